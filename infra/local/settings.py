@@ -1,0 +1,69 @@
+"""Where the embedded cloud lives on this machine and how it runs processes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+ACCOUNT_ID = "123456789012"
+REGION = "us-east-1"
+
+
+def available_threads() -> int:
+    """Hardware threads this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class LocalSettings(BaseModel):
+    """Everything a seam needs to know about the machine.
+
+    `state_dir` holds the persisted state, logs and working directories of jobs and endpoints.
+    `clock_scale` multiplies the speed of the scheduler's clock and shortens job time limits by
+    nothing: it only moves schedules, so that a test can see a weekly schedule fire.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    state_dir: Path = Path(".stratos/local")
+    host: str = "127.0.0.1"
+    port: int = Field(default=0, ge=0, le=65535)
+    """0 takes a free port."""
+    python: str = sys.executable
+    """The interpreter that runs handlers, training jobs and endpoints."""
+    max_threads: int = Field(default_factory=available_threads, ge=1)
+    clock_scale: float = Field(default=1.0, gt=0)
+    lambda_idle_seconds: float = 300.0
+    job_grace_seconds: float = 120.0
+    """Seconds between SIGTERM and SIGKILL for a stopping job (120 on SageMaker)."""
+
+    @property
+    def endpoint_url(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+    def process_environment(self) -> dict[str, str]:
+        """Environment every child process gets: how to reach this cloud with boto3, and no more.
+
+        Children never inherit the daemon's own environment wholesale, so a handler sees only what
+        its function configuration gives it, as on AWS.
+        """
+        kept = ("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_FILE")
+        return {name: os.environ[name] for name in kept if name in os.environ} | {
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_REGION": REGION,
+        }
+
+    def threads_of(self, instance_type: str) -> int:
+        """Threads an instance type stands for: `ml.local.cpu2` is two threads of this machine.
+
+        Any other name (an AWS instance type in a test, say) gets all of them.
+        """
+        prefix = "ml.local.cpu"
+        if instance_type.startswith(prefix) and instance_type[len(prefix) :].isdigit():
+            return min(int(instance_type[len(prefix) :]), self.max_threads)
+        return self.max_threads
