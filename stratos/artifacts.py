@@ -1,0 +1,119 @@
+"""Where everything lies in the bucket. Every key that two components share is built here.
+
+specs/<name>/spec.yaml            dropped by the user; starts a run
+specs/<name>/…                    dataset, checker and model folders beside it
+specs/<name>/rejection.json       every problem of a spec that was refused
+catalog/servers.json              the instance types on offer
+catalog/calibration.jsonl         predicted and measured, one line a finished run
+runs/<run id>/spec.json           the spec as read
+runs/<run id>/dataset/            train.jsonl probe.jsonl heldout.jsonl inspection.json
+runs/<run id>/plans.json          the Pareto front, before spending
+runs/<run id>/match.json          the choice after probing, with its evidence
+runs/<run id>/jobs/<step>/        config/config.json in, result.json out, progress.json while it runs
+runs/<run id>/records/            verified training records
+runs/<run id>/checkpoints/<step>/ of the training job
+runs/<run id>/models/             <job>/output/model.tar.gz
+runs/<run id>/run.json            the outcome
+runs/<run id>/report.html
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+SPEC_PREFIX = "specs/"
+SPEC_FILE = "spec.yaml"
+SERVERS_KEY = "catalog/servers.json"
+CALIBRATION_KEY = "catalog/calibration.jsonl"
+
+
+def s3_uri(bucket: str, key: str) -> str:
+    return f"s3://{bucket}/{key}"
+
+
+def split_uri(uri: str) -> tuple[str, str]:
+    """Return bucket and key of an `s3://` URI.
+
+    Raises:
+        ValueError: when it is none.
+    """
+    found = re.fullmatch(r"s3://([^/]+)/(.*)", uri)
+    if not found:
+        raise ValueError(f"{uri!r} is not an S3 URI; expected s3://bucket/key")
+    return found[1], found[2]
+
+
+def spec_folder(spec_key: str) -> str:
+    """Key prefix of the folder a spec lies in, with its slash."""
+    return spec_key.rpartition("/")[0] + "/"
+
+
+def run_id_of(bucket: str, key: str, version_id: str, scheduled_at: str = "") -> str:
+    """The run that an event belongs to: the same event, delivered again, names the same run.
+
+    At most 41 characters, so that job names with a step and a retry number stay within 63.
+    """
+    folder = spec_folder(key).rstrip("/").rpartition("/")[2]
+    slug = re.sub(r"[^a-z0-9]+", "-", folder.lower()).strip("-")[:32].strip("-") or "run"
+    digest = hashlib.sha256("\n".join((bucket, key, version_id, scheduled_at)).encode())
+    return f"{slug}-{digest.hexdigest()[:8]}"
+
+
+@dataclass(frozen=True)
+class RunKeys:
+    """Keys of one run in its bucket."""
+
+    run_id: str
+
+    @property
+    def prefix(self) -> str:
+        return f"runs/{self.run_id}/"
+
+    @property
+    def spec(self) -> str:
+        return self.prefix + "spec.json"
+
+    @property
+    def dataset(self) -> str:
+        return self.prefix + "dataset/"
+
+    @property
+    def plans(self) -> str:
+        return self.prefix + "plans.json"
+
+    @property
+    def match(self) -> str:
+        return self.prefix + "match.json"
+
+    @property
+    def records(self) -> str:
+        return self.prefix + "records/"
+
+    @property
+    def models(self) -> str:
+        return self.prefix + "models/"
+
+    @property
+    def summary(self) -> str:
+        return self.prefix + "run.json"
+
+    @property
+    def report(self) -> str:
+        return self.prefix + "report.html"
+
+    def job(self, step: str) -> str:
+        return f"{self.prefix}jobs/{step}/"
+
+    def job_config(self, step: str) -> str:
+        return self.job(step) + "config/"
+
+    def job_result(self, step: str) -> str:
+        return self.job(step) + "result.json"
+
+    def job_progress(self, step: str) -> str:
+        return self.job(step) + "progress.json"
+
+    def checkpoints(self, step: str) -> str:
+        return f"{self.prefix}checkpoints/{step}/"

@@ -1,0 +1,82 @@
+"""Every failure Stratos names. A class name is API: the state machine matches Retry and Catch on it.
+
+    StratosError
+    ├── DuplicateEvent          the same S3 event, again; ends quietly
+    ├── SpecRejected            the spec has problems, all of them listed
+    ├── DatasetRejected         the dataset cannot be used
+    ├── NoFeasiblePlan          no candidate holds the hard constraints
+    ├── TeacherFailed           a teacher could not be asked
+    ├── BudgetExhausted         the next step would exceed `max_budget_usd`
+    ├── TooFewVerifiedRecords   synthesis kept less than training needs
+    ├── IncompatibleVocabulary  teacher and student do not share a tokenizer
+    ├── DivergedTraining        the loss is no longer a number
+    ├── CorruptCheckpoint       no usable checkpoint is left
+    ├── GateError
+    │   ├── QualityGateError    the student misses an accuracy constraint
+    │   └── LatencyGateError    the endpoint misses a latency constraint
+    └── DeploymentFailed        the endpoint never became healthy
+
+A message says what was found, what was needed, and what to do.
+"""
+
+from __future__ import annotations
+
+
+class StratosError(Exception):
+    """Base of every error that a user is meant to read."""
+
+
+class DuplicateEvent(StratosError):
+    """This event already has a run."""
+
+
+class SpecRejected(StratosError):
+    """The spec cannot be run as written."""
+
+
+class DatasetRejected(StratosError):
+    """The dataset cannot be used as it is."""
+
+
+class NoFeasiblePlan(StratosError):
+    """No candidate satisfies every hard constraint."""
+
+
+class TeacherFailed(StratosError):
+    """A teacher gave no usable answer after every retry."""
+
+
+class BudgetExhausted(StratosError):
+    """Going on would spend more than the spec allows."""
+
+
+class TooFewVerifiedRecords(StratosError):
+    """The teacher's verified records are too few to train on."""
+
+
+class IncompatibleVocabulary(StratosError):
+    """Token distributions of teacher and student cannot be compared."""
+
+
+class DivergedTraining(StratosError):
+    """The training loss stopped being finite."""
+
+
+class CorruptCheckpoint(StratosError):
+    """No checkpoint could be read."""
+
+
+class GateError(StratosError):
+    """A measured value misses its constraint."""
+
+
+class QualityGateError(GateError):
+    """Held-out accuracy misses its constraint."""
+
+
+class LatencyGateError(GateError):
+    """Measured latency or throughput misses its constraint."""
+
+
+class DeploymentFailed(StratosError):
+    """The endpoint did not come into service."""

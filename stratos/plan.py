@@ -1,0 +1,86 @@
+"""What the planner chooses, and what it says about the choice."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from stratos.frozen import FrozenModel
+from stratos.spec import StrategyName
+
+Purchase = Literal["on_demand", "spot"]
+Method = Literal["full", "lora"]
+Precision = Literal["float32", "bfloat16", "fp8"]
+
+
+class Interval(FrozenModel):
+    """A number with a 95% interval around it."""
+
+    value: float
+    lo: float
+    hi: float
+
+
+class Server(FrozenModel):
+    """Instance type × count × region × purchase option."""
+
+    instance_type: str
+    count: int
+    region: str
+    purchase: Purchase
+    usd_per_hour: float
+    """Of the whole server: all `count` instances."""
+
+
+class Plan(FrozenModel):
+    """One candidate: everything that has to be decided, and what it is expected to give."""
+
+    id: str
+    teacher: str
+    student: str
+    method: Method
+    precision: Precision
+    training: Server
+    serving: Server
+    strategy: StrategyName | None = None
+    """None before the teacher has been probed."""
+    accuracy: Interval
+    p95_latency_ms: Interval
+    requests_per_second: Interval
+    """What the fleet sustains within its latency."""
+    hours_to_deploy: Interval
+    usd_to_deploy: Interval
+    usd_per_month: Interval
+    """Hosting under the declared load."""
+    training_tokens_per_second: float
+    """Predicted, for calibration against what the job measures."""
+    num_training_tokens: float
+    caveats: tuple[str, ...] = ()
+    """Old or derived prices, assumed rates, quota unknown."""
+
+
+class Infeasibility(FrozenModel):
+    """Why no plan holds a constraint, or how close one comes."""
+
+    constraint: str
+    asked: float
+    best_attainable: float
+    """With the other constraints dropped."""
+
+
+class PlanSet(FrozenModel):
+    """The choice, and the front it was made from."""
+
+    chosen: Plan
+    fallbacks: tuple[Plan, ...]
+    """Runners-up, in the order they would be tried."""
+    alternatives: dict[str, Plan]
+    """`cheapest`, `fastest`, `most_accurate`, `soonest`, `knee`."""
+    front: tuple[Plan, ...]
+    """Non-dominated feasible plans, best score first; at most 500."""
+    front_size: int
+    num_candidates: int
+    binding: tuple[str, ...]
+    """Constraints without which a better plan would have been chosen."""
+    rejected: dict[str, str] = {}
+    """Model or server → why it was left out before any comparison."""
+    seconds: float

@@ -1,0 +1,67 @@
+"""The canonical record: one question, and what is known about its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from stratos.frozen import FrozenModel
+
+Row = TypeVar("Row", bound=FrozenModel)
+Split = Literal["train", "probe", "heldout"]
+
+
+class Message(FrozenModel):
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class Record(FrozenModel):
+    """A question as chat messages (none from the assistant at the end), and its gold answer.
+
+    `group` names records that are variants of each other: one group never spans two splits.
+    """
+
+    id: str
+    messages: tuple[Message, ...]
+    gold: str | None = None
+    group: str | None = None
+    workload: str | None = None
+    split: Split | None = None
+    provenance: str = ""
+    """File and line it was read from."""
+
+    @property
+    def question(self) -> str:
+        """The last user message."""
+        return next(m.content for m in reversed(self.messages) if m.role == "user")
+
+
+class TrainingRecord(FrozenModel):
+    """A verified conversation to train on: the student learns `completion` after `messages`."""
+
+    id: str
+    messages: tuple[Message, ...]
+    completion: str
+    answer: str | None = None
+    strategy: Literal["alignment", "injection"]
+    attempts: int = 1
+
+
+def read_jsonl(path: Path, model: type[Row]) -> Iterator[Row]:
+    """Stream rows of one model from a JSONL file."""
+    with path.open(encoding="utf-8") as lines:
+        for line in lines:
+            if line.strip():
+                yield model.model_validate_json(line)
+
+
+def write_jsonl(path: Path, rows: Iterable[FrozenModel]) -> int:
+    """Write rows, one JSON object a line, and return how many."""
+    count = 0
+    with path.open("w", encoding="utf-8") as out:
+        for row in rows:
+            out.write(row.model_dump_json(exclude_none=True) + "\n")
+            count += 1
+    return count

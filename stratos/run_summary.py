@@ -1,0 +1,98 @@
+"""`run.json`: the outcome of a run, for scripts. Its JSON Schema is published in docs/."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from stratos.frozen import FrozenModel
+from stratos.jobs import (
+    Comparison,
+    CurvePoint,
+    EvaluatedExample,
+    LoadResult,
+    ProbeResult,
+    Proportion,
+    SynthesizeResult,
+)
+from stratos.plan import Interval, PlanSet, Server
+from stratos.spec import StrategyName
+
+RunStatus = Literal["running", "succeeded", "failed", "rejected", "unchanged", "stopped"]
+
+
+class StrategySummary(FrozenModel):
+    choice: StrategyName
+    reason: str
+    forced: bool
+
+
+class ModelSummary(FrozenModel):
+    name: str
+    accuracy: Proportion
+    """On the held-out split."""
+    num_parameters: int | None
+    tokens_per_second: float | None
+    probe: ProbeResult | None = None
+
+
+class ConstraintOutcome(FrozenModel):
+    """One constraint: what was asked, what was predicted, what was measured."""
+
+    name: str
+    asked: float
+    predicted: Interval | None
+    measured: float | None
+    passed: bool | None
+    """None where nothing was measured."""
+
+
+class Phase(FrozenModel):
+    """Where time and money went: one state of the execution."""
+
+    name: str
+    seconds: float
+    cost_usd: float
+
+
+class EndpointSummary(FrozenModel):
+    name: str
+    server: Server
+    expires_at: str | None
+    load: LoadResult | None
+
+
+class TrainingSummary(FrozenModel):
+    steps: int
+    training_tokens: int
+    tokens_per_second: float
+    final_loss: float
+    peak_memory_mib: float
+    curve: tuple[CurvePoint, ...]
+
+
+class RunSummary(FrozenModel):
+    """The whole outcome. Fields are null where the run ended before it knew them."""
+
+    run_id: str
+    spec_name: str
+    status: RunStatus
+    reason: str
+    """Why it ended as it did, in words."""
+    started_at: str
+    ended_at: str
+    content_hash: str | None = None
+    strategy: StrategySummary | None = None
+    teacher: ModelSummary | None = None
+    student: ModelSummary | None = None
+    untuned_student: Proportion | None = None
+    baselines: dict[str, Proportion] = {}
+    comparisons: tuple[Comparison, ...] = ()
+    synthesis: SynthesizeResult | None = None
+    training: TrainingSummary | None = None
+    constraints: tuple[ConstraintOutcome, ...] = ()
+    phases: tuple[Phase, ...] = ()
+    total_usd: float = 0.0
+    endpoint: EndpointSummary | None = None
+    plans: PlanSet | None = None
+    examples: tuple[EvaluatedExample, ...] = ()
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,354 @@
+"""The spec: what a user asks for, in one YAML file beside the dataset.
+
+Reading a file into a `Spec`, with every problem named at once, is `stratos.spec_file`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
+
+from stratos.frozen import FrozenModel
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$")]
+"""Lower-case letters, digits and hyphens, at most 32: it becomes part of AWS resource names."""
+
+
+def bucket_path(path: str) -> str:
+    """Return `path` if it stays inside the folder of the spec.
+
+    Raises:
+        ValueError: for an absolute path, a URI, or one that climbs out with `..`.
+    """
+    if "://" in path or path.startswith("/") or ".." in path.split("/") or not path.strip():
+        raise ValueError(
+            f"{path!r} is outside the spec's folder; "
+            "give a path relative to the spec file and upload the file beside it"
+        )
+    return path
+
+
+BucketPath = Annotated[str, Field(min_length=1, max_length=512)]
+
+
+# --- models -----------------------------------------------------------------------------------
+
+
+class Weights(FrozenModel):
+    """A model whose weights are safetensors: in the spec's folder, or on the Hugging Face Hub."""
+
+    kind: Literal["weights"] = "weights"
+    path: BucketPath | None = None
+    """Folder with config.json, tokenizer and safetensors, relative to the spec."""
+    hub: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")] | None = None
+    """Repository on the Hub, such as `Qwen/Qwen3-0.6B`."""
+    licence: str | None = None
+    """SPDX identifier; looked up in the catalog for Hub models."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Weights:
+        if (self.path is None) == (self.hub is None):
+            raise ValueError("give exactly one of `path` and `hub`")
+        if self.path is not None:
+            bucket_path(self.path)
+        return self
+
+    @property
+    def name(self) -> str:
+        return (self.path or self.hub or "").rstrip("/").rsplit("/", 1)[-1]
+
+
+class Bedrock(FrozenModel):
+    """A teacher behind Amazon Bedrock."""
+
+    kind: Literal["bedrock"]
+    model_id: Annotated[str, Field(min_length=1)]
+    batch: bool = False
+    """Batch inference: about half the price, hours instead of seconds."""
+
+    @property
+    def name(self) -> str:
+        return self.model_id
+
+
+class OpenAICompatible(FrozenModel):
+    """A teacher behind any URL that speaks the OpenAI chat-completions schema."""
+
+    kind: Literal["openai"]
+    base_url: Annotated[str, Field(pattern=r"^https?://")]
+    model: Annotated[str, Field(min_length=1)]
+    api_key_secret: str | None = None
+    """Name of the Secrets Manager secret that holds the key."""
+    input_usd_per_million_tokens: Annotated[float, Field(ge=0)] = 0.0
+    output_usd_per_million_tokens: Annotated[float, Field(ge=0)] = 0.0
+
+    @property
+    def name(self) -> str:
+        return self.model
+
+
+Teacher = Annotated[Weights | Bedrock | OpenAICompatible, Field(discriminator="kind")]
+
+
+# --- task -------------------------------------------------------------------------------------
+
+
+class Exact(FrozenModel):
+    """The answer equals the gold answer, character by character, after trimming."""
+
+    kind: Literal["exact"]
+
+
+class Normalised(FrozenModel):
+    """Equal after case folding, and with runs of space and punctuation removed."""
+
+    kind: Literal["normalised"]
+
+
+class Number(FrozenModel):
+    """Equal as numbers."""
+
+    kind: Literal["number"]
+    tolerance: Annotated[float, Field(ge=0)] = 0.0
+
+
+class Choice(FrozenModel):
+    """One of a fixed list of labels."""
+
+    kind: Literal["choice"]
+    choices: Annotated[tuple[str, ...], Field(min_length=2)]
+
+
+class SetOf(FrozenModel):
+    """Equal as sets of items."""
+
+    kind: Literal["set"]
+    separator: str = " "
+
+
+class JsonSchema(FrozenModel):
+    """Equal as JSON values, and valid under a schema where one is given."""
+
+    kind: Literal["json"]
+    json_schema: dict[str, object] | None = None
+
+
+class Regex(FrozenModel):
+    """The answer matches a pattern in full. Needs no gold answer."""
+
+    kind: Literal["regex"]
+    pattern: str
+
+    @field_validator("pattern")
+    @classmethod
+    def _compiles(cls, pattern: str) -> str:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from error
+        return pattern
+
+
+Verifier = Annotated[
+    Exact | Normalised | Number | Choice | SetOf | JsonSchema | Regex,
+    Field(discriminator="kind"),
+]
+
+
+class Task(FrozenModel):
+    """What the model must do, and how an answer is judged."""
+
+    dataset: BucketPath
+    """JSONL file (or prefix) relative to the spec."""
+    format: Literal[
+        "auto",
+        "prompt_completion",
+        "openai_chat",
+        "bedrock_conversation",
+        "bedrock_log",
+        "request_response",
+        "gsm8k",
+    ] = "auto"
+    verifier: Verifier
+    answer_marker: str = "####"
+    """The final answer is what follows the last marker; the whole completion where there is none."""
+    checker: BucketPath | None = None
+    """Python file with `check(question, answer, rationale) -> list[str]`, run inside the jobs only:
+    the problems of a rationale, none if every step of it holds."""
+    probe_records: Annotated[int, Field(ge=20, le=5_000)] = 200
+    heldout_records: Annotated[int, Field(ge=50, le=20_000)] = 500
+    on_bad_line: Literal["stop", "skip"] = "stop"
+
+    @field_validator("dataset", "checker")
+    @classmethod
+    def _inside(cls, path: str | None) -> str | None:
+        return path if path is None else bucket_path(path)
+
+
+# --- what is asked ----------------------------------------------------------------------------
+
+
+class Constraints(FrozenModel):
+    """Hard limits. What is left out does not bind."""
+
+    min_accuracy: Probability | None = None
+    """The lower end of the student's 95% Wilson interval on held-out records must reach this."""
+    max_p95_latency_ms: PositiveFloat | None = None
+    max_training_hours: PositiveFloat | None = None
+    max_budget_usd: PositiveFloat | None = None
+    """Everything spent until the endpoint is in service, teacher tokens included."""
+    max_hosting_usd_per_month: PositiveFloat | None = None
+    regions: tuple[str, ...] | None = None
+    """Regions that may serve and train; the stack's own where left out."""
+    licences: tuple[str, ...] | None = None
+    """SPDX identifiers that teacher and student may carry."""
+
+
+class Load(FrozenModel):
+    """The traffic the endpoint must hold its latency under."""
+
+    requests_per_second: PositiveFloat = 1.0
+    prompt_tokens: PositiveInt | None = None
+    """Measured on the dataset where left out."""
+    output_tokens: PositiveInt | None = None
+    measure_seconds: Annotated[float, Field(ge=2, le=600)] = 20.0
+    """How long the endpoint is measured for, warm-up excluded."""
+
+
+class Preferences(FrozenModel):
+    """Weights of the objectives when several plans are feasible; only their ratios matter."""
+
+    accuracy: Annotated[float, Field(ge=0)] = 1.0
+    latency: Annotated[float, Field(ge=0)] = 1.0
+    time: Annotated[float, Field(ge=0)] = 1.0
+    cost: Annotated[float, Field(ge=0)] = 1.0
+
+    @model_validator(mode="after")
+    def _some_weight(self) -> Preferences:
+        if self.accuracy + self.latency + self.time + self.cost == 0:
+            raise ValueError("all weights are zero; give at least one objective some weight")
+        return self
+
+
+StrategyName = Literal["alignment", "injection", "blend"]
+
+
+class Synthesis(FrozenModel):
+    """How the teacher is asked for training records."""
+
+    alignment_prompt: str = "{question}"
+    """What the teacher sees under Knowledge Alignment. `{notes}` is available too."""
+    injection_prompt: str = (
+        "{notes}\n\n{question}\n\nThe correct answer is: {answer}\n"
+        "Explain, step by step and without mentioning that the answer was given, "
+        "how to reach it from the question alone. End with the answer."
+    )
+    """What the teacher sees under Knowledge Injection."""
+    notes: str = ""
+    """Domain notes for `{notes}`."""
+    per_element: bool = False
+    """For set answers: explain each element in a call of its own and join what was verified."""
+    samples: Annotated[int, Field(ge=1, le=16)] = 1
+    """Attempts per question; the shortest verified rationale is kept."""
+    temperature: Annotated[float, Field(ge=0, le=2)] = 0.0
+    """Of the first attempt; later ones sample at 0.7 or this, whichever is more."""
+    max_new_tokens: Annotated[int, Field(ge=1, le=8192)] = 512
+    max_records: PositiveInt | None = None
+    min_yield: Probability = 0.2
+    """Share of questions that must end verified; below it the run stops."""
+
+    @field_validator("injection_prompt")
+    @classmethod
+    def _names_what_it_needs(cls, template: str) -> str:
+        for field in ("{question}", "{answer}"):
+            if field not in template:
+                raise ValueError(f"the injection prompt must contain {field}")
+        return template
+
+    @field_validator("alignment_prompt")
+    @classmethod
+    def _names_the_question(cls, template: str) -> str:
+        if "{question}" not in template:
+            raise ValueError("the alignment prompt must contain {question}")
+        return template
+
+
+class Training(FrozenModel):
+    """How the student is trained. What is left out, the planner chooses."""
+
+    method: Literal["auto", "full", "lora"] = "auto"
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    """`muon`: Muon on the hidden matrices, AdamW on the rest; full fine-tuning only."""
+    learning_rate: PositiveFloat | None = None
+    epochs: PositiveFloat | None = None
+    max_steps: PositiveInt | None = None
+    batch_tokens: PositiveInt | None = None
+    max_sequence_tokens: PositiveInt | None = None
+    seed: int = 0
+    lora_rank: PositiveInt = 16
+    kd_weight: Probability = 0.0
+    """Share of the loss on the teacher's token distribution; white-box teachers only."""
+    temperature: PositiveFloat = 1.0
+    jsd_beta: Probability = 0.0
+    """0 is forward KL, 1 reverse KL, between them generalized JSD."""
+    on_policy_fraction: Probability = 0.0
+    answers_only: bool = False
+    """Train on the verified answers without the rationales: the ablation."""
+
+
+class Hosting(FrozenModel):
+    """What becomes of the endpoint after the run."""
+
+    keep: bool = False
+    """Stay until deleted by hand."""
+    ttl_hours: PositiveFloat | None = None
+    """Delete the endpoint after this time; 24 where neither is given."""
+
+    @model_validator(mode="after")
+    def _one_end(self) -> Hosting:
+        if self.keep and self.ttl_hours is not None:
+            raise ValueError("give `keep: true` or `ttl_hours`, not both")
+        return self
+
+
+class Spec(FrozenModel):
+    """A distillation task and its constraints."""
+
+    version: Literal[1] = 1
+    name: Slug
+    description: str = ""
+    task: Task
+    teachers: Annotated[tuple[Teacher, ...], Field(max_length=10)] = ()
+    """Candidates; chosen from the catalog where left out."""
+    students: Annotated[tuple[Weights, ...], Field(max_length=10)] = ()
+    constraints: Constraints = Constraints()
+    load: Load = Load()
+    preferences: Preferences = Preferences()
+    strategy: Literal["auto", "alignment", "injection", "blend"] = "auto"
+    synthesis: Synthesis = Synthesis()
+    training: Training = Training()
+    hosting: Hosting = Hosting()
+    schedule: str | None = None
+    """`rate(…)`, `cron(…)` as EventBridge Scheduler takes them: run again when inputs changed."""
+
+    @field_validator("schedule")
+    @classmethod
+    def _schedule(cls, expression: str | None) -> str | None:
+        if expression is not None and not re.fullmatch(
+            r"rate\([1-9]\d* (minute|hour|day)s?\)|cron\(\S+( \S+){5}\)", expression
+        ):
+            raise ValueError(
+                f"{expression!r} is no schedule; use rate(7 days) or cron(0 6 ? * MON *)"
+            )
+        return expression
+
+    @model_validator(mode="after")
+    def _coherent(self) -> Spec:
+        if self.synthesis.per_element and self.task.verifier.kind != "set":
+            raise ValueError("synthesis.per_element needs task.verifier.kind: set")
+        if self.training.optimizer == "muon" and self.training.method == "lora":
+            raise ValueError("training.optimizer: muon needs training.method: full")
+        return self
