@@ -1,0 +1,1 @@
+"""What there is to choose from: servers, models, prices. Facts as typed rows, each with a source."""

@@ -1,0 +1,86 @@
+"""What the planner is asked, and what it answers after probing."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from stratos.catalog.servers import ServerCatalog
+from stratos.frozen import FrozenModel
+from stratos.plan import Plan, PlanSet
+from stratos.spec import Spec, StrategyName
+
+
+class ModelCard(FrozenModel):
+    """What is known of a model without running it."""
+
+    name: str
+    """As in the spec: the last part of its path, its Hub repository, or its model id."""
+    kind: Literal["weights", "bedrock", "openai"]
+    licence: str | None = None
+    num_parameters: int | None = None
+    num_active_parameters: int | None = None
+    num_layers: int | None = None
+    hidden_size: int | None = None
+    num_kv_heads: int | None = None
+    head_dim: int | None = None
+    vocabulary_size: int | None = None
+    input_usd_per_million_tokens: float | None = None
+    output_usd_per_million_tokens: float | None = None
+    prior_accuracy: float | None = None
+    """A published score in 0..1 that orders models before they are probed."""
+
+
+class DatasetFacts(FrozenModel):
+    """Sizes the cost model needs."""
+
+    num_train: int
+    num_probe: int
+    num_heldout: int
+    num_gold: int
+    prompt_tokens: float
+    """Mean per record."""
+    answer_tokens: float
+
+
+class CalibrationRow(FrozenModel):
+    """Predicted and measured of one finished run, on one server."""
+
+    run_id: str
+    instance_type: str
+    quantity: Literal[
+        "training_tokens_per_second",
+        "prefill_tokens_per_second",
+        "decode_tokens_per_second",
+        "p95_latency_ms",
+        "accuracy",
+    ]
+    num_parameters: int
+    predicted: float
+    measured: float
+
+
+class PlanningRequest(FrozenModel):
+    spec: Spec
+    region: str
+    """Where the stack lives."""
+    teachers: tuple[ModelCard, ...]
+    students: tuple[ModelCard, ...]
+    servers: ServerCatalog
+    dataset: DatasetFacts
+    calibration: tuple[CalibrationRow, ...] = ()
+    spent_usd: float = Field(default=0.0, ge=0)
+    spent_hours: float = Field(default=0.0, ge=0)
+
+
+class Matching(FrozenModel):
+    """The choice after probing."""
+
+    plan: Plan
+    strategy: StrategyName
+    reason: str
+    """In words, with the numbers it rests on."""
+    plans: PlanSet
+    overturned: str | None = None
+    """What the probes changed against the first plan, in words."""
