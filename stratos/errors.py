@@ -21,6 +21,10 @@ A message says what was found, what was needed, and what to do.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from stratos.problems import Problem, describe
+
 
 class StratosError(Exception):
     """Base of every error that a user is meant to read."""
@@ -32,6 +36,10 @@ class DuplicateEvent(StratosError):
 
 class SpecRejected(StratosError):
     """The spec cannot be run as written."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__(describe(problems))
+        self.problems = tuple(problems)
 
 
 class DatasetRejected(StratosError):
