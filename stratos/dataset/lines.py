@@ -1,0 +1,72 @@
+"""Lines of a JSONL file as it streams in, plain or gzipped, with bounded memory."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from typing import Protocol
+
+MAX_LINE_BYTES = 4 * 1024 * 1024
+_CHUNK_BYTES = 1024 * 1024
+
+
+class Readable(Protocol):
+    """A stream of bytes; an open file or the body of an S3 object."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+class BrokenFileError(ValueError):
+    """A file cannot be decompressed."""
+
+
+def read_lines(stream: Readable, *, gzipped: bool) -> Iterator[bytes]:
+    """Yield lines without their end. One over `MAX_LINE_BYTES` comes cut short, one byte over.
+
+    Raises:
+        BrokenFileError: when a gzipped file is damaged or ends early.
+    """
+    pending = bytearray()
+    dropping = False  # the rest of a line that was cut short
+    for chunk in _inflated(stream) if gzipped else _chunks(stream):
+        start = 0
+        while (end := chunk.find(b"\n", start)) >= 0:
+            if not dropping:
+                pending += chunk[start:end]
+                yield bytes(pending[: MAX_LINE_BYTES + 1])
+            pending.clear()
+            dropping = False
+            start = end + 1
+        if not dropping:
+            pending += chunk[start:]
+            if len(pending) > MAX_LINE_BYTES:
+                yield bytes(pending[: MAX_LINE_BYTES + 1])
+                pending.clear()
+                dropping = True
+    if pending:
+        yield bytes(pending)
+
+
+def _chunks(stream: Readable) -> Iterator[bytes]:
+    while chunk := stream.read(_CHUNK_BYTES):
+        yield chunk
+
+
+def _inflated(stream: Readable) -> Iterator[bytes]:
+    """Decompress in steps of a chunk, so that a gzip bomb fills no memory."""
+    inflate = zlib.decompressobj(wbits=31)
+    empty = True
+    try:
+        for chunk in _chunks(stream):
+            while chunk:
+                if inflate.eof:  # a further member: `cat a.gz b.gz` is a gzip file
+                    inflate = zlib.decompressobj(wbits=31)
+                yield inflate.decompress(chunk, _CHUNK_BYTES)
+                chunk = inflate.unused_data if inflate.eof else inflate.unconsumed_tail
+                empty = False
+        while not inflate.eof and (rest := inflate.decompress(b"", _CHUNK_BYTES)):
+            yield rest
+    except zlib.error as error:
+        raise BrokenFileError(f"not a sound gzip file ({error}); compress it again") from error
+    if empty or not inflate.eof:
+        raise BrokenFileError("the gzip file ends early; upload it again in full")

@@ -1,0 +1,114 @@
+"""Reading a dataset line by line into canonical records; what cannot be read is told by line."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from stratos.dataset.formats import Example, FormatName, Row, RowError, detect_format, read_row
+from stratos.dataset.lines import MAX_LINE_BYTES
+from stratos.records import Record
+from stratos.spec import Task
+
+MAX_SHOWN = 20
+"""Bad lines that a message or an inspection quotes."""
+
+
+def normalised(text: str) -> str:
+    """Text as duplicates are told by: NFKC, case folded, runs of space made one.
+
+    Punctuation stays, since `3+4` and `34` are different questions.
+    """
+    return re.sub(r"\s+", " ", unicodedata.normalize("NFKC", text).casefold()).strip()
+
+
+def final_answer(reply: str, marker: str) -> str:
+    """What follows the last marker, or the whole reply where there is none."""
+    return (reply.rpartition(marker)[2] if marker else reply).strip()
+
+
+@dataclass
+class DatasetReader:
+    """Turns lines into records and keeps count of what it could not read."""
+
+    task: Task
+    formats: dict[str, FormatName] = field(default_factory=dict)
+    """File → format."""
+    num_lines: int = 0
+    num_bad_lines: int = 0
+    bad_lines: list[str] = field(default_factory=list)
+    """The first few, as `file:line: what is wrong`."""
+
+    def read(self, file: str, lines: Iterable[bytes]) -> Iterator[Record]:
+        """Yield the records of one file; empty lines are passed over."""
+        for number, line in enumerate(lines, start=1):
+            if number == 1:
+                line = line.removeprefix(b"\xef\xbb\xbf")
+            if not line.strip():
+                continue
+            self.num_lines += 1
+            place = f"{file}:{number}"
+            try:
+                yield self._record(file, place, line)
+            except RowError as error:
+                self.report(place, str(error))
+
+    def report(self, place: str, problem: str) -> None:
+        """Count a line as bad."""
+        self.num_bad_lines += 1
+        if len(self.bad_lines) < MAX_SHOWN:
+            self.bad_lines.append(f"{place}: {problem}")
+
+    def _record(self, file: str, place: str, line: bytes) -> Record:
+        row = _json_object(line)
+        if file not in self.formats:
+            named = self.task.format
+            self.formats[file] = detect_format(row) if named == "auto" else named
+        example = read_row(row, self.formats[file])
+        reply = example.reply
+        gold = None if reply is None else final_answer(reply, self.task.answer_marker)
+        return Record(
+            id=_optional_text(row, "id") or _content_id(example),
+            messages=example.messages,
+            gold=gold or None,
+            group=_optional_text(row, "group"),
+            workload=example.workload or _optional_text(row, "workload"),
+            provenance=place,
+        )
+
+
+def _json_object(line: bytes) -> Row:
+    if len(line) > MAX_LINE_BYTES:
+        raise RowError(f"is longer than {MAX_LINE_BYTES:,} bytes")
+    try:
+        row = json.loads(line.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise RowError(f"byte {error.start} is not UTF-8") from error
+    except json.JSONDecodeError as error:
+        raise RowError(f"is not JSON: {error.msg} at column {error.colno}") from error
+    except (RecursionError, ValueError) as error:
+        raise RowError(f"is not JSON that can be read: {error}") from error
+    if not isinstance(row, dict):
+        raise RowError("is not a JSON object; each line must be one, in braces")
+    return row
+
+
+def _optional_text(row: Row, name: str) -> str | None:
+    value = row.get(name)
+    if value is None or isinstance(value, str):
+        return value or None
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise RowError(f"{name} must be text or a whole number")
+
+
+def _content_id(example: Example) -> str:
+    digest = hashlib.sha256()
+    for message in example.messages:
+        digest.update(f"{message.role}\0{message.content}\0".encode())
+    digest.update((example.reply or "").encode())
+    return digest.hexdigest()[:16]
