@@ -1,0 +1,135 @@
+"""This machine's own servers, measured: `ml.local.cpu1`, `ml.local.cpu2`, …"""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+
+from stratos.catalog.servers import ANY_REGION, InstanceType, Price, ServerCatalog
+from stratos.frozen import FrozenModel
+
+_NOTIONAL_TYPE = "ml.c7i.xlarge"
+_NOTIONAL_REGION = "us-east-1"
+
+_PROGRAM = """
+import json, time
+import numpy as np
+
+
+def best_rate(work, action, seconds=0.35):
+    action()
+    best, end = 0.0, time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        start = time.perf_counter()
+        action()
+        best = max(best, work / (time.perf_counter() - start))
+    return best
+
+
+a = np.ones((768, 768), dtype=np.float32)
+out = np.empty_like(a)
+source = np.ones(16 * 2**20, dtype=np.float32)
+target = np.empty_like(source)
+small = np.ones(8, dtype=np.float32)
+
+
+def many_small():
+    for _ in range(1000):
+        np.add(small, small, out=small)
+
+
+print(json.dumps({
+    "flop_per_second": best_rate(2 * 768**3, lambda: np.matmul(a, a, out=out)),
+    "bytes_per_second": best_rate(2 * source.nbytes, lambda: np.copyto(target, source)),
+    "operations_per_second": best_rate(1000, many_small),
+}))
+"""
+
+
+class Rates(FrozenModel):
+    """What one process with a fixed number of threads reaches, best of many repetitions."""
+
+    flop_per_second: float
+    """float32 matrix product, 768 wide."""
+    bytes_per_second: float
+    """Memory read plus written by a copy larger than the caches."""
+    operations_per_second: float
+    """Small array operations, which cost dispatch and nothing else."""
+
+
+def measure_rates(threads: int) -> Rates:
+    """Measure in a process of its own: BLAS reads its thread count once, at start.
+
+    Takes about 1.5 s, on otherwise idle cores.
+    """
+    limits = {
+        name: str(threads)
+        for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", _PROGRAM],
+        env=os.environ | limits,
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return Rates.model_validate_json(done.stdout)
+
+
+def measure_local_servers(max_threads: int | None = None) -> ServerCatalog:
+    """Return this machine as instance types of 1, 2, 4, … and `max_threads` threads, measured.
+
+    Prices are notional: what as many vCPUs of ml.c7i cost, so that cheaper stays cheaper.
+    """
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+    most = max_threads or available or os.cpu_count() or 1
+    counts = sorted({most} | {2**k for k in range(3) if 2**k <= most})
+    return ServerCatalog(
+        as_of=datetime.now(UTC).date(),
+        instance_types=tuple(local_server(n, measure_rates(n)) for n in counts),
+    )
+
+
+def local_server(threads: int, rates: Rates) -> InstanceType:
+    """Describe a share of this machine as an instance type."""
+    c7i = ServerCatalog.aws()[_NOTIONAL_TYPE]
+    today = datetime.now(UTC).date()
+    prices = []
+    for component in ("training", "hosting"):
+        price = c7i.price(_NOTIONAL_REGION, component)
+        if price is None:
+            raise LookupError(f"the catalog has no price of {_NOTIONAL_TYPE}; run catalog check")
+        prices.append(
+            Price(
+                region=ANY_REGION,
+                component=price.component,
+                usd_per_hour=round(price.usd_per_hour / c7i.vcpu * threads, 6),
+                kind="notional",
+                grade="B",
+                as_of=today,
+                source=f"notional: {_NOTIONAL_TYPE} per vCPU × {threads}; this machine is free",
+            )
+        )
+    tflops = rates.flop_per_second / 1e12
+    return InstanceType(
+        instance_type=f"ml.local.cpu{threads}",
+        vcpu=threads,
+        memory_gib=_memory_gib(),
+        tflops_32bit=tflops,
+        memory_bandwidth_gb_per_s=rates.bytes_per_second / 1e9,
+        bfloat16=False,
+        training=True,
+        hosting=True,
+        measured=True,
+        dispatch_us=1e6 / rates.operations_per_second,
+        prices=tuple(prices),
+        source=f"measured on {platform.machine()} {platform.system()} with {threads} threads",
+    )
+
+
+def _memory_gib() -> float:
+    return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 2)

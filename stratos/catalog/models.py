@@ -1,0 +1,236 @@
+"""Models on offer: students and teachers by their dimensions, Bedrock teachers by their prices."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from datetime import date
+from functools import cache
+from importlib import resources
+
+from pydantic import Field, PositiveInt
+
+from stratos.frozen import FrozenModel
+from stratos.planning.request import ModelCard
+
+SUPPORTED_MODEL_TYPES = ("qwen2", "qwen3", "llama")
+
+
+class Dimensions(FrozenModel):
+    """Sizes of a decoder-only transformer, from which its parameters can be counted."""
+
+    num_layers: PositiveInt
+    hidden_size: PositiveInt
+    num_heads: PositiveInt
+    num_kv_heads: PositiveInt
+    head_dim: PositiveInt
+    intermediate_size: int = 0
+    """Of the dense feed-forward block; 0 where every layer has experts."""
+    vocabulary_size: PositiveInt
+    tied_embeddings: bool
+    num_experts: int = 0
+    experts_per_token: int = 0
+    expert_size: int = 0
+    attention_bias: bool = False
+    """Biases on the query, key and value projections (Qwen2)."""
+    query_key_norm: bool = False
+    """RMSNorm on query and key heads (Qwen3)."""
+
+
+def count_parameters(dims: Dimensions, *, active: bool = False) -> int:
+    """Count weights: embeddings, attention, gated feed-forward, norms.
+
+    With `active`, only the experts one token passes through.
+    """
+    query = dims.num_heads * dims.head_dim
+    key_value = dims.num_kv_heads * dims.head_dim
+    attention = dims.hidden_size * (2 * query + 2 * key_value)
+    if dims.attention_bias:
+        attention += query + 2 * key_value
+    if dims.query_key_norm:
+        attention += 2 * dims.head_dim
+    if dims.num_experts:
+        experts = dims.experts_per_token if active else dims.num_experts
+        feed_forward = 3 * dims.hidden_size * dims.expert_size * experts
+        feed_forward += dims.hidden_size * dims.num_experts
+    else:
+        feed_forward = 3 * dims.hidden_size * dims.intermediate_size
+    embeddings = dims.vocabulary_size * dims.hidden_size
+    layers = dims.num_layers * (attention + feed_forward + 2 * dims.hidden_size)
+    return layers + embeddings * (1 if dims.tied_embeddings else 2) + dims.hidden_size
+
+
+def card_from_config(
+    name: str, config_json: Mapping[str, object], licence: str | None = None
+) -> ModelCard:
+    """Describe a model by its Hugging Face `config.json`.
+
+    Raises:
+        ValueError: for an architecture other than Qwen2, Qwen3 or Llama, or a missing dimension.
+    """
+    dims = dimensions_from_config(name, config_json)
+    return ModelCard(
+        name=name,
+        kind="weights",
+        licence=licence,
+        num_parameters=count_parameters(dims),
+        num_active_parameters=count_parameters(dims, active=True),
+        num_layers=dims.num_layers,
+        hidden_size=dims.hidden_size,
+        num_kv_heads=dims.num_kv_heads,
+        head_dim=dims.head_dim,
+        vocabulary_size=dims.vocabulary_size,
+    )
+
+
+def dimensions_from_config(name: str, config_json: Mapping[str, object]) -> Dimensions:
+    """Read the sizes out of a Hugging Face `config.json`.
+
+    Raises:
+        ValueError: for an architecture other than Qwen2, Qwen3 or Llama, or a missing dimension.
+    """
+    model_type = config_json.get("model_type")
+    if model_type not in SUPPORTED_MODEL_TYPES:
+        raise ValueError(
+            f"{name}: config.json says model_type {model_type!r}; "
+            f"supported are {', '.join(SUPPORTED_MODEL_TYPES)}"
+        )
+
+    def size(field: str, default: int | None = None) -> int:
+        value = config_json.get(field)
+        value = default if value is None else value
+        if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
+            raise ValueError(f"{name}: config.json needs a positive integer {field}, has {value!r}")
+        return value
+
+    heads, hidden = size("num_attention_heads"), size("hidden_size")
+    tied = config_json.get("tie_word_embeddings", False)
+    bias = config_json.get("attention_bias", model_type == "qwen2")
+    return Dimensions(
+        num_layers=size("num_hidden_layers"),
+        hidden_size=hidden,
+        num_heads=heads,
+        num_kv_heads=size("num_key_value_heads", heads),
+        head_dim=size("head_dim", max(1, hidden // heads)),
+        intermediate_size=size("intermediate_size"),
+        vocabulary_size=size("vocab_size"),
+        tied_embeddings=bool(tied),
+        attention_bias=bool(bias) or model_type == "qwen2",
+        query_key_norm=model_type == "qwen3",
+    )
+
+
+class HubModel(FrozenModel):
+    """A model on the Hugging Face Hub: one row of `data/models.csv`."""
+
+    hub: str
+    licence: str
+    """SPDX identifier, or `LicenseRef-…`."""
+    num_layers: PositiveInt
+    hidden_size: PositiveInt
+    num_heads: PositiveInt
+    num_kv_heads: PositiveInt
+    head_dim: PositiveInt
+    intermediate_size: PositiveInt | None = None
+    num_experts: PositiveInt | None = None
+    experts_per_token: PositiveInt | None = None
+    expert_size: PositiveInt | None = None
+    vocabulary_size: PositiveInt
+    tied_embeddings: bool
+    context_tokens: PositiveInt
+    num_parameters: PositiveInt
+    num_active_parameters: PositiveInt
+    prior_accuracy: float | None = Field(default=None, ge=0, le=1)
+    prior_metric: str | None = None
+    source: str
+
+    def card(self) -> ModelCard:
+        return ModelCard(
+            name=self.hub.rsplit("/", 1)[-1],
+            kind="weights",
+            licence=self.licence,
+            num_parameters=self.num_parameters,
+            num_active_parameters=self.num_active_parameters,
+            num_layers=self.num_layers,
+            hidden_size=self.hidden_size,
+            num_kv_heads=self.num_kv_heads,
+            head_dim=self.head_dim,
+            vocabulary_size=self.vocabulary_size,
+            prior_accuracy=self.prior_accuracy,
+        )
+
+
+class BedrockTeacher(FrozenModel):
+    """A teacher behind Amazon Bedrock: one row of `data/bedrock.csv`. Prices are on demand."""
+
+    model_id: str
+    scope: str
+    """`in-region` (the us-east-1 list), or the geography of a cross-region profile."""
+    input_usd_per_million_tokens: float = Field(ge=0)
+    output_usd_per_million_tokens: float = Field(gt=0)
+    batch_input_usd_per_million_tokens: float | None = None
+    batch_output_usd_per_million_tokens: float | None = None
+    context_tokens: int | None = None
+    max_output_tokens: int | None = None
+    end_of_life: date | None = None
+    source: str
+
+    def card(self, *, batch: bool = False) -> ModelCard:
+        """Prices of batch inference where asked for and known, else on demand."""
+        price_in, price_out = self.input_usd_per_million_tokens, self.output_usd_per_million_tokens
+        if batch and self.batch_output_usd_per_million_tokens is not None:
+            price_in = self.batch_input_usd_per_million_tokens or price_in
+            price_out = self.batch_output_usd_per_million_tokens
+        return ModelCard(
+            name=self.model_id,
+            kind="bedrock",
+            input_usd_per_million_tokens=price_in,
+            output_usd_per_million_tokens=price_out,
+        )
+
+
+@cache
+def hub_models() -> dict[str, HubModel]:
+    """Every shipped Hub model, by repository name."""
+    return {row["hub"]: HubModel.model_validate(row) for row in _rows("models.csv")}
+
+
+@cache
+def bedrock_teachers() -> dict[str, BedrockTeacher]:
+    """Every shipped Bedrock teacher, by model id."""
+    return {row["model_id"]: BedrockTeacher.model_validate(row) for row in _rows("bedrock.csv")}
+
+
+def hub_card(hub: str) -> ModelCard:
+    """The card of a Hub model, from the shipped table.
+
+    Raises:
+        LookupError: when it is not in the table.
+    """
+    try:
+        return hub_models()[hub].card()
+    except KeyError:
+        raise LookupError(
+            f"{hub} is not in the model catalog; upload its folder beside the spec "
+            "and give `path`, or pick one of `stratos catalog show models`"
+        ) from None
+
+
+def bedrock_card(model_id: str, *, batch: bool = False) -> ModelCard:
+    """The card of a Bedrock teacher, from the shipped table.
+
+    Raises:
+        LookupError: when it is not in the table.
+    """
+    try:
+        return bedrock_teachers()[model_id].card(batch=batch)
+    except KeyError:
+        raise LookupError(
+            f"{model_id} has no price in the catalog; "
+            "run `stratos catalog refresh`, or pick one of `stratos catalog show teachers`"
+        ) from None
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    text = resources.files("stratos.catalog").joinpath("data", name).read_text(encoding="utf-8")
+    return [{k: v for k, v in row.items() if v} for row in csv.DictReader(text.splitlines())]
