@@ -1,0 +1,1 @@
+"""How answers are judged, and how sure a measured share is. One implementation for every job."""

@@ -1,0 +1,132 @@
+"""Verifiers: does an answer equal the gold answer, in the sense the spec names?"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from decimal import Decimal, InvalidOperation
+
+from stratos.scoring.answers import elements, final_answer
+from stratos.scoring.json_schema import violations
+from stratos.spec import (
+    Choice,
+    Exact,
+    JsonSchema,
+    Normalised,
+    Number,
+    Regex,
+    SetOf,
+    Verifier,
+)
+
+_NUMBER = re.compile(r"[-+−]?(?:\d[\d,_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+_FRACTION = re.compile(r"\s*([-+−]?\d+)\s*/\s*(\d+)\s*")
+_SEPARATORS = re.compile(r"[\W_]+")
+
+
+def needs_gold(verifier: Verifier) -> bool:
+    """Whether the verifier compares with a gold answer; only `regex` does not."""
+    return not isinstance(verifier, Regex)
+
+
+def is_correct(verifier: Verifier, answer: str, gold: str | None) -> bool:
+    """Tell whether `answer` is right.
+
+    Args:
+        gold: The right answer; None only for a verifier that needs none.
+
+    Raises:
+        ValueError: when the verifier needs a gold answer and there is none.
+    """
+    if isinstance(verifier, Regex):
+        return re.fullmatch(verifier.pattern, answer.strip()) is not None
+    if gold is None:
+        raise ValueError(f"the {verifier.kind} verifier needs a gold answer")
+    match verifier:
+        case Exact():
+            return answer.strip() == gold.strip()
+        case Normalised():
+            return normalise(answer) == normalise(gold)
+        case Number():
+            return _same_number(answer, gold, verifier.tolerance)
+        case Choice():
+            chosen = _choice(answer, verifier.choices)
+            return chosen is not None and chosen == _choice(gold, verifier.choices)
+        case SetOf():
+            found = elements(answer, verifier.separator)
+            return set(found) == set(elements(gold, verifier.separator))
+        case JsonSchema():
+            return _same_json(answer, gold, verifier.json_schema)
+
+
+def is_completion_correct(
+    verifier: Verifier, completion: str, gold: str | None, marker: str
+) -> bool:
+    """Tell whether the final answer of a completion is right."""
+    return is_correct(verifier, final_answer(completion, marker), gold)
+
+
+def normalise(text: str) -> str:
+    """Fold case and width, and turn each run of space and punctuation into one space."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return _SEPARATORS.sub(" ", folded).strip()
+
+
+def parse_number(text: str) -> Decimal | None:
+    """Read the one number in a text: `1,250.50`, `$12`, `3/4`, `15%`; None unless there is one."""
+    fraction = _FRACTION.fullmatch(text)
+    if fraction and int(fraction[2]):
+        return Decimal(fraction[1].replace("−", "-")) / Decimal(fraction[2])
+    found = _NUMBER.findall(text)
+    if len(found) != 1:
+        return None
+    try:
+        return Decimal(re.sub("[,_]", "", found[0]).replace("−", "-"))
+    except InvalidOperation:
+        return None
+
+
+def _same_number(answer: str, gold: str, tolerance: float) -> bool:
+    ours, theirs = parse_number(answer), parse_number(gold)
+    if ours is None or theirs is None:
+        return False
+    return abs(ours - theirs) <= Decimal(str(tolerance))
+
+
+def _choice(text: str, choices: tuple[str, ...]) -> str | None:
+    """The one choice a text names: the text itself, or the only choice that occurs in it."""
+    wanted = {normalise(choice): choice for choice in choices}
+    said = normalise(text)
+    if said in wanted:
+        return wanted[said]
+    inside = [key for key in wanted if key and f" {key} " in f" {said} "]
+    return wanted[inside[0]] if len(inside) == 1 else None
+
+
+def _same_json(answer: str, gold: str, schema: dict[str, object] | None) -> bool:
+    try:
+        ours, theirs = json.loads(_unfenced(answer)), json.loads(_unfenced(gold))
+    except (ValueError, RecursionError):
+        return False
+    if schema is not None and violations(ours, schema):
+        return False
+    return _canonical(ours) == _canonical(theirs)
+
+
+def _canonical(value: object) -> str:
+    """JSON text in which 1 and 1.0 are equal, and true and 1 are not."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    elif isinstance(value, list):
+        return "[" + ",".join(map(_canonical, value)) + "]"
+    elif isinstance(value, dict):
+        pairs = (f"{json.dumps(key)}:{_canonical(value[key])}" for key in sorted(value))
+        return "{" + ",".join(pairs) + "}"
+    return json.dumps(value)
+
+
+def _unfenced(text: str) -> str:
+    """Strip the Markdown fence that models put around JSON."""
+    fenced = re.fullmatch(r"\s*```(?:json)?\s*\n(.*?)\n?```\s*", text, re.DOTALL)
+    return fenced[1] if fenced else text
