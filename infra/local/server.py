@@ -1,0 +1,207 @@
+"""The embedded cloud's process: `python -m infra.local.server --state-dir DIR --port N`."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+import tempfile
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from moto.core.config import default_user_config
+from moto.moto_server.threaded_moto_server import ThreadedMotoServer
+
+from infra.local.cloudformation import CloudFormation
+from infra.local.seam import Seam
+from infra.local.settings import REGION, LocalSettings
+from infra.local.state import SavedState
+from infra.local.stepfunctions import StepFunctions
+
+SEAMS: tuple[type[Seam], ...] = (CloudFormation, StepFunctions)
+"""In order of installation; closed in reverse."""
+
+READY_FILE = "ready.json"
+LOCK_FILE = "server.lock"
+
+log = logging.getLogger(__name__)
+
+
+class AlreadyRunningError(RuntimeError):
+    """Another process serves this state directory."""
+
+
+class LocalCloud:
+    """One embedded cloud in this process: the API server, its seams, its saved state."""
+
+    def __init__(self, settings: LocalSettings) -> None:
+        self.settings = settings
+        self._server: ThreadedMotoServer | None = None
+        self._seams: list[Seam] = []
+        self._environment: dict[str, str | None] = {}
+
+    def start(self) -> LocalSettings:
+        """Serve, install every seam and restore what was saved.
+
+        Returns:
+            The settings with the port that was taken.
+
+        Raises:
+            OSError: The port is in use.
+        """
+        _check_free(self.settings.host, self.settings.port)
+        default_user_config["stepfunctions"] = {"execute_state_machine": True}
+        self._server = ThreadedMotoServer(self.settings.host, self.settings.port, verbose=False)
+        self._server.start()
+        _, port = self._server.get_host_and_port()
+        self.settings = self.settings.model_copy(update={"port": port})
+        # The state machine engine and boto3 clients inside moto find this server through these.
+        self._set_environment(
+            MOTO_PORT=str(port),
+            AWS_ACCESS_KEY_ID="local",
+            AWS_SECRET_ACCESS_KEY="local",
+            AWS_DEFAULT_REGION=REGION,
+        )
+        try:
+            for seam_class in SEAMS:
+                seam = seam_class()
+                self._seams.append(seam)
+                seam.install(self.settings)
+            SavedState(self.settings).restore()
+        except BaseException:
+            self.stop(save=False)
+            raise
+        return self.settings
+
+    def stop(self, *, save: bool = True) -> None:
+        """Save the state, stop every process the seams started, and stop serving."""
+        if save:
+            SavedState(self.settings).save()
+        while self._seams:
+            seam = self._seams.pop()
+            try:
+                seam.close()
+            except Exception:
+                log.exception("%s did not close cleanly", type(seam).__name__)
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
+        default_user_config["stepfunctions"] = {"execute_state_machine": False}
+        for name, value in self._environment.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+    def _set_environment(self, **variables: str) -> None:
+        for name, value in variables.items():
+            self._environment[name] = os.environ.get(name)
+            os.environ[name] = value
+
+
+def serve(settings: LocalSettings) -> None:
+    """Run a cloud in the foreground until SIGTERM or SIGINT, saving its state at the end.
+
+    Raises:
+        AlreadyRunningError: Another process serves `settings.state_dir`.
+    """
+    state_dir = settings.state_dir.resolve()
+    state_dir.mkdir(parents=True, exist_ok=True)
+    settings = settings.model_copy(update={"state_dir": state_dir})
+    with (state_dir / LOCK_FILE).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AlreadyRunningError(
+                f"an embedded cloud already serves {state_dir}; stop it first, or choose "
+                "another state directory"
+            ) from None
+        _serve_until_signalled(settings)
+
+
+def _serve_until_signalled(settings: LocalSettings) -> None:
+    stopping = threading.Event()
+    previous: dict[int, Any] = {
+        number: signal.signal(number, lambda *_: stopping.set())
+        for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    scratch = settings.state_dir / "tmp"
+    scratch.mkdir(exist_ok=True)
+    tempfile.tempdir = str(scratch)
+    ready = settings.state_dir / READY_FILE
+    cloud = LocalCloud(settings)
+    try:
+        running = cloud.start()
+        _write_atomically(
+            ready,
+            {
+                "url": running.endpoint_url,
+                "pid": os.getpid(),
+                "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            },
+        )
+        log.info("embedded cloud serves %s", running.endpoint_url)
+        stopping.wait()
+        log.info("stopping")
+        cloud.stop()
+    finally:
+        ready.unlink(missing_ok=True)
+        tempfile.tempdir = None
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _check_free(host: str, port: int) -> None:
+    """moto's server thread would die silently on a port that is taken."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise OSError(
+                f"cannot listen on {host}:{port}: {error.strerror}; choose another port, or 0 "
+                "for any free one"
+            ) from error
+
+
+def _write_atomically(path: Path, content: dict[str, Any]) -> None:
+    draft = path.with_suffix(".new")
+    draft.write_text(json.dumps(content))
+    draft.replace(path)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Entry point; options mirror `LocalSettings`."""
+    defaults = LocalSettings()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--state-dir", type=Path, default=defaults.state_dir)
+    parser.add_argument("--host", default=defaults.host)
+    parser.add_argument("--port", type=int, default=defaults.port, help="0 takes a free one")
+    parser.add_argument("--settings", help="all settings as JSON; overrides the other options")
+    options = parser.parse_args(arguments)
+    settings = (
+        LocalSettings.model_validate_json(options.settings)
+        if options.settings
+        else LocalSettings(state_dir=options.state_dir, host=options.host, port=options.port)
+    )
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    try:
+        serve(settings)
+    except (AlreadyRunningError, OSError) as error:
+        log.error("%s", error)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,167 @@
+"""Where moto's reading of the Amazon States Language gives a wrong value, the right one.
+
+Paths: a path that can match one place only gives that value, any other gives a list, as on AWS;
+moto goes by how many places matched. Service integrations: parameter and result names follow the
+service's model, and errors are named as Step Functions names them.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import lru_cache
+from threading import Lock
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from jsonpath_ng.ext import parse
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
+    state_task_service_aws_sdk,
+)
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service import (  # noqa: E501
+    StateTaskService,
+)
+from moto.stepfunctions.parser.asl.utils import boto_client, json_path
+from moto.stepfunctions.parser.asl.utils.json_path import NoSuchJsonPathError
+
+from infra.local.patching import Patches
+from infra.local.state_paths import is_definite
+
+BOTO_NAMES = {
+    "sfn": "stepfunctions",
+    "states": "stepfunctions",
+    "eventbridge": "events",
+    "cloudwatchlogs": "logs",
+    "sagemakerruntime": "sagemaker-runtime",
+    "bedrockruntime": "bedrock-runtime",
+}
+"""Services whose name in a task's resource is not boto3's."""
+
+ERROR_NAMES = {
+    "bedrock": "Bedrock",
+    "bedrockruntime": "BedrockRuntime",
+    "cloudwatch": "CloudWatch",
+    "cloudwatchlogs": "CloudWatchLogs",
+    "dynamodb": "DynamoDb",
+    "eventbridge": "EventBridge",
+    "lambda": "Lambda",
+    "s3": "S3",
+    "sagemaker": "SageMaker",
+    "sagemakerruntime": "SageMakerRuntime",
+    "scheduler": "Scheduler",
+    "secretsmanager": "SecretsManager",
+    "sfn": "Sfn",
+    "sns": "Sns",
+    "sqs": "Sqs",
+    "ssm": "Ssm",
+}
+"""Services as AWS SDK integrations spell them in error names, e.g. `SageMaker.SageMakerException`.
+"""
+
+_ENGINE = "moto.stepfunctions"
+
+
+class _Clients:
+    """boto3 clients for tasks, one per service: boto3's default session is not thread-safe."""
+
+    def __init__(self, endpoint_url: str) -> None:
+        self._endpoint_url = endpoint_url
+        self._session = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local")
+        self._clients: dict[tuple[str, str], Any] = {}
+        self._lock = Lock()
+
+    def client_for(self, region: str, service: str, state_credentials: Any = None) -> Any:
+        with self._lock:
+            if (region, service) not in self._clients:
+                self._clients[region, service] = self._session.client(
+                    service,
+                    region_name=region,
+                    endpoint_url=self._endpoint_url,
+                    config=Config(
+                        parameter_validation=False,
+                        retries={"total_max_attempts": 1},
+                        max_pool_connections=64,
+                        read_timeout=24 * 3600,
+                    ),
+                )
+            return self._clients[region, service]
+
+    def operation(self, service: str, action: str) -> Any:
+        client = self.client_for("us-east-1", service)
+        return client.meta.service_model.operation_model(client.meta.method_to_api_mapping[action])
+
+
+def mend_state_language(patches: Patches, endpoint_url: str) -> None:
+    """Install the replacements; `patches.restore()` takes them back."""
+    clients = _Clients(endpoint_url)
+
+    def normalise_parameters(
+        task: Any,
+        parameters: dict[str, Any],
+        boto_service_name: str | None = None,
+        service_action_name: str | None = None,
+    ) -> None:
+        shape = _operation(task, boto_service_name, service_action_name).input_shape
+        if shape is not None:
+            task._to_boto_request(parameters, shape)
+
+    def normalise_response(
+        task: Any,
+        response: Any,
+        boto_service_name: str | None = None,
+        service_action_name: str | None = None,
+    ) -> None:
+        shape = _operation(task, boto_service_name, service_action_name).output_shape
+        if shape is not None:
+            task._from_boto_response(response, shape)
+        _write_times_as_text(response)
+
+    def _operation(task: Any, service: str | None, action: str | None) -> Any:
+        return clients.operation(
+            task._get_boto_service_name(service), task._get_boto_service_action(action)
+        )
+
+    patches.replace_everywhere(_ENGINE, json_path.extract_json, extract_json)
+    patches.replace_everywhere(_ENGINE, boto_client.boto_client_for, clients.client_for)
+    patches.replace(StateTaskService, "_SERVICE_NAME_SFN_TO_BOTO_OVERRIDES", BOTO_NAMES)
+    patches.replace(state_task_service_aws_sdk, "_SERVICE_ERROR_NAMES", ERROR_NAMES)
+    patches.replace(StateTaskService, "_normalise_parameters", normalise_parameters)
+    patches.replace(StateTaskService, "_normalise_response", normalise_response)
+
+
+def extract_json(path: str, data: Any) -> Any:
+    """The value at `path`, or the list of them where the path may match several.
+
+    Raises:
+        NoSuchJsonPathError: A path to one place, and there is nothing there.
+    """
+    values = [match.value for match in _parsed(path).find(data)]
+    if not is_definite(path):
+        return values
+    if not values:
+        raise NoSuchJsonPathError(json_path=path, data=data)
+    return values[0]
+
+
+@lru_cache(maxsize=1024)
+def _parsed(path: str) -> Any:
+    return parse(path)
+
+
+def time_text(moment: datetime) -> str:
+    """A UTC time as a state machine sees it, e.g. `2026-01-31T12:00:00.000Z`."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _write_times_as_text(value: Any) -> None:
+    """Replace datetimes in a result, in place, with the text a state machine would see."""
+    if not isinstance(value, dict | list):
+        return
+    for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+        if isinstance(item, datetime):
+            value[key] = time_text(item)
+        else:
+            _write_times_as_text(item)
+
+
+__all__ = ["extract_json", "mend_state_language", "time_text"]
