@@ -95,6 +95,11 @@ class Cloud:
         )
         return int(answer["Attributes"]["ApproximateNumberOfMessages"])
 
+    def stays_empty(self, url: str) -> bool:
+        """Whether nothing reached the queue, given a moment for what is still on its way."""
+        time.sleep(0.1)
+        return self.queue_length(url) == 0
+
     def create_state_machine(self, name: str, definition: Mapping[str, Any]) -> str:
         return self("stepfunctions").create_state_machine(
             name=name, definition=json.dumps(definition), roleArn=ROLE

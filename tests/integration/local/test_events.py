@@ -198,7 +198,7 @@ def test_neither_a_disabled_rule_nor_one_without_a_pattern_matches(cloud: Cloud)
     put_rule(cloud, "enabled", heard_arn, {"source": ["both"]})
     put_event(cloud, "both")
     cloud.receive(heard)
-    assert cloud.queue_length(url) == 0
+    assert cloud.stays_empty(url)
 
 
 @pytest.mark.parametrize(
@@ -275,7 +275,7 @@ def test_a_put_reports_the_object_that_was_created(cloud: Cloud) -> None:
         "etag": answer["ETag"].strip('"'),
         "version-id": answer["VersionId"],
     }
-    assert cloud.queue_length(url) == 0
+    assert cloud.stays_empty(url)
 
 
 def test_a_copy_and_a_multipart_upload_report_once_each(cloud: Cloud) -> None:
@@ -297,7 +297,7 @@ def test_a_copy_and_a_multipart_upload_report_once_each(cloud: Cloud) -> None:
         ("CopyObject", "copy", 5),
     ]
     assert all("version-id" not in d["object"] for d in details)
-    assert cloud.queue_length(url) == 0
+    assert cloud.stays_empty(url)
 
 
 @pytest.mark.parametrize("batch", [True, False])
@@ -340,4 +340,5 @@ def test_a_bucket_that_was_not_asked_reports_nothing(cloud: Cloud) -> None:
     for bucket in ("quiet", "loud"):
         cloud("s3").put_object(Bucket=bucket, Key="k", Body=b"x", Tagging="a=b")
     cloud.receive(url)
-    assert (cloud.queue_length(quiet), cloud.queue_length(url)) == (0, 0)
+    assert cloud.stays_empty(quiet)
+    assert cloud.stays_empty(url)
