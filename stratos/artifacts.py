@@ -6,13 +6,15 @@ specs/<name>/rejection.json       every problem of a spec that was refused
 catalog/servers.json              the instance types on offer
 catalog/calibration.jsonl         predicted and measured, one line a finished run
 runs/<run id>/spec.json           the spec as read
+runs/<run id>/checker/            checker.py, as it was when the run began
 runs/<run id>/dataset/            train.jsonl probe.jsonl heldout.jsonl inspection.json
 runs/<run id>/plans.json          the Pareto front, before spending
 runs/<run id>/match.json          the choice after probing, with its evidence
-runs/<run id>/jobs/<step>/        config/config.json in, result.json out, progress.json while it runs
+runs/<run id>/jobs/<step>/        config/config.json in, progress.json meanwhile, result.json out
 runs/<run id>/records/            verified training records
 runs/<run id>/checkpoints/<step>/ of the training job
 runs/<run id>/models/             <job>/output/model.tar.gz
+runs/<run id>/deployment.json     names of the model, configuration and endpoint it may create
 runs/<run id>/run.json            the outcome
 runs/<run id>/report.html
 """
@@ -26,6 +28,7 @@ from dataclasses import dataclass
 SPEC_PREFIX = "specs/"
 SPEC_FILE = "spec.yaml"
 SERVERS_KEY = "catalog/servers.json"
+REJECTION_FILE = "rejection.json"
 CALIBRATION_KEY = "catalog/calibration.jsonl"
 
 
@@ -94,6 +97,14 @@ class RunKeys:
     @property
     def models(self) -> str:
         return self.prefix + "models/"
+
+    @property
+    def checker(self) -> str:
+        return self.prefix + "checker/"
+
+    @property
+    def deployment(self) -> str:
+        return self.prefix + "deployment.json"
 
     @property
     def summary(self) -> str:

@@ -7,6 +7,7 @@ What the file alone tells is checked here; what needs the files beside it is in
 from __future__ import annotations
 
 import difflib
+import math
 import types
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,11 +18,9 @@ from pydantic_core import ErrorDetails
 
 from stratos.errors import SpecRejected
 from stratos.problems import Problem
+from stratos.scoring.wilson import proportion
 from stratos.spec import Spec
 from stratos.spec_yaml import Location, YamlTree, path_text, read_yaml
-
-_Z95 = 1.959963984540054
-"""Of a two-sided 95% interval."""
 
 _NEEDED = {
     "model_type": "a mapping of fields",
@@ -202,17 +201,22 @@ def _check_attainable(tree: YamlTree) -> None:
         records = task_fields.model_fields["heldout_records"].default
     if not isinstance(asked, int | float) or not isinstance(records, int) or records < 1:
         return
-    best = records / (records + _Z95**2)
+    best = proportion(records, records).lo
     if best < asked <= 1:
         enough = "no number of them suffices; ask for less than 1"
-        if asked < 1:
-            enough = f"{int(asked * _Z95**2 / (1 - asked)) + 1} would do"
+        if asked < 1:  # a perfect score on n begins at n / (n + z²)
+            enough = f"{_enough_records(best, records, asked):,} would do"
         tree.report(
             ("constraints", "min_accuracy"),
             f"{asked:g} cannot be proven on {records} held-out records: with all of them right "
             f"the 95% Wilson interval begins at {best:.4f}. Lower it, or raise "
             f"task.heldout_records ({enough})",
         )
+
+
+def _enough_records(best: float, records: int, asked: float) -> int:
+    z_squared = records * (1 - best) / best
+    return math.ceil(asked * z_squared / (1 - asked))
 
 
 def _check_names(spec: Spec, tree: YamlTree) -> None:

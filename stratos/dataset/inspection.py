@@ -17,6 +17,7 @@ from stratos.dataset.spool import Spool
 from stratos.errors import DatasetRejected
 from stratos.frozen import FrozenModel
 from stratos.records import Record, Split
+from stratos.scoring.verifiers import needs_gold
 from stratos.spec import Task
 
 SPLITS: tuple[Split, ...] = ("train", "probe", "heldout")
@@ -89,7 +90,7 @@ class _Intake:
             self.reader.report(record.provenance, f"the id {record.id!r} is another record's too")
             return
         self.ids.add(record.id)
-        judged = record.gold is not None or self.reader.task.verifier.kind == "regex"
+        judged = record.gold is not None or not needs_gold(self.reader.task.verifier)
         group = f"group:{record.group}" if record.group else f"question:{key.hex()}"
         self.members.append(GroupMember(group, judged))
         self.spool.append(record)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from stratos.dataset.formats import Example, FormatName, Row, RowError, detect_format, read_row
 from stratos.dataset.lines import MAX_LINE_BYTES
 from stratos.records import Record
+from stratos.scoring.answers import final_answer
 from stratos.spec import Task
 
 MAX_SHOWN = 20
@@ -24,11 +25,6 @@ def normalised(text: str) -> str:
     Punctuation stays, since `3+4` and `34` are different questions.
     """
     return re.sub(r"\s+", " ", unicodedata.normalize("NFKC", text).casefold()).strip()
-
-
-def final_answer(reply: str, marker: str) -> str:
-    """What follows the last marker, or the whole reply where there is none."""
-    return (reply.rpartition(marker)[2] if marker else reply).strip()
 
 
 @dataclass

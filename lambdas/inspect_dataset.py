@@ -1,0 +1,51 @@
+"""InspectDataset: the dataset as canonical records in three splits, counted and hashed."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from lambdas import runs_table
+from lambdas.handler import step
+from lambdas.inputs import content_hash, data_files
+from lambdas.storage import Bucket
+from stratos.artifacts import RunKeys
+from stratos.dataset.inspection import SPLITS, inspect_dataset
+from stratos.spec import Spec
+from stratos.steps import Dataset, InspectInput, RunRef
+
+
+@step
+def handler(payload: InspectInput) -> Dataset:
+    """Split the dataset; tell a rerun whether anything changed."""
+    run, bucket, keys = payload.run, Bucket(payload.run.bucket), RunKeys(payload.run.run_id)
+    spec = bucket.read_model(keys.spec, Spec)
+    digest = content_hash(bucket, run.spec_key, spec)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        found = inspect_dataset(data_files(bucket, run.spec_key, spec), spec.task, folder)
+        for split in SPLITS:
+            bucket.upload(folder / f"{split}.jsonl", f"{keys.dataset}{split}.jsonl")
+    bucket.put_model(keys.dataset + "inspection.json", found)
+    runs_table.update(run.run_id, content_hash=digest)
+    return Dataset(
+        uri=bucket.uri(keys.dataset),
+        num_train=found.num_records["train"],
+        num_probe=found.num_records["probe"],
+        num_heldout=found.num_records["heldout"],
+        num_gold=found.num_gold,
+        num_duplicates_removed=found.num_exact_duplicates + found.num_near_duplicates,
+        num_bad_lines=found.num_bad_lines,
+        mean_prompt_characters=found.prompt_characters.mean,
+        mean_gold_characters=found.gold_characters.mean,
+        content_hash=digest,
+        unchanged=run.rerun and _last_good_hash(run) == digest,
+    )
+
+
+def _last_good_hash(run: RunRef) -> str | None:
+    """Content hash of the last run of this spec that succeeded."""
+    for row in runs_table.runs_of_spec(run.spec_key):
+        if row.status == "succeeded" and row.run_id != run.run_id:
+            return row.content_hash
+    return None
