@@ -17,11 +17,14 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from infra.local.function_errors import TooManyRequestsError
 from infra.local.runtime_api import Outcome
 from infra.local.targets import Targets, UndeliverableTargetError
 
 RETRY_WAITS_SECONDS = (60.0, 120.0)
 """Between the attempts of an asynchronous invocation, as on AWS."""
+
+THROTTLED_WAIT_SECONDS = 0.2
 
 MAX_CONCURRENT_EVENTS = 32
 
@@ -54,7 +57,7 @@ class AsyncConfiguration:
         configs = function.event_invoke_config
         config = configs[-1].config if configs else {}
         destinations = config.get("DestinationConfig") or {}
-        dead_letter = getattr(function, "dead_letter_config", None) or {}
+        dead_letter = function.dead_letter_config or {}
         return cls(
             function_arn=function.function_arn,
             max_retries=config.get("MaximumRetryAttempts", cls.max_retries),
@@ -101,7 +104,12 @@ class AsyncInvocations:
         condition = "RetriesExhausted"
         count = 0
         while True:
-            attempt = invoke()
+            try:
+                attempt = invoke()
+            except TooManyRequestsError:  # waits its turn; no attempt was made
+                if self._closing.wait(THROTTLED_WAIT_SECONDS):
+                    return
+                continue
             count += 1
             if attempt.outcome.error_type is None:
                 condition = "Success"

@@ -3,16 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from moto.awslambda.exceptions import LambdaClientError
-
-
-class UnsupportedFunctionError(LambdaClientError):  # type: ignore[misc]
-    """The function cannot run here at all."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__("InvalidRuntimeException", message)
+from infra.local.function_errors import UnsupportedFunctionError
 
 
 @dataclass(frozen=True)
@@ -31,6 +24,8 @@ class FunctionConfiguration:
     code_sha256: str
     layer_arns: tuple[str, ...]
     log_group: str
+    log_format: Literal["Text", "JSON"]
+    log_level: str | None
 
     @classmethod
     def of(cls, function: Any) -> FunctionConfiguration:
@@ -45,6 +40,7 @@ class FunctionConfiguration:
                 f"Function {function.function_name} has {found}; the embedded cloud runs zip "
                 "packages on Python. Package the function so, or deploy to AWS."
             )
+        logging = function.logging_config or {}
         # A published version carries its number as an eighth field of its ARN.
         fields = function.function_arn.split(":")
         return cls(
@@ -60,11 +56,13 @@ class FunctionConfiguration:
             code_sha256=function.code_sha_256,
             layer_arns=tuple(layer["Arn"] for layer in function.layers),
             log_group=function.logs_group_name,
+            log_format="JSON" if logging.get("LogFormat") == "JSON" else "Text",
+            log_level=logging.get("ApplicationLogLevel"),
         )
 
     def reserved_variables(self) -> dict[str, str]:
         """Variables the platform sets and a function cannot."""
-        return {
+        variables = {
             "_HANDLER": self.handler,
             "AWS_DEFAULT_REGION": self.region,
             "AWS_EXECUTION_ENV": f"AWS_Lambda_{self.runtime}",
@@ -72,6 +70,10 @@ class FunctionConfiguration:
             "AWS_LAMBDA_FUNCTION_NAME": self.name,
             "AWS_LAMBDA_FUNCTION_VERSION": self.version,
             "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+            "AWS_LAMBDA_LOG_FORMAT": self.log_format,
             "AWS_LAMBDA_LOG_GROUP_NAME": self.log_group,
             "AWS_REGION": self.region,
         }
+        if self.log_level is not None:
+            variables["AWS_LAMBDA_LOG_LEVEL"] = self.log_level
+        return variables

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from typing import Any
 
-from moto.awslambda.exceptions import LambdaClientError
 from moto.awslambda.models import LambdaFunction
 from moto.awslambda.responses import LambdaResponse
 
@@ -21,6 +20,12 @@ from infra.local.async_invocations import (
     Attempt,
 )
 from infra.local.function_configuration import FunctionConfiguration
+from infra.local.function_errors import (
+    InvalidRequestContentError,
+    RequestTooLargeError,
+    TooManyRequestsError,
+)
+from infra.local.function_record import keep_forgotten_properties
 from infra.local.invocation_log import write_log
 from infra.local.patching import Patches
 from infra.local.runtime_api import Invocation
@@ -31,18 +36,6 @@ from infra.local.targets import Targets
 MAX_PAYLOAD_BYTES = 6 * 1024 * 1024
 MAX_EVENT_BYTES = 1024 * 1024
 LOG_TAIL_BYTES = 4096
-
-
-class TooManyRequestsError(LambdaClientError):  # type: ignore[misc]
-    """As many invocations are running as the function's reserved concurrency allows."""
-
-    code = 429
-
-
-class RequestTooLargeError(LambdaClientError):  # type: ignore[misc]
-    """The payload is over the limit of its invocation type."""
-
-    code = 413
 
 
 class Functions:
@@ -68,12 +61,6 @@ class Functions:
         ) -> bytes:
             return seam._invoke(function, body, request_headers, response_headers)
 
-        original_init = LambdaFunction.__init__
-
-        def initialize(function: Any, account_id: str, spec: Any, *rest: Any, **named: Any) -> None:
-            original_init(function, account_id, spec, *rest, **named)
-            function.dead_letter_config = spec.get("DeadLetterConfig")
-
         original_respond = LambdaResponse.invoke
 
         def respond(response: Any) -> Any:
@@ -82,7 +69,7 @@ class Functions:
             return original_respond(response)
 
         self._patches.replace(LambdaFunction, "invoke", invoke)
-        self._patches.replace(LambdaFunction, "__init__", initialize)
+        keep_forgotten_properties(self._patches)
         self._patches.replace(LambdaResponse, "invoke", respond)
 
     def close(self) -> None:
@@ -146,7 +133,7 @@ class Functions:
         name, limit = function.function_name, function.reserved_concurrency
         with self._lock:
             if limit is not None and self._running[name] >= int(limit):
-                raise TooManyRequestsError("TooManyRequestsException", "Rate Exceeded.")
+                raise TooManyRequestsError
             self._running[name] += 1
         try:
             yield
@@ -157,15 +144,8 @@ class Functions:
 
 def _check_payload(payload: bytes, limit: int) -> None:
     if len(payload) > limit:
-        raise RequestTooLargeError(
-            "RequestTooLargeException",
-            f"{len(payload)} byte payload is too large for this invocation type "
-            f"(limit {limit} bytes)",
-        )
+        raise RequestTooLargeError(len(payload), limit)
     try:
         json.loads(payload)
     except ValueError as error:
-        raise LambdaClientError(
-            "InvalidRequestContentException",
-            f"Could not parse request body into json: {error}",
-        ) from error
+        raise InvalidRequestContentError(error) from error

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import queue
+import socket
 import threading
 import time
 import uuid
@@ -91,18 +92,14 @@ class RuntimeApi:
         self._ended: Callable[[Invocation], Outcome] | None = None
         self._lock = threading.Lock()
         self._server = _Server((host, 0), self)
-        self._thread = threading.Thread(
-            target=self._server.serve_forever,
-            kwargs={"poll_interval": 0.05},
-            name="runtime-api",
-            daemon=True,
-        )
+        self._host, self._port = host, self._server.server_address[1]
+        self._closing = False
+        self._thread = threading.Thread(target=self._serve, name="runtime-api", daemon=True)
         self._thread.start()
 
     @property
     def address(self) -> str:
-        host, port = self._server.server_address[:2]
-        return f"{host!s}:{port}"
+        return f"{self._host}:{self._port}"
 
     def submit(self, invocation: Invocation) -> None:
         """Hand the runtime its next request; only one is ever in flight."""
@@ -123,10 +120,17 @@ class RuntimeApi:
             current.resolve(self._ended(current))
 
     def close(self) -> None:
+        self._closing = True
         self._requests.put(None)
-        self._server.shutdown()
-        self._server.server_close()
+        # One last connection ends the blocking wait for the next.
+        with contextlib.suppress(OSError):
+            socket.create_connection((self._host, self._port)).close()
         self._thread.join()
+        self._server.server_close()
+
+    def _serve(self) -> None:
+        while not self._closing:
+            self._server.handle_request()
 
     def next_invocation(self) -> Invocation | None:
         """Block until there is a request; None when the sandbox is closing."""
@@ -151,6 +155,7 @@ class _Server(ThreadingTCPServer):
     daemon_threads = True
     block_on_close = False
     allow_reuse_address = True
+    timeout = None
 
     def __init__(self, address: tuple[str, int], api: RuntimeApi) -> None:
         super().__init__(address, _Handler)

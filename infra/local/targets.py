@@ -12,8 +12,15 @@ from typing import Any
 import boto3
 from botocore import xform_name
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.model import ListShape, MapShape, Shape, StructureShape
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as BotoConnectionError
+from botocore.model import (
+    ListShape,
+    MapShape,
+    OperationNotFoundError,
+    Shape,
+    StructureShape,
+)
 
 from infra.local.settings import REGION, LocalSettings
 
@@ -124,7 +131,7 @@ class Targets:
         for tried in range(min(retries, RETRIES) + 1):
             try:
                 attempt()
-            except (ClientError, BotoCoreError, UndeliverableTargetError) as error:
+            except (ClientError, BotoCoreError, ValueError) as error:
                 failure = error
             else:
                 return None
@@ -173,6 +180,11 @@ class Targets:
             }
         else:
             event = json.loads(document)
+            if lacking := {"source", "detail-type", "detail", "time"} - event.keys():
+                raise UndeliverableTargetError(
+                    f"An event for {bus_arn} lacks {', '.join(sorted(lacking))}; give the target "
+                    "the whole event, without an input of its own."
+                )
             entry = {
                 "Source": event["source"],
                 "DetailType": event["detail-type"],
@@ -192,7 +204,13 @@ class Targets:
         """A universal target: any API action, its parameters given as JSON."""
         client = self.clients(SDK_SERVICES.get(service, service))
         operation = action[0].upper() + action[1:]
-        shape = client.meta.service_model.operation_model(operation).input_shape
+        try:
+            shape = client.meta.service_model.operation_model(operation).input_shape
+        except OperationNotFoundError as error:
+            raise UndeliverableTargetError(
+                f"{service} has no operation {operation}. Name one that it has, as in "
+                "aws-sdk:sfn:startExecution."
+            ) from error
         getattr(client, xform_name(operation))(**_spelled(json.loads(document), shape))
 
 
@@ -225,7 +243,7 @@ def _may_pass(failure: Exception) -> bool:
     if isinstance(failure, ClientError):
         status = failure.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
         return status >= 500 or status == 429
-    return isinstance(failure, BotoCoreError)
+    return isinstance(failure, HTTPClientError | BotoConnectionError)
 
 
 def _error_code(failure: Exception) -> str:

@@ -27,10 +27,10 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
         yield running
 
 
-def messages(cloud: Cloud, name: str) -> list[str]:
+def messages(cloud: Cloud, name: str, group: str = "") -> list[str]:
     """What the function's log group holds, in order."""
     logs = cloud("logs")
-    group = f"/aws/lambda/{name}"
+    group = group or f"/aws/lambda/{name}"
     streams = logs.describe_log_streams(logGroupName=group)["logStreams"]
     return [
         event["message"]
@@ -251,6 +251,42 @@ def test_a_trace_is_logged_line_by_line(cloud: Cloud) -> None:
     cloud.create_function("traced", "def handler(event, context):\n    return event['absent']\n")
     cloud.invoke("traced", {})
     assert "[ERROR] KeyError: 'absent'" in messages(cloud, "traced")
+
+
+def test_a_function_logs_where_and_how_its_configuration_says(cloud: Cloud) -> None:
+    source = (
+        "import logging\n"
+        "def handler(event, context):\n"
+        "    logging.getLogger().info('hello', extra={'run': 'r1'})\n"
+    )
+    logging = {"LogFormat": "JSON", "LogGroup": "/stratos/run", "ApplicationLogLevel": "INFO"}
+    cloud.create_function("structured", source, LoggingConfig=logging)
+    cloud.invoke("structured", {})
+    start, line, report = (json.loads(m) for m in messages(cloud, "structured", "/stratos/run"))
+    assert start["type"] == "platform.start"
+    assert (line["message"], line["run"]) == ("hello", "r1")
+    assert line["requestId"] == report["record"]["requestId"]
+    assert report["record"]["status"] == "success"
+    described = cloud("lambda").get_function_configuration(FunctionName="structured")
+    assert described["LoggingConfig"] == logging
+
+
+def test_a_throttled_event_waits_for_its_turn(cloud: Cloud, tmp_path: Path) -> None:
+    source = (
+        "import pathlib, time\n"
+        "def handler(event, context):\n"
+        "    here = pathlib.Path(event['here'])\n"
+        "    (here / str(event['n'])).touch()\n"
+        "    while not (here / 'go').exists(): time.sleep(0.01)\n"
+    )
+    cloud.create_function("queued", source)
+    cloud("lambda").put_function_concurrency(FunctionName="queued", ReservedConcurrentExecutions=1)
+    for n in range(2):
+        event = {"here": str(tmp_path), "n": n}
+        cloud.invoke("queued", event, InvocationType="Event")
+    eventually(lambda: len(list(tmp_path.iterdir())) == 1)
+    (tmp_path / "go").touch()
+    eventually(lambda: len(list(tmp_path.iterdir())) == 3)
 
 
 def test_an_event_is_accepted_at_once_and_runs_later(cloud: Cloud, tmp_path: Path) -> None:
