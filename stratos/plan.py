@@ -54,6 +54,8 @@ class Plan(FrozenModel):
     training_tokens_per_second: float
     """Predicted, for calibration against what the job measures."""
     num_training_tokens: float
+    calibration: dict[str, float] = {}
+    """Factor that finished runs put on each predicted quantity, already applied."""
     caveats: tuple[str, ...] = ()
     """Old or derived prices, assumed rates, quota unknown."""
 

@@ -59,6 +59,8 @@ class CalibrationRow(FrozenModel):
     num_parameters: int
     predicted: float
     measured: float
+    correction: float = 1.0
+    """What calibration had already multiplied `predicted` by (the odds, for accuracy)."""
 
 
 class PlanningRequest(FrozenModel):
