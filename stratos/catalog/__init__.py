@@ -1,1 +1,1 @@
-"""What there is to choose from: servers, models, prices. Facts as typed rows, each with a source."""
+"""What there is to choose from: servers, models, prices. Typed rows, each with a source."""

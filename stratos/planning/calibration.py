@@ -1,0 +1,170 @@
+"""What finished runs teach: factors on predicted quantities, shrunk and robust.
+
+Each row's log(measured / uncorrected prediction) is one observation of a factor that is near 1
+before anything is known: prior N(0, relative_sd²), run-to-run noise, and more variance for rows of
+another instance type or model size. The estimate is the posterior mean with Tukey's biweight on the
+rows, so that one absurd row weighs nothing while several that agree are believed. Accuracy goes
+through log-odds instead of logs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from stratos.catalog.images import runtime_of
+from stratos.jobs import DistillResult, EvaluateResult, LoadResult
+from stratos.plan import Plan
+from stratos.planning.request import CalibrationRow
+
+NOISE_SD = 0.15
+"""Of the log ratio, from run to run on one server."""
+OTHER_TYPE_SD = 0.25
+"""More, for a row of another instance type with the same runtime."""
+SIZE_SD = 0.1
+"""More, per e-fold between the models' parameter counts."""
+ACCURACY_PRIOR_SD = 0.6
+_CUTOFF_SDS = 4.0
+_ROUNDS = 50
+
+
+@dataclass(frozen=True)
+class Correction:
+    """A factor on a prediction, and the standard deviation of log(measured / corrected)."""
+
+    factor: float
+    sd: float
+
+
+def correction(
+    rows: Sequence[CalibrationRow],
+    quantity: str,
+    instance_type: str,
+    num_parameters: float,
+    prior_sd: float,
+) -> Correction:
+    """Estimate the factor of one quantity on one instance type, for a model of one size."""
+    logs: list[float] = []
+    variances: list[float] = []
+    own: list[bool] = []
+    for row in rows:
+        if row.quantity != quantity or not _related(row, instance_type, quantity):
+            continue
+        log = _log_ratio(row)
+        if log is None:
+            continue
+        same = quantity == "accuracy" or row.instance_type == instance_type
+        size_gap = SIZE_SD * abs(math.log(row.num_parameters / num_parameters))
+        logs.append(log)
+        variances.append(NOISE_SD**2 + size_gap**2 + (0.0 if same else OTHER_TYPE_SD**2))
+        own.append(same)
+    mean, variance = _posterior(logs, variances, own, prior_sd)
+    return Correction(math.exp(mean), math.sqrt(variance + NOISE_SD**2))
+
+
+def _posterior(
+    logs: Sequence[float], variances: Sequence[float], own: Sequence[bool], prior_sd: float
+) -> tuple[float, float]:
+    """Mean and variance of the log factor by iteratively reweighted least squares."""
+    prior_precision = 1 / prior_sd**2
+    if not logs:
+        return 0.0, prior_sd**2
+    cutoff = _CUTOFF_SDS * math.hypot(prior_sd, NOISE_SD)
+    ranked = sorted([*logs, 0.0])
+    middle = len(ranked) // 2
+    mean = ranked[middle] if len(ranked) % 2 else (ranked[middle - 1] + ranked[middle]) / 2
+    precision = prior_precision
+    for _ in range(_ROUNDS):
+        weights = [
+            max(0.0, 1 - ((log - mean) / cutoff) ** 2) ** 2 / variance
+            for log, variance in zip(logs, variances, strict=True)
+        ]
+        # However many rows another instance type has, they share its own unknown difference.
+        foreign = sum(w for w, mine in zip(weights, own, strict=True) if not mine)
+        scale = min(1.0, OTHER_TYPE_SD**-2 / foreign) if foreign else 1.0
+        weights = [w if mine else w * scale for w, mine in zip(weights, own, strict=True)]
+        precision = prior_precision + sum(weights)
+        updated = sum(w * log for w, log in zip(weights, logs, strict=True)) / precision
+        if abs(updated - mean) < 1e-9:
+            break
+        mean = updated
+    return mean, 1 / precision
+
+
+def _related(row: CalibrationRow, instance_type: str, quantity: str) -> bool:
+    return quantity == "accuracy" or runtime_of(row.instance_type) == runtime_of(instance_type)
+
+
+def _log_ratio(row: CalibrationRow) -> float | None:
+    """None for a row that says nothing: a value that is zero, negative, or not finite."""
+    if row.quantity == "accuracy":
+        predicted, measured = log_odds(row.predicted), log_odds(row.measured)
+        return measured - predicted + math.log(row.correction)
+    values = (row.predicted, row.measured, row.correction)
+    if not all(math.isfinite(v) and v > 0 for v in values) or row.num_parameters <= 0:
+        return None
+    return math.log(row.measured * row.correction / row.predicted)
+
+
+def log_odds(share: float) -> float:
+    """log(p / (1 − p)), with p kept 0.5% away from 0 and 1."""
+    clipped = min(max(share, 0.005), 0.995)
+    return math.log(clipped / (1 - clipped))
+
+
+def from_log_odds(value: float) -> float:
+    return 1 / (1 + math.exp(-value))
+
+
+def rows_of_run(
+    run_id: str,
+    plan: Plan,
+    num_parameters: int,
+    distilled: DistillResult | None = None,
+    load: LoadResult | None = None,
+    evaluated: EvaluateResult | None = None,
+) -> tuple[CalibrationRow, ...]:
+    """Set what a finished run measured beside what its plan predicted."""
+    found: list[tuple[str, str, float, float]] = []
+    if distilled is not None:
+        found.append(
+            (
+                "training_tokens_per_second",
+                plan.training.instance_type,
+                plan.training_tokens_per_second,
+                distilled.tokens_per_second,
+            )
+        )
+    if load is not None:
+        found.append(
+            (
+                "p95_latency_ms",
+                plan.serving.instance_type,
+                plan.p95_latency_ms.value,
+                load.p95_ms.value,
+            )
+        )
+    if evaluated is not None:
+        found.append(
+            (
+                "accuracy",
+                plan.training.instance_type,
+                plan.accuracy.value,
+                evaluated.student.value,
+            )
+        )
+    return tuple(
+        CalibrationRow.model_validate(
+            {
+                "run_id": run_id,
+                "instance_type": instance_type,
+                "quantity": quantity,
+                "num_parameters": num_parameters,
+                "predicted": predicted,
+                "measured": measured,
+                "correction": plan.calibration.get(quantity, 1.0),
+            }
+        )
+        for quantity, instance_type, predicted, measured in found
+    )

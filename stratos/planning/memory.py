@@ -1,0 +1,61 @@
+"""Memory: what must fit on a device, in GiB."""
+
+from __future__ import annotations
+
+from stratos.plan import Method
+from stratos.planning.transformer import Transformer
+
+GIB = 2.0**30
+HEADROOM = 0.10
+"""Of the device's reported memory, left to the allocator and the runtime."""
+ADAMW_BYTES = 16.0
+"""Per trained parameter: weight and gradient, master copy, two moments (ZeRO, arXiv 1910.02054)."""
+
+
+def serving_gib(
+    model: Transformer, bytes_per_value: float, concurrent: float, context_tokens: float
+) -> float:
+    """Weights, and the keys and values of every sequence in flight."""
+    cache = concurrent * context_tokens * model.kv_values_per_token
+    return (model.parameters + cache) * bytes_per_value / GIB
+
+
+def adapter_parameters(model: Transformer, rank: int) -> float:
+    """LoRA on every linear layer: r · (inputs + outputs), summed (arXiv 2106.09685).
+
+    The feed-forward width is not on a card; it is inferred from the parameter count.
+    """
+    hidden = model.hidden_size
+    key_value = model.kv_heads * model.head_dim
+    attention = 2 * hidden * hidden + 2 * hidden * key_value
+    body = max(0.0, model.parameters - 2.0 * model.vocabulary * hidden)
+    inner = max(2.0 * hidden, (body / model.layers - attention) / (3 * hidden))
+    per_layer = 2 * (2 * hidden) + 2 * (hidden + key_value) + 3 * (hidden + inner)
+    return rank * model.layers * per_layer
+
+
+def training_gib(
+    model: Transformer,
+    method: Method,
+    bytes_per_value: float,
+    micro_batch_tokens: float,
+    lora_rank: int,
+) -> float:
+    """Weights, gradients, optimizer state, and activations of one micro-batch.
+
+    Activations at 16 bits are 34 bytes per token, layer and hidden unit (arXiv 2205.05198, eq. 1,
+    without the attention map, which is never stored); under checkpointing each layer keeps its
+    input, and one layer at a time the rest.
+    """
+    if method == "full":
+        state = ADAMW_BYTES * model.parameters
+    else:
+        state = model.parameters * bytes_per_value
+        state += ADAMW_BYTES * adapter_parameters(model, lora_rank)
+    per_token = model.hidden_size * bytes_per_value * (model.layers + 17.0)
+    return (state + micro_batch_tokens * per_token) / GIB
+
+
+def fits(needed_gib: float, device_gib: float) -> bool:
+    """Within the device's memory, headroom kept."""
+    return needed_gib <= device_gib * (1 - HEADROOM)

@@ -1,0 +1,160 @@
+"""Serving: latency and throughput of one replica, by roofline and queueing. Times in seconds.
+
+Every argument that differs by server is an array, one entry a server.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stratos.planning.transformer import Transformer
+
+Floats = NDArray[np.float64]
+
+MAX_UTILISATION = 0.7
+"""Above it queues grow faster than any forecast of the load."""
+LENGTH_SPREAD = 1.25
+"""95th percentile over mean of output lengths; assumed, corrected by calibration."""
+_ROUNDS = 60
+
+
+@dataclass(frozen=True)
+class ReplicaRates:
+    """What one replica reaches for one model and precision; arrays over servers.
+
+    Attributes:
+        flop_per_second: Reached in matrix products, efficiency and width included.
+        bytes_per_second: Reached from memory.
+        forward_seconds: Dispatch of one forward pass.
+        sequence_seconds: Bookkeeping of a sequence per decoding step.
+        request_seconds: Of one request outside the model.
+        slots: Sequences decoded at once, as memory and the engine allow.
+    """
+
+    flop_per_second: Floats
+    bytes_per_second: Floats
+    forward_seconds: Floats
+    sequence_seconds: Floats
+    request_seconds: Floats
+    slots: Floats
+
+
+def prefill_seconds(model: Transformer, prompt_tokens: float, rates: ReplicaRates) -> Floats:
+    """Read a prompt: 2 · P · n / FLOP/s, and one dispatch (arXiv 2211.05102, section 2)."""
+    return (
+        2.0 * model.active_parameters * prompt_tokens / rates.flop_per_second
+        + rates.forward_seconds
+    )
+
+
+def decode_step_seconds(
+    model: Transformer,
+    batch: Floats,
+    context_tokens: float,
+    bytes_per_value: float,
+    rates: ReplicaRates,
+) -> Floats:
+    """One token for each of `batch` sequences: the slower of memory and arithmetic, and dispatch.
+
+    max((W + k · KV · context) / bandwidth, 2 · P · k / FLOP/s) (roofline; arXiv 2211.05102).
+    """
+    weights = model.active_parameters * bytes_per_value
+    cache = batch * context_tokens * model.kv_values_per_token * bytes_per_value
+    memory = (weights + cache) / rates.bytes_per_second
+    arithmetic = 2.0 * model.active_parameters * batch / rates.flop_per_second
+    dispatch = rates.forward_seconds + batch * rates.sequence_seconds
+    return np.asarray(np.maximum(memory, arithmetic) + dispatch, dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Load:
+    """The traffic of one replica's share of the fleet, and its shape."""
+
+    prompt_tokens: float
+    output_tokens: float
+
+    @property
+    def context_tokens(self) -> float:
+        """Mean length of a sequence while it decodes."""
+        return self.prompt_tokens + self.output_tokens / 2
+
+
+def engine_seconds(
+    model: Transformer, load: Load, batch: Floats, bytes_per_value: float, rates: ReplicaRates
+) -> Floats:
+    """Engine time one request takes up when `batch` decode together."""
+    step = decode_step_seconds(model, batch, load.context_tokens, bytes_per_value, rates)
+    prefill = prefill_seconds(model, load.prompt_tokens, rates)
+    return prefill + load.output_tokens * step / batch
+
+
+def capacity(model: Transformer, load: Load, bytes_per_value: float, rates: ReplicaRates) -> Floats:
+    """Requests per second of one replica with every slot in use."""
+    return 1.0 / engine_seconds(model, load, rates.slots, bytes_per_value, rates)
+
+
+def residence_seconds(
+    model: Transformer,
+    load: Load,
+    requests_per_second: Floats,
+    bytes_per_value: float,
+    rates: ReplicaRates,
+    spread: float = 0.0,
+) -> Floats:
+    """Time from admission to the last token, at the batch Little's law gives.
+
+    The batch a request meets is k = 1 + λ·S, plus `spread` standard deviations of a Poisson
+    count; other arrivals' prefills stall it by λ·S·prefill. Solved by fixed-point iteration from
+    below; infinite where arrivals alone fill the engine.
+    """
+    prefill = prefill_seconds(model, load.prompt_tokens, rates)
+    stalled = requests_per_second * prefill
+    available = np.maximum(1.0 - stalled, 1e-9)
+    seconds = prefill
+    for _ in range(_ROUNDS):
+        others = requests_per_second * seconds
+        batch = np.minimum(1.0 + others + spread * np.sqrt(others), rates.slots)
+        step = decode_step_seconds(model, batch, load.context_tokens, bytes_per_value, rates)
+        updated = (prefill + load.output_tokens * step) / available
+        if np.allclose(updated, seconds, rtol=1e-4):
+            break
+        seconds = updated
+    return np.asarray(np.where(stalled >= 1.0, np.inf, seconds), dtype=np.float64)
+
+
+def latency_seconds(
+    model: Transformer,
+    load: Load,
+    requests_per_second: Floats,
+    bytes_per_value: float,
+    rates: ReplicaRates,
+    round_trip_seconds: Floats,
+    *,
+    percentile: float = 0.95,
+    length_spread: float = LENGTH_SPREAD,
+) -> Floats:
+    """Latency a client sees at a percentile, for open-loop arrivals.
+
+    Above the median: a batch 1.645 standard deviations fuller (95%), a longer output, and the wait
+    for a slot, W_q = ρ^√(2(c+1)) / (c(1 − ρ)) · S with c slots (Sakasegawa 1977), whose tail is
+    taken as exponential. Infinite at full utilisation.
+    """
+    # 0.5 -> 0, 0.95 -> 1.645: the normal quantile, near enough between the two.
+    deviations = 1.645 * max(0.0, percentile - 0.5) / 0.45
+    utilisation = requests_per_second / capacity(model, load, bytes_per_value, rates)
+    longer = Load(
+        load.prompt_tokens,
+        load.output_tokens * (1 + (length_spread - 1) * deviations / 1.645),
+    )
+    residence = residence_seconds(
+        model, longer, requests_per_second, bytes_per_value, rates, spread=deviations
+    )
+    busy = np.minimum(utilisation, 1 - 1e-9)
+    exponent = np.sqrt(2.0 * (rates.slots + 1.0))
+    waiting = busy**exponent / (rates.slots * (1 - busy)) * residence
+    tail = -np.log(1 - percentile)
+    total = residence + tail * waiting + rates.request_seconds + round_trip_seconds
+    return np.asarray(np.where(utilisation >= 1.0, np.inf, total), dtype=np.float64)

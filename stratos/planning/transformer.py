@@ -1,0 +1,54 @@
+"""The sizes of a model that its costs follow from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stratos.planning.request import ModelCard
+
+
+@dataclass(frozen=True)
+class Transformer:
+    """A model card with nothing missing."""
+
+    name: str
+    parameters: float
+    active_parameters: float
+    layers: int
+    hidden_size: int
+    kv_heads: int
+    head_dim: int
+    vocabulary: int
+
+    @property
+    def kv_values_per_token(self) -> float:
+        """Keys and values of one token over all layers: 2 · L · kv_heads · head_dim."""
+        return 2.0 * self.layers * self.kv_heads * self.head_dim
+
+
+def transformer(card: ModelCard) -> Transformer:
+    """Read a card.
+
+    Raises:
+        ValueError: naming what the card lacks.
+    """
+    needed = {
+        "num_parameters": card.num_parameters,
+        "num_layers": card.num_layers,
+        "hidden_size": card.hidden_size,
+        "num_kv_heads": card.num_kv_heads,
+        "head_dim": card.head_dim,
+    }
+    lacking = [name for name, value in needed.items() if not value]
+    if lacking:
+        raise ValueError(f"the card of {card.name} lacks {', '.join(lacking)}")
+    return Transformer(
+        name=card.name,
+        parameters=float(card.num_parameters or 0),
+        active_parameters=float(card.num_active_parameters or card.num_parameters or 0),
+        layers=card.num_layers or 0,
+        hidden_size=card.hidden_size or 0,
+        kv_heads=card.num_kv_heads or 0,
+        head_dim=card.head_dim or 0,
+        vocabulary=card.vocabulary_size or 0,
+    )
