@@ -1,0 +1,75 @@
+"""Teachers and students a run may use: what the spec names, or else the catalog."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from lambdas.storage import Bucket
+from stratos.artifacts import spec_folder
+from stratos.catalog.models import (
+    bedrock_card,
+    bedrock_teachers,
+    card_from_config,
+    hub_card,
+    hub_models,
+)
+from stratos.errors import NoFeasiblePlan
+from stratos.planning.request import ModelCard
+from stratos.spec import Bedrock, OpenAICompatible, Spec, Teacher, Weights
+
+
+@dataclass(frozen=True)
+class ModelPool:
+    """Candidates of one run with their cards; names are those of the cards."""
+
+    teachers: dict[str, Teacher]
+    students: dict[str, Weights]
+    cards: dict[str, ModelCard]
+    """By `<role>/<name>`: a name may be a teacher's and a student's."""
+
+    def teacher_cards(self) -> tuple[ModelCard, ...]:
+        return tuple(self.cards[f"teacher/{name}"] for name in self.teachers)
+
+    def student_cards(self) -> tuple[ModelCard, ...]:
+        return tuple(self.cards[f"student/{name}"] for name in self.students)
+
+
+def model_pool(bucket: Bucket, spec_key: str, spec: Spec) -> ModelPool:
+    """Describe every candidate.
+
+    Raises:
+        NoFeasiblePlan: when one cannot be described, with the reason.
+    """
+    folder = spec_folder(spec_key)
+    hub = [Weights(hub=name) for name in hub_models()] if not spec.students else []
+    teachers: list[Teacher] = list(spec.teachers)
+    if not teachers:
+        teachers = [Bedrock(kind="bedrock", model_id=name) for name in bedrock_teachers()]
+        teachers += [Weights(hub=name) for name in hub_models()]
+    students = list(spec.students) or hub
+    try:
+        cards = {f"teacher/{m.name}": _card(bucket, folder, m) for m in teachers}
+        cards |= {f"student/{m.name}": _card(bucket, folder, m) for m in students}
+    except (ValueError, LookupError, FileNotFoundError) as error:
+        raise NoFeasiblePlan(str(error)) from error
+    return ModelPool({m.name: m for m in teachers}, {m.name: m for m in students}, cards)
+
+
+def _card(bucket: Bucket, folder: str, model: Teacher) -> ModelCard:
+    match model:
+        case Bedrock():
+            return bedrock_card(model.model_id, batch=model.batch)
+        case OpenAICompatible():
+            return ModelCard(
+                name=model.name,
+                kind="openai",
+                input_usd_per_million_tokens=model.input_usd_per_million_tokens,
+                output_usd_per_million_tokens=model.output_usd_per_million_tokens,
+            )
+        case Weights(path=str(path)):
+            config = json.loads(bucket.read(f"{folder}{path.rstrip('/')}/config.json"))
+            return card_from_config(model.name, config, model.licence)
+        case Weights(hub=hub):
+            card = hub_card(hub or "")
+            return card.model_copy(update={"licence": model.licence}) if model.licence else card

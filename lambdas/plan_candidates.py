@@ -1,0 +1,40 @@
+"""PlanCandidates: the shortlist and its Pareto front, before any money is spent."""
+
+from __future__ import annotations
+
+from lambdas.candidates import model_pool
+from lambdas.handler import step
+from lambdas.planning_inputs import planning_request
+from lambdas.probe_jobs import probe_jobs
+from lambdas.storage import Bucket
+from lambdas.training_jobs import JobFactory
+from stratos.artifacts import RunKeys, spec_folder
+from stratos.plan import PlanSet
+from stratos.planning.choose import plan_before_probing
+from stratos.spec import Spec
+from stratos.steps import Candidates, PlanInput
+
+
+@step
+def handler(payload: PlanInput) -> Candidates:
+    """Plan on priors, and prepare the probe of every teacher and student worth it."""
+    run, bucket, keys = payload.run, Bucket(payload.run.bucket), RunKeys(payload.run.run_id)
+    spec = bucket.read_model(keys.spec, Spec)
+    if spec.task.checker is not None:
+        bucket.copy(spec_folder(run.spec_key) + spec.task.checker, keys.checker + "checker.py")
+    pool = model_pool(bucket, run.spec_key, spec)
+    request = planning_request(run, spec, payload.dataset, pool)
+    plans = plan_before_probing(request)
+    uri = bucket.put_model(keys.plans, plans)
+    probes = probe_jobs(JobFactory(run, spec), plans, pool, request.servers)
+    return Candidates(plans_uri=uri, probes=probes, summary=_summary(plans, len(probes)))
+
+
+def _summary(plans: PlanSet, num_probes: int) -> str:
+    chosen = plans.chosen
+    return (
+        f"{plans.num_candidates:,} candidates, {plans.front_size:,} on the Pareto front; first "
+        f"choice {chosen.teacher} → {chosen.student} ({chosen.method}), trained on "
+        f"{chosen.training.instance_type}, served on {chosen.serving.instance_type}; "
+        f"{num_probes} probes"
+    )

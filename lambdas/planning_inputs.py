@@ -1,0 +1,87 @@
+"""What the planner is asked, gathered from the bucket."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import UTC, datetime
+
+from lambdas.candidates import ModelPool
+from lambdas.settings import settings
+from lambdas.storage import Bucket
+from stratos.artifacts import CALIBRATION_KEY, SERVERS_KEY, RunKeys, spec_folder
+from stratos.catalog.servers import ServerCatalog
+from stratos.dataset.token_estimate import CountTokens, by_characters, by_vocabulary, mean_tokens
+from stratos.planning.request import CalibrationRow, DatasetFacts, PlanningRequest
+from stratos.records import Record
+from stratos.spec import Spec
+from stratos.steps import Dataset, RunRef
+
+_SAMPLE = 500
+"""Records whose tokens are counted."""
+
+
+def planning_request(
+    run: RunRef, spec: Spec, dataset: Dataset, pool: ModelPool, spent_usd: float = 0.0
+) -> PlanningRequest:
+    """Gather catalogs, calibration and sizes for one run."""
+    bucket = Bucket(run.bucket)
+    return PlanningRequest(
+        spec=spec,
+        region=settings().aws_region,
+        teachers=pool.teacher_cards(),
+        students=pool.student_cards(),
+        servers=servers(bucket),
+        dataset=_facts(bucket, run, spec, dataset),
+        calibration=_calibration(bucket),
+        spent_usd=spent_usd,
+        spent_hours=hours_since(run.started_at),
+    )
+
+
+def servers(bucket: Bucket) -> ServerCatalog:
+    """The catalog in the bucket, or the shipped one where there is none."""
+    return bucket.find_model(SERVERS_KEY, ServerCatalog) or ServerCatalog.aws()
+
+
+def hours_since(started_at: str) -> float:
+    """Hours from an ISO 8601 time until now."""
+    elapsed = datetime.now(UTC) - datetime.fromisoformat(started_at)
+    return max(0.0, elapsed.total_seconds() / 3600)
+
+
+def _facts(bucket: Bucket, run: RunRef, spec: Spec, dataset: Dataset) -> DatasetFacts:
+    count = _counter(bucket, run, spec)
+    with bucket.open(RunKeys(run.run_id).dataset + "probe.jsonl") as body:
+        lines = itertools.islice(body.iter_lines(), _SAMPLE)
+        sample = [Record.model_validate_json(line) for line in lines]
+    prompts = ("\n".join(message.content for message in record.messages) for record in sample)
+    answers = (record.gold for record in sample if record.gold is not None)
+    return DatasetFacts(
+        num_train=dataset.num_train,
+        num_probe=dataset.num_probe,
+        num_heldout=dataset.num_heldout,
+        num_gold=dataset.num_gold,
+        prompt_tokens=mean_tokens(prompts, count),
+        answer_tokens=mean_tokens(answers, count),
+    )
+
+
+def _counter(bucket: Bucket, run: RunRef, spec: Spec) -> CountTokens:
+    """By the vocabulary of the first student that lies beside the spec, if one does."""
+    folder = spec_folder(run.spec_key)
+    for student in spec.students:
+        if student.path is not None:
+            key = f"{folder}{student.path.rstrip('/')}/tokenizer.json"
+            try:
+                return by_vocabulary(bucket.read(key))
+            except (FileNotFoundError, ValueError):
+                continue
+    return by_characters
+
+
+def _calibration(bucket: Bucket) -> tuple[CalibrationRow, ...]:
+    try:
+        lines = bucket.read(CALIBRATION_KEY).splitlines()
+    except FileNotFoundError:
+        return ()
+    return tuple(CalibrationRow.model_validate_json(line) for line in lines if line.strip())
