@@ -30,7 +30,7 @@ from infra.local.stack_resources import (
     without_nothing,
 )
 
-_ORDER = "_ResourceMap__get_resourcesin_dependency_order"
+_ORDER = "_ResourceMap__get_resources_in_dependency_order"
 _LONGEST_NAME = 128
 
 

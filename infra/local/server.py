@@ -20,13 +20,27 @@ from moto.core.config import default_user_config
 from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 
 from infra.local.cloudformation import CloudFormation
+from infra.local.events import Events
+from infra.local.functions import Functions
+from infra.local.jobs import TrainingJobs
+from infra.local.scheduler import Scheduler
 from infra.local.seam import Seam
 from infra.local.settings import REGION, LocalSettings
-from infra.local.state import SavedState
+from infra.local.state import RestoreError, SavedState
 from infra.local.stepfunctions import StepFunctions
+from infra.local.sync import SyncIntegrations
 
-SEAMS: tuple[type[Seam], ...] = (CloudFormation, StepFunctions)
-"""In order of installation; closed in reverse."""
+SEAMS: tuple[type[Seam], ...] = (
+    CloudFormation,
+    StepFunctions,
+    SyncIntegrations,
+    Functions,
+    Events,
+    TrainingJobs,
+    Scheduler,
+)
+"""In order of installation; closed in reverse. What was saved is restored before the last one,
+the clock, so that no schedule fires just for having been made again."""
 
 READY_FILE = "ready.json"
 LOCK_FILE = "server.lock"
@@ -71,10 +85,11 @@ class LocalCloud:
         )
         try:
             for seam_class in SEAMS:
+                if seam_class is SEAMS[-1]:
+                    SavedState(self.settings).restore()
                 seam = seam_class()
                 self._seams.append(seam)
                 seam.install(self.settings)
-            SavedState(self.settings).restore()
         except BaseException:
             self.stop(save=False)
             raise
@@ -195,9 +210,11 @@ def main(arguments: list[str] | None = None) -> int:
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    # The engine logs every error that a state machine may well catch; its history has them all.
+    logging.getLogger("moto.stepfunctions.parser.asl").setLevel(logging.CRITICAL)
     try:
         serve(settings)
-    except (AlreadyRunningError, OSError) as error:
+    except (AlreadyRunningError, RestoreError, OSError) as error:
         log.error("%s", error)
         return 1
     return 0

@@ -231,6 +231,13 @@ def status_change_event(execution: Any, status: ExecutionStatus) -> dict[str, An
     }
 
 
+def aborted_event(execution: Any, cause: str) -> dict[str, Any]:
+    """The event of a running execution that this process takes with it when it ends."""
+    event = status_change_event(execution, ExecutionStatus.ABORTED)
+    end = {"stopDate": _milliseconds(datetime.now(UTC)), "cause": cause}
+    return event | {"Detail": json.dumps(json.loads(event["Detail"]) | end)}
+
+
 def _put_event(event: dict[str, Any]) -> None:
     try:
         events_backends[ACCOUNT_ID][REGION].put_events([event])
@@ -263,4 +270,4 @@ def _set_outcome(execution: Any) -> None:
         execution.exec_status = ExecutionStatus.FAILED
 
 
-__all__ = ["StepFunctions", "running_executions", "status_change_event"]
+__all__ = ["StepFunctions", "aborted_event", "running_executions", "status_change_event"]
