@@ -15,11 +15,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from infra.local.function_errors import TooManyRequestsError
 from infra.local.runtime_api import Outcome
-from infra.local.targets import Targets, UndeliverableTargetError
+from infra.local.targets import Targets
 
 RETRY_WAITS_SECONDS = (60.0, 120.0)
 """Between the attempts of an asynchronous invocation, as on AWS."""
@@ -84,61 +82,65 @@ class AsyncInvocations:
         self._workers.submit(self._run, payload, configuration, invoke)
 
     def close(self) -> None:
+        """Drop what waits; what runs ends when its sandbox does."""
         self._closing.set()
-        self._workers.shutdown(cancel_futures=True)
+        self._workers.shutdown(wait=False, cancel_futures=True)
 
     def _run(
         self, payload: bytes, configuration: AsyncConfiguration, invoke: Callable[[], Attempt]
     ) -> None:
         try:
-            self._run_until_settled(payload, configuration, invoke)
-        except (ClientError, BotoCoreError, UndeliverableTargetError):
-            logger.exception("No destination took the result of %s", configuration.function_arn)
+            settled = self._attempt_until_settled(configuration, invoke)
+            if settled is not None:
+                self._report(payload, configuration, *settled)
         except Exception:
-            logger.exception("Asynchronous invocation of %s failed", configuration.function_arn)
+            if not self._closing.is_set():
+                logger.exception("An event for %s was lost", configuration.function_arn)
 
-    def _run_until_settled(
-        self, payload: bytes, configuration: AsyncConfiguration, invoke: Callable[[], Attempt]
-    ) -> None:
+    def _attempt_until_settled(
+        self, configuration: AsyncConfiguration, invoke: Callable[[], Attempt]
+    ) -> tuple[Attempt, str, int] | None:
+        """The last attempt, why it was the last, and how many there were; None when closing."""
         begun = time.monotonic()
-        condition = "RetriesExhausted"
         count = 0
         while True:
             try:
                 attempt = invoke()
             except TooManyRequestsError:  # waits its turn; no attempt was made
                 if self._closing.wait(THROTTLED_WAIT_SECONDS):
-                    return
+                    return None
                 continue
             count += 1
             if attempt.outcome.error_type is None:
-                condition = "Success"
-                break
+                return attempt, "Success", count
             if count > configuration.max_retries:
-                break
-            waits = self._retry_waits_seconds
-            wait = waits[min(count, len(waits)) - 1] if waits else 0.0
+                return attempt, "RetriesExhausted", count
+            wait = self._retry_waits_seconds[min(count, len(self._retry_waits_seconds)) - 1]
             if time.monotonic() + wait - begun > configuration.max_age_seconds:
-                condition = "EventAgeExceeded"
-                break
+                return attempt, "EventAgeExceeded", count
             if self._closing.wait(wait):
-                return
+                return None
+
+    def _report(
+        self,
+        payload: bytes,
+        configuration: AsyncConfiguration,
+        attempt: Attempt,
+        condition: str,
+        count: int,
+    ) -> None:
         record = _record(payload, configuration, attempt, condition, count)
-        destination = (
-            configuration.on_success if condition == "Success" else configuration.on_failure
-        )
+        succeeded = condition == "Success"
+        destination = configuration.on_success if succeeded else configuration.on_failure
         if destination:
             self._targets.deliver(destination, _addressed(record, destination, condition))
-        if condition != "Success" and configuration.dead_letter_arn:
-            self._targets.send_dead_letter(
-                configuration.dead_letter_arn,
-                payload.decode(),
-                {
-                    "RequestID": attempt.request_id,
-                    "ErrorCode": "200",
-                    "ErrorMessage": str(record["responsePayload"])[:1024],
-                },
-            )
+        if not succeeded and configuration.dead_letter_arn:
+            reasons = {
+                "RequestID": attempt.request_id,
+                "ErrorCode": "200",
+                "ErrorMessage": json.dumps(record["responsePayload"])[:1024],
+            }
+            self._targets.send_dead_letter(configuration.dead_letter_arn, payload.decode(), reasons)
 
 
 def _record(

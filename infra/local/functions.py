@@ -75,8 +75,8 @@ class Functions:
     def close(self) -> None:
         self._patches.restore()
         self._targets.close()
-        self._pool.close()
         self._events.close()
+        self._pool.close()
 
     def _invoke(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from collections import defaultdict
@@ -18,11 +19,15 @@ MAX_REAP_SECONDS = 30.0
 
 
 class SandboxPool:
+    """Hands out sandboxes of a function's current configuration; safe to use from any thread."""
+
     def __init__(self, settings: LocalSettings) -> None:
         self._settings = settings
         self._directory = settings.state_dir.resolve() / "functions"
         self._code = CodeStore(self._directory, settings.python)
         self._runtime = self._code.runtime_path()
+        # A process that was killed leaves its sandboxes' files behind.
+        shutil.rmtree(self._directory / "sandboxes", ignore_errors=True)
         self._lock = threading.Lock()
         self._idle: dict[str, list[Sandbox]] = defaultdict(list)
         self._busy: set[Sandbox] = set()

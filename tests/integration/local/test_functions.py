@@ -150,6 +150,24 @@ def test_an_exception_is_an_unhandled_function_error_with_its_trace(cloud: Cloud
     assert "raise SpecRejected" in response["Payload"]["stackTrace"][0]
 
 
+@pytest.mark.parametrize(
+    ("name", "module", "error_type"),
+    [
+        ("failing-import", "1 / 0\n" + ECHO, "ZeroDivisionError"),
+        ("exiting-import", "import os\nos._exit(1)\n" + ECHO, "Runtime.ExitError"),
+        ("malformed", "def handler(:\n", "Runtime.UserCodeSyntaxError"),
+        ("handlerless", "def other(event, context): ...\n", "Runtime.HandlerNotFound"),
+    ],
+)
+def test_a_package_that_does_not_come_up_fails_every_invocation(
+    cloud: Cloud, name: str, module: str, error_type: str
+) -> None:
+    cloud.create_function(name, module)
+    responses = [cloud.invoke(name, {}) for _ in range(2)]
+    assert [r["FunctionError"] for r in responses] == ["Unhandled"] * 2
+    assert [r["Payload"]["errorType"] for r in responses] == [error_type] * 2
+
+
 def test_a_function_past_its_timeout_is_killed_and_the_next_invocation_is_fresh(
     cloud: Cloud, tmp_path: Path
 ) -> None:
