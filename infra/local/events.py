@@ -58,7 +58,10 @@ class Events:
             stand_in = copy.copy(rule)
             stand_in.targets = left_to_moto
             timed = {**copy.deepcopy(dict(moto_event)), "time": _instant(event["time"]).timestamp()}
-            self._moto_send(stand_in, timed, transform_input)
+            try:
+                self._moto_send(stand_in, timed, transform_input)
+            except Exception:  # a sender never sees what its event came to
+                logger.exception("Rule %s could not deliver", rule.name)
         ingested = _iso(moto_event.get("ingestion-time") or moto_event["time"])
         for target in rule.targets:
             if target not in left_to_moto:
@@ -67,6 +70,9 @@ class Events:
     def _deliver(
         self, rule: Any, target: dict[str, Any], event: dict[str, Any], ingested: str
     ) -> None:
+        # One name for every retry, so that an execution that did start is not started again.
+        execution_name = f"{event['id']}_{uuid.uuid4()}"
+
         def attempt() -> None:
             document = target_input(
                 target, event, rule_arn=rule.arn, rule_name=rule.name, ingestion_time=ingested
@@ -75,7 +81,7 @@ class Events:
                 target["Arn"],
                 document,
                 parameters=target,
-                execution_name=f"{event['id']}_{uuid.uuid4()}",
+                execution_name=execution_name,
             )
 
         try:

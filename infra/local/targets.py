@@ -226,11 +226,11 @@ def _spelled(value: Any, shape: Shape | None) -> Any:
     """The value with its keys spelled as boto3 has them: Scheduler accepts `Input` for `input`."""
     if isinstance(shape, StructureShape) and isinstance(value, dict):
         members = {name.lower(): (name, member) for name, member in shape.members.items()}
-        return {
-            members[key.lower()][0]: _spelled(item, members[key.lower()][1])
-            for key, item in value.items()
-            if key.lower() in members
-        }
+        spelled = {}
+        for key, item in value.items():
+            name, member = members.get(key.lower(), (key, None))  # boto3 refuses an unknown key
+            spelled[name] = _spelled(item, member)
+        return spelled
     if isinstance(shape, ListShape) and isinstance(value, list):
         return [_spelled(item, shape.member) for item in value]
     if isinstance(shape, MapShape) and isinstance(value, dict):

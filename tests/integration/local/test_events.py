@@ -175,6 +175,14 @@ def test_the_input_of_a_target_is_shaped(
     assert cloud.receive(url)["Body"] == expected
 
 
+def test_a_rule_that_moto_cannot_serve_does_not_fail_its_sender(cloud: Cloud) -> None:
+    url, queue = cloud.create_queue("beside")
+    put_rule(cloud, "beside", f"arn:aws:logs:{REGION}:{ACCOUNT_ID}:log-group:/absent")
+    cloud("events").put_targets(Rule="beside", Targets=[{"Id": "q", "Arn": queue}])
+    event_id = put_event(cloud, "beside")
+    assert cloud.receive(url)["Body"]["id"] == event_id
+
+
 def test_an_undeliverable_event_goes_to_the_dead_letter_queue(cloud: Cloud) -> None:
     url, queue = cloud.create_queue("dead")
     missing = f"arn:aws:states:{REGION}:{ACCOUNT_ID}:stateMachine:missing"

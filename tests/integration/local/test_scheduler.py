@@ -257,6 +257,23 @@ def test_a_target_that_is_gone_leaves_a_dead_letter(
     assert message["MessageAttributes"]["ERROR_CODE"]["StringValue"] == "StateMachineDoesNotExist"
 
 
+@pytest.mark.parametrize(
+    ("action", "parameters", "code"),
+    [
+        ("sfn:startExecution", {"Machine": "x"}, "ParamValidationError"),
+        ("sfn:startEverything", {}, "UndeliverableTargetError"),
+        ("nosuchservice:run", {}, "UnknownServiceError"),
+    ],
+)
+def test_a_universal_target_that_cannot_be_called_leaves_a_dead_letter(
+    cloud: Cloud, clock: HandClock, schedules: Any, action: str, parameters: Any, code: str
+) -> None:
+    url, queue = cloud.create_queue(f"dead-{code}")
+    target = {"Input": json.dumps(parameters), "DeadLetterConfig": {"Arn": queue}}
+    create(schedules, code, "rate(1 day)", f"arn:aws:scheduler:::aws-sdk:{action}", target=target)
+    assert cloud.receive(url)["MessageAttributes"]["ERROR_CODE"]["StringValue"] == code
+
+
 def test_a_scheduled_rule_fires_and_only_for_itself(cloud: Cloud, clock: HandClock) -> None:
     events = cloud("events")
     urls, rules = [], []
