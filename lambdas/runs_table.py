@@ -86,6 +86,12 @@ def runs_of_spec(spec_key: str) -> Iterator[RunRow]:
     return _query("by_spec", "spec_key", spec_key, ScanIndexForward=False)
 
 
+def live_artifact(spec_key: str) -> str | None:
+    """Model artifact in service for a spec, if one is."""
+    live = (row for row in runs_of_spec(spec_key) if row.endpoint_name is not None)
+    return next((row.model_artifact for row in live), None)
+
+
 def update(run_id: str, **values: str | float | None) -> None:
     """Set attributes of a run; None removes one."""
     names = {f"#{name}": name for name in values}

@@ -1,0 +1,103 @@
+"""SageMaker's control plane: training jobs and endpoints of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from lambdas.aws import client, error_code
+from lambdas.training_jobs import step_of
+
+IN_PROGRESS = "InProgress"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """An endpoint as it is now."""
+
+    name: str
+    config_name: str
+    status: str
+
+
+def describe_job(name: str) -> dict[str, Any] | None:
+    """A training job as SageMaker describes it, or None where there is none."""
+    try:
+        described: dict[str, Any] = client("sagemaker").describe_training_job(TrainingJobName=name)
+    except ClientError as error:
+        if _is_absent(error):
+            return None
+        raise
+    return described
+
+
+def jobs_of(run_id: str) -> Iterator[dict[str, Any]]:
+    """Every training job of a run, described, the oldest first."""
+    pages = client("sagemaker").get_paginator("list_training_jobs")
+    names = [
+        summary["TrainingJobName"]
+        for page in pages.paginate(NameContains=run_id)
+        for summary in sorted(page["TrainingJobSummaries"], key=lambda job: job["CreationTime"])
+    ]
+    for name in names:
+        if step_of(run_id, name) is not None and (job := describe_job(name)) is not None:
+            yield job
+
+
+def stop_job(name: str) -> None:
+    """Ask a job to stop; one that has ended already is left as it is."""
+    try:
+        client("sagemaker").stop_training_job(TrainingJobName=name)
+    except ClientError as error:
+        if not _is_absent(error):
+            raise
+
+
+def find_endpoint(name: str) -> Endpoint | None:
+    try:
+        found = client("sagemaker").describe_endpoint(EndpointName=name)
+    except ClientError as error:
+        if _is_absent(error):
+            return None
+        raise
+    return Endpoint(name, found["EndpointConfigName"], found["EndpointStatus"])
+
+
+def update_endpoint(name: str, config_name: str) -> None:
+    client("sagemaker").update_endpoint(EndpointName=name, EndpointConfigName=config_name)
+
+
+def delete_endpoint(name: str) -> bool:
+    """Delete an endpoint; whether there was one."""
+    return _delete("delete_endpoint", EndpointName=name)
+
+
+def delete_endpoint_config(name: str) -> bool:
+    return _delete("delete_endpoint_config", EndpointConfigName=name)
+
+
+def delete_model(name: str) -> bool:
+    return _delete("delete_model", ModelName=name)
+
+
+def _delete(operation: str, **name: str) -> bool:
+    try:
+        getattr(client("sagemaker"), operation)(**name)
+    except ClientError as error:
+        if _is_absent(error):
+            return False
+        raise
+    return True
+
+
+def _is_absent(error: ClientError) -> bool:
+    """SageMaker says `ValidationException` for a name it does not know."""
+    message = str(error.response["Error"].get("Message", "")).lower()
+    return error_code(error) in ("ResourceNotFound", "ResourceNotFoundException", "404") or (
+        error_code(error) in ("ValidationException", "ValidationError")
+        and any(words in message for words in ("not find", "does not exist", "not found"))
+        and "in-progress" not in message
+    )
