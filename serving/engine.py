@@ -1,7 +1,7 @@
 """Continuous batching: one thread decodes every sequence in flight, one token each a step.
 
 A new request is prefilled as soon as a slot is free and joins the batch at the next step; a
-finished one leaves at once. Callers hand in a `Generation` and are called back from the engine's thread.
+finished one leaves at once. Callers hand in a `Generation` and are called back on that thread.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Every failure Stratos names. A class name is API: the state machine matches Retry and Catch on it.
+"""Every failure Stratos names. A class name is API: Retry and Catch match on it.
 
     StratosError
     ├── DuplicateEvent          the same S3 event, again; ends quietly
@@ -14,7 +14,11 @@
     ├── GateError
     │   ├── QualityGateError    the student misses an accuracy constraint
     │   └── LatencyGateError    the endpoint misses a latency constraint
-    └── DeploymentFailed        the endpoint never became healthy
+    ├── DeploymentFailed        the endpoint never became healthy
+    └── NotFound                what the command line was asked about is not there
+        ├── StackNotFound       no deployed stack
+        ├── RunNotFound         no run of that id, or no report of it yet
+        └── EndpointNotFound    no endpoint that answers
 
 A message says what was found, what was needed, and what to do.
 """
@@ -88,3 +92,19 @@ class LatencyGateError(GateError):
 
 class DeploymentFailed(StratosError):
     """The endpoint did not come into service."""
+
+
+class NotFound(StratosError):
+    """What was asked about is not there."""
+
+
+class StackNotFound(NotFound):
+    """No Stratos stack answers where boto3 looks."""
+
+
+class RunNotFound(NotFound):
+    """No run has this id, or it has no report yet."""
+
+
+class EndpointNotFound(NotFound):
+    """The run has no endpoint that answers."""

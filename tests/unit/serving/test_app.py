@@ -117,7 +117,7 @@ def test_a_bad_request_gets_one_clear_error(client, body, status, says):
 
 @given(
     st.recursive(
-        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
         lambda inner: (
             st.lists(inner)
             | st.dictionaries(

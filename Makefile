@@ -1,0 +1,42 @@
+# Set-up commands: `make demo` and `make test`. Each builds what it needs.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test lint venv synth docs format bench-planner bench-distill bench-serving ablation clean
+
+demo: synth  ## The main job, end to end, in the embedded cloud on this machine.
+	@$(BIN)/python examples/demo.py
+
+test: synth  ## Every test.
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
+
+lint: synth  ## Style, types, layers, documents in step with the code, template checks.
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m infra.docs --check
+	@$(BIN)/cfn-lint cdk.out/*.template.json
+
+venv:
+	@$(PYTHON) infra/bootstrap.py
+
+synth: venv  ## Lambda package, training source and template; cdk-nag runs here.
+	@$(BIN)/python -m infra.assets
+	@$(BIN)/python -m infra.app
+
+docs: venv  ## Write the generated documents anew.
+	@$(BIN)/python -m infra.docs
+
+format: venv
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench-planner bench-distill bench-serving: bench-%: venv
+	@$(BIN)/python benchmarks/$*.py
+
+ablation: venv  ## Mahjong, five seeds: injection against answers only, alignment and blend.
+	@$(BIN)/python benchmarks/ablation.py
+
+clean:
+	rm -rf build cdk.out .stratos

@@ -1,0 +1,83 @@
+"""`make demo`: the main job, from nothing to an endpoint that answers.
+
+Starts the embedded cloud, drops examples/mahjong-waits into the bucket, follows the run, saves
+run.json and report.html under .stratos/demo/, and asks the endpoint questions it never saw.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from infra.local.cli import bring_up, client_environment
+from infra.local.settings import LocalSettings
+from stratos.artifacts import RunKeys
+from stratos.cli import endpoint
+from stratos.cli.app import EXIT_CODES, save_report
+from stratos.cli.runs import find_run, read_object, read_summary
+from stratos.cli.stack import Stack
+from stratos.cli.submit import submit
+from stratos.cli.tables import print_outcome
+from stratos.cli.watch import Screen, follow
+from stratos.records import Record
+from stratos.report.figures import duration
+from stratos.scoring.verifiers import is_completion_correct
+from stratos.spec import Spec
+
+EXAMPLE = Path(__file__).parent / "mahjong-waits"
+OUT = Path(".stratos/demo")
+NUM_QUESTIONS = 5
+
+
+def main() -> int:
+    """Run the demo; the exit code is that of `stratos watch`."""
+    started = time.monotonic()
+    console = Console()
+    console.rule("embedded cloud")
+    url, bucket = bring_up(LocalSettings(), Path("cdk.out"))
+    os.environ |= client_environment(url)
+    console.print(f"{url}, bucket {bucket}, up after {duration(time.monotonic() - started)}")
+
+    console.rule("the main job")
+    stack = Stack.find()
+    submission = submit(stack, EXAMPLE, lambda file: None)
+    console.print(f"uploaded {submission.num_files} files; run {submission.run_id} starts")
+    run = Screen(console).show(follow(stack, submission.run_id))
+    save_report(stack, run.run_id, OUT)
+    summary = read_summary(stack, run.run_id)
+    if summary is None:
+        console.print(f"run {run.run_id} ended as {run.status} without a report", style="red")
+        return EXIT_CODES.get(run.status, 1)
+    print_outcome(console, summary)
+    if run.status == "succeeded":
+        console.rule("held-out questions, through invoke_endpoint")
+        ask(console, stack, run.run_id)
+    console.print(f"{OUT}/run.json and {OUT}/report.html; {duration(time.monotonic() - started)}")
+    return EXIT_CODES.get(run.status, 1)
+
+
+def ask(console: Console, stack: Stack, run_id: str) -> None:
+    """Ask the live endpoint some held-out questions and judge its answers."""
+    keys = RunKeys(run_id)
+    spec = Spec.model_validate_json(read_object(stack, keys.spec) or "")
+    rows = (read_object(stack, keys.dataset + "heldout.jsonl") or "").splitlines()
+    run = find_run(stack, run_id)
+    for row in rows[:NUM_QUESTIONS]:
+        record = Record.model_validate_json(row)
+        answer = endpoint.invoke(run, record.question, max_tokens=200)
+        right = is_completion_correct(
+            spec.task.verifier, answer, record.gold, spec.task.answer_marker
+        )
+        console.print(record.question, style="bold", highlight=False)
+        console.print(answer, highlight=False)
+        console.print(
+            "right" if right else f"wrong: {record.gold}", style="green" if right else "red"
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

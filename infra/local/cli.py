@@ -1,0 +1,106 @@
+"""`stratos local up | status | down`: the embedded cloud from the command line."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import boto3
+import typer
+from botocore.exceptions import ClientError
+from rich.console import Console
+
+from infra.local.daemon import start, status, stop
+from infra.local.deploy import deploy
+from infra.local.settings import REGION, LocalSettings
+from stratos.artifacts import SERVERS_KEY
+from stratos.catalog.local import measure_local_servers
+
+StateDir = Annotated[Path, typer.Option(help="Folder that keeps the cloud's state and logs.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+
+app = typer.Typer(help="The same template, whole, on this machine.", no_args_is_help=True)
+console = Console()
+
+DEFAULT_STATE_DIR = Path(".stratos/local")
+
+
+@app.command()
+def up(
+    state_dir: StateDir = DEFAULT_STATE_DIR,
+    assembly: Annotated[Path, typer.Option(help="The synthesized template.")] = Path("cdk.out"),
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 0,
+    clock_scale: Annotated[float, typer.Option(help="Speed of the schedules' clock.")] = 1.0,
+    foreground: Annotated[bool, typer.Option(help="Stay until interrupted.")] = False,
+    json_: Json = False,
+) -> None:
+    """Start the cloud, deploy the template into it, and list this machine's servers in it."""
+    settings = LocalSettings(state_dir=state_dir, port=port, clock_scale=clock_scale)
+    if foreground:
+        console.print("Ctrl-C ends it. Deploy with `stratos local up` from another terminal.")
+        start(settings, foreground=True)
+        return
+    url, bucket = bring_up(settings, assembly)
+    if json_:
+        sys.stdout.write(status(settings).model_copy(update={"url": url}).model_dump_json() + "\n")
+        return
+    console.print(f"The cloud is up; bucket {bucket}. For every terminal that shall use it:\n")
+    for name, value in client_environment(url).items():
+        console.print(f"export {name}={value}", highlight=False)
+
+
+def bring_up(settings: LocalSettings, assembly: Path) -> tuple[str, str]:
+    """Start, deploy and seed; each of them only where it is not done yet.
+
+    Returns:
+        The endpoint URL and the name of the bucket.
+    """
+    url = start(settings)
+    bucket = deploy(assembly, url)["Bucket"]
+    s3 = boto3.client(
+        "s3",
+        endpoint_url=url,
+        region_name=REGION,
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+    )
+    try:
+        s3.head_object(Bucket=bucket, Key=SERVERS_KEY)
+    except ClientError:
+        servers = measure_local_servers(settings.max_threads)
+        s3.put_object(
+            Bucket=bucket, Key=SERVERS_KEY, Body=servers.model_dump_json(indent=1).encode()
+        )
+    return url, bucket
+
+
+def client_environment(url: str) -> dict[str, str]:
+    """What boto3 needs to reach the cloud."""
+    return {
+        "AWS_ENDPOINT_URL": url,
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_DEFAULT_REGION": REGION,
+    }
+
+
+@app.command("status")
+def status_command(state_dir: StateDir = DEFAULT_STATE_DIR, json_: Json = False) -> None:
+    """Say whether the cloud runs, and where; exit code 6 when it does not."""
+    found = status(LocalSettings(state_dir=state_dir))
+    if json_:
+        sys.stdout.write(found.model_dump_json() + "\n")
+    elif found.alive:
+        console.print(f"up since {found.started_at:%Y-%m-%d %H:%M:%S} at {found.url}")
+    else:
+        console.print("down")
+    if not found.alive:
+        raise typer.Exit(6)
+
+
+@app.command()
+def down(state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
+    """Save the cloud's state and end its processes; `up` takes it up again."""
+    ended = stop(LocalSettings(state_dir=state_dir))
+    console.print("stopped; its state is kept" if ended else "it was not up")

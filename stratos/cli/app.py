@@ -1,0 +1,208 @@
+"""`stratos`: submit, watch and manage runs, on AWS or wherever boto3 is told to look.
+
+Exit codes: 0 all well, 1 an unexpected error, 2 wrong usage, 3 the run failed, 4 the spec was
+refused, 5 the run was stopped, 6 nothing is there (no stack, no such run, no endpoint).
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from stratos.artifacts import RunKeys
+from stratos.cli import endpoint as endpoints
+from stratos.cli.catalog import catalog_app
+from stratos.cli.plan import plan_command
+from stratos.cli.runs import RunRow, find_run, list_runs, read_object, read_summary
+from stratos.cli.stack import Stack
+from stratos.cli.submit import submit as submit_folder
+from stratos.cli.tables import print_outcome, print_runs
+from stratos.cli.watch import Screen, follow
+from stratos.errors import NotFound, RunNotFound, SpecRejected, StratosError
+
+EXIT_CODES = {"succeeded": 0, "unchanged": 0, "failed": 3, "rejected": 4, "stopped": 5}
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="Id of the run.")]
+
+app = typer.Typer(
+    help="Small models of your own: distilled, deployed and measured under your constraints.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command("plan")(plan_command)
+app.add_typer(catalog_app, name="catalog")
+console = Console()
+errors = Console(stderr=True)
+
+
+@app.command()
+def submit(
+    folder: Annotated[Path, typer.Argument(help="Folder with spec.yaml and what it names.")],
+    watch: Annotated[bool, typer.Option(help="Follow the run to its end.")] = False,
+    json_: Json = False,
+) -> None:
+    """Validate a folder, upload it, and start its run."""
+    stack = Stack.find()
+    submission = submit_folder(
+        stack, folder, lambda file: None if json_ else console.print(f"uploading {file}")
+    )
+    if json_:
+        _print_json({"run_id": submission.run_id, "spec_uri": submission.spec_uri})
+    else:
+        console.print(f"run {submission.run_id} starts from {submission.spec_uri}", soft_wrap=True)
+    if watch:
+        _watch(stack, submission.run_id, json_=json_)
+
+
+@app.command()
+def watch(run_id: RunId, json_: Json = False) -> None:
+    """Follow a run to its end; the exit code tells how it ended."""
+    _watch(Stack.find(), run_id, json_=json_)
+
+
+@app.command()
+def runs(json_: Json = False) -> None:
+    """List runs, newest first: what is live, since when, and what it costs."""
+    rows = list_runs(Stack.find())
+    if json_:
+        _print_json([_run_json(row) for row in rows])
+    else:
+        print_runs(console, rows)
+
+
+@app.command()
+def report(
+    run_id: RunId,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder that receives run.json and report.html.")
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Show a finished run, and save its report."""
+    stack = Stack.find()
+    row = find_run(stack, run_id)
+    summary = read_summary(stack, run_id)
+    if summary is None:
+        raise RunNotFound(f"run {run_id} is {row.status}; it has no report yet")
+    if out is not None:
+        save_report(stack, run_id, out)
+    if json_:
+        console.out(summary.model_dump_json(indent=2), highlight=False)
+    else:
+        print_outcome(console, summary)
+
+
+@app.command()
+def invoke(
+    run_id: RunId,
+    question: Annotated[str, typer.Argument(help="The question; - reads standard input.")],
+    max_tokens: Annotated[int, typer.Option(min=1, help="Longest answer, in tokens.")] = 256,
+    json_: Json = False,
+) -> None:
+    """Ask a run's endpoint one question."""
+    stack = Stack.find()
+    text = sys.stdin.read() if question == "-" else question
+    answer = endpoints.invoke(find_run(stack, run_id), text, max_tokens)
+    if json_:
+        _print_json({"answer": answer})
+    else:
+        console.out(answer, highlight=False)
+
+
+@app.command()
+def stop(run_id: RunId) -> None:
+    """Stop a run. Its jobs end and nothing billable is left; what is live stays live."""
+    stack = Stack.find()
+    run = find_run(stack, run_id)
+    if run.finished:
+        console.print(f"run {run_id} has ended already: {run.status}")
+        return
+    stack.states.stop_execution(executionArn=run.execution_arn, cause="stopped by `stratos stop`")
+    console.print(f"run {run_id} is stopping; `stratos watch {run_id}` shows it end")
+
+
+@app.command()
+def delete(
+    run_id: RunId,
+    objects: Annotated[
+        bool, typer.Option("--objects", help="Delete the run's objects in the bucket, too.")
+    ] = False,
+    json_: Json = False,
+) -> None:
+    """Delete a run's endpoint with its configuration and model."""
+    stack = Stack.find()
+    run = find_run(stack, run_id)
+    if not run.finished:
+        raise StratosError(f"run {run_id} is still running; stop it first: stratos stop {run_id}")
+    deleted = endpoints.delete(stack, run, objects=objects)
+    if json_:
+        _print_json({"deleted": deleted})
+    else:
+        console.print("\n".join(f"deleted {name}" for name in deleted) or "nothing was left")
+
+
+def save_report(stack: Stack, run_id: str, folder: Path) -> None:
+    """Write the run's `run.json` and `report.html` into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    keys = RunKeys(run_id)
+    for key in (keys.summary, keys.report):
+        if (text := read_object(stack, key)) is not None:
+            (folder / key.rpartition("/")[2]).write_text(text, encoding="utf-8")
+
+
+def _watch(stack: Stack, run_id: str, *, json_: bool) -> None:
+    moments = follow(stack, run_id)
+    if json_:
+        for moment in moments:
+            run = moment.run
+            progress = moment.progress.model_dump(mode="json") if moment.progress else None
+            _print_json(_run_json(run) | {"state": moment.state, "progress": progress})
+    else:
+        run = Screen(console).show(moments)
+        if (summary := read_summary(stack, run_id)) is not None:
+            print_outcome(console, summary)
+        else:
+            console.print(f"run {run_id}: {run.status}")
+    raise typer.Exit(EXIT_CODES.get(run.status, 1))
+
+
+def _run_json(row: RunRow) -> dict[str, Any]:
+    return {
+        "run_id": row.run_id,
+        "spec_name": row.spec_name,
+        "status": row.status,
+        "started_at": row.started_at,
+        "ended_at": row.ended_at,
+        "endpoint_name": row.endpoint_name,
+        "live": row.live,
+        "expires_at": row.expires_at,
+        "usd_per_month": row.usd_per_month,
+    }
+
+
+def _print_json(value: object) -> None:
+    sys.stdout.write(json.dumps(value) + "\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    """Entry point: mount the commands of installed plug-ins, run, and explain errors."""
+    for plugin in entry_points(group="stratos.commands"):
+        app.add_typer(plugin.load(), name=plugin.name)
+    try:
+        app()
+    except SpecRejected as error:
+        errors.print(str(error), style="red", soft_wrap=True, markup=False, highlight=False)
+        sys.exit(4)
+    except StratosError as error:
+        text = f"{type(error).__name__}: {error}"
+        errors.print(text, style="red", soft_wrap=True, markup=False, highlight=False)
+        sys.exit(6 if isinstance(error, NotFound) else 1)

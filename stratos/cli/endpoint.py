@@ -1,0 +1,96 @@
+"""Ask a run's endpoint, and delete what a run left."""
+
+from __future__ import annotations
+
+import json
+
+from botocore.exceptions import ClientError
+
+from stratos.artifacts import RunKeys
+from stratos.cli.runs import RunRow
+from stratos.cli.stack import Stack, client
+from stratos.errors import EndpointNotFound
+
+
+def invoke(run: RunRow, question: str, max_tokens: int) -> str:
+    """Return the endpoint's answer to one question.
+
+    Raises:
+        EndpointNotFound: when the run has no live endpoint.
+    """
+    if run.endpoint_name is None:
+        raise EndpointNotFound(f"run {run.run_id} is {run.status} and has no endpoint")
+    body = {
+        "messages": [{"role": "user", "content": question}],
+        "max_tokens": max_tokens,
+        "temperature": 0,
+    }
+    try:
+        response = client("sagemaker-runtime").invoke_endpoint(
+            EndpointName=run.endpoint_name,
+            ContentType="application/json",
+            Body=json.dumps(body).encode(),
+        )
+    except ClientError as error:
+        raise EndpointNotFound(f"endpoint {run.endpoint_name} did not answer: {error}") from error
+    answer = json.loads(response["Body"].read())
+    return str(answer["choices"][0]["message"]["content"])
+
+
+def delete(stack: Stack, run: RunRow, *, objects: bool) -> list[str]:
+    """Delete the run's endpoint, its configuration and model, and, if asked, its objects.
+
+    What is gone already is not an error. Returns what was deleted.
+    """
+    deleted: list[str] = []
+    if run.endpoint_name is not None and _serves(stack, run):
+        config = _endpoint_config(stack, run.endpoint_name)
+        _try(deleted, run.endpoint_name, stack.sagemaker.delete_endpoint,
+             EndpointName=run.endpoint_name)  # fmt: skip
+        if config is not None:
+            described = stack.sagemaker.describe_endpoint_config(EndpointConfigName=config)
+            _try(deleted, config, stack.sagemaker.delete_endpoint_config,
+                 EndpointConfigName=config)  # fmt: skip
+            for variant in described["ProductionVariants"]:
+                _try(deleted, variant["ModelName"], stack.sagemaker.delete_model,
+                     ModelName=variant["ModelName"])  # fmt: skip
+    if objects:
+        prefix = RunKeys(run.run_id).prefix
+        pages = stack.s3.get_paginator("list_object_versions")
+        for page in pages.paginate(Bucket=stack.bucket, Prefix=prefix):
+            for item in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
+                stack.s3.delete_object(
+                    Bucket=stack.bucket, Key=item["Key"], VersionId=item["VersionId"]
+                )
+                deleted.append(f"s3://{stack.bucket}/{item['Key']}")
+    stack.table.update_item(
+        Key={"run_id": run.run_id},
+        UpdateExpression="SET #s = :deleted REMOVE endpoint_name, usd_per_hour, expires_at",
+        ExpressionAttributeNames={"#s": "status"},
+        ExpressionAttributeValues={":deleted": "deleted"},
+    )
+    return deleted
+
+
+def _serves(stack: Stack, run: RunRow) -> bool:
+    """Whether the endpoint still serves this run's model: a later run may have taken it over."""
+    config = _endpoint_config(stack, run.endpoint_name or "")
+    return config is not None and run.run_id in config
+
+
+def _endpoint_config(stack: Stack, endpoint_name: str) -> str | None:
+    try:
+        described = stack.sagemaker.describe_endpoint(EndpointName=endpoint_name)
+    except ClientError:
+        return None
+    return str(described["EndpointConfigName"])
+
+
+def _try(deleted: list[str], name: str, action: object, **arguments: str) -> None:
+    try:
+        action(**arguments)  # type: ignore[operator]
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in ("ValidationException", "ResourceNotFound"):
+            raise
+    else:
+        deleted.append(name)

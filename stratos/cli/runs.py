@@ -1,0 +1,140 @@
+"""Runs as the command line sees them: rows of the runs table, and what their executions say."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from stratos.artifacts import RunKeys
+from stratos.cli.stack import Stack
+from stratos.errors import RunNotFound
+from stratos.jobs import Progress
+from stratos.run_summary import RunSummary
+
+FINISHED = frozenset({"succeeded", "failed", "rejected", "unchanged", "stopped", "deleted"})
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """One row of the runs table."""
+
+    run_id: str
+    spec_name: str
+    status: str
+    started_at: str
+    ended_at: str | None
+    execution_arn: str | None
+    endpoint_name: str | None
+    expires_at: str | None
+    usd_per_hour: float | None
+
+    @property
+    def finished(self) -> bool:
+        return self.status in FINISHED
+
+    @property
+    def usd_per_month(self) -> float | None:
+        """What the endpoint costs while it is live, at 730 hours a month."""
+        return None if self.usd_per_hour is None or not self.live else self.usd_per_hour * 730
+
+    @property
+    def live(self) -> bool:
+        if self.endpoint_name is None or self.status != "succeeded":
+            return False
+        return self.expires_at is None or _parse(self.expires_at) > datetime.now(UTC)
+
+    @classmethod
+    def from_item(cls, item: dict[str, Any]) -> RunRow:
+        rate = item.get("usd_per_hour")
+        return cls(
+            run_id=item["run_id"],
+            spec_name=item.get("spec_name") or item["run_id"].rpartition("-")[0],
+            status=item.get("status", "running"),
+            started_at=item.get("started_at", ""),
+            ended_at=item.get("ended_at"),
+            execution_arn=item.get("execution_arn"),
+            endpoint_name=item.get("endpoint_name"),
+            expires_at=item.get("expires_at"),
+            usd_per_hour=None if rate is None else float(rate),
+        )
+
+
+def _parse(moment: str) -> datetime:
+    parsed = datetime.fromisoformat(moment.replace("Z", "+00:00"))
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+def find_run(stack: Stack, run_id: str) -> RunRow:
+    """Return one run.
+
+    Raises:
+        RunNotFound: naming the runs there are.
+    """
+    item = stack.table.get_item(Key={"run_id": run_id}, ConsistentRead=True).get("Item")
+    if item is None:
+        known = ", ".join(row.run_id for row in list_runs(stack)[:5]) or "none"
+        raise RunNotFound(f"no run {run_id!r}; the latest runs are: {known}")
+    return RunRow.from_item(item)
+
+
+def list_runs(stack: Stack) -> list[RunRow]:
+    """Every run, newest first."""
+    items: list[dict[str, Any]] = []
+    page = stack.table.scan()
+    items += page["Items"]
+    while "LastEvaluatedKey" in page:
+        page = stack.table.scan(ExclusiveStartKey=page["LastEvaluatedKey"])
+        items += page["Items"]
+    return sorted((RunRow.from_item(i) for i in items), key=lambda r: r.started_at, reverse=True)
+
+
+def read_summary(stack: Stack, run_id: str) -> RunSummary | None:
+    """The run's outcome, or None while there is none."""
+    text = read_object(stack, RunKeys(run_id).summary)
+    return None if text is None else RunSummary.model_validate_json(text)
+
+
+def read_object(stack: Stack, key: str) -> str | None:
+    try:
+        body = stack.s3.get_object(Bucket=stack.bucket, Key=key)["Body"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+            return None
+        raise
+    return str(body.read().decode("utf-8"))
+
+
+def latest_progress(stack: Stack, run_id: str) -> Progress | None:
+    """What the run's busiest job said last."""
+    prefix = RunKeys(run_id).prefix + "jobs/"
+    listed = stack.s3.list_objects_v2(Bucket=stack.bucket, Prefix=prefix).get("Contents", [])
+    notes = [item for item in listed if item["Key"].endswith("/progress.json")]
+    if not notes:
+        return None
+    newest = max(notes, key=lambda item: item["LastModified"])
+    text = read_object(stack, newest["Key"])
+    return None if text is None else Progress.model_validate_json(text)
+
+
+def current_state(stack: Stack, execution_arn: str) -> str | None:
+    """Name of the state the execution entered last."""
+    history = stack.states.get_execution_history(
+        executionArn=execution_arn, reverseOrder=True, maxResults=100
+    )
+    for event in history["events"]:
+        if entered := event.get("stateEnteredEventDetails"):
+            return str(entered["name"])
+    return None
+
+
+def rejection(stack: Stack, spec_key: str) -> list[dict[str, Any]]:
+    """Problems listed in the `rejection.json` beside a spec."""
+    text = read_object(stack, spec_key.rpartition("/")[0] + "/rejection.json")
+    if text is None:
+        return []
+    problems = json.loads(text)
+    return list(problems["problems"] if isinstance(problems, dict) else problems)

@@ -1,0 +1,73 @@
+"""Upload a folder: everything a spec names, and the spec last, since it starts the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from stratos.artifacts import SPEC_FILE, SPEC_PREFIX, run_id_of
+from stratos.cli.stack import Stack
+from stratos.errors import SpecRejected
+from stratos.problems import Problem
+from stratos.spec import Spec
+from stratos.spec_folder import files_under, read_spec_in_folder
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What was uploaded, and the run that it starts."""
+
+    run_id: str
+    spec_uri: str
+    num_files: int
+    num_bytes: int
+
+
+def read_folder(folder: Path) -> tuple[Spec, list[Path]]:
+    """Read the spec of a folder and list the files it names, relative to the folder.
+
+    Raises:
+        SpecRejected: with every problem, exactly as the pipeline would find them.
+    """
+    path = folder / SPEC_FILE
+    if not path.is_file():
+        message = f"{folder} holds no {SPEC_FILE}; give the folder that holds it and the dataset"
+        raise SpecRejected([Problem(path="", line=None, message=message)])
+    list_files = files_under(folder)
+    spec = read_spec_in_folder(path.read_bytes(), list_files)
+    named = [Path(name) for prefix in _named_paths(spec) for name in list_files(prefix)]
+    return spec, sorted(set(named))
+
+
+def _named_paths(spec: Spec) -> Iterator[str]:
+    yield spec.task.dataset
+    if spec.task.checker:
+        yield spec.task.checker
+    for model in (*spec.teachers, *spec.students):
+        if model.kind == "weights" and model.path:
+            yield model.path.rstrip("/") + "/"
+
+
+def submit(stack: Stack, folder: Path, on_file: Callable[[Path], None]) -> Submission:
+    """Upload a folder and return the run its spec starts.
+
+    Raises:
+        SpecRejected: before anything is uploaded.
+    """
+    spec, files = read_folder(folder)
+    prefix = f"{SPEC_PREFIX}{spec.name}/"
+    num_bytes = 0
+    for file in files:
+        on_file(file)
+        stack.s3.upload_file(str(folder / file), stack.bucket, prefix + file.as_posix())
+        num_bytes += (folder / file).stat().st_size
+    body = (folder / SPEC_FILE).read_bytes()
+    key = prefix + SPEC_FILE
+    version = stack.s3.put_object(Bucket=stack.bucket, Key=key, Body=body)["VersionId"]
+    return Submission(
+        run_id=run_id_of(stack.bucket, key, version),
+        spec_uri=f"s3://{stack.bucket}/{key}",
+        num_files=len(files) + 1,
+        num_bytes=num_bytes + len(body),
+    )

@@ -1,0 +1,142 @@
+"""Follow a run: its state, and what its jobs say, until it ends."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from stratos.cli.runs import (
+    RunRow,
+    current_state,
+    find_run,
+    latest_progress,
+)
+from stratos.cli.stack import Stack
+from stratos.errors import RunNotFound
+from stratos.jobs import Progress
+from stratos.report.figures import duration
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A run at one time."""
+
+    run: RunRow
+    state: str | None
+    progress: Progress | None
+
+
+def follow(
+    stack: Stack,
+    run_id: str,
+    *,
+    start_timeout_seconds: float = 60.0,
+    poll_seconds: float = 1.0,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Iterator[Moment]:
+    """Yield the run as it goes on; the last moment is that of a finished run.
+
+    Raises:
+        RunNotFound: when no run appears in time.
+    """
+    waited = 0.0
+    while True:
+        try:
+            run = find_run(stack, run_id)
+        except RunNotFound as error:
+            if waited >= start_timeout_seconds:
+                raise RunNotFound(
+                    f"run {run_id} did not start within {start_timeout_seconds:.0f} s; "
+                    "look at the rule's dead-letter queue and at the state machine's executions"
+                ) from error
+            waited += poll_seconds
+            sleep(poll_seconds)
+            continue
+        state = current_state(stack, run.execution_arn) if run.execution_arn else None
+        yield Moment(run, state, latest_progress(stack, run_id))
+        if run.finished:
+            return
+        sleep(poll_seconds)
+
+
+class Screen:
+    """The live picture of one run: states passed with their times, and the job that is running.
+
+    Without a terminal each state and each tenth of a job is one line of text.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._states: list[tuple[str, float]] = []
+        self._last_line = ""
+
+    def show(self, moments: Iterator[Moment]) -> RunRow:
+        """Draw until the run has ended, and return its row."""
+        if not self._console.is_terminal:
+            for moment in moments:
+                self._note(moment)
+                self._print_line(moment)
+            return moment.run
+        with Live(console=self._console, refresh_per_second=4, transient=True) as live:
+            for moment in moments:
+                self._note(moment)
+                live.update(self._picture(moment))
+        return moment.run
+
+    def _note(self, moment: Moment) -> None:
+        if moment.state and (not self._states or self._states[-1][0] != moment.state):
+            self._states.append((moment.state, time.monotonic()))
+
+    def _print_line(self, moment: Moment) -> None:
+        line = moment.state or "starting"
+        progress = moment.progress
+        if progress and progress.total and belongs(progress, moment.state):
+            tenth = int(10 * progress.done / progress.total)
+            line = f"{line}: {describe(progress, done=tenth * progress.total / 10)}"
+            key = f"{moment.state}{progress.label}{tenth}"
+        else:
+            key = line
+        if key != self._last_line:
+            self._console.print(line, highlight=False, soft_wrap=True)
+            self._last_line = key
+
+    def _picture(self, moment: Moment) -> Group:
+        rows = Table.grid(padding=(0, 2))
+        now = time.monotonic()
+        for number, (state, entered) in enumerate(self._states):
+            last = number == len(self._states) - 1
+            left = now if last else self._states[number + 1][1]
+            mark = Text("●", "cyan") if last and not moment.run.finished else Text("✓", "green")
+            rows.add_row(mark, state, Text(duration(left - entered), "dim"))
+        progress = moment.progress
+        if progress is None or not progress.total or not belongs(progress, moment.state):
+            return Group(rows)
+        bar = ProgressBar(total=progress.total, completed=progress.done, width=40)
+        line = Table.grid(padding=(0, 2))
+        line.add_row(bar, describe(progress))
+        return Group(rows, line)
+
+
+def belongs(progress: Progress, state: str | None) -> bool:
+    """Whether a job's note is of the state the execution is in now."""
+    return state is not None and progress.step[:5] in state.lower()
+
+
+def describe(progress: Progress, done: float | None = None) -> str:
+    """`distill: 120/400 steps, 10,412 tokens/s, loss 0.731, 42.1 s left`."""
+    done = progress.done if done is None else done
+    parts = [f"{progress.label} {done:,.0f}/{progress.total:,.0f} {progress.unit}"]
+    if progress.tokens_per_second is not None:
+        parts.append(f"{progress.tokens_per_second:,.0f} tokens/s")
+    if progress.loss is not None:
+        parts.append(f"loss {progress.loss:.3f}")
+    if progress.seconds_left is not None:
+        parts.append(f"{duration(progress.seconds_left)} left")
+    return ", ".join(parts)

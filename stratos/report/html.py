@@ -1,0 +1,109 @@
+"""Render `report.html` from a run's summary."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+from jinja2 import Environment, StrictUndefined, select_autoescape
+from markupsafe import Markup
+
+from stratos.plan import Plan, PlanSet
+from stratos.report.figures import (
+    accuracy_rows,
+    constraint_rows,
+    duration,
+    money,
+    percent,
+    share,
+)
+from stratos.report.plots import Limit, Line, Point, axis, curves, scatter
+from stratos.run_summary import RunSummary, TrainingSummary
+
+
+def render(summary: RunSummary) -> str:
+    """Return the whole report as one HTML document; everything in it is inline."""
+    environment = Environment(
+        autoescape=select_autoescape(default=True, default_for_string=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "percent": percent,
+        "share": share,
+        "duration": duration,
+        "money": money,
+    }
+    source = resources.files("stratos.report").joinpath("report.html.j2").read_text("utf-8")
+    return environment.from_string(source).render(
+        run=summary,
+        constraints=constraint_rows(summary),
+        accuracies=accuracy_rows(summary),
+        front=Markup(_front(summary.plans, _limits(summary))) if summary.plans else None,
+        curve=Markup(_learning_curve(summary.training)) if summary.training else None,
+        seconds=sum(phase.seconds for phase in summary.phases),
+        longest=max((phase.seconds for phase in summary.phases), default=0.0),
+    )
+
+
+def _limits(summary: RunSummary) -> list[Limit]:
+    asked = {constraint.name: constraint.asked for constraint in summary.constraints}
+    limits = []
+    if (latency := asked.get("max_p95_latency_ms")) is not None:
+        limits.append(Limit("x", latency, f"p95 ≤ {latency:g} ms"))
+    if (accuracy := asked.get("min_accuracy")) is not None:
+        limits.append(Limit("y", accuracy, f"accuracy ≥ {accuracy:g}"))
+    return limits
+
+
+def _front(plans: PlanSet, limits: list[Limit]) -> str:
+    fallbacks = {plan.id for plan in plans.fallbacks}
+
+    def kind(plan: Plan) -> str:
+        if plan.id == plans.chosen.id:
+            return "chosen"
+        return "fallback" if plan.id in fallbacks else "plain"
+
+    shown = {plan.id: plan for plan in (*plans.front, plans.chosen)}.values()
+    points = [
+        Point(plan.p95_latency_ms.value, plan.accuracy.value, _describe(plan), kind(plan))
+        for plan in shown
+    ]
+    reach = [limit.value for limit in limits if limit.axis == "y"]
+    return scatter(
+        points,
+        axis("p95 latency, ms", [point.x for point in points], logarithmic=True),
+        axis("expected accuracy", [*(point.y for point in points), *reach]),
+        limits,
+    )
+
+
+def _describe(plan: Plan) -> str:
+    training, serving = plan.training, plan.serving
+    return (
+        f"{plan.student} from {plan.teacher}, {plan.method} {plan.precision}\n"
+        f"train on {training.count}× {training.instance_type}, {training.region}, "
+        f"{training.purchase}\nserve on {serving.count}× {serving.instance_type}\n"
+        f"accuracy {plan.accuracy.value:.3f}, p95 {plan.p95_latency_ms.value:.0f} ms, "
+        f"{plan.hours_to_deploy.value:.2f} h, {money(plan.usd_to_deploy.value)} to deploy, "
+        f"{money(plan.usd_per_month.value)} a month"
+    )
+
+
+def _learning_curve(training: TrainingSummary) -> str:
+    points = [(float(point.step), point.loss) for point in training.curve]
+    validation = [
+        (float(point.step), point.validation_loss)
+        for point in training.curve
+        if point.validation_loss is not None
+    ]
+    if not points:
+        return ""
+    lines = [Line("training loss", points)]
+    if validation:
+        lines.append(Line("validation loss", validation, "second"))
+    return curves(
+        lines,
+        axis("step", [x for x, _ in points]),
+        axis("loss, nats a token", [y for _, y in (*points, *validation)], logarithmic=True),
+    )

@@ -1,0 +1,188 @@
+"""A finished run's summary, for tests of what shows it."""
+
+from __future__ import annotations
+
+from stratos.jobs import (
+    Comparison,
+    CurvePoint,
+    EvaluatedExample,
+    LoadResult,
+    ProbeResult,
+    SynthesizeResult,
+)
+from stratos.plan import Interval, Plan, PlanSet, Server
+from stratos.run_summary import (
+    ConstraintOutcome,
+    EndpointSummary,
+    ModelSummary,
+    Phase,
+    RunSummary,
+    StrategySummary,
+    TrainingSummary,
+)
+from stratos.scoring.wilson import proportion
+
+
+def interval(value: float) -> Interval:
+    return Interval(value=value, lo=0.8 * value, hi=1.2 * value)
+
+
+def server(instance_type: str = "ml.local.cpu2", usd_per_hour: float = 0.1) -> Server:
+    return Server(
+        instance_type=instance_type,
+        count=1,
+        region="us-east-1",
+        purchase="on_demand",
+        usd_per_hour=usd_per_hour,
+    )
+
+
+def plan(name: str, accuracy: float = 0.6, latency_ms: float = 300.0) -> Plan:
+    return Plan(
+        id=name,
+        teacher="teacher",
+        student="student-base",
+        method="full",
+        precision="float32",
+        training=server(),
+        serving=server(),
+        accuracy=interval(accuracy),
+        p95_latency_ms=interval(latency_ms),
+        requests_per_second=interval(4),
+        hours_to_deploy=interval(0.05),
+        usd_to_deploy=interval(0.02),
+        usd_per_month=interval(80),
+        training_tokens_per_second=9000,
+        num_training_tokens=1e6,
+    )
+
+
+def plan_set() -> PlanSet:
+    chosen, other, slow = plan("a"), plan("b", 0.55, 150), plan("c", 0.65, 900)
+    return PlanSet(
+        chosen=chosen,
+        fallbacks=(other,),
+        alternatives={"cheapest": other, "most_accurate": slow},
+        front=(chosen, other, slow),
+        front_size=3,
+        num_candidates=48,
+        binding=("max_p95_latency_ms",),
+        seconds=0.01,
+    )
+
+
+def probe(role: str, successes: int) -> ProbeResult:
+    return ProbeResult(
+        model=role,
+        role=role,  # type: ignore[arg-type]
+        accuracy=proportion(successes, 200),
+        reverse_yield=proportion(50, 64) if role == "teacher" else None,
+        tokens_per_second=8000,
+        mean_prompt_tokens=40,
+        mean_completion_tokens=30,
+        num_parameters=1_750_000 if role == "teacher" else 580_000,
+        seconds=9,
+        usd=0,
+    )
+
+
+def succeeded_run(**changes: object) -> RunSummary:
+    """A run that went well, with every part of the summary filled in."""
+    summary = RunSummary(
+        run_id="mahjong-waits-0123abcd",
+        spec_name="mahjong-waits",
+        status="succeeded",
+        reason="every constraint held",
+        started_at="2026-11-24T08:00:00+00:00",
+        ended_at="2026-11-24T08:04:10+00:00",
+        strategy=StrategySummary(
+            choice="injection", reason="the teacher solved 2 of 200 probes", forced=False
+        ),
+        teacher=ModelSummary(
+            name="teacher",
+            accuracy=proportion(6, 600),
+            num_parameters=1_750_000,
+            tokens_per_second=8000,
+            probe=probe("teacher", 2),
+        ),
+        student=ModelSummary(
+            name="student-base",
+            accuracy=proportion(342, 600),
+            num_parameters=580_000,
+            tokens_per_second=20_000,
+            probe=probe("student", 0),
+        ),
+        untuned_student=proportion(1, 600),
+        baselines={"constant_answer": proportion(9, 600), "nearest_question": proportion(32, 600)},
+        comparisons=(
+            Comparison(other="teacher", only_student_right=338, only_other_right=2, p_value=1e-90),
+        ),
+        synthesis=SynthesizeResult(
+            strategy="injection",
+            asked=5000,
+            kept=4100,
+            calls=9000,
+            yield_by_strategy={"injection": proportion(4100, 5000)},
+            rejects={"a step does not hold": 900},
+            tokens_per_second=8000,
+            mean_completion_tokens=25,
+            seconds=40,
+            usd=0,
+        ),
+        training=TrainingSummary(
+            steps=300,
+            training_tokens=1_200_000,
+            tokens_per_second=11_000,
+            final_loss=0.2,
+            peak_memory_mib=700,
+            curve=tuple(
+                CurvePoint(
+                    step=step,
+                    seconds=step / 3,
+                    tokens=4000 * step,
+                    loss=2.0 / step,
+                    validation_loss=2.2 / step if step % 2 else None,
+                    learning_rate=0.01,
+                )
+                for step in range(1, 9)
+            ),
+        ),
+        constraints=(
+            ConstraintOutcome(
+                name="min_accuracy", asked=0.5, predicted=interval(0.6), measured=0.53, passed=True
+            ),
+            ConstraintOutcome(
+                name="max_p95_latency_ms", asked=400, predicted=None, measured=512, passed=False
+            ),
+            ConstraintOutcome(
+                name="max_budget_usd", asked=1, predicted=None, measured=None, passed=None
+            ),
+        ),
+        phases=(
+            Phase(name="ProbeModels", seconds=20, cost_usd=0.001),
+            Phase(name="Distill", seconds=105, cost_usd=0.004),
+        ),
+        total_usd=0.005,
+        endpoint=EndpointSummary(
+            name="stratos-mahjong-waits",
+            server=server(),
+            expires_at="2026-11-25T08:04:00+00:00",
+            load=LoadResult(
+                num_requests=24,
+                num_failed=0,
+                seconds=12,
+                p50_ms=interval(120),
+                p95_ms=interval(200),
+                p99_ms=interval(240),
+                requests_per_second=2,
+                tokens_per_second=60,
+            ),
+        ),
+        plans=plan_set(),
+        examples=(
+            EvaluatedExample(
+                question="Hand: m56 …", gold="m4 m7", completion="#### m4 m7", correct=True
+            ),
+        ),
+    )
+    return summary.model_copy(update=changes)
