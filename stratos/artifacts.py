@@ -15,6 +15,7 @@ runs/<run id>/records/            verified training records
 runs/<run id>/checkpoints/<step>/ of the training job
 runs/<run id>/models/             <job>/output/model.tar.gz
 runs/<run id>/deployment.json     names of the model, configuration and endpoint it may create
+runs/<run id>/load.json           the endpoint as measured under load
 runs/<run id>/run.json            the outcome
 runs/<run id>/report.html
 """
@@ -105,6 +106,10 @@ class RunKeys:
     @property
     def deployment(self) -> str:
         return self.prefix + "deployment.json"
+
+    @property
+    def load(self) -> str:
+        return self.prefix + "load.json"
 
     @property
     def summary(self) -> str:

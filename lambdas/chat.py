@@ -1,0 +1,68 @@
+"""Questions put to a live endpoint in the OpenAI chat schema."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from stratos.load import MAX_IN_FLIGHT, Reply
+from stratos.records import Record
+from stratos.scoring.verifiers import is_completion_correct, needs_gold
+from stratos.spec import Task
+
+_READ_TIMEOUT_SECONDS = 65
+"""SageMaker itself gives up on a container after 60."""
+
+
+def _runtime_client() -> Any:
+    """A client that never retries: a request that fails under load has failed."""
+    config = Config(
+        max_pool_connections=MAX_IN_FLIGHT,
+        read_timeout=_READ_TIMEOUT_SECONDS,
+        retries={"total_max_attempts": 1},
+    )
+    return boto3.client("sagemaker-runtime", config=config)
+
+
+@dataclass(frozen=True)
+class Chat:
+    """An endpoint that answers records, and how its answers are judged."""
+
+    endpoint_name: str
+    model_name: str
+    task: Task
+    max_tokens: int
+    runtime: Any = field(default_factory=_runtime_client)
+
+    def ask(self, record: Record) -> Reply:
+        """Put one question.
+
+        Raises:
+            ClientError: when the endpoint refuses it or fails.
+        """
+        answered = self.runtime.invoke_endpoint(
+            EndpointName=self.endpoint_name,
+            ContentType="application/json",
+            Accept="application/json",
+            Body=json.dumps(self._body(record)),
+        )
+        body = json.loads(answered["Body"].read())
+        text = body["choices"][0]["message"]["content"] or ""
+        return Reply(body["usage"]["completion_tokens"], self._judge(text, record))
+
+    def _body(self, record: Record) -> dict[str, Any]:
+        return {
+            "model": self.model_name,
+            "messages": [message.model_dump() for message in record.messages],
+            "max_tokens": self.max_tokens,
+            "temperature": 0,
+        }
+
+    def _judge(self, text: str, record: Record) -> bool | None:
+        if record.gold is None and needs_gold(self.task.verifier):
+            return None
+        return is_completion_correct(self.task.verifier, text, record.gold, self.task.answer_marker)

@@ -1,0 +1,46 @@
+"""MeasureEndpoint: the endpoint in service, under the load that the spec declares."""
+
+from __future__ import annotations
+
+import itertools
+
+from lambdas.chat import Chat
+from lambdas.handler import step
+from lambdas.storage import Bucket
+from stratos.artifacts import RunKeys
+from stratos.errors import LatencyGateError
+from stratos.gates import judge_load
+from stratos.load import LoadTest
+from stratos.records import Record
+from stratos.spec import Spec
+from stratos.steps import Measured, MeasureInput
+
+_MAX_QUESTIONS = 2_000
+
+
+@step
+def handler(payload: MeasureInput) -> Measured:
+    """Ask held-out questions at the declared rate; refuse an endpoint that misses its gate."""
+    run, bucket, keys = payload.run, Bucket(payload.run.bucket), RunKeys(payload.run.run_id)
+    spec = bucket.read_model(keys.spec, Spec)
+    with bucket.open(keys.dataset + "heldout.jsonl") as body:
+        lines = itertools.islice(body.iter_lines(), _MAX_QUESTIONS)
+        questions = [Record.model_validate_json(line) for line in lines]
+    chat = Chat(
+        endpoint_name=payload.deployment.endpoint_name,
+        model_name=spec.name,
+        task=spec.task,
+        max_tokens=spec.load.output_tokens or spec.synthesis.max_new_tokens,
+    )
+    load = LoadTest(
+        ask=chat.ask,
+        questions=questions,
+        requests_per_second=spec.load.requests_per_second,
+        seconds=spec.load.measure_seconds,
+        seed=spec.training.seed,
+    ).run()
+    bucket.put_model(keys.load, load)
+    verdict = judge_load(load, spec.constraints)
+    if not verdict.passed:
+        raise LatencyGateError(verdict.reason)
+    return Measured(load=load)

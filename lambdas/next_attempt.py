@@ -1,0 +1,83 @@
+"""The attempt that follows a failed training job."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from lambdas.storage import Bucket
+from lambdas.training_jobs import job_name, placement
+from stratos.artifacts import RunKeys
+from stratos.jobs import AnyJobConfig
+from stratos.match_evidence import MatchEvidence, plans_in_order, training_servers
+from stratos.plan import PlanSet, Server
+from stratos.steps import JobOutcome, RunRef, TrainingJob
+
+MAX_CRASHES = 2
+MAX_ATTEMPTS = 5
+EXPORT_SECONDS = 60.0
+"""After a timeout the next attempt only has to export the best checkpoint."""
+
+_CONFIG: TypeAdapter[AnyJobConfig] = TypeAdapter(AnyJobConfig)
+
+
+def next_job(run: RunRef, job: TrainingJob, outcome: JobOutcome) -> TrainingJob | None:
+    """Return the next attempt under a new name and with the same checkpoints, or None.
+
+    A crash is tried again on the same server, no capacity or quota on the next server of the
+    front, and a training job that ran out of time once more, to export its best checkpoint.
+    What a person did or must mend is not tried again.
+    """
+    attempt = job.attempt + 1
+    if attempt >= MAX_ATTEMPTS:
+        return None
+    changes: dict[str, Any] = {
+        "attempt": attempt,
+        "name": job_name(run.run_id, job.step, attempt),
+    }
+    match outcome:
+        case "crash" if attempt <= MAX_CRASHES:
+            return job.model_copy(update=changes)
+        case "capacity" | "quota":
+            return _elsewhere(run, job, changes)
+        case "timeout" if job.step.startswith("distill") and attempt <= 1:
+            _rewrite_config(run, job, {"deadline_seconds": EXPORT_SECONDS})
+            return job.model_copy(update=changes)
+        case _:
+            return None
+
+
+def _elsewhere(run: RunRef, job: TrainingJob, changes: dict[str, Any]) -> TrainingJob | None:
+    """The same job on the server after its own in the order of the front."""
+    servers = _servers(run, job)
+    here = job.resource_config["InstanceType"]
+    types = [server.instance_type for server in servers]
+    following = servers[types.index(here) + 1 :] if here in types else servers
+    server = next((s for s in following if s.instance_type != here), None)
+    if server is None:
+        return None
+    if not job.step.startswith("distill"):
+        server = server.model_copy(update={"purchase": "on_demand"})
+    config = _rewrite_config(run, job, {"usd_per_hour": server.usd_per_hour})
+    return job.model_copy(update=changes | placement(server, config.deadline_seconds))
+
+
+def _servers(run: RunRef, job: TrainingJob) -> list[Server]:
+    """Training servers in order of preference: of the match, or of the first plans for a probe."""
+    bucket, keys = Bucket(run.bucket), RunKeys(run.run_id)
+    if job.step.startswith("probe"):
+        plans = bucket.read_model(keys.plans, PlanSet)
+        ordered = (plans.chosen, *plans.fallbacks, *plans.front)
+        servers = [plan.training for plan in ordered]
+        return list({server.instance_type: server for server in servers}.values())
+    evidence = bucket.read_model(keys.match, MatchEvidence)
+    return training_servers(plans_in_order(evidence.matching), evidence.plan.student)
+
+
+def _rewrite_config(run: RunRef, job: TrainingJob, values: dict[str, float]) -> AnyJobConfig:
+    bucket = Bucket(run.bucket)
+    key = RunKeys(run.run_id).job_config(job.step) + "config.json"
+    config = _CONFIG.validate_json(bucket.read(key)).model_copy(update=values)
+    bucket.put_model(key, config)
+    return config

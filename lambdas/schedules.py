@@ -1,0 +1,77 @@
+"""EventBridge Scheduler: reruns of a spec, and the end of an endpoint's time."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from lambdas.aws import client, error_code
+from lambdas.settings import settings
+
+_DELETE_ENDPOINT = "arn:aws:scheduler:::aws-sdk:sagemaker:deleteEndpoint"
+_NOW = "<aws.scheduler.scheduled-time>"
+
+
+def rerun_schedule_name(spec_name: str) -> str:
+    return f"stratos-rerun-{spec_name}"
+
+
+def expiry_schedule_name(endpoint_name: str) -> str:
+    return f"{endpoint_name}-expiry"
+
+
+def schedule_rerun(spec_name: str, expression: str, bucket: str, spec_key: str) -> str:
+    """Run a spec again at every time the expression names; return the schedule's name."""
+    name = rerun_schedule_name(spec_name)
+    rerun = {"rerun": {"bucket": bucket, "key": spec_key}, "scheduled_at": _NOW}
+    _put(name, expression, settings().state_machine_arn, rerun)
+    return name
+
+
+def schedule_deletion(endpoint_name: str, at: datetime) -> str:
+    """Delete an endpoint once, at a time; return the schedule's name."""
+    name = expiry_schedule_name(endpoint_name)
+    moment = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    request = {"EndpointName": endpoint_name}
+    _put(name, f"at({moment})", _DELETE_ENDPOINT, request, ActionAfterCompletion="DELETE")
+    return name
+
+
+def delete_schedule(name: str) -> bool:
+    """Delete a schedule; whether there was one."""
+    try:
+        client("scheduler").delete_schedule(Name=name, GroupName=settings().schedule_group)
+    except ClientError as error:
+        if error_code(error) == "ResourceNotFoundException":
+            return False
+        raise
+    return True
+
+
+def _put(
+    name: str, expression: str, target_arn: str, target_input: dict[str, Any], **options: str
+) -> None:
+    """Create a schedule, or put a new one in place of it."""
+    request: dict[str, Any] = {
+        "Name": name,
+        "GroupName": settings().schedule_group,
+        "ScheduleExpression": expression,
+        "ScheduleExpressionTimezone": "UTC",
+        "FlexibleTimeWindow": {"Mode": "OFF"},
+        "State": "ENABLED",
+        "Target": {
+            "Arn": target_arn,
+            "RoleArn": settings().scheduler_role_arn,
+            "Input": json.dumps(target_input),
+        },
+        **options,
+    }
+    try:
+        client("scheduler").create_schedule(**request)
+    except ClientError as error:
+        if error_code(error) != "ConflictException":
+            raise
+        client("scheduler").update_schedule(**request)
