@@ -22,35 +22,14 @@ VERDICTS = {True: "green", False: "red", None: "dim"}
 
 
 def print_outcome(console: Console, run: RunSummary) -> None:
-    """One table: constraints, accuracies, strategy, and where the time went."""
+    """Constraints, accuracies, where the time went, and what was decided."""
     console.print(
         Text.assemble(
             (run.run_id, "bold"), " ", (run.status, STYLES.get(run.status, "")), f"  {run.reason}"
         ),
         soft_wrap=True,
     )
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for name, justify in (
-        ("", "left"), ("asked", "right"), ("predicted (95%)", "right"),
-        ("measured", "right"), ("", "left"),
-    ):  # fmt: skip
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]
-    for constraint in constraint_rows(run):
-        verdict = Text(constraint.verdict, VERDICTS[constraint.passed])
-        table.add_row(
-            constraint.name, constraint.asked, constraint.predicted, constraint.measured, verdict
-        )
-    table.add_section()
-    for accuracy in accuracy_rows(run):
-        style = "bold" if accuracy.is_student else ""
-        table.add_row(Text(accuracy.name, style), "", "", Text(share(accuracy.accuracy), style))
-    if (ratio := headline_ratio(run)) is not None:
-        table.add_row("student ÷ teacher", "", "", f"{ratio[0]:.1f}×, bounds {ratio[1]:.1f}×")
-    for phase in run.phases:
-        table.add_row(phase.name, "", "", duration(phase.seconds), money(phase.cost_usd))
-    total = sum(phase.seconds for phase in run.phases)
-    table.add_row("total", "", "", duration(total), money(run.total_usd))
-    console.print(table)
+    console.print(_constraints(run), _accuracies(run), _phases(run), sep="\n")
     if run.strategy:
         console.print(
             f"strategy: Knowledge {run.strategy.choice.title()}: {run.strategy.reason}",
@@ -61,6 +40,41 @@ def print_outcome(console: Console, run: RunSummary) -> None:
         console.print(f"endpoint: {run.endpoint.name}, until {until}", soft_wrap=True)
     for note in run.notes:
         console.print(note, style="dim", soft_wrap=True)
+
+
+def _constraints(run: RunSummary) -> Table:
+    table = _table("constraint", "asked", "predicted (95%)", "measured", "verdict")
+    for row in constraint_rows(run):
+        verdict = Text(row.verdict, VERDICTS[row.passed])
+        table.add_row(row.name, row.asked, row.predicted, row.measured, verdict)
+    return table
+
+
+def _accuracies(run: RunSummary) -> Table:
+    table = _table("held-out accuracy", "exact answers (95%, sample)")
+    for row in accuracy_rows(run):
+        style = "bold" if row.is_student else ""
+        table.add_row(Text(row.name, style), Text(share(row.accuracy), style))
+    if (ratio := headline_ratio(run)) is not None:
+        table.add_row("student ÷ teacher", f"{ratio[0]:.1f}×; closest bounds {ratio[1]:.1f}×")
+    return table
+
+
+def _phases(run: RunSummary) -> Table:
+    table = _table("state", "time", "cost")
+    for phase in run.phases:
+        table.add_row(phase.name, duration(phase.seconds), money(phase.cost_usd))
+    total = sum(phase.seconds for phase in run.phases)
+    table.add_row("total", duration(total), money(run.total_usd), style="bold")
+    return table
+
+
+def _table(first: str, *others: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column(first, min_width=26)
+    for name in others:
+        table.add_column(name, justify="right")
+    return table
 
 
 def print_runs(console: Console, rows: list[RunRow]) -> None:
