@@ -1,0 +1,126 @@
+"""Checkpoints that survive being killed at any moment.
+
+A checkpoint is a folder written under a temporary name and renamed when it is complete and on disk.
+It holds the hash of its tensors; one that does not match is skipped for the one before it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from stratos.errors import CorruptCheckpoint
+
+_KEPT = 2
+_NAME = re.compile(r"step-(\d{9})")
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Everything that training needs to go on from a step.
+
+    Attributes:
+        step: Steps already done.
+        tensors: Weights, optimizer state, random state.
+        state: The rest, as JSON.
+    """
+
+    step: int
+    tensors: dict[str, Tensor]
+    state: str
+
+
+class Checkpoints:
+    """The checkpoints of one job in its folder; the last two are kept."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def save(self, checkpoint: Checkpoint) -> bool:
+        """Write a checkpoint and drop all but the last two.
+
+        Returns:
+            False when it could not be written: the disk is full. Those before it stay.
+        """
+        name = f"step-{checkpoint.step:09d}"
+        partial = self._folder / f".partial-{name}"
+        try:
+            partial.mkdir(parents=True, exist_ok=True)
+            tensors = {key: value.contiguous() for key, value in checkpoint.tensors.items()}
+            save_file(tensors, partial / "tensors.safetensors")
+            head = {
+                "step": checkpoint.step,
+                "sha256": _sha256(partial / "tensors.safetensors"),
+                "state": checkpoint.state,
+            }
+            (partial / "checkpoint.json").write_text(json.dumps(head), encoding="utf-8")
+            for path in partial.iterdir():
+                _flush(path)
+            final = self._folder / name
+            if final.exists():
+                shutil.rmtree(final)
+            partial.rename(final)
+            _flush(self._folder)
+        except (OSError, SafetensorError) as error:
+            _log.warning("checkpoint at step %d not written: %s", checkpoint.step, error)
+            shutil.rmtree(partial, ignore_errors=True)
+            return False
+        for old in self._found()[:-_KEPT]:
+            shutil.rmtree(old, ignore_errors=True)
+        return True
+
+    def latest(self) -> Checkpoint | None:
+        """Return the newest checkpoint that is whole; None where there has been none.
+
+        Raises:
+            CorruptCheckpoint: when there are checkpoints and none can be read.
+        """
+        found = self._found()
+        for folder in reversed(found):
+            try:
+                return _read(folder)
+            except (OSError, ValueError, KeyError, SafetensorError) as error:
+                _log.warning("skipping %s: %s", folder.name, error)
+        if found:
+            raise CorruptCheckpoint(
+                f"none of {[folder.name for folder in found]} can be read; "
+                "delete the job's checkpoints to train from the start"
+            )
+        return None
+
+    def _found(self) -> list[Path]:
+        if not self._folder.is_dir():
+            return []
+        return sorted(path for path in self._folder.iterdir() if _NAME.fullmatch(path.name))
+
+
+def _read(folder: Path) -> Checkpoint:
+    head = json.loads((folder / "checkpoint.json").read_text(encoding="utf-8"))
+    path = folder / "tensors.safetensors"
+    if _sha256(path) != head["sha256"]:
+        raise ValueError("its tensors do not match their hash")
+    return Checkpoint(int(head["step"]), load_file(path), str(head["state"]))
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

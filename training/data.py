@@ -1,0 +1,166 @@
+"""Verified records as token batches whose loss falls on the completion alone.
+
+A step's records are drawn by a permutation that only the seed and the epoch decide. Inside a step
+they are sorted by length and cut into micro-batches of nearly equal length, padded on the right:
+under causal attention no token sees another record or the padding behind it.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+import torch
+from torch import Tensor
+
+from stratos.errors import TooFewVerifiedRecords
+from stratos.records import TrainingRecord
+from stratos.scoring.answers import with_answer
+from training.chat import ChatFormat
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Example:
+    """One record as token ids; the first `prompt_length` carry no loss."""
+
+    tokens: list[int]
+    prompt_length: int
+
+
+@dataclass(frozen=True)
+class MicroBatch:
+    """Examples of one step that go through the model together.
+
+    Attributes:
+        tokens: [rows, width], padded on the right.
+        predicts: [rows, width], true where the next token is to be learned.
+        targets: [number of true values in `predicts`], the tokens to be learned.
+        num_tokens: Without padding.
+    """
+
+    tokens: Tensor
+    predicts: Tensor
+    targets: Tensor
+    num_tokens: int
+
+    def to(self, device: torch.device) -> MicroBatch:
+        return MicroBatch(
+            self.tokens.to(device),
+            self.predicts.to(device),
+            self.targets.to(device),
+            self.num_tokens,
+        )
+
+
+def encode(
+    records: Sequence[TrainingRecord],
+    chat: ChatFormat,
+    *,
+    max_tokens: int,
+    answers_only_marker: str | None = None,
+) -> list[Example]:
+    """Tokenize records with the student's chat template.
+
+    Args:
+        max_tokens: Longer examples are left out; cutting one would teach to stop in mid-sentence.
+        answers_only_marker: Given, the rationale is replaced by this marker and the answer.
+
+    Raises:
+        TooFewVerifiedRecords: when no example is left.
+    """
+    prompts = chat.prompts([record.messages for record in records])
+    completions = chat.completions([_completion(one, answers_only_marker) for one in records])
+    examples = [
+        Example(prompt + completion, len(prompt))
+        for prompt, completion in zip(prompts, completions, strict=True)
+    ]
+    short = [example for example in examples if len(example.tokens) <= max_tokens]
+    if len(short) < len(examples):
+        _log.warning(
+            "%d of %d records are longer than %d tokens and left out",
+            len(examples) - len(short),
+            len(examples),
+            max_tokens,
+        )
+    if not short:
+        shortest = min((len(example.tokens) for example in examples), default=0)
+        raise TooFewVerifiedRecords(
+            f"none of {len(examples)} records fits in {max_tokens} tokens (the shortest has "
+            f"{shortest}); raise training.max_sequence_tokens or pick a student with more positions"
+        )
+    return short
+
+
+def split_validation(examples: Sequence[Example], seed: int) -> tuple[list[Example], list[Example]]:
+    """Set a twentieth aside, at most 64; nothing where there are too few to spare."""
+    count = min(64, len(examples) // 20)
+    order = list(range(len(examples)))
+    random.Random(seed).shuffle(order)
+    return [examples[index] for index in order[count:]], [examples[i] for i in order[:count]]
+
+
+class BatchPlan:
+    """Which examples belong to which step, as a function of the seed and the step alone."""
+
+    def __init__(
+        self, examples: Sequence[Example], *, batch_tokens: int, micro_tokens: int, seed: int
+    ) -> None:
+        self._examples, self._seed, self._micro_tokens = examples, seed, micro_tokens
+        self.num_tokens = sum(len(example.tokens) for example in examples)
+        self.steps_per_epoch = max(1, round(self.num_tokens / batch_tokens))
+        self._epoch = -1
+        self._slices: list[list[int]] = []
+
+    def step(self, index: int) -> list[MicroBatch]:
+        """Return the micro-batches of a step, counted from 0."""
+        epoch, position = divmod(index, self.steps_per_epoch)
+        if epoch != self._epoch:
+            self._epoch, self._slices = epoch, self._slice(epoch)
+        chosen = [self._examples[number] for number in self._slices[position]]
+        return micro_batches(chosen, self._micro_tokens)
+
+    def _slice(self, epoch: int) -> list[list[int]]:
+        """Cut the epoch's permutation into steps with nearly equal numbers of tokens."""
+        order = list(range(len(self._examples)))
+        random.Random(f"{self._seed}/{epoch}").shuffle(order)
+        ends = list(accumulate(len(self._examples[number].tokens) for number in order))
+        cuts = [
+            bisect_right(ends, self.num_tokens * step / self.steps_per_epoch)
+            for step in range(self.steps_per_epoch)
+        ] + [len(order)]
+        return [order[cuts[step] : cuts[step + 1]] for step in range(self.steps_per_epoch)]
+
+
+def micro_batches(examples: Sequence[Example], micro_tokens: int) -> list[MicroBatch]:
+    """Group examples of similar length; a group times its width stays within `micro_tokens`."""
+    ordered = sorted(examples, key=lambda example: -len(example.tokens))
+    batches: list[MicroBatch] = []
+    start = 0
+    while start < len(ordered):
+        rows = max(1, micro_tokens // len(ordered[start].tokens))
+        batches.append(_pad(ordered[start : start + rows]))
+        start += rows
+    return batches
+
+
+def _pad(examples: Sequence[Example]) -> MicroBatch:
+    width = max(len(example.tokens) for example in examples)
+    tokens = torch.zeros((len(examples), width), dtype=torch.long)
+    predicts = torch.zeros((len(examples), width), dtype=torch.bool)
+    for row, example in enumerate(examples):
+        tokens[row, : len(example.tokens)] = torch.tensor(example.tokens)
+        predicts[row, example.prompt_length - 1 : len(example.tokens) - 1] = True
+    targets = tokens.roll(-1, dims=1)[predicts]
+    return MicroBatch(tokens, predicts, targets, sum(len(example.tokens) for example in examples))
+
+
+def _completion(record: TrainingRecord, answers_only_marker: str | None) -> str:
+    if answers_only_marker is None or record.answer is None:
+        return record.completion
+    return with_answer("", answers_only_marker, record.answer)

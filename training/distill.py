@@ -1,0 +1,149 @@
+"""Distill: verified records and a base model become a student."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import resource
+import sys
+from math import ceil
+
+import torch
+
+from stratos.errors import TooFewVerifiedRecords
+from stratos.jobs import DistillConfig, DistillResult
+from stratos.records import TrainingRecord, read_jsonl
+from training.checkpoints import Checkpoints
+from training.data import BatchPlan, encode, micro_batches, split_validation
+from training.export import describe, export
+from training.job import Job, run_job
+from training.optimizer import Optimizers, default_learning_rate
+from training.student import load_student
+from training.threads import use_cpus
+from training.trainer import Schedule, Trainer, TrainingState
+from training.weights import locate
+
+_DEFAULT_EPOCHS = 3.0
+_DEFAULT_BATCH_TOKENS = 8_192
+_DEFAULT_SEQUENCE_TOKENS = 4_096
+_MICRO_TOKENS = {"cpu": 4_096, "cuda": 16_384}
+_log = logging.getLogger(__name__)
+
+
+def distill(job: Job[DistillConfig]) -> DistillResult:
+    """Train the student and leave the model artifact in the model folder."""
+    config, training = job.config, job.config.training
+    use_cpus(job.paths)
+    records_path = job.paths.channel("records") / "records.jsonl"
+    records = list(read_jsonl(records_path, TrainingRecord))
+    if not records:
+        raise TooFewVerifiedRecords("records.jsonl is empty; nothing to train on")
+    source = locate(config.student, job.paths.channels.get("student"))
+    student = load_student(
+        config.student.name,
+        source,
+        config.method,
+        config.precision,
+        training.lora_rank,
+        training.seed,
+    )
+    limit = training.max_sequence_tokens or _DEFAULT_SEQUENCE_TOKENS
+    examples = encode(
+        records,
+        student.local.chat,
+        max_tokens=min(limit, student.local.max_positions),
+        answers_only_marker=config.judging.answer_marker if training.answers_only else None,
+    )
+    learned, validation = split_validation(examples, training.seed)
+    micro_tokens = _MICRO_TOKENS.get(student.device.type, _DEFAULT_BATCH_TOKENS)
+    plan = BatchPlan(
+        learned,
+        batch_tokens=training.batch_tokens or _DEFAULT_BATCH_TOKENS,
+        micro_tokens=micro_tokens,
+        seed=training.seed,
+    )
+    rate = training.learning_rate or default_learning_rate(
+        training, config.method, student.num_parameters
+    )
+    planned = training.max_steps or ceil(
+        (training.epochs or _DEFAULT_EPOCHS) * plan.steps_per_epoch
+    )
+    _log.info(
+        "%d records, %d tokens, %d steps of %d an epoch, peak learning rate %g",
+        len(examples),
+        plan.num_tokens,
+        planned,
+        plan.steps_per_epoch,
+        rate,
+    )
+
+    def report(state: TrainingState, loss: float, speed: float) -> None:
+        left = (planned - state.step) * state.seconds / state.step
+        job.progress.report(
+            config.student.name,
+            state.step,
+            planned,
+            "steps",
+            tokens_per_second=speed,
+            loss=loss,
+            seconds_left=min(left, max(0.0, job.clock.seconds_left)),
+        )
+
+    folder = job.paths.checkpoint_dir
+    outcome = Trainer(
+        student,
+        plan,
+        micro_batches(validation, micro_tokens),
+        Optimizers(student.trained, training, rate),
+        Schedule(planned, rate, reserve_seconds=_reserve(config.deadline_seconds)),
+        Checkpoints(folder) if folder is not None else None,
+        job.clock,
+        report,
+    ).run()
+    state = outcome.state
+    result = DistillResult(
+        seconds=job.clock.seconds,
+        usd=0.0,
+        steps=state.step,
+        planned_steps=planned,
+        stopped_by=outcome.stopped_by,
+        resumed_from_step=outcome.resumed_from_step,
+        training_tokens=state.tokens,
+        tokens_per_second=outcome.tokens_per_second,
+        final_loss=state.curve[-1].loss if state.curve else 0.0,
+        best_validation_loss=state.best_validation_loss,
+        curve=state.curve,
+        num_parameters=student.num_parameters,
+        num_trainable_parameters=student.num_trainable_parameters,
+        weights_sha256=export(student, job.paths.model_dir),
+        peak_memory_mib=_peak_memory_mib(),
+    )
+    describe(
+        job.paths.model_dir,
+        config,
+        result,
+        base=config.student.hub or config.student.name,
+        records_sha256=hashlib.sha256(records_path.read_bytes()).hexdigest(),
+        num_records=len(examples),
+    )
+    return result
+
+
+def _reserve(deadline_seconds: float) -> float:
+    """Seconds kept for the export: a twentieth of the time, within 5 and 120."""
+    return min(120.0, max(5.0, 0.05 * deadline_seconds))
+
+
+def _peak_memory_mib() -> float:
+    """Of the accelerator where there is one; else of this process."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+
+
+def main() -> int:
+    return run_job("distill", DistillConfig, distill)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,70 @@
+"""Runs one recipe under the contract of SageMaker's training container."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from stratos.errors import StratosError
+from stratos.jobs import JobConfig, JobResult, JobStep
+from training.clock import Clock
+from training.paths import SageMakerPaths
+from training.progress import ProgressReporter
+from training.storage import Storage
+
+Config = TypeVar("Config", bound=JobConfig)
+_FAILURE_CHARACTERS = 1024
+"""What SageMaker shows of the failure file."""
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Job(Generic[Config]):
+    """What a recipe works with."""
+
+    config: Config
+    paths: SageMakerPaths
+    storage: Storage
+    progress: ProgressReporter
+    clock: Clock
+
+
+def run_job(
+    step: JobStep, config_model: type[Config], recipe: Callable[[Job[Config]], JobResult]
+) -> int:
+    """Read the config, run the recipe, upload its result, and return the exit code.
+
+    0: done; 1: a failure that Stratos names; 2: any other. The reason of a failure goes to the
+    failure file as `ErrorName: message`, which is what Step Functions gets to see.
+    """
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stdout, format="%(asctime)s %(levelname)s %(message)s"
+    )
+    paths = SageMakerPaths.from_environment()
+    try:
+        text = (paths.channel("config") / "config.json").read_text(encoding="utf-8")
+        config = config_model.model_validate_json(text)
+        clock, storage = Clock(config.deadline_seconds), Storage()
+        clock.end_on_sigterm()
+        with ProgressReporter(step, config.progress_uri, storage, clock) as progress:
+            result = recipe(Job(config, paths, storage, progress, clock))
+        storage.put(config.result_uri, result)
+        _log.info("%s finished in %.1f s: %s", step, result.seconds, config.result_uri)
+        return 0
+    except StratosError as error:
+        _fail(paths, error)
+        return 1
+    except Exception as error:
+        _log.exception("%s failed", step)
+        _fail(paths, error)
+        return 2
+
+
+def _fail(paths: SageMakerPaths, error: Exception) -> None:
+    reason = f"{type(error).__name__}: {error}"
+    _log.error("%s", reason)
+    paths.output_dir.mkdir(parents=True, exist_ok=True)
+    (paths.output_dir / "failure").write_text(reason[:_FAILURE_CHARACTERS], encoding="utf-8")

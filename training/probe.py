@@ -1,0 +1,96 @@
+"""Probe: how well does a model do before anything is trained?
+
+Asks one model the probe questions. Of a teacher it also finds out how often it can soundly explain
+a given answer, which decides whether Knowledge Injection can work.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from stratos.jobs import ProbeConfig, ProbeResult, Proportion
+from stratos.records import Record
+from stratos.scoring.wilson import proportion
+from stratos.spec import Weights
+from training.job import Job, run_job
+from training.judge import Judge, load_judge
+from training.prompts import alignment_messages
+from training.questions import ask, read_judged
+from training.synthesis import Synthesizer
+from training.teachers import Teacher
+from training.teachers.load import load_teacher
+from training.teachers.weights import WeightsTeacher
+from training.threads import use_cpus
+from training.weights import tokenizer_hash
+
+
+def probe(job: Job[ProbeConfig]) -> ProbeResult:
+    """Measure a model on the probe split."""
+    config = job.config
+    use_cpus(job.paths)
+    judge = load_judge(config.judging, job.paths)
+    records = read_judged(job.paths.channel("dataset"), "probe", judge)
+    model = load_teacher(config.model, config, job.paths, "model")
+    is_teacher = config.role == "teacher"
+    scored = ask(
+        model,
+        records,
+        judge,
+        max_new_tokens=config.max_new_tokens,
+        stop=lambda: job.clock.must_end() is not None,
+        on_done=lambda done: job.progress.report(
+            f"{model.name} answers", done, len(records), "questions"
+        ),
+        messages_of=lambda record: (
+            alignment_messages(record, config.synthesis) if is_teacher else record.messages
+        ),
+    )
+    answering = model.usage.tokens_per_second
+    reverse_yield = _probe_reverse(job, model, judge, records) if is_teacher else None
+    local = model.local if isinstance(model, WeightsTeacher) else None
+    return ProbeResult(
+        seconds=job.clock.seconds,
+        usd=model.usage.usd,
+        prompt_tokens=model.usage.prompt_tokens,
+        completion_tokens=model.usage.completion_tokens,
+        model=config.model.hub or config.model.name
+        if isinstance(config.model, Weights)
+        else config.model.name,
+        role=config.role,
+        accuracy=scored.accuracy,
+        reverse_yield=reverse_yield,
+        tokens_per_second=answering,
+        mean_prompt_tokens=scored.mean_prompt_tokens,
+        mean_completion_tokens=scored.mean_completion_tokens,
+        num_parameters=local.num_parameters if local else None,
+        tokenizer_hash=tokenizer_hash(local.tokenizer) if local else None,
+        vocabulary_size=local.vocabulary_size if local else None,
+    )
+
+
+def _probe_reverse(
+    job: Job[ProbeConfig], model: Teacher, judge: Judge, records: list[Record]
+) -> Proportion | None:
+    """Let the teacher explain given answers; None where no record has one."""
+    explained = [record for record in records if record.gold][: job.config.reverse_records]
+    if not explained:
+        return None
+    synthesizer = Synthesizer(
+        model,
+        judge,
+        job.config.synthesis,
+        stop=lambda: job.clock.must_end() is not None,
+        on_done=lambda _, done, total: job.progress.report(
+            f"{model.name} explains", done, total, "answers"
+        ),
+    )
+    outcome = synthesizer.run(explained, "injection")
+    return proportion(outcome.kept["injection"], outcome.asked["injection"])
+
+
+def main() -> int:
+    return run_job("probe", ProbeConfig, probe)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,89 @@
+"""Synthesize: a teacher's verified answers become the records a student is trained on."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+from stratos.errors import TooFewVerifiedRecords
+from stratos.jobs import SynthesizeConfig, SynthesizeResult
+from stratos.records import write_jsonl
+from stratos.scoring.wilson import proportion
+from training.job import Job, run_job
+from training.judge import load_judge
+from training.questions import read_split, sample
+from training.synthesis import Synthesized, Synthesizer
+from training.teachers.load import load_teacher
+from training.threads import use_cpus
+
+_log = logging.getLogger(__name__)
+
+
+def synthesize(job: Job[SynthesizeConfig]) -> SynthesizeResult:
+    """Ask the teacher, keep what verifies, and upload it as records.jsonl."""
+    config = job.config
+    use_cpus(job.paths)
+    judge = load_judge(config.judging, job.paths)
+    questions = read_split(job.paths.channel("dataset"), "train")
+    if config.strategy == "injection":
+        questions = [record for record in questions if record.gold]
+    questions = sample(questions, config.synthesis.max_records, config.seed)
+    teacher = load_teacher(config.teacher, config, job.paths, "teacher", config.seed)
+
+    def report(label: str, done: int, total: int) -> None:
+        speed = teacher.usage.tokens_per_second or None
+        job.progress.report(label, done, total, "calls", tokens_per_second=speed)
+
+    synthesizer = Synthesizer(
+        teacher,
+        judge,
+        config.synthesis,
+        stop=lambda: job.clock.must_end(reserve_seconds=5) is not None,
+        on_done=report,
+    )
+    outcome = synthesizer.run(questions, config.strategy)
+    asked = max(outcome.asked.values(), default=0)
+    _require_yield(outcome, asked, config)
+
+    path = job.paths.output_dir / "data" / "records.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    kept = write_jsonl(path, outcome.records)
+    job.storage.upload(path, config.records_uri.rstrip("/") + "/records.jsonl")
+    usage = teacher.usage
+    return SynthesizeResult(
+        seconds=job.clock.seconds,
+        usd=usage.usd,
+        prompt_tokens=usage.prompt_tokens,
+        completion_tokens=usage.completion_tokens,
+        strategy=config.strategy,
+        asked=asked,
+        kept=kept,
+        calls=usage.calls,
+        yield_by_strategy={
+            strategy: proportion(outcome.kept[strategy], num_asked)
+            for strategy, num_asked in outcome.asked.items()
+        },
+        rejects=dict(outcome.rejects.most_common()),
+        tokens_per_second=usage.tokens_per_second,
+        mean_completion_tokens=outcome.completion_tokens / max(1, kept),
+    )
+
+
+def _require_yield(outcome: Synthesized, asked: int, config: SynthesizeConfig) -> None:
+    kept, needed = len(outcome.records), config.synthesis.min_yield
+    _log.info("kept %d of %d questions; rejected: %s", kept, asked, dict(outcome.rejects))
+    if kept == 0 or kept < needed * asked:
+        reasons = ", ".join(f"{name} ×{count}" for name, count in outcome.rejects.most_common(4))
+        raise TooFewVerifiedRecords(
+            f"{kept} of {asked} questions ended verified ({kept / max(1, asked):.0%}); "
+            f"min_yield asks for {needed:.0%}. Rejected: {reasons or 'nothing was answered'}. "
+            "Improve the prompt or its notes, raise synthesis.samples, or use another teacher"
+        )
+
+
+def main() -> int:
+    return run_job("synthesize", SynthesizeConfig, synthesize)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

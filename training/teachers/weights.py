@@ -1,0 +1,78 @@
+"""A teacher whose weights are in this process."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+
+from training.generation import Sampling, generate
+from training.teachers import Completion, Request, Usage
+from training.weights import LocalModel
+
+
+class WeightsTeacher:
+    """Answers by batched decoding; also how a student is asked."""
+
+    def __init__(self, local: LocalModel, *, batch_size: int, seed: int = 0) -> None:
+        self.local, self._batch_size, self._seed = local, batch_size, seed
+        self._usage = Usage()
+
+    @property
+    def name(self) -> str:
+        return self.local.name
+
+    @property
+    def usage(self) -> Usage:
+        return self._usage
+
+    def generate(
+        self,
+        requests: Sequence[Request],
+        *,
+        stop: Callable[[], bool],
+        on_done: Callable[[int], None],
+    ) -> list[Completion | None]:
+        started = time.perf_counter()
+        chat = self.local.chat
+        prompts = chat.prompts([request.messages for request in requests])
+        completions: list[Completion | None] = [None] * len(requests)
+        done = 0
+        for (temperature, max_new_tokens), members in _by_sampling(requests).items():
+            sampling = Sampling(max_new_tokens, chat.eos, temperature, self._seed)
+            for position, generated in generate(
+                self.local.model,
+                [prompts[index] for index in members],
+                sampling,
+                batch_size=self._batch_size,
+                streams=[_stream(requests[index], prompts[index]) for index in members],
+                stop=stop,
+            ):
+                index = members[position]
+                completions[index] = Completion(
+                    chat.text(generated.tokens),
+                    generated.finished,
+                    len(prompts[index]),
+                    len(generated.tokens) + generated.finished,
+                )
+                done += 1
+                on_done(done)
+        answered = [completion for completion in completions if completion is not None]
+        self._usage.calls += len(answered)
+        self._usage.prompt_tokens += sum(one.prompt_tokens for one in answered)
+        self._usage.completion_tokens += sum(one.completion_tokens for one in answered)
+        self._usage.seconds += time.perf_counter() - started
+        return completions
+
+
+def _by_sampling(requests: Sequence[Request]) -> dict[tuple[float, int], list[int]]:
+    groups: dict[tuple[float, int], list[int]] = {}
+    for index, request in enumerate(requests):
+        groups.setdefault((request.temperature, request.max_new_tokens), []).append(index)
+    return groups
+
+
+def _stream(request: Request, prompt: Sequence[int]) -> int:
+    """A number of 32 bits that only the request's content decides."""
+    digest = hashlib.sha256(repr((request.sample, list(prompt))).encode()).digest()
+    return int.from_bytes(digest[:4], "big")
