@@ -21,7 +21,7 @@ _MAX_QUESTIONS = 2_000
 @step
 def handler(payload: MeasureInput) -> Measured:
     """Ask held-out questions at the declared rate; refuse an endpoint that misses its gate."""
-    run, bucket, keys = payload.run, Bucket(payload.run.bucket), RunKeys(payload.run.run_id)
+    bucket, keys = Bucket(payload.run.bucket), RunKeys(payload.run.run_id)
     spec = bucket.read_model(keys.spec, Spec)
     with bucket.open(keys.dataset + "heldout.jsonl") as body:
         lines = itertools.islice(body.iter_lines(), _MAX_QUESTIONS)

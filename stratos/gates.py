@@ -56,7 +56,7 @@ def judge_load(load: LoadResult, constraints: Constraints) -> Verdict:
     if load.num_failed > MAX_FAILED_SHARE * sent:
         return Verdict(
             passed=False,
-            reason=f"{load.num_failed} of {sent} requests failed; {MAX_FAILED_SHARE:.0%} may",
+            reason=f"{load.num_failed} of {sent} requests failed, more than {MAX_FAILED_SHARE:.0%}",
         )
     p95 = load.p95_ms
     measured = f"p95 latency {p95.value:.0f} ms [{p95.lo:.0f}, {p95.hi:.0f}] over {sent} requests"

@@ -72,6 +72,8 @@ class LoadTest(Generic[Question]):
         order = random.Random(self.seed)
         whole = self.warm_up_seconds + self.seconds
         arrivals = poisson_arrivals(self.requests_per_second, whole, order)
+        if not arrivals or arrivals[-1] < self.warm_up_seconds:
+            arrivals.append(whole)  # so rare a load that chance left nothing to measure
         start = self.clock.now()
         with ThreadPoolExecutor(MAX_IN_FLIGHT) as pool:
             futures = []
@@ -105,22 +107,23 @@ class Outcome:
 
 
 def poisson_arrivals(requests_per_second: float, seconds: float, rng: random.Random) -> list[float]:
-    """Arrival times of a Poisson process; one at the end where chance gave none after warm-up."""
+    """Arrival times of a Poisson process."""
     arrivals: list[float] = []
     moment = rng.expovariate(requests_per_second)
     while moment < seconds:
         arrivals.append(moment)
         moment += rng.expovariate(requests_per_second)
-    return arrivals or [seconds]
+    return arrivals
 
 
 def summarise(outcomes: Sequence[Outcome], started: float) -> LoadResult:
     """Count and measure; latencies are those of the requests that succeeded.
 
-    Where none did, every latency is infinite.
+    Where none did, they are the times until the failures.
     """
     good = [(outcome, outcome.reply) for outcome in outcomes if outcome.reply is not None]
-    latencies = sorted((outcome.ended - outcome.scheduled) * 1000 for outcome, _ in good)
+    timed = [outcome for outcome, _ in good] or outcomes
+    latencies = sorted((outcome.ended - outcome.scheduled) * 1000 for outcome in timed)
     seconds = max((outcome.ended for outcome in outcomes), default=started) - started
     judged = [reply.correct for _, reply in good if reply.correct is not None]
     per_second = 1 / seconds if seconds > 0 else 0.0
@@ -143,10 +146,11 @@ def percentile(ordered: Sequence[float], q: float) -> Interval:
     The interval runs between two order statistics, whose ranks are quantiles of Binomial(n, q)
     (David and Nagaraja, Order Statistics, 7.1). With too few values to bound an end, that end is
     the smallest or the largest value seen, and covers less than 95%.
+
+    Args:
+        ordered: At least one value, ascending.
     """
     n = len(ordered)
-    if n == 0:
-        return Interval(value=math.inf, lo=math.inf, hi=math.inf)
     below = 0.0  # P(B <= k)
     lower, upper = 1, n
     for k in range(n):

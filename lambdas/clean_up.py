@@ -1,0 +1,61 @@
+"""CleanUp: nothing billable is left that the spec did not ask for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lambdas import runs_table
+from lambdas.handler import step
+from lambdas.leftovers import remove_leftovers
+from lambdas.reporting import write_report
+from stratos.failure_reason import explain
+from stratos.run_summary import RunStatus
+from stratos.steps import CleanedUp, CleanUpInput, JobFailure
+
+_STATUS: dict[str, RunStatus] = {"ABORTED": "stopped", "FAILED": "failed", "TIMED_OUT": "failed"}
+
+
+@step
+def handler(payload: CleanUpInput) -> CleanedUp:
+    """Clean up after a failing execution, or after one that ended in any other way."""
+    if payload.event is not None:
+        return _after_execution(payload.event["detail"])
+    if payload.run is None:
+        raise ValueError("give `run` with its `failure`, or an execution status change as `event`")
+    stopped, removed = remove_leftovers(payload.run)
+    return CleanedUp(
+        run=payload.run,
+        stopped_jobs=stopped,
+        deleted=removed.deleted,
+        restored_endpoint=removed.restored,
+        reason=explain(payload.failure) if payload.failure else "the run failed",
+    )
+
+
+def _after_execution(detail: dict[str, Any]) -> CleanedUp:
+    """Clean up, and write the report that an execution cut short could not write itself."""
+    row = runs_table.find_by_execution(detail["executionArn"])
+    if row is None:
+        return CleanedUp(
+            run=None,
+            stopped_jobs=[],
+            deleted=[],
+            restored_endpoint=None,
+            reason="the execution claimed no run; nothing to clean up",
+        )
+    stopped, removed = remove_leftovers(row.ref)
+    failure = JobFailure(
+        Error=detail.get("error") or f"Execution {detail['status']}",
+        Cause=detail.get("cause") or "",
+    )
+    if row.status == "running":
+        stopped_by_hand = detail["status"] == "ABORTED"
+        state = {} if stopped_by_hand else {"failure": failure.model_dump()}
+        write_report(row.ref, _STATUS.get(detail["status"], "failed"), state)
+    return CleanedUp(
+        run=row.ref,
+        stopped_jobs=stopped,
+        deleted=removed.deleted,
+        restored_endpoint=removed.restored,
+        reason=explain(failure),
+    )

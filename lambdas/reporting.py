@@ -1,0 +1,114 @@
+"""The end of a run, whatever it was: run.json, report.html, the table, calibration, a notice."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from lambdas import runs_table
+from lambdas.aws import client
+from lambdas.executions import history
+from lambdas.planning_inputs import hours_since
+from lambdas.settings import settings
+from lambdas.spending import JobCost, job_costs
+from lambdas.storage import Bucket
+from stratos.artifacts import CALIBRATION_KEY, RunKeys
+from stratos.calibration import calibration_rows
+from stratos.dataset.inspection import Inspection
+from stratos.failure_reason import reason_in
+from stratos.jobs import DistillResult, EvaluateResult, LoadResult, SynthesizeResult
+from stratos.match_evidence import MatchEvidence
+from stratos.outcome import RunEvidence, summarise
+from stratos.phases import PHASE_OF_JOB, phase_seconds
+from stratos.plan import PlanSet
+from stratos.run_summary import Phase, RunStatus, RunSummary
+from stratos.spec import Spec
+from stratos.steps import Deployment, Reported, RunRef
+
+
+def write_report(run: RunRef, status: RunStatus, state: dict[str, Any]) -> Reported:
+    """Write down how a run ended and tell whoever listens.
+
+    Args:
+        state: The execution's data, as far as it came; may be empty.
+    """
+    from stratos.report.html import render  # not needed to import a handler
+
+    bucket, keys = Bucket(run.bucket), RunKeys(run.run_id)
+    evidence = _gather(run, status, state)
+    summary = summarise(evidence)
+    summary_uri = bucket.put_model(keys.summary, summary)
+    report_uri = bucket.put(keys.report, render(summary), "text/html; charset=utf-8")
+    row = runs_table.find(run.run_id)
+    if row is not None and row.status == "running":
+        bucket.append_rows(CALIBRATION_KEY, calibration_rows(evidence))
+    runs_table.update(run.run_id, status=status, ended_at=summary.ended_at)
+    _notify(summary, report_uri)
+    return Reported(summary_uri=summary_uri, report_uri=report_uri, status=status)
+
+
+def _gather(run: RunRef, status: RunStatus, state: dict[str, Any]) -> RunEvidence:
+    bucket, keys = Bucket(run.bucket), RunKeys(run.run_id)
+    row = runs_table.find(run.run_id)
+    match = bucket.find_model(keys.match, MatchEvidence)
+    attempt = f"a{match.attempt if match else 0}"
+    deployment = bucket.find_model(keys.deployment, Deployment)
+    now = datetime.now(UTC)
+    return RunEvidence(
+        run=run,
+        status=status,
+        ended_at=now.isoformat(timespec="milliseconds"),
+        hours=hours_since(run.started_at),
+        reason=reason_in(state),
+        content_hash=row.content_hash if row else None,
+        spec_name=row.spec_name if row else None,
+        spec=bucket.find_model(keys.spec, Spec),
+        inspection=bucket.find_model(keys.dataset + "inspection.json", Inspection),
+        plans=bucket.find_model(keys.plans, PlanSet),
+        match=match,
+        synthesis=bucket.find_model(keys.job_result(f"synthesize-{attempt}"), SynthesizeResult),
+        distillation=bucket.find_model(keys.job_result(f"distill-{attempt}"), DistillResult),
+        evaluation=bucket.find_model(keys.job_result(f"evaluate-{attempt}"), EvaluateResult),
+        deployment=deployment,
+        load=bucket.find_model(keys.load, LoadResult),
+        promoted=row is not None and row.endpoint_name is not None,
+        expires_at=row.expires_at if row else None,
+        phases=_phases(run, now, deployment),
+    )
+
+
+def _phases(run: RunRef, now: datetime, deployment: Deployment | None) -> tuple[Phase, ...]:
+    """Time by the execution's history; money by the bills of jobs and the endpoint's hours."""
+    costs: dict[str, float] = {}
+    billed: dict[str, float] = {}
+    for cost in job_costs(run):
+        name = _phase_of(cost)
+        costs[name] = costs.get(name, 0.0) + cost.usd
+        billed[name] = billed.get(name, 0.0) + cost.seconds
+    seconds = phase_seconds(history(run.execution_arn), now)
+    if deployment is not None:
+        serving = sum(seconds.get(name, 0.0) for name in ("MeasureEndpoint", "Promote"))
+        if serving:
+            costs["MeasureEndpoint"] = serving / 3600 * deployment.usd_per_hour
+    return tuple(
+        Phase(name=name, seconds=spent, cost_usd=costs.get(name, 0.0))
+        for name, spent in (billed | seconds).items()
+    )
+
+
+def _phase_of(cost: JobCost) -> str:
+    return PHASE_OF_JOB[cost.step.partition("-")[0]]
+
+
+def _notify(summary: RunSummary, report_uri: str) -> None:
+    lines = [summary.reason, ""]
+    for row in summary.constraints:
+        measured = "not measured" if row.measured is None else f"{row.measured:.4g}"
+        verdict = {True: "holds", False: "missed", None: "open"}[row.passed]
+        lines.append(f"{row.name}: asked {row.asked:g}, measured {measured}: {verdict}")
+    lines += [f"spent: ${summary.total_usd:.2f}", f"report: {report_uri}"]
+    client("sns").publish(
+        TopicArn=settings().topic_arn,
+        Subject=f"Stratos: {summary.spec_name} {summary.status} ({summary.run_id})"[:100],
+        Message="\n".join(lines),
+    )

@@ -1,0 +1,64 @@
+"""Where the time of an execution went, from its history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+PHASE_OF_STATE = {
+    "ClaimRun": "ClaimRun",
+    "ParseConstraints": "ParseConstraints",
+    "InspectDataset": "InspectDataset",
+    "PlanCandidates": "PlanCandidates",
+    "ProbeModels": "ProbeModels",
+    "MatchModels": "MatchModels",
+    "Synthesize": "Synthesize",
+    "Distill": "Distill",
+    "Evaluate": "Evaluate",
+    "CheckQuality": "CheckQuality",
+    "Register": "Register",
+    "CreateModel": "Deploy",
+    "MeasureEndpoint": "MeasureEndpoint",
+    "Promote": "Promote",
+    "CleanUp": "CleanUp",
+    "Report": "Report",
+}
+"""The states that begin a phase. Any other counts to the phase it follows: a diagnosis to its job,
+waiting for the endpoint to Deploy."""
+
+PHASE_OF_JOB = {
+    "probe": "ProbeModels",
+    "synthesize": "Synthesize",
+    "distill": "Distill",
+    "evaluate": "Evaluate",
+}
+_MAP_ENDS = ("MapStateExited", "MapStateSucceeded", "MapStateFailed", "MapStateAborted")
+
+
+def phase_seconds(events: Iterable[Mapping[str, Any]], now: datetime) -> dict[str, float]:
+    """Seconds of each phase, in the order they began.
+
+    Args:
+        events: The history as GetExecutionHistory gives it, the oldest first.
+        now: End of the phase that is still going on.
+    """
+    seconds: dict[str, float] = {}
+    phase: str | None = None
+    since = now
+    in_map = False
+    for event in events:
+        if event["type"] in _MAP_ENDS:
+            in_map = False
+        if not event["type"].endswith("StateEntered") or in_map:
+            continue
+        in_map = event["type"] == "MapStateEntered"
+        name = event["stateEnteredEventDetails"]["name"]
+        following = PHASE_OF_STATE.get(name, phase or name)
+        if phase is not None:
+            seconds[phase] += (event["timestamp"] - since).total_seconds()
+        phase, since = following, event["timestamp"]
+        seconds.setdefault(phase, 0.0)
+    if phase is not None:
+        seconds[phase] += (now - since).total_seconds()
+    return {name: max(0.0, spent) for name, spent in seconds.items()}
