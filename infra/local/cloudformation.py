@@ -19,7 +19,7 @@ from moto.cloudformation.exceptions import ValidationError
 
 from infra.local.patching import Patches
 from infra.local.resources import HANDLERS, Handler
-from infra.local.resources.handler import Cloud, Properties
+from infra.local.resources.handler import Cloud, Properties, cloud_at
 from infra.local.settings import LocalSettings
 from infra.local.stack_resources import (
     Resource,
@@ -59,7 +59,7 @@ class CloudFormation:
         self._patches = Patches()
 
     def install(self, settings: LocalSettings) -> None:
-        cloud = Cloud(settings.endpoint_url)
+        cloud = cloud_at(settings.endpoint_url)
         types = {name: _ResourceType(handler, cloud) for name, handler in HANDLERS.items()}
         replace = self._patches.replace
 

@@ -185,7 +185,8 @@ class SageMakerResources:
             described = getattr(sagemaker, f"describe_{self._api}")(
                 **{f"{self._noun}Name": listed[f"{self._noun}Name"]}
             )
-            record = {key: value for key, value in described.items() if key in taken}
+            # moto describes what was never given as empty, which creating does not take.
+            record = {key: value for key, value in described.items() if key in taken and value}
             tags = sagemaker.list_tags(ResourceArn=described[f"{self._noun}Arn"])["Tags"]
             moment = str(described.get("CreationTime", ""))
             records.append((moment, record | ({"Tags": tags} if tags else {})))
@@ -225,7 +226,7 @@ class ModelPackages:
                 for item in listed
             ]
             for version in sorted(versions, key=lambda item: item["ModelPackageVersion"]):
-                record = {key: value for key, value in version.items() if key in taken}
+                record = {key: value for key, value in version.items() if key in taken and value}
                 record.pop("ModelPackageName", None)  # Given for a group's version, not taken.
                 records.append(record)
         return records

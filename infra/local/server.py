@@ -44,6 +44,7 @@ the clock, so that no schedule fires just for having been made again."""
 
 READY_FILE = "ready.json"
 LOCK_FILE = "server.lock"
+PORT_FILE = "port"
 
 log = logging.getLogger(__name__)
 
@@ -70,12 +71,14 @@ class LocalCloud:
         Raises:
             OSError: The port is in use.
         """
-        _check_free(self.settings.host, self.settings.port)
+        self.settings.state_dir.mkdir(parents=True, exist_ok=True)
+        self.settings = self.settings.model_copy(update={"port": self._port()})
         default_user_config["stepfunctions"] = {"execute_state_machine": True}
         self._server = ThreadedMotoServer(self.settings.host, self.settings.port, verbose=False)
         self._server.start()
         _, port = self._server.get_host_and_port()
         self.settings = self.settings.model_copy(update={"port": port})
+        (self.settings.state_dir / PORT_FILE).write_text(str(port))
         # The state machine engine and boto3 clients inside moto find this server through these.
         self._set_environment(
             MOTO_PORT=str(port),
@@ -114,6 +117,19 @@ class LocalCloud:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+    def _port(self) -> int:
+        """The port asked for; else the one of last time, which shells may still point at."""
+        if self.settings.port:
+            _check_free(self.settings.host, self.settings.port)
+            return self.settings.port
+        remembered = self.settings.state_dir / PORT_FILE
+        try:
+            port = int(remembered.read_text())
+            _check_free(self.settings.host, port)
+        except (FileNotFoundError, ValueError, OSError):
+            return 0
+        return port
 
     def _set_environment(self, **variables: str) -> None:
         for name, value in variables.items():

@@ -210,7 +210,7 @@ def delete_resources(resource_map: Any) -> None:
         try:
             _delete_one(resource_map, logical_id, resources[logical_id])
         except ValidationError as error:
-            failures.append(str(error))
+            failures.append(error.message)
     if failures:
         raise ValidationError(message="; ".join(failures))
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.local.resources.handler import Cloud
+from infra.local.resources.handler import cloud_at
 from infra.local.saved_objects import BlobStore, restore_objects, saved_objects
 from infra.local.saved_records import RECORDS
 from infra.local.settings import LocalSettings
@@ -31,7 +31,7 @@ class SavedState:
     """The saved state of one state directory; both directions need the cloud to be serving."""
 
     def __init__(self, settings: LocalSettings) -> None:
-        self._cloud = Cloud(settings.endpoint_url)
+        self._cloud = cloud_at(settings.endpoint_url)
         self._directory = settings.state_dir / "saved"
         self._file = self._directory / "state.json"
         self._blobs = BlobStore(self._directory / "blobs")

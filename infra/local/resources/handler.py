@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from threading import Lock
 from typing import Any, ClassVar
 
@@ -53,6 +54,12 @@ class Cloud:
 
     def arn(self, service: str, resource: str) -> str:
         return f"arn:aws:{service}:{self.region}:{self.account_id}:{resource}"
+
+
+@lru_cache(maxsize=8)
+def cloud_at(endpoint_url: str) -> Cloud:
+    """The one set of clients for an endpoint: making them takes seconds."""
+    return Cloud(endpoint_url)
 
 
 class Handler:

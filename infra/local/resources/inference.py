@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from moto.sagemaker.models import sagemaker_backends
+
 from infra.local.resources.handler import Cloud, Handler, Physical, Properties, tags_of
 
 
@@ -37,6 +39,19 @@ class ModelPackageGroup(_SageMakerResource):
     name_property = "ModelPackageGroupName"
     max_name = 63
     keeps_data = True
+
+    def delete(self, cloud: Cloud, physical: Physical, properties: Properties) -> None:
+        # Not in moto's API, so this goes to its backend.
+        backend = sagemaker_backends[cloud.account_id][cloud.region]
+        name = physical.attributes["ModelPackageGroupName"]
+        held = [
+            package
+            for package in backend.model_packages.values()
+            if package.model_package_group_name == name
+        ]
+        if held:
+            raise ValueError(f"it holds {len(held)} model packages; delete them first")
+        backend.model_package_groups.pop(name)
 
 
 class Model(_SageMakerResource):

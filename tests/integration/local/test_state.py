@@ -1,0 +1,241 @@
+"""What a cloud saves when it stops is there when it starts again."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from assembly import ROLE, function, template, write_assembly
+from moto.moto_api._internal.models import moto_api_backend
+from moto_cloud import ROLE as ROLE_ARN
+from moto_cloud import Cloud, eventually
+
+from infra.local.deploy import deploy
+from infra.local.server import LocalCloud
+from infra.local.settings import LocalSettings
+from infra.local.state import RestoreError
+
+SOURCES = {"app.py": "def handler(event, context):\n    return event\n"}
+
+
+@contextmanager
+def serving(state_dir: Path) -> Iterator[Cloud]:
+    """A whole cloud in this process, saved at the end, in a moto that knows nothing yet."""
+    moto_api_backend.reset()
+    local = LocalCloud(LocalSettings(state_dir=state_dir))
+    settings = local.start()
+    try:
+        yield Cloud(settings)
+    finally:
+        local.stop()
+
+
+def stack(tmp_path: Path) -> Path:
+    bucket = {
+        "VersioningConfiguration": {"Status": "Enabled"},
+        "NotificationConfiguration": {"EventBridgeConfiguration": {"EventBridgeEnabled": True}},
+    }
+    table = {
+        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+        "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+        "BillingMode": "PAY_PER_REQUEST",
+    }
+    wait = {"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 600, "End": True}}}
+    resources = {
+        "Role": ROLE,
+        "Data": {"Type": "AWS::S3::Bucket", "Properties": bucket},
+        "Runs": {"Type": "AWS::DynamoDB::Table", "Properties": table},
+        "Work": function("work"),
+        "Ended": {"Type": "AWS::SQS::Queue"},
+        "Arrived": {"Type": "AWS::SQS::Queue"},
+        "Flow": {
+            "Type": "AWS::StepFunctions::StateMachine",
+            "Properties": {
+                "RoleArn": {"Fn::GetAtt": ["Role", "Arn"]},
+                "DefinitionString": json.dumps(wait),
+            },
+        },
+        "OnEnd": {
+            "Type": "AWS::Events::Rule",
+            "Properties": {
+                "EventPattern": {"source": ["aws.states"], "detail": {"status": ["ABORTED"]}},
+                "Targets": [{"Id": "q", "Arn": {"Fn::GetAtt": ["Ended", "Arn"]}}],
+            },
+        },
+        "OnUpload": {
+            "Type": "AWS::Events::Rule",
+            "Properties": {
+                "EventPattern": {"source": ["aws.s3"]},
+                "Targets": [{"Id": "q", "Arn": {"Fn::GetAtt": ["Arrived", "Arn"]}}],
+            },
+        },
+    }
+    names = ("Data", "Runs", "Work", "Flow", "Ended", "Arrived")
+    content = template(resources, **{name: {"Ref": name} for name in names})
+    return write_assembly(tmp_path / "assembly", "Kept", content, {"work": SOURCES})
+
+
+def test_a_stack_comes_back_with_its_names_its_data_and_its_code(tmp_path: Path) -> None:
+    assembly, state = stack(tmp_path), tmp_path / "state"
+    with serving(state) as cloud:
+        made = deploy(assembly, cloud.settings.endpoint_url)
+        s3 = cloud("s3")
+        old = s3.put_object(Bucket=made["Data"], Key="a/b", Body=b"old")["VersionId"]
+        new = s3.put_object(
+            Bucket=made["Data"],
+            Key="a/b",
+            Body=b"\x00new",
+            ContentType="application/x-thing",
+            Metadata={"run": "r1"},
+            Tagging="k=v",
+        )
+        s3.put_object(Bucket=made["Data"], Key="gone", Body=b"x")
+        s3.delete_object(Bucket=made["Data"], Key="gone")
+        item = {"id": {"S": "r1"}, "n": {"N": "1.5"}, "raw": {"B": b"\x01"}, "l": {"L": []}}
+        cloud("dynamodb").put_item(TableName=made["Runs"], Item=item)
+
+    with serving(state) as cloud:
+        assert deploy(assembly, cloud.settings.endpoint_url) == made
+        s3 = cloud("s3")
+        latest = s3.get_object(Bucket=made["Data"], Key="a/b")
+        assert latest["Body"].read() == b"\x00new"
+        assert (latest["VersionId"], latest["ETag"]) == (new["VersionId"], new["ETag"])
+        assert (latest["ContentType"], latest["Metadata"]) == ("application/x-thing", {"run": "r1"})
+        tags = s3.get_object_tagging(Bucket=made["Data"], Key="a/b")["TagSet"]
+        assert tags == [{"Key": "k", "Value": "v"}]
+        before = s3.get_object(Bucket=made["Data"], Key="a/b", VersionId=old)
+        assert before["Body"].read() == b"old"
+        versions = s3.list_object_versions(Bucket=made["Data"])
+        assert [marker["Key"] for marker in versions["DeleteMarkers"]] == ["gone"]
+        assert [entry["Key"] for entry in s3.list_objects_v2(Bucket=made["Data"])["Contents"]] == [
+            "a/b"
+        ]
+        assert cloud("dynamodb").scan(TableName=made["Runs"])["Items"] == [item]
+        assert cloud.invoke(made["Work"], {"x": 1})["Payload"] == {"x": 1}
+        # Restoring is no upload: the queue of upload events stays empty until there is a new one.
+        assert cloud.queue_length(made["Arrived"]) == 0
+        s3.put_object(Bucket=made["Data"], Key="c", Body=b"")
+        assert cloud.receive(made["Arrived"])["Body"]["detail"]["object"]["key"] == "c"
+
+
+def test_an_execution_that_was_running_is_reported_aborted_by_the_next_cloud(
+    tmp_path: Path,
+) -> None:
+    assembly, state = stack(tmp_path), tmp_path / "state"
+    with serving(state) as cloud:
+        made = deploy(assembly, cloud.settings.endpoint_url)
+        execution = cloud("stepfunctions").start_execution(
+            stateMachineArn=made["Flow"], name="run-1", input='{"k": 1}'
+        )["executionArn"]
+    with serving(state) as cloud:
+        detail = cloud.receive(made["Ended"])["Body"]["detail"]
+    assert (detail["executionArn"], detail["status"]) == (execution, "ABORTED")
+    assert (detail["input"], detail["name"]) == ('{"k": 1}', "run-1")
+    assert "stopped while it ran" in detail["cause"]
+
+
+def test_what_the_pipeline_made_by_itself_comes_back_too(tmp_path: Path) -> None:
+    with serving(tmp_path) as cloud:
+        sagemaker = cloud("sagemaker")
+        cloud("s3").create_bucket(Bucket="loose")
+        cloud("s3").put_object(Bucket="loose", Key="k", Body=b"v")
+        cloud("secretsmanager").create_secret(Name="token", SecretString="s3cret")
+        cloud("dynamodb").create_table(
+            TableName="loose",
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        cloud("dynamodb").put_item(TableName="loose", Item={"id": {"S": "x"}})
+        sagemaker.create_model_package_group(ModelPackageGroupName="students")
+        for version in ("one", "two"):
+            sagemaker.create_model_package(
+                ModelPackageGroupName="students",
+                ModelPackageDescription=version,
+                ModelApprovalStatus="Approved",
+            )
+        sagemaker.create_model(
+            ModelName="student",
+            ExecutionRoleArn=ROLE_ARN,
+            PrimaryContainer={"Image": "image", "ModelDataUrl": "s3://loose/k"},
+            Tags=[{"Key": "run", "Value": "r1"}],
+        )
+        target = {"Arn": cloud.create_queue("target")[1], "RoleArn": ROLE_ARN, "Input": "{}"}
+        for name, expression in (("weekly", "rate(7 days)"), ("past", "at(2020-01-01T00:00:00)")):
+            cloud("scheduler").create_schedule(
+                Name=name,
+                ScheduleExpression=expression,
+                FlexibleTimeWindow={"Mode": "OFF"},
+                Target=target,
+            )
+        eventually(lambda: cloud.queue_length(cloud.create_queue("target")[0]) == 2)
+
+    with serving(tmp_path) as cloud:
+        url, _ = cloud.create_queue("target")
+        assert cloud("s3").get_object(Bucket="loose", Key="k")["Body"].read() == b"v"
+        value = cloud("secretsmanager").get_secret_value(SecretId="token")
+        assert value["SecretString"] == "s3cret"
+        assert cloud("dynamodb").scan(TableName="loose")["Count"] == 1
+        sagemaker = cloud("sagemaker")
+        packages = sagemaker.list_model_packages(ModelPackageGroupName="students")
+        found = {
+            package["ModelPackageVersion"]: sagemaker.describe_model_package(
+                ModelPackageName=package["ModelPackageArn"]
+            )
+            for package in packages["ModelPackageSummaryList"]
+        }
+        assert {n: package["ModelPackageDescription"] for n, package in found.items()} == {
+            1: "one",
+            2: "two",
+        }
+        assert found[1]["ModelApprovalStatus"] == "Approved"
+        model = sagemaker.describe_model(ModelName="student")
+        assert model["PrimaryContainer"]["ModelDataUrl"] == "s3://loose/k"
+        assert sagemaker.list_tags(ResourceArn=model["ModelArn"])["Tags"] == [
+            {"Key": "run", "Value": "r1"}
+        ]
+        schedules = cloud("scheduler").list_schedules()["Schedules"]
+        assert [schedule["Name"] for schedule in schedules] == ["weekly"]
+        # Neither a rate schedule nor a past one fires for having been made again.
+        cloud("sqs").send_message(QueueUrl=url, MessageBody='"marker"')
+        assert cloud.receive(url)["Body"] == "marker"
+
+
+def test_content_is_stored_once_and_forgotten_when_nothing_has_it(tmp_path: Path) -> None:
+    blobs = tmp_path / "saved" / "blobs"
+    with serving(tmp_path) as cloud:
+        cloud("s3").create_bucket(Bucket="blobs")
+        for key in ("one", "two"):
+            cloud("s3").put_object(Bucket="blobs", Key=key, Body=b"same")
+        cloud("s3").put_object(Bucket="blobs", Key="three", Body=b"other")
+    assert len(list(blobs.iterdir())) == 2
+    with serving(tmp_path) as cloud:
+        cloud("s3").delete_object(Bucket="blobs", Key="three")
+    assert [path.read_bytes() for path in blobs.iterdir()] == [b"same"]
+
+
+def test_a_state_that_cannot_be_restored_is_kept_and_explained(tmp_path: Path) -> None:
+    saved = tmp_path / "saved" / "state.json"
+    saved.parent.mkdir()
+    saved.write_text(json.dumps({"format": 99}))
+    threads = threading.active_count()
+    with (
+        pytest.raises(RestoreError, match=r"format is 99, not 1\. Move that directory away"),
+        serving(tmp_path),
+    ):
+        pass
+    assert saved.exists()
+    assert threading.active_count() == threads
+
+
+def test_a_port_is_kept_from_one_start_to_the_next(tmp_path: Path) -> None:
+    def port() -> Any:
+        with serving(tmp_path) as cloud:
+            return cloud.settings.port
+
+    assert port() == port()
