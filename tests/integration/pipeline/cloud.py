@@ -1,0 +1,199 @@
+"""The whole pipeline in an embedded cloud of its own, on a small slice of the Mahjong example."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+import psutil
+import pytest
+import yaml
+
+from infra.local.cli import bring_up, client_environment
+from infra.local.daemon import stop
+from infra.local.settings import LocalSettings
+from stratos.cli.runs import FINISHED, RunRow, find_run, read_object, read_summary
+from stratos.cli.stack import Stack
+from stratos.cli.submit import submit
+from stratos.errors import RunNotFound
+from stratos.run_summary import RunSummary
+
+ROOT = Path(__file__).parents[3]
+EXAMPLE = ROOT / "examples" / "mahjong-waits"
+ASSEMBLY = ROOT / "cdk.out"
+PATIENCE_SECONDS = 300.0
+
+
+class Cloud:
+    """A running cloud, and what tests ask of it."""
+
+    def __init__(self, settings: LocalSettings, url: str) -> None:
+        self.settings = settings
+        self.url = url
+        self.stack = Stack.find()
+
+    def client(self, service: str) -> Any:
+        return boto3.client(service)
+
+    def submit(self, folder: Path) -> str:
+        return submit(self.stack, folder, lambda file: None).run_id
+
+    def row(self, run_id: str) -> RunRow | None:
+        try:
+            return find_run(self.stack, run_id)
+        except RunNotFound:
+            return None
+
+    def finish(self, run_id: str) -> RunRow:
+        """Wait for a run's final status."""
+
+        def finished() -> RunRow | None:
+            row = self.row(run_id)
+            return row if row is not None and row.status in FINISHED else None
+
+        return eventually(finished)
+
+    def summary(self, run_id: str) -> RunSummary:
+        summary = read_summary(self.stack, run_id)
+        assert summary is not None
+        return summary
+
+    def read_json(self, key: str) -> Any:
+        text = read_object(self.stack, key)
+        return None if text is None else json.loads(text)
+
+    def keys(self, prefix: str) -> list[str]:
+        pages = self.stack.s3.get_paginator("list_objects_v2")
+        found = pages.paginate(Bucket=self.stack.bucket, Prefix=prefix)
+        return [item["Key"] for page in found for item in page.get("Contents", ())]
+
+    def executions(self) -> list[dict[str, Any]]:
+        listed = self.stack.states.list_executions(stateMachineArn=self.stack.state_machine_arn)
+        return list(listed["executions"])
+
+    def jobs(self, run_id: str) -> list[dict[str, Any]]:
+        """Every training job of a run, oldest first."""
+        listed = self.stack.sagemaker.list_training_jobs(NameContains=run_id, MaxResults=100)
+        names = [job["TrainingJobName"] for job in listed["TrainingJobSummaries"]]
+        described = [
+            self.stack.sagemaker.describe_training_job(TrainingJobName=name) for name in names
+        ]
+        return sorted(described, key=lambda job: job["CreationTime"])
+
+    def billable(self) -> dict[str, list[str]]:
+        """What would be on the bill now: running jobs, and endpoints."""
+        sagemaker = self.stack.sagemaker
+        running = sagemaker.list_training_jobs(StatusEquals="InProgress")["TrainingJobSummaries"]
+        stopping = sagemaker.list_training_jobs(StatusEquals="Stopping")["TrainingJobSummaries"]
+        return {
+            "jobs": [job["TrainingJobName"] for job in (*running, *stopping)],
+            "endpoints": [e["EndpointName"] for e in sagemaker.list_endpoints()["Endpoints"]],
+        }
+
+    def state(self, run_id: str) -> str | None:
+        """The state a run's execution is in."""
+        row = self.row(run_id)
+        if row is None or row.execution_arn is None:
+            return None
+        history = self.stack.states.get_execution_history(
+            executionArn=row.execution_arn, reverseOrder=True, maxResults=50
+        )
+        entered = (e.get("stateEnteredEventDetails") for e in history["events"])
+        return next((str(e["name"]) for e in entered if e), None)
+
+    def processes(self, program: str) -> list[psutil.Process]:
+        """Processes of this cloud whose command line names a program."""
+        home = str(self.settings.state_dir)
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if program in " ".join(process.cmdline()) and process.cwd().startswith(home):
+                    found.append(process)
+            except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+                continue
+        return found
+
+    def notifications(self) -> Callable[[], list[str]]:
+        """Subscribe to the topic; returns a reader of the subjects published since."""
+        sqs, sns = self.client("sqs"), self.client("sns")
+        outputs = self.client("cloudformation").describe_stacks(StackName="Stratos")["Stacks"][0]
+        topic = next(o["OutputValue"] for o in outputs["Outputs"] if o["OutputKey"] == "TopicArn")
+        url = sqs.create_queue(QueueName=f"listener-{time.monotonic_ns()}")["QueueUrl"]
+        attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=attributes["Attributes"]["QueueArn"])
+        subjects: list[str] = []
+
+        def read() -> list[str]:
+            received = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)
+            for message in received.get("Messages", ()):
+                subjects.append(str(json.loads(message["Body"])["Subject"]))
+            return subjects
+
+        return read
+
+
+def eventually(ask: Callable[[], Any], seconds: float = PATIENCE_SECONDS) -> Any:
+    """Ask until the answer is true; fails with the last answer when time is up."""
+    end = time.monotonic() + seconds
+    while True:
+        answer = ask()
+        if answer:
+            return answer
+        assert time.monotonic() < end, f"still {answer!r} after {seconds:.0f} s"
+        time.sleep(0.2)
+
+
+@contextmanager
+def running_cloud(state_dir: Path, **options: Any) -> Iterator[Cloud]:
+    """An embedded cloud with the template deployed, gone in the end with all its processes."""
+    assert ASSEMBLY.is_dir(), "no cdk.out; run `make synth`"
+    settings = LocalSettings(state_dir=state_dir, **options)
+    before = dict(os.environ)
+    try:
+        url, _ = bring_up(settings, ASSEMBLY)
+        os.environ.update(client_environment(url))
+        yield Cloud(settings, url)
+    finally:
+        stop(settings)
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    with running_cloud(tmp_path_factory.mktemp("cloud")) as running:
+        yield running
+
+
+def write_task(folder: Path, name: str, num_rows: int = 400, **changes: Any) -> Path:
+    """A folder with the first rows of the example and a spec that is quick and asks little.
+
+    Args:
+        changes: Top-level fields of the spec to replace; None removes one.
+    """
+    spec = yaml.safe_load((EXAMPLE / "spec.yaml").read_text())
+    spec["name"] = name
+    spec["task"] |= {"probe_records": 20, "heldout_records": 50}
+    spec["constraints"] = {"max_p95_latency_ms": 20_000, "max_training_hours": 0.2}
+    spec["load"] = {"requests_per_second": 2, "measure_seconds": 2}
+    spec["synthesis"] |= {"samples": 1, "min_yield": 0.0}
+    spec["training"] |= {"max_steps": 12, "batch_tokens": 2048}
+    spec |= changes
+    spec = {field: value for field, value in spec.items() if value is not None}
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "spec.yaml").write_text(yaml.safe_dump(spec))
+    rows = (EXAMPLE / "dataset.jsonl").read_text().splitlines()[:num_rows]
+    (folder / "dataset.jsonl").write_text("\n".join(rows) + "\n")
+    shutil.copy(EXAMPLE / "checker.py", folder)
+    for model in ("teacher", "student-base"):
+        target = folder / "models" / model
+        if not target.exists():
+            shutil.copytree(EXAMPLE / "models" / model, target)
+    return folder

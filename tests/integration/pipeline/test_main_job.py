@@ -1,0 +1,83 @@
+"""A spec dropped in the bucket becomes a deployed, measured model; then it is run again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from stratos.artifacts import RunKeys
+from stratos.cli import endpoint
+from stratos.cli.runs import find_run, read_object
+from tests.integration.pipeline.cloud import ROOT, Cloud, write_task
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def run_id(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = write_task(tmp_path_factory.mktemp("task"), "small", hosting={"keep": True})
+    run_id = cloud.submit(folder)
+    row = cloud.finish(run_id)
+    assert row.status == "succeeded", cloud.summary(run_id).reason
+    return run_id
+
+
+def test_the_summary_follows_its_published_schema(cloud: Cloud, run_id: str):
+    schema = json.loads((ROOT / "docs" / "run.schema.json").read_text())
+    jsonschema.validate(cloud.read_json(RunKeys(run_id).summary), schema)
+
+
+def test_every_state_did_its_work(cloud: Cloud, run_id: str):
+    summary = cloud.summary(run_id)
+    assert summary.strategy is not None
+    assert summary.strategy.choice == "injection"
+    assert summary.teacher is not None
+    assert summary.teacher.accuracy.n == 50
+    assert summary.training is not None
+    assert summary.training.steps == 12
+    assert len(summary.training.curve) > 1
+    assert summary.endpoint is not None
+    assert summary.endpoint.load is not None
+    assert summary.endpoint.load.num_failed == 0
+    assert {"constant_answer", "nearest_question"} <= summary.baselines.keys()
+    latency = next(c for c in summary.constraints if c.name == "max_p95_latency_ms")
+    assert latency.passed
+    assert latency.measured == pytest.approx(summary.endpoint.load.p95_ms.value)
+
+
+def test_time_and_money_are_accounted_for(cloud: Cloud, run_id: str):
+    summary = cloud.summary(run_id)
+    phases = {phase.name: phase for phase in summary.phases}
+    for name in ("ProbeModels", "Synthesize", "Distill", "Evaluate"):
+        assert phases[name].seconds > 0
+        assert phases[name].cost_usd > 0
+    assert summary.total_usd == pytest.approx(sum(p.cost_usd for p in summary.phases))
+    assert read_object(cloud.stack, RunKeys(run_id).report).startswith("<!doctype html>")
+
+
+def test_the_endpoint_answers_through_the_runtime(cloud: Cloud, run_id: str):
+    question = json.loads((ROOT / "examples/mahjong-waits/dataset.jsonl").open().readline())
+    answer = endpoint.invoke(find_run(cloud.stack, run_id), question["prompt"], max_tokens=64)
+    assert answer
+
+
+def test_the_model_is_registered_with_what_was_measured(cloud: Cloud, run_id: str):
+    packages = cloud.stack.sagemaker.list_model_packages(ModelPackageGroupName="stratos")
+    described = [
+        cloud.stack.sagemaker.describe_model_package(ModelPackageName=package["ModelPackageArn"])
+        for package in packages["ModelPackageSummaryList"]
+    ]
+    assert any(run_id in json.dumps(package, default=str) for package in described)
+
+
+def test_a_second_version_replaces_the_live_model(cloud: Cloud, run_id: str, tmp_path: Path):
+    folder = write_task(tmp_path, "small", hosting={"keep": True}, description="again")
+    second = cloud.submit(folder)
+    assert cloud.finish(second).status == "succeeded", cloud.summary(second).reason
+    described = cloud.stack.sagemaker.describe_endpoint(EndpointName="stratos-small")
+    assert second in described["EndpointConfigName"]
+    assert described["EndpointStatus"] == "InService"
+    assert cloud.billable()["endpoints"] == ["stratos-small"]

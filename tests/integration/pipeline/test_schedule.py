@@ -1,0 +1,51 @@
+"""A scheduled rerun ends early when nothing changed, and runs when something did."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from stratos.run_summary import RunSummary
+from tests.integration.pipeline.cloud import Cloud, eventually, running_cloud, write_task
+
+pytestmark = pytest.mark.slow
+
+SECONDS_A_WEEK = 7 * 24 * 3600
+
+
+def test_a_weekly_schedule_reruns_only_what_changed(tmp_path: Path):
+    with running_cloud(tmp_path / "cloud", clock_scale=SECONDS_A_WEEK / 20) as cloud:
+        weekly = {"schedule": "rate(7 days)", "hosting": {"keep": True}}
+        folder = write_task(tmp_path / "task", "weekly", **weekly)
+        first = cloud.submit(folder)
+        assert cloud.finish(first).status == "succeeded", cloud.summary(first).reason
+        schedules = cloud.client("scheduler").list_schedules(GroupName=cloud.stack.schedule_group)
+        (schedule,) = schedules["Schedules"]
+        detail = cloud.client("scheduler").get_schedule(
+            Name=schedule["Name"], GroupName=cloud.stack.schedule_group
+        )
+        assert detail["ScheduleExpression"] == "rate(7 days)"
+
+        unchanged = eventually(lambda: _ended(cloud, "unchanged"))
+        assert "changed" in unchanged.reason
+        assert cloud.jobs(unchanged.run_id) == []
+
+        changed = (folder / "dataset.jsonl").read_text().splitlines()[:-20]
+        cloud.stack.s3.put_object(
+            Bucket=cloud.stack.bucket,
+            Key="specs/weekly/dataset.jsonl",
+            Body="\n".join(changed).encode(),
+        )
+        rerun = eventually(lambda: _ended(cloud, "succeeded", besides=first))
+        assert cloud.jobs(rerun.run_id) != []
+        assert json.loads(rerun.model_dump_json())["spec_name"] == "weekly"
+
+
+def _ended(cloud: Cloud, status: str, besides: str = "") -> RunSummary | None:
+    """The summary of some run that ended with this status."""
+    for item in cloud.stack.table.scan()["Items"]:
+        if item.get("status") == status and item["run_id"] != besides:
+            return cloud.summary(item["run_id"])
+    return None
