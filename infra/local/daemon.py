@@ -15,9 +15,11 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 import infra
-from infra.local.server import LOCK_FILE, READY_FILE, serve
 from infra.local.settings import LocalSettings
 
+READY_FILE = "ready.json"
+LOCK_FILE = "server.lock"
+"""Held by the serving process for as long as it lives."""
 START_LOCK_FILE = "start.lock"
 LOG_FILE = "server.log"
 START_TIMEOUT_SECONDS = 120.0
@@ -72,6 +74,8 @@ def start(settings: LocalSettings, foreground: bool = False) -> str:
     """
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     if foreground:
+        from infra.local.server import serve  # Imports all of moto, which takes seconds.
+
         serve(settings)
         return settings.endpoint_url
     with _starting_alone(settings):

@@ -20,6 +20,8 @@ from moto.core.config import default_user_config
 from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 
 from infra.local.cloudformation import CloudFormation
+from infra.local.daemon import LOCK_FILE, READY_FILE
+from infra.local.endpoints import Endpoints
 from infra.local.events import Events
 from infra.local.functions import Functions
 from infra.local.jobs import TrainingJobs
@@ -37,13 +39,12 @@ SEAMS: tuple[type[Seam], ...] = (
     Functions,
     Events,
     TrainingJobs,
+    Endpoints,
     Scheduler,
 )
 """In order of installation; closed in reverse. What was saved is restored before the last one,
 the clock, so that no schedule fires just for having been made again."""
 
-READY_FILE = "ready.json"
-LOCK_FILE = "server.lock"
 PORT_FILE = "port"
 
 log = logging.getLogger(__name__)

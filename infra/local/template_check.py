@@ -6,8 +6,6 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from moto.cloudformation import parsing
-
 from infra.local.definition_check import Finding, UnsupportedTemplateError, definition_findings
 from infra.local.resources import HANDLERS
 from infra.local.settings import ACCOUNT_ID, REGION
@@ -24,20 +22,26 @@ def check_template(template: Mapping[str, Any]) -> None:
 
 
 def _template_findings(template: Mapping[str, Any]) -> Iterator[Finding]:
-    known = HANDLERS.keys() | set(parsing.get_model_map())
     resources: Mapping[str, Any] = template.get("Resources", {})
     for logical_id, resource in resources.items():
         resource_type = resource["Type"]
-        if resource_type not in known:
+        if resource_type not in HANDLERS and not _has_model(resource_type):
             yield Finding(logical_id, f"resource type {resource_type} is not supported")
         properties = resource.get("Properties", {})
         if resource_type == "AWS::Lambda::Function" and properties.get("PackageType") == "Image":
             yield Finding(logical_id, "an image function needs Docker; package it as a zip")
         if resource_type == "AWS::StepFunctions::StateMachine":
-            yield from _statedefinition_findings(logical_id, properties, resources)
+            yield from _state_machine_findings(logical_id, properties, resources)
 
 
-def _statedefinition_findings(
+def _has_model(resource_type: str) -> bool:
+    """Whether moto makes it by itself; asked late, because importing its models takes seconds."""
+    from moto.cloudformation.parsing import get_model_map
+
+    return resource_type in get_model_map()
+
+
+def _state_machine_findings(
     logical_id: str, properties: Mapping[str, Any], resources: Mapping[str, Any]
 ) -> Iterator[Finding]:
     if properties.get("StateMachineType") == "EXPRESS":

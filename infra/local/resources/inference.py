@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from moto.sagemaker.models import sagemaker_backends
-
 from infra.local.resources.handler import Cloud, Handler, Physical, Properties, tags_of
 
 
@@ -41,7 +39,9 @@ class ModelPackageGroup(_SageMakerResource):
     keeps_data = True
 
     def delete(self, cloud: Cloud, physical: Physical, properties: Properties) -> None:
-        # Not in moto's API, so this goes to its backend.
+        # Not in moto's API, so this goes to its backend; deploying imports this module without it.
+        from moto.sagemaker.models import sagemaker_backends
+
         backend = sagemaker_backends[cloud.account_id][cloud.region]
         name = physical.attributes["ModelPackageGroupName"]
         held = [

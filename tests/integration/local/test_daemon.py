@@ -1,0 +1,115 @@
+"""The daemon as a process: one per state directory, found again, gone when stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from moto_cloud import Cloud, eventually
+
+from infra.local import daemon
+from infra.local.settings import LocalSettings
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Iterator[LocalSettings]:
+    local = LocalSettings(state_dir=tmp_path / "one")
+    yield local
+    daemon.stop(local)
+
+
+def buckets(url: str) -> list[str]:
+    host, port = url.removeprefix("http://").split(":")
+    cloud = Cloud(LocalSettings(host=host, port=int(port)))
+    return [bucket["Name"] for bucket in cloud("s3").list_buckets()["Buckets"]]
+
+
+def create_bucket(url: str, name: str) -> None:
+    host, port = url.removeprefix("http://").split(":")
+    Cloud(LocalSettings(host=host, port=int(port)))("s3").create_bucket(Bucket=name)
+
+
+def test_two_clouds_live_side_by_side_and_each_keeps_what_is_its_own(
+    settings: LocalSettings, tmp_path: Path
+) -> None:
+    other = LocalSettings(state_dir=tmp_path / "two")
+    try:
+        with ThreadPoolExecutor(4) as pool:  # Of starts at once, one starts it; all get its URL.
+            urls = set(pool.map(daemon.start, [settings, settings, settings, other]))
+        assert len(urls) == 2
+        url, other_url = daemon.start(settings), daemon.start(other)
+        create_bucket(url, "mine")
+        assert (buckets(url), buckets(other_url)) == (["mine"], [])
+        running = daemon.status(settings)
+        assert (running.alive, running.url) == (True, url)
+        assert running.started_at is not None
+        assert running.pid != daemon.status(other).pid
+        assert daemon.stop(other) is True
+        assert daemon.status(other).alive is False
+        assert buckets(url) == ["mine"]
+    finally:
+        daemon.stop(other)
+
+
+def test_a_stopped_cloud_comes_back_with_its_buckets_at_its_address(
+    settings: LocalSettings,
+) -> None:
+    url = daemon.start(settings)
+    create_bucket(url, "kept")
+    assert daemon.stop(settings) is True
+    assert daemon.stop(settings) is False
+    assert daemon.status(settings) == daemon.CloudStatus()
+    assert daemon.start(settings) == url
+    assert buckets(url) == ["kept"]
+
+
+def test_what_a_killed_daemon_left_is_neither_alive_nor_in_the_way(
+    settings: LocalSettings,
+) -> None:
+    daemon.start(settings)
+    pid = daemon.status(settings).pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: not daemon.status(settings).alive)
+    assert (settings.state_dir / "ready.json").exists()
+    assert daemon.stop(settings) is False
+    daemon.start(settings)
+    assert daemon.status(settings).pid != pid
+
+
+def test_a_state_directory_has_one_process_which_ends_on_a_signal(
+    settings: LocalSettings,
+) -> None:
+    daemon.start(settings)
+    command = [sys.executable, "-m", "infra.local.server", "--state-dir", str(settings.state_dir)]
+    second = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert second.returncode == 1
+    assert "already serves" in second.stderr
+    daemon.stop(settings)
+
+    foreground = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    eventually(lambda: daemon.status(settings).alive)
+    assert daemon.status(settings).pid == foreground.pid
+    foreground.send_signal(signal.SIGINT)
+    _, errors = foreground.communicate(timeout=60)
+    assert (foreground.returncode, "stopping" in errors) == (0, True)
+    assert json.loads((settings.state_dir / "saved" / "state.json").read_text())["stacks"] == []
+
+
+def test_a_port_that_is_taken_is_a_failed_start_that_says_so(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        settings = LocalSettings(state_dir=tmp_path, port=port)
+        with pytest.raises(daemon.StartError, match=f"cannot listen on 127.0.0.1:{port}"):
+            daemon.start(settings)
+    assert daemon.status(settings).alive is False
