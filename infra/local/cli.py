@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from pathlib import Path
 from typing import Annotated
 
@@ -37,17 +38,19 @@ def up(
 ) -> None:
     """Start the cloud, deploy the template into it, and list this machine's servers in it."""
     settings = LocalSettings(state_dir=state_dir, port=port, clock_scale=clock_scale)
-    if foreground:
-        console.print("Ctrl-C ends it. Deploy with `stratos local up` from another terminal.")
-        start(settings, foreground=True)
-        return
     url, bucket = bring_up(settings, assembly)
     if json_:
-        sys.stdout.write(status(settings).model_copy(update={"url": url}).model_dump_json() + "\n")
-        return
-    console.print(f"The cloud is up; bucket {bucket}. For every terminal that shall use it:\n")
-    for name, value in client_environment(url).items():
-        console.print(f"export {name}={value}", highlight=False)
+        sys.stdout.write(status(settings).model_dump_json() + "\n")
+    else:
+        console.print(f"The cloud is up; bucket {bucket}. For every terminal that shall use it:\n")
+        for name, value in client_environment(url).items():
+            console.print(f"export {name}={value}", highlight=False)
+    if foreground:
+        console.print("\nCtrl-C saves its state and ends it.")
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            stop(settings)
 
 
 def bring_up(settings: LocalSettings, assembly: Path) -> tuple[str, str]:

@@ -193,10 +193,17 @@ def _print_json(value: object) -> None:
     sys.stdout.flush()
 
 
-def main() -> None:
-    """Entry point: mount the commands of installed plug-ins, run, and explain errors."""
+def mount_plugins() -> None:
+    """Add the commands of installed packages (entry points `stratos.commands`)."""
+    mounted = {group.name for group in app.registered_groups}
     for plugin in entry_points(group="stratos.commands"):
-        app.add_typer(plugin.load(), name=plugin.name)
+        if plugin.name not in mounted:
+            app.add_typer(plugin.load(), name=plugin.name)
+
+
+def main() -> None:
+    """Entry point: run, and explain errors."""
+    mount_plugins()
     try:
         app()
     except SpecRejected as error:
