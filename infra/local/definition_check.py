@@ -86,6 +86,8 @@ def definition_findings(path: str, machine: Mapping[str, Any]) -> Iterator[Findi
 def _state_findings(path: str, state: Mapping[str, Any]) -> Iterator[Finding]:
     if state.get("QueryLanguage") == "JSONata":
         yield Finding(path, "JSONata is not supported; use JSONPath")
+    if "Assign" in state:
+        yield Finding(f"{path}.Assign", "variables are not supported; pass values in the state")
     if state.get("Type") == "Task":
         yield from _resource_findings(path, str(state.get("Resource", "")))
     if state.get("Type") == "Map":

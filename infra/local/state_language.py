@@ -15,12 +15,32 @@ from typing import Any
 import boto3
 from botocore.config import Config
 from jsonpath_ng.ext.parser import parse
+from moto.stepfunctions.parser.api import ExecutionFailedEventDetails, HistoryEventType
+from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import (
+    FailureEvent,
+    FailureEventException,
+)
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import (
+    StatesErrorName,
+)
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import (
+    StatesErrorNameType,
+)
+from moto.stepfunctions.parser.asl.component.state.choice.comparison.operator.implementations.is_operator import (  # noqa: E501
+    IsTimestamp,
+)
+from moto.stepfunctions.parser.asl.component.state.choice.state_choice import StateChoice
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
     state_task_service_aws_sdk,
 )
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service import (  # noqa: E501
     StateTaskService,
 )
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_callback import (  # noqa: E501
+    ResourceCondition,
+    StateTaskServiceCallback,
+)
+from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from moto.stepfunctions.parser.asl.utils import boto_client, json_path
 from moto.stepfunctions.parser.asl.utils.json_path import NoSuchJsonPathError
 
@@ -93,7 +113,13 @@ class _Clients:
 
 def mend_state_language(patches: Patches, endpoint_url: str) -> None:
     """Install the replacements; `patches.restore()` takes them back."""
-    clients = _Clients(endpoint_url)
+    patches.replace_everywhere(_ENGINE, json_path.extract_json, extract_json)
+    _mend_integrations(patches, _Clients(endpoint_url))
+    _mend_choices(patches)
+    _mend_task_tokens(patches)
+
+
+def _mend_integrations(patches: Patches, clients: _Clients) -> None:
 
     def normalise_parameters(
         task: Any,
@@ -121,12 +147,49 @@ def mend_state_language(patches: Patches, endpoint_url: str) -> None:
             task._get_boto_service_name(service), task._get_boto_service_action(action)
         )
 
-    patches.replace_everywhere(_ENGINE, json_path.extract_json, extract_json)
     patches.replace_everywhere(_ENGINE, boto_client.boto_client_for, clients.client_for)
     patches.replace(StateTaskService, "_SERVICE_NAME_SFN_TO_BOTO_OVERRIDES", BOTO_NAMES)
     patches.replace(state_task_service_aws_sdk, "_SERVICE_ERROR_NAMES", ERROR_NAMES)
     patches.replace(StateTaskService, "_normalise_parameters", normalise_parameters)
     patches.replace(StateTaskService, "_normalise_response", normalise_response)
+
+
+def _mend_choices(patches: Patches) -> None:
+    """Fractions of a second in timestamps, and the error of a choice that nothing matches."""
+
+    def evaluate(state: Any, env: Any) -> None:
+        try:
+            original_evaluate(state, env)
+        except RuntimeError as error:
+            if not str(error.args[0]).startswith("No branching option"):
+                raise
+            name = StatesErrorName(StatesErrorNameType.StatesNoChoiceMatched)
+            details = ExecutionFailedEventDetails(
+                error=name.error_name, cause=f"no rule of {state.name} matches its input"
+            )
+            raise FailureEventException(
+                FailureEvent(
+                    env=env,
+                    error_name=name,
+                    event_type=HistoryEventType.ExecutionFailed,
+                    event_details=EventDetails(executionFailedEventDetails=details),
+                )
+            ) from error
+
+    original_evaluate = patches.replace(StateChoice, "_eval_state", evaluate)
+    patches.replace(IsTimestamp, "string_to_timestamp", staticmethod(_timestamp))
+
+
+def _mend_task_tokens(patches: Patches) -> None:
+    """A token for each attempt: moto's second attempt would take the answer to the first."""
+
+    def evaluate(task: Any, env: Any) -> None:
+        supported = task._supported_integration_patterns
+        if task._is_integration_pattern() and ResourceCondition.WaitForTaskToken in supported:
+            env.callback_pool_manager.add(env.states.context_object.update_task_token())
+        original_evaluate(task, env)
+
+    original_evaluate = patches.replace(StateTaskServiceCallback, "_eval_execution", evaluate)
 
 
 def extract_json(path: str, data: Any) -> Any:
@@ -146,6 +209,15 @@ def extract_json(path: str, data: Any) -> Any:
 @lru_cache(maxsize=1024)
 def _parsed(path: str) -> Any:
     return parse(path)
+
+
+def _timestamp(text: str) -> datetime | None:
+    """A time in the profile of RFC 3339 that Step Functions takes, or None."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if "T" in text and moment.tzinfo else None
 
 
 def time_text(moment: datetime) -> str:

@@ -176,6 +176,27 @@ def test_choice_compares_and_falls_to_its_default(run: Any) -> None:
     assert run(states, {"n": 9, "limit": 9}) == "yes"
 
 
+def test_a_choice_that_nothing_matches_is_an_error_of_its_own(run: Any) -> None:
+    rule = {"Variable": "$.kind", "StringEquals": "a", "Next": "Yes"}
+    result = run({"Choose": {"Type": "Choice", "Choices": [rule]}, "Yes": PASS}, {"kind": "b"})
+    assert (result["status"], result["error"]) == ("FAILED", "States.NoChoiceMatched")
+
+
+def test_choices_compare_times_to_the_millisecond(run: Any) -> None:
+    def later_than(text: str, variable: str = "$.time") -> dict[str, Any]:
+        rule = {"Variable": variable, "TimestampGreaterThan": text, "Next": "Later"}
+        return {
+            "Choose": {"Type": "Choice", "Choices": [rule], "Default": "Earlier"},
+            "Later": PASS | {"Result": True},
+            "Earlier": PASS | {"Result": False},
+        }
+
+    time = {"time": "2026-01-31T12:00:00.500Z"}
+    assert run(later_than("2026-01-31T12:00:00.499Z"), time) is True
+    assert run(later_than("2026-01-31T12:00:00.501Z"), time) is False
+    assert run(later_than("2020-01-01T00:00:00Z", "$$.Execution.StartTime")) is True
+
+
 def test_a_retry_waits_counts_its_attempts_and_succeeds(run: Any) -> None:
     retry = {
         "ErrorEquals": ["OutOfCapacityError"],
@@ -224,7 +245,7 @@ def test_an_uncaught_error_is_the_executions_error_and_cause(run: Any) -> None:
     assert (result["error"], result["cause"]) == ("Refused", "not today")
 
 
-def test_a_map_keeps_the_order_of_its_items_and_its_concurrency(run: Any) -> None:
+def test_a_map_keeps_the_order_of_its_items(run: Any) -> None:
     processor = {"StartAt": "Work", "States": {"Work": invoke({"n.$": "$.n", "i.$": "$.i"})}}
     states = {
         "Each": {
@@ -317,6 +338,38 @@ def test_a_task_token_is_answered_by_the_function_that_got_it(
         "End": True,
     }
     assert run({"Ask": state, "Caught": PASS}) == expected
+
+
+def test_each_attempt_at_a_task_has_a_token_of_its_own(cloud: Cloud, run: Any) -> None:
+    queue_url, _ = cloud.create_queue("tokens")
+    ask = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+        "Parameters": {"QueueUrl": queue_url, "MessageBody": {"token.$": "$$.Task.Token"}},
+        "Retry": [{"ErrorEquals": ["Broke"], "IntervalSeconds": 1, "MaxAttempts": 1}],
+        "End": True,
+    }
+    states = cloud("stepfunctions")
+    with ThreadPoolExecutor(1) as pool:
+        result = pool.submit(run, {"Ask": ask})
+        first = cloud.receive(queue_url)["Body"]["token"]
+        states.send_task_failure(taskToken=first, error="Broke")
+        second = cloud.receive(queue_url)["Body"]["token"]
+        assert second != first
+        states.send_task_success(taskToken=second, output='"answer"')
+        assert result.result() == "answer"
+
+
+def test_a_token_that_nobody_answers_times_out(run: Any) -> None:
+    state = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+        "Parameters": {"FunctionName": "work", "Payload": {"t.$": "$$.Task.Token"}},
+        "TimeoutSeconds": 1,
+        "Catch": [{"ErrorEquals": ["States.Timeout"], "Next": "Caught"}],
+        "End": True,
+    }
+    assert run({"Ask": state, "Caught": PASS | {"Result": "caught"}}) == "caught"
 
 
 def test_service_integrations_take_and_give_the_names_of_the_api(cloud: Cloud, run: Any) -> None:

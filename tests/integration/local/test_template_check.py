@@ -43,6 +43,7 @@ LISTING = {"Resource": "arn:aws:states:::s3:listObjectsV2"}
     [
         (PASS | {"QueryLanguage": "JSONata"}, "Flow.States.A", "JSONata"),
         (mapped(PASS, ResultWriter={}), "Flow.States.A.ResultWriter", "ResultWriter"),
+        (PASS | {"Assign": {"v": 1}}, "Flow.States.A.Assign", "variables"),
         (mapped(PASS, ItemBatcher={}), "Flow.States.A.ItemBatcher", "ItemBatcher"),
         (mapped(PASS, ItemReader=READER), "Flow.States.A.ItemReader", "JSONL"),
         (mapped(PASS, ItemReader=LISTING), "Flow.States.A.ItemReader", "listing a bucket"),
