@@ -1,0 +1,210 @@
+"""What the stack uploads: two function packages and the source archive of the training jobs.
+
+    build/lambda/steps/          the functions that only parse, check and call AWS
+    build/lambda/planning/       the same with numpy and the optimizer, for the two that plan
+    build/lambda/<name>.zip      either of them, as Lambda takes it
+    build/source.tar.gz          training/, serving/, stratos/ and requirements.txt
+
+Every archive is a function of its inputs alone: sorted entries, no times, no owners. Dependencies
+are wheels for Lambda's platform, so that neither Docker nor a matching machine is needed.
+`python -m infra.assets` builds what has changed.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+LAMBDA_LIMIT_BYTES = 250 * 1024**2
+"""Of a function's unpacked code. https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+_PLATFORMS = ("manylinux2014_x86_64", "manylinux_2_17_x86_64", "manylinux_2_28_x86_64")
+_REQUIREMENTS = {
+    "steps": ("lambdas/requirements.txt",),
+    "planning": ("lambdas/requirements.txt", "lambdas/requirements-planning.txt"),
+}
+_NOT_IN_LAMBDA = ("stratos/cli",)
+_UNUSED_AT_RUNTIME = ("tests", "test", "__pycache__", "bin", "include")
+_UNUSED_SUFFIXES = (".pyc", ".pyi", ".pxd", ".pyx", ".c", ".h", ".a", ".lib")
+
+
+@dataclass(frozen=True)
+class Assets:
+    """Where the built archives lie."""
+
+    steps: Path
+    planning: Path
+    source: Path
+
+
+def build_assets(root: Path) -> Assets:
+    """Build every archive whose inputs changed, under `build/` of the checkout at `root`.
+
+    Raises:
+        RuntimeError: when pip cannot install a dependency for Lambda's platform.
+    """
+    build = root / "build"
+    packages = {name: _build_package(root, build / "lambda", name) for name in _REQUIREMENTS}
+    return Assets(
+        steps=packages["steps"],
+        planning=packages["planning"],
+        source=_build_source(root, build),
+    )
+
+
+def package_folder(package: Path) -> Path:
+    """The unpacked form of a function package."""
+    return package.with_suffix("")
+
+
+def _build_package(root: Path, target: Path, name: str) -> Path:
+    package = target / f"{name}.zip"
+    code = dict(_code(root, ("lambdas", "stratos"), without=_NOT_IN_LAMBDA))
+    requirements = [root / path for path in _REQUIREMENTS[name]]
+    inputs = _digest(
+        [*code.items(), *((str(path), path) for path in (*requirements, Path(__file__)))]
+    )
+    if _is_current(package, inputs):
+        return package
+    folder = package_folder(package)
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(_dependencies(target, requirements), folder)
+    for arcname, path in code.items():
+        (folder / arcname).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, folder / arcname)
+    _write(package, _zip(folder))
+    _stamp(package).write_text(inputs)
+    return package
+
+
+def _dependencies(target: Path, requirements: list[Path]) -> Path:
+    """The pinned wheels unpacked and pruned, kept from one build to the next."""
+    pinned = _digest((path.name, path) for path in (*requirements, Path(__file__)))
+    folder = target / "dependencies" / pinned[:16]
+    if folder.exists():
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(dir=folder.parent))
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    command += ["--no-deps", "--no-compile", "--only-binary=:all:", "--implementation=cp"]
+    command += ["--python-version=3.11", *(f"--platform={name}" for name in _PLATFORMS)]
+    command += ["--target", str(staging), *(f"--requirement={path}" for path in requirements)]
+    installed = subprocess.run(command, capture_output=True, text=True, check=False)
+    if installed.returncode:
+        shutil.rmtree(staging)
+        raise RuntimeError(
+            f"pip could not install {', '.join(str(path) for path in requirements)} "
+            f"for Lambda:\n{installed.stderr.strip()}\n"
+            "Check the network, or that each pinned version has a wheel for CPython 3.11 on Linux."
+        )
+    _prune(staging)
+    staging.chmod(0o755)
+    try:
+        staging.rename(folder)
+    except OSError:  # another build was first
+        shutil.rmtree(staging)
+    return folder
+
+
+def _prune(folder: Path) -> None:
+    """Delete what no import needs: it would take the planning package over Lambda's limit."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_dir() and path.name in _UNUSED_AT_RUNTIME:
+            shutil.rmtree(path)
+        elif path.is_file() and path.name.endswith(_UNUSED_SUFFIXES):
+            path.unlink()
+
+
+def _build_source(root: Path, build: Path) -> Path:
+    source = build / "source.tar.gz"
+    files = dict(_code(root, ("training", "serving", "stratos"), without=_NOT_IN_LAMBDA))
+    requirements = root / "training" / "requirements.txt"
+    if requirements.exists():
+        files["requirements.txt"] = requirements
+    inputs = _digest([*files.items(), (str(Path(__file__)), Path(__file__))])
+    if not _is_current(source, inputs):
+        _write(source, _tar_gz(files))
+        _stamp(source).write_text(inputs)
+    return source
+
+
+def _code(
+    root: Path, packages: Iterable[str], *, without: Iterable[str]
+) -> Iterator[tuple[str, Path]]:
+    """Files of the given packages as (name in the archive, path), sorted."""
+    left_out = tuple(f"{prefix}/" for prefix in without)
+    for package in packages:
+        for path in sorted((root / package).rglob("*")):
+            name = path.relative_to(root).as_posix()
+            hidden = any(part.startswith(".") or part == "__pycache__" for part in path.parts)
+            if path.is_file() and not hidden and not name.startswith(left_out):
+                yield name, path
+
+
+def _digest(files: Iterable[tuple[str, Path]]) -> str:
+    digest = hashlib.sha256()
+    for name, path in files:
+        content = path.read_bytes()
+        digest.update(f"{Path(name).name if Path(name).is_absolute() else name}\0".encode())
+        digest.update(f"{len(content)}\0".encode())
+        digest.update(content)
+    return digest.hexdigest()
+
+
+def _stamp(archive: Path) -> Path:
+    return archive.with_name(archive.name + ".inputs")
+
+
+def _is_current(archive: Path, inputs: str) -> bool:
+    stamp = _stamp(archive)
+    return archive.exists() and stamp.exists() and stamp.read_text() == inputs
+
+
+def _write(archive: Path, content: bytes) -> None:
+    """Replace the archive in one step: somebody else may be reading the old one."""
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=archive.parent, delete=False) as staging:
+        staging.write(content)
+    Path(staging.name).chmod(0o644)
+    Path(staging.name).rename(archive)
+
+
+def _zip(folder: Path) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                entry = zipfile.ZipInfo(path.relative_to(folder).as_posix(), _EPOCH)
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                entry.external_attr = 0o644 << 16
+                archive.writestr(entry, path.read_bytes(), compresslevel=1)
+    return buffer.getvalue()
+
+
+def _tar_gz(files: dict[str, Path]) -> bytes:
+    buffer = io.BytesIO()
+    with (
+        gzip.GzipFile(fileobj=buffer, mode="wb", filename="", mtime=0) as compressed,
+        tarfile.open(fileobj=compressed, mode="w", format=tarfile.PAX_FORMAT) as archive,
+    ):
+        for name, path in sorted(files.items()):
+            content = path.read_bytes()
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(content), 0o644
+            archive.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+if __name__ == "__main__":
+    build_assets(Path(__file__).parent.parent)

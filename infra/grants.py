@@ -1,0 +1,135 @@
+"""What each function may do, next to why."""
+
+from __future__ import annotations
+
+from aws_cdk import aws_iam as iam
+
+from infra.functions import Functions
+from infra.notifications import Notifications
+from infra.permissions import (
+    ENDPOINT_CONFIGS,
+    ENDPOINTS,
+    MODELS,
+    TRAINING_JOBS,
+    arn,
+    list_training_jobs,
+    pass_role,
+    query_runs,
+    read_objects,
+    sagemaker,
+    sagemaker_of_runs,
+    use_key,
+    use_runs,
+    write_objects,
+)
+from infra.schedules import GROUP_NAME, Schedules
+from infra.storage import Storage
+
+_STATES_NAME = "stratos"
+
+
+def grant_functions(
+    functions: Functions,
+    *,
+    storage: Storage,
+    notifications: Notifications,
+    schedules: Schedules,
+) -> None:
+    """Give every function what its handler calls, and no more."""
+    bucket, table = storage.bucket, storage.runs_table
+    for module in functions.by_module:
+        functions.grant(module, use_key(storage.key))
+
+    functions.grant(
+        "claim_run",
+        *read_objects(bucket, "specs/"),  # a rerun takes the newest version of the spec
+        use_runs(table, "PutItem"),
+    )
+    functions.grant(
+        "parse_constraints",
+        *read_objects(bucket, "specs/"),
+        write_objects(bucket, "runs/*", "specs/*/rejection.json"),
+        use_runs(table, "UpdateItem"),
+    )
+    functions.grant(
+        "inspect_dataset",
+        *read_objects(bucket, "specs/", "runs/"),
+        write_objects(bucket, "runs/*"),
+        use_runs(table, "GetItem", "UpdateItem"),
+        query_runs(table, "by_spec"),
+    )
+    for module in ("plan_candidates", "match_models"):
+        functions.grant(
+            module,
+            *read_objects(bucket, "specs/", "catalog/", "runs/"),
+            write_objects(bucket, "runs/*"),
+        )
+    functions.grant(
+        "match_models",
+        *_read_jobs(),  # what the probes cost
+        use_runs(table, "GetItem"),
+        query_runs(table, "by_spec"),  # the model in service, to be compared with
+    )
+    functions.grant(
+        "diagnose_job",
+        *read_objects(bucket, "runs/"),
+        write_objects(bucket, "runs/*"),
+        *_read_jobs(),
+    )
+    functions.grant(
+        "check_quality",
+        *read_objects(bucket, "runs/"),
+        write_objects(bucket, "runs/*"),
+        *_read_jobs(),
+        sagemaker("DescribeEndpoint", on=(ENDPOINTS,)),
+    )
+    functions.grant(
+        "measure_endpoint",
+        *read_objects(bucket, "runs/"),
+        write_objects(bucket, "runs/*"),
+        sagemaker("InvokeEndpoint", on=(ENDPOINTS,)),
+    )
+    functions.grant(
+        "promote",
+        *read_objects(bucket, "runs/"),
+        use_runs(table, "GetItem", "UpdateItem"),
+        query_runs(table, "by_spec"),
+        iam.PolicyStatement(
+            actions=[
+                "scheduler:CreateSchedule",
+                "scheduler:UpdateSchedule",
+                "scheduler:DeleteSchedule",
+            ],
+            resources=[arn("scheduler", f"schedule/{GROUP_NAME}/*")],
+        ),
+        pass_role(schedules.role, "scheduler.amazonaws.com"),
+    )
+    # CleanUp writes the report of an execution that was cut short, so it may do what Report may.
+    for module in ("report", "clean_up"):
+        functions.grant(
+            module,
+            *read_objects(bucket, "runs/", "catalog/"),
+            write_objects(bucket, "runs/*", "catalog/calibration.jsonl"),
+            use_runs(table, "GetItem", "UpdateItem"),
+            *_read_jobs(),
+            iam.PolicyStatement(
+                actions=["states:GetExecutionHistory"],
+                resources=[arn("states", f"execution:{_STATES_NAME}:*")],
+            ),
+            iam.PolicyStatement(actions=["sns:Publish"], resources=[notifications.topic.topic_arn]),
+        )
+    functions.grant(
+        "clean_up",
+        query_runs(table, "by_execution"),
+        sagemaker_of_runs("StopTrainingJob", on=(TRAINING_JOBS,)),
+        sagemaker_of_runs("DeleteModel", "DeleteEndpointConfig", on=(MODELS, ENDPOINT_CONFIGS)),
+        sagemaker("DescribeEndpoint", "DeleteEndpoint", "UpdateEndpoint", on=(ENDPOINTS,)),
+        sagemaker("UpdateEndpoint", on=(ENDPOINT_CONFIGS,)),
+    )
+
+
+def _read_jobs() -> tuple[iam.PolicyStatement, ...]:
+    return (
+        list_training_jobs(),
+        sagemaker_of_runs("DescribeTrainingJob", on=(TRAINING_JOBS,)),
+    )

@@ -1,0 +1,164 @@
+"""Who may do what: the statements each role is given, as narrow as AWS lets them be.
+
+A run's jobs, models and endpoint configurations are named after the run, so their ARNs share no
+prefix; where AWS supports it they are held by the tag that the state machine puts on everything
+it creates. What AWS cannot narrow further is listed with its reason in `infra/findings.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aws_cdk import Aws
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3 as s3
+
+RUN_TAG = "stratos:run"
+"""On every job, model, endpoint configuration and endpoint of a run; its value is the run id."""
+
+TRAINING_JOBS = "training-job/*"
+ENDPOINTS = "endpoint/stratos-*"
+ENDPOINT_CONFIGS = "endpoint-config/*"
+MODELS = "model/*"
+
+IMAGE_REPOSITORIES = (
+    "huggingface-pytorch-inference",
+    "huggingface-pytorch-training",
+    "pytorch-training",
+    "vllm",
+)
+"""AWS's own repositories that jobs and endpoints take their image from."""
+
+_TAGGED: Mapping[str, Any] = {"Null": {f"aws:ResourceTag/{RUN_TAG}": "false"}}
+_TAGGING: Mapping[str, Any] = {"Null": {f"aws:RequestTag/{RUN_TAG}": "false"}}
+
+
+def arn(service: str, resource: str, *, region: str = Aws.REGION) -> str:
+    """ARN of a resource of this account."""
+    return f"arn:{Aws.PARTITION}:{service}:{region}:{Aws.ACCOUNT_ID}:{resource}"
+
+
+def sagemaker(*actions: str, on: tuple[str, ...]) -> iam.PolicyStatement:
+    """Actions such as `DescribeEndpoint` on SageMaker resources of this account."""
+    return iam.PolicyStatement(
+        actions=[f"sagemaker:{action}" for action in actions],
+        resources=[arn("sagemaker", resource) for resource in on],
+    )
+
+
+def sagemaker_of_runs(*actions: str, on: tuple[str, ...]) -> iam.PolicyStatement:
+    """The same, on nothing but what carries the run tag."""
+    statement = sagemaker(*actions, on=on)
+    statement.add_conditions(_TAGGED)
+    return statement
+
+
+def create_in_sagemaker(*actions: str, on: tuple[str, ...]) -> iam.PolicyStatement:
+    """Create resources, which must carry the run tag from the start."""
+    statement = sagemaker(*actions, "AddTags", on=on)
+    statement.add_conditions(_TAGGING)
+    return statement
+
+
+def list_training_jobs() -> iam.PolicyStatement:
+    return iam.PolicyStatement(actions=["sagemaker:ListTrainingJobs"], resources=["*"])
+
+
+def read_objects(bucket: s3.IBucket, *prefixes: str) -> list[iam.PolicyStatement]:
+    """Read and list under prefixes such as `specs/`.
+
+    Listing is of the whole bucket: without it S3 answers 403 instead of 404 for a missing key.
+    """
+    return [
+        iam.PolicyStatement(
+            actions=["s3:GetObject", "s3:GetObjectVersion"],
+            resources=[bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes],
+        ),
+        iam.PolicyStatement(actions=["s3:ListBucket"], resources=[bucket.bucket_arn]),
+    ]
+
+
+def write_objects(bucket: s3.IBucket, *keys: str) -> iam.PolicyStatement:
+    """Put objects under keys or key patterns. Nothing in Stratos may delete one."""
+    return iam.PolicyStatement(
+        actions=["s3:PutObject", "s3:AbortMultipartUpload"],
+        resources=[bucket.arn_for_objects(key) for key in keys],
+    )
+
+
+def use_key(key: kms.IKey) -> iam.PolicyStatement:
+    """Read and write what the key encrypts."""
+    return iam.PolicyStatement(
+        actions=["kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey"], resources=[key.key_arn]
+    )
+
+
+def use_runs(table: dynamodb.ITable, *actions: str) -> iam.PolicyStatement:
+    """DynamoDB actions such as `GetItem` on the runs table; `Query` is on its indexes only."""
+    return iam.PolicyStatement(
+        actions=[f"dynamodb:{action}" for action in actions], resources=[table.table_arn]
+    )
+
+
+def query_runs(table: dynamodb.ITable, *indexes: str) -> iam.PolicyStatement:
+    return iam.PolicyStatement(
+        actions=["dynamodb:Query"],
+        resources=[f"{table.table_arn}/index/{index}" for index in indexes],
+    )
+
+
+def pass_role(role: iam.IRole, service: str) -> iam.PolicyStatement:
+    """Hand a role to one service and no other."""
+    return iam.PolicyStatement(
+        actions=["iam:PassRole"],
+        resources=[role.role_arn],
+        conditions={"StringEquals": {"iam:PassedToService": service}},
+    )
+
+
+def write_logs(group: logs.ILogGroup) -> iam.PolicyStatement:
+    return iam.PolicyStatement(
+        actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[group.log_group_arn]
+    )
+
+
+def trace() -> iam.PolicyStatement:
+    return iam.PolicyStatement(
+        actions=["xray:PutTraceSegments", "xray:PutTelemetryRecords"], resources=["*"]
+    )
+
+
+def run_container(log_group: str) -> list[iam.PolicyStatement]:
+    """What every SageMaker container needs: its image, its logs, its metrics."""
+    return [
+        iam.PolicyStatement(actions=["ecr:GetAuthorizationToken"], resources=["*"]),
+        iam.PolicyStatement(
+            actions=[
+                "ecr:BatchCheckLayerAvailability",
+                "ecr:BatchGetImage",
+                "ecr:GetDownloadUrlForLayer",
+            ],
+            # AWS keeps its deep learning containers in a registry account of its own per region.
+            resources=[
+                f"arn:{Aws.PARTITION}:ecr:*:*:repository/{name}" for name in IMAGE_REPOSITORIES
+            ],
+        ),
+        iam.PolicyStatement(
+            actions=[
+                "logs:CreateLogGroup",
+                "logs:CreateLogStream",
+                "logs:DescribeLogStreams",
+                "logs:PutLogEvents",
+            ],
+            resources=[arn("logs", f"log-group:{log_group}:*")],
+        ),
+        iam.PolicyStatement(
+            actions=["cloudwatch:PutMetricData"],
+            resources=["*"],
+            conditions={"StringLike": {"cloudwatch:namespace": "/aws/sagemaker/*"}},
+        ),
+    ]

@@ -1,0 +1,55 @@
+"""Reruns and endpoint expiry: the group their schedules live in, and the role they act under."""
+
+from __future__ import annotations
+
+from aws_cdk import ArnFormat, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_scheduler as scheduler
+from constructs import Construct
+
+from infra.permissions import ENDPOINTS, arn
+
+GROUP_NAME = "stratos"
+
+
+class Schedules(Construct):
+    """The group that Promote puts schedules in, and the role EventBridge Scheduler assumes.
+
+    A rerun starts the state machine; an expiry deletes one endpoint.
+    """
+
+    def __init__(self, scope: Construct, id: str, *, state_machine_arn: str) -> None:
+        super().__init__(scope, id)
+        stack = Stack.of(self)
+        self.group = scheduler.CfnScheduleGroup(self, "Group", name=GROUP_NAME)
+        self.role = iam.Role(
+            self,
+            "Role",
+            description="Reruns specs and deletes expired endpoints",
+            assumed_by=iam.ServicePrincipal(
+                "scheduler.amazonaws.com",
+                conditions={
+                    "StringEquals": {
+                        "aws:SourceAccount": stack.account,
+                        "aws:SourceArn": stack.format_arn(
+                            service="scheduler",
+                            resource="schedule-group",
+                            resource_name=GROUP_NAME,
+                            arn_format=ArnFormat.SLASH_RESOURCE_NAME,
+                        ),
+                    }
+                },
+            ),
+        )
+        self.role.add_to_policy(
+            iam.PolicyStatement(
+                sid="Rerun", actions=["states:StartExecution"], resources=[state_machine_arn]
+            )
+        )
+        self.role.add_to_policy(
+            iam.PolicyStatement(
+                sid="Expire",
+                actions=["sagemaker:DeleteEndpoint"],
+                resources=[arn("sagemaker", ENDPOINTS)],
+            )
+        )

@@ -1,0 +1,170 @@
+"""Training jobs: the role they run under, and the states that run one and try it again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_s3_assets as s3_assets
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from infra.assets import Assets
+from infra.permissions import (
+    RUN_TAG,
+    arn,
+    read_objects,
+    run_container,
+    use_key,
+    write_objects,
+)
+from infra.states import LambdaStates
+
+_TIMEOUT_SECONDS = 2 * 24 * 3600
+"""A job ends by its own stopping condition; this ends one that waits for a server for ever."""
+
+_THROTTLED = ["SageMaker.AmazonSageMakerException", "SageMaker.ThrottlingException"]
+"""Raised before a job exists, so that its name is still free. A job that failed is diagnosed."""
+
+
+class TrainingJobs(Construct):
+    """The code that jobs run, and the role they run it under."""
+
+    def __init__(
+        self, scope: Construct, id: str, *, assets: Assets, bucket: s3.IBucket, key: kms.IKey
+    ) -> None:
+        super().__init__(scope, id)
+        self.source = s3_assets.Asset(self, "Source", path=str(assets.source))
+        self.role = iam.Role(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"),
+            description="What a Stratos training job may do",
+        )
+        for statement in (
+            *run_container("/aws/sagemaker/TrainingJobs"),
+            *read_objects(bucket, "specs/", "runs/"),
+            write_objects(bucket, "runs/*"),
+            use_key(key),
+            # Archives of earlier deployments too: a run goes on with the code it began with.
+            iam.PolicyStatement(
+                actions=["s3:GetObject"], resources=[self.source.bucket.arn_for_objects("*.gz")]
+            ),
+            iam.PolicyStatement(
+                sid="BedrockTeachers",
+                actions=["bedrock:InvokeModel"],
+                resources=[
+                    "arn:aws:bedrock:*::foundation-model/*",
+                    arn("bedrock", "inference-profile/*"),
+                ],
+            ),
+            iam.PolicyStatement(
+                sid="TeacherKeys",
+                actions=["secretsmanager:GetSecretValue"],
+                resources=[arn("secretsmanager", "secret:stratos/*")],
+            ),
+        ):
+            self.role.add_to_policy(statement)
+
+
+@dataclass(frozen=True)
+class TrainingJobStates:
+    """The states around one training job: run it, diagnose a failure, try again or give up.
+
+    `job_path` is where the execution holds the job, as `stratos.steps.TrainingJob`; another
+    attempt is put in its place.
+    """
+
+    scope: Construct
+    name: str
+    job_path: str
+    role: iam.IRole
+    lambdas: LambdaStates
+
+    def chain(
+        self,
+        *,
+        succeeded: sfn.IChainable,
+        failed: sfn.IChainable,
+        result: Mapping[str, Any],
+        hyper_parameters: str | None = None,
+    ) -> sfn.CustomState:
+        """Build the states and return the first.
+
+        Args:
+            succeeded: What follows a job that completed.
+            failed: What follows a job given up; the reason is in `$.failure.Cause`.
+            result: `ResultSelector` and `ResultPath` of the job's description.
+            hyper_parameters: Expression for the hyperparameters, where they are not the job's own.
+        """
+        run = sfn.CustomState(
+            self.scope,
+            self.name,
+            state_json={
+                "Type": "Task",
+                "Comment": f"Training job of {self.job_path}",
+                "Resource": "arn:aws:states:::sagemaker:createTrainingJob.sync",
+                "TimeoutSeconds": _TIMEOUT_SECONDS,
+                "Parameters": self._request(hyper_parameters),
+                "Retry": [
+                    {
+                        "ErrorEquals": _THROTTLED,
+                        "IntervalSeconds": 5,
+                        "MaxAttempts": 5,
+                        "BackoffRate": 2,
+                        "MaxDelaySeconds": 60,
+                        "JitterStrategy": "FULL",
+                    }
+                ],
+                **result,
+            },
+        )
+        diagnose = self.lambdas.invoke(
+            f"Diagnose{self.name}",
+            "diagnose_job",
+            {"run": "$.run", "job": self.job_path, "failure": "$.failure"},
+            "$.diagnosis",
+        )
+        again = sfn.Pass(
+            self.scope, f"Retry{self.name}", input_path="$.diagnosis.job", result_path=self.job_path
+        )
+        explained = sfn.Pass(
+            self.scope,
+            f"{self.name}Failed",
+            comment="The failure in words, in place of the described job",
+            parameters={"Error.$": "$.failure.Error", "Cause.$": "$.diagnosis.reason"},
+            result_path="$.failure",
+        )
+        run.add_catch(diagnose, errors=["States.ALL"], result_path="$.failure")
+        run.next(succeeded)
+        diagnose.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
+        diagnose.next(
+            sfn.Choice(self.scope, f"ShouldRetry{self.name}")
+            .when(sfn.Condition.boolean_equals("$.diagnosis.retry", True), again.next(run))
+            .otherwise(explained.next(failed))
+        )
+        return run
+
+    def _request(self, hyper_parameters: str | None) -> dict[str, Any]:
+        job = self.job_path
+        return {
+            "TrainingJobName.$": f"{job}.name",
+            "AlgorithmSpecification": {
+                "TrainingImage.$": f"{job}.image_uri",
+                "TrainingInputMode": "File",
+            },
+            "HyperParameters.$": hyper_parameters or f"{job}.hyper_parameters",
+            "InputDataConfig.$": f"{job}.input_data_config",
+            "OutputDataConfig.$": f"{job}.output_data_config",
+            "ResourceConfig.$": f"{job}.resource_config",
+            "StoppingCondition.$": f"{job}.stopping_condition",
+            "CheckpointConfig.$": f"{job}.checkpoint_config",
+            "Environment.$": f"{job}.environment",
+            "EnableManagedSpotTraining.$": f"{job}.spot",
+            "RoleArn": self.role.role_arn,
+            "Tags": [{"Key": RUN_TAG, "Value.$": "$.run.run_id"}],
+        }

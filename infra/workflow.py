@@ -1,0 +1,353 @@
+"""The state machine: a spec's event in, a deployed and measured model out."""
+
+from __future__ import annotations
+
+from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from infra.endpoints import DEPLOYMENT, DeploymentStates, Endpoints
+from infra.functions import Functions
+from infra.permissions import (
+    ENDPOINT_CONFIGS,
+    ENDPOINTS,
+    MODELS,
+    TRAINING_JOBS,
+    arn,
+    create_in_sagemaker,
+    pass_role,
+    sagemaker,
+    sagemaker_of_runs,
+    trace,
+)
+from infra.states import LambdaStates
+from infra.training_jobs import TrainingJobs, TrainingJobStates
+
+NAME = "stratos"
+LONGEST_RUN = Duration.days(3)
+
+_PROBES_AT_ONCE = 2
+"""Probes need a server each, and a new account's quota of accelerated ones is small."""
+
+
+def state_machine_arn(scope: Construct) -> str:
+    """ARN by name: the functions need it, and the state machine needs the functions."""
+    return Stack.of(scope).format_arn(
+        service="states",
+        resource="stateMachine",
+        resource_name=NAME,
+        arn_format=ArnFormat.COLON_RESOURCE_NAME,
+    )
+
+
+class Workflow(Construct):
+    """The state machine, its role and its log group."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        functions: Functions,
+        training_jobs: TrainingJobs,
+        endpoints: Endpoints,
+        key: kms.IKey,
+        log_retention: logs.RetentionDays,
+    ) -> None:
+        super().__init__(scope, id)
+        self._lambdas = LambdaStates(self, functions)
+        self._training_jobs = training_jobs
+        self._endpoints = endpoints
+        self.role = iam.Role(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal("states.amazonaws.com"),
+            description="What a run may call",
+        )
+        self._allow(functions)
+        self.log_group = logs.LogGroup(
+            self,
+            "Logs",
+            log_group_name=f"/aws/vendedlogs/states/{NAME}",
+            encryption_key=key,
+            retention=log_retention,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        self.state_machine = sfn.StateMachine(
+            self,
+            "StateMachine",
+            state_machine_name=NAME,
+            # The CDK would grant invocation of every version of a function, and SDK calls on "*".
+            role=self.role.without_policy_updates(),
+            definition_body=sfn.DefinitionBody.from_chainable(self._definition()),
+            timeout=LONGEST_RUN,
+            tracing_enabled=True,
+            # Not the data of the states: it quotes the user's dataset in its errors. The console
+            # shows it to who may read the execution.
+            logs=sfn.LogOptions(
+                destination=self.log_group, level=sfn.LogLevel.ALL, include_execution_data=False
+            ),
+        )
+        self.state_machine.node.add_dependency(self.role)
+
+    def _definition(self) -> sfn.IChainable:
+        invoke = self._lambdas.invoke
+        failed, rejected = self._failure(), self._rejection()
+
+        claim = invoke(
+            "ClaimRun",
+            "claim_run",
+            {
+                "event": "$",
+                "execution_arn": "$$.Execution.Id",
+                "started_at": "$$.Execution.StartTime",
+            },
+            "$",
+            {"run.$": "$"},
+        )
+        claim.add_catch(
+            sfn.Succeed(self, "Duplicate", comment="The same event, again"),
+            errors=["DuplicateEvent"],
+        )
+        parse = invoke("ParseConstraints", "parse_constraints", {"run": "$.run"}, "$.parsed")
+        parse.add_catch(rejected, errors=["SpecRejected"], result_path="$.failure")
+        inspect = invoke("InspectDataset", "inspect_dataset", {"run": "$.run"}, "$.dataset")
+        inspect.add_catch(rejected, errors=["DatasetRejected"], result_path="$.failure")
+        plan = invoke(
+            "PlanCandidates",
+            "plan_candidates",
+            {"run": "$.run", "dataset": "$.dataset"},
+            "$.candidates",
+        )
+        probe = self._probes()
+        match = invoke(
+            "MatchModels",
+            "match_models",
+            {
+                "run": "$.run",
+                "dataset": "$.dataset",
+                "candidates": "$.candidates",
+                "probes": "$.probes",
+                "attempt": "$.attempt",
+            },
+            "$.match",
+        )
+        for state in (parse, inspect, plan, probe, match):
+            state.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
+
+        unchanged = self._report("ReportUnchanged", "unchanged")
+        unchanged.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
+        first_attempt = sfn.Pass(
+            self, "FirstAttempt", result=sfn.Result.from_number(0), result_path="$.attempt"
+        )
+        claim.next(parse).next(inspect).next(
+            sfn.Choice(self, "IsUnchanged")
+            .when(
+                sfn.Condition.boolean_equals("$.dataset.unchanged", True),
+                unchanged.next(sfn.Succeed(self, "Unchanged")),
+            )
+            .otherwise(plan)
+        )
+        plan.next(probe).next(first_attempt).next(match)
+        match.next(self._distillation(again=match, failed=failed))
+        return claim
+
+    def _probes(self) -> sfn.Map:
+        """Every shortlisted model probed; one that cannot be drops out, and the reason stays."""
+        probes = sfn.Map(
+            self,
+            "ProbeModels",
+            items_path="$.candidates.probes",
+            item_selector={
+                "run": sfn.JsonPath.object_at("$.run"),
+                "job": sfn.JsonPath.object_at("$$.Map.Item.Value"),
+            },
+            max_concurrency=_PROBES_AT_ONCE,
+            result_path="$.probes",
+        )
+        dropped = sfn.Pass(
+            self,
+            "DropCandidate",
+            parameters={"step.$": "$.job.step", "failed.$": "$.failure.Cause"},
+        )
+        probed = sfn.Pass(self, "KeepCandidate", parameters={"step.$": "$.job.step"})
+        return probes.item_processor(
+            TrainingJobStates(
+                scope=self,
+                name="Probe",
+                job_path="$.job",
+                role=self._training_jobs.role,
+                lambdas=self._lambdas,
+            ).chain(succeeded=probed, failed=dropped, result={"ResultPath": None})
+        )
+
+    def _distillation(self, *, again: sfn.IChainable, failed: sfn.IChainable) -> sfn.IChainable:
+        """From a match to a model that passed its gate: synthesize, distill, evaluate."""
+        check = self._lambdas.invoke(
+            "CheckQuality",
+            "check_quality",
+            {
+                "run": "$.run",
+                "match": "$.match",
+                "model_artifact": "$.distilled.ModelArtifacts.S3ModelArtifacts",
+            },
+            "$.quality",
+        )
+        check.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
+        evaluate = self._job("Evaluate").chain(
+            succeeded=check,
+            failed=failed,
+            result={"ResultPath": None},
+            hyper_parameters="States.JsonMerge("
+            "$.match.evaluate.hyper_parameters, $.distilled.hyper_parameters, false)",
+        )
+        distill = self._job("Distill").chain(
+            succeeded=evaluate,
+            failed=failed,
+            result={
+                "ResultSelector": {
+                    "ModelArtifacts.$": "$.ModelArtifacts",
+                    "hyper_parameters": {"student_artifact.$": "$.ModelArtifacts.S3ModelArtifacts"},
+                },
+                "ResultPath": "$.distilled",
+            },
+        )
+        next_attempt = sfn.Pass(
+            self, "NextAttempt", input_path="$.quality.next_attempt", result_path="$.attempt"
+        )
+        missed = sfn.Pass(
+            self,
+            "QualityMissed",
+            parameters={"Error": "QualityGateError", "Cause.$": "$.quality.reason"},
+            result_path="$.failure",
+        )
+        check.next(
+            sfn.Choice(self, "IsGoodEnough")
+            .when(sfn.Condition.boolean_equals("$.quality.passed", True), self._deployment(failed))
+            .when(sfn.Condition.is_numeric("$.quality.next_attempt"), next_attempt.next(again))
+            .otherwise(missed.next(failed))
+        )
+        return self._job("Synthesize").chain(
+            succeeded=distill, failed=failed, result={"ResultPath": None}
+        )
+
+    def _deployment(self, failed: sfn.IChainable) -> sfn.IChainable:
+        """From a model to an endpoint that holds its latency, promoted and reported."""
+        measure = self._lambdas.invoke(
+            "MeasureEndpoint",
+            "measure_endpoint",
+            {"run": "$.run", "match": "$.match", "deployment": DEPLOYMENT},
+            "$.measured",
+        )
+        promote = self._lambdas.invoke(
+            "Promote",
+            "promote",
+            {
+                "run": "$.run",
+                "parsed": "$.parsed",
+                "dataset": "$.dataset",
+                "deployment": DEPLOYMENT,
+            },
+            "$.promoted",
+        )
+        report = self._report("Report", "succeeded")
+        for state in (measure, promote, report):
+            state.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
+        measure.next(promote).next(report).next(sfn.Succeed(self, "Succeeded"))
+        return DeploymentStates(scope=self, role=self._endpoints.role).chain(
+            succeeded=measure, failed=failed
+        )
+
+    def _job(self, name: str) -> TrainingJobStates:
+        return TrainingJobStates(
+            scope=self,
+            name=name,
+            job_path=f"$.match.{name.lower()}",
+            role=self._training_jobs.role,
+            lambdas=self._lambdas,
+        )
+
+    def _report(self, name: str, status: str) -> sfn.TaskStateBase:
+        return self._lambdas.invoke(
+            name, "report", {"run": "$.run", "status": status, "state": "$"}, "$.reported"
+        )
+
+    def _failure(self) -> sfn.IChainable:
+        """Clean up and report. Neither hides why the run failed, even if it fails itself."""
+        ended = _fail(self, "Failed")
+        report = self._report("ReportFailure", "failed")
+        report.add_catch(ended, errors=["States.ALL"], result_path="$.report_failure")
+        report.next(ended)
+        clean_up = self._lambdas.invoke(
+            "CleanUp", "clean_up", {"run": "$.run", "failure": "$.failure"}, "$.cleaned_up"
+        )
+        clean_up.add_catch(report, errors=["States.ALL"], result_path="$.clean_up_failure")
+        clean_up.next(report)
+        return clean_up
+
+    def _rejection(self) -> sfn.IChainable:
+        """Report what the user has to mend. Nothing was started that needs cleaning up."""
+        ended = _fail(self, "Rejected")
+        report = self._report("ReportRejected", "rejected")
+        report.add_catch(ended, errors=["States.ALL"], result_path="$.report_failure")
+        report.next(ended)
+        return report
+
+    def _allow(self, functions: Functions) -> None:
+        jobs, endpoints = self._training_jobs, self._endpoints
+        package_group = arn("sagemaker", f"model-package-group/{endpoints.packages.ref}")
+        for statement in (
+            iam.PolicyStatement(
+                actions=["lambda:InvokeFunction"],
+                resources=[item.function_arn for item in functions.by_module.values()],
+            ),
+            create_in_sagemaker("CreateTrainingJob", on=(TRAINING_JOBS,)),
+            sagemaker_of_runs("DescribeTrainingJob", "StopTrainingJob", on=(TRAINING_JOBS,)),
+            create_in_sagemaker(
+                "CreateModel",
+                "CreateEndpointConfig",
+                "CreateEndpoint",
+                on=(MODELS, ENDPOINT_CONFIGS, ENDPOINTS),
+            ),
+            sagemaker("DescribeEndpoint", "UpdateEndpoint", on=(ENDPOINTS,)),
+            sagemaker("UpdateEndpoint", on=(ENDPOINT_CONFIGS,)),
+            iam.PolicyStatement(
+                actions=["sagemaker:CreateModelPackage"],
+                resources=[
+                    package_group,
+                    arn("sagemaker", f"model-package/{endpoints.packages.ref}/*"),
+                ],
+            ),
+            pass_role(jobs.role, "sagemaker.amazonaws.com"),
+            pass_role(endpoints.role, "sagemaker.amazonaws.com"),
+            # How Step Functions learns that a job ended: a rule of its own in this account.
+            iam.PolicyStatement(
+                actions=["events:PutTargets", "events:PutRule", "events:DescribeRule"],
+                resources=[
+                    arn("events", "rule/StepFunctionsGetEventsForSageMakerTrainingJobsRule")
+                ],
+            ),
+            iam.PolicyStatement(
+                actions=[
+                    "logs:CreateLogDelivery",
+                    "logs:GetLogDelivery",
+                    "logs:UpdateLogDelivery",
+                    "logs:DeleteLogDelivery",
+                    "logs:ListLogDeliveries",
+                    "logs:PutResourcePolicy",
+                    "logs:DescribeResourcePolicies",
+                    "logs:DescribeLogGroups",
+                ],
+                resources=["*"],
+            ),
+            trace(),
+        ):
+            self.role.add_to_policy(statement)
+
+
+def _fail(scope: Construct, name: str) -> sfn.Fail:
+    """End with the caught error, so that whoever reads the execution sees it first."""
+    return sfn.Fail(scope, name, error_path="$.failure.Error", cause_path="$.failure.Cause")
