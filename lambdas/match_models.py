@@ -12,7 +12,7 @@ from lambdas.storage import Bucket
 from lambdas.training_jobs import JobFactory
 from stratos.artifacts import RunKeys
 from stratos.errors import NoFeasiblePlan
-from stratos.jobs import EvaluateResult, ProbeResult
+from stratos.jobs import EvaluateResult, ProbeConfig, ProbeResult
 from stratos.match_evidence import MatchEvidence, TriedStudent
 from stratos.planning.choose import plan_after_probing
 from stratos.spec import Spec
@@ -57,7 +57,7 @@ def handler(payload: MatchInput) -> Match:
 def _probe_results(bucket: Bucket, keys: RunKeys, payload: MatchInput) -> tuple[ProbeResult, ...]:
     """What the probes that finished measured; a teacher and a student at least."""
     good = [outcome.step for outcome in payload.probes if outcome.failed is None]
-    results = tuple(bucket.read_model(keys.job_result(name), ProbeResult) for name in good)
+    results = tuple(_probe_result(bucket, keys, name) for name in good)
     missing = {"teacher", "student"} - {result.role for result in results}
     if missing:
         failures = "; ".join(f"{o.step}: {o.failed}" for o in payload.probes if o.failed)
@@ -66,6 +66,13 @@ def _probe_results(bucket: Bucket, keys: RunKeys, payload: MatchInput) -> tuple[
             f"match ({failures}). Mend what the probes report, or name other candidates"
         )
     return results
+
+
+def _probe_result(bucket: Bucket, keys: RunKeys, step: str) -> ProbeResult:
+    """A probe's result under the name its candidate has among the cards."""
+    config = bucket.read_model(keys.job_config(step) + "config.json", ProbeConfig)
+    result = bucket.read_model(keys.job_result(step), ProbeResult)
+    return result.model_copy(update={"model": config.model.name})
 
 
 def _tried(bucket: Bucket, keys: RunKeys, attempt: int) -> tuple[TriedStudent, ...]:

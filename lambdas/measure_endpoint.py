@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
-
 from lambdas.chat import Chat
 from lambdas.handler import step
 from lambdas.storage import Bucket
 from stratos.artifacts import RunKeys
 from stratos.errors import LatencyGateError
 from stratos.gates import judge_load
-from stratos.load import LoadTest
+from stratos.load import LoadTest, MonotonicClock
 from stratos.records import Record
 from stratos.spec import Spec
 from stratos.steps import Measured, MeasureInput
@@ -23,9 +21,7 @@ def handler(payload: MeasureInput) -> Measured:
     """Ask held-out questions at the declared rate; refuse an endpoint that misses its gate."""
     bucket, keys = Bucket(payload.run.bucket), RunKeys(payload.run.run_id)
     spec = bucket.read_model(keys.spec, Spec)
-    with bucket.open(keys.dataset + "heldout.jsonl") as body:
-        lines = itertools.islice(body.iter_lines(), _MAX_QUESTIONS)
-        questions = [Record.model_validate_json(line) for line in lines]
+    questions = bucket.read_rows(keys.dataset + "heldout.jsonl", Record, _MAX_QUESTIONS)
     chat = Chat(
         endpoint_name=payload.deployment.endpoint_name,
         model_name=spec.name,
@@ -38,6 +34,7 @@ def handler(payload: MeasureInput) -> Measured:
         requests_per_second=spec.load.requests_per_second,
         seconds=spec.load.measure_seconds,
         seed=spec.training.seed,
+        clock=MonotonicClock(),
     ).run()
     bucket.put_model(keys.load, load)
     verdict = judge_load(load, spec.constraints)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from datetime import UTC, datetime
 
 from lambdas.candidates import ModelPool
@@ -51,9 +50,7 @@ def hours_since(started_at: str) -> float:
 
 def _facts(bucket: Bucket, run: RunRef, spec: Spec, dataset: Dataset) -> DatasetFacts:
     count = _counter(bucket, run, spec)
-    with bucket.open(RunKeys(run.run_id).dataset + "probe.jsonl") as body:
-        lines = itertools.islice(body.iter_lines(), _SAMPLE)
-        sample = [Record.model_validate_json(line) for line in lines]
+    sample = bucket.read_rows(RunKeys(run.run_id).dataset + "probe.jsonl", Record, _SAMPLE)
     prompts = ("\n".join(message.content for message in record.messages) for record in sample)
     answers = (record.gold for record in sample if record.gold is not None)
     return DatasetFacts(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -63,9 +65,19 @@ class Bucket:
         Raises:
             FileNotFoundError: when there is no such object.
         """
-        with self.open(key, version_id) as body:
+        with closing(self.open(key, version_id)) as body:
             content: bytes = body.read(max_bytes)
             return content
+
+    def read_rows(self, key: str, model: type[Model], limit: int | None = None) -> list[Model]:
+        """The first rows of a JSONL object.
+
+        Raises:
+            FileNotFoundError: when there is no such object.
+        """
+        with closing(self.open(key)) as body:
+            lines = itertools.islice(body.iter_lines(), limit)
+            return [model.model_validate_json(line) for line in lines]
 
     def read_model(self, key: str, model: type[Model]) -> Model:
         """The object as a model.

@@ -57,7 +57,7 @@ def build_deployment(
         live_config: Configuration of the endpoint in service under this name, if one is.
     """
     server = evidence.plan.serving
-    name = f"{run.run_id}-a{evidence.attempt}"
+    name = f"stratos-{run.run_id}-a{evidence.attempt}"
     container = _container(server.instance_type, server.region, spec.name, model_artifact)
     expires = expiry(spec.hosting, now)
     tags = {

@@ -29,7 +29,7 @@ def judge_quality(result: EvaluateResult, constraints: Constraints) -> Verdict:
             passed=False,
             reason=f"{scored} on {student.n} records: the lower end misses min_accuracy {asked:g}",
         )
-    against_untuned = _comparison(result, "untuned")
+    against_untuned = _comparison(result, "untuned_student")
     if not _better(against_untuned, student.value > untuned.value):
         return Verdict(
             passed=False,
@@ -71,7 +71,7 @@ def judge_load(load: LoadResult, constraints: Constraints) -> Verdict:
 
 
 def _comparison(result: EvaluateResult, other: str) -> Comparison | None:
-    return next((c for c in result.comparisons if other in c.other), None)
+    return next((c for c in result.comparisons if c.other == other), None)
 
 
 def _significant(comparison: Comparison) -> bool:

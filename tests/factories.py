@@ -1,0 +1,234 @@
+"""Inputs for tests: specs, datasets, model folders and servers as small as they may be."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import yaml
+
+from stratos.catalog.servers import InstanceType, Price, ServerCatalog
+from stratos.jobs import (
+    Comparison,
+    CurvePoint,
+    DistillResult,
+    EvaluatedExample,
+    EvaluateResult,
+    ProbeResult,
+    SynthesizeResult,
+)
+from stratos.scoring.wilson import proportion
+from stratos.spec import Spec
+
+AS_OF = date(2026, 1, 1)
+
+
+def spec_dict(**sections: Any) -> dict[str, Any]:
+    """A spec that is accepted, with whole sections replaced or added."""
+    base: dict[str, Any] = {
+        "version": 1,
+        "name": "tiles",
+        "task": {
+            "dataset": "dataset.jsonl",
+            "verifier": {"kind": "set"},
+            "checker": "checks.py",
+            "probe_records": 40,
+            "heldout_records": 60,
+        },
+        "teachers": [{"kind": "weights", "path": "models/teacher"}],
+        "students": [{"path": "models/student"}],
+        "constraints": {
+            "min_accuracy": 0.1,
+            "max_p95_latency_ms": 5000,
+            "max_training_hours": 1,
+            "max_budget_usd": 5,
+        },
+        "load": {"requests_per_second": 5, "measure_seconds": 2},
+        "synthesis": {"max_new_tokens": 64},
+    }
+    return base | sections
+
+
+def spec_text(**sections: Any) -> str:
+    return yaml.safe_dump(spec_dict(**sections), sort_keys=False)
+
+
+def spec(**sections: Any) -> Spec:
+    return Spec.model_validate(spec_dict(**sections))
+
+
+def dataset_rows(count: int = 400) -> list[dict[str, Any]]:
+    """Questions whose answer is a set of two tiles; rows 2i and 2i + 1 are of one group."""
+    return [
+        {
+            "id": f"hand-{i}",
+            "prompt": f"Hand: m{100_000 + 7 * i} s{i % 9}. Which tiles complete it?",
+            "completion": f"s{i % 9} s{(i + 3) % 9}",
+            "group": f"g{i // 2}",
+        }
+        for i in range(count)
+    ]
+
+
+def jsonl(rows: list[dict[str, Any]]) -> bytes:
+    return "".join(json.dumps(row) + "\n" for row in rows).encode()
+
+
+def model_files(width: int = 32, layers: int = 2) -> dict[str, bytes]:
+    """A model folder as far as anything but a training job looks into it."""
+    config = {
+        "model_type": "qwen2",
+        "hidden_size": width,
+        "num_hidden_layers": layers,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "intermediate_size": 4 * width,
+        "vocab_size": 500,
+        "tie_word_embeddings": True,
+    }
+    characters = [chr(code) for code in range(33, 127)]
+    vocabulary = {piece: i for i, piece in enumerate([*characters, "Ġ", "Hand", "Ġtiles"])}
+    tokenizer = {
+        "model": {"type": "BPE", "vocab": vocabulary, "merges": []},
+        "pre_tokenizer": {"type": "ByteLevel"},
+    }
+    return {
+        "config.json": json.dumps(config).encode(),
+        "model.safetensors": b"\0" * 64,
+        "tokenizer.json": json.dumps(tokenizer).encode(),
+    }
+
+
+def spec_folder(**sections: Any) -> dict[str, bytes]:
+    """Every file of a spec's folder, the spec last: its upload starts a run."""
+    files = {
+        "dataset.jsonl": jsonl(dataset_rows()),
+        "checks.py": b"def check(question, answer, rationale):\n    return []\n",
+        "spec.yaml": spec_text(**sections).encode(),
+    }
+    folders: Mapping[str, dict[str, bytes]] = {
+        "models/teacher": model_files(64, 4),
+        "models/student": model_files(32, 2),
+    }
+    models = {f"{folder}/{name}": data for folder, m in folders.items() for name, data in m.items()}
+    return models | files
+
+
+def instance_type(name: str, usd_per_hour: float, gflops: float) -> InstanceType:
+    prices = tuple(
+        Price(
+            region="*",
+            component=component,
+            usd_per_hour=usd_per_hour,
+            kind="notional",
+            grade="B",
+            as_of=AS_OF,
+            source="test",
+        )
+        for component in ("training", "hosting")
+    )
+    return InstanceType(
+        instance_type=name,
+        vcpu=2,
+        memory_gib=8,
+        tflops_16bit=gflops / 1000,
+        tflops_32bit=gflops / 1000,
+        memory_bandwidth_gb_per_s=10,
+        bfloat16=False,
+        training=True,
+        hosting=True,
+        measured=True,
+        dispatch_us=5,
+        prices=prices,
+        source="test",
+    )
+
+
+def servers() -> ServerCatalog:
+    return ServerCatalog(
+        as_of=AS_OF,
+        instance_types=(
+            instance_type("ml.local.cpu1", 0.05, 30),
+            instance_type("ml.local.cpu2", 0.10, 55),
+        ),
+    )
+
+
+# --- what jobs answer -------------------------------------------------------------------------
+
+COST = {"seconds": 10.0, "usd": 0.01}
+
+
+def probe_result(role: str, model: str, right: int, asked: int = 40) -> ProbeResult:
+    return ProbeResult.model_validate(
+        {
+            **COST,
+            "model": model,
+            "role": role,
+            "accuracy": proportion(right, asked),
+            "reverse_yield": proportion(30, 40) if role == "teacher" else None,
+            "tokens_per_second": 5000.0,
+            "mean_prompt_tokens": 25.0,
+            "mean_completion_tokens": 50.0,
+            "num_parameters": 200_000 if role == "teacher" else 60_000,
+            "tokenizer_hash": "t",
+            "vocabulary_size": 500,
+        }
+    )
+
+
+def synthesize_result() -> SynthesizeResult:
+    return SynthesizeResult(
+        **COST,
+        strategy="injection",
+        asked=300,
+        kept=240,
+        calls=600,
+        yield_by_strategy={"injection": proportion(240, 300)},
+        rejects={"checker": 60},
+        tokens_per_second=5000,
+        mean_completion_tokens=50,
+    )
+
+
+def distill_result() -> DistillResult:
+    point = CurvePoint(step=100, seconds=9, tokens=90_000, loss=0.4, learning_rate=1e-3)
+    return DistillResult(
+        **COST,
+        steps=100,
+        planned_steps=100,
+        stopped_by="finished",
+        resumed_from_step=None,
+        training_tokens=90_000,
+        tokens_per_second=9000,
+        final_loss=0.4,
+        best_validation_loss=None,
+        curve=(point,),
+        num_parameters=61_000,
+        num_trainable_parameters=61_000,
+        weights_sha256="0" * 64,
+        peak_memory_mib=300,
+    )
+
+
+def evaluate_result(
+    right: int = 45, untuned: int = 2, asked: int = 60, *comparisons: Comparison
+) -> EvaluateResult:
+    against_untuned = Comparison(
+        other="untuned_student",
+        only_student_right=max(0, right - untuned),
+        only_other_right=0,
+        p_value=1e-6 if right > untuned + 5 else 0.6,
+    )
+    return EvaluateResult(
+        **COST,
+        student=proportion(right, asked),
+        teacher=proportion(1, asked),
+        untuned_student=proportion(untuned, asked),
+        baselines={"constant_answer": proportion(3, asked)},
+        comparisons=(against_untuned, *comparisons),
+        mean_completion_tokens=50,
+        examples=(EvaluatedExample(question="q", gold="s1", completion="s1", correct=True),),
+    )

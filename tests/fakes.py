@@ -1,0 +1,43 @@
+"""Stand-ins that behave, for what a test cannot wait for or reach."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+from collections.abc import Callable
+from typing import Any
+
+
+class FakeClock:
+    """A clock that jumps to the moment it is asked to wait for."""
+
+    def __init__(self) -> None:
+        self._moment = 0.0
+        self._lock = threading.Lock()
+
+    def now(self) -> float:
+        with self._lock:
+            return self._moment
+
+    def sleep_until(self, moment: float) -> None:
+        with self._lock:
+            self._moment = max(self._moment, moment)
+
+
+class FakeRuntime:
+    """`sagemaker-runtime` with a function behind it instead of an endpoint."""
+
+    def __init__(self, answer: Callable[[list[dict[str, str]]], str]) -> None:
+        self._answer = answer
+        self.requests: list[dict[str, Any]] = []
+
+    def invoke_endpoint(self, **request: Any) -> dict[str, Any]:
+        body = json.loads(request["Body"])
+        self.requests.append(request | {"Body": body})
+        text = self._answer(body["messages"])
+        reply = {
+            "choices": [{"message": {"role": "assistant", "content": text}}],
+            "usage": {"completion_tokens": len(text.split())},
+        }
+        return {"Body": io.BytesIO(json.dumps(reply).encode())}

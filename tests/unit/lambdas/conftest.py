@@ -1,0 +1,160 @@
+"""An account in moto's memory with what the stack would have made in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from lambdas import aws
+from lambdas import settings as stack_settings
+from stratos.artifacts import SERVERS_KEY, RunKeys
+from stratos.steps import RunRef
+from tests import factories
+
+BUCKET, TABLE, REGION = "stratos-bucket", "stratos-runs", "us-east-1"
+SPEC_KEY = "specs/tiles/spec.yaml"
+
+
+@dataclass
+class Account:
+    """The account, and the handlers' view of a run in it."""
+
+    execution_arn: str
+    topic_arn: str
+    queue_url: str
+
+    def client(self, service: str) -> Any:
+        return boto3.client(service, region_name=REGION)
+
+    def put(self, key: str, content: bytes | str) -> str:
+        body = content.encode() if isinstance(content, str) else content
+        put = self.client("s3").put_object(Bucket=BUCKET, Key=key, Body=body)
+        return str(put["VersionId"])
+
+    def read(self, key: str) -> bytes:
+        return bytes(self.client("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read())
+
+    def keys(self, prefix: str = "") -> list[str]:
+        listed = self.client("s3").list_objects_v2(Bucket=BUCKET, Prefix=prefix)
+        return [item["Key"] for item in listed.get("Contents", [])]
+
+    def drop(self, **sections: Any) -> str:
+        """Upload a spec's folder and return the version of its spec."""
+        version = ""
+        for name, content in factories.spec_folder(**sections).items():
+            version = self.put(f"specs/tiles/{name}", content)
+        return version
+
+    def row(self, run_id: str) -> dict[str, Any]:
+        table = boto3.resource("dynamodb", region_name=REGION).Table(TABLE)
+        return dict(table.get_item(Key={"run_id": run_id}).get("Item", {}))
+
+    def notices(self) -> list[str]:
+        received = self.client("sqs").receive_message(
+            QueueUrl=self.queue_url, MaxNumberOfMessages=10
+        )
+        return [message["Body"] for message in received.get("Messages", [])]
+
+    def event(self, version: str) -> dict[str, Any]:
+        return {
+            "detail-type": "Object Created",
+            "detail": {
+                "bucket": {"name": BUCKET},
+                "object": {"key": SPEC_KEY, "version-id": version},
+            },
+        }
+
+    def run(self, version: str, **changes: Any) -> RunRef:
+        """Claim a run as ClaimRun does."""
+        from lambdas import claim_run
+
+        claimed = claim_run.handler(
+            {
+                "event": self.event(version),
+                "execution_arn": self.execution_arn,
+                "started_at": datetime.now(UTC).isoformat(),
+            },
+            None,
+        )
+        return RunRef.model_validate(claimed | changes)
+
+    def put_result(self, run: RunRef, step: str, result: Any) -> None:
+        self.put(RunKeys(run.run_id).job_result(step), result.model_dump_json())
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "RUNS_TABLE": TABLE,
+        "SOURCE_URI": f"s3://{BUCKET}/source.tar.gz",
+        "MODEL_PACKAGE_GROUP": "stratos",
+        "SCHEDULE_GROUP": "stratos",
+        "SCHEDULER_ROLE_ARN": "arn:aws:iam::123456789012:role/scheduler",
+        "KMS_KEY_ARN": "arn:aws:kms:us-east-1:123456789012:key/k",
+    }.items():
+        monkeypatch.setenv(name, value)
+    with mock_aws():
+        aws.client.cache_clear()
+        stack_settings.settings.cache_clear()
+        s3, sns, sqs = (boto3.client(name, region_name=REGION) for name in ("s3", "sns", "sqs"))
+        s3.create_bucket(Bucket=BUCKET)
+        s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+        _create_table()
+        topic_arn = sns.create_topic(Name="stratos")["TopicArn"]
+        queue_url = sqs.create_queue(QueueName="notices")["QueueUrl"]
+        sns.subscribe(
+            TopicArn=topic_arn,
+            Protocol="sqs",
+            Endpoint="arn:aws:sqs:us-east-1:123456789012:notices",
+            Attributes={"RawMessageDelivery": "true"},
+        )
+        boto3.client("scheduler", region_name=REGION).create_schedule_group(Name="stratos")
+        states = boto3.client("stepfunctions", region_name=REGION)
+        machine = states.create_state_machine(
+            name="stratos",
+            definition='{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}',
+            roleArn="arn:aws:iam::123456789012:role/states",
+        )["stateMachineArn"]
+        execution = states.start_execution(stateMachineArn=machine)["executionArn"]
+        monkeypatch.setenv("TOPIC_ARN", topic_arn)
+        monkeypatch.setenv("STATE_MACHINE_ARN", machine)
+        account = Account(execution, topic_arn, queue_url)
+        account.put(SERVERS_KEY, factories.servers().model_dump_json())
+        yield account
+    aws.client.cache_clear()
+    stack_settings.settings.cache_clear()
+
+
+def _create_table() -> None:
+    strings = ("run_id", "execution_arn", "spec_key", "started_at")
+    boto3.client("dynamodb", region_name=REGION).create_table(
+        TableName=TABLE,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in strings],
+        KeySchema=[{"AttributeName": "run_id", "KeyType": "HASH"}],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "by_execution",
+                "KeySchema": [{"AttributeName": "execution_arn", "KeyType": "HASH"}],
+                "Projection": {"ProjectionType": "ALL"},
+            },
+            {
+                "IndexName": "by_spec",
+                "KeySchema": [
+                    {"AttributeName": "spec_key", "KeyType": "HASH"},
+                    {"AttributeName": "started_at", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "ALL"},
+            },
+        ],
+    )

@@ -1,0 +1,145 @@
+"""The states of an execution, called in turn as Step Functions calls them: JSON in, JSON out."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from lambdas import (
+    check_quality,
+    inspect_dataset,
+    match_models,
+    parse_constraints,
+    plan_candidates,
+    promote,
+    report,
+)
+from stratos.steps import RunRef
+from tests import factories
+from tests.unit.lambdas.conftest import BUCKET, Account
+
+
+def call(handler: Any, **payload: Any) -> dict[str, Any]:
+    """Call a handler with what survives JSON."""
+    plain = json.loads(json.dumps(payload, default=lambda model: model.model_dump(mode="json")))
+    result: dict[str, Any] = json.loads(json.dumps(handler(plain, None), allow_nan=False))
+    return result
+
+
+class Pipeline:
+    """One execution; its training jobs are completed by hand."""
+
+    def __init__(self, account: Account, run: RunRef) -> None:
+        self.account = account
+        self.run = run
+        self.state: dict[str, Any] = {"run": run.model_dump(mode="json"), "attempt": 0}
+
+    def parse(self) -> dict[str, Any]:
+        return self._add("parsed", call(parse_constraints.handler, run=self.run))
+
+    def inspect(self) -> dict[str, Any]:
+        return self._add("dataset", call(inspect_dataset.handler, run=self.run))
+
+    def plan(self) -> dict[str, Any]:
+        dataset = self.state["dataset"]
+        return self._add("candidates", call(plan_candidates.handler, run=self.run, dataset=dataset))
+
+    def probe(self, teacher_right: int = 0, student_right: int = 0) -> None:
+        self.account.put_result(
+            self.run, "probe-t0", factories.probe_result("teacher", "teacher", teacher_right)
+        )
+        self.account.put_result(
+            self.run, "probe-s0", factories.probe_result("student", "student", student_right)
+        )
+        self.state["probes"] = [{"step": step, "failed": None} for step in ("probe-t0", "probe-s0")]
+
+    def match(self) -> dict[str, Any]:
+        fields = ("dataset", "candidates", "probes", "attempt")
+        payload = {name: self.state[name] for name in fields}
+        return self._add("match", call(match_models.handler, run=self.run, **payload))
+
+    def work(self, right: int = 45, untuned: int = 2) -> None:
+        """The three jobs, as if they had completed."""
+        attempt = self.state["attempt"]
+        results = {
+            "synthesize": factories.synthesize_result(),
+            "distill": factories.distill_result(),
+            "evaluate": factories.evaluate_result(right, untuned),
+        }
+        for name, result in results.items():
+            self.account.put_result(self.run, f"{name}-a{attempt}", result)
+        key = f"runs/{self.run.run_id}/models/job/output/model.tar.gz"
+        self.account.put(key, b"\0" * 1000)
+        self.state["distilled"] = {"ModelArtifacts": {"S3ModelArtifacts": f"s3://{BUCKET}/{key}"}}
+
+    def check(self) -> dict[str, Any]:
+        artifact = self.state["distilled"]["ModelArtifacts"]["S3ModelArtifacts"]
+        quality = call(
+            check_quality.handler,
+            run=self.run,
+            match=self.state["match"],
+            model_artifact=artifact,
+        )
+        return self._add("quality", quality)
+
+    def deploy(self) -> dict[str, Any]:
+        """What the SDK states do with the deployment, on moto."""
+        deployment: dict[str, Any] = self.state["quality"]["deployment"]
+        sagemaker = self.account.client("sagemaker")
+        sagemaker.create_model(
+            ModelName=deployment["model_name"],
+            PrimaryContainer=deployment["container"],
+            ExecutionRoleArn="arn:aws:iam::123456789012:role/endpoint",
+            Tags=deployment["tags"],
+        )
+        variant = deployment["production_variant"] | {"InstanceType": "ml.m5.large"}
+        sagemaker.create_endpoint_config(
+            EndpointConfigName=deployment["endpoint_config_name"],
+            ProductionVariants=[variant],
+        )
+        sagemaker.create_endpoint(
+            EndpointName=deployment["endpoint_name"],
+            EndpointConfigName=deployment["endpoint_config_name"],
+        )
+        return deployment
+
+    def promote(self) -> dict[str, Any]:
+        promoted = call(
+            promote.handler,
+            run=self.run,
+            parsed=self.state["parsed"],
+            dataset=self.state["dataset"],
+            deployment=self.state["quality"]["deployment"],
+        )
+        return self._add("promoted", promoted)
+
+    def report(self, status: str = "succeeded") -> dict[str, Any]:
+        return call(report.handler, run=self.run, status=status, state=self.state)
+
+    def until_planned(self) -> Pipeline:
+        self.parse()
+        self.inspect()
+        self.plan()
+        return self
+
+    def until_matched(self) -> Pipeline:
+        self.until_planned()
+        self.probe()
+        self.match()
+        return self
+
+    def until_deployed(self) -> Pipeline:
+        self.until_matched()
+        self.work()
+        self.check()
+        self.deploy()
+        return self
+
+    def _add(self, name: str, value: dict[str, Any]) -> dict[str, Any]:
+        self.state[name] = value
+        return value
+
+
+def start(account: Account, **sections: Any) -> Pipeline:
+    """Drop a spec and claim its run."""
+    return Pipeline(account, account.run(account.drop(**sections)))
