@@ -2,30 +2,218 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
+from stratos.errors import NoFeasiblePlan
 from stratos.jobs import ProbeResult
-from stratos.plan import PlanSet
+from stratos.plan import Plan, PlanSet
+from stratos.planning.candidates import Candidates, Pool
+from stratos.planning.engine import ONE_DEVICE, Reach
+from stratos.planning.explain import explanation
+from stratos.planning.front import compromise, non_dominated, scores
+from stratos.planning.limits import Limit, feasible, limits_of
+from stratos.planning.plans import PlanMaker
 from stratos.planning.request import Matching, PlanningRequest
+from stratos.spec import Preferences
+
+Floats = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+MAX_FRONT = 500
+MAX_FALLBACKS = 8
 
 
-def plan_before_probing(request: PlanningRequest) -> PlanSet:
+def plan_before_probing(request: PlanningRequest, reach: Reach = ONE_DEVICE) -> PlanSet:
     """Choose on priors: what to probe, and where it would run.
 
     Raises:
         NoFeasiblePlan: when nothing holds every hard constraint; names the nearest plans.
     """
-    raise NotImplementedError
+    plans, _ = _choose(request, {}, frozenset(), reach)
+    return plans
 
 
 def plan_after_probing(
     request: PlanningRequest,
     probes: Sequence[ProbeResult],
     excluded_students: frozenset[str] = frozenset(),
+    reach: Reach = ONE_DEVICE,
 ) -> Matching:
     """Choose again on measurements, without the students that already missed their gate.
 
     Raises:
         NoFeasiblePlan: when nothing holds every hard constraint; names the nearest plans.
     """
-    raise NotImplementedError
+    by_name = {probe.model: probe for probe in probes}
+    plans, reason = _choose(request, by_name, excluded_students, reach)
+    chosen = plans.chosen
+    assert chosen.strategy is not None  # every candidate of this pass has a probed teacher
+    return Matching(
+        plan=chosen,
+        strategy=chosen.strategy,
+        reason=reason,
+        plans=plans,
+        overturned=_overturned(request, chosen, reach),
+    )
+
+
+def shortlist(request: PlanningRequest, limit: int = 3) -> tuple[list[str], list[str]]:
+    """Teachers and students worth a probe, best first: those that some feasible plan uses.
+
+    A prior is no reason to leave a model out, so a model counts even where another dominates it.
+
+    Raises:
+        NoFeasiblePlan: when nothing holds every hard constraint.
+    """
+    pool = Candidates(request, {}).pool()
+    rows = _feasible_rows(pool, limits_of(request, pool))
+    points = score_points(pool.objectives[rows])
+    order = np.argsort(-scores(points, weights_of(request.spec.preferences)), kind="stable")
+    teachers: dict[str, None] = {}
+    students: dict[str, None] = {}
+    for row in rows[order]:
+        group = pool.groups[pool.group[row]]
+        teachers.setdefault(group.teacher.name)
+        students.setdefault(group.student.name)
+    return list(teachers)[:limit], list(students)[:limit]
+
+
+def weights_of(preferences: Preferences) -> Floats:
+    """In the order of `Pool.objectives`."""
+    return np.array([preferences.accuracy, preferences.latency, preferences.time, preferences.cost])
+
+
+def score_points(objectives: Floats) -> Floats:
+    """Objectives as they are scored: error as it is, the rest by their logarithm.
+
+    Twice the latency, time or cost is equally much worse wherever it starts.
+    """
+    points = np.array(objectives, dtype=np.float64)
+    points[:, 1:] = np.log(np.maximum(points[:, 1:], 1e-9))
+    return points
+
+
+def _choose(
+    request: PlanningRequest,
+    probes: Mapping[str, ProbeResult],
+    excluded_students: frozenset[str],
+    reach: Reach,
+) -> tuple[PlanSet, str]:
+    started = time.perf_counter()
+    pool = Candidates(request, probes, excluded_students, reach).pool()
+    limits = limits_of(request, pool)
+    rows = _feasible_rows(pool, limits)
+    front = _ranked_front(pool, rows, request.spec.preferences)
+    maker = PlanMaker(request, pool)
+    made = [maker.plan(int(row)) for row in front[:MAX_FRONT]]
+    chosen = made[0]
+    plans = PlanSet(
+        chosen=chosen,
+        fallbacks=tuple(_fallbacks(made)),
+        alternatives={name: maker.plan(row) for name, row in _alternatives(pool, front).items()},
+        front=tuple(made),
+        front_size=len(front),
+        num_candidates=pool.num_candidates,
+        binding=_binding(pool, limits, request.spec.preferences),
+        rejected=dict(sorted(pool.rejected.items())),
+        seconds=round(time.perf_counter() - started, 4),
+    )
+    return plans, pool.groups[pool.group[front[0]]].reason
+
+
+def _feasible_rows(pool: Pool, limits: list[Limit]) -> Indices:
+    rows = np.flatnonzero(feasible(limits, len(pool)) & np.isfinite(pool.latency_ms))
+    if not len(rows):
+        raise NoFeasiblePlan(explanation(limits, pool))
+    return rows
+
+
+def _ranked_front(pool: Pool, rows: Indices, preferences: Preferences) -> Indices:
+    """Non-dominated rows, best score first; equal scores in a fixed order."""
+    objectives = pool.objectives
+    front = rows[non_dominated(objectives[rows])]
+    points = score_points(objectives[front])
+    achieved = scores(points, weights_of(preferences))
+    even = scores(points, np.ones(points.shape[1]))
+    return np.asarray(front[np.lexsort((front, -even, -achieved))], dtype=np.int64)
+
+
+def _alternatives(pool: Pool, front: Indices) -> dict[str, int]:
+    """Named extremes of the front, ties to the better score."""
+
+    def least(values: Floats) -> int:
+        return int(front[np.argmin(values[front])])
+
+    return {
+        "cheapest": least(pool.total_usd),
+        "fastest": least(pool.latency_ms),
+        "most_accurate": least(pool.error),
+        "soonest": least(pool.hours),
+        "knee": int(front[compromise(score_points(pool.objectives[front]))]),
+    }
+
+
+def _fallbacks(ranked: list[Plan]) -> list[Plan]:
+    """Next best plans that differ in a server or a model: the same one would fail the same way."""
+    chosen = ranked[0]
+    seen = {_parts(chosen)}
+    found = []
+    # First the same models elsewhere (a capacity error), then other models (a missed gate).
+    same = [p for p in ranked if (p.teacher, p.student) == (chosen.teacher, chosen.student)]
+    for plan in [*same, *ranked]:
+        if _parts(plan) not in seen:
+            seen.add(_parts(plan))
+            found.append(plan)
+    return found[:MAX_FALLBACKS]
+
+
+def _parts(plan: Plan) -> tuple[object, ...]:
+    training, serving = plan.training, plan.serving
+    return (
+        plan.teacher,
+        plan.student,
+        (training.instance_type, training.region, training.purchase),
+        (serving.instance_type, serving.region),
+    )
+
+
+def _binding(pool: Pool, limits: list[Limit], preferences: Preferences) -> tuple[str, ...]:
+    """Constraints without which the choice would fall on a plan they rule out."""
+    names = []
+    for limit in limits:
+        if limit.holds.all():
+            continue
+        rows = np.flatnonzero(feasible(limits, len(pool), without=limit.name))
+        best = _ranked_front(pool, rows, preferences)[0]
+        if not limit.holds[best]:
+            names.append(limit.name)
+    return tuple(names)
+
+
+def _overturned(request: PlanningRequest, chosen: Plan, reach: Reach) -> str | None:
+    """What the probes changed against the plan made on priors."""
+    try:
+        first = plan_before_probing(request, reach).chosen
+    except NoFeasiblePlan:
+        return "on priors no plan was feasible; the probes found one"
+    changes = [
+        f"{what}: {before} → {after}"
+        for what, before, after in (
+            ("teacher", first.teacher, chosen.teacher),
+            ("student", first.student, chosen.student),
+            ("method", first.method, chosen.method),
+            ("training server", first.training.instance_type, chosen.training.instance_type),
+            ("endpoint server", first.serving.instance_type, chosen.serving.instance_type),
+        )
+        if before != after
+    ]
+    if not changes:
+        return None
+    return (
+        f"the probes changed {'; '.join(changes)} (expected accuracy was "
+        f"{first.accuracy.value:.0%}, is {chosen.accuracy.value:.0%})"
+    )

@@ -15,13 +15,15 @@ class Efficiency:
     """Shares of a device's peak, and what is paid no matter how small the model.
 
     Attributes:
-        training: Model FLOP/s utilisation of a training step, at large width.
-        prefill: Share of peak FLOP/s when reading a prompt.
+        training: Share of peak FLOP/s in the matrix products of a training step.
+        prefill: The same when reading a prompt.
+        decode: The same when decoding: few rows at a time.
+        attention: Of these shares, what attention reaches.
         bandwidth: Share of peak memory bandwidth when decoding.
+        overlap: 1 where memory traffic hides behind arithmetic, 0 where the two add up.
         half_width: Hidden size at which matrix products reach half of these shares.
-        elementwise_bytes: Memory traffic of a training step outside matrix products, in bytes per
-            token, layer and hidden unit.
-        logit_bytes: The same per token and vocabulary entry.
+        elementwise_flop: What norms, activations, rotations and the optimizer cost in a training
+            step, as FLOP at peak per token, layer and hidden unit; a forward pass costs a third.
         layer_seconds: Dispatch of one layer in one forward pass.
         step_seconds: Dispatch of one forward pass beyond its layers, sampling included.
         sequence_seconds: Bookkeeping of one sequence in one decoding step.
@@ -31,10 +33,12 @@ class Efficiency:
 
     training: float
     prefill: float
+    decode: float
+    attention: float
     bandwidth: float
+    overlap: float
     half_width: float
-    elementwise_bytes: float
-    logit_bytes: float
+    elementwise_flop: float
     layer_seconds: float
     step_seconds: float
     sequence_seconds: float
@@ -47,31 +51,36 @@ class Efficiency:
 
 
 EFFICIENCIES: dict[Runtime, Efficiency] = {
-    # Training: 33-39% reported for 8B on H100 (torchtitan). Decoding in eager PyTorch is bound by
-    # the host: about 0.7 ms a layer. Both are assumptions until runs have calibrated them.
+    # Training: 33-39% reported for 8B on H100 (torchtitan), elementwise work included. Decoding in
+    # eager PyTorch is bound by the host: about 0.7 ms a layer. Assumed until runs calibrate them.
     "cuda": Efficiency(
         training=0.36,
         prefill=0.5,
+        decode=0.5,
+        attention=1.0,
         bandwidth=0.6,
+        overlap=1.0,
         half_width=256,
-        elementwise_bytes=0.0,
-        logit_bytes=0.0,
+        elementwise_flop=0.0,
         layer_seconds=7e-4,
         step_seconds=2e-3,
         sequence_seconds=2e-5,
         request_seconds=1.5e-2,
         relative_sd=0.45,
     ),
+    # Fitted with `benchmarks/planner.py` on one thread, models 64 to 512 wide, in float32.
     "cpu": Efficiency(
-        training=0.65,
-        prefill=0.65,
-        bandwidth=0.7,
-        half_width=24,
-        elementwise_bytes=150.0,
-        logit_bytes=24.0,
-        layer_seconds=4e-4,
-        step_seconds=6e-4,
-        sequence_seconds=4e-5,
+        training=0.9,
+        prefill=0.9,
+        decode=0.5,
+        attention=0.35,
+        bandwidth=0.5,
+        overlap=0.0,
+        half_width=0.0,
+        elementwise_flop=8500.0,
+        layer_seconds=4.5e-4,
+        step_seconds=4e-4,
+        sequence_seconds=5e-5,
         request_seconds=6e-3,
         relative_sd=0.35,
     ),
@@ -98,6 +107,9 @@ class Reach:
     """Sequences an endpoint decodes at once (`serving.engine`)."""
     job_batch: int = 128
     """Sequences a job generates at once (`JobConfig.batch_size`)."""
+
+
+ONE_DEVICE = Reach()
 
 
 def flop_per_second(instance: InstanceType, precision: Precision) -> float | None:

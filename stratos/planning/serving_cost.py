@@ -26,16 +26,22 @@ class ReplicaRates:
     """What one replica reaches for one model and precision; arrays over servers.
 
     Attributes:
-        flop_per_second: Reached in matrix products, efficiency and width included.
+        prefill_flop_per_second: Reached in the matrix products of a prompt.
+        decode_flop_per_second: Reached in those of a decoding step.
+        elementwise_seconds: Other work of a forward pass, per token, layer and hidden unit.
         bytes_per_second: Reached from memory.
+        overlap: 1 where memory traffic hides behind arithmetic, 0 where the two add up.
         forward_seconds: Dispatch of one forward pass.
         sequence_seconds: Bookkeeping of a sequence per decoding step.
         request_seconds: Of one request outside the model.
         slots: Sequences decoded at once, as memory and the engine allow.
     """
 
-    flop_per_second: Floats
+    prefill_flop_per_second: Floats
+    decode_flop_per_second: Floats
+    elementwise_seconds: Floats
     bytes_per_second: Floats
+    overlap: Floats
     forward_seconds: Floats
     sequence_seconds: Floats
     request_seconds: Floats
@@ -43,30 +49,32 @@ class ReplicaRates:
 
 
 def prefill_seconds(model: Transformer, prompt_tokens: float, rates: ReplicaRates) -> Floats:
-    """Read a prompt: 2 · P · n / FLOP/s, and one dispatch (arXiv 2211.05102, section 2)."""
-    return (
-        2.0 * model.active_parameters * prompt_tokens / rates.flop_per_second
-        + rates.forward_seconds
-    )
+    """Read a prompt: 2 · P · n FLOP (arXiv 2211.05102, section 2), elementwise work, one dispatch."""
+    arithmetic = 2.0 * model.active_parameters / rates.prefill_flop_per_second
+    other = rates.elementwise_seconds * model.layers * model.hidden_size
+    return prompt_tokens * (arithmetic + other) + rates.forward_seconds
 
 
 def decode_step_seconds(
     model: Transformer,
     batch: Floats,
     context_tokens: float,
-    bytes_per_value: float,
+    bytes_per_value: Floats | float,
     rates: ReplicaRates,
 ) -> Floats:
-    """One token for each of `batch` sequences: the slower of memory and arithmetic, and dispatch.
+    """One token for each of `batch` sequences: roofline of memory and arithmetic, and dispatch.
 
-    max((W + k · KV · context) / bandwidth, 2 · P · k / FLOP/s) (roofline; arXiv 2211.05102).
+    Memory: (W + k · KV · context) / bandwidth; arithmetic: 2 · P · k / FLOP/s (arXiv 2211.05102).
+    Their maximum where they overlap, their sum where they do not.
     """
-    weights = model.active_parameters * bytes_per_value
-    cache = batch * context_tokens * model.kv_values_per_token * bytes_per_value
-    memory = (weights + cache) / rates.bytes_per_second
-    arithmetic = 2.0 * model.active_parameters * batch / rates.flop_per_second
+    values = model.active_parameters + batch * context_tokens * model.kv_values_per_token
+    memory = values * bytes_per_value / rates.bytes_per_second
+    each = 2.0 * model.active_parameters / rates.decode_flop_per_second
+    each = each + rates.elementwise_seconds * model.layers * model.hidden_size
+    arithmetic = batch * each
+    longer, shorter = np.maximum(memory, arithmetic), np.minimum(memory, arithmetic)
     dispatch = rates.forward_seconds + batch * rates.sequence_seconds
-    return np.asarray(np.maximum(memory, arithmetic) + dispatch, dtype=np.float64)
+    return np.asarray(longer + (1 - rates.overlap) * shorter + dispatch, dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -83,7 +91,11 @@ class Load:
 
 
 def engine_seconds(
-    model: Transformer, load: Load, batch: Floats, bytes_per_value: float, rates: ReplicaRates
+    model: Transformer,
+    load: Load,
+    batch: Floats,
+    bytes_per_value: Floats | float,
+    rates: ReplicaRates,
 ) -> Floats:
     """Engine time one request takes up when `batch` decode together."""
     step = decode_step_seconds(model, batch, load.context_tokens, bytes_per_value, rates)
@@ -91,7 +103,9 @@ def engine_seconds(
     return prefill + load.output_tokens * step / batch
 
 
-def capacity(model: Transformer, load: Load, bytes_per_value: float, rates: ReplicaRates) -> Floats:
+def capacity(
+    model: Transformer, load: Load, bytes_per_value: Floats | float, rates: ReplicaRates
+) -> Floats:
     """Requests per second of one replica with every slot in use."""
     return 1.0 / engine_seconds(model, load, rates.slots, bytes_per_value, rates)
 
@@ -100,7 +114,7 @@ def residence_seconds(
     model: Transformer,
     load: Load,
     requests_per_second: Floats,
-    bytes_per_value: float,
+    bytes_per_value: Floats | float,
     rates: ReplicaRates,
     spread: float = 0.0,
 ) -> Floats:
@@ -129,7 +143,7 @@ def latency_seconds(
     model: Transformer,
     load: Load,
     requests_per_second: Floats,
-    bytes_per_value: float,
+    bytes_per_value: Floats | float,
     rates: ReplicaRates,
     round_trip_seconds: Floats,
     *,

@@ -21,14 +21,17 @@ CHECKPOINT_SECONDS = 300.0
 HOURS_PER_MONTH = 730.0
 
 
-def training_flop_per_token(model: Transformer, method: Method, sequence_tokens: float) -> float:
-    """6 · P for full fine-tuning, 4 · P for LoRA, plus attention 6 (4) · L · h · s.
+def linear_flop_per_token(model: Transformer, method: Method) -> float:
+    """6 · P for full fine-tuning, 4 · P for LoRA, which spares the frozen matrices' gradients.
 
-    Kaplan et al. (arXiv 2001.08361, section 2.1); LoRA spares the weight gradients of the frozen
-    matrices. A causal sequence of s tokens attends to s/2 on average, hence half of 12 · L · h · s.
+    Kaplan et al. (arXiv 2001.08361, section 2.1).
     """
-    share = 6.0 if method == "full" else 4.0
-    return share * (model.active_parameters + model.layers * model.hidden_size * sequence_tokens)
+    return (6.0 if method == "full" else 4.0) * model.active_parameters
+
+
+def attention_flop_per_token(model: Transformer, sequence_tokens: float) -> float:
+    """6 · L · h · s: half of the 12 · L · h · s of full attention, for a causal mask."""
+    return 6.0 * model.layers * model.hidden_size * sequence_tokens
 
 
 @dataclass(frozen=True)
@@ -36,17 +39,17 @@ class TrainingRates:
     """What one training server reaches; arrays over servers.
 
     Attributes:
-        flop_per_second: Reached in a training step, efficiency and width included, all devices.
-        bytes_per_second: Reached from memory, all devices.
-        elementwise_bytes: Per token, layer and hidden unit.
-        logit_bytes: Per token and vocabulary entry.
+        flop_per_second: Peak of all devices that take part.
+        matrices: Share of it that matrix products reach at the model's width.
+        attention: Of that share, what attention reaches.
+        elementwise_flop: Other work, as FLOP at peak per token, layer and hidden unit.
         step_seconds: Dispatch of one optimizer step.
     """
 
     flop_per_second: Floats
-    bytes_per_second: Floats
-    elementwise_bytes: float
-    logit_bytes: float
+    matrices: Floats
+    attention: Floats
+    elementwise_flop: Floats
     step_seconds: Floats
 
 
@@ -57,14 +60,14 @@ def training_tokens_per_second(
     batch_tokens: float,
     rates: TrainingRates,
 ) -> Floats:
-    """Rate of a step: arithmetic, memory traffic outside matrix products, and dispatch."""
-    arithmetic = training_flop_per_token(model, method, sequence_tokens) / rates.flop_per_second
-    traffic = rates.elementwise_bytes * model.layers * model.hidden_size
-    traffic += rates.logit_bytes * model.vocabulary
-    memory = traffic / rates.bytes_per_second
-    return np.asarray(
-        1.0 / (arithmetic + memory + rates.step_seconds / batch_tokens), dtype=np.float64
+    """Rate of an optimizer step: matrix products, attention, elementwise work, and dispatch."""
+    flop = linear_flop_per_token(model, method) / rates.matrices
+    flop = flop + attention_flop_per_token(model, sequence_tokens) / (
+        rates.matrices * rates.attention
     )
+    flop = flop + rates.elementwise_flop * model.layers * model.hidden_size
+    seconds = flop / rates.flop_per_second + rates.step_seconds / batch_tokens
+    return np.asarray(1.0 / seconds, dtype=np.float64)
 
 
 def spot_seconds(running_seconds: Floats, interruptions_per_month: Floats) -> Floats:

@@ -1,0 +1,290 @@
+"""Every candidate, as the exact composition of its two sides.
+
+Given teacher, student, method and precision, the training server decides hours and dollars, the
+serving fleet decides latency, start-up and hosting, and nothing couples the two but sums. So a
+candidate is non-dominated only if both of its sides are: each side's front is computed exactly,
+the two are multiplied out, and the product is filtered again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stratos.errors import NoFeasiblePlan
+from stratos.jobs import ProbeResult
+from stratos.plan import Method, Precision
+from stratos.planning import workload
+from stratos.planning.accuracy import (
+    PRIOR_ODDS_SD,
+    PROBED_ODDS_SD,
+    Evidence,
+    accuracy_interval,
+    expected_accuracy,
+)
+from stratos.planning.calibration import correction
+from stratos.planning.engine import ONE_DEVICE, Reach
+from stratos.planning.offers import (
+    Offers,
+    cheapest_by_rate,
+    serving_offers,
+    training_offers,
+)
+from stratos.planning.request import ModelCard, PlanningRequest
+from stratos.planning.sides import Group, Side, Sides
+from stratos.planning.training_cost import HOURS_PER_MONTH
+from stratos.planning.transformer import Transformer, transformer
+from stratos.spec import StrategyName
+from stratos.strategy import choose_strategy
+
+Floats = NDArray[np.float64]
+METHODS: tuple[Method, ...] = ("full", "lora")
+PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
+
+
+@dataclass
+class Pool:
+    """Non-dominated candidates of every group, feasible or not. Arrays run over candidates."""
+
+    groups: list[Group]
+    training: Offers
+    serving: Offers
+    group: NDArray[np.int64]
+    training_row: NDArray[np.int64]
+    serving_row: NDArray[np.int64]
+    error: Floats
+    latency_ms: Floats
+    hours: Floats
+    usd_to_deploy: Floats
+    usd_per_month: Floats
+    total_usd: Floats
+    tokens_per_second: Floats
+    capacity: Floats
+    num_candidates: int
+    rejected: dict[str, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.group)
+
+    @property
+    def objectives(self) -> Floats:
+        """Expected error, p95 latency, hours to deploy, dollars over the horizon."""
+        return np.column_stack([self.error, self.latency_ms, self.hours, self.total_usd])
+
+
+class Candidates:
+    """Builds the pool for one request.
+
+    Args:
+        probes: Probe results by model name; none before probing.
+        reach: How many devices our jobs and endpoints make use of.
+    """
+
+    def __init__(
+        self,
+        request: PlanningRequest,
+        probes: Mapping[str, ProbeResult],
+        excluded_students: frozenset[str] = frozenset(),
+        reach: Reach = ONE_DEVICE,
+    ) -> None:
+        self.request, self.probes, self.reach = request, probes, reach
+        self.excluded_students = excluded_students
+        self.probed = bool(probes)
+        regions = request.spec.constraints.regions or (request.region,)
+        self.all_training = training_offers(request.servers, regions, reach)
+        self.training = cheapest_by_rate(self.all_training)
+        self.serving = serving_offers(request.servers, regions)
+        self.rejected = self.training.rejected | self.serving.rejected
+        self._shapes: dict[str, Transformer] = {}
+        self._sides = Sides(
+            request, self.training, self.serving, self._shapes, probes, reach, self.rejected
+        )
+
+    def pool(self) -> Pool:
+        """Evaluate every group, keep what is non-dominated within it, and stack.
+
+        Raises:
+            NoFeasiblePlan: when no server, or no pair of models, is left to compare.
+        """
+        if not len(self.training) or not len(self.serving):
+            raise NoFeasiblePlan(_no_servers(self.request, self.rejected))
+        parts: list[tuple[Group, Side, Side]] = []
+        num_candidates = 0
+        teachers = self._usable(self.request.teachers, "teacher")
+        students = self._usable(self.request.students, "student")
+        for student in students:
+            for precision in PRECISIONS:
+                for teacher in teachers:
+                    for method in self._methods():
+                        num_candidates += len(self.all_training) * len(self.serving)
+                        part = self._compose(teacher, student, method, precision)
+                        if part is not None:
+                            parts.append(part)
+        if not parts:
+            why = "; ".join(f"{name}: {reason}" for name, reason in self.rejected.items())
+            raise NoFeasiblePlan(f"no teacher and student can be run on any server. {why}")
+        return self._stack(parts, num_candidates)
+
+    # --- models -------------------------------------------------------------------------------
+
+    def _methods(self) -> tuple[Method, ...]:
+        training = self.request.spec.training
+        if training.method != "auto":
+            return (training.method,)
+        return ("full",) if training.optimizer == "muon" else METHODS
+
+    def _usable(self, cards: tuple[ModelCard, ...], role: str) -> list[ModelCard]:
+        """Cards that the spec allows, that can be priced, and (after probing) that were probed."""
+        licences = self.request.spec.constraints.licences
+        usable = []
+        for card in cards:
+            reason = None
+            if licences is not None and card.kind == "weights" and card.licence not in licences:
+                reason = f"licence {card.licence or 'unknown'} is not among those allowed"
+            elif role == "student" and card.name in self.excluded_students:
+                reason = "it already missed its accuracy gate in this run"
+            elif self.probed and card.name not in self.probes:
+                reason = "its probe failed or it was not on the shortlist"
+            elif card.kind != "weights" and card.output_usd_per_million_tokens is None:
+                reason = "its price is unknown"
+            elif card.kind == "weights":
+                try:
+                    self._shapes[card.name] = transformer(card)
+                except ValueError as error:
+                    reason = str(error)
+            if reason is None:
+                usable.append(card)
+            else:
+                self.rejected[card.name] = f"{role}: {reason}"
+        if not usable:
+            listed = {c.name: self.rejected[c.name] for c in cards}
+            raise NoFeasiblePlan(f"no {role} is left to choose: {listed or 'none was given'}")
+        return usable
+
+    def _strategy(self, teacher: ModelCard) -> tuple[StrategyName | None, str]:
+        """None before the teacher was probed."""
+        probe = self.probes.get(teacher.name)
+        if probe is None:
+            return None, ""
+        constraints = self.request.spec.constraints
+        return choose_strategy(
+            self.request.spec.strategy,
+            constraints.min_accuracy,
+            probe.accuracy,
+            probe.reverse_yield,
+            self.request.dataset.num_gold,
+        )
+
+    # --- one group ----------------------------------------------------------------------------
+
+    def _compose(
+        self, teacher: ModelCard, student: ModelCard, method: Method, precision: Precision
+    ) -> tuple[Group, Side, Side] | None:
+        try:
+            strategy, reason = self._strategy(teacher)
+        except NoFeasiblePlan as error:
+            self.rejected[teacher.name] = f"teacher: {error}"
+            return None
+        work = workload.workload_of(self.request, self.probes.get(teacher.name))
+        taught = workload.teacher_knowledge(teacher, self.probes.get(teacher.name))
+        untuned = workload.student_knowledge(student, self.probes.get(student.name))
+        ratio = None
+        if teacher.num_parameters and student.num_parameters:
+            ratio = student.num_parameters / teacher.num_parameters
+        evidence = Evidence(taught.accuracy, untuned.accuracy, ratio)
+        options: tuple[StrategyName, ...] = (strategy,) if strategy else self._open_strategies()
+        forecasts = {}
+        for option in options:
+            num_records = workload.verified_records(self.request, work, option, taught)
+            forecasts[option] = expected_accuracy(evidence, option, method, num_records)
+        likely = max(forecasts, key=lambda option: forecasts[option])
+        num_records = workload.verified_records(self.request, work, likely, taught)
+        shape = self._shapes[student.name]
+        learned = correction(
+            self.request.calibration,
+            "accuracy",
+            "",
+            shape.parameters,
+            PROBED_ODDS_SD if self.probed else PRIOR_ODDS_SD,
+        )
+        group = Group(
+            teacher=teacher,
+            student=student,
+            method=method,
+            precision=precision,
+            strategy=strategy,
+            reason=reason,
+            accuracy=accuracy_interval(forecasts[likely], learned),
+            accuracy_correction=learned.factor,
+            num_training_tokens=work.training_tokens(num_records),
+        )
+        training = self._sides.training(group, work)
+        serving = self._sides.serving(shape, precision, work)
+        if training is None or serving is None:
+            return None
+        return group, training, serving
+
+    def _open_strategies(self) -> tuple[StrategyName, ...]:
+        asked = self.request.spec.strategy
+        if asked != "auto":
+            return (asked,)
+        return ("alignment", "injection") if self.request.dataset.num_gold else ("alignment",)
+
+    def _stack(self, parts: list[tuple[Group, Side, Side]], num_candidates: int) -> Pool:
+        """Multiply each group's two sides out and lay the groups end to end."""
+        columns: list[Floats] = []
+        request = self.request
+        for number, (group, training, serving) in enumerate(parts):
+            trained, served = len(training.rows), len(serving.rows)
+            left = np.repeat(np.arange(trained), served)
+            right = np.tile(np.arange(served), trained)
+            hours = training.values[left, 0] + serving.values[right, 1] + request.spent_hours
+            usd = training.values[left, 1] + request.spent_usd
+            columns.append(
+                np.column_stack(
+                    [
+                        np.full(len(left), number, dtype=np.float64),
+                        training.rows[left],
+                        serving.rows[right],
+                        np.full(len(left), 1.0 - group.accuracy.value),
+                        serving.values[right, 0],
+                        hours,
+                        usd,
+                        serving.values[right, 2],
+                        training.facts[left, 0],
+                        serving.facts[right, 0],
+                    ]
+                )
+            )
+        table = np.concatenate(columns)
+        horizon_hours = workload.workload_of(request, None).horizon_hours
+        return Pool(
+            groups=[group for group, _, _ in parts],
+            training=self.training,
+            serving=self.serving,
+            group=table[:, 0].astype(np.int64),
+            training_row=table[:, 1].astype(np.int64),
+            serving_row=table[:, 2].astype(np.int64),
+            error=table[:, 3],
+            latency_ms=table[:, 4],
+            hours=table[:, 5],
+            usd_to_deploy=table[:, 6],
+            usd_per_month=table[:, 7],
+            total_usd=table[:, 6] + table[:, 7] * horizon_hours / HOURS_PER_MONTH,
+            tokens_per_second=table[:, 8],
+            capacity=table[:, 9],
+            num_candidates=num_candidates,
+            rejected=self.rejected,
+        )
+
+
+def _no_servers(request: PlanningRequest, rejected: Mapping[str, str]) -> str:
+    regions = ", ".join(request.spec.constraints.regions or (request.region,))
+    reasons = "; ".join(sorted(set(rejected.values()))) or "the catalog is empty"
+    return (
+        f"no server in {regions} can be chosen ({reasons}). Allow another region in "
+        "constraints.regions, or refresh the prices with `stratos catalog refresh`"
+    )

@@ -1,0 +1,68 @@
+"""Why nothing fits: the best each constraint could get alone, and the nearest plans."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stratos.plan import Infeasibility
+from stratos.planning.candidates import Pool
+from stratos.planning.front import non_dominated
+from stratos.planning.limits import Limit
+
+NEAREST = 3
+
+
+def infeasibilities(limits: list[Limit]) -> list[Infeasibility]:
+    """Per constraint, the best value attainable with the others dropped."""
+    return [
+        Infeasibility(constraint=x.name, asked=x.asked, best_attainable=x.best()) for x in limits
+    ]
+
+
+def nearest(limits: list[Limit]) -> NDArray[np.int64]:
+    """Candidates that need the smallest joint relaxations: non-dominated in relative violation."""
+    violations = np.column_stack([limit.violation() for limit in limits])
+    rows = non_dominated(violations)
+    order = np.argsort(violations[rows].sum(axis=1), kind="stable")
+    return np.asarray(rows[order][:NEAREST], dtype=np.int64)
+
+
+def explanation(limits: list[Limit], pool: Pool) -> str:
+    """One message: what cannot be had at all, and what relaxed spec could."""
+    alone = [limit for limit in limits if not limit.holds.any()]
+    if alone:
+        head = "; ".join(
+            f"{x.name}: {_shown(x, x.asked)} was asked, at best {_shown(x, x.best())} is attainable"
+            for x in alone
+        )
+    else:
+        names = ", ".join(f"{x.name} {_shown(x, x.asked)}" for x in limits)
+        head = f"each of {names} can be held alone, but no plan holds all together"
+    offers = []
+    for row in nearest(limits):
+        changes = [
+            f"{x.name}: {_relaxed(x, float(x.reached[row]))}" for x in limits if not x.holds[row]
+        ]
+        group = pool.groups[pool.group[row]]
+        training = pool.training.rows[pool.training_row[row]]
+        serving = pool.serving.rows[pool.serving_row[row]]
+        offers.append(
+            f"{' and '.join(changes)} allows {group.student.name} taught by {group.teacher.name} "
+            f"({group.method}) on {training.instance.instance_type} in {training.region}, "
+            f"served by {serving.count} × {serving.instance.instance_type} in {serving.region}"
+        )
+    return f"No plan holds every constraint. {head}. Nearest: " + "; or ".join(offers)
+
+
+def _relaxed(limit: Limit, reached: float) -> str:
+    """A value just loose enough, rounded to the lax side at three digits."""
+    if reached <= 0:
+        return f"{reached:g}"
+    step = 10.0 ** (np.floor(np.log10(reached)) - 2)
+    rounded = np.floor(reached / step) * step if limit.at_least else np.ceil(reached / step) * step
+    return f"{rounded:.6g}"
+
+
+def _shown(limit: Limit, value: float) -> str:
+    return f"{'>=' if limit.at_least else '<='} {value:.4g}"

@@ -1,0 +1,64 @@
+"""Non-dominated sets, and the choice among them. Objectives are minimised, one row a point."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+
+def non_dominated(points: Floats) -> Indices:
+    """Rows that no other row dominates, in order; of equal rows, the first.
+
+    A dimension sweep in C (`moocore`, which pymoo sorts with too): O(n log n) up to 3 objectives.
+    """
+    if len(points) <= 1:
+        return np.arange(len(points))
+    from moocore import is_nondominated
+
+    return np.flatnonzero(is_nondominated(np.ascontiguousarray(points, dtype=np.float64)))
+
+
+def ranks(points: Floats) -> Indices:
+    """The Pareto rank of each row: 0 for the front (pymoo's non-dominated sorting)."""
+    from pymoo.util.nds.non_dominated_sorting import NonDominatedSorting
+
+    if len(points) == 0:
+        return np.zeros(0, dtype=np.int64)
+    _, rank = NonDominatedSorting().do(points, return_rank=True)
+    return np.asarray(rank, dtype=np.int64)
+
+
+def normalised(points: Floats, utopia: Floats, nadir: Floats) -> Floats:
+    """Scale to 0 at the utopia point and 1 at the nadir; 0 where the two coincide."""
+    span = nadir - utopia
+    scaled = (points - utopia) / np.where(span > 0, span, 1.0)
+    return np.asarray(np.where(span > 0, scaled, 0.0), dtype=np.float64)
+
+
+def scores(points: Floats, weights: Floats) -> Floats:
+    """Deployment score of each row: 1 minus the weighted mean of its normalised objectives."""
+    if len(points) == 0:
+        return np.zeros(0)
+    scaled = normalised(points, points.min(axis=0), points.max(axis=0))
+    return np.asarray(1.0 - scaled @ weights / weights.sum(), dtype=np.float64)
+
+
+def compromise(points: Floats) -> int:
+    """The knee: least worst normalised objective (achievement scalarizing, pymoo's ASF)."""
+    from pymoo.decomposition.asf import ASF
+
+    scaled = normalised(points, points.min(axis=0), points.max(axis=0))
+    # The small sum makes the optimum properly efficient where maxima tie.
+    achieved = ASF().do(scaled, np.ones(points.shape[1]), utopian_point=np.zeros(points.shape[1]))
+    return int(np.argmin(np.asarray(achieved).ravel() + 1e-6 * scaled.sum(axis=1)))
+
+
+def hypervolume(points: Floats, reference: Floats) -> float:
+    """Volume dominated by the rows up to a reference point (pymoo's indicator)."""
+    from pymoo.indicators.hv import HV
+
+    inside = points[(points < reference).all(axis=1)]
+    return float(HV(ref_point=reference)(inside)) if len(inside) else 0.0

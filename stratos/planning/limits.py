@@ -1,0 +1,67 @@
+"""The spec's hard constraints over a pool of candidates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stratos.planning.accuracy import lower_wilson, may_reach
+from stratos.planning.candidates import Pool
+from stratos.planning.request import PlanningRequest
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Limit:
+    """One constraint: what was asked, and what each candidate reaches."""
+
+    name: str
+    asked: float
+    reached: Floats
+    holds: Mask
+    at_least: bool = False
+
+    def violation(self) -> Floats:
+        """Relative relaxation each candidate would need; 0 where it holds."""
+        gap = self.asked - self.reached if self.at_least else self.reached - self.asked
+        return np.asarray(np.where(self.holds, 0.0, gap / self.asked), dtype=np.float64)
+
+    def best(self) -> float:
+        return float(self.reached.max() if self.at_least else self.reached.min())
+
+
+def limits_of(request: PlanningRequest, pool: Pool) -> list[Limit]:
+    """The constraints that the spec gives."""
+    asked = request.spec.constraints
+    limits = []
+    if asked.min_accuracy is not None:
+        heldout = max(1, request.dataset.num_heldout)
+        least = asked.min_accuracy
+        reach = np.array([lower_wilson(g.accuracy.hi, heldout) for g in pool.groups])
+        holds = np.array([may_reach(g.accuracy, least, heldout) for g in pool.groups])
+        limits.append(
+            Limit("min_accuracy", least, reach[pool.group], holds[pool.group], at_least=True)
+        )
+    for name, limit, values in (
+        ("max_p95_latency_ms", asked.max_p95_latency_ms, pool.latency_ms),
+        # The model must be in service by then: what was spent so far and every start-up count.
+        ("max_training_hours", asked.max_training_hours, pool.hours),
+        ("max_budget_usd", asked.max_budget_usd, pool.usd_to_deploy),
+        ("max_hosting_usd_per_month", asked.max_hosting_usd_per_month, pool.usd_per_month),
+    ):
+        if limit is not None:
+            limits.append(Limit(name, limit, values, values <= limit))
+    return limits
+
+
+def feasible(limits: list[Limit], size: int, without: str | None = None) -> Mask:
+    """Candidates that hold every constraint (but one, where named)."""
+    mask = np.ones(size, dtype=np.bool_)
+    for limit in limits:
+        if limit.name != without:
+            mask &= limit.holds
+    return mask

@@ -1,0 +1,45 @@
+"""Network round trips between regions, from distance: AWS publishes no table of them."""
+
+from __future__ import annotations
+
+import csv
+import math
+from functools import cache
+from importlib import resources
+
+FIBRE_KM_PER_MS = 204.0
+"""Light in glass: two thirds of its speed in vacuum."""
+DETOUR = 1.6
+"""Cable length over the great circle, with routing; assumed."""
+WITHIN_REGION_MS = 1.0
+EARTH_RADIUS_KM = 6371.0
+UNKNOWN_MS = 250.0
+"""For a region that is not in the table."""
+
+
+def round_trip_ms(origin: str, region: str) -> float:
+    """Round trip between two regions: there and back along a detoured great circle."""
+    if origin == region:
+        return WITHIN_REGION_MS
+    places = _places()
+    if origin not in places or region not in places:
+        return UNKNOWN_MS
+    kilometres = great_circle_km(places[origin], places[region])
+    return WITHIN_REGION_MS + 2 * kilometres * DETOUR / FIBRE_KM_PER_MS
+
+
+def great_circle_km(a: tuple[float, float], b: tuple[float, float]) -> float:
+    """Distance between two points of (latitude, longitude) in degrees: the haversine formula."""
+    lat_a, lon_a, lat_b, lon_b = (math.radians(x) for x in (*a, *b))
+    half = (
+        math.sin((lat_b - lat_a) / 2) ** 2
+        + math.cos(lat_a) * math.cos(lat_b) * math.sin((lon_b - lon_a) / 2) ** 2
+    )
+    return 2 * EARTH_RADIUS_KM * math.asin(math.sqrt(half))
+
+
+@cache
+def _places() -> dict[str, tuple[float, float]]:
+    text = resources.files("stratos.catalog").joinpath("data", "regions.csv").read_text("utf-8")
+    rows = csv.DictReader(text.splitlines())
+    return {row["region"]: (float(row["latitude"]), float(row["longitude"])) for row in rows}

@@ -1,0 +1,108 @@
+"""A row of the pool as a `Plan`, with an interval around every prediction."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass
+
+from stratos.catalog.servers import Price
+from stratos.plan import Interval, Plan
+from stratos.planning.calibration import Correction, correction
+from stratos.planning.candidates import Pool
+from stratos.planning.engine import EFFICIENCIES
+from stratos.planning.offers import Offer
+from stratos.planning.request import PlanningRequest
+from stratos.planning.sides import Group
+
+_Z = 1.96
+PRICE_SD = {"A": 0.02, "B": 0.06, "C": 0.2}
+"""Standard deviation of log(true price / listed), by grade; assumed."""
+
+
+@dataclass
+class PlanMaker:
+    """Builds plans from rows of one pool."""
+
+    request: PlanningRequest
+    pool: Pool
+
+    def plan(self, row: int) -> Plan:
+        pool = self.pool
+        group = pool.groups[pool.group[row]]
+        training = pool.training.rows[pool.training_row[row]]
+        serving = pool.serving.rows[pool.serving_row[row]]
+        speed = self._correction("training_tokens_per_second", training, group)
+        latency = self._correction("p95_latency_ms", serving, group)
+        decode = self._correction("decode_tokens_per_second", training, group)
+        spent_hours, spent_usd = self.request.spent_hours, self.request.spent_usd
+        hours, usd = float(pool.hours[row]), float(pool.usd_to_deploy[row])
+        identity = (
+            group.teacher.name,
+            group.student.name,
+            group.method,
+            group.precision,
+            training.server(),
+            serving.server(),
+        )
+        return Plan(
+            id="p" + hashlib.sha256(repr(identity).encode()).hexdigest()[:10],
+            teacher=group.teacher.name,
+            student=group.student.name,
+            method=group.method,
+            precision=group.precision,
+            training=training.server(),
+            serving=serving.server(),
+            strategy=group.strategy,
+            accuracy=group.accuracy,
+            p95_latency_ms=around(float(pool.latency_ms[row]), latency.sd),
+            requests_per_second=around(float(pool.capacity[row]), latency.sd),
+            hours_to_deploy=around(hours, max(speed.sd, decode.sd), fixed=spent_hours),
+            usd_to_deploy=around(
+                usd,
+                math.hypot(max(speed.sd, decode.sd), _price_sd(training.price)),
+                fixed=spent_usd,
+            ),
+            usd_per_month=around(float(pool.usd_per_month[row]), _price_sd(serving.price)),
+            training_tokens_per_second=float(pool.tokens_per_second[row]),
+            num_training_tokens=group.num_training_tokens,
+            calibration={
+                "training_tokens_per_second": speed.factor,
+                "decode_tokens_per_second": decode.factor,
+                "p95_latency_ms": latency.factor,
+                "accuracy": group.accuracy_correction,
+            },
+            caveats=self._caveats(group, training, serving),
+        )
+
+    def _correction(self, quantity: str, offer: Offer, group: Group) -> Correction:
+        prior_sd = EFFICIENCIES[offer.instance.runtime].relative_sd
+        parameters = float(group.student.num_parameters or 1)
+        name = offer.instance.instance_type
+        return correction(self.request.calibration, quantity, name, parameters, prior_sd)
+
+    def _caveats(self, group: Group, training: Offer, serving: Offer) -> tuple[str, ...]:
+        found = training.caveats()
+        found += [c for c in serving.caveats() if c not in found]
+        runs = {r.instance_type for r in self.request.calibration}
+        for offer in (training, serving):
+            name = offer.instance.instance_type
+            note = f"rates of {name} are assumed: no run has measured it"
+            if not offer.instance.measured and name not in runs and note not in found:
+                found.append(note)
+        if group.strategy is None:
+            found.append("accuracy is a guess until teacher and student are probed")
+        return tuple(found)
+
+
+def around(value: float, sd: float, fixed: float = 0.0) -> Interval:
+    """95% bounds of a log-normal prediction; `fixed` is the part already certain."""
+    if not math.isfinite(value):
+        return Interval(value=value, lo=value, hi=value)
+    factor = math.exp(_Z * sd)
+    open_part = value - fixed
+    return Interval(value=value, lo=fixed + open_part / factor, hi=fixed + open_part * factor)
+
+
+def _price_sd(price: Price) -> float:
+    return 0.0 if price.kind in ("api", "notional") else PRICE_SD[price.grade]
