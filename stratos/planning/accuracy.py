@@ -77,14 +77,6 @@ def lower_wilson(share: float, n: float) -> float:
     return (centre - margin) / (1 + z2 / n)
 
 
-def may_reach(accuracy: Interval, min_accuracy: float, num_heldout: int) -> bool:
-    """Whether the gate, a Wilson lower bound on held-out records, is within the forecast's reach.
-
-    A forecast is not a measurement: only a plan whose optimistic end misses the gate is ruled out.
-    """
-    return lower_wilson(accuracy.hi, num_heldout) >= min_accuracy
-
-
 def verified_share(
     strategy: StrategyName,
     teacher_accuracy: float,

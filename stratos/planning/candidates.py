@@ -22,11 +22,11 @@ from stratos.planning.accuracy import (
     PRIOR_ODDS_SD,
     PROBED_ODDS_SD,
     Evidence,
-    accuracy_interval,
     expected_accuracy,
 )
 from stratos.planning.calibration import correction
 from stratos.planning.engine import ONE_DEVICE, Reach
+from stratos.planning.group import Group, Side
 from stratos.planning.offers import (
     Offers,
     cheapest_by_rate,
@@ -34,8 +34,9 @@ from stratos.planning.offers import (
     training_offers,
 )
 from stratos.planning.request import ModelCard, PlanningRequest
-from stratos.planning.sides import Group, Side, Sides
+from stratos.planning.serving_side import ServingSide
 from stratos.planning.training_cost import HOURS_PER_MONTH
+from stratos.planning.training_side import TrainingSide
 from stratos.planning.transformer import Transformer, transformer
 from stratos.spec import StrategyName
 from stratos.strategy import choose_strategy
@@ -62,6 +63,8 @@ class Pool:
     usd_per_month: Floats
     total_usd: Floats
     tokens_per_second: Floats
+    trained_share: Floats
+    """Of the planned training that the deadlines leave time for."""
     capacity: Floats
     num_candidates: int
     rejected: dict[str, str] = field(default_factory=dict)
@@ -99,9 +102,10 @@ class Candidates:
         self.serving = serving_offers(request.servers, regions)
         self.rejected = self.training.rejected | self.serving.rejected
         self._shapes: dict[str, Transformer] = {}
-        self._sides = Sides(
-            request, self.training, self.serving, self._shapes, probes, reach, self.rejected
+        self._training_side = TrainingSide(
+            request, self.training, self._shapes, probes, reach, self.rejected
         )
+        self._serving_side = ServingSide(request, self.serving, reach, self.rejected)
 
     def pool(self) -> Pool:
         """Evaluate every group, keep what is non-dominated within it, and stack.
@@ -216,13 +220,15 @@ class Candidates:
             method=method,
             precision=precision,
             strategy=strategy,
+            likely=likely,
             reason=reason,
-            accuracy=accuracy_interval(forecasts[likely], learned),
-            accuracy_correction=learned.factor,
-            num_training_tokens=work.training_tokens(num_records),
+            work=work,
+            evidence=evidence,
+            num_records=num_records,
+            learned=learned,
         )
-        training = self._sides.training(group, work)
-        serving = self._sides.serving(shape, precision, work)
+        serving = self._serving_side.of(shape, precision, work)
+        training = self._training_side.of(group) if serving is not None else None
         if training is None or serving is None:
             return None
         return group, training, serving
@@ -237,24 +243,25 @@ class Candidates:
         """Multiply each group's two sides out and lay the groups end to end."""
         columns: list[Floats] = []
         request = self.request
-        for number, (group, training, serving) in enumerate(parts):
+        for number, (_, training, serving) in enumerate(parts):
             trained, served = len(training.rows), len(serving.rows)
             left = np.repeat(np.arange(trained), served)
             right = np.tile(np.arange(served), trained)
-            hours = training.values[left, 0] + serving.values[right, 1] + request.spent_hours
-            usd = training.values[left, 1] + request.spent_usd
+            hours = training.values[left, 1] + serving.values[right, 1] + request.spent_hours
+            usd = training.values[left, 2] + request.spent_usd
             columns.append(
                 np.column_stack(
                     [
                         np.full(len(left), number, dtype=np.float64),
                         training.rows[left],
                         serving.rows[right],
-                        np.full(len(left), 1.0 - group.accuracy.value),
+                        training.values[left, 0],
                         serving.values[right, 0],
                         hours,
                         usd,
                         serving.values[right, 2],
                         training.facts[left, 0],
+                        training.facts[left, 1],
                         serving.facts[right, 0],
                     ]
                 )
@@ -275,7 +282,8 @@ class Candidates:
             usd_per_month=table[:, 7],
             total_usd=table[:, 6] + table[:, 7] * horizon_hours / HOURS_PER_MONTH,
             tokens_per_second=table[:, 8],
-            capacity=table[:, 9],
+            trained_share=table[:, 9],
+            capacity=table[:, 10],
             num_candidates=num_candidates,
             rejected=self.rejected,
         )

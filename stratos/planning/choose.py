@@ -14,7 +14,7 @@ from stratos.plan import Plan, PlanSet
 from stratos.planning.candidates import Candidates, Pool
 from stratos.planning.engine import ONE_DEVICE, Reach
 from stratos.planning.explain import explanation
-from stratos.planning.front import compromise, non_dominated, scores
+from stratos.planning.front import compromise, non_dominated, normalised, scores
 from stratos.planning.limits import Limit, feasible, limits_of
 from stratos.planning.plans import PlanMaker
 from stratos.planning.request import Matching, PlanningRequest
@@ -25,6 +25,8 @@ Indices = NDArray[np.int64]
 
 MAX_FRONT = 500
 MAX_FALLBACKS = 8
+LEAST_SPAN = np.array([0.1, np.log(2), np.log(2), np.log(2)])
+"""In the order of `Pool.objectives`, as scored."""
 
 
 def plan_before_probing(request: PlanningRequest, reach: Reach = ONE_DEVICE) -> PlanSet:
@@ -71,8 +73,8 @@ def shortlist(request: PlanningRequest, limit: int = 3) -> tuple[list[str], list
     """
     pool = Candidates(request, {}).pool()
     rows = _feasible_rows(pool, limits_of(request, pool))
-    points = score_points(pool.objectives[rows])
-    order = np.argsort(-scores(points, weights_of(request.spec.preferences)), kind="stable")
+    scaled = scaled_points(pool.objectives[rows])
+    order = np.argsort(-scores(scaled, weights_of(request.spec.preferences)), kind="stable")
     teachers: dict[str, None] = {}
     students: dict[str, None] = {}
     for row in rows[order]:
@@ -87,14 +89,15 @@ def weights_of(preferences: Preferences) -> Floats:
     return np.array([preferences.accuracy, preferences.latency, preferences.time, preferences.cost])
 
 
-def score_points(objectives: Floats) -> Floats:
-    """Objectives as they are scored: error as it is, the rest by their logarithm.
+def scaled_points(objectives: Floats) -> Floats:
+    """Objectives as they are scored: error as it is, the rest by logarithm, then normalised.
 
-    Twice the latency, time or cost is equally much worse wherever it starts.
+    Twice the latency, time or cost is equally much worse wherever it starts. A range narrower
+    than 10 points of accuracy, or a factor of 2, does not count in full.
     """
     points = np.array(objectives, dtype=np.float64)
     points[:, 1:] = np.log(np.maximum(points[:, 1:], 1e-9))
-    return points
+    return normalised(points, LEAST_SPAN)
 
 
 def _choose(
@@ -136,9 +139,9 @@ def _ranked_front(pool: Pool, rows: Indices, preferences: Preferences) -> Indice
     """Non-dominated rows, best score first; equal scores in a fixed order."""
     objectives = pool.objectives
     front = rows[non_dominated(objectives[rows])]
-    points = score_points(objectives[front])
-    achieved = scores(points, weights_of(preferences))
-    even = scores(points, np.ones(points.shape[1]))
+    scaled = scaled_points(objectives[front])
+    achieved = scores(scaled, weights_of(preferences))
+    even = scores(scaled, np.ones(scaled.shape[1]))
     return np.asarray(front[np.lexsort((front, -even, -achieved))], dtype=np.int64)
 
 
@@ -153,7 +156,7 @@ def _alternatives(pool: Pool, front: Indices) -> dict[str, int]:
         "fastest": least(pool.latency_ms),
         "most_accurate": least(pool.error),
         "soonest": least(pool.hours),
-        "knee": int(front[compromise(score_points(pool.objectives[front]))]),
+        "knee": int(front[compromise(scaled_points(pool.objectives[front]))]),
     }
 
 

@@ -31,28 +31,29 @@ def ranks(points: Floats) -> Indices:
     return np.asarray(rank, dtype=np.int64)
 
 
-def normalised(points: Floats, utopia: Floats, nadir: Floats) -> Floats:
-    """Scale to 0 at the utopia point and 1 at the nadir; 0 where the two coincide."""
-    span = nadir - utopia
-    scaled = (points - utopia) / np.where(span > 0, span, 1.0)
-    return np.asarray(np.where(span > 0, scaled, 0.0), dtype=np.float64)
+def normalised(points: Floats, least_span: Floats) -> Floats:
+    """Scale to 0 at the utopia point and 1 at the nadir of these rows.
+
+    An objective whose values lie within `least_span` is not blown up to the full scale: they differ
+    by less than can be told beforehand.
+    """
+    utopia = points.min(axis=0)
+    span = np.maximum(points.max(axis=0) - utopia, least_span)
+    return np.asarray((points - utopia) / span, dtype=np.float64)
 
 
-def scores(points: Floats, weights: Floats) -> Floats:
+def scores(scaled: Floats, weights: Floats) -> Floats:
     """Deployment score of each row: 1 minus the weighted mean of its normalised objectives."""
-    if len(points) == 0:
-        return np.zeros(0)
-    scaled = normalised(points, points.min(axis=0), points.max(axis=0))
     return np.asarray(1.0 - scaled @ weights / weights.sum(), dtype=np.float64)
 
 
-def compromise(points: Floats) -> int:
+def compromise(scaled: Floats) -> int:
     """The knee: least worst normalised objective (achievement scalarizing, pymoo's ASF)."""
     from pymoo.decomposition.asf import ASF
 
-    scaled = normalised(points, points.min(axis=0), points.max(axis=0))
+    objectives = scaled.shape[1]
+    achieved = ASF().do(scaled, np.ones(objectives), utopian_point=np.zeros(objectives))
     # The small sum makes the optimum properly efficient where maxima tie.
-    achieved = ASF().do(scaled, np.ones(points.shape[1]), utopian_point=np.zeros(points.shape[1]))
     return int(np.argmin(np.asarray(achieved).ravel() + 1e-6 * scaled.sum(axis=1)))
 
 

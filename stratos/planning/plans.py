@@ -11,9 +11,9 @@ from stratos.plan import Interval, Plan
 from stratos.planning.calibration import Correction, correction
 from stratos.planning.candidates import Pool
 from stratos.planning.engine import EFFICIENCIES
+from stratos.planning.group import Group
 from stratos.planning.offers import Offer
 from stratos.planning.request import PlanningRequest
-from stratos.planning.sides import Group
 
 _Z = 1.96
 PRICE_SD = {"A": 0.02, "B": 0.06, "C": 0.2}
@@ -35,6 +35,7 @@ class PlanMaker:
         speed = self._correction("training_tokens_per_second", training, group)
         latency = self._correction("p95_latency_ms", serving, group)
         decode = self._correction("decode_tokens_per_second", training, group)
+        share = float(pool.trained_share[row])
         spent_hours, spent_usd = self.request.spent_hours, self.request.spent_usd
         hours, usd = float(pool.hours[row]), float(pool.usd_to_deploy[row])
         identity = (
@@ -54,7 +55,7 @@ class PlanMaker:
             training=training.server(),
             serving=serving.server(),
             strategy=group.strategy,
-            accuracy=group.accuracy,
+            accuracy=group.accuracy(share),
             p95_latency_ms=around(float(pool.latency_ms[row]), latency.sd),
             requests_per_second=around(float(pool.capacity[row]), latency.sd),
             hours_to_deploy=around(hours, max(speed.sd, decode.sd), fixed=spent_hours),
@@ -65,14 +66,14 @@ class PlanMaker:
             ),
             usd_per_month=around(float(pool.usd_per_month[row]), _price_sd(serving.price)),
             training_tokens_per_second=float(pool.tokens_per_second[row]),
-            num_training_tokens=group.num_training_tokens,
+            num_training_tokens=group.num_training_tokens * share,
             calibration={
                 "training_tokens_per_second": speed.factor,
                 "decode_tokens_per_second": decode.factor,
                 "p95_latency_ms": latency.factor,
-                "accuracy": group.accuracy_correction,
+                "accuracy": group.learned.factor,
             },
-            caveats=self._caveats(group, training, serving),
+            caveats=self._caveats(group, training, serving, share),
         )
 
     def _correction(self, quantity: str, offer: Offer, group: Group) -> Correction:
@@ -81,7 +82,9 @@ class PlanMaker:
         name = offer.instance.instance_type
         return correction(self.request.calibration, quantity, name, parameters, prior_sd)
 
-    def _caveats(self, group: Group, training: Offer, serving: Offer) -> tuple[str, ...]:
+    def _caveats(
+        self, group: Group, training: Offer, serving: Offer, share: float
+    ) -> tuple[str, ...]:
         found = training.caveats()
         found += [c for c in serving.caveats() if c not in found]
         runs = {r.instance_type for r in self.request.calibration}
@@ -90,6 +93,8 @@ class PlanMaker:
             note = f"rates of {name} are assumed: no run has measured it"
             if not offer.instance.measured and name not in runs and note not in found:
                 found.append(note)
+        if share < 1:
+            found.append(f"max_training_hours leaves time for {share:.0%} of the planned training")
         if group.strategy is None:
             found.append("accuracy is a guess until teacher and student are probed")
         return tuple(found)

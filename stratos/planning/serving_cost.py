@@ -49,7 +49,7 @@ class ReplicaRates:
 
 
 def prefill_seconds(model: Transformer, prompt_tokens: float, rates: ReplicaRates) -> Floats:
-    """Read a prompt: 2 · P · n FLOP (arXiv 2211.05102, section 2), elementwise work, one dispatch."""
+    """Read a prompt: 2 · P · n FLOP (arXiv 2211.05102, section 2), other work, one dispatch."""
     arithmetic = 2.0 * model.active_parameters / rates.prefill_flop_per_second
     other = rates.elementwise_seconds * model.layers * model.hidden_size
     return prompt_tokens * (arithmetic + other) + rates.forward_seconds

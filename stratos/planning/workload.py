@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from stratos.jobs import ProbeResult
 from stratos.planning.accuracy import UNKNOWN_TEACHER, UNTUNED_SHARE, verified_share
 from stratos.planning.request import ModelCard, PlanningRequest
 from stratos.planning.training_cost import HOURS_PER_MONTH
 from stratos.spec import StrategyName
+
+Records = TypeVar("Records", float, NDArray[np.float64])
 
 DEFAULT_EPOCHS = 3.0
 DEFAULT_BATCH_TOKENS = 8192
@@ -68,12 +74,11 @@ class Workload:
     def sequence_tokens(self) -> float:
         return self.prompt_tokens + self.completion_tokens
 
-    def training_tokens(self, num_records: float) -> float:
-        """Tokens that pass through the student."""
-        tokens = num_records * self.sequence_tokens * self.epochs
+    def training_tokens(self, num_records: Records) -> Records:
+        """Tokens that pass through the student: so many steps, or so many epochs."""
         if self.max_steps is not None:
-            tokens = min(tokens, self.max_steps * self.batch_tokens)
-        return max(tokens, self.batch_tokens)
+            return 0.0 * num_records + self.max_steps * self.batch_tokens
+        return num_records * self.sequence_tokens * self.epochs
 
 
 def workload_of(request: PlanningRequest, probe: ProbeResult | None) -> Workload:
@@ -90,8 +95,6 @@ def workload_of(request: PlanningRequest, probe: ProbeResult | None) -> Workload
         questions = min(questions, float(spec.synthesis.max_records))
     training, load, hosting = spec.training, spec.load, spec.hosting
     epochs = DEFAULT_EPOCHS if training.epochs is None else training.epochs
-    if training.max_steps is not None and training.epochs is None:
-        epochs = float("inf")
     return Workload(
         prompt_tokens=facts.prompt_tokens,
         completion_tokens=completion,

@@ -1,0 +1,218 @@
+"""The training side: hours and dollars until an endpoint can be created, on each server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stratos.deadlines import TIME_SHARES
+from stratos.jobs import ProbeResult
+from stratos.plan import Precision
+from stratos.planning import workload
+from stratos.planning.engine import Reach
+from stratos.planning.front import non_dominated
+from stratos.planning.group import Group, Side, startup_seconds
+from stratos.planning.offers import Offers
+from stratos.planning.rates import Types, generation_seconds, step_rate
+from stratos.planning.request import ModelCard, PlanningRequest
+from stratos.planning.serving_cost import Load
+from stratos.planning.training_cost import billed_usd, spot_seconds
+from stratos.planning.transformer import Transformer
+from stratos.planning.workload import Workload
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+API_TOKENS_PER_SECOND = 800.0
+"""Sixteen calls at once at 50 tokens/s each; assumed until a probe has measured it."""
+API_BATCH_SECONDS = 6 * 3600.0
+"""Bedrock's batch inference promises a day; most jobs end sooner. Assumed."""
+PAID_TEACHER_RECORDS = 200
+"""Held-out questions that a paid teacher is asked."""
+MIN_TRAINED_SHARE = 0.2
+"""A plan whose deadlines leave less of the planned training than this is none."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds of one job: what it needs, and what its deadline leaves of it."""
+
+    needed: Floats
+    limit: Floats | float
+
+    @property
+    def share(self) -> Floats:
+        """Of the work that gets done."""
+        return np.asarray(np.minimum(1.0, self.limit / np.maximum(self.needed, 1e-9)))
+
+    @property
+    def seconds(self) -> Floats:
+        return np.asarray(np.minimum(self.needed, self.limit), dtype=np.float64)
+
+
+class TrainingSide:
+    """Evaluates every training server for one group, reusing what groups share.
+
+    Args:
+        shapes: Sizes of every model whose weights are at hand, by name.
+        probes: Probe results by model name; none before probing.
+        rejected: Receives what fits nowhere, and why.
+    """
+
+    def __init__(
+        self,
+        request: PlanningRequest,
+        offers: Offers,
+        shapes: Mapping[str, Transformer],
+        probes: Mapping[str, ProbeResult],
+        reach: Reach,
+        rejected: dict[str, str],
+    ) -> None:
+        self._request, self._shapes, self._probes = request, shapes, probes
+        self._reach, self._rejected = reach, rejected
+        self._types = Types(offers, request.calibration)
+        self._startup = self._types.column(startup_seconds)
+        self._spot = offers.spot
+        self._interruptions = self._types.column(lambda i: i.spot_interruptions_per_month)
+        self._usd_per_hour = offers.usd_per_hour
+        self._rates: dict[Hashable, tuple[Floats, Mask]] = {}
+
+    def of(self, group: Group) -> Side | None:
+        """Non-dominated (expected error, hours, dollars); None where no server can do it.
+
+        Facts: training tokens per second, and the share of the training that deadlines allow.
+        """
+        work = group.work
+        rate, possible = self._step_rate(group)
+        answer, answers = self._completion_seconds(group.student, group.precision, work)
+        teacher = self._teacher_seconds(group, answer)
+        if teacher is None:
+            return None
+        write, writers = teacher
+        probing = self._probing_seconds(group, write, answer)
+        left = self._seconds_left(probing)
+
+        def timing(job: str, needed: Floats) -> Timing:
+            share = TIME_SHARES[job]  # type: ignore[index]
+            return Timing(needed, np.maximum(60.0, share * left))
+
+        calls = work.num_questions * work.calls_per_question
+        synthesis = timing("synthesize", calls * write)
+        tokens = work.training_tokens(group.num_records * synthesis.share)
+        training = timing("distill", tokens / rate)
+        asked = work.num_heldout if group.teacher.kind == "weights" else PAID_TEACHER_RECORDS
+        evaluation = timing("evaluate", 2 * work.num_heldout * answer + asked * write)
+
+        distill = self._startup + training.seconds
+        other = 2 * self._startup + synthesis.seconds + evaluation.seconds + probing
+        elapsed = other + np.where(self._spot, spot_seconds(distill, self._interruptions), distill)
+        elapsed = elapsed + self._waiting_seconds(group.teacher)
+        on_demand = np.zeros_like(self._spot)
+        extra = (2 * workload.SHORTLIST - 1) * probing  # the other probes, which run meanwhile
+        usd = billed_usd(distill, self._usd_per_hour, self._spot)
+        usd = usd + billed_usd(other + extra, self._usd_per_hour, on_demand)
+        usd = usd + self._token_usd(group, calls * synthesis.share + asked)
+
+        share = np.asarray(synthesis.share * training.share, dtype=np.float64)
+        possible = possible & answers & writers & (share >= MIN_TRAINED_SHARE)
+        rows = np.flatnonzero(possible)
+        if not len(rows):
+            name = f"{group.student.name} from {group.teacher.name} ({group.method})"
+            self._rejected.setdefault(
+                name, "no training server holds both and gets far enough within max_training_hours"
+            )
+            return None
+        values = np.column_stack([self._error(group, share), elapsed / 3600, usd])[rows]
+        kept = non_dominated(values)
+        return Side(rows[kept], values[kept], np.column_stack([rate, share])[rows][kept])
+
+    # --- seconds ------------------------------------------------------------------------------
+
+    def _step_rate(self, group: Group) -> tuple[Floats, Mask]:
+        work, student = group.work, self._shapes[group.student.name]
+        key = ("step", student.name, group.method, group.precision, work.completion_tokens)
+        return self._cached(
+            key,
+            lambda: step_rate(
+                self._types,
+                student,
+                group.method,
+                group.precision,
+                work.sequence_tokens,
+                work.batch_tokens,
+                self._request.spec.training.lora_rank,
+                self._reach,
+            ),
+        )
+
+    def _completion_seconds(
+        self, card: ModelCard, precision: Precision, work: Workload
+    ) -> tuple[Floats, Mask]:
+        """One completion among many in a job, on each server."""
+        load = Load(work.prompt_tokens, work.completion_tokens)
+        shape = self._shapes[card.name]
+        return self._cached(
+            ("generate", card.name, precision, work.completion_tokens),
+            lambda: generation_seconds(self._types, shape, precision, load, self._reach),
+        )
+
+    def _teacher_seconds(self, group: Group, like: Floats) -> tuple[Floats, Mask] | None:
+        if group.teacher.kind == "weights":
+            return self._completion_seconds(group.teacher, group.precision, group.work)
+        probe = self._probes.get(group.teacher.name)
+        pace = API_TOKENS_PER_SECOND if probe is None else max(1.0, probe.tokens_per_second)
+        seconds = np.full_like(like, group.work.completion_tokens / pace)
+        return seconds, np.ones(len(like), dtype=np.bool_)
+
+    def _probing_seconds(self, group: Group, write: Floats, answer: Floats) -> Floats:
+        """All probes run at once, so that the slower of teacher and student counts."""
+        if self._probes:
+            return np.zeros_like(write)
+        work = group.work
+        teacher = (work.num_probe + workload.REVERSE_PROBES) * write
+        return np.asarray(self._startup + np.maximum(teacher, work.num_probe * answer))
+
+    def _seconds_left(self, probing: Floats) -> Floats:
+        hours = self._request.spec.constraints.max_training_hours
+        if hours is None:
+            return np.full_like(probing, np.inf)
+        left = (hours - self._request.spent_hours) * 3600 - probing
+        return np.asarray(np.maximum(left, 0.0), dtype=np.float64)
+
+    def _waiting_seconds(self, teacher: ModelCard) -> float:
+        for asked in self._request.spec.teachers:
+            if asked.kind == "bedrock" and asked.name == teacher.name and asked.batch:
+                return API_BATCH_SECONDS
+        return 0.0
+
+    def _cached(
+        self, key: Hashable, build: Callable[[], tuple[Floats, Mask]]
+    ) -> tuple[Floats, Mask]:
+        if key not in self._rates:
+            self._rates[key] = build()
+        return self._rates[key]
+
+    # --- dollars and accuracy -----------------------------------------------------------------
+
+    def _token_usd(self, group: Group, calls: Floats) -> Floats:
+        """What a paid teacher charges, probes included where they are still to come."""
+        if not self._probes:
+            calls = calls + group.work.num_probe + workload.REVERSE_PROBES
+        return np.asarray(calls * usd_per_call(group.teacher, group.work), dtype=np.float64)
+
+    def _error(self, group: Group, share: Floats) -> Floats:
+        """Expected error on each server; the same wherever nothing is cut short."""
+        error = np.full_like(share, 1.0 - group.accuracy().value)
+        for row in np.flatnonzero(share < 1.0):
+            error[row] = 1.0 - group.accuracy(float(share[row])).value
+        return error
+
+
+def usd_per_call(teacher: ModelCard, work: Workload) -> float:
+    """Tokens of one completion at the teacher's prices; 0 for weights, which cost server time."""
+    read = work.prompt_tokens * (teacher.input_usd_per_million_tokens or 0.0)
+    written = work.completion_tokens * (teacher.output_usd_per_million_tokens or 0.0)
+    return (read + written) / 1e6
