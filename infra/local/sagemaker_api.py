@@ -41,6 +41,21 @@ class SageMakerOperations:
 
         self._set(method_name, respond)
 
+    def after(
+        self,
+        method_name: str,
+        operation: Callable[[Any, dict[str, Any], dict[str, Any]], None],
+    ) -> None:
+        """Run `operation` with the backend, the parameters and what moto answered."""
+        original = getattr(SageMakerResponse, method_name)
+
+        def respond(response: Any) -> Any:
+            answered = original(response)
+            operation(response.sagemaker_backend, response.params, answered.result)
+            return answered
+
+        self._set(method_name, respond)
+
     def restore(self) -> None:
         while self._added:
             delattr(SageMakerResponse, self._added.pop())

@@ -164,14 +164,6 @@ class SageMakerTask(StateTaskServiceCallback):  # type: ignore[misc]
             state_credentials=state_credentials,
         )
 
-    def _eval_body(self, env: Any) -> None:
-        try:
-            super()._eval_body(env=env)
-        except Exception:
-            # A stopped execution has no use for the state's output, and moto would make it FAILED.
-            if env.is_running():
-                raise
-
     def _record_submission(self, env: Any) -> None:
         env.event_manager.add_event(
             context=env.event_history_context,

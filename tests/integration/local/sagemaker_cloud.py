@@ -35,14 +35,14 @@ class Cloud:
         self.sagemaker = self.client("sagemaker")
         self.s3.create_bucket(Bucket=BUCKET)
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, **config: Any) -> Any:
         return boto3.client(
             service,
             region_name=REGION,
             endpoint_url=self.settings.endpoint_url,
             aws_access_key_id="test",
             aws_secret_access_key="test",
-            config=Config(retries={"total_max_attempts": 1}),
+            config=Config(retries={"total_max_attempts": 1}, **config),
         )
 
     def put(self, key: str, body: bytes | str) -> str:

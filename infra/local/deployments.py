@@ -1,0 +1,174 @@
+"""What an endpoint has in service, and how it is replaced by the next configuration."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from infra.local.clients import CloudClients
+from infra.local.log_stream import LogStream
+from infra.local.model_server import ModelServer, StartupError
+from infra.local.settings import LocalSettings
+from infra.local.transfers import TransferError
+
+logger = logging.getLogger(__name__)
+
+LOG_GROUP = "/aws/sagemaker/Endpoints"
+_DRAIN_SECONDS = 60.0
+_GRACE_SECONDS = 10.0
+
+
+class Fleet:
+    """The servers of one endpoint configuration, one a variant."""
+
+    def __init__(self, servers: Sequence[ModelServer]) -> None:
+        self.servers = {server.variant_name: server for server in servers}
+
+    def choose(self, weights: Mapping[str, float], target: str | None) -> ModelServer | None:
+        """The server of the target variant, else one by traffic weight."""
+        if target is not None:
+            return self.servers.get(target)
+        names = list(self.servers)
+        shares = [weights.get(name, 1.0) for name in names]
+        if not names or sum(shares) <= 0:
+            return None
+        [name] = random.choices(names, shares)
+        return self.servers[name]
+
+    def abandon(self) -> None:
+        for server in self.servers.values():
+            server.abandon()
+
+    def stop(self, *, drain_seconds: float, grace_seconds: float) -> None:
+        """Let requests in flight finish, then end every process."""
+        deadline = time.monotonic() + drain_seconds
+        for server in self.servers.values():
+            server.drain(max(0.0, deadline - time.monotonic()))
+        for server in self.servers.values():
+            server.stop(grace_seconds)
+
+
+class Deployment:
+    """One endpoint's traffic: the fleet in service and the one on its way in, if any."""
+
+    def __init__(self, name: str, settings: LocalSettings, clients: CloudClients) -> None:
+        self.name = name
+        self._settings = settings
+        self._clients = clients
+        self._live: Fleet | None = None
+        self._starting: Fleet | None = None
+        self._lock = threading.Lock()
+        self._closed = False
+        self._threads: list[threading.Thread] = []
+
+    def roll_out(
+        self,
+        variants: Sequence[Mapping[str, Any]],
+        containers: Mapping[str, Mapping[str, Any]],
+        finished: Callable[[str | None], None],
+    ) -> None:
+        """In the background, start a fleet, put it in service and stop the one before it.
+
+        `finished` gets None, or why the new fleet could not serve; it is called before the old
+        fleet is stopped, and not at all once the deployment is closed.
+        """
+        arguments = (variants, containers, finished)
+        thread = threading.Thread(target=self._roll_out, args=arguments, daemon=True)
+        with self._lock:
+            self._threads.append(thread)
+        thread.start()
+
+    def enter(self, weights: Mapping[str, float], target: str | None) -> ModelServer | None:
+        """A server with one more request in flight, or None where nothing is in service."""
+        with self._lock:
+            server = self._live.choose(weights, target) if self._live else None
+            if server is not None:
+                server.enter()
+            return server
+
+    def close(self, *, drain: bool) -> None:
+        """Take everything out of service and end its processes."""
+        with self._lock:
+            self._closed = True
+            live, self._live = self._live, None
+            starting = self._starting
+        if starting is not None:
+            starting.abandon()
+        if live is not None:
+            if not drain:
+                live.abandon()
+            live.stop(drain_seconds=_DRAIN_SECONDS if drain else 0.0, grace_seconds=_GRACE_SECONDS)
+        for thread in self._threads:
+            thread.join()
+
+    def _roll_out(
+        self,
+        variants: Sequence[Mapping[str, Any]],
+        containers: Mapping[str, Mapping[str, Any]],
+        finished: Callable[[str | None], None],
+    ) -> None:
+        try:
+            fleet = self._build(variants, containers)
+        except Exception as error:
+            logger.exception("Endpoint %s broke the local cloud", self.name)
+            finished(f"InternalServerError: {type(error).__name__}: {error}")
+            return
+        with self._lock:
+            self._starting = None if self._closed else fleet
+            closed = self._closed
+        reason = "The endpoint was deleted." if closed else self._start(fleet)
+        with self._lock:
+            self._starting = None
+            closed = self._closed
+            in_service = reason is None and not closed
+            retired = self._live if in_service else fleet
+            if in_service:
+                self._live = fleet
+        if not closed:
+            finished(reason)
+        if retired is not None:
+            drain = _DRAIN_SECONDS if in_service else 0.0
+            retired.stop(drain_seconds=drain, grace_seconds=_GRACE_SECONDS)
+
+    def _build(
+        self,
+        variants: Sequence[Mapping[str, Any]],
+        containers: Mapping[str, Mapping[str, Any]],
+    ) -> Fleet:
+        servers = []
+        for variant in variants:
+            instance = f"{variant['VariantName']}/{uuid4().hex[:12]}"
+            directory: Path = self._settings.state_dir / "endpoints" / self.name / instance
+            log = LogStream(
+                self._clients.logs,
+                f"{LOG_GROUP}/{self.name}",
+                instance,
+                directory / "output.log",
+            )
+            servers.append(
+                ModelServer(
+                    variant,
+                    containers[variant["VariantName"]],
+                    directory=directory / "opt-ml",
+                    log=log,
+                    settings=self._settings,
+                )
+            )
+        return Fleet(servers)
+
+    def _start(self, fleet: Fleet) -> str | None:
+        try:
+            for server in fleet.servers.values():
+                server.start(self._clients.s3)
+        except (StartupError, TransferError) as error:
+            return str(error)
+        except Exception as error:
+            logger.exception("Endpoint %s broke the local cloud", self.name)
+            return f"InternalServerError: {type(error).__name__}: {error}"
+        return None

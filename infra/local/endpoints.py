@@ -1,0 +1,285 @@
+"""Endpoints as real processes: created, updated without a gap, invoked and deleted."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from moto.sagemaker.exceptions import AWSValidationException, ValidationError
+from moto.sagemaker.models import FakeEndpoint, FakeEndpointConfig, SageMakerModelBackend
+
+from infra.local.clients import CloudClients
+from infra.local.deployments import Deployment
+from infra.local.invocations import Invocations
+from infra.local.job_record import utc_now
+from infra.local.job_request import name_violations
+from infra.local.model_registry import ModelRegistry, package_container
+from infra.local.model_server import ModelServer
+from infra.local.patching import Patches
+from infra.local.sagemaker_api import SageMakerOperations, refuse_violations
+from infra.local.settings import ACCOUNT_ID, REGION, LocalSettings
+from infra.local.state_events import announce
+
+_DROPPED_BY_MOTO = {
+    "ExecutionRoleArn": "execution_role_arn",
+    "VpcConfig": "vpc_config",
+    "EnableNetworkIsolation": "enable_network_isolation",
+    "ExplainerConfig": "explainer_config",
+    "ShadowProductionVariants": "shadow_production_variants",
+}
+"""Fields of an endpoint configuration, by the attribute from which moto would describe them."""
+
+
+class Endpoints:
+    """Models, endpoint configurations and endpoints; the last are subprocesses that serve."""
+
+    def __init__(self) -> None:
+        self._operations = SageMakerOperations()
+        self._patches = Patches()
+        self._registry = ModelRegistry()
+        self._invocations = Invocations(self._route)
+        self._deployments: dict[str, Deployment] = {}
+        self._retiring: list[threading.Thread] = []
+        self._lock = threading.Lock()
+        self._settings = LocalSettings()
+        self._clients: CloudClients | None = None
+        self._backend: Any = None
+
+    def install(self, settings: LocalSettings) -> None:
+        self._settings = settings
+        self._clients = CloudClients.connect(settings)
+        self._registry.install()
+        self._invocations.install()
+        self._operations.mend("create_model", _refuse_taken_model)
+        self._operations.answer("create_endpoint_config", _create_endpoint_config)
+        self._operations.answer("update_endpoint", self._update)
+        self._operations.mend("update_endpoint_weights_and_capacities", _complete_weights)
+        # At the backend, because CloudFormation creates and deletes endpoints there as well.
+        self._patch(SageMakerModelBackend, "create_endpoint", self._create)
+        self._patch(SageMakerModelBackend, "delete_endpoint", self._delete)
+        self._patch(FakeEndpointConfig, "validate_instance_type", _accept_instance_type)
+
+    def close(self) -> None:
+        with self._lock:
+            deployments = list(self._deployments.values())
+            self._deployments.clear()
+            retiring = list(self._retiring)
+        for deployment in deployments:
+            deployment.close(drain=False)
+        for thread in retiring:
+            thread.join()
+        self._patches.restore()
+        self._operations.restore()
+        self._invocations.restore()
+        self._registry.restore()
+
+    def _patch(self, owner: Any, name: str, function: Callable[..., Any]) -> None:
+        def method(*arguments: Any, **named: Any) -> Any:
+            return function(*arguments, **named)
+
+        self._patches.replace(owner, name, method)
+
+    def _create(
+        self,
+        backend: Any,
+        endpoint_name: str,
+        endpoint_config_name: str,
+        tags: list[dict[str, str]] | None,
+    ) -> Any:
+        refuse_violations(name_violations("endpointName", endpoint_name))
+        config = _configuration(backend, endpoint_config_name)
+        containers = _containers(backend, config.production_variants)
+        assert self._clients is not None
+        with self._lock:
+            if endpoint_name in backend.endpoints:
+                arn = backend.endpoints[endpoint_name].arn
+                raise AWSValidationException(f'Cannot create already existing endpoint "{arn}".')
+            endpoint = FakeEndpoint(
+                account_id=backend.account_id,
+                region_name=backend.region_name,
+                endpoint_name=endpoint_name,
+                endpoint_config_name=endpoint_config_name,
+                production_variants=config.production_variants,
+                data_capture_config=config.data_capture_config,
+                tags=tags or [],
+            )
+            endpoint.production_variants = _in_service(config.production_variants)
+            endpoint.endpoint_status = "Creating"
+            backend.endpoints[endpoint_name] = endpoint
+            self._backend = backend
+            deployment = Deployment(endpoint_name, self._settings, self._clients)
+            self._deployments[endpoint_name] = deployment
+        self._announce(endpoint)
+
+        def finished(reason: str | None) -> None:
+            self._change(endpoint, "InService" if reason is None else "Failed", reason)
+
+        deployment.roll_out(config.production_variants, containers, finished)
+        return endpoint
+
+    def _update(self, parameters: dict[str, Any], backend: Any) -> dict[str, Any]:
+        endpoint = _endpoint(backend, parameters["EndpointName"])
+        config = _configuration(backend, parameters["EndpointConfigName"])
+        containers = _containers(backend, config.production_variants)
+        with self._lock:
+            if endpoint.endpoint_status != "InService":
+                raise AWSValidationException(
+                    f'Cannot update endpoint "{endpoint.arn}" in status '
+                    f"{endpoint.endpoint_status}; it has to be InService."
+                )
+            endpoint.endpoint_status = "Updating"
+            endpoint.last_modified_time = utc_now()
+            deployment = self._deployments[endpoint.endpoint_name]
+        self._announce(endpoint)
+
+        def finished(reason: str | None) -> None:
+            if reason is None:
+                endpoint.production_variants = _in_service(config.production_variants)
+                endpoint.endpoint_config_name = config.endpoint_config_name
+                if parameters.get("DeploymentConfig"):
+                    endpoint.last_deployment_config = parameters["DeploymentConfig"]
+            self._change(endpoint, "InService", reason)
+
+        deployment.roll_out(config.production_variants, containers, finished)
+        return {"EndpointArn": endpoint.arn}
+
+    def _delete(self, backend: Any, endpoint_name: str) -> None:
+        endpoint = _endpoint(backend, endpoint_name)
+        with self._lock:
+            backend.endpoints.pop(endpoint_name, None)
+            deployment = self._deployments.pop(endpoint_name, None)
+        endpoint.endpoint_status = "Deleting"
+        self._announce(endpoint)
+        if deployment is not None:
+            thread = threading.Thread(target=deployment.close, kwargs={"drain": True}, daemon=True)
+            with self._lock:
+                self._retiring = [retiring for retiring in self._retiring if retiring.is_alive()]
+                self._retiring.append(thread)
+            thread.start()
+
+    def _change(self, endpoint: Any, status: str, reason: str | None) -> None:
+        endpoint.failure_reason = reason
+        endpoint.last_modified_time = utc_now()
+        endpoint.endpoint_status = status
+        self._announce(endpoint)
+
+    def _announce(self, endpoint: Any) -> None:
+        assert self._clients is not None
+        announce(
+            self._clients.events,
+            "SageMaker Endpoint State Change",
+            endpoint.arn,
+            {**endpoint.response_object, "EndpointStatus": endpoint.endpoint_status.upper()},
+        )
+
+    def _route(self, name: str, target: str | None) -> ModelServer | None:
+        deployment = self._deployments.get(name)
+        endpoint = self._backend.endpoints.get(name) if self._backend is not None else None
+        if deployment is None or endpoint is None:
+            return None
+        weights = {
+            variant["VariantName"]: float(variant["CurrentWeight"])
+            for variant in endpoint.production_variants
+        }
+        return deployment.enter(weights, target)
+
+
+def _endpoint(backend: Any, name: str) -> Any:
+    endpoint = backend.endpoints.get(name)
+    if endpoint is None:
+        arn = FakeEndpoint.arn_formatter(name, ACCOUNT_ID, REGION)
+        raise ValidationError(message=f'Could not find endpoint "{arn}".')
+    return endpoint
+
+
+def _configuration(backend: Any, name: str) -> Any:
+    config = backend.endpoint_configs.get(name)
+    if config is None:
+        arn = FakeEndpointConfig.arn_formatter(name, ACCOUNT_ID, REGION)
+        raise ValidationError(message=f'Could not find endpoint configuration "{arn}".')
+    return config
+
+
+def _in_service(variants: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Configured variants as DescribeEndpoint tells of them; moto loses a weight of zero."""
+    described = []
+    for variant in variants:
+        weight = float(variant.get("InitialVariantWeight", 1.0))
+        summary = {
+            "VariantName": variant["VariantName"],
+            "CurrentWeight": weight,
+            "DesiredWeight": weight,
+        }
+        for state in ("Current", "Desired"):
+            if "InitialInstanceCount" in variant:
+                summary[f"{state}InstanceCount"] = variant["InitialInstanceCount"]
+            if "ServerlessConfig" in variant:
+                summary[f"{state}ServerlessConfig"] = variant["ServerlessConfig"]
+        described.append(summary)
+    return described
+
+
+def _containers(
+    backend: Any, variants: Sequence[Mapping[str, Any]]
+) -> dict[str, Mapping[str, Any]]:
+    """The container each variant's model runs, by variant name."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for variant in variants:
+        model = backend.describe_model(variant["ModelName"])
+        container: Mapping[str, Any] = model.primary_container or next(iter(model.containers), {})
+        if package := container.get("ModelPackageName"):
+            container = {**package_container(backend, package), **container}
+        found[variant["VariantName"]] = container
+    return found
+
+
+def _create_endpoint_config(parameters: dict[str, Any], backend: Any) -> dict[str, Any]:
+    name = parameters["EndpointConfigName"]
+    refuse_violations(name_violations("endpointConfigName", name))
+    if name in backend.endpoint_configs:
+        arn = backend.endpoint_configs[name].endpoint_config_arn
+        raise AWSValidationException(
+            f'Cannot create already existing endpoint configuration "{arn}".'
+        )
+    config = backend.create_endpoint_config(
+        endpoint_config_name=name,
+        production_variants=copy.deepcopy(parameters["ProductionVariants"]),
+        data_capture_config=parameters.get("DataCaptureConfig"),
+        async_inference_config=parameters.get("AsyncInferenceConfig"),
+        tags=parameters.get("Tags"),
+        kms_key_id=parameters.get("KmsKeyId"),
+    )
+    for field, attribute in _DROPPED_BY_MOTO.items():
+        if parameters.get(field) is not None:
+            setattr(config, attribute, parameters[field])
+    return {"EndpointConfigArn": config.endpoint_config_arn}
+
+
+def _accept_instance_type(config: Any, instance_type: str) -> None:
+    """moto knows a list of 2020; here any name stands for threads of this machine."""
+    if not instance_type.startswith("ml."):
+        raise ValidationError(
+            message=f"'{instance_type}' is not an instance type; give one like ml.m5.large."
+        )
+
+
+def _refuse_taken_model(backend: Any, parameters: dict[str, Any]) -> None:
+    name = parameters["ModelName"]
+    refuse_violations(name_violations("modelName", name))
+    if name in backend._models:
+        arn = backend._models[name].arn
+        raise AWSValidationException(f'Cannot create already existing model "{arn}".')
+
+
+def _complete_weights(backend: Any, parameters: dict[str, Any]) -> None:
+    """Fill in what a request leaves out; moto would set it to nothing."""
+    current = {
+        variant["VariantName"]: variant
+        for variant in _endpoint(backend, parameters["EndpointName"]).production_variants
+    }
+    for wanted in parameters["DesiredWeightsAndCapacities"]:
+        variant = current.get(wanted["VariantName"], {})
+        wanted.setdefault("DesiredWeight", variant.get("CurrentWeight"))
+        wanted.setdefault("DesiredInstanceCount", variant.get("CurrentInstanceCount"))

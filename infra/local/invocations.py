@@ -1,0 +1,224 @@
+"""SageMaker Runtime: requests to an endpoint passed on to its server and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import urllib3
+from moto.sagemaker import urls as sagemaker_urls
+from moto.sagemakerruntime.responses import SageMakerRuntimeResponse
+
+from infra.local.event_stream import CONTENT_TYPE, payload_part, stream_error
+from infra.local.model_server import ModelServer
+from infra.local.patching import Patches
+from infra.local.settings import ACCOUNT_ID, REGION
+
+MAX_PAYLOAD_BYTES = 6 * 1024 * 1024
+_RESPONSE_SECONDS = 60.0
+_STREAM_SECONDS = 480.0
+"""How long a container may take over a response, and over one that it streams."""
+_STREAM_PATH = "{0}/endpoints/(?P<name>[^/]+)/invocations-response-stream$"
+_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
+_VARIANT = "x-Amzn-Invoked-Production-Variant"
+_TARGET = "X-Amzn-SageMaker-Target-Variant"
+_PASSED_ON = ("Content-Type", "Accept", _ATTRIBUTES)
+
+Router = Callable[[str, str | None], ModelServer | None]
+"""From an endpoint's name and a target variant to a server entered, or None."""
+Reply = tuple[int, dict[str, str], Any]
+
+
+class Invocations:
+    """Answers InvokeEndpoint and InvokeEndpointWithResponseStream from real servers."""
+
+    def __init__(self, route: Router) -> None:
+        self._route = route
+        self._patches = Patches()
+
+    def install(self) -> None:
+        def invoke_endpoint(response: Any) -> Reply:
+            return self._invoke(response)
+
+        def invoke_endpoint_with_response_stream(response: Any) -> Reply:
+            return self._stream(response)
+
+        patches, owner = self._patches, SageMakerRuntimeResponse
+        patches.replace(owner, "invoke_endpoint", invoke_endpoint)
+        patches.replace(owner, "use_raw_body", True)  # a payload need not be UTF-8
+        owner.invoke_endpoint_with_response_stream = invoke_endpoint_with_response_stream
+        # moto's server takes only paths that end in "invocations" for the runtime's.
+        paths = {**sagemaker_urls.url_paths, _STREAM_PATH: owner.dispatch}
+        patches.replace(sagemaker_urls, "url_paths", paths)
+
+    def restore(self) -> None:
+        self._patches.restore()
+        if "invoke_endpoint_with_response_stream" in vars(SageMakerRuntimeResponse):
+            del SageMakerRuntimeResponse.invoke_endpoint_with_response_stream
+
+    def _invoke(self, response: Any) -> Reply:
+        server = self._enter(response)
+        if not isinstance(server, ModelServer):
+            return server
+        try:
+            answer = _post(server, response, timeout_seconds=_RESPONSE_SECONDS, preload=True)
+        except urllib3.exceptions.HTTPError as error:
+            return _model_error(response, server, 0, _unanswered(error))
+        finally:
+            server.leave()
+        if not 200 <= answer.status < 300:
+            return _model_error(
+                response, server, answer.status, answer.data.decode(errors="replace")
+            )
+        headers = _reply_headers(server, answer.headers)
+        headers["Content-Type"] = answer.headers.get("Content-Type", "application/octet-stream")
+        return _reply(200, headers, answer.data)
+
+    def _stream(self, response: Any) -> Reply:
+        server = self._enter(response)
+        if not isinstance(server, ModelServer):
+            return server
+        try:
+            answer = _post(server, response, timeout_seconds=_STREAM_SECONDS, preload=False)
+        except urllib3.exceptions.HTTPError as error:
+            server.leave()
+            return _model_error(response, server, 0, _unanswered(error))
+        if not 200 <= answer.status < 300:
+            text = answer.read().decode(errors="replace")
+            server.leave()
+            return _model_error(response, server, answer.status, text)
+        headers = _reply_headers(server, answer.headers)
+        headers["Content-Type"] = CONTENT_TYPE
+        headers["X-Amzn-SageMaker-Content-Type"] = answer.headers.get("Content-Type", "")
+        return _reply(200, headers, _EventStream(answer, server))
+
+    def _enter(self, response: Any) -> ModelServer | Reply:
+        """The server for a request, counted as busy, or the refusal of the request."""
+        if len(response.body) > MAX_PAYLOAD_BYTES:
+            message = f"HTTP content length exceeded {MAX_PAYLOAD_BYTES} bytes."
+            return _error(413, "PayloadTooLarge", {"Message": message})
+        name = _endpoint_name(response)
+        target = response.headers.get(_TARGET)
+        server = self._route(name, target)
+        if server is None:
+            what = f"Variant {target} of endpoint {name}" if target else f"Endpoint {name}"
+            message = f"{what} of account {ACCOUNT_ID} not found."
+            return _error(400, "ValidationError", {"Message": message})
+        return server
+
+
+class _EventStream:
+    """Frames a container's response piece by piece as it comes.
+
+    A class, not a generator, because the server must learn of the end even when the client goes
+    away before the first piece is asked for.
+    """
+
+    def __init__(self, answer: urllib3.BaseHTTPResponse, server: ModelServer) -> None:
+        self._answer = answer
+        self._server: ModelServer | None = server
+        self._chunks = (
+            answer.read_chunked() if answer.chunked else iter(lambda: answer.read1(), b"")
+        )
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        if self._server is None:
+            raise StopIteration
+        try:
+            return payload_part(next(self._chunks))
+        except StopIteration:
+            self._answer.release_conn()
+            self._leave()
+            raise
+        except urllib3.exceptions.HTTPError as error:
+            self.close()
+            return stream_error(_unanswered(error))
+
+    def close(self) -> None:
+        """Called by the WSGI server at the end, however it comes."""
+        if self._server is not None:
+            self._answer.close()
+            self._leave()
+
+    def _leave(self) -> None:
+        server, self._server = self._server, None
+        if server is not None:
+            server.leave()
+
+
+def _post(
+    server: ModelServer, response: Any, *, timeout_seconds: float, preload: bool
+) -> urllib3.BaseHTTPResponse:
+    headers = {name: response.headers[name] for name in _PASSED_ON if name in response.headers}
+
+    def post() -> urllib3.BaseHTTPResponse:
+        return server.pool.request(
+            "POST",
+            "/invocations",
+            body=response.body,
+            headers=headers,
+            timeout=timeout_seconds,
+            preload_content=preload,
+        )
+
+    try:
+        return post()
+    except urllib3.exceptions.ProtocolError as error:
+        # A pooled connection may be closed by its server just as it is used again. A request
+        # whose answer was not begun can be sent once more.
+        if isinstance(error.args[-1], ConnectionError):
+            return post()
+        raise
+
+
+def _endpoint_name(response: Any) -> str:
+    return str(response.path.split("/")[2])
+
+
+def _reply_headers(server: ModelServer, answered: Mapping[str, str]) -> dict[str, str]:
+    headers = {_VARIANT: server.variant_name}
+    if _ATTRIBUTES in answered:
+        headers[_ATTRIBUTES] = answered[_ATTRIBUTES]
+    return headers
+
+
+def _model_error(response: Any, server: ModelServer, status: int, text: str) -> Reply:
+    """ModelError, as SageMaker words what its container answered (0: it did not)."""
+    kind = "client" if 400 <= status < 500 else "server"
+    log = server.log
+    where = f"{log.group} in account {ACCOUNT_ID}"
+    return _error(
+        424,
+        "ModelError",
+        {
+            "Message": (
+                f'Received {kind} error ({status}) from primary with message "{text}". See the '
+                f"log group {where} for more information."
+            ),
+            "OriginalStatusCode": status,
+            "OriginalMessage": text,
+            "LogStreamArn": (
+                f"arn:aws:logs:{REGION}:{ACCOUNT_ID}:log-group:{log.group}:log-stream:{log.stream}"
+            ),
+        },
+    )
+
+
+def _unanswered(error: urllib3.exceptions.HTTPError) -> str:
+    if isinstance(error, urllib3.exceptions.ReadTimeoutError):
+        return "Your invocation timed out while waiting for a response from container primary."
+    return f"The container did not answer: {error}"
+
+
+def _error(status: int, code: str, body: Mapping[str, Any]) -> Reply:
+    headers = {"Content-Type": "application/json", "x-amzn-errortype": code}
+    return _reply(status, headers, json.dumps(body))
+
+
+def _reply(status: int, headers: dict[str, str], body: Any) -> Reply:
+    # moto takes the status from this header and ignores the first element.
+    return status, {**headers, "status": str(status)}, body
