@@ -79,9 +79,8 @@ def start(settings: LocalSettings, foreground: bool = False) -> str:
         serve(settings)
         return settings.endpoint_url
     with _starting_alone(settings):
-        running = status(settings)
-        if running.alive and running.url:
-            return running.url
+        if running := _settled(settings).url:
+            return running
         return _wait_until_ready(settings, _spawn(settings))
 
 
@@ -97,7 +96,7 @@ def stop(settings: LocalSettings, timeout_seconds: float = 60.0) -> bool:
     if not settings.state_dir.exists():
         return False
     with _starting_alone(settings):
-        running = status(settings)
+        running = _settled(settings)
         if running.pid is None:
             return False
         lock = settings.state_dir / LOCK_FILE
@@ -112,6 +111,18 @@ def stop(settings: LocalSettings, timeout_seconds: float = 60.0) -> bool:
                     return True
                 time.sleep(_POLL_SECONDS)
     raise StopError(f"process {running.pid} of {settings.state_dir} does not end")
+
+
+def _settled(settings: LocalSettings) -> CloudStatus:
+    """The status once a process that is starting or stopping has done so."""
+    deadline = time.monotonic() + START_TIMEOUT_SECONDS
+    while True:
+        found = status(settings)
+        if found.alive or not _is_locked(settings.state_dir / LOCK_FILE):
+            return found
+        if time.monotonic() > deadline:
+            raise StartError(_failure(settings, "neither gets ready nor ends"))
+        time.sleep(_POLL_SECONDS)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import fcntl
 import json
 import logging
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -101,8 +102,13 @@ class LocalCloud:
 
     def stop(self, *, save: bool = True) -> None:
         """Save the state, stop every process the seams started, and stop serving."""
-        if save:
-            SavedState(self.settings).save()
+        try:
+            if save:
+                SavedState(self.settings).save()
+        finally:
+            self._close()
+
+    def _close(self) -> None:
         while self._seams:
             seam = self._seams.pop()
             try:
@@ -165,7 +171,8 @@ def _serve_until_signalled(settings: LocalSettings) -> None:
         for number in (signal.SIGTERM, signal.SIGINT)
     }
     scratch = settings.state_dir / "tmp"
-    scratch.mkdir(exist_ok=True)
+    shutil.rmtree(scratch, ignore_errors=True)  # What a killed process left.
+    scratch.mkdir()
     tempfile.tempdir = str(scratch)
     ready = settings.state_dir / READY_FILE
     cloud = LocalCloud(settings)
@@ -182,6 +189,7 @@ def _serve_until_signalled(settings: LocalSettings) -> None:
         log.info("embedded cloud serves %s", running.endpoint_url)
         stopping.wait()
         log.info("stopping")
+        ready.unlink()
         cloud.stop()
     finally:
         ready.unlink(missing_ok=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
+import tarfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,32 @@ from infra.local.server import LocalCloud
 from infra.local.settings import LocalSettings
 from infra.local.state import RestoreError
 
+SERVER = """
+import os
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+ANSWER = Path(os.environ["SM_MODEL_DIR"], "answer.txt").read_bytes()
+
+
+class Handler(BaseHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        self.do_POST()
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(ANSWER)))
+        self.end_headers()
+        self.wfile.write(ANSWER)
+
+
+port = int(os.environ["SAGEMAKER_BIND_TO_PORT"])
+ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
+"""
 SOURCES = {"app.py": "def handler(event, context):\n    return event\n"}
 
 
@@ -204,6 +232,61 @@ def test_what_the_pipeline_made_by_itself_comes_back_too(tmp_path: Path) -> None
         # Neither a rate schedule nor a past one fires for having been made again.
         cloud("sqs").send_message(QueueUrl=url, MessageBody='"marker"')
         assert cloud.receive(url)["Body"] == "marker"
+
+
+def model_archive(files: Mapping[str, str]) -> bytes:
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w:gz") as packed:
+        for name, text in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(text)
+            packed.addfile(entry, io.BytesIO(text.encode()))
+    return archive.getvalue()
+
+
+def test_an_endpoint_serves_again_after_a_restart(tmp_path: Path) -> None:
+    files = {
+        "answer.txt": "forty-two",
+        "code/serving/__init__.py": "",
+        "code/serving/__main__.py": SERVER,
+    }
+
+    def answer(cloud: Cloud) -> bytes:
+        def in_service() -> bool:
+            endpoint = cloud("sagemaker").describe_endpoint(EndpointName="live")
+            assert endpoint["EndpointStatus"] != "Failed", endpoint.get("FailureReason")
+            return bool(endpoint["EndpointStatus"] == "InService")
+
+        eventually(in_service)
+        response = cloud("sagemaker-runtime").invoke_endpoint(EndpointName="live", Body=b"{}")
+        content: bytes = response["Body"].read()
+        return content
+
+    with serving(tmp_path) as cloud:
+        cloud("s3").create_bucket(Bucket="models")
+        cloud("s3").put_object(Bucket="models", Key="m.tar.gz", Body=model_archive(files))
+        sagemaker = cloud("sagemaker")
+        sagemaker.create_model(
+            ModelName="m",
+            ExecutionRoleArn=ROLE_ARN,
+            PrimaryContainer={"Image": "image", "ModelDataUrl": "s3://models/m.tar.gz"},
+        )
+        variant = {
+            "VariantName": "main",
+            "ModelName": "m",
+            "InstanceType": "ml.local.cpu1",
+            "InitialInstanceCount": 1,
+            "InitialVariantWeight": 1.0,
+        }
+        sagemaker.create_endpoint_config(EndpointConfigName="c", ProductionVariants=[variant])
+        tags = [{"Key": "run", "Value": "r1"}]
+        sagemaker.create_endpoint(EndpointName="live", EndpointConfigName="c", Tags=tags)
+        assert answer(cloud) == b"forty-two"
+    with serving(tmp_path) as cloud:
+        assert answer(cloud) == b"forty-two"
+        endpoint = cloud("sagemaker").describe_endpoint(EndpointName="live")
+        kept = cloud("sagemaker").list_tags(ResourceArn=endpoint["EndpointArn"])["Tags"]
+        assert kept == [{"Key": "run", "Value": "r1"}]
 
 
 def test_content_is_stored_once_and_forgotten_when_nothing_has_it(tmp_path: Path) -> None:
