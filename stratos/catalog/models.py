@@ -173,6 +173,9 @@ class BedrockTeacher(FrozenModel):
     context_tokens: int | None = None
     max_output_tokens: int | None = None
     end_of_life: date | None = None
+    prior_accuracy: float | None = Field(default=None, ge=0, le=1)
+    prior_metric: str | None = None
+    """Which published score that is; of the open model behind the id."""
     source: str
 
     def card(self, *, batch: bool = False) -> ModelCard:
@@ -186,6 +189,7 @@ class BedrockTeacher(FrozenModel):
             kind="bedrock",
             input_usd_per_million_tokens=price_in,
             output_usd_per_million_tokens=price_out,
+            prior_accuracy=self.prior_accuracy,
         )
 
 
@@ -199,6 +203,31 @@ def hub_models() -> dict[str, HubModel]:
 def bedrock_teachers() -> dict[str, BedrockTeacher]:
     """Every shipped Bedrock teacher, by model id."""
     return {row["model_id"]: BedrockTeacher.model_validate(row) for row in _rows("bedrock.csv")}
+
+
+def default_teachers(today: date) -> tuple[BedrockTeacher, ...]:
+    """Bedrock teachers to consider where a spec names none.
+
+    Those with a published score, in-region prices, and at least 90 days before their end of life.
+    """
+    return tuple(
+        row
+        for row in bedrock_teachers().values()
+        if row.scope == "in-region"
+        and row.prior_accuracy is not None
+        and (row.end_of_life is None or (row.end_of_life - today).days >= 90)
+    )
+
+
+def default_students() -> tuple[HubModel, ...]:
+    """Hub models to consider where a spec names none: scored, dense, at most 9 billion weights."""
+    return tuple(
+        row
+        for row in hub_models().values()
+        if row.prior_accuracy is not None
+        and row.num_experts is None
+        and row.num_parameters <= 9_000_000_000
+    )
 
 
 def hub_card(hub: str) -> ModelCard:

@@ -8,8 +8,9 @@ the two are multiplied out, and the product is filtered again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ from stratos.planning.accuracy import (
     expected_accuracy,
 )
 from stratos.planning.calibration import correction
+from stratos.planning.eligible import Eligibility, eligible
 from stratos.planning.engine import ONE_DEVICE, Reach
 from stratos.planning.group import Group, Side
 from stratos.planning.offers import (
@@ -37,7 +39,7 @@ from stratos.planning.request import ModelCard, PlanningRequest
 from stratos.planning.serving_side import ServingSide
 from stratos.planning.training_cost import HOURS_PER_MONTH
 from stratos.planning.training_side import TrainingSide
-from stratos.planning.transformer import Transformer, transformer
+from stratos.planning.transformer import transformer
 from stratos.spec import StrategyName
 from stratos.strategy import choose_strategy
 
@@ -82,18 +84,20 @@ class Candidates:
     """Builds the pool for one request.
 
     Args:
-        probes: Probe results by model name; none before probing.
+        probes: What probes measured; none before probing.
         reach: How many devices our jobs and endpoints make use of.
     """
 
     def __init__(
         self,
         request: PlanningRequest,
-        probes: Mapping[str, ProbeResult],
+        probes: Sequence[ProbeResult],
         excluded_students: frozenset[str] = frozenset(),
         reach: Reach = ONE_DEVICE,
     ) -> None:
-        self.request, self.probes, self.reach = request, probes, reach
+        self.request, self.reach = request, reach
+        self._teacher_probes = {p.model: p for p in probes if p.role == "teacher"}
+        self._student_probes = {p.model: p for p in probes if p.role == "student"}
         self.excluded_students = excluded_students
         self.probed = bool(probes)
         regions = request.spec.constraints.regions or (request.region,)
@@ -101,9 +105,8 @@ class Candidates:
         self.training = cheapest_by_rate(self.all_training)
         self.serving = serving_offers(request.servers, regions)
         self.rejected = self.training.rejected | self.serving.rejected
-        self._shapes: dict[str, Transformer] = {}
         self._training_side = TrainingSide(
-            request, self.training, self._shapes, probes, reach, self.rejected
+            request, self.training, self._teacher_probes, reach, self.rejected
         )
         self._serving_side = ServingSide(request, self.serving, reach, self.rejected)
 
@@ -117,16 +120,12 @@ class Candidates:
             raise NoFeasiblePlan(_no_servers(self.request, self.rejected))
         parts: list[tuple[Group, Side, Side]] = []
         num_candidates = 0
-        teachers = self._usable(self.request.teachers, "teacher")
-        students = self._usable(self.request.students, "student")
-        for student in students:
-            for precision in PRECISIONS:
-                for teacher in teachers:
-                    for method in self._methods():
-                        num_candidates += len(self.all_training) * len(self.serving)
-                        part = self._compose(teacher, student, method, precision)
-                        if part is not None:
-                            parts.append(part)
+        for teacher, student in self._pairs():
+            for precision, method in product(PRECISIONS, self._methods()):
+                num_candidates += len(self.all_training) * len(self.serving)
+                part = self._compose(teacher, student, method, precision)
+                if part is not None:
+                    parts.append(part)
         if not parts:
             why = "; ".join(f"{name}: {reason}" for name, reason in self.rejected.items())
             raise NoFeasiblePlan(f"no teacher and student can be run on any server. {why}")
@@ -140,37 +139,28 @@ class Candidates:
             return (training.method,)
         return ("full",) if training.optimizer == "muon" else METHODS
 
-    def _usable(self, cards: tuple[ModelCard, ...], role: str) -> list[ModelCard]:
-        """Cards that the spec allows, that can be priced, and (after probing) that were probed."""
-        licences = self.request.spec.constraints.licences
-        usable = []
-        for card in cards:
-            reason = None
-            if licences is not None and card.kind == "weights" and card.licence not in licences:
-                reason = f"licence {card.licence or 'unknown'} is not among those allowed"
-            elif role == "student" and card.name in self.excluded_students:
-                reason = "it already missed its accuracy gate in this run"
-            elif self.probed and card.name not in self.probes:
-                reason = "its probe failed or it was not on the shortlist"
-            elif card.kind != "weights" and card.output_usd_per_million_tokens is None:
-                reason = "its price is unknown"
-            elif card.kind == "weights":
-                try:
-                    self._shapes[card.name] = transformer(card)
-                except ValueError as error:
-                    reason = str(error)
-            if reason is None:
-                usable.append(card)
-            else:
-                self.rejected[card.name] = f"{role}: {reason}"
-        if not usable:
-            listed = {c.name: self.rejected[c.name] for c in cards}
-            raise NoFeasiblePlan(f"no {role} is left to choose: {listed or 'none was given'}")
-        return usable
+    def _pairs(self) -> list[tuple[ModelCard, ModelCard]]:
+        """Every eligible teacher with every eligible student but itself."""
+        request, rejected = self.request, self.rejected
+        constraints = request.spec.constraints
+        teachers = eligible(
+            request.teachers,
+            Eligibility("teacher", constraints, set(self._teacher_probes) or None),
+            rejected,
+        )
+        students = eligible(
+            request.students,
+            Eligibility(
+                "student", constraints, set(self._student_probes) or None, self.excluded_students
+            ),
+            rejected,
+        )
+        pairs = list(product(teachers, students))
+        return [pair for pair in pairs if pair[0] != pair[1]] or pairs
 
     def _strategy(self, teacher: ModelCard) -> tuple[StrategyName | None, str]:
         """None before the teacher was probed."""
-        probe = self.probes.get(teacher.name)
+        probe = self._teacher_probes.get(teacher.name)
         if probe is None:
             return None, ""
         constraints = self.request.spec.constraints
@@ -192,9 +182,9 @@ class Candidates:
         except NoFeasiblePlan as error:
             self.rejected[teacher.name] = f"teacher: {error}"
             return None
-        work = workload.workload_of(self.request, self.probes.get(teacher.name))
-        taught = workload.teacher_knowledge(teacher, self.probes.get(teacher.name))
-        untuned = workload.student_knowledge(student, self.probes.get(student.name))
+        work = workload.workload_of(self.request, self._teacher_probes.get(teacher.name))
+        taught = workload.teacher_knowledge(teacher, self._teacher_probes.get(teacher.name))
+        untuned = workload.student_knowledge(student, self._student_probes.get(student.name))
         ratio = None
         if teacher.num_parameters and student.num_parameters:
             ratio = student.num_parameters / teacher.num_parameters
@@ -206,7 +196,7 @@ class Candidates:
             forecasts[option] = expected_accuracy(evidence, option, method, num_records)
         likely = max(forecasts, key=lambda option: forecasts[option])
         num_records = workload.verified_records(self.request, work, likely, taught)
-        shape = self._shapes[student.name]
+        shape = transformer(student)
         learned = correction(
             self.request.calibration,
             "accuracy",

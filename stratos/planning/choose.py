@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +35,7 @@ def plan_before_probing(request: PlanningRequest, reach: Reach = ONE_DEVICE) -> 
     Raises:
         NoFeasiblePlan: when nothing holds every hard constraint; names the nearest plans.
     """
-    plans, _ = _choose(request, {}, frozenset(), reach)
+    plans, _ = _choose(request, (), frozenset(), reach)
     return plans
 
 
@@ -50,8 +50,7 @@ def plan_after_probing(
     Raises:
         NoFeasiblePlan: when nothing holds every hard constraint; names the nearest plans.
     """
-    by_name = {probe.model: probe for probe in probes}
-    plans, reason = _choose(request, by_name, excluded_students, reach)
+    plans, reason = _choose(request, probes, excluded_students, reach)
     chosen = plans.chosen
     assert chosen.strategy is not None  # every candidate of this pass has a probed teacher
     return Matching(
@@ -71,7 +70,7 @@ def shortlist(request: PlanningRequest, limit: int = 3) -> tuple[list[str], list
     Raises:
         NoFeasiblePlan: when nothing holds every hard constraint.
     """
-    pool = Candidates(request, {}).pool()
+    pool = Candidates(request, ()).pool()
     rows = _feasible_rows(pool, limits_of(request, pool))
     scaled = scaled_points(pool.objectives[rows])
     order = np.argsort(-scores(scaled, weights_of(request.spec.preferences)), kind="stable")
@@ -102,7 +101,7 @@ def scaled_points(objectives: Floats) -> Floats:
 
 def _choose(
     request: PlanningRequest,
-    probes: Mapping[str, ProbeResult],
+    probes: Sequence[ProbeResult],
     excluded_students: frozenset[str],
     reach: Reach,
 ) -> tuple[PlanSet, str]:

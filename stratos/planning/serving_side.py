@@ -47,7 +47,7 @@ class ServingSide:
 
         Facts: requests per second that the fleet sustains.
         """
-        key = (student.name, precision, work.served_prompt_tokens, work.served_output_tokens)
+        key = (student, precision, work.served_prompt_tokens, work.served_output_tokens)
         if key not in self._sides:
             self._sides[key] = self._evaluate(student, precision, work)
         return self._sides[key]

@@ -20,7 +20,7 @@ from stratos.planning.rates import Types, generation_seconds, step_rate
 from stratos.planning.request import ModelCard, PlanningRequest
 from stratos.planning.serving_cost import Load
 from stratos.planning.training_cost import billed_usd, spot_seconds
-from stratos.planning.transformer import Transformer
+from stratos.planning.transformer import transformer
 from stratos.planning.workload import Workload
 
 Floats = NDArray[np.float64]
@@ -57,8 +57,7 @@ class TrainingSide:
     """Evaluates every training server for one group, reusing what groups share.
 
     Args:
-        shapes: Sizes of every model whose weights are at hand, by name.
-        probes: Probe results by model name; none before probing.
+        probes: What teachers' probes measured, by name; none before probing.
         rejected: Receives what fits nowhere, and why.
     """
 
@@ -66,12 +65,11 @@ class TrainingSide:
         self,
         request: PlanningRequest,
         offers: Offers,
-        shapes: Mapping[str, Transformer],
         probes: Mapping[str, ProbeResult],
         reach: Reach,
         rejected: dict[str, str],
     ) -> None:
-        self._request, self._shapes, self._probes = request, shapes, probes
+        self._request, self._probes = request, probes
         self._reach, self._rejected = reach, rejected
         self._types = Types(offers, request.calibration)
         self._startup = self._types.column(startup_seconds)
@@ -132,8 +130,8 @@ class TrainingSide:
     # --- seconds ------------------------------------------------------------------------------
 
     def _step_rate(self, group: Group) -> tuple[Floats, Mask]:
-        work, student = group.work, self._shapes[group.student.name]
-        key = ("step", student.name, group.method, group.precision, work.completion_tokens)
+        work, student = group.work, transformer(group.student)
+        key = ("step", group.student, group.method, group.precision, work.completion_tokens)
         return self._cached(
             key,
             lambda: step_rate(
@@ -153,9 +151,9 @@ class TrainingSide:
     ) -> tuple[Floats, Mask]:
         """One completion among many in a job, on each server."""
         load = Load(work.prompt_tokens, work.completion_tokens)
-        shape = self._shapes[card.name]
+        shape = transformer(card)
         return self._cached(
-            ("generate", card.name, precision, work.completion_tokens),
+            ("generate", card, precision, work.completion_tokens),
             lambda: generation_seconds(self._types, shape, precision, load, self._reach),
         )
 
