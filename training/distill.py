@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import resource
 import sys
 from math import ceil
-
-import torch
 
 from stratos.errors import TooFewVerifiedRecords
 from stratos.jobs import DistillConfig, DistillResult
@@ -16,10 +13,10 @@ from stratos.records import TrainingRecord, read_jsonl
 from training.checkpoints import Checkpoints
 from training.data import BatchPlan, encode, micro_batches, split_validation
 from training.export import describe, export
+from training.host import peak_memory_mib, use_cpus
 from training.job import Job, run_job
 from training.optimizer import Optimizers, default_learning_rate
 from training.student import load_student
-from training.threads import use_cpus
 from training.trainer import Schedule, Trainer, TrainingState
 from training.weights import locate
 
@@ -116,7 +113,7 @@ def distill(job: Job[DistillConfig]) -> DistillResult:
         num_parameters=student.num_parameters,
         num_trainable_parameters=student.num_trainable_parameters,
         weights_sha256=export(student, job.paths.model_dir),
-        peak_memory_mib=_peak_memory_mib(),
+        peak_memory_mib=peak_memory_mib(),
     )
     describe(
         job.paths.model_dir,
@@ -132,13 +129,6 @@ def distill(job: Job[DistillConfig]) -> DistillResult:
 def _reserve(deadline_seconds: float) -> float:
     """Seconds kept for the export: a twentieth of the time, within 5 and 120."""
     return min(120.0, max(5.0, 0.05 * deadline_seconds))
-
-
-def _peak_memory_mib() -> float:
-    """Of the accelerator where there is one; else of this process."""
-    if torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated() / 2**20
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
 
 
 def main() -> int:

@@ -11,6 +11,7 @@ from stratos.jobs import EvaluateConfig, EvaluateResult
 from stratos.records import Record
 from stratos.scoring.wilson import proportion_of
 from training.artifact import fetch_artifact
+from training.host import use_cpus
 from training.job import Job, run_job
 from training.judge import load_judge
 from training.questions import Scored, ask, read_judged, read_split, sample
@@ -18,7 +19,6 @@ from training.reference import compare_outcomes, score_baselines, show_examples,
 from training.teachers import Teacher
 from training.teachers.load import load_teacher, open_weights
 from training.teachers.weights import WeightsTeacher
-from training.threads import use_cpus
 from training.weights import load_model
 
 _NUM_RIGHT, _NUM_WRONG = 5, 3

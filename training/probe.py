@@ -12,6 +12,7 @@ from stratos.jobs import ProbeConfig, ProbeResult, Proportion
 from stratos.records import Record
 from stratos.scoring.wilson import proportion
 from stratos.spec import Weights
+from training.host import use_cpus
 from training.job import Job, run_job
 from training.judge import Judge, load_judge
 from training.prompts import alignment_messages
@@ -20,7 +21,6 @@ from training.synthesis import Synthesizer
 from training.teachers import Teacher
 from training.teachers.load import load_teacher
 from training.teachers.weights import WeightsTeacher
-from training.threads import use_cpus
 from training.weights import tokenizer_hash
 
 

@@ -9,12 +9,12 @@ from stratos.errors import TooFewVerifiedRecords
 from stratos.jobs import SynthesizeConfig, SynthesizeResult
 from stratos.records import write_jsonl
 from stratos.scoring.wilson import proportion
+from training.host import use_cpus
 from training.job import Job, run_job
 from training.judge import load_judge
 from training.questions import read_split, sample
 from training.synthesis import Synthesized, Synthesizer
 from training.teachers.load import load_teacher
-from training.threads import use_cpus
 
 _log = logging.getLogger(__name__)
 

@@ -1,0 +1,79 @@
+"""Tiny random models with a real tokenizer, made on the spot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import Regex, Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Split
+from transformers import (
+    PreTrainedTokenizerFast,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+)
+
+SPECIAL = ["<pad>", "<|end|>", "<|user|>", "<|assistant|>", "<|system|>"]
+CHARACTERS = list(
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 \n.,:;+-=#?!{}\"'/"
+)
+TEMPLATE = (
+    "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}"
+    "{% if m.role == 'assistant' %}<|end|>{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+
+
+def make_tokenizer(characters: list[str] = CHARACTERS) -> PreTrainedTokenizerFast:
+    """One token a character, and a chat template."""
+    vocabulary = {token: index for index, token in enumerate([*SPECIAL, "<unk>", *characters])}
+    backend = Tokenizer(WordLevel(vocabulary, unk_token="<unk>"))
+    backend.pre_tokenizer = Split(Regex(r"[\s\S]"), "isolated")
+    backend.add_special_tokens(SPECIAL)
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=backend,
+        eos_token="<|end|>",
+        pad_token="<pad>",
+        unk_token="<unk>",
+        additional_special_tokens=SPECIAL[2:],
+    )
+    tokenizer.chat_template = TEMPLATE
+    return tokenizer
+
+
+def make_model(
+    vocabulary_size: int, *, family: str = "qwen3", seed: int = 0, **changes: Any
+) -> torch.nn.Module:
+    """A random model of two narrow layers, with weights wide enough to prefer some tokens."""
+    shape: dict[str, Any] = {
+        "vocab_size": vocabulary_size,
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "head_dim": 8,
+        "max_position_embeddings": 256,
+        "tie_word_embeddings": True,
+        "initializer_range": 0.2,
+        "eos_token_id": 1,
+        "pad_token_id": 0,
+        **changes,
+    }
+    torch.manual_seed(seed)
+    if family == "qwen2":
+        shape.pop("head_dim")
+        return Qwen2ForCausalLM(Qwen2Config(**shape)).eval()
+    return Qwen3ForCausalLM(Qwen3Config(**shape)).eval()
+
+
+def save_model(folder: Path, *, seed: int = 0, **changes: Any) -> Path:
+    """Write a tiny model and its tokenizer as a Hugging Face folder."""
+    tokenizer = make_tokenizer()
+    make_model(len(tokenizer), seed=seed, **changes).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
