@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
@@ -15,6 +17,11 @@ from infra.functions import Functions
 _PERIOD = Duration.minutes(5)
 _LEAVES_BILLS = ("clean_up", "promote")
 """Functions whose failure may leave an endpoint that nobody asked for."""
+
+
+class _Statistic(TypedDict):
+    statistic: str
+    period: Duration
 
 
 class Alarms(Construct):
@@ -36,7 +43,7 @@ class Alarms(Construct):
     ) -> None:
         super().__init__(scope, id)
         self._action = actions.SnsAction(topic)
-        total = {"statistic": "Sum", "period": _PERIOD}
+        total: _Statistic = {"statistic": "Sum", "period": _PERIOD}
         errors = {
             module: function.metric_errors(**total)
             for module, function in functions.by_module.items()

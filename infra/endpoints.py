@@ -18,6 +18,9 @@ from constructs import Construct
 from infra.permissions import read_objects, run_container, use_key
 
 GROUP_NAME = "stratos"
+REPOSITORIES = ("huggingface-pytorch-inference", "vllm")
+"""Of the images that `stratos.catalog.images` picks for serving."""
+
 DEPLOYMENT = "$.quality.deployment"
 
 _CALL_SECONDS = 60
@@ -45,7 +48,9 @@ class Endpoints(Construct):
             description="What a model served by Stratos may do",
         )
         for statement in (
-            *run_container("/aws/sagemaker/Endpoints/*"),
+            *run_container(
+                repositories=REPOSITORIES, log_group="/aws/sagemaker/Endpoints/stratos-*"
+            ),
             *read_objects(bucket, "runs/"),
             use_key(key),
         ):

@@ -25,14 +25,6 @@ ENDPOINTS = "endpoint/stratos-*"
 ENDPOINT_CONFIGS = "endpoint-config/*"
 MODELS = "model/*"
 
-IMAGE_REPOSITORIES = (
-    "huggingface-pytorch-inference",
-    "huggingface-pytorch-training",
-    "pytorch-training",
-    "vllm",
-)
-"""AWS's own repositories that jobs and endpoints take their image from."""
-
 _TAGGED: Mapping[str, Any] = {"Null": {f"aws:ResourceTag/{RUN_TAG}": "false"}}
 _TAGGING: Mapping[str, Any] = {"Null": {f"aws:RequestTag/{RUN_TAG}": "false"}}
 
@@ -132,7 +124,7 @@ def trace() -> iam.PolicyStatement:
     )
 
 
-def run_container(log_group: str) -> list[iam.PolicyStatement]:
+def run_container(*, repositories: tuple[str, ...], log_group: str) -> list[iam.PolicyStatement]:
     """What every SageMaker container needs: its image, its logs, its metrics."""
     return [
         iam.PolicyStatement(actions=["ecr:GetAuthorizationToken"], resources=["*"]),
@@ -144,7 +136,7 @@ def run_container(log_group: str) -> list[iam.PolicyStatement]:
             ],
             # AWS keeps its deep learning containers in a registry account of its own per region.
             resources=[
-                f"arn:{Aws.PARTITION}:ecr:*:*:repository/{name}" for name in IMAGE_REPOSITORIES
+                f"arn:{Aws.PARTITION}:ecr:{Aws.REGION}:*:repository/{name}" for name in repositories
             ],
         ),
         iam.PolicyStatement(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
@@ -23,6 +24,9 @@ from infra.permissions import (
     write_objects,
 )
 from infra.states import LambdaStates
+
+REPOSITORIES = ("huggingface-pytorch-training", "pytorch-training")
+"""Of the images that `stratos.catalog.images` picks for training."""
 
 _TIMEOUT_SECONDS = 2 * 24 * 3600
 """A job ends by its own stopping condition; this ends one that waits for a server for ever."""
@@ -46,19 +50,19 @@ class TrainingJobs(Construct):
             description="What a Stratos training job may do",
         )
         for statement in (
-            *run_container("/aws/sagemaker/TrainingJobs"),
+            *run_container(repositories=REPOSITORIES, log_group="/aws/sagemaker/TrainingJobs"),
             *read_objects(bucket, "specs/", "runs/"),
             write_objects(bucket, "runs/*"),
             use_key(key),
             # Archives of earlier deployments too: a run goes on with the code it began with.
             iam.PolicyStatement(
-                actions=["s3:GetObject"], resources=[self.source.bucket.arn_for_objects("*.gz")]
+                actions=["s3:GetObject"], resources=[self.source.bucket.arn_for_objects("*.tar.gz")]
             ),
             iam.PolicyStatement(
                 sid="BedrockTeachers",
                 actions=["bedrock:InvokeModel"],
                 resources=[
-                    "arn:aws:bedrock:*::foundation-model/*",
+                    f"arn:{Aws.PARTITION}:bedrock:*::foundation-model/*",
                     arn("bedrock", "inference-profile/*"),
                 ],
             ),
