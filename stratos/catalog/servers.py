@@ -70,6 +70,10 @@ class InstanceType(FrozenModel):
     """Measured cost of one small array operation, microseconds."""
     spot_interruptions_per_month: Annotated[float, Field(ge=0, le=1)] | None = None
     """Upper end of the EC2 Spot Instance Advisor's band; null where spot is not offered."""
+    training_quota: NonNegativeInt | None = None
+    """Instances the account may train on at once; null is unknown."""
+    spot_training_quota: NonNegativeInt | None = None
+    hosting_quota: NonNegativeInt | None = None
     prices: tuple[Price, ...] = ()
     source: str
 

@@ -16,7 +16,6 @@ from stratos.planning.engine import Reach, bytes_per_second, flop_per_second
 
 FLEET_SIZES = (1, 2, 3, 4, 6, 8)
 STALE_DAYS = 90
-MAX_SERVERS_LISTED = 40
 
 
 @dataclass(frozen=True)
@@ -90,8 +89,12 @@ def training_offers(catalog: ServerCatalog, regions: Sequence[str], reach: Reach
             purchases = ("on_demand", "spot")
         for region, price in priced:
             counts = (1,) if instance.instance_type.startswith(LOCAL_PREFIX) else sizes
-            for count in counts:
-                offers.rows += [Offer(instance, count, region, p, price) for p in purchases]
+            for purchase in purchases:
+                spot = purchase == "spot"
+                quota = instance.spot_training_quota if spot else instance.training_quota
+                use = f"{'spot ' if spot else ''}training jobs"
+                for count in _within(quota, counts, instance, use, offers.rejected):
+                    offers.rows.append(Offer(instance, count, region, purchase, price))
     return offers
 
 
@@ -102,8 +105,25 @@ def serving_offers(catalog: ServerCatalog, regions: Sequence[str]) -> Offers:
         for region, price in _priced(instance, "hosting", regions, offers.rejected):
             local = instance.instance_type.startswith(LOCAL_PREFIX)
             sizes = (1,) if local else FLEET_SIZES
+            sizes = _within(instance.hosting_quota, sizes, instance, "endpoints", offers.rejected)
             offers.rows += [Offer(instance, n, region, "on_demand", price) for n in sizes]
     return offers
+
+
+def _within(
+    quota: int | None,
+    counts: tuple[int, ...],
+    instance: InstanceType,
+    use: str,
+    rejected: dict[str, str],
+) -> tuple[int, ...]:
+    """Counts that the account's quota allows; all of them where it is unknown."""
+    if quota is None:
+        return counts
+    allowed = tuple(n for n in counts if n <= quota)
+    if not allowed:
+        rejected[f"{instance.instance_type} for {use}"] = f"the account's quota is {quota}"
+    return allowed
 
 
 def _priced(
