@@ -18,7 +18,7 @@ _READ_TIMEOUT_SECONDS = 65
 """SageMaker itself gives up on a container after 60."""
 
 
-def _runtime_client() -> Any:
+def runtime_client() -> Any:
     """A client that never retries: a request that fails under load has failed."""
     config = Config(
         max_pool_connections=MAX_IN_FLIGHT,
@@ -36,7 +36,7 @@ class Chat:
     model_name: str
     task: Task
     max_tokens: int
-    runtime: Any = field(default_factory=_runtime_client)
+    runtime: Any = field(default_factory=lambda: runtime_client())
 
     def ask(self, record: Record) -> Reply:
         """Put one question.

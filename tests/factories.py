@@ -40,7 +40,7 @@ def spec_dict(**sections: Any) -> dict[str, Any]:
         "teachers": [{"kind": "weights", "path": "models/teacher"}],
         "students": [{"path": "models/student"}],
         "constraints": {
-            "min_accuracy": 0.1,
+            "min_accuracy": 0.05,
             "max_p95_latency_ms": 5000,
             "max_training_hours": 1,
             "max_budget_usd": 5,
@@ -161,7 +161,7 @@ def servers() -> ServerCatalog:
 COST = {"seconds": 10.0, "usd": 0.01}
 
 
-def probe_result(role: str, model: str, right: int, asked: int = 40) -> ProbeResult:
+def probe_result(role: str, model: str, right: int, asked: int = 200) -> ProbeResult:
     return ProbeResult.model_validate(
         {
             **COST,

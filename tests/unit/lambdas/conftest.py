@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,8 +29,12 @@ class Account:
     topic_arn: str
     queue_url: str
 
+    clients: dict[str, Any] = field(default_factory=dict)
+
     def client(self, service: str) -> Any:
-        return boto3.client(service, region_name=REGION)
+        if service not in self.clients:
+            self.clients[service] = boto3.client(service, region_name=REGION)
+        return self.clients[service]
 
     def put(self, key: str, content: bytes | str) -> str:
         body = content.encode() if isinstance(content, str) else content

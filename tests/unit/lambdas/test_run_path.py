@@ -278,14 +278,14 @@ def test_the_last_student_that_misses_its_gate_ends_the_run_with_the_reason(
     account: Account,
 ) -> None:
     pipeline = start(account).until_matched()
-    pipeline.work(right=8)
+    pipeline.work(right=4)
     quality = pipeline.check()
     assert (quality["passed"], quality["next_attempt"], quality["deployment"]) == (
         False,
         None,
         None,
     )
-    assert "misses min_accuracy 0.1" in quality["reason"]
+    assert "misses min_accuracy 0.05" in quality["reason"]
     assert "no other student" in quality["reason"]
 
 
@@ -343,7 +343,7 @@ def test_the_report_of_a_good_run_holds_what_was_asked_predicted_and_measured(
     assert reported["status"] == summary.status == "succeeded"
     accuracy = next(row for row in summary.constraints if row.name == "min_accuracy")
     assert accuracy.measured is not None
-    assert (accuracy.asked, accuracy.passed) == (0.1, True)
+    assert (accuracy.asked, accuracy.passed) == (0.05, True)
     assert accuracy.predicted is not None
     assert summary.strategy is not None
     assert summary.strategy.choice == "injection"

@@ -1,0 +1,253 @@
+"""Jobs that fail, endpoints that are too slow, executions that are cut short."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from lambdas import chat, clean_up, diagnose_job, leftovers, measure_endpoint
+from lambdas import settings as stack_settings
+from lambdas.aws import client
+from lambdas.next_attempt import EXPORT_SECONDS
+from stratos.artifacts import RunKeys
+from stratos.errors import LatencyGateError
+from stratos.jobs import LoadResult
+from stratos.run_summary import RunSummary
+from stratos.steps import TrainingJob
+from tests.fakes import FakeClock, FakeRuntime
+from tests.unit.lambdas.conftest import Account
+from tests.unit.lambdas.pipeline import Pipeline, call, start
+
+# --- Diagnose ---------------------------------------------------------------------------------
+
+
+def diagnose(pipeline: Pipeline, job: dict[str, Any], reason: str, **described: Any) -> Any:
+    """Diagnose a job that failed with a reason, as its `.sync` task reports it."""
+    cause = {
+        "TrainingJobName": job["name"],
+        "TrainingJobStatus": "Failed",
+        "FailureReason": reason,
+    } | described
+    failure = {"Error": "States.TaskFailed", "Cause": json.dumps(cause)}
+    return call(diagnose_job.handler, run=pipeline.run, job=job, failure=failure)
+
+
+def test_a_crash_is_tried_again_twice_under_new_names_with_the_same_checkpoints(
+    account: Account,
+) -> None:
+    pipeline = start(account).until_matched()
+    job = pipeline.state["match"]["distill"]
+    names = {job["name"]}
+    for _ in range(2):
+        diagnosis = diagnose(pipeline, job, "AlgorithmError: , exit code: 137")
+        assert (diagnosis["outcome"], diagnosis["retry"]) == ("crash", True)
+        assert diagnosis["job"]["checkpoint_config"] == job["checkpoint_config"]
+        job = diagnosis["job"]
+        names.add(job["name"])
+    assert len(names) == 3
+    last = diagnose(pipeline, job, "AlgorithmError: , exit code: 137")
+    assert (last["retry"], last["job"]) == (False, job)
+    assert "SIGKILL" in last["reason"]
+
+
+def test_no_capacity_moves_to_another_server_at_its_price(account: Account) -> None:
+    pipeline = start(account).until_matched()
+    job = pipeline.state["match"]["distill"]
+    diagnosis = diagnose(pipeline, job, "CapacityError: Unable to provision")
+    assert (diagnosis["outcome"], diagnosis["retry"]) == ("capacity", True)
+    moved = TrainingJob.model_validate(diagnosis["job"])
+    before, after = job["resource_config"]["InstanceType"], moved.resource_config["InstanceType"]
+    assert {before, after} == {"ml.local.cpu1", "ml.local.cpu2"}
+    key = RunKeys(pipeline.run.run_id).job_config("distill-a0") + "config.json"
+    assert json.loads(account.read(key))["usd_per_hour"] == moved.usd_per_hour
+
+
+def test_what_a_person_must_mend_is_not_tried_again(account: Account) -> None:
+    pipeline = start(account).until_matched()
+    job = pipeline.state["match"]["synthesize"]
+    diagnosis = diagnose(pipeline, job, "AlgorithmError: TooFewVerifiedRecords: kept 3 of 300")
+    assert (diagnosis["outcome"], diagnosis["retry"]) == ("user_error", False)
+    assert diagnosis["reason"] == "TooFewVerifiedRecords: kept 3 of 300"
+
+
+def test_training_that_ran_out_of_time_exports_its_best_checkpoint(account: Account) -> None:
+    pipeline = start(account).until_matched()
+    job = pipeline.state["match"]["distill"]
+    described = {"TrainingJobStatus": "Stopped", "SecondaryStatus": "MaxRuntimeExceeded"}
+    diagnosis = diagnose(pipeline, job, "", **described)
+    assert (diagnosis["outcome"], diagnosis["retry"]) == ("timeout", True)
+    key = RunKeys(pipeline.run.run_id).job_config("distill-a0") + "config.json"
+    assert json.loads(account.read(key))["deadline_seconds"] == EXPORT_SECONDS
+    assert not diagnose(pipeline, diagnosis["job"], "", **described)["retry"]
+
+
+# --- MeasureEndpoint --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def runtime(monkeypatch: pytest.MonkeyPatch) -> FakeRuntime:
+    fake = FakeRuntime(lambda messages: "thinking\n#### s1 s4")
+    monkeypatch.setattr(chat, "runtime_client", lambda: fake)
+    monkeypatch.setattr(measure_endpoint, "MonotonicClock", FakeClock)
+    return fake
+
+
+def test_an_endpoint_is_asked_heldout_questions_and_its_answers_judged(
+    account: Account, runtime: FakeRuntime
+) -> None:
+    pipeline = start(account).until_deployed()
+    measured = measure(pipeline)
+    keys = RunKeys(pipeline.run.run_id)
+    heldout = account.read(keys.dataset + "heldout.jsonl").decode()
+    load = LoadResult.model_validate(measured["load"])
+    assert load.accuracy is not None
+    assert load.accuracy.n == load.num_requests > 0
+    assert LoadResult.model_validate_json(account.read(keys.load)) == load
+    request = runtime.requests[0]
+    assert request["EndpointName"] == "stratos-tiles"
+    assert (request["Body"]["max_tokens"], request["Body"]["temperature"]) == (64, 0)
+    assert json.dumps(request["Body"]["messages"][0]["content"]) in heldout
+
+
+def test_an_endpoint_that_misses_its_latency_is_refused(
+    account: Account, runtime: FakeRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = start(account).until_deployed()
+
+    class SlowClock(FakeClock):
+        def now(self) -> float:
+            moment = super().now()
+            self.sleep_until(moment + 10)
+            return moment
+
+    monkeypatch.setattr(measure_endpoint, "MonotonicClock", SlowClock)
+    with pytest.raises(LatencyGateError, match="max_p95_latency_ms is 5000"):
+        measure(pipeline)
+
+
+def measure(pipeline: Pipeline) -> dict[str, Any]:
+    return call(
+        measure_endpoint.handler,
+        run=pipeline.run,
+        match=pipeline.state["match"],
+        deployment=pipeline.state["quality"]["deployment"],
+    )
+
+
+# --- CleanUp ----------------------------------------------------------------------------------
+
+FAILURE = {"Error": "LatencyGateError", "Cause": json.dumps({"errorMessage": "too slow"})}
+
+
+def test_an_endpoint_that_was_not_promoted_is_deleted_with_all_it_was_made_of(
+    account: Account,
+) -> None:
+    pipeline = start(account).until_deployed()
+    cleaned = call(clean_up.handler, run=pipeline.run, failure=FAILURE)
+    assert len(cleaned["deleted"]) == 3
+    assert cleaned["reason"] == "LatencyGateError: too slow"
+    sagemaker = account.client("sagemaker")
+    assert sagemaker.list_endpoints()["Endpoints"] == []
+    assert sagemaker.list_endpoint_configs()["EndpointConfigs"] == []
+    assert sagemaker.list_models()["Models"] == []
+    again = call(clean_up.handler, run=pipeline.run, failure=FAILURE)
+    assert again["deleted"] == []
+
+
+def test_a_promoted_endpoint_stays(account: Account) -> None:
+    pipeline = start(account).until_deployed()
+    pipeline.promote()
+    assert call(clean_up.handler, run=pipeline.run, failure=FAILURE)["deleted"] == []
+    assert len(account.client("sagemaker").list_endpoints()["Endpoints"]) == 1
+
+
+def test_an_endpoint_of_another_run_is_not_touched(account: Account) -> None:
+    live = start(account).until_deployed()
+    live.promote()
+    failing = start(account).until_matched()
+    failing.work()
+    quality = failing.check()
+    assert quality["deployment"]["replaces_live"] is True
+    call(clean_up.handler, run=failing.run, failure=FAILURE)
+    endpoint = account.client("sagemaker").describe_endpoint(EndpointName="stratos-tiles")
+    live_config = live.state["quality"]["deployment"]["endpoint_config_name"]
+    assert endpoint["EndpointConfigName"] == live_config
+
+
+def test_running_jobs_of_the_run_are_stopped(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = start(account).until_matched()
+    job = TrainingJob.model_validate(pipeline.state["match"]["distill"])
+    create_job(account, job)
+    stopped: list[str] = []
+    described = client("sagemaker").describe_training_job(TrainingJobName=job.name)
+    running = described | {"TrainingJobStatus": "InProgress"}
+    monkeypatch.setattr(leftovers.sagemaker, "describe_job", lambda name: running)
+    monkeypatch.setattr(leftovers.sagemaker, "stop_job", stopped.append)
+    cleaned = call(clean_up.handler, run=pipeline.run, failure=FAILURE)
+    assert cleaned["stopped_jobs"] == stopped == [job.name]
+
+
+def create_job(account: Account, job: TrainingJob) -> None:
+    account.client("sagemaker").create_training_job(
+        TrainingJobName=job.name,
+        AlgorithmSpecification={"TrainingImage": job.image_uri, "TrainingInputMode": "File"},
+        InputDataConfig=job.input_data_config,
+        OutputDataConfig=job.output_data_config,
+        ResourceConfig=job.resource_config,
+        StoppingCondition=job.stopping_condition,
+        RoleArn="arn:aws:iam::123456789012:role/training",
+    )
+
+
+def status_change(account: Account, status: str, **detail: str) -> dict[str, Any]:
+    return {"detail": {"executionArn": account.execution_arn, "status": status, **detail}}
+
+
+def test_an_execution_stopped_by_hand_is_reported_as_stopped(account: Account) -> None:
+    pipeline = start(account).until_deployed()
+    cleaned = call(clean_up.handler, event=status_change(account, "ABORTED"))
+    assert cleaned["run"]["run_id"] == pipeline.run.run_id
+    assert "stratos-tiles" in cleaned["deleted"]
+    summary = RunSummary.model_validate_json(account.read(RunKeys(pipeline.run.run_id).summary))
+    assert (summary.status, summary.endpoint) == ("stopped", None)
+    assert account.row(pipeline.run.run_id)["status"] == "stopped"
+    assert "stopped by hand" in account.notices()[0]
+
+
+def test_an_execution_that_reported_its_own_end_is_not_reported_again(account: Account) -> None:
+    pipeline = start(account)
+    pipeline.parse()
+    pipeline.state["failure"] = {"Error": "DatasetRejected", "Cause": "too few"}
+    pipeline.report("rejected")
+    account.notices()
+    call(clean_up.handler, event=status_change(account, "FAILED", error="DatasetRejected"))
+    assert account.row(pipeline.run.run_id)["status"] == "rejected"
+    assert account.notices() == []
+
+
+def test_an_execution_that_timed_out_says_so(account: Account) -> None:
+    pipeline = start(account)
+    call(clean_up.handler, event=status_change(account, "TIMED_OUT"))
+    summary = RunSummary.model_validate_json(account.read(RunKeys(pipeline.run.run_id).summary))
+    assert (summary.status, summary.reason) == (
+        "failed",
+        "Execution TIMED_OUT: no cause was given",
+    )
+
+
+def test_an_execution_without_a_run_needs_no_cleaning(account: Account) -> None:
+    event = {"detail": {"executionArn": "arn:unknown", "status": "ABORTED"}}
+    assert call(clean_up.handler, event=event)["run"] is None
+
+
+def test_a_function_without_its_environment_says_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stack_settings.settings.cache_clear()
+    monkeypatch.delenv("RUNS_TABLE", raising=False)
+    with pytest.raises(ValueError, match="RUNS_TABLE"):
+        stack_settings.settings()
