@@ -20,6 +20,7 @@ from typing import Any
 from moto.core.config import default_user_config
 from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 
+from infra.local.bucket_policies import BucketPolicies
 from infra.local.cloudformation import CloudFormation
 from infra.local.daemon import LOCK_FILE, READY_FILE
 from infra.local.endpoints import Endpoints
@@ -34,6 +35,7 @@ from infra.local.stepfunctions import StepFunctions
 from infra.local.sync import SyncIntegrations
 
 SEAMS: tuple[type[Seam], ...] = (
+    BucketPolicies,
     CloudFormation,
     StepFunctions,
     SyncIntegrations,
