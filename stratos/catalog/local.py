@@ -15,8 +15,10 @@ _NOTIONAL_TYPE = "ml.c7i.xlarge"
 _NOTIONAL_REGION = "us-east-1"
 
 _PROGRAM = """
-import json, time
+import json, sys, threading, time
 import numpy as np
+
+threads = int(sys.argv[1])
 
 
 def best_rate(work, action, seconds=0.5):
@@ -29,29 +31,48 @@ def best_rate(work, action, seconds=0.5):
     return best
 
 
-# Small enough that one product often ends before another process takes the core.
-a = np.ones((512, 512), dtype=np.float32)
-out = np.empty_like(a)
-source = np.ones(16 * 2**20, dtype=np.float32)  # 64 MiB: beyond the caches
-target = np.empty_like(source)
-small = np.ones(8, dtype=np.float32)
+def together(work, make_action):
+    rates = []
+    workers = [
+        threading.Thread(target=lambda: rates.append(best_rate(work, make_action())))
+        for _ in range(threads)
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    return sum(rates)
+
+
+def product():
+    # Small enough that one product often ends before another process takes the core.
+    a = np.ones((512, 512), dtype=np.float32)
+    out = np.empty_like(a)
+    return lambda: np.matmul(a, a, out=out)
+
+
+def copy():
+    source = np.ones(16 * 2**20, dtype=np.float32)  # 64 MiB: beyond the caches
+    target = np.empty_like(source)
+    return lambda: np.copyto(target, source)
 
 
 def many_small():
+    small = np.ones(8, dtype=np.float32)
     for _ in range(1000):
         np.add(small, small, out=small)
 
 
 print(json.dumps({
-    "flop_per_second": best_rate(2 * 512**3, lambda: np.matmul(a, a, out=out)),
-    "bytes_per_second": best_rate(2 * source.nbytes, lambda: np.copyto(target, source)),
+    "flop_per_second": together(2 * 512**3, product),
+    "bytes_per_second": together(2 * 64 * 2**20, copy),
     "operations_per_second": best_rate(1000, many_small),
 }))
 """
 
 
 class Rates(FrozenModel):
-    """What one process with a fixed number of threads reaches, best of many repetitions."""
+    """What a number of threads reach, best of many repetitions."""
 
     flop_per_second: float
     """float32 matrix product, 512 wide."""
@@ -62,17 +83,16 @@ class Rates(FrozenModel):
 
 
 def measure_rates(threads: int) -> Rates:
-    """Measure in a process of its own: BLAS reads its thread count once, at start.
+    """Measure so many single-threaded workers side by side, in a process of its own.
 
-    Takes about 1.5 s, on otherwise idle cores.
+    One product spread over several threads waits for its slowest at every barrier, so that any
+    other process on the machine would ruin the figure. Takes about 2 s.
     """
-    limits = {
-        name: str(threads)
-        for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-    }
+    # BLAS reads its thread count once, at start.
+    one = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     done = subprocess.run(
-        [sys.executable, "-c", _PROGRAM],
-        env=os.environ | limits,
+        [sys.executable, "-c", _PROGRAM, str(threads)],
+        env=os.environ | one,
         check=True,
         capture_output=True,
         text=True,

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from stratos.jobs import Proportion
 from stratos.plan import Interval, Method
 from stratos.planning.calibration import Correction, from_log_odds, log_odds
 from stratos.spec import StrategyName
@@ -25,10 +24,11 @@ SIZE_EXPONENT = 0.05
 UNKNOWN_SIZE_RATIO = 0.1
 LORA_SHARE = 0.9
 """Of the gap that full fine-tuning closes when the knowledge is new (arXiv 2405.09673)."""
-PRIOR_ODDS_SD = 0.8
-PROBED_ODDS_SD = 0.5
+PRIOR_ODDS_SD = 1.0
+PROBED_ODDS_SD = 0.7
 """Standard deviation of the log-odds of the outcome around this forecast."""
 UNKNOWN_TEACHER = 0.5
+UNKNOWN_REVERSE_YIELD = 0.6
 UNTUNED_SHARE = 0.6
 """Of a published score that an untuned model keeps on a new task, until it is probed."""
 _Z = 1.96
@@ -77,17 +77,13 @@ def lower_wilson(share: float, n: float) -> float:
     return (centre - margin) / (1 + z2 / n)
 
 
-def verified_share(
-    strategy: StrategyName,
-    teacher_accuracy: float,
-    reverse_yield: Proportion | None,
-    has_gold: bool,
-) -> float:
-    """Share of questions whose teacher output survives verification."""
-    aligned = teacher_accuracy if has_gold else 1.0
-    explained = 0.6 if reverse_yield is None else reverse_yield.value
+def verified_share(strategy: StrategyName, aligned: float, explained: float) -> float:
+    """Share of questions that end with a verified record.
+
+    Args:
+        aligned: Share of the teacher's own answers that are right.
+        explained: Share of given answers that it explains soundly.
+    """
     if strategy == "alignment":
         return aligned
-    if strategy == "injection":
-        return explained
-    return aligned + (1 - aligned) * explained
+    return explained if strategy == "injection" else aligned + (1 - aligned) * explained

@@ -192,10 +192,10 @@ class Candidates:
         options: tuple[StrategyName, ...] = (strategy,) if strategy else self._open_strategies()
         forecasts = {}
         for option in options:
-            num_records = workload.verified_records(self.request, work, option, taught)
-            forecasts[option] = expected_accuracy(evidence, option, method, num_records)
+            records = workload.expected_synthesis(self.request, work, option, taught).num_records
+            forecasts[option] = expected_accuracy(evidence, option, method, records)
         likely = max(forecasts, key=lambda option: forecasts[option])
-        num_records = workload.verified_records(self.request, work, likely, taught)
+        synthesis = workload.expected_synthesis(self.request, work, likely, taught)
         shape = transformer(student)
         learned = correction(
             self.request.calibration,
@@ -214,7 +214,7 @@ class Candidates:
             reason=reason,
             work=work,
             evidence=evidence,
-            num_records=num_records,
+            synthesis=synthesis,
             learned=learned,
         )
         serving = self._serving_side.of(shape, precision, work)

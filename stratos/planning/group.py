@@ -13,7 +13,7 @@ from stratos.plan import Interval, Method, Precision
 from stratos.planning.accuracy import Evidence, accuracy_interval, expected_accuracy
 from stratos.planning.calibration import Correction
 from stratos.planning.request import ModelCard
-from stratos.planning.workload import Workload
+from stratos.planning.workload import Synthesis, Workload
 from stratos.spec import StrategyName
 
 Floats = NDArray[np.float64]
@@ -25,7 +25,7 @@ class Group:
 
     Attributes:
         strategy: None before the teacher has been probed; `likely` is the better forecast then.
-        num_records: Verified records, were there time for all of them.
+        synthesis: Calls and verified records, were there time for all of them.
     """
 
     teacher: ModelCard
@@ -37,16 +37,16 @@ class Group:
     reason: str
     work: Workload
     evidence: Evidence
-    num_records: float
+    synthesis: Synthesis
     learned: Correction
 
     @property
     def num_training_tokens(self) -> float:
-        return self.work.training_tokens(self.num_records)
+        return self.work.training_tokens(self.synthesis.num_records)
 
     def accuracy(self, trained_share: float = 1.0) -> Interval:
         """Forecast, where the time limit lets only a share of the training happen."""
-        records = self.num_records * trained_share
+        records = self.synthesis.num_records * trained_share
         expected = expected_accuracy(self.evidence, self.likely, self.method, records)
         return accuracy_interval(expected, self.learned)
 

@@ -104,7 +104,7 @@ def serving_offers(catalog: ServerCatalog, regions: Sequence[str]) -> Offers:
     for instance in catalog.instance_types:
         for region, price in _priced(instance, "hosting", regions, offers.rejected):
             local = instance.instance_type.startswith(LOCAL_PREFIX)
-            sizes = (1,) if local else FLEET_SIZES
+            sizes: tuple[int, ...] = (1,) if local else FLEET_SIZES
             sizes = _within(instance.hosting_quota, sizes, instance, "endpoints", offers.rejected)
             offers.rows += [Offer(instance, n, region, "on_demand", price) for n in sizes]
     return offers

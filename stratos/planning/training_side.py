@@ -97,9 +97,9 @@ class TrainingSide:
             share = TIME_SHARES[job]  # type: ignore[index]
             return Timing(needed, np.maximum(60.0, share * left))
 
-        calls = work.num_questions * work.calls_per_question
+        calls = group.synthesis.num_calls
         synthesis = timing("synthesize", calls * write)
-        tokens = work.training_tokens(group.num_records * synthesis.share)
+        tokens = work.training_tokens(group.synthesis.num_records * synthesis.share)
         training = timing("distill", tokens / rate)
         asked = work.num_heldout if group.teacher.kind == "weights" else PAID_TEACHER_RECORDS
         evaluation = timing("evaluate", 2 * work.num_heldout * answer + asked * write)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -9,7 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stratos.jobs import ProbeResult
-from stratos.planning.accuracy import UNKNOWN_TEACHER, UNTUNED_SHARE, verified_share
+from stratos.planning.accuracy import (
+    UNKNOWN_REVERSE_YIELD,
+    UNKNOWN_TEACHER,
+    UNTUNED_SHARE,
+    verified_share,
+)
 from stratos.planning.request import ModelCard, PlanningRequest
 from stratos.planning.training_cost import HOURS_PER_MONTH
 from stratos.spec import StrategyName
@@ -21,8 +27,10 @@ DEFAULT_BATCH_TOKENS = 8192
 DEFAULT_TTL_HOURS = 24.0
 REVERSE_PROBES = 64
 """Probe records a teacher is asked to explain (`ProbeConfig.reverse_records`)."""
-MIN_RATIONALE_TOKENS = 64.0
-"""A rationale is at least this long until a probe has measured it; assumed."""
+RATIONALE_SHARE = 0.25
+"""Of `max_new_tokens` that a rationale fills, until a probe has measured it; assumed."""
+ELEMENTS_PER_ANSWER = 2.0
+"""Of a set answer that is explained element by element; assumed."""
 SHORTLIST = 3
 """Teachers, and students, that are probed."""
 
@@ -57,9 +65,12 @@ class Workload:
 
     prompt_tokens: float
     completion_tokens: float
-    """Of a rationale with its answer, as the teacher writes and the student learns it."""
+    """Of one call: a rationale with its answer."""
     num_questions: float
-    calls_per_question: float
+    samples: int
+    """Attempts per call, at most."""
+    elements: float
+    """Calls that one injected record is joined from."""
     num_probe: int
     num_heldout: int
     epochs: float
@@ -72,7 +83,22 @@ class Workload:
 
     @property
     def sequence_tokens(self) -> float:
-        return self.prompt_tokens + self.completion_tokens
+        """Of a training record."""
+        return self.prompt_tokens + self.completion_tokens * self.elements
+
+    def calls(self, strategy: StrategyName, aligned: float, explained: float) -> float:
+        """Expected calls to the teacher: an attempt is repeated only while nothing was verified.
+
+        Args:
+            aligned: Share of its own answers that are right.
+            explained: Share of given answers that it explains soundly.
+        """
+        asked = self.num_questions
+        own = asked * _attempts(aligned, self.samples)
+        told = asked * self.elements * _attempts(explained, self.samples)
+        if strategy == "alignment":
+            return own
+        return told if strategy == "injection" else own + (1 - aligned) * told
 
     def training_tokens(self, num_records: Records) -> Records:
         """Tokens that pass through the student: so many steps, or so many epochs."""
@@ -88,18 +114,20 @@ def workload_of(request: PlanningRequest, probe: ProbeResult | None) -> Workload
     if probe is not None and probe.mean_completion_tokens > 0:
         written = max(probe.mean_completion_tokens, facts.answer_tokens)
     else:
-        written = max(facts.answer_tokens, MIN_RATIONALE_TOKENS)
+        written = max(facts.answer_tokens, RATIONALE_SHARE * longest)
     completion = min(written, longest)
     questions = float(facts.num_train)
     if spec.synthesis.max_records is not None:
         questions = min(questions, float(spec.synthesis.max_records))
+    elements = ELEMENTS_PER_ANSWER if spec.synthesis.per_element else 1.0
     training, load, hosting = spec.training, spec.load, spec.hosting
     epochs = DEFAULT_EPOCHS if training.epochs is None else training.epochs
     return Workload(
         prompt_tokens=facts.prompt_tokens,
         completion_tokens=completion,
         num_questions=questions,
-        calls_per_question=float(spec.synthesis.samples),
+        samples=spec.synthesis.samples,
+        elements=elements,
         num_probe=facts.num_probe,
         num_heldout=facts.num_heldout,
         epochs=epochs,
@@ -107,18 +135,32 @@ def workload_of(request: PlanningRequest, probe: ProbeResult | None) -> Workload
         max_steps=training.max_steps,
         requests_per_second=load.requests_per_second,
         served_prompt_tokens=float(load.prompt_tokens or facts.prompt_tokens),
-        served_output_tokens=float(load.output_tokens or completion),
+        served_output_tokens=float(load.output_tokens or completion * elements),
         horizon_hours=HOURS_PER_MONTH if hosting.keep else hosting.ttl_hours or DEFAULT_TTL_HOURS,
     )
 
 
-def verified_records(
-    request: PlanningRequest,
-    work: Workload,
-    strategy: StrategyName,
-    teacher: Knowledge,
-) -> float:
-    """Questions that end with a verified record."""
+@dataclass(frozen=True)
+class Synthesis:
+    """What synthesis is expected to ask and keep."""
+
+    num_records: float
+    num_calls: float
+
+
+def expected_synthesis(
+    request: PlanningRequest, work: Workload, strategy: StrategyName, teacher: Knowledge
+) -> Synthesis:
+    """Verified records, and the calls they take, under one strategy."""
     reverse = None if teacher.probe is None else teacher.probe.reverse_yield
-    share = verified_share(strategy, teacher.accuracy, reverse, request.dataset.num_gold > 0)
-    return work.num_questions * share
+    aligned = teacher.accuracy if request.dataset.num_gold > 0 else 1.0
+    explained = UNKNOWN_REVERSE_YIELD if reverse is None else reverse.value
+    kept = verified_share(strategy, aligned, explained)
+    return Synthesis(work.num_questions * kept, work.calls(strategy, aligned, explained))
+
+
+def _attempts(success: float, most: int) -> float:
+    """Expected attempts until the first success, at most so many: (1 − (1 − y)^n) / y."""
+    if success <= 0:
+        return float(most)
+    return (1 - math.pow(1 - success, most)) / success

@@ -1,0 +1,197 @@
+"""`stratos catalog`: what there is to choose from, checked, measured, and brought up to date."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from stratos.artifacts import SERVERS_KEY, split_uri
+from stratos.catalog.check import model_problems, server_problems
+from stratos.catalog.local import measure_local_servers
+from stratos.catalog.models import bedrock_teachers, hub_models
+from stratos.catalog.price_list import API_REGION, fetch_products, with_prices
+from stratos.catalog.quotas import fetch_quotas, parse_quotas, with_quotas
+from stratos.catalog.servers import ServerCatalog
+
+catalog_app = typer.Typer(
+    help="Servers and models on offer, with their prices and where each number comes from.",
+    no_args_is_help=True,
+)
+console = Console()
+
+Catalog = Annotated[
+    Path | None,
+    typer.Option("--catalog", help="A servers.json; the shipped catalog where left out."),
+]
+
+
+class Topic(StrEnum):
+    SERVERS = "servers"
+    MODELS = "models"
+    TEACHERS = "teachers"
+
+
+def load_servers(path: Path | None) -> ServerCatalog:
+    """A catalog file, or the shipped catalog."""
+    if path is None:
+        return ServerCatalog.aws()
+    return ServerCatalog.model_validate_json(path.read_text(encoding="utf-8"))
+
+
+@catalog_app.command()
+def show(
+    topic: Annotated[Topic, typer.Argument(help="What to list.")] = Topic.SERVERS,
+    region: Annotated[str, typer.Option(help="Region of the prices.")] = "us-east-1",
+    catalog: Catalog = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+) -> None:
+    """List servers, models, or Bedrock teachers."""
+    if topic is Topic.SERVERS:
+        servers = load_servers(catalog)
+        _show(_servers_table(servers, region), servers.model_dump_json(indent=2), json_=json_)
+        return
+    rows = hub_models() if topic is Topic.MODELS else bedrock_teachers()
+    text = "[" + ",\n".join(row.model_dump_json() for row in rows.values()) + "]"
+    table = _models_table() if topic is Topic.MODELS else _teachers_table()
+    _show(table, text, json_=json_)
+
+
+@catalog_app.command()
+def check(catalog: Catalog = None) -> None:
+    """List what is wrong or stale in the catalog; exit code 1 where anything is."""
+    today = datetime.now(UTC).date()
+    problems = [*server_problems(load_servers(catalog), today), *model_problems(hub_models())]
+    for problem in problems:
+        console.print(problem, soft_wrap=True, highlight=False)
+    console.print(f"{len(problems)} problems")
+    if problems:
+        raise typer.Exit(1)
+
+
+@catalog_app.command()
+def measure(
+    max_threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads of the largest server; all by default.")
+    ] = None,
+    catalog: Catalog = None,
+    only: Annotated[bool, typer.Option(help="Leave every other server out.")] = False,
+    out: Annotated[str | None, typer.Option(help="File or s3:// bucket to write to.")] = None,
+) -> None:
+    """Measure this machine, and add it to the catalog as ml.local.cpu1, ml.local.cpu2, …"""
+    measured = measure_local_servers(max_threads)
+    for row in measured.instance_types:
+        console.print(
+            f"{row.instance_type}: {(row.tflops_32bit or 0) * 1e3:.1f} GFLOP/s float32, "
+            f"{row.memory_bandwidth_gb_per_s:.1f} GB/s, {row.memory_gib:.1f} GiB",
+            highlight=False,
+        )
+    if out is not None:
+        whole = measured if only else load_servers(catalog).with_types(*measured.instance_types)
+        console.print(f"wrote {write_catalog(whole, out)}", soft_wrap=True)
+
+
+@catalog_app.command()
+def refresh(
+    regions: Annotated[
+        list[str], typer.Option("--region", help="Region to fetch; repeat for more.")
+    ],
+    out: Annotated[str, typer.Option(help="File or s3:// bucket to write to.")],
+    catalog: Catalog = None,
+    quotas: Annotated[bool, typer.Option(help="Read the account's quotas, too.")] = True,
+) -> None:
+    """Fetch prices from the AWS Price List, and quotas; needs credentials."""
+    import boto3
+
+    servers = load_servers(catalog)
+    pricing = boto3.client("pricing", region_name=API_REGION)
+    for region in regions:
+        servers, taken = with_prices(servers, fetch_products(pricing, region))
+        console.print(f"{region}: {taken} prices")
+    if quotas:
+        client = boto3.client("service-quotas", region_name=regions[0])
+        servers = with_quotas(servers, parse_quotas(fetch_quotas(client)))
+        console.print(f"quotas of {regions[0]}")
+    console.print(f"wrote {write_catalog(servers, out)}", soft_wrap=True)
+
+
+def write_catalog(servers: ServerCatalog, target: str) -> str:
+    """Write servers.json to a file, or into a bucket where the pipeline reads it."""
+    text = servers.model_dump_json(indent=1)
+    if not target.startswith("s3://"):
+        Path(target).write_text(text, encoding="utf-8")
+        return target
+    import boto3
+
+    bucket, key = split_uri(target if target.count("/") > 2 else target + "/")
+    key = key or SERVERS_KEY
+    boto3.client("s3").put_object(Bucket=bucket, Key=key, Body=text.encode())
+    return f"s3://{bucket}/{key}"
+
+
+def _show(table: Table, text: str, *, json_: bool) -> None:
+    if json_:
+        console.out(text, highlight=False)
+    else:
+        console.print(table)
+
+
+def _servers_table(servers: ServerCatalog, region: str) -> Table:
+    table = Table("type", "vCPU", "GiB", "accelerators", "TFLOP/s", "GB/s", title=region)
+    for name in ("training $/h", "hosting $/h", "price is"):
+        table.add_column(name, justify="right")
+    for row in servers.instance_types:
+        training, hosting = row.price(region, "training"), row.price(region, "hosting")
+        if training is None and hosting is None:
+            continue
+        price = hosting or training
+        assert price is not None
+        rate = row.tflops_16bit or row.tflops_32bit
+        table.add_row(
+            row.instance_type,
+            str(row.vcpu),
+            f"{row.memory_gib:g}",
+            f"{row.num_accelerators} × {row.accelerator}" if row.accelerator else "",
+            "?" if rate is None else f"{rate:.3g}",
+            f"{row.memory_bandwidth_gb_per_s or float('nan'):g}",
+            "" if training is None else f"{training.usd_per_hour:.4g}",
+            "" if hosting is None else f"{hosting.usd_per_hour:.4g}",
+            f"{price.kind} {price.grade} {price.as_of}",
+        )
+    return table
+
+
+def _models_table() -> Table:
+    table = Table("model", "parameters", "layers", "hidden", "licence", "score", "of")
+    for row in hub_models().values():
+        table.add_row(
+            row.hub,
+            f"{row.num_parameters / 1e9:.2f} B",
+            str(row.num_layers),
+            str(row.hidden_size),
+            row.licence,
+            "" if row.prior_accuracy is None else f"{row.prior_accuracy:.3f}",
+            row.prior_metric or "",
+        )
+    return table
+
+
+def _teachers_table() -> Table:
+    table = Table("model id", "scope", "in $/M", "out $/M", "batch out $/M", "end of life", "score")
+    for row in bedrock_teachers().values():
+        batch = row.batch_output_usd_per_million_tokens
+        table.add_row(
+            row.model_id,
+            row.scope,
+            f"{row.input_usd_per_million_tokens:g}",
+            f"{row.output_usd_per_million_tokens:g}",
+            "" if batch is None else f"{batch:g}",
+            "" if row.end_of_life is None else row.end_of_life.isoformat(),
+            "" if row.prior_accuracy is None else f"{row.prior_accuracy:.3f}",
+        )
+    return table

@@ -1,0 +1,124 @@
+"""`stratos plan`: what the pipeline would choose, without an account."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from stratos.artifacts import SPEC_FILE
+from stratos.catalog.local import measure_local_servers
+from stratos.cli.catalog import load_servers
+from stratos.errors import SpecRejected
+from stratos.plan import Interval, Plan, PlanSet
+from stratos.planning.choose import plan_before_probing
+from stratos.planning.folder import DEFAULT_REGION, request_of_folder
+from stratos.planning.page import plan_page
+from stratos.problems import Problem
+from stratos.spec import Constraints, Spec
+from stratos.spec_folder import files_under, read_spec_in_folder
+
+console = Console()
+
+
+def plan_command(
+    spec: Annotated[Path, typer.Argument(help="A spec.yaml, or the folder that holds it.")],
+    region: Annotated[str, typer.Option(help="Where the stack lives.")] = DEFAULT_REGION,
+    catalog: Annotated[
+        Path | None, typer.Option(help="A servers.json; the shipped AWS catalog by default.")
+    ] = None,
+    local: Annotated[
+        bool, typer.Option("--local", help="Measure this machine and plan for it.")
+    ] = False,
+    what_if: Annotated[
+        list[str] | None,
+        typer.Option("--what-if", help="Another limit, as max_budget_usd=50; repeat for more."),
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write the front as a page to look around in.")
+    ] = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+) -> None:
+    """Choose servers, teacher, student and method for a spec, before anything is spent."""
+    folder = spec if spec.is_dir() else spec.parent
+    file = spec / SPEC_FILE if spec.is_dir() else spec
+    read = with_limits(_read(file, folder), what_if or [])
+    servers = measure_local_servers() if local else load_servers(catalog)
+    plans = plan_before_probing(request_of_folder(folder, read, servers, region))
+    if html is not None:
+        html.write_text(plan_page(read, plans), encoding="utf-8")
+    if json_:
+        console.out(plans.model_dump_json(indent=2), highlight=False)
+        return
+    _print(plans)
+    if html is not None:
+        console.print(f"wrote {html}", soft_wrap=True)
+
+
+def with_limits(spec: Spec, what_if: list[str]) -> Spec:
+    """The spec with other constraints, each given as `name=value`.
+
+    Raises:
+        SpecRejected: for a constraint there is not, or a value it cannot have.
+    """
+    limits = spec.constraints.model_dump()
+    for text in what_if:
+        name, equals, value = text.partition("=")
+        if not equals or name not in Constraints.model_fields:
+            known = ", ".join(Constraints.model_fields)
+            message = f"--what-if {text}: expected NAME=VALUE with one of {known}"
+            raise SpecRejected([Problem(path="constraints", line=None, message=message)])
+        limits[name] = yaml.safe_load(value) if value else None
+    try:
+        constraints = Constraints.model_validate(limits)
+    except ValueError as error:
+        message = f"--what-if {' '.join(what_if)}: {error}"
+        raise SpecRejected([Problem(path="constraints", line=None, message=message)]) from error
+    return spec.model_copy(update={"constraints": constraints})
+
+
+def _read(file: Path, folder: Path) -> Spec:
+    if not file.is_file():
+        message = f"there is no {file}; give a spec.yaml or the folder that holds one"
+        raise SpecRejected([Problem(path="", line=None, message=message)])
+    return read_spec_in_folder(file.read_bytes(), files_under(folder))
+
+
+def _print(plans: PlanSet) -> None:
+    table = Table("", "teacher → student", "trained on", "served on", "accuracy", "p95 ms")
+    for name in ("hours", "$ to deploy", "$ / month"):
+        table.add_column(name, justify="right")
+    rows = {"chosen": plans.chosen} | plans.alternatives
+    for name, plan in rows.items():
+        table.add_row(name, *_cells(plan))
+    console.print(table)
+    console.print(
+        f"{plans.num_candidates:,} candidates, {plans.front_size:,} on the front, "
+        f"{plans.seconds:.2f} s; binding: {', '.join(plans.binding) or 'nothing'}"
+    )
+    for caveat in plans.chosen.caveats:
+        console.print(f"  note: {caveat}", soft_wrap=True, highlight=False)
+
+
+def _cells(plan: Plan) -> list[str]:
+    training, serving = plan.training, plan.serving
+    spot = " spot" if training.purchase == "spot" else ""
+    return [
+        f"{plan.teacher} → {plan.student} ({plan.method}, {plan.precision})",
+        f"{training.count} × {training.instance_type}{spot}, {training.region}",
+        f"{serving.count} × {serving.instance_type}, {serving.region}",
+        _range(plan.accuracy, ".2f"),
+        _range(plan.p95_latency_ms, ",.0f"),
+        _range(plan.hours_to_deploy, ".2f"),
+        _range(plan.usd_to_deploy, ",.2f"),
+        _range(plan.usd_per_month, ",.0f"),
+    ]
+
+
+def _range(interval: Interval, pattern: str) -> str:
+    low, high = format(interval.lo, pattern), format(interval.hi, pattern)
+    return f"{format(interval.value, pattern)} ({low}–{high})"

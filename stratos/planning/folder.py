@@ -1,0 +1,112 @@
+"""A planning request from a folder on disk: no account, no network."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from stratos.catalog.models import (
+    bedrock_card,
+    card_from_config,
+    default_students,
+    default_teachers,
+    hub_card,
+)
+from stratos.catalog.servers import ServerCatalog
+from stratos.dataset.inspection import DataFile, inspect_dataset
+from stratos.dataset.lines import Readable
+from stratos.dataset.token_estimate import CountTokens, by_characters, by_vocabulary, mean_tokens
+from stratos.planning.request import DatasetFacts, ModelCard, PlanningRequest
+from stratos.records import Record, read_jsonl
+from stratos.spec import Bedrock, OpenAICompatible, Spec, Teacher, Weights
+from stratos.spec_folder import is_data_file
+
+DEFAULT_REGION = "us-east-1"
+
+
+def request_of_folder(
+    folder: Path, spec: Spec, servers: ServerCatalog, region: str = DEFAULT_REGION
+) -> PlanningRequest:
+    """Describe a spec's folder to the planner, as the pipeline would.
+
+    Raises:
+        DatasetRejected: when the dataset cannot be used.
+        ValueError, LookupError: when a model cannot be described, with the reason.
+    """
+    teachers = tuple(card_of(folder, teacher) for teacher in spec.teachers)
+    students = tuple(card_of(folder, student) for student in spec.students)
+    if not teachers:
+        today = datetime.now(UTC).date()
+        teachers = tuple(row.card() for row in default_teachers(today))
+        teachers += tuple(row.card() for row in default_students())
+    return PlanningRequest(
+        spec=spec,
+        region=region,
+        teachers=teachers,
+        students=students or tuple(row.card() for row in default_students()),
+        servers=servers,
+        dataset=dataset_facts(folder, spec),
+    )
+
+
+def card_of(folder: Path, model: Teacher) -> ModelCard:
+    """The card of a model: from its config.json in the folder, or from the catalog."""
+    match model:
+        case Bedrock():
+            return bedrock_card(model.model_id, batch=model.batch)
+        case OpenAICompatible():
+            return ModelCard(
+                name=model.name,
+                kind="openai",
+                input_usd_per_million_tokens=model.input_usd_per_million_tokens,
+                output_usd_per_million_tokens=model.output_usd_per_million_tokens,
+            )
+        case Weights(path=str(path)):
+            config = json.loads((folder / path / "config.json").read_text(encoding="utf-8"))
+            return card_from_config(model.name, config, model.licence)
+        case Weights(hub=hub):
+            card = hub_card(hub or "")
+            return card.model_copy(update={"licence": model.licence}) if model.licence else card
+
+
+def dataset_facts(folder: Path, spec: Spec) -> DatasetFacts:
+    """Split and count the dataset."""
+    with tempfile.TemporaryDirectory() as name:
+        splits = Path(name)
+        found = inspect_dataset(_data_files(folder, spec.task.dataset), spec.task, splits)
+        probe = list(read_jsonl(splits / "probe.jsonl", Record))
+    count = _counter(folder, spec)
+    prompts = ("\n".join(message.content for message in record.messages) for record in probe)
+    return DatasetFacts(
+        num_train=found.num_records["train"],
+        num_probe=found.num_records["probe"],
+        num_heldout=found.num_records["heldout"],
+        num_gold=found.num_gold,
+        prompt_tokens=mean_tokens(prompts, count),
+        answer_tokens=mean_tokens((r.gold for r in probe if r.gold is not None), count),
+    )
+
+
+def _data_files(folder: Path, dataset: str) -> Iterator[DataFile]:
+    path = folder / dataset
+    files = [path] if path.is_file() else sorted(folder.glob(f"{dataset}*"))
+    for file in files:
+        if file.is_file() and is_data_file(file.name):
+            yield DataFile(file.relative_to(folder).as_posix(), partial(_open, file))
+
+
+def _open(file: Path) -> Readable:
+    return file.open("rb")
+
+
+def _counter(folder: Path, spec: Spec) -> CountTokens:
+    """By the vocabulary of the first student that lies in the folder, if one does."""
+    for student in spec.students:
+        tokenizer = folder / (student.path or ".") / "tokenizer.json"
+        if student.path is not None and tokenizer.is_file():
+            return by_vocabulary(tokenizer.read_bytes())
+    return by_characters
