@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infra.assets import Assets, build_assets
+from infra.assets import Assets, build_assets, digest, exclusive
 from infra.node import use_packaged_node
 
 if TYPE_CHECKING:
@@ -43,8 +45,28 @@ def build_app(assets: Assets, outdir: Path) -> App:
 
 
 def main() -> None:
-    outdir = Path(os.environ.get("CDK_OUTDIR", ROOT / "cdk.out"))
-    build_app(build_assets(ROOT), outdir).synth()
+    """Write cdk.out, unless it already holds what would be written."""
+    assets = build_assets(ROOT)
+    if "CDK_OUTDIR" in os.environ:  # run by the `cdk` command, which may bring its own context
+        build_app(assets, Path(os.environ["CDK_OUTDIR"])).synth()
+        return
+    outdir = ROOT / "cdk.out"
+    stamp = ROOT / "build" / "cdk.out.inputs"
+    with exclusive(ROOT / "build"):
+        inputs = _inputs(assets)
+        written = outdir / "manifest.json"
+        if not (written.exists() and stamp.exists() and stamp.read_text() == inputs):
+            shutil.rmtree(outdir, ignore_errors=True)
+            build_app(assets, outdir).synth()
+            stamp.write_text(inputs)
+
+
+def _inputs(assets: Assets) -> str:
+    """Digest of all that the template follows from."""
+    sources = [*sorted(Path(__file__).parent.glob("*.py")), ROOT / "cdk.json"]
+    archives = [assets.steps, assets.planning, assets.source]
+    versions = [f"{name}=={version(name)}" for name in ("aws-cdk-lib", "cdk-nag", "constructs")]
+    return "\n".join([digest((path.name, path) for path in (*sources, *archives)), *versions])
 
 
 if __name__ == "__main__":

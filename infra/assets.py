@@ -1,17 +1,17 @@
 """What the stack uploads: two function packages and the source archive of the training jobs.
 
-    build/lambda/steps/          the functions that only parse, check and call AWS
-    build/lambda/planning/       the same with numpy and the optimizer, for the two that plan
-    build/lambda/<name>.zip      either of them, as Lambda takes it
+    build/lambda/steps.zip       the functions that only parse, check and call AWS
+    build/lambda/planning.zip    the same with numpy and the optimizer, for the two that plan
     build/source.tar.gz          training/, serving/, stratos/ and requirements.txt
 
 Every archive is a function of its inputs alone: sorted entries, no times, no owners. Dependencies
 are wheels for Lambda's platform, so that neither Docker nor a matching machine is needed.
-`python -m infra.assets` builds what has changed.
+`python -m infra.assets` builds what has changed; of two builds at once, one waits for the other.
 """
 
 from __future__ import annotations
 
+import fcntl
 import gzip
 import hashlib
 import io
@@ -22,6 +22,7 @@ import tarfile
 import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,7 +37,7 @@ _REQUIREMENTS = {
 }
 _NOT_IN_LAMBDA = ("stratos/cli",)
 _UNUSED_AT_RUNTIME = ("tests", "test", "__pycache__", "bin", "include")
-_UNUSED_SUFFIXES = (".pyc", ".pyi", ".pxd", ".pyx", ".c", ".h", ".a", ".lib")
+_UNUSED_SUFFIXES = (".pyc", ".pyi", ".pxd", ".pyx", ".c", ".cpp", ".h", ".a", ".lib")
 
 
 @dataclass(frozen=True)
@@ -55,43 +56,59 @@ def build_assets(root: Path) -> Assets:
         RuntimeError: when pip cannot install a dependency for Lambda's platform.
     """
     build = root / "build"
-    packages = {name: _build_package(root, build / "lambda", name) for name in _REQUIREMENTS}
-    return Assets(
-        steps=packages["steps"],
-        planning=packages["planning"],
-        source=_build_source(root, build),
-    )
+    with exclusive(build):
+        packages = {name: _build_package(root, build / "lambda", name) for name in _REQUIREMENTS}
+        return Assets(
+            steps=packages["steps"],
+            planning=packages["planning"],
+            source=_build_source(root, build),
+        )
 
 
-def package_folder(package: Path) -> Path:
-    """The unpacked form of a function package."""
-    return package.with_suffix("")
+@contextmanager
+def exclusive(folder: Path) -> Iterator[None]:
+    """Hold a folder's lock: others that ask for it wait."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def digest(files: Iterable[tuple[str, Path]]) -> str:
+    """SHA-256 over names and contents, in the order given."""
+    total = hashlib.sha256()
+    for name, path in files:
+        content = path.read_bytes()
+        total.update(f"{name}\0{len(content)}\0".encode())
+        total.update(content)
+    return total.hexdigest()
 
 
 def _build_package(root: Path, target: Path, name: str) -> Path:
     package = target / f"{name}.zip"
     code = dict(_code(root, ("lambdas", "stratos"), without=_NOT_IN_LAMBDA))
     requirements = [root / path for path in _REQUIREMENTS[name]]
-    inputs = _digest(
-        [*code.items(), *((str(path), path) for path in (*requirements, Path(__file__)))]
-    )
-    if _is_current(package, inputs):
-        return package
-    folder = package_folder(package)
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(_dependencies(target, requirements), folder)
-    for arcname, path in code.items():
-        (folder / arcname).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, folder / arcname)
-    _write(package, _zip(folder))
-    _stamp(package).write_text(inputs)
+    inputs = digest([*code.items(), *_recipe(requirements)])
+    if not _is_current(package, inputs):
+        dependencies = _dependencies(target, requirements)
+        wheels = {
+            path.relative_to(dependencies).as_posix(): path
+            for path in dependencies.rglob("*")
+            if path.is_file()
+        }
+        _write(package, _zip(wheels | code))
+        _stamp(package).write_text(inputs)
     return package
+
+
+def _recipe(requirements: Iterable[Path]) -> list[tuple[str, Path]]:
+    """What a build depends on besides the code: the pins, and this file."""
+    return [(path.name, path) for path in (*requirements, Path(__file__))]
 
 
 def _dependencies(target: Path, requirements: list[Path]) -> Path:
     """The pinned wheels unpacked and pruned, kept from one build to the next."""
-    pinned = _digest((path.name, path) for path in (*requirements, Path(__file__)))
-    folder = target / "dependencies" / pinned[:16]
+    folder = target / "dependencies" / digest(_recipe(requirements))[:16]
     if folder.exists():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -110,11 +127,7 @@ def _dependencies(target: Path, requirements: list[Path]) -> Path:
         )
     _prune(staging)
     staging.chmod(0o755)
-    try:
-        staging.rename(folder)
-    except OSError:  # another build was first
-        shutil.rmtree(staging)
-    return folder
+    return staging.rename(folder)
 
 
 def _prune(folder: Path) -> None:
@@ -132,7 +145,7 @@ def _build_source(root: Path, build: Path) -> Path:
     requirements = root / "training" / "requirements.txt"
     if requirements.exists():
         files["requirements.txt"] = requirements
-    inputs = _digest([*files.items(), (str(Path(__file__)), Path(__file__))])
+    inputs = digest([*files.items(), *_recipe([])])
     if not _is_current(source, inputs):
         _write(source, _tar_gz(files))
         _stamp(source).write_text(inputs)
@@ -150,16 +163,6 @@ def _code(
             hidden = any(part.startswith(".") or part == "__pycache__" for part in path.parts)
             if path.is_file() and not hidden and not name.startswith(left_out):
                 yield name, path
-
-
-def _digest(files: Iterable[tuple[str, Path]]) -> str:
-    digest = hashlib.sha256()
-    for name, path in files:
-        content = path.read_bytes()
-        digest.update(f"{Path(name).name if Path(name).is_absolute() else name}\0".encode())
-        digest.update(f"{len(content)}\0".encode())
-        digest.update(content)
-    return digest.hexdigest()
 
 
 def _stamp(archive: Path) -> Path:
@@ -180,15 +183,13 @@ def _write(archive: Path, content: bytes) -> None:
     Path(staging.name).rename(archive)
 
 
-def _zip(folder: Path) -> bytes:
+def _zip(files: dict[str, Path]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        for path in sorted(folder.rglob("*")):
-            if path.is_file():
-                entry = zipfile.ZipInfo(path.relative_to(folder).as_posix(), _EPOCH)
-                entry.compress_type = zipfile.ZIP_DEFLATED
-                entry.external_attr = 0o644 << 16
-                archive.writestr(entry, path.read_bytes(), compresslevel=1)
+        for name, path in sorted(files.items()):
+            entry = zipfile.ZipInfo(name, _EPOCH)
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED, compresslevel=1)
     return buffer.getvalue()
 
 
