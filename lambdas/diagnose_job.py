@@ -15,7 +15,7 @@ from stratos.steps import DiagnoseInput, Diagnosis, JobFailure
 @step
 def handler(payload: DiagnoseInput) -> Diagnosis:
     """Classify the failure and prepare the next attempt."""
-    described = describe_job(payload.job.name) or _caught_job(payload.failure, payload.job.name)
+    described = _caught_job(payload.failure, payload.job.name) or describe_job(payload.job.name)
     verdict = classify(payload.failure, described)
     following = next_job(payload.run, payload.job, verdict.outcome)
     if following is None:

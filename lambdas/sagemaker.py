@@ -94,10 +94,12 @@ def _delete(operation: str, **name: str) -> bool:
 
 
 def _is_absent(error: ClientError) -> bool:
-    """SageMaker says `ValidationException` for a name it does not know."""
-    message = str(error.response["Error"].get("Message", "")).lower()
-    return error_code(error) in ("ResourceNotFound", "ResourceNotFoundException", "404") or (
-        error_code(error) in ("ValidationException", "ValidationError")
-        and any(words in message for words in ("not find", "does not exist", "not found"))
-        and "in-progress" not in message
-    )
+    """Whether a call failed because there is nothing of that name.
+
+    SageMaker says so with a `ValidationException`. Where the role holds for tagged resources only,
+    IAM comes first: what does not exist has no tags, and access to it is denied.
+    """
+    code, message = error_code(error), str(error.response["Error"].get("Message", "")).lower()
+    if code in ("ValidationException", "ValidationError"):
+        return any(words in message for words in ("not find", "does not exist", "not found"))
+    return code in ("ResourceNotFound", "ResourceNotFoundException", "AccessDeniedException")

@@ -23,6 +23,9 @@ PHASE_OF_STATE = {
     "Promote": "Promote",
     "CleanUp": "CleanUp",
     "Report": "Report",
+    "ReportFailure": "Report",
+    "ReportRejected": "Report",
+    "ReportUnchanged": "Report",
 }
 """The states that begin a phase. Any other counts to the phase it follows: a diagnosis to its job,
 waiting for the endpoint to Deploy."""

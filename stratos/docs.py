@@ -1,0 +1,210 @@
+"""Reference pages generated from the models: the spec, field by field, and two JSON Schemas.
+
+python -m stratos.docs            write docs/spec.md and docs/schemas/
+python -m stratos.docs --check    fail when a page is not what the models say
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import inspect
+import json
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from stratos.dataset.near_duplicates import MIN_WORDS, SHINGLE_WORDS, THRESHOLD
+from stratos.dataset.splitting import MIN_TRAIN_RECORDS
+from stratos.gates import MAX_FAILED_SHARE, SIGNIFICANCE
+from stratos.run_summary import RunSummary
+from stratos.spec import Spec
+
+_WORDS = {"string": "text", "boolean": "true or false", "object": "mapping"}
+
+_INTRODUCTION = f"""\
+# The spec
+
+One file, `specs/<name>/spec.yaml`, beside everything it names. Uploading it starts a run, so
+upload it last. Scalars follow YAML 1.2: `no` and `1:30` are text. Aliases, tags and unknown fields
+are refused, and every problem of a file is told at once, in `rejection.json` beside it.
+
+The same as JSON Schema: [schemas/spec.schema.json](schemas/spec.schema.json). The outcome,
+`runs/<run id>/run.json`, follows [schemas/run.schema.json](schemas/run.schema.json).
+
+This page is generated from `stratos/spec.py` by `python -m stratos.docs`.
+
+## The dataset
+
+One `.jsonl` or `.jsonl.gz` file, or a prefix with several. Each line is a JSON object in one of
+the formats of `task.format`; `auto` tells a file's format by the fields of its first line. What a
+conversation or a log was answered with is taken as its gold answer. Any row may have an `id`, and
+a `group`, which names rows that are variants of each other.
+
+Records are split by the hash of their group, or of their question where they have none, so that a
+group never spans two splits and the order of the file means nothing. Held-out and probe records
+have the counts of `task.heldout_records` and `task.probe_records`; at least {MIN_TRAIN_RECORDS}
+must be left to train on. A question that is equal to another after Unicode normalisation, case
+folding and joining of spaces counts once. A training record is left out as a near-duplicate of a
+held-out or probe record if both questions have {MIN_WORDS} words or more, the gold answers are
+equal and the Jaccard similarity of their {SHINGLE_WORDS}-word shingles is {THRESHOLD} or more;
+shorter questions that look alike are different questions.
+
+## Gates
+
+`min_accuracy` is held by the lower end of the 95% Wilson interval of the held-out accuracy; the
+student must also beat the untuned student, and not be worse than the model in service, by
+McNemar's exact test (p < {SIGNIFICANCE}). `max_p95_latency_ms` is held by the measured p95, not by
+the end of its interval; more than {MAX_FAILED_SHARE:.0%} of failed requests fail the gate too.
+A job ends itself, with its best result, at a share of the hours that `max_training_hours` leaves.
+"""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="write nothing; fail on a difference")
+    parser.add_argument("--into", type=Path, default=Path("docs"), help="folder of the pages")
+    arguments = parser.parse_args()
+    stale = [
+        path
+        for path, content in pages(arguments.into).items()
+        if not path.exists() or path.read_text(encoding="utf-8") != content
+    ]
+    if arguments.check:
+        for path in stale:
+            sys.stderr.write(f"{path} is out of date; run python -m stratos.docs\n")
+        return 1 if stale else 0
+    for path in stale:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(pages(arguments.into)[path], encoding="utf-8")
+    return 0
+
+
+def pages(folder: Path) -> dict[Path, str]:
+    """Every page and its content."""
+    return {
+        folder / "spec.md": spec_reference(),
+        folder / "schemas" / "spec.schema.json": schema_text(Spec),
+        folder / "schemas" / "run.schema.json": schema_text(RunSummary),
+    }
+
+
+def schema_text(model: type[BaseModel]) -> str:
+    """The JSON Schema of a model, with the models' docstrings as descriptions."""
+    schema = model.model_json_schema(mode="validation" if model is Spec else "serialization")
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    described = {m.__name__: m for m in models_of(model)}
+    for name, definition in [(model.__name__, schema), *schema.get("$defs", {}).items()]:
+        if name not in described:
+            continue
+        for field, text in field_docs(described[name]).items():
+            if field in definition.get("properties", {}):
+                definition["properties"][field].setdefault("description", text)
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def spec_reference() -> str:
+    """`docs/spec.md`."""
+    sections = [_INTRODUCTION]
+    for model in models_of(Spec):
+        heading = f"## {model.__name__}\n\n{inspect.getdoc(model)}\n"
+        rows = "\n".join(_row(model, name) for name in model.model_fields)
+        sections.append(
+            f"{heading}\n| Field | Type | Default | Meaning |\n|---|---|---|---|\n{rows}\n"
+        )
+    return "\n".join(sections)
+
+
+def models_of(model: type[BaseModel]) -> list[type[BaseModel]]:
+    """A model and every model its fields lead to, in the order they appear."""
+    found: dict[type[BaseModel], None] = {}
+
+    def visit(annotation: Any) -> None:
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            if annotation in found:
+                return
+            found[annotation] = None
+            for field in annotation.model_fields.values():
+                visit(field.annotation)
+        for argument in get_args(annotation):
+            visit(argument)
+
+    visit(model)
+    return list(found)
+
+
+def field_docs(model: type[BaseModel]) -> dict[str, str]:
+    """Field → the docstring under it, its lines joined; inherited fields included."""
+    docs: dict[str, str] = {}
+    for cls in reversed(model.__mro__):
+        if isinstance(cls, type) and issubclass(cls, BaseModel) and cls is not BaseModel:
+            docs |= dict(_own_field_docs(cls))
+    return docs
+
+
+def _own_field_docs(cls: type[BaseModel]) -> Iterator[tuple[str, str]]:
+    body = ast.parse(textwrap.dedent(inspect.getsource(cls))).body[0]
+    assert isinstance(body, ast.ClassDef)
+    for field, below in zip(body.body, body.body[1:], strict=False):
+        is_field = isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+        if is_field and isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant):
+            assert isinstance(field, ast.AnnAssign)
+            assert isinstance(field.target, ast.Name)
+            yield field.target.id, " ".join(str(below.value.value).split())
+
+
+def _row(model: type[BaseModel], name: str) -> str:
+    schema = model.model_json_schema()["properties"][name]
+    cells = (f"`{name}`", _type(schema), _default(model, name), field_docs(model).get(name, ""))
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _default(model: type[BaseModel], name: str) -> str:
+    field = model.model_fields[name]
+    if field.is_required():
+        return "required"
+    default = field.default
+    if default is None or default is PydanticUndefined or default == ():
+        return ""
+    if isinstance(default, BaseModel):
+        return "see below"
+    return f"`{json.dumps(default, ensure_ascii=False)}`"
+
+
+def _type(schema: dict[str, Any]) -> str:
+    """A JSON Schema in a few words."""
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        return f"[{name}](#{name.lower()})"
+    for union in ("anyOf", "oneOf"):
+        if union in schema:
+            kinds = [_type(part) for part in schema[union] if part.get("type") != "null"]
+            return " or ".join(kinds)
+    if "const" in schema:
+        return f"`{schema['const']}`"
+    if "enum" in schema:
+        return ", ".join(f"`{value}`" for value in schema["enum"])
+    if schema.get("type") == "array":
+        return f"list of {_type(schema['items'])}"
+    kind = str(schema.get("type", "any"))
+    return _WORDS.get(kind, kind) + _bounds(schema)
+
+
+def _bounds(schema: dict[str, Any]) -> str:
+    low, high = schema.get("minimum"), schema.get("maximum")
+    if low is not None and high is not None:
+        return f" {low:g} to {high:g}"
+    if low is not None:
+        return f" of at least {low:g}"
+    if "exclusiveMinimum" in schema:
+        return f" above {schema['exclusiveMinimum']:g}"
+    return ""
+
+
+if __name__ == "__main__":
+    sys.exit(main())
