@@ -77,7 +77,10 @@ class DeploymentStates:
         """
         scope, condition = self.scope, sfn.Condition
         wait = sfn.Wait(
-            scope, "WaitForEndpoint", time=sfn.WaitTime.seconds_path("$.endpoint_wait.seconds")
+            scope,
+            "WaitForEndpoint",
+            comment="One second first, then one more each time",
+            time=sfn.WaitTime.seconds_path("$.endpoint_wait.seconds"),
         )
         describe = self._call(
             "DescribeEndpoint",
@@ -93,6 +96,7 @@ class DeploymentStates:
         wait_longer = sfn.Pass(
             scope,
             "WaitLonger",
+            comment="Set the next wait",
             parameters={"seconds.$": "States.MathAdd($.endpoint_wait.seconds, 1)"},
             result_path="$.endpoint_wait",
         )
@@ -109,7 +113,7 @@ class DeploymentStates:
             )
         )
         settled = (
-            sfn.Choice(scope, "IsEndpointServing")
+            sfn.Choice(scope, "IsEndpointServing", comment="With the new configuration?")
             .when(is_serving, succeeded)
             .when(has_failed, self._explain(failed))
             .when(
@@ -123,6 +127,7 @@ class DeploymentStates:
         start_waiting = sfn.Pass(
             scope,
             "StartWaiting",
+            comment="Set the first wait",
             result=sfn.Result.from_object({"seconds": 1}),
             result_path="$.endpoint_wait",
         ).next(wait)
@@ -130,7 +135,7 @@ class DeploymentStates:
         update.next(start_waiting)
         create.next(start_waiting)
         live = (
-            sfn.Choice(scope, "IsEndpointLive")
+            sfn.Choice(scope, "IsEndpointLive", comment="Does this spec have one already?")
             .when(condition.boolean_equals(f"{DEPLOYMENT}.replaces_live", True), update)
             .otherwise(create)
         )
@@ -215,6 +220,7 @@ class DeploymentStates:
         return sfn.Pass(
             self.scope,
             "EndpointNeverReady",
+            comment="Give up after more than an hour",
             parameters={
                 "Error": "DeploymentFailed",
                 "Cause.$": "States.Format('endpoint {} is still {} after more than an hour; look at"

@@ -111,7 +111,7 @@ class TrainingJobStates:
             state_json={
                 "Type": "Task",
                 "Comment": f"Training job of {self.job_path}",
-                "Resource": "arn:aws:states:::sagemaker:createTrainingJob.sync",
+                "Resource": f"arn:{Aws.PARTITION}:states:::sagemaker:createTrainingJob.sync",
                 "TimeoutSeconds": _TIMEOUT_SECONDS,
                 "Parameters": self._request(hyper_parameters),
                 "Retry": [
@@ -134,7 +134,11 @@ class TrainingJobStates:
             "$.diagnosis",
         )
         again = sfn.Pass(
-            self.scope, f"Retry{self.name}", input_path="$.diagnosis.job", result_path=self.job_path
+            self.scope,
+            f"Retry{self.name}",
+            comment="The next attempt, under a name of its own",
+            input_path="$.diagnosis.job",
+            result_path=self.job_path,
         )
         explained = sfn.Pass(
             self.scope,
@@ -147,7 +151,9 @@ class TrainingJobStates:
         run.next(succeeded)
         diagnose.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
         diagnose.next(
-            sfn.Choice(self.scope, f"ShouldRetry{self.name}")
+            sfn.Choice(
+                self.scope, f"ShouldRetry{self.name}", comment="Is another attempt worth it?"
+            )
             .when(sfn.Condition.boolean_equals("$.diagnosis.retry", True), again.next(run))
             .otherwise(explained.next(failed))
         )

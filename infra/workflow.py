@@ -141,10 +141,14 @@ class Workflow(Construct):
         unchanged = self._report("ReportUnchanged", "unchanged")
         unchanged.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
         first_attempt = sfn.Pass(
-            self, "FirstAttempt", result=sfn.Result.from_number(0), result_path="$.attempt"
+            self,
+            "FirstAttempt",
+            comment="Set the number of the attempt to 0",
+            result=sfn.Result.from_number(0),
+            result_path="$.attempt",
         )
         claim.next(parse).next(inspect).next(
-            sfn.Choice(self, "IsUnchanged")
+            sfn.Choice(self, "IsUnchanged", comment="A rerun of what ran well before?")
             .when(
                 sfn.Condition.boolean_equals("$.dataset.unchanged", True),
                 unchanged.next(sfn.Succeed(self, "Unchanged")),
@@ -160,6 +164,7 @@ class Workflow(Construct):
         probes = sfn.Map(
             self,
             "ProbeModels",
+            comment=f"Probe each shortlisted model, {_PROBES_AT_ONCE} at a time",
             items_path="$.candidates.probes",
             item_selector={
                 "run": sfn.JsonPath.object_at("$.run"),
@@ -171,9 +176,15 @@ class Workflow(Construct):
         dropped = sfn.Pass(
             self,
             "DropCandidate",
+            comment="Go on without this model; the reason stays",
             parameters={"step.$": "$.job.step", "failed.$": "$.failure.Cause"},
         )
-        probed = sfn.Pass(self, "KeepCandidate", parameters={"step.$": "$.job.step"})
+        probed = sfn.Pass(
+            self,
+            "KeepCandidate",
+            comment="Its result lies in the bucket",
+            parameters={"step.$": "$.job.step"},
+        )
         return probes.item_processor(
             TrainingJobStates(
                 scope=self,
@@ -216,16 +227,25 @@ class Workflow(Construct):
             },
         )
         next_attempt = sfn.Pass(
-            self, "NextAttempt", input_path="$.quality.next_attempt", result_path="$.attempt"
+            self,
+            "NextAttempt",
+            comment="Try the next student",
+            input_path="$.quality.next_attempt",
+            result_path="$.attempt",
         )
         missed = sfn.Pass(
             self,
             "QualityMissed",
+            comment="Name the missed gate",
             parameters={"Error": "QualityGateError", "Cause.$": "$.quality.reason"},
             result_path="$.failure",
         )
         check.next(
-            sfn.Choice(self, "IsGoodEnough")
+            sfn.Choice(
+                self,
+                "IsGoodEnough",
+                comment="Accuracy gate passed, or is another student worth it?",
+            )
             .when(sfn.Condition.boolean_equals("$.quality.passed", True), self._deployment(failed))
             .when(sfn.Condition.is_numeric("$.quality.next_attempt"), next_attempt.next(again))
             .otherwise(missed.next(failed))

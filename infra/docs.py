@@ -1,0 +1,123 @@
+"""The state table, generated from the synthesized template.
+
+python -m infra.docs            write docs/states.md
+python -m infra.docs --check    fail when the page is not what the template says
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from infra.app import ROOT
+from infra.app import main as synthesize
+from infra.definition import State, caught_by, definition_of, next_states, reads, states_of
+
+PAGE = "states.md"
+
+_INTRODUCTION = """\
+# The states of a run
+
+One execution of the state machine `stratos` is one run. Its data is one JSON object: each state
+reads some of its fields and adds one; `stratos/steps.py` says what they hold. The first table is
+the way of a run that goes well, the second all else.
+
+A failure anywhere ends in CleanUp, ReportFailure and Failed, with the error's own name. An
+execution that is stopped or times out runs no state any more: its status change calls the same
+CleanUp function from outside.
+
+This page is generated from the synthesized template by `python -m infra.docs`.
+"""
+_HEADER = "| State | Does | Reads | Adds | On an error | Then |\n|---|---|---|---|---|---|\n"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="write nothing; fail on a difference")
+    check = parser.parse_args().check
+    synthesize()
+    template = json.loads((ROOT / "cdk.out" / "Stratos.template.json").read_text())
+    page, content = ROOT / "docs" / PAGE, states_page(template)
+    if page.exists() and page.read_text(encoding="utf-8") == content:
+        return 0
+    if check:
+        sys.stderr.write(f"{page.relative_to(ROOT)} is out of date; run python -m infra.docs\n")
+        return 1
+    page.write_text(content, encoding="utf-8")
+    return 0
+
+
+def states_page(template: Mapping[str, Any]) -> str:
+    """`docs/states.md`."""
+    definition = definition_of(template)
+    functions = {
+        name: resource["Properties"]["FunctionName"]
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::Lambda::Function"
+    }
+    states = dict(states_of(definition))
+    good = _good_way(definition)
+    rows = {name: _row(name, state, functions) for name, state in states.items()}
+    return (
+        f"{_INTRODUCTION}\n## When all goes well\n\n{_HEADER}"
+        + "".join(rows[name] for name in good)
+        + f"\n## All else\n\n{_HEADER}"
+        + "".join(row for name, row in rows.items() if name not in good)
+    )
+
+
+def _good_way(definition: Mapping[str, Any]) -> list[str]:
+    """The states of a run that succeeds at the first attempt, on a spec with no endpoint yet."""
+    states = definition["States"]
+    way = [definition["StartAt"]]
+    turns = {"IsUnchanged": "PlanCandidates", "IsEndpointLive": "CreateEndpoint"}
+    while following := next_states(states[way[-1]]):
+        way.append(turns.get(way[-1], following[0]))
+    return way
+
+
+def _row(name: str, state: State, functions: Mapping[str, str]) -> str:
+    errors = "; ".join(
+        f"{'any' if error == 'States.ALL' else f'`{error}`'} → {following}"
+        for error, following in caught_by(state).items()
+    )
+    adds = state.get("ResultPath", "") or ""
+    cells = (
+        f"**{name}**",
+        _kind(state, functions),
+        " ".join(f"`{path}`" for path in _summed_up(reads(state))),
+        f"`{adds}`" if adds else "",
+        errors,
+        " or ".join(dict.fromkeys(next_states(state))),
+    )
+    return "| " + " | ".join(cells) + " |\n"
+
+
+def _summed_up(paths: list[str]) -> list[str]:
+    """Paths with a shared parent as the parent, from three on."""
+    parents = Counter(path.rpartition(".")[0] for path in paths)
+    short = (
+        path.rpartition(".")[0] if parents[path.rpartition(".")[0]] >= 3 else path for path in paths
+    )
+    return list(dict.fromkeys(path for path in short if path != "$" or len(paths) == 1)) or paths
+
+
+def _kind(state: State, functions: Mapping[str, str]) -> str:
+    """What a state does, in a few words."""
+    if state["Type"] != "Task":
+        return str(state.get("Comment", state["Type"]))
+    resource = str(state["Resource"])
+    logical_id = resource.strip("<>").removesuffix(".Arn")
+    if logical_id in functions:
+        return f"function `{functions[logical_id]}`"
+    if resource.endswith("createTrainingJob.sync"):
+        return "training job"
+    return "`" + ".".join(resource.split(":")[-2:]) + "`"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
