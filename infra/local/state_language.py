@@ -16,6 +16,10 @@ import boto3
 from botocore.config import Config
 from jsonpath_ng.ext.parser import parse
 from moto.stepfunctions.parser.api import ExecutionFailedEventDetails, HistoryEventType
+from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import (
+    CustomErrorName,
+)
+from moto.stepfunctions.parser.asl.component.common.error_name.error_name import ErrorName
 from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import (
     FailureEvent,
     FailureEventException,
@@ -116,6 +120,7 @@ def mend_state_language(patches: Patches, endpoint_url: str) -> None:
     patches.replace_everywhere(_ENGINE, json_path.extract_json, extract_json)
     _mend_integrations(patches, _Clients(endpoint_url))
     _mend_choices(patches)
+    _mend_error_names(patches)
     _mend_task_tokens(patches)
 
 
@@ -178,6 +183,19 @@ def _mend_choices(patches: Patches) -> None:
 
     original_evaluate = patches.replace(StateChoice, "_eval_state", evaluate)
     patches.replace(IsTimestamp, "string_to_timestamp", staticmethod(_timestamp))
+
+
+def _mend_error_names(patches: Patches) -> None:
+    """Errors that pass through: moto refuses a reserved name where a state hands an error on.
+
+    A Map whose item fails with `States.Runtime` then fails with a complaint about that name, and
+    so does a Fail state whose ErrorPath gives it.
+    """
+
+    def initialize(name: Any, error_name: str | None) -> None:
+        ErrorName.__init__(name, error_name=error_name)
+
+    patches.replace(CustomErrorName, "__init__", initialize)
 
 
 def _mend_task_tokens(patches: Patches) -> None:

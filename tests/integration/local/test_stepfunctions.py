@@ -197,6 +197,12 @@ def test_choices_compare_times_to_the_millisecond(run: Any) -> None:
     assert run(later_than("2020-01-01T00:00:00Z", "$$.Execution.StartTime")) is True
 
 
+def test_a_result_can_be_discarded_or_put_beside_the_input(run: Any) -> None:
+    assert run({"A": invoke({"n": 1}, ResultPath=None)}, {"kept": 1}) == {"kept": 1}
+    output = run({"A": invoke({"n": 1}, ResultPath="$.deep.er")}, {"kept": 1})
+    assert output == {"kept": 1, "deep": {"er": {"result": {"n": 1}}}}
+
+
 def test_a_retry_waits_counts_its_attempts_and_succeeds(run: Any) -> None:
     retry = {
         "ErrorEquals": ["OutOfCapacityError"],
@@ -271,6 +277,21 @@ def test_one_failing_item_of_a_map_is_caught_inside_it(run: Any) -> None:
     kept, dropped = run(states, [{"attempt": 1}, {"attempt": 0}])
     assert kept["result"]["attempt"] == 1
     assert dropped is None
+
+
+def test_a_reserved_error_is_handed_on_by_a_map_and_by_a_fail_state(run: Any) -> None:
+    bad = PASS | {"Parameters": {"value.$": "$.absent"}}
+    each = {
+        "Type": "Map",
+        "ItemProcessor": {"StartAt": "Bad", "States": {"Bad": bad}},
+        "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Failed", "ResultPath": "$.failure"}],
+        "End": True,
+    }
+    failed = {"Type": "Fail", "ErrorPath": "$.failure.Error", "CausePath": "$.failure.Cause"}
+    states = {"Each": each | {"ItemsPath": "$.items"}, "Failed": failed}
+    result = run(states, {"items": [{}]})
+    assert (result["status"], result["error"]) == ("FAILED", "States.Runtime")
+    assert "$.absent" in result["cause"]
 
 
 def test_a_failing_map_is_caught_as_a_whole(run: Any) -> None:
