@@ -83,8 +83,8 @@ def read_yaml(content: str | bytes) -> YamlTree:
     if size > MAX_BYTES:
         tree.report(
             (),
-            f"the file has {size:,} bytes; a spec may have {MAX_BYTES:,}. "
-            "Put data into files beside it",
+            f"the file is larger than the {MAX_BYTES:,} bytes that a spec may have; "
+            "put data into files beside it",
         )
         return tree
     try:

@@ -109,7 +109,7 @@ def test_the_advice_on_heldout_records_is_enough() -> None:
         ("x: " + "[" * 20_000, "nested deeper than 32"),
         ("- " * 20_000, "nested deeper than 32"),
         ("{x: " * 20_000, "nested deeper than 32"),
-        ("[" * 10_000_000, f"may have {MAX_BYTES:,}"),
+        ("[" * 10_000_000, f"larger than the {MAX_BYTES:,} bytes"),
         ("a: [" + "1," * (MAX_NODES + 5) + "]", f"more than {MAX_NODES:,} values"),
     ],
 )
