@@ -57,7 +57,10 @@ class ChatFormat:
         whole = self._render(answered, add_generation_prompt=False)
         _, found, tail = whole.rpartition(_PROBE)
         ends = self._encode([tail])[0] if found and prompt else []
-        special = set(self._tokenizer.all_special_ids)
+        special = {
+            *self._tokenizer.all_special_ids,
+            *(i for i, token in self._tokenizer.added_tokens_decoder.items() if token.special),
+        }
         if ends and ends[0] in special:
             return str(self._tokenizer.decode(ends[:1]))
         if self._tokenizer.eos_token is None:

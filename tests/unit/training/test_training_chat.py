@@ -1,7 +1,7 @@
 import pytest
-from tiny_models import make_tokenizer
 
 from stratos.records import Message
+from tests.unit.training.tiny_models import make_tokenizer
 from training.chat import ChatFormat
 from training.weights import tokenizer_hash
 

@@ -1,9 +1,9 @@
 import pytest
 import torch
-from tiny_models import make_model, make_tokenizer
 
 from stratos.errors import TooFewVerifiedRecords
 from stratos.records import Message, TrainingRecord
+from tests.unit.training.tiny_models import make_model, make_tokenizer
 from training.chat import ChatFormat
 from training.data import BatchPlan, Example, encode, micro_batches, split_validation
 from training.losses import cross_entropy

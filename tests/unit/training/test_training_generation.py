@@ -2,8 +2,8 @@ import random
 
 import pytest
 import torch
-from tiny_models import make_model
 
+from tests.unit.training.tiny_models import make_model
 from training.generation import Generated, Sampling, generate, generate_batch
 
 VOCABULARY = 60

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import string
 from pathlib import Path
 from typing import Any
 
 import torch
-from tokenizers import Regex, Tokenizer
+from tokenizers import Regex, Tokenizer, decoders
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Split
 from transformers import (
@@ -18,9 +19,7 @@ from transformers import (
 )
 
 SPECIAL = ["<pad>", "<|end|>", "<|user|>", "<|assistant|>", "<|system|>"]
-CHARACTERS = list(
-    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 \n.,:;+-=#?!{}\"'/"
-)
+CHARACTERS = [*string.ascii_letters, *string.digits, *" \n.,:;+-=#?!{}\"'/"]
 TEMPLATE = (
     "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}"
     "{% if m.role == 'assistant' %}<|end|>{% endif %}{% endfor %}"
@@ -33,6 +32,7 @@ def make_tokenizer(characters: list[str] = CHARACTERS) -> PreTrainedTokenizerFas
     vocabulary = {token: index for index, token in enumerate([*SPECIAL, "<unk>", *characters])}
     backend = Tokenizer(WordLevel(vocabulary, unk_token="<unk>"))
     backend.pre_tokenizer = Split(Regex(r"[\s\S]"), "isolated")
+    backend.decoder = decoders.Fuse()
     backend.add_special_tokens(SPECIAL)
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=backend,
