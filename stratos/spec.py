@@ -252,7 +252,8 @@ class Synthesis(FrozenModel):
     per_element: bool = False
     """For set answers: explain each element in a call of its own and join what was verified."""
     samples: Annotated[int, Field(ge=1, le=16)] = 1
-    """Attempts per question; the shortest verified rationale is kept."""
+    """Attempts per question (per element with `per_element`) at most; the first that verifies is
+    kept, and nothing verified is asked again."""
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.0
     """Of the first attempt; later ones sample at 0.7 or this, whichever is more."""
     max_new_tokens: Annotated[int, Field(ge=1, le=8192)] = 512
