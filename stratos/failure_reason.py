@@ -7,7 +7,7 @@ from typing import Any
 
 from stratos.steps import JobFailure
 
-_LONGEST = 4_000
+_LONGEST = 1_000
 _WITHOUT_CAUSE = {
     "States.Timeout": "a state of the execution outlasted its time limit",
     "States.DataLimitExceeded": "a state's data outgrew the 256 KiB that Step Functions carries",
