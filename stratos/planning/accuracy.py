@@ -69,14 +69,6 @@ def accuracy_interval(expected: float, calibration: Correction) -> Interval:
     )
 
 
-def lower_wilson(share: float, n: float) -> float:
-    """Lower end of the 95% Wilson score interval of `share` of n (Wilson 1927)."""
-    z2 = _Z**2
-    centre = share + z2 / (2 * n)
-    margin = _Z * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
-    return (centre - margin) / (1 + z2 / n)
-
-
 def verified_share(strategy: StrategyName, aligned: float, explained: float) -> float:
     """Share of questions that end with a verified record.
 

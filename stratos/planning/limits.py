@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stratos.planning.accuracy import lower_wilson
 from stratos.planning.candidates import Pool
 from stratos.planning.request import PlanningRequest
+from stratos.scoring.wilson import proportion
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -64,10 +64,15 @@ def _optimistic_bounds(pool: Pool, num_heldout: int) -> Floats:
         np.column_stack([pool.group, pool.trained_share]), axis=0, return_inverse=True
     )
     bounds = [
-        lower_wilson(pool.groups[int(number)].accuracy(float(share)).hi, num_heldout)
+        _gate(pool.groups[int(number)].accuracy(float(share)).hi, num_heldout)
         for number, share in keys
     ]
     return np.array(bounds, dtype=np.float64)[inverse.ravel()]
+
+
+def _gate(accuracy: float, num_heldout: int) -> float:
+    """What the gate would read where a student scored this."""
+    return proportion(round(accuracy * num_heldout), num_heldout).lo
 
 
 def feasible(limits: list[Limit], size: int, without: str | None = None) -> Mask:

@@ -18,7 +18,8 @@ MAX_UTILISATION = 0.7
 """Above it queues grow faster than any forecast of the load."""
 LENGTH_SPREAD = 1.25
 """95th percentile over mean of output lengths; assumed, corrected by calibration."""
-_ROUNDS = 60
+_ROUNDS = 200
+_TOLERANCE = 1e-5
 
 
 @dataclass(frozen=True)
@@ -128,14 +129,18 @@ def residence_seconds(
     stalled = requests_per_second * prefill
     available = np.maximum(1.0 - stalled, 1e-9)
     seconds = prefill
+    settled = np.zeros(seconds.shape, dtype=np.bool_)
     for _ in range(_ROUNDS):
         others = requests_per_second * seconds
         batch = np.minimum(1.0 + others + spread * np.sqrt(others), rates.slots)
         step = decode_step_seconds(model, batch, load.context_tokens, bytes_per_value, rates)
         updated = (prefill + load.output_tokens * step) / available
-        if np.allclose(updated, seconds, rtol=1e-4):
+        close = np.abs(updated - seconds) <= _TOLERANCE * seconds
+        # A settled server stays as it is: its figure must not depend on its neighbours.
+        seconds = np.where(settled, seconds, updated)
+        settled = settled | close
+        if settled.all():
             break
-        seconds = updated
     return np.asarray(np.where(stalled >= 1.0, np.inf, seconds), dtype=np.float64)
 
 
