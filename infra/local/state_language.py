@@ -19,6 +19,9 @@ from moto.stepfunctions.parser.api import ExecutionFailedEventDetails, HistoryEv
 from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import (
     CustomErrorName,
 )
+from moto.stepfunctions.parser.asl.component.common.error_name.error_equals_decl import (
+    ErrorEqualsDecl,
+)
 from moto.stepfunctions.parser.asl.component.common.error_name.error_name import ErrorName
 from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import (
     FailureEvent,
@@ -34,6 +37,7 @@ from moto.stepfunctions.parser.asl.component.state.choice.comparison.operator.im
     IsTimestamp,
 )
 from moto.stepfunctions.parser.asl.component.state.choice.state_choice import StateChoice
+from moto.stepfunctions.parser.asl.component.state.exec.execute_state import ExecutionState
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
     state_task_service_aws_sdk,
 )
@@ -43,6 +47,12 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_callback import (  # noqa: E501
     ResourceCondition,
     StateTaskServiceCallback,
+)
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_dynamodb import (  # noqa: E501
+    StateTaskServiceDynamoDB,
+)
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.state_task_lambda import (
+    StateTaskLambda,
 )
 from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from moto.stepfunctions.parser.asl.utils import boto_client, json_path
@@ -81,6 +91,9 @@ ERROR_NAMES = {
 }
 """Services as AWS SDK integrations spell them in error names, e.g. `SageMaker.SageMakerException`.
 """
+
+TERMINAL_ERRORS = ("States.Runtime", "States.DataLimitExceeded")
+"""Errors that neither States.ALL nor States.TaskFailed matches."""
 
 _ENGINE = "moto.stepfunctions"
 
@@ -186,16 +199,36 @@ def _mend_choices(patches: Patches) -> None:
 
 
 def _mend_error_names(patches: Patches) -> None:
-    """Errors that pass through: moto refuses a reserved name where a state hands an error on.
+    """Errors that pass through, and errors that nothing catches.
 
-    A Map whose item fails with `States.Runtime` then fails with a complaint about that name, and
-    so does a Fail state whose ErrorPath gives it.
+    moto refuses a reserved name where a state hands an error on: a Map whose item fails with
+    `States.Runtime` then fails with a complaint about that name. And it lets `States.ALL` catch
+    the terminal errors, which on AWS end the execution whatever it would catch.
     """
 
     def initialize(name: Any, error_name: str | None) -> None:
         ErrorName.__init__(name, error_name=error_name)
 
+    def matches(declared: Any, env: Any) -> None:
+        error = env.stack[-1].error_name
+        named = any(name.error_name == error for name in declared.error_names)
+        if error in TERMINAL_ERRORS and not named:
+            env.stack[-1] = False
+        else:
+            original_matches(declared, env)
+
+    def runtime_error_of(original: Any) -> Any:
+        def from_error(task: Any, env: Any, ex: Exception) -> Any:
+            if isinstance(ex, NoSuchJsonPathError):
+                return ExecutionState._from_error(task, env, ex)
+            return original(task, env, ex)
+
+        return from_error
+
     patches.replace(CustomErrorName, "__init__", initialize)
+    original_matches = patches.replace(ErrorEqualsDecl, "_eval_body", matches)
+    for task_class in (StateTaskLambda, StateTaskServiceDynamoDB):
+        patches.replace(task_class, "_from_error", runtime_error_of(task_class._from_error))
 
 
 def _mend_task_tokens(patches: Patches) -> None:

@@ -280,18 +280,42 @@ def test_one_failing_item_of_a_map_is_caught_inside_it(run: Any) -> None:
 
 
 def test_a_reserved_error_is_handed_on_by_a_map_and_by_a_fail_state(run: Any) -> None:
-    bad = PASS | {"Parameters": {"value.$": "$.absent"}}
+    slow = invoke({"sleep_seconds": 5}, TimeoutSeconds=1)
     each = {
         "Type": "Map",
-        "ItemProcessor": {"StartAt": "Bad", "States": {"Bad": bad}},
+        "ItemsPath": "$.items",
+        "ItemProcessor": {"StartAt": "Slow", "States": {"Slow": slow}},
         "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Failed", "ResultPath": "$.failure"}],
         "End": True,
     }
-    failed = {"Type": "Fail", "ErrorPath": "$.failure.Error", "CausePath": "$.failure.Cause"}
-    states = {"Each": each | {"ItemsPath": "$.items"}, "Failed": failed}
-    result = run(states, {"items": [{}]})
+    failed = {"Type": "Fail", "ErrorPath": "$.failure.Error", "Cause": "an item was late"}
+    result = run({"Each": each, "Failed": failed}, {"items": [{}]})
+    assert (result["error"], result["cause"]) == ("States.Timeout", "an item was late")
+
+
+@pytest.mark.parametrize("resource", ["lambda:invoke", "dynamodb:getItem", "sns:publish"])
+def test_a_runtime_error_ends_the_execution_whatever_it_would_catch(
+    cloud: Cloud, run: Any, resource: str
+) -> None:
+    bad = {
+        "Type": "Task",
+        "Resource": f"arn:aws:states:::{resource}",
+        "Parameters": {"x.$": "$.absent"},
+        "Retry": [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 60}],
+        "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Never"}],
+        "End": True,
+    }
+    processor = {"StartAt": "Bad", "States": {"Bad": bad, "Never": PASS}}
+    each = {"Type": "Map", "ItemsPath": "$.items", "ItemProcessor": processor, "End": True}
+    result = run({"Each": each}, {"items": [{}]})
     assert (result["status"], result["error"]) == ("FAILED", "States.Runtime")
     assert "$.absent" in result["cause"]
+
+
+def test_a_runtime_error_of_a_function_state_is_not_the_functions(cloud: Cloud, run: Any) -> None:
+    function = cloud("lambda").get_function(FunctionName="work")["Configuration"]["FunctionArn"]
+    state = {"Type": "Task", "Resource": function, "Parameters": {"x.$": "$.no"}, "End": True}
+    assert run({"A": state})["error"] == "States.Runtime"
 
 
 def test_a_failing_map_is_caught_as_a_whole(run: Any) -> None:
