@@ -100,10 +100,12 @@ def _row(name: str, state: State, functions: Mapping[str, str]) -> str:
 def _summed_up(paths: list[str]) -> list[str]:
     """Paths with a shared parent as the parent, from three on."""
     parents = Counter(path.rpartition(".")[0] for path in paths)
-    short = (
-        path.rpartition(".")[0] if parents[path.rpartition(".")[0]] >= 3 else path for path in paths
+    shared = {parent for parent, count in parents.items() if count >= 3 and parent != "$"}
+    return list(
+        dict.fromkeys(
+            parent if (parent := path.rpartition(".")[0]) in shared else path for path in paths
+        )
     )
-    return list(dict.fromkeys(path for path in short if path != "$" or len(paths) == 1)) or paths
 
 
 def _kind(state: State, functions: Mapping[str, str]) -> str:

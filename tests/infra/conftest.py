@@ -1,0 +1,66 @@
+"""The template as it is synthesized, around archives that stand in for the built ones."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.app import build_app
+from infra.assets import Assets
+from infra.definition import State, definition_of, states_of
+
+
+@pytest.fixture(scope="session")
+def assets(tmp_path_factory: pytest.TempPathFactory) -> Assets:
+    """Small archives: what is in them does not change the template's shape."""
+    folder = tmp_path_factory.mktemp("assets")
+    for name in ("steps", "planning"):
+        with zipfile.ZipFile(folder / f"{name}.zip", "w") as archive:
+            archive.writestr(zipfile.ZipInfo("package.txt"), name)
+    (folder / "source.tar.gz").write_bytes(b"source")
+    return Assets(folder / "steps.zip", folder / "planning.zip", folder / "source.tar.gz")
+
+
+@pytest.fixture(scope="session")
+def synthesize(assets: Assets) -> Callable[[Path], dict[str, Any]]:
+    """Synthesize into a folder, as `python -m infra.app` does, and read the template."""
+
+    def template_in(outdir: Path) -> dict[str, Any]:
+        build_app(assets, outdir).synth()
+        template: dict[str, Any] = json.loads((outdir / "Stratos.template.json").read_text())
+        return template
+
+    return template_in
+
+
+@pytest.fixture(scope="session")
+def template(
+    synthesize: Callable[[Path], dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
+    return synthesize(tmp_path_factory.mktemp("cdk.out"))
+
+
+@pytest.fixture(scope="session")
+def definition(template: dict[str, Any]) -> dict[str, Any]:
+    return definition_of(template)
+
+
+@pytest.fixture(scope="session")
+def states(definition: dict[str, Any]) -> dict[str, State]:
+    """Every state by name, those of the Map too."""
+    return dict(states_of(definition))
+
+
+@pytest.fixture(scope="session")
+def module_of(template: dict[str, Any]) -> dict[str, str]:
+    """Lambda resource, as the definition names it → handler module."""
+    return {
+        f"<{name}.Arn>": resource["Properties"]["Handler"].split(".")[1]
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::Lambda::Function"
+    }

@@ -1,0 +1,181 @@
+"""Nobody may do more than their part needs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from infra.functions import HANDLERS
+from infra.permissions import RUN_TAG
+from lambdas.settings import Settings
+from stratos.catalog.images import images
+
+TAKES_NO_RESOURCE = {
+    "cloudwatch:PutMetricData",
+    "ecr:GetAuthorizationToken",
+    "logs:CreateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:DescribeLogGroups",
+    "logs:DescribeResourcePolicies",
+    "logs:GetLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:UpdateLogDelivery",
+    "sagemaker:ListTrainingJobs",
+    "xray:PutTelemetryRecords",
+    "xray:PutTraceSegments",
+}
+"""https://docs.aws.amazon.com/service-authorization/latest/reference/"""
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def statements(template: dict[str, Any], role: str = "") -> Iterator[dict[str, Any]]:
+    """Statements of every policy whose role's logical id contains `role`."""
+    for resource in template["Resources"].values():
+        if resource["Type"] != "AWS::IAM::Policy":
+            continue
+        roles = [item["Ref"] for item in resource["Properties"]["Roles"]]
+        if any(role in name for name in roles):
+            yield from resource["Properties"]["PolicyDocument"]["Statement"]
+
+
+def actions(template: dict[str, Any], role: str = "") -> set[str]:
+    return {action for item in statements(template, role) for action in listed(item["Action"])}
+
+
+def test_no_action_is_a_wildcard_except_data_key_variants(template):
+    wild = {action for action in actions(template) if "*" in action}
+    assert wild <= {"kms:GenerateDataKey*", "kms:ReEncrypt*"}
+
+
+def test_every_resource_is_named_where_aws_lets_it_be(template):
+    for statement in statements(template):
+        if "*" in listed(statement["Resource"]):
+            assert set(listed(statement["Action"])) <= TAKES_NO_RESOURCE
+
+
+def test_nothing_may_delete_an_object_or_a_row(template):
+    forbidden = {a for a in actions(template) if a.startswith(("s3:Delete", "dynamodb:Delete"))}
+    assert forbidden == set()
+
+
+@pytest.mark.parametrize("role", ["TrainingJobsRole", "EndpointsRole"])
+def test_containers_reach_neither_the_table_nor_the_control_plane(template, role):
+    reached = {action.split(":")[0] for action in actions(template, role)}
+    assert reached <= {"bedrock", "cloudwatch", "ecr", "kms", "logs", "s3", "secretsmanager"}
+
+
+def test_a_model_in_service_cannot_write(template):
+    assert "s3:PutObject" not in actions(template, "EndpointsRole")
+    assert "secretsmanager:GetSecretValue" not in actions(template, "EndpointsRole")
+
+
+def test_a_role_is_passed_to_one_service_only(template):
+    passed = [s for s in statements(template) if "iam:PassRole" in listed(s["Action"])]
+    assert len(passed) >= 2
+    for statement in passed:
+        assert listed(statement["Action"]) == ["iam:PassRole"]
+        service = statement["Condition"]["StringEquals"]["iam:PassedToService"]
+        assert service in ("sagemaker.amazonaws.com", "scheduler.amazonaws.com")
+        assert all("Fn::GetAtt" in arn for arn in listed(statement["Resource"]))
+
+
+def test_what_is_made_in_sagemaker_must_carry_the_run_tag(template, states):
+    creating = {
+        "sagemaker:CreateTrainingJob",
+        "sagemaker:CreateModel",
+        "sagemaker:CreateEndpointConfig",
+        "sagemaker:CreateEndpoint",
+    }
+    seen = set()
+    for statement in statements(template):
+        if created := creating & set(listed(statement["Action"])):
+            assert statement["Condition"] == {"Null": {f"aws:RequestTag/{RUN_TAG}": "false"}}
+            seen |= created
+    assert seen == creating
+    tags = [json.dumps(states[job]["Parameters"]["Tags"]) for job in ("Probe", "Distill")]
+    assert all(RUN_TAG in tag for tag in tags)
+
+
+def test_jobs_are_stopped_and_models_deleted_only_where_they_carry_the_run_tag(template):
+    guarded = {
+        "sagemaker:StopTrainingJob",
+        "sagemaker:DeleteModel",
+        "sagemaker:DeleteEndpointConfig",
+    }
+    for statement in statements(template):
+        if guarded & set(listed(statement["Action"])):
+            assert statement["Condition"] == {"Null": {f"aws:ResourceTag/{RUN_TAG}": "false"}}
+
+
+def test_only_clean_up_and_the_schedules_may_delete_an_endpoint(template):
+    may = {
+        resource["Properties"]["Roles"][0]["Ref"]
+        for resource in template["Resources"].values()
+        if resource["Type"] == "AWS::IAM::Policy"
+        for statement in resource["Properties"]["PolicyDocument"]["Statement"]
+        if "sagemaker:DeleteEndpoint" in listed(statement["Action"])
+    }
+    assert {role.rstrip("0123456789ABCDEF") for role in may} == {
+        "FunctionsCleanUpRole",
+        "SchedulesRole",
+    }
+
+
+def test_the_state_machine_calls_exactly_the_functions_of_its_states(template, module_of):
+    (invoke,) = (
+        s
+        for s in statements(template, "WorkflowRole")
+        if listed(s["Action"]) == ["lambda:InvokeFunction"]
+    )
+    called = {f"<{arn['Fn::GetAtt'][0]}.Arn>" for arn in listed(invoke["Resource"])}
+    assert called == set(module_of)
+
+
+def test_containers_may_pull_every_image_the_catalog_names(template):
+    allowed = {
+        "TrainingJobsRole": {"training"},
+        "EndpointsRole": {"inference", "llm"},
+    }
+    for role, kinds in allowed.items():
+        text = json.dumps(
+            [s for s in statements(template, role) if "ecr:BatchGetImage" in listed(s["Action"])]
+        )
+        for image in images().images:
+            if image.kind in kinds:
+                assert f'repository/{image.image.partition(":")[0]}"' in text
+
+
+def test_every_function_is_told_what_its_settings_read(template):
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Lambda::Function":
+            given = resource["Properties"]["Environment"]["Variables"]
+            needed = {name.upper() for name in Settings.model_fields} - {"AWS_REGION"}
+            assert needed <= set(given)
+            assert all(given[name] for name in needed)
+
+
+def test_every_handler_has_its_function_with_logs_kept_for_a_while(template):
+    functions = {
+        r["Properties"]["FunctionName"]: r["Properties"]
+        for r in template["Resources"].values()
+        if r["Type"] == "AWS::Lambda::Function"
+    }
+    groups = {
+        r["Properties"]["LogGroupName"]: r["Properties"]
+        for r in template["Resources"].values()
+        if r["Type"] == "AWS::Logs::LogGroup"
+    }
+    assert set(functions) == {item.name for item in HANDLERS}
+    for handler in HANDLERS:
+        assert functions[handler.name]["Handler"] == f"lambdas.{handler.module}.handler"
+        assert functions[handler.name]["TracingConfig"] == {"Mode": "Active"}
+        group = groups[f"/aws/lambda/{handler.name}"]
+        assert group["RetentionInDays"] == 90
+        assert "KmsKeyId" in group

@@ -1,0 +1,126 @@
+"""What is stored is safe, what happens is noticed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+
+def only(template: dict[str, Any], type_: str) -> dict[str, Any]:
+    (found,) = (r for r in template["Resources"].values() if r["Type"] == type_)
+    return found
+
+
+def of_type(template: dict[str, Any], type_: str) -> dict[str, Any]:
+    return {k: r["Properties"] for k, r in template["Resources"].items() if r["Type"] == type_}
+
+
+def test_the_bucket_is_versioned_encrypted_closed_and_tells_eventbridge(template):
+    bucket = only(template, "AWS::S3::Bucket")
+    properties = bucket["Properties"]
+    assert properties["VersioningConfiguration"] == {"Status": "Enabled"}
+    (rule,) = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
+    assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
+    assert properties["NotificationConfiguration"] == {
+        "EventBridgeConfiguration": {"EventBridgeEnabled": True}
+    }
+    assert bucket["DeletionPolicy"] == "Retain"
+
+
+@pytest.mark.parametrize(
+    "policy", ["AWS::S3::BucketPolicy", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy"]
+)
+def test_plain_http_is_refused(template, policy):
+    document = only(template, policy)["Properties"]["PolicyDocument"]
+    denied = [s for s in document["Statement"] if s["Effect"] == "Deny"]
+    assert any(s["Condition"] == {"Bool": {"aws:SecureTransport": "false"}} for s in denied)
+
+
+def test_the_key_rotates_and_stays(template):
+    key = only(template, "AWS::KMS::Key")
+    assert key["Properties"]["EnableKeyRotation"] is True
+    assert key["DeletionPolicy"] == "Retain"
+
+
+def test_runs_are_found_by_id_by_execution_and_by_spec(template):
+    table = only(template, "AWS::DynamoDB::Table")["Properties"]
+    keys = {"": table["KeySchema"]} | {
+        index["IndexName"]: index["KeySchema"] for index in table["GlobalSecondaryIndexes"]
+    }
+    named = {name: [key["AttributeName"] for key in schema] for name, schema in keys.items()}
+    assert named == {
+        "": ["run_id"],
+        "by_execution": ["execution_arn"],
+        "by_spec": ["spec_key", "started_at"],
+    }
+    assert table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
+
+
+def test_a_spec_starts_the_state_machine_and_a_lost_event_is_kept(template):
+    rule = next(r for k, r in of_type(template, "AWS::Events::Rule").items() if "SpecDropped" in k)
+    assert rule["EventPattern"]["source"] == ["aws.s3"]
+    assert rule["EventPattern"]["detail-type"] == ["Object Created"]
+    assert rule["EventPattern"]["detail"]["object"]["key"] == [{"wildcard": "specs/*/spec.yaml"}]
+    assert "Ref" in rule["EventPattern"]["detail"]["bucket"]["name"][0]
+    (target,) = rule["Targets"]
+    assert "StateMachine" in target["Arn"]["Ref"]
+    assert {"DeadLetterConfig", "RetryPolicy"} <= set(target)
+    assert not {"Input", "InputPath", "InputTransformer"} & set(target)
+
+
+def test_a_run_that_ends_badly_is_cleaned_up_after(template):
+    rule = next(
+        r for k, r in of_type(template, "AWS::Events::Rule").items() if "ExecutionEnded" in k
+    )
+    assert set(rule["EventPattern"]["detail"]["status"]) == {"FAILED", "TIMED_OUT", "ABORTED"}
+    assert "StateMachine" in rule["EventPattern"]["detail"]["stateMachineArn"][0]["Ref"]
+    (target,) = rule["Targets"]
+    assert "CleanUp" in target["Arn"]["Fn::GetAtt"][0]
+    assert target["InputTransformer"] == {
+        "InputPathsMap": {"detail": "$.detail"},
+        "InputTemplate": '{"event":{"detail":<detail>}}',
+    }
+    assert {"DeadLetterConfig", "RetryPolicy"} <= set(target)
+
+
+def test_schedules_may_rerun_and_expire_and_nothing_else(template):
+    role_id, role = next(
+        (k, r) for k, r in of_type(template, "AWS::IAM::Role").items() if "SchedulesRole" in k
+    )
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "scheduler.amazonaws.com"}
+    assert {"aws:SourceAccount", "aws:SourceArn"} == set(trust["Condition"]["StringEquals"])
+    allowed = [
+        statement["Action"]
+        for policy in of_type(template, "AWS::IAM::Policy").values()
+        if {"Ref": role_id} in policy["Roles"]
+        for statement in policy["PolicyDocument"]["Statement"]
+    ]
+    assert sorted(allowed) == ["sagemaker:DeleteEndpoint", "states:StartExecution"]
+
+
+def test_the_machine_logs_without_data_traces_and_ends_in_days(template, definition):
+    machine = only(template, "AWS::StepFunctions::StateMachine")["Properties"]
+    assert machine["LoggingConfiguration"]["Level"] == "ALL"
+    assert machine["LoggingConfiguration"]["IncludeExecutionData"] is False
+    assert machine["TracingConfiguration"] == {"Enabled": True}
+    assert definition["TimeoutSeconds"] == 3 * 24 * 3600
+
+
+def test_every_alarm_reaches_the_topic_and_a_refused_spec_raises_none(template):
+    alarms = of_type(template, "AWS::CloudWatch::Alarm")
+    topic = next(iter(of_type(template, "AWS::SNS::Topic")))
+    assert all(alarm["AlarmActions"] == [{"Ref": topic}] for alarm in alarms.values())
+    (failed,) = (alarm for name, alarm in alarms.items() if "RunsFailed" in name)
+    expression = next(m["Expression"] for m in failed["Metrics"] if "Expression" in m)
+    assert expression == "failed + timed_out - rejected_specs - rejected_datasets"
+    assert any("EventsLost" in name for name in alarms)
+    assert any("CleanUpErrors" in name for name in alarms)
+
+
+def test_outputs_are_the_ones_the_tools_look_for(template):
+    assert {"Bucket", "RunsTable", "StateMachineArn", "TopicArn", "ScheduleGroup"} <= set(
+        template["Outputs"]
+    )

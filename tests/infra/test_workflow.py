@@ -1,0 +1,240 @@
+"""The state machine holds what `stratos.steps` and SageMaker's API promise each other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import boto3
+import pytest
+from pydantic import BaseModel
+
+from infra.definition import State, caught_by, next_states, reads
+from infra.local.template_check import check_template
+from stratos import steps
+from stratos.errors import StratosError
+
+INPUTS: dict[str, type[BaseModel]] = {
+    "claim_run": steps.ClaimInput,
+    "parse_constraints": steps.ParseInput,
+    "inspect_dataset": steps.InspectInput,
+    "plan_candidates": steps.PlanInput,
+    "match_models": steps.MatchInput,
+    "diagnose_job": steps.DiagnoseInput,
+    "check_quality": steps.QualityInput,
+    "measure_endpoint": steps.MeasureInput,
+    "promote": steps.PromoteInput,
+    "report": steps.ReportInput,
+    "clean_up": steps.CleanUpInput,
+}
+MODEL_AT: dict[str, Any] = {
+    "$.run": steps.RunRef,
+    "$.parsed": steps.Parsed,
+    "$.dataset": steps.Dataset,
+    "$.candidates": steps.Candidates,
+    "$.match": steps.Match,
+    "$.quality": steps.Quality,
+    "$.quality.deployment": steps.Deployment,
+    "$.diagnosis": steps.Diagnosis,
+    "$.measured": steps.Measured,
+    "$.promoted": steps.Promoted,
+    "$.job": steps.TrainingJob,
+    "$.match.synthesize": steps.TrainingJob,
+    "$.match.distill": steps.TrainingJob,
+    "$.match.evaluate": steps.TrainingJob,
+}
+OUTPUT_AT = {
+    "ParseConstraints": "$.parsed",
+    "InspectDataset": "$.dataset",
+    "PlanCandidates": "$.candidates",
+    "ProbeModels": "$.probes",
+    "MatchModels": "$.match",
+    "Distill": "$.distilled",
+    "CheckQuality": "$.quality",
+    "DescribeEndpoint": "$.endpoint",
+    "MeasureEndpoint": "$.measured",
+}
+
+
+def lambda_states(
+    states: dict[str, State], module_of: dict[str, str]
+) -> list[tuple[str, State, str]]:
+    return [
+        (name, state, module_of[state["Resource"]])
+        for name, state in states.items()
+        if state.get("Resource") in module_of
+    ]
+
+
+def test_every_payload_has_the_fields_its_handler_reads(states, module_of):
+    called = set()
+    for name, state, module in lambda_states(states, module_of):
+        model = INPUTS[module]
+        given = {field.removesuffix(".$") for field in state["Parameters"]}
+        needed = {field for field, info in model.model_fields.items() if info.is_required()}
+        assert needed <= given <= set(model.model_fields), name
+        called.add(module)
+    assert called == set(INPUTS)
+
+
+def test_every_output_lands_where_the_steps_say(states):
+    assert {name: states[name]["ResultPath"] for name in OUTPUT_AT} == OUTPUT_AT
+    assert (states["ClaimRun"]["ResultSelector"], states["ClaimRun"]["ResultPath"]) == (
+        {"run.$": "$"},
+        "$",
+    )
+
+
+def test_every_path_into_a_model_names_one_of_its_fields(states):
+    for name, state in states.items():
+        for path in reads(state):
+            parent, _, field = path.rpartition(".")
+            if parent in MODEL_AT:
+                assert field in MODEL_AT[parent].model_fields, f"{name} reads {path}"
+
+
+def test_nothing_is_read_before_some_state_wrote_it(states):
+    written = {"$", "$.job", "$.failure"}  # the Map's item, and what a Catch puts there
+    written |= {"$.run"}
+    written |= {state["ResultPath"] for state in states.values() if state.get("ResultPath")}
+    for name, state in states.items():
+        for path in reads(state):
+            first = ".".join(path.split(".")[:2])
+            assert first in written, f"{name} reads {path}"
+
+
+def test_report_statuses_are_the_ones_a_report_takes(states, module_of):
+    for name, state, module in lambda_states(states, module_of):
+        if module == "report":
+            value = state["Parameters"]["status"]
+            steps.ReportInput.model_validate({"run": _run(), "status": value, "state": {}})
+            assert name.startswith("Report")
+
+
+def test_every_task_is_bounded_in_time(states):
+    unbounded = [n for n, s in states.items() if s["Type"] == "Task" and "TimeoutSeconds" not in s]
+    assert unbounded == []
+
+
+def test_every_failure_after_the_claim_leads_to_clean_up_and_a_report(states):
+    final = {"CleanUp", "ReportFailure", "ReportRejected", "ClaimRun"}
+    for name, state in states.items():
+        if state["Type"] in ("Task", "Map") and name not in final:
+            assert "States.ALL" in caught_by(state), name
+            assert _reaches(states, caught_by(state)["States.ALL"], {"CleanUp", "DropCandidate"})
+    assert next_states(states["CleanUp"]) == ["ReportFailure"]
+    assert caught_by(states["CleanUp"]) == {"States.ALL": "ReportFailure"}
+    assert caught_by(states["ReportFailure"]) == {"States.ALL": "Failed"}
+
+
+def test_errors_caught_by_name_exist(states):
+    known = {cls.__name__ for cls in _all_errors(StratosError)}
+    named = {error for state in states.values() for error in caught_by(state)} - {"States.ALL"}
+    assert named == {"DuplicateEvent", "SpecRejected", "DatasetRejected"}
+    assert named <= known
+    raised = {
+        value
+        for state in states.values()
+        for key in ("Parameters", "ResultSelector")
+        if isinstance(value := state.get(key, {}).get("Error"), str)
+    }
+    assert raised == {"QualityGateError", "DeploymentFailed"}
+    assert raised <= known
+
+
+def test_a_refused_spec_is_reported_as_such_and_not_cleaned_up(states):
+    assert caught_by(states["ParseConstraints"])["SpecRejected"] == "ReportRejected"
+    assert caught_by(states["InspectDataset"])["DatasetRejected"] == "ReportRejected"
+    assert states["ReportRejected"]["Parameters"]["status"] == "rejected"
+    assert next_states(states["ReportRejected"]) == ["Rejected"]
+    assert states["Rejected"]["ErrorPath"] == "$.failure.Error"
+
+
+@pytest.mark.parametrize("job", ["Probe", "Synthesize", "Distill", "Evaluate"])
+def test_a_failed_job_is_diagnosed_and_its_next_attempt_takes_its_place(states, job):
+    assert caught_by(states[job]) == {"States.ALL": f"Diagnose{job}"}
+    assert next_states(states[f"Diagnose{job}"]) == [f"ShouldRetry{job}"]
+    assert next_states(states[f"ShouldRetry{job}"]) == [f"Retry{job}", f"{job}Failed"]
+    again = states[f"Retry{job}"]
+    assert again["InputPath"] == "$.diagnosis.job"
+    assert again["ResultPath"] == states[f"Diagnose{job}"]["Parameters"]["job.$"]
+    assert next_states(again) == [job]
+
+
+@pytest.mark.parametrize("job", ["Probe", "Synthesize", "Distill", "Evaluate"])
+def test_a_job_that_failed_is_never_started_again_under_its_name(states, job):
+    retried = {error for retry in states[job]["Retry"] for error in retry["ErrorEquals"]}
+    assert retried.isdisjoint({"States.ALL", "States.TaskFailed", "States.Timeout"})
+    assert states[job]["Parameters"]["TrainingJobName.$"].endswith(".name")
+
+
+def test_every_sagemaker_request_is_one_that_sagemaker_knows(states):
+    model = boto3.client("sagemaker", region_name="us-east-1").meta.service_model
+    checked = set()
+    for name, state in states.items():
+        found = re.search(r":sagemaker:(\w+?)(\.sync)?$", str(state.get("Resource", "")))
+        if not found:
+            continue
+        shape = model.operation_model(found[1][0].upper() + found[1][1:]).input_shape
+        given = {field.removesuffix(".$") for field in state["Parameters"]}
+        assert given <= set(shape.members), name
+        assert set(shape.required_members) <= given, name
+        checked.add(found[1])
+    assert checked == {
+        "createTrainingJob",
+        "createModelPackage",
+        "createModel",
+        "createEndpointConfig",
+        "createEndpoint",
+        "updateEndpoint",
+        "describeEndpoint",
+    }
+
+
+def test_evaluation_is_told_which_model_was_distilled(states):
+    selected = states["Distill"]["ResultSelector"]["hyper_parameters"]
+    assert selected == {"student_artifact.$": "$.ModelArtifacts.S3ModelArtifacts"}
+    merged = states["Evaluate"]["Parameters"]["HyperParameters.$"]
+    assert merged == (
+        "States.JsonMerge($.match.evaluate.hyper_parameters, $.distilled.hyper_parameters, false)"
+    )
+
+
+def test_an_endpoint_counts_as_serving_only_with_its_new_configuration(states):
+    serving = states["IsEndpointServing"]["Choices"][0]
+    assert serving["Next"] == "MeasureEndpoint"
+    assert {condition["Variable"] for condition in serving["And"]} == {
+        "$.endpoint.EndpointStatus",
+        "$.endpoint.EndpointConfigName",
+    }
+    rolled_back = states["IsEndpointServing"]["Choices"][1]
+    assert "InService" in {condition["StringEquals"] for condition in rolled_back["Or"]}
+    assert rolled_back["Next"] == "DescribeFailure"
+
+
+def test_the_embedded_cloud_can_run_the_template(template):
+    check_template(template)
+
+
+def _run() -> dict[str, str]:
+    return dict.fromkeys((name for name in steps.RunRef.model_fields if name != "rerun"), "x")
+
+
+def _all_errors(root: type[Exception]) -> set[type[Exception]]:
+    return {root}.union(*(_all_errors(child) for child in root.__subclasses__()))
+
+
+def _reaches(states: Mapping[str, State], start: str, goals: set[str]) -> bool:
+    """Whether every way on from a state meets a goal, retries of jobs aside."""
+    pending, seen = [start], set()
+    while pending:
+        name = pending.pop()
+        if name in goals or name in seen or name.startswith("Retry"):
+            continue
+        seen.add(name)
+        following = next_states(states[name])
+        if not following:
+            return False
+        pending += following
+    return True
