@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import torch
@@ -114,5 +115,8 @@ def _with_lora(model: PreTrainedModel, rank: int) -> nn.Module:
         lora_dropout=0.0,
         task_type="CAUSAL_LM",
     )
-    adapted: nn.Module = get_peft_model(model, config)
+    with warnings.catch_warnings():
+        # peft 0.21 still asks for the old name of activation checkpointing.
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated")
+        adapted: nn.Module = get_peft_model(model, config)
     return adapted

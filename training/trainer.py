@@ -26,7 +26,6 @@ from training.student import Student
 _MAX_GRADIENT_NORM = 1.0
 _CURVE_POINTS = 60
 _VALIDATIONS = 8
-_CHECKPOINT_COST_SHARE = 0.02
 _log = logging.getLogger(__name__)
 
 
@@ -39,12 +38,14 @@ class Schedule:
         learning_rate: At its peak.
         reserve_seconds: Kept free before the deadline, for the export.
         min_checkpoint_seconds: Between two checkpoints, however cheap they are.
+        checkpoint_cost_share: Of the training time, at most.
     """
 
     planned_steps: int
     learning_rate: float
     reserve_seconds: float = 0.0
     min_checkpoint_seconds: float = 10.0
+    checkpoint_cost_share: float = 0.02
 
 
 @dataclass
@@ -130,7 +131,9 @@ class Trainer:
             speed = (state.tokens - tokens_before) / max(1e-9, state.seconds - seconds_before)
             self._on_step(state, loss, speed)
             since = time.monotonic() - saved_at
-            pause = max(schedule.min_checkpoint_seconds, save_seconds / _CHECKPOINT_COST_SHARE)
+            pause = max(
+                schedule.min_checkpoint_seconds, save_seconds / schedule.checkpoint_cost_share
+            )
             if self._checkpoints is not None and since >= pause:
                 saved_at = time.monotonic()
                 self._save(self._checkpoints)
