@@ -118,7 +118,8 @@ class TrainingSide:
         possible = possible & answers & writers & (share >= MIN_TRAINED_SHARE)
         rows = np.flatnonzero(possible)
         if not len(rows):
-            name = f"{group.student.name} from {group.teacher.name} ({group.method})"
+            name = f"{group.student.name} from {group.teacher.name}"
+            name += f" ({group.method}, {group.precision})"
             self._rejected.setdefault(
                 name, "no training server holds both and gets far enough within max_training_hours"
             )

@@ -63,7 +63,7 @@ def requests(draw: st.DrawFn) -> PlanningRequest:
     )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(asked=requests())
 def test_the_front_equals_brute_force_on_small_catalogs(asked: PlanningRequest) -> None:
     try:
@@ -77,7 +77,7 @@ def test_the_front_equals_brute_force_on_small_catalogs(asked: PlanningRequest) 
         assert ours == pytest.approx(theirs, rel=1e-9)
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(asked=requests())
 def test_every_plan_of_the_front_holds_every_constraint(asked: PlanningRequest) -> None:
     try:

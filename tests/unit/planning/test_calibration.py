@@ -1,0 +1,117 @@
+"""What finished runs teach, and what one absurd run cannot."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import pytest
+
+from stratos.planning.calibration import correction, from_log_odds, log_odds
+from stratos.planning.choose import plan_before_probing
+from stratos.planning.request import CalibrationRow
+from tests.unit.planning.planning_inputs import gpu, request
+
+SPEED = "training_tokens_per_second"
+
+
+def row(
+    measured: float,
+    predicted: float = 100.0,
+    quantity: str = SPEED,
+    instance_type: str = "ml.g5.xlarge",
+    parameters: int = 500_000_000,
+    applied: float = 1.0,
+) -> CalibrationRow:
+    return CalibrationRow.model_validate(
+        {
+            "run_id": "r",
+            "instance_type": instance_type,
+            "quantity": quantity,
+            "num_parameters": parameters,
+            "predicted": predicted,
+            "measured": measured,
+            "correction": applied,
+        }
+    )
+
+
+def factor(rows: list[CalibrationRow], instance_type: str = "ml.g5.xlarge") -> float:
+    return correction(rows, SPEED, instance_type, 5e8, 0.45).factor
+
+
+def test_nothing_is_corrected_before_the_first_run() -> None:
+    found = correction([], SPEED, "ml.g5.xlarge", 5e8, 0.45)
+    assert found.factor == 1.0
+    assert found.sd == pytest.approx(math.hypot(0.45, 0.15))
+
+
+@pytest.mark.parametrize("truth", [0.4, 0.9, 1.7, 3.0])
+def test_runs_that_use_the_correction_converge_to_the_truth(truth: float) -> None:
+    noise = random.Random(7)
+    rows: list[CalibrationRow] = []
+    for _ in range(40):
+        applied = factor(rows)
+        measured = 100.0 * truth * math.exp(noise.gauss(0, 0.1))
+        rows.append(row(measured, predicted=100.0 * applied, applied=applied))
+    assert factor(rows) == pytest.approx(truth, rel=0.06)
+    assert correction(rows, SPEED, "ml.g5.xlarge", 5e8, 0.45).sd < 0.2
+
+
+def test_the_first_run_is_believed_in_part() -> None:
+    assert 1.0 < factor([row(200.0)]) < 2.0
+
+
+@pytest.mark.parametrize("absurd", [1e5, 1e-3])
+@pytest.mark.parametrize("good", [0, 1, 5])
+def test_one_absurd_run_changes_nothing_much(absurd: float, good: int) -> None:
+    rows = [row(130.0)] * good
+    assert factor([*rows, row(absurd)]) == pytest.approx(factor(rows), rel=0.05)
+
+
+def test_several_runs_that_agree_are_believed_however_far_off() -> None:
+    assert factor([row(2_000.0)] * 6) == pytest.approx(20.0, rel=0.25)
+
+
+def test_another_instance_type_counts_for_less_and_another_runtime_for_nothing() -> None:
+    rows = [row(200.0)] * 50
+    same, sibling, other = (
+        factor(rows, name) for name in ("ml.g5.xlarge", "ml.g6.xlarge", "ml.c7i.xlarge")
+    )
+    assert other == 1.0
+    assert 1.2 < sibling < same
+
+
+def test_a_model_of_another_size_counts_for_less() -> None:
+    near = [row(200.0)]
+    far = [row(200.0, parameters=50_000)]
+    assert factor(far) < factor(near)
+
+
+@pytest.mark.parametrize("broken", [0.0, -1.0, float("inf"), float("nan")])
+def test_a_row_that_says_nothing_is_passed_over(broken: float) -> None:
+    assert factor([row(broken)]) == 1.0
+
+
+def test_accuracy_moves_by_its_odds() -> None:
+    rows = [row(0.6, predicted=0.4, quantity="accuracy")] * 30
+    found = correction(rows, "accuracy", "", 5e8, 0.7)
+    corrected = from_log_odds(log_odds(0.4) + math.log(found.factor))
+    assert corrected == pytest.approx(0.6, abs=0.01)
+
+
+def test_the_next_plan_reads_what_the_last_run_measured() -> None:
+    server = gpu("ml.g5.xlarge")
+    first = plan_before_probing(request(server)).chosen
+    slower = row(0.5 * first.training_tokens_per_second, first.training_tokens_per_second)
+    slow_answers = row(
+        2 * first.p95_latency_ms.value, first.p95_latency_ms.value, quantity="p95_latency_ms"
+    )
+    second = plan_before_probing(
+        request(server, calibration=(slower, slower, slow_answers, slow_answers))
+    ).chosen
+    assert second.training_tokens_per_second < 0.65 * first.training_tokens_per_second
+    assert second.p95_latency_ms.value > 1.5 * first.p95_latency_ms.value
+    assert second.calibration[SPEED] < 0.65
+    width = [p.p95_latency_ms.hi / p.p95_latency_ms.lo for p in (first, second)]
+    assert width[1] < width[0]
