@@ -16,8 +16,6 @@ from typing import Any
 import yaml
 from moto.cloudformation import models, parsing
 from moto.cloudformation.exceptions import ValidationError
-from moto.iam.access_control import PermissionResult
-from moto.s3.models import FakeBucket
 
 from infra.local.patching import Patches
 from infra.local.resources import HANDLERS, Handler
@@ -114,7 +112,6 @@ class CloudFormation:
         original_create = replace(models.Stack, "create_resources", create_resources)
         original_update = replace(models.Stack, "update", update)
         replace(models.Stack, "parse_template", staticmethod(_parse_template))
-        replace(FakeBucket, "get_permission", _no_permission_decided)
 
     def close(self) -> None:
         self._patches.restore()
@@ -123,15 +120,6 @@ class CloudFormation:
     def _clear_model_caches(self) -> None:
         for cached in (parsing.get_model_list, parsing.get_model_map, parsing.get_name_type_map):
             cached.cache_clear()
-
-
-def _no_permission_decided(bucket: Any, action: str, resource: str) -> Any:
-    """Bucket policies are kept, but like every policy here not enforced.
-
-    moto would read past conditions and principals, and so deny everyone what a policy denies to
-    whoever comes without TLS.
-    """
-    return PermissionResult.NEUTRAL
 
 
 def _resource_name(resource_type: str, stack_name: str, logical_id: str) -> str:

@@ -156,33 +156,6 @@ def test_a_bucket_gets_every_property_the_api_has_for_it(cloud: Cloud, stack: St
     assert not notifies_event_bridge(name)
 
 
-def test_a_bucket_policy_is_kept_and_locks_nobody_out(cloud: Cloud, stack: Stack) -> None:
-    every_object = {"Fn::Join": ["", [arn("Data"), "/*"]]}
-    tls_only = {
-        "Effect": "Deny",
-        "Principal": {"AWS": "*"},
-        "Action": "s3:*",
-        "Resource": [arn("Data"), every_object],
-        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-    }
-    policy = {
-        "Bucket": ref("Data"),
-        "PolicyDocument": {"Version": "2012-10-17", "Statement": [tls_only]},
-    }
-    resources = {
-        "Data": {"Type": "AWS::S3::Bucket"},
-        "Policy": {"Type": "AWS::S3::BucketPolicy", "Properties": policy},
-    }
-    name = stack.create(resources, Name=ref("Data"))["Name"]
-    s3 = cloud("s3")
-    assert (
-        json.loads(s3.get_bucket_policy(Bucket=name)["Policy"])["Statement"][0]["Action"] == "s3:*"
-    )
-    s3.put_object(Bucket=name, Key="k", Body=b"v")
-    assert s3.get_object(Bucket=name, Key="k")["Body"].read() == b"v"
-    s3.delete_object(Bucket=name, Key="k")
-
-
 def test_a_table_gets_its_expiry_and_backups_and_keeps_its_items(
     cloud: Cloud, stack: Stack
 ) -> None:
