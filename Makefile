@@ -15,6 +15,7 @@ lint: synth  ## Style, types, layers, documents in step with the code, template 
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m stratos.docs --check
 	@$(BIN)/python -m infra.docs --check
 	@$(BIN)/cfn-lint cdk.out/*.template.json
 
@@ -25,7 +26,8 @@ synth: venv  ## Lambda package, training source and template; cdk-nag runs here.
 	@$(BIN)/python -m infra.assets
 	@$(BIN)/python -m infra.app
 
-docs: venv  ## Write the generated documents anew.
+docs: synth  ## Write the generated documents anew.
+	@$(BIN)/python -m stratos.docs
 	@$(BIN)/python -m infra.docs
 
 format: venv

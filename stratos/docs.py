@@ -19,6 +19,7 @@ from typing import Any, get_args
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from stratos.cli.reference import cli_reference
 from stratos.dataset.near_duplicates import MIN_WORDS, SHINGLE_WORDS, THRESHOLD
 from stratos.dataset.splitting import MIN_TRAIN_RECORDS
 from stratos.gates import MAX_FAILED_SHARE, SIGNIFICANCE
@@ -88,6 +89,7 @@ def main() -> int:
 def pages(folder: Path) -> dict[Path, str]:
     """Every page and its content."""
     return {
+        folder / "cli.md": cli_reference(),
         folder / "spec.md": spec_reference(),
         folder / "schemas" / "spec.schema.json": schema_text(Spec),
         folder / "schemas" / "run.schema.json": schema_text(RunSummary),

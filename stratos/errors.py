@@ -15,6 +15,7 @@
     │   ├── QualityGateError    the student misses an accuracy constraint
     │   └── LatencyGateError    the endpoint misses a latency constraint
     ├── DeploymentFailed        the endpoint never became healthy
+    ├── RunLost                 an execution ended and nothing reported it
     └── NotFound                what the command line was asked about is not there
         ├── StackNotFound       no deployed stack
         ├── RunNotFound         no run of that id, or no report of it yet
@@ -92,6 +93,10 @@ class LatencyGateError(GateError):
 
 class DeploymentFailed(StratosError):
     """The endpoint did not come into service."""
+
+
+class RunLost(StratosError):
+    """The execution is over, but its run has no final status."""
 
 
 class NotFound(StratosError):

@@ -91,8 +91,8 @@ class DistillConfig(JobConfig):
 class EvaluateConfig(JobConfig):
     """Score on the held-out split: the student, the untuned student, the teacher, baselines.
 
-    Channels: config, dataset, teacher, student (untuned). The hyperparameter `student_artifact`
-    is the S3 URI of the distilled model.tar.gz; `live_artifact` that of the model in service, if any.
+    Channels: config, dataset, teacher, student (untuned). The hyperparameter `student_artifact` is
+    the S3 URI of the distilled model.tar.gz; `live_artifact` that of the model in service, if any.
     """
 
     kind: Literal["evaluate"] = "evaluate"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from stratos.frozen import FrozenModel
 from stratos.spec import StrategyName
 
@@ -54,7 +56,7 @@ class Plan(FrozenModel):
     training_tokens_per_second: float
     """Predicted, for calibration against what the job measures."""
     num_training_tokens: float
-    calibration: dict[str, float] = {}
+    calibration: dict[str, float] = Field(default_factory=dict)
     """Factor that finished runs put on each predicted quantity, already applied."""
     caveats: tuple[str, ...] = ()
     """Old or derived prices, assumed rates, quota unknown."""
@@ -83,6 +85,6 @@ class PlanSet(FrozenModel):
     num_candidates: int
     binding: tuple[str, ...]
     """Constraints without which a better plan would have been chosen."""
-    rejected: dict[str, str] = {}
+    rejected: dict[str, str] = Field(default_factory=dict)
     """Model or server → why it was left out before any comparison."""
     seconds: float

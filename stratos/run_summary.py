@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from stratos.frozen import FrozenModel
 from stratos.jobs import (
     Comparison,
@@ -85,7 +87,7 @@ class RunSummary(FrozenModel):
     teacher: ModelSummary | None = None
     student: ModelSummary | None = None
     untuned_student: Proportion | None = None
-    baselines: dict[str, Proportion] = {}
+    baselines: dict[str, Proportion] = Field(default_factory=dict)
     comparisons: tuple[Comparison, ...] = ()
     synthesis: SynthesizeResult | None = None
     training: TrainingSummary | None = None

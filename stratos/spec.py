@@ -174,10 +174,10 @@ class Task(FrozenModel):
     ] = "auto"
     verifier: Verifier
     answer_marker: str = "####"
-    """The final answer is what follows the last marker; the whole completion where there is none."""
+    """The final answer is what follows the last marker; all of the completion where there is none."""
     checker: BucketPath | None = None
-    """Python file with `check(question, answer, rationale) -> list[str]`, run inside the jobs only:
-    the problems of a rationale, none if every step of it holds."""
+    """Python file with `check(question, answer, rationale) -> list[str]`, run in the jobs only: the
+    problems of a rationale, none if every step of it holds."""
     probe_records: Annotated[int, Field(ge=20, le=5_000)] = 200
     heldout_records: Annotated[int, Field(ge=50, le=20_000)] = 500
     on_bad_line: Literal["stop", "skip"] = "stop"

@@ -4,9 +4,9 @@ The execution's data is one JSON object; every Lambda state reads a few of its f
 Each pair below is the input and output of one handler in `lambdas/`. The state machine in
 `infra/workflow.py` names the same fields by JSONPath; a test holds both together.
 
-    $.run        ClaimRun           $.match        MatchModels       $.endpoint     (describeEndpoint)
-    $.parsed     ParseConstraints   $.distilled    (training job)    $.measured     MeasureEndpoint
-    $.dataset    InspectDataset     $.quality      CheckQuality      $.failure      (caught error)
+    $.run        ClaimRun           $.match      MatchModels     $.endpoint  (describeEndpoint)
+    $.parsed     ParseConstraints   $.distilled  (training job)  $.measured  MeasureEndpoint
+    $.dataset    InspectDataset     $.quality    CheckQuality    $.failure   (caught error)
     $.candidates PlanCandidates
 """
 

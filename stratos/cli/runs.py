@@ -120,6 +120,12 @@ def latest_progress(stack: Stack, run_id: str) -> Progress | None:
     return None if text is None else Progress.model_validate_json(text)
 
 
+def execution_ended(stack: Stack, execution_arn: str) -> str | None:
+    """How the execution ended (`FAILED`, …), or None while it runs."""
+    status = stack.states.describe_execution(executionArn=execution_arn)["status"]
+    return None if status == "RUNNING" else str(status)
+
+
 def current_state(stack: Stack, execution_arn: str) -> str | None:
     """Name of the state the execution entered last."""
     history = stack.states.get_execution_history(

@@ -15,13 +15,17 @@ from rich.text import Text
 from stratos.cli.runs import (
     RunRow,
     current_state,
+    execution_ended,
     find_run,
     latest_progress,
 )
 from stratos.cli.stack import Stack
-from stratos.errors import RunNotFound
+from stratos.errors import RunLost, RunNotFound
 from stratos.jobs import Progress
 from stratos.report.figures import duration
+
+REPORT_TIMEOUT_SECONDS = 600.0
+"""Clean-up waits this long for an endpoint to settle before it reports."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +49,10 @@ def follow(
 
     Raises:
         RunNotFound: when no run appears in time.
+        RunLost: when the execution is over and no report follows in time.
     """
     waited = 0.0
+    unreported = 0.0
     while True:
         try:
             run = find_run(stack, run_id)
@@ -63,6 +69,14 @@ def follow(
         yield Moment(run, state, latest_progress(stack, run_id))
         if run.finished:
             return
+        if run.execution_arn and (ended := execution_ended(stack, run.execution_arn)):
+            # Clean-up after a stopped execution writes the report; it takes a moment.
+            unreported += poll_seconds
+            if unreported > REPORT_TIMEOUT_SECONDS:
+                raise RunLost(
+                    f"the execution of run {run_id} is {ended}, but nothing reported its end; "
+                    f"look at its history ({run.execution_arn}) and the log of stratos-clean-up"
+                )
         sleep(poll_seconds)
 
 

@@ -20,45 +20,16 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "null": (type(None),),
 }
 _ANNOTATIONS = frozenset(
-    [
-        "$schema",
-        "$id",
-        "$comment",
-        "title",
-        "description",
-        "default",
-        "examples",
-        "deprecated",
-        "readOnly",
-        "writeOnly",
-    ]
+    {"$schema", "$id", "$comment", "title", "description"}
+    | {"default", "examples", "deprecated", "readOnly", "writeOnly"}
 )
-_KEYWORDS = _ANNOTATIONS | frozenset(
-    [
-        "type",
-        "enum",
-        "const",
-        "properties",
-        "required",
-        "additionalProperties",
-        "items",
-        "minItems",
-        "maxItems",
-        "uniqueItems",
-        "minLength",
-        "maxLength",
-        "pattern",
-        "minimum",
-        "maximum",
-        "exclusiveMinimum",
-        "exclusiveMaximum",
-        "minProperties",
-        "maxProperties",
-        "anyOf",
-        "allOf",
-        "oneOf",
-        "not",
-    ]
+_KEYWORDS = (
+    _ANNOTATIONS
+    | {"type", "enum", "const", "anyOf", "allOf", "oneOf", "not"}
+    | {"properties", "required", "additionalProperties", "minProperties", "maxProperties"}
+    | {"items", "minItems", "maxItems", "uniqueItems"}
+    | {"minLength", "maxLength", "pattern"}
+    | {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"}
 )
 
 

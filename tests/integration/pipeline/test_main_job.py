@@ -26,7 +26,7 @@ def run_id(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def test_the_summary_follows_its_published_schema(cloud: Cloud, run_id: str):
-    schema = json.loads((ROOT / "docs" / "run.schema.json").read_text())
+    schema = json.loads((ROOT / "docs" / "schemas" / "run.schema.json").read_text())
     jsonschema.validate(cloud.read_json(RunKeys(run_id).summary), schema)
 
 
