@@ -174,7 +174,7 @@ class Task(FrozenModel):
     ] = "auto"
     verifier: Verifier
     answer_marker: str = "####"
-    """The final answer is what follows the last marker; all of the completion where there is none."""
+    """The final answer is what follows the last marker; the whole completion where none is."""
     checker: BucketPath | None = None
     """Python file with `check(question, answer, rationale) -> list[str]`, run in the jobs only: the
     problems of a rationale, none if every step of it holds."""
