@@ -192,7 +192,7 @@ class Workflow(Construct):
                 job_path="$.job",
                 role=self._training_jobs.role,
                 lambdas=self._lambdas,
-            ).chain(succeeded=probed, failed=dropped, result={"ResultPath": None})
+            ).chain(succeeded=probed, failed=dropped, result={"ResultPath": sfn.JsonPath.DISCARD})
         )
 
     def _distillation(self, *, again: sfn.IChainable, failed: sfn.IChainable) -> sfn.IChainable:
@@ -211,7 +211,7 @@ class Workflow(Construct):
         evaluate = self._job("Evaluate").chain(
             succeeded=check,
             failed=failed,
-            result={"ResultPath": None},
+            result={"ResultPath": sfn.JsonPath.DISCARD},
             hyper_parameters="States.JsonMerge("
             "$.match.evaluate.hyper_parameters, $.distilled.hyper_parameters, false)",
         )
@@ -251,7 +251,7 @@ class Workflow(Construct):
             .otherwise(missed.next(failed))
         )
         return self._job("Synthesize").chain(
-            succeeded=distill, failed=failed, result={"ResultPath": None}
+            succeeded=distill, failed=failed, result={"ResultPath": sfn.JsonPath.DISCARD}
         )
 
     def _deployment(self, failed: sfn.IChainable) -> sfn.IChainable:

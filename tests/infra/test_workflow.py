@@ -86,6 +86,15 @@ def test_every_output_lands_where_the_steps_say(states):
     )
 
 
+def test_a_job_described_at_length_does_not_take_the_place_of_the_data(states):
+    for job in ("Probe", "Synthesize", "Evaluate"):
+        assert "ResultPath" in states[job]
+        assert states[job]["ResultPath"] is None
+    assert all(
+        "ResultPath" in state for state in states.values() if state["Type"] in ("Task", "Map")
+    )
+
+
 def test_every_path_into_a_model_names_one_of_its_fields(states):
     for name, state in states.items():
         for path in reads(state):
