@@ -1,0 +1,182 @@
+"""Fleets over several regions for traffic from several origins.
+
+Replicas of one region serve whichever origins are sent there, so that the choice does not separate
+as it does within one region. Integer variables, replicas per region and instance type, are searched
+by NSGA-II (Deb et al. 2002; pymoo); small cases are enumerated instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stratos.catalog.servers import ServerCatalog
+from stratos.plan import Precision
+from stratos.planning.engine import ONE_DEVICE
+from stratos.planning.front import non_dominated
+from stratos.planning.network import round_trip_ms
+from stratos.planning.offers import Offer, Offers, serving_offers
+from stratos.planning.rates import Types, replica_rates, value_bytes
+from stratos.planning.serving_cost import MAX_UTILISATION, Load, capacity, latency_seconds
+from stratos.planning.training_cost import HOURS_PER_MONTH
+from stratos.planning.transformer import Transformer
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+EXHAUSTIVE = 100_000
+"""Fleets up to which all are enumerated."""
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """Replicas per region and instance type, and what they give together."""
+
+    replicas: tuple[tuple[str, str, int], ...]
+    """(region, instance type, count), without the zeros."""
+    p95_latency_ms: float
+    """Of the origin that is served worst."""
+    usd_per_month: float
+
+
+class FleetProblem:
+    """What a vector of replica counts costs and how it serves.
+
+    Args:
+        origins: Region of origin → requests per second.
+        max_replicas: Of one instance type in one region.
+    """
+
+    def __init__(
+        self,
+        catalog: ServerCatalog,
+        regions: Sequence[str],
+        student: Transformer,
+        precision: Precision,
+        load: Load,
+        origins: Mapping[str, float],
+        max_replicas: int = 4,
+    ) -> None:
+        single = [row for row in serving_offers(catalog, regions).rows if row.count == 1]
+        types = Types(Offers(single), ())
+        longest = load.prompt_tokens + load.output_tokens
+        rates, possible = replica_rates(types, student, precision, 1, ONE_DEVICE.slots, longest)
+        sustained = capacity(student, load, value_bytes(types, precision), rates)
+        self.pools: list[Offer] = [
+            row for row, fits in zip(single, possible & (sustained > 0), strict=True) if fits
+        ]
+        if not self.pools:
+            raise ValueError(f"no server in {', '.join(regions)} holds {student.name}")
+        types = Types(Offers(self.pools), ())
+        self._rates, _ = replica_rates(types, student, precision, 1, ONE_DEVICE.slots, longest)
+        self._size = value_bytes(types, precision)
+        self._sustained = MAX_UTILISATION * capacity(student, load, self._size, self._rates)
+        self._student, self._load, self.max_replicas = student, load, max_replicas
+        self._usd = types.offers.usd_per_hour * HOURS_PER_MONTH
+        self._demand = np.array(list(origins.values()), dtype=np.float64)
+        self._round_trip = np.array(
+            [[round_trip_ms(origin, pool.region) for pool in self.pools] for origin in origins]
+        )
+        self._nearest = np.argsort(self._round_trip, axis=1, kind="stable")
+
+    @property
+    def num_fleets(self) -> float:
+        return float(self.max_replicas + 1) ** len(self.pools)
+
+    def evaluate(self, counts: Integers) -> tuple[float, float, float]:
+        """Return worst p95 (ms), dollars a month, and the requests/s left unserved.
+
+        Each origin goes to its nearest replicas below 70% utilisation, the largest origin first;
+        what is full overflows to the next.
+        """
+        usd = float(counts @ self._usd)
+        room = counts * self._sustained
+        sent = np.zeros_like(self._round_trip)
+        unserved = 0.0
+        for origin in np.argsort(-self._demand, kind="stable"):
+            left = self._demand[origin]
+            for pool in self._nearest[origin]:
+                taken = min(left, room[pool])
+                sent[origin, pool] += taken
+                room[pool] -= taken
+                left -= taken
+                if left <= 1e-12:
+                    break
+            unserved += max(0.0, left)
+        if unserved > 1e-9:
+            return np.inf, usd, unserved
+        share = sent.sum(axis=0) / np.maximum(counts, 1)
+        seconds = latency_seconds(
+            self._student, self._load, share, self._size, self._rates, np.zeros_like(share)
+        )
+        served = np.where(sent > 0, seconds * 1e3 + self._round_trip, 0.0)
+        return float(served.max()), usd, 0.0
+
+    def fleet(self, counts: Integers) -> Fleet:
+        latency_ms, usd, _ = self.evaluate(counts)
+        used = [
+            (pool.region, pool.instance.instance_type, int(n))
+            for pool, n in zip(self.pools, counts, strict=True)
+            if n
+        ]
+        return Fleet(tuple(used), latency_ms, usd)
+
+
+def plan_fleets(
+    problem: FleetProblem, *, seed: int = 0, population: int = 80, generations: int = 120
+) -> list[Fleet]:
+    """The front of latency against cost, cheapest first: exact where small, else by NSGA-II."""
+    if problem.num_fleets <= EXHAUSTIVE:
+        return exhaustive_fleets(problem)
+    return searched_fleets(problem, seed=seed, population=population, generations=generations)
+
+
+def exhaustive_fleets(problem: FleetProblem) -> list[Fleet]:
+    """Every fleet evaluated."""
+    every = product(range(problem.max_replicas + 1), repeat=len(problem.pools))
+    return _front(problem, np.array(list(every), dtype=np.int64))
+
+
+def searched_fleets(
+    problem: FleetProblem, *, seed: int, population: int, generations: int
+) -> list[Fleet]:
+    """NSGA-II with integer variables; the same seed gives the same fleets."""
+    from pymoo.algorithms.moo.nsga2 import NSGA2
+    from pymoo.core.problem import ElementwiseProblem
+    from pymoo.operators.crossover.sbx import SBX
+    from pymoo.operators.mutation.pm import PM
+    from pymoo.operators.repair.rounding import RoundingRepair
+    from pymoo.operators.sampling.rnd import IntegerRandomSampling
+    from pymoo.optimize import minimize
+
+    class Replicas(ElementwiseProblem):  # type: ignore[misc]
+        def _evaluate(self, x: Any, out: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+            latency_ms, usd, unserved = problem.evaluate(np.asarray(x, dtype=np.int64))
+            out["F"] = [min(latency_ms, 1e9), usd]
+            out["G"] = [unserved]
+
+    size = len(problem.pools)
+    asked = Replicas(n_var=size, n_obj=2, n_ieq_constr=1, xl=0, xu=problem.max_replicas, vtype=int)
+    algorithm = NSGA2(
+        pop_size=population,
+        sampling=IntegerRandomSampling(),
+        crossover=SBX(prob=0.9, eta=3.0, vtype=float, repair=RoundingRepair()),
+        mutation=PM(prob=1.0, prob_var=1 / size, eta=3.0, vtype=float, repair=RoundingRepair()),
+        eliminate_duplicates=True,
+    )
+    found = minimize(asked, algorithm, ("n_gen", generations), seed=seed, verbose=False)
+    if found.X is None:
+        return []
+    return _front(problem, np.atleast_2d(np.asarray(found.X, dtype=np.int64)))
+
+
+def _front(problem: FleetProblem, counts: Integers) -> list[Fleet]:
+    points = np.array([problem.evaluate(row)[:2] for row in counts])
+    served = np.flatnonzero(np.isfinite(points[:, 0]))
+    kept = served[non_dominated(points[served])]
+    fleets = [problem.fleet(counts[row]) for row in kept]
+    return sorted(fleets, key=lambda fleet: fleet.usd_per_month)
