@@ -7,18 +7,21 @@ import logging
 import sys
 from math import ceil
 
-from stratos.errors import TooFewVerifiedRecords
+from stratos.errors import IncompatibleVocabulary, TooFewVerifiedRecords
 from stratos.jobs import DistillConfig, DistillResult
 from stratos.records import TrainingRecord, read_jsonl
+from stratos.spec import Weights
 from training.checkpoints import Checkpoints
 from training.data import BatchPlan, encode, micro_batches, split_validation
+from training.distribution import GoldTokens, Objective, TeacherDistribution
 from training.export import describe, export
 from training.host import peak_memory_mib, use_cpus
 from training.job import Job, run_job
 from training.optimizer import Optimizers, default_learning_rate
-from training.student import load_student
+from training.student import Student, load_student, require_plain_head
 from training.trainer import Schedule, Trainer, TrainingState
-from training.weights import locate
+from training.vocabulary import shared_vocabulary
+from training.weights import load_model, locate
 
 _DEFAULT_EPOCHS = 3.0
 _DEFAULT_BATCH_TOKENS = 8_192
@@ -91,6 +94,7 @@ def distill(job: Job[DistillConfig]) -> DistillResult:
         student,
         plan,
         micro_batches(validation, micro_tokens),
+        _objective(job, student),
         Optimizers(student.trained, training, rate),
         Schedule(planned, rate, reserve_seconds=_reserve(config.deadline_seconds)),
         Checkpoints(folder) if folder is not None else None,
@@ -124,6 +128,27 @@ def distill(job: Job[DistillConfig]) -> DistillResult:
         num_records=len(examples),
     )
     return result
+
+
+def _objective(job: Job[DistillConfig], student: Student) -> Objective:
+    """Learn from the records' tokens, and from the teacher's distribution where asked for.
+
+    Raises:
+        IncompatibleVocabulary: when the teacher's tokens are not the student's.
+    """
+    training, spec = job.config.training, job.config.teacher
+    if training.kd_weight == 0:
+        return GoldTokens()
+    if not isinstance(spec, Weights):
+        name = spec.name if spec is not None else "none"
+        raise IncompatibleVocabulary(
+            f"training.kd_weight is {training.kd_weight:g}, which needs a teacher whose weights "
+            f"are at hand; the teacher is {name!r}. Set training.kd_weight to 0 to distil from "
+            "the teacher's text"
+        )
+    teacher = load_model(spec.name, locate(spec, job.paths.channels.get("teacher")))
+    require_plain_head(teacher)
+    return TeacherDistribution(teacher, training, shared_vocabulary(student.local, teacher))
 
 
 def _reserve(deadline_seconds: float) -> float:

@@ -45,23 +45,19 @@ class Student:
     def hidden_states(self, tokens: Tensor) -> Tensor:
         """Run the body on right-padded tokens and return what the head projects.
 
-        Padding needs no mask: it lies behind every token that carries a loss.
-
         Args:
             tokens: [rows, width].
 
         Returns:
             [rows, width, hidden size]
         """
-        body = self.model.base_model
-        states: Tensor = body(input_ids=tokens, use_cache=False).last_hidden_state
-        return states
+        return body_states(self.model, tokens)
 
     @property
-    def head(self) -> nn.Module:
-        """The projection from hidden states to the vocabulary."""
-        head: nn.Module = self.model.get_output_embeddings()
-        return head
+    def head_weight(self) -> Tensor:
+        """The projection from hidden states to the vocabulary, [vocabulary, hidden size]."""
+        weight: Tensor = self.model.get_output_embeddings().weight
+        return weight
 
     @property
     def device(self) -> torch.device:
@@ -71,6 +67,42 @@ class Student:
         """Compute in bfloat16 where that is the precision; weights stay as they are."""
         return torch.autocast(
             self.device.type, dtype=torch.bfloat16, enabled=self.precision == "bfloat16"
+        )
+
+
+def body_states(model: PreTrainedModel, tokens: Tensor) -> Tensor:
+    """Run a model without its head on right-padded tokens.
+
+    Padding needs no mask: under causal attention it lies behind every token that carries a loss.
+
+    Args:
+        tokens: [rows, width].
+
+    Returns:
+        [rows, width, hidden size]
+    """
+    states: Tensor = model.base_model(input_ids=tokens, use_cache=False).last_hidden_state
+    return states
+
+
+def require_plain_head(local: LocalModel) -> None:
+    """Refuse a model whose logits are more than a projection of its hidden states.
+
+    Raises:
+        ValueError: with what it does to them.
+    """
+    config = local.model.config
+    changed = [
+        key
+        for key in ("final_logit_softcapping", "logit_scale", "logits_scaling")
+        if getattr(config, key, None) not in (None, 1, 1.0)
+    ]
+    if getattr(local.model.get_output_embeddings(), "bias", None) is not None:
+        changed.append("lm_head.bias")
+    if changed:
+        raise ValueError(
+            f"{local.name} changes its logits after the projection ({changed[0]}), which training "
+            "does not support; pick a student of the Llama, Qwen or Mistral family"
         )
 
 
@@ -87,22 +119,8 @@ def load_student(
     # Full fine-tuning updates float32 weights: in bfloat16 small updates would round to nothing.
     stored: Precision = precision if method == "lora" else "float32"
     local = load_model(name, source, stored)
-    _require_plain_head(local)
+    require_plain_head(local)
     return Student(local, method, precision, lora_rank, seed)
-
-
-def _require_plain_head(local: LocalModel) -> None:
-    config = local.model.config
-    changed = [
-        key
-        for key in ("final_logit_softcapping", "logit_scale", "logits_scaling")
-        if getattr(config, key, None) not in (None, 1, 1.0)
-    ]
-    if changed:
-        raise ValueError(
-            f"{local.name} changes its logits after the projection ({changed[0]}), which training "
-            "does not support; pick a student of the Llama, Qwen or Mistral family"
-        )
 
 
 def _with_lora(model: PreTrainedModel, rank: int) -> nn.Module:

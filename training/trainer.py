@@ -17,9 +17,10 @@ from torch.nn.utils import clip_grad_norm_
 from stratos.errors import DivergedTraining
 from stratos.jobs import CurvePoint
 from training.checkpoints import Checkpoint, Checkpoints
+from training.chunked import projected_loss
 from training.clock import Clock
 from training.data import BatchPlan, MicroBatch
-from training.losses import cross_entropy
+from training.distribution import Objective
 from training.optimizer import Optimizers, learning_rate_factor
 from training.student import Student
 
@@ -80,6 +81,7 @@ class Trainer:
         student: Student,
         plan: BatchPlan,
         validation: list[MicroBatch],
+        objective: Objective,
         optimizers: Optimizers,
         schedule: Schedule,
         checkpoints: Checkpoints | None,
@@ -93,7 +95,7 @@ class Trainer:
             on_step: Told the state, the step's mean loss, and the tokens per second so far.
         """
         self._student, self._plan, self._validation = student, plan, validation
-        self._optimizers, self._schedule = optimizers, schedule
+        self._objective, self._optimizers, self._schedule = objective, optimizers, schedule
         self._checkpoints, self._clock, self._on_step = checkpoints, clock, on_step
         self._state = TrainingState()
         self._best: dict[str, Tensor] = {}
@@ -173,7 +175,7 @@ class Trainer:
     def _loss(self, batch: MicroBatch) -> Tensor:
         with self._student.autocast():
             hidden = self._student.hidden_states(batch.tokens)[batch.predicts]
-            return cross_entropy(self._student.head(hidden), batch.targets)
+            return projected_loss(hidden, self._student.head_weight, self._objective.loss_of(batch))
 
     def _validate(self) -> None:
         """Measure the validation loss and keep the weights if it is the lowest so far."""

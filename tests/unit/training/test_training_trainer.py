@@ -13,6 +13,7 @@ from training.chat import ChatFormat
 from training.checkpoints import Checkpoints
 from training.clock import Clock
 from training.data import BatchPlan, Example, micro_batches
+from training.distribution import GoldTokens
 from training.optimizer import Optimizers, learning_rate_factor
 from training.student import Student
 from training.trainer import Schedule, Trainer
@@ -59,6 +60,7 @@ def train(
         student,
         BatchPlan(examples[4:], batch_tokens=200, micro_tokens=100, seed=0),
         micro_batches(examples[:4], 100),
+        GoldTokens(),
         Optimizers(student.trained, Training(optimizer=optimizer), rate),
         Schedule(planned, rate, **EVERY_STEP),
         Checkpoints(folder) if folder is not None else None,
@@ -153,7 +155,7 @@ def test_the_weights_of_the_lowest_validation_loss_are_kept():
     with torch.no_grad():
         total = sum(
             torch.nn.functional.cross_entropy(
-                student.head(student.hidden_states(b.tokens)[b.predicts]),
+                student.hidden_states(b.tokens)[b.predicts] @ student.head_weight.T,
                 b.targets,
                 reduction="sum",
             )

@@ -1,0 +1,63 @@
+"""What a micro-batch's tokens are learned from: the gold tokens, and a teacher's distribution."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from stratos.spec import Training
+from training.chunked import LossOfLogits
+from training.data import MicroBatch
+from training.losses import cross_entropy, generalized_jsd
+from training.student import body_states
+from training.weights import LocalModel
+
+
+class Objective(Protocol):
+    """Turns a micro-batch into the loss of its logits."""
+
+    def loss_of(self, batch: MicroBatch) -> LossOfLogits: ...
+
+
+class GoldTokens:
+    """Cross-entropy on the completion's tokens."""
+
+    def loss_of(self, batch: MicroBatch) -> LossOfLogits:
+        return lambda logits, rows: cross_entropy(logits, batch.targets[rows])
+
+
+@dataclass(frozen=True)
+class TeacherDistribution:
+    """(1−α)·cross-entropy + α·divergence from a white-box teacher on the same tokens.
+
+    Attributes:
+        vocabulary: Leading logits that both models share.
+    """
+
+    teacher: LocalModel
+    training: Training
+    vocabulary: int
+
+    def loss_of(self, batch: MicroBatch) -> LossOfLogits:
+        with torch.no_grad():
+            states = body_states(self.teacher.model, batch.tokens)[batch.predicts]
+        head = self.teacher.model.get_output_embeddings().weight
+        alpha, shared = self.training.kd_weight, self.vocabulary
+
+        def loss(logits: Tensor, rows: slice) -> Tensor:
+            with torch.no_grad():
+                theirs = states[rows] @ head.T
+            divergence = generalized_jsd(
+                logits[:, :shared],
+                theirs[:, :shared],
+                beta=self.training.jsd_beta,
+                temperature=self.training.temperature,
+            )
+            if alpha == 1.0:
+                return divergence
+            return (1 - alpha) * cross_entropy(logits, batch.targets[rows]) + alpha * divergence
+
+        return loss
