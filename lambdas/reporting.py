@@ -86,13 +86,14 @@ def _phases(run: RunRef, now: datetime, deployment: Deployment | None) -> tuple[
         costs[name] = costs.get(name, 0.0) + cost.usd
         billed[name] = billed.get(name, 0.0) + cost.seconds
     seconds = phase_seconds(history(run.execution_arn), now)
+    unseen = {name: spent for name, spent in billed.items() if name not in seconds}
     if deployment is not None:
         serving = sum(seconds.get(name, 0.0) for name in ("MeasureEndpoint", "Promote"))
         if serving:
             costs["MeasureEndpoint"] = serving / 3600 * deployment.usd_per_hour
     return tuple(
         Phase(name=name, seconds=spent, cost_usd=costs.get(name, 0.0))
-        for name, spent in (billed | seconds).items()
+        for name, spent in {**seconds, **unseen}.items()
     )
 
 
