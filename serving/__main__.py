@@ -1,53 +1,58 @@
-"""`python -m serving`: SageMaker's container contract. SIGTERM drains, then ends."""
+"""`python -m serving`: SageMaker's container contract. SIGTERM drains, then ends with 0."""
 
 from __future__ import annotations
 
 import logging
-import os
+import signal
+import socket
+import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
-import torch
 import uvicorn
 from starlette.applications import Starlette
 
 from serving.app import Server
 from serving.engine import Engine
-from serving.loader import load_model
+from serving.loader import ModelFolderError, load_model
+from serving.settings import ServerSettings, SettingsError
 
-DRAIN_SECONDS = 30
+logger = logging.getLogger("serving")
 
 
-def main() -> None:
+def main() -> int:
+    started = time.monotonic()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    if threads := os.environ.get("OMP_NUM_THREADS"):
-        torch.set_num_threads(int(threads))
-    model_dir = Path(os.environ.get("SM_MODEL_DIR", "/opt/ml/model"))
-    loaded = load_model(model_dir, os.environ.get("STRATOS_MODEL_NAME"))
+    # uvicorn drains on SIGTERM and then raises it again: to have drained is to end well.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        settings = ServerSettings.from_environment()
+        loaded = load_model(settings.model_dir, settings.model_name)
+        listener = socket.create_server((settings.bind_host, settings.port), backlog=2048)
+    except (SettingsError, ModelFolderError, OSError) as error:
+        logger.error("cannot serve: %s", error)
+        return 1
     engine = Engine(
         loaded.model,
         eos_token_ids=loaded.eos_token_ids,
-        max_tokens=loaded.max_tokens,
-        num_slots=int(os.environ.get("STRATOS_NUM_SLOTS", "32")),
-        max_waiting=int(os.environ.get("STRATOS_MAX_WAITING", "128")),
+        max_tokens=min(loaded.max_tokens, settings.max_context),
+        num_slots=settings.num_slots,
+        max_waiting=settings.max_waiting,
     )
-    app = Server(loaded, engine).app()
+    app = Server(loaded, engine, settings).app()
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        logger.info("%s is ready after %.2f s", loaded.name, time.monotonic() - started)
         yield
-        engine.drain(DRAIN_SECONDS)
+        engine.drain(settings.drain_seconds)
 
     app.router.lifespan_context = lifespan
-    uvicorn.run(
-        app,
-        host=os.environ.get("STRATOS_BIND_HOST", "0.0.0.0"),
-        port=int(os.environ.get("SAGEMAKER_BIND_TO_PORT", "8080")),
-        access_log=False,
-        timeout_graceful_shutdown=DRAIN_SECONDS,
-    )
+    config = uvicorn.Config(app, access_log=False, timeout_graceful_shutdown=settings.drain_seconds)
+    uvicorn.Server(config).run(sockets=[listener])
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,53 +1,54 @@
-"""The HTTP face: `/ping`, `/invocations`, `/v1/chat/completions`, `/v1/models`, `/metrics`."""
+"""The HTTP face: `/ping`, `/invocations`, `/v1/…`, `/metrics`, `/openapi.json`."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import time
-import uuid
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any, TypeVar
 
+import pydantic_core
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, ValidationError
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from serving.completion import Completion, End, Piece
-from serving.engine import Engine, QueueFull
+from serving import openapi
+from serving.completion import Completion, End, constraint_of
+from serving.engine import Constraint, Draining, Engine, QueueFull
+from serving.errors import Refused, of_exception
+from serving.grammar import SchemaRejected
 from serving.loader import LoadedModel
 from serving.metrics import Metrics
+from serving.responses import (
+    DONE,
+    Chunks,
+    ModelCard,
+    ModelList,
+    PlainAnswer,
+    chat_completion,
+    event,
+)
 from serving.schema import ChatRequest, InvocationRequest, PlainRequest
+from serving.settings import ServerSettings
 
 Model = TypeVar("Model", bound=BaseModel)
-
-MAX_PAYLOAD_BYTES = 6 * 1024 * 1024
-"""SageMaker's own limit for a real-time invocation."""
-
-
-class Refused(Exception):
-    """A request answered with an error body in the OpenAI shape."""
-
-    def __init__(self, status: int, kind: str, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.body = {"error": {"message": message, "type": kind, "param": None, "code": status}}
 
 
 class Server:
     """Answers requests with one model."""
 
     def __init__(
-        self, model: LoadedModel, engine: Engine, *, request_timeout_seconds: float = 55.0
+        self, model: LoadedModel, engine: Engine, settings: ServerSettings | None = None
     ) -> None:
-        # SageMaker gives up on an invocation after 60 s; ours ends first and says why.
         self._model = model
         self._engine = engine
-        self._timeout = request_timeout_seconds
+        self._settings = settings or ServerSettings()
         self._metrics = Metrics(engine)
+        self._document = openapi.document(version=model.name)
 
     def app(self) -> Starlette:
         return Starlette(
@@ -57,200 +58,166 @@ class Server:
                 Route("/v1/chat/completions", self.chat_completions, methods=["POST"]),
                 Route("/v1/models", self.models),
                 Route("/metrics", self.metrics),
+                Route("/openapi.json", self.openapi),
             ],
-            exception_handlers={Refused: _refuse},
+            exception_handlers=dict.fromkeys((Refused, HTTPException, Exception), self._refuse),
         )
 
     async def ping(self, _: Request) -> Response:
         return Response(status_code=200 if self._engine.alive else 503)
 
     async def models(self, _: Request) -> Response:
-        card = {"id": self._model.name, "object": "model", "created": 0, "owned_by": "stratos"}
-        return JSONResponse({"object": "list", "data": [card]})
+        return _json(ModelList(data=[ModelCard(id=self._model.name)]))
 
     async def metrics(self, _: Request) -> Response:
-        return Response(generate_latest(self._metrics.registry), media_type=CONTENT_TYPE_LATEST)
+        return Response(
+            generate_latest(self._metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
+        )
+
+    async def openapi(self, _: Request) -> Response:
+        return JSONResponse(self._document)
 
     async def invocations(self, request: Request) -> Response:
-        body = await _json_body(request)
-        invocation = _parse(InvocationRequest, body)
+        invocation = _parse(InvocationRequest, await self._body(request))
         if invocation.chat is not None:
             return await self._chat(request, invocation.chat)
         assert invocation.plain is not None
         return await self._plain(request, invocation.plain)
 
     async def chat_completions(self, request: Request) -> Response:
-        return await self._chat(request, _parse(ChatRequest, await _json_body(request)))
+        return await self._chat(request, _parse(ChatRequest, await self._body(request)))
 
     async def _chat(self, request: Request, chat: ChatRequest) -> Response:
-        completion = self._start(chat)
+        completion = self._start(chat, await self._constraint(chat))
         if chat.stream:
-            usage = bool(chat.stream_options and chat.stream_options.include_usage)
-            return StreamingResponse(
-                self._events(completion, include_usage=usage), media_type="text/event-stream"
-            )
-        text, end, pieces = await self._collect(request, completion)
-        return JSONResponse(completion_body(self._model, chat, text, end, pieces))
+            events = self._events(completion, chat)
+            return StreamingResponse(events, media_type="text/event-stream")
+        (end,) = await self._ends(request, [completion])
+        return _json(chat_completion(self._model, end, logprobs=chat.logprobs))
 
     async def _plain(self, request: Request, plain: PlainRequest) -> Response:
-        completions = [self._start(chat) for chat in plain.as_chats()]
+        completions: list[Completion] = []
         try:
-            answers = [await self._collect(request, c) for c in completions]
-        finally:
+            for chat in plain.as_chats():
+                completions.append(self._start(chat, None))
+        except Refused:
             for completion in completions:
                 completion.cancel()
-        texts = [{"generated_text": text} for text, _, _ in answers]
-        return JSONResponse(texts[0] if isinstance(plain.inputs, str) else texts)
+            raise
+        ends = await self._ends(request, completions)
+        answers = [PlainAnswer(generated_text=end.piece.text) for end in ends]
+        if isinstance(plain.inputs, str):
+            return _json(answers[0])
+        return JSONResponse([answer.model_dump() for answer in answers])
 
-    def _start(self, chat: ChatRequest) -> Completion:
+    async def _constraint(self, chat: ChatRequest) -> Constraint | None:
+        if chat.response_format is None:
+            return None
         try:
-            return Completion(chat, self._model, self._engine, self._timeout)
+            # Off the loop: a large schema takes a while to compile.
+            return await asyncio.to_thread(constraint_of, chat, self._model)
+        except SchemaRejected as error:
+            raise Refused(
+                400,
+                "invalid_schema",
+                f"this JSON Schema cannot be enforced: {error}",
+                param="response_format.json_schema.schema",
+            ) from error
+
+    def _start(self, chat: ChatRequest, constraint: Constraint | None) -> Completion:
+        try:
+            return Completion(chat, self._model, self._engine, self._settings, constraint)
         except QueueFull as error:
-            self._metrics.refused.inc()
-            raise Refused(429, "overloaded", f"{error}; try again in a second") from error
+            raise Refused(429, "queue_full", f"{error}; try again in a second") from error
+        except Draining as error:
+            raise Refused(503, "draining", f"{error}; ask another instance") from error
         except ValueError as error:
-            raise Refused(400, "invalid_request_error", str(error)) from error
+            raise Refused(400, "invalid_value", str(error)) from error
 
-    async def _collect(
-        self, request: Request, completion: Completion
-    ) -> tuple[str, End, list[Piece]]:
-        """Gather a whole completion, unless the client goes away first."""
-        started = time.perf_counter()
-        watch = asyncio.create_task(_cancel_on_disconnect(request, completion))
-        pieces: list[Piece] = []
+    async def _ends(self, request: Request, completions: list[Completion]) -> list[End]:
+        """Wait for whole completions, unless the client goes away first."""
+        watch = asyncio.create_task(_cancel_on_disconnect(request, completions))
         try:
-            async for piece in completion:
-                if isinstance(piece, End):
-                    end = piece
-                else:
-                    pieces.append(piece)
+            ends = [await completion.end() for completion in completions]
         finally:
             watch.cancel()
-        if end.reason == "error":
-            raise Refused(500, "server_error", "the model failed on this request; see the log")
-        if end.reason == "timeout" and not pieces:
-            raise Refused(503, "timeout", "the request waited too long for its turn; try again")
-        self._metrics.observe(end, time.perf_counter() - started)
-        return "".join(piece.text for piece in pieces), end, pieces
+            for completion in completions:
+                completion.cancel()
+        for end in ends:
+            self._metrics.observe(end)
+            if end.reason == "error":
+                raise _failed()
+            if end.reason == "timeout" and not end.completion_tokens:
+                raise Refused(503, "timeout", "the request waited too long for its turn; try again")
+        return ends
 
-    async def _events(self, completion: Completion, *, include_usage: bool) -> AsyncIterator[str]:
+    async def _events(self, completion: Completion, chat: ChatRequest) -> AsyncIterator[str]:
         """Server-sent events; a client that leaves ends the generator and with it the decoding."""
-        started = time.perf_counter()
-        head = _head(self._model, "chat.completion.chunk")
-
-        def chunk(delta: dict[str, Any], finish_reason: str | None = None) -> str:
-            choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
-            return _event(head | {"choices": [choice]})
-
-        yield chunk({"role": "assistant", "content": ""})
+        chunks = Chunks(self._model, logprobs=chat.logprobs)
+        yield chunks.opening()
         async for piece in completion:
-            if isinstance(piece, End):
-                yield chunk({}, _finish_reason(piece))
-                if include_usage:
-                    yield _event(head | {"choices": [], "usage": _usage(piece)})
-                self._metrics.observe(piece, time.perf_counter() - started)
-            elif piece.text:
-                yield chunk({"content": piece.text})
-        yield "data: [DONE]\n\n"
+            if not isinstance(piece, End):
+                yield chunks.piece(piece)
+                continue
+            self._metrics.observe(piece)
+            if piece.reason == "error":
+                yield event(_failed().body.model_dump())
+                continue
+            yield chunks.closing(piece)
+            if chat.stream_options and chat.stream_options.include_usage:
+                yield chunks.usage(piece)
+        yield DONE
+
+    async def _body(self, request: Request) -> Any:
+        """Read the body, never more of it than the limit.
+
+        Raises:
+            Refused: 413 when it is too large, 400 when it is not JSON.
+        """
+        limit = self._settings.max_payload_bytes
+        body = bytearray()
+        try:
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > limit:
+                    raise Refused(413, "too_large", f"the body exceeds {limit} bytes")
+        except ClientDisconnect as error:
+            raise Refused(499, "client_closed_request", "the client went away") from error
+        try:
+            return pydantic_core.from_json(bytes(body), allow_inf_nan=False)
+        except ValueError as error:
+            raise Refused(400, "invalid_json", f"the body is not JSON: {error}") from error
+
+    async def _refuse(self, request: Request, error: Exception) -> Response:
+        refused = of_exception(request, error)
+        self._metrics.refused(refused.status)
+        return refused.response()
 
 
-def completion_body(
-    model: LoadedModel, chat: ChatRequest, text: str, end: End, pieces: list[Piece]
-) -> dict[str, Any]:
-    """A whole completion in the OpenAI shape."""
-    choice = {
-        "index": 0,
-        "message": {"role": "assistant", "content": text, "refusal": None},
-        "finish_reason": _finish_reason(end),
-        "logprobs": _logprobs(model, pieces) if chat.logprobs else None,
-    }
-    return _head(model, "chat.completion") | {"choices": [choice], "usage": _usage(end)}
+async def _cancel_on_disconnect(request: Request, completions: list[Completion]) -> None:
+    # Once the body is read, the next message says that the client has gone or has its answer.
+    with suppress(RuntimeError):
+        await request.receive()
+    for completion in completions:
+        completion.cancel()
 
 
-def _head(model: LoadedModel, kind: str) -> dict[str, Any]:
-    return {
-        "id": f"chatcmpl-{uuid.uuid4().hex}",
-        "object": kind,
-        "created": int(time.time()),
-        "model": model.name,
-    }
-
-
-def _logprobs(model: LoadedModel, pieces: list[Piece]) -> dict[str, Any]:
-    def entry(token: int, logprob: float) -> dict[str, Any]:
-        text = str(model.tokenizer.decode([token]))
-        return {"token": text, "logprob": logprob, "bytes": list(text.encode())}
-
-    return {
-        "content": [
-            entry(token.id, token.logprob)
-            | {"top_logprobs": [entry(*pair) for pair in token.top_logprobs]}
-            for piece in pieces
-            for token in piece.tokens
-        ],
-        "refusal": None,
-    }
-
-
-async def _cancel_on_disconnect(request: Request, completion: Completion) -> None:
-    while not await request.is_disconnected():
-        await asyncio.sleep(0.25)
-    completion.cancel()
-
-
-async def _json_body(request: Request) -> Any:
-    """Read the body, never more of it than the limit.
-
-    Raises:
-        Refused: 413 when it is too large, 400 when it is not JSON.
-    """
-    chunks: list[bytes] = []
-    size = 0
-    try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > MAX_PAYLOAD_BYTES:
-                raise Refused(
-                    413, "invalid_request_error", f"the body exceeds {MAX_PAYLOAD_BYTES} bytes"
-                )
-            chunks.append(chunk)
-    except ClientDisconnect as error:
-        raise Refused(499, "client_closed_request", "the client went away") from error
-    try:
-        return json.loads(b"".join(chunks))
-    except (ValueError, RecursionError) as error:
-        raise Refused(400, "invalid_request_error", f"the body is not JSON: {error}") from error
+def _failed() -> Refused:
+    return Refused(500, "model_failed", "the model failed on this request; the log says why")
 
 
 def _parse(model: type[Model], body: Any) -> Model:
     try:
         return model.model_validate(body)
-    except (ValidationError, RecursionError) as error:
-        if isinstance(error, RecursionError):
-            raise Refused(400, "invalid_request_error", "the body is nested too deeply") from error
-        problems = "; ".join(
-            f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:8]
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_input=False)
+        paths = [".".join(map(str, problem["loc"])) for problem in problems]
+        text = "; ".join(
+            f"{path}: {problem['msg']}" if path else problem["msg"]
+            for path, problem in list(zip(paths, problems, strict=True))[:8]
         )
-        raise Refused(400, "invalid_request_error", problems) from error
+        raise Refused(400, "invalid_request", text, param=paths[0] or None) from error
 
 
-def _refuse(_: Request, refused: Exception) -> Response:
-    assert isinstance(refused, Refused)
-    headers = {"Retry-After": "1"} if refused.status in (429, 503) else None
-    return JSONResponse(refused.body, status_code=refused.status, headers=headers)
-
-
-def _finish_reason(end: End) -> str:
-    return "stop" if end.reason == "stop" else "length"
-
-
-def _usage(end: End) -> dict[str, int]:
-    return {
-        "prompt_tokens": end.prompt_tokens,
-        "completion_tokens": end.completion_tokens,
-        "total_tokens": end.prompt_tokens + end.completion_tokens,
-    }
-
-
-def _event(data: dict[str, Any]) -> str:
-    return f"data: {json.dumps(data, separators=(',', ':'))}\n\n"
+def _json(model: BaseModel) -> Response:
+    return Response(model.model_dump_json(), media_type="application/json")

@@ -5,17 +5,24 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
-from serving.engine import Engine, FinishReason, Generation, Token
+import jinja2
+
+from serving.engine import Constraint, Engine, FinishReason, Generation, Timing, Token
+from serving.grammar import ANY_OBJECT
 from serving.loader import LoadedModel
+from serving.outbox import outbox_of_running_loop
 from serving.sampling import Sampling
-from serving.schema import ChatRequest
+from serving.schema import ChatRequest, JsonObject, JsonSchema
+from serving.settings import ServerSettings
+from serving.text import TextAssembler
 
 
 @dataclass(frozen=True)
 class Piece:
-    """Text that became certain with one token, and the token itself."""
+    """Text that became certain, and the tokens that made it so."""
 
     text: str
     tokens: tuple[Token, ...]
@@ -23,91 +30,52 @@ class Piece:
 
 @dataclass(frozen=True)
 class End:
+    """The last piece (all there is, when nothing was streamed) and how it went."""
+
+    piece: Piece
     reason: FinishReason
     prompt_tokens: int
     completion_tokens: int
-
-
-class TextAssembler:
-    """Turns tokens into text; holds back what may turn out to be part of a stop sequence.
-
-    Tokens are decoded together from a point where the text is known to be whole, since one
-    character may span several tokens.
-    """
-
-    def __init__(self, model: LoadedModel, stops: tuple[str, ...]) -> None:
-        self._tokenizer = model.tokenizer
-        self._stops = stops
-        self._ids: list[int] = []
-        self._sent = 0
-        self.stopped = False
-
-    def push(self, token: int) -> str:
-        """Add a token; return the text that is now certain."""
-        self._ids.append(token)
-        text = self._text()
-        if text.endswith("�"):
-            return ""
-        for stop in self._stops:
-            if (at := text.find(stop)) >= 0:
-                self.stopped = True
-                text = text[:at]
-        return self._send(text, 0 if self.stopped else _overlap(text, self._stops))
-
-    def flush(self) -> str:
-        """Return what was held back."""
-        return "" if self.stopped else self._send(self._text(), 0)
-
-    def _text(self) -> str:
-        return str(self._tokenizer.decode(self._ids, skip_special_tokens=True))
-
-    def _send(self, text: str, held: int) -> str:
-        end = max(self._sent, len(text) - held)
-        piece, self._sent = text[self._sent : end], end
-        return piece
-
-
-def _overlap(text: str, stops: tuple[str, ...]) -> int:
-    """Longest suffix of `text` that begins a stop sequence."""
-    return max(
-        (
-            size
-            for stop in stops
-            for size in range(1, min(len(stop), len(text)) + 1)
-            if text.endswith(stop[:size])
-        ),
-        default=0,
-    )
+    timing: Timing
 
 
 class Completion:
-    """One request on its way through the engine.
+    """One request on its way through the engine. Iterate to get its pieces, `End` last.
+
+    Only a request that streams, or that has stop sequences, is turned into text token by token.
 
     Raises (on construction):
         ValueError: for a prompt the model cannot take.
-        QueueFull: when the server is saturated.
+        QueueFull, Draining: when the engine takes no more.
     """
 
     def __init__(
-        self, request: ChatRequest, model: LoadedModel, engine: Engine, timeout_seconds: float
+        self,
+        request: ChatRequest,
+        model: LoadedModel,
+        engine: Engine,
+        settings: ServerSettings,
+        constraint: Constraint | None = None,
     ) -> None:
         prompt = render(request, model)
-        room = model.max_tokens - len(prompt)
-        limit = request.token_limit
-        self._assembler = TextAssembler(model, request.stop_sequences)
-        self._prompt_tokens = len(prompt)
+        self._tokenizer = model.tokenizer
+        self._streams = bool(request.stream)
+        stops = request.stop_sequences
+        self._assembler = TextAssembler(model.tokenizer, stops) if self._streams or stops else None
+        self._text = ""
+        self._tokens: list[Token] = []
         self._completion_tokens = 0
-        self._loop = asyncio.get_running_loop()
+        self._outbox = outbox_of_running_loop()
         self._pieces: asyncio.Queue[Piece | End] = asyncio.Queue()
         self._generation = Generation(
             prompt=prompt,
-            # Without a limit of the caller's the context is the limit, as clients expect.
-            max_new_tokens=limit if limit is not None else max(1, room),
+            max_new_tokens=_token_limit(request, engine.max_tokens - len(prompt), settings),
             sampling=Sampling(request.temperature or 0.0, request.top_p or 1.0, request.seed),
             on_token=self._on_token,
             on_finish=self._on_finish,
             num_top_logprobs=(request.top_logprobs or 0) if request.logprobs else None,
-            deadline=time.monotonic() + timeout_seconds,
+            constraint=constraint,
+            deadline=time.monotonic() + settings.request_timeout_seconds,
         )
         engine.submit(self._generation)
 
@@ -125,24 +93,82 @@ class Completion:
         finally:
             self.cancel()
 
+    async def end(self) -> End:
+        """Wait for the whole answer; only for one that does not stream."""
+        assert not self._streams
+        async for piece in self:
+            if isinstance(piece, End):
+                return piece
+        raise AssertionError("a completion ends with an End")
+
     def _on_token(self, token: Token) -> bool:
+        self._tokens.append(token)
         self._completion_tokens += 1
-        self._put(Piece(self._assembler.push(token.id), (token,)))
+        if self._assembler is None:
+            return False
+        self._text += self._assembler.push(token.id)
+        if self._streams and self._text:
+            self._put(self._take())
         return self._assembler.stopped
 
     def _on_finish(self, reason: FinishReason) -> None:
-        if rest := self._assembler.flush():
-            self._put(Piece(rest, ()))
-        self._put(End(reason, self._prompt_tokens, self._completion_tokens))
+        if self._assembler is None:
+            ids = [token.id for token in self._tokens]
+            self._text = str(self._tokenizer.decode(ids, skip_special_tokens=True))
+        else:
+            self._text += self._assembler.flush()
+            if self._assembler.stopped and reason == "length":
+                reason = "stop"
+        timing = replace(self._generation.timing)
+        prompt_tokens = len(self._generation.prompt)
+        self._put(End(self._take(), reason, prompt_tokens, self._completion_tokens, timing))
+
+    def _take(self) -> Piece:
+        piece = Piece(self._text, tuple(self._tokens))
+        self._text, self._tokens = "", []
+        return piece
 
     def _put(self, piece: Piece | End) -> None:
-        self._loop.call_soon_threadsafe(self._pieces.put_nowait, piece)
+        self._outbox.put(partial(self._pieces.put_nowait, piece))
 
 
 def render(request: ChatRequest, model: LoadedModel) -> list[int]:
-    """Token ids of the conversation under the model's own chat template, reply opened."""
+    """Token ids of the conversation under the model's own chat template, reply opened.
+
+    Raises:
+        ValueError: when the template refuses the conversation.
+    """
     messages = [{"role": m.role, "content": m.text} for m in request.messages]
-    encoded = model.tokenizer.apply_chat_template(
-        messages, add_generation_prompt=True, tokenize=True, return_dict=True
-    )
+    try:
+        encoded = model.tokenizer.apply_chat_template(
+            messages, add_generation_prompt=True, tokenize=True, return_dict=True
+        )
+    except jinja2.TemplateError as error:
+        raise ValueError(f"the model's chat template refuses the messages: {error}") from error
     return [int(i) for i in encoded["input_ids"]]
+
+
+def constraint_of(request: ChatRequest, model: LoadedModel) -> Constraint | None:
+    """What the request's `response_format` holds the answer to. A large schema takes a while.
+
+    Raises:
+        SchemaRejected: for a schema that cannot be enforced.
+    """
+    match request.response_format:
+        case JsonSchema(json_schema=wanted):
+            return model.vocabulary.constrain(wanted.schema_)
+        case JsonObject():
+            return model.vocabulary.constrain(ANY_OBJECT)
+    return None
+
+
+def _token_limit(request: ChatRequest, room: int, settings: ServerSettings) -> int:
+    """Without a limit of the caller's, the context and the server are the limit."""
+    limit = request.token_limit
+    if limit is None:
+        return max(1, min(room, settings.max_new_tokens))
+    if limit > settings.max_new_tokens:
+        raise ValueError(
+            f"max_tokens is {limit}; this server generates at most {settings.max_new_tokens}"
+        )
+    return limit

@@ -7,12 +7,12 @@ finished one leaves at once. Callers hand in a `Generation` and are called back 
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
 import torch
 from transformers import DynamicCache, PreTrainedModel
@@ -23,10 +23,32 @@ from serving.slots import SlotCache
 logger = logging.getLogger(__name__)
 
 FinishReason = Literal["stop", "length", "timeout", "cancelled", "error"]
+MAX_PREFILL_TOKENS = 4096
+"""Prompt tokens, padding included, read between two decoding steps."""
+LEAST_LOGPROB = -9999.0
+"""JSON has no infinity; OpenAI writes this too for what cannot be drawn."""
 
 
 class QueueFull(Exception):
     """As many requests are waiting as the engine accepts."""
+
+
+class Draining(Exception):
+    """The engine takes no more requests."""
+
+
+class Constraint(Protocol):
+    """What an answer is held to."""
+
+    def forbidden(self) -> torch.Tensor:
+        """Which tokens may not come next: bool [vocabulary]."""
+
+    def accept(self, token: int) -> None:
+        """Take the token that was drawn."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing can follow."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +58,15 @@ class Token:
     id: int
     logprob: float
     top_logprobs: tuple[tuple[int, float], ...] = ()
+
+
+@dataclass
+class Timing:
+    """Moments of `time.monotonic()`; None for what has not happened."""
+
+    submitted: float = field(default_factory=time.monotonic)
+    admitted: float | None = None
+    first_token: float | None = None
 
 
 @dataclass
@@ -53,16 +84,18 @@ class Generation:
     on_finish: Callable[[FinishReason], None]
     num_top_logprobs: int | None = None
     """None: logprobs are not computed."""
+    constraint: Constraint | None = None
     deadline: float = float("inf")
     """`time.monotonic()` after which it is cut short."""
     cancelled: threading.Event = field(default_factory=threading.Event)
+    timing: Timing = field(default_factory=Timing)
 
 
 @dataclass
 class _Sequence:
     generation: Generation
     sampler: Sampler
-    next_token: int
+    next_token: int = -1
     num_new_tokens: int = 0
 
 
@@ -73,6 +106,8 @@ class EngineLoad:
     active: int
     waiting: int
     generated_tokens: int
+    """Since the start."""
+    steps: int
     """Since the start."""
 
 
@@ -100,10 +135,12 @@ class Engine:
         self._eos = eos_token_ids
         self._slots = SlotCache(model.config, num_slots, max_tokens, model.device)
         self._sequences: list[_Sequence] = []
-        self._waiting: queue.Queue[Generation] = queue.Queue(max_waiting)
-        self._wake = threading.Event()
-        self._closing = threading.Event()
+        self._max_waiting = max_waiting
+        self._waiting: deque[Generation] = deque()
+        self._changed = threading.Condition()
+        self._closing = False
         self._generated_tokens = 0
+        self._steps = 0
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._thread.start()
 
@@ -112,7 +149,8 @@ class Engine:
 
         Raises:
             ValueError: when prompt and completion together exceed `max_tokens`.
-            QueueFull: when too many wait already, or the engine is draining.
+            QueueFull: when too many wait already.
+            Draining: when the engine is ending.
         """
         if not generation.prompt:
             raise ValueError("the prompt is empty")
@@ -121,17 +159,19 @@ class Engine:
                 f"{len(generation.prompt)} prompt tokens and {generation.max_new_tokens} new ones "
                 f"exceed the context of {self.max_tokens}; shorten the prompt or lower max_tokens"
             )
-        if self._closing.is_set():
-            raise QueueFull("the server is shutting down")
-        try:
-            self._waiting.put_nowait(generation)
-        except queue.Full:
-            raise QueueFull(f"{self._waiting.maxsize} requests are waiting already") from None
-        self._wake.set()
+        with self._changed:
+            if self._closing:
+                raise Draining("the server is shutting down")
+            if len(self._waiting) >= self._max_waiting:
+                raise QueueFull(f"{self._max_waiting} requests are waiting already")
+            self._waiting.append(generation)
+            self._changed.notify()
 
     @property
     def load(self) -> EngineLoad:
-        return EngineLoad(len(self._sequences), self._waiting.qsize(), self._generated_tokens)
+        return EngineLoad(
+            len(self._sequences), len(self._waiting), self._generated_tokens, self._steps
+        )
 
     @property
     def alive(self) -> bool:
@@ -139,8 +179,9 @@ class Engine:
 
     def drain(self, timeout_seconds: float) -> bool:
         """Refuse new requests and finish those accepted; True if all ended in time."""
-        self._closing.set()
-        self._wake.set()
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
         self._thread.join(timeout_seconds)
         return not self._thread.is_alive()
 
@@ -150,14 +191,12 @@ class Engine:
     def _run(self) -> None:
         while True:
             try:
-                self._admit()
+                if arrivals := self._next_arrivals():
+                    self._prefill(arrivals)
                 if self._sequences:
                     self._decode_step()
-                elif self._closing.is_set() and self._waiting.empty():
+                elif self._closing and not self._waiting:
                     return
-                else:
-                    self._wake.wait(timeout=1.0)
-                    self._wake.clear()
             except Exception:
                 # Whatever broke the step breaks the requests in it, not the server.
                 logger.exception("a decoding step failed; its %d requests", len(self._sequences))
@@ -169,24 +208,32 @@ class Engine:
         self._sequences.clear()
         self._slots.clear()
 
-    def _admit(self) -> None:
-        """Prefill as many waiting requests as there are free slots, in one padded batch."""
-        free = self._slots.num_slots - self._slots.active
+    def _next_arrivals(self) -> list[Generation]:
+        """Take what may start now; wait for it when nothing is being decoded."""
         arrivals: list[Generation] = []
-        while len(arrivals) < free:
-            try:
-                generation = self._waiting.get_nowait()
-            except queue.Empty:
-                break
-            if (reason := _cut_short(generation)) is not None:
-                generation.on_finish(reason)
-            else:
-                arrivals.append(generation)
-        if arrivals:
-            self._prefill(arrivals)
+        with self._changed:
+            if not self._sequences:
+                self._changed.wait_for(lambda: self._waiting or self._closing)
+            ended = [(g, reason) for g in self._waiting if (reason := _cut_short(g)) is not None]
+            for generation, _ in ended:
+                self._waiting.remove(generation)
+            free = self._slots.num_slots - self._slots.active
+            longest = 0
+            while self._waiting and len(arrivals) < free:
+                longest = max(longest, len(self._waiting[0].prompt))
+                if arrivals and longest * (len(arrivals) + 1) > MAX_PREFILL_TOKENS:
+                    break
+                arrivals.append(self._waiting.popleft())
+        for generation, reason in ended:
+            generation.on_finish(reason)
+        return arrivals
 
     def _prefill(self, arrivals: list[Generation]) -> None:
-        self._sequences += [_Sequence(g, Sampler(g.sampling), next_token=-1) for g in arrivals]
+        """Read the prompts in one padded batch and draw the first token of each."""
+        now = time.monotonic()
+        for generation in arrivals:
+            generation.timing.admitted = now
+        self._sequences += [_Sequence(g, Sampler(g.sampling)) for g in arrivals]
         lengths = [len(generation.prompt) for generation in arrivals]
         # Padding on the right: under a causal mask no real token ever sees it.
         ids = torch.zeros(len(arrivals), max(lengths), dtype=torch.long)
@@ -214,39 +261,64 @@ class Engine:
             use_cache=True,
         ).last_hidden_state
         self._slots.advance()
+        self._steps += 1
         self._take(self.model.lm_head(hidden[:, 0]), range(len(self._sequences)))
 
     def _take(self, logits: torch.Tensor, slots: Sequence[int]) -> None:
         """Draw one token for each of `slots` (rows of `logits`, in order), and end what is done."""
+        reasons = [self._constrain(slot, logits[row]) for row, slot in enumerate(slots)]
         greedy = logits.argmax(-1).tolist()
         finished: list[int] = []
         for row, slot in enumerate(slots):
             sequence = self._sequences[slot]
-            generation = sequence.generation
-            if (reason := _cut_short(generation)) is None:
-                sampled = generation.sampling.temperature > 0
-                token = sequence.sampler.draw(logits[row]) if sampled else greedy[row]
-                sequence.next_token = token
-                sequence.num_new_tokens += 1
-                self._generated_tokens += 1
-                reason = self._deliver(sequence, logits[row])
+            reason = reasons[row] or self._advance(sequence, logits[row], greedy[row])
             if reason is not None:
                 finished.append(slot)
-                generation.on_finish(reason)
+                sequence.generation.on_finish(reason)
         for slot in sorted(finished, reverse=True):
             moved = self._slots.release(slot)
             self._sequences[slot] = self._sequences[moved]
             self._sequences.pop()
 
-    def _deliver(self, sequence: _Sequence, logits: torch.Tensor) -> FinishReason | None:
-        generation = sequence.generation
-        if sequence.next_token in self._eos:
-            return "stop"
-        if generation.on_token(_with_logprobs(sequence.next_token, logits, generation)):
-            return "stop"
-        if sequence.num_new_tokens >= generation.max_new_tokens:
-            return "length"
+    def _constrain(self, slot: int, logits: torch.Tensor) -> FinishReason | None:
+        """Rule out, in place, the tokens a request's constraint forbids."""
+        constraint = self._sequences[slot].generation.constraint
+        if constraint is None:
+            return None
+        try:
+            logits.masked_fill_(constraint.forbidden().to(logits.device), float("-inf"))
+        except Exception:
+            logger.exception("a constraint failed; its request ends")
+            return "error"
         return None
+
+    def _advance(
+        self, sequence: _Sequence, logits: torch.Tensor, greedy: int
+    ) -> FinishReason | None:
+        """Draw a sequence's token and hand it on; return why the sequence ends, if it does."""
+        generation = sequence.generation
+        if (reason := _cut_short(generation)) is not None:
+            return reason
+        sampled = generation.sampling.temperature > 0
+        token = sequence.sampler.draw(logits) if sampled else greedy
+        sequence.next_token = token
+        sequence.num_new_tokens += 1
+        self._generated_tokens += 1
+        if generation.timing.first_token is None:
+            generation.timing.first_token = time.monotonic()
+        if token in self._eos:
+            return "stop"
+        try:
+            stop = generation.on_token(_with_logprobs(token, logits, generation))
+            if generation.constraint is not None:
+                generation.constraint.accept(token)
+                stop = stop or generation.constraint.complete
+        except Exception:
+            logger.exception("a request's callback failed; it ends")
+            return "error"
+        if stop:
+            return "stop"
+        return "length" if sequence.num_new_tokens >= generation.max_new_tokens else None
 
 
 def _cut_short(generation: Generation) -> FinishReason | None:
@@ -260,7 +332,7 @@ def _cut_short(generation: Generation) -> FinishReason | None:
 def _with_logprobs(token: int, logits: torch.Tensor, generation: Generation) -> Token:
     if generation.num_top_logprobs is None:
         return Token(token, 0.0)
-    logprobs = torch.log_softmax(logits.float(), dim=-1)
-    top = logprobs.topk(generation.num_top_logprobs)
+    logprobs = torch.log_softmax(logits.float(), dim=-1).clamp_min(LEAST_LOGPROB)
+    top = logprobs.topk(min(generation.num_top_logprobs, len(logprobs)))
     pairs = tuple(zip(top.indices.tolist(), top.values.tolist(), strict=True))
     return Token(token, float(logprobs[token]), pairs)

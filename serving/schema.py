@@ -1,4 +1,7 @@
-"""The OpenAI chat-completions schema, in and out, and the plain `inputs` form."""
+"""What a request may say: the OpenAI chat-completions schema, and the plain `inputs` form.
+
+Types are strict, as JSON's are: `"5"` and `true` are no integers.
+"""
 
 from __future__ import annotations
 
@@ -6,34 +9,69 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+Zero = Annotated[float | None, Field(ge=0, le=0)]
+Empty = Annotated[list[Any] | None, Field(max_length=0)]
+Stops = str | Annotated[list[str], Field(max_length=4)] | None
 
-class ChatMessage(BaseModel):
-    """Content may be a string, or text parts as newer clients send them."""
 
-    model_config = ConfigDict(extra="ignore")
+class RequestModel(BaseModel):
+    """Unknown fields are ignored, as clients expect."""
 
+    model_config = ConfigDict(extra="ignore", strict=True, protected_namespaces=())
+
+
+class TextPart(RequestModel):
+    """Newer clients send content in parts; this server reads text only."""
+
+    type: Literal["text"] = "text"
+    text: str
+
+
+class ChatMessage(RequestModel):
     role: Literal["system", "developer", "user", "assistant", "tool"]
-    content: str | list[dict[str, Any]] | None = None
+    content: str | list[TextPart] | None = None
 
     @property
     def text(self) -> str:
         if isinstance(self.content, list):
-            return "".join(str(part.get("text", "")) for part in self.content)
+            return "".join(part.text for part in self.content)
         return self.content or ""
 
 
-class StreamOptions(BaseModel):
-    model_config = ConfigDict(extra="ignore")
+class StreamOptions(RequestModel):
     include_usage: bool = False
 
 
-class ChatRequest(BaseModel):
-    """What this server honours of the schema; unknown fields are ignored, as clients expect.
+class PlainText(RequestModel):
+    type: Literal["text"]
 
-    Values that would change the result if ignored (`n` > 1, say) are refused instead.
+
+class JsonObject(RequestModel):
+    """Any JSON object."""
+
+    type: Literal["json_object"]
+
+
+class NamedSchema(RequestModel):
+    name: str = "answer"
+    schema_: Annotated[dict[str, Any], Field(alias="schema")]
+
+
+class JsonSchema(RequestModel):
+    """An answer that satisfies a JSON Schema."""
+
+    type: Literal["json_schema"]
+    json_schema: NamedSchema
+
+
+ResponseFormat = Annotated[PlainText | JsonObject | JsonSchema, Field(discriminator="type")]
+
+
+class ChatRequest(RequestModel):
+    """What this server honours of the schema.
+
+    Values that would change the answer if ignored (`n` above 1, tools, penalties) are refused.
     """
-
-    model_config = ConfigDict(extra="ignore")
 
     model: str | None = None
     messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=1024)]
@@ -42,12 +80,17 @@ class ChatRequest(BaseModel):
     temperature: Annotated[float | None, Field(ge=0, le=2)] = None
     top_p: Annotated[float | None, Field(gt=0, le=1)] = None
     seed: Annotated[int | None, Field(ge=-(2**63), lt=2**63)] = None
-    stop: str | Annotated[list[str], Field(max_length=4)] | None = None
+    stop: Stops = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     logprobs: bool | None = None
     top_logprobs: Annotated[int | None, Field(ge=0, le=20)] = None
+    response_format: ResponseFormat | None = None
     n: Annotated[int | None, Field(ge=1, le=1)] = None
+    frequency_penalty: Zero = None
+    presence_penalty: Zero = None
+    logit_bias: Annotated[dict[str, Any] | None, Field(max_length=0)] = None
+    tools: Empty = None
 
     @property
     def stop_sequences(self) -> tuple[str, ...]:
@@ -59,19 +102,16 @@ class ChatRequest(BaseModel):
         return self.max_completion_tokens or self.max_tokens
 
 
-class PlainParameters(BaseModel):
-    model_config = ConfigDict(extra="ignore")
+class PlainParameters(RequestModel):
     max_new_tokens: Annotated[int | None, Field(ge=1)] = None
     temperature: Annotated[float | None, Field(ge=0, le=2)] = None
     top_p: Annotated[float | None, Field(gt=0, le=1)] = None
-    seed: int | None = None
-    stop: str | Annotated[list[str], Field(max_length=4)] | None = None
+    seed: Annotated[int | None, Field(ge=-(2**63), lt=2**63)] = None
+    stop: Stops = None
 
 
-class PlainRequest(BaseModel):
+class PlainRequest(RequestModel):
     """`{"inputs": …}`: one question, or several."""
-
-    model_config = ConfigDict(extra="ignore")
 
     inputs: str | Annotated[list[str], Field(min_length=1, max_length=64)]
     parameters: PlainParameters = PlainParameters()

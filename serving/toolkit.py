@@ -13,19 +13,25 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from serving.app import completion_body
-from serving.completion import Completion, End, Piece
+from serving.completion import Completion, constraint_of
 from serving.engine import Engine
 from serving.loader import LoadedModel, load_model
-from serving.schema import ChatRequest, InvocationRequest
-
-TIMEOUT_SECONDS = 55.0
+from serving.responses import chat_completion
+from serving.schema import InvocationRequest
+from serving.settings import ServerSettings
 
 
 def model_fn(model_dir: str) -> tuple[LoadedModel, Engine]:
     """Load the model and start its engine; called once by each worker."""
-    loaded = load_model(Path(model_dir))
-    engine = Engine(loaded.model, eos_token_ids=loaded.eos_token_ids, max_tokens=loaded.max_tokens)
+    settings = ServerSettings.from_environment()
+    loaded = load_model(Path(model_dir), settings.model_name)
+    engine = Engine(
+        loaded.model,
+        eos_token_ids=loaded.eos_token_ids,
+        max_tokens=min(loaded.max_tokens, settings.max_context),
+        num_slots=settings.num_slots,
+        max_waiting=settings.max_waiting,
+    )
     return loaded, engine
 
 
@@ -46,23 +52,25 @@ def transform_fn(
 
 async def _answer(served: tuple[LoadedModel, Engine], invocation: InvocationRequest) -> Any:
     loaded, engine = served
+    chats = [invocation.chat] if invocation.chat else []
+    if invocation.plain is not None:
+        chats = invocation.plain.as_chats()
+    settings = ServerSettings.from_environment()
+    # The toolkit has no streaming: whoever asks for it gets the whole answer.
+    completions = [
+        Completion(
+            chat.model_copy(update={"stream": False}),
+            loaded,
+            engine,
+            settings,
+            constraint_of(chat, loaded),
+        )
+        for chat in chats
+    ]
+    ends = [await completion.end() for completion in completions]
     if invocation.chat is not None:
-        text, end, pieces = await _complete(invocation.chat, loaded, engine)
-        return completion_body(loaded, invocation.chat, text, end, pieces)
+        answer = chat_completion(loaded, ends[0], logprobs=invocation.chat.logprobs)
+        return answer.model_dump()
+    texts = [{"generated_text": end.piece.text} for end in ends]
     assert invocation.plain is not None
-    chats = invocation.plain.as_chats()
-    answers = await asyncio.gather(*(_complete(chat, loaded, engine) for chat in chats))
-    texts = [{"generated_text": text} for text, _, _ in answers]
     return texts[0] if isinstance(invocation.plain.inputs, str) else texts
-
-
-async def _complete(
-    chat: ChatRequest, loaded: LoadedModel, engine: Engine
-) -> tuple[str, End, list[Piece]]:
-    pieces: list[Piece] = []
-    async for piece in Completion(chat, loaded, engine, TIMEOUT_SECONDS):
-        if isinstance(piece, End):
-            end = piece
-        else:
-            pieces.append(piece)
-    return "".join(piece.text for piece in pieces), end, pieces

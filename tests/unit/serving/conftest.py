@@ -1,13 +1,24 @@
-"""A tiny random Qwen2 with a byte-level tokenizer, saved as a model folder."""
+"""A tiny random Qwen2 with a byte-level tokenizer, saved as a model folder, and served."""
 
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 import torch
+import uvicorn
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
+from serving.app import Server
+from serving.engine import Engine
 from serving.loader import LoadedModel, load_model
+from serving.settings import ServerSettings
+
+Serve = Callable[..., AbstractContextManager[tuple[httpx.Client, Engine]]]
 
 TEMPLATE = (
     "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
@@ -53,3 +64,41 @@ def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def loaded(model_dir: Path) -> LoadedModel:
     return load_model(model_dir, "tiny")
+
+
+@pytest.fixture(scope="session")
+def serve(loaded: LoadedModel) -> Serve:
+    """Serve the model on a real socket; give a client and the engine."""
+
+    @contextmanager
+    def serving(**limits: int) -> Iterator[tuple[httpx.Client, Engine]]:
+        settings = ServerSettings(max_context=128, **limits)
+        engine = Engine(
+            loaded.model,
+            eos_token_ids=loaded.eos_token_ids,
+            max_tokens=128,
+            num_slots=settings.num_slots,
+            max_waiting=settings.max_waiting,
+        )
+        listener = socket.create_server(("127.0.0.1", 0))
+        app = Server(loaded, engine, settings).app()
+        server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        try:
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            with httpx.Client(base_url=url, timeout=30) as client:
+                yield client, engine
+        finally:
+            server.should_exit = True
+            thread.join(10)
+            listener.close()
+            assert engine.drain(10)
+
+    return serving
+
+
+@pytest.fixture(scope="module")
+def client(serve: Serve) -> Iterator[httpx.Client]:
+    with serve() as (client, _):
+        yield client

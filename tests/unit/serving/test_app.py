@@ -1,48 +1,16 @@
 """The HTTP face, over a real socket."""
 
 import json
-import socket
 import threading
 import time
-from contextlib import contextmanager
 
-import httpx
 import pytest
-import uvicorn
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from serving.app import Server
-from serving.engine import Engine
-from serving.loader import LoadedModel, load_model
 from serving.toolkit import model_fn, transform_fn
 
 CHAT = "/v1/chat/completions"
-
-
-@contextmanager
-def serve(loaded: LoadedModel, **options: int):
-    engine = Engine(loaded.model, eos_token_ids=loaded.eos_token_ids, max_tokens=128, **options)
-    listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(Server(loaded, engine).app(), log_level="error", lifespan="off")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
-    try:
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        with httpx.Client(base_url=url, timeout=30) as client:
-            yield client, engine
-    finally:
-        server.should_exit = True
-        thread.join(10)
-        listener.close()
-        assert engine.drain(10)
-
-
-@pytest.fixture(scope="module")
-def client(loaded):
-    with serve(loaded) as (client, _):
-        yield client
 
 
 def ask(text: str, **options: object) -> dict[str, object]:
@@ -117,7 +85,11 @@ def test_a_bad_request_gets_one_clear_error(client, body, status, says):
 
 @given(
     st.recursive(
-        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.floats(allow_nan=False, allow_infinity=False)
+        | st.text(),
         lambda inner: (
             st.lists(inner)
             | st.dictionaries(
@@ -137,8 +109,8 @@ def test_no_body_makes_the_server_fail(client, body):
     assert client.post("/invocations", json=body).status_code < 500
 
 
-def test_an_overloaded_server_says_when_to_come_back(loaded):
-    with serve(loaded, num_slots=1, max_waiting=1) as (client, engine):
+def test_an_overloaded_server_says_when_to_come_back(serve):
+    with serve(num_slots=1, max_waiting=1) as (client, engine):
         held = threading.Event()
         original = engine.model.lm_head.forward
         engine.model.lm_head.forward = lambda x: (held.wait(30), original(x))[1]
@@ -171,12 +143,6 @@ def test_metrics_count_what_was_answered(client):
     before = answered()
     client.post(CHAT, json=ask("count me"))
     assert answered() == before + 1
-
-
-def test_a_folder_that_is_no_model_says_what_it_lacks(tmp_path):
-    (tmp_path / "weights.bin").touch()
-    with pytest.raises(FileNotFoundError, match=r"holds no config.json; it holds weights.bin"):
-        load_model(tmp_path)
 
 
 def test_the_inference_toolkit_answers_as_the_server_does(client, model_dir):
