@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -95,7 +96,10 @@ def ask(
         TeacherFailed: when it answered too few to say anything about its accuracy.
     """
     requests = [Request(messages_of(record), max_new_tokens) for record in records]
-    completions = model.generate(requests, stop=stop, on_done=on_done)
+    done = itertools.count(1)
+    completions = model.generate(
+        requests, stop=stop, on_answer=lambda _index, _completion: on_done(next(done))
+    )
     outcomes = [
         None if completion is None else judge.is_correct(completion.text, record.gold)
         for record, completion in zip(records, completions, strict=True)

@@ -7,6 +7,7 @@ injects where alignment failed. Strategy names are those of arXiv 2510.15992; th
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from stratos.scoring.answers import elements, with_answer
 from stratos.spec import SetOf, StrategyName, Synthesis
 from training.judge import Judge
 from training.prompts import alignment_messages, injection_messages
-from training.teachers import Completion, Request, Teacher
+from training.teachers import Completion, OnAnswer, Request, Teacher
 
 _RETRY_TEMPERATURE = 0.7
 
@@ -139,11 +140,8 @@ class Synthesizer:
                 break
             requests = [self._request(parts[index], attempt) for index in open_parts]
             label = f"{parts[0].strategy}, attempt {attempt + 1} of {self._synthesis.samples}"
-            total = len(requests)
             completions = self._teacher.generate(
-                requests,
-                stop=self._stop,
-                on_done=lambda done, label=label, total=total: self._on_done(label, done, total),  # type: ignore[misc]
+                requests, stop=self._stop, on_answer=self._counting(label, len(requests))
             )
             for index, request, completion in zip(open_parts, requests, completions, strict=True):
                 if completion is None:
@@ -158,6 +156,10 @@ class Synthesizer:
         if parts:
             outcome.asked[parts[0].strategy] += len(asked)
         return kept
+
+    def _counting(self, label: str, total: int) -> OnAnswer:
+        done = itertools.count(1)
+        return lambda _index, _completion: self._on_done(label, next(done), total)
 
     def _request(self, part: _Part, attempt: int) -> Request:
         synthesis = self._synthesis

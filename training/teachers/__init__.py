@@ -30,12 +30,14 @@ class Completion:
 
     Attributes:
         finished: False when it was cut off at `max_new_tokens`.
+        usd: What the call cost; 0 for weights on our own server.
     """
 
     text: str
     finished: bool
     prompt_tokens: int
     completion_tokens: int
+    usd: float = 0.0
 
 
 @dataclass
@@ -48,10 +50,21 @@ class Usage:
     usd: float = 0.0
     seconds: float = 0.0
 
+    def add(self, completion: Completion) -> None:
+        """Count one answered call."""
+        self.calls += 1
+        self.prompt_tokens += completion.prompt_tokens
+        self.completion_tokens += completion.completion_tokens
+        self.usd += completion.usd
+
     @property
     def tokens_per_second(self) -> float:
         """Completion tokens by the seconds spent waiting for them."""
         return self.completion_tokens / self.seconds if self.seconds else 0.0
+
+
+OnAnswer = Callable[[int, Completion], None]
+"""Told the index of a request and its completion, as soon as it is there, from any thread."""
 
 
 class Teacher(Protocol):
@@ -68,15 +81,15 @@ class Teacher(Protocol):
         requests: Sequence[Request],
         *,
         stop: Callable[[], bool],
-        on_done: Callable[[int], None],
+        on_answer: OnAnswer,
     ) -> list[Completion | None]:
-        """Answer requests in their order; None where `stop` came first.
+        """Answer requests in their order; None where `stop`, the budget or a refusal came first.
 
         Args:
             stop: Asked now and then; once true, nothing more is asked.
-            on_done: Told how many of the requests are answered.
 
         Raises:
             TeacherFailed: when it cannot be asked at all.
+            BudgetExhausted: when there is no money for even one call.
         """
         ...

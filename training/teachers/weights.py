@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from training.generation import Sampling, generate
-from training.teachers import Completion, Request, Usage
+from training.teachers import Completion, OnAnswer, Request, Usage
 from training.weights import LocalModel
 
 
@@ -31,13 +31,12 @@ class WeightsTeacher:
         requests: Sequence[Request],
         *,
         stop: Callable[[], bool],
-        on_done: Callable[[int], None],
+        on_answer: OnAnswer,
     ) -> list[Completion | None]:
         started = time.perf_counter()
         chat = self.local.chat
         prompts = chat.prompts([request.messages for request in requests])
         completions: list[Completion | None] = [None] * len(requests)
-        done = 0
         for (temperature, max_new_tokens), members in _by_sampling(requests).items():
             sampling = Sampling(max_new_tokens, chat.eos, temperature, self._seed)
             for position, generated in generate(
@@ -49,18 +48,15 @@ class WeightsTeacher:
                 stop=stop,
             ):
                 index = members[position]
-                completions[index] = Completion(
+                completion = Completion(
                     chat.text(generated.tokens),
                     generated.finished,
                     len(prompts[index]),
                     len(generated.tokens) + generated.finished,
                 )
-                done += 1
-                on_done(done)
-        answered = [completion for completion in completions if completion is not None]
-        self._usage.calls += len(answered)
-        self._usage.prompt_tokens += sum(one.prompt_tokens for one in answered)
-        self._usage.completion_tokens += sum(one.completion_tokens for one in answered)
+                completions[index] = completion
+                self._usage.add(completion)
+                on_answer(index, completion)
         self._usage.seconds += time.perf_counter() - started
         return completions
 

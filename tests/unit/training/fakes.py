@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from training.teachers import Completion, Request, Usage
+from training.teachers import Completion, OnAnswer, Request, Usage
 
 
 class ScriptedTeacher:
@@ -25,7 +25,7 @@ class ScriptedTeacher:
         requests: Sequence[Request],
         *,
         stop: Callable[[], bool],
-        on_done: Callable[[int], None],
+        on_answer: OnAnswer,
     ) -> list[Completion | None]:
         answered: list[Completion | None] = []
         for request in requests:
@@ -35,7 +35,8 @@ class ScriptedTeacher:
             self.asked.append(request)
             reply = self._reply(request)
             text = reply or ""
-            answered.append(Completion(text, reply is not None, 5, len(text.split())))
-            on_done(len(self.asked))
-        self.usage.calls += len(answered)
+            completion = Completion(text, reply is not None, 5, len(text.split()))
+            answered.append(completion)
+            self.usage.add(completion)
+            on_answer(len(answered) - 1, completion)
         return answered

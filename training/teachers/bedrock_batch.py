@@ -1,0 +1,142 @@
+"""Amazon Bedrock's batch inference: half the price, an answer in hours."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+from uuid import uuid4
+
+from stratos.artifacts import split_uri
+from stratos.catalog.models import bedrock_card
+from stratos.errors import BudgetExhausted, TeacherFailed
+from stratos.spec import Bedrock
+from training.teachers import Completion, OnAnswer, Request, Teacher, Usage
+from training.teachers.bedrock import converse_input, read_answer
+from training.teachers.service import Busy, Prices, Refused
+
+_FEWEST = 100
+"""Records below which Bedrock refuses a batch job."""
+_ENDED = frozenset({"Completed", "PartiallyCompleted", "Failed", "Stopped", "Expired"})
+_GOOD = frozenset({"Completed", "PartiallyCompleted"})
+_log = logging.getLogger(__name__)
+
+
+class BedrockBatchTeacher:
+    """Puts all requests into one batch job and waits for it."""
+
+    def __init__(
+        self,
+        spec: Bedrock,
+        few: Teacher,
+        *,
+        bedrock: Any,
+        s3: Any,
+        folder_uri: str,
+        role_arn: str,
+        budget_usd: float | None = None,
+        poll_seconds: float = 30.0,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Set up.
+
+        Args:
+            few: Answers what is too little for a batch job, such as second attempts.
+            bedrock: A `bedrock` client.
+            s3: An `s3` client.
+            folder_uri: S3 prefix for the job's input and output.
+            role_arn: What Bedrock assumes to read and write there.
+            budget_usd: A job that could exceed this is not started.
+        """
+        self._spec, self._few, self._bedrock, self._s3 = spec, few, bedrock, s3
+        self._bucket, self._prefix = split_uri(folder_uri.rstrip("/") + "/")
+        self._role_arn, self._budget = role_arn, budget_usd
+        self._poll_seconds, self._sleep = poll_seconds, sleep
+        card = bedrock_card(spec.model_id, batch=True)
+        self._prices = Prices(
+            card.input_usd_per_million_tokens or 0.0, card.output_usd_per_million_tokens or 0.0
+        )
+
+    @property
+    def name(self) -> str:
+        return self._spec.name
+
+    @property
+    def usage(self) -> Usage:
+        return self._few.usage
+
+    def generate(
+        self, requests: Sequence[Request], *, stop: Callable[[], bool], on_answer: OnAnswer
+    ) -> list[Completion | None]:
+        if len(requests) < _FEWEST:
+            return self._few.generate(requests, stop=stop, on_answer=on_answer)
+        self._require_budget(requests)
+        started = time.monotonic()
+        name = f"stratos-{uuid4().hex}"
+        job = self._start(name, requests)
+        status = self._wait(job, stop)
+        self.usage.seconds += time.monotonic() - started
+        completions: list[Completion | None] = [None] * len(requests)
+        if status == "Stopped":
+            return completions
+        for index, line in self._output(name, job):
+            try:
+                completion = read_answer(line["modelOutput"], self._prices)
+            except (KeyError, Busy, Refused) as error:
+                _log.warning("request %d unanswered: %s", index, line.get("error", error))
+                continue
+            completions[index] = completion
+            self.usage.add(completion)
+            on_answer(index, completion)
+        return completions
+
+    def _require_budget(self, requests: Sequence[Request]) -> None:
+        worst = sum(self._prices.at_most(request) for request in requests)
+        if self._budget is not None and self.usage.usd + worst > self._budget:
+            raise BudgetExhausted(
+                f"a batch of {len(requests)} requests to {self.name} can cost ${worst:.2f}; "
+                f"${self._budget - self.usage.usd:.2f} of the budget are left. Lower "
+                "synthesis.max_records or max_new_tokens, or raise constraints.max_budget_usd"
+            )
+
+    def _start(self, name: str, requests: Sequence[Request]) -> str:
+        lines = (
+            json.dumps({"recordId": f"{index:011d}", "modelInput": converse_input(request)})
+            for index, request in enumerate(requests)
+        )
+        key = f"{self._prefix}{name}/input.jsonl"
+        self._s3.put_object(Bucket=self._bucket, Key=key, Body="\n".join(lines).encode())
+        folder = f"s3://{self._bucket}/{self._prefix}{name}/output/"
+        arn: str = self._bedrock.create_model_invocation_job(
+            jobName=name,
+            roleArn=self._role_arn,
+            modelId=self._spec.model_id,
+            modelInvocationType="Converse",
+            inputDataConfig={"s3InputDataConfig": {"s3Uri": f"s3://{self._bucket}/{key}"}},
+            outputDataConfig={"s3OutputDataConfig": {"s3Uri": folder}},
+        )["jobArn"]
+        return arn
+
+    def _wait(self, job: str, stop: Callable[[], bool]) -> str:
+        while True:
+            found = self._bedrock.get_model_invocation_job(jobIdentifier=job)
+            status = str(found["status"])
+            if status in _GOOD:
+                return status
+            if status in _ENDED:
+                raise TeacherFailed(
+                    f"the batch job {job} ended as {status}: {found.get('message', 'no reason')}"
+                )
+            if stop():
+                self._bedrock.stop_model_invocation_job(jobIdentifier=job)
+                return "Stopped"
+            self._sleep(self._poll_seconds)
+
+    def _output(self, name: str, job: str) -> list[tuple[int, dict[str, Any]]]:
+        """Lines of `output/<job id>/input.jsonl.out`, in any order, with their requests."""
+        folder = f"{self._prefix}{name}/output/{job.rpartition('/')[2]}"
+        body = self._s3.get_object(Bucket=self._bucket, Key=f"{folder}/input.jsonl.out")["Body"]
+        lines = (json.loads(line) for line in body.iter_lines() if line.strip())
+        return [(int(line["recordId"]), line) for line in lines]
