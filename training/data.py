@@ -13,6 +13,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -42,12 +43,15 @@ class MicroBatch:
         predicts: [rows, width], true where the next token is to be learned.
         targets: [number of true values in `predicts`], the tokens to be learned.
         num_tokens: Without padding.
+        gold: The targets are verified; false for the student's own samples, which only a teacher's
+            distribution can correct.
     """
 
     tokens: Tensor
     predicts: Tensor
     targets: Tensor
     num_tokens: int
+    gold: bool = True
 
     def to(self, device: torch.device) -> MicroBatch:
         return MicroBatch(
@@ -55,6 +59,7 @@ class MicroBatch:
             self.predicts.to(device),
             self.targets.to(device),
             self.num_tokens,
+            self.gold,
         )
 
 
@@ -105,13 +110,19 @@ def split_validation(examples: Sequence[Example], seed: int) -> tuple[list[Examp
     return [examples[index] for index in order[count:]], [examples[i] for i in order[:count]]
 
 
+class StepPlan(Protocol):
+    """Gives the micro-batches of any step, as often as it is asked."""
+
+    def step(self, index: int) -> list[MicroBatch]: ...
+
+
 class BatchPlan:
     """Which examples belong to which step, as a function of the seed and the step alone."""
 
     def __init__(
         self, examples: Sequence[Example], *, batch_tokens: int, micro_tokens: int, seed: int
     ) -> None:
-        self._examples, self._seed, self._micro_tokens = examples, seed, micro_tokens
+        self._examples, self._seed, self.micro_tokens = examples, seed, micro_tokens
         self.num_tokens = sum(len(example.tokens) for example in examples)
         self.steps_per_epoch = max(1, round(self.num_tokens / batch_tokens))
         self._epoch = -1
@@ -119,11 +130,14 @@ class BatchPlan:
 
     def step(self, index: int) -> list[MicroBatch]:
         """Return the micro-batches of a step, counted from 0."""
+        return micro_batches(self.examples(index), self.micro_tokens)
+
+    def examples(self, index: int) -> list[Example]:
+        """Return the examples of a step, counted from 0."""
         epoch, position = divmod(index, self.steps_per_epoch)
         if epoch != self._epoch:
             self._epoch, self._slices = epoch, self._slice(epoch)
-        chosen = [self._examples[number] for number in self._slices[position]]
-        return micro_batches(chosen, self._micro_tokens)
+        return [self._examples[number] for number in self._slices[position]]
 
     def _slice(self, epoch: int) -> list[list[int]]:
         """Cut the epoch's permutation into steps with nearly equal numbers of tokens."""
@@ -137,19 +151,21 @@ class BatchPlan:
         return [order[cuts[step] : cuts[step + 1]] for step in range(self.steps_per_epoch)]
 
 
-def micro_batches(examples: Sequence[Example], micro_tokens: int) -> list[MicroBatch]:
+def micro_batches(
+    examples: Sequence[Example], micro_tokens: int, *, gold: bool = True
+) -> list[MicroBatch]:
     """Group examples of similar length; a group times its width stays within `micro_tokens`."""
     ordered = sorted(examples, key=lambda example: -len(example.tokens))
     batches: list[MicroBatch] = []
     start = 0
     while start < len(ordered):
         rows = max(1, micro_tokens // len(ordered[start].tokens))
-        batches.append(_pad(ordered[start : start + rows]))
+        batches.append(_pad(ordered[start : start + rows], gold))
         start += rows
     return batches
 
 
-def _pad(examples: Sequence[Example]) -> MicroBatch:
+def _pad(examples: Sequence[Example], gold: bool) -> MicroBatch:
     width = max(len(example.tokens) for example in examples)
     tokens = torch.zeros((len(examples), width), dtype=torch.long)
     predicts = torch.zeros((len(examples), width), dtype=torch.bool)
@@ -157,7 +173,8 @@ def _pad(examples: Sequence[Example]) -> MicroBatch:
         tokens[row, : len(example.tokens)] = torch.tensor(example.tokens)
         predicts[row, example.prompt_length - 1 : len(example.tokens) - 1] = True
     targets = tokens.roll(-1, dims=1)[predicts]
-    return MicroBatch(tokens, predicts, targets, sum(len(example.tokens) for example in examples))
+    num_tokens = sum(len(example.tokens) for example in examples)
+    return MicroBatch(tokens, predicts, targets, num_tokens, gold)
 
 
 def _completion(record: TrainingRecord, answers_only_marker: str | None) -> str:

@@ -17,6 +17,7 @@ from training.distribution import GoldTokens, Objective, TeacherDistribution
 from training.export import describe, export
 from training.host import peak_memory_mib, use_cpus
 from training.job import Job, run_job
+from training.on_policy import OnPolicyPlan
 from training.optimizer import Optimizers, default_learning_rate
 from training.student import Student, load_student, require_plain_head
 from training.trainer import Schedule, Trainer, TrainingState
@@ -92,7 +93,7 @@ def distill(job: Job[DistillConfig]) -> DistillResult:
     folder = job.paths.checkpoint_dir
     outcome = Trainer(
         student,
-        plan,
+        OnPolicyPlan(plan, student, training) if training.on_policy_fraction > 0 else plan,
         micro_batches(validation, micro_tokens),
         _objective(job, student),
         Optimizers(student.trained, training, rate),
@@ -138,6 +139,12 @@ def _objective(job: Job[DistillConfig], student: Student) -> Objective:
     """
     training, spec = job.config.training, job.config.teacher
     if training.kd_weight == 0:
+        if training.on_policy_fraction > 0:
+            raise ValueError(
+                f"training.on_policy_fraction is {training.on_policy_fraction:g} and kd_weight 0; "
+                "only a teacher's distribution can correct the student's own samples: set "
+                "training.kd_weight above 0"
+            )
         return GoldTokens()
     if not isinstance(spec, Weights):
         name = spec.name if spec is not None else "none"

@@ -33,6 +33,8 @@ class GoldTokens:
 class TeacherDistribution:
     """(1−α)·cross-entropy + α·divergence from a white-box teacher on the same tokens.
 
+    On the student's own samples the divergence alone: they are no example to follow.
+
     Attributes:
         vocabulary: Leading logits that both models share.
     """
@@ -56,7 +58,7 @@ class TeacherDistribution:
                 beta=self.training.jsd_beta,
                 temperature=self.training.temperature,
             )
-            if alpha == 1.0:
+            if alpha == 1.0 or not batch.gold:
                 return divergence
             return (1 - alpha) * cross_entropy(logits, batch.targets[rows]) + alpha * divergence
 

@@ -19,7 +19,7 @@ from stratos.jobs import CurvePoint
 from training.checkpoints import Checkpoint, Checkpoints
 from training.chunked import projected_loss
 from training.clock import Clock
-from training.data import BatchPlan, MicroBatch
+from training.data import MicroBatch, StepPlan
 from training.distribution import Objective
 from training.optimizer import Optimizers, learning_rate_factor
 from training.student import Student
@@ -79,7 +79,7 @@ class Trainer:
     def __init__(
         self,
         student: Student,
-        plan: BatchPlan,
+        plan: StepPlan,
         validation: list[MicroBatch],
         objective: Objective,
         optimizers: Optimizers,
