@@ -31,7 +31,7 @@ HERE = Path(__file__).parent
 NUM_HELD_OUT, NUM_PROBE = 800, 200
 RETRY_TEMPERATURE = 0.7
 WARMUP_STEPS = 30
-BATCH_TOKENS = 4096
+BATCH_TOKENS = 2048
 
 
 def split_rows() -> tuple[list[dict[str, str]], list[dict[str, str]]]:
