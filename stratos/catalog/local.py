@@ -21,7 +21,7 @@ import numpy as np
 threads = int(sys.argv[1])
 
 
-def best_rate(work, action, seconds=0.5):
+def best_rate(work, action, seconds=0.6):
     action()
     best, end = 0.0, time.perf_counter() + seconds
     while time.perf_counter() < end:

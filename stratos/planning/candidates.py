@@ -105,10 +105,10 @@ class Candidates:
         self.training = cheapest_by_rate(self.all_training)
         self.serving = serving_offers(request.servers, regions)
         self.rejected = self.training.rejected | self.serving.rejected
-        self._training_side = TrainingSide(
+        self.training_side = TrainingSide(
             request, self.training, self._teacher_probes, reach, self.rejected
         )
-        self._serving_side = ServingSide(request, self.serving, reach, self.rejected)
+        self.serving_side = ServingSide(request, self.serving, reach, self.rejected)
 
     def pool(self) -> Pool:
         """Evaluate every group, keep what is non-dominated within it, and stack.
@@ -217,8 +217,8 @@ class Candidates:
             synthesis=synthesis,
             learned=learned,
         )
-        serving = self._serving_side.of(shape, precision, work)
-        training = self._training_side.of(group) if serving is not None else None
+        serving = self.serving_side.of(shape, precision, work)
+        training = self.training_side.of(group) if serving is not None else None
         if training is None or serving is None:
             return None
         return group, training, serving

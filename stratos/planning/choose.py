@@ -109,7 +109,7 @@ def _choose(
     pool = Candidates(request, probes, excluded_students, reach).pool()
     limits = limits_of(request, pool)
     rows = _feasible_rows(pool, limits)
-    front = _ranked_front(pool, rows, request.spec.preferences)
+    front = ranked_front(pool, rows, request.spec.preferences)
     maker = PlanMaker(request, pool)
     made = [maker.plan(int(row)) for row in front[:MAX_FRONT]]
     chosen = made[0]
@@ -134,7 +134,7 @@ def _feasible_rows(pool: Pool, limits: list[Limit]) -> Indices:
     return rows
 
 
-def _ranked_front(pool: Pool, rows: Indices, preferences: Preferences) -> Indices:
+def ranked_front(pool: Pool, rows: Indices, preferences: Preferences) -> Indices:
     """Non-dominated rows, best score first; equal scores in a fixed order."""
     objectives = pool.objectives
     front = rows[non_dominated(objectives[rows])]
@@ -190,7 +190,7 @@ def _binding(pool: Pool, limits: list[Limit], preferences: Preferences) -> tuple
         if limit.holds.all():
             continue
         rows = np.flatnonzero(feasible(limits, len(pool), without=limit.name))
-        best = _ranked_front(pool, rows, preferences)[0]
+        best = ranked_front(pool, rows, preferences)[0]
         if not limit.holds[best]:
             names.append(limit.name)
     return tuple(names)

@@ -12,6 +12,7 @@ from stratos.catalog.servers import InstanceType
 from stratos.plan import Interval, Method, Precision
 from stratos.planning.accuracy import Evidence, accuracy_interval, expected_accuracy
 from stratos.planning.calibration import Correction
+from stratos.planning.front import non_dominated
 from stratos.planning.request import ModelCard
 from stratos.planning.workload import Synthesis, Workload
 from stratos.spec import StrategyName
@@ -53,7 +54,7 @@ class Group:
 
 @dataclass
 class Side:
-    """One side of a group's candidates: non-dominated rows of an offers table.
+    """One side of a group's candidates: rows of an offers table.
 
     Attributes:
         rows: Positions in the offers.
@@ -64,6 +65,11 @@ class Side:
     rows: NDArray[np.int64]
     values: Floats
     facts: Floats
+
+    def front(self) -> Side:
+        """Only the rows that no other row dominates."""
+        kept = non_dominated(self.values)
+        return Side(self.rows[kept], self.values[kept], self.facts[kept])
 
 
 def startup_seconds(instance: InstanceType) -> float:

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from stratos.plan import Precision
 from stratos.planning.engine import Reach
-from stratos.planning.front import non_dominated
 from stratos.planning.group import Side, endpoint_seconds
 from stratos.planning.network import round_trip_ms
 from stratos.planning.offers import Offers
@@ -43,16 +42,18 @@ class ServingSide:
         self._sides: dict[Hashable, Side | None] = {}
 
     def of(self, student: Transformer, precision: Precision, work: Workload) -> Side | None:
-        """Non-dominated (p95 ms, hours to start, dollars a month) below 70% utilisation.
+        """The non-dominated fleets of `every`."""
+        key = (student, precision, work.served_prompt_tokens, work.served_output_tokens)
+        if key not in self._sides:
+            side = self.every(student, precision, work)
+            self._sides[key] = None if side is None else side.front()
+        return self._sides[key]
+
+    def every(self, student: Transformer, precision: Precision, work: Workload) -> Side | None:
+        """P95 ms, hours to start and dollars a month of each fleet below 70% utilisation.
 
         Facts: requests per second that the fleet sustains.
         """
-        key = (student, precision, work.served_prompt_tokens, work.served_output_tokens)
-        if key not in self._sides:
-            self._sides[key] = self._evaluate(student, precision, work)
-        return self._sides[key]
-
-    def _evaluate(self, student: Transformer, precision: Precision, work: Workload) -> Side | None:
         types, reach = self._types, self._reach
         load = Load(work.served_prompt_tokens, work.served_output_tokens)
         longest = load.prompt_tokens + load.output_tokens
@@ -74,5 +75,4 @@ class ServingSide:
             )
             return None
         values = np.column_stack([seconds * 1e3, self._endpoint_hours, self._usd_per_month])[rows]
-        kept = non_dominated(values)
-        return Side(rows[kept], values[kept], sustained[rows][kept][:, None])
+        return Side(rows, values, sustained[rows][:, None])

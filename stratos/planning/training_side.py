@@ -13,7 +13,6 @@ from stratos.jobs import ProbeResult
 from stratos.plan import Precision
 from stratos.planning import workload
 from stratos.planning.engine import Reach
-from stratos.planning.front import non_dominated
 from stratos.planning.group import Group, Side, startup_seconds
 from stratos.planning.offers import Offers
 from stratos.planning.rates import Types, generation_seconds, step_rate
@@ -79,7 +78,12 @@ class TrainingSide:
         self._rates: dict[Hashable, tuple[Floats, Mask]] = {}
 
     def of(self, group: Group) -> Side | None:
-        """Non-dominated (expected error, hours, dollars); None where no server can do it.
+        """The non-dominated servers of `every`."""
+        side = self.every(group)
+        return None if side is None else side.front()
+
+    def every(self, group: Group) -> Side | None:
+        """Expected error, hours and dollars on each server; None where no server can do it.
 
         Facts: training tokens per second, and the share of the training that deadlines allow.
         """
@@ -125,8 +129,7 @@ class TrainingSide:
             )
             return None
         values = np.column_stack([self._error(group, share), elapsed / 3600, usd])[rows]
-        kept = non_dominated(values)
-        return Side(rows[kept], values[kept], np.column_stack([rate, share])[rows][kept])
+        return Side(rows, values, np.column_stack([rate, share])[rows])
 
     # --- seconds ------------------------------------------------------------------------------
 

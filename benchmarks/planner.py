@@ -1,0 +1,81 @@
+"""The planner measured: speed, exactness against NSGA-II, gain in score, prediction error.
+
+Prints one table a part and ends with one line of JSON; both lie under benchmarks/results/ too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.planner_fleet import fleet_rows  # noqa: E402
+from benchmarks.planner_measured import measured_rows  # noqa: E402
+from benchmarks.planner_scale import hypervolume_rows, scale_rows  # noqa: E402
+from benchmarks.planner_score import score_rows  # noqa: E402
+
+RESULTS = ROOT / "benchmarks" / "results"
+Check = dict[str, Any]
+Rows = list[dict[str, Any]]
+
+PARTS: dict[str, Callable[[], tuple[Rows, list[Check]]]] = {
+    "scale": scale_rows,
+    "hypervolume": hypervolume_rows,
+    "score": score_rows,
+    "fleet": fleet_rows,
+    "measured": measured_rows,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; all by default")
+    wanted = parser.parse_args().parts or list(PARTS)
+    if unknown := set(wanted) - set(PARTS):
+        parser.error(f"there is no {', '.join(sorted(unknown))}; parts are {', '.join(PARTS)}")
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    file = RESULTS / "planner.json"
+    kept = json.loads(file.read_text()) if file.is_file() else {"rows": {}, "checks": []}
+    for part in wanted:
+        started = time.perf_counter()
+        rows, checks = PARTS[part]()
+        print(f"\n{part} ({time.perf_counter() - started:.0f} s)")
+        print_table(rows)
+        kept["rows"][part] = rows
+        kept["checks"] = [c for c in kept["checks"] if c["part"] != part]
+        kept["checks"] += [{"part": part} | check for check in checks]
+    result = {
+        "name": "planner",
+        "machine": f"{platform.machine()}, {platform.processor() or platform.system()}, no GPU",
+        "date": datetime.now(UTC).date().isoformat(),
+        "checks": kept["checks"],
+    }
+    file.write_text(json.dumps(result | {"rows": kept["rows"]}, indent=1) + "\n")
+    print(json.dumps(result))
+
+
+def print_table(rows: Rows) -> None:
+    """Columns as wide as their content."""
+    if not rows:
+        return
+    cells = [list(rows[0])] + [[_text(value) for value in row.values()] for row in rows]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
+    for row in cells:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)))
+
+
+def _text(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+if __name__ == "__main__":
+    main()

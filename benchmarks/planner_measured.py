@@ -1,0 +1,247 @@
+"""Predicted beside measured on this machine, for models and lengths not used in calibration.
+
+Measured with the project's own trainer and engine, in float32 on one thread. Seconds are those of
+the process's CPU, so that whatever else runs on the machine does not count; one thread makes them
+equal to wall-clock seconds on an idle core.
+"""
+
+from __future__ import annotations
+
+import statistics
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import Qwen3Config, Qwen3ForCausalLM
+
+from benchmarks.planner_requests import check
+from serving.engine import Engine, Generation
+from serving.sampling import Sampling
+from stratos.catalog.local import local_server, measure_rates
+from stratos.catalog.models import card_from_config
+from stratos.catalog.servers import InstanceType
+from stratos.planning.engine import BYTES_PER_PARAMETER, ONE_DEVICE
+from stratos.planning.offers import Offer, Offers
+from stratos.planning.rates import Types, replica_rates, step_rate
+from stratos.planning.request import CalibrationRow
+from stratos.planning.serving_cost import Load, latency_seconds
+from stratos.planning.transformer import Transformer, transformer
+from stratos.spec import Training
+from training.data import Example, micro_batches
+from training.losses import cross_entropy
+from training.optimizer import Optimizers
+
+SIZE = BYTES_PER_PARAMETER["float32"]
+MICRO_TOKENS = 4_096
+
+
+@dataclass(frozen=True)
+class Case:
+    """One model at one length: calibrated on, or predicted for."""
+
+    hidden: int
+    layers: int
+    prompt_tokens: int
+    output_tokens: int
+    batch_tokens: int
+    calibrates: bool
+
+    @property
+    def sequence_tokens(self) -> int:
+        return self.prompt_tokens + self.output_tokens
+
+
+CASES = (
+    Case(64, 2, 40, 30, 2_048, calibrates=True),
+    Case(160, 5, 60, 40, 4_096, calibrates=True),
+    Case(384, 3, 100, 40, 2_048, calibrates=True),
+    Case(96, 4, 30, 50, 4_096, calibrates=False),
+    Case(128, 6, 200, 60, 2_048, calibrates=False),
+    Case(256, 4, 64, 64, 2_048, calibrates=False),
+    Case(320, 2, 300, 30, 3_072, calibrates=False),
+    Case(512, 4, 50, 40, 1_024, calibrates=False),
+)
+
+
+def config_of(case: Case) -> Qwen3Config:
+    heads = case.hidden // 32
+    return Qwen3Config(
+        hidden_size=case.hidden,
+        num_hidden_layers=case.layers,
+        num_attention_heads=heads,
+        num_key_value_heads=heads,
+        head_dim=32,
+        intermediate_size=3 * case.hidden,
+        vocab_size=512,
+        tie_word_embeddings=True,
+        max_position_embeddings=1_024,
+    )
+
+
+def measured_training(case: Case, model: Qwen3ForCausalLM) -> float:
+    """Tokens per CPU-second of whole optimizer steps, the median of three after a warm-up."""
+    rng = np.random.default_rng(0)
+    rows = case.batch_tokens // case.sequence_tokens
+    examples = [
+        Example(rng.integers(5, 500, case.sequence_tokens).tolist(), case.prompt_tokens)
+        for _ in range(rows)
+    ]
+    optimizers = Optimizers(model, Training(), 1e-4)
+    head = model.get_output_embeddings()
+    found = []
+    model.train()
+    for step in range(4):
+        started = time.process_time()
+        for batch in micro_batches(examples, MICRO_TOKENS):
+            states = model.base_model(input_ids=batch.tokens, use_cache=False).last_hidden_state
+            loss = cross_entropy(head(states[batch.predicts]), batch.targets)
+            (loss / len(batch.targets)).backward()
+        torch.nn.utils.clip_grad_norm_(optimizers.parameters, 1.0)
+        optimizers.step(1.0)
+        if step:
+            found.append(rows * case.sequence_tokens / (time.process_time() - started))
+    return statistics.median(found)
+
+
+def measured_latency_ms(case: Case, model: Qwen3ForCausalLM) -> float:
+    """CPU milliseconds of one request alone in the engine, the median of five after a warm-up."""
+    engine = Engine(
+        model.eval(), eos_token_ids=frozenset(), max_tokens=case.sequence_tokens + 8, num_slots=4
+    )
+    prompt = [5 + i % 400 for i in range(case.prompt_tokens)]
+    found = []
+    for turn in range(6):
+        ended = threading.Event()
+        started = time.process_time()
+        engine.submit(
+            Generation(
+                prompt=prompt,
+                max_new_tokens=case.output_tokens,
+                sampling=Sampling(),
+                on_token=lambda _: False,
+                on_finish=lambda _, ended=ended: ended.set(),
+            )
+        )
+        ended.wait()
+        if turn:
+            found.append((time.process_time() - started) * 1e3)
+    engine.drain(10)
+    return statistics.median(found)
+
+
+def types_of(server: InstanceType, rows: tuple[CalibrationRow, ...] = ()) -> Types:
+    price = server.price("anywhere", "training")
+    assert price is not None
+    return Types(Offers([Offer(server, 1, "anywhere", "on_demand", price)]), rows)
+
+
+def predicted_training(case: Case, shape: Transformer, types: Types) -> float:
+    rate, _ = step_rate(
+        types,
+        shape,
+        "full",
+        "float32",
+        case.sequence_tokens,
+        case.batch_tokens,
+        16,
+        ONE_DEVICE,
+    )
+    return float(rate[0])
+
+
+def predicted_latency_ms(case: Case, shape: Transformer, types: Types) -> float:
+    """The median of a request on an idle engine, without HTTP."""
+    rates, _ = replica_rates(types, shape, "float32", 1, 4, case.sequence_tokens)
+    load = Load(case.prompt_tokens, case.output_tokens)
+    seconds = latency_seconds(
+        shape, load, np.array([1e-6]), SIZE, rates, -rates.request_seconds, percentile=0.5
+    )
+    return float((seconds * types.corrections("p95_latency_ms", shape))[0] * 1e3)
+
+
+def calibration_row(quantity: str, shape: Transformer, pair: tuple[float, float]) -> CalibrationRow:
+    return CalibrationRow.model_validate(
+        {
+            "run_id": "benchmark",
+            "instance_type": "ml.local.cpu1",
+            "quantity": quantity,
+            "num_parameters": round(shape.parameters),
+            "predicted": pair[0],
+            "measured": pair[1],
+        }
+    )
+
+
+def measured_rows() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    server = local_server(1, measure_rates(1))
+    plain = types_of(server)
+    found = []
+    calibration: list[CalibrationRow] = []
+    for case in CASES:
+        config = config_of(case)
+        model = Qwen3ForCausalLM(config)
+        shape = transformer(card_from_config("student", config.to_dict()))
+        assert shape.parameters == sum(p.numel() for p in model.parameters())
+        training = (predicted_training(case, shape, plain), measured_training(case, model))
+        latency = (predicted_latency_ms(case, shape, plain), measured_latency_ms(case, model))
+        found.append((case, shape, training, latency))
+        if case.calibrates:
+            calibration.append(calibration_row("training_tokens_per_second", shape, training))
+            calibration.append(calibration_row("p95_latency_ms", shape, latency))
+    learned = types_of(server, tuple(calibration))
+    rows: list[dict[str, Any]] = []
+    for case, shape, training, latency in found:
+        calibrated = (
+            predicted_training(case, shape, learned),
+            predicted_latency_ms(case, shape, learned),
+        )
+        rows.append(
+            {
+                "model": f"{case.hidden}x{case.layers}",
+                "tokens": f"{case.prompt_tokens}+{case.output_tokens}",
+                "used_to": "calibrate" if case.calibrates else "test",
+                "train_tok_s": training[1],
+                "uncalibrated": training[0],
+                "calibrated": calibrated[0],
+                "p50_ms": latency[1],
+                "p50_uncalibrated": latency[0],
+                "p50_calibrated": calibrated[1],
+            }
+        )
+    tested = [row for row in rows if row["used_to"] == "test"]
+
+    def error(predicted: str, measured: str) -> float:
+        return 100 * statistics.mean(abs(r[predicted] / r[measured] - 1) for r in tested)
+
+    checks = [
+        check(
+            "training tokens/s, mean absolute percentage error",
+            error("calibrated", "train_tok_s"),
+            20,
+            "lower",
+        ),
+        check(
+            "p50 latency, mean absolute percentage error",
+            error("p50_calibrated", "p50_ms"),
+            20,
+            "lower",
+        ),
+        check(
+            "training tokens/s, the same before calibration",
+            error("uncalibrated", "train_tok_s"),
+            20,
+            "lower",
+        ),
+        check(
+            "p50 latency, the same before calibration",
+            error("p50_uncalibrated", "p50_ms"),
+            20,
+            "lower",
+        ),
+    ]
+    return rows, checks
