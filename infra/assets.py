@@ -35,7 +35,8 @@ _REQUIREMENTS = {
     "steps": ("lambdas/requirements.txt",),
     "planning": ("lambdas/requirements.txt", "lambdas/requirements-planning.txt"),
 }
-_NOT_IN_LAMBDA = ("stratos/cli",)
+_NOT_SHIPPED = ("stratos/cli", "stratos/docs.py")
+"""For people and for the checkout; they need packages that neither home of the code has."""
 _UNUSED_AT_RUNTIME = ("tests", "test", "__pycache__", "bin", "include")
 _UNUSED_SUFFIXES = (".pyc", ".pyi", ".pxd", ".pyx", ".c", ".cpp", ".h", ".a", ".lib")
 
@@ -86,7 +87,7 @@ def digest(files: Iterable[tuple[str, Path]]) -> str:
 
 def _build_package(root: Path, target: Path, name: str) -> Path:
     package = target / f"{name}.zip"
-    code = dict(_code(root, ("lambdas", "stratos"), without=_NOT_IN_LAMBDA))
+    code = dict(_code(root, ("lambdas", "stratos"), without=_NOT_SHIPPED))
     requirements = [root / path for path in _REQUIREMENTS[name]]
     inputs = digest([*code.items(), *_recipe(requirements)])
     if not _is_current(package, inputs):
@@ -141,7 +142,7 @@ def _prune(folder: Path) -> None:
 
 def _build_source(root: Path, build: Path) -> Path:
     source = build / "source.tar.gz"
-    files = dict(_code(root, ("training", "serving", "stratos"), without=_NOT_IN_LAMBDA))
+    files = dict(_code(root, ("training", "serving", "stratos"), without=_NOT_SHIPPED))
     requirements = root / "training" / "requirements.txt"
     if requirements.exists():
         files["requirements.txt"] = requirements
@@ -156,7 +157,7 @@ def _code(
     root: Path, packages: Iterable[str], *, without: Iterable[str]
 ) -> Iterator[tuple[str, Path]]:
     """Files of the given packages as (name in the archive, path), sorted."""
-    left_out = tuple(f"{prefix}/" for prefix in without)
+    left_out = tuple(without)
     for package in packages:
         for path in sorted((root / package).rglob("*")):
             name = path.relative_to(root).as_posix()

@@ -1,9 +1,10 @@
-"""What each function may do, next to why."""
+"""What each function and the state machine may do, next to why."""
 
 from __future__ import annotations
 
 from aws_cdk import aws_iam as iam
 
+from infra.endpoints import Endpoints
 from infra.functions import Functions
 from infra.notifications import Notifications
 from infra.permissions import (
@@ -12,18 +13,21 @@ from infra.permissions import (
     MODELS,
     TRAINING_JOBS,
     arn,
+    create_in_sagemaker,
     list_training_jobs,
     pass_role,
     query_runs,
     read_objects,
     sagemaker,
     sagemaker_of_runs,
+    trace,
     use_key,
     use_runs,
     write_objects,
 )
 from infra.schedules import GROUP_NAME, Schedules
 from infra.storage import Storage
+from infra.training_jobs import TrainingJobs
 
 _STATES_NAME = "stratos"
 
@@ -133,3 +137,55 @@ def _read_jobs() -> tuple[iam.PolicyStatement, ...]:
         list_training_jobs(),
         sagemaker_of_runs("DescribeTrainingJob", on=(TRAINING_JOBS,)),
     )
+
+
+def grant_workflow(
+    role: iam.Role, *, functions: Functions, training_jobs: TrainingJobs, endpoints: Endpoints
+) -> None:
+    """Let the state machine call what its states call."""
+    package_group = arn("sagemaker", f"model-package-group/{endpoints.packages.ref}")
+    for statement in (
+        iam.PolicyStatement(
+            actions=["lambda:InvokeFunction"],
+            resources=[item.function_arn for item in functions.by_module.values()],
+        ),
+        create_in_sagemaker("CreateTrainingJob", on=(TRAINING_JOBS,)),
+        sagemaker_of_runs("DescribeTrainingJob", "StopTrainingJob", on=(TRAINING_JOBS,)),
+        create_in_sagemaker(
+            "CreateModel",
+            "CreateEndpointConfig",
+            "CreateEndpoint",
+            on=(MODELS, ENDPOINT_CONFIGS, ENDPOINTS),
+        ),
+        sagemaker("DescribeEndpoint", "UpdateEndpoint", on=(ENDPOINTS,)),
+        sagemaker("UpdateEndpoint", on=(ENDPOINT_CONFIGS,)),
+        iam.PolicyStatement(
+            actions=["sagemaker:CreateModelPackage"],
+            resources=[
+                package_group,
+                arn("sagemaker", f"model-package/{endpoints.packages.ref}/*"),
+            ],
+        ),
+        pass_role(training_jobs.role, "sagemaker.amazonaws.com"),
+        pass_role(endpoints.role, "sagemaker.amazonaws.com"),
+        # How Step Functions learns that a job ended: a rule of its own in this account.
+        iam.PolicyStatement(
+            actions=["events:PutTargets", "events:PutRule", "events:DescribeRule"],
+            resources=[arn("events", "rule/StepFunctionsGetEventsForSageMakerTrainingJobsRule")],
+        ),
+        iam.PolicyStatement(
+            actions=[
+                "logs:CreateLogDelivery",
+                "logs:GetLogDelivery",
+                "logs:UpdateLogDelivery",
+                "logs:DeleteLogDelivery",
+                "logs:ListLogDeliveries",
+                "logs:PutResourcePolicy",
+                "logs:DescribeResourcePolicies",
+                "logs:DescribeLogGroups",
+            ],
+            resources=["*"],
+        ),
+        trace(),
+    ):
+        role.add_to_policy(statement)

@@ -12,7 +12,7 @@ from infra.alarms import Alarms
 from infra.assets import Assets
 from infra.endpoints import Endpoints
 from infra.functions import Functions
-from infra.grants import grant_functions
+from infra.grants import grant_functions, grant_workflow
 from infra.notifications import Notifications
 from infra.schedules import Schedules
 from infra.storage import Storage
@@ -90,6 +90,12 @@ class Stratos(Stack):
         )
         grant_functions(
             functions, storage=storage, notifications=notifications, schedules=schedules
+        )
+        grant_workflow(
+            workflow.role,
+            functions=functions,
+            training_jobs=training_jobs,
+            endpoints=endpoints,
         )
         Tags.of(self).add("stratos:stack", self.stack_name)
         for name, value in {

@@ -11,18 +11,6 @@ from constructs import Construct
 
 from infra.endpoints import DEPLOYMENT, DeploymentStates, Endpoints
 from infra.functions import Functions
-from infra.permissions import (
-    ENDPOINT_CONFIGS,
-    ENDPOINTS,
-    MODELS,
-    TRAINING_JOBS,
-    arn,
-    create_in_sagemaker,
-    pass_role,
-    sagemaker,
-    sagemaker_of_runs,
-    trace,
-)
 from infra.states import LambdaStates
 from infra.training_jobs import TrainingJobs, TrainingJobStates
 
@@ -44,7 +32,7 @@ def state_machine_arn(scope: Construct) -> str:
 
 
 class Workflow(Construct):
-    """The state machine, its role and its log group."""
+    """The state machine, its role and its log group. The caller grants."""
 
     def __init__(
         self,
@@ -67,7 +55,6 @@ class Workflow(Construct):
             assumed_by=iam.ServicePrincipal("states.amazonaws.com"),
             description="What a run may call",
         )
-        self._allow(functions)
         self.log_group = logs.LogGroup(
             self,
             "Logs",
@@ -315,57 +302,6 @@ class Workflow(Construct):
         report.add_catch(ended, errors=["States.ALL"], result_path="$.report_failure")
         report.next(ended)
         return report
-
-    def _allow(self, functions: Functions) -> None:
-        jobs, endpoints = self._training_jobs, self._endpoints
-        package_group = arn("sagemaker", f"model-package-group/{endpoints.packages.ref}")
-        for statement in (
-            iam.PolicyStatement(
-                actions=["lambda:InvokeFunction"],
-                resources=[item.function_arn for item in functions.by_module.values()],
-            ),
-            create_in_sagemaker("CreateTrainingJob", on=(TRAINING_JOBS,)),
-            sagemaker_of_runs("DescribeTrainingJob", "StopTrainingJob", on=(TRAINING_JOBS,)),
-            create_in_sagemaker(
-                "CreateModel",
-                "CreateEndpointConfig",
-                "CreateEndpoint",
-                on=(MODELS, ENDPOINT_CONFIGS, ENDPOINTS),
-            ),
-            sagemaker("DescribeEndpoint", "UpdateEndpoint", on=(ENDPOINTS,)),
-            sagemaker("UpdateEndpoint", on=(ENDPOINT_CONFIGS,)),
-            iam.PolicyStatement(
-                actions=["sagemaker:CreateModelPackage"],
-                resources=[
-                    package_group,
-                    arn("sagemaker", f"model-package/{endpoints.packages.ref}/*"),
-                ],
-            ),
-            pass_role(jobs.role, "sagemaker.amazonaws.com"),
-            pass_role(endpoints.role, "sagemaker.amazonaws.com"),
-            # How Step Functions learns that a job ended: a rule of its own in this account.
-            iam.PolicyStatement(
-                actions=["events:PutTargets", "events:PutRule", "events:DescribeRule"],
-                resources=[
-                    arn("events", "rule/StepFunctionsGetEventsForSageMakerTrainingJobsRule")
-                ],
-            ),
-            iam.PolicyStatement(
-                actions=[
-                    "logs:CreateLogDelivery",
-                    "logs:GetLogDelivery",
-                    "logs:UpdateLogDelivery",
-                    "logs:DeleteLogDelivery",
-                    "logs:ListLogDeliveries",
-                    "logs:PutResourcePolicy",
-                    "logs:DescribeResourcePolicies",
-                    "logs:DescribeLogGroups",
-                ],
-                resources=["*"],
-            ),
-            trace(),
-        ):
-            self.role.add_to_policy(statement)
 
 
 def _fail(scope: Construct, name: str) -> sfn.Fail:
