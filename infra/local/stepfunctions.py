@@ -39,6 +39,7 @@ from moto.stepfunctions.parser.models import (
 )
 from moto.stepfunctions.responses import StepFunctionResponse
 
+from infra.local.execution_history import mend_histories
 from infra.local.patching import Patches
 from infra.local.settings import ACCOUNT_ID, REGION, LocalSettings
 from infra.local.state_language import mend_state_language, time_text
@@ -62,6 +63,7 @@ class StepFunctions:
         self._mend_start()
         self._mend_end()
         self._mend_stop()
+        mend_histories(self._patches)
 
     def close(self) -> None:
         """Abort what still runs, without events: there is nobody left to react to them."""

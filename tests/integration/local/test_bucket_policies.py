@@ -4,8 +4,9 @@ import json
 
 import pytest
 from botocore.exceptions import ClientError
-from infra.local.bucket_policies import BucketPolicies
 from moto_cloud import running_cloud
+
+from infra.local.bucket_policies import BucketPolicies
 
 
 def statement(effect: str, action: str, **more: object) -> dict[str, object]:
@@ -42,5 +43,5 @@ def test_a_denial_of_plain_http_denies_no_one_here(s3):
 def test_a_denial_without_condition_still_denies(s3):
     put_policy(s3, statement("Deny", "s3:GetObject"))
     s3.put_object(Bucket="box", Key="k", Body=b"v")
-    with pytest.raises(ClientError, match="Forbidden|AccessDenied|403"):
+    with pytest.raises(ClientError, match=r"403|Denied"):
         s3.get_object(Bucket="box", Key="k")
