@@ -44,7 +44,9 @@ def main() -> int:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        logger.info("%s is ready after %.2f s", loaded.name, time.monotonic() - started)
+        host, port = listener.getsockname()[:2]
+        seconds = time.monotonic() - started
+        logger.info("%s is ready on %s:%d after %.2f s", loaded.name, host, port, seconds)
         yield
         engine.drain(settings.drain_seconds)
 

@@ -12,7 +12,6 @@ from transformers import AutoModelForCausalLM
 
 from serving.loader import ModelFolderError, load_model
 
-
 # peft 0.21 asks transformers by a name that transformers 5 deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
 
