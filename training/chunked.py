@@ -17,8 +17,8 @@ from torch.autograd.function import once_differentiable
 LossOfLogits = Callable[[Tensor, slice], Tensor]
 """From the logits of some tokens, and which tokens they are, to the summed loss."""
 
-_MAX_LOGITS = 1 << 24
-"""Logits held at once: 64 MiB in float32."""
+_MAX_LOGITS = {"cpu": 1 << 22, "cuda": 1 << 26}
+"""Logits held at once; a loss makes some ten tensors of that size."""
 
 
 def projected_loss(
@@ -30,9 +30,11 @@ def projected_loss(
         hidden: [tokens, hidden size].
         weight: The head, [vocabulary, hidden size].
         loss_of: Must depend on the logits of each token alone; it is differentiated inside.
-        chunk_tokens: As many as keep the logits within 64 MiB where left out.
+        chunk_tokens: Where left out, as many as keep the logits within 16 MiB of float32 on a CPU
+            and 256 MiB on a GPU.
     """
-    size = chunk_tokens or max(16, _MAX_LOGITS // weight.shape[0])
+    most = _MAX_LOGITS.get(hidden.device.type, _MAX_LOGITS["cpu"])
+    size = chunk_tokens or max(16, most // weight.shape[0])
     if len(hidden) <= size:
         return loss_of(hidden @ weight.T, slice(0, len(hidden)))
     loss: Tensor = _ChunkedLoss.apply(hidden, weight, loss_of, size)  # type: ignore[no-untyped-call]

@@ -1,0 +1,180 @@
+"""The distillation engine measured against plain PyTorch, Transformers and TRL.
+
+Every contender runs in a process of its own, one thread each, three times in turn; the best counts.
+Speed is given by CPU second: other processes on the machine then weigh on all alike. TRL takes part
+where it is installed (`pip install trl==1.16.0`). Prints one table a part and ends with one line of
+JSON; both lie under benchmarks/results/ too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import importlib.util
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+RESULTS = ROOT / "benchmarks" / "results"
+CONTENDERS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "training": ("distill_training", ("train_ours", "train_plain", "train_trl")),
+    "generation": ("distill_generation", ("generate_ours", "generate_plain")),
+    "jsd": ("distill_loss", ("jsd_ours", "jsd_dense", "jsd_trl")),
+    "cross_entropy": ("distill_loss", ("cross_entropy_ours", "cross_entropy_dense")),
+}
+Rows = dict[str, dict[str, float]]
+Check = dict[str, Any]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--one", nargs=2, metavar=("MODULE", "CONTENDER"), help=argparse.SUPPRESS)
+    parser.add_argument("--repeats", type=int, default=3)
+    arguments = parser.parse_args()
+    if arguments.one:
+        print(json.dumps(_measure_here(*arguments.one)))
+        return
+    rows = {part: _measure(part, arguments.repeats) for part in CONTENDERS}
+    result = {
+        "name": "distill",
+        "machine": f"{platform.machine()}, {_processor()}, {os.cpu_count()} CPUs, no GPU",
+        "date": datetime.now(UTC).date().isoformat(),
+        "checks": [check for part in rows for check in _checks(part, rows[part])],
+    }
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    (RESULTS / "distill.json").write_text(json.dumps(result | {"rows": rows}, indent=1) + "\n")
+    print(json.dumps(result))
+
+
+def _measure(part: str, repeats: int) -> Rows:
+    """Run the contenders of a part in turn and keep each one's best run."""
+    module, contenders = CONTENDERS[part]
+    wanted = [one for one in contenders if not one.endswith("trl") or _has_trl()]
+    best: Rows = {}
+    for _ in range(repeats):
+        for contender in wanted:
+            found = _measure_apart(module, contender)
+            if contender not in best or _cpu(found) < _cpu(best[contender]):
+                best[contender] = found
+    print(f"\n{part}")
+    for contender, found in best.items():
+        print(f"  {contender:20}", *(f"{key} {value:,.4g}" for key, value in found.items()))
+    return best
+
+
+def _measure_apart(module: str, contender: str) -> dict[str, float]:
+    ran = subprocess.run(
+        [sys.executable, __file__, "--one", module, contender],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "TRL_EXPERIMENTAL_SILENCE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if ran.returncode != 0:
+        raise SystemExit(f"{contender} failed:\n{ran.stderr[-3000:]}")
+    found: dict[str, float] = json.loads(ran.stdout.strip().splitlines()[-1])
+    return found
+
+
+def _measure_here(module: str, contender: str) -> dict[str, float]:
+    measure: Callable[[], dict[str, float]] = getattr(
+        importlib.import_module(f"benchmarks.{module}"), contender
+    )
+    return measure()
+
+
+def _checks(part: str, rows: Rows) -> list[Check]:
+    match part:
+        case "training":
+            ours = rows["train_ours"]
+            found = [
+                _ratio(f"training tokens/s over {_peer(name)}", ours, row, aim)
+                for name, row, aim in _others(rows, "train_ours", 1.5)
+            ]
+            found += [
+                _check(
+                    f"loss after the last step, relative difference from {_peer(name)}",
+                    abs(row["final_loss"] / ours["final_loss"] - 1),
+                    1e-2,
+                    "lower",
+                )
+                for name, row, _ in _others(rows, "train_ours", 1.5)
+            ]
+            return found
+        case "generation":
+            ours, plain = rows["generate_ours"], rows["generate_plain"]
+            return [
+                _ratio("generation tokens/s over generate", ours, plain, 3.0),
+                _check(
+                    "same tokens as generate",
+                    float(ours["checksum"] == plain["checksum"]),
+                    1.0,
+                    "higher",
+                ),
+            ]
+        case _:
+            ours = rows[f"{part}_ours"]
+            return [
+                check
+                for name, row, _ in _others(rows, f"{part}_ours", 0)
+                for check in (
+                    _check(
+                        f"{part} memory at V=151,936, share of {_peer(name)}",
+                        ours["added_memory_mib"] / row["added_memory_mib"],
+                        0.5,
+                        "lower",
+                    ),
+                    _check(
+                        f"{part} CPU time at V=151,936, share of {_peer(name)}",
+                        ours["cpu_seconds"] / row["cpu_seconds"],
+                        1.0,
+                        "lower",
+                    ),
+                )
+            ]
+
+
+def _others(rows: Rows, ours: str, aim: float) -> list[tuple[str, dict[str, float], float]]:
+    return [(name, row, aim) for name, row in rows.items() if name != ours]
+
+
+def _ratio(name: str, ours: dict[str, float], other: dict[str, float], aim: float) -> Check:
+    value = ours["tokens_per_cpu_second"] / other["tokens_per_cpu_second"]
+    return _check(name, value, aim, "higher")
+
+
+def _check(name: str, value: float, aim: float, better: str) -> Check:
+    meets = value >= aim if better == "higher" else value <= aim
+    return {"name": name, "value": round(value, 5), "aim": aim, "better": better, "meets": meets}
+
+
+def _peer(contender: str) -> str:
+    return {"plain": "a plain loop", "dense": "dense", "trl": "TRL"}[contender.rpartition("_")[2]]
+
+
+def _cpu(found: dict[str, float]) -> float:
+    return found.get("cpu_seconds") or 1 / found["tokens_per_cpu_second"]
+
+
+def _has_trl() -> bool:
+    return importlib.util.find_spec("trl") is not None
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.system()
+
+
+if __name__ == "__main__":
+    main()
