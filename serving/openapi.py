@@ -20,6 +20,7 @@ _MODELS: list[tuple[type[BaseModel], JsonSchemaMode]] = [
     (ModelList, "serialization"),
     (ErrorBody, "serialization"),
 ]
+_EVENT = {"type": "object", "properties": {"data": {"type": "string"}}, "required": ["data"]}
 _REFUSALS = {
     "400": "The body is not JSON, or not a valid request; the message says what to change",
     "413": "The body is too large",
@@ -75,7 +76,7 @@ def _get(summary: str, content: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def _post(summary: str, request: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
-    content = _json(answer) | {"text/event-stream": {"schema": {"type": "string"}}}
+    content = _json(answer) | {"text/event-stream": {"schema": _EVENT}}
     refusals = {
         status: {"description": text, "content": _json(_ref(ErrorBody))}
         for status, text in _REFUSALS.items()
