@@ -100,6 +100,7 @@ def grant_functions(
         query_runs(table, "by_spec"),
         iam.PolicyStatement(
             actions=[
+                "scheduler:GetSchedule",
                 "scheduler:CreateSchedule",
                 "scheduler:UpdateSchedule",
                 "scheduler:DeleteSchedule",

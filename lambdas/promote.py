@@ -18,7 +18,8 @@ def handler(payload: PromoteInput) -> Promoted:
     """Record the run as the live one, and make or remove its schedules."""
     run, deployment = payload.run, payload.deployment
     spec = Bucket(run.bucket).read_model(RunKeys(run.run_id).spec, Spec)
-    expires = expiry(spec.hosting, datetime.now(UTC))
+    now = datetime.now(UTC)
+    expires = expiry(spec.hosting, now)
     expires_at = expires.isoformat(timespec="seconds") if expires else None
     runs_table.update(
         run.run_id,
@@ -40,7 +41,7 @@ def handler(payload: PromoteInput) -> Promoted:
         schedules.delete_schedule(schedules.rerun_schedule_name(spec.name))
     else:
         schedule_name = schedules.schedule_rerun(
-            spec.name, payload.parsed.schedule, run.bucket, run.spec_key
+            spec.name, payload.parsed.schedule, run.bucket, run.spec_key, now
         )
     return Promoted(
         endpoint_name=deployment.endpoint_name, expires_at=expires_at, schedule_name=schedule_name

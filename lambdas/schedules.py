@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -23,11 +24,26 @@ def expiry_schedule_name(endpoint_name: str) -> str:
     return f"{endpoint_name}-expiry"
 
 
-def schedule_rerun(spec_name: str, expression: str, bucket: str, spec_key: str) -> str:
-    """Run a spec again at every time the expression names; return the schedule's name."""
+def schedule_rerun(
+    spec_name: str, expression: str, bucket: str, spec_key: str, now: datetime
+) -> str:
+    """Run a spec again at every time the expression names; return the schedule's name.
+
+    A schedule that says so already is left alone: putting it anew would start its period anew.
+    """
     name = rerun_schedule_name(spec_name)
     rerun = {"rerun": {"bucket": bucket, "key": spec_key}, "scheduled_at": _NOW}
-    _put(name, expression, settings().state_machine_arn, rerun)
+    existing = _find(name)
+    if (
+        existing is None
+        or existing["ScheduleExpression"] != expression
+        or json.loads(existing["Target"]["Input"]) != rerun
+    ):
+        options: dict[str, Any] = {}
+        if period := _period(expression):
+            # Scheduler fires a rate at once unless told when to start; this run was just now.
+            options["StartDate"] = now + period
+        _put(name, expression, settings().state_machine_arn, rerun, **options)
     return name
 
 
@@ -51,8 +67,24 @@ def delete_schedule(name: str) -> bool:
     return True
 
 
+def _period(expression: str) -> timedelta | None:
+    """The period of `rate(…)`; None for any other expression."""
+    found = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", expression)
+    return timedelta(**{found[2] + "s": int(found[1])}) if found else None
+
+
+def _find(name: str) -> dict[str, Any] | None:
+    try:
+        found = client("scheduler").get_schedule(Name=name, GroupName=settings().schedule_group)
+    except ClientError as error:
+        if error_code(error) == "ResourceNotFoundException":
+            return None
+        raise
+    return dict(found)
+
+
 def _put(
-    name: str, expression: str, target_arn: str, target_input: dict[str, Any], **options: str
+    name: str, expression: str, target_arn: str, target_input: dict[str, Any], **options: Any
 ) -> None:
     """Create a schedule, or put a new one in place of it."""
     request: dict[str, Any] = {

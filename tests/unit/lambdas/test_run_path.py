@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from botocore.stub import Stubber
@@ -305,6 +306,8 @@ def test_promotion_records_the_live_run_and_sets_its_end(account: Account) -> No
     rerun = scheduler.get_schedule(Name=promoted["schedule_name"], GroupName="stratos")
     assert rerun["ScheduleExpression"] == "rate(7 days)"
     assert json.loads(rerun["Target"]["Input"])["rerun"] == {"bucket": BUCKET, "key": SPEC_KEY}
+    in_a_week = datetime.now(UTC) + timedelta(days=7)
+    assert abs(rerun["StartDate"].replace(tzinfo=UTC) - in_a_week) < timedelta(minutes=5)
     expiry = scheduler.get_schedule(Name="stratos-tiles-expiry", GroupName="stratos")
     assert expiry["ScheduleExpression"] == f"at({promoted['expires_at'][:19]})"
     assert expiry["Target"]["Arn"].endswith("sagemaker:deleteEndpoint")
@@ -320,6 +323,22 @@ def test_a_spec_that_asks_no_longer_for_reruns_or_an_end_loses_both(account: Acc
     promoted = second.promote()
     assert (promoted["schedule_name"], promoted["expires_at"]) == (None, None)
     assert account.client("scheduler").list_schedules(GroupName="stratos")["Schedules"] == []
+
+
+def test_a_promoted_rerun_leaves_the_phase_of_its_schedule_alone(account: Account) -> None:
+    scheduler = account.client("scheduler")
+    start(account, schedule="rate(7 days)").until_deployed().promote()
+    name = scheduler.list_schedules(GroupName="stratos")["Schedules"][0]["Name"]
+    first = scheduler.get_schedule(Name=name, GroupName="stratos")
+    account.client("sagemaker").delete_endpoint(EndpointName="stratos-tiles")
+    start(account, schedule="rate(7 days)").until_deployed().promote()
+    second = scheduler.get_schedule(Name=name, GroupName="stratos")
+    assert second["StartDate"] == first["StartDate"]
+    account.client("sagemaker").delete_endpoint(EndpointName="stratos-tiles")
+    start(account, schedule="rate(1 day)").until_deployed().promote()
+    third = scheduler.get_schedule(Name=name, GroupName="stratos")
+    assert third["ScheduleExpression"] == "rate(1 day)"
+    assert third["StartDate"] < first["StartDate"]
 
 
 def test_a_newer_live_run_takes_the_endpoint_from_the_older(account: Account) -> None:
