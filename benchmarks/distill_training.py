@@ -35,7 +35,7 @@ def train_ours() -> Measured:
     optimizer = _optimizer(student)
 
     def step(examples: list[Example]) -> float:
-        batches = micro_batches(examples, 4_096)
+        batches = micro_batches(examples, 1_024)
         count = sum(len(batch.targets) for batch in batches)
         total = 0.0
         for batch in batches:

@@ -27,7 +27,8 @@ from training.weights import load_model, locate
 _DEFAULT_EPOCHS = 3.0
 _DEFAULT_BATCH_TOKENS = 8_192
 _DEFAULT_SEQUENCE_TOKENS = 4_096
-_MICRO_TOKENS = {"cpu": 4_096, "cuda": 16_384}
+_MICRO_TOKENS = {"cpu": 1_024, "cuda": 16_384}
+"""Tokens that go through the model together: on a CPU few enough to stay in its cache."""
 _log = logging.getLogger(__name__)
 
 

@@ -14,7 +14,6 @@ _SMALL = 10_000_000
 _MEDIUM = 200_000_000
 _WARM_UP_SHARE = 0.05
 _MAX_WARM_UP_STEPS = 100
-_WEIGHT_DECAY = 0.01
 _MUON_ADAMW_RATIO = 0.1
 """Learning rate of what Muon leaves to AdamW, relative to Muon's."""
 
@@ -39,7 +38,10 @@ def learning_rate_factor(step: int, planned_steps: int) -> float:
 
 
 class Optimizers:
-    """One or two optimizers driven as one."""
+    """One or two optimizers driven as one.
+
+    Without weight decay: fine-tuning should not pull a student away from what it knows.
+    """
 
     def __init__(self, model: nn.Module, training: Training, learning_rate: float) -> None:
         trainable = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
@@ -48,21 +50,15 @@ class Optimizers:
         rest = trainable
         rate = learning_rate
         if training.optimizer == "muon":
-            hidden = [(name, p) for name, p in trainable if _is_hidden_matrix(name, p)]
+            hidden = [p for name, p in trainable if _is_hidden_matrix(name, p)]
             rest = [(name, p) for name, p in trainable if not _is_hidden_matrix(name, p)]
-            self._add(
-                Muon([p for _, p in hidden], lr=rate, weight_decay=_WEIGHT_DECAY), learning_rate
-            )
-            rate = learning_rate * _MUON_ADAMW_RATIO
-        matrices = [p for _, p in rest if p.ndim >= 2]
-        vectors = [p for _, p in rest if p.ndim < 2]
-        groups = [
-            {"params": matrices, "weight_decay": _WEIGHT_DECAY},
-            {"params": vectors, "weight_decay": 0.0},
-        ]
-        kept = [group for group in groups if group["params"]]
-        if kept:
-            self._add(AdamW(kept, lr=rate, betas=(0.9, 0.95), fused=True), rate)
+            if hidden:
+                self._add(Muon(hidden, lr=rate, weight_decay=0.0), rate)
+            rate *= _MUON_ADAMW_RATIO
+        if rest:
+            parameters = [p for _, p in rest]
+            adamw = AdamW(parameters, lr=rate, betas=(0.9, 0.95), weight_decay=0.0, fused=True)
+            self._add(adamw, rate)
         self.parameters = [p for _, p in trainable]
 
     def _add(self, optimizer: Optimizer, rate: float) -> None:
