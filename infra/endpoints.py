@@ -27,6 +27,8 @@ _CALL_SECONDS = 60
 _LONGEST_WAIT_SECONDS = 90
 """Waits grow by a second each: 1 + 2 + … + 90 is 68 minutes, beyond every start-up limit."""
 
+_REFUSED = "SageMaker.SageMakerException"
+"""How the SDK integration names SageMaker's ValidationException, which has no name of its own."""
 _THROTTLED = ["SageMaker.ThrottlingException", "SageMaker.SdkClientException"]
 
 
@@ -131,7 +133,8 @@ class DeploymentStates:
             result=sfn.Result.from_object({"seconds": 1}),
             result_path="$.endpoint_wait",
         ).next(wait)
-        update, create = self._update(failed), self._create(failed)
+        update = self._update(failed)
+        create = self._create(update, failed)
         update.next(start_waiting)
         create.next(start_waiting)
         live = (
@@ -183,7 +186,8 @@ class DeploymentStates:
         model.next(config)
         return register, config
 
-    def _create(self, failed: sfn.IChainable) -> tasks.CallAwsService:
+    def _create(self, update: tasks.CallAwsService, failed: sfn.IChainable) -> tasks.CallAwsService:
+        """Another run of the spec may have made the endpoint since: then it is updated."""
         return self._call(
             "CreateEndpoint",
             {
@@ -192,11 +196,15 @@ class DeploymentStates:
                 "Tags": f"{DEPLOYMENT}.tags",
             },
             failed,
+            catches={_REFUSED: update},
         )
 
     def _update(self, failed: sfn.IChainable) -> tasks.CallAwsService:
-        """Blue/green: the old fleet goes once the new one answers."""
-        return self._call(
+        """Blue/green: the old fleet goes once the new one answers.
+
+        SageMaker refuses while another run's change of the endpoint is under way; that ends.
+        """
+        update = self._call(
             "UpdateEndpoint",
             {
                 "EndpointName": f"{DEPLOYMENT}.endpoint_name",
@@ -204,6 +212,14 @@ class DeploymentStates:
             },
             failed,
         )
+        update.add_retry(
+            errors=[_REFUSED],
+            interval=Duration.seconds(5),
+            max_attempts=20,
+            backoff_rate=1.5,
+            max_delay=Duration.seconds(60),
+        )
+        return update
 
     def _explain(self, failed: sfn.IChainable) -> sfn.IChainable:
         explain = self._call(
@@ -240,6 +256,7 @@ class DeploymentStates:
         constants: Mapping[str, str] | None = None,
         result_path: str = sfn.JsonPath.DISCARD,
         result_selector: Mapping[str, Any] | None = None,
+        catches: Mapping[str, sfn.IChainable] | None = None,
     ) -> tasks.CallAwsService:
         """One SageMaker call; `operation` is the state's own name where left out."""
         state = tasks.CallAwsService(
@@ -263,5 +280,7 @@ class DeploymentStates:
             max_delay=Duration.seconds(30),
             jitter_strategy=sfn.JitterType.FULL,
         )
+        for error, then in (catches or {}).items():
+            state.add_catch(then, errors=[error], result_path=sfn.JsonPath.DISCARD)
         state.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
         return state
