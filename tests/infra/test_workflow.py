@@ -137,11 +137,19 @@ def test_every_failure_after_the_claim_leads_to_clean_up_and_a_report(states):
     assert caught_by(states["ReportFailure"]) == {"States.ALL": "Failed"}
 
 
+def test_an_endpoint_made_meanwhile_is_updated_and_an_update_under_way_waited_for(states):
+    assert caught_by(states["CreateEndpoint"])["SageMaker.SageMakerException"] == "UpdateEndpoint"
+    retried = [r for r in states["UpdateEndpoint"]["Retry"] if "Exception" in r["ErrorEquals"][0]]
+    (patient,) = [r for r in retried if r["ErrorEquals"] == ["SageMaker.SageMakerException"]]
+    assert patient["MaxAttempts"] * patient["MaxDelaySeconds"] > 900
+
+
 def test_errors_caught_by_name_exist(states):
     known = {cls.__name__ for cls in _all_errors(StratosError)}
     named = {error for state in states.values() for error in caught_by(state)} - {"States.ALL"}
-    assert named == {"DuplicateEvent", "SpecRejected", "DatasetRejected"}
-    assert named <= known
+    ours = {"DuplicateEvent", "SpecRejected", "DatasetRejected"}
+    assert named == ours | {"SageMaker.SageMakerException"}
+    assert ours <= known
     raised = {
         value
         for state in states.values()
