@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import sys
+from collections.abc import Sequence
 from math import ceil
 
 from stratos.errors import IncompatibleVocabulary, TooFewVerifiedRecords
@@ -12,13 +13,14 @@ from stratos.jobs import DistillConfig, DistillResult
 from stratos.records import TrainingRecord, read_jsonl
 from stratos.spec import Weights
 from training.checkpoints import Checkpoints
-from training.data import BatchPlan, encode, micro_batches, split_validation
+from training.data import BatchPlan, Example, encode, micro_batches, split_validation
 from training.distribution import GoldTokens, Objective, TeacherDistribution
 from training.export import describe, export
 from training.host import peak_memory_mib, use_cpus
 from training.job import Job, run_job
 from training.on_policy import OnPolicyPlan
 from training.optimizer import Optimizers, default_learning_rate
+from training.sparse_teacher import SparseTeacher
 from training.student import Student, load_student, require_plain_head
 from training.trainer import Schedule, Trainer, TrainingState
 from training.vocabulary import shared_vocabulary
@@ -29,6 +31,7 @@ _DEFAULT_BATCH_TOKENS = 8_192
 _DEFAULT_SEQUENCE_TOKENS = 4_096
 _MICRO_TOKENS = {"cpu": 1_024, "cuda": 16_384}
 """Tokens that go through the model together: on a CPU few enough to stay in its cache."""
+_SPARSE_VOCABULARY = 16_384
 _log = logging.getLogger(__name__)
 
 
@@ -96,7 +99,7 @@ def distill(job: Job[DistillConfig]) -> DistillResult:
         student,
         OnPolicyPlan(plan, student, training) if training.on_policy_fraction > 0 else plan,
         micro_batches(validation, micro_tokens),
-        _objective(job, student),
+        _objective(job, student, examples, micro_tokens),
         Optimizers(student.trained, training, rate),
         Schedule(planned, rate, reserve_seconds=_reserve(config.deadline_seconds)),
         Checkpoints(folder) if folder is not None else None,
@@ -132,8 +135,13 @@ def distill(job: Job[DistillConfig]) -> DistillResult:
     return result
 
 
-def _objective(job: Job[DistillConfig], student: Student) -> Objective:
+def _objective(
+    job: Job[DistillConfig], student: Student, examples: Sequence[Example], micro_tokens: int
+) -> Objective:
     """Learn from the records' tokens, and from the teacher's distribution where asked for.
+
+    At a large vocabulary the teacher is asked once and its draws are kept, which is an unbiased
+    estimate of forward KL alone, on tokens known beforehand.
 
     Raises:
         IncompatibleVocabulary: when the teacher's tokens are not the student's.
@@ -156,7 +164,13 @@ def _objective(job: Job[DistillConfig], student: Student) -> Objective:
         )
     teacher = load_model(spec.name, locate(spec, job.paths.channels.get("teacher")))
     require_plain_head(teacher)
-    return TeacherDistribution(teacher, training, shared_vocabulary(student.local, teacher))
+    shared = shared_vocabulary(student.local, teacher)
+    is_sparse = shared >= _SPARSE_VOCABULARY and training.jsd_beta == 0
+    if is_sparse and training.on_policy_fraction == 0:
+        return SparseTeacher(
+            teacher, examples, training, vocabulary=shared, micro_tokens=micro_tokens
+        )
+    return TeacherDistribution(teacher, training, shared)
 
 
 def _reserve(deadline_seconds: float) -> float:
