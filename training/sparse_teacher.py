@@ -93,7 +93,7 @@ class SparseTeacher:
             positions = states[row][batch.predicts[row]]
             parts = [
                 _draw(chunk @ head.T, self._training.temperature, generator)
-                for chunk in torch.split(positions, _CHUNK_TOKENS)  # type: ignore[no-untyped-call]
+                for chunk in torch.split(positions, _CHUNK_TOKENS)
             ]
             self._drawn[key] = _Drawn(
                 torch.cat([one.indices for one in parts]).cpu(),
