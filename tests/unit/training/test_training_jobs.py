@@ -194,7 +194,9 @@ def test_records_become_a_student_that_is_evaluated(container, s3, models, tmp_p
     assert evaluated.examples
 
 
-def test_a_lora_student_is_exported_merged_and_as_an_adapter(container, s3, models, tmp_path):
+@pytest.fixture
+def records(tmp_path):
+    """Forty verified records in the channel's folder."""
     (tmp_path / "records").mkdir()
     rows = (
         TrainingRecord(
@@ -207,6 +209,41 @@ def test_a_lora_student_is_exported_merged_and_as_an_adapter(container, s3, mode
         for number in range(40)
     )
     write_jsonl(tmp_path / "records" / "records.jsonl", rows)
+
+
+@pytest.mark.usefixtures("records")
+def test_a_student_learns_from_the_teachers_distribution_on_its_own_words(container, s3):
+    settings = {
+        "student": STUDENT,
+        "method": "full",
+        "precision": "float32",
+        "training": {
+            "max_steps": 6,
+            "batch_tokens": 300,
+            "kd_weight": 0.8,
+            "jsd_beta": 0.5,
+            "on_policy_fraction": 0.5,
+        },
+    }
+    assert container(distill, teacher=TEACHER, **settings) == 0
+    assert read(s3, DistillResult).steps == 6
+
+
+@pytest.mark.usefixtures("records")
+def test_a_distribution_that_cannot_be_had_is_refused(container, tmp_path):
+    service = {"kind": "openai", "base_url": "http://localhost/v1", "model": "big"}
+    settings = {"student": STUDENT, "method": "full", "precision": "float32"}
+    code = container(distill, teacher=service, training={"kd_weight": 0.5}, **settings)
+    assert code == 1
+    failure = (tmp_path / "output" / "failure").read_text()
+    assert failure.startswith("IncompatibleVocabulary: training.kd_weight is 0.5")
+    code = container(distill, training={"on_policy_fraction": 0.5}, **settings)
+    assert code == 2
+    assert "set training.kd_weight above 0" in (tmp_path / "output" / "failure").read_text()
+
+
+@pytest.mark.usefixtures("records")
+def test_a_lora_student_is_exported_merged_and_as_an_adapter(container, models, tmp_path):
     training = {"method": "lora", "max_steps": 3, "batch_tokens": 300}
     code = container(
         distill, student=STUDENT, method="lora", precision="float32", training=training
