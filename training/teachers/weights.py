@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import time
 from collections.abc import Callable, Sequence
 
 from training.generation import Sampling, generate
 from training.teachers import Completion, OnAnswer, Request, Usage
 from training.weights import LocalModel
+
+_log = logging.getLogger(__name__)
 
 
 class WeightsTeacher:
@@ -37,7 +40,23 @@ class WeightsTeacher:
         chat = self.local.chat
         prompts = chat.prompts([request.messages for request in requests])
         completions: list[Completion | None] = [None] * len(requests)
-        for (temperature, max_new_tokens), members in _by_sampling(requests).items():
+        readable: list[int] = []
+        for index, prompt in enumerate(prompts):
+            if len(prompt) < self.local.max_positions:
+                readable.append(index)
+            else:
+                # It cannot be read to its end: an answer, and a wrong one.
+                completions[index] = Completion("", False, len(prompt), 0)
+                on_answer(index, Completion("", False, len(prompt), 0))
+        if len(readable) < len(requests):
+            _log.warning(
+                "%d of %d prompts are longer than the %d tokens that %s can read",
+                len(requests) - len(readable),
+                len(requests),
+                self.local.max_positions,
+                self.name,
+            )
+        for (temperature, max_new_tokens), members in _by_sampling(requests, readable).items():
             sampling = Sampling(max_new_tokens, chat.eos, temperature, self._seed)
             for position, generated in generate(
                 self.local.model,
@@ -61,9 +80,12 @@ class WeightsTeacher:
         return completions
 
 
-def _by_sampling(requests: Sequence[Request]) -> dict[tuple[float, int], list[int]]:
+def _by_sampling(
+    requests: Sequence[Request], readable: Sequence[int]
+) -> dict[tuple[float, int], list[int]]:
     groups: dict[tuple[float, int], list[int]] = {}
-    for index, request in enumerate(requests):
+    for index in readable:
+        request = requests[index]
         groups.setdefault((request.temperature, request.max_new_tokens), []).append(index)
     return groups
 
