@@ -27,6 +27,7 @@ from training.student import Student
 _MAX_GRADIENT_NORM = 1.0
 _CURVE_POINTS = 60
 _VALIDATIONS = 8
+_FIRST_CHECKPOINT_SECONDS = 2.0
 _log = logging.getLogger(__name__)
 
 
@@ -112,7 +113,9 @@ class Trainer:
         resumed_from = self._resume()
         state, schedule = self._state, self._schedule
         started, seconds_before, tokens_before = time.monotonic(), state.seconds, state.tokens
-        saved_at, save_seconds = started, 0.0
+        # The first one comes early: a job is killed most often in its beginning.
+        early = max(0.0, schedule.min_checkpoint_seconds - _FIRST_CHECKPOINT_SECONDS)
+        saved_at, save_seconds = started - early, 0.0
         stopped_by: Literal["finished", "deadline", "sigterm"] = "finished"
         curve_every = ceil(schedule.planned_steps / _CURVE_POINTS)
         validate_every = ceil(schedule.planned_steps / _VALIDATIONS)

@@ -49,9 +49,15 @@ class Usage:
     completion_tokens: int = 0
     usd: float = 0.0
     seconds: float = 0.0
+    timed_tokens: int = 0
 
-    def add(self, completion: Completion) -> None:
-        """Count one answered call."""
+    def add(self, completion: Completion, *, timed: bool = True) -> None:
+        """Count one answered call.
+
+        Args:
+            timed: False when it was answered before `seconds` began to run.
+        """
+        self.timed_tokens += completion.completion_tokens if timed else 0
         self.calls += 1
         self.prompt_tokens += completion.prompt_tokens
         self.completion_tokens += completion.completion_tokens
@@ -60,7 +66,7 @@ class Usage:
     @property
     def tokens_per_second(self) -> float:
         """Completion tokens by the seconds spent waiting for them."""
-        return self.completion_tokens / self.seconds if self.seconds else 0.0
+        return self.timed_tokens / self.seconds if self.seconds else 0.0
 
 
 OnAnswer = Callable[[int, Completion], None]

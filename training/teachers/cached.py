@@ -35,7 +35,7 @@ class CachedTeacher:
             self._known[key] = Completion(**entry)
         # What an earlier attempt of this job spent belongs to the job.
         for completion in self._known.values():
-            teacher.usage.add(completion)
+            teacher.usage.add(completion, timed=False)
 
     @property
     def name(self) -> str:

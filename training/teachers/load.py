@@ -28,11 +28,16 @@ def load_teacher(
 ) -> Teacher:
     """Open a teacher: weights are read from `channel`, services are asked over the network.
 
-    Answers of a service, which cost money, are kept in the checkpoint folder where there is one.
+    Answers that cost money or, as in synthesis, much time are kept in the checkpoint folder, where
+    there is one: an attempt after a kill asks only for the rest.
     """
+    teacher: Teacher
     if isinstance(spec, Weights):
-        return open_weights(spec, config, paths, channel, seed)
-    teacher = _open_service(spec, config)
+        teacher = open_weights(spec, config, paths, channel, seed)
+        if not isinstance(config, SynthesizeConfig):
+            return teacher
+    else:
+        teacher = _open_service(spec, config)
     if paths.checkpoint_dir is None:
         return teacher
     return CachedTeacher(teacher, paths.checkpoint_dir / "completions.jsonl")

@@ -152,6 +152,9 @@ def test_records_become_a_student_that_is_evaluated(container, s3, models, tmp_p
     assert synthesized.asked == 50
     assert synthesized.kept == len(records) == synthesized.yield_by_strategy["alignment"].successes
     assert sum(synthesized.rejects.values()) + synthesized.kept == synthesized.calls
+    # Every answer is kept for an attempt after a kill.
+    answers = (tmp_path / "checkpoints" / "completions.jsonl").read_text().splitlines()
+    assert len(answers) == synthesized.calls
 
     training = {"max_steps": 5, "batch_tokens": 400, "max_sequence_tokens": 250}
     code = container(

@@ -206,5 +206,6 @@ def test_what_an_earlier_attempt_spent_counts_against_the_budget(tmp_path):
     answer_all(open_again(), [ask("a")])
     resumed = open_again()
     assert resumed.usage.usd == 4.0
+    assert resumed.usage.tokens_per_second == 0.0
     completions = answer_all(resumed, [ask("b"), ask("c")])
     assert [one is not None for one in completions] == [True, False]
