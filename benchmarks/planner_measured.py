@@ -154,7 +154,7 @@ def predicted_training(case: Case, shape: Transformer, types: Types) -> float:
 
 def predicted_latency_ms(case: Case, shape: Transformer, types: Types) -> float:
     """The median of a request on an idle engine, without HTTP."""
-    rates, _ = replica_rates(types, shape, "float32", 1, 4, case.sequence_tokens)
+    rates, _ = replica_rates(types, shape, "float32", 1, case.sequence_tokens)
     load = Load(case.prompt_tokens, case.output_tokens)
     seconds = latency_seconds(
         shape, load, np.array([1e-6]), SIZE, rates, -rates.request_seconds, percentile=0.5

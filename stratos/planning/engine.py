@@ -24,8 +24,11 @@ class Efficiency:
         half_width: Hidden size at which matrix products reach half of these shares.
         elementwise_flop: What norms, activations, rotations and the optimizer cost in a training
             step, as FLOP at peak per token, layer and hidden unit; a forward pass costs a third.
-        layer_seconds: Dispatch of one layer in one forward pass.
-        step_seconds: Dispatch of one forward pass beyond its layers, sampling included.
+        layer_seconds: Dispatch of one layer in one forward pass of a job.
+        step_seconds: Dispatch of one forward pass of a job beyond its layers, sampling included.
+        served_layer_seconds: The same in an endpoint.
+        served_step_seconds: The same in an endpoint.
+        slots: Sequences an endpoint decodes at once.
         sequence_seconds: Bookkeeping of one sequence in one decoding step.
         request_seconds: Of one request outside the model: HTTP, tokenizer, scheduling.
         relative_sd: Standard deviation of log(measured / predicted) before calibration.
@@ -41,6 +44,9 @@ class Efficiency:
     elementwise_flop: float
     layer_seconds: float
     step_seconds: float
+    served_layer_seconds: float
+    served_step_seconds: float
+    slots: int
     sequence_seconds: float
     request_seconds: float
     relative_sd: float
@@ -51,8 +57,9 @@ class Efficiency:
 
 
 EFFICIENCIES: dict[Runtime, Efficiency] = {
-    # Training: 33-39% reported for 8B on H100 (torchtitan), elementwise work included. Decoding in
-    # eager PyTorch is bound by the host: about 0.7 ms a layer. Assumed until runs calibrate them.
+    # Training: 33-39% reported for 8B on H100 (torchtitan), elementwise work included. Jobs decode
+    # in eager PyTorch, bound by the host: about 0.7 ms a layer; endpoints run vLLM, CUDA graphs on.
+    # All but the first are assumed until runs calibrate them.
     "cuda": Efficiency(
         training=0.36,
         prefill=0.5,
@@ -64,6 +71,9 @@ EFFICIENCIES: dict[Runtime, Efficiency] = {
         elementwise_flop=0.0,
         layer_seconds=7e-4,
         step_seconds=2e-3,
+        served_layer_seconds=2e-5,
+        served_step_seconds=2e-3,
+        slots=256,
         sequence_seconds=2e-5,
         request_seconds=1.5e-2,
         relative_sd=0.45,
@@ -80,6 +90,9 @@ EFFICIENCIES: dict[Runtime, Efficiency] = {
         elementwise_flop=8500.0,
         layer_seconds=3.5e-4,
         step_seconds=3e-4,
+        served_layer_seconds=3.5e-4,
+        served_step_seconds=3e-4,
+        slots=32,
         sequence_seconds=5e-5,
         request_seconds=6e-3,
         relative_sd=0.35,
@@ -103,8 +116,6 @@ class Reach:
     training_devices: int = 1
     training_instances: int = 1
     serving_devices: int = 1
-    slots: int = 32
-    """Sequences an endpoint decodes at once (`serving.engine`)."""
     job_batch: int = 128
     """Sequences a job generates at once (`JobConfig.batch_size`)."""
 

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from stratos.catalog.servers import ServerCatalog
 from stratos.plan import Precision
-from stratos.planning.engine import ONE_DEVICE
 from stratos.planning.front import non_dominated
 from stratos.planning.network import round_trip_ms
 from stratos.planning.offers import Offer, Offers, serving_offers
@@ -64,7 +63,7 @@ class FleetProblem:
         single = [row for row in serving_offers(catalog, regions).rows if row.count == 1]
         types = Types(Offers(single), ())
         longest = load.prompt_tokens + load.output_tokens
-        rates, possible = replica_rates(types, student, precision, 1, ONE_DEVICE.slots, longest)
+        rates, possible = replica_rates(types, student, precision, 1, longest)
         sustained = capacity(student, load, value_bytes(types, precision), rates)
         self.pools: list[Offer] = [
             row for row, fits in zip(single, possible & (sustained > 0), strict=True) if fits
@@ -72,7 +71,7 @@ class FleetProblem:
         if not self.pools:
             raise ValueError(f"no server in {', '.join(regions)} holds {student.name}")
         types = Types(Offers(self.pools), ())
-        self._rates, _ = replica_rates(types, student, precision, 1, ONE_DEVICE.slots, longest)
+        self._rates, _ = replica_rates(types, student, precision, 1, longest)
         self._size = value_bytes(types, precision)
         self._sustained = MAX_UTILISATION * capacity(student, load, self._size, self._rates)
         self._student, self._load, self.max_replicas = student, load, max_replicas

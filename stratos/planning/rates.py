@@ -61,7 +61,7 @@ class Types:
     def column(self, value: Callable[[InstanceType], float | None]) -> Floats:
         """One number per instance type (None as almost zero), spread over the offers."""
         per_type = [value(instance) for instance in self.instances]
-        return np.array([v if v else _TINY for v in per_type], dtype=np.float64)[self.index]
+        return np.array([_TINY if v is None else v for v in per_type], dtype=np.float64)[self.index]
 
     def mask(self, holds: Callable[[InstanceType], bool]) -> Mask:
         return np.array([holds(i) for i in self.instances], dtype=np.bool_)[self.index]
@@ -81,21 +81,20 @@ def replica_rates(
     model: Transformer,
     precision: Precision,
     devices: int,
-    slots: int,
     context_tokens: float,
     *,
-    job: bool = False,
+    job_batch: int | None = None,
 ) -> tuple[ReplicaRates, Mask]:
     """Rates of decoding on each offer, and which offers can hold the model at all.
 
     Args:
         devices: Accelerators the engine spreads one replica over.
-        slots: Sequences decoded at once, memory permitting.
-        job: A job computes in the precision it is told; an endpoint in what suits its hardware.
+        job_batch: Sequences a job decodes at once, memory permitting; None for an endpoint. A job
+            computes in the precision it is told, an endpoint in what suits its hardware.
     """
 
     def used(instance: InstanceType) -> Precision:
-        return precision if job else serving_precision(instance, precision)
+        return serving_precision(instance, precision) if job_batch is None else precision
 
     def spread(instance: InstanceType) -> int:
         return min(devices, instance.num_devices)
@@ -104,6 +103,7 @@ def replica_rates(
         size = BYTES_PER_PARAMETER[used(instance)]
         memory = instance.device_memory_gib * spread(instance) * (1 - HEADROOM) * GIB
         per_sequence = context_tokens * model.kv_values_per_token * size
+        slots = job_batch or EFFICIENCIES[instance.runtime].slots
         return float(min(slots, np.floor((memory - model.parameters * size) / per_sequence)))
 
     def peak(instance: InstanceType) -> float | None:
@@ -122,8 +122,11 @@ def replica_rates(
 
     def forward(instance: InstanceType) -> float:
         efficiency = EFFICIENCIES[instance.runtime]
-        seconds = efficiency.step_seconds + model.layers * efficiency.layer_seconds
-        return seconds * dispatch_factor(instance)
+        if job_batch is None:
+            layer, step = efficiency.served_layer_seconds, efficiency.served_step_seconds
+        else:
+            layer, step = efficiency.layer_seconds, efficiency.step_seconds
+        return (step + model.layers * layer) * dispatch_factor(instance)
 
     possible = types.mask(lambda i: peak(i) is not None and free_slots(i) >= 1)
     rates = ReplicaRates(
@@ -156,7 +159,7 @@ def generation_seconds(
 ) -> tuple[Floats, Mask]:
     """Seconds of one completion inside a job that generates many at once."""
     rates, possible = replica_rates(
-        types, model, precision, 1, reach.job_batch, load.context_tokens, job=True
+        types, model, precision, 1, load.context_tokens, job_batch=reach.job_batch
     )
     size = BYTES_PER_PARAMETER[precision]
     seconds = engine_seconds(model, load, rates.slots, size, rates)

@@ -57,9 +57,7 @@ class ServingSide:
         types, reach = self._types, self._reach
         load = Load(work.served_prompt_tokens, work.served_output_tokens)
         longest = load.prompt_tokens + load.output_tokens
-        rates, possible = replica_rates(
-            types, student, precision, reach.serving_devices, reach.slots, longest
-        )
+        rates, possible = replica_rates(types, student, precision, reach.serving_devices, longest)
         size, fleet = value_bytes(types, precision), types.offers.counts
         sustained = capacity(student, load, size, rates) * fleet
         share = work.requests_per_second / fleet
