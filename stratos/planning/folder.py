@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -75,9 +76,10 @@ def card_of(folder: Path, model: Teacher) -> ModelCard:
 
 def dataset_facts(folder: Path, spec: Spec) -> DatasetFacts:
     """Split and count the dataset."""
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, ExitStack() as opened:
         splits = Path(name)
-        found = inspect_dataset(_data_files(folder, spec.task.dataset), spec.task, splits)
+        files = _data_files(folder, spec.task.dataset, opened)
+        found = inspect_dataset(files, spec.task, splits)
         probe = list(read_jsonl(splits / "probe.jsonl", Record))
     count = _counter(folder, spec)
     prompts = ("\n".join(message.content for message in record.messages) for record in probe)
@@ -91,16 +93,16 @@ def dataset_facts(folder: Path, spec: Spec) -> DatasetFacts:
     )
 
 
-def _data_files(folder: Path, dataset: str) -> Iterator[DataFile]:
+def _data_files(folder: Path, dataset: str, opened: ExitStack) -> Iterator[DataFile]:
     path = folder / dataset
     files = [path] if path.is_file() else sorted(folder.glob(f"{dataset}*"))
     for file in files:
         if file.is_file() and is_data_file(file.name):
-            yield DataFile(file.relative_to(folder).as_posix(), partial(_open, file))
+            yield DataFile(file.relative_to(folder).as_posix(), partial(_open, file, opened))
 
 
-def _open(file: Path) -> Readable:
-    return file.open("rb")
+def _open(file: Path, opened: ExitStack) -> Readable:
+    return opened.enter_context(file.open("rb"))
 
 
 def _counter(folder: Path, spec: Spec) -> CountTokens:
