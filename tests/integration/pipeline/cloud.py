@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -172,10 +173,11 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
         yield running
 
 
-def write_task(folder: Path, name: str, num_rows: int = 400, **changes: Any) -> Path:
-    """A folder with the first rows of the example and a spec that is quick and asks little.
+def write_task(folder: Path, name: str, num_rows: int = 1000, **changes: Any) -> Path:
+    """A folder with the example's easiest hands, learned in a few steps, and a spec to match.
 
     Args:
+        num_rows: At most so many hands; there are about 200 that wait for one honour alone.
         changes: Top-level fields of the spec to replace; None removes one.
     """
     spec = yaml.safe_load((EXAMPLE / "spec.yaml").read_text())
@@ -184,13 +186,14 @@ def write_task(folder: Path, name: str, num_rows: int = 400, **changes: Any) -> 
     spec["constraints"] = {"max_p95_latency_ms": 20_000, "max_training_hours": 0.2}
     spec["load"] = {"requests_per_second": 2, "measure_seconds": 2}
     spec["synthesis"] |= {"samples": 1, "min_yield": 0.0}
-    spec["training"] |= {"max_steps": 12, "batch_tokens": 2048}
+    spec["training"] |= {"max_steps": 30}
     spec |= changes
     spec = {field: value for field, value in spec.items() if value is not None}
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "spec.yaml").write_text(yaml.safe_dump(spec))
-    rows = (EXAMPLE / "dataset.jsonl").read_text().splitlines()[:num_rows]
-    (folder / "dataset.jsonl").write_text("\n".join(rows) + "\n")
+    lines = (EXAMPLE / "dataset.jsonl").read_text().splitlines()
+    easy = [line for line in lines if re.fullmatch(r"z\d", json.loads(line)["completion"])]
+    (folder / "dataset.jsonl").write_text("\n".join(easy[:num_rows]) + "\n")
     shutil.copy(EXAMPLE / "checker.py", folder)
     for model in ("teacher", "student-base"):
         target = folder / "models" / model

@@ -37,7 +37,7 @@ def test_every_state_did_its_work(cloud: Cloud, run_id: str):
     assert summary.teacher is not None
     assert summary.teacher.accuracy.n == 50
     assert summary.training is not None
-    assert summary.training.steps == 12
+    assert summary.training.steps == 30
     assert len(summary.training.curve) > 1
     assert summary.endpoint is not None
     assert summary.endpoint.load is not None
@@ -59,9 +59,10 @@ def test_time_and_money_are_accounted_for(cloud: Cloud, run_id: str):
 
 
 def test_the_endpoint_answers_through_the_runtime(cloud: Cloud, run_id: str):
-    question = json.loads((ROOT / "examples/mahjong-waits/dataset.jsonl").open().readline())
+    rows = (ROOT / "examples/mahjong-waits/dataset.jsonl").read_text().splitlines()
+    question = json.loads(rows[0])
     answer = endpoint.invoke(find_run(cloud.stack, run_id), question["prompt"], max_tokens=64)
-    assert answer
+    assert "####" in answer
 
 
 def test_the_model_is_registered_with_what_was_measured(cloud: Cloud, run_id: str):
