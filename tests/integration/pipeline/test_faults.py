@@ -91,7 +91,7 @@ def test_an_endpoint_that_never_gets_healthy_is_taken_back(cloud: Cloud, tmp_pat
         row = cloud.finish(run_id)
     assert killer.killed
     assert row.status == "failed"
-    assert "endpoint" in cloud.summary(run_id).reason.lower()
+    assert "ended before it was healthy" in cloud.summary(run_id).reason
     assert cloud.billable() == NOTHING
     assert cloud.stack.sagemaker.list_models(NameContains=run_id)["Models"] == []
 
