@@ -17,7 +17,7 @@ lint: synth  ## Style, types, layers, documents in step with the code, template 
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m stratos.docs --check
 	@$(BIN)/python -m infra.docs --check
-	@$(BIN)/cfn-lint cdk.out/*.template.json
+	@$(BIN)/cfn-lint
 
 venv:
 	@$(PYTHON) infra/bootstrap.py
