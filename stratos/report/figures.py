@@ -90,9 +90,11 @@ def accuracy_rows(summary: RunSummary) -> list[AccuracyRow]:
     """The student first, then what it must be read beside."""
     rows = []
     if summary.student:
-        rows.append(AccuracyRow(f"student {summary.student.name}", summary.student.accuracy, True))
+        rows.append(
+            AccuracyRow(f"student ({summary.student.name})", summary.student.accuracy, True)
+        )
     if summary.teacher:
-        name = f"teacher {summary.teacher.name}"
+        name = f"teacher ({summary.teacher.name})"
         rows.append(AccuracyRow(name, summary.teacher.accuracy, False))
     if summary.untuned_student:
         rows.append(AccuracyRow("untuned student", summary.untuned_student, False))

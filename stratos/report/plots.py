@@ -59,7 +59,8 @@ class Axis:
         return (value - low) / (high - low)
 
     def ticks(self) -> list[float]:
-        if self.logarithmic:
+        """Round values between the ends; a short logarithmic axis takes those of a linear one."""
+        if self.logarithmic and self.high / self.low > 5:
             first, last = math.floor(math.log10(self.low)), math.ceil(math.log10(self.high))
             steps = [10.0**p * m for p in range(first, last + 1) for m in (1, 2, 5)]
         else:

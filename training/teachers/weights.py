@@ -36,7 +36,7 @@ class WeightsTeacher:
         stop: Callable[[], bool],
         on_answer: OnAnswer,
     ) -> list[Completion | None]:
-        started = time.perf_counter()
+        started, seconds_before = time.perf_counter(), self._usage.seconds
         chat = self.local.chat
         prompts = chat.prompts([request.messages for request in requests])
         completions: list[Completion | None] = [None] * len(requests)
@@ -75,8 +75,8 @@ class WeightsTeacher:
                 )
                 completions[index] = completion
                 self._usage.add(completion)
+                self._usage.seconds = seconds_before + time.perf_counter() - started
                 on_answer(index, completion)
-        self._usage.seconds += time.perf_counter() - started
         return completions
 
 

@@ -4,6 +4,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+
 from stratos.report.html import render
 from stratos.report.plots import Axis, Limit, Point, axis, nice_step, scatter
 from stratos.run_summary import RunSummary
@@ -102,6 +103,7 @@ def test_ticks_are_round_and_inside():
     ticks = axis("x", [0.13, 0.87]).ticks()
     assert ticks == pytest.approx([0.2, 0.4, 0.6, 0.8])
     assert axis("x", [3, 400], logarithmic=True).ticks() == [5, 10, 20, 50, 100, 200, 500]
+    assert axis("x", [210, 240], logarithmic=True).ticks() == [210, 220, 230, 240]
     assert [nice_step(s) for s in (0.12, 1, 3, 7)] == pytest.approx([0.2, 1, 5, 10])
 
 
