@@ -3,10 +3,12 @@
     python examples/mahjong-waits/trial.py synthesize
     python examples/mahjong-waits/trial.py distill --target rationale
     python examples/mahjong-waits/trial.py distill --target answer
+    python examples/mahjong-waits/trial.py baselines
 
 The first command asks the teacher to explain each completing tile of every training hand and
 keeps the hands whose every line the checker accepts. The others fine-tune the student base on
-those hands, with the explanations or with the answers alone, and score it on held-out hands.
+those hands, with the explanations or with the answers alone, and score it on held-out hands. The
+last scores the most common answer, and the answer of the most similar training hand.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import hands
 import torch
 from checker import check
 from corpus import Exchange, reverse_prompt
@@ -145,24 +148,45 @@ def distill(
     print(json.dumps(summary))
 
 
+def score_baselines() -> None:
+    """Print what no model is needed for: a constant answer, and the nearest training hand's."""
+    training, held_out = split_rows()
+
+    def counts(rows: list[dict[str, str]]) -> torch.Tensor:
+        parsed = (hands.parse_hand(row["prompt"].splitlines()[0][len("Hand: ") :]) for row in rows)
+        return torch.tensor([[count for suit in hand for count in suit] for hand in parsed]).float()
+
+    constant = Counter(row["completion"] for row in training).most_common(1)[0][0]
+    nearest = torch.cdist(counts(held_out), counts(training), p=1).argmin(dim=1)
+    guesses = {
+        f"constant answer {constant}": [constant] * len(held_out),
+        "nearest training hand": [training[int(index)]["completion"] for index in nearest],
+    }
+    for name, answers in guesses.items():
+        pairs = zip(held_out, answers, strict=True)
+        print(name, json.dumps(figure(row["completion"] == answer for row, answer in pairs)))
+
+
 def main() -> None:
     """Read the command line and run one half of the recipe."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
-    parser.add_argument("action", choices=("synthesize", "distill"))
+    parser.add_argument("action", choices=("synthesize", "distill", "baselines"))
     parser.add_argument("--models", type=Path, default=HERE / "models")
     parser.add_argument("--records", type=Path, default=Path("build/mahjong-waits/records.jsonl"))
-    parser.add_argument("--limit", type=int, default=7000, help="training hands to explain")
+    parser.add_argument("--limit", type=int, default=6000, help="training hands to explain")
     parser.add_argument("--retries", type=int, default=1)
     parser.add_argument("--target", choices=("rationale", "answer"), default="rationale")
-    parser.add_argument("--steps", type=int, default=450)
-    parser.add_argument("--muon", type=float, default=0.01, help="peak learning rate")
-    parser.add_argument("--adamw", type=float, default=0.002, help="peak learning rate")
+    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--muon", type=float, default=0.03, help="peak learning rate")
+    parser.add_argument("--adamw", type=float, default=0.003, help="peak learning rate")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     if given.action == "synthesize":
         synthesize(given.models, given.records, given.limit, given.retries)
+    elif given.action == "baselines":
+        score_baselines()
     else:
         distill(
             given.models,
