@@ -6,7 +6,7 @@
     python examples/mahjong-waits/trial.py baselines
 
 The first command asks the teacher to explain each completing tile of every training hand and
-keeps the hands whose every line the checker accepts. The others fine-tune the student base on
+keeps the hands whose every line the checker accepts. The next two fine-tune the student base on
 those hands, with the explanations or with the answers alone, and score it on held-out hands. The
 last scores the most common answer, and the answer of the most similar training hand.
 """
