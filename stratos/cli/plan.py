@@ -89,12 +89,16 @@ def _read(file: Path, folder: Path) -> Spec:
 
 
 def _print(plans: PlanSet) -> None:
-    table = Table("", "teacher → student", "trained on", "served on", "accuracy", "p95 ms")
-    for name in ("hours", "$ to deploy", "$ / month"):
-        table.add_column(name, justify="right")
+    table = Table("plan", "accuracy", "p95 ms", "hours", "$ to deploy", "$ / month", box=None)
+    for column in table.columns[1:]:
+        column.justify = "right"
     rows = {"chosen": plans.chosen} | plans.alternatives
-    for name, plan in rows.items():
-        table.add_row(name, *_cells(plan))
+    distinct = {plan.id: plan for plan in rows.values()}
+    for number, (plan_id, plan) in enumerate(distinct.items(), start=1):
+        names = [name.replace("_", " ") for name, row in rows.items() if row.id == plan_id]
+        table.add_row(str(number), *_figures(plan))
+        console.print(f"{number}  {', '.join(names)}", style="bold", highlight=False)
+        console.print(f"   {_description(plan)}", soft_wrap=True, highlight=False)
     console.print(table)
     console.print(
         f"{plans.num_candidates:,} candidates, {plans.front_size:,} on the front, "
@@ -104,13 +108,18 @@ def _print(plans: PlanSet) -> None:
         console.print(f"  note: {caveat}", soft_wrap=True, highlight=False)
 
 
-def _cells(plan: Plan) -> list[str]:
+def _description(plan: Plan) -> str:
     training, serving = plan.training, plan.serving
     spot = " spot" if training.purchase == "spot" else ""
+    return (
+        f"{plan.teacher} → {plan.student}, {plan.method}, {plan.precision}; train on "
+        f"{training.count} × {training.instance_type}{spot} in {training.region}; serve on "
+        f"{serving.count} × {serving.instance_type} in {serving.region}"
+    )
+
+
+def _figures(plan: Plan) -> list[str]:
     return [
-        f"{plan.teacher} → {plan.student} ({plan.method}, {plan.precision})",
-        f"{training.count} × {training.instance_type}{spot}, {training.region}",
-        f"{serving.count} × {serving.instance_type}, {serving.region}",
         _range(plan.accuracy, ".2f"),
         _range(plan.p95_latency_ms, ",.0f"),
         _range(plan.hours_to_deploy, ".2f"),
