@@ -26,7 +26,7 @@ def handler(payload: MeasureInput) -> Measured:
         endpoint_name=payload.deployment.endpoint_name,
         model_name=spec.name,
         task=spec.task,
-        max_tokens=spec.load.output_tokens or spec.synthesis.max_new_tokens,
+        max_tokens=spec.task.max_reply_tokens,
     )
     load = LoadTest(
         ask=chat.ask,

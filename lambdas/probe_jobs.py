@@ -76,7 +76,7 @@ def _probe(
         judging=judging(spec),
         role="teacher" if step.startswith("probe-t") else "student",
         model=model,
-        max_new_tokens=spec.synthesis.max_new_tokens,
+        max_new_tokens=spec.task.max_reply_tokens,
         synthesis=spec.synthesis,
     )
     channels = {"dataset": factory.dataset_uri("probe"), **factory.model_channel("model", model)}

@@ -84,7 +84,7 @@ class MatchJobs:
             **self._shared("evaluate", self._on_demand()),
             teacher=self.teacher,
             student=self.student,
-            max_new_tokens=self.factory.spec.synthesis.max_new_tokens,
+            max_new_tokens=self.factory.spec.task.max_reply_tokens,
             teacher_max_records=PAID_TEACHER_RECORDS if paid else None,
         )
         channels = {

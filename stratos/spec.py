@@ -178,6 +178,8 @@ class Task(FrozenModel):
     checker: BucketPath | None = None
     """Python file with `check(question, answer, rationale) -> list[str]`, run in the jobs only: the
     problems of a rationale, none if every step of it holds."""
+    max_reply_tokens: Annotated[int, Field(ge=1, le=8192)] = 512
+    """Longest reply to a question, when probing, evaluating and measuring the endpoint."""
     probe_records: Annotated[int, Field(ge=20, le=5_000)] = 200
     heldout_records: Annotated[int, Field(ge=50, le=20_000)] = 500
     on_bad_line: Literal["stop", "skip"] = "stop"
@@ -257,6 +259,7 @@ class Synthesis(FrozenModel):
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.0
     """Of the first attempt; later ones sample at 0.7 or this, whichever is more."""
     max_new_tokens: Annotated[int, Field(ge=1, le=8192)] = 512
+    """Longest answer of the teacher to one call."""
     max_records: PositiveInt | None = None
     min_yield: Probability = 0.2
     """Share of questions that must end verified; below it the run stops."""

@@ -107,7 +107,7 @@ def test_an_endpoint_is_asked_heldout_questions_and_its_answers_judged(
     assert LoadResult.model_validate_json(account.read(keys.load)) == load
     request = runtime.requests[0]
     assert request["EndpointName"] == "stratos-tiles"
-    assert (request["Body"]["max_tokens"], request["Body"]["temperature"]) == (64, 0)
+    assert (request["Body"]["max_tokens"], request["Body"]["temperature"]) == (512, 0)
     assert json.dumps(request["Body"]["messages"][0]["content"]) in heldout
 
 
