@@ -30,7 +30,8 @@ LAMBDA_LIMIT_BYTES = 250 * 1024**2
 """Of a function's unpacked code. https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-_PLATFORMS = ("manylinux2014_x86_64", "manylinux_2_17_x86_64", "manylinux_2_28_x86_64")
+_PLATFORMS = tuple(f"manylinux_2_{minor}_x86_64" for minor in (17, 24, 26))
+"""Lambda's python3.11 runs on Amazon Linux 2, whose glibc 2.26 loads no newer wheel."""
 _REQUIREMENTS = {
     "steps": ("lambdas/requirements.txt",),
     "planning": ("lambdas/requirements.txt", "lambdas/requirements-planning.txt"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import tarfile
@@ -54,6 +55,18 @@ def test_a_package_is_within_lambdas_limit(built, name):
     with zipfile.ZipFile(getattr(built, name)) as package:
         size = sum(entry.file_size for entry in package.infolist())
     assert size < assets.LAMBDA_LIMIT_BYTES
+
+
+@pytest.mark.parametrize("name", ["steps", "planning"])
+def test_every_compiled_dependency_loads_on_amazon_linux_2(built, name):
+    with zipfile.ZipFile(getattr(built, name)) as package:
+        wheels = [path for path in package.namelist() if path.endswith(".dist-info/WHEEL")]
+        tags = {path: package.read(path).decode() for path in wheels}
+    assert tags
+    for path, text in tags.items():
+        glibc = [int(minor) for minor in re.findall(r"manylinux_2_(\d+)_x86_64", text)]
+        glibc += [17] * ("manylinux2014" in text)
+        assert min(glibc, default=0) <= 26, path
 
 
 @pytest.mark.parametrize(
