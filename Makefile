@@ -37,7 +37,7 @@ format: venv
 bench-planner bench-distill bench-serving: bench-%: venv
 	@$(BIN)/python benchmarks/$*.py
 
-ablation: venv  ## Mahjong, five seeds: injection against answers only, alignment and blend.
+ablation: venv  ## Mahjong, several seeds: injection against answers only, beside the baselines.
 	@$(BIN)/python benchmarks/ablation.py
 
 clean:

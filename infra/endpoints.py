@@ -89,11 +89,6 @@ class DeploymentStates:
             {"EndpointName": f"{DEPLOYMENT}.endpoint_name"},
             failed,
             result_path="$.endpoint",
-            result_selector={
-                "EndpointName.$": "$.EndpointName",
-                "EndpointStatus.$": "$.EndpointStatus",
-                "EndpointConfigName.$": "$.EndpointConfigName",
-            },
         )
         wait_longer = sfn.Pass(
             scope,
@@ -108,6 +103,13 @@ class DeploymentStates:
                 "$.endpoint.EndpointConfigName", f"{DEPLOYMENT}.endpoint_config_name"
             ),
         )
+        # In service with another configuration and nothing failed: another run of the spec has
+        # put its own model there meanwhile.
+        is_taken = condition.and_(
+            condition.string_equals("$.endpoint.EndpointStatus", "InService"),
+            condition.is_not_present("$.endpoint.FailureReason"),
+        )
+        update = self._update(failed)
         has_failed = condition.or_(
             *(
                 condition.string_equals("$.endpoint.EndpointStatus", status)
@@ -117,6 +119,7 @@ class DeploymentStates:
         settled = (
             sfn.Choice(scope, "IsEndpointServing", comment="With the new configuration?")
             .when(is_serving, succeeded)
+            .when(is_taken, update)
             .when(has_failed, self._explain(failed))
             .when(
                 condition.number_greater_than("$.endpoint_wait.seconds", _LONGEST_WAIT_SECONDS),
@@ -133,7 +136,6 @@ class DeploymentStates:
             result=sfn.Result.from_object({"seconds": 1}),
             result_path="$.endpoint_wait",
         ).next(wait)
-        update = self._update(failed)
         create = self._create(update, failed)
         update.next(start_waiting)
         create.next(start_waiting)

@@ -16,7 +16,7 @@ from training.checkpoints import Checkpoints
 from training.data import BatchPlan, Example, encode, micro_batches, split_validation
 from training.distribution import GoldTokens, Objective, TeacherDistribution
 from training.export import describe, export
-from training.host import peak_memory_mib, use_cpus
+from training.host import limit_threads, peak_memory_mib, use_cpus
 from training.job import Job, run_job
 from training.on_policy import OnPolicyPlan
 from training.optimizer import Optimizers, default_learning_rate
@@ -52,6 +52,7 @@ def distill(job: Job[DistillConfig]) -> DistillResult:
         training.lora_rank,
         training.seed,
     )
+    limit_threads(student.num_parameters)
     limit = training.max_sequence_tokens or _DEFAULT_SEQUENCE_TOKENS
     examples = encode(
         records,

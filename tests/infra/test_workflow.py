@@ -225,7 +225,9 @@ def test_an_endpoint_counts_as_serving_only_with_its_new_configuration(states):
         "$.endpoint.EndpointStatus",
         "$.endpoint.EndpointConfigName",
     }
-    rolled_back = states["IsEndpointServing"]["Choices"][1]
+    taken, rolled_back = states["IsEndpointServing"]["Choices"][1:3]
+    assert taken["Next"] == "UpdateEndpoint"
+    assert {"Variable": "$.endpoint.FailureReason", "IsPresent": False} in taken["And"]
     assert "InService" in {condition["StringEquals"] for condition in rolled_back["Or"]}
     assert rolled_back["Next"] == "DescribeFailure"
 

@@ -82,3 +82,14 @@ def test_a_second_version_replaces_the_live_model(cloud: Cloud, run_id: str, tmp
     assert second in described["EndpointConfigName"]
     assert described["EndpointStatus"] == "InService"
     assert cloud.billable()["endpoints"] == ["stratos-small"]
+
+
+def test_two_runs_of_one_spec_at_once_share_its_endpoint(cloud: Cloud, tmp_path: Path):
+    folder = write_task(tmp_path, "twice", hosting={"keep": True})
+    runs = [cloud.submit(folder), cloud.submit(folder)]
+    for each in runs:
+        assert cloud.finish(each).status == "succeeded", cloud.summary(each).reason
+    described = cloud.stack.sagemaker.describe_endpoint(EndpointName="stratos-twice")
+    assert described["EndpointStatus"] == "InService"
+    live = [row for row in map(cloud.row, runs) if row is not None and row.endpoint_name]
+    assert len(live) == 1
