@@ -124,3 +124,15 @@ def test_outputs_are_the_ones_the_tools_look_for(template):
     assert {"Bucket", "RunsTable", "StateMachineArn", "TopicArn", "ScheduleGroup"} <= set(
         template["Outputs"]
     )
+
+
+def test_the_key_of_the_log_groups_lets_cloudwatch_logs_use_it(template):
+    encrypted = [
+        resource
+        for resource in template["Resources"].values()
+        if resource["Type"] == "AWS::Logs::LogGroup" and "KmsKeyId" in resource["Properties"]
+    ]
+    assert encrypted
+    (key,) = (r for r in template["Resources"].values() if r["Type"] == "AWS::KMS::Key")
+    statements = key["Properties"]["KeyPolicy"]["Statement"]
+    assert any("logs." in str(s["Principal"]) and "Condition" in s for s in statements)
