@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
+from lambdas.settings import settings
 from lambdas.storage import Bucket
-from stratos.artifacts import spec_folder
+from stratos.artifacts import TEACHERS_KEY, spec_folder
+from stratos.catalog.bedrock_listing import BedrockListing
 from stratos.catalog.models import (
     bedrock_card,
-    bedrock_teachers,
     card_from_config,
+    default_students,
+    default_teachers,
     hub_card,
-    hub_models,
 )
 from stratos.errors import NoFeasiblePlan
 from stratos.planning.request import ModelCard
@@ -42,18 +45,38 @@ def model_pool(bucket: Bucket, spec_key: str, spec: Spec) -> ModelPool:
         NoFeasiblePlan: when one cannot be described, with the reason.
     """
     folder = spec_folder(spec_key)
-    hub = [Weights(hub=name) for name in hub_models()] if not spec.students else []
+    listing = _listing(bucket)
+    hub = [Weights(hub=row.hub) for row in default_students()]
     teachers: list[Teacher] = list(spec.teachers)
     if not teachers:
-        teachers = [Bedrock(kind="bedrock", model_id=name) for name in bedrock_teachers()]
-        teachers += [Weights(hub=name) for name in hub_models()]
+        offered = default_teachers(datetime.now(UTC).date(), listing)
+        teachers = [Bedrock(kind="bedrock", model_id=row.model_id) for row in offered]
+        teachers += hub
     students = list(spec.students) or hub
+    _refuse_gone(teachers, listing)
     try:
         cards = {f"teacher/{m.name}": _card(bucket, folder, m) for m in teachers}
         cards |= {f"student/{m.name}": _card(bucket, folder, m) for m in students}
     except (ValueError, LookupError, FileNotFoundError) as error:
         raise NoFeasiblePlan(str(error)) from error
     return ModelPool({m.name: m for m in teachers}, {m.name: m for m in students}, cards)
+
+
+def _listing(bucket: Bucket) -> BedrockListing | None:
+    """What Bedrock offers here, if that was fetched."""
+    listing = bucket.find_model(TEACHERS_KEY, BedrockListing)
+    return listing if listing is not None and listing.region == settings().aws_region else None
+
+
+def _refuse_gone(teachers: list[Teacher], listing: BedrockListing | None) -> None:
+    if listing is None:
+        return
+    for teacher in teachers:
+        if isinstance(teacher, Bedrock) and not listing.offers(teacher.model_id):
+            raise NoFeasiblePlan(
+                f"{listing.problem(teacher.model_id)}; name another teacher, or run "
+                "`stratos catalog refresh` if it is offered by now"
+            )
 
 
 def _card(bucket: Bucket, folder: str, model: Teacher) -> ModelCard:

@@ -4,6 +4,7 @@ specs/<name>/spec.yaml            dropped by the user; starts a run
 specs/<name>/…                    dataset, checker and model folders beside it
 specs/<name>/rejection.json       every problem of a spec that was refused
 catalog/servers.json              the instance types on offer
+catalog/teachers.json             the models that Bedrock offers, as last fetched
 catalog/calibration.jsonl         predicted and measured, one line a finished run
 runs/<run id>/spec.json           the spec as read
 runs/<run id>/checker/            checker.py, as it was when the run began
@@ -29,6 +30,7 @@ from dataclasses import dataclass
 SPEC_PREFIX = "specs/"
 SPEC_FILE = "spec.yaml"
 SERVERS_KEY = "catalog/servers.json"
+TEACHERS_KEY = "catalog/teachers.json"
 REJECTION_FILE = "rejection.json"
 CALIBRATION_KEY = "catalog/calibration.jsonl"
 

@@ -10,6 +10,7 @@ from importlib import resources
 
 from pydantic import Field, PositiveInt
 
+from stratos.catalog.bedrock_listing import BedrockListing
 from stratos.frozen import FrozenModel
 from stratos.planning.request import ModelCard
 
@@ -205,10 +206,13 @@ def bedrock_teachers() -> dict[str, BedrockTeacher]:
     return {row["model_id"]: BedrockTeacher.model_validate(row) for row in _rows("bedrock.csv")}
 
 
-def default_teachers(today: date) -> tuple[BedrockTeacher, ...]:
+def default_teachers(
+    today: date, listing: BedrockListing | None = None
+) -> tuple[BedrockTeacher, ...]:
     """Bedrock teachers to consider where a spec names none.
 
-    Those with a published score, in-region prices, and at least 90 days before their end of life.
+    Those with a published score, in-region prices, and at least 90 days before their end of life;
+    of these, where a listing was fetched, those that it calls active.
     """
     return tuple(
         row
@@ -216,6 +220,7 @@ def default_teachers(today: date) -> tuple[BedrockTeacher, ...]:
         if row.scope == "in-region"
         and row.prior_accuracy is not None
         and (row.end_of_life is None or (row.end_of_life - today).days >= 90)
+        and (listing is None or listing.problem(row.model_id) is None)
     )
 
 

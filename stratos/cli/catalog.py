@@ -11,7 +11,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from stratos.artifacts import SERVERS_KEY, split_uri
+from stratos.artifacts import SERVERS_KEY, TEACHERS_KEY, split_uri
+from stratos.catalog.bedrock_listing import fetch_listing
 from stratos.catalog.check import model_problems, server_problems
 from stratos.catalog.local import measure_local_servers
 from stratos.catalog.models import bedrock_teachers, hub_models
@@ -104,8 +105,11 @@ def refresh(
     out: Annotated[str, typer.Option(help="File or s3:// bucket to write to.")],
     catalog: Catalog = None,
     quotas: Annotated[bool, typer.Option(help="Read the account's quotas, too.")] = True,
+    teachers: Annotated[
+        bool, typer.Option(help="Read Bedrock's models, into teachers.json beside it.")
+    ] = True,
 ) -> None:
-    """Fetch prices from the AWS Price List, and quotas; needs credentials."""
+    """Fetch prices, quotas, and the models on Bedrock; needs credentials."""
     import boto3
 
     servers = load_servers(catalog)
@@ -117,21 +121,36 @@ def refresh(
         client = boto3.client("service-quotas", region_name=regions[0])
         servers = with_quotas(servers, parse_quotas(fetch_quotas(client)))
         console.print(f"quotas of {regions[0]}")
-    console.print(f"wrote {write_catalog(servers, out)}", soft_wrap=True)
+    written = write_catalog(servers, out)
+    console.print(f"wrote {written}", soft_wrap=True)
+    if teachers:
+        bedrock = boto3.client("bedrock", region_name=regions[0])
+        listing = fetch_listing(bedrock, regions[0], datetime.now(UTC).date())
+        for row in bedrock_teachers().values():
+            problem = listing.problem(row.model_id) if row.scope == "in-region" else None
+            if problem is not None:
+                console.print(problem, soft_wrap=True, highlight=False)
+        beside = written.removesuffix(written.rpartition("/")[2]) + Path(TEACHERS_KEY).name
+        console.print(f"wrote {_write(listing.model_dump_json(indent=1), beside)}", soft_wrap=True)
 
 
 def write_catalog(servers: ServerCatalog, target: str) -> str:
     """Write servers.json to a file, or into a bucket where the pipeline reads it."""
-    text = servers.model_dump_json(indent=1)
+    if target.startswith("s3://"):
+        bucket, key = split_uri(target if target.count("/") > 2 else target + "/")
+        target = f"s3://{bucket}/{key or SERVERS_KEY}"
+    return _write(servers.model_dump_json(indent=1), target)
+
+
+def _write(text: str, target: str) -> str:
     if not target.startswith("s3://"):
         Path(target).write_text(text, encoding="utf-8")
         return target
     import boto3
 
-    bucket, key = split_uri(target if target.count("/") > 2 else target + "/")
-    key = key or SERVERS_KEY
+    bucket, key = split_uri(target)
     boto3.client("s3").put_object(Bucket=bucket, Key=key, Body=text.encode())
-    return f"s3://{bucket}/{key}"
+    return target
 
 
 def _show(table: Table, text: str, *, json_: bool) -> None:
