@@ -10,7 +10,7 @@ from lambdas.storage import Bucket
 from lambdas.training_jobs import JobFactory
 from stratos.artifacts import RunKeys, spec_folder
 from stratos.plan import PlanSet
-from stratos.planning.choose import plan_before_probing
+from stratos.planning.choose import plan_before_probing, shortlist
 from stratos.spec import Spec
 from stratos.steps import Candidates, PlanInput
 
@@ -26,7 +26,7 @@ def handler(payload: PlanInput) -> Candidates:
     request = planning_request(run, spec, payload.dataset, pool)
     plans = plan_before_probing(request)
     uri = bucket.put_model(keys.plans, plans)
-    probes = probe_jobs(JobFactory(run, spec), plans, pool, request.servers)
+    probes = probe_jobs(JobFactory(run, spec), *shortlist(request), pool, request.servers)
     return Candidates(plans_uri=uri, probes=probes, summary=_summary(plans, len(probes)))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 from lambdas.candidates import ModelPool
 from lambdas.planning_inputs import hours_since
@@ -10,21 +10,19 @@ from lambdas.training_jobs import JobFactory
 from stratos.catalog.servers import ServerCatalog
 from stratos.deadlines import deadline_seconds, token_budget_usd
 from stratos.jobs import Judging, ProbeConfig
-from stratos.plan import Plan, PlanSet, Server
+from stratos.plan import Plan, Server
 from stratos.spec import Spec, Teacher, Weights
 from stratos.steps import TrainingJob
 
-MAX_TEACHERS = 3
-MAX_STUDENTS = 3
-
 
 def probe_jobs(
-    factory: JobFactory, plans: PlanSet, pool: ModelPool, servers: ServerCatalog
+    factory: JobFactory,
+    teachers: Mapping[str, Plan],
+    students: Mapping[str, Plan],
+    pool: ModelPool,
+    servers: ServerCatalog,
 ) -> list[TrainingJob]:
-    """Jobs for the teachers and students that the best plans name."""
-    ordered = (plans.chosen, *plans.fallbacks, *plans.alternatives.values(), *plans.front)
-    teachers = _first(((plan.teacher, plan) for plan in ordered), MAX_TEACHERS)
-    students = _first(((plan.student, plan) for plan in ordered), MAX_STUDENTS)
+    """Jobs for shortlisted teachers and students, on the training server of each one's plan."""
     num_jobs = len(teachers) + len(students)
     jobs = []
     for index, (name, plan) in enumerate(teachers.items()):
@@ -48,14 +46,6 @@ def judging(spec: Spec) -> Judging:
         answer_marker=task.answer_marker,
         has_checker=task.checker is not None,
     )
-
-
-def _first(named: Iterable[tuple[str, Plan]], limit: int) -> dict[str, Plan]:
-    found: dict[str, Plan] = {}
-    for name, plan in named:
-        if len(found) < limit:
-            found.setdefault(name, plan)
-    return found
 
 
 def _probe(

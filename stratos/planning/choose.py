@@ -62,8 +62,8 @@ def plan_after_probing(
     )
 
 
-def shortlist(request: PlanningRequest, limit: int = 3) -> tuple[list[str], list[str]]:
-    """Teachers and students worth a probe, best first: those that some feasible plan uses.
+def shortlist(request: PlanningRequest, limit: int = 3) -> tuple[dict[str, Plan], dict[str, Plan]]:
+    """Teachers and students worth a probe, best first, each with the best plan that uses it.
 
     A prior is no reason to leave a model out, so a model counts even where another dominates it.
 
@@ -74,13 +74,20 @@ def shortlist(request: PlanningRequest, limit: int = 3) -> tuple[list[str], list
     rows = _feasible_rows(pool, limits_of(request, pool))
     scaled = scaled_points(pool.objectives[rows])
     order = np.argsort(-scores(scaled, weights_of(request.spec.preferences)), kind="stable")
-    teachers: dict[str, None] = {}
-    students: dict[str, None] = {}
-    for row in rows[order]:
+    ranked = rows[order]
+    _, firsts = np.unique(pool.group[ranked], return_index=True)
+    teachers: dict[str, int] = {}
+    students: dict[str, int] = {}
+    for row in ranked[np.sort(firsts)]:
         group = pool.groups[pool.group[row]]
-        teachers.setdefault(group.teacher.name)
-        students.setdefault(group.student.name)
-    return list(teachers)[:limit], list(students)[:limit]
+        teachers.setdefault(group.teacher.name, int(row))
+        students.setdefault(group.student.name, int(row))
+    maker = PlanMaker(request, pool)
+
+    def best(found: dict[str, int]) -> dict[str, Plan]:
+        return {name: maker.plan(row) for name, row in list(found.items())[:limit]}
+
+    return best(teachers), best(students)
 
 
 def weights_of(preferences: Preferences) -> Floats:

@@ -294,7 +294,9 @@ def test_every_model_that_some_feasible_plan_uses_may_be_shortlisted() -> None:
     dominated = model("dearer", 7.5, prior_accuracy=0.8)
     asked = request(CHEAP, teachers=(TEACHER, dominated))
     assert all(plan.teacher == "teacher" for plan in plan_before_probing(asked).front)
-    assert shortlist(asked) == (["teacher", "dearer"], ["student"])
+    teachers, students = shortlist(asked)
+    assert (list(teachers), list(students)) == (["teacher", "dearer"], ["student"])
+    assert {name: plan.teacher for name, plan in teachers.items()} == {n: n for n in teachers}
 
 
 def test_the_catalogs_own_long_lists_are_screened_by_score_and_price() -> None:
