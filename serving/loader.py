@@ -114,8 +114,7 @@ def _read_weights(folder: Path) -> PreTrainedModel:
     model, loading = AutoModelForCausalLM.from_pretrained(
         folder,
         config=AutoConfig.from_pretrained(folder, trust_remote_code=False),
-        # Half precision is slower than single on CPUs at these widths, and less exact.
-        dtype=torch.bfloat16 if torch.cuda.is_available() else torch.float32,
+        dtype=_dtype(),
         use_safetensors=True,
         trust_remote_code=False,
         attn_implementation="sdpa",
@@ -128,6 +127,16 @@ def _read_weights(folder: Path) -> PreTrainedModel:
             "export the model again"
         )
     return model
+
+
+def _dtype() -> torch.dtype:
+    """The fastest that the device computes in."""
+    if not torch.cuda.is_available():
+        # Half precision is slower than single on CPUs at these widths, and less exact.
+        return torch.float32
+    # Turing (T4) only emulates bfloat16.
+    native = torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.bfloat16 if native else torch.float16
 
 
 def _merge(model: PreTrainedModel, adapter: Path) -> PreTrainedModel:

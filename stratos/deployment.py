@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from stratos.catalog.images import image_uri, runtime_of
+from stratos.catalog.servers import ServerCatalog
 from stratos.jobs import EvaluateResult
 from stratos.match_evidence import MatchEvidence
 from stratos.plan import Server
@@ -84,13 +85,18 @@ def _container(
 ) -> dict[str, Any]:
     """The stock inference container with our server on a CPU, AWS's vLLM container on a GPU."""
     if runtime_of(instance_type) == "cuda":
+        environment = {
+            "SM_VLLM_MODEL": "/opt/ml/model",
+            "SM_VLLM_SERVED_MODEL_NAME": spec_name,
+        }
+        shipped = ServerCatalog.aws().instance_types
+        if any(row.instance_type == instance_type and not row.bfloat16 for row in shipped):
+            # vLLM refuses a bfloat16 model on such a device (T4) unless told otherwise.
+            environment["SM_VLLM_DTYPE"] = "half"
         return {
             "Image": image_uri("llm", region, instance_type),
             "ModelDataUrl": model_artifact,
-            "Environment": {
-                "SM_VLLM_MODEL": "/opt/ml/model",
-                "SM_VLLM_SERVED_MODEL_NAME": spec_name,
-            },
+            "Environment": environment,
         }
     return {
         "Image": image_uri("inference", region, instance_type),

@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
+from serving import loader
 from serving.loader import ModelFolderError, load_model
 
 # peft 0.21 asks transformers by a name that transformers 5 deprecates.
@@ -137,3 +138,19 @@ def test_weights_that_differ_from_their_manifest_are_refused(folder):
     weights.write_bytes(damaged)
     with pytest.raises(ModelFolderError, match="is damaged: its SHA-256"):
         load_model(folder)
+
+
+@pytest.mark.parametrize(
+    ("cuda", "native", "expected"),
+    [
+        (False, False, torch.float32),
+        (True, False, torch.float16),  # Turing
+        (True, True, torch.bfloat16),
+    ],
+)
+def test_weights_are_read_in_what_the_device_computes_in(monkeypatch, cuda, native, expected):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(
+        torch.cuda, "is_bf16_supported", lambda including_emulation: including_emulation or native
+    )
+    assert loader._dtype() == expected
