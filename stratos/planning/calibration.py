@@ -14,8 +14,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stratos.catalog.images import runtime_of
-from stratos.jobs import DistillResult, EvaluateResult, LoadResult
-from stratos.plan import Plan
 from stratos.planning.request import CalibrationRow
 
 NOISE_SD = 0.15
@@ -115,56 +113,3 @@ def log_odds(share: float) -> float:
 
 def from_log_odds(value: float) -> float:
     return 1 / (1 + math.exp(-value))
-
-
-def rows_of_run(
-    run_id: str,
-    plan: Plan,
-    num_parameters: int,
-    distilled: DistillResult | None = None,
-    load: LoadResult | None = None,
-    evaluated: EvaluateResult | None = None,
-) -> tuple[CalibrationRow, ...]:
-    """Set what a finished run measured beside what its plan predicted."""
-    found: list[tuple[str, str, float, float]] = []
-    if distilled is not None:
-        found.append(
-            (
-                "training_tokens_per_second",
-                plan.training.instance_type,
-                plan.training_tokens_per_second,
-                distilled.tokens_per_second,
-            )
-        )
-    if load is not None:
-        found.append(
-            (
-                "p95_latency_ms",
-                plan.serving.instance_type,
-                plan.p95_latency_ms.value,
-                load.p95_ms.value,
-            )
-        )
-    if evaluated is not None:
-        found.append(
-            (
-                "accuracy",
-                plan.training.instance_type,
-                plan.accuracy.value,
-                evaluated.student.value,
-            )
-        )
-    return tuple(
-        CalibrationRow.model_validate(
-            {
-                "run_id": run_id,
-                "instance_type": instance_type,
-                "quantity": quantity,
-                "num_parameters": num_parameters,
-                "predicted": predicted,
-                "measured": measured,
-                "correction": plan.calibration.get(quantity, 1.0),
-            }
-        )
-        for quantity, instance_type, predicted, measured in found
-    )

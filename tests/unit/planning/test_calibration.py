@@ -7,9 +7,14 @@ import random
 
 import pytest
 
+from stratos.calibration import calibration_rows
+from stratos.match_evidence import MatchEvidence
+from stratos.outcome import RunEvidence
 from stratos.planning.calibration import correction, from_log_odds, log_odds
 from stratos.planning.choose import plan_before_probing
-from stratos.planning.request import CalibrationRow
+from stratos.planning.request import CalibrationRow, Matching
+from stratos.steps import RunRef
+from tests import factories
 from tests.unit.planning.planning_inputs import gpu, request
 
 SPEED = "training_tokens_per_second"
@@ -115,3 +120,49 @@ def test_the_next_plan_reads_what_the_last_run_measured() -> None:
     assert second.calibration[SPEED] < 0.65
     width = [p.p95_latency_ms.hi / p.p95_latency_ms.lo for p in (first, second)]
     assert width[1] < width[0]
+
+
+@pytest.mark.parametrize("truth", [0.4, 1.8])
+def test_repeated_runs_end_at_what_their_server_does(truth: float) -> None:
+    server, noise = gpu("ml.g5.xlarge"), random.Random(3)
+    uncorrected = plan_before_probing(request(server)).chosen.training_tokens_per_second
+    rows: tuple[CalibrationRow, ...] = ()
+    for number in range(12):
+        plans = plan_before_probing(request(server, calibration=rows))
+        measured = uncorrected * truth * math.exp(noise.gauss(0, 0.05))
+        distilled = factories.distill_result().model_copy(
+            update={
+                "tokens_per_second": measured,
+                "num_parameters": 500_000_000,
+            }
+        )
+        match = MatchEvidence(
+            attempt=0,
+            matching=Matching(
+                plan=plans.chosen, strategy="injection", reason="simulated", plans=plans
+            ),
+            probes=(),
+            dropped={},
+            tried=(),
+            spent_usd=0.0,
+            spent_hours=0.0,
+        )
+        run = RunRef(
+            run_id=f"r{number}",
+            bucket="b",
+            spec_key="specs/s/spec.yaml",
+            spec_version_id="1",
+            execution_arn="a",
+            started_at="2026-01-01T00:00:00+00:00",
+        )
+        evidence = RunEvidence(
+            run=run,
+            status="succeeded",
+            ended_at=run.started_at,
+            hours=1.0,
+            match=match,
+            distillation=distilled,
+        )
+        rows += tuple(calibration_rows(evidence))
+    last = plan_before_probing(request(server, calibration=rows)).chosen
+    assert last.training_tokens_per_second == pytest.approx(uncorrected * truth, rel=0.08)
