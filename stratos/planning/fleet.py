@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ from stratos.planning.transformer import Transformer
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+Search = Literal["NSGA-II", "NSGA-III"]
 EXHAUSTIVE = 100_000
 """Fleets up to which all are enumerated."""
 
@@ -141,16 +142,26 @@ def exhaustive_fleets(problem: FleetProblem) -> list[Fleet]:
 
 
 def searched_fleets(
-    problem: FleetProblem, *, seed: int, population: int, generations: int
+    problem: FleetProblem,
+    *,
+    seed: int,
+    population: int,
+    generations: int,
+    search: Search = "NSGA-II",
 ) -> list[Fleet]:
-    """NSGA-II with integer variables; the same seed gives the same fleets."""
+    """A genetic search over integers; the same seed gives the same fleets.
+
+    NSGA-III's reference directions spread many objectives; with two, crowding does as well.
+    """
     from pymoo.algorithms.moo.nsga2 import NSGA2
+    from pymoo.algorithms.moo.nsga3 import NSGA3
     from pymoo.core.problem import ElementwiseProblem
     from pymoo.operators.crossover.sbx import SBX
     from pymoo.operators.mutation.pm import PM
     from pymoo.operators.repair.rounding import RoundingRepair
     from pymoo.operators.sampling.rnd import IntegerRandomSampling
     from pymoo.optimize import minimize
+    from pymoo.util.ref_dirs import get_reference_directions
 
     class Replicas(ElementwiseProblem):  # type: ignore[misc]
         def _evaluate(self, x: Any, out: dict[str, Any], *args: Any, **kwargs: Any) -> None:
@@ -160,13 +171,18 @@ def searched_fleets(
 
     size = len(problem.pools)
     asked = Replicas(n_var=size, n_obj=2, n_ieq_constr=1, xl=0, xu=problem.max_replicas, vtype=int)
-    algorithm = NSGA2(
-        pop_size=population,
-        sampling=IntegerRandomSampling(),
-        crossover=SBX(prob=0.9, eta=3.0, vtype=float, repair=RoundingRepair()),
-        mutation=PM(prob=1.0, prob_var=1 / size, eta=3.0, vtype=float, repair=RoundingRepair()),
-        eliminate_duplicates=True,
-    )
+    operators = {
+        "pop_size": population,
+        "sampling": IntegerRandomSampling(),
+        "crossover": SBX(prob=0.9, eta=3.0, vtype=float, repair=RoundingRepair()),
+        "mutation": PM(prob=1.0, prob_var=1 / size, eta=3.0, vtype=float, repair=RoundingRepair()),
+        "eliminate_duplicates": True,
+    }
+    if search == "NSGA-II":
+        algorithm = NSGA2(**operators)
+    else:
+        directions = get_reference_directions("das-dennis", 2, n_partitions=population - 1)
+        algorithm = NSGA3(directions, **operators)
     found = minimize(asked, algorithm, ("n_gen", generations), seed=seed, verbose=False)
     if found.X is None:
         return []

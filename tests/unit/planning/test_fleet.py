@@ -41,6 +41,14 @@ def volume(fleets: list, reference: np.ndarray) -> float:
     return hypervolume(points, reference)
 
 
+def test_reference_directions_find_the_front_that_enumeration_finds() -> None:
+    small = problem()
+    exact = exhaustive_fleets(small)
+    reference = 1.1 * np.max([[f.p95_latency_ms, f.usd_per_month] for f in exact], axis=0)
+    found = searched_fleets(small, seed=0, population=40, generations=40, search="NSGA-III")
+    assert volume(found, reference) >= 0.99 * volume(exact, reference)
+
+
 def test_the_cheapest_fleet_sits_in_one_region_and_the_fastest_near_every_origin() -> None:
     fleets = plan_fleets(problem())
     cheapest, fastest = fleets[0], fleets[-1]
