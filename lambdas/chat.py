@@ -38,8 +38,11 @@ class Chat:
     max_tokens: int
     runtime: Any = field(default_factory=lambda: runtime_client())
 
-    def ask(self, record: Record) -> Reply:
+    def ask(self, record: Record, max_tokens: int | None = None) -> Reply:
         """Put one question.
+
+        Args:
+            max_tokens: Longest answer wanted; the task's own limit where left out.
 
         Raises:
             ClientError: when the endpoint refuses it or fails.
@@ -48,17 +51,18 @@ class Chat:
             EndpointName=self.endpoint_name,
             ContentType="application/json",
             Accept="application/json",
-            Body=json.dumps(self._body(record)),
+            Body=json.dumps(self._body(record, max_tokens or self.max_tokens)),
         )
         body = json.loads(answered["Body"].read())
         text = body["choices"][0]["message"]["content"] or ""
-        return Reply(body["usage"]["completion_tokens"], self._judge(text, record))
+        usage = body["usage"]
+        return Reply(usage["completion_tokens"], self._judge(text, record), usage["prompt_tokens"])
 
-    def _body(self, record: Record) -> dict[str, Any]:
+    def _body(self, record: Record, max_tokens: int) -> dict[str, Any]:
         return {
             "model": self.model_name,
             "messages": [message.model_dump() for message in record.messages],
-            "max_tokens": self.max_tokens,
+            "max_tokens": max_tokens,
             "temperature": 0,
         }
 

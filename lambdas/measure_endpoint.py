@@ -9,6 +9,7 @@ from stratos.artifacts import RunKeys
 from stratos.errors import LatencyGateError
 from stratos.gates import judge_load
 from stratos.load import LoadTest, MonotonicClock
+from stratos.pace import measure_pace
 from stratos.records import Record
 from stratos.spec import Spec
 from stratos.steps import Measured, MeasureInput
@@ -28,6 +29,7 @@ def handler(payload: MeasureInput) -> Measured:
         task=spec.task,
         max_tokens=spec.task.max_reply_tokens,
     )
+    pace = measure_pace(chat.ask, questions, MonotonicClock())
     load = LoadTest(
         ask=chat.ask,
         questions=questions,
@@ -36,6 +38,7 @@ def handler(payload: MeasureInput) -> Measured:
         seed=spec.training.seed,
         clock=MonotonicClock(),
     ).run()
+    load = load.model_copy(update={"pace": pace})
     bucket.put_model(keys.load, load)
     verdict = judge_load(load, spec.constraints)
     if not verdict.passed:

@@ -14,34 +14,38 @@ def calibration_rows(evidence: RunEvidence) -> Iterator[CalibrationRow]:
     if match is None or trained is None:
         return
     plan = match.plan
-    run_id, parameters = evidence.run.run_id, trained.num_parameters
+    for quantity, predicted, measured in _pairs(evidence):
+        serving = quantity not in ("training_tokens_per_second", "accuracy")
+        yield CalibrationRow.model_validate(
+            {
+                "run_id": evidence.run.run_id,
+                "instance_type": (plan.serving if serving else plan.training).instance_type,
+                "quantity": quantity,
+                "correction": plan.calibration.get(quantity, 1.0),
+                "num_parameters": trained.num_parameters,
+                "predicted": predicted,
+                "measured": measured,
+            }
+        )
+
+
+def _pairs(evidence: RunEvidence) -> Iterator[tuple[str, float, float]]:
+    """Quantity, predicted, measured."""
+    match, trained, load = evidence.match, evidence.distillation, evidence.load
+    assert match is not None
+    assert trained is not None
+    plan = match.plan
     if plan.training_tokens_per_second > 0:
-        yield CalibrationRow(
-            run_id=run_id,
-            instance_type=plan.training.instance_type,
-            quantity="training_tokens_per_second",
-            correction=plan.calibration.get("training_tokens_per_second", 1.0),
-            num_parameters=parameters,
-            predicted=plan.training_tokens_per_second,
-            measured=trained.tokens_per_second,
-        )
-    if evidence.load is not None and evidence.load.num_failed < evidence.load.num_requests:
-        yield CalibrationRow(
-            run_id=run_id,
-            instance_type=plan.serving.instance_type,
-            quantity="p95_latency_ms",
-            correction=plan.calibration.get("p95_latency_ms", 1.0),
-            num_parameters=parameters,
-            predicted=plan.p95_latency_ms.value,
-            measured=evidence.load.p95_ms.value,
-        )
+        predicted = plan.training_tokens_per_second
+        yield "training_tokens_per_second", predicted, trained.tokens_per_second
+    if load is not None and load.num_failed < load.num_requests:
+        yield "p50_latency_ms", plan.p50_latency_ms.value, load.p50_ms.value
+        yield "p95_latency_ms", plan.p95_latency_ms.value, load.p95_ms.value
+    if load is not None and load.pace is not None:
+        pace = load.pace
+        predicted = plan.prefill_tokens_per_second
+        yield "prefill_tokens_per_second", predicted, pace.prefill_tokens_per_second
+        predicted = plan.decode_tokens_per_second
+        yield "decode_tokens_per_second", predicted, pace.decode_tokens_per_second
     if evidence.evaluation is not None:
-        yield CalibrationRow(
-            run_id=run_id,
-            instance_type=plan.training.instance_type,
-            quantity="accuracy",
-            correction=plan.calibration.get("accuracy", 1.0),
-            num_parameters=parameters,
-            predicted=plan.accuracy.value,
-            measured=evidence.evaluation.student.value,
-        )
+        yield "accuracy", plan.accuracy.value, evidence.evaluation.student.value

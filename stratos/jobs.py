@@ -230,6 +230,15 @@ class Progress(FrozenModel):
     seconds_left: float | None = None
 
 
+class Pace(FrozenModel):
+    """An endpoint's speed for one request at a time, as its client sees it."""
+
+    prefill_tokens_per_second: float
+    """Prompt tokens over the time to a one-token answer, median."""
+    decode_tokens_per_second: float
+    """Further tokens over the further time of a whole answer, median."""
+
+
 class LoadResult(FrozenModel):
     """An endpoint measured under open-loop load, warm-up excluded."""
 
@@ -243,3 +252,5 @@ class LoadResult(FrozenModel):
     tokens_per_second: float
     accuracy: Proportion | None = None
     """Of the answers given under load, where there were gold answers."""
+    pace: Pace | None = None
+    """None where answers were too short to tell reading and writing apart."""

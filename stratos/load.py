@@ -30,6 +30,7 @@ class Reply:
 
     completion_tokens: int
     correct: bool | None = None
+    prompt_tokens: int = 0
 
 
 class Clock(Protocol):

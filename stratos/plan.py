@@ -46,7 +46,12 @@ class Plan(FrozenModel):
     strategy: StrategyName | None = None
     """None before the teacher has been probed."""
     accuracy: Interval
+    p50_latency_ms: Interval
     p95_latency_ms: Interval
+    prefill_tokens_per_second: float
+    """Prompt tokens over the time to a one-token answer, of a request alone."""
+    decode_tokens_per_second: float
+    """Of a request alone."""
     requests_per_second: Interval
     """What the fleet sustains within its latency."""
     hours_to_deploy: Interval

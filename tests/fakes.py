@@ -38,6 +38,6 @@ class FakeRuntime:
         text = self._answer(body["messages"])
         reply = {
             "choices": [{"message": {"role": "assistant", "content": text}}],
-            "usage": {"completion_tokens": len(text.split())},
+            "usage": {"prompt_tokens": 30, "completion_tokens": len(text.split())},
         }
         return {"Body": io.BytesIO(json.dumps(reply).encode())}

@@ -41,8 +41,14 @@ def correction(
     instance_type: str,
     num_parameters: float,
     prior_sd: float,
+    prior_factor: float = 1.0,
 ) -> Correction:
-    """Estimate the factor of one quantity on one instance type, for a model of one size."""
+    """Estimate the factor of one quantity on one instance type, for a model of one size.
+
+    Args:
+        prior_factor: What other quantities let one expect of it; 1 where nothing does.
+    """
+    expected = math.log(prior_factor)
     logs: list[float] = []
     variances: list[float] = []
     own: list[bool] = []
@@ -54,11 +60,11 @@ def correction(
             continue
         same = quantity == "accuracy" or row.instance_type == instance_type
         size_gap = SIZE_SD * abs(math.log(row.num_parameters / num_parameters))
-        logs.append(log)
+        logs.append(log - expected)
         variances.append(NOISE_SD**2 + size_gap**2 + (0.0 if same else OTHER_TYPE_SD**2))
         own.append(same)
     mean, variance = _posterior(logs, variances, own, prior_sd)
-    return Correction(math.exp(mean), math.sqrt(variance + NOISE_SD**2))
+    return Correction(math.exp(expected + mean), math.sqrt(variance + NOISE_SD**2))
 
 
 def _posterior(

@@ -55,6 +55,7 @@ class Pool:
     groups: list[Group]
     training: Offers
     serving: Offers
+    serving_side: ServingSide
     group: NDArray[np.int64]
     training_row: NDArray[np.int64]
     serving_row: NDArray[np.int64]
@@ -262,6 +263,7 @@ class Candidates:
             groups=[group for group, _, _ in parts],
             training=self.training,
             serving=self.serving,
+            serving_side=self.serving_side,
             group=table[:, 0].astype(np.int64),
             training_row=table[:, 1].astype(np.int64),
             serving_row=table[:, 2].astype(np.int64),

@@ -14,6 +14,7 @@ from stratos.planning.engine import EFFICIENCIES
 from stratos.planning.group import Group
 from stratos.planning.offers import Offer
 from stratos.planning.request import PlanningRequest
+from stratos.planning.transformer import transformer
 
 _Z = 1.96
 PRICE_SD = {"A": 0.02, "B": 0.06, "C": 0.2}
@@ -33,7 +34,12 @@ class PlanMaker:
         training = pool.training.rows[pool.training_row[row]]
         serving = pool.serving.rows[pool.serving_row[row]]
         speed = self._correction("training_tokens_per_second", training, group)
-        latency = self._correction("p95_latency_ms", serving, group)
+        outlook = pool.serving_side.outlook(transformer(group.student), group.precision, group.work)
+        served = int(pool.serving_row[row])
+        median, latency = (
+            outlook.corrections[quantity][served]
+            for quantity in ("p50_latency_ms", "p95_latency_ms")
+        )
         decode = self._correction("decode_tokens_per_second", training, group)
         share = float(pool.trained_share[row])
         spent_hours, spent_usd = self.request.spent_hours, self.request.spent_usd
@@ -56,6 +62,9 @@ class PlanMaker:
             serving=serving.server(),
             strategy=group.strategy,
             accuracy=group.accuracy(share),
+            p50_latency_ms=around(float(outlook.latency_ms["p50_latency_ms"][served]), median.sd),
+            prefill_tokens_per_second=float(outlook.prefill_tokens_per_second[served]),
+            decode_tokens_per_second=float(outlook.decode_tokens_per_second[served]),
             p95_latency_ms=around(float(pool.latency_ms[row]), latency.sd),
             requests_per_second=around(float(pool.capacity[row]), latency.sd),
             hours_to_deploy=around(hours, max(speed.sd, decode.sd), fixed=spent_hours),
@@ -69,10 +78,9 @@ class PlanMaker:
             num_training_tokens=group.num_training_tokens * share,
             calibration={
                 "training_tokens_per_second": speed.factor,
-                "decode_tokens_per_second": decode.factor,
-                "p95_latency_ms": latency.factor,
                 "accuracy": group.learned.factor,
-            },
+            }
+            | outlook.factors(served),
             caveats=self._caveats(group, training, serving, share),
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,14 +66,30 @@ class Types:
     def mask(self, holds: Callable[[InstanceType], bool]) -> Mask:
         return np.array([holds(i) for i in self.instances], dtype=np.bool_)[self.index]
 
-    def correction(self, instance: InstanceType, quantity: str, model: Transformer) -> Correction:
+    def correction(
+        self, instance: InstanceType, quantity: str, model: Transformer, expected: float = 1.0
+    ) -> Correction:
         sd = EFFICIENCIES[instance.runtime].relative_sd
-        return correction(self.calibration, quantity, instance.instance_type, model.parameters, sd)
+        name = instance.instance_type
+        return correction(self.calibration, quantity, name, model.parameters, sd, expected)
 
     def corrections(self, quantity: str, model: Transformer) -> Floats:
         if not self.calibration:
             return np.ones(len(self.index))
         return self.column(lambda i: self.correction(i, quantity, model).factor)
+
+    def informed(self, quantity: str, model: Transformer, expected: Floats) -> list[Correction]:
+        """A correction per instance type, around what other quantities let one expect.
+
+        Args:
+            expected: Factor per offer; that of a type is its offers' median.
+        """
+        return [
+            self.correction(
+                instance, quantity, model, float(np.median(expected[self.index == position]))
+            )
+            for position, instance in enumerate(self.instances)
+        ]
 
 
 def replica_rates(
@@ -149,6 +165,15 @@ def replica_rates(
     return rates, possible
 
 
+def corrected(types: Types, model: Transformer, rates: ReplicaRates) -> ReplicaRates:
+    """The rates as finished runs have measured prefill and decoding."""
+    return replace(
+        rates,
+        prefill_factor=types.corrections("prefill_tokens_per_second", model),
+        decode_factor=types.corrections("decode_tokens_per_second", model),
+    )
+
+
 def value_bytes(types: Types, precision: Precision) -> Floats:
     """Bytes of one weight on each offer's endpoint."""
     return types.column(lambda i: BYTES_PER_PARAMETER[serving_precision(i, precision)])
@@ -162,8 +187,8 @@ def generation_seconds(
         types, model, precision, 1, load.context_tokens, job_batch=reach.job_batch
     )
     size = BYTES_PER_PARAMETER[precision]
-    seconds = engine_seconds(model, load, rates.slots, size, rates)
-    return seconds / types.corrections("decode_tokens_per_second", model), possible
+    rates = corrected(types, model, rates)
+    return engine_seconds(model, load, rates.slots, size, rates), possible
 
 
 def step_rate(

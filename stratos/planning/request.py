@@ -53,6 +53,7 @@ class CalibrationRow(FrozenModel):
         "training_tokens_per_second",
         "prefill_tokens_per_second",
         "decode_tokens_per_second",
+        "p50_latency_ms",
         "p95_latency_ms",
         "accuracy",
     ]

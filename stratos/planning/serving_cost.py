@@ -36,6 +36,8 @@ class ReplicaRates:
         sequence_seconds: Bookkeeping of a sequence per decoding step.
         request_seconds: Of one request outside the model.
         slots: Sequences decoded at once, as memory and the engine allow.
+        prefill_factor: On the speed of reading prompts, as finished runs have taught.
+        decode_factor: The same of decoding.
     """
 
     prefill_flop_per_second: Floats
@@ -47,13 +49,16 @@ class ReplicaRates:
     sequence_seconds: Floats
     request_seconds: Floats
     slots: Floats
+    prefill_factor: Floats | float = 1.0
+    decode_factor: Floats | float = 1.0
 
 
 def prefill_seconds(model: Transformer, prompt_tokens: float, rates: ReplicaRates) -> Floats:
     """Read a prompt: 2 · P · n FLOP (arXiv 2211.05102, section 2), other work, one dispatch."""
     arithmetic = 2.0 * model.active_parameters / rates.prefill_flop_per_second
     other = rates.elementwise_seconds * model.layers * model.hidden_size
-    return prompt_tokens * (arithmetic + other) + rates.forward_seconds
+    seconds = prompt_tokens * (arithmetic + other) + rates.forward_seconds
+    return np.asarray(seconds / rates.prefill_factor, dtype=np.float64)
 
 
 def decode_step_seconds(
@@ -75,7 +80,8 @@ def decode_step_seconds(
     arithmetic = batch * each
     longer, shorter = np.maximum(memory, arithmetic), np.minimum(memory, arithmetic)
     dispatch = rates.forward_seconds + batch * rates.sequence_seconds
-    return np.asarray(longer + (1 - rates.overlap) * shorter + dispatch, dtype=np.float64)
+    seconds = longer + (1 - rates.overlap) * shorter + dispatch
+    return np.asarray(seconds / rates.decode_factor, dtype=np.float64)
 
 
 @dataclass(frozen=True)

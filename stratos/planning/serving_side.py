@@ -2,24 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stratos.plan import Precision
+from stratos.planning.calibration import Correction
 from stratos.planning.engine import Reach
 from stratos.planning.group import Side, endpoint_seconds
 from stratos.planning.network import round_trip_ms
 from stratos.planning.offers import Offers
-from stratos.planning.rates import Types, replica_rates, value_bytes
+from stratos.planning.rates import Types, corrected, replica_rates, value_bytes
 from stratos.planning.request import PlanningRequest
-from stratos.planning.serving_cost import MAX_UTILISATION, Load, capacity, latency_seconds
+from stratos.planning.serving_cost import (
+    MAX_UTILISATION,
+    Load,
+    ReplicaRates,
+    capacity,
+    decode_step_seconds,
+    latency_seconds,
+    prefill_seconds,
+)
 from stratos.planning.training_cost import HOURS_PER_MONTH
 from stratos.planning.transformer import Transformer
 from stratos.planning.workload import Workload
 
 Floats = NDArray[np.float64]
+
+PERCENTILES = {"p50_latency_ms": 0.5, "p95_latency_ms": 0.95}
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What an endpoint on each offer is expected to do. Arrays run over offers.
+
+    Attributes:
+        latency_ms: Under the declared load, by percentile as in `PERCENTILES`.
+        prefill_tokens_per_second: Prompt tokens over the time to a one-token answer, of a request
+            alone; the network's round trip included, as a client measures it.
+        decode_tokens_per_second: Of a request alone.
+        corrections: What calibration put on each quantity, by offer.
+    """
+
+    latency_ms: Mapping[str, Floats]
+    prefill_tokens_per_second: Floats
+    decode_tokens_per_second: Floats
+    corrections: Mapping[str, list[Correction]]
+
+    def factors(self, row: int) -> dict[str, float]:
+        return {quantity: found[row].factor for quantity, found in self.corrections.items()}
 
 
 class ServingSide:
@@ -40,10 +73,11 @@ class ServingSide:
             [round_trip_ms(request.region, row.region) / 1e3 for row in offers.rows]
         )
         self._sides: dict[Hashable, Side | None] = {}
+        self._outlooks: dict[Hashable, Outlook] = {}
 
     def of(self, student: Transformer, precision: Precision, work: Workload) -> Side | None:
         """The non-dominated fleets of `every`."""
-        key = (student, precision, work.served_prompt_tokens, work.served_output_tokens)
+        key = _key(student, precision, work)
         if key not in self._sides:
             side = self.every(student, precision, work)
             self._sides[key] = None if side is None else side.front()
@@ -54,15 +88,11 @@ class ServingSide:
 
         Facts: requests per second that the fleet sustains.
         """
-        types, reach = self._types, self._reach
-        load = Load(work.served_prompt_tokens, work.served_output_tokens)
-        longest = load.prompt_tokens + load.output_tokens
-        rates, possible = replica_rates(types, student, precision, reach.serving_devices, longest)
-        size, fleet = value_bytes(types, precision), types.offers.counts
-        sustained = capacity(student, load, size, rates) * fleet
-        share = work.requests_per_second / fleet
-        seconds = latency_seconds(student, load, share, size, rates, self._round_trip)
-        seconds = seconds * types.corrections("p95_latency_ms", student)
+        rates, possible = self._rates(student, precision, work)
+        size, fleet = value_bytes(self._types, precision), self._types.offers.counts
+        sustained = capacity(student, _load(work), size, rates) * fleet
+        factors = self._latency_factors("p95_latency_ms", student, precision, work)
+        seconds = self._latency("p95_latency_ms", student, precision, work, rates) * factors
         holds = work.requests_per_second <= MAX_UTILISATION * sustained
         rows = np.flatnonzero(possible & holds & np.isfinite(seconds))
         if not len(rows):
@@ -74,3 +104,88 @@ class ServingSide:
             return None
         values = np.column_stack([seconds * 1e3, self._endpoint_hours, self._usd_per_month])[rows]
         return Side(rows, values, sustained[rows][:, None])
+
+    def outlook(self, student: Transformer, precision: Precision, work: Workload) -> Outlook:
+        """What a plan is to be held against, for every offer."""
+        key = _key(student, precision, work)
+        if key not in self._outlooks:
+            self._outlooks[key] = self._foresee(student, precision, work)
+        return self._outlooks[key]
+
+    def _foresee(self, student: Transformer, precision: Precision, work: Workload) -> Outlook:
+        plain, _ = self._rates(student, precision, work)
+        rates, load = corrected(self._types, student, plain), _load(work)
+        size = value_bytes(self._types, precision)
+        alone = np.ones(len(self._round_trip))
+        first = prefill_seconds(student, load.prompt_tokens, rates)
+        first = first + rates.request_seconds + self._round_trip
+        step = decode_step_seconds(student, alone, load.context_tokens, size, rates)
+        corrections = {
+            quantity: self._by_offer(self._corrections(quantity, student, precision, work))
+            for quantity in (*PERCENTILES, "prefill_tokens_per_second", "decode_tokens_per_second")
+        }
+        latencies = {
+            quantity: self._latency(quantity, student, precision, work, plain)
+            * np.array([found.factor for found in corrections[quantity]])
+            * 1e3
+            for quantity in PERCENTILES
+        }
+        return Outlook(latencies, load.prompt_tokens / first, 1.0 / step, corrections)
+
+    def _rates(
+        self, student: Transformer, precision: Precision, work: Workload
+    ) -> tuple[ReplicaRates, NDArray[np.bool_]]:
+        longest = work.served_prompt_tokens + work.served_output_tokens
+        devices = self._reach.serving_devices
+        return replica_rates(self._types, student, precision, devices, longest)
+
+    def _latency(
+        self,
+        quantity: str,
+        student: Transformer,
+        precision: Precision,
+        work: Workload,
+        rates: ReplicaRates,
+    ) -> Floats:
+        return latency_seconds(
+            student,
+            _load(work),
+            work.requests_per_second / self._types.offers.counts,
+            value_bytes(self._types, precision),
+            rates,
+            self._round_trip,
+            percentile=PERCENTILES[quantity],
+        )
+
+    def _latency_factors(
+        self, quantity: str, student: Transformer, precision: Precision, work: Workload
+    ) -> Floats:
+        if not self._types.calibration:
+            return np.ones(len(self._round_trip))
+        found = self._corrections(quantity, student, precision, work)
+        return np.array([each.factor for each in found])[self._types.index]
+
+    def _corrections(
+        self, quantity: str, student: Transformer, precision: Precision, work: Workload
+    ) -> list[Correction]:
+        """Per instance type. A latency is expected to follow the rates that runs have measured."""
+        expected = np.ones(len(self._round_trip))
+        if quantity in PERCENTILES and self._types.calibration:
+            plain, _ = self._rates(student, precision, work)
+            measured = corrected(self._types, student, plain)
+            before = self._latency(quantity, student, precision, work, plain)
+            after = self._latency(quantity, student, precision, work, measured)
+            both = np.isfinite(before) & np.isfinite(after)
+            expected = np.divide(after, before, out=expected, where=both)
+        return self._types.informed(quantity, student, expected)
+
+    def _by_offer(self, per_type: list[Correction]) -> list[Correction]:
+        return [per_type[position] for position in self._types.index]
+
+
+def _key(student: Transformer, precision: Precision, work: Workload) -> Hashable:
+    return (student, precision, work.served_prompt_tokens, work.served_output_tokens)
+
+
+def _load(work: Workload) -> Load:
+    return Load(work.served_prompt_tokens, work.served_output_tokens)

@@ -105,7 +105,8 @@ def test_an_endpoint_is_asked_heldout_questions_and_its_answers_judged(
     assert load.accuracy is not None
     assert load.accuracy.n == load.num_requests > 0
     assert LoadResult.model_validate_json(account.read(keys.load)) == load
-    request = runtime.requests[0]
+    alone, request = runtime.requests[0], runtime.requests[-1]
+    assert alone["Body"]["max_tokens"] == 1
     assert request["EndpointName"] == "stratos-tiles"
     assert (request["Body"]["max_tokens"], request["Body"]["temperature"]) == (512, 0)
     assert json.dumps(request["Body"]["messages"][0]["content"]) in heldout

@@ -166,3 +166,41 @@ def test_repeated_runs_end_at_what_their_server_does(truth: float) -> None:
         rows += tuple(calibration_rows(evidence))
     last = plan_before_probing(request(server, calibration=rows)).chosen
     assert last.training_tokens_per_second == pytest.approx(uncorrected * truth, rel=0.08)
+
+
+def test_latency_follows_the_rates_that_runs_have_measured() -> None:
+    server = gpu("ml.g5.xlarge")
+    first = plan_before_probing(request(server)).chosen
+    assert first.p50_latency_ms.value < first.p95_latency_ms.value
+    slow = tuple(
+        row(0.5 * value, value, quantity=quantity)
+        for quantity, value in (
+            ("prefill_tokens_per_second", first.prefill_tokens_per_second),
+            ("decode_tokens_per_second", first.decode_tokens_per_second),
+        )
+        for _ in range(6)
+    )
+    second = plan_before_probing(request(server, calibration=slow)).chosen
+    assert second.decode_tokens_per_second < 0.6 * first.decode_tokens_per_second
+    for before, after in (
+        (first.p50_latency_ms, second.p50_latency_ms),
+        (first.p95_latency_ms, second.p95_latency_ms),
+    ):
+        assert after.value > 1.5 * before.value
+
+
+def test_a_latency_that_was_measured_outweighs_what_the_rates_let_expect() -> None:
+    server = gpu("ml.g5.xlarge")
+    first = plan_before_probing(request(server)).chosen
+    rates = [
+        row(
+            0.5 * first.decode_tokens_per_second,
+            first.decode_tokens_per_second,
+            quantity="decode_tokens_per_second",
+        )
+    ] * 6
+    as_predicted = [
+        row(first.p95_latency_ms.value, first.p95_latency_ms.value, quantity="p95_latency_ms")
+    ] * 12
+    told = plan_before_probing(request(server, calibration=(*rates, *as_predicted))).chosen
+    assert told.p95_latency_ms.value == pytest.approx(first.p95_latency_ms.value, rel=0.1)
