@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from infra.local.guard import GUARD
+
 _READ_BYTES = 65536
 _PUMP_SECONDS_AFTER_EXIT = 5.0
 
@@ -44,6 +46,7 @@ class LoggedProcess:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+        GUARD.watch(self._process.pid)
         self._pump = threading.Thread(target=self._pump_output, daemon=True)
         self._pump.start()
 
@@ -78,6 +81,7 @@ class LoggedProcess:
         """End whatever is left of the group, drain the output, and return the exit code."""
         self.kill_group()
         code = self._process.wait()
+        GUARD.forget(self._process.pid)
         self._pump.join(_PUMP_SECONDS_AFTER_EXIT)
         return code
 

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from infra.local.function_configuration import FunctionConfiguration
+from infra.local.guard import GUARD
 from infra.local.invocation_log import InvocationRecord
 from infra.local.runtime_api import Invocation, Outcome, RuntimeApi
 
@@ -69,6 +70,7 @@ class Sandbox:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        GUARD.watch(self._process.pid)
         self._watch = threading.Thread(target=self._watch_exit, name="sandbox", daemon=True)
         self._watch.start()
 
@@ -124,6 +126,7 @@ class Sandbox:
 
     def _watch_exit(self) -> None:
         code = self._process.wait()
+        GUARD.forget(self._process.pid)
         if code == 0:
             reason = "Runtime exited without providing a reason"
         elif code < 0:
