@@ -20,6 +20,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.planner_fleet import fleet_rows  # noqa: E402
 from benchmarks.planner_measured import measured_rows  # noqa: E402
+from benchmarks.planner_package import package_rows  # noqa: E402
 from benchmarks.planner_scale import hypervolume_rows, scale_rows  # noqa: E402
 from benchmarks.planner_score import score_rows  # noqa: E402
 
@@ -33,6 +34,7 @@ PARTS: dict[str, Callable[[], tuple[Rows, list[Check]]]] = {
     "score": score_rows,
     "fleet": fleet_rows,
     "measured": measured_rows,
+    "package": package_rows,
 }
 
 
