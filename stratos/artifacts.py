@@ -16,7 +16,7 @@ runs/<run id>/records/            verified training records
 runs/<run id>/checkpoints/<step>/ of the training job
 runs/<run id>/models/             <job>/output/model.tar.gz
 runs/<run id>/deployment.json     names of the model, configuration and endpoint it may create
-runs/<run id>/load.json           the endpoint as measured under load
+runs/<run id>/measurements.json   every endpoint of the run as measured under load
 runs/<run id>/run.json            the outcome
 runs/<run id>/report.html
 """
@@ -110,8 +110,8 @@ class RunKeys:
         return self.prefix + "deployment.json"
 
     @property
-    def load(self) -> str:
-        return self.prefix + "load.json"
+    def measurements(self) -> str:
+        return self.prefix + "measurements.json"
 
     @property
     def summary(self) -> str:

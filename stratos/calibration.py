@@ -4,22 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from stratos.measurement import Measurement
 from stratos.outcome import RunEvidence
 from stratos.planning.request import CalibrationRow
 
 
 def calibration_rows(evidence: RunEvidence) -> Iterator[CalibrationRow]:
-    """Yield a row for each quantity that was both predicted and measured."""
+    """Yield a row for each quantity that was both predicted and measured.
+
+    Of endpoints, those of the student that the run ended with: its size is known.
+    """
     match, trained = evidence.match, evidence.distillation
     if match is None or trained is None:
         return
-    plan = match.plan
-    for quantity, predicted, measured in _pairs(evidence):
-        serving = quantity not in ("training_tokens_per_second", "accuracy")
+    found = [
+        (match.plan, match.plan.training.instance_type, *pair) for pair in _of_training(evidence)
+    ]
+    for measurement in evidence.measurements:
+        if measurement.attempt == match.attempt:
+            plan = measurement.plan
+            pairs = _of_endpoint(measurement)
+            found += [(plan, plan.serving.instance_type, *pair) for pair in pairs]
+    for plan, instance_type, quantity, predicted, measured in found:
         yield CalibrationRow.model_validate(
             {
                 "run_id": evidence.run.run_id,
-                "instance_type": (plan.serving if serving else plan.training).instance_type,
+                "instance_type": instance_type,
                 "quantity": quantity,
                 "correction": plan.calibration.get(quantity, 1.0),
                 "num_parameters": trained.num_parameters,
@@ -29,23 +39,28 @@ def calibration_rows(evidence: RunEvidence) -> Iterator[CalibrationRow]:
         )
 
 
-def _pairs(evidence: RunEvidence) -> Iterator[tuple[str, float, float]]:
+def _of_training(evidence: RunEvidence) -> Iterator[tuple[str, float, float]]:
     """Quantity, predicted, measured."""
-    match, trained, load = evidence.match, evidence.distillation, evidence.load
+    match, trained = evidence.match, evidence.distillation
     assert match is not None
     assert trained is not None
     plan = match.plan
     if plan.training_tokens_per_second > 0:
         predicted = plan.training_tokens_per_second
         yield "training_tokens_per_second", predicted, trained.tokens_per_second
-    if load is not None and load.num_failed < load.num_requests:
+    if evidence.evaluation is not None:
+        yield "accuracy", plan.accuracy.value, evidence.evaluation.student.value
+
+
+def _of_endpoint(measurement: Measurement) -> Iterator[tuple[str, float, float]]:
+    """Quantity, predicted, measured."""
+    plan, load = measurement.plan, measurement.load
+    if load.num_failed < load.num_requests:
         yield "p50_latency_ms", plan.p50_latency_ms.value, load.p50_ms.value
         yield "p95_latency_ms", plan.p95_latency_ms.value, load.p95_ms.value
-    if load is not None and load.pace is not None:
+    if load.pace is not None:
         pace = load.pace
         predicted = plan.prefill_tokens_per_second
         yield "prefill_tokens_per_second", predicted, pace.prefill_tokens_per_second
         predicted = plan.decode_tokens_per_second
         yield "decode_tokens_per_second", predicted, pace.decode_tokens_per_second
-    if evidence.evaluation is not None:
-        yield "accuracy", plan.accuracy.value, evidence.evaluation.student.value

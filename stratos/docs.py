@@ -23,6 +23,8 @@ from stratos.cli.reference import cli_reference
 from stratos.dataset.near_duplicates import MIN_WORDS, SHINGLE_WORDS, THRESHOLD
 from stratos.dataset.splitting import MIN_TRAIN_RECORDS
 from stratos.gates import MAX_FAILED_SHARE, SIGNIFICANCE
+from stratos.load import LONGEST_SECONDS, requests_needed
+from stratos.measurement import MAX_SERVERS
 from stratos.run_summary import RunSummary
 from stratos.spec import Spec
 
@@ -60,8 +62,30 @@ shorter questions that look alike are different questions.
 
 `min_accuracy` is held by the lower end of the 95% Wilson interval of the held-out accuracy; the
 student must also beat the untuned student, and not be worse than the model in service, by
-McNemar's exact test (p < {SIGNIFICANCE}). `max_p95_latency_ms` is held by the measured p95, not by
-the end of its interval; more than {MAX_FAILED_SHARE:.0%} of failed requests fail the gate too.
+McNemar's exact test (p < {SIGNIFICANCE}).
+
+The endpoint is measured under `load.requests_per_second`: Poisson arrivals that do not wait for
+answers, latency counted from the moment a request was due, the first two seconds left out.
+Measuring goes on beyond `load.measure_seconds`, for {LONGEST_SECONDS:g} seconds at most, until the
+95% interval of every percentile that a constraint holds has an upper end: {requests_needed(0.95)}
+requests for p95, {requests_needed(0.99)} for p99. With fewer, the report says that the percentile
+is not bounded, and its constraint stays open if it holds.
+
+- `max_p50_latency_ms`, `max_p95_latency_ms` and `max_p99_latency_ms` are held by the percentile as
+  measured, not by the end of its interval.
+- The declared load is held unless the rate of answers, at the upper end of its 95% interval, is
+  below the rate of the arrivals as they fell.
+- `max_usd_per_1000_requests` is held by the server's hourly price divided by the measured rate of
+  answers, at the lower end of its interval.
+- More than {MAX_FAILED_SHARE:.0%} of failed requests fail the gate.
+
+After a miss the same model is tried on the next better server of the Pareto front, up to
+{MAX_SERVERS} servers, and then the next student is trained, as long as `max_budget_usd` and
+`max_training_hours` have room for an attempt like the last one. When none is left, what was in
+service before the run is in service again, and the run ends with every plan it tried and what each
+measured. A model in service is replaced only by one that holds every constraint of the spec,
+`max_budget_usd` and `max_training_hours` included.
+
 A job ends itself, with its best result, at a share of the hours that `max_training_hours` leaves.
 """
 

@@ -46,6 +46,8 @@ class JobConfig(FrozenModel):
     """The job ends itself, with its best result, this long after it started."""
     budget_usd: float | None = None
     """What the job's teacher calls may still cost."""
+    spent_usd: float = 0.0
+    """What earlier attempts of the job paid for teacher calls; its own count adds to it."""
     usd_per_hour: float
     """Of the server it runs on."""
     judging: Judging
@@ -113,7 +115,7 @@ class JobResult(FrozenModel):
 
     seconds: float
     usd: float
-    """Teacher tokens only; the server is billed by SageMaker."""
+    """Teacher tokens only, of every attempt; the server is billed by SageMaker."""
     prompt_tokens: int = 0
     completion_tokens: int = 0
 
@@ -228,6 +230,15 @@ class Progress(FrozenModel):
     tokens_per_second: float | None = None
     loss: float | None = None
     seconds_left: float | None = None
+    usd: float = 0.0
+    """Paid for teacher calls so far, earlier attempts of the job included."""
+
+
+class Percentile(Interval):
+    """A latency percentile with its distribution-free 95% interval."""
+
+    enough: bool
+    """There were requests enough to bound it from above; if not, `hi` is the longest one seen."""
 
 
 class Pace(FrozenModel):
@@ -245,10 +256,13 @@ class LoadResult(FrozenModel):
     num_requests: int
     num_failed: int
     seconds: float
-    p50_ms: Interval
-    p95_ms: Interval
-    p99_ms: Interval
-    requests_per_second: float
+    p50_ms: Percentile
+    p95_ms: Percentile
+    p99_ms: Percentile
+    arrivals_per_second: float
+    """As they fell; the spec declares their mean."""
+    requests_per_second: Interval
+    """Answered, with the 95% interval of a Poisson count."""
     tokens_per_second: float
     accuracy: Proportion | None = None
     """Of the answers given under load, where there were gold answers."""

@@ -9,19 +9,22 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from stratos.jobs import LoadResult
+from stratos.jobs import LoadResult, Percentile
 from stratos.plan import Interval
 from stratos.scoring.wilson import proportion_of
 
 Question = TypeVar("Question")
 MAX_IN_FLIGHT = 64
+LONGEST_SECONDS = 600.0
+"""Measuring ends then, enough requests or not: a Lambda function runs for 900."""
 _TAIL = 0.025
 """Probability left on each side of a 95% interval."""
+_Z = 1.96
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,9 @@ class LoadTest(Generic[Question]):
     questions: Sequence[Question]
     requests_per_second: float
     seconds: float
+    """Measured for at least so long, warm-up excluded."""
+    least_requests: int = 0
+    """Measured for longer until so many were sent, up to `LONGEST_SECONDS`."""
     warm_up_seconds: float = 2.0
     seed: int = 0
     clock: Clock = MonotonicClock()  # noqa: RUF009 - it has no state
@@ -71,10 +77,7 @@ class LoadTest(Generic[Question]):
         if not self.questions:
             raise ValueError("there are no questions to ask; give at least one")
         order = random.Random(self.seed)
-        whole = self.warm_up_seconds + self.seconds
-        arrivals = poisson_arrivals(self.requests_per_second, whole, order)
-        if not arrivals or arrivals[-1] < self.warm_up_seconds:
-            arrivals.append(whole)  # so rare a load that chance left nothing to measure
+        arrivals = self._arrivals(order)
         start = self.clock.now()
         with ThreadPoolExecutor(MAX_IN_FLIGHT) as pool:
             futures = []
@@ -89,6 +92,21 @@ class LoadTest(Generic[Question]):
             if arrival >= self.warm_up_seconds
         ]
         return summarise(measured, start + self.warm_up_seconds)
+
+    def _arrivals(self, rng: random.Random) -> list[float]:
+        """When to send, in seconds from the start; at least one is measured."""
+        end = self.warm_up_seconds + self.seconds
+        longest = self.warm_up_seconds + max(self.seconds, LONGEST_SECONDS)
+        arrivals: list[float] = []
+        num_measured = 0
+        for moment in poisson_arrivals(self.requests_per_second, rng):
+            if moment >= longest or (moment >= end and num_measured >= self.least_requests):
+                break
+            arrivals.append(moment)
+            num_measured += moment >= self.warm_up_seconds
+        if not num_measured:
+            arrivals.append(end)  # so rare a load that chance left nothing to measure
+        return arrivals
 
     def _send(self, question: Question, scheduled: float) -> Outcome:
         try:
@@ -107,14 +125,20 @@ class Outcome:
     reply: Reply | None
 
 
-def poisson_arrivals(requests_per_second: float, seconds: float, rng: random.Random) -> list[float]:
-    """Arrival times of a Poisson process."""
-    arrivals: list[float] = []
-    moment = rng.expovariate(requests_per_second)
-    while moment < seconds:
-        arrivals.append(moment)
+def poisson_arrivals(requests_per_second: float, rng: random.Random) -> Iterator[float]:
+    """Arrival times of a Poisson process, without end."""
+    moment = 0.0
+    while True:
         moment += rng.expovariate(requests_per_second)
-    return arrivals
+        yield moment
+
+
+def requests_needed(q: float) -> int:
+    """How many values bound percentile `q` from above: the least n with qⁿ ≤ 2.5%.
+
+    With fewer, all of them may well lie below it. 72 for the 95th percentile, 368 for the 99th.
+    """
+    return math.ceil(math.log(_TAIL) / math.log(q))
 
 
 def summarise(outcomes: Sequence[Outcome], started: float) -> LoadResult:
@@ -135,13 +159,35 @@ def summarise(outcomes: Sequence[Outcome], started: float) -> LoadResult:
         p50_ms=percentile(latencies, 0.5),
         p95_ms=percentile(latencies, 0.95),
         p99_ms=percentile(latencies, 0.99),
-        requests_per_second=len(good) * per_second,
+        arrivals_per_second=event_rate([outcome.scheduled for outcome in outcomes], seconds).value,
+        requests_per_second=event_rate([outcome.ended for outcome, _ in good], seconds),
         tokens_per_second=sum(reply.completion_tokens for _, reply in good) * per_second,
         accuracy=proportion_of(judged) if judged else None,
     )
 
 
-def percentile(ordered: Sequence[float], q: float) -> Interval:
+def event_rate(moments: Sequence[float], seconds: float) -> Interval:
+    """Events per second from the first to the last, with the 95% interval of a Poisson count.
+
+    Between two events of a kind, so that the time a request takes does not count: what is answered
+    as fast as it arrives has the same rate, later. Byar's approximation to the exact interval
+    (Breslow and Day, Statistical Methods in Cancer Research II, 1987).
+
+    Args:
+        seconds: Taken for the time between where there are no two moments.
+    """
+    count, span = len(moments) - 1, max(moments, default=0.0) - min(moments, default=0.0)
+    if count < 1 or span <= 0:
+        count, span = len(moments), seconds
+    if span <= 0:
+        return Interval(value=0.0, lo=0.0, hi=0.0)
+    lo = count * (1 - 1 / (9 * count) - _Z / (3 * math.sqrt(count))) ** 3 if count else 0.0
+    above = count + 1
+    hi = above * (1 - 1 / (9 * above) + _Z / (3 * math.sqrt(above))) ** 3
+    return Interval(value=count / span, lo=max(0.0, lo) / span, hi=hi / span)
+
+
+def percentile(ordered: Sequence[float], q: float) -> Percentile:
     """The nearest-rank percentile with a distribution-free 95% interval.
 
     The interval runs between two order statistics, whose ranks are quantiles of Binomial(n, q)
@@ -162,10 +208,11 @@ def percentile(ordered: Sequence[float], q: float) -> Interval:
             upper = k + 1
             break
     rank = max(1, math.ceil(q * n))
-    return Interval(
+    return Percentile(
         value=ordered[rank - 1],
         lo=ordered[min(lower, rank) - 1],
         hi=ordered[max(upper, rank) - 1],
+        enough=n >= requests_needed(q),
     )
 
 

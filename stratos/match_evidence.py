@@ -9,7 +9,7 @@ from stratos.planning.request import Matching
 
 
 class TriedStudent(FrozenModel):
-    """A student that missed its accuracy gate in an earlier attempt of the run."""
+    """A student that missed a gate in an earlier attempt of the run."""
 
     name: str
     reason: str

@@ -6,15 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from stratos.dataset.inspection import Inspection
+from stratos.gates import LATENCIES, too_few
 from stratos.jobs import (
     DistillResult,
     EvaluateResult,
-    LoadResult,
     ProbeResult,
     Proportion,
     SynthesizeResult,
 )
 from stratos.match_evidence import MatchEvidence
+from stratos.measurement import Measurement
 from stratos.plan import Interval, Plan, PlanSet
 from stratos.run_summary import (
     ConstraintOutcome,
@@ -51,11 +52,16 @@ class RunEvidence:
     distillation: DistillResult | None = None
     evaluation: EvaluateResult | None = None
     deployment: Deployment | None = None
-    load: LoadResult | None = None
+    measurements: tuple[Measurement, ...] = ()
     promoted: bool = False
     expires_at: str | None = None
     phases: tuple[Phase, ...] = ()
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def measurement(self) -> Measurement | None:
+        """Of the deployment that the run ended with."""
+        return self.measurements[-1] if self.measurements else None
 
     @property
     def total_usd(self) -> float:
@@ -85,6 +91,7 @@ def summarise(evidence: RunEvidence) -> RunSummary:
         phases=evidence.phases,
         total_usd=evidence.total_usd,
         endpoint=_endpoint(evidence),
+        measurements=evidence.measurements,
         plans=match.matching.plans if match else evidence.plans,
         examples=found.examples if found else (),
         notes=tuple(_notes(evidence)),
@@ -159,11 +166,13 @@ def _endpoint(evidence: RunEvidence) -> EndpointSummary | None:
     """The endpoint, if it is in service: one that missed its gate is gone again."""
     if evidence.deployment is None or evidence.match is None or not evidence.promoted:
         return None
+    last = evidence.measurement
     return EndpointSummary(
         name=evidence.deployment.endpoint_name,
-        server=evidence.match.plan.serving,
+        server=(last.plan if last else evidence.match.plan).serving,
         expires_at=evidence.expires_at,
-        load=evidence.load,
+        load=last.load if last else None,
+        usd_per_1000_requests=last.usd_per_1000_requests if last else None,
     )
 
 
@@ -172,22 +181,32 @@ def _constraints(evidence: RunEvidence) -> Iterator[ConstraintOutcome]:
     if evidence.spec is None:
         return
     asked, plan = evidence.spec.constraints, _plan(evidence)
-    found, load, deployment = evidence.evaluation, evidence.load, evidence.deployment
+    found, last, deployment = evidence.evaluation, evidence.measurement, evidence.deployment
+    load, cost = (last.load, last.usd_per_1000_requests) if last else (None, None)
     done = evidence.status == "succeeded"
     monthly = (
         deployment.usd_per_hour * HOURS_PER_MONTH if deployment and evidence.promoted else None
     )
     rows = (
         ("min_accuracy", "accuracy", found.student.lo if found else None),
+        ("max_p50_latency_ms", "p50_latency_ms", load.p50_ms.value if load else None),
         ("max_p95_latency_ms", "p95_latency_ms", load.p95_ms.value if load else None),
+        ("max_p99_latency_ms", "", load.p99_ms.value if load else None),
         ("max_training_hours", "hours_to_deploy", evidence.hours if done else None),
         ("max_budget_usd", "usd_to_deploy", evidence.total_usd if done else None),
         ("max_hosting_usd_per_month", "usd_per_month", monthly),
+        ("max_usd_per_1000_requests", "", cost.value if cost else None),
     )
     for name, predicted, measured in rows:
         limit = getattr(asked, name)
-        if limit is not None:
-            yield _outcome(name, limit, getattr(plan, predicted, None), measured)
+        if limit is None:
+            continue
+        outcome = _outcome(name, limit, getattr(plan, predicted, None), measured)
+        if name == "max_usd_per_1000_requests" and cost is not None:
+            outcome = outcome.model_copy(update={"passed": cost.lo <= limit})
+        if name in LATENCIES and outcome.passed and load is not None and too_few(load, name):
+            outcome = outcome.model_copy(update={"passed": None})
+        yield outcome
 
 
 def _outcome(
@@ -202,6 +221,8 @@ def _outcome(
 
 
 def _plan(evidence: RunEvidence) -> Plan | None:
+    if evidence.measurement is not None:
+        return evidence.measurement.plan
     if evidence.match is not None:
         return evidence.match.plan
     return evidence.plans.chosen if evidence.plans else None
@@ -225,5 +246,21 @@ def _notes(evidence: RunEvidence) -> Iterator[str]:
         for student in match.tried:
             yield f"{student.name} was tried first and missed its gate: {student.reason}"
         yield from match.plan.caveats
+    yield from _load_notes(evidence)
     if evidence.spec is not None and evidence.spec.constraints.min_accuracy is not None:
         yield "min_accuracy is held by the lower end of the 95% Wilson interval, shown as measured"
+
+
+def _load_notes(evidence: RunEvidence) -> Iterator[str]:
+    """Servers that were tried before, and percentiles that are not claimed."""
+    for measurement in evidence.measurements[:-1]:
+        yield f"{measurement.described()}; another plan was tried"
+    last = evidence.measurement
+    if last is None or evidence.spec is None:
+        return
+    for name in LATENCIES:
+        why = too_few(last.load, name)
+        if why and getattr(evidence.spec.constraints, name) is not None:
+            yield f"{name} is not claimed: {why}"
+    if evidence.spec.constraints.max_usd_per_1000_requests is not None:
+        yield "max_usd_per_1000_requests is held by the lower end of the measured interval"

@@ -16,10 +16,13 @@ from stratos.jobs import (
     Proportion,
     SynthesizeResult,
 )
+from stratos.measurement import Measurement
 from stratos.plan import Interval, PlanSet, Server
 from stratos.spec import StrategyName
 
 RunStatus = Literal["running", "succeeded", "failed", "rejected", "unchanged", "stopped"]
+REJECTED_RUNS = "RejectedRuns"
+"""Metric of the runs that ended because of their spec or dataset, by no fault of ours."""
 
 
 class StrategySummary(FrozenModel):
@@ -45,7 +48,7 @@ class ConstraintOutcome(FrozenModel):
     predicted: Interval | None
     measured: float | None
     passed: bool | None
-    """None where nothing was measured."""
+    """None where nothing was measured, or on too few requests to claim the percentile."""
 
 
 class Phase(FrozenModel):
@@ -61,6 +64,8 @@ class EndpointSummary(FrozenModel):
     server: Server
     expires_at: str | None
     load: LoadResult | None
+    usd_per_1000_requests: Interval | None = None
+    """At the declared load, by the requests that were answered."""
 
 
 class TrainingSummary(FrozenModel):
@@ -95,6 +100,8 @@ class RunSummary(FrozenModel):
     phases: tuple[Phase, ...] = ()
     total_usd: float = 0.0
     endpoint: EndpointSummary | None = None
+    measurements: tuple[Measurement, ...] = ()
+    """Every endpoint that was measured, the last one last."""
     plans: PlanSet | None = None
     examples: tuple[EvaluatedExample, ...] = ()
     notes: tuple[str, ...] = ()

@@ -198,11 +198,17 @@ class Constraints(FrozenModel):
 
     min_accuracy: Probability | None = None
     """The lower end of the student's 95% Wilson interval on held-out records must reach this."""
+    max_p50_latency_ms: PositiveFloat | None = None
+    """A gate after measurement only: the planner forecasts the 95th percentile."""
     max_p95_latency_ms: PositiveFloat | None = None
+    max_p99_latency_ms: PositiveFloat | None = None
+    """The planner rules out a plan whose p95 exceeds it; the rest is a gate after measurement."""
     max_training_hours: PositiveFloat | None = None
     max_budget_usd: PositiveFloat | None = None
     """Everything spent until the endpoint is in service, teacher tokens included."""
     max_hosting_usd_per_month: PositiveFloat | None = None
+    max_usd_per_1000_requests: PositiveFloat | None = None
+    """Hosting at the declared load; the lower end of the measured interval must not exceed it."""
     regions: tuple[str, ...] | None = None
     """Regions that may serve and train; the stack's own where left out."""
     licences: tuple[str, ...] | None = None
@@ -217,7 +223,8 @@ class Load(FrozenModel):
     """Measured on the dataset where left out."""
     output_tokens: PositiveInt | None = None
     measure_seconds: Annotated[float, Field(ge=2, le=600)] = 20.0
-    """How long the endpoint is measured for, warm-up excluded."""
+    """How long the endpoint is measured for, warm-up excluded; longer where a latency constraint
+    needs more requests."""
 
 
 class Preferences(FrozenModel):

@@ -213,7 +213,15 @@ class MeasureInput(FrozenModel):
 
 
 class Measured(FrozenModel):
+    """The verdict on the endpoint under load; after a miss, what comes next, if anything does."""
+
+    passed: bool
+    reason: str
     load: LoadResult
+    deployment: Deployment | None
+    """The same model on the next server of the front."""
+    next_attempt: int | None
+    """Of another student, where no server is left for this one."""
 
 
 class PromoteInput(FrozenModel):

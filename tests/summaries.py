@@ -8,9 +8,11 @@ from stratos.jobs import (
     EvaluatedExample,
     LoadResult,
     Pace,
+    Percentile,
     ProbeResult,
     SynthesizeResult,
 )
+from stratos.measurement import Measurement
 from stratos.plan import Interval, Plan, PlanSet, Server
 from stratos.run_summary import (
     ConstraintOutcome,
@@ -26,6 +28,45 @@ from stratos.scoring.wilson import proportion
 
 def interval(value: float) -> Interval:
     return Interval(value=value, lo=0.8 * value, hi=1.2 * value)
+
+
+def percentile(value: float, *, enough: bool = True) -> Percentile:
+    return Percentile(value=value, lo=0.8 * value, hi=1.2 * value, enough=enough)
+
+
+def load_result(p95_ms: float = 200.0) -> LoadResult:
+    return LoadResult(
+        num_requests=80,
+        num_failed=0,
+        seconds=40,
+        p50_ms=percentile(120),
+        p95_ms=percentile(p95_ms),
+        p99_ms=percentile(1.2 * p95_ms, enough=False),
+        arrivals_per_second=2,
+        requests_per_second=interval(2),
+        tokens_per_second=60,
+        pace=Pace(prefill_tokens_per_second=2100, decode_tokens_per_second=310),
+    )
+
+
+def measurement(
+    plan: Plan, p95_ms: float = 200.0, *, attempt: int = 0, missed: tuple[str, ...] = ()
+) -> Measurement:
+    """A plan's endpoint under load, measured for a minute of 2026."""
+    name = f"stratos-r-a{attempt}-{plan.id}"
+    return Measurement(
+        plan=plan,
+        attempt=attempt,
+        model_name=name,
+        endpoint_config_name=name,
+        started_at="2026-11-24T08:03:00+00:00",
+        ended_at="2026-11-24T08:04:00+00:00",
+        load=load_result(p95_ms),
+        usd_per_1000_requests=interval(0.014),
+        passed=not missed,
+        missed=missed,
+        reason=f"p95 latency {p95_ms:.0f} ms",
+    )
 
 
 def server(instance_type: str = "ml.local.cpu2", usd_per_hour: float = 0.1) -> Server:
@@ -171,17 +212,12 @@ def succeeded_run(**changes: object) -> RunSummary:
             name="stratos-mahjong-waits",
             server=server(),
             expires_at="2026-11-25T08:04:00+00:00",
-            load=LoadResult(
-                num_requests=24,
-                num_failed=0,
-                seconds=12,
-                p50_ms=interval(120),
-                p95_ms=interval(200),
-                p99_ms=interval(240),
-                requests_per_second=2,
-                tokens_per_second=60,
-                pace=Pace(prefill_tokens_per_second=2100, decode_tokens_per_second=310),
-            ),
+            load=load_result(),
+            usd_per_1000_requests=interval(0.014),
+        ),
+        measurements=(
+            measurement(plan("slow"), 900.0, missed=("max_p95_latency_ms",)),
+            measurement(plan("a")),
         ),
         plans=plan_set(),
         examples=(

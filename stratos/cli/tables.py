@@ -12,6 +12,7 @@ from stratos.report.figures import (
     constraint_rows,
     duration,
     headline_ratio,
+    measurement_rows,
     money,
     share,
 )
@@ -29,7 +30,10 @@ def print_outcome(console: Console, run: RunSummary) -> None:
         ),
         soft_wrap=True,
     )
-    console.print(_constraints(run), _accuracies(run), _phases(run), sep="\n")
+    console.print(_constraints(run), _accuracies(run), sep="\n")
+    if run.measurements:
+        console.print(_measurements(run))
+    console.print(_phases(run))
     if run.strategy:
         console.print(
             f"strategy: Knowledge {run.strategy.choice.title()}: {run.strategy.reason}",
@@ -47,6 +51,23 @@ def _constraints(run: RunSummary) -> Table:
     for row in constraint_rows(run):
         verdict = Text(row.verdict, VERDICTS[row.passed])
         table.add_row(row.name, row.asked, row.predicted, row.measured, verdict)
+    return table
+
+
+def _measurements(run: RunSummary) -> Table:
+    table = _table(
+        "under the declared load", "p50 ms", "p95 ms", "p99 ms", "answered/s", "per 1,000"
+    )
+    for row in measurement_rows(run):
+        style = "" if row.verdict == "held" else "red"
+        table.add_row(
+            Text(f"{row.server}, {row.verdict}", style),
+            row.p50,
+            row.p95,
+            row.p99,
+            row.rate,
+            row.usd_per_1000,
+        )
     return table
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from stratos.planning.candidates import Pool
 from stratos.planning.request import PlanningRequest
+from stratos.planning.training_cost import HOURS_PER_MONTH
 from stratos.scoring.wilson import proportion
 
 Floats = NDArray[np.float64]
@@ -43,12 +44,20 @@ def limits_of(request: PlanningRequest, pool: Pool) -> list[Limit]:
         least = asked.min_accuracy
         reached = _optimistic_bounds(pool, heldout)
         limits.append(Limit("min_accuracy", least, reached, reached >= least, at_least=True))
+    thousands_per_month = request.spec.load.requests_per_second * 3.6 * HOURS_PER_MONTH
     for name, limit, values in (
         ("max_p95_latency_ms", asked.max_p95_latency_ms, pool.latency_ms),
+        # The 99th percentile is at least the 95th, which is what is forecast.
+        ("max_p99_latency_ms", asked.max_p99_latency_ms, pool.latency_ms),
         # The model must be in service by then: what was spent so far and every start-up count.
         ("max_training_hours", asked.max_training_hours, pool.hours),
         ("max_budget_usd", asked.max_budget_usd, pool.usd_to_deploy),
         ("max_hosting_usd_per_month", asked.max_hosting_usd_per_month, pool.usd_per_month),
+        (
+            "max_usd_per_1000_requests",
+            asked.max_usd_per_1000_requests,
+            pool.usd_per_month / thousands_per_month,
+        ),
     ):
         if limit is not None:
             limits.append(Limit(name, limit, values, values <= limit))

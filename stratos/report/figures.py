@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stratos.jobs import Proportion
+from stratos.jobs import Percentile, Proportion
+from stratos.plan import Interval
 from stratos.run_summary import RunSummary
 
 UNITS = {
     "min_accuracy": "",
+    "max_p50_latency_ms": " ms",
     "max_p95_latency_ms": " ms",
+    "max_p99_latency_ms": " ms",
     "max_training_hours": " h",
     "max_budget_usd": " USD",
     "max_hosting_usd_per_month": " USD",
+    "max_usd_per_1000_requests": " USD",
 }
 
 
@@ -26,7 +30,24 @@ class ConstraintRow:
 
     @property
     def verdict(self) -> str:
-        return {True: "held", False: "missed", None: "not measured"}[self.passed]
+        if self.passed is None:
+            return "not measured" if self.measured == "–" else "too few requests"
+        return "held" if self.passed else "missed"
+
+
+@dataclass(frozen=True)
+class MeasurementRow:
+    """One endpoint under the declared load; latencies in ms."""
+
+    plan: str
+    server: str
+    requests: str
+    p50: str
+    p95: str
+    p99: str
+    rate: str
+    usd_per_1000: str
+    verdict: str
 
 
 @dataclass(frozen=True)
@@ -103,6 +124,36 @@ def accuracy_rows(summary: RunSummary) -> list[AccuracyRow]:
         for name, accuracy in sorted(summary.baselines.items())
     ]
     return rows
+
+
+def measurement_rows(summary: RunSummary) -> list[MeasurementRow]:
+    """Every endpoint that was measured, in the order they were tried."""
+    rows = []
+    for item in summary.measurements:
+        load, server, cost = item.load, item.plan.serving, item.usd_per_1000_requests
+        rows.append(
+            MeasurementRow(
+                plan=f"{item.plan.id} ({item.plan.student})",
+                server=f"{server.count}× {server.instance_type}",
+                requests=f"{load.num_requests} ({load.num_failed} failed)",
+                p50=latency(load.p50_ms),
+                p95=latency(load.p95_ms),
+                p99=latency(load.p99_ms),
+                rate=f"{_interval(load.requests_per_second)} of {load.arrivals_per_second:.3g}",
+                usd_per_1000=f"${_interval(cost)}" if cost else "–",
+                verdict="held" if item.passed else f"missed {', '.join(item.missed)}",
+            )
+        )
+    return rows
+
+
+def latency(found: Percentile) -> str:
+    """`211 (195–240)`; with an open end where too few requests came to bound it."""
+    return f"{found.value:.0f} ({found.lo:.0f}–{f'{found.hi:.0f}' if found.enough else ''})"
+
+
+def _interval(found: Interval) -> str:
+    return f"{found.value:.3g} ({found.lo:.3g}–{found.hi:.3g})"
 
 
 def headline_ratio(summary: RunSummary) -> tuple[float, float] | None:

@@ -80,6 +80,29 @@ def test_a_constraint_binds_only_where_a_better_plan_breaks_it() -> None:
     assert tight.binding == ("max_hosting_usd_per_month",)
 
 
+def test_a_price_of_requests_rules_out_servers_as_the_month_it_comes_to_would() -> None:
+    latency_first = {"latency": 50.0}
+    free = plan_before_probing(request(FAST, CHEAP, asked=spec(preferences=latency_first)))
+    per_second = spec().load.requests_per_second
+    of_chosen = free.chosen.serving.usd_per_hour / (3.6 * per_second)
+    allowed = spec({"max_usd_per_1000_requests": of_chosen * 1.001}, preferences=latency_first)
+    assert plan_before_probing(request(FAST, CHEAP, asked=allowed)).chosen.serving == (
+        free.chosen.serving
+    )
+    refused = spec({"max_usd_per_1000_requests": of_chosen * 0.999}, preferences=latency_first)
+    cheaper = plan_before_probing(request(FAST, CHEAP, asked=refused))
+    assert cheaper.chosen.serving.usd_per_hour < free.chosen.serving.usd_per_hour
+    assert cheaper.binding == ("max_usd_per_1000_requests",)
+
+
+def test_a_plan_whose_95th_percentile_is_too_slow_for_the_99th_is_ruled_out() -> None:
+    asked = spec({"max_p99_latency_ms": 1.0})
+    with pytest.raises(NoFeasiblePlan, match="max_p99_latency_ms: <= 1 was asked"):
+        plan_before_probing(request(CHEAP, asked=asked))
+    gate_only = spec({"max_p50_latency_ms": 1.0})
+    assert plan_before_probing(request(CHEAP, asked=gate_only)).front_size >= 1
+
+
 def test_what_cannot_be_had_is_named_with_the_best_attainable_and_a_nearest_plan() -> None:
     asked = spec({"max_p95_latency_ms": 1.0, "max_budget_usd": 1e6})
     with pytest.raises(NoFeasiblePlan) as refusal:

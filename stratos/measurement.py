@@ -1,0 +1,152 @@
+"""`measurements.json`: every endpoint of a run under load, and the plan that comes after a miss."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import pairwise
+
+from stratos.frozen import FrozenModel
+from stratos.jobs import LoadResult
+from stratos.match_evidence import MatchEvidence, plans_in_order
+from stratos.plan import Interval, Plan
+from stratos.spec import Constraints
+
+MAX_SERVERS = 3
+"""Servers that one student is measured on."""
+COST_CONSTRAINT = "max_usd_per_1000_requests"
+
+
+class Measurement(FrozenModel):
+    """One endpoint under the declared load: the plan it carries out, and the verdict."""
+
+    plan: Plan
+    attempt: int
+    """Of the student, as in `match.json`."""
+    model_name: str
+    endpoint_config_name: str
+    started_at: str
+    ended_at: str
+    load: LoadResult
+    usd_per_1000_requests: Interval | None
+    """At the declared load: the server's hour by the requests it answered in one."""
+    passed: bool
+    missed: tuple[str, ...]
+    """Constraints, or `requests_per_second`, or `failed_requests`."""
+    reason: str
+
+    def described(self) -> str:
+        """Student, server and what was measured, in one clause."""
+        server = self.plan.serving
+        return f"{self.plan.student} on {server.count} × {server.instance_type}: {self.reason}"
+
+
+class Measurements(FrozenModel):
+    measured: tuple[Measurement, ...] = ()
+    next_plan: Plan | None = None
+    """What the deployment under way carries out, where that is not the plan of the match."""
+
+    def plan_of(self, endpoint_config_name: str, evidence: MatchEvidence) -> Plan:
+        """The plan that a deployment carries out; measured again, it is the same one."""
+        for measurement in self.measured:
+            if measurement.endpoint_config_name == endpoint_config_name:
+                return measurement.plan
+        return self.next_plan or evidence.plan
+
+    def adding(self, measurement: Measurement) -> Measurements:
+        """With one more, in the place of an earlier one of the same deployment."""
+        name = measurement.endpoint_config_name
+        kept = (m for m in self.measured if m.endpoint_config_name != name)
+        return Measurements(measured=(*kept, measurement))
+
+    @property
+    def last(self) -> Measurement | None:
+        return self.measured[-1] if self.measured else None
+
+
+def usd_per_1000_requests(usd_per_hour: float, answered: Interval) -> Interval | None:
+    """Hosting of 1,000 requests at a measured rate; None where none was answered.
+
+    Args:
+        answered: Requests per second.
+    """
+    if answered.lo <= 0:
+        return None
+    per_second = 1000 * usd_per_hour / 3600
+    return Interval(
+        value=per_second / answered.value, lo=per_second / answered.hi, hi=per_second / answered.lo
+    )
+
+
+def next_server(
+    evidence: MatchEvidence, measured: Sequence[Measurement], constraints: Constraints
+) -> Plan | None:
+    """The plan that serves the same model next, or None where the front has no better server.
+
+    Of the plans on the front with the same model on a server that is faster (cheaper, after a miss
+    on cost) than those measured: the best one that holds `max_p95_latency_ms` although its
+    forecast is as far out as the others were, or else the fastest.
+    """
+    mine = [item for item in measured if item.attempt == evidence.attempt]
+    better = [
+        plan
+        for plan in plans_in_order(evidence.matching)
+        if _model_of(plan) == _model_of(evidence.plan) and all(_improves(plan, m) for m in mine)
+    ]
+    if not better or len(mine) >= MAX_SERVERS:
+        return None
+    out = max(m.load.p95_ms.value / m.plan.p95_latency_ms.value for m in mine)
+    asked = constraints.max_p95_latency_ms
+    holding = (plan for plan in better if asked is None or plan.p95_latency_ms.value * out <= asked)
+    fastest = min(better, key=lambda plan: plan.p95_latency_ms.value)
+    return served_as(evidence.plan, next(holding, fastest))
+
+
+def served_as(trained: Plan, other: Plan) -> Plan:
+    """The plan a model was trained by, on the server of another."""
+    of_server = (
+        "id",
+        "serving",
+        "p50_latency_ms",
+        "p95_latency_ms",
+        "prefill_tokens_per_second",
+        "decode_tokens_per_second",
+        "requests_per_second",
+        "usd_per_month",
+        "calibration",
+        "caveats",
+    )
+    return trained.model_copy(update={name: getattr(other, name) for name in of_server})
+
+
+def serving_usd(measured: Sequence[Measurement], ended_at: str) -> float:
+    """What the endpoints have cost: each from its measurement until the next one took its place.
+
+    One whose student was given up is taken back at once; the last one serves until `ended_at`.
+    """
+    total = 0.0
+    for item, following in pairwise([*measured, None]):
+        assert item is not None
+        until = ended_at if following is None else following.started_at
+        if following is not None and following.attempt != item.attempt:
+            until = item.ended_at
+        total += _hours(item.started_at, until) * item.plan.serving.usd_per_hour
+    return total
+
+
+def _hours(started_at: str, ended_at: str) -> float:
+    elapsed = datetime.fromisoformat(ended_at) - datetime.fromisoformat(started_at)
+    return max(0.0, elapsed.total_seconds() / 3600)
+
+
+def _model_of(plan: Plan) -> tuple[str, ...]:
+    """What a trained model depends on, and the region its endpoint is in."""
+    return (plan.teacher, plan.student, plan.method, plan.precision, plan.serving.region)
+
+
+def _improves(plan: Plan, on: Measurement) -> bool:
+    """Whether a plan's server promises more of what was missed."""
+    if COST_CONSTRAINT in on.missed and plan.serving.usd_per_hour >= on.plan.serving.usd_per_hour:
+        return False
+    slow = bool(set(on.missed) - {COST_CONSTRAINT})
+    return not slow or plan.p95_latency_ms.value < on.plan.p95_latency_ms.value
