@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from lambdas.spending import token_usd
 from lambdas.storage import Bucket
 from lambdas.training_jobs import job_name, placement
 from stratos.artifacts import RunKeys
@@ -32,6 +33,7 @@ def next_job(run: RunRef, job: TrainingJob, outcome: JobOutcome) -> TrainingJob 
     attempt = job.attempt + 1
     if attempt >= MAX_ATTEMPTS:
         return None
+    _carry_spending_over(run, job)
     changes: dict[str, Any] = {
         "attempt": attempt,
         "name": job_name(run.run_id, job.step, attempt),
@@ -75,9 +77,26 @@ def _servers(run: RunRef, job: TrainingJob) -> list[Server]:
     return training_servers(plans_in_order(evidence.matching), evidence.plan.student)
 
 
-def _rewrite_config(run: RunRef, job: TrainingJob, values: dict[str, float]) -> AnyJobConfig:
-    bucket = Bucket(run.bucket)
-    key = RunKeys(run.run_id).job_config(job.step) + "config.json"
-    config = _CONFIG.validate_json(bucket.read(key)).model_copy(update=values)
-    bucket.put_model(key, config)
+def _carry_spending_over(run: RunRef, job: TrainingJob) -> None:
+    """Let the next attempt count on from what the failed one has paid its teacher."""
+    config = _config(run, job)
+    spent = token_usd(run, job.step)
+    newly = spent - config.spent_usd
+    if newly <= 0:
+        return
+    left = None if config.budget_usd is None else max(0.0, config.budget_usd - newly)
+    _rewrite_config(run, job, {"spent_usd": spent, "budget_usd": left})
+
+
+def _rewrite_config(run: RunRef, job: TrainingJob, values: dict[str, float | None]) -> AnyJobConfig:
+    config = _config(run, job).model_copy(update=values)
+    Bucket(run.bucket).put_model(_config_key(run, job), config)
     return config
+
+
+def _config(run: RunRef, job: TrainingJob) -> AnyJobConfig:
+    return _CONFIG.validate_json(Bucket(run.bucket).read(_config_key(run, job)))
+
+
+def _config_key(run: RunRef, job: TrainingJob) -> str:
+    return RunKeys(run.run_id).job_config(job.step) + "config.json"

@@ -1,4 +1,4 @@
-"""What a run has spent: billed seconds of its jobs, and tokens of its teachers."""
+"""What a run has spent: billed seconds of jobs and endpoints, and tokens of its teachers."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from lambdas.planning_inputs import hours_since
 from lambdas.sagemaker import jobs_of
 from lambdas.storage import Bucket
 from lambdas.training_jobs import step_of
 from stratos.artifacts import RunKeys
+from stratos.gates import Outlay
+from stratos.measurement import Measurements, serving_usd
 from stratos.steps import RunRef
 
 
@@ -25,6 +28,7 @@ class JobCost:
     seconds: float
     server_usd: float
     token_usd: float
+    """Of every attempt of the step, on the bill of the last one."""
 
     @property
     def usd(self) -> float:
@@ -39,19 +43,29 @@ class _Tokens(BaseModel):
     usd: float
 
 
+def outlay_of(run: RunRef) -> Outlay:
+    """Money and hours of a run so far."""
+    measurements = Bucket(run.bucket).find_model(RunKeys(run.run_id).measurements, Measurements)
+    measured = measurements.measured if measurements else ()
+    serving = serving_usd(measured, measured[-1].ended_at) if measured else 0.0
+    jobs = sum(cost.usd for cost in job_costs(run))
+    return Outlay(jobs + serving, hours_since(run.started_at))
+
+
 def job_costs(run: RunRef) -> list[JobCost]:
     """The bill of every job of a run so far, failed and stopped ones included."""
     bucket, keys = Bucket(run.bucket), RunKeys(run.run_id)
-    costs: list[JobCost] = []
+    jobs: list[tuple[str, dict[str, Any]]] = []
     for job in jobs_of(run.run_id):
-        name = job["TrainingJobName"]
-        step = step_of(run.run_id, name)
+        step = step_of(run.run_id, job["TrainingJobName"])
         assert step is not None
+        jobs.append((step, job))
+    last = {step: job["TrainingJobName"] for step, job in jobs}
+    costs: list[JobCost] = []
+    for step, job in jobs:
+        name = job["TrainingJobName"]
         config = bucket.find_model(keys.job_config(step) + "config.json", _Priced)
         seconds = billed_seconds(job)
-        tokens = None
-        if job["TrainingJobStatus"] == "Completed":  # one attempt of a step writes the result
-            tokens = bucket.find_model(keys.job_result(step), _Tokens)
         costs.append(
             JobCost(
                 name=name,
@@ -59,10 +73,25 @@ def job_costs(run: RunRef) -> list[JobCost]:
                 status=job["TrainingJobStatus"],
                 seconds=seconds,
                 server_usd=seconds / 3600 * (config.usd_per_hour if config else 0.0),
-                token_usd=tokens.usd if tokens else 0.0,
+                token_usd=token_usd(run, step) if name == last[step] else 0.0,
             )
         )
     return costs
+
+
+def token_usd(run: RunRef, step: str) -> float:
+    """What the attempts of a step have paid their teacher, as far as they came to say so.
+
+    The result says it in the end; until then, and where every attempt failed, the progress does.
+    Both count on from the attempts before.
+    """
+    bucket, keys = Bucket(run.bucket), RunKeys(run.run_id)
+    found = [
+        tokens.usd
+        for key in (keys.job_result(step), keys.job_progress(step))
+        if (tokens := bucket.find_model(key, _Tokens)) is not None
+    ]
+    return max(found, default=0.0)
 
 
 def billed_seconds(job: dict[str, Any]) -> float:

@@ -49,6 +49,7 @@ def evaluate(job: Job[EvaluateConfig]) -> EvaluateResult:
     untuned_model = open_weights(config.student, config, job.paths, "student")
     untuned = score(untuned_model, "untuned student", records)
     teacher_model = load_teacher(config.teacher, config, job.paths, "teacher")
+    job.progress.charge(teacher_model.usage)
     shown = sample(records, config.teacher_max_records, seed=0)
     teacher = spread(score(teacher_model, "teacher", shown), shown, records)
     live_model = _open_artifact(job, "live_artifact")

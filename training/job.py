@@ -49,8 +49,11 @@ def run_job(
         config = config_model.model_validate_json(text)
         clock, storage = Clock(config.deadline_seconds), Storage()
         clock.end_on_sigterm()
-        with ProgressReporter(step, config.progress_uri, storage, clock) as progress:
+        with ProgressReporter(
+            step, config.progress_uri, storage, clock, config.spent_usd
+        ) as progress:
             result = recipe(Job(config, paths, storage, progress, clock))
+        result = result.model_copy(update={"usd": config.spent_usd + result.usd})
         storage.put(config.result_uri, result)
         _log.info("%s finished in %.1f s: %s", step, result.seconds, config.result_uri)
         return 0

@@ -31,6 +31,7 @@ def probe(job: Job[ProbeConfig]) -> ProbeResult:
     judge = load_judge(config.judging, job.paths)
     records = read_judged(job.paths.channel("dataset"), "probe", judge)
     model = load_teacher(config.model, config, job.paths, "model")
+    job.progress.charge(model.usage)
     is_teacher = config.role == "teacher"
     scored = ask(
         model,

@@ -9,6 +9,7 @@ from types import TracebackType
 from stratos.jobs import JobStep, Progress
 from training.clock import Clock
 from training.storage import Storage
+from training.teachers import Usage
 
 _INTERVAL_SECONDS = 2.0
 _log = logging.getLogger(__name__)
@@ -20,8 +21,17 @@ class ProgressReporter:
     Progress is a courtesy: an upload that fails is logged and never stops the job.
     """
 
-    def __init__(self, step: JobStep, uri: str, storage: Storage, clock: Clock) -> None:
+    def __init__(
+        self, step: JobStep, uri: str, storage: Storage, clock: Clock, spent_usd: float = 0.0
+    ) -> None:
+        """Set up.
+
+        Args:
+            spent_usd: What earlier attempts of the job paid.
+        """
         self._step, self._uri, self._storage, self._clock = step, uri, storage, clock
+        self._spent_usd = spent_usd
+        self._usage = Usage()
         self._latest: Progress | None = None
         self._uploaded: Progress | None = None
         self._ended = threading.Event()
@@ -39,6 +49,10 @@ class ProgressReporter:
     ) -> None:
         self._ended.set()
         self._thread.join()
+
+    def charge(self, usage: Usage) -> None:
+        """Tell from now on what a teacher's calls have cost: a job that is killed says no more."""
+        self._usage = usage
 
     def report(
         self,
@@ -62,6 +76,7 @@ class ProgressReporter:
             tokens_per_second=tokens_per_second,
             loss=loss,
             seconds_left=seconds_left,
+            usd=self._spent_usd + self._usage.usd,
         )
 
     def _run(self) -> None:

@@ -29,6 +29,7 @@ def synthesize(job: Job[SynthesizeConfig]) -> SynthesizeResult:
         questions = [record for record in questions if record.gold]
     questions = sample(questions, config.synthesis.max_records, config.seed)
     teacher = load_teacher(config.teacher, config, job.paths, "teacher", config.seed)
+    job.progress.charge(teacher.usage)
 
     def report(label: str, done: int, total: int) -> None:
         speed = teacher.usage.tokens_per_second or None

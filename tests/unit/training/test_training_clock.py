@@ -8,6 +8,7 @@ from stratos.jobs import Progress
 from training.clock import Clock
 from training.paths import SageMakerPaths
 from training.progress import ProgressReporter
+from training.teachers import Completion, Usage
 
 
 @pytest.fixture
@@ -53,6 +54,16 @@ def test_the_last_progress_is_uploaded_when_the_job_ends():
     assert uri == "s3://b/p.json"
     assert isinstance(latest, Progress)
     assert (latest.done, latest.total, latest.loss) == (2, 10, 0.5)
+
+
+def test_progress_tells_what_this_and_earlier_attempts_paid_their_teacher():
+    uploads, usage = Uploads(), Usage()
+    with ProgressReporter("synthesize", "s3://b/p.json", uploads, Clock(60), 0.5) as progress:
+        progress.charge(usage)
+        usage.add(Completion("answer", True, 10, 5, usd=0.25))
+        progress.report("teacher", 1, 10, "calls")
+    _, latest = uploads.documents[-1]
+    assert latest.usd == 0.75
 
 
 def test_progress_that_cannot_be_uploaded_does_not_stop_the_job():

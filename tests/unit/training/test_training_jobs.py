@@ -134,6 +134,13 @@ def test_a_probed_student_is_not_asked_to_explain(container, s3):
     assert read(s3, ProbeResult).reverse_yield is None
 
 
+def test_what_earlier_attempts_paid_is_counted_on(container, s3):
+    asked = {"role": "student", "model": TEACHER, "max_new_tokens": 4, "synthesis": {}}
+    assert container(probe, spent_usd=0.25, **asked) == 0
+    assert read(s3, ProbeResult).usd == 0.25
+    assert read(s3, Progress, "progress.json").usd == 0.25
+
+
 def test_records_become_a_student_that_is_evaluated(container, s3, models, tmp_path):
     synthesis = {"max_new_tokens": 200, "min_yield": 0.0, "samples": 3, "max_records": 50}
     code = container(
