@@ -17,18 +17,18 @@ _STATUS: dict[str, RunStatus] = {"ABORTED": "stopped", "FAILED": "failed", "TIME
 
 @step
 def handler(payload: CleanUpInput) -> CleanedUp:
-    """Clean up after a failing execution, or after one that ended in any other way."""
+    """Clean up after a missed gate or a failure, or after an execution that ended in any way."""
     if payload.event is not None:
         return _after_execution(payload.event["detail"])
     if payload.run is None:
-        raise ValueError("give `run` with its `failure`, or an execution status change as `event`")
+        raise ValueError("give `run`, or an execution status change as `event`")
     stopped, removed = remove_leftovers(payload.run)
     return CleanedUp(
         run=payload.run,
         stopped_jobs=stopped,
         deleted=removed.deleted,
         restored_endpoint=removed.restored,
-        reason=explain(payload.failure) if payload.failure else "the run failed",
+        reason=explain(payload.failure) if payload.failure else "the next student takes its turn",
     )
 
 

@@ -9,9 +9,11 @@ from lambdas import runs_table, sagemaker
 from lambdas.storage import Bucket
 from stratos.artifacts import RunKeys
 from stratos.errors import DeploymentFailed
+from stratos.measurement import Measurements
 from stratos.steps import Deployment, RunRef
 
-PATIENCE_SECONDS = 600
+PATIENCE_SECONDS = 780
+"""For all the waits of one call together; the function has 900 for everything."""
 PAUSE_SECONDS = 2
 _CHANGING = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 
@@ -32,39 +34,57 @@ def remove_leftovers(run: RunRef) -> tuple[list[str], Removed]:
             sagemaker.stop_job(job["TrainingJobName"])
             stopped.append(job["TrainingJobName"])
     row = runs_table.find(run.run_id)
-    deployment = Bucket(run.bucket).find_model(RunKeys(run.run_id).deployment, Deployment)
+    bucket, keys = Bucket(run.bucket), RunKeys(run.run_id)
+    deployment = bucket.find_model(keys.deployment, Deployment)
     if deployment is None or (row is not None and row.endpoint_name is not None):
         return stopped, Removed()
-    return stopped, _undo(deployment)
+    measurements = bucket.find_model(keys.measurements, Measurements) or Measurements()
+    made = {m.endpoint_config_name: m.model_name for m in measurements.measured}
+    made[deployment.endpoint_config_name] = deployment.model_name
+    return stopped, _undo(deployment, made)
 
 
-def _undo(deployment: Deployment) -> Removed:
-    """Take back what the SDK states did for a deployment, as far as they came."""
+def _undo(deployment: Deployment, made: dict[str, str]) -> Removed:
+    """Take back what the SDK states did for a run's deployments, as far as they came.
+
+    Args:
+        made: Endpoint configuration → model, of every server that was tried.
+    """
     removed = Removed()
+    deadline = time.monotonic() + PATIENCE_SECONDS
     name, before = deployment.endpoint_name, deployment.previous_config_name
-    endpoint = _settled(name)
-    if endpoint is not None and endpoint.config_name == deployment.endpoint_config_name:
+    endpoint = _settled(name, deadline)
+    if endpoint is not None and endpoint.config_name in made:
         if before is None:
             sagemaker.delete_endpoint(name)
+            _settled(name, deadline)  # the next student may ask for one of the same name
             removed.deleted.append(name)
         else:
             sagemaker.update_endpoint(name, before)
+            restored = _settled(name, deadline)
+            if restored is None or restored.config_name != before:
+                raise DeploymentFailed(
+                    f"endpoint {name} could not go back to {before}; it has "
+                    f"{restored.config_name if restored else 'gone'}. Update it by hand"
+                )
             removed.restored = name
-            _settled(name)
-    if sagemaker.delete_endpoint_config(deployment.endpoint_config_name):
-        removed.deleted.append(deployment.endpoint_config_name)
-    if sagemaker.delete_model(deployment.model_name):
-        removed.deleted.append(deployment.model_name)
+    for config_name, model_name in made.items():
+        if sagemaker.delete_endpoint_config(config_name):
+            removed.deleted.append(config_name)
+        if sagemaker.delete_model(model_name):
+            removed.deleted.append(model_name)
     return removed
 
 
-def _settled(name: str) -> sagemaker.Endpoint | None:
+def _settled(name: str, deadline: float) -> sagemaker.Endpoint | None:
     """The endpoint once no change of it is under way: SageMaker refuses another until then.
+
+    Args:
+        deadline: By the monotonic clock.
 
     Raises:
         DeploymentFailed: when it does not settle in time.
     """
-    deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         endpoint = sagemaker.find_endpoint(name)
         if endpoint is None or endpoint.status not in _CHANGING:
@@ -72,6 +92,6 @@ def _settled(name: str) -> sagemaker.Endpoint | None:
         if time.monotonic() > deadline:
             raise DeploymentFailed(
                 f"endpoint {name} is still {endpoint.status} after {PATIENCE_SECONDS} s and could "
-                "not be rolled back; delete it by hand, it is billed"
+                "not be rolled back; when it has settled, delete it by hand: it is billed"
             )
         time.sleep(PAUSE_SECONDS)

@@ -7,13 +7,14 @@ from lambdas.candidates import model_pool
 from lambdas.handler import step
 from lambdas.planning_inputs import planning_request
 from lambdas.run_jobs import MatchJobs
-from lambdas.spending import job_costs
+from lambdas.spending import outlay_of
 from lambdas.storage import Bucket
 from lambdas.training_jobs import JobFactory
 from stratos.artifacts import RunKeys
 from stratos.errors import NoFeasiblePlan
 from stratos.jobs import EvaluateResult, ProbeConfig, ProbeResult
 from stratos.match_evidence import MatchEvidence, TriedStudent
+from stratos.measurement import Measurements
 from stratos.planning.choose import plan_after_probing
 from stratos.spec import Spec
 from stratos.steps import Match, MatchInput
@@ -27,8 +28,8 @@ def handler(payload: MatchInput) -> Match:
     pool = model_pool(bucket, run.spec_key, spec)
     probes = _probe_results(bucket, keys, payload)
     tried = _tried(bucket, keys, payload.attempt)
-    spent_usd = sum(cost.usd for cost in job_costs(run))
-    request = planning_request(run, spec, payload.dataset, pool, spent_usd)
+    spent = outlay_of(run)
+    request = planning_request(run, spec, payload.dataset, pool, spent.usd)
     matching = plan_after_probing(request, probes, frozenset(student.name for student in tried))
     evidence = MatchEvidence(
         attempt=payload.attempt,
@@ -36,7 +37,7 @@ def handler(payload: MatchInput) -> Match:
         probes=probes,
         dropped={outcome.step: outcome.failed for outcome in payload.probes if outcome.failed},
         tried=tried,
-        spent_usd=spent_usd,
+        spent_usd=spent.usd,
         spent_hours=request.spent_hours,
     )
     jobs = MatchJobs(JobFactory(run, spec), evidence, pool)
@@ -83,5 +84,9 @@ def _tried(bucket: Bucket, keys: RunKeys, attempt: int) -> tuple[TriedStudent, .
     if before.attempt >= attempt:  # the same attempt again, after a retry of this function
         return before.tried
     score = bucket.read_model(keys.job_result(f"evaluate-a{attempt - 1}"), EvaluateResult).student
-    reached = f"{score.value:.3f} [{score.lo:.3f}, {score.hi:.3f}] on {score.n} held-out records"
+    measurements = bucket.find_model(keys.measurements, Measurements) or Measurements()
+    slow = [m.described() for m in measurements.measured if m.attempt == attempt - 1]
+    reached = "; ".join(slow) or (
+        f"{score.value:.3f} [{score.lo:.3f}, {score.hi:.3f}] on {score.n} held-out records"
+    )
     return (*before.tried, TriedStudent(name=before.plan.student, reason=reached))

@@ -2,29 +2,96 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from lambdas.chat import Chat
 from lambdas.handler import step
+from lambdas.next_plan import after_missed_load
+from lambdas.spending import outlay_of
 from lambdas.storage import Bucket
 from stratos.artifacts import RunKeys
-from stratos.errors import LatencyGateError
-from stratos.gates import judge_load
+from stratos.errors import GateError
+from stratos.gates import judge_load, judge_outlay, least_requests
+from stratos.jobs import LoadResult
 from stratos.load import LoadTest, MonotonicClock
+from stratos.match_evidence import MatchEvidence
+from stratos.measurement import Measurement, Measurements, usd_per_1000_requests
 from stratos.pace import measure_pace
 from stratos.records import Record
 from stratos.spec import Spec
-from stratos.steps import Measured, MeasureInput
+from stratos.steps import Deployment, Measured, MeasureInput, RunRef
 
 _MAX_QUESTIONS = 2_000
 
 
 @step
 def handler(payload: MeasureInput) -> Measured:
-    """Ask held-out questions at the declared rate; refuse an endpoint that misses its gate."""
-    bucket, keys = Bucket(payload.run.bucket), RunKeys(payload.run.run_id)
+    """Ask held-out questions at the declared rate; after a miss, say what is tried next."""
+    run, deployment = payload.run, payload.deployment
+    bucket, keys = Bucket(run.bucket), RunKeys(run.run_id)
     spec = bucket.read_model(keys.spec, Spec)
-    questions = bucket.read_rows(keys.dataset + "heldout.jsonl", Record, _MAX_QUESTIONS)
+    evidence = bucket.read_model(keys.match, MatchEvidence)
+    before = bucket.find_model(keys.measurements, Measurements) or Measurements()
+    measurement = _measure(run, spec, evidence, deployment, before)
+    all_measured = before.adding(measurement)
+    bucket.put_model(keys.measurements, all_measured)
+    if measurement.passed:
+        _spare_the_live_model(run, spec, deployment)
+        return Measured(
+            passed=True,
+            reason=measurement.reason,
+            load=measurement.load,
+            deployment=None,
+            next_attempt=None,
+        )
+    following = after_missed_load(run, spec, evidence, all_measured.measured, deployment)
+    if following.deployment is not None:
+        going_on = all_measured.model_copy(update={"next_plan": following.plan})
+        bucket.put_model(keys.measurements, going_on)
+        bucket.put_model(keys.deployment, following.deployment)
+    tried = "; ".join(item.described() for item in all_measured.measured)
+    return Measured(
+        passed=False,
+        reason=f"{tried}; {following.ending}",
+        load=measurement.load,
+        deployment=following.deployment,
+        next_attempt=following.attempt,
+    )
+
+
+def _measure(
+    run: RunRef,
+    spec: Spec,
+    evidence: MatchEvidence,
+    deployment: Deployment,
+    before: Measurements,
+) -> Measurement:
+    started_at = _now()
+    load = _load(run, spec, deployment)
+    verdict = judge_load(load, spec.constraints, deployment.usd_per_hour)
+    return Measurement(
+        plan=before.plan_of(deployment.endpoint_config_name, evidence),
+        attempt=evidence.attempt,
+        model_name=deployment.model_name,
+        endpoint_config_name=deployment.endpoint_config_name,
+        started_at=started_at,
+        ended_at=_now(),
+        load=load,
+        usd_per_1000_requests=usd_per_1000_requests(
+            deployment.usd_per_hour, load.requests_per_second
+        ),
+        passed=verdict.passed,
+        missed=verdict.missed,
+        reason=verdict.reason,
+    )
+
+
+def _load(run: RunRef, spec: Spec, deployment: Deployment) -> LoadResult:
+    """The endpoint's pace with one request at a time, then the declared load."""
+    heldout = RunKeys(run.run_id).dataset + "heldout.jsonl"
+    questions = Bucket(run.bucket).read_rows(heldout, Record, _MAX_QUESTIONS)
     chat = Chat(
-        endpoint_name=payload.deployment.endpoint_name,
+        endpoint_name=deployment.endpoint_name,
         model_name=spec.name,
         task=spec.task,
         max_tokens=spec.task.max_reply_tokens,
@@ -35,12 +102,24 @@ def handler(payload: MeasureInput) -> Measured:
         questions=questions,
         requests_per_second=spec.load.requests_per_second,
         seconds=spec.load.measure_seconds,
+        least_requests=least_requests(spec.constraints),
         seed=spec.training.seed,
         clock=MonotonicClock(),
     ).run()
-    load = load.model_copy(update={"pace": pace})
-    bucket.put_model(keys.load, load)
-    verdict = judge_load(load, spec.constraints)
+    return load.model_copy(update={"pace": pace})
+
+
+def _spare_the_live_model(run: RunRef, spec: Spec, deployment: Deployment) -> None:
+    """Raise where a model in service would be replaced by a run that missed its own limits."""
+    if deployment.previous_config_name is None:
+        return
+    verdict = judge_outlay(outlay_of(run), spec.constraints)
     if not verdict.passed:
-        raise LatencyGateError(verdict.reason)
-    return Measured(load=load)
+        raise GateError(
+            f"{verdict.reason}. The model in service stays: it is replaced only by one that holds "
+            "every constraint. Allow more, or delete the endpoint first"
+        )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

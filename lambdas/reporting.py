@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from aws_lambda_powertools.metrics import MetricUnit, single_metric
+
 from lambdas import runs_table
 from lambdas.aws import client
 from lambdas.executions import history
@@ -16,12 +18,13 @@ from stratos.artifacts import CALIBRATION_KEY, RunKeys
 from stratos.calibration import calibration_rows
 from stratos.dataset.inspection import Inspection
 from stratos.failure_reason import reason_in
-from stratos.jobs import DistillResult, EvaluateResult, LoadResult, SynthesizeResult
+from stratos.jobs import DistillResult, EvaluateResult, SynthesizeResult
 from stratos.match_evidence import MatchEvidence
+from stratos.measurement import Measurements, serving_usd
 from stratos.outcome import RunEvidence, summarise
 from stratos.phases import PHASE_OF_JOB, phase_seconds
 from stratos.plan import PlanSet
-from stratos.run_summary import Phase, RunStatus, RunSummary
+from stratos.run_summary import REJECTED_RUNS, Phase, RunStatus, RunSummary
 from stratos.spec import Spec
 from stratos.steps import Deployment, Reported, RunRef
 
@@ -43,6 +46,9 @@ def write_report(run: RunRef, status: RunStatus, state: dict[str, Any]) -> Repor
     if row is not None and row.status == "running":
         bucket.append_rows(CALIBRATION_KEY, calibration_rows(evidence))
     runs_table.update(run.run_id, status=status, ended_at=summary.ended_at)
+    if status == "rejected":
+        with single_metric(name=REJECTED_RUNS, unit=MetricUnit.Count, value=1):
+            pass  # written to the log in CloudWatch's embedded format on leaving
     _notify(summary, report_uri)
     return Reported(summary_uri=summary_uri, report_uri=report_uri, status=status)
 
@@ -52,7 +58,8 @@ def _gather(run: RunRef, status: RunStatus, state: dict[str, Any]) -> RunEvidenc
     row = runs_table.find(run.run_id)
     match = bucket.find_model(keys.match, MatchEvidence)
     attempt = f"a{match.attempt if match else 0}"
-    deployment = bucket.find_model(keys.deployment, Deployment)
+    measurements = bucket.find_model(keys.measurements, Measurements) or Measurements()
+    promoted = row is not None and row.endpoint_name is not None
     now = datetime.now(UTC)
     return RunEvidence(
         run=run,
@@ -69,16 +76,18 @@ def _gather(run: RunRef, status: RunStatus, state: dict[str, Any]) -> RunEvidenc
         synthesis=bucket.find_model(keys.job_result(f"synthesize-{attempt}"), SynthesizeResult),
         distillation=bucket.find_model(keys.job_result(f"distill-{attempt}"), DistillResult),
         evaluation=bucket.find_model(keys.job_result(f"evaluate-{attempt}"), EvaluateResult),
-        deployment=deployment,
-        load=bucket.find_model(keys.load, LoadResult),
-        promoted=row is not None and row.endpoint_name is not None,
+        deployment=bucket.find_model(keys.deployment, Deployment),
+        measurements=measurements.measured,
+        promoted=promoted,
         expires_at=row.expires_at if row else None,
-        phases=_phases(run, now, deployment),
+        phases=_phases(run, now, measurements, promoted=promoted),
     )
 
 
-def _phases(run: RunRef, now: datetime, deployment: Deployment | None) -> tuple[Phase, ...]:
-    """Time by the execution's history; money by the bills of jobs and the endpoint's hours."""
+def _phases(
+    run: RunRef, now: datetime, measurements: Measurements, *, promoted: bool
+) -> tuple[Phase, ...]:
+    """Time by the execution's history; money by the bills of jobs and the endpoints' hours."""
     costs: dict[str, float] = {}
     billed: dict[str, float] = {}
     for cost in job_costs(run):
@@ -87,10 +96,9 @@ def _phases(run: RunRef, now: datetime, deployment: Deployment | None) -> tuple[
         billed[name] = billed.get(name, 0.0) + cost.seconds
     seconds = phase_seconds(history(run.execution_arn), now)
     unseen = {name: spent for name, spent in billed.items() if name not in seconds}
-    if deployment is not None:
-        serving = sum(seconds.get(name, 0.0) for name in ("MeasureEndpoint", "Promote"))
-        if serving:
-            costs["MeasureEndpoint"] = serving / 3600 * deployment.usd_per_hour
+    if (last := measurements.last) is not None:
+        until = now.isoformat() if promoted else last.ended_at
+        costs["MeasureEndpoint"] = serving_usd(measurements.measured, until)
     return tuple(
         Phase(name=name, seconds=spent, cost_usd=costs.get(name, 0.0))
         for name, spent in {**seconds, **unseen}.items()

@@ -28,7 +28,7 @@ def describe_job(name: str) -> dict[str, Any] | None:
     try:
         described: dict[str, Any] = client("sagemaker").describe_training_job(TrainingJobName=name)
     except ClientError as error:
-        if _is_absent(error):
+        if _is_absent(error, held_by_tag=True):
             return None
         raise
     return described
@@ -52,7 +52,7 @@ def stop_job(name: str) -> None:
     try:
         client("sagemaker").stop_training_job(TrainingJobName=name)
     except ClientError as error:
-        if not _is_absent(error):
+        if not _is_absent(error, held_by_tag=True):
             raise
 
 
@@ -60,7 +60,7 @@ def find_endpoint(name: str) -> Endpoint | None:
     try:
         found = client("sagemaker").describe_endpoint(EndpointName=name)
     except ClientError as error:
-        if _is_absent(error):
+        if _is_absent(error, held_by_tag=False):
             return None
         raise
     return Endpoint(name, found["EndpointConfigName"], found["EndpointStatus"])
@@ -72,34 +72,40 @@ def update_endpoint(name: str, config_name: str) -> None:
 
 def delete_endpoint(name: str) -> bool:
     """Delete an endpoint; whether there was one."""
-    return _delete("delete_endpoint", EndpointName=name)
+    return _delete("delete_endpoint", held_by_tag=False, EndpointName=name)
 
 
 def delete_endpoint_config(name: str) -> bool:
-    return _delete("delete_endpoint_config", EndpointConfigName=name)
+    return _delete("delete_endpoint_config", held_by_tag=True, EndpointConfigName=name)
 
 
 def delete_model(name: str) -> bool:
-    return _delete("delete_model", ModelName=name)
+    return _delete("delete_model", held_by_tag=True, ModelName=name)
 
 
-def _delete(operation: str, **name: str) -> bool:
+def _delete(operation: str, *, held_by_tag: bool, **name: str) -> bool:
     try:
         getattr(client("sagemaker"), operation)(**name)
     except ClientError as error:
-        if _is_absent(error):
+        if _is_absent(error, held_by_tag=held_by_tag):
             return False
         raise
     return True
 
 
-def _is_absent(error: ClientError) -> bool:
+def _is_absent(error: ClientError, *, held_by_tag: bool) -> bool:
     """Whether a call failed because there is nothing of that name.
 
-    SageMaker says so with a `ValidationException`. Where the role holds for tagged resources only,
-    IAM comes first: what does not exist has no tags, and access to it is denied.
+    SageMaker says so with a `ValidationException`.
+
+    Args:
+        held_by_tag: The role may use such resources only where they carry the run tag. Then IAM
+            comes first: what does not exist has no tags, and access to it is denied. Anywhere
+            else a denied access is what it says, and a resource may be there.
     """
     code, message = error_code(error), str(error.response["Error"].get("Message", "")).lower()
     if code in ("ValidationException", "ValidationError"):
         return any(words in message for words in ("not find", "does not exist", "not found"))
-    return code in ("ResourceNotFound", "ResourceNotFoundException", "AccessDeniedException")
+    if code == "AccessDeniedException":
+        return held_by_tag
+    return code in ("ResourceNotFound", "ResourceNotFoundException")

@@ -22,6 +22,7 @@ PHASE_OF_STATE = {
     "MeasureEndpoint": "MeasureEndpoint",
     "Promote": "Promote",
     "CleanUp": "CleanUp",
+    "TakeEndpointBack": "CleanUp",
     "Report": "Report",
     "ReportFailure": "Report",
     "ReportRejected": "Report",

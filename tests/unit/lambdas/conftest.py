@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,11 +11,13 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
+from moto.core.responses import ActionResult
+from moto.sagemaker.responses import SageMakerResponse
 
 from lambdas import aws
 from lambdas import settings as stack_settings
 from stratos.artifacts import SERVERS_KEY, RunKeys
-from stratos.steps import RunRef
+from stratos.steps import RunRef, TrainingJob
 from tests import factories
 
 BUCKET, TABLE, REGION = "stratos-bucket", "stratos-runs", "us-east-1"
@@ -88,6 +91,18 @@ class Account:
         )
         return RunRef.model_validate(claimed | changes)
 
+    def create_job(self, job: TrainingJob) -> None:
+        """A training job of that name; moto completes it at once."""
+        self.client("sagemaker").create_training_job(
+            TrainingJobName=job.name,
+            AlgorithmSpecification={"TrainingImage": job.image_uri, "TrainingInputMode": "File"},
+            InputDataConfig=job.input_data_config,
+            OutputDataConfig=job.output_data_config,
+            ResourceConfig=job.resource_config,
+            StoppingCondition=job.stopping_condition,
+            RoleArn="arn:aws:iam::123456789012:role/training",
+        )
+
     def put_result(self, run: RunRef, step: str, result: Any) -> None:
         self.put(RunKeys(run.run_id).job_result(step), result.model_dump_json())
 
@@ -99,6 +114,8 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
+        "POWERTOOLS_METRICS_NAMESPACE": "Stratos",
+        "POWERTOOLS_SERVICE_NAME": "stratos",
         "RUNS_TABLE": TABLE,
         "SOURCE_URI": f"s3://{BUCKET}/source.tar.gz",
         "MODEL_PACKAGE_GROUP": "stratos",
@@ -107,6 +124,8 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
         "KMS_KEY_ARN": "arn:aws:kms:us-east-1:123456789012:key/k",
     }.items():
         monkeypatch.setenv(name, value)
+    # moto has no UpdateEndpoint.
+    monkeypatch.setattr(SageMakerResponse, "update_endpoint", _update_endpoint, raising=False)
     with mock_aws():
         aws.client.cache_clear()
         stack_settings.settings.cache_clear()
@@ -137,6 +156,16 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
         yield account
     aws.client.cache_clear()
     stack_settings.settings.cache_clear()
+
+
+def _update_endpoint(response: SageMakerResponse) -> ActionResult:
+    """Blue/green at once: the endpoint has the new configuration."""
+    parameters = json.loads(response.body)
+    endpoint = response.sagemaker_backend.endpoints[parameters["EndpointName"]]
+    config = parameters["EndpointConfigName"]
+    response.sagemaker_backend.describe_endpoint_config(config)
+    endpoint.endpoint_config_name = config
+    return ActionResult({"EndpointArn": endpoint.arn})
 
 
 def _create_table() -> None:

@@ -9,6 +9,7 @@ from lambdas import (
     check_quality,
     inspect_dataset,
     match_models,
+    measure_endpoint,
     parse_constraints,
     plan_candidates,
     promote,
@@ -45,13 +46,12 @@ class Pipeline:
         return self._add("candidates", call(plan_candidates.handler, run=self.run, dataset=dataset))
 
     def probe(self, teacher_right: int = 0, student_right: int = 0) -> None:
-        self.account.put_result(
-            self.run, "probe-t0", factories.probe_result("teacher", "teacher", teacher_right)
-        )
-        self.account.put_result(
-            self.run, "probe-s0", factories.probe_result("student", "student", student_right)
-        )
-        self.state["probes"] = [{"step": step, "failed": None} for step in ("probe-t0", "probe-s0")]
+        steps = [job["step"] for job in self.state["candidates"]["probes"]]
+        for step in steps:
+            role = "teacher" if step.startswith("probe-t") else "student"
+            right = teacher_right if role == "teacher" else student_right
+            self.account.put_result(self.run, step, factories.probe_result(role, role, right))
+        self.state["probes"] = [{"step": step, "failed": None} for step in steps]
 
     def match(self) -> dict[str, Any]:
         fields = ("dataset", "candidates", "probes", "attempt")
@@ -97,11 +97,33 @@ class Pipeline:
             EndpointConfigName=deployment["endpoint_config_name"],
             ProductionVariants=[variant],
         )
-        sagemaker.create_endpoint(
+        put = sagemaker.create_endpoint
+        if deployment["replaces_live"]:
+            put = sagemaker.update_endpoint
+        put(
             EndpointName=deployment["endpoint_name"],
             EndpointConfigName=deployment["endpoint_config_name"],
         )
         return deployment
+
+    def measure(self) -> dict[str, Any]:
+        deployment = self.state["quality"]["deployment"]
+        measured = call(
+            measure_endpoint.handler,
+            run=self.run,
+            match=self.state["match"],
+            deployment=deployment,
+        )
+        return self._add("measured", measured)
+
+    def next_server(self) -> dict[str, Any]:
+        """As the states go on after a miss: the same model on the server that was named."""
+        self.state["quality"]["deployment"] = self.state["measured"]["deployment"]
+        return self.deploy()
+
+    def next_student(self) -> None:
+        self.state["attempt"] = self.state["measured"]["next_attempt"]
+        self.match()
 
     def promote(self) -> dict[str, Any]:
         promoted = call(

@@ -6,17 +6,19 @@ import json
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
+from botocore.stub import Stubber
 
-from lambdas import chat, clean_up, diagnose_job, leftovers, measure_endpoint
+from lambdas import clean_up, diagnose_job, leftovers
 from lambdas import settings as stack_settings
 from lambdas.aws import client
 from lambdas.next_attempt import EXPORT_SECONDS
+from lambdas.spending import job_costs
 from stratos.artifacts import RunKeys
-from stratos.errors import LatencyGateError
-from stratos.jobs import LoadResult
+from stratos.errors import DeploymentFailed
 from stratos.run_summary import RunSummary
 from stratos.steps import TrainingJob
-from tests.fakes import FakeClock, FakeRuntime
+from tests import factories
 from tests.unit.lambdas.conftest import Account
 from tests.unit.lambdas.pipeline import Pipeline, call, start
 
@@ -83,60 +85,6 @@ def test_training_that_ran_out_of_time_exports_its_best_checkpoint(account: Acco
     assert not diagnose(pipeline, diagnosis["job"], "", **described)["retry"]
 
 
-# --- MeasureEndpoint --------------------------------------------------------------------------
-
-
-@pytest.fixture
-def runtime(monkeypatch: pytest.MonkeyPatch) -> FakeRuntime:
-    fake = FakeRuntime(lambda messages: "thinking\n#### s1 s4")
-    monkeypatch.setattr(chat, "runtime_client", lambda: fake)
-    monkeypatch.setattr(measure_endpoint, "MonotonicClock", FakeClock)
-    return fake
-
-
-def test_an_endpoint_is_asked_heldout_questions_and_its_answers_judged(
-    account: Account, runtime: FakeRuntime
-) -> None:
-    pipeline = start(account).until_deployed()
-    measured = measure(pipeline)
-    keys = RunKeys(pipeline.run.run_id)
-    heldout = account.read(keys.dataset + "heldout.jsonl").decode()
-    load = LoadResult.model_validate(measured["load"])
-    assert load.accuracy is not None
-    assert load.accuracy.n == load.num_requests > 0
-    assert LoadResult.model_validate_json(account.read(keys.load)) == load
-    alone, request = runtime.requests[0], runtime.requests[-1]
-    assert alone["Body"]["max_tokens"] == 1
-    assert request["EndpointName"] == "stratos-tiles"
-    assert (request["Body"]["max_tokens"], request["Body"]["temperature"]) == (512, 0)
-    assert json.dumps(request["Body"]["messages"][0]["content"]) in heldout
-
-
-def test_an_endpoint_that_misses_its_latency_is_refused(
-    account: Account, runtime: FakeRuntime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pipeline = start(account).until_deployed()
-
-    class SlowClock(FakeClock):
-        def now(self) -> float:
-            moment = super().now()
-            self.sleep_until(moment + 10)
-            return moment
-
-    monkeypatch.setattr(measure_endpoint, "MonotonicClock", SlowClock)
-    with pytest.raises(LatencyGateError, match="max_p95_latency_ms is 5000"):
-        measure(pipeline)
-
-
-def measure(pipeline: Pipeline) -> dict[str, Any]:
-    return call(
-        measure_endpoint.handler,
-        run=pipeline.run,
-        match=pipeline.state["match"],
-        deployment=pipeline.state["quality"]["deployment"],
-    )
-
-
 # --- CleanUp ----------------------------------------------------------------------------------
 
 FAILURE = {"Error": "LatencyGateError", "Cause": json.dumps({"errorMessage": "too slow"})}
@@ -182,7 +130,7 @@ def test_running_jobs_of_the_run_are_stopped(
 ) -> None:
     pipeline = start(account).until_matched()
     job = TrainingJob.model_validate(pipeline.state["match"]["distill"])
-    create_job(account, job)
+    account.create_job(job)
     stopped: list[str] = []
     described = client("sagemaker").describe_training_job(TrainingJobName=job.name)
     running = described | {"TrainingJobStatus": "InProgress"}
@@ -192,20 +140,63 @@ def test_running_jobs_of_the_run_are_stopped(
     assert cleaned["stopped_jobs"] == stopped == [job.name]
 
 
-def create_job(account: Account, job: TrainingJob) -> None:
-    account.client("sagemaker").create_training_job(
-        TrainingJobName=job.name,
-        AlgorithmSpecification={"TrainingImage": job.image_uri, "TrainingInputMode": "File"},
-        InputDataConfig=job.input_data_config,
-        OutputDataConfig=job.output_data_config,
-        ResourceConfig=job.resource_config,
-        StoppingCondition=job.stopping_condition,
-        RoleArn="arn:aws:iam::123456789012:role/training",
-    )
-
-
 def status_change(account: Account, status: str, **detail: str) -> dict[str, Any]:
     return {"detail": {"executionArn": account.execution_arn, "status": status, **detail}}
+
+
+def test_no_access_to_an_endpoint_is_not_read_as_no_endpoint(account: Account) -> None:
+    pipeline = start(account).until_deployed()
+    with Stubber(client("sagemaker")) as stubber:
+        stubber.add_response("list_training_jobs", {"TrainingJobSummaries": []})
+        stubber.add_client_error("describe_endpoint", "AccessDeniedException")
+        with pytest.raises(ClientError, match="AccessDenied"):
+            call(clean_up.handler, run=pipeline.run, failure=FAILURE)
+    assert len(account.client("sagemaker").list_endpoints()["Endpoints"]) == 1
+
+
+def test_no_access_to_a_model_means_that_there_is_none_of_this_run(account: Account) -> None:
+    with Stubber(client("sagemaker")) as stubber:
+        stubber.add_client_error("delete_model", "AccessDeniedException")
+        assert not leftovers.sagemaker.delete_model("gone")
+
+
+def test_all_waits_for_an_endpoint_have_one_deadline(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = start(account).until_deployed()
+    time = leftovers.time
+    moments = iter(range(0, 100_000, 60))
+    changing = leftovers.sagemaker.Endpoint("stratos-tiles", "another", "Updating")
+    monkeypatch.setattr(time, "monotonic", lambda: next(moments))
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(leftovers.sagemaker, "find_endpoint", lambda name: changing)
+    with pytest.raises(DeploymentFailed, match=r"still Updating .* delete it by hand"):
+        call(clean_up.handler, run=pipeline.run, failure=FAILURE)
+    assert next(moments) <= leftovers.PATIENCE_SECONDS + 3 * 60
+
+
+def test_tokens_of_failed_attempts_are_spent_and_the_next_attempt_has_less(
+    account: Account,
+) -> None:
+    pipeline = start(account).until_matched()
+    keys = RunKeys(pipeline.run.run_id)
+    job = TrainingJob.model_validate(pipeline.state["match"]["synthesize"])
+    account.create_job(job)
+    config_key = keys.job_config("synthesize-a0") + "config.json"
+    budget = json.loads(account.read(config_key))["budget_usd"]
+    progress_key = keys.job_progress("synthesize-a0")
+    account.put(progress_key, factories.progress(usd=0.25).model_dump_json())
+    before = sum(cost.usd for cost in job_costs(pipeline.run))
+    second = diagnose(pipeline, job.model_dump(), "AlgorithmError: , exit code: 137")["job"]
+    config = json.loads(account.read(config_key))
+    assert (config["spent_usd"], config["budget_usd"]) == (0.25, pytest.approx(budget - 0.25))
+    account.create_job(TrainingJob.model_validate(second))
+    assert [cost.token_usd for cost in job_costs(pipeline.run)] == [0.0, 0.25]
+    assert sum(cost.token_usd for cost in job_costs(pipeline.run)) <= before
+    account.put(progress_key, factories.progress(usd=0.4).model_dump_json())
+    diagnose(pipeline, second, "AlgorithmError: , exit code: 137")
+    config = json.loads(account.read(config_key))
+    assert (config["spent_usd"], config["budget_usd"]) == (0.4, pytest.approx(budget - 0.4))
 
 
 def test_an_execution_stopped_by_hand_is_reported_as_stopped(account: Account) -> None:

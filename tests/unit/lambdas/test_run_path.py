@@ -13,7 +13,7 @@ from stratos.artifacts import RunKeys
 from stratos.errors import DuplicateEvent, NoFeasiblePlan, SpecRejected
 from stratos.jobs import AnyJobConfig
 from stratos.problems import Rejection
-from stratos.run_summary import RunSummary
+from stratos.run_summary import REJECTED_RUNS, RunSummary
 from stratos.steps import TrainingJob
 from tests import factories
 from tests.unit.lambdas.conftest import BUCKET, SPEC_KEY, Account
@@ -389,3 +389,19 @@ def test_a_failure_is_reported_in_words(account: Account) -> None:
     summary = RunSummary.model_validate_json(account.read(RunKeys(pipeline.run.run_id).summary))
     assert summary.reason == "DatasetRejected: too few records"
     assert "DatasetRejected: too few records" in account.notices()[0]
+
+
+def test_a_refused_run_is_counted_and_any_other_end_is_not(
+    account: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def counted() -> list[dict[str, object]]:
+        lines = [line for line in capsys.readouterr().out.splitlines() if REJECTED_RUNS in line]
+        return [json.loads(line) for line in lines]
+
+    pipeline = start(account)
+    pipeline.report("failed")
+    assert counted() == []
+    pipeline.report("rejected")
+    (metric,) = counted()
+    assert metric[REJECTED_RUNS] == [1.0]
+    assert metric["service"] == "stratos"

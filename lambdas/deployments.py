@@ -1,0 +1,72 @@
+"""Deployments of a run: the first of a student, and the same model on another server."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from lambdas.storage import Bucket
+from stratos.artifacts import RunKeys
+from stratos.deployment import build_deployment
+from stratos.jobs import EvaluateResult
+from stratos.match_evidence import MatchEvidence
+from stratos.plan import Plan
+from stratos.spec import Spec
+from stratos.steps import Deployment, RunRef
+
+
+def deployment_of(
+    run: RunRef,
+    spec: Spec,
+    evidence: MatchEvidence,
+    model_artifact: str,
+    *,
+    live_config: str | None,
+) -> Deployment:
+    """What puts the evaluated model of an attempt into service.
+
+    Args:
+        live_config: Configuration of the endpoint in service before this run, if one was.
+    """
+    bucket, keys = Bucket(run.bucket), RunKeys(run.run_id)
+    result_key = keys.job_result(f"evaluate-a{evidence.attempt}")
+    artifacts, key = Bucket.of(model_artifact)
+    return build_deployment(
+        run,
+        spec,
+        evidence,
+        bucket.read_model(result_key, EvaluateResult),
+        model_artifact,
+        artifact_bytes=next((item.size for item in artifacts.list(key)), 0),
+        metrics_uri=bucket.uri(result_key),
+        live_config=live_config,
+        now=datetime.now(UTC),
+    )
+
+
+def on_another_server(
+    run: RunRef, spec: Spec, evidence: MatchEvidence, plan: Plan, current: Deployment, number: int
+) -> Deployment:
+    """The model of a deployment on the server of a plan, in the place of the endpoint it has.
+
+    What was in service before the run stays what a roll-back restores.
+
+    Args:
+        number: Of the server, counted from 1 for the first one after the match's own.
+    """
+    matching = evidence.matching.model_copy(update={"plan": plan})
+    built = deployment_of(
+        run,
+        spec,
+        evidence.model_copy(update={"matching": matching}),
+        current.container["ModelDataUrl"],
+        live_config=current.previous_config_name,
+    )
+    name = f"{built.model_name}-s{number}"
+    return built.model_copy(
+        update={
+            "model_name": name,
+            "endpoint_config_name": name,
+            "production_variant": built.production_variant | {"ModelName": name},
+            "replaces_live": True,
+        }
+    )

@@ -1,0 +1,236 @@
+"""Endpoints under load: held, missed, tried on another server, taken back."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from lambdas import chat, clean_up, measure_endpoint
+from stratos.artifacts import RunKeys
+from stratos.errors import GateError
+from stratos.jobs import LoadResult
+from stratos.measurement import Measurements
+from stratos.run_summary import RunSummary
+from stratos.steps import TrainingJob
+from tests import factories
+from tests.fakes import FakeClock, FakeRuntime
+from tests.unit.lambdas.conftest import Account
+from tests.unit.lambdas.pipeline import Pipeline, call, start
+
+CHEAPEST: dict[str, Any] = {"preferences": {"accuracy": 0, "latency": 0, "time": 0, "cost": 1}}
+"""Serve on one thread first; two are faster, dearer, and on the front."""
+TWO_STUDENTS = [{"path": "models/student"}, {"path": "models/other"}]
+
+
+class SlowClock(FakeClock):
+    """Ten seconds go by each time it is looked at."""
+
+    def now(self) -> float:
+        moment = super().now()
+        self.sleep_until(moment + 10)
+        return moment
+
+
+@pytest.fixture
+def runtime(monkeypatch: pytest.MonkeyPatch) -> FakeRuntime:
+    fake = FakeRuntime(lambda messages: "thinking\n#### s1 s4")
+    monkeypatch.setattr(chat, "runtime_client", lambda: fake)
+    monkeypatch.setattr(measure_endpoint, "MonotonicClock", FakeClock)
+    return fake
+
+
+@pytest.fixture
+def slow(runtime: FakeRuntime, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Every endpoint is too slow, until the clock is set right."""
+    monkeypatch.setattr(measure_endpoint, "MonotonicClock", SlowClock)
+    return monkeypatch
+
+
+def config_of(account: Account) -> str:
+    endpoint = account.client("sagemaker").describe_endpoint(EndpointName="stratos-tiles")
+    return str(endpoint["EndpointConfigName"])
+
+
+def measurements(account: Account, pipeline: Pipeline) -> Measurements:
+    key = RunKeys(pipeline.run.run_id).measurements
+    return Measurements.model_validate_json(account.read(key))
+
+
+def server_of(deployment: dict[str, Any]) -> str:
+    return str(deployment["production_variant"]["InstanceType"])
+
+
+def test_an_endpoint_is_asked_heldout_questions_and_its_answers_judged(
+    account: Account, runtime: FakeRuntime
+) -> None:
+    pipeline = start(account).until_deployed()
+    measured = pipeline.measure()
+    heldout = account.read(RunKeys(pipeline.run.run_id).dataset + "heldout.jsonl").decode()
+    load = LoadResult.model_validate(measured["load"])
+    assert (measured["passed"], measured["deployment"], measured["next_attempt"]) == (
+        True,
+        None,
+        None,
+    )
+    assert load.accuracy is not None
+    assert load.accuracy.n == load.num_requests == 73
+    assert load.p95_ms.enough
+    (kept,) = measurements(account, pipeline).measured
+    assert (kept.load, kept.passed) == (load, True)
+    alone, request = runtime.requests[0], runtime.requests[-1]
+    assert alone["Body"]["max_tokens"] == 1
+    assert request["EndpointName"] == "stratos-tiles"
+    assert (request["Body"]["max_tokens"], request["Body"]["temperature"]) == (512, 0)
+    assert json.dumps(request["Body"]["messages"][0]["content"]) in heldout
+
+
+def test_a_missed_load_is_tried_on_the_next_server_of_the_front(
+    account: Account, slow: pytest.MonkeyPatch
+) -> None:
+    pipeline = start(account, **CHEAPEST).until_deployed()
+    first = pipeline.state["quality"]["deployment"]
+    measured = pipeline.measure()
+    assert not measured["passed"]
+    assert "max_p95_latency_ms is 60000" in measured["reason"]
+    assert "next: 1 × ml.local.cpu2" in measured["reason"]
+    second = pipeline.next_server()
+    assert (server_of(first), server_of(second)) == ("ml.local.cpu1", "ml.local.cpu2")
+    assert second["container"]["ModelDataUrl"] == first["container"]["ModelDataUrl"]
+    assert (second["replaces_live"], second["previous_config_name"]) == (True, None)
+    slow.setattr(measure_endpoint, "MonotonicClock", FakeClock)
+    assert pipeline.measure()["passed"]
+    pipeline.promote()
+    pipeline.report()
+    keys = RunKeys(pipeline.run.run_id)
+    summary = RunSummary.model_validate_json(account.read(keys.summary))
+    assert [item.plan.serving.instance_type for item in summary.measurements] == [
+        "ml.local.cpu1",
+        "ml.local.cpu2",
+    ]
+    assert [item.passed for item in summary.measurements] == [False, True]
+    assert summary.endpoint is not None
+    assert summary.endpoint.server.instance_type == "ml.local.cpu2"
+    assert summary.endpoint.usd_per_1000_requests is not None
+    assert any("ml.local.cpu1" in note and "another plan" in note for note in summary.notes)
+    rows = [json.loads(line) for line in account.read("catalog/calibration.jsonl").splitlines()]
+    learned = [r["instance_type"] for r in rows if r["quantity"] == "p95_latency_ms"]
+    assert learned == ["ml.local.cpu1", "ml.local.cpu2"]
+
+
+def test_a_measurement_that_is_repeated_names_the_same_next_server(
+    account: Account, slow: pytest.MonkeyPatch
+) -> None:
+    pipeline = start(account, **CHEAPEST).until_deployed()
+    first = pipeline.measure()
+    again = pipeline.measure()
+    assert again["deployment"]["model_name"] == first["deployment"]["model_name"]
+    assert len(measurements(account, pipeline).measured) == 1
+
+
+def test_where_no_server_is_left_the_end_names_every_plan_with_what_it_measured(
+    account: Account, slow: pytest.MonkeyPatch
+) -> None:
+    pipeline = start(account, **CHEAPEST).until_deployed()
+    pipeline.measure()
+    pipeline.next_server()
+    measured = pipeline.measure()
+    assert (measured["deployment"], measured["next_attempt"]) == (None, None)
+    for name in ("student on 1 × ml.local.cpu1: ", "student on 1 × ml.local.cpu2: "):
+        assert name in measured["reason"]
+    assert measured["reason"].count("p95 latency") == 2
+    assert "no other student is left to try" in measured["reason"]
+    call(clean_up.handler, run=pipeline.run, failure={"Error": "LatencyGateError", "Cause": ""})
+    sagemaker = account.client("sagemaker")
+    assert sagemaker.list_endpoints()["Endpoints"] == []
+    assert sagemaker.list_endpoint_configs()["EndpointConfigs"] == []
+    assert sagemaker.list_models()["Models"] == []
+
+
+def test_no_server_is_tried_for_which_there_is_no_money(
+    account: Account, slow: pytest.MonkeyPatch
+) -> None:
+    pipeline = start(account, **CHEAPEST).until_deployed()
+    spent = factories.progress(usd=4.9999999)  # of 5
+    keys = RunKeys(pipeline.run.run_id)
+    account.put(keys.job_progress("synthesize-a0"), spent.model_dump_json())
+    account.create_job(TrainingJob.model_validate(pipeline.state["match"]["synthesize"]))
+    measured = pipeline.measure()
+    assert measured["deployment"] is None
+    assert "would exceed max_budget_usd" in measured["reason"]
+
+
+def test_the_live_model_is_back_after_its_successor_missed_on_every_server(
+    account: Account, slow: pytest.MonkeyPatch
+) -> None:
+    live = start(account, **CHEAPEST).until_deployed()
+    live.promote()
+    before = config_of(account)
+    failing = start(account, **CHEAPEST).until_deployed()
+    assert config_of(account) != before
+    failing.measure()
+    second = failing.next_server()
+    assert config_of(account) == second["endpoint_config_name"]
+    failing.measure()
+    cleaned = call(
+        clean_up.handler, run=failing.run, failure={"Error": "LatencyGateError", "Cause": ""}
+    )
+    assert cleaned["restored_endpoint"] == "stratos-tiles"
+    assert len(cleaned["deleted"]) == 4
+    assert config_of(account) == before
+    assert account.row(live.run.run_id)["endpoint_name"] == "stratos-tiles"
+
+
+def test_the_endpoint_is_taken_back_before_the_next_student(
+    account: Account, slow: pytest.MonkeyPatch
+) -> None:
+    for name, content in factories.model_files(32, 3).items():
+        account.put(f"specs/tiles/models/other/{name}", content)
+    pipeline = start(account, students=TWO_STUDENTS, **CHEAPEST)
+    pipeline.until_planned()
+    pipeline.probe()
+    pipeline.match()
+    pipeline.work()
+    pipeline.check()
+    pipeline.deploy()
+    first = pipeline.state["match"]["student"]
+    while (measured := pipeline.measure())["deployment"]:
+        pipeline.next_server()
+    assert measured["next_attempt"] == 1
+    taken_back = call(clean_up.handler, run=pipeline.run)
+    assert "stratos-tiles" in taken_back["deleted"]
+    pipeline.next_student()
+    assert pipeline.state["match"]["student"] != first
+    pipeline.work()
+    quality = pipeline.check()
+    assert (quality["passed"], quality["deployment"]["replaces_live"]) == (True, False)
+    match = json.loads(account.read(RunKeys(pipeline.run.run_id).match))
+    assert "p95 latency" in match["tried"][0]["reason"]
+    pipeline.deploy()
+    slow.setattr(measure_endpoint, "MonotonicClock", FakeClock)
+    assert pipeline.measure()["passed"]
+    last = measurements(account, pipeline).measured[-1]
+    assert (last.attempt, last.plan.student) == (1, pipeline.state["match"]["student"])
+
+
+def test_a_run_that_missed_its_own_limits_does_not_replace_a_live_model(
+    account: Account, runtime: FakeRuntime
+) -> None:
+    start(account).until_deployed().promote()
+    before = config_of(account)
+    late = start(account).until_deployed()
+    an_hour_and_more = late.run.model_copy(update={"started_at": "2026-01-05T10:00:00+00:00"})
+    late.run = an_hour_and_more
+    with pytest.raises(GateError, match=r"max_training_hours: .* The model in service stays"):
+        late.measure()
+    call(clean_up.handler, run=late.run, failure={"Error": "GateError", "Cause": "late"})
+    assert config_of(account) == before
+
+
+def test_a_first_model_is_put_into_service_even_if_it_took_too_long(
+    account: Account, runtime: FakeRuntime
+) -> None:
+    pipeline = start(account).until_deployed()
+    pipeline.run = pipeline.run.model_copy(update={"started_at": "2026-01-05T10:00:00+00:00"})
+    assert pipeline.measure()["passed"]
