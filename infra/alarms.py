@@ -12,7 +12,8 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from infra.functions import Functions
+from infra.functions import NAMESPACE, SERVICE, Functions
+from stratos.run_summary import REJECTED_RUNS
 
 _PERIOD = Duration.minutes(5)
 _LEAVES_BILLS = ("clean_up", "promote")
@@ -28,7 +29,8 @@ class Alarms(Construct):
     """Alarms to the topic, and a dashboard.
 
     A spec or dataset that is refused ends its execution as failed, which the user is told by the
-    report; it is taken off the count of failures so that it wakes nobody up.
+    report. The report counts it, and that count is taken off the failures, so that it wakes
+    nobody up; a crash while refusing is not counted, and does.
     """
 
     def __init__(
@@ -50,14 +52,17 @@ class Alarms(Construct):
         }
         failed = state_machine.metric_failed(**total)
         timed_out = state_machine.metric_timed_out(**total)
+        rejected = cloudwatch.Metric(
+            namespace=NAMESPACE,
+            metric_name=REJECTED_RUNS,
+            dimensions_map={"service": SERVICE},
+            label="Runs refused",
+            **total,
+        )
         broken = cloudwatch.MathExpression(
-            expression="failed + timed_out - rejected_specs - rejected_datasets",
-            using_metrics={
-                "failed": failed,
-                "timed_out": timed_out,
-                "rejected_specs": errors["parse_constraints"],
-                "rejected_datasets": errors["inspect_dataset"],
-            },
+            # Without FILL a metric that has no data in a period leaves none for the others either.
+            expression="FILL(failed, 0) + FILL(timed_out, 0) - FILL(rejected, 0)",
+            using_metrics={"failed": failed, "timed_out": timed_out, "rejected": rejected},
             label="Runs that failed",
             period=_PERIOD,
         )
@@ -84,6 +89,7 @@ class Alarms(Construct):
                         state_machine.metric_succeeded(**total),
                         failed,
                         timed_out,
+                        rejected,
                         state_machine.metric_aborted(**total),
                     ),
                     _graph("Duration of a run", state_machine.metric_time(period=_PERIOD)),

@@ -33,7 +33,14 @@ def _roles(*modules: str) -> tuple[str, ...]:
 
 
 _EVERY_FUNCTION = tuple(item.module for item in HANDLERS)
-_READS_JOBS = ("check_quality", "clean_up", "diagnose_job", "match_models", "report")
+_READS_JOBS = (
+    "check_quality",
+    "clean_up",
+    "diagnose_job",
+    "match_models",
+    "measure_endpoint",
+    "report",
+)
 _JOBS, _ENDPOINTS, _MACHINE = "TrainingJobs/Role", "Endpoints/Role", "Workflow/Role"
 
 _HERE = "<AWS::Region>:<AWS::AccountId>"
@@ -169,7 +176,7 @@ FINDINGS = (
     ),
     _wildcard(
         f"arn:<AWS::Partition>:states:{_HERE}:execution:stratos:*",
-        _roles("clean_up", "report"),
+        _roles("clean_up", "measure_endpoint", "report"),
         "The wildcard stands for the executions of the one state machine.",
     ),
 )

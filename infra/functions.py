@@ -10,12 +10,14 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.assets import Assets
 from infra.permissions import trace, write_logs
 
-NAMESPACE = "Stratos"
+NAMESPACE, SERVICE = "Stratos", "stratos"
+"""Of the metrics that functions write to their logs."""
 
 
 @dataclass(frozen=True)
@@ -67,12 +69,14 @@ class Functions(Construct):
         key: kms.IKey,
         environment: Mapping[str, str],
         log_retention: logs.RetentionDays,
+        dead_letters: sqs.IQueue,
     ) -> None:
         super().__init__(scope, id)
         self._key = key
+        self._dead_letters = dead_letters
         self._log_retention = log_retention
         self._environment = {
-            "POWERTOOLS_SERVICE_NAME": "stratos",
+            "POWERTOOLS_SERVICE_NAME": SERVICE,
             "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE,
             "LOG_LEVEL": "INFO",
             **environment,
@@ -109,6 +113,7 @@ class Functions(Construct):
         )
         role.add_to_policy(write_logs(log_group))
         role.add_to_policy(trace())
+        by_event = handler.module == "clean_up"
         return lambda_.Function(
             self,
             handler.id,
@@ -124,6 +129,8 @@ class Functions(Construct):
             role=role,
             log_group=log_group,
             tracing=lambda_.Tracing.ACTIVE,
-            # A second try of a function that is called by an event is the event's business.
-            retry_attempts=2 if handler.module == "clean_up" else None,
+            # Of calls by an event; those of the state machine are its own to repeat. An event
+            # whose every try failed is kept, and an alarm tells so.
+            retry_attempts=2 if by_event else None,
+            dead_letter_queue=self._dead_letters if by_event else None,
         )

@@ -92,6 +92,9 @@ def grant_functions(
         *read_objects(bucket, "runs/"),
         write_objects(bucket, "runs/*"),
         sagemaker("InvokeEndpoint", on=(ENDPOINTS,)),
+        # What the run has spent, and how long an endpoint takes: is there room for another?
+        *_read_jobs(),
+        _read_executions(),
     )
     functions.grant(
         "promote",
@@ -117,10 +120,7 @@ def grant_functions(
             write_objects(bucket, "runs/*", "catalog/calibration.jsonl"),
             use_runs(table, "GetItem", "UpdateItem"),
             *_read_jobs(),
-            iam.PolicyStatement(
-                actions=["states:GetExecutionHistory"],
-                resources=[arn("states", f"execution:{_STATES_NAME}:*")],
-            ),
+            _read_executions(),
             iam.PolicyStatement(actions=["sns:Publish"], resources=[notifications.topic.topic_arn]),
         )
     functions.grant(
@@ -137,6 +137,13 @@ def _read_jobs() -> tuple[iam.PolicyStatement, ...]:
     return (
         list_training_jobs(),
         sagemaker_of_runs("DescribeTrainingJob", on=(TRAINING_JOBS,)),
+    )
+
+
+def _read_executions() -> iam.PolicyStatement:
+    return iam.PolicyStatement(
+        actions=["states:GetExecutionHistory"],
+        resources=[arn("states", f"execution:{_STATES_NAME}:*")],
     )
 
 
@@ -158,6 +165,9 @@ def grant_workflow(
             "CreateEndpoint",
             on=(MODELS, ENDPOINT_CONFIGS, ENDPOINTS),
         ),
+        # Step Functions looks at the tags of what it creates in SageMaker:
+        # https://docs.aws.amazon.com/step-functions/latest/dg/sagemaker-iam.html
+        sagemaker("ListTags", on=(TRAINING_JOBS, MODELS, ENDPOINT_CONFIGS, ENDPOINTS)),
         sagemaker("DescribeEndpoint", "UpdateEndpoint", on=(ENDPOINTS,)),
         sagemaker("UpdateEndpoint", on=(ENDPOINT_CONFIGS,)),
         iam.PolicyStatement(

@@ -52,6 +52,7 @@ class Stratos(Stack):
             assets=assets,
             key=storage.key,
             log_retention=log_retention,
+            dead_letters=notifications.dead_letters,
             environment={
                 "RUNS_TABLE": storage.runs_table.table_name,
                 "SOURCE_URI": training_jobs.source.s3_object_url,

@@ -99,6 +99,11 @@ class Workflow(Construct):
             sfn.Succeed(self, "Duplicate", comment="The same event, again"),
             errors=["DuplicateEvent"],
         )
+        claim.add_catch(
+            _fail(self, "SpecGone", comment="A schedule ran a spec that was deleted"),
+            errors=["SpecRejected"],
+            result_path="$.failure",
+        )
         parse = invoke("ParseConstraints", "parse_constraints", {"run": "$.run"}, "$.parsed")
         parse.add_catch(rejected, errors=["SpecRejected"], result_path="$.failure")
         inspect = invoke("InspectDataset", "inspect_dataset", {"run": "$.run"}, "$.dataset")
@@ -233,7 +238,10 @@ class Workflow(Construct):
                 "IsGoodEnough",
                 comment="Accuracy gate passed, or is another student worth it?",
             )
-            .when(sfn.Condition.boolean_equals("$.quality.passed", True), self._deployment(failed))
+            .when(
+                sfn.Condition.boolean_equals("$.quality.passed", True),
+                self._deployment(again=again, failed=failed),
+            )
             .when(sfn.Condition.is_numeric("$.quality.next_attempt"), next_attempt.next(again))
             .otherwise(missed.next(failed))
         )
@@ -241,8 +249,12 @@ class Workflow(Construct):
             succeeded=distill, failed=failed, result={"ResultPath": sfn.JsonPath.DISCARD}
         )
 
-    def _deployment(self, failed: sfn.IChainable) -> sfn.IChainable:
-        """From a model to an endpoint that holds its latency, promoted and reported."""
+    def _deployment(self, *, again: sfn.IChainable, failed: sfn.IChainable) -> sfn.IChainable:
+        """From a model to an endpoint that holds its load, promoted and reported.
+
+        One that does not is tried on the next server of the front, and then taken back for the
+        next student.
+        """
         measure = self._lambdas.invoke(
             "MeasureEndpoint",
             "measure_endpoint",
@@ -263,10 +275,62 @@ class Workflow(Construct):
         report = self._report("Report", "succeeded")
         for state in (measure, promote, report):
             state.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
-        measure.next(promote).next(report).next(sfn.Succeed(self, "Succeeded"))
-        return DeploymentStates(scope=self, role=self._endpoints.role).chain(
+        promote.next(report).next(sfn.Succeed(self, "Succeeded"))
+        next_server = sfn.Pass(
+            self,
+            "NextServer",
+            comment="Serve the same model on the next server of the front",
+            input_path="$.measured.deployment",
+            result_path=DEPLOYMENT,
+        )
+        missed = sfn.Pass(
+            self,
+            "LoadMissed",
+            comment="Name the missed gate, and every plan that was tried",
+            parameters={"Error": "LatencyGateError", "Cause.$": "$.measured.reason"},
+            result_path="$.failure",
+        )
+        condition = sfn.Condition
+        measure.next(
+            sfn.Choice(
+                self,
+                "IsFastEnough",
+                comment="Load held, or is another server or student worth it?",
+            )
+            .when(condition.boolean_equals("$.measured.passed", True), promote)
+            .when(condition.is_not_null("$.measured.deployment"), next_server)
+            .when(
+                condition.is_numeric("$.measured.next_attempt"),
+                self._next_student(again=again, failed=failed),
+            )
+            .otherwise(missed.next(failed))
+        )
+        first = DeploymentStates(scope=self, role=self._endpoints.role).chain(
             succeeded=measure, failed=failed
         )
+        next_server.next(self._state("CreateModel"))
+        return first
+
+    def _next_student(self, *, again: sfn.IChainable, failed: sfn.IChainable) -> sfn.IChainable:
+        """Take the endpoint back, which is billed, before another student is trained."""
+        take_back = self._lambdas.invoke(
+            "TakeEndpointBack", "clean_up", {"run": "$.run"}, "$.cleaned_up"
+        )
+        take_back.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
+        return take_back.next(
+            sfn.Pass(
+                self,
+                "NextStudent",
+                comment="Try the next student",
+                input_path="$.measured.next_attempt",
+                result_path="$.attempt",
+            )
+        ).next(again)
+
+    def _state(self, name: str) -> sfn.State:
+        state = self.node.find_child(name)
+        assert isinstance(state, sfn.State)
+        return state
 
     def _job(self, name: str) -> TrainingJobStates:
         return TrainingJobStates(
@@ -304,6 +368,8 @@ class Workflow(Construct):
         return report
 
 
-def _fail(scope: Construct, name: str) -> sfn.Fail:
+def _fail(scope: Construct, name: str, comment: str | None = None) -> sfn.Fail:
     """End with the caught error, so that whoever reads the execution sees it first."""
-    return sfn.Fail(scope, name, error_path="$.failure.Error", cause_path="$.failure.Cause")
+    return sfn.Fail(
+        scope, name, comment=comment, error_path="$.failure.Error", cause_path="$.failure.Cause"
+    )

@@ -114,6 +114,18 @@ def test_jobs_are_stopped_and_models_deleted_only_where_they_carry_the_run_tag(t
             assert statement["Condition"] == {"Null": {f"aws:ResourceTag/{RUN_TAG}": "false"}}
 
 
+def test_the_state_machine_may_look_at_the_tags_of_all_that_it_tags(template):
+    role = list(statements(template, "WorkflowRole"))
+    (listing,) = (s for s in role if "sagemaker:ListTags" in listed(s["Action"]))
+    tagged = {
+        json.dumps(arn)
+        for s in role
+        if "sagemaker:AddTags" in listed(s["Action"])
+        for arn in listed(s["Resource"])
+    }
+    assert {json.dumps(arn) for arn in listed(listing["Resource"])} == tagged
+
+
 def test_only_clean_up_and_the_schedules_may_delete_an_endpoint(template):
     may = {
         resource["Properties"]["Roles"][0]["Ref"]

@@ -6,6 +6,10 @@ from typing import Any
 
 import pytest
 
+from lambdas import leftovers
+from stratos.load import LONGEST_SECONDS
+from stratos.run_summary import REJECTED_RUNS
+
 
 def only(template: dict[str, Any], type_: str) -> dict[str, Any]:
     (found,) = (r for r in template["Resources"].values() if r["Type"] == type_)
@@ -14,6 +18,12 @@ def only(template: dict[str, Any], type_: str) -> dict[str, Any]:
 
 def of_type(template: dict[str, Any], type_: str) -> dict[str, Any]:
     return {k: r["Properties"] for k, r in template["Resources"].items() if r["Type"] == type_}
+
+
+def function(template: dict[str, Any], name: str) -> dict[str, Any]:
+    functions = of_type(template, "AWS::Lambda::Function").values()
+    (found,) = (f for f in functions if f["FunctionName"] == name)
+    return found
 
 
 def test_the_bucket_is_versioned_encrypted_closed_and_tells_eventbridge(template):
@@ -85,6 +95,26 @@ def test_a_run_that_ends_badly_is_cleaned_up_after(template):
     assert {"DeadLetterConfig", "RetryPolicy"} <= set(target)
 
 
+def test_an_event_that_clean_up_could_not_handle_is_kept(template):
+    clean_up = function(template, "stratos-clean-up")
+    queue = next(iter(of_type(template, "AWS::SQS::Queue")))
+    assert clean_up["DeadLetterConfig"] == {"TargetArn": {"Fn::GetAtt": [queue, "Arn"]}}
+    (configuration,) = of_type(template, "AWS::Lambda::EventInvokeConfig").values()
+    assert "CleanUp" in configuration["FunctionName"]["Ref"]
+
+
+def test_clean_up_waits_for_less_time_than_it_has(template):
+    margin_seconds = 60
+    timeout = function(template, "stratos-clean-up")["Timeout"]
+    assert leftovers.PATIENCE_SECONDS + margin_seconds <= timeout
+
+
+def test_measuring_ends_before_its_function_does(template):
+    slowest_reply_seconds = 65
+    timeout = function(template, "stratos-measure-endpoint")["Timeout"]
+    assert LONGEST_SECONDS + slowest_reply_seconds <= timeout
+
+
 def test_schedules_may_rerun_and_expire_and_nothing_else(template):
     role_id, role = next(
         (k, r) for k, r in of_type(template, "AWS::IAM::Role").items() if "SchedulesRole" in k
@@ -115,7 +145,14 @@ def test_every_alarm_reaches_the_topic_and_a_refused_spec_raises_none(template):
     assert all(alarm["AlarmActions"] == [{"Ref": topic}] for alarm in alarms.values())
     (failed,) = (alarm for name, alarm in alarms.items() if "RunsFailed" in name)
     expression = next(m["Expression"] for m in failed["Metrics"] if "Expression" in m)
-    assert expression == "failed + timed_out - rejected_specs - rejected_datasets"
+    assert expression == "FILL(failed, 0) + FILL(timed_out, 0) - FILL(rejected, 0)"
+    metrics = {m["Id"]: m["MetricStat"]["Metric"] for m in failed["Metrics"] if "MetricStat" in m}
+    rejected = metrics["rejected"]
+    assert (rejected["Namespace"], rejected["MetricName"]) == ("Stratos", REJECTED_RUNS)
+    report = function(template, "stratos-report")["Environment"]["Variables"]
+    assert report["POWERTOOLS_METRICS_NAMESPACE"] == rejected["Namespace"]
+    service = report["POWERTOOLS_SERVICE_NAME"]
+    assert rejected["Dimensions"] == [{"Name": "service", "Value": service}]
     assert any("EventsLost" in name for name in alarms)
     assert any("CleanUpErrors" in name for name in alarms)
 

@@ -54,6 +54,8 @@ OUTPUT_AT = {
     "CheckQuality": "$.quality",
     "DescribeEndpoint": "$.endpoint",
     "MeasureEndpoint": "$.measured",
+    "NextServer": "$.quality.deployment",
+    "NextStudent": "$.attempt",
 }
 
 
@@ -156,7 +158,7 @@ def test_errors_caught_by_name_exist(states):
         for key in ("Parameters", "ResultSelector")
         if isinstance(value := state.get(key, {}).get("Error"), str)
     }
-    assert raised == {"QualityGateError", "DeploymentFailed"}
+    assert raised == {"QualityGateError", "LatencyGateError", "DeploymentFailed"}
     assert raised <= known
 
 
@@ -230,6 +232,35 @@ def test_an_endpoint_counts_as_serving_only_with_its_new_configuration(states):
     assert {"Variable": "$.endpoint.FailureReason", "IsPresent": False} in taken["And"]
     assert "InService" in {condition["StringEquals"] for condition in rolled_back["Or"]}
     assert rolled_back["Next"] == "DescribeFailure"
+
+
+def test_an_endpoint_that_misses_its_load_is_tried_on_the_next_server_and_measured(states):
+    passed, server, student = states["IsFastEnough"]["Choices"]
+    assert (passed["Variable"], passed["Next"]) == ("$.measured.passed", "Promote")
+    assert (server["Variable"], server["Next"]) == ("$.measured.deployment", "NextServer")
+    assert states["NextServer"]["InputPath"] == "$.measured.deployment"
+    assert next_states(states["NextServer"]) == ["CreateModel"]
+    assert _reaches(states, "CreateModel", {"MeasureEndpoint", "CleanUp"})
+    assert (student["Variable"], student["Next"]) == ("$.measured.next_attempt", "TakeEndpointBack")
+
+
+def test_an_endpoint_is_taken_back_before_another_student_is_trained(states):
+    assert next_states(states["TakeEndpointBack"]) == ["NextStudent"]
+    assert "failure.$" not in states["TakeEndpointBack"]["Parameters"]
+    assert states["NextStudent"]["InputPath"] == "$.measured.next_attempt"
+    assert next_states(states["NextStudent"]) == ["MatchModels"]
+
+
+def test_a_load_that_no_plan_holds_is_rolled_back_and_explained(states):
+    assert states["IsFastEnough"]["Default"] == "LoadMissed"
+    assert states["LoadMissed"]["Parameters"]["Cause.$"] == "$.measured.reason"
+    assert next_states(states["LoadMissed"]) == ["CleanUp"]
+
+
+def test_a_rerun_of_a_deleted_spec_ends_with_what_to_do(states):
+    assert caught_by(states["ClaimRun"])["SpecRejected"] == "SpecGone"
+    assert states["SpecGone"]["Type"] == "Fail"
+    assert states["SpecGone"]["CausePath"] == "$.failure.Cause"
 
 
 def test_the_embedded_cloud_can_run_the_template(template):
