@@ -1,0 +1,93 @@
+"""A server that misses the declared load: the same model is tried on the next one of the front."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import psutil
+import pytest
+
+from stratos.artifacts import SERVERS_KEY
+from stratos.catalog.servers import ServerCatalog
+from tests.integration.pipeline.cloud import Cloud, eventually, write_task
+
+pytestmark = pytest.mark.slow
+
+FROZEN_SECONDS = 12.0
+LIMIT_MS = 4_000
+
+
+class FirstServerFrozen:
+    """Stops the processes of a run's first server for a while, as soon as it is measured."""
+
+    def __init__(self, cloud: Cloud, run_id: str) -> None:
+        self._cloud, self._run_id = cloud, run_id
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self.frozen: list[psutil.Process] = []
+
+    def __enter__(self) -> FirstServerFrozen:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while self._cloud.state(self._run_id) != "MeasureEndpoint":
+            if self._done.wait(0.2):
+                return
+        self.frozen = self._cloud.processes("-m serving")
+        for process in self.frozen:
+            process.suspend()
+        self._done.wait(FROZEN_SECONDS)
+        for process in self.frozen:
+            process.resume()
+
+
+def twice_as_fast_on_two_threads(cloud: Cloud) -> None:
+    """Two threads are forecast to be faster, whatever else this machine does now."""
+    catalog = ServerCatalog.model_validate(cloud.read_json(SERVERS_KEY))
+    one = catalog["ml.local.cpu1"]
+    two = catalog["ml.local.cpu2"].model_copy(
+        update={
+            "tflops_32bit": 2 * (one.tflops_32bit or 0.0),
+            "memory_bandwidth_gb_per_s": 2 * (one.memory_bandwidth_gb_per_s or 0.0),
+        }
+    )
+    body = catalog.with_types(two).model_dump_json().encode()
+    cloud.stack.s3.put_object(Bucket=cloud.stack.bucket, Key=SERVERS_KEY, Body=body)
+
+
+def test_a_server_that_is_too_slow_makes_way_for_the_next(cloud: Cloud, tmp_path: Path):
+    twice_as_fast_on_two_threads(cloud)
+    folder = write_task(
+        tmp_path,
+        "hurried",
+        constraints={"max_p95_latency_ms": LIMIT_MS, "max_training_hours": 0.5},
+        preferences={"accuracy": 0, "latency": 0, "time": 0, "cost": 1},
+        hosting={"keep": True},
+    )
+    run_id = cloud.submit(folder)
+    with FirstServerFrozen(cloud, run_id) as freezer:
+        row = cloud.finish(run_id)
+    summary = cloud.summary(run_id)
+    assert freezer.frozen
+    assert row.status == "succeeded", summary.reason
+    first, second = summary.measurements
+    assert (first.plan.serving.instance_type, second.plan.serving.instance_type) == (
+        "ml.local.cpu1",
+        "ml.local.cpu2",
+    )
+    assert "max_p95_latency_ms" in first.missed
+    assert first.load.p95_ms.value > LIMIT_MS >= second.load.p95_ms.value
+    assert first.load.p95_ms.enough
+    assert second.passed
+    described = cloud.stack.sagemaker.describe_endpoint(EndpointName="stratos-hurried")
+    assert described["EndpointConfigName"] == second.endpoint_config_name
+    trained = [j for j in cloud.jobs(run_id) if "-distill-" in j["TrainingJobName"]]
+    assert len(trained) == 1
+    cloud.stack.sagemaker.delete_endpoint(EndpointName="stratos-hurried")
+    eventually(lambda: not cloud.processes("-m serving"))
