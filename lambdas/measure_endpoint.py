@@ -13,7 +13,7 @@ from stratos.artifacts import RunKeys
 from stratos.errors import GateError
 from stratos.gates import judge_load, judge_outlay, least_requests
 from stratos.jobs import LoadResult
-from stratos.load import LoadTest, MonotonicClock
+from stratos.load import LONGEST_SECONDS, LoadTest, MonotonicClock
 from stratos.match_evidence import MatchEvidence
 from stratos.measurement import Measurement, Measurements, usd_per_1000_requests
 from stratos.pace import measure_pace
@@ -22,6 +22,8 @@ from stratos.spec import Spec
 from stratos.steps import Deployment, Measured, MeasureInput, RunRef
 
 _MAX_QUESTIONS = 2_000
+_LEAST_SECONDS = 60.0
+"""Of the declared load, however long an endpoint that hangs took to measure its pace."""
 
 
 @step
@@ -96,15 +98,19 @@ def _load(run: RunRef, spec: Spec, deployment: Deployment) -> LoadResult:
         task=spec.task,
         max_tokens=spec.task.max_reply_tokens,
     )
-    pace = measure_pace(chat.ask, questions, MonotonicClock())
+    clock = MonotonicClock()
+    started = clock.now()
+    pace = measure_pace(chat.ask, questions, clock)
+    left = max(_LEAST_SECONDS, LONGEST_SECONDS - (clock.now() - started))
     load = LoadTest(
         ask=chat.ask,
         questions=questions,
         requests_per_second=spec.load.requests_per_second,
-        seconds=spec.load.measure_seconds,
+        seconds=min(spec.load.measure_seconds, left),
+        longest_seconds=left,
         least_requests=least_requests(spec.constraints),
         seed=spec.training.seed,
-        clock=MonotonicClock(),
+        clock=clock,
     ).run()
     return load.model_copy(update={"pace": pace})
 

@@ -63,7 +63,8 @@ class LoadTest(Generic[Question]):
     seconds: float
     """Measured for at least so long, warm-up excluded."""
     least_requests: int = 0
-    """Measured for longer until so many were sent, up to `LONGEST_SECONDS`."""
+    """Measured for longer until so many were sent."""
+    longest_seconds: float = LONGEST_SECONDS
     warm_up_seconds: float = 2.0
     seed: int = 0
     clock: Clock = MonotonicClock()  # noqa: RUF009 - it has no state
@@ -96,7 +97,7 @@ class LoadTest(Generic[Question]):
     def _arrivals(self, rng: random.Random) -> list[float]:
         """When to send, in seconds from the start; at least one is measured."""
         end = self.warm_up_seconds + self.seconds
-        longest = self.warm_up_seconds + max(self.seconds, LONGEST_SECONDS)
+        longest = self.warm_up_seconds + max(self.seconds, self.longest_seconds)
         arrivals: list[float] = []
         num_measured = 0
         for moment in poisson_arrivals(self.requests_per_second, rng):

@@ -83,16 +83,15 @@ def test_a_constraint_binds_only_where_a_better_plan_breaks_it() -> None:
 def test_a_price_of_requests_rules_out_servers_as_the_month_it_comes_to_would() -> None:
     latency_first = {"latency": 50.0}
     free = plan_before_probing(request(FAST, CHEAP, asked=spec(preferences=latency_first)))
-    per_second = spec().load.requests_per_second
-    of_chosen = free.chosen.serving.usd_per_hour / (3.6 * per_second)
-    allowed = spec({"max_usd_per_1000_requests": of_chosen * 1.001}, preferences=latency_first)
-    assert plan_before_probing(request(FAST, CHEAP, asked=allowed)).chosen.serving == (
-        free.chosen.serving
-    )
-    refused = spec({"max_usd_per_1000_requests": of_chosen * 0.999}, preferences=latency_first)
-    cheaper = plan_before_probing(request(FAST, CHEAP, asked=refused))
-    assert cheaper.chosen.serving.usd_per_hour < free.chosen.serving.usd_per_hour
-    assert cheaper.binding == ("max_usd_per_1000_requests",)
+    dearest = free.chosen.serving.usd_per_hour
+    per_thousand = dearest / (3.6 * spec().load.requests_per_second)
+    limit = {"max_usd_per_1000_requests": 0.999 * per_thousand}
+    tight = plan_before_probing(request(FAST, CHEAP, asked=spec(limit, preferences=latency_first)))
+    assert max(plan.serving.usd_per_hour for plan in tight.front) < dearest
+    assert tight.binding == ("max_usd_per_1000_requests",)
+    limit = {"max_usd_per_1000_requests": 1.001 * per_thousand}
+    loose = plan_before_probing(request(FAST, CHEAP, asked=spec(limit, preferences=latency_first)))
+    assert max(plan.serving.usd_per_hour for plan in loose.front) == dearest
 
 
 def test_a_plan_whose_95th_percentile_is_too_slow_for_the_99th_is_ruled_out() -> None:
