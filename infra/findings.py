@@ -62,11 +62,6 @@ FINDINGS = (
         "bucket of records that nobody reads.",
     ),
     Finding(
-        "AwsSolutions-SQS3",
-        ("Notifications/DeadLetters",),
-        "It is the dead-letter queue, of event rules, which cdk-nag does not count.",
-    ),
-    Finding(
         "AwsSolutions-L1",
         tuple(f"Functions/{item.id}" for item in HANDLERS),
         "Python 3.11 is what the project is written and tested for; AWS supports it.",
