@@ -11,6 +11,7 @@ from constructs import Construct
 
 from infra.endpoints import DEPLOYMENT, DeploymentStates, Endpoints
 from infra.functions import Functions
+from infra.load_gate import LoadGateStates
 from infra.states import LambdaStates
 from infra.training_jobs import TrainingJobs, TrainingJobStates
 
@@ -250,17 +251,7 @@ class Workflow(Construct):
         )
 
     def _deployment(self, *, again: sfn.IChainable, failed: sfn.IChainable) -> sfn.IChainable:
-        """From a model to an endpoint that holds its load, promoted and reported.
-
-        One that does not is tried on the next server of the front, and then taken back for the
-        next student.
-        """
-        measure = self._lambdas.invoke(
-            "MeasureEndpoint",
-            "measure_endpoint",
-            {"run": "$.run", "match": "$.match", "deployment": DEPLOYMENT},
-            "$.measured",
-        )
+        """From a model to an endpoint that holds its load, promoted and reported."""
         promote = self._lambdas.invoke(
             "Promote",
             "promote",
@@ -273,64 +264,20 @@ class Workflow(Construct):
             "$.promoted",
         )
         report = self._report("Report", "succeeded")
-        for state in (measure, promote, report):
+        for state in (promote, report):
             state.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
         promote.next(report).next(sfn.Succeed(self, "Succeeded"))
-        next_server = sfn.Pass(
-            self,
-            "NextServer",
-            comment="Serve the same model on the next server of the front",
-            input_path="$.measured.deployment",
-            result_path=DEPLOYMENT,
-        )
-        missed = sfn.Pass(
-            self,
-            "LoadMissed",
-            comment="Name the missed gate, and every plan that was tried",
-            parameters={"Error": "LatencyGateError", "Cause.$": "$.measured.reason"},
-            result_path="$.failure",
-        )
-        condition = sfn.Condition
-        measure.next(
-            sfn.Choice(
-                self,
-                "IsFastEnough",
-                comment="Load held, or is another server or student worth it?",
-            )
-            .when(condition.boolean_equals("$.measured.passed", True), promote)
-            .when(condition.is_not_null("$.measured.deployment"), next_server)
-            .when(
-                condition.is_numeric("$.measured.next_attempt"),
-                self._next_student(again=again, failed=failed),
-            )
-            .otherwise(missed.next(failed))
+        measure, next_server = LoadGateStates(scope=self, lambdas=self._lambdas).chain(
+            passed=promote, again=again, failed=failed
         )
         first = DeploymentStates(scope=self, role=self._endpoints.role).chain(
             succeeded=measure, failed=failed
         )
-        next_server.next(self._state("CreateModel"))
+        # The model is registered already; it only moves.
+        create_model = self.node.find_child("CreateModel")
+        assert isinstance(create_model, sfn.State)
+        next_server.next(create_model)
         return first
-
-    def _next_student(self, *, again: sfn.IChainable, failed: sfn.IChainable) -> sfn.IChainable:
-        """Take the endpoint back, which is billed, before another student is trained."""
-        take_back = self._lambdas.invoke(
-            "TakeEndpointBack", "clean_up", {"run": "$.run"}, "$.cleaned_up"
-        )
-        take_back.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
-        return take_back.next(
-            sfn.Pass(
-                self,
-                "NextStudent",
-                comment="Try the next student",
-                input_path="$.measured.next_attempt",
-                result_path="$.attempt",
-            )
-        ).next(again)
-
-    def _state(self, name: str) -> sfn.State:
-        state = self.node.find_child(name)
-        assert isinstance(state, sfn.State)
-        return state
 
     def _job(self, name: str) -> TrainingJobStates:
         return TrainingJobStates(
