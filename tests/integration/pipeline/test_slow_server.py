@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -14,12 +15,12 @@ from tests.integration.pipeline.cloud import Cloud, eventually, write_task
 
 pytestmark = pytest.mark.slow
 
-FROZEN_SECONDS = 12.0
+FROZEN_SECONDS, THAWED_SECONDS = 6.0, 0.5
 LIMIT_MS = 4_000
 
 
 class FirstServerFrozen:
-    """Stops the processes of a run's first server for a while, as soon as it is measured."""
+    """Stops the processes of a run's first server again and again, once it is measured."""
 
     def __init__(self, cloud: Cloud, run_id: str) -> None:
         self._cloud, self._run_id = cloud, run_id
@@ -40,11 +41,13 @@ class FirstServerFrozen:
             if self._done.wait(0.2):
                 return
         self.frozen = self._cloud.processes("-m serving")
-        for process in self.frozen:
-            process.suspend()
-        self._done.wait(FROZEN_SECONDS)
-        for process in self.frozen:
-            process.resume()
+        with suppress(psutil.NoSuchProcess):  # it has made way
+            while not self._done.wait(THAWED_SECONDS):
+                for process in self.frozen:
+                    process.suspend()
+                self._done.wait(FROZEN_SECONDS)
+                for process in self.frozen:
+                    process.resume()
 
 
 def twice_as_fast_on_two_threads(cloud: Cloud) -> None:

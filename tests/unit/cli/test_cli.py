@@ -137,7 +137,13 @@ def test_report_saves_both_files_and_prints_the_summary(stack, tmp_path):
     assert json.loads(out)["student"]["accuracy"]["n"] == 600
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["report.html", "run.json"]
     _, text = run("report", "r-1")
-    for expected in ("57.0% (53.0–60.9, n=600)", "student ÷ teacher", "Knowledge Injection"):
+    for expected in (
+        "57.0% (53.0–60.9, n=600)",
+        "student ÷ teacher",
+        "Knowledge Injection",
+        "1080 (864–)",
+        "$0.014",
+    ):
         assert expected in text.replace("\n", " ")
 
 

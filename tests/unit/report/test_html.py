@@ -54,6 +54,13 @@ def test_constraints_show_asked_predicted_measured_and_verdict():
     assert re.search(r"max_budget_usd\s+≤ 1 USD\s+–\s+–\s+not measured", text)
 
 
+def test_every_endpoint_that_was_measured_is_shown_with_its_verdict():
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", render(succeeded_run())))
+    assert "900 (720–1080) 1080 (864–) 2 (1.6–2.4) of 2" in text
+    assert "missed max_p95_latency_ms" in text
+    assert "$0.014 (0.0112–0.0168)" in text
+
+
 def test_every_accuracy_carries_its_interval_and_sample():
     html = render(succeeded_run())
     assert "57.0% (53.0–60.9, n=600)" in html
