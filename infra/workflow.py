@@ -264,9 +264,9 @@ class Workflow(Construct):
         for state in (measure, promote, report):
             state.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
         measure.next(promote).next(report).next(sfn.Succeed(self, "Succeeded"))
-        return DeploymentStates(scope=self, role=self._endpoints.role).chain(
-            succeeded=measure, failed=failed
-        )
+        return DeploymentStates(
+            scope=self, role=self._endpoints.role, queue_role=self._endpoints.queue_role
+        ).chain(succeeded=measure, failed=failed)
 
     def _job(self, name: str) -> TrainingJobStates:
         return TrainingJobStates(

@@ -40,7 +40,8 @@ def handler(payload: QualityInput) -> Quality:
         )
     deployment = _deployment(payload, spec, evidence, result)
     bucket.put_model(keys.deployment, deployment)
-    return Quality(passed=True, next_attempt=None, reason=verdict.reason, deployment=deployment)
+    reason = f"{verdict.reason}; {deployment.hosting.reason}"
+    return Quality(passed=True, next_attempt=None, reason=reason, deployment=deployment)
 
 
 def _deployment(
@@ -57,6 +58,7 @@ def _deployment(
         artifact_bytes=next((item.size for item in artifacts.list(key)), 0),
         metrics_uri=payload.match.evaluate.result_uri,
         live_config=live.config_name if live else None,
+        live_mode=live.mode if live else None,
         now=datetime.now(UTC),
     )
 

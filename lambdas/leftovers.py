@@ -6,9 +6,11 @@ import time
 from dataclasses import dataclass, field
 
 from lambdas import runs_table, sagemaker
+from lambdas.aws import client
 from lambdas.storage import Bucket
 from stratos.artifacts import RunKeys
 from stratos.errors import DeploymentFailed
+from stratos.scaling import delete_alarms
 from stratos.steps import Deployment, RunRef
 
 PATIENCE_SECONDS = 600
@@ -41,6 +43,9 @@ def remove_leftovers(run: RunRef) -> tuple[list[str], Removed]:
 def _undo(deployment: Deployment) -> Removed:
     """Take back what the SDK states did for a deployment, as far as they came."""
     removed = Removed()
+    if deployment.guardrails is not None:
+        alarms = [alarm["AlarmName"] for alarm in deployment.guardrails.alarms]
+        delete_alarms(client("cloudwatch"), alarms)
     name, before = deployment.endpoint_name, deployment.previous_config_name
     endpoint = _settled(name)
     if endpoint is not None and endpoint.config_name == deployment.endpoint_config_name:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lambdas.chat import Chat
+from lambdas.chat import Chat, queue_before
 from lambdas.handler import step
 from lambdas.storage import Bucket
 from stratos.artifacts import RunKeys
@@ -23,11 +23,16 @@ def handler(payload: MeasureInput) -> Measured:
     bucket, keys = Bucket(payload.run.bucket), RunKeys(payload.run.run_id)
     spec = bucket.read_model(keys.spec, Spec)
     questions = bucket.read_rows(keys.dataset + "heldout.jsonl", Record, _MAX_QUESTIONS)
+    deployment = payload.deployment
+    queued = deployment.hosting.mode == "async"
     chat = Chat(
-        endpoint_name=payload.deployment.endpoint_name,
+        endpoint_name=deployment.endpoint_name,
         model_name=spec.name,
         task=spec.task,
         max_tokens=spec.task.max_reply_tokens,
+        queue=queue_before(deployment.endpoint_name, payload.run.bucket, spec.name)
+        if queued
+        else None,
     )
     pace = measure_pace(chat.ask, questions, MonotonicClock())
     load = LoadTest(

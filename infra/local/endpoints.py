@@ -18,6 +18,7 @@ from infra.local.job_request import name_violations
 from infra.local.model_registry import ModelRegistry, package_container
 from infra.local.model_server import ModelServer
 from infra.local.patching import Patches
+from infra.local.rollout import Rollout
 from infra.local.sagemaker_api import SageMakerOperations, refuse_violations
 from infra.local.settings import ACCOUNT_ID, REGION, LocalSettings
 from infra.local.state_events import announce
@@ -39,7 +40,7 @@ class Endpoints:
         self._operations = SageMakerOperations()
         self._patches = Patches()
         self._registry = ModelRegistry()
-        self._invocations = Invocations(self._route)
+        self._invocations = Invocations(self._route, self._queue_of)
         self._deployments: dict[str, Deployment] = {}
         self._retiring: list[threading.Thread] = []
         self._lock = threading.Lock()
@@ -51,7 +52,7 @@ class Endpoints:
         self._settings = settings
         self._clients = CloudClients.connect(settings)
         self._registry.install()
-        self._invocations.install()
+        self._invocations.install(self._clients.s3)
         self._operations.mend("create_model", _refuse_taken_model)
         self._operations.answer("create_endpoint_config", _create_endpoint_config)
         self._operations.answer("update_endpoint", self._update)
@@ -107,6 +108,7 @@ class Endpoints:
             )
             endpoint.production_variants = _in_service(config.production_variants)
             endpoint.endpoint_status = "Creating"
+            endpoint.async_inference_config = config.async_inference_config
             backend.endpoints[endpoint_name] = endpoint
             self._backend = backend
             deployment = Deployment(endpoint_name, self._settings, self._clients)
@@ -122,7 +124,9 @@ class Endpoints:
     def _update(self, parameters: dict[str, Any], backend: Any) -> dict[str, Any]:
         endpoint = _endpoint(backend, parameters["EndpointName"])
         config = _configuration(backend, parameters["EndpointConfigName"])
+        _refuse_other_kind(endpoint, config)
         containers = _containers(backend, config.production_variants)
+        rollout = self._rollout(parameters.get("DeploymentConfig"), config)
         with self._lock:
             if endpoint.endpoint_status != "InService":
                 raise AWSValidationException(
@@ -142,8 +146,22 @@ class Endpoints:
                     endpoint.last_deployment_config = parameters["DeploymentConfig"]
             self._change(endpoint, "InService", reason)
 
-        deployment.roll_out(config.production_variants, containers, finished)
+        deployment.roll_out(config.production_variants, containers, finished, rollout)
         return {"EndpointArn": endpoint.arn}
+
+    def _rollout(self, config: dict[str, Any] | None, endpoint_config: Any) -> Rollout:
+        """How the traffic is to move, once every alarm it names is there."""
+        counts = [v.get("InitialInstanceCount", 1) for v in endpoint_config.production_variants]
+        rollout = Rollout.of(config, min(counts), self._settings.rollout_scale)
+        if rollout.alarm_names:
+            assert self._clients is not None
+            names = list(rollout.alarm_names)
+            found = self._clients.cloudwatch.describe_alarms(AlarmNames=names)["MetricAlarms"]
+            if lacking := set(names) - {alarm["AlarmName"] for alarm in found}:
+                raise AWSValidationException(
+                    f"Could not find alarm {', '.join(sorted(lacking))}; put it before the update."
+                )
+        return rollout
 
     def _delete(self, backend: Any, endpoint_name: str) -> None:
         endpoint = _endpoint(backend, endpoint_name)
@@ -185,6 +203,10 @@ class Endpoints:
         }
         return deployment.enter(weights, target)
 
+    def _queue_of(self, name: str) -> Mapping[str, Any] | None:
+        endpoint = self._backend.endpoints.get(name) if self._backend is not None else None
+        return getattr(endpoint, "async_inference_config", None) or None
+
 
 def _endpoint(backend: Any, name: str) -> Any:
     endpoint = backend.endpoints.get(name)
@@ -200,6 +222,21 @@ def _configuration(backend: Any, name: str) -> Any:
         arn = FakeEndpointConfig.arn_formatter(name, ACCOUNT_ID, REGION)
         raise ValidationError(message=f'Could not find endpoint configuration "{arn}".')
     return config
+
+
+def _refuse_other_kind(endpoint: Any, config: Any) -> None:
+    """An endpoint with instances does not become serverless, nor does a queue come or go."""
+    was_serverless = any("CurrentServerlessConfig" in v for v in endpoint.production_variants)
+    becomes_serverless = any("ServerlessConfig" in v for v in config.production_variants)
+    if becomes_serverless and not was_serverless:
+        raise AWSValidationException(
+            f'Cannot update endpoint "{endpoint.arn}" with instances to a serverless one.'
+        )
+    if bool(endpoint.async_inference_config) != bool(config.async_inference_config):
+        raise AWSValidationException(
+            f'Cannot update endpoint "{endpoint.arn}": it cannot become asynchronous, or cease '
+            "to be."
+        )
 
 
 def _in_service(variants: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
