@@ -43,9 +43,6 @@ def remove_leftovers(run: RunRef) -> tuple[list[str], Removed]:
 def _undo(deployment: Deployment) -> Removed:
     """Take back what the SDK states did for a deployment, as far as they came."""
     removed = Removed()
-    if deployment.guardrails is not None:
-        alarms = [alarm["AlarmName"] for alarm in deployment.guardrails.alarms]
-        delete_alarms(client("cloudwatch"), alarms)
     name, before = deployment.endpoint_name, deployment.previous_config_name
     endpoint = _settled(name)
     if endpoint is not None and endpoint.config_name == deployment.endpoint_config_name:
@@ -56,6 +53,9 @@ def _undo(deployment: Deployment) -> Removed:
             sagemaker.update_endpoint(name, before)
             removed.restored = name
             _settled(name)
+    if deployment.guardrails is not None:
+        alarms = [alarm["AlarmName"] for alarm in deployment.guardrails.alarms]
+        delete_alarms(client("cloudwatch"), alarms)
     if sagemaker.delete_endpoint_config(deployment.endpoint_config_name):
         removed.deleted.append(deployment.endpoint_config_name)
     if sagemaker.delete_model(deployment.model_name):

@@ -34,7 +34,7 @@ def handler(payload: MeasureInput) -> Measured:
         if queued
         else None,
     )
-    pace = measure_pace(chat.ask, questions, MonotonicClock())
+    pace = None if queued else measure_pace(chat.ask, questions, MonotonicClock())
     load = LoadTest(
         ask=chat.ask,
         questions=questions,

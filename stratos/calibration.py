@@ -38,6 +38,9 @@ def _pairs(evidence: RunEvidence) -> Iterator[tuple[str, float, float]]:
     if plan.training_tokens_per_second > 0:
         predicted = plan.training_tokens_per_second
         yield "training_tokens_per_second", predicted, trained.tokens_per_second
+    deployment = evidence.deployment
+    if deployment is not None and deployment.hosting.mode != "realtime":
+        load = None  # a queue's time, or processors that are not the planned server's
     if load is not None and load.num_failed < load.num_requests:
         yield "p50_latency_ms", plan.p50_latency_ms.value, load.p50_ms.value
         yield "p95_latency_ms", plan.p95_latency_ms.value, load.p95_ms.value

@@ -141,9 +141,23 @@ def refuse_other_mode(spec: Spec, live_mode: EndpointMode | None) -> None:
         )
 
 
-def billed_share(hosting: Hosting, load: Load) -> float:
-    """Share of the hours in which instances are billed under a named mode."""
-    return _asynchronous_share(load) if hosting.mode == "async" else 1.0
+def asynchronous_share(load: Load) -> float:
+    """Share of the hours in which an asynchronous fleet is billed."""
+    return min(1.0, (load.active_hours_per_day + _IDLE_HOURS_PER_DAY) / 24)
+
+
+def serverless_gib(weight_bytes: float) -> int | None:
+    """Memory for a model with so many bytes of weights, or None where there is none so large.
+
+    At least 2 GB: its processors grow with its memory, and 1 GB comes with less than one of them.
+    """
+    needed = max(2.0, _RUNTIME_GIB + weight_bytes / _GIB)
+    return next((size for size in _SERVERLESS_GIB if size >= needed), None)
+
+
+def serverless_usd_per_month(load: Load, memory_gib: int) -> float:
+    """The bill of a month's requests for each second that one of them takes."""
+    return requests_per_month(load) * memory_gib * SERVERLESS_USD_PER_GB_SECOND
 
 
 def requests_per_month(load: Load) -> float:
@@ -157,9 +171,8 @@ def _realtime(server: Server) -> _Offer:
 
 
 def _serverless(spec: Spec, server: Server, seconds: float, artifact_bytes: int) -> _Offer:
-    needed_gib = _RUNTIME_GIB + _WEIGHTS_PER_ARCHIVE * artifact_bytes / _GIB
-    # Its processors grow with its memory, and one gigabyte comes with less than one of them.
-    memory = next((size for size in _SERVERLESS_GIB if size >= max(2.0, needed_gib)), None)
+    weight_bytes = _WEIGHTS_PER_ARCHIVE * artifact_bytes
+    memory = serverless_gib(weight_bytes)
     concurrency = math.ceil(spec.load.requests_per_second * seconds * _BURST) + 1
     limit = spec.constraints.max_p95_latency_ms
     impossible = unwanted = None
@@ -168,7 +181,7 @@ def _serverless(spec: Spec, server: Server, seconds: float, artifact_bytes: int)
     elif memory is None:
         impossible = (
             f"serverless has {_SERVERLESS_GIB[-1]} GB of memory at most, and the model needs "
-            f"{needed_gib:.1f}"
+            f"{_RUNTIME_GIB + weight_bytes / _GIB:.1f}"
         )
     elif concurrency > _MAX_CONCURRENCY:
         impossible = f"{concurrency} requests at once exceed its limit of {_MAX_CONCURRENCY}"
@@ -177,12 +190,11 @@ def _serverless(spec: Spec, server: Server, seconds: float, artifact_bytes: int)
     elif cold := _too_cold("serverless", spec.hosting, artifact_bytes):
         unwanted = cold
     memory = memory or _SERVERLESS_GIB[-1]
-    per_second = memory * SERVERLESS_USD_PER_GB_SECOND
     return _Offer(
         choice=HostingChoice(
             mode="serverless",
             reason="",
-            usd_per_month=requests_per_month(spec.load) * seconds * per_second,
+            usd_per_month=seconds * serverless_usd_per_month(spec.load, memory),
             memory_gib=memory,
             max_concurrency=min(concurrency, _MAX_CONCURRENCY),
         ),
@@ -192,7 +204,7 @@ def _serverless(spec: Spec, server: Server, seconds: float, artifact_bytes: int)
 
 
 def _asynchronous(spec: Spec, server: Server, artifact_bytes: int) -> _Offer:
-    usd = server.usd_per_hour * HOURS_PER_MONTH * _asynchronous_share(spec.load)
+    usd = server.usd_per_hour * HOURS_PER_MONTH * asynchronous_share(spec.load)
     unwanted = _too_cold("async", spec.hosting, artifact_bytes)
     tolerated = spec.hosting.max_cold_start_seconds or 0.0
     if unwanted is None and tolerated <= _SYNCHRONOUS_SECONDS:
@@ -200,10 +212,6 @@ def _asynchronous(spec: Spec, server: Server, artifact_bytes: int) -> _Offer:
     return _Offer(
         choice=HostingChoice(mode="async", reason="", usd_per_month=usd), unwanted=unwanted
     )
-
-
-def _asynchronous_share(load: Load) -> float:
-    return min(1.0, (load.active_hours_per_day + _IDLE_HOURS_PER_DAY) / 24)
 
 
 def _too_cold(mode: EndpointMode, hosting: Hosting, artifact_bytes: int) -> str | None:

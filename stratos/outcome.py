@@ -164,6 +164,7 @@ def _endpoint(evidence: RunEvidence) -> EndpointSummary | None:
         server=evidence.match.plan.serving,
         expires_at=evidence.expires_at,
         load=evidence.load,
+        hosting=evidence.deployment.hosting,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from stratos.frozen import FrozenModel
+from stratos.hosting import HostingChoice
 from stratos.jobs import (
     Comparison,
     CurvePoint,
@@ -61,6 +62,8 @@ class EndpointSummary(FrozenModel):
     server: Server
     expires_at: str | None
     load: LoadResult | None
+    hosting: HostingChoice | None = None
+    """How it is hosted, and why so."""
 
 
 class TrainingSummary(FrozenModel):

@@ -103,15 +103,20 @@ class Observations:
 
 
 class Watch:
-    """Alarms on one fleet, evaluated a period at a time since its first request."""
+    """Alarms on one fleet, evaluated a period at a time since traffic began to move to it."""
 
     def __init__(
-        self, alarms: Sequence[Mapping[str, Any]], observations: Observations, scale: float
+        self,
+        alarms: Sequence[Mapping[str, Any]],
+        observations: Observations,
+        scale: float,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._alarms = alarms
         self._observations = observations
         self._scale = scale
-        self._since = time.monotonic()
+        self._now = now
+        self._since = now()
 
     def tripped(self) -> list[str]:
         """Names of the alarms that are in alarm now."""
@@ -120,7 +125,7 @@ class Watch:
     def _is_tripped(self, alarm: Mapping[str, Any]) -> bool:
         metric, statistic, period = _watched(alarm)
         length = period * self._scale
-        over = int((time.monotonic() - self._since) / length)
+        over = int((self._now() - self._since) / length)
         breaching = []
         for index in range(max(0, over - int(alarm["EvaluationPeriods"])), over):
             start = self._since + index * length

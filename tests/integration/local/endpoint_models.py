@@ -44,6 +44,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.stream([b"one "], end=False)
         report = {
             "answer": ANSWER,
+            "choices": [{"message": {"role": "assistant", "content": ANSWER}}],
+            "usage": {"prompt_tokens": 3, "completion_tokens": 1},
             "pid": os.getpid(),
             "body": body.decode("latin-1"),
             "accept": self.headers["Accept"],

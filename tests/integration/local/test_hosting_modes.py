@@ -12,9 +12,17 @@ from endpoint_models import create_config, describe, invoke, settled
 from sagemaker_cloud import BUCKET, running_cloud, wait_for
 
 from infra.local.endpoints import Endpoints
+from infra.local.settings import REGION
+from lambdas.chat import Chat
 from stratos.async_requests import AsyncEndpoint
+from stratos.cli import endpoint
+from stratos.cli.runs import RunRow
+from stratos.cli.stack import Stack
 from stratos.deployment import endpoint_mode
 from stratos.errors import EndpointNotFound
+from stratos.load import LoadTest
+from stratos.records import Message, Record
+from tests import factories
 
 QUEUE = {
     "OutputConfig": {
@@ -93,6 +101,43 @@ def test_a_question_to_a_queue_is_answered_in_the_bucket(cloud, queued):
     assert answer["answer"] == "queued"
     assert answer["body"] == '{"question": 1}'
     assert len(cloud.keys("async/tiles/requests/")) == len(cloud.keys("async/tiles/answers/"))
+
+
+def test_the_command_line_asks_either_kind(cloud, queued, serverless, monkeypatch):
+    for name, value in {
+        "AWS_ENDPOINT_URL": cloud.settings.endpoint_url,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": REGION,
+    }.items():
+        monkeypatch.setenv(name, value)
+    stack = Stack(BUCKET, "runs", "arn", "schedules")
+    for name in ("queued", "serverless"):
+        row = RunRow.from_item({"run_id": "tiles-1", "spec_name": "tiles", "endpoint_name": name})
+        assert endpoint.invoke(stack, row, "which tiles?", max_tokens=8) == name
+
+
+def test_an_endpoint_with_a_queue_is_measured_from_question_to_answer(cloud, queued):
+    chat = Chat(
+        endpoint_name="queued",
+        model_name="tiles",
+        task=factories.spec(task={"dataset": "d.jsonl", "verifier": {"kind": "exact"}}).task,
+        max_tokens=8,
+        runtime=None,
+        queue=client_of(cloud, "queued"),
+    )
+    asked = (Message(role="user", content="which tiles?"),)
+    question = Record(id="q", messages=asked, gold="queued")
+    load = LoadTest(
+        ask=chat.ask,
+        questions=[question],
+        requests_per_second=10,
+        seconds=1.0,
+        warm_up_seconds=0.0,
+    ).run()
+    assert load.num_failed == 0
+    assert load.accuracy is not None
+    assert load.accuracy.value == 1.0
 
 
 def test_why_a_queued_request_failed_lies_beside_the_answers(cloud, queued):
