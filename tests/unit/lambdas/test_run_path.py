@@ -12,6 +12,7 @@ from lambdas import claim_run
 from stratos.artifacts import RunKeys
 from stratos.errors import DeploymentFailed, DuplicateEvent, NoFeasiblePlan, SpecRejected
 from stratos.jobs import AnyJobConfig
+from stratos.load import Outcome, Reply, summarise
 from stratos.problems import Rejection
 from stratos.run_summary import RunSummary
 from stratos.steps import TrainingJob
@@ -432,6 +433,19 @@ def test_calibration_is_learned_once_even_if_the_report_is_written_twice(account
     pipeline.report()
     rows = [json.loads(line) for line in account.read("catalog/calibration.jsonl").splitlines()]
     assert sorted(row["quantity"] for row in rows) == ["accuracy", "training_tokens_per_second"]
+
+
+@pytest.mark.parametrize(("mode", "learned"), [("realtime", True), ("async", False)])
+def test_latency_is_learned_only_where_the_planned_server_answered_in_the_call(
+    account: Account, mode: str, learned: bool
+) -> None:
+    pipeline = start(account, hosting={"mode": mode}).until_deployed()
+    load = summarise([Outcome(0.0, 0.2, Reply(5))] * 20, 0.0)
+    account.put(RunKeys(pipeline.run.run_id).load, load.model_dump_json())
+    pipeline.promote()
+    pipeline.report()
+    rows = [json.loads(line) for line in account.read("catalog/calibration.jsonl").splitlines()]
+    assert ("p95_latency_ms" in {row["quantity"] for row in rows}) is learned
 
 
 def test_a_failure_is_reported_in_words(account: Account) -> None:
