@@ -69,6 +69,8 @@ def test_each_kind_of_endpoint_is_told_from_its_description(cloud, serverless, q
     assert endpoint_mode(settled(cloud, "plain")) == "realtime"
     assert endpoint_mode(serverless) == "serverless"
     assert endpoint_mode(queued) == "async"
+    config = cloud.sagemaker.describe_endpoint_config(EndpointConfigName="queued")
+    assert config["AsyncInferenceConfig"] == QUEUE
 
 
 def test_a_serverless_endpoint_answers_with_the_threads_of_its_memory(cloud, serverless):
