@@ -68,7 +68,7 @@ def ask(console: Console, stack: Stack, run_id: str) -> None:
     run = find_run(stack, run_id)
     for row in rows[:NUM_QUESTIONS]:
         record = Record.model_validate_json(row)
-        answer = endpoint.invoke(run, record.question, max_tokens=200)
+        answer = endpoint.invoke(stack, run, record.question, max_tokens=200)
         right = is_completion_correct(
             spec.task.verifier, answer, record.gold, spec.task.answer_marker
         )

@@ -41,7 +41,8 @@ _READS_JOBS = (
     "measure_endpoint",
     "report",
 )
-_JOBS, _ENDPOINTS, _MACHINE = "TrainingJobs/Role", "Endpoints/Role", "Workflow/Role"
+_JOBS, _MACHINE = "TrainingJobs/Role", "Workflow/Role"
+_MODELS = ("Endpoints/Role", "Endpoints/QueueRole")
 
 _HERE = "<AWS::Region>:<AWS::AccountId>"
 _SAGEMAKER = f"arn:<AWS::Partition>:sagemaker:{_HERE}"
@@ -73,7 +74,7 @@ FINDINGS = (
     ),
     _wildcard(
         "*",
-        (_JOBS, _ENDPOINTS),
+        (_JOBS, *_MODELS),
         "ecr:GetAuthorizationToken takes no resource, nor does cloudwatch:PutMetricData, which is "
         "held to SageMaker's namespaces.",
     ),
@@ -84,7 +85,7 @@ FINDINGS = (
     ),
     _wildcard(
         f"{_BUCKET}/runs/*",
-        (*_roles(*(m for m in _EVERY_FUNCTION if m != "claim_run")), _JOBS, _ENDPOINTS),
+        (*_roles(*(m for m in _EVERY_FUNCTION if m != "claim_run")), _JOBS, *_MODELS),
         _ANY_KEY,
     ),
     _wildcard(
@@ -114,7 +115,7 @@ FINDINGS = (
         for name in ("huggingface-pytorch-training", "pytorch-training")
     ),
     *(
-        _wildcard(_IMAGES + name, (_ENDPOINTS,), _REGISTRY)
+        _wildcard(_IMAGES + name, _MODELS, _REGISTRY)
         for name in ("huggingface-pytorch-inference", "vllm")
     ),
     _wildcard(
@@ -124,7 +125,7 @@ FINDINGS = (
     ),
     _wildcard(
         f"arn:<AWS::Partition>:logs:{_HERE}:log-group:/aws/sagemaker/Endpoints/stratos-*:*",
-        (_ENDPOINTS,),
+        _MODELS,
         "SageMaker writes to a log group for each endpoint, named after its spec.",
     ),
     _wildcard(
@@ -149,15 +150,32 @@ FINDINGS = (
     ),
     _wildcard(f"{_SAGEMAKER}:training-job/*", (*_roles(*_READS_JOBS), _MACHINE), _RUN_NAMES),
     _wildcard(f"{_SAGEMAKER}:model/*", (*_roles("clean_up"), _MACHINE), _RUN_NAMES),
-    _wildcard(f"{_SAGEMAKER}:endpoint-config/*", (*_roles("clean_up"), _MACHINE), _RUN_NAMES),
+    _wildcard(
+        f"{_SAGEMAKER}:endpoint-config/*", (*_roles("clean_up", "promote"), _MACHINE), _RUN_NAMES
+    ),
     _wildcard(
         f"{_SAGEMAKER}:endpoint/stratos-*",
         (
-            *_roles("check_quality", "clean_up", "measure_endpoint"),
+            *_roles("check_quality", "clean_up", "measure_endpoint", "plan_candidates", "promote"),
             "Schedules/Role",
             _MACHINE,
         ),
         "An endpoint is named after its spec.",
+    ),
+    _wildcard(
+        f"arn:<AWS::Partition>:cloudwatch:{_HERE}:alarm:stratos-*",
+        (*_roles("clean_up", "promote"), "Schedules/Role", *_MODELS, _MACHINE),
+        "An alarm is named after the endpoint it scales or the run whose update it watches.",
+    ),
+    _wildcard(
+        f"arn:<AWS::Partition>:application-autoscaling:{_HERE}:scalable-target/*",
+        (*_roles("promote"), "Schedules/Role"),
+        "AWS makes up the id of a scalable target.",
+    ),
+    _wildcard(f"{_BUCKET}/async/*", (*_roles("measure_endpoint"), "Endpoints/QueueRole"), _ANY_KEY),
+    *(
+        _wildcard(f"{_BUCKET}/async/*/{folder}/*", ("Endpoints/QueueRole",), _ANY_KEY)
+        for folder in ("answers", "failures")
     ),
     _wildcard(
         f"{_SAGEMAKER}:model-package/<{{packages}}>/*",

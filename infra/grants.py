@@ -20,7 +20,10 @@ from infra.permissions import (
     read_objects,
     sagemaker,
     sagemaker_of_runs,
+    scale_endpoints,
+    scale_with_service_role,
     trace,
+    use_alarms,
     use_key,
     use_runs,
     write_objects,
@@ -69,6 +72,10 @@ def grant_functions(
             write_objects(bucket, "runs/*"),
         )
     functions.grant(
+        "plan_candidates",
+        sagemaker("DescribeEndpoint", on=(ENDPOINTS,)),  # what kind is in service already
+    )
+    functions.grant(
         "match_models",
         *_read_jobs(),  # what the probes cost
         use_runs(table, "GetItem"),
@@ -89,9 +96,9 @@ def grant_functions(
     )
     functions.grant(
         "measure_endpoint",
-        *read_objects(bucket, "runs/"),
-        write_objects(bucket, "runs/*"),
-        sagemaker("InvokeEndpoint", on=(ENDPOINTS,)),
+        *read_objects(bucket, "runs/", "async/"),
+        write_objects(bucket, "runs/*", "async/*"),
+        sagemaker("InvokeEndpoint", "InvokeEndpointAsync", on=(ENDPOINTS,)),
         # What the run has spent, and how long an endpoint takes: is there room for another?
         *_read_jobs(),
         _read_executions(),
@@ -111,6 +118,12 @@ def grant_functions(
             resources=[arn("scheduler", f"schedule/{GROUP_NAME}/*")],
         ),
         pass_role(schedules.role, "scheduler.amazonaws.com"),
+        # Application Auto Scaling looks at the endpoint on behalf of who registers it.
+        scale_endpoints("RegisterScalableTarget", "DeregisterScalableTarget", "PutScalingPolicy"),
+        scale_with_service_role(),
+        sagemaker("DescribeEndpoint", "UpdateEndpointWeightsAndCapacities", on=(ENDPOINTS,)),
+        sagemaker_of_runs("DescribeEndpointConfig", on=(ENDPOINT_CONFIGS,)),
+        use_alarms("PutMetricAlarm", "DescribeAlarms", "DeleteAlarms"),
     )
     # CleanUp writes the report of an execution that was cut short, so it may do what Report may.
     for module in ("report", "clean_up"):
@@ -130,6 +143,7 @@ def grant_functions(
         sagemaker_of_runs("DeleteModel", "DeleteEndpointConfig", on=(MODELS, ENDPOINT_CONFIGS)),
         sagemaker("DescribeEndpoint", "DeleteEndpoint", "UpdateEndpoint", on=(ENDPOINTS,)),
         sagemaker("UpdateEndpoint", on=(ENDPOINT_CONFIGS,)),
+        use_alarms("DeleteAlarms"),
     )
 
 
@@ -170,6 +184,7 @@ def grant_workflow(
         sagemaker("ListTags", on=(TRAINING_JOBS, MODELS, ENDPOINT_CONFIGS, ENDPOINTS)),
         sagemaker("DescribeEndpoint", "UpdateEndpoint", on=(ENDPOINTS,)),
         sagemaker("UpdateEndpoint", on=(ENDPOINT_CONFIGS,)),
+        use_alarms("PutMetricAlarm", "DescribeAlarms", "DeleteAlarms"),
         iam.PolicyStatement(
             actions=["sagemaker:CreateModelPackage"],
             resources=[
@@ -179,6 +194,7 @@ def grant_workflow(
         ),
         pass_role(training_jobs.role, "sagemaker.amazonaws.com"),
         pass_role(endpoints.role, "sagemaker.amazonaws.com"),
+        pass_role(endpoints.queue_role, "sagemaker.amazonaws.com"),
         # How Step Functions learns that a job ended: a rule of its own in this account.
         iam.PolicyStatement(
             actions=["events:PutTargets", "events:PutRule", "events:DescribeRule"],

@@ -24,6 +24,7 @@ TRAINING_JOBS = "training-job/*"
 ENDPOINTS = "endpoint/stratos-*"
 ENDPOINT_CONFIGS = "endpoint-config/*"
 MODELS = "model/*"
+ALARMS = "alarm:stratos-*"
 
 _TAGGED: Mapping[str, Any] = {"Null": {f"aws:ResourceTag/{RUN_TAG}": "false"}}
 _TAGGING: Mapping[str, Any] = {"Null": {f"aws:RequestTag/{RUN_TAG}": "false"}}
@@ -58,6 +59,33 @@ def create_in_sagemaker(*actions: str, on: tuple[str, ...]) -> iam.PolicyStateme
 
 def list_training_jobs() -> iam.PolicyStatement:
     return iam.PolicyStatement(actions=["sagemaker:ListTrainingJobs"], resources=["*"])
+
+
+def use_alarms(*actions: str) -> iam.PolicyStatement:
+    """CloudWatch actions such as `PutMetricAlarm` on the alarms of endpoints and their updates."""
+    return iam.PolicyStatement(
+        actions=[f"cloudwatch:{action}" for action in actions],
+        resources=[arn("cloudwatch", ALARMS)],
+    )
+
+
+def scale_endpoints(*actions: str) -> iam.PolicyStatement:
+    """Application Auto Scaling actions; a target's ARN ends in an id that AWS makes up."""
+    return iam.PolicyStatement(
+        actions=[f"application-autoscaling:{action}" for action in actions],
+        resources=[arn("application-autoscaling", "scalable-target/*")],
+    )
+
+
+def scale_with_service_role() -> iam.PolicyStatement:
+    """Let Application Auto Scaling make its role on first use."""
+    service = "sagemaker.application-autoscaling.amazonaws.com"
+    role = "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
+    return iam.PolicyStatement(
+        actions=["iam:CreateServiceLinkedRole"],
+        resources=[arn("iam", f"role/aws-service-role/{service}/{role}", region="")],
+        conditions={"StringEquals": {"iam:AWSServiceName": service}},
+    )
 
 
 def read_objects(bucket: s3.IBucket, *prefixes: str) -> list[iam.PolicyStatement]:

@@ -270,13 +270,11 @@ class Workflow(Construct):
         measure, next_server = LoadGateStates(scope=self, lambdas=self._lambdas).chain(
             passed=promote, again=again, failed=failed
         )
-        first = DeploymentStates(scope=self, role=self._endpoints.role).chain(
-            succeeded=measure, failed=failed
+        deployment = DeploymentStates(
+            scope=self, role=self._endpoints.role, queue_role=self._endpoints.queue_role
         )
-        # The model is registered already; it only moves.
-        create_model = self.node.find_child("CreateModel")
-        assert isinstance(create_model, sfn.State)
-        next_server.next(create_model)
+        first, registered = deployment.chain(succeeded=measure, failed=failed)
+        next_server.next(registered)  # the same model: it only moves
         return first
 
     def _job(self, name: str) -> TrainingJobStates:

@@ -9,6 +9,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from lambdas.aws import client
+from stratos.async_requests import AsyncEndpoint
 from stratos.load import MAX_IN_FLIGHT, Reply
 from stratos.records import Record
 from stratos.scoring.verifiers import is_completion_correct, needs_gold
@@ -16,6 +18,8 @@ from stratos.spec import Task
 
 _READ_TIMEOUT_SECONDS = 65
 """SageMaker itself gives up on a container after 60."""
+_QUEUE_SECONDS = 300
+"""How long a measurement waits for an answer from a queue."""
 
 
 def runtime_client() -> Any:
@@ -28,6 +32,18 @@ def runtime_client() -> Any:
     return boto3.client("sagemaker-runtime", config=config)
 
 
+def queue_before(endpoint_name: str, bucket: str, spec_name: str) -> AsyncEndpoint:
+    """The queue of an asynchronous endpoint."""
+    return AsyncEndpoint(
+        endpoint_name=endpoint_name,
+        bucket=bucket,
+        spec_name=spec_name,
+        s3=client("s3"),
+        runtime=runtime_client(),
+        patience_seconds=_QUEUE_SECONDS,
+    )
+
+
 @dataclass(frozen=True)
 class Chat:
     """An endpoint that answers records, and how its answers are judged."""
@@ -37,6 +53,8 @@ class Chat:
     task: Task
     max_tokens: int
     runtime: Any = field(default_factory=lambda: runtime_client())
+    queue: AsyncEndpoint | None = None
+    """Of an asynchronous endpoint, which answers through the bucket."""
 
     def ask(self, record: Record, max_tokens: int | None = None) -> Reply:
         """Put one question.
@@ -46,17 +64,25 @@ class Chat:
 
         Raises:
             ClientError: when the endpoint refuses it or fails.
+            EndpointNotFound: when an asynchronous one fails or gives no answer.
         """
+        asked = self._body(record, max_tokens or self.max_tokens)
+        body = json.loads(self._send(json.dumps(asked).encode()))
+        text = body["choices"][0]["message"]["content"] or ""
+        usage = body["usage"]
+        return Reply(usage["completion_tokens"], self._judge(text, record), usage["prompt_tokens"])
+
+    def _send(self, body: bytes) -> bytes:
+        if self.queue is not None:
+            return self.queue.ask(body)
         answered = self.runtime.invoke_endpoint(
             EndpointName=self.endpoint_name,
             ContentType="application/json",
             Accept="application/json",
-            Body=json.dumps(self._body(record, max_tokens or self.max_tokens)),
+            Body=body,
         )
-        body = json.loads(answered["Body"].read())
-        text = body["choices"][0]["message"]["content"] or ""
-        usage = body["usage"]
-        return Reply(usage["completion_tokens"], self._judge(text, record), usage["prompt_tokens"])
+        answer: bytes = answered["Body"].read()
+        return answer
 
     def _body(self, record: Record, max_tokens: int) -> dict[str, Any]:
         return {

@@ -35,7 +35,13 @@ def handler(payload: QualityInput) -> Quality:
         )
     live = find_endpoint(endpoint_name(spec.name))
     deployment = deployment_of(
-        run, spec, evidence, payload.model_artifact, live_config=live.config_name if live else None
+        run,
+        spec,
+        evidence,
+        payload.model_artifact,
+        live_config=live.config_name if live else None,
+        live_mode=live.mode if live else None,
     )
     bucket.put_model(keys.deployment, deployment)
-    return Quality(passed=True, next_attempt=None, reason=verdict.reason, deployment=deployment)
+    reason = f"{verdict.reason}; {deployment.hosting.reason}"
+    return Quality(passed=True, next_attempt=None, reason=reason, deployment=deployment)

@@ -10,7 +10,7 @@ from stratos.deployment import build_deployment
 from stratos.jobs import EvaluateResult
 from stratos.match_evidence import MatchEvidence
 from stratos.plan import Plan
-from stratos.spec import Spec
+from stratos.spec import EndpointMode, Spec
 from stratos.steps import Deployment, RunRef
 
 
@@ -21,11 +21,15 @@ def deployment_of(
     model_artifact: str,
     *,
     live_config: str | None,
+    live_mode: EndpointMode | None,
+    suffix: str = "",
 ) -> Deployment:
     """What puts the evaluated model of an attempt into service.
 
     Args:
         live_config: Configuration of the endpoint in service before this run, if one was.
+        live_mode: How the endpoint that is there now is hosted, if one is.
+        suffix: Of the deployment's names, after the first.
     """
     bucket, keys = Bucket(run.bucket), RunKeys(run.run_id)
     result_key = keys.job_result(f"evaluate-a{evidence.attempt}")
@@ -39,6 +43,8 @@ def deployment_of(
         artifact_bytes=next((item.size for item in artifacts.list(key)), 0),
         metrics_uri=bucket.uri(result_key),
         live_config=live_config,
+        live_mode=live_mode,
+        suffix=suffix,
         now=datetime.now(UTC),
     )
 
@@ -60,13 +66,7 @@ def on_another_server(
         evidence.model_copy(update={"matching": matching}),
         current.container["ModelDataUrl"],
         live_config=current.previous_config_name,
+        live_mode=current.hosting.mode,
+        suffix=f"-s{number}",
     )
-    name = f"{built.model_name}-s{number}"
-    return built.model_copy(
-        update={
-            "model_name": name,
-            "endpoint_config_name": name,
-            "production_variant": built.production_variant | {"ModelName": name},
-            "replaces_live": True,
-        }
-    )
+    return built.model_copy(update={"replaces_live": True})

@@ -6,10 +6,12 @@ import time
 from dataclasses import dataclass, field
 
 from lambdas import runs_table, sagemaker
+from lambdas.aws import client
 from lambdas.storage import Bucket
 from stratos.artifacts import RunKeys
 from stratos.errors import DeploymentFailed
 from stratos.measurement import Measurements
+from stratos.scaling import delete_alarms
 from stratos.steps import Deployment, RunRef
 
 PATIENCE_SECONDS = 780
@@ -68,6 +70,9 @@ def _undo(deployment: Deployment, made: dict[str, str]) -> Removed:
                     f"{restored.config_name if restored else 'gone'}. Update it by hand"
                 )
             removed.restored = name
+    if deployment.guardrails is not None:
+        alarms = [alarm["AlarmName"] for alarm in deployment.guardrails.alarms]
+        delete_alarms(client("cloudwatch"), alarms)
     for config_name, model_name in made.items():
         if sagemaker.delete_endpoint_config(config_name):
             removed.deleted.append(config_name)

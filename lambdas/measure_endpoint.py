@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from lambdas.chat import Chat
+from lambdas.chat import Chat, queue_before
 from lambdas.handler import step
 from lambdas.next_plan import after_missed_load
 from lambdas.spending import outlay_of
@@ -92,15 +92,17 @@ def _load(run: RunRef, spec: Spec, deployment: Deployment) -> LoadResult:
     """The endpoint's pace with one request at a time, then the declared load."""
     heldout = RunKeys(run.run_id).dataset + "heldout.jsonl"
     questions = Bucket(run.bucket).read_rows(heldout, Record, _MAX_QUESTIONS)
+    queued = deployment.hosting.mode == "async"
     chat = Chat(
         endpoint_name=deployment.endpoint_name,
         model_name=spec.name,
         task=spec.task,
         max_tokens=spec.task.max_reply_tokens,
+        queue=queue_before(deployment.endpoint_name, run.bucket, spec.name) if queued else None,
     )
     clock = MonotonicClock()
     started = clock.now()
-    pace = measure_pace(chat.ask, questions, clock)
+    pace = None if queued else measure_pace(chat.ask, questions, clock)
     left = max(_LEAST_SECONDS, LONGEST_SECONDS - (clock.now() - started))
     load = LoadTest(
         ask=chat.ask,

@@ -55,10 +55,13 @@ def after_missed_load(
     current: Deployment,
 ) -> Next:
     """The next server for the same model, or else the next student."""
-    plan = next_server(evidence, measured, spec.constraints)
+    serverless = current.hosting.mode == "serverless"
+    plan = None if serverless else next_server(evidence, measured, spec.constraints)
     if plan is None:
         number = sum(item.attempt == evidence.attempt for item in measured)
-        if number >= MAX_SERVERS:
+        if serverless:
+            why = "a serverless endpoint has no server to change"
+        elif number >= MAX_SERVERS:
             why = f"{number} servers were tried"
         else:
             why = "the front has no better server for it"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from lambdas import runs_table, schedules
+from lambdas import runs_table, scaling, schedules
 from lambdas.handler import step
 from lambdas.storage import Bucket
 from stratos.artifacts import RunKeys
@@ -33,9 +33,10 @@ def handler(payload: PromoteInput) -> Promoted:
         if row.run_id != run.run_id and row.endpoint_name == deployment.endpoint_name:
             runs_table.update(row.run_id, endpoint_name=None, expires_at=None)
     if expires is None:
-        schedules.delete_schedule(schedules.expiry_schedule_name(deployment.endpoint_name))
+        schedules.cancel_deletion(deployment.endpoint_name)
     else:
-        schedules.schedule_deletion(deployment.endpoint_name, expires)
+        schedules.schedule_deletion(deployment.endpoint_name, expires, deployment.scaling)
+    scaling.apply(deployment.endpoint_name, deployment.scaling)
     schedule_name = None
     if payload.parsed.schedule is None:
         schedules.delete_schedule(schedules.rerun_schedule_name(spec.name))

@@ -10,6 +10,8 @@ from botocore.exceptions import ClientError
 
 from lambdas.aws import client, error_code
 from lambdas.training_jobs import step_of
+from stratos.deployment import endpoint_mode
+from stratos.spec import EndpointMode
 
 IN_PROGRESS = "InProgress"
 
@@ -21,6 +23,7 @@ class Endpoint:
     name: str
     config_name: str
     status: str
+    mode: EndpointMode = "realtime"
 
 
 def describe_job(name: str) -> dict[str, Any] | None:
@@ -63,7 +66,9 @@ def find_endpoint(name: str) -> Endpoint | None:
         if _is_absent(error, held_by_tag=False):
             return None
         raise
-    return Endpoint(name, found["EndpointConfigName"], found["EndpointStatus"])
+    return Endpoint(
+        name, found["EndpointConfigName"], found["EndpointStatus"], endpoint_mode(found)
+    )
 
 
 def update_endpoint(name: str, config_name: str) -> None:

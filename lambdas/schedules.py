@@ -11,8 +11,12 @@ from botocore.exceptions import ClientError
 
 from lambdas.aws import client, error_code
 from lambdas.settings import settings
+from stratos.scaling import Scaling, scalable_target
 
-_DELETE_ENDPOINT = "arn:aws:scheduler:::aws-sdk:sagemaker:deleteEndpoint"
+_SDK = "arn:aws:scheduler:::aws-sdk:"
+_DELETE_ENDPOINT = f"{_SDK}sagemaker:deleteEndpoint"
+_STOP_SCALING = f"{_SDK}applicationautoscaling:deregisterScalableTarget"
+_DELETE_ALARMS = f"{_SDK}cloudwatch:deleteAlarms"
 _NOW = "<aws.scheduler.scheduled-time>"
 
 
@@ -47,13 +51,29 @@ def schedule_rerun(
     return name
 
 
-def schedule_deletion(endpoint_name: str, at: datetime) -> str:
-    """Delete an endpoint once, at a time; return the schedule's name."""
+def schedule_deletion(endpoint_name: str, at: datetime, scaling: Scaling | None) -> str:
+    """Delete an endpoint once, at a time, and what scales it; return the first schedule's name."""
+    cancel_deletion(endpoint_name)
     name = expiry_schedule_name(endpoint_name)
+    calls: dict[str, tuple[str, dict[str, Any]]] = {
+        name: (_DELETE_ENDPOINT, {"EndpointName": endpoint_name})
+    }
+    if scaling is not None:
+        target = {key: scaling.target[key] for key in scalable_target("", "")}
+        calls[f"{name}-scaling"] = (_STOP_SCALING, target)
+        if scaling.wake_alarm is not None:
+            alarms = {"AlarmNames": [scaling.wake_alarm["AlarmName"]]}
+            calls[f"{name}-alarm"] = (_DELETE_ALARMS, alarms)
     moment = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    request = {"EndpointName": endpoint_name}
-    _put(name, f"at({moment})", _DELETE_ENDPOINT, request, ActionAfterCompletion="DELETE")
+    for each, (target_arn, request) in calls.items():
+        _put(each, f"at({moment})", target_arn, request, ActionAfterCompletion="DELETE")
     return name
+
+
+def cancel_deletion(endpoint_name: str) -> None:
+    """Let an endpoint live on."""
+    for suffix in ("", "-scaling", "-alarm"):
+        delete_schedule(expiry_schedule_name(endpoint_name) + suffix)
 
 
 def delete_schedule(name: str) -> bool:

@@ -19,6 +19,9 @@ runs/<run id>/deployment.json     names of the model, configuration and endpoint
 runs/<run id>/measurements.json   every endpoint of the run as measured under load
 runs/<run id>/run.json            the outcome
 runs/<run id>/report.html
+async/<name>/requests/            what an asynchronous endpoint is asked, one object a request
+async/<name>/answers/             what it answered, under the name that the call returned
+async/<name>/failures/            why it did not
 """
 
 from __future__ import annotations
@@ -54,6 +57,11 @@ def split_uri(uri: str) -> tuple[str, str]:
 def spec_folder(spec_key: str) -> str:
     """Key prefix of the folder a spec lies in, with its slash."""
     return spec_key.rpartition("/")[0] + "/"
+
+
+def async_folder(spec_name: str) -> str:
+    """Key prefix of the requests and answers of an asynchronous endpoint, with its slash."""
+    return f"async/{spec_name}/"
 
 
 def run_id_of(bucket: str, key: str, version_id: str, scheduled_at: str = "") -> str:

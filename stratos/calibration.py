@@ -20,7 +20,10 @@ def calibration_rows(evidence: RunEvidence) -> Iterator[CalibrationRow]:
     found = [
         (match.plan, match.plan.training.instance_type, *pair) for pair in _of_training(evidence)
     ]
-    for measurement in evidence.measurements:
+    deployment = evidence.deployment
+    # Elsewhere it was a queue's time, or processors that are not the planned server's.
+    comparable = deployment is None or deployment.hosting.mode == "realtime"
+    for measurement in evidence.measurements if comparable else ():
         if measurement.attempt == match.attempt:
             plan = measurement.plan
             pairs = _of_endpoint(measurement)

@@ -1,31 +1,45 @@
-"""What the endpoint of a run is made of: names, container, variant, package, tags."""
+"""What the endpoint of a run is made of: names, model, variant, guardrails, package, tags."""
 
 from __future__ import annotations
 
-import math
 from datetime import datetime, timedelta
 from typing import Any
 
-from stratos.catalog.images import image_uri, runtime_of
-from stratos.catalog.servers import ServerCatalog
+from stratos.artifacts import async_folder
+from stratos.catalog.images import runtime_of
+from stratos.guardrails import guardrails
+from stratos.hosting import HOURS_PER_MONTH, HostingChoice, choose_hosting
 from stratos.jobs import EvaluateResult
 from stratos.match_evidence import MatchEvidence
 from stratos.plan import Server
-from stratos.spec import Hosting, Spec
+from stratos.scaling import scaling_of
+from stratos.serving_container import (
+    GPU_AMI,
+    download_seconds,
+    serving_container,
+    start_seconds,
+)
+from stratos.spec import EndpointMode, Hosting, Spec
 from stratos.steps import Deployment, RunRef
 
 DEFAULT_TTL_HOURS = 24.0
 VARIANT = "AllTraffic"
-_GIB = 2**30
-_GPU_AMI = "al2-ami-sagemaker-inference-gpu-3-1"
-"""Its driver is new enough for the container's CUDA; SageMaker's default is not."""
-_MIN_TIMEOUT, _MAX_TIMEOUT = 60, 3600
-"""Seconds that SageMaker accepts for start-up and download."""
+_QUEUED_AT_ONCE = 32
+"""Requests that an instance is given at once from a queue: as many as our server decodes."""
 
 
 def endpoint_name(spec_name: str) -> str:
     """One endpoint a spec: a new run updates it."""
     return f"stratos-{spec_name}"
+
+
+def endpoint_mode(described: dict[str, Any]) -> EndpointMode:
+    """How an endpoint is hosted, by what DescribeEndpoint tells of it."""
+    if described.get("AsyncInferenceConfig"):
+        return "async"
+    variants = described.get("ProductionVariants") or ()
+    serverless = any("CurrentServerlessConfig" in variant for variant in variants)
+    return "serverless" if serverless else "realtime"
 
 
 def ttl_hours(hosting: Hosting) -> float | None:
@@ -48,7 +62,9 @@ def build_deployment(
     artifact_bytes: int,
     metrics_uri: str,
     live_config: str | None,
+    live_mode: EndpointMode | None,
     now: datetime,
+    suffix: str = "",
 ) -> Deployment:
     """Put together what the SDK states ask SageMaker for.
 
@@ -56,10 +72,30 @@ def build_deployment(
         artifact_bytes: Size of model.tar.gz, from which start-up time is allowed for.
         metrics_uri: S3 URI of the evaluation result.
         live_config: Configuration of the endpoint in service under this name, if one is.
+        live_mode: How that endpoint is hosted.
+        suffix: Tells deployments of one attempt apart.
+
+    Raises:
+        DeploymentFailed: the spec names a hosting mode that cannot be.
     """
-    server = evidence.plan.serving
-    name = f"stratos-{run.run_id}-a{evidence.attempt}"
-    container = _container(server.instance_type, server.region, spec.name, model_artifact)
+    plan, server = evidence.plan, evidence.plan.serving
+    name = f"stratos-{run.run_id}-a{evidence.attempt}{suffix}"
+    endpoint = endpoint_name(spec.name)
+    hosting = choose_hosting(
+        spec,
+        server,
+        p95_latency_ms=plan.p95_latency_ms.value,
+        artifact_bytes=artifact_bytes,
+        live_mode=live_mode,
+    )
+    container = serving_container(
+        server.instance_type,
+        server.region,
+        spec.name,
+        model_artifact,
+        precision=plan.precision,
+        artifact_bytes=artifact_bytes,
+    )
     expires = expiry(spec.hosting, now)
     tags = {
         "stratos:run": run.run_id,
@@ -69,59 +105,70 @@ def build_deployment(
     return Deployment(
         model_name=name,
         endpoint_config_name=name,
-        endpoint_name=endpoint_name(spec.name),
+        endpoint_name=endpoint,
         replaces_live=live_config is not None,
         previous_config_name=live_config,
         container=container,
-        production_variant=_variant(name, server, _patience_seconds(artifact_bytes)),
+        production_variant=_variant(name, server, hosting, artifact_bytes),
+        async_inference_config=_queue(run, spec.name) if hosting.mode == "async" else None,
+        guardrails=None
+        if hosting.mode == "serverless"
+        else guardrails(
+            endpoint,
+            name,
+            VARIANT,
+            num_instances=server.count,
+            startup_seconds=download_seconds(artifact_bytes)
+            + start_seconds(server.instance_type, artifact_bytes),
+            max_p95_latency_ms=spec.constraints.max_p95_latency_ms,
+        ),
+        hosting=hosting,
+        scaling=scaling_of(spec, server, hosting.mode, endpoint, VARIANT),
         tags=[{"Key": key, "Value": value} for key, value in tags.items()],
         model_package=_package(run, spec, evidence, evaluation, container, metrics_uri),
-        usd_per_hour=server.usd_per_hour,
+        usd_per_hour=hosting.usd_per_month / HOURS_PER_MONTH,
     )
 
 
-def _container(
-    instance_type: str, region: str, spec_name: str, model_artifact: str
+def _variant(
+    model_name: str, server: Server, hosting: HostingChoice, artifact_bytes: int
 ) -> dict[str, Any]:
-    """The stock inference container with our server on a CPU, AWS's vLLM container on a GPU."""
-    if runtime_of(instance_type) == "cuda":
-        environment = {
-            "SM_VLLM_MODEL": "/opt/ml/model",
-            "SM_VLLM_SERVED_MODEL_NAME": spec_name,
-        }
-        shipped = ServerCatalog.aws().instance_types
-        if any(row.instance_type == instance_type and not row.bfloat16 for row in shipped):
-            # vLLM refuses a bfloat16 model on such a device (T4) unless told otherwise.
-            environment["SM_VLLM_DTYPE"] = "half"
-        return {
-            "Image": image_uri("llm", region, instance_type),
-            "ModelDataUrl": model_artifact,
-            "Environment": environment,
-        }
-    return {
-        "Image": image_uri("inference", region, instance_type),
-        "ModelDataUrl": model_artifact,
-        "Environment": {
-            "SAGEMAKER_PROGRAM": "inference.py",
-            "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
-            "STRATOS_MODEL_NAME": spec_name,
-        },
-    }
-
-
-def _variant(model_name: str, server: Server, patience_seconds: int) -> dict[str, Any]:
     variant: dict[str, Any] = {
         "VariantName": VARIANT,
         "ModelName": model_name,
+        "InitialVariantWeight": 1.0,
+    }
+    if hosting.mode == "serverless":
+        assert hosting.memory_gib is not None
+        return variant | {
+            "ServerlessConfig": {
+                "MemorySizeInMB": 1024 * hosting.memory_gib,
+                "MaxConcurrency": hosting.max_concurrency,
+            }
+        }
+    variant |= {
         "InstanceType": server.instance_type,
         "InitialInstanceCount": server.count,
-        "InitialVariantWeight": 1.0,
-        "ModelDataDownloadTimeoutInSeconds": patience_seconds,
-        "ContainerStartupHealthCheckTimeoutInSeconds": patience_seconds,
+        "ModelDataDownloadTimeoutInSeconds": download_seconds(artifact_bytes),
+        "ContainerStartupHealthCheckTimeoutInSeconds": start_seconds(
+            server.instance_type, artifact_bytes
+        ),
     }
+    if hosting.mode == "realtime":
+        # Answers differ in length: whoever has the fewest under way is free the soonest.
+        variant["RoutingConfig"] = {"RoutingStrategy": "LEAST_OUTSTANDING_REQUESTS"}
     if runtime_of(server.instance_type) == "cuda":
-        variant["InferenceAmiVersion"] = _GPU_AMI
+        variant["InferenceAmiVersion"] = GPU_AMI
     return variant
+
+
+def _queue(run: RunRef, spec_name: str) -> dict[str, Any]:
+    """AsyncInferenceConfig: where answers go, and the reasons of those that failed."""
+    folder = f"s3://{run.bucket}/{async_folder(spec_name)}"
+    return {
+        "OutputConfig": {"S3OutputPath": f"{folder}answers", "S3FailurePath": f"{folder}failures"},
+        "ClientConfig": {"MaxConcurrentInvocationsPerInstance": _QUEUED_AT_ONCE},
+    }
 
 
 def _package(
@@ -164,9 +211,3 @@ def _package(
         },
         "CustomerMetadataProperties": properties,
     }
-
-
-def _patience_seconds(artifact_bytes: int) -> int:
-    """A minute, and two more for each GiB of weights."""
-    wanted = _MIN_TIMEOUT + math.ceil(120 * artifact_bytes / _GIB)
-    return min(_MAX_TIMEOUT, wanted)

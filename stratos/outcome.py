@@ -173,6 +173,7 @@ def _endpoint(evidence: RunEvidence) -> EndpointSummary | None:
         expires_at=evidence.expires_at,
         load=last.load if last else None,
         usd_per_1000_requests=last.usd_per_1000_requests if last else None,
+        hosting=evidence.deployment.hosting,
     )
 
 

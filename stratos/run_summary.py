@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from stratos.frozen import FrozenModel
+from stratos.hosting import HostingChoice
 from stratos.jobs import (
     Comparison,
     CurvePoint,
@@ -66,6 +67,8 @@ class EndpointSummary(FrozenModel):
     load: LoadResult | None
     usd_per_1000_requests: Interval | None = None
     """At the declared load, by the requests that were answered."""
+    hosting: HostingChoice | None = None
+    """How it is hosted, and why so."""
 
 
 class TrainingSummary(FrozenModel):

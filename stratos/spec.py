@@ -219,12 +219,35 @@ class Load(FrozenModel):
     """The traffic the endpoint must hold its latency under."""
 
     requests_per_second: PositiveFloat = 1.0
+    """At its busiest."""
+    mean_requests_per_second: PositiveFloat | None = None
+    """Over the active hours; as many as at its busiest where left out."""
+    active_hours_per_day: Annotated[float, Field(gt=0, le=24)] = 24.0
+    """Hours of a day in which there are requests at all."""
     prompt_tokens: PositiveInt | None = None
     """Measured on the dataset where left out."""
     output_tokens: PositiveInt | None = None
     measure_seconds: Annotated[float, Field(ge=2, le=600)] = 20.0
     """How long the endpoint is measured for, warm-up excluded; longer where a latency constraint
     needs more requests."""
+
+    @model_validator(mode="after")
+    def _mean_below_peak(self) -> Load:
+        mean = self.mean_requests_per_second
+        if mean is not None and mean > self.requests_per_second:
+            raise ValueError(
+                f"mean_requests_per_second {mean:g} is above requests_per_second "
+                f"{self.requests_per_second:g}, which is the traffic at its busiest"
+            )
+        return self
+
+    @property
+    def has_lulls(self) -> bool:
+        """Whether the traffic is less than `requests_per_second` for some of the time."""
+        mean = self.mean_requests_per_second
+        return self.active_hours_per_day < 24 or (
+            mean is not None and mean < self.requests_per_second
+        )
 
 
 class Preferences(FrozenModel):
@@ -310,9 +333,21 @@ class Training(FrozenModel):
     """Train on the verified answers without the rationales: the ablation."""
 
 
-class Hosting(FrozenModel):
-    """What becomes of the endpoint after the run."""
+EndpointMode = Literal["realtime", "serverless", "async"]
 
+
+class Hosting(FrozenModel):
+    """How the model is hosted, and what becomes of the endpoint after the run."""
+
+    mode: Literal["auto"] | EndpointMode = "auto"
+    """`auto`: the cheapest that the declared traffic allows. `serverless`: billed by the second of
+    answering, CPU and 6 GB at most. `async`: requests wait in a queue, and without any there is no
+    instance."""
+    max_cold_start_seconds: PositiveFloat | None = None
+    """How long the first request after a pause may wait. Left out, `auto` never scales to zero;
+    above 60, `auto` may choose `async`, whose answers are fetched later."""
+    max_instances: PositiveInt | None = None
+    """How far the fleet may grow; no further than planned where left out."""
     keep: bool = False
     """Stay until deleted by hand."""
     ttl_hours: PositiveFloat | None = None

@@ -15,8 +15,11 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from stratos.frozen import FrozenModel
+from stratos.guardrails import Guardrails
+from stratos.hosting import HostingChoice
 from stratos.jobs import LoadResult
 from stratos.plan import Server
+from stratos.scaling import Scaling
 from stratos.spec import StrategyName
 
 
@@ -190,6 +193,13 @@ class Deployment(FrozenModel):
     container: dict[str, Any]
     """PrimaryContainer of CreateModel."""
     production_variant: dict[str, Any]
+    async_inference_config: dict[str, Any] | None
+    """Of CreateEndpointConfig, where requests wait in a queue."""
+    guardrails: Guardrails | None
+    """What an update is held by; None where SageMaker takes none (serverless)."""
+    hosting: HostingChoice
+    scaling: Scaling | None
+    """How the fleet follows its traffic once it is promoted."""
     tags: list[dict[str, str]]
     model_package: dict[str, Any]
     """InferenceSpecification, metrics and properties of CreateModelPackage."""

@@ -20,8 +20,12 @@ from stratos.jobs import (
     Progress,
     SynthesizeResult,
 )
+from stratos.match_evidence import MatchEvidence
+from stratos.plan import Interval, Plan, PlanSet, Server
+from stratos.planning.request import Matching
 from stratos.scoring.wilson import proportion
 from stratos.spec import Spec
+from stratos.steps import RunRef
 
 AS_OF = date(2026, 1, 1)
 
@@ -245,4 +249,65 @@ def evaluate_result(
         comparisons=(against_untuned, *comparisons),
         mean_completion_tokens=50,
         examples=(EvaluatedExample(question="q", gold="s1", completion="s1", correct=True),),
+    )
+
+
+# --- what a deployment is built from ----------------------------------------------------------
+
+
+def run_ref() -> RunRef:
+    return RunRef(
+        run_id="tiles-0123abcd",
+        bucket="bucket",
+        spec_key="specs/tiles/spec.yaml",
+        spec_version_id="v1",
+        execution_arn="arn:aws:states:us-east-1:123456789012:execution:stratos:e",
+        started_at="2026-11-24T08:00:00+00:00",
+    )
+
+
+def match_evidence(serving: Server, p95_latency_ms: float) -> MatchEvidence:
+    """A match whose plan serves on the given server."""
+    training = serving.model_copy(update={"count": 1})
+    one = Interval(value=1.0, lo=0.5, hi=2.0)
+    plan = Plan(
+        id="p",
+        teacher="teacher",
+        student="student",
+        method="full",
+        precision="bfloat16",
+        training=training,
+        serving=serving,
+        strategy="injection",
+        accuracy=Interval(value=0.6, lo=0.4, hi=0.8),
+        p50_latency_ms=one,
+        p95_latency_ms=Interval(value=p95_latency_ms, lo=p95_latency_ms, hi=p95_latency_ms),
+        prefill_tokens_per_second=1000.0,
+        decode_tokens_per_second=100.0,
+        requests_per_second=one,
+        hours_to_deploy=one,
+        usd_to_deploy=one,
+        usd_per_month=one,
+        training_tokens_per_second=1000.0,
+        num_training_tokens=1e6,
+    )
+    plans = PlanSet(
+        chosen=plan,
+        fallbacks=(),
+        alternatives={},
+        front=(plan,),
+        front_size=1,
+        num_candidates=1,
+        binding=(),
+        seconds=0.1,
+    )
+    matching = Matching(plan=plan, strategy="injection", reason="it was told to", plans=plans)
+    return MatchEvidence(
+        attempt=0,
+        matching=matching,
+        probes=(),
+        dropped={},
+        tried=(),
+        spent_usd=0.0,
+        spent_hours=0.0,
     )

@@ -18,6 +18,7 @@ class CloudClients:
     s3: Any
     logs: Any
     events: Any
+    cloudwatch: Any
 
     @classmethod
     def connect(cls, settings: LocalSettings) -> CloudClients:
@@ -34,4 +35,9 @@ class CloudClients:
         def client(service: str) -> Any:
             return session.client(service, endpoint_url=settings.endpoint_url, config=config)
 
-        return cls(s3=client("s3"), logs=client("logs"), events=client("events"))
+        return cls(
+            s3=client("s3"),
+            logs=client("logs"),
+            events=client("events"),
+            cloudwatch=client("cloudwatch"),
+        )

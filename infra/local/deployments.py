@@ -14,6 +14,7 @@ from uuid import uuid4
 from infra.local.clients import CloudClients
 from infra.local.log_stream import LogStream
 from infra.local.model_server import ModelServer, StartupError
+from infra.local.rollout import Observations, Rollout, Watch
 from infra.local.settings import LocalSettings
 from infra.local.transfers import TransferError
 
@@ -22,13 +23,15 @@ logger = logging.getLogger(__name__)
 LOG_GROUP = "/aws/sagemaker/Endpoints"
 _DRAIN_SECONDS = 60.0
 _GRACE_SECONDS = 10.0
+_BAKE_POLL_SECONDS = 0.05
 
 
 class Fleet:
     """The servers of one endpoint configuration, one a variant."""
 
-    def __init__(self, servers: Sequence[ModelServer]) -> None:
+    def __init__(self, servers: Sequence[ModelServer], observations: Observations) -> None:
         self.servers = {server.variant_name: server for server in servers}
+        self.observations = observations
 
     def choose(self, weights: Mapping[str, float], target: str | None) -> ModelServer | None:
         """The server of the target variant, else one by traffic weight."""
@@ -63,6 +66,9 @@ class Deployment:
         self._clients = clients
         self._live: Fleet | None = None
         self._starting: Fleet | None = None
+        self._incoming_share = 0.0
+        """Of the traffic, to the fleet that starts."""
+        self._closing = threading.Event()
         self._lock = threading.Lock()
         self._closed = False
         self._threads: list[threading.Thread] = []
@@ -72,13 +78,15 @@ class Deployment:
         variants: Sequence[Mapping[str, Any]],
         containers: Mapping[str, Mapping[str, Any]],
         finished: Callable[[str | None], None],
+        rollout: Rollout = Rollout(),  # noqa: B008 - it is frozen
     ) -> None:
-        """In the background, start a fleet, put it in service and stop the one before it.
+        """In the background, start a fleet, move the traffic to it and stop the one before it.
 
-        `finished` gets None, or why the new fleet could not serve; it is called before the old
-        fleet is stopped, and not at all once the deployment is closed.
+        `finished` gets None, or why the new fleet is not in service; it is called before the
+        fleet that lost is stopped, and not at all once the deployment is closed. No request is
+        lost either way: a fleet is stopped once what it was given has been answered.
         """
-        arguments = (variants, containers, finished)
+        arguments = (variants, containers, finished, rollout)
         thread = threading.Thread(target=self._roll_out, args=arguments, daemon=True)
         with self._lock:
             self._threads.append(thread)
@@ -87,7 +95,9 @@ class Deployment:
     def enter(self, weights: Mapping[str, float], target: str | None) -> ModelServer | None:
         """A server with one more request in flight, or None where nothing is in service."""
         with self._lock:
-            server = self._live.choose(weights, target) if self._live else None
+            incoming = random.random() < self._incoming_share
+            fleet = self._starting if incoming else self._live
+            server = fleet.choose(weights, target) if fleet else None
             if server is not None:
                 server.enter()
             return server
@@ -96,8 +106,10 @@ class Deployment:
         """Take everything out of service and end its processes."""
         with self._lock:
             self._closed = True
+            self._incoming_share = 0.0
             live, self._live = self._live, None
             starting = self._starting
+        self._closing.set()
         if starting is not None:
             starting.abandon()
         if live is not None:
@@ -112,6 +124,7 @@ class Deployment:
         variants: Sequence[Mapping[str, Any]],
         containers: Mapping[str, Mapping[str, Any]],
         finished: Callable[[str | None], None],
+        rollout: Rollout,
     ) -> None:
         try:
             fleet = self._build(variants, containers)
@@ -123,8 +136,11 @@ class Deployment:
             self._starting = None if self._closed else fleet
             closed = self._closed
         reason = "The endpoint was deleted." if closed else self._start(fleet)
+        if reason is None:
+            reason = self._shift(fleet, rollout)
         with self._lock:
             self._starting = None
+            self._incoming_share = 0.0
             closed = self._closed
             in_service = reason is None and not closed
             retired = self._live if in_service else fleet
@@ -133,8 +149,42 @@ class Deployment:
         if not closed:
             finished(reason)
         if retired is not None:
-            drain = _DRAIN_SECONDS if in_service else 0.0
+            drain = 0.0 if closed else _DRAIN_SECONDS
             retired.stop(drain_seconds=drain, grace_seconds=_GRACE_SECONDS)
+
+    def _shift(self, fleet: Fleet, rollout: Rollout) -> str | None:
+        """Give a fleet its share of the traffic step by step; why it has to give it back."""
+        with self._lock:
+            if self._live is None:
+                return None  # nothing is in service yet that could share
+        alarms = self._alarms(rollout.alarm_names)
+        watch = Watch(alarms, fleet.observations, self._settings.rollout_scale)
+        last = len(rollout.shares) - 1
+        for step, share in enumerate(rollout.shares):
+            with self._lock:
+                self._incoming_share = 0.0 if self._closed else share
+            wait = rollout.final_seconds if step == last else rollout.wait_seconds
+            if tripped := self._bake(watch, wait):
+                return (
+                    f"The deployment was rolled back: {', '.join(tripped)} went into alarm while "
+                    f"the new fleet had {share:.0%} of the traffic."
+                )
+        return None
+
+    def _alarms(self, names: Sequence[str]) -> list[Mapping[str, Any]]:
+        if not names:
+            return []
+        found = self._clients.cloudwatch.describe_alarms(AlarmNames=list(names))
+        return list(found["MetricAlarms"])
+
+    def _bake(self, watch: Watch, seconds: float) -> list[str]:
+        """Wait, and return the alarms that trip meanwhile."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0 and not self._closing.is_set():
+            if tripped := watch.tripped():
+                return tripped
+            self._closing.wait(min(left, _BAKE_POLL_SECONDS))
+        return watch.tripped() if seconds else []
 
     def _build(
         self,
@@ -142,6 +192,7 @@ class Deployment:
         containers: Mapping[str, Mapping[str, Any]],
     ) -> Fleet:
         servers = []
+        observations = Observations()
         for variant in variants:
             instance = f"{variant['VariantName']}/{uuid4().hex[:12]}"
             directory: Path = self._settings.state_dir / "endpoints" / self.name / instance
@@ -158,9 +209,10 @@ class Deployment:
                     directory=directory / "opt-ml",
                     log=log,
                     settings=self._settings,
+                    observations=observations,
                 )
             )
-        return Fleet(servers)
+        return Fleet(servers, observations)
 
     def _start(self, fleet: Fleet) -> str | None:
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -12,24 +11,23 @@ from moto.sagemaker.models import FakeEndpoint, FakeEndpointConfig, SageMakerMod
 
 from infra.local.clients import CloudClients
 from infra.local.deployments import Deployment
+from infra.local.endpoint_configs import (
+    accept_instance_type,
+    configuration,
+    containers_of,
+    create_endpoint_config,
+    refuse_taken_model,
+)
 from infra.local.invocations import Invocations
 from infra.local.job_record import utc_now
 from infra.local.job_request import name_violations
-from infra.local.model_registry import ModelRegistry, package_container
+from infra.local.model_registry import ModelRegistry
 from infra.local.model_server import ModelServer
 from infra.local.patching import Patches
+from infra.local.rollout import Rollout
 from infra.local.sagemaker_api import SageMakerOperations, refuse_violations
 from infra.local.settings import ACCOUNT_ID, REGION, LocalSettings
 from infra.local.state_events import announce
-
-_DROPPED_BY_MOTO = {
-    "ExecutionRoleArn": "execution_role_arn",
-    "VpcConfig": "vpc_config",
-    "EnableNetworkIsolation": "enable_network_isolation",
-    "ExplainerConfig": "explainer_config",
-    "ShadowProductionVariants": "shadow_production_variants",
-}
-"""Fields of an endpoint configuration, by the attribute from which moto would describe them."""
 
 
 class Endpoints:
@@ -39,7 +37,7 @@ class Endpoints:
         self._operations = SageMakerOperations()
         self._patches = Patches()
         self._registry = ModelRegistry()
-        self._invocations = Invocations(self._route)
+        self._invocations = Invocations(self._route, self._queue_of)
         self._deployments: dict[str, Deployment] = {}
         self._retiring: list[threading.Thread] = []
         self._lock = threading.Lock()
@@ -51,15 +49,15 @@ class Endpoints:
         self._settings = settings
         self._clients = CloudClients.connect(settings)
         self._registry.install()
-        self._invocations.install()
-        self._operations.mend("create_model", _refuse_taken_model)
-        self._operations.answer("create_endpoint_config", _create_endpoint_config)
+        self._invocations.install(self._clients.s3)
+        self._operations.mend("create_model", refuse_taken_model)
+        self._operations.answer("create_endpoint_config", create_endpoint_config)
         self._operations.answer("update_endpoint", self._update)
         self._operations.mend("update_endpoint_weights_and_capacities", _complete_weights)
         # At the backend, because CloudFormation creates and deletes endpoints there as well.
         self._patch(SageMakerModelBackend, "create_endpoint", self._create)
         self._patch(SageMakerModelBackend, "delete_endpoint", self._delete)
-        self._patch(FakeEndpointConfig, "validate_instance_type", _accept_instance_type)
+        self._patch(FakeEndpointConfig, "validate_instance_type", accept_instance_type)
 
     def close(self) -> None:
         with self._lock:
@@ -89,8 +87,8 @@ class Endpoints:
         tags: list[dict[str, str]] | None,
     ) -> Any:
         refuse_violations(name_violations("endpointName", endpoint_name))
-        config = _configuration(backend, endpoint_config_name)
-        containers = _containers(backend, config.production_variants)
+        config = configuration(backend, endpoint_config_name)
+        containers = containers_of(backend, config.production_variants)
         assert self._clients is not None
         with self._lock:
             if endpoint_name in backend.endpoints:
@@ -107,6 +105,7 @@ class Endpoints:
             )
             endpoint.production_variants = _in_service(config.production_variants)
             endpoint.endpoint_status = "Creating"
+            endpoint.async_inference_config = config.async_inference_config
             backend.endpoints[endpoint_name] = endpoint
             self._backend = backend
             deployment = Deployment(endpoint_name, self._settings, self._clients)
@@ -121,8 +120,10 @@ class Endpoints:
 
     def _update(self, parameters: dict[str, Any], backend: Any) -> dict[str, Any]:
         endpoint = _endpoint(backend, parameters["EndpointName"])
-        config = _configuration(backend, parameters["EndpointConfigName"])
-        containers = _containers(backend, config.production_variants)
+        config = configuration(backend, parameters["EndpointConfigName"])
+        _refuse_other_kind(endpoint, config)
+        containers = containers_of(backend, config.production_variants)
+        rollout = self._rollout(parameters.get("DeploymentConfig"), config)
         with self._lock:
             if endpoint.endpoint_status != "InService":
                 raise AWSValidationException(
@@ -142,8 +143,22 @@ class Endpoints:
                     endpoint.last_deployment_config = parameters["DeploymentConfig"]
             self._change(endpoint, "InService", reason)
 
-        deployment.roll_out(config.production_variants, containers, finished)
+        deployment.roll_out(config.production_variants, containers, finished, rollout)
         return {"EndpointArn": endpoint.arn}
+
+    def _rollout(self, config: dict[str, Any] | None, endpoint_config: Any) -> Rollout:
+        """How the traffic is to move, once every alarm it names is there."""
+        counts = [v.get("InitialInstanceCount", 1) for v in endpoint_config.production_variants]
+        rollout = Rollout.of(config, min(counts), self._settings.rollout_scale)
+        if rollout.alarm_names:
+            assert self._clients is not None
+            names = list(rollout.alarm_names)
+            found = self._clients.cloudwatch.describe_alarms(AlarmNames=names)["MetricAlarms"]
+            if lacking := set(names) - {alarm["AlarmName"] for alarm in found}:
+                raise AWSValidationException(
+                    f"Could not find alarm {', '.join(sorted(lacking))}; put it before the update."
+                )
+        return rollout
 
     def _delete(self, backend: Any, endpoint_name: str) -> None:
         endpoint = _endpoint(backend, endpoint_name)
@@ -185,6 +200,10 @@ class Endpoints:
         }
         return deployment.enter(weights, target)
 
+    def _queue_of(self, name: str) -> Mapping[str, Any] | None:
+        endpoint = self._backend.endpoints.get(name) if self._backend is not None else None
+        return getattr(endpoint, "async_inference_config", None) or None
+
 
 def _endpoint(backend: Any, name: str) -> Any:
     endpoint = backend.endpoints.get(name)
@@ -194,12 +213,19 @@ def _endpoint(backend: Any, name: str) -> Any:
     return endpoint
 
 
-def _configuration(backend: Any, name: str) -> Any:
-    config = backend.endpoint_configs.get(name)
-    if config is None:
-        arn = FakeEndpointConfig.arn_formatter(name, ACCOUNT_ID, REGION)
-        raise ValidationError(message=f'Could not find endpoint configuration "{arn}".')
-    return config
+def _refuse_other_kind(endpoint: Any, config: Any) -> None:
+    """An endpoint with instances does not become serverless, nor does a queue come or go."""
+    was_serverless = any("CurrentServerlessConfig" in v for v in endpoint.production_variants)
+    becomes_serverless = any("ServerlessConfig" in v for v in config.production_variants)
+    if becomes_serverless and not was_serverless:
+        raise AWSValidationException(
+            f'Cannot update endpoint "{endpoint.arn}" with instances to a serverless one.'
+        )
+    if bool(endpoint.async_inference_config) != bool(config.async_inference_config):
+        raise AWSValidationException(
+            f'Cannot update endpoint "{endpoint.arn}": it cannot become asynchronous, or cease '
+            "to be."
+        )
 
 
 def _in_service(variants: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -219,58 +245,6 @@ def _in_service(variants: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
                 summary[f"{state}ServerlessConfig"] = variant["ServerlessConfig"]
         described.append(summary)
     return described
-
-
-def _containers(
-    backend: Any, variants: Sequence[Mapping[str, Any]]
-) -> dict[str, Mapping[str, Any]]:
-    """The container each variant's model runs, by variant name."""
-    found: dict[str, Mapping[str, Any]] = {}
-    for variant in variants:
-        model = backend.describe_model(variant["ModelName"])
-        container: Mapping[str, Any] = model.primary_container or next(iter(model.containers), {})
-        if package := container.get("ModelPackageName"):
-            container = {**package_container(backend, package), **container}
-        found[variant["VariantName"]] = container
-    return found
-
-
-def _create_endpoint_config(parameters: dict[str, Any], backend: Any) -> dict[str, Any]:
-    name = parameters["EndpointConfigName"]
-    refuse_violations(name_violations("endpointConfigName", name))
-    if name in backend.endpoint_configs:
-        arn = backend.endpoint_configs[name].endpoint_config_arn
-        raise AWSValidationException(
-            f'Cannot create already existing endpoint configuration "{arn}".'
-        )
-    config = backend.create_endpoint_config(
-        endpoint_config_name=name,
-        production_variants=copy.deepcopy(parameters["ProductionVariants"]),
-        data_capture_config=parameters.get("DataCaptureConfig"),
-        async_inference_config=parameters.get("AsyncInferenceConfig"),
-        tags=parameters.get("Tags"),
-        kms_key_id=parameters.get("KmsKeyId"),
-    )
-    for field, attribute in _DROPPED_BY_MOTO.items():
-        if parameters.get(field) is not None:
-            setattr(config, attribute, parameters[field])
-    return {"EndpointConfigArn": config.endpoint_config_arn}
-
-
-def _accept_instance_type(config: Any, instance_type: str) -> None:
-    """moto knows a list of 2020; here any name stands for threads of this machine."""
-    if not instance_type.startswith("ml."):
-        raise ValidationError(
-            message=f"'{instance_type}' is not an instance type; give one like ml.m5.large."
-        )
-
-
-def _refuse_taken_model(backend: Any, parameters: dict[str, Any]) -> None:
-    name = parameters["ModelName"]
-    refuse_violations(name_violations("modelName", name))
-    if name in backend._models:
-        arn = backend._models[name].arn
-        raise AWSValidationException(f'Cannot create already existing model "{arn}".')
 
 
 def _complete_weights(backend: Any, parameters: dict[str, Any]) -> None:

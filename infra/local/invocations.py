@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -11,6 +13,11 @@ from moto.sagemaker import urls as sagemaker_urls
 from moto.sagemakerruntime.responses import SageMakerRuntimeResponse
 
 from infra.local.event_stream import CONTENT_TYPE, payload_part, stream_error
+from infra.local.inference_queue import (
+    DEFAULT_TIMEOUT_SECONDS,
+    InferenceQueues,
+    QueuedRequest,
+)
 from infra.local.model_server import ModelServer
 from infra.local.patching import Patches
 from infra.local.settings import ACCOUNT_ID, REGION
@@ -25,27 +32,45 @@ _VARIANT = "x-Amzn-Invoked-Production-Variant"
 _TARGET = "X-Amzn-SageMaker-Target-Variant"
 _PASSED_ON = ("Content-Type", "Accept", _ATTRIBUTES)
 
+_INPUT = "X-Amzn-SageMaker-InputLocation"
+_ASYNC_TYPES = {
+    "Content-Type": "X-Amzn-SageMaker-Content-Type",
+    "Accept": "X-Amzn-SageMaker-Accept",
+    _ATTRIBUTES: _ATTRIBUTES,
+}
+"""Headers for the model, by the headers of an asynchronous call that hold them."""
+
 Router = Callable[[str, str | None], ModelServer | None]
 """From an endpoint's name and a target variant to a server entered, or None."""
+QueueOf = Callable[[str], Mapping[str, Any] | None]
+"""From an endpoint's name to its AsyncInferenceConfig, or None where it has none."""
 Reply = tuple[int, dict[str, str], Any]
 
 
 class Invocations:
-    """Answers InvokeEndpoint and InvokeEndpointWithResponseStream from real servers."""
+    """Answers the three ways to invoke an endpoint from real servers."""
 
-    def __init__(self, route: Router) -> None:
+    def __init__(self, route: Router, queue_of: QueueOf) -> None:
         self._route = route
+        self._queue_of = queue_of
+        self._queues = InferenceQueues(route)
         self._patches = Patches()
 
-    def install(self) -> None:
+    def install(self, s3: Any) -> None:
+        self._queues.install(s3)
+
         def invoke_endpoint(response: Any) -> Reply:
             return self._invoke(response)
 
         def invoke_endpoint_with_response_stream(response: Any) -> Reply:
             return self._stream(response)
 
+        def invoke_endpoint_async(response: Any) -> Reply:
+            return self._queue(response)
+
         patches, owner = self._patches, SageMakerRuntimeResponse
         patches.replace(owner, "invoke_endpoint", invoke_endpoint)
+        patches.replace(owner, "invoke_endpoint_async", invoke_endpoint_async)
         patches.replace(owner, "use_raw_body", True)  # a payload need not be UTF-8
         owner.invoke_endpoint_with_response_stream = invoke_endpoint_with_response_stream
         # moto's server takes only paths that end in "invocations" for the runtime's.
@@ -53,6 +78,7 @@ class Invocations:
         patches.replace(sagemaker_urls, "url_paths", paths)
 
     def restore(self) -> None:
+        self._queues.close()
         self._patches.restore()
         if "invoke_endpoint_with_response_stream" in vars(SageMakerRuntimeResponse):
             del SageMakerRuntimeResponse.invoke_endpoint_with_response_stream
@@ -61,11 +87,16 @@ class Invocations:
         server = self._enter(response)
         if not isinstance(server, ModelServer):
             return server
+        begun, failed = time.monotonic(), True
         try:
-            answer = _post(server, response, timeout_seconds=_RESPONSE_SECONDS, preload=True)
+            answer = server.post(
+                response.body, _passed_on(response), timeout_seconds=_RESPONSE_SECONDS
+            )
+            failed = answer.status >= 500
         except urllib3.exceptions.HTTPError as error:
             return _model_error(response, server, 0, _unanswered(error))
         finally:
+            server.observations.add(failed=failed, seconds=time.monotonic() - begun)
             server.leave()
         if not 200 <= answer.status < 300:
             return _model_error(
@@ -79,11 +110,18 @@ class Invocations:
         server = self._enter(response)
         if not isinstance(server, ModelServer):
             return server
+        begun = time.monotonic()
         try:
-            answer = _post(server, response, timeout_seconds=_STREAM_SECONDS, preload=False)
+            answer = server.post(
+                response.body,
+                _passed_on(response),
+                timeout_seconds=_STREAM_SECONDS,
+                preload=False,
+            )
         except urllib3.exceptions.HTTPError as error:
             server.leave()
             return _model_error(response, server, 0, _unanswered(error))
+        server.observations.add(failed=answer.status >= 500, seconds=time.monotonic() - begun)
         if not 200 <= answer.status < 300:
             text = answer.read().decode(errors="replace")
             server.leave()
@@ -99,13 +137,49 @@ class Invocations:
             message = f"HTTP content length exceeded {MAX_PAYLOAD_BYTES} bytes."
             return _error(413, "PayloadTooLarge", {"Message": message})
         name = _endpoint_name(response)
+        if self._queue_of(name) is not None:
+            message = f"Endpoint {name} is asynchronous; use InvokeEndpointAsync."
+            return _error(400, "ValidationError", {"Message": message})
         target = response.headers.get(_TARGET)
         server = self._route(name, target)
         if server is None:
             what = f"Variant {target} of endpoint {name}" if target else f"Endpoint {name}"
             message = f"{what} of account {ACCOUNT_ID} not found."
             return _error(400, "ValidationError", {"Message": message})
+        limit = server.max_concurrency
+        if limit is not None and server.in_flight > limit:
+            server.leave()
+            message = f"Rate exceeded: endpoint {name} answers {limit} requests at once."
+            return _error(400, "ThrottlingException", {"Message": message})
         return server
+
+    def _queue(self, response: Any) -> Reply:
+        """Take a request whose answer is fetched later."""
+        name, headers = _endpoint_name(response), response.headers
+        config = self._queue_of(name)
+        if config is None:
+            message = f"Endpoint {name} of account {ACCOUNT_ID} is not an asynchronous endpoint."
+            return _error(400, "ValidationError", {"Message": message})
+        output, answer_id = config["OutputConfig"], uuid.uuid4().hex
+        failures = output.get("S3FailurePath")
+        request = QueuedRequest(
+            endpoint_name=name,
+            input_uri=headers[_INPUT],
+            output_uri=f"{output['S3OutputPath'].rstrip('/')}/{answer_id}.out",
+            failure_uri=f"{failures.rstrip('/')}/{answer_id}-error.out" if failures else None,
+            headers={
+                ours: headers[theirs] for ours, theirs in _ASYNC_TYPES.items() if theirs in headers
+            },
+            timeout_seconds=float(
+                headers.get("X-Amzn-SageMaker-InvocationTimeoutSeconds") or DEFAULT_TIMEOUT_SECONDS
+            ),
+        )
+        self._queues.put(request, config)
+        located = {"X-Amzn-SageMaker-OutputLocation": request.output_uri}
+        if request.failure_uri is not None:
+            located["X-Amzn-SageMaker-FailureLocation"] = request.failure_uri
+        given_id = headers.get("X-Amzn-SageMaker-Inference-Id") or answer_id
+        return _reply(202, located, json.dumps({"InferenceId": given_id}))
 
 
 class _EventStream:
@@ -150,29 +224,8 @@ class _EventStream:
             server.leave()
 
 
-def _post(
-    server: ModelServer, response: Any, *, timeout_seconds: float, preload: bool
-) -> urllib3.BaseHTTPResponse:
-    headers = {name: response.headers[name] for name in _PASSED_ON if name in response.headers}
-
-    def post() -> urllib3.BaseHTTPResponse:
-        return server.pool.request(
-            "POST",
-            "/invocations",
-            body=response.body,
-            headers=headers,
-            timeout=timeout_seconds,
-            preload_content=preload,
-        )
-
-    try:
-        return post()
-    except urllib3.exceptions.ProtocolError as error:
-        # A pooled connection may be closed by its server just as it is used again. A request
-        # whose answer was not begun can be sent once more.
-        if isinstance(error.args[-1], ConnectionError):
-            return post()
-        raise
+def _passed_on(response: Any) -> dict[str, str]:
+    return {name: response.headers[name] for name in _PASSED_ON if name in response.headers}
 
 
 def _endpoint_name(response: Any) -> str:

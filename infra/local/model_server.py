@@ -15,6 +15,7 @@ import urllib3
 from infra.local.container import ContainerRoot
 from infra.local.log_stream import LogStream
 from infra.local.process import LoggedProcess, describe_exit
+from infra.local.rollout import Observations
 from infra.local.settings import LocalSettings
 from infra.local.transfers import TransferError, download_prefix, download_tar
 
@@ -23,6 +24,8 @@ _PING_SECONDS = 2.0
 _POLL_SECONDS = 0.05
 _TAIL_CHARACTERS = 600
 _CONNECTIONS = 64
+_MIB_PER_SERVERLESS_THREAD = 1769
+"""As in Lambda, on which serverless endpoints run; SageMaker names no figure."""
 
 _ports_given: set[int] = set()
 _ports_lock = threading.Lock()
@@ -43,9 +46,12 @@ class ModelServer:
         directory: Path,
         log: LogStream,
         settings: LocalSettings,
+        observations: Observations,
     ) -> None:
         self.variant_name = str(variant["VariantName"])
         self.log = log
+        self.observations = observations
+        """What its requests come to, for alarms."""
         self._variant = variant
         self._container = container
         self._root = ContainerRoot(directory)
@@ -81,8 +87,15 @@ class ModelServer:
         self._await_health()
 
     @property
-    def pool(self) -> urllib3.HTTPConnectionPool:
-        return self._pool
+    def max_concurrency(self) -> int | None:
+        """How many requests a serverless endpoint takes at once; None for any number."""
+        serverless = self._variant.get("ServerlessConfig")
+        return None if serverless is None else int(serverless["MaxConcurrency"])
+
+    @property
+    def in_flight(self) -> int:
+        with self._idle:
+            return self._in_flight
 
     def enter(self) -> None:
         with self._idle:
@@ -92,6 +105,39 @@ class ModelServer:
         with self._idle:
             self._in_flight -= 1
             self._idle.notify_all()
+
+    def post(
+        self,
+        body: bytes,
+        headers: Mapping[str, str],
+        *,
+        timeout_seconds: float,
+        preload: bool = True,
+    ) -> urllib3.BaseHTTPResponse:
+        """Put a request to `/invocations`; with `preload`, its answer is read at once.
+
+        Raises:
+            HTTPError: there was no answer, or none in time.
+        """
+
+        def send() -> urllib3.BaseHTTPResponse:
+            return self._pool.request(
+                "POST",
+                "/invocations",
+                body=body,
+                headers=dict(headers),
+                timeout=timeout_seconds,
+                preload_content=preload,
+            )
+
+        try:
+            return send()
+        except urllib3.exceptions.ProtocolError as error:
+            # A pooled connection may be closed by its server just as it is used again. A request
+            # whose answer was not begun can be sent once more.
+            if isinstance(error.args[-1], ConnectionError):
+                return send()
+            raise
 
     def drain(self, timeout_seconds: float) -> None:
         """Wait until no request is in flight, or the time is over."""
@@ -136,13 +182,19 @@ class ModelServer:
             "PYTHONPATH": code,
             "PYTHONUNBUFFERED": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
-            "OMP_NUM_THREADS": str(
-                self._settings.threads_of(str(self._variant.get("InstanceType") or ""))
-            ),
+            "OMP_NUM_THREADS": str(self._threads()),
             **{name: self._root.localize(value) for name, value in given.items()},
             "SM_MODEL_DIR": str(self._root.model),
             "SAGEMAKER_BIND_TO_PORT": str(self._port),
         }
+
+    def _threads(self) -> int:
+        """Of the instance type; of a serverless endpoint, by its memory."""
+        serverless = self._variant.get("ServerlessConfig")
+        if serverless is None:
+            return self._settings.threads_of(str(self._variant.get("InstanceType") or ""))
+        threads = int(serverless["MemorySizeInMB"]) // _MIB_PER_SERVERLESS_THREAD
+        return min(max(1, threads), self._settings.max_threads)
 
     def _await_health(self) -> None:
         assert self._process is not None

@@ -36,6 +36,8 @@ class LocalSettings(BaseModel):
     max_threads: int = Field(default_factory=available_threads, ge=1)
     clock_scale: float = Field(default=1.0, gt=0)
     lambda_idle_seconds: float = 300.0
+    rollout_scale: float = Field(default=0.01, gt=0)
+    """Seconds here for each second that an update of an endpoint waits and its alarms look back."""
     job_grace_seconds: float = 120.0
     """Seconds between SIGTERM and SIGKILL for a stopping job (120 on SageMaker)."""
 

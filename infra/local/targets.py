@@ -31,7 +31,12 @@ RETRY_WAIT_SECONDS = 0.2
 
 UNIVERSAL_TARGET = re.compile(r"arn:aws[\w-]*:scheduler:::aws-sdk:(?P<service>\w+):(?P<action>\w+)")
 
-SDK_SERVICES = {"sfn": "stepfunctions", "eventbridge": "events", "cloudwatchlogs": "logs"}
+SDK_SERVICES = {
+    "applicationautoscaling": "application-autoscaling",
+    "cloudwatchlogs": "logs",
+    "eventbridge": "events",
+    "sfn": "stepfunctions",
+}
 """Names of a universal target's service that boto3 spells otherwise."""
 
 

@@ -110,7 +110,7 @@ def invoke(
     """Ask a run's endpoint one question."""
     stack = Stack.find()
     text = sys.stdin.read() if question == "-" else question
-    answer = endpoints.invoke(find_run(stack, run_id), text, max_tokens)
+    answer = endpoints.invoke(stack, find_run(stack, run_id), text, max_tokens)
     if json_:
         _print_json({"answer": answer})
     else:

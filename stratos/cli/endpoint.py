@@ -7,12 +7,18 @@ import json
 from botocore.exceptions import ClientError
 
 from stratos.artifacts import RunKeys
+from stratos.async_requests import AsyncEndpoint
 from stratos.cli.runs import RunRow
 from stratos.cli.stack import Stack, client
+from stratos.deployment import VARIANT, endpoint_mode
 from stratos.errors import EndpointNotFound
+from stratos.scaling import remove_scaling
+
+_QUEUE_SECONDS = 900
+"""How long an answer from a queue is waited for: an instance may have to start first."""
 
 
-def invoke(run: RunRow, question: str, max_tokens: int) -> str:
+def invoke(stack: Stack, run: RunRow, question: str, max_tokens: int) -> str:
     """Return the endpoint's answer to one question.
 
     Raises:
@@ -20,21 +26,38 @@ def invoke(run: RunRow, question: str, max_tokens: int) -> str:
     """
     if run.endpoint_name is None:
         raise EndpointNotFound(f"run {run.run_id} is {run.status} and has no endpoint")
-    body = {
-        "messages": [{"role": "user", "content": question}],
-        "max_tokens": max_tokens,
-        "temperature": 0,
-    }
+    body = json.dumps(
+        {
+            "messages": [{"role": "user", "content": question}],
+            "max_tokens": max_tokens,
+            "temperature": 0,
+        }
+    ).encode()
     try:
-        response = client("sagemaker-runtime").invoke_endpoint(
-            EndpointName=run.endpoint_name,
-            ContentType="application/json",
-            Body=json.dumps(body).encode(),
-        )
+        answer = json.loads(_send(stack, run, run.endpoint_name, body))
     except ClientError as error:
         raise EndpointNotFound(f"endpoint {run.endpoint_name} did not answer: {error}") from error
-    answer = json.loads(response["Body"].read())
     return str(answer["choices"][0]["message"]["content"])
+
+
+def _send(stack: Stack, run: RunRow, endpoint_name: str, body: bytes) -> bytes:
+    """Into the call, or into the queue of an endpoint that has one."""
+    runtime = client("sagemaker-runtime")
+    described = stack.sagemaker.describe_endpoint(EndpointName=endpoint_name)
+    if endpoint_mode(described) == "async":
+        return AsyncEndpoint(
+            endpoint_name=endpoint_name,
+            bucket=stack.bucket,
+            spec_name=run.spec_name,
+            s3=stack.s3,
+            runtime=runtime,
+            patience_seconds=_QUEUE_SECONDS,
+        ).ask(body)
+    response = runtime.invoke_endpoint(
+        EndpointName=endpoint_name, ContentType="application/json", Body=body
+    )
+    answer: bytes = response["Body"].read()
+    return answer
 
 
 def delete(stack: Stack, run: RunRow, *, objects: bool) -> list[str]:
@@ -54,6 +77,9 @@ def delete(stack: Stack, run: RunRow, *, objects: bool) -> list[str]:
             for variant in described["ProductionVariants"]:
                 _try(deleted, variant["ModelName"], stack.sagemaker.delete_model,
                      ModelName=variant["ModelName"])  # fmt: skip
+        remove_scaling(
+            client("application-autoscaling"), client("cloudwatch"), run.endpoint_name, VARIANT
+        )
     if objects:
         prefix = RunKeys(run.run_id).prefix
         pages = stack.s3.get_paginator("list_object_versions")

@@ -104,7 +104,9 @@ class Candidates:
         regions = request.spec.constraints.regions or (request.region,)
         self.all_training = training_offers(request.servers, regions, reach)
         self.training = cheapest_by_rate(self.all_training)
-        self.serving = serving_offers(request.servers, regions)
+        self.serving = serving_offers(
+            request.servers, regions, serverless=request.spec.hosting.mode == "serverless"
+        )
         self.rejected = self.training.rejected | self.serving.rejected
         self.training_side = TrainingSide(
             request, self.training, self._teacher_probes, reach, self.rejected

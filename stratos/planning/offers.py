@@ -98,13 +98,21 @@ def training_offers(catalog: ServerCatalog, regions: Sequence[str], reach: Reach
     return offers
 
 
-def serving_offers(catalog: ServerCatalog, regions: Sequence[str]) -> Offers:
-    """Every fleet: endpoints of 1 to 8 instances, on demand."""
+def serving_offers(
+    catalog: ServerCatalog, regions: Sequence[str], *, serverless: bool = False
+) -> Offers:
+    """Every fleet: endpoints of 1 to 8 instances, on demand.
+
+    With `serverless`, one CPU of each kind: a stand-in for processors that AWS does not name.
+    """
     offers = Offers([])
     for instance in catalog.instance_types:
+        if serverless and instance.runtime != "cpu":
+            offers.rejected[instance.instance_type] = "serverless endpoints have no accelerator"
+            continue
         for region, price in _priced(instance, "hosting", regions, offers.rejected):
             local = instance.instance_type.startswith(LOCAL_PREFIX)
-            sizes: tuple[int, ...] = (1,) if local else FLEET_SIZES
+            sizes: tuple[int, ...] = (1,) if local or serverless else FLEET_SIZES
             sizes = _within(instance.hosting_quota, sizes, instance, "endpoints", offers.rejected)
             offers.rows += [Offer(instance, n, region, "on_demand", price) for n in sizes]
     return offers

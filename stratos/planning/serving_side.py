@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from stratos.hosting import asynchronous_share, serverless_gib, serverless_usd_per_month
 from stratos.plan import Precision
 from stratos.planning.calibration import Correction
-from stratos.planning.engine import Reach
+from stratos.planning.engine import BYTES_PER_PARAMETER, Reach
 from stratos.planning.group import Side, endpoint_seconds
 from stratos.planning.network import round_trip_ms
 from stratos.planning.offers import Offers
@@ -68,7 +69,9 @@ class ServingSide:
         self._reach, self._rejected = reach, rejected
         self._types = Types(offers, request.calibration)
         self._endpoint_hours = self._types.column(endpoint_seconds) / 3600
-        self._usd_per_month = offers.usd_per_hour * HOURS_PER_MONTH
+        self._hosting, self._traffic = request.spec.hosting, request.spec.load
+        billed = asynchronous_share(self._traffic) if self._hosting.mode == "async" else 1.0
+        self._usd_per_month = offers.usd_per_hour * HOURS_PER_MONTH * billed
         self._round_trip = np.array(
             [round_trip_ms(request.region, row.region) / 1e3 for row in offers.rows]
         )
@@ -88,6 +91,12 @@ class ServingSide:
 
         Facts: requests per second that the fleet sustains.
         """
+        memory = None
+        if self._hosting.mode == "serverless":
+            memory = serverless_gib(BYTES_PER_PARAMETER["float32"] * student.parameters)
+            if memory is None:
+                self._rejected.setdefault(student.name, "too large for a serverless endpoint")
+                return None
         rates, possible = self._rates(student, precision, work)
         size, fleet = value_bytes(self._types, precision), self._types.offers.counts
         sustained = capacity(student, _load(work), size, rates) * fleet
@@ -102,7 +111,10 @@ class ServingSide:
                 f"at {MAX_UTILISATION:.0%} utilisation",
             )
             return None
-        values = np.column_stack([seconds * 1e3, self._endpoint_hours, self._usd_per_month])[rows]
+        usd_per_month = self._usd_per_month
+        if memory is not None:
+            usd_per_month = seconds * serverless_usd_per_month(self._traffic, memory)
+        values = np.column_stack([seconds * 1e3, self._endpoint_hours, usd_per_month])[rows]
         return Side(rows, values, sustained[rows][:, None])
 
     def outlook(self, student: Transformer, precision: Precision, work: Workload) -> Outlook:

@@ -73,6 +73,13 @@ def test_containers_reach_neither_the_table_nor_the_control_plane(template, role
 
 def test_a_model_in_service_cannot_write(template):
     assert "s3:PutObject" not in actions(template, "EndpointsRole")
+
+
+def test_a_model_behind_a_queue_writes_its_answers_and_nothing_else(template):
+    writes = [s for s in statements(template, "QueueRole") if "s3:PutObject" in listed(s["Action"])]
+    (statement,) = writes
+    keys = [arn["Fn::Join"][1][-1] for arn in listed(statement["Resource"])]
+    assert keys == ["/async/*/answers/*", "/async/*/failures/*"]
     assert "secretsmanager:GetSecretValue" not in actions(template, "EndpointsRole")
 
 
@@ -154,6 +161,7 @@ def test_containers_may_pull_every_image_the_catalog_names(template):
     allowed = {
         "TrainingJobsRole": {"training"},
         "EndpointsRole": {"inference", "llm"},
+        "EndpointsQueueRole": {"inference", "llm"},
     }
     for role, kinds in allowed.items():
         text = json.dumps(

@@ -128,7 +128,12 @@ def test_schedules_may_rerun_and_expire_and_nothing_else(template):
         if {"Ref": role_id} in policy["Roles"]
         for statement in policy["PolicyDocument"]["Statement"]
     ]
-    assert sorted(allowed) == ["sagemaker:DeleteEndpoint", "states:StartExecution"]
+    assert sorted(allowed) == [
+        "application-autoscaling:DeregisterScalableTarget",
+        "cloudwatch:DeleteAlarms",
+        "sagemaker:DeleteEndpoint",
+        "states:StartExecution",
+    ]
 
 
 def test_the_machine_logs_without_data_traces_and_ends_in_days(template, definition):

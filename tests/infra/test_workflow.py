@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -14,6 +15,7 @@ from infra.definition import State, caught_by, next_states, reads
 from infra.local.template_check import check_template
 from stratos import steps
 from stratos.errors import StratosError
+from stratos.guardrails import BAKE_SECONDS, guardrails
 
 INPUTS: dict[str, type[BaseModel]] = {
     "claim_run": steps.ClaimInput,
@@ -106,7 +108,7 @@ def test_every_path_into_a_model_names_one_of_its_fields(states):
 
 
 def test_nothing_is_read_before_some_state_wrote_it(states):
-    written = {"$", "$.job", "$.failure"}  # the Map's item, and what a Catch puts there
+    written = {"$", "$.job", "$.alarm", "$.failure"}  # the Maps' items, and what a Catch puts there
     written |= {"$.run"}
     written |= {state["ResultPath"] for state in states.values() if state.get("ResultPath")}
     for name, state in states.items():
@@ -130,6 +132,7 @@ def test_every_task_is_bounded_in_time(states):
 
 def test_every_failure_after_the_claim_leads_to_clean_up_and_a_report(states):
     final = {"CleanUp", "ReportFailure", "ReportRejected", "ClaimRun"}
+    final |= set(states["PutAlarms"]["ItemProcessor"]["States"])  # their Map catches
     for name, state in states.items():
         if state["Type"] in ("Task", "Map") and name not in final:
             assert "States.ALL" in caught_by(state), name
@@ -140,10 +143,34 @@ def test_every_failure_after_the_claim_leads_to_clean_up_and_a_report(states):
 
 
 def test_an_endpoint_made_meanwhile_is_updated_and_an_update_under_way_waited_for(states):
-    assert caught_by(states["CreateEndpoint"])["SageMaker.SageMakerException"] == "UpdateEndpoint"
-    retried = [r for r in states["UpdateEndpoint"]["Retry"] if "Exception" in r["ErrorEquals"][0]]
-    (patient,) = [r for r in retried if r["ErrorEquals"] == ["SageMaker.SageMakerException"]]
-    assert patient["MaxAttempts"] * patient["MaxDelaySeconds"] > 900
+    assert caught_by(states["CreateEndpoint"])["SageMaker.SageMakerException"] == "RememberLive"
+    assert next_states(states["RememberLive"]) == ["IsGuarded"]
+    for update in ("UpdateEndpoint", "UpdateUnguarded"):
+        retried = [r for r in states[update]["Retry"] if "Exception" in r["ErrorEquals"][0]]
+        (patient,) = [r for r in retried if r["ErrorEquals"] == ["SageMaker.SageMakerException"]]
+        assert patient["MaxAttempts"] * patient["MaxDelaySeconds"] > 2 * BAKE_SECONDS + 900
+
+
+def test_alarms_are_put_before_an_update_and_deleted_after_it(states):
+    assert next_states(states["IsGuarded"]) == ["PutAlarms", "UpdateUnguarded"]
+    assert next_states(states["PutAlarms"]) == ["UpdateEndpoint"]
+    assert states["PutAlarms"]["ItemsPath"] == "$.quality.deployment.guardrails.alarms"
+    assert "DeploymentConfig.$" in states["UpdateEndpoint"]["Parameters"]
+    assert "DeploymentConfig.$" not in states["UpdateUnguarded"]["Parameters"]
+    assert next_states(states["WasWatched"]) == ["DeleteAlarms", "MeasureEndpoint"]
+    assert next_states(states["DeleteAlarms"]) == ["MeasureEndpoint"]
+
+
+def test_an_update_waits_longer_than_sagemaker_may_take_over_it(states):
+    (limit,) = (
+        choice["NumericGreaterThan"]
+        for choice in states["IsEndpointServing"]["Choices"]
+        if "NumericGreaterThan" in choice
+    )
+    slowest = guardrails(
+        "e", "c", "v", num_instances=2, startup_seconds=7200, max_p95_latency_ms=None
+    ).deployment_config["BlueGreenUpdatePolicy"]["MaximumExecutionTimeoutInSeconds"]
+    assert limit * (limit + 1) / 2 > slowest
 
 
 def test_errors_caught_by_name_exist(states):
@@ -189,17 +216,22 @@ def test_a_job_that_failed_is_never_started_again_under_its_name(states, job):
 
 
 def test_every_sagemaker_request_is_one_that_sagemaker_knows(states):
-    model = boto3.client("sagemaker", region_name="us-east-1").meta.service_model
+    models = {
+        service: boto3.client(service, region_name="us-east-1").meta.service_model
+        for service in ("sagemaker", "cloudwatch")
+    }
     checked = set()
     for name, state in states.items():
-        found = re.search(r":sagemaker:(\w+?)(\.sync)?$", str(state.get("Resource", "")))
+        resource = str(state.get("Resource", ""))
+        found = re.search(r":(sagemaker|cloudwatch):(\w+?)(\.sync)?$", resource)
         if not found:
             continue
-        shape = model.operation_model(found[1][0].upper() + found[1][1:]).input_shape
+        operation = found[2][0].upper() + found[2][1:]
+        shape = models[found[1]].operation_model(operation).input_shape
         given = {field.removesuffix(".$") for field in state["Parameters"]}
         assert given <= set(shape.members), name
         assert set(shape.required_members) <= given, name
-        checked.add(found[1])
+        checked.add(found[2])
     assert checked == {
         "createTrainingJob",
         "createModelPackage",
@@ -208,6 +240,8 @@ def test_every_sagemaker_request_is_one_that_sagemaker_knows(states):
         "createEndpoint",
         "updateEndpoint",
         "describeEndpoint",
+        "putMetricAlarm",
+        "deleteAlarms",
     }
 
 
@@ -222,16 +256,49 @@ def test_evaluation_is_told_which_model_was_distilled(states):
 
 def test_an_endpoint_counts_as_serving_only_with_its_new_configuration(states):
     serving = states["IsEndpointServing"]["Choices"][0]
-    assert serving["Next"] == "MeasureEndpoint"
+    assert serving["Next"] == "WasWatched"
     assert {condition["Variable"] for condition in serving["And"]} == {
         "$.endpoint.EndpointStatus",
         "$.endpoint.EndpointConfigName",
     }
-    taken, rolled_back = states["IsEndpointServing"]["Choices"][1:3]
-    assert taken["Next"] == "UpdateEndpoint"
-    assert {"Variable": "$.endpoint.FailureReason", "IsPresent": False} in taken["And"]
-    assert "InService" in {condition["StringEquals"] for condition in rolled_back["Or"]}
-    assert rolled_back["Next"] == "DescribeFailure"
+    following = [choice["Next"] for choice in states["IsEndpointServing"]["Choices"]]
+    assert following[1:] == [
+        "WaitLonger",  # too soon: the description may be older than the update
+        "EndpointFailed",
+        "TakeBack",
+        "RolledBack",
+        "EndpointNeverReady",
+    ]
+
+
+def test_a_rollback_needs_no_reason_and_taking_back_has_an_end(states):
+    choices = {choice["Next"]: choice for choice in states["IsEndpointServing"]["Choices"]}
+    taken = choices["TakeBack"]["And"]
+    assert {
+        "Not": {
+            "Variable": "$.endpoint.EndpointConfigName",
+            "StringEqualsPath": "$.rollout.before.EndpointConfigName",
+        }
+    } in taken
+    assert {"Variable": "$.rollout.takeovers", "NumericLessThan": 5} in taken
+    assert next_states(states["TakeBack"]) == ["RememberLive"]
+    assert "InService" in {condition["StringEquals"] for condition in choices["RolledBack"]["Or"]}
+    assert "FailureReason" not in json.dumps(states["RolledBack"])
+    assert states["EndpointFailed"]["Parameters"]["Cause.$"] == "$.endpoint.FailureReason"
+
+
+def test_a_queue_is_configured_only_where_requests_wait_in_one(states):
+    assert next_states(states["IsAsynchronous"]) == [
+        "CreateAsyncModel",
+        "CreateModel",
+    ]
+    assert next_states(states["CreateAsyncModel"]) == ["CreateAsyncEndpointConfig"]
+    roles = {
+        states[n]["Parameters"]["ExecutionRoleArn"] for n in ("CreateModel", "CreateAsyncModel")
+    }
+    assert len(roles) == 2
+    queued = states["CreateAsyncEndpointConfig"]["Parameters"]
+    assert queued["AsyncInferenceConfig.$"] == "$.quality.deployment.async_inference_config"
 
 
 def test_an_endpoint_that_misses_its_load_is_tried_on_the_next_server_and_measured(states):
@@ -239,7 +306,7 @@ def test_an_endpoint_that_misses_its_load_is_tried_on_the_next_server_and_measur
     assert (passed["Variable"], passed["Next"]) == ("$.measured.passed", "Promote")
     assert (server["Variable"], server["Next"]) == ("$.measured.deployment", "NextServer")
     assert states["NextServer"]["InputPath"] == "$.measured.deployment"
-    assert next_states(states["NextServer"]) == ["CreateModel"]
+    assert next_states(states["NextServer"]) == ["IsAsynchronous"]
     assert _reaches(states, "CreateModel", {"MeasureEndpoint", "CleanUp"})
     assert (student["Variable"], student["Next"]) == ("$.measured.next_attempt", "TakeEndpointBack")
 

@@ -1,14 +1,375 @@
-"""What an endpoint's container is told about its hardware."""
+"""What SageMaker is asked for, held against botocore's models of its services."""
 
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
 import pytest
+from botocore.validate import ParamValidator
 
-from stratos.deployment import _container
+from stratos.catalog.servers import ServerCatalog
+from stratos.deployment import VARIANT, build_deployment, endpoint_mode
+from stratos.errors import DeploymentFailed
+from stratos.guardrails import BAKE_SECONDS
+from stratos.plan import Server
+from stratos.serving_container import (
+    GIB,
+    download_seconds,
+    serving_container,
+    split_devices,
+    start_seconds,
+)
+from stratos.steps import Deployment
+from tests import factories
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+MIB = 2**20
+
+
+def deployment(
+    instance_type: str = "ml.c7i.xlarge",
+    count: int = 1,
+    artifact_bytes: int = 500 * MIB,
+    live: dict[str, Any] | None = None,
+    **sections: Any,
+) -> Deployment:
+    server = Server(
+        instance_type=instance_type,
+        count=count,
+        region="us-east-1",
+        purchase="on_demand",
+        usd_per_hour=0.2 * count,
+    )
+    return build_deployment(
+        factories.run_ref(),
+        factories.spec(**sections),
+        factories.match_evidence(serving=server, p95_latency_ms=400.0),
+        factories.evaluate_result(),
+        "s3://bucket/runs/r/models/job/output/model.tar.gz",
+        artifact_bytes=artifact_bytes,
+        metrics_uri="s3://bucket/runs/r/jobs/evaluate-a0/result.json",
+        live_config="before" if live is not None else None,
+        live_mode=endpoint_mode(live) if live is not None else None,
+        now=NOW,
+    )
+
+
+def problems(service: str, operation: str, request: dict[str, Any]) -> str:
+    """What botocore would refuse in a request."""
+    model = boto3.client(service, region_name="us-east-1").meta.service_model
+    shape = model.operation_model(operation).input_shape
+    return str(ParamValidator().validate(request, shape).generate_report())
+
+
+def requests_of(built: Deployment) -> list[tuple[str, str, dict[str, Any]]]:
+    """Every request that the states and Promote make of a deployment."""
+    name, tags = built.endpoint_config_name, built.tags
+    config: dict[str, Any] = {
+        "EndpointConfigName": name,
+        "ProductionVariants": [built.production_variant],
+        "Tags": tags,
+    }
+    if built.async_inference_config is not None:
+        config["AsyncInferenceConfig"] = built.async_inference_config
+    model = {"ModelName": built.model_name, "PrimaryContainer": built.container, "Tags": tags}
+    update: dict[str, Any] = {"EndpointName": built.endpoint_name, "EndpointConfigName": name}
+    made = [
+        ("sagemaker", "CreateModel", model),
+        ("sagemaker", "CreateEndpointConfig", config),
+        ("sagemaker", "UpdateEndpoint", update),
+        ("sagemaker", "CreateModelPackage", built.model_package),
+    ]
+    if built.guardrails is not None:
+        update["DeploymentConfig"] = built.guardrails.deployment_config
+        made += [("cloudwatch", "PutMetricAlarm", alarm) for alarm in built.guardrails.alarms]
+    if built.scaling is not None:
+        scaling = "application-autoscaling"
+        made.append((scaling, "RegisterScalableTarget", built.scaling.target))
+        made += [(scaling, "PutScalingPolicy", policy) for policy in built.scaling.policies]
+        if built.scaling.wake_alarm is not None:
+            made.append(("cloudwatch", "PutMetricAlarm", built.scaling.wake_alarm))
+    return made
+
+
+LULLS = {"requests_per_second": 5, "active_hours_per_day": 8}
 
 
 @pytest.mark.parametrize(
-    ("instance_type", "dtype"),
-    [("ml.g4dn.xlarge", "half"), ("ml.g6.xlarge", None), ("ml.c7i.xlarge", None)],
+    "built",
+    [
+        deployment(),
+        deployment("ml.g5.12xlarge", 2, 30 * GIB, {}, load=LULLS),
+        deployment(hosting={"mode": "serverless"}),
+        deployment(count=3, hosting={"mode": "async", "max_instances": 5}),
+        deployment(constraints={}),
+    ],
+    ids=["realtime", "gpu fleet", "serverless", "async", "no limits"],
 )
-def test_only_a_device_without_bfloat16_is_told_to_use_half(instance_type, dtype):
-    container = _container(instance_type, "us-east-1", "tiles", "s3://bucket/model.tar.gz")
-    assert container["Environment"].get("SM_VLLM_DTYPE") == dtype
+def test_every_request_is_one_that_botocore_would_send(built):
+    for service, operation, request in requests_of(built):
+        assert problems(service, operation, request) == "", operation
+
+
+# --- guardrails -------------------------------------------------------------------------------
+
+
+def routing(built: Deployment) -> dict[str, Any]:
+    assert built.guardrails is not None
+    policy = built.guardrails.deployment_config["BlueGreenUpdatePolicy"]
+    found: dict[str, Any] = policy["TrafficRoutingConfiguration"]
+    return found
+
+
+@pytest.mark.parametrize("count", [2, 3, 8])
+def test_a_fleet_is_updated_by_a_canary_of_at_most_half_of_it(count):
+    found = routing(deployment(count=count))
+    assert found["Type"] == "CANARY"
+    assert found["WaitIntervalInSeconds"] == BAKE_SECONDS
+    assert found["CanarySize"]["Type"] == "INSTANCE_COUNT"
+    assert found["CanarySize"]["Value"] / count <= 0.5
+
+
+def test_one_instance_takes_over_at_once_and_is_watched_while_the_old_one_stands_by():
+    built = deployment(count=1)
+    assert routing(built) == {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}
+    assert built.guardrails is not None
+    policy = built.guardrails.deployment_config["BlueGreenUpdatePolicy"]
+    assert policy["TerminationWaitInSeconds"] == BAKE_SECONDS
+
+
+def test_an_update_may_take_longer_than_its_waits_and_its_start_together():
+    built = deployment("ml.g5.12xlarge", count=2, artifact_bytes=30 * GIB)
+    assert built.guardrails is not None
+    policy = built.guardrails.deployment_config["BlueGreenUpdatePolicy"]
+    variant = built.production_variant
+    assert policy["MaximumExecutionTimeoutInSeconds"] > (
+        variant["ModelDataDownloadTimeoutInSeconds"]
+        + variant["ContainerStartupHealthCheckTimeoutInSeconds"]
+        + 2 * BAKE_SECONDS
+    )
+
+
+def test_alarms_watch_the_new_fleet_for_errors_and_for_the_latency_asked():
+    built = deployment(constraints={"max_p95_latency_ms": 750})
+    assert built.guardrails is not None
+    errors, latency = built.guardrails.alarms
+    for alarm in (errors, latency):
+        (query,) = alarm["Metrics"]
+        dimensions = {d["Name"]: d["Value"] for d in query["MetricStat"]["Metric"]["Dimensions"]}
+        assert dimensions == {
+            "EndpointName": built.endpoint_name,
+            "VariantName": VARIANT,
+            "EndpointConfigName": built.endpoint_config_name,
+        }
+    watched = errors["Metrics"][0]["MetricStat"]
+    assert (watched["Metric"]["MetricName"], watched["Stat"]) == ("Invocation5XXErrors", "Average")
+    watched = latency["Metrics"][0]["MetricStat"]
+    assert (watched["Metric"]["MetricName"], watched["Stat"]) == ("ModelLatency", "p95")
+    assert latency["Threshold"] == 750_000
+    named = built.guardrails.deployment_config["AutoRollbackConfiguration"]["Alarms"]
+    assert [a["AlarmName"] for a in named] == [errors["AlarmName"], latency["AlarmName"]]
+
+
+def test_without_a_latency_constraint_only_errors_roll_back():
+    built = deployment(constraints={})
+    assert built.guardrails is not None
+    assert len(built.guardrails.alarms) == 1
+
+
+# --- container --------------------------------------------------------------------------------
+
+
+def environment(instance_type: str, precision: Any = "bfloat16", artifact_bytes: int = GIB) -> Any:
+    container = serving_container(
+        instance_type,
+        "us-east-1",
+        "tiles",
+        "s3://bucket/model.tar.gz",
+        precision=precision,
+        artifact_bytes=artifact_bytes,
+    )
+    return container["Environment"]
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "precision", "dtype"),
+    [
+        ("ml.g4dn.xlarge", "float32", "half"),
+        ("ml.g4dn.xlarge", "bfloat16", "half"),
+        ("ml.g6.xlarge", "bfloat16", "bfloat16"),
+        ("ml.g6.xlarge", "float32", "float32"),
+        ("ml.c7i.xlarge", "float32", None),
+    ],
+)
+def test_a_gpu_is_told_the_precision_of_the_plan_as_far_as_it_has_it(
+    instance_type, precision, dtype
+):
+    assert environment(instance_type, precision).get("SM_VLLM_DTYPE") == dtype
+
+
+def test_a_plan_in_fp8_is_quantised_while_it_loads():
+    found = environment("ml.g6.xlarge", "fp8")
+    assert (found["SM_VLLM_QUANTIZATION"], found["SM_VLLM_DTYPE"]) == ("fp8", "bfloat16")
+    assert "SM_VLLM_QUANTIZATION" not in environment("ml.g6.xlarge")
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "gib", "split", "replicas"),
+    [
+        ("ml.g6.xlarge", 1, None, None),
+        ("ml.g6.12xlarge", 1, None, "4"),  # four devices of 22 GiB
+        ("ml.g6.12xlarge", 15, "2", "2"),
+        ("ml.g6.12xlarge", 30, "4", None),
+        ("ml.c7i.xlarge", 1, None, None),
+    ],
+)
+def test_a_model_is_split_over_the_devices_it_needs_and_served_on_all(
+    instance_type, gib, split, replicas
+):
+    found = environment(instance_type, artifact_bytes=gib * GIB)
+    assert found.get("SM_VLLM_TENSOR_PARALLEL_SIZE") == split
+    assert found.get("SM_VLLM_DATA_PARALLEL_SIZE") == replicas
+
+
+def test_no_instance_of_the_catalog_is_asked_for_more_devices_than_it_has():
+    for row in ServerCatalog.aws().instance_types:
+        for gib in (1, 10, 100, 1000):
+            split, replicas = split_devices(gib * GIB, row.device_memory_gib, row.num_devices)
+            assert 1 <= split * replicas <= row.num_devices
+
+
+def test_a_container_has_minutes_to_start_and_more_for_larger_weights():
+    assert start_seconds("ml.c7i.xlarge", 2 * MIB) >= 600
+    assert start_seconds("ml.g5.xlarge", 2 * MIB) >= 900
+    assert start_seconds("ml.g5.xlarge", 10 * GIB) == 900 + 1200
+    assert download_seconds(2 * MIB) > 60
+    assert start_seconds("ml.g5.xlarge", 500 * GIB) == download_seconds(500 * GIB) == 3600
+
+
+# --- hosting ----------------------------------------------------------------------------------
+
+RARE = {"requests_per_second": 0.2, "mean_requests_per_second": 0.01, "active_hours_per_day": 2}
+LOOSE = {"max_p95_latency_ms": 5000}
+
+
+def hosted(**options: Any) -> Deployment:
+    return deployment(**{"constraints": LOOSE, **options})
+
+
+def test_an_endpoint_is_real_time_unless_a_cold_start_is_tolerated():
+    built = hosted(load=RARE)
+    assert built.hosting.mode == "realtime"
+    assert "the spec tolerates none" in built.hosting.reason
+    assert built.usd_per_hour == pytest.approx(0.2)
+
+
+def test_rare_traffic_that_tolerates_a_cold_start_goes_serverless_and_is_billed_by_the_second():
+    built = hosted(load=RARE, hosting={"max_cold_start_seconds": 60})
+    assert built.hosting.mode == "serverless"
+    requests = 0.01 * 3600 * 2 * 730 / 24
+    memory = built.hosting.memory_gib
+    assert memory == 3  # one for the server, and room for 500 MiB of weights in float32
+    assert built.hosting.usd_per_month == pytest.approx(requests * 0.4 * memory * 2e-5)
+    assert built.usd_per_hour * 730 == pytest.approx(built.hosting.usd_per_month)
+    assert built.production_variant["ServerlessConfig"]["MemorySizeInMB"] == 3072
+    assert "InstanceType" not in built.production_variant
+    assert (built.guardrails, built.scaling) == (None, None)
+
+
+def test_steady_traffic_stays_on_instances_because_seconds_would_cost_more():
+    steady = {"requests_per_second": 20}
+    built = hosted(load=steady, hosting={"max_cold_start_seconds": 60})
+    assert built.hosting.mode == "realtime"
+    assert "serverless $" in built.hosting.reason
+
+
+@pytest.mark.parametrize(
+    ("options", "obstacle"),
+    [
+        ({"instance_type": "ml.g5.xlarge"}, "no GPU"),
+        ({"artifact_bytes": 3 * GIB}, "6 GB of memory at most"),
+        ({"load": {"requests_per_second": 400}}, "exceed its limit of 200"),
+    ],
+)
+def test_serverless_is_refused_where_it_cannot_be(options, obstacle):
+    with pytest.raises(DeploymentFailed, match=obstacle):
+        hosted(hosting={"mode": "serverless"}, **options)
+    auto = hosted(hosting={"max_cold_start_seconds": 90}, **options)
+    assert auto.hosting.mode == "realtime"
+
+
+def test_a_tight_latency_rules_serverless_out_unless_it_is_named():
+    tight = {"max_p95_latency_ms": 500}
+    tolerant = {"max_cold_start_seconds": 60}
+    auto = deployment(constraints=tight, load=RARE, hosting=tolerant)
+    assert auto.hosting.mode == "realtime"
+    named = deployment(constraints=tight, load=RARE, hosting={"mode": "serverless"})
+    assert named.hosting.mode == "serverless"
+
+
+def test_who_can_wait_for_an_instance_gets_a_queue_that_costs_nothing_while_it_is_empty():
+    patient = {"max_cold_start_seconds": 900}
+    built = hosted(instance_type="ml.g5.xlarge", load=RARE, hosting=patient)
+    assert built.hosting.mode == "async"
+    assert built.hosting.usd_per_month == pytest.approx(0.2 * 730 * 2.5 / 24)
+    assert built.async_inference_config is not None
+    output = built.async_inference_config["OutputConfig"]
+    assert output["S3OutputPath"] == "s3://bucket/async/tiles/answers"
+    assert built.scaling is not None
+    assert built.scaling.target["MinCapacity"] == 0
+    assert built.scaling.wake_alarm is not None
+    assert built.scaling.policies[-1]["PolicyType"] == "StepScaling"
+
+
+def test_a_minute_of_patience_is_not_taken_for_a_queue():
+    built = hosted(instance_type="ml.g5.xlarge", load=RARE, hosting={"max_cold_start_seconds": 60})
+    assert built.hosting.mode == "realtime"
+
+
+def test_an_endpoint_in_service_keeps_its_kind():
+    serverless = {"ProductionVariants": [{"CurrentServerlessConfig": {"MaxConcurrency": 1}}]}
+    kept = hosted(live=serverless)
+    assert kept.hosting.mode == "serverless"
+    assert "stays so" in kept.hosting.reason
+    grown = hosted(live=serverless, instance_type="ml.g5.xlarge")
+    assert grown.hosting.mode == "realtime"
+    with pytest.raises(DeploymentFailed, match="keeps its kind"):
+        hosted(live={}, hosting={"mode": "async"})
+
+
+# --- scaling ----------------------------------------------------------------------------------
+
+
+def bounds(built: Deployment) -> tuple[int, int] | None:
+    scaling = built.scaling
+    if scaling is None:
+        return None
+    return scaling.target["MinCapacity"], scaling.target["MaxCapacity"]
+
+
+def test_a_fleet_under_steady_traffic_keeps_its_size():
+    assert bounds(deployment(count=3)) is None
+
+
+def test_a_fleet_shrinks_in_lulls_and_grows_as_far_as_the_spec_allows():
+    assert bounds(deployment(count=3, load=LULLS)) == (1, 3)
+    assert bounds(deployment(count=3, load=LULLS, hosting={"max_instances": 6})) == (1, 6)
+    assert bounds(deployment(count=1, hosting={"max_instances": 4})) == (1, 4)
+    assert bounds(deployment(count=1, load=LULLS)) is None
+
+
+def test_a_fleet_is_scaled_by_the_traffic_that_each_instance_was_planned_for():
+    built = deployment(count=2, load=LULLS)
+    assert built.scaling is not None
+    (policy,) = built.scaling.policies
+    tracking = policy["TargetTrackingScalingPolicyConfiguration"]
+    assert tracking["TargetValue"] == pytest.approx(60 * 5 / 2)
+    metric = tracking["PredefinedMetricSpecification"]["PredefinedMetricType"]
+    assert metric == "SageMakerVariantInvocationsPerInstance"
+
+
+def test_only_a_fleet_that_answers_in_the_call_routes_by_what_is_under_way():
+    assert "RoutingConfig" in deployment(count=2).production_variant
+    assert "RoutingConfig" not in deployment(hosting={"mode": "async"}).production_variant

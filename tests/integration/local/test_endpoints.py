@@ -6,132 +6,16 @@ from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
-from sagemaker_cloud import BUCKET, ROLE, Cloud, running_cloud, wait_for
+from endpoint_models import DIES, create_config, describe, invoke, settled
+from sagemaker_cloud import BUCKET, ROLE, running_cloud, wait_for
 
 from infra.local.endpoints import Endpoints
-
-SERVER = """
-import json, os, sys, time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-
-ANSWER = Path(os.environ["SM_MODEL_DIR"], "answer.txt").read_text()
-
-
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1
-
-    def log_message(self, *_):
-        pass
-
-    def do_GET(self):
-        self.reply(200 if self.path == "/ping" else 404, b"")
-
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        print("invoked", flush=True)
-        if body == b"slow":
-            Path(os.environ["SM_MODEL_DIR"], "busy").write_text("")
-            time.sleep(1.0)
-        if body == b"bad":
-            return self.reply(422, b'{"error": "no messages"}')
-        if body == b"stream":
-            return self.stream([b"one ", b"two ", b"three"])
-        if body == b"broken":
-            return self.stream([b"one "], end=False)
-        report = {
-            "answer": ANSWER,
-            "pid": os.getpid(),
-            "body": body.decode("latin-1"),
-            "accept": self.headers["Accept"],
-            "attributes": self.headers["X-Amzn-SageMaker-Custom-Attributes"],
-            "environment": dict(os.environ),
-            "path": sys.path,
-            "cwd": os.getcwd(),
-        }
-        self.reply(200, json.dumps(report).encode())
-
-    def reply(self, status, body):
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("X-Amzn-SageMaker-Custom-Attributes", "from-the-model")
-        self.end_headers()
-        self.wfile.write(body)
-
-    def stream(self, chunks, end=True):
-        self.send_response(200)
-        self.send_header("Content-Type", "text/event-stream")
-        self.send_header("Transfer-Encoding", "chunked")
-        self.end_headers()
-        for chunk in chunks:
-            self.wfile.write(b"%x\\r\\n%s\\r\\n" % (len(chunk), chunk))
-            self.wfile.flush()
-        if end:
-            self.wfile.write(b"0\\r\\n\\r\\n")
-        else:
-            self.close_connection = True
-
-
-port = int(os.environ["SAGEMAKER_BIND_TO_PORT"])
-ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
-"""
-DIES = "raise SystemExit('no weights in the model directory')\n"
 
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory):
     with running_cloud([Endpoints()], tmp_path_factory.mktemp("state")) as running:
         yield running
-
-
-def create_config(cloud: Cloud, name: str, *, program: str = SERVER, **variant: object) -> None:
-    """A model whose answer is its name, and an endpoint configuration of it."""
-    uri = cloud.put_tar(
-        f"models/{name}.tar.gz",
-        {"answer.txt": name, "code/serving/__main__.py": program, "code/serving/__init__.py": ""},
-    )
-    cloud.sagemaker.create_model(
-        ModelName=name,
-        ExecutionRoleArn=ROLE,
-        PrimaryContainer={
-            "Image": "image",
-            "ModelDataUrl": uri,
-            "Environment": {"WEIGHTS": "/opt/ml/model/weights", "MAX_TOKENS": "64"},
-        },
-    )
-    # boto3 itself allows no startup time below a minute.
-    cloud.client("sagemaker", parameter_validation=False).create_endpoint_config(
-        EndpointConfigName=name,
-        ProductionVariants=[
-            {
-                "VariantName": "main",
-                "ModelName": name,
-                "InstanceType": "ml.local.cpu1",
-                "InitialInstanceCount": 1,
-                "InitialVariantWeight": 1.0,
-                **variant,
-            }
-        ],
-    )
-
-
-def describe(cloud: Cloud, name: str) -> dict:
-    return cloud.sagemaker.describe_endpoint(EndpointName=name)
-
-
-def settled(cloud: Cloud, name: str) -> dict:
-    return wait_for(
-        lambda: describe(cloud, name),
-        lambda endpoint: endpoint["EndpointStatus"] in {"InService", "Failed"},
-    )
-
-
-def invoke(cloud: Cloud, name: str, body: bytes = b"{}", **named: str) -> dict:
-    runtime = cloud.client("sagemaker-runtime")
-    response = runtime.invoke_endpoint(EndpointName=name, Body=body, **named)
-    return response | {"Body": json.loads(response["Body"].read())}
 
 
 @pytest.fixture(scope="module")

@@ -61,7 +61,8 @@ def test_time_and_money_are_accounted_for(cloud: Cloud, run_id: str):
 def test_the_endpoint_answers_through_the_runtime(cloud: Cloud, run_id: str):
     rows = (ROOT / "examples/mahjong-waits/dataset.jsonl").read_text().splitlines()
     question = json.loads(rows[0])
-    answer = endpoint.invoke(find_run(cloud.stack, run_id), question["prompt"], max_tokens=64)
+    row = find_run(cloud.stack, run_id)
+    answer = endpoint.invoke(cloud.stack, row, question["prompt"], max_tokens=64)
     assert "####" in answer
 
 

@@ -209,7 +209,7 @@ def test_without_a_terminal_progress_is_a_line_a_tenth():
 def test_invoke_without_an_endpoint_says_so(stack):
     put_run(stack, "r-1", status="failed")
     with pytest.raises(EndpointNotFound, match="is failed and has no endpoint"):
-        endpoint.invoke(find_run(stack, "r-1"), "q", 8)
+        endpoint.invoke(stack, find_run(stack, "r-1"), "q", 8)
 
 
 def test_delete_removes_endpoint_config_and_model_of_its_run_only(stack):

@@ -105,6 +105,16 @@ def test_an_endpoint_that_was_not_promoted_is_deleted_with_all_it_was_made_of(
     assert again["deleted"] == []
 
 
+def test_the_alarms_of_an_update_that_failed_are_deleted(account: Account) -> None:
+    pipeline = start(account).until_deployed()
+    cloudwatch = account.client("cloudwatch")
+    for alarm in pipeline.state["quality"]["deployment"]["guardrails"]["alarms"]:
+        cloudwatch.put_metric_alarm(**alarm)
+    assert len(cloudwatch.describe_alarms()["MetricAlarms"]) == 2
+    call(clean_up.handler, run=pipeline.run, failure=FAILURE)
+    assert cloudwatch.describe_alarms()["MetricAlarms"] == []
+
+
 def test_a_promoted_endpoint_stays(account: Account) -> None:
     pipeline = start(account).until_deployed()
     pipeline.promote()

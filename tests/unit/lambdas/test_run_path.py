@@ -10,12 +10,15 @@ from botocore.stub import Stubber
 
 from lambdas import claim_run
 from stratos.artifacts import RunKeys
-from stratos.errors import DuplicateEvent, NoFeasiblePlan, SpecRejected
+from stratos.errors import DeploymentFailed, DuplicateEvent, NoFeasiblePlan, SpecRejected
 from stratos.jobs import AnyJobConfig
+from stratos.match_evidence import MatchEvidence
+from stratos.measurement import Measurements
 from stratos.problems import Rejection
 from stratos.run_summary import REJECTED_RUNS, RunSummary
 from stratos.steps import TrainingJob
 from tests import factories
+from tests.summaries import measurement
 from tests.unit.lambdas.conftest import BUCKET, SPEC_KEY, Account
 from tests.unit.lambdas.pipeline import Pipeline, call, start
 
@@ -316,6 +319,60 @@ def test_promotion_records_the_live_run_and_sets_its_end(account: Account) -> No
     assert row["model_artifact"].endswith("model.tar.gz")
 
 
+def test_a_fleet_with_lulls_is_scaled_until_its_time_is_over(account: Account) -> None:
+    pipeline = start(account, hosting={"mode": "async", "ttl_hours": 2}).until_deployed()
+    pipeline.promote()
+    autoscaling = account.client("application-autoscaling")
+    (target,) = autoscaling.describe_scalable_targets(ServiceNamespace="sagemaker")[
+        "ScalableTargets"
+    ]
+    assert target["ResourceId"] == "endpoint/stratos-tiles/variant/AllTraffic"
+    assert (target["MinCapacity"], target["MaxCapacity"]) == (0, 1)
+    policies = autoscaling.describe_scaling_policies(ServiceNamespace="sagemaker")
+    named = {policy["PolicyName"]: policy["PolicyARN"] for policy in policies["ScalingPolicies"]}
+    assert set(named) == {"stratos-tiles-backlog", "stratos-tiles-wake"}
+    (alarm,) = account.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    assert alarm["AlarmActions"] == [named["stratos-tiles-wake"]]
+    calls = [
+        account.client("scheduler").get_schedule(Name=item["Name"], GroupName="stratos")["Target"]
+        for item in account.client("scheduler").list_schedules(GroupName="stratos")["Schedules"]
+    ]
+    assert {call["Arn"].rpartition("aws-sdk:")[2]: json.loads(call["Input"]) for call in calls} == {
+        "sagemaker:deleteEndpoint": {"EndpointName": "stratos-tiles"},
+        "applicationautoscaling:deregisterScalableTarget": {
+            "ServiceNamespace": "sagemaker",
+            "ResourceId": "endpoint/stratos-tiles/variant/AllTraffic",
+            "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+        },
+        "cloudwatch:deleteAlarms": {"AlarmNames": [alarm["AlarmName"]]},
+    }
+
+
+def test_an_endpoint_that_is_scaled_no_more_loses_its_bounds_alarm_and_schedules(
+    account: Account,
+) -> None:
+    start(account, hosting={"mode": "async"}).until_deployed().promote()
+    account.client("sagemaker").delete_endpoint(EndpointName="stratos-tiles")
+    start(account).until_deployed().promote()
+    autoscaling = account.client("application-autoscaling")
+    targets = autoscaling.describe_scalable_targets(ServiceNamespace="sagemaker")
+    assert targets["ScalableTargets"] == []
+    assert account.client("cloudwatch").describe_alarms()["MetricAlarms"] == []
+    listed = account.client("scheduler").list_schedules(GroupName="stratos")["Schedules"]
+    assert [item["Name"] for item in listed] == ["stratos-tiles-expiry"]
+
+
+def test_a_spec_that_names_another_kind_than_its_endpoint_has_is_refused_before_it_costs(
+    account: Account,
+) -> None:
+    start(account).until_deployed().promote()
+    second = start(account, hosting={"mode": "serverless"})
+    second.parse()
+    second.inspect()
+    with pytest.raises(DeploymentFailed, match="keeps its kind"):
+        second.plan()
+
+
 def test_a_spec_that_asks_no_longer_for_reruns_or_an_end_loses_both(account: Account) -> None:
     start(account, schedule="rate(7 days)").until_deployed().promote()
     account.client("sagemaker").delete_endpoint(EndpointName="stratos-tiles")
@@ -378,6 +435,21 @@ def test_calibration_is_learned_once_even_if_the_report_is_written_twice(account
     pipeline.report()
     rows = [json.loads(line) for line in account.read("catalog/calibration.jsonl").splitlines()]
     assert sorted(row["quantity"] for row in rows) == ["accuracy", "training_tokens_per_second"]
+
+
+@pytest.mark.parametrize(("mode", "learned"), [("realtime", True), ("async", False)])
+def test_latency_is_learned_only_where_the_planned_server_answered_in_the_call(
+    account: Account, mode: str, learned: bool
+) -> None:
+    pipeline = start(account, hosting={"mode": mode}).until_deployed()
+    keys = RunKeys(pipeline.run.run_id)
+    plan = MatchEvidence.model_validate_json(account.read(keys.match)).plan
+    measured = Measurements(measured=(measurement(plan),))
+    account.put(keys.measurements, measured.model_dump_json())
+    pipeline.promote()
+    pipeline.report()
+    rows = [json.loads(line) for line in account.read("catalog/calibration.jsonl").splitlines()]
+    assert ("p95_latency_ms" in {row["quantity"] for row in rows}) is learned
 
 
 def test_a_failure_is_reported_in_words(account: Account) -> None:

@@ -1,0 +1,308 @@
+"""The states that bring an endpoint into service, or show that it stays with what it had."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from aws_cdk import Duration
+from aws_cdk import aws_stepfunctions as sfn
+from aws_cdk import aws_stepfunctions_tasks as tasks
+from constructs import Construct
+
+from infra.sdk_calls import sdk_call
+
+_LONGEST_WAIT_SECONDS = 140
+"""Waits grow by a second each: 1 + 2 + … + 140 is 2 h 44 min, beyond the limit of any update."""
+_SETTLED_SECONDS = 2
+"""Waits up to this long may see an endpoint as it was before its update began."""
+_TAKEOVERS = 5
+"""How often an endpoint is taken back from other runs of the spec."""
+_REFUSED = "SageMaker.SageMakerException"
+"""How the SDK integration names SageMaker's ValidationException, which has no name of its own."""
+_NONE = "none"
+"""In place of the configuration that an endpoint had, where there was none."""
+
+
+@dataclass(frozen=True)
+class RolloutStates:
+    """Create or update the endpoint, and wait until it serves.
+
+    SageMaker offers Step Functions no `.sync` for endpoints, hence the loop. An update is held by
+    guardrails (`stratos.guardrails`): one that fails is rolled back by SageMaker, and the endpoint
+    is in service again with the configuration it had before, which is remembered for that.
+    """
+
+    scope: Construct
+    deployment: str
+    """JSONPath of the `stratos.steps.Deployment`."""
+
+    def chain(self, *, succeeded: sfn.IChainable, failed: sfn.IChainable) -> sfn.IChainable:
+        """Build the states and return the first.
+
+        Args:
+            succeeded: What follows an endpoint in service with the new model.
+            failed: What follows anything else; the error is in `$.failure`.
+        """
+        scope = self.scope
+        wait = sfn.Wait(
+            scope,
+            "WaitForEndpoint",
+            comment="One second first, then one more each time",
+            time=sfn.WaitTime.seconds_path("$.endpoint_wait.seconds"),
+        )
+        start_waiting = sfn.Pass(
+            scope,
+            "StartWaiting",
+            comment="Set the first wait",
+            result=sfn.Result.from_object({"seconds": 1}),
+            result_path="$.endpoint_wait",
+        ).next(wait)
+        wait_longer = sfn.Pass(
+            scope,
+            "WaitLonger",
+            comment="Set the next wait",
+            parameters={"seconds.$": "States.MathAdd($.endpoint_wait.seconds, 1)"},
+            result_path="$.endpoint_wait",
+        ).next(wait)
+        update = self._update(start_waiting, failed)
+        take_back = sfn.Pass(
+            scope,
+            "TakeBack",
+            comment="Another run of the spec put its model there; count how often",
+            parameters={
+                "takeovers.$": "States.MathAdd($.rollout.takeovers, 1)",
+                "before.$": "$.rollout.before",
+            },
+            result_path="$.rollout",
+        ).next(update)
+        describe = self._call("DescribeEndpoint", {}, failed, result_path="$.endpoint")
+        wait.next(describe)
+        describe.next(
+            self._settle(
+                serving=self._end_watch(succeeded, failed),
+                taken=take_back,
+                not_yet=wait_longer,
+                failed=failed,
+            )
+        )
+        # Another run of the spec may have made the endpoint since: then it is updated.
+        create = self._call(
+            "CreateEndpoint",
+            {**self._config, "Tags": f"{self.deployment}.tags"},
+            failed,
+            catches={_REFUSED: update},
+        )
+        create.next(start_waiting)
+        live = (
+            sfn.Choice(scope, "IsEndpointLive", comment="Does this spec have one already?")
+            .when(sfn.Condition.boolean_equals(f"{self.deployment}.replaces_live", True), update)
+            .otherwise(create)
+        )
+        return sfn.Pass(
+            scope,
+            "StartRollout",
+            comment="Nothing was in service yet, and nobody took it over",
+            result=sfn.Result.from_object(
+                {"takeovers": 0, "before": {"EndpointConfigName": _NONE}}
+            ),
+            result_path="$.rollout",
+        ).next(live)
+
+    @property
+    def _config(self) -> dict[str, str]:
+        return {"EndpointConfigName": f"{self.deployment}.endpoint_config_name"}
+
+    @property
+    def _guarded(self) -> sfn.Condition:
+        return sfn.Condition.is_not_null(f"{self.deployment}.guardrails")
+
+    def _update(self, then: sfn.IChainable, failed: sfn.IChainable) -> sfn.IChainable:
+        """Blue/green: the old fleet goes once the new one answers and no alarm has tripped."""
+        guardrails = f"{self.deployment}.guardrails"
+        remember = self._call(
+            "RememberLive",
+            {},
+            failed,
+            operation="describeEndpoint",
+            result_selector={"EndpointConfigName.$": "$.EndpointConfigName"},
+            result_path="$.rollout.before",
+        )
+        fields = [
+            *("AlarmName", "AlarmDescription", "Metrics", "EvaluationPeriods"),
+            *("DatapointsToAlarm", "Threshold", "ComparisonOperator", "TreatMissingData"),
+        ]
+        put_alarms = sfn.Map(
+            self.scope,
+            "PutAlarms",
+            comment="What the new fleet is watched by",
+            items_path=f"{guardrails}.alarms",
+            item_selector={"alarm": sfn.JsonPath.object_at("$$.Map.Item.Value")},
+            max_concurrency=1,
+            result_path=sfn.JsonPath.DISCARD,
+        ).item_processor(
+            sdk_call(
+                self.scope,
+                "PutAlarm",
+                {field: f"$.alarm.{field}" for field in fields},
+                failed=None,
+                service="cloudwatch",
+                operation="putMetricAlarm",
+            )
+        )
+        put_alarms.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
+        guarded = self._change(
+            "UpdateEndpoint", {"DeploymentConfig": f"{guardrails}.deployment_config"}, failed
+        )
+        plain = self._change("UpdateUnguarded", {}, failed)
+        for change in (guarded, plain):
+            change.next(then)
+        remember.next(
+            sfn.Choice(self.scope, "IsGuarded", comment="Serverless endpoints take no guardrails")
+            .when(self._guarded, put_alarms.next(guarded))
+            .otherwise(plain)
+        )
+        return remember
+
+    def _change(
+        self, name: str, paths: Mapping[str, str], failed: sfn.IChainable
+    ) -> tasks.CallAwsService:
+        """SageMaker refuses while another run's change of the endpoint is under way; that ends."""
+        update = self._call(name, {**self._config, **paths}, failed, operation="updateEndpoint")
+        update.add_retry(
+            errors=[_REFUSED],
+            interval=Duration.seconds(5),
+            max_attempts=30,
+            backoff_rate=1.5,
+            max_delay=Duration.seconds(60),
+        )
+        return update
+
+    def _end_watch(self, succeeded: sfn.IChainable, failed: sfn.IChainable) -> sfn.Choice:
+        """The alarms of an update end with it; CleanUp deletes those of one that failed."""
+        delete = sdk_call(
+            self.scope,
+            "DeleteAlarms",
+            {"AlarmNames": f"{self.deployment}.guardrails.alarms[*].AlarmName"},
+            failed=failed,
+            service="cloudwatch",
+        )
+        delete.next(succeeded)
+        before = sfn.Condition.string_equals("$.rollout.before.EndpointConfigName", _NONE)
+        return (
+            sfn.Choice(self.scope, "WasWatched", comment="Were alarms put for an update?")
+            .when(sfn.Condition.and_(self._guarded, sfn.Condition.not_(before)), delete)
+            .otherwise(succeeded)
+        )
+
+    def _settle(
+        self,
+        *,
+        serving: sfn.IChainable,
+        taken: sfn.IChainable,
+        not_yet: sfn.IChainable,
+        failed: sfn.IChainable,
+    ) -> sfn.Choice:
+        """What has become of the endpoint."""
+        condition, status = sfn.Condition, "$.endpoint.EndpointStatus"
+        in_service = condition.string_equals(status, "InService")
+        config, waited = "$.endpoint.EndpointConfigName", "$.endpoint_wait.seconds"
+        has_reason = condition.is_present("$.endpoint.FailureReason")
+        is_over = condition.or_(
+            *(
+                condition.string_equals(status, name)
+                for name in ("Failed", "InService", "OutOfService", "UpdateRollbackFailed")
+            )
+        )
+        # No reason is promised for a rollback. In service with what was there before is one; with
+        # anything else, another run of the spec has put its own model there meanwhile.
+        is_back = condition.string_equals_json_path(config, "$.rollout.before.EndpointConfigName")
+        settled = sfn.Choice(
+            self.scope, "IsEndpointServing", comment="With the new configuration?"
+        ).when(
+            condition.and_(
+                in_service,
+                condition.string_equals_json_path(
+                    config, f"{self.deployment}.endpoint_config_name"
+                ),
+            ),
+            serving,
+        )
+        return (
+            settled.when(
+                condition.and_(
+                    in_service, condition.number_less_than_equals(waited, _SETTLED_SECONDS)
+                ),
+                not_yet,
+            )
+            .when(
+                condition.and_(is_over, has_reason),
+                self._end(
+                    failed, "EndpointFailed", "In SageMaker's words", "$.endpoint.FailureReason"
+                ),
+            )
+            .when(
+                condition.and_(
+                    in_service,
+                    condition.not_(is_back),
+                    condition.number_less_than("$.rollout.takeovers", _TAKEOVERS),
+                ),
+                taken,
+            )
+            .when(
+                is_over,
+                self._end(
+                    failed,
+                    "RolledBack",
+                    "SageMaker gave no reason",
+                    "States.Format('endpoint {} is {} with configuration {}, not with {}: the new"
+                    " model did not start or tripped an alarm, or other runs of the spec put"
+                    " theirs in its place; see the log group of the endpoint',"
+                    f" $.endpoint.EndpointName, {status}, {config},"
+                    f" {self.deployment}.endpoint_config_name)",
+                ),
+            )
+            .when(
+                condition.number_greater_than(waited, _LONGEST_WAIT_SECONDS),
+                self._end(
+                    failed,
+                    "EndpointNeverReady",
+                    "Give up after almost three hours",
+                    "States.Format('endpoint {} is still {} after almost three hours; look at its"
+                    f" log group for what the container says', $.endpoint.EndpointName, {status})",
+                ),
+            )
+            .otherwise(not_yet)
+        )
+
+    def _end(self, failed: sfn.IChainable, name: str, comment: str, cause: str) -> sfn.IChainable:
+        return sfn.Pass(
+            self.scope,
+            name,
+            comment=comment,
+            parameters={"Error": "DeploymentFailed", "Cause.$": cause},
+            result_path="$.failure",
+        ).next(failed)
+
+    def _call(
+        self,
+        name: str,
+        paths: Mapping[str, str],
+        failed: sfn.IChainable,
+        *,
+        operation: str | None = None,
+        result_path: str = sfn.JsonPath.DISCARD,
+        result_selector: Mapping[str, str] | None = None,
+        catches: Mapping[str, sfn.IChainable] | None = None,
+    ) -> tasks.CallAwsService:
+        """A call about the endpoint."""
+        return sdk_call(
+            self.scope,
+            name,
+            {"EndpointName": f"{self.deployment}.endpoint_name", **paths},
+            failed=failed,
+            operation=operation,
+            result_path=result_path,
+            result_selector=result_selector,
+            catches=catches,
+        )

@@ -1,0 +1,19 @@
+"""Application Auto Scaling: how the fleet of a promoted endpoint follows its traffic."""
+
+from __future__ import annotations
+
+from lambdas.aws import client
+from stratos.deployment import VARIANT
+from stratos.scaling import Scaling, remove_scaling
+
+
+def apply(endpoint_name: str, scaling: Scaling | None) -> None:
+    """Set an endpoint's bounds and policies in place of those it had."""
+    autoscaling, cloudwatch = client("application-autoscaling"), client("cloudwatch")
+    if scaling is None:
+        remove_scaling(autoscaling, cloudwatch, endpoint_name, VARIANT)
+        return
+    autoscaling.register_scalable_target(**scaling.target)
+    arns = [autoscaling.put_scaling_policy(**policy)["PolicyARN"] for policy in scaling.policies]
+    if scaling.wake_alarm is not None:
+        cloudwatch.put_metric_alarm(**scaling.wake_alarm, AlarmActions=[arns[-1]])
