@@ -52,14 +52,14 @@ class Cloud:
         except RunNotFound:
             return None
 
-    def finish(self, run_id: str) -> RunRow:
+    def finish(self, run_id: str, seconds: float = PATIENCE_SECONDS) -> RunRow:
         """Wait for a run's final status."""
 
         def finished() -> RunRow | None:
             row = self.row(run_id)
             return row if row is not None and row.status in FINISHED else None
 
-        return eventually(finished)
+        return eventually(finished, seconds)
 
     def summary(self, run_id: str) -> RunSummary:
         summary = read_summary(self.stack, run_id)
