@@ -1,0 +1,157 @@
+"""The parts of the ablation that need a model: what each arm learns from, and one training run."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import torch
+
+from benchmarks.ablation_arms import EXAMPLE, WORK, Arm, records_path
+from stratos.dataset.inspection import DataFile, inspect_dataset
+from stratos.records import Record, TrainingRecord, read_jsonl, write_jsonl
+from stratos.scoring.verifiers import is_completion_correct
+from stratos.scoring.wilson import proportion
+from stratos.spec import Spec, StrategyName
+from training.checker import load_checker
+from training.clock import Clock
+from training.data import BatchPlan, encode, micro_batches, split_validation
+from training.distribution import GoldTokens
+from training.judge import Judge
+from training.optimizer import Optimizers
+from training.prompts import alignment_messages
+from training.questions import sample
+from training.student import load_student
+from training.synthesis import Synthesized, Synthesizer
+from training.teachers import Request
+from training.teachers.weights import WeightsTeacher
+from training.trainer import Schedule, Trainer
+from training.weights import load_model
+
+_TEACHER = EXAMPLE / "models" / "teacher"
+_STUDENT = EXAMPLE / "models" / "student-base"
+_MAX_TOKENS = 512
+_MICRO_TOKENS = 1024
+
+
+def device_name() -> str:
+    """The accelerator that these runs would use, or that there is none."""
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
+
+
+def prepare(spec: Spec) -> None:
+    """Split the dataset, and let the teacher write what each arm trains on.
+
+    Injection and blend are the pipeline's own synthesis of the same questions. Alignment proper
+    would keep what the teacher answers right; its arm learns from all that the teacher answers to
+    the hands of the injection arm, right or not, so that it has anything to learn from.
+    """
+    WORK.mkdir(parents=True, exist_ok=True)
+    file = EXAMPLE / spec.task.dataset
+    inspect_dataset([DataFile(file.name, lambda: file.open("rb"))], spec.task, WORK)
+    judge = Judge(spec.task.verifier, spec.task.answer_marker, load_checker(EXAMPLE))
+    teacher = WeightsTeacher(
+        load_model("teacher", str(_TEACHER)), batch_size=128, seed=spec.training.seed
+    )
+    questions = sample(
+        list(read_jsonl(WORK / "train.jsonl", Record)),
+        spec.synthesis.max_records,
+        spec.training.seed,
+    )
+
+    def synthesize(strategy: StrategyName) -> Synthesized:
+        return Synthesizer(
+            teacher, judge, spec.synthesis, stop=lambda: False, on_done=lambda *_: None
+        ).run(questions, strategy)
+
+    injected, blended = synthesize("injection"), synthesize("blend")
+    explained = {record.id for record in injected.records}
+    answered = _answers(spec, teacher, [one for one in questions if one.id in explained])
+    write_jsonl(records_path("injection"), injected.records)
+    write_jsonl(records_path("blend"), blended.records)
+    write_jsonl(records_path("alignment"), answered)
+    yields = {
+        "injection": proportion(len(injected.records), len(questions)).model_dump(),
+        "alignment": proportion(blended.kept["alignment"], len(questions)).model_dump(),
+        "unverified answers of the teacher": len(answered),
+        "rejects": dict(injected.rejects),
+    }
+    (WORK / "yields.json").write_text(json.dumps(yields))
+
+
+def _answers(spec: Spec, teacher: WeightsTeacher, hands: list[Record]) -> list[TrainingRecord]:
+    """What the teacher answers by itself, whether right or not, unless it found no end."""
+    limit = spec.task.max_reply_tokens
+    requests = [Request(alignment_messages(hand, spec.synthesis), limit) for hand in hands]
+    answers = teacher.generate(requests, stop=lambda: False, on_answer=lambda *_: None)
+    return [
+        TrainingRecord(
+            id=hand.id,
+            messages=hand.messages,
+            completion=answer.text,
+            answer=hand.gold,
+            strategy="alignment",
+        )
+        for hand, answer in zip(hands, answers, strict=True)
+        if answer is not None and answer.finished
+    ]
+
+
+def train_and_score(spec: Spec, arm: Arm, seed: int) -> dict[str, Any]:
+    """Train one student and answer every held-out question with it."""
+    recipe = spec.training.model_copy(update={"seed": seed})
+    assert recipe.learning_rate
+    assert recipe.max_steps
+    assert recipe.batch_tokens
+    student = load_student(_STUDENT.name, str(_STUDENT), "full", "float32", 16, seed)
+    marker = spec.task.answer_marker
+    examples = encode(
+        list(read_jsonl(records_path(arm), TrainingRecord)),
+        student.local.chat,
+        max_tokens=_MAX_TOKENS,
+        answers_only_marker=marker if arm == "answers_only" else None,
+    )
+    learned, validation = split_validation(examples, seed)
+    plan = BatchPlan(
+        learned, batch_tokens=recipe.batch_tokens, micro_tokens=_MICRO_TOKENS, seed=seed
+    )
+    outcome = Trainer(
+        student,
+        plan,
+        micro_batches(validation, _MICRO_TOKENS),
+        GoldTokens(),
+        Optimizers(student.trained, recipe, recipe.learning_rate),
+        Schedule(recipe.max_steps, recipe.learning_rate),
+        None,
+        Clock(float("inf")),
+        lambda *_: None,
+    ).run()
+    student.model.eval()
+    heldout = list(read_jsonl(WORK / "heldout.jsonl", Record))
+    limit = spec.task.max_reply_tokens
+    answers = WeightsTeacher(student.local, batch_size=128).generate(
+        [Request(record.messages, limit) for record in heldout],
+        stop=lambda: False,
+        on_answer=lambda *_: None,
+    )
+    right = [
+        answer is not None
+        and is_completion_correct(spec.task.verifier, answer.text, record.gold, marker)
+        for answer, record in zip(answers, heldout, strict=True)
+    ]
+    state = outcome.state
+    return {
+        "arm": arm,
+        "seed": seed,
+        "records": len(examples),
+        "steps": state.step,
+        "passes": round(state.step / plan.steps_per_epoch, 1),
+        "training_tokens": state.tokens,
+        "seconds": round(state.seconds),
+        "validation_losses": [
+            round(point.validation_loss, 4)
+            for point in state.curve
+            if point.validation_loss is not None
+        ],
+        "right": right,
+    }
