@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 import torch
 
@@ -32,6 +34,9 @@ _TEACHER = EXAMPLE / "models" / "teacher"
 _STUDENT = EXAMPLE / "models" / "student-base"
 _MAX_TOKENS = 512
 _MICRO_TOKENS = 1024
+_BLENDED_FIRST = 1000
+"""Questions that show whether a blend differs from injection at all, before all are asked."""
+Row = TypeVar("Row", Record, TrainingRecord)
 
 
 def device_name() -> str:
@@ -59,24 +64,45 @@ def prepare(spec: Spec) -> None:
         spec.training.seed,
     )
 
-    def synthesize(strategy: StrategyName) -> Synthesized:
+    def synthesize(strategy: StrategyName, asked: list[Record]) -> Synthesized:
         return Synthesizer(
             teacher, judge, spec.synthesis, stop=lambda: False, on_done=lambda *_: None
-        ).run(questions, strategy)
+        ).run(asked, strategy)
 
-    injected, blended = synthesize("injection"), synthesize("blend")
-    explained = {record.id for record in injected.records}
-    answered = _answers(spec, teacher, [one for one in questions if one.id in explained])
-    write_jsonl(records_path("injection"), injected.records)
-    write_jsonl(records_path("blend"), blended.records)
+    injected = synthesize("injection", questions).records
+    blend = synthesize("blend", questions[:_BLENDED_FIRST])
+    blended = injected
+    if blend.records != _of(injected, questions[:_BLENDED_FIRST]):
+        blended = synthesize("blend", questions).records
+    hands = _of(questions, injected)
+    answered = _answers(spec, teacher, hands)
+    solved = [judge.is_correct(one.completion, one.answer) for one in answered]
+    write_jsonl(records_path("injection"), injected)
+    write_jsonl(records_path("blend"), blended)
     write_jsonl(records_path("alignment"), answered)
     yields = {
-        "injection": proportion(len(injected.records), len(questions)).model_dump(),
-        "alignment": proportion(blended.kept["alignment"], len(questions)).model_dump(),
-        "unverified answers of the teacher": len(answered),
-        "rejects": dict(injected.rejects),
+        "injection": proportion(len(injected), len(questions)).model_dump(),
+        "injection_by_waits": _shares_by_waits(questions, injected),
+        "alignment, every attempt": proportion(
+            blend.kept["alignment"], min(_BLENDED_FIRST, len(questions))
+        ).model_dump(),
+        "alignment, greedy": proportion(sum(solved), len(hands)).model_dump(),
+        "alignment, greedy, with an end": len(answered),
     }
     (WORK / "yields.json").write_text(json.dumps(yields))
+
+
+def _of(rows: Sequence[Row], others: Sequence[Record | TrainingRecord]) -> list[Row]:
+    """The rows whose id is that of one of the others."""
+    ids = {other.id for other in others}
+    return [row for row in rows if row.id in ids]
+
+
+def _shares_by_waits(questions: Sequence[Record], kept: Sequence[TrainingRecord]) -> dict[str, str]:
+    """How many hands were explained, by the number of their completing tiles."""
+    asked = Counter(len((record.gold or "").split()) for record in questions)
+    explained = Counter(len((record.answer or "").split()) for record in kept)
+    return {str(waits): f"{explained[waits]}/{asked[waits]}" for waits in sorted(asked)}
 
 
 def _answers(spec: Spec, teacher: WeightsTeacher, hands: list[Record]) -> list[TrainingRecord]:

@@ -16,7 +16,7 @@ import json
 import random
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -54,8 +54,6 @@ class Shape(NamedTuple):
 
 SHAPES = {"teacher": Shape(160, 5, 448), "student-base": Shape(96, 4, 288)}
 HEAD_DIM = 32
-Draw = Callable[[int], Iterator[Exchange]]
-"""Draws a corpus without end from a seed."""
 
 
 class Batch(NamedTuple):
@@ -119,21 +117,19 @@ def make_batch(rows: list[tuple[list[int], int]], pad_id: int) -> Batch:
     return Batch(ids, weights)
 
 
-def draw_chunk(draw: Draw, seed: int, chunk: int) -> list[Exchange]:
-    """Draw one of the chunks that a corpus is cut into.
+def draw_chunk(seed: int, chunk: int) -> list[Exchange]:
+    """Draw one of the chunks that the corpus is cut into.
 
     Each has a seed of its own, so that a resumed run reads on where the stopped one was.
     """
-    return list(islice(draw(seed * 1_000_003 + chunk), CHUNK_EXCHANGES))
+    return list(islice(draw_exchanges(seed * 1_000_003 + chunk), CHUNK_EXCHANGES))
 
 
-def draw_batches(
-    draw: Draw, tokenizer: PreTrainedTokenizerFast, seed: int, skip: int
-) -> Iterator[Batch]:
+def draw_batches(tokenizer: PreTrainedTokenizerFast, seed: int, skip: int) -> Iterator[Batch]:
     """Yield batches of similar length without end, passing over the first `skip`."""
     chunk = 0
     while True:
-        exchanges = draw_chunk(draw, seed, chunk)
+        exchanges = draw_chunk(seed, chunk)
         rows = sorted((encode(tokenizer, each) for each in exchanges), key=lambda row: len(row[0]))
         groups: list[list[tuple[list[int], int]]] = [[]]
         for row in rows:
@@ -188,17 +184,10 @@ def export(model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: 
     fresh.rmdir()
 
 
-def pretrain(
-    shape: Shape, draw: Draw, steps: int, seed: int, folder: Path, state_path: Path
-) -> None:
-    """Train to `steps`, saving state and model as it goes, from the saved state if there is one.
-
-    Args:
-        folder: Where the model goes, with the log of its training.
-        state_path: Where a stopped run is kept.
-    """
+def pretrain(role: str, steps: int, seed: int, models: Path, state_path: Path) -> None:
+    """Train to `steps`, saving state and model as it goes, from the saved state if there is one."""
     tokenizer = AutoTokenizer.from_pretrained(HERE / "models" / "tokenizer")
-    model = build_model(shape, tokenizer, seed)
+    model = build_model(SHAPES[role], tokenizer, seed)
     optimizers = build_optimizers(model)
     state = TrainingState(0, 0, 0.0)
     if state_path.exists():
@@ -208,10 +197,7 @@ def pretrain(
             optimizer.load_state_dict(values)
         state = TrainingState(**saved["state"])
     num_parameters = sum(weight.numel() for weight in model.parameters())
-    print(
-        f"{folder.name}: {num_parameters:,} parameters, from step {state.step} to {steps}",
-        flush=True,
-    )
+    print(f"{role}: {num_parameters:,} parameters, from step {state.step} to {steps}", flush=True)
 
     stopped: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: stopped.append(number))
@@ -223,15 +209,15 @@ def pretrain(
         values = [optimizer.state_dict() for optimizer in optimizers]
         torch.save({"model": model.state_dict(), "optimizers": values, "state": at._asdict()}, part)
         part.replace(state_path)
-        export(model, tokenizer, folder)
+        export(model, tokenizer, models / role)
 
-    log_path = folder / "training_log.jsonl"
+    log_path = models / role / "training_log.jsonl"
     log_path.parent.mkdir(parents=True, exist_ok=True)
     if state.step == 0:
         log_path.unlink(missing_ok=True)
     recent: list[float] = []
     started = time.perf_counter() - state.seconds
-    batches = draw_batches(draw, tokenizer, seed, skip=state.step)
+    batches = draw_batches(tokenizer, seed, skip=state.step)
     while state.step < steps and not stopped:
         share = learning_rate_share(state.step, steps)
         optimizers[0].param_groups[0]["lr"] = MUON_LEARNING_RATE * share
@@ -275,11 +261,10 @@ def main() -> None:
     parser.add_argument("--state", type=Path, default=Path("build/mahjong-waits"))
     arguments = parser.parse_args()
     pretrain(
-        SHAPES[arguments.role],
-        draw_exchanges,
+        arguments.role,
         arguments.steps,
         arguments.seed,
-        arguments.models / arguments.role,
+        arguments.models,
         arguments.state / f"{arguments.role}.pt",
     )
 
