@@ -1,10 +1,10 @@
-"""What the explanations are worth: the Mahjong example, four ways to teach it, several seeds.
+"""What the explanations are worth: the Mahjong example, ways to teach it, several seeds.
 
-The same student base learns the same hands, for the same number of steps of the same size: from
-verified explanations (injection), from the answers alone, from what the teacher answers by itself
-(alignment), and from the pipeline's blend. Beside them stand the most common answer and that of
-the nearest training hand. One process and one thread a run; what is done is kept under
-build/ablation and not done again.
+The same student base learns the same hands for the same number of steps: from verified
+explanations (injection), from the answers alone (with as many tokens a step, and with as many
+hands a step), from what the teacher answers by itself (alignment), and from the pipeline's blend.
+Beside them stand the most common answer and that of the nearest training hand. One process and one
+thread a run; what is done is kept under build/ablation and not done again.
 
     python benchmarks/ablation.py --seeds 5
     python benchmarks/ablation.py --seeds 5 --hands 2000    # the same where data are scarce
@@ -96,8 +96,8 @@ def compare(spec: Spec, num_seeds: int, num_processes: int, name: str) -> None:
         "yields": json.loads((WORK / "yields.json").read_text()),
         "same records as injection": [arm for arm in ARMS if arm not in trained],
         "arms": {arm: arm_row([run for run in runs if run["arm"] == arm]) for arm in ARMS},
-        "paired with answers only": {
-            arm: pair_arms(runs, arm, "answers_only") for arm in ("injection", "alignment")
+        "paired with injection": {
+            arm: pair_arms(runs, "injection", arm) for arm in trained if arm != "injection"
         },
         "runs": [{k: v for k, v in run.items() if k != "right"} for run in runs],
         "rows": rows,
@@ -114,8 +114,8 @@ def compare(spec: Spec, num_seeds: int, num_processes: int, name: str) -> None:
 
 def is_injection_again(arm: str) -> bool:
     """Whether an arm would learn from the very records of injection: blend may, to the byte."""
-    same = records_path(arm).read_bytes() == records_path("injection").read_bytes()
-    return arm not in ("injection", "answers_only") and same
+    own, injections = records_path(arm), records_path("injection")
+    return own != injections and own.read_bytes() == injections.read_bytes()
 
 
 def run_once(spec: Spec, arm: str, seed: int) -> Run:
@@ -208,7 +208,7 @@ def pair_arms(runs: list[Run], one: str, other: str) -> dict[str, Any]:
 
 
 def checks(details: dict[str, Any]) -> list[dict[str, Any]]:
-    arms, paired = details["arms"], details["paired with answers only"]["injection"]
+    arms, paired = details["arms"], details["paired with injection"]["answers_only"]
     pooled = {arm: row["pooled"] for arm, row in arms.items()}
     return [
         check("injection minus answers only, mean", paired["gap"], 0.10),
@@ -236,8 +236,8 @@ def show(details: dict[str, Any]) -> None:
         print(f"{arm:24} mean {100 * row['mean']:.1f}%, spread {100 * row['spread']:.1f}")
     for arm in details["same records as injection"]:
         print(f"{arm}: the same records as injection, not trained again")
-    for arm, row in details["paired with answers only"].items():
-        print(f"{arm} minus answers only: {100 * row['gap']:+.1f} points, {json.dumps(row)}")
+    for arm, row in details["paired with injection"].items():
+        print(f"injection minus {arm}: {100 * row['gap']:+.1f} points, {json.dumps(row)}")
 
 
 if __name__ == "__main__":

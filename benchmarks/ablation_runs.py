@@ -17,7 +17,7 @@ from stratos.scoring.wilson import proportion
 from stratos.spec import Spec, StrategyName
 from training.checker import load_checker
 from training.clock import Clock
-from training.data import BatchPlan, encode, micro_batches, split_validation
+from training.data import BatchPlan, Example, encode, micro_batches, split_validation
 from training.distribution import GoldTokens
 from training.judge import Judge
 from training.optimizer import Optimizers
@@ -123,6 +123,10 @@ def _answers(spec: Spec, teacher: WeightsTeacher, hands: list[Record]) -> list[T
     ]
 
 
+def _num_tokens(examples: Sequence[Example]) -> int:
+    return sum(len(example.tokens) for example in examples)
+
+
 def train_and_score(spec: Spec, arm: Arm, seed: int) -> dict[str, Any]:
     """Train one student and answer every held-out question with it."""
     recipe = spec.training.model_copy(update={"seed": seed})
@@ -131,16 +135,18 @@ def train_and_score(spec: Spec, arm: Arm, seed: int) -> dict[str, Any]:
     assert recipe.batch_tokens
     student = load_student(_STUDENT.name, str(_STUDENT), "full", "float32", 16, seed)
     marker = spec.task.answer_marker
-    examples = encode(
-        list(read_jsonl(records_path(arm), TrainingRecord)),
-        student.local.chat,
-        max_tokens=_MAX_TOKENS,
-        answers_only_marker=marker if arm == "answers_only" else None,
-    )
+    records = list(read_jsonl(records_path(arm), TrainingRecord))
+    whole = encode(records, student.local.chat, max_tokens=_MAX_TOKENS)
+    examples = whole
+    if arm.startswith("answers"):
+        examples = encode(
+            records, student.local.chat, max_tokens=_MAX_TOKENS, answers_only_marker=marker
+        )
+    batch_tokens = recipe.batch_tokens
+    if arm == "answers_as_often":
+        batch_tokens = round(batch_tokens * _num_tokens(examples) / _num_tokens(whole))
     learned, validation = split_validation(examples, seed)
-    plan = BatchPlan(
-        learned, batch_tokens=recipe.batch_tokens, micro_tokens=_MICRO_TOKENS, seed=seed
-    )
+    plan = BatchPlan(learned, batch_tokens=batch_tokens, micro_tokens=_MICRO_TOKENS, seed=seed)
     outcome = Trainer(
         student,
         plan,

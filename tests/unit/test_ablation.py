@@ -52,5 +52,7 @@ def test_hands_are_counted_by_the_number_of_their_waits():
 
 
 def test_answers_only_learns_the_hands_of_injection():
-    assert records_path("answers_only") == records_path("injection")
+    for arm in ("answers_only", "answers_as_often"):
+        assert records_path(arm) == records_path("injection")
+        assert not ablation.is_injection_again(arm)
     assert len({records_path(arm) for arm in ("injection", "alignment", "blend")}) == 3
