@@ -117,9 +117,10 @@ def latest_success(stack: Stack, spec_name: str) -> RunSummary:
 
 
 def fetch_student(stack: Stack, keys: RunKeys, folder: Path) -> Path:
-    """Download the run's model artifact and unpack it."""
-    listed = stack.s3.list_objects_v2(Bucket=stack.bucket, Prefix=keys.models)["Contents"]
-    artifacts = [item for item in listed if item["Key"].endswith("model.tar.gz")]
+    """Download the model artifact of the run's last Distill job and unpack it."""
+    prefix = f"{keys.models}{keys.run_id}-distill-"
+    listed = stack.s3.list_objects_v2(Bucket=stack.bucket, Prefix=prefix)["Contents"]
+    artifacts = [item for item in listed if item["Key"].endswith("/model.tar.gz")]
     newest = max(artifacts, key=lambda item: item["LastModified"])
     archive = folder / "model.tar.gz"
     stack.s3.download_file(stack.bucket, newest["Key"], str(archive))
