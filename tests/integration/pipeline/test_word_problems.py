@@ -21,13 +21,14 @@ def test_auto_picks_alignment_for_a_teacher_that_is_good_at_the_task(cloud: Clou
     folder = tmp_path / "word-problems"
     shutil.copytree(EXAMPLE, folder)
     spec = yaml.safe_load((folder / "spec.yaml").read_text())
-    spec["task"] |= {"probe_records": 40, "heldout_records": 50}
-    # Thirty steps make no good student; the strategy rests on the default floor of the teacher.
+    spec["task"] |= {"probe_records": 40, "heldout_records": 100}
+    # So few steps only make a student that beats its base; the teacher is held to the default floor.
     spec["constraints"] = {"max_p95_latency_ms": 20_000, "max_training_hours": 0.2}
     spec["load"] = {"requests_per_second": 2, "measure_seconds": 2}
-    spec["training"]["max_steps"] = 30
+    spec["synthesis"]["max_records"] = 800
+    spec["training"]["max_steps"] = 120
     (folder / "spec.yaml").write_text(yaml.safe_dump(spec))
-    rows = (EXAMPLE / "dataset.jsonl").read_text().splitlines()[:500]
+    rows = (EXAMPLE / "dataset.jsonl").read_text().splitlines()[:1000]
     (folder / "dataset.jsonl").write_text("\n".join(rows) + "\n")
 
     run_id = cloud.submit(folder)
