@@ -22,7 +22,7 @@ def test_auto_picks_alignment_for_a_teacher_that_is_good_at_the_task(cloud: Clou
     shutil.copytree(EXAMPLE, folder)
     spec = yaml.safe_load((folder / "spec.yaml").read_text())
     spec["task"] |= {"probe_records": 40, "heldout_records": 100}
-    # So few steps only make a student that beats its base; the teacher is held to the default floor.
+    # So few steps make a student that beats its base; the teacher is held to the default floor.
     spec["constraints"] = {"max_p95_latency_ms": 20_000, "max_training_hours": 0.2}
     spec["load"] = {"requests_per_second": 2, "measure_seconds": 2}
     spec["synthesis"]["max_records"] = 800
