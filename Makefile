@@ -2,10 +2,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint venv synth docs format bench-planner bench-distill bench-serving ablation clean
+.PHONY: demo demo-word-problems test lint venv synth docs format bench-planner bench-distill bench-serving \
+	bench-latency ablation clean
 
 demo: synth  ## The main job, end to end, in the embedded cloud on this machine.
 	@$(BIN)/python examples/demo.py
+
+demo-word-problems: synth  ## The second example: a teacher that is good at its task.
+	@$(BIN)/python examples/demo.py word-problems
 
 test: synth  ## Every test.
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
@@ -37,8 +41,11 @@ format: venv
 bench-planner bench-distill bench-serving: bench-%: venv
 	@$(BIN)/python benchmarks/$*.py
 
-ablation: venv  ## Mahjong, several seeds: injection against answers only, beside the baselines.
-	@$(BIN)/python benchmarks/ablation.py
+bench-latency: synth  ## Student and teacher of the latest `make demo-word-problems`.
+	@$(BIN)/python benchmarks/latency.py word-problems
+
+ablation: venv  ## Mahjong, five seeds: injection, answers only, alignment and blend.
+	@$(BIN)/python benchmarks/ablation.py --seeds 5
 
 clean:
 	rm -rf build cdk.out .stratos

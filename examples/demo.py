@@ -1,11 +1,15 @@
 """`make demo`: the main job, from nothing to an endpoint that answers.
 
-Starts the embedded cloud, drops examples/mahjong-waits into the bucket, follows the run, saves
-run.json and report.html under .stratos/demo/, and asks the endpoint questions it never saw.
+Starts the embedded cloud, drops an example into the bucket, follows the run, saves run.json and
+report.html under .stratos/demo/, and asks the endpoint questions it never saw.
+
+    python examples/demo.py                  # examples/mahjong-waits, saved in .stratos/demo/
+    python examples/demo.py word-problems
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 import time
@@ -15,7 +19,7 @@ from rich.console import Console
 
 from infra.local.cli import bring_up, client_environment
 from infra.local.settings import LocalSettings
-from stratos.artifacts import RunKeys
+from stratos.artifacts import SPEC_FILE, RunKeys
 from stratos.cli import endpoint
 from stratos.cli.app import EXIT_CODES, save_report
 from stratos.cli.runs import find_run, read_object, read_summary
@@ -28,13 +32,23 @@ from stratos.report.figures import duration
 from stratos.scoring.verifiers import is_completion_correct
 from stratos.spec import Spec
 
-EXAMPLE = Path(__file__).parent / "mahjong-waits"
+EXAMPLES = Path(__file__).parent
+FIRST = "mahjong-waits"
 OUT = Path(".stratos/demo")
 NUM_QUESTIONS = 5
 
 
 def main() -> int:
-    """Run the demo; the exit code is that of `stratos watch`."""
+    """Read the command line and run the demo."""
+    names = sorted(folder.parent.name for folder in EXAMPLES.glob(f"*/{SPEC_FILE}"))
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
+    parser.add_argument("name", nargs="?", choices=names, default=FIRST)
+    name: str = parser.parse_args().name
+    return demonstrate(EXAMPLES / name, OUT if name == FIRST else OUT / name)
+
+
+def demonstrate(example: Path, out: Path) -> int:
+    """Run one example and save its report; the exit code is that of `stratos watch`."""
     started = time.monotonic()
     console = Console()
     console.rule("embedded cloud")
@@ -44,10 +58,10 @@ def main() -> int:
 
     console.rule("the main job")
     stack = Stack.find()
-    submission = submit(stack, EXAMPLE, lambda file: None)
+    submission = submit(stack, example, lambda file: None)
     console.print(f"uploaded {submission.num_files} files; run {submission.run_id} starts")
     run = Screen(console).show(follow(stack, submission.run_id))
-    save_report(stack, run.run_id, OUT)
+    save_report(stack, run.run_id, out)
     summary = read_summary(stack, run.run_id)
     if summary is None:
         console.print(f"run {run.run_id} ended as {run.status} without a report", style="red")
@@ -56,7 +70,7 @@ def main() -> int:
     if run.status == "succeeded":
         console.rule("held-out questions, through invoke_endpoint")
         ask(console, stack, run.run_id)
-    console.print(f"{OUT}/run.json and {OUT}/report.html; {duration(time.monotonic() - started)}")
+    console.print(f"{out}/run.json and {out}/report.html; {duration(time.monotonic() - started)}")
     return EXIT_CODES.get(run.status, 1)
 
 
@@ -68,7 +82,8 @@ def ask(console: Console, stack: Stack, run_id: str) -> None:
     run = find_run(stack, run_id)
     for row in rows[:NUM_QUESTIONS]:
         record = Record.model_validate_json(row)
-        answer = endpoint.invoke(stack, run, record.question, max_tokens=200)
+        most = spec.task.max_reply_tokens
+        answer = endpoint.invoke(stack, run, record.question, max_tokens=most)
         right = is_completion_correct(
             spec.task.verifier, answer, record.gold, spec.task.answer_marker
         )

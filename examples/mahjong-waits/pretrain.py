@@ -17,6 +17,7 @@ import random
 import signal
 import time
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -116,16 +117,19 @@ def make_batch(rows: list[tuple[list[int], int]], pad_id: int) -> Batch:
     return Batch(ids, weights)
 
 
-def draw_batches(tokenizer: PreTrainedTokenizerFast, seed: int, skip: int) -> Iterator[Batch]:
-    """Yield batches of similar length without end, passing over the first `skip`.
+def draw_chunk(seed: int, chunk: int) -> list[Exchange]:
+    """Draw one of the chunks that the corpus is cut into.
 
-    The corpus is cut into chunks with seeds of their own, so that a resumed run reads on where
-    the stopped one was.
+    Each has a seed of its own, so that a resumed run reads on where the stopped one was.
     """
+    return list(islice(draw_exchanges(seed * 1_000_003 + chunk), CHUNK_EXCHANGES))
+
+
+def draw_batches(tokenizer: PreTrainedTokenizerFast, seed: int, skip: int) -> Iterator[Batch]:
+    """Yield batches of similar length without end, passing over the first `skip`."""
     chunk = 0
     while True:
-        stream = draw_exchanges(seed * 1_000_003 + chunk)
-        exchanges = [next(stream) for _ in range(CHUNK_EXCHANGES)]
+        exchanges = draw_chunk(seed, chunk)
         rows = sorted((encode(tokenizer, each) for each in exchanges), key=lambda row: len(row[0]))
         groups: list[list[tuple[list[int], int]]] = [[]]
         for row in rows:

@@ -1,0 +1,189 @@
+"""The parts of the ablation that need a model: what each arm learns from, and one training run."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import torch
+
+from benchmarks.ablation_arms import EXAMPLE, WORK, Arm, records_path
+from stratos.dataset.inspection import DataFile, inspect_dataset
+from stratos.records import Record, TrainingRecord, read_jsonl, write_jsonl
+from stratos.scoring.verifiers import is_completion_correct
+from stratos.scoring.wilson import proportion
+from stratos.spec import Spec, StrategyName
+from training.checker import load_checker
+from training.clock import Clock
+from training.data import BatchPlan, Example, encode, micro_batches, split_validation
+from training.distribution import GoldTokens
+from training.judge import Judge
+from training.optimizer import Optimizers
+from training.prompts import alignment_messages
+from training.questions import sample
+from training.student import load_student
+from training.synthesis import Synthesized, Synthesizer
+from training.teachers import Request
+from training.teachers.weights import WeightsTeacher
+from training.trainer import Schedule, Trainer
+from training.weights import load_model
+
+_TEACHER = EXAMPLE / "models" / "teacher"
+_STUDENT = EXAMPLE / "models" / "student-base"
+_MAX_TOKENS = 512
+_MICRO_TOKENS = 1024
+_BLENDED_FIRST = 1000
+"""Questions that show whether a blend differs from injection at all, before all are asked."""
+Row = TypeVar("Row", Record, TrainingRecord)
+
+
+def device_name() -> str:
+    """The accelerator that these runs would use, or that there is none."""
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
+
+
+def prepare(spec: Spec) -> None:
+    """Split the dataset, and let the teacher write what each arm trains on.
+
+    Injection and blend are the pipeline's own synthesis of the same questions. Alignment proper
+    would keep what the teacher answers right; its arm learns from all that the teacher answers to
+    the hands of the injection arm, right or not, so that it has anything to learn from.
+    """
+    WORK.mkdir(parents=True, exist_ok=True)
+    file = EXAMPLE / spec.task.dataset
+    inspect_dataset([DataFile(file.name, lambda: file.open("rb"))], spec.task, WORK)
+    judge = Judge(spec.task.verifier, spec.task.answer_marker, load_checker(EXAMPLE))
+    teacher = WeightsTeacher(
+        load_model("teacher", str(_TEACHER)), batch_size=128, seed=spec.training.seed
+    )
+    questions = sample(
+        list(read_jsonl(WORK / "train.jsonl", Record)),
+        spec.synthesis.max_records,
+        spec.training.seed,
+    )
+
+    def synthesize(strategy: StrategyName, asked: list[Record]) -> Synthesized:
+        return Synthesizer(
+            teacher, judge, spec.synthesis, stop=lambda: False, on_done=lambda *_: None
+        ).run(asked, strategy)
+
+    injected = synthesize("injection", questions).records
+    blend = synthesize("blend", questions[:_BLENDED_FIRST])
+    blended = injected
+    if blend.records != _of(injected, questions[:_BLENDED_FIRST]):
+        blended = synthesize("blend", questions).records
+    hands = _of(questions, injected)
+    answered = _answers(spec, teacher, hands)
+    solved = [judge.is_correct(one.completion, one.answer) for one in answered]
+    write_jsonl(records_path("injection"), injected)
+    write_jsonl(records_path("blend"), blended)
+    write_jsonl(records_path("alignment"), answered)
+    yields = {
+        "injection": proportion(len(injected), len(questions)).model_dump(),
+        "injection_by_waits": _shares_by_waits(questions, injected),
+        "alignment, every attempt": proportion(
+            blend.kept["alignment"], min(_BLENDED_FIRST, len(questions))
+        ).model_dump(),
+        "alignment, greedy": proportion(sum(solved), len(hands)).model_dump(),
+        "alignment, greedy, with an end": len(answered),
+    }
+    (WORK / "yields.json").write_text(json.dumps(yields))
+
+
+def _of(rows: Sequence[Row], others: Sequence[Record | TrainingRecord]) -> list[Row]:
+    """The rows whose id is that of one of the others."""
+    ids = {other.id for other in others}
+    return [row for row in rows if row.id in ids]
+
+
+def _shares_by_waits(questions: Sequence[Record], kept: Sequence[TrainingRecord]) -> dict[str, str]:
+    """How many hands were explained, by the number of their completing tiles."""
+    asked = Counter(len((record.gold or "").split()) for record in questions)
+    explained = Counter(len((record.answer or "").split()) for record in kept)
+    return {str(waits): f"{explained[waits]}/{asked[waits]}" for waits in sorted(asked)}
+
+
+def _answers(spec: Spec, teacher: WeightsTeacher, hands: list[Record]) -> list[TrainingRecord]:
+    """What the teacher answers by itself, whether right or not, unless it found no end."""
+    limit = spec.task.max_reply_tokens
+    requests = [Request(alignment_messages(hand, spec.synthesis), limit) for hand in hands]
+    answers = teacher.generate(requests, stop=lambda: False, on_answer=lambda *_: None)
+    return [
+        TrainingRecord(
+            id=hand.id,
+            messages=hand.messages,
+            completion=answer.text,
+            answer=hand.gold,
+            strategy="alignment",
+        )
+        for hand, answer in zip(hands, answers, strict=True)
+        if answer is not None and answer.finished
+    ]
+
+
+def _num_tokens(examples: Sequence[Example]) -> int:
+    return sum(len(example.tokens) for example in examples)
+
+
+def train_and_score(spec: Spec, arm: Arm, seed: int) -> dict[str, Any]:
+    """Train one student and answer every held-out question with it."""
+    recipe = spec.training.model_copy(update={"seed": seed})
+    assert recipe.learning_rate
+    assert recipe.max_steps
+    assert recipe.batch_tokens
+    student = load_student(_STUDENT.name, str(_STUDENT), "full", "float32", 16, seed)
+    marker = spec.task.answer_marker
+    records = list(read_jsonl(records_path(arm), TrainingRecord))
+    whole = encode(records, student.local.chat, max_tokens=_MAX_TOKENS)
+    examples = whole
+    if arm.startswith("answers"):
+        examples = encode(
+            records, student.local.chat, max_tokens=_MAX_TOKENS, answers_only_marker=marker
+        )
+    batch_tokens = recipe.batch_tokens
+    if arm == "answers_as_often":
+        batch_tokens = round(batch_tokens * _num_tokens(examples) / _num_tokens(whole))
+    learned, validation = split_validation(examples, seed)
+    plan = BatchPlan(learned, batch_tokens=batch_tokens, micro_tokens=_MICRO_TOKENS, seed=seed)
+    outcome = Trainer(
+        student,
+        plan,
+        micro_batches(validation, _MICRO_TOKENS),
+        GoldTokens(),
+        Optimizers(student.trained, recipe, recipe.learning_rate),
+        Schedule(recipe.max_steps, recipe.learning_rate),
+        None,
+        Clock(float("inf")),
+        lambda *_: None,
+    ).run()
+    student.model.eval()
+    heldout = list(read_jsonl(WORK / "heldout.jsonl", Record))
+    limit = spec.task.max_reply_tokens
+    answers = WeightsTeacher(student.local, batch_size=128).generate(
+        [Request(record.messages, limit) for record in heldout],
+        stop=lambda: False,
+        on_answer=lambda *_: None,
+    )
+    right = [
+        answer is not None
+        and is_completion_correct(spec.task.verifier, answer.text, record.gold, marker)
+        for answer, record in zip(answers, heldout, strict=True)
+    ]
+    state = outcome.state
+    return {
+        "arm": arm,
+        "seed": seed,
+        "records": len(examples),
+        "steps": state.step,
+        "passes": round(state.step / plan.steps_per_epoch, 1),
+        "training_tokens": state.tokens,
+        "seconds": round(state.seconds),
+        "validation_losses": [
+            round(point.validation_loss, 4)
+            for point in state.curve
+            if point.validation_loss is not None
+        ],
+        "right": right,
+    }
