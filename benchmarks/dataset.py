@@ -65,9 +65,11 @@ def main() -> None:
     size = planted["bytes"]
     checks = [
         check(f"peak memory for {size / 1e9:.1f} GB, MiB", found["peak_mib"], AIM_MIB, "lower"),
-        check("seconds, of a function's 900", found["seconds"], LAMBDA_SECONDS, "lower"),
+        check("CPU seconds, of a function's 900", found["cpu_seconds"], LAMBDA_SECONDS, "lower"),
         *(
-            check(f"{name} not found or wrongly found", abs(found[name] - planted[name]), 0, "lower")
+            check(
+                f"{name} not found or wrongly found", abs(found[name] - planted[name]), 0, "lower"
+            )
             for name in ("bad_lines", "exact_duplicates")
         ),
         check(
@@ -130,9 +132,9 @@ def _line(name: str, words: list[str], label: str) -> str:
 def inspect(file: Path) -> dict[str, Any]:
     """Inspect the file in this process and measure it."""
     folder = file.parent
-    started = time.perf_counter()
+    started, used = time.perf_counter(), time.process_time()
     found = inspect_dataset([DataFile(file.name, lambda: file.open("rb"))], TASK, folder)
-    seconds = time.perf_counter() - started
+    seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - used
     peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     apart = [
         record.id
@@ -142,14 +144,15 @@ def inspect(file: Path) -> dict[str, Any]:
     return {
         "peak_mib": peak_mib,
         "seconds": seconds,
-        "records_per_second": found.num_lines / seconds,
-        "megabytes_per_second": file.stat().st_size / 1e6 / seconds,
+        "cpu_seconds": cpu_seconds,
+        "records_per_cpu_second": found.num_lines / cpu_seconds,
+        "megabytes_per_cpu_second": file.stat().st_size / 1e6 / cpu_seconds,
         "lines": found.num_lines,
         "bad_lines": found.num_bad_lines,
         "exact_duplicates": found.num_exact_duplicates,
         "near_duplicates": found.num_near_duplicates,
         "pairs_across_splits": len(_partners(apart)),
-        **{split: count for split, count in found.num_records.items()},
+        **dict(found.num_records.items()),
     }
 
 

@@ -88,12 +88,14 @@ def inspect_dataset(
     reader = DatasetReader(task)
     with Spool(folder / ".spool") as spool, Ledger(folder / ".ledger") as ledger:
         for file in files:
-            _read(file, reader, spool, ledger, allowance)
+            _read(file, folder, reader, spool, ledger, allowance)
         duplicates = ledger.drop_repeated_questions()
         _report_repeated_ids(reader, spool, ledger)
         _check_lines(reader)
         ledger.close_entry()
         sides = _split(spool, ledger, task)
+        place = ledger.most_common_gold()
+        common = None if place is None else spool.at(place).gold
         tally = _write(folder, spool, ledger, sides)
         if tally.num_records["train"] < MIN_TRAIN_RECORDS:
             raise DatasetRejected(
@@ -101,15 +103,20 @@ def inspect_dataset(
                 f"{MIN_TRAIN_RECORDS} are needed: the others are near-duplicates of held-out or "
                 "probe records. Add records that differ, or give variants one `group`"
             )
-        return _inspection(reader, duplicates, tally, spool, ledger)
+        return _inspection(reader, duplicates, tally, ledger, common)
 
 
 def _read(
-    file: DataFile, reader: DatasetReader, spool: Spool, ledger: Ledger, allowance: Allowance
+    file: DataFile,
+    folder: Path,
+    reader: DatasetReader,
+    spool: Spool,
+    ledger: Ledger,
+    allowance: Allowance,
 ) -> None:
     needed = needs_gold(reader.task.verifier)
     try:
-        rows = _watched(_rows(file, spool.path.parent, allowance), reader, spool, allowance)
+        rows = _watched(_rows(file, folder, allowance), reader, spool, allowance)
         for record in reader.read(file.name, rows):
             question = "\n".join(f"{m.role}: {normalised(m.content)}" for m in record.messages)
             judged = record.gold is not None or not needed
@@ -202,7 +209,7 @@ def _write(folder: Path, spool: Spool, ledger: Ledger, sides: _Sides) -> Tally:
             split: stack.enter_context((folder / f"{split}.jsonl").open("w", encoding="utf-8"))
             for split in SPLITS
         }
-        for record, (number, group, kept) in zip(spool, ledger.rows(), strict=True):
+        for record, (number, group, kept) in zip(spool.drain(), ledger.rows(), strict=True):
             if not kept:
                 continue
             split = sides.split(group)
@@ -218,11 +225,13 @@ def _write(folder: Path, spool: Spool, ledger: Ledger, sides: _Sides) -> Tally:
 
 
 def _inspection(
-    reader: DatasetReader, duplicates: Duplicates, tally: Tally, spool: Spool, ledger: Ledger
+    reader: DatasetReader,
+    duplicates: Duplicates,
+    tally: Tally,
+    ledger: Ledger,
+    common: str | None,
 ) -> Inspection:
-    golds = ledger.golds()
-    place = golds.most_common_place
-    common = None if place is None else spool.at(place).gold
+    golds = ledger.golds(common)
     return Inspection(
         formats=dict(reader.formats),
         num_lines=reader.num_lines,
@@ -238,6 +247,6 @@ def _inspection(
         gold_characters=tally.golds.summary(),
         num_distinct_answers=golds.num_distinct,
         most_common_answer=common[:200] if common else None,
-        most_common_share=golds.most_common / golds.num if golds.num else 0.0,
+        most_common_share=golds.num_common / golds.num if golds.num else 0.0,
         workloads=dict(tally.workloads),
     )

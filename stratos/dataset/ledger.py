@@ -63,9 +63,8 @@ class Golds:
 
     num: int
     num_distinct: int
-    most_common: int
-    """How many have the most common one."""
-    most_common_place: int | None
+    num_common: int
+    """How many have the one asked about."""
 
 
 class Ledger:
@@ -154,17 +153,22 @@ class Ledger:
         )
         return count, judged, groups
 
-    def golds(self) -> Golds:
-        """Count the gold answers; of equally common ones the first to come is named."""
-        num, distinct = self._row("SELECT count(gold), count(DISTINCT gold) FROM record WHERE kept")
-        common = self._database.execute(
-            "SELECT count(*), min(seq) FROM record WHERE kept AND gold IS NOT NULL "
+    def most_common_gold(self) -> int | None:
+        """Where the first record lies whose gold answer most have; None when none has any."""
+        row = self._database.execute(
+            "SELECT min(seq) FROM record WHERE kept AND gold IS NOT NULL "
             "GROUP BY gold ORDER BY count(*) DESC, min(seq) LIMIT 1"
         ).fetchone()
-        if common is None:
-            return Golds(num, distinct, 0, None)
-        (place,) = self._row("SELECT place FROM record WHERE seq = ?", common[1])
-        return Golds(num, distinct, common[0], place)
+        return None if row is None else self._row("SELECT place FROM record WHERE seq = ?", *row)[0]
+
+    def golds(self, common: str | None) -> Golds:
+        """Count the gold answers, and the records that have one of them."""
+        num, distinct = self._row("SELECT count(gold), count(DISTINCT gold) FROM record WHERE kept")
+        (num_common,) = self._row(
+            "SELECT count(*) FROM record WHERE kept AND gold = ?",
+            None if common is None else _digest(common),
+        )
+        return Golds(num, distinct, num_common)
 
     def _flush(self) -> None:
         self._database.executemany(

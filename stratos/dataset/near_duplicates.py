@@ -14,6 +14,8 @@ with probability (1 - 0.8⁴)⁶⁴ < 10⁻¹⁴.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from rensa import RMinHash, RMinHashLSH
 
 from stratos.dataset.reading import normalised
@@ -25,6 +27,8 @@ THRESHOLD = 0.8
 PERMUTATIONS = 256
 _BANDS = 64
 _SEED = 0
+_MAX_RUNS = 1_000_000
+"""Held for the shortcut, some 70 bytes each; above, every question gets a signature."""
 
 
 class NearDuplicates:
@@ -35,32 +39,47 @@ class NearDuplicates:
         self._signatures: list[RMinHash] = []
         self._golds: list[str | None] = []
         self._any_of: set[str | None] = set()
+        self._runs: set[int] | None = set()
+        """Of everything held, to tell without a signature that nothing can be near."""
 
     def add(self, record: Record) -> None:
-        signature = _signature(record)
-        if signature is None:
+        words = _words(record)
+        if not words:
             return
+        signature = _signature(words)
         self._bands.insert(len(self._signatures), signature)
         self._signatures.append(signature)
         self._golds.append(record.gold)
         self._any_of.add(record.gold)
+        if self._runs is not None:
+            self._runs.update(map(hash, _runs(words)))
+            if len(self._runs) > _MAX_RUNS:
+                self._runs = None
 
     def holds_one_like(self, record: Record) -> bool:
         if record.gold not in self._any_of:
             return False
-        signature = _signature(record)
-        return signature is not None and any(
+        words = _words(record)
+        if not words or (self._runs is not None and self._runs.isdisjoint(map(hash, _runs(words)))):
+            return False
+        signature = _signature(words)
+        return any(
             self._golds[i] == record.gold and self._signatures[i].jaccard(signature) >= THRESHOLD
             for i in self._bands.query(signature)
         )
 
 
-def _signature(record: Record) -> RMinHash | None:
+def _words(record: Record) -> list[str]:
+    """The words of a question; none of one too short to be near another."""
     words = normalised(record.question).split()
-    if len(words) < MIN_WORDS:
-        return None
+    return words if len(words) >= MIN_WORDS else []
+
+
+def _runs(words: list[str]) -> Iterable[tuple[str, ...]]:
+    return zip(*(words[start:] for start in range(SHINGLE_WORDS)), strict=False)
+
+
+def _signature(words: list[str]) -> RMinHash:
     signature = RMinHash(PERMUTATIONS, _SEED)
-    signature.update(
-        [" ".join(run) for run in zip(*(words[i:] for i in range(SHINGLE_WORDS)), strict=False)]
-    )
+    signature.update(list(map(" ".join, _runs(words))))
     return signature

@@ -120,5 +120,5 @@ def test_a_bad_row_says_what_is_wrong(row: dict[str, Any], name: FormatName, mes
 
 
 def test_an_unknown_row_lists_the_formats() -> None:
-    with pytest.raises(RowError, match="gsm8k: question, answer"):
+    with pytest.raises(RowError, match="gsm8k: question; prompt_completion: prompt"):
         detect_format({"text": "x"})
