@@ -8,6 +8,11 @@ from dataclasses import dataclass
 
 from stratos.errors import DatasetRejected
 
+MAX_BYTES = 6_000_000_000
+"""What fits on InspectDataset's disk of 10 GiB, beside what is known of each record."""
+READING_SECONDS = 360.0
+"""Of InspectDataset's 900: splitting and writing take a little longer than reading."""
+
 _ADVICE = (
     "Upload fewer records (the strategy needs thousands, rarely millions), or split the dataset "
     "over several specs"

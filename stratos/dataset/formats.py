@@ -77,7 +77,7 @@ def _prompt_completion(row: Row) -> Example:
         messages = (Message(role="system", content=_text(system, "system")), *messages)
     completion = row.get("completion")
     if isinstance(completion, list):
-        replies = _chat(completion, "completion")
+        replies = _chat(completion, "completion") if completion else ()
         return Example(messages, replies[-1].content if replies else None)
     return Example(messages, None if completion is None else _text(completion, "completion"))
 

@@ -17,9 +17,9 @@ from stratos.dataset.parquet import read_rows
 from stratos.dataset.reading import MAX_SHOWN, DatasetReader, normalised
 from stratos.dataset.splitting import MIN_TRAIN_RECORDS, deal, shortage
 from stratos.dataset.spool import Spool
-from stratos.dataset.tally import Lengths, Tally
+from stratos.dataset.summary import Inspection
+from stratos.dataset.tally import Tally
 from stratos.errors import DatasetRejected
-from stratos.frozen import FrozenModel
 from stratos.records import Split
 from stratos.scoring.verifiers import needs_gold
 from stratos.spec import Task
@@ -34,33 +34,6 @@ class DataFile:
 
     name: str
     open: Callable[[], Readable]
-
-
-class Inspection(FrozenModel):
-    """`inspection.json`: what a dataset was found to be."""
-
-    formats: dict[str, str]
-    """File → format."""
-    num_lines: int
-    """Lines, or rows of a Parquet file."""
-    num_bad_lines: int
-    bad_lines: tuple[str, ...]
-    """The first few, as `file:line: what is wrong`."""
-    num_exact_duplicates: int
-    num_near_duplicates: int
-    """Training records too like a held-out or probe record, left out."""
-    num_contradictions: int
-    """Among the exact duplicates: the same question with another answer; the first one counts."""
-    num_groups: int
-    num_records: dict[Split, int]
-    num_gold: int
-    prompt_characters: Lengths
-    gold_characters: Lengths
-    num_distinct_answers: int
-    most_common_answer: str | None
-    most_common_share: float
-    """What a constant answer would score."""
-    workloads: dict[str, int]
 
 
 @dataclass(frozen=True)

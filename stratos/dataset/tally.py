@@ -5,22 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from stratos.frozen import FrozenModel
+from stratos.dataset.summary import Lengths
 from stratos.records import Record, Split
 
 _EXACT_BELOW = 1000
 _MAX_WORKLOADS = 1000
 OTHER_WORKLOADS = "(others)"
-
-
-class Lengths(FrozenModel):
-    """Lengths of texts, in characters."""
-
-    mean: float
-    p50: int
-    """This and `p95` to three digits."""
-    p95: int
-    max: int
 
 
 @dataclass
