@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint venv synth docs format bench-planner bench-distill bench-serving ablation clean
+.PHONY: demo test lint venv synth docs format bench-planner bench-distill bench-serving bench-dataset ablation clean
 
 demo: synth  ## The main job, end to end, in the embedded cloud on this machine.
 	@$(BIN)/python examples/demo.py
@@ -34,7 +34,7 @@ format: venv
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench-planner bench-distill bench-serving: bench-%: venv
+bench-planner bench-distill bench-serving bench-dataset: bench-%: venv
 	@$(BIN)/python benchmarks/$*.py
 
 ablation: venv  ## Mahjong, several seeds: injection against answers only, beside the baselines.
