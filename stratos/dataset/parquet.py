@@ -49,6 +49,7 @@ def _rows_of(path: Path) -> Iterator[Row | RowError]:
     import duckdb  # only functions that read datasets carry it
 
     with duckdb.connect(config=_SETTINGS) as database:
+        database.execute("SET TimeZone = 'UTC'")
         try:
             cursor = database.execute("SELECT * FROM read_parquet(?)", [str(path)])
             names = [column[0] for column in cursor.description or ()]

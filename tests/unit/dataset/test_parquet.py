@@ -76,6 +76,7 @@ def test_columns_of_awkward_types_become_what_json_has(tmp_path: Path) -> None:
     columns = {
         "'\\xC3\\xA9'::BLOB": "é",
         "TIMESTAMP '2026-01-02 03:04:05'": "2026-01-02T03:04:05",
+        "TIMESTAMPTZ '2026-01-02 03:04:05+00'": "2026-01-02T03:04:05+00:00",
         "DATE '2026-01-02'": "2026-01-02",
         "1.50::DECIMAL(9, 2)": 1.5,
         "2.00::DECIMAL(9, 2)": 2,
