@@ -145,6 +145,9 @@ _TemplateLoader.add_multi_constructor("!", _short_form)
 
 def _parse_template(template: str) -> Any:
     """The template as a mapping. A JSON one is not read as YAML, which takes seconds."""
-    if template.lstrip().startswith("{"):
-        return json.loads(template)
-    return yaml.load(template, Loader=_TemplateLoader)
+    try:
+        if template.lstrip().startswith("{"):
+            return json.loads(template)
+        return yaml.load(template, Loader=_TemplateLoader)
+    except (ValueError, yaml.YAMLError) as error:
+        raise ValidationError(message=f"Template format error: {error}") from error

@@ -609,7 +609,7 @@ def test_a_yaml_template_has_short_forms_and_makes_no_python_objects(cloud: Clou
         assert values["Text"] == f"topic {values['Arn']}"
     finally:
         cloudformation.delete_stack(StackName="short")
-    with pytest.raises(ClientError):
+    with pytest.raises(ClientError, match="Template format error: could not determine a const"):
         cloudformation.create_stack(
             StackName="unsafe", TemplateBody="Resources: !!python/object/apply:os.getcwd []"
         )
