@@ -64,7 +64,7 @@ def main() -> None:
 def _inputs(assets: Assets) -> str:
     """Digest of all that the template follows from."""
     sources = [*sorted(Path(__file__).parent.glob("*.py")), ROOT / "cdk.json"]
-    archives = [assets.steps, assets.planning, assets.source]
+    archives = [assets.steps, assets.dataset, assets.planning, assets.source]
     versions = [f"{name}=={version(name)}" for name in ("aws-cdk-lib", "cdk-nag", "constructs")]
     return "\n".join([digest((path.name, path) for path in (*sources, *archives)), *versions])
 

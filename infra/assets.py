@@ -1,6 +1,7 @@
-"""What the stack uploads: two function packages and the source archive of the training jobs.
+"""What the stack uploads: three function packages and the source archive of the training jobs.
 
     build/lambda/steps.zip       the functions that only parse, check and call AWS
+    build/lambda/dataset.zip     the same with Parquet and MinHash, for the one that splits
     build/lambda/planning.zip    the same with numpy and the optimizer, for the two that plan
     build/source.tar.gz          training/, serving/, stratos/ and requirements.txt
 
@@ -34,6 +35,7 @@ _PLATFORMS = tuple(f"manylinux_2_{minor}_x86_64" for minor in (17, 24, 26))
 """Lambda's python3.11 runs on Amazon Linux 2, whose glibc 2.26 loads no newer wheel."""
 _REQUIREMENTS = {
     "steps": ("lambdas/requirements.txt",),
+    "dataset": ("lambdas/requirements.txt", "lambdas/requirements-dataset.txt"),
     "planning": ("lambdas/requirements.txt", "lambdas/requirements-planning.txt"),
 }
 _NOT_SHIPPED = ("stratos/cli", "stratos/docs.py")
@@ -47,6 +49,7 @@ class Assets:
     """Where the built archives lie."""
 
     steps: Path
+    dataset: Path
     planning: Path
     source: Path
 
@@ -62,6 +65,7 @@ def build_assets(root: Path) -> Assets:
         packages = {name: _build_package(root, build / "lambda", name) for name in _REQUIREMENTS}
         return Assets(
             steps=packages["steps"],
+            dataset=packages["dataset"],
             planning=packages["planning"],
             source=_build_source(root, build),
         )

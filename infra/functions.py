@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from aws_cdk import Duration, RemovalPolicy, Size
 from aws_cdk import aws_iam as iam
@@ -29,8 +30,8 @@ class Handler:
     """A full vCPU comes with 1,769 MiB."""
     timeout_seconds: int = 60
     storage_mib: int = 512
-    plans: bool = False
-    """Needs the package with numpy and the optimizer."""
+    package: Literal["steps", "dataset", "planning"] = "steps"
+    """The archive of `infra.assets` whose dependencies it needs."""
 
     @property
     def name(self) -> str:
@@ -44,9 +45,16 @@ class Handler:
 HANDLERS = (
     Handler("claim_run"),
     Handler("parse_constraints"),
-    Handler("inspect_dataset", memory_mib=3008, timeout_seconds=900, storage_mib=4096),
-    Handler("plan_candidates", memory_mib=1769, timeout_seconds=300, plans=True),
-    Handler("match_models", memory_mib=1769, timeout_seconds=300, plans=True),
+    # Single-threaded: more memory would bring cores that it does not use.
+    Handler(
+        "inspect_dataset",
+        memory_mib=3008,
+        timeout_seconds=900,
+        storage_mib=10240,
+        package="dataset",
+    ),
+    Handler("plan_candidates", memory_mib=1769, timeout_seconds=300, package="planning"),
+    Handler("match_models", memory_mib=1769, timeout_seconds=300, package="planning"),
     Handler("diagnose_job", timeout_seconds=120),
     Handler("check_quality", timeout_seconds=120),
     Handler("measure_endpoint", memory_mib=1769, timeout_seconds=900),
@@ -81,11 +89,13 @@ class Functions(Construct):
             "LOG_LEVEL": "INFO",
             **environment,
         }
-        steps = lambda_.Code.from_asset(str(assets.steps))
-        planning = lambda_.Code.from_asset(str(assets.planning))
+        code = {
+            "steps": lambda_.Code.from_asset(str(assets.steps)),
+            "dataset": lambda_.Code.from_asset(str(assets.dataset)),
+            "planning": lambda_.Code.from_asset(str(assets.planning)),
+        }
         self.by_module = {
-            handler.module: self._function(handler, planning if handler.plans else steps)
-            for handler in HANDLERS
+            handler.module: self._function(handler, code[handler.package]) for handler in HANDLERS
         }
 
     def __getitem__(self, module: str) -> lambda_.Function:

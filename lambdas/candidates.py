@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -10,16 +9,11 @@ from lambdas.settings import settings
 from lambdas.storage import Bucket
 from stratos.artifacts import TEACHERS_KEY, spec_folder
 from stratos.catalog.bedrock_listing import BedrockListing
-from stratos.catalog.models import (
-    bedrock_card,
-    card_from_config,
-    default_students,
-    default_teachers,
-    hub_card,
-)
+from stratos.catalog.cards import card_of
+from stratos.catalog.models import default_students, default_teachers
 from stratos.errors import NoFeasiblePlan
 from stratos.planning.request import ModelCard
-from stratos.spec import Bedrock, OpenAICompatible, Spec, Teacher, Weights
+from stratos.spec import Bedrock, Spec, Teacher, Weights
 
 
 @dataclass(frozen=True)
@@ -54,9 +48,13 @@ def model_pool(bucket: Bucket, spec_key: str, spec: Spec) -> ModelPool:
         teachers += hub
     students = list(spec.students) or hub
     _refuse_gone(teachers, listing)
+
+    def read(path: str) -> bytes:
+        return bucket.read(folder + path)
+
     try:
-        cards = {f"teacher/{m.name}": _card(bucket, folder, m) for m in teachers}
-        cards |= {f"student/{m.name}": _card(bucket, folder, m) for m in students}
+        cards = {f"teacher/{m.name}": card_of(m, read) for m in teachers}
+        cards |= {f"student/{m.name}": card_of(m, read) for m in students}
     except (ValueError, LookupError, FileNotFoundError) as error:
         raise NoFeasiblePlan(str(error)) from error
     return ModelPool({m.name: m for m in teachers}, {m.name: m for m in students}, cards)
@@ -77,22 +75,3 @@ def _refuse_gone(teachers: list[Teacher], listing: BedrockListing | None) -> Non
                 f"{listing.problem(teacher.model_id)}; name another teacher, or run "
                 "`stratos catalog refresh` if it is offered by now"
             )
-
-
-def _card(bucket: Bucket, folder: str, model: Teacher) -> ModelCard:
-    match model:
-        case Bedrock():
-            return bedrock_card(model.model_id, batch=model.batch)
-        case OpenAICompatible():
-            return ModelCard(
-                name=model.name,
-                kind="openai",
-                input_usd_per_million_tokens=model.input_usd_per_million_tokens,
-                output_usd_per_million_tokens=model.output_usd_per_million_tokens,
-            )
-        case Weights(path=str(path)):
-            config = json.loads(bucket.read(f"{folder}{path.rstrip('/')}/config.json"))
-            return card_from_config(model.name, config, model.licence)
-        case Weights(hub=hub):
-            card = hub_card(hub or "")
-            return card.model_copy(update={"licence": model.licence}) if model.licence else card

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from pathlib import Path
 
 from lambdas import runs_table
@@ -10,6 +11,7 @@ from lambdas.handler import step
 from lambdas.inputs import content_hash, data_files
 from lambdas.storage import Bucket
 from stratos.artifacts import RunKeys
+from stratos.dataset.allowance import MAX_BYTES, READING_SECONDS, Allowance
 from stratos.dataset.inspection import SPLITS, inspect_dataset
 from stratos.spec import Spec
 from stratos.steps import Dataset, InspectInput, RunRef
@@ -20,10 +22,12 @@ def handler(payload: InspectInput) -> Dataset:
     """Split the dataset; tell a rerun whether anything changed."""
     run, bucket, keys = payload.run, Bucket(payload.run.bucket), RunKeys(payload.run.run_id)
     spec = bucket.read_model(keys.spec, Spec)
+    allowance = Allowance(MAX_BYTES, READING_SECONDS, started=time.monotonic())
     digest = content_hash(bucket, run.spec_key, spec)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        found = inspect_dataset(data_files(bucket, run.spec_key, spec), spec.task, folder)
+        files = data_files(bucket, run.spec_key, spec)
+        found = inspect_dataset(files, spec.task, folder, allowance)
         for split in SPLITS:
             bucket.upload(folder / f"{split}.jsonl", f"{keys.dataset}{split}.jsonl")
     bucket.put_model(keys.dataset + "inspection.json", found)

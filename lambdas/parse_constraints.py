@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from lambdas import runs_table
 from lambdas.handler import step
 from lambdas.storage import Bucket
-from stratos.artifacts import REJECTION_FILE, RunKeys, spec_folder
+from stratos.artifacts import REJECTION_FILE, SPEC_PREFIX, RunKeys, spec_folder
 from stratos.errors import SpecRejected
 from stratos.problems import Problem, Rejection
 from stratos.spec_folder import ListFiles, read_spec_in_folder
@@ -21,7 +21,8 @@ def handler(payload: ParseInput) -> Parsed:
     run, bucket = payload.run, Bucket(payload.run.bucket)
     folder = spec_folder(run.spec_key)
     try:
-        spec = read_spec_in_folder(_uploaded(bucket, run), _files_under(bucket, folder))
+        named = folder.removeprefix(SPEC_PREFIX).rstrip("/")
+        spec = read_spec_in_folder(_uploaded(bucket, run), _files_under(bucket, folder), named)
     except SpecRejected as error:
         rejection = Rejection(
             spec_key=run.spec_key, spec_version_id=run.spec_version_id, problems=error.problems

@@ -16,7 +16,7 @@ from lambdas.spending import JobCost, job_costs
 from lambdas.storage import Bucket
 from stratos.artifacts import CALIBRATION_KEY, RunKeys
 from stratos.calibration import calibration_rows
-from stratos.dataset.inspection import Inspection
+from stratos.dataset.summary import Inspection
 from stratos.failure_reason import reason_in
 from stratos.jobs import DistillResult, EvaluateResult, SynthesizeResult
 from stratos.match_evidence import MatchEvidence

@@ -20,7 +20,9 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from stratos.cli.reference import cli_reference
-from stratos.dataset.near_duplicates import MIN_WORDS, SHINGLE_WORDS, THRESHOLD
+from stratos.dataset.allowance import MAX_BYTES, READING_SECONDS
+from stratos.dataset.near_duplicates import MIN_WORDS, PERMUTATIONS, SHINGLE_WORDS, THRESHOLD
+from stratos.dataset.reading import MAX_SHOWN
 from stratos.dataset.splitting import MIN_TRAIN_RECORDS
 from stratos.gates import MAX_FAILED_SHARE, SIGNIFICANCE
 from stratos.load import LONGEST_SECONDS, requests_needed
@@ -33,7 +35,8 @@ _WORDS = {"string": "text", "boolean": "true or false", "object": "mapping"}
 _INTRODUCTION = f"""\
 # The spec
 
-One file, `specs/<name>/spec.yaml`, beside everything it names. Uploading it starts a run, so
+One file, `specs/<name>/spec.yaml`, beside everything it names; its `name` is that of the folder.
+Uploading it starts a run, so
 upload it last. Scalars follow YAML 1.2: `no` and `1:30` are text. Aliases, tags and unknown fields
 are refused, and every problem of a file is told at once, in `rejection.json` beside it.
 
@@ -44,10 +47,16 @@ This page is generated from `stratos/spec.py` by `python -m stratos.docs`.
 
 ## The dataset
 
-One `.jsonl` or `.jsonl.gz` file, or a prefix with several. Each line is a JSON object in one of
-the formats of `task.format`; `auto` tells a file's format by the fields of its first line. What a
-conversation or a log was answered with is taken as its gold answer. Any row may have an `id`, and
-a `group`, which names rows that are variants of each other.
+One `.jsonl`, `.jsonl.gz` or `.parquet` file, or a prefix with several. Each line is a JSON object
+in one of the formats of `task.format`; `auto` tells a file's format by the fields of its first
+line. What a conversation or a log was answered with is taken as its gold answer; a row without an
+answer only trains. Any row may have an `id`, and a `group`, which names rows that are variants of
+each other. A Parquet file has the same fields as columns, with structs and lists where JSON has
+objects and arrays; a null is a field that is not there, bytes are read as UTF-8 text, and a bad
+row is named by its number, from 1.
+
+A bad line stops the run, with the first {MAX_SHOWN} told by file and line, or is left out and
+counted where `on_bad_line` is `skip`.
 
 Records are split by the hash of their group, or of their question where they have none, so that a
 group never spans two splits and the order of the file means nothing. Held-out and probe records
@@ -55,8 +64,13 @@ have the counts of `task.heldout_records` and `task.probe_records`; at least {MI
 must be left to train on. A question that is equal to another after Unicode normalisation, case
 folding and joining of spaces counts once. A training record is left out as a near-duplicate of a
 held-out or probe record if both questions have {MIN_WORDS} words or more, the gold answers are
-equal and the Jaccard similarity of their {SHINGLE_WORDS}-word shingles is {THRESHOLD} or more;
-shorter questions that look alike are different questions.
+equal and the Jaccard similarity of their {SHINGLE_WORDS}-word shingles is {THRESHOLD} or more, as
+MinHash with {PERMUTATIONS} permutations estimates it (standard error 0.025 there); shorter
+questions that look alike are different questions.
+
+Records pass through a disk, so memory does not grow with the dataset (`make bench-dataset`). Time
+and disk do: InspectDataset refuses a dataset of more than {MAX_BYTES / 1e9:g} GB as records, and
+one that is not read within {READING_SECONDS:.0f} s, before the function's 15 minutes are over.
 
 ## Gates
 

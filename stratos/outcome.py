@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from stratos.dataset.inspection import Inspection
+from stratos.dataset.summary import Inspection
 from stratos.gates import LATENCIES, too_few
 from stratos.jobs import (
     DistillResult,

@@ -67,15 +67,6 @@ class Plan(FrozenModel):
     """Old or derived prices, assumed rates, quota unknown."""
 
 
-class Infeasibility(FrozenModel):
-    """Why no plan holds a constraint, or how close one comes."""
-
-    constraint: str
-    asked: float
-    best_attainable: float
-    """With the other constraints dropped."""
-
-
 class PlanSet(FrozenModel):
     """The choice, and the front it was made from."""
 

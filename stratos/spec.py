@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from stratos.frozen import FrozenModel
+from stratos.scoring.json_schema import check_schema
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$")]
@@ -134,6 +135,14 @@ class JsonSchema(FrozenModel):
 
     kind: Literal["json"]
     json_schema: dict[str, object] | None = None
+    """Draft 2020-12, or the draft that its `$schema` names; nothing is fetched."""
+
+    @field_validator("json_schema")
+    @classmethod
+    def _is_schema(cls, schema: dict[str, object] | None) -> dict[str, object] | None:
+        if schema is not None:
+            check_schema(schema)
+        return schema
 
 
 class Regex(FrozenModel):
@@ -162,7 +171,7 @@ class Task(FrozenModel):
     """What the model must do, and how an answer is judged."""
 
     dataset: BucketPath
-    """JSONL file (or prefix) relative to the spec."""
+    """`.jsonl`, `.jsonl.gz` or `.parquet` file, or a prefix of several, relative to the spec."""
     format: Literal[
         "auto",
         "prompt_completion",

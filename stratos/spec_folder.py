@@ -13,18 +13,27 @@ from stratos.spec_yaml import Location
 ListFiles = Callable[[str], Iterable[str]]
 """Paths, relative to the spec's folder, of the files whose path begins with a prefix."""
 
+DATA_SUFFIXES = (".jsonl", ".jsonl.gz", ".parquet")
+_DATA_FILES = " or ".join(DATA_SUFFIXES)
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 
-def read_spec_in_folder(content: str | bytes, list_files: ListFiles) -> Spec:
+def read_spec_in_folder(
+    content: str | bytes, list_files: ListFiles, folder_name: str | None = None
+) -> Spec:
     """Read a spec and check the files it names.
+
+    Args:
+        folder_name: What the spec must be named like, where it lies in a bucket.
 
     Raises:
         SpecRejected: with every problem of the file and of its folder.
     """
     document = read_document(content)
     check_folder(document, list_files)
+    if folder_name is not None:
+        _check_name(document, folder_name)
     if document.spec is None or document.problems:
         raise SpecRejected(document.problems)
     return document.spec
@@ -47,7 +56,7 @@ def check_folder(document: SpecDocument, list_files: ListFiles) -> None:
                 "upload it there, before the spec",
             )
         elif is_dataset and not any(is_data_file(name) for name in files):
-            tree.report(location, f"{path!r} holds no .jsonl or .jsonl.gz file")
+            tree.report(location, f"{path!r} holds no {_DATA_FILES} file")
     for role in ("teachers", "students"):
         models = tree.at(role)
         count = len(models) if isinstance(models, list) else 0
@@ -56,9 +65,20 @@ def check_folder(document: SpecDocument, list_files: ListFiles) -> None:
                 tree.report(location, problem)
 
 
+def _check_name(document: SpecDocument, folder_name: str) -> None:
+    """Two folders whose specs have one name would share an endpoint and a schedule."""
+    name = document.tree.at("name")
+    if isinstance(name, str) and name != folder_name:
+        document.tree.report(
+            ("name",),
+            f"{name!r} lies in the folder {folder_name!r}; endpoint and schedule are named after "
+            f"the spec, so its folder must be specs/{name}/. Rename one of them",
+        )
+
+
 def is_data_file(path: str) -> bool:
     """Whether a dataset prefix includes this file."""
-    return path.endswith((".jsonl", ".jsonl.gz"))
+    return path.endswith(DATA_SUFFIXES)
 
 
 def files_under(folder: Path) -> ListFiles:

@@ -132,9 +132,22 @@ def _resource_name(resource_type: str, stack_name: str, logical_id: str) -> str:
     return name.lower() if resource_type == "AWS::S3::Bucket" else name
 
 
+class _TemplateLoader(yaml.SafeLoader):
+    """YAML with CloudFormation's short forms, such as `!Ref`, and no Python objects."""
+
+
+def _short_form(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> Any:
+    return models.yaml_tag_constructor(loader, f"!{suffix}", node)
+
+
+_TemplateLoader.add_multi_constructor("!", _short_form)
+
+
 def _parse_template(template: str) -> Any:
     """The template as a mapping. A JSON one is not read as YAML, which takes seconds."""
-    if template.lstrip().startswith("{"):
-        return json.loads(template)
-    yaml.add_multi_constructor("", models.yaml_tag_constructor)
-    return yaml.load(template, Loader=yaml.Loader)
+    try:
+        if template.lstrip().startswith("{"):
+            return json.loads(template)
+        return yaml.load(template, Loader=_TemplateLoader)
+    except (ValueError, yaml.YAMLError) as error:
+        raise ValidationError(message=f"Template format error: {error}") from error

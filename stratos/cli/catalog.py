@@ -109,7 +109,11 @@ def refresh(
         bool, typer.Option(help="Read Bedrock's models, into teachers.json beside it.")
     ] = True,
 ) -> None:
-    """Fetch prices, quotas, and the models on Bedrock; needs credentials."""
+    """Fetch prices, quotas, and the models on Bedrock.
+
+    Needs credentials that allow pricing:GetProducts, servicequotas:ListServiceQuotas,
+    bedrock:ListFoundationModels, and s3:PutObject where the target is a bucket.
+    """
     import boto3
 
     servers = load_servers(catalog)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,7 @@ from stratos.errors import SpecRejected
 from stratos.plan import Interval, Plan, PlanSet
 from stratos.planning.choose import plan_before_probing
 from stratos.planning.folder import DEFAULT_REGION, request_of_folder
+from stratos.planning.origins import FleetPlan, plan_for_origins, read_origins
 from stratos.planning.page import plan_page
 from stratos.problems import Problem
 from stratos.spec import Constraints, Spec
@@ -38,6 +40,13 @@ def plan_command(
         list[str] | None,
         typer.Option("--what-if", help="Another limit, as max_budget_usd=50; repeat for more."),
     ] = None,
+    origins: Annotated[
+        str | None,
+        typer.Option(
+            help="Where requests come from, per second: us-east-1=5,eu-west-1=3. "
+            "Adds a fleet over several regions."
+        ),
+    ] = None,
     html: Annotated[
         Path | None, typer.Option(help="Write the front as a page to look around in.")
     ] = None,
@@ -48,13 +57,21 @@ def plan_command(
     file = spec / SPEC_FILE if spec.is_dir() else spec
     read = with_limits(_read(file, folder), what_if or [])
     servers = measure_local_servers() if local else load_servers(catalog)
-    plans = plan_before_probing(request_of_folder(folder, read, servers, region))
+    traffic = None if origins is None else _origins(origins)
+    request = request_of_folder(folder, read, servers, region)
+    plans = plan_before_probing(request)
+    fleet = None if traffic is None else plan_for_origins(request, plans.chosen, traffic)
     if html is not None:
         html.write_text(plan_page(read, plans), encoding="utf-8")
     if json_:
-        console.out(plans.model_dump_json(indent=2), highlight=False)
+        whole = plans.model_dump(mode="json")
+        if fleet is not None:
+            whole["fleet"] = fleet.model_dump(mode="json")
+        console.out(json.dumps(whole, indent=2), highlight=False)
         return
     _print(plans)
+    if fleet is not None:
+        _print_fleet(fleet)
     if html is not None:
         console.print(f"wrote {html}", soft_wrap=True)
 
@@ -86,6 +103,29 @@ def _read(file: Path, folder: Path) -> Spec:
         message = f"there is no {file}; give a spec.yaml or the folder that holds one"
         raise SpecRejected([Problem(path="", line=None, message=message)])
     return read_spec_in_folder(file.read_bytes(), files_under(folder))
+
+
+def _origins(text: str) -> dict[str, float]:
+    try:
+        return read_origins(text)
+    except ValueError as error:
+        problem = Problem(path="load", line=None, message=f"--origins: {error}")
+        raise SpecRejected([problem]) from error
+
+
+def _print_fleet(fleet: FleetPlan) -> None:
+    table = Table("requests from", "per second", "p95 ms", box=None)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for row in fleet.origins:
+        table.add_row(row.origin, f"{row.requests_per_second:g}", f"{row.p95_latency_ms:,.0f}")
+    stands = ", ".join(f"{r.count} × {r.instance_type} in {r.region}" for r in fleet.replicas)
+    console.print(f"fleet for these origins: {stands}", soft_wrap=True, highlight=False)
+    console.print(table)
+    console.print(
+        f"${fleet.usd_per_month:,.0f} a month; {len(fleet.front)} fleets on the front of p95 "
+        "against cost"
+    )
 
 
 def _print(plans: PlanSet) -> None:

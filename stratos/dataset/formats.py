@@ -77,7 +77,7 @@ def _prompt_completion(row: Row) -> Example:
         messages = (Message(role="system", content=_text(system, "system")), *messages)
     completion = row.get("completion")
     if isinstance(completion, list):
-        replies = _chat(completion, "completion")
+        replies = _chat(completion, "completion") if completion else ()
         return Example(messages, replies[-1].content if replies else None)
     return Example(messages, None if completion is None else _text(completion, "completion"))
 
@@ -121,15 +121,16 @@ def _request_response(row: Row) -> Example:
 
 def _gsm8k(row: Row) -> Example:
     question = Message(role="user", content=_text(row["question"], "question"))
-    return Example((question,), _text(row["answer"], "answer"))
+    answer = row.get("answer")
+    return Example((question,), None if answer is None else _text(answer, "answer"))
 
 
 _FORMATS: dict[FormatName, tuple[tuple[str, ...], Callable[[Row], Example]]] = {
     "bedrock_conversation": (("schemaVersion", "messages"), _bedrock_conversation),
     "bedrock_log": (("schemaType", "input"), _bedrock_log),
     "openai_chat": (("messages",), _openai_chat),
-    "request_response": (("request", "response"), _request_response),
-    "gsm8k": (("question", "answer"), _gsm8k),
+    "request_response": (("request",), _request_response),
+    "gsm8k": (("question",), _gsm8k),
     "prompt_completion": (("prompt",), _prompt_completion),
 }
 """Format → the fields that mark it, most telling first, and its reader."""

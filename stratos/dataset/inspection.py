@@ -1,26 +1,31 @@
-"""A dataset read, cleaned, split and counted."""
+"""A dataset read, cleaned, split and counted, in memory that does not grow with it."""
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
+from stratos.dataset.allowance import UNLIMITED, Allowance
+from stratos.dataset.formats import Row, RowError
+from stratos.dataset.ledger import Duplicates, Group, Ledger
 from stratos.dataset.lines import BrokenFileError, Readable, read_lines
 from stratos.dataset.near_duplicates import NearDuplicates
-from stratos.dataset.reading import DatasetReader, normalised
-from stratos.dataset.splitting import GroupMember, assign_splits
+from stratos.dataset.parquet import read_rows
+from stratos.dataset.reading import MAX_SHOWN, DatasetReader, normalised
+from stratos.dataset.splitting import MIN_TRAIN_RECORDS, deal, shortage
 from stratos.dataset.spool import Spool
+from stratos.dataset.summary import Inspection
+from stratos.dataset.tally import Tally
 from stratos.errors import DatasetRejected
-from stratos.frozen import FrozenModel
-from stratos.records import Record, Split
+from stratos.records import Split
 from stratos.scoring.verifiers import needs_gold
 from stratos.spec import Task
 
 SPLITS: tuple[Split, ...] = ("train", "probe", "heldout")
+_ROWS_BETWEEN_CLOCKS = 1000
 
 
 @dataclass(frozen=True)
@@ -31,92 +36,93 @@ class DataFile:
     open: Callable[[], Readable]
 
 
-class Lengths(FrozenModel):
-    """Lengths of texts, in characters."""
+@dataclass(frozen=True)
+class _Sides:
+    """The groups kept back from training; what both splits hold is in the index."""
 
-    mean: float
-    p50: int
-    p95: int
-    max: int
+    heldout: frozenset[bytes]
+    probe: frozenset[bytes]
+    index: NearDuplicates
 
-
-class Inspection(FrozenModel):
-    """`inspection.json`: what a dataset was found to be."""
-
-    formats: dict[str, str]
-    """File → format."""
-    num_lines: int
-    num_bad_lines: int
-    bad_lines: tuple[str, ...]
-    """The first few, as `file:line: what is wrong`."""
-    num_exact_duplicates: int
-    num_near_duplicates: int
-    """Training records too like a held-out or probe record, left out."""
-    num_contradictions: int
-    """Among the exact duplicates: the same question with another answer; the first one counts."""
-    num_groups: int
-    num_records: dict[Split, int]
-    num_gold: int
-    prompt_characters: Lengths
-    gold_characters: Lengths
-    num_distinct_answers: int
-    most_common_answer: str | None
-    most_common_share: float
-    """What a constant answer would score."""
-    workloads: dict[str, int]
+    def split(self, group: bytes) -> Split:
+        if group in self.heldout:
+            return "heldout"
+        return "probe" if group in self.probe else "train"
 
 
-@dataclass
-class _Intake:
-    """What is kept in memory of every record on its way to the spool."""
-
-    reader: DatasetReader
-    spool: Spool
-    members: list[GroupMember] = field(default_factory=list)
-    golds: dict[bytes, bytes] = field(default_factory=dict)
-    ids: set[str] = field(default_factory=set)
-    num_duplicates: int = 0
-    num_contradictions: int = 0
-
-    def add(self, record: Record) -> None:
-        question = _question_key(record)
-        key, gold = _digest(question), _digest(record.gold or "")
-        first = self.golds.setdefault(key, gold)
-        if first is not gold:
-            self.num_duplicates += 1
-            self.num_contradictions += first != gold
-            return
-        if record.id in self.ids:
-            self.reader.report(record.provenance, f"the id {record.id!r} is another record's too")
-            return
-        self.ids.add(record.id)
-        judged = record.gold is not None or not needs_gold(self.reader.task.verifier)
-        group = f"group:{record.group}" if record.group else f"question:{key.hex()}"
-        self.members.append(GroupMember(group, judged))
-        self.spool.append(record)
-
-
-def inspect_dataset(files: Iterable[DataFile], task: Task, folder: Path) -> Inspection:
+def inspect_dataset(
+    files: Iterable[DataFile], task: Task, folder: Path, allowance: Allowance = UNLIMITED
+) -> Inspection:
     """Read the files and write train.jsonl, probe.jsonl and heldout.jsonl into `folder`.
 
     Raises:
-        DatasetRejected: naming bad lines, or counting what is too few.
+        DatasetRejected: naming bad lines, counting what is too few, or saying what is too large.
     """
     reader = DatasetReader(task)
-    with Spool(folder / ".spool.jsonl") as spool:
-        intake = _Intake(reader, spool)
+    with Spool(folder / ".spool") as spool, Ledger(folder / ".ledger") as ledger:
         for file in files:
-            lines = read_lines(file.open(), gzipped=file.name.endswith(".gz"))
-            try:
-                for record in reader.read(file.name, lines):
-                    intake.add(record)
-            except BrokenFileError as error:
-                raise DatasetRejected(f"{file.name}: {error}") from error
+            _read(file, folder, reader, spool, ledger, allowance)
+        duplicates = ledger.drop_repeated_questions()
+        _report_repeated_ids(reader, spool, ledger)
         _check_lines(reader)
-        splits, left_out = _split(spool, intake.members, task)
-        inspection = _write(folder, intake, splits, left_out)
-    (folder / ".spool.jsonl").unlink()
-    return inspection
+        ledger.close_entry()
+        sides = _split(spool, ledger, task)
+        place = ledger.most_common_gold()
+        common = None if place is None else spool.at(place).gold
+        tally = _write(folder, spool, ledger, sides)
+        if tally.num_records["train"] < MIN_TRAIN_RECORDS:
+            raise DatasetRejected(
+                f"only {tally.num_records['train']} records are left to train on, and "
+                f"{MIN_TRAIN_RECORDS} are needed: the others are near-duplicates of held-out or "
+                "probe records. Add records that differ, or give variants one `group`"
+            )
+        return _inspection(reader, duplicates, tally, ledger, common)
+
+
+def _read(
+    file: DataFile,
+    folder: Path,
+    reader: DatasetReader,
+    spool: Spool,
+    ledger: Ledger,
+    allowance: Allowance,
+) -> None:
+    needed = needs_gold(reader.task.verifier)
+    try:
+        rows = _watched(_rows(file, folder, allowance), reader, spool, allowance)
+        for record in reader.read(file.name, rows):
+            question = "\n".join(f"{m.role}: {normalised(m.content)}" for m in record.messages)
+            judged = record.gold is not None or not needed
+            ledger.add(record, question, judged, spool.append(record))
+    except BrokenFileError as error:
+        raise DatasetRejected(f"{file.name}: {error}") from error
+
+
+def _rows(file: DataFile, folder: Path, allowance: Allowance) -> Iterable[bytes | Row | RowError]:
+    if file.name.endswith(".parquet"):
+        return read_rows(file.open(), folder, allowance)
+    return read_lines(file.open(), gzipped=file.name.endswith(".gz"))
+
+
+def _watched(
+    rows: Iterable[bytes | Row | RowError],
+    reader: DatasetReader,
+    spool: Spool,
+    allowance: Allowance,
+) -> Iterator[bytes | Row | RowError]:
+    for number, row in enumerate(rows):
+        yield row
+        allowance.check_bytes(spool.num_bytes, reader.num_lines)
+        if number % _ROWS_BETWEEN_CLOCKS == 0:
+            allowance.check_seconds(spool.num_bytes, reader.num_lines)
+
+
+def _report_repeated_ids(reader: DatasetReader, spool: Spool, ledger: Ledger) -> None:
+    count, places = ledger.drop_repeated_ids(MAX_SHOWN)
+    for place in places:
+        record = spool.at(place)
+        reader.report(record.provenance, f"the id {record.id!r} is another record's too")
+    reader.num_bad_lines += count - len(places)
 
 
 def _check_lines(reader: DatasetReader) -> None:
@@ -132,96 +138,88 @@ def _check_lines(reader: DatasetReader) -> None:
         raise DatasetRejected("the dataset is empty; put one JSON object on each line")
 
 
-def _split(
-    spool: Spool, members: Sequence[GroupMember], task: Task
-) -> tuple[list[Split], frozenset[int]]:
-    """Split, and find what must be left out lest it leak what is asked later.
+def _split(spool: Spool, ledger: Ledger, task: Task) -> _Sides:
+    """Hold out, then let probe what is like nothing held out; the rest is to train on."""
+    index = NearDuplicates()
+    heldout = deal(ledger.groups(), task.heldout_records, refuse=lambda group: False)
+    _add_all(index, heldout.keys, spool, ledger)
 
-    A probe record like a held-out one loses its place to another, and both it and the training
-    records like anything held out or probing are left out.
-    """
-    clashes: set[int] = set()
-    while True:
-        splits = assign_splits(members, task, clashes=clashes)
-        index = NearDuplicates()
-        for i, split in enumerate(splits):
-            if split == "heldout":
-                index.add(spool[i])
-        probing = [i for i, split in enumerate(splits) if split == "probe"]
-        found = {i for i in probing if index.holds_one_like(spool[i])}
-        if not found:
-            break
-        clashes |= found
-    for i in probing:
-        index.add(spool[i])
-    left_out = frozenset(
-        i for i, split in enumerate(splits) if split == "train" and index.holds_one_like(spool[i])
-    )
-    return splits, left_out
+    def leaks(group: Group) -> bool:
+        return group.key in heldout.keys or any(
+            index.holds_one_like(spool.at(place)) for place in ledger.places(group.key)
+        )
+
+    probe = deal(ledger.groups(), task.probe_records, refuse=leaks)
+    wanted: dict[Split, int] = {
+        "heldout": task.heldout_records,
+        "probe": task.probe_records,
+        "train": MIN_TRAIN_RECORDS,
+    }
+    num_heldout, num_probe = wanted["heldout"] - heldout.missing, wanted["probe"] - probe.missing
+    counts = ledger.num_kept()
+    found: dict[Split, int] = {
+        "heldout": num_heldout,
+        "probe": num_probe,
+        "train": counts[0] - num_heldout - num_probe,
+    }
+    if problem := shortage(counts, wanted, found):
+        raise DatasetRejected(problem)
+    _add_all(index, probe.keys, spool, ledger)
+    return _Sides(heldout.keys, probe.keys, index)
 
 
-def _write(
-    folder: Path, intake: _Intake, splits: Sequence[Split], left_out: frozenset[int]
-) -> Inspection:
-    prompts: list[int] = []
-    golds: list[int] = []
-    answers: Counter[str] = Counter()
-    workloads: Counter[str] = Counter()
-    counts: Counter[Split] = Counter()
-    sides: dict[str, Split] = {}
+def _add_all(index: NearDuplicates, keys: frozenset[bytes], spool: Spool, ledger: Ledger) -> None:
+    for place in sorted(place for key in keys for place in ledger.places(key)):
+        index.add(spool.at(place))
+
+
+def _write(folder: Path, spool: Spool, ledger: Ledger, sides: _Sides) -> Tally:
+    """Write each split, leaving out training records that are like one kept back."""
+    tally = Tally()
+    near = array("q")
     with ExitStack() as stack:
         outputs = {
             split: stack.enter_context((folder / f"{split}.jsonl").open("w", encoding="utf-8"))
             for split in SPLITS
         }
-        for i, record in enumerate(intake.spool):
-            if i in left_out:
+        for record, (number, group, kept) in zip(spool.drain(), ledger.rows(), strict=True):
+            if not kept:
                 continue
-            split = splits[i]
-            if sides.setdefault(intake.members[i].group, split) != split:
-                raise AssertionError(f"group {intake.members[i].group} leaks into {split}")
+            split = sides.split(group)
+            if split == "train" and sides.index.holds_one_like(record):
+                near.append(number)
+                continue
             row = record.model_copy(update={"split": split})
             outputs[split].write(row.model_dump_json(exclude_none=True) + "\n")
-            counts[split] += 1
-            prompts.append(sum(len(message.content) for message in record.messages))
-            if record.gold is not None:
-                golds.append(len(record.gold))
-                answers[record.gold] += 1
-            if record.workload is not None:
-                workloads[record.workload] += 1
-    common = answers.most_common(1)
+            tally.add(record, split)
+    tally.num_near_duplicates = len(near)
+    ledger.drop(near)
+    return tally
+
+
+def _inspection(
+    reader: DatasetReader,
+    duplicates: Duplicates,
+    tally: Tally,
+    ledger: Ledger,
+    common: str | None,
+) -> Inspection:
+    golds = ledger.golds(common)
     return Inspection(
-        formats=dict(intake.reader.formats),
-        num_lines=intake.reader.num_lines,
-        num_bad_lines=intake.reader.num_bad_lines,
-        bad_lines=tuple(intake.reader.bad_lines),
-        num_exact_duplicates=intake.num_duplicates,
-        num_near_duplicates=len(left_out),
-        num_contradictions=intake.num_contradictions,
-        num_groups=len(sides),
-        num_records={split: counts[split] for split in SPLITS},
-        num_gold=len(golds),
-        prompt_characters=_lengths(prompts),
-        gold_characters=_lengths(golds),
-        num_distinct_answers=len(answers),
-        most_common_answer=common[0][0][:200] if common else None,
-        most_common_share=common[0][1] / len(golds) if common else 0.0,
-        workloads=dict(workloads),
+        formats=dict(reader.formats),
+        num_lines=reader.num_lines,
+        num_bad_lines=reader.num_bad_lines,
+        bad_lines=tuple(reader.bad_lines),
+        num_exact_duplicates=duplicates.num_repeated,
+        num_near_duplicates=tally.num_near_duplicates,
+        num_contradictions=duplicates.num_contradictions,
+        num_groups=ledger.num_kept()[2],
+        num_records={split: tally.num_records[split] for split in SPLITS},
+        num_gold=golds.num,
+        prompt_characters=tally.prompts.summary(),
+        gold_characters=tally.golds.summary(),
+        num_distinct_answers=golds.num_distinct,
+        most_common_answer=common[:200] if common else None,
+        most_common_share=golds.num_common / golds.num if golds.num else 0.0,
+        workloads=dict(tally.workloads),
     )
-
-
-def _lengths(values: list[int]) -> Lengths:
-    if not values:
-        return Lengths(mean=0, p50=0, p95=0, max=0)
-    ordered = sorted(values)
-    at = {share: ordered[min(len(ordered) - 1, int(share * len(ordered)))] for share in (0.5, 0.95)}
-    return Lengths(mean=sum(values) / len(values), p50=at[0.5], p95=at[0.95], max=ordered[-1])
-
-
-def _question_key(record: Record) -> str:
-    """Everything that is asked, normalised: the system prompt and earlier turns belong to it."""
-    return "\n".join(f"{m.role}: {normalised(m.content)}" for m in record.messages)
-
-
-def _digest(text: str) -> bytes:
-    return hashlib.sha256(text.encode()).digest()[:16]

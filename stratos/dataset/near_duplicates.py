@@ -1,19 +1,22 @@
-"""Near-duplicate questions, found exactly: Jaccard similarity of word shingles.
+"""Near-duplicate questions, by MinHash.
 
 Two questions are near-duplicates when both have at least `MIN_WORDS` words, the same gold answer
-and at least `THRESHOLD` of their runs of `SHINGLE_WORDS` words in common. Short questions are
-duplicates only when equal after normalisation: in a hand of tiles or a sum, one changed token is
-another question, not a copy.
+and an estimated `THRESHOLD` or more of their runs of `SHINGLE_WORDS` words in common. Short
+questions are duplicates only when equal after normalisation: in a hand of tiles or a sum, one
+changed token is another question, not a copy.
 
-The search is the prefix filter of Bayardo et al., Scaling Up All Pairs Similarity Search (2007):
-sets whose similarity reaches t share one of the first (1 - t) n + 1 elements of any fixed order.
-Here the order is that of a hash, and nothing is missed.
+An index grows with the questions it holds, not with those it is asked about: a signature has
+`PERMUTATIONS` values however long its question is. The estimate's standard error at the threshold
+is √(0.8 · 0.2 / 256) = 0.025 (Broder, On the resemblance and containment of documents, 1997).
+Signatures meet in one of 64 bands of 4 values each; a pair at the threshold misses all of them
+with probability (1 - 0.8⁴)⁶⁴ < 10⁻¹⁴.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections import defaultdict
+from collections.abc import Iterable
+
+from rensa import RMinHash, RMinHashLSH
 
 from stratos.dataset.reading import normalised
 from stratos.records import Record
@@ -21,48 +24,62 @@ from stratos.records import Record
 MIN_WORDS = 32
 SHINGLE_WORDS = 5
 THRESHOLD = 0.8
+PERMUTATIONS = 256
+_BANDS = 64
+_SEED = 0
+_MAX_RUNS = 1_000_000
+"""Held for the shortcut, some 70 bytes each; above, every question gets a signature."""
 
 
 class NearDuplicates:
     """An index of questions that others must not come near to."""
 
     def __init__(self) -> None:
-        self._shingles: list[frozenset[int]] = []
+        self._bands = RMinHashLSH(THRESHOLD, PERMUTATIONS, _BANDS)
+        self._signatures: list[RMinHash] = []
         self._golds: list[str | None] = []
-        self._by_prefix: dict[int, list[int]] = defaultdict(list)
+        self._any_of: set[str | None] = set()
+        self._runs: set[int] | None = set()
+        """Of everything held, to tell without a signature that nothing can be near."""
 
     def add(self, record: Record) -> None:
-        shingles = _shingles(record)
-        if not shingles:
+        words = _words(record)
+        if not words:
             return
-        for shingle in _prefix(shingles):
-            self._by_prefix[shingle].append(len(self._shingles))
-        self._shingles.append(shingles)
+        signature = _signature(words)
+        self._bands.insert(len(self._signatures), signature)
+        self._signatures.append(signature)
         self._golds.append(record.gold)
+        self._any_of.add(record.gold)
+        if self._runs is not None:
+            self._runs.update(map(hash, _runs(words)))
+            if len(self._runs) > _MAX_RUNS:
+                self._runs = None
 
     def holds_one_like(self, record: Record) -> bool:
-        shingles = _shingles(record)
-        candidates = {i for s in _prefix(shingles) for i in self._by_prefix.get(s, ())}
+        if record.gold not in self._any_of:
+            return False
+        words = _words(record)
+        if not words or (self._runs is not None and self._runs.isdisjoint(map(hash, _runs(words)))):
+            return False
+        signature = _signature(words)
         return any(
-            self._golds[i] == record.gold and _jaccard(self._shingles[i], shingles) >= THRESHOLD
-            for i in candidates
+            self._golds[i] == record.gold and self._signatures[i].jaccard(signature) >= THRESHOLD
+            for i in self._bands.query(signature)
         )
 
 
-def _shingles(record: Record) -> frozenset[int]:
+def _words(record: Record) -> list[str]:
+    """The words of a question; none of one too short to be near another."""
     words = normalised(record.question).split()
-    if len(words) < MIN_WORDS:
-        return frozenset()
-    runs = (" ".join(words[i : i + SHINGLE_WORDS]) for i in range(len(words) - SHINGLE_WORDS + 1))
-    return frozenset(
-        int.from_bytes(hashlib.blake2b(run.encode(), digest_size=8).digest(), "big") for run in runs
-    )
+    return words if len(words) >= MIN_WORDS else []
 
 
-def _prefix(shingles: frozenset[int]) -> list[int]:
-    return sorted(shingles)[: int((1 - THRESHOLD) * len(shingles) + 1e-9) + 1]
+def _runs(words: list[str]) -> Iterable[tuple[str, ...]]:
+    return zip(*(words[start:] for start in range(SHINGLE_WORDS)), strict=False)
 
 
-def _jaccard(left: frozenset[int], right: frozenset[int]) -> float:
-    shared = len(left & right)
-    return shared / (len(left) + len(right) - shared)
+def _signature(words: list[str]) -> RMinHash:
+    signature = RMinHash(PERMUTATIONS, _SEED)
+    signature.update(list(map(" ".join, _runs(words))))
+    return signature

@@ -1,10 +1,9 @@
-"""Reading a dataset line by line into canonical records; what cannot be read is told by line."""
+"""Reading a dataset row by row into canonical records; what cannot be read is told by line."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -24,12 +23,12 @@ def normalised(text: str) -> str:
 
     Punctuation stays, since `3+4` and `34` are different questions.
     """
-    return re.sub(r"\s+", " ", unicodedata.normalize("NFKC", text).casefold()).strip()
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 @dataclass
 class DatasetReader:
-    """Turns lines into records and keeps count of what it could not read."""
+    """Turns rows into records and keeps count of what it could not read."""
 
     task: Task
     formats: dict[str, FormatName] = field(default_factory=dict)
@@ -39,17 +38,21 @@ class DatasetReader:
     bad_lines: list[str] = field(default_factory=list)
     """The first few, as `file:line: what is wrong`."""
 
-    def read(self, file: str, lines: Iterable[bytes]) -> Iterator[Record]:
-        """Yield the records of one file; empty lines are passed over."""
-        for number, line in enumerate(lines, start=1):
-            if number == 1:
-                line = line.removeprefix(b"\xef\xbb\xbf")
-            if not line.strip():
-                continue
+    def read(self, file: str, rows: Iterable[bytes | Row | RowError]) -> Iterator[Record]:
+        """Yield the records of one file; empty lines are passed over.
+
+        Args:
+            rows: Lines of JSON, or rows that something else has read or could not read.
+        """
+        for number, row in enumerate(rows, start=1):
+            if isinstance(row, bytes):
+                row = row.removeprefix(b"\xef\xbb\xbf") if number == 1 else row
+                if not row.strip():
+                    continue
             self.num_lines += 1
             place = f"{file}:{number}"
             try:
-                yield self._record(file, place, line)
+                yield self._record(file, place, row)
             except RowError as error:
                 self.report(place, str(error))
 
@@ -59,8 +62,10 @@ class DatasetReader:
         if len(self.bad_lines) < MAX_SHOWN:
             self.bad_lines.append(f"{place}: {problem}")
 
-    def _record(self, file: str, place: str, line: bytes) -> Record:
-        row = _json_object(line)
+    def _record(self, file: str, place: str, read: bytes | Row | RowError) -> Record:
+        if isinstance(read, RowError):
+            raise read
+        row = _json_object(read) if isinstance(read, bytes) else read
         if file not in self.formats:
             named = self.task.format
             self.formats[file] = detect_format(row) if named == "auto" else named

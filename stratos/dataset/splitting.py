@@ -7,79 +7,56 @@ some moves few of the others.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from stratos.errors import DatasetRejected
+from stratos.dataset.ledger import Group
 from stratos.records import Split
-from stratos.spec import Task
 
 MIN_TRAIN_RECORDS = 50
 
 
 @dataclass(frozen=True)
-class GroupMember:
-    """A record as the split sees it: its group's key, and whether an answer to it can be judged."""
+class Dealt:
+    """Groups taken for one split, and how many records of it are still missing."""
 
-    group: str
-    judged: bool
+    keys: frozenset[bytes]
+    missing: int
 
 
-def assign_splits(
-    members: Sequence[GroupMember], task: Task, *, clashes: Iterable[int] = ()
-) -> list[Split]:
-    """Return the split of each member, as many held out and probing as the task asks.
+def deal(groups: Iterable[Group], wanted: int, refuse: Callable[[Group], bool]) -> Dealt:
+    """Take whole groups in their order until `wanted` records are there.
 
-    A group goes to the held-out or probe split only if every record of it can be judged and it
-    still fits in. Members named in `clashes` never leave the training split.
-
-    Raises:
-        DatasetRejected: with the counts, when there are too few records.
+    A group is taken only if every record of it can be judged, it still fits in, and `refuse` does
+    not object; it is asked last, since it may have to read.
     """
-    groups: dict[str, list[int]] = {}
-    for index, member in enumerate(members):
-        groups.setdefault(member.group, []).append(index)
-    kept_back = set(clashes)
-    wanted: dict[Split, int] = {"heldout": task.heldout_records, "probe": task.probe_records}
-    missing = dict(wanted)
-    splits: list[Split] = ["train"] * len(members)
-    for key in sorted(groups, key=_hash_order):
-        indices = groups[key]
-        if not all(members[i].judged and i not in kept_back for i in indices):
-            continue
-        split = next((name for name, left in missing.items() if len(indices) <= left), None)
-        if split is None:
-            continue
-        missing[split] -= len(indices)
-        for index in indices:
-            splits[index] = split
-        if not any(missing.values()):
+    taken: set[bytes] = set()
+    missing = wanted
+    for group in groups:
+        if not missing:
             break
-    _check_enough(members, splits, wanted, missing)
-    return splits
+        if group.judged and group.size <= missing and not refuse(group):
+            taken.add(group.key)
+            missing -= group.size
+    return Dealt(frozenset(taken), missing)
 
 
-def _hash_order(group: str) -> bytes:
-    return hashlib.sha256(group.encode()).digest()
+def shortage(
+    counts: tuple[int, int, int], wanted: dict[Split, int], found: dict[Split, int]
+) -> str | None:
+    """What to say of a dataset that is too small; None of one that is not.
 
-
-def _check_enough(
-    members: Sequence[GroupMember],
-    splits: Sequence[Split],
-    wanted: dict[Split, int],
-    missing: dict[Split, int],
-) -> None:
-    num_train = splits.count("train")
-    if not any(missing.values()) and num_train >= MIN_TRAIN_RECORDS:
-        return
-    judged = sum(member.judged for member in members)
-    asked = sum(wanted.values())
-    raise DatasetRejected(
-        f"too few records: {len(members)} usable ones, {judged} of them with an answer to judge by "
-        f"(gold, unless the verifier needs none), in {len({m.group for m in members})} groups that "
-        f"stay together. Needed: {wanted['heldout']} held-out and {wanted['probe']} probe records "
-        f"with an answer, and {MIN_TRAIN_RECORDS} to train on, {asked + MIN_TRAIN_RECORDS} in all; "
-        f"found {wanted['heldout'] - missing['heldout']}, {wanted['probe'] - missing['probe']} and "
-        f"{num_train}. Add records, or lower task.heldout_records and task.probe_records"
+    Args:
+        counts: Records, those that can be judged, and groups.
+    """
+    if all(found[split] >= count for split, count in wanted.items()):
+        return None
+    num_records, judged, num_groups = counts
+    return (
+        f"too few records: {num_records} usable ones, {judged} of them with an answer to judge by "
+        f"(gold, unless the verifier needs none), in {num_groups} groups that stay together. "
+        f"Needed: {wanted['heldout']} held-out and {wanted['probe']} probe records with an answer, "
+        f"and {wanted['train']} to train on, {sum(wanted.values())} in all; found "
+        f"{found['heldout']}, {found['probe']} and {found['train']}. "
+        "Add records, or lower task.heldout_records and task.probe_records"
     )

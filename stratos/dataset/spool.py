@@ -1,20 +1,37 @@
-"""Records on disk while the whole of a dataset is being counted; in memory only their places."""
+"""Records on disk while the whole of a dataset is being counted; in memory only their buffer."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
+from typing import BinaryIO
 
 from stratos.records import Record
 
+_SEGMENT_BITS = 26
+_SEGMENT_BYTES = 1 << _SEGMENT_BITS
+"""A new file begins once one holds this much."""
+_PLACE_BITS = _SEGMENT_BITS + 6
+"""Of the place within a file, its longest record included; the file's number is above them."""
+
 
 class Spool:
-    """An append-only file of records that can be read again one by one."""
+    """An append-only list of records: read one by one by place, then once in order, and gone.
 
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("w+b")
-        self._offsets: list[int] = []
+    It lies in files of 64 MiB, and reading in order deletes each behind itself: what is written
+    from the spool takes its room, so that a disk need hold the dataset only once.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir()
+        self._folder = folder
+        self._last = 0
+        self._writing: BinaryIO = self._path(0).open("wb")
+        self._reading: tuple[int, BinaryIO] | None = None
+        self.num_bytes = 0
+        """Of all records as JSON lines."""
 
     def __enter__(self) -> Spool:
         return self
@@ -25,18 +42,48 @@ class Spool:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._file.close()
+        self._writing.close()
+        self._close_reading()
+        shutil.rmtree(self._folder)
 
-    def __len__(self) -> int:
-        return len(self._offsets)
+    def append(self, record: Record) -> int:
+        """Add a record and return its place."""
+        start = self._writing.tell()
+        if start >= _SEGMENT_BYTES:
+            self._writing.close()
+            self._last, start = self._last + 1, 0
+            self._writing = self._path(self._last).open("wb")
+        line = record.model_dump_json(exclude_none=True).encode() + b"\n"
+        self.num_bytes += self._writing.write(line)
+        return self._last << _PLACE_BITS | start
 
-    def append(self, record: Record) -> None:
-        self._offsets.append(self._file.seek(0, 2))
-        self._file.write(record.model_dump_json(exclude_none=True).encode() + b"\n")
+    def at(self, place: int) -> Record:
+        """The record at a place; every record must have been appended."""
+        file = self._open(place >> _PLACE_BITS)
+        file.seek(place & ((1 << _PLACE_BITS) - 1))
+        return Record.model_validate_json(file.readline())
 
-    def __getitem__(self, index: int) -> Record:
-        self._file.seek(self._offsets[index])
-        return Record.model_validate_json(self._file.readline())
+    def drain(self) -> Iterator[Record]:
+        """Every record, in the order of their coming; afterwards the spool is empty."""
+        self._writing.flush()
+        self._close_reading()
+        for number in range(self._last + 1):
+            with self._path(number).open("rb") as lines:
+                for line in lines:
+                    yield Record.model_validate_json(line)
+            self._path(number).unlink()
 
-    def __iter__(self) -> Iterator[Record]:
-        return (self[index] for index in range(len(self._offsets)))
+    def _open(self, number: int) -> BinaryIO:
+        if self._reading is None or self._reading[0] != number:
+            self._close_reading()
+            self._writing.flush()
+            self._reading = (number, self._path(number).open("rb"))
+        return self._reading[1]
+
+    def _close_reading(self) -> None:
+        if self._reading is not None:
+            self._reading[1].close()
+            self._reading = None
+
+    def _path(self, number: int) -> Path:
+        return self._folder / f"{number}.jsonl"

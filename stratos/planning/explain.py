@@ -5,19 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from stratos.plan import Infeasibility
 from stratos.planning.candidates import Pool
 from stratos.planning.front import non_dominated
 from stratos.planning.limits import Limit
 
 NEAREST = 3
-
-
-def infeasibilities(limits: list[Limit]) -> list[Infeasibility]:
-    """Per constraint, the best value attainable with the others dropped."""
-    return [
-        Infeasibility(constraint=x.name, asked=x.asked, best_attainable=x.best()) for x in limits
-    ]
 
 
 def nearest(limits: list[Limit]) -> NDArray[np.int64]:

@@ -41,6 +41,8 @@ class Fleet:
     p95_latency_ms: float
     """Of the origin that is served worst."""
     usd_per_month: float
+    origin_p95_ms: tuple[tuple[str, float], ...]
+    """Of each origin, at the replicas that serve it."""
 
 
 class FleetProblem:
@@ -77,6 +79,7 @@ class FleetProblem:
         self._sustained = MAX_UTILISATION * capacity(student, load, self._size, self._rates)
         self._student, self._load, self.max_replicas = student, load, max_replicas
         self._usd = types.offers.usd_per_hour * HOURS_PER_MONTH
+        self._origins = tuple(origins)
         self._demand = np.array(list(origins.values()), dtype=np.float64)
         self._round_trip = np.array(
             [[round_trip_ms(origin, pool.region) for pool in self.pools] for origin in origins]
@@ -87,8 +90,25 @@ class FleetProblem:
     def num_fleets(self) -> float:
         return float(self.max_replicas + 1) ** len(self.pools)
 
+    @property
+    def facts(self) -> Floats:
+        """Of one replica of each pool: dollars a month, p95 at half its load, dollars a request/s.
+
+        The unit of the last is dollars a month.
+        """
+        half = self._sustained / 2
+        seconds = latency_seconds(
+            self._student, self._load, half, self._size, self._rates, np.zeros_like(half)
+        )
+        return np.column_stack([self._usd, seconds, self._usd / self._sustained])
+
     def evaluate(self, counts: Integers) -> tuple[float, float, float]:
-        """Return worst p95 (ms), dollars a month, and the requests/s left unserved.
+        """Return worst p95 (ms), dollars a month, and the requests/s left unserved."""
+        latencies, usd, unserved = self._serve(counts)
+        return float(latencies.max()), usd, unserved
+
+    def _serve(self, counts: Integers) -> tuple[Floats, float, float]:
+        """The same with the p95 of every origin.
 
         Each origin goes to its nearest replicas below 70% utilisation, the largest origin first;
         what is full overflows to the next.
@@ -108,22 +128,23 @@ class FleetProblem:
                     break
             unserved += max(0.0, left)
         if unserved > 1e-9:
-            return np.inf, usd, unserved
+            return np.full(len(self._demand), np.inf), usd, unserved
         share = sent.sum(axis=0) / np.maximum(counts, 1)
         seconds = latency_seconds(
             self._student, self._load, share, self._size, self._rates, np.zeros_like(share)
         )
         served = np.where(sent > 0, seconds * 1e3 + self._round_trip, 0.0)
-        return float(served.max()), usd, 0.0
+        return np.asarray(served.max(axis=1)), usd, 0.0
 
     def fleet(self, counts: Integers) -> Fleet:
-        latency_ms, usd, _ = self.evaluate(counts)
+        latencies, usd, _ = self._serve(counts)
         used = [
             (pool.region, pool.instance.instance_type, int(n))
             for pool, n in zip(self.pools, counts, strict=True)
             if n
         ]
-        return Fleet(tuple(used), latency_ms, usd)
+        by_origin = zip(self._origins, latencies.tolist(), strict=True)
+        return Fleet(tuple(used), float(latencies.max()), usd, tuple(by_origin))
 
 
 def plan_fleets(

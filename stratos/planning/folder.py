@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -10,20 +9,15 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from stratos.catalog.models import (
-    bedrock_card,
-    card_from_config,
-    default_students,
-    default_teachers,
-    hub_card,
-)
+from stratos.catalog.cards import card_of
+from stratos.catalog.models import default_students, default_teachers
 from stratos.catalog.servers import ServerCatalog
 from stratos.dataset.inspection import DataFile, inspect_dataset
 from stratos.dataset.lines import Readable
 from stratos.dataset.token_estimate import CountTokens, by_characters, by_vocabulary, mean_tokens
-from stratos.planning.request import DatasetFacts, ModelCard, PlanningRequest
+from stratos.planning.request import DatasetFacts, PlanningRequest
 from stratos.records import Record, read_jsonl
-from stratos.spec import Bedrock, OpenAICompatible, Spec, Teacher, Weights
+from stratos.spec import Spec
 from stratos.spec_folder import is_data_file
 
 DEFAULT_REGION = "us-east-1"
@@ -38,8 +32,12 @@ def request_of_folder(
         DatasetRejected: when the dataset cannot be used.
         ValueError, LookupError: when a model cannot be described, with the reason.
     """
-    teachers = tuple(card_of(folder, teacher) for teacher in spec.teachers)
-    students = tuple(card_of(folder, student) for student in spec.students)
+
+    def read(path: str) -> bytes:
+        return (folder / path).read_bytes()
+
+    teachers = tuple(card_of(teacher, read) for teacher in spec.teachers)
+    students = tuple(card_of(student, read) for student in spec.students)
     if not teachers:
         today = datetime.now(UTC).date()
         teachers = tuple(row.card() for row in default_teachers(today))
@@ -52,26 +50,6 @@ def request_of_folder(
         servers=servers,
         dataset=dataset_facts(folder, spec),
     )
-
-
-def card_of(folder: Path, model: Teacher) -> ModelCard:
-    """The card of a model: from its config.json in the folder, or from the catalog."""
-    match model:
-        case Bedrock():
-            return bedrock_card(model.model_id, batch=model.batch)
-        case OpenAICompatible():
-            return ModelCard(
-                name=model.name,
-                kind="openai",
-                input_usd_per_million_tokens=model.input_usd_per_million_tokens,
-                output_usd_per_million_tokens=model.output_usd_per_million_tokens,
-            )
-        case Weights(path=str(path)):
-            config = json.loads((folder / path / "config.json").read_text(encoding="utf-8"))
-            return card_from_config(model.name, config, model.licence)
-        case Weights(hub=hub):
-            card = hub_card(hub or "")
-            return card.model_copy(update={"licence": model.licence}) if model.licence else card
 
 
 def dataset_facts(folder: Path, spec: Spec) -> DatasetFacts:

@@ -12,14 +12,6 @@ ADAMW_BYTES = 16.0
 """Per trained parameter: weight and gradient, master copy, two moments (ZeRO, arXiv 1910.02054)."""
 
 
-def serving_gib(
-    model: Transformer, bytes_per_value: float, concurrent: float, context_tokens: float
-) -> float:
-    """Weights, and the keys and values of every sequence in flight."""
-    cache = concurrent * context_tokens * model.kv_values_per_token
-    return (model.parameters + cache) * bytes_per_value / GIB
-
-
 def adapter_parameters(model: Transformer, rank: int) -> float:
     """LoRA on every linear layer: r · (inputs + outputs), summed (arXiv 2106.09685).
 

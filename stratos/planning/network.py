@@ -28,6 +28,11 @@ def round_trip_ms(origin: str, region: str) -> float:
     return WITHIN_REGION_MS + 2 * kilometres * DETOUR / FIBRE_KM_PER_MS
 
 
+def known_regions() -> tuple[str, ...]:
+    """The regions whose place is known."""
+    return tuple(sorted(_places()))
+
+
 def great_circle_km(a: tuple[float, float], b: tuple[float, float]) -> float:
     """Distance between two points of (latitude, longitude) in degrees: the haversine formula."""
     lat_a, lon_a, lat_b, lon_b = (math.radians(x) for x in (*a, *b))

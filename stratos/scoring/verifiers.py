@@ -8,7 +8,7 @@ import unicodedata
 from decimal import Decimal, InvalidOperation
 
 from stratos.scoring.answers import elements, final_answer
-from stratos.scoring.json_schema import violations
+from stratos.scoring.json_schema import is_valid
 from stratos.spec import (
     Choice,
     Exact,
@@ -109,7 +109,7 @@ def _same_json(answer: str, gold: str, schema: dict[str, object] | None) -> bool
         ours, theirs = json.loads(_unfenced(answer)), json.loads(_unfenced(gold))
     except (ValueError, RecursionError):
         return False
-    if schema is not None and violations(ours, schema):
+    if schema is not None and not is_valid(ours, schema):
         return False
     return _canonical(ours) == _canonical(theirs)
 

@@ -19,11 +19,16 @@ from infra.definition import State, definition_of, states_of
 def assets(tmp_path_factory: pytest.TempPathFactory) -> Assets:
     """Small archives: what is in them does not change the template's shape."""
     folder = tmp_path_factory.mktemp("assets")
-    for name in ("steps", "planning"):
+    for name in ("steps", "dataset", "planning"):
         with zipfile.ZipFile(folder / f"{name}.zip", "w") as archive:
             archive.writestr(zipfile.ZipInfo("package.txt"), name)
     (folder / "source.tar.gz").write_bytes(b"source")
-    return Assets(folder / "steps.zip", folder / "planning.zip", folder / "source.tar.gz")
+    return Assets(
+        steps=folder / "steps.zip",
+        dataset=folder / "dataset.zip",
+        planning=folder / "planning.zip",
+        source=folder / "source.tar.gz",
+    )
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,10 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from dataclasses import astuple
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from infra import assets
@@ -17,6 +19,19 @@ from infra.app import ROOT
 from infra.functions import HANDLERS
 from infra.local.function_code import CodeStore
 
+PACKAGES = ["steps", "dataset", "planning"]
+INSPECTING = [
+    "lambdas.inputs",
+    "lambdas.inspect_dataset",
+    "stratos.dataset.inspection",
+    "stratos.dataset.near_duplicates",
+    "stratos.planning.folder",
+]
+PLANNING = [
+    "stratos.planning",
+    "stratos.catalog.local",  # measures this machine, with numpy
+    *(f"lambdas.{item.module}" for item in HANDLERS if item.package == "planning"),
+]
 IMPORT_ALL = """
 import importlib, json, pkgutil, sys
 sys.path[:] = [p for p in sys.path if "site-packages" not in p] + json.loads(sys.argv[1])
@@ -50,14 +65,14 @@ def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return CodeStore(tmp_path_factory.mktemp("runtime"), sys.executable).runtime_path()
 
 
-@pytest.mark.parametrize("name", ["steps", "planning"])
+@pytest.mark.parametrize("name", PACKAGES)
 def test_a_package_is_within_lambdas_limit(built, name):
     with zipfile.ZipFile(getattr(built, name)) as package:
         size = sum(entry.file_size for entry in package.infolist())
     assert size < assets.LAMBDA_LIMIT_BYTES
 
 
-@pytest.mark.parametrize("name", ["steps", "planning"])
+@pytest.mark.parametrize("name", PACKAGES)
 def test_every_compiled_dependency_loads_on_amazon_linux_2(built, name):
     with zipfile.ZipFile(getattr(built, name)) as package:
         wheels = [path for path in package.namelist() if path.endswith(".dist-info/WHEEL")]
@@ -71,17 +86,7 @@ def test_every_compiled_dependency_loads_on_amazon_linux_2(built, name):
 
 @pytest.mark.parametrize(
     ("name", "without"),
-    [
-        (
-            "steps",
-            [
-                "stratos.planning",
-                "stratos.catalog.local",  # measures this machine, with numpy
-                *(f"lambdas.{item.module}" for item in HANDLERS if item.plans),
-            ],
-        ),
-        ("planning", ["-"]),
-    ],
+    [("steps", PLANNING + INSPECTING), ("dataset", PLANNING), ("planning", INSPECTING)],
 )
 def test_every_module_imports_with_nothing_but_its_package_and_the_runtime(
     built, runtime, tmp_path, name, without
@@ -97,8 +102,27 @@ def test_every_module_imports_with_nothing_but_its_package_and_the_runtime(
     assert run.returncode == 0, run.stderr
     answer = json.loads(run.stdout)
     assert answer["outside"] == []
-    wanted = {f"lambdas.{item.module}" for item in HANDLERS if item.plans or name == "steps"}
+    wanted = {f"lambdas.{item.module}" for item in HANDLERS if item.package == name}
     assert wanted <= set(answer["imported"])
+
+
+def test_the_dataset_package_reads_parquet_without_what_was_left_out(built, tmp_path):
+    with zipfile.ZipFile(built.dataset) as package:
+        package.extractall(tmp_path)
+    duckdb.sql("SELECT 'a' AS prompt, now() AS asked").write_parquet(str(tmp_path / "d.parquet"))
+    program = (
+        "import sys; sys.path.append(sys.argv[1]); from pathlib import Path\n"
+        "from stratos.dataset.parquet import read_rows\n"
+        "folder = Path(sys.argv[1])\n"
+        "print([row['prompt'] for row in read_rows((folder / 'd.parquet').open('rb'), folder)])\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", program, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout.strip() == "['a']"
 
 
 def test_the_planning_package_sorts_and_chooses_without_what_was_left_out(built, runtime, tmp_path):
@@ -138,6 +162,7 @@ def checkout(tmp_path: Path) -> Path:
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text("")
     (tmp_path / "lambdas" / "requirements.txt").write_text("")
+    (tmp_path / "lambdas" / "requirements-dataset.txt").write_text("")
     (tmp_path / "lambdas" / "requirements-planning.txt").write_text("")
     return tmp_path
 
@@ -155,12 +180,12 @@ def test_an_archive_is_built_again_only_when_what_goes_into_it_changed(checkout)
 
 def test_equal_inputs_give_equal_bytes(checkout):
     first = assets.build_assets(checkout)
-    before = [path.read_bytes() for path in (first.steps, first.planning, first.source)]
+    before = [path.read_bytes() for path in astuple(first)]
     for path in (checkout / "build").rglob("*.inputs"):
         path.unlink()
     (checkout / "stratos" / "__init__.py").touch()
     again = assets.build_assets(checkout)
-    assert [path.read_bytes() for path in (again.steps, again.planning, again.source)] == before
+    assert [path.read_bytes() for path in astuple(again)] == before
 
 
 def test_a_dependency_that_cannot_be_installed_is_named_with_what_to_do(checkout):

@@ -591,6 +591,30 @@ def test_long_names_are_cut_to_what_the_service_takes(cloud: Cloud, stack: Stack
     assert made["Arn"] == f"arn:aws:iam::{ACCOUNT_ID}:role/{made['Name']}"
 
 
+def test_a_yaml_template_has_short_forms_and_makes_no_python_objects(cloud: Cloud) -> None:
+    cloudformation = cloud("cloudformation")
+    short = """
+    Resources:
+      News: {Type: AWS::SNS::Topic}
+    Outputs:
+      Arn: {Value: !Ref News}
+      Name: {Value: !GetAtt News.TopicName}
+      Text: {Value: !Sub "topic ${News}"}
+    """
+    try:
+        cloudformation.create_stack(StackName="short", TemplateBody=short)
+        (made,) = cloudformation.describe_stacks(StackName="short")["Stacks"]
+        values = {output["OutputKey"]: output["OutputValue"] for output in made["Outputs"]}
+        assert values["Arn"].endswith(values["Name"])
+        assert values["Text"] == f"topic {values['Arn']}"
+    finally:
+        cloudformation.delete_stack(StackName="short")
+    with pytest.raises(ClientError, match="Template format error: could not determine a const"):
+        cloudformation.create_stack(
+            StackName="unsafe", TemplateBody="Resources: !!python/object/apply:os.getcwd []"
+        )
+
+
 def test_closing_gives_moto_back() -> None:
     seam = CloudFormation()
     before = parsing.resource_class_from_type

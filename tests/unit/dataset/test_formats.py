@@ -66,6 +66,43 @@ ROWS: dict[FormatName, list[dict[str, Any]]] = {
     "gsm8k": [{"question": "2+2?", "answer": "4"}],
 }
 
+ASKED = [{"role": "user", "content": "2+2?"}]
+UNANSWERED: dict[FormatName, list[dict[str, Any]]] = {
+    "prompt_completion": [{"prompt": "2+2?"}, {"prompt": ASKED, "completion": []}],
+    "openai_chat": [{"messages": ASKED}],
+    "bedrock_conversation": [
+        {
+            "schemaVersion": "bedrock-conversation-2024",
+            "messages": [{"role": "user", "content": [{"text": "2+2?"}]}],
+        }
+    ],
+    "bedrock_log": [
+        {"schemaType": "ModelInvocationLog", "input": {"inputBodyJson": {"messages": ASKED}}},
+        {
+            "schemaType": "ModelInvocationLog",
+            "input": {"inputBodyJson": {"inputText": "2+2?"}},
+            "output": None,
+        },
+    ],
+    "request_response": [
+        {"request": "2+2?"},
+        {"request": {"messages": ASKED}, "response": None, "workload_id": "sums"},
+    ],
+    "gsm8k": [{"question": "2+2?"}],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "row"), [(name, row) for name, rows in UNANSWERED.items() for row in rows]
+)
+def test_a_row_without_an_assistant_turn_asks_the_same(
+    name: FormatName, row: dict[str, Any]
+) -> None:
+    assert detect_format(row) == name
+    example = read_row(row, name)
+    assert [(m.role, m.content) for m in example.messages] == [("user", "2+2?")]
+    assert example.reply is None
+
 
 @pytest.mark.parametrize(
     ("name", "row"), [(name, row) for name, rows in ROWS.items() for row in rows]
@@ -120,5 +157,5 @@ def test_a_bad_row_says_what_is_wrong(row: dict[str, Any], name: FormatName, mes
 
 
 def test_an_unknown_row_lists_the_formats() -> None:
-    with pytest.raises(RowError, match="gsm8k: question, answer"):
+    with pytest.raises(RowError, match="gsm8k: question; prompt_completion: prompt"):
         detect_format({"text": "x"})

@@ -9,12 +9,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stratos.dataset.inspection import SPLITS, DataFile, Inspection, inspect_dataset
+from stratos.dataset.allowance import Allowance
+from stratos.dataset.inspection import SPLITS, DataFile, inspect_dataset
 from stratos.dataset.near_duplicates import MIN_WORDS, NearDuplicates
+from stratos.dataset.spool import Spool
+from stratos.dataset.summary import Inspection, Lengths
+from stratos.dataset.tally import OTHER_WORKLOADS, LengthCounts
 from stratos.errors import DatasetRejected
 from stratos.records import Message, Record, read_jsonl
 from stratos.spec import Task
@@ -198,3 +203,109 @@ def test_what_a_constant_answer_would_score_is_known(tmp_path: Path) -> None:
     assert found.most_common_answer == "s1 s1"
     assert found.most_common_share == pytest.approx(90 / 300, abs=0.05)
     assert json.loads(found.model_dump_json())["num_records"]["train"] == 200
+
+
+def files(contents: dict[str, bytes]) -> list[DataFile]:
+    return [DataFile(name, partial(io.BytesIO, content)) for name, content in contents.items()]
+
+
+def test_files_of_every_kind_and_format_make_one_dataset(tmp_path: Path) -> None:
+    rows = factories.dataset_rows(300)
+    asked = [{"question": row["prompt"], "answer": row["completion"]} for row in rows[100:200]]
+    columns = tmp_path / "made.jsonl"
+    columns.write_bytes(factories.jsonl(rows[200:]))
+    duckdb.sql(f"SELECT * FROM read_json('{columns}')").write_parquet(str(tmp_path / "c.parquet"))
+    contents = {
+        "d/a.jsonl": factories.jsonl(rows[:100]),
+        "d/b.jsonl.gz": gzip.compress(factories.jsonl(asked)),
+        "d/c.parquet": (tmp_path / "c.parquet").read_bytes(),
+    }
+    found = inspect_dataset(files(contents), task(), tmp_path)
+    assert found.formats == {
+        "d/a.jsonl": "prompt_completion",
+        "d/b.jsonl.gz": "gsm8k",
+        "d/c.parquet": "prompt_completion",
+    }
+    assert (found.num_lines, sum(found.num_records.values())) == (300, 300)
+
+
+def test_a_bad_row_of_a_parquet_file_is_named_by_its_number(tmp_path: Path) -> None:
+    query = "SELECT CASE WHEN i = 7 THEN '' ELSE 'sum ' || i END AS prompt, 's1' AS completion"
+    duckdb.sql(f"{query} FROM range(300) r(i)").write_parquet(str(tmp_path / "d.parquet"))
+    content = (tmp_path / "d.parquet").read_bytes()
+    with pytest.raises(DatasetRejected, match=r"d\.parquet:8: asks nothing"):
+        inspect_bytes(tmp_path, content, "d.parquet")
+    found, _ = inspect_bytes(tmp_path, content, "d.parquet", on_bad_line="skip")
+    assert (found.num_bad_lines, found.num_lines) == (1, 300)
+
+
+def test_the_format_that_a_spec_names_holds_for_every_line(tmp_path: Path) -> None:
+    rows = [row | {"question": "?", "answer": "!"} for row in factories.dataset_rows(300)]
+    found, _ = inspect(tmp_path, rows, format="prompt_completion")
+    assert found.formats == {"d.jsonl": "prompt_completion"}
+    with pytest.raises(DatasetRejected, match="has no field 'messages', which the format openai"):
+        inspect(tmp_path, rows, format="openai_chat")
+
+
+def test_nothing_but_the_splits_is_left_on_the_disk(tmp_path: Path) -> None:
+    inspect(tmp_path, factories.dataset_rows(300))
+    with pytest.raises(DatasetRejected):
+        inspect_bytes(tmp_path, b"{broken\n")
+    assert {path.name for path in tmp_path.iterdir()} == {f"{split}.jsonl" for split in SPLITS}
+
+
+def test_a_dataset_too_large_for_the_disk_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    content = factories.jsonl(factories.dataset_rows(400))
+    with pytest.raises(DatasetRejected, match=r"more than 0\.00 GB as records, 20 rows in.*split"):
+        inspect_dataset(files({"d.jsonl": content}), task(), tmp_path, Allowance(max_bytes=3000))
+
+
+def test_reading_ends_while_there_is_time_to_split(tmp_path: Path) -> None:
+    content = factories.jsonl(factories.dataset_rows(5000))
+    ticks = iter(range(0, 1_000, 100))
+    allowance = Allowance(reading_seconds=250, clock=lambda: next(ticks))
+    with pytest.raises(DatasetRejected, match=r"3,001 rows .* were read in 250 s"):
+        inspect_dataset(files({"d.jsonl": content}), task(), tmp_path, allowance)
+
+
+def test_a_dataset_of_near_copies_leaves_too_little_to_train_on(tmp_path: Path) -> None:
+    text = " ".join(f"w{i}" for i in range(200))
+    rows = [{"prompt": f"{text} {i}", "completion": "yes"} for i in range(400)]
+    with pytest.raises(DatasetRejected, match=r"too few records: 400 usable ones.* 60, 0 and 340"):
+        inspect(tmp_path, rows)
+    other = factories.dataset_rows(300)
+    for row in other[:150]:
+        row["prompt"] = f"{text} {row['id']}"
+        row["completion"] = "s1"
+        del row["group"]
+    found, splits = inspect(tmp_path, other)
+    assert found.num_near_duplicates > 100
+    assert len(splits["train"]) == found.num_records["train"] < 100
+
+
+def test_records_larger_than_a_file_of_the_spool_come_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stratos.dataset.spool._SEGMENT_BYTES", 300)
+    records = [record([f"w{i}"] * (i % 90), "yes") for i in range(200)]
+    with Spool(tmp_path / "spool") as spool:
+        places = [spool.append(item) for item in records]
+        assert spool.at(places[150]) == records[150]
+        assert [spool.at(place) for place in reversed(places)] == records[::-1]
+        assert list(spool.drain()) == records
+
+
+def test_lengths_are_exact_below_a_thousand_and_to_three_digits_above() -> None:
+    counts = LengthCounts()
+    for length in (*range(1, 101), 123_456):
+        counts.add(length)
+    assert counts.summary() == Lengths(mean=(5050 + 123_456) / 101, p50=51, p95=96, max=123_456)
+    counts = LengthCounts()
+    counts.add(98_765)
+    assert counts.summary().p50 == pytest.approx(98_765, rel=0.005)
+
+
+def test_workloads_beyond_a_thousand_are_counted_together(tmp_path: Path) -> None:
+    rows = [row | {"workload": f"w{i}"} for i, row in enumerate(factories.dataset_rows(1200))]
+    found, _ = inspect(tmp_path, rows)
+    assert (len(found.workloads), found.workloads[OTHER_WORKLOADS]) == (1001, 200)

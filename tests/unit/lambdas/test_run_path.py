@@ -97,6 +97,14 @@ def test_a_bad_spec_leaves_every_problem_in_rejection_json(account: Account) -> 
     assert account.keys("runs/") == []
 
 
+def test_a_spec_that_is_not_named_like_its_folder_is_refused(account: Account) -> None:
+    pipeline = start(account, name="other")
+    with pytest.raises(SpecRejected, match=r"'other' lies in the folder 'tiles'.*specs/other/"):
+        pipeline.parse()
+    rejection = Rejection.model_validate_json(account.read("specs/tiles/rejection.json"))
+    assert [(problem.path, problem.line) for problem in rejection.problems] == [("name", 2)]
+
+
 # --- InspectDataset ---------------------------------------------------------------------------
 
 

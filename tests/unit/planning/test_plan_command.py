@@ -14,7 +14,7 @@ from stratos.cli.catalog import catalog_app
 from stratos.cli.plan import plan_command
 from stratos.errors import SpecRejected
 from tests import factories
-from tests.unit.planning.planning_inputs import catalog, cpu
+from tests.unit.planning.planning_inputs import catalog, cpu, gpu
 
 app = typer.Typer()
 app.command()(plan_command)
@@ -54,3 +54,16 @@ def test_the_catalog_is_shown_as_json_that_reads_back() -> None:
     assert ServerCatalog.model_validate_json(done.output) == ServerCatalog.aws()
     teachers = json.loads(CliRunner().invoke(catalog_app, ["show", "teachers", "--json"]).output)
     assert len(teachers) > 200
+
+
+def test_origins_add_a_fleet_with_the_latency_of_each(folder: Path) -> None:
+    rows = catalog(cpu(), gpu(usd={"us-east-1": 1.0, "eu-west-1": 1.2}))
+    (folder / "servers.json").write_text(rows.model_dump_json())
+    traffic = ("--origins", "us-east-1=2,eu-west-1=1")
+    fleet = json.loads(run(folder, "--json", *traffic))["fleet"]
+    assert [row["origin"] for row in fleet["origins"]] == ["us-east-1", "eu-west-1"]
+    shown = run(folder, *traffic)
+    assert "fleet for these origins" in shown
+    assert "eu-west-1" in shown
+    with pytest.raises(SpecRejected, match="--origins: 'nowhere' is none of"):
+        run(folder, "--origins", "nowhere=1")

@@ -1,0 +1,191 @@
+"""What deduplication and splitting need to know of each record, kept and sorted on disk.
+
+A row is a few digests and the record's place in the spool. SQLite sorts in files what does not
+fit into its cache, so that memory does not grow with the dataset.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from stratos.records import Record
+
+_CACHE_KIB = 64 * 1024
+_BATCH = 10_000
+
+_TABLE = """
+CREATE TABLE record (
+    seq INTEGER PRIMARY KEY, question BLOB, gold BLOB, id BLOB, grp BLOB, judged INTEGER,
+    place INTEGER, kept INTEGER NOT NULL DEFAULT 1
+)
+"""
+_REPEATED_QUESTIONS = """
+CREATE TEMP TABLE repeated AS
+SELECT seq, gold IS NOT first AS contradicts FROM (
+    SELECT seq, gold, first_value(gold) OVER same AS first, row_number() OVER same AS nth
+    FROM record WINDOW same AS (PARTITION BY question ORDER BY seq)
+) WHERE nth > 1
+"""
+_REPEATED_IDS = """
+CREATE TEMP TABLE claimed AS
+SELECT seq, place FROM (
+    SELECT seq, place, row_number() OVER (PARTITION BY id ORDER BY seq) AS nth
+    FROM record WHERE kept
+) WHERE nth > 1
+"""
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """How often a question came again, and how often then with another answer."""
+
+    num_repeated: int
+    num_contradictions: int
+
+
+@dataclass(frozen=True)
+class Group:
+    """Records that stay together, and whether an answer to each of them can be judged."""
+
+    key: bytes
+    size: int
+    judged: bool
+
+
+@dataclass(frozen=True)
+class Golds:
+    """The gold answers of the records that are kept."""
+
+    num: int
+    num_distinct: int
+    num_common: int
+    """How many have the one asked about."""
+
+
+class Ledger:
+    """A table of records on disk, deleted at the end."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._database = sqlite3.connect(path, isolation_level=None)
+        for setting in ("journal_mode=OFF", "synchronous=OFF", "temp_store=FILE"):
+            self._database.execute(f"PRAGMA {setting}")
+        self._database.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
+        self._database.execute(_TABLE)
+        self._database.execute("BEGIN")
+        self._pending: list[tuple[object, ...]] = []
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._database.close()
+        self._path.unlink(missing_ok=True)
+
+    def add(self, record: Record, question: str, judged: bool, place: int) -> None:
+        """Enter a record; `question` is all that is asked, normalised."""
+        asked = _digest(question)
+        group = f"group:{record.group}" if record.group else f"question:{asked.hex()}"
+        gold = None if record.gold is None else _digest(record.gold)
+        row = (asked, gold, _digest(record.id), group_key(group), judged, place)
+        self._pending.append(row)
+        if len(self._pending) >= _BATCH:
+            self._flush()
+
+    def drop_repeated_questions(self) -> Duplicates:
+        """Keep the first record of each question."""
+        self._flush()
+        self._database.execute(_REPEATED_QUESTIONS)
+        self._database.execute("UPDATE record SET kept = 0 WHERE seq IN (SELECT seq FROM repeated)")
+        found = self._row("SELECT count(*), coalesce(sum(contradicts), 0) FROM repeated")
+        return Duplicates(*found)
+
+    def drop_repeated_ids(self, limit: int) -> tuple[int, list[int]]:
+        """Keep the first record of each id; return how many were not, and the first few places."""
+        self._database.execute(_REPEATED_IDS)
+        self._database.execute("UPDATE record SET kept = 0 WHERE seq IN (SELECT seq FROM claimed)")
+        (count,) = self._row("SELECT count(*) FROM claimed")
+        rows = self._database.execute("SELECT place FROM claimed ORDER BY seq LIMIT ?", (limit,))
+        return count, [place for (place,) in rows]
+
+    def close_entry(self) -> None:
+        """Make the groups ready to be read; nothing is entered any more."""
+        self._database.execute("CREATE INDEX by_group ON record (grp, judged) WHERE kept")
+
+    def groups(self) -> Iterator[Group]:
+        """The groups of the records that are kept, in the order of their keys."""
+        rows = self._database.execute(
+            "SELECT grp, count(*), min(judged) FROM record WHERE kept GROUP BY grp ORDER BY grp"
+        )
+        return (Group(key, size, bool(judged)) for key, size, judged in rows)
+
+    def places(self, group: bytes) -> list[int]:
+        """Where the kept records of a group lie in the spool."""
+        rows = self._database.execute(
+            "SELECT place FROM record WHERE grp = ? AND kept ORDER BY seq", (group,)
+        )
+        return [place for (place,) in rows]
+
+    def rows(self) -> Iterator[tuple[int, bytes, bool]]:
+        """Number, group and whether it is kept, of every record in the order of their coming."""
+        rows = self._database.execute("SELECT seq, grp, kept FROM record ORDER BY seq")
+        return ((seq, group, bool(kept)) for seq, group, kept in rows)
+
+    def drop(self, numbers: Iterable[int]) -> None:
+        """Leave records out after all."""
+        rows = ((number,) for number in numbers)
+        self._database.executemany("UPDATE record SET kept = 0 WHERE seq = ?", rows)
+
+    def num_kept(self) -> tuple[int, int, int]:
+        """Records kept, those of them that can be judged, and their groups."""
+        count, judged, groups = self._row(
+            "SELECT count(*), coalesce(sum(judged), 0), count(DISTINCT grp) FROM record WHERE kept"
+        )
+        return count, judged, groups
+
+    def most_common_gold(self) -> int | None:
+        """Where the first record lies whose gold answer most have; None when none has any."""
+        row = self._database.execute(
+            "SELECT min(seq) FROM record WHERE kept AND gold IS NOT NULL "
+            "GROUP BY gold ORDER BY count(*) DESC, min(seq) LIMIT 1"
+        ).fetchone()
+        return None if row is None else self._row("SELECT place FROM record WHERE seq = ?", *row)[0]
+
+    def golds(self, common: str | None) -> Golds:
+        """Count the gold answers, and the records that have one of them."""
+        num, distinct = self._row("SELECT count(gold), count(DISTINCT gold) FROM record WHERE kept")
+        (num_common,) = self._row(
+            "SELECT count(*) FROM record WHERE kept AND gold = ?",
+            None if common is None else _digest(common),
+        )
+        return Golds(num, distinct, num_common)
+
+    def _flush(self) -> None:
+        self._database.executemany(
+            "INSERT INTO record (question, gold, id, grp, judged, place) VALUES (?,?,?,?,?,?)",
+            self._pending,
+        )
+        self._pending.clear()
+
+    def _row(self, query: str, *values: object) -> tuple[int, ...]:
+        row: tuple[int, ...] = self._database.execute(query, values).fetchone()
+        return row
+
+
+def group_key(group: str) -> bytes:
+    """The hash that groups are ordered and dealt by."""
+    return hashlib.sha256(group.encode()).digest()[:16]
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()[:16]

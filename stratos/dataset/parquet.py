@@ -1,0 +1,99 @@
+"""Rows of a Parquet file, read in order with bounded memory."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from stratos.dataset.allowance import UNLIMITED, Allowance
+from stratos.dataset.formats import Row, RowError
+from stratos.dataset.lines import BrokenFileError, Readable
+
+_CHUNK_BYTES = 1024 * 1024
+_ROWS = 1000
+_SETTINGS: dict[str, str | bool | int | float | list[str]] = {
+    # Of DuckDB's own buffers. A row group's columns must fit in; those of common writers do.
+    "memory_limit": "512MB",
+    "threads": 1,
+    # No extension is fetched or loaded for what a file claims to be.
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+}
+
+
+def read_rows(
+    stream: Readable, folder: Path, allowance: Allowance = UNLIMITED
+) -> Iterator[Row | RowError]:
+    """Yield rows as JSON would hold them, or why one cannot; a null is a field that is not there.
+
+    The file is first copied into `folder`: its table of contents comes last.
+
+    Raises:
+        DatasetRejected: when the file alone is more than is allowed.
+        BrokenFileError: when it is damaged, or a row group is too large to read.
+    """
+    with tempfile.NamedTemporaryFile(dir=folder, suffix=".parquet") as copy:
+        while chunk := stream.read(_CHUNK_BYTES):
+            copy.write(chunk)
+            allowance.check_bytes(copy.tell(), 0)
+        copy.flush()
+        yield from _rows_of(Path(copy.name))
+
+
+def _rows_of(path: Path) -> Iterator[Row | RowError]:
+    import duckdb  # only functions that read datasets carry it
+
+    with duckdb.connect(config=_SETTINGS) as database:
+        database.execute("SET TimeZone = 'UTC'")
+        try:
+            cursor = database.execute("SELECT * FROM read_parquet(?)", [str(path)])
+            names = [column[0] for column in cursor.description or ()]
+            while rows := cursor.fetchmany(_ROWS):
+                for row in rows:
+                    yield _as_json(dict(zip(names, row, strict=True)))
+        except duckdb.OutOfMemoryException as error:
+            raise BrokenFileError(
+                "its row groups are too large to read in bounded memory; write it again with "
+                "10,000 rows or fewer in each"
+            ) from error
+        except duckdb.Error as error:
+            reason = str(error).partition("\n")[0].replace(str(path), "the file")
+            raise BrokenFileError(f"not a sound Parquet file ({reason}); write it again") from error
+
+
+def _as_json(row: Mapping[str, Any]) -> Row | RowError:
+    try:
+        return {name: _value(item, name) for name, item in row.items() if item is not None}
+    except RowError as error:
+        return error
+
+
+def _value(item: Any, name: str) -> object:
+    """A column's value as JSON has it: bytes are text, and times are written in ISO 8601."""
+    match item:
+        case str() | bool() | int() | float():
+            return item
+        case bytes() | bytearray() | memoryview():
+            try:
+                return bytes(item).decode()
+            except UnicodeDecodeError as error:
+                raise RowError(
+                    f"{name} has bytes that are not UTF-8 text (byte {error.start})"
+                ) from error
+        case dict():
+            fields = item.items()
+            return {str(k): _value(v, f"{name}.{k}") for k, v in fields if v is not None}
+        case list() | tuple():
+            return [None if v is None else _value(v, name) for v in item]
+        case datetime() | date() | time():
+            return item.isoformat()
+        case Decimal():
+            return int(item) if item == item.to_integral_value() else float(item)
+        case UUID() | timedelta():
+            return str(item)
+    raise RowError(f"{name} is of a type ({type(item).__name__}) that JSON has not")

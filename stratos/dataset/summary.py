@@ -1,0 +1,43 @@
+"""What a dataset was found to be."""
+
+from __future__ import annotations
+
+from stratos.frozen import FrozenModel
+from stratos.records import Split
+
+
+class Lengths(FrozenModel):
+    """Lengths of texts, in characters."""
+
+    mean: float
+    p50: int
+    """This and `p95` to three digits."""
+    p95: int
+    max: int
+
+
+class Inspection(FrozenModel):
+    """`inspection.json`: what a dataset was found to be."""
+
+    formats: dict[str, str]
+    """File → format."""
+    num_lines: int
+    """Lines, or rows of a Parquet file."""
+    num_bad_lines: int
+    bad_lines: tuple[str, ...]
+    """The first few, as `file:line: what is wrong`."""
+    num_exact_duplicates: int
+    num_near_duplicates: int
+    """Training records too like a held-out or probe record, left out."""
+    num_contradictions: int
+    """Among the exact duplicates: the same question with another answer; the first one counts."""
+    num_groups: int
+    num_records: dict[Split, int]
+    num_gold: int
+    prompt_characters: Lengths
+    gold_characters: Lengths
+    num_distinct_answers: int
+    most_common_answer: str | None
+    most_common_share: float
+    """What a constant answer would score."""
+    workloads: dict[str, int]

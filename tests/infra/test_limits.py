@@ -1,0 +1,13 @@
+"""What a function may take follows from what the template gives it."""
+
+from __future__ import annotations
+
+from infra.functions import HANDLERS
+from stratos.dataset.allowance import MAX_BYTES, READING_SECONDS
+
+
+def test_inspection_stops_reading_while_time_and_disk_for_the_rest_are_left() -> None:
+    (inspect,) = (handler for handler in HANDLERS if handler.module == "inspect_dataset")
+    assert inspect.package == "dataset"
+    assert inspect.timeout_seconds >= 2.2 * READING_SECONDS
+    assert inspect.storage_mib * 1024**2 >= 1.5 * MAX_BYTES
