@@ -15,6 +15,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
+from infra.approval import ApprovalStates
 from infra.permissions import read_objects, run_container, use_key
 
 GROUP_NAME = "stratos"
@@ -69,6 +70,7 @@ class DeploymentStates:
 
     scope: Construct
     role: iam.IRole
+    approval: ApprovalStates
 
     def chain(self, *, succeeded: sfn.IChainable, failed: sfn.IChainable) -> sfn.IChainable:
         """Build the states and return the first.
@@ -158,6 +160,7 @@ class DeploymentStates:
                 "ModelApprovalStatus": f"{package}.ModelApprovalStatus",
                 "InferenceSpecification": f"{package}.InferenceSpecification",
                 "ModelMetrics": f"{package}.ModelMetrics",
+                "MetadataProperties": f"{package}.MetadataProperties",
                 "CustomerMetadataProperties": f"{package}.CustomerMetadataProperties",
             },
             failed,
@@ -184,7 +187,7 @@ class DeploymentStates:
             },
             failed,
         )
-        register.next(model)
+        register.next(self.approval.chain(approved=model, failed=failed))
         model.next(config)
         return register, config
 

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from lambdas.aws import client, error_code
 from lambdas.settings import settings
 
-_DELETE_ENDPOINT = "arn:aws:scheduler:::aws-sdk:sagemaker:deleteEndpoint"
+EXPIRY_SUFFIX = "-expiry"
 _NOW = "<aws.scheduler.scheduled-time>"
 
 
@@ -21,7 +21,7 @@ def rerun_schedule_name(spec_name: str) -> str:
 
 
 def expiry_schedule_name(endpoint_name: str) -> str:
-    return f"{endpoint_name}-expiry"
+    return endpoint_name + EXPIRY_SUFFIX
 
 
 def schedule_rerun(
@@ -52,7 +52,9 @@ def schedule_deletion(endpoint_name: str, at: datetime) -> str:
     name = expiry_schedule_name(endpoint_name)
     moment = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
     request = {"EndpointName": endpoint_name}
-    _put(name, f"at({moment})", _DELETE_ENDPOINT, request, ActionAfterCompletion="DELETE")
+    partition = settings().state_machine_arn.split(":")[1]
+    target = f"arn:{partition}:scheduler:::aws-sdk:sagemaker:deleteEndpoint"
+    _put(name, f"at({moment})", target, request, ActionAfterCompletion="DELETE")
     return name
 
 

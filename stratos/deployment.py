@@ -10,6 +10,8 @@ from stratos.catalog.images import image_uri, runtime_of
 from stratos.catalog.servers import ServerCatalog
 from stratos.jobs import EvaluateResult
 from stratos.match_evidence import MatchEvidence
+from stratos.model_package import Lineage, model_package
+from stratos.ownership import EXPIRES_TAG, NEVER, RUN_TAG, SPEC_TAG
 from stratos.plan import Server
 from stratos.spec import Hosting, Spec
 from stratos.steps import Deployment, RunRef
@@ -38,6 +40,17 @@ def expiry(hosting: Hosting, now: datetime) -> datetime | None:
     return None if hours is None else now + timedelta(hours=hours)
 
 
+def ownership_tags(run: RunRef, spec: Spec, now: datetime) -> list[dict[str, str]]:
+    """Whose a resource is, and until when; in the shape of SageMaker's `Tags`."""
+    expires = expiry(spec.hosting, now)
+    tags = {
+        RUN_TAG: run.run_id,
+        SPEC_TAG: spec.name,
+        EXPIRES_TAG: expires.isoformat(timespec="seconds") if expires else NEVER,
+    }
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
 def build_deployment(
     run: RunRef,
     spec: Spec,
@@ -46,7 +59,7 @@ def build_deployment(
     model_artifact: str,
     *,
     artifact_bytes: int,
-    metrics_uri: str,
+    lineage: Lineage,
     live_config: str | None,
     now: datetime,
 ) -> Deployment:
@@ -54,18 +67,12 @@ def build_deployment(
 
     Args:
         artifact_bytes: Size of model.tar.gz, from which start-up time is allowed for.
-        metrics_uri: S3 URI of the evaluation result.
+        lineage: What the registry is told of the model's origin.
         live_config: Configuration of the endpoint in service under this name, if one is.
     """
     server = evidence.plan.serving
     name = f"stratos-{run.run_id}-a{evidence.attempt}"
     container = _container(server.instance_type, server.region, spec.name, model_artifact)
-    expires = expiry(spec.hosting, now)
-    tags = {
-        "stratos:run": run.run_id,
-        "stratos:spec": spec.name,
-        "stratos:expires": expires.isoformat(timespec="seconds") if expires else "never",
-    }
     return Deployment(
         model_name=name,
         endpoint_config_name=name,
@@ -74,8 +81,8 @@ def build_deployment(
         previous_config_name=live_config,
         container=container,
         production_variant=_variant(name, server, _patience_seconds(artifact_bytes)),
-        tags=[{"Key": key, "Value": value} for key, value in tags.items()],
-        model_package=_package(run, spec, evidence, evaluation, container, metrics_uri),
+        tags=ownership_tags(run, spec, now),
+        model_package=model_package(run, spec, evidence, evaluation, container, lineage),
         usd_per_hour=server.usd_per_hour,
     )
 
@@ -122,48 +129,6 @@ def _variant(model_name: str, server: Server, patience_seconds: int) -> dict[str
     if runtime_of(server.instance_type) == "cuda":
         variant["InferenceAmiVersion"] = _GPU_AMI
     return variant
-
-
-def _package(
-    run: RunRef,
-    spec: Spec,
-    evidence: MatchEvidence,
-    evaluation: EvaluateResult,
-    container: dict[str, Any],
-    metrics_uri: str,
-) -> dict[str, Any]:
-    plan, score = evidence.plan, evaluation.student
-    properties = {
-        "run_id": run.run_id,
-        "spec": spec.name,
-        "spec_version_id": run.spec_version_id,
-        "teacher": plan.teacher,
-        "student": plan.student,
-        "strategy": evidence.matching.strategy,
-        "accuracy": f"{score.value:.4f}",
-        "accuracy_lo": f"{score.lo:.4f}",
-        "accuracy_hi": f"{score.hi:.4f}",
-        "heldout_records": str(score.n),
-        "teacher_accuracy": f"{evaluation.teacher.value:.4f}",
-    }
-    instance_type = plan.serving.instance_type
-    return {
-        "ModelPackageDescription": f"{plan.student} distilled from {plan.teacher} "
-        f"({evidence.matching.strategy}) by run {run.run_id}",
-        "ModelApprovalStatus": "Approved",
-        "InferenceSpecification": {
-            "Containers": [container],
-            "SupportedContentTypes": ["application/json"],
-            "SupportedResponseMIMETypes": ["application/json"],
-            "SupportedRealtimeInferenceInstanceTypes": [instance_type],
-        },
-        "ModelMetrics": {
-            "ModelQuality": {
-                "Statistics": {"ContentType": "application/json", "S3Uri": metrics_uri}
-            }
-        },
-        "CustomerMetadataProperties": properties,
-    }
 
 
 def _patience_seconds(artifact_bytes: int) -> int:
