@@ -13,10 +13,10 @@ from lambdas.aws import client, error_code
 from lambdas.settings import settings
 from stratos.scaling import Scaling, scalable_target
 
-_SDK = "arn:aws:scheduler:::aws-sdk:"
-_DELETE_ENDPOINT = f"{_SDK}sagemaker:deleteEndpoint"
-_STOP_SCALING = f"{_SDK}applicationautoscaling:deregisterScalableTarget"
-_DELETE_ALARMS = f"{_SDK}cloudwatch:deleteAlarms"
+EXPIRY_SUFFIX = "-expiry"
+_DELETE_ENDPOINT = "sagemaker:deleteEndpoint"
+_STOP_SCALING = "applicationautoscaling:deregisterScalableTarget"
+_DELETE_ALARMS = "cloudwatch:deleteAlarms"
 _NOW = "<aws.scheduler.scheduled-time>"
 
 
@@ -25,7 +25,7 @@ def rerun_schedule_name(spec_name: str) -> str:
 
 
 def expiry_schedule_name(endpoint_name: str) -> str:
-    return f"{endpoint_name}-expiry"
+    return endpoint_name + EXPIRY_SUFFIX
 
 
 def schedule_rerun(
@@ -65,7 +65,9 @@ def schedule_deletion(endpoint_name: str, at: datetime, scaling: Scaling | None)
             alarms = {"AlarmNames": [scaling.wake_alarm["AlarmName"]]}
             calls[f"{name}-alarm"] = (_DELETE_ALARMS, alarms)
     moment = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    for each, (target_arn, request) in calls.items():
+    partition = settings().state_machine_arn.split(":")[1]
+    for each, (operation, request) in calls.items():
+        target_arn = f"arn:{partition}:scheduler:::aws-sdk:{operation}"
         _put(each, f"at({moment})", target_arn, request, ActionAfterCompletion="DELETE")
     return name
 

@@ -44,10 +44,6 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service impor
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service import (  # noqa: E501
     StateTaskService,
 )
-from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_callback import (  # noqa: E501
-    ResourceCondition,
-    StateTaskServiceCallback,
-)
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_dynamodb import (  # noqa: E501
     StateTaskServiceDynamoDB,
 )
@@ -60,6 +56,7 @@ from moto.stepfunctions.parser.asl.utils.json_path import NoSuchJsonPathError
 
 from infra.local.patching import Patches
 from infra.local.state_paths import is_definite
+from infra.local.task_tokens import mend_task_tokens
 
 BOTO_NAMES = {
     "sfn": "stepfunctions",
@@ -134,7 +131,7 @@ def mend_state_language(patches: Patches, endpoint_url: str) -> None:
     _mend_integrations(patches, _Clients(endpoint_url))
     _mend_choices(patches)
     _mend_error_names(patches)
-    _mend_task_tokens(patches)
+    mend_task_tokens(patches)
 
 
 def _mend_integrations(patches: Patches, clients: _Clients) -> None:
@@ -229,18 +226,6 @@ def _mend_error_names(patches: Patches) -> None:
     original_matches = patches.replace(ErrorEqualsDecl, "_eval_body", matches)
     for task_class in (StateTaskLambda, StateTaskServiceDynamoDB):
         patches.replace(task_class, "_from_error", runtime_error_of(task_class._from_error))
-
-
-def _mend_task_tokens(patches: Patches) -> None:
-    """A token for each attempt: moto's second attempt would take the answer to the first."""
-
-    def evaluate(task: Any, env: Any) -> None:
-        supported = task._supported_integration_patterns
-        if task._is_integration_pattern() and ResourceCondition.WaitForTaskToken in supported:
-            env.callback_pool_manager.add(env.states.context_object.update_task_token())
-        original_evaluate(task, env)
-
-    original_evaluate = patches.replace(StateTaskServiceCallback, "_eval_execution", evaluate)
 
 
 def extract_json(path: str, data: Any) -> Any:
