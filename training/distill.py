@@ -12,6 +12,7 @@ from stratos.errors import IncompatibleVocabulary, TooFewVerifiedRecords
 from stratos.jobs import DistillConfig, DistillResult
 from stratos.records import TrainingRecord, read_jsonl
 from stratos.spec import Weights
+from training.aligned_teacher import AlignedTeacher, teacher_prompts
 from training.checkpoints import Checkpoints
 from training.data import BatchPlan, Example, encode, micro_batches, split_validation
 from training.distribution import GoldTokens, Objective, TeacherDistribution
@@ -23,7 +24,7 @@ from training.optimizer import Optimizers, default_learning_rate
 from training.sparse_teacher import SparseTeacher
 from training.student import Student, load_student, require_plain_head
 from training.trainer import Schedule, Trainer, TrainingState
-from training.vocabulary import shared_vocabulary
+from training.vocabulary import same_tokenizer, shared_vocabulary
 from training.weights import load_model, locate
 
 _DEFAULT_EPOCHS = 3.0
@@ -100,7 +101,7 @@ def distill(job: Job[DistillConfig]) -> DistillResult:
         student,
         OnPolicyPlan(plan, student, training) if training.on_policy_fraction > 0 else plan,
         micro_batches(validation, micro_tokens),
-        _objective(job, student, examples, micro_tokens),
+        _objective(job, student, records, examples, micro_tokens),
         Optimizers(student.trained, training, rate),
         Schedule(planned, rate, reserve_seconds=_reserve(config.deadline_seconds)),
         Checkpoints(folder) if folder is not None else None,
@@ -137,7 +138,11 @@ def distill(job: Job[DistillConfig]) -> DistillResult:
 
 
 def _objective(
-    job: Job[DistillConfig], student: Student, examples: Sequence[Example], micro_tokens: int
+    job: Job[DistillConfig],
+    student: Student,
+    records: Sequence[TrainingRecord],
+    examples: list[Example],
+    micro_tokens: int,
 ) -> Objective:
     """Learn from the records' tokens, and from the teacher's distribution where asked for.
 
@@ -145,16 +150,11 @@ def _objective(
     estimate of forward KL alone, on tokens known beforehand.
 
     Raises:
-        IncompatibleVocabulary: when the teacher's tokens are not the student's.
+        IncompatibleVocabulary: when the teacher's tokens are not the student's, and it was not
+            asked to align them or they cannot be.
     """
     training, spec = job.config.training, job.config.teacher
     if training.kd_weight == 0:
-        if training.on_policy_fraction > 0:
-            raise ValueError(
-                f"training.on_policy_fraction is {training.on_policy_fraction:g} and kd_weight 0; "
-                "only a teacher's distribution can correct the student's own samples: set "
-                "training.kd_weight above 0"
-            )
         return GoldTokens()
     if not isinstance(spec, Weights):
         name = spec.name if spec is not None else "none"
@@ -165,6 +165,12 @@ def _objective(
         )
     teacher = load_model(spec.name, locate(spec, job.paths.channels.get("teacher")))
     require_plain_head(teacher)
+    if training.cross_tokenizer == "align" and not same_tokenizer(student.local, teacher):
+        conversations = [record.messages for record in records]
+        prompts = teacher_prompts(conversations, student.local.chat, teacher.chat)
+        aligned = AlignedTeacher(teacher, student.local, prompts, training)
+        aligned.require_alignment(examples)
+        return aligned
     shared = shared_vocabulary(student.local, teacher)
     is_sparse = shared >= _SPARSE_VOCABULARY and training.jsd_beta == 0
     if is_sparse and training.on_policy_fraction == 0:

@@ -28,7 +28,7 @@ def probe(job: Job[ProbeConfig]) -> ProbeResult:
     """Measure a model on the probe split."""
     config = job.config
     use_cpus(job.paths)
-    judge = load_judge(config.judging, job.paths)
+    judge = load_judge(job)
     records = read_judged(job.paths.channel("dataset"), "probe", judge)
     model = load_teacher(config.model, config, job.paths, "model")
     job.progress.charge(model.usage)
@@ -48,12 +48,13 @@ def probe(job: Job[ProbeConfig]) -> ProbeResult:
     )
     answering = model.usage.tokens_per_second
     reverse_yield = _probe_reverse(job, model, judge, records) if is_teacher else None
+    usage = model.usage.plus(judge.usage)
     local = model.local if isinstance(model, WeightsTeacher) else None
     return ProbeResult(
         seconds=job.clock.seconds,
-        usd=model.usage.usd,
-        prompt_tokens=model.usage.prompt_tokens,
-        completion_tokens=model.usage.completion_tokens,
+        usd=usage.usd,
+        prompt_tokens=usage.prompt_tokens,
+        completion_tokens=usage.completion_tokens,
         model=config.model.hub or config.model.name
         if isinstance(config.model, Weights)
         else config.model.name,
