@@ -66,7 +66,8 @@ def open_service(spec: Bedrock | OpenAICompatible, config: JobConfig) -> Teacher
     if role_arn is None:
         raise TeacherFailed(
             f"batch inference needs a role for Bedrock to assume; {_BATCH_ROLE} is not set in "
-            "the job's environment. Set `batch: false` for this teacher, or add the variable"
+            "the job's environment. Deploy the stack, which sets it, or set `batch: false` for "
+            "this teacher"
         )
     return BedrockBatchTeacher(
         spec,
