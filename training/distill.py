@@ -19,8 +19,11 @@ from training.distribution import GoldTokens, Objective, TeacherDistribution
 from training.export import describe, export
 from training.host import limit_threads, peak_memory_mib, use_cpus
 from training.job import Job, run_job
+from training.judge import load_judge
 from training.on_policy import OnPolicyPlan
 from training.optimizer import Optimizers, default_learning_rate
+from training.reinforce import Reinforcer
+from training.rollouts import Sampler, read_questions, set_aside
 from training.sparse_teacher import SparseTeacher
 from training.student import Student, load_student, require_plain_head
 from training.trainer import Schedule, Trainer, TrainingState
@@ -33,6 +36,10 @@ _DEFAULT_SEQUENCE_TOKENS = 4_096
 _MICRO_TOKENS = {"cpu": 1_024, "cuda": 16_384}
 """Tokens that go through the model together: on a CPU few enough to stay in its cache."""
 _SPARSE_VOCABULARY = 16_384
+_REINFORCEMENT_SHARE = 0.4
+"""Of the job's time, kept for reinforcement where it is asked for."""
+_REINFORCEMENT_RATE = 0.1
+"""Of the learning rate on the records."""
 _log = logging.getLogger(__name__)
 
 
@@ -97,24 +104,39 @@ def distill(job: Job[DistillConfig]) -> DistillResult:
         )
 
     folder = job.paths.checkpoint_dir
-    outcome = Trainer(
+    reserve = _reserve(config.deadline_seconds)
+    reinforces = training.reinforcement.steps > 0
+    trainer = Trainer(
         student,
         OnPolicyPlan(plan, student, training) if training.on_policy_fraction > 0 else plan,
         micro_batches(validation, micro_tokens),
         _objective(job, student, records, examples, micro_tokens),
         Optimizers(student.trained, training, rate),
-        Schedule(planned, rate, reserve_seconds=_reserve(config.deadline_seconds)),
+        Schedule(
+            planned,
+            rate,
+            reserve + (_REINFORCEMENT_SHARE * config.deadline_seconds if reinforces else 0.0),
+        ),
         Checkpoints(folder) if folder is not None else None,
         job.clock,
         report,
-    ).run()
-    state = outcome.state
+    )
+    if reinforces:
+        reinforcer = _reinforcer(job, student, records, validation, micro_tokens, rate, reserve)
+        outcome = reinforcer.resume() or trainer.run()
+        # Stopped by SIGTERM, the next attempt must go on with the records.
+        reinforced = None if outcome.stopped_by == "sigterm" else reinforcer.run(outcome)
+    else:
+        outcome, reinforced = trainer.run(), None
+    state, stopped_by = outcome.state, outcome.stopped_by
+    if reinforced is not None and reinforced.stopped_by != "finished":
+        stopped_by = reinforced.stopped_by
     result = DistillResult(
         seconds=job.clock.seconds,
         usd=0.0,
         steps=state.step,
         planned_steps=planned,
-        stopped_by=outcome.stopped_by,
+        stopped_by=stopped_by,
         resumed_from_step=outcome.resumed_from_step,
         training_tokens=state.tokens,
         tokens_per_second=outcome.tokens_per_second,
@@ -125,6 +147,7 @@ def distill(job: Job[DistillConfig]) -> DistillResult:
         num_trainable_parameters=student.num_trainable_parameters,
         weights_sha256=export(student, job.paths.model_dir),
         peak_memory_mib=peak_memory_mib(),
+        reinforced=reinforced,
     )
     describe(
         job.paths.model_dir,
@@ -178,6 +201,51 @@ def _objective(
             teacher, examples, training, vocabulary=shared, micro_tokens=micro_tokens
         )
     return TeacherDistribution(teacher, training, shared)
+
+
+def _reinforcer(
+    job: Job[DistillConfig],
+    student: Student,
+    records: Sequence[TrainingRecord],
+    validation: Sequence[Example],
+    micro_tokens: int,
+    rate: float,
+    reserve: float,
+) -> Reinforcer:
+    """Prepare what follows the records.
+
+    Raises:
+        TooFewVerifiedRecords: when there is no question whose answer can be scored.
+    """
+    config, training = job.config, job.config.training
+    settings, folder, judge = training.reinforcement, job.paths.checkpoint_dir, load_judge(job)
+    unseen = {tuple(one.tokens[: one.prompt_length]) for one in validation}
+    questions = read_questions(records, student, judge)
+    learned, aside = set_aside(questions, unseen, training.seed)
+    if not learned:
+        raise TooFewVerifiedRecords(
+            f"none of {len(records)} records has an answer that can be scored, so nothing can be "
+            "rewarded; add gold answers, or set training.reinforcement.steps to 0"
+        )
+    rate = settings.learning_rate or _REINFORCEMENT_RATE * rate
+
+    def report(step: int, reward: float) -> None:
+        label = f"{config.student.name}, reward {reward:.3f}"
+        job.progress.report(label, step, settings.steps, "steps")
+
+    return Reinforcer(
+        student,
+        Sampler(student, judge, settings, training.seed, config.batch_size),
+        learned,
+        aside,
+        settings,
+        Optimizers(student.trained, training, rate),
+        Schedule(settings.steps, rate, reserve),
+        micro_tokens,
+        Checkpoints(folder / "reinforcement") if folder is not None else None,
+        job.clock,
+        report,
+    )
 
 
 def _reserve(deadline_seconds: float) -> float:

@@ -279,6 +279,30 @@ def test_a_student_learns_from_the_teachers_distribution_on_its_own_words(contai
 
 
 @pytest.mark.usefixtures("records")
+def test_a_student_is_reinforced_after_the_records_and_resumes_there(container, s3, tmp_path):
+    reinforcement = {"steps": 3, "questions": 4, "samples": 4, "max_new_tokens": 3}
+    settings = {
+        "judging": {**BASE["judging"], "verifier": {"kind": "regex", "pattern": r"[a-m][\s\S]*"}},
+        "student": STUDENT,
+        "method": "full",
+        "precision": "float32",
+        "training": {"max_steps": 3, "batch_tokens": 300, "reinforcement": reinforcement},
+    }
+    assert container(distill, **settings) == 0
+    first = read(s3, DistillResult)
+    assert (first.steps, first.stopped_by) == (3, "finished")
+    assert first.reinforced is not None
+    assert (first.reinforced.steps, first.reinforced.validation_questions) == (3, 8)
+    # Killed after that: the next attempt learns the records no second time.
+    assert container(distill, **settings) == 0
+    again = read(s3, DistillResult)
+    assert again.reinforced is not None
+    assert again.reinforced.resumed_from_step is not None
+    assert again.curve == first.curve
+    assert again.weights_sha256 == first.weights_sha256
+
+
+@pytest.mark.usefixtures("records")
 def test_a_student_learns_from_a_teacher_of_another_tokenizer_where_asked_to(
     container, s3, tmp_path, monkeypatch
 ):
