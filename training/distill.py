@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from math import ceil
 
+from stratos.deadlines import REINFORCEMENT_SHARE
 from stratos.errors import IncompatibleVocabulary, TooFewVerifiedRecords
 from stratos.jobs import DistillConfig, DistillResult
 from stratos.records import TrainingRecord, read_jsonl
@@ -36,8 +37,6 @@ _DEFAULT_SEQUENCE_TOKENS = 4_096
 _MICRO_TOKENS = {"cpu": 1_024, "cuda": 16_384}
 """Tokens that go through the model together: on a CPU few enough to stay in its cache."""
 _SPARSE_VOCABULARY = 16_384
-_REINFORCEMENT_SHARE = 0.4
-"""Of the job's time, kept for reinforcement where it is asked for."""
 _REINFORCEMENT_RATE = 0.1
 """Of the learning rate on the records."""
 _log = logging.getLogger(__name__)
@@ -115,7 +114,7 @@ def distill(job: Job[DistillConfig]) -> DistillResult:
         Schedule(
             planned,
             rate,
-            reserve + (_REINFORCEMENT_SHARE * config.deadline_seconds if reinforces else 0.0),
+            reserve + (REINFORCEMENT_SHARE * config.deadline_seconds if reinforces else 0.0),
         ),
         Checkpoints(folder) if folder is not None else None,
         job.clock,

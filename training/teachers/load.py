@@ -7,11 +7,11 @@ import os
 import boto3
 
 from stratos.errors import TeacherFailed
-from stratos.jobs import JobConfig, SynthesizeConfig
+from stratos.jobs import JobConfig, ProbeConfig, SynthesizeConfig
 from stratos.spec import Bedrock, LlmJudge, OpenAICompatible, Weights
 from stratos.spec import Teacher as TeacherSpec
 from training.paths import SageMakerPaths
-from training.teachers import Teacher
+from training.teachers import Teacher, vllm
 from training.teachers.bedrock import BedrockService
 from training.teachers.bedrock_batch import BedrockBatchTeacher
 from training.teachers.cached import CachedTeacher
@@ -33,7 +33,12 @@ def load_teacher(
     """
     teacher: Teacher
     if isinstance(spec, Weights):
-        teacher = open_weights(spec, config, paths, channel, seed)
+        # Only where no other model has to share the GPU with it.
+        alone = isinstance(config, SynthesizeConfig | ProbeConfig)
+        if alone and vllm.is_available():
+            teacher = vllm.open_vllm(spec.name, locate(spec, paths.channels.get(channel)), seed)
+        else:
+            teacher = open_weights(spec, config, paths, channel, seed)
         if not isinstance(config, SynthesizeConfig):
             return teacher
     else:

@@ -349,3 +349,12 @@ def test_a_pair_of_different_tokenizers_is_refused_with_the_fallback_named() -> 
     for spoken in ({"kd_weight": 0.0}, training | {"cross_tokenizer": "align"}):
         asked = request(FAST, asked=spec(training=spoken), teachers=(TEACHER,))
         assert plan_after_probing(asked, probes).plan.teacher == "teacher"
+
+
+def test_reinforcement_takes_time_that_is_planned_for() -> None:
+    def hours(**reinforcement: int) -> float:
+        asked = spec(training={"max_steps": 100, "reinforcement": reinforcement})
+        plans = plan_before_probing(request(FAST, asked=asked, teachers=(TEACHER,)))
+        return plans.alternatives["soonest"].hours_to_deploy.value
+
+    assert hours() < hours(steps=50) < hours(steps=500)
