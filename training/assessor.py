@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import re
@@ -14,7 +15,7 @@ from stratos.errors import BudgetExhausted
 from stratos.frozen import FrozenModel
 from stratos.records import Message
 from stratos.spec import LlmJudge
-from training.teachers import Request, Teacher, Usage
+from training.teachers import OnAnswer, Request, Teacher, Usage
 
 _INSTRUCTIONS = """\
 You decide whether an answer is right. The criteria:
@@ -57,8 +58,21 @@ class Verdict(FrozenModel):
 class Assessor:
     """Asks a model for verdicts, through a teacher that caches, retries and keeps its budget."""
 
-    def __init__(self, teacher: Teacher, spec: LlmJudge, *, stop: Callable[[], bool]) -> None:
-        self._teacher, self._spec, self._stop = teacher, spec, stop
+    def __init__(
+        self,
+        teacher: Teacher,
+        spec: LlmJudge,
+        *,
+        stop: Callable[[], bool],
+        on_done: Callable[[int, int], None] = lambda _done, _total: None,
+    ) -> None:
+        """Set up.
+
+        Args:
+            stop: Once true, nothing more is asked.
+            on_done: Told how many replies there are, and of how many.
+        """
+        self._teacher, self._spec, self._stop, self._on_done = teacher, spec, stop, on_done
         self._num_judged = 0
 
     @property
@@ -80,7 +94,7 @@ class Assessor:
             requests = [self._request(answers[index], attempt) for index in open_answers]
             try:
                 replies = self._teacher.generate(
-                    requests, stop=self._stop, on_answer=lambda *_: None
+                    requests, stop=self._stop, on_answer=self._counting(len(requests))
                 )
             except BudgetExhausted as error:
                 if self._num_judged == 0:
@@ -95,6 +109,10 @@ class Assessor:
         if unjudged:
             _log.warning("%s gave no verdict on %d answers", self._teacher.name, unjudged)
         return verdicts
+
+    def _counting(self, total: int) -> OnAnswer:
+        done = itertools.count(1)
+        return lambda _index, _completion: self._on_done(next(done), total)
 
     def _request(self, answered: Answered, attempt: int) -> Request:
         material = {

@@ -117,7 +117,13 @@ def load_judge(job: Job[Config]) -> Judge:
         if paths.checkpoint_dir is not None:
             model = CachedTeacher(model, paths.checkpoint_dir / "verdicts.jsonl")
         job.progress.charge(model.usage)
-        assessor = Assessor(model, judging.verifier, stop=lambda: job.clock.must_end() is not None)
+        label = f"{model.name} judges"
+        assessor = Assessor(
+            model,
+            judging.verifier,
+            stop=lambda: job.clock.must_end() is not None,
+            on_done=lambda done, total: job.progress.report(label, done, total, "answers"),
+        )
     return Judge(judging.verifier, judging.answer_marker, checker, assessor)
 
 
