@@ -13,13 +13,17 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-import time
+import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import torch
-from ablation import EXAMPLE, ROOT, WORK, prepare
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.ablation_arms import EXAMPLE, ROOT, WORK, records_path
+from benchmarks.ablation_runs import prepare
 from stratos.records import Record, TrainingRecord, read_jsonl
 from stratos.scoring.mcnemar import mcnemar_p_value
 from stratos.scoring.wilson import proportion
@@ -49,7 +53,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     spec = read_spec((EXAMPLE / "spec.yaml").read_bytes())
-    if not (WORK / "records.jsonl").exists():
+    if not records_path("injection").exists():
         prepare(spec)
     settings = Reinforcement(
         steps=arguments.steps,
@@ -64,13 +68,11 @@ def compare(spec: Spec, settings: Reinforcement, seed: int) -> None:
     judge = Judge(spec.task.verifier, spec.task.answer_marker)
     base = str(EXAMPLE / "models" / "student-base")
     student = load_student("student-base", base, "full", "float32", 16, seed)
-    records = list(read_jsonl(WORK / "records.jsonl", TrainingRecord))
+    records = list(read_jsonl(records_path("injection"), TrainingRecord))
     learned, validation = split_validation(
         encode(records, student.local.chat, max_tokens=512), seed
     )
-    started = time.monotonic()
     outcome = learn(spec, student, learned, validation, seed)
-    learning = time.monotonic() - started
     before = answers(spec, student, judge)
     rate = settings.learning_rate or 0.1 * (spec.training.learning_rate or 0.0)
     unseen = {tuple(one.tokens[: one.prompt_length]) for one in validation}
@@ -115,7 +117,7 @@ def compare(spec: Spec, settings: Reinforcement, seed: int) -> None:
         "seed": seed,
         "learning_rate": rate,
         "settings": settings.model_dump(),
-        "seconds": {"injection": round(learning), "reinforcement": round(result.seconds)},
+        "seconds": round(result.seconds),
         "rows": rows,
         "only_before": only_before,
         "only_after": only_after,
