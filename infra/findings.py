@@ -43,6 +43,7 @@ _READS_JOBS = (
 )
 _NO_RUN_OBJECTS = ("claim_run", "request_approval", "sweep")
 _JOBS, _MACHINE = "TrainingJobs/Role", "Workflow/Role"
+_BATCHES = "TrainingJobs/BatchRole"
 _MODELS = ("Endpoints/Role", "Endpoints/QueueRole")
 
 _HERE = "<AWS::Region>:<AWS::AccountId>"
@@ -86,7 +87,10 @@ FINDINGS = (
     ),
     _wildcard(
         f"{_BUCKET}/runs/*",
-        (*_roles(*(m for m in _EVERY_FUNCTION if m not in _NO_RUN_OBJECTS)), _JOBS, *_MODELS),
+        (
+            *_roles(*(m for m in _EVERY_FUNCTION if m not in _NO_RUN_OBJECTS)),
+            *(_JOBS, _BATCHES, *_MODELS),
+        ),
         _ANY_KEY,
     ),
     _wildcard(
@@ -137,13 +141,18 @@ FINDINGS = (
     ),
     _wildcard(
         "arn:<AWS::Partition>:bedrock:*::foundation-model/*",
-        (_JOBS,),
+        (_JOBS, _BATCHES),
         "The spec names the teacher; an inference profile routes to models of several regions.",
     ),
     _wildcard(
         f"arn:<AWS::Partition>:bedrock:{_HERE}:inference-profile/*",
-        (_JOBS,),
+        (_JOBS, _BATCHES),
         "The spec names the teacher.",
+    ),
+    _wildcard(
+        f"arn:<AWS::Partition>:bedrock:{_HERE}:model-invocation-job/*",
+        (_JOBS,),
+        "Bedrock names a batch itself, and takes no tag of ours into its ARN.",
     ),
     _wildcard(
         f"arn:<AWS::Partition>:secretsmanager:{_HERE}:secret:stratos/*",

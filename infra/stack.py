@@ -64,6 +64,7 @@ class Stratos(Stack):
                 "SCHEDULER_ROLE_ARN": schedules.role.role_arn,
                 "STATE_MACHINE_ARN": machine_arn,
                 "KMS_KEY_ARN": storage.key.key_arn,
+                "BEDROCK_ROLE_ARN": training_jobs.batch_role.role_arn,
             },
         )
         workflow = Workflow(

@@ -17,6 +17,7 @@ from constructs import Construct
 from infra.assets import Assets
 from infra.permissions import (
     arn,
+    pass_role,
     read_objects,
     run_container,
     use_key,
@@ -50,6 +51,12 @@ class TrainingJobs(Construct):
             assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"),
             description="What a Stratos training job may do",
         )
+        self.batch_role = _batch_role(self, bucket, key)
+        models = [
+            f"arn:{Aws.PARTITION}:bedrock:*::foundation-model/*",
+            arn("bedrock", "inference-profile/*"),
+        ]
+        batches = arn("bedrock", "model-invocation-job/*")
         for statement in (
             *run_container(repositories=REPOSITORIES, log_group="/aws/sagemaker/TrainingJobs"),
             *read_objects(bucket, "specs/", "runs/", CHECKPOINT_PREFIX),
@@ -62,11 +69,19 @@ class TrainingJobs(Construct):
             iam.PolicyStatement(
                 sid="BedrockTeachers",
                 actions=["bedrock:InvokeModel"],
-                resources=[
-                    f"arn:{Aws.PARTITION}:bedrock:*::foundation-model/*",
-                    arn("bedrock", "inference-profile/*"),
-                ],
+                resources=models,
             ),
+            iam.PolicyStatement(
+                sid="StartBedrockBatches",
+                actions=["bedrock:CreateModelInvocationJob"],
+                resources=[*models, batches],
+            ),
+            iam.PolicyStatement(
+                sid="BedrockBatches",
+                actions=["bedrock:GetModelInvocationJob", "bedrock:StopModelInvocationJob"],
+                resources=[batches],
+            ),
+            pass_role(self.batch_role, "bedrock.amazonaws.com"),
             iam.PolicyStatement(
                 sid="TeacherKeys",
                 actions=["secretsmanager:GetSecretValue"],
@@ -74,6 +89,40 @@ class TrainingJobs(Construct):
             ),
         ):
             self.role.add_to_policy(statement)
+
+
+def _batch_role(scope: Construct, bucket: s3.IBucket, key: kms.IKey) -> iam.Role:
+    """What Bedrock assumes to read a batch of questions and write its answers.
+
+    https://docs.aws.amazon.com/bedrock/latest/userguide/batch-iam-sr.html
+    """
+    role = iam.Role(
+        scope,
+        "BatchRole",
+        assumed_by=iam.ServicePrincipal(
+            "bedrock.amazonaws.com",
+            conditions={
+                "StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID},
+                "ArnLike": {"aws:SourceArn": arn("bedrock", "model-invocation-job/*")},
+            },
+        ),
+        description="What Bedrock may do in a batch of a Stratos training job",
+    )
+    for statement in (
+        *read_objects(bucket, "runs/"),
+        write_objects(bucket, "runs/*"),
+        use_key(key),
+        iam.PolicyStatement(
+            # A model named by its inference profile is invoked under this role, in other regions.
+            actions=["bedrock:InvokeModel"],
+            resources=[
+                f"arn:{Aws.PARTITION}:bedrock:*::foundation-model/*",
+                arn("bedrock", "inference-profile/*"),
+            ],
+        ),
+    ):
+        role.add_to_policy(statement)
+    return role
 
 
 @dataclass(frozen=True)

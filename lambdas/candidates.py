@@ -13,7 +13,7 @@ from stratos.catalog.cards import card_of
 from stratos.catalog.models import default_students, default_teachers
 from stratos.errors import NoFeasiblePlan
 from stratos.planning.request import ModelCard
-from stratos.spec import Bedrock, Spec, Teacher, Weights
+from stratos.spec import Bedrock, LlmJudge, Spec, Teacher, Weights
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,16 @@ def model_pool(bucket: Bucket, spec_key: str, spec: Spec) -> ModelPool:
         teachers = [Bedrock(kind="bedrock", model_id=row.model_id) for row in offered]
         teachers += hub
     students = list(spec.students) or hub
-    _refuse_gone(teachers, listing)
+    verifier = spec.task.verifier
+    judges = [verifier.model] if isinstance(verifier, LlmJudge) else []
+    _refuse_gone([*teachers, *judges], listing)
 
     def read(path: str) -> bytes:
         return bucket.read(folder + path)
 
     try:
+        for judge in judges:
+            card_of(judge, read)
         cards = {f"teacher/{m.name}": card_of(m, read) for m in teachers}
         cards |= {f"student/{m.name}": card_of(m, read) for m in students}
     except (ValueError, LookupError, FileNotFoundError) as error:

@@ -14,7 +14,7 @@ from stratos.async_requests import AsyncEndpoint
 from stratos.load import MAX_IN_FLIGHT, Reply
 from stratos.records import Record
 from stratos.scoring.verifiers import is_completion_correct, needs_gold
-from stratos.spec import Task
+from stratos.spec import LlmJudge, Task
 
 _READ_TIMEOUT_SECONDS = 65
 """SageMaker itself gives up on a container after 60."""
@@ -93,6 +93,9 @@ class Chat:
         }
 
     def _judge(self, text: str, record: Record) -> bool | None:
+        """None where a rule cannot tell: load must not wait for another model's verdict."""
+        if isinstance(self.task.verifier, LlmJudge):
+            return None
         if record.gold is None and needs_gold(self.task.verifier):
             return None
         return is_completion_correct(self.task.verifier, text, record.gold, self.task.answer_marker)

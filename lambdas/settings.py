@@ -22,6 +22,8 @@ class Settings(FrozenModel):
     scheduler_role_arn: str
     state_machine_arn: str
     kms_key_arn: str
+    bedrock_role_arn: str
+    """What Bedrock assumes to read and write a batch of a training job."""
     aws_region: str
 
     @classmethod

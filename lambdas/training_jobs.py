@@ -75,7 +75,10 @@ class JobFactory:
                 "S3Uri": self.bucket.uri(self.keys.checkpoints(step)),
                 "LocalPath": CHECKPOINT_DIR,
             },
-            environment={"STRATOS_CHECKPOINT_DIR": CHECKPOINT_DIR},
+            environment={
+                "STRATOS_CHECKPOINT_DIR": CHECKPOINT_DIR,
+                "STRATOS_BEDROCK_ROLE_ARN": settings().bedrock_role_arn,
+            },
             result_uri=config.result_uri,
             **placement(server, config.deadline_seconds),
         )

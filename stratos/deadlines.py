@@ -17,6 +17,9 @@ TIME_SHARES: dict[JobStep, float] = {
 }
 """Of the time left when the job is planned. Probes are planned first, the others together."""
 
+REINFORCEMENT_SHARE = 0.4
+"""Of the training job's time, kept for reinforcement where the spec asks for it."""
+
 MONEY_SHARES: dict[JobStep, float] = {
     "probe": 0.1,
     "synthesize": 0.7,

@@ -165,6 +165,33 @@ class CurvePoint(FrozenModel):
     learning_rate: float
 
 
+class RewardPoint(FrozenModel):
+    """One step of reinforcement."""
+
+    step: int
+    seconds: float
+    reward: float
+    """Share of the step's samples that the verifier accepted."""
+    validation_accuracy: float | None = None
+
+
+class Reinforced(FrozenModel):
+    """How reinforcement went, after the records were learned."""
+
+    steps: int
+    planned_steps: int
+    stopped_by: Literal["finished", "deadline", "sigterm"]
+    resumed_from_step: int | None
+    seconds: float
+    validation_questions: int
+    """Set aside from its questions, to tell which weights are best."""
+    accuracy_before: float | None
+    """On those, of the student that learned from the records; None where there was no time."""
+    accuracy_after: float | None
+    """Of the weights that were kept."""
+    curve: tuple[RewardPoint, ...]
+
+
 class DistillResult(JobResult):
     """How training went."""
 
@@ -182,6 +209,8 @@ class DistillResult(JobResult):
     num_trainable_parameters: int
     weights_sha256: str
     peak_memory_mib: float
+    reinforced: Reinforced | None = None
+    """None where `training.reinforcement.steps` is 0, or SIGTERM came before."""
 
 
 class Comparison(FrozenModel):

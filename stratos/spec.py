@@ -164,8 +164,27 @@ class Regex(FrozenModel):
         return pattern
 
 
+class LlmJudge(FrozenModel):
+    """A model behind an API decides, by the criteria given. Needs no gold answer; where there is
+    one, the judge sees it. Its tokens are part of the budget. It judges in the jobs alone: the
+    load test measures no accuracy with it, and it gives no rewards for reinforcement."""
+
+    kind: Literal["judge"]
+    model: Annotated[Bedrock | OpenAICompatible, Field(discriminator="kind")]
+    criteria: Annotated[str, Field(min_length=1)]
+    """What makes an answer right, in words."""
+    max_new_tokens: Annotated[int, Field(ge=16, le=8192)] = 512
+    """Longest verdict, its reason included."""
+
+    @model_validator(mode="after")
+    def _answers_at_once(self) -> LlmJudge:
+        if self.model.kind == "bedrock" and self.model.batch:
+            raise ValueError("a judge is asked in every job; give its model without `batch: true`")
+        return self
+
+
 Verifier = Annotated[
-    Exact | Normalised | Number | Choice | SetOf | JsonSchema | Regex,
+    Exact | Normalised | Number | Choice | SetOf | JsonSchema | Regex | LlmJudge,
     Field(discriminator="kind"),
 ]
 
@@ -322,6 +341,28 @@ class Synthesis(FrozenModel):
         return template
 
 
+class Reinforcement(FrozenModel):
+    """Learning from the student's own samples, by verified reward, after the records: GRPO."""
+
+    steps: Annotated[int, Field(ge=0)] = 0
+    """Groups of samples drawn and learned from; 0 leaves it out. It takes at most two fifths of
+    the job's time, and what is exported is the student that did best on the questions set aside."""
+    questions: PositiveInt = 16
+    """Drawn for each step."""
+    samples: Annotated[int, Field(ge=2, le=64)] = 8
+    """Completions of each question, compared with each other."""
+    updates: Annotated[int, Field(ge=1, le=16)] = 2
+    """Optimizer steps on the samples of one step; from the second on the ratio is clipped."""
+    clip: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    """How far the policy may move from the one that drew the samples, as a ratio."""
+    kl_weight: Annotated[float, Field(ge=0)] = 0.0
+    """Of the penalty for leaving the student that learned from the records."""
+    learning_rate: PositiveFloat | None = None
+    """A tenth of the rate on the records where left out."""
+    max_new_tokens: Annotated[int, Field(ge=1, le=8192)] = 512
+    """Longest sample."""
+
+
 class Training(FrozenModel):
     """How the student is trained. What is left out, the planner chooses."""
 
@@ -341,8 +382,36 @@ class Training(FrozenModel):
     jsd_beta: Probability = 0.0
     """0 is forward KL, 1 reverse KL, between them generalized JSD."""
     on_policy_fraction: Probability = 0.0
+    """Share of the steps in which the student writes and the teacher's distribution corrects."""
+    cross_tokenizer: Literal["refuse", "align"] = "refuse"
+    """What to do with a teacher of another tokenizer where `kd_weight` is above 0: leave it out,
+    or compare distributions wherever both tokenizers end a token, over outcomes both can write."""
     answers_only: bool = False
     """Train on the verified answers without the rationales: the ablation."""
+    reinforcement: Reinforcement = Reinforcement()
+
+    @model_validator(mode="after")
+    def _has_something_to_learn_from(self) -> Training:
+        if self.kd_weight > 0:
+            return self
+        if self.on_policy_fraction > 0:
+            raise ValueError(
+                f"on_policy_fraction is {self.on_policy_fraction:g} and kd_weight 0, and only a "
+                "teacher's distribution can correct what the student writes: set kd_weight above "
+                "0, or on_policy_fraction to 0"
+            )
+        fields = type(self).model_fields
+        changed = [
+            name
+            for name in ("jsd_beta", "temperature", "cross_tokenizer")
+            if getattr(self, name) != fields[name].default
+        ]
+        if changed:
+            raise ValueError(
+                f"{' and '.join(changed)} shape the loss on the teacher's distribution, which has "
+                "no weight: set kd_weight above 0, or leave them out"
+            )
+        return self
 
 
 EndpointMode = Literal["realtime", "serverless", "async"]
@@ -412,6 +481,11 @@ class Spec(FrozenModel):
     def _coherent(self) -> Spec:
         if self.synthesis.per_element and self.task.verifier.kind != "set":
             raise ValueError("synthesis.per_element needs task.verifier.kind: set")
+        if self.training.reinforcement.steps > 0 and self.task.verifier.kind == "judge":
+            raise ValueError(
+                "training.reinforcement asks for thousands of rewards, which a judge would be paid "
+                "for; use another task.verifier, or set training.reinforcement.steps to 0"
+            )
         if self.training.optimizer == "muon" and self.training.method == "lora":
             raise ValueError("training.optimizer: muon needs training.method: full")
         if self.approval_timeout_hours is not None and self.approval != "required":

@@ -8,22 +8,27 @@ import sys
 from collections.abc import Sequence
 from math import ceil
 
+from stratos.deadlines import REINFORCEMENT_SHARE
 from stratos.errors import IncompatibleVocabulary, TooFewVerifiedRecords
 from stratos.jobs import DistillConfig, DistillResult
 from stratos.records import TrainingRecord, read_jsonl
 from stratos.spec import Weights
+from training.aligned_teacher import AlignedTeacher, teacher_prompts
 from training.checkpoints import Checkpoints
 from training.data import BatchPlan, Example, encode, micro_batches, split_validation
 from training.distribution import GoldTokens, Objective, TeacherDistribution
 from training.export import describe, export
 from training.host import limit_threads, peak_memory_mib, use_cpus
 from training.job import Job, run_job
+from training.judge import load_judge
 from training.on_policy import OnPolicyPlan
 from training.optimizer import Optimizers, default_learning_rate
+from training.reinforce import Reinforcer
+from training.rollouts import Sampler, read_questions, set_aside
 from training.sparse_teacher import SparseTeacher
 from training.student import Student, load_student, require_plain_head
 from training.trainer import Schedule, Trainer, TrainingState
-from training.vocabulary import shared_vocabulary
+from training.vocabulary import same_tokenizer, shared_vocabulary
 from training.weights import load_model, locate
 
 _DEFAULT_EPOCHS = 3.0
@@ -32,6 +37,8 @@ _DEFAULT_SEQUENCE_TOKENS = 4_096
 _MICRO_TOKENS = {"cpu": 1_024, "cuda": 16_384}
 """Tokens that go through the model together: on a CPU few enough to stay in its cache."""
 _SPARSE_VOCABULARY = 16_384
+_REINFORCEMENT_RATE = 0.1
+"""Of the learning rate on the records."""
 _log = logging.getLogger(__name__)
 
 
@@ -96,24 +103,39 @@ def distill(job: Job[DistillConfig]) -> DistillResult:
         )
 
     folder = job.paths.checkpoint_dir
-    outcome = Trainer(
+    reserve = _reserve(config.deadline_seconds)
+    reinforces = training.reinforcement.steps > 0
+    trainer = Trainer(
         student,
         OnPolicyPlan(plan, student, training) if training.on_policy_fraction > 0 else plan,
         micro_batches(validation, micro_tokens),
-        _objective(job, student, examples, micro_tokens),
+        _objective(job, student, records, examples, micro_tokens),
         Optimizers(student.trained, training, rate),
-        Schedule(planned, rate, reserve_seconds=_reserve(config.deadline_seconds)),
+        Schedule(
+            planned,
+            rate,
+            reserve + (REINFORCEMENT_SHARE * config.deadline_seconds if reinforces else 0.0),
+        ),
         Checkpoints(folder) if folder is not None else None,
         job.clock,
         report,
-    ).run()
-    state = outcome.state
+    )
+    if reinforces:
+        reinforcer = _reinforcer(job, student, records, validation, micro_tokens, rate, reserve)
+        outcome = reinforcer.resume() or trainer.run()
+        # Stopped by SIGTERM, the next attempt must go on with the records.
+        reinforced = None if outcome.stopped_by == "sigterm" else reinforcer.run(outcome)
+    else:
+        outcome, reinforced = trainer.run(), None
+    state, stopped_by = outcome.state, outcome.stopped_by
+    if reinforced is not None and reinforced.stopped_by != "finished":
+        stopped_by = reinforced.stopped_by
     result = DistillResult(
         seconds=job.clock.seconds,
         usd=0.0,
         steps=state.step,
         planned_steps=planned,
-        stopped_by=outcome.stopped_by,
+        stopped_by=stopped_by,
         resumed_from_step=outcome.resumed_from_step,
         training_tokens=state.tokens,
         tokens_per_second=outcome.tokens_per_second,
@@ -124,6 +146,7 @@ def distill(job: Job[DistillConfig]) -> DistillResult:
         num_trainable_parameters=student.num_trainable_parameters,
         weights_sha256=export(student, job.paths.model_dir),
         peak_memory_mib=peak_memory_mib(),
+        reinforced=reinforced,
     )
     describe(
         job.paths.model_dir,
@@ -137,7 +160,11 @@ def distill(job: Job[DistillConfig]) -> DistillResult:
 
 
 def _objective(
-    job: Job[DistillConfig], student: Student, examples: Sequence[Example], micro_tokens: int
+    job: Job[DistillConfig],
+    student: Student,
+    records: Sequence[TrainingRecord],
+    examples: list[Example],
+    micro_tokens: int,
 ) -> Objective:
     """Learn from the records' tokens, and from the teacher's distribution where asked for.
 
@@ -145,16 +172,11 @@ def _objective(
     estimate of forward KL alone, on tokens known beforehand.
 
     Raises:
-        IncompatibleVocabulary: when the teacher's tokens are not the student's.
+        IncompatibleVocabulary: when the teacher's tokens are not the student's, and it was not
+            asked to align them or they cannot be.
     """
     training, spec = job.config.training, job.config.teacher
     if training.kd_weight == 0:
-        if training.on_policy_fraction > 0:
-            raise ValueError(
-                f"training.on_policy_fraction is {training.on_policy_fraction:g} and kd_weight 0; "
-                "only a teacher's distribution can correct the student's own samples: set "
-                "training.kd_weight above 0"
-            )
         return GoldTokens()
     if not isinstance(spec, Weights):
         name = spec.name if spec is not None else "none"
@@ -165,6 +187,12 @@ def _objective(
         )
     teacher = load_model(spec.name, locate(spec, job.paths.channels.get("teacher")))
     require_plain_head(teacher)
+    if training.cross_tokenizer == "align" and not same_tokenizer(student.local, teacher):
+        conversations = [record.messages for record in records]
+        prompts = teacher_prompts(conversations, student.local.chat, teacher.chat)
+        aligned = AlignedTeacher(teacher, student.local, prompts, training)
+        aligned.require_alignment(examples)
+        return aligned
     shared = shared_vocabulary(student.local, teacher)
     is_sparse = shared >= _SPARSE_VOCABULARY and training.jsd_beta == 0
     if is_sparse and training.on_policy_fraction == 0:
@@ -172,6 +200,51 @@ def _objective(
             teacher, examples, training, vocabulary=shared, micro_tokens=micro_tokens
         )
     return TeacherDistribution(teacher, training, shared)
+
+
+def _reinforcer(
+    job: Job[DistillConfig],
+    student: Student,
+    records: Sequence[TrainingRecord],
+    validation: Sequence[Example],
+    micro_tokens: int,
+    rate: float,
+    reserve: float,
+) -> Reinforcer:
+    """Prepare what follows the records.
+
+    Raises:
+        TooFewVerifiedRecords: when there is no question whose answer can be scored.
+    """
+    config, training = job.config, job.config.training
+    settings, folder, judge = training.reinforcement, job.paths.checkpoint_dir, load_judge(job)
+    unseen = {tuple(one.tokens[: one.prompt_length]) for one in validation}
+    questions = read_questions(records, student, judge)
+    learned, aside = set_aside(questions, unseen, training.seed)
+    if not learned:
+        raise TooFewVerifiedRecords(
+            f"none of {len(records)} records has an answer that can be scored, so nothing can be "
+            "rewarded; add gold answers, or set training.reinforcement.steps to 0"
+        )
+    rate = settings.learning_rate or _REINFORCEMENT_RATE * rate
+
+    def report(step: int, reward: float) -> None:
+        label = f"{config.student.name}, reward {reward:.3f}"
+        job.progress.report(label, step, settings.steps, "steps")
+
+    return Reinforcer(
+        student,
+        Sampler(student, judge, settings, training.seed, config.batch_size),
+        learned,
+        aside,
+        settings,
+        Optimizers(student.trained, training, rate),
+        Schedule(settings.steps, rate, reserve),
+        micro_tokens,
+        Checkpoints(folder / "reinforcement") if folder is not None else None,
+        job.clock,
+        report,
+    )
 
 
 def _reserve(deadline_seconds: float) -> float:

@@ -28,7 +28,7 @@ def evaluate(job: Job[EvaluateConfig]) -> EvaluateResult:
     """Score the student, the untuned student, the teacher, the live model and the baselines."""
     config = job.config
     use_cpus(job.paths)
-    judge = load_judge(config.judging, job.paths)
+    judge = load_judge(job)
     dataset = job.paths.channel("dataset")
     records = read_judged(dataset, "heldout", judge)
 
@@ -63,7 +63,7 @@ def evaluate(job: Job[EvaluateConfig]) -> EvaluateResult:
     }
     if live is not None:
         others["live"] = live.outcomes
-    usage = teacher_model.usage
+    usage = teacher_model.usage.plus(judge.usage)
     return EvaluateResult(
         seconds=job.clock.seconds,
         usd=usage.usd,

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stratos.jobs import Judging
 from stratos.scoring.answers import final_answer, rationale_of
 from stratos.scoring.verifiers import is_correct, needs_gold
-from stratos.spec import Verifier
+from stratos.spec import LlmJudge, Verifier
+from training.assessor import Answered, Assessor
 from training.checker import Checker, load_checker
-from training.paths import SageMakerPaths
+from training.job import Config, Job
+from training.teachers import Usage
+from training.teachers.cached import CachedTeacher
+from training.teachers.load import open_service
 
 _LEANS_ON_ANSWER = re.compile(
     r"\b(?:given|provided|stated|supplied|known|correct|above|expected) (?:final )?answer\b"
@@ -34,13 +38,38 @@ class Judge:
     verifier: Verifier
     marker: str
     checker: Checker | None = None
+    assessor: Assessor | None = None
+
+    @property
+    def usage(self) -> Usage:
+        """What verdicts have cost; nothing where a rule gives them."""
+        return Usage() if self.assessor is None else self.assessor.usage
 
     def can_judge(self, gold: str | None) -> bool:
         """Whether right and wrong can be told apart for a record."""
         return gold is not None or not needs_gold(self.verifier)
 
     def is_correct(self, completion: str, gold: str | None) -> bool:
+        """Score one completion by rule.
+
+        Raises:
+            ValueError: when the verifier is a model, which `verdicts` asks.
+        """
         return is_correct(self.verifier, final_answer(completion, self.marker), gold)
+
+    def verdicts(self, answers: Sequence[Answered]) -> list[bool | None]:
+        """Score the final answers of completions; None where a model gave no verdict.
+
+        Args:
+            answers: Whole completions as their `answer`.
+        """
+        if self.assessor is None:
+            return [self.is_correct(one.answer, one.gold) for one in answers]
+        finals = [
+            Answered(one.messages, final_answer(one.answer, self.marker), one.gold)
+            for one in answers
+        ]
+        return self.assessor.assess(finals)
 
     def has_answer(self, completion: str) -> bool:
         return self.marker in completion
@@ -78,9 +107,24 @@ class Judge:
         return f"checker: {reason[:_MAX_REASON_CHARACTERS]}"
 
 
-def load_judge(judging: Judging, paths: SageMakerPaths) -> Judge:
+def load_judge(job: Job[Config]) -> Judge:
+    """Make what scores a job's answers; a model's verdicts are kept for an attempt after a kill."""
+    judging, paths = job.config.judging, job.paths
     checker = load_checker(paths.channel("checker")) if judging.has_checker else None
-    return Judge(judging.verifier, judging.answer_marker, checker)
+    assessor = None
+    if isinstance(judging.verifier, LlmJudge):
+        model = open_service(judging.verifier.model, job.config)
+        if paths.checkpoint_dir is not None:
+            model = CachedTeacher(model, paths.checkpoint_dir / "verdicts.jsonl")
+        job.progress.charge(model.usage)
+        label = f"{model.name} judges"
+        assessor = Assessor(
+            model,
+            judging.verifier,
+            stop=lambda: job.clock.must_end() is not None,
+            on_done=lambda done, total: job.progress.report(label, done, total, "answers"),
+        )
+    return Judge(judging.verifier, judging.answer_marker, checker, assessor)
 
 
 def _copied_share(text: str, source: str) -> float:

@@ -22,16 +22,6 @@ def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
     return F.cross_entropy(_widened(logits), targets, reduction="sum")
 
 
-def forward_kl(student: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tensor:
-    """Return KL(teacher ‖ student) of logits, [tokens, vocabulary] each: covers every mode."""
-    return generalized_jsd(student, teacher, beta=0.0, temperature=temperature)
-
-
-def reverse_kl(student: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tensor:
-    """Return KL(student ‖ teacher) of logits, [tokens, vocabulary] each: seeks a mode."""
-    return generalized_jsd(student, teacher, beta=1.0, temperature=temperature)
-
-
 def generalized_jsd(
     student: Tensor, teacher: Tensor, *, beta: float, temperature: float = 1.0
 ) -> Tensor:
@@ -48,34 +38,17 @@ def generalized_jsd(
     """
     ours = F.log_softmax(_widened(student) / temperature, -1)
     theirs = F.log_softmax(_widened(teacher) / temperature, -1)
+    return divergence(ours, theirs, beta) * temperature**2
+
+
+def divergence(ours: Tensor, theirs: Tensor, beta: float) -> Tensor:
+    """Return the generalized Jensen-Shannon divergence of log-probabilities, [tokens, outcomes]."""
     if beta == 0.0:
-        divergence = _kl(theirs, ours)
-    elif beta == 1.0:
-        divergence = _kl(ours, theirs)
-    else:
-        mixture = torch.logaddexp(ours + log1p(-beta), theirs + log(beta))
-        divergence = beta * _kl(theirs, mixture) + (1 - beta) * _kl(ours, mixture)
-    return divergence * temperature**2
-
-
-def top_k_kl(
-    student: Tensor, indices: Tensor, log_probs: Tensor, temperature: float = 1.0
-) -> Tensor:
-    """Return KL(teacher ‖ student) over the teacher's top-k tokens and one bucket for the rest.
-
-    The bucket keeps the student from moving its mass out of sight; the divergence is a lower bound
-    of the full one, and equal to it for k = vocabulary.
-
-    Args:
-        student: Logits, [tokens, vocabulary].
-        indices: The teacher's k most probable tokens, [tokens, k].
-        log_probs: Their log-probabilities at the same temperature, [tokens, k].
-    """
-    ours = F.log_softmax(_widened(student) / temperature, -1).gather(-1, indices)
-    theirs = log_probs.to(ours.dtype)
-    kl = _kl(theirs, ours)
-    tail_theirs, tail_ours = _log_remainder(theirs), _log_remainder(ours)
-    return (kl + (tail_theirs.exp() * (tail_theirs - tail_ours)).sum()) * temperature**2
+        return _kl(theirs, ours)
+    if beta == 1.0:
+        return _kl(ours, theirs)
+    mixture = torch.logaddexp(ours + log1p(-beta), theirs + log(beta))
+    return beta * _kl(theirs, mixture) + (1 - beta) * _kl(ours, mixture)
 
 
 def sampled_cross_entropy(
@@ -95,15 +68,42 @@ def sampled_cross_entropy(
     return -(weights.to(ours.dtype) * ours).sum() * temperature**2
 
 
+def token_log_probs(logits: Tensor, tokens: Tensor) -> Tensor:
+    """Return the log-probability of each token, [tokens], under logits [tokens, vocabulary]."""
+    return -F.cross_entropy(_widened(logits), tokens, reduction="none")
+
+
+def clipped_policy_loss(
+    log_probs: Tensor, old_log_probs: Tensor, advantages: Tensor, clip: float
+) -> Tensor:
+    """Return the clipped surrogate of GRPO and PPO, to be minimised (arXiv 2402.03300, eq. 3).
+
+    −min(r·A, clamp(r, 1−ε, 1+ε)·A) with the ratio r of the policy to the one that wrote the
+    tokens. Where r = 1 its gradient is that of REINFORCE.
+
+    Args:
+        log_probs: Of the tokens written, under the policy in training, [tokens].
+        old_log_probs: The same under the policy that wrote them, [tokens].
+        advantages: [tokens].
+        clip: ε.
+    """
+    ratio = (log_probs - old_log_probs).exp()
+    clipped = ratio.clamp(1 - clip, 1 + clip)
+    return -torch.minimum(ratio * advantages, clipped * advantages).sum()
+
+
+def reference_penalty(log_probs: Tensor, reference_log_probs: Tensor) -> Tensor:
+    """Return an unbiased estimate of KL(policy ‖ reference) that is never negative.
+
+    q/p − log(q/p) − 1 on the policy's own tokens (arXiv 2402.03300, eq. 4); [tokens] each.
+    """
+    log_ratio = reference_log_probs - log_probs
+    return (log_ratio.exp() - log_ratio - 1).sum()
+
+
 def _kl(one: Tensor, other: Tensor) -> Tensor:
     """KL of log-probabilities; tokens of probability zero contribute nothing."""
     return F.kl_div(other, one, reduction="sum", log_target=True)
-
-
-def _log_remainder(log_probs: Tensor) -> Tensor:
-    """log(1 − Σp), kept finite where nothing remains."""
-    rest = -torch.expm1(torch.logsumexp(log_probs, -1))
-    return rest.clamp_min(torch.finfo(rest.dtype).tiny ** 0.5).log()
 
 
 def _widened(logits: Tensor) -> Tensor:

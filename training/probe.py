@@ -20,15 +20,15 @@ from training.questions import ask, read_judged
 from training.synthesis import Synthesizer
 from training.teachers import Teacher
 from training.teachers.load import load_teacher
+from training.teachers.vllm import VllmTeacher
 from training.teachers.weights import WeightsTeacher
-from training.weights import tokenizer_hash
 
 
 def probe(job: Job[ProbeConfig]) -> ProbeResult:
     """Measure a model on the probe split."""
     config = job.config
     use_cpus(job.paths)
-    judge = load_judge(config.judging, job.paths)
+    judge = load_judge(job)
     records = read_judged(job.paths.channel("dataset"), "probe", judge)
     model = load_teacher(config.model, config, job.paths, "model")
     job.progress.charge(model.usage)
@@ -48,12 +48,13 @@ def probe(job: Job[ProbeConfig]) -> ProbeResult:
     )
     answering = model.usage.tokens_per_second
     reverse_yield = _probe_reverse(job, model, judge, records) if is_teacher else None
-    local = model.local if isinstance(model, WeightsTeacher) else None
+    usage = model.usage.plus(judge.usage)
+    at_hand = model if isinstance(model, WeightsTeacher | VllmTeacher) else None
     return ProbeResult(
         seconds=job.clock.seconds,
-        usd=model.usage.usd,
-        prompt_tokens=model.usage.prompt_tokens,
-        completion_tokens=model.usage.completion_tokens,
+        usd=usage.usd,
+        prompt_tokens=usage.prompt_tokens,
+        completion_tokens=usage.completion_tokens,
         model=config.model.hub or config.model.name
         if isinstance(config.model, Weights)
         else config.model.name,
@@ -63,9 +64,9 @@ def probe(job: Job[ProbeConfig]) -> ProbeResult:
         tokens_per_second=answering,
         mean_prompt_tokens=scored.mean_prompt_tokens,
         mean_completion_tokens=scored.mean_completion_tokens,
-        num_parameters=local.num_parameters if local else None,
-        tokenizer_hash=tokenizer_hash(local.tokenizer) if local else None,
-        vocabulary_size=local.vocabulary_size if local else None,
+        num_parameters=at_hand.num_parameters if at_hand else None,
+        tokenizer_hash=at_hand.tokenizer_hash if at_hand else None,
+        vocabulary_size=at_hand.vocabulary_size if at_hand else None,
     )
 
 

@@ -31,7 +31,7 @@ class ProgressReporter:
         """
         self._step, self._uri, self._storage, self._clock = step, uri, storage, clock
         self._spent_usd = spent_usd
-        self._usage = Usage()
+        self._usages: list[Usage] = []
         self._latest: Progress | None = None
         self._uploaded: Progress | None = None
         self._ended = threading.Event()
@@ -51,8 +51,8 @@ class ProgressReporter:
         self._thread.join()
 
     def charge(self, usage: Usage) -> None:
-        """Tell from now on what a teacher's calls have cost: a job that is killed says no more."""
-        self._usage = usage
+        """Tell from now on what a model's calls have cost: a job that is killed says no more."""
+        self._usages.append(usage)
 
     def report(
         self,
@@ -76,7 +76,7 @@ class ProgressReporter:
             tokens_per_second=tokens_per_second,
             loss=loss,
             seconds_left=seconds_left,
-            usd=self._spent_usd + self._usage.usd,
+            usd=self._spent_usd + sum(usage.usd for usage in self._usages),
         )
 
     def _run(self) -> None:

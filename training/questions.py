@@ -12,6 +12,7 @@ from stratos.errors import DatasetRejected, TeacherFailed
 from stratos.jobs import Proportion
 from stratos.records import Message, Record, Split, read_jsonl
 from stratos.scoring.wilson import proportion_of
+from training.assessor import Answered
 from training.judge import Judge
 from training.teachers import Completion, Request, Teacher
 
@@ -100,15 +101,19 @@ def ask(
     completions = model.generate(
         requests, stop=stop, on_answer=lambda _index, _completion: on_done(next(done))
     )
-    outcomes = [
-        None if completion is None else judge.is_correct(completion.text, record.gold)
-        for record, completion in zip(records, completions, strict=True)
-    ]
+    answers = {
+        index: Answered(record.messages, completion.text, record.gold)
+        for index, (record, completion) in enumerate(zip(records, completions, strict=True))
+        if completion is not None
+    }
+    verdicts = dict(zip(answers, judge.verdicts(list(answers.values())), strict=True))
+    outcomes = [verdicts.get(index) for index in range(len(records))]
     answered = sum(outcome is not None for outcome in outcomes)
-    if answered < min(_FEWEST, len(records)):
+    needed = min(_FEWEST, len(records))
+    if answered < needed:
         raise TeacherFailed(
-            f"{model.name} answered {answered} of {len(records)} questions before its job had to "
-            f"end; at least {min(_FEWEST, len(records))} are needed: allow more hours or a larger "
-            "server"
+            f"{len(answers)} of {len(records)} questions were answered by {model.name} and "
+            f"{answered} scored before the job had to end; at least {needed} are needed: allow "
+            "more hours, a higher budget, or a larger server"
         )
     return Scored(completions, outcomes)

@@ -19,7 +19,12 @@ _MAX_NEAREST = 20_000
 def score_baselines(
     train: Sequence[Record], heldout: Sequence[Record], judge: Judge
 ) -> dict[str, list[bool]]:
-    """Score answers that need no model; empty where no training record has a gold answer."""
+    """Score answers that need no model; empty where no training record has a gold answer.
+
+    Empty too where a model is the judge: it would be paid for judging what no model wrote.
+    """
+    if judge.assessor is not None:
+        return {}
     known = [record for record in train if record.gold is not None]
     golds = [record.gold for record in known if record.gold is not None]
     if not golds:

@@ -16,6 +16,7 @@ from typing import Literal
 from stratos.records import Record, TrainingRecord
 from stratos.scoring.answers import elements, with_answer
 from stratos.spec import SetOf, StrategyName, Synthesis
+from training.assessor import Answered
 from training.judge import Judge
 from training.prompts import alignment_messages, injection_messages
 from training.teachers import Completion, OnAnswer, Request, Teacher
@@ -48,6 +49,20 @@ class _Part:
     record: Record
     strategy: Literal["alignment", "injection"]
     answer: str | None
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """A call that was answered.
+
+    Attributes:
+        index: Of its part.
+    """
+
+    index: int
+    part: _Part
+    prompt: str
+    completion: Completion
 
 
 @dataclass(frozen=True)
@@ -143,14 +158,17 @@ class Synthesizer:
             completions = self._teacher.generate(
                 requests, stop=self._stop, on_answer=self._counting(label, len(requests))
             )
-            for index, request, completion in zip(open_parts, requests, completions, strict=True):
-                if completion is None:
-                    continue
-                part = parts[index]
-                asked.add(part.record.id)
-                text, fault = self._verify(part, request.messages[-1].content, completion)
+            attempts = [
+                _Attempt(index, parts[index], request.messages[-1].content, completion)
+                for index, request, completion in zip(
+                    open_parts, requests, completions, strict=True
+                )
+                if completion is not None
+            ]
+            asked |= {one.part.record.id for one in attempts}
+            for one, (text, fault) in zip(attempts, self._verify(attempts), strict=True):
                 if fault is None:
-                    kept[index] = _Kept(text, attempt + 1, completion.completion_tokens)
+                    kept[one.index] = _Kept(text, attempt + 1, one.completion.completion_tokens)
                 else:
                     outcome.rejects[fault] += 1
         if parts:
@@ -173,35 +191,57 @@ class Synthesizer:
             temperature = max(_RETRY_TEMPERATURE, temperature)
         return Request(messages, synthesis.max_new_tokens, temperature, attempt)
 
-    def _verify(self, part: _Part, prompt: str, completion: Completion) -> tuple[str, str | None]:
-        """Return the text to keep, and why it must not be kept, if so."""
-        judge, text = self._judge, completion.text
-        if not completion.finished:
+    def _verify(self, attempts: Sequence[_Attempt]) -> list[tuple[str, str | None]]:
+        """Return the text to keep of each, and why it must not be kept, if so."""
+        looked = [self._first_look(one) for one in attempts]
+        to_judge = [
+            index
+            for index, (one, (_, fault)) in enumerate(zip(attempts, looked, strict=True))
+            if fault is None and self._can_be_wrong(one)
+        ]
+        verdicts = self._judge.verdicts(
+            [
+                Answered(one.part.record.messages, one.completion.text, one.part.answer)
+                for one in (attempts[index] for index in to_judge)
+            ]
+        )
+        wrong: dict[int, str] = {}
+        for index, verdict in zip(to_judge, verdicts, strict=True):
+            if not verdict:
+                wrong[index] = "wrong answer" if verdict is False else "no verdict"
+        return [
+            (text, fault or wrong.get(index) or self._last_look(one, text))
+            for index, (one, (text, fault)) in enumerate(zip(attempts, looked, strict=True))
+        ]
+
+    def _first_look(self, attempt: _Attempt) -> tuple[str, str | None]:
+        """What can be said without knowing whether the answer is right."""
+        judge, text = self._judge, attempt.completion.text
+        if not attempt.completion.finished:
             return text, "cut off at max_new_tokens"
-        if part.strategy == "alignment":
-            return text, self._alignment_fault(part, text)
-        assert part.answer is not None
-        body = judge.body(text)
+        if attempt.part.strategy == "alignment":
+            return text, None if text else "empty"
         # With one call an element, a checker may vouch for the step without a marked answer.
         must_mark = not self._synthesis.per_element or judge.checker is None
-        if not judge.has_answer(text):
-            if must_mark:
-                return body, "no marked answer"
-        elif not judge.is_correct(text, part.answer):
-            return body, "wrong answer"
-        return body, judge.fault(
-            body, prompt=prompt, question=part.record.question, answer=part.answer
-        )
+        unmarked = must_mark and not judge.has_answer(text)
+        return judge.body(text), "no marked answer" if unmarked else None
 
-    def _alignment_fault(self, part: _Part, text: str) -> str | None:
-        judge = self._judge
-        if not text:
-            return "empty"
-        if judge.can_judge(part.answer) and not judge.is_correct(text, part.answer):
-            return "wrong answer"
-        body = judge.body(text) if judge.has_answer(text) else ""
-        if body and part.answer is not None:
-            return judge.step_fault(body, part.record.question, part.answer)
+    def _can_be_wrong(self, attempt: _Attempt) -> bool:
+        if attempt.part.strategy == "alignment":
+            return self._judge.can_judge(attempt.part.answer)
+        return self._judge.has_answer(attempt.completion.text)
+
+    def _last_look(self, attempt: _Attempt, body: str) -> str | None:
+        """What is wrong with how a right answer was reached."""
+        judge, part, text = self._judge, attempt.part, attempt.completion.text
+        if part.strategy == "injection":
+            assert part.answer is not None
+            return judge.fault(
+                body, prompt=attempt.prompt, question=part.record.question, answer=part.answer
+            )
+        reasons = judge.body(text) if judge.has_answer(text) else ""
+        if reasons and part.answer is not None:
+            return judge.step_fault(reasons, part.record.question, part.answer)
         return None
 
 

@@ -23,7 +23,7 @@ def synthesize(job: Job[SynthesizeConfig]) -> SynthesizeResult:
     """Ask the teacher, keep what verifies, and upload it as records.jsonl."""
     config = job.config
     use_cpus(job.paths)
-    judge = load_judge(config.judging, job.paths)
+    judge = load_judge(job)
     questions = read_split(job.paths.channel("dataset"), "train")
     if config.strategy == "injection":
         questions = [record for record in questions if record.gold]
@@ -50,7 +50,7 @@ def synthesize(job: Job[SynthesizeConfig]) -> SynthesizeResult:
     path.parent.mkdir(parents=True, exist_ok=True)
     kept = write_jsonl(path, outcome.records)
     job.storage.upload(path, config.records_uri.rstrip("/") + "/records.jsonl")
-    usage = teacher.usage
+    usage = teacher.usage.plus(judge.usage)
     return SynthesizeResult(
         seconds=job.clock.seconds,
         usd=usage.usd,
@@ -59,13 +59,13 @@ def synthesize(job: Job[SynthesizeConfig]) -> SynthesizeResult:
         strategy=config.strategy,
         asked=asked,
         kept=kept,
-        calls=usage.calls,
+        calls=teacher.usage.calls,
         yield_by_strategy={
             strategy: proportion(outcome.kept[strategy], num_asked)
             for strategy, num_asked in outcome.asked.items()
         },
         rejects=dict(outcome.rejects.most_common()),
-        tokens_per_second=usage.tokens_per_second,
+        tokens_per_second=teacher.usage.tokens_per_second,
         mean_completion_tokens=outcome.completion_tokens / max(1, kept),
     )
 

@@ -6,6 +6,10 @@ from stratos.errors import IncompatibleVocabulary
 from training.weights import LocalModel, tokenizer_hash
 
 
+def same_tokenizer(one: LocalModel, other: LocalModel) -> bool:
+    return tokenizer_hash(one.tokenizer) == tokenizer_hash(other.tokenizer)
+
+
 def shared_vocabulary(student: LocalModel, teacher: LocalModel) -> int:
     """Return how many leading logits mean the same token in both models.
 
@@ -16,7 +20,7 @@ def shared_vocabulary(student: LocalModel, teacher: LocalModel) -> int:
         IncompatibleVocabulary: when the same text has different token ids.
     """
     size = min(student.vocabulary_size, teacher.vocabulary_size)
-    if tokenizer_hash(student.tokenizer) == tokenizer_hash(teacher.tokenizer):
+    if same_tokenizer(student, teacher):
         return size
     ours, theirs = student.tokenizer.get_vocab(), teacher.tokenizer.get_vocab()
     if ours == theirs:
@@ -27,6 +31,7 @@ def shared_vocabulary(student: LocalModel, teacher: LocalModel) -> int:
     raise IncompatibleVocabulary(
         f"teacher {teacher.name!r} and student {student.name!r} have different tokenizers "
         f"({differ}), so their token distributions cannot be compared. Set training.kd_weight to 0 "
-        "to distil from the teacher's text, which needs no common tokenizer, or pick a teacher of "
-        "the student's family"
+        "to distil from the teacher's text, which needs no common tokenizer; or set "
+        "training.cross_tokenizer to align, to compare them where both end a token; or pick a "
+        "teacher of the student's family"
     )

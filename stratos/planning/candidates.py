@@ -131,7 +131,7 @@ class Candidates:
                     parts.append(part)
         if not parts:
             why = "; ".join(f"{name}: {reason}" for name, reason in self.rejected.items())
-            raise NoFeasiblePlan(f"no teacher and student can be run on any server. {why}")
+            raise NoFeasiblePlan(f"no teacher and student can be paired on any server. {why}")
         return self._stack(parts, num_candidates)
 
     # --- models -------------------------------------------------------------------------------
@@ -148,7 +148,12 @@ class Candidates:
         constraints = request.spec.constraints
         teachers = eligible(
             request.teachers,
-            Eligibility("teacher", constraints, set(self._teacher_probes) or None),
+            Eligibility(
+                "teacher",
+                constraints,
+                set(self._teacher_probes) or None,
+                white_box=request.spec.training.kd_weight > 0,
+            ),
             rejected,
         )
         students = eligible(
@@ -159,7 +164,26 @@ class Candidates:
             rejected,
         )
         pairs = list(product(teachers, students))
-        return [pair for pair in pairs if pair[0] != pair[1]] or pairs
+        pairs = [pair for pair in pairs if pair[0] != pair[1]] or pairs
+        return [pair for pair in pairs if self._speaks_alike(*pair)]
+
+    def _speaks_alike(self, teacher: ModelCard, student: ModelCard) -> bool:
+        """Whether the pair's token distributions can be compared, where that is asked for."""
+        training = self.request.spec.training
+        one, other = (
+            self._teacher_probes.get(teacher.name),
+            self._student_probes.get(student.name),
+        )
+        if training.kd_weight == 0 or training.cross_tokenizer == "align":
+            return True
+        if one is None or other is None or one.tokenizer_hash == other.tokenizer_hash:
+            return True
+        self.rejected[f"{student.name} from {teacher.name}"] = (
+            "their tokenizers differ, so their token distributions cannot be compared: set "
+            "training.kd_weight to 0 to distil from the teacher's text, or "
+            "training.cross_tokenizer to align"
+        )
+        return False
 
     def _strategy(self, teacher: ModelCard) -> tuple[StrategyName | None, str]:
         """None before the teacher was probed."""

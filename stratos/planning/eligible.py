@@ -25,12 +25,14 @@ class Eligibility:
     Attributes:
         probed: Names that were probed; None before probing, when that is not asked.
         missed: Students that already missed their accuracy gate in this run.
+        white_box: Its token distribution must be at hand.
     """
 
     role: Literal["teacher", "student"]
     constraints: Constraints
     probed: set[str] | None
     missed: frozenset[str] = frozenset()
+    white_box: bool = False
 
     def obstacle(self, card: ModelCard) -> str | None:
         """Why a model is out, or None."""
@@ -41,6 +43,8 @@ class Eligibility:
             return "it already missed its accuracy gate in this run"
         if self.probed is not None and card.name not in self.probed:
             return "its probe failed or it was not on the shortlist"
+        if card.kind != "weights" and self.white_box:
+            return "its token distribution cannot be read, which training.kd_weight needs"
         if card.kind != "weights":
             unpriced = card.output_usd_per_million_tokens is None
             return "its price is unknown" if unpriced else None

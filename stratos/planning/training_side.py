@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stratos.deadlines import TIME_SHARES
+from stratos.deadlines import REINFORCEMENT_SHARE, TIME_SHARES
 from stratos.jobs import ProbeResult
 from stratos.plan import Precision
 from stratos.planning import workload
@@ -105,10 +105,15 @@ class TrainingSide:
         synthesis = timing("synthesize", calls * write)
         tokens = work.training_tokens(group.synthesis.num_records * synthesis.share)
         training = timing("distill", tokens / rate)
+        reinforcement = self._reinforcement(work, answer, rate, training.limit)
+        if reinforcement is not None:
+            training = Timing(training.needed, (1 - REINFORCEMENT_SHARE) * training.limit)
         asked = work.num_heldout if group.teacher.kind == "weights" else PAID_TEACHER_RECORDS
         evaluation = timing("evaluate", 2 * work.num_heldout * answer + asked * write)
 
         distill = self._startup + training.seconds
+        if reinforcement is not None:
+            distill = distill + reinforcement.seconds
         other = 2 * self._startup + synthesis.seconds + evaluation.seconds + probing
         elapsed = other + np.where(self._spot, spot_seconds(distill, self._interruptions), distill)
         elapsed = elapsed + self._waiting_seconds(group.teacher)
@@ -183,6 +188,17 @@ class TrainingSide:
             return np.full_like(probing, np.inf)
         left = (hours - self._request.spent_hours) * 3600 - probing
         return np.asarray(np.maximum(left, 0.0), dtype=np.float64)
+
+    def _reinforcement(
+        self, work: Workload, answer: Floats, rate: Floats, limit: Floats | float
+    ) -> Timing | None:
+        """Sampling, reading once for the old policy, and the updates; None where not asked for."""
+        settings = self._request.spec.training.reinforcement
+        if settings.steps == 0:
+            return None
+        samples = settings.steps * settings.questions * settings.samples
+        reads = samples * work.sequence_tokens * (settings.updates + 1 / 3)
+        return Timing(samples * answer + reads / rate, REINFORCEMENT_SHARE * limit)
 
     def _waiting_seconds(self, teacher: ModelCard) -> float:
         for asked in self._request.spec.teachers:

@@ -13,6 +13,7 @@ from stratos.spec import (
     Choice,
     Exact,
     JsonSchema,
+    LlmJudge,
     Normalised,
     Number,
     Regex,
@@ -26,8 +27,8 @@ _SEPARATORS = re.compile(r"[\W_]+")
 
 
 def needs_gold(verifier: Verifier) -> bool:
-    """Whether the verifier compares with a gold answer; only `regex` does not."""
-    return not isinstance(verifier, Regex)
+    """Whether the verifier compares with a gold answer; `regex` and `judge` do not."""
+    return not isinstance(verifier, Regex | LlmJudge)
 
 
 def is_correct(verifier: Verifier, answer: str, gold: str | None) -> bool:
@@ -37,8 +38,14 @@ def is_correct(verifier: Verifier, answer: str, gold: str | None) -> bool:
         gold: The right answer; None only for a verifier that needs none.
 
     Raises:
-        ValueError: when the verifier needs a gold answer and there is none.
+        ValueError: when the verifier needs a gold answer and there is none, or is a model, which
+            is asked in jobs alone (`training.judge`).
     """
+    if isinstance(verifier, LlmJudge):
+        raise ValueError(
+            f"the judge {verifier.model.name!r} is asked inside training jobs alone; "
+            "no rule decides its answers"
+        )
     if isinstance(verifier, Regex):
         return re.fullmatch(verifier.pattern, answer.strip()) is not None
     if gold is None:

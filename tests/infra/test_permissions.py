@@ -71,7 +71,8 @@ def test_nothing_may_delete_an_object_or_a_row(template):
 
 @pytest.mark.parametrize("role", ["TrainingJobsRole", "EndpointsRole"])
 def test_containers_reach_neither_the_table_nor_the_control_plane(template, role):
-    reached = {action.split(":")[0] for action in actions(template, role)}
+    # A job hands its batch role to Bedrock, and nothing else to anyone.
+    reached = {a.split(":")[0] for a in actions(template, role) - {"iam:PassRole"}}
     assert reached <= {"bedrock", "cloudwatch", "ecr", "kms", "logs", "s3", "secretsmanager"}
 
 
@@ -93,8 +94,38 @@ def test_a_role_is_passed_to_one_service_only(template):
     for statement in passed:
         assert listed(statement["Action"]) == ["iam:PassRole"]
         service = statement["Condition"]["StringEquals"]["iam:PassedToService"]
-        assert service in ("sagemaker.amazonaws.com", "scheduler.amazonaws.com")
+        assert service in (
+            "bedrock.amazonaws.com",
+            "sagemaker.amazonaws.com",
+            "scheduler.amazonaws.com",
+        )
         assert all("Fn::GetAtt" in arn for arn in listed(statement["Resource"]))
+
+
+def test_a_job_may_run_a_bedrock_batch_under_a_role_that_reads_and_writes_runs_alone(template):
+    (passing,) = (
+        s for s in statements(template, "TrainingJobsRole") if s["Action"] == "iam:PassRole"
+    )
+    batch_role = passing["Resource"]["Fn::GetAtt"][0]
+    assert passing["Condition"]["StringEquals"]["iam:PassedToService"] == "bedrock.amazonaws.com"
+    assert {
+        "bedrock:CreateModelInvocationJob",
+        "bedrock:GetModelInvocationJob",
+        "bedrock:StopModelInvocationJob",
+    } <= actions(template, "TrainingJobsRole")
+    trusted = template["Resources"][batch_role]["Properties"]["AssumeRolePolicyDocument"]
+    (trust,) = trusted["Statement"]
+    assert trust["Principal"] == {"Service": "bedrock.amazonaws.com"}
+    assert trust["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+    reached = {action.split(":")[0] for action in actions(template, batch_role)}
+    assert reached == {"bedrock", "kms", "s3"}
+    for statement in statements(template, batch_role):
+        if "s3:PutObject" in listed(statement["Action"]):
+            assert json.dumps(statement["Resource"]).count("/runs/*") == 1
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Lambda::Function":
+            told = resource["Properties"]["Environment"]["Variables"]["BEDROCK_ROLE_ARN"]
+            assert told == {"Fn::GetAtt": [batch_role, "Arn"]}
 
 
 def test_what_is_made_in_sagemaker_must_carry_the_run_tag(template, states):

@@ -16,6 +16,8 @@ from stratos.spec_folder import files_under, read_spec_in_folder
 from stratos.spec_yaml import MAX_BYTES, MAX_NODES, read_yaml
 from tests import factories
 
+JUDGE = {"kind": "judge", "criteria": "polite", "model": {"kind": "bedrock", "model_id": "x"}}
+
 
 def problems_of(content: str | bytes) -> list[Problem]:
     with pytest.raises(SpecRejected) as caught:
@@ -78,6 +80,22 @@ strategy: injektion
                 "training": {"kd_weight": 0.5},
             },
             "needs a teacher of kind weights",
+        ),
+        ({"training": {"on_policy_fraction": 0.5}}, "set kd_weight above 0"),
+        ({"training": {"cross_tokenizer": "align", "jsd_beta": 0.5}}, "jsd_beta and cross_toke"),
+        (
+            {
+                "task": factories.spec_dict()["task"] | {"verifier": JUDGE},
+                "training": {"reinforcement": {"steps": 5}},
+            },
+            "which a judge would be paid for",
+        ),
+        (
+            {
+                "task": factories.spec_dict()["task"]
+                | {"verifier": JUDGE | {"model": {"kind": "weights", "path": "m"}}}
+            },
+            "needed: one of bedrock, openai",
         ),
     ],
 )

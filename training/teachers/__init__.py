@@ -63,6 +63,17 @@ class Usage:
         self.completion_tokens += completion.completion_tokens
         self.usd += completion.usd
 
+    def plus(self, other: Usage) -> Usage:
+        """What both have come to."""
+        return Usage(
+            self.calls + other.calls,
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.usd + other.usd,
+            self.seconds + other.seconds,
+            self.timed_tokens + other.timed_tokens,
+        )
+
     @property
     def tokens_per_second(self) -> float:
         """Completion tokens by the seconds spent waiting for them."""

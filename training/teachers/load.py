@@ -7,11 +7,11 @@ import os
 import boto3
 
 from stratos.errors import TeacherFailed
-from stratos.jobs import JobConfig, SynthesizeConfig
-from stratos.spec import Bedrock, OpenAICompatible, Weights
+from stratos.jobs import JobConfig, ProbeConfig, SynthesizeConfig
+from stratos.spec import Bedrock, LlmJudge, OpenAICompatible, Weights
 from stratos.spec import Teacher as TeacherSpec
 from training.paths import SageMakerPaths
-from training.teachers import Teacher
+from training.teachers import Teacher, vllm
 from training.teachers.bedrock import BedrockService
 from training.teachers.bedrock_batch import BedrockBatchTeacher
 from training.teachers.cached import CachedTeacher
@@ -33,11 +33,16 @@ def load_teacher(
     """
     teacher: Teacher
     if isinstance(spec, Weights):
-        teacher = open_weights(spec, config, paths, channel, seed)
+        # Only where no other model has to share the GPU with it.
+        alone = isinstance(config, SynthesizeConfig | ProbeConfig)
+        if alone and vllm.is_available():
+            teacher = vllm.open_vllm(spec.name, locate(spec, paths.channels.get(channel)), seed)
+        else:
+            teacher = open_weights(spec, config, paths, channel, seed)
         if not isinstance(config, SynthesizeConfig):
             return teacher
     else:
-        teacher = _open_service(spec, config)
+        teacher = open_service(spec, config)
     if paths.checkpoint_dir is None:
         return teacher
     return CachedTeacher(teacher, paths.checkpoint_dir / "completions.jsonl")
@@ -52,11 +57,13 @@ def open_weights(
     return WeightsTeacher(local, batch_size=config.batch_size, seed=seed)
 
 
-def _open_service(spec: Bedrock | OpenAICompatible, config: JobConfig) -> Teacher:
+def open_service(spec: Bedrock | OpenAICompatible, config: JobConfig) -> Teacher:
+    """Connect to a model behind an API, with its share of the job's money."""
+    budget_usd = _budget(config)
     if isinstance(spec, OpenAICompatible):
         key = read_api_key(spec.api_key_secret) if spec.api_key_secret else None
-        return ServiceTeacher(OpenAIService(spec, key), budget_usd=config.budget_usd)
-    converse = ServiceTeacher(BedrockService(spec), budget_usd=config.budget_usd)
+        return ServiceTeacher(OpenAIService(spec, key), budget_usd=budget_usd)
+    converse = ServiceTeacher(BedrockService(spec), budget_usd=budget_usd)
     # A probe waits for its answers: only synthesis, which asks thousands, is worth hours of batch.
     if not spec.batch or not isinstance(config, SynthesizeConfig):
         return converse
@@ -64,7 +71,8 @@ def _open_service(spec: Bedrock | OpenAICompatible, config: JobConfig) -> Teache
     if role_arn is None:
         raise TeacherFailed(
             f"batch inference needs a role for Bedrock to assume; {_BATCH_ROLE} is not set in "
-            "the job's environment. Set `batch: false` for this teacher, or add the variable"
+            "the job's environment. Deploy the stack, which sets it, or set `batch: false` for "
+            "this teacher"
         )
     return BedrockBatchTeacher(
         spec,
@@ -73,5 +81,14 @@ def _open_service(spec: Bedrock | OpenAICompatible, config: JobConfig) -> Teache
         s3=boto3.client("s3"),
         folder_uri=config.result_uri.rpartition("/")[0] + "/batch/",
         role_arn=role_arn,
-        budget_usd=config.budget_usd,
+        budget_usd=budget_usd,
     )
+
+
+def _budget(config: JobConfig) -> float | None:
+    """The job's money; half of it where a paid teacher and a judge are asked in the same job."""
+    asked = getattr(config, "teacher", None) or getattr(config, "model", None)
+    two = isinstance(config.judging.verifier, LlmJudge) and not isinstance(asked, Weights)
+    if config.budget_usd is None:
+        return None
+    return config.budget_usd / 2 if two else config.budget_usd

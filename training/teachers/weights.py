@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from training.generation import Sampling, generate
 from training.teachers import Completion, OnAnswer, Request, Usage
-from training.weights import LocalModel
+from training.weights import LocalModel, tokenizer_hash
 
 _log = logging.getLogger(__name__)
 
@@ -24,6 +24,18 @@ class WeightsTeacher:
     @property
     def name(self) -> str:
         return self.local.name
+
+    @property
+    def num_parameters(self) -> int:
+        return self.local.num_parameters
+
+    @property
+    def vocabulary_size(self) -> int:
+        return self.local.vocabulary_size
+
+    @property
+    def tokenizer_hash(self) -> str:
+        return tokenizer_hash(self.local.tokenizer)
 
     @property
     def usage(self) -> Usage:
@@ -63,7 +75,7 @@ class WeightsTeacher:
                 [prompts[index] for index in members],
                 sampling,
                 batch_size=self._batch_size,
-                streams=[_stream(requests[index], prompts[index]) for index in members],
+                streams=[stream_of(requests[index], prompts[index]) for index in members],
                 stop=stop,
             ):
                 index = members[position]
@@ -90,7 +102,7 @@ def _by_sampling(
     return groups
 
 
-def _stream(request: Request, prompt: Sequence[int]) -> int:
+def stream_of(request: Request, prompt: Sequence[int]) -> int:
     """A number of 32 bits that only the request's content decides."""
     digest = hashlib.sha256(repr((request.sample, list(prompt))).encode()).digest()
     return int.from_bytes(digest[:4], "big")

@@ -328,3 +328,33 @@ def test_the_catalogs_own_long_lists_are_screened_by_score_and_price() -> None:
     assert "name it in the spec" in plans.rejected["unscored"]
     assert len([n for n, why in plans.rejected.items() if "published scores" in why]) == 19
     assert plans.alternatives["most_accurate"].teacher == "t29"
+
+
+def test_a_teacher_whose_distribution_cannot_be_read_is_left_out_where_it_is_needed() -> None:
+    asked = request(FAST, asked=spec(training={"kd_weight": 0.5}), teachers=(TEACHER, paid()))
+    plans = plan_before_probing(asked)
+    assert {plan.teacher for plan in plans.front} == {"teacher"}
+    assert "training.kd_weight needs" in plans.rejected[paid().name]
+
+
+def test_a_pair_of_different_tokenizers_is_refused_with_the_fallback_named() -> None:
+    training = {"kd_weight": 0.5}
+    probes = (
+        probe("teacher", "teacher", 180).model_copy(update={"tokenizer_hash": "one"}),
+        probe("student", "student", 10).model_copy(update={"tokenizer_hash": "other"}),
+    )
+    asked = request(FAST, asked=spec(training=training), teachers=(TEACHER,))
+    with pytest.raises(NoFeasiblePlan, match=r"set training\.kd_weight to 0 to distil from"):
+        plan_after_probing(asked, probes)
+    for spoken in ({"kd_weight": 0.0}, training | {"cross_tokenizer": "align"}):
+        asked = request(FAST, asked=spec(training=spoken), teachers=(TEACHER,))
+        assert plan_after_probing(asked, probes).plan.teacher == "teacher"
+
+
+def test_reinforcement_takes_time_that_is_planned_for() -> None:
+    def hours(**reinforcement: int) -> float:
+        asked = spec(training={"max_steps": 100, "reinforcement": reinforcement})
+        plans = plan_before_probing(request(FAST, asked=asked, teachers=(TEACHER,)))
+        return plans.alternatives["soonest"].hours_to_deploy.value
+
+    assert hours() < hours(steps=50) < hours(steps=500)

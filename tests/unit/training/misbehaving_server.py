@@ -107,3 +107,22 @@ def truncated(handler: BaseHTTPRequestHandler) -> None:
 def hung_up(handler: BaseHTTPRequestHandler) -> None:
     """Close the connection without a word."""
     handler.close_connection = True
+
+
+class JudgingServer(MisbehavingServer):
+    """Finds an answer right if it says please; `scripted` replies come first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scripted: list[Callable[[BaseHTTPRequestHandler], None]] = []
+
+    def next_behaviour(self, body: dict[str, Any]) -> Callable[[BaseHTTPRequestHandler], None]:
+        if self.scripted:
+            return self.scripted.pop(0)
+        polite = "please" in json.loads(body["messages"][-1]["content"])["answer"]
+        return verdict({"reason": "as it is", "correct": polite})
+
+
+def verdict(content: Any) -> Callable[[BaseHTTPRequestHandler], None]:
+    text = content if isinstance(content, str) else json.dumps(content)
+    return reply(chat_completion(text))

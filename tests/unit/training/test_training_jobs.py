@@ -16,7 +16,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from stratos.jobs import DistillResult, EvaluateResult, ProbeResult, Progress, SynthesizeResult
 from stratos.records import Message, Record, TrainingRecord, read_jsonl, write_jsonl
-from tests.unit.training.tiny_models import save_model
+from tests.unit.training.misbehaving_server import JudgingServer
+from tests.unit.training.tiny_models import byte_level_tokenizer, make_model, save_model
 from training import distill, evaluate, probe, synthesize
 
 ROOT = Path(__file__).parents[3]
@@ -141,6 +142,44 @@ def test_what_earlier_attempts_paid_is_counted_on(container, s3):
     assert read(s3, Progress, "progress.json").usd == 0.25
 
 
+def test_a_model_judges_in_a_probe_and_is_paid_from_its_budget(container, s3, tmp_path):
+    server = JudgingServer()
+    with server.running() as base_url:
+        judge = {
+            "kind": "judge",
+            "criteria": "polite",
+            "model": {
+                "kind": "openai",
+                "base_url": base_url,
+                "model": "judge",
+                "output_usd_per_million_tokens": 100.0,
+            },
+        }
+        config = {
+            "judging": {**BASE["judging"], "verifier": judge},
+            "budget_usd": 50.0,
+            "role": "student",
+            "model": TEACHER,
+            "max_new_tokens": 6,
+            "synthesis": {},
+        }
+        assert container(probe, **config) == 0
+        first = read(s3, ProbeResult)
+        assert (first.accuracy.n, first.accuracy.successes) == (24, 0)
+        asked = len(server.seen)
+        assert 0 < asked <= 24
+        assert first.usd == pytest.approx(asked * 6 * 100.0 / 1e6)
+        assert 0 < read(s3, Progress, "progress.json").usd <= first.usd
+        assert (tmp_path / "checkpoints" / "verdicts.jsonl").exists()
+        assert container(probe, **config) == 0
+        assert len(server.seen) == asked
+        assert container(probe, **config | {"budget_usd": 1e-6}) == 0, "all verdicts were kept"
+        (tmp_path / "checkpoints" / "verdicts.jsonl").unlink()
+        assert container(probe, **config | {"budget_usd": 1e-6}) == 1
+    failure = (tmp_path / "output" / "failure").read_text()
+    assert failure.startswith("BudgetExhausted: judge answered 0 of")
+
+
 def test_records_become_a_student_that_is_evaluated(container, s3, models, tmp_path):
     synthesis = {"max_new_tokens": 200, "min_yield": 0.0, "samples": 3, "max_records": 50}
     code = container(
@@ -240,6 +279,48 @@ def test_a_student_learns_from_the_teachers_distribution_on_its_own_words(contai
 
 
 @pytest.mark.usefixtures("records")
+def test_a_student_is_reinforced_after_the_records_and_resumes_there(container, s3, tmp_path):
+    reinforcement = {"steps": 3, "questions": 4, "samples": 4, "max_new_tokens": 3}
+    settings = {
+        "judging": {**BASE["judging"], "verifier": {"kind": "regex", "pattern": r"[a-m][\s\S]*"}},
+        "student": STUDENT,
+        "method": "full",
+        "precision": "float32",
+        "training": {"max_steps": 3, "batch_tokens": 300, "reinforcement": reinforcement},
+    }
+    assert container(distill, **settings) == 0
+    first = read(s3, DistillResult)
+    assert (first.steps, first.stopped_by) == (3, "finished")
+    assert first.reinforced is not None
+    assert (first.reinforced.steps, first.reinforced.validation_questions) == (3, 8)
+    # Killed after that: the next attempt learns the records no second time.
+    assert container(distill, **settings) == 0
+    again = read(s3, DistillResult)
+    assert again.reinforced is not None
+    assert again.reinforced.resumed_from_step is not None
+    assert again.curve == first.curve
+    assert again.weights_sha256 == first.weights_sha256
+
+
+@pytest.mark.usefixtures("records")
+def test_a_student_learns_from_a_teacher_of_another_tokenizer_where_asked_to(
+    container, s3, tmp_path, monkeypatch
+):
+    folder = tmp_path / "byte-level"
+    tokenizer = byte_level_tokenizer([("s", "o"), ("#", "#"), ("##", "##")])
+    make_model(len(tokenizer), seed=4).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    monkeypatch.setenv("SM_CHANNEL_TEACHER", str(folder))
+    settings = {"student": STUDENT, "method": "full", "precision": "float32", "teacher": TEACHER}
+    training = {"max_steps": 4, "batch_tokens": 300, "kd_weight": 0.5, "on_policy_fraction": 0.5}
+    assert container(distill, training=training, **settings) == 1
+    failure = (tmp_path / "output" / "failure").read_text()
+    assert "set training.cross_tokenizer to align" in failure
+    assert container(distill, training=training | {"cross_tokenizer": "align"}, **settings) == 0
+    assert read(s3, DistillResult).steps == 4
+
+
+@pytest.mark.usefixtures("records")
 def test_a_distribution_that_cannot_be_had_is_refused(container, tmp_path):
     service = {"kind": "openai", "base_url": "http://localhost/v1", "model": "big"}
     settings = {"student": STUDENT, "method": "full", "precision": "float32"}
@@ -249,7 +330,7 @@ def test_a_distribution_that_cannot_be_had_is_refused(container, tmp_path):
     assert failure.startswith("IncompatibleVocabulary: training.kd_weight is 0.5")
     code = container(distill, training={"on_policy_fraction": 0.5}, **settings)
     assert code == 2
-    assert "set training.kd_weight above 0" in (tmp_path / "output" / "failure").read_text()
+    assert "set kd_weight above 0" in (tmp_path / "output" / "failure").read_text()
 
 
 @pytest.mark.usefixtures("records")

@@ -4,12 +4,12 @@ from torch.autograd import gradcheck
 
 from training.chunked import projected_loss
 from training.losses import (
+    clipped_policy_loss,
     cross_entropy,
-    forward_kl,
     generalized_jsd,
-    reverse_kl,
+    reference_penalty,
     sampled_cross_entropy,
-    top_k_kl,
+    token_log_probs,
 )
 
 TOKENS, VOCABULARY, HIDDEN = 6, 11, 4
@@ -51,8 +51,8 @@ def test_its_ends_are_forward_and_reverse_kl():
     student, teacher = logits(0), logits(1)
     p, q = teacher.softmax(-1), student.softmax(-1)
     forward, reverse = (p * (p / q).log()).sum(), (q * (q / p).log()).sum()
-    torch.testing.assert_close(forward_kl(student, teacher), forward)
-    torch.testing.assert_close(reverse_kl(student, teacher), reverse)
+    torch.testing.assert_close(generalized_jsd(student, teacher, beta=0.0), forward)
+    torch.testing.assert_close(generalized_jsd(student, teacher, beta=1.0), reverse)
     small = 1e-6
     near_zero = generalized_jsd(student, teacher, beta=small) / small
     near_one = generalized_jsd(student, teacher, beta=1 - small) / small
@@ -70,7 +70,7 @@ def test_it_is_bounded_by_the_entropy_of_the_mixture():
 def test_temperature_keeps_the_size_of_the_gradient():
     """At high temperature T²·KL tends to half the squared distance of centred logits over V."""
     student, teacher = logits(0, grad=True), logits(1)
-    forward_kl(student, teacher, temperature=1e4).backward()
+    generalized_jsd(student, teacher, beta=0.0, temperature=1e4).backward()
     centred = (student - student.mean(-1, keepdim=True)) - (
         teacher - teacher.mean(-1, keepdim=True)
     )
@@ -85,28 +85,16 @@ def test_gradients_of_divergences_are_right(beta):
     assert gradcheck(loss, (logits(0, grad=True),))
 
 
-def test_gradients_of_sparse_losses_are_right():
-    log_probs, indices = logits(1).log_softmax(-1).topk(4)
+def test_gradients_of_the_sampled_loss_are_right():
+    indices = logits(1).topk(4).indices
     weights = torch.full((TOKENS, 4), 0.25, dtype=torch.double)
     student = logits(0, grad=True)
-    assert gradcheck(lambda x: top_k_kl(x, indices, log_probs, 1.3), (student,))
     assert gradcheck(lambda x: sampled_cross_entropy(x, indices, weights, 1.3), (student,))
 
 
-def test_top_k_grows_to_the_full_divergence():
-    student, teacher = logits(0), logits(1)
-    theirs = teacher.log_softmax(-1)
-    values = []
-    for k in range(1, VOCABULARY + 1):
-        log_probs, indices = theirs.topk(k)
-        values.append(float(top_k_kl(student, indices, log_probs)))
-    assert values == sorted(values)
-    assert values[-1] == pytest.approx(float(forward_kl(student, teacher)), rel=1e-5)
-
-
-def test_sampling_is_unbiased_and_top_k_is_not():
+def test_tokens_drawn_from_the_teacher_give_the_gradient_of_forward_kl():
     student, teacher = logits(0, grad=True), logits(1)
-    forward_kl(student, teacher).backward()
+    generalized_jsd(student, teacher, beta=0.0).backward()
     exact = student.grad.clone()
     draws = 40_000
     drawn = torch.multinomial(
@@ -119,10 +107,62 @@ def test_sampling_is_unbiased_and_top_k_is_not():
     shares = torch.full(drawn.shape, 1 / draws, dtype=torch.double)
     sampled_cross_entropy(student, drawn, shares).backward()
     torch.testing.assert_close(student.grad, exact, atol=0.02, rtol=0)
-    student.grad = None
-    log_probs, indices = teacher.log_softmax(-1).topk(2)
-    top_k_kl(student, indices, log_probs).backward()
-    assert (student.grad - exact).abs().max() > 0.02
+
+
+def policy(seed=0):
+    """Log-probabilities of the targets, and the logits they came from."""
+    scores = logits(seed, grad=True)
+    return token_log_probs(scores, targets()), scores
+
+
+def test_no_advantage_moves_nothing():
+    chosen, scores = policy()
+    clipped_policy_loss(chosen, chosen.detach() - 0.1, torch.zeros(TOKENS).double(), 0.2).backward()
+    assert not scores.grad.any()
+
+
+def test_the_policy_that_wrote_the_tokens_is_pushed_as_reinforce_pushes_it():
+    advantages = draw(TOKENS, seed=5)
+    chosen, scores = policy()
+    clipped_policy_loss(chosen, chosen.detach(), advantages, 0.2).backward()
+    plain, others = policy()
+    (-(plain * advantages).sum()).backward()
+    torch.testing.assert_close(scores.grad, others.grad)
+
+
+@pytest.mark.parametrize(
+    ("drift", "advantage", "moves"),
+    [(0.5, 1.0, False), (-0.5, 1.0, True), (0.5, -1.0, True), (-0.5, -1.0, False)],
+)
+def test_a_policy_that_already_went_the_way_of_the_advantage_is_left_alone(drift, advantage, moves):
+    """Beyond the clip only steps back towards the old policy count."""
+    chosen, scores = policy()
+    advantages = torch.full((TOKENS,), advantage).double()
+    clipped_policy_loss(chosen, chosen.detach() - drift, advantages, 0.2).backward()
+    assert bool(scores.grad.any()) is moves
+
+
+@pytest.mark.parametrize("clip", [0.05, 0.2])
+def test_gradients_of_the_policy_losses_are_right(clip):
+    old = policy(seed=3)[0].detach()
+    advantages = draw(TOKENS, seed=5)
+
+    def loss(scores):
+        chosen = token_log_probs(scores, targets())
+        return clipped_policy_loss(chosen, old, advantages, clip) + reference_penalty(chosen, old)
+
+    assert gradcheck(loss, (logits(0, grad=True),))
+
+
+def test_the_penalty_is_zero_at_the_reference_and_its_mean_is_the_divergence():
+    chosen, _ = policy()
+    assert float(reference_penalty(chosen, chosen.detach()).detach()) == 0.0
+    ours, reference = logits(0)[:1].log_softmax(-1), logits(1)[:1].log_softmax(-1)
+    every = torch.arange(VOCABULARY)
+    each = torch.stack([reference_penalty(ours[:, i], reference[:, i]) for i in every])
+    assert (each > 0).all()
+    expected = (ours[0].exp() * each).sum()
+    torch.testing.assert_close(expected, generalized_jsd(ours, reference, beta=1.0))
 
 
 @pytest.mark.parametrize("chunk_tokens", [1, 2, 4, 6, 100])

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tokenizers import Regex, Tokenizer, decoders
-from tokenizers.models import WordLevel
+from tokenizers import Regex, Tokenizer, decoders, pre_tokenizers
+from tokenizers.models import BPE, WordLevel
 from tokenizers.pre_tokenizers import Split
 from transformers import (
     PreTrainedTokenizerFast,
@@ -39,6 +39,25 @@ def make_tokenizer(characters: list[str] = CHARACTERS) -> PreTrainedTokenizerFas
         eos_token="<|end|>",
         pad_token="<pad>",
         unk_token="<unk>",
+        additional_special_tokens=SPECIAL[2:],
+    )
+    tokenizer.chat_template = TEMPLATE
+    return tokenizer
+
+
+def byte_level_tokenizer(merges: list[tuple[str, str]]) -> PreTrainedTokenizerFast:
+    """Byte-level BPE with the merges given: it splits text unlike one token a character."""
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    joined = ["".join(pair) for pair in merges]
+    vocabulary = {token: index for index, token in enumerate([*SPECIAL, *alphabet, *joined])}
+    backend = Tokenizer(BPE(vocabulary, merges))
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.decoder = decoders.ByteLevel()
+    backend.add_special_tokens(SPECIAL)
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=backend,
+        eos_token="<|end|>",
+        pad_token="<pad>",
         additional_special_tokens=SPECIAL[2:],
     )
     tokenizer.chat_template = TEMPLATE

@@ -1,0 +1,190 @@
+"""A teacher whose weights run in vLLM: continuous batching on a GPU, where vLLM is installed.
+
+vLLM takes most of the GPU's memory for itself, so it serves a teacher only in jobs that hold no
+other model. Written against vLLM's documentation and never run; see docs/not-yet-proven.md.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+from transformers import PreTrainedTokenizerBase as Tokenizer
+
+from training.chat import ChatFormat
+from training.teachers import Completion, OnAnswer, Request, Usage
+from training.teachers.weights import stream_of
+from training.weights import tokenizer_hash
+
+_WINDOW = 512
+"""Requests handed over at once: enough to keep the GPU busy, few enough to stop in between."""
+_MAX_POSITIONS = 32_768
+"""vLLM refuses to start where the cache cannot hold one sequence of the longest allowed."""
+_log = logging.getLogger(__name__)
+
+
+class Output(Protocol):
+    """vLLM's CompletionOutput, as far as it is used."""
+
+    token_ids: Sequence[int]
+    finish_reason: str | None
+    """`stop` at an end token, `length` at the limit."""
+
+
+class RequestOutput(Protocol):
+    """vLLM's RequestOutput, as far as it is used."""
+
+    outputs: Sequence[Output]
+
+
+class Engine(Protocol):
+    """vLLM's LLM, as far as it is used."""
+
+    def generate(
+        self, prompts: Sequence[Any], sampling_params: Sequence[Any], *, use_tqdm: bool
+    ) -> Sequence[RequestOutput]: ...
+
+
+class VllmTeacher:
+    """Answers windows of requests; results come in the order of the requests."""
+
+    def __init__(
+        self,
+        name: str,
+        engine: Engine,
+        sampling: Callable[..., Any],
+        tokenizer: Tokenizer,
+        chat: ChatFormat,
+        *,
+        max_positions: int,
+        num_parameters: int,
+        vocabulary_size: int,
+        seed: int = 0,
+    ) -> None:
+        """Set up.
+
+        Args:
+            sampling: Makes vLLM's SamplingParams.
+        """
+        self._name, self._engine, self._sampling = name, engine, sampling
+        self._chat, self._max_positions, self._seed = chat, max_positions, seed
+        self.num_parameters, self.vocabulary_size = num_parameters, vocabulary_size
+        self.tokenizer_hash = tokenizer_hash(tokenizer)
+        self._usage = Usage()
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def usage(self) -> Usage:
+        return self._usage
+
+    def generate(
+        self, requests: Sequence[Request], *, stop: Callable[[], bool], on_answer: OnAnswer
+    ) -> list[Completion | None]:
+        prompts = self._chat.prompts([request.messages for request in requests])
+        completions: list[Completion | None] = [None] * len(requests)
+        readable: list[int] = []
+        for index, prompt in enumerate(prompts):
+            if len(prompt) < self._max_positions:
+                readable.append(index)
+            else:
+                # It cannot be read to its end: an answer, and a wrong one.
+                completions[index] = Completion("", False, len(prompt), 0)
+                on_answer(index, Completion("", False, len(prompt), 0))
+        if len(readable) < len(requests):
+            _log.warning(
+                "%d of %d prompts are longer than the %d tokens that %s can read",
+                len(requests) - len(readable),
+                len(requests),
+                self._max_positions,
+                self.name,
+            )
+        for start in range(0, len(readable), _WINDOW):
+            if stop():
+                break
+            window = readable[start : start + _WINDOW]
+            started = time.perf_counter()
+            outputs = self._engine.generate(
+                [{"prompt_token_ids": prompts[index]} for index in window],
+                [self._parameters(requests[index], prompts[index]) for index in window],
+                use_tqdm=False,
+            )
+            self._usage.seconds += time.perf_counter() - started
+            for index, output in zip(window, outputs, strict=True):
+                completion = self._completion(output.outputs[0], len(prompts[index]))
+                completions[index] = completion
+                self._usage.add(completion)
+                on_answer(index, completion)
+        return completions
+
+    def _parameters(self, request: Request, prompt: Sequence[int]) -> Any:
+        room = self._max_positions - len(prompt)
+        return self._sampling(
+            max_tokens=min(request.max_new_tokens, room),
+            temperature=request.temperature,
+            # As with weights in this process: only the request's content decides.
+            seed=(self._seed << 32) ^ stream_of(request, prompt),
+            stop_token_ids=sorted(self._chat.eos),
+        )
+
+    def _completion(self, output: Output, prompt_tokens: int) -> Completion:
+        tokens = list(output.token_ids)
+        written = [token for token in tokens if token not in self._chat.eos]
+        return Completion(
+            self._chat.text(written), output.finish_reason == "stop", prompt_tokens, len(tokens)
+        )
+
+
+def is_available() -> bool:
+    """Whether vLLM is installed and has a GPU to run on."""
+    return torch.cuda.is_available() and importlib.util.find_spec("vllm") is not None
+
+
+def open_vllm(name: str, source: str, seed: int) -> VllmTeacher:
+    """Start vLLM on a folder or a Hub repository: safetensors only, and no code of theirs."""
+    vllm = importlib.import_module("vllm")
+    config = AutoConfig.from_pretrained(source, trust_remote_code=False)
+    tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+    with torch.device("meta"):
+        shape = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+    positions = int(getattr(config, "max_position_embeddings", _MAX_POSITIONS))
+    positions = min(positions, _MAX_POSITIONS)
+    engine = vllm.LLM(
+        model=source,
+        trust_remote_code=False,
+        load_format="safetensors",
+        tensor_parallel_size=torch.cuda.device_count(),
+        # Of a repository's own sampling settings only the end tokens are wanted.
+        generation_config="vllm",
+        max_model_len=positions,
+        seed=seed,
+    )
+    ends = {tokenizer.eos_token_id, *_configured_ends(source, config)}
+    return VllmTeacher(
+        name,
+        engine,
+        vllm.SamplingParams,
+        tokenizer,
+        ChatFormat(tokenizer, sorted(end for end in ends if end is not None)),
+        max_positions=positions,
+        num_parameters=sum(parameter.numel() for parameter in shape.parameters()),
+        vocabulary_size=int(config.vocab_size),
+        seed=seed,
+    )
+
+
+def _configured_ends(source: str, config: Any) -> list[int]:
+    """End tokens of generation_config.json, or of config.json where there is none."""
+    try:
+        ends = GenerationConfig.from_pretrained(source).eos_token_id
+    except OSError:
+        ends = getattr(config, "eos_token_id", None)
+    return ends if isinstance(ends, list) else [] if ends is None else [ends]
