@@ -53,6 +53,12 @@ class MicroBatch:
     num_tokens: int
     gold: bool = True
 
+    @classmethod
+    def nothing(cls) -> MicroBatch:
+        """A batch without a target, for a process that only has to take part."""
+        tokens = torch.zeros((1, 1), dtype=torch.long)
+        return cls(tokens, tokens.bool(), tokens[0, :0], 0)
+
     def to(self, device: torch.device) -> MicroBatch:
         return MicroBatch(
             self.tokens.to(device),

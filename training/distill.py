@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from math import ceil
@@ -18,6 +19,7 @@ from training.distribution import GoldTokens, Objective, TeacherDistribution
 from training.export import describe, export
 from training.host import limit_threads, peak_memory_mib, use_cpus
 from training.job import Job, run_job
+from training.launcher import Layout, launch
 from training.on_policy import OnPolicyPlan
 from training.optimizer import Optimizers, default_learning_rate
 from training.sparse_teacher import SparseTeacher
@@ -25,6 +27,7 @@ from training.student import Student, load_student, require_plain_head
 from training.trainer import Schedule, Trainer, TrainingState
 from training.vocabulary import shared_vocabulary
 from training.weights import load_model, locate
+from training.world import World
 
 _DEFAULT_EPOCHS = 3.0
 _DEFAULT_BATCH_TOKENS = 8_192
@@ -35,8 +38,16 @@ _SPARSE_VOCABULARY = 16_384
 _log = logging.getLogger(__name__)
 
 
-def distill(job: Job[DistillConfig]) -> DistillResult:
+def distill(job: Job[DistillConfig]) -> DistillResult | None:
     """Train the student and leave the model artifact in the model folder."""
+    world = _world_of(job)
+    if world is None:
+        return None
+    with world.joined():
+        return _distill(job, world)
+
+
+def _distill(job: Job[DistillConfig], world: World) -> DistillResult | None:
     config, training = job.config, job.config.training
     use_cpus(job.paths)
     records_path = job.paths.channel("records") / "records.jsonl"
@@ -53,6 +64,9 @@ def distill(job: Job[DistillConfig]) -> DistillResult:
         training.seed,
     )
     limit_threads(student.num_parameters)
+    num_trainable = student.num_trainable_parameters
+    if world.size > 1:
+        student.shard()
     limit = training.max_sequence_tokens or _DEFAULT_SEQUENCE_TOKENS
     examples = encode(
         records,
@@ -61,10 +75,14 @@ def distill(job: Job[DistillConfig]) -> DistillResult:
         answers_only_marker=config.judging.answer_marker if training.answers_only else None,
     )
     learned, validation = split_validation(examples, training.seed)
+    batch_tokens = training.batch_tokens or _DEFAULT_BATCH_TOKENS
+    # No more than lets every process have a part of each step.
     micro_tokens = _MICRO_TOKENS.get(student.device.type, _DEFAULT_BATCH_TOKENS)
+    if world.size > 1:
+        micro_tokens = min(micro_tokens, ceil(batch_tokens / world.size))
     plan = BatchPlan(
         learned,
-        batch_tokens=training.batch_tokens or _DEFAULT_BATCH_TOKENS,
+        batch_tokens=batch_tokens,
         micro_tokens=micro_tokens,
         seed=training.seed,
     )
@@ -84,6 +102,8 @@ def distill(job: Job[DistillConfig]) -> DistillResult:
     )
 
     def report(state: TrainingState, loss: float, speed: float) -> None:
+        if not world.is_first:
+            return
         left = (planned - state.step) * state.seconds / state.step
         job.progress.report(
             config.student.name,
@@ -106,7 +126,12 @@ def distill(job: Job[DistillConfig]) -> DistillResult:
         Checkpoints(folder) if folder is not None else None,
         job.clock,
         report,
+        world,
     ).run()
+    if world.size > 1:
+        student.put_together(keep=world.is_first)
+    if not world.is_first:
+        return None
     state = outcome.state
     result = DistillResult(
         seconds=job.clock.seconds,
@@ -121,7 +146,7 @@ def distill(job: Job[DistillConfig]) -> DistillResult:
         best_validation_loss=state.best_validation_loss,
         curve=state.curve,
         num_parameters=student.num_parameters,
-        num_trainable_parameters=student.num_trainable_parameters,
+        num_trainable_parameters=num_trainable,
         weights_sha256=export(student, job.paths.model_dir),
         peak_memory_mib=peak_memory_mib(),
     )
@@ -174,12 +199,29 @@ def _objective(
     return TeacherDistribution(teacher, training, shared)
 
 
+def _world_of(job: Job[DistillConfig]) -> World | None:
+    """Return the processes that train together; None for one that is not needed.
+
+    The student writes its own samples in one process: a sharded model only computes losses.
+    """
+    world = job.world
+    if world.size == 1 or job.config.training.on_policy_fraction == 0:
+        return world
+    if not world.is_first:
+        return None
+    _log.warning("on-policy training runs in one process; %d others stay idle", world.size - 1)
+    return World()
+
+
 def _reserve(deadline_seconds: float) -> float:
     """Seconds kept for the export: a twentieth of the time, within 5 and 120."""
     return min(120.0, max(5.0, 0.05 * deadline_seconds))
 
 
 def main() -> int:
+    layout = Layout.from_environment()
+    if layout.num_processes > 1 and "RANK" not in os.environ:
+        return launch("training.distill", layout)
     return run_job("distill", DistillConfig, distill)
 
 

@@ -10,6 +10,9 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from stratos.plan import Method, Precision
+from training.chunked import LossOfLogits, projected_loss
+from training.data import MicroBatch
+from training.sharding import put_together, shard
 from training.weights import LocalModel, load_model
 
 
@@ -29,6 +32,7 @@ class Student:
         torch.manual_seed(seed)
         self.trained: Any = local.model if method == "full" else _with_lora(local.model, lora_rank)
         self.trained.train()
+        self._pass = _Pass(self.trained, local.model)
 
     @property
     def model(self) -> PreTrainedModel:
@@ -52,6 +56,26 @@ class Student:
             [rows, width, hidden size]
         """
         return body_states(self.model, tokens)
+
+    def loss(self, batch: MicroBatch, loss_of: LossOfLogits) -> Tensor:
+        """Return the summed loss of a batch on the student's device."""
+        loss: Tensor = self._pass(batch, loss_of)
+        return loss
+
+    def shard(self) -> None:
+        """Spread the parameters over all processes, a decoder layer at a time.
+
+        Before the optimizer sees them; afterwards only `loss` may run the model.
+        """
+        shard(self._pass, decoder_layers(self.model))
+
+    def put_together(self, *, keep: bool) -> None:
+        """Undo `shard` for the export, in main memory; the model does not run any more.
+
+        Args:
+            keep: False in a process that only hands over its parts.
+        """
+        put_together(self._pass, keep=keep)
 
     @property
     def head_weight(self) -> Tensor:
@@ -83,6 +107,39 @@ def body_states(model: PreTrainedModel, tokens: Tensor) -> Tensor:
     """
     states: Tensor = model.base_model(input_ids=tokens, use_cache=False).last_hidden_state
     return states
+
+
+def decoder_layers(model: PreTrainedModel) -> nn.ModuleList:
+    """Return the blocks of a decoder.
+
+    Raises:
+        ValueError: when the architecture keeps them elsewhere than in `layers`.
+    """
+    layers = getattr(model.base_model, "layers", None)
+    if not isinstance(layers, nn.ModuleList):
+        raise ValueError(
+            f"{type(model).__name__} has no list of decoder layers; "
+            "pick a student of the Llama, Qwen or Mistral family"
+        )
+    return layers
+
+
+class _Pass(nn.Module):
+    """Body, head and loss as one module: where it is sharded, the head is whole inside it."""
+
+    def __init__(self, trained: nn.Module, model: PreTrainedModel) -> None:
+        super().__init__()
+        self.trained = trained
+        # Part of `trained`, and not to be registered twice.
+        self._model = (model,)
+
+    def forward(self, batch: MicroBatch, loss_of: LossOfLogits) -> Tensor:
+        (model,) = self._model
+        hidden = body_states(model, batch.tokens)[batch.predicts]
+        if len(batch.targets) == 0:
+            return hidden.sum()
+        weight: Tensor = model.get_output_embeddings().weight
+        return projected_loss(hidden, weight, loss_of)
 
 
 def require_plain_head(local: LocalModel) -> None:
