@@ -49,9 +49,14 @@ class Layout:
         """Read SageMaker's variables: a process for each GPU, or one for a host without.
 
         STRATOS_PROCESSES_PER_HOST says otherwise where it is set.
+
+        Raises:
+            ValueError: when this host is not among them.
         """
         hosts = tuple(json.loads(environ.get("SM_HOSTS") or "[]")) or ("localhost",)
         current = environ.get("SM_CURRENT_HOST") or hosts[0]
+        if current not in hosts:
+            raise ValueError(f"SM_CURRENT_HOST is {current!r}, which SM_HOSTS {hosts} lacks")
         asked = environ.get("STRATOS_PROCESSES_PER_HOST") or environ.get("SM_NUM_GPUS") or "0"
         return cls(hosts, hosts.index(current), max(1, int(asked)))
 

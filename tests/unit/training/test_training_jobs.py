@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import boto3
 import pytest
+import torch
 from moto.server import ThreadedMotoServer
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -250,6 +252,37 @@ def test_a_distribution_that_cannot_be_had_is_refused(container, tmp_path):
     code = container(distill, training={"on_policy_fraction": 0.5}, **settings)
     assert code == 2
     assert "set training.kd_weight above 0" in (tmp_path / "output" / "failure").read_text()
+
+
+@pytest.mark.usefixtures("records")
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_two_processes_leave_the_artifact_of_one(container, s3, tmp_path, monkeypatch, method):
+    settings = {"student": STUDENT, "method": method, "precision": "float32"}
+    training = {"max_steps": 3, "batch_tokens": 300}
+    assert container(distill, training=training, **settings) == 0
+    alone = read(s3, DistillResult)
+    one = AutoModelForCausalLM.from_pretrained(tmp_path / "model")
+    for folder in ("model", "checkpoints"):
+        shutil.rmtree(tmp_path / folder, ignore_errors=True)
+    monkeypatch.setenv("STRATOS_PROCESSES_PER_HOST", "2")
+    assert container(distill, training=training, **settings) == 0
+    together = read(s3, DistillResult)
+    two = AutoModelForCausalLM.from_pretrained(tmp_path / "model")
+    torch.testing.assert_close(two.state_dict(), one.state_dict(), rtol=1e-3, atol=1e-4)
+    assert two.config.to_dict() == one.config.to_dict()
+    assert together.num_trainable_parameters == alone.num_trainable_parameters
+    assert together.training_tokens == alone.training_tokens
+    assert together.final_loss == pytest.approx(alone.final_loss, rel=1e-4)
+
+
+def test_two_processes_fail_as_one_does(container, tmp_path, monkeypatch):
+    (tmp_path / "records").mkdir()
+    (tmp_path / "records" / "records.jsonl").touch()
+    monkeypatch.setenv("STRATOS_PROCESSES_PER_HOST", "2")
+    settings = {"student": STUDENT, "method": "full", "precision": "float32", "training": {}}
+    assert container(distill, **settings) == 1
+    failure = (tmp_path / "output" / "failure").read_text()
+    assert failure.startswith("TooFewVerifiedRecords: records.jsonl is empty")
 
 
 @pytest.mark.usefixtures("records")
