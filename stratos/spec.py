@@ -338,6 +338,12 @@ class Training(FrozenModel):
     jsd_beta: Probability = 0.0
     """0 is forward KL, 1 reverse KL, between them generalized JSD."""
     on_policy_fraction: Probability = 0.0
+    activation_checkpointing: Literal["auto"] | bool = "auto"
+    """Compute activations again in the backward pass instead of keeping them: less memory, about a
+    third more time. `auto`: only where they would not fit."""
+    packing: bool = False
+    """Several records in a row, none of which sees another. Records of a step are batched by length
+    without it, which leaves little empty and needs no mask: faster on the example's records."""
     answers_only: bool = False
     """Train on the verified answers without the rationales: the ablation."""
 

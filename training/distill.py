@@ -13,6 +13,7 @@ from stratos.errors import IncompatibleVocabulary, TooFewVerifiedRecords
 from stratos.jobs import DistillConfig, DistillResult
 from stratos.records import TrainingRecord, read_jsonl
 from stratos.spec import Weights
+from training.activations import checkpoint_activations
 from training.checkpoints import Checkpoints
 from training.data import BatchPlan, Example, encode, micro_batches, split_validation
 from training.distribution import GoldTokens, Objective, TeacherDistribution
@@ -64,9 +65,6 @@ def _distill(job: Job[DistillConfig], world: World) -> DistillResult | None:
         training.seed,
     )
     limit_threads(student.num_parameters)
-    num_trainable = student.num_trainable_parameters
-    if world.size > 1:
-        student.shard()
     limit = training.max_sequence_tokens or _DEFAULT_SEQUENCE_TOKENS
     examples = encode(
         records,
@@ -85,7 +83,12 @@ def _distill(job: Job[DistillConfig], world: World) -> DistillResult | None:
         batch_tokens=batch_tokens,
         micro_tokens=micro_tokens,
         seed=training.seed,
+        packed=training.packing,
     )
+    num_trainable = student.num_trainable_parameters
+    checkpoint_activations(student, training, micro_tokens, world)
+    if world.size > 1:
+        student.shard()
     rate = training.learning_rate or default_learning_rate(
         training, config.method, student.num_parameters
     )

@@ -46,16 +46,9 @@ class Student:
         """The trained parameters by name."""
         return {name: p for name, p in self.trained.named_parameters() if p.requires_grad}
 
-    def hidden_states(self, tokens: Tensor) -> Tensor:
-        """Run the body on right-padded tokens and return what the head projects.
-
-        Args:
-            tokens: [rows, width].
-
-        Returns:
-            [rows, width, hidden size]
-        """
-        return body_states(self.model, tokens)
+    def hidden_states(self, tokens: Tensor, positions: Tensor | None = None) -> Tensor:
+        """Run the body and return what the head projects; see `body_states`."""
+        return body_states(self.model, tokens, positions)
 
     def loss(self, batch: MicroBatch, loss_of: LossOfLogits) -> Tensor:
         """Return the summed loss of a batch on the student's device."""
@@ -94,18 +87,23 @@ class Student:
         )
 
 
-def body_states(model: PreTrainedModel, tokens: Tensor) -> Tensor:
+def body_states(
+    model: PreTrainedModel, tokens: Tensor, positions: Tensor | None = None
+) -> Tensor:
     """Run a model without its head on right-padded tokens.
 
     Padding needs no mask: under causal attention it lies behind every token that carries a loss.
+    Where positions begin anew, Transformers lets no token see what lies before.
 
     Args:
         tokens: [rows, width].
+        positions: [rows, width], where a row holds several examples.
 
     Returns:
         [rows, width, hidden size]
     """
-    states: Tensor = model.base_model(input_ids=tokens, use_cache=False).last_hidden_state
+    found = model.base_model(input_ids=tokens, position_ids=positions, use_cache=False)
+    states: Tensor = found.last_hidden_state
     return states
 
 
@@ -135,7 +133,7 @@ class _Pass(nn.Module):
 
     def forward(self, batch: MicroBatch, loss_of: LossOfLogits) -> Tensor:
         (model,) = self._model
-        hidden = body_states(model, batch.tokens)[batch.predicts]
+        hidden = body_states(model, batch.tokens, batch.positions)[batch.predicts]
         if len(batch.targets) == 0:
             return hidden.sum()
         weight: Tensor = model.get_output_embeddings().weight
