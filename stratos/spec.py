@@ -48,6 +48,9 @@ class Weights(FrozenModel):
     """Repository on the Hub, such as `Qwen/Qwen3-0.6B`."""
     licence: str | None = None
     """SPDX identifier; looked up in the catalog for Hub models."""
+    layers: Annotated[int, Field(ge=2)] | None = None
+    """Students only: keep so many decoder layers, evenly spaced, the first and the last among them.
+    Of the teacher's own weights this makes a smaller student with its vocabulary."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Weights:
@@ -58,8 +61,13 @@ class Weights(FrozenModel):
         return self
 
     @property
-    def name(self) -> str:
+    def folder(self) -> str:
+        """Last part of the path or of the repository's name."""
         return (self.path or self.hub or "").rstrip("/").rsplit("/", 1)[-1]
+
+    @property
+    def name(self) -> str:
+        return self.folder if self.layers is None else f"{self.folder}-{self.layers}-layers"
 
 
 class Bedrock(FrozenModel):
@@ -410,6 +418,12 @@ class Spec(FrozenModel):
     def _coherent(self) -> Spec:
         if self.synthesis.per_element and self.task.verifier.kind != "set":
             raise ValueError("synthesis.per_element needs task.verifier.kind: set")
+        for teacher in self.teachers:
+            if isinstance(teacher, Weights) and teacher.layers is not None:
+                raise ValueError(
+                    f"teacher {teacher.folder} has `layers`; a teacher keeps all of them: "
+                    "move the field to a student"
+                )
         if self.training.optimizer == "muon" and self.training.method == "lora":
             raise ValueError("training.optimizer: muon needs training.method: full")
         return self

@@ -57,7 +57,7 @@ def _distill(job: Job[DistillConfig], world: World) -> DistillResult | None:
         raise TooFewVerifiedRecords("records.jsonl is empty; nothing to train on")
     source = locate(config.student, job.paths.channels.get("student"))
     student = load_student(
-        config.student.name,
+        config.student,
         source,
         config.method,
         config.precision,
@@ -157,7 +157,7 @@ def _distill(job: Job[DistillConfig], world: World) -> DistillResult | None:
         job.paths.model_dir,
         config,
         result,
-        base=config.student.hub or config.student.name,
+        base=config.student.hub or config.student.folder,
         records_sha256=hashlib.sha256(records_path.read_bytes()).hexdigest(),
         num_records=len(examples),
     )

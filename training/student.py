@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from stratos.plan import Method, Precision
+from stratos.spec import Weights
 from training.chunked import LossOfLogits, projected_loss
 from training.data import MicroBatch
 from training.sharding import put_together, shard
@@ -162,7 +163,7 @@ def require_plain_head(local: LocalModel) -> None:
 
 
 def load_student(
-    name: str, source: str, method: Method, precision: Precision, lora_rank: int, seed: int
+    weights: Weights, source: str, method: Method, precision: Precision, lora_rank: int, seed: int
 ) -> Student:
     """Read a student's weights and prepare them for training.
 
@@ -173,7 +174,7 @@ def load_student(
         raise ValueError("fp8 is for serving; train in float32 or bfloat16")
     # Full fine-tuning updates float32 weights: in bfloat16 small updates would round to nothing.
     stored: Precision = precision if method == "lora" else "float32"
-    local = load_model(name, source, stored)
+    local = load_model(weights.name, source, stored, weights.layers)
     require_plain_head(local)
     return Student(local, method, precision, lora_rank, seed)
 

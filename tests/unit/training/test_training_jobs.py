@@ -255,6 +255,29 @@ def test_a_distribution_that_cannot_be_had_is_refused(container, tmp_path):
 
 
 @pytest.mark.usefixtures("records")
+def test_a_student_cut_out_of_its_teacher_learns_from_its_distribution(
+    container, s3, tmp_path, monkeypatch
+):
+    teacher = save_model(tmp_path / "deep", seed=1, num_hidden_layers=4)
+    monkeypatch.setenv("SM_CHANNEL_TEACHER", str(teacher))
+    monkeypatch.setenv("SM_CHANNEL_STUDENT", str(teacher))
+    code = container(
+        distill,
+        student={**TEACHER, "layers": 2},
+        teacher=TEACHER,
+        method="full",
+        precision="float32",
+        training={"max_steps": 3, "batch_tokens": 300, "kd_weight": 0.5, "packing": True},
+    )
+    assert code == 0
+    assert read(s3, DistillResult).steps == 3
+    student = AutoModelForCausalLM.from_pretrained(tmp_path / "model")
+    assert student.config.num_hidden_layers == len(student.model.layers) == 2
+    manifest = json.loads((tmp_path / "model" / "manifest.json").read_text())
+    assert (manifest["base_model"], manifest["layers"]) == ("teacher", 2)
+
+
+@pytest.mark.usefixtures("records")
 def test_two_processes_leave_the_artifact_of_one(container, s3, tmp_path, monkeypatch):
     settings = {"student": STUDENT, "method": "lora", "precision": "float32"}
     training = {"max_steps": 3, "batch_tokens": 300, "packing": True}
