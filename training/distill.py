@@ -28,7 +28,7 @@ from training.student import Student, load_student, require_plain_head
 from training.trainer import Schedule, Trainer, TrainingState
 from training.vocabulary import shared_vocabulary
 from training.weights import load_model, locate
-from training.world import World
+from training.world import ALONE, World
 
 _DEFAULT_EPOCHS = 3.0
 _DEFAULT_BATCH_TOKENS = 8_192
@@ -213,7 +213,7 @@ def _world_of(job: Job[DistillConfig]) -> World | None:
     if not world.is_first:
         return None
     _log.warning("on-policy training runs in one process; %d others stay idle", world.size - 1)
-    return World()
+    return ALONE
 
 
 def _reserve(deadline_seconds: float) -> float:

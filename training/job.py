@@ -15,7 +15,7 @@ from training.clock import Clock
 from training.paths import SageMakerPaths
 from training.progress import ProgressReporter
 from training.storage import Storage
-from training.world import World
+from training.world import ALONE, World
 
 Config = TypeVar("Config", bound=JobConfig)
 _FAILURE_CHARACTERS = 1024
@@ -32,7 +32,7 @@ class Job(Generic[Config]):
     storage: Storage
     progress: ProgressReporter
     clock: Clock
-    world: World = World()
+    world: World = ALONE
 
 
 def run_job(
@@ -74,7 +74,7 @@ def run_job(
 
 
 def report_failure(paths: SageMakerPaths, error: Exception) -> None:
-    """Write the failure file. Of a job's processes the first to fail knows why; it keeps its word."""
+    """Write the failure file, unless another of the job's processes failed first."""
     reason = f"{type(error).__name__}: {error}"
     _log.error("%s", reason)
     paths.output_dir.mkdir(parents=True, exist_ok=True)

@@ -88,9 +88,7 @@ class Student:
         )
 
 
-def body_states(
-    model: PreTrainedModel, tokens: Tensor, positions: Tensor | None = None
-) -> Tensor:
+def body_states(model: PreTrainedModel, tokens: Tensor, positions: Tensor | None = None) -> Tensor:
     """Run a model without its head on right-padded tokens.
 
     Padding needs no mask: under causal attention it lies behind every token that carries a loss.

@@ -23,7 +23,7 @@ from training.distribution import GoldTokens, Objective
 from training.optimizer import Optimizers, learning_rate_factor
 from training.sharding import from_local, local, spread, whole
 from training.student import Student
-from training.world import World
+from training.world import ALONE, World
 
 _MAX_GRADIENT_NORM = 1.0
 _CURVE_POINTS = 60
@@ -90,7 +90,7 @@ class Trainer:
         checkpoints: Checkpoints | None,
         clock: Clock,
         on_step: Callable[[TrainingState, float, float], None],
-        world: World = World(),  # noqa: B008 - frozen
+        world: World = ALONE,
     ) -> None:
         """Set up.
 

@@ -11,9 +11,7 @@ from training.data import micro_batches
 from training.distribution import GoldTokens
 from training.student import Student
 from training.weights import LocalModel
-from training.world import World
-
-ALONE = World()
+from training.world import ALONE
 
 
 def make_student(method="full"):

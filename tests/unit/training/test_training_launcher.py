@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,7 @@ from training.launcher import Layout, launch
 @pytest.fixture
 def start(tmp_path, monkeypatch):
     """Launch a program in two processes; returns the exit code and the failure file's text."""
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.getcwd()]))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(Path.cwd())]))
     monkeypatch.setenv("SM_OUTPUT_DIR", str(tmp_path / "output"))
     monkeypatch.setenv("FOLDER", str(tmp_path))
 

@@ -64,10 +64,13 @@ def test_packed_examples_find_their_own_draws(teacher):
     logits = torch.randn(len(apart.targets), VOCABULARY)
     parts = torch.split(logits, [len(one.tokens) - one.prompt_length for one in apart_order()])
     order = [rows[tuple(one.tokens[:2])] for one in apart_order()]
-    reordered = torch.cat([part for _, part in sorted(zip(order, parts, strict=True), key=lambda pair: pair[0])])
+    reordered = torch.cat(
+        [part for _, part in sorted(zip(order, parts, strict=True), key=lambda pair: pair[0])]
+    )
     for sparse in (make_sparse(teacher), TeacherDistribution(teacher, ALIKE, VOCABULARY)):
         torch.testing.assert_close(
-            sparse.loss_of(packed)(reordered, slice(None)), sparse.loss_of(apart)(logits, slice(None))
+            sparse.loss_of(packed)(reordered, slice(None)),
+            sparse.loss_of(apart)(logits, slice(None)),
         )
 
 

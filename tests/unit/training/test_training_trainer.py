@@ -18,7 +18,7 @@ from training.optimizer import Optimizers, learning_rate_factor
 from training.student import Student
 from training.trainer import Schedule, Trainer
 from training.weights import LocalModel
-from training.world import World
+from training.world import ALONE
 
 EVERY_STEP = {"min_checkpoint_seconds": 0.0, "checkpoint_cost_share": float("inf")}
 
@@ -51,7 +51,7 @@ def train(
     rate=1e-2,
     on_step=lambda *_: None,
     model=None,
-    world=World(),
+    world=ALONE,
 ):
     tokenizer = make_tokenizer()
     model = model or make_model(60, seed=1)
