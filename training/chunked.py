@@ -82,7 +82,11 @@ class _ChunkedLoss(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
         hidden_grad, weight_grad = ctx.saved_tensors
-        # In place, as they are large: a second backward pass finds them changed and is refused.
+        if torch._C._autograd._get_current_graph_task_keep_graph():
+            hidden_grad, weight_grad = (
+                None if kept is None else kept.clone() for kept in (hidden_grad, weight_grad)
+            )
+        # In place: the head's gradient is as large as the head, and needed once.
         for gradient in (hidden_grad, weight_grad):
             if gradient is not None:
                 gradient.mul_(grad_output)
