@@ -43,6 +43,9 @@ def teacher_online() -> Measured:
 def _measure(open_teacher: Callable[[LocalModel, list[Example]], Objective]) -> Measured:
     tokenizer = make_tokenizer()
     model = make_model(TEACHER, 1, VOCABULARY).eval()
+    with torch.no_grad():
+        # As sure of the next token as trained models are; random ones prefer none of 151,936.
+        model.lm_head.weight.mul_(40)
     teacher = LocalModel("teacher", model, tokenizer, ChatFormat(tokenizer))
     student = make_model(STUDENT, 0, VOCABULARY)
     steps = [batch[:ROWS] for batch in draw_batches()[:STEPS]]
