@@ -14,7 +14,7 @@ from stratos.dataset.inspection import DataFile, inspect_dataset
 from stratos.records import Record, TrainingRecord, read_jsonl, write_jsonl
 from stratos.scoring.verifiers import is_completion_correct
 from stratos.scoring.wilson import proportion
-from stratos.spec import Spec, StrategyName
+from stratos.spec import Spec, StrategyName, Weights
 from training.checker import load_checker
 from training.clock import Clock
 from training.data import BatchPlan, Example, encode, micro_batches, split_validation
@@ -133,7 +133,7 @@ def train_and_score(spec: Spec, arm: Arm, seed: int) -> dict[str, Any]:
     assert recipe.learning_rate
     assert recipe.max_steps
     assert recipe.batch_tokens
-    student = load_student(_STUDENT.name, str(_STUDENT), "full", "float32", 16, seed)
+    student = load_student(Weights(path=_STUDENT.name), str(_STUDENT), "full", "float32", 16, seed)
     marker = spec.task.answer_marker
     records = list(read_jsonl(records_path(arm), TrainingRecord))
     whole = encode(records, student.local.chat, max_tokens=_MAX_TOKENS)

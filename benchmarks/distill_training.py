@@ -31,23 +31,32 @@ Measured = dict[str, float]
 
 def train_ours() -> Measured:
     """Length-sorted micro-batches without masks; only what carries loss is projected."""
+    return _train(packed=False)
+
+
+def train_packed() -> Measured:
+    """The same with several examples in a row, kept apart by a block mask."""
+    return _train(packed=True)
+
+
+def _train(*, packed: bool) -> Measured:
     student, teacher = make_model(STUDENT, 0), make_model(TEACHER, 1).eval()
     optimizer = _optimizer(student)
 
     def step(examples: list[Example]) -> float:
-        batches = micro_batches(examples, 1_024)
+        batches = micro_batches(examples, 1_024, packed=packed)
         count = sum(len(batch.targets) for batch in batches)
         total = 0.0
         for batch in batches:
             with torch.no_grad():
-                states = body_states(teacher, batch.tokens)[batch.predicts]
+                states = body_states(teacher, batch.tokens, batch.positions)[batch.predicts]
 
             def loss_of(logits: Tensor, rows: slice, states: Tensor = states) -> Tensor:
                 with torch.no_grad():
                     theirs = states[rows] @ teacher.lm_head.weight.T
                 return generalized_jsd(logits, theirs, beta=0.0)
 
-            hidden = body_states(student, batch.tokens)[batch.predicts]
+            hidden = body_states(student, batch.tokens, batch.positions)[batch.predicts]
             loss = projected_loss(hidden, student.lm_head.weight, loss_of)
             (loss / count).backward()
             total += float(loss.detach())

@@ -16,7 +16,6 @@ import argparse
 import asyncio
 import json
 import os
-import platform
 import statistics
 import sys
 import tarfile
@@ -29,6 +28,7 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.machine import describe_machine
 from benchmarks.serving import RESULTS, ROOT, check, contenders, print_table, running
 from benchmarks.serving_load import Answer, Client
 from infra.local.cli import bring_up, client_environment
@@ -77,7 +77,7 @@ def main() -> None:
     student, teacher = rows
     result = {
         "name": "latency",
-        "machine": f"{platform.machine()}, {os.cpu_count()} CPUs, no GPU, one thread; "
+        "machine": f"{describe_machine()}, one thread; "
         f"{busy:.0f}% busy with other work when it began",
         "date": datetime.now(UTC).date().isoformat(),
         "checks": [

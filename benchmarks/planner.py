@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import sys
 import time
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.machine import describe_machine  # noqa: E402
 from benchmarks.planner_fleet import fleet_rows  # noqa: E402
 from benchmarks.planner_measured import measured_rows  # noqa: E402
 from benchmarks.planner_package import package_rows  # noqa: E402
@@ -57,7 +57,7 @@ def main() -> None:
         kept["checks"] += [{"part": part} | check for check in checks]
     result = {
         "name": "planner",
-        "machine": f"{platform.machine()}, {platform.processor() or platform.system()}, no GPU",
+        "machine": describe_machine(),
         "date": datetime.now(UTC).date().isoformat(),
         "checks": kept["checks"],
     }

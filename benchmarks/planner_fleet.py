@@ -14,6 +14,7 @@ from stratos.planning.fleet import Fleet, FleetProblem, exhaustive_fleets, searc
 from stratos.planning.front import hypervolume
 from stratos.planning.serving_cost import Load
 from stratos.planning.transformer import transformer
+from stratos.spec import Weights
 
 ORIGINS = {"us-east-1": 4.0, "eu-west-1": 2.0, "ap-northeast-1": 1.0}
 SMALL = ("ml.g6.xlarge", "ml.g5.xlarge")
@@ -23,7 +24,7 @@ LARGE = (*SMALL, "ml.g6e.xlarge", "ml.g4dn.xlarge", "ml.c7i.4xlarge", "ml.c7i.8x
 def problem(names: tuple[str, ...], max_replicas: int) -> FleetProblem:
     aws = ServerCatalog.aws()
     chosen = tuple(aws[name] for name in names)
-    student = transformer(hub_card("Qwen/Qwen2.5-0.5B-Instruct"))
+    student = transformer(hub_card(Weights(hub="Qwen/Qwen2.5-0.5B-Instruct")))
     return FleetProblem(
         aws.model_copy(update={"instance_types": chosen}),
         tuple(ORIGINS),

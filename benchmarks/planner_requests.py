@@ -5,7 +5,7 @@ from __future__ import annotations
 from stratos.catalog.models import bedrock_card, hub_card
 from stratos.catalog.servers import ServerCatalog
 from stratos.planning.request import DatasetFacts, PlanningRequest
-from stratos.spec import Constraints, Exact, Load, Preferences, Spec, Task
+from stratos.spec import Constraints, Exact, Load, Preferences, Spec, Task, Weights
 
 TEACHERS = ("Qwen/Qwen3-8B", "Qwen/Qwen3-14B", "Qwen/Qwen2.5-7B-Instruct", "microsoft/phi-4")
 PAID = ("qwen.qwen3-32b-v1:0", "deepseek.r1-v1:0", "meta.llama3-3-70b-instruct-v1:0")
@@ -51,8 +51,8 @@ def request(
     return PlanningRequest(
         spec=spec,
         region=region,
-        teachers=(*(hub_card(t) for t in TEACHERS), *(bedrock_card(t) for t in PAID)),
-        students=tuple(hub_card(s) for s in STUDENTS),
+        teachers=(*(hub_card(Weights(hub=t)) for t in TEACHERS), *(bedrock_card(t) for t in PAID)),
+        students=tuple(hub_card(Weights(hub=s)) for s in STUDENTS),
         servers=catalog,
         dataset=DatasetFacts(
             num_train=num_train,

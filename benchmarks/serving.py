@@ -10,7 +10,6 @@ import argparse
 import asyncio
 import json
 import os
-import platform
 import socket
 import subprocess
 import sys
@@ -28,6 +27,7 @@ import psutil
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.machine import describe_machine  # noqa: E402
 from benchmarks.serving_load import Client  # noqa: E402
 
 EXAMPLE = ROOT / "examples" / "mahjong-waits"
@@ -207,8 +207,7 @@ def main() -> None:
     print_table(f"Soak of {args.soak_seconds:.0f} s at 20 requests/s", soaked)
     result = {
         "name": "serving",
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, no GPU; "
-        f"{busy:.0f}% busy with other work when it began",
+        "machine": f"{describe_machine()}; {busy:.0f}% busy with other work when it began",
         "date": datetime.now(UTC).date().isoformat(),
         "checks": checks(throughput, loaded, soaked),
     }

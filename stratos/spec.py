@@ -51,6 +51,9 @@ class Weights(FrozenModel):
     """Repository on the Hub, such as `Qwen/Qwen3-0.6B`."""
     licence: str | None = None
     """SPDX identifier; looked up in the catalog for Hub models."""
+    layers: Annotated[int, Field(ge=2)] | None = None
+    """Students only: keep so many decoder layers, evenly spaced, the first and the last among them.
+    Of the teacher's own weights this makes a smaller student with its vocabulary."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Weights:
@@ -61,8 +64,13 @@ class Weights(FrozenModel):
         return self
 
     @property
-    def name(self) -> str:
+    def folder(self) -> str:
+        """Last part of the path or of the repository's name."""
         return (self.path or self.hub or "").rstrip("/").rsplit("/", 1)[-1]
+
+    @property
+    def name(self) -> str:
+        return self.folder if self.layers is None else f"{self.folder}-{self.layers}-layers"
 
 
 class Bedrock(FrozenModel):
@@ -386,6 +394,12 @@ class Training(FrozenModel):
     cross_tokenizer: Literal["refuse", "align"] = "refuse"
     """What to do with a teacher of another tokenizer where `kd_weight` is above 0: leave it out,
     or compare distributions wherever both tokenizers end a token, over outcomes both can write."""
+    activation_checkpointing: Literal["auto"] | bool = "auto"
+    """Compute activations again in the backward pass instead of keeping them: less memory, about a
+    third more time. `auto`: only where they would not fit."""
+    packing: bool = False
+    """Several records in a row, none of which sees another. Records of a step are batched by length
+    without it, which leaves little empty and needs no mask: faster on the example's records."""
     answers_only: bool = False
     """Train on the verified answers without the rationales: the ablation."""
     reinforcement: Reinforcement = Reinforcement()
@@ -486,6 +500,12 @@ class Spec(FrozenModel):
                 "training.reinforcement asks for thousands of rewards, which a judge would be paid "
                 "for; use another task.verifier, or set training.reinforcement.steps to 0"
             )
+        for teacher in self.teachers:
+            if isinstance(teacher, Weights) and teacher.layers is not None:
+                raise ValueError(
+                    f"teacher {teacher.folder} has `layers`; a teacher keeps all of them: "
+                    "move the field to a student"
+                )
         if self.training.optimizer == "muon" and self.training.method == "lora":
             raise ValueError("training.optimizer: muon needs training.method: full")
         if self.approval_timeout_hours is not None and self.approval != "required":

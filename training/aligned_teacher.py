@@ -122,8 +122,12 @@ class AlignedTeacher:
         where: list[int] = []
         rows: list[list[int]] = []
         picked: list[tuple[int, int]] = []
-        for tokens, predicts in zip(batch.tokens.tolist(), batch.predicts.tolist(), strict=True):
+        tokens_of, predicts_of = batch.tokens.tolist(), batch.predicts.tolist()
+        for number, columns in batch.examples():
+            tokens, predicts = tokens_of[number][columns], predicts_of[number][columns]
             positions = [index for index, flag in enumerate(predicts) if flag]
+            if not positions:
+                continue
             start, last = positions[0] + 1, positions[-1] + 2
             row = self._row(tokens[:last], start)
             found = dict(row.pairs)

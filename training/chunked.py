@@ -17,12 +17,17 @@ from torch.autograd.function import once_differentiable
 LossOfLogits = Callable[[Tensor, slice], Tensor]
 """From the logits of some tokens, and which tokens they are, to the summed loss."""
 
-_MAX_LOGITS = {"cpu": 1 << 22, "cuda": 1 << 26}
+_MAX_LOGITS = {"cpu": 6 << 20, "cuda": 1 << 26}
 """Logits held at once; a loss makes some ten tensors of that size."""
 
 
+def chunk_tokens(device_type: str, vocabulary: int) -> int:
+    """Return how many tokens' logits are held at once."""
+    return max(16, _MAX_LOGITS.get(device_type, _MAX_LOGITS["cpu"]) // vocabulary)
+
+
 def projected_loss(
-    hidden: Tensor, weight: Tensor, loss_of: LossOfLogits, chunk_tokens: int | None = None
+    hidden: Tensor, weight: Tensor, loss_of: LossOfLogits, tokens: int | None = None
 ) -> Tensor:
     """Return `loss_of` summed over chunks of the projected hidden states.
 
@@ -30,11 +35,10 @@ def projected_loss(
         hidden: [tokens, hidden size].
         weight: The head, [vocabulary, hidden size].
         loss_of: Must depend on the logits of each token alone; it is differentiated inside.
-        chunk_tokens: Where left out, as many as keep the logits within 16 MiB of float32 on a CPU
-            and 256 MiB on a GPU.
+        tokens: In a chunk; where left out, as many as keep the logits within 24 MiB of float32 on a
+            CPU and 256 MiB on a GPU.
     """
-    most = _MAX_LOGITS.get(hidden.device.type, _MAX_LOGITS["cpu"])
-    size = chunk_tokens or max(16, most // weight.shape[0])
+    size = tokens or chunk_tokens(hidden.device.type, weight.shape[0])
     if len(hidden) <= size:
         return loss_of(hidden @ weight.T, slice(0, len(hidden)))
     loss: Tensor = _ChunkedLoss.apply(hidden, weight, loss_of, size)  # type: ignore[no-untyped-call]
@@ -50,10 +54,15 @@ class _ChunkedLoss(torch.autograd.Function):
         hidden_grad = torch.empty_like(hidden) if wants_hidden else None
         weight_grad = torch.zeros_like(weight) if wants_weight else None
         total = None
+        # One buffer for the logits of every chunk: fresh memory has to be cleared by the kernel.
+        buffer = hidden.new_empty((min(size, len(hidden)), len(weight)), dtype=_product(hidden))
+        head = weight.detach().to(buffer.dtype)
         for start in range(0, len(hidden), size):
             rows = slice(start, min(start + size, len(hidden)))
-            states = hidden[rows].detach()
-            logits = (states @ weight.detach().T).requires_grad_()
+            states = hidden[rows].detach().to(buffer.dtype)
+            logits = buffer[: len(states)]
+            torch.mm(states, head.T, out=logits)
+            logits = logits.detach().requires_grad_()
             with torch.enable_grad():
                 loss = loss_of(logits, rows)
             total = loss.detach() if total is None else total + loss.detach()
@@ -73,9 +82,18 @@ class _ChunkedLoss(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
         hidden_grad, weight_grad = ctx.saved_tensors
-        return (
-            None if hidden_grad is None else hidden_grad * grad_output.to(hidden_grad.dtype),
-            None if weight_grad is None else weight_grad * grad_output.to(weight_grad.dtype),
-            None,
-            None,
-        )
+        if torch._C._autograd._get_current_graph_task_keep_graph():
+            hidden_grad, weight_grad = (
+                None if kept is None else kept.clone() for kept in (hidden_grad, weight_grad)
+            )
+        # In place: the head's gradient is as large as the head, and needed once.
+        for gradient in (hidden_grad, weight_grad):
+            if gradient is not None:
+                gradient.mul_(grad_output)
+        return hidden_grad, weight_grad, None, None
+
+
+def _product(hidden: Tensor) -> torch.dtype:
+    """The type that a matrix product of hidden states has here."""
+    kind = hidden.device.type
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else hidden.dtype

@@ -2,7 +2,8 @@
 
 A step's records are drawn by a permutation that only the seed and the epoch decide. Inside a step
 they are sorted by length and cut into micro-batches of nearly equal length, padded on the right:
-under causal attention no token sees another record or the padding behind it.
+under causal attention no token sees another record or the padding behind it. Packed, several share
+a row; positions that begin anew keep them apart.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ from __future__ import annotations
 import logging
 import random
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Protocol
 
 import torch
@@ -45,6 +46,8 @@ class MicroBatch:
         num_tokens: Without padding.
         gold: The targets are verified; false for the student's own samples, which only a teacher's
             distribution can correct.
+        positions: [rows, width], counted from 0 in each example of a row; None where every row is
+            one example.
     """
 
     tokens: Tensor
@@ -52,6 +55,13 @@ class MicroBatch:
     targets: Tensor
     num_tokens: int
     gold: bool = True
+    positions: Tensor | None = None
+
+    @classmethod
+    def nothing(cls) -> MicroBatch:
+        """A batch without a target, for a process that only has to take part."""
+        tokens = torch.zeros((1, 1), dtype=torch.long)
+        return cls(tokens, tokens.bool(), tokens[0, :0], 0)
 
     def to(self, device: torch.device) -> MicroBatch:
         return MicroBatch(
@@ -60,7 +70,18 @@ class MicroBatch:
             self.targets.to(device),
             self.num_tokens,
             self.gold,
+            None if self.positions is None else self.positions.to(device),
         )
+
+    def examples(self) -> Iterator[tuple[int, slice]]:
+        """Yield the row and the columns of each example, in the order of `targets`."""
+        rows, width = self.tokens.shape
+        for row in range(rows):
+            starts = [0]
+            if self.positions is not None:
+                starts = (self.positions[row] == 0).nonzero().flatten().tolist()
+            for start, end in pairwise([*starts, width]):
+                yield row, slice(start, end)
 
 
 def encode(
@@ -120,9 +141,16 @@ class BatchPlan:
     """Which examples belong to which step, as a function of the seed and the step alone."""
 
     def __init__(
-        self, examples: Sequence[Example], *, batch_tokens: int, micro_tokens: int, seed: int
+        self,
+        examples: Sequence[Example],
+        *,
+        batch_tokens: int,
+        micro_tokens: int,
+        seed: int,
+        packed: bool = False,
     ) -> None:
         self._examples, self._seed, self.micro_tokens = examples, seed, micro_tokens
+        self._packed = packed
         self.num_tokens = sum(len(example.tokens) for example in examples)
         self.steps_per_epoch = max(1, round(self.num_tokens / batch_tokens))
         self._epoch = -1
@@ -130,7 +158,7 @@ class BatchPlan:
 
     def step(self, index: int) -> list[MicroBatch]:
         """Return the micro-batches of a step, counted from 0."""
-        return micro_batches(self.examples(index), self.micro_tokens)
+        return micro_batches(self.examples(index), self.micro_tokens, packed=self._packed)
 
     def examples(self, index: int) -> list[Example]:
         """Return the examples of a step, counted from 0."""
@@ -152,29 +180,63 @@ class BatchPlan:
 
 
 def micro_batches(
-    examples: Sequence[Example], micro_tokens: int, *, gold: bool = True
+    examples: Sequence[Example], micro_tokens: int, *, gold: bool = True, packed: bool = False
 ) -> list[MicroBatch]:
-    """Group examples of similar length; a group times its width stays within `micro_tokens`."""
+    """Group examples of similar length; a group times its width stays within `micro_tokens`.
+
+    Args:
+        packed: Fill each row with as many examples as the longest leaves room for.
+    """
     ordered = sorted(examples, key=lambda example: -len(example.tokens))
+    rows = _pack(ordered) if packed else [[example] for example in ordered]
     batches: list[MicroBatch] = []
     start = 0
-    while start < len(ordered):
-        rows = max(1, micro_tokens // len(ordered[start].tokens))
-        batches.append(_pad(ordered[start : start + rows], gold))
-        start += rows
+    while start < len(rows):
+        width = len(ordered[0 if packed else start].tokens)
+        count = max(1, micro_tokens // width)
+        batches.append(_pad(rows[start : start + count], gold))
+        start += count
     return batches
 
 
-def _pad(examples: Sequence[Example], gold: bool) -> MicroBatch:
-    width = max(len(example.tokens) for example in examples)
-    tokens = torch.zeros((len(examples), width), dtype=torch.long)
-    predicts = torch.zeros((len(examples), width), dtype=torch.bool)
-    for row, example in enumerate(examples):
-        tokens[row, : len(example.tokens)] = torch.tensor(example.tokens)
-        predicts[row, example.prompt_length - 1 : len(example.tokens) - 1] = True
-    targets = tokens.roll(-1, dims=1)[predicts]
-    num_tokens = sum(len(example.tokens) for example in examples)
-    return MicroBatch(tokens, predicts, targets, num_tokens, gold)
+def _pack(ordered: Sequence[Example]) -> list[list[Example]]:
+    """Put each example, longest first, into the first row that has room for it."""
+    rows: list[list[Example]] = []
+    room: list[int] = []
+    for example in ordered:
+        size = len(example.tokens)
+        found = next((row for row, left in enumerate(room) if left >= size), None)
+        if found is None:
+            rows.append([example])
+            room.append(len(ordered[0].tokens) - size)
+        else:
+            rows[found].append(example)
+            room[found] -= size
+    return rows
+
+
+def _pad(rows: Sequence[Sequence[Example]], gold: bool) -> MicroBatch:
+    width = max(sum(len(example.tokens) for example in row) for row in rows)
+    tokens = torch.zeros((len(rows), width), dtype=torch.long)
+    predicts = torch.zeros((len(rows), width), dtype=torch.bool)
+    positions = torch.arange(width).repeat(len(rows), 1)
+    for number, row in enumerate(rows):
+        start = 0
+        for example in row:
+            end = start + len(example.tokens)
+            tokens[number, start:end] = torch.tensor(example.tokens)
+            predicts[number, start + example.prompt_length - 1 : end - 1] = True
+            # Padding counts on from the last example: it lies behind whatever carries a loss.
+            positions[number, start:] = torch.arange(width - start)
+            start = end
+    return MicroBatch(
+        tokens,
+        predicts,
+        tokens.roll(-1, dims=1)[predicts],
+        sum(len(example.tokens) for row in rows for example in row),
+        gold,
+        positions if any(len(row) > 1 for row in rows) else None,
+    )
 
 
 def _completion(record: TrainingRecord, answers_only_marker: str | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from math import ceil
@@ -13,6 +14,7 @@ from stratos.errors import IncompatibleVocabulary, TooFewVerifiedRecords
 from stratos.jobs import DistillConfig, DistillResult
 from stratos.records import TrainingRecord, read_jsonl
 from stratos.spec import Weights
+from training.activations import checkpoint_activations
 from training.aligned_teacher import AlignedTeacher, teacher_prompts
 from training.checkpoints import Checkpoints
 from training.data import BatchPlan, Example, encode, micro_batches, split_validation
@@ -21,6 +23,7 @@ from training.export import describe, export
 from training.host import limit_threads, peak_memory_mib, use_cpus
 from training.job import Job, run_job
 from training.judge import load_judge
+from training.launcher import Layout, launch
 from training.on_policy import OnPolicyPlan
 from training.optimizer import Optimizers, default_learning_rate
 from training.reinforce import Reinforcer
@@ -30,6 +33,7 @@ from training.student import Student, load_student, require_plain_head
 from training.trainer import Schedule, Trainer, TrainingState
 from training.vocabulary import same_tokenizer, shared_vocabulary
 from training.weights import load_model, locate
+from training.world import ALONE, World
 
 _DEFAULT_EPOCHS = 3.0
 _DEFAULT_BATCH_TOKENS = 8_192
@@ -42,8 +46,16 @@ _REINFORCEMENT_RATE = 0.1
 _log = logging.getLogger(__name__)
 
 
-def distill(job: Job[DistillConfig]) -> DistillResult:
+def distill(job: Job[DistillConfig]) -> DistillResult | None:
     """Train the student and leave the model artifact in the model folder."""
+    world = _world_of(job)
+    if world is None:
+        return None
+    with world.joined():
+        return _distill(job, world)
+
+
+def _distill(job: Job[DistillConfig], world: World) -> DistillResult | None:
     config, training = job.config, job.config.training
     use_cpus(job.paths)
     records_path = job.paths.channel("records") / "records.jsonl"
@@ -52,7 +64,7 @@ def distill(job: Job[DistillConfig]) -> DistillResult:
         raise TooFewVerifiedRecords("records.jsonl is empty; nothing to train on")
     source = locate(config.student, job.paths.channels.get("student"))
     student = load_student(
-        config.student.name,
+        config.student,
         source,
         config.method,
         config.precision,
@@ -68,13 +80,22 @@ def distill(job: Job[DistillConfig]) -> DistillResult:
         answers_only_marker=config.judging.answer_marker if training.answers_only else None,
     )
     learned, validation = split_validation(examples, training.seed)
+    batch_tokens = training.batch_tokens or _DEFAULT_BATCH_TOKENS
+    # No more than lets every process have a part of each step.
     micro_tokens = _MICRO_TOKENS.get(student.device.type, _DEFAULT_BATCH_TOKENS)
+    if world.size > 1:
+        micro_tokens = min(micro_tokens, ceil(batch_tokens / world.size))
     plan = BatchPlan(
         learned,
-        batch_tokens=training.batch_tokens or _DEFAULT_BATCH_TOKENS,
+        batch_tokens=batch_tokens,
         micro_tokens=micro_tokens,
         seed=training.seed,
+        packed=training.packing,
     )
+    num_trainable = student.num_trainable_parameters
+    checkpoint_activations(student, training, micro_tokens, world)
+    if world.size > 1:
+        student.shard()
     rate = training.learning_rate or default_learning_rate(
         training, config.method, student.num_parameters
     )
@@ -91,6 +112,8 @@ def distill(job: Job[DistillConfig]) -> DistillResult:
     )
 
     def report(state: TrainingState, loss: float, speed: float) -> None:
+        if not world.is_first:
+            return
         left = (planned - state.step) * state.seconds / state.step
         job.progress.report(
             config.student.name,
@@ -119,6 +142,7 @@ def distill(job: Job[DistillConfig]) -> DistillResult:
         Checkpoints(folder) if folder is not None else None,
         job.clock,
         report,
+        world,
     )
     if reinforces:
         reinforcer = _reinforcer(job, student, records, validation, micro_tokens, rate, reserve)
@@ -127,6 +151,10 @@ def distill(job: Job[DistillConfig]) -> DistillResult:
         reinforced = None if outcome.stopped_by == "sigterm" else reinforcer.run(outcome)
     else:
         outcome, reinforced = trainer.run(), None
+    if world.size > 1:
+        student.put_together(keep=world.is_first)
+    if not world.is_first:
+        return None
     state, stopped_by = outcome.state, outcome.stopped_by
     if reinforced is not None and reinforced.stopped_by != "finished":
         stopped_by = reinforced.stopped_by
@@ -143,7 +171,7 @@ def distill(job: Job[DistillConfig]) -> DistillResult:
         best_validation_loss=state.best_validation_loss,
         curve=state.curve,
         num_parameters=student.num_parameters,
-        num_trainable_parameters=student.num_trainable_parameters,
+        num_trainable_parameters=num_trainable,
         weights_sha256=export(student, job.paths.model_dir),
         peak_memory_mib=peak_memory_mib(),
         reinforced=reinforced,
@@ -152,7 +180,7 @@ def distill(job: Job[DistillConfig]) -> DistillResult:
         job.paths.model_dir,
         config,
         result,
-        base=config.student.hub or config.student.name,
+        base=config.student.hub or config.student.folder,
         records_sha256=hashlib.sha256(records_path.read_bytes()).hexdigest(),
         num_records=len(examples),
     )
@@ -247,12 +275,33 @@ def _reinforcer(
     )
 
 
+def _world_of(job: Job[DistillConfig]) -> World | None:
+    """Return the processes that train together; None for one that is not needed.
+
+    The student writes its own samples in one process: a sharded model only computes losses.
+    """
+    world, training = job.world, job.config.training
+    writes = training.on_policy_fraction > 0 or training.reinforcement.steps > 0
+    if world.size == 1 or not writes:
+        return world
+    if not world.is_first:
+        return None
+    _log.warning(
+        "a student that writes its own samples trains in one process; %d others stay idle",
+        world.size - 1,
+    )
+    return ALONE
+
+
 def _reserve(deadline_seconds: float) -> float:
     """Seconds kept for the export: a twentieth of the time, within 5 and 120."""
     return min(120.0, max(5.0, 0.05 * deadline_seconds))
 
 
 def main() -> int:
+    layout = Layout.from_environment()
+    if layout.num_processes > 1 and "RANK" not in os.environ:
+        return launch("training.distill", layout)
     return run_job("distill", DistillConfig, distill)
 
 

@@ -45,7 +45,8 @@ class TeacherDistribution:
 
     def loss_of(self, batch: MicroBatch) -> LossOfLogits:
         with torch.no_grad():
-            states = body_states(self.teacher.model, batch.tokens)[batch.predicts]
+            states = body_states(self.teacher.model, batch.tokens, batch.positions)
+            states = states[batch.predicts]
         head = self.teacher.model.get_output_embeddings().weight
         alpha, shared = self.training.kd_weight, self.vocabulary
 

@@ -58,6 +58,7 @@ def describe(
         "run_id": config.run_id,
         "base_model": base,
         "licence": config.student.licence,
+        "layers": config.student.layers,
         "method": config.method,
         "precision": config.precision,
         "training": config.training.model_dump(),
@@ -89,6 +90,8 @@ def _copy_code(folder: Path) -> None:
 def _card(config: DistillConfig, result: DistillResult, base: str, num_records: int) -> str:
     licence = f"license: {config.student.licence.lower()}\n" if config.student.licence else ""
     teacher = config.teacher.name if config.teacher else "see the run"
+    kept = config.student.layers
+    layers = "" if kept is None else f", {kept} of its layers, evenly spaced"
     loss = result.best_validation_loss
     return f"""---
 base_model: {base}
@@ -103,7 +106,7 @@ Made by run `{config.run_id}` of Stratos.
 
 | | |
 |---|---|
-| Base model | {base} |
+| Base model | {base}{layers} |
 | Teacher | {teacher} |
 | Parameters | {result.num_parameters:,} ({result.num_trainable_parameters:,} trained) |
 | Method | {config.method}, {config.training.optimizer}, {config.precision} |

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 
 import torch
@@ -22,6 +23,14 @@ def limit_threads(num_parameters: int) -> None:
     """Train a small model on fewer threads: each layer's barrier costs more than they compute."""
     worthwhile = max(1, num_parameters // _PARAMETERS_PER_THREAD)
     torch.set_num_threads(min(torch.get_num_threads(), worthwhile))
+
+
+def device_memory_gib() -> float:
+    """Of the accelerator where there is one; else this process's share of the host's memory."""
+    if torch.cuda.is_available():
+        return float(torch.cuda.get_device_properties().total_memory) / 2**30
+    size = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
+    return size / int(os.environ.get("LOCAL_WORLD_SIZE", 1))
 
 
 def peak_memory_mib() -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -14,6 +15,7 @@ from training.clock import Clock
 from training.paths import SageMakerPaths
 from training.progress import ProgressReporter
 from training.storage import Storage
+from training.world import ALONE, World
 
 Config = TypeVar("Config", bound=JobConfig)
 _FAILURE_CHARACTERS = 1024
@@ -30,15 +32,17 @@ class Job(Generic[Config]):
     storage: Storage
     progress: ProgressReporter
     clock: Clock
+    world: World = ALONE
 
 
 def run_job(
-    step: JobStep, config_model: type[Config], recipe: Callable[[Job[Config]], JobResult]
+    step: JobStep, config_model: type[Config], recipe: Callable[[Job[Config]], JobResult | None]
 ) -> int:
     """Read the config, run the recipe, upload its result, and return the exit code.
 
     0: done; 1: a failure that Stratos names; 2: any other. The reason of a failure goes to the
-    failure file as `ErrorName: message`, which is what Step Functions gets to see.
+    failure file as `ErrorName: message`, which is what Step Functions gets to see. A recipe without
+    a result ran in a process that only helped another.
     """
     logging.basicConfig(
         level=logging.INFO, stream=sys.stdout, format="%(asctime)s %(levelname)s %(message)s"
@@ -52,22 +56,31 @@ def run_job(
         with ProgressReporter(
             step, config.progress_uri, storage, clock, config.spent_usd
         ) as progress:
-            result = recipe(Job(config, paths, storage, progress, clock))
+            world = World.from_environment()
+            result = recipe(Job(config, paths, storage, progress, clock, world))
+        if result is None:
+            return 0
         result = result.model_copy(update={"usd": config.spent_usd + result.usd})
         storage.put(config.result_uri, result)
         _log.info("%s finished in %.1f s: %s", step, result.seconds, config.result_uri)
         return 0
     except StratosError as error:
-        _fail(paths, error)
+        report_failure(paths, error)
         return 1
     except Exception as error:
         _log.exception("%s failed", step)
-        _fail(paths, error)
+        report_failure(paths, error)
         return 2
 
 
-def _fail(paths: SageMakerPaths, error: Exception) -> None:
+def report_failure(paths: SageMakerPaths, error: Exception) -> None:
+    """Write the failure file, unless another of the job's processes failed first."""
     reason = f"{type(error).__name__}: {error}"
     _log.error("%s", reason)
     paths.output_dir.mkdir(parents=True, exist_ok=True)
-    (paths.output_dir / "failure").write_text(reason[:_FAILURE_CHARACTERS], encoding="utf-8")
+    mode = "w" if World.from_environment().size == 1 else "x"
+    with (
+        suppress(FileExistsError),
+        (paths.output_dir / "failure").open(mode, encoding="utf-8") as file,
+    ):
+        file.write(reason[:_FAILURE_CHARACTERS])

@@ -9,6 +9,7 @@ from torch.optim import AdamW, Muon, Optimizer
 
 from stratos.plan import Method
 from stratos.spec import Training
+from training.sharding import spread
 
 _SMALL = 10_000_000
 _MEDIUM = 200_000_000
@@ -88,7 +89,7 @@ class Optimizers:
             for number, parameter in enumerate(_parameters(optimizer)):
                 prefix = f"{which}.{number}."
                 optimizer.state[parameter] = {
-                    name.removeprefix(prefix): value.clone()
+                    name.removeprefix(prefix): _placed(value, parameter)
                     for name, value in tensors.items()
                     if name.startswith(prefix)
                 }
@@ -96,6 +97,13 @@ class Optimizers:
 
 def _parameters(optimizer: Optimizer) -> Iterable[nn.Parameter]:
     return (parameter for group in optimizer.param_groups for parameter in group["params"])
+
+
+def _placed(value: Tensor, parameter: nn.Parameter) -> Tensor:
+    """Put a value where its parameter is, and as it is spread if it has one entry for each."""
+    if value.shape == parameter.shape:
+        value = spread(value, parameter)
+    return value.to(parameter.device, copy=True)
 
 
 def _is_hidden_matrix(name: str, parameter: nn.Parameter) -> bool:

@@ -28,7 +28,7 @@ from stratos.errors import DivergedTraining
 from stratos.jobs import CurvePoint, Reinforced, RewardPoint
 from stratos.spec import Reinforcement
 from training.checkpoints import Checkpoint, Checkpoints
-from training.chunked import LossOfLogits, projected_loss
+from training.chunked import LossOfLogits
 from training.clock import Clock
 from training.data import MicroBatch
 from training.losses import clipped_policy_loss, reference_penalty, token_log_probs
@@ -256,8 +256,7 @@ class Reinforcer:
 
     def _forward(self, batch: MicroBatch, loss_of: LossOfLogits) -> Tensor:
         with self._student.autocast():
-            hidden = self._student.hidden_states(batch.tokens)[batch.predicts]
-            return projected_loss(hidden, self._student.head_weight, loss_of)
+            return self._student.loss(batch, loss_of)
 
     def _validation_is_due(self) -> bool:
         every = ceil(self._settings.steps / _VALIDATIONS)

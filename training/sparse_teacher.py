@@ -84,13 +84,13 @@ class SparseTeacher:
 
     @torch.inference_mode()
     def _ask(self, teacher: LocalModel, batch: MicroBatch) -> None:
-        states = body_states(teacher.model, batch.tokens)
+        states = body_states(teacher.model, batch.tokens, batch.positions)
         head = teacher.model.get_output_embeddings().weight[: self._vocabulary]
-        for row, key in enumerate(_keys(batch)):
+        for (row, columns), key in zip(batch.examples(), _keys(batch), strict=True):
             generator = torch.Generator(states.device)
             # By content, so that an example's draws do not depend on the batch it fell into.
             generator.manual_seed(int(key[:8], 16) ^ self._training.seed)
-            positions = states[row][batch.predicts[row]]
+            positions = states[row, columns][batch.predicts[row, columns]]
             parts = [
                 _draw(chunk @ head.T, self._training.temperature, generator)
                 for chunk in torch.split(positions, _CHUNK_TOKENS)
@@ -116,10 +116,12 @@ def _draw(logits: Tensor, temperature: float, generator: torch.Generator) -> _Dr
 
 
 def _keys(batch: MicroBatch) -> list[str]:
-    """Name each row by what it predicts and what it has seen."""
+    """Name each example by what it predicts and what it has seen."""
     keys: list[str] = []
-    for tokens, predicts in zip(batch.tokens.cpu(), batch.predicts.cpu(), strict=True):
-        positions = predicts.nonzero().squeeze(1)
+    rows, all_predicts = batch.tokens.cpu(), batch.predicts.cpu()
+    for row, columns in batch.examples():
+        tokens = rows[row, columns]
+        positions = all_predicts[row, columns].nonzero().squeeze(1)
         first, last = int(positions[0]), int(positions[-1])
         content = f"{first}:{tokens[: last + 2].tolist()}"
         keys.append(hashlib.sha256(content.encode()).hexdigest())

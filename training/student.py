@@ -10,6 +10,10 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from stratos.plan import Method, Precision
+from stratos.spec import Weights
+from training.chunked import LossOfLogits, projected_loss
+from training.data import MicroBatch
+from training.sharding import put_together, shard
 from training.weights import LocalModel, load_model
 
 
@@ -29,6 +33,7 @@ class Student:
         torch.manual_seed(seed)
         self.trained: Any = local.model if method == "full" else _with_lora(local.model, lora_rank)
         self.trained.train()
+        self._pass = _Pass(self.trained, local.model)
 
     @property
     def model(self) -> PreTrainedModel:
@@ -42,16 +47,29 @@ class Student:
         """The trained parameters by name."""
         return {name: p for name, p in self.trained.named_parameters() if p.requires_grad}
 
-    def hidden_states(self, tokens: Tensor) -> Tensor:
-        """Run the body on right-padded tokens and return what the head projects.
+    def hidden_states(self, tokens: Tensor, positions: Tensor | None = None) -> Tensor:
+        """Run the body and return what the head projects; see `body_states`."""
+        return body_states(self.model, tokens, positions)
+
+    def loss(self, batch: MicroBatch, loss_of: LossOfLogits) -> Tensor:
+        """Return the summed loss of a batch on the student's device."""
+        loss: Tensor = self._pass(batch, loss_of)
+        return loss
+
+    def shard(self) -> None:
+        """Spread the parameters over all processes, a decoder layer at a time.
+
+        Before the optimizer sees them; afterwards only `loss` may run the model.
+        """
+        shard(self._pass, decoder_layers(self.model))
+
+    def put_together(self, *, keep: bool) -> None:
+        """Undo `shard` for the export, in main memory; the model does not run any more.
 
         Args:
-            tokens: [rows, width].
-
-        Returns:
-            [rows, width, hidden size]
+            keep: False in a process that only hands over its parts.
         """
-        return body_states(self.model, tokens)
+        put_together(self._pass, keep=keep)
 
     @property
     def head_weight(self) -> Tensor:
@@ -70,19 +88,55 @@ class Student:
         )
 
 
-def body_states(model: PreTrainedModel, tokens: Tensor) -> Tensor:
+def body_states(model: PreTrainedModel, tokens: Tensor, positions: Tensor | None = None) -> Tensor:
     """Run a model without its head on right-padded tokens.
 
     Padding needs no mask: under causal attention it lies behind every token that carries a loss.
+    Where positions begin anew, Transformers lets no token see what lies before.
 
     Args:
         tokens: [rows, width].
+        positions: [rows, width], where a row holds several examples.
 
     Returns:
         [rows, width, hidden size]
     """
-    states: Tensor = model.base_model(input_ids=tokens, use_cache=False).last_hidden_state
+    found = model.base_model(input_ids=tokens, position_ids=positions, use_cache=False)
+    states: Tensor = found.last_hidden_state
     return states
+
+
+def decoder_layers(model: PreTrainedModel) -> nn.ModuleList:
+    """Return the blocks of a decoder.
+
+    Raises:
+        ValueError: when the architecture keeps them elsewhere than in `layers`.
+    """
+    layers = getattr(model.base_model, "layers", None)
+    if not isinstance(layers, nn.ModuleList):
+        raise ValueError(
+            f"{type(model).__name__} has no list of decoder layers; "
+            "pick a student of the Llama, Qwen or Mistral family"
+        )
+    return layers
+
+
+class _Pass(nn.Module):
+    """Body, head and loss as one module: where it is sharded, the head is whole inside it."""
+
+    def __init__(self, trained: nn.Module, model: PreTrainedModel) -> None:
+        super().__init__()
+        self.trained = trained
+        # Part of `trained`, and not to be registered twice.
+        self._model = (model,)
+
+    def forward(self, batch: MicroBatch, loss_of: LossOfLogits) -> Tensor:
+        (model,) = self._model
+        hidden = body_states(model, batch.tokens, batch.positions)[batch.predicts]
+        if len(batch.targets) == 0:
+            return hidden.sum()
+        weight: Tensor = model.get_output_embeddings().weight
+        return projected_loss(hidden, weight, loss_of)
 
 
 def require_plain_head(local: LocalModel) -> None:
@@ -107,7 +161,7 @@ def require_plain_head(local: LocalModel) -> None:
 
 
 def load_student(
-    name: str, source: str, method: Method, precision: Precision, lora_rank: int, seed: int
+    weights: Weights, source: str, method: Method, precision: Precision, lora_rank: int, seed: int
 ) -> Student:
     """Read a student's weights and prepare them for training.
 
@@ -118,7 +172,7 @@ def load_student(
         raise ValueError("fp8 is for serving; train in float32 or bfloat16")
     # Full fine-tuning updates float32 weights: in bfloat16 small updates would round to nothing.
     stored: Precision = precision if method == "lora" else "float32"
-    local = load_model(name, source, stored)
+    local = load_model(weights.name, source, stored, weights.layers)
     require_plain_head(local)
     return Student(local, method, precision, lora_rank, seed)
 

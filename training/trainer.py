@@ -14,20 +14,22 @@ import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
-from stratos.errors import DivergedTraining
+from stratos.errors import CorruptCheckpoint, DivergedTraining
 from stratos.jobs import CurvePoint
 from training.checkpoints import Checkpoint, Checkpoints
-from training.chunked import projected_loss
 from training.clock import Clock
 from training.data import MicroBatch, StepPlan
-from training.distribution import Objective
+from training.distribution import GoldTokens, Objective
 from training.optimizer import Optimizers, learning_rate_factor
+from training.sharding import from_local, local, spread, whole
 from training.student import Student
+from training.world import ALONE, World
 
 _MAX_GRADIENT_NORM = 1.0
 _CURVE_POINTS = 60
 _VALIDATIONS = 8
 _FIRST_CHECKPOINT_SECONDS = 2.0
+_ENDINGS: tuple[Literal["deadline", "sigterm"] | None, ...] = (None, "deadline", "sigterm")
 _log = logging.getLogger(__name__)
 
 
@@ -88,16 +90,19 @@ class Trainer:
         checkpoints: Checkpoints | None,
         clock: Clock,
         on_step: Callable[[TrainingState, float, float], None],
+        world: World = ALONE,
     ) -> None:
         """Set up.
 
         Args:
             checkpoints: None where nothing is to survive this process.
             on_step: Told the state, the step's mean loss, and the tokens per second so far.
+            world: Processes that share every step's batches; the student is sharded over them.
         """
         self._student, self._plan, self._validation = student, plan, validation
         self._objective, self._optimizers, self._schedule = objective, optimizers, schedule
         self._checkpoints, self._clock, self._on_step = checkpoints, clock, on_step
+        self._world = world
         self._state = TrainingState()
         self._best: dict[str, Tensor] = {}
 
@@ -121,7 +126,7 @@ class Trainer:
         validate_every = ceil(schedule.planned_steps / _VALIDATIONS)
         speed = 0.0
         while state.step < schedule.planned_steps:
-            ended = self._clock.must_end(schedule.reserve_seconds)
+            ended = self._must_end()
             if ended is not None:
                 stopped_by = ended
                 break
@@ -139,7 +144,7 @@ class Trainer:
             pause = max(
                 schedule.min_checkpoint_seconds, save_seconds / schedule.checkpoint_cost_share
             )
-            if self._checkpoints is not None and since >= pause:
+            if self._checkpoints is not None and self._world.highest(int(since >= pause)):
                 saved_at = time.monotonic()
                 self._save(self._checkpoints)
                 save_seconds = time.monotonic() - saved_at
@@ -156,10 +161,11 @@ class Trainer:
         batches = self._plan.step(self._state.step)
         num_targets = sum(len(batch.targets) for batch in batches)
         total = 0.0
-        for batch in batches:
-            loss = self._loss(batch.to(self._student.device))
+        for batch in self._world.share(batches):
+            loss = self._loss(batch)
             (loss / num_targets).backward()  # type: ignore[no-untyped-call]
             total += float(loss.detach())
+        total = self._world.total(total)
         mean = total / max(1, num_targets)
         if not isfinite(mean):
             raise DivergedTraining(
@@ -175,24 +181,30 @@ class Trainer:
         state.pending_targets += num_targets
         return mean
 
-    def _loss(self, batch: MicroBatch) -> Tensor:
+    def _loss(self, batch: MicroBatch | None) -> Tensor:
+        here = (MicroBatch.nothing() if batch is None else batch).to(self._student.device)
         with self._student.autocast():
-            hidden = self._student.hidden_states(batch.tokens)[batch.predicts]
-            return projected_loss(hidden, self._student.head_weight, self._objective.loss_of(batch))
+            objective = GoldTokens() if batch is None else self._objective
+            return self._student.loss(here, objective.loss_of(here))
+
+    def _must_end(self) -> Literal["deadline", "sigterm"] | None:
+        """Ask the clock; several processes end together, at the first one's word."""
+        ended = self._clock.must_end(self._schedule.reserve_seconds)
+        return _ENDINGS[self._world.highest(_ENDINGS.index(ended))]
 
     def _validate(self) -> None:
         """Measure the validation loss and keep the weights if it is the lowest so far."""
         if not self._validation:
             return
-        with torch.inference_mode():
-            total = sum(float(self._loss(one.to(self._student.device))) for one in self._validation)
-        loss = total / sum(len(one.targets) for one in self._validation)
+        with torch.no_grad():
+            total = sum(float(self._loss(one)) for one in self._world.share(self._validation))
+        loss = self._world.total(total) / sum(len(one.targets) for one in self._validation)
         state = self._state
         state.last_validation_loss = loss
         if state.best_validation_loss is None or loss < state.best_validation_loss:
             state.best_validation_loss = loss
             self._best = {
-                name: p.detach().to("cpu", copy=True)
+                name: local(p.detach()).to("cpu", copy=True)
                 for name, p in self._student.trainable().items()
             }
 
@@ -204,7 +216,7 @@ class Trainer:
         with torch.no_grad():
             for name, parameter in self._student.trainable().items():
                 if name in self._best:
-                    parameter.copy_(self._best[name])
+                    local(parameter).copy_(self._best[name])
 
     def _add_point(self, learning_rate: float) -> None:
         state = self._state
@@ -221,15 +233,37 @@ class Trainer:
 
     def _save(self, checkpoints: Checkpoints) -> None:
         state = self._state
-        tensors = {f"weights.{k}": v.detach() for k, v in self._student.trainable().items()}
-        tensors |= {f"best.{k}": v for k, v in self._best.items()}
+        trainable = self._student.trainable()
+        tensors = {f"weights.{k}": v.detach() for k, v in trainable.items()}
+        tensors |= {f"best.{k}": from_local(v, trainable[k]) for k, v in self._best.items()}
         tensors |= {f"optimizer.{k}": v for k, v in self._optimizers.tensors().items()}
         tensors["random"] = torch.get_rng_state()
         rest = vars(state) | {"curve": [point.model_dump() for point in state.curve]}
-        checkpoints.save(Checkpoint(state.step, tensors, json.dumps(rest)))
+        if self._world.size > 1:
+            tensors = self._gather(tensors)
+        if self._world.is_first:
+            checkpoints.save(Checkpoint(state.step, tensors, json.dumps(rest)))
+
+    def _gather(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Put spread tensors together, one after the other, in the first process.
+
+        A checkpoint then does not depend on how many processes wrote it.
+        """
+        gathered: dict[str, Tensor] = {}
+        for name, tensor in tensors.items():
+            values = whole(tensor)
+            if self._world.is_first:
+                gathered[name] = values.cpu()
+        return gathered
 
     def _resume(self) -> int | None:
         found = self._checkpoints.latest() if self._checkpoints is not None else None
+        step = 0 if found is None else found.step
+        if self._world.highest(step) != -self._world.highest(-step):
+            raise CorruptCheckpoint(
+                f"this host's newest whole checkpoint is of step {step}, another's is not; "
+                "delete the job's checkpoints to train from the start"
+            )
         if found is None:
             return None
         groups: dict[str, dict[str, Tensor]] = {"weights": {}, "best": {}, "optimizer": {}}
@@ -239,9 +273,12 @@ class Trainer:
                 groups[kind][key] = value
         with torch.no_grad():
             for name, parameter in self._student.trainable().items():
-                parameter.copy_(groups["weights"][name])
+                parameter.copy_(spread(groups["weights"][name], parameter))
         self._optimizers.restore(groups["optimizer"])
-        self._best = groups["best"]
+        self._best = {
+            name: local(spread(best, self._student.trainable()[name])).to("cpu")
+            for name, best in groups["best"].items()
+        }
         torch.set_rng_state(found.tensors["random"])
         rest = json.loads(found.state)
         curve = tuple(CurvePoint.model_validate(point) for point in rest.pop("curve"))

@@ -15,6 +15,7 @@ from transformers.utils import logging as transformers_logging
 from stratos.plan import Precision
 from stratos.spec import Weights
 from training.chat import ChatFormat
+from training.pruning import prune
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def locate(weights: Weights, channel: Path | None) -> str:
         return weights.hub
     if channel is None:
         raise ValueError(f"the job has no channel with the weights of {weights.name!r}")
-    folder = channel if (channel / "config.json").exists() else channel / weights.name
+    folder = channel if (channel / "config.json").exists() else channel / weights.folder
     found = sorted(path.name for path in channel.glob("*"))
     if not (folder / "config.json").exists():
         raise ValueError(
@@ -65,12 +66,15 @@ def locate(weights: Weights, channel: Path | None) -> str:
     return str(folder)
 
 
-def load_model(name: str, source: str, precision: Precision | None = None) -> LocalModel:
+def load_model(
+    name: str, source: str, precision: Precision | None = None, layers: int | None = None
+) -> LocalModel:
     """Read a model; only safetensors, and never code that comes with it.
 
     Args:
         source: A folder or a Hub repository.
         precision: Of the weights in memory; float32 on a CPU and as stored on a GPU by default.
+        layers: Keep only so many; see `prune`.
     """
     device = "cuda" if torch.cuda.is_available() else "cpu"
     dtype: torch.dtype | str = "auto" if device == "cuda" else torch.float32
@@ -81,6 +85,8 @@ def load_model(name: str, source: str, precision: Precision | None = None) -> Lo
     model = AutoModelForCausalLM.from_pretrained(
         source, dtype=dtype, use_safetensors=True, trust_remote_code=False
     )
+    if layers is not None:
+        model = prune(model, layers)
     model.to(device).eval()
     return LocalModel(name, model, tokenizer, ChatFormat(tokenizer, end_tokens(model, tokenizer)))
 

@@ -31,7 +31,6 @@ def card_of(model: Teacher, read: ReadFile) -> ModelCard:
             )
         case Weights(path=str(path)):
             config = json.loads(read(f"{path.rstrip('/')}/config.json"))
-            return card_from_config(model.name, config, model.licence)
-        case Weights(hub=hub):
-            card = hub_card(hub or "")
-            return card.model_copy(update={"licence": model.licence}) if model.licence else card
+            return card_from_config(model.name, config, model.licence, layers=model.layers)
+        case Weights():
+            return hub_card(model)

@@ -13,6 +13,7 @@ from pydantic import Field, PositiveInt
 from stratos.catalog.bedrock_listing import BedrockListing
 from stratos.frozen import FrozenModel
 from stratos.planning.request import ModelCard
+from stratos.spec import Weights
 
 SUPPORTED_MODEL_TYPES = ("qwen2", "qwen3", "llama")
 
@@ -62,14 +63,25 @@ def count_parameters(dims: Dimensions, *, active: bool = False) -> int:
 
 
 def card_from_config(
-    name: str, config_json: Mapping[str, object], licence: str | None = None
+    name: str,
+    config_json: Mapping[str, object],
+    licence: str | None = None,
+    *,
+    layers: int | None = None,
 ) -> ModelCard:
     """Describe a model by its Hugging Face `config.json`.
 
+    Args:
+        layers: Only so many of its layers are kept.
+
     Raises:
-        ValueError: for an architecture other than Qwen2, Qwen3 or Llama, or a missing dimension.
+        ValueError: for an architecture other than Qwen2, Qwen3 or Llama, a missing dimension, or
+            more layers kept than there are.
     """
     dims = dimensions_from_config(name, config_json)
+    if layers is not None:
+        _require_layers(name, layers, dims.num_layers)
+        dims = dims.model_copy(update={"num_layers": layers})
     return ModelCard(
         name=name,
         kind="weights",
@@ -160,6 +172,30 @@ class HubModel(FrozenModel):
             prior_accuracy=self.prior_accuracy,
         )
 
+    def pruned_card(self, name: str, layers: int) -> ModelCard:
+        """Describe what is left where only so many layers are kept.
+
+        Raises:
+            ValueError: when it has no more than those.
+        """
+        _require_layers(self.hub, layers, self.num_layers)
+        tables = self.vocabulary_size * self.hidden_size * (1 if self.tied_embeddings else 2)
+        outside = tables + self.hidden_size
+
+        def left(parameters: int) -> int:
+            return outside + (parameters - outside) // self.num_layers * layers
+
+        return self.card().model_copy(
+            update={
+                "name": name,
+                "num_layers": layers,
+                "num_parameters": left(self.num_parameters),
+                "num_active_parameters": left(self.num_active_parameters),
+                # The published score is the whole model's.
+                "prior_accuracy": None,
+            }
+        )
+
 
 class BedrockTeacher(FrozenModel):
     """A teacher behind Amazon Bedrock: one row of `data/bedrock.csv`. Prices are on demand."""
@@ -235,19 +271,26 @@ def default_students() -> tuple[HubModel, ...]:
     )
 
 
-def hub_card(hub: str) -> ModelCard:
+def hub_card(model: Weights) -> ModelCard:
     """The card of a Hub model, from the shipped table.
 
     Raises:
         LookupError: when it is not in the table.
+        ValueError: when it has no more layers than are to be kept.
     """
-    try:
-        return hub_models()[hub].card()
-    except KeyError:
+    if model.hub not in hub_models():
         raise LookupError(
-            f"{hub} is not in the model catalog; upload its folder beside the spec "
+            f"{model.hub} is not in the model catalog; upload its folder beside the spec "
             "and give `path`, or pick one of `stratos catalog show models`"
-        ) from None
+        )
+    row = hub_models()[model.hub]
+    card = row.card() if model.layers is None else row.pruned_card(model.name, model.layers)
+    return card.model_copy(update={"licence": model.licence}) if model.licence else card
+
+
+def _require_layers(name: str, kept: int, there: int) -> None:
+    if kept >= there:
+        raise ValueError(f"{name} has {there} layers; `layers: {kept}` must be below that")
 
 
 def bedrock_card(model_id: str, *, batch: bool = False) -> ModelCard:

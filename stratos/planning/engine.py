@@ -107,10 +107,10 @@ REFERENCE_DISPATCH_US = 0.29
 
 @dataclass(frozen=True)
 class Reach:
-    """How many devices our code makes use of.
+    """How many devices the planner counts on.
 
-    One process on one device today: more would be paid for and stand idle, so that instances with
-    several lose on cost by themselves.
+    Probing, synthesis and evaluation run on one. Training spreads over all, but what it gains there
+    has not been measured: instances with several lose on cost by themselves.
     """
 
     training_devices: int = 1

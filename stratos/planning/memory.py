@@ -32,20 +32,29 @@ def training_gib(
     bytes_per_value: float,
     micro_batch_tokens: float,
     lora_rank: int,
+    *,
+    checkpointed: bool = True,
+    num_devices: int = 1,
 ) -> float:
-    """Weights, gradients, optimizer state, and activations of one micro-batch.
+    """Weights, gradients, optimizer state, and activations of one micro-batch, on one device.
 
     Activations at 16 bits are 34 bytes per token, layer and hidden unit (arXiv 2205.05198, eq. 1,
     without the attention map, which is never stored); under checkpointing each layer keeps its
     input, and one layer at a time the rest.
+
+    Args:
+        checkpointed: Activations are computed again in the backward pass; jobs do so where they
+            would not fit.
+        num_devices: The state is spread over so many (FSDP).
     """
     if method == "full":
         state = ADAMW_BYTES * model.parameters
     else:
         state = model.parameters * bytes_per_value
         state += ADAMW_BYTES * adapter_parameters(model, lora_rank)
-    per_token = model.hidden_size * bytes_per_value * (model.layers + 17.0)
-    return (state + micro_batch_tokens * per_token) / GIB
+    kept = model.layers + 17.0 if checkpointed else 17.0 * model.layers
+    per_token = model.hidden_size * bytes_per_value * kept
+    return (state / num_devices + micro_batch_tokens * per_token) / GIB
 
 
 def fits(needed_gib: float, device_gib: float) -> bool:

@@ -53,7 +53,7 @@ def open_weights(
 ) -> WeightsTeacher:
     """Read weights from a channel (or the Hub) and make them answer."""
     source = locate(spec, paths.channels.get(channel))
-    local = load_model(spec.name, source)
+    local = load_model(spec.name, source, layers=spec.layers)
     return WeightsTeacher(local, batch_size=config.batch_size, seed=seed)
 
 

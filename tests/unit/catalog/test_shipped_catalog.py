@@ -19,6 +19,7 @@ from stratos.catalog.models import (
     hub_models,
 )
 from stratos.catalog.servers import ServerCatalog
+from stratos.spec import Weights
 
 AWS = ServerCatalog.aws()
 TODAY = date(2026, 11, 24)
@@ -146,7 +147,7 @@ def test_batch_inference_costs_about_half() -> None:
 
 def test_a_model_that_is_not_listed_is_named_with_what_to_do() -> None:
     with pytest.raises(LookupError, match="stratos catalog show models"):
-        hub_card("nobody/nothing")
+        hub_card(Weights(hub="nobody/nothing"))
     with pytest.raises(LookupError, match="stratos catalog refresh"):
         bedrock_card("nobody.nothing-v1:0")
 

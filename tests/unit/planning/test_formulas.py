@@ -163,6 +163,15 @@ def test_full_fine_tuning_of_8b_does_not_fit_80_gib_and_lora_does() -> None:
     assert fits(lora, 22.35)
 
 
+def test_kept_activations_cost_memory_that_checkpointing_and_more_devices_save() -> None:
+    checkpointed = training_gib(QWEN_8B, "full", 2.0, 2048, 16)
+    kept = training_gib(QWEN_8B, "full", 2.0, 2048, 16, checkpointed=False)
+    # 2048 tokens · 4096 wide · 2 bytes · (17 · 36 − (36 + 17)) values
+    assert kept - checkpointed == pytest.approx(2048 * 4096 * 2 * 559 / 2**30)
+    spread = training_gib(QWEN_8B, "full", 2.0, 2048, 16, num_devices=8)
+    assert checkpointed - spread == pytest.approx(8.19e9 * 16 * 7 / 8 / 2**30)
+
+
 def test_lora_adapters_of_rank_16_are_about_half_a_percent_of_8b() -> None:
     # peft on Qwen3-8B, every linear layer, rank 16: 43.6 million.
     assert adapter_parameters(QWEN_8B, 16) == pytest.approx(43.6e6, rel=0.15)

@@ -6,6 +6,7 @@ from stratos.records import Message, TrainingRecord
 from tests.unit.training.tiny_models import make_model, make_tokenizer
 from training.chat import ChatFormat
 from training.data import BatchPlan, Example, encode, micro_batches, split_validation
+from training.distribution import GoldTokens
 from training.losses import cross_entropy
 from training.student import Student
 from training.weights import LocalModel
@@ -110,3 +111,62 @@ def test_validation_takes_a_twentieth_and_spares_small_sets():
     learned, validation = split_validation(make_examples(200), seed=0)
     assert (len(learned), len(validation)) == (190, 10)
     assert split_validation(make_examples(19), seed=0)[1] == []
+
+
+def test_packing_changes_neither_loss_nor_gradients(student):
+    """Rows hold several examples, and none sees another: to rounding, all is as one by one."""
+    examples = make_examples(23)
+
+    def loss_and_gradients(batches):
+        student.model.zero_grad()
+        total = sum(student.loss(batch, GoldTokens().loss_of(batch)) for batch in batches)
+        total.backward()
+        return total.detach(), {n: p.grad.clone() for n, p in student.model.named_parameters()}
+
+    packed = micro_batches(examples, 200, packed=True)
+    assert max(len(list(batch.examples())) / len(batch.tokens) for batch in packed) >= 2
+    loss, gradients = loss_and_gradients(packed)
+    alone = [batch for one in examples for batch in micro_batches([one], 1)]
+    expected_loss, expected = loss_and_gradients(alone)
+    torch.testing.assert_close(loss, expected_loss, rtol=1e-5, atol=1e-4)
+    for name, gradient in gradients.items():
+        torch.testing.assert_close(gradient, expected[name], rtol=1e-4, atol=1e-4)
+
+
+def test_a_packed_token_sees_its_own_example_alone(student):
+    """Another example before it in the row changes nothing."""
+    one, two, other = make_examples(3)
+    longest = Example([9] * (len(one.tokens) + len(two.tokens) + len(other.tokens)), 1)
+
+    def states(first):
+        (batch,) = micro_batches([longest, first, two], 10_000, packed=True)
+        (row, columns) = next(
+            (row, columns)
+            for row, columns in batch.examples()
+            if batch.tokens[row, columns][: len(two.tokens)].tolist() == two.tokens
+        )
+        hidden = student.hidden_states(batch.tokens, batch.positions)
+        return hidden[row, columns][: len(two.tokens)]
+
+    with torch.no_grad():
+        torch.testing.assert_close(states(one), states(other), rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(
+            states(one), student.hidden_states(torch.tensor([two.tokens]))[0], rtol=1e-5, atol=1e-5
+        )
+
+
+def test_packing_keeps_every_example_and_leaves_little_empty():
+    examples = make_examples(60)
+    batches = micro_batches(examples, 200, packed=True)
+    found = [
+        tuple(batch.tokens[row, columns].tolist())
+        for batch in batches
+        for row, columns in batch.examples()
+    ]
+    # The last of a row may have padding behind it.
+    kept = sorted(tuple(token for token in tokens if token) for tokens in found)
+    assert kept == sorted(tuple(example.tokens) for example in examples)
+    assert sum(batch.num_tokens for batch in batches) > 0.8 * sum(
+        batch.tokens.numel() for batch in batches
+    )
+    assert all(batch.tokens.numel() <= 200 for batch in batches)

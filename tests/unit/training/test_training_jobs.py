@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import boto3
 import pytest
+import torch
 from moto.server import ThreadedMotoServer
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -331,6 +333,60 @@ def test_a_distribution_that_cannot_be_had_is_refused(container, tmp_path):
     code = container(distill, training={"on_policy_fraction": 0.5}, **settings)
     assert code == 2
     assert "set kd_weight above 0" in (tmp_path / "output" / "failure").read_text()
+
+
+@pytest.mark.usefixtures("records")
+def test_a_student_cut_out_of_its_teacher_learns_from_its_distribution(
+    container, s3, tmp_path, monkeypatch
+):
+    teacher = save_model(tmp_path / "deep", seed=1, num_hidden_layers=4)
+    monkeypatch.setenv("SM_CHANNEL_TEACHER", str(teacher))
+    monkeypatch.setenv("SM_CHANNEL_STUDENT", str(teacher))
+    code = container(
+        distill,
+        student={**TEACHER, "layers": 2},
+        teacher=TEACHER,
+        method="full",
+        precision="float32",
+        training={"max_steps": 3, "batch_tokens": 300, "kd_weight": 0.5, "packing": True},
+    )
+    assert code == 0
+    assert read(s3, DistillResult).steps == 3
+    student = AutoModelForCausalLM.from_pretrained(tmp_path / "model")
+    assert student.config.num_hidden_layers == len(student.model.layers) == 2
+    manifest = json.loads((tmp_path / "model" / "manifest.json").read_text())
+    assert (manifest["base_model"], manifest["layers"]) == ("teacher", 2)
+
+
+@pytest.mark.usefixtures("records")
+def test_two_processes_leave_the_artifact_of_one(container, s3, tmp_path, monkeypatch):
+    settings = {"student": STUDENT, "method": "lora", "precision": "float32"}
+    training = {"max_steps": 3, "batch_tokens": 300, "packing": True}
+    training["activation_checkpointing"] = True
+    assert container(distill, training=training, **settings) == 0
+    alone = read(s3, DistillResult)
+    one = AutoModelForCausalLM.from_pretrained(tmp_path / "model")
+    for folder in ("model", "checkpoints"):
+        shutil.rmtree(tmp_path / folder, ignore_errors=True)
+    monkeypatch.setenv("STRATOS_PROCESSES_PER_HOST", "2")
+    assert container(distill, training=training, **settings) == 0
+    together = read(s3, DistillResult)
+    two = AutoModelForCausalLM.from_pretrained(tmp_path / "model")
+    torch.testing.assert_close(two.state_dict(), one.state_dict(), rtol=1e-3, atol=1e-4)
+    assert two.config.to_dict() == one.config.to_dict()
+    assert together.num_trainable_parameters == alone.num_trainable_parameters
+    assert together.training_tokens == alone.training_tokens
+    assert together.final_loss == pytest.approx(alone.final_loss, rel=1e-4)
+
+
+def test_two_processes_fail_as_one_does(container, tmp_path, monkeypatch):
+    (tmp_path / "records").mkdir()
+    (tmp_path / "records" / "records.jsonl").touch()
+    monkeypatch.setenv("STRATOS_PROCESSES_PER_HOST", "2")
+    settings = {"student": STUDENT, "method": "full", "precision": "float32", "training": {}}
+    assert container(distill, **settings) == 1
+    failure = (tmp_path / "output" / "failure").read_text()
+    assert failure.startswith("TooFewVerifiedRecords: records.jsonl is empty")
 
 
 @pytest.mark.usefixtures("records")

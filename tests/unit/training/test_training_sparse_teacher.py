@@ -11,6 +11,7 @@ from training.sparse_teacher import DRAWS, SparseTeacher
 from training.weights import LocalModel
 
 VOCABULARY = 60
+ALIKE = Training(kd_weight=1.0)
 EXAMPLES = [Example([8 + number, 9, *range(10, 14 + number)], 2) for number in range(12)]
 
 
@@ -49,6 +50,32 @@ def test_draws_belong_to_the_example_and_not_to_its_batch(teacher):
     ]
     torch.testing.assert_close(losses[1], losses[0])
     torch.testing.assert_close(losses[2], losses[0])
+
+
+def test_packed_examples_find_their_own_draws(teacher):
+    (apart,) = micro_batches(EXAMPLES, 10_000)
+    (packed,) = micro_batches(EXAMPLES, 10_000, packed=True)
+    assert len(packed.tokens) < len(apart.tokens)
+    rows = {
+        tuple(batch.tokens[row, columns][:2].tolist()): number
+        for batch in (packed,)
+        for number, (row, columns) in enumerate(batch.examples())
+    }
+    logits = torch.randn(len(apart.targets), VOCABULARY)
+    parts = torch.split(logits, [len(one.tokens) - one.prompt_length for one in apart_order()])
+    order = [rows[tuple(one.tokens[:2])] for one in apart_order()]
+    reordered = torch.cat(
+        [part for _, part in sorted(zip(order, parts, strict=True), key=lambda pair: pair[0])]
+    )
+    for sparse in (make_sparse(teacher), TeacherDistribution(teacher, ALIKE, VOCABULARY)):
+        torch.testing.assert_close(
+            sparse.loss_of(packed)(reordered, slice(None)),
+            sparse.loss_of(apart)(logits, slice(None)),
+        )
+
+
+def apart_order():
+    return sorted(EXAMPLES, key=lambda one: -len(one.tokens))
 
 
 def test_its_expected_gradient_is_that_of_forward_kl(teacher):

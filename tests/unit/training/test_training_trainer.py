@@ -18,6 +18,7 @@ from training.optimizer import Optimizers, learning_rate_factor
 from training.student import Student
 from training.trainer import Schedule, Trainer
 from training.weights import LocalModel
+from training.world import ALONE
 
 EVERY_STEP = {"min_checkpoint_seconds": 0.0, "checkpoint_cost_share": float("inf")}
 
@@ -50,11 +51,14 @@ def train(
     rate=1e-2,
     on_step=lambda *_: None,
     model=None,
+    world=ALONE,
 ):
     tokenizer = make_tokenizer()
     model = model or make_model(60, seed=1)
     local = LocalModel("tiny", model, tokenizer, ChatFormat(tokenizer))
     student = Student(local, method, "float32", lora_rank=4, seed=0)
+    if world.size > 1:
+        student.shard()
     examples = make_examples()
     outcome = Trainer(
         student,
@@ -66,6 +70,7 @@ def train(
         Checkpoints(folder) if folder is not None else None,
         clock or Clock(1e9),
         on_step,
+        world,
     ).run()
     return student, outcome
 

@@ -1,0 +1,53 @@
+"""Activations of the forward pass: kept for the backward pass, or computed again there."""
+
+from __future__ import annotations
+
+import logging
+
+from stratos.planning.memory import fits, training_gib
+from stratos.planning.transformer import Transformer
+from stratos.spec import Training
+from training.host import device_memory_gib
+from training.student import Student
+from training.weights import LocalModel
+from training.world import World
+
+_log = logging.getLogger(__name__)
+
+
+def checkpoint_activations(
+    student: Student, training: Training, micro_tokens: int, world: World
+) -> bool:
+    """Have activations computed again if that was asked for, or if they would not fit."""
+    wanted = training.activation_checkpointing
+    if wanted == "auto":
+        needed = training_gib(
+            shape_of(student.local),
+            student.method,
+            2.0 if student.precision == "bfloat16" else 4.0,
+            micro_tokens,
+            training.lora_rank,
+            checkpointed=False,
+            num_devices=world.size,
+        )
+        wanted = not fits(needed, device_memory_gib())
+    if wanted:
+        _log.info("activations are computed again in the backward pass")
+        student.model.activation_checkpointing_enable()
+    return wanted
+
+
+def shape_of(local: LocalModel) -> Transformer:
+    """Read the sizes that memory follows from out of a model's configuration."""
+    config = local.model.config
+    heads = config.num_attention_heads
+    return Transformer(
+        name=local.name,
+        parameters=local.num_parameters,
+        active_parameters=local.num_parameters,
+        layers=config.num_hidden_layers,
+        hidden_size=config.hidden_size,
+        kv_heads=getattr(config, "num_key_value_heads", heads),
+        head_dim=getattr(config, "head_dim", None) or config.hidden_size // heads,
+        vocabulary=local.vocabulary_size,
+    )

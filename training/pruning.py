@@ -1,0 +1,48 @@
+"""A smaller model cut out of a larger one."""
+
+from __future__ import annotations
+
+import re
+
+from torch import Tensor
+from transformers import AutoModelForCausalLM, PreTrainedModel
+
+_LAYER = re.compile(r"(?<=\.layers\.)\d+(?=\.)")
+
+
+def kept_layers(there: int, kept: int) -> list[int]:
+    """Choose layers, evenly spaced from the first to the last.
+
+    A student that starts from every second layer of its teacher loses little
+    (DistilBERT, arXiv 1910.01108, section 3).
+
+    Raises:
+        ValueError: when there are no more than those.
+    """
+    if not 2 <= kept < there:
+        raise ValueError(f"the model has {there} layers; `layers: {kept}` must be below that")
+    return [round(index * (there - 1) / (kept - 1)) for index in range(kept)]
+
+
+def prune(model: PreTrainedModel, num_layers: int) -> PreTrainedModel:
+    """Return a model of some of a decoder's layers, with its embeddings and head."""
+    config = model.config.to_dict()
+    kept = kept_layers(model.config.num_hidden_layers, num_layers)
+    config["num_hidden_layers"] = num_layers
+    if config.get("layer_types") is not None:
+        config["layer_types"] = [config["layer_types"][layer] for layer in kept]
+    # A new model, since layers know their number: the cache goes by it.
+    pruned: PreTrainedModel = AutoModelForCausalLM.from_config(
+        type(model.config).from_dict(config), dtype=model.dtype, trust_remote_code=False
+    )
+    place = {str(layer): str(number) for number, layer in enumerate(kept)}
+    weights: dict[str, Tensor] = {}
+    for name, value in model.state_dict().items():
+        found = _LAYER.search(name)
+        if found is None:
+            weights[name] = value
+        elif found[0] in place:
+            weights[_LAYER.sub(place[found[0]], name, count=1)] = value
+    pruned.load_state_dict(weights)
+    pruned.generation_config = model.generation_config
+    return pruned

@@ -1,0 +1,78 @@
+"""Tensors that are spread over processes (FSDP2), and whole ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+from torch.distributed.fsdp import FSDPModule, fully_shard
+from torch.distributed.tensor import DTensor, distribute_tensor
+
+
+def shard(module: nn.Module, blocks: Iterable[nn.Module]) -> None:
+    """Spread a module's parameters over all processes; each block is put together on its own.
+
+    Gradients are summed over the processes, not averaged: losses are sums too.
+    """
+    for block in blocks:
+        fully_shard(block)
+    # The rest is given up after the forward pass as well: the head's gradient needs it no more.
+    fully_shard(module, reshard_after_forward=True)
+    for part in module.modules():
+        if isinstance(part, FSDPModule):
+            part.set_gradient_divide_factor(1.0)
+            part.set_force_sum_reduction_for_comms(True)
+
+
+def local(tensor: Tensor) -> Tensor:
+    """Return what this process holds of a tensor."""
+    return tensor.to_local() if isinstance(tensor, DTensor) else tensor
+
+
+def whole(tensor: Tensor) -> Tensor:
+    """Put a spread tensor together; every process must ask for the same one."""
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+
+
+def spread(tensor: Tensor, like: Tensor) -> Tensor:
+    """Return this process's part of a tensor that every process holds whole."""
+    if not isinstance(like, DTensor):
+        return tensor
+    return distribute_tensor(
+        tensor.to(like.device), like.device_mesh, like.placements, src_data_rank=None
+    )
+
+
+def from_local(part: Tensor, like: Tensor) -> Tensor:
+    """Return the spread tensor that processes hold parts of."""
+    if not isinstance(like, DTensor):
+        return part
+    return DTensor.from_local(
+        part.to(like.device),
+        like.device_mesh,
+        like.placements,
+        shape=like.shape,
+        stride=like.stride(),
+    )
+
+
+def put_together(module: nn.Module, *, keep: bool) -> None:
+    """Turn a module's spread parameters into whole ones in this process's main memory.
+
+    Args:
+        keep: False in a process that only hands over its parts.
+    """
+    made: dict[nn.Parameter, nn.Parameter] = {}
+    for owner in module.modules():
+        for name, parameter in list(owner.named_parameters(recurse=False)):
+            # A tied parameter has two owners and stays one.
+            if parameter not in made:
+                with torch.no_grad():
+                    values = whole(parameter)
+                made[parameter] = (
+                    nn.Parameter(values.cpu(), requires_grad=parameter.requires_grad)
+                    if keep
+                    else parameter
+                )
+            owner.register_parameter(name, made[parameter])
