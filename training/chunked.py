@@ -41,6 +41,8 @@ def projected_loss(
     size = tokens or chunk_tokens(hidden.device.type, weight.shape[0])
     if len(hidden) <= size:
         return loss_of(hidden @ weight.T, slice(0, len(hidden)))
+    if not torch.is_grad_enabled():
+        weight = weight.detach()
     loss: Tensor = _ChunkedLoss.apply(hidden, weight, loss_of, size)  # type: ignore[no-untyped-call]
     return loss
 

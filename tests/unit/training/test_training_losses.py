@@ -243,3 +243,18 @@ def test_the_chunked_form_never_holds_all_logits():
             hidden, weight, lambda part, rows: cross_entropy(part, wanted[rows]), 10
         ).backward()
     assert seen.elements == 10 * 300
+
+
+def test_the_chunked_form_computes_no_gradient_that_nobody_wants():
+    hidden, weight = draw(TOKENS, HIDDEN, seed=2), draw(VOCABULARY, HIDDEN, seed=3, grad=True)
+    computed = []
+
+    def loss_of(logits, rows):
+        logits.register_hook(lambda _: computed.append(rows))
+        return cross_entropy(logits, targets()[rows])
+
+    with torch.no_grad():
+        unwanted = projected_loss(hidden, weight, loss_of, 2)
+    assert computed == []
+    torch.testing.assert_close(unwanted, projected_loss(hidden, weight, loss_of, 2).detach())
+    assert len(computed) == -(-TOKENS // 2)
