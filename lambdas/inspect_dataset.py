@@ -11,7 +11,7 @@ from lambdas.handler import step
 from lambdas.inputs import content_hash, data_files
 from lambdas.storage import Bucket
 from stratos.artifacts import RunKeys
-from stratos.dataset.allowance import MAX_BYTES, READING_SECONDS, Allowance
+from stratos.dataset.allowance import MAX_BYTES, MAX_SECONDS, Allowance
 from stratos.dataset.inspection import SPLITS, inspect_dataset
 from stratos.spec import Spec
 from stratos.steps import Dataset, InspectInput, RunRef
@@ -22,7 +22,7 @@ def handler(payload: InspectInput) -> Dataset:
     """Split the dataset; tell a rerun whether anything changed."""
     run, bucket, keys = payload.run, Bucket(payload.run.bucket), RunKeys(payload.run.run_id)
     spec = bucket.read_model(keys.spec, Spec)
-    allowance = Allowance(MAX_BYTES, READING_SECONDS, started=time.monotonic())
+    allowance = Allowance(MAX_BYTES, MAX_SECONDS, started=time.monotonic())
     digest = content_hash(bucket, run.spec_key, spec)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -20,7 +20,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from stratos.cli.reference import cli_reference
-from stratos.dataset.allowance import MAX_BYTES, READING_SECONDS
+from stratos.dataset.allowance import MAX_BYTES, MAX_SECONDS
 from stratos.dataset.near_duplicates import MIN_WORDS, PERMUTATIONS, SHINGLE_WORDS, THRESHOLD
 from stratos.dataset.reading import MAX_SHOWN
 from stratos.dataset.splitting import MIN_TRAIN_RECORDS
@@ -70,7 +70,7 @@ questions that look alike are different questions.
 
 Records pass through a disk, so memory does not grow with the dataset (`make bench-dataset`). Time
 and disk do: InspectDataset refuses a dataset of more than {MAX_BYTES / 1e9:g} GB as records, and
-one that is not read within {READING_SECONDS:.0f} s, before the function's 15 minutes are over.
+one that is not split within {MAX_SECONDS:.0f} s, before the function's 15 minutes are over.
 
 ## Gates
 

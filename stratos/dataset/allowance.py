@@ -1,4 +1,4 @@
-"""How much of a dataset may be read before it is clear that there is too much of it."""
+"""How large a dataset may be, and how long it may take, where it is inspected."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from stratos.errors import DatasetRejected
 
 MAX_BYTES = 6_000_000_000
 """What fits on InspectDataset's disk of 10 GiB, beside what is known of each record."""
-READING_SECONDS = 360.0
-"""Of InspectDataset's 900: splitting and writing take a little longer than reading."""
+MAX_SECONDS = 780.0
+"""Of InspectDataset's 900; the rest is for uploading the splits."""
 
 _ADVICE = (
     "Upload fewer records (the strategy needs thousands, rarely millions), or split the dataset "
@@ -25,8 +25,8 @@ class Allowance:
 
     max_bytes: int | None = None
     """Of all records, as the JSON lines they are written as."""
-    reading_seconds: float | None = None
-    """From `started` until the last row is read."""
+    max_seconds: float | None = None
+    """From `started` until the splits are written."""
     started: float = 0.0
     clock: Callable[[], float] = time.monotonic
 
@@ -39,12 +39,13 @@ class Allowance:
             )
 
     def check_seconds(self, num_bytes: int, num_rows: int) -> None:
-        """Raise DatasetRejected when what is left of the time is needed for splitting."""
-        if self.reading_seconds is None or self.clock() - self.started <= self.reading_seconds:
+        """Raise DatasetRejected when the time is over."""
+        if self.max_seconds is None or self.clock() - self.started <= self.max_seconds:
             return
         raise DatasetRejected(
-            f"the dataset is too large to inspect: {num_rows:,} rows ({num_bytes / 1e9:.2f} GB as "
-            f"records) were read in {self.reading_seconds:.0f} s, and not all of it. {_ADVICE}"
+            f"the dataset is too large to inspect: with {num_rows:,} rows read "
+            f"({num_bytes / 1e9:.2f} GB as records) it was not split after "
+            f"{self.max_seconds:.0f} s, and no more time is allowed. {_ADVICE}"
         )
 
 

@@ -69,7 +69,7 @@ def inspect_dataset(
         sides = _split(spool, ledger, task)
         place = ledger.most_common_gold()
         common = None if place is None else spool.at(place).gold
-        tally = _write(folder, spool, ledger, sides)
+        tally = _write(folder, reader, spool, ledger, sides, allowance)
         if tally.num_records["train"] < MIN_TRAIN_RECORDS:
             raise DatasetRejected(
                 f"only {tally.num_records['train']} records are left to train on, and "
@@ -173,7 +173,14 @@ def _add_all(index: NearDuplicates, keys: frozenset[bytes], spool: Spool, ledger
         index.add(spool.at(place))
 
 
-def _write(folder: Path, spool: Spool, ledger: Ledger, sides: _Sides) -> Tally:
+def _write(
+    folder: Path,
+    reader: DatasetReader,
+    spool: Spool,
+    ledger: Ledger,
+    sides: _Sides,
+    allowance: Allowance,
+) -> Tally:
     """Write each split, leaving out training records that are like one kept back."""
     tally = Tally()
     near = array("q")
@@ -183,6 +190,8 @@ def _write(folder: Path, spool: Spool, ledger: Ledger, sides: _Sides) -> Tally:
             for split in SPLITS
         }
         for record, (number, group, kept) in zip(spool.drain(), ledger.rows(), strict=True):
+            if number % _ROWS_BETWEEN_CLOCKS == 0:
+                allowance.check_seconds(spool.num_bytes, reader.num_lines)
             if not kept:
                 continue
             split = sides.split(group)

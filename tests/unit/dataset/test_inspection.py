@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import itertools
 import json
 from functools import partial
 from pathlib import Path
@@ -260,11 +261,15 @@ def test_a_dataset_too_large_for_the_disk_is_refused_with_what_to_do(tmp_path: P
         inspect_dataset(files({"d.jsonl": content}), task(), tmp_path, Allowance(max_bytes=3000))
 
 
-def test_reading_ends_while_there_is_time_to_split(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ticks", [3, 8], ids=["reading", "writing"])
+def test_an_inspection_ends_in_words_before_its_time_is_over(tmp_path: Path, ticks: int) -> None:
     content = factories.jsonl(factories.dataset_rows(5000))
-    ticks = iter(range(0, 1_000, 100))
-    allowance = Allowance(reading_seconds=250, clock=lambda: next(ticks))
-    with pytest.raises(DatasetRejected, match=r"3,001 rows .* were read in 250 s"):
+    clock = itertools.count()
+    allowance = Allowance(max_seconds=ticks, clock=lambda: next(clock))
+    rows = "4,001" if ticks == 3 else "5,000"
+    with pytest.raises(
+        DatasetRejected, match=f"with {rows} rows read .* not split after {ticks} s"
+    ):
         inspect_dataset(files({"d.jsonl": content}), task(), tmp_path, allowance)
 
 
