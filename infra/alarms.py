@@ -16,7 +16,7 @@ from infra.functions import NAMESPACE, SERVICE, Functions
 from stratos.run_summary import REJECTED_RUNS
 
 _PERIOD = Duration.minutes(5)
-_LEAVES_BILLS = ("clean_up", "promote")
+_LEAVES_BILLS = ("clean_up", "promote", "sweep")
 """Functions whose failure may leave an endpoint that nobody asked for."""
 
 

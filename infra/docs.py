@@ -74,7 +74,12 @@ def _good_way(definition: Mapping[str, Any]) -> list[str]:
     """The states of a run that succeeds at the first attempt, on a spec with no endpoint yet."""
     states = definition["States"]
     way = [definition["StartAt"]]
-    turns = {"IsUnchanged": "PlanCandidates", "IsEndpointLive": "CreateEndpoint"}
+    turns = {
+        "IsUnchanged": "PlanCandidates",
+        "NeedsApproval": "IsAsynchronous",
+        "IsAsynchronous": "CreateModel",
+        "IsEndpointLive": "CreateEndpoint",
+    }
     while following := next_states(states[way[-1]]):
         way.append(turns.get(way[-1], following[0]))
     return way
@@ -113,9 +118,12 @@ def _kind(state: State, functions: Mapping[str, str]) -> str:
     if state["Type"] != "Task":
         return str(state.get("Comment", state["Type"]))
     resource = str(state["Resource"])
-    logical_id = resource.strip("<>").removesuffix(".Arn")
+    waits = resource.endswith(".waitForTaskToken")
+    called = str(state["Parameters"]["FunctionName"]) if waits else resource
+    logical_id = called.strip("<>").removesuffix(".Arn")
     if logical_id in functions:
-        return f"function `{functions[logical_id]}`"
+        answer = ", then a person's answer" if waits else ""
+        return f"function `{functions[logical_id]}`{answer}"
     if resource.endswith("createTrainingJob.sync"):
         return "training job"
     return "`" + ".".join(resource.split(":")[-2:]) + "`"

@@ -14,6 +14,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
+from infra.approval import ApprovalStates
 from infra.permissions import (
     read_objects,
     run_container,
@@ -79,6 +80,7 @@ class DeploymentStates:
     role: iam.IRole
     queue_role: iam.IRole
     """Of models whose requests and answers lie in the bucket."""
+    approval: ApprovalStates
 
     def chain(
         self, *, succeeded: sfn.IChainable, failed: sfn.IChainable
@@ -105,6 +107,7 @@ class DeploymentStates:
                 "ModelApprovalStatus": f"{package}.ModelApprovalStatus",
                 "InferenceSpecification": f"{package}.InferenceSpecification",
                 "ModelMetrics": f"{package}.ModelMetrics",
+                "MetadataProperties": f"{package}.MetadataProperties",
                 "CustomerMetadataProperties": f"{package}.CustomerMetadataProperties",
             },
             failed,
@@ -149,7 +152,7 @@ class DeploymentStates:
             .when(sfn.Condition.is_not_null(queue), asynchronous)
             .otherwise(synchronous)
         )
-        register.next(registered)
+        register.next(self.approval.chain(approved=registered, failed=failed))
         return register, registered
 
     def _call(

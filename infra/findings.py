@@ -41,6 +41,7 @@ _READS_JOBS = (
     "measure_endpoint",
     "report",
 )
+_NO_RUN_OBJECTS = ("claim_run", "request_approval", "sweep")
 _JOBS, _MACHINE = "TrainingJobs/Role", "Workflow/Role"
 _MODELS = ("Endpoints/Role", "Endpoints/QueueRole")
 
@@ -70,7 +71,7 @@ FINDINGS = (
     _wildcard(
         "*",
         _roles(*_EVERY_FUNCTION),
-        "X-Ray's write actions take no resource, nor does sagemaker:ListTrainingJobs.",
+        "X-Ray's write actions take no resource, nor do SageMaker's and Scheduler's list actions.",
     ),
     _wildcard(
         "*",
@@ -85,7 +86,7 @@ FINDINGS = (
     ),
     _wildcard(
         f"{_BUCKET}/runs/*",
-        (*_roles(*(m for m in _EVERY_FUNCTION if m != "claim_run")), _JOBS, *_MODELS),
+        (*_roles(*(m for m in _EVERY_FUNCTION if m not in _NO_RUN_OBJECTS)), _JOBS, *_MODELS),
         _ANY_KEY,
     ),
     _wildcard(
@@ -102,6 +103,7 @@ FINDINGS = (
         ),
         _ANY_KEY,
     ),
+    _wildcard(f"{_BUCKET}/checkpoints/*", (_JOBS,), _ANY_KEY),
     _wildcard(
         f"{_BUCKET}/specs/*/rejection.json", _roles("parse_constraints"), "One beside each spec."
     ),
@@ -148,15 +150,27 @@ FINDINGS = (
         (_JOBS,),
         "The spec names the secret of a teacher's key, which must begin with stratos/.",
     ),
-    _wildcard(f"{_SAGEMAKER}:training-job/*", (*_roles(*_READS_JOBS), _MACHINE), _RUN_NAMES),
-    _wildcard(f"{_SAGEMAKER}:model/*", (*_roles("clean_up"), _MACHINE), _RUN_NAMES),
     _wildcard(
-        f"{_SAGEMAKER}:endpoint-config/*", (*_roles("clean_up", "promote"), _MACHINE), _RUN_NAMES
+        f"{_SAGEMAKER}:training-job/*", (*_roles(*_READS_JOBS, "sweep"), _MACHINE), _RUN_NAMES
+    ),
+    _wildcard(f"{_SAGEMAKER}:model/*", (*_roles("clean_up", "sweep"), _MACHINE), _RUN_NAMES),
+    _wildcard(
+        f"{_SAGEMAKER}:endpoint-config/*",
+        (*_roles("clean_up", "promote", "sweep"), _MACHINE),
+        _RUN_NAMES,
     ),
     _wildcard(
         f"{_SAGEMAKER}:endpoint/stratos-*",
         (
-            *_roles("check_quality", "clean_up", "measure_endpoint", "plan_candidates", "promote"),
+            *_roles(
+                "check_quality",
+                "clean_up",
+                "measure_endpoint",
+                "plan_candidates",
+                "promote",
+                "record_approval",
+                "sweep",
+            ),
             "Schedules/Role",
             _MACHINE,
         ),
@@ -179,17 +193,17 @@ FINDINGS = (
     ),
     _wildcard(
         f"{_SAGEMAKER}:model-package/<{{packages}}>/*",
-        (_MACHINE,),
+        (*_roles("clean_up", "promote", "record_approval", "report"), _MACHINE),
         "The wildcard stands for the versions of the one group.",
     ),
     _wildcard(
         f"arn:<AWS::Partition>:scheduler:{_HERE}:schedule/stratos/*",
-        _roles("promote"),
+        _roles("promote", "sweep"),
         "The wildcard stands for the schedules of the one group.",
     ),
     _wildcard(
         f"arn:<AWS::Partition>:states:{_HERE}:execution:stratos:*",
-        _roles("clean_up", "measure_endpoint", "report"),
+        _roles("clean_up", "measure_endpoint", "report", "sweep"),
         "The wildcard stands for the executions of the one state machine.",
     ),
 )

@@ -57,11 +57,14 @@ HANDLERS = (
     Handler("match_models", memory_mib=1769, timeout_seconds=300, package="planning"),
     Handler("diagnose_job", timeout_seconds=120),
     Handler("check_quality", timeout_seconds=120),
+    Handler("request_approval"),
+    Handler("record_approval"),
     Handler("measure_endpoint", memory_mib=1769, timeout_seconds=900),
     Handler("promote"),
     Handler("report", memory_mib=1024, timeout_seconds=180),
     # Waits for an endpoint to settle before it can be rolled back.
     Handler("clean_up", memory_mib=1024, timeout_seconds=900),
+    Handler("sweep", timeout_seconds=900),
 )
 
 

@@ -14,6 +14,7 @@ from infra.permissions import (
     TRAINING_JOBS,
     arn,
     create_in_sagemaker,
+    list_in_sagemaker,
     list_training_jobs,
     pass_role,
     query_runs,
@@ -41,6 +42,7 @@ def grant_functions(
     storage: Storage,
     notifications: Notifications,
     schedules: Schedules,
+    endpoints: Endpoints,
 ) -> None:
     """Give every function what its handler calls, and no more."""
     bucket, table = storage.bucket, storage.runs_table
@@ -94,6 +96,15 @@ def grant_functions(
         *_read_jobs(),
         sagemaker("DescribeEndpoint", on=(ENDPOINTS,)),
     )
+    functions.grant("request_approval", use_runs(table, "UpdateItem"), _notify(notifications))
+    functions.grant(
+        "record_approval",
+        use_runs(table, "GetItem", "UpdateItem"),
+        *read_objects(bucket, "runs/"),
+        write_objects(bucket, "runs/*"),
+        _update_packages(endpoints),
+        sagemaker("DescribeEndpoint", on=(ENDPOINTS,)),
+    )
     functions.grant(
         "measure_endpoint",
         *read_objects(bucket, "runs/", "async/"),
@@ -121,7 +132,10 @@ def grant_functions(
         # Application Auto Scaling looks at the endpoint on behalf of who registers it.
         scale_endpoints("RegisterScalableTarget", "DeregisterScalableTarget", "PutScalingPolicy"),
         scale_with_service_role(),
-        sagemaker("DescribeEndpoint", "UpdateEndpointWeightsAndCapacities", on=(ENDPOINTS,)),
+        sagemaker(
+            "AddTags", "DescribeEndpoint", "UpdateEndpointWeightsAndCapacities", on=(ENDPOINTS,)
+        ),
+        _update_packages(endpoints),
         sagemaker_of_runs("DescribeEndpointConfig", on=(ENDPOINT_CONFIGS,)),
         use_alarms("PutMetricAlarm", "DescribeAlarms", "DeleteAlarms"),
     )
@@ -134,7 +148,8 @@ def grant_functions(
             use_runs(table, "GetItem", "UpdateItem"),
             *_read_jobs(),
             _read_executions(),
-            iam.PolicyStatement(actions=["sns:Publish"], resources=[notifications.topic.topic_arn]),
+            _notify(notifications),
+            _update_packages(endpoints),
         )
     functions.grant(
         "clean_up",
@@ -145,6 +160,36 @@ def grant_functions(
         sagemaker("UpdateEndpoint", on=(ENDPOINT_CONFIGS,)),
         use_alarms("DeleteAlarms"),
     )
+
+    functions.grant(
+        "sweep",
+        use_runs(table, "Scan", "UpdateItem"),
+        iam.PolicyStatement(
+            actions=["states:DescribeExecution"],
+            resources=[arn("states", f"execution:{_STATES_NAME}:*")],
+        ),
+        list_in_sagemaker("ListEndpoints", "ListEndpointConfigs", "ListModels", "ListTrainingJobs"),
+        # Tags are what it tells its own things by, so it has to read those of others, too.
+        sagemaker("ListTags", on=(ENDPOINTS, ENDPOINT_CONFIGS, MODELS, TRAINING_JOBS)),
+        sagemaker("DescribeEndpoint", on=(ENDPOINTS,)),
+        sagemaker_of_runs("DeleteEndpoint", on=(ENDPOINTS,)),
+        sagemaker_of_runs("DeleteModel", "DeleteEndpointConfig", on=(MODELS, ENDPOINT_CONFIGS)),
+        sagemaker_of_runs("StopTrainingJob", on=(TRAINING_JOBS,)),
+        iam.PolicyStatement(actions=["scheduler:ListSchedules"], resources=["*"]),
+        iam.PolicyStatement(
+            actions=["scheduler:DeleteSchedule"],
+            resources=[arn("scheduler", f"schedule/{GROUP_NAME}/*")],
+        ),
+    )
+
+
+def _notify(notifications: Notifications) -> iam.PolicyStatement:
+    return iam.PolicyStatement(actions=["sns:Publish"], resources=[notifications.topic.topic_arn])
+
+
+def _update_packages(endpoints: Endpoints) -> iam.PolicyStatement:
+    """Decide on a version in the registry, or add what is learned of it."""
+    return sagemaker("UpdateModelPackage", on=(f"model-package/{endpoints.packages.ref}/*",))
 
 
 def _read_jobs() -> tuple[iam.PolicyStatement, ...]:
@@ -169,7 +214,11 @@ def grant_workflow(
     for statement in (
         iam.PolicyStatement(
             actions=["lambda:InvokeFunction"],
-            resources=[item.function_arn for item in functions.by_module.values()],
+            resources=[
+                item.function_arn
+                for module, item in functions.by_module.items()
+                if module != "sweep"  # which is no state
+            ],
         ),
         create_in_sagemaker("CreateTrainingJob", on=(TRAINING_JOBS,)),
         sagemaker_of_runs("DescribeTrainingJob", "StopTrainingJob", on=(TRAINING_JOBS,)),

@@ -17,8 +17,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 
-RUN_TAG = "stratos:run"
-"""On every job, model, endpoint configuration and endpoint of a run; its value is the run id."""
+from stratos.ownership import RUN_TAG
 
 TRAINING_JOBS = "training-job/*"
 ENDPOINTS = "endpoint/stratos-*"
@@ -57,8 +56,15 @@ def create_in_sagemaker(*actions: str, on: tuple[str, ...]) -> iam.PolicyStateme
     return statement
 
 
+def list_in_sagemaker(*actions: str) -> iam.PolicyStatement:
+    """Actions such as `ListEndpoints`, which SageMaker grants for the whole account only."""
+    return iam.PolicyStatement(
+        actions=[f"sagemaker:{action}" for action in actions], resources=["*"]
+    )
+
+
 def list_training_jobs() -> iam.PolicyStatement:
-    return iam.PolicyStatement(actions=["sagemaker:ListTrainingJobs"], resources=["*"])
+    return list_in_sagemaker("ListTrainingJobs")
 
 
 def use_alarms(*actions: str) -> iam.PolicyStatement:

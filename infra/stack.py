@@ -9,6 +9,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from infra.alarms import Alarms
+from infra.approval import Approvers
 from infra.assets import Assets
 from infra.endpoints import Endpoints
 from infra.functions import Functions
@@ -16,6 +17,7 @@ from infra.grants import grant_functions, grant_workflow
 from infra.notifications import Notifications
 from infra.schedules import Schedules
 from infra.storage import Storage
+from infra.sweeping import Sweeping
 from infra.training_jobs import TrainingJobs
 from infra.triggers import Triggers
 from infra.workflow import Workflow, state_machine_arn
@@ -81,6 +83,19 @@ class Stratos(Stack):
             clean_up=functions["clean_up"],
             dead_letters=notifications.dead_letters,
         )
+        Sweeping(
+            self,
+            "Sweeping",
+            sweep=functions["sweep"],
+            dead_letters=notifications.dead_letters,
+        )
+        approvers = Approvers(
+            self,
+            "Approvers",
+            state_machine_arn=machine_arn,
+            runs_table=storage.runs_table,
+            key=storage.key,
+        )
         Alarms(
             self,
             "Alarms",
@@ -90,7 +105,11 @@ class Stratos(Stack):
             dead_letters=notifications.dead_letters,
         )
         grant_functions(
-            functions, storage=storage, notifications=notifications, schedules=schedules
+            functions,
+            storage=storage,
+            notifications=notifications,
+            schedules=schedules,
+            endpoints=endpoints,
         )
         grant_workflow(
             workflow.role,
@@ -105,6 +124,7 @@ class Stratos(Stack):
             "StateMachineArn": workflow.state_machine.state_machine_arn,
             "TopicArn": notifications.topic.topic_arn,
             "ScheduleGroup": schedules.group.ref,
+            "ApproversPolicyArn": approvers.policy.managed_policy_arn,
         }.items():
             CfnOutput(self, name, value=value)
 

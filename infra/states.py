@@ -64,13 +64,48 @@ class LambdaStates:
             retry_on_service_exceptions=False,
             task_timeout=sfn.Timeout.duration(Duration.seconds(timeout + _MARGIN_SECONDS)),
         )
-        state.add_retry(
-            errors=_SERVICE_ERRORS,
-            interval=Duration.seconds(2),
-            max_attempts=6,
-            backoff_rate=2,
-            max_delay=Duration.seconds(60),
-            jitter_strategy=sfn.JitterType.FULL,
+        return _retried(state)
+
+    def ask(
+        self,
+        name: str,
+        module: str,
+        payload: Mapping[str, str],
+        result_path: str,
+        timeout_path: str,
+    ) -> tasks.LambdaInvoke:
+        """A state that calls a handler and then waits for whoever answers to its `task_token`.
+
+        Args:
+            payload: As for `invoke`, without the token.
+            timeout_path: Where the longest wait lies in the execution's data, in seconds.
+        """
+        fields = {field: sfn.JsonPath.object_at(path) for field, path in payload.items()}
+        return _retried(
+            tasks.LambdaInvoke(
+                self.scope,
+                name,
+                lambda_function=self.functions[module],
+                integration_pattern=sfn.IntegrationPattern.WAIT_FOR_TASK_TOKEN,
+                payload=sfn.TaskInput.from_object(
+                    {**fields, "task_token": sfn.JsonPath.task_token}
+                ),
+                result_path=result_path,
+                retry_on_service_exceptions=False,
+                task_timeout=sfn.Timeout.at(timeout_path),
+            )
         )
-        state.add_retry(errors=_LOST, interval=Duration.seconds(1), max_attempts=1)
-        return state
+
+
+def _retried(state: tasks.LambdaInvoke) -> tasks.LambdaInvoke:
+    """Try again what the service lost; what the handler refuses is final."""
+    state.add_retry(
+        errors=_SERVICE_ERRORS,
+        interval=Duration.seconds(2),
+        max_attempts=6,
+        backoff_rate=2,
+        max_delay=Duration.seconds(60),
+        jitter_strategy=sfn.JitterType.FULL,
+    )
+    state.add_retry(errors=_LOST, interval=Duration.seconds(1), max_attempts=1)
+    return state

@@ -9,6 +9,8 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from stratos.artifacts import CHECKPOINT_PREFIX
+
 
 class Storage(Construct):
     """Bucket, runs table and key. All three stay when the stack is deleted."""
@@ -60,6 +62,14 @@ class Storage(Construct):
                     id="overwritten",
                     prefix="runs/",
                     noncurrent_version_expiration=Duration.days(7),
+                    abort_incomplete_multipart_upload_after=Duration.days(2),
+                ),
+                s3.LifecycleRule(
+                    id="checkpoints",
+                    prefix=CHECKPOINT_PREFIX,
+                    # A job resumes within its run, whose training is over long before.
+                    expiration=Duration.days(14),
+                    noncurrent_version_expiration=Duration.days(1),
                     abort_incomplete_multipart_upload_after=Duration.days(2),
                 ),
             ],

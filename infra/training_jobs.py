@@ -16,7 +16,6 @@ from constructs import Construct
 
 from infra.assets import Assets
 from infra.permissions import (
-    RUN_TAG,
     arn,
     read_objects,
     run_container,
@@ -24,6 +23,8 @@ from infra.permissions import (
     write_objects,
 )
 from infra.states import LambdaStates
+from stratos.artifacts import CHECKPOINT_PREFIX
+from stratos.ownership import RUN_TAG
 
 REPOSITORIES = ("huggingface-pytorch-training", "pytorch-training")
 """Of the images that `stratos.catalog.images` picks for training."""
@@ -51,8 +52,8 @@ class TrainingJobs(Construct):
         )
         for statement in (
             *run_container(repositories=REPOSITORIES, log_group="/aws/sagemaker/TrainingJobs"),
-            *read_objects(bucket, "specs/", "runs/"),
-            write_objects(bucket, "runs/*"),
+            *read_objects(bucket, "specs/", "runs/", CHECKPOINT_PREFIX),
+            write_objects(bucket, "runs/*", f"{CHECKPOINT_PREFIX}*"),
             use_key(key),
             # Archives of earlier deployments too: a run goes on with the code it began with.
             iam.PolicyStatement(

@@ -9,14 +9,17 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from infra.approval import ApprovalStates
 from infra.endpoints import DEPLOYMENT, DeploymentStates, Endpoints
 from infra.functions import Functions
 from infra.load_gate import LoadGateStates
 from infra.states import LambdaStates
 from infra.training_jobs import TrainingJobs, TrainingJobStates
+from stratos.spec import LONGEST_APPROVAL_HOURS
 
 NAME = "stratos"
-LONGEST_RUN = Duration.days(3)
+LONGEST_RUN = Duration.hours(3 * 24 + LONGEST_APPROVAL_HOURS)
+"""Three days of work, which every state of it bounds for itself, and a person's answer."""
 
 _PROBES_AT_ONCE = 2
 """Probes need a server each, and a new account's quota of accelerated ones is small."""
@@ -195,6 +198,7 @@ class Workflow(Construct):
             "check_quality",
             {
                 "run": "$.run",
+                "dataset": "$.dataset",
                 "match": "$.match",
                 "model_artifact": "$.distilled.ModelArtifacts.S3ModelArtifacts",
             },
@@ -260,6 +264,7 @@ class Workflow(Construct):
                 "parsed": "$.parsed",
                 "dataset": "$.dataset",
                 "deployment": DEPLOYMENT,
+                "package_arn": "$.package.ModelPackageArn",
             },
             "$.promoted",
         )
@@ -271,7 +276,10 @@ class Workflow(Construct):
             passed=promote, again=again, failed=failed
         )
         deployment = DeploymentStates(
-            scope=self, role=self._endpoints.role, queue_role=self._endpoints.queue_role
+            scope=self,
+            role=self._endpoints.role,
+            queue_role=self._endpoints.queue_role,
+            approval=ApprovalStates(scope=self, lambdas=self._lambdas, deployment=DEPLOYMENT),
         )
         first, registered = deployment.chain(succeeded=measure, failed=failed)
         next_server.next(registered)  # the same model: it only moves

@@ -10,8 +10,9 @@ from lambdas.storage import Bucket
 from stratos.artifacts import RunKeys
 from stratos.deployment import endpoint_name
 from stratos.gates import judge_quality
-from stratos.jobs import EvaluateResult
+from stratos.jobs import DistillResult, EvaluateConfig, EvaluateResult
 from stratos.match_evidence import MatchEvidence
+from stratos.model_package import Lineage
 from stratos.spec import Spec
 from stratos.steps import Quality, QualityInput
 
@@ -33,6 +34,7 @@ def handler(payload: QualityInput) -> Quality:
             reason=f"{verdict.reason}; {following.ending}",
             deployment=None,
         )
+    bucket.put_model(keys.lineage, _lineage(payload))
     live = find_endpoint(endpoint_name(spec.name))
     deployment = deployment_of(
         run,
@@ -45,3 +47,23 @@ def handler(payload: QualityInput) -> Quality:
     bucket.put_model(keys.deployment, deployment)
     reason = f"{verdict.reason}; {deployment.hosting.reason}"
     return Quality(passed=True, next_attempt=None, reason=reason, deployment=deployment)
+
+
+def _lineage(payload: QualityInput) -> Lineage:
+    match, keys = payload.match, RunKeys(payload.run.run_id)
+    bucket = Bucket(payload.run.bucket)
+    models = bucket.read_model(keys.job_config(match.evaluate.step) + "config.json", EvaluateConfig)
+    trained = bucket.read_model(keys.job_result(match.distill.step), DistillResult)
+    return Lineage(
+        content_hash=payload.dataset.content_hash,
+        dataset_uri=payload.dataset.uri,
+        metrics_uri=match.evaluate.result_uri,
+        weights_sha256=trained.weights_sha256,
+        teacher=models.teacher,
+        student=models.student,
+        jobs={
+            "synthesize": match.synthesize.name,
+            "distill": match.distill.name,
+            "evaluate": match.evaluate.name,
+        },
+    )

@@ -9,6 +9,7 @@ from stratos.artifacts import RunKeys
 from stratos.deployment import build_deployment
 from stratos.jobs import EvaluateResult
 from stratos.match_evidence import MatchEvidence
+from stratos.model_package import Lineage
 from stratos.plan import Plan
 from stratos.spec import EndpointMode, Spec
 from stratos.steps import Deployment, RunRef
@@ -41,7 +42,7 @@ def deployment_of(
         bucket.read_model(result_key, EvaluateResult),
         model_artifact,
         artifact_bytes=next((item.size for item in artifacts.list(key)), 0),
-        metrics_uri=bucket.uri(result_key),
+        lineage=bucket.read_model(keys.lineage, Lineage),
         live_config=live_config,
         live_mode=live_mode,
         suffix=suffix,

@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from lambdas.aws import client
+from botocore.exceptions import ClientError
+
+from lambdas.aws import client, error_code
+
+
+def is_running(execution_arn: str) -> bool:
+    """Whether an execution goes on; one that is not there any more does not."""
+    try:
+        found = client("stepfunctions").describe_execution(executionArn=execution_arn)
+    except ClientError as error:
+        if error_code(error) == "ExecutionDoesNotExist":
+            return False
+        raise
+    return bool(found["status"] == "RUNNING")
 
 
 def history(execution_arn: str) -> Iterator[dict[str, Any]]:

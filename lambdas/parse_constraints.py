@@ -32,7 +32,11 @@ def handler(payload: ParseInput) -> Parsed:
     uri = bucket.put_model(RunKeys(run.run_id).spec, spec)
     runs_table.update(run.run_id, spec_name=spec.name)
     return Parsed(
-        spec_uri=uri, name=spec.name, schedule=spec.schedule, keep_endpoint=spec.hosting.keep
+        spec_uri=uri,
+        name=spec.name,
+        schedule=spec.schedule,
+        keep_endpoint=spec.hosting.keep,
+        approval_timeout_seconds=spec.approval_timeout_seconds,
     )
 
 

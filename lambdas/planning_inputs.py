@@ -13,7 +13,7 @@ from stratos.dataset.token_estimate import CountTokens, by_characters, by_vocabu
 from stratos.planning.request import CalibrationRow, DatasetFacts, PlanningRequest
 from stratos.records import Record
 from stratos.spec import Spec
-from stratos.steps import Dataset, RunRef
+from stratos.steps import ApprovalGiven, Dataset, RunRef
 
 _SAMPLE = 500
 """Records whose tokens are counted."""
@@ -33,7 +33,7 @@ def planning_request(
         dataset=_facts(bucket, run, spec, dataset),
         calibration=_calibration(bucket),
         spent_usd=spent_usd,
-        spent_hours=hours_since(run.started_at),
+        spent_hours=hours_of(run),
     )
 
 
@@ -42,10 +42,11 @@ def servers(bucket: Bucket) -> ServerCatalog:
     return bucket.find_model(SERVERS_KEY, ServerCatalog) or ServerCatalog.aws()
 
 
-def hours_since(started_at: str) -> float:
-    """Hours from an ISO 8601 time until now."""
-    elapsed = datetime.now(UTC) - datetime.fromisoformat(started_at)
-    return max(0.0, elapsed.total_seconds() / 3600)
+def hours_of(run: RunRef) -> float:
+    """Hours a run has taken until now, without those it waited for a person's approval."""
+    elapsed = datetime.now(UTC) - datetime.fromisoformat(run.started_at)
+    given = Bucket(run.bucket).find_model(RunKeys(run.run_id).approval, ApprovalGiven)
+    return max(0.0, elapsed.total_seconds() / 3600 - (given.waited_hours if given else 0.0))
 
 
 def _facts(bucket: Bucket, run: RunRef, spec: Spec, dataset: Dataset) -> DatasetFacts:

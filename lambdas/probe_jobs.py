@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from lambdas.candidates import ModelPool
-from lambdas.planning_inputs import hours_since
+from lambdas.planning_inputs import hours_of
 from lambdas.training_jobs import JobFactory
 from stratos.catalog.servers import ServerCatalog
 from stratos.deadlines import deadline_seconds, token_budget_usd
@@ -58,9 +58,7 @@ def _probe(
         run_id=factory.run.run_id,
         result_uri=bucket.uri(keys.job_result(step)),
         progress_uri=bucket.uri(keys.job_progress(step)),
-        deadline_seconds=deadline_seconds(
-            "probe", spec.constraints, hours_since(factory.run.started_at)
-        ),
+        deadline_seconds=deadline_seconds("probe", spec.constraints, hours_of(factory.run)),
         budget_usd=token_budget_usd("probe", spec.constraints, 0.0, num_jobs=num_jobs),
         usd_per_hour=on_demand.usd_per_hour,
         judging=judging(spec),

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from lambdas import runs_table, scaling, schedules
+from lambdas import registry, runs_table, scaling, schedules
 from lambdas.handler import step
+from lambdas.sagemaker import tag_endpoint
 from lambdas.storage import Bucket
 from stratos.artifacts import RunKeys
-from stratos.deployment import expiry
+from stratos.deployment import expiry, ownership_tags
+from stratos.measurement import Measurements
+from stratos.model_package import served_properties
 from stratos.spec import Spec
 from stratos.steps import Promoted, PromoteInput
 
@@ -17,14 +20,15 @@ from stratos.steps import Promoted, PromoteInput
 def handler(payload: PromoteInput) -> Promoted:
     """Record the run as the live one, and make or remove its schedules."""
     run, deployment = payload.run, payload.deployment
-    spec = Bucket(run.bucket).read_model(RunKeys(run.run_id).spec, Spec)
-    now = datetime.now(UTC)
+    bucket, keys = Bucket(run.bucket), RunKeys(run.run_id)
+    spec, now = bucket.read_model(keys.spec, Spec), datetime.now(UTC)
     expires = expiry(spec.hosting, now)
     expires_at = expires.isoformat(timespec="seconds") if expires else None
     runs_table.update(
         run.run_id,
         endpoint_name=deployment.endpoint_name,
         endpoint_config_name=deployment.endpoint_config_name,
+        live_since=now.isoformat(timespec="seconds"),
         expires_at=expires_at,
         usd_per_hour=deployment.usd_per_hour,
         model_artifact=deployment.container["ModelDataUrl"],
@@ -32,6 +36,11 @@ def handler(payload: PromoteInput) -> Promoted:
     for row in runs_table.runs_of_spec(run.spec_key):
         if row.run_id != run.run_id and row.endpoint_name == deployment.endpoint_name:
             runs_table.update(row.run_id, endpoint_name=None, expires_at=None)
+    tag_endpoint(deployment.endpoint_name, ownership_tags(run, spec, now))
+    last = bucket.read_model(keys.measurements, Measurements).last
+    assert last is not None, "promoted before it was measured"
+    served = served_properties(last.load, deployment.endpoint_name)
+    registry.add_properties(payload.package_arn, served)
     if expires is None:
         schedules.cancel_deletion(deployment.endpoint_name)
     else:

@@ -7,10 +7,10 @@ from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
-from lambdas import runs_table
+from lambdas import registry, runs_table
 from lambdas.aws import client
 from lambdas.executions import history
-from lambdas.planning_inputs import hours_since
+from lambdas.planning_inputs import hours_of
 from lambdas.settings import settings
 from lambdas.spending import JobCost, job_costs
 from lambdas.storage import Bucket
@@ -26,7 +26,7 @@ from stratos.phases import PHASE_OF_JOB, phase_seconds
 from stratos.plan import PlanSet
 from stratos.run_summary import REJECTED_RUNS, Phase, RunStatus, RunSummary
 from stratos.spec import Spec
-from stratos.steps import Deployment, Reported, RunRef
+from stratos.steps import ApprovalGiven, Deployment, Reported, RunRef
 
 
 def write_report(run: RunRef, status: RunStatus, state: dict[str, Any]) -> Reported:
@@ -45,11 +45,16 @@ def write_report(run: RunRef, status: RunStatus, state: dict[str, Any]) -> Repor
     row = runs_table.find(run.run_id)
     if row is not None and row.status == "running":
         bucket.append_rows(CALIBRATION_KEY, calibration_rows(evidence))
-    runs_table.update(run.run_id, status=status, ended_at=summary.ended_at)
+    runs_table.update(
+        run.run_id, status=status, ended_at=summary.ended_at, **runs_table.NOTHING_AWAITED
+    )
     if status == "rejected":
         with single_metric(name=REJECTED_RUNS, unit=MetricUnit.Count, value=1):
             pass  # written to the log in CloudWatch's embedded format on leaving
-    _notify(summary, report_uri)
+    _announce(summary, report_uri)
+    if row is not None and row.task_token and row.model_package_arn:
+        # It was never approved: refused, timed out, or stopped while somebody was asked.
+        registry.decide(row.model_package_arn, "Rejected", summary.reason)
     return Reported(summary_uri=summary_uri, report_uri=report_uri, status=status)
 
 
@@ -61,11 +66,12 @@ def _gather(run: RunRef, status: RunStatus, state: dict[str, Any]) -> RunEvidenc
     measurements = bucket.find_model(keys.measurements, Measurements) or Measurements()
     promoted = row is not None and row.endpoint_name is not None
     now = datetime.now(UTC)
+    approval = bucket.find_model(keys.approval, ApprovalGiven)
     return RunEvidence(
         run=run,
         status=status,
         ended_at=now.isoformat(timespec="milliseconds"),
-        hours=hours_since(run.started_at),
+        hours=hours_of(run),
         reason=reason_in(state),
         content_hash=row.content_hash if row else None,
         spec_name=row.spec_name if row else None,
@@ -81,6 +87,7 @@ def _gather(run: RunRef, status: RunStatus, state: dict[str, Any]) -> RunEvidenc
         promoted=promoted,
         expires_at=row.expires_at if row else None,
         phases=_phases(run, now, measurements, promoted=promoted),
+        notes=[] if approval is None else [approval.described()],
     )
 
 
@@ -109,15 +116,16 @@ def _phase_of(cost: JobCost) -> str:
     return PHASE_OF_JOB[cost.step.partition("-")[0]]
 
 
-def _notify(summary: RunSummary, report_uri: str) -> None:
+def notify(subject: str, message: str) -> None:
+    """Tell whoever subscribed; SNS takes at most 100 characters as a subject."""
+    client("sns").publish(TopicArn=settings().topic_arn, Subject=subject[:100], Message=message)
+
+
+def _announce(summary: RunSummary, report_uri: str) -> None:
     lines = [summary.reason, ""]
     for row in summary.constraints:
         measured = "not measured" if row.measured is None else f"{row.measured:.4g}"
         verdict = {True: "holds", False: "missed", None: "open"}[row.passed]
         lines.append(f"{row.name}: asked {row.asked:g}, measured {measured}: {verdict}")
     lines += [f"spent: ${summary.total_usd:.2f}", f"report: {report_uri}"]
-    client("sns").publish(
-        TopicArn=settings().topic_arn,
-        Subject=f"Stratos: {summary.spec_name} {summary.status} ({summary.run_id})"[:100],
-        Message="\n".join(lines),
-    )
+    notify(f"Stratos: {summary.spec_name} {summary.status} ({summary.run_id})", "\n".join(lines))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
@@ -15,6 +15,11 @@ from lambdas.settings import settings
 from stratos.errors import DuplicateEvent
 from stratos.run_summary import RunStatus
 from stratos.steps import RunRef
+
+NOTHING_AWAITED: dict[str, None] = dict.fromkeys(
+    ("task_token", "awaiting_approval_since", "approve_by")
+)
+"""Attributes that go when the wait for a person is over."""
 
 
 class RunRow(BaseModel):
@@ -29,7 +34,7 @@ class RunRow(BaseModel):
     execution_arn: str
     started_at: str
     rerun: bool = False
-    status: RunStatus = "running"
+    status: RunStatus | Literal["deleted"] = "running"
     spec_name: str | None = None
     ended_at: str | None = None
     content_hash: str | None = None
@@ -39,6 +44,11 @@ class RunRow(BaseModel):
     expires_at: str | None = None
     usd_per_hour: float | None = None
     model_artifact: str | None = None
+    live_since: str | None = None
+    awaiting_approval_since: str | None = None
+    task_token: str | None = None
+    """Set while the run waits for a person; who answers to it decides."""
+    model_package_arn: str | None = None
 
     @property
     def ref(self) -> RunRef:
@@ -84,6 +94,13 @@ def find_by_execution(execution_arn: str) -> RunRow | None:
 def runs_of_spec(spec_key: str) -> Iterator[RunRow]:
     """Every run of a spec, the newest first."""
     return _query("by_spec", "spec_key", spec_key, ScanIndexForward=False)
+
+
+def all_runs() -> Iterator[RunRow]:
+    """Every run there ever was."""
+    pages = client("dynamodb").get_paginator("scan")
+    for page in pages.paginate(TableName=settings().runs_table, ConsistentRead=True):
+        yield from map(_row, page["Items"])
 
 
 def live_artifact(spec_key: str) -> str | None:

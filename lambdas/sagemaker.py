@@ -75,6 +75,12 @@ def update_endpoint(name: str, config_name: str) -> None:
     client("sagemaker").update_endpoint(EndpointName=name, EndpointConfigName=config_name)
 
 
+def tag_endpoint(name: str, tags: list[dict[str, str]]) -> None:
+    """Put tags on an endpoint, in place of those of the same keys."""
+    arn = client("sagemaker").describe_endpoint(EndpointName=name)["EndpointArn"]
+    client("sagemaker").add_tags(ResourceArn=arn, Tags=tags)
+
+
 def delete_endpoint(name: str) -> bool:
     """Delete an endpoint; whether there was one."""
     return _delete("delete_endpoint", held_by_tag=False, EndpointName=name)

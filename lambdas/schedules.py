@@ -13,10 +13,7 @@ from lambdas.aws import client, error_code
 from lambdas.settings import settings
 from stratos.scaling import Scaling, scalable_target
 
-_SDK = "arn:aws:scheduler:::aws-sdk:"
-_DELETE_ENDPOINT = f"{_SDK}sagemaker:deleteEndpoint"
-_STOP_SCALING = f"{_SDK}applicationautoscaling:deregisterScalableTarget"
-_DELETE_ALARMS = f"{_SDK}cloudwatch:deleteAlarms"
+EXPIRY_SUFFIX = "-expiry"
 _NOW = "<aws.scheduler.scheduled-time>"
 
 
@@ -25,7 +22,7 @@ def rerun_schedule_name(spec_name: str) -> str:
 
 
 def expiry_schedule_name(endpoint_name: str) -> str:
-    return f"{endpoint_name}-expiry"
+    return endpoint_name + EXPIRY_SUFFIX
 
 
 def schedule_rerun(
@@ -56,17 +53,18 @@ def schedule_deletion(endpoint_name: str, at: datetime, scaling: Scaling | None)
     cancel_deletion(endpoint_name)
     name = expiry_schedule_name(endpoint_name)
     calls: dict[str, tuple[str, dict[str, Any]]] = {
-        name: (_DELETE_ENDPOINT, {"EndpointName": endpoint_name})
+        name: ("sagemaker:deleteEndpoint", {"EndpointName": endpoint_name})
     }
     if scaling is not None:
         target = {key: scaling.target[key] for key in scalable_target("", "")}
-        calls[f"{name}-scaling"] = (_STOP_SCALING, target)
+        calls[f"{name}-scaling"] = ("applicationautoscaling:deregisterScalableTarget", target)
         if scaling.wake_alarm is not None:
             alarms = {"AlarmNames": [scaling.wake_alarm["AlarmName"]]}
-            calls[f"{name}-alarm"] = (_DELETE_ALARMS, alarms)
+            calls[f"{name}-alarm"] = ("cloudwatch:deleteAlarms", alarms)
     moment = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    for each, (target_arn, request) in calls.items():
-        _put(each, f"at({moment})", target_arn, request, ActionAfterCompletion="DELETE")
+    sdk = f"arn:{settings().state_machine_arn.split(':')[1]}:scheduler:::aws-sdk:"
+    for each, (action, request) in calls.items():
+        _put(each, f"at({moment})", sdk + action, request, ActionAfterCompletion="DELETE")
     return name
 
 

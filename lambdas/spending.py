@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from lambdas.planning_inputs import hours_since
+from lambdas.planning_inputs import hours_of
 from lambdas.sagemaker import jobs_of
 from lambdas.storage import Bucket
 from lambdas.training_jobs import step_of
@@ -49,7 +49,7 @@ def outlay_of(run: RunRef) -> Outlay:
     measured = measurements.measured if measurements else ()
     serving = serving_usd(measured, measured[-1].ended_at) if measured else 0.0
     jobs = sum(cost.usd for cost in job_costs(run))
-    return Outlay(jobs + serving, hours_since(run.started_at))
+    return Outlay(jobs + serving, hours_of(run))
 
 
 def job_costs(run: RunRef) -> list[JobCost]:

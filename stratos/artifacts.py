@@ -13,8 +13,9 @@ runs/<run id>/plans.json          the Pareto front, before spending
 runs/<run id>/match.json          the choice after probing, with its evidence
 runs/<run id>/jobs/<step>/        config/config.json in, progress.json meanwhile, result.json out
 runs/<run id>/records/            verified training records
-runs/<run id>/checkpoints/<step>/ of the training job
 runs/<run id>/models/             <job>/output/model.tar.gz
+runs/<run id>/lineage.json        what the model in deployment.json was made from
+runs/<run id>/approval.json       who approved it, and how long that took
 runs/<run id>/deployment.json     names of the model, configuration and endpoint it may create
 runs/<run id>/measurements.json   every endpoint of the run as measured under load
 runs/<run id>/run.json            the outcome
@@ -22,6 +23,7 @@ runs/<run id>/report.html
 async/<name>/requests/            what an asynchronous endpoint is asked, one object a request
 async/<name>/answers/             what it answered, under the name that the call returned
 async/<name>/failures/            why it did not
+checkpoints/<run id>/<step>/      of the training job; apart, so that they expire by themselves
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ SERVERS_KEY = "catalog/servers.json"
 TEACHERS_KEY = "catalog/teachers.json"
 REJECTION_FILE = "rejection.json"
 CALIBRATION_KEY = "catalog/calibration.jsonl"
+CHECKPOINT_PREFIX = "checkpoints/"
 
 
 def s3_uri(bucket: str, key: str) -> str:
@@ -118,6 +121,14 @@ class RunKeys:
         return self.prefix + "deployment.json"
 
     @property
+    def lineage(self) -> str:
+        return self.prefix + "lineage.json"
+
+    @property
+    def approval(self) -> str:
+        return self.prefix + "approval.json"
+
+    @property
     def measurements(self) -> str:
         return self.prefix + "measurements.json"
 
@@ -141,5 +152,9 @@ class RunKeys:
     def job_progress(self, step: str) -> str:
         return self.job(step) + "progress.json"
 
+    @property
+    def all_checkpoints(self) -> str:
+        return f"{CHECKPOINT_PREFIX}{self.run_id}/"
+
     def checkpoints(self, step: str) -> str:
-        return f"{self.prefix}checkpoints/{step}/"
+        return f"{self.all_checkpoints}{step}/"

@@ -11,6 +11,8 @@ from stratos.guardrails import guardrails
 from stratos.hosting import HOURS_PER_MONTH, HostingChoice, choose_hosting
 from stratos.jobs import EvaluateResult
 from stratos.match_evidence import MatchEvidence
+from stratos.model_package import Lineage, model_package
+from stratos.ownership import EXPIRES_TAG, NEVER, RUN_TAG, SPEC_TAG
 from stratos.plan import Server
 from stratos.scaling import scaling_of
 from stratos.serving_container import (
@@ -52,6 +54,17 @@ def expiry(hosting: Hosting, now: datetime) -> datetime | None:
     return None if hours is None else now + timedelta(hours=hours)
 
 
+def ownership_tags(run: RunRef, spec: Spec, now: datetime) -> list[dict[str, str]]:
+    """Whose a resource is, and until when; in the shape of SageMaker's `Tags`."""
+    expires = expiry(spec.hosting, now)
+    tags = {
+        RUN_TAG: run.run_id,
+        SPEC_TAG: spec.name,
+        EXPIRES_TAG: expires.isoformat(timespec="seconds") if expires else NEVER,
+    }
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
 def build_deployment(
     run: RunRef,
     spec: Spec,
@@ -60,7 +73,7 @@ def build_deployment(
     model_artifact: str,
     *,
     artifact_bytes: int,
-    metrics_uri: str,
+    lineage: Lineage,
     live_config: str | None,
     live_mode: EndpointMode | None,
     now: datetime,
@@ -70,7 +83,7 @@ def build_deployment(
 
     Args:
         artifact_bytes: Size of model.tar.gz, from which start-up time is allowed for.
-        metrics_uri: S3 URI of the evaluation result.
+        lineage: What the registry is told of the model's origin.
         live_config: Configuration of the endpoint in service under this name, if one is.
         live_mode: How that endpoint is hosted.
         suffix: Tells deployments of one attempt apart.
@@ -96,12 +109,6 @@ def build_deployment(
         precision=plan.precision,
         artifact_bytes=artifact_bytes,
     )
-    expires = expiry(spec.hosting, now)
-    tags = {
-        "stratos:run": run.run_id,
-        "stratos:spec": spec.name,
-        "stratos:expires": expires.isoformat(timespec="seconds") if expires else "never",
-    }
     return Deployment(
         model_name=name,
         endpoint_config_name=name,
@@ -124,8 +131,8 @@ def build_deployment(
         ),
         hosting=hosting,
         scaling=scaling_of(spec, server, hosting.mode, endpoint, VARIANT),
-        tags=[{"Key": key, "Value": value} for key, value in tags.items()],
-        model_package=_package(run, spec, evidence, evaluation, container, metrics_uri),
+        tags=ownership_tags(run, spec, now),
+        model_package=model_package(run, spec, evidence, evaluation, container, lineage),
         usd_per_hour=hosting.usd_per_month / HOURS_PER_MONTH,
     )
 
@@ -168,46 +175,4 @@ def _queue(run: RunRef, spec_name: str) -> dict[str, Any]:
     return {
         "OutputConfig": {"S3OutputPath": f"{folder}answers", "S3FailurePath": f"{folder}failures"},
         "ClientConfig": {"MaxConcurrentInvocationsPerInstance": _QUEUED_AT_ONCE},
-    }
-
-
-def _package(
-    run: RunRef,
-    spec: Spec,
-    evidence: MatchEvidence,
-    evaluation: EvaluateResult,
-    container: dict[str, Any],
-    metrics_uri: str,
-) -> dict[str, Any]:
-    plan, score = evidence.plan, evaluation.student
-    properties = {
-        "run_id": run.run_id,
-        "spec": spec.name,
-        "spec_version_id": run.spec_version_id,
-        "teacher": plan.teacher,
-        "student": plan.student,
-        "strategy": evidence.matching.strategy,
-        "accuracy": f"{score.value:.4f}",
-        "accuracy_lo": f"{score.lo:.4f}",
-        "accuracy_hi": f"{score.hi:.4f}",
-        "heldout_records": str(score.n),
-        "teacher_accuracy": f"{evaluation.teacher.value:.4f}",
-    }
-    instance_type = plan.serving.instance_type
-    return {
-        "ModelPackageDescription": f"{plan.student} distilled from {plan.teacher} "
-        f"({evidence.matching.strategy}) by run {run.run_id}",
-        "ModelApprovalStatus": "Approved",
-        "InferenceSpecification": {
-            "Containers": [container],
-            "SupportedContentTypes": ["application/json"],
-            "SupportedResponseMIMETypes": ["application/json"],
-            "SupportedRealtimeInferenceInstanceTypes": [instance_type],
-        },
-        "ModelMetrics": {
-            "ModelQuality": {
-                "Statistics": {"ContentType": "application/json", "S3Uri": metrics_uri}
-            }
-        },
-        "CustomerMetadataProperties": properties,
     }

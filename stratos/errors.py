@@ -14,7 +14,12 @@
     ├── GateError
     │   ├── QualityGateError    the student misses an accuracy constraint
     │   └── LatencyGateError    the endpoint misses a latency constraint
+    ├── ApprovalError
+    │   ├── ApprovalRejected    a person refused the model
+    │   ├── ApprovalTimedOut    nobody decided in time
+    │   └── NotAwaitingApproval the run has nothing to approve
     ├── DeploymentFailed        the endpoint never became healthy
+    ├── SweepIncomplete         what has no owner could not be removed
     ├── RunLost                 an execution ended and nothing reported it
     └── NotFound                what the command line was asked about is not there
         ├── StackNotFound       no deployed stack
@@ -91,8 +96,28 @@ class LatencyGateError(GateError):
     """Measured latency or throughput misses its constraint."""
 
 
+class ApprovalError(StratosError):
+    """A model was not approved."""
+
+
+class ApprovalRejected(ApprovalError):
+    """A person refused the model, for the reason given."""
+
+
+class ApprovalTimedOut(ApprovalError):
+    """Nobody approved or refused the model in time."""
+
+
+class NotAwaitingApproval(ApprovalError):
+    """The run does not wait for a person, or waits no longer."""
+
+
 class DeploymentFailed(StratosError):
     """The endpoint did not come into service."""
+
+
+class SweepIncomplete(StratosError):
+    """Some resources without an owner are still there."""
 
 
 class RunLost(StratosError):

@@ -18,6 +18,7 @@ PHASE_OF_STATE = {
     "Evaluate": "Evaluate",
     "CheckQuality": "CheckQuality",
     "Register": "Register",
+    "AwaitApproval": "AwaitApproval",
     "CreateModel": "Deploy",
     "MeasureEndpoint": "MeasureEndpoint",
     "Promote": "Promote",

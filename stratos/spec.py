@@ -5,6 +5,7 @@ Reading a file into a `Spec`, with every problem named at once, is `stratos.spec
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Annotated, Literal
 
@@ -13,6 +14,8 @@ from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_v
 from stratos.frozen import FrozenModel
 from stratos.scoring.json_schema import check_schema
 
+LONGEST_APPROVAL_HOURS = 168.0
+DEFAULT_APPROVAL_HOURS = 72.0
 Probability = Annotated[float, Field(ge=0, le=1)]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$")]
 """Lower-case letters, digits and hyphens, at most 32: it becomes part of AWS resource names."""
@@ -386,6 +389,11 @@ class Spec(FrozenModel):
     synthesis: Synthesis = Synthesis()
     training: Training = Training()
     hosting: Hosting = Hosting()
+    approval: Literal["automatic", "required"] = "automatic"
+    """`required`: a person sees the measured accuracy and says `stratos approve` before anything is
+    deployed."""
+    approval_timeout_hours: Annotated[float, Field(gt=0, le=LONGEST_APPROVAL_HOURS)] | None = None
+    """A run that nobody approved by then fails; 72 where left out, 168 at most."""
     schedule: str | None = None
     """`rate(…)`, `cron(…)` as EventBridge Scheduler takes them: run again when inputs changed."""
 
@@ -406,4 +414,13 @@ class Spec(FrozenModel):
             raise ValueError("synthesis.per_element needs task.verifier.kind: set")
         if self.training.optimizer == "muon" and self.training.method == "lora":
             raise ValueError("training.optimizer: muon needs training.method: full")
+        if self.approval_timeout_hours is not None and self.approval != "required":
+            raise ValueError("approval_timeout_hours needs approval: required")
         return self
+
+    @property
+    def approval_timeout_seconds(self) -> int | None:
+        """How long a run waits for a person; None where it does not wait."""
+        if self.approval != "required":
+            return None
+        return math.ceil(3600 * (self.approval_timeout_hours or DEFAULT_APPROVAL_HOURS))

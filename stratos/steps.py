@@ -7,7 +7,7 @@ Each pair below is the input and output of one handler in `lambdas/`. The state 
     $.run        ClaimRun           $.match      MatchModels     $.endpoint  (describeEndpoint)
     $.parsed     ParseConstraints   $.distilled  (training job)  $.measured  MeasureEndpoint
     $.dataset    InspectDataset     $.quality    CheckQuality    $.failure   (caught error)
-    $.candidates PlanCandidates
+    $.candidates PlanCandidates   $.package    (createModelPackage)  $.approval  AwaitApproval
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from stratos.frozen import FrozenModel
 from stratos.guardrails import Guardrails
 from stratos.hosting import HostingChoice
 from stratos.jobs import LoadResult
+from stratos.ownership import Orphan
 from stratos.plan import Server
 from stratos.scaling import Scaling
 from stratos.spec import StrategyName
@@ -55,6 +56,8 @@ class Parsed(FrozenModel):
     name: str
     schedule: str | None
     keep_endpoint: bool
+    approval_timeout_seconds: int | None
+    """How long a person has to approve the model; None where nobody is asked."""
 
 
 class InspectInput(FrozenModel):
@@ -176,6 +179,7 @@ class Diagnosis(FrozenModel):
 
 class QualityInput(FrozenModel):
     run: RunRef
+    dataset: Dataset
     match: Match
     model_artifact: str
     """S3 URI of the distilled model.tar.gz."""
@@ -216,6 +220,48 @@ class Quality(FrozenModel):
     deployment: Deployment | None
 
 
+class ApprovalInput(FrozenModel):
+    """A model that waits for a person, who answers to the task token."""
+
+    run: RunRef
+    package_arn: str
+    measured: str
+    """The verdict on the held-out split, in words."""
+    timeout_seconds: int
+    task_token: str
+
+
+class ApprovalRequested(FrozenModel):
+    approve_by: str
+
+
+class Approval(FrozenModel):
+    """A person's consent: the output of the task that waited for it."""
+
+    by: str
+    """ARN of the identity that approved."""
+    reason: str = ""
+
+
+class ApprovalGiven(Approval):
+    """`approval.json`: the consent to the model, and the time it took."""
+
+    waited_hours: float
+    """Over all models of the run that somebody was asked about."""
+
+    def described(self) -> str:
+        return f"approved by {self.by}" + (f": {self.reason}" if self.reason else "")
+
+
+class ApprovalRecord(FrozenModel):
+    """An approval to be recorded. The answer is the deployment, brought up to date."""
+
+    run: RunRef
+    package_arn: str
+    deployment: Deployment
+    approval: Approval
+
+
 class MeasureInput(FrozenModel):
     run: RunRef
     match: Match
@@ -239,6 +285,8 @@ class PromoteInput(FrozenModel):
     parsed: Parsed
     dataset: Dataset
     deployment: Deployment
+    package_arn: str
+    """The model's version in the registry."""
 
 
 class Promoted(FrozenModel):
@@ -260,6 +308,17 @@ class Reported(FrozenModel):
     summary_uri: str
     report_uri: str
     status: str
+
+
+class SweepInput(FrozenModel):
+    dry_run: bool = False
+    """Say what would be removed, and remove nothing."""
+
+
+class Swept(FrozenModel):
+    dry_run: bool
+    removed: list[Orphan]
+    """Where nothing was removed: what would have been."""
 
 
 class CleanUpInput(FrozenModel):

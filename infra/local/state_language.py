@@ -54,6 +54,7 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.state_task_lambda import (
     StateTaskLambda,
 )
+from moto.stepfunctions.parser.asl.eval.callback.callback import CallbackConsumerTimeout
 from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from moto.stepfunctions.parser.asl.utils import boto_client, json_path
 from moto.stepfunctions.parser.asl.utils.json_path import NoSuchJsonPathError
@@ -232,13 +233,22 @@ def _mend_error_names(patches: Patches) -> None:
 
 
 def _mend_task_tokens(patches: Patches) -> None:
-    """A token for each attempt: moto's second attempt would take the answer to the first."""
+    """A token for each attempt, good until that attempt is over.
+
+    moto's second attempt would take the answer to the first, and an answer that comes too late, or
+    a second one, would seem to count.
+    """
 
     def evaluate(task: Any, env: Any) -> None:
         supported = task._supported_integration_patterns
-        if task._is_integration_pattern() and ResourceCondition.WaitForTaskToken in supported:
-            env.callback_pool_manager.add(env.states.context_object.update_task_token())
-        original_evaluate(task, env)
+        if not (task._is_integration_pattern() and ResourceCondition.WaitForTaskToken in supported):
+            original_evaluate(task, env)
+            return
+        endpoint = env.callback_pool_manager.add(env.states.context_object.update_task_token())
+        try:
+            original_evaluate(task, env)
+        finally:
+            endpoint.report(CallbackConsumerTimeout())
 
     original_evaluate = patches.replace(StateTaskServiceCallback, "_eval_execution", evaluate)
 

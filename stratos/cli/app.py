@@ -16,12 +16,14 @@ import typer
 from rich.console import Console
 
 from stratos.artifacts import RunKeys
+from stratos.cli import approval
 from stratos.cli import endpoint as endpoints
 from stratos.cli.catalog import catalog_app
 from stratos.cli.plan import plan_command
-from stratos.cli.runs import RunRow, find_run, list_runs, read_object, read_summary
+from stratos.cli.runs import RunRow, find_run, list_hosting, read_object, read_summary
 from stratos.cli.stack import Stack
 from stratos.cli.submit import submit as submit_folder
+from stratos.cli.sweep import sweep_now
 from stratos.cli.tables import print_outcome, print_runs
 from stratos.cli.watch import Screen, follow
 from stratos.errors import NotFound, RunNotFound, SpecRejected, StratosError
@@ -71,7 +73,7 @@ def watch(run_id: RunId, json_: Json = False) -> None:
 @app.command()
 def runs(json_: Json = False) -> None:
     """List runs, newest first: what is live, since when, and what it costs."""
-    rows = list_runs(Stack.find())
+    rows = list_hosting(Stack.find())
     if json_:
         _print_json([_run_json(row) for row in rows])
     else:
@@ -149,6 +151,47 @@ def delete(
         console.print("\n".join(f"deleted {name}" for name in deleted) or "nothing was left")
 
 
+@app.command()
+def approve(
+    run_id: RunId,
+    reason: Annotated[str, typer.Option(help="Why; it is kept with the model.")] = "",
+) -> None:
+    """Let a run that waits for approval deploy its model."""
+    stack = Stack.find()
+    by = approval.approve(stack, find_run(stack, run_id), reason)
+    console.print(f"run {run_id} is approved by {by} and goes on", soft_wrap=True)
+
+
+@app.command()
+def reject(
+    run_id: RunId,
+    reason: Annotated[str, typer.Option(help="Why; it is what the run fails with.")],
+) -> None:
+    """Refuse the model of a run that waits for approval; the run fails, nothing is deployed."""
+    stack = Stack.find()
+    by = approval.reject(stack, find_run(stack, run_id), reason)
+    console.print(f"run {run_id} is rejected by {by} and ends", soft_wrap=True)
+
+
+@app.command()
+def sweep(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Name what has no owner; remove nothing.")
+    ] = False,
+    json_: Json = False,
+) -> None:
+    """Remove what no run owns any more, as happens every hour anyway."""
+    swept = sweep_now(dry_run=dry_run)
+    if json_:
+        _print_json(swept.model_dump(mode="json"))
+        return
+    did = "would remove" if dry_run else "removed"
+    for orphan in swept.removed:
+        console.print(f"{did} {orphan.kind} {orphan.name}: {orphan.reason}", soft_wrap=True)
+    if not swept.removed:
+        console.print("everything has an owner")
+
+
 def save_report(stack: Stack, run_id: str, folder: Path) -> None:
     """Write the run's `run.json` and `report.html` into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -183,8 +226,12 @@ def _run_json(row: RunRow) -> dict[str, Any]:
         "ended_at": row.ended_at,
         "endpoint_name": row.endpoint_name,
         "live": row.live,
+        "live_since": row.live_since if row.live else None,
+        "keep": row.kept,
         "expires_at": row.expires_at,
         "usd_per_month": row.usd_per_month,
+        "awaiting_approval_since": row.awaiting_approval_since if row.awaits_approval else None,
+        "approve_by": row.approve_by if row.awaits_approval else None,
     }
 
 

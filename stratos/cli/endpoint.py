@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 from botocore.exceptions import ClientError
 
@@ -81,14 +82,9 @@ def delete(stack: Stack, run: RunRow, *, objects: bool) -> list[str]:
             client("application-autoscaling"), client("cloudwatch"), run.endpoint_name, VARIANT
         )
     if objects:
-        prefix = RunKeys(run.run_id).prefix
-        pages = stack.s3.get_paginator("list_object_versions")
-        for page in pages.paginate(Bucket=stack.bucket, Prefix=prefix):
-            for item in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
-                stack.s3.delete_object(
-                    Bucket=stack.bucket, Key=item["Key"], VersionId=item["VersionId"]
-                )
-                deleted.append(f"s3://{stack.bucket}/{item['Key']}")
+        keys = RunKeys(run.run_id)
+        for prefix in (keys.prefix, keys.all_checkpoints):
+            deleted += _delete_objects(stack, prefix)
     stack.table.update_item(
         Key={"run_id": run.run_id},
         UpdateExpression="SET #s = :deleted REMOVE endpoint_name, usd_per_hour, expires_at",
@@ -96,6 +92,16 @@ def delete(stack: Stack, run: RunRow, *, objects: bool) -> list[str]:
         ExpressionAttributeValues={":deleted": "deleted"},
     )
     return deleted
+
+
+def _delete_objects(stack: Stack, prefix: str) -> Iterator[str]:
+    """Delete every version under a prefix; yield the URI of each."""
+    pages = stack.s3.get_paginator("list_object_versions")
+    for page in pages.paginate(Bucket=stack.bucket, Prefix=prefix):
+        for item in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
+            version = {"Key": item["Key"], "VersionId": item["VersionId"]}
+            stack.s3.delete_object(Bucket=stack.bucket, **version)
+            yield f"s3://{stack.bucket}/{item['Key']}"
 
 
 def _serves(stack: Stack, run: RunRow) -> bool:

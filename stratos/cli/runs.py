@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,6 +31,11 @@ class RunRow:
     endpoint_name: str | None
     expires_at: str | None
     usd_per_hour: float | None
+    live_since: str | None = None
+    awaiting_approval_since: str | None = None
+    approve_by: str | None = None
+    task_token: str | None = field(default=None, repr=False)
+    """Set while the run waits for a person."""
 
     @property
     def finished(self) -> bool:
@@ -40,6 +45,15 @@ class RunRow:
     def usd_per_month(self) -> float | None:
         """What the endpoint costs while it is live, at 730 hours a month."""
         return None if self.usd_per_hour is None or not self.live else self.usd_per_hour * 730
+
+    @property
+    def kept(self) -> bool:
+        """The endpoint stays until somebody deletes it."""
+        return self.live and self.expires_at is None
+
+    @property
+    def awaits_approval(self) -> bool:
+        return self.task_token is not None and not self.finished
 
     @property
     def live(self) -> bool:
@@ -60,6 +74,10 @@ class RunRow:
             endpoint_name=item.get("endpoint_name"),
             expires_at=item.get("expires_at"),
             usd_per_hour=None if rate is None else float(rate),
+            live_since=item.get("live_since") or item.get("ended_at"),
+            awaiting_approval_since=item.get("awaiting_approval_since"),
+            approve_by=item.get("approve_by"),
+            task_token=item.get("task_token"),
         )
 
 
@@ -90,6 +108,16 @@ def list_runs(stack: Stack) -> list[RunRow]:
         page = stack.table.scan(ExclusiveStartKey=page["LastEvaluatedKey"])
         items += page["Items"]
     return sorted((RunRow.from_item(i) for i in items), key=lambda r: r.started_at, reverse=True)
+
+
+def list_hosting(stack: Stack) -> list[RunRow]:
+    """Every run, newest first; live are those whose endpoint is really there."""
+    rows = list_runs(stack)
+    if not any(row.live for row in rows):
+        return rows
+    pages = stack.sagemaker.get_paginator("list_endpoints").paginate()
+    there = {item["EndpointName"] for page in pages for item in page["Endpoints"]}
+    return [row if row.endpoint_name in there else replace(row, endpoint_name=None) for row in rows]
 
 
 def read_summary(stack: Stack, run_id: str) -> RunSummary | None:

@@ -99,15 +99,26 @@ def _table(first: str, *others: str) -> Table:
 def print_runs(console: Console, rows: list[RunRow]) -> None:
     """Every run, what is live, and what it costs."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("run", "status", "started", "endpoint", "until", "a month"):
+    for name in ("run", "status", "started", "endpoint", "live since", "until", "a month"):
         table.add_column(name)
     for row in rows:
-        month = "" if row.usd_per_month is None else money(row.usd_per_month)
-        until = "" if not row.live else row.expires_at or "deleted by hand"
-        endpoint = row.endpoint_name or "" if row.live else ""
-        status = Text(row.status, STYLES.get(row.status, ""))
-        table.add_row(row.run_id, status, row.started_at[:19], endpoint, until, month)
+        hosting = _hosting(row) if row.live else ("", "", "", "")
+        table.add_row(row.run_id, _status(row), row.started_at[:19], *hosting)
     console.print(table)
     live = [row.usd_per_month for row in rows if row.usd_per_month is not None]
     if live:
         console.print(f"{len(live)} live, {money(sum(live))} a month in all")
+
+
+def _status(row: RunRow) -> Text:
+    if row.awaits_approval:
+        since, by = (row.awaiting_approval_since or "")[:19], (row.approve_by or "")[:19]
+        return Text(f"awaits approval since {since}, at most until {by}", "cyan")
+    return Text(row.status, STYLES.get(row.status, ""))
+
+
+def _hosting(row: RunRow) -> tuple[str, str, str, str]:
+    """Endpoint, since when, until when, and what it costs a month."""
+    until = "kept until deleted" if row.kept else (row.expires_at or "")[:19]
+    month = "" if row.usd_per_month is None else money(row.usd_per_month)
+    return row.endpoint_name or "", (row.live_since or "")[:19], until, month

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from infra.functions import HANDLERS
-from infra.permissions import RUN_TAG
 from lambdas.settings import Settings
 from stratos.catalog.images import images
+from stratos.ownership import RUN_TAG
 
 TAKES_NO_RESOURCE = {
     "cloudwatch:PutMetricData",
@@ -24,7 +24,11 @@ TAKES_NO_RESOURCE = {
     "logs:ListLogDeliveries",
     "logs:PutResourcePolicy",
     "logs:UpdateLogDelivery",
+    "sagemaker:ListEndpointConfigs",
+    "sagemaker:ListEndpoints",
+    "sagemaker:ListModels",
     "sagemaker:ListTrainingJobs",
+    "scheduler:ListSchedules",
     "xray:PutTelemetryRecords",
     "xray:PutTraceSegments",
 }
@@ -133,7 +137,25 @@ def test_the_state_machine_may_look_at_the_tags_of_all_that_it_tags(template):
     assert {json.dumps(arn) for arn in listed(listing["Resource"])} == tagged
 
 
-def test_only_clean_up_and_the_schedules_may_delete_an_endpoint(template):
+def test_the_sweeper_deletes_only_what_carries_the_run_tag(template):
+    deleting = [
+        statement
+        for statement in statements(template, "FunctionsSweepRole")
+        if any("Delete" in a or "Stop" in a for a in listed(statement["Action"]))
+    ]
+    tagged = [s for s in deleting if "Condition" in s]
+    assert {a for s in tagged for a in listed(s["Action"])} == {
+        "sagemaker:DeleteEndpoint",
+        "sagemaker:DeleteEndpointConfig",
+        "sagemaker:DeleteModel",
+        "sagemaker:StopTrainingJob",
+    }
+    (schedules,) = (s for s in deleting if "Condition" not in s)
+    assert schedules["Action"] == "scheduler:DeleteSchedule"
+    assert all(s["Condition"] == {"Null": {f"aws:ResourceTag/{RUN_TAG}": "false"}} for s in tagged)
+
+
+def test_only_clean_up_the_sweeper_and_the_schedules_may_delete_an_endpoint(template):
     may = {
         resource["Properties"]["Roles"][0]["Ref"]
         for resource in template["Resources"].values()
@@ -143,6 +165,7 @@ def test_only_clean_up_and_the_schedules_may_delete_an_endpoint(template):
     }
     assert {role.rstrip("0123456789ABCDEF") for role in may} == {
         "FunctionsCleanUpRole",
+        "FunctionsSweepRole",
         "SchedulesRole",
     }
 
@@ -154,7 +177,7 @@ def test_the_state_machine_calls_exactly_the_functions_of_its_states(template, m
         if listed(s["Action"]) == ["lambda:InvokeFunction"]
     )
     called = {f"<{arn['Fn::GetAtt'][0]}.Arn>" for arn in listed(invoke["Resource"])}
-    assert called == set(module_of)
+    assert called == {item for item, module in module_of.items() if module != "sweep"}
 
 
 def test_containers_may_pull_every_image_the_catalog_names(template):

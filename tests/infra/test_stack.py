@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from lambdas import leftovers
+from stratos.artifacts import RunKeys
 from stratos.load import LONGEST_SECONDS
 from stratos.run_summary import REJECTED_RUNS
 
@@ -141,7 +142,44 @@ def test_the_machine_logs_without_data_traces_and_ends_in_days(template, definit
     assert machine["LoggingConfiguration"]["Level"] == "ALL"
     assert machine["LoggingConfiguration"]["IncludeExecutionData"] is False
     assert machine["TracingConfiguration"] == {"Enabled": True}
-    assert definition["TimeoutSeconds"] == 3 * 24 * 3600
+    assert definition["TimeoutSeconds"] == 10 * 24 * 3600
+
+
+def test_the_sweeper_is_called_every_hour_and_a_failing_one_is_noticed(template):
+    rule = next(r for k, r in of_type(template, "AWS::Events::Rule").items() if "Sweeping" in k)
+    assert rule["ScheduleExpression"] == "rate(1 hour)"
+    (target,) = rule["Targets"]
+    assert "Sweep" in target["Arn"]["Fn::GetAtt"][0]
+    assert target["Input"] == '{"dry_run":false}'
+    assert "DeadLetterConfig" in target
+    assert any("SweepErrors" in name for name in of_type(template, "AWS::CloudWatch::Alarm"))
+
+
+def test_checkpoints_expire_and_nothing_else_does(template):
+    rules = only(template, "AWS::S3::Bucket")["Properties"]["LifecycleConfiguration"]["Rules"]
+    expiring = {r["Prefix"]: r["ExpirationInDays"] for r in rules if "ExpirationInDays" in r}
+    assert expiring == {"checkpoints/": 14}
+    assert RunKeys("r").checkpoints("distill-a0").startswith("checkpoints/r/")
+
+
+def test_whoever_may_approve_may_do_no_more(template):
+    (policy,) = of_type(template, "AWS::IAM::ManagedPolicy").values()
+    allowed = {}
+    for statement in policy["PolicyDocument"]["Statement"]:
+        actions = statement["Action"]
+        for action in actions if isinstance(actions, list) else [actions]:
+            allowed[action] = statement["Resource"]
+    assert set(allowed) == {
+        "states:SendTaskSuccess",
+        "states:SendTaskFailure",
+        "dynamodb:GetItem",
+        "dynamodb:Scan",
+        "kms:Decrypt",
+        "cloudformation:DescribeStacks",
+    }
+    assert "*" not in allowed.values()
+    assert "stateMachine:stratos" in str(allowed["states:SendTaskSuccess"])
+    assert not {"Roles", "Users", "Groups"} & set(policy)
 
 
 def test_every_alarm_reaches_the_topic_and_a_refused_spec_raises_none(template):

@@ -16,6 +16,8 @@ from infra.local.template_check import check_template
 from stratos import steps
 from stratos.errors import StratosError
 from stratos.guardrails import BAKE_SECONDS, guardrails
+from stratos.spec import LONGEST_APPROVAL_HOURS, Spec
+from tests import factories
 
 INPUTS: dict[str, type[BaseModel]] = {
     "claim_run": steps.ClaimInput,
@@ -25,6 +27,8 @@ INPUTS: dict[str, type[BaseModel]] = {
     "match_models": steps.MatchInput,
     "diagnose_job": steps.DiagnoseInput,
     "check_quality": steps.QualityInput,
+    "request_approval": steps.ApprovalInput,
+    "record_approval": steps.ApprovalRecord,
     "measure_endpoint": steps.MeasureInput,
     "promote": steps.PromoteInput,
     "report": steps.ReportInput,
@@ -55,6 +59,8 @@ OUTPUT_AT = {
     "Distill": "$.distilled",
     "CheckQuality": "$.quality",
     "DescribeEndpoint": "$.endpoint",
+    "AwaitApproval": "$.approval",
+    "RecordApproval": "$.quality.deployment",
     "MeasureEndpoint": "$.measured",
     "NextServer": "$.quality.deployment",
     "NextStudent": "$.attempt",
@@ -64,18 +70,27 @@ OUTPUT_AT = {
 def lambda_states(
     states: dict[str, State], module_of: dict[str, str]
 ) -> list[tuple[str, State, str]]:
-    return [
-        (name, state, module_of[state["Resource"]])
+    called = {
+        name: state["Parameters"]["FunctionName"] if _asks(state) else state.get("Resource")
         for name, state in states.items()
-        if state.get("Resource") in module_of
+    }
+    return [
+        (name, states[name], module_of[function])
+        for name, function in called.items()
+        if function in module_of
     ]
+
+
+def payload_of(state: State) -> dict[str, Any]:
+    parameters: dict[str, Any] = state["Parameters"]
+    return dict(parameters["Payload"]) if _asks(state) else parameters
 
 
 def test_every_payload_has_the_fields_its_handler_reads(states, module_of):
     called = set()
     for name, state, module in lambda_states(states, module_of):
         model = INPUTS[module]
-        given = {field.removesuffix(".$") for field in state["Parameters"]}
+        given = {field.removesuffix(".$") for field in payload_of(state)}
         needed = {field for field, info in model.model_fields.items() if info.is_required()}
         assert needed <= given <= set(model.model_fields), name
         called.add(module)
@@ -126,8 +141,33 @@ def test_report_statuses_are_the_ones_a_report_takes(states, module_of):
 
 
 def test_every_task_is_bounded_in_time(states):
-    unbounded = [n for n, s in states.items() if s["Type"] == "Task" and "TimeoutSeconds" not in s]
-    assert unbounded == []
+    bounds = {"TimeoutSeconds", "TimeoutSecondsPath"}
+    tasks = {name: state for name, state in states.items() if state["Type"] == "Task"}
+    assert [name for name, state in tasks.items() if not bounds & set(state)] == []
+
+
+def test_a_person_is_asked_between_the_registry_and_anything_that_costs(states):
+    assert next_states(states["Register"]) == ["NeedsApproval"]
+    assert next_states(states["NeedsApproval"]) == ["AwaitApproval", "IsAsynchronous"]
+    (asked,) = states["NeedsApproval"]["Choices"]
+    assert asked["Variable"] == "$.parsed.approval_timeout_seconds"
+    assert next_states(states["AwaitApproval"]) == ["RecordApproval"]
+    assert next_states(states["RecordApproval"]) == ["IsAsynchronous"]
+
+
+def test_a_wait_for_a_person_ends_within_the_spec_and_the_execution_outlasts_it(states, definition):
+    waiting = states["AwaitApproval"]
+    assert waiting["Resource"].endswith("lambda:invoke.waitForTaskToken")
+    assert waiting["Parameters"]["Payload"]["task_token.$"] == "$$.Task.Token"
+    assert waiting["TimeoutSecondsPath"] == "$.parsed.approval_timeout_seconds"
+    assert list(caught_by(waiting)) == ["States.Timeout", "States.ALL"]
+    assert caught_by(waiting)["States.Timeout"] == "ApprovalTimedOut"
+    assert "States.Timeout" not in {e for r in waiting["Retry"] for e in r["ErrorEquals"]}
+    longest = Spec.model_validate(
+        factories.spec_dict(approval="required", approval_timeout_hours=LONGEST_APPROVAL_HOURS)
+    ).approval_timeout_seconds
+    assert longest is not None
+    assert definition["TimeoutSeconds"] - longest == 3 * 24 * 3600
 
 
 def test_every_failure_after_the_claim_leads_to_clean_up_and_a_report(states):
@@ -177,7 +217,7 @@ def test_errors_caught_by_name_exist(states):
     known = {cls.__name__ for cls in _all_errors(StratosError)}
     named = {error for state in states.values() for error in caught_by(state)} - {"States.ALL"}
     ours = {"DuplicateEvent", "SpecRejected", "DatasetRejected"}
-    assert named == ours | {"SageMaker.SageMakerException"}
+    assert named == ours | {"SageMaker.SageMakerException", "States.Timeout"}
     assert ours <= known
     raised = {
         value
@@ -185,7 +225,12 @@ def test_errors_caught_by_name_exist(states):
         for key in ("Parameters", "ResultSelector")
         if isinstance(value := state.get(key, {}).get("Error"), str)
     }
-    assert raised == {"QualityGateError", "LatencyGateError", "DeploymentFailed"}
+    assert raised == {
+        "QualityGateError",
+        "ApprovalTimedOut",
+        "LatencyGateError",
+        "DeploymentFailed",
+    }
     assert raised <= known
 
 
@@ -332,6 +377,11 @@ def test_a_rerun_of_a_deleted_spec_ends_with_what_to_do(states):
 
 def test_the_embedded_cloud_can_run_the_template(template):
     check_template(template)
+
+
+def _asks(state: State) -> bool:
+    """Whether a state waits for somebody's answer."""
+    return str(state.get("Resource", "")).endswith(".waitForTaskToken")
 
 
 def _run() -> dict[str, str]:

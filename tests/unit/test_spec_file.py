@@ -67,6 +67,9 @@ strategy: injektion
         ({"constraints": {"licences": "mit"}}, "needed: a list"),
         ({"schedule": "weekly"}, "is no schedule"),
         ({"hosting": {"keep": True, "ttl_hours": 1}}, "not both"),
+        ({"approval": "requird"}, "did you mean `required`"),
+        ({"approval_timeout_hours": 5}, "needs approval: required"),
+        ({"approval": "required", "approval_timeout_hours": 169}, "approval_timeout_hours"),
         ({"constraints": {"min_accuracy": 0.99}}, r"cannot be proven on 60 held-out records"),
         ({"students": [{"path": "a/m"}, {"path": "b/m"}]}, "same name, m, as students"),
         (

@@ -401,8 +401,22 @@ def test_each_attempt_at_a_task_has_a_token_of_its_own(cloud: Cloud, run: Any) -
         states.send_task_failure(taskToken=first, error="Broke")
         second = cloud.receive(queue_url)["Body"]["token"]
         assert second != first
+        with pytest.raises(ClientError, match="TaskTimedOut"):
+            states.send_task_success(taskToken=first, output='"too late"')
         states.send_task_success(taskToken=second, output='"answer"')
         assert result.result() == "answer"
+
+
+def test_the_longest_wait_for_an_answer_may_lie_in_the_data(run: Any) -> None:
+    state = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+        "Parameters": {"FunctionName": "work", "Payload": {"t.$": "$$.Task.Token"}},
+        "TimeoutSecondsPath": "$.patience",
+        "Catch": [{"ErrorEquals": ["States.Timeout"], "Next": "Caught", "ResultPath": None}],
+        "End": True,
+    }
+    assert run({"Ask": state, "Caught": PASS}, {"patience": 1}) == {"patience": 1}
 
 
 def test_a_token_that_nobody_answers_times_out(run: Any) -> None:

@@ -19,7 +19,13 @@ from stratos.cli.runs import RunRow, find_run, list_runs
 from stratos.cli.stack import Stack
 from stratos.cli.submit import submit
 from stratos.cli.watch import Moment, Screen, follow
-from stratos.errors import EndpointNotFound, RunNotFound, SpecRejected, StackNotFound
+from stratos.errors import (
+    EndpointNotFound,
+    NotAwaitingApproval,
+    RunNotFound,
+    SpecRejected,
+    StackNotFound,
+)
 from stratos.jobs import Progress
 from tests.summaries import succeeded_run
 
@@ -70,6 +76,27 @@ def put_run(stack: Stack, run_id: str = "r-1", **attributes: str) -> None:
     stack.table.put_item(Item=item | attributes)
 
 
+def put_model(stack: Stack, run_id: str) -> None:
+    """A model and its endpoint configuration, both named after a run."""
+    stack.sagemaker.create_model(
+        ModelName=run_id,
+        ExecutionRoleArn="arn:aws:iam::123456789012:role/r",
+        PrimaryContainer={"Image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/i:1"},
+    )
+    variant = {
+        "VariantName": "v",
+        "ModelName": run_id,
+        "InstanceType": "ml.m5.large",
+        "InitialInstanceCount": 1,
+    }
+    stack.sagemaker.create_endpoint_config(EndpointConfigName=run_id, ProductionVariants=[variant])
+
+
+def put_endpoint(stack: Stack, name: str, run_id: str) -> None:
+    put_model(stack, run_id)
+    stack.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=run_id)
+
+
 def run(*arguments: str) -> tuple[int, str]:
     """Exit code and standard output of the command line."""
     result = CliRunner().invoke(cli.app, list(arguments))
@@ -111,18 +138,35 @@ def test_a_folder_without_a_spec_says_what_is_needed(stack, tmp_path):
 
 
 def test_runs_lists_what_is_live_and_its_monthly_cost(stack):
-    put_run(stack, "r-1", endpoint_name="e", usd_per_hour="0.1", expires_at="2999-01-01T00:00:00Z")
-    put_run(stack, "r-2", endpoint_name="e", usd_per_hour="0.1", expires_at="2020-01-01T00:00:00Z")
+    put_endpoint(stack, "e", "r-1")
+    hosted = {"endpoint_name": "e", "usd_per_hour": "0.1", "live_since": STARTED}
+    put_run(stack, "r-1", **hosted, expires_at="2999-01-01T00:00:00Z")
+    put_run(stack, "r-2", **hosted, expires_at="2020-01-01T00:00:00Z")
     put_run(stack, "r-3", status="failed", started_at="2026-12-01T00:00:00+00:00")
+    put_run(stack, "r-4", **hosted)
+    put_run(stack, "r-5", **hosted | {"endpoint_name": "deleted-in-the-console"})
     code, out = run("runs", "--json")
     rows = {row["run_id"]: row for row in json.loads(out)}
     assert code == 0
     assert rows["r-1"]["live"]
     assert rows["r-1"]["usd_per_month"] == pytest.approx(73)
+    assert (rows["r-1"]["live_since"], rows["r-1"]["keep"]) == (STARTED, False)
     assert not rows["r-2"]["live"]
+    assert rows["r-4"]["keep"]
+    assert (rows["r-5"]["live"], rows["r-5"]["usd_per_month"]) == (False, None)
     assert list_runs(stack)[0].run_id == "r-3"
     _, table = run("runs")
-    assert "1 live, $73.00 a month" in table
+    assert "2 live, $146.00 a month" in table
+
+
+def test_a_run_that_waits_says_since_when_and_until_when(stack):
+    times = {"awaiting_approval_since": STARTED, "approve_by": "2026-11-27T08:00:00+00:00"}
+    put_run(stack, "r-1", status="running", task_token="t-secret", **times)
+    code, out = run("runs", "--json")
+    (row,) = json.loads(out)
+    assert code == 0
+    assert {name: row[name] for name in times} == times
+    assert "t-secret" not in out
 
 
 def test_report_saves_both_files_and_prints_the_summary(stack, tmp_path):
@@ -214,23 +258,14 @@ def test_invoke_without_an_endpoint_says_so(stack):
 
 def test_delete_removes_endpoint_config_and_model_of_its_run_only(stack):
     sagemaker = stack.sagemaker
-    role = "arn:aws:iam::123456789012:role/r"
-    container = {"Image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/i:1"}
-    for name in ("r-1", "r-2"):
-        sagemaker.create_model(ModelName=name, ExecutionRoleArn=role, PrimaryContainer=container)
-        variant = {
-            "VariantName": "v",
-            "ModelName": name,
-            "InstanceType": "ml.m5.large",
-            "InitialInstanceCount": 1,
-        }
-        sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
-    sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="r-2")
+    put_model(stack, "r-1")
+    put_endpoint(stack, "e", "r-2")
     put_run(stack, "r-1", endpoint_name="e")
     put_run(stack, "r-2", endpoint_name="e")
     assert endpoint.delete(stack, find_run(stack, "r-1"), objects=False) == []
     assert len(sagemaker.list_endpoints()["Endpoints"]) == 1
     stack.s3.put_object(Bucket="bucket", Key=RunKeys("r-2").summary, Body=b"{}")
+    stack.s3.put_object(Bucket="bucket", Key=RunKeys("r-2").checkpoints("distill"), Body=b"")
     code, out = run("delete", "r-2", "--objects", "--json")
     assert code == 0
     assert json.loads(out)["deleted"][:3] == ["e", "r-2", "r-2"]
@@ -246,3 +281,16 @@ def test_no_stack_says_how_to_get_one(monkeypatch):
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     with mock_aws(), pytest.raises(StackNotFound, match="stratos local up"):
         Stack.find()
+
+
+@pytest.mark.parametrize("decision", ["approve", "reject"])
+@pytest.mark.parametrize("status", ["running", "succeeded", "failed"])
+def test_a_run_that_does_not_wait_cannot_be_decided(stack, decision, status):
+    put_run(stack, "r-1", status=status, **({} if status == "running" else {"task_token": "t"}))
+    with pytest.raises(NotAwaitingApproval, match=f"r-1 is {status} and does not wait"):
+        run(decision, "r-1", "--reason", "x")
+
+
+def test_sweeping_without_a_stack_says_what_to_deploy(stack):
+    with pytest.raises(StackNotFound, match="no function stratos-sweep"):
+        run("sweep", "--dry-run")

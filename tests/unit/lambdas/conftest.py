@@ -142,6 +142,9 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
             Attributes={"RawMessageDelivery": "true"},
         )
         boto3.client("scheduler", region_name=REGION).create_schedule_group(Name="stratos")
+        boto3.client("sagemaker", region_name=REGION).create_model_package_group(
+            ModelPackageGroupName="stratos"
+        )
         states = boto3.client("stepfunctions", region_name=REGION)
         machine = states.create_state_machine(
             name="stratos",

@@ -13,10 +13,15 @@ from lambdas import (
     parse_constraints,
     plan_candidates,
     promote,
+    record_approval,
     report,
+    request_approval,
 )
+from stratos.artifacts import RunKeys
+from stratos.match_evidence import MatchEvidence
+from stratos.measurement import Measurements
 from stratos.steps import RunRef
-from tests import factories
+from tests import factories, summaries
 from tests.unit.lambdas.conftest import BUCKET, Account
 
 
@@ -77,10 +82,42 @@ class Pipeline:
         quality = call(
             check_quality.handler,
             run=self.run,
+            dataset=self.state["dataset"],
             match=self.state["match"],
             model_artifact=artifact,
         )
         return self._add("quality", quality)
+
+    def register(self) -> str:
+        """What the Register state does; returns the version's ARN."""
+        created = self.account.client("sagemaker").create_model_package(
+            ModelPackageGroupName="stratos", **self.state["quality"]["deployment"]["model_package"]
+        )
+        self._add("package", {"ModelPackageArn": created["ModelPackageArn"]})
+        return str(created["ModelPackageArn"])
+
+    def request_approval(self, timeout_seconds: int = 3600) -> dict[str, Any]:
+        return call(
+            request_approval.handler,
+            run=self.run,
+            package_arn=self.state["package"]["ModelPackageArn"],
+            measured=self.state["quality"]["reason"],
+            timeout_seconds=timeout_seconds,
+            task_token="token-1",
+        )
+
+    def approve(self, by: str = "arn:aws:iam::123456789012:user/ann") -> dict[str, Any]:
+        """What the execution does with a person's consent."""
+        self.state["approval"] = {"by": by, "reason": "as good as asked"}
+        deployment = call(
+            record_approval.handler,
+            run=self.run,
+            package_arn=self.state["package"]["ModelPackageArn"],
+            deployment=self.state["quality"]["deployment"],
+            approval=self.state["approval"],
+        )
+        self.state["quality"]["deployment"] = deployment
+        return deployment
 
     def deploy(self) -> dict[str, Any]:
         """What the SDK states do with the deployment, on moto."""
@@ -96,14 +133,16 @@ class Pipeline:
         sagemaker.create_endpoint_config(
             EndpointConfigName=deployment["endpoint_config_name"],
             ProductionVariants=[variant],
+            Tags=deployment["tags"],
         )
-        put = sagemaker.create_endpoint
+        names = {
+            "EndpointName": deployment["endpoint_name"],
+            "EndpointConfigName": deployment["endpoint_config_name"],
+        }
         if deployment["replaces_live"]:
-            put = sagemaker.update_endpoint
-        put(
-            EndpointName=deployment["endpoint_name"],
-            EndpointConfigName=deployment["endpoint_config_name"],
-        )
+            sagemaker.update_endpoint(**names)
+        else:
+            sagemaker.create_endpoint(**names, Tags=deployment["tags"])
         return deployment
 
     def measure(self) -> dict[str, Any]:
@@ -125,13 +164,25 @@ class Pipeline:
         self.state["attempt"] = self.state["measured"]["next_attempt"]
         self.match()
 
+    def hold_load(self) -> None:
+        """What MeasureEndpoint leaves behind, where nobody asks the endpoint."""
+        keys = RunKeys(self.run.run_id)
+        evidence = MatchEvidence.model_validate_json(self.account.read(keys.match))
+        measured = summaries.measurement(evidence.plan, attempt=evidence.attempt)
+        kept = Measurements(measured=(measured,))
+        self.account.put(keys.measurements, kept.model_dump_json())
+
     def promote(self) -> dict[str, Any]:
+        keys = RunKeys(self.run.run_id)
+        if keys.measurements not in self.account.keys(keys.measurements):
+            self.hold_load()
         promoted = call(
             promote.handler,
             run=self.run,
             parsed=self.state["parsed"],
             dataset=self.state["dataset"],
             deployment=self.state["quality"]["deployment"],
+            package_arn=self.state["package"]["ModelPackageArn"],
         )
         return self._add("promoted", promoted)
 
@@ -154,6 +205,7 @@ class Pipeline:
         self.until_matched()
         self.work()
         self.check()
+        self.register()
         self.deploy()
         return self
 

@@ -1,0 +1,70 @@
+"""Sweep: what has no owner any more is removed, every hour."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+
+from aws_lambda_powertools.metrics import MetricUnit, single_metric
+from botocore.exceptions import ClientError
+
+from lambdas import executions, inventory, runs_table, sagemaker, schedules
+from lambdas.handler import logger, step
+from stratos.errors import SweepIncomplete
+from stratos.ownership import Kind, Orphan, Owner, Ownership
+from stratos.steps import SweepInput, Swept
+
+METRIC = "SweptResources"
+_REMOVE: Mapping[Kind, Callable[[str], object]] = {
+    "endpoint": sagemaker.delete_endpoint,
+    "endpoint-config": sagemaker.delete_endpoint_config,
+    "model": sagemaker.delete_model,
+    "training-job": sagemaker.stop_job,
+    "schedule": schedules.delete_schedule,
+}
+
+
+@step
+def handler(payload: SweepInput) -> Swept:
+    """Remove orphans, or only name them.
+
+    Raises:
+        SweepIncomplete: when some could not be removed; the others are.
+    """
+    found = list(inventory.resources())  # before the runs: see `Ownership`
+    ownership = Ownership(found, map(_owner, runs_table.all_runs()), datetime.now(UTC))
+    orphans = ownership.orphans()
+    if payload.dry_run:
+        return Swept(dry_run=True, removed=orphans)
+    failed = [f"{orphan.name}: {why}" for orphan in orphans if (why := _removal_problem(orphan))]
+    for owner in ownership.without_endpoint():
+        runs_table.update(owner.run_id, endpoint_name=None, expires_at=None)
+    with single_metric(name=METRIC, unit=MetricUnit.Count, value=len(orphans) - len(failed)):
+        pass  # written to the log when the block ends; CloudWatch reads it there
+    if failed:
+        raise SweepIncomplete(
+            f"{len(failed)} of {len(orphans)} resources without an owner could not be removed and "
+            f"may be billed: {'; '.join(failed)}. The next sweep tries again"
+        )
+    return Swept(dry_run=False, removed=orphans)
+
+
+def _removal_problem(orphan: Orphan) -> str | None:
+    """Remove one orphan; None where that worked."""
+    logger.warning("sweeping", extra={"orphan": orphan.model_dump()})
+    try:
+        _REMOVE[orphan.kind](orphan.name)
+    except ClientError as error:
+        return str(error)
+    return None
+
+
+def _owner(row: runs_table.RunRow) -> Owner:
+    return Owner(
+        run_id=row.run_id,
+        spec_name=row.spec_name,
+        status=row.status,
+        running=row.status == "running" and executions.is_running(row.execution_arn),
+        endpoint_name=row.endpoint_name,
+        expires_at=datetime.fromisoformat(row.expires_at) if row.expires_at else None,
+    )

@@ -1,0 +1,70 @@
+"""Approve or reject the model of a run that waits for a person."""
+
+from __future__ import annotations
+
+import json
+
+from botocore.exceptions import ClientError
+
+from stratos.cli.runs import RunRow
+from stratos.cli.stack import Stack, client
+from stratos.errors import ApprovalRejected, NotAwaitingApproval
+
+_DECIDED = ("TaskTimedOut", "TaskDoesNotExist", "InvalidToken")
+"""How Step Functions says that the wait is over: answered, timed out, or stopped."""
+_LONGEST_REASON = 500
+
+
+def approve(stack: Stack, run: RunRow, reason: str) -> str:
+    """Let a run go on; returns who approved.
+
+    Raises:
+        NotAwaitingApproval: when the run does not wait for anybody.
+    """
+    by = _identity()
+    answer = {"by": by, "reason": _one_line(reason)}
+    _answer(run, stack.states.send_task_success, output=json.dumps(answer))
+    return by
+
+
+def reject(stack: Stack, run: RunRow, reason: str) -> str:
+    """Let a run fail for a reason; returns who rejected.
+
+    Raises:
+        NotAwaitingApproval: when the run does not wait for anybody.
+    """
+    by = _identity()
+    _answer(
+        run,
+        stack.states.send_task_failure,
+        error=ApprovalRejected.__name__,
+        cause=f"rejected by {by}: {_one_line(reason)}",
+    )
+    return by
+
+
+def _answer(run: RunRow, send: object, **answer: str) -> None:
+    if not run.awaits_approval:
+        state = run.status if run.finished else "running"
+        raise NotAwaitingApproval(
+            f"run {run.run_id} is {state} and does not wait for approval. A run waits where its "
+            "spec says `approval: required`, once its model has passed the accuracy gate; "
+            "`stratos runs` shows which do"
+        )
+    try:
+        send(taskToken=run.task_token, **answer)  # type: ignore[operator]
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in _DECIDED:
+            raise
+        raise NotAwaitingApproval(
+            f"run {run.run_id} waits no longer: it was decided meanwhile, stopped, or its time "
+            f"was over at {run.approve_by}; see `stratos watch {run.run_id}`"
+        ) from error
+
+
+def _identity() -> str:
+    return str(client("sts").get_caller_identity()["Arn"])
+
+
+def _one_line(reason: str) -> str:
+    return " ".join(reason.split())[:_LONGEST_REASON]

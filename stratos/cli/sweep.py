@@ -1,0 +1,33 @@
+"""Call the sweeper by hand."""
+
+from __future__ import annotations
+
+import json
+
+from stratos.cli.stack import client
+from stratos.errors import StackNotFound, SweepIncomplete
+from stratos.steps import SweepInput, Swept
+
+FUNCTION = "stratos-sweep"
+
+
+def sweep_now(*, dry_run: bool) -> Swept:
+    """Remove what has no owner, or only name it.
+
+    Raises:
+        StackNotFound: when there is no sweeper.
+        SweepIncomplete: when some of it could not be removed.
+    """
+    functions = client("lambda")
+    payload = SweepInput(dry_run=dry_run).model_dump_json().encode()
+    try:
+        response = functions.invoke(FunctionName=FUNCTION, Payload=payload)
+    except functions.exceptions.ResourceNotFoundException as error:
+        raise StackNotFound(
+            f"there is no function {FUNCTION}; deploy the stack (`npx cdk deploy`), or start the "
+            "embedded cloud (`stratos local up`)"
+        ) from error
+    answer = json.loads(response["Payload"].read())
+    if "FunctionError" in response:
+        raise SweepIncomplete(str(answer.get("errorMessage", answer)))
+    return Swept.model_validate(answer)

@@ -1,0 +1,143 @@
+"""Whose a resource is, and whether it still has an owner: what the sweeper goes by.
+
+A run owns what carries its tag while its execution goes on. From its promotion on it owns the
+spec's endpoint, with the configuration and model behind it, until its time is over or a later run
+of the spec takes the endpoint over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Literal
+
+from stratos.frozen import FrozenModel
+
+RUN_TAG = "stratos:run"
+"""On every job, model, endpoint configuration and endpoint of a run; its value is the run id."""
+SPEC_TAG = "stratos:spec"
+EXPIRES_TAG = "stratos:expires"
+NEVER = "never"
+"""Value of the expiry tag of an endpoint that is kept."""
+
+CHANGING = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
+
+Kind = Literal["endpoint", "endpoint-config", "model", "training-job", "schedule"]
+
+
+class Resource(FrozenModel):
+    """Something Stratos made, as it is found in the account."""
+
+    kind: Kind
+    name: str
+    run_id: str | None
+    """Of its tag; a schedule has none."""
+    spec_name: str | None = None
+    endpoint_name: str | None = None
+    """The endpoint that a schedule is for."""
+    config_name: str | None = None
+    """The configuration that an endpoint serves."""
+    status: str = ""
+
+
+class Owner(FrozenModel):
+    """A run as the sweeper sees it."""
+
+    run_id: str
+    spec_name: str | None
+    status: str
+    running: bool
+    """Its execution goes on."""
+    endpoint_name: str | None
+    """Set while the run's model is the one in service."""
+    expires_at: datetime | None
+
+    def expired(self, now: datetime) -> bool:
+        return self.expires_at is not None and self.expires_at <= now
+
+
+class Orphan(FrozenModel):
+    """A resource without an owner, and why it has none."""
+
+    kind: Kind
+    name: str
+    reason: str
+
+
+class Ownership:
+    """Who owns what, at one moment.
+
+    Args:
+        resources: Listed before `owners`: a run is entered before it makes anything, so that no
+            resource is seen without the run that made it.
+    """
+
+    def __init__(
+        self, resources: Iterable[Resource], owners: Iterable[Owner], now: datetime
+    ) -> None:
+        self._resources = list(resources)
+        self._owners = {owner.run_id: owner for owner in owners}
+        self._now = now
+        self._busy = {owner.spec_name for owner in self._owners.values() if owner.running}
+        kept = {r.name: r for r in self._of("endpoint") if self._endpoint_reason(r) is None}
+        self._kept_endpoints = kept
+        run_of_config = {r.name: r.run_id for r in self._of("endpoint-config")}
+        self._serving: set[str | None] = {
+            run_of_config.get(r.config_name or "") for r in kept.values()
+        }
+        self._serving |= {o.run_id for o in self._owners.values() if o.endpoint_name in kept}
+
+    def orphans(self) -> list[Orphan]:
+        """What nobody owns, endpoints first: what they use goes after them."""
+        return [
+            Orphan(kind=resource.kind, name=resource.name, reason=reason)
+            for resource in self._resources
+            if (reason := self._reason(resource)) is not None
+        ]
+
+    def without_endpoint(self) -> Iterator[Owner]:
+        """Runs whose endpoint is gone, or goes now, though they are down as its owner."""
+        for owner in self._owners.values():
+            gone = owner.endpoint_name not in self._kept_endpoints
+            if owner.endpoint_name is not None and gone and owner.spec_name not in self._busy:
+                yield owner
+
+    def _of(self, kind: Kind) -> list[Resource]:
+        return [resource for resource in self._resources if resource.kind == kind]
+
+    def _reason(self, resource: Resource) -> str | None:
+        """Why nobody owns a resource; None where somebody does, or it is not ours to judge."""
+        if resource.kind == "schedule":
+            exists = resource.endpoint_name in {r.name for r in self._of("endpoint")}
+            kept = (
+                resource.endpoint_name in self._kept_endpoints or resource.spec_name in self._busy
+            )
+            if kept:
+                return None
+            return "its endpoint has no owner" if exists else "its endpoint is gone"
+        if resource.run_id is None:
+            return None
+        owner = self._owners.get(resource.run_id)
+        if resource.kind == "training-job":
+            return None if owner is not None and owner.running else self._state_of(resource.run_id)
+        if resource.kind == "endpoint":
+            return self._endpoint_reason(resource)
+        if resource.spec_name in self._busy or resource.run_id in self._serving:
+            return None
+        return self._state_of(resource.run_id) + " and serves no endpoint"
+
+    def _endpoint_reason(self, endpoint: Resource) -> str | None:
+        if endpoint.run_id is None or endpoint.status in CHANGING:
+            return None
+        if endpoint.spec_name in self._busy:
+            return None  # a run that goes on may be about to update it
+        claims = [o for o in self._owners.values() if o.endpoint_name == endpoint.name]
+        if any(not owner.expired(self._now) for owner in claims):
+            return None
+        if claims:
+            return f"the time of run {claims[0].run_id} was over at {claims[0].expires_at}"
+        return f"{self._state_of(endpoint.run_id)} and has no claim to it"
+
+    def _state_of(self, run_id: str) -> str:
+        owner = self._owners.get(run_id)
+        return f"run {run_id} {f'is {owner.status}' if owner else 'does not exist'}"

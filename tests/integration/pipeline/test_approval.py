@@ -1,0 +1,103 @@
+"""A run that waits for a person: approved it goes on, rejected it ends, and says who and why."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from stratos.cli import app as cli
+from stratos.cli.runs import RunRow
+from stratos.errors import NotAwaitingApproval
+from tests.integration.pipeline.cloud import NOTHING, Cloud, eventually, running_cloud, write_task
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    with running_cloud(tmp_path_factory.mktemp("approval")) as running:
+        yield running
+
+
+def run(*arguments: str) -> str:
+    """Standard output of the command line."""
+    result = CliRunner().invoke(cli.app, list(arguments))
+    if result.exception is not None:
+        raise result.exception
+    return result.stdout
+
+
+def waiting(cloud: Cloud, run_id: str) -> RunRow:
+    def asked() -> RunRow | None:
+        row = cloud.row(run_id)
+        assert row is None or not row.finished, cloud.summary(run_id).reason
+        return row if row is not None and row.awaits_approval else None
+
+    return eventually(asked)
+
+
+def version_of(cloud: Cloud, run_id: str) -> dict[str, Any]:
+    """The run's version in the model registry."""
+    sagemaker = cloud.stack.sagemaker
+    listed = sagemaker.list_model_packages(ModelPackageGroupName="stratos")
+    described = [
+        sagemaker.describe_model_package(ModelPackageName=item["ModelPackageArn"])
+        for item in listed["ModelPackageSummaryList"]
+    ]
+    (found,) = (d for d in described if d["CustomerMetadataProperties"]["run_id"] == run_id)
+    return dict(found)
+
+
+def test_an_approved_model_is_deployed_and_owned_and_swept_when_its_time_is_over(
+    cloud: Cloud, tmp_path: Path
+):
+    run_id = cloud.submit(write_task(tmp_path, "asked", approval="required"))
+    row = waiting(cloud, run_id)
+    assert cloud.billable() == NOTHING
+    (told,) = json.loads(run("runs", "--json"))
+    assert told["awaiting_approval_since"] == row.awaiting_approval_since
+    assert version_of(cloud, run_id)["ModelApprovalStatus"] == "PendingManualApproval"
+
+    run("approve", run_id, "--reason", "good enough")
+    assert cloud.finish(run_id).status == "succeeded", cloud.summary(run_id).reason
+    assert any("good enough" in note for note in cloud.summary(run_id).notes)
+    version = version_of(cloud, run_id)
+    assert version["ModelApprovalStatus"] == "Approved"
+    assert version["ApprovalDescription"].endswith(": good enough")
+    assert {"content_hash", "p95_latency_ms"} <= set(version["CustomerMetadataProperties"])
+    with pytest.raises(NotAwaitingApproval, match="is succeeded"):
+        run("approve", run_id)
+
+    assert json.loads(run("sweep", "--json"))["removed"] == []
+    cloud.stack.table.update_item(
+        Key={"run_id": run_id},
+        UpdateExpression="SET expires_at = :past",
+        ExpressionAttributeValues={":past": "2020-01-01T00:00:00+00:00"},
+    )
+    named = json.loads(run("sweep", "--dry-run", "--json"))["removed"]
+    assert [item["kind"] for item in named] == [
+        "endpoint",
+        "endpoint-config",
+        "model",
+        "schedule",
+    ]
+    assert cloud.billable()["endpoints"] == ["stratos-asked"]
+    assert json.loads(run("sweep", "--json"))["removed"] == named
+    eventually(lambda: cloud.billable() == NOTHING)
+
+
+def test_a_rejected_model_is_not_deployed_and_its_run_says_why(cloud: Cloud, tmp_path: Path):
+    run_id = cloud.submit(write_task(tmp_path, "refused", approval="required"))
+    waiting(cloud, run_id)
+    run("reject", run_id, "--reason", "answers\ntoo tersely")
+    assert cloud.finish(run_id).status == "failed"
+    reason = cloud.summary(run_id).reason
+    assert reason.startswith("ApprovalRejected: rejected by arn:")
+    assert reason.endswith(": answers too tersely")
+    assert eventually(lambda: version_of(cloud, run_id)["ModelApprovalStatus"] == "Rejected")
+    assert cloud.billable() == NOTHING

@@ -1,0 +1,131 @@
+"""The sweeper on an account: what it finds, deletes and leaves."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+
+from lambdas import sweep
+from stratos.errors import SweepIncomplete
+from tests.unit.lambdas.conftest import REGION, TABLE, Account
+from tests.unit.lambdas.pipeline import Pipeline, call, start
+
+
+def names(account: Account) -> dict[str, set[str]]:
+    sagemaker = account.client("sagemaker")
+    schedules = account.client("scheduler").list_schedules(GroupName="stratos")["Schedules"]
+    return {
+        "endpoints": {e["EndpointName"] for e in sagemaker.list_endpoints()["Endpoints"]},
+        "configs": {
+            c["EndpointConfigName"] for c in sagemaker.list_endpoint_configs()["EndpointConfigs"]
+        },
+        "models": {m["ModelName"] for m in sagemaker.list_models()["Models"]},
+        "schedules": {s["Name"] for s in schedules},
+    }
+
+
+def change(run_id: str, **values: Any) -> None:
+    table = boto3.resource("dynamodb", region_name=REGION).Table(TABLE)
+    item = table.get_item(Key={"run_id": run_id})["Item"]
+    table.put_item(Item={**item, **values})
+
+
+def promoted(account: Account, **sections: Any) -> Pipeline:
+    pipeline = start(account, **sections).until_deployed()
+    pipeline.promote()
+    pipeline.report()
+    return pipeline
+
+
+def stop_executions(account: Account) -> None:
+    account.client("stepfunctions").stop_execution(executionArn=account.execution_arn)
+
+
+def test_an_account_in_order_is_left_as_it_is(account: Account) -> None:
+    promoted(account)
+    before = names(account)
+    assert all(before.values())
+    assert call(sweep.handler)["removed"] == []
+    assert names(account) == before
+
+
+def test_an_endpoint_whose_time_is_over_goes_with_all_it_used(account: Account) -> None:
+    run_id = promoted(account).run.run_id
+    change(run_id, expires_at=(datetime.now(UTC) - timedelta(hours=1)).isoformat())
+    removed = call(sweep.handler)["removed"]
+    assert [item["kind"] for item in removed] == [
+        "endpoint",
+        "endpoint-config",
+        "model",
+        "schedule",
+    ]
+    assert not any(names(account).values())
+    assert "endpoint_name" not in account.row(run_id)
+    assert call(sweep.handler)["removed"] == []
+
+
+def test_a_dry_run_names_the_same_and_removes_nothing(
+    account: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_id = promoted(account).run.run_id
+    change(run_id, expires_at=(datetime.now(UTC) - timedelta(hours=1)).isoformat())
+    before = names(account)
+    told = call(sweep.handler, dry_run=True)
+    assert (told["dry_run"], names(account)) == (True, before)
+    capsys.readouterr()
+    assert call(sweep.handler)["removed"] == told["removed"]
+    metrics = [
+        json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line
+    ]
+    assert [line[sweep.METRIC] for line in metrics] == [[float(len(told["removed"]))]]
+
+
+def test_a_run_that_goes_on_keeps_what_it_makes(account: Account) -> None:
+    start(account).until_deployed()
+    assert call(sweep.handler)["removed"] == []
+
+
+def test_a_run_whose_execution_ended_unnoticed_keeps_nothing(account: Account) -> None:
+    start(account).until_deployed()
+    stop_executions(account)
+    removed = call(sweep.handler)["removed"]
+    assert {item["kind"] for item in removed} == {"endpoint", "endpoint-config", "model"}
+    assert not any(names(account).values())
+
+
+def test_what_others_made_is_not_touched(account: Account) -> None:
+    sagemaker = account.client("sagemaker")
+    sagemaker.create_model(
+        ModelName="stratos-like", ExecutionRoleArn="arn:aws:iam::123456789012:role/other"
+    )
+    assert call(sweep.handler)["removed"] == []
+    assert names(account)["models"] == {"stratos-like"}
+
+
+def test_a_deleted_run_is_read_as_any_other(account: Account) -> None:
+    run_id = promoted(account).run.run_id
+    change(run_id, status="deleted")
+    assert call(sweep.handler)["removed"] == []
+
+
+def test_what_cannot_be_removed_is_named_and_does_not_keep_the_rest(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = promoted(account).run.run_id
+    change(run_id, expires_at=(datetime.now(UTC) - timedelta(hours=1)).isoformat())
+    refusing = account.client("sagemaker")
+
+    def refuse(name: str) -> None:
+        refusing.delete_model(ModelName=f"{name}-absent")  # what SageMaker says of it
+
+    monkeypatch.setattr(sweep, "_REMOVE", {**sweep._REMOVE, "model": refuse})
+    with pytest.raises(SweepIncomplete, match=r"1 of 4 resources .* next sweep tries again"):
+        call(sweep.handler)
+    left = names(account)
+    assert left["models"]
+    assert not left["endpoints"]
+    assert not left["schedules"]

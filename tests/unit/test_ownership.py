@@ -1,0 +1,169 @@
+"""What the sweeper takes, and what it must never touch."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stratos.ownership import Owner, Ownership, Resource
+
+NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
+
+
+def owner(run_id: str = "r1", spec: str = "tiles", **changes: Any) -> Owner:
+    values = {
+        "run_id": run_id,
+        "spec_name": spec,
+        "status": "succeeded",
+        "running": False,
+        "endpoint_name": None,
+        "expires_at": None,
+    }
+    return Owner.model_validate(values | changes)
+
+
+def endpoint(run_id: str | None = "r1", config: str = "c1", **changes: Any) -> Resource:
+    values = {
+        "kind": "endpoint",
+        "name": "stratos-tiles",
+        "run_id": run_id,
+        "spec_name": "tiles",
+        "config_name": config,
+        "status": "InService",
+    }
+    return Resource.model_validate(values | changes)
+
+
+def resource(kind: str, name: str, run_id: str = "r1", spec: str | None = "tiles") -> Resource:
+    return Resource.model_validate(
+        {"kind": kind, "name": name, "run_id": run_id, "spec_name": spec}
+    )
+
+
+def expiry(endpoint_name: str = "stratos-tiles", spec: str = "tiles") -> Resource:
+    return Resource(
+        kind="schedule",
+        name=f"{endpoint_name}-expiry",
+        run_id=None,
+        spec_name=spec,
+        endpoint_name=endpoint_name,
+    )
+
+
+def swept(resources: list[Resource], *owners: Owner) -> dict[str, str]:
+    return {o.name: o.reason for o in Ownership(resources, owners, NOW).orphans()}
+
+
+def live(**changes: Any) -> Owner:
+    return owner(endpoint_name="stratos-tiles", **changes)
+
+
+def everything() -> list[Resource]:
+    return [
+        endpoint(),
+        resource("endpoint-config", "c1"),
+        resource("model", "m1"),
+        expiry(),
+    ]
+
+
+def test_what_a_kept_endpoint_serves_is_kept_with_it() -> None:
+    assert swept(everything(), live()) == {}
+
+
+def test_an_endpoint_lives_until_its_time_is_over() -> None:
+    assert swept(everything(), live(expires_at=NOW + timedelta(seconds=1))) == {}
+    over = swept(everything(), live(expires_at=NOW))
+    assert list(over) == ["stratos-tiles", "c1", "m1", "stratos-tiles-expiry"]
+    assert "time of run r1 was over" in over["stratos-tiles"]
+
+
+def test_an_endpoint_of_a_run_that_failed_has_no_owner() -> None:
+    found = swept(everything(), owner(status="failed"))
+    assert found["stratos-tiles"] == "run r1 is failed and has no claim to it"
+    assert set(found) == {"stratos-tiles", "c1", "m1", "stratos-tiles-expiry"}
+
+
+def test_a_run_that_nobody_remembers_owns_nothing() -> None:
+    assert "does not exist" in swept([endpoint()])["stratos-tiles"]
+
+
+def test_what_carries_no_tag_is_never_touched() -> None:
+    assert swept([endpoint(run_id=None)]) == {}
+
+
+def test_nothing_of_a_spec_is_touched_while_a_run_of_it_goes_on() -> None:
+    running = owner("r2", running=True, status="running")
+    over = live(expires_at=NOW - timedelta(hours=1))
+    assert swept(everything(), over, running) == {}
+
+
+def test_another_specs_run_does_not_protect_it() -> None:
+    running = owner("r2", spec="letters", running=True, status="running")
+    assert "stratos-tiles" in swept(everything(), owner(status="failed"), running)
+
+
+def test_an_endpoint_that_changes_is_left_until_it_has_settled() -> None:
+    for status in ("Creating", "Updating", "RollingBack"):
+        assert swept([endpoint(status=status)], owner(status="failed")) == {}
+
+
+def test_the_model_of_a_run_whose_endpoint_was_taken_over_goes() -> None:
+    resources = [
+        endpoint("r1", "c2"),  # tagged by the run that made it, serving that of the next
+        resource("endpoint-config", "c1", "r1"),
+        resource("endpoint-config", "c2", "r2"),
+        resource("model", "m1", "r1"),
+        resource("model", "m2", "r2"),
+    ]
+    assert set(swept(resources, owner("r1"), live(run_id="r2"))) == {"c1", "m1"}
+
+
+def test_what_an_endpoint_really_serves_is_kept_whoever_is_down_as_its_owner() -> None:
+    resources = [endpoint(config="c2"), resource("endpoint-config", "c2", "r2")]
+    assert swept(resources, live(), owner("r2", status="failed")) == {}
+
+
+def test_a_job_is_stopped_once_its_run_is_over() -> None:
+    job = resource("training-job", "r1-distill-a0-0", spec=None)
+    assert swept([job], owner(running=True, status="running")) == {}
+    assert swept([job], owner(status="stopped")) == {"r1-distill-a0-0": "run r1 is stopped"}
+
+
+def test_the_schedule_of_an_endpoint_that_is_gone_goes() -> None:
+    assert swept([expiry()]) == {"stratos-tiles-expiry": "its endpoint is gone"}
+    assert swept([expiry()], owner(running=True, status="running")) == {}
+
+
+def test_a_run_is_told_that_its_endpoint_is_gone() -> None:
+    ownership = Ownership([], [live(), owner("r2")], NOW)
+    assert [item.run_id for item in ownership.without_endpoint()] == ["r1"]
+    assert list(Ownership([endpoint()], [live()], NOW).without_endpoint()) == []
+
+
+@given(
+    status=st.sampled_from(["InService", "Failed", "Updating"]),
+    hours=st.none() | st.floats(-100, 100),
+    others=st.lists(st.sampled_from(["failed", "stopped", "succeeded"]), max_size=3),
+)
+def test_a_live_endpoint_is_kept_with_all_it_serves_whatever_else_there_is(
+    status: str, hours: float | None, others: list[str]
+) -> None:
+    expires = None if hours is None else NOW + timedelta(hours=hours)
+    owners = [
+        live(expires_at=expires),
+        *(owner(f"x{i}", status=value) for i, value in enumerate(others)),
+    ]
+    resources = [
+        endpoint(status=status),
+        resource("endpoint-config", "c1"),
+        resource("model", "m1"),
+        *(resource("model", f"mx{i}", f"x{i}") for i in range(len(others))),
+    ]
+    found = set(swept(resources, *owners))
+    assert {f"mx{i}" for i in range(len(others))} <= found
+    is_over = expires is not None and expires <= NOW and status != "Updating"
+    assert ({"stratos-tiles", "c1", "m1"} <= found) if is_over else ("c1" not in found)
