@@ -31,7 +31,7 @@ class Lineage(FrozenModel):
     teacher: Teacher
     student: Teacher
     jobs: dict[str, str]
-    """Step → name of its training job's first attempt."""
+    """Step → name of the training job that completed it."""
 
 
 def model_package(

@@ -228,12 +228,18 @@ class ModelPackages:
             for version in sorted(versions, key=lambda item: item["ModelPackageVersion"]):
                 record = {key: value for key, value in version.items() if key in taken and value}
                 record.pop("ModelPackageName", None)  # Given for a group's version, not taken.
+                if why := version.get("ApprovalDescription"):  # which only an update takes
+                    record["ApprovalDescription"] = why
                 records.append(record)
         return records
 
     def restore(self, cloud: Cloud, records: Records) -> None:
+        sagemaker = cloud.client("sagemaker")
         for record in records:
-            cloud.client("sagemaker").create_model_package(**record)
+            why = record.pop("ApprovalDescription", None)
+            arn = sagemaker.create_model_package(**record)["ModelPackageArn"]
+            if why:
+                sagemaker.update_model_package(ModelPackageArn=arn, ApprovalDescription=why)
 
 
 def _pages(client: Any, operation: str, field: str, **request: Any) -> Iterator[Any]:

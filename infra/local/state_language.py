@@ -44,23 +44,19 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service impor
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service import (  # noqa: E501
     StateTaskService,
 )
-from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_callback import (  # noqa: E501
-    ResourceCondition,
-    StateTaskServiceCallback,
-)
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_dynamodb import (  # noqa: E501
     StateTaskServiceDynamoDB,
 )
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.state_task_lambda import (
     StateTaskLambda,
 )
-from moto.stepfunctions.parser.asl.eval.callback.callback import CallbackConsumerTimeout
 from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from moto.stepfunctions.parser.asl.utils import boto_client, json_path
 from moto.stepfunctions.parser.asl.utils.json_path import NoSuchJsonPathError
 
 from infra.local.patching import Patches
 from infra.local.state_paths import is_definite
+from infra.local.task_tokens import mend_task_tokens
 
 BOTO_NAMES = {
     "sfn": "stepfunctions",
@@ -135,7 +131,7 @@ def mend_state_language(patches: Patches, endpoint_url: str) -> None:
     _mend_integrations(patches, _Clients(endpoint_url))
     _mend_choices(patches)
     _mend_error_names(patches)
-    _mend_task_tokens(patches)
+    mend_task_tokens(patches)
 
 
 def _mend_integrations(patches: Patches, clients: _Clients) -> None:
@@ -230,27 +226,6 @@ def _mend_error_names(patches: Patches) -> None:
     original_matches = patches.replace(ErrorEqualsDecl, "_eval_body", matches)
     for task_class in (StateTaskLambda, StateTaskServiceDynamoDB):
         patches.replace(task_class, "_from_error", runtime_error_of(task_class._from_error))
-
-
-def _mend_task_tokens(patches: Patches) -> None:
-    """A token for each attempt, good until that attempt is over.
-
-    moto's second attempt would take the answer to the first, and an answer that comes too late, or
-    a second one, would seem to count.
-    """
-
-    def evaluate(task: Any, env: Any) -> None:
-        supported = task._supported_integration_patterns
-        if not (task._is_integration_pattern() and ResourceCondition.WaitForTaskToken in supported):
-            original_evaluate(task, env)
-            return
-        endpoint = env.callback_pool_manager.add(env.states.context_object.update_task_token())
-        try:
-            original_evaluate(task, env)
-        finally:
-            endpoint.report(CallbackConsumerTimeout())
-
-    original_evaluate = patches.replace(StateTaskServiceCallback, "_eval_execution", evaluate)
 
 
 def extract_json(path: str, data: Any) -> Any:

@@ -110,6 +110,8 @@ class Screen:
 
     def _print_line(self, moment: Moment) -> None:
         line = moment.state or "starting"
+        if moment.run.awaits_approval:
+            line = f"{line}: {asks(moment.run)}"
         progress = moment.progress
         if progress and progress.total and belongs(progress, moment.state):
             tenth = int(10 * progress.done / progress.total)
@@ -130,12 +132,19 @@ class Screen:
             mark = Text("●", "cyan") if last and not moment.run.finished else Text("✓", "green")
             rows.add_row(mark, state, Text(duration(left - entered), "dim"))
         progress = moment.progress
+        if moment.run.awaits_approval:
+            return Group(rows, Text(asks(moment.run)))
         if progress is None or not progress.total or not belongs(progress, moment.state):
             return Group(rows)
         bar = ProgressBar(total=progress.total, completed=progress.done, width=40)
         line = Table.grid(padding=(0, 2))
         line.add_row(bar, describe(progress))
         return Group(rows, line)
+
+
+def asks(run: RunRow) -> str:
+    """What a run that waits for a person waits for."""
+    return f"`stratos approve {run.run_id}` or `stratos reject {run.run_id}`, by {run.approve_by}"
 
 
 def belongs(progress: Progress, state: str | None) -> bool:

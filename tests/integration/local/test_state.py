@@ -187,6 +187,16 @@ def test_what_the_pipeline_made_by_itself_comes_back_too(tmp_path: Path) -> None
                 ModelPackageDescription=version,
                 ModelApprovalStatus="Approved",
             )
+        (second,) = (
+            package["ModelPackageArn"]
+            for package in sagemaker.list_model_packages(ModelPackageGroupName="students")[
+                "ModelPackageSummaryList"
+            ]
+            if package["ModelPackageVersion"] == 2
+        )
+        sagemaker.update_model_package(
+            ModelPackageArn=second, ModelApprovalStatus="Rejected", ApprovalDescription="too terse"
+        )
         sagemaker.create_model(
             ModelName="student",
             ExecutionRoleArn=ROLE_ARN,
@@ -221,7 +231,11 @@ def test_what_the_pipeline_made_by_itself_comes_back_too(tmp_path: Path) -> None
             1: "one",
             2: "two",
         }
-        assert found[1]["ModelApprovalStatus"] == "Approved"
+        decided = [
+            (package["ModelApprovalStatus"], package.get("ApprovalDescription"))
+            for _, package in sorted(found.items())
+        ]
+        assert decided == [("Approved", None), ("Rejected", "too terse")]
         model = sagemaker.describe_model(ModelName="student")
         assert model["PrimaryContainer"]["ModelDataUrl"] == "s3://loose/k"
         assert sagemaker.list_tags(ResourceArn=model["ModelArn"])["Tags"] == [

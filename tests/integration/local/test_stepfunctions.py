@@ -407,6 +407,16 @@ def test_each_attempt_at_a_task_has_a_token_of_its_own(cloud: Cloud, run: Any) -
         assert result.result() == "answer"
 
 
+def test_a_token_that_never_was_is_refused(cloud: Cloud) -> None:
+    states = cloud("stepfunctions")
+    for answer in (
+        lambda: states.send_task_success(taskToken="made-up", output="1"),
+        lambda: states.send_task_failure(taskToken="made-up"),
+    ):
+        with pytest.raises(ClientError, match="InvalidToken"):
+            answer()
+
+
 def test_the_longest_wait_for_an_answer_may_lie_in_the_data(run: Any) -> None:
     state = {
         "Type": "Task",

@@ -13,9 +13,11 @@ from typer.testing import CliRunner
 from stratos.cli import app as cli
 from stratos.cli.runs import RunRow
 from stratos.errors import NotAwaitingApproval
-from tests.integration.pipeline.cloud import NOTHING, Cloud, eventually, running_cloud, write_task
+from tests.integration.pipeline.cloud import Cloud, eventually, running_cloud, write_task
 
 pytestmark = pytest.mark.slow
+
+NOTHING: dict[str, list[str]] = {"jobs": [], "endpoints": []}
 
 
 @pytest.fixture(scope="module")
