@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from pathlib import Path
@@ -248,6 +249,18 @@ def test_without_a_terminal_progress_is_a_line_a_tenth():
         "Distill",
         "Distill: student 0/200 steps, 9,000 tokens/s, loss 0.500, 30.0 s left",
     ]
+
+
+def test_a_watched_run_that_waits_says_what_for():
+    row = RunRow(
+        "r-1", "r", "running", STARTED, None, None, None, None, None, task_token="t",
+        approve_by="2026-11-27T08:00:00+00:00",
+    )  # fmt: skip
+    console = Console(width=200, record=True, file=io.StringIO())
+    Screen(console).show(iter([Moment(row, "AwaitApproval", None)]))
+    assert console.export_text().strip() == (
+        "AwaitApproval: `stratos approve r-1` or `stratos reject r-1`, by 2026-11-27T08:00:00+00:00"
+    )
 
 
 def test_invoke_without_an_endpoint_says_so(stack):
