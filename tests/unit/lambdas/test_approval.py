@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
+from lambdas import runs_table
+from lambdas.planning_inputs import hours_of
 from stratos.artifacts import RunKeys
 from stratos.run_summary import RunSummary
 from tests import factories
@@ -57,6 +62,18 @@ def test_an_approval_is_kept_with_the_model_and_in_the_report(account: Account) 
     pipeline.report()
     summary = RunSummary.model_validate_json(account.read(RunKeys(pipeline.run.run_id).summary))
     assert any("user/ann: as good as asked" in note for note in summary.notes)
+
+
+def test_the_time_a_person_took_is_not_the_runs_own(account: Account) -> None:
+    pipeline = asked(account)
+    asked_at = datetime.now(UTC) - timedelta(hours=5)
+    begun = pipeline.run.model_copy(
+        update={"started_at": (asked_at - timedelta(hours=1)).isoformat()}
+    )
+    runs_table.update(begun.run_id, awaiting_approval_since=asked_at.isoformat())
+    assert hours_of(begun) == pytest.approx(6, abs=0.1)
+    pipeline.approve()
+    assert hours_of(begun) == pytest.approx(1, abs=0.1)
 
 
 def test_an_endpoint_that_came_or_went_while_a_person_thought_is_seen(account: Account) -> None:
