@@ -21,10 +21,11 @@ from stratos.jobs import (
     SynthesizeResult,
 )
 from stratos.match_evidence import MatchEvidence
+from stratos.model_package import Lineage
 from stratos.plan import Interval, Plan, PlanSet, Server
 from stratos.planning.request import Matching
 from stratos.scoring.wilson import proportion
-from stratos.spec import Spec
+from stratos.spec import Spec, Teacher, Weights
 from stratos.steps import RunRef
 
 AS_OF = date(2026, 1, 1)
@@ -310,4 +311,16 @@ def match_evidence(serving: Server, p95_latency_ms: float) -> MatchEvidence:
         tried=(),
         spent_usd=0.0,
         spent_hours=0.0,
+    )
+
+
+def lineage(teacher: Teacher | None = None) -> Lineage:
+    return Lineage(
+        content_hash="c" * 64,
+        dataset_uri="s3://bucket/runs/r/dataset/",
+        metrics_uri="s3://bucket/runs/r/jobs/evaluate-a0/result.json",
+        weights_sha256="0" * 64,
+        teacher=teacher or Weights(path="models/teacher", licence="Apache-2.0"),
+        student=Weights(hub="Qwen/Qwen3-0.6B"),
+        jobs={"distill": "r-distill-a0-0"},
     )

@@ -49,7 +49,7 @@ def deployment(
         factories.evaluate_result(),
         "s3://bucket/runs/r/models/job/output/model.tar.gz",
         artifact_bytes=artifact_bytes,
-        metrics_uri="s3://bucket/runs/r/jobs/evaluate-a0/result.json",
+        lineage=factories.lineage(),
         live_config="before" if live is not None else None,
         live_mode=endpoint_mode(live) if live is not None else None,
         now=NOW,
