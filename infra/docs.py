@@ -76,7 +76,8 @@ def _good_way(definition: Mapping[str, Any]) -> list[str]:
     way = [definition["StartAt"]]
     turns = {
         "IsUnchanged": "PlanCandidates",
-        "NeedsApproval": "CreateModel",
+        "NeedsApproval": "IsAsynchronous",
+        "IsAsynchronous": "CreateModel",
         "IsEndpointLive": "CreateEndpoint",
     }
     while following := next_states(states[way[-1]]):

@@ -132,11 +132,12 @@ def grant_functions(
         # Application Auto Scaling looks at the endpoint on behalf of who registers it.
         scale_endpoints("RegisterScalableTarget", "DeregisterScalableTarget", "PutScalingPolicy"),
         scale_with_service_role(),
-        sagemaker("UpdateEndpointWeightsAndCapacities", on=(ENDPOINTS,)),
+        sagemaker(
+            "AddTags", "DescribeEndpoint", "UpdateEndpointWeightsAndCapacities", on=(ENDPOINTS,)
+        ),
         sagemaker_of_runs("DescribeEndpointConfig", on=(ENDPOINT_CONFIGS,)),
         use_alarms("PutMetricAlarm", "DescribeAlarms", "DeleteAlarms"),
         _update_packages(endpoints),
-        sagemaker("DescribeEndpoint", "AddTags", on=(ENDPOINTS,)),
     )
     # CleanUp writes the report of an execution that was cut short, so it may do what Report may.
     for module in ("report", "clean_up"):

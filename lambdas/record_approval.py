@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from lambdas import registry, runs_table
+from lambdas.deployments import deployment_of
 from lambdas.handler import step
 from lambdas.sagemaker import find_endpoint
 from lambdas.storage import Bucket
 from stratos.artifacts import RunKeys
-from stratos.deployment import ownership_tags
+from stratos.match_evidence import MatchEvidence
 from stratos.spec import Spec
 from stratos.steps import ApprovalGiven, ApprovalRecord, Deployment
 
@@ -29,12 +30,13 @@ def handler(payload: ApprovalRecord) -> Deployment:
     registry.decide(payload.package_arn, "Approved", given.described())
     runs_table.update(run.run_id, **runs_table.NOTHING_AWAITED)
     live = find_endpoint(payload.deployment.endpoint_name)
-    deployment = payload.deployment.model_copy(
-        update={
-            "replaces_live": live is not None,
-            "previous_config_name": live.config_name if live else None,
-            "tags": ownership_tags(run, bucket.read_model(keys.spec, Spec), now),
-        }
+    deployment = deployment_of(
+        run,
+        bucket.read_model(keys.spec, Spec),
+        bucket.read_model(keys.match, MatchEvidence),
+        payload.deployment.container["ModelDataUrl"],
+        live_config=live.config_name if live else None,
+        live_mode=live.mode if live else None,
     )
     bucket.put_model(keys.deployment, deployment)
     return deployment

@@ -14,9 +14,6 @@ from lambdas.settings import settings
 from stratos.scaling import Scaling, scalable_target
 
 EXPIRY_SUFFIX = "-expiry"
-_DELETE_ENDPOINT = "sagemaker:deleteEndpoint"
-_STOP_SCALING = "applicationautoscaling:deregisterScalableTarget"
-_DELETE_ALARMS = "cloudwatch:deleteAlarms"
 _NOW = "<aws.scheduler.scheduled-time>"
 
 
@@ -56,19 +53,18 @@ def schedule_deletion(endpoint_name: str, at: datetime, scaling: Scaling | None)
     cancel_deletion(endpoint_name)
     name = expiry_schedule_name(endpoint_name)
     calls: dict[str, tuple[str, dict[str, Any]]] = {
-        name: (_DELETE_ENDPOINT, {"EndpointName": endpoint_name})
+        name: ("sagemaker:deleteEndpoint", {"EndpointName": endpoint_name})
     }
     if scaling is not None:
         target = {key: scaling.target[key] for key in scalable_target("", "")}
-        calls[f"{name}-scaling"] = (_STOP_SCALING, target)
+        calls[f"{name}-scaling"] = ("applicationautoscaling:deregisterScalableTarget", target)
         if scaling.wake_alarm is not None:
             alarms = {"AlarmNames": [scaling.wake_alarm["AlarmName"]]}
-            calls[f"{name}-alarm"] = (_DELETE_ALARMS, alarms)
+            calls[f"{name}-alarm"] = ("cloudwatch:deleteAlarms", alarms)
     moment = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    partition = settings().state_machine_arn.split(":")[1]
-    for each, (operation, request) in calls.items():
-        target_arn = f"arn:{partition}:scheduler:::aws-sdk:{operation}"
-        _put(each, f"at({moment})", target_arn, request, ActionAfterCompletion="DELETE")
+    sdk = f"arn:{settings().state_machine_arn.split(':')[1]}:scheduler:::aws-sdk:"
+    for each, (action, request) in calls.items():
+        _put(each, f"at({moment})", sdk + action, request, ActionAfterCompletion="DELETE")
     return name
 
 

@@ -25,7 +25,7 @@ from stratos.model_package import Lineage
 from stratos.plan import Interval, Plan, PlanSet, Server
 from stratos.planning.request import Matching
 from stratos.scoring.wilson import proportion
-from stratos.spec import Spec, Weights
+from stratos.spec import Spec, Teacher, Weights
 from stratos.steps import RunRef
 
 AS_OF = date(2026, 1, 1)
@@ -314,13 +314,13 @@ def match_evidence(serving: Server, p95_latency_ms: float) -> MatchEvidence:
     )
 
 
-def lineage() -> Lineage:
+def lineage(teacher: Teacher | None = None) -> Lineage:
     return Lineage(
-        content_hash="ab" * 32,
+        content_hash="c" * 64,
         dataset_uri="s3://bucket/runs/r/dataset/",
         metrics_uri="s3://bucket/runs/r/jobs/evaluate-a0/result.json",
-        weights_sha256="cd" * 32,
-        teacher=Weights(path="models/teacher"),
-        student=Weights(path="models/student-base"),
-        jobs={"distill": "stratos-r-distill-a0-0"},
+        weights_sha256="0" * 64,
+        teacher=teacher or Weights(path="models/teacher", licence="Apache-2.0"),
+        student=Weights(hub="Qwen/Qwen3-0.6B"),
+        jobs={"distill": "r-distill-a0-0"},
     )
