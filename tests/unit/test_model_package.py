@@ -48,7 +48,7 @@ def test_properties_hold_only_what_sagemaker_takes() -> None:
         factories.match_evidence(serving=SERVER, p95_latency_ms=400.0),
         factories.evaluate_result(),
         {"Image": "i"},
-        factories.lineage(teacher),
+        factories.lineage().model_copy(update={"teacher": teacher}),
     )
     properties = package["CustomerMetadataProperties"]
     assert len(properties) <= 50
