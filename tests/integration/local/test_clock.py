@@ -25,4 +25,4 @@ def test_a_fast_clock_shows_a_weekly_schedule_within_moments(tmp_path: Path) -> 
         )
         first, second = (datetime.fromisoformat(cloud.receive(url)["Body"]["at"]) for _ in range(2))
     assert (second - first) % timedelta(days=7) == timedelta()
-    assert second > first
+    assert second != first  # a queue keeps no order

@@ -46,5 +46,6 @@ def test_auto_picks_alignment_for_a_teacher_that_is_good_at_the_task(cloud: Clou
     assert summary.synthesis.yield_by_strategy.keys() == {"alignment"}
     assert summary.training is not None
     assert summary.training.curve[-1].loss < summary.training.curve[0].loss
+    run = find_run(cloud.stack, run_id)
     question = json.loads(rows[0])["question"]
-    assert endpoint.invoke(find_run(cloud.stack, run_id), question, max_tokens=64)
+    assert endpoint.invoke(cloud.stack, run, question, max_tokens=64)
