@@ -27,7 +27,7 @@ from benchmarks.ablation_runs import prepare
 from stratos.records import Record, TrainingRecord, read_jsonl
 from stratos.scoring.mcnemar import mcnemar_p_value
 from stratos.scoring.wilson import proportion
-from stratos.spec import Reinforcement, Spec
+from stratos.spec import Reinforcement, Spec, Weights
 from stratos.spec_file import read_spec
 from training.checkpoints import Checkpoints
 from training.clock import Clock
@@ -66,8 +66,8 @@ def main() -> None:
 def compare(spec: Spec, settings: Reinforcement, seed: int) -> None:
     """Learn the records, measure, reinforce, measure again."""
     judge = Judge(spec.task.verifier, spec.task.answer_marker)
-    base = str(EXAMPLE / "models" / "student-base")
-    student = load_student("student-base", base, "full", "float32", 16, seed)
+    base = EXAMPLE / "models" / "student-base"
+    student = load_student(Weights(path=base.name), str(base), "full", "float32", 16, seed)
     records = list(read_jsonl(records_path("injection"), TrainingRecord))
     learned, validation = split_validation(
         encode(records, student.local.chat, max_tokens=512), seed

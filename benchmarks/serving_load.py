@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 import httpx
 
@@ -65,7 +66,8 @@ class Client:
     async def offer(self, per_second: float, seconds: float, concurrency: int, seed: int) -> Load:
         """Offer a Poisson load for a while and wait for what it started."""
         rng = random.Random(seed)
-        arrivals = poisson_arrivals(per_second, seconds, rng) or [0.0]
+        endless = poisson_arrivals(per_second, rng)
+        arrivals = list(takewhile(lambda moment: moment < seconds, endless)) or [0.0]
         places = asyncio.Semaphore(concurrency)
         limits = httpx.Limits(max_connections=concurrency)
         async with httpx.AsyncClient(base_url=self._url, timeout=120, limits=limits) as http:

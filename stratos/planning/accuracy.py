@@ -15,9 +15,10 @@ from stratos.planning.calibration import Correction, from_log_odds, log_odds
 from stratos.spec import StrategyName
 
 INJECTION_CEILING = 0.95
-RECORDS_SCALE: dict[StrategyName, float] = {"alignment": 200.0, "injection": 1000.0, "blend": 600.0}
+RECORDS_SCALE: dict[StrategyName, float] = {"alignment": 20.0, "injection": 1000.0, "blend": 600.0}
 """n₀: injection teaches what neither model knew, so it needs more. One trial (2,803 records of
-reverse-synthesised reasoning, 35-41% exact match from 0%) fixed injection; the rest are assumed."""
+reverse-synthesised reasoning, 35-41% exact match from 0%) fixed injection; alignment lies below what
+examples/word-problems does, a narrow task; blend is assumed."""
 RECORDS_EXPONENT = 0.35
 SIZE_EXPONENT = 0.05
 """A student N times smaller keeps N^-0.05 of the ceiling: 89% at 10 times."""
@@ -42,6 +43,8 @@ class Evidence:
     student: float
     size_ratio: float | None
     """Student over teacher parameters."""
+    teacher_is_known: bool = True
+    """By a probe or a published score; `teacher` is a guess else."""
 
 
 def expected_accuracy(

@@ -215,7 +215,8 @@ class Candidates:
         ratio = None
         if teacher.num_parameters and student.num_parameters:
             ratio = student.num_parameters / teacher.num_parameters
-        evidence = Evidence(taught.accuracy, untuned.accuracy, ratio)
+        known = taught.probe is not None or teacher.prior_accuracy is not None
+        evidence = Evidence(taught.accuracy, untuned.accuracy, ratio, known)
         options: tuple[StrategyName, ...] = (strategy,) if strategy else self._open_strategies()
         forecasts = {}
         for option in options:

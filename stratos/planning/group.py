@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +50,13 @@ class Group:
         records = self.synthesis.num_records * trained_share
         expected = expected_accuracy(self.evidence, self.likely, self.method, records)
         return accuracy_interval(expected, self.learned)
+
+    def best_accuracy(self, trained_share: float = 1.0) -> float:
+        """The optimistic end of the forecast; of a perfect teacher where nothing is known of it."""
+        if self.evidence.teacher_is_known:
+            return self.accuracy(trained_share).hi
+        perfect = replace(self.evidence, teacher=1.0, teacher_is_known=True)
+        return replace(self, evidence=perfect).accuracy(trained_share).hi
 
 
 @dataclass

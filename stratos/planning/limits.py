@@ -73,7 +73,7 @@ def _optimistic_bounds(pool: Pool, num_heldout: int) -> Floats:
         np.column_stack([pool.group, pool.trained_share]), axis=0, return_inverse=True
     )
     bounds = [
-        _gate(pool.groups[int(number)].accuracy(float(share)).hi, num_heldout)
+        _gate(pool.groups[int(number)].best_accuracy(float(share)), num_heldout)
         for number, share in keys
     ]
     return np.array(bounds, dtype=np.float64)[inverse.ravel()]
