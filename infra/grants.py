@@ -113,6 +113,7 @@ def grant_functions(
         # What the run has spent, and how long an endpoint takes: is there room for another?
         *_read_jobs(),
         _read_executions(),
+        query_runs(table, "by_spec"),  # the model in service
     )
     functions.grant(
         "promote",
@@ -153,7 +154,7 @@ def grant_functions(
         )
     functions.grant(
         "clean_up",
-        query_runs(table, "by_execution"),
+        query_runs(table, "by_execution", "by_spec"),
         sagemaker_of_runs("StopTrainingJob", on=(TRAINING_JOBS,)),
         sagemaker_of_runs("DeleteModel", "DeleteEndpointConfig", on=(MODELS, ENDPOINT_CONFIGS)),
         sagemaker("DescribeEndpoint", "DeleteEndpoint", "UpdateEndpoint", on=(ENDPOINTS,)),

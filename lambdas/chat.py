@@ -18,7 +18,7 @@ from stratos.spec import LlmJudge, Task
 
 _READ_TIMEOUT_SECONDS = 65
 """SageMaker itself gives up on a container after 60."""
-_QUEUE_SECONDS = 300
+QUEUE_SECONDS = 300
 """How long a measurement waits for an answer from a queue."""
 
 
@@ -40,7 +40,7 @@ def queue_before(endpoint_name: str, bucket: str, spec_name: str) -> AsyncEndpoi
         spec_name=spec_name,
         s3=client("s3"),
         runtime=runtime_client(),
-        patience_seconds=_QUEUE_SECONDS,
+        patience_seconds=QUEUE_SECONDS,
     )
 
 

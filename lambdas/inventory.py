@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from lambdas.aws import client, error_code
 from lambdas.sagemaker import IN_PROGRESS, find_endpoint
-from lambdas.schedules import EXPIRY_SUFFIX
+from lambdas.schedules import EXPIRY_SUFFIX, RERUN_PREFIX
 from lambdas.settings import settings
 from stratos.ownership import RUN_TAG, SPEC_TAG, Resource
 
@@ -22,6 +22,8 @@ def resources() -> Iterator[Resource]:
     What lacks the run tag is not Stratos's own and is left out.
     """
     for item in _listed("list_endpoints", "Endpoints", NameContains=_PREFIX):
+        if not item["EndpointName"].startswith(_PREFIX):
+            continue  # the filter finds it anywhere in a name
         if (tags := _tags(item["EndpointArn"])) and (found := find_endpoint(item["EndpointName"])):
             yield Resource(
                 kind="endpoint",
@@ -47,7 +49,7 @@ def _expiry_schedules() -> Iterator[Resource]:
     for page in pages.paginate(GroupName=settings().schedule_group):
         for schedule in page["Schedules"]:
             name = schedule["Name"]
-            if name.endswith(EXPIRY_SUFFIX):
+            if name.endswith(EXPIRY_SUFFIX) and not name.startswith(RERUN_PREFIX):
                 endpoint = name.removesuffix(EXPIRY_SUFFIX)
                 yield Resource(
                     kind="schedule",

@@ -43,18 +43,20 @@ def remove_leftovers(run: RunRef) -> tuple[list[str], Removed]:
     measurements = bucket.find_model(keys.measurements, Measurements) or Measurements()
     made = {m.endpoint_config_name: m.model_name for m in measurements.measured}
     made[deployment.endpoint_config_name] = deployment.model_name
-    return stopped, _undo(deployment, made)
+    before = runs_table.live_config(run) or deployment.previous_config_name
+    return stopped, _undo(deployment, made, before)
 
 
-def _undo(deployment: Deployment, made: dict[str, str]) -> Removed:
+def _undo(deployment: Deployment, made: dict[str, str], before: str | None) -> Removed:
     """Take back what the SDK states did for a run's deployments, as far as they came.
 
     Args:
         made: Endpoint configuration → model, of every server that was tried.
+        before: Configuration that the endpoint goes back to; None where it had none.
     """
     removed = Removed()
     deadline = time.monotonic() + PATIENCE_SECONDS
-    name, before = deployment.endpoint_name, deployment.previous_config_name
+    name = deployment.endpoint_name
     endpoint = _settled(name, deadline)
     if endpoint is not None and endpoint.config_name in made:
         if before is None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from lambdas.chat import Chat, queue_before
+from lambdas import runs_table
+from lambdas.chat import QUEUE_SECONDS, Chat, queue_before
 from lambdas.handler import step
 from lambdas.next_plan import after_missed_load
 from lambdas.spending import outlay_of
@@ -12,6 +13,7 @@ from lambdas.storage import Bucket
 from stratos.artifacts import RunKeys
 from stratos.errors import GateError
 from stratos.gates import judge_load, judge_outlay, least_requests
+from stratos.hosting import usd_per_busy_hour
 from stratos.jobs import LoadResult
 from stratos.load import LONGEST_SECONDS, LoadTest, MonotonicClock
 from stratos.match_evidence import MatchEvidence
@@ -38,7 +40,8 @@ def handler(payload: MeasureInput) -> Measured:
     all_measured = before.adding(measurement)
     bucket.put_model(keys.measurements, all_measured)
     if measurement.passed:
-        _spare_the_live_model(run, spec, deployment)
+        if runs_table.live_config(run) or deployment.previous_config_name:
+            _spare_the_live_model(run, spec)
         return Measured(
             passed=True,
             reason=measurement.reason,
@@ -70,7 +73,8 @@ def _measure(
 ) -> Measurement:
     started_at = _now()
     load = _load(run, spec, deployment)
-    verdict = judge_load(load, spec.constraints, deployment.usd_per_hour)
+    hourly = usd_per_busy_hour(deployment.usd_per_hour, spec.load)
+    verdict = judge_load(load, spec.constraints, hourly)
     return Measurement(
         plan=before.plan_of(deployment.endpoint_config_name, evidence),
         attempt=evidence.attempt,
@@ -79,9 +83,7 @@ def _measure(
         started_at=started_at,
         ended_at=_now(),
         load=load,
-        usd_per_1000_requests=usd_per_1000_requests(
-            deployment.usd_per_hour, load.requests_per_second
-        ),
+        usd_per_1000_requests=usd_per_1000_requests(hourly, load.requests_per_second),
         passed=verdict.passed,
         missed=verdict.missed,
         reason=verdict.reason,
@@ -103,7 +105,8 @@ def _load(run: RunRef, spec: Spec, deployment: Deployment) -> LoadResult:
     clock = MonotonicClock()
     started = clock.now()
     pace = None if queued else measure_pace(chat.ask, questions, clock)
-    left = max(_LEAST_SECONDS, LONGEST_SECONDS - (clock.now() - started))
+    taken = clock.now() - started + (QUEUE_SECONDS if queued else 0.0)
+    left = max(_LEAST_SECONDS, LONGEST_SECONDS - taken)
     load = LoadTest(
         ask=chat.ask,
         questions=questions,
@@ -117,10 +120,8 @@ def _load(run: RunRef, spec: Spec, deployment: Deployment) -> LoadResult:
     return load.model_copy(update={"pace": pace})
 
 
-def _spare_the_live_model(run: RunRef, spec: Spec, deployment: Deployment) -> None:
+def _spare_the_live_model(run: RunRef, spec: Spec) -> None:
     """Raise where a model in service would be replaced by a run that missed its own limits."""
-    if deployment.previous_config_name is None:
-        return
     verdict = judge_outlay(outlay_of(run), spec.constraints)
     if not verdict.passed:
         raise GateError(

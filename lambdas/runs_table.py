@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -101,6 +102,19 @@ def all_runs() -> Iterator[RunRow]:
     pages = client("dynamodb").get_paginator("scan")
     for page in pages.paginate(TableName=settings().runs_table, ConsistentRead=True):
         yield from map(_row, page["Items"])
+
+
+def live_config(run: RunRef) -> str | None:
+    """Configuration that another run of the spec has in service, its time not over.
+
+    That run may have been promoted since this one looked at the endpoint.
+    """
+    now = datetime.now(UTC)
+    for row in runs_of_spec(run.spec_key):
+        over = row.expires_at is not None and datetime.fromisoformat(row.expires_at) <= now
+        if row.run_id != run.run_id and row.endpoint_name is not None and not over:
+            return row.endpoint_config_name
+    return None
 
 
 def live_artifact(spec_key: str) -> str | None:

@@ -14,11 +14,12 @@ from lambdas.settings import settings
 from stratos.scaling import Scaling, scalable_target
 
 EXPIRY_SUFFIX = "-expiry"
+RERUN_PREFIX = "stratos-rerun-"
 _NOW = "<aws.scheduler.scheduled-time>"
 
 
 def rerun_schedule_name(spec_name: str) -> str:
-    return f"stratos-rerun-{spec_name}"
+    return f"{RERUN_PREFIX}{spec_name}"
 
 
 def expiry_schedule_name(endpoint_name: str) -> str:

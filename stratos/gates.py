@@ -87,7 +87,7 @@ def judge_load(load: LoadResult, constraints: Constraints, usd_per_hour: float) 
     missed where the rate of answers, at its highest, is below that of the arrivals.
 
     Args:
-        usd_per_hour: Of the server.
+        usd_per_hour: Of an hour in which requests come at the declared rate.
     """
     sent, missed = load.num_requests, {}
     if load.num_failed > MAX_FAILED_SHARE * sent:

@@ -160,6 +160,16 @@ def serverless_usd_per_month(load: Load, memory_gib: int) -> float:
     return requests_per_month(load) * memory_gib * SERVERLESS_USD_PER_GB_SECOND
 
 
+def usd_per_busy_hour(usd_per_hour: float, load: Load) -> float:
+    """The bill of an hour in which requests come at the declared rate.
+
+    Args:
+        usd_per_hour: Averaged over a month, lulls included.
+    """
+    busy_hours = requests_per_month(load) / (3600 * load.requests_per_second)
+    return usd_per_hour * HOURS_PER_MONTH / busy_hours
+
+
 def requests_per_month(load: Load) -> float:
     mean = load.mean_requests_per_second or load.requests_per_second
     return mean * 3600 * load.active_hours_per_day * _DAYS_PER_MONTH

@@ -11,6 +11,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -22,6 +23,8 @@ Question = TypeVar("Question")
 MAX_IN_FLIGHT = 64
 LONGEST_SECONDS = 600.0
 """Measuring ends then, enough requests or not: a Lambda function runs for 900."""
+_LONGEST_QUEUE_SECONDS = 60.0
+"""After the last arrival; what has not left by then, because all before it hang, has failed."""
 _TAIL = 0.025
 """Probability left on each side of a 95% interval."""
 _Z = 1.96
@@ -80,12 +83,13 @@ class LoadTest(Generic[Question]):
         order = random.Random(self.seed)
         arrivals = self._arrivals(order)
         start = self.clock.now()
+        given_up = start + arrivals[-1] + _LONGEST_QUEUE_SECONDS
         with ThreadPoolExecutor(MAX_IN_FLIGHT) as pool:
             futures = []
             for arrival in arrivals:
                 self.clock.sleep_until(start + arrival)
                 question = order.choice(self.questions)
-                futures.append(pool.submit(self._send, question, start + arrival))
+                futures.append(pool.submit(self._send, question, start + arrival, given_up))
             outcomes = [future.result() for future in futures]
         measured = [
             outcome
@@ -109,11 +113,12 @@ class LoadTest(Generic[Question]):
             arrivals.append(end)  # so rare a load that chance left nothing to measure
         return arrivals
 
-    def _send(self, question: Question, scheduled: float) -> Outcome:
-        try:
-            reply: Reply | None = self.ask(question)
-        except Exception:  # a failed request, whatever the reason
-            reply = None
+    def _send(self, question: Question, scheduled: float, given_up: float) -> Outcome:
+        """Ask, unless so many requests wait before this one that it could not leave in time."""
+        reply: Reply | None = None
+        if self.clock.now() <= given_up:
+            with suppress(Exception):  # a failed request, whatever the reason
+                reply = self.ask(question)
         return Outcome(scheduled, self.clock.now(), reply)
 
 

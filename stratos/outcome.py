@@ -60,8 +60,10 @@ class RunEvidence:
 
     @property
     def measurement(self) -> Measurement | None:
-        """Of the deployment that the run ended with."""
-        return self.measurements[-1] if self.measurements else None
+        """Of the deployment that the run ended with, if its student came so far."""
+        attempt = self.match.attempt if self.match else None
+        mine = [item for item in self.measurements if item.attempt == attempt]
+        return mine[-1] if mine else None
 
     @property
     def total_usd(self) -> float:

@@ -20,6 +20,7 @@ PHASE_OF_STATE = {
     "Register": "Register",
     "AwaitApproval": "AwaitApproval",
     "CreateModel": "Deploy",
+    "CreateAsyncModel": "Deploy",
     "MeasureEndpoint": "MeasureEndpoint",
     "Promote": "Promote",
     "CleanUp": "CleanUp",

@@ -65,12 +65,17 @@ class Stack:
         return client("sagemaker")
 
 
-def client(service: str) -> Any:
+def client(service: str, *, longest_seconds: float | None = None) -> Any:
     """A boto3 client under the user's own configuration.
 
     Checksums only where an operation demands them: S3-compatible services differ in the rest.
+
+    Args:
+        longest_seconds: Wait so long for an answer, and do not ask twice; botocore's own patience
+            and retries where left out.
     """
-    return boto3.client(
-        service,
-        config=Config(retries={"mode": "standard"}, request_checksum_calculation="when_required"),
-    )
+    config = Config(retries={"mode": "standard"}, request_checksum_calculation="when_required")
+    if longest_seconds is not None:
+        once = Config(read_timeout=longest_seconds, retries={"total_max_attempts": 1})
+        config = config.merge(once)
+    return boto3.client(service, config=config)

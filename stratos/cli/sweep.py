@@ -9,6 +9,8 @@ from stratos.errors import StackNotFound, SweepIncomplete
 from stratos.steps import SweepInput, Swept
 
 FUNCTION = "stratos-sweep"
+_LONGEST_SECONDS = 910.0
+"""A function's 15 minutes, and some for the way."""
 
 
 def sweep_now(*, dry_run: bool) -> Swept:
@@ -18,7 +20,7 @@ def sweep_now(*, dry_run: bool) -> Swept:
         StackNotFound: when there is no sweeper.
         SweepIncomplete: when some of it could not be removed.
     """
-    functions = client("lambda")
+    functions = client("lambda", longest_seconds=_LONGEST_SECONDS)
     payload = SweepInput(dry_run=dry_run).model_dump_json().encode()
     try:
         response = functions.invoke(FunctionName=FUNCTION, Payload=payload)

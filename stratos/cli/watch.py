@@ -24,8 +24,8 @@ from stratos.errors import RunLost, RunNotFound
 from stratos.jobs import Progress
 from stratos.report.figures import duration
 
-REPORT_TIMEOUT_SECONDS = 600.0
-"""Clean-up waits this long for an endpoint to settle before it reports."""
+REPORT_TIMEOUT_SECONDS = 960.0
+"""Clean-up has 15 minutes, most of them to wait for an endpoint to settle before it reports."""
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from stratos.spec import StrategyName
 INJECTION_CEILING = 0.95
 RECORDS_SCALE: dict[StrategyName, float] = {"alignment": 20.0, "injection": 1000.0, "blend": 600.0}
 """n₀: injection teaches what neither model knew, so it needs more. One trial (2,803 records of
-reverse-synthesised reasoning, 35-41% exact match from 0%) fixed injection; alignment lies below what
-examples/word-problems does, a narrow task; blend is assumed."""
+reverse-synthesised reasoning, 35-41% exact match from 0%) fixed injection. Alignment is set below
+what examples/word-problems reaches, since its task is narrow; blend is assumed."""
 RECORDS_EXPONENT = 0.35
 SIZE_EXPONENT = 0.05
 """A student N times smaller keeps N^-0.05 of the ceiling: 89% at 10 times."""

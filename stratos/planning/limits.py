@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from stratos.hosting import requests_per_month
 from stratos.planning.candidates import Pool
 from stratos.planning.request import PlanningRequest
-from stratos.planning.training_cost import HOURS_PER_MONTH
 from stratos.scoring.wilson import proportion
 
 Floats = NDArray[np.float64]
@@ -44,7 +44,9 @@ def limits_of(request: PlanningRequest, pool: Pool) -> list[Limit]:
         least = asked.min_accuracy
         reached = _optimistic_bounds(pool, heldout)
         limits.append(Limit("min_accuracy", least, reached, reached >= least, at_least=True))
-    thousands_per_month = request.spec.load.requests_per_second * 3.6 * HOURS_PER_MONTH
+    load, cost = request.spec.load, asked.max_usd_per_1000_requests
+    if request.spec.hosting.mode == "auto" and load.has_lulls:
+        cost = None  # a mode that is billed by use may hold it; the measurement decides
     for name, limit, values in (
         ("max_p95_latency_ms", asked.max_p95_latency_ms, pool.latency_ms),
         # The 99th percentile is at least the 95th, which is what is forecast.
@@ -55,8 +57,8 @@ def limits_of(request: PlanningRequest, pool: Pool) -> list[Limit]:
         ("max_hosting_usd_per_month", asked.max_hosting_usd_per_month, pool.usd_per_month),
         (
             "max_usd_per_1000_requests",
-            asked.max_usd_per_1000_requests,
-            pool.usd_per_month / thousands_per_month,
+            cost,
+            1000 * pool.usd_per_month / requests_per_month(load),
         ),
     ):
         if limit is not None:

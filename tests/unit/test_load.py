@@ -222,3 +222,16 @@ def test_measuring_ends_where_so_rare_a_load_would_take_too_long() -> None:
     assert verdict.passed
     assert f"(not bounded: {result.num_requests} of 368 requests)" in verdict.reason
     assert "too few to bound p99" in str(too_few(result, "max_p99_latency_ms"))
+
+
+def test_requests_that_could_not_leave_in_a_minute_have_failed_unsent() -> None:
+    clock, sent = FakeClock(), []
+
+    def hang(question: int) -> Reply:
+        sent.append(question)
+        clock.sleep_until(clock.now() + 61)
+        raise TimeoutError("no answer")
+
+    result = load_test(200, 5, ask=hang, clock=clock).run()
+    assert result.num_failed == result.num_requests
+    assert len(sent) < result.num_requests / 2
