@@ -133,9 +133,10 @@ class _Pass(nn.Module):
     def forward(self, batch: MicroBatch, loss_of: LossOfLogits) -> Tensor:
         (model,) = self._model
         hidden = body_states(model, batch.tokens, batch.positions)[batch.predicts]
-        if len(batch.targets) == 0:
-            return hidden.sum()
         weight: Tensor = model.get_output_embeddings().weight
+        if len(batch.targets) == 0:
+            # FSDP sums what has a gradient: a process without one for the head waits for ever.
+            return hidden.sum() + 0 * weight.sum()
         return projected_loss(hidden, weight, loss_of)
 
 

@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tests.unit.training.test_training_trainer import EndsAfter, train, weights_of
+from tests.unit.training.tiny_models import make_model
 from training.world import World
 
 FORK = multiprocessing.get_context("fork")
@@ -77,6 +78,16 @@ def test_two_processes_follow_the_loss_curve_of_one(tmp_path, optimizer, method,
     assert outcome.state.best_validation_loss == pytest.approx(
         alone.state.best_validation_loss, rel=tolerance["rtol"], abs=tolerance["atol"]
     )
+
+
+def test_two_processes_train_a_head_of_its_own_where_one_has_fewer_batches(tmp_path):
+    def untied():
+        return make_model(60, seed=1, tie_word_embeddings=False)
+
+    weights = weights_of(train(planned=4, model=untied())[0])
+    found, _ = together(tmp_path, 2, planned=4, model=untied())
+    assert "lm_head.weight" in found
+    assert_close(found, weights, **CURVE)
 
 
 def test_what_two_processes_began_one_finishes_and_the_other_way_round(tmp_path):
