@@ -115,7 +115,8 @@ def load_judge(job: Job[Config]) -> Judge:
     if isinstance(judging.verifier, LlmJudge):
         model = open_service(judging.verifier.model, job.config)
         if paths.checkpoint_dir is not None:
-            model = CachedTeacher(model, paths.checkpoint_dir / "verdicts.jsonl")
+            kept = paths.checkpoint_dir / "verdicts.jsonl"
+            model = CachedTeacher(model, kept, job.config.spent_usd)
         job.progress.charge(model.usage)
         label = f"{model.name} judges"
         assessor = Assessor(

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
+from stratos.errors import BudgetExhausted
 from training.teachers import Completion, OnAnswer, Request, Teacher, Usage
+
+_log = logging.getLogger(__name__)
 
 
 class CachedTeacher:
@@ -19,9 +23,14 @@ class CachedTeacher:
     which SageMaker synchronises with S3 and gives to the next attempt of the job.
     """
 
-    def __init__(self, teacher: Teacher, path: Path) -> None:
-        """Open the file; a last line that a kill cut short is dropped."""
-        self._teacher, self._path = teacher, path
+    def __init__(self, teacher: Teacher, path: Path, spent_usd: float = 0.0) -> None:
+        """Open the file; a last line that a kill cut short is dropped.
+
+        Args:
+            spent_usd: What the job counts as paid by its earlier attempts, and has taken off its
+                budget. A job that was interrupted and goes on has the same as before.
+        """
+        self._teacher, self._path, self._spent_usd = teacher, path, spent_usd
         self._writing = threading.Lock()
         self._known: dict[str, Completion] = {}
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -31,11 +40,12 @@ class CachedTeacher:
             lines.pop()
         for line in lines:
             entry = json.loads(line)
-            key = entry.pop("key")
-            self._known[key] = Completion(**entry)
-        # What an earlier attempt of this job spent belongs to the job.
-        for completion in self._known.values():
-            teacher.usage.add(completion, timed=False)
+            key, spent_before = entry.pop("key"), entry.pop("spent_usd", 0.0)
+            completion = Completion(**entry)
+            self._known[key] = completion
+            # The tokens belong to this job, and so do the dollars that are not in `spent_usd` yet.
+            counted = spent_before < spent_usd
+            teacher.usage.add(replace(completion, usd=0.0) if counted else completion, timed=False)
 
     @property
     def name(self) -> str:
@@ -61,14 +71,20 @@ class CachedTeacher:
             key = asked[position]
             with self._writing:
                 self._known[key] = completion
+                entry = {"key": key, "spent_usd": self._spent_usd, **asdict(completion)}
                 with self._path.open("a", encoding="utf-8") as out:
-                    out.write(json.dumps({"key": key, **asdict(completion)}) + "\n")
+                    out.write(json.dumps(entry) + "\n")
             for index in positions[key]:
                 on_answer(index, completion)
 
         first = [requests[positions[key][0]] for key in asked]
-        if first:
-            self._teacher.generate(first, stop=stop, on_answer=remember)
+        try:
+            if first:
+                self._teacher.generate(first, stop=stop, on_answer=remember)
+        except BudgetExhausted as error:
+            if not any(key in self._known for key in keys):
+                raise
+            _log.warning("%d of %d requests stay unanswered: %s", len(first), len(keys), error)
         return [self._known.get(key) for key in keys]
 
     def _key(self, request: Request) -> str:

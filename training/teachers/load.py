@@ -45,7 +45,8 @@ def load_teacher(
         teacher = open_service(spec, config)
     if paths.checkpoint_dir is None:
         return teacher
-    return CachedTeacher(teacher, paths.checkpoint_dir / "completions.jsonl")
+    kept = paths.checkpoint_dir / "completions.jsonl"
+    return CachedTeacher(teacher, kept, config.spent_usd)
 
 
 def open_weights(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,11 +17,15 @@ from lambdas.next_attempt import EXPORT_SECONDS
 from lambdas.spending import job_costs
 from stratos.artifacts import RunKeys
 from stratos.errors import DeploymentFailed
+from stratos.records import Message
 from stratos.run_summary import RunSummary
 from stratos.steps import TrainingJob
 from tests import factories
 from tests.unit.lambdas.conftest import Account
 from tests.unit.lambdas.pipeline import Pipeline, call, start
+from tests.unit.training.fakes import PaidTeacher
+from training.teachers import Request
+from training.teachers.cached import CachedTeacher
 
 # --- Diagnose ---------------------------------------------------------------------------------
 
@@ -207,6 +212,39 @@ def test_tokens_of_failed_attempts_are_spent_and_the_next_attempt_has_less(
     diagnose(pipeline, second, "AlgorithmError: , exit code: 137")
     config = json.loads(account.read(config_key))
     assert (config["spent_usd"], config["budget_usd"]) == (0.4, pytest.approx(budget - 0.4))
+
+
+def test_what_kept_answers_cost_is_counted_once_over_all_attempts(
+    account: Account, tmp_path: Path
+) -> None:
+    pipeline = start(account).until_matched()
+    keys = RunKeys(pipeline.run.run_id)
+    job = pipeline.state["match"]["synthesize"]
+    account.create_job(TrainingJob.model_validate(job))
+    config_key = keys.job_config("synthesize-a0") + "config.json"
+
+    def spending(attempt: int, num_calls: int) -> tuple[float, float]:
+        """Dollars that an attempt tells of and has left, after some calls beside the kept ones."""
+        config = json.loads(account.read(config_key))
+        teacher, budget = PaidTeacher(), config["budget_usd"]
+        cached = CachedTeacher(teacher, tmp_path / "completions.jsonl", config["spent_usd"])
+        asked = [Message(role="user", content=f"{n}?") for n in range((attempt + 1) * num_calls)]
+        requests = [Request((message,), 8) for message in asked]
+        cached.generate(requests, stop=lambda: False, on_answer=lambda *_: None)
+        assert len(teacher.asked) == num_calls
+        usd = config["spent_usd"] + cached.usage.usd
+        account.put(
+            keys.job_progress("synthesize-a0"), factories.progress(usd=usd).model_dump_json()
+        )
+        return usd, budget - cached.usage.usd
+
+    _, left = spending(0, 2)
+    budget = left + 2 * PaidTeacher.usd
+    for attempt in (1, 2):
+        job = diagnose(pipeline, job, "AlgorithmError: , exit code: 137")["job"]
+        usd, left = spending(attempt, 2)
+        assert usd == pytest.approx(2 * (attempt + 1) * PaidTeacher.usd)
+        assert usd + left == pytest.approx(budget)
 
 
 def test_an_execution_stopped_by_hand_is_reported_as_stopped(account: Account) -> None:

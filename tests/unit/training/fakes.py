@@ -1,8 +1,9 @@
-"""A teacher that answers from a script."""
+"""Teachers that answer from a script, or for money."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from training.teachers import Completion, OnAnswer, Request, Usage
 
@@ -40,3 +41,22 @@ class ScriptedTeacher:
             self.usage.add(completion)
             on_answer(len(answered) - 1, completion)
         return answered
+
+
+class PaidTeacher(ScriptedTeacher):
+    """Answers at one price a call."""
+
+    usd = 0.25
+
+    def __init__(self) -> None:
+        super().__init__(lambda _: "paid for")
+
+    def generate(
+        self, requests: Sequence[Request], *, stop: Callable[[], bool], on_answer: OnAnswer
+    ) -> list[Completion | None]:
+        def priced(index: int, completion: Completion) -> None:
+            paid = replace(completion, usd=self.usd)
+            self.usage.usd += paid.usd
+            on_answer(index, paid)
+
+        return super().generate(requests, stop=stop, on_answer=priced)

@@ -11,7 +11,7 @@ from tests.unit.training.misbehaving_server import (
     reply,
     truncated,
 )
-from training.teachers import Completion, Request
+from training.teachers import Completion, Request, Usage
 from training.teachers.cached import CachedTeacher
 from training.teachers.openai import OpenAIService
 from training.teachers.service import Patience, Prices, ServiceTeacher
@@ -209,3 +209,19 @@ def test_what_an_earlier_attempt_spent_counts_against_the_budget(tmp_path):
     assert resumed.usage.tokens_per_second == 0.0
     completions = answer_all(resumed, [ask("b"), ask("c")])
     assert [one is not None for one in completions] == [True, False]
+
+
+def test_kept_answers_are_given_where_there_is_no_money_for_others(tmp_path):
+    class Broke:
+        name, usage = "scripted", Usage()
+
+        def generate(self, requests, *, stop, on_answer):
+            raise BudgetExhausted("no money")
+
+    path = tmp_path / "c.jsonl"
+    answer_all(CachedTeacher(ScriptedTeacher(lambda _: "kept"), path), [ask("a")])
+    broke = CachedTeacher(Broke(), path)
+    found, missing = answer_all(broke, [ask("a"), ask("b")])
+    assert (found.text, missing) == ("kept", None)
+    with pytest.raises(BudgetExhausted):
+        answer_all(broke, [ask("b")])
