@@ -49,7 +49,9 @@ def generate_plain() -> Measured:
             )[:, width:].tolist()
             for row, tokens in enumerate(written):
                 ends = [index for index, token in enumerate(tokens) if token in EOS]
-                found[start + row] = Generated(tokens[: ends[0]] if ends else tokens, bool(ends))
+                found[start + row] = Generated(
+                    tokens[: ends[0]] if ends else tokens, tokens[ends[0]] if ends else None
+                )
         return found
 
     return _measure(answer)

@@ -76,7 +76,9 @@ def compare(spec: Spec, settings: Reinforcement, seed: int) -> None:
     before = answers(spec, student, judge)
     rate = settings.learning_rate or 0.1 * (spec.training.learning_rate or 0.0)
     unseen = {tuple(one.tokens[: one.prompt_length]) for one in validation}
-    questions, aside = set_aside(read_questions(records, student, judge), unseen, seed)
+    questions, aside = set_aside(
+        read_questions(records, student, judge, 512 - settings.max_new_tokens), unseen, seed
+    )
     result = Reinforcer(
         student,
         Sampler(student, judge, settings, seed, 128),

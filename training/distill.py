@@ -72,11 +72,13 @@ def _distill(job: Job[DistillConfig], world: World) -> DistillResult | None:
         training.seed,
     )
     limit_threads(student.num_parameters)
-    limit = training.max_sequence_tokens or _DEFAULT_SEQUENCE_TOKENS
+    limit = min(
+        training.max_sequence_tokens or _DEFAULT_SEQUENCE_TOKENS, student.local.max_positions
+    )
     examples = encode(
         records,
         student.local.chat,
-        max_tokens=min(limit, student.local.max_positions),
+        max_tokens=limit,
         answers_only_marker=config.judging.answer_marker if training.answers_only else None,
     )
     learned, validation = split_validation(examples, training.seed)
@@ -145,7 +147,9 @@ def _distill(job: Job[DistillConfig], world: World) -> DistillResult | None:
         world,
     )
     if reinforces:
-        reinforcer = _reinforcer(job, student, records, validation, micro_tokens, rate, reserve)
+        reinforcer = _reinforcer(
+            job, student, records, validation, limit, micro_tokens, rate, reserve
+        )
         outcome = reinforcer.resume() or trainer.run()
         # Stopped by SIGTERM, the next attempt must go on with the records.
         reinforced = None if outcome.stopped_by == "sigterm" else reinforcer.run(outcome)
@@ -235,6 +239,7 @@ def _reinforcer(
     student: Student,
     records: Sequence[TrainingRecord],
     validation: Sequence[Example],
+    limit: int,
     micro_tokens: int,
     rate: float,
     reserve: float,
@@ -247,12 +252,15 @@ def _reinforcer(
     config, training = job.config, job.config.training
     settings, folder, judge = training.reinforcement, job.paths.checkpoint_dir, load_judge(job)
     unseen = {tuple(one.tokens[: one.prompt_length]) for one in validation}
-    questions = read_questions(records, student, judge)
+    room = limit - settings.max_new_tokens
+    questions = read_questions(records, student, judge, room)
     learned, aside = set_aside(questions, unseen, training.seed)
     if not learned:
         raise TooFewVerifiedRecords(
-            f"none of {len(records)} records has an answer that can be scored, so nothing can be "
-            "rewarded; add gold answers, or set training.reinforcement.steps to 0"
+            f"none of {len(records)} records has an answer that can be scored and a question of at "
+            f"most {room} tokens ({limit} in all, less reinforcement.max_new_tokens), so nothing "
+            "can be rewarded; add gold answers, shorten questions or answers, or set "
+            "training.reinforcement.steps to 0"
         )
     rate = settings.learning_rate or _REINFORCEMENT_RATE * rate
 

@@ -8,6 +8,7 @@ batch, and keys and values are written in place.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -44,11 +45,20 @@ class Generated:
 
     Attributes:
         tokens: Without the end token.
-        finished: Ended by an end token, not by `max_new_tokens`.
+        end: The end token; None where `max_new_tokens` came first.
     """
 
     tokens: list[int]
-    finished: bool
+    end: int | None
+
+    @property
+    def finished(self) -> bool:
+        return self.end is not None
+
+    @property
+    def written(self) -> list[int]:
+        """All that the model chose: to end is its decision too."""
+        return self.tokens if self.end is None else [*self.tokens, self.end]
 
 
 class _BufferedLayer(DynamicLayer):  # type: ignore[misc]
@@ -130,6 +140,27 @@ def generate_batch(
     streams: Sequence[int] | None = None,
 ) -> list[Generated]:
     """Complete one batch of prompts together; arguments as in `generate`."""
+    with _evaluating(model):
+        return _generate_batch(model, prompts, sampling, streams)
+
+
+@contextmanager
+def _evaluating(model: PreTrainedModel) -> Iterator[None]:
+    """Take a student out of training: where activations are computed again, no cache is kept."""
+    was_training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(was_training)
+
+
+def _generate_batch(
+    model: PreTrainedModel,
+    prompts: Sequence[Sequence[int]],
+    sampling: Sampling,
+    streams: Sequence[int] | None,
+) -> list[Generated]:
     width = max(map(len, prompts))
     tokens = torch.zeros((len(prompts), width), dtype=torch.long)
     visible = torch.zeros((len(prompts), width + sampling.max_new_tokens), dtype=torch.bool)
@@ -147,7 +178,7 @@ def generate_batch(
     eos = torch.tensor(sorted(sampling.eos), device=model.device)
     draws = _Draws(sampling, range(len(prompts)) if streams is None else streams, model.device)
     completions: list[list[int]] = [[] for _ in prompts]
-    finished = [False] * len(prompts)
+    ended: list[int | None] = [None] * len(prompts)
     rows = list(range(len(prompts)))
     columns: list[Tensor] = []
     alive = torch.ones(len(prompts), dtype=torch.bool, device=model.device)
@@ -159,11 +190,11 @@ def generate_batch(
         block = torch.stack(columns, 1).tolist()
         columns.clear()
         for row, pending in zip(rows, block, strict=True):
-            if finished[row]:
+            if ended[row] is not None:
                 continue
             for token in pending:
                 if token in sampling.eos:
-                    finished[row] = True
+                    ended[row] = token
                     break
                 completions[row].append(token)
         if not bool(keep.all()):
@@ -202,7 +233,7 @@ def generate_batch(
         tokens, positions = chosen[:, None], last
     if columns:
         flush(torch.ones_like(alive))
-    return [Generated(*pair) for pair in zip(completions, finished, strict=True)]
+    return [Generated(*pair) for pair in zip(completions, ended, strict=True)]
 
 
 class _Draws:

@@ -42,7 +42,6 @@ class OnPolicyPlan:
         """Complete the prompts, at most as long as the longest given completion."""
         longest = max(len(one.tokens) - one.prompt_length for one in examples)
         eos = self._student.local.chat.eos
-        end = min(eos)
         sampling = Sampling(longest, eos, _TEMPERATURE, seed=self._seed + index)
         ordered = sorted(examples, key=lambda one: one.prompt_length)
         written: list[Example] = []
@@ -54,7 +53,5 @@ class OnPolicyPlan:
                 generate_batch(self._student.model, prompts, sampling, streams),
                 strict=True,
             ):
-                # The end token is the student's decision too, and scored as one.
-                tokens = completion.tokens + ([end] if completion.finished else [])
-                written.append(Example(prompt + tokens, len(prompt)))
+                written.append(Example(prompt + completion.written, len(prompt)))
         return written

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ _TEMPERATURE = 1.0
 _EVEN = 1e-6
 _MAX_ASIDE = 256
 _ASIDE_SHARE = 0.2
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -65,12 +67,24 @@ def group_advantages(rewards: Tensor) -> Tensor:
 
 
 def read_questions(
-    records: Sequence[TrainingRecord], student: Student, judge: Judge
+    records: Sequence[TrainingRecord], student: Student, judge: Judge, max_prompt_tokens: int
 ) -> list[Question]:
-    """The questions of records that can be scored."""
+    """The questions of records that can be scored, but for those too long to be answered."""
     scored = [record for record in records if judge.can_judge(record.answer)]
     prompts = student.local.chat.prompts([record.messages for record in scored])
-    return [Question(prompt, record.answer) for prompt, record in zip(prompts, scored, strict=True)]
+    questions = [
+        Question(prompt, record.answer)
+        for prompt, record in zip(prompts, scored, strict=True)
+        if len(prompt) <= max_prompt_tokens
+    ]
+    if len(questions) < len(scored):
+        _log.warning(
+            "%d of %d questions are longer than %d tokens and left out of reinforcement",
+            len(scored) - len(questions),
+            len(scored),
+            max_prompt_tokens,
+        )
+    return questions
 
 
 def set_aside(
@@ -154,15 +168,12 @@ class Sampler:
     ) -> dict[int, tuple[str, Example]]:
         """Complete prompts; return text and tokens by index."""
         chat, model = self._student.local.chat, self._student.model
-        end = min(chat.eos)
         sampling = Sampling(self._settings.max_new_tokens, chat.eos, temperature, seed)
         prompts = [question.prompt for question in questions]
         found: dict[int, tuple[str, Example]] = {}
         for index, one in generate(
             model, prompts, sampling, batch_size=self._batch_size, stop=stop
         ):
-            # The end token is the student's decision too, and rewarded as one.
-            tokens = one.tokens + ([end] if one.finished else [])
-            example = Example(prompts[index] + tokens, len(prompts[index]))
+            example = Example(prompts[index] + one.written, len(prompts[index]))
             found[index] = chat.text(one.tokens), example
         return found

@@ -135,7 +135,7 @@ class _Pass(nn.Module):
         hidden = body_states(model, batch.tokens, batch.positions)[batch.predicts]
         weight: Tensor = model.get_output_embeddings().weight
         if len(batch.targets) == 0:
-            # FSDP sums what has a gradient: a process without one for the head waits for ever.
+            # FSDP sums what has a gradient in this process; it must be the same in all of them.
             return hidden.sum() + 0 * weight.sum()
         return projected_loss(hidden, weight, loss_of)
 

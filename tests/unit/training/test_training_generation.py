@@ -27,7 +27,7 @@ def huggingface_greedy(model, prompt, max_new_tokens):
         pad_token_id=0,
     )[0, len(prompt) :].tolist()
     finished = bool(written) and written[-1] in EOS
-    return Generated(written[:-1] if finished else written, finished)
+    return Generated(written[:-1], written[-1]) if finished else Generated(written, None)
 
 
 @pytest.mark.parametrize("family", ["qwen2", "qwen3"])
@@ -39,6 +39,27 @@ def test_greedy_decoding_writes_what_generate_writes(family):
     for index, prompt in enumerate(prompts):
         assert ours[index] == huggingface_greedy(model, prompt, 40)
     assert {one.finished for one in ours.values()} == {True, False}
+
+
+def test_a_student_in_training_that_computes_activations_again_writes_the_same():
+    model = make_model(VOCABULARY)
+    prompts = draw_prompts(6)
+    expected = generate_batch(model, prompts, Sampling(12, EOS))
+    model.activation_checkpointing_enable()
+    model.train()
+    assert generate_batch(model, prompts, Sampling(12, EOS)) == expected
+    assert model.training
+
+
+def test_each_completion_has_the_token_that_ended_it():
+    model = make_model(VOCABULARY)
+    prompts = draw_prompts(24)
+    free = generate_batch(model, prompts, Sampling(12, frozenset()))
+    ends = frozenset(range(1, 20))
+    found = generate_batch(model, prompts, Sampling(12, ends))
+    assert len({one.end for one in found if one.finished}) > 1
+    for one, whole in zip(found, free, strict=True):
+        assert one.written == whole.tokens[: len(one.written)]
 
 
 def test_sliding_window_layers_keep_their_window():

@@ -32,7 +32,7 @@ def make_student(method="full", seed=1):
     return Student(local, method, "float32", 4, 0)
 
 
-def make_questions(student, count=40):
+def make_questions(student, count=40, max_prompt_tokens=256):
     records = [
         TrainingRecord(
             id=str(number),
@@ -42,7 +42,7 @@ def make_questions(student, count=40):
         )
         for number in range(count)
     ]
-    return read_questions(records, student, BEGINS_EARLY)
+    return read_questions(records, student, BEGINS_EARLY, max_prompt_tokens)
 
 
 class EndsAfter(Clock):
@@ -211,6 +211,29 @@ def test_samples_follow_from_the_seed_and_the_step():
     assert drawn(3) == drawn(3)
     assert drawn(3) != drawn(4)
     assert sampler.draw(questions, 3, 400, lambda: True) is None
+
+
+def test_samples_end_with_the_token_that_the_student_chose():
+    student = make_student()
+    student.local.chat.eos = ends = frozenset(range(1, 60))
+    settings = Reinforcement(questions=8, samples=8, max_new_tokens=3, kl_weight=0.1)
+    sampler = Sampler(student, BEGINS_EARLY, settings, 0, 64)
+    rollout = sampler.draw(make_questions(student), 0, 10_000, lambda: False)
+    last = {
+        int(row[predicts].tolist()[-1])
+        for batch in rollout.batches
+        for row, predicts in zip(batch.tokens.roll(-1, dims=1), batch.predicts, strict=True)
+    }
+    assert len(last & ends) > 1
+
+
+def test_questions_too_long_to_be_answered_are_not_asked():
+    student = make_student()
+    questions = make_questions(student, 20)
+    shortest = min(len(question.prompt) for question in questions)
+    kept = make_questions(student, 20, shortest)
+    assert len(kept) == 10
+    assert {len(question.prompt) for question in kept} == {shortest}
 
 
 def test_questions_that_no_record_taught_are_set_aside_first():
