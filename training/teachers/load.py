@@ -35,7 +35,8 @@ def load_teacher(
     if isinstance(spec, Weights):
         # Only where no other model has to share the GPU with it.
         alone = isinstance(config, SynthesizeConfig | ProbeConfig)
-        if alone and vllm.is_available():
+        # vLLM reads the folder as it is: it cannot leave layers out.
+        if alone and spec.layers is None and vllm.is_available():
             teacher = vllm.open_vllm(spec.name, locate(spec, paths.channels.get(channel)), seed)
         else:
             teacher = open_weights(spec, config, paths, channel, seed)

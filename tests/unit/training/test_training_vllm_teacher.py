@@ -67,7 +67,7 @@ class LLM:
             (made,) = generate_batch(
                 self._local.model, [prompt["prompt_token_ids"]], sampling, [wanted.seed % 2**32]
             )
-            tokens = made.tokens + ([min(eos)] if made.finished else [])
+            tokens = made.written
             reason = "stop" if made.finished else "length"
             answered.append(RequestOutput([CompletionOutput(tokens, reason)]))
         return answered
@@ -144,9 +144,9 @@ SHARED = {
 }
 
 
-def opened(config, source, tmp_path):
+def opened(config, source, tmp_path, **spec):
     paths = SageMakerPaths({"teacher": source}, tmp_path, tmp_path)
-    return load_teacher(Weights(path="teacher"), config, paths, "teacher")
+    return load_teacher(Weights(path="teacher", **spec), config, paths, "teacher")
 
 
 def test_vllm_is_chosen_where_it_is_and_no_other_model_needs_the_gpu(
@@ -162,5 +162,7 @@ def test_vllm_is_chosen_where_it_is_and_no_other_model_needs_the_gpu(
     monkeypatch.setattr("training.teachers.vllm.open_vllm", lambda *_: "vllm")
     assert opened(synthesize, source, tmp_path) == "vllm"
     assert opened(evaluate, source, tmp_path) == "weights"
+    # vLLM reads a folder as it is, with all of its layers.
+    assert opened(synthesize, source, tmp_path, layers=2) == "weights"
     monkeypatch.delitem(sys.modules, "vllm")
     assert opened(synthesize, source, tmp_path) == "weights"
