@@ -56,7 +56,11 @@ class Verdict(FrozenModel):
 
 
 class Assessor:
-    """Asks a model for verdicts, through a teacher that caches, retries and keeps its budget."""
+    """Asks a model for verdicts, through a teacher that caches, retries and keeps its budget.
+
+    Attributes:
+        is_out_of_money: Answers that were judged already may still be, others not.
+    """
 
     def __init__(
         self,
@@ -74,6 +78,7 @@ class Assessor:
         """
         self._teacher, self._spec, self._stop, self._on_done = teacher, spec, stop, on_done
         self._num_judged = 0
+        self.is_out_of_money = False
 
     @property
     def usage(self) -> Usage:
@@ -99,6 +104,7 @@ class Assessor:
             except BudgetExhausted as error:
                 if self._num_judged == 0:
                     raise
+                self.is_out_of_money = True
                 _log.warning("%d answers stay unjudged: %s", len(open_answers), error)
                 break
             for index, reply in zip(open_answers, replies, strict=True):

@@ -45,6 +45,11 @@ class Judge:
         """What verdicts have cost; nothing where a rule gives them."""
         return Usage() if self.assessor is None else self.assessor.usage
 
+    @property
+    def is_out_of_money(self) -> bool:
+        """Whether a model gives no more verdicts, since they cost more than is left."""
+        return self.assessor is not None and self.assessor.is_out_of_money
+
     def can_judge(self, gold: str | None) -> bool:
         """Whether right and wrong can be told apart for a record."""
         return gold is not None or not needs_gold(self.verifier)

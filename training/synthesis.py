@@ -8,11 +8,13 @@ injects where alignment failed. Strategy names are those of arXiv 2510.15992; th
 from __future__ import annotations
 
 import itertools
+import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from stratos.errors import BudgetExhausted
 from stratos.records import Record, TrainingRecord
 from stratos.scoring.answers import elements, with_answer
 from stratos.spec import SetOf, StrategyName, Synthesis
@@ -22,6 +24,8 @@ from training.prompts import alignment_messages, injection_messages
 from training.teachers import Completion, OnAnswer, Request, Teacher
 
 _RETRY_TEMPERATURE = 0.7
+_NO_VERDICT = "no verdict"
+_log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -146,18 +150,35 @@ class Synthesizer:
         return [record.gold]
 
     def _ask(self, parts: Sequence[_Part], outcome: Synthesized) -> list[_Kept | None]:
-        """Ask for each part until it is verified or its attempts are spent."""
+        """Ask for each part until it is verified or its attempts are spent.
+
+        What the judge could not judge is not asked again: it would be paid for twice.
+
+        Raises:
+            BudgetExhausted: when the teacher costs more than is left, and nothing was kept yet.
+        """
         kept: list[_Kept | None] = [None] * len(parts)
         asked: set[str] = set()
+        unjudged: set[int] = set()
         for attempt in range(self._synthesis.samples):
-            open_parts = [index for index, found in enumerate(kept) if found is None]
-            if not open_parts or self._stop():
+            open_parts = [
+                index
+                for index, found in enumerate(kept)
+                if found is None and index not in unjudged
+            ]
+            if not open_parts or self._stop() or self._judge.is_out_of_money:
                 break
             requests = [self._request(parts[index], attempt) for index in open_parts]
             label = f"{parts[0].strategy}, attempt {attempt + 1} of {self._synthesis.samples}"
-            completions = self._teacher.generate(
-                requests, stop=self._stop, on_answer=self._counting(label, len(requests))
-            )
+            try:
+                completions = self._teacher.generate(
+                    requests, stop=self._stop, on_answer=self._counting(label, len(requests))
+                )
+            except BudgetExhausted as error:
+                if not outcome.kept and not any(kept):
+                    raise
+                _log.warning("%s: %d calls are not made: %s", label, len(requests), error)
+                break
             attempts = [
                 _Attempt(index, parts[index], request.messages[-1].content, completion)
                 for index, request, completion in zip(
@@ -171,6 +192,8 @@ class Synthesizer:
                     kept[one.index] = _Kept(text, attempt + 1, one.completion.completion_tokens)
                 else:
                     outcome.rejects[fault] += 1
+                    if fault == _NO_VERDICT:
+                        unjudged.add(one.index)
         if parts:
             outcome.asked[parts[0].strategy] += len(asked)
         return kept
@@ -208,7 +231,7 @@ class Synthesizer:
         wrong: dict[int, str] = {}
         for index, verdict in zip(to_judge, verdicts, strict=True):
             if not verdict:
-                wrong[index] = "wrong answer" if verdict is False else "no verdict"
+                wrong[index] = "wrong answer" if verdict is False else _NO_VERDICT
         return [
             (text, fault or wrong.get(index) or self._last_look(one, text))
             for index, (one, (text, fault)) in enumerate(zip(attempts, looked, strict=True))

@@ -1,8 +1,10 @@
 import pytest
 
+from stratos.errors import BudgetExhausted
 from stratos.records import Message, Record
-from stratos.spec import Exact, Number, Regex, SetOf, Synthesis
+from stratos.spec import Exact, LlmJudge, Number, OpenAICompatible, Regex, SetOf, Synthesis
 from tests.unit.training.fakes import ScriptedTeacher
+from training.assessor import Assessor
 from training.judge import Judge
 from training.prompts import fill
 from training.synthesis import Synthesizer
@@ -145,6 +147,64 @@ def test_what_was_never_asked_is_not_counted_as_failed():
         teacher, NUMBER, Synthesis(), records, "injection", stop=lambda: next(answers_left)
     )
     assert (outcome.asked["injection"], outcome.kept["injection"]) == (2, 2)
+
+
+def make_judge(reply):
+    spec = LlmJudge(
+        kind="judge",
+        criteria="right",
+        model=OpenAICompatible(kind="openai", base_url="http://judge", model="judge"),
+    )
+    return Judge(spec, "####", assessor=Assessor(reply, spec, stop=lambda: False))
+
+
+def test_what_the_judge_cannot_judge_is_not_asked_again():
+    def verdict(request):
+        return "hm" if "2+2" in request.messages[-1].content else '{"correct": false}'
+
+    teacher = ScriptedTeacher(lambda _: "so\n#### 4")
+    records = [make_record(1, "2+2", "4"), make_record(2, "3+3", "6")]
+    judge = make_judge(ScriptedTeacher(verdict))
+    outcome = run(teacher, judge, Synthesis(samples=3), records, "alignment")
+    assert [one.messages[-1].content for one in teacher.asked] == ["2+2", "3+3", "3+3", "3+3"]
+    assert outcome.rejects == {"no verdict": 1, "wrong answer": 3}
+
+
+class EndsBroke(ScriptedTeacher):
+    """Has money for some calls."""
+
+    def __init__(self, reply, num_calls):
+        super().__init__(reply)
+        self._left = num_calls
+
+    def generate(self, requests, *, stop, on_answer):
+        some, self._left = requests[: self._left], max(0, self._left - len(requests))
+        if requests and not some:
+            raise BudgetExhausted("no money")
+        found = super().generate(some, stop=stop, on_answer=on_answer)
+        return found + [None] * (len(requests) - len(some))
+
+
+def test_a_judge_out_of_money_ends_the_spending_on_the_teacher():
+    teacher = ScriptedTeacher(lambda _: "so\n#### 4")
+    records = [make_record(number, f"{number}?", "6") for number in range(4)]
+    judge = make_judge(EndsBroke(lambda _: '{"correct": false}', 2))
+    outcome = run(teacher, judge, Synthesis(samples=3), records, "blend")
+    assert len(teacher.asked) == 4
+    assert outcome.rejects == {"wrong answer": 2, "no verdict": 2}
+
+
+def test_a_teacher_out_of_money_leaves_what_was_kept():
+    replies = {"0?": "so\n#### 4", "1?": "so\n#### 5"}
+    records = [make_record(number, f"{number}?", "4") for number in range(2)]
+
+    def outcome_of(num_calls):
+        teacher = EndsBroke(lambda request: replies[request.messages[-1].content], num_calls)
+        return run(teacher, NUMBER, Synthesis(samples=3), records, "alignment")
+
+    assert [one.id for one in outcome_of(2).records] == ["0"]
+    with pytest.raises(BudgetExhausted):
+        outcome_of(0)
 
 
 def test_braces_in_a_question_stay_as_they_are():
