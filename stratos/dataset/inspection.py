@@ -89,7 +89,7 @@ def _read(
 ) -> None:
     needed = needs_gold(reader.task.verifier)
     try:
-        rows = _watched(_rows(file, folder, allowance), reader, spool, allowance)
+        rows = _watched(_rows(file, folder, spool, allowance), reader, spool, allowance)
         for record in reader.read(file.name, rows):
             question = "\n".join(f"{m.role}: {normalised(m.content)}" for m in record.messages)
             judged = record.gold is not None or not needed
@@ -98,9 +98,11 @@ def _read(
         raise DatasetRejected(f"{file.name}: {error}") from error
 
 
-def _rows(file: DataFile, folder: Path, allowance: Allowance) -> Iterable[bytes | Row | RowError]:
+def _rows(
+    file: DataFile, folder: Path, spool: Spool, allowance: Allowance
+) -> Iterable[bytes | Row | RowError]:
     if file.name.endswith(".parquet"):
-        return read_rows(file.open(), folder, allowance)
+        return read_rows(file.open(), folder, allowance, lambda: spool.num_bytes)
     return read_lines(file.open(), gzipped=file.name.endswith(".gz"))
 
 

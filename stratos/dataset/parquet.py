@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +13,7 @@ from uuid import UUID
 from stratos.dataset.allowance import UNLIMITED, Allowance
 from stratos.dataset.formats import Row, RowError
 from stratos.dataset.lines import BrokenFileError, Readable
+from stratos.errors import DatasetRejected
 
 _CHUNK_BYTES = 1024 * 1024
 _ROWS = 1000
@@ -27,22 +28,42 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
 
 
 def read_rows(
-    stream: Readable, folder: Path, allowance: Allowance = UNLIMITED
+    stream: Readable,
+    folder: Path,
+    allowance: Allowance = UNLIMITED,
+    spooled_bytes: Callable[[], int] = lambda: 0,
 ) -> Iterator[Row | RowError]:
     """Yield rows as JSON would hold them, or why one cannot; a null is a field that is not there.
 
     The file is first copied into `folder`: its table of contents comes last.
 
+    Args:
+        spooled_bytes: What the records read so far, of this file too, take up on the same disk.
+
     Raises:
-        DatasetRejected: when the file alone is more than is allowed.
+        DatasetRejected: when the copy and the records are more than is allowed.
         BrokenFileError: when it is damaged, or a row group is too large to read.
     """
     with tempfile.NamedTemporaryFile(dir=folder, suffix=".parquet") as copy:
         while chunk := stream.read(_CHUNK_BYTES):
             copy.write(chunk)
-            allowance.check_bytes(copy.tell(), 0)
+            _require_room(copy.tell(), spooled_bytes(), allowance)
         copy.flush()
-        yield from _rows_of(Path(copy.name))
+        num_bytes = copy.tell()
+        for row in _rows_of(Path(copy.name)):
+            _require_room(num_bytes, spooled_bytes(), allowance)
+            yield row
+
+
+def _require_room(copied_bytes: int, spooled_bytes: int, allowance: Allowance) -> None:
+    most = allowance.max_bytes
+    if most is not None and copied_bytes + spooled_bytes > most:
+        raise DatasetRejected(
+            f"the dataset is too large to inspect: {copied_bytes / 1e9:.2f} GB of a Parquet file "
+            f"and {spooled_bytes / 1e9:.2f} GB of records read so far do not fit on the disk "
+            f"together, which has room for {most / 1e9:.2f} GB. Cut the file into smaller ones, "
+            "upload fewer records, or split the dataset over several specs"
+        )
 
 
 def _rows_of(path: Path) -> Iterator[Row | RowError]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 from stratos.dataset.allowance import Allowance
 from stratos.dataset.formats import FormatName, RowError, detect_format, read_row
+from stratos.dataset.inspection import DataFile, inspect_dataset
 from stratos.dataset.lines import BrokenFileError
 from stratos.dataset.parquet import read_rows
 from stratos.errors import DatasetRejected
@@ -116,3 +118,28 @@ def test_a_file_larger_than_the_disk_allows_is_refused_while_it_is_copied(tmp_pa
     with pytest.raises(DatasetRejected, match="too large to inspect"):
         list(read_rows(io.BytesIO(b"x" * 3_000_000), tmp_path, Allowance(max_bytes=2_000_000)))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_copy_and_the_records_read_from_it_must_fit_on_the_disk_together(tmp_path: Path) -> None:
+    whole = parquet(tmp_path, "SELECT 'question ' || i AS prompt FROM range(500) r(i)")
+    (tmp_path / "made.parquet").unlink()
+    num_read = 0
+    allowance = Allowance(max_bytes=len(whole) + 1000)
+    with pytest.raises(DatasetRejected, match=r"of a Parquet file and .* records read so far do"):
+        for _ in read_rows(io.BytesIO(whole), tmp_path, allowance, lambda: 100 * num_read):
+            num_read += 1
+    assert num_read == 11
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_other_files_left_on_the_disk_counts_while_one_is_copied(tmp_path: Path) -> None:
+    columns = parquet(tmp_path, "SELECT md5(i::VARCHAR) AS prompt FROM range(10000) r(i)")
+    lines = factories.jsonl(factories.dataset_rows(400))
+    dataset = [
+        DataFile(name, partial(io.BytesIO, content))
+        for name, content in (("a.jsonl", lines), ("b.parquet", columns))
+    ]
+    # Room for either of them.
+    allowance = Allowance(max_bytes=len(columns) + 100)
+    with pytest.raises(DatasetRejected, match="do not fit on the disk together"):
+        inspect_dataset(dataset, factories.spec().task, tmp_path, allowance)
