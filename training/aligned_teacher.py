@@ -129,7 +129,7 @@ class AlignedTeacher:
             if not positions:
                 continue
             start, last = positions[0] + 1, positions[-1] + 2
-            row = self._row(tokens[:last], start)
+            row = self._row(tokens[:last], start, keep=batch.gold)
             found = dict(row.pairs)
             for offset in range(len(positions)):
                 if offset in found:
@@ -152,11 +152,15 @@ class AlignedTeacher:
         row_of, position_of = torch.tensor(picked, device=device).T
         return torch.tensor(where, device=device), states[row_of, position_of]
 
-    def _row(self, tokens: list[int], prompt_length: int) -> _Row:
+    def _row(self, tokens: list[int], prompt_length: int, *, keep: bool = True) -> _Row:
+        """Align one example; the student's own samples do not come again, and are not kept."""
         key = tuple(tokens)
-        if key not in self._known:
-            self._known[key] = self._align(tokens, prompt_length)
-        return self._known[key]
+        if (known := self._known.get(key)) is not None:
+            return known
+        row = self._align(tokens, prompt_length)
+        if keep:
+            self._known[key] = row
+        return row
 
     def _align(self, tokens: list[int], prompt_length: int) -> _Row:
         completion = tokens[prompt_length:]

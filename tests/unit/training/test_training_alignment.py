@@ -1,5 +1,7 @@
 """Distributions compared across tokenizers."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given
@@ -200,3 +202,19 @@ def test_a_teacher_that_changes_every_text_is_refused():
     examples = encode(RECORDS, student.chat, max_tokens=99)
     with pytest.raises(IncompatibleVocabulary, match="changes the text of all 3 examples"):
         aligned(teacher, student).require_alignment(examples)
+
+
+def test_the_students_own_samples_are_not_kept_for_a_second_reading():
+    student, teacher = make_local(make_tokenizer(), 1), make_local(byte_level_tokenizer(MERGES), 2)
+    objective = aligned(teacher, student)
+    batch = batch_of(student)
+    read = []
+    completions = teacher.chat.completions
+    teacher.chat.completions = lambda texts: read.append(texts) or completions(texts)
+    objective.loss_of(replace(batch, gold=False))
+    sampled = len(read)
+    objective.loss_of(replace(batch, gold=False))
+    assert (sampled, len(read)) == (3, 6)
+    objective.loss_of(batch)
+    objective.loss_of(batch)
+    assert len(read) == 9
