@@ -8,6 +8,8 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 _LAYER = re.compile(r"(?<=\.layers\.)\d+(?=\.)")
+_NOT_BY_LAYER = {"layer_types", "architectures", "eos_token_id"}
+"""Lists of the configuration that may be as long as there are layers."""
 
 
 def kept_layers(there: int, kept: int) -> list[int]:
@@ -25,9 +27,26 @@ def kept_layers(there: int, kept: int) -> list[int]:
 
 
 def prune(model: PreTrainedModel, num_layers: int) -> PreTrainedModel:
-    """Return a model of some of a decoder's layers, with its embeddings and head."""
+    """Return a model of some of a decoder's layers, with its embeddings and head.
+
+    Raises:
+        ValueError: when there are no more than those, or layers differ in ways unknown here.
+    """
     config = model.config.to_dict()
-    kept = kept_layers(model.config.num_hidden_layers, num_layers)
+    there = model.config.num_hidden_layers
+    kept = kept_layers(there, num_layers)
+    # What a list means that has an entry for each layer, its own model alone knows.
+    other = [
+        key
+        for key, value in config.items()
+        if isinstance(value, list) and len(value) == there and key not in _NOT_BY_LAYER
+    ]
+    if other:
+        raise ValueError(
+            f"{other[0]} of {type(model).__name__} has {there} entries, one for each layer, and "
+            "only layer_types can be cut with the layers; leave `layers` out, or pick a model of "
+            "the Llama, Qwen or Mistral family"
+        )
     config["num_hidden_layers"] = num_layers
     if config.get("layer_types") is not None:
         config["layer_types"] = [config["layer_types"][layer] for layer in kept]

@@ -34,6 +34,14 @@ def test_a_pruned_model_computes_what_the_kept_layers_do(family):
         torch.testing.assert_close(pruned(tokens, use_cache=False).logits, expected)
 
 
+def test_a_model_with_other_settings_by_layer_is_not_cut():
+    whole = make_model(60, eos_token_id=[1, 2, 3, 4, 5], **TEACHER)
+    assert prune(whole, 3).config.eos_token_id == [1, 2, 3, 4, 5]
+    whole.config.no_rope_layers = [1, 1, 1, 0, 1]
+    with pytest.raises(ValueError, match="no_rope_layers of Qwen3ForCausalLM has 5 entries"):
+        prune(whole, 3)
+
+
 def test_a_pruned_model_generates_with_its_cache_what_it_would_without():
     pruned = prune(make_model(60, **TEACHER), 3).eval()
     prompt = [9, 10, 11, 12]
