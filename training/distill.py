@@ -21,11 +21,12 @@ from training.data import BatchPlan, Example, encode, micro_batches, split_valid
 from training.distribution import GoldTokens, Objective, TeacherDistribution
 from training.export import describe, export
 from training.host import limit_threads, peak_memory_mib, use_cpus
-from training.job import Job, run_job
+from training.job import Job, report_failure, run_job
 from training.judge import load_judge
-from training.launcher import Layout, launch
+from training.launcher import UNNAMED_FAILURE, Layout, launch
 from training.on_policy import OnPolicyPlan
 from training.optimizer import Optimizers, default_learning_rate
+from training.paths import SageMakerPaths
 from training.reinforce import Reinforcer
 from training.rollouts import Sampler, read_questions, set_aside
 from training.sparse_teacher import SparseTeacher
@@ -307,7 +308,11 @@ def _reserve(deadline_seconds: float) -> float:
 
 
 def main() -> int:
-    layout = Layout.from_environment()
+    try:
+        layout = Layout.from_environment()
+    except ValueError as error:
+        report_failure(SageMakerPaths.from_environment(), error)
+        return UNNAMED_FAILURE
     if layout.num_processes > 1 and "RANK" not in os.environ:
         return launch("training.distill", layout)
     return run_job("distill", DistillConfig, distill)

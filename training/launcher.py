@@ -7,17 +7,19 @@ exit code 1.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import FrameType
+
+from pydantic import TypeAdapter, ValidationError
 
 from training.job import report_failure
 from training.paths import SageMakerPaths
@@ -26,7 +28,8 @@ _PORT = 29_500
 _POLL_SECONDS = 0.2
 _GRACE_SECONDS = 30.0
 """For the others to end by themselves once one has failed."""
-_UNNAMED_FAILURE = 2
+UNNAMED_FAILURE = 2
+"""The exit code of a failure that is none of those Stratos names."""
 _log = logging.getLogger(__name__)
 
 
@@ -51,13 +54,20 @@ class Layout:
         STRATOS_PROCESSES_PER_HOST says otherwise where it is set.
 
         Raises:
-            ValueError: when this host is not among them.
+            ValueError: when they cannot be read, or this host is not among them.
         """
-        hosts = tuple(json.loads(environ.get("SM_HOSTS") or "[]")) or ("localhost",)
+        hosts = _hosts(environ.get("SM_HOSTS") or "[]") or ("localhost",)
         current = environ.get("SM_CURRENT_HOST") or hosts[0]
         if current not in hosts:
-            raise ValueError(f"SM_CURRENT_HOST is {current!r}, which SM_HOSTS {hosts} lacks")
+            raise ValueError(
+                f"SM_CURRENT_HOST is {current!r}, which SM_HOSTS {hosts} lacks; list it there"
+            )
         asked = environ.get("STRATOS_PROCESSES_PER_HOST") or environ.get("SM_NUM_GPUS") or "0"
+        if not asked.isdecimal():
+            raise ValueError(
+                f"the processes of a host are {asked!r}; set SM_NUM_GPUS (or "
+                "STRATOS_PROCESSES_PER_HOST) to a whole number"
+            )
         return cls(hosts, hosts.index(current), max(1, int(asked)))
 
     @property
@@ -86,17 +96,22 @@ def launch(module: str, layout: Layout) -> int:
     failure's. A process that could not say why it died is named in the failure file.
     """
     port = _PORT if len(layout.hosts) > 1 else _free_port()
-    processes = [
-        subprocess.Popen([sys.executable, "-m", module], env={**os.environ, **variables})
-        for variables in layout.variables(port)
-    ]
+    processes: list[subprocess.Popen[bytes]] = []
+    must_end = threading.Event()
 
     def hand_on(_signal: int, _frame: FrameType | None) -> None:
+        must_end.set()
         for process in processes:
             process.terminate()
 
     before = signal.signal(signal.SIGTERM, hand_on)
     try:
+        for variables in layout.variables(port):
+            environ = {**os.environ, **variables}
+            processes.append(subprocess.Popen([sys.executable, "-m", module], env=environ))
+            # It was not there yet to be told.
+            if must_end.is_set():
+                processes[-1].terminate()
         failed = _wait(processes)
         if failed is None:
             return 0
@@ -115,16 +130,29 @@ def launch(module: str, layout: Layout) -> int:
         "exhausted memory: lower training.batch_tokens, or pick a larger server"
     )
     report_failure(SageMakerPaths.from_environment(), RuntimeError(message))
-    return _UNNAMED_FAILURE
+    return UNNAMED_FAILURE
+
+
+def _hosts(text: str) -> tuple[str, ...]:
+    try:
+        return tuple(TypeAdapter(list[str]).validate_json(text))
+    except ValidationError as error:
+        raise ValueError(
+            f"SM_HOSTS is {text!r}; a JSON list of host names is needed, as SageMaker sets it"
+        ) from error
 
 
 def _wait(processes: Sequence[subprocess.Popen[bytes]]) -> int | None:
-    """Wait until all are done or one has failed, and return which."""
+    """Wait until all are done or one has failed, and return which.
+
+    Of several that failed since the last look it is one that a signal ended: the others have failed
+    for want of it.
+    """
     while True:
         codes = [process.poll() for process in processes]
-        for number, code in enumerate(codes):
-            if code:
-                return number
+        failed = [number for number, code in enumerate(codes) if code]
+        if failed:
+            return min(failed, key=lambda number: (codes[number] or 0) > 0)
         if None not in codes:
             return None
         time.sleep(_POLL_SECONDS)

@@ -123,12 +123,12 @@ def test_a_file_larger_than_the_disk_allows_is_refused_while_it_is_copied(tmp_pa
 def test_a_copy_and_the_records_read_from_it_must_fit_on_the_disk_together(tmp_path: Path) -> None:
     whole = parquet(tmp_path, "SELECT 'question ' || i AS prompt FROM range(500) r(i)")
     (tmp_path / "made.parquet").unlink()
-    num_read = 0
+    taken: list[Any] = []
     allowance = Allowance(max_bytes=len(whole) + 1000)
+    rows = read_rows(io.BytesIO(whole), tmp_path, allowance, lambda: 100 * len(taken))
     with pytest.raises(DatasetRejected, match=r"of a Parquet file and .* records read so far do"):
-        for _ in read_rows(io.BytesIO(whole), tmp_path, allowance, lambda: 100 * num_read):
-            num_read += 1
-    assert num_read == 11
+        taken.extend(rows)
+    assert len(taken) == 11
     assert list(tmp_path.iterdir()) == []
 
 

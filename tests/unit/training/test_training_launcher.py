@@ -3,11 +3,13 @@
 import json
 import os
 import signal
+import subprocess
 import textwrap
 from pathlib import Path
 
 import pytest
 
+from training import distill
 from training.launcher import Layout, launch
 
 
@@ -85,6 +87,39 @@ def test_a_process_that_is_killed_is_named(start):
     assert failure.startswith("RuntimeError: process 2 of 2 was ended by SIGKILL; ")
 
 
+def test_a_process_that_was_killed_is_named_before_those_that_fail_for_want_of_it(start):
+    code, failure = start(
+        """
+        import signal, time
+        folder = os.environ["FOLDER"]
+        if os.environ["RANK"] == "1":
+            with open(folder + "/pid", "w") as file:
+                file.write(str(os.getpid()))
+            os.rename(folder + "/pid", folder + "/ready")
+            signal.pause()
+        while not os.path.exists(folder + "/ready"):
+            time.sleep(0.01)
+        os.kill(int(open(folder + "/ready").read()), signal.SIGKILL)
+        sys.exit(1)
+        """
+    )
+    assert code == 2
+    assert failure.startswith("RuntimeError: process 2 of 2 was ended by SIGKILL; ")
+
+
+def test_sigterm_while_processes_are_started_reaches_the_later_ones_too(start, monkeypatch):
+    class Popen(subprocess.Popen):
+        def __init__(self, *arguments, **settings):
+            os.kill(os.getpid(), signal.SIGTERM)
+            super().__init__(*arguments, **settings)
+
+    monkeypatch.setattr(subprocess, "Popen", Popen)
+    code, failure = start("import signal; signal.pause()")
+    assert code == 2
+    assert "was ended by SIGTERM" in failure
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
 def test_sigterm_reaches_every_process_which_ends_in_its_own_time(start, tmp_path):
     code, failure = start(
         f"""
@@ -111,3 +146,19 @@ def test_a_layout_needs_its_own_host_among_all():
     environ = {"SM_HOSTS": json.dumps(["algo-1"]), "SM_CURRENT_HOST": "algo-7"}
     with pytest.raises(ValueError, match="algo-7"):
         Layout.from_environment(environ)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("SM_HOSTS", "algo-1"), ("SM_HOSTS", "7"), ("SM_CURRENT_HOST", "x"), ("SM_NUM_GPUS", "two")],
+)
+def test_a_layout_that_cannot_be_read_is_a_failure_with_a_reason(
+    tmp_path, monkeypatch, name, value
+):
+    monkeypatch.setenv("SM_OUTPUT_DIR", str(tmp_path))
+    monkeypatch.setenv(name, value)
+    assert distill.main() == 2
+    failure = (tmp_path / "failure").read_text()
+    assert failure.startswith("ValueError: ")
+    assert name in failure
+    assert repr(value) in failure
