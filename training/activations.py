@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from stratos.planning.memory import fits, training_gib
+from stratos.planning.memory import GIB, fits, training_gib
 from stratos.planning.transformer import Transformer
 from stratos.spec import Training
 from training.host import device_memory_gib
@@ -16,9 +16,17 @@ _log = logging.getLogger(__name__)
 
 
 def checkpoint_activations(
-    student: Student, training: Training, micro_tokens: int, world: World
+    student: Student,
+    training: Training,
+    micro_tokens: int,
+    world: World,
+    other_bytes: int = 0,
 ) -> bool:
-    """Have activations computed again if that was asked for, or if they would not fit."""
+    """Have activations computed again if that was asked for, or if they would not fit.
+
+    Args:
+        other_bytes: On each device beside the student, such as its teacher's weights.
+    """
     wanted = training.activation_checkpointing
     if wanted == "auto":
         needed = training_gib(
@@ -30,7 +38,7 @@ def checkpoint_activations(
             checkpointed=False,
             num_devices=world.size,
         )
-        wanted = not fits(needed, device_memory_gib())
+        wanted = not fits(needed + other_bytes / GIB, device_memory_gib())
     if wanted:
         _log.info("activations are computed again in the backward pass")
         student.model.activation_checkpointing_enable()

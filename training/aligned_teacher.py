@@ -70,6 +70,10 @@ class AlignedTeacher:
         self._outcomes = _padded(ours, student), _padded(theirs, teacher)
         self._known: dict[tuple[int, ...], _Row] = {}
 
+    @property
+    def held_bytes(self) -> int:
+        return self._teacher.num_bytes
+
     def require_alignment(self, examples: list[Example]) -> None:
         """Find out on some examples whether texts can be aligned.
 

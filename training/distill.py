@@ -10,30 +10,26 @@ from collections.abc import Sequence
 from math import ceil
 
 from stratos.deadlines import REINFORCEMENT_SHARE
-from stratos.errors import IncompatibleVocabulary, TooFewVerifiedRecords
+from stratos.errors import TooFewVerifiedRecords
 from stratos.jobs import DistillConfig, DistillResult
 from stratos.records import TrainingRecord, read_jsonl
-from stratos.spec import Weights
 from training.activations import checkpoint_activations
-from training.aligned_teacher import AlignedTeacher, teacher_prompts
 from training.checkpoints import Checkpoints
 from training.data import BatchPlan, Example, encode, micro_batches, split_validation
-from training.distribution import GoldTokens, Objective, TeacherDistribution
 from training.export import describe, export
 from training.host import limit_threads, peak_memory_mib, use_cpus
 from training.job import Job, report_failure, run_job
 from training.judge import load_judge
 from training.launcher import UNNAMED_FAILURE, Layout, launch
+from training.objectives import choose_objective
 from training.on_policy import OnPolicyPlan
 from training.optimizer import Optimizers, default_learning_rate
 from training.paths import SageMakerPaths
 from training.reinforce import Reinforcer
 from training.rollouts import Sampler, read_questions, set_aside
-from training.sparse_teacher import SparseTeacher
-from training.student import Student, load_student, require_plain_head
+from training.student import Student, load_student
 from training.trainer import Schedule, Trainer, TrainingState
-from training.vocabulary import same_tokenizer, shared_vocabulary
-from training.weights import load_model, locate
+from training.weights import locate
 from training.world import ALONE, World
 
 _DEFAULT_EPOCHS = 3.0
@@ -41,7 +37,6 @@ _DEFAULT_BATCH_TOKENS = 8_192
 _DEFAULT_SEQUENCE_TOKENS = 4_096
 _MICRO_TOKENS = {"cpu": 1_024, "cuda": 16_384}
 """Tokens that go through the model together: on a CPU few enough to stay in its cache."""
-_SPARSE_VOCABULARY = 16_384
 _REINFORCEMENT_RATE = 0.1
 """Of the learning rate on the records."""
 _log = logging.getLogger(__name__)
@@ -96,9 +91,10 @@ def _distill(job: Job[DistillConfig], world: World) -> DistillResult | None:
         packed=training.packing,
     )
     num_trainable = student.num_trainable_parameters
-    checkpoint_activations(student, training, micro_tokens, world)
     if world.size > 1:
         student.shard()
+    objective = choose_objective(job, student, records, examples, micro_tokens)
+    checkpoint_activations(student, training, micro_tokens, world, objective.held_bytes)
     rate = training.learning_rate or default_learning_rate(
         training, config.method, student.num_parameters
     )
@@ -135,7 +131,7 @@ def _distill(job: Job[DistillConfig], world: World) -> DistillResult | None:
         student,
         OnPolicyPlan(plan, student, training) if training.on_policy_fraction > 0 else plan,
         micro_batches(validation, micro_tokens),
-        _objective(job, student, records, examples, micro_tokens),
+        objective,
         Optimizers(student.trained, training, rate),
         Schedule(
             planned,
@@ -152,6 +148,8 @@ def _distill(job: Job[DistillConfig], world: World) -> DistillResult | None:
             job, student, records, validation, limit, micro_tokens, rate, reserve
         )
         outcome = reinforcer.resume() or trainer.run()
+        # The optimizer's moments and the teacher have no use any more.
+        del trainer, objective
         # Stopped by SIGTERM, the next attempt must go on with the records.
         reinforced = None if outcome.stopped_by == "sigterm" else reinforcer.run(outcome)
     else:
@@ -190,49 +188,6 @@ def _distill(job: Job[DistillConfig], world: World) -> DistillResult | None:
         num_records=len(examples),
     )
     return result
-
-
-def _objective(
-    job: Job[DistillConfig],
-    student: Student,
-    records: Sequence[TrainingRecord],
-    examples: list[Example],
-    micro_tokens: int,
-) -> Objective:
-    """Learn from the records' tokens, and from the teacher's distribution where asked for.
-
-    At a large vocabulary the teacher is asked once and its draws are kept, which is an unbiased
-    estimate of forward KL alone, on tokens known beforehand.
-
-    Raises:
-        IncompatibleVocabulary: when the teacher's tokens are not the student's, and it was not
-            asked to align them or they cannot be.
-    """
-    training, spec = job.config.training, job.config.teacher
-    if training.kd_weight == 0:
-        return GoldTokens()
-    if not isinstance(spec, Weights):
-        name = spec.name if spec is not None else "none"
-        raise IncompatibleVocabulary(
-            f"training.kd_weight is {training.kd_weight:g}, which needs a teacher whose weights "
-            f"are at hand; the teacher is {name!r}. Set training.kd_weight to 0 to distil from "
-            "the teacher's text"
-        )
-    teacher = load_model(spec.name, locate(spec, job.paths.channels.get("teacher")))
-    require_plain_head(teacher)
-    if training.cross_tokenizer == "align" and not same_tokenizer(student.local, teacher):
-        conversations = [record.messages for record in records]
-        prompts = teacher_prompts(conversations, student.local.chat, teacher.chat)
-        aligned = AlignedTeacher(teacher, student.local, prompts, training)
-        aligned.require_alignment(examples)
-        return aligned
-    shared = shared_vocabulary(student.local, teacher)
-    is_sparse = shared >= _SPARSE_VOCABULARY and training.jsd_beta == 0
-    if is_sparse and training.on_policy_fraction == 0:
-        return SparseTeacher(
-            teacher, examples, training, vocabulary=shared, micro_tokens=micro_tokens
-        )
-    return TeacherDistribution(teacher, training, shared)
 
 
 def _reinforcer(

@@ -19,11 +19,18 @@ from training.weights import LocalModel
 class Objective(Protocol):
     """Turns a micro-batch into the loss of its logits."""
 
+    @property
+    def held_bytes(self) -> int:
+        """Weights that it keeps on the device."""
+        ...
+
     def loss_of(self, batch: MicroBatch) -> LossOfLogits: ...
 
 
 class GoldTokens:
     """Cross-entropy on the completion's tokens."""
+
+    held_bytes = 0
 
     def loss_of(self, batch: MicroBatch) -> LossOfLogits:
         return lambda logits, rows: cross_entropy(logits, batch.targets[rows])
@@ -42,6 +49,10 @@ class TeacherDistribution:
     teacher: LocalModel
     training: Training
     vocabulary: int
+
+    @property
+    def held_bytes(self) -> int:
+        return self.teacher.num_bytes
 
     def loss_of(self, batch: MicroBatch) -> LossOfLogits:
         with torch.no_grad():

@@ -39,6 +39,8 @@ class SparseTeacher:
     The second term exceeds forward KL by the teacher's entropy, which no student can change.
     """
 
+    held_bytes = 0
+
     def __init__(
         self,
         teacher: LocalModel,

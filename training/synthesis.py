@@ -162,9 +162,7 @@ class Synthesizer:
         unjudged: set[int] = set()
         for attempt in range(self._synthesis.samples):
             open_parts = [
-                index
-                for index, found in enumerate(kept)
-                if found is None and index not in unjudged
+                index for index, found in enumerate(kept) if found is None and index not in unjudged
             ]
             if not open_parts or self._stop() or self._judge.is_out_of_money:
                 break

@@ -33,6 +33,11 @@ class LocalModel:
         return sum(parameter.numel() for parameter in self.model.parameters())
 
     @property
+    def num_bytes(self) -> int:
+        """Of the parameters as they lie in memory."""
+        return sum(parameter.nbytes for parameter in self.model.parameters())
+
+    @property
     def vocabulary_size(self) -> int:
         return int(self.model.config.vocab_size)
 

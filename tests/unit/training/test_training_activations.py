@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -8,7 +10,7 @@ from training import activations
 from training.activations import checkpoint_activations
 from training.chat import ChatFormat
 from training.data import micro_batches
-from training.distribution import GoldTokens
+from training.distribution import GoldTokens, TeacherDistribution
 from training.student import Student
 from training.weights import LocalModel
 from training.world import ALONE
@@ -52,6 +54,18 @@ def test_activations_are_kept_where_they_fit_and_computed_again_where_not(monkey
     assert checkpoint_activations(make_student(), auto, 1_024, ALONE)
     never = Training(activation_checkpointing=False)
     assert not checkpoint_activations(make_student(), never, 1_024, ALONE)
+
+
+def test_the_teachers_weights_take_from_what_activations_may_have(monkeypatch):
+    auto = Training()
+    local = make_student().local
+    deep = replace(local, model=make_model(60, num_hidden_layers=40))
+    objective = TeacherDistribution(deep, Training(kd_weight=0.5), 60)
+    assert objective.held_bytes == 4 * deep.num_parameters
+    # 4.6 MiB for the student as above, and 1.9 MiB for the teacher
+    monkeypatch.setattr(activations, "device_memory_gib", lambda: 6 / 1024)
+    assert not checkpoint_activations(make_student(), auto, 1_024, ALONE)
+    assert checkpoint_activations(make_student(), auto, 1_024, ALONE, objective.held_bytes)
 
 
 @pytest.mark.parametrize("wanted", [True, False])

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tarfile
+import weakref
 from pathlib import Path
 
 import boto3
@@ -21,6 +22,8 @@ from stratos.records import Message, Record, TrainingRecord, read_jsonl, write_j
 from tests.unit.training.misbehaving_server import JudgingServer
 from tests.unit.training.tiny_models import byte_level_tokenizer, make_model, save_model
 from training import distill, evaluate, probe, synthesize
+from training.reinforce import Reinforcer
+from training.trainer import Trainer
 
 ROOT = Path(__file__).parents[3]
 BUCKET = "jobs"
@@ -302,6 +305,37 @@ def test_a_student_is_reinforced_after_the_records_and_resumes_there(container, 
     assert again.reinforced.resumed_from_step is not None
     assert again.curve == first.curve
     assert again.weights_sha256 == first.weights_sha256
+
+
+@pytest.mark.usefixtures("records")
+def test_nothing_of_learning_from_the_records_is_held_during_reinforcement(container, monkeypatch):
+    held = []
+
+    class Learns(Trainer):
+        def __init__(self, student, plan, validation, objective, optimizers, *rest):
+            super().__init__(student, plan, validation, objective, optimizers, *rest)
+            held.extend(map(weakref.ref, (self, objective, optimizers)))
+
+    class Improves(Reinforcer):
+        def run(self, learned):
+            held[:] = [one() for one in held]
+            return super().run(learned)
+
+    monkeypatch.setattr(distill, "Trainer", Learns)
+    monkeypatch.setattr(distill, "Reinforcer", Improves)
+    settings = {
+        "judging": {**BASE["judging"], "verifier": ANYTHING},
+        "student": STUDENT,
+        "method": "full",
+        "precision": "float32",
+        "training": {
+            "max_steps": 2,
+            "batch_tokens": 300,
+            "reinforcement": {"steps": 1, "questions": 2, "samples": 2, "max_new_tokens": 3},
+        },
+    }
+    assert container(distill, **settings) == 0
+    assert held == [None, None, None]
 
 
 @pytest.mark.usefixtures("records")
