@@ -203,7 +203,8 @@ def _notify(notifications: Notifications) -> iam.PolicyStatement:
 
 def _update_packages(endpoints: Endpoints) -> iam.PolicyStatement:
     """Decide on a version in the registry, or add what is learned of it."""
-    return sagemaker("UpdateModelPackage", on=(f"model-package/{endpoints.packages.ref}/*",))
+    actions = ("DescribeModelPackage", "UpdateModelPackage")
+    return sagemaker(*actions, on=(f"model-package/{endpoints.packages.ref}/*",))
 
 
 def _read_jobs() -> tuple[iam.PolicyStatement, ...]:

@@ -18,12 +18,24 @@ from stratos.steps import Promoted, PromoteInput
 
 @step
 def handler(payload: PromoteInput) -> Promoted:
-    """Record the run as the live one, and make or remove its schedules."""
+    """Record the run as the live one, and make or remove its schedules.
+
+    Before the claim comes only what CleanUp can take back: the registry. Everything after it
+    changes the endpoint for good, and a failure there leaves a claimed endpoint, which the table
+    shows as live and the sweeper ends on time.
+    """
     run, deployment = payload.run, payload.deployment
     bucket, keys = Bucket(run.bucket), RunKeys(run.run_id)
     spec, now = bucket.read_model(keys.spec, Spec), datetime.now(UTC)
     expires = expiry(spec.hosting, now)
     expires_at = expires.isoformat(timespec="seconds") if expires else None
+    measurements = bucket.read_model(keys.measurements, Measurements)
+    last = measurements.last
+    assert last is not None, "promoted before it was measured"
+    served = served_properties(last.load, deployment)
+    moved = sum(item.attempt == last.attempt for item in measurements.measured) > 1
+    inference = deployment.model_package["InferenceSpecification"] if moved else None
+    registry.add_served(payload.package_arn, served, inference)
     runs_table.update(
         run.run_id,
         endpoint_name=deployment.endpoint_name,
@@ -36,15 +48,11 @@ def handler(payload: PromoteInput) -> Promoted:
     for row in runs_table.runs_of_spec(run.spec_key):
         if row.run_id != run.run_id and row.endpoint_name == deployment.endpoint_name:
             runs_table.update(row.run_id, endpoint_name=None, expires_at=None)
-    tag_endpoint(deployment.endpoint_name, ownership_tags(run, spec, now))
-    last = bucket.read_model(keys.measurements, Measurements).last
-    assert last is not None, "promoted before it was measured"
-    served = served_properties(last.load, deployment.endpoint_name)
-    registry.add_properties(payload.package_arn, served)
     if expires is None:
         schedules.cancel_deletion(deployment.endpoint_name)
     else:
         schedules.schedule_deletion(deployment.endpoint_name, expires, deployment.scaling)
+    tag_endpoint(deployment.endpoint_name, ownership_tags(run, spec, now))
     scaling.apply(deployment.endpoint_name, deployment.scaling)
     schedule_name = None
     if payload.parsed.schedule is None:

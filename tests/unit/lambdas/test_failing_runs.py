@@ -149,6 +149,29 @@ def test_a_promoted_endpoint_stays(account: Account) -> None:
     assert len(account.client("sagemaker").list_endpoints()["Endpoints"]) == 1
 
 
+def test_the_registered_model_of_a_run_that_failed_is_rejected_but_not_a_live_one(
+    account: Account,
+) -> None:
+    def decision(pipeline: Pipeline) -> tuple[str, str]:
+        arn = pipeline.state["package"]["ModelPackageArn"]
+        found = account.client("sagemaker").describe_model_package(ModelPackageName=arn)
+        # Stock moto forgets the status that an update does not name.
+        return found.get("ModelApprovalStatus", ""), found.get("ApprovalDescription", "")
+
+    live = start(account).until_deployed()
+    live.promote()
+    live.state["failure"] = FAILURE  # the report of a good run failed
+    live.report("failed")
+    assert decision(live)[0] != "Rejected"
+    failing = start(account).until_deployed()
+    failing.state["failure"] = FAILURE
+    failing.report("failed")
+    assert decision(failing) == ("Rejected", "LatencyGateError: too slow")
+    failing.state["failure"] = {"Error": "QualityGateError", "Cause": "of the next student"}
+    failing.report("failed")
+    assert decision(failing) == ("Rejected", "LatencyGateError: too slow")
+
+
 def test_an_endpoint_of_another_run_is_not_touched(account: Account) -> None:
     live = start(account).until_deployed()
     live.promote()
