@@ -160,12 +160,12 @@ class RolloutStates:
         plain = self._change("UpdateUnguarded", {}, failed)
         for change in (guarded, plain):
             change.next(then)
-        change = (
+        guard = (
             sfn.Choice(self.scope, "IsGuarded", comment="Serverless endpoints take no guardrails")
             .when(self._guarded, put_alarms.next(guarded))
             .otherwise(plain)
         )
-        remember.next(self._stop_scaling(change, failed)).next(change)
+        remember.next(self._stop_scaling(guard, failed)).next(guard)
         return remember
 
     def _stop_scaling(self, then: sfn.IChainable, failed: sfn.IChainable) -> tasks.CallAwsService:

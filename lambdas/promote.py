@@ -18,24 +18,15 @@ from stratos.steps import Promoted, PromoteInput
 
 @step
 def handler(payload: PromoteInput) -> Promoted:
-    """Record the run as the live one, and make or remove its schedules.
-
-    Before the claim comes only what CleanUp can take back: the registry. Everything after it
-    changes the endpoint for good, and a failure there leaves a claimed endpoint, which the table
-    shows as live and the sweeper ends on time.
-    """
+    """Record the run as the live one, and make or remove its schedules."""
     run, deployment = payload.run, payload.deployment
     bucket, keys = Bucket(run.bucket), RunKeys(run.run_id)
     spec, now = bucket.read_model(keys.spec, Spec), datetime.now(UTC)
     expires = expiry(spec.hosting, now)
     expires_at = expires.isoformat(timespec="seconds") if expires else None
-    measurements = bucket.read_model(keys.measurements, Measurements)
-    last = measurements.last
-    assert last is not None, "promoted before it was measured"
-    served = served_properties(last.load, deployment)
-    moved = sum(item.attempt == last.attempt for item in measurements.measured) > 1
-    inference = deployment.model_package["InferenceSpecification"] if moved else None
-    registry.add_served(payload.package_arn, served, inference)
+    # Before the claim comes only what CleanUp can take back. A failure after it leaves a claimed
+    # endpoint, which the table shows as live and the sweeper ends on time.
+    _register_served(payload, bucket.read_model(keys.measurements, Measurements))
     runs_table.update(
         run.run_id,
         endpoint_name=deployment.endpoint_name,
@@ -64,3 +55,13 @@ def handler(payload: PromoteInput) -> Promoted:
     return Promoted(
         endpoint_name=deployment.endpoint_name, expires_at=expires_at, schedule_name=schedule_name
     )
+
+
+def _register_served(payload: PromoteInput, measurements: Measurements) -> None:
+    """Tell the registry what was measured, and on what the model serves if that has changed."""
+    last, deployment = measurements.last, payload.deployment
+    assert last is not None, "promoted before it was measured"
+    moved = sum(item.attempt == last.attempt for item in measurements.measured) > 1
+    inference = deployment.model_package["InferenceSpecification"] if moved else None
+    served = served_properties(last.load, deployment)
+    registry.add_served(payload.package_arn, served, inference)
