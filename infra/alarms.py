@@ -28,9 +28,10 @@ class _Statistic(TypedDict):
 class Alarms(Construct):
     """Alarms to the topic, and a dashboard.
 
-    A spec or dataset that is refused ends its execution as failed, which the user is told by the
-    report. The report counts it, and that count is taken off the failures, so that it wakes
-    nobody up; a crash while refusing is not counted, and does.
+    A spec or dataset that is refused ends its execution as failed, as does a model that a person
+    refused or nobody answered for; the user is told by the report. The report counts it, and that
+    count is taken off the failures, so that it wakes nobody up; a crash while refusing is not
+    counted, and does.
     """
 
     def __init__(

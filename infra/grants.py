@@ -27,6 +27,7 @@ from infra.permissions import (
     use_alarms,
     use_key,
     use_runs,
+    use_tracking_alarms,
     write_objects,
 )
 from infra.schedules import GROUP_NAME, Schedules
@@ -130,14 +131,8 @@ def grant_functions(
             resources=[arn("scheduler", f"schedule/{GROUP_NAME}/*")],
         ),
         pass_role(schedules.role, "scheduler.amazonaws.com"),
-        # Application Auto Scaling looks at the endpoint on behalf of who registers it.
-        scale_endpoints("RegisterScalableTarget", "DeregisterScalableTarget", "PutScalingPolicy"),
-        scale_with_service_role(),
-        sagemaker(
-            "AddTags", "DescribeEndpoint", "UpdateEndpointWeightsAndCapacities", on=(ENDPOINTS,)
-        ),
-        sagemaker_of_runs("DescribeEndpointConfig", on=(ENDPOINT_CONFIGS,)),
-        use_alarms("PutMetricAlarm", "DescribeAlarms", "DeleteAlarms"),
+        *_scale(),
+        sagemaker("AddTags", on=(ENDPOINTS,)),
         _update_packages(endpoints),
     )
     # CleanUp writes the report of an execution that was cut short, so it may do what Report may.
@@ -154,12 +149,12 @@ def grant_functions(
         )
     functions.grant(
         "clean_up",
-        query_runs(table, "by_execution", "by_spec"),
+        query_runs(table, "by_execution", "by_spec"),  # whose model is back in service
         sagemaker_of_runs("StopTrainingJob", on=(TRAINING_JOBS,)),
         sagemaker_of_runs("DeleteModel", "DeleteEndpointConfig", on=(MODELS, ENDPOINT_CONFIGS)),
-        sagemaker("DescribeEndpoint", "DeleteEndpoint", "UpdateEndpoint", on=(ENDPOINTS,)),
+        sagemaker("DeleteEndpoint", "UpdateEndpoint", on=(ENDPOINTS,)),
         sagemaker("UpdateEndpoint", on=(ENDPOINT_CONFIGS,)),
-        use_alarms("DeleteAlarms"),
+        *_scale(),
     )
 
     functions.grant(
@@ -178,11 +173,27 @@ def grant_functions(
         sagemaker_of_runs("StopTrainingJob", on=(TRAINING_JOBS,)),
         scale_endpoints("DeregisterScalableTarget"),
         use_alarms("DeleteAlarms"),
+        use_tracking_alarms("DescribeAlarms", "DeleteAlarms"),
         iam.PolicyStatement(actions=["scheduler:ListSchedules"], resources=["*"]),
         iam.PolicyStatement(
             actions=["scheduler:DeleteSchedule"],
             resources=[arn("scheduler", f"schedule/{GROUP_NAME}/*")],
         ),
+    )
+
+
+def _scale() -> tuple[iam.PolicyStatement, ...]:
+    """Set or remove what scales an endpoint.
+
+    Application Auto Scaling looks at the endpoint and its alarms on behalf of who asks it.
+    """
+    return (
+        scale_endpoints("RegisterScalableTarget", "DeregisterScalableTarget", "PutScalingPolicy"),
+        scale_with_service_role(),
+        sagemaker("DescribeEndpoint", "UpdateEndpointWeightsAndCapacities", on=(ENDPOINTS,)),
+        sagemaker_of_runs("DescribeEndpointConfig", on=(ENDPOINT_CONFIGS,)),
+        use_alarms("PutMetricAlarm", "DescribeAlarms", "DeleteAlarms"),
+        use_tracking_alarms("PutMetricAlarm", "DescribeAlarms", "DeleteAlarms"),
     )
 
 
@@ -192,7 +203,8 @@ def _notify(notifications: Notifications) -> iam.PolicyStatement:
 
 def _update_packages(endpoints: Endpoints) -> iam.PolicyStatement:
     """Decide on a version in the registry, or add what is learned of it."""
-    return sagemaker("UpdateModelPackage", on=(f"model-package/{endpoints.packages.ref}/*",))
+    actions = ("DescribeModelPackage", "UpdateModelPackage")
+    return sagemaker(*actions, on=(f"model-package/{endpoints.packages.ref}/*",))
 
 
 def _read_jobs() -> tuple[iam.PolicyStatement, ...]:
@@ -237,6 +249,8 @@ def grant_workflow(
         sagemaker("DescribeEndpoint", "UpdateEndpoint", on=(ENDPOINTS,)),
         sagemaker("UpdateEndpoint", on=(ENDPOINT_CONFIGS,)),
         use_alarms("PutMetricAlarm", "DescribeAlarms", "DeleteAlarms"),
+        scale_endpoints("DeregisterScalableTarget"),
+        use_tracking_alarms("DescribeAlarms", "DeleteAlarms"),
         iam.PolicyStatement(
             actions=["sagemaker:CreateModelPackage"],
             resources=[

@@ -72,7 +72,14 @@ class LoadGateStates:
     def _next_student(self, *, again: sfn.IChainable, failed: sfn.IChainable) -> sfn.IChainable:
         """Take the endpoint back, which is billed, before another student is trained."""
         take_back = self.lambdas.invoke(
-            "TakeEndpointBack", "clean_up", {"run": "$.run"}, "$.cleaned_up"
+            "TakeEndpointBack",
+            "clean_up",
+            {
+                "run": "$.run",
+                "package_arn": "$.package.ModelPackageArn",
+                "missed": "$.measured.reason",
+            },
+            "$.cleaned_up",
         )
         take_back.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
         return take_back.next(

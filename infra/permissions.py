@@ -24,6 +24,8 @@ ENDPOINTS = "endpoint/stratos-*"
 ENDPOINT_CONFIGS = "endpoint-config/*"
 MODELS = "model/*"
 ALARMS = "alarm:stratos-*"
+TRACKING_ALARMS = "alarm:TargetTracking-endpoint/stratos-*"
+"""What Application Auto Scaling calls the alarms that it makes for a policy."""
 
 _TAGGED: Mapping[str, Any] = {"Null": {f"aws:ResourceTag/{RUN_TAG}": "false"}}
 _TAGGING: Mapping[str, Any] = {"Null": {f"aws:RequestTag/{RUN_TAG}": "false"}}
@@ -72,6 +74,19 @@ def use_alarms(*actions: str) -> iam.PolicyStatement:
     return iam.PolicyStatement(
         actions=[f"cloudwatch:{action}" for action in actions],
         resources=[arn("cloudwatch", ALARMS)],
+    )
+
+
+def use_tracking_alarms(*actions: str) -> iam.PolicyStatement:
+    """CloudWatch actions on the alarms behind a scaling policy.
+
+    Application Auto Scaling puts, reads and deletes them with the rights of who puts a policy or
+    deregisters a target.
+    https://docs.aws.amazon.com/autoscaling/application/userguide/security_iam_id-based-policy-examples.html
+    """
+    return iam.PolicyStatement(
+        actions=[f"cloudwatch:{action}" for action in actions],
+        resources=[arn("cloudwatch", TRACKING_ALARMS)],
     )
 
 

@@ -11,6 +11,8 @@ from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from infra.sdk_calls import sdk_call
+from stratos.deployment import VARIANT
+from stratos.scaling import scalable_target
 
 _LONGEST_WAIT_SECONDS = 140
 """Waits grow by a second each: 1 + 2 + … + 140 is 2 h 44 min, beyond the limit of any update."""
@@ -20,6 +22,7 @@ _TAKEOVERS = 5
 """How often an endpoint is taken back from other runs of the spec."""
 _REFUSED = "SageMaker.SageMakerException"
 """How the SDK integration names SageMaker's ValidationException, which has no name of its own."""
+_NOT_SCALED = "ApplicationAutoScaling.ObjectNotFoundException"
 _NONE = "none"
 """In place of the configuration that an endpoint had, where there was none."""
 
@@ -157,12 +160,33 @@ class RolloutStates:
         plain = self._change("UpdateUnguarded", {}, failed)
         for change in (guarded, plain):
             change.next(then)
-        remember.next(
+        guard = (
             sfn.Choice(self.scope, "IsGuarded", comment="Serverless endpoints take no guardrails")
             .when(self._guarded, put_alarms.next(guarded))
             .otherwise(plain)
         )
+        remember.next(self._stop_scaling(guard, failed)).next(guard)
         return remember
+
+    def _stop_scaling(self, then: sfn.IChainable, failed: sfn.IChainable) -> tasks.CallAwsService:
+        """Forget the live fleet's bounds: Promote sets the new ones, CleanUp the former.
+
+        SageMaker refuses another instance type under a scalable target, and with the same type
+        the old bounds would change the fleet while it is measured.
+        https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-scaling-update.html
+        """
+        target = scalable_target("{}", VARIANT)
+        resource = target.pop("ResourceId")
+        return sdk_call(
+            self.scope,
+            "StopScaling",
+            {"ResourceId": f"States.Format('{resource}', {self.deployment}.endpoint_name)"},
+            failed=failed,
+            service="applicationautoscaling",
+            operation="deregisterScalableTarget",
+            constants=target,
+            catches={_NOT_SCALED: then},
+        )
 
     def _change(
         self, name: str, paths: Mapping[str, str], failed: sfn.IChainable

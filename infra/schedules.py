@@ -7,7 +7,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
 
-from infra.permissions import ENDPOINTS, arn, scale_endpoints, use_alarms
+from infra.permissions import ENDPOINTS, arn, scale_endpoints, use_alarms, use_tracking_alarms
 
 GROUP_NAME = "stratos"
 
@@ -56,3 +56,4 @@ class Schedules(Construct):
         # What scaled an endpoint goes with it.
         self.role.add_to_policy(scale_endpoints("DeregisterScalableTarget"))
         self.role.add_to_policy(use_alarms("DeleteAlarms"))
+        self.role.add_to_policy(use_tracking_alarms("DescribeAlarms", "DeleteAlarms"))

@@ -13,6 +13,12 @@ from constructs import Construct
 _CALL_SECONDS = 60
 _PASSING: Mapping[str, list[str]] = {
     "sagemaker": ["SageMaker.ThrottlingException", "SageMaker.SdkClientException"],
+    "applicationautoscaling": [
+        "ApplicationAutoScaling.ConcurrentUpdateException",
+        "ApplicationAutoScaling.InternalServiceException",
+        "ApplicationAutoScaling.ThrottlingException",
+        "ApplicationAutoScaling.SdkClientException",
+    ],
     "cloudwatch": ["CloudWatch.ThrottlingException", "CloudWatch.SdkClientException"],
 }
 """Errors by which a service asks to be called again later."""

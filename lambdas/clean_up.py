@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lambdas import runs_table
+from lambdas import registry, runs_table
 from lambdas.handler import step
 from lambdas.leftovers import remove_leftovers
 from lambdas.reporting import write_report
@@ -23,6 +23,8 @@ def handler(payload: CleanUpInput) -> CleanedUp:
     if payload.run is None:
         raise ValueError("give `run`, or an execution status change as `event`")
     stopped, removed = remove_leftovers(payload.run)
+    if payload.package_arn is not None:
+        registry.reject(payload.package_arn, payload.missed)
     return CleanedUp(
         run=payload.run,
         stopped_jobs=stopped,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from lambdas import runs_table, sagemaker
+from lambdas import runs_table, sagemaker, scaling
 from lambdas.aws import client
 from lambdas.storage import Bucket
 from stratos.artifacts import RunKeys
@@ -44,7 +44,9 @@ def remove_leftovers(run: RunRef) -> tuple[list[str], Removed]:
     made = {m.endpoint_config_name: m.model_name for m in measurements.measured}
     made[deployment.endpoint_config_name] = deployment.model_name
     before = runs_table.live_config(run) or deployment.previous_config_name
-    return stopped, _undo(deployment, made, before)
+    removed = _undo(deployment, made, before)
+    _scale_as_before(run, deployment.endpoint_name)
+    return stopped, removed
 
 
 def _undo(deployment: Deployment, made: dict[str, str], before: str | None) -> Removed:
@@ -55,10 +57,14 @@ def _undo(deployment: Deployment, made: dict[str, str], before: str | None) -> R
         before: Configuration that the endpoint goes back to; None where it had none.
     """
     removed = Removed()
+    if deployment.guardrails is not None:  # before a wait that may end in an error
+        alarms = [alarm["AlarmName"] for alarm in deployment.guardrails.alarms]
+        delete_alarms(client("cloudwatch"), alarms)
     deadline = time.monotonic() + PATIENCE_SECONDS
     name = deployment.endpoint_name
     endpoint = _settled(name, deadline)
     if endpoint is not None and endpoint.config_name in made:
+        scaling.remove(name)  # a promotion that failed may have set bounds, which hold an update up
         if before is None:
             sagemaker.delete_endpoint(name)
             _settled(name, deadline)  # the next student may ask for one of the same name
@@ -72,15 +78,25 @@ def _undo(deployment: Deployment, made: dict[str, str], before: str | None) -> R
                     f"{restored.config_name if restored else 'gone'}. Update it by hand"
                 )
             removed.restored = name
-    if deployment.guardrails is not None:
-        alarms = [alarm["AlarmName"] for alarm in deployment.guardrails.alarms]
-        delete_alarms(client("cloudwatch"), alarms)
     for config_name, model_name in made.items():
         if sagemaker.delete_endpoint_config(config_name):
             removed.deleted.append(config_name)
         if sagemaker.delete_model(model_name):
             removed.deleted.append(model_name)
     return removed
+
+
+def _scale_as_before(run: RunRef, name: str) -> None:
+    """Set the bounds of the run whose model is in service: the state machine removed them."""
+    endpoint = sagemaker.find_endpoint(name)
+    if endpoint is None:
+        return
+    for owner in runs_table.runs_of_spec(run.spec_key):
+        if (owner.endpoint_name, owner.endpoint_config_name) == (name, endpoint.config_name):
+            live = Bucket(owner.bucket).find_model(RunKeys(owner.run_id).deployment, Deployment)
+            if live is not None:
+                scaling.apply(name, live.scaling)
+            return
 
 
 def _settled(name: str, deadline: float) -> sagemaker.Endpoint | None:

@@ -24,6 +24,9 @@ def handler(payload: PromoteInput) -> Promoted:
     spec, now = bucket.read_model(keys.spec, Spec), datetime.now(UTC)
     expires = expiry(spec.hosting, now)
     expires_at = expires.isoformat(timespec="seconds") if expires else None
+    # Before the claim comes only what CleanUp can take back. A failure after it leaves a claimed
+    # endpoint, which the table shows as live and the sweeper ends on time.
+    _register_served(payload, bucket.read_model(keys.measurements, Measurements))
     runs_table.update(
         run.run_id,
         endpoint_name=deployment.endpoint_name,
@@ -36,15 +39,11 @@ def handler(payload: PromoteInput) -> Promoted:
     for row in runs_table.runs_of_spec(run.spec_key):
         if row.run_id != run.run_id and row.endpoint_name == deployment.endpoint_name:
             runs_table.update(row.run_id, endpoint_name=None, expires_at=None)
-    tag_endpoint(deployment.endpoint_name, ownership_tags(run, spec, now))
-    last = bucket.read_model(keys.measurements, Measurements).last
-    assert last is not None, "promoted before it was measured"
-    served = served_properties(last.load, deployment.endpoint_name)
-    registry.add_properties(payload.package_arn, served)
     if expires is None:
         schedules.cancel_deletion(deployment.endpoint_name)
     else:
         schedules.schedule_deletion(deployment.endpoint_name, expires, deployment.scaling)
+    tag_endpoint(deployment.endpoint_name, ownership_tags(run, spec, now))
     scaling.apply(deployment.endpoint_name, deployment.scaling)
     schedule_name = None
     if payload.parsed.schedule is None:
@@ -56,3 +55,13 @@ def handler(payload: PromoteInput) -> Promoted:
     return Promoted(
         endpoint_name=deployment.endpoint_name, expires_at=expires_at, schedule_name=schedule_name
     )
+
+
+def _register_served(payload: PromoteInput, measurements: Measurements) -> None:
+    """Tell the registry what was measured, and on what the model serves if that has changed."""
+    last, deployment = measurements.last, payload.deployment
+    assert last is not None, "promoted before it was measured"
+    moved = sum(item.attempt == last.attempt for item in measurements.measured) > 1
+    inference = deployment.model_package["InferenceSpecification"] if moved else None
+    served = served_properties(last.load, deployment)
+    registry.add_served(payload.package_arn, served, inference)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 from lambdas.aws import client
 from stratos.model_package import approval_description
@@ -18,8 +18,23 @@ def decide(package_arn: str, status: Literal["Approved", "Rejected"], why: str) 
     )
 
 
-def add_properties(package_arn: str, properties: Mapping[str, str]) -> None:
-    """Add properties to a version; the others stay."""
+def reject(package_arn: str, why: str) -> None:
+    """Mark a version as rejected; one that is keeps the reason it has."""
+    described = client("sagemaker").describe_model_package(ModelPackageName=package_arn)
+    if described.get("ModelApprovalStatus") != "Rejected":
+        decide(package_arn, "Rejected", why)
+
+
+def add_served(
+    package_arn: str, properties: Mapping[str, str], inference: Mapping[str, Any] | None
+) -> None:
+    """Add what is known of a version once it serves; its other properties stay.
+
+    Args:
+        inference: `InferenceSpecification` in place of the one it was registered with, for a
+            model that moved to another server.
+    """
+    specification = {} if inference is None else {"InferenceSpecification": dict(inference)}
     client("sagemaker").update_model_package(
-        ModelPackageArn=package_arn, CustomerMetadataProperties=dict(properties)
+        ModelPackageArn=package_arn, CustomerMetadataProperties=dict(properties), **specification
     )

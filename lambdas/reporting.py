@@ -17,7 +17,8 @@ from lambdas.storage import Bucket
 from stratos.artifacts import CALIBRATION_KEY, RunKeys
 from stratos.calibration import calibration_rows
 from stratos.dataset.summary import Inspection
-from stratos.failure_reason import reason_in
+from stratos.errors import ApprovalRejected, ApprovalTimedOut
+from stratos.failure_reason import failure_in, reason_in
 from stratos.jobs import DistillResult, EvaluateResult, SynthesizeResult
 from stratos.match_evidence import MatchEvidence
 from stratos.measurement import Measurements, serving_usd
@@ -27,6 +28,9 @@ from stratos.plan import PlanSet
 from stratos.run_summary import REJECTED_RUNS, Phase, RunStatus, RunSummary
 from stratos.spec import Spec
 from stratos.steps import ApprovalGiven, Deployment, Reported, RunRef
+
+_DECIDED = (ApprovalRejected.__name__, ApprovalTimedOut.__name__)
+"""Errors of runs that a person, or the time a person had, put an end to."""
 
 
 def write_report(run: RunRef, status: RunStatus, state: dict[str, Any]) -> Reported:
@@ -48,13 +52,16 @@ def write_report(run: RunRef, status: RunStatus, state: dict[str, Any]) -> Repor
     runs_table.update(
         run.run_id, status=status, ended_at=summary.ended_at, **runs_table.NOTHING_AWAITED
     )
-    if status == "rejected":
+    failure = failure_in(state)
+    if status == "rejected" or (failure is not None and failure.Error in _DECIDED):
         with single_metric(name=REJECTED_RUNS, unit=MetricUnit.Count, value=1):
             pass  # written to the log in CloudWatch's embedded format on leaving
     _announce(summary, report_uri)
+    package_arn = state.get("package", {}).get("ModelPackageArn")
     if row is not None and row.task_token and row.model_package_arn:
-        # It was never approved: refused, timed out, or stopped while somebody was asked.
-        registry.decide(row.model_package_arn, "Rejected", summary.reason)
+        package_arn = row.model_package_arn  # stopped while somebody was asked: there is no state
+    if package_arn and status in ("failed", "stopped") and not evidence.promoted:
+        registry.reject(package_arn, summary.reason)
     return Reported(summary_uri=summary_uri, report_uri=report_uri, status=status)
 
 

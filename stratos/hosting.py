@@ -38,6 +38,8 @@ _SERVERLESS_HEADROOM = 2.0
 _BURST = 1.5
 """Containers for each request in flight on average."""
 
+_WAYS_OUT = "Delete it first (`stratos delete RUN`), give the spec another name"
+
 _START_SECONDS: dict[EndpointMode, float] = {"realtime": 0.0, "serverless": 30.0, "async": 420.0}
 """From the first request after a pause to its answer, before weights are read. Assumed."""
 _START_SECONDS_PER_GIB = 60.0
@@ -90,7 +92,8 @@ def choose_hosting(
         live_mode: Of the endpoint in service under the spec's name, if one is.
 
     Raises:
-        DeploymentFailed: the named mode cannot host the model, or not under this name.
+        DeploymentFailed: the mode that is named, or that the endpoint in service has, cannot host
+            the model.
     """
     refuse_other_mode(spec, live_mode)
     seconds = p95_latency_ms / 1000
@@ -114,10 +117,14 @@ def choose_hosting(
         )
     if live_mode is not None:
         kept = offers[live_mode]
+        if kept.impossible:
+            # SageMaker makes a serverless endpoint a real-time one, but never the way back: the
+            # model in service could not be restored if the new one failed.
+            raise DeploymentFailed(
+                f"the endpoint in service of {spec.name} is {live_mode} and keeps its kind, but "
+                f"{kept.impossible}. {_WAYS_OUT}, or let the plan choose a smaller model"
+            )
         reason = f"the endpoint in service is {live_mode}, and stays so: {kept.told()}"
-        if kept.impossible:  # a serverless endpoint may become a real-time one, and only that
-            kept, lost = offers["realtime"], kept.impossible
-            reason = f"{kept.told()}; the endpoint in service is {live_mode}, but {lost}"
         return kept.choice.model_copy(update={"reason": reason})
     free = [o for o in offers.values() if not (o.impossible or o.unwanted)]
     best = min(free, key=lambda offer: offer.choice.usd_per_month)
@@ -136,8 +143,7 @@ def refuse_other_mode(spec: Spec, live_mode: EndpointMode | None) -> None:
     if live_mode is not None and named not in ("auto", live_mode):
         raise DeploymentFailed(
             f"hosting.mode is {named}, but the endpoint in service of {spec.name} is {live_mode} "
-            "and keeps its kind. Delete it first (`stratos delete RUN`), give the spec another "
-            "name, or leave hosting.mode at auto"
+            f"and keeps its kind. {_WAYS_OUT}, or leave hosting.mode at auto"
         )
 
 

@@ -11,7 +11,7 @@ from stratos.frozen import FrozenModel
 from stratos.jobs import EvaluateResult, LoadResult
 from stratos.match_evidence import MatchEvidence
 from stratos.spec import Bedrock, OpenAICompatible, Spec, Teacher
-from stratos.steps import RunRef
+from stratos.steps import Deployment, RunRef
 
 _LONGEST_VALUE = 256
 _NOT_ALLOWED = re.compile(r"[^\w\s.:/=+\-@]")
@@ -88,11 +88,15 @@ def model_package(
     }
 
 
-def served_properties(load: LoadResult, endpoint_name: str) -> dict[str, str]:
+def served_properties(load: LoadResult, deployment: Deployment) -> dict[str, str]:
     """Properties that are known once the endpoint has been measured."""
     return _properties(
         {
-            "endpoint": endpoint_name,
+            "endpoint": deployment.endpoint_name,
+            "serving_image": deployment.container["Image"],
+            "serving_instance_type": deployment.production_variant.get(
+                "InstanceType", deployment.hosting.mode
+            ),
             "p50_latency_ms": f"{load.p50_ms.value:.1f}",
             "p95_latency_ms": f"{load.p95_ms.value:.1f}",
             "p99_latency_ms": f"{load.p99_ms.value:.1f}",

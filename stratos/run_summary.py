@@ -23,7 +23,7 @@ from stratos.spec import StrategyName
 
 RunStatus = Literal["running", "succeeded", "failed", "rejected", "unchanged", "stopped"]
 REJECTED_RUNS = "RejectedRuns"
-"""Metric of the runs that ended because of their spec or dataset, by no fault of ours."""
+"""Metric of the runs that ended because of their spec or dataset, or of what a person decided."""
 
 
 class StrategySummary(FrozenModel):

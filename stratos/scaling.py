@@ -140,9 +140,11 @@ def remove_scaling(autoscaling: Any, cloudwatch: Any, endpoint_name: str, varian
         # AWS names this error ObjectNotFoundException, moto does not; both word it alike.
         if "No scalable target found" not in str(error):
             raise
-        return False
-    delete_alarms(cloudwatch, [wake_alarm_name(endpoint_name)])
-    return True
+        found = False
+    else:
+        found = True
+    delete_alarms(cloudwatch, [wake_alarm_name(endpoint_name)])  # of its own: it may outlive them
+    return found
 
 
 def delete_alarms(cloudwatch: Any, names: Sequence[str]) -> None:

@@ -26,6 +26,7 @@ class ModelRegistry:
         self._operations.mend("create_model_package_group", _refuse_taken_group)
         self._operations.mend("create_model_package", _complete_package)
         self._operations.mend("update_model_package", _keep_what_is_not_updated)
+        self._operations.after("update_model_package", _update_dropped_fields)
         self._remember_dropped_fields()
         original = SageMakerModelBackend._get_resource_from_arn
 
@@ -104,6 +105,14 @@ def _keep_dropped_fields(
     package = backend.model_packages[answered["ModelPackageArn"]]
     kept = {name: parameters[name] for name in _DROPPED_BY_MOTO if name in parameters}
     setattr(package, _DESCRIBED, kept)
+
+
+def _update_dropped_fields(
+    backend: Any, parameters: dict[str, Any], answered: dict[str, Any]
+) -> None:
+    package = backend.model_packages[answered["ModelPackageArn"]]
+    if "InferenceSpecification" in parameters:
+        package.inference_specification = parameters["InferenceSpecification"]
 
 
 def _keep_what_is_not_updated(backend: Any, parameters: dict[str, Any]) -> None:

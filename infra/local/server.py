@@ -27,6 +27,7 @@ from infra.local.endpoints import Endpoints
 from infra.local.events import Events
 from infra.local.functions import Functions
 from infra.local.jobs import TrainingJobs
+from infra.local.scalable_targets import ScalableTargets
 from infra.local.scheduler import Scheduler
 from infra.local.seam import Seam
 from infra.local.settings import REGION, LocalSettings
@@ -36,6 +37,7 @@ from infra.local.sync import SyncIntegrations
 
 SEAMS: tuple[type[Seam], ...] = (
     BucketPolicies,
+    ScalableTargets,
     CloudFormation,
     StepFunctions,
     SyncIntegrations,

@@ -59,6 +59,7 @@ from infra.local.state_paths import is_definite
 from infra.local.task_tokens import mend_task_tokens
 
 BOTO_NAMES = {
+    "applicationautoscaling": "application-autoscaling",
     "sfn": "stepfunctions",
     "states": "stepfunctions",
     "eventbridge": "events",
@@ -69,6 +70,7 @@ BOTO_NAMES = {
 """Services whose name in a task's resource is not boto3's."""
 
 ERROR_NAMES = {
+    "applicationautoscaling": "ApplicationAutoScaling",
     "bedrock": "Bedrock",
     "bedrockruntime": "BedrockRuntime",
     "cloudwatch": "CloudWatch",

@@ -57,7 +57,11 @@ class RunRow:
 
     @property
     def live(self) -> bool:
-        if self.endpoint_name is None or self.status != "succeeded":
+        """Whether the run's model is in service, however the run ended.
+
+        A run that fails after its model was promoted leaves an endpoint, which is billed.
+        """
+        if self.endpoint_name is None:
             return False
         return self.expires_at is None or _parse(self.expires_at) > datetime.now(UTC)
 

@@ -168,6 +168,42 @@ def test_the_state_machine_may_look_at_the_tags_of_all_that_it_tags(template):
     assert {json.dumps(arn) for arn in listed(listing["Resource"])} == tagged
 
 
+def test_who_scales_an_endpoint_may_use_the_alarms_that_its_scaling_is_made_of(template):
+    scaling = {
+        "application-autoscaling:PutScalingPolicy": "cloudwatch:PutMetricAlarm",
+        "application-autoscaling:DeregisterScalableTarget": "cloudwatch:DeleteAlarms",
+    }
+    roles = {
+        resource["Properties"]["Roles"][0]["Ref"]
+        for resource in template["Resources"].values()
+        if resource["Type"] == "AWS::IAM::Policy"
+    }
+    scalers = {action: set() for action in scaling}
+    for role in roles:
+        on_alarms = {
+            action
+            for s in statements(template, role)
+            if ":alarm:TargetTracking-endpoint/stratos-*" in json.dumps(s["Resource"])
+            for action in listed(s["Action"])
+        }
+        for action in scaling.keys() & actions(template, role):
+            assert {scaling[action], "cloudwatch:DescribeAlarms"} <= on_alarms, role
+            scalers[action].add(role.rstrip("0123456789ABCDEF"))
+    assert scalers == {
+        "application-autoscaling:PutScalingPolicy": {
+            "FunctionsCleanUpRole",
+            "FunctionsPromoteRole",
+        },
+        "application-autoscaling:DeregisterScalableTarget": {
+            "FunctionsCleanUpRole",
+            "FunctionsPromoteRole",
+            "FunctionsSweepRole",
+            "SchedulesRole",
+            "WorkflowRole",
+        },
+    }
+
+
 def test_the_sweeper_deletes_only_what_carries_the_run_tag(template):
     deleting = [
         statement
@@ -183,7 +219,11 @@ def test_the_sweeper_deletes_only_what_carries_the_run_tag(template):
     }
     # Neither schedules nor alarms carry tags; both are bound by name.
     untagged = {a for s in deleting if "Condition" not in s for a in listed(s["Action"])}
-    assert untagged == {"scheduler:DeleteSchedule", "cloudwatch:DeleteAlarms"}
+    assert untagged == {
+        "scheduler:DeleteSchedule",
+        "cloudwatch:DeleteAlarms",
+        "cloudwatch:DescribeAlarms",
+    }
     assert all(s["Condition"] == {"Null": {f"aws:ResourceTag/{RUN_TAG}": "false"}} for s in tagged)
 
 

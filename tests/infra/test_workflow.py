@@ -14,8 +14,10 @@ from pydantic import BaseModel
 from infra.definition import State, caught_by, next_states, reads
 from infra.local.template_check import check_template
 from stratos import steps
+from stratos.deployment import VARIANT
 from stratos.errors import StratosError
 from stratos.guardrails import BAKE_SECONDS, guardrails
+from stratos.scaling import scalable_target
 from stratos.spec import LONGEST_APPROVAL_HOURS, Spec
 from tests import factories
 
@@ -184,11 +186,24 @@ def test_every_failure_after_the_claim_leads_to_clean_up_and_a_report(states):
 
 def test_an_endpoint_made_meanwhile_is_updated_and_an_update_under_way_waited_for(states):
     assert caught_by(states["CreateEndpoint"])["SageMaker.SageMakerException"] == "RememberLive"
-    assert next_states(states["RememberLive"]) == ["IsGuarded"]
+    assert next_states(states["RememberLive"]) == ["StopScaling"]
     for update in ("UpdateEndpoint", "UpdateUnguarded"):
         retried = [r for r in states[update]["Retry"] if "Exception" in r["ErrorEquals"][0]]
         (patient,) = [r for r in retried if r["ErrorEquals"] == ["SageMaker.SageMakerException"]]
         assert patient["MaxAttempts"] * patient["MaxDelaySeconds"] > 2 * BAKE_SECONDS + 900
+
+
+def test_nothing_scales_an_endpoint_while_it_is_updated_and_measured(states):
+    stop = states["StopScaling"]
+    assert next_states(stop) == ["IsGuarded"]
+    assert caught_by(stop)["ApplicationAutoScaling.ObjectNotFoundException"] == "IsGuarded"
+    named = scalable_target("{}", VARIANT)
+    assert stop["Parameters"] == {
+        "ResourceId.$": f"States.Format('{named['ResourceId']}', "
+        "$.quality.deployment.endpoint_name)",
+        "ServiceNamespace": named["ServiceNamespace"],
+        "ScalableDimension": named["ScalableDimension"],
+    }
 
 
 def test_alarms_are_put_before_an_update_and_deleted_after_it(states):
@@ -217,7 +232,11 @@ def test_errors_caught_by_name_exist(states):
     known = {cls.__name__ for cls in _all_errors(StratosError)}
     named = {error for state in states.values() for error in caught_by(state)} - {"States.ALL"}
     ours = {"DuplicateEvent", "SpecRejected", "DatasetRejected"}
-    assert named == ours | {"SageMaker.SageMakerException", "States.Timeout"}
+    assert named == ours | {
+        "ApplicationAutoScaling.ObjectNotFoundException",
+        "SageMaker.SageMakerException",
+        "States.Timeout",
+    }
     assert ours <= known
     raised = {
         value
@@ -263,16 +282,19 @@ def test_a_job_that_failed_is_never_started_again_under_its_name(states, job):
 def test_every_sagemaker_request_is_one_that_sagemaker_knows(states):
     models = {
         service: boto3.client(service, region_name="us-east-1").meta.service_model
-        for service in ("sagemaker", "cloudwatch")
+        for service in ("sagemaker", "cloudwatch", "application-autoscaling")
     }
     checked = set()
     for name, state in states.items():
         resource = str(state.get("Resource", ""))
-        found = re.search(r":(sagemaker|cloudwatch):(\w+?)(\.sync)?$", resource)
+        found = re.search(
+            r":(sagemaker|cloudwatch|applicationautoscaling):(\w+?)(\.sync)?$", resource
+        )
         if not found:
             continue
         operation = found[2][0].upper() + found[2][1:]
-        shape = models[found[1]].operation_model(operation).input_shape
+        service = {"applicationautoscaling": "application-autoscaling"}.get(found[1], found[1])
+        shape = models[service].operation_model(operation).input_shape
         given = {field.removesuffix(".$") for field in state["Parameters"]}
         assert given <= set(shape.members), name
         assert set(shape.required_members) <= given, name
@@ -287,6 +309,7 @@ def test_every_sagemaker_request_is_one_that_sagemaker_knows(states):
         "describeEndpoint",
         "putMetricAlarm",
         "deleteAlarms",
+        "deregisterScalableTarget",
     }
 
 

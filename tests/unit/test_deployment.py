@@ -333,8 +333,8 @@ def test_an_endpoint_in_service_keeps_its_kind():
     kept = hosted(live=serverless)
     assert kept.hosting.mode == "serverless"
     assert "stays so" in kept.hosting.reason
-    grown = hosted(live=serverless, instance_type="ml.g5.xlarge")
-    assert grown.hosting.mode == "realtime"
+    with pytest.raises(DeploymentFailed, match=r"is serverless and keeps its kind, but .*no GPU"):
+        hosted(live=serverless, instance_type="ml.g5.xlarge")  # which could not be rolled back
     with pytest.raises(DeploymentFailed, match="keeps its kind"):
         hosted(live={}, hosting={"mode": "async"})
 

@@ -66,6 +66,11 @@ def test_an_approval_changes_nothing_else(client):
         "teacher": "bigger",
         "p95_ms": "80",
     }
+    moved = INFERENCE | {"SupportedRealtimeInferenceInstanceTypes": ["ml.c7i.large"]}
+    client.update_model_package(ModelPackageArn=arn, InferenceSpecification=moved)
+    described = client.describe_model_package(ModelPackageName=arn)
+    assert described["InferenceSpecification"] == moved
+    assert described["ModelApprovalStatus"] == "Approved"
     approved = client.list_model_packages(
         ModelPackageGroupName=GROUP, ModelApprovalStatus="Approved"
     )

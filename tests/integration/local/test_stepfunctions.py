@@ -16,8 +16,10 @@ from moto_cloud import Cloud, eventually, running_cloud
 
 from infra.local.events import Events
 from infra.local.functions import Functions
+from infra.local.scalable_targets import ScalableTargets
 from infra.local.settings import LocalSettings
 from infra.local.stepfunctions import StepFunctions
+from stratos.scaling import scalable_target
 
 HANDLER = """
 import json, os, time
@@ -45,7 +47,7 @@ PASS: dict[str, Any] = {"Type": "Pass", "End": True}
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    seams = (StepFunctions(), Functions(), Events())
+    seams = (StepFunctions(), Functions(), Events(), ScalableTargets())
     with running_cloud(tmp_path_factory.mktemp("cloud"), *seams) as running:
         running.create_function("work", HANDLER)
         yield running
@@ -505,6 +507,11 @@ def test_service_integrations_take_and_give_the_names_of_the_api(cloud: Cloud, r
             "aws-sdk:dynamodb:getItem",
             {"TableName": "none", "Key": {"id": {"S": "x"}}},
             "DynamoDb.ResourceNotFoundException",
+        ),
+        (
+            "aws-sdk:applicationautoscaling:deregisterScalableTarget",
+            scalable_target("none", "AllTraffic"),
+            "ApplicationAutoScaling.ObjectNotFoundException",
         ),
         (
             "dynamodb:getItem",

@@ -146,6 +146,7 @@ def test_runs_lists_what_is_live_and_its_monthly_cost(stack):
     put_run(stack, "r-3", status="failed", started_at="2026-12-01T00:00:00+00:00")
     put_run(stack, "r-4", **hosted)
     put_run(stack, "r-5", **hosted | {"endpoint_name": "deleted-in-the-console"})
+    put_run(stack, "r-6", **hosted, status="failed")  # after its model was promoted
     code, out = run("runs", "--json")
     rows = {row["run_id"]: row for row in json.loads(out)}
     assert code == 0
@@ -155,9 +156,10 @@ def test_runs_lists_what_is_live_and_its_monthly_cost(stack):
     assert not rows["r-2"]["live"]
     assert rows["r-4"]["keep"]
     assert (rows["r-5"]["live"], rows["r-5"]["usd_per_month"]) == (False, None)
+    assert rows["r-6"]["live"]
     assert list_runs(stack)[0].run_id == "r-3"
     _, table = run("runs")
-    assert "2 live, $146.00 a month" in table
+    assert "3 live, $219.00 a month" in table
 
 
 def test_a_run_that_waits_says_since_when_and_until_when(stack):

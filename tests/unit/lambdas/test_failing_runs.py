@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from lambdas import clean_up, diagnose_job, leftovers
+from lambdas import clean_up, diagnose_job, leftovers, scaling
 from lambdas import settings as stack_settings
 from lambdas.aws import client
 from lambdas.next_attempt import EXPORT_SECONDS
@@ -19,7 +19,7 @@ from stratos.artifacts import RunKeys
 from stratos.errors import DeploymentFailed
 from stratos.records import Message
 from stratos.run_summary import RunSummary
-from stratos.steps import TrainingJob
+from stratos.steps import Deployment, TrainingJob
 from tests import factories
 from tests.unit.lambdas.conftest import Account
 from tests.unit.lambdas.pipeline import Pipeline, call, start
@@ -110,6 +110,33 @@ def test_an_endpoint_that_was_not_promoted_is_deleted_with_all_it_was_made_of(
     assert again["deleted"] == []
 
 
+def test_a_model_that_is_back_in_service_is_scaled_as_it_was(account: Account) -> None:
+    live = start(account, hosting={"max_instances": 3}).until_deployed()
+    live.promote()
+    autoscaling = account.client("application-autoscaling")
+    before = autoscaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
+    failing = start(account, hosting={"max_instances": 5}).until_deployed()
+    assert scaling.remove("stratos-tiles")  # what the states do before the update
+    cleaned = call(clean_up.handler, run=failing.run, failure=FAILURE)
+    assert cleaned["restored_endpoint"] == "stratos-tiles"
+    after = autoscaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
+    bounds = [
+        [(t["ResourceId"], t["MinCapacity"], t["MaxCapacity"]) for t in targets]
+        for targets in (before, after)
+    ]
+    assert bounds == [[("endpoint/stratos-tiles/variant/AllTraffic", 1, 3)]] * 2
+
+
+def test_the_bounds_of_a_promotion_that_failed_go_with_its_endpoint(account: Account) -> None:
+    pipeline = start(account, hosting={"max_instances": 3}).until_deployed()
+    deployment = Deployment.model_validate(pipeline.state["quality"]["deployment"])
+    scaling.apply(deployment.endpoint_name, deployment.scaling)
+    call(clean_up.handler, run=pipeline.run, failure=FAILURE)
+    autoscaling = account.client("application-autoscaling")
+    targets = autoscaling.describe_scalable_targets(ServiceNamespace="sagemaker")
+    assert targets["ScalableTargets"] == []
+
+
 def test_the_alarms_of_an_update_that_failed_are_deleted(account: Account) -> None:
     pipeline = start(account).until_deployed()
     cloudwatch = account.client("cloudwatch")
@@ -125,6 +152,29 @@ def test_a_promoted_endpoint_stays(account: Account) -> None:
     pipeline.promote()
     assert call(clean_up.handler, run=pipeline.run, failure=FAILURE)["deleted"] == []
     assert len(account.client("sagemaker").list_endpoints()["Endpoints"]) == 1
+
+
+def test_the_registered_model_of_a_run_that_failed_is_rejected_but_not_a_live_one(
+    account: Account,
+) -> None:
+    def decision(pipeline: Pipeline) -> tuple[str, str]:
+        arn = pipeline.state["package"]["ModelPackageArn"]
+        found = account.client("sagemaker").describe_model_package(ModelPackageName=arn)
+        # Stock moto forgets the status that an update does not name.
+        return found.get("ModelApprovalStatus", ""), found.get("ApprovalDescription", "")
+
+    live = start(account).until_deployed()
+    live.promote()
+    live.state["failure"] = FAILURE  # the report of a good run failed
+    live.report("failed")
+    assert decision(live)[0] != "Rejected"
+    failing = start(account).until_deployed()
+    failing.state["failure"] = FAILURE
+    failing.report("failed")
+    assert decision(failing) == ("Rejected", "LatencyGateError: too slow")
+    failing.state["failure"] = {"Error": "QualityGateError", "Cause": "of the next student"}
+    failing.report("failed")
+    assert decision(failing) == ("Rejected", "LatencyGateError: too slow")
 
 
 def test_an_endpoint_of_another_run_is_not_touched(account: Account) -> None:
@@ -185,8 +235,12 @@ def test_all_waits_for_an_endpoint_have_one_deadline(
     monkeypatch.setattr(time, "monotonic", lambda: next(moments))
     monkeypatch.setattr(time, "sleep", lambda seconds: None)
     monkeypatch.setattr(leftovers.sagemaker, "find_endpoint", lambda name: changing)
+    cloudwatch = account.client("cloudwatch")
+    for alarm in pipeline.state["quality"]["deployment"]["guardrails"]["alarms"]:
+        cloudwatch.put_metric_alarm(**alarm)
     with pytest.raises(DeploymentFailed, match=r"still Updating .* delete it by hand"):
         call(clean_up.handler, run=pipeline.run, failure=FAILURE)
+    assert cloudwatch.describe_alarms()["MetricAlarms"] == []
     assert next(moments) <= leftovers.PATIENCE_SECONDS + 3 * 60
 
 

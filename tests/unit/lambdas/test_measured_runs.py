@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from lambdas import chat, clean_up, measure_endpoint
+from lambdas.aws import client
 from stratos.artifacts import RunKeys
 from stratos.errors import GateError
 from stratos.jobs import LoadResult
@@ -101,7 +102,19 @@ def test_a_missed_load_is_tried_on_the_next_server_of_the_front(
     assert (second["replaces_live"], second["previous_config_name"]) == (True, None)
     slow.setattr(measure_endpoint, "MonotonicClock", FakeClock)
     assert pipeline.measure()["passed"]
+    updates: list[dict[str, Any]] = []
+    events = client("sagemaker").meta.events
+    told = "provide-client-params.sagemaker.UpdateModelPackage"
+
+    def note(params: dict[str, Any], **_: Any) -> None:  # stock moto forgets what it is told here
+        updates.append(params)
+
+    events.register(told, note)
     pipeline.promote()
+    events.unregister(told, note)
+    served = updates[0]["InferenceSpecification"]
+    assert served["SupportedRealtimeInferenceInstanceTypes"] == ["ml.local.cpu2"]
+    assert served["Containers"] == [second["container"]]
     pipeline.report()
     keys = RunKeys(pipeline.run.run_id)
     summary = RunSummary.model_validate_json(account.read(keys.summary))
@@ -213,13 +226,18 @@ def test_the_endpoint_is_taken_back_before_the_next_student(
     pipeline.match()
     pipeline.work()
     pipeline.check()
+    pipeline.register()
     pipeline.deploy()
     first = pipeline.state["match"]["student"]
     while (measured := pipeline.measure())["deployment"]:
         pipeline.next_server()
     assert measured["next_attempt"] == 1
-    taken_back = call(clean_up.handler, run=pipeline.run)
+    missed, arn = measured["reason"], pipeline.state["package"]["ModelPackageArn"]
+    taken_back = call(clean_up.handler, run=pipeline.run, package_arn=arn, missed=missed)
     assert "stratos-tiles" in taken_back["deleted"]
+    version = account.client("sagemaker").describe_model_package(ModelPackageName=arn)
+    assert version["ModelApprovalStatus"] == "Rejected"
+    assert "p95 latency" in version["ApprovalDescription"]
     pipeline.next_student()
     assert pipeline.state["match"]["student"] != first
     pipeline.work()

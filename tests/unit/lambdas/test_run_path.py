@@ -486,4 +486,8 @@ def test_a_refused_run_is_counted_and_any_other_end_is_not(
     pipeline.report("rejected")
     (metric,) = counted()
     assert metric[REJECTED_RUNS] == [1.0]
+    for decided in ("ApprovalRejected", "ApprovalTimedOut"):
+        pipeline.state["failure"] = {"Error": decided, "Cause": "by ann"}
+        pipeline.report("failed")
+        assert len(counted()) == 1
     assert metric["service"] == "stratos"
