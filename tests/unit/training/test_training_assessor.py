@@ -110,6 +110,14 @@ def test_nothing_is_judged_twice_even_after_a_kill(server, open_judge):
     assert again.usage.calls == 2
 
 
+def test_kept_verdicts_are_given_where_there_is_no_money_for_another(open_judge):
+    prices = {"output_usd_per_million_tokens": 1e6}
+    assert open_judge(cached=True).verdicts([answered("please")]) == [True]
+    broke = open_judge(budget_usd=1.0, cached=True, **prices)
+    assert broke.verdicts([answered("please"), answered("no")]) == [True, None]
+    assert broke.is_out_of_money
+
+
 def test_the_budget_ends_judging_but_not_what_was_judged(server, open_judge):
     prices = {"output_usd_per_million_tokens": 1e6}
     with pytest.raises(BudgetExhausted, match="0 of 1 requests"):
