@@ -94,7 +94,8 @@ def running(
         "HF_HUB_OFFLINE": "1",
     }
     command = [part.format(port=port) for part in contender.command]
-    log = RESULTS / "server.log"
+    log = ROOT / "build" / "bench-serving.log"
+    log.parent.mkdir(exist_ok=True)
     with log.open("w") as sink:
         started = time.perf_counter()
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=sink, stderr=sink)
