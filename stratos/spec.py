@@ -399,7 +399,7 @@ class Training(FrozenModel):
     third more time. `auto`: only where they would not fit."""
     packing: bool = False
     """Several records in a row, none of which sees another. Records of a step are batched by length
-    without it, which leaves little empty and needs no mask: faster on the example's records."""
+    without it, which leaves little empty and needs no mask: as fast on the example's records."""
     answers_only: bool = False
     """Train on the verified answers without the rationales: the ablation."""
     reinforcement: Reinforcement = Reinforcement()
