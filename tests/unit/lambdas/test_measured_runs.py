@@ -165,7 +165,7 @@ def test_no_server_is_tried_for_which_there_is_no_money(
     account: Account, slow: pytest.MonkeyPatch
 ) -> None:
     pipeline = start(account, **CHEAPEST).until_deployed()
-    spent = factories.progress(usd=4.9999999)  # of 5
+    spent = factories.progress(usd=5.0)  # of 5
     keys = RunKeys(pipeline.run.run_id)
     account.put(keys.job_progress("synthesize-a0"), spent.model_dump_json())
     account.create_job(TrainingJob.model_validate(pipeline.state["match"]["synthesize"]))
