@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import logging
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
@@ -19,6 +18,7 @@ from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from training.chat import ChatFormat
 from training.teachers import Completion, OnAnswer, Request, Usage
+from training.teachers.reading import read_requests
 from training.teachers.weights import stream_of
 from training.weights import tokenizer_hash
 
@@ -26,7 +26,6 @@ _WINDOW = 512
 """Requests handed over at once: enough to keep the GPU busy, few enough to stop in between."""
 _MAX_POSITIONS = 32_768
 """vLLM refuses to start where the cache cannot hold one sequence of the longest allowed."""
-_log = logging.getLogger(__name__)
 
 
 class Output(Protocol):
@@ -89,24 +88,14 @@ class VllmTeacher:
     def generate(
         self, requests: Sequence[Request], *, stop: Callable[[], bool], on_answer: OnAnswer
     ) -> list[Completion | None]:
-        prompts = self._chat.prompts([request.messages for request in requests])
-        completions: list[Completion | None] = [None] * len(requests)
-        readable: list[int] = []
-        for index, prompt in enumerate(prompts):
-            if len(prompt) < self._max_positions:
-                readable.append(index)
-            else:
-                # It cannot be read to its end: an answer, and a wrong one.
-                completions[index] = Completion("", False, len(prompt), 0)
-                on_answer(index, Completion("", False, len(prompt), 0))
-        if len(readable) < len(requests):
-            _log.warning(
-                "%d of %d prompts are longer than the %d tokens that %s can read",
-                len(requests) - len(readable),
-                len(requests),
-                self._max_positions,
-                self.name,
-            )
+        reading = read_requests(
+            requests,
+            self._chat,
+            max_positions=self._max_positions,
+            name=self.name,
+            on_answer=on_answer,
+        )
+        prompts, completions, readable = reading.prompts, reading.completions, reading.readable
         for start in range(0, len(readable), _WINDOW):
             if stop():
                 break

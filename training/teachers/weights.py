@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import time
 from collections.abc import Callable, Sequence
 
 from training.generation import Sampling, generate
 from training.teachers import Completion, OnAnswer, Request, Usage
+from training.teachers.reading import read_requests
 from training.weights import LocalModel, tokenizer_hash
-
-_log = logging.getLogger(__name__)
 
 
 class WeightsTeacher:
@@ -50,24 +48,14 @@ class WeightsTeacher:
     ) -> list[Completion | None]:
         started, seconds_before = time.perf_counter(), self._usage.seconds
         chat = self.local.chat
-        prompts = chat.prompts([request.messages for request in requests])
-        completions: list[Completion | None] = [None] * len(requests)
-        readable: list[int] = []
-        for index, prompt in enumerate(prompts):
-            if len(prompt) < self.local.max_positions:
-                readable.append(index)
-            else:
-                # It cannot be read to its end: an answer, and a wrong one.
-                completions[index] = Completion("", False, len(prompt), 0)
-                on_answer(index, Completion("", False, len(prompt), 0))
-        if len(readable) < len(requests):
-            _log.warning(
-                "%d of %d prompts are longer than the %d tokens that %s can read",
-                len(requests) - len(readable),
-                len(requests),
-                self.local.max_positions,
-                self.name,
-            )
+        reading = read_requests(
+            requests,
+            chat,
+            max_positions=self.local.max_positions,
+            name=self.name,
+            on_answer=on_answer,
+        )
+        prompts, completions, readable = reading.prompts, reading.completions, reading.readable
         for (temperature, max_new_tokens), members in _by_sampling(requests, readable).items():
             sampling = Sampling(max_new_tokens, chat.eos, temperature, self._seed)
             for position, generated in generate(
