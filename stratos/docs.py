@@ -43,7 +43,7 @@ are refused, and every problem of a file is told at once, in `rejection.json` be
 The same as JSON Schema: [schemas/spec.schema.json](schemas/spec.schema.json). The outcome,
 `runs/<run id>/run.json`, follows [schemas/run.schema.json](schemas/run.schema.json).
 
-This page is generated from `stratos/spec.py` by `python -m stratos.docs`.
+This page is generated from `stratos/spec/` by `python -m stratos.docs`.
 
 ## The dataset
 

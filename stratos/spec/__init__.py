@@ -1,0 +1,56 @@
+"""The spec: what a user asks for, in one YAML file beside the dataset.
+
+Reading a file into a `Spec`, with every problem named at once, is `stratos.spec_file`.
+"""
+
+from stratos.spec.constraints import Constraints, Load, Preferences, Probability
+from stratos.spec.document import DEFAULT_APPROVAL_HOURS, LONGEST_APPROVAL_HOURS, Slug, Spec
+from stratos.spec.hosting import EndpointMode, Hosting
+from stratos.spec.models import Bedrock, OpenAICompatible, Teacher, Weights
+from stratos.spec.paths import BucketPath, bucket_path
+from stratos.spec.task import (
+    Choice,
+    Exact,
+    JsonSchema,
+    LlmJudge,
+    Normalised,
+    Number,
+    Regex,
+    SetOf,
+    Task,
+    Verifier,
+)
+from stratos.spec.training import Reinforcement, StrategyName, Synthesis, Training
+
+__all__ = [
+    "DEFAULT_APPROVAL_HOURS",
+    "LONGEST_APPROVAL_HOURS",
+    "Bedrock",
+    "BucketPath",
+    "Choice",
+    "Constraints",
+    "EndpointMode",
+    "Exact",
+    "Hosting",
+    "JsonSchema",
+    "LlmJudge",
+    "Load",
+    "Normalised",
+    "Number",
+    "OpenAICompatible",
+    "Preferences",
+    "Probability",
+    "Regex",
+    "Reinforcement",
+    "SetOf",
+    "Slug",
+    "Spec",
+    "StrategyName",
+    "Synthesis",
+    "Task",
+    "Teacher",
+    "Training",
+    "Verifier",
+    "Weights",
+    "bucket_path",
+]

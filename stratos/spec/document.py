@@ -1,0 +1,86 @@
+"""The spec as a whole."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from stratos.frozen import FrozenModel
+from stratos.spec.constraints import Constraints, Load, Preferences
+from stratos.spec.hosting import Hosting
+from stratos.spec.models import Teacher, Weights
+from stratos.spec.task import Task
+from stratos.spec.training import Synthesis, Training
+
+LONGEST_APPROVAL_HOURS = 168.0
+DEFAULT_APPROVAL_HOURS = 72.0
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$")]
+"""Lower-case letters, digits and hyphens, at most 32: it becomes part of AWS resource names."""
+
+
+class Spec(FrozenModel):
+    """A distillation task and its constraints."""
+
+    version: Literal[1] = 1
+    name: Slug
+    description: str = ""
+    task: Task
+    teachers: Annotated[tuple[Teacher, ...], Field(max_length=10)] = ()
+    """Candidates; chosen from the catalog where left out."""
+    students: Annotated[tuple[Weights, ...], Field(max_length=10)] = ()
+    constraints: Constraints = Constraints()
+    load: Load = Load()
+    preferences: Preferences = Preferences()
+    strategy: Literal["auto", "alignment", "injection", "blend"] = "auto"
+    synthesis: Synthesis = Synthesis()
+    training: Training = Training()
+    hosting: Hosting = Hosting()
+    approval: Literal["automatic", "required"] = "automatic"
+    """`required`: a person sees the measured accuracy and says `stratos approve` before anything is
+    deployed."""
+    approval_timeout_hours: Annotated[float, Field(gt=0, le=LONGEST_APPROVAL_HOURS)] | None = None
+    """A run that nobody approved by then fails; 72 where left out, 168 at most."""
+    schedule: str | None = None
+    """`rate(…)`, `cron(…)` as EventBridge Scheduler takes them: run again when inputs changed."""
+
+    @field_validator("schedule")
+    @classmethod
+    def _schedule(cls, expression: str | None) -> str | None:
+        if expression is not None and not re.fullmatch(
+            r"rate\([1-9]\d* (minute|hour|day)s?\)|cron\(\S+( \S+){5}\)", expression
+        ):
+            raise ValueError(
+                f"{expression!r} is no schedule; use rate(7 days) or cron(0 6 ? * MON *)"
+            )
+        return expression
+
+    @model_validator(mode="after")
+    def _coherent(self) -> Spec:
+        if self.synthesis.per_element and self.task.verifier.kind != "set":
+            raise ValueError("synthesis.per_element needs task.verifier.kind: set")
+        if self.training.reinforcement.steps > 0 and self.task.verifier.kind == "judge":
+            raise ValueError(
+                "training.reinforcement asks for thousands of rewards, which a judge would be paid "
+                "for; use another task.verifier, or set training.reinforcement.steps to 0"
+            )
+        for teacher in self.teachers:
+            if isinstance(teacher, Weights) and teacher.layers is not None:
+                raise ValueError(
+                    f"teacher {teacher.folder} has `layers`; a teacher keeps all of them: "
+                    "move the field to a student"
+                )
+        if self.training.optimizer == "muon" and self.training.method == "lora":
+            raise ValueError("training.optimizer: muon needs training.method: full")
+        if self.approval_timeout_hours is not None and self.approval != "required":
+            raise ValueError("approval_timeout_hours needs approval: required")
+        return self
+
+    @property
+    def approval_timeout_seconds(self) -> int | None:
+        """How long a run waits for a person; None where it does not wait."""
+        if self.approval != "required":
+            return None
+        return math.ceil(3600 * (self.approval_timeout_hours or DEFAULT_APPROVAL_HOURS))

@@ -1,0 +1,35 @@
+"""What becomes of the endpoint."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import PositiveFloat, PositiveInt, model_validator
+
+from stratos.frozen import FrozenModel
+
+EndpointMode = Literal["realtime", "serverless", "async"]
+
+
+class Hosting(FrozenModel):
+    """How the model is hosted, and what becomes of the endpoint after the run."""
+
+    mode: Literal["auto"] | EndpointMode = "auto"
+    """`auto`: the cheapest that the declared traffic allows. `serverless`: billed by the second of
+    answering, CPU and 6 GB at most. `async`: requests wait in a queue, and without any there is no
+    instance."""
+    max_cold_start_seconds: PositiveFloat | None = None
+    """How long the first request after a pause may wait. Left out, `auto` never scales to zero;
+    above 60, `auto` may choose `async`, whose answers are fetched later."""
+    max_instances: PositiveInt | None = None
+    """How far the fleet may grow; no further than planned where left out."""
+    keep: bool = False
+    """Stay until deleted by hand."""
+    ttl_hours: PositiveFloat | None = None
+    """Delete the endpoint after this time; 24 where neither is given."""
+
+    @model_validator(mode="after")
+    def _one_end(self) -> Hosting:
+        if self.keep and self.ttl_hours is not None:
+            raise ValueError("give `keep: true` or `ttl_hours`, not both")
+        return self

@@ -1,0 +1,74 @@
+"""Models a spec may name: weights, and teachers behind an API."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from stratos.frozen import FrozenModel
+from stratos.spec.paths import BucketPath, bucket_path
+
+
+class Weights(FrozenModel):
+    """A model whose weights are safetensors: in the spec's folder, or on the Hugging Face Hub."""
+
+    kind: Literal["weights"] = "weights"
+    path: BucketPath | None = None
+    """Folder with config.json, tokenizer and safetensors, relative to the spec."""
+    hub: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")] | None = None
+    """Repository on the Hub, such as `Qwen/Qwen3-0.6B`."""
+    licence: str | None = None
+    """SPDX identifier; looked up in the catalog for Hub models."""
+    layers: Annotated[int, Field(ge=2)] | None = None
+    """Students only: keep so many decoder layers, evenly spaced, the first and the last among them.
+    Of the teacher's own weights this makes a smaller student with its vocabulary."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Weights:
+        if (self.path is None) == (self.hub is None):
+            raise ValueError("give exactly one of `path` and `hub`")
+        if self.path is not None:
+            bucket_path(self.path)
+        return self
+
+    @property
+    def folder(self) -> str:
+        """Last part of the path or of the repository's name."""
+        return (self.path or self.hub or "").rstrip("/").rsplit("/", 1)[-1]
+
+    @property
+    def name(self) -> str:
+        return self.folder if self.layers is None else f"{self.folder}-{self.layers}-layers"
+
+
+class Bedrock(FrozenModel):
+    """A teacher behind Amazon Bedrock."""
+
+    kind: Literal["bedrock"]
+    model_id: Annotated[str, Field(min_length=1)]
+    batch: bool = False
+    """Batch inference: about half the price, hours instead of seconds."""
+
+    @property
+    def name(self) -> str:
+        return self.model_id
+
+
+class OpenAICompatible(FrozenModel):
+    """A teacher behind any URL that speaks the OpenAI chat-completions schema."""
+
+    kind: Literal["openai"]
+    base_url: Annotated[str, Field(pattern=r"^https?://")]
+    model: Annotated[str, Field(min_length=1)]
+    api_key_secret: str | None = None
+    """Name of the Secrets Manager secret that holds the key."""
+    input_usd_per_million_tokens: Annotated[float, Field(ge=0)] = 0.0
+    output_usd_per_million_tokens: Annotated[float, Field(ge=0)] = 0.0
+
+    @property
+    def name(self) -> str:
+        return self.model
+
+
+Teacher = Annotated[Weights | Bedrock | OpenAICompatible, Field(discriminator="kind")]

@@ -1,0 +1,134 @@
+"""What the model must do, and how an answer is judged."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from stratos.frozen import FrozenModel
+from stratos.scoring.json_schema import check_schema
+from stratos.spec.models import Bedrock, OpenAICompatible
+from stratos.spec.paths import BucketPath, bucket_path
+
+
+class Exact(FrozenModel):
+    """The answer equals the gold answer, character by character, after trimming."""
+
+    kind: Literal["exact"]
+
+
+class Normalised(FrozenModel):
+    """Equal after case folding, and with runs of space and punctuation removed."""
+
+    kind: Literal["normalised"]
+
+
+class Number(FrozenModel):
+    """Equal as numbers."""
+
+    kind: Literal["number"]
+    tolerance: Annotated[float, Field(ge=0)] = 0.0
+
+
+class Choice(FrozenModel):
+    """One of a fixed list of labels."""
+
+    kind: Literal["choice"]
+    choices: Annotated[tuple[str, ...], Field(min_length=2)]
+
+
+class SetOf(FrozenModel):
+    """Equal as sets of items."""
+
+    kind: Literal["set"]
+    separator: str = " "
+
+
+class JsonSchema(FrozenModel):
+    """Equal as JSON values, and valid under a schema where one is given."""
+
+    kind: Literal["json"]
+    json_schema: dict[str, object] | None = None
+    """Draft 2020-12, or the draft that its `$schema` names; nothing is fetched."""
+
+    @field_validator("json_schema")
+    @classmethod
+    def _is_schema(cls, schema: dict[str, object] | None) -> dict[str, object] | None:
+        if schema is not None:
+            check_schema(schema)
+        return schema
+
+
+class Regex(FrozenModel):
+    """The answer matches a pattern in full. Needs no gold answer."""
+
+    kind: Literal["regex"]
+    pattern: str
+
+    @field_validator("pattern")
+    @classmethod
+    def _compiles(cls, pattern: str) -> str:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from error
+        return pattern
+
+
+class LlmJudge(FrozenModel):
+    """A model behind an API decides, by the criteria given. Needs no gold answer; where there is
+    one, the judge sees it. Its tokens are part of the budget. It judges in the jobs alone: the
+    load test measures no accuracy with it, and it gives no rewards for reinforcement."""
+
+    kind: Literal["judge"]
+    model: Annotated[Bedrock | OpenAICompatible, Field(discriminator="kind")]
+    criteria: Annotated[str, Field(min_length=1)]
+    """What makes an answer right, in words."""
+    max_new_tokens: Annotated[int, Field(ge=16, le=8192)] = 512
+    """Longest verdict, its reason included."""
+
+    @model_validator(mode="after")
+    def _answers_at_once(self) -> LlmJudge:
+        if self.model.kind == "bedrock" and self.model.batch:
+            raise ValueError("a judge is asked in every job; give its model without `batch: true`")
+        return self
+
+
+Verifier = Annotated[
+    Exact | Normalised | Number | Choice | SetOf | JsonSchema | Regex | LlmJudge,
+    Field(discriminator="kind"),
+]
+
+
+class Task(FrozenModel):
+    """What the model must do, and how an answer is judged."""
+
+    dataset: BucketPath
+    """`.jsonl`, `.jsonl.gz` or `.parquet` file, or a prefix of several, relative to the spec."""
+    format: Literal[
+        "auto",
+        "prompt_completion",
+        "openai_chat",
+        "bedrock_conversation",
+        "bedrock_log",
+        "request_response",
+        "gsm8k",
+    ] = "auto"
+    verifier: Verifier
+    answer_marker: str = "####"
+    """The final answer is what follows the last marker; the whole completion where none is."""
+    checker: BucketPath | None = None
+    """Python file with `check(question, answer, rationale) -> list[str]`, run in the jobs only: the
+    problems of a rationale, none if every step of it holds."""
+    max_reply_tokens: Annotated[int, Field(ge=1, le=8192)] = 512
+    """Longest reply to a question, when probing, evaluating and measuring the endpoint."""
+    probe_records: Annotated[int, Field(ge=20, le=5_000)] = 200
+    heldout_records: Annotated[int, Field(ge=50, le=20_000)] = 500
+    on_bad_line: Literal["stop", "skip"] = "stop"
+
+    @field_validator("dataset", "checker")
+    @classmethod
+    def _inside(cls, path: str | None) -> str | None:
+        return path if path is None else bucket_path(path)

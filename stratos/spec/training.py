@@ -1,0 +1,133 @@
+"""How records are made, and how the student learns from them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
+
+from stratos.frozen import FrozenModel
+from stratos.spec.constraints import Probability
+
+StrategyName = Literal["alignment", "injection", "blend"]
+
+
+class Synthesis(FrozenModel):
+    """How the teacher is asked for training records."""
+
+    alignment_prompt: str = "{question}"
+    """What the teacher sees under Knowledge Alignment. `{notes}` is available too."""
+    injection_prompt: str = (
+        "{notes}\n\n{question}\n\nThe correct answer is: {answer}\n"
+        "Explain, step by step and without mentioning that the answer was given, "
+        "how to reach it from the question alone. End with the answer."
+    )
+    """What the teacher sees under Knowledge Injection."""
+    notes: str = ""
+    """Domain notes for `{notes}`."""
+    per_element: bool = False
+    """For set answers: explain each element in a call of its own and join what was verified."""
+    samples: Annotated[int, Field(ge=1, le=16)] = 1
+    """Attempts per question (per element with `per_element`) at most; the first that verifies is
+    kept, and nothing verified is asked again."""
+    temperature: Annotated[float, Field(ge=0, le=2)] = 0.0
+    """Of the first attempt; later ones sample at 0.7 or this, whichever is more."""
+    max_new_tokens: Annotated[int, Field(ge=1, le=8192)] = 512
+    """Longest answer of the teacher to one call."""
+    max_records: PositiveInt | None = None
+    min_yield: Probability = 0.2
+    """Share of questions that must end verified; below it the run stops."""
+
+    @field_validator("injection_prompt")
+    @classmethod
+    def _names_what_it_needs(cls, template: str) -> str:
+        for field in ("{question}", "{answer}"):
+            if field not in template:
+                raise ValueError(f"the injection prompt must contain {field}")
+        return template
+
+    @field_validator("alignment_prompt")
+    @classmethod
+    def _names_the_question(cls, template: str) -> str:
+        if "{question}" not in template:
+            raise ValueError("the alignment prompt must contain {question}")
+        return template
+
+
+class Reinforcement(FrozenModel):
+    """Learning from the student's own samples, by verified reward, after the records: GRPO."""
+
+    steps: Annotated[int, Field(ge=0)] = 0
+    """Groups of samples drawn and learned from; 0 leaves it out. It takes at most two fifths of
+    the job's time, and what is exported is the student that did best on the questions set aside."""
+    questions: PositiveInt = 16
+    """Drawn for each step."""
+    samples: Annotated[int, Field(ge=2, le=64)] = 8
+    """Completions of each question, compared with each other."""
+    updates: Annotated[int, Field(ge=1, le=16)] = 2
+    """Optimizer steps on the samples of one step; from the second on the ratio is clipped."""
+    clip: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    """How far the policy may move from the one that drew the samples, as a ratio."""
+    kl_weight: Annotated[float, Field(ge=0)] = 0.0
+    """Of the penalty for leaving the student that learned from the records."""
+    learning_rate: PositiveFloat | None = None
+    """A tenth of the rate on the records where left out."""
+    max_new_tokens: Annotated[int, Field(ge=1, le=8192)] = 512
+    """Longest sample."""
+
+
+class Training(FrozenModel):
+    """How the student is trained. What is left out, the planner chooses."""
+
+    method: Literal["auto", "full", "lora"] = "auto"
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    """`muon`: Muon on the hidden matrices, AdamW on the rest; full fine-tuning only."""
+    learning_rate: PositiveFloat | None = None
+    epochs: PositiveFloat | None = None
+    max_steps: PositiveInt | None = None
+    batch_tokens: PositiveInt | None = None
+    max_sequence_tokens: PositiveInt | None = None
+    seed: int = 0
+    lora_rank: PositiveInt = 16
+    kd_weight: Probability = 0.0
+    """Share of the loss on the teacher's token distribution; white-box teachers only."""
+    temperature: PositiveFloat = 1.0
+    jsd_beta: Probability = 0.0
+    """0 is forward KL, 1 reverse KL, between them generalized JSD."""
+    on_policy_fraction: Probability = 0.0
+    """Share of the steps in which the student writes and the teacher's distribution corrects."""
+    cross_tokenizer: Literal["refuse", "align"] = "refuse"
+    """What to do with a teacher of another tokenizer where `kd_weight` is above 0: leave it out,
+    or compare distributions wherever both tokenizers end a token, over outcomes both can write."""
+    activation_checkpointing: Literal["auto"] | bool = "auto"
+    """Compute activations again in the backward pass instead of keeping them: less memory, about a
+    third more time. `auto`: only where they would not fit."""
+    packing: bool = False
+    """Several records in a row, none of which sees another. Records of a step are batched by length
+    without it, which leaves little empty and needs no mask: as fast on the example's records."""
+    answers_only: bool = False
+    """Train on the verified answers without the rationales: the ablation."""
+    reinforcement: Reinforcement = Reinforcement()
+
+    @model_validator(mode="after")
+    def _has_something_to_learn_from(self) -> Training:
+        if self.kd_weight > 0:
+            return self
+        if self.on_policy_fraction > 0:
+            raise ValueError(
+                f"on_policy_fraction is {self.on_policy_fraction:g} and kd_weight 0, and only a "
+                "teacher's distribution can correct what the student writes: set kd_weight above "
+                "0, or on_policy_fraction to 0"
+            )
+        fields = type(self).model_fields
+        changed = [
+            name
+            for name in ("jsd_beta", "temperature", "cross_tokenizer")
+            if getattr(self, name) != fields[name].default
+        ]
+        if changed:
+            raise ValueError(
+                f"{' and '.join(changed)} shape the loss on the teacher's distribution, which has "
+                "no weight: set kd_weight above 0, or leave them out"
+            )
+        return self
