@@ -26,8 +26,6 @@ class ApprovalStates:
 
     scope: Construct
     lambdas: LambdaStates
-    deployment: str
-    """Where the deployment lies in the execution's data."""
 
     def chain(self, *, approved: sfn.IChainable, failed: sfn.IChainable) -> sfn.IChainable:
         """Build the states and return the first.
@@ -54,10 +52,9 @@ class ApprovalStates:
             {
                 "run": "$.run",
                 "package_arn": _PACKAGE,
-                "deployment": self.deployment,
                 "approval": "$.approval",
             },
-            self.deployment,
+            sfn.JsonPath.DISCARD,
         )
         ask.add_catch(
             self._timed_out(failed), errors=["States.Timeout"], result_path=sfn.JsonPath.DISCARD

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
@@ -24,12 +25,15 @@ from infra.permissions import (
 )
 from infra.rollout import RolloutStates
 from infra.sdk_calls import sdk_call
+from infra.states import LambdaStates
 
 GROUP_NAME = "stratos"
 REPOSITORIES = ("huggingface-pytorch-inference", "vllm")
 """Of the images that `stratos.catalog.images` picks for serving."""
 
 DEPLOYMENT = "$.quality.deployment"
+_TURN_ATTEMPTS = 720
+"""A minute apart: half a day, beyond what one run does with its endpoint."""
 
 
 class Endpoints(Construct):
@@ -81,6 +85,7 @@ class DeploymentStates:
     queue_role: iam.IRole
     """Of models whose requests and answers lie in the bucket."""
     approval: ApprovalStates
+    lambdas: LambdaStates
 
     def chain(
         self, *, succeeded: sfn.IChainable, failed: sfn.IChainable
@@ -152,8 +157,25 @@ class DeploymentStates:
             .when(sfn.Condition.is_not_null(queue), asynchronous)
             .otherwise(synchronous)
         )
-        register.next(self.approval.chain(approved=registered, failed=failed))
+        turn = self._turn(failed)
+        turn.next(registered)
+        register.next(self.approval.chain(approved=turn, failed=failed))
         return register, registered
+
+    def _turn(self, failed: sfn.IChainable) -> tasks.LambdaInvoke:
+        """Wait until no other run of the spec changes the endpoint that they share."""
+        turn = self.lambdas.invoke(
+            "TakeTurn", "take_turn", {"run": "$.run", "deployment": DEPLOYMENT}, DEPLOYMENT
+        )
+        turn.add_retry(
+            errors=["EndpointBusy"],
+            interval=Duration.seconds(2),
+            max_attempts=_TURN_ATTEMPTS,
+            backoff_rate=1.5,
+            max_delay=Duration.seconds(60),
+        )
+        turn.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
+        return turn
 
     def _call(
         self, name: str, paths: Mapping[str, str], failed: sfn.IChainable, **options: Any

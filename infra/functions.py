@@ -59,6 +59,7 @@ HANDLERS = (
     Handler("check_quality", timeout_seconds=120),
     Handler("request_approval"),
     Handler("record_approval"),
+    Handler("take_turn"),
     Handler("measure_endpoint", memory_mib=1769, timeout_seconds=900),
     Handler("promote"),
     Handler("report", memory_mib=1024, timeout_seconds=180),

@@ -104,6 +104,12 @@ def grant_functions(
         *read_objects(bucket, "runs/"),
         write_objects(bucket, "runs/*"),
         _update_packages(endpoints),
+    )
+    functions.grant(
+        "take_turn",
+        use_runs(table, "GetItem", "UpdateItem"),
+        *read_objects(bucket, "runs/"),
+        write_objects(bucket, "runs/*"),
         sagemaker("DescribeEndpoint", on=(ENDPOINTS,)),
     )
     functions.grant(

@@ -18,13 +18,9 @@ _LONGEST_WAIT_SECONDS = 140
 """Waits grow by a second each: 1 + 2 + … + 140 is 2 h 44 min, beyond the limit of any update."""
 _SETTLED_SECONDS = 2
 """Waits up to this long may see an endpoint as it was before its update began."""
-_TAKEOVERS = 5
-"""How often an endpoint is taken back from other runs of the spec."""
 _REFUSED = "SageMaker.SageMakerException"
 """How the SDK integration names SageMaker's ValidationException, which has no name of its own."""
 _NOT_SCALED = "ApplicationAutoScaling.ObjectNotFoundException"
-_NONE = "none"
-"""In place of the configuration that an endpoint had, where there was none."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +29,8 @@ class RolloutStates:
 
     SageMaker offers Step Functions no `.sync` for endpoints, hence the loop. An update is held by
     guardrails (`stratos.guardrails`): one that fails is rolled back by SageMaker, and the endpoint
-    is in service again with the configuration it had before, which is remembered for that.
+    is in service again with the configuration it had before. Nothing else can have put it there:
+    the run has the turn at its endpoint (`lambdas/turns.py`).
     """
 
     scope: Construct
@@ -69,48 +66,26 @@ class RolloutStates:
             result_path="$.endpoint_wait",
         ).next(wait)
         update = self._update(start_waiting, failed)
-        take_back = sfn.Pass(
-            scope,
-            "TakeBack",
-            comment="Another run of the spec put its model there; count how often",
-            parameters={
-                "takeovers.$": "States.MathAdd($.rollout.takeovers, 1)",
-                "before.$": "$.rollout.before",
-            },
-            result_path="$.rollout",
-        ).next(update)
         describe = self._call("DescribeEndpoint", {}, failed, result_path="$.endpoint")
         wait.next(describe)
         describe.next(
             self._settle(
-                serving=self._end_watch(succeeded, failed),
-                taken=take_back,
-                not_yet=wait_longer,
-                failed=failed,
+                serving=self._end_watch(succeeded, failed), not_yet=wait_longer, failed=failed
             )
         )
-        # Another run of the spec may have made the endpoint since: then it is updated.
         create = self._call(
-            "CreateEndpoint",
-            {**self._config, "Tags": f"{self.deployment}.tags"},
-            failed,
-            catches={_REFUSED: update},
+            "CreateEndpoint", {**self._config, "Tags": f"{self.deployment}.tags"}, failed
         )
         create.next(start_waiting)
-        live = (
+        return (
             sfn.Choice(scope, "IsEndpointLive", comment="Does this spec have one already?")
-            .when(sfn.Condition.boolean_equals(f"{self.deployment}.replaces_live", True), update)
+            .when(self._replaces_live, update)
             .otherwise(create)
         )
-        return sfn.Pass(
-            scope,
-            "StartRollout",
-            comment="Nothing was in service yet, and nobody took it over",
-            result=sfn.Result.from_object(
-                {"takeovers": 0, "before": {"EndpointConfigName": _NONE}}
-            ),
-            result_path="$.rollout",
-        ).next(live)
+
+    @property
+    def _replaces_live(self) -> sfn.Condition:
+        return sfn.Condition.boolean_equals(f"{self.deployment}.replaces_live", True)
 
     @property
     def _config(self) -> dict[str, str]:
@@ -123,14 +98,6 @@ class RolloutStates:
     def _update(self, then: sfn.IChainable, failed: sfn.IChainable) -> sfn.IChainable:
         """Blue/green: the old fleet goes once the new one answers and no alarm has tripped."""
         guardrails = f"{self.deployment}.guardrails"
-        remember = self._call(
-            "RememberLive",
-            {},
-            failed,
-            operation="describeEndpoint",
-            result_selector={"EndpointConfigName.$": "$.EndpointConfigName"},
-            result_path="$.rollout.before",
-        )
         fields = [
             *("AlarmName", "AlarmDescription", "Metrics", "EvaluationPeriods"),
             *("DatapointsToAlarm", "Threshold", "ComparisonOperator", "TreatMissingData"),
@@ -154,19 +121,30 @@ class RolloutStates:
             )
         )
         put_alarms.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
-        guarded = self._change(
-            "UpdateEndpoint", {"DeploymentConfig": f"{guardrails}.deployment_config"}, failed
+        guarded = self._call(
+            "UpdateEndpoint",
+            {**self._config, "DeploymentConfig": f"{guardrails}.deployment_config"},
+            failed,
         )
-        plain = self._change("UpdateUnguarded", {}, failed)
+        plain = self._call("UpdateUnguarded", self._config, failed, operation="updateEndpoint")
         for change in (guarded, plain):
+            # The fleet may have begun to scale before its bounds were forgotten: that ends.
+            change.add_retry(
+                errors=[_REFUSED],
+                interval=Duration.seconds(5),
+                max_attempts=12,
+                backoff_rate=1.5,
+                max_delay=Duration.seconds(60),
+            )
             change.next(then)
         guard = (
             sfn.Choice(self.scope, "IsGuarded", comment="Serverless endpoints take no guardrails")
             .when(self._guarded, put_alarms.next(guarded))
             .otherwise(plain)
         )
-        remember.next(self._stop_scaling(guard, failed)).next(guard)
-        return remember
+        stop = self._stop_scaling(guard, failed)
+        stop.next(guard)
+        return stop
 
     def _stop_scaling(self, then: sfn.IChainable, failed: sfn.IChainable) -> tasks.CallAwsService:
         """Forget the live fleet's bounds: Promote sets the new ones, CleanUp the former.
@@ -188,20 +166,6 @@ class RolloutStates:
             catches={_NOT_SCALED: then},
         )
 
-    def _change(
-        self, name: str, paths: Mapping[str, str], failed: sfn.IChainable
-    ) -> tasks.CallAwsService:
-        """SageMaker refuses while another run's change of the endpoint is under way; that ends."""
-        update = self._call(name, {**self._config, **paths}, failed, operation="updateEndpoint")
-        update.add_retry(
-            errors=[_REFUSED],
-            interval=Duration.seconds(5),
-            max_attempts=30,
-            backoff_rate=1.5,
-            max_delay=Duration.seconds(60),
-        )
-        return update
-
     def _end_watch(self, succeeded: sfn.IChainable, failed: sfn.IChainable) -> sfn.Choice:
         """The alarms of an update end with it; CleanUp deletes those of one that failed."""
         delete = sdk_call(
@@ -212,10 +176,9 @@ class RolloutStates:
             service="cloudwatch",
         )
         delete.next(succeeded)
-        before = sfn.Condition.string_equals("$.rollout.before.EndpointConfigName", _NONE)
         return (
             sfn.Choice(self.scope, "WasWatched", comment="Were alarms put for an update?")
-            .when(sfn.Condition.and_(self._guarded, sfn.Condition.not_(before)), delete)
+            .when(sfn.Condition.and_(self._guarded, self._replaces_live), delete)
             .otherwise(succeeded)
         )
 
@@ -223,7 +186,6 @@ class RolloutStates:
         self,
         *,
         serving: sfn.IChainable,
-        taken: sfn.IChainable,
         not_yet: sfn.IChainable,
         failed: sfn.IChainable,
     ) -> sfn.Choice:
@@ -238,9 +200,7 @@ class RolloutStates:
                 for name in ("Failed", "InService", "OutOfService", "UpdateRollbackFailed")
             )
         )
-        # No reason is promised for a rollback. In service with what was there before is one; with
-        # anything else, another run of the spec has put its own model there meanwhile.
-        is_back = condition.string_equals_json_path(config, "$.rollout.before.EndpointConfigName")
+        # No reason is promised for a rollback. In service with anything else is one.
         settled = sfn.Choice(
             self.scope, "IsEndpointServing", comment="With the new configuration?"
         ).when(
@@ -266,22 +226,13 @@ class RolloutStates:
                 ),
             )
             .when(
-                condition.and_(
-                    in_service,
-                    condition.not_(is_back),
-                    condition.number_less_than("$.rollout.takeovers", _TAKEOVERS),
-                ),
-                taken,
-            )
-            .when(
                 is_over,
                 self._end(
                     failed,
                     "RolledBack",
                     "SageMaker gave no reason",
                     "States.Format('endpoint {} is {} with configuration {}, not with {}: the new"
-                    " model did not start or tripped an alarm, or other runs of the spec put"
-                    " theirs in its place; see the log group of the endpoint',"
+                    " model did not start or tripped an alarm; see the log group of the endpoint',"
                     f" $.endpoint.EndpointName, {status}, {config},"
                     f" {self.deployment}.endpoint_config_name)",
                 ),
@@ -316,8 +267,6 @@ class RolloutStates:
         *,
         operation: str | None = None,
         result_path: str = sfn.JsonPath.DISCARD,
-        result_selector: Mapping[str, str] | None = None,
-        catches: Mapping[str, sfn.IChainable] | None = None,
     ) -> tasks.CallAwsService:
         """A call about the endpoint."""
         return sdk_call(
@@ -327,6 +276,4 @@ class RolloutStates:
             failed=failed,
             operation=operation,
             result_path=result_path,
-            result_selector=result_selector,
-            catches=catches,
         )

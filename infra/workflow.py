@@ -279,7 +279,8 @@ class Workflow(Construct):
             scope=self,
             role=self._endpoints.role,
             queue_role=self._endpoints.queue_role,
-            approval=ApprovalStates(scope=self, lambdas=self._lambdas, deployment=DEPLOYMENT),
+            approval=ApprovalStates(scope=self, lambdas=self._lambdas),
+            lambdas=self._lambdas,
         )
         first, registered = deployment.chain(succeeded=measure, failed=failed)
         next_server.next(registered)  # the same model: it only moves

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from lambdas import runs_table, sagemaker, scaling
+from lambdas import runs_table, sagemaker, scaling, turns
 from lambdas.aws import client
 from lambdas.storage import Bucket
 from stratos.artifacts import RunKeys
@@ -17,7 +17,6 @@ from stratos.steps import Deployment, RunRef
 PATIENCE_SECONDS = 780
 """For all the waits of one call together; the function has 900 for everything."""
 PAUSE_SECONDS = 2
-_CHANGING = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 
 
 @dataclass
@@ -38,7 +37,10 @@ def remove_leftovers(run: RunRef) -> tuple[list[str], Removed]:
     row = runs_table.find(run.run_id)
     bucket, keys = Bucket(run.bucket), RunKeys(run.run_id)
     deployment = bucket.find_model(keys.deployment, Deployment)
-    if deployment is None or (row is not None and row.endpoint_name is not None):
+    if deployment is None:
+        return stopped, Removed()
+    if row is not None and row.endpoint_name is not None:
+        turns.give_back(run, deployment.endpoint_name)
         return stopped, Removed()
     measurements = bucket.find_model(keys.measurements, Measurements) or Measurements()
     made = {m.endpoint_config_name: m.model_name for m in measurements.measured}
@@ -46,6 +48,7 @@ def remove_leftovers(run: RunRef) -> tuple[list[str], Removed]:
     before = runs_table.live_config(run) or deployment.previous_config_name
     removed = _undo(deployment, made, before)
     _scale_as_before(run, deployment.endpoint_name)
+    turns.give_back(run, deployment.endpoint_name)
     return stopped, removed
 
 
@@ -110,7 +113,7 @@ def _settled(name: str, deadline: float) -> sagemaker.Endpoint | None:
     """
     while True:
         endpoint = sagemaker.find_endpoint(name)
-        if endpoint is None or endpoint.status not in _CHANGING:
+        if endpoint is None or not endpoint.changing:
             return endpoint
         if time.monotonic() > deadline:
             raise DeploymentFailed(

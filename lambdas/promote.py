@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from lambdas import registry, runs_table, scaling, schedules
+from lambdas import registry, runs_table, scaling, schedules, turns
 from lambdas.handler import step
 from lambdas.sagemaker import tag_endpoint
 from lambdas.storage import Bucket
@@ -52,6 +52,7 @@ def handler(payload: PromoteInput) -> Promoted:
         schedule_name = schedules.schedule_rerun(
             spec.name, payload.parsed.schedule, run.bucket, run.spec_key, now
         )
+    turns.give_back(run, deployment.endpoint_name)
     return Promoted(
         endpoint_name=deployment.endpoint_name, expires_at=expires_at, schedule_name=schedule_name
     )

@@ -14,6 +14,7 @@ from stratos.deployment import endpoint_mode
 from stratos.spec import EndpointMode
 
 IN_PROGRESS = "InProgress"
+_CHANGING = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,11 @@ class Endpoint:
     config_name: str
     status: str
     mode: EndpointMode = "realtime"
+
+    @property
+    def changing(self) -> bool:
+        """A change is under way; SageMaker refuses another until it ends."""
+        return self.status in _CHANGING
 
 
 def describe_job(name: str) -> dict[str, Any] | None:

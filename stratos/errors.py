@@ -18,6 +18,7 @@
     │   ├── ApprovalRejected    a person refused the model
     │   ├── ApprovalTimedOut    nobody decided in time
     │   └── NotAwaitingApproval the run has nothing to approve
+    ├── EndpointBusy            another run changes the endpoint; waited for
     ├── DeploymentFailed        the endpoint never became healthy
     ├── SweepIncomplete         what has no owner could not be removed
     ├── RunLost                 an execution ended and nothing reported it
@@ -110,6 +111,10 @@ class ApprovalTimedOut(ApprovalError):
 
 class NotAwaitingApproval(ApprovalError):
     """The run does not wait for a person, or waits no longer."""
+
+
+class EndpointBusy(StratosError):
+    """The endpoint is being changed; the run may ask again."""
 
 
 class DeploymentFailed(StratosError):

@@ -19,6 +19,7 @@ PHASE_OF_STATE = {
     "CheckQuality": "CheckQuality",
     "Register": "Register",
     "AwaitApproval": "AwaitApproval",
+    "TakeTurn": "TakeTurn",
     "CreateModel": "Deploy",
     "CreateAsyncModel": "Deploy",
     "MeasureEndpoint": "MeasureEndpoint",

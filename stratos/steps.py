@@ -246,6 +246,8 @@ class Approval(FrozenModel):
 class ApprovalGiven(Approval):
     """`approval.json`: the consent to the model, and the time it took."""
 
+    package_arn: str = ""
+    """Of the model approved last."""
     waited_hours: float
     """Over all models of the run that somebody was asked about."""
 
@@ -254,12 +256,18 @@ class ApprovalGiven(Approval):
 
 
 class ApprovalRecord(FrozenModel):
-    """An approval to be recorded. The answer is the deployment, brought up to date."""
+    """An approval to be recorded."""
 
     run: RunRef
     package_arn: str
-    deployment: Deployment
     approval: Approval
+
+
+class TurnInput(FrozenModel):
+    """A deployment that waits for its turn. The answer is the same one, brought up to date."""
+
+    run: RunRef
+    deployment: Deployment
 
 
 class MeasureInput(FrozenModel):

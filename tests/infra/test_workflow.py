@@ -17,6 +17,7 @@ from stratos import steps
 from stratos.deployment import VARIANT
 from stratos.errors import StratosError
 from stratos.guardrails import BAKE_SECONDS, guardrails
+from stratos.measurement import MAX_SERVERS
 from stratos.scaling import scalable_target
 from stratos.spec import LONGEST_APPROVAL_HOURS, Spec
 from tests import factories
@@ -31,6 +32,7 @@ INPUTS: dict[str, type[BaseModel]] = {
     "check_quality": steps.QualityInput,
     "request_approval": steps.ApprovalInput,
     "record_approval": steps.ApprovalRecord,
+    "take_turn": steps.TurnInput,
     "measure_endpoint": steps.MeasureInput,
     "promote": steps.PromoteInput,
     "report": steps.ReportInput,
@@ -62,7 +64,7 @@ OUTPUT_AT = {
     "CheckQuality": "$.quality",
     "DescribeEndpoint": "$.endpoint",
     "AwaitApproval": "$.approval",
-    "RecordApproval": "$.quality.deployment",
+    "TakeTurn": "$.quality.deployment",
     "MeasureEndpoint": "$.measured",
     "NextServer": "$.quality.deployment",
     "NextStudent": "$.attempt",
@@ -150,11 +152,11 @@ def test_every_task_is_bounded_in_time(states):
 
 def test_a_person_is_asked_between_the_registry_and_anything_that_costs(states):
     assert next_states(states["Register"]) == ["NeedsApproval"]
-    assert next_states(states["NeedsApproval"]) == ["AwaitApproval", "IsAsynchronous"]
+    assert next_states(states["NeedsApproval"]) == ["AwaitApproval", "TakeTurn"]
     (asked,) = states["NeedsApproval"]["Choices"]
     assert asked["Variable"] == "$.parsed.approval_timeout_seconds"
     assert next_states(states["AwaitApproval"]) == ["RecordApproval"]
-    assert next_states(states["RecordApproval"]) == ["IsAsynchronous"]
+    assert next_states(states["RecordApproval"]) == ["TakeTurn"]
 
 
 def test_a_wait_for_a_person_ends_within_the_spec_and_the_execution_outlasts_it(states, definition):
@@ -184,13 +186,26 @@ def test_every_failure_after_the_claim_leads_to_clean_up_and_a_report(states):
     assert caught_by(states["ReportFailure"]) == {"States.ALL": "Failed"}
 
 
-def test_an_endpoint_made_meanwhile_is_updated_and_an_update_under_way_waited_for(states):
-    assert caught_by(states["CreateEndpoint"])["SageMaker.SageMakerException"] == "RememberLive"
-    assert next_states(states["RememberLive"]) == ["StopScaling"]
+def test_nothing_is_made_for_an_endpoint_before_it_is_this_runs_turn(states):
+    turn = states["TakeTurn"]
+    assert next_states(turn) == ["IsAsynchronous"]
+    (patient,) = [r for r in turn["Retry"] if r["ErrorEquals"] == ["EndpointBusy"]]
+    # Another run may try every server it has, each over its whole rollout.
+    whole_rollout = 2 * BAKE_SECONDS + 900
+    assert patient["MaxAttempts"] * patient["MaxDelaySeconds"] > MAX_SERVERS * whole_rollout
+
+
+def test_the_model_moves_to_its_next_server_within_the_same_turn(states):
+    assert next_states(states["NextServer"]) == ["IsAsynchronous"]
+    assert "TakeTurn" not in _all_ways(states, "NextServer", until="MeasureEndpoint")
+
+
+def test_an_update_waits_for_scaling_that_began_before_it(states):
+    assert next_states(states["IsEndpointLive"]) == ["StopScaling", "CreateEndpoint"]
     for update in ("UpdateEndpoint", "UpdateUnguarded"):
-        retried = [r for r in states[update]["Retry"] if "Exception" in r["ErrorEquals"][0]]
-        (patient,) = [r for r in retried if r["ErrorEquals"] == ["SageMaker.SageMakerException"]]
-        assert patient["MaxAttempts"] * patient["MaxDelaySeconds"] > 2 * BAKE_SECONDS + 900
+        assert ["SageMaker.SageMakerException"] in [
+            retry["ErrorEquals"] for retry in states[update]["Retry"]
+        ]
 
 
 def test_nothing_scales_an_endpoint_while_it_is_updated_and_measured(states):
@@ -234,7 +249,6 @@ def test_errors_caught_by_name_exist(states):
     ours = {"DuplicateEvent", "SpecRejected", "DatasetRejected"}
     assert named == ours | {
         "ApplicationAutoScaling.ObjectNotFoundException",
-        "SageMaker.SageMakerException",
         "States.Timeout",
     }
     assert ours <= known
@@ -333,23 +347,13 @@ def test_an_endpoint_counts_as_serving_only_with_its_new_configuration(states):
     assert following[1:] == [
         "WaitLonger",  # too soon: the description may be older than the update
         "EndpointFailed",
-        "TakeBack",
         "RolledBack",
         "EndpointNeverReady",
     ]
 
 
-def test_a_rollback_needs_no_reason_and_taking_back_has_an_end(states):
+def test_a_rollback_needs_no_reason(states):
     choices = {choice["Next"]: choice for choice in states["IsEndpointServing"]["Choices"]}
-    taken = choices["TakeBack"]["And"]
-    assert {
-        "Not": {
-            "Variable": "$.endpoint.EndpointConfigName",
-            "StringEqualsPath": "$.rollout.before.EndpointConfigName",
-        }
-    } in taken
-    assert {"Variable": "$.rollout.takeovers", "NumericLessThan": 5} in taken
-    assert next_states(states["TakeBack"]) == ["RememberLive"]
     assert "InService" in {condition["StringEquals"] for condition in choices["RolledBack"]["Or"]}
     assert "FailureReason" not in json.dumps(states["RolledBack"])
     assert states["EndpointFailed"]["Parameters"]["Cause.$"] == "$.endpoint.FailureReason"
@@ -413,6 +417,17 @@ def _run() -> dict[str, str]:
 
 def _all_errors(root: type[Exception]) -> set[type[Exception]]:
     return {root}.union(*(_all_errors(child) for child in root.__subclasses__()))
+
+
+def _all_ways(states: Mapping[str, State], start: str, *, until: str) -> set[str]:
+    """Every state that may come between two."""
+    pending, seen = [start], {until}
+    while pending:
+        name = pending.pop()
+        if name not in seen:
+            seen.add(name)
+            pending += next_states(states[name])
+    return seen - {until}
 
 
 def _reaches(states: Mapping[str, State], start: str, goals: set[str]) -> bool:

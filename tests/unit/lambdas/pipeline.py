@@ -16,6 +16,7 @@ from lambdas import (
     record_approval,
     report,
     request_approval,
+    take_turn,
 )
 from stratos.artifacts import RunKeys
 from stratos.match_evidence import MatchEvidence
@@ -109,12 +110,16 @@ class Pipeline:
     def approve(self, by: str = "arn:aws:iam::123456789012:user/ann") -> dict[str, Any]:
         """What the execution does with a person's consent."""
         self.state["approval"] = {"by": by, "reason": "as good as asked"}
-        deployment = call(
+        return call(
             record_approval.handler,
             run=self.run,
             package_arn=self.state["package"]["ModelPackageArn"],
-            deployment=self.state["quality"]["deployment"],
             approval=self.state["approval"],
+        )
+
+    def take_turn(self) -> dict[str, Any]:
+        deployment = call(
+            take_turn.handler, run=self.run, deployment=self.state["quality"]["deployment"]
         )
         self.state["quality"]["deployment"] = deployment
         return deployment
@@ -206,6 +211,7 @@ class Pipeline:
         self.work()
         self.check()
         self.register()
+        self.take_turn()
         self.deploy()
         return self
 

@@ -74,6 +74,9 @@ def test_the_time_a_person_took_is_not_the_runs_own(account: Account) -> None:
     assert hours_of(begun) == pytest.approx(6, abs=0.1)
     pipeline.approve()
     assert hours_of(begun) == pytest.approx(1, abs=0.1)
+    runs_table.update(begun.run_id, awaiting_approval_since=asked_at.isoformat())
+    pipeline.approve()  # called again, as Step Functions may: before it forgot that it waited
+    assert hours_of(begun) == pytest.approx(1, abs=0.1)
 
 
 def test_an_endpoint_that_came_or_went_while_a_person_thought_is_seen(account: Account) -> None:
@@ -86,7 +89,8 @@ def test_an_endpoint_that_came_or_went_while_a_person_thought_is_seen(account: A
         live.state["quality"]["deployment"]["endpoint_config_name"],
     )
     account.client("sagemaker").delete_endpoint(EndpointName="stratos-tiles")
-    after = waiting.approve()
+    waiting.approve()
+    after = waiting.take_turn()
     assert (after["replaces_live"], after["previous_config_name"]) == (False, None)
     assert after["model_name"] == before["model_name"]
 

@@ -207,7 +207,7 @@ def test_a_model_that_another_run_put_into_service_meanwhile_is_what_comes_back(
     assert deployment["previous_config_name"] is None
     start(account).until_deployed().promote()
     others = config_of(account)
-    deployment["replaces_live"] = True  # as the states do once creation is refused
+    deployment = slower.take_turn()
     slower.deploy()
     assert config_of(account) == deployment["endpoint_config_name"]
     cleaned = call(clean_up.handler, run=slower.run, failure={"Error": "GateError", "Cause": ""})

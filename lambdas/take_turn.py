@@ -1,0 +1,41 @@
+"""TakeTurn: the endpoint is this run's to change, and the deployment fits what is there now."""
+
+from __future__ import annotations
+
+from lambdas import turns
+from lambdas.deployments import deployment_of
+from lambdas.handler import step
+from lambdas.sagemaker import find_endpoint
+from lambdas.storage import Bucket
+from stratos.artifacts import RunKeys
+from stratos.errors import EndpointBusy
+from stratos.match_evidence import MatchEvidence
+from stratos.spec import Spec
+from stratos.steps import Deployment, TurnInput
+
+
+@step
+def handler(payload: TurnInput) -> Deployment:
+    """Take the turn; since the deployment was planned, the endpoint may have come or gone.
+
+    Raises:
+        EndpointBusy: another run has the turn, or SageMaker is not done with the endpoint.
+    """
+    run, planned = payload.run, payload.deployment
+    bucket, keys = Bucket(run.bucket), RunKeys(run.run_id)
+    turns.take(run, planned.endpoint_name)
+    live = find_endpoint(planned.endpoint_name)
+    if live is not None and live.changing:
+        raise EndpointBusy(
+            f"endpoint {live.name} is {live.status}; this run goes on when SageMaker is done"
+        )
+    deployment = deployment_of(
+        run,
+        bucket.read_model(keys.spec, Spec),
+        bucket.read_model(keys.match, MatchEvidence),
+        planned.container["ModelDataUrl"],
+        live_config=live.config_name if live else None,
+        live_mode=live.mode if live else None,
+    )
+    bucket.put_model(keys.deployment, deployment)
+    return deployment

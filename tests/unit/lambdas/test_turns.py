@@ -1,0 +1,136 @@
+"""Runs of one spec share an endpoint, and take turns to change it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from lambdas import clean_up, runs_table, take_turn
+from lambdas.sagemaker import Endpoint
+from stratos.errors import EndpointBusy
+from tests.unit.lambdas.conftest import Account
+from tests.unit.lambdas.pipeline import Pipeline, call, start
+
+_FAILURE = {"Error": "GateError", "Cause": ""}
+
+
+def ready(account: Account) -> Pipeline:
+    """A run whose model is registered and has yet to go to its endpoint."""
+    pipeline = start(account).until_matched()
+    pipeline.work()
+    pipeline.check()
+    pipeline.register()
+    return pipeline
+
+
+def config_of(account: Account) -> str:
+    found = account.client("sagemaker").describe_endpoint(EndpointName="stratos-tiles")
+    return str(found["EndpointConfigName"])
+
+
+def test_the_second_waits_until_the_first_is_promoted_and_then_replaces_it(
+    account: Account,
+) -> None:
+    first, second = ready(account), ready(account)
+    first.take_turn()
+    first.deploy()
+    with pytest.raises(EndpointBusy, match=f"run {first.run.run_id} is changing endpoint"):
+        second.take_turn()
+    first.promote()
+    taken = second.take_turn()
+    assert (taken["replaces_live"], taken["previous_config_name"]) == (True, config_of(account))
+    second.deploy()
+    second.promote()
+    assert "endpoint_name" not in account.row(first.run.run_id)
+    assert account.row(second.run.run_id)["endpoint_name"] == "stratos-tiles"
+
+
+def test_a_run_may_ask_again_for_the_turn_it_has(account: Account) -> None:
+    pipeline = ready(account)
+    assert pipeline.take_turn() == pipeline.take_turn()
+
+
+def test_a_run_that_fails_gives_its_turn_back_once_the_endpoint_is_as_it_was(
+    account: Account,
+) -> None:
+    first, second = ready(account), ready(account)
+    first.take_turn()
+    first.deploy()
+    call(clean_up.handler, run=first.run, failure=_FAILURE)
+    assert second.take_turn()["replaces_live"] is False
+
+
+def test_what_a_run_without_the_turn_cleans_up_is_not_the_holders(account: Account) -> None:
+    first, second = ready(account), ready(account)
+    first.take_turn()
+    first.deploy()
+    call(clean_up.handler, run=second.run, failure=_FAILURE)
+    assert config_of(account) == first.state["quality"]["deployment"]["endpoint_config_name"]
+    with pytest.raises(EndpointBusy):
+        second.take_turn()
+
+
+def test_a_promoted_run_gives_its_turn_back_even_if_it_failed_right_after(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = ready(account), ready(account)
+    first.take_turn()
+    first.deploy()
+    with monkeypatch.context() as patched:
+        patched.setattr("lambdas.turns.give_back", _fail)
+        with pytest.raises(RuntimeError):
+            first.promote()
+    call(clean_up.handler, run=first.run, failure=_FAILURE)
+    assert second.take_turn()["previous_config_name"] == config_of(account)
+
+
+def test_a_turn_whose_run_is_over_is_taken_over(account: Account) -> None:
+    first, second = ready(account), ready(account)
+    first.take_turn()
+    runs_table.update(first.run.run_id, status="stopped")
+    second.take_turn()
+    runs_table.update(first.run.run_id, status="running")
+    with pytest.raises(EndpointBusy, match=second.run.run_id):
+        first.take_turn()
+
+
+def test_two_that_ask_at_once_do_not_both_get_it(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = ready(account), ready(account)
+    looked = runs_table.client("dynamodb").get_item
+
+    def look_before_the_other(**request: Any) -> Any:
+        found = looked(**request)
+        if "holder" not in json.dumps(found) and request["Key"]["run_id"]["S"].startswith("turn/"):
+            monkeypatch.undo()
+            first.take_turn()
+        return found
+
+    monkeypatch.setattr(runs_table.client("dynamodb"), "get_item", look_before_the_other)
+    with pytest.raises(EndpointBusy):
+        second.take_turn()
+
+
+def test_an_endpoint_that_sagemaker_still_changes_is_waited_for(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = ready(account)
+    deleting = Endpoint("stratos-tiles", "some-config", "Deleting")
+    with monkeypatch.context() as patched:
+        patched.setattr(take_turn, "find_endpoint", lambda _: deleting)
+        with pytest.raises(EndpointBusy, match="stratos-tiles is Deleting"):
+            pipeline.take_turn()
+    assert pipeline.take_turn()["replaces_live"] is False
+
+
+def test_turns_are_not_listed_as_runs(account: Account) -> None:
+    pipeline = ready(account)
+    pipeline.take_turn()
+    assert [row.run_id for row in runs_table.all_runs()] == [pipeline.run.run_id]
+
+
+def _fail(*_: object) -> None:
+    raise RuntimeError("lost")
