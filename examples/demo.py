@@ -23,6 +23,7 @@ from stratos.artifacts import SPEC_FILE, RunKeys
 from stratos.cli import endpoint
 from stratos.cli.app import EXIT_CODES, save_report
 from stratos.cli.runs import find_run, read_object, read_summary
+from stratos.cli.screen import make_console
 from stratos.cli.stack import Stack
 from stratos.cli.submit import submit
 from stratos.cli.tables import print_outcome
@@ -50,7 +51,7 @@ def main() -> int:
 def demonstrate(example: Path, out: Path) -> int:
     """Run one example and save its report; the exit code is that of `stratos watch`."""
     started = time.monotonic()
-    console = Console()
+    console = make_console()
     console.rule("embedded cloud")
     url, bucket = bring_up(LocalSettings(), Path("cdk.out"))
     os.environ |= client_environment(url)

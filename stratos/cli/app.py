@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from stratos.artifacts import RunKeys
 from stratos.cli import approval
@@ -21,6 +20,7 @@ from stratos.cli import endpoint as endpoints
 from stratos.cli.catalog import catalog_app
 from stratos.cli.plan import plan_command
 from stratos.cli.runs import RunRow, find_run, list_hosting, read_object, read_summary
+from stratos.cli.screen import make_console
 from stratos.cli.stack import Stack
 from stratos.cli.submit import submit as submit_folder
 from stratos.cli.sweep import sweep_now
@@ -41,8 +41,8 @@ app = typer.Typer(
 )
 app.command("plan")(plan_command)
 app.add_typer(catalog_app, name="catalog")
-console = Console()
-errors = Console(stderr=True)
+console = make_console()
+errors = make_console(stderr=True)
 
 
 @app.command()

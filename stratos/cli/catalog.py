@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from stratos.artifacts import SERVERS_KEY, TEACHERS_KEY, split_uri
@@ -19,12 +18,13 @@ from stratos.catalog.models import bedrock_teachers, hub_models
 from stratos.catalog.price_list import API_REGION, fetch_products, with_prices
 from stratos.catalog.quotas import fetch_quotas, parse_quotas, with_quotas
 from stratos.catalog.servers import ServerCatalog
+from stratos.cli.screen import make_console
 
 catalog_app = typer.Typer(
     help="Servers and models on offer, with their prices and where each number comes from.",
     no_args_is_help=True,
 )
-console = Console()
+console = make_console()
 
 Catalog = Annotated[
     Path | None,

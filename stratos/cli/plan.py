@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 import yaml
-from rich.console import Console
 from rich.table import Table
 
 from stratos.artifacts import SPEC_FILE
 from stratos.catalog.local import measure_local_servers
 from stratos.cli.catalog import load_servers
+from stratos.cli.screen import make_console
 from stratos.errors import SpecRejected
 from stratos.plan import Interval, Plan, PlanSet
 from stratos.planning.choose import plan_before_probing
@@ -24,7 +24,7 @@ from stratos.problems import Problem
 from stratos.spec import Constraints, Spec
 from stratos.spec_folder import files_under, read_spec_in_folder
 
-console = Console()
+console = make_console()
 
 
 def plan_command(

@@ -75,7 +75,9 @@ def _accuracies(run: RunSummary) -> Table:
         style = "bold" if row.is_student else ""
         table.add_row(Text(row.name, style), Text(share(row.accuracy), style))
     if (ratio := headline_ratio(run)) is not None:
-        table.add_row("student ÷ teacher", f"{ratio[0]:.1f}×; closest bounds {ratio[1]:.1f}×")
+        value, bound = ratio
+        times = "teacher at zero" if value is None else f"{value:.1f}×"
+        table.add_row("student ÷ teacher", f"{times}; closest bounds {bound:.1f}×")
     return table
 
 

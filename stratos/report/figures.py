@@ -156,10 +156,13 @@ def _interval(found: Interval) -> str:
     return f"{found.value:.3g} ({found.lo:.3g}–{found.hi:.3g})"
 
 
-def headline_ratio(summary: RunSummary) -> tuple[float, float] | None:
-    """Student over teacher: of the point values, and of the closest Wilson bounds."""
+def headline_ratio(summary: RunSummary) -> tuple[float | None, float] | None:
+    """Student over teacher: of the point values, where there is a ratio, and of the closest bounds.
+
+    The bounds are those of the 95% Wilson intervals.
+    """
     if summary.student is None or summary.teacher is None:
         return None
     student, teacher = summary.student.accuracy, summary.teacher.accuracy
-    value = student.value / teacher.value if teacher.value else float("inf")
+    value = student.value / teacher.value if teacher.value else None
     return value, student.lo / teacher.hi

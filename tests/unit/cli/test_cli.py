@@ -17,6 +17,7 @@ from stratos.artifacts import RunKeys, run_id_of
 from stratos.cli import app as cli
 from stratos.cli import endpoint
 from stratos.cli.runs import RunRow, find_run, list_runs
+from stratos.cli.screen import make_console
 from stratos.cli.stack import Stack
 from stratos.cli.submit import submit
 from stratos.cli.watch import Moment, Screen, follow
@@ -73,7 +74,8 @@ def folder(tmp_path):
 
 
 def put_run(stack: Stack, run_id: str = "r-1", **attributes: str) -> None:
-    item = {"run_id": run_id, "started_at": STARTED, "status": "succeeded", "spec_name": "r"}
+    key = {"run_id": run_id, "spec_key": "specs/r/spec.yaml"}
+    item = key | {"started_at": STARTED, "status": "succeeded", "spec_name": "r"}
     stack.table.put_item(Item=item | attributes)
 
 
@@ -309,3 +311,12 @@ def test_a_run_that_does_not_wait_cannot_be_decided(stack, decision, status):
 def test_sweeping_without_a_stack_says_what_to_deploy(stack):
     with pytest.raises(StackNotFound, match="no function stratos-sweep"):
         run("sweep", "--dry-run")
+
+
+def test_a_pipe_is_as_wide_as_tables_need_unless_somebody_tells(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    assert make_console().width == 120
+    monkeypatch.setenv("COLUMNS", "70")
+    assert make_console().width == 70
