@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 import torch
+from transformers import Qwen3ForCausalLM
 
 from benchmarks.distill_data import TEACHER, draw_prompts, make_model
 from training.generation import Generated, Sampling, generate
@@ -57,7 +58,7 @@ def generate_plain() -> Measured:
     return _measure(answer)
 
 
-def _model() -> torch.nn.Module:
+def _model() -> Qwen3ForCausalLM:
     model = make_model(TEACHER, 1).eval()
     with torch.no_grad():
         for parameter in model.parameters():

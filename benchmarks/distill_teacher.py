@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from transformers import Qwen3ForCausalLM
 
 from benchmarks.distill_data import LEARNING_RATE, STUDENT, TEACHER, draw_batches, make_model
 from stratos.spec import Training
@@ -72,7 +73,7 @@ def _measure(open_teacher: Callable[[LocalModel, list[Example]], Objective]) -> 
     }
 
 
-def _loss(student: torch.nn.Module, objective: Objective, batch: MicroBatch) -> Tensor:
+def _loss(student: Qwen3ForCausalLM, objective: Objective, batch: MicroBatch) -> Tensor:
     hidden = body_states(student, batch.tokens)[batch.predicts]
     return projected_loss(hidden, student.lm_head.weight, objective.loss_of(batch))
 

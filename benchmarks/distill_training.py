@@ -58,7 +58,7 @@ def _train(*, packed: bool) -> Measured:
 
             hidden = body_states(student, batch.tokens, batch.positions)[batch.predicts]
             loss = projected_loss(hidden, student.lm_head.weight, loss_of)
-            (loss / count).backward()
+            (loss / count).backward()  # type: ignore[no-untyped-call]
             total += float(loss.detach())
         torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
         optimizer.step()
@@ -84,7 +84,7 @@ def train_plain() -> Measured:
             ours.log_softmax(-1), theirs.log_softmax(-1), reduction="none", log_target=True
         ).sum(-1)
         loss = divergence[kept].mean()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()

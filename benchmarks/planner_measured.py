@@ -11,6 +11,7 @@ import statistics
 import threading
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -98,12 +99,16 @@ def measured_training(case: Case, model: Qwen3ForCausalLM) -> float:
         for batch in micro_batches(examples, MICRO_TOKENS):
             states = model.base_model(input_ids=batch.tokens, use_cache=False).last_hidden_state
             loss = cross_entropy(head(states[batch.predicts]), batch.targets)
-            (loss / len(batch.targets)).backward()
+            (loss / len(batch.targets)).backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(optimizers.parameters, 1.0)
         optimizers.step(1.0)
         if step:
             found.append(rows * case.sequence_tokens / (time.process_time() - started))
     return statistics.median(found)
+
+
+def _set(ended: threading.Event, _: object) -> None:
+    ended.set()
 
 
 def measured_latency_ms(case: Case, model: Qwen3ForCausalLM) -> float:
@@ -122,7 +127,7 @@ def measured_latency_ms(case: Case, model: Qwen3ForCausalLM) -> float:
                 max_new_tokens=case.output_tokens,
                 sampling=Sampling(),
                 on_token=lambda _: False,
-                on_finish=lambda _, ended=ended: ended.set(),
+                on_finish=partial(_set, ended),
             )
         )
         ended.wait()
@@ -216,7 +221,8 @@ def measured_rows() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     tested = [row for row in rows if row["used_to"] == "test"]
 
     def error(predicted: str, measured: str) -> float:
-        return 100 * statistics.mean(abs(r[predicted] / r[measured] - 1) for r in tested)
+        errors = [abs(float(r[predicted]) / float(r[measured]) - 1) for r in tested]
+        return 100 * statistics.mean(errors)
 
     checks = [
         check(

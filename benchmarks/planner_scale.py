@@ -146,7 +146,7 @@ def nsga2_front(tables: Tables, seconds: float, population: int, seed: int) -> n
     from pymoo.optimize import minimize
     from pymoo.termination.max_time import TimeBasedTermination
 
-    class Choice(Problem):
+    class Choice(Problem):  # type: ignore[misc]
         def _evaluate(self, x: Any, out: dict[str, Any], *args: Any, **kwargs: Any) -> None:
             out["F"] = as_scored(tables.objectives(x))
 
@@ -173,7 +173,7 @@ def hypervolume_rows() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         return hypervolume((points - low) / (high - low), reference)
 
     exact = volume(tables.exact)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "method": "exact",
             "seconds": seconds,

@@ -39,7 +39,8 @@ def score_rows() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     aws = ServerCatalog.aws()
     base = Candidates(request(aws, Constraints()), ()).pool()
     gains: dict[str, list[float]] = {name: [] for name in FIRST}
-    ours_mean, first_mean = [], {name: [] for name in FIRST}
+    ours_mean: list[float] = []
+    first_mean: dict[str, list[float]] = {name: [] for name in FIRST}
     sound, infeasible = 0, 0
     while len(ours_mean) < SPECS:
         constraints, preferences = random_spec(rng, base)
@@ -76,7 +77,8 @@ def score_rows() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
             theirs = float(achieved[single])
             first_mean[name].append(theirs)
             gains[name].append(ours / max(theirs, 0.05) - 1)
-    table, checks = [], []
+    table: list[dict[str, Any]] = []
+    checks: list[dict[str, Any]] = []
     for name in FIRST:
         gain = np.array(gains[name])
         of_means = float(np.mean(ours_mean) / np.mean(first_mean[name]) - 1)

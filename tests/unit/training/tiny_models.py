@@ -66,7 +66,7 @@ def byte_level_tokenizer(merges: list[tuple[str, str]]) -> PreTrainedTokenizerFa
 
 def make_model(
     vocabulary_size: int, *, family: str = "qwen3", seed: int = 0, **changes: Any
-) -> torch.nn.Module:
+) -> Any:
     """A random model of two narrow layers, with weights wide enough to prefer some tokens."""
     shape: dict[str, Any] = {
         "vocab_size": vocabulary_size,
