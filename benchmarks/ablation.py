@@ -7,7 +7,8 @@ Beside them stand the most common answer and that of the nearest training hand. 
 thread a run; what is done is kept under build/ablation and not done again.
 
     python benchmarks/ablation.py --seeds 5
-    python benchmarks/ablation.py --seeds 5 --hands 2000    # the same where data are scarce
+    python benchmarks/ablation.py --seeds 5 --arms injection answers_only --hands 1000   # few data
+    python benchmarks/ablation.py --seeds 5 --arms injection answers_only --steps 1600   # more steps
 
 Prints one table and ends with one line of JSON, also under benchmarks/results/.
 """
@@ -22,6 +23,7 @@ import platform
 import statistics
 import subprocess
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,7 +33,7 @@ from scipy.stats import ttest_rel
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.ablation_arms import ARMS, EXAMPLE, ROOT, WORK, records_path
+from benchmarks.ablation_arms import ARMS, EXAMPLE, ROOT, WORK, Arm, records_path
 from stratos.records import Record, read_jsonl
 from stratos.scoring.baselines import NearestQuestion, constant_answer
 from stratos.scoring.mcnemar import mcnemar_p_value
@@ -54,6 +56,13 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--hands", type=int, help="questions the teacher is asked to explain")
+    parser.add_argument(
+        "--arms",
+        nargs="+",
+        choices=ARMS,
+        default=ARMS,
+        help="injection and answers_only are what the others are held against",
+    )
     parser.add_argument("--processes", type=int, default=os.cpu_count(), help="runs at once")
     parser.add_argument("--prepare", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--one", nargs=2, metavar=("ARM", "SEED"), help=argparse.SUPPRESS)
@@ -73,19 +82,24 @@ def main() -> None:
             arm, seed = given.one
             print(json.dumps(ablation_runs.train_and_score(spec, arm, int(seed))))
     else:
-        name = f"ablation-{given.hands}-hands.json" if given.hands else "ablation.json"
-        compare(spec, given.seeds, given.processes, name)
+        parts = ["ablation"]
+        parts += [f"{given.hands}-hands"] if given.hands else []
+        parts += [f"{given.steps}-steps"] if given.steps != STEPS else []
+        arms = [arm for arm in ARMS if arm in {"injection", "answers_only", *given.arms}]
+        compare(spec, arms, given.seeds, given.processes, "-".join(parts) + ".json")
 
 
-def compare(spec: Spec, num_seeds: int, num_processes: int, name: str) -> None:
+def compare(
+    spec: Spec, arms: Sequence[Arm], num_seeds: int, num_processes: int, name: str
+) -> None:
     """Run every arm and seed; print and write what came of it."""
     device = call_self(spec, "--prepare")
-    trained = [arm for arm in ARMS if not is_injection_again(arm)]
+    trained = [arm for arm in arms if not is_injection_again(arm)]
     jobs = [(arm, seed) for seed in range(num_seeds) for arm in trained]
     jobs.sort(key=lambda job: job[0] == "alignment")  # what is asked most is known first
     with ThreadPoolExecutor(num_processes) as pool:
         runs = list(pool.map(lambda job: run_once(spec, *job), jobs))
-    for arm in set(ARMS) - set(trained):
+    for arm in set(arms) - set(trained):
         runs += [run | {"arm": arm} for run in runs if run["arm"] == "injection"]
     rows = baselines() | {
         f"{run['arm']} seed {run['seed']}": row_of(run["right"], held_waits()) for run in runs
@@ -94,8 +108,8 @@ def compare(spec: Spec, num_seeds: int, num_processes: int, name: str) -> None:
         "date": datetime.now(UTC).date().isoformat(),
         "recipe": spec.training.model_dump(exclude_none=True),
         "yields": json.loads((WORK / "yields.json").read_text()),
-        "same records as injection": [arm for arm in ARMS if arm not in trained],
-        "arms": {arm: arm_row([run for run in runs if run["arm"] == arm]) for arm in ARMS},
+        "same records as injection": [arm for arm in arms if arm not in trained],
+        "arms": {arm: arm_row([run for run in runs if run["arm"] == arm]) for arm in arms},
         "paired with injection": {
             arm: pair_arms(runs, "injection", arm) for arm in trained if arm != "injection"
         },
