@@ -7,8 +7,8 @@ Beside them stand the most common answer and that of the nearest training hand. 
 thread a run; what is done is kept under build/ablation and not done again.
 
     python benchmarks/ablation.py --seeds 5
-    python benchmarks/ablation.py --seeds 5 --arms injection answers_only --hands 1000   # few data
-    python benchmarks/ablation.py --seeds 5 --arms injection answers_only --steps 1600   # more steps
+    python benchmarks/ablation.py --seeds 5 --arms injection answers_only --hands 1000  # few data
+    python benchmarks/ablation.py --seeds 5 --arms injection answers_only --steps 1600  # longer
 
 Prints one table and ends with one line of JSON, also under benchmarks/results/.
 """
@@ -89,9 +89,7 @@ def main() -> None:
         compare(spec, arms, given.seeds, given.processes, "-".join(parts) + ".json")
 
 
-def compare(
-    spec: Spec, arms: Sequence[Arm], num_seeds: int, num_processes: int, name: str
-) -> None:
+def compare(spec: Spec, arms: Sequence[Arm], num_seeds: int, num_processes: int, name: str) -> None:
     """Run every arm and seed; print and write what came of it."""
     device = call_self(spec, "--prepare")
     trained = [arm for arm in arms if not is_injection_again(arm)]
