@@ -24,11 +24,12 @@ from serving.sampling import Sampling
 from stratos.catalog.local import local_server, measure_rates
 from stratos.catalog.models import card_from_config
 from stratos.catalog.servers import InstanceType
-from stratos.planning.engine import BYTES_PER_PARAMETER, ONE_DEVICE
+from stratos.planning.engine import BYTES_PER_PARAMETER
 from stratos.planning.offers import Offer, Offers
-from stratos.planning.rates import Types, replica_rates, step_rate
+from stratos.planning.rates import Types, replica_rates
 from stratos.planning.request import CalibrationRow
 from stratos.planning.serving_cost import Load, latency_seconds
+from stratos.planning.training_rates import StudentTraining, step_rate
 from stratos.planning.transformer import Transformer, transformer
 from stratos.spec import Training
 from training.data import Example, micro_batches
@@ -144,22 +145,15 @@ def types_of(server: InstanceType, rows: tuple[CalibrationRow, ...] = ()) -> Typ
 
 
 def predicted_training(case: Case, shape: Transformer, types: Types) -> float:
-    rate, _ = step_rate(
-        types,
-        shape,
-        "full",
-        "float32",
-        case.sequence_tokens,
-        case.batch_tokens,
-        16,
-        ONE_DEVICE,
+    training = StudentTraining(
+        shape, "full", "float32", case.sequence_tokens, case.batch_tokens, lora_rank=16
     )
-    return float(rate[0])
+    return float(step_rate(types, training).tokens_per_second[0])
 
 
 def predicted_latency_ms(case: Case, shape: Transformer, types: Types) -> float:
     """The median of a request on an idle engine, without HTTP."""
-    rates, _ = replica_rates(types, shape, "float32", 1, case.sequence_tokens)
+    rates, _ = replica_rates(types, shape, "float32", case.sequence_tokens)
     load = Load(case.prompt_tokens, case.output_tokens)
     seconds = latency_seconds(
         shape, load, np.array([1e-6]), SIZE, rates, -rates.request_seconds, percentile=0.5

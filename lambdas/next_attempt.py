@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 
 from lambdas.spending import token_usd
 from lambdas.storage import Bucket
-from lambdas.training_jobs import job_name, placement
+from lambdas.training_jobs import job_name, placement, training_processes
 from stratos.artifacts import RunKeys
 from stratos.jobs import AnyJobConfig
 from stratos.match_evidence import MatchEvidence, plans_in_order, training_servers
@@ -59,7 +59,9 @@ def _elsewhere(run: RunRef, job: TrainingJob, changes: dict[str, Any]) -> Traini
     server = next((s for s in following if s.instance_type != here), None)
     if server is None:
         return None
-    if not job.step.startswith("distill"):
+    if job.step.startswith("distill"):
+        changes["environment"] = job.environment | training_processes(server)
+    else:
         server = server.model_copy(update={"purchase": "on_demand"})
     config = _rewrite_config(run, job, {"usd_per_hour": server.usd_per_hour})
     return job.model_copy(update=changes | placement(server, config.deadline_seconds))
@@ -74,7 +76,7 @@ def _servers(run: RunRef, job: TrainingJob) -> list[Server]:
         servers = [plan.training for plan in ordered]
         return list({server.instance_type: server for server in servers}.values())
     evidence = bucket.read_model(keys.match, MatchEvidence)
-    return training_servers(plans_in_order(evidence.matching), evidence.plan.student)
+    return training_servers(plans_in_order(evidence.matching), evidence.plan)
 
 
 def _carry_spending_over(run: RunRef, job: TrainingJob) -> None:

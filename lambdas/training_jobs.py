@@ -78,6 +78,7 @@ class JobFactory:
             environment={
                 "STRATOS_CHECKPOINT_DIR": CHECKPOINT_DIR,
                 "STRATOS_BEDROCK_ROLE_ARN": settings().bedrock_role_arn,
+                **(training_processes(server) if program == "distill" else {}),
             },
             result_uri=config.result_uri,
             **placement(server, config.deadline_seconds),
@@ -113,6 +114,11 @@ def placement(server: Server, deadline_seconds: float) -> dict[str, Any]:
         "spot": spot,
         "usd_per_hour": server.usd_per_hour,
     }
+
+
+def training_processes(server: Server) -> dict[str, str]:
+    """What the launcher starts on each host: as many processes as the plan counted devices."""
+    return {"STRATOS_PROCESSES_PER_HOST": str(server.devices)}
 
 
 def job_name(run_id: str, step: str, attempt: int) -> str:

@@ -17,9 +17,7 @@ def calibration_rows(evidence: RunEvidence) -> Iterator[CalibrationRow]:
     match, trained = evidence.match, evidence.distillation
     if match is None or trained is None:
         return
-    found = [
-        (match.plan, match.plan.training.instance_type, *pair) for pair in _of_training(evidence)
-    ]
+    found = [(match.plan, match.plan.training, *pair) for pair in _of_training(evidence)]
     deployment = evidence.deployment
     # Elsewhere it was a queue's time, or processors that are not the planned server's.
     comparable = deployment is None or deployment.hosting.mode == "realtime"
@@ -27,15 +25,16 @@ def calibration_rows(evidence: RunEvidence) -> Iterator[CalibrationRow]:
         if measurement.attempt == match.attempt:
             plan = measurement.plan
             pairs = _of_endpoint(measurement)
-            found += [(plan, plan.serving.instance_type, *pair) for pair in pairs]
-    for plan, instance_type, quantity, predicted, measured in found:
+            found += [(plan, plan.serving, *pair) for pair in pairs]
+    for plan, server, quantity, predicted, measured in found:
         yield CalibrationRow.model_validate(
             {
                 "run_id": evidence.run.run_id,
-                "instance_type": instance_type,
+                "instance_type": server.instance_type,
                 "quantity": quantity,
                 "correction": plan.calibration.get(quantity, 1.0),
                 "num_parameters": trained.num_parameters,
+                "num_devices": server.devices,
                 "predicted": predicted,
                 "measured": measured,
             }
@@ -48,7 +47,9 @@ def _of_training(evidence: RunEvidence) -> Iterator[tuple[str, float, float]]:
     assert match is not None
     assert trained is not None
     plan = match.plan
-    if plan.training_tokens_per_second > 0:
+    # After a capacity error it may have trained elsewhere, on another number of devices.
+    as_planned = trained.num_devices == plan.training.devices
+    if plan.training_tokens_per_second > 0 and as_planned:
         predicted = plan.training_tokens_per_second
         yield "training_tokens_per_second", predicted, trained.tokens_per_second
     if evidence.evaluation is not None:

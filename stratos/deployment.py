@@ -101,14 +101,7 @@ def build_deployment(
         artifact_bytes=artifact_bytes,
         live_mode=live_mode,
     )
-    container = serving_container(
-        server.instance_type,
-        server.region,
-        spec.name,
-        model_artifact,
-        precision=plan.precision,
-        artifact_bytes=artifact_bytes,
-    )
+    container = serving_container(server, spec.name, model_artifact, precision=plan.precision)
     return Deployment(
         model_name=name,
         endpoint_config_name=name,

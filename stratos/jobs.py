@@ -207,6 +207,8 @@ class DistillResult(JobResult):
     curve: tuple[CurvePoint, ...]
     num_parameters: int
     num_trainable_parameters: int
+    num_devices: int = 1
+    """That trained together: processes, each with an accelerator of its own where there are any."""
     weights_sha256: str
     peak_memory_mib: float
     reinforced: Reinforced | None = None

@@ -42,7 +42,17 @@ def plans_in_order(matching: Matching) -> tuple[Plan, ...]:
     return (matching.plan, *plans.fallbacks, *plans.front)
 
 
-def training_servers(plans: tuple[Plan, ...], student: str) -> list[Server]:
-    """Servers to train a student on, the preferred one first: where a capacity error moves to."""
-    servers = [plan.training for plan in plans if plan.student == student]
-    return list({(s.instance_type, s.count, s.region, s.purchase): s for s in servers}.values())
+def training_servers(plans: tuple[Plan, ...], chosen: Plan) -> list[Server]:
+    """Servers to train a plan's student on, best first: where a capacity error moves to.
+
+    First those that plans train on in the same way: they are known to hold its state, on the
+    devices that their plans count.
+    """
+    others = [plan for plan in plans if plan.student == chosen.student]
+    way = (chosen.method, chosen.precision)
+    others.sort(key=lambda plan: (plan.method, plan.precision) != way)
+    servers: dict[tuple[str, int, str, str], Server] = {}
+    for plan in others:
+        one = plan.training
+        servers.setdefault((one.instance_type, one.count, one.region, one.purchase), one)
+    return list(servers.values())

@@ -31,6 +31,18 @@ class Server(FrozenModel):
     purchase: Purchase
     usd_per_hour: float
     """Of the whole server: all `count` instances."""
+    devices: int = 1
+    """Accelerators of each instance that one model is spread over: a student in training, or a
+    replica of an endpoint; 1 where there are none. Jobs that only ask models use one."""
+    replicas: int = 1
+    """Of the model on each instance of an endpoint, side by side."""
+
+    @property
+    def layout(self) -> str:
+        """In words to follow the instance type; empty for one model on one device."""
+        over = f"over {self.devices} devices" if self.devices > 1 else ""
+        times = f"{self.replicas} replicas" if self.replicas > 1 else ""
+        return f" ({' '.join(filter(None, (times, over)))})" if over or times else ""
 
 
 class Plan(FrozenModel):

@@ -7,7 +7,7 @@ from typing import Any
 
 from stratos.catalog.images import image_uri, runtime_of
 from stratos.catalog.servers import InstanceType, ServerCatalog
-from stratos.plan import Precision
+from stratos.plan import Precision, Server
 
 GIB = 2**30
 GPU_AMI = "al2-ami-sagemaker-inference-gpu-3-1"
@@ -20,30 +20,20 @@ _START_SECONDS = {"cpu": 600, "cuda": 900}
 _MAX_SECONDS = 3600
 """The longest that SageMaker waits for either."""
 
-_WEIGHTS_PER_ARCHIVE = 1.3
-"""Bytes of weights for each byte of model.tar.gz: bfloat16 shrinks to about three quarters."""
-_WEIGHTS_SHARE = 0.6
-"""Of a device's memory that weights may take; the rest is for keys, values and activations."""
-
 
 def serving_container(
-    instance_type: str,
-    region: str,
-    spec_name: str,
-    model_artifact: str,
-    *,
-    precision: Precision,
-    artifact_bytes: int,
+    server: Server, spec_name: str, model_artifact: str, *, precision: Precision
 ) -> dict[str, Any]:
     """PrimaryContainer of CreateModel.
 
     Args:
+        server: Of the plan, which says how its devices are used.
         precision: What the plan computes with.
-        artifact_bytes: Size of model.tar.gz.
     """
+    instance_type = server.instance_type
     if runtime_of(instance_type) != "cuda":
         return {
-            "Image": image_uri("inference", region, instance_type),
+            "Image": image_uri("inference", server.region, instance_type),
             "ModelDataUrl": model_artifact,
             "Environment": {
                 "SAGEMAKER_PROGRAM": "inference.py",
@@ -52,13 +42,13 @@ def serving_container(
             },
         }
     return {
-        "Image": image_uri("llm", region, instance_type),
+        "Image": image_uri("llm", server.region, instance_type),
         "ModelDataUrl": model_artifact,
         "Environment": {
             "SM_VLLM_MODEL": "/opt/ml/model",
             "SM_VLLM_SERVED_MODEL_NAME": spec_name,
             **_vllm_precision(instance_type, precision),
-            **_vllm_devices(instance_type, artifact_bytes),
+            **_vllm_devices(server),
         },
     }
 
@@ -72,19 +62,6 @@ def start_seconds(instance_type: str, artifact_bytes: int) -> int:
 def download_seconds(artifact_bytes: int) -> int:
     """How long the artifact may take to arrive and unpack."""
     return min(_MAX_SECONDS, _MIN_DOWNLOAD_SECONDS + _reading_seconds(artifact_bytes))
-
-
-def split_devices(weight_bytes: float, device_gib: float, num_devices: int) -> tuple[int, int]:
-    """Tensor parallel size and number of replicas on the devices of one instance.
-
-    A model is split over as few devices as hold it, in powers of two, which divide the heads of
-    every model that needs it; the devices left over serve replicas of it.
-    """
-    room = device_gib * GIB * _WEIGHTS_SHARE
-    split = 1
-    while split * 2 <= num_devices and weight_bytes > room * split:
-        split *= 2
-    return split, num_devices // split
 
 
 def _reading_seconds(artifact_bytes: int) -> int:
@@ -104,13 +81,11 @@ def _vllm_precision(instance_type: str, precision: Precision) -> dict[str, str]:
     return {"SM_VLLM_DTYPE": sixteen_bits}
 
 
-def _vllm_devices(instance_type: str, artifact_bytes: int) -> dict[str, str]:
-    row = _catalogued(instance_type)
-    if row is None or row.num_devices == 1:
-        return {}
-    weights = artifact_bytes * _WEIGHTS_PER_ARCHIVE
-    split, replicas = split_devices(weights, row.device_memory_gib, row.num_devices)
-    sizes = {"SM_VLLM_TENSOR_PARALLEL_SIZE": split, "SM_VLLM_DATA_PARALLEL_SIZE": replicas}
+def _vllm_devices(server: Server) -> dict[str, str]:
+    sizes = {
+        "SM_VLLM_TENSOR_PARALLEL_SIZE": server.devices,
+        "SM_VLLM_DATA_PARALLEL_SIZE": server.replicas,
+    }
     return {name: str(size) for name, size in sizes.items() if size > 1}
 
 

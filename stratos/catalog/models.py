@@ -90,8 +90,10 @@ def card_from_config(
         num_active_parameters=count_parameters(dims, active=True),
         num_layers=dims.num_layers,
         hidden_size=dims.hidden_size,
+        num_heads=dims.num_heads,
         num_kv_heads=dims.num_kv_heads,
         head_dim=dims.head_dim,
+        intermediate_size=dims.intermediate_size,
         vocabulary_size=dims.vocabulary_size,
     )
 
@@ -166,8 +168,10 @@ class HubModel(FrozenModel):
             num_active_parameters=self.num_active_parameters,
             num_layers=self.num_layers,
             hidden_size=self.hidden_size,
+            num_heads=self.num_heads,
             num_kv_heads=self.num_kv_heads,
             head_dim=self.head_dim,
+            intermediate_size=self.expert_size or self.intermediate_size,
             vocabulary_size=self.vocabulary_size,
             prior_accuracy=self.prior_accuracy,
         )

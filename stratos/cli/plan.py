@@ -153,8 +153,9 @@ def _description(plan: Plan) -> str:
     spot = " spot" if training.purchase == "spot" else ""
     return (
         f"{plan.teacher} → {plan.student}, {plan.method}, {plan.precision}; train on "
-        f"{training.count} × {training.instance_type}{spot} in {training.region}; serve on "
-        f"{serving.count} × {serving.instance_type} in {serving.region}"
+        f"{training.count} × {training.instance_type}{training.layout}{spot} in "
+        f"{training.region}; serve on "
+        f"{serving.count} × {serving.instance_type}{serving.layout} in {serving.region}"
     )
 
 

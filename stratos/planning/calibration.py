@@ -2,9 +2,9 @@
 
 Each row's log(measured / uncorrected prediction) is one observation of a factor that is near 1
 before anything is known: prior N(0, relative_sd²), run-to-run noise, and more variance for rows of
-another instance type or model size. The estimate is the posterior mean with Tukey's biweight on the
-rows, so that one absurd row weighs nothing while several that agree are believed. Accuracy goes
-through log-odds instead of logs.
+another instance type, number of devices or model size. The estimate is the posterior mean with
+Tukey's biweight on the rows, so that one absurd row weighs nothing while several that agree are
+believed. Accuracy goes through log-odds instead of logs.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ NOISE_SD = 0.15
 """Of the log ratio, from run to run on one server."""
 OTHER_TYPE_SD = 0.25
 """More, for a row of another instance type with the same runtime."""
+OTHER_DEVICES_SD = 0.25
+"""More, for a row of another number of devices, whose traffic is another."""
 SIZE_SD = 0.1
 """More, per e-fold between the models' parameter counts."""
 ACCURACY_PRIOR_SD = 0.6
@@ -42,11 +44,13 @@ def correction(
     num_parameters: float,
     prior_sd: float,
     prior_factor: float = 1.0,
+    num_devices: int = 1,
 ) -> Correction:
     """Estimate the factor of one quantity on one instance type, for a model of one size.
 
     Args:
         prior_factor: What other quantities let one expect of it; 1 where nothing does.
+        num_devices: That work on it together.
     """
     expected = math.log(prior_factor)
     logs: list[float] = []
@@ -58,11 +62,18 @@ def correction(
         log = _log_ratio(row)
         if log is None:
             continue
-        same = quantity == "accuracy" or row.instance_type == instance_type
+        of_server = quantity != "accuracy"
         size_gap = SIZE_SD * abs(math.log(row.num_parameters / num_parameters))
+        variance = NOISE_SD**2 + size_gap**2
+        if of_server and row.instance_type != instance_type:
+            variance += OTHER_TYPE_SD**2
+        if of_server and row.num_devices != num_devices:
+            variance += OTHER_DEVICES_SD**2
         logs.append(log - expected)
-        variances.append(NOISE_SD**2 + size_gap**2 + (0.0 if same else OTHER_TYPE_SD**2))
-        own.append(same)
+        variances.append(variance)
+        own.append(
+            not of_server or (row.instance_type, row.num_devices) == (instance_type, num_devices)
+        )
     mean, variance = _posterior(logs, variances, own, prior_sd)
     return Correction(math.exp(expected + mean), math.sqrt(variance + NOISE_SD**2))
 
@@ -84,7 +95,7 @@ def _posterior(
             max(0.0, 1 - ((log - mean) / cutoff) ** 2) ** 2 / variance
             for log, variance in zip(logs, variances, strict=True)
         ]
-        # However many rows another instance type has, they share its own unknown difference.
+        # However many rows another type or number of devices has, they share its own difference.
         foreign = sum(w for w, mine in zip(weights, own, strict=True) if not mine)
         scale = min(1.0, OTHER_TYPE_SD**-2 / foreign) if foreign else 1.0
         weights = [w if mine else w * scale for w, mine in zip(weights, own, strict=True)]

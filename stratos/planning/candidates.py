@@ -27,7 +27,6 @@ from stratos.planning.accuracy import (
 )
 from stratos.planning.calibration import correction
 from stratos.planning.eligible import Eligibility, eligible
-from stratos.planning.engine import ONE_DEVICE, Reach
 from stratos.planning.group import Group, Side
 from stratos.planning.offers import (
     Offers,
@@ -68,7 +67,13 @@ class Pool:
     tokens_per_second: Floats
     trained_share: Floats
     """Of the planned training that the deadlines leave time for."""
+    training_devices: NDArray[np.int64]
+    """That train together, on each instance."""
     capacity: Floats
+    serving_devices: NDArray[np.int64]
+    """Of one replica."""
+    serving_replicas: NDArray[np.int64]
+    """On each instance."""
     num_candidates: int
     rejected: dict[str, str] = field(default_factory=dict)
 
@@ -86,7 +91,6 @@ class Candidates:
 
     Args:
         probes: What probes measured; none before probing.
-        reach: How many devices our jobs and endpoints make use of.
     """
 
     def __init__(
@@ -94,24 +98,23 @@ class Candidates:
         request: PlanningRequest,
         probes: Sequence[ProbeResult],
         excluded_students: frozenset[str] = frozenset(),
-        reach: Reach = ONE_DEVICE,
     ) -> None:
-        self.request, self.reach = request, reach
+        self.request = request
         self._teacher_probes = {p.model: p for p in probes if p.role == "teacher"}
         self._student_probes = {p.model: p for p in probes if p.role == "student"}
         self.excluded_students = excluded_students
         self.probed = bool(probes)
         regions = request.spec.constraints.regions or (request.region,)
-        self.all_training = training_offers(request.servers, regions, reach)
+        self.all_training = training_offers(request.servers, regions)
         self.training = cheapest_by_rate(self.all_training)
         self.serving = serving_offers(
             request.servers, regions, serverless=request.spec.hosting.mode == "serverless"
         )
         self.rejected = self.training.rejected | self.serving.rejected
         self.training_side = TrainingSide(
-            request, self.training, self._teacher_probes, reach, self.rejected
+            request, self.training, self._teacher_probes, self.rejected
         )
-        self.serving_side = ServingSide(request, self.serving, reach, self.rejected)
+        self.serving_side = ServingSide(request, self.serving, self.rejected)
 
     def pool(self) -> Pool:
         """Evaluate every group, keep what is non-dominated within it, and stack.
@@ -280,7 +283,10 @@ class Candidates:
                         serving.values[right, 2],
                         training.facts[left, 0],
                         training.facts[left, 1],
+                        training.facts[left, 2],
                         serving.facts[right, 0],
+                        serving.facts[right, 1],
+                        serving.facts[right, 2],
                     ]
                 )
             )
@@ -302,7 +308,10 @@ class Candidates:
             total_usd=table[:, 6] + table[:, 7] * horizon_hours / HOURS_PER_MONTH,
             tokens_per_second=table[:, 8],
             trained_share=table[:, 9],
-            capacity=table[:, 10],
+            training_devices=table[:, 10].astype(np.int64),
+            capacity=table[:, 11],
+            serving_devices=table[:, 12].astype(np.int64),
+            serving_replicas=table[:, 13].astype(np.int64),
             num_candidates=num_candidates,
             rejected=self.rejected,
         )

@@ -12,7 +12,6 @@ from stratos.errors import NoFeasiblePlan
 from stratos.jobs import ProbeResult
 from stratos.plan import Plan, PlanSet
 from stratos.planning.candidates import Candidates, Pool
-from stratos.planning.engine import ONE_DEVICE, Reach
 from stratos.planning.explain import explanation
 from stratos.planning.front import compromise, non_dominated, normalised, scores
 from stratos.planning.limits import Limit, feasible, limits_of
@@ -29,13 +28,13 @@ LEAST_SPAN = np.array([0.1, np.log(2), np.log(2), np.log(2)])
 """In the order of `Pool.objectives`, as scored."""
 
 
-def plan_before_probing(request: PlanningRequest, reach: Reach = ONE_DEVICE) -> PlanSet:
+def plan_before_probing(request: PlanningRequest) -> PlanSet:
     """Choose on priors: what to probe, and where it would run.
 
     Raises:
         NoFeasiblePlan: when nothing holds every hard constraint; names the nearest plans.
     """
-    plans, _ = _choose(request, (), frozenset(), reach)
+    plans, _ = _choose(request, (), frozenset())
     return plans
 
 
@@ -43,14 +42,13 @@ def plan_after_probing(
     request: PlanningRequest,
     probes: Sequence[ProbeResult],
     excluded_students: frozenset[str] = frozenset(),
-    reach: Reach = ONE_DEVICE,
 ) -> Matching:
     """Choose again on measurements, without the students that already missed their gate.
 
     Raises:
         NoFeasiblePlan: when nothing holds every hard constraint; names the nearest plans.
     """
-    plans, reason = _choose(request, probes, excluded_students, reach)
+    plans, reason = _choose(request, probes, excluded_students)
     chosen = plans.chosen
     assert chosen.strategy is not None  # every candidate of this pass has a probed teacher
     return Matching(
@@ -58,7 +56,7 @@ def plan_after_probing(
         strategy=chosen.strategy,
         reason=reason,
         plans=plans,
-        overturned=_overturned(request, chosen, reach),
+        overturned=_overturned(request, chosen),
     )
 
 
@@ -110,10 +108,9 @@ def _choose(
     request: PlanningRequest,
     probes: Sequence[ProbeResult],
     excluded_students: frozenset[str],
-    reach: Reach,
 ) -> tuple[PlanSet, str]:
     started = time.perf_counter()
-    pool = Candidates(request, probes, excluded_students, reach).pool()
+    pool = Candidates(request, probes, excluded_students).pool()
     limits = limits_of(request, pool)
     rows = _feasible_rows(pool, limits)
     front = ranked_front(pool, rows, request.spec.preferences)
@@ -203,10 +200,10 @@ def _binding(pool: Pool, limits: list[Limit], preferences: Preferences) -> tuple
     return tuple(names)
 
 
-def _overturned(request: PlanningRequest, chosen: Plan, reach: Reach) -> str | None:
+def _overturned(request: PlanningRequest, chosen: Plan) -> str | None:
     """What the probes changed against the plan made on priors."""
     try:
-        first = plan_before_probing(request, reach).chosen
+        first = plan_before_probing(request).chosen
     except NoFeasiblePlan:
         return "on priors no plan was feasible; the probes found one"
     changes = [

@@ -105,22 +105,19 @@ REFERENCE_DISPATCH_US = 0.29
 """`InstanceType.dispatch_us` of the machine the CPU figures above were fitted on."""
 
 
-@dataclass(frozen=True)
-class Reach:
-    """How many devices the planner counts on.
+JOB_BATCH = 128
+"""Sequences a job generates at once (`JobConfig.batch_size`)."""
+HIDDEN_SHARE = 0.5
+"""Of the shorter of arithmetic and traffic between devices, what the longer hides in training.
 
-    Probing, synthesis and evaluation run on one. Training spreads over all, but what it gains there
-    has not been measured: instances with several lose on cost by themselves.
-    """
+FSDP fetches the next layer while one is computed, but eager PyTorch dispatches both from one
+thread; assumed until runs on several devices calibrate it.
+"""
+ALL_REDUCE_SECONDS = 2e-5
+"""Of a few kilobytes, such as one token's hidden states, however fast the link.
 
-    training_devices: int = 1
-    training_instances: int = 1
-    serving_devices: int = 1
-    job_batch: int = 128
-    """Sequences a job generates at once (`JobConfig.batch_size`)."""
-
-
-ONE_DEVICE = Reach()
+NCCL inside a CUDA graph, four cards on PCIe: 19 us (haohervchb/sglang-V100#2).
+"""
 
 
 def flop_per_second(instance: InstanceType, precision: Precision) -> float | None:

@@ -66,7 +66,7 @@ class FleetProblem:
         single = [row for row in serving_offers(catalog, regions).rows if row.count == 1]
         types = Types(Offers(single), ())
         longest = load.prompt_tokens + load.output_tokens
-        rates, possible = replica_rates(types, student, precision, 1, longest)
+        rates, possible = replica_rates(types, student, precision, longest)
         sustained = capacity(student, load, value_bytes(types, precision), rates)
         self.pools: list[Offer] = [
             row for row, fits in zip(single, possible & (sustained > 0), strict=True) if fits
@@ -74,9 +74,10 @@ class FleetProblem:
         if not self.pools:
             raise ValueError(f"no server in {', '.join(regions)} holds {student.name}")
         types = Types(Offers(self.pools), ())
-        self._rates, _ = replica_rates(types, student, precision, 1, longest)
+        self._rates, _ = replica_rates(types, student, precision, longest)
         self._size = value_bytes(types, precision)
-        self._sustained = MAX_UTILISATION * capacity(student, load, self._size, self._rates)
+        one = capacity(student, load, self._size, self._rates)
+        self._sustained = MAX_UTILISATION * one * self._rates.replicas
         self._student, self._load, self.max_replicas = student, load, max_replicas
         self._usd = types.offers.usd_per_hour * HOURS_PER_MONTH
         self._origins = tuple(origins)
@@ -92,11 +93,11 @@ class FleetProblem:
 
     @property
     def facts(self) -> Floats:
-        """Of one replica of each pool: dollars a month, p95 at half its load, dollars a request/s.
+        """Of one instance of each pool: dollars a month, p95 at half its load, dollars a request/s.
 
         The unit of the last is dollars a month.
         """
-        half = self._sustained / 2
+        half = self._sustained / self._rates.replicas / 2
         seconds = latency_seconds(
             self._student, self._load, half, self._size, self._rates, np.zeros_like(half)
         )
@@ -129,7 +130,7 @@ class FleetProblem:
             unserved += max(0.0, left)
         if unserved > 1e-9:
             return np.full(len(self._demand), np.inf), usd, unserved
-        share = sent.sum(axis=0) / np.maximum(counts, 1)
+        share = sent.sum(axis=0) / (np.maximum(counts, 1) * self._rates.replicas)
         seconds = latency_seconds(
             self._student, self._load, share, self._size, self._rates, np.zeros_like(share)
         )

@@ -57,6 +57,14 @@ def training_gib(
     return (state / num_devices + micro_batch_tokens * per_token) / GIB
 
 
-def fits(needed_gib: float, device_gib: float) -> bool:
-    """Within the device's memory, headroom kept."""
-    return needed_gib <= device_gib * (1 - HEADROOM)
+def reading_gib(
+    model: Transformer, method: Method, bytes_per_value: float, num_devices: int
+) -> float:
+    """Main memory of a host whose processes each read the whole model before it is spread."""
+    stored = 4.0 if method == "full" else bytes_per_value
+    return num_devices * model.parameters * stored / GIB
+
+
+def fits(needed_gib: float, there_gib: float) -> bool:
+    """Within the memory of a device or a host, headroom kept."""
+    return needed_gib <= there_gib * (1 - HEADROOM)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from stratos.catalog.images import LOCAL_PREFIX
 from stratos.catalog.servers import Component, InstanceType, Price, ServerCatalog
 from stratos.plan import Purchase, Server
-from stratos.planning.engine import Reach, bytes_per_second, flop_per_second
+from stratos.planning.engine import bytes_per_second, flop_per_second
 
 FLEET_SIZES = (1, 2, 3, 4, 6, 8)
 STALE_DAYS = 90
@@ -32,13 +32,16 @@ class Offer:
     def usd_per_hour(self) -> float:
         return self.price.usd_per_hour * self.count
 
-    def server(self) -> Server:
+    def server(self, devices: int = 1, replicas: int = 1) -> Server:
+        """What a plan rents, with the use it makes of each instance's accelerators."""
         return Server(
             instance_type=self.instance.instance_type,
             count=self.count,
             region=self.region,
             purchase=self.purchase,
             usd_per_hour=round(self.usd_per_hour, 6),
+            devices=devices,
+            replicas=replicas,
         )
 
     def caveats(self, today: date | None = None) -> list[str]:
@@ -78,22 +81,23 @@ class Offers:
         return np.array([row.purchase == "spot" for row in self.rows], dtype=np.bool_)
 
 
-def training_offers(catalog: ServerCatalog, regions: Sequence[str], reach: Reach) -> Offers:
-    """Every training server: on demand, and managed spot where EC2 has a spot market for it."""
+def training_offers(catalog: ServerCatalog, regions: Sequence[str]) -> Offers:
+    """Every training server: on demand, and managed spot where EC2 has a spot market for it.
+
+    Of one instance each: training over several has not been tried on a network.
+    """
     offers = Offers([])
-    sizes = tuple(n for n in FLEET_SIZES if n <= reach.training_instances)
     for instance in catalog.instance_types:
         priced = _priced(instance, "training", regions, offers.rejected)
         purchases: tuple[Purchase, ...] = ("on_demand",)
         if instance.spot_interruptions_per_month is not None:
             purchases = ("on_demand", "spot")
         for region, price in priced:
-            counts = (1,) if instance.instance_type.startswith(LOCAL_PREFIX) else sizes
             for purchase in purchases:
                 spot = purchase == "spot"
                 quota = instance.spot_training_quota if spot else instance.training_quota
                 use = f"{'spot ' if spot else ''}training jobs"
-                for count in _within(quota, counts, instance, use, offers.rejected):
+                for count in _within(quota, (1,), instance, use, offers.rejected):
                     offers.rows.append(Offer(instance, count, region, purchase, price))
     return offers
 

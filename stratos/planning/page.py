@@ -61,9 +61,9 @@ def _lines(plan: Plan) -> list[str]:
     training, serving = plan.training, plan.serving
     return [
         f"{plan.teacher} → {plan.student}, {plan.method}, {plan.precision}",
-        f"trained on {training.count} × {training.instance_type} ({training.purchase}), "
-        f"{training.region}",
-        f"served on {serving.count} × {serving.instance_type}, {serving.region}",
+        f"trained on {training.count} × {training.instance_type}{training.layout}, "
+        f"{training.purchase}, {training.region}",
+        f"served on {serving.count} × {serving.instance_type}{serving.layout}, {serving.region}",
         *plan.caveats,
     ]
 

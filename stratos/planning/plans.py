@@ -33,7 +33,10 @@ class PlanMaker:
         group = pool.groups[pool.group[row]]
         training = pool.training.rows[pool.training_row[row]]
         serving = pool.serving.rows[pool.serving_row[row]]
-        speed = self._correction("training_tokens_per_second", training, group)
+        devices = int(pool.training_devices[row])
+        trained_on = training.server(devices)
+        served_on = serving.server(int(pool.serving_devices[row]), int(pool.serving_replicas[row]))
+        speed = self._correction("training_tokens_per_second", training, group, devices)
         outlook = pool.serving_side.outlook(transformer(group.student), group.precision, group.work)
         served = int(pool.serving_row[row])
         median, latency = (
@@ -49,8 +52,8 @@ class PlanMaker:
             group.student.name,
             group.method,
             group.precision,
-            training.server(),
-            serving.server(),
+            trained_on,
+            served_on,
         )
         return Plan(
             id="p" + hashlib.sha256(repr(identity).encode()).hexdigest()[:10],
@@ -58,8 +61,8 @@ class PlanMaker:
             student=group.student.name,
             method=group.method,
             precision=group.precision,
-            training=training.server(),
-            serving=serving.server(),
+            training=trained_on,
+            serving=served_on,
             strategy=group.strategy,
             accuracy=group.accuracy(share),
             p50_latency_ms=around(float(outlook.latency_ms["p50_latency_ms"][served]), median.sd),
@@ -81,26 +84,34 @@ class PlanMaker:
                 "accuracy": group.learned.factor,
             }
             | outlook.factors(served),
-            caveats=self._caveats(group, training, serving, share),
+            caveats=self._caveats(group, training, serving, share, devices),
         )
 
-    def _correction(self, quantity: str, offer: Offer, group: Group) -> Correction:
+    def _correction(
+        self, quantity: str, offer: Offer, group: Group, devices: int = 1
+    ) -> Correction:
         prior_sd = EFFICIENCIES[offer.instance.runtime].relative_sd
         parameters = float(group.student.num_parameters or 1)
         name = offer.instance.instance_type
-        return correction(self.request.calibration, quantity, name, parameters, prior_sd)
+        return correction(
+            self.request.calibration, quantity, name, parameters, prior_sd, num_devices=devices
+        )
 
     def _caveats(
-        self, group: Group, training: Offer, serving: Offer, share: float
+        self, group: Group, training: Offer, serving: Offer, share: float, devices: int
     ) -> tuple[str, ...]:
         found = training.caveats()
         found += [c for c in serving.caveats() if c not in found]
+        trainer = training.instance.instance_type
         runs = {r.instance_type for r in self.request.calibration}
         for offer in (training, serving):
             name = offer.instance.instance_type
             note = f"rates of {name} are assumed: no run has measured it"
             if not offer.instance.measured and name not in runs and note not in found:
                 found.append(note)
+        counted = {r.num_devices for r in self.request.calibration if r.instance_type == trainer}
+        if devices > 1 and devices not in counted:
+            found.append(f"what {devices} devices of {trainer} gain together is assumed")
         if share < 1:
             found.append(f"max_training_hours leaves time for {share:.0%} of the planned training")
         if group.strategy is None:

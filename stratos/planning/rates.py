@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stratos.catalog.servers import InstanceType
-from stratos.plan import Method, Precision
+from stratos.plan import Precision
 from stratos.planning.calibration import Correction, correction
+from stratos.planning.devices import link_bytes_per_second, serving_layout
 from stratos.planning.engine import (
+    ALL_REDUCE_SECONDS,
     BYTES_PER_PARAMETER,
     EFFICIENCIES,
-    Reach,
+    JOB_BATCH,
     bytes_per_second,
     dispatch_factor,
     flop_per_second,
 )
-from stratos.planning.memory import GIB, HEADROOM, fits, training_gib
+from stratos.planning.memory import GIB, HEADROOM
 from stratos.planning.offers import Offers
 from stratos.planning.request import CalibrationRow
 from stratos.planning.serving_cost import Load, ReplicaRates, engine_seconds
-from stratos.planning.training_cost import TrainingRates, training_tokens_per_second
 from stratos.planning.transformer import Transformer
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 _TINY = 1e-12
 """Stands for a rate that does not exist, where a mask says so."""
+_ALL_REDUCES_PER_LAYER = 2
+"""After attention and after the feed-forward block (Megatron-LM, arXiv 1909.08053, section 3)."""
 
 
 def serving_precision(instance: InstanceType, trained_in: Precision) -> Precision:
@@ -45,6 +48,9 @@ class Types:
     calibration: tuple[CalibrationRow, ...]
     instances: list[InstanceType] = field(init=False)
     index: NDArray[np.int64] = field(init=False)
+    _layouts: dict[tuple[Transformer, Precision], list[tuple[int, int]]] = field(
+        init=False, default_factory=dict
+    )
 
     def __post_init__(self) -> None:
         position: dict[str, int] = {}
@@ -66,29 +72,62 @@ class Types:
     def mask(self, holds: Callable[[InstanceType], bool]) -> Mask:
         return np.array([holds(i) for i in self.instances], dtype=np.bool_)[self.index]
 
+    def layouts(self, model: Transformer, precision: Precision) -> list[tuple[int, int]]:
+        """Devices of a replica, and replicas, on one endpoint instance of each type."""
+        key = (model, precision)
+        if key not in self._layouts:
+            self._layouts[key] = [
+                serving_layout(model, BYTES_PER_PARAMETER[serving_precision(row, precision)], row)
+                for row in self.instances
+            ]
+        return self._layouts[key]
+
     def correction(
-        self, instance: InstanceType, quantity: str, model: Transformer, expected: float = 1.0
+        self,
+        instance: InstanceType,
+        quantity: str,
+        model: Transformer,
+        num_devices: int,
+        expected: float = 1.0,
     ) -> Correction:
         sd = EFFICIENCIES[instance.runtime].relative_sd
         name = instance.instance_type
-        return correction(self.calibration, quantity, name, model.parameters, sd, expected)
+        return correction(
+            self.calibration, quantity, name, model.parameters, sd, expected, num_devices
+        )
 
-    def corrections(self, quantity: str, model: Transformer) -> Floats:
+    def corrections(
+        self, quantity: str, model: Transformer, devices: Sequence[int] | None = None
+    ) -> Floats:
+        """A factor per offer.
+
+        Args:
+            devices: That work together on each instance type; one by default.
+        """
         if not self.calibration:
             return np.ones(len(self.index))
-        return self.column(lambda i: self.correction(i, quantity, model).factor)
+        per_type = [
+            self.correction(instance, quantity, model, count).factor
+            for instance, count in zip(
+                self.instances, devices or [1] * len(self.instances), strict=True
+            )
+        ]
+        return np.array(per_type, dtype=np.float64)[self.index]
 
-    def informed(self, quantity: str, model: Transformer, expected: Floats) -> list[Correction]:
+    def informed(
+        self, quantity: str, model: Transformer, devices: Sequence[int], expected: Floats
+    ) -> list[Correction]:
         """A correction per instance type, around what other quantities let one expect.
 
         Args:
+            devices: That work together on each instance type.
             expected: Factor per offer; that of a type is its offers' median.
         """
         return [
             self.correction(
-                instance, quantity, model, float(np.median(expected[self.index == position]))
+                instance, quantity, model, count, float(np.median(expected[self.index == position]))
             )
-            for position, instance in enumerate(self.instances)
+            for position, (instance, count) in enumerate(zip(self.instances, devices, strict=True))
         ]
 
 
@@ -96,7 +135,6 @@ def replica_rates(
     types: Types,
     model: Transformer,
     precision: Precision,
-    devices: int,
     context_tokens: float,
     *,
     job_batch: int | None = None,
@@ -104,16 +142,22 @@ def replica_rates(
     """Rates of decoding on each offer, and which offers can hold the model at all.
 
     Args:
-        devices: Accelerators the engine spreads one replica over.
         job_batch: Sequences a job decodes at once, memory permitting; None for an endpoint. A job
-            computes in the precision it is told, an endpoint in what suits its hardware.
+            computes on one device and in the precision it is told, an endpoint on all devices and
+            in the precision that suits its hardware.
     """
+    layouts = [(1, 1)] * len(types.instances)
+    if job_batch is None:
+        layouts = types.layouts(model, precision)
+    splits = {
+        row.instance_type: split for row, (split, _) in zip(types.instances, layouts, strict=True)
+    }
 
     def used(instance: InstanceType) -> Precision:
         return serving_precision(instance, precision) if job_batch is None else precision
 
     def spread(instance: InstanceType) -> int:
-        return min(devices, instance.num_devices)
+        return splits[instance.instance_type]
 
     def free_slots(instance: InstanceType) -> float:
         size = BYTES_PER_PARAMETER[used(instance)]
@@ -142,7 +186,17 @@ def replica_rates(
             layer, step = efficiency.served_layer_seconds, efficiency.served_step_seconds
         else:
             layer, step = efficiency.layer_seconds, efficiency.step_seconds
+        if spread(instance) > 1:
+            layer += _ALL_REDUCES_PER_LAYER * ALL_REDUCE_SECONDS
         return (step + model.layers * layer) * dispatch_factor(instance)
+
+    def link(instance: InstanceType) -> float:
+        if spread(instance) == 1:
+            return 0.0
+        # Ring: each device sends its part of a sum, and then its sum.
+        sent = 2 * (1 - 1 / spread(instance)) * model.hidden_size
+        sent *= BYTES_PER_PARAMETER[used(instance)] * model.layers * _ALL_REDUCES_PER_LAYER
+        return sent / link_bytes_per_second(instance)
 
     possible = types.mask(lambda i: peak(i) is not None and free_slots(i) >= 1)
     rates = ReplicaRates(
@@ -161,16 +215,25 @@ def replica_rates(
             lambda i: EFFICIENCIES[i.runtime].request_seconds * dispatch_factor(i)
         ),
         slots=np.maximum(types.column(free_slots), 1.0),
+        link_seconds=types.column(link),
+        devices=np.array([split for split, _ in layouts], dtype=np.float64)[types.index],
+        replicas=np.array([replicas for _, replicas in layouts], dtype=np.float64)[types.index],
     )
     return rates, possible
 
 
-def corrected(types: Types, model: Transformer, rates: ReplicaRates) -> ReplicaRates:
-    """The rates as finished runs have measured prefill and decoding."""
+def corrected(
+    types: Types, model: Transformer, rates: ReplicaRates, devices: Sequence[int] | None = None
+) -> ReplicaRates:
+    """The rates as finished runs have measured prefill and decoding.
+
+    Args:
+        devices: Of one replica on each instance type; one by default.
+    """
     return replace(
         rates,
-        prefill_factor=types.corrections("prefill_tokens_per_second", model),
-        decode_factor=types.corrections("decode_tokens_per_second", model),
+        prefill_factor=types.corrections("prefill_tokens_per_second", model, devices),
+        decode_factor=types.corrections("decode_tokens_per_second", model, devices),
     )
 
 
@@ -180,55 +243,12 @@ def value_bytes(types: Types, precision: Precision) -> Floats:
 
 
 def generation_seconds(
-    types: Types, model: Transformer, precision: Precision, load: Load, reach: Reach
+    types: Types, model: Transformer, precision: Precision, load: Load
 ) -> tuple[Floats, Mask]:
-    """Seconds of one completion inside a job that generates many at once."""
+    """Seconds of one completion inside a job that generates many at once, on one device."""
     rates, possible = replica_rates(
-        types, model, precision, 1, load.context_tokens, job_batch=reach.job_batch
+        types, model, precision, load.context_tokens, job_batch=JOB_BATCH
     )
     size = BYTES_PER_PARAMETER[precision]
     rates = corrected(types, model, rates)
     return engine_seconds(model, load, rates.slots, size, rates), possible
-
-
-def step_rate(
-    types: Types,
-    model: Transformer,
-    method: Method,
-    precision: Precision,
-    sequence_tokens: float,
-    batch_tokens: float,
-    lora_rank: int,
-    reach: Reach,
-) -> tuple[Floats, Mask]:
-    """Training tokens per second on each offer, and which offers hold the training state."""
-    need = training_gib(model, method, BYTES_PER_PARAMETER[precision], sequence_tokens, lora_rank)
-
-    def devices(instance: InstanceType) -> int:
-        return min(reach.training_devices, instance.num_devices)
-
-    def peak(instance: InstanceType) -> float | None:
-        found = flop_per_second(instance, precision)
-        return None if found is None else found * devices(instance)
-
-    def share(instance: InstanceType) -> float:
-        efficiency = EFFICIENCIES[instance.runtime]
-        return efficiency.training * efficiency.at_width(model.hidden_size)
-
-    def step(instance: InstanceType) -> float:
-        efficiency = EFFICIENCIES[instance.runtime]
-        forward = efficiency.step_seconds + model.layers * efficiency.layer_seconds
-        return 3 * forward * dispatch_factor(instance)  # backward dispatches about twice as much
-
-    rates = TrainingRates(
-        flop_per_second=types.column(peak) * types.offers.counts,
-        matrices=types.column(share),
-        attention=types.column(lambda i: EFFICIENCIES[i.runtime].attention),
-        elementwise_flop=types.column(lambda i: EFFICIENCIES[i.runtime].elementwise_flop),
-        step_seconds=types.column(step),
-    )
-    tokens = training_tokens_per_second(model, method, sequence_tokens, batch_tokens, rates)
-    possible = types.mask(
-        lambda i: peak(i) is not None and fits(need, i.device_memory_gib * devices(i))
-    )
-    return tokens * types.corrections("training_tokens_per_second", model), possible

@@ -23,8 +23,11 @@ class ModelCard(FrozenModel):
     num_active_parameters: int | None = None
     num_layers: int | None = None
     hidden_size: int | None = None
+    num_heads: int | None = None
     num_kv_heads: int | None = None
     head_dim: int | None = None
+    intermediate_size: int | None = None
+    """Width of the feed-forward block; of one expert where there are several."""
     vocabulary_size: int | None = None
     input_usd_per_million_tokens: float | None = None
     output_usd_per_million_tokens: float | None = None
@@ -58,6 +61,8 @@ class CalibrationRow(FrozenModel):
         "accuracy",
     ]
     num_parameters: int
+    num_devices: int = 1
+    """Accelerators that worked on it together: in training, or on one replica of an endpoint."""
     predicted: float
     measured: float
     correction: float = 1.0

@@ -35,7 +35,10 @@ class ReplicaRates:
         forward_seconds: Dispatch of one forward pass.
         sequence_seconds: Bookkeeping of a sequence per decoding step.
         request_seconds: Of one request outside the model.
+        link_seconds: Traffic between a replica's devices, per token that passes through it.
         slots: Sequences decoded at once, as memory and the engine allow.
+        devices: That one replica is spread over.
+        replicas: On one instance.
         prefill_factor: On the speed of reading prompts, as finished runs have taught.
         decode_factor: The same of decoding.
     """
@@ -49,6 +52,9 @@ class ReplicaRates:
     sequence_seconds: Floats
     request_seconds: Floats
     slots: Floats
+    link_seconds: Floats | float = 0.0
+    devices: Floats | float = 1.0
+    replicas: Floats | float = 1.0
     prefill_factor: Floats | float = 1.0
     decode_factor: Floats | float = 1.0
 
@@ -57,7 +63,7 @@ def prefill_seconds(model: Transformer, prompt_tokens: float, rates: ReplicaRate
     """Read a prompt: 2 · P · n FLOP (arXiv 2211.05102, section 2), other work, one dispatch."""
     arithmetic = 2.0 * model.active_parameters / rates.prefill_flop_per_second
     other = rates.elementwise_seconds * model.layers * model.hidden_size
-    seconds = prompt_tokens * (arithmetic + other) + rates.forward_seconds
+    seconds = prompt_tokens * (arithmetic + other + rates.link_seconds) + rates.forward_seconds
     return np.asarray(seconds / rates.prefill_factor, dtype=np.float64)
 
 
@@ -79,7 +85,7 @@ def decode_step_seconds(
     each = each + rates.elementwise_seconds * model.layers * model.hidden_size
     arithmetic = batch * each
     longer, shorter = np.maximum(memory, arithmetic), np.minimum(memory, arithmetic)
-    dispatch = rates.forward_seconds + batch * rates.sequence_seconds
+    dispatch = rates.forward_seconds + batch * (rates.sequence_seconds + rates.link_seconds)
     seconds = longer + (1 - rates.overlap) * shorter + dispatch
     return np.asarray(seconds / rates.decode_factor, dtype=np.float64)
 

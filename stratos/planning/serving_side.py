@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from stratos.hosting import asynchronous_share, serverless_gib, serverless_usd_per_month
 from stratos.plan import Precision
 from stratos.planning.calibration import Correction
-from stratos.planning.engine import BYTES_PER_PARAMETER, Reach
+from stratos.planning.engine import BYTES_PER_PARAMETER
 from stratos.planning.group import Side, endpoint_seconds
 from stratos.planning.network import round_trip_ms
 from stratos.planning.offers import Offers
@@ -63,10 +63,9 @@ class ServingSide:
         self,
         request: PlanningRequest,
         offers: Offers,
-        reach: Reach,
         rejected: dict[str, str],
     ) -> None:
-        self._reach, self._rejected = reach, rejected
+        self._rejected = rejected
         self._types = Types(offers, request.calibration)
         self._endpoint_hours = self._types.column(endpoint_seconds) / 3600
         self._hosting, self._traffic = request.spec.hosting, request.spec.load
@@ -89,7 +88,8 @@ class ServingSide:
     def every(self, student: Transformer, precision: Precision, work: Workload) -> Side | None:
         """P95 ms, hours to start and dollars a month of each fleet below 70% utilisation.
 
-        Facts: requests per second that the fleet sustains.
+        Facts: requests per second that the fleet sustains, devices of one replica, and replicas on
+        one instance.
         """
         memory = None
         if self._hosting.mode == "serverless":
@@ -99,7 +99,7 @@ class ServingSide:
                 return None
         rates, possible = self._rates(student, precision, work)
         size, fleet = value_bytes(self._types, precision), self._types.offers.counts
-        sustained = capacity(student, _load(work), size, rates) * fleet
+        sustained = capacity(student, _load(work), size, rates) * fleet * rates.replicas
         factors = self._latency_factors("p95_latency_ms", student, precision, work)
         seconds = self._latency("p95_latency_ms", student, precision, work, rates) * factors
         holds = work.requests_per_second <= MAX_UTILISATION * sustained
@@ -115,7 +115,8 @@ class ServingSide:
         if memory is not None:
             usd_per_month = seconds * serverless_usd_per_month(self._traffic, memory)
         values = np.column_stack([seconds * 1e3, self._endpoint_hours, usd_per_month])[rows]
-        return Side(rows, values, sustained[rows][:, None])
+        facts = np.column_stack([sustained, rates.devices, rates.replicas])
+        return Side(rows, values, facts[rows])
 
     def outlook(self, student: Transformer, precision: Precision, work: Workload) -> Outlook:
         """What a plan is to be held against, for every offer."""
@@ -126,7 +127,8 @@ class ServingSide:
 
     def _foresee(self, student: Transformer, precision: Precision, work: Workload) -> Outlook:
         plain, _ = self._rates(student, precision, work)
-        rates, load = corrected(self._types, student, plain), _load(work)
+        devices = self._devices(student, precision)
+        rates, load = corrected(self._types, student, plain, devices), _load(work)
         size = value_bytes(self._types, precision)
         alone = np.ones(len(self._round_trip))
         first = prefill_seconds(student, load.prompt_tokens, rates)
@@ -148,8 +150,11 @@ class ServingSide:
         self, student: Transformer, precision: Precision, work: Workload
     ) -> tuple[ReplicaRates, NDArray[np.bool_]]:
         longest = work.served_prompt_tokens + work.served_output_tokens
-        devices = self._reach.serving_devices
-        return replica_rates(self._types, student, precision, devices, longest)
+        return replica_rates(self._types, student, precision, longest)
+
+    def _devices(self, student: Transformer, precision: Precision) -> list[int]:
+        """Of one replica, by instance type."""
+        return [split for split, _ in self._types.layouts(student, precision)]
 
     def _latency(
         self,
@@ -162,7 +167,7 @@ class ServingSide:
         return latency_seconds(
             student,
             _load(work),
-            work.requests_per_second / self._types.offers.counts,
+            work.requests_per_second / (self._types.offers.counts * rates.replicas),
             value_bytes(self._types, precision),
             rates,
             self._round_trip,
@@ -182,14 +187,15 @@ class ServingSide:
     ) -> list[Correction]:
         """Per instance type. A latency is expected to follow the rates that runs have measured."""
         expected = np.ones(len(self._round_trip))
+        devices = self._devices(student, precision)
         if quantity in PERCENTILES and self._types.calibration:
             plain, _ = self._rates(student, precision, work)
-            measured = corrected(self._types, student, plain)
+            measured = corrected(self._types, student, plain, devices)
             before = self._latency(quantity, student, precision, work, plain)
             after = self._latency(quantity, student, precision, work, measured)
             both = np.isfinite(before) & np.isfinite(after)
             expected = np.divide(after, before, out=expected, where=both)
-        return self._types.informed(quantity, student, expected)
+        return self._types.informed(quantity, student, devices, expected)
 
     def _by_offer(self, per_type: list[Correction]) -> list[Correction]:
         return [per_type[position] for position in self._types.index]

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stratos.plan import Method
+from stratos.planning.engine import HIDDEN_SHARE
 from stratos.planning.transformer import Transformer
 
 Floats = NDArray[np.float64]
@@ -39,11 +40,13 @@ class TrainingRates:
     """What one training server reaches; arrays over servers.
 
     Attributes:
-        flop_per_second: Peak of all devices that take part.
+        flop_per_second: Peak of one device.
         matrices: Share of it that matrix products reach at the model's width.
         attention: Of that share, what attention reaches.
         elementwise_flop: Other work, as FLOP at peak per token, layer and hidden unit.
         step_seconds: Dispatch of one optimizer step.
+        largest_part: Share of a step's tokens that the busiest device has.
+        link_seconds: Traffic between devices in one step.
     """
 
     flop_per_second: Floats
@@ -51,6 +54,8 @@ class TrainingRates:
     attention: Floats
     elementwise_flop: Floats
     step_seconds: Floats
+    largest_part: Floats | float = 1.0
+    link_seconds: Floats | float = 0.0
 
 
 def training_tokens_per_second(
@@ -60,14 +65,34 @@ def training_tokens_per_second(
     batch_tokens: float,
     rates: TrainingRates,
 ) -> Floats:
-    """Rate of an optimizer step: matrix products, attention, elementwise work, and dispatch."""
+    """Rate of an optimizer step, over all devices that take part in it.
+
+    Matrix products, attention and elementwise work of the busiest device; traffic between devices,
+    of which a part hides behind them or they behind it; and dispatch.
+    """
     flop = linear_flop_per_token(model, method) / rates.matrices
     flop = flop + attention_flop_per_token(model, sequence_tokens) / (
         rates.matrices * rates.attention
     )
     flop = flop + rates.elementwise_flop * model.layers * model.hidden_size
-    seconds = flop / rates.flop_per_second + rates.step_seconds / batch_tokens
-    return np.asarray(1.0 / seconds, dtype=np.float64)
+    computing = batch_tokens * rates.largest_part * flop / rates.flop_per_second
+    longer = np.maximum(computing, rates.link_seconds)
+    shorter = np.minimum(computing, rates.link_seconds)
+    seconds = longer + (1 - HIDDEN_SHARE) * shorter + rates.step_seconds
+    return np.asarray(batch_tokens / seconds, dtype=np.float64)
+
+
+def sharding_bytes(
+    model: Transformer, method: Method, bytes_per_value: float, num_devices: int
+) -> float:
+    """What each device receives for one micro-batch: 3 · P values (full), 2 · P (LoRA).
+
+    Every layer is put together for the forward pass and again for the backward pass, and its
+    gradient, where it has one, is summed and spread (ZeRO-3, arXiv 1910.02054, section 7.2.2).
+    Full fine-tuning keeps and exchanges float32.
+    """
+    whole = 3 * 4.0 if method == "full" else 2 * bytes_per_value
+    return whole * model.parameters * (num_devices - 1) / num_devices
 
 
 def spot_seconds(running_seconds: Floats, interruptions_per_month: Floats) -> Floats:

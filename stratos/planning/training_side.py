@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,13 +12,13 @@ from stratos.deadlines import REINFORCEMENT_SHARE, TIME_SHARES
 from stratos.jobs import ProbeResult
 from stratos.plan import Precision
 from stratos.planning import workload
-from stratos.planning.engine import Reach
 from stratos.planning.group import Group, Side, startup_seconds
 from stratos.planning.offers import Offers
-from stratos.planning.rates import Types, generation_seconds, step_rate
+from stratos.planning.rates import Types, generation_seconds
 from stratos.planning.request import ModelCard, PlanningRequest
 from stratos.planning.serving_cost import Load
 from stratos.planning.training_cost import billed_usd, spot_seconds
+from stratos.planning.training_rates import StepRate, StudentTraining, step_rate
 from stratos.planning.transformer import transformer
 from stratos.planning.workload import Workload
 
@@ -65,17 +65,16 @@ class TrainingSide:
         request: PlanningRequest,
         offers: Offers,
         probes: Mapping[str, ProbeResult],
-        reach: Reach,
         rejected: dict[str, str],
     ) -> None:
-        self._request, self._probes = request, probes
-        self._reach, self._rejected = reach, rejected
+        self._request, self._probes, self._rejected = request, probes, rejected
         self._types = Types(offers, request.calibration)
         self._startup = self._types.column(startup_seconds)
         self._spot = offers.spot
         self._interruptions = self._types.column(lambda i: i.spot_interruptions_per_month)
         self._usd_per_hour = offers.usd_per_hour
-        self._rates: dict[Hashable, tuple[Floats, Mask]] = {}
+        self._generation: dict[Hashable, tuple[Floats, Mask]] = {}
+        self._training: dict[Hashable, StepRate] = {}
 
     def of(self, group: Group) -> Side | None:
         """The non-dominated servers of `every`."""
@@ -85,10 +84,12 @@ class TrainingSide:
     def every(self, group: Group) -> Side | None:
         """Expected error, hours and dollars on each server; None where no server can do it.
 
-        Facts: training tokens per second, and the share of the training that deadlines allow.
+        Facts: training tokens per second, the share of the training that deadlines allow, and the
+        devices that train together. All other jobs ask models, which they do on one device.
         """
         work = group.work
-        rate, possible = self._step_rate(group)
+        step = self._step_rate(group)
+        rate = step.tokens_per_second
         answer, answers = self._completion_seconds(group.student, group.precision, work)
         teacher = self._teacher_seconds(group, answer)
         if teacher is None:
@@ -124,7 +125,7 @@ class TrainingSide:
         usd = usd + self._token_usd(group, calls * synthesis.share + asked)
 
         share = np.asarray(synthesis.share * training.share, dtype=np.float64)
-        possible = possible & answers & writers & (share >= MIN_TRAINED_SHARE)
+        possible = step.possible & answers & writers & (share >= MIN_TRAINED_SHARE)
         rows = np.flatnonzero(possible)
         if not len(rows):
             name = f"{group.student.name} from {group.teacher.name}"
@@ -134,37 +135,37 @@ class TrainingSide:
             )
             return None
         values = np.column_stack([self._error(group, share), elapsed / 3600, usd])[rows]
-        return Side(rows, values, np.column_stack([rate, share])[rows])
+        return Side(rows, values, np.column_stack([rate, share, step.devices])[rows])
 
     # --- seconds ------------------------------------------------------------------------------
 
-    def _step_rate(self, group: Group) -> tuple[Floats, Mask]:
-        work, student = group.work, transformer(group.student)
-        key = ("step", group.student, group.method, group.precision, work.completion_tokens)
-        return self._cached(
-            key,
-            lambda: step_rate(
-                self._types,
-                student,
+    def _step_rate(self, group: Group) -> StepRate:
+        work, settings = group.work, self._request.spec.training
+        key = (group.student, group.method, group.precision, work.completion_tokens)
+        if key not in self._training:
+            training = StudentTraining(
+                transformer(group.student),
                 group.method,
                 group.precision,
                 work.sequence_tokens,
                 work.batch_tokens,
-                self._request.spec.training.lora_rank,
-                self._reach,
-            ),
-        )
+                settings.lora_rank,
+                alone=settings.writes_samples,
+            )
+            self._training[key] = step_rate(self._types, training)
+        return self._training[key]
 
     def _completion_seconds(
         self, card: ModelCard, precision: Precision, work: Workload
     ) -> tuple[Floats, Mask]:
         """One completion among many in a job, on each server."""
         load = Load(work.prompt_tokens, work.completion_tokens)
-        shape = transformer(card)
-        return self._cached(
-            ("generate", card, precision, work.completion_tokens),
-            lambda: generation_seconds(self._types, shape, precision, load, self._reach),
-        )
+        key = (card, precision, work.completion_tokens)
+        if key not in self._generation:
+            self._generation[key] = generation_seconds(
+                self._types, transformer(card), precision, load
+            )
+        return self._generation[key]
 
     def _teacher_seconds(self, group: Group, like: Floats) -> tuple[Floats, Mask] | None:
         if group.teacher.kind == "weights":
@@ -205,13 +206,6 @@ class TrainingSide:
             if asked.kind == "bedrock" and asked.name == teacher.name and asked.batch:
                 return API_BATCH_SECONDS
         return 0.0
-
-    def _cached(
-        self, key: Hashable, build: Callable[[], tuple[Floats, Mask]]
-    ) -> tuple[Floats, Mask]:
-        if key not in self._rates:
-            self._rates[key] = build()
-        return self._rates[key]
 
     # --- dollars and accuracy -----------------------------------------------------------------
 

@@ -19,6 +19,20 @@ class Transformer:
     kv_heads: int
     head_dim: int
     vocabulary: int
+    heads: int = 0
+    """0 where a card does not tell."""
+    inner: int = 0
+    """Width of the feed-forward block, likewise."""
+
+    def splits_over(self, devices: int) -> bool:
+        """Whether vLLM can give each of so many devices an equal part of every layer.
+
+        Query heads and the feed-forward block are divided; key-value heads are divided, or each is
+        copied to equally many devices.
+        """
+        heads = self.heads or max(1, self.hidden_size // self.head_dim)
+        fewer, more = sorted((self.kv_heads, devices))
+        return heads % devices == 0 and self.inner % devices == 0 and more % fewer == 0
 
     @property
     def kv_values_per_token(self) -> float:
@@ -51,4 +65,6 @@ def transformer(card: ModelCard) -> Transformer:
         kv_heads=card.num_kv_heads or 0,
         head_dim=card.head_dim or 0,
         vocabulary=card.vocabulary_size or 0,
+        heads=card.num_heads or 0,
+        inner=card.intermediate_size or 0,
     )

@@ -134,7 +134,7 @@ def measurement_rows(summary: RunSummary) -> list[MeasurementRow]:
         rows.append(
             MeasurementRow(
                 plan=f"{item.plan.id} ({item.plan.student})",
-                server=f"{server.count}× {server.instance_type}",
+                server=f"{server.count}× {server.instance_type}{server.layout}",
                 requests=f"{load.num_requests} ({load.num_failed} failed)",
                 p50=latency(load.p50_ms),
                 p95=latency(load.p95_ms),

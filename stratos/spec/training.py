@@ -109,6 +109,11 @@ class Training(FrozenModel):
     """Train on the verified answers without the rationales: the ablation."""
     reinforcement: Reinforcement = Reinforcement()
 
+    @property
+    def writes_samples(self) -> bool:
+        """Whether the student learns from its own samples, which it writes in one process."""
+        return self.on_policy_fraction > 0 or self.reinforcement.steps > 0
+
     @model_validator(mode="after")
     def _has_something_to_learn_from(self) -> Training:
         if self.kd_weight > 0:

@@ -9,7 +9,6 @@ import boto3
 import pytest
 from botocore.validate import ParamValidator
 
-from stratos.catalog.servers import ServerCatalog
 from stratos.deployment import VARIANT, build_deployment, endpoint_mode
 from stratos.errors import DeploymentFailed
 from stratos.guardrails import BAKE_SECONDS
@@ -18,7 +17,6 @@ from stratos.serving_container import (
     GIB,
     download_seconds,
     serving_container,
-    split_devices,
     start_seconds,
 )
 from stratos.steps import Deployment
@@ -33,6 +31,8 @@ def deployment(
     count: int = 1,
     artifact_bytes: int = 500 * MIB,
     live: dict[str, Any] | None = None,
+    devices: int = 1,
+    replicas: int = 1,
     **sections: Any,
 ) -> Deployment:
     server = Server(
@@ -41,6 +41,8 @@ def deployment(
         region="us-east-1",
         purchase="on_demand",
         usd_per_hour=0.2 * count,
+        devices=devices,
+        replicas=replicas,
     )
     return build_deployment(
         factories.run_ref(),
@@ -181,16 +183,17 @@ def test_without_a_latency_constraint_only_errors_roll_back():
 # --- container --------------------------------------------------------------------------------
 
 
-def environment(instance_type: str, precision: Any = "bfloat16", artifact_bytes: int = GIB) -> Any:
-    container = serving_container(
-        instance_type,
-        "us-east-1",
-        "tiles",
-        "s3://bucket/model.tar.gz",
-        precision=precision,
-        artifact_bytes=artifact_bytes,
+def environment(instance_type: str, precision: Any = "bfloat16", **layout: int) -> Any:
+    server = Server(
+        instance_type=instance_type,
+        count=1,
+        region="us-east-1",
+        purchase="on_demand",
+        usd_per_hour=1.0,
+        **layout,
     )
-    return container["Environment"]
+    artifact = "s3://bucket/model.tar.gz"
+    return serving_container(server, "tiles", artifact, precision=precision)["Environment"]
 
 
 @pytest.mark.parametrize(
@@ -216,28 +219,24 @@ def test_a_plan_in_fp8_is_quantised_while_it_loads():
 
 
 @pytest.mark.parametrize(
-    ("instance_type", "gib", "split", "replicas"),
+    ("devices", "replicas", "told"),
     [
-        ("ml.g6.xlarge", 1, None, None),
-        ("ml.g6.12xlarge", 1, None, "4"),  # four devices of 22 GiB
-        ("ml.g6.12xlarge", 15, "2", "2"),
-        ("ml.g6.12xlarge", 30, "4", None),
-        ("ml.c7i.xlarge", 1, None, None),
+        (1, 1, {}),
+        (1, 4, {"SM_VLLM_DATA_PARALLEL_SIZE": "4"}),
+        (2, 2, {"SM_VLLM_TENSOR_PARALLEL_SIZE": "2", "SM_VLLM_DATA_PARALLEL_SIZE": "2"}),
+        (4, 1, {"SM_VLLM_TENSOR_PARALLEL_SIZE": "4"}),
     ],
 )
-def test_a_model_is_split_over_the_devices_it_needs_and_served_on_all(
-    instance_type, gib, split, replicas
-):
-    found = environment(instance_type, artifact_bytes=gib * GIB)
-    assert found.get("SM_VLLM_TENSOR_PARALLEL_SIZE") == split
-    assert found.get("SM_VLLM_DATA_PARALLEL_SIZE") == replicas
+def test_the_container_is_told_how_the_plan_uses_its_devices(devices, replicas, told):
+    found = environment("ml.g6.12xlarge", devices=devices, replicas=replicas)
+    sizes = {name: value for name, value in found.items() if name.endswith("PARALLEL_SIZE")}
+    assert sizes == told
 
 
-def test_no_instance_of_the_catalog_is_asked_for_more_devices_than_it_has():
-    for row in ServerCatalog.aws().instance_types:
-        for gib in (1, 10, 100, 1000):
-            split, replicas = split_devices(gib * GIB, row.device_memory_gib, row.num_devices)
-            assert 1 <= split * replicas <= row.num_devices
+def test_a_plan_that_splits_its_model_is_deployed_split():
+    built = deployment("ml.g6.12xlarge", devices=2, replicas=2)
+    assert built.container["Environment"]["SM_VLLM_TENSOR_PARALLEL_SIZE"] == "2"
+    assert built.container["Environment"]["SM_VLLM_DATA_PARALLEL_SIZE"] == "2"
 
 
 def test_a_container_has_minutes_to_start_and_more_for_larger_weights():

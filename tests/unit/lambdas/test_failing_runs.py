@@ -71,6 +71,26 @@ def test_no_capacity_moves_to_another_server_at_its_price(account: Account) -> N
     assert json.loads(account.read(key))["usd_per_hour"] == moved.usd_per_hour
 
 
+def test_training_elsewhere_starts_the_processes_that_were_planned_there(account: Account) -> None:
+    pipeline = start(account).until_matched()
+    job = pipeline.state["match"]["distill"]
+    assert job["environment"]["STRATOS_PROCESSES_PER_HOST"] == "1"
+    key = RunKeys(pipeline.run.run_id).match
+    evidence = json.loads(account.read(key))
+    here = job["resource_config"]["InstanceType"]
+    for plan in (
+        *evidence["matching"]["plans"]["fallbacks"],
+        *evidence["matching"]["plans"]["front"],
+    ):
+        if plan["training"]["instance_type"] != here:
+            plan["training"]["devices"] = 4
+    account.put(key, json.dumps(evidence))
+    moved = diagnose(pipeline, job, "CapacityError: Unable to provision")["job"]
+    kept = job["environment"] | {"STRATOS_PROCESSES_PER_HOST": "4"}
+    assert moved["environment"] == kept
+    assert "STRATOS_PROCESSES_PER_HOST" not in pipeline.state["match"]["evaluate"]["environment"]
+
+
 def test_what_a_person_must_mend_is_not_tried_again(account: Account) -> None:
     pipeline = start(account).until_matched()
     job = pipeline.state["match"]["synthesize"]

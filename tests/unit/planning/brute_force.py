@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import product
 
 from stratos.planning.candidates import Candidates
-from stratos.planning.engine import ONE_DEVICE
 from stratos.planning.group import Group
 from stratos.planning.offers import Offers, serving_offers, training_offers
 from stratos.planning.request import PlanningRequest
@@ -21,15 +20,13 @@ Objectives = tuple[float, float, float, float]
 def feasible_candidates(request: PlanningRequest, groups: list[Group]) -> list[Objectives]:
     """Objectives of every feasible candidate: error, p95 ms, hours, dollars over the horizon."""
     regions = request.spec.constraints.regions or (request.region,)
-    trainers = training_offers(request.servers, regions, ONE_DEVICE).rows
+    trainers = training_offers(request.servers, regions).rows
     servers = serving_offers(request.servers, regions).rows
     found: list[Objectives] = []
     for group, trainer, server in product(groups, trainers, servers):
-        training = TrainingSide(request, Offers([trainer]), {}, ONE_DEVICE, {}).of(group)
+        training = TrainingSide(request, Offers([trainer]), {}, {}).of(group)
         shape = transformer(group.student)
-        serving = ServingSide(request, Offers([server]), ONE_DEVICE, {}).of(
-            shape, group.precision, group.work
-        )
+        serving = ServingSide(request, Offers([server]), {}).of(shape, group.precision, group.work)
         if training is None or serving is None:
             continue
         error, hours, usd = (float(v) for v in training.values[0])

@@ -10,10 +10,10 @@ import pytest
 from stratos.calibration import calibration_rows
 from stratos.match_evidence import MatchEvidence
 from stratos.outcome import RunEvidence
+from stratos.plan import PlanSet
 from stratos.planning.calibration import correction, from_log_odds, log_odds
 from stratos.planning.choose import plan_before_probing
 from stratos.planning.request import CalibrationRow, Matching
-from stratos.steps import RunRef
 from tests import factories
 from tests.unit.planning.planning_inputs import gpu, request
 
@@ -27,6 +27,7 @@ def row(
     instance_type: str = "ml.g5.xlarge",
     parameters: int = 500_000_000,
     applied: float = 1.0,
+    devices: int = 1,
 ) -> CalibrationRow:
     return CalibrationRow.model_validate(
         {
@@ -34,6 +35,7 @@ def row(
             "instance_type": instance_type,
             "quantity": quantity,
             "num_parameters": parameters,
+            "num_devices": devices,
             "predicted": predicted,
             "measured": measured,
             "correction": applied,
@@ -43,6 +45,37 @@ def row(
 
 def factor(rows: list[CalibrationRow], instance_type: str = "ml.g5.xlarge") -> float:
     return correction(rows, SPEED, instance_type, 5e8, 0.45).factor
+
+
+def _evidence(
+    run_id: str, plans: PlanSet, tokens_per_second: float, devices: int = 1
+) -> RunEvidence:
+    """A run that trained as its plan says, but at another pace."""
+    run = factories.run_ref().model_copy(update={"run_id": run_id})
+    distilled = factories.distill_result().model_copy(
+        update={
+            "tokens_per_second": tokens_per_second,
+            "num_parameters": 500_000_000,
+            "num_devices": devices,
+        }
+    )
+    matching = Matching(plan=plans.chosen, strategy="injection", reason="simulated", plans=plans)
+    return RunEvidence(
+        run=run,
+        status="succeeded",
+        ended_at=run.started_at,
+        hours=1.0,
+        match=MatchEvidence(
+            attempt=0,
+            matching=matching,
+            probes=(),
+            dropped={},
+            tried=(),
+            spent_usd=0.0,
+            spent_hours=0.0,
+        ),
+        distillation=distilled,
+    )
 
 
 def test_nothing_is_corrected_before_the_first_run() -> None:
@@ -85,6 +118,46 @@ def test_another_instance_type_counts_for_less_and_another_runtime_for_nothing()
     )
     assert other == 1.0
     assert 1.2 < sibling < same
+
+
+def test_another_number_of_devices_counts_for_less() -> None:
+    def of_devices(rows: list[CalibrationRow], num_devices: int) -> float:
+        return correction(rows, SPEED, "ml.g5.48xlarge", 5e8, 0.45, num_devices=num_devices).factor
+
+    alone = [row(200.0, instance_type="ml.g5.48xlarge")] * 20
+    together = [row(50.0, instance_type="ml.g5.48xlarge", devices=8)] * 20
+    assert 1.2 < of_devices(alone, 8) < of_devices(alone, 1)
+    # Each keeps its own efficiency where both have been measured.
+    assert of_devices(alone + together, 1) == pytest.approx(2.0, rel=0.1)
+    assert of_devices(alone + together, 8) == pytest.approx(0.5, rel=0.1)
+
+
+def test_a_row_from_before_devices_were_counted_is_of_one() -> None:
+    old = row(200.0).model_dump(exclude={"num_devices"})
+    assert CalibrationRow.model_validate(old) == row(200.0, devices=1)
+
+
+def test_accuracy_does_not_depend_on_how_many_devices_trained() -> None:
+    alone, together = ([row(0.8, 0.5, quantity="accuracy", devices=count)] * 5 for count in (1, 8))
+    found = [correction(rows, "accuracy", "", 5e8, 0.6).factor for rows in (alone, together)]
+    assert found[0] == found[1] > 1
+
+
+@pytest.mark.parametrize(("took_part", "learned"), [(4, True), (1, False)])
+def test_a_run_tells_how_many_devices_it_measured(took_part: int, learned: bool) -> None:
+    server = gpu("ml.g5.12xlarge", num_accelerators=4, interconnect_gb_per_s=600, memory_gib=192)
+    plans = plan_before_probing(request(server))
+    assert plans.chosen.training.devices == 4
+    rows = list(calibration_rows(_evidence("r", plans, 1_000.0, took_part)))
+    counted = {row.quantity: row.num_devices for row in rows}
+    assert counted == ({SPEED: 4} if learned else {})
+
+
+def test_a_slow_link_that_runs_have_measured_is_used_less() -> None:
+    server = gpu("ml.g5.12xlarge", num_accelerators=4, interconnect_gb_per_s=600, memory_gib=192)
+    fields = {"instance_type": "ml.g5.12xlarge", "devices": 4}
+    slow = tuple(row(10.0, **fields) for _ in range(20))
+    assert plan_before_probing(request(server, calibration=slow)).chosen.training.devices < 4
 
 
 def test_a_model_of_another_size_counts_for_less() -> None:
@@ -130,40 +203,7 @@ def test_repeated_runs_end_at_what_their_server_does(truth: float) -> None:
     for number in range(12):
         plans = plan_before_probing(request(server, calibration=rows))
         measured = uncorrected * truth * math.exp(noise.gauss(0, 0.05))
-        distilled = factories.distill_result().model_copy(
-            update={
-                "tokens_per_second": measured,
-                "num_parameters": 500_000_000,
-            }
-        )
-        match = MatchEvidence(
-            attempt=0,
-            matching=Matching(
-                plan=plans.chosen, strategy="injection", reason="simulated", plans=plans
-            ),
-            probes=(),
-            dropped={},
-            tried=(),
-            spent_usd=0.0,
-            spent_hours=0.0,
-        )
-        run = RunRef(
-            run_id=f"r{number}",
-            bucket="b",
-            spec_key="specs/s/spec.yaml",
-            spec_version_id="1",
-            execution_arn="a",
-            started_at="2026-01-01T00:00:00+00:00",
-        )
-        evidence = RunEvidence(
-            run=run,
-            status="succeeded",
-            ended_at=run.started_at,
-            hours=1.0,
-            match=match,
-            distillation=distilled,
-        )
-        rows += tuple(calibration_rows(evidence))
+        rows += tuple(calibration_rows(_evidence(f"r{number}", plans, measured)))
     last = plan_before_probing(request(server, calibration=rows)).chosen
     assert last.training_tokens_per_second == pytest.approx(uncorrected * truth, rel=0.08)
 

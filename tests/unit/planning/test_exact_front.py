@@ -40,6 +40,9 @@ def requests(draw: st.DrawFn) -> PlanningRequest:
             bandwidth=round(300 * draw(number)),
             memory=draw(st.sampled_from([16.0, 22.0, 80.0])),
             usd=dollars or {"us-east-1": 1.0},
+            num_accelerators=draw(st.sampled_from([1, 2, 4])),
+            interconnect_gb_per_s=draw(st.sampled_from([None, 32.0, 600.0])),
+            memory_gib=256,
             spot_interruptions_per_month=draw(st.sampled_from([None, 0.2])),
         )
         rows.append(row)
