@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 
 from stratos.planning.memory import GIB, fits, training_gib
-from stratos.planning.transformer import Transformer
 from stratos.spec import Training
 from training.host import device_memory_gib
+from training.shape import shape_of
 from training.student import Student
-from training.weights import LocalModel
 from training.world import World
 
 _log = logging.getLogger(__name__)
@@ -30,7 +29,7 @@ def checkpoint_activations(
     wanted = training.activation_checkpointing
     if wanted == "auto":
         needed = training_gib(
-            shape_of(student.local),
+            shape_of(student.local.name, student.model.config, student.num_parameters),
             student.method,
             2.0 if student.precision == "bfloat16" else 4.0,
             micro_tokens,
@@ -43,19 +42,3 @@ def checkpoint_activations(
         _log.info("activations are computed again in the backward pass")
         student.model.activation_checkpointing_enable()
     return wanted
-
-
-def shape_of(local: LocalModel) -> Transformer:
-    """Read the sizes that memory follows from out of a model's configuration."""
-    config = local.model.config
-    heads = config.num_attention_heads
-    return Transformer(
-        name=local.name,
-        parameters=local.num_parameters,
-        active_parameters=local.num_parameters,
-        layers=config.num_hidden_layers,
-        hidden_size=config.hidden_size,
-        kv_heads=getattr(config, "num_key_value_heads", heads),
-        head_dim=getattr(config, "head_dim", None) or config.hidden_size // heads,
-        vocabulary=local.vocabulary_size,
-    )

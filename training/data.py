@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import random
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
@@ -148,7 +148,9 @@ class BatchPlan:
         micro_tokens: int,
         seed: int,
         packed: bool = False,
+        processes: int = 1,
     ) -> None:
+        self._processes = processes
         self._examples, self._seed, self.micro_tokens = examples, seed, micro_tokens
         self._packed = packed
         self.num_tokens = sum(len(example.tokens) for example in examples)
@@ -158,7 +160,12 @@ class BatchPlan:
 
     def step(self, index: int) -> list[MicroBatch]:
         """Return the micro-batches of a step, counted from 0."""
-        return micro_batches(self.examples(index), self.micro_tokens, packed=self._packed)
+        return micro_batches(
+            self.examples(index),
+            self.micro_tokens,
+            packed=self._packed,
+            processes=self._processes,
+        )
 
     def examples(self, index: int) -> list[Example]:
         """Return the examples of a step, counted from 0."""
@@ -180,23 +187,43 @@ class BatchPlan:
 
 
 def micro_batches(
-    examples: Sequence[Example], micro_tokens: int, *, gold: bool = True, packed: bool = False
+    examples: Sequence[Example],
+    micro_tokens: int,
+    *,
+    gold: bool = True,
+    packed: bool = False,
+    processes: int = 1,
 ) -> list[MicroBatch]:
     """Group examples of similar length; a group times its width stays within `micro_tokens`.
 
     Args:
         packed: Fill each row with as many examples as the longest leaves room for.
+        processes: That share the groups, which are made as small as they can without more rounds.
     """
     ordered = sorted(examples, key=lambda example: -len(example.tokens))
     rows = _pack(ordered) if packed else [[example] for example in ordered]
-    batches: list[MicroBatch] = []
+    widths = [len(ordered[0 if packed else row].tokens) for row in range(len(rows))]
+    cuts = _cut(widths, micro_tokens)
+    if processes > 1:
+        rounds = -(-len(cuts) // processes)
+        fewest = bisect_left(
+            range(micro_tokens),
+            True,
+            key=lambda most: len(_cut(widths, most)) <= rounds * processes,
+        )
+        cuts = _cut(widths, fewest)
+    return [_pad(rows[part], gold) for part in cuts]
+
+
+def _cut(widths: Sequence[int], micro_tokens: int) -> list[slice]:
+    """Cut rows, widest first, into groups that stay within `micro_tokens` when padded."""
+    cuts: list[slice] = []
     start = 0
-    while start < len(rows):
-        width = len(ordered[0 if packed else start].tokens)
-        count = max(1, micro_tokens // width)
-        batches.append(_pad(rows[start : start + count], gold))
+    while start < len(widths):
+        count = max(1, micro_tokens // widths[start])
+        cuts.append(slice(start, start + count))
         start += count
-    return batches
+    return cuts
 
 
 def _pack(ordered: Sequence[Example]) -> list[list[Example]]:

@@ -12,12 +12,13 @@ from math import ceil
 from stratos.deadlines import REINFORCEMENT_SHARE
 from stratos.errors import TooFewVerifiedRecords
 from stratos.jobs import DistillConfig, DistillResult
+from stratos.planning.devices import micro_tokens as micro_tokens_of
 from stratos.records import TrainingRecord, read_jsonl
 from training.activations import checkpoint_activations
 from training.checkpoints import Checkpoints
 from training.data import BatchPlan, Example, encode, micro_batches, split_validation
 from training.export import describe, export
-from training.host import limit_threads, peak_memory_mib, use_cpus
+from training.host import limit_threads, peak_memory_mib, runtime, use_cpus
 from training.job import Job, report_failure, run_job
 from training.judge import load_judge
 from training.launcher import UNNAMED_FAILURE, Layout, launch
@@ -35,8 +36,6 @@ from training.world import ALONE, World
 _DEFAULT_EPOCHS = 3.0
 _DEFAULT_BATCH_TOKENS = 8_192
 _DEFAULT_SEQUENCE_TOKENS = 4_096
-_MICRO_TOKENS = {"cpu": 1_024, "cuda": 16_384}
-"""Tokens that go through the model together: on a CPU few enough to stay in its cache."""
 _REINFORCEMENT_RATE = 0.1
 """Of the learning rate on the records."""
 _log = logging.getLogger(__name__)
@@ -66,6 +65,7 @@ def _distill(job: Job[DistillConfig], world: World) -> DistillResult | None:
         config.precision,
         training.lora_rank,
         training.seed,
+        in_main_memory=world.size > 1,
     )
     limit_threads(student.num_parameters)
     limit = min(
@@ -79,16 +79,15 @@ def _distill(job: Job[DistillConfig], world: World) -> DistillResult | None:
     )
     learned, validation = split_validation(examples, training.seed)
     batch_tokens = training.batch_tokens or _DEFAULT_BATCH_TOKENS
-    # No more than lets every process have a part of each step.
-    micro_tokens = _MICRO_TOKENS.get(student.device.type, _DEFAULT_BATCH_TOKENS)
-    if world.size > 1:
-        micro_tokens = min(micro_tokens, ceil(batch_tokens / world.size))
+    longest = max(len(example.tokens) for example in examples)
+    micro_tokens = micro_tokens_of(runtime(), batch_tokens, longest, world.size)
     plan = BatchPlan(
         learned,
         batch_tokens=batch_tokens,
         micro_tokens=micro_tokens,
         seed=training.seed,
         packed=training.packing,
+        processes=world.size,
     )
     num_trainable = student.num_trainable_parameters
     if world.size > 1:
@@ -175,6 +174,7 @@ def _distill(job: Job[DistillConfig], world: World) -> DistillResult | None:
         curve=state.curve,
         num_parameters=student.num_parameters,
         num_trainable_parameters=num_trainable,
+        num_devices=world.size,
         weights_sha256=export(student, job.paths.model_dir),
         peak_memory_mib=peak_memory_mib(),
         reinforced=reinforced,
@@ -244,9 +244,8 @@ def _world_of(job: Job[DistillConfig]) -> World | None:
 
     The student writes its own samples in one process: a sharded model only computes losses.
     """
-    world, training = job.world, job.config.training
-    writes = training.on_policy_fraction > 0 or training.reinforcement.steps > 0
-    if world.size == 1 or not writes:
+    world = job.world
+    if world.size == 1 or not job.config.training.writes_samples:
         return world
     if not world.is_first:
         return None

@@ -7,6 +7,7 @@ import resource
 
 import torch
 
+from stratos.catalog.servers import Runtime
 from training.paths import SageMakerPaths
 
 _PARAMETERS_PER_THREAD = 4_000_000
@@ -23,6 +24,11 @@ def limit_threads(num_parameters: int) -> None:
     """Train a small model on fewer threads: each layer's barrier costs more than they compute."""
     worthwhile = max(1, num_parameters // _PARAMETERS_PER_THREAD)
     torch.set_num_threads(min(torch.get_num_threads(), worthwhile))
+
+
+def runtime() -> Runtime:
+    """What models run on here."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def device_memory_gib() -> float:

@@ -57,7 +57,7 @@ class Student:
         return loss
 
     def shard(self) -> None:
-        """Spread the parameters over all processes, a decoder layer at a time.
+        """Spread the parameters over the devices of all processes, a decoder layer at a time.
 
         Before the optimizer sees them; afterwards only `loss` may run the model.
         """
@@ -162,9 +162,19 @@ def require_plain_head(local: LocalModel) -> None:
 
 
 def load_student(
-    weights: Weights, source: str, method: Method, precision: Precision, lora_rank: int, seed: int
+    weights: Weights,
+    source: str,
+    method: Method,
+    precision: Precision,
+    lora_rank: int,
+    seed: int,
+    *,
+    in_main_memory: bool = False,
 ) -> Student:
     """Read a student's weights and prepare them for training.
+
+    Args:
+        in_main_memory: Until `shard` spreads them: whole, they need not fit on one device.
 
     Raises:
         ValueError: for a precision that cannot be trained in, or an unsupported output head.
@@ -173,7 +183,8 @@ def load_student(
         raise ValueError("fp8 is for serving; train in float32 or bfloat16")
     # Full fine-tuning updates float32 weights: in bfloat16 small updates would round to nothing.
     stored: Precision = precision if method == "lora" else "float32"
-    local = load_model(weights.name, source, stored, weights.layers)
+    device = "cpu" if in_main_memory else None
+    local = load_model(weights.name, source, stored, weights.layers, device=device)
     require_plain_head(local)
     return Student(local, method, precision, lora_rank, seed)
 

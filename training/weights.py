@@ -72,7 +72,12 @@ def locate(weights: Weights, channel: Path | None) -> str:
 
 
 def load_model(
-    name: str, source: str, precision: Precision | None = None, layers: int | None = None
+    name: str,
+    source: str,
+    precision: Precision | None = None,
+    layers: int | None = None,
+    *,
+    device: str | None = None,
 ) -> LocalModel:
     """Read a model; only safetensors, and never code that comes with it.
 
@@ -80,8 +85,9 @@ def load_model(
         source: A folder or a Hub repository.
         precision: Of the weights in memory; float32 on a CPU and as stored on a GPU by default.
         layers: Keep only so many; see `prune`.
+        device: Where its weights go; to the GPU by default, where there is one.
     """
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     dtype: torch.dtype | str = "auto" if device == "cuda" else torch.float32
     if precision is not None:
         dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32

@@ -16,7 +16,9 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
+from stratos.planning.transformer import Transformer
 from training.chat import ChatFormat
+from training.shape import shape_of
 from training.teachers import Completion, OnAnswer, Request, Usage
 from training.teachers.reading import read_requests
 from training.teachers.weights import stream_of
@@ -143,14 +145,16 @@ def open_vllm(name: str, source: str, seed: int) -> VllmTeacher:
     config = AutoConfig.from_pretrained(source, trust_remote_code=False)
     tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
     with torch.device("meta"):
-        shape = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+        empty = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+    num_parameters = sum(parameter.numel() for parameter in empty.parameters())
+    shape = shape_of(name, config, num_parameters)
     positions = int(getattr(config, "max_position_embeddings", _MAX_POSITIONS))
     positions = min(positions, _MAX_POSITIONS)
     engine = vllm.LLM(
         model=source,
         trust_remote_code=False,
         load_format="safetensors",
-        tensor_parallel_size=torch.cuda.device_count(),
+        tensor_parallel_size=_num_devices(shape, torch.cuda.device_count()),
         # Of a repository's own sampling settings only the end tokens are wanted.
         generation_config="vllm",
         max_model_len=positions,
@@ -164,10 +168,18 @@ def open_vllm(name: str, source: str, seed: int) -> VllmTeacher:
         tokenizer,
         ChatFormat(tokenizer, sorted(end for end in ends if end is not None)),
         max_positions=positions,
-        num_parameters=sum(parameter.numel() for parameter in shape.parameters()),
+        num_parameters=num_parameters,
         vocabulary_size=int(config.vocab_size),
         seed=seed,
     )
+
+
+def _num_devices(shape: Transformer, there: int) -> int:
+    """As many devices as vLLM can divide the model over, in powers of two."""
+    split = 1
+    while 2 * split <= there and shape.splits_over(2 * split):
+        split *= 2
+    return split
 
 
 def _configured_ends(source: str, config: Any) -> list[int]:

@@ -1,7 +1,10 @@
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stratos.errors import TooFewVerifiedRecords
+from stratos.planning.devices import micro_tokens
 from stratos.records import Message, TrainingRecord
 from tests.unit.training.tiny_models import make_model, make_tokenizer
 from training.chat import ChatFormat
@@ -105,6 +108,37 @@ def test_a_step_is_a_function_of_seed_and_index_alone():
 def test_micro_batches_stay_within_their_tokens():
     for batch in micro_batches(make_examples(60), 200):
         assert batch.tokens.numel() <= 200 or batch.tokens.shape[0] == 1
+
+
+@given(
+    seed=st.integers(0, 1_000),
+    count=st.integers(1, 60),
+    processes=st.integers(2, 8),
+    packed=st.booleans(),
+)
+def test_processes_get_even_parts_of_a_step(seed, count, processes, packed):
+    examples = make_examples(count, seed)
+    whole = sum(len(example.tokens) for example in examples)
+    longest = max(len(example.tokens) for example in examples)
+    limit = micro_tokens("cpu", whole, longest, processes)
+    together = micro_batches(examples, limit, packed=packed)
+    parts = micro_batches(examples, limit, packed=packed, processes=processes)
+    assert sum(batch.num_tokens for batch in parts) == whole
+    assert -(-len(parts) // processes) == -(-len(together) // processes)
+    most, before = (max(batch.tokens.numel() for batch in batches) for batches in (parts, together))
+    assert most <= before
+    padded = sum(batch.tokens.numel() for batch in parts)
+    rounds = -(-len(parts) // processes)
+    assert most <= padded / (processes * rounds) + 2 * longest
+
+
+def test_equal_records_are_shared_out_in_one_round():
+    examples = [Example(list(range(1, 11)), 2)] * 30
+    limit = micro_tokens("cuda", 300, 10, 8)
+    parts = micro_batches(examples, limit, processes=8)
+    assert [len(batch.tokens) for batch in parts] == [4] * 7 + [2]
+    # Without a record of room the last two records would be a second round.
+    assert len(micro_batches(examples, 300 // 8)) == 10
 
 
 def test_validation_takes_a_twentieth_and_spares_small_sets():

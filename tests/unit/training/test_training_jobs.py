@@ -410,6 +410,7 @@ def test_two_processes_leave_the_artifact_of_one(container, s3, tmp_path, monkey
     assert two.config.to_dict() == one.config.to_dict()
     assert together.num_trainable_parameters == alone.num_trainable_parameters
     assert together.training_tokens == alone.training_tokens
+    assert (alone.num_devices, together.num_devices) == (1, 2)
     assert together.final_loss == pytest.approx(alone.final_loss, rel=1e-4)
 
 

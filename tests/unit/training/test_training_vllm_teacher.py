@@ -116,6 +116,15 @@ def test_it_runs_no_code_of_the_repository_and_uses_every_gpu(teacher):
     assert settings["tensor_parallel_size"] == 2
 
 
+@pytest.mark.parametrize(("there", "used"), [(1, 1), (3, 2), (8, 4)])
+def test_it_uses_as_many_gpus_as_divide_the_heads(source, installed, monkeypatch, there, used):
+    # Four query heads; the two key-value heads are copied.
+    monkeypatch.setattr("training.weights.torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: there)
+    opened = vllm.open_vllm("tiny", str(source), 3)
+    assert opened._engine.settings["tensor_parallel_size"] == used
+
+
 def test_it_stops_between_windows(teacher, monkeypatch):
     monkeypatch.setattr(vllm, "_WINDOW", 2)
     answers = iter([False, True])
