@@ -162,7 +162,9 @@ def replica_rates(
     def free_slots(instance: InstanceType) -> float:
         size = BYTES_PER_PARAMETER[used(instance)]
         memory = instance.device_memory_gib * spread(instance) * (1 - HEADROOM) * GIB
-        per_sequence = context_tokens * model.kv_values_per_token * size
+        # More devices than key-value heads: each head's cache lies on several.
+        copies = max(1.0, spread(instance) / model.kv_heads)
+        per_sequence = context_tokens * model.kv_values_per_token * size * copies
         slots = job_batch or EFFICIENCIES[instance.runtime].slots
         return float(min(slots, np.floor((memory - model.parameters * size) / per_sequence)))
 

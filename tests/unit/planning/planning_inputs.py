@@ -7,7 +7,10 @@ from typing import Any
 
 from stratos.catalog.servers import InstanceType, Price, ServerCatalog
 from stratos.jobs import ProbeResult
+from stratos.planning.offers import Offer, Offers
+from stratos.planning.rates import Types
 from stratos.planning.request import DatasetFacts, ModelCard, PlanningRequest
+from stratos.planning.transformer import Transformer, transformer
 from stratos.scoring.wilson import proportion
 from stratos.spec import Spec
 
@@ -52,6 +55,11 @@ def gpu(
     return InstanceType.model_validate(known | fields)
 
 
+def several(count: int, link: float | None = 600.0, **fields: Any) -> InstanceType:
+    known = {"interconnect_gb_per_s": link, "memory_gib": 2_000} | fields
+    return gpu(num_accelerators=count, **known)
+
+
 def cpu(name: str = "ml.local.cpu2", gflops: float = 200.0, usd: float = 0.1) -> InstanceType:
     return InstanceType(
         instance_type=name,
@@ -92,6 +100,10 @@ def model(name: str = "student", billions: float = 0.5, **fields: Any) -> ModelC
     return ModelCard.model_validate(known | fields)
 
 
+def shape(billions: float = 0.5, **fields: Any) -> Transformer:
+    return transformer(model(billions=billions, **fields))
+
+
 def tiny(name: str = "student", hidden: int = 96, layers: int = 4) -> ModelCard:
     return model(
         name,
@@ -124,6 +136,12 @@ def spec(constraints: dict[str, Any] | None = None, **sections: Any) -> Spec:
         "constraints": constraints or {},
     }
     return Spec.model_validate(base | sections)
+
+
+def types_of(*instances: InstanceType) -> Types:
+    priced = [(row, row.price("us-east-1", "training")) for row in instances]
+    offers = [Offer(row, 1, "us-east-1", "on_demand", price) for row, price in priced if price]
+    return Types(Offers(offers), ())
 
 
 def request(
