@@ -73,11 +73,8 @@ def grant_functions(
             module,
             *read_objects(bucket, "specs/", "catalog/", "runs/"),
             write_objects(bucket, "runs/*"),
+            sagemaker("DescribeEndpoint", on=(ENDPOINTS,)),  # what kind is in service already
         )
-    functions.grant(
-        "plan_candidates",
-        sagemaker("DescribeEndpoint", on=(ENDPOINTS,)),  # what kind is in service already
-    )
     functions.grant(
         "match_models",
         *_read_jobs(),  # what the probes cost

@@ -56,7 +56,9 @@ def after_missed_load(
 ) -> Next:
     """The next server for the same model, or else the next student."""
     serverless = current.hosting.mode == "serverless"
-    plan = None if serverless else next_server(evidence, measured, spec.constraints)
+    mode = current.hosting.mode
+    constraints = spec.constraints
+    plan = None if serverless else next_server(evidence, measured, constraints, mode=mode)
     if plan is None:
         number = sum(item.attempt == evidence.attempt for item in measured)
         if serverless:

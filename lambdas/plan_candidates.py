@@ -6,12 +6,9 @@ from lambdas.candidates import model_pool
 from lambdas.handler import step
 from lambdas.planning_inputs import planning_request
 from lambdas.probe_jobs import probe_jobs
-from lambdas.sagemaker import find_endpoint
 from lambdas.storage import Bucket
 from lambdas.training_jobs import JobFactory
 from stratos.artifacts import RunKeys, spec_folder
-from stratos.deployment import endpoint_name
-from stratos.hosting import refuse_other_mode
 from stratos.plan import PlanSet
 from stratos.planning.choose import plan_before_probing, shortlist
 from stratos.spec import Spec
@@ -23,8 +20,6 @@ def handler(payload: PlanInput) -> Candidates:
     """Plan on priors, and prepare the probe of every teacher and student worth it."""
     run, bucket, keys = payload.run, Bucket(payload.run.bucket), RunKeys(payload.run.run_id)
     spec = bucket.read_model(keys.spec, Spec)
-    if live := find_endpoint(endpoint_name(spec.name)):
-        refuse_other_mode(spec, live.mode)  # before anything is paid for
     if spec.task.checker is not None:
         bucket.copy(spec_folder(run.spec_key) + spec.task.checker, keys.checker + "checker.py")
     pool = model_pool(bucket, run.spec_key, spec)
@@ -40,6 +35,6 @@ def _summary(plans: PlanSet, num_probes: int) -> str:
     return (
         f"{plans.num_candidates:,} candidates, {plans.front_size:,} on the Pareto front; first "
         f"choice {chosen.teacher} → {chosen.student} ({chosen.method}), trained on "
-        f"{chosen.training.instance_type}, served on {chosen.serving.instance_type}; "
+        f"{chosen.training.instance_type}, served on {chosen.endpoint}; "
         f"{num_probes} probes"
     )

@@ -5,14 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from lambdas.candidates import ModelPool
+from lambdas.sagemaker import find_endpoint
 from lambdas.settings import settings
 from lambdas.storage import Bucket
 from stratos.artifacts import CALIBRATION_KEY, SERVERS_KEY, RunKeys, spec_folder
 from stratos.catalog.servers import ServerCatalog
 from stratos.dataset.token_estimate import CountTokens, by_characters, by_vocabulary, mean_tokens
+from stratos.deployment import endpoint_name
 from stratos.planning.request import CalibrationRow, DatasetFacts, PlanningRequest
 from stratos.records import Record
-from stratos.spec import Spec
+from stratos.spec import EndpointMode, Spec
 from stratos.steps import ApprovalGiven, Dataset, RunRef
 
 _SAMPLE = 500
@@ -22,7 +24,7 @@ _SAMPLE = 500
 def planning_request(
     run: RunRef, spec: Spec, dataset: Dataset, pool: ModelPool, spent_usd: float = 0.0
 ) -> PlanningRequest:
-    """Gather catalogs, calibration and sizes for one run."""
+    """Gather catalogs, calibration, sizes and what is in service for one run."""
     bucket = Bucket(run.bucket)
     return PlanningRequest(
         spec=spec,
@@ -34,7 +36,14 @@ def planning_request(
         calibration=_calibration(bucket),
         spent_usd=spent_usd,
         spent_hours=hours_of(run),
+        live_mode=_live_mode(spec),
     )
+
+
+def _live_mode(spec: Spec) -> EndpointMode | None:
+    """How the endpoint of the spec's name is hosted, where one stays."""
+    live = find_endpoint(endpoint_name(spec.name))
+    return None if live is None or live.status == "Deleting" else live.mode
 
 
 def servers(bucket: Bucket) -> ServerCatalog:

@@ -8,7 +8,8 @@ from typing import Any
 from stratos.artifacts import async_folder
 from stratos.catalog.images import runtime_of
 from stratos.guardrails import guardrails
-from stratos.hosting import HOURS_PER_MONTH, HostingChoice, choose_hosting
+from stratos.hosting import HOURS_PER_MONTH
+from stratos.hosting_choice import HostingChoice, choose_hosting
 from stratos.jobs import EvaluateResult
 from stratos.match_evidence import MatchEvidence
 from stratos.model_package import Lineage, model_package
@@ -89,7 +90,7 @@ def build_deployment(
         suffix: Tells deployments of one attempt apart.
 
     Raises:
-        DeploymentFailed: the spec names a hosting mode that cannot be.
+        DeploymentFailed: the model cannot be hosted as it must be.
     """
     plan, server = evidence.plan, evidence.plan.serving
     name = f"stratos-{run.run_id}-a{evidence.attempt}{suffix}"
@@ -97,6 +98,7 @@ def build_deployment(
     hosting = choose_hosting(
         spec,
         server,
+        planned=plan.hosting.mode,
         p95_latency_ms=plan.p95_latency_ms.value,
         artifact_bytes=artifact_bytes,
         live_mode=live_mode,

@@ -9,36 +9,43 @@
 After a pause, a serverless request waits for its container and an asynchronous one in a queue.
 Inference components that scale to zero refuse what comes while they start, so they are not among
 the choices.
+
+One function a mode says what it offers, all in the table `_OFFERS`. The planner asks it for every
+server at once (`stratos.planning.hosting_modes`), and the deployment for the one that was planned
+(`stratos.hosting_choice`).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
-from stratos.catalog.images import runtime_of
-from stratos.errors import DeploymentFailed
-from stratos.frozen import FrozenModel
-from stratos.plan import Server
+from stratos.catalog.servers import Runtime
 from stratos.spec import EndpointMode, Hosting, Load, Spec
+
+Number = TypeVar("Number", float, Any)
+"""One number, or the planner's array of them."""
 
 HOURS_PER_MONTH = 730.0
 SERVERLESS_USD_PER_GB_SECOND = 2e-5
 """On demand, us-east-1, from aws.amazon.com/sagemaker/pricing; other regions differ by some 20%."""
 
 _DAYS_PER_MONTH = HOURS_PER_MONTH / 24
+_MAX_CONCURRENCY = 200
+"""Requests that one serverless endpoint answers at once, at most."""
 _SERVERLESS_GIB = (1, 2, 3, 4, 5, 6)
 """Memory sizes that SageMaker offers."""
-_MAX_CONCURRENCY = 200
 _RUNTIME_GIB = 1.0
 """Of the server itself; a tiny model was measured at under half of it (docs/serving.md)."""
+_MIB_PER_VCPU = 1769.0
+"""AWS Lambda's ratio. Of serverless endpoints AWS says only that processors grow with memory."""
 _WEIGHTS_PER_ARCHIVE = 2.5
 """Memory of float32 weights for each byte of an archive of 16-bit ones."""
-_SERVERLESS_HEADROOM = 2.0
-"""Its processors are fewer than a server's, so the forecast must leave as much room again."""
+_FLOAT32_BYTES = 4.0
 _BURST = 1.5
 """Containers for each request in flight on average."""
-
-_WAYS_OUT = "Delete it first (`stratos delete RUN`), give the spec another name"
 
 _START_SECONDS: dict[EndpointMode, float] = {"realtime": 0.0, "serverless": 30.0, "async": 420.0}
 """From the first request after a pause to its answer, before weights are read. Assumed."""
@@ -48,103 +55,105 @@ _SYNCHRONOUS_SECONDS = 60
 """SageMaker gives up on a synchronous request after this long."""
 _IDLE_HOURS_PER_DAY = 0.5
 """An asynchronous endpoint is billed that long after its last request, until it scales in."""
+_QUEUE_SECONDS = 1.0
+"""What the way through the bucket adds to an answer; assumed."""
 
 
-class HostingChoice(FrozenModel):
-    """The mode, and what it rests on."""
+@dataclass(frozen=True)
+class Hosted:
+    """What a mode is judged by: a model on one kind of processor, under one spec.
+
+    Attributes:
+        artifact_bytes: Size of model.tar.gz, or what it is expected to be.
+    """
+
+    spec: Spec
+    runtime: Runtime
+    artifact_bytes: float
+
+    @property
+    def weight_bytes(self) -> float:
+        """In memory, as float32."""
+        return _WEIGHTS_PER_ARCHIVE * self.artifact_bytes
+
+
+@dataclass(frozen=True)
+class Bound:
+    """How long an answer may take, and what speaks against a longer one."""
+
+    seconds: float = math.inf
+    obstacle: str = ""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One mode for one model: how it is billed, how it starts, and what speaks against it.
+
+    A month's bill is a share of the server's hours plus a price for the seconds of an answer, so
+    that the planner works it out for all servers at once.
+
+    Attributes:
+        on_instances: On the planned server, not on processors that SageMaker chooses.
+        share_of_hours: Hours billed at the server's price, of all.
+        usd_per_second: A month's bill for each second that one answer takes.
+        cold_start_seconds: From the first request after a pause to its answer.
+        memory_gib: Of a serverless endpoint.
+        impossible: Why it cannot be, whatever the server.
+        unwanted: Why it is not chosen unless the spec names it.
+        possible_up_to: It cannot be where answers take longer.
+        wanted_up_to: It is not chosen where they do, unless the spec names it.
+    """
 
     mode: EndpointMode
-    reason: str
-    usd_per_month: float
+    on_instances: bool = True
+    share_of_hours: float = 0.0
+    usd_per_second: float = 0.0
+    cold_start_seconds: float = 0.0
     memory_gib: int | None = None
-    """Of a serverless endpoint."""
-    max_concurrency: int | None = None
-    """Of a serverless endpoint: requests answered at once."""
-
-
-class _Offer(FrozenModel):
-    """One mode for one model: its bill, and what speaks against it."""
-
-    choice: HostingChoice
     impossible: str | None = None
     unwanted: str | None = None
-    """Why it is not chosen unless the spec names it."""
+    possible_up_to: Bound = Bound()
+    wanted_up_to: Bound = Bound()
 
-    def told(self) -> str:
-        obstacle = self.impossible or self.unwanted
-        cost = f"${self.choice.usd_per_month:.2f} a month"
-        return f"{self.choice.mode} {cost}" + (f" ({obstacle})" if obstacle else "")
+    def usd_per_month(self, usd_per_hour: Number, seconds: Number) -> Number:
+        """The bill on a server of this price, where an answer takes so long.
 
+        Args:
+            seconds: At the 95th percentile, to be on the safe side.
+        """
+        by_hour = usd_per_hour * (HOURS_PER_MONTH * self.share_of_hours)
+        return by_hour + seconds * self.usd_per_second
 
-def choose_hosting(
-    spec: Spec,
-    server: Server,
-    *,
-    p95_latency_ms: float,
-    artifact_bytes: int,
-    live_mode: EndpointMode | None = None,
-) -> HostingChoice:
-    """The mode that the spec names, else the cheapest that its traffic and constraints allow.
+    def impossible_at(self, seconds: float) -> str | None:
+        """Why it cannot be where an answer takes so long; None where it can."""
+        if self.impossible is None and seconds > self.possible_up_to.seconds:
+            return self.possible_up_to.obstacle
+        return self.impossible
 
-    Args:
-        p95_latency_ms: Forecast for the server, under the declared load.
-        artifact_bytes: Size of model.tar.gz.
-        live_mode: Of the endpoint in service under the spec's name, if one is.
+    def obstacle_at(self, seconds: float) -> str | None:
+        """Why it is not chosen where an answer takes so long."""
+        obstacle = self.impossible_at(seconds) or self.unwanted
+        if obstacle is None and seconds > self.wanted_up_to.seconds:
+            return self.wanted_up_to.obstacle
+        return obstacle
 
-    Raises:
-        DeploymentFailed: the mode that is named, or that the endpoint in service has, cannot host
-            the model.
-    """
-    refuse_other_mode(spec, live_mode)
-    seconds = p95_latency_ms / 1000
-    offers = {
-        offer.choice.mode: offer
-        for offer in (
-            _realtime(server),
-            _serverless(spec, server, seconds, artifact_bytes),
-            _asynchronous(spec, server, artifact_bytes),
-        )
-    }
-    named = spec.hosting.mode
-    if named != "auto":
-        offer = offers[named]
-        if offer.impossible:
-            raise DeploymentFailed(
-                f"hosting.mode is {named}, but {offer.impossible}. Choose another mode, or auto"
-            )
-        return offer.choice.model_copy(
-            update={"reason": f"the spec asks for {named} hosting: {offer.told()}"}
-        )
-    if live_mode is not None:
-        kept = offers[live_mode]
-        if kept.impossible:
-            # SageMaker makes a serverless endpoint a real-time one, but never the way back: the
-            # model in service could not be restored if the new one failed.
-            raise DeploymentFailed(
-                f"the endpoint in service of {spec.name} is {live_mode} and keeps its kind, but "
-                f"{kept.impossible}. {_WAYS_OUT}, or let the plan choose a smaller model"
-            )
-        reason = f"the endpoint in service is {live_mode}, and stays so: {kept.told()}"
-        return kept.choice.model_copy(update={"reason": reason})
-    free = [o for o in offers.values() if not (o.impossible or o.unwanted)]
-    best = min(free, key=lambda offer: offer.choice.usd_per_month)
-    others = ", ".join(offer.told() for offer in offers.values() if offer is not best)
-    reason = f"{best.told()}; instead of {others}"
-    return best.choice.model_copy(update={"reason": reason})
+    def told(self, usd_per_hour: float, seconds: float) -> str:
+        """Mode, bill and obstacle in one clause."""
+        if impossible := self.impossible_at(seconds):
+            return f"{self.mode} ({impossible})"
+        cost = f"${self.usd_per_month(usd_per_hour, seconds):.2f} a month"
+        obstacle = self.obstacle_at(seconds)
+        return f"{self.mode} {cost}" + (f" ({obstacle})" if obstacle else "")
 
 
-def refuse_other_mode(spec: Spec, live_mode: EndpointMode | None) -> None:
-    """An endpoint keeps its kind: SageMaker could not roll back what changes it.
+def offers_for(hosted: Hosted) -> dict[EndpointMode, Offer]:
+    """Every mode, possible or not."""
+    return {mode: offer(hosted) for mode, offer in _OFFERS.items()}
 
-    Raises:
-        DeploymentFailed: the spec names a mode that its endpoint in service does not have.
-    """
-    named = spec.hosting.mode
-    if live_mode is not None and named not in ("auto", live_mode):
-        raise DeploymentFailed(
-            f"hosting.mode is {named}, but the endpoint in service of {spec.name} is {live_mode} "
-            f"and keeps its kind. {_WAYS_OUT}, or leave hosting.mode at auto"
-        )
+
+def expected_artifact_bytes(num_parameters: float) -> float:
+    """Size of a student's model.tar.gz, before there is one."""
+    return _FLOAT32_BYTES * num_parameters / _WEIGHTS_PER_ARCHIVE
 
 
 def asynchronous_share(load: Load) -> float:
@@ -159,6 +168,11 @@ def serverless_gib(weight_bytes: float) -> int | None:
     """
     needed = max(2.0, _RUNTIME_GIB + weight_bytes / _GIB)
     return next((size for size in _SERVERLESS_GIB if size >= needed), None)
+
+
+def serverless_vcpu(memory_gib: int) -> float:
+    """Processors that come with so much memory; assumed."""
+    return 1024 * memory_gib / _MIB_PER_VCPU
 
 
 def serverless_usd_per_month(load: Load, memory_gib: int) -> float:
@@ -181,57 +195,78 @@ def requests_per_month(load: Load) -> float:
     return mean * 3600 * load.active_hours_per_day * _DAYS_PER_MONTH
 
 
-def _realtime(server: Server) -> _Offer:
-    usd = server.usd_per_hour * HOURS_PER_MONTH
-    return _Offer(choice=HostingChoice(mode="realtime", reason="", usd_per_month=usd))
+# --- one offer for each mode ------------------------------------------------------------------
 
 
-def _serverless(spec: Spec, server: Server, seconds: float, artifact_bytes: int) -> _Offer:
-    weight_bytes = _WEIGHTS_PER_ARCHIVE * artifact_bytes
-    memory = serverless_gib(weight_bytes)
-    concurrency = math.ceil(spec.load.requests_per_second * seconds * _BURST) + 1
-    limit = spec.constraints.max_p95_latency_ms
-    impossible = unwanted = None
-    if runtime_of(server.instance_type) != "cpu":
-        impossible = f"serverless has no GPU, and the plan serves on {server.instance_type}"
+def _realtime(hosted: Hosted) -> Offer:
+    return Offer("realtime", share_of_hours=1.0)
+
+
+def _serverless(hosted: Hosted) -> Offer:
+    memory = serverless_gib(hosted.weight_bytes)
+    cold_start = _cold_start("serverless", hosted)
+    impossible = None
+    if hosted.runtime != "cpu":
+        impossible = "serverless has no GPU, and the plan serves on one"
     elif memory is None:
         impossible = (
             f"serverless has {_SERVERLESS_GIB[-1]} GB of memory at most, and the model needs "
-            f"{_RUNTIME_GIB + weight_bytes / _GIB:.1f}"
+            f"{_RUNTIME_GIB + hosted.weight_bytes / _GIB:.1f}"
         )
-    elif concurrency > _MAX_CONCURRENCY:
-        impossible = f"{concurrency} requests at once exceed its limit of {_MAX_CONCURRENCY}"
-    elif limit is not None and seconds * 1000 * _SERVERLESS_HEADROOM > limit:
-        unwanted = "its processors may miss max_p95_latency_ms"
-    elif cold := _too_cold("serverless", spec.hosting, artifact_bytes):
-        unwanted = cold
+    load = hosted.spec.load
     memory = memory or _SERVERLESS_GIB[-1]
-    return _Offer(
-        choice=HostingChoice(
-            mode="serverless",
-            reason="",
-            usd_per_month=seconds * serverless_usd_per_month(spec.load, memory),
-            memory_gib=memory,
-            max_concurrency=min(concurrency, _MAX_CONCURRENCY),
-        ),
+    return Offer(
+        "serverless",
+        on_instances=False,
+        usd_per_second=serverless_usd_per_month(load, memory),
+        cold_start_seconds=cold_start,
+        memory_gib=memory,
         impossible=impossible,
-        unwanted=unwanted,
+        unwanted=_too_cold(cold_start, hosted.spec.hosting),
+        possible_up_to=Bound(
+            (_MAX_CONCURRENCY - 1) / (_BURST * load.requests_per_second),
+            f"the requests at once would exceed its limit of {_MAX_CONCURRENCY}",
+        ),
     )
 
 
-def _asynchronous(spec: Spec, server: Server, artifact_bytes: int) -> _Offer:
-    usd = server.usd_per_hour * HOURS_PER_MONTH * asynchronous_share(spec.load)
-    unwanted = _too_cold("async", spec.hosting, artifact_bytes)
+def _asynchronous(hosted: Hosted) -> Offer:
+    cold_start, spec = _cold_start("async", hosted), hosted.spec
+    unwanted = _too_cold(cold_start, spec.hosting)
     tolerated = spec.hosting.max_cold_start_seconds or 0.0
     if unwanted is None and tolerated <= _SYNCHRONOUS_SECONDS:
         unwanted = "its requests are not answered in the call"
-    return _Offer(
-        choice=HostingChoice(mode="async", reason="", usd_per_month=usd), unwanted=unwanted
+    asked = spec.constraints
+    limits = (asked.max_p50_latency_ms, asked.max_p95_latency_ms, asked.max_p99_latency_ms)
+    shortest = min((limit / 1000 for limit in limits if limit is not None), default=math.inf)
+    return Offer(
+        "async",
+        share_of_hours=asynchronous_share(spec.load),
+        cold_start_seconds=cold_start,
+        unwanted=unwanted,
+        wanted_up_to=Bound(shortest - _QUEUE_SECONDS, "its queue may exceed the latency asked"),
     )
 
 
-def _too_cold(mode: EndpointMode, hosting: Hosting, artifact_bytes: int) -> str | None:
-    seconds = _START_SECONDS[mode] + _START_SECONDS_PER_GIB * artifact_bytes / _GIB
+_OFFERS: dict[EndpointMode, Callable[[Hosted], Offer]] = {
+    "realtime": _realtime,
+    "serverless": _serverless,
+    "async": _asynchronous,
+}
+"""Of modes that cost the same, the first is chosen."""
+MODES: tuple[EndpointMode, ...] = tuple(_OFFERS)
+
+
+def concurrency(load: Load, seconds: float) -> int:
+    """Requests that a serverless endpoint answers at once under the load, and one to spare."""
+    return min(_MAX_CONCURRENCY, math.ceil(load.requests_per_second * seconds * _BURST) + 1)
+
+
+def _cold_start(mode: EndpointMode, hosted: Hosted) -> float:
+    return _START_SECONDS[mode] + _START_SECONDS_PER_GIB * hosted.artifact_bytes / _GIB
+
+
+def _too_cold(seconds: float, hosting: Hosting) -> str | None:
     tolerated = hosting.max_cold_start_seconds
     if tolerated is None:
         return f"a cold start of about {seconds:.0f} s, and the spec tolerates none"

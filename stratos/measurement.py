@@ -7,10 +7,11 @@ from datetime import datetime
 from itertools import pairwise
 
 from stratos.frozen import FrozenModel
+from stratos.hosting import HOURS_PER_MONTH
 from stratos.jobs import LoadResult
 from stratos.match_evidence import MatchEvidence, plans_in_order
 from stratos.plan import Interval, Plan
-from stratos.spec import Constraints
+from stratos.spec import Constraints, EndpointMode
 
 MAX_SERVERS = 3
 """Servers that one student is measured on."""
@@ -37,8 +38,7 @@ class Measurement(FrozenModel):
 
     def described(self) -> str:
         """Student, server and what was measured, in one clause."""
-        server = self.plan.serving
-        return f"{self.plan.student} on {server.count} × {server.instance_type}: {self.reason}"
+        return f"{self.plan.student} on {self.plan.endpoint}: {self.reason}"
 
 
 class Measurements(FrozenModel):
@@ -79,19 +79,29 @@ def usd_per_1000_requests(usd_per_hour: float, answered: Interval) -> Interval |
 
 
 def next_server(
-    evidence: MatchEvidence, measured: Sequence[Measurement], constraints: Constraints
+    evidence: MatchEvidence,
+    measured: Sequence[Measurement],
+    constraints: Constraints,
+    *,
+    mode: EndpointMode,
 ) -> Plan | None:
     """The plan that serves the same model next, or None where the front has no better server.
 
     Of the plans on the front with the same model on a server that is faster (cheaper, after a miss
     on cost) than those measured: the best one that holds `max_p95_latency_ms` although its
-    forecast is as far out as the others were, or else the fastest.
+    forecast is as far out as the others were, or else the fastest. An endpoint keeps its kind, so
+    only plans that are hosted in its mode may follow.
+
+    Args:
+        mode: Of the endpoint in service.
     """
     mine = [item for item in measured if item.attempt == evidence.attempt]
     better = [
         plan
         for plan in plans_in_order(evidence.matching)
-        if _model_of(plan) == _model_of(evidence.plan) and all(_improves(plan, m) for m in mine)
+        if plan.hosting.mode == mode
+        and _model_of(plan) == _model_of(evidence.plan)
+        and all(_improves(plan, m) for m in mine)
     ]
     if not better or len(mine) >= MAX_SERVERS:
         return None
@@ -107,12 +117,14 @@ def served_as(trained: Plan, other: Plan) -> Plan:
     of_server = (
         "id",
         "serving",
+        "hosting",
         "p50_latency_ms",
         "p95_latency_ms",
         "prefill_tokens_per_second",
         "decode_tokens_per_second",
         "requests_per_second",
         "usd_per_month",
+        "usd_per_1000_requests",
         "calibration",
         "caveats",
     )
@@ -130,8 +142,15 @@ def serving_usd(measured: Sequence[Measurement], ended_at: str) -> float:
         until = ended_at if following is None else following.started_at
         if following is not None and following.attempt != item.attempt:
             until = item.ended_at
-        total += _hours(item.started_at, until) * item.plan.serving.usd_per_hour
+        total += _hours(item.started_at, until) * _usd_per_hour(item.plan)
     return total
+
+
+def _usd_per_hour(plan: Plan) -> float:
+    """While it is measured: the instances, or a serverless endpoint's share of its month."""
+    if plan.hosting.mode == "serverless":
+        return plan.usd_per_month.value / HOURS_PER_MONTH
+    return plan.serving.usd_per_hour
 
 
 def _hours(started_at: str, ended_at: str) -> float:

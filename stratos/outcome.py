@@ -198,7 +198,7 @@ def _constraints(evidence: RunEvidence) -> Iterator[ConstraintOutcome]:
         ("max_training_hours", "hours_to_deploy", evidence.hours if done else None),
         ("max_budget_usd", "usd_to_deploy", evidence.total_usd if done else None),
         ("max_hosting_usd_per_month", "usd_per_month", monthly),
-        ("max_usd_per_1000_requests", "", cost.value if cost else None),
+        ("max_usd_per_1000_requests", "usd_per_1000_requests", cost.value if cost else None),
     )
     for name, predicted, measured in rows:
         limit = getattr(asked, name)

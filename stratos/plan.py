@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from stratos.frozen import FrozenModel
-from stratos.spec import StrategyName
+from stratos.spec import EndpointMode, StrategyName
 
 Purchase = Literal["on_demand", "spot"]
 Method = Literal["full", "lora"]
@@ -45,6 +45,16 @@ class Server(FrozenModel):
         return f" ({' '.join(filter(None, (times, over)))})" if over or times else ""
 
 
+class PlannedHosting(FrozenModel):
+    """How the endpoint is hosted, and why."""
+
+    mode: EndpointMode
+    reason: str
+    """In words, with what the other modes would cost."""
+    cold_start_seconds: float = 0.0
+    """What the first request after a pause is expected to wait."""
+
+
 class Plan(FrozenModel):
     """One candidate: everything that has to be decided, and what it is expected to give."""
 
@@ -55,6 +65,10 @@ class Plan(FrozenModel):
     precision: Precision
     training: Server
     serving: Server
+    """With serverless hosting, what stands for processors that AWS does not name."""
+    hosting: PlannedHosting = PlannedHosting(
+        mode="realtime", reason="planned before plans chose among hosting modes"
+    )
     strategy: StrategyName | None = None
     """None before the teacher has been probed."""
     accuracy: Interval
@@ -70,6 +84,8 @@ class Plan(FrozenModel):
     usd_to_deploy: Interval
     usd_per_month: Interval
     """Hosting under the declared load."""
+    usd_per_1000_requests: Interval | None = None
+    """The same by the requests of a month; None in plans that are older."""
     training_tokens_per_second: float
     """Predicted, for calibration against what the job measures."""
     num_training_tokens: float
@@ -77,6 +93,15 @@ class Plan(FrozenModel):
     """Factor that finished runs put on each predicted quantity, already applied."""
     caveats: tuple[str, ...] = ()
     """Old or derived prices, assumed rates, quota unknown."""
+
+    @property
+    def endpoint(self) -> str:
+        """What answers requests, in words."""
+        server = self.serving
+        if self.hosting.mode == "serverless":
+            return f"a serverless endpoint in {server.region} (forecast by {server.instance_type})"
+        queued = ", behind a queue" if self.hosting.mode == "async" else ""
+        return f"{server.count} × {server.instance_type}{server.layout} in {server.region}{queued}"
 
 
 class PlanSet(FrozenModel):

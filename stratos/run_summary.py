@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from stratos.frozen import FrozenModel
-from stratos.hosting import HostingChoice
+from stratos.hosting_choice import HostingChoice
 from stratos.jobs import (
     Comparison,
     CurvePoint,

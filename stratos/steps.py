@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from stratos.frozen import FrozenModel
 from stratos.guardrails import Guardrails
-from stratos.hosting import HostingChoice
+from stratos.hosting_choice import HostingChoice
 from stratos.jobs import LoadResult
 from stratos.ownership import Orphan
 from stratos.plan import Server

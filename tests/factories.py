@@ -22,10 +22,10 @@ from stratos.jobs import (
 )
 from stratos.match_evidence import MatchEvidence
 from stratos.model_package import Lineage
-from stratos.plan import Interval, Plan, PlanSet, Server
+from stratos.plan import Interval, Plan, PlannedHosting, PlanSet, Server
 from stratos.planning.request import Matching
 from stratos.scoring.wilson import proportion
-from stratos.spec import Spec, Teacher, Weights
+from stratos.spec import EndpointMode, Spec, Teacher, Weights
 from stratos.steps import RunRef
 
 AS_OF = date(2026, 1, 1)
@@ -267,8 +267,10 @@ def run_ref() -> RunRef:
     )
 
 
-def match_evidence(serving: Server, p95_latency_ms: float) -> MatchEvidence:
-    """A match whose plan serves on the given server."""
+def match_evidence(
+    serving: Server, p95_latency_ms: float, mode: EndpointMode = "realtime"
+) -> MatchEvidence:
+    """A match whose plan serves on the given server in the given mode."""
     training = serving.model_copy(update={"count": 1})
     one = Interval(value=1.0, lo=0.5, hi=2.0)
     plan = Plan(
@@ -279,6 +281,7 @@ def match_evidence(serving: Server, p95_latency_ms: float) -> MatchEvidence:
         precision="bfloat16",
         training=training,
         serving=serving,
+        hosting=PlannedHosting(mode=mode, reason="it was the cheapest"),
         strategy="injection",
         accuracy=Interval(value=0.6, lo=0.4, hi=0.8),
         p50_latency_ms=one,

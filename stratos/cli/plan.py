@@ -129,7 +129,8 @@ def _print_fleet(fleet: FleetPlan) -> None:
 
 
 def _print(plans: PlanSet) -> None:
-    table = Table("plan", "accuracy", "p95 ms", "hours", "$ to deploy", "$ / month", box=None)
+    money = ("$ to deploy", "$ / month", "$ / 1,000")
+    table = Table("plan", "accuracy", "p95 ms", "hours", *money, box=None)
     for column in table.columns[1:]:
         column.justify = "right"
     rows = {"chosen": plans.chosen} | plans.alternatives
@@ -139,6 +140,7 @@ def _print(plans: PlanSet) -> None:
         table.add_row(str(number), *_figures(plan))
         console.print(f"{number}  {', '.join(names)}", style="bold", highlight=False)
         console.print(f"   {_description(plan)}", soft_wrap=True, highlight=False)
+        console.print(f"   hosting: {plan.hosting.reason}", soft_wrap=True, highlight=False)
     console.print(table)
     console.print(
         f"{plans.num_candidates:,} candidates, {plans.front_size:,} on the front, "
@@ -149,13 +151,12 @@ def _print(plans: PlanSet) -> None:
 
 
 def _description(plan: Plan) -> str:
-    training, serving = plan.training, plan.serving
+    training = plan.training
     spot = " spot" if training.purchase == "spot" else ""
     return (
         f"{plan.teacher} → {plan.student}, {plan.method}, {plan.precision}; train on "
         f"{training.count} × {training.instance_type}{training.layout}{spot} in "
-        f"{training.region}; serve on "
-        f"{serving.count} × {serving.instance_type}{serving.layout} in {serving.region}"
+        f"{training.region}; serve on {plan.endpoint}"
     )
 
 
@@ -166,6 +167,7 @@ def _figures(plan: Plan) -> list[str]:
         _range(plan.hours_to_deploy, ".2f"),
         _range(plan.usd_to_deploy, ",.2f"),
         _range(plan.usd_per_month, ",.0f"),
+        _range(plan.usd_per_1000_requests, ".3g") if plan.usd_per_1000_requests else "–",
     ]
 
 

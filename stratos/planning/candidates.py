@@ -28,12 +28,8 @@ from stratos.planning.accuracy import (
 from stratos.planning.calibration import correction
 from stratos.planning.eligible import Eligibility, eligible
 from stratos.planning.group import Group, Side
-from stratos.planning.offers import (
-    Offers,
-    cheapest_by_rate,
-    serving_offers,
-    training_offers,
-)
+from stratos.planning.hosting_modes import endpoint_offers
+from stratos.planning.offers import Offers, cheapest_by_rate, training_offers
 from stratos.planning.request import ModelCard, PlanningRequest
 from stratos.planning.serving_side import ServingSide
 from stratos.planning.training_cost import HOURS_PER_MONTH
@@ -74,6 +70,8 @@ class Pool:
     """Of one replica."""
     serving_replicas: NDArray[np.int64]
     """On each instance."""
+    mode: NDArray[np.int64]
+    """Of hosting, by its position in `serving_side.modes`."""
     num_candidates: int
     rejected: dict[str, str] = field(default_factory=dict)
 
@@ -107,9 +105,7 @@ class Candidates:
         regions = request.spec.constraints.regions or (request.region,)
         self.all_training = training_offers(request.servers, regions)
         self.training = cheapest_by_rate(self.all_training)
-        self.serving = serving_offers(
-            request.servers, regions, serverless=request.spec.hosting.mode == "serverless"
-        )
+        self.serving = endpoint_offers(request, regions)
         self.rejected = self.training.rejected | self.serving.rejected
         self.training_side = TrainingSide(
             request, self.training, self._teacher_probes, self.rejected
@@ -128,7 +124,7 @@ class Candidates:
         num_candidates = 0
         for teacher, student in self._pairs():
             for precision, method in product(PRECISIONS, self._methods()):
-                num_candidates += len(self.all_training) * len(self.serving)
+                num_candidates += len(self.all_training) * self.serving_side.modes.num_candidates
                 part = self._compose(teacher, student, method, precision)
                 if part is not None:
                     parts.append(part)
@@ -287,6 +283,7 @@ class Candidates:
                         serving.facts[right, 0],
                         serving.facts[right, 1],
                         serving.facts[right, 2],
+                        serving.facts[right, 3],
                     ]
                 )
             )
@@ -312,6 +309,7 @@ class Candidates:
             capacity=table[:, 11],
             serving_devices=table[:, 12].astype(np.int64),
             serving_replicas=table[:, 13].astype(np.int64),
+            mode=table[:, 14].astype(np.int64),
             num_candidates=num_candidates,
             rejected=self.rejected,
         )

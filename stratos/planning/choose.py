@@ -183,7 +183,7 @@ def _parts(plan: Plan) -> tuple[object, ...]:
         plan.teacher,
         plan.student,
         (training.instance_type, training.region, training.purchase),
-        (serving.instance_type, serving.region),
+        (serving.instance_type, serving.region, plan.hosting.mode),
     )
 
 
@@ -213,6 +213,7 @@ def _overturned(request: PlanningRequest, chosen: Plan) -> str | None:
             ("student", first.student, chosen.student),
             ("method", first.method, chosen.method),
             ("training server", first.training.instance_type, chosen.training.instance_type),
+            ("hosting", first.hosting.mode, chosen.hosting.mode),
             ("endpoint server", first.serving.instance_type, chosen.serving.instance_type),
         )
         if before != after

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from stratos.planning.candidates import Pool
 from stratos.planning.front import non_dominated
 from stratos.planning.limits import Limit
+from stratos.planning.offers import Offer
 
 NEAREST = 3
 
@@ -42,9 +43,15 @@ def explanation(limits: list[Limit], pool: Pool) -> str:
         offers.append(
             f"{' and '.join(changes)} allows {group.student.name} taught by {group.teacher.name} "
             f"({group.method}) on {training.instance.instance_type} in {training.region}, "
-            f"served by {serving.count} × {serving.instance.instance_type} in {serving.region}"
+            f"served by {_endpoint(serving)} in {serving.region}"
         )
     return f"No plan holds every constraint. {head}. Nearest: " + "; or ".join(offers)
+
+
+def _endpoint(serving: Offer) -> str:
+    if serving.stand_in:
+        return "a serverless endpoint"
+    return f"{serving.count} × {serving.instance.instance_type}"
 
 
 def _relaxed(limit: Limit, reached: float) -> str:

@@ -44,9 +44,6 @@ def limits_of(request: PlanningRequest, pool: Pool) -> list[Limit]:
         least = asked.min_accuracy
         reached = _optimistic_bounds(pool, heldout)
         limits.append(Limit("min_accuracy", least, reached, reached >= least, at_least=True))
-    load, cost = request.spec.load, asked.max_usd_per_1000_requests
-    if request.spec.hosting.mode == "auto" and load.has_lulls:
-        cost = None  # a mode that is billed by use may hold it; the measurement decides
     for name, limit, values in (
         ("max_p95_latency_ms", asked.max_p95_latency_ms, pool.latency_ms),
         # The 99th percentile is at least the 95th, which is what is forecast.
@@ -57,8 +54,8 @@ def limits_of(request: PlanningRequest, pool: Pool) -> list[Limit]:
         ("max_hosting_usd_per_month", asked.max_hosting_usd_per_month, pool.usd_per_month),
         (
             "max_usd_per_1000_requests",
-            cost,
-            1000 * pool.usd_per_month / requests_per_month(load),
+            asked.max_usd_per_1000_requests,
+            1000 * pool.usd_per_month / requests_per_month(request.spec.load),
         ),
     ):
         if limit is not None:

@@ -27,6 +27,8 @@ class Offer:
     region: str
     purchase: Purchase
     price: Price
+    stand_in: bool = False
+    """For the processors of a serverless endpoint, which AWS does not name."""
 
     @property
     def usd_per_hour(self) -> float:
@@ -80,6 +82,10 @@ class Offers:
     def spot(self) -> NDArray[np.bool_]:
         return np.array([row.purchase == "spot" for row in self.rows], dtype=np.bool_)
 
+    @property
+    def stand_in(self) -> NDArray[np.bool_]:
+        return np.array([row.stand_in for row in self.rows], dtype=np.bool_)
+
 
 def training_offers(catalog: ServerCatalog, regions: Sequence[str]) -> Offers:
     """Every training server: on demand, and managed spot where EC2 has a spot market for it.
@@ -102,24 +108,40 @@ def training_offers(catalog: ServerCatalog, regions: Sequence[str]) -> Offers:
     return offers
 
 
-def serving_offers(
-    catalog: ServerCatalog, regions: Sequence[str], *, serverless: bool = False
-) -> Offers:
-    """Every fleet: endpoints of 1 to 8 instances, on demand.
-
-    With `serverless`, one CPU of each kind: a stand-in for processors that AWS does not name.
-    """
+def serving_offers(catalog: ServerCatalog, regions: Sequence[str]) -> Offers:
+    """Every fleet: endpoints of 1 to 8 instances, on demand."""
     offers = Offers([])
     for instance in catalog.instance_types:
-        if serverless and instance.runtime != "cpu":
-            offers.rejected[instance.instance_type] = "serverless endpoints have no accelerator"
-            continue
         for region, price in _priced(instance, "hosting", regions, offers.rejected):
             local = instance.instance_type.startswith(LOCAL_PREFIX)
-            sizes: tuple[int, ...] = (1,) if local or serverless else FLEET_SIZES
+            sizes: tuple[int, ...] = (1,) if local else FLEET_SIZES
             sizes = _within(instance.hosting_quota, sizes, instance, "endpoints", offers.rejected)
             offers.rows += [Offer(instance, n, region, "on_demand", price) for n in sizes]
     return offers
+
+
+def serverless_offers(catalog: ServerCatalog, regions: Sequence[str]) -> Offers:
+    """What stands in for a serverless endpoint in each region, where there are CPUs at all.
+
+    The CPU with the fewest processors, which compares best to the few that come with so little
+    memory; of those the cheapest, as a rule the slowest. No quota on instances binds it.
+    """
+    offers = Offers([])
+    best: dict[str, Offer] = {}
+    for instance in catalog.instance_types:
+        if instance.runtime != "cpu":
+            continue
+        for region, price in _priced(instance, "hosting", regions, offers.rejected):
+            found = Offer(instance, 1, region, "on_demand", price, stand_in=True)
+            best[region] = min(best.get(region, found), found, key=_size_and_price)
+    offers.rows += best.values()
+    if not offers.rows:
+        offers.rejected["serverless hosting"] = "no CPU instance type is offered to forecast it by"
+    return offers
+
+
+def _size_and_price(offer: Offer) -> tuple[int, float]:
+    return offer.instance.vcpu, offer.usd_per_hour
 
 
 def _within(

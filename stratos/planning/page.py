@@ -58,15 +58,16 @@ def _row(plan: Plan, role: str) -> dict[str, object]:
 
 
 def _lines(plan: Plan) -> list[str]:
-    training, serving = plan.training, plan.serving
+    training = plan.training
     return [
         f"{plan.teacher} → {plan.student}, {plan.method}, {plan.precision}",
         f"trained on {training.count} × {training.instance_type}{training.layout}, "
         f"{training.purchase}, {training.region}",
-        f"served on {serving.count} × {serving.instance_type}{serving.layout}, {serving.region}",
+        f"served on {plan.endpoint}",
+        f"hosting: {plan.hosting.reason}",
         *plan.caveats,
     ]
 
 
 def _sentence(plan: Plan) -> str:
-    return escape("; ".join(_lines(plan)[:3]))
+    return escape("; ".join(_lines(plan)[:4]))

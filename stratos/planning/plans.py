@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 
 from stratos.catalog.servers import Price
+from stratos.hosting import requests_per_month
 from stratos.plan import Interval, Plan
 from stratos.planning.calibration import Correction, correction
 from stratos.planning.candidates import Pool
@@ -37,8 +38,10 @@ class PlanMaker:
         trained_on = training.server(devices)
         served_on = serving.server(int(pool.serving_devices[row]), int(pool.serving_replicas[row]))
         speed = self._correction("training_tokens_per_second", training, group, devices)
-        outlook = pool.serving_side.outlook(transformer(group.student), group.precision, group.work)
+        endpoint = (transformer(group.student), group.precision, group.work)
+        outlook = pool.serving_side.outlook(*endpoint)
         served = int(pool.serving_row[row])
+        hosting = pool.serving_side.planned_hosting(*endpoint, served, int(pool.mode[row]))
         median, latency = (
             outlook.corrections[quantity][served]
             for quantity in ("p50_latency_ms", "p95_latency_ms")
@@ -46,6 +49,10 @@ class PlanMaker:
         decode = self._correction("decode_tokens_per_second", training, group)
         share = float(pool.trained_share[row])
         spent_hours, spent_usd = self.request.spent_hours, self.request.spent_usd
+        billing_sd = _price_sd(serving.price)
+        if serving.stand_in:  # by the seconds of an answer, at a price that regions differ in
+            billing_sd = math.hypot(latency.sd, PRICE_SD["C"])
+        month = around(float(pool.usd_per_month[row]), billing_sd)
         hours, usd = float(pool.hours[row]), float(pool.usd_to_deploy[row])
         identity = (
             group.teacher.name,
@@ -54,6 +61,7 @@ class PlanMaker:
             group.precision,
             trained_on,
             served_on,
+            hosting.mode,
         )
         return Plan(
             id="p" + hashlib.sha256(repr(identity).encode()).hexdigest()[:10],
@@ -63,6 +71,7 @@ class PlanMaker:
             precision=group.precision,
             training=trained_on,
             serving=served_on,
+            hosting=hosting,
             strategy=group.strategy,
             accuracy=group.accuracy(share),
             p50_latency_ms=around(float(outlook.latency_ms["p50_latency_ms"][served]), median.sd),
@@ -76,7 +85,8 @@ class PlanMaker:
                 math.hypot(max(speed.sd, decode.sd), _price_sd(training.price)),
                 fixed=spent_usd,
             ),
-            usd_per_month=around(float(pool.usd_per_month[row]), _price_sd(serving.price)),
+            usd_per_month=month,
+            usd_per_1000_requests=_per_1000(month, requests_per_month(self.request.spec.load)),
             training_tokens_per_second=float(pool.tokens_per_second[row]),
             num_training_tokens=group.num_training_tokens * share,
             calibration={
@@ -101,7 +111,8 @@ class PlanMaker:
         self, group: Group, training: Offer, serving: Offer, share: float, devices: int
     ) -> tuple[str, ...]:
         found = training.caveats()
-        found += [c for c in serving.caveats() if c not in found]
+        prices = [] if serving.stand_in else serving.caveats()
+        found += [caveat for caveat in prices if caveat not in found]
         trainer = training.instance.instance_type
         runs = {r.instance_type for r in self.request.calibration}
         for offer in (training, serving):
@@ -112,6 +123,11 @@ class PlanMaker:
         counted = {r.num_devices for r in self.request.calibration if r.instance_type == trainer}
         if devices > 1 and devices not in counted:
             found.append(f"what {devices} devices of {trainer} gain together is assumed")
+        if serving.stand_in:
+            found.append(
+                f"serverless latency is forecast by {serving.instance.instance_type}: AWS "
+                " names neither its processors nor how many come with its memory"
+            )
         if share < 1:
             found.append(f"max_training_hours leaves time for {share:.0%} of the planned training")
         if group.strategy is None:
@@ -126,6 +142,10 @@ def around(value: float, sd: float, fixed: float = 0.0) -> Interval:
     factor = math.exp(_Z * sd)
     open_part = value - fixed
     return Interval(value=value, lo=fixed + open_part / factor, hi=fixed + open_part * factor)
+
+
+def _per_1000(month: Interval, requests: float) -> Interval:
+    return Interval(**{end: 1000 * usd / requests for end, usd in month.model_dump().items()})
 
 
 def _price_sd(price: Price) -> float:

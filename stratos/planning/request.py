@@ -9,7 +9,7 @@ from pydantic import Field
 from stratos.catalog.servers import ServerCatalog
 from stratos.frozen import FrozenModel
 from stratos.plan import Plan, PlanSet
-from stratos.spec import Spec, StrategyName
+from stratos.spec import EndpointMode, Spec, StrategyName
 
 
 class ModelCard(FrozenModel):
@@ -80,6 +80,8 @@ class PlanningRequest(FrozenModel):
     calibration: tuple[CalibrationRow, ...] = ()
     spent_usd: float = Field(default=0.0, ge=0)
     spent_hours: float = Field(default=0.0, ge=0)
+    live_mode: EndpointMode | None = None
+    """Of the endpoint in service under the spec's name, which keeps its kind; None without one."""
 
 
 class Matching(FrozenModel):

@@ -5,7 +5,7 @@ Every argument that differs by server is an array, one entry a server.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +57,20 @@ class ReplicaRates:
     replicas: Floats | float = 1.0
     prefill_factor: Floats | float = 1.0
     decode_factor: Floats | float = 1.0
+
+
+def slower(rates: ReplicaRates, factor: Floats) -> ReplicaRates:
+    """The same replicas where everything takes so many times as long."""
+    return replace(
+        rates,
+        prefill_flop_per_second=rates.prefill_flop_per_second / factor,
+        decode_flop_per_second=rates.decode_flop_per_second / factor,
+        elementwise_seconds=rates.elementwise_seconds * factor,
+        bytes_per_second=rates.bytes_per_second / factor,
+        forward_seconds=rates.forward_seconds * factor,
+        sequence_seconds=rates.sequence_seconds * factor,
+        request_seconds=rates.request_seconds * factor,
+    )
 
 
 def prefill_seconds(model: Transformer, prompt_tokens: float, rates: ReplicaRates) -> Floats:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stratos.hosting import asynchronous_share, serverless_gib, serverless_usd_per_month
-from stratos.plan import Precision
+from stratos.plan import PlannedHosting, Precision
 from stratos.planning.calibration import Correction
-from stratos.planning.engine import BYTES_PER_PARAMETER
 from stratos.planning.group import Side, endpoint_seconds
+from stratos.planning.hosting_modes import NO_MODE, HostingModes
 from stratos.planning.network import round_trip_ms
 from stratos.planning.offers import Offers
 from stratos.planning.rates import Types, corrected, replica_rates, value_bytes
@@ -25,8 +24,8 @@ from stratos.planning.serving_cost import (
     decode_step_seconds,
     latency_seconds,
     prefill_seconds,
+    slower,
 )
-from stratos.planning.training_cost import HOURS_PER_MONTH
 from stratos.planning.transformer import Transformer
 from stratos.planning.workload import Workload
 
@@ -68,9 +67,8 @@ class ServingSide:
         self._rejected = rejected
         self._types = Types(offers, request.calibration)
         self._endpoint_hours = self._types.column(endpoint_seconds) / 3600
-        self._hosting, self._traffic = request.spec.hosting, request.spec.load
-        billed = asynchronous_share(self._traffic) if self._hosting.mode == "async" else 1.0
-        self._usd_per_month = offers.usd_per_hour * HOURS_PER_MONTH * billed
+        self.modes = HostingModes(request, offers)
+        self._stand_in = offers.stand_in
         self._round_trip = np.array(
             [round_trip_ms(request.region, row.region) / 1e3 for row in offers.rows]
         )
@@ -86,24 +84,23 @@ class ServingSide:
         return self._sides[key]
 
     def every(self, student: Transformer, precision: Precision, work: Workload) -> Side | None:
-        """P95 ms, hours to start and dollars a month of each fleet below 70% utilisation.
+        """P95 ms, hours to start and dollars a month of each server, in its cheapest allowed mode.
 
-        Facts: requests per second that the fleet sustains, devices of one replica, and replicas on
-        one instance.
+        Fleets are loaded to 70% at most. Facts: requests per second that the server sustains,
+        devices of one replica, replicas on one instance, and the position of its mode.
         """
-        memory = None
-        if self._hosting.mode == "serverless":
-            memory = serverless_gib(BYTES_PER_PARAMETER["float32"] * student.parameters)
-            if memory is None:
-                self._rejected.setdefault(student.name, "too large for a serverless endpoint")
-                return None
+        if obstacle := self.modes.obstacle(student):
+            self._rejected.setdefault(student.name, obstacle)
+            return None
         rates, possible = self._rates(student, precision, work)
         size, fleet = value_bytes(self._types, precision), self._types.offers.counts
         sustained = capacity(student, _load(work), size, rates) * fleet * rates.replicas
         factors = self._latency_factors("p95_latency_ms", student, precision, work)
         seconds = self._latency("p95_latency_ms", student, precision, work, rates) * factors
-        holds = work.requests_per_second <= MAX_UTILISATION * sustained
-        rows = np.flatnonzero(possible & holds & np.isfinite(seconds))
+        # A serverless endpoint gives each request a container, as far as its mode allows.
+        holds = self._stand_in | (work.requests_per_second <= MAX_UTILISATION * sustained)
+        hosted = self.modes.cheapest(student, np.where(possible & holds, seconds, np.inf))
+        rows = np.flatnonzero(hosted.mode != NO_MODE)
         if not len(rows):
             self._rejected.setdefault(
                 f"{student.name} ({precision})",
@@ -111,12 +108,16 @@ class ServingSide:
                 f"at {MAX_UTILISATION:.0%} utilisation",
             )
             return None
-        usd_per_month = self._usd_per_month
-        if memory is not None:
-            usd_per_month = seconds * serverless_usd_per_month(self._traffic, memory)
-        values = np.column_stack([seconds * 1e3, self._endpoint_hours, usd_per_month])[rows]
-        facts = np.column_stack([sustained, rates.devices, rates.replicas])
-        return Side(rows, values, facts[rows])
+        values = np.column_stack([seconds * 1e3, self._endpoint_hours, hosted.usd_per_month])
+        facts = np.column_stack([sustained, rates.devices, rates.replicas, hosted.mode])
+        return Side(rows, values[rows], facts[rows])
+
+    def planned_hosting(
+        self, student: Transformer, precision: Precision, work: Workload, row: int, mode: int
+    ) -> PlannedHosting:
+        """The mode of one server in words; both by position."""
+        seconds = self.outlook(student, precision, work).latency_ms["p95_latency_ms"] / 1e3
+        return self.modes.planned(student, row, self.modes.modes[mode], seconds)
 
     def outlook(self, student: Transformer, precision: Precision, work: Workload) -> Outlook:
         """What a plan is to be held against, for every offer."""
@@ -150,7 +151,13 @@ class ServingSide:
         self, student: Transformer, precision: Precision, work: Workload
     ) -> tuple[ReplicaRates, NDArray[np.bool_]]:
         longest = work.served_prompt_tokens + work.served_output_tokens
-        return replica_rates(self._types, student, precision, longest)
+        rates, possible = replica_rates(self._types, student, precision, longest)
+        if not self._stand_in.any():
+            return rates, possible
+        rates = slower(rates, self.modes.slowdown(student))
+        # A container answers one request at a time; its memory is the endpoint's own.
+        slots = np.where(self._stand_in, 1.0, rates.slots)
+        return replace(rates, slots=slots), possible | self._stand_in
 
     def _devices(self, student: Transformer, precision: Precision) -> list[int]:
         """Of one replica, by instance type."""
@@ -164,10 +171,11 @@ class ServingSide:
         work: Workload,
         rates: ReplicaRates,
     ) -> Floats:
+        num_replicas = self._types.offers.counts * rates.replicas
         return latency_seconds(
             student,
             _load(work),
-            work.requests_per_second / (self._types.offers.counts * rates.replicas),
+            np.where(self._stand_in, 0.0, work.requests_per_second / num_replicas),
             value_bytes(self._types, precision),
             rates,
             self._round_trip,

@@ -12,13 +12,14 @@ from botocore.validate import ParamValidator
 from stratos.deployment import VARIANT, build_deployment, endpoint_mode
 from stratos.errors import DeploymentFailed
 from stratos.guardrails import BAKE_SECONDS
-from stratos.plan import Server
+from stratos.plan import Plan, Server
 from stratos.serving_container import (
     GIB,
     download_seconds,
     serving_container,
     start_seconds,
 )
+from stratos.spec import EndpointMode
 from stratos.steps import Deployment
 from tests import factories
 
@@ -26,16 +27,10 @@ NOW = datetime(2026, 11, 24, tzinfo=UTC)
 MIB = 2**20
 
 
-def deployment(
-    instance_type: str = "ml.c7i.xlarge",
-    count: int = 1,
-    artifact_bytes: int = 500 * MIB,
-    live: dict[str, Any] | None = None,
-    devices: int = 1,
-    replicas: int = 1,
-    **sections: Any,
-) -> Deployment:
-    server = Server(
+def server_of(
+    instance_type: str = "ml.c7i.xlarge", count: int = 1, devices: int = 1, replicas: int = 1
+) -> Server:
+    return Server(
         instance_type=instance_type,
         count=count,
         region="us-east-1",
@@ -44,10 +39,26 @@ def deployment(
         devices=devices,
         replicas=replicas,
     )
+
+
+def deployment(
+    instance_type: str = "ml.c7i.xlarge",
+    count: int = 1,
+    artifact_bytes: int = 500 * MIB,
+    live: dict[str, Any] | None = None,
+    planned: EndpointMode | None = None,
+    devices: int = 1,
+    replicas: int = 1,
+    **sections: Any,
+) -> Deployment:
+    spec = factories.spec(**sections)
+    named = spec.hosting.mode
+    mode = planned or ("realtime" if named == "auto" else named)
+    server = server_of(instance_type, count, devices, replicas)
     return build_deployment(
         factories.run_ref(),
-        factories.spec(**sections),
-        factories.match_evidence(serving=server, p95_latency_ms=400.0),
+        spec,
+        factories.match_evidence(serving=server, p95_latency_ms=400.0, mode=mode),
         factories.evaluate_result(),
         "s3://bucket/runs/r/models/job/output/model.tar.gz",
         artifact_bytes=artifact_bytes,
@@ -257,15 +268,16 @@ def hosted(**options: Any) -> Deployment:
     return deployment(**{"constraints": LOOSE, **options})
 
 
-def test_an_endpoint_is_real_time_unless_a_cold_start_is_tolerated():
+def test_a_planned_mode_that_fits_is_deployed_with_what_the_others_would_cost():
     built = hosted(load=RARE)
     assert built.hosting.mode == "realtime"
+    assert built.hosting.reason.startswith("realtime $146.00 a month; instead of serverless $")
     assert "the spec tolerates none" in built.hosting.reason
     assert built.usd_per_hour == pytest.approx(0.2)
 
 
-def test_rare_traffic_that_tolerates_a_cold_start_goes_serverless_and_is_billed_by_the_second():
-    built = hosted(load=RARE, hosting={"max_cold_start_seconds": 60})
+def test_a_serverless_endpoint_gets_memory_for_the_real_artifact_and_is_billed_by_the_second():
+    built = hosted(planned="serverless", load=RARE, hosting={"max_cold_start_seconds": 90})
     assert built.hosting.mode == "serverless"
     requests = 0.01 * 3600 * 2 * 730 / 24
     memory = built.hosting.memory_gib
@@ -277,14 +289,7 @@ def test_rare_traffic_that_tolerates_a_cold_start_goes_serverless_and_is_billed_
     assert (built.guardrails, built.scaling) == (None, None)
 
 
-def test_steady_traffic_stays_on_instances_because_seconds_would_cost_more():
-    steady = {"requests_per_second": 20}
-    built = hosted(load=steady, hosting={"max_cold_start_seconds": 60})
-    assert built.hosting.mode == "realtime"
-    assert "serverless $" in built.hosting.reason
-
-
-@pytest.mark.parametrize(
+IMPOSSIBLE = pytest.mark.parametrize(
     ("options", "obstacle"),
     [
         ({"instance_type": "ml.g5.xlarge"}, "no GPU"),
@@ -292,25 +297,45 @@ def test_steady_traffic_stays_on_instances_because_seconds_would_cost_more():
         ({"load": {"requests_per_second": 400}}, "exceed its limit of 200"),
     ],
 )
-def test_serverless_is_refused_where_it_cannot_be(options, obstacle):
-    with pytest.raises(DeploymentFailed, match=obstacle):
+
+
+@IMPOSSIBLE
+def test_a_named_mode_that_turns_out_impossible_is_refused(options, obstacle):
+    with pytest.raises(DeploymentFailed, match=f"hosting.mode is serverless, but .*{obstacle}"):
         hosted(hosting={"mode": "serverless"}, **options)
-    auto = hosted(hosting={"max_cold_start_seconds": 90}, **options)
-    assert auto.hosting.mode == "realtime"
 
 
-def test_a_tight_latency_rules_serverless_out_unless_it_is_named():
-    tight = {"max_p95_latency_ms": 500}
-    tolerant = {"max_cold_start_seconds": 60}
-    auto = deployment(constraints=tight, load=RARE, hosting=tolerant)
-    assert auto.hosting.mode == "realtime"
-    named = deployment(constraints=tight, load=RARE, hosting={"mode": "serverless"})
-    assert named.hosting.mode == "serverless"
+@IMPOSSIBLE
+def test_a_planned_mode_that_turns_out_impossible_gives_way_and_says_so(options, obstacle):
+    tolerant = {"max_cold_start_seconds": 300}
+    built = hosted(planned="serverless", hosting=tolerant, **options)
+    assert built.hosting.mode == "realtime"
+    assert built.hosting.reason.startswith("planned as serverless, but ")
+    assert obstacle in built.hosting.reason
+    assert built.hosting.reason.endswith("realtime $146.00 a month")
+    assert "ServerlessConfig" not in built.production_variant
 
 
-def test_who_can_wait_for_an_instance_gets_a_queue_that_costs_nothing_while_it_is_empty():
+def test_an_artifact_too_slow_to_start_gives_up_what_scales_to_zero():
+    tolerant = {"max_cold_start_seconds": 35}
+    built = hosted(planned="serverless", load=RARE, hosting=tolerant)
+    assert built.hosting.mode == "realtime"
+    assert "a cold start of about 59 s, over max_cold_start_seconds 35" in built.hosting.reason
+    small = hosted(planned="serverless", load=RARE, hosting=tolerant, artifact_bytes=MIB)
+    assert small.hosting.mode == "serverless"
+
+
+def test_no_mode_takes_the_place_of_the_planned_one_above_the_limit_on_hosting():
+    limits = {"max_hosting_usd_per_month": 100}
+    with pytest.raises(
+        DeploymentFailed, match=r"realtime .* costs \$146.00 a month, over max_host"
+    ):
+        deployment(planned="serverless", constraints=limits, artifact_bytes=3 * GIB, load=RARE)
+
+
+def test_a_queue_costs_nothing_while_it_is_empty():
     patient = {"max_cold_start_seconds": 900}
-    built = hosted(instance_type="ml.g5.xlarge", load=RARE, hosting=patient)
+    built = hosted(instance_type="ml.g5.xlarge", planned="async", load=RARE, hosting=patient)
     assert built.hosting.mode == "async"
     assert built.hosting.usd_per_month == pytest.approx(0.2 * 730 * 2.5 / 24)
     assert built.async_inference_config is not None
@@ -322,20 +347,38 @@ def test_who_can_wait_for_an_instance_gets_a_queue_that_costs_nothing_while_it_i
     assert built.scaling.policies[-1]["PolicyType"] == "StepScaling"
 
 
-def test_a_minute_of_patience_is_not_taken_for_a_queue():
-    built = hosted(instance_type="ml.g5.xlarge", load=RARE, hosting={"max_cold_start_seconds": 60})
-    assert built.hosting.mode == "realtime"
+SERVERLESS = {"ProductionVariants": [{"CurrentServerlessConfig": {"MaxConcurrency": 1}}]}
 
 
 def test_an_endpoint_in_service_keeps_its_kind():
-    serverless = {"ProductionVariants": [{"CurrentServerlessConfig": {"MaxConcurrency": 1}}]}
-    kept = hosted(live=serverless)
+    kept = hosted(live=SERVERLESS, planned="serverless")
     assert kept.hosting.mode == "serverless"
     assert "stays so" in kept.hosting.reason
     with pytest.raises(DeploymentFailed, match=r"is serverless and keeps its kind, but .*no GPU"):
-        hosted(live=serverless, instance_type="ml.g5.xlarge")  # which could not be rolled back
+        hosted(live=SERVERLESS, instance_type="ml.g5.xlarge")  # which could not be rolled back
     with pytest.raises(DeploymentFailed, match="keeps its kind"):
         hosted(live={}, hosting={"mode": "async"})
+
+
+def test_an_endpoint_that_came_since_the_plan_was_made_gives_the_mode_and_the_reason():
+    tolerant = {"max_cold_start_seconds": 900}
+    built = hosted(live={}, planned="async", load=RARE, hosting=tolerant)
+    assert built.hosting.mode == "realtime"
+    assert built.hosting.reason.startswith("planned as async; the endpoint in service is realtime")
+
+
+def test_an_endpoint_that_went_since_the_plan_was_made_binds_no_more():
+    built = hosted(planned="async", load=RARE)  # planned so only because it was in service
+    assert built.hosting.mode == "realtime"
+    assert built.hosting.reason.startswith("planned as async, but a cold start of about 449 s")
+
+
+def test_a_plan_from_before_plans_named_a_mode_reads_as_real_time():
+    plan = factories.match_evidence(server_of(), 400.0).plan
+    old = plan.model_dump(exclude={"hosting", "usd_per_1000_requests"})
+    read = Plan.model_validate(old)
+    assert (read.hosting.mode, read.usd_per_1000_requests) == ("realtime", None)
+    assert read.serving == plan.serving
 
 
 # --- scaling ----------------------------------------------------------------------------------

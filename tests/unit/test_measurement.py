@@ -7,14 +7,15 @@ import pytest
 from stratos.match_evidence import MatchEvidence
 from stratos.measurement import (
     MAX_SERVERS,
+    Measurement,
     Measurements,
     next_server,
     serving_usd,
     usd_per_1000_requests,
 )
-from stratos.plan import Interval, Plan, PlanSet
+from stratos.plan import Interval, Plan, PlannedHosting, PlanSet
 from stratos.planning.request import Matching
-from stratos.spec import Constraints
+from stratos.spec import Constraints, EndpointMode
 from tests.summaries import interval, measurement, plan, plan_set, server
 
 ASKED = Constraints(max_p95_latency_ms=500)
@@ -25,6 +26,12 @@ def on(name: str, latency_ms: float, usd_per_hour: float = 0.1, **changes: objec
     """A plan for the same model on a server of its own."""
     serving = server(f"ml.{name}", usd_per_hour)
     return plan(name, latency_ms=latency_ms).model_copy(update={"serving": serving, **changes})
+
+
+def following(
+    evidence: MatchEvidence, measured: list[Measurement], mode: EndpointMode = "realtime"
+) -> Plan | None:
+    return next_server(evidence, measured, ASKED, mode=mode)
 
 
 def matched(*front: Plan) -> MatchEvidence:
@@ -48,7 +55,7 @@ def test_the_best_faster_server_that_still_holds_by_the_error_of_the_forecast_co
         on(name, ms) for name, ms in (("a", 400), ("b", 350), ("c", 200), ("d", 100))
     )
     evidence = matched(slow, still_slow, fast, faster)
-    found = next_server(evidence, [measurement(slow, 800, missed=MISSED)], ASKED)
+    found = following(evidence, [measurement(slow, 800, missed=MISSED)])
     assert found is not None
     assert found.serving.instance_type == "ml.c"  # 350 ms would be 700, 200 will be 400
     assert (found.id, found.p95_latency_ms) == ("c", fast.p95_latency_ms)
@@ -57,7 +64,7 @@ def test_the_best_faster_server_that_still_holds_by_the_error_of_the_forecast_co
 def test_the_fastest_comes_next_where_none_is_forecast_to_hold() -> None:
     slow, fast, faster = (on(n, ms) for n, ms in (("a", 400), ("b", 300), ("c", 250)))
     evidence = matched(slow, fast, faster)
-    found = next_server(evidence, [measurement(slow, 4_000, missed=MISSED)], ASKED)
+    found = following(evidence, [measurement(slow, 4_000, missed=MISSED)])
     assert found is not None
     assert found.serving.instance_type == "ml.c"
 
@@ -75,13 +82,27 @@ def test_the_fastest_comes_next_where_none_is_forecast_to_hold() -> None:
 def test_what_promises_no_more_or_needs_training_is_no_next_server(other: Plan) -> None:
     slow = on("a", 400)
     evidence = matched(slow, other)
-    assert next_server(evidence, [measurement(slow, 800, missed=MISSED)], ASKED) is None
+    assert following(evidence, [measurement(slow, 800, missed=MISSED)]) is None
+
+
+def test_the_next_server_is_hosted_in_the_mode_of_the_endpoint_in_service() -> None:
+    queued = PlannedHosting(mode="async", reason="cheaper")
+    slow, fast = on("a", 400), on("b", 200)
+    fastest_queued = on("c", 100, hosting=queued)
+    evidence = matched(slow, fastest_queued, fast)
+    missed = [measurement(slow, 4_000, missed=MISSED)]
+    found = following(evidence, missed)
+    assert found is not None
+    assert (found.serving, found.hosting) == (fast.serving, fast.hosting)
+    found = following(evidence, missed, "async")
+    assert found is not None
+    assert (found.serving, found.hosting) == (fastest_queued.serving, queued)
 
 
 def test_a_miss_on_cost_asks_for_a_cheaper_server() -> None:
     dear, dearer, cheap = on("a", 400), on("b", 100, 0.4), on("c", 450, 0.05)
     missed = measurement(dear, missed=("max_usd_per_1000_requests",))
-    found = next_server(matched(dear, dearer, cheap), [missed], ASKED)
+    found = following(matched(dear, dearer, cheap), [missed])
     assert found is not None
     assert found.serving.instance_type == "ml.c"
 
@@ -90,11 +111,11 @@ def test_so_many_servers_are_tried_for_a_student_and_no_more() -> None:
     plans = [on(f"s{i}", 400 - 50 * i) for i in range(MAX_SERVERS + 1)]
     tried = [measurement(each, 900, missed=MISSED) for each in plans[:-1]]
     evidence = matched(*plans)
-    assert next_server(evidence, tried[:-1], ASKED) is not None
-    assert next_server(evidence, tried, ASKED) is None
+    assert following(evidence, tried[:-1]) is not None
+    assert following(evidence, tried) is None
     of_another_student = [item.model_copy(update={"attempt": 1}) for item in tried]
     again = evidence.model_copy(update={"attempt": 1})
-    assert next_server(again, [*tried[:-1], of_another_student[0]], ASKED) is not None
+    assert following(again, [*tried[:-1], of_another_student[0]]) is not None
 
 
 def test_a_deployment_measured_again_is_the_same_plan_and_one_measurement() -> None:
@@ -121,6 +142,13 @@ def test_an_endpoint_costs_until_the_next_takes_its_place_or_it_is_taken_back() 
     student = second.model_copy(update={"attempt": 1})
     assert serving_usd([first, student], until) == pytest.approx(1.0 / 60 + 0.5 * 2.0)
     assert serving_usd([], until) == 0
+
+
+def test_a_serverless_endpoint_costs_its_share_of_the_month_and_no_instance() -> None:
+    serverless = PlannedHosting(mode="serverless", reason="cheapest")
+    each = on("a", 400, 1.0, hosting=serverless, usd_per_month=interval(7.3))
+    until = "2026-11-24T09:03:00+00:00"
+    assert serving_usd([measurement(each)], until) == pytest.approx(0.01)
 
 
 def test_one_thousand_requests_cost_the_hour_by_the_requests_of_one() -> None:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import product
 
+from stratos.hosting import Hosted, expected_artifact_bytes, offers_for, requests_per_month
 from stratos.planning.candidates import Candidates
 from stratos.planning.group import Group
-from stratos.planning.offers import Offers, serving_offers, training_offers
+from stratos.planning.offers import (
+    Offer,
+    Offers,
+    serverless_offers,
+    serving_offers,
+    training_offers,
+)
 from stratos.planning.request import PlanningRequest
 from stratos.planning.serving_side import ServingSide
 from stratos.planning.training_cost import HOURS_PER_MONTH
@@ -18,26 +26,50 @@ Objectives = tuple[float, float, float, float]
 
 
 def feasible_candidates(request: PlanningRequest, groups: list[Group]) -> list[Objectives]:
-    """Objectives of every feasible candidate: error, p95 ms, hours, dollars over the horizon."""
+    """Objectives of every feasible candidate, in every hosting mode of its own.
+
+    Error, p95 ms, hours, dollars over the horizon.
+    """
     regions = request.spec.constraints.regions or (request.region,)
     trainers = training_offers(request.servers, regions).rows
-    servers = serving_offers(request.servers, regions).rows
+    fleets = serving_offers(request.servers, regions).rows
+    servers = fleets + serverless_offers(request.servers, regions).rows
     found: list[Objectives] = []
     for group, trainer, server in product(groups, trainers, servers):
         training = TrainingSide(request, Offers([trainer]), {}, {}).of(group)
-        shape = transformer(group.student)
-        serving = ServingSide(request, Offers([server]), {}).of(shape, group.precision, group.work)
-        if training is None or serving is None:
+        if training is None:
             continue
-        error, hours, usd = (float(v) for v in training.values[0])
-        latency_ms, starting, month = (float(v) for v in serving.values[0])
+        error, training_hours, usd = (float(v) for v in training.values[0])
         share = float(training.facts[0, 1])
-        hours += starting + request.spent_hours
         usd += request.spent_usd
-        total = usd + month * group.work.horizon_hours / HOURS_PER_MONTH
-        if _holds(request, group, share, latency_ms, hours, usd, month):
-            found.append((error, latency_ms, hours, total))
+        for latency_ms, starting, month in _endpoints(request, group, server):
+            hours = training_hours + starting + request.spent_hours
+            total = usd + month * group.work.horizon_hours / HOURS_PER_MONTH
+            if _holds(request, group, share, latency_ms, hours, usd, month):
+                found.append((error, latency_ms, hours, total))
     return found
+
+
+def _endpoints(
+    request: PlanningRequest, group: Group, server: Offer
+) -> Iterator[tuple[float, float, float]]:
+    """P95 ms, hours to start and dollars a month in each mode that nothing speaks against.
+
+    Each mode is evaluated as if the spec named it: no mode is left out for another.
+    """
+    student, spec = transformer(group.student), request.spec
+    size = expected_artifact_bytes(student.parameters)
+    offers = offers_for(Hosted(spec, server.instance.runtime, size))
+    for mode, offer in offers.items():
+        hosting = spec.hosting.model_copy(update={"mode": mode})
+        named = request.model_copy(update={"spec": spec.model_copy(update={"hosting": hosting})})
+        side = ServingSide(named, Offers([server]), {})
+        served = side.of(student, group.precision, group.work)
+        if served is None:
+            continue
+        latency_ms, starting, month = (float(v) for v in served.values[0])
+        if offer.obstacle_at(latency_ms / 1000) is None:
+            yield latency_ms, starting, month
 
 
 def _holds(
@@ -57,6 +89,10 @@ def _holds(
         (hours, asked.max_training_hours),
         (usd, asked.max_budget_usd),
         (month, asked.max_hosting_usd_per_month),
+        (
+            1000 * month / requests_per_month(request.spec.load),
+            asked.max_usd_per_1000_requests,
+        ),
     )
     within = all(limit is None or value <= limit for value, limit in pairs)
     return within and (asked.min_accuracy is None or gate >= asked.min_accuracy)

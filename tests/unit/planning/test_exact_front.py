@@ -10,13 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stratos.errors import NoFeasiblePlan
+from stratos.hosting import MODES
 from stratos.planning.candidates import Candidates
 from stratos.planning.choose import plan_before_probing
 from stratos.planning.front import compromise, hypervolume, non_dominated, normalised, ranks, scores
 from stratos.planning.limits import feasible, limits_of
 from stratos.planning.request import PlanningRequest
 from tests.unit.planning.brute_force import Objectives, feasible_candidates, front, groups_of
-from tests.unit.planning.planning_inputs import cpu, gpu, model, paid, request, spec
+from tests.unit.planning.planning_inputs import cpu, gpu, model, paid, request, spec, tiny
 
 REGIONS = ("us-east-1", "eu-west-1")
 
@@ -52,7 +53,8 @@ def requests(draw: st.DrawFn) -> PlanningRequest:
         ("max_p95_latency_ms", [2_000, 3_500, 6_000]),
         ("max_training_hours", [1.2, 2.0, 10.0]),
         ("max_budget_usd", [1.0, 3.0, 50.0]),
-        ("max_hosting_usd_per_month", [700.0, 2_000.0]),
+        ("max_hosting_usd_per_month", [20.0, 700.0, 2_000.0]),
+        ("max_usd_per_1000_requests", [0.3, 3.0]),
     ):
         if draw(st.booleans()):
             limits[name] = draw(st.sampled_from(values))
@@ -60,13 +62,20 @@ def requests(draw: st.DrawFn) -> PlanningRequest:
     students = [model("small", 0.5, prior_accuracy=0.4), model("large", 3.0, prior_accuracy=0.6)]
     return request(
         *rows,
-        asked=spec(limits, load={"requests_per_second": draw(st.sampled_from([0.5, 3.0]))}),
+        asked=spec(
+            limits,
+            load={
+                "requests_per_second": draw(st.sampled_from([0.5, 3.0])),
+                "active_hours_per_day": draw(st.sampled_from([2.0, 24.0])),
+            },
+            hosting={"max_cold_start_seconds": draw(st.sampled_from([None, 120.0, 1800.0]))},
+        ),
         teachers=tuple(teachers[: draw(st.integers(1, 2))]),
         students=tuple(students[: draw(st.integers(1, 2))]),
     )
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=16, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(asked=requests())
 def test_the_front_equals_brute_force_on_small_catalogs(asked: PlanningRequest) -> None:
     try:
@@ -80,7 +89,28 @@ def test_the_front_equals_brute_force_on_small_catalogs(asked: PlanningRequest) 
         assert ours == pytest.approx(theirs, rel=1e-9)
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_the_front_equals_brute_force_where_fleets_queue_and_answer_beside_serverless() -> None:
+    rare = {"requests_per_second": 0.5, "mean_requests_per_second": 0.01}
+    asked = request(
+        cpu(),
+        gpu(usd={"us-east-1": 2.0}),
+        # A queue adds a second, which leaves the CPU no room below this limit.
+        asked=spec(
+            {"max_p95_latency_ms": 1_400},
+            load=rare | {"active_hours_per_day": 20.0},
+            hosting={"max_cold_start_seconds": 1800},
+        ),
+        teachers=(tiny("teacher", hidden=256),),
+        students=(tiny(hidden=192),),
+    )
+    pool = Candidates(asked, ()).pool()
+    assert {pool.serving_side.modes.modes[mode] for mode in pool.mode} == set(MODES)
+    expected = front(feasible_candidates(asked, groups_of(asked)))
+    for ours, theirs in zip(sorted(planned_front(asked)), sorted(expected), strict=True):
+        assert ours == pytest.approx(theirs, rel=1e-9)
+
+
+@settings(max_examples=16, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(asked=requests())
 def test_every_plan_of_the_front_holds_every_constraint(asked: PlanningRequest) -> None:
     try:
