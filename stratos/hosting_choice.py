@@ -91,41 +91,35 @@ def choose_hosting(
     if mode != planned:
         reason = f"planned as {planned}; {reason}"
     elif bound is None and (why := offers[mode].obstacle_at(seconds)):
-        mode = _instead(spec, server, offers, seconds, planned, why)
+        mode = _instead(offers, server.usd_per_hour, seconds)
         reason = f"planned as {planned}, but {why}: {told[mode]}"
     offer = offers[mode]
+    usd_per_month = offer.usd_per_month(server.usd_per_hour, seconds)
+    limit = spec.constraints.max_hosting_usd_per_month
+    if mode not in (planned, named) and limit is not None and usd_per_month > limit:
+        raise DeploymentFailed(
+            f"{reason}, over max_hosting_usd_per_month {limit:g}. Raise it, or allow a smaller "
+            "student"
+        )
     return HostingChoice(
         mode=mode,
         reason=reason,
-        usd_per_month=offer.usd_per_month(server.usd_per_hour, seconds),
+        usd_per_month=usd_per_month,
         memory_gib=offer.memory_gib,
         max_concurrency=None if offer.on_instances else concurrency(spec.load, seconds),
     )
 
 
 def _instead(
-    spec: Spec,
-    server: Server,
-    offers: Mapping[EndpointMode, Offer],
-    seconds: float,
-    planned: EndpointMode,
-    obstacle: str,
+    offers: Mapping[EndpointMode, Offer], usd_per_hour: float, seconds: float
 ) -> EndpointMode:
-    """The cheapest mode on the planned server, where the planned mode turned out impossible."""
+    """The cheapest mode on the planned server; one that is always there can be had anywhere."""
     usd = {
-        mode: offer.usd_per_month(server.usd_per_hour, seconds)
+        mode: offer.usd_per_month(usd_per_hour, seconds)
         for mode, offer in offers.items()
         if offer.on_instances and offer.obstacle_at(seconds) is None
     }
-    best = min(usd, key=lambda mode: usd[mode])
-    limit = spec.constraints.max_hosting_usd_per_month
-    if limit is not None and usd[best] > limit:
-        raise DeploymentFailed(
-            f"{planned} hosting was planned, but {obstacle}; {best} on {server.count} × "
-            f"{server.instance_type} costs ${usd[best]:.2f} a month, over "
-            f"max_hosting_usd_per_month {limit:g}. Raise it, or allow a smaller student"
-        )
-    return best
+    return min(usd, key=lambda mode: usd[mode])
 
 
 def _cannot_be(spec: Spec, mode: EndpointMode, why: str) -> str:

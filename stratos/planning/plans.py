@@ -126,7 +126,7 @@ class PlanMaker:
         if serving.stand_in:
             found.append(
                 f"serverless latency is forecast by {serving.instance.instance_type}: AWS "
-                " names neither its processors nor how many come with its memory"
+                "names neither its processors nor how many come with its memory"
             )
         if share < 1:
             found.append(f"max_training_hours leaves time for {share:.0%} of the planned training")

@@ -131,10 +131,11 @@ def measurement_rows(summary: RunSummary) -> list[MeasurementRow]:
     rows = []
     for item in summary.measurements:
         load, server, cost = item.load, item.plan.serving, item.usd_per_1000_requests
+        fleet = f"{server.count}× {server.instance_type}{server.layout}"
         rows.append(
             MeasurementRow(
                 plan=f"{item.plan.id} ({item.plan.student})",
-                server=f"{server.count}× {server.instance_type}{server.layout}",
+                server="serverless" if item.plan.hosting.mode == "serverless" else fleet,
                 requests=f"{load.num_requests} ({load.num_failed} failed)",
                 p50=latency(load.p50_ms),
                 p95=latency(load.p95_ms),

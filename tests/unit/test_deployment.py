@@ -327,9 +327,7 @@ def test_an_artifact_too_slow_to_start_gives_up_what_scales_to_zero():
 
 def test_no_mode_takes_the_place_of_the_planned_one_above_the_limit_on_hosting():
     limits = {"max_hosting_usd_per_month": 100}
-    with pytest.raises(
-        DeploymentFailed, match=r"realtime .* costs \$146.00 a month, over max_host"
-    ):
+    with pytest.raises(DeploymentFailed, match=r"realtime \$146.00 a month, over max_hosting"):
         deployment(planned="serverless", constraints=limits, artifact_bytes=3 * GIB, load=RARE)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from botocore.stub import Stubber
@@ -14,6 +15,7 @@ from stratos.errors import DeploymentFailed, DuplicateEvent, NoFeasiblePlan, Spe
 from stratos.jobs import AnyJobConfig
 from stratos.match_evidence import MatchEvidence
 from stratos.measurement import Measurements
+from stratos.plan import Plan
 from stratos.problems import Rejection
 from stratos.run_summary import REJECTED_RUNS, RunSummary
 from stratos.steps import TrainingJob
@@ -379,6 +381,57 @@ def test_a_spec_that_names_another_kind_than_its_endpoint_has_is_refused_before_
     second.inspect()
     with pytest.raises(DeploymentFailed, match="keeps its kind"):
         second.plan()
+
+
+RARE: dict[str, Any] = {
+    "load": {
+        "requests_per_second": 0.2,
+        "mean_requests_per_second": 0.01,
+        "active_hours_per_day": 2,
+    },
+    "hosting": {"max_cold_start_seconds": 60},
+    "preferences": {"accuracy": 0, "latency": 0, "time": 0, "cost": 1},
+}
+"""Traffic that serverless is the cheapest for."""
+
+
+def plan_of(pipeline: Pipeline) -> Plan:
+    key = RunKeys(pipeline.run.run_id).match
+    return MatchEvidence.model_validate_json(pipeline.account.read(key)).plan
+
+
+def test_the_mode_of_the_plan_is_what_is_deployed(account: Account) -> None:
+    limits = {"min_accuracy": 0.05, "max_usd_per_1000_requests": 0.5}
+    pipeline = start(account, **RARE, constraints=limits).until_planned()
+    assert "served on a serverless endpoint" in pipeline.state["candidates"]["summary"]
+    pipeline.probe()
+    pipeline.match()
+    assert plan_of(pipeline).hosting.mode == "serverless"
+    pipeline.work()
+    quality = pipeline.check()
+    assert quality["deployment"]["hosting"]["mode"] == "serverless"
+    assert "serverless $" in quality["reason"]
+    assert "planned as" not in quality["reason"]
+    assert pipeline.take_turn()["production_variant"]["ServerlessConfig"]["MemorySizeInMB"] == 2048
+
+
+def test_the_plan_keeps_the_kind_of_the_endpoint_in_service(account: Account) -> None:
+    start(account).until_deployed().promote()
+    second = start(account, **RARE).until_matched()
+    hosting = plan_of(second).hosting
+    assert hosting.mode == "realtime"
+    assert hosting.reason.startswith("the endpoint in service is realtime, and stays so")
+
+
+def test_an_endpoint_that_came_while_the_model_was_trained_keeps_its_kind(
+    account: Account,
+) -> None:
+    slower = start(account, **RARE).until_matched()
+    start(account).until_deployed().promote()
+    slower.work()
+    deployment = slower.check()["deployment"]
+    assert deployment["hosting"]["mode"] == "realtime"
+    assert deployment["hosting"]["reason"].startswith("planned as serverless; the endpoint in")
 
 
 def test_a_spec_that_asks_no_longer_for_reruns_or_an_end_loses_both(account: Account) -> None:
