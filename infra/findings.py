@@ -174,6 +174,7 @@ FINDINGS = (
             *_roles(
                 "check_quality",
                 "clean_up",
+                "match_models",
                 "measure_endpoint",
                 "plan_candidates",
                 "promote",
