@@ -27,7 +27,7 @@ class HostingChoice(FrozenModel):
 
 
 def modes_considered(spec: Spec, live_mode: EndpointMode | None) -> tuple[EndpointMode, ...]:
-    """The mode that the spec names or its endpoint in service has; else every one there is.
+    """The mode that the spec names or its endpoint in service has; else all that it tolerates.
 
     Raises:
         DeploymentFailed: the spec names a mode that its endpoint in service does not have.
@@ -35,7 +35,10 @@ def modes_considered(spec: Spec, live_mode: EndpointMode | None) -> tuple[Endpoi
     refuse_other_mode(spec, live_mode)
     if spec.hosting.mode != "auto":
         return (spec.hosting.mode,)
-    return MODES if live_mode is None else (live_mode,)
+    if live_mode is not None:
+        return (live_mode,)
+    cold = spec.hosting.max_cold_start_seconds is not None
+    return MODES if cold else ("realtime",)  # every other one starts cold
 
 
 def reason_for(

@@ -166,7 +166,7 @@ def _figures(plan: Plan) -> list[str]:
         _range(plan.p95_latency_ms, ",.0f"),
         _range(plan.hours_to_deploy, ".2f"),
         _range(plan.usd_to_deploy, ",.2f"),
-        _range(plan.usd_per_month, ",.0f"),
+        _range(plan.usd_per_month, ",.0f" if plan.usd_per_month.value >= 10 else ",.2f"),
         _range(plan.usd_per_1000_requests, ".3g") if plan.usd_per_1000_requests else "–",
     ]
 

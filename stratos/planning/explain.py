@@ -9,6 +9,7 @@ from stratos.planning.candidates import Pool
 from stratos.planning.front import non_dominated
 from stratos.planning.limits import Limit
 from stratos.planning.offers import Offer
+from stratos.spec import EndpointMode
 
 NEAREST = 3
 
@@ -40,18 +41,20 @@ def explanation(limits: list[Limit], pool: Pool) -> str:
         group = pool.groups[pool.group[row]]
         training = pool.training.rows[pool.training_row[row]]
         serving = pool.serving.rows[pool.serving_row[row]]
+        mode = pool.serving_side.modes.modes[pool.mode[row]]
         offers.append(
             f"{' and '.join(changes)} allows {group.student.name} taught by {group.teacher.name} "
             f"({group.method}) on {training.instance.instance_type} in {training.region}, "
-            f"served by {_endpoint(serving)} in {serving.region}"
+            f"served by {_endpoint(serving, mode)} in {serving.region}"
         )
     return f"No plan holds every constraint. {head}. Nearest: " + "; or ".join(offers)
 
 
-def _endpoint(serving: Offer) -> str:
+def _endpoint(serving: Offer, mode: EndpointMode) -> str:
     if serving.stand_in:
-        return "a serverless endpoint"
-    return f"{serving.count} × {serving.instance.instance_type}"
+        return f"a {mode} endpoint"
+    hosted = "" if mode == "realtime" else f" ({mode})"
+    return f"{serving.count} × {serving.instance.instance_type}{hosted}"
 
 
 def _relaxed(limit: Limit, reached: float) -> str:

@@ -140,8 +140,8 @@ class HostingModes:
                 price, taken = float(self._usd_per_hour[at]), float(seconds[at])
                 told = elsewhere[mode].told(price, taken)
                 possible = at != row and elsewhere[mode].impossible_at(taken) is None
-                yield mode, f"{told}, p95 {1000 * taken:,.0f} ms" if possible else told
-            elif obstacle := elsewhere[mode].impossible:
+                yield mode, f"{told} at a p95 of {1000 * taken:,.0f} ms" if possible else told
+            elif obstacle := elsewhere[mode].impossible or elsewhere[mode].unwanted:
                 yield mode, f"{mode} ({obstacle})"
 
     def _stand_in_of(self, server: Offer) -> int | None:

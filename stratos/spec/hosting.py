@@ -15,9 +15,9 @@ class Hosting(FrozenModel):
     """How the model is hosted, and what becomes of the endpoint after the run."""
 
     mode: Literal["auto"] | EndpointMode = "auto"
-    """`auto`: the cheapest that the declared traffic allows. `serverless`: billed by the second of
-    answering, CPU and 6 GB at most. `async`: requests wait in a queue, and without any there is no
-    instance."""
+    """`auto`: the plan chooses among those that the declared traffic allows, on the same server the
+    cheapest. `serverless`: billed by the second of answering, CPU and 6 GB at most. `async`:
+    requests wait in a queue, and without any there is no instance."""
     max_cold_start_seconds: PositiveFloat | None = None
     """How long the first request after a pause may wait. Left out, `auto` never scales to zero;
     above 60, `auto` may choose `async`, whose answers are fetched later."""

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from botocore.stub import Stubber
 
-from lambdas import claim_run
+from lambdas import claim_run, planning_inputs
+from lambdas.sagemaker import Endpoint
 from stratos.artifacts import RunKeys
 from stratos.errors import DeploymentFailed, DuplicateEvent, NoFeasiblePlan, SpecRejected
 from stratos.jobs import AnyJobConfig
@@ -421,6 +422,14 @@ def test_the_plan_keeps_the_kind_of_the_endpoint_in_service(account: Account) ->
     hosting = plan_of(second).hosting
     assert hosting.mode == "realtime"
     assert hosting.reason.startswith("the endpoint in service is realtime, and stays so")
+
+
+def test_an_endpoint_that_is_being_deleted_binds_no_plan(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going = Endpoint("stratos-tiles", "config", "Deleting", "realtime")
+    monkeypatch.setattr(planning_inputs, "find_endpoint", lambda name: going)
+    assert plan_of(start(account, **RARE).until_matched()).hosting.mode == "serverless"
 
 
 def test_an_endpoint_that_came_while_the_model_was_trained_keeps_its_kind(

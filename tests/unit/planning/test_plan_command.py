@@ -42,6 +42,25 @@ def test_a_folder_is_planned_and_its_front_written_as_a_page(folder: Path) -> No
     assert "<svg" in (folder / "plan.html").read_text()
 
 
+def test_every_plan_says_how_its_endpoint_is_hosted_and_why(folder: Path) -> None:
+    rare = {"requests_per_second": 0.5, "mean_requests_per_second": 0.01}
+    asked = factories.spec_text(
+        load=rare,
+        hosting={"max_cold_start_seconds": 60},
+        preferences={"accuracy": 0, "latency": 0, "time": 0, "cost": 1},
+    )
+    (folder / "spec.yaml").write_text(asked)
+    chosen = json.loads(run(folder, "--json"))["chosen"]
+    assert chosen["hosting"]["mode"] == "serverless"
+    assert 0 < chosen["usd_per_1000_requests"]["value"] < 0.1
+    assert chosen["hosting"]["cold_start_seconds"] == pytest.approx(30, abs=1)
+    shown = run(folder, "--html", str(folder / "plan.html"))
+    assert "serve on a serverless endpoint in us-east-1" in shown
+    assert f"hosting: {chosen['hosting']['reason']}" in shown
+    assert "instead of realtime $73.00 a month" in chosen["hosting"]["reason"]
+    assert chosen["hosting"]["reason"] in (folder / "plan.html").read_text()
+
+
 def test_what_if_changes_one_limit(folder: Path) -> None:
     plans = json.loads(run(folder, "--json", "--what-if", "max_budget_usd=50"))
     assert plans["front_size"] >= 1
