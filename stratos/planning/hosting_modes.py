@@ -98,7 +98,7 @@ class HostingModes:
         found = [self._mode_offers(student, kind)[mode].impossible for kind in self._kinds]
         if None in found:
             return None
-        named = self._spec.hosting.mode != "auto" or self._live is None
+        named = self._spec.hosting.mode != "auto"
         kind = f"hosting.mode is {mode}" if named else live_kind(self._spec, mode)
         return f"{kind}, but {found[0]}"
 
