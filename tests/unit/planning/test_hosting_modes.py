@@ -14,6 +14,7 @@ from stratos.hosting import MODES, SERVERLESS_USD_PER_GB_SECOND, offers_for
 from stratos.plan import Plan, PlanSet
 from stratos.planning.choose import plan_before_probing
 from stratos.planning.hosting_modes import HostingModes, endpoint_offers
+from stratos.planning.offers import serverless_offers
 from stratos.planning.request import ModelCard
 from stratos.planning.transformer import transformer
 from stratos.spec import EndpointMode
@@ -159,6 +160,16 @@ def test_all_day_traffic_prefers_an_instance_that_is_there_to_a_queue_at_the_sam
         inputs.gpu(), student=inputs.model("s", 3.0), load=all_day, max_cold_start_seconds=1800
     )
     assert {plan.hosting.mode for plan in plans.front} == {"realtime"}
+
+
+def test_one_cpu_a_region_stands_in_for_serverless_the_smallest_and_then_the_cheapest():
+    larger = inputs.cpu("ml.local.cpu4", usd=0.01).model_copy(update={"vcpu": 4})
+    rows = (larger, inputs.cpu("ml.local.dear", usd=0.2), inputs.cpu("ml.local.cheap", usd=0.1))
+    regions = ("us-east-1", "eu-west-1")
+    found = serverless_offers(inputs.catalog(*rows, inputs.gpu()), regions)
+    assert [(row.instance.instance_type, row.region) for row in found.rows] == [
+        ("ml.local.cheap", region) for region in regions
+    ]
 
 
 def test_serverless_latency_is_that_of_the_few_processors_its_memory_brings():
