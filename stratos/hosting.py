@@ -44,8 +44,9 @@ _MIB_PER_VCPU = 1769.0
 _WEIGHTS_PER_ARCHIVE = 2.5
 """Memory of float32 weights for each byte of an archive of 16-bit ones."""
 _FLOAT32_BYTES = 4.0
-_BURST = 1.5
-"""Containers for each request in flight on average."""
+_BURST, _DEVIATIONS, _SPARE = 1.5, 4.0, 2
+"""Containers for each request in flight on average, for each standard deviation of their number
+(arrivals are Poisson), and besides. They cost nothing while they wait; one too few refuses."""
 
 _START_SECONDS: dict[EndpointMode, float] = {"realtime": 0.0, "serverless": 30.0, "async": 420.0}
 """From the first request after a pause to its answer, before weights are read. Assumed."""
@@ -224,7 +225,7 @@ def _serverless(hosted: Hosted) -> Offer:
         impossible=impossible,
         unwanted=_too_cold(cold_start, hosted.spec.hosting),
         possible_up_to=Bound(
-            (_MAX_CONCURRENCY - 1) / (_BURST * load.requests_per_second),
+            _most_in_flight() / load.requests_per_second,
             f"the requests at once would exceed its limit of {_MAX_CONCURRENCY}",
         ),
     )
@@ -258,8 +259,17 @@ MODES: tuple[EndpointMode, ...] = tuple(_OFFERS)
 
 
 def concurrency(load: Load, seconds: float) -> int:
-    """Requests that a serverless endpoint answers at once under the load, and one to spare."""
-    return min(_MAX_CONCURRENCY, math.ceil(load.requests_per_second * seconds * _BURST) + 1)
+    """Requests that a serverless endpoint is to answer at once under the load."""
+    in_flight = load.requests_per_second * seconds
+    wanted = _BURST * in_flight + _DEVIATIONS * math.sqrt(in_flight) + _SPARE
+    return min(_MAX_CONCURRENCY, math.ceil(wanted))
+
+
+def _most_in_flight() -> float:
+    """Mean requests in flight at which `concurrency` reaches the limit."""
+    room = _MAX_CONCURRENCY - _SPARE
+    root = math.sqrt(_DEVIATIONS**2 + 4 * _BURST * room)
+    return float(((root - _DEVIATIONS) / (2 * _BURST)) ** 2)
 
 
 def _cold_start(mode: EndpointMode, hosted: Hosted) -> float:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from typing import Any
 
 import boto3
 import pytest
 from botocore.validate import ParamValidator
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stratos.deployment import VARIANT, build_deployment, endpoint_mode
 from stratos.errors import DeploymentFailed
 from stratos.guardrails import BAKE_SECONDS
+from stratos.hosting import Hosted, concurrency, offers_for
 from stratos.plan import Plan, Server
 from stratos.serving_container import (
     GIB,
@@ -19,7 +23,7 @@ from stratos.serving_container import (
     serving_container,
     start_seconds,
 )
-from stratos.spec import EndpointMode
+from stratos.spec import EndpointMode, Load
 from stratos.steps import Deployment
 from tests import factories
 
@@ -287,6 +291,26 @@ def test_a_serverless_endpoint_gets_memory_for_the_real_artifact_and_is_billed_b
     assert built.production_variant["ServerlessConfig"]["MemorySizeInMB"] == 3072
     assert "InstanceType" not in built.production_variant
     assert (built.guardrails, built.scaling) == (None, None)
+
+
+@given(in_flight=st.floats(0.01, 90))
+def test_a_serverless_endpoint_refuses_hardly_any_of_the_requests_that_come_at_once(in_flight):
+    allowed = concurrency(Load(requests_per_second=in_flight), seconds=1.0)
+    more = 1.0 - math.fsum(
+        math.exp(n * math.log(in_flight) - in_flight - math.lgamma(n + 1))
+        for n in range(allowed + 1)
+    )
+    assert allowed <= 200
+    assert more < 0.001
+
+
+def test_a_load_is_too_much_for_serverless_just_where_its_concurrency_ends():
+    spec = factories.spec(load={"requests_per_second": 1.0})
+    offer = offers_for(Hosted(spec, "cpu", MIB))["serverless"]
+    most = offer.possible_up_to.seconds
+    assert concurrency(spec.load, most - 1) < concurrency(spec.load, most) == 200
+    assert offer.impossible_at(most - 0.01) is None
+    assert "exceed its limit of 200" in str(offer.impossible_at(most + 0.01))
 
 
 IMPOSSIBLE = pytest.mark.parametrize(
