@@ -70,4 +70,9 @@ def on_another_server(
         live_mode=current.hosting.mode,
         suffix=f"-s{number}",
     )
-    return built.model_copy(update={"replaces_live": True})
+    return built.model_copy(
+        update={
+            "replaces_live": True,
+            "deploying_since": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+    )

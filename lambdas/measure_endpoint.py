@@ -13,7 +13,7 @@ from lambdas.storage import Bucket
 from stratos.artifacts import RunKeys
 from stratos.errors import GateError
 from stratos.gates import judge_load, judge_outlay, least_requests
-from stratos.hosting import usd_per_busy_hour
+from stratos.hosting_bill import answering_usd, usd_per_hour_of_load
 from stratos.jobs import LoadResult
 from stratos.load import LONGEST_SECONDS, LoadTest, MonotonicClock
 from stratos.match_evidence import MatchEvidence
@@ -72,17 +72,20 @@ def _measure(
     before: Measurements,
 ) -> Measurement:
     started_at = _now()
-    load = _load(run, spec, deployment)
-    hourly = usd_per_busy_hour(deployment.usd_per_hour, spec.load)
+    load, answering_seconds = _load(run, spec, deployment)
+    hourly = usd_per_hour_of_load(deployment, load, spec.load)
     verdict = judge_load(load, spec.constraints, hourly)
     return Measurement(
         plan=before.plan_of(deployment.endpoint_config_name, evidence),
         attempt=evidence.attempt,
         model_name=deployment.model_name,
         endpoint_config_name=deployment.endpoint_config_name,
+        mode=deployment.hosting.mode,
+        deploying_since=deployment.deploying_since,
         started_at=started_at,
         ended_at=_now(),
         load=load,
+        answering_usd=answering_usd(deployment.hosting, answering_seconds),
         usd_per_1000_requests=usd_per_1000_requests(hourly, load.requests_per_second),
         passed=verdict.passed,
         missed=verdict.missed,
@@ -90,8 +93,12 @@ def _measure(
     )
 
 
-def _load(run: RunRef, spec: Spec, deployment: Deployment) -> LoadResult:
-    """The endpoint's pace with one request at a time, then the declared load."""
+def _load(run: RunRef, spec: Spec, deployment: Deployment) -> tuple[LoadResult, float]:
+    """The endpoint's pace with one request at a time, then the declared load.
+
+    Returns:
+        What was measured, and the seconds of answering that all of it took.
+    """
     heldout = RunKeys(run.run_id).dataset + "heldout.jsonl"
     questions = Bucket(run.bucket).read_rows(heldout, Record, _MAX_QUESTIONS)
     queued = deployment.hosting.mode == "async"
@@ -105,7 +112,8 @@ def _load(run: RunRef, spec: Spec, deployment: Deployment) -> LoadResult:
     clock = MonotonicClock()
     started = clock.now()
     pace = None if queued else measure_pace(chat.ask, questions, clock)
-    taken = clock.now() - started + (QUEUE_SECONDS if queued else 0.0)
+    alone_seconds = clock.now() - started
+    taken = QUEUE_SECONDS if queued else alone_seconds
     left = max(_LEAST_SECONDS, LONGEST_SECONDS - taken)
     load = LoadTest(
         ask=chat.ask,
@@ -117,7 +125,8 @@ def _load(run: RunRef, spec: Spec, deployment: Deployment) -> LoadResult:
         seed=spec.training.seed,
         clock=clock,
     ).run()
-    return load.model_copy(update={"pace": pace})
+    answering = alone_seconds + load.warm_up_answering_seconds + load.answering_seconds
+    return load.model_copy(update={"pace": pace}), answering
 
 
 def _spare_the_live_model(run: RunRef, spec: Spec) -> None:

@@ -69,8 +69,7 @@ def after_missed_load(
             why = "the front has no better server for it"
         student = next_student(run, spec, evidence)
         return Next(f"{why}; {student.ending}", attempt=student.attempt)
-    hours = _hours_of_one(run, measured)
-    another = Outlay(hours * plan.serving.usd_per_hour, hours)
+    another = _outlay_of_one(run, measured, plan, current)
     if obstacle := exceeded(outlay_of(run), another, spec.constraints):
         return Next(obstacle)  # nor is there room for a student, which takes an endpoint too
     number = sum(item.attempt == evidence.attempt for item in measured)
@@ -79,7 +78,14 @@ def after_missed_load(
     return Next(f"next: {server}", plan=plan, deployment=deployment)
 
 
-def _hours_of_one(run: RunRef, measured: tuple[Measurement, ...]) -> float:
-    """What putting a server into service and measuring it has taken, on average."""
+def _outlay_of_one(
+    run: RunRef, measured: tuple[Measurement, ...], plan: Plan, current: Deployment
+) -> Outlay:
+    """Another server, if it takes as long as those before: deployed beside the one there is."""
     seconds = phase_seconds(history(run.execution_arn), datetime.now(UTC))
-    return (seconds.get("Deploy", 0.0) + seconds.get("MeasureEndpoint", 0.0)) / len(measured) / 3600
+    deploying, measuring = (
+        seconds.get(phase, 0.0) / len(measured) / 3600 for phase in ("Deploy", "MeasureEndpoint")
+    )
+    beside = deploying * current.billed_usd_per_hour
+    hours = deploying + measuring
+    return Outlay(hours * plan.serving.usd_per_hour + beside, hours)

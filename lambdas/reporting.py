@@ -19,9 +19,10 @@ from stratos.calibration import calibration_rows
 from stratos.dataset.summary import Inspection
 from stratos.errors import ApprovalRejected, ApprovalTimedOut
 from stratos.failure_reason import failure_in, reason_in
+from stratos.hosting_bill import HostingBill, hosting_bill
 from stratos.jobs import DistillResult, EvaluateResult, SynthesizeResult
 from stratos.match_evidence import MatchEvidence
-from stratos.measurement import Measurements, serving_usd
+from stratos.measurement import Measurements
 from stratos.outcome import RunEvidence, summarise
 from stratos.phases import PHASE_OF_JOB, phase_seconds
 from stratos.plan import PlanSet
@@ -70,9 +71,11 @@ def _gather(run: RunRef, status: RunStatus, state: dict[str, Any]) -> RunEvidenc
     row = runs_table.find(run.run_id)
     match = bucket.find_model(keys.match, MatchEvidence)
     attempt = f"a{match.attempt if match else 0}"
+    deployment = bucket.find_model(keys.deployment, Deployment)
     measurements = bucket.find_model(keys.measurements, Measurements) or Measurements()
     promoted = row is not None and row.endpoint_name is not None
     now = datetime.now(UTC)
+    hosting = hosting_bill(measurements.measured, now, latest=deployment, promoted=promoted)
     approval = bucket.find_model(keys.approval, ApprovalGiven)
     return RunEvidence(
         run=run,
@@ -89,30 +92,26 @@ def _gather(run: RunRef, status: RunStatus, state: dict[str, Any]) -> RunEvidenc
         synthesis=bucket.find_model(keys.job_result(f"synthesize-{attempt}"), SynthesizeResult),
         distillation=bucket.find_model(keys.job_result(f"distill-{attempt}"), DistillResult),
         evaluation=bucket.find_model(keys.job_result(f"evaluate-{attempt}"), EvaluateResult),
-        deployment=bucket.find_model(keys.deployment, Deployment),
+        deployment=deployment,
         measurements=measurements.measured,
         promoted=promoted,
         expires_at=row.expires_at if row else None,
-        phases=_phases(run, now, measurements, promoted=promoted),
+        phases=_phases(run, now, hosting),
         notes=[] if approval is None else [approval.described()],
     )
 
 
-def _phases(
-    run: RunRef, now: datetime, measurements: Measurements, *, promoted: bool
-) -> tuple[Phase, ...]:
-    """Time by the execution's history; money by the bills of jobs and the endpoints' hours."""
-    costs: dict[str, float] = {}
+def _phases(run: RunRef, now: datetime, hosting: HostingBill) -> tuple[Phase, ...]:
+    """Time by the execution's history; money by the bills of jobs and endpoints."""
+    costs = {"Deploy": hosting.deploying_usd, "MeasureEndpoint": hosting.serving_usd}
     billed: dict[str, float] = {}
     for cost in job_costs(run):
         name = _phase_of(cost)
         costs[name] = costs.get(name, 0.0) + cost.usd
         billed[name] = billed.get(name, 0.0) + cost.seconds
     seconds = phase_seconds(history(run.execution_arn), now)
-    unseen = {name: spent for name, spent in billed.items() if name not in seconds}
-    if (last := measurements.last) is not None:
-        until = now.isoformat() if promoted else last.ended_at
-        costs["MeasureEndpoint"] = serving_usd(measurements.measured, until)
+    paid = (name for name, usd in costs.items() if usd > 0 or name in billed)
+    unseen = {name: billed.get(name, 0.0) for name in paid if name not in seconds}
     return tuple(
         Phase(name=name, seconds=spent, cost_usd=costs.get(name, 0.0))
         for name, spent in {**seconds, **unseen}.items()

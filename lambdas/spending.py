@@ -14,7 +14,8 @@ from lambdas.storage import Bucket
 from lambdas.training_jobs import step_of
 from stratos.artifacts import RunKeys
 from stratos.gates import Outlay
-from stratos.measurement import Measurements, serving_usd
+from stratos.hosting_bill import hosting_bill
+from stratos.measurement import Measurements
 from stratos.steps import RunRef
 
 
@@ -47,9 +48,8 @@ def outlay_of(run: RunRef) -> Outlay:
     """Money and hours of a run so far."""
     measurements = Bucket(run.bucket).find_model(RunKeys(run.run_id).measurements, Measurements)
     measured = measurements.measured if measurements else ()
-    serving = serving_usd(measured, measured[-1].ended_at) if measured else 0.0
     jobs = sum(cost.usd for cost in job_costs(run))
-    return Outlay(jobs + serving, hours_of(run))
+    return Outlay(jobs + hosting_bill(measured, datetime.now(UTC)).usd, hours_of(run))
 
 
 def job_costs(run: RunRef) -> list[JobCost]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from lambdas import turns
 from lambdas.deployments import deployment_of
 from lambdas.handler import step
@@ -36,6 +38,6 @@ def handler(payload: TurnInput) -> Deployment:
         planned.container["ModelDataUrl"],
         live_config=live.config_name if live else None,
         live_mode=live.mode if live else None,
-    )
+    ).model_copy(update={"deploying_since": datetime.now(UTC).isoformat(timespec="seconds")})
     bucket.put_model(keys.deployment, deployment)
     return deployment

@@ -129,6 +129,7 @@ def build_deployment(
         tags=ownership_tags(run, spec, now),
         model_package=model_package(run, spec, evidence, evaluation, container, lineage),
         usd_per_hour=hosting.usd_per_month / HOURS_PER_MONTH,
+        billed_usd_per_hour=0.0 if hosting.mode == "serverless" else server.usd_per_hour,
     )
 
 

@@ -292,6 +292,10 @@ class LoadResult(FrozenModel):
     p99_ms: Percentile
     arrivals_per_second: float
     """As they fell; the spec declares their mean."""
+    answering_seconds: float = 0.0
+    """From sending to the answer, over all requests together."""
+    warm_up_answering_seconds: float = 0.0
+    """The same of the requests that do not count."""
     requests_per_second: Interval
     """Answered, with the 95% interval of a Poisson count."""
     tokens_per_second: float

@@ -96,7 +96,11 @@ class LoadTest(Generic[Question]):
             for arrival, outcome in zip(arrivals, outcomes, strict=True)
             if arrival >= self.warm_up_seconds
         ]
-        return summarise(measured, start + self.warm_up_seconds)
+        result = summarise(measured, start + self.warm_up_seconds)
+        total = sum(outcome.answering_seconds for outcome in outcomes)
+        return result.model_copy(
+            update={"warm_up_answering_seconds": total - result.answering_seconds}
+        )
 
     def _arrivals(self, rng: random.Random) -> list[float]:
         """When to send, in seconds from the start; at least one is measured."""
@@ -116,10 +120,13 @@ class LoadTest(Generic[Question]):
     def _send(self, question: Question, scheduled: float, given_up: float) -> Outcome:
         """Ask, unless so many requests wait before this one that it could not leave in time."""
         reply: Reply | None = None
-        if self.clock.now() <= given_up:
-            with suppress(Exception):  # a failed request, whatever the reason
-                reply = self.ask(question)
-        return Outcome(scheduled, self.clock.now(), reply)
+        started = self.clock.now()
+        if started > given_up:
+            return Outcome(scheduled, started, None)
+        with suppress(Exception):  # a failed request, whatever the reason
+            reply = self.ask(question)
+        ended = self.clock.now()
+        return Outcome(scheduled, ended, reply, ended - started)
 
 
 @dataclass(frozen=True)
@@ -129,6 +136,8 @@ class Outcome:
     scheduled: float
     ended: float
     reply: Reply | None
+    answering_seconds: float = 0.0
+    """From when it was sent, which may be later than it was due; nothing if it never was."""
 
 
 def poisson_arrivals(requests_per_second: float, rng: random.Random) -> Iterator[float]:
@@ -166,6 +175,7 @@ def summarise(outcomes: Sequence[Outcome], started: float) -> LoadResult:
         p95_ms=percentile(latencies, 0.95),
         p99_ms=percentile(latencies, 0.99),
         arrivals_per_second=event_rate([outcome.scheduled for outcome in outcomes], seconds).value,
+        answering_seconds=sum(outcome.answering_seconds for outcome in outcomes),
         requests_per_second=event_rate([outcome.ended for outcome, _ in good], seconds),
         tokens_per_second=sum(reply.completion_tokens for _, reply in good) * per_second,
         accuracy=proportion_of(judged) if judged else None,

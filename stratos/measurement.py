@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-from itertools import pairwise
 
 from stratos.frozen import FrozenModel
 from stratos.hosting import HOURS_PER_MONTH
@@ -26,11 +24,16 @@ class Measurement(FrozenModel):
     """Of the student, as in `match.json`."""
     model_name: str
     endpoint_config_name: str
+    mode: EndpointMode = "realtime"
+    deploying_since: str | None = None
+    """When the run began to make the endpoint."""
     started_at: str
     ended_at: str
     load: LoadResult
+    answering_usd: float = 0.0
+    """Billed for answers, where it is not for instances: all that measuring asked."""
     usd_per_1000_requests: Interval | None
-    """At the declared load: the server's hour by the requests it answered in one."""
+    """At the declared load: the endpoint's hour by the requests it answered in one."""
     passed: bool
     missed: tuple[str, ...]
     """Constraints, or `requests_per_second`, or `failed_requests`."""
@@ -129,33 +132,6 @@ def served_as(trained: Plan, other: Plan) -> Plan:
         "caveats",
     )
     return trained.model_copy(update={name: getattr(other, name) for name in of_server})
-
-
-def serving_usd(measured: Sequence[Measurement], ended_at: str) -> float:
-    """What the endpoints have cost: each from its measurement until the next one took its place.
-
-    One whose student was given up is taken back at once; the last one serves until `ended_at`.
-    """
-    total = 0.0
-    for item, following in pairwise([*measured, None]):
-        assert item is not None
-        until = ended_at if following is None else following.started_at
-        if following is not None and following.attempt != item.attempt:
-            until = item.ended_at
-        total += _hours(item.started_at, until) * _usd_per_hour(item.plan)
-    return total
-
-
-def _usd_per_hour(plan: Plan) -> float:
-    """While it is measured: the instances, or a serverless endpoint's share of its month."""
-    if plan.hosting.mode == "serverless":
-        return plan.usd_per_month.value / HOURS_PER_MONTH
-    return plan.serving.usd_per_hour
-
-
-def _hours(started_at: str, ended_at: str) -> float:
-    elapsed = datetime.fromisoformat(ended_at) - datetime.fromisoformat(started_at)
-    return max(0.0, elapsed.total_seconds() / 3600)
 
 
 def _model_of(plan: Plan) -> tuple[str, ...]:

@@ -208,6 +208,11 @@ class Deployment(FrozenModel):
     model_package: dict[str, Any]
     """InferenceSpecification, metrics and properties of CreateModelPackage."""
     usd_per_hour: float
+    """Averaged over a month of the declared traffic."""
+    billed_usd_per_hour: float = 0.0
+    """Of its instances from when they are made; nothing where only answers are billed."""
+    deploying_since: str | None = None
+    """When the run began to make the endpoint; None while it is only planned."""
 
 
 class Quality(FrozenModel):

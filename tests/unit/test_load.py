@@ -47,6 +47,27 @@ def test_the_rate_is_held_and_warm_up_left_out() -> None:
     assert result.accuracy.n == result.num_requests
 
 
+def test_answering_counts_from_when_a_request_is_sent_warm_up_apart() -> None:
+    clock, sent = FakeClock(), count()
+
+    def ask(question: int) -> Reply:
+        next(sent)
+        clock.sleep_until(clock.now() + 0.5)
+        return Reply(1)
+
+    result = load_test(rate=1, seconds=60, ask=ask, clock=clock, warm_up_seconds=20).run()
+    # The clock is the only thing that threads share, so a request may see another's half second.
+    warm_up_requests = next(sent) - result.num_requests
+    assert result.answering_seconds >= 0.5 * result.num_requests
+    assert result.warm_up_answering_seconds >= 0.5 * warm_up_requests > 0
+
+
+def test_what_was_never_sent_took_no_answering() -> None:
+    late = Outcome(scheduled=0.0, ended=90.0, reply=None)
+    slow = Outcome(scheduled=0.0, ended=90.0, reply=Reply(1), answering_seconds=2.0)
+    assert summarise([late, slow], 0.0).answering_seconds == 2.0
+
+
 def test_the_same_seed_sends_the_same_load() -> None:
     def asked(seed: int) -> list[int]:
         questions: list[int] = []

@@ -10,7 +10,6 @@ from stratos.measurement import (
     Measurement,
     Measurements,
     next_server,
-    serving_usd,
     usd_per_1000_requests,
 )
 from stratos.plan import Interval, Plan, PlannedHosting, PlanSet
@@ -127,28 +126,6 @@ def test_a_deployment_measured_again_is_the_same_plan_and_one_measurement() -> N
     assert before.plan_of("a configuration that is new", evidence) == second
     assert Measurements().plan_of("a configuration that is new", evidence) == first
     assert before.adding(missed).measured == (missed,)
-
-
-def test_an_endpoint_costs_until_the_next_takes_its_place_or_it_is_taken_back() -> None:
-    first = measurement(on("a", 400, 1.0), 900, missed=MISSED)
-    second = measurement(on("b", 200, 2.0)).model_copy(
-        update={
-            "started_at": "2026-11-24T08:33:00+00:00",
-            "ended_at": "2026-11-24T08:34:00+00:00",
-        }
-    )
-    until = "2026-11-24T09:03:00+00:00"
-    assert serving_usd([first, second], until) == pytest.approx(0.5 * 1.0 + 0.5 * 2.0)
-    student = second.model_copy(update={"attempt": 1})
-    assert serving_usd([first, student], until) == pytest.approx(1.0 / 60 + 0.5 * 2.0)
-    assert serving_usd([], until) == 0
-
-
-def test_a_serverless_endpoint_costs_its_share_of_the_month_and_no_instance() -> None:
-    serverless = PlannedHosting(mode="serverless", reason="cheapest")
-    each = on("a", 400, 1.0, hosting=serverless, usd_per_month=interval(7.3))
-    until = "2026-11-24T09:03:00+00:00"
-    assert serving_usd([measurement(each)], until) == pytest.approx(0.01)
 
 
 def test_one_thousand_requests_cost_the_hour_by_the_requests_of_one() -> None:

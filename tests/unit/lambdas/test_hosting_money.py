@@ -1,0 +1,84 @@
+"""What the budget of a run counts for its endpoints."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from lambdas import chat, clean_up, measure_endpoint
+from lambdas.spending import outlay_of
+from stratos.artifacts import RunKeys
+from stratos.hosting import SERVERLESS_USD_PER_GB_SECOND
+from stratos.run_summary import RunSummary
+from tests.fakes import FakeClock, FakeRuntime
+from tests.unit.lambdas.conftest import Account
+from tests.unit.lambdas.pipeline import Pipeline, call, start
+
+
+@pytest.fixture
+def runtime(monkeypatch: pytest.MonkeyPatch) -> FakeRuntime:
+    """Every answer takes a second."""
+    clock = FakeClock()
+
+    def answer(messages: list[dict[str, str]]) -> str:
+        clock.sleep_until(clock.now() + 1)
+        return "thinking\n#### s1 s4"
+
+    fake = FakeRuntime(answer)
+    monkeypatch.setattr(chat, "runtime_client", lambda: fake)
+    monkeypatch.setattr(measure_endpoint, "MonotonicClock", lambda: clock)
+    return fake
+
+
+def made_hours_ago(account: Account, pipeline: Pipeline, hours: float) -> float:
+    """Let the making of the endpoint have begun so long ago; return its price an hour."""
+    deployment = pipeline.state["quality"]["deployment"]
+    since = datetime.now(UTC) - timedelta(hours=hours)
+    deployment["deploying_since"] = since.isoformat()
+    account.put(RunKeys(pipeline.run.run_id).deployment, json.dumps(deployment))
+    return float(deployment["billed_usd_per_hour"])
+
+
+def summary_of(account: Account, pipeline: Pipeline) -> RunSummary:
+    key = RunKeys(pipeline.run.run_id).summary
+    return RunSummary.model_validate_json(account.read(key))
+
+
+def test_an_endpoint_counts_from_when_its_turn_began(
+    account: Account, runtime: FakeRuntime
+) -> None:
+    pipeline = start(account).until_matched()
+    pipeline.work()
+    assert pipeline.check()["deployment"]["deploying_since"] is None
+    pipeline.register()
+    assert pipeline.take_turn()["deploying_since"] is not None
+    pipeline.deploy()
+    hourly = made_hours_ago(account, pipeline, 2)
+    assert hourly > 0
+    pipeline.measure()
+    assert outlay_of(pipeline.run).usd == pytest.approx(2 * hourly, rel=0.01)
+
+
+def test_an_endpoint_that_never_answered_is_on_the_bill(account: Account) -> None:
+    pipeline = start(account).until_deployed()
+    hourly = made_hours_ago(account, pipeline, 3)
+    pipeline.state["failure"] = {"Error": "DeploymentFailed", "Cause": "never ready"}
+    pipeline.report("failed")
+    assert summary_of(account, pipeline).total_usd == pytest.approx(3 * hourly, rel=0.01)
+
+
+def test_a_serverless_endpoint_counts_by_the_seconds_it_answered(
+    account: Account, runtime: FakeRuntime
+) -> None:
+    pipeline = start(account, hosting={"mode": "serverless"}).until_deployed()
+    assert made_hours_ago(account, pipeline, 5) == 0
+    pipeline.measure()
+    gib = pipeline.state["quality"]["deployment"]["hosting"]["memory_gib"]
+    spent = outlay_of(pipeline.run).usd
+    each = gib * SERVERLESS_USD_PER_GB_SECOND
+    # Requests that are answered at once share the fake clock, so each may see several seconds.
+    assert len(runtime.requests) * each <= spent < 64 * len(runtime.requests) * each
+    call(clean_up.handler, run=pipeline.run, failure={"Error": "GateError", "Cause": ""})
+    assert outlay_of(pipeline.run).usd == pytest.approx(spent)
