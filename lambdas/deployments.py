@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from lambdas.storage import Bucket
 from stratos.artifacts import RunKeys
@@ -55,11 +56,13 @@ def on_another_server(
 ) -> Deployment:
     """The model of a deployment on the server of a plan, in the place of the endpoint it has.
 
-    What was in service before the run stays what a roll-back restores.
+    What was in service before the run stays what a roll-back restores. A serverless endpoint
+    becomes a real-time one, and the other kinds stay what they are.
 
     Args:
         number: Of the server, counted from 1 for the first one after the match's own.
     """
+    was_serverless = current.hosting.mode == "serverless"
     matching = evidence.matching.model_copy(update={"plan": plan})
     built = deployment_of(
         run,
@@ -67,12 +70,15 @@ def on_another_server(
         evidence.model_copy(update={"matching": matching}),
         current.container["ModelDataUrl"],
         live_config=current.previous_config_name,
-        live_mode=current.hosting.mode,
+        live_mode="realtime" if was_serverless else current.hosting.mode,
         suffix=f"-s{number}",
     )
-    return built.model_copy(
-        update={
-            "replaces_live": True,
-            "deploying_since": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
-    )
+    changes: dict[str, Any] = {
+        "replaces_live": True,
+        "deploying_since": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    if was_serverless:
+        why = f"realtime, since serverless missed the load: {current.hosting.reason}"
+        changes["hosting"] = built.hosting.model_copy(update={"reason": why})
+        changes["guardrails"] = None  # of an endpoint that nobody uses yet
+    return built.model_copy(update=changes)

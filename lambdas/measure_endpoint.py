@@ -15,13 +15,14 @@ from stratos.errors import GateError
 from stratos.gates import judge_load, judge_outlay, least_requests
 from stratos.hosting_bill import answering_usd, usd_per_hour_of_load
 from stratos.jobs import LoadResult
-from stratos.load import LONGEST_SECONDS, LoadTest, MonotonicClock
+from stratos.load import LONGEST_SECONDS, MAX_IN_FLIGHT, LoadTest, MonotonicClock
 from stratos.match_evidence import MatchEvidence
 from stratos.measurement import Measurement, Measurements, usd_per_1000_requests
 from stratos.pace import measure_pace
 from stratos.records import Record
 from stratos.spec import Spec
 from stratos.steps import Deployment, Measured, MeasureInput, RunRef
+from stratos.warm_up import warm_up
 
 _MAX_QUESTIONS = 2_000
 _LEAST_SECONDS = 60.0
@@ -96,6 +97,8 @@ def _measure(
 def _load(run: RunRef, spec: Spec, deployment: Deployment) -> tuple[LoadResult, float]:
     """The endpoint's pace with one request at a time, then the declared load.
 
+    A serverless endpoint is woken first: what it is asked at once, it starts a container for.
+
     Returns:
         What was measured, and the seconds of answering that all of it took.
     """
@@ -111,9 +114,14 @@ def _load(run: RunRef, spec: Spec, deployment: Deployment) -> tuple[LoadResult, 
     )
     clock = MonotonicClock()
     started = clock.now()
+    waking_seconds = 0.0
+    if deployment.hosting.max_concurrency is not None:
+        at_once = min(deployment.hosting.max_concurrency, MAX_IN_FLIGHT)
+        waking_seconds = warm_up(chat.ask, questions, at_once, clock)
+    awake = clock.now()
     pace = None if queued else measure_pace(chat.ask, questions, clock)
-    alone_seconds = clock.now() - started
-    taken = QUEUE_SECONDS if queued else alone_seconds
+    alone_seconds = clock.now() - awake
+    taken = QUEUE_SECONDS if queued else clock.now() - started
     left = max(_LEAST_SECONDS, LONGEST_SECONDS - taken)
     load = LoadTest(
         ask=chat.ask,
@@ -125,8 +133,8 @@ def _load(run: RunRef, spec: Spec, deployment: Deployment) -> tuple[LoadResult, 
         seed=spec.training.seed,
         clock=clock,
     ).run()
-    answering = alone_seconds + load.warm_up_answering_seconds + load.answering_seconds
-    return load.model_copy(update={"pace": pace}), answering
+    answering = load.warm_up_answering_seconds + load.answering_seconds
+    return load.model_copy(update={"pace": pace}), waking_seconds + alone_seconds + answering
 
 
 def _spare_the_live_model(run: RunRef, spec: Spec) -> None:

@@ -12,8 +12,15 @@ from lambdas.deployments import on_another_server
 from lambdas.executions import history
 from lambdas.spending import outlay_of
 from stratos.gates import Outlay, exceeded
+from stratos.hosting import HOURS_PER_MONTH
 from stratos.match_evidence import MatchEvidence
-from stratos.measurement import MAX_SERVERS, Measurement, next_server
+from stratos.measurement import (
+    MAX_SERVERS,
+    Measurement,
+    first_server,
+    next_server,
+    on_servers,
+)
 from stratos.phases import phase_seconds
 from stratos.plan import Plan
 from stratos.spec import Spec
@@ -56,18 +63,15 @@ def after_missed_load(
 ) -> Next:
     """The next server for the same model, or else the next student."""
     serverless = current.hosting.mode == "serverless"
-    mode = current.hosting.mode
-    constraints = spec.constraints
-    plan = None if serverless else next_server(evidence, measured, constraints, mode=mode)
-    if plan is None:
-        number = sum(item.attempt == evidence.attempt for item in measured)
-        if serverless:
-            why = "a serverless endpoint has no server to change"
-        elif number >= MAX_SERVERS:
-            why = f"{number} servers were tried"
-        else:
-            why = "the front has no better server for it"
+    mode, why = current.hosting.mode, None
+    if serverless:
+        plan: Plan | None = first_server(evidence)
+        why = _why_it_stays_serverless(spec, first_server(evidence), current)
+    else:
+        plan = next_server(evidence, measured, spec.constraints, mode=mode)
+    if plan is None or why is not None:
         student = next_student(run, spec, evidence)
+        why = why or _why_no_server(measured, evidence)
         return Next(f"{why}; {student.ending}", attempt=student.attempt)
     another = _outlay_of_one(run, measured, plan, current)
     if obstacle := exceeded(outlay_of(run), another, spec.constraints):
@@ -76,6 +80,30 @@ def after_missed_load(
     deployment = on_another_server(run, spec, evidence, plan, current, number)
     server = f"{plan.serving.count} × {plan.serving.instance_type}"
     return Next(f"next: {server}", plan=plan, deployment=deployment)
+
+
+def _why_it_stays_serverless(spec: Spec, plan: Plan, current: Deployment) -> str | None:
+    """Why a model that missed its load so does not move to the server of its plan, if it may not.
+
+    SageMaker makes a serverless endpoint a real-time one, but never the way back: what was in
+    service before could not be restored.
+    """
+    if spec.hosting.mode == "serverless":
+        return "the spec asks for serverless hosting"
+    if current.previous_config_name is not None:
+        return "the endpoint in service is serverless and keeps its kind"
+    limit = spec.constraints.max_hosting_usd_per_month
+    monthly = plan.serving.usd_per_hour * HOURS_PER_MONTH
+    if limit is not None and monthly > limit:
+        return f"its server's ${monthly:.2f} a month exceed max_hosting_usd_per_month"
+    return None
+
+
+def _why_no_server(measured: tuple[Measurement, ...], evidence: MatchEvidence) -> str:
+    number = len(on_servers(measured, evidence.attempt))
+    if number >= MAX_SERVERS:
+        return f"{number} servers were tried"
+    return "the front has no better server for it"
 
 
 def _outlay_of_one(

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
-from stratos.hosting import SERVERLESS_USD_PER_GB_SECOND, HostingChoice, usd_per_busy_hour
+from stratos.hosting import SERVERLESS_USD_PER_GB_SECOND, usd_per_busy_hour
+from stratos.hosting_choice import HostingChoice
 from stratos.jobs import LoadResult
 from stratos.measurement import Measurement
 from stratos.spec import Load

@@ -8,7 +8,7 @@ from stratos.frozen import FrozenModel
 from stratos.hosting import HOURS_PER_MONTH
 from stratos.jobs import LoadResult
 from stratos.match_evidence import MatchEvidence, plans_in_order
-from stratos.plan import Interval, Plan
+from stratos.plan import Interval, Plan, PlannedHosting
 from stratos.spec import Constraints, EndpointMode
 
 MAX_SERVERS = 3
@@ -98,7 +98,7 @@ def next_server(
     Args:
         mode: Of the endpoint in service.
     """
-    mine = [item for item in measured if item.attempt == evidence.attempt]
+    mine = on_servers(measured, evidence.attempt)
     better = [
         plan
         for plan in plans_in_order(evidence.matching)
@@ -113,6 +113,30 @@ def next_server(
     holding = (plan for plan in better if asked is None or plan.p95_latency_ms.value * out <= asked)
     fastest = min(better, key=lambda plan: plan.p95_latency_ms.value)
     return served_as(evidence.plan, next(holding, fastest))
+
+
+def first_server(evidence: MatchEvidence) -> Plan:
+    """Where a model that missed its load serverless is tried on instances.
+
+    The best plan on the front that serves it so, or else the CPU that its forecast rests on.
+    """
+    for plan in plans_in_order(evidence.matching):
+        if plan.hosting.mode == "realtime" and _model_of(plan) == _model_of(evidence.plan):
+            return served_as(evidence.plan, plan)
+    own = evidence.plan
+    monthly = own.serving.usd_per_hour * HOURS_PER_MONTH
+    return own.model_copy(
+        update={
+            "hosting": PlannedHosting(mode="realtime", reason="serverless missed the load"),
+            "usd_per_month": Interval(value=monthly, lo=monthly, hi=monthly),
+            "usd_per_1000_requests": None,
+        }
+    )
+
+
+def on_servers(measured: Sequence[Measurement], attempt: int) -> list[Measurement]:
+    """Those of a student on servers of its own; serverless hosting says nothing of them."""
+    return [m for m in measured if m.attempt == attempt and m.mode != "serverless"]
 
 
 def served_as(trained: Plan, other: Plan) -> Plan:
