@@ -213,7 +213,7 @@ FINDINGS = (
     ),
     _wildcard(
         f"arn:<AWS::Partition>:scheduler:{_HERE}:schedule/stratos/*",
-        _roles("promote", "sweep"),
+        _roles("clean_up", "promote", "sweep", "take_turn"),
         "The wildcard stands for the schedules of the one group.",
     ),
     _wildcard(

@@ -108,6 +108,7 @@ def grant_functions(
         *read_objects(bucket, "runs/"),
         write_objects(bucket, "runs/*"),
         sagemaker("DescribeEndpoint", on=(ENDPOINTS,)),
+        _use_schedules("DeleteSchedule"),  # the endpoint's time does not end during the turn
     )
     functions.grant(
         "measure_endpoint",
@@ -124,15 +125,7 @@ def grant_functions(
         *read_objects(bucket, "runs/"),
         use_runs(table, "GetItem", "UpdateItem"),
         query_runs(table, "by_spec"),
-        iam.PolicyStatement(
-            actions=[
-                "scheduler:GetSchedule",
-                "scheduler:CreateSchedule",
-                "scheduler:UpdateSchedule",
-                "scheduler:DeleteSchedule",
-            ],
-            resources=[arn("scheduler", f"schedule/{GROUP_NAME}/*")],
-        ),
+        _use_schedules("GetSchedule", "CreateSchedule", "UpdateSchedule", "DeleteSchedule"),
         pass_role(schedules.role, "scheduler.amazonaws.com"),
         *_scale(),
         sagemaker("AddTags", on=(ENDPOINTS,)),
@@ -157,7 +150,11 @@ def grant_functions(
         sagemaker_of_runs("DeleteModel", "DeleteEndpointConfig", on=(MODELS, ENDPOINT_CONFIGS)),
         sagemaker("DeleteEndpoint", "UpdateEndpoint", on=(ENDPOINTS,)),
         sagemaker("UpdateEndpoint", on=(ENDPOINT_CONFIGS,)),
+        # The model that is back in service is scaled as it was, and ends when it was to.
         *_scale(),
+        _use_schedules("CreateSchedule", "UpdateSchedule", "DeleteSchedule"),
+        pass_role(schedules.role, "scheduler.amazonaws.com"),
+        sagemaker("AddTags", on=(ENDPOINTS,)),
     )
 
     functions.grant(
@@ -178,10 +175,15 @@ def grant_functions(
         use_alarms("DeleteAlarms"),
         use_tracking_alarms("DescribeAlarms", "DeleteAlarms"),
         iam.PolicyStatement(actions=["scheduler:ListSchedules"], resources=["*"]),
-        iam.PolicyStatement(
-            actions=["scheduler:DeleteSchedule"],
-            resources=[arn("scheduler", f"schedule/{GROUP_NAME}/*")],
-        ),
+        _use_schedules("DeleteSchedule"),
+    )
+
+
+def _use_schedules(*actions: str) -> iam.PolicyStatement:
+    """Scheduler actions such as `DeleteSchedule` on reruns and on the ends of endpoints."""
+    return iam.PolicyStatement(
+        actions=[f"scheduler:{action}" for action in actions],
+        resources=[arn("scheduler", f"schedule/{GROUP_NAME}/*")],
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from lambdas import runs_table, sagemaker, scaling, turns
+from lambdas import former_model, runs_table, sagemaker, scaling, turns
 from lambdas.aws import client
 from lambdas.storage import Bucket
 from stratos.artifacts import RunKeys
@@ -47,8 +47,9 @@ def remove_leftovers(run: RunRef) -> tuple[list[str], Removed]:
     made[deployment.endpoint_config_name] = deployment.model_name
     before = runs_table.live_config(run) or deployment.previous_config_name
     removed = _undo(deployment, made, before)
-    _scale_as_before(run, deployment.endpoint_name)
-    turns.give_back(run, deployment.endpoint_name)
+    if turns.has(run, deployment.endpoint_name):
+        former_model.put_back(run, deployment.endpoint_name)
+        turns.give_back(run, deployment.endpoint_name)
     return stopped, removed
 
 
@@ -87,19 +88,6 @@ def _undo(deployment: Deployment, made: dict[str, str], before: str | None) -> R
         if sagemaker.delete_model(model_name):
             removed.deleted.append(model_name)
     return removed
-
-
-def _scale_as_before(run: RunRef, name: str) -> None:
-    """Set the bounds of the run whose model is in service: the state machine removed them."""
-    endpoint = sagemaker.find_endpoint(name)
-    if endpoint is None:
-        return
-    for owner in runs_table.runs_of_spec(run.spec_key):
-        if (owner.endpoint_name, owner.endpoint_config_name) == (name, endpoint.config_name):
-            live = Bucket(owner.bucket).find_model(RunKeys(owner.run_id).deployment, Deployment)
-            if live is not None:
-                scaling.apply(name, live.scaling)
-            return
 
 
 def _settled(name: str, deadline: float) -> sagemaker.Endpoint | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from lambdas import turns
+from lambdas import schedules, turns
 from lambdas.deployments import deployment_of
 from lambdas.handler import step
 from lambdas.sagemaker import find_endpoint
@@ -20,12 +20,15 @@ from stratos.steps import Deployment, TurnInput
 def handler(payload: TurnInput) -> Deployment:
     """Take the turn; since the deployment was planned, the endpoint may have come or gone.
 
+    Its time does not end during the turn: Promote sets the new one, CleanUp the former.
+
     Raises:
         EndpointBusy: another run has the turn, or SageMaker is not done with the endpoint.
     """
     run, planned = payload.run, payload.deployment
     bucket, keys = Bucket(run.bucket), RunKeys(run.run_id)
     turns.take(run, planned.endpoint_name)
+    schedules.cancel_deletion(planned.endpoint_name)
     live = find_endpoint(planned.endpoint_name)
     if live is not None and live.changing:
         raise EndpointBusy(

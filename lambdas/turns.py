@@ -45,6 +45,11 @@ def take(run: RunRef, endpoint_name: str) -> None:
         raise EndpointBusy(_told(endpoint_name, "another")) from error
 
 
+def has(run: RunRef, endpoint_name: str) -> bool:
+    """Whether the run is the one that may change the endpoint."""
+    return _holder(endpoint_name) == run.run_id
+
+
 def give_back(run: RunRef, endpoint_name: str) -> None:
     """Let the next run change the endpoint; nothing where the turn is not this run's."""
     try:

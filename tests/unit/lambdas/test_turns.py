@@ -106,13 +106,14 @@ def test_two_that_ask_at_once_do_not_both_get_it(
     def look_before_the_other(**request: Any) -> Any:
         found = looked(**request)
         if "holder" not in json.dumps(found) and request["Key"]["run_id"]["S"].startswith("turn/"):
-            monkeypatch.undo()
+            patched.undo()
             first.take_turn()
         return found
 
-    monkeypatch.setattr(runs_table.client("dynamodb"), "get_item", look_before_the_other)
-    with pytest.raises(EndpointBusy):
-        second.take_turn()
+    with monkeypatch.context() as patched:
+        patched.setattr(runs_table.client("dynamodb"), "get_item", look_before_the_other)
+        with pytest.raises(EndpointBusy):
+            second.take_turn()
 
 
 def test_an_endpoint_that_sagemaker_still_changes_is_waited_for(

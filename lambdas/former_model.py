@@ -1,0 +1,52 @@
+"""The model that was in service before a run changed the endpoint, and is again.
+
+While a run has the turn at the endpoint, nothing scales it and its time does not end. A run that
+takes its own model back puts both back as they were.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from lambdas import runs_table, sagemaker, scaling, schedules
+from lambdas.storage import Bucket
+from stratos.artifacts import RunKeys
+from stratos.ownership import EXPIRES_TAG
+from stratos.scaling import Scaling
+from stratos.steps import Deployment, RunRef
+
+NOTICE = timedelta(minutes=5)
+"""Left to an endpoint whose time was over while a run had the turn at it."""
+
+
+def put_back(run: RunRef, endpoint_name: str) -> None:
+    """Set bounds and expiry of the run whose model is in service; may be repeated.
+
+    Args:
+        run: The one that has the turn, of the same spec.
+    """
+    endpoint = sagemaker.find_endpoint(endpoint_name)
+    if endpoint is None:
+        return
+    served = (endpoint_name, endpoint.config_name)
+    for owner in runs_table.runs_of_spec(run.spec_key):
+        if (owner.endpoint_name, owner.endpoint_config_name) == served:
+            live = Bucket(owner.bucket).find_model(RunKeys(owner.run_id).deployment, Deployment)
+            if live is not None:
+                scaling.apply(endpoint_name, live.scaling)
+            _expire(owner, endpoint_name, live.scaling if live else None)
+            return
+
+
+def _expire(owner: runs_table.RunRow, endpoint_name: str, scaled: Scaling | None) -> None:
+    """Let the endpoint's time end when it was to, or soon; the table and the tag say the same."""
+    if owner.expires_at is None:
+        return
+    due = datetime.fromisoformat(owner.expires_at)
+    soonest = datetime.now(UTC) + NOTICE
+    if due < soonest:
+        due = soonest
+        expires_at = due.isoformat(timespec="seconds")
+        runs_table.update(owner.run_id, expires_at=expires_at)
+        sagemaker.tag_endpoint(endpoint_name, [{"Key": EXPIRES_TAG, "Value": expires_at}])
+    schedules.schedule_deletion(endpoint_name, due, scaled)
