@@ -21,7 +21,7 @@ _PACKAGE = "$.package.ModelPackageArn"
 class ApprovalStates:
     """Between the registry and the first state that costs money to host: a person's answer.
 
-    Whatever else ends the wait, the run's report marks the registered version as rejected.
+    Whatever else ends the wait, CleanUp marks the registered version as rejected.
     """
 
     scope: Construct

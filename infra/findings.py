@@ -208,7 +208,7 @@ FINDINGS = (
     ),
     _wildcard(
         f"{_SAGEMAKER}:model-package/<{{packages}}>/*",
-        (*_roles("clean_up", "promote", "record_approval", "report"), _MACHINE),
+        (*_roles("clean_up", "promote", "record_approval"), _MACHINE),
         "The wildcard stands for the versions of the one group.",
     ),
     _wildcard(

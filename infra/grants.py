@@ -141,10 +141,12 @@ def grant_functions(
             *_read_jobs(),
             _read_executions(),
             _notify(notifications),
-            _update_packages(endpoints),
         )
     functions.grant(
         "clean_up",
+        # Which versions the run has registered, to reject those that were not promoted.
+        list_in_sagemaker("ListModelPackages"),
+        _update_packages(endpoints),
         query_runs(table, "by_execution", "by_spec"),  # whose model is back in service
         sagemaker_of_runs("StopTrainingJob", on=(TRAINING_JOBS,)),
         sagemaker_of_runs("DeleteModel", "DeleteEndpointConfig", on=(MODELS, ENDPOINT_CONFIGS)),

@@ -76,7 +76,6 @@ class LoadGateStates:
             "clean_up",
             {
                 "run": "$.run",
-                "package_arn": "$.package.ModelPackageArn",
                 "missed": "$.measured.reason",
             },
             "$.cleaned_up",

@@ -22,15 +22,15 @@ def handler(payload: CleanUpInput) -> CleanedUp:
         return _after_execution(payload.event["detail"])
     if payload.run is None:
         raise ValueError("give `run`, or an execution status change as `event`")
+    why = explain(payload.failure) if payload.failure else payload.missed
+    registry.reject_unless_promoted(payload.run, why)
     stopped, removed = remove_leftovers(payload.run)
-    if payload.package_arn is not None:
-        registry.reject(payload.package_arn, payload.missed)
     return CleanedUp(
         run=payload.run,
         stopped_jobs=stopped,
         deleted=removed.deleted,
         restored_endpoint=removed.restored,
-        reason=explain(payload.failure) if payload.failure else "the next student takes its turn",
+        reason=why,
     )
 
 
@@ -45,13 +45,15 @@ def _after_execution(detail: dict[str, Any]) -> CleanedUp:
             restored_endpoint=None,
             reason="the execution claimed no run; nothing to clean up",
         )
-    stopped, removed = remove_leftovers(row.ref)
     failure = JobFailure(
         Error=detail.get("error") or f"Execution {detail['status']}",
         Cause=detail.get("cause") or "",
     )
+    stopped_by_hand = detail["status"] == "ABORTED"
+    why = "the execution was stopped by hand" if stopped_by_hand else explain(failure)
+    registry.reject_unless_promoted(row.ref, why)
+    stopped, removed = remove_leftovers(row.ref)
     if row.status == "running":
-        stopped_by_hand = detail["status"] == "ABORTED"
         state = {} if stopped_by_hand else {"failure": failure.model_dump()}
         write_report(row.ref, _STATUS.get(detail["status"], "failed"), state)
     return CleanedUp(
@@ -59,5 +61,5 @@ def _after_execution(detail: dict[str, Any]) -> CleanedUp:
         stopped_jobs=stopped,
         deleted=removed.deleted,
         restored_endpoint=removed.restored,
-        reason=explain(failure),
+        reason=why,
     )

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any, Literal
 
+from lambdas import runs_table
 from lambdas.aws import client
-from stratos.model_package import approval_description
+from lambdas.settings import settings
+from stratos.model_package import RUN_PROPERTY, approval_description
+from stratos.steps import RunRef
 
 
 def decide(package_arn: str, status: Literal["Approved", "Rejected"], why: str) -> None:
@@ -18,11 +22,35 @@ def decide(package_arn: str, status: Literal["Approved", "Rejected"], why: str) 
     )
 
 
-def reject(package_arn: str, why: str) -> None:
-    """Mark a version as rejected; one that is keeps the reason it has."""
-    described = client("sagemaker").describe_model_package(ModelPackageName=package_arn)
-    if described.get("ModelApprovalStatus") != "Rejected":
-        decide(package_arn, "Rejected", why)
+def reject_unless_promoted(run: RunRef, why: str) -> None:
+    """Mark every version that a run registered as rejected, whether or not it said so anywhere.
+
+    A run that was promoted has settled its versions. One that is rejected keeps the reason it has.
+    """
+    row = runs_table.find(run.run_id)
+    if row is not None and row.live_since is not None:
+        return
+    for arn, status in _versions_of(run):
+        if status != "Rejected":
+            decide(arn, "Rejected", why)
+
+
+def _versions_of(run: RunRef) -> Iterator[tuple[str, str]]:
+    """ARN and approval status of what a run registered, by the property it carries."""
+    started_at = datetime.fromisoformat(run.started_at)
+    pages = client("sagemaker").get_paginator("list_model_packages")
+    for page in pages.paginate(
+        ModelPackageGroupName=settings().model_package_group,
+        SortBy="CreationTime",
+        SortOrder="Descending",
+    ):
+        for version in page["ModelPackageSummaryList"]:
+            if version["CreationTime"] < started_at:
+                return
+            arn = version["ModelPackageArn"]
+            found = client("sagemaker").describe_model_package(ModelPackageName=arn)
+            if found.get("CustomerMetadataProperties", {}).get(RUN_PROPERTY) == run.run_id:
+                yield arn, found.get("ModelApprovalStatus", "")
 
 
 def add_served(

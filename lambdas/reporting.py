@@ -7,7 +7,7 @@ from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
-from lambdas import registry, runs_table
+from lambdas import runs_table
 from lambdas.aws import client
 from lambdas.executions import history
 from lambdas.planning_inputs import hours_of
@@ -58,11 +58,6 @@ def write_report(run: RunRef, status: RunStatus, state: dict[str, Any]) -> Repor
         with single_metric(name=REJECTED_RUNS, unit=MetricUnit.Count, value=1):
             pass  # written to the log in CloudWatch's embedded format on leaving
     _announce(summary, report_uri)
-    package_arn = state.get("package", {}).get("ModelPackageArn")
-    if row is not None and row.task_token and row.model_package_arn:
-        package_arn = row.model_package_arn  # stopped while somebody was asked: there is no state
-    if package_arn and status in ("failed", "stopped") and not evidence.promoted:
-        registry.reject(package_arn, summary.reason)
     return Reported(summary_uri=summary_uri, report_uri=report_uri, status=status)
 
 

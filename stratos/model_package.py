@@ -13,6 +13,8 @@ from stratos.match_evidence import MatchEvidence
 from stratos.spec import Bedrock, OpenAICompatible, Spec, Teacher
 from stratos.steps import Deployment, RunRef
 
+RUN_PROPERTY = "run_id"
+"""Of a version: the run that registered it."""
 _LONGEST_VALUE = 256
 _NOT_ALLOWED = re.compile(r"[^\w\s.:/=+\-@]")
 """What SageMaker refuses in a property: it takes letters, digits, spaces and `_.:/=+-@`."""
@@ -67,7 +69,7 @@ def model_package(
         "MetadataProperties": {"GeneratedBy": run.execution_arn, "ProjectId": spec.name},
         "CustomerMetadataProperties": _properties(
             {
-                "run_id": run.run_id,
+                RUN_PROPERTY: run.run_id,
                 "spec": spec.name,
                 "spec_uri": s3_uri(run.bucket, run.spec_key),
                 "spec_version_id": run.spec_version_id,

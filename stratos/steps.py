@@ -338,10 +338,8 @@ class CleanUpInput(FrozenModel):
     """From the execution's own failure path, or an `Execution Status Change` event."""
 
     run: RunRef | None = None
-    package_arn: str | None = None
-    """Version in the registry of a model that missed its load, before the next student's turn."""
     missed: str = ""
-    """What it missed, in words."""
+    """What a model missed under load, in words, before the next student's turn."""
     failure: JobFailure | None = None
     event: dict[str, Any] | None = None
 

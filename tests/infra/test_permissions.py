@@ -26,6 +26,7 @@ TAKES_NO_RESOURCE = {
     "logs:UpdateLogDelivery",
     "sagemaker:ListEndpointConfigs",
     "sagemaker:ListEndpoints",
+    "sagemaker:ListModelPackages",
     "sagemaker:ListModels",
     "sagemaker:ListTrainingJobs",
     "scheduler:ListSchedules",

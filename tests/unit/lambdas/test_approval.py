@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from lambdas import runs_table
+from lambdas import clean_up, runs_table
 from lambdas.planning_inputs import hours_of
 from stratos.artifacts import RunKeys
 from stratos.run_summary import RunSummary
 from tests import factories
 from tests.unit.lambdas.conftest import Account
-from tests.unit.lambdas.pipeline import Pipeline, start
+from tests.unit.lambdas.pipeline import Pipeline, call, start
 
 
 def asked(account: Account, **sections: Any) -> Pipeline:
@@ -97,7 +97,9 @@ def test_an_endpoint_that_came_or_went_while_a_person_thought_is_seen(account: A
 
 def test_a_refused_model_is_rejected_in_the_registry_with_the_reason(account: Account) -> None:
     pipeline = asked(account)
-    pipeline.state["failure"] = {"Error": "ApprovalRejected", "Cause": "rejected by ann: too slow"}
+    refused = {"Error": "ApprovalRejected", "Cause": "rejected by ann: too slow"}
+    pipeline.state["failure"] = refused
+    call(clean_up.handler, run=pipeline.run, failure=refused)
     pipeline.report("failed")
     found = package(account, pipeline)
     assert found["ModelApprovalStatus"] == "Rejected"
@@ -107,13 +109,14 @@ def test_a_refused_model_is_rejected_in_the_registry_with_the_reason(account: Ac
 
 def test_a_run_stopped_while_it_waited_leaves_no_open_question(account: Account) -> None:
     pipeline = asked(account)
-    pipeline.state = {}
-    pipeline.report("stopped")
+    stopped = {"detail": {"executionArn": account.execution_arn, "status": "ABORTED"}}
+    call(clean_up.handler, event=stopped)
     assert "task_token" not in account.row(pipeline.run.run_id)
     (version,) = account.client("sagemaker").list_model_packages(ModelPackageGroupName="stratos")[
         "ModelPackageSummaryList"
     ]
     assert version["ModelApprovalStatus"] == "Rejected"
+    assert package(account, pipeline)["ApprovalDescription"] == "the execution was stopped by hand"
 
 
 def test_a_version_says_where_it_comes_from_and_who_may_use_it(account: Account) -> None:

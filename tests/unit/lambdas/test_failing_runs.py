@@ -174,27 +174,56 @@ def test_a_promoted_endpoint_stays(account: Account) -> None:
     assert len(account.client("sagemaker").list_endpoints()["Endpoints"]) == 1
 
 
-def test_the_registered_model_of_a_run_that_failed_is_rejected_but_not_a_live_one(
+def decision(account: Account, arn: str) -> tuple[str, str]:
+    found = account.client("sagemaker").describe_model_package(ModelPackageName=arn)
+    # Stock moto forgets the status that an update does not name.
+    return found.get("ModelApprovalStatus", ""), found.get("ApprovalDescription", "")
+
+
+def test_the_registered_models_of_a_run_that_failed_are_rejected_but_no_others(
     account: Account,
 ) -> None:
-    def decision(pipeline: Pipeline) -> tuple[str, str]:
-        arn = pipeline.state["package"]["ModelPackageArn"]
-        found = account.client("sagemaker").describe_model_package(ModelPackageName=arn)
-        # Stock moto forgets the status that an update does not name.
-        return found.get("ModelApprovalStatus", ""), found.get("ApprovalDescription", "")
-
     live = start(account).until_deployed()
     live.promote()
-    live.state["failure"] = FAILURE  # the report of a good run failed
-    live.report("failed")
-    assert decision(live)[0] != "Rejected"
+    going_on = start(account).until_matched()
+    going_on.work()
+    going_on.check()
+    going_on.register()
     failing = start(account).until_deployed()
-    failing.state["failure"] = FAILURE
-    failing.report("failed")
-    assert decision(failing) == ("Rejected", "LatencyGateError: too slow")
-    failing.state["failure"] = {"Error": "QualityGateError", "Cause": "of the next student"}
-    failing.report("failed")
-    assert decision(failing) == ("Rejected", "LatencyGateError: too slow")
+    first, second = failing.state["package"]["ModelPackageArn"], failing.register()
+    for run in (failing.run, live.run):  # the report of the good one failed
+        call(clean_up.handler, run=run, failure=FAILURE)
+    for arn in (first, second):
+        assert decision(account, arn) == ("Rejected", "LatencyGateError: too slow")
+    for other in (live, going_on):
+        assert decision(account, other.state["package"]["ModelPackageArn"])[0] != "Rejected"
+    again = {"Error": "QualityGateError", "Cause": "of the next student"}
+    call(clean_up.handler, run=failing.run, failure=again)
+    assert decision(account, first) == ("Rejected", "LatencyGateError: too slow")
+
+
+def test_a_model_that_a_later_run_replaced_is_not_rejected_afterwards(account: Account) -> None:
+    former = start(account).until_deployed()
+    former.promote()
+    start(account).until_deployed().promote()
+    call(clean_up.handler, run=former.run, failure=FAILURE)
+    assert decision(account, former.state["package"]["ModelPackageArn"])[0] != "Rejected"
+
+
+def test_a_model_whose_run_was_stopped_before_it_was_promoted_is_rejected(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = start(account).until_deployed()
+    arn = pipeline.state["package"]["ModelPackageArn"]
+    assert decision(account, arn)[0] == "Approved"
+    monkeypatch.setattr(clean_up, "write_report", _fail)
+    with pytest.raises(RuntimeError):
+        call(clean_up.handler, event=status_change(account, "ABORTED"))
+    assert decision(account, arn) == ("Rejected", "the execution was stopped by hand")
+
+
+def _fail(*_: object) -> None:
+    raise RuntimeError("lost")
 
 
 def test_an_endpoint_of_another_run_is_not_touched(account: Account) -> None:
@@ -232,6 +261,7 @@ def status_change(account: Account, status: str, **detail: str) -> dict[str, Any
 def test_no_access_to_an_endpoint_is_not_read_as_no_endpoint(account: Account) -> None:
     pipeline = start(account).until_deployed()
     with Stubber(client("sagemaker")) as stubber:
+        stubber.add_response("list_model_packages", {"ModelPackageSummaryList": []})
         stubber.add_response("list_training_jobs", {"TrainingJobSummaries": []})
         stubber.add_client_error("describe_endpoint", "AccessDeniedException")
         with pytest.raises(ClientError, match="AccessDenied"):

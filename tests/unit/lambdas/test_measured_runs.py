@@ -233,7 +233,7 @@ def test_the_endpoint_is_taken_back_before_the_next_student(
         pipeline.next_server()
     assert measured["next_attempt"] == 1
     missed, arn = measured["reason"], pipeline.state["package"]["ModelPackageArn"]
-    taken_back = call(clean_up.handler, run=pipeline.run, package_arn=arn, missed=missed)
+    taken_back = call(clean_up.handler, run=pipeline.run, missed=missed)
     assert "stratos-tiles" in taken_back["deleted"]
     version = account.client("sagemaker").describe_model_package(ModelPackageName=arn)
     assert version["ModelApprovalStatus"] == "Rejected"
