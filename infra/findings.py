@@ -72,7 +72,8 @@ FINDINGS = (
     _wildcard(
         "*",
         _roles(*_EVERY_FUNCTION),
-        "X-Ray's write actions take no resource, nor do SageMaker's and Scheduler's list actions.",
+        "X-Ray's write actions take no resource, nor do SageMaker's and Scheduler's list actions, "
+        "nor a description of alarms that names none.",
     ),
     _wildcard(
         "*",
@@ -102,6 +103,7 @@ FINDINGS = (
                 "match_models",
                 "parse_constraints",
                 "plan_candidates",
+                "sweep",
             ),
             _JOBS,
         ),

@@ -176,8 +176,11 @@ def grant_functions(
         scale_endpoints("DeregisterScalableTarget"),
         use_alarms("DeleteAlarms"),
         use_tracking_alarms("DescribeAlarms", "DeleteAlarms"),
-        iam.PolicyStatement(actions=["scheduler:ListSchedules"], resources=["*"]),
-        _use_schedules("DeleteSchedule"),
+        iam.PolicyStatement(
+            actions=["scheduler:ListSchedules", "cloudwatch:DescribeAlarms"], resources=["*"]
+        ),
+        *read_objects(bucket, "specs/"),  # is the spec of a rerun still there?
+        _use_schedules("GetSchedule", "DeleteSchedule"),
     )
 
 

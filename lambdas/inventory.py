@@ -9,17 +9,19 @@ from botocore.exceptions import ClientError
 
 from lambdas.aws import client, error_code
 from lambdas.sagemaker import IN_PROGRESS, find_endpoint
-from lambdas.schedules import EXPIRY_SUFFIX, RERUN_PREFIX
+from lambdas.schedules import EXPIRY_SUFFIX, RERUN_PREFIX, rerun_of
 from lambdas.settings import settings
+from lambdas.storage import Bucket
+from stratos.guardrails import run_of_alarm
 from stratos.ownership import RUN_TAG, SPEC_TAG, Resource
 
 _PREFIX = "stratos-"
 
 
 def resources() -> Iterator[Resource]:
-    """Endpoints first, then what they use, running jobs, and schedules of endings.
+    """Endpoints first, then what they use, running jobs, alarms of updates, and schedules.
 
-    What lacks the run tag is not Stratos's own and is left out.
+    What could carry the run tag and lacks it is not Stratos's own and is left out.
     """
     for item in _listed("list_endpoints", "Endpoints", NameContains=_PREFIX):
         if not item["EndpointName"].startswith(_PREFIX):
@@ -41,15 +43,35 @@ def resources() -> Iterator[Resource]:
     for item in _listed("list_training_jobs", "TrainingJobSummaries", StatusEquals=IN_PROGRESS):
         if tags := _tags(item["TrainingJobArn"]):
             yield Resource(kind="training-job", name=item["TrainingJobName"], **tags)
-    yield from _expiry_schedules()
+    yield from _update_alarms()
+    yield from _schedules()
 
 
-def _expiry_schedules() -> Iterator[Resource]:
+def _update_alarms() -> Iterator[Resource]:
+    """Alarms that watched the update of an endpoint; their names tell the run."""
+    pages = client("cloudwatch").get_paginator("describe_alarms")
+    for page in pages.paginate(AlarmNamePrefix=_PREFIX, AlarmTypes=["MetricAlarm"]):
+        for alarm in page["MetricAlarms"]:
+            if (run_id := run_of_alarm(alarm["AlarmName"])) is not None:
+                yield Resource(kind="alarm", name=alarm["AlarmName"], run_id=run_id)
+
+
+def _schedules() -> Iterator[Resource]:
     pages = client("scheduler").get_paginator("list_schedules")
     for page in pages.paginate(GroupName=settings().schedule_group):
         for schedule in page["Schedules"]:
             name = schedule["Name"]
-            if name.endswith(EXPIRY_SUFFIX) and not name.startswith(RERUN_PREFIX):
+            # A spec may be named rerun-…: what the schedule does tells, and not its name alone.
+            rerun = rerun_of(name) if name.startswith(RERUN_PREFIX) else None
+            if rerun is not None:
+                yield Resource(
+                    kind="rerun",
+                    name=name,
+                    run_id=None,
+                    spec_name=name.removeprefix(RERUN_PREFIX),
+                    spec_is_gone=not Bucket(rerun["bucket"]).exists(rerun["key"]),
+                )
+            elif name.endswith(EXPIRY_SUFFIX):
                 endpoint = name.removesuffix(EXPIRY_SUFFIX)
                 yield Resource(
                     kind="schedule",

@@ -49,6 +49,15 @@ def schedule_rerun(
     return name
 
 
+def rerun_of(name: str) -> dict[str, str] | None:
+    """Bucket and key of the spec that a schedule runs again; None where it does anything else."""
+    schedule = _find(name)
+    if schedule is None:
+        return None
+    rerun: dict[str, str] | None = json.loads(schedule["Target"]["Input"]).get("rerun")
+    return rerun
+
+
 def schedule_deletion(endpoint_name: str, at: datetime, scaling: Scaling | None) -> str:
     """Delete an endpoint once, at a time, and what scales it; return the first schedule's name."""
     cancel_deletion(endpoint_name)

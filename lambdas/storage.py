@@ -133,6 +133,14 @@ class Bucket:
             raise
         return str(head.get("VersionId", "null"))
 
+    def exists(self, key: str) -> bool:
+        """Whether there is an object, not counting versions of one that was deleted."""
+        try:
+            self.newest_version(key)
+        except FileNotFoundError:
+            return False
+        return True
+
     def append_rows(self, key: str, rows: Iterable[BaseModel]) -> None:
         """Add lines to a JSONL object; of two writers at once, neither loses its lines."""
         added = "".join(row.model_dump_json() + "\n" for row in rows).encode()

@@ -9,9 +9,11 @@ from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from botocore.exceptions import ClientError
 
 from lambdas import executions, inventory, runs_table, sagemaker, scaling, schedules
+from lambdas.aws import client
 from lambdas.handler import logger, step
 from stratos.errors import SweepIncomplete
 from stratos.ownership import Kind, Orphan, Owner, Ownership
+from stratos.scaling import delete_alarms
 from stratos.steps import SweepInput, Swept
 
 METRIC = "SweptResources"
@@ -20,6 +22,10 @@ METRIC = "SweptResources"
 def _delete_endpoint(name: str) -> None:
     sagemaker.delete_endpoint(name)
     scaling.remove(name)
+
+
+def _delete_alarm(name: str) -> None:
+    delete_alarms(client("cloudwatch"), [name])
 
 
 def _delete_expiry(name: str) -> None:
@@ -31,7 +37,9 @@ _REMOVE: Mapping[Kind, Callable[[str], object]] = {
     "endpoint-config": sagemaker.delete_endpoint_config,
     "model": sagemaker.delete_model,
     "training-job": sagemaker.stop_job,
+    "alarm": _delete_alarm,
     "schedule": _delete_expiry,
+    "rerun": schedules.delete_schedule,
 }
 
 

@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-configurat
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from stratos.frozen import FrozenModel
@@ -17,6 +18,8 @@ BAKE_SECONDS = 300
 _PERIOD_SECONDS = 60
 _MARGIN_SECONDS = 1800
 """For instances to be found and started, beyond what the container itself is allowed."""
+_ALARM = re.compile(r"stratos-(?P<run_id>.+-[0-9a-f]{8})-a\d+(?:-s\d+)?-(?:errors|latency)")
+"""An alarm is named after the configuration that it watches, which is named after its run."""
 _MIN_EXECUTION, _MAX_EXECUTION = 600, 28_800
 """Seconds that SageMaker accepts as the limit of an update."""
 
@@ -99,6 +102,12 @@ def guardrails(
         },
         alarms=alarms,
     )
+
+
+def run_of_alarm(name: str) -> str | None:
+    """Id of the run whose update an alarm watches; None for any other alarm."""
+    found = _ALARM.fullmatch(name)
+    return found["run_id"] if found else None
 
 
 def _alarm(

@@ -22,7 +22,8 @@ NEVER = "never"
 
 CHANGING = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
 
-Kind = Literal["endpoint", "endpoint-config", "model", "training-job", "schedule"]
+Kind = Literal["endpoint", "endpoint-config", "model", "training-job", "alarm", "schedule", "rerun"]
+"""A schedule ends an endpoint, a rerun is the schedule that runs a spec again."""
 
 
 class Resource(FrozenModel):
@@ -31,13 +32,15 @@ class Resource(FrozenModel):
     kind: Kind
     name: str
     run_id: str | None
-    """Of its tag; a schedule has none."""
+    """Of its tag, or of an alarm's name; a schedule has none."""
     spec_name: str | None = None
     endpoint_name: str | None = None
     """The endpoint that a schedule is for."""
     config_name: str | None = None
     """The configuration that an endpoint serves."""
     status: str = ""
+    spec_is_gone: bool = False
+    """There is no longer the spec that a rerun is of."""
 
 
 class Owner(FrozenModel):
@@ -115,10 +118,13 @@ class Ownership:
             if kept:
                 return None
             return "its endpoint has no owner" if exists else "its endpoint is gone"
+        if resource.kind == "rerun":
+            orphaned = resource.spec_is_gone and resource.spec_name not in self._busy
+            return "its spec is gone" if orphaned else None
         if resource.run_id is None:
             return None
         owner = self._owners.get(resource.run_id)
-        if resource.kind == "training-job":
+        if resource.kind in ("training-job", "alarm"):
             return None if owner is not None and owner.running else self._state_of(resource.run_id)
         if resource.kind == "endpoint":
             return self._endpoint_reason(resource)

@@ -14,6 +14,7 @@ from stratos.catalog.images import images
 from stratos.ownership import RUN_TAG
 
 TAKES_NO_RESOURCE = {
+    "cloudwatch:DescribeAlarms",  # of all there are
     "cloudwatch:PutMetricData",
     "ecr:GetAuthorizationToken",
     "logs:CreateLogDelivery",
@@ -222,6 +223,7 @@ def test_the_sweeper_deletes_only_what_carries_the_run_tag(template):
     untagged = {a for s in deleting if "Condition" not in s for a in listed(s["Action"])}
     assert untagged == {
         "scheduler:DeleteSchedule",
+        "scheduler:GetSchedule",
         "cloudwatch:DeleteAlarms",
         "cloudwatch:DescribeAlarms",
     }

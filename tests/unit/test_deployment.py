@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from stratos.deployment import VARIANT, build_deployment, endpoint_mode
 from stratos.errors import DeploymentFailed
-from stratos.guardrails import BAKE_SECONDS
+from stratos.guardrails import BAKE_SECONDS, guardrails, run_of_alarm
 from stratos.hosting import Hosted, concurrency, offers_for
 from stratos.plan import Plan, Server
 from stratos.serving_container import (
@@ -166,6 +166,21 @@ def test_an_update_may_take_longer_than_its_waits_and_its_start_together():
         + variant["ContainerStartupHealthCheckTimeoutInSeconds"]
         + 2 * BAKE_SECONDS
     )
+
+
+def test_an_alarm_names_the_run_whose_update_it_watches():
+    for suffix in ("", "-s2"):
+        built = guardrails(
+            "stratos-tiles",
+            f"stratos-tiles-a1-0123abcd-a0{suffix}",
+            "v",
+            num_instances=1,
+            startup_seconds=60,
+            max_p95_latency_ms=500,
+        )
+        runs = {run_of_alarm(alarm["AlarmName"]) for alarm in built.alarms}
+        assert runs == {"tiles-a1-0123abcd"}
+    assert run_of_alarm("stratos-tiles-backlog") is None
 
 
 def test_alarms_watch_the_new_fleet_for_errors_and_for_the_latency_asked():

@@ -8,8 +8,8 @@ import pytest
 
 from stratos.deployment import build_deployment
 from stratos.hosting import SERVERLESS_USD_PER_GB_SECOND
-from stratos.hosting_choice import HostingChoice
 from stratos.hosting_bill import answering_usd, hosting_bill, usd_per_hour_of_load
+from stratos.hosting_choice import HostingChoice
 from stratos.measurement import Measurement
 from stratos.spec import Load
 from stratos.steps import Deployment

@@ -138,6 +138,21 @@ def test_the_schedule_of_an_endpoint_that_is_gone_goes() -> None:
     assert swept([expiry()], owner(running=True, status="running")) == {}
 
 
+def test_the_alarm_of_an_update_goes_with_its_run() -> None:
+    alarm = Resource(kind="alarm", name="stratos-r1-a0-errors", run_id="r1")
+    assert swept([alarm], owner(running=True, status="running")) == {}
+    assert swept([alarm], owner(status="stopped")) == {alarm.name: "run r1 is stopped"}
+    assert swept([alarm], owner("r2", running=True)) == {alarm.name: "run r1 does not exist"}
+
+
+def test_a_rerun_goes_with_its_spec_but_not_under_a_run_of_it() -> None:
+    kept = Resource(kind="rerun", name="stratos-rerun-tiles", run_id=None, spec_name="tiles")
+    gone = kept.model_copy(update={"spec_is_gone": True})
+    assert swept([kept]) == {}
+    assert swept([gone], live()) == {"stratos-rerun-tiles": "its spec is gone"}
+    assert swept([gone], owner(running=True, status="running")) == {}
+
+
 def test_a_run_is_told_that_its_endpoint_is_gone() -> None:
     ownership = Ownership([], [live(), owner("r2")], NOW)
     assert [item.run_id for item in ownership.without_endpoint()] == ["r1"]

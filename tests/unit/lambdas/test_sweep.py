@@ -9,9 +9,9 @@ from typing import Any
 import boto3
 import pytest
 
-from lambdas import sweep
+from lambdas import schedules, sweep
 from stratos.errors import SweepIncomplete
-from tests.unit.lambdas.conftest import REGION, TABLE, Account
+from tests.unit.lambdas.conftest import BUCKET, REGION, SPEC_KEY, TABLE, Account
 from tests.unit.lambdas.pipeline import Pipeline, call, start
 
 
@@ -129,3 +129,46 @@ def test_what_cannot_be_removed_is_named_and_does_not_keep_the_rest(
     assert left["models"]
     assert not left["endpoints"]
     assert not left["schedules"]
+
+
+def alarms(account: Account) -> set[str]:
+    found = account.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    return {alarm["AlarmName"] for alarm in found}
+
+
+def test_the_alarms_of_an_update_whose_run_is_over_go_and_no_others(account: Account) -> None:
+    cloudwatch = account.client("cloudwatch")
+    pipeline = start(account).until_deployed()
+    mine = pipeline.state["quality"]["deployment"]["guardrails"]["alarms"]
+    others = {"stratos-errors", "stratos-other-backlog", "stratos-of-somebody-else-latency"}
+    for alarm in [*mine, *({**mine[0], "AlarmName": name} for name in others)]:
+        cloudwatch.put_metric_alarm(**alarm)
+    assert call(sweep.handler)["removed"] == []
+    pipeline.promote()
+    pipeline.report()
+    named = [item["name"] for item in call(sweep.handler, dry_run=True)["removed"]]
+    assert set(named) == {alarm["AlarmName"] for alarm in mine} == alarms(account) - others
+    assert [item["kind"] for item in call(sweep.handler)["removed"]] == ["alarm", "alarm"]
+    assert alarms(account) == others
+
+
+def test_a_rerun_whose_spec_was_deleted_goes(account: Account) -> None:
+    promoted(account, schedule="rate(7 days)")
+    assert call(sweep.handler)["removed"] == []
+    account.client("s3").delete_object(Bucket=BUCKET, Key=SPEC_KEY)
+    told = call(sweep.handler, dry_run=True)["removed"]
+    gone = {"kind": "rerun", "name": "stratos-rerun-tiles", "reason": "its spec is gone"}
+    assert told == [gone]
+    assert "stratos-rerun-tiles" in names(account)["schedules"]
+    assert call(sweep.handler)["removed"] == told
+    assert names(account)["schedules"] == {"stratos-tiles-expiry"}
+
+
+def test_the_end_of_an_endpoint_whose_spec_is_named_like_a_rerun_is_no_rerun(
+    account: Account,
+) -> None:
+    in_a_day = datetime.now(UTC) + timedelta(days=1)
+    name = schedules.schedule_deletion("stratos-rerun-tiles", in_a_day, None)
+    gone = {"kind": "schedule", "name": name, "reason": "its endpoint is gone"}
+    assert call(sweep.handler)["removed"] == [gone]
+    assert names(account)["schedules"] == set()
