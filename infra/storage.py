@@ -9,7 +9,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from stratos.artifacts import CHECKPOINT_PREFIX
+from stratos.artifacts import ASYNC_DAYS, ASYNC_PREFIX, CHECKPOINT_PREFIX
 
 
 class Storage(Construct):
@@ -69,6 +69,14 @@ class Storage(Construct):
                     prefix=CHECKPOINT_PREFIX,
                     # A job resumes within its run, whose training is over long before.
                     expiration=Duration.days(14),
+                    noncurrent_version_expiration=Duration.days(1),
+                    abort_incomplete_multipart_upload_after=Duration.days(2),
+                ),
+                s3.LifecycleRule(
+                    id="queues",
+                    prefix=ASYNC_PREFIX,
+                    # Whoever asked has long fetched the answer: SageMaker waits 6 hours at most.
+                    expiration=Duration.days(ASYNC_DAYS),
                     noncurrent_version_expiration=Duration.days(1),
                     abort_incomplete_multipart_upload_after=Duration.days(2),
                 ),

@@ -39,6 +39,9 @@ TEACHERS_KEY = "catalog/teachers.json"
 REJECTION_FILE = "rejection.json"
 CALIBRATION_KEY = "catalog/calibration.jsonl"
 CHECKPOINT_PREFIX = "checkpoints/"
+ASYNC_PREFIX = "async/"
+ASYNC_DAYS = 7
+"""How long requests to asynchronous endpoints and their answers are kept."""
 
 
 def s3_uri(bucket: str, key: str) -> str:
@@ -64,7 +67,7 @@ def spec_folder(spec_key: str) -> str:
 
 def async_folder(spec_name: str) -> str:
     """Key prefix of the requests and answers of an asynchronous endpoint, with its slash."""
-    return f"async/{spec_name}/"
+    return f"{ASYNC_PREFIX}{spec_name}/"
 
 
 def run_id_of(bucket: str, key: str, version_id: str, scheduled_at: str = "") -> str:

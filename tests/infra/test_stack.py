@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lambdas import leftovers
-from stratos.artifacts import RunKeys
+from stratos.artifacts import ASYNC_DAYS, RunKeys, async_folder
 from stratos.load import LONGEST_SECONDS
 from stratos.run_summary import REJECTED_RUNS
+
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 def only(template: dict[str, Any], type_: str) -> dict[str, Any]:
@@ -38,6 +41,16 @@ def test_the_bucket_is_versioned_encrypted_closed_and_tells_eventbridge(template
         "EventBridgeConfiguration": {"EventBridgeEnabled": True}
     }
     assert bucket["DeletionPolicy"] == "Retain"
+
+
+def test_what_a_queue_was_asked_and_answered_goes_after_the_documented_days(template):
+    rules = only(template, "AWS::S3::Bucket")["Properties"]["LifecycleConfiguration"]["Rules"]
+    (rule,) = (r for r in rules if async_folder("tiles").startswith(r["Prefix"]))
+    assert (rule["Status"], rule["ExpirationInDays"]) == ("Enabled", ASYNC_DAYS)
+    assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
+    for page in ("operations", "serving"):
+        text = (DOCS / f"{page}.md").read_text()
+        assert f"after {ASYNC_DAYS} days" in text
 
 
 @pytest.mark.parametrize(
@@ -159,10 +172,10 @@ def test_the_sweeper_is_called_every_hour_and_a_failing_one_is_noticed(template)
     assert any("SweepErrors" in name for name in of_type(template, "AWS::CloudWatch::Alarm"))
 
 
-def test_checkpoints_expire_and_nothing_else_does(template):
+def test_checkpoints_and_queues_expire_and_nothing_else_does(template):
     rules = only(template, "AWS::S3::Bucket")["Properties"]["LifecycleConfiguration"]["Rules"]
     expiring = {r["Prefix"]: r["ExpirationInDays"] for r in rules if "ExpirationInDays" in r}
-    assert expiring == {"checkpoints/": 14}
+    assert expiring == {"checkpoints/": 14, "async/": ASYNC_DAYS}
     assert RunKeys("r").checkpoints("distill-a0").startswith("checkpoints/r/")
 
 
