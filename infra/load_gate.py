@@ -71,9 +71,8 @@ class LoadGateStates:
 
     def _next_student(self, *, again: sfn.IChainable, failed: sfn.IChainable) -> sfn.IChainable:
         """Take the endpoint back, which is billed, before another student is trained."""
-        take_back = self.lambdas.invoke(
+        take_back = self.lambdas.clean_up(
             "TakeEndpointBack",
-            "clean_up",
             {
                 "run": "$.run",
                 "missed": "$.measured.reason",

@@ -15,6 +15,9 @@ from infra.functions import HANDLERS, Functions
 _MARGIN_SECONDS = 60
 """Beyond the function's own timeout: a cold start, and the retries of the invocation itself."""
 
+_CLEAN_UP_ATTEMPTS = 40
+"""Each waits for 13 minutes: beyond the 8 hours that SageMaker may take over an update."""
+
 _SERVICE_ERRORS = [
     "Lambda.ClientExecutionTimeoutException",
     "Lambda.ServiceException",
@@ -65,6 +68,19 @@ class LambdaStates:
             task_timeout=sfn.Timeout.duration(Duration.seconds(timeout + _MARGIN_SECONDS)),
         )
         return _retried(state)
+
+    def clean_up(
+        self, name: str, payload: Mapping[str, str], result_path: str
+    ) -> tasks.LambdaInvoke:
+        """A state that takes back what a run made, for as long as SageMaker needs for it."""
+        state = self.invoke(name, "clean_up", payload, result_path)
+        state.add_retry(
+            errors=["EndpointUnsettled"],
+            interval=Duration.seconds(5),
+            max_attempts=_CLEAN_UP_ATTEMPTS,
+            backoff_rate=1,
+        )
+        return state
 
     def ask(
         self,

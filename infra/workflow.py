@@ -306,8 +306,8 @@ class Workflow(Construct):
         report = self._report("ReportFailure", "failed")
         report.add_catch(ended, errors=["States.ALL"], result_path="$.report_failure")
         report.next(ended)
-        clean_up = self._lambdas.invoke(
-            "CleanUp", "clean_up", {"run": "$.run", "failure": "$.failure"}, "$.cleaned_up"
+        clean_up = self._lambdas.clean_up(
+            "CleanUp", {"run": "$.run", "failure": "$.failure"}, "$.cleaned_up"
         )
         clean_up.add_catch(report, errors=["States.ALL"], result_path="$.clean_up_failure")
         clean_up.next(report)

@@ -9,7 +9,7 @@ from lambdas import former_model, runs_table, sagemaker, scaling, turns
 from lambdas.aws import client
 from lambdas.storage import Bucket
 from stratos.artifacts import RunKeys
-from stratos.errors import DeploymentFailed
+from stratos.errors import DeploymentFailed, EndpointUnsettled
 from stratos.measurement import Measurements
 from stratos.scaling import delete_alarms
 from stratos.steps import Deployment, RunRef
@@ -28,7 +28,14 @@ class Removed:
 
 
 def remove_leftovers(run: RunRef) -> tuple[list[str], Removed]:
-    """Stop a run's jobs and remove its endpoint, unless the run was promoted. May be repeated."""
+    """Stop a run's jobs and remove its endpoint, unless the run was promoted.
+
+    May be repeated, and goes on where an earlier call ran out of time.
+
+    Raises:
+        EndpointUnsettled: SageMaker still changes the endpoint; call again.
+        DeploymentFailed: the endpoint cannot go back to the model it had.
+    """
     stopped = []
     for job in sagemaker.jobs_of(run.run_id):
         if job["TrainingJobStatus"] == sagemaker.IN_PROGRESS:
@@ -97,15 +104,16 @@ def _settled(name: str, deadline: float) -> sagemaker.Endpoint | None:
         deadline: By the monotonic clock.
 
     Raises:
-        DeploymentFailed: when it does not settle in time.
+        EndpointUnsettled: when it does not settle in time.
     """
     while True:
         endpoint = sagemaker.find_endpoint(name)
         if endpoint is None or not endpoint.changing:
             return endpoint
         if time.monotonic() > deadline:
-            raise DeploymentFailed(
-                f"endpoint {name} is still {endpoint.status} after {PATIENCE_SECONDS} s and could "
-                "not be rolled back; when it has settled, delete it by hand: it is billed"
+            raise EndpointUnsettled(
+                f"endpoint {name} is still {endpoint.status} after {PATIENCE_SECONDS} s; cleaning "
+                "up goes on when this is called again. If it never settles, delete it by hand: it "
+                "is billed"
             )
         time.sleep(PAUSE_SECONDS)

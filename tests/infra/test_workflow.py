@@ -13,9 +13,10 @@ from pydantic import BaseModel
 
 from infra.definition import State, caught_by, next_states, reads
 from infra.local.template_check import check_template
+from lambdas import leftovers
 from stratos import steps
 from stratos.deployment import VARIANT
-from stratos.errors import StratosError
+from stratos.errors import EndpointUnsettled, StratosError
 from stratos.guardrails import BAKE_SECONDS, guardrails
 from stratos.measurement import MAX_SERVERS
 from stratos.scaling import scalable_target
@@ -184,6 +185,17 @@ def test_every_failure_after_the_claim_leads_to_clean_up_and_a_report(states):
     assert next_states(states["CleanUp"]) == ["ReportFailure"]
     assert caught_by(states["CleanUp"]) == {"States.ALL": "ReportFailure"}
     assert caught_by(states["ReportFailure"]) == {"States.ALL": "Failed"}
+
+
+@pytest.mark.parametrize("state", ["CleanUp", "TakeEndpointBack"])
+def test_cleaning_up_waits_longer_than_sagemaker_may_take_over_an_update(states, state):
+    (patient,) = [
+        r for r in states[state]["Retry"] if r["ErrorEquals"] == [EndpointUnsettled.__name__]
+    ]
+    slowest = guardrails(
+        "e", "c", "v", num_instances=2, startup_seconds=100_000, max_p95_latency_ms=None
+    ).deployment_config["BlueGreenUpdatePolicy"]["MaximumExecutionTimeoutInSeconds"]
+    assert patient["MaxAttempts"] * leftovers.PATIENCE_SECONDS > slowest
 
 
 def test_nothing_is_made_for_an_endpoint_before_it_is_this_runs_turn(states):

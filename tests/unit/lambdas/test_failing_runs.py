@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,13 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from lambdas import clean_up, diagnose_job, leftovers, scaling
+from lambdas import clean_up, diagnose_job, leftovers, runs_table, sagemaker, scaling, turns
 from lambdas import settings as stack_settings
 from lambdas.aws import client
 from lambdas.next_attempt import EXPORT_SECONDS
 from lambdas.spending import job_costs
 from stratos.artifacts import RunKeys
-from stratos.errors import DeploymentFailed
+from stratos.errors import DeploymentFailed, EndpointUnsettled
 from stratos.records import Message
 from stratos.run_summary import RunSummary
 from stratos.steps import Deployment, TrainingJob
@@ -288,10 +289,77 @@ def test_all_waits_for_an_endpoint_have_one_deadline(
     cloudwatch = account.client("cloudwatch")
     for alarm in pipeline.state["quality"]["deployment"]["guardrails"]["alarms"]:
         cloudwatch.put_metric_alarm(**alarm)
-    with pytest.raises(DeploymentFailed, match=r"still Updating .* delete it by hand"):
+    with pytest.raises(EndpointUnsettled, match=r"still Updating .* delete it by hand"):
         call(clean_up.handler, run=pipeline.run, failure=FAILURE)
     assert cloudwatch.describe_alarms()["MetricAlarms"] == []
     assert next(moments) <= leftovers.PATIENCE_SECONDS + 3 * 60
+
+
+class SlowUpdates:
+    """Updates of an endpoint that no single call can wait for."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.asked: list[str] = []
+        self.changing = True
+        self._find, self._update = sagemaker.find_endpoint, sagemaker.update_endpoint
+        monkeypatch.setattr(sagemaker, "find_endpoint", self.find)
+        monkeypatch.setattr(sagemaker, "update_endpoint", self.update)
+        monkeypatch.setattr(leftovers, "PATIENCE_SECONDS", -1)
+
+    def find(self, name: str) -> sagemaker.Endpoint | None:
+        found = self._find(name)
+        return found and replace(found, status="Updating" if self.changing else found.status)
+
+    def update(self, name: str, config_name: str) -> None:
+        self.asked.append(config_name)
+        self.changing = True
+        self._update(name, config_name)
+
+
+def stopped_by_hand(account: Account, pipeline: Pipeline) -> dict[str, Any]:
+    """The event that an execution of the run's own was stopped."""
+    machine = stack_settings.settings().state_machine_arn
+    started = account.client("stepfunctions").start_execution(stateMachineArn=machine)
+    runs_table.update(pipeline.run.run_id, execution_arn=started["executionArn"])
+    return {"detail": {"executionArn": started["executionArn"], "status": "ABORTED"}}
+
+
+def test_a_rollback_that_outlasts_a_call_is_gone_on_with_in_the_next(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = start(account).until_deployed()
+    live.promote()
+    before = live.state["quality"]["deployment"]["endpoint_config_name"]
+    failing = start(account).until_deployed()
+    made = failing.state["quality"]["deployment"]["endpoint_config_name"]
+    stopped = stopped_by_hand(account, failing)
+    slow = SlowUpdates(monkeypatch)  # the run was stopped while its update was under way
+    for _ in range(2):
+        with pytest.raises(EndpointUnsettled):
+            call(clean_up.handler, event=stopped)
+    assert slow.asked == []
+    slow.changing = False
+    with pytest.raises(EndpointUnsettled):
+        call(clean_up.handler, event=stopped)
+    assert turns.has(failing.run, "stratos-tiles")  # nobody else comes between
+    assert account.row(failing.run.run_id)["status"] == "running"
+    slow.changing = False
+    cleaned = call(clean_up.handler, event=stopped)
+    assert slow.asked == [before]
+    assert made in cleaned["deleted"]
+    assert account.row(failing.run.run_id)["status"] == "stopped"
+    assert not turns.has(failing.run, "stratos-tiles")
+
+
+def test_an_endpoint_that_cannot_go_back_is_not_tried_for_ever(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = start(account).until_deployed()
+    live.promote()
+    failing = start(account).until_deployed()
+    monkeypatch.setattr(sagemaker, "update_endpoint", lambda *names: None)
+    with pytest.raises(DeploymentFailed, match=r"could not go back to .* Update it by hand"):
+        call(clean_up.handler, run=failing.run, failure=FAILURE)
 
 
 def test_tokens_of_failed_attempts_are_spent_and_the_next_attempt_has_less(
