@@ -98,6 +98,15 @@ def test_a_real_time_endpoint_does_not_become_another_kind(cloud, serverless):
     assert describe(cloud, "stays")["EndpointStatus"] == "InService"
 
 
+def test_a_serverless_endpoint_becomes_a_real_time_one(cloud):
+    create(cloud, "too-slow", ServerlessConfig=SERVERLESS)
+    create_config(cloud, "with-instances")
+    cloud.sagemaker.update_endpoint(EndpointName="too-slow", EndpointConfigName="with-instances")
+    moved = settled(cloud, "too-slow")
+    assert (moved["EndpointStatus"], endpoint_mode(moved)) == ("InService", "realtime")
+    assert invoke(cloud, "too-slow")["Body"]["answer"] == "with-instances"
+
+
 def test_a_question_to_a_queue_is_answered_in_the_bucket(cloud, queued):
     answer = json.loads(client_of(cloud, "queued").ask(b'{"question": 1}'))
     assert answer["answer"] == "queued"
