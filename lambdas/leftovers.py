@@ -53,21 +53,32 @@ def remove_leftovers(run: RunRef) -> tuple[list[str], Removed]:
     made = {m.endpoint_config_name: m.model_name for m in measurements.measured}
     made[deployment.endpoint_config_name] = deployment.model_name
     before = runs_table.live_config(run) or deployment.previous_config_name
-    removed = _undo(deployment, made, before)
-    if turns.has(run, deployment.endpoint_name):
+    removed = Removed()
+    # Without the turn the run has not touched the endpoint, or not any more: it is another's.
+    has_turn = turns.has(run, deployment.endpoint_name)
+    if has_turn:
+        _take_back(deployment, made, before, removed)
+    for config_name, model_name in made.items():
+        if sagemaker.delete_endpoint_config(config_name):
+            removed.deleted.append(config_name)
+        if sagemaker.delete_model(model_name):
+            removed.deleted.append(model_name)
+    if has_turn:
         former_model.put_back(run, deployment.endpoint_name)
         turns.give_back(run, deployment.endpoint_name)
     return stopped, removed
 
 
-def _undo(deployment: Deployment, made: dict[str, str], before: str | None) -> Removed:
-    """Take back what the SDK states did for a run's deployments, as far as they came.
+def _take_back(
+    deployment: Deployment, made: dict[str, str], before: str | None, removed: Removed
+) -> None:
+    """Give the endpoint the model it had, or delete it where it had none.
 
     Args:
         made: Endpoint configuration → model, of every server that was tried.
         before: Configuration that the endpoint goes back to; None where it had none.
+        removed: Told what became of it.
     """
-    removed = Removed()
     if deployment.guardrails is not None:  # before a wait that may end in an error
         alarms = [alarm["AlarmName"] for alarm in deployment.guardrails.alarms]
         delete_alarms(client("cloudwatch"), alarms)
@@ -89,12 +100,6 @@ def _undo(deployment: Deployment, made: dict[str, str], before: str | None) -> R
                     f"{restored.config_name if restored else 'gone'}. Update it by hand"
                 )
             removed.restored = name
-    for config_name, model_name in made.items():
-        if sagemaker.delete_endpoint_config(config_name):
-            removed.deleted.append(config_name)
-        if sagemaker.delete_model(model_name):
-            removed.deleted.append(model_name)
-    return removed
 
 
 def _settled(name: str, deadline: float) -> sagemaker.Endpoint | None:

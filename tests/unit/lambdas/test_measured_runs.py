@@ -227,6 +227,7 @@ def test_the_endpoint_is_taken_back_before_the_next_student(
     pipeline.work()
     pipeline.check()
     pipeline.register()
+    pipeline.take_turn()
     pipeline.deploy()
     first = pipeline.state["match"]["student"]
     while (measured := pipeline.measure())["deployment"]:
@@ -245,6 +246,7 @@ def test_the_endpoint_is_taken_back_before_the_next_student(
     assert (quality["passed"], quality["deployment"]["replaces_live"]) == (True, False)
     match = json.loads(account.read(RunKeys(pipeline.run.run_id).match))
     assert "p95 latency" in match["tried"][0]["reason"]
+    pipeline.take_turn()
     pipeline.deploy()
     slow.setattr(measure_endpoint, "MonotonicClock", FakeClock)
     assert pipeline.measure()["passed"]

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from lambdas import clean_up, runs_table, take_turn
+from lambdas import clean_up, leftovers, runs_table, take_turn
 from lambdas.sagemaker import Endpoint
-from stratos.errors import EndpointBusy
+from stratos.errors import EndpointBusy, EndpointUnsettled
 from tests.unit.lambdas.conftest import Account
 from tests.unit.lambdas.pipeline import Pipeline, call, start
 
@@ -71,6 +71,21 @@ def test_what_a_run_without_the_turn_cleans_up_is_not_the_holders(account: Accou
     assert config_of(account) == first.state["quality"]["deployment"]["endpoint_config_name"]
     with pytest.raises(EndpointBusy):
         second.take_turn()
+
+
+def test_a_run_that_fails_while_it_waits_does_not_wait_for_the_holders_update(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = ready(account), ready(account)
+    first.take_turn()
+    first.deploy()
+    updating = Endpoint("stratos-tiles", config_of(account), "Updating")
+    monkeypatch.setattr("lambdas.sagemaker.find_endpoint", lambda _: updating)
+    monkeypatch.setattr(leftovers, "PATIENCE_SECONDS", -1)
+    cleaned = call(clean_up.handler, run=second.run, failure=_FAILURE)
+    assert (cleaned["deleted"], cleaned["restored_endpoint"]) == ([], None)
+    with pytest.raises(EndpointUnsettled):  # as the holder has to
+        call(clean_up.handler, run=first.run, failure=_FAILURE)
 
 
 def test_a_promoted_run_gives_its_turn_back_even_if_it_failed_right_after(
