@@ -9,6 +9,7 @@ from stratos.measurement import (
     MAX_SERVERS,
     Measurement,
     Measurements,
+    first_server,
     next_server,
     usd_per_1000_requests,
 )
@@ -115,6 +116,27 @@ def test_so_many_servers_are_tried_for_a_student_and_no_more() -> None:
     of_another_student = [item.model_copy(update={"attempt": 1}) for item in tried]
     again = evidence.model_copy(update={"attempt": 1})
     assert following(again, [*tried[:-1], of_another_student[0]]) is not None
+
+
+def test_a_model_too_slow_serverless_goes_to_the_best_server_of_the_front_and_then_on() -> None:
+    hosting = PlannedHosting(mode="serverless", reason="cheapest")
+    chosen = on("a", 300, hosting=hosting)
+    slow, fast = on("b", 400), on("c", 200)
+    evidence = matched(chosen, slow, fast)
+    first = first_server(evidence)
+    assert (first.serving.instance_type, first.hosting.mode) == ("ml.b", "realtime")
+    missed = measurement(chosen, 90_000, missed=MISSED).model_copy(update={"mode": "serverless"})
+    after = [missed, measurement(first, 800, missed=MISSED)]
+    found = next_server(evidence, after, ASKED, mode="realtime")
+    assert found is not None
+    assert found.serving.instance_type == "ml.c"
+
+
+def test_where_the_front_has_no_server_it_goes_to_the_cpu_it_was_forecast_by() -> None:
+    hosting = PlannedHosting(mode="serverless", reason="cheapest")
+    first = first_server(matched(on("a", 300, 0.1, hosting=hosting)))
+    assert (first.serving.instance_type, first.hosting.mode) == ("ml.a", "realtime")
+    assert first.usd_per_month.value == pytest.approx(73)
 
 
 def test_a_deployment_measured_again_is_the_same_plan_and_one_measurement() -> None:
