@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from lambdas.settings import settings
 from lambdas.storage import Bucket
 from stratos.artifacts import RunKeys
 from stratos.deployment import build_deployment
@@ -47,6 +48,7 @@ def deployment_of(
         live_mode=live_mode,
         suffix=suffix,
         now=datetime.now(UTC),
+        kms_key_arn=settings().kms_key_arn,
     )
 
 
@@ -67,7 +69,7 @@ def on_another_server(
         evidence.model_copy(update={"matching": matching}),
         current.container["ModelDataUrl"],
         live_config=current.previous_config_name,
-        live_mode=current.hosting.mode,
+        live_mode=None if current.hosting.mode == "batch" else current.hosting.mode,
         suffix=f"-s{number}",
     )
     return built.model_copy(update={"replaces_live": True})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from lambdas import runs_table, sagemaker, scaling, turns
+from lambdas import runs_table, sagemaker, scaling, transform_jobs, turns
 from lambdas.aws import client
 from lambdas.storage import Bucket
 from stratos.artifacts import RunKeys
@@ -35,16 +35,23 @@ def remove_leftovers(run: RunRef) -> tuple[list[str], Removed]:
             sagemaker.stop_job(job["TrainingJobName"])
             stopped.append(job["TrainingJobName"])
     row = runs_table.find(run.run_id)
+    if row is None or not row.in_charge:  # whoever waits for a batch of a live model still does
+        for name in transform_jobs.running_of(run.run_id):
+            transform_jobs.stop(name)
+            stopped.append(name)
     bucket, keys = Bucket(run.bucket), RunKeys(run.run_id)
     deployment = bucket.find_model(keys.deployment, Deployment)
     if deployment is None:
         return stopped, Removed()
-    if row is not None and row.endpoint_name is not None:
+    if row is not None and row.in_charge:
         turns.give_back(run, deployment.endpoint_name)
         return stopped, Removed()
     measurements = bucket.find_model(keys.measurements, Measurements) or Measurements()
     made = {m.endpoint_config_name: m.model_name for m in measurements.measured}
     made[deployment.endpoint_config_name] = deployment.model_name
+    if deployment.transform_job is not None:
+        names = [name for name in made.values() if sagemaker.delete_model(name)]
+        return stopped, Removed(deleted=names)
     before = runs_table.live_config(run) or deployment.previous_config_name
     removed = _undo(deployment, made, before)
     _scale_as_before(run, deployment.endpoint_name)

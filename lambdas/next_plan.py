@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from lambdas.deployments import on_another_server
 from lambdas.executions import history
 from lambdas.spending import outlay_of
+from stratos.batch_gate import next_batch_server
 from stratos.gates import Outlay, exceeded
 from stratos.match_evidence import MatchEvidence
 from stratos.measurement import MAX_SERVERS, Measurement, next_server
@@ -56,9 +57,11 @@ def after_missed_load(
 ) -> Next:
     """The next server for the same model, or else the next student."""
     serverless = current.hosting.mode == "serverless"
-    mode = current.hosting.mode
-    constraints = spec.constraints
-    plan = None if serverless else next_server(evidence, measured, constraints, mode=mode)
+    mode, constraints = current.hosting.mode, spec.constraints
+    if mode == "batch":
+        plan = next_batch_server(evidence, measured)
+    else:
+        plan = None if serverless else next_server(evidence, measured, constraints, mode=mode)
     if plan is None:
         number = sum(item.attempt == evidence.attempt for item in measured)
         if serverless:
@@ -82,4 +85,5 @@ def after_missed_load(
 def _hours_of_one(run: RunRef, measured: tuple[Measurement, ...]) -> float:
     """What putting a server into service and measuring it has taken, on average."""
     seconds = phase_seconds(history(run.execution_arn), datetime.now(UTC))
-    return (seconds.get("Deploy", 0.0) + seconds.get("MeasureEndpoint", 0.0)) / len(measured) / 3600
+    taken = sum(seconds.get(name, 0.0) for name in ("Deploy", "MeasureEndpoint", "MeasureBatch"))
+    return taken / len(measured) / 3600

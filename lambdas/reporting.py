@@ -71,7 +71,7 @@ def _gather(run: RunRef, status: RunStatus, state: dict[str, Any]) -> RunEvidenc
     match = bucket.find_model(keys.match, MatchEvidence)
     attempt = f"a{match.attempt if match else 0}"
     measurements = bucket.find_model(keys.measurements, Measurements) or Measurements()
-    promoted = row is not None and row.endpoint_name is not None
+    promoted = row is not None and row.in_charge
     now = datetime.now(UTC)
     approval = bucket.find_model(keys.approval, ApprovalGiven)
     return RunEvidence(
@@ -112,7 +112,8 @@ def _phases(
     unseen = {name: spent for name, spent in billed.items() if name not in seconds}
     if (last := measurements.last) is not None:
         until = now.isoformat() if promoted else last.ended_at
-        costs["MeasureEndpoint"] = serving_usd(measurements.measured, until)
+        phase = "MeasureEndpoint" if last.batch is None else "MeasureBatch"
+        costs[phase] = serving_usd(measurements.measured, until)
     return tuple(
         Phase(name=name, seconds=spent, cost_usd=costs.get(name, 0.0))
         for name, spent in {**seconds, **unseen}.items()

@@ -1,4 +1,7 @@
-"""`measurements.json`: every endpoint of a run under load, and the plan that comes after a miss."""
+"""`measurements.json`: every endpoint of a run under load, and the plan that comes after a miss.
+
+A model that is hosted in batches has no endpoint: what was measured of it is a batch.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from itertools import pairwise
 
+from stratos.batch import BatchResult
 from stratos.frozen import FrozenModel
 from stratos.hosting import HOURS_PER_MONTH
 from stratos.jobs import LoadResult
@@ -19,7 +23,7 @@ COST_CONSTRAINT = "max_usd_per_1000_requests"
 
 
 class Measurement(FrozenModel):
-    """One endpoint under the declared load: the plan it carries out, and the verdict."""
+    """One endpoint under the declared load, or one batch: the plan it carries out, the verdict."""
 
     plan: Plan
     attempt: int
@@ -28,9 +32,12 @@ class Measurement(FrozenModel):
     endpoint_config_name: str
     started_at: str
     ended_at: str
-    load: LoadResult
+    load: LoadResult | None
+    """None of a batch."""
+    batch: BatchResult | None = None
     usd_per_1000_requests: Interval | None
-    """At the declared load: the server's hour by the requests it answered in one."""
+    """At the declared load: the server's hour by the requests it answered in one. Of a batch: its
+    bill by the requests it answered."""
     passed: bool
     missed: tuple[str, ...]
     """Constraints, or `requests_per_second`, or `failed_requests`."""
@@ -100,12 +107,12 @@ def next_server(
         plan
         for plan in plans_in_order(evidence.matching)
         if plan.hosting.mode == mode
-        and _model_of(plan) == _model_of(evidence.plan)
+        and model_of(plan) == model_of(evidence.plan)
         and all(_improves(plan, m) for m in mine)
     ]
     if not better or len(mine) >= MAX_SERVERS:
         return None
-    out = max(m.load.p95_ms.value / m.plan.p95_latency_ms.value for m in mine)
+    out = max(m.load.p95_ms.value / m.plan.p95_latency_ms.value for m in mine if m.load)
     asked = constraints.max_p95_latency_ms
     holding = (plan for plan in better if asked is None or plan.p95_latency_ms.value * out <= asked)
     fastest = min(better, key=lambda plan: plan.p95_latency_ms.value)
@@ -134,11 +141,15 @@ def served_as(trained: Plan, other: Plan) -> Plan:
 def serving_usd(measured: Sequence[Measurement], ended_at: str) -> float:
     """What the endpoints have cost: each from its measurement until the next one took its place.
 
-    One whose student was given up is taken back at once; the last one serves until `ended_at`.
+    One whose student was given up is taken back at once; the last one serves until `ended_at`. A
+    batch has its own bill.
     """
     total = 0.0
     for item, following in pairwise([*measured, None]):
         assert item is not None
+        if item.batch is not None:
+            total += item.batch.usd
+            continue
         until = ended_at if following is None else following.started_at
         if following is not None and following.attempt != item.attempt:
             until = item.ended_at
@@ -158,7 +169,7 @@ def _hours(started_at: str, ended_at: str) -> float:
     return max(0.0, elapsed.total_seconds() / 3600)
 
 
-def _model_of(plan: Plan) -> tuple[str, ...]:
+def model_of(plan: Plan) -> tuple[str, ...]:
     """What a trained model depends on, and the region its endpoint is in."""
     return (plan.teacher, plan.student, plan.method, plan.precision, plan.serving.region)
 

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from stratos.frozen import FrozenModel
-from stratos.spec import EndpointMode, StrategyName
+from stratos.spec import HostingMode, StrategyName
 
 Purchase = Literal["on_demand", "spot"]
 Method = Literal["full", "lora"]
@@ -48,7 +48,7 @@ class Server(FrozenModel):
 class PlannedHosting(FrozenModel):
     """How the endpoint is hosted, and why."""
 
-    mode: EndpointMode
+    mode: HostingMode
     reason: str
     """In words, with what the other modes would cost."""
     cold_start_seconds: float = 0.0

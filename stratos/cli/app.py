@@ -225,6 +225,7 @@ def _run_json(row: RunRow) -> dict[str, Any]:
         "started_at": row.started_at,
         "ended_at": row.ended_at,
         "endpoint_name": row.endpoint_name,
+        "batch_model_name": row.batch_model_name,
         "live": row.live,
         "live_since": row.live_since if row.live else None,
         "keep": row.kept,

@@ -32,6 +32,8 @@ class RunRow:
     expires_at: str | None
     usd_per_hour: float | None
     live_since: str | None = None
+    batch_model_name: str | None = None
+    """Set while batches ask the run's model."""
     awaiting_approval_since: str | None = None
     approve_by: str | None = None
     task_token: str | None = field(default=None, repr=False)
@@ -43,13 +45,16 @@ class RunRow:
 
     @property
     def usd_per_month(self) -> float | None:
-        """What the endpoint costs while it is live, at 730 hours a month."""
+        """What the endpoint costs while it is live, at 730 hours a month.
+
+        Of batches: what those of the declared traffic cost.
+        """
         return None if self.usd_per_hour is None or not self.live else self.usd_per_hour * 730
 
     @property
     def kept(self) -> bool:
         """The endpoint stays until somebody deletes it."""
-        return self.live and self.expires_at is None
+        return self.live and self.endpoint_name is not None and self.expires_at is None
 
     @property
     def awaits_approval(self) -> bool:
@@ -62,7 +67,7 @@ class RunRow:
         A run that fails after its model was promoted leaves an endpoint, which is billed.
         """
         if self.endpoint_name is None:
-            return False
+            return self.batch_model_name is not None
         return self.expires_at is None or _parse(self.expires_at) > datetime.now(UTC)
 
     @classmethod
@@ -79,6 +84,7 @@ class RunRow:
             expires_at=item.get("expires_at"),
             usd_per_hour=None if rate is None else float(rate),
             live_since=item.get("live_since") or item.get("ended_at"),
+            batch_model_name=item.get("batch_model_name"),
             awaiting_approval_since=item.get("awaiting_approval_since"),
             approve_by=item.get("approve_by"),
             task_token=item.get("task_token"),
