@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from lambdas import registry, runs_table, schedules
 from lambdas.storage import Bucket
 from stratos.artifacts import RunKeys
-from stratos.batch import batch_usd_per_month
+from stratos.batch import BatchResult, batch_usd_per_month
 from stratos.hosting import HOURS_PER_MONTH
-from stratos.measurement import Measurements
+from stratos.measurement import Measurement, Measurements
 from stratos.model_package import batch_properties
 from stratos.spec import Spec
 from stratos.steps import Deployment, Promoted, PromoteInput
@@ -40,17 +40,21 @@ def promote(payload: PromoteInput, spec: Spec) -> Promoted:
 def _usd_per_hour(spec: Spec, deployment: Deployment, measurements: Measurements) -> float:
     """Averaged over a month of the declared traffic, by the speed that was measured."""
     assert deployment.transform_job is not None
-    last = measurements.last
-    assert last is not None and last.batch is not None, "promoted before it was measured"
     hourly = deployment.transform_job.usd_per_hour
-    monthly = batch_usd_per_month(spec.load, hourly, last.batch.requests_per_second)
-    return monthly / HOURS_PER_MONTH
+    rate = _last(measurements)[1].requests_per_second
+    return batch_usd_per_month(spec.load, hourly, rate) / HOURS_PER_MONTH
 
 
 def _register(package_arn: str, deployment: Deployment, measurements: Measurements) -> None:
     """Tell the registry what was measured, and on what the model runs if that has changed."""
-    last = measurements.last
-    assert last is not None and last.batch is not None, "promoted before it was measured"
+    last, batch = _last(measurements)
     moved = sum(item.attempt == last.attempt for item in measurements.measured) > 1
     inference = deployment.model_package["InferenceSpecification"] if moved else None
-    registry.add_served(package_arn, batch_properties(last.batch, deployment), inference)
+    registry.add_served(package_arn, batch_properties(batch, deployment), inference)
+
+
+def _last(measurements: Measurements) -> tuple[Measurement, BatchResult]:
+    last = measurements.last
+    assert last is not None, "promoted before it was measured"
+    assert last.batch is not None, "an endpoint was measured, not a batch"
+    return last, last.batch

@@ -11,6 +11,7 @@ from lambdas.aws import client, error_code
 from lambdas.sagemaker import IN_PROGRESS, find_endpoint
 from lambdas.schedules import EXPIRY_SUFFIX, RERUN_PREFIX
 from lambdas.settings import settings
+from stratos.batch import BATCH_TAG
 from stratos.ownership import RUN_TAG, SPEC_TAG, Resource
 
 _PREFIX = "stratos-"
@@ -41,6 +42,15 @@ def resources() -> Iterator[Resource]:
     for item in _listed("list_training_jobs", "TrainingJobSummaries", StatusEquals=IN_PROGRESS):
         if tags := _tags(item["TrainingJobArn"]):
             yield Resource(kind="training-job", name=item["TrainingJobName"], **tags)
+    for item in _listed("list_transform_jobs", "TransformJobSummaries", StatusEquals=IN_PROGRESS):
+        all_tags = _all_tags(item["TransformJobArn"])
+        if tags := _owner(all_tags):
+            yield Resource(
+                kind="transform-job",
+                name=item["TransformJobName"],
+                awaited=BATCH_TAG in all_tags,
+                **tags,
+            )
     yield from _expiry_schedules()
 
 
@@ -67,13 +77,21 @@ def _listed(operation: str, key: str, **filters: str) -> Iterator[dict[str, Any]
 
 def _tags(arn: str) -> dict[str, str | None] | None:
     """Run and spec of a resource; None where it carries no run tag, or is gone meanwhile."""
+    return _owner(_all_tags(arn))
+
+
+def _all_tags(arn: str) -> dict[str, str]:
+    """Tags of a resource; none of one that is gone meanwhile."""
     try:
         pages = list(client("sagemaker").get_paginator("list_tags").paginate(ResourceArn=arn))
     except ClientError as error:
         if error_code(error) in ("ValidationException", "ResourceNotFound"):
-            return None
+            return {}
         raise
-    tags = {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}
+    return {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}
+
+
+def _owner(tags: dict[str, str]) -> dict[str, str | None] | None:
     if RUN_TAG not in tags:
         return None
     return {"run_id": tags[RUN_TAG], "spec_name": tags.get(SPEC_TAG)}

@@ -20,7 +20,7 @@ from stratos.match_evidence import MatchEvidence
 from stratos.measurement import Measurement, Measurements
 from stratos.plan import Interval
 from stratos.spec import Spec
-from stratos.steps import Deployment, Measured, MeasureBatchInput
+from stratos.steps import Deployment, MeasureBatchInput, Measured
 
 _PATIENCE_SECONDS = 120.0
 """For a job that ran out of time to stop."""

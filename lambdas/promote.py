@@ -62,7 +62,8 @@ def handler(payload: PromoteInput) -> Promoted:
 def _register_served(payload: PromoteInput, measurements: Measurements) -> None:
     """Tell the registry what was measured, and on what the model serves if that has changed."""
     last, deployment = measurements.last, payload.deployment
-    assert last is not None and last.load is not None, "promoted before it was measured"
+    assert last is not None, "promoted before it was measured"
+    assert last.load is not None, "a batch was measured, not an endpoint"
     moved = sum(item.attempt == last.attempt for item in measurements.measured) > 1
     inference = deployment.model_package["InferenceSpecification"] if moved else None
     served = served_properties(last.load, deployment)

@@ -14,7 +14,7 @@ from lambdas.sagemaker import IN_PROGRESS, is_absent
 from lambdas.storage import Bucket
 from stratos.artifacts import RunKeys, split_uri
 from stratos.batch import TransformJob, chat_request
-from stratos.batch_gate import Answer
+from stratos.batch_gate import Answer, read_answers
 from stratos.deployment import MEASURED
 from stratos.records import Record
 from stratos.spec import Spec
@@ -65,11 +65,11 @@ def answers_of(job: TransformJob) -> list[Answer]:
     """What a job has answered, in the order of the questions; nothing where it failed."""
     name, prefix = split_uri(job.transform_output["S3OutputPath"])
     bucket = Bucket(name)
-    lines: list[str] = []
+    answers: list[Answer] = []
     for item in bucket.list(prefix):
         if item.key.endswith(".out"):
-            lines += bucket.read(item.key).decode().splitlines()
-    return [Answer.of(line) for line in lines]
+            answers += read_answers(bucket.read(item.key))
+    return answers
 
 
 def describe(name: str) -> dict[str, Any] | None:

@@ -30,7 +30,12 @@ _AT_ONCE = 32
 """Requests that the server is given at once: as many as ours decodes."""
 _REQUEST_SECONDS, _REQUEST_RETRIES = 900, 1
 """Longer than the server itself allows a request (below), so that it is the one to say why."""
-_FAMILIES = frozenset("c5 c6i c7i g4dn g5 g6 g6e inf2 m4 m5 m6i m7i p2 p3 r6i r7i trn1".split())
+_FAMILIES = frozenset(
+    (
+        *("g4dn", "g5", "g6", "g6e", "inf2", "p2", "p3", "trn1"),
+        *("c4", "c5", "c6i", "c7i", "m4", "m5", "m6i", "m7i", "r6i", "r7i"),
+    )
+)
 _UNAVAILABLE = frozenset({"ml.c5.large"})
 _GPU_AMI = "al2-ami-sagemaker-batch-gpu-535"
 """The newest driver that SageMaker has for these jobs."""

@@ -38,7 +38,7 @@ class Answer(FrozenModel):
     """Seconds since the epoch."""
 
     @classmethod
-    def of(cls, line: str) -> Answer:
+    def of(cls, line: bytes) -> Answer:
         """Read a chat completion, an answer to plain `inputs`, or an error."""
         try:
             body = json.loads(line)
@@ -52,7 +52,12 @@ class Answer(FrozenModel):
                 created=body.get("created"),
             )
         except (ValueError, LookupError, TypeError, AttributeError):
-            return cls(text=None, error=f"no answer that can be read: {line[:200]}")
+            return cls(text=None, error=f"no answer that can be read: {line[:200]!r}")
+
+
+def read_answers(content: bytes) -> list[Answer]:
+    """The lines of an answered object; as bytes, because text may hold other line separators."""
+    return [Answer.of(line) for line in content.splitlines()]
 
 
 def batch_result(

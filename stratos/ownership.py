@@ -2,7 +2,7 @@
 
 A run owns what carries its tag while its execution goes on. From its promotion on it owns the
 spec's endpoint, with the configuration and model behind it, until its time is over or a later run
-of the spec takes the endpoint over.
+of the spec takes the endpoint over. Where there is no endpoint, it owns the model that batches ask.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ NEVER = "never"
 
 CHANGING = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
 
-Kind = Literal["endpoint", "endpoint-config", "model", "training-job", "schedule"]
+Kind = Literal["endpoint", "endpoint-config", "model", "training-job", "transform-job", "schedule"]
 
 
 class Resource(FrozenModel):
@@ -38,6 +38,8 @@ class Resource(FrozenModel):
     config_name: str | None = None
     """The configuration that an endpoint serves."""
     status: str = ""
+    awaited: bool = False
+    """A transform job that somebody started, who waits for its answers."""
 
 
 class Owner(FrozenModel):
@@ -51,6 +53,8 @@ class Owner(FrozenModel):
     endpoint_name: str | None
     """Set while the run's model is the one in service."""
     expires_at: datetime | None
+    batch_model_name: str | None = None
+    """Set while batches ask the run's model."""
 
     def expired(self, now: datetime) -> bool:
         return self.expires_at is not None and self.expires_at <= now
@@ -86,6 +90,7 @@ class Ownership:
             run_of_config.get(r.config_name or "") for r in kept.values()
         }
         self._serving |= {o.run_id for o in self._owners.values() if o.endpoint_name in kept}
+        self._serving |= {o.run_id for o in self._owners.values() if o.batch_model_name}
 
     def orphans(self) -> list[Orphan]:
         """What nobody owns, endpoints first: what they use goes after them."""
@@ -118,13 +123,15 @@ class Ownership:
         if resource.run_id is None:
             return None
         owner = self._owners.get(resource.run_id)
-        if resource.kind == "training-job":
+        if resource.kind == "transform-job" and resource.awaited and _exists(owner):
+            return None  # it ends with its last line
+        if resource.kind in ("training-job", "transform-job"):
             return None if owner is not None and owner.running else self._state_of(resource.run_id)
         if resource.kind == "endpoint":
             return self._endpoint_reason(resource)
         if resource.spec_name in self._busy or resource.run_id in self._serving:
             return None
-        return self._state_of(resource.run_id) + " and serves no endpoint"
+        return self._state_of(resource.run_id) + " and serves nothing"
 
     def _endpoint_reason(self, endpoint: Resource) -> str | None:
         if endpoint.run_id is None or endpoint.status in CHANGING:
@@ -141,3 +148,7 @@ class Ownership:
     def _state_of(self, run_id: str) -> str:
         owner = self._owners.get(run_id)
         return f"run {run_id} {f'is {owner.status}' if owner else 'does not exist'}"
+
+
+def _exists(owner: Owner | None) -> bool:
+    return owner is not None and owner.status != "deleted"
