@@ -123,13 +123,23 @@ def list_runs(stack: Stack) -> list[RunRow]:
 
 
 def list_hosting(stack: Stack) -> list[RunRow]:
-    """Every run, newest first; live are those whose endpoint is really there."""
+    """Every run, newest first; live are those whose endpoint, or model, is really there."""
     rows = list_runs(stack)
-    if not any(row.live for row in rows):
-        return rows
-    pages = stack.sagemaker.get_paginator("list_endpoints").paginate()
-    there = {item["EndpointName"] for page in pages for item in page["Endpoints"]}
-    return [row if row.endpoint_name in there else replace(row, endpoint_name=None) for row in rows]
+    if any(row.endpoint_name is not None for row in rows):
+        there = _names(stack, "Endpoint")
+        rows = [r if r.endpoint_name in there else replace(r, endpoint_name=None) for r in rows]
+    if any(row.batch_model_name is not None for row in rows):
+        there = _names(stack, "Model")
+        rows = [
+            r if r.batch_model_name in there else replace(r, batch_model_name=None) for r in rows
+        ]
+    return rows
+
+
+def _names(stack: Stack, kind: str) -> set[str]:
+    """Of every endpoint or model there is."""
+    pages = stack.sagemaker.get_paginator(f"list_{kind.lower()}s").paginate()
+    return {item[f"{kind}Name"] for page in pages for item in page[f"{kind}s"]}
 
 
 def read_summary(stack: Stack, run_id: str) -> RunSummary | None:
