@@ -21,13 +21,14 @@ from stratos.spec import EndpointMode, Load, Spec
 
 BATCH_STRATEGY, SPLIT_TYPE = "SingleRecord", "Line"
 """A request for each line."""
-MAX_LINE_BYTES = 3 * 2**20
-"""Of one request. SageMaker allows 100 MB for all that are under way at once."""
 BATCH_TAG = "stratos:batch"
 """On a job that `stratos batch` started, for somebody who waits for the answers."""
 
+MIB = 2**20
 _AT_ONCE = 32
-"""Requests that the server is given at once: as many as ours decodes."""
+"""Requests that a replica of the model is given at once: as many as our server decodes."""
+_MIB_AT_ONCE = 96
+"""Of the requests under way together; SageMaker allows 100 MB."""
 _REQUEST_SECONDS, _REQUEST_RETRIES = 900, 1
 """Longer than the server itself allows a request (below), so that it is the one to say why."""
 _FAMILIES = frozenset(
@@ -143,6 +144,7 @@ def transform_job(
     resources: dict[str, Any] = {"InstanceType": server.instance_type, "InstanceCount": 1}
     if runtime_of(server.instance_type) == "cuda":
         resources["TransformAmiVersion"] = _GPU_AMI
+    at_once = min(_MIB_AT_ONCE, _AT_ONCE * server.replicas)
     encryption = {} if kms_key_arn is None else {"KmsKeyId": kms_key_arn}
     return TransformJob(
         name=name,
@@ -154,8 +156,8 @@ def transform_job(
             "InvocationsTimeoutInSeconds": _REQUEST_SECONDS,
             "InvocationsMaxRetries": _REQUEST_RETRIES,
         },
-        max_concurrent_transforms=_AT_ONCE,
-        max_payload_in_mb=MAX_LINE_BYTES // 2**20,
+        max_concurrent_transforms=at_once,
+        max_payload_in_mb=_MIB_AT_ONCE // at_once,
         environment={
             # One line that the server refuses would else cost the answers to all the others.
             "STRATOS_REFUSALS_AS_ANSWERS": "true",

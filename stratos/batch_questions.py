@@ -7,14 +7,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-from stratos.batch import MAX_LINE_BYTES, chat_request
+from stratos.batch import MIB, chat_request
 from stratos.errors import BatchRejected
 
 _SHOWN = 10
 """Problems that are listed; the others are counted."""
 
 
-def read_questions(path: Path, model_name: str, max_tokens: int) -> list[str]:
+def read_questions(path: Path, model_name: str, max_tokens: int, max_mib: int) -> list[str]:
     """The requests of a file, one a line, in its order.
 
     A `.jsonl` file holds JSON objects: a chat (`messages`) or one plain question (`inputs` or
@@ -23,6 +23,7 @@ def read_questions(path: Path, model_name: str, max_tokens: int) -> list[str]:
 
     Args:
         max_tokens: Longest answer, where a line does not say.
+        max_mib: Of one request.
 
     Raises:
         BatchRejected: with every line that cannot be asked.
@@ -46,8 +47,8 @@ def read_questions(path: Path, model_name: str, max_tokens: int) -> list[str]:
             problems.append(f"line {number}: {error}")
             continue
         request = json.dumps(chat_request((), model_name, max_tokens) | asked)
-        if len(request.encode()) > MAX_LINE_BYTES:
-            problems.append(f"line {number}: over {MAX_LINE_BYTES // 2**20} MB")
+        if len(request) > max_mib * MIB:  # its characters are of one byte each
+            problems.append(f"line {number}: it has over {max_mib} MB, the most of one request")
         requests.append(request)
     if problems:
         more = f"; {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""

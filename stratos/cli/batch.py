@@ -59,7 +59,9 @@ def ask(
     """
     template = _template(stack, run)
     spec = Spec.model_validate_json(_object(stack, run, RunKeys(run.run_id).spec))
-    requests = read_questions(questions, spec.name, spec.task.max_reply_tokens)
+    requests = read_questions(
+        questions, spec.name, spec.task.max_reply_tokens, template.max_payload_in_mb
+    )
     target = folder / f"{questions.stem}.answers.jsonl"
     _check_writable(target)
     job = _job(stack, run, template, requests)

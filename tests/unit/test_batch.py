@@ -13,7 +13,7 @@ from botocore.session import get_session
 from botocore.validate import ParamValidator
 
 from stratos.batch import (
-    MAX_LINE_BYTES,
+    MIB,
     BatchResult,
     TransformJob,
     batch_usd_per_month,
@@ -85,15 +85,18 @@ def result(**changes: Any) -> BatchResult:
 # --- the job ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("instance_type", ["ml.m7i.xlarge", "ml.g6.xlarge"])
-def test_the_request_is_one_that_sagemaker_takes(instance_type: str) -> None:
-    request = job(server(instance_type, count=2)).request()
+@pytest.mark.parametrize("replicas", [1, 2, 8])
+@pytest.mark.parametrize("instance_type", ["ml.m7i.xlarge", "ml.g6.48xlarge"])
+def test_the_request_is_one_that_sagemaker_takes(instance_type: str, replicas: int) -> None:
+    fleet = server(instance_type, count=2).model_copy(update={"replicas": replicas})
+    request = job(fleet).request()
     client = boto3.client("sagemaker", region_name="us-east-1")
     operation = client.meta.service_model.operation_model("CreateTransformJob")
     assert not ParamValidator().validate(request, operation.input_shape).has_errors()
     resources = request["TransformResources"]
     assert resources["InstanceType"] in shape("TransformInstanceType").enum
     assert resources["InstanceCount"] == 1
+    assert request["MaxPayloadInMB"] >= 1
     # SageMaker's bound on what is under way at once, in MB.
     assert request["MaxConcurrentTransforms"] * request["MaxPayloadInMB"] <= 100
     assert len(request["Environment"]) <= 16
@@ -144,7 +147,7 @@ def test_what_only_an_endpoint_has_is_refused_with_batch() -> None:
 def questions(tmp_path: Path, name: str, content: str) -> list[dict[str, Any]]:
     path = tmp_path / name
     path.write_bytes(content.encode())
-    return [json.loads(line) for line in read_questions(path, "tiles", 64)]
+    return [json.loads(line) for line in read_questions(path, "tiles", 64, 3)]
 
 
 def test_each_line_of_text_is_a_question(tmp_path: Path) -> None:
@@ -177,7 +180,7 @@ def test_chats_keep_their_own_options_and_prompts_become_chats(tmp_path: Path) -
         ('{"messages": [{"role": "robot", "content": "a"}]}', "'robot'"),
         ('{"messages": [{"role": "user", "content": 3}]}', "both text"),
         ('{"messages": [{"role": "user", "content": "a"}], "stream": true}', "`stream`"),
-        (json.dumps({"prompt": "a" * MAX_LINE_BYTES}), "over 3 MB"),
+        (json.dumps({"prompt": "a" * 3 * MIB}), "over 3 MB"),
     ],
 )
 def test_a_line_that_cannot_be_asked_is_named_by_its_number(
@@ -192,10 +195,10 @@ def test_a_file_without_questions_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BatchRejected, match="holds no question"):
         questions(tmp_path, "q.txt", "\n\n")
     with pytest.raises(BatchRejected, match="cannot be read"):
-        read_questions(tmp_path / "absent.txt", "tiles", 64)
+        read_questions(tmp_path / "absent.txt", "tiles", 64, 3)
     (tmp_path / "bytes.txt").write_bytes(b"\xff\xfe")
     with pytest.raises(BatchRejected, match="cannot be read"):
-        read_questions(tmp_path / "bytes.txt", "tiles", 64)
+        read_questions(tmp_path / "bytes.txt", "tiles", 64, 3)
 
 
 # --- the result -------------------------------------------------------------------------------
