@@ -137,7 +137,10 @@ def _check_writable(target: Path) -> None:
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        is_new = not target.exists()
         target.open("a").close()
+        if is_new:
+            target.unlink()
     except OSError as error:
         raise BatchRejected(
             f"{target} cannot be written: {error}; name another folder with --to"
