@@ -35,10 +35,6 @@ def remove_leftovers(run: RunRef) -> tuple[list[str], Removed]:
             sagemaker.stop_job(job["TrainingJobName"])
             stopped.append(job["TrainingJobName"])
     row = runs_table.find(run.run_id)
-    if row is None or not row.in_charge:  # whoever waits for a batch of a live model still does
-        for name in transform_jobs.running_of(run.run_id):
-            transform_jobs.stop(name)
-            stopped.append(name)
     bucket, keys = Bucket(run.bucket), RunKeys(run.run_id)
     deployment = bucket.find_model(keys.deployment, Deployment)
     if deployment is None:
@@ -50,8 +46,11 @@ def remove_leftovers(run: RunRef) -> tuple[list[str], Removed]:
     made = {m.endpoint_config_name: m.model_name for m in measurements.measured}
     made[deployment.endpoint_config_name] = deployment.model_name
     if deployment.transform_job is not None:
-        names = [name for name in made.values() if sagemaker.delete_model(name)]
-        return stopped, Removed(deleted=names)
+        for job_name in transform_jobs.running_of(run.run_id):
+            transform_jobs.stop(job_name)
+            stopped.append(job_name)
+        deleted = [name for name in made.values() if sagemaker.delete_model(name)]
+        return stopped, Removed(deleted=deleted)
     before = runs_table.live_config(run) or deployment.previous_config_name
     removed = _undo(deployment, made, before)
     _scale_as_before(run, deployment.endpoint_name)
