@@ -46,7 +46,8 @@ def read_questions(path: Path, model_name: str, max_tokens: int, max_mib: int) -
         except ValueError as error:
             problems.append(f"line {number}: {error}")
             continue
-        request = json.dumps(chat_request((), model_name, max_tokens) | asked)
+        given = chat_request((), model_name, max_tokens) | asked
+        request = json.dumps(given | {"model": model_name})  # the only one the server has
         if len(request) > max_mib * MIB:  # its characters are of one byte each
             problems.append(f"line {number}: it has over {max_mib} MB, the most of one request")
         requests.append(request)

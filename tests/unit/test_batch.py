@@ -158,13 +158,14 @@ def test_each_line_of_text_is_a_question(tmp_path: Path) -> None:
 
 def test_chats_keep_their_own_options_and_prompts_become_chats(tmp_path: Path) -> None:
     lines = [
-        {"messages": [{"role": "user", "content": "a"}], "max_tokens": 3, "seed": 7},
+        {"messages": [{"role": "user", "content": "a"}], "max_tokens": 3, "seed": 7, "model": "x"},
         {"prompt": "b"},
         {"inputs": "c"},
     ]
     asked = questions(tmp_path, "q.jsonl", "\n".join(map(json.dumps, lines)))
     assert [request["messages"][0]["content"] for request in asked] == ["a", "b", "c"]
     assert (asked[0]["max_tokens"], asked[0]["seed"], asked[1]["max_tokens"]) == (3, 7, 64)
+    assert {request["model"] for request in asked} == {"tiles"}
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from stratos.cli import app as cli
 from stratos.cli.runs import list_hosting
-from tests.integration.pipeline.cloud import EXAMPLE, Cloud, write_task
+from tests.integration.pipeline.cloud import EXAMPLE, Cloud, eventually, write_task
 
 pytestmark = pytest.mark.slow
 
@@ -81,3 +81,33 @@ def test_a_spec_in_batch_mode_ends_with_a_model_that_answers_files(cloud: Cloud,
     deleted = CliRunner().invoke(cli.app, ["delete", run_id])
     assert f"deleted {listed.batch_model_name}" in deleted.output.replace("\n", " ")
     assert cloud.stack.sagemaker.list_models()["Models"] == []
+
+
+def test_a_run_that_is_stopped_in_its_batch_leaves_neither_job_nor_model(
+    cloud: Cloud, tmp_path: Path
+):
+    folder = write_task(
+        tmp_path / "stopped",
+        "stopped",
+        constraints={"max_training_hours": 0.5},
+        load={"requests_per_second": 20, "measure_seconds": 100},
+        hosting={"mode": "batch"},
+    )
+    run_id = cloud.submit(folder)
+
+    def at_work() -> bool:
+        listed = cloud.stack.sagemaker.list_transform_jobs(NameContains=run_id)
+        return any(
+            job["TransformJobStatus"] == "InProgress" for job in listed["TransformJobSummaries"]
+        )
+
+    eventually(at_work)
+    stopped = CliRunner().invoke(cli.app, ["stop", run_id])
+    assert stopped.exit_code == 0, stopped.output
+    row = cloud.finish(run_id)
+    assert (row.status, row.live) == ("stopped", False)
+    eventually(lambda: cloud.billable() == {"jobs": [], "endpoints": []}, 60)
+    eventually(lambda: not cloud.stack.sagemaker.list_models(NameContains=run_id)["Models"], 60)
+    assert not cloud.processes("-m serving")
+    (job,) = cloud.stack.sagemaker.list_transform_jobs(NameContains=run_id)["TransformJobSummaries"]
+    assert job["TransformJobStatus"] == "Stopped"
