@@ -252,6 +252,8 @@ def test_batches_are_billed_for_the_hours_of_work():
     assert plan.usd_per_month.value == pytest.approx(hours * plan.serving.usd_per_hour, rel=1e-3)
     assert plan.usd_per_month.value < chosen(mode="async").usd_per_month.value
     assert plan.p95_latency_ms.value > 0
+    assert plan.hosting.mode == "batch"
+    assert plan.endpoint.endswith("in us-east-1, in batches")
 
 
 def test_batches_need_a_server_that_is_done_with_a_month_within_it():
