@@ -76,7 +76,8 @@ def _good_way(definition: Mapping[str, Any]) -> list[str]:
     way = [definition["StartAt"]]
     turns = {
         "IsUnchanged": "PlanCandidates",
-        "NeedsApproval": "IsAsynchronous",
+        "NeedsApproval": "IsBatch",
+        "IsBatch": "TakeTurn",
         "IsAsynchronous": "CreateModel",
         "IsEndpointLive": "CreateEndpoint",
     }
@@ -126,6 +127,8 @@ def _kind(state: State, functions: Mapping[str, str]) -> str:
         return f"function `{functions[logical_id]}`{answer}"
     if resource.endswith("createTrainingJob.sync"):
         return "training job"
+    if resource.endswith("createTransformJob.sync"):
+        return "transform job"
     return "`" + ".".join(resource.split(":")[-2:]) + "`"
 
 

@@ -88,23 +88,25 @@ class DeploymentStates:
     lambdas: LambdaStates
 
     def chain(
-        self, *, succeeded: sfn.IChainable, failed: sfn.IChainable
+        self, *, succeeded: sfn.IChainable, batched: sfn.IChainable, failed: sfn.IChainable
     ) -> tuple[sfn.IChainable, sfn.IChainable]:
         """Build the states; return the first, and the first for a model that is registered.
 
         Args:
             succeeded: What follows an endpoint in service with the new model.
+            batched: What follows a registered model that is to have no endpoint.
             failed: What follows anything else; the error is in `$.failure`.
         """
         rollout = RolloutStates(scope=self.scope, deployment=DEPLOYMENT)
-        return self._make_ready(rollout.chain(succeeded=succeeded, failed=failed), failed)
+        return self._make_ready(rollout.chain(succeeded=succeeded, failed=failed), batched, failed)
 
     def _make_ready(
-        self, then: sfn.IChainable, failed: sfn.IChainable
+        self, then: sfn.IChainable, batched: sfn.IChainable, failed: sfn.IChainable
     ) -> tuple[sfn.IChainable, sfn.IChainable]:
         """Register the package, create model and endpoint configuration."""
         package, tags = f"{DEPLOYMENT}.model_package", f"{DEPLOYMENT}.tags"
         queue = f"{DEPLOYMENT}.async_inference_config"
+        in_batches = sfn.Condition.is_not_null(f"{DEPLOYMENT}.transform_job")
         register = self._call(
             "Register",
             {
@@ -155,11 +157,17 @@ class DeploymentStates:
         registered = (
             sfn.Choice(self.scope, "IsAsynchronous", comment="Do requests wait in a queue?")
             .when(sfn.Condition.is_not_null(queue), asynchronous)
+            .when(in_batches, batched)
             .otherwise(synchronous)
         )
         turn = self._turn(failed)
         turn.next(registered)
-        register.next(self.approval.chain(approved=turn, failed=failed))
+        hosted = (
+            sfn.Choice(self.scope, "IsBatch", comment="Is there to be no endpoint?")
+            .when(in_batches, batched)
+            .otherwise(turn)
+        )
+        register.next(self.approval.chain(approved=hosted, failed=failed))
         return register, registered
 
     def _turn(self, failed: sfn.IChainable) -> tasks.LambdaInvoke:

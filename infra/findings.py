@@ -38,13 +38,15 @@ _READS_JOBS = (
     "clean_up",
     "diagnose_job",
     "match_models",
+    "measure_batch",
     "measure_endpoint",
     "report",
 )
 _NO_RUN_OBJECTS = ("claim_run", "request_approval", "sweep")
 _JOBS, _MACHINE = "TrainingJobs/Role", "Workflow/Role"
 _BATCHES = "TrainingJobs/BatchRole"
-_MODELS = ("Endpoints/Role", "Endpoints/QueueRole")
+_SERVED = ("Endpoints/Role", "Endpoints/QueueRole")
+_MODELS = (*_SERVED, "Batches/Role")
 
 _HERE = "<AWS::Region>:<AWS::AccountId>"
 _SAGEMAKER = f"arn:<AWS::Partition>:sagemaker:{_HERE}"
@@ -132,8 +134,19 @@ FINDINGS = (
         "The wildcard stands for the streams of the one log group SageMaker writes to.",
     ),
     _wildcard(
+        f"arn:<AWS::Partition>:logs:{_HERE}:log-group:/aws/sagemaker/TransformJobs:*",
+        ("Batches/Role",),
+        "The wildcard stands for the streams of the one log group SageMaker writes to.",
+    ),
+    _wildcard(f"{_BUCKET}/runs/*/batches/*/answers/*", ("Batches/Role",), _ANY_KEY),
+    _wildcard(
+        f"{_SAGEMAKER}:transform-job/*",
+        (*_roles("clean_up", "measure_batch", "sweep"), _MACHINE),
+        _RUN_NAMES,
+    ),
+    _wildcard(
         f"arn:<AWS::Partition>:logs:{_HERE}:log-group:/aws/sagemaker/Endpoints/stratos-*:*",
-        _MODELS,
+        _SERVED,
         "SageMaker writes to a log group for each endpoint, named after its spec.",
     ),
     _wildcard(
@@ -190,7 +203,7 @@ FINDINGS = (
     ),
     _wildcard(
         f"arn:<AWS::Partition>:cloudwatch:{_HERE}:alarm:stratos-*",
-        (*_roles("clean_up", "promote", "sweep"), "Schedules/Role", *_MODELS, _MACHINE),
+        (*_roles("clean_up", "promote", "sweep"), "Schedules/Role", *_SERVED, _MACHINE),
         "An alarm is named after the endpoint it scales or the run whose update it watches.",
     ),
     _wildcard(
@@ -220,7 +233,7 @@ FINDINGS = (
     ),
     _wildcard(
         f"arn:<AWS::Partition>:states:{_HERE}:execution:stratos:*",
-        _roles("clean_up", "measure_endpoint", "report", "sweep"),
+        _roles("clean_up", "measure_batch", "measure_endpoint", "report", "sweep"),
         "The wildcard stands for the executions of the one state machine.",
     ),
 )

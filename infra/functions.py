@@ -61,6 +61,7 @@ HANDLERS = (
     Handler("record_approval"),
     Handler("take_turn"),
     Handler("measure_endpoint", memory_mib=1769, timeout_seconds=900),
+    Handler("measure_batch", timeout_seconds=300),
     Handler("promote"),
     Handler("report", memory_mib=1024, timeout_seconds=180),
     # Waits for an endpoint to settle before it can be rolled back.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aws_cdk import aws_iam as iam
 
+from infra.batch import Batches
 from infra.endpoints import Endpoints
 from infra.functions import Functions
 from infra.notifications import Notifications
@@ -12,6 +13,7 @@ from infra.permissions import (
     ENDPOINTS,
     MODELS,
     TRAINING_JOBS,
+    TRANSFORM_JOBS,
     arn,
     create_in_sagemaker,
     list_in_sagemaker,
@@ -121,6 +123,15 @@ def grant_functions(
         query_runs(table, "by_spec"),  # the model in service
     )
     functions.grant(
+        "measure_batch",
+        *read_objects(bucket, "runs/"),
+        write_objects(bucket, "runs/*"),
+        sagemaker_of_runs("DescribeTransformJob", "StopTransformJob", on=(TRANSFORM_JOBS,)),
+        *_read_jobs(),  # as for an endpoint
+        _read_executions(),
+        query_runs(table, "by_spec"),
+    )
+    functions.grant(
         "promote",
         *read_objects(bucket, "runs/"),
         use_runs(table, "GetItem", "UpdateItem"),
@@ -149,6 +160,8 @@ def grant_functions(
         _update_packages(endpoints),
         query_runs(table, "by_execution", "by_spec"),  # whose model is back in service
         sagemaker_of_runs("StopTrainingJob", on=(TRAINING_JOBS,)),
+        list_in_sagemaker("ListTransformJobs"),
+        sagemaker_of_runs("StopTransformJob", on=(TRANSFORM_JOBS,)),
         sagemaker_of_runs("DeleteModel", "DeleteEndpointConfig", on=(MODELS, ENDPOINT_CONFIGS)),
         sagemaker("DeleteEndpoint", "UpdateEndpoint", on=(ENDPOINTS,)),
         sagemaker("UpdateEndpoint", on=(ENDPOINT_CONFIGS,)),
@@ -166,13 +179,22 @@ def grant_functions(
             actions=["states:DescribeExecution"],
             resources=[arn("states", f"execution:{_STATES_NAME}:*")],
         ),
-        list_in_sagemaker("ListEndpoints", "ListEndpointConfigs", "ListModels", "ListTrainingJobs"),
+        list_in_sagemaker(
+            "ListEndpoints",
+            "ListEndpointConfigs",
+            "ListModels",
+            "ListTrainingJobs",
+            "ListTransformJobs",
+        ),
         # Tags are what it tells its own things by, so it has to read those of others, too.
-        sagemaker("ListTags", on=(ENDPOINTS, ENDPOINT_CONFIGS, MODELS, TRAINING_JOBS)),
+        sagemaker(
+            "ListTags", on=(ENDPOINTS, ENDPOINT_CONFIGS, MODELS, TRAINING_JOBS, TRANSFORM_JOBS)
+        ),
         sagemaker("DescribeEndpoint", on=(ENDPOINTS,)),
         sagemaker_of_runs("DeleteEndpoint", on=(ENDPOINTS,)),
         sagemaker_of_runs("DeleteModel", "DeleteEndpointConfig", on=(MODELS, ENDPOINT_CONFIGS)),
         sagemaker_of_runs("StopTrainingJob", on=(TRAINING_JOBS,)),
+        sagemaker_of_runs("StopTransformJob", on=(TRANSFORM_JOBS,)),
         scale_endpoints("DeregisterScalableTarget"),
         use_alarms("DeleteAlarms"),
         use_tracking_alarms("DescribeAlarms", "DeleteAlarms"),
@@ -232,7 +254,12 @@ def _read_executions() -> iam.PolicyStatement:
 
 
 def grant_workflow(
-    role: iam.Role, *, functions: Functions, training_jobs: TrainingJobs, endpoints: Endpoints
+    role: iam.Role,
+    *,
+    functions: Functions,
+    training_jobs: TrainingJobs,
+    endpoints: Endpoints,
+    batches: Batches,
 ) -> None:
     """Let the state machine call what its states call."""
     package_group = arn("sagemaker", f"model-package-group/{endpoints.packages.ref}")
@@ -247,6 +274,8 @@ def grant_workflow(
         ),
         create_in_sagemaker("CreateTrainingJob", on=(TRAINING_JOBS,)),
         sagemaker_of_runs("DescribeTrainingJob", "StopTrainingJob", on=(TRAINING_JOBS,)),
+        create_in_sagemaker("CreateTransformJob", on=(TRANSFORM_JOBS,)),
+        sagemaker_of_runs("DescribeTransformJob", "StopTransformJob", on=(TRANSFORM_JOBS,)),
         create_in_sagemaker(
             "CreateModel",
             "CreateEndpointConfig",
@@ -255,7 +284,9 @@ def grant_workflow(
         ),
         # Step Functions looks at the tags of what it creates in SageMaker:
         # https://docs.aws.amazon.com/step-functions/latest/dg/sagemaker-iam.html
-        sagemaker("ListTags", on=(TRAINING_JOBS, MODELS, ENDPOINT_CONFIGS, ENDPOINTS)),
+        sagemaker(
+            "ListTags", on=(TRAINING_JOBS, TRANSFORM_JOBS, MODELS, ENDPOINT_CONFIGS, ENDPOINTS)
+        ),
         sagemaker("DescribeEndpoint", "UpdateEndpoint", on=(ENDPOINTS,)),
         sagemaker("UpdateEndpoint", on=(ENDPOINT_CONFIGS,)),
         use_alarms("PutMetricAlarm", "DescribeAlarms", "DeleteAlarms"),
@@ -271,10 +302,14 @@ def grant_workflow(
         pass_role(training_jobs.role, "sagemaker.amazonaws.com"),
         pass_role(endpoints.role, "sagemaker.amazonaws.com"),
         pass_role(endpoints.queue_role, "sagemaker.amazonaws.com"),
-        # How Step Functions learns that a job ended: a rule of its own in this account.
+        pass_role(batches.role, "sagemaker.amazonaws.com"),
+        # How Step Functions learns that a job ended: rules of its own in this account.
         iam.PolicyStatement(
             actions=["events:PutTargets", "events:PutRule", "events:DescribeRule"],
-            resources=[arn("events", "rule/StepFunctionsGetEventsForSageMakerTrainingJobsRule")],
+            resources=[
+                arn("events", f"rule/StepFunctionsGetEventsForSageMaker{kind}JobsRule")
+                for kind in ("Training", "Transform")
+            ],
         ),
         iam.PolicyStatement(
             actions=[

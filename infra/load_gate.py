@@ -13,7 +13,7 @@ from infra.states import LambdaStates
 
 @dataclass(frozen=True)
 class LoadGateStates:
-    """An endpoint that misses its load is tried on the next server of the front.
+    """An endpoint that misses its load, or a batch, is tried on the next server of the front.
 
     When none is left for its student it is taken back, and the next student is trained.
     """
@@ -23,8 +23,10 @@ class LoadGateStates:
 
     def chain(
         self, *, passed: sfn.IChainable, again: sfn.IChainable, failed: sfn.IChainable
-    ) -> tuple[sfn.TaskStateBase, sfn.Pass]:
-        """Build the states; return the first, and the one that the next deployment follows.
+    ) -> tuple[sfn.TaskStateBase, sfn.TaskStateBase, sfn.Pass]:
+        """Build the states; return what measures an endpoint, and what measures a batch.
+
+        The third is the one that the next deployment follows.
 
         Args:
             passed: What follows an endpoint that holds its load.
@@ -37,7 +39,19 @@ class LoadGateStates:
             {"run": "$.run", "match": "$.match", "deployment": DEPLOYMENT},
             "$.measured",
         )
-        measure.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
+        measure_batch = self.lambdas.invoke(
+            "MeasureBatch",
+            "measure_batch",
+            {
+                "run": "$.run",
+                "match": "$.match",
+                "deployment": DEPLOYMENT,
+                "transformed": "$.transformed",
+            },
+            "$.measured",
+        )
+        for state in (measure, measure_batch):
+            state.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
         next_server = sfn.Pass(
             self.scope,
             "NextServer",
@@ -53,7 +67,7 @@ class LoadGateStates:
             result_path="$.failure",
         )
         condition = sfn.Condition
-        measure.next(
+        verdict = (
             sfn.Choice(
                 self.scope,
                 "IsFastEnough",
@@ -67,7 +81,9 @@ class LoadGateStates:
             )
             .otherwise(missed.next(failed))
         )
-        return measure, next_server
+        measure.next(verdict)
+        measure_batch.next(verdict)
+        return measure, measure_batch, next_server
 
     def _next_student(self, *, again: sfn.IChainable, failed: sfn.IChainable) -> sfn.IChainable:
         """Take the endpoint back, which is billed, before another student is trained."""

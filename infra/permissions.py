@@ -20,6 +20,7 @@ from aws_cdk import aws_s3 as s3
 from stratos.ownership import RUN_TAG
 
 TRAINING_JOBS = "training-job/*"
+TRANSFORM_JOBS = "transform-job/*"
 ENDPOINTS = "endpoint/stratos-*"
 ENDPOINT_CONFIGS = "endpoint-config/*"
 MODELS = "model/*"

@@ -11,6 +11,7 @@ from constructs import Construct
 from infra.alarms import Alarms
 from infra.approval import Approvers
 from infra.assets import Assets
+from infra.batch import Batches
 from infra.endpoints import Endpoints
 from infra.functions import Functions
 from infra.grants import grant_functions, grant_workflow
@@ -47,6 +48,7 @@ class Stratos(Stack):
             self, "TrainingJobs", assets=assets, bucket=storage.bucket, key=storage.key
         )
         endpoints = Endpoints(self, "Endpoints", bucket=storage.bucket, key=storage.key)
+        batches = Batches(self, "Batches", bucket=storage.bucket, key=storage.key)
         schedules = Schedules(self, "Schedules", state_machine_arn=machine_arn)
         functions = Functions(
             self,
@@ -73,6 +75,7 @@ class Stratos(Stack):
             functions=functions,
             training_jobs=training_jobs,
             endpoints=endpoints,
+            batches=batches,
             key=storage.key,
             log_retention=log_retention,
         )
@@ -117,6 +120,7 @@ class Stratos(Stack):
             functions=functions,
             training_jobs=training_jobs,
             endpoints=endpoints,
+            batches=batches,
         )
         Tags.of(self).add("stratos:stack", self.stack_name)
         for name, value in {

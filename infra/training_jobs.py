@@ -33,7 +33,7 @@ REPOSITORIES = ("huggingface-pytorch-training", "pytorch-training")
 _TIMEOUT_SECONDS = 2 * 24 * 3600
 """A job ends by its own stopping condition; this ends one that waits for a server for ever."""
 
-_THROTTLED = ["SageMaker.AmazonSageMakerException", "SageMaker.ThrottlingException"]
+THROTTLED = ["SageMaker.AmazonSageMakerException", "SageMaker.ThrottlingException"]
 """Raised before a job exists, so that its name is still free. A job that failed is diagnosed."""
 
 
@@ -166,7 +166,7 @@ class TrainingJobStates:
                 "Parameters": self._request(hyper_parameters),
                 "Retry": [
                     {
-                        "ErrorEquals": _THROTTLED,
+                        "ErrorEquals": THROTTLED,
                         "IntervalSeconds": 5,
                         "MaxAttempts": 5,
                         "BackoffRate": 2,

@@ -10,6 +10,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from infra.approval import ApprovalStates
+from infra.batch import Batches, BatchStates
 from infra.endpoints import DEPLOYMENT, DeploymentStates, Endpoints
 from infra.functions import Functions
 from infra.load_gate import LoadGateStates
@@ -46,6 +47,7 @@ class Workflow(Construct):
         functions: Functions,
         training_jobs: TrainingJobs,
         endpoints: Endpoints,
+        batches: Batches,
         key: kms.IKey,
         log_retention: logs.RetentionDays,
     ) -> None:
@@ -53,6 +55,7 @@ class Workflow(Construct):
         self._lambdas = LambdaStates(self, functions)
         self._training_jobs = training_jobs
         self._endpoints = endpoints
+        self._batches = batches
         self.role = iam.Role(
             self,
             "Role",
@@ -255,7 +258,7 @@ class Workflow(Construct):
         )
 
     def _deployment(self, *, again: sfn.IChainable, failed: sfn.IChainable) -> sfn.IChainable:
-        """From a model to an endpoint that holds its load, promoted and reported."""
+        """From a model to an endpoint that holds its load, or a batch, promoted and reported."""
         promote = self._lambdas.invoke(
             "Promote",
             "promote",
@@ -272,8 +275,11 @@ class Workflow(Construct):
         for state in (promote, report):
             state.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
         promote.next(report).next(sfn.Succeed(self, "Succeeded"))
-        measure, next_server = LoadGateStates(scope=self, lambdas=self._lambdas).chain(
-            passed=promote, again=again, failed=failed
+        measure, measure_batch, next_server = LoadGateStates(
+            scope=self, lambdas=self._lambdas
+        ).chain(passed=promote, again=again, failed=failed)
+        batched = BatchStates(scope=self, role=self._batches.role).chain(
+            measured=measure_batch, failed=failed
         )
         deployment = DeploymentStates(
             scope=self,
@@ -282,7 +288,7 @@ class Workflow(Construct):
             approval=ApprovalStates(scope=self, lambdas=self._lambdas),
             lambdas=self._lambdas,
         )
-        first, registered = deployment.chain(succeeded=measure, failed=failed)
+        first, registered = deployment.chain(succeeded=measure, batched=batched, failed=failed)
         next_server.next(registered)  # the same model: it only moves
         return first
 

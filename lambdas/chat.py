@@ -11,6 +11,7 @@ from botocore.config import Config
 
 from lambdas.aws import client
 from stratos.async_requests import AsyncEndpoint
+from stratos.batch import chat_request
 from stratos.load import MAX_IN_FLIGHT, Reply
 from stratos.records import Record
 from stratos.scoring.verifiers import is_completion_correct, needs_gold
@@ -70,7 +71,8 @@ class Chat:
         body = json.loads(self._send(json.dumps(asked).encode()))
         text = body["choices"][0]["message"]["content"] or ""
         usage = body["usage"]
-        return Reply(usage["completion_tokens"], self._judge(text, record), usage["prompt_tokens"])
+        correct = is_right(self.task, text, record)
+        return Reply(usage["completion_tokens"], correct, usage["prompt_tokens"])
 
     def _send(self, body: bytes) -> bytes:
         if self.queue is not None:
@@ -85,17 +87,14 @@ class Chat:
         return answer
 
     def _body(self, record: Record, max_tokens: int) -> dict[str, Any]:
-        return {
-            "model": self.model_name,
-            "messages": [message.model_dump() for message in record.messages],
-            "max_tokens": max_tokens,
-            "temperature": 0,
-        }
+        messages = (message.model_dump() for message in record.messages)
+        return chat_request(messages, self.model_name, max_tokens)
 
-    def _judge(self, text: str, record: Record) -> bool | None:
-        """None where a rule cannot tell: load must not wait for another model's verdict."""
-        if isinstance(self.task.verifier, LlmJudge):
-            return None
-        if record.gold is None and needs_gold(self.task.verifier):
-            return None
-        return is_completion_correct(self.task.verifier, text, record.gold, self.task.answer_marker)
+
+def is_right(task: Task, text: str, record: Record) -> bool | None:
+    """None where a rule cannot tell: load must not wait for another model's verdict."""
+    if isinstance(task.verifier, LlmJudge):
+        return None
+    if record.gold is None and needs_gold(task.verifier):
+        return None
+    return is_completion_correct(task.verifier, text, record.gold, task.answer_marker)

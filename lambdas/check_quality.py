@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lambdas import transform_jobs
 from lambdas.deployments import deployment_of
 from lambdas.handler import step
 from lambdas.next_plan import next_student
@@ -45,6 +46,8 @@ def handler(payload: QualityInput) -> Quality:
         live_mode=live.mode if live else None,
     )
     bucket.put_model(keys.deployment, deployment)
+    if deployment.transform_job is not None:
+        transform_jobs.put_questions(run, spec)
     reason = f"{verdict.reason}; {deployment.hosting.reason}"
     return Quality(passed=True, next_attempt=None, reason=reason, deployment=deployment)
 

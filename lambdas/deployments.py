@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from lambdas.settings import settings
 from lambdas.storage import Bucket
 from stratos.artifacts import RunKeys
 from stratos.deployment import build_deployment
@@ -48,6 +49,7 @@ def deployment_of(
         live_mode=live_mode,
         suffix=suffix,
         now=datetime.now(UTC),
+        kms_key_arn=settings().kms_key_arn,
     )
 
 
@@ -70,7 +72,7 @@ def on_another_server(
         evidence.model_copy(update={"matching": matching}),
         current.container["ModelDataUrl"],
         live_config=current.previous_config_name,
-        live_mode="realtime" if was_serverless else current.hosting.mode,
+        live_mode=_mode_of(current),
         suffix=f"-s{number}",
     )
     changes: dict[str, Any] = {
@@ -82,3 +84,10 @@ def on_another_server(
         changes["hosting"] = built.hosting.model_copy(update={"reason": why})
         changes["guardrails"] = None  # of an endpoint that nobody uses yet
     return built.model_copy(update=changes)
+
+
+def _mode_of(current: Deployment) -> EndpointMode | None:
+    """How the endpoint is hosted that another server takes over."""
+    if current.hosting.mode == "batch":
+        return None
+    return "realtime" if current.hosting.mode == "serverless" else current.hosting.mode

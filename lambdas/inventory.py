@@ -12,6 +12,7 @@ from lambdas.sagemaker import IN_PROGRESS, find_endpoint
 from lambdas.schedules import EXPIRY_SUFFIX, RERUN_PREFIX, rerun_of
 from lambdas.settings import settings
 from lambdas.storage import Bucket
+from stratos.batch import BATCH_TAG
 from stratos.guardrails import run_of_alarm
 from stratos.ownership import RUN_TAG, SPEC_TAG, Resource
 
@@ -43,6 +44,15 @@ def resources() -> Iterator[Resource]:
     for item in _listed("list_training_jobs", "TrainingJobSummaries", StatusEquals=IN_PROGRESS):
         if tags := _tags(item["TrainingJobArn"]):
             yield Resource(kind="training-job", name=item["TrainingJobName"], **tags)
+    for item in _listed("list_transform_jobs", "TransformJobSummaries", StatusEquals=IN_PROGRESS):
+        all_tags = _all_tags(item["TransformJobArn"])
+        if tags := _owner(all_tags):
+            yield Resource(
+                kind="transform-job",
+                name=item["TransformJobName"],
+                awaited=BATCH_TAG in all_tags,
+                **tags,
+            )
     yield from _update_alarms()
     yield from _schedules()
 
@@ -89,13 +99,21 @@ def _listed(operation: str, key: str, **filters: str) -> Iterator[dict[str, Any]
 
 def _tags(arn: str) -> dict[str, str | None] | None:
     """Run and spec of a resource; None where it carries no run tag, or is gone meanwhile."""
+    return _owner(_all_tags(arn))
+
+
+def _all_tags(arn: str) -> dict[str, str]:
+    """Tags of a resource; none of one that is gone meanwhile."""
     try:
         pages = list(client("sagemaker").get_paginator("list_tags").paginate(ResourceArn=arn))
     except ClientError as error:
         if error_code(error) in ("ValidationException", "ResourceNotFound"):
-            return None
+            return {}
         raise
-    tags = {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}
+    return {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}
+
+
+def _owner(tags: dict[str, str]) -> dict[str, str | None] | None:
     if RUN_TAG not in tags:
         return None
     return {"run_id": tags[RUN_TAG], "spec_name": tags.get(SPEC_TAG)}

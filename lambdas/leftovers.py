@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from lambdas import former_model, runs_table, sagemaker, scaling, turns
+from lambdas import former_model, runs_table, sagemaker, scaling, transform_jobs, turns
 from lambdas.aws import client
 from lambdas.storage import Bucket
 from stratos.artifacts import RunKeys
@@ -46,12 +46,18 @@ def remove_leftovers(run: RunRef) -> tuple[list[str], Removed]:
     deployment = bucket.find_model(keys.deployment, Deployment)
     if deployment is None:
         return stopped, Removed()
-    if row is not None and row.endpoint_name is not None:
+    if row is not None and row.in_charge:
         turns.give_back(run, deployment.endpoint_name)
         return stopped, Removed()
     measurements = bucket.find_model(keys.measurements, Measurements) or Measurements()
     made = {m.endpoint_config_name: m.model_name for m in measurements.measured}
     made[deployment.endpoint_config_name] = deployment.model_name
+    if deployment.transform_job is not None:
+        for job_name in transform_jobs.running_of(run.run_id):
+            transform_jobs.stop(job_name)
+            stopped.append(job_name)
+        deleted = [name for name in made.values() if sagemaker.delete_model(name)]
+        return stopped, Removed(deleted=deleted)
     before = runs_table.live_config(run) or deployment.previous_config_name
     removed = Removed()
     # Without the turn the run has not touched the endpoint, or not any more: it is another's.

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from lambdas import runs_table
+from lambdas import live_model, runs_table
 from lambdas.chat import QUEUE_SECONDS, Chat, queue_before
 from lambdas.handler import step
 from lambdas.next_plan import after_missed_load
-from lambdas.spending import outlay_of
 from lambdas.storage import Bucket
 from stratos.artifacts import RunKeys
-from stratos.errors import GateError
-from stratos.gates import judge_load, judge_outlay, least_requests
+from stratos.gates import judge_load, least_requests
 from stratos.hosting_bill import answering_usd, usd_per_hour_of_load
 from stratos.jobs import LoadResult
 from stratos.load import LONGEST_SECONDS, MAX_IN_FLIGHT, LoadTest, MonotonicClock
@@ -42,7 +40,7 @@ def handler(payload: MeasureInput) -> Measured:
     bucket.put_model(keys.measurements, all_measured)
     if measurement.passed:
         if runs_table.live_config(run) or deployment.previous_config_name:
-            _spare_the_live_model(run, spec)
+            live_model.spare(run, spec)
         return Measured(
             passed=True,
             reason=measurement.reason,
@@ -135,16 +133,6 @@ def _load(run: RunRef, spec: Spec, deployment: Deployment) -> tuple[LoadResult, 
     ).run()
     answering = load.warm_up_answering_seconds + load.answering_seconds
     return load.model_copy(update={"pace": pace}), waking_seconds + alone_seconds + answering
-
-
-def _spare_the_live_model(run: RunRef, spec: Spec) -> None:
-    """Raise where a model in service would be replaced by a run that missed its own limits."""
-    verdict = judge_outlay(outlay_of(run), spec.constraints)
-    if not verdict.passed:
-        raise GateError(
-            f"{verdict.reason}. The model in service stays: it is replaced only by one that holds "
-            "every constraint. Allow more, or delete the endpoint first"
-        )
 
 
 def _now() -> str:

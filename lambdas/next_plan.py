@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from lambdas.deployments import on_another_server
 from lambdas.executions import history
 from lambdas.spending import outlay_of
+from stratos.batch_gate import next_batch_server
 from stratos.gates import Outlay, exceeded
 from stratos.hosting import HOURS_PER_MONTH
 from stratos.match_evidence import MatchEvidence
@@ -62,11 +63,13 @@ def after_missed_load(
     current: Deployment,
 ) -> Next:
     """The next server for the same model, or else the next student."""
-    serverless = current.hosting.mode == "serverless"
     mode, why = current.hosting.mode, None
-    if serverless:
-        plan: Plan | None = first_server(evidence)
-        why = _why_it_stays_serverless(spec, first_server(evidence), current)
+    plan: Plan | None
+    if mode == "batch":
+        plan = next_batch_server(evidence, measured)
+    elif mode == "serverless":
+        plan = first_server(evidence)
+        why = _why_it_stays_serverless(spec, plan, current)
     else:
         plan = next_server(evidence, measured, spec.constraints, mode=mode)
     if plan is None or why is not None:
@@ -111,9 +114,8 @@ def _outlay_of_one(
 ) -> Outlay:
     """Another server, if it takes as long as those before: deployed beside the one there is."""
     seconds = phase_seconds(history(run.execution_arn), datetime.now(UTC))
-    deploying, measuring = (
-        seconds.get(phase, 0.0) / len(measured) / 3600 for phase in ("Deploy", "MeasureEndpoint")
-    )
+    deploying = seconds.get("Deploy", 0.0) / len(measured) / 3600
+    measuring = seconds.get("MeasureEndpoint", 0.0) + seconds.get("MeasureBatch", 0.0)
     beside = deploying * current.billed_usd_per_hour
-    hours = deploying + measuring
+    hours = deploying + measuring / len(measured) / 3600
     return Outlay(hours * plan.serving.usd_per_hour + beside, hours)

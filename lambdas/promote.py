@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from lambdas import registry, runs_table, scaling, schedules, turns
+from lambdas import batch_promotion, registry, runs_table, scaling, schedules, turns
 from lambdas.handler import step
 from lambdas.sagemaker import tag_endpoint
 from lambdas.storage import Bucket
@@ -22,6 +22,8 @@ def handler(payload: PromoteInput) -> Promoted:
     run, deployment = payload.run, payload.deployment
     bucket, keys = Bucket(run.bucket), RunKeys(run.run_id)
     spec, now = bucket.read_model(keys.spec, Spec), datetime.now(UTC)
+    if deployment.transform_job is not None:
+        return batch_promotion.promote(payload, spec)
     expires = expiry(spec.hosting, now)
     expires_at = expires.isoformat(timespec="seconds") if expires else None
     # Before the claim comes only what CleanUp can take back. A failure after it leaves a claimed
@@ -37,21 +39,20 @@ def handler(payload: PromoteInput) -> Promoted:
         model_artifact=deployment.container["ModelDataUrl"],
     )
     for row in runs_table.runs_of_spec(run.spec_key):
-        if row.run_id != run.run_id and row.endpoint_name == deployment.endpoint_name:
-            runs_table.update(row.run_id, endpoint_name=None, expires_at=None)
+        before = row.endpoint_name == deployment.endpoint_name or row.batch_model_name
+        if row.run_id != run.run_id and before:
+            runs_table.update(
+                row.run_id, endpoint_name=None, expires_at=None, batch_model_name=None
+            )
     if expires is None:
         schedules.cancel_deletion(deployment.endpoint_name)
     else:
         schedules.schedule_deletion(deployment.endpoint_name, expires, deployment.scaling)
     tag_endpoint(deployment.endpoint_name, ownership_tags(run, spec, now))
     scaling.apply(deployment.endpoint_name, deployment.scaling)
-    schedule_name = None
-    if payload.parsed.schedule is None:
-        schedules.delete_schedule(schedules.rerun_schedule_name(spec.name))
-    else:
-        schedule_name = schedules.schedule_rerun(
-            spec.name, payload.parsed.schedule, run.bucket, run.spec_key, now
-        )
+    schedule_name = schedules.set_rerun(
+        spec.name, payload.parsed.schedule, run.bucket, run.spec_key, now
+    )
     turns.give_back(run, deployment.endpoint_name)
     return Promoted(
         endpoint_name=deployment.endpoint_name, expires_at=expires_at, schedule_name=schedule_name
@@ -62,6 +63,7 @@ def _register_served(payload: PromoteInput, measurements: Measurements) -> None:
     """Tell the registry what was measured, and on what the model serves if that has changed."""
     last, deployment = measurements.last, payload.deployment
     assert last is not None, "promoted before it was measured"
+    assert last.load is not None, "a batch was measured, not an endpoint"
     moved = sum(item.attempt == last.attempt for item in measurements.measured) > 1
     inference = deployment.model_package["InferenceSpecification"] if moved else None
     served = served_properties(last.load, deployment)

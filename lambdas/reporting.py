@@ -68,7 +68,7 @@ def _gather(run: RunRef, status: RunStatus, state: dict[str, Any]) -> RunEvidenc
     attempt = f"a{match.attempt if match else 0}"
     deployment = bucket.find_model(keys.deployment, Deployment)
     measurements = bucket.find_model(keys.measurements, Measurements) or Measurements()
-    promoted = row is not None and row.endpoint_name is not None
+    promoted = row is not None and row.in_charge
     now = datetime.now(UTC)
     hosting = hosting_bill(measurements.measured, now, latest=deployment, promoted=promoted)
     approval = bucket.find_model(keys.approval, ApprovalGiven)
@@ -98,7 +98,11 @@ def _gather(run: RunRef, status: RunStatus, state: dict[str, Any]) -> RunEvidenc
 
 def _phases(run: RunRef, now: datetime, hosting: HostingBill) -> tuple[Phase, ...]:
     """Time by the execution's history; money by the bills of jobs and endpoints."""
-    costs = {"Deploy": hosting.deploying_usd, "MeasureEndpoint": hosting.serving_usd}
+    costs = {
+        "Deploy": hosting.deploying_usd,
+        "MeasureEndpoint": hosting.serving_usd,
+        "MeasureBatch": hosting.batches_usd,
+    }
     billed: dict[str, float] = {}
     for cost in job_costs(run):
         name = _phase_of(cost)

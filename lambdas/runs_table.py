@@ -42,6 +42,8 @@ class RunRow(BaseModel):
     endpoint_name: str | None = None
     """Set while the run's model is the one in service."""
     endpoint_config_name: str | None = None
+    batch_model_name: str | None = None
+    """Set while the run's model is the one that batches ask."""
     expires_at: str | None = None
     usd_per_hour: float | None = None
     model_artifact: str | None = None
@@ -50,6 +52,11 @@ class RunRow(BaseModel):
     task_token: str | None = None
     """Set while the run waits for a person; who answers to it decides."""
     model_package_arn: str | None = None
+
+    @property
+    def in_charge(self) -> bool:
+        """Whether the run's model is the one that its spec's users get."""
+        return self.endpoint_name is not None or self.batch_model_name is not None
 
     @property
     def ref(self) -> RunRef:
@@ -123,7 +130,7 @@ def live_config(run: RunRef) -> str | None:
 
 def live_artifact(spec_key: str) -> str | None:
     """Model artifact in service for a spec, if one is."""
-    live = (row for row in runs_of_spec(spec_key) if row.endpoint_name is not None)
+    live = (row for row in runs_of_spec(spec_key) if row.in_charge)
     return next((row.model_artifact for row in live), None)
 
 

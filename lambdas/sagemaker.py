@@ -37,7 +37,7 @@ def describe_job(name: str) -> dict[str, Any] | None:
     try:
         described: dict[str, Any] = client("sagemaker").describe_training_job(TrainingJobName=name)
     except ClientError as error:
-        if _is_absent(error, held_by_tag=True):
+        if is_absent(error, held_by_tag=True):
             return None
         raise
     return described
@@ -61,7 +61,7 @@ def stop_job(name: str) -> None:
     try:
         client("sagemaker").stop_training_job(TrainingJobName=name)
     except ClientError as error:
-        if not _is_absent(error, held_by_tag=True):
+        if not is_absent(error, held_by_tag=True):
             raise
 
 
@@ -69,7 +69,7 @@ def find_endpoint(name: str) -> Endpoint | None:
     try:
         found = client("sagemaker").describe_endpoint(EndpointName=name)
     except ClientError as error:
-        if _is_absent(error, held_by_tag=False):
+        if is_absent(error, held_by_tag=False):
             return None
         raise
     return Endpoint(
@@ -104,13 +104,13 @@ def _delete(operation: str, *, held_by_tag: bool, **name: str) -> bool:
     try:
         getattr(client("sagemaker"), operation)(**name)
     except ClientError as error:
-        if _is_absent(error, held_by_tag=held_by_tag):
+        if is_absent(error, held_by_tag=held_by_tag):
             return False
         raise
     return True
 
 
-def _is_absent(error: ClientError, *, held_by_tag: bool) -> bool:
+def is_absent(error: ClientError, *, held_by_tag: bool) -> bool:
     """Whether a call failed because there is nothing of that name.
 
     SageMaker says so with a `ValidationException`.

@@ -26,6 +26,16 @@ def expiry_schedule_name(endpoint_name: str) -> str:
     return endpoint_name + EXPIRY_SUFFIX
 
 
+def set_rerun(
+    spec_name: str, expression: str | None, bucket: str, spec_key: str, now: datetime
+) -> str | None:
+    """Put the schedule that the spec has now, or remove that of an earlier one; return its name."""
+    if expression is None:
+        delete_schedule(rerun_schedule_name(spec_name))
+        return None
+    return schedule_rerun(spec_name, expression, bucket, spec_key, now)
+
+
 def schedule_rerun(
     spec_name: str, expression: str, bucket: str, spec_key: str, now: datetime
 ) -> str:

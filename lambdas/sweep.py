@@ -8,7 +8,15 @@ from datetime import UTC, datetime
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from botocore.exceptions import ClientError
 
-from lambdas import executions, inventory, runs_table, sagemaker, scaling, schedules
+from lambdas import (
+    executions,
+    inventory,
+    runs_table,
+    sagemaker,
+    scaling,
+    schedules,
+    transform_jobs,
+)
 from lambdas.aws import client
 from lambdas.handler import logger, step
 from stratos.errors import SweepIncomplete
@@ -37,6 +45,7 @@ _REMOVE: Mapping[Kind, Callable[[str], object]] = {
     "endpoint-config": sagemaker.delete_endpoint_config,
     "model": sagemaker.delete_model,
     "training-job": sagemaker.stop_job,
+    "transform-job": transform_jobs.stop,
     "alarm": _delete_alarm,
     "schedule": _delete_expiry,
     "rerun": schedules.delete_schedule,
@@ -85,5 +94,6 @@ def _owner(row: runs_table.RunRow) -> Owner:
         status=row.status,
         running=row.status == "running" and executions.is_running(row.execution_arn),
         endpoint_name=row.endpoint_name,
+        batch_model_name=row.batch_model_name,
         expires_at=datetime.fromisoformat(row.expires_at) if row.expires_at else None,
     )

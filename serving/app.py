@@ -191,6 +191,8 @@ class Server:
     async def _refuse(self, request: Request, error: Exception) -> Response:
         refused = of_exception(request, error)
         self._metrics.refused(refused.status)
+        if self._settings.refusals_as_answers and refused.is_final:
+            return refused.response(status=200)
         return refused.response()
 
 

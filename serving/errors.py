@@ -51,10 +51,16 @@ class Refused(Exception):
         )
         self.body = ErrorBody(error=detail)
 
-    def response(self) -> Response:
+    @property
+    def is_final(self) -> bool:
+        """Whether the same request would be refused again, at any time."""
+        return self.status in (400, 413, 422)
+
+    def response(self, status: int | None = None) -> Response:
+        """Args: status: In place of its own."""
         return Response(
             self.body.model_dump_json(),
-            status_code=self.status,
+            status_code=status or self.status,
             headers=self.headers,
             media_type="application/json",
         )

@@ -38,6 +38,9 @@ class ServerSettings(BaseModel):
     """SageMaker's own limit for a real-time invocation."""
     request_timeout_seconds: PositiveFloat = 55.0
     """SageMaker gives up on an invocation after 60 s; ours ends first and says why."""
+    refusals_as_answers: bool = False
+    """Answer what is refused for good with 200 and the error: in a batch, one line that cannot be
+    answered would else cost the answers to all the others."""
     drain_seconds: PositiveInt = 30
     """How long SIGTERM waits for what is in flight."""
 

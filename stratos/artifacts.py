@@ -17,7 +17,8 @@ runs/<run id>/models/             <job>/output/model.tar.gz
 runs/<run id>/lineage.json        what the model in deployment.json was made from
 runs/<run id>/approval.json       who approved it, and how long that took
 runs/<run id>/deployment.json     names of the model, configuration and endpoint it may create
-runs/<run id>/measurements.json   every endpoint of the run as measured under load
+runs/<run id>/measurements.json   every endpoint of the run as measured under load, or its batches
+runs/<run id>/batches/<name>/     questions.jsonl of a batch, and its answers/<job>/
 runs/<run id>/run.json            the outcome
 runs/<run id>/report.html
 async/<name>/requests/            what an asynchronous endpoint is asked, one object a request
@@ -142,6 +143,13 @@ class RunKeys:
     @property
     def report(self) -> str:
         return self.prefix + "report.html"
+
+    def batch_questions(self, name: str) -> str:
+        return f"{self.prefix}batches/{name}/questions.jsonl"
+
+    def batch_answers(self, name: str, job_name: str) -> str:
+        """Key prefix of what a batch was answered, with its slash."""
+        return f"{self.prefix}batches/{name}/answers/{job_name}/"
 
     def job(self, step: str) -> str:
         return f"{self.prefix}jobs/{step}/"

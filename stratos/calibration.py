@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from stratos.measurement import Measurement
+from stratos.jobs import LoadResult
 from stratos.outcome import RunEvidence
+from stratos.plan import Plan
 from stratos.planning.request import CalibrationRow
 
 
@@ -22,9 +23,9 @@ def calibration_rows(evidence: RunEvidence) -> Iterator[CalibrationRow]:
     # Elsewhere it was a queue's time, or processors that are not the planned server's.
     comparable = deployment is None or deployment.hosting.mode == "realtime"
     for measurement in evidence.measurements if comparable else ():
-        if measurement.attempt == match.attempt:
+        if measurement.attempt == match.attempt and measurement.load is not None:
             plan = measurement.plan
-            pairs = _of_endpoint(measurement)
+            pairs = _of_endpoint(plan, measurement.load)
             found += [(plan, plan.serving, *pair) for pair in pairs]
     for plan, server, quantity, predicted, measured in found:
         yield CalibrationRow.model_validate(
@@ -56,9 +57,8 @@ def _of_training(evidence: RunEvidence) -> Iterator[tuple[str, float, float]]:
         yield "accuracy", plan.accuracy.value, evidence.evaluation.student.value
 
 
-def _of_endpoint(measurement: Measurement) -> Iterator[tuple[str, float, float]]:
+def _of_endpoint(plan: Plan, load: LoadResult) -> Iterator[tuple[str, float, float]]:
     """Quantity, predicted, measured."""
-    plan, load = measurement.plan, measurement.load
     if load.num_failed < load.num_requests:
         yield "p50_latency_ms", plan.p50_latency_ms.value, load.p50_ms.value
         yield "p95_latency_ms", plan.p95_latency_ms.value, load.p95_ms.value

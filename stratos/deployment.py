@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from stratos.artifacts import async_folder
+from stratos.artifacts import RunKeys, async_folder
+from stratos.batch import choose_batch, transform_job
 from stratos.catalog.images import runtime_of
 from stratos.guardrails import guardrails
 from stratos.hosting import HOURS_PER_MONTH
@@ -27,6 +28,8 @@ from stratos.steps import Deployment, RunRef
 
 DEFAULT_TTL_HOURS = 24.0
 VARIANT = "AllTraffic"
+MEASURED = "measured"
+"""The batch of held-out questions by which a model without an endpoint is measured."""
 _QUEUED_AT_ONCE = 32
 """Requests that an instance is given at once from a queue: as many as our server decodes."""
 
@@ -46,8 +49,10 @@ def endpoint_mode(described: dict[str, Any]) -> EndpointMode:
 
 
 def ttl_hours(hosting: Hosting) -> float | None:
-    """How long the endpoint lives; None for ever."""
-    return None if hosting.keep else hosting.ttl_hours or DEFAULT_TTL_HOURS
+    """How long the endpoint lives; None for ever, as what is never billed without being asked."""
+    if hosting.keep or hosting.mode == "batch":
+        return None
+    return hosting.ttl_hours or DEFAULT_TTL_HOURS
 
 
 def expiry(hosting: Hosting, now: datetime) -> datetime | None:
@@ -79,10 +84,12 @@ def build_deployment(
     live_mode: EndpointMode | None,
     now: datetime,
     suffix: str = "",
+    kms_key_arn: str | None = None,
 ) -> Deployment:
     """Put together what the SDK states ask SageMaker for.
 
     Args:
+        kms_key_arn: What answers to batches are encrypted by.
         artifact_bytes: Size of model.tar.gz, from which start-up time is allowed for.
         lineage: What the registry is told of the model's origin.
         live_config: Configuration of the endpoint in service under this name, if one is.
@@ -95,14 +102,20 @@ def build_deployment(
     plan, server = evidence.plan, evidence.plan.serving
     name = f"stratos-{run.run_id}-a{evidence.attempt}{suffix}"
     endpoint = endpoint_name(spec.name)
-    hosting = choose_hosting(
-        spec,
-        server,
-        planned=plan.hosting.mode,
-        p95_latency_ms=plan.p95_latency_ms.value,
-        artifact_bytes=artifact_bytes,
-        live_mode=live_mode,
-    )
+    batched = spec.hosting.mode == "batch"
+    if batched:
+        hosting = choose_batch(spec, server, plan.requests_per_second.value, live_mode)
+    else:
+        assert plan.hosting.mode != "batch", "which only a spec can ask for"
+        hosting = choose_hosting(
+            spec,
+            server,
+            planned=plan.hosting.mode,
+            p95_latency_ms=plan.p95_latency_ms.value,
+            artifact_bytes=artifact_bytes,
+            live_mode=live_mode,
+        )
+    tags = ownership_tags(run, spec, now)
     container = serving_container(server, spec.name, model_artifact, precision=plan.precision)
     return Deployment(
         model_name=name,
@@ -111,10 +124,10 @@ def build_deployment(
         replaces_live=live_config is not None,
         previous_config_name=live_config,
         container=container,
-        production_variant=_variant(name, server, hosting, artifact_bytes),
+        production_variant={} if batched else _variant(name, server, hosting, artifact_bytes),
         async_inference_config=_queue(run, spec.name) if hosting.mode == "async" else None,
         guardrails=None
-        if hosting.mode == "serverless"
+        if hosting.mode in ("serverless", "batch")
         else guardrails(
             endpoint,
             name,
@@ -125,11 +138,24 @@ def build_deployment(
             max_p95_latency_ms=spec.constraints.max_p95_latency_ms,
         ),
         hosting=hosting,
-        scaling=scaling_of(spec, server, hosting.mode, endpoint, VARIANT),
-        tags=ownership_tags(run, spec, now),
+        scaling=None
+        if hosting.mode == "batch"
+        else scaling_of(spec, server, hosting.mode, endpoint, VARIANT),
+        tags=tags,
         model_package=model_package(run, spec, evidence, evaluation, container, lineage),
         usd_per_hour=hosting.usd_per_month / HOURS_PER_MONTH,
-        billed_usd_per_hour=0.0 if hosting.mode == "serverless" else server.usd_per_hour,
+        billed_usd_per_hour=0.0 if hosting.mode in ("serverless", "batch") else server.usd_per_hour,
+        transform_job=transform_job(
+            name,
+            server,
+            run.bucket,
+            RunKeys(run.run_id).batch_questions(MEASURED),
+            RunKeys(run.run_id).batch_answers(MEASURED, name),
+            tags,
+            kms_key_arn=kms_key_arn,
+        )
+        if batched
+        else None,
     )
 
 

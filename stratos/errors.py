@@ -21,12 +21,15 @@
     ├── EndpointBusy            another run changes the endpoint; waited for
     ├── EndpointUnsettled       SageMaker is not done with the endpoint; CleanUp goes on later
     ├── DeploymentFailed        the endpoint never became healthy
+    ├── BatchRejected           a file of questions has lines that cannot be asked
+    ├── BatchFailed             a batch ended without answers
     ├── SweepIncomplete         what has no owner could not be removed
     ├── RunLost                 an execution ended and nothing reported it
     └── NotFound                what the command line was asked about is not there
         ├── StackNotFound       no deployed stack
         ├── RunNotFound         no run of that id, or no report of it yet
-        └── EndpointNotFound    no endpoint that answers
+        ├── EndpointNotFound    no endpoint that answers
+        └── ModelNotFound       no model that batches may ask
 
 A message says what was found, what was needed, and what to do.
 """
@@ -126,6 +129,14 @@ class DeploymentFailed(StratosError):
     """The endpoint did not come into service."""
 
 
+class BatchRejected(StratosError):
+    """Questions that cannot be asked, each with the number of its line."""
+
+
+class BatchFailed(StratosError):
+    """The batch failed or was stopped; there are no answers."""
+
+
 class SweepIncomplete(StratosError):
     """Some resources without an owner are still there."""
 
@@ -148,3 +159,7 @@ class RunNotFound(NotFound):
 
 class EndpointNotFound(NotFound):
     """The run has no endpoint that answers."""
+
+
+class ModelNotFound(NotFound):
+    """The run has no model that batches may ask."""

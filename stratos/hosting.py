@@ -5,14 +5,15 @@
 | `realtime` | every hour, for the fleet in service | everything |
 | `serverless` | the seconds of answering, by memory | models for a CPU, within 6 GB of memory |
 | `async` | the hours with something to do | who can wait minutes, and fetches the answers |
+| `batch` | the time of each batch (`stratos.batch`) | who asks many questions at once |
 
 After a pause, a serverless request waits for its container and an asynchronous one in a queue.
 Inference components that scale to zero refuse what comes while they start, so they are not among
 the choices.
 
-One function a mode says what it offers, all in the table `_OFFERS`. The planner asks it for every
-server at once (`stratos.planning.hosting_modes`), and the deployment for the one that was planned
-(`stratos.hosting_choice`).
+One function a mode of endpoints says what it offers, all in the table `_OFFERS`. The planner asks
+it for every server at once (`stratos.planning.hosting_modes`), and the deployment for the one that
+was planned (`stratos.hosting_choice`).
 """
 
 from __future__ import annotations

@@ -26,10 +26,12 @@ class HostingBill:
     deploying_usd: float = 0.0
     """Until each was first asked."""
     serving_usd: float = 0.0
+    batches_usd: float = 0.0
+    """Of models without an endpoint: each batch has its own bill."""
 
     @property
     def usd(self) -> float:
-        return self.deploying_usd + self.serving_usd
+        return self.deploying_usd + self.serving_usd + self.batches_usd
 
 
 def hosting_bill(
@@ -55,9 +57,12 @@ def hosting_bill(
         and latest.endpoint_config_name not in known
     )
     last_until = now.isoformat() if promoted or under_way else None
-    deploying = serving = 0.0
+    deploying = serving = batches = 0.0
     for item, following in pairwise([*measured, None]):
         assert item is not None
+        if item.batch is not None:
+            batches += item.batch.usd
+            continue
         until = last_until
         if following is not None:
             until = following.started_at if following.attempt == item.attempt else None
@@ -69,7 +74,7 @@ def hosting_bill(
         assert latest.deploying_since is not None
         since = latest.deploying_since
         deploying += latest.billed_usd_per_hour * _hours(since, now.isoformat())
-    return HostingBill(deploying, serving)
+    return HostingBill(deploying, serving, batches)
 
 
 def answering_usd(hosting: HostingChoice, seconds: float) -> float:

@@ -9,7 +9,7 @@ from stratos.errors import DeploymentFailed
 from stratos.frozen import FrozenModel
 from stratos.hosting import MODES, Hosted, Offer, concurrency, offers_for
 from stratos.plan import Server
-from stratos.spec import EndpointMode, Spec
+from stratos.spec import EndpointMode, HostingMode, Spec
 
 _WAYS_OUT = "Delete it first (`stratos delete RUN`), give the spec another name"
 
@@ -17,7 +17,7 @@ _WAYS_OUT = "Delete it first (`stratos delete RUN`), give the spec another name"
 class HostingChoice(FrozenModel):
     """The mode, and what it rests on."""
 
-    mode: EndpointMode
+    mode: HostingMode
     reason: str
     usd_per_month: float
     memory_gib: int | None = None
@@ -26,7 +26,7 @@ class HostingChoice(FrozenModel):
     """Of a serverless endpoint: requests answered at once."""
 
 
-def modes_considered(spec: Spec, live_mode: EndpointMode | None) -> tuple[EndpointMode, ...]:
+def modes_considered(spec: Spec, live_mode: EndpointMode | None) -> tuple[HostingMode, ...]:
     """The mode that the spec names or its endpoint in service has; else all that it tolerates.
 
     Raises:
@@ -83,6 +83,7 @@ def choose_hosting(
     """
     refuse_other_mode(spec, live_mode)
     seconds, named = p95_latency_ms / 1000, spec.hosting.mode
+    assert named != "batch", "which has no endpoint: `stratos.batch.choose_batch`"
     offers = offers_for(Hosted(spec, runtime_of(server.instance_type), artifact_bytes))
     told = {mode: offer.told(server.usd_per_hour, seconds) for mode, offer in offers.items()}
     bound = named if named != "auto" else live_mode

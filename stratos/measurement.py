@@ -1,9 +1,13 @@
-"""`measurements.json`: every endpoint of a run under load, and the plan that comes after a miss."""
+"""`measurements.json`: every endpoint of a run under load, and the plan that comes after a miss.
+
+A model that is hosted in batches has no endpoint: what was measured of it is a batch.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from stratos.batch import BatchResult
 from stratos.frozen import FrozenModel
 from stratos.hosting import HOURS_PER_MONTH
 from stratos.jobs import LoadResult
@@ -17,7 +21,7 @@ COST_CONSTRAINT = "max_usd_per_1000_requests"
 
 
 class Measurement(FrozenModel):
-    """One endpoint under the declared load: the plan it carries out, and the verdict."""
+    """One endpoint under the declared load, or one batch: the plan it carries out, the verdict."""
 
     plan: Plan
     attempt: int
@@ -29,11 +33,14 @@ class Measurement(FrozenModel):
     """When the run began to make the endpoint."""
     started_at: str
     ended_at: str
-    load: LoadResult
+    load: LoadResult | None
+    """None of a batch."""
+    batch: BatchResult | None = None
     answering_usd: float = 0.0
     """Billed for answers, where it is not for instances: all that measuring asked."""
     usd_per_1000_requests: Interval | None
-    """At the declared load: the endpoint's hour by the requests it answered in one."""
+    """At the declared load: the endpoint's hour by the requests it answered in one. Of a batch: its
+    bill by the requests it answered."""
     passed: bool
     missed: tuple[str, ...]
     """Constraints, or `requests_per_second`, or `failed_requests`."""
@@ -103,12 +110,12 @@ def next_server(
         plan
         for plan in plans_in_order(evidence.matching)
         if plan.hosting.mode == mode
-        and _model_of(plan) == _model_of(evidence.plan)
+        and model_of(plan) == model_of(evidence.plan)
         and all(_improves(plan, m) for m in mine)
     ]
     if not better or len(mine) >= MAX_SERVERS:
         return None
-    out = max(m.load.p95_ms.value / m.plan.p95_latency_ms.value for m in mine)
+    out = max(m.load.p95_ms.value / m.plan.p95_latency_ms.value for m in mine if m.load)
     asked = constraints.max_p95_latency_ms
     holding = (plan for plan in better if asked is None or plan.p95_latency_ms.value * out <= asked)
     fastest = min(better, key=lambda plan: plan.p95_latency_ms.value)
@@ -121,7 +128,7 @@ def first_server(evidence: MatchEvidence) -> Plan:
     The best plan on the front that serves it so, or else the CPU that its forecast rests on.
     """
     for plan in plans_in_order(evidence.matching):
-        if plan.hosting.mode == "realtime" and _model_of(plan) == _model_of(evidence.plan):
+        if plan.hosting.mode == "realtime" and model_of(plan) == model_of(evidence.plan):
             return served_as(evidence.plan, plan)
     own = evidence.plan
     monthly = own.serving.usd_per_hour * HOURS_PER_MONTH
@@ -158,7 +165,7 @@ def served_as(trained: Plan, other: Plan) -> Plan:
     return trained.model_copy(update={name: getattr(other, name) for name in of_server})
 
 
-def _model_of(plan: Plan) -> tuple[str, ...]:
+def model_of(plan: Plan) -> tuple[str, ...]:
     """What a trained model depends on, and the region its endpoint is in."""
     return (plan.teacher, plan.student, plan.method, plan.precision, plan.serving.region)
 

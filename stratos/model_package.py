@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from stratos.artifacts import s3_uri
+from stratos.batch import BatchResult
 from stratos.catalog.models import hub_models
 from stratos.frozen import FrozenModel
 from stratos.jobs import EvaluateResult, LoadResult
@@ -19,6 +20,11 @@ _LONGEST_VALUE = 256
 _NOT_ALLOWED = re.compile(r"[^\w\s.:/=+\-@]")
 """What SageMaker refuses in a property: it takes letters, digits, spaces and `_.:/=+-@`."""
 _LONGEST_DESCRIPTION = 1024
+_INSTANCE_TYPES = {
+    False: "SupportedRealtimeInferenceInstanceTypes",
+    True: "SupportedTransformInstanceTypes",
+}
+"""By whether the model is asked in batches."""
 
 
 class Lineage(FrozenModel):
@@ -59,7 +65,7 @@ def model_package(
             "Containers": [container],
             "SupportedContentTypes": ["application/json"],
             "SupportedResponseMIMETypes": ["application/json"],
-            "SupportedRealtimeInferenceInstanceTypes": [plan.serving.instance_type],
+            _INSTANCE_TYPES[spec.hosting.mode == "batch"]: [plan.serving.instance_type],
         },
         "ModelMetrics": {
             "ModelQuality": {
@@ -104,6 +110,22 @@ def served_properties(load: LoadResult, deployment: Deployment) -> dict[str, str
             "p99_latency_ms": f"{load.p99_ms.value:.1f}",
             "requests_per_second": f"{load.requests_per_second.value:.2f}",
             "tokens_per_second": f"{load.tokens_per_second:.0f}",
+        }
+    )
+
+
+def batch_properties(batch: BatchResult, deployment: Deployment) -> dict[str, str]:
+    """Properties that are known once a first batch has been measured."""
+    assert deployment.transform_job is not None
+    instance_type = deployment.transform_job.transform_resources["InstanceType"]
+    return _properties(
+        {
+            "batch_model": deployment.model_name,
+            "serving_image": deployment.container["Image"],
+            "serving_instance_type": instance_type,
+            "requests_per_second": f"{batch.requests_per_second:.2f}",
+            "tokens_per_second": f"{batch.tokens_per_second:.0f}",
+            "cold_start_seconds": f"{batch.cold_start_seconds or 0:.0f}",
         }
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from stratos.batch import batch_usd_per_month
 from stratos.dataset.summary import Inspection
 from stratos.gates import LATENCIES, too_few
 from stratos.jobs import (
@@ -18,6 +19,7 @@ from stratos.match_evidence import MatchEvidence
 from stratos.measurement import Measurement
 from stratos.plan import Interval, Plan, PlanSet
 from stratos.run_summary import (
+    BatchSummary,
     ConstraintOutcome,
     EndpointSummary,
     ModelSummary,
@@ -93,6 +95,7 @@ def summarise(evidence: RunEvidence) -> RunSummary:
         phases=evidence.phases,
         total_usd=evidence.total_usd,
         endpoint=_endpoint(evidence),
+        batch=_batch(evidence),
         measurements=evidence.measurements,
         plans=match.matching.plans if match else evidence.plans,
         examples=found.examples if found else (),
@@ -106,7 +109,7 @@ def _reason(evidence: RunEvidence) -> str:
             chosen = evidence.match.plan
             return (
                 f"{chosen.student} learned from {chosen.teacher} by "
-                f"{evidence.match.matching.strategy} and is in service"
+                f"{evidence.match.matching.strategy} and {_end(evidence)}"
             )
         case "unchanged":
             return "nothing changed since the last run of this spec that succeeded"
@@ -114,6 +117,12 @@ def _reason(evidence: RunEvidence) -> str:
             return "the execution was stopped by hand"
         case status:
             return f"the run {status}; the execution's history has the details"
+
+
+def _end(evidence: RunEvidence) -> str:
+    if evidence.deployment is not None and evidence.deployment.transform_job is not None:
+        return "answers batches"
+    return "is in service"
 
 
 def _strategy(evidence: RunEvidence) -> StrategySummary | None:
@@ -168,6 +177,8 @@ def _endpoint(evidence: RunEvidence) -> EndpointSummary | None:
     """The endpoint, if it is in service: one that missed its gate is gone again."""
     if evidence.deployment is None or evidence.match is None or not evidence.promoted:
         return None
+    if evidence.deployment.transform_job is not None:
+        return None
     last = evidence.measurement
     return EndpointSummary(
         name=evidence.deployment.endpoint_name,
@@ -179,6 +190,19 @@ def _endpoint(evidence: RunEvidence) -> EndpointSummary | None:
     )
 
 
+def _batch(evidence: RunEvidence) -> BatchSummary | None:
+    """The model that batches ask, if the run is in charge of its spec."""
+    deployment, last = evidence.deployment, evidence.measurement
+    if deployment is None or last is None or last.batch is None or not evidence.promoted:
+        return None
+    return BatchSummary(
+        model_name=deployment.model_name,
+        server=last.plan.serving,
+        measured=last.batch,
+        hosting=deployment.hosting,
+    )
+
+
 def _constraints(evidence: RunEvidence) -> Iterator[ConstraintOutcome]:
     """Each constraint asked for, beside what the plan predicted and what was measured."""
     if evidence.spec is None:
@@ -187,9 +211,12 @@ def _constraints(evidence: RunEvidence) -> Iterator[ConstraintOutcome]:
     found, last, deployment = evidence.evaluation, evidence.measurement, evidence.deployment
     load, cost = (last.load, last.usd_per_1000_requests) if last else (None, None)
     done = evidence.status == "succeeded"
-    monthly = (
-        deployment.usd_per_hour * HOURS_PER_MONTH if deployment and evidence.promoted else None
-    )
+    monthly = None
+    if deployment is not None and evidence.promoted:
+        monthly = deployment.usd_per_hour * HOURS_PER_MONTH
+        if (job := deployment.transform_job) is not None and last and last.batch:
+            rate = last.batch.requests_per_second
+            monthly = batch_usd_per_month(evidence.spec.load, job.usd_per_hour, rate)
     rows = (
         ("min_accuracy", "accuracy", found.student.lo if found else None),
         ("max_p50_latency_ms", "p50_latency_ms", load.p50_ms.value if load else None),
@@ -259,7 +286,7 @@ def _load_notes(evidence: RunEvidence) -> Iterator[str]:
     for measurement in evidence.measurements[:-1]:
         yield f"{measurement.described()}; another plan was tried"
     last = evidence.measurement
-    if last is None or evidence.spec is None:
+    if last is None or last.load is None or evidence.spec is None:
         return
     for name in LATENCIES:
         why = too_few(last.load, name)

@@ -2,7 +2,7 @@
 
 A run owns what carries its tag while its execution goes on. From its promotion on it owns the
 spec's endpoint, with the configuration and model behind it, until its time is over or a later run
-of the spec takes the endpoint over.
+of the spec takes the endpoint over. Where there is no endpoint, it owns the model that batches ask.
 """
 
 from __future__ import annotations
@@ -22,7 +22,16 @@ NEVER = "never"
 
 CHANGING = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
 
-Kind = Literal["endpoint", "endpoint-config", "model", "training-job", "alarm", "schedule", "rerun"]
+Kind = Literal[
+    "endpoint",
+    "endpoint-config",
+    "model",
+    "training-job",
+    "transform-job",
+    "alarm",
+    "schedule",
+    "rerun",
+]
 """A schedule ends an endpoint, a rerun is the schedule that runs a spec again."""
 
 
@@ -41,6 +50,8 @@ class Resource(FrozenModel):
     status: str = ""
     spec_is_gone: bool = False
     """There is no longer the spec that a rerun is of."""
+    awaited: bool = False
+    """A transform job that somebody started, who waits for its answers."""
 
 
 class Owner(FrozenModel):
@@ -54,6 +65,8 @@ class Owner(FrozenModel):
     endpoint_name: str | None
     """Set while the run's model is the one in service."""
     expires_at: datetime | None
+    batch_model_name: str | None = None
+    """Set while batches ask the run's model."""
 
     def expired(self, now: datetime) -> bool:
         return self.expires_at is not None and self.expires_at <= now
@@ -89,6 +102,7 @@ class Ownership:
             run_of_config.get(r.config_name or "") for r in kept.values()
         }
         self._serving |= {o.run_id for o in self._owners.values() if o.endpoint_name in kept}
+        self._serving |= {o.run_id for o in self._owners.values() if o.batch_model_name}
 
     def orphans(self) -> list[Orphan]:
         """What nobody owns, endpoints first: what they use goes after them."""
@@ -124,13 +138,15 @@ class Ownership:
         if resource.run_id is None:
             return None
         owner = self._owners.get(resource.run_id)
-        if resource.kind in ("training-job", "alarm"):
+        if resource.kind == "transform-job" and resource.awaited and _exists(owner):
+            return None  # it ends with its last line
+        if resource.kind in ("training-job", "transform-job", "alarm"):
             return None if owner is not None and owner.running else self._state_of(resource.run_id)
         if resource.kind == "endpoint":
             return self._endpoint_reason(resource)
         if resource.spec_name in self._busy or resource.run_id in self._serving:
             return None
-        return self._state_of(resource.run_id) + " and serves no endpoint"
+        return self._state_of(resource.run_id) + " and serves nothing"
 
     def _endpoint_reason(self, endpoint: Resource) -> str | None:
         if endpoint.run_id is None or endpoint.status in CHANGING:
@@ -147,3 +163,7 @@ class Ownership:
     def _state_of(self, run_id: str) -> str:
         owner = self._owners.get(run_id)
         return f"run {run_id} {f'is {owner.status}' if owner else 'does not exist'}"
+
+
+def _exists(owner: Owner | None) -> bool:
+    return owner is not None and owner.status != "deleted"

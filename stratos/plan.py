@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from stratos.frozen import FrozenModel
-from stratos.spec import EndpointMode, StrategyName
+from stratos.spec import HostingMode, StrategyName
 
 Purchase = Literal["on_demand", "spot"]
 Method = Literal["full", "lora"]
@@ -48,7 +48,7 @@ class Server(FrozenModel):
 class PlannedHosting(FrozenModel):
     """How the endpoint is hosted, and why."""
 
-    mode: EndpointMode
+    mode: HostingMode
     reason: str
     """In words, with what the other modes would cost."""
     cold_start_seconds: float = 0.0
@@ -100,8 +100,8 @@ class Plan(FrozenModel):
         server = self.serving
         if self.hosting.mode == "serverless":
             return f"a serverless endpoint in {server.region} (forecast by {server.instance_type})"
-        queued = ", behind a queue" if self.hosting.mode == "async" else ""
-        return f"{server.count} × {server.instance_type}{server.layout} in {server.region}{queued}"
+        how = {"async": ", behind a queue", "batch": ", in batches"}.get(self.hosting.mode, "")
+        return f"{server.count} × {server.instance_type}{server.layout} in {server.region}{how}"
 
 
 class PlanSet(FrozenModel):

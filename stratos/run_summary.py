@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from stratos.batch import BatchResult
 from stratos.frozen import FrozenModel
 from stratos.hosting_choice import HostingChoice
 from stratos.jobs import (
@@ -71,6 +72,15 @@ class EndpointSummary(FrozenModel):
     """How it is hosted, and why so."""
 
 
+class BatchSummary(FrozenModel):
+    """The model that batches ask (`stratos batch`); it has no endpoint."""
+
+    model_name: str
+    server: Server
+    measured: BatchResult
+    hosting: HostingChoice
+
+
 class TrainingSummary(FrozenModel):
     steps: int
     training_tokens: int
@@ -103,8 +113,10 @@ class RunSummary(FrozenModel):
     phases: tuple[Phase, ...] = ()
     total_usd: float = 0.0
     endpoint: EndpointSummary | None = None
+    batch: BatchSummary | None = None
+    """In place of an endpoint."""
     measurements: tuple[Measurement, ...] = ()
-    """Every endpoint that was measured, the last one last."""
+    """Every endpoint or batch that was measured, the last one last."""
     plans: PlanSet | None = None
     examples: tuple[EvaluatedExample, ...] = ()
     notes: tuple[str, ...] = ()

@@ -8,12 +8,14 @@ Each pair below is the input and output of one handler in `lambdas/`. The state 
     $.parsed     ParseConstraints   $.distilled  (training job)  $.measured  MeasureEndpoint
     $.dataset    InspectDataset     $.quality    CheckQuality    $.failure   (caught error)
     $.candidates PlanCandidates   $.package    (createModelPackage)  $.approval  AwaitApproval
+    $.transformed (transform job)
 """
 
 from __future__ import annotations
 
 from typing import Any, Literal
 
+from stratos.batch import BatchResult, TransformJob
 from stratos.frozen import FrozenModel
 from stratos.guardrails import Guardrails
 from stratos.hosting_choice import HostingChoice
@@ -213,6 +215,9 @@ class Deployment(FrozenModel):
     """Of its instances from when they are made; nothing where only answers are billed."""
     deploying_since: str | None = None
     """When the run began to make the endpoint; None while it is only planned."""
+    transform_job: TransformJob | None = None
+    """The batch by which a model without an endpoint is measured; names and fields of an endpoint
+    mean nothing then."""
 
 
 class Quality(FrozenModel):
@@ -281,12 +286,24 @@ class MeasureInput(FrozenModel):
     deployment: Deployment
 
 
+class MeasureBatchInput(FrozenModel):
+    """A model's first batch, which is over."""
+
+    run: RunRef
+    match: Match
+    deployment: Deployment
+    transformed: JobFailure
+    """What Step Functions caught; empty where the job completed."""
+
+
 class Measured(FrozenModel):
     """The verdict on the endpoint under load; after a miss, what comes next, if anything does."""
 
     passed: bool
     reason: str
-    load: LoadResult
+    load: LoadResult | None
+    batch: BatchResult | None = None
+    """Where there is no endpoint."""
     deployment: Deployment | None
     """The same model on the next server of the front."""
     next_attempt: int | None
@@ -303,7 +320,8 @@ class PromoteInput(FrozenModel):
 
 
 class Promoted(FrozenModel):
-    endpoint_name: str
+    endpoint_name: str | None
+    """None where the model is asked in batches."""
     expires_at: str | None
     schedule_name: str | None
 

@@ -14,6 +14,8 @@ SAGEMAKER_ACTIONS = frozenset(
     {
         "createTrainingJob",
         "createTrainingJob.sync",
+        "createTransformJob",
+        "createTransformJob.sync",
         "createModel",
         "createEndpointConfig",
         "createEndpoint",

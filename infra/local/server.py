@@ -34,6 +34,7 @@ from infra.local.settings import REGION, LocalSettings
 from infra.local.state import RestoreError, SavedState
 from infra.local.stepfunctions import StepFunctions
 from infra.local.sync import SyncIntegrations
+from infra.local.transform_jobs import TransformJobs
 
 SEAMS: tuple[type[Seam], ...] = (
     BucketPolicies,
@@ -44,6 +45,7 @@ SEAMS: tuple[type[Seam], ...] = (
     Functions,
     Events,
     TrainingJobs,
+    TransformJobs,
     Endpoints,
     Scheduler,
 )

@@ -52,9 +52,12 @@ _OPERATIONS = {
     "createendpointconfig": "CreateEndpointConfig",
     "createmodel": "CreateModel",
     "createtrainingjob": "CreateTrainingJob",
+    "createtransformjob": "CreateTransformJob",
     "updateendpoint": "UpdateEndpoint",
 }
 """Of the operations AWS's integration has, those this cloud really carries out."""
+_JOB_KINDS = {"createtrainingjob": "Training", "createtransformjob": "Transform"}
+"""The operations with a `.sync`: what their jobs are called in the API."""
 _SDK_SERVICE_NAMES = {"sagemaker": "SageMaker", "s3": "S3"}
 """How error names of `aws-sdk` tasks spell a service; moto knows only two of them."""
 
@@ -95,7 +98,7 @@ class SageMakerTask(StateTaskServiceCallback):  # type: ignore[misc]
 
     def _validate_service_integration_is_supported(self) -> None:
         super()._validate_service_integration_is_supported()
-        allowed = (None, ResourceCondition.Sync) if self._is_training_job() else (None,)
+        allowed = (None, ResourceCondition.Sync) if self._job_kind() else (None,)
         if self.resource.condition not in allowed:
             raise ValueError(
                 f"The resource provided {self.resource.resource_arn} is not recognized: "
@@ -180,15 +183,17 @@ class SageMakerTask(StateTaskServiceCallback):  # type: ignore[misc]
 
     def _await_job(self, env: Any, client: Any) -> None:
         """Wait for the job; stop it where the execution is stopped or the state times out."""
-        name = env.stack.pop()["TrainingJobArn"].rpartition("/")[2]
-        described = _describe(client, name)
-        while described["TrainingJobStatus"] not in _OVER:
+        kind = self._job_kind()
+        assert kind is not None
+        name, status = env.stack.pop()[f"{kind}JobArn"].rpartition("/")[2], f"{kind}JobStatus"
+        described = _describe(client, kind, name)
+        while described[status] not in _OVER:
             if not env.is_running():
-                _stop(client, name)
+                _stop(client, kind, name)
                 break
             time.sleep(_POLL_SECONDS)
-            described = _describe(client, name)
-        if described["TrainingJobStatus"] in {"Failed", "Stopped"} and env.is_running():
+            described = _describe(client, kind, name)
+        if described[status] in {"Failed", "Stopped"} and env.is_running():
             error = StatesErrorName(typ=StatesErrorNameType.StatesTaskFailed)
             raise FailureEventException(self._failure(env, error, to_json_str(described)))
         env.stack.append(described)
@@ -213,8 +218,8 @@ class SageMakerTask(StateTaskServiceCallback):  # type: ignore[misc]
             ),
         )
 
-    def _is_training_job(self) -> bool:
-        return bool(self.resource.api_action.lower() == "createtrainingjob")
+    def _job_kind(self) -> str | None:
+        return _JOB_KINDS.get(self.resource.api_action.lower())
 
     @staticmethod
     def _client(resource_runtime_part: Any, state_credentials: Any) -> Any:
@@ -225,16 +230,17 @@ class SageMakerTask(StateTaskServiceCallback):  # type: ignore[misc]
         )
 
 
-def _describe(client: Any, name: str) -> dict[str, Any]:
-    described = client.describe_training_job(TrainingJobName=name)
+def _describe(client: Any, kind: str, name: str) -> dict[str, Any]:
+    describe = getattr(client, f"describe_{kind.lower()}_job")
+    described = describe(**{f"{kind}JobName": name})
     described.pop("ResponseMetadata", None)
     result: dict[str, Any] = epoch_milliseconds(described)
     return result
 
 
-def _stop(client: Any, name: str) -> None:
+def _stop(client: Any, kind: str, name: str) -> None:
     try:
-        client.stop_training_job(TrainingJobName=name)
+        getattr(client, f"stop_{kind.lower()}_job")(**{f"{kind}JobName": name})
     except ClientError:
         return  # it ended in the meantime
 

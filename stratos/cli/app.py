@@ -15,7 +15,9 @@ from typing import Annotated, Any
 import typer
 
 from stratos.artifacts import RunKeys
+from stratos.batch_gate import cost_of
 from stratos.cli import approval
+from stratos.cli import batch as batches
 from stratos.cli import endpoint as endpoints
 from stratos.cli.catalog import catalog_app
 from stratos.cli.plan import plan_command
@@ -27,6 +29,7 @@ from stratos.cli.sweep import sweep_now
 from stratos.cli.tables import print_outcome, print_runs
 from stratos.cli.watch import Screen, follow
 from stratos.errors import NotFound, RunNotFound, SpecRejected, StratosError
+from stratos.report.figures import duration, money
 
 EXIT_CODES = {"succeeded": 0, "unchanged": 0, "failed": 3, "rejected": 4, "stopped": 5}
 
@@ -120,6 +123,41 @@ def invoke(
 
 
 @app.command()
+def batch(
+    run_id: RunId,
+    questions: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="Questions: chats or prompts as .jsonl, or a question a line."
+        ),
+    ],
+    to: Annotated[Path, typer.Option(help="Folder that receives the answers.")] = Path(),
+    json_: Json = False,
+) -> None:
+    """Ask a run's model a file of questions, on a server that ends with the last answer."""
+    stack = Stack.find()
+    run = find_run(stack, run_id)
+    with console.status("reading the questions") as status:
+        done = batches.ask(
+            stack,
+            run,
+            questions,
+            to,
+            lambda now: status.update(f"{now.status}, {duration(now.seconds)}"),
+        )
+    result = done.result
+    if json_:
+        _print_json({"answers": str(done.answers_path)} | result.model_dump(mode="json"))
+        return
+    failed = f", {result.num_failed} of them refused" if result.num_failed else ""
+    console.print(f"{result.num_requests} answers in {done.answers_path}{failed}", soft_wrap=True)
+    console.print(
+        f"{duration(result.seconds)} of a server, {money(result.usd)}; {cost_of(result)}",
+        soft_wrap=True,
+    )
+
+
+@app.command()
 def stop(run_id: RunId) -> None:
     """Stop a run. Its jobs end and nothing billable is left; what is live stays live."""
     stack = Stack.find()
@@ -139,7 +177,7 @@ def delete(
     ] = False,
     json_: Json = False,
 ) -> None:
-    """Delete a run's endpoint with its configuration and model."""
+    """Delete a run's endpoint with its configuration and model, or its model and batches."""
     stack = Stack.find()
     run = find_run(stack, run_id)
     if not run.finished:
@@ -225,6 +263,7 @@ def _run_json(row: RunRow) -> dict[str, Any]:
         "started_at": row.started_at,
         "ended_at": row.ended_at,
         "endpoint_name": row.endpoint_name,
+        "batch_model_name": row.batch_model_name,
         "live": row.live,
         "live_since": row.live_since if row.live else None,
         "keep": row.kept,

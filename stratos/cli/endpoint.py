@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from stratos.artifacts import RunKeys
 from stratos.async_requests import AsyncEndpoint
+from stratos.cli.batch import jobs_under_way
 from stratos.cli.runs import RunRow
 from stratos.cli.stack import Stack, client
 from stratos.deployment import VARIANT, endpoint_mode
@@ -26,7 +27,8 @@ def invoke(stack: Stack, run: RunRow, question: str, max_tokens: int) -> str:
         EndpointNotFound: when the run has no live endpoint.
     """
     if run.endpoint_name is None:
-        raise EndpointNotFound(f"run {run.run_id} is {run.status} and has no endpoint")
+        way = "; `stratos batch` asks its model" if run.batch_model_name else ""
+        raise EndpointNotFound(f"run {run.run_id} is {run.status} and has no endpoint{way}")
     body = json.dumps(
         {
             "messages": [{"role": "user", "content": question}],
@@ -64,6 +66,8 @@ def _send(stack: Stack, run: RunRow, endpoint_name: str, body: bytes) -> bytes:
 def delete(stack: Stack, run: RunRow, *, objects: bool) -> list[str]:
     """Delete the run's endpoint, its configuration and model, and, if asked, its objects.
 
+    Of a run without an endpoint: stop its batches, and delete the model that they ask.
+
     What is gone already is not an error. Returns what was deleted.
     """
     deleted: list[str] = []
@@ -81,13 +85,19 @@ def delete(stack: Stack, run: RunRow, *, objects: bool) -> list[str]:
         remove_scaling(
             client("application-autoscaling"), client("cloudwatch"), run.endpoint_name, VARIANT
         )
+    if run.batch_model_name is not None:
+        for job in jobs_under_way(stack, run.run_id):
+            _try(deleted, job, stack.sagemaker.stop_transform_job, TransformJobName=job)
+        _try(deleted, run.batch_model_name, stack.sagemaker.delete_model,
+             ModelName=run.batch_model_name)  # fmt: skip
     if objects:
         keys = RunKeys(run.run_id)
         for prefix in (keys.prefix, keys.all_checkpoints):
             deleted += _delete_objects(stack, prefix)
     stack.table.update_item(
         Key={"run_id": run.run_id},
-        UpdateExpression="SET #s = :deleted REMOVE endpoint_name, usd_per_hour, expires_at",
+        UpdateExpression="SET #s = :deleted "
+        "REMOVE endpoint_name, usd_per_hour, expires_at, batch_model_name",
         ExpressionAttributeNames={"#s": "status"},
         ExpressionAttributeValues={":deleted": "deleted"},
     )

@@ -32,6 +32,8 @@ class RunRow:
     expires_at: str | None
     usd_per_hour: float | None
     live_since: str | None = None
+    batch_model_name: str | None = None
+    """Set while batches ask the run's model."""
     awaiting_approval_since: str | None = None
     approve_by: str | None = None
     task_token: str | None = field(default=None, repr=False)
@@ -43,13 +45,16 @@ class RunRow:
 
     @property
     def usd_per_month(self) -> float | None:
-        """What the endpoint costs while it is live, at 730 hours a month."""
+        """What the endpoint costs while it is live, at 730 hours a month.
+
+        Of batches: what those of the declared traffic cost.
+        """
         return None if self.usd_per_hour is None or not self.live else self.usd_per_hour * 730
 
     @property
     def kept(self) -> bool:
         """The endpoint stays until somebody deletes it."""
-        return self.live and self.expires_at is None
+        return self.live and self.endpoint_name is not None and self.expires_at is None
 
     @property
     def awaits_approval(self) -> bool:
@@ -62,7 +67,7 @@ class RunRow:
         A run that fails after its model was promoted leaves an endpoint, which is billed.
         """
         if self.endpoint_name is None:
-            return False
+            return self.batch_model_name is not None
         return self.expires_at is None or _parse(self.expires_at) > datetime.now(UTC)
 
     @classmethod
@@ -79,6 +84,7 @@ class RunRow:
             expires_at=item.get("expires_at"),
             usd_per_hour=None if rate is None else float(rate),
             live_since=item.get("live_since") or item.get("ended_at"),
+            batch_model_name=item.get("batch_model_name"),
             awaiting_approval_since=item.get("awaiting_approval_since"),
             approve_by=item.get("approve_by"),
             task_token=item.get("task_token"),
@@ -117,13 +123,23 @@ def list_runs(stack: Stack) -> list[RunRow]:
 
 
 def list_hosting(stack: Stack) -> list[RunRow]:
-    """Every run, newest first; live are those whose endpoint is really there."""
+    """Every run, newest first; live are those whose endpoint, or model, is really there."""
     rows = list_runs(stack)
-    if not any(row.live for row in rows):
-        return rows
-    pages = stack.sagemaker.get_paginator("list_endpoints").paginate()
-    there = {item["EndpointName"] for page in pages for item in page["Endpoints"]}
-    return [row if row.endpoint_name in there else replace(row, endpoint_name=None) for row in rows]
+    if any(row.endpoint_name is not None for row in rows):
+        there = _names(stack, "Endpoint")
+        rows = [r if r.endpoint_name in there else replace(r, endpoint_name=None) for r in rows]
+    if any(row.batch_model_name is not None for row in rows):
+        there = _names(stack, "Model")
+        rows = [
+            r if r.batch_model_name in there else replace(r, batch_model_name=None) for r in rows
+        ]
+    return rows
+
+
+def _names(stack: Stack, kind: str) -> set[str]:
+    """Of every endpoint or model there is."""
+    pages = stack.sagemaker.get_paginator(f"list_{kind.lower()}s").paginate()
+    return {item[f"{kind}Name"] for page in pages for item in page[f"{kind}s"]}
 
 
 def read_summary(stack: Stack, run_id: str) -> RunSummary | None:

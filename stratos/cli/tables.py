@@ -9,6 +9,7 @@ from rich.text import Text
 from stratos.cli.runs import RunRow
 from stratos.report.figures import (
     accuracy_rows,
+    batch_rows,
     constraint_rows,
     duration,
     headline_ratio,
@@ -31,8 +32,10 @@ def print_outcome(console: Console, run: RunSummary) -> None:
         soft_wrap=True,
     )
     console.print(_constraints(run), _accuracies(run), sep="\n")
-    if run.measurements:
+    if any(item.load is not None for item in run.measurements):
         console.print(_measurements(run))
+    if any(item.batch is not None for item in run.measurements):
+        console.print(_batches(run))
     console.print(_phases(run))
     if run.strategy:
         console.print(
@@ -42,6 +45,12 @@ def print_outcome(console: Console, run: RunSummary) -> None:
     if run.endpoint:
         until = run.endpoint.expires_at or "deleted by hand"
         console.print(f"endpoint: {run.endpoint.name}, until {until}", soft_wrap=True)
+    if run.batch:
+        console.print(
+            f"batches: {run.batch.model_name} on {run.batch.server.instance_type}; ask it with "
+            f"`stratos batch {run.run_id} FILE`",
+            soft_wrap=True,
+        )
     for note in run.notes:
         console.print(note, style="dim", soft_wrap=True)
 
@@ -56,15 +65,31 @@ def _constraints(run: RunSummary) -> Table:
 
 def _measurements(run: RunSummary) -> Table:
     table = _table("under the declared load", "p95 ms", "p99 ms", "answers/s", "per 1,000")
-    for row, item in zip(measurement_rows(run), run.measurements, strict=True):
+    measured = [(item, item.load) for item in run.measurements if item.load is not None]
+    for row, (item, load) in zip(measurement_rows(run), measured, strict=True):
         style = "" if item.passed else "red"
         cost = item.usd_per_1000_requests
         table.add_row(
             Text(f"{row.server}, {row.verdict}", style),
             row.p95,
             row.p99,
-            f"{item.load.requests_per_second.value:.3g}",
+            f"{load.requests_per_second.value:.3g}",
             f"${cost.value:.3g}" if cost else "–",
+        )
+    return table
+
+
+def _batches(run: RunSummary) -> Table:
+    table = _table("in a batch", "requests", "time", "cold start", "answers/s", "per 1,000")
+    for row in batch_rows(run):
+        style = "" if row.verdict == "held" else "red"
+        table.add_row(
+            Text(f"{row.server}, {row.verdict}", style),
+            row.requests,
+            row.seconds,
+            row.cold_start,
+            row.rate,
+            row.usd_per_1000,
         )
     return table
 
@@ -123,4 +148,6 @@ def _hosting(row: RunRow) -> tuple[str, str, str, str]:
     """Endpoint, since when, until when, and what it costs a month."""
     until = "kept until deleted" if row.kept else (row.expires_at or "")[:19]
     month = "" if row.usd_per_month is None else money(row.usd_per_month)
+    if row.batch_model_name is not None:
+        return "none: stratos batch", (row.live_since or "")[:19], "another run takes over", month
     return row.endpoint_name or "", (row.live_since or "")[:19], until, month

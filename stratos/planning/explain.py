@@ -9,7 +9,7 @@ from stratos.planning.candidates import Pool
 from stratos.planning.front import non_dominated
 from stratos.planning.limits import Limit
 from stratos.planning.offers import Offer
-from stratos.spec import EndpointMode
+from stratos.spec import HostingMode
 
 NEAREST = 3
 
@@ -50,7 +50,7 @@ def explanation(limits: list[Limit], pool: Pool) -> str:
     return f"No plan holds every constraint. {head}. Nearest: " + "; or ".join(offers)
 
 
-def _endpoint(serving: Offer, mode: EndpointMode) -> str:
+def _endpoint(serving: Offer, mode: HostingMode) -> str:
     if serving.stand_in:
         return f"a {mode} endpoint"
     hosted = "" if mode == "realtime" else f" ({mode})"

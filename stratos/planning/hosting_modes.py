@@ -33,7 +33,7 @@ def endpoint_offers(request: PlanningRequest, regions: tuple[str, ...]) -> Offer
     found = Offers([])
     modes = modes_considered(request.spec, request.live_mode)
     if set(modes) != {"serverless"}:
-        found = serving_offers(request.servers, regions)
+        found = serving_offers(request.servers, regions, for_batches="batch" in modes)
     if "serverless" in modes:
         more = serverless_offers(request.servers, regions)
         found = Offers(found.rows + more.rows, more.rejected | found.rejected)
@@ -95,6 +95,8 @@ class HostingModes:
         if not self._bound:
             return None  # an instance that is always there hosts everything
         (mode,) = self.modes
+        if mode == "batch":
+            return None  # nor does a job refuse anything
         found = [self._mode_offers(student, kind)[mode].impossible for kind in self._kinds]
         if None in found:
             return None
@@ -155,6 +157,8 @@ class HostingModes:
         for runtime in self._kinds:
             offers = self._mode_offers(student, runtime)
             for position, mode in enumerate(self.modes):
+                if mode == "batch":
+                    continue  # `stratos.planning.batch_side`
                 offer = offers[mode]
                 if offer.impossible or (offer.unwanted and not self._bound):
                     continue

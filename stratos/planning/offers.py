@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from stratos.batch import transforms_on
 from stratos.catalog.images import LOCAL_PREFIX
 from stratos.catalog.servers import Component, InstanceType, Price, ServerCatalog
 from stratos.plan import Purchase, Server
@@ -108,14 +109,23 @@ def training_offers(catalog: ServerCatalog, regions: Sequence[str]) -> Offers:
     return offers
 
 
-def serving_offers(catalog: ServerCatalog, regions: Sequence[str]) -> Offers:
-    """Every fleet: endpoints of 1 to 8 instances, on demand."""
+def serving_offers(
+    catalog: ServerCatalog, regions: Sequence[str], *, for_batches: bool = False
+) -> Offers:
+    """Every fleet: endpoints of 1 to 8 instances, on demand.
+
+    For batches, one server of each kind that SageMaker runs transform jobs on.
+    """
     offers = Offers([])
     for instance in catalog.instance_types:
+        if for_batches and not transforms_on(instance.instance_type):
+            offers.rejected[instance.instance_type] = "SageMaker runs no batches on it"
+            continue
         for region, price in _priced(instance, "hosting", regions, offers.rejected):
             local = instance.instance_type.startswith(LOCAL_PREFIX)
-            sizes: tuple[int, ...] = (1,) if local else FLEET_SIZES
-            sizes = _within(instance.hosting_quota, sizes, instance, "endpoints", offers.rejected)
+            sizes: tuple[int, ...] = (1,) if local or for_batches else FLEET_SIZES
+            quota = None if for_batches else instance.hosting_quota  # which is of endpoints
+            sizes = _within(quota, sizes, instance, "endpoints", offers.rejected)
             offers.rows += [Offer(instance, n, region, "on_demand", price) for n in sizes]
     return offers
 

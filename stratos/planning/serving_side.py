@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stratos.plan import PlannedHosting, Precision
+from stratos.planning.batch_side import batch_side, busy_arrivals
 from stratos.planning.calibration import Correction
 from stratos.planning.group import Side, endpoint_seconds
 from stratos.planning.hosting_modes import NO_MODE, HostingModes
@@ -68,6 +69,7 @@ class ServingSide:
         self._types = Types(offers, request.calibration)
         self._endpoint_hours = self._types.column(endpoint_seconds) / 3600
         self.modes = HostingModes(request, offers)
+        self._batched, self._traffic = request.spec.hosting.mode == "batch", request.spec.load
         self._stand_in = offers.stand_in
         self._round_trip = np.array(
             [round_trip_ms(request.region, row.region) / 1e3 for row in offers.rows]
@@ -97,6 +99,8 @@ class ServingSide:
         sustained = capacity(student, _load(work), size, rates) * fleet * rates.replicas
         factors = self._latency_factors("p95_latency_ms", student, precision, work)
         seconds = self._latency("p95_latency_ms", student, precision, work, rates) * factors
+        if self._batched:
+            return self._batch_side(student, precision, possible, seconds, sustained, rates)
         # A serverless endpoint gives each request a container, as far as its mode allows.
         holds = self._stand_in | (work.requests_per_second <= MAX_UTILISATION * sustained)
         hosted = self.modes.cheapest(student, np.where(possible & holds, seconds, np.inf))
@@ -112,12 +116,37 @@ class ServingSide:
         facts = np.column_stack([sustained, rates.devices, rates.replicas, hosted.mode])
         return Side(rows, values[rows], facts[rows])
 
+    def _batch_side(
+        self,
+        student: Transformer,
+        precision: Precision,
+        possible: NDArray[np.bool_],
+        seconds: Floats,
+        sustained: Floats,
+        rates: ReplicaRates,
+    ) -> Side | None:
+        mode = np.zeros(len(sustained))  # the only one that is considered
+        facts = np.column_stack([sustained, rates.devices, rates.replicas, mode])
+        side = batch_side(
+            self._types.offers, self._traffic, facts, seconds * 1e3, self._endpoint_hours, possible
+        )
+        if side is None:
+            self._rejected.setdefault(
+                f"{student.name} ({precision})", "no server works off the requests of a month"
+            )
+        return side
+
     def planned_hosting(
         self, student: Transformer, precision: Precision, work: Workload, row: int, mode: int
     ) -> PlannedHosting:
         """The mode of one server in words; both by position."""
+        name = self.modes.modes[mode]
+        if name == "batch":
+            return PlannedHosting(
+                mode=name, reason="the spec asks for batch hosting, billed while a batch is at work"
+            )
         seconds = self.outlook(student, precision, work).latency_ms["p95_latency_ms"] / 1e3
-        return self.modes.planned(student, row, self.modes.modes[mode], seconds)
+        return self.modes.planned(student, row, name, seconds)
 
     def outlook(self, student: Transformer, precision: Precision, work: Workload) -> Outlook:
         """What a plan is to be held against, for every offer."""
@@ -171,12 +200,18 @@ class ServingSide:
         work: Workload,
         rates: ReplicaRates,
     ) -> Floats:
-        num_replicas = self._types.offers.counts * rates.replicas
+        size, num_replicas = (
+            value_bytes(self._types, precision),
+            self._types.offers.counts * rates.replicas,
+        )
+        arrivals = np.where(self._stand_in, 0.0, work.requests_per_second / num_replicas)
+        if self._batched:
+            arrivals = busy_arrivals(student, _load(work), size, rates)
         return latency_seconds(
             student,
             _load(work),
-            np.where(self._stand_in, 0.0, work.requests_per_second / num_replicas),
-            value_bytes(self._types, precision),
+            arrivals,
+            size,
             rates,
             self._round_trip,
             percentile=PERCENTILES[quantity],

@@ -51,6 +51,21 @@ class MeasurementRow:
 
 
 @dataclass(frozen=True)
+class BatchRow:
+    """One batch: how long it took, of which the server's start, and its bill."""
+
+    plan: str
+    server: str
+    requests: str
+    seconds: str
+    cold_start: str
+    rate: str
+    bill: str
+    usd_per_1000: str
+    verdict: str
+
+
+@dataclass(frozen=True)
 class AccuracyRow:
     """One model or baseline on the held-out split."""
 
@@ -127,10 +142,12 @@ def accuracy_rows(summary: RunSummary) -> list[AccuracyRow]:
 
 
 def measurement_rows(summary: RunSummary) -> list[MeasurementRow]:
-    """Every endpoint that was measured, in the order they were tried."""
+    """Every endpoint that was measured, in the order they were tried; batches have other rows."""
     rows = []
     for item in summary.measurements:
         load, server, cost = item.load, item.plan.serving, item.usd_per_1000_requests
+        if load is None:
+            continue
         fleet = f"{server.count}× {server.instance_type}{server.layout}"
         rows.append(
             MeasurementRow(
@@ -146,6 +163,33 @@ def measurement_rows(summary: RunSummary) -> list[MeasurementRow]:
             )
         )
     return rows
+
+
+def batch_rows(summary: RunSummary) -> list[BatchRow]:
+    """Every batch that was measured, in the order they were tried."""
+    return [
+        BatchRow(
+            plan=f"{item.plan.id} ({item.plan.student})",
+            server=f"1× {item.plan.serving.instance_type}",
+            requests=f"{item.batch.num_requests} ({item.batch.num_failed} failed)",
+            seconds=duration(item.batch.seconds),
+            cold_start=(
+                "–"
+                if item.batch.cold_start_seconds is None
+                else duration(item.batch.cold_start_seconds)
+            ),
+            rate=f"{item.batch.requests_per_second:.3g}",
+            bill=money(item.batch.usd),
+            usd_per_1000=(
+                "–"
+                if item.batch.usd_per_1000_requests is None
+                else money(item.batch.usd_per_1000_requests)
+            ),
+            verdict="held" if item.passed else f"missed {', '.join(item.missed)}",
+        )
+        for item in summary.measurements
+        if item.batch is not None
+    ]
 
 
 def latency(found: Percentile) -> str:

@@ -10,6 +10,7 @@ from markupsafe import Markup
 from stratos.plan import Plan, PlanSet
 from stratos.report.figures import (
     accuracy_rows,
+    batch_rows,
     constraint_rows,
     duration,
     measurement_rows,
@@ -41,6 +42,7 @@ def render(summary: RunSummary) -> str:
         constraints=constraint_rows(summary),
         accuracies=accuracy_rows(summary),
         measurements=measurement_rows(summary),
+        batches=batch_rows(summary),
         front=Markup(_front(summary.plans, _limits(summary))) if summary.plans else None,
         curve=Markup(_learning_curve(summary.training)) if summary.training else None,
         seconds=sum(phase.seconds for phase in summary.phases),

@@ -5,7 +5,7 @@ Reading a file into a `Spec`, with every problem named at once, is `stratos.spec
 
 from stratos.spec.constraints import Constraints, Load, Preferences, Probability
 from stratos.spec.document import DEFAULT_APPROVAL_HOURS, LONGEST_APPROVAL_HOURS, Slug, Spec
-from stratos.spec.hosting import EndpointMode, Hosting
+from stratos.spec.hosting import EndpointMode, Hosting, HostingMode
 from stratos.spec.models import Bedrock, OpenAICompatible, Teacher, Weights
 from stratos.spec.paths import BucketPath, bucket_path
 from stratos.spec.task import (
@@ -32,6 +32,7 @@ __all__ = [
     "EndpointMode",
     "Exact",
     "Hosting",
+    "HostingMode",
     "JsonSchema",
     "LlmJudge",
     "Load",

@@ -32,6 +32,12 @@ class Constraints(FrozenModel):
     licences: tuple[str, ...] | None = None
     """SPDX identifiers that teacher and student may carry."""
 
+    @property
+    def latencies(self) -> tuple[str, ...]:
+        """The latency constraints that are given, which only an endpoint can hold."""
+        names = ("max_p50_latency_ms", "max_p95_latency_ms", "max_p99_latency_ms")
+        return tuple(name for name in names if getattr(self, name) is not None)
+
 
 class Load(FrozenModel):
     """The traffic the endpoint must hold its latency under."""

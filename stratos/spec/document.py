@@ -76,6 +76,13 @@ class Spec(FrozenModel):
             raise ValueError("training.optimizer: muon needs training.method: full")
         if self.approval_timeout_hours is not None and self.approval != "required":
             raise ValueError("approval_timeout_hours needs approval: required")
+        latencies = self.constraints.latencies
+        if self.hosting.mode == "batch" and latencies:
+            raise ValueError(
+                f"hosting.mode batch answers no single request, so nothing can hold "
+                f"{', '.join(f'constraints.{name}' for name in latencies)}: leave "
+                f"{'them' if len(latencies) > 1 else 'it'} out, or choose another mode"
+            )
         return self
 
     @property

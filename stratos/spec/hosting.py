@@ -9,15 +9,18 @@ from pydantic import PositiveFloat, PositiveInt, model_validator
 from stratos.frozen import FrozenModel
 
 EndpointMode = Literal["realtime", "serverless", "async"]
+HostingMode = EndpointMode | Literal["batch"]
 
 
 class Hosting(FrozenModel):
     """How the model is hosted, and what becomes of the endpoint after the run."""
 
-    mode: Literal["auto"] | EndpointMode = "auto"
+    mode: Literal["auto"] | HostingMode = "auto"
     """`auto`: the plan chooses among those that the declared traffic allows, on the same server the
     cheapest. `serverless`: billed by the second of answering, CPU and 6 GB at most. `async`:
-    requests wait in a queue, and without any there is no instance."""
+    requests wait in a queue, and without any there is no instance. `batch`: there is no endpoint;
+    `stratos batch` asks many questions at once, and a server runs for as long as that takes. `auto`
+    never chooses it."""
     max_cold_start_seconds: PositiveFloat | None = None
     """How long the first request after a pause may wait. Left out, `auto` never scales to zero;
     above 60, `auto` may choose `async`, whose answers are fetched later."""
@@ -32,4 +35,16 @@ class Hosting(FrozenModel):
     def _one_end(self) -> Hosting:
         if self.keep and self.ttl_hours is not None:
             raise ValueError("give `keep: true` or `ttl_hours`, not both")
+        return self
+
+    @model_validator(mode="after")
+    def _batches_have_no_endpoint(self) -> Hosting:
+        """Refuse what only an endpoint can have."""
+        for_endpoints = ("max_cold_start_seconds", "max_instances", "keep", "ttl_hours")
+        given = [name for name in for_endpoints if getattr(self, name)]
+        if self.mode == "batch" and given:
+            raise ValueError(
+                f"mode batch has no endpoint to apply {', '.join(given)} to; leave "
+                f"{'them' if len(given) > 1 else 'it'} out, or choose another mode"
+            )
         return self

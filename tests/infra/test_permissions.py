@@ -30,6 +30,7 @@ TAKES_NO_RESOURCE = {
     "sagemaker:ListModelPackages",
     "sagemaker:ListModels",
     "sagemaker:ListTrainingJobs",
+    "sagemaker:ListTransformJobs",
     "scheduler:ListSchedules",
     "xray:PutTelemetryRecords",
     "xray:PutTraceSegments",
@@ -71,7 +72,7 @@ def test_nothing_may_delete_an_object_or_a_row(template):
     assert forbidden == set()
 
 
-@pytest.mark.parametrize("role", ["TrainingJobsRole", "EndpointsRole"])
+@pytest.mark.parametrize("role", ["TrainingJobsRole", "EndpointsRole", "BatchesRole"])
 def test_containers_reach_neither_the_table_nor_the_control_plane(template, role):
     # A job hands its batch role to Bedrock, and nothing else to anyone.
     reached = {a.split(":")[0] for a in actions(template, role) - {"iam:PassRole"}}
@@ -88,6 +89,13 @@ def test_a_model_behind_a_queue_writes_its_answers_and_nothing_else(template):
     keys = [arn["Fn::Join"][1][-1] for arn in listed(statement["Resource"])]
     assert keys == ["/async/*/answers/*", "/async/*/failures/*"]
     assert "secretsmanager:GetSecretValue" not in actions(template, "EndpointsRole")
+
+
+def test_a_model_that_is_asked_in_batches_writes_answers_and_nothing_else(template):
+    writes = [s for s in statements(template, "BatchesRole") if "s3:PutObject" in s["Action"]]
+    (statement,) = writes
+    (arn,) = listed(statement["Resource"])
+    assert arn["Fn::Join"][1][-1] == "/runs/*/batches/*/answers/*"
 
 
 def test_a_role_is_passed_to_one_service_only(template):
@@ -218,6 +226,7 @@ def test_the_sweeper_deletes_only_what_carries_the_run_tag(template):
         "sagemaker:DeleteEndpointConfig",
         "sagemaker:DeleteModel",
         "sagemaker:StopTrainingJob",
+        "sagemaker:StopTransformJob",
     }
     # Neither schedules nor alarms carry tags; both are bound by name.
     untagged = {a for s in deleting if "Condition" not in s for a in listed(s["Action"])}

@@ -57,6 +57,21 @@ def swept(resources: list[Resource], *owners: Owner) -> dict[str, str]:
     return {o.name: o.reason for o in Ownership(resources, owners, NOW).orphans()}
 
 
+def test_a_model_that_batches_ask_stays_while_its_run_is_in_charge() -> None:
+    model = resource("model", "m1")
+    assert swept([model], owner(batch_model_name="m1")) == {}
+    assert swept([model], owner()) == {"m1": "run r1 is succeeded and serves nothing"}
+
+
+def test_a_batch_that_somebody_waits_for_ends_only_with_its_run_deleted() -> None:
+    gate = resource("transform-job", "j1")
+    asked = gate.model_copy(update={"name": "j2", "awaited": True})
+    assert swept([gate, asked], owner(running=True, status="running")) == {}
+    assert set(swept([gate, asked], owner(batch_model_name="m1"))) == {"j1"}
+    assert set(swept([gate, asked], owner(status="deleted"))) == {"j1", "j2"}
+    assert set(swept([asked])) == {"j2"}
+
+
 def live(**changes: Any) -> Owner:
     return owner(endpoint_name="stratos-tiles", **changes)
 

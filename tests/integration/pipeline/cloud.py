@@ -91,10 +91,14 @@ class Cloud:
     def billable(self) -> dict[str, list[str]]:
         """What would be on the bill now: running jobs, and endpoints."""
         sagemaker = self.stack.sagemaker
-        running = sagemaker.list_training_jobs(StatusEquals="InProgress")["TrainingJobSummaries"]
-        stopping = sagemaker.list_training_jobs(StatusEquals="Stopping")["TrainingJobSummaries"]
+        jobs = []
+        for status in ("InProgress", "Stopping"):
+            for kind in ("training", "transform"):
+                listed = getattr(sagemaker, f"list_{kind}_jobs")(StatusEquals=status)
+                summaries = listed[f"{kind.title()}JobSummaries"]
+                jobs += [job[f"{kind.title()}JobName"] for job in summaries]
         return {
-            "jobs": [job["TrainingJobName"] for job in (*running, *stopping)],
+            "jobs": jobs,
             "endpoints": [e["EndpointName"] for e in sagemaker.list_endpoints()["Endpoints"]],
         }
 

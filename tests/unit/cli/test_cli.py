@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from stratos.artifacts import RunKeys, run_id_of
 from stratos.cli import app as cli
-from stratos.cli import endpoint
+from stratos.cli import batch, endpoint
 from stratos.cli.runs import RunRow, find_run, list_runs
 from stratos.cli.screen import make_console
 from stratos.cli.stack import Stack
@@ -23,6 +23,7 @@ from stratos.cli.submit import submit
 from stratos.cli.watch import Moment, Screen, follow
 from stratos.errors import (
     EndpointNotFound,
+    ModelNotFound,
     NotAwaitingApproval,
     RunNotFound,
     SpecRejected,
@@ -77,6 +78,46 @@ def put_run(stack: Stack, run_id: str = "r-1", **attributes: str) -> None:
     key = {"run_id": run_id, "spec_key": "specs/r/spec.yaml"}
     item = key | {"started_at": STARTED, "status": "succeeded", "spec_name": "r"}
     stack.table.put_item(Item=item | attributes)
+
+
+def test_a_run_that_is_asked_in_batches_is_listed_with_what_its_traffic_costs(stack, capsys):
+    boto3.client("sagemaker").create_model(
+        ModelName="stratos-r-1-a0", ExecutionRoleArn="arn:aws:iam::123456789012:role/batches"
+    )
+    put_run(stack, batch_model_name="stratos-r-1-a0", usd_per_hour="0.01", live_since=STARTED)
+    [row] = json.loads(CliRunner().invoke(cli.app, ["runs", "--json"]).output)
+    assert (row["live"], row["keep"], row["endpoint_name"]) == (True, False, None)
+    assert (row["batch_model_name"], row["usd_per_month"]) == ("stratos-r-1-a0", 7.3)
+    shown = CliRunner().invoke(cli.app, ["runs"], env={"COLUMNS": "200"}).output
+    assert "1 live, $7.30 a month in all" in shown
+
+
+def test_a_model_that_batches_ask_goes_with_its_run(stack):
+    sagemaker = boto3.client("sagemaker")
+    sagemaker.create_model(
+        ModelName="stratos-r-1-a0", ExecutionRoleArn="arn:aws:iam::123456789012:role/batches"
+    )
+    put_run(stack, batch_model_name="stratos-r-1-a0")
+    deleted = endpoint.delete(stack, find_run(stack, "r-1"), objects=False)
+    assert deleted == ["stratos-r-1-a0"]
+    assert sagemaker.list_models()["Models"] == []
+    assert find_run(stack, "r-1").batch_model_name is None
+
+
+@pytest.mark.parametrize(
+    ("attributes", "problem"),
+    [
+        ({"endpoint_name": "stratos-r"}, "ask it with `stratos invoke`"),
+        ({"status": "failed"}, "is failed and has no model that batches may ask"),
+        ({"batch_model_name": "stratos-r-1-a0"}, "deployment.json of run r-1 is gone"),
+    ],
+)
+def test_a_run_without_a_model_for_batches_is_explained(stack, tmp_path, attributes, problem):
+    put_run(stack, **attributes)
+    questions = tmp_path / "q.txt"
+    questions.write_text("one\n")
+    with pytest.raises(ModelNotFound, match=problem):
+        batch.ask(stack, find_run(stack, "r-1"), questions, tmp_path, lambda now: None)
 
 
 def put_model(stack: Stack, run_id: str) -> None:

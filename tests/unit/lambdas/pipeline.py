@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
+
+from moto.sagemaker.models import sagemaker_backends
 
 from lambdas import (
     check_quality,
     inspect_dataset,
     match_models,
+    measure_batch,
     measure_endpoint,
     parse_constraints,
     plan_candidates,
@@ -18,7 +23,8 @@ from lambdas import (
     request_approval,
     take_turn,
 )
-from stratos.artifacts import RunKeys
+from stratos.artifacts import RunKeys, split_uri
+from stratos.batch import TransformJob
 from stratos.match_evidence import MatchEvidence
 from stratos.measurement import Measurements
 from stratos.steps import RunRef
@@ -160,10 +166,54 @@ class Pipeline:
         )
         return self._add("measured", measured)
 
+    def transform(
+        self, answer: Callable[[int], str], *, seconds: float = 36.0, status: str = "Completed"
+    ) -> list[dict[str, Any]]:
+        """Create the model and have its batch answered, on moto; returns the requests.
+
+        Args:
+            answer: From the number of a line to the model's answer.
+            seconds: On the bill.
+        """
+        deployment = self.state["quality"]["deployment"]
+        job = TransformJob.model_validate(deployment["transform_job"])
+        sagemaker = self.account.client("sagemaker")
+        sagemaker.create_model(
+            ModelName=deployment["model_name"],
+            PrimaryContainer=deployment["container"],
+            ExecutionRoleArn="arn:aws:iam::123456789012:role/batches",
+            Tags=deployment["tags"],
+        )
+        sagemaker.create_transform_job(**job.request())
+        made = sagemaker_backends["123456789012"]["us-east-1"].transform_jobs[job.name]
+        made.transform_end_time = made.transform_start_time + timedelta(seconds=seconds)
+        made.transform_job_status = status
+        _, key = split_uri(job.transform_input["DataSource"]["S3DataSource"]["S3Uri"])
+        asked = [json.loads(line) for line in self.account.read(key).splitlines()]
+        if status == "Completed":
+            _, prefix = split_uri(job.transform_output["S3OutputPath"])
+            lines = "".join(answer(number) + "\n" for number in range(len(asked)))
+            self.account.put(f"{prefix}questions.jsonl.out", lines)
+        return asked
+
+    def measure_batch(self, failure: dict[str, str] | None = None) -> dict[str, Any]:
+        measured = call(
+            measure_batch.handler,
+            run=self.run,
+            match=self.state["match"],
+            deployment=self.state["quality"]["deployment"],
+            transformed=failure or {"Error": "", "Cause": ""},
+        )
+        return self._add("measured", measured)
+
     def next_server(self) -> dict[str, Any]:
         """As the states go on after a miss: the same model on the server that was named."""
-        self.state["quality"]["deployment"] = self.state["measured"]["deployment"]
+        self.move()
         return self.deploy()
+
+    def move(self) -> None:
+        """To the deployment that was named after a miss."""
+        self.state["quality"]["deployment"] = self.state["measured"]["deployment"]
 
     def next_student(self) -> None:
         self.state["attempt"] = self.state["measured"]["next_attempt"]

@@ -240,3 +240,32 @@ def test_a_server_keeps_the_mode_that_no_other_allowed_one_undercuts(
             continue
         assert found.usd_per_month[row] == pytest.approx(min(allowed.values()))
         assert allowed[modes.modes[found.mode[row]]] == pytest.approx(min(allowed.values()))
+
+
+# --- batches ----------------------------------------------------------------------------------
+
+
+def test_batches_are_billed_for_the_hours_of_work():
+    plan = chosen(mode="batch")
+    requests = 0.5 * 3600 * 3.5 * 730 / 24
+    hours = requests / plan.requests_per_second.value / 3600
+    assert plan.usd_per_month.value == pytest.approx(hours * plan.serving.usd_per_hour, rel=1e-3)
+    assert plan.usd_per_month.value < chosen(mode="async").usd_per_month.value
+    assert plan.p95_latency_ms.value > 0
+    assert plan.hosting.mode == "batch"
+    assert plan.endpoint.endswith("in us-east-1, in batches")
+
+
+def test_batches_need_a_server_that_is_done_with_a_month_within_it():
+    slow = inputs.cpu(gflops=1e-3)
+    with pytest.raises(NoFeasiblePlan, match="no server works off the requests of a month"):
+        chosen(slow, mode="batch")
+
+
+def test_batches_run_on_one_server_of_a_kind_that_sagemaker_has_for_them():
+    cheap = {"us-east-1": 0.001}
+    unknown, offered = inputs.gpu(usd=cheap), inputs.gpu("ml.g6.xlarge", usd=cheap)
+    plan = chosen(unknown, inputs.cpu(), mode="batch")
+    assert plan.serving.instance_type == "ml.local.cpu2"
+    plan = chosen(offered, mode="batch")
+    assert (plan.serving.instance_type, plan.serving.count) == ("ml.g6.xlarge", 1)

@@ -31,6 +31,18 @@ def test_invocations_and_the_openai_path_give_the_same_answer(client):
     )
 
 
+def test_in_a_batch_what_is_refused_for_good_is_an_answer_and_what_may_pass_is_not(serve):
+    with serve(refusals_as_answers=True, num_slots=1, max_waiting=1) as (client, engine):
+        refused = client.post("/invocations", json={"text": "a"})
+        assert refused.status_code == 200
+        assert "neither `messages`" in refused.json()["error"]["message"]
+        assert "\n" not in refused.text
+        assert client.post("/invocations", json=ask("a")).json()["choices"]
+        assert client.get("/absent").status_code == 404
+        assert engine.drain(10)
+        assert client.post("/invocations", json=ask("a")).status_code == 503
+
+
 def test_a_plain_question_gets_the_text_a_chat_gets(client):
     chat = client.post("/invocations", json=ask("abc")).json()
     body = {"inputs": ["abc", "abc"], "parameters": {"max_new_tokens": 8}}

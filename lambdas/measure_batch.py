@@ -1,0 +1,149 @@
+"""MeasureBatch: what a model's first batch came to, in place of an endpoint under load."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from lambdas import live_model, runs_table, transform_jobs
+from lambdas.chat import is_right
+from lambdas.handler import step
+from lambdas.next_plan import after_missed_load
+from lambdas.storage import Bucket
+from stratos.artifacts import RunKeys
+from stratos.batch import BatchResult, TransformJob
+from stratos.batch_gate import batch_result, judge_batch
+from stratos.errors import DeploymentFailed
+from stratos.failure_reason import explain
+from stratos.match_evidence import MatchEvidence
+from stratos.measurement import Measurement, Measurements
+from stratos.plan import Interval
+from stratos.spec import Spec
+from stratos.steps import Deployment, MeasureBatchInput, Measured
+
+_PATIENCE_SECONDS = 120.0
+"""For a job that ran out of time to stop."""
+_PAUSE_SECONDS = 2.0
+_OVER = ("Completed", "Failed", "Stopped")
+_TIMED_OUT = "States.Timeout"
+
+
+@step
+def handler(payload: MeasureBatchInput) -> Measured:
+    """Judge the batch by its job and its answers; after a miss, say what is tried next."""
+    run, deployment = payload.run, payload.deployment
+    bucket, keys = Bucket(run.bucket), RunKeys(run.run_id)
+    spec = bucket.read_model(keys.spec, Spec)
+    evidence = bucket.read_model(keys.match, MatchEvidence)
+    before = bucket.find_model(keys.measurements, Measurements) or Measurements()
+    batch = _carried_out(payload, spec)
+    measurement = _measurement(batch, spec, deployment, before, evidence)
+    all_measured = before.adding(measurement)
+    bucket.put_model(keys.measurements, all_measured)
+    if measurement.passed:
+        if runs_table.live_artifact(run.spec_key) is not None:
+            live_model.spare(run, spec)
+        return Measured(
+            passed=True,
+            reason=measurement.reason,
+            load=None,
+            batch=batch,
+            deployment=None,
+            next_attempt=None,
+        )
+    following = after_missed_load(run, spec, evidence, all_measured.measured, deployment)
+    if following.deployment is not None:
+        going_on = all_measured.model_copy(update={"next_plan": following.plan})
+        bucket.put_model(keys.measurements, going_on)
+        bucket.put_model(keys.deployment, following.deployment)
+    tried = "; ".join(item.described() for item in all_measured.measured)
+    return Measured(
+        passed=False,
+        reason=f"{tried}; {following.ending}",
+        load=None,
+        batch=batch,
+        deployment=following.deployment,
+        next_attempt=following.attempt,
+    )
+
+
+def _carried_out(payload: MeasureBatchInput, spec: Spec) -> BatchResult:
+    """The batch, however it ended.
+
+    Raises:
+        DeploymentFailed: somebody stopped the job.
+    """
+    job = payload.deployment.transform_job
+    assert job is not None, "an endpoint is measured by MeasureEndpoint"
+    caught = payload.transformed
+    described = _over(job)
+    status = described["TransformJobStatus"] if described else None
+    if status == "Stopped" and caught.Error != _TIMED_OUT:
+        raise DeploymentFailed(
+            f"transform job {job.name} was stopped by hand; nothing was measured. Submit the "
+            "spec again to go on"
+        )
+    failure = None
+    if status != "Completed":
+        told = (described or {}).get("FailureReason")
+        failure = told or explain(caught)
+    records = transform_jobs.questions_of(payload.run)
+
+    def judge(index: int, text: str) -> bool | None:
+        return is_right(spec.task, text, records[index]) if index < len(records) else None
+
+    return batch_result(
+        job,
+        described,
+        transform_jobs.count_questions(job),
+        [] if failure else transform_jobs.answers_of(job),
+        failure=failure,
+        judge=judge,
+    )
+
+
+def _over(job: TransformJob) -> dict[str, Any] | None:
+    """The job once it is over; one that ran out of its state's time is stopped first."""
+    described = transform_jobs.describe(job.name)
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    if described is not None and described["TransformJobStatus"] not in _OVER:
+        transform_jobs.stop(job.name)
+    while described is not None and described["TransformJobStatus"] not in _OVER:
+        if time.monotonic() > deadline:
+            raise DeploymentFailed(
+                f"transform job {job.name} does not stop; it is billed. Stop it in the SageMaker "
+                "console"
+            )
+        time.sleep(_PAUSE_SECONDS)
+        described = transform_jobs.describe(job.name)
+    return described
+
+
+def _measurement(
+    batch: BatchResult,
+    spec: Spec,
+    deployment: Deployment,
+    before: Measurements,
+    evidence: MatchEvidence,
+) -> Measurement:
+    job = deployment.transform_job
+    assert job is not None
+    verdict = judge_batch(batch, spec, job.usd_per_hour)
+    cost, ended = batch.usd_per_1000_requests, datetime.now(UTC)
+    started = ended - timedelta(seconds=batch.waited_seconds + batch.seconds)
+    return Measurement(
+        plan=before.plan_of(deployment.endpoint_config_name, evidence),
+        attempt=evidence.attempt,
+        model_name=deployment.model_name,
+        endpoint_config_name=deployment.endpoint_config_name,
+        started_at=started.isoformat(timespec="milliseconds"),
+        ended_at=ended.isoformat(timespec="milliseconds"),
+        load=None,
+        batch=batch,
+        # A bill, and so no interval around it.
+        usd_per_1000_requests=None if cost is None else Interval(value=cost, lo=cost, hi=cost),
+        passed=verdict.passed,
+        missed=verdict.missed,
+        reason=verdict.reason,
+    )

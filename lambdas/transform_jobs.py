@@ -1,0 +1,103 @@
+"""SageMaker's batch transform jobs of a run, and the lines they read and write."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import cycle, islice
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from lambdas.aws import client
+from lambdas.sagemaker import IN_PROGRESS, is_absent
+from lambdas.storage import Bucket
+from stratos.artifacts import RunKeys, split_uri
+from stratos.batch import TransformJob, chat_request
+from stratos.batch_gate import Answer, read_answers
+from stratos.deployment import MEASURED
+from stratos.records import Record
+from stratos.spec import Spec
+from stratos.steps import RunRef
+
+MAX_QUESTIONS = 2_000
+
+
+def questions_of(run: RunRef) -> list[Record]:
+    """Held-out records that a batch asks, each of them once."""
+    heldout = RunKeys(run.run_id).dataset + "heldout.jsonl"
+    return Bucket(run.bucket).read_rows(heldout, Record, MAX_QUESTIONS)
+
+
+def put_questions(run: RunRef, spec: Spec) -> int:
+    """Write the batch a model is measured by, and return how many requests it has.
+
+    As many as an endpoint would be sent under the declared load, so that a cold start does not
+    weigh more than it would on a batch of that size. Held-out questions come again where they are
+    fewer.
+    """
+    records = questions_of(run)
+    asked = round(spec.load.requests_per_second * spec.load.measure_seconds)
+    count = max(len(records), min(asked, MAX_QUESTIONS))
+    lines = (
+        json.dumps(
+            chat_request(
+                (message.model_dump() for message in record.messages),
+                spec.name,
+                spec.task.max_reply_tokens,
+            )
+        )
+        for record in islice(cycle(records), count)
+    )
+    body = "".join(line + "\n" for line in lines)
+    key = RunKeys(run.run_id).batch_questions(MEASURED)
+    Bucket(run.bucket).put(key, body, "application/jsonlines")
+    return count
+
+
+def count_questions(job: TransformJob) -> int:
+    """How many requests a job was given."""
+    bucket, key = Bucket.of(job.transform_input["DataSource"]["S3DataSource"]["S3Uri"])
+    return len(bucket.read(key).splitlines())
+
+
+def answers_of(job: TransformJob) -> list[Answer]:
+    """What a job has answered, in the order of the questions; nothing where it failed."""
+    name, prefix = split_uri(job.transform_output["S3OutputPath"])
+    bucket = Bucket(name)
+    answers: list[Answer] = []
+    for item in bucket.list(prefix):
+        if item.key.endswith(".out"):
+            answers += read_answers(bucket.read(item.key))
+    return answers
+
+
+def describe(name: str) -> dict[str, Any] | None:
+    """A job as SageMaker describes it, or None where there is none."""
+    try:
+        described: dict[str, Any] = client("sagemaker").describe_transform_job(
+            TransformJobName=name
+        )
+    except ClientError as error:
+        if is_absent(error, held_by_tag=True):
+            return None
+        raise
+    return described
+
+
+def stop(name: str) -> None:
+    """Ask a job to stop; one that has ended already is left as it is."""
+    try:
+        client("sagemaker").stop_transform_job(TransformJobName=name)
+    except ClientError as error:
+        if not is_absent(error, held_by_tag=True):
+            raise
+
+
+def running_of(run_id: str) -> Iterator[str]:
+    """Names of a run's jobs that are not over."""
+    pages = client("sagemaker").get_paginator("list_transform_jobs")
+    for page in pages.paginate(NameContains=run_id, StatusEquals=IN_PROGRESS):
+        for summary in page["TransformJobSummaries"]:
+            if summary["TransformJobName"].startswith(f"stratos-{run_id}-"):
+                yield summary["TransformJobName"]

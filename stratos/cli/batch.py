@@ -1,0 +1,206 @@
+"""Ask a run's model many questions at once: `stratos batch`."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from stratos.artifacts import RunKeys, split_uri
+from stratos.batch import BATCH_TAG, BatchResult, TransformJob
+from stratos.batch_gate import Answer, batch_result, read_answers
+from stratos.batch_questions import read_questions
+from stratos.cli.runs import RunRow, read_object
+from stratos.cli.stack import Stack
+from stratos.errors import BatchFailed, BatchRejected, ModelNotFound
+from stratos.spec import Spec
+from stratos.steps import Deployment
+
+_PAUSE_SECONDS = 1.0
+_LONGEST_PAUSE_SECONDS = 15.0
+_OVER = ("Completed", "Failed", "Stopped")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a batch is; its job does not tell how many lines are done."""
+
+    status: str
+    seconds: float
+    """Since it was asked for."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A batch that is over."""
+
+    answers_path: Path
+    result: BatchResult
+
+
+def ask(
+    stack: Stack, run: RunRow, questions: Path, folder: Path, tell: Callable[[Progress], None]
+) -> Batch:
+    """Ask every line of a file and write the answers, in its order, into a folder.
+
+    An interruption stops the job: it would be billed until its last line.
+
+    Raises:
+        ModelNotFound: the run has no model that batches may ask.
+        BatchRejected: the file has lines that cannot be asked.
+        BatchFailed: there are no answers, and why.
+    """
+    template = _template(stack, run)
+    spec = Spec.model_validate_json(_object(stack, run, RunKeys(run.run_id).spec))
+    requests = read_questions(
+        questions, spec.name, spec.task.max_reply_tokens, template.max_payload_in_mb
+    )
+    target = folder / f"{questions.stem}.answers.jsonl"
+    _check_writable(target)
+    job = _job(stack, run, template, requests)
+    stack.sagemaker.create_transform_job(**job.request())
+    try:
+        described = _wait(stack, job, tell)
+    except BaseException:
+        with suppress(ClientError):  # it ended in the meantime
+            stack.sagemaker.stop_transform_job(TransformJobName=job.name)
+        raise
+    if described["TransformJobStatus"] != "Completed":
+        raise BatchFailed(
+            f"batch {job.name} {described['TransformJobStatus'].lower()}: "
+            f"{described.get('FailureReason', 'no reason was given')}. Its log group is "
+            "/aws/sagemaker/TransformJobs"
+        )
+    answers = _answers(stack, job)
+    if len(answers) != len(requests):
+        raise BatchFailed(
+            f"batch {job.name} has {len(answers)} answers to {len(requests)} questions; they are "
+            f"at {job.transform_output['S3OutputPath']}"
+        )
+    target.write_text(_lines(answers), encoding="utf-8")
+    return Batch(target, batch_result(job, described, len(requests), answers))
+
+
+def jobs_under_way(stack: Stack, run_id: str) -> list[str]:
+    """Names of a run's batches that are not over."""
+    pages = stack.sagemaker.get_paginator("list_transform_jobs")
+    found = pages.paginate(NameContains=run_id, StatusEquals="InProgress")
+    names = (item["TransformJobName"] for page in found for item in page["TransformJobSummaries"])
+    return [name for name in names if name.startswith(f"stratos-{run_id}-")]
+
+
+def _template(stack: Stack, run: RunRow) -> TransformJob:
+    """The job by which the run's model was measured."""
+    if run.endpoint_name is not None:
+        raise ModelNotFound(
+            f"run {run.run_id} has endpoint {run.endpoint_name} in service; ask it with `stratos "
+            "invoke`, or give its spec `hosting: {mode: batch}`"
+        )
+    if run.batch_model_name is None:
+        raise ModelNotFound(
+            f"run {run.run_id} is {run.status} and has no model that batches may ask; `stratos "
+            "runs` shows which have one"
+        )
+    deployment = Deployment.model_validate_json(_object(stack, run, RunKeys(run.run_id).deployment))
+    assert deployment.transform_job is not None, "promoted without an endpoint"
+    try:
+        stack.sagemaker.describe_model(ModelName=run.batch_model_name)
+    except ClientError as error:
+        raise ModelNotFound(
+            f"the model {run.batch_model_name} of run {run.run_id} is gone from SageMaker "
+            f"({error.response['Error']['Message']}); submit the spec again"
+        ) from error
+    return deployment.transform_job
+
+
+def _object(stack: Stack, run: RunRow, key: str) -> str:
+    text = read_object(stack, key)
+    if text is None:
+        raise ModelNotFound(
+            f"s3://{stack.bucket}/{key} of run {run.run_id} is gone; submit the spec again"
+        )
+    return text
+
+
+def _check_writable(target: Path) -> None:
+    """Before anything is paid for.
+
+    Raises:
+        BatchRejected: it cannot be written.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        is_new = not target.exists()
+        target.open("a").close()
+        if is_new:
+            target.unlink()
+    except OSError as error:
+        raise BatchRejected(
+            f"{target} cannot be written: {error}; name another folder with --to"
+        ) from error
+
+
+def _job(
+    stack: Stack, run: RunRow, template: TransformJob, requests: Sequence[str]
+) -> TransformJob:
+    """Put the questions into the bucket, and name the job that asks them."""
+    name, keys = f"b{uuid.uuid4().hex[:8]}", RunKeys(run.run_id)
+    job_name = f"stratos-{run.run_id}-{name}"
+    key = keys.batch_questions(name)
+    stack.s3.put_object(
+        Bucket=stack.bucket, Key=key, Body="".join(f"{line}\n" for line in requests).encode()
+    )
+    job = template.asking(job_name, stack.bucket, key, keys.batch_answers(name, job_name))
+    return job.model_copy(update={"tags": [*job.tags, {"Key": BATCH_TAG, "Value": name}]})
+
+
+def _wait(stack: Stack, job: TransformJob, tell: Callable[[Progress], None]) -> dict[str, Any]:
+    begun, pause = time.monotonic(), _PAUSE_SECONDS
+    while True:
+        described: dict[str, Any] = stack.sagemaker.describe_transform_job(
+            TransformJobName=job.name
+        )
+        tell(Progress(_phase(described), time.monotonic() - begun))
+        if described["TransformJobStatus"] in _OVER:
+            return described
+        time.sleep(pause)
+        pause = min(_LONGEST_PAUSE_SECONDS, pause * 1.2)
+
+
+def _phase(described: dict[str, Any]) -> str:
+    if described["TransformJobStatus"] != "InProgress":
+        return str(described["TransformJobStatus"]).lower()
+    return "at work" if "TransformStartTime" in described else "waiting for a server"
+
+
+def _answers(stack: Stack, job: TransformJob) -> list[Answer]:
+    bucket, prefix = split_uri(job.transform_output["S3OutputPath"])
+    listed = stack.s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])
+    answers: list[Answer] = []
+    for item in listed:
+        if item["Key"].endswith(".out"):
+            answers += read_answers(
+                stack.s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read()
+            )
+    return answers
+
+
+def _lines(answers: Sequence[Answer]) -> str:
+    """One JSON object an answer, with the number of its question's line."""
+    return "".join(
+        json.dumps(
+            {"line": number, "answer": answer.text}
+            if answer.text is not None
+            else {"line": number, "error": answer.error},
+            ensure_ascii=False,
+        )
+        + "\n"
+        for number, answer in enumerate(answers, 1)
+    )
