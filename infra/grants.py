@@ -8,6 +8,7 @@ from infra.endpoints import Endpoints
 from infra.functions import Functions
 from infra.notifications import Notifications
 from infra.permissions import (
+    COMPONENTS,
     ENDPOINT_CONFIGS,
     ENDPOINTS,
     MODELS,
@@ -73,7 +74,7 @@ def grant_functions(
             module,
             *read_objects(bucket, "specs/", "catalog/", "runs/"),
             write_objects(bucket, "runs/*"),
-            sagemaker("DescribeEndpoint", on=(ENDPOINTS,)),  # what kind is in service already
+            *_look_at_endpoint(),  # what kind is in service already, and on what
         )
     functions.grant(
         "match_models",
@@ -92,7 +93,8 @@ def grant_functions(
         *read_objects(bucket, "runs/"),
         write_objects(bucket, "runs/*"),
         *_read_jobs(),
-        sagemaker("DescribeEndpoint", on=(ENDPOINTS,)),
+        *_look_at_endpoint(),
+        *read_objects(bucket, "catalog/"),
     )
     functions.grant("request_approval", use_runs(table, "UpdateItem"), _notify(notifications))
     functions.grant(
@@ -107,13 +109,24 @@ def grant_functions(
         use_runs(table, "GetItem", "UpdateItem"),
         *read_objects(bucket, "runs/"),
         write_objects(bucket, "runs/*"),
+        *_look_at_endpoint(),
+        *read_objects(bucket, "catalog/"),
+    )
+    functions.grant(
+        "await_component",
         sagemaker("DescribeEndpoint", on=(ENDPOINTS,)),
+        sagemaker(
+            "DescribeInferenceComponent",
+            "UpdateInferenceComponentRuntimeConfig",
+            on=(COMPONENTS,),
+        ),
     )
     functions.grant(
         "measure_endpoint",
-        *read_objects(bucket, "runs/", "async/"),
+        *read_objects(bucket, "runs/", "async/", "catalog/"),
         write_objects(bucket, "runs/*", "async/*"),
         sagemaker("InvokeEndpoint", "InvokeEndpointAsync", on=(ENDPOINTS,)),
+        sagemaker("InvokeEndpoint", on=(COMPONENTS,)),
         # What the run has spent, and how long an endpoint takes: is there room for another?
         *_read_jobs(),
         _read_executions(),
@@ -157,6 +170,8 @@ def grant_functions(
         sagemaker_of_runs("DeleteModel", "DeleteEndpointConfig", on=(MODELS, ENDPOINT_CONFIGS)),
         sagemaker("DeleteEndpoint", "UpdateEndpoint", on=(ENDPOINTS,)),
         sagemaker("UpdateEndpoint", on=(ENDPOINT_CONFIGS,)),
+        sagemaker("DescribeInferenceComponent", "UpdateInferenceComponent", on=(COMPONENTS,)),
+        sagemaker_of_runs("DeleteInferenceComponent", on=(COMPONENTS,)),
         *_scale(),
     )
 
@@ -167,10 +182,18 @@ def grant_functions(
             actions=["states:DescribeExecution"],
             resources=[arn("states", f"execution:{_STATES_NAME}:*")],
         ),
-        list_in_sagemaker("ListEndpoints", "ListEndpointConfigs", "ListModels", "ListTrainingJobs"),
+        list_in_sagemaker(
+            "ListInferenceComponents",
+            "ListEndpoints",
+            "ListEndpointConfigs",
+            "ListModels",
+            "ListTrainingJobs",
+        ),
         # Tags are what it tells its own things by, so it has to read those of others, too.
-        sagemaker("ListTags", on=(ENDPOINTS, ENDPOINT_CONFIGS, MODELS, TRAINING_JOBS)),
+        sagemaker("ListTags", on=(COMPONENTS, ENDPOINTS, ENDPOINT_CONFIGS, MODELS, TRAINING_JOBS)),
         sagemaker("DescribeEndpoint", on=(ENDPOINTS,)),
+        sagemaker("DescribeInferenceComponent", on=(COMPONENTS,)),
+        sagemaker_of_runs("DeleteInferenceComponent", on=(COMPONENTS,)),
         sagemaker_of_runs("DeleteEndpoint", on=(ENDPOINTS,)),
         sagemaker_of_runs("DeleteModel", "DeleteEndpointConfig", on=(MODELS, ENDPOINT_CONFIGS)),
         sagemaker_of_runs("StopTrainingJob", on=(TRAINING_JOBS,)),
@@ -194,9 +217,23 @@ def _scale() -> tuple[iam.PolicyStatement, ...]:
         scale_endpoints("RegisterScalableTarget", "DeregisterScalableTarget", "PutScalingPolicy"),
         scale_with_service_role(),
         sagemaker("DescribeEndpoint", "UpdateEndpointWeightsAndCapacities", on=(ENDPOINTS,)),
+        sagemaker(
+            "DescribeInferenceComponent",
+            "UpdateInferenceComponentRuntimeConfig",
+            on=(COMPONENTS,),
+        ),
         sagemaker_of_runs("DescribeEndpointConfig", on=(ENDPOINT_CONFIGS,)),
         use_alarms("PutMetricAlarm", "DescribeAlarms", "DeleteAlarms"),
         use_tracking_alarms("PutMetricAlarm", "DescribeAlarms", "DeleteAlarms"),
+    )
+
+
+def _look_at_endpoint() -> tuple[iam.PolicyStatement, ...]:
+    """What is in service under a spec's name: its kind, its instances, its component."""
+    return (
+        sagemaker("DescribeEndpoint", on=(ENDPOINTS,)),
+        sagemaker("DescribeInferenceComponent", on=(COMPONENTS,)),
+        sagemaker_of_runs("DescribeEndpointConfig", on=(ENDPOINT_CONFIGS,)),
     )
 
 
@@ -246,9 +283,11 @@ def grant_workflow(
             "CreateEndpoint",
             on=(MODELS, ENDPOINT_CONFIGS, ENDPOINTS),
         ),
+        create_in_sagemaker("CreateInferenceComponent", on=(COMPONENTS, ENDPOINTS, MODELS)),
+        sagemaker("UpdateInferenceComponent", on=(COMPONENTS,)),
         # Step Functions looks at the tags of what it creates in SageMaker:
         # https://docs.aws.amazon.com/step-functions/latest/dg/sagemaker-iam.html
-        sagemaker("ListTags", on=(TRAINING_JOBS, MODELS, ENDPOINT_CONFIGS, ENDPOINTS)),
+        sagemaker("ListTags", on=(TRAINING_JOBS, MODELS, ENDPOINT_CONFIGS, ENDPOINTS, COMPONENTS)),
         sagemaker("DescribeEndpoint", "UpdateEndpoint", on=(ENDPOINTS,)),
         sagemaker("UpdateEndpoint", on=(ENDPOINT_CONFIGS,)),
         use_alarms("PutMetricAlarm", "DescribeAlarms", "DeleteAlarms"),

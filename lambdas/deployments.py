@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from lambdas import components
+from lambdas.planning_inputs import servers
 from lambdas.storage import Bucket
 from stratos.artifacts import RunKeys
-from stratos.deployment import build_deployment
+from stratos.deployment import build_deployment, endpoint_name
 from stratos.jobs import EvaluateResult
 from stratos.match_evidence import MatchEvidence
 from stratos.model_package import Lineage
@@ -47,6 +49,10 @@ def deployment_of(
         live_mode=live_mode,
         suffix=suffix,
         now=datetime.now(UTC),
+        live_component=components.live(endpoint_name(spec.name))
+        if live_mode == "scale_to_zero"
+        else None,
+        servers=servers(bucket),
     )
 
 

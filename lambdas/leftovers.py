@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from lambdas import runs_table, sagemaker, scaling, turns
+from lambdas import components, runs_table, sagemaker, scaling, turns
 from lambdas.aws import client
 from lambdas.storage import Bucket
 from stratos.artifacts import RunKeys
@@ -14,9 +14,9 @@ from stratos.measurement import Measurements
 from stratos.scaling import delete_alarms
 from stratos.steps import Deployment, RunRef
 
+_BY_MODEL = "scale_to_zero"
 PATIENCE_SECONDS = 780
 """For all the waits of one call together; the function has 900 for everything."""
-PAUSE_SECONDS = 2
 
 
 @dataclass
@@ -64,17 +64,21 @@ def _undo(deployment: Deployment, made: dict[str, str], before: str | None) -> R
         alarms = [alarm["AlarmName"] for alarm in deployment.guardrails.alarms]
         delete_alarms(client("cloudwatch"), alarms)
     deadline = time.monotonic() + PATIENCE_SECONDS
+    if deployment.component is not None:
+        removed.deleted, removed.restored = components.undo(deployment, deadline)
+        return removed
     name = deployment.endpoint_name
-    endpoint = _settled(name, deadline)
+    endpoint = sagemaker.settled_endpoint(name, deadline)
     if endpoint is not None and endpoint.config_name in made:
         scaling.remove(name)  # a promotion that failed may have set bounds, which hold an update up
         if before is None:
             sagemaker.delete_endpoint(name)
-            _settled(name, deadline)  # the next student may ask for one of the same name
+            # The next student may ask for one of the same name.
+            sagemaker.settled_endpoint(name, deadline)
             removed.deleted.append(name)
         else:
             sagemaker.update_endpoint(name, before)
-            restored = _settled(name, deadline)
+            restored = sagemaker.settled_endpoint(name, deadline)
             if restored is None or restored.config_name != before:
                 raise DeploymentFailed(
                     f"endpoint {name} could not go back to {before}; it has "
@@ -95,29 +99,10 @@ def _scale_as_before(run: RunRef, name: str) -> None:
     if endpoint is None:
         return
     for owner in runs_table.runs_of_spec(run.spec_key):
-        if (owner.endpoint_name, owner.endpoint_config_name) == (name, endpoint.config_name):
+        # A component's endpoint keeps the configuration that it was made with.
+        serves = owner.endpoint_config_name == endpoint.config_name or endpoint.mode == _BY_MODEL
+        if owner.endpoint_name == name and serves:
             live = Bucket(owner.bucket).find_model(RunKeys(owner.run_id).deployment, Deployment)
             if live is not None:
                 scaling.apply(name, live.scaling)
             return
-
-
-def _settled(name: str, deadline: float) -> sagemaker.Endpoint | None:
-    """The endpoint once no change of it is under way: SageMaker refuses another until then.
-
-    Args:
-        deadline: By the monotonic clock.
-
-    Raises:
-        DeploymentFailed: when it does not settle in time.
-    """
-    while True:
-        endpoint = sagemaker.find_endpoint(name)
-        if endpoint is None or not endpoint.changing:
-            return endpoint
-        if time.monotonic() > deadline:
-            raise DeploymentFailed(
-                f"endpoint {name} is still {endpoint.status} after {PATIENCE_SECONDS} s and could "
-                "not be rolled back; when it has settled, delete it by hand: it is billed"
-            )
-        time.sleep(PAUSE_SECONDS)

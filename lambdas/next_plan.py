@@ -20,6 +20,10 @@ from stratos.spec import Spec
 from stratos.steps import Deployment, RunRef
 
 MAX_STUDENTS = 3
+_SERVER_KEPT = {
+    "serverless": "a serverless endpoint has no server to change",
+    "scale_to_zero": "an endpoint that scales to zero keeps its instances",
+}
 
 
 @dataclass(frozen=True)
@@ -55,14 +59,13 @@ def after_missed_load(
     current: Deployment,
 ) -> Next:
     """The next server for the same model, or else the next student."""
-    serverless = current.hosting.mode == "serverless"
-    mode = current.hosting.mode
-    constraints = spec.constraints
-    plan = None if serverless else next_server(evidence, measured, constraints, mode=mode)
+    mode, constraints = current.hosting.mode, spec.constraints
+    kept = _SERVER_KEPT.get(mode)
+    plan = None if kept else next_server(evidence, measured, constraints, mode=mode)
     if plan is None:
         number = sum(item.attempt == evidence.attempt for item in measured)
-        if serverless:
-            why = "a serverless endpoint has no server to change"
+        if kept:
+            why = kept
         elif number >= MAX_SERVERS:
             why = f"{number} servers were tried"
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lambdas import turns
+from lambdas import components, turns
 from lambdas.deployments import deployment_of
 from lambdas.handler import step
 from lambdas.sagemaker import find_endpoint
@@ -37,5 +37,7 @@ def handler(payload: TurnInput) -> Deployment:
         live_config=live.config_name if live else None,
         live_mode=live.mode if live else None,
     )
+    if live is not None and deployment.component is not None:
+        components.refuse_other_instances(deployment, live)
     bucket.put_model(keys.deployment, deployment)
     return deployment

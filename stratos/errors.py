@@ -19,6 +19,7 @@
     │   ├── ApprovalTimedOut    nobody decided in time
     │   └── NotAwaitingApproval the run has nothing to approve
     ├── EndpointBusy            another run changes the endpoint; waited for
+    ├── ComponentNotReady       SageMaker is not done with a component; waited for
     ├── DeploymentFailed        the endpoint never became healthy
     ├── SweepIncomplete         what has no owner could not be removed
     ├── RunLost                 an execution ended and nothing reported it
@@ -115,6 +116,10 @@ class NotAwaitingApproval(ApprovalError):
 
 class EndpointBusy(StratosError):
     """The endpoint is being changed; the run may ask again."""
+
+
+class ComponentNotReady(StratosError):
+    """SageMaker still works on the endpoint or its component; the run may ask again."""
 
 
 class DeploymentFailed(StratosError):

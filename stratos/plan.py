@@ -100,8 +100,9 @@ class Plan(FrozenModel):
         server = self.serving
         if self.hosting.mode == "serverless":
             return f"a serverless endpoint in {server.region} (forecast by {server.instance_type})"
-        queued = ", behind a queue" if self.hosting.mode == "async" else ""
-        return f"{server.count} × {server.instance_type}{server.layout} in {server.region}{queued}"
+        told = {"async": ", behind a queue", "scale_to_zero": ", none without requests"}
+        how = told.get(self.hosting.mode, "")
+        return f"{server.count} × {server.instance_type}{server.layout} in {server.region}{how}"
 
 
 class PlanSet(FrozenModel):
