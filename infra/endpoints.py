@@ -16,11 +16,13 @@ from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from infra.approval import ApprovalStates
+from infra.components import ComponentStates
 from infra.permissions import (
     read_objects,
     run_container,
     use_alarms,
     use_key,
+    write_container_logs,
     write_objects,
 )
 from infra.rollout import RolloutStates
@@ -70,6 +72,7 @@ class Endpoints(Construct):
             ),
             *read_objects(bucket, "runs/"),
             use_key(key),
+            write_container_logs("/aws/sagemaker/InferenceComponents/stratos-*"),
             use_alarms("DescribeAlarms"),  # SageMaker reads the alarms of an update under it
         ):
             role.add_to_policy(statement)
@@ -98,10 +101,23 @@ class DeploymentStates:
             failed: What follows anything else; the error is in `$.failure`.
         """
         rollout = RolloutStates(scope=self.scope, deployment=DEPLOYMENT)
-        return self._make_ready(rollout.chain(succeeded=succeeded, failed=failed), batched, failed)
+        component = ComponentStates(
+            scope=self.scope, role=self.role, lambdas=self.lambdas, deployment=DEPLOYMENT
+        )
+        return self._make_ready(
+            rollout.chain(succeeded=succeeded, failed=failed),
+            component=component.chain(succeeded=succeeded, failed=failed),
+            batched=batched,
+            failed=failed,
+        )
 
     def _make_ready(
-        self, then: sfn.IChainable, batched: sfn.IChainable, failed: sfn.IChainable
+        self,
+        then: sfn.IChainable,
+        *,
+        component: sfn.IChainable,
+        batched: sfn.IChainable,
+        failed: sfn.IChainable,
     ) -> tuple[sfn.IChainable, sfn.IChainable]:
         """Register the package, create model and endpoint configuration."""
         package, tags = f"{DEPLOYMENT}.model_package", f"{DEPLOYMENT}.tags"
@@ -158,6 +174,7 @@ class DeploymentStates:
             sfn.Choice(self.scope, "IsAsynchronous", comment="Do requests wait in a queue?")
             .when(sfn.Condition.is_not_null(queue), asynchronous)
             .when(in_batches, batched)
+            .when(sfn.Condition.is_not_null(f"{DEPLOYMENT}.component"), component)
             .otherwise(synchronous)
         )
         turn = self._turn(failed)

@@ -42,7 +42,8 @@ _READS_JOBS = (
     "measure_endpoint",
     "report",
 )
-_NO_RUN_OBJECTS = ("claim_run", "request_approval", "sweep")
+_LOOKS_AT_ENDPOINTS = ("check_quality", "match_models", "plan_candidates", "take_turn")
+_NO_RUN_OBJECTS = ("await_component", "claim_run", "request_approval", "sweep")
 _JOBS, _MACHINE = "TrainingJobs/Role", "Workflow/Role"
 _BATCHES = "TrainingJobs/BatchRole"
 _SERVED = ("Endpoints/Role", "Endpoints/QueueRole")
@@ -117,7 +118,15 @@ FINDINGS = (
     ),
     _wildcard(
         f"{_BUCKET}/catalog/*",
-        _roles("clean_up", "match_models", "plan_candidates", "report"),
+        _roles(
+            "check_quality",
+            "clean_up",
+            "match_models",
+            "measure_endpoint",
+            "plan_candidates",
+            "report",
+            "take_turn",
+        ),
         "The catalog is a few small files that people may add to.",
     ),
     *(
@@ -150,6 +159,12 @@ FINDINGS = (
         "SageMaker writes to a log group for each endpoint, named after its spec.",
     ),
     _wildcard(
+        f"arn:<AWS::Partition>:logs:{_HERE}:log-group:"
+        "/aws/sagemaker/InferenceComponents/stratos-*:*",
+        _MODELS,
+        "SageMaker writes to a log group for each component, named after its spec.",
+    ),
+    _wildcard(
         "arn:<AWS::Partition>:s3:::cdk-hnb659fds-assets-<AWS::AccountId>-<AWS::Region>/*.tar.gz",
         (_JOBS,),
         "Source archives of earlier deployments: a run goes on with the code it began with.",
@@ -180,21 +195,35 @@ FINDINGS = (
     _wildcard(f"{_SAGEMAKER}:model/*", (*_roles("clean_up", "sweep"), _MACHINE), _RUN_NAMES),
     _wildcard(
         f"{_SAGEMAKER}:endpoint-config/*",
-        (*_roles("clean_up", "promote", "sweep"), _MACHINE),
+        (*_roles(*_LOOKS_AT_ENDPOINTS, "clean_up", "promote", "sweep"), _MACHINE),
         _RUN_NAMES,
+    ),
+    _wildcard(
+        f"{_SAGEMAKER}:inference-component/stratos-*",
+        (
+            *_roles(
+                *_LOOKS_AT_ENDPOINTS,
+                "await_component",
+                "clean_up",
+                "measure_endpoint",
+                "promote",
+                "sweep",
+            ),
+            _MACHINE,
+        ),
+        "A component is named after its endpoint.",
     ),
     _wildcard(
         f"{_SAGEMAKER}:endpoint/stratos-*",
         (
             *_roles(
-                "check_quality",
+                *_LOOKS_AT_ENDPOINTS,
+                "await_component",
                 "clean_up",
                 "match_models",
                 "measure_endpoint",
-                "plan_candidates",
                 "promote",
                 "sweep",
-                "take_turn",
             ),
             "Schedules/Role",
             _MACHINE,
@@ -206,10 +235,13 @@ FINDINGS = (
         (*_roles("clean_up", "promote", "sweep"), "Schedules/Role", *_SERVED, _MACHINE),
         "An alarm is named after the endpoint it scales or the run whose update it watches.",
     ),
-    _wildcard(
-        f"arn:<AWS::Partition>:cloudwatch:{_HERE}:alarm:TargetTracking-endpoint/stratos-*",
-        (*_roles("clean_up", "promote", "sweep"), "Schedules/Role", _MACHINE),
-        "Application Auto Scaling names its alarms after the endpoint, and ends them in an id.",
+    *(
+        _wildcard(
+            f"arn:<AWS::Partition>:cloudwatch:{_HERE}:alarm:TargetTracking-{kind}/stratos-*",
+            (*_roles("clean_up", "promote", "sweep"), "Schedules/Role", _MACHINE),
+            "Application Auto Scaling names its alarms after the endpoint, and ends them in an id.",
+        )
+        for kind in ("endpoint", "inference-component")
     ),
     _wildcard(
         f"arn:<AWS::Partition>:application-autoscaling:{_HERE}:scalable-target/*",

@@ -60,6 +60,7 @@ HANDLERS = (
     Handler("request_approval"),
     Handler("record_approval"),
     Handler("take_turn"),
+    Handler("await_component"),
     Handler("measure_endpoint", memory_mib=1769, timeout_seconds=900),
     Handler("measure_batch", timeout_seconds=300),
     Handler("promote"),

@@ -9,6 +9,7 @@ from infra.endpoints import Endpoints
 from infra.functions import Functions
 from infra.notifications import Notifications
 from infra.permissions import (
+    COMPONENTS,
     ENDPOINT_CONFIGS,
     ENDPOINTS,
     MODELS,
@@ -75,7 +76,7 @@ def grant_functions(
             module,
             *read_objects(bucket, "specs/", "catalog/", "runs/"),
             write_objects(bucket, "runs/*"),
-            sagemaker("DescribeEndpoint", on=(ENDPOINTS,)),  # what kind is in service already
+            *_look_at_endpoint(),  # what kind is in service already, and on what
         )
     functions.grant(
         "match_models",
@@ -94,7 +95,8 @@ def grant_functions(
         *read_objects(bucket, "runs/"),
         write_objects(bucket, "runs/*"),
         *_read_jobs(),
-        sagemaker("DescribeEndpoint", on=(ENDPOINTS,)),
+        *_look_at_endpoint(),
+        *read_objects(bucket, "catalog/"),
     )
     functions.grant("request_approval", use_runs(table, "UpdateItem"), _notify(notifications))
     functions.grant(
@@ -109,14 +111,25 @@ def grant_functions(
         use_runs(table, "GetItem", "UpdateItem"),
         *read_objects(bucket, "runs/"),
         write_objects(bucket, "runs/*"),
-        sagemaker("DescribeEndpoint", on=(ENDPOINTS,)),
+        *_look_at_endpoint(),
+        *read_objects(bucket, "catalog/"),
         _use_schedules("DeleteSchedule"),  # the endpoint's time does not end during the turn
     )
     functions.grant(
+        "await_component",
+        sagemaker("DescribeEndpoint", on=(ENDPOINTS,)),
+        sagemaker(
+            "DescribeInferenceComponent",
+            "UpdateInferenceComponentRuntimeConfig",
+            on=(COMPONENTS,),
+        ),
+    )
+    functions.grant(
         "measure_endpoint",
-        *read_objects(bucket, "runs/", "async/"),
+        *read_objects(bucket, "runs/", "async/", "catalog/"),
         write_objects(bucket, "runs/*", "async/*"),
         sagemaker("InvokeEndpoint", "InvokeEndpointAsync", on=(ENDPOINTS,)),
+        sagemaker("InvokeEndpoint", on=(COMPONENTS,)),
         # What the run has spent, and how long an endpoint takes: is there room for another?
         *_read_jobs(),
         _read_executions(),
@@ -165,6 +178,8 @@ def grant_functions(
         sagemaker_of_runs("DeleteModel", "DeleteEndpointConfig", on=(MODELS, ENDPOINT_CONFIGS)),
         sagemaker("DeleteEndpoint", "UpdateEndpoint", on=(ENDPOINTS,)),
         sagemaker("UpdateEndpoint", on=(ENDPOINT_CONFIGS,)),
+        sagemaker("DescribeInferenceComponent", "UpdateInferenceComponent", on=(COMPONENTS,)),
+        sagemaker_of_runs("DeleteInferenceComponent", on=(COMPONENTS,)),
         # The model that is back in service is scaled as it was, and ends when it was to.
         *_scale(),
         _use_schedules("CreateSchedule", "UpdateSchedule", "DeleteSchedule"),
@@ -180,6 +195,7 @@ def grant_functions(
             resources=[arn("states", f"execution:{_STATES_NAME}:*")],
         ),
         list_in_sagemaker(
+            "ListInferenceComponents",
             "ListEndpoints",
             "ListEndpointConfigs",
             "ListModels",
@@ -188,9 +204,12 @@ def grant_functions(
         ),
         # Tags are what it tells its own things by, so it has to read those of others, too.
         sagemaker(
-            "ListTags", on=(ENDPOINTS, ENDPOINT_CONFIGS, MODELS, TRAINING_JOBS, TRANSFORM_JOBS)
+            "ListTags",
+            on=(COMPONENTS, ENDPOINTS, ENDPOINT_CONFIGS, MODELS, TRAINING_JOBS, TRANSFORM_JOBS),
         ),
         sagemaker("DescribeEndpoint", on=(ENDPOINTS,)),
+        sagemaker("DescribeInferenceComponent", on=(COMPONENTS,)),
+        sagemaker_of_runs("DeleteInferenceComponent", on=(COMPONENTS,)),
         sagemaker_of_runs("DeleteEndpoint", on=(ENDPOINTS,)),
         sagemaker_of_runs("DeleteModel", "DeleteEndpointConfig", on=(MODELS, ENDPOINT_CONFIGS)),
         sagemaker_of_runs("StopTrainingJob", on=(TRAINING_JOBS,)),
@@ -223,9 +242,23 @@ def _scale() -> tuple[iam.PolicyStatement, ...]:
         scale_endpoints("RegisterScalableTarget", "DeregisterScalableTarget", "PutScalingPolicy"),
         scale_with_service_role(),
         sagemaker("DescribeEndpoint", "UpdateEndpointWeightsAndCapacities", on=(ENDPOINTS,)),
+        sagemaker(
+            "DescribeInferenceComponent",
+            "UpdateInferenceComponentRuntimeConfig",
+            on=(COMPONENTS,),
+        ),
         sagemaker_of_runs("DescribeEndpointConfig", on=(ENDPOINT_CONFIGS,)),
         use_alarms("PutMetricAlarm", "DescribeAlarms", "DeleteAlarms"),
         use_tracking_alarms("PutMetricAlarm", "DescribeAlarms", "DeleteAlarms"),
+    )
+
+
+def _look_at_endpoint() -> tuple[iam.PolicyStatement, ...]:
+    """What is in service under a spec's name: its kind, its instances, its component."""
+    return (
+        sagemaker("DescribeEndpoint", on=(ENDPOINTS,)),
+        sagemaker("DescribeInferenceComponent", on=(COMPONENTS,)),
+        sagemaker_of_runs("DescribeEndpointConfig", on=(ENDPOINT_CONFIGS,)),
     )
 
 
@@ -282,10 +315,13 @@ def grant_workflow(
             "CreateEndpoint",
             on=(MODELS, ENDPOINT_CONFIGS, ENDPOINTS),
         ),
+        create_in_sagemaker("CreateInferenceComponent", on=(COMPONENTS, ENDPOINTS, MODELS)),
+        sagemaker("UpdateInferenceComponent", on=(COMPONENTS,)),
         # Step Functions looks at the tags of what it creates in SageMaker:
         # https://docs.aws.amazon.com/step-functions/latest/dg/sagemaker-iam.html
         sagemaker(
-            "ListTags", on=(TRAINING_JOBS, TRANSFORM_JOBS, MODELS, ENDPOINT_CONFIGS, ENDPOINTS)
+            "ListTags",
+            on=(TRAINING_JOBS, TRANSFORM_JOBS, MODELS, ENDPOINT_CONFIGS, ENDPOINTS, COMPONENTS),
         ),
         sagemaker("DescribeEndpoint", "UpdateEndpoint", on=(ENDPOINTS,)),
         sagemaker("UpdateEndpoint", on=(ENDPOINT_CONFIGS,)),

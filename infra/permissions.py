@@ -24,8 +24,12 @@ TRANSFORM_JOBS = "transform-job/*"
 ENDPOINTS = "endpoint/stratos-*"
 ENDPOINT_CONFIGS = "endpoint-config/*"
 MODELS = "model/*"
+COMPONENTS = "inference-component/stratos-*"
 ALARMS = "alarm:stratos-*"
-TRACKING_ALARMS = "alarm:TargetTracking-endpoint/stratos-*"
+TRACKING_ALARMS = (
+    "alarm:TargetTracking-endpoint/stratos-*",
+    "alarm:TargetTracking-inference-component/stratos-*",
+)
 """What Application Auto Scaling calls the alarms that it makes for a policy."""
 
 _TAGGED: Mapping[str, Any] = {"Null": {f"aws:ResourceTag/{RUN_TAG}": "false"}}
@@ -87,7 +91,7 @@ def use_tracking_alarms(*actions: str) -> iam.PolicyStatement:
     """
     return iam.PolicyStatement(
         actions=[f"cloudwatch:{action}" for action in actions],
-        resources=[arn("cloudwatch", TRACKING_ALARMS)],
+        resources=[arn("cloudwatch", alarms) for alarms in TRACKING_ALARMS],
     )
 
 
@@ -174,6 +178,19 @@ def trace() -> iam.PolicyStatement:
     )
 
 
+def write_container_logs(log_group: str) -> iam.PolicyStatement:
+    """What SageMaker needs to write a container's log; it makes the group itself."""
+    return iam.PolicyStatement(
+        actions=[
+            "logs:CreateLogGroup",
+            "logs:CreateLogStream",
+            "logs:DescribeLogStreams",
+            "logs:PutLogEvents",
+        ],
+        resources=[arn("logs", f"log-group:{log_group}:*")],
+    )
+
+
 def run_container(*, repositories: tuple[str, ...], log_group: str) -> list[iam.PolicyStatement]:
     """What every SageMaker container needs: its image, its logs, its metrics."""
     return [
@@ -189,15 +206,7 @@ def run_container(*, repositories: tuple[str, ...], log_group: str) -> list[iam.
                 f"arn:{Aws.PARTITION}:ecr:{Aws.REGION}:*:repository/{name}" for name in repositories
             ],
         ),
-        iam.PolicyStatement(
-            actions=[
-                "logs:CreateLogGroup",
-                "logs:CreateLogStream",
-                "logs:DescribeLogStreams",
-                "logs:PutLogEvents",
-            ],
-            resources=[arn("logs", f"log-group:{log_group}:*")],
-        ),
+        write_container_logs(log_group),
         iam.PolicyStatement(
             actions=["cloudwatch:PutMetricData"],
             resources=["*"],

@@ -10,7 +10,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
-from infra.sdk_calls import sdk_call
+from infra.sdk_calls import NOT_SCALED, REFUSED, put_alarms, sdk_call
 from stratos.deployment import VARIANT
 from stratos.scaling import scalable_target
 
@@ -18,9 +18,6 @@ _LONGEST_WAIT_SECONDS = 140
 """Waits grow by a second each: 1 + 2 + … + 140 is 2 h 44 min, beyond the limit of any update."""
 _SETTLED_SECONDS = 2
 """Waits up to this long may see an endpoint as it was before its update began."""
-_REFUSED = "SageMaker.SageMakerException"
-"""How the SDK integration names SageMaker's ValidationException, which has no name of its own."""
-_NOT_SCALED = "ApplicationAutoScaling.ObjectNotFoundException"
 
 
 @dataclass(frozen=True)
@@ -98,29 +95,7 @@ class RolloutStates:
     def _update(self, then: sfn.IChainable, failed: sfn.IChainable) -> sfn.IChainable:
         """Blue/green: the old fleet goes once the new one answers and no alarm has tripped."""
         guardrails = f"{self.deployment}.guardrails"
-        fields = [
-            *("AlarmName", "AlarmDescription", "Metrics", "EvaluationPeriods"),
-            *("DatapointsToAlarm", "Threshold", "ComparisonOperator", "TreatMissingData"),
-        ]
-        put_alarms = sfn.Map(
-            self.scope,
-            "PutAlarms",
-            comment="What the new fleet is watched by",
-            items_path=f"{guardrails}.alarms",
-            item_selector={"alarm": sfn.JsonPath.object_at("$$.Map.Item.Value")},
-            max_concurrency=1,
-            result_path=sfn.JsonPath.DISCARD,
-        ).item_processor(
-            sdk_call(
-                self.scope,
-                "PutAlarm",
-                {field: f"$.alarm.{field}" for field in fields},
-                failed=None,
-                service="cloudwatch",
-                operation="putMetricAlarm",
-            )
-        )
-        put_alarms.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
+        alarms = put_alarms(self.scope, "PutAlarms", f"{guardrails}.alarms", failed)
         guarded = self._call(
             "UpdateEndpoint",
             {**self._config, "DeploymentConfig": f"{guardrails}.deployment_config"},
@@ -130,7 +105,7 @@ class RolloutStates:
         for change in (guarded, plain):
             # The fleet may have begun to scale before its bounds were forgotten: that ends.
             change.add_retry(
-                errors=[_REFUSED],
+                errors=[REFUSED],
                 interval=Duration.seconds(5),
                 max_attempts=12,
                 backoff_rate=1.5,
@@ -139,7 +114,7 @@ class RolloutStates:
             change.next(then)
         guard = (
             sfn.Choice(self.scope, "IsGuarded", comment="Serverless endpoints take no guardrails")
-            .when(self._guarded, put_alarms.next(guarded))
+            .when(self._guarded, alarms.next(guarded))
             .otherwise(plain)
         )
         stop = self._stop_scaling(guard, failed)
@@ -163,7 +138,7 @@ class RolloutStates:
             service="applicationautoscaling",
             operation="deregisterScalableTarget",
             constants=target,
-            catches={_NOT_SCALED: then},
+            catches={NOT_SCALED: then},
         )
 
     def _end_watch(self, succeeded: sfn.IChainable, failed: sfn.IChainable) -> sfn.Choice:

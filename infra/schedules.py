@@ -10,6 +10,8 @@ from constructs import Construct
 from infra.permissions import ENDPOINTS, arn, scale_endpoints, use_alarms, use_tracking_alarms
 
 GROUP_NAME = "stratos"
+SWEEPER = "stratos-sweep"
+"""By name: the function needs this role, and this role the function."""
 
 
 class Schedules(Construct):
@@ -51,6 +53,14 @@ class Schedules(Construct):
                 sid="Expire",
                 actions=["sagemaker:DeleteEndpoint"],
                 resources=[arn("sagemaker", ENDPOINTS)],
+            )
+        )
+        # An endpoint of components goes after them, which is more than one call.
+        self.role.add_to_policy(
+            iam.PolicyStatement(
+                sid="Sweep",
+                actions=["lambda:InvokeFunction"],
+                resources=[arn("lambda", f"function:{SWEEPER}")],
             )
         )
         # What scaled an endpoint goes with it.

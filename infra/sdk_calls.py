@@ -22,6 +22,9 @@ _PASSING: Mapping[str, list[str]] = {
     "cloudwatch": ["CloudWatch.ThrottlingException", "CloudWatch.SdkClientException"],
 }
 """Errors by which a service asks to be called again later."""
+REFUSED = "SageMaker.SageMakerException"
+"""How the SDK integration names SageMaker's ValidationException, which has no name of its own."""
+NOT_SCALED = "ApplicationAutoScaling.ObjectNotFoundException"
 
 
 def sdk_call(
@@ -69,3 +72,31 @@ def sdk_call(
     if failed is not None:
         state.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
     return state
+
+
+def put_alarms(scope: Construct, name: str, alarms_path: str, failed: sfn.IChainable) -> sfn.Map:
+    """Put the alarms that watch an update, one after another."""
+    fields = [
+        *("AlarmName", "AlarmDescription", "Metrics", "EvaluationPeriods"),
+        *("DatapointsToAlarm", "Threshold", "ComparisonOperator", "TreatMissingData"),
+    ]
+    put = sfn.Map(
+        scope,
+        name,
+        comment="What the new model is watched by",
+        items_path=alarms_path,
+        item_selector={"alarm": sfn.JsonPath.object_at("$$.Map.Item.Value")},
+        max_concurrency=1,
+        result_path=sfn.JsonPath.DISCARD,
+    ).item_processor(
+        sdk_call(
+            scope,
+            name.removesuffix("s"),
+            {field: f"$.alarm.{field}" for field in fields},
+            failed=None,
+            service="cloudwatch",
+            operation="putMetricAlarm",
+        )
+    )
+    put.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
+    return put

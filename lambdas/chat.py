@@ -12,6 +12,7 @@ from botocore.config import Config
 from lambdas.aws import client
 from stratos.async_requests import AsyncEndpoint
 from stratos.batch import chat_request
+from stratos.component_requests import ComponentEndpoint
 from stratos.load import MAX_IN_FLIGHT, Reply
 from stratos.records import Record
 from stratos.scoring.verifiers import is_completion_correct, needs_gold
@@ -21,6 +22,9 @@ _READ_TIMEOUT_SECONDS = 65
 """SageMaker itself gives up on a container after 60."""
 QUEUE_SECONDS = 300
 """How long a measurement waits for an answer from a queue."""
+
+_CAPACITY_SECONDS = 60
+"""How long a measurement waits for a copy that was said to be in service."""
 
 
 def runtime_client() -> Any:
@@ -45,6 +49,11 @@ def queue_before(endpoint_name: str, bucket: str, spec_name: str) -> AsyncEndpoi
     )
 
 
+def component_of(endpoint_name: str) -> ComponentEndpoint:
+    """The component of an endpoint that scales to zero; its copies run while it is measured."""
+    return ComponentEndpoint(endpoint_name, runtime_client(), _CAPACITY_SECONDS)
+
+
 @dataclass(frozen=True)
 class Chat:
     """An endpoint that answers records, and how its answers are judged."""
@@ -56,6 +65,8 @@ class Chat:
     runtime: Any = field(default_factory=lambda: runtime_client())
     queue: AsyncEndpoint | None = None
     """Of an asynchronous endpoint, which answers through the bucket."""
+    component: ComponentEndpoint | None = None
+    """Of an endpoint that scales to zero."""
 
     def ask(self, record: Record, max_tokens: int | None = None) -> Reply:
         """Put one question.
@@ -77,6 +88,8 @@ class Chat:
     def _send(self, body: bytes) -> bytes:
         if self.queue is not None:
             return self.queue.ask(body)
+        if self.component is not None:
+            return self.component.ask(body)
         answered = self.runtime.invoke_endpoint(
             EndpointName=self.endpoint_name,
             ContentType="application/json",

@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from lambdas import components
+from lambdas.planning_inputs import servers
 from lambdas.settings import settings
 from lambdas.storage import Bucket
 from stratos.artifacts import RunKeys
-from stratos.deployment import build_deployment
+from stratos.deployment import build_deployment, endpoint_name
 from stratos.jobs import EvaluateResult
 from stratos.match_evidence import MatchEvidence
 from stratos.model_package import Lineage
@@ -50,6 +52,10 @@ def deployment_of(
         suffix=suffix,
         now=datetime.now(UTC),
         kms_key_arn=settings().kms_key_arn,
+        live_component=components.live(endpoint_name(spec.name))
+        if live_mode == "scale_to_zero"
+        else None,
+        servers=servers(bucket),
     )
 
 

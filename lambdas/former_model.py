@@ -28,17 +28,20 @@ def put_back(run: RunRef, endpoint_name: str) -> None:
     endpoint = sagemaker.find_endpoint(endpoint_name)
     if endpoint is None:
         return
-    served = (endpoint_name, endpoint.config_name)
     for owner in runs_table.runs_of_spec(run.spec_key):
-        if (owner.endpoint_name, owner.endpoint_config_name) == served:
+        # A component's endpoint keeps the configuration that it was made with.
+        serves = (
+            owner.endpoint_config_name == endpoint.config_name or endpoint.mode == "scale_to_zero"
+        )
+        if owner.endpoint_name == endpoint_name and serves:
             live = Bucket(owner.bucket).find_model(RunKeys(owner.run_id).deployment, Deployment)
             if live is not None:
                 scaling.apply(endpoint_name, live.scaling)
-            _expire(owner, endpoint_name, live.scaling if live else None)
+            _expire(owner, endpoint, live.scaling if live else None)
             return
 
 
-def _expire(owner: runs_table.RunRow, endpoint_name: str, scaled: Scaling | None) -> None:
+def _expire(owner: runs_table.RunRow, endpoint: sagemaker.Endpoint, scaled: Scaling | None) -> None:
     """Let the endpoint's time end when it was to, or soon; the table and the tag say the same."""
     if owner.expires_at is None:
         return
@@ -48,5 +51,8 @@ def _expire(owner: runs_table.RunRow, endpoint_name: str, scaled: Scaling | None
         due = soonest
         expires_at = due.isoformat(timespec="seconds")
         runs_table.update(owner.run_id, expires_at=expires_at)
-        sagemaker.tag_endpoint(endpoint_name, [{"Key": EXPIRES_TAG, "Value": expires_at}])
-    schedules.schedule_deletion(endpoint_name, due, scaled)
+        sagemaker.tag_endpoint(endpoint.name, [{"Key": EXPIRES_TAG, "Value": expires_at}])
+    if endpoint.mode == "scale_to_zero":
+        schedules.schedule_sweep(endpoint.name, due)
+    else:
+        schedules.schedule_deletion(endpoint.name, due, scaled)

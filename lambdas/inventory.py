@@ -20,10 +20,19 @@ _PREFIX = "stratos-"
 
 
 def resources() -> Iterator[Resource]:
-    """Endpoints first, then what they use, running jobs, alarms of updates, and schedules.
+    """Components, endpoints, what they use, running jobs, alarms of updates, and schedules.
 
     What could carry the run tag and lacks it is not Stratos's own and is left out.
     """
+    for item in _listed("list_inference_components", "InferenceComponents", NameContains=_PREFIX):
+        if tags := _tags(item["InferenceComponentArn"]):
+            yield Resource(
+                kind="inference-component",
+                name=item["InferenceComponentName"],
+                endpoint_name=item["EndpointName"],
+                status=item.get("InferenceComponentStatus", ""),
+                **tags,
+            )
     for item in _listed("list_endpoints", "Endpoints", NameContains=_PREFIX):
         if not item["EndpointName"].startswith(_PREFIX):
             continue  # the filter finds it anywhere in a name

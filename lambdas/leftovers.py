@@ -5,18 +5,25 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from lambdas import former_model, runs_table, sagemaker, scaling, transform_jobs, turns
+from lambdas import (
+    components,
+    former_model,
+    runs_table,
+    sagemaker,
+    scaling,
+    transform_jobs,
+    turns,
+)
 from lambdas.aws import client
 from lambdas.storage import Bucket
 from stratos.artifacts import RunKeys
-from stratos.errors import DeploymentFailed, EndpointUnsettled
+from stratos.errors import DeploymentFailed
 from stratos.measurement import Measurements
 from stratos.scaling import delete_alarms
 from stratos.steps import Deployment, RunRef
 
 PATIENCE_SECONDS = 780
 """For all the waits of one call together; the function has 900 for everything."""
-PAUSE_SECONDS = 2
 
 
 @dataclass
@@ -89,42 +96,24 @@ def _take_back(
         alarms = [alarm["AlarmName"] for alarm in deployment.guardrails.alarms]
         delete_alarms(client("cloudwatch"), alarms)
     deadline = time.monotonic() + PATIENCE_SECONDS
+    if deployment.component is not None:
+        removed.deleted, removed.restored = components.undo(deployment, deadline)
+        return
     name = deployment.endpoint_name
-    endpoint = _settled(name, deadline)
+    endpoint = sagemaker.settled_endpoint(name, deadline)
     if endpoint is not None and endpoint.config_name in made:
         scaling.remove(name)  # a promotion that failed may have set bounds, which hold an update up
         if before is None:
             sagemaker.delete_endpoint(name)
-            _settled(name, deadline)  # the next student may ask for one of the same name
+            # The next student may ask for one of the same name.
+            sagemaker.settled_endpoint(name, deadline)
             removed.deleted.append(name)
         else:
             sagemaker.update_endpoint(name, before)
-            restored = _settled(name, deadline)
+            restored = sagemaker.settled_endpoint(name, deadline)
             if restored is None or restored.config_name != before:
                 raise DeploymentFailed(
                     f"endpoint {name} could not go back to {before}; it has "
                     f"{restored.config_name if restored else 'gone'}. Update it by hand"
                 )
             removed.restored = name
-
-
-def _settled(name: str, deadline: float) -> sagemaker.Endpoint | None:
-    """The endpoint once no change of it is under way: SageMaker refuses another until then.
-
-    Args:
-        deadline: By the monotonic clock.
-
-    Raises:
-        EndpointUnsettled: when it does not settle in time.
-    """
-    while True:
-        endpoint = sagemaker.find_endpoint(name)
-        if endpoint is None or not endpoint.changing:
-            return endpoint
-        if time.monotonic() > deadline:
-            raise EndpointUnsettled(
-                f"endpoint {name} is still {endpoint.status} after {PATIENCE_SECONDS} s; cleaning "
-                "up goes on when this is called again. If it never settles, delete it by hand: it "
-                "is billed"
-            )
-        time.sleep(PAUSE_SECONDS)

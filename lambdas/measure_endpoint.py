@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from lambdas import live_model, runs_table
-from lambdas.chat import QUEUE_SECONDS, Chat, queue_before
+from lambdas.chat import QUEUE_SECONDS, Chat, component_of, queue_before
 from lambdas.handler import step
 from lambdas.next_plan import after_missed_load
 from lambdas.storage import Bucket
@@ -109,6 +109,7 @@ def _load(run: RunRef, spec: Spec, deployment: Deployment) -> tuple[LoadResult, 
         task=spec.task,
         max_tokens=spec.task.max_reply_tokens,
         queue=queue_before(deployment.endpoint_name, run.bucket, spec.name) if queued else None,
+        component=component_of(deployment.endpoint_name) if deployment.component else None,
     )
     clock = MonotonicClock()
     started = clock.now()

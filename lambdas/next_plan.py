@@ -64,12 +64,14 @@ def after_missed_load(
 ) -> Next:
     """The next server for the same model, or else the next student."""
     mode, why = current.hosting.mode, None
-    plan: Plan | None
+    plan: Plan | None = None
     if mode == "batch":
         plan = next_batch_server(evidence, measured)
     elif mode == "serverless":
         plan = first_server(evidence)
         why = _why_it_stays_serverless(spec, plan, current)
+    elif mode == "scale_to_zero":
+        why = "an endpoint that scales to zero keeps its instances"
     else:
         plan = next_server(evidence, measured, spec.constraints, mode=mode)
     if plan is None or why is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from lambdas import components
 from lambdas.candidates import ModelPool
 from lambdas.sagemaker import find_endpoint
 from lambdas.settings import settings
@@ -31,7 +32,7 @@ def planning_request(
         region=settings().aws_region,
         teachers=pool.teacher_cards(),
         students=pool.student_cards(),
-        servers=servers(bucket),
+        servers=components.servers_for(spec, servers(bucket)),
         dataset=_facts(bucket, run, spec, dataset),
         calibration=_calibration(bucket),
         spent_usd=spent_usd,

@@ -46,6 +46,8 @@ def handler(payload: PromoteInput) -> Promoted:
             )
     if expires is None:
         schedules.cancel_deletion(deployment.endpoint_name)
+    elif deployment.component is not None:
+        schedules.schedule_sweep(deployment.endpoint_name, expires)
     else:
         schedules.schedule_deletion(deployment.endpoint_name, expires, deployment.scaling)
     tag_endpoint(deployment.endpoint_name, ownership_tags(run, spec, now))

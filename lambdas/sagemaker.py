@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,10 +12,12 @@ from botocore.exceptions import ClientError
 from lambdas.aws import client, error_code
 from lambdas.training_jobs import step_of
 from stratos.deployment import endpoint_mode
+from stratos.errors import EndpointUnsettled
 from stratos.spec import EndpointMode
 
 IN_PROGRESS = "InProgress"
-_CHANGING = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
+PAUSE_SECONDS = 2
+CHANGING = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Endpoint:
     @property
     def changing(self) -> bool:
         """A change is under way; SageMaker refuses another until it ends."""
-        return self.status in _CHANGING
+        return self.status in CHANGING
 
 
 def describe_job(name: str) -> dict[str, Any] | None:
@@ -75,6 +78,27 @@ def find_endpoint(name: str) -> Endpoint | None:
     return Endpoint(
         name, found["EndpointConfigName"], found["EndpointStatus"], endpoint_mode(found)
     )
+
+
+def settled_endpoint(name: str, deadline: float) -> Endpoint | None:
+    """The endpoint once no change of it is under way: SageMaker refuses another until then.
+
+    Args:
+        deadline: By the monotonic clock.
+
+    Raises:
+        EndpointUnsettled: when it does not settle in time.
+    """
+    while True:
+        endpoint = find_endpoint(name)
+        if endpoint is None or not endpoint.changing:
+            return endpoint
+        if time.monotonic() > deadline:
+            raise EndpointUnsettled(
+                f"endpoint {name} is still {endpoint.status}; what waits for it goes on when it is "
+                "called again. If it never settles, delete it by hand: it is billed"
+            )
+        time.sleep(PAUSE_SECONDS)
 
 
 def update_endpoint(name: str, config_name: str) -> None:

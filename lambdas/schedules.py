@@ -15,6 +15,7 @@ from stratos.scaling import Scaling, scalable_target
 
 EXPIRY_SUFFIX = "-expiry"
 RERUN_PREFIX = "stratos-rerun-"
+_SWEEPER = "stratos-sweep"
 _NOW = "<aws.scheduler.scheduled-time>"
 
 
@@ -68,6 +69,22 @@ def rerun_of(name: str) -> dict[str, str] | None:
     return rerun
 
 
+def schedule_sweep(endpoint_name: str, at: datetime) -> None:
+    """Call the sweeper once, at the end of an endpoint's time.
+
+    For an endpoint of components, which go before it: a schedule makes one call.
+    """
+    cancel_deletion(endpoint_name)
+    due = {"scheduled_at": _NOW}
+    _put(
+        expiry_schedule_name(endpoint_name),
+        _at(at),
+        _sweeper_arn(),
+        due,
+        ActionAfterCompletion="DELETE",
+    )
+
+
 def schedule_deletion(endpoint_name: str, at: datetime, scaling: Scaling | None) -> str:
     """Delete an endpoint once, at a time, and what scales it; return the first schedule's name."""
     cancel_deletion(endpoint_name)
@@ -81,10 +98,9 @@ def schedule_deletion(endpoint_name: str, at: datetime, scaling: Scaling | None)
         if scaling.wake_alarm is not None:
             alarms = {"AlarmNames": [scaling.wake_alarm["AlarmName"]]}
             calls[f"{name}-alarm"] = ("cloudwatch:deleteAlarms", alarms)
-    moment = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
     sdk = f"arn:{settings().state_machine_arn.split(':')[1]}:scheduler:::aws-sdk:"
     for each, (action, request) in calls.items():
-        _put(each, f"at({moment})", sdk + action, request, ActionAfterCompletion="DELETE")
+        _put(each, _at(at), sdk + action, request, ActionAfterCompletion="DELETE")
     return name
 
 
@@ -103,6 +119,15 @@ def delete_schedule(name: str) -> bool:
             return False
         raise
     return True
+
+
+def _at(moment: datetime) -> str:
+    return f"at({moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S})"
+
+
+def _sweeper_arn() -> str:
+    _, partition, _, region, account, *_ = settings().state_machine_arn.split(":")
+    return f"arn:{partition}:lambda:{region}:{account}:function:{_SWEEPER}"
 
 
 def _period(expression: str) -> timedelta | None:

@@ -9,6 +9,7 @@ from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from botocore.exceptions import ClientError
 
 from lambdas import (
+    components,
     executions,
     inventory,
     runs_table,
@@ -19,7 +20,7 @@ from lambdas import (
 )
 from lambdas.aws import client
 from lambdas.handler import logger, step
-from stratos.errors import SweepIncomplete
+from stratos.errors import DeploymentFailed, SweepIncomplete
 from stratos.ownership import Kind, Orphan, Owner, Ownership
 from stratos.scaling import delete_alarms
 from stratos.steps import SweepInput, Swept
@@ -28,6 +29,7 @@ METRIC = "SweptResources"
 
 
 def _delete_endpoint(name: str) -> None:
+    components.delete(name)  # which would stay behind
     sagemaker.delete_endpoint(name)
     scaling.remove(name)
 
@@ -41,6 +43,7 @@ def _delete_expiry(name: str) -> None:
 
 
 _REMOVE: Mapping[Kind, Callable[[str], object]] = {
+    "inference-component": components.delete,
     "endpoint": _delete_endpoint,
     "endpoint-config": sagemaker.delete_endpoint_config,
     "model": sagemaker.delete_model,
@@ -60,7 +63,10 @@ def handler(payload: SweepInput) -> Swept:
         SweepIncomplete: when some could not be removed; the others are.
     """
     found = list(inventory.resources())  # before the runs: see `Ownership`
-    ownership = Ownership(found, map(_owner, runs_table.all_runs()), datetime.now(UTC))
+    now = datetime.now(UTC)
+    ownership = Ownership(
+        found, map(_owner, runs_table.all_runs()), max(now, payload.scheduled_at or now)
+    )
     orphans = ownership.orphans()
     if payload.dry_run:
         return Swept(dry_run=True, removed=orphans)
@@ -82,7 +88,7 @@ def _removal_problem(orphan: Orphan) -> str | None:
     logger.warning("sweeping", extra={"orphan": orphan.model_dump()})
     try:
         _REMOVE[orphan.kind](orphan.name)
-    except ClientError as error:
+    except (ClientError, DeploymentFailed) as error:
         return str(error)
     return None
 

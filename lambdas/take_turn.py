@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from lambdas import schedules, turns
+from lambdas import components, schedules, turns
 from lambdas.deployments import deployment_of
 from lambdas.handler import step
 from lambdas.sagemaker import find_endpoint
@@ -42,5 +42,7 @@ def handler(payload: TurnInput) -> Deployment:
         live_config=live.config_name if live else None,
         live_mode=live.mode if live else None,
     ).model_copy(update={"deploying_since": datetime.now(UTC).isoformat(timespec="seconds")})
+    if live is not None and deployment.component is not None:
+        components.refuse_other_instances(deployment, live)
     bucket.put_model(keys.deployment, deployment)
     return deployment

@@ -21,7 +21,7 @@ def calibration_rows(evidence: RunEvidence) -> Iterator[CalibrationRow]:
     found = [(match.plan, match.plan.training, *pair) for pair in _of_training(evidence)]
     deployment = evidence.deployment
     # Elsewhere it was a queue's time, or processors that are not the planned server's.
-    comparable = deployment is None or deployment.hosting.mode == "realtime"
+    comparable = deployment is None or deployment.hosting.mode in ("realtime", "scale_to_zero")
     for measurement in evidence.measurements if comparable else ():
         if measurement.attempt == match.attempt and measurement.load is not None:
             plan = measurement.plan

@@ -8,7 +8,15 @@ from typing import Any
 from stratos.artifacts import RunKeys, async_folder
 from stratos.batch import choose_batch, transform_job
 from stratos.catalog.images import runtime_of
-from stratos.guardrails import guardrails
+from stratos.catalog.servers import ServerCatalog
+from stratos.components import (
+    LiveComponent,
+    component_guardrails,
+    component_rollout,
+    has_component,
+    managed_instances,
+)
+from stratos.guardrails import Guardrails, guardrails
 from stratos.hosting import HOURS_PER_MONTH
 from stratos.hosting_choice import HostingChoice, choose_hosting
 from stratos.jobs import EvaluateResult
@@ -43,6 +51,8 @@ def endpoint_mode(described: dict[str, Any]) -> EndpointMode:
     """How an endpoint is hosted, by what DescribeEndpoint tells of it."""
     if described.get("AsyncInferenceConfig"):
         return "async"
+    if has_component(described):
+        return "scale_to_zero"
     variants = described.get("ProductionVariants") or ()
     serverless = any("CurrentServerlessConfig" in variant for variant in variants)
     return "serverless" if serverless else "realtime"
@@ -85,6 +95,8 @@ def build_deployment(
     now: datetime,
     suffix: str = "",
     kms_key_arn: str | None = None,
+    live_component: LiveComponent | None = None,
+    servers: ServerCatalog | None = None,
 ) -> Deployment:
     """Put together what the SDK states ask SageMaker for.
 
@@ -95,6 +107,8 @@ def build_deployment(
         live_config: Configuration of the endpoint in service under this name, if one is.
         live_mode: How that endpoint is hosted.
         suffix: Tells deployments of one attempt apart.
+        live_component: What that endpoint serves, where it scales to zero.
+        servers: Catalog that the plan's server is from; AWS's own where left out.
 
     Raises:
         DeploymentFailed: the model cannot be hosted as it must be.
@@ -124,19 +138,19 @@ def build_deployment(
         replaces_live=live_config is not None,
         previous_config_name=live_config,
         container=container,
-        production_variant={} if batched else _variant(name, server, hosting, artifact_bytes),
+        production_variant={} if batched else _variant(name, spec, server, hosting, artifact_bytes),
         async_inference_config=_queue(run, spec.name) if hosting.mode == "async" else None,
-        guardrails=None
-        if hosting.mode in ("serverless", "batch")
-        else guardrails(
+        component=component_rollout(
             endpoint,
             name,
-            VARIANT,
-            num_instances=server.count,
-            startup_seconds=download_seconds(artifact_bytes)
-            + start_seconds(server.instance_type, artifact_bytes),
-            max_p95_latency_ms=spec.constraints.max_p95_latency_ms,
-        ),
+            server,
+            (servers or ServerCatalog.aws())[server.instance_type],
+            artifact_bytes,
+            live_component,
+        )
+        if hosting.mode == "scale_to_zero"
+        else None,
+        guardrails=_guardrails(endpoint, name, spec, server, hosting, artifact_bytes),
         hosting=hosting,
         scaling=None
         if hosting.mode == "batch"
@@ -159,8 +173,34 @@ def build_deployment(
     )
 
 
+def _guardrails(
+    endpoint: str,
+    name: str,
+    spec: Spec,
+    server: Server,
+    hosting: HostingChoice,
+    artifact_bytes: int,
+) -> Guardrails | None:
+    limit = spec.constraints.max_p95_latency_ms
+    startup = download_seconds(artifact_bytes) + start_seconds(server.instance_type, artifact_bytes)
+    if hosting.mode in ("serverless", "batch"):
+        return None
+    if hosting.mode == "scale_to_zero":
+        return component_guardrails(
+            endpoint, name, startup_seconds=startup, max_p95_latency_ms=limit
+        )
+    return guardrails(
+        endpoint,
+        name,
+        VARIANT,
+        num_instances=server.count,
+        startup_seconds=startup,
+        max_p95_latency_ms=limit,
+    )
+
+
 def _variant(
-    model_name: str, server: Server, hosting: HostingChoice, artifact_bytes: int
+    model_name: str, spec: Spec, server: Server, hosting: HostingChoice, artifact_bytes: int
 ) -> dict[str, Any]:
     variant: dict[str, Any] = {
         "VariantName": VARIANT,
@@ -175,15 +215,18 @@ def _variant(
                 "MaxConcurrency": hosting.max_concurrency,
             }
         }
-    variant |= {
-        "InstanceType": server.instance_type,
-        "InitialInstanceCount": server.count,
-        "ModelDataDownloadTimeoutInSeconds": download_seconds(artifact_bytes),
-        "ContainerStartupHealthCheckTimeoutInSeconds": start_seconds(
-            server.instance_type, artifact_bytes
-        ),
-    }
-    if hosting.mode == "realtime":
+    variant |= {"InstanceType": server.instance_type, "InitialInstanceCount": server.count}
+    if hosting.mode == "scale_to_zero":  # its component names the model, and how long it may take
+        del variant["ModelName"], variant["InitialVariantWeight"]
+        variant["ManagedInstanceScaling"] = managed_instances(spec, server)
+    else:
+        variant |= {
+            "ModelDataDownloadTimeoutInSeconds": download_seconds(artifact_bytes),
+            "ContainerStartupHealthCheckTimeoutInSeconds": start_seconds(
+                server.instance_type, artifact_bytes
+            ),
+        }
+    if hosting.mode != "async":
         # Answers differ in length: whoever has the fewest under way is free the soonest.
         variant["RoutingConfig"] = {"RoutingStrategy": "LEAST_OUTSTANDING_REQUESTS"}
     if runtime_of(server.instance_type) == "cuda":

@@ -19,8 +19,9 @@
     │   ├── ApprovalTimedOut    nobody decided in time
     │   └── NotAwaitingApproval the run has nothing to approve
     ├── EndpointBusy            another run changes the endpoint; waited for
-    ├── EndpointUnsettled       SageMaker is not done with the endpoint; CleanUp goes on later
+    ├── ComponentNotReady       SageMaker is not done with a component; waited for
     ├── DeploymentFailed        the endpoint never became healthy
+    │   └── EndpointUnsettled   SageMaker is not done with the endpoint; CleanUp goes on later
     ├── BatchRejected           a file of questions has lines that cannot be asked
     ├── BatchFailed             a batch ended without answers
     ├── SweepIncomplete         what has no owner could not be removed
@@ -121,12 +122,16 @@ class EndpointBusy(StratosError):
     """The endpoint is being changed; the run may ask again."""
 
 
-class EndpointUnsettled(StratosError):
-    """A change of the endpoint outlasts one call; the next call goes on where this one ended."""
+class ComponentNotReady(StratosError):
+    """SageMaker still works on the endpoint or its component; the run may ask again."""
 
 
 class DeploymentFailed(StratosError):
     """The endpoint did not come into service."""
+
+
+class EndpointUnsettled(DeploymentFailed):
+    """A change of the endpoint outlasts one call; the next call goes on where this one ended."""
 
 
 class BatchRejected(StratosError):

@@ -28,7 +28,7 @@ class Guardrails(FrozenModel):
     """What an update is held by."""
 
     deployment_config: dict[str, Any]
-    """DeploymentConfig of UpdateEndpoint."""
+    """DeploymentConfig of UpdateEndpoint, or of UpdateInferenceComponent."""
     alarms: list[dict[str, Any]]
     """PutMetricAlarm requests. The alarms live as long as the update."""
 
@@ -55,9 +55,48 @@ def guardrails(
         {"Name": "VariantName", "Value": variant_name},
         {"Name": "EndpointConfigName", "Value": config_name},
     ]
+    alarms = update_alarms(config_name, watched, max_p95_latency_ms)
+    canary = num_instances > 1
+    routing: dict[str, Any] = {
+        "Type": "CANARY" if canary else "ALL_AT_ONCE",
+        "WaitIntervalInSeconds": BAKE_SECONDS if canary else 0,
+    }
+    if canary:
+        routing["CanarySize"] = {"Type": "INSTANCE_COUNT", "Value": 1}
+    longest = longest_update_seconds(startup_seconds)
+    return Guardrails(
+        deployment_config={
+            "BlueGreenUpdatePolicy": {
+                "TrafficRoutingConfiguration": routing,
+                "TerminationWaitInSeconds": BAKE_SECONDS,
+                "MaximumExecutionTimeoutInSeconds": longest,
+            },
+            "AutoRollbackConfiguration": {
+                "Alarms": [{"AlarmName": alarm["AlarmName"]} for alarm in alarms]
+            },
+        },
+        alarms=alarms,
+    )
+
+
+def longest_update_seconds(startup_seconds: int) -> int:
+    """The limit of an update, within what SageMaker accepts."""
+    longest = startup_seconds + 2 * BAKE_SECONDS + _MARGIN_SECONDS
+    return max(_MIN_EXECUTION, min(_MAX_EXECUTION, longest))
+
+
+def update_alarms(
+    name: str, watched: list[dict[str, str]], max_p95_latency_ms: float | None
+) -> list[dict[str, Any]]:
+    """Too many errors, and answers that come too late where a latency is limited.
+
+    Args:
+        name: What the alarms' names begin with.
+        watched: Dimensions of the metrics.
+    """
     alarms = [
         _alarm(
-            f"{config_name}-errors",
+            f"{name}-errors",
             f"More than {MAX_FAILED_SHARE:.0%} of the new model's answers are server errors",
             "Invocation5XXErrors",
             "Average",  # one value of 0 or 1 a request, so this is their share
@@ -69,7 +108,7 @@ def guardrails(
     if max_p95_latency_ms is not None:
         alarms.append(
             _alarm(
-                f"{config_name}-latency",
+                f"{name}-latency",
                 f"The new model alone takes longer than {max_p95_latency_ms:g} ms at the 95th "
                 "percentile",
                 "ModelLatency",  # in microseconds
@@ -79,29 +118,7 @@ def guardrails(
                 minutes=(2, 3),  # the first answers of a new process are its slowest
             )
         )
-    canary = num_instances > 1
-    routing: dict[str, Any] = {
-        "Type": "CANARY" if canary else "ALL_AT_ONCE",
-        "WaitIntervalInSeconds": BAKE_SECONDS if canary else 0,
-    }
-    if canary:
-        routing["CanarySize"] = {"Type": "INSTANCE_COUNT", "Value": 1}
-    longest = startup_seconds + 2 * BAKE_SECONDS + _MARGIN_SECONDS
-    return Guardrails(
-        deployment_config={
-            "BlueGreenUpdatePolicy": {
-                "TrafficRoutingConfiguration": routing,
-                "TerminationWaitInSeconds": BAKE_SECONDS,
-                "MaximumExecutionTimeoutInSeconds": max(
-                    _MIN_EXECUTION, min(_MAX_EXECUTION, longest)
-                ),
-            },
-            "AutoRollbackConfiguration": {
-                "Alarms": [{"AlarmName": alarm["AlarmName"]} for alarm in alarms]
-            },
-        },
-        alarms=alarms,
-    )
+    return alarms
 
 
 def run_of_alarm(name: str) -> str | None:

@@ -5,11 +5,12 @@
 | `realtime` | every hour, for the fleet in service | everything |
 | `serverless` | the seconds of answering, by memory | models for a CPU, within 6 GB of memory |
 | `async` | the hours with something to do | who can wait minutes, and fetches the answers |
+| `scale_to_zero` | the hours with something to do | who can ask again for minutes |
 | `batch` | the time of each batch (`stratos.batch`) | who asks many questions at once |
 
-After a pause, a serverless request waits for its container and an asynchronous one in a queue.
-Inference components that scale to zero refuse what comes while they start, so they are not among
-the choices.
+After a pause, a serverless request waits for its container and an asynchronous one in a queue. One
+to an endpoint that has scaled to zero is refused, as is all that comes until an instance has
+started; from then on answers come in the call.
 
 One function a mode of endpoints says what it offers, all in the table `_OFFERS`. The planner asks
 it for every server at once (`stratos.planning.hosting_modes`), and the deployment for the one that
@@ -49,14 +50,19 @@ _BURST, _DEVIATIONS, _SPARE = 1.5, 4.0, 2
 """Containers for each request in flight on average, for each standard deviation of their number
 (arrivals are Poisson), and besides. They cost nothing while they wait; one too few refuses."""
 
-_START_SECONDS: dict[EndpointMode, float] = {"realtime": 0.0, "serverless": 30.0, "async": 420.0}
+_START_SECONDS: dict[EndpointMode, float] = {
+    "realtime": 0.0,
+    "serverless": 30.0,
+    "async": 420.0,
+    "scale_to_zero": 420.0,
+}
 """From the first request after a pause to its answer, before weights are read. Assumed."""
 _START_SECONDS_PER_GIB = 60.0
 _GIB = 2.0**30
 _SYNCHRONOUS_SECONDS = 60
 """SageMaker gives up on a synchronous request after this long."""
 _IDLE_HOURS_PER_DAY = 0.5
-"""An asynchronous endpoint is billed that long after its last request, until it scales in."""
+"""A fleet that scales to none is billed that long after its last request, until it scales in."""
 _QUEUE_SECONDS = 1.0
 """What the way through the bucket adds to an answer; assumed."""
 
@@ -102,6 +108,7 @@ class Offer:
         memory_gib: Of a serverless endpoint.
         impossible: Why it cannot be, whatever the server.
         unwanted: Why it is not chosen unless the spec names it.
+        remark: What whoever chooses it should know.
         possible_up_to: It cannot be where answers take longer.
         wanted_up_to: It is not chosen where they do, unless the spec names it.
     """
@@ -114,6 +121,7 @@ class Offer:
     memory_gib: int | None = None
     impossible: str | None = None
     unwanted: str | None = None
+    remark: str | None = None
     possible_up_to: Bound = Bound()
     wanted_up_to: Bound = Bound()
 
@@ -144,7 +152,7 @@ class Offer:
         if impossible := self.impossible_at(seconds):
             return f"{self.mode} ({impossible})"
         cost = f"${self.usd_per_month(usd_per_hour, seconds):.2f} a month"
-        obstacle = self.obstacle_at(seconds)
+        obstacle = self.obstacle_at(seconds) or self.remark
         return f"{self.mode} {cost}" + (f" ({obstacle})" if obstacle else "")
 
 
@@ -159,7 +167,7 @@ def expected_artifact_bytes(num_parameters: float) -> float:
 
 
 def asynchronous_share(load: Load) -> float:
-    """Share of the hours in which an asynchronous fleet is billed."""
+    """Share of the hours in which a fleet is billed that has no instance without requests."""
     return min(1.0, (load.active_hours_per_day + _IDLE_HOURS_PER_DAY) / 24)
 
 
@@ -250,9 +258,26 @@ def _asynchronous(hosted: Hosted) -> Offer:
     )
 
 
+def _scale_to_zero(hosted: Hosted) -> Offer:
+    """Refusals are for who limits the latency of an answer: a queue's comes when it comes."""
+    cold_start, spec = _cold_start("scale_to_zero", hosted), hosted.spec
+    unwanted = _too_cold(cold_start, spec.hosting)
+    if unwanted is None and spec.constraints.max_p95_latency_ms is None:
+        unwanted = "it refuses requests while it starts, and no latency speaks against a queue"
+    return Offer(
+        "scale_to_zero",
+        share_of_hours=asynchronous_share(spec.load),
+        cold_start_seconds=cold_start,
+        unwanted=unwanted,
+        remark=f"after a pause it refuses requests for about {cold_start:.0f} s, which is assumed "
+        "and not measured",
+    )
+
+
 _OFFERS: dict[EndpointMode, Callable[[Hosted], Offer]] = {
     "realtime": _realtime,
     "serverless": _serverless,
+    "scale_to_zero": _scale_to_zero,
     "async": _asynchronous,
 }
 """Of modes that cost the same, the first is chosen."""

@@ -23,6 +23,7 @@ NEVER = "never"
 CHANGING = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
 
 Kind = Literal[
+    "inference-component",
     "endpoint",
     "endpoint-config",
     "model",
@@ -44,7 +45,7 @@ class Resource(FrozenModel):
     """Of its tag, or of an alarm's name; a schedule has none."""
     spec_name: str | None = None
     endpoint_name: str | None = None
-    """The endpoint that a schedule is for."""
+    """The endpoint that a schedule is for, or that a component is on."""
     config_name: str | None = None
     """The configuration that an endpoint serves."""
     status: str = ""
@@ -105,7 +106,7 @@ class Ownership:
         self._serving |= {o.run_id for o in self._owners.values() if o.batch_model_name}
 
     def orphans(self) -> list[Orphan]:
-        """What nobody owns, endpoints first: what they use goes after them."""
+        """What nobody owns, in the order it can go: components, endpoints, what those use."""
         return [
             Orphan(kind=resource.kind, name=resource.name, reason=reason)
             for resource in self._resources
@@ -124,7 +125,9 @@ class Ownership:
 
     def _reason(self, resource: Resource) -> str | None:
         """Why nobody owns a resource; None where somebody does, or it is not ours to judge."""
-        if resource.kind == "schedule":
+        if resource.kind == "inference-component" and resource.status in CHANGING:
+            return None
+        if resource.kind in ("schedule", "inference-component"):
             exists = resource.endpoint_name in {r.name for r in self._of("endpoint")}
             kept = (
                 resource.endpoint_name in self._kept_endpoints or resource.spec_name in self._busy

@@ -22,6 +22,7 @@ PHASE_OF_STATE = {
     "TakeTurn": "TakeTurn",
     "CreateModel": "Deploy",
     "CreateAsyncModel": "Deploy",
+    "CreateComponentModel": "Deploy",
     "MeasureEndpoint": "MeasureEndpoint",
     "CreateBatchModel": "Deploy",
     "AskBatch": "MeasureBatch",

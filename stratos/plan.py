@@ -100,7 +100,12 @@ class Plan(FrozenModel):
         server = self.serving
         if self.hosting.mode == "serverless":
             return f"a serverless endpoint in {server.region} (forecast by {server.instance_type})"
-        how = {"async": ", behind a queue", "batch": ", in batches"}.get(self.hosting.mode, "")
+        told = {
+            "async": ", behind a queue",
+            "scale_to_zero": ", none without requests",
+            "batch": ", in batches",
+        }
+        how = told.get(self.hosting.mode, "")
         return f"{server.count} × {server.instance_type}{server.layout} in {server.region}{how}"
 
 

@@ -1,7 +1,8 @@
 """How a fleet grows and shrinks with its traffic: requests to Application Auto Scaling.
 
-https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-auto-scaling.html and, for queues,
-https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-autoscale.html
+https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-auto-scaling.html, for queues
+https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-autoscale.html and for components
+https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-auto-scaling-zero-instances.html
 """
 
 from __future__ import annotations
@@ -38,6 +39,15 @@ def scalable_target(endpoint_name: str, variant_name: str) -> dict[str, str]:
     }
 
 
+def scalable_component(component_name: str) -> dict[str, str]:
+    """What names the copies of an inference component, in every request."""
+    return {
+        "ServiceNamespace": "sagemaker",
+        "ResourceId": f"inference-component/{component_name}",
+        "ScalableDimension": "sagemaker:inference-component:DesiredCopyCount",
+    }
+
+
 def wake_alarm_name(endpoint_name: str) -> str:
     return f"{endpoint_name}-backlog"
 
@@ -47,20 +57,22 @@ def scaling_of(
 ) -> Scaling | None:
     """Bounds and policies of an endpoint, or None where it keeps its size.
 
-    A real-time fleet goes down to one instance where the traffic has lulls, an asynchronous one to
-    none; both go up to the planned fleet, or to `hosting.max_instances`. Serverless endpoints
-    scale by themselves.
+    A real-time fleet goes down to one instance where the traffic has lulls, an asynchronous one
+    and the copies of a component to none; all go up to the planned fleet, or to
+    `hosting.max_instances`. Serverless endpoints scale by themselves.
     """
     if mode == "serverless":
         return None
     ceiling = max(server.count, spec.hosting.max_instances or server.count)
+    if mode == "scale_to_zero":
+        return _component_scaling(spec, server, endpoint_name, ceiling)
     floor = 0 if mode == "async" else 1 if spec.load.has_lulls else server.count
     if floor == ceiling:
         return None
     named = scalable_target(endpoint_name, variant_name)
     target = {**named, "MinCapacity": floor, "MaxCapacity": ceiling}
     if mode == "realtime":
-        per_minute = 60 * spec.load.requests_per_second / server.count
+        per_minute = _per_minute(spec, server)
         metric = {
             "PredefinedMetricSpecification": {
                 "PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"
@@ -79,9 +91,54 @@ def scaling_of(
             "Statistic": "Average",
         }
     }
-    wake = {
+    tracking = _tracking(named, f"{endpoint_name}-backlog", _BACKLOG_PER_INSTANCE, backlog)
+    return Scaling(
+        target=target,
+        policies=[tracking, _wake(named, endpoint_name)],
+        wake_alarm=_wake_alarm(
+            endpoint_name,
+            "Requests wait and no instance is there to answer them",
+            "HasBacklogWithoutCapacity",
+            dimensions,
+            statistic="Average",
+            minutes=2,
+        ),
+    )
+
+
+def _component_scaling(spec: Spec, server: Server, name: str, ceiling: int) -> Scaling:
+    """Copies by their requests; none is left after a lull, and a refused request starts one."""
+    named = scalable_component(name)
+    metric = {
+        "PredefinedMetricSpecification": {
+            "PredefinedMetricType": "SageMakerInferenceComponentInvocationsPerCopy"
+        }
+    }
+    tracking = _tracking(named, f"{name}-requests", _per_minute(spec, server), metric)
+    return Scaling(
+        target={**named, "MinCapacity": 0, "MaxCapacity": ceiling},
+        policies=[tracking, _wake(named, name)],
+        wake_alarm=_wake_alarm(
+            name,
+            "Requests are refused because no copy of the model is in service",
+            "NoCapacityInvocationFailures",
+            [{"Name": "InferenceComponentName", "Value": name}],
+            statistic="Sum",
+            minutes=1,
+        ),
+    )
+
+
+def _per_minute(spec: Spec, server: Server) -> float:
+    """Requests that each instance was planned for."""
+    return 60 * spec.load.requests_per_second / server.count
+
+
+def _wake(named: dict[str, str], name: str) -> dict[str, Any]:
+    """Target tracking cannot leave zero, where its metric has no value."""
+    return {
         **named,
-        "PolicyName": f"{endpoint_name}-wake",
+        "PolicyName": f"{name}-wake",
         "PolicyType": "StepScaling",
         "StepScalingPolicyConfiguration": {
             "AdjustmentType": "ChangeInCapacity",
@@ -90,25 +147,31 @@ def scaling_of(
             "StepAdjustments": [{"MetricIntervalLowerBound": 0, "ScalingAdjustment": 1}],
         },
     }
-    tracking = _tracking(named, f"{endpoint_name}-backlog", _BACKLOG_PER_INSTANCE, backlog)
-    return Scaling(
-        target=target,
-        policies=[tracking, wake],
-        wake_alarm={
-            "AlarmName": wake_alarm_name(endpoint_name),
-            "AlarmDescription": "Requests wait and no instance is there to answer them",
-            "Namespace": "AWS/SageMaker",
-            "MetricName": "HasBacklogWithoutCapacity",
-            "Dimensions": dimensions,
-            "Statistic": "Average",
-            "Period": 60,
-            "EvaluationPeriods": 2,
-            "DatapointsToAlarm": 2,
-            "Threshold": 1.0,
-            "ComparisonOperator": "GreaterThanOrEqualToThreshold",
-            "TreatMissingData": "missing",
-        },
-    )
+
+
+def _wake_alarm(
+    name: str,
+    description: str,
+    metric: str,
+    dimensions: list[dict[str, str]],
+    *,
+    statistic: str,
+    minutes: int,
+) -> dict[str, Any]:
+    return {
+        "AlarmName": wake_alarm_name(name),
+        "AlarmDescription": description,
+        "Namespace": "AWS/SageMaker",
+        "MetricName": metric,
+        "Dimensions": dimensions,
+        "Statistic": statistic,
+        "Period": 60,
+        "EvaluationPeriods": minutes,
+        "DatapointsToAlarm": minutes,
+        "Threshold": 1.0,
+        "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+        "TreatMissingData": "missing",
+    }
 
 
 def _tracking(
@@ -134,17 +197,21 @@ def remove_scaling(autoscaling: Any, cloudwatch: Any, endpoint_name: str, varian
         autoscaling: boto3's `application-autoscaling`; deregistering deletes the policies too.
         cloudwatch: boto3's `cloudwatch`.
     """
+    targets = (scalable_target(endpoint_name, variant), scalable_component(endpoint_name))
+    found = [_deregister(autoscaling, target) for target in targets]
+    delete_alarms(cloudwatch, [wake_alarm_name(endpoint_name)])  # of its own: it may outlive them
+    return any(found)
+
+
+def _deregister(autoscaling: Any, target: dict[str, str]) -> bool:
     try:
-        autoscaling.deregister_scalable_target(**scalable_target(endpoint_name, variant))
+        autoscaling.deregister_scalable_target(**target)
     except autoscaling.exceptions.ClientError as error:
         # AWS names this error ObjectNotFoundException, moto does not; both word it alike.
         if "No scalable target found" not in str(error):
             raise
-        found = False
-    else:
-        found = True
-    delete_alarms(cloudwatch, [wake_alarm_name(endpoint_name)])  # of its own: it may outlive them
-    return found
+        return False
+    return True
 
 
 def delete_alarms(cloudwatch: Any, names: Sequence[str]) -> None:

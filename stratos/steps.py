@@ -15,7 +15,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from pydantic import AwareDatetime
+
 from stratos.batch import BatchResult, TransformJob
+from stratos.components import ComponentRollout
 from stratos.frozen import FrozenModel
 from stratos.guardrails import Guardrails
 from stratos.hosting_choice import HostingChoice
@@ -201,6 +204,8 @@ class Deployment(FrozenModel):
     production_variant: dict[str, Any]
     async_inference_config: dict[str, Any] | None
     """Of CreateEndpointConfig, where requests wait in a queue."""
+    component: ComponentRollout | None = None
+    """What holds the model, on an endpoint that scales to zero."""
     guardrails: Guardrails | None
     """What an update is held by; None where SageMaker takes none (serverless)."""
     hosting: HostingChoice
@@ -280,6 +285,20 @@ class TurnInput(FrozenModel):
     deployment: Deployment
 
 
+class ComponentInput(FrozenModel):
+    """A change of an endpoint or its component, and what it is to come to."""
+
+    deployment: Deployment
+    awaits: Literal["endpoint", "copies", "model"]
+    """The endpoint in service; the planned copies of what it had before, which are started where
+    it has others; the new model in them."""
+
+
+class ComponentReady(FrozenModel):
+    model_name: str | None
+    """In service; an endpoint has none at first."""
+
+
 class MeasureInput(FrozenModel):
     run: RunRef
     match: Match
@@ -344,6 +363,8 @@ class Reported(FrozenModel):
 class SweepInput(FrozenModel):
     dry_run: bool = False
     """Say what would be removed, and remove nothing."""
+    scheduled_at: AwareDatetime | None = None
+    """When a schedule of an endpoint's end was due; by its clock it is so late."""
 
 
 class Swept(FrozenModel):

@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 
 class FakeClock:
     """A clock that jumps to the moment it is asked to wait for."""
@@ -25,12 +27,19 @@ class FakeClock:
             self._moment = max(self._moment, moment)
 
 
+class ClientExceptions:
+    """What a boto3 client raises."""
+
+    ClientError = ClientError
+
+
 class FakeRuntime:
     """`sagemaker-runtime` with a function behind it instead of an endpoint."""
 
     def __init__(self, answer: Callable[[list[dict[str, str]]], str]) -> None:
         self._answer = answer
         self.requests: list[dict[str, Any]] = []
+        self.exceptions = ClientExceptions
 
     def invoke_endpoint(self, **request: Any) -> dict[str, Any]:
         body = json.loads(request["Body"])

@@ -60,8 +60,15 @@ class Fleet:
 class Deployment:
     """One endpoint's traffic: the fleet in service and the one on its way in, if any."""
 
-    def __init__(self, name: str, settings: LocalSettings, clients: CloudClients) -> None:
+    def __init__(
+        self,
+        name: str,
+        settings: LocalSettings,
+        clients: CloudClients,
+        log_group: str = LOG_GROUP,
+    ) -> None:
         self.name = name
+        self._log_group = f"{log_group}/{name}"
         self._settings = settings
         self._clients = clients
         self._live: Fleet | None = None
@@ -101,6 +108,13 @@ class Deployment:
             if server is not None:
                 server.enter()
             return server
+
+    def stand_down(self) -> None:
+        """Take the fleet out of service and end it once its requests are answered."""
+        with self._lock:
+            live, self._live = self._live, None
+        if live is not None:
+            live.stop(drain_seconds=_DRAIN_SECONDS, grace_seconds=_GRACE_SECONDS)
 
     def close(self, *, drain: bool) -> None:
         """Take everything out of service and end its processes."""
@@ -198,7 +212,7 @@ class Deployment:
             directory: Path = self._settings.state_dir / "endpoints" / self.name / instance
             log = LogStream(
                 self._clients.logs,
-                f"{LOG_GROUP}/{self.name}",
+                self._log_group,
                 instance,
                 directory / "output.log",
             )

@@ -35,9 +35,11 @@ def configuration(backend: Any, name: str) -> Any:
 def containers_of(
     backend: Any, variants: Sequence[Mapping[str, Any]]
 ) -> dict[str, Mapping[str, Any]]:
-    """The container each variant's model runs, by variant name."""
+    """The container each variant's model runs, by variant name; one for components has none."""
     found: dict[str, Mapping[str, Any]] = {}
     for variant in variants:
+        if "ModelName" not in variant:
+            continue
         model = backend.describe_model(variant["ModelName"])
         container: Mapping[str, Any] = model.primary_container or next(iter(model.containers), {})
         if package := container.get("ModelPackageName"):
@@ -54,6 +56,12 @@ def create_endpoint_config(parameters: dict[str, Any], backend: Any) -> dict[str
         raise AWSValidationException(
             f'Cannot create already existing endpoint configuration "{arn}".'
         )
+    for variant in parameters["ProductionVariants"]:
+        if "ModelName" not in variant and not parameters.get("ExecutionRoleArn"):
+            raise AWSValidationException(
+                f"Variant {variant['VariantName']} names no model, so it is for inference "
+                "components, and these need an ExecutionRoleArn of the configuration."
+            )
     config = backend.create_endpoint_config(
         endpoint_config_name=name,
         production_variants=copy.deepcopy(parameters["ProductionVariants"]),

@@ -18,13 +18,14 @@ from infra.local.endpoint_configs import (
     create_endpoint_config,
     refuse_taken_model,
 )
+from infra.local.inference_components import InferenceComponents
 from infra.local.invocations import Invocations
 from infra.local.job_record import utc_now
 from infra.local.job_request import name_violations
 from infra.local.model_registry import ModelRegistry
 from infra.local.model_server import ModelServer
 from infra.local.patching import Patches
-from infra.local.rollout import Rollout
+from infra.local.rollout import Rollout, refuse_missing_alarms
 from infra.local.sagemaker_api import SageMakerOperations, refuse_violations
 from infra.local.settings import ACCOUNT_ID, REGION, LocalSettings
 from infra.local.state_events import announce
@@ -37,7 +38,8 @@ class Endpoints:
         self._operations = SageMakerOperations()
         self._patches = Patches()
         self._registry = ModelRegistry()
-        self._invocations = Invocations(self._route, self._queue_of)
+        self._components = InferenceComponents()
+        self._invocations = Invocations(self._route, self._queue_of, self._component)
         self._deployments: dict[str, Deployment] = {}
         self._retiring: list[threading.Thread] = []
         self._lock = threading.Lock()
@@ -49,6 +51,7 @@ class Endpoints:
         self._settings = settings
         self._clients = CloudClients.connect(settings)
         self._registry.install()
+        self._components.install(settings, self._clients)
         self._invocations.install(self._clients.s3)
         self._operations.mend("create_model", refuse_taken_model)
         self._operations.answer("create_endpoint_config", create_endpoint_config)
@@ -68,9 +71,11 @@ class Endpoints:
             deployment.close(drain=False)
         for thread in retiring:
             thread.join()
+        self._components.close()
         self._patches.restore()
         self._operations.restore()
         self._invocations.restore()
+        self._components.restore()
         self._registry.restore()
 
     def _patch(self, owner: Any, name: str, function: Callable[..., Any]) -> None:
@@ -115,7 +120,8 @@ class Endpoints:
         def finished(reason: str | None) -> None:
             self._change(endpoint, "InService" if reason is None else "Failed", reason)
 
-        deployment.roll_out(config.production_variants, containers, finished)
+        served = [v for v in config.production_variants if v["VariantName"] in containers]
+        deployment.roll_out(served, containers, finished)
         return endpoint
 
     def _update(self, parameters: dict[str, Any], backend: Any) -> dict[str, Any]:
@@ -150,18 +156,17 @@ class Endpoints:
         """How the traffic is to move, once every alarm it names is there."""
         counts = [v.get("InitialInstanceCount", 1) for v in endpoint_config.production_variants]
         rollout = Rollout.of(config, min(counts), self._settings.rollout_scale)
-        if rollout.alarm_names:
-            assert self._clients is not None
-            names = list(rollout.alarm_names)
-            found = self._clients.cloudwatch.describe_alarms(AlarmNames=names)["MetricAlarms"]
-            if lacking := set(names) - {alarm["AlarmName"] for alarm in found}:
-                raise AWSValidationException(
-                    f"Could not find alarm {', '.join(sorted(lacking))}; put it before the update."
-                )
+        assert self._clients is not None
+        refuse_missing_alarms(self._clients.cloudwatch, rollout)
         return rollout
 
     def _delete(self, backend: Any, endpoint_name: str) -> None:
         endpoint = _endpoint(backend, endpoint_name)
+        if components := self._components.of_endpoint(endpoint_name):
+            raise AWSValidationException(
+                f'Cannot delete endpoint "{endpoint.arn}": it hosts inference component '
+                f"{', '.join(components)}. Delete that first."
+            )
         with self._lock:
             backend.endpoints.pop(endpoint_name, None)
             deployment = self._deployments.pop(endpoint_name, None)
@@ -200,6 +205,13 @@ class Endpoints:
         }
         return deployment.enter(weights, target)
 
+    def _component(self, name: str, component: str | None) -> ModelServer | str | None:
+        """A server of a component, or why there is none; None for endpoints of another kind."""
+        endpoint = self._backend.endpoints.get(name) if self._backend is not None else None
+        if endpoint is None or not _takes_components(endpoint):
+            return None
+        return self._components.enter(name, component)
+
     def _queue_of(self, name: str) -> Mapping[str, Any] | None:
         endpoint = self._backend.endpoints.get(name) if self._backend is not None else None
         return getattr(endpoint, "async_inference_config", None) or None
@@ -221,11 +233,20 @@ def _refuse_other_kind(endpoint: Any, config: Any) -> None:
         raise AWSValidationException(
             f'Cannot update endpoint "{endpoint.arn}" with instances to a serverless one.'
         )
+    if _takes_components(endpoint):
+        raise AWSValidationException(
+            f'The embedded cloud does not update endpoint "{endpoint.arn}", whose model is in an '
+            "inference component; update that."
+        )
     if bool(endpoint.async_inference_config) != bool(config.async_inference_config):
         raise AWSValidationException(
             f'Cannot update endpoint "{endpoint.arn}": it cannot become asynchronous, or cease '
             "to be."
         )
+
+
+def _takes_components(endpoint: Any) -> bool:
+    return any("ManagedInstanceScaling" in variant for variant in endpoint.production_variants)
 
 
 def _in_service(variants: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -238,6 +259,8 @@ def _in_service(variants: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
             "CurrentWeight": weight,
             "DesiredWeight": weight,
         }
+        if "ManagedInstanceScaling" in variant:
+            summary["ManagedInstanceScaling"] = variant["ManagedInstanceScaling"]
         for state in ("Current", "Desired"):
             if "InitialInstanceCount" in variant:
                 summary[f"{state}InstanceCount"] = variant["InitialInstanceCount"]

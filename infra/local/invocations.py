@@ -30,6 +30,7 @@ _STREAM_PATH = "{0}/endpoints/(?P<name>[^/]+)/invocations-response-stream$"
 _ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 _VARIANT = "x-Amzn-Invoked-Production-Variant"
 _TARGET = "X-Amzn-SageMaker-Target-Variant"
+_COMPONENT = "X-Amzn-SageMaker-Inference-Component"
 _PASSED_ON = ("Content-Type", "Accept", _ATTRIBUTES)
 
 _INPUT = "X-Amzn-SageMaker-InputLocation"
@@ -44,14 +45,18 @@ Router = Callable[[str, str | None], ModelServer | None]
 """From an endpoint's name and a target variant to a server entered, or None."""
 QueueOf = Callable[[str], Mapping[str, Any] | None]
 """From an endpoint's name to its AsyncInferenceConfig, or None where it has none."""
+ComponentRouter = Callable[[str, str | None], ModelServer | str | None]
+"""From the names of an endpoint and a component to a server entered, or a refusal in words, or
+None where the endpoint is not one of components."""
 Reply = tuple[int, dict[str, str], Any]
 
 
 class Invocations:
     """Answers the three ways to invoke an endpoint from real servers."""
 
-    def __init__(self, route: Router, queue_of: QueueOf) -> None:
+    def __init__(self, route: Router, queue_of: QueueOf, component: ComponentRouter) -> None:
         self._route = route
+        self._component = component
         self._queue_of = queue_of
         self._queues = InferenceQueues(route)
         self._patches = Patches()
@@ -140,6 +145,11 @@ class Invocations:
         if self._queue_of(name) is not None:
             message = f"Endpoint {name} is asynchronous; use InvokeEndpointAsync."
             return _error(400, "ValidationError", {"Message": message})
+        in_component = self._component(name, response.headers.get(_COMPONENT))
+        if isinstance(in_component, str):
+            return _error(400, "ValidationError", {"Message": in_component})
+        if in_component is not None:
+            return in_component
         target = response.headers.get(_TARGET)
         server = self._route(name, target)
         if server is None:

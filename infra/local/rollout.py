@@ -59,6 +59,22 @@ class Rollout:
         )
 
 
+def refuse_missing_alarms(cloudwatch: Any, rollout: Rollout) -> None:
+    """Raise where an alarm that is to watch an update is not there.
+
+    Args:
+        cloudwatch: boto3's `cloudwatch`.
+    """
+    if not rollout.alarm_names:
+        return
+    names = list(rollout.alarm_names)
+    found = cloudwatch.describe_alarms(AlarmNames=names)["MetricAlarms"]
+    if lacking := set(names) - {alarm["AlarmName"] for alarm in found}:
+        raise AWSValidationException(
+            f"Could not find alarm {', '.join(sorted(lacking))}; put it before the update."
+        )
+
+
 def _shares(routing: Mapping[str, Any], num_instances: int) -> tuple[float, ...]:
     kind = routing["Type"]
     if kind == "ALL_AT_ONCE":

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from moto.scheduler.models import scheduler_backends
 
+from infra.local.api_shapes import members, pages
 from infra.local.resources.handler import Cloud
+from infra.local.saved_hosting import InferenceComponents, Records, Scaling
 from infra.local.schedule_expression import At, Rate, parse_schedule
 from infra.local.settings import ACCOUNT_ID, REGION
-
-Records = list[dict[str, Any]]
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +71,7 @@ class Tables:
     def save(self, cloud: Cloud) -> Records:
         dynamodb = cloud.client("dynamodb")
         records = []
-        for name in _pages(dynamodb, "list_tables", "TableNames"):
+        for name in pages(dynamodb, "list_tables", "TableNames"):
             table = dynamodb.describe_table(TableName=name)["Table"]
             definition = {key: table[key] for key in self._DEFINITION if table.get(key)}
             for kind in ("GlobalSecondaryIndexes", "LocalSecondaryIndexes"):
@@ -80,13 +79,13 @@ class Tables:
                     {key: index[key] for key in ("IndexName", "KeySchema", "Projection")}
                     for index in definition.get(kind, [])
                 ]
-            items = list(_pages(dynamodb, "scan", "Items", TableName=name))
+            items = list(pages(dynamodb, "scan", "Items", TableName=name))
             records.append({"name": name, "definition": definition, "items": items})
         return records
 
     def restore(self, cloud: Cloud, records: Records) -> None:
         dynamodb = cloud.client("dynamodb")
-        present = set(_pages(dynamodb, "list_tables", "TableNames"))
+        present = set(pages(dynamodb, "list_tables", "TableNames"))
         for record in records:
             if record["name"] not in present:
                 dynamodb.create_table(
@@ -107,7 +106,7 @@ class Secrets:
     def save(self, cloud: Cloud) -> Records:
         secrets = cloud.client("secretsmanager")
         records = []
-        for secret in _pages(secrets, "list_secrets", "SecretList"):
+        for secret in pages(secrets, "list_secrets", "SecretList"):
             value = secrets.get_secret_value(SecretId=secret["ARN"]).get("SecretString")
             if value is not None:
                 records.append({"Name": secret["Name"], "SecretString": value})
@@ -132,9 +131,9 @@ class Schedules:
 
     def save(self, cloud: Cloud) -> Records:
         scheduler = cloud.client("scheduler")
-        taken = _members(scheduler, "CreateSchedule")
+        taken = members(scheduler, "CreateSchedule")
         records = []
-        for item in _pages(scheduler, "list_schedules", "Schedules"):
+        for item in pages(scheduler, "list_schedules", "Schedules"):
             schedule = scheduler.get_schedule(Name=item["Name"], GroupName=item["GroupName"])
             expression = parse_schedule(
                 schedule["ScheduleExpression"], schedule.get("ScheduleExpressionTimezone", "UTC")
@@ -179,9 +178,9 @@ class SageMakerResources:
 
     def save(self, cloud: Cloud) -> Records:
         sagemaker = cloud.client("sagemaker")
-        taken = _members(sagemaker, f"Create{self._noun}")
+        taken = members(sagemaker, f"Create{self._noun}")
         records = []
-        for listed in _pages(sagemaker, f"list_{self._api}s", self._listed):
+        for listed in pages(sagemaker, f"list_{self._api}s", self._listed):
             described = getattr(sagemaker, f"describe_{self._api}")(
                 **{f"{self._noun}Name": listed[f"{self._noun}Name"]}
             )
@@ -196,7 +195,7 @@ class SageMakerResources:
         sagemaker = cloud.client("sagemaker")
         names = {
             item[f"{self._noun}Name"]
-            for item in _pages(sagemaker, f"list_{self._api}s", self._listed)
+            for item in pages(sagemaker, f"list_{self._api}s", self._listed)
         }
         for record in records:
             if record[f"{self._noun}Name"] not in names:
@@ -211,11 +210,11 @@ class ModelPackages:
 
     def save(self, cloud: Cloud) -> Records:
         sagemaker = cloud.client("sagemaker")
-        taken = _members(sagemaker, "CreateModelPackage")
+        taken = members(sagemaker, "CreateModelPackage")
         records: Records = []
-        groups = _pages(sagemaker, "list_model_package_groups", "ModelPackageGroupSummaryList")
+        groups = pages(sagemaker, "list_model_package_groups", "ModelPackageGroupSummaryList")
         for group in groups:
-            listed = _pages(
+            listed = pages(
                 sagemaker,
                 "list_model_packages",
                 "ModelPackageSummaryList",
@@ -242,20 +241,6 @@ class ModelPackages:
                 sagemaker.update_model_package(ModelPackageArn=arn, ApprovalDescription=why)
 
 
-def _pages(client: Any, operation: str, field: str, **request: Any) -> Iterator[Any]:
-    """The listed items of every page, for operations with and without a paginator."""
-    if client.can_paginate(operation):
-        for page in client.get_paginator(operation).paginate(**request):
-            yield from page.get(field, [])
-    else:
-        yield from getattr(client, operation)(**request).get(field, [])
-
-
-def _members(client: Any, operation: str) -> set[str]:
-    """What an operation takes."""
-    return set(client.meta.service_model.operation_model(operation).input_shape.members)
-
-
 RECORDS: tuple[Record, ...] = (
     Parameters(),
     Tables(),
@@ -266,6 +251,8 @@ RECORDS: tuple[Record, ...] = (
     SageMakerResources("Model", "model", "Models"),
     SageMakerResources("EndpointConfig", "endpoint_config", "EndpointConfigs"),
     SageMakerResources("Endpoint", "endpoint", "Endpoints"),
+    InferenceComponents(),
+    Scaling(),
 )
 """In the order they are restored."""
 

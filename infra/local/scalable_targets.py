@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Any
 
+from moto.applicationautoscaling import models, responses
 from moto.applicationautoscaling.models import ApplicationAutoscalingBackend
 from moto.core.exceptions import JsonRESTError
 
 from infra.local.patching import Patches
 from infra.local.settings import LocalSettings
+
+_COMPONENT_COPIES = "sagemaker:inference-component:DesiredCopyCount"
+
+
+def add_component_dimension(patches: Patches) -> None:
+    """Let moto take the copies of an inference component for something that scales."""
+    known = {item.name: item.value for item in models.ScalableDimensionValueSet}
+    dimensions = Enum("ScalableDimensionValueSet", known | {"COMPONENT_COPIES": _COMPONENT_COPIES})  # type: ignore[misc]
+    for module in (models, responses):
+        patches.replace(module, "ScalableDimensionValueSet", dimensions)
 
 
 class ScalableTargets:
@@ -18,6 +30,7 @@ class ScalableTargets:
         self._patches = Patches()
 
     def install(self, settings: LocalSettings) -> None:
+        add_component_dimension(self._patches)
         backend_class = ApplicationAutoscalingBackend
 
         def deregister(backend: Any, namespace: str, r_id: str, dimension: str) -> None:

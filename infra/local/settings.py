@@ -37,7 +37,8 @@ class LocalSettings(BaseModel):
     clock_scale: float = Field(default=1.0, gt=0)
     lambda_idle_seconds: float = 300.0
     rollout_scale: float = Field(default=0.01, gt=0)
-    """Seconds here for each second that an update of an endpoint waits and its alarms look back."""
+    """Seconds here for each second that an update of an endpoint waits, that alarms look back, and
+    that an inference component is idle until it scales in."""
     job_grace_seconds: float = 120.0
     """Seconds between SIGTERM and SIGKILL for a stopping job (120 on SageMaker)."""
 

@@ -2,8 +2,9 @@
 
 Saved: stacks (as template and parameters; they are made again, under the same names), bucket
 contents with their versions, table items, parameters, secrets, schedules, SageMaker models,
-endpoints and model packages. Not saved: jobs, logs, messages in queues. An execution that was
-running is reported as aborted once the cloud is up again, so that its clean-up happens.
+endpoints, components and model packages, and what scales a fleet. Not saved: jobs, logs, messages
+in queues. An execution that was running is reported as aborted once the cloud is up again, so that
+its clean-up happens.
 """
 
 from __future__ import annotations

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
+from typing import Any
 
+import typer
 from botocore.exceptions import ClientError
 
 from stratos.artifacts import RunKeys
@@ -12,12 +15,17 @@ from stratos.async_requests import AsyncEndpoint
 from stratos.cli.batch import jobs_under_way
 from stratos.cli.runs import RunRow
 from stratos.cli.stack import Stack, client
+from stratos.component_requests import ComponentEndpoint
+from stratos.components import delete_component, find_component, has_component, live_component
 from stratos.deployment import VARIANT, endpoint_mode
 from stratos.errors import EndpointNotFound
 from stratos.scaling import remove_scaling
 
 _QUEUE_SECONDS = 900
 """How long an answer from a queue is waited for: an instance may have to start first."""
+_START_SECONDS = 900
+"""How long an endpoint that has scaled to zero is asked again."""
+_DELETION_SECONDS = 600
 
 
 def invoke(stack: Stack, run: RunRow, question: str, max_tokens: int) -> str:
@@ -47,6 +55,10 @@ def _send(stack: Stack, run: RunRow, endpoint_name: str, body: bytes) -> bytes:
     """Into the call, or into the queue of an endpoint that has one."""
     runtime = client("sagemaker-runtime")
     described = stack.sagemaker.describe_endpoint(EndpointName=endpoint_name)
+    if has_component(described):
+        return ComponentEndpoint(
+            endpoint_name, runtime, _START_SECONDS, lambda line: typer.echo(line, err=True)
+        ).ask(body)
     if endpoint_mode(described) == "async":
         return AsyncEndpoint(
             endpoint_name=endpoint_name,
@@ -73,6 +85,7 @@ def delete(stack: Stack, run: RunRow, *, objects: bool) -> list[str]:
     deleted: list[str] = []
     if run.endpoint_name is not None and _serves(stack, run):
         config = _endpoint_config(stack, run.endpoint_name)
+        deleted += _delete_component(stack, run.endpoint_name)
         _try(deleted, run.endpoint_name, stack.sagemaker.delete_endpoint,
              EndpointName=run.endpoint_name)  # fmt: skip
         if config is not None:
@@ -80,6 +93,8 @@ def delete(stack: Stack, run: RunRow, *, objects: bool) -> list[str]:
             _try(deleted, config, stack.sagemaker.delete_endpoint_config,
                  EndpointConfigName=config)  # fmt: skip
             for variant in described["ProductionVariants"]:
+                if "ModelName" not in variant:
+                    continue  # it is in the component
                 _try(deleted, variant["ModelName"], stack.sagemaker.delete_model,
                      ModelName=variant["ModelName"])  # fmt: skip
         remove_scaling(
@@ -104,6 +119,28 @@ def delete(stack: Stack, run: RunRow, *, objects: bool) -> list[str]:
     return deleted
 
 
+def _delete_component(stack: Stack, endpoint_name: str) -> list[str]:
+    """Delete an endpoint's component and its model, if it has one: they go before the endpoint."""
+    found = _component(stack, endpoint_name)
+    if found is None:
+        return []
+    remove_scaling(client("application-autoscaling"), client("cloudwatch"), endpoint_name, VARIANT)
+    deadline = time.monotonic() + _DELETION_SECONDS
+    delete_component(stack.sagemaker, endpoint_name, deadline)
+    model = live_component(found).model_name
+    deleted: list[str] = []
+    _try(deleted, model, stack.sagemaker.delete_model, ModelName=model)
+    return deleted
+
+
+def _component(stack: Stack, endpoint_name: str) -> dict[str, Any] | None:
+    """The component of an endpoint, where it is one of components."""
+    described = _described(stack, endpoint_name)
+    if described is None or not has_component(described):
+        return None
+    return find_component(stack.sagemaker, endpoint_name)
+
+
 def _delete_objects(stack: Stack, prefix: str) -> Iterator[str]:
     """Delete every version under a prefix; yield the URI of each."""
     pages = stack.s3.get_paginator("list_object_versions")
@@ -116,16 +153,23 @@ def _delete_objects(stack: Stack, prefix: str) -> Iterator[str]:
 
 def _serves(stack: Stack, run: RunRow) -> bool:
     """Whether the endpoint still serves this run's model: a later run may have taken it over."""
-    config = _endpoint_config(stack, run.endpoint_name or "")
-    return config is not None and run.run_id in config
+    name = run.endpoint_name or ""
+    component = _component(stack, name)
+    serving = live_component(component).model_name if component else _endpoint_config(stack, name)
+    return serving is not None and run.run_id in serving
 
 
 def _endpoint_config(stack: Stack, endpoint_name: str) -> str | None:
+    described = _described(stack, endpoint_name)
+    return None if described is None else str(described["EndpointConfigName"])
+
+
+def _described(stack: Stack, endpoint_name: str) -> dict[str, Any] | None:
     try:
-        described = stack.sagemaker.describe_endpoint(EndpointName=endpoint_name)
+        described: dict[str, Any] = stack.sagemaker.describe_endpoint(EndpointName=endpoint_name)
     except ClientError:
         return None
-    return str(described["EndpointConfigName"])
+    return described
 
 
 def _try(deleted: list[str], name: str, action: object, **arguments: str) -> None:

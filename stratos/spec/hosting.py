@@ -8,7 +8,7 @@ from pydantic import PositiveFloat, PositiveInt, model_validator
 
 from stratos.frozen import FrozenModel
 
-EndpointMode = Literal["realtime", "serverless", "async"]
+EndpointMode = Literal["realtime", "serverless", "async", "scale_to_zero"]
 HostingMode = EndpointMode | Literal["batch"]
 
 
@@ -18,12 +18,15 @@ class Hosting(FrozenModel):
     mode: Literal["auto"] | HostingMode = "auto"
     """`auto`: the plan chooses among those that the declared traffic allows, on the same server the
     cheapest. `serverless`: billed by the second of answering, CPU and 6 GB at most. `async`:
-    requests wait in a queue, and without any there is no instance. `batch`: there is no endpoint;
-    `stratos batch` asks many questions at once, and a server runs for as long as that takes. `auto`
-    never chooses it."""
+    requests wait in a queue, and without any there is no instance. `scale_to_zero`: answered in the
+    call, and without requests there is no instance; the first one after a pause is refused, and so
+    is every other until an instance has started. `batch`: there is no endpoint; `stratos batch`
+    asks many questions at once, and a server runs for as long as that takes. `auto` never chooses
+    it."""
     max_cold_start_seconds: PositiveFloat | None = None
     """How long the first request after a pause may wait. Left out, `auto` never scales to zero;
-    above 60, `auto` may choose `async`, whose answers are fetched later."""
+    above 60, `auto` may choose `async`, whose answers are fetched later, or, where a latency is
+    limited, `scale_to_zero`, whose clients repeat what is refused for so long."""
     max_instances: PositiveInt | None = None
     """How far the fleet may grow; no further than planned where left out."""
     keep: bool = False

@@ -26,6 +26,7 @@ TAKES_NO_RESOURCE = {
     "logs:PutResourcePolicy",
     "logs:UpdateLogDelivery",
     "sagemaker:ListEndpointConfigs",
+    "sagemaker:ListInferenceComponents",
     "sagemaker:ListEndpoints",
     "sagemaker:ListModelPackages",
     "sagemaker:ListModels",
@@ -144,6 +145,7 @@ def test_what_is_made_in_sagemaker_must_carry_the_run_tag(template, states):
         "sagemaker:CreateModel",
         "sagemaker:CreateEndpointConfig",
         "sagemaker:CreateEndpoint",
+        "sagemaker:CreateInferenceComponent",
     }
     seen = set()
     for statement in statements(template):
@@ -160,6 +162,7 @@ def test_jobs_are_stopped_and_models_deleted_only_where_they_carry_the_run_tag(t
         "sagemaker:StopTrainingJob",
         "sagemaker:DeleteModel",
         "sagemaker:DeleteEndpointConfig",
+        "sagemaker:DeleteInferenceComponent",
     }
     for statement in statements(template):
         if guarded & set(listed(statement["Action"])):
@@ -193,7 +196,10 @@ def test_who_scales_an_endpoint_may_use_the_alarms_that_its_scaling_is_made_of(t
         on_alarms = {
             action
             for s in statements(template, role)
-            if ":alarm:TargetTracking-endpoint/stratos-*" in json.dumps(s["Resource"])
+            if all(
+                f":alarm:TargetTracking-{kind}/stratos-*" in json.dumps(s["Resource"])
+                for kind in ("endpoint", "inference-component")
+            )
             for action in listed(s["Action"])
         }
         for action in scaling.keys() & actions(template, role):
@@ -224,6 +230,7 @@ def test_the_sweeper_deletes_only_what_carries_the_run_tag(template):
     assert {a for s in tagged for a in listed(s["Action"])} == {
         "sagemaker:DeleteEndpoint",
         "sagemaker:DeleteEndpointConfig",
+        "sagemaker:DeleteInferenceComponent",
         "sagemaker:DeleteModel",
         "sagemaker:StopTrainingJob",
         "sagemaker:StopTransformJob",

@@ -149,6 +149,7 @@ def test_schedules_may_rerun_and_expire_and_nothing_else(template):
         "application-autoscaling:DeregisterScalableTarget",
         "cloudwatch:DeleteAlarms",
         "cloudwatch:DescribeAlarms",
+        "lambda:InvokeFunction",
         "sagemaker:DeleteEndpoint",
         "states:StartExecution",
     }

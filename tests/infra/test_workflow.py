@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import boto3
@@ -16,11 +17,12 @@ from infra.local.template_check import check_template
 from lambdas import leftovers
 from stratos import steps
 from stratos.batch import TransformJob
+from stratos.components import ComponentRollout, component_guardrails
 from stratos.deployment import VARIANT
 from stratos.errors import EndpointUnsettled, StratosError
-from stratos.guardrails import BAKE_SECONDS, guardrails
+from stratos.guardrails import BAKE_SECONDS, Guardrails, guardrails
 from stratos.measurement import MAX_SERVERS
-from stratos.scaling import scalable_target
+from stratos.scaling import scalable_component, scalable_target
 from stratos.spec import LONGEST_APPROVAL_HOURS, Spec
 from tests import factories
 
@@ -35,6 +37,7 @@ INPUTS: dict[str, type[BaseModel]] = {
     "request_approval": steps.ApprovalInput,
     "record_approval": steps.ApprovalRecord,
     "take_turn": steps.TurnInput,
+    "await_component": steps.ComponentInput,
     "measure_endpoint": steps.MeasureInput,
     "measure_batch": steps.MeasureBatchInput,
     "promote": steps.PromoteInput,
@@ -50,6 +53,8 @@ MODEL_AT: dict[str, Any] = {
     "$.quality": steps.Quality,
     "$.quality.deployment": steps.Deployment,
     "$.quality.deployment.transform_job": TransformJob,
+    "$.quality.deployment.component": ComponentRollout,
+    "$.quality.deployment.guardrails": Guardrails,
     "$.diagnosis": steps.Diagnosis,
     "$.measured": steps.Measured,
     "$.promoted": steps.Promoted,
@@ -183,7 +188,8 @@ def test_a_wait_for_a_person_ends_within_the_spec_and_the_execution_outlasts_it(
 
 def test_every_failure_after_the_claim_leads_to_clean_up_and_a_report(states):
     final = {"CleanUp", "ReportFailure", "ReportRejected", "ClaimRun"}
-    final |= set(states["PutAlarms"]["ItemProcessor"]["States"])  # their Map catches
+    for alarms in ("PutAlarms", "PutComponentAlarms"):
+        final |= set(states[alarms]["ItemProcessor"]["States"])  # their Map catches
     final |= {"AskBatch"}  # a job that failed is judged
     for name, state in states.items():
         if state["Type"] in ("Task", "Map") and name not in final:
@@ -346,6 +352,8 @@ def test_every_sagemaker_request_is_one_that_sagemaker_knows(states):
         "putMetricAlarm",
         "deleteAlarms",
         "deregisterScalableTarget",
+        "createInferenceComponent",
+        "updateInferenceComponent",
     }
 
 
@@ -385,6 +393,7 @@ def test_a_queue_is_configured_only_where_requests_wait_in_one(states):
     assert next_states(states["IsAsynchronous"]) == [
         "CreateAsyncModel",
         "CreateBatchModel",
+        "CreateComponentModel",
         "CreateModel",
     ]
     assert next_states(states["CreateAsyncModel"]) == ["CreateAsyncEndpointConfig"]
@@ -394,6 +403,54 @@ def test_a_queue_is_configured_only_where_requests_wait_in_one(states):
     assert len(roles) == 2
     queued = states["CreateAsyncEndpointConfig"]["Parameters"]
     assert queued["AsyncInferenceConfig.$"] == "$.quality.deployment.async_inference_config"
+
+
+def test_an_endpoint_of_components_is_made_before_its_component(states):
+    assert next_states(states["IsComponentLive"]) == [
+        "StopComponentScaling",
+        "CreateInferenceComponent",
+        "CreateComponentConfig",
+    ]
+    way = ["CreateComponentConfig", "CreateComponentEndpoint", "AwaitEndpoint"]
+    way += ["CreateInferenceComponent", "AwaitNewComponent", "MeasureEndpoint"]
+    for state, following in pairwise(way):
+        assert next_states(states[state]) == [following]
+    config = states["CreateComponentConfig"]["Parameters"]
+    assert (
+        config["ExecutionRoleArn"]
+        == states["CreateComponentModel"]["Parameters"]["ExecutionRoleArn"]
+    )
+    assert states["AwaitEndpoint"]["Parameters"]["awaits"] == "endpoint"
+    assert states["AwaitNewComponent"]["Parameters"]["awaits"] == "model"
+
+
+def test_a_component_is_updated_with_its_copies_running_under_alarms_and_no_scaling(states):
+    way = ["StopComponentScaling", "WakeComponent", "PutComponentAlarms"]
+    way += ["UpdateInferenceComponent", "SettleComponent", "AwaitComponent"]
+    way += ["DeleteComponentAlarms", "MeasureEndpoint"]
+    for state, following in pairwise(way):
+        assert next_states(states[state]) == [following]
+    stop = states["StopComponentScaling"]
+    assert caught_by(stop)["ApplicationAutoScaling.ObjectNotFoundException"] == "WakeComponent"
+    named = scalable_component("{}")
+    assert named["ResourceId"] in stop["Parameters"]["ResourceId.$"]
+    assert stop["Parameters"]["ScalableDimension"] == named["ScalableDimension"]
+    update = states["UpdateInferenceComponent"]
+    assert "DeploymentConfig.$" in update["Parameters"]
+    assert ["SageMaker.SageMakerException"] in [r["ErrorEquals"] for r in update["Retry"]]
+    assert states["WakeComponent"]["Parameters"]["awaits"] == "copies"
+
+
+def test_a_component_is_waited_for_longer_than_sagemaker_may_take_over_it(states):
+    slowest = component_guardrails(
+        "c", "n", startup_seconds=7200, max_p95_latency_ms=None
+    ).deployment_config["RollingUpdatePolicy"]["MaximumExecutionTimeoutInSeconds"]
+    for state in ("AwaitEndpoint", "AwaitNewComponent", "WakeComponent", "AwaitComponent"):
+        (patient,) = [
+            r for r in states[state]["Retry"] if r["ErrorEquals"] == ["ComponentNotReady"]
+        ]
+        assert patient["MaxAttempts"] * patient["MaxDelaySeconds"] > slowest + 600
+    assert "ComponentNotReady" in {cls.__name__ for cls in _all_errors(StratosError)}
 
 
 def test_an_endpoint_that_misses_its_load_is_tried_on_the_next_server_and_measured(states):

@@ -12,6 +12,7 @@ from botocore.validate import ParamValidator
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stratos.components import LiveComponent, live_component, rolling_update
 from stratos.deployment import VARIANT, build_deployment, endpoint_mode
 from stratos.errors import DeploymentFailed
 from stratos.guardrails import BAKE_SECONDS, guardrails, run_of_alarm
@@ -53,6 +54,7 @@ def deployment(
     planned: EndpointMode | None = None,
     devices: int = 1,
     replicas: int = 1,
+    component: LiveComponent | None = None,
     **sections: Any,
 ) -> Deployment:
     spec = factories.spec(**sections)
@@ -70,6 +72,7 @@ def deployment(
         live_config="before" if live is not None else None,
         live_mode=endpoint_mode(live) if live is not None else None,
         now=NOW,
+        live_component=component,
     )
 
 
@@ -98,6 +101,10 @@ def requests_of(built: Deployment) -> list[tuple[str, str, dict[str, Any]]]:
         ("sagemaker", "UpdateEndpoint", update),
         ("sagemaker", "CreateModelPackage", built.model_package),
     ]
+    if built.component is not None:
+        made = [item for item in made if item[1] != "UpdateEndpoint"]
+        made += component_requests(built)
+        config["ExecutionRoleArn"] = "arn:aws:iam::123456789012:role/endpoint"
     if built.guardrails is not None:
         update["DeploymentConfig"] = built.guardrails.deployment_config
         made += [("cloudwatch", "PutMetricAlarm", alarm) for alarm in built.guardrails.alarms]
@@ -110,6 +117,51 @@ def requests_of(built: Deployment) -> list[tuple[str, str, dict[str, Any]]]:
     return made
 
 
+def component_requests(built: Deployment) -> list[tuple[str, str, dict[str, Any]]]:
+    component = built.component
+    assert component is not None
+    assert built.guardrails is not None
+    named = {"InferenceComponentName": component.name}
+    create = {
+        **named,
+        "EndpointName": built.endpoint_name,
+        "VariantName": VARIANT,
+        "Specification": component.specification,
+        "RuntimeConfig": component.runtime_config,
+        "Tags": built.tags,
+    }
+    copies = {**named, "DesiredRuntimeConfig": component.runtime_config}
+    update = {
+        **named,
+        "Specification": component.specification,
+        "DeploymentConfig": built.guardrails.deployment_config,
+    }
+    made = [
+        ("sagemaker", "CreateInferenceComponent", create),
+        ("sagemaker", "UpdateInferenceComponentRuntimeConfig", copies),
+        ("sagemaker", "UpdateInferenceComponent", update),
+    ]
+    if component.previous is not None:
+        back = {**named, "Specification": component.previous.specification}
+        made.append(
+            (
+                "sagemaker",
+                "UpdateInferenceComponent",
+                back | {"DeploymentConfig": rolling_update(9)},
+            )
+        )
+    return made
+
+
+TO_ZERO: dict[str, Any] = {"ProductionVariants": [{"ManagedInstanceScaling": {}}]}
+LIVE = live_component(
+    {
+        "Specification": {
+            "ModelName": "before",
+            "ComputeResourceRequirements": {"MinMemoryRequiredInMb": 1024},
+        }
+    }
+)
 LULLS = {"requests_per_second": 5, "active_hours_per_day": 8}
 
 
@@ -121,8 +173,10 @@ LULLS = {"requests_per_second": 5, "active_hours_per_day": 8}
         deployment(hosting={"mode": "serverless"}),
         deployment(count=3, hosting={"mode": "async", "max_instances": 5}),
         deployment(constraints={}),
+        deployment("ml.g5.12xlarge", 2, hosting={"mode": "scale_to_zero", "max_instances": 3}),
+        deployment(live=TO_ZERO, component=LIVE),
     ],
-    ids=["realtime", "gpu fleet", "serverless", "async", "no limits"],
+    ids=["realtime", "gpu fleet", "serverless", "async", "no limits", "to zero", "replaced"],
 )
 def test_every_request_is_one_that_botocore_would_send(built):
     for service, operation, request in requests_of(built):
@@ -382,6 +436,66 @@ def test_a_queue_costs_nothing_while_it_is_empty():
     assert built.scaling.target["MinCapacity"] == 0
     assert built.scaling.wake_alarm is not None
     assert built.scaling.policies[-1]["PolicyType"] == "StepScaling"
+
+
+def test_an_endpoint_that_scales_to_zero_is_made_without_a_model():
+    patient = {"max_cold_start_seconds": 900}
+    built = hosted(
+        instance_type="ml.g5.xlarge", planned="scale_to_zero", load=RARE, hosting=patient
+    )
+    assert built.hosting.mode == "scale_to_zero"
+    assert built.hosting.usd_per_month == pytest.approx(0.2 * 730 * 2.5 / 24)
+    assert "realtime $" in built.hosting.reason
+    assert "refuses requests for about 449 s, which is assumed" in built.hosting.reason
+    variant = built.production_variant
+    assert "ModelName" not in variant
+    assert variant["ManagedInstanceScaling"] == {
+        "Status": "ENABLED",
+        "MinInstanceCount": 0,
+        "MaxInstanceCount": 2,  # one for the copy that takes over
+    }
+
+
+def test_a_copy_takes_the_accelerators_of_its_instance_or_most_of_its_cores():
+    def required(instance_type: str, artifact_bytes: int) -> dict[str, Any]:
+        to_zero = {"mode": "scale_to_zero"}
+        built = deployment(instance_type, artifact_bytes=artifact_bytes, hosting=to_zero)
+        assert built.component is not None
+        found: dict[str, Any] = built.component.specification["ComputeResourceRequirements"]
+        return found
+
+    assert required("ml.g5.12xlarge", 30 * GIB) == {
+        "NumberOfAcceleratorDevicesRequired": 4.0,
+        "MinMemoryRequiredInMb": 1024,
+    }
+    assert required("ml.c7i.xlarge", 400 * MIB) == {
+        "NumberOfCpuCoresRequired": 3.0,
+        "MinMemoryRequiredInMb": 1024 + 1000,
+    }
+    assert required("ml.c7i.xlarge", 100 * GIB)["MinMemoryRequiredInMb"] == 4 * 1024
+
+
+def test_a_component_is_woken_by_its_refusals_and_scaled_by_its_requests():
+    built = deployment(count=2, hosting={"mode": "scale_to_zero", "max_instances": 4}, load=LULLS)
+    assert bounds(built) == (0, 4)
+    assert built.scaling is not None
+    tracking, wake = built.scaling.policies
+    value = tracking["TargetTrackingScalingPolicyConfiguration"]["TargetValue"]
+    assert value == pytest.approx(60 * 5 / 2)
+    assert wake["PolicyType"] == "StepScaling"
+    assert wake["ResourceId"] == f"inference-component/{built.endpoint_name}"
+    assert built.scaling.wake_alarm is not None
+    assert built.scaling.wake_alarm["MetricName"] == "NoCapacityInvocationFailures"
+
+
+def test_an_endpoint_of_components_is_told_from_its_description():
+    assert endpoint_mode(TO_ZERO) == "scale_to_zero"
+    kept = hosted(live=TO_ZERO, component=LIVE)
+    assert kept.hosting.mode == "scale_to_zero"
+    assert kept.component is not None
+    assert kept.component.previous == LIVE
+    with pytest.raises(DeploymentFailed, match="keeps its kind"):
+        hosted(live={}, hosting={"mode": "scale_to_zero"})
 
 
 SERVERLESS = {"ProductionVariants": [{"CurrentServerlessConfig": {"MaxConcurrency": 1}}]}

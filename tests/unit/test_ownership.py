@@ -43,6 +43,18 @@ def resource(kind: str, name: str, run_id: str = "r1", spec: str | None = "tiles
     )
 
 
+def component(run_id: str = "r1", **changes: Any) -> Resource:
+    values = {
+        "kind": "inference-component",
+        "name": "stratos-tiles",
+        "run_id": run_id,
+        "spec_name": "tiles",
+        "endpoint_name": "stratos-tiles",
+        "status": "InService",
+    }
+    return Resource.model_validate(values | changes)
+
+
 def expiry(endpoint_name: str = "stratos-tiles", spec: str = "tiles") -> Resource:
     return Resource(
         kind="schedule",
@@ -197,3 +209,14 @@ def test_a_live_endpoint_is_kept_with_all_it_serves_whatever_else_there_is(
     assert {f"mx{i}" for i in range(len(others))} <= found
     is_over = expires is not None and expires <= NOW and status != "Updating"
     assert ({"stratos-tiles", "c1", "m1"} <= found) if is_over else ("c1" not in found)
+
+
+def test_a_component_goes_with_its_endpoint_and_not_before() -> None:
+    assert swept([component("r0"), endpoint()], live()) == {}  # an earlier run made it
+    assert swept([component()]) == {"stratos-tiles": "its endpoint is gone"}
+    assert swept([component(status="Updating")]) == {}
+    over = live(expires_at=NOW - timedelta(minutes=1))
+    orphans = Ownership([component(), endpoint()], [over], NOW).orphans()
+    assert [orphan.kind for orphan in orphans] == ["inference-component", "endpoint"]
+    busy = owner("r2", running=True)
+    assert swept([component(), endpoint()], busy) == {}

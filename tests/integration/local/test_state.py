@@ -21,6 +21,10 @@ from infra.local.deploy import deploy
 from infra.local.server import LocalCloud
 from infra.local.settings import LocalSettings
 from infra.local.state import RestoreError
+from stratos.component_requests import ComponentEndpoint
+from stratos.plan import Server
+from stratos.scaling import scaling_of
+from tests import factories
 
 SERVER = """
 import os
@@ -301,6 +305,77 @@ def test_an_endpoint_serves_again_after_a_restart(tmp_path: Path) -> None:
         endpoint = cloud("sagemaker").describe_endpoint(EndpointName="live")
         kept = cloud("sagemaker").list_tags(ResourceArn=endpoint["EndpointArn"])["Tags"]
         assert kept == [{"Key": "run", "Value": "r1"}]
+
+
+def test_a_component_that_scaled_to_zero_wakes_after_a_restart(tmp_path: Path) -> None:
+    files = {
+        "answer.txt": "forty-two",
+        "code/serving/__init__.py": "",
+        "code/serving/__main__.py": SERVER,
+    }
+    server = Server(
+        instance_type="ml.local.cpu1",
+        count=1,
+        region="us-east-1",
+        purchase="on_demand",
+        usd_per_hour=0.1,
+    )
+    scaling = scaling_of(factories.spec(), server, "scale_to_zero", "lazy", "main")
+    assert scaling is not None
+
+    def copies(cloud: Cloud) -> int | None:
+        described = cloud("sagemaker").describe_inference_component(InferenceComponentName="lazy")
+        settled = described["InferenceComponentStatus"] == "InService"
+        return described["RuntimeConfig"]["CurrentCopyCount"] if settled else None
+
+    with serving(tmp_path) as cloud:
+        cloud("s3").create_bucket(Bucket="models")
+        cloud("s3").put_object(Bucket="models", Key="m.tar.gz", Body=model_archive(files))
+        sagemaker = cloud("sagemaker")
+        sagemaker.create_model(
+            ModelName="m",
+            ExecutionRoleArn=ROLE_ARN,
+            PrimaryContainer={"Image": "image", "ModelDataUrl": "s3://models/m.tar.gz"},
+        )
+        variant = {
+            "VariantName": "main",
+            "InstanceType": "ml.local.cpu1",
+            "InitialInstanceCount": 1,
+            "ManagedInstanceScaling": {"Status": "ENABLED", "MinInstanceCount": 0},
+        }
+        sagemaker.create_endpoint_config(
+            EndpointConfigName="c", ExecutionRoleArn=ROLE_ARN, ProductionVariants=[variant]
+        )
+        sagemaker.create_endpoint(EndpointName="lazy", EndpointConfigName="c")
+        eventually(
+            lambda: (
+                sagemaker.describe_endpoint(EndpointName="lazy")["EndpointStatus"] == "InService"
+            )
+        )
+        sagemaker.create_inference_component(
+            InferenceComponentName="lazy",
+            EndpointName="lazy",
+            VariantName="main",
+            Specification={
+                "ModelName": "m",
+                "ComputeResourceRequirements": {"MinMemoryRequiredInMb": 256},
+            },
+            RuntimeConfig={"CopyCount": 0},
+            Tags=[{"Key": "run", "Value": "r1"}],
+        )
+        autoscaling, cloudwatch = cloud("application-autoscaling"), cloud("cloudwatch")
+        autoscaling.register_scalable_target(**scaling.target)
+        arns = [autoscaling.put_scaling_policy(**p)["PolicyARN"] for p in scaling.policies]
+        cloudwatch.put_metric_alarm(**scaling.wake_alarm, AlarmActions=[arns[-1]])
+        assert copies(cloud) == 0
+    with serving(tmp_path) as cloud:
+        assert copies(cloud) == 0
+        described = cloud("sagemaker").describe_inference_component(InferenceComponentName="lazy")
+        tags = cloud("sagemaker").list_tags(ResourceArn=described["InferenceComponentArn"])["Tags"]
+        assert tags == [{"Key": "run", "Value": "r1"}]
+        asked = ComponentEndpoint("lazy", cloud("sagemaker-runtime"), patience_seconds=30.0)
+        assert asked.ask(b"{}") == b"forty-two"
+        assert copies(cloud) == 1
 
 
 def test_content_is_stored_once_and_forgotten_when_nothing_has_it(tmp_path: Path) -> None:

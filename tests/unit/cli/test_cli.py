@@ -30,6 +30,7 @@ from stratos.errors import (
     StackNotFound,
 )
 from stratos.jobs import Progress
+from tests.component_api import ComponentApi
 from tests.summaries import succeeded_run
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "mahjong-waits"
@@ -43,6 +44,8 @@ def stack(monkeypatch):
         monkeypatch.setenv(name, "test")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    components = ComponentApi()
+    components.install(monkeypatch)
     with mock_aws():
         s3 = boto3.client("s3")
         s3.create_bucket(Bucket="bucket")
@@ -57,6 +60,7 @@ def stack(monkeypatch):
         found = Stack("bucket", "runs", "arn:aws:states:us-east-1:123456789012:stateMachine:s", "g")
         monkeypatch.setattr(Stack, "find", classmethod(lambda cls: found))
         yield found
+    components.restore()
 
 
 @pytest.fixture
@@ -330,6 +334,36 @@ def test_delete_removes_endpoint_config_and_model_of_its_run_only(stack):
     assert sagemaker.list_endpoints()["Endpoints"] == []
     assert keys(stack) == set()
     assert find_run(stack, "r-2").status == "deleted"
+
+
+def test_delete_removes_a_component_and_its_model_before_the_endpoint(stack):
+    sagemaker = stack.sagemaker
+    for run_id in ("r-1", "r-2"):
+        put_model(stack, run_id)
+    variant = {
+        "VariantName": "AllTraffic",
+        "InstanceType": "ml.m5.large",
+        "ManagedInstanceScaling": {"Status": "ENABLED", "MinInstanceCount": 0},
+    }
+    sagemaker.create_endpoint_config(
+        EndpointConfigName="r-1",
+        ExecutionRoleArn="arn:aws:iam::123456789012:role/endpoint",
+        ProductionVariants=[variant],
+    )
+    sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="r-1")
+    sagemaker.create_inference_component(
+        InferenceComponentName="e",
+        EndpointName="e",
+        VariantName="AllTraffic",
+        Specification={"ModelName": "r-2"},
+        RuntimeConfig={"CopyCount": 1},
+    )
+    put_run(stack, "r-1", endpoint_name="e")
+    put_run(stack, "r-2", endpoint_name="e")
+    assert endpoint.delete(stack, find_run(stack, "r-1"), objects=False) == []  # r-2 took it over
+    assert endpoint.delete(stack, find_run(stack, "r-2"), objects=False) == ["r-2", "e", "r-1"]
+    assert sagemaker.list_inference_components()["InferenceComponents"] == []
+    assert sagemaker.list_endpoints()["Endpoints"] == []
 
 
 def test_no_stack_says_how_to_get_one(monkeypatch):

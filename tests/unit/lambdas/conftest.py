@@ -19,6 +19,7 @@ from lambdas import settings as stack_settings
 from stratos.artifacts import SERVERS_KEY, RunKeys
 from stratos.steps import RunRef, TrainingJob
 from tests import factories
+from tests.component_api import ComponentApi
 
 BUCKET, TABLE, REGION = "stratos-bucket", "stratos-runs", "us-east-1"
 SPEC_KEY = "specs/tiles/spec.yaml"
@@ -31,7 +32,7 @@ class Account:
     execution_arn: str
     topic_arn: str
     queue_url: str
-
+    components: ComponentApi
     clients: dict[str, Any] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:
@@ -127,6 +128,8 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
         monkeypatch.setenv(name, value)
     # moto has no UpdateEndpoint.
     monkeypatch.setattr(SageMakerResponse, "update_endpoint", _update_endpoint, raising=False)
+    components = ComponentApi()
+    components.install(monkeypatch)
     with mock_aws():
         aws.client.cache_clear()
         stack_settings.settings.cache_clear()
@@ -155,9 +158,10 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
         execution = states.start_execution(stateMachineArn=machine)["executionArn"]
         monkeypatch.setenv("TOPIC_ARN", topic_arn)
         monkeypatch.setenv("STATE_MACHINE_ARN", machine)
-        account = Account(execution, topic_arn, queue_url)
+        account = Account(execution, topic_arn, queue_url, components)
         account.put(SERVERS_KEY, factories.servers().model_dump_json())
         yield account
+    components.restore()
     aws.client.cache_clear()
     stack_settings.settings.cache_clear()
 

@@ -10,6 +10,7 @@ from typing import Any
 from moto.sagemaker.models import sagemaker_backends
 
 from lambdas import (
+    await_component,
     check_quality,
     inspect_dataset,
     match_models,
@@ -140,6 +141,8 @@ class Pipeline:
             ExecutionRoleArn="arn:aws:iam::123456789012:role/endpoint",
             Tags=deployment["tags"],
         )
+        if deployment["component"] is not None:
+            return self._deploy_component(sagemaker, deployment)
         variant = deployment["production_variant"] | {"InstanceType": "ml.m5.large"}
         sagemaker.create_endpoint_config(
             EndpointConfigName=deployment["endpoint_config_name"],
@@ -155,6 +158,44 @@ class Pipeline:
         else:
             sagemaker.create_endpoint(**names, Tags=deployment["tags"])
         return deployment
+
+    def _deploy_component(self, sagemaker: Any, deployment: dict[str, Any]) -> dict[str, Any]:
+        """The same for an endpoint that scales to zero; moto lets no instance type of ours pass."""
+        component = deployment["component"]
+        named = {
+            "InferenceComponentName": component["name"],
+            "Specification": component["specification"],
+        }
+        if component["previous"] is not None:
+            sagemaker.update_inference_component(
+                **named, DeploymentConfig=deployment["guardrails"]["deployment_config"]
+            )
+            return deployment
+        endpoint, config = deployment["endpoint_name"], deployment["endpoint_config_name"]
+        sagemaker.create_endpoint_config(
+            EndpointConfigName=config,
+            ExecutionRoleArn="arn:aws:iam::123456789012:role/endpoint",
+            ProductionVariants=[deployment["production_variant"]],
+            Tags=deployment["tags"],
+        )
+        sagemaker.create_endpoint(
+            EndpointName=endpoint, EndpointConfigName=config, Tags=deployment["tags"]
+        )
+        sagemaker.create_inference_component(
+            **named,
+            EndpointName=endpoint,
+            VariantName=deployment["production_variant"]["VariantName"],
+            RuntimeConfig=component["runtime_config"],
+            Tags=deployment["tags"],
+        )
+        return deployment
+
+    def await_component(self, awaits: str = "model") -> dict[str, Any]:
+        return call(
+            await_component.handler,
+            deployment=self.state["quality"]["deployment"],
+            awaits=awaits,
+        )
 
     def measure(self) -> dict[str, Any]:
         deployment = self.state["quality"]["deployment"]

@@ -50,10 +50,11 @@ def chosen(*servers: Any, **options: Any) -> Plan:
 # --- a mode that is named ---------------------------------------------------------------------
 
 
-def test_a_queue_is_billed_for_the_hours_with_requests_and_half_an_hour_more():
+@pytest.mark.parametrize("mode", ["async", "scale_to_zero"])
+def test_who_has_no_instance_without_requests_is_billed_for_their_hours_and_half_a_one_more(mode):
     always = chosen(mode="realtime").usd_per_month.value
-    queued = chosen(mode="async").usd_per_month.value
-    assert queued == pytest.approx(always * (3.5 + 0.5) / 24)
+    paused = chosen(mode=mode).usd_per_month.value
+    assert paused == pytest.approx(always * (3.5 + 0.5) / 24)
 
 
 def test_serverless_is_planned_on_a_cpu_and_billed_by_the_second():
@@ -93,7 +94,7 @@ def test_auto_is_real_time_where_no_cold_start_is_tolerated():
     assert {plan.hosting.mode for plan in plans.front} == {"realtime"}
     reason = plans.chosen.hosting.reason
     assert reason.startswith("realtime $")
-    assert reason.count("the spec tolerates none") == 2
+    assert reason.count("the spec tolerates none") == 3
     assert plans.chosen.hosting.cold_start_seconds == 0
 
 
@@ -142,8 +143,18 @@ def test_who_can_wait_for_an_instance_gets_a_queue_on_it():
     )
 
 
-@pytest.mark.parametrize(("limits", "tolerated"), [({"max_p95_latency_ms": 1_500}, 1800), ({}, 60)])
-def test_a_queue_is_not_chosen_over_a_tight_latency_or_for_a_minute_of_patience(limits, tolerated):
+@pytest.mark.parametrize(
+    ("limits", "tolerated", "mode"),
+    [
+        ({"max_p95_latency_ms": 1_500}, 1800, "scale_to_zero"),
+        ({"max_p95_latency_ms": 60_000}, 1800, "scale_to_zero"),
+        ({"max_p95_latency_ms": 1_500}, 60, "realtime"),
+        ({}, 60, "realtime"),
+    ],
+)
+def test_who_limits_a_latency_is_answered_in_the_call_and_a_minute_of_patience_is_for_no_instance(
+    limits, tolerated, mode
+):
     hasty = planned(
         inputs.gpu(tflops=400, bandwidth=3000),
         student=inputs.model("student", 3.0),
@@ -151,7 +162,7 @@ def test_a_queue_is_not_chosen_over_a_tight_latency_or_for_a_minute_of_patience(
         load=RARE,
         max_cold_start_seconds=tolerated,
     )
-    assert {plan.hosting.mode for plan in hasty.front} == {"realtime"}
+    assert {plan.hosting.mode for plan in hasty.front} == {mode}
 
 
 def test_all_day_traffic_prefers_an_instance_that_is_there_to_a_queue_at_the_same_price():

@@ -1,0 +1,200 @@
+"""Endpoints that scale to zero, as a run finds, waits for and takes back what it made of them."""
+
+from __future__ import annotations
+
+import time
+from typing import Literal
+
+from lambdas import sagemaker, scaling
+from lambdas.aws import client
+from stratos.catalog.servers import ServerCatalog
+from stratos.components import (
+    CHANGING,
+    ComponentRollout,
+    LiveComponent,
+    delete_component,
+    find_component,
+    live_component,
+    rolling_update,
+    settled_component,
+)
+from stratos.deployment import endpoint_name
+from stratos.errors import ComponentNotReady, DeploymentFailed
+from stratos.spec import Spec
+from stratos.steps import Deployment
+
+_SETTLING_SECONDS = 1.0
+_PATIENCE_SECONDS = 240
+"""For one component to go; a function has 900 for everything."""
+
+Awaited = Literal["endpoint", "copies", "model"]
+
+
+def live(name: str) -> LiveComponent | None:
+    """The model in an endpoint's component, if it has one."""
+    found = find_component(client("sagemaker"), name)
+    return None if found is None else live_component(found)
+
+
+def instance_type_of(endpoint: sagemaker.Endpoint) -> str:
+    """What the instances of an endpoint are."""
+    described = client("sagemaker").describe_endpoint_config(
+        EndpointConfigName=endpoint.config_name
+    )
+    return str(described["ProductionVariants"][0]["InstanceType"])
+
+
+def servers_for(spec: Spec, catalog: ServerCatalog) -> ServerCatalog:
+    """The catalog, where a spec's endpoint has components: with its instances as the only host.
+
+    A component is updated where it is; what it is on does not change.
+    """
+    found = sagemaker.find_endpoint(endpoint_name(spec.name))
+    if found is None or found.mode != "scale_to_zero":
+        return catalog
+    kept = instance_type_of(found)
+    return catalog.with_types(
+        *(
+            row.model_copy(update={"hosting": False})
+            for row in catalog.instance_types
+            if row.instance_type != kept
+        )
+    )
+
+
+def refuse_other_instances(deployment: Deployment, endpoint: sagemaker.Endpoint) -> None:
+    """Raise where an endpoint that appeared since the plan has other instances than the plan."""
+    planned, there = deployment.production_variant["InstanceType"], instance_type_of(endpoint)
+    if planned != there:
+        raise DeploymentFailed(
+            f"the plan serves on {planned}, but endpoint {endpoint.name} scales to zero on {there} "
+            "and keeps its instances. Delete it first (`stratos delete RUN`), or submit the spec "
+            "again: it is planned for them"
+        )
+
+
+def wait_for(deployment: Deployment, awaited: Awaited) -> str | None:
+    """The model in service, once it is what is awaited; copies that are missing are asked for.
+
+    Raises:
+        ComponentNotReady: SageMaker is not done yet.
+        DeploymentFailed: it is done, with something else.
+    """
+    if awaited == "endpoint":
+        _endpoint_in_service(deployment)
+        return None
+    rollout = deployment.component
+    assert rollout is not None, "no component is part of this deployment"
+    found = find_component(client("sagemaker"), rollout.name)
+    if found is None:
+        raise DeploymentFailed(f"inference component {rollout.name} is gone; submit the spec again")
+    status, copies = found["InferenceComponentStatus"], found.get("RuntimeConfig", {})
+    planned = rollout.runtime_config["CopyCount"]
+    why = found.get("FailureReason") or (
+        "SageMaker gave no reason; see the log group of the component"
+    )
+    if status in CHANGING:
+        raise ComponentNotReady(f"inference component {rollout.name} is {status}")
+    if status == "Failed":
+        raise DeploymentFailed(f"inference component {rollout.name} failed: {why}")
+    model = live_component(found).model_name
+    if awaited == "model" and model != deployment.model_name:
+        raise DeploymentFailed(
+            f"inference component {rollout.name} was rolled back to {model}: the new model did not "
+            f"start or tripped an alarm. {why}"
+        )
+    if awaited == "copies" and copies.get("DesiredCopyCount") != planned:
+        client("sagemaker").update_inference_component_runtime_config(
+            InferenceComponentName=rollout.name, DesiredRuntimeConfig=rollout.runtime_config
+        )
+        raise ComponentNotReady(f"inference component {rollout.name} gets its planned copies")
+    if copies.get("CurrentCopyCount", 0) < planned:
+        raise ComponentNotReady(f"copies of inference component {rollout.name} still start")
+    return model
+
+
+def undo(deployment: Deployment, deadline: float) -> tuple[list[str], str | None]:
+    """Take back what a run did to an endpoint that scales to zero, as far as it came.
+
+    Args:
+        deadline: By the monotonic clock.
+
+    Returns:
+        What was deleted, and the endpoint if it went back to its former model.
+
+    Raises:
+        DeploymentFailed: something could not be taken back in time.
+    """
+    rollout = deployment.component
+    assert rollout is not None, "no component is part of this deployment"
+    found = settled_component(client("sagemaker"), rollout.name, deadline)
+    ours = found is not None and live_component(found).model_name == deployment.model_name
+    deleted: list[str] = []
+    restored = None
+    if ours:  # a promotion that failed may have set bounds
+        scaling.remove(rollout.name)
+    if rollout.previous is not None:
+        if ours:
+            _restore(rollout, rollout.previous, deadline)
+            restored = rollout.name
+    else:
+        if ours and delete_component(client("sagemaker"), rollout.name, deadline):
+            deleted.append(rollout.name)
+        deleted += _delete_endpoint(deployment, deadline)
+        if sagemaker.delete_endpoint_config(deployment.endpoint_config_name):
+            deleted.append(deployment.endpoint_config_name)
+    if sagemaker.delete_model(deployment.model_name):
+        deleted.append(deployment.model_name)
+    return deleted, restored
+
+
+def delete(name: str) -> bool:
+    """Delete an endpoint's component, and what scales it; whether there was one.
+
+    Raises:
+        DeploymentFailed: when it is not gone in time.
+    """
+    if find_component(client("sagemaker"), name) is None:
+        return False
+    scaling.remove(name)  # or it would be kept from going by its next change
+    return delete_component(client("sagemaker"), name, time.monotonic() + _PATIENCE_SECONDS)
+
+
+def _endpoint_in_service(deployment: Deployment) -> None:
+    name = deployment.endpoint_name
+    described = client("sagemaker").describe_endpoint(EndpointName=name)
+    if described["EndpointStatus"] in sagemaker.CHANGING:
+        raise ComponentNotReady(f"endpoint {name} is {described['EndpointStatus']}")
+    if described["EndpointStatus"] != "InService":
+        raise DeploymentFailed(
+            f"endpoint {name} is {described['EndpointStatus']}: "
+            f"{described.get('FailureReason') or 'SageMaker gave no reason'}"
+        )
+
+
+def _restore(rollout: ComponentRollout, previous: LiveComponent, deadline: float) -> None:
+    """Put the former model back, copy by copy."""
+    startup = sum(previous.specification.get("StartupParameters", {}).values())
+    client("sagemaker").update_inference_component(
+        InferenceComponentName=rollout.name,
+        Specification=previous.specification,
+        DeploymentConfig=rolling_update(startup),
+    )
+    time.sleep(_SETTLING_SECONDS)  # its description may be older than the update
+    found = settled_component(client("sagemaker"), rollout.name, deadline)
+    if found is None or live_component(found).model_name != previous.model_name:
+        raise DeploymentFailed(
+            f"inference component {rollout.name} could not go back to {previous.model_name}; "
+            "update it by hand"
+        )
+
+
+def _delete_endpoint(deployment: Deployment, deadline: float) -> list[str]:
+    """Delete the endpoint if this run made it, and wait until its name is free again."""
+    name = deployment.endpoint_name
+    endpoint = sagemaker.settled_endpoint(name, deadline)
+    if endpoint is None or endpoint.config_name != deployment.endpoint_config_name:
+        return []
+    sagemaker.delete_endpoint(name)
+    sagemaker.settled_endpoint(name, deadline)
+    return [name]
