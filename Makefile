@@ -12,7 +12,7 @@ demo-word-problems: synth  ## The second example: a teacher that is good at its 
 	@$(BIN)/python examples/demo.py word-problems
 
 test: synth  ## Every test.
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: synth  ## Style, types, layers, documents in step with the code, template checks.
 	@$(BIN)/ruff check .

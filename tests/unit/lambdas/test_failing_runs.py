@@ -289,7 +289,7 @@ def test_all_waits_for_an_endpoint_have_one_deadline(
     cloudwatch = account.client("cloudwatch")
     for alarm in pipeline.state["quality"]["deployment"]["guardrails"]["alarms"]:
         cloudwatch.put_metric_alarm(**alarm)
-    with pytest.raises(EndpointUnsettled, match=r"still Updating .* delete it by hand"):
+    with pytest.raises(EndpointUnsettled, match=r"still Updating; .* delete it by hand"):
         call(clean_up.handler, run=pipeline.run, failure=FAILURE)
     assert cloudwatch.describe_alarms()["MetricAlarms"] == []
     assert next(moments) <= leftovers.PATIENCE_SECONDS + 3 * 60

@@ -10,7 +10,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stratos.errors import NoFeasiblePlan
-from stratos.hosting import MODES
 from stratos.planning.candidates import Candidates
 from stratos.planning.choose import plan_before_probing
 from stratos.planning.front import compromise, hypervolume, non_dominated, normalised, ranks, scores
@@ -89,22 +88,31 @@ def test_the_front_equals_brute_force_on_small_catalogs(asked: PlanningRequest) 
         assert ours == pytest.approx(theirs, rel=1e-9)
 
 
-def test_the_front_equals_brute_force_where_fleets_queue_and_answer_beside_serverless() -> None:
+@pytest.mark.parametrize(
+    ("cold_start_seconds", "limits", "modes"),
+    [
+        (100, {}, {"realtime", "serverless"}),
+        (1800, {}, {"async", "serverless"}),
+        (1800, {"max_p95_latency_ms": 1_400}, {"scale_to_zero", "serverless"}),
+    ],
+)
+def test_the_front_equals_brute_force_where_modes_stand_beside_each_other(
+    cold_start_seconds: float, limits: dict[str, float], modes: set[str]
+) -> None:
     rare = {"requests_per_second": 0.5, "mean_requests_per_second": 0.01}
     asked = request(
         cpu(),
         gpu(usd={"us-east-1": 2.0}),
-        # A queue adds a second, which leaves the CPU no room below this limit.
         asked=spec(
-            {"max_p95_latency_ms": 1_400},
+            limits,
             load=rare | {"active_hours_per_day": 20.0},
-            hosting={"max_cold_start_seconds": 1800},
+            hosting={"max_cold_start_seconds": cold_start_seconds},
         ),
         teachers=(tiny("teacher", hidden=256),),
         students=(tiny(hidden=192),),
     )
     pool = Candidates(asked, ()).pool()
-    assert {pool.serving_side.modes.modes[mode] for mode in pool.mode} == set(MODES)
+    assert {pool.serving_side.modes.modes[mode] for mode in pool.mode} == modes
     expected = front(feasible_candidates(asked, groups_of(asked)))
     for ours, theirs in zip(sorted(planned_front(asked)), sorted(expected), strict=True):
         assert ours == pytest.approx(theirs, rel=1e-9)
