@@ -122,6 +122,7 @@ FINDINGS = (
             "check_quality",
             "clean_up",
             "match_models",
+            "measure_batch",
             "measure_endpoint",
             "plan_candidates",
             "report",
@@ -161,7 +162,7 @@ FINDINGS = (
     _wildcard(
         f"arn:<AWS::Partition>:logs:{_HERE}:log-group:"
         "/aws/sagemaker/InferenceComponents/stratos-*:*",
-        _MODELS,
+        _SERVED,
         "SageMaker writes to a log group for each component, named after its spec.",
     ),
     _wildcard(
@@ -220,7 +221,6 @@ FINDINGS = (
                 *_LOOKS_AT_ENDPOINTS,
                 "await_component",
                 "clean_up",
-                "match_models",
                 "measure_endpoint",
                 "promote",
                 "sweep",

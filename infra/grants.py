@@ -137,7 +137,7 @@ def grant_functions(
     )
     functions.grant(
         "measure_batch",
-        *read_objects(bucket, "runs/"),
+        *read_objects(bucket, "runs/", "catalog/"),
         write_objects(bucket, "runs/*"),
         sagemaker_of_runs("DescribeTransformJob", "StopTransformJob", on=(TRANSFORM_JOBS,)),
         *_read_jobs(),  # as for an endpoint

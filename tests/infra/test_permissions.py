@@ -99,6 +99,18 @@ def test_a_model_that_is_asked_in_batches_writes_answers_and_nothing_else(templa
     assert arn["Fn::Join"][1][-1] == "/runs/*/batches/*/answers/*"
 
 
+@pytest.mark.parametrize(
+    "role", ["CheckQuality", "TakeTurn", "MeasureEndpoint", "MeasureBatch", "PlanCandidates"]
+)
+def test_who_deploys_a_model_may_read_the_servers_of_the_bucket(template, role):
+    reads = [
+        json.dumps(statement["Resource"])
+        for statement in statements(template, f"Functions{role}Role")
+        if "s3:GetObject" in listed(statement["Action"])
+    ]
+    assert any("/catalog/*" in resource for resource in reads)
+
+
 def test_a_role_is_passed_to_one_service_only(template):
     passed = [s for s in statements(template) if "iam:PassRole" in listed(s["Action"])]
     assert len(passed) >= 2
