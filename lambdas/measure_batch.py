@@ -42,7 +42,7 @@ def handler(payload: MeasureBatchInput) -> Measured:
     all_measured = before.adding(measurement)
     bucket.put_model(keys.measurements, all_measured)
     if measurement.passed:
-        if runs_table.live_artifact(run.spec_key) is not None:
+        if runs_table.another_in_charge(run):
             live_model.spare(run, spec)
         return Measured(
             passed=True,

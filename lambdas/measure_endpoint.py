@@ -39,7 +39,7 @@ def handler(payload: MeasureInput) -> Measured:
     all_measured = before.adding(measurement)
     bucket.put_model(keys.measurements, all_measured)
     if measurement.passed:
-        if runs_table.live_config(run) or deployment.previous_config_name:
+        if runs_table.another_in_charge(run) or deployment.previous_config_name:
             live_model.spare(run, spec)
         return Measured(
             passed=True,

@@ -120,12 +120,13 @@ def live_config(run: RunRef) -> str | None:
 
     That run may have been promoted since this one looked at the endpoint.
     """
-    now = datetime.now(UTC)
-    for row in runs_of_spec(run.spec_key):
-        over = row.expires_at is not None and datetime.fromisoformat(row.expires_at) <= now
-        if row.run_id != run.run_id and row.endpoint_name is not None and not over:
-            return row.endpoint_config_name
-    return None
+    live = (row for row in _others_in_charge(run) if row.endpoint_name is not None)
+    return next((row.endpoint_config_name for row in live), None)
+
+
+def another_in_charge(run: RunRef) -> bool:
+    """Whether another run is in charge of the spec, by endpoint or batches, its time not over."""
+    return next(_others_in_charge(run), None) is not None
 
 
 def live_artifact(spec_key: str) -> str | None:
@@ -152,6 +153,14 @@ def update(run_id: str, **values: str | float | None) -> None:
     if kept:
         request["ExpressionAttributeValues"] = _serialized(kept)
     client("dynamodb").update_item(**request)
+
+
+def _others_in_charge(run: RunRef) -> Iterator[RunRow]:
+    now = datetime.now(UTC)
+    for row in runs_of_spec(run.spec_key):
+        over = row.expires_at is not None and datetime.fromisoformat(row.expires_at) <= now
+        if row.run_id != run.run_id and row.in_charge and not over:
+            yield row
 
 
 def _query(index: str, attribute: str, value: str, **options: Any) -> Iterator[RunRow]:

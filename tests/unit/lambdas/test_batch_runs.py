@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 from moto.sagemaker.models import sagemaker_backends
 
-from lambdas import clean_up, measure_batch, sweep, transform_jobs
+from lambdas import (
+    chat,
+    clean_up,
+    measure_batch,
+    measure_endpoint,
+    runs_table,
+    sweep,
+    transform_jobs,
+)
 from lambdas.aws import client
 from lambdas.spending import outlay_of
 from stratos.artifacts import RunKeys
@@ -18,6 +26,7 @@ from stratos.errors import DeploymentFailed, GateError
 from stratos.measurement import Measurements
 from stratos.ownership import RUN_TAG
 from stratos.run_summary import RunSummary
+from tests.fakes import FakeClock, FakeRuntime
 from tests.unit.lambdas.conftest import Account
 from tests.unit.lambdas.pipeline import Pipeline, call, start
 
@@ -218,16 +227,48 @@ def test_a_job_that_ran_out_of_time_is_stopped_and_judged(
     assert "outlasted its time limit" in measured["reason"]
 
 
-def test_the_model_in_charge_is_spared_by_a_run_over_its_budget(account: Account) -> None:
-    promoted(account)
-    limits = BATCH["constraints"] | {"max_budget_usd": 1e-6}
-    pipeline = until_checked(account, description="again")
+def overspend(account: Account, pipeline: Pipeline) -> None:
+    """Lower the run's budget to less than it has spent."""
     key = RunKeys(pipeline.run.run_id).spec
     spec = json.loads(account.read(key))
-    account.put(key, json.dumps(spec | {"constraints": spec["constraints"] | limits}))
+    limits = spec["constraints"] | {"max_budget_usd": 1e-6}
+    account.put(key, json.dumps(spec | {"constraints": limits}))
+
+
+def test_the_model_in_charge_is_spared_by_a_run_over_its_budget(account: Account) -> None:
+    promoted(account)
+    pipeline = until_checked(account, description="again")
+    overspend(account, pipeline)
     pipeline.transform(right)
     with pytest.raises(GateError, match="The model in service stays"):
         pipeline.measure_batch()
+
+
+def test_a_model_whose_time_is_over_is_not_spared(account: Account) -> None:
+    over = start(account).run
+    runs_table.update(
+        over.run_id,
+        endpoint_name="stratos-tiles",
+        model_artifact="s3://bucket/model.tar.gz",
+        expires_at="2020-01-01T00:00:00+00:00",
+    )
+    pipeline = until_checked(account, description="again")
+    overspend(account, pipeline)
+    pipeline.transform(right)
+    assert pipeline.measure_batch()["passed"]
+
+
+def test_a_model_that_batches_ask_is_spared_by_an_endpoint_over_its_budget(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promoted(account)
+    runtime = FakeRuntime(lambda messages: "thinking\n#### s1 s4")
+    monkeypatch.setattr(chat, "runtime_client", lambda: runtime)
+    monkeypatch.setattr(measure_endpoint, "MonotonicClock", FakeClock)
+    pipeline = start(account).until_deployed()
+    overspend(account, pipeline)
+    with pytest.raises(GateError, match="The model in service stays"):
+        pipeline.measure()
 
 
 def start_job(account: Account, pipeline: Pipeline, name: str, *tags: str) -> None:
