@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from lambdas import registry, runs_table, schedules
+from lambdas.sagemaker import mode_in_service
 from lambdas.storage import Bucket
 from stratos.artifacts import RunKeys
 from stratos.batch import BatchResult, batch_usd_per_month
 from stratos.hosting import HOURS_PER_MONTH
+from stratos.hosting_choice import refuse_other_mode
 from stratos.measurement import Measurement, Measurements
 from stratos.model_package import batch_properties
 from stratos.spec import Spec
@@ -16,10 +18,16 @@ from stratos.steps import Deployment, Promoted, PromoteInput
 
 
 def promote(payload: PromoteInput, spec: Spec) -> Promoted:
-    """Record the run as the one in charge of its spec, in place of an earlier one."""
+    """Record the run as the one in charge of its spec, in place of an earlier one.
+
+    Raises:
+        DeploymentFailed: an endpoint came under the spec's name since the batch was planned.
+    """
     run, deployment, now = payload.run, payload.deployment, datetime.now(UTC)
     keys = RunKeys(run.run_id)
     measurements = Bucket(run.bucket).read_model(keys.measurements, Measurements)
+    # Batches wait for no turn. Whose endpoint comes after this look replaces them when promoted.
+    refuse_other_mode(spec, mode_in_service(deployment.endpoint_name))
     _register(payload.package_arn, deployment, measurements)
     runs_table.update(
         run.run_id,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from lambdas import components
 from lambdas.candidates import ModelPool
-from lambdas.sagemaker import find_endpoint
+from lambdas.sagemaker import mode_in_service
 from lambdas.settings import settings
 from lambdas.storage import Bucket
 from stratos.artifacts import CALIBRATION_KEY, SERVERS_KEY, RunKeys, spec_folder
@@ -15,7 +15,7 @@ from stratos.dataset.token_estimate import CountTokens, by_characters, by_vocabu
 from stratos.deployment import endpoint_name
 from stratos.planning.request import CalibrationRow, DatasetFacts, PlanningRequest
 from stratos.records import Record
-from stratos.spec import EndpointMode, Spec
+from stratos.spec import Spec
 from stratos.steps import ApprovalGiven, Dataset, RunRef
 
 _SAMPLE = 500
@@ -37,14 +37,8 @@ def planning_request(
         calibration=_calibration(bucket),
         spent_usd=spent_usd,
         spent_hours=hours_of(run),
-        live_mode=_live_mode(spec),
+        live_mode=mode_in_service(endpoint_name(spec.name)),
     )
-
-
-def _live_mode(spec: Spec) -> EndpointMode | None:
-    """How the endpoint of the spec's name is hosted, where one stays."""
-    live = find_endpoint(endpoint_name(spec.name))
-    return None if live is None or live.status == "Deleting" else live.mode
 
 
 def servers(bucket: Bucket) -> ServerCatalog:

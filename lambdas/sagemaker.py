@@ -80,6 +80,12 @@ def find_endpoint(name: str) -> Endpoint | None:
     )
 
 
+def mode_in_service(name: str) -> EndpointMode | None:
+    """How the endpoint of that name is hosted, where one stays."""
+    live = find_endpoint(name)
+    return None if live is None or live.status == "Deleting" else live.mode
+
+
 def settled_endpoint(name: str, deadline: float) -> Endpoint | None:
     """The endpoint once no change of it is under way: SageMaker refuses another until then.
 

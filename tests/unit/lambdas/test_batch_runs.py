@@ -148,6 +148,18 @@ def test_a_later_run_takes_over_and_the_earlier_ones_model_goes(account: Account
     assert first.run.run_id in removed[0]["name"]
 
 
+def test_a_batch_does_not_take_over_from_an_endpoint_that_came_meanwhile(account: Account) -> None:
+    pipeline = until_checked(account)
+    pipeline.transform(right)
+    pipeline.measure_batch()
+    other = start(account).until_deployed()
+    other.promote()
+    with pytest.raises(DeploymentFailed, match=r"hosting\.mode is batch, but the endpoint in ser"):
+        pipeline.promote()
+    assert "batch_model_name" not in account.row(pipeline.run.run_id)
+    assert account.row(other.run.run_id)["endpoint_name"] == "stratos-tiles"
+
+
 def test_refused_requests_are_tried_on_the_next_server_and_then_end_with_the_reason(
     account: Account,
 ) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.stub import Stubber
 
-from lambdas import claim_run, planning_inputs
+from lambdas import claim_run, sagemaker
 from lambdas.sagemaker import Endpoint
 from stratos.artifacts import RunKeys
 from stratos.errors import DeploymentFailed, DuplicateEvent, NoFeasiblePlan, SpecRejected
@@ -428,7 +428,7 @@ def test_an_endpoint_that_is_being_deleted_binds_no_plan(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     going = Endpoint("stratos-tiles", "config", "Deleting", "realtime")
-    monkeypatch.setattr(planning_inputs, "find_endpoint", lambda name: going)
+    monkeypatch.setattr(sagemaker, "find_endpoint", lambda name: going)
     assert plan_of(start(account, **RARE).until_matched()).hosting.mode == "serverless"
 
 
