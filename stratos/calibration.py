@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from stratos.jobs import LoadResult
+from stratos.measurement import Measurement
 from stratos.outcome import RunEvidence
 from stratos.plan import Plan
 from stratos.planning.request import CalibrationRow
@@ -19,14 +20,10 @@ def calibration_rows(evidence: RunEvidence) -> Iterator[CalibrationRow]:
     if match is None or trained is None:
         return
     found = [(match.plan, match.plan.training, *pair) for pair in _of_training(evidence)]
-    deployment = evidence.deployment
-    # Elsewhere it was a queue's time, or processors that are not the planned server's.
-    comparable = deployment is None or deployment.hosting.mode in ("realtime", "scale_to_zero")
-    for measurement in evidence.measurements if comparable else ():
-        if measurement.attempt == match.attempt and measurement.load is not None:
-            plan = measurement.plan
-            pairs = _of_endpoint(plan, measurement.load)
-            found += [(plan, plan.serving, *pair) for pair in pairs]
+    for measurement in evidence.measurements:
+        plan, load = measurement.plan, measurement.load
+        if measurement.attempt == match.attempt and load is not None and _as_planned(measurement):
+            found += [(plan, plan.serving, *pair) for pair in _of_endpoint(plan, load)]
     for plan, server, quantity, predicted, measured in found:
         yield CalibrationRow.model_validate(
             {
@@ -40,6 +37,16 @@ def calibration_rows(evidence: RunEvidence) -> Iterator[CalibrationRow]:
                 "measured": measured,
             }
         )
+
+
+def _as_planned(measurement: Measurement) -> bool:
+    """Whether it was the planned server that answered, in the call.
+
+    Elsewhere it was a queue's time, or processors that are not the planned server's; and what was
+    planned serverless is a forecast for those.
+    """
+    on_instances = measurement.mode in ("realtime", "scale_to_zero")
+    return on_instances and measurement.plan.hosting.mode != "serverless"
 
 
 def _of_training(evidence: RunEvidence) -> Iterator[tuple[str, float, float]]:

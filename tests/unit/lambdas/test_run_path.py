@@ -516,7 +516,8 @@ def test_latency_is_learned_only_where_the_planned_server_answered_in_the_call(
     pipeline = start(account, hosting={"mode": mode}).until_deployed()
     keys = RunKeys(pipeline.run.run_id)
     plan = MatchEvidence.model_validate_json(account.read(keys.match)).plan
-    measured = Measurements(measured=(measurement(plan),))
+    item = measurement(plan).model_copy(update={"mode": mode})
+    measured = Measurements(measured=(item,))
     account.put(keys.measurements, measured.model_dump_json())
     pipeline.promote()
     pipeline.report()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import random
 
@@ -10,11 +11,13 @@ import pytest
 from stratos.calibration import calibration_rows
 from stratos.match_evidence import MatchEvidence
 from stratos.outcome import RunEvidence
-from stratos.plan import PlanSet
+from stratos.plan import PlannedHosting, PlanSet
 from stratos.planning.calibration import correction, from_log_odds, log_odds
 from stratos.planning.choose import plan_before_probing
 from stratos.planning.request import CalibrationRow, Matching
+from stratos.spec import EndpointMode
 from tests import factories
+from tests.summaries import measurement, plan, server
 from tests.unit.planning.planning_inputs import gpu, request
 
 SPEED = "training_tokens_per_second"
@@ -151,6 +154,33 @@ def test_a_run_tells_how_many_devices_it_measured(took_part: int, learned: bool)
     rows = list(calibration_rows(_evidence("r", plans, 1_000.0, took_part)))
     counted = {row.quantity: row.num_devices for row in rows}
     assert counted == ({SPEED: 4} if learned else {})
+
+
+@pytest.mark.parametrize(
+    ("planned", "measured", "learned"),
+    [
+        ("realtime", "realtime", True),
+        ("scale_to_zero", "scale_to_zero", True),
+        ("serverless", "serverless", False),
+        ("serverless", "realtime", False),
+        ("realtime", "serverless", False),
+        ("async", "async", False),
+    ],
+)
+def test_each_endpoint_teaches_only_if_the_planned_server_answered_in_the_call(
+    planned: EndpointMode, measured: EndpointMode, learned: bool
+) -> None:
+    evidence = _evidence("r", plan_before_probing(request(gpu("ml.g5.xlarge"))), 1_000.0)
+    hosting = PlannedHosting(mode=planned, reason="")
+    first = plan("first").model_copy(update={"serving": server("ml.a"), "hosting": hosting})
+    moved = plan("moved").model_copy(update={"serving": server("ml.b")})
+    both = (
+        measurement(first).model_copy(update={"mode": measured}),
+        measurement(moved).model_copy(update={"mode": "realtime"}),
+    )
+    rows = calibration_rows(dataclasses.replace(evidence, measurements=both))
+    taught = {row.instance_type for row in rows if row.quantity == "p95_latency_ms"}
+    assert taught == ({"ml.a", "ml.b"} if learned else {"ml.b"})
 
 
 def test_a_slow_link_that_runs_have_measured_is_used_less() -> None:
