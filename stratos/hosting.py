@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from stratos.catalog.servers import Runtime
-from stratos.spec import EndpointMode, Hosting, Load, Spec
+from stratos.spec import Constraints, EndpointMode, Hosting, Load, Spec
 
 Number = TypeVar("Number", float, Any)
 """One number, or the planner's array of them."""
@@ -246,9 +246,7 @@ def _asynchronous(hosted: Hosted) -> Offer:
     tolerated = spec.hosting.max_cold_start_seconds or 0.0
     if unwanted is None and tolerated <= _SYNCHRONOUS_SECONDS:
         unwanted = "its requests are not answered in the call"
-    asked = spec.constraints
-    limits = (asked.max_p50_latency_ms, asked.max_p95_latency_ms, asked.max_p99_latency_ms)
-    shortest = min((limit / 1000 for limit in limits if limit is not None), default=math.inf)
+    shortest = min(_latencies_asked(spec.constraints), default=math.inf)
     return Offer(
         "async",
         share_of_hours=asynchronous_share(spec.load),
@@ -262,7 +260,7 @@ def _scale_to_zero(hosted: Hosted) -> Offer:
     """Refusals are for who limits the latency of an answer: a queue's comes when it comes."""
     cold_start, spec = _cold_start("scale_to_zero", hosted), hosted.spec
     unwanted = _too_cold(cold_start, spec.hosting)
-    if unwanted is None and spec.constraints.max_p95_latency_ms is None:
+    if unwanted is None and not _latencies_asked(spec.constraints):
         unwanted = "it refuses requests while it starts, and no latency speaks against a queue"
     return Offer(
         "scale_to_zero",
@@ -300,6 +298,12 @@ def _most_in_flight() -> float:
 
 def _cold_start(mode: EndpointMode, hosted: Hosted) -> float:
     return _START_SECONDS[mode] + _START_SECONDS_PER_GIB * hosted.artifact_bytes / _GIB
+
+
+def _latencies_asked(asked: Constraints) -> list[float]:
+    """Seconds, by whatever percentiles the spec limits."""
+    limits = (asked.max_p50_latency_ms, asked.max_p95_latency_ms, asked.max_p99_latency_ms)
+    return [limit / 1000 for limit in limits if limit is not None]
 
 
 def _too_cold(seconds: float, hosting: Hosting) -> str | None:

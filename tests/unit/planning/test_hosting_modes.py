@@ -148,6 +148,8 @@ def test_who_can_wait_for_an_instance_gets_a_queue_on_it():
     [
         ({"max_p95_latency_ms": 1_500}, 1800, "scale_to_zero"),
         ({"max_p95_latency_ms": 60_000}, 1800, "scale_to_zero"),
+        ({"max_p50_latency_ms": 1_500}, 1800, "scale_to_zero"),
+        ({"max_p99_latency_ms": 1_500}, 1800, "scale_to_zero"),
         ({"max_p95_latency_ms": 1_500}, 60, "realtime"),
         ({}, 60, "realtime"),
     ],
