@@ -48,7 +48,8 @@ class Measurement(FrozenModel):
 
     def described(self) -> str:
         """Student, server and what was measured, in one clause."""
-        return f"{self.plan.student} on {self.plan.endpoint}: {self.reason}"
+        where = self.plan.hosted_as("batch" if self.batch is not None else self.mode)
+        return f"{self.plan.student} on {where}: {self.reason}"
 
 
 class Measurements(FrozenModel):

@@ -96,16 +96,20 @@ class Plan(FrozenModel):
 
     @property
     def endpoint(self) -> str:
-        """What answers requests, in words."""
+        """What is to answer requests, in words."""
+        return self.hosted_as(self.hosting.mode)
+
+    def hosted_as(self, mode: HostingMode) -> str:
+        """What answers requests where the model is hosted so, planned or not."""
         server = self.serving
-        if self.hosting.mode == "serverless":
+        if mode == "serverless":
             return f"a serverless endpoint in {server.region} (forecast by {server.instance_type})"
         told = {
             "async": ", behind a queue",
             "scale_to_zero": ", none without requests",
             "batch": ", in batches",
         }
-        how = told.get(self.hosting.mode, "")
+        how = told.get(mode, "")
         return f"{server.count} × {server.instance_type}{server.layout} in {server.region}{how}"
 
 

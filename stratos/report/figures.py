@@ -152,7 +152,7 @@ def measurement_rows(summary: RunSummary) -> list[MeasurementRow]:
         rows.append(
             MeasurementRow(
                 plan=f"{item.plan.id} ({item.plan.student})",
-                server="serverless" if item.plan.hosting.mode == "serverless" else fleet,
+                server="serverless" if item.mode == "serverless" else fleet,
                 requests=f"{load.num_requests} ({load.num_failed} failed)",
                 p50=latency(load.p50_ms),
                 p95=latency(load.p95_ms),

@@ -5,10 +5,12 @@ from html.parser import HTMLParser
 
 import pytest
 
+from stratos.plan import PlannedHosting
+from stratos.report.figures import measurement_rows
 from stratos.report.html import render
 from stratos.report.plots import Axis, Limit, Point, axis, nice_step, scatter
 from stratos.run_summary import RunSummary
-from tests.summaries import plan, plan_set, succeeded_run
+from tests.summaries import measurement, plan, plan_set, succeeded_run
 
 
 class Balance(HTMLParser):
@@ -59,6 +61,16 @@ def test_every_endpoint_that_was_measured_is_shown_with_its_verdict():
     assert "900 (720–1080) 1080 (864–) 2 (1.6–2.4) of 2" in text
     assert "missed max_p95_latency_ms" in text
     assert "$0.014 (0.0112–0.0168)" in text
+
+
+def test_an_endpoint_is_told_as_it_was_measured_and_not_as_it_was_planned():
+    serverless = PlannedHosting(mode="serverless", reason="")
+    moved = measurement(plan("a").model_copy(update={"hosting": serverless}))
+    other = measurement(plan("b")).model_copy(update={"mode": "serverless"})
+    rows = measurement_rows(succeeded_run(measurements=(moved, other)))
+    assert [row.server for row in rows] == ["1× ml.local.cpu2", "serverless"]
+    assert "on 1 × ml.local.cpu2 in us-east-1: " in moved.described()
+    assert "on a serverless endpoint in us-east-1 " in other.described()
 
 
 def test_every_accuracy_carries_its_interval_and_sample():
