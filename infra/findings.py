@@ -151,7 +151,7 @@ FINDINGS = (
     _wildcard(f"{_BUCKET}/runs/*/batches/*/answers/*", ("Batches/Role",), _ANY_KEY),
     _wildcard(
         f"{_SAGEMAKER}:transform-job/*",
-        (*_roles("clean_up", "measure_batch", "sweep"), _MACHINE),
+        (*_roles("clean_up", "measure_batch", "report", "sweep"), _MACHINE),
         _RUN_NAMES,
     ),
     _wildcard(

@@ -163,6 +163,8 @@ def grant_functions(
             write_objects(bucket, "runs/*", "catalog/calibration.jsonl"),
             use_runs(table, "GetItem", "UpdateItem"),
             *_read_jobs(),
+            # What a batch cost that was stopped before it was measured.
+            sagemaker_of_runs("DescribeTransformJob", on=(TRANSFORM_JOBS,)),
             _read_executions(),
             _notify(notifications),
         )

@@ -20,7 +20,7 @@ from stratos.match_evidence import MatchEvidence
 from stratos.measurement import Measurement, Measurements
 from stratos.plan import Interval
 from stratos.spec import Spec
-from stratos.steps import Deployment, MeasureBatchInput, Measured
+from stratos.steps import Deployment, JobFailure, MeasureBatchInput, Measured
 
 _PATIENCE_SECONDS = 120.0
 """For a job that ran out of time to stop."""
@@ -37,10 +37,14 @@ def handler(payload: MeasureBatchInput) -> Measured:
     spec = bucket.read_model(keys.spec, Spec)
     evidence = bucket.read_model(keys.match, MatchEvidence)
     before = bucket.find_model(keys.measurements, Measurements) or Measurements()
-    batch = _carried_out(payload, spec)
+    job = deployment.transform_job
+    assert job is not None, "an endpoint is measured by MeasureEndpoint"
+    described = _over(job)
+    batch = _carried_out(payload, spec, job, described)
     measurement = _measurement(batch, spec, deployment, before, evidence)
     all_measured = before.adding(measurement)
     bucket.put_model(keys.measurements, all_measured)
+    _refuse_stopped(payload.transformed, described)  # its bill is kept
     if measurement.passed:
         if runs_table.another_in_charge(run):
             live_model.spare(run, spec)
@@ -68,26 +72,25 @@ def handler(payload: MeasureBatchInput) -> Measured:
     )
 
 
-def _carried_out(payload: MeasureBatchInput, spec: Spec) -> BatchResult:
-    """The batch, however it ended.
-
-    Raises:
-        DeploymentFailed: somebody stopped the job.
-    """
-    job = payload.deployment.transform_job
-    assert job is not None, "an endpoint is measured by MeasureEndpoint"
-    caught = payload.transformed
-    described = _over(job)
-    status = described["TransformJobStatus"] if described else None
-    if status == "Stopped" and caught.Error != _TIMED_OUT:
+def _refuse_stopped(caught: JobFailure, described: dict[str, Any] | None) -> None:
+    """Raise where somebody stopped the job: that says nothing of the model."""
+    stopped = described is not None and described["TransformJobStatus"] == "Stopped"
+    if stopped and caught.Error != _TIMED_OUT:
+        assert described is not None
         raise DeploymentFailed(
-            f"transform job {job.name} was stopped by hand; nothing was measured. Submit the "
-            "spec again to go on"
+            f"transform job {described['TransformJobName']} was stopped by hand; nothing was "
+            "measured. Submit the spec again to go on"
         )
+
+
+def _carried_out(
+    payload: MeasureBatchInput, spec: Spec, job: TransformJob, described: dict[str, Any] | None
+) -> BatchResult:
+    """The batch, however it ended."""
     failure = None
-    if status != "Completed":
+    if described is None or described["TransformJobStatus"] != "Completed":
         told = (described or {}).get("FailureReason")
-        failure = told or explain(caught)
+        failure = told or explain(payload.transformed)
     records = transform_jobs.questions_of(payload.run)
 
     def judge(index: int, text: str) -> bool | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
-from lambdas import runs_table
+from lambdas import runs_table, transform_jobs
 from lambdas.aws import client
 from lambdas.executions import history
 from lambdas.planning_inputs import hours_of
@@ -70,7 +70,14 @@ def _gather(run: RunRef, status: RunStatus, state: dict[str, Any]) -> RunEvidenc
     measurements = bucket.find_model(keys.measurements, Measurements) or Measurements()
     promoted = row is not None and row.in_charge
     now = datetime.now(UTC)
-    hosting = hosting_bill(measurements.measured, now, latest=deployment, promoted=promoted)
+    measured = measurements.measured
+    hosting = hosting_bill(
+        measured,
+        now,
+        latest=deployment,
+        promoted=promoted,
+        unmeasured_batch_usd=transform_jobs.unmeasured_usd(deployment, measured),
+    )
     approval = bucket.find_model(keys.approval, ApprovalGiven)
     return RunEvidence(
         run=run,
@@ -88,7 +95,7 @@ def _gather(run: RunRef, status: RunStatus, state: dict[str, Any]) -> RunEvidenc
         distillation=bucket.find_model(keys.job_result(f"distill-{attempt}"), DistillResult),
         evaluation=bucket.find_model(keys.job_result(f"evaluate-{attempt}"), EvaluateResult),
         deployment=deployment,
-        measurements=measurements.measured,
+        measurements=measured,
         promoted=promoted,
         expires_at=row.expires_at if row else None,
         phases=_phases(run, now, hosting),

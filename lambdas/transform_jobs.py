@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from itertools import cycle, islice
 from typing import Any
 
@@ -13,12 +14,13 @@ from lambdas.aws import client
 from lambdas.sagemaker import IN_PROGRESS, is_absent
 from lambdas.storage import Bucket
 from stratos.artifacts import RunKeys, split_uri
-from stratos.batch import TransformJob, chat_request
+from stratos.batch import TransformJob, billed_seconds, chat_request
 from stratos.batch_gate import Answer, read_answers
 from stratos.deployment import MEASURED
+from stratos.measurement import Measurement
 from stratos.records import Record
 from stratos.spec import Spec
-from stratos.steps import RunRef
+from stratos.steps import Deployment, RunRef
 
 MAX_QUESTIONS = 2_000
 
@@ -83,6 +85,19 @@ def describe(name: str) -> dict[str, Any] | None:
             return None
         raise
     return described
+
+
+def unmeasured_usd(deployment: Deployment | None, measured: Sequence[Measurement]) -> float:
+    """The bill of a deployment's batch that was stopped before MeasureBatch could look at it."""
+    if deployment is None or deployment.transform_job is None:
+        return 0.0
+    if deployment.endpoint_config_name in {item.endpoint_config_name for item in measured}:
+        return 0.0
+    job = deployment.transform_job
+    described = describe(job.name)
+    if described is None:
+        return 0.0
+    return billed_seconds(described, datetime.now(UTC)) / 3600 * job.usd_per_hour
 
 
 def stop(name: str) -> None:

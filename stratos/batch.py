@@ -7,7 +7,8 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/batch-transform.html
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from stratos.artifacts import s3_uri
@@ -166,6 +167,14 @@ def transform_job(
         tags=tags,
         usd_per_hour=server.usd_per_hour / server.count,
     ).asking(name, bucket, questions_key, answers_prefix)
+
+
+def billed_seconds(described: Mapping[str, Any], now: datetime) -> float:
+    """Seconds on the bill of a job, by DescribeTransformJob; until now of one that goes on."""
+    if (start := described.get("TransformStartTime")) is None:
+        return 0.0
+    end = described.get("TransformEndTime") or now
+    return max(0.0, float((end - start).total_seconds()))
 
 
 def chat_request(

@@ -40,6 +40,7 @@ def hosting_bill(
     *,
     latest: Deployment | None = None,
     promoted: bool = False,
+    unmeasured_batch_usd: float = 0.0,
 ) -> HostingBill:
     """Add up every endpoint: each until the next one has taken its place.
 
@@ -49,6 +50,7 @@ def hosting_bill(
     Args:
         latest: The run's last deployment, which may have failed before it could be measured.
         promoted: The endpoint measured last is in service until now.
+        unmeasured_batch_usd: Of a batch that was stopped before it could be measured.
     """
     known = {item.endpoint_config_name for item in measured}
     under_way = (
@@ -57,7 +59,7 @@ def hosting_bill(
         and latest.endpoint_config_name not in known
     )
     last_until = now.isoformat() if promoted or under_way else None
-    deploying = serving = batches = 0.0
+    deploying, serving, batches = 0.0, 0.0, unmeasured_batch_usd
     for item, following in pairwise([*measured, None]):
         assert item is not None
         if item.batch is not None:

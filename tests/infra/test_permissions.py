@@ -111,6 +111,11 @@ def test_who_deploys_a_model_may_read_the_servers_of_the_bucket(template, role):
     assert any("/catalog/*" in resource for resource in reads)
 
 
+@pytest.mark.parametrize("role", ["MeasureBatch", "Report", "CleanUp"])
+def test_who_tells_what_a_batch_cost_may_look_at_its_job(template, role):
+    assert "sagemaker:DescribeTransformJob" in actions(template, f"Functions{role}Role")
+
+
 def test_a_role_is_passed_to_one_service_only(template):
     passed = [s for s in statements(template) if "iam:PassRole" in listed(s["Action"])]
     assert len(passed) >= 2

@@ -17,6 +17,7 @@ from stratos.batch import (
     BatchResult,
     TransformJob,
     batch_usd_per_month,
+    billed_seconds,
     choose_batch,
     transform_job,
     transforms_on,
@@ -116,6 +117,20 @@ def test_the_kinds_of_servers_for_batches_are_those_of_sagemakers_api() -> None:
 
 def test_one_server_of_a_fleet_is_asked_at_its_own_price() -> None:
     assert job(server(count=4, usd=4.0)).usd_per_hour == 1.0
+
+
+@pytest.mark.parametrize(
+    ("times", "seconds"),
+    [
+        ({}, 0),
+        ({"TransformStartTime": STARTED}, 90),
+        ({"TransformStartTime": STARTED, "TransformEndTime": STARTED + timedelta(seconds=36)}, 36),
+    ],
+)
+def test_a_job_is_billed_from_its_start_to_its_end_or_until_now(
+    times: dict[str, datetime], seconds: float
+) -> None:
+    assert billed_seconds(times, STARTED + timedelta(seconds=90)) == seconds
 
 
 def test_the_server_says_why_before_sagemaker_gives_up_on_a_request() -> None:

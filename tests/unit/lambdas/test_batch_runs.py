@@ -207,11 +207,39 @@ def test_a_failed_job_has_no_answers_and_its_time_is_paid(account: Account) -> N
     assert measured["batch"]["usd"] > 0
 
 
-def test_a_job_stopped_by_hand_judges_nothing(account: Account) -> None:
+def bill_of(pipeline: Pipeline, seconds: float) -> float:
+    usd = pipeline.state["quality"]["deployment"]["transform_job"]["usd_per_hour"]
+    return seconds / 3600 * float(usd)
+
+
+def test_a_job_stopped_by_hand_judges_nothing_and_its_time_is_paid(account: Account) -> None:
     pipeline = until_checked(account)
     pipeline.transform(right, status="Stopped")
     with pytest.raises(DeploymentFailed, match="was stopped by hand"):
         pipeline.measure_batch({"Error": "States.TaskFailed", "Cause": "{}"})
+    assert outlay_of(pipeline.run).usd == pytest.approx(bill_of(pipeline, 36))
+    pipeline.report("failed")
+    assert phase_usd(account, pipeline) == pytest.approx(bill_of(pipeline, 36))
+
+
+def phase_usd(account: Account, pipeline: Pipeline) -> float:
+    phases = {phase.name: phase.cost_usd for phase in summary(account, pipeline).phases}
+    return phases.get("MeasureBatch", 0.0)
+
+
+def test_the_batch_of_a_run_that_is_stopped_before_it_is_measured_is_paid(
+    account: Account,
+) -> None:
+    pipeline = until_checked(account)
+    pipeline.transform(right, status="Stopped")
+    pipeline.report("stopped")
+    assert phase_usd(account, pipeline) == pytest.approx(bill_of(pipeline, 36))
+
+
+def test_a_batch_that_never_began_costs_nothing(account: Account) -> None:
+    pipeline = until_checked(account)
+    pipeline.report("stopped")
+    assert phase_usd(account, pipeline) == 0
 
 
 def test_a_job_that_ran_out_of_time_is_stopped_and_judged(
