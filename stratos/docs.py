@@ -90,12 +90,17 @@ is not bounded, and its constraint stays open if it holds.
 - The declared load is held unless the rate of answers, at the upper end of its 95% interval, is
   below the rate of the arrivals as they fell.
 - `max_usd_per_1000_requests` is held by the server's hourly price divided by the measured rate of
-  answers, at the lower end of its interval.
+  answers, at the lower end of its interval. A serverless endpoint has no such price: there it is
+  the bill of the seconds it answered.
 - More than {MAX_FAILED_SHARE:.0%} of failed requests fail the gate.
+
+A model in batches has no endpoint to be put under load: it is held by the answers and the bill of
+one batch (docs/serving.md).
 
 After a miss the same model is tried on the next better server of the Pareto front, up to
 {MAX_SERVERS} servers, and then the next student is trained, as long as `max_budget_usd` and
-`max_training_hours` have room for an attempt like the last one. When none is left, what was in
+`max_training_hours` have room for an attempt like the last one. An endpoint that scales to zero
+keeps its instances, so the next student comes at once. When none is left, what was in
 service before the run is in service again, and the run ends with every plan it tried and what each
 measured. A model in service is replaced only by one that holds every constraint of the spec,
 `max_budget_usd` and `max_training_hours` included.
