@@ -22,6 +22,8 @@ class Constraints(FrozenModel):
     max_p99_latency_ms: PositiveFloat | None = None
     """The planner rules out a plan whose p95 exceeds it; the rest is a gate after measurement."""
     max_training_hours: PositiveFloat | None = None
+    """The whole run's, without its wait for approval. Waiting for another run of the spec to be
+    done with the endpoint counts."""
     max_budget_usd: PositiveFloat | None = None
     """Everything spent until the endpoint is in service, teacher tokens included."""
     max_hosting_usd_per_month: PositiveFloat | None = None
