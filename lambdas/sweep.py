@@ -9,6 +9,7 @@ from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from botocore.exceptions import ClientError
 
 from lambdas import (
+    abandoned_turns,
     components,
     executions,
     inventory,
@@ -70,6 +71,7 @@ def handler(payload: SweepInput) -> Swept:
     orphans = ownership.orphans()
     if payload.dry_run:
         return Swept(dry_run=True, removed=orphans)
+    unfinished = abandoned_turns.finish(now)
     failed = [f"{orphan.name}: {why}" for orphan in orphans if (why := _removal_problem(orphan))]
     for owner in ownership.without_endpoint():
         runs_table.update(owner.run_id, endpoint_name=None, expires_at=None)
@@ -79,6 +81,10 @@ def handler(payload: SweepInput) -> Swept:
         raise SweepIncomplete(
             f"{len(failed)} of {len(orphans)} resources without an owner could not be removed and "
             f"may be billed: {'; '.join(failed)}. The next sweep tries again"
+        )
+    if unfinished:
+        raise SweepIncomplete(
+            f"{'; '.join(unfinished)}. Other runs of the spec wait; the next sweep tries again"
         )
     return Swept(dry_run=False, removed=orphans)
 
