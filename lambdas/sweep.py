@@ -18,6 +18,7 @@ from lambdas import (
     scaling,
     schedules,
     transform_jobs,
+    turns,
 )
 from lambdas.aws import client
 from lambdas.handler import logger, step
@@ -65,8 +66,12 @@ def handler(payload: SweepInput) -> Swept:
     """
     found = list(inventory.resources())  # before the runs: see `Ownership`
     now = datetime.now(UTC)
+    holders = {turn.endpoint_name: turn.run_id for turn in turns.all_held()}
     ownership = Ownership(
-        found, map(_owner, runs_table.all_runs()), max(now, payload.scheduled_at or now)
+        found,
+        map(_owner, runs_table.all_runs()),
+        max(now, payload.scheduled_at or now),
+        holders,
     )
     orphans = ownership.orphans()
     if payload.dry_run:

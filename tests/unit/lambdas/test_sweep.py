@@ -172,3 +172,16 @@ def test_the_end_of_an_endpoint_whose_spec_is_named_like_a_rerun_is_no_rerun(
     gone = {"kind": "schedule", "name": name, "reason": "its endpoint is gone"}
     assert call(sweep.handler)["removed"] == [gone]
     assert names(account)["schedules"] == set()
+
+
+def test_an_endpoint_whose_time_is_over_goes_though_a_run_of_its_spec_trains(
+    account: Account,
+) -> None:
+    live = promoted(account)
+    change(live.run.run_id, expires_at=(datetime.now(UTC) - timedelta(hours=1)).isoformat())
+    training = start(account).until_matched()
+    assert training.run.run_id != live.run.run_id
+    removed = call(sweep.handler)["removed"]
+    assert [item["kind"] for item in removed] == ["endpoint", "schedule"]
+    assert names(account)["endpoints"] == set()
+    assert "endpoint_name" not in account.row(live.run.run_id)
