@@ -50,7 +50,7 @@ def servers_for(spec: Spec, catalog: ServerCatalog) -> ServerCatalog:
     A component is updated where it is; what it is on does not change.
     """
     found = sagemaker.find_endpoint(endpoint_name(spec.name))
-    if found is None or found.mode != "scale_to_zero":
+    if found is None or found.status == "Deleting" or found.mode != "scale_to_zero":
         return catalog
     kept = instance_type_of(found)
     return catalog.with_types(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from lambdas import chat, clean_up, components, measure_endpoint, sweep
+from lambdas import chat, clean_up, components, measure_endpoint, sagemaker, sweep
 from stratos.errors import ComponentNotReady, DeploymentFailed
+from tests import factories
 from tests.fakes import FakeClock, FakeRuntime
 from tests.unit.lambdas.conftest import Account
 from tests.unit.lambdas.pipeline import Pipeline, call, start
@@ -170,6 +172,18 @@ def test_a_live_component_binds_the_plan_to_its_instances(account: Account) -> N
     dear = TO_ZERO | {"preferences": {"accuracy": 0, "latency": 1, "time": 0, "cost": 0}}
     pipeline = start(account, **dear).until_matched()
     assert pipeline.state["match"]["serving"]["instance_type"] == "ml.local.cpu1"
+
+
+def test_an_endpoint_that_is_being_deleted_binds_no_plan(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promoted(account)
+    found = sagemaker.find_endpoint(NAME)
+    assert found is not None
+    leaving = replace(found, status="Deleting")
+    monkeypatch.setattr("lambdas.sagemaker.find_endpoint", lambda _: leaving)
+    spec, catalog = factories.spec(), factories.servers()
+    assert components.servers_for(spec, catalog) == catalog
 
 
 def test_a_plan_made_for_other_instances_does_not_take_an_endpoint_that_came_meanwhile(
