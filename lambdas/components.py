@@ -19,7 +19,7 @@ from stratos.components import (
     settled_component,
 )
 from stratos.deployment import endpoint_name
-from stratos.errors import ComponentNotReady, DeploymentFailed
+from stratos.errors import ComponentNotReady, DeploymentFailed, EndpointBusy
 from stratos.spec import Spec
 from stratos.steps import Deployment
 
@@ -70,6 +70,15 @@ def refuse_other_instances(deployment: Deployment, endpoint: sagemaker.Endpoint)
             f"the plan serves on {planned}, but endpoint {endpoint.name} scales to zero on {there} "
             "and keeps its instances. Delete it first (`stratos delete RUN`), or submit the spec "
             "again: it is planned for them"
+        )
+
+
+def refuse_changing(name: str) -> None:
+    """Raise EndpointBusy while SageMaker is not done with an endpoint's component."""
+    found = find_component(client("sagemaker"), name)
+    if found is not None and (status := found["InferenceComponentStatus"]) in CHANGING:
+        raise EndpointBusy(
+            f"inference component {name} is {status}; this run goes on when SageMaker is done"
         )
 
 

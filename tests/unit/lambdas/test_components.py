@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lambdas import chat, clean_up, components, measure_endpoint, sagemaker, sweep
-from stratos.errors import ComponentNotReady, DeploymentFailed
+from stratos.errors import ComponentNotReady, DeploymentFailed, EndpointBusy
 from tests import factories
 from tests.fakes import FakeClock, FakeRuntime
 from tests.unit.lambdas.conftest import Account
@@ -197,6 +197,19 @@ def test_a_plan_made_for_other_instances_does_not_take_an_endpoint_that_came_mea
     promoted(account)
     with pytest.raises(DeploymentFailed, match="keeps its instances"):
         late.take_turn()
+
+
+def test_a_run_waits_for_its_turn_while_a_component_is_still_changed(account: Account) -> None:
+    promoted(account)
+    second = start(account, **TO_ZERO).until_matched()
+    second.work()
+    second.check()
+    second.register()
+    account.components.busy = True
+    with pytest.raises(EndpointBusy, match=f"inference component {NAME} is Updating"):
+        second.take_turn()
+    account.components.busy = False
+    assert second.take_turn()["component"]["previous"]["model_name"] == model_of(account)
 
 
 def test_a_rolled_back_update_is_told_by_the_model_in_service(account: Account) -> None:
