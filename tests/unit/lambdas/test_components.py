@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lambdas import chat, clean_up, components, measure_endpoint, sagemaker, sweep
+from lambdas import chat, clean_up, components, measure_endpoint, sagemaker, scaling, sweep
 from stratos.errors import ComponentNotReady, DeploymentFailed, EndpointBusy
 from tests import factories
 from tests.fakes import FakeClock, FakeRuntime
@@ -251,6 +251,25 @@ def test_the_former_model_is_back_and_scales_after_its_successor_missed_its_load
     assert model_of(account) == before
     assert scaled(account) == [f"inference-component/{NAME}"]
     assert account.row(first.run.run_id)["endpoint_name"] == NAME
+
+
+def test_an_endpoint_whose_component_is_gone_ends_when_it_was_to_though_nothing_scales(
+    account: Account,
+) -> None:
+    first = promoted(account)
+    second = start(account, **TO_ZERO).until_matched()
+    second.work()
+    second.check()
+    second.register()
+    second.take_turn()
+    assert scaling.remove(NAME)  # as StopComponentScaling does
+    del account.components.components[NAME]
+    failure = {"Error": "DeploymentFailed", "Cause": ""}
+    call(clean_up.handler, run=second.run, failure=failure)
+    schedule = account.client("scheduler").get_schedule(Name=f"{NAME}-expiry", GroupName="stratos")
+    expires = datetime.fromisoformat(str(account.row(first.run.run_id)["expires_at"]))
+    assert schedule["ScheduleExpression"] == f"at({expires:%Y-%m-%dT%H:%M:%S})"
+    assert scaled(account) == []
 
 
 def test_a_missed_load_is_not_tried_on_other_instances(
