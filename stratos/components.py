@@ -21,6 +21,8 @@ from stratos.serving_container import download_seconds, start_seconds
 from stratos.spec import Spec
 
 CHANGING = frozenset({"Creating", "Updating", "Deleting"})
+TAKING_OVER = 1
+"""Copies, each on an instance of its own, that an update starts beside those in service."""
 NO_CAPACITY = "has no capacity"
 """In the words of the refusal while no copy is in service."""
 
@@ -105,7 +107,7 @@ def managed_instances(spec: Spec, server: Server) -> dict[str, Any]:
     return {
         "Status": "ENABLED",
         "MinInstanceCount": 0,
-        "MaxInstanceCount": max_copies(spec, server) + 1,
+        "MaxInstanceCount": max_copies(spec, server) + TAKING_OVER,
     }
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lambdas import chat, clean_up, components, measure_endpoint, sagemaker, scaling, sweep
-from stratos.errors import ComponentNotReady, DeploymentFailed, EndpointBusy
+from stratos.errors import ComponentNotReady, DeploymentFailed, EndpointBusy, NoFeasiblePlan
 from tests import factories
 from tests.fakes import FakeClock, FakeRuntime
 from tests.unit.lambdas.conftest import Account
@@ -172,6 +172,30 @@ def test_a_live_component_binds_the_plan_to_its_instances(account: Account) -> N
     dear = TO_ZERO | {"preferences": {"accuracy": 0, "latency": 1, "time": 0, "cost": 0}}
     pipeline = start(account, **dear).until_matched()
     assert pipeline.state["match"]["serving"]["instance_type"] == "ml.local.cpu1"
+
+
+def test_a_live_component_binds_the_plan_to_the_instances_it_may_have(account: Account) -> None:
+    promoted(account)
+    spec, catalog = factories.spec(), factories.servers()
+    kept = components.servers_for(spec, catalog)
+    hosts = [(row.instance_type, row.hosting_quota) for row in kept.instance_types if row.hosting]
+    assert hosts == [("ml.local.cpu1", 1)]
+    more = factories.spec(hosting={"max_instances": 3})
+    with pytest.raises(NoFeasiblePlan, match=r"max_instances is 3, but .* made for 1 at most"):
+        components.servers_for(more, catalog)
+
+
+def test_a_plan_made_for_more_instances_does_not_take_an_endpoint_that_came_meanwhile(
+    account: Account,
+) -> None:
+    hosting = {"mode": "scale_to_zero", "max_instances": 3}
+    late = start(account, **TO_ZERO | {"hosting": hosting}).until_matched()
+    late.work()
+    late.check()
+    late.register()
+    promoted(account)
+    with pytest.raises(DeploymentFailed, match=r"scales to 3 instances, but .* made for 1 at most"):
+        late.take_turn()
 
 
 def test_an_endpoint_that_is_being_deleted_binds_no_plan(
