@@ -27,7 +27,7 @@ from stratos.steps import Deployment
 
 _SETTLING_SECONDS = 1.0
 _PATIENCE_SECONDS = 240
-"""For one component to go; a function has 900 for everything."""
+"""For one component to go."""
 
 Awaited = Literal["endpoint", "copies", "model"]
 
@@ -190,8 +190,11 @@ def undo(deployment: Deployment, deadline: float) -> tuple[list[str], str | None
     return deleted, restored
 
 
-def delete(name: str) -> bool:
+def delete(name: str, deadline: float) -> bool:
     """Delete an endpoint's component, and what scales it; whether there was one.
+
+    Args:
+        deadline: By the monotonic clock; of a caller that has more to do.
 
     Raises:
         DeploymentFailed: when it is not gone in time.
@@ -199,7 +202,8 @@ def delete(name: str) -> bool:
     if find_component(client("sagemaker"), name) is None:
         return False
     scaling.remove(name)  # or it would be kept from going by its next change
-    return delete_component(client("sagemaker"), name, time.monotonic() + _PATIENCE_SECONDS)
+    patience = time.monotonic() + _PATIENCE_SECONDS
+    return delete_component(client("sagemaker"), name, min(patience, deadline))
 
 
 def _endpoint_in_service(deployment: Deployment) -> None:

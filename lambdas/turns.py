@@ -40,7 +40,7 @@ def take(run: RunRef, endpoint_name: str) -> None:
     Raises:
         EndpointBusy: another run changes the endpoint now.
     """
-    holder = _holder(endpoint_name)
+    holder = holder_of(endpoint_name)
     if holder is not None and holder != run.run_id:
         row = runs_table.find(holder)
         over = row is not None and row.status != "running"
@@ -64,7 +64,7 @@ def take(run: RunRef, endpoint_name: str) -> None:
 
 def has(run: RunRef, endpoint_name: str) -> bool:
     """Whether the run is the one that may change the endpoint."""
-    return _holder(endpoint_name) == run.run_id
+    return holder_of(endpoint_name) == run.run_id
 
 
 def give_back(run_id: str, endpoint_name: str) -> None:
@@ -109,7 +109,8 @@ def _change(
             raise
 
 
-def _holder(endpoint_name: str) -> str | None:
+def holder_of(endpoint_name: str) -> str | None:
+    """The run that has the turn at an endpoint, if one has."""
     found = client("dynamodb").get_item(**_item(endpoint_name), ConsistentRead=True)
     holder: dict[str, str] = found.get("Item", {}).get("holder", {})
     return holder.get("S")
