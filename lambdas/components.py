@@ -6,8 +6,10 @@ import time
 from dataclasses import dataclass
 from typing import Literal
 
+from botocore.exceptions import ClientError
+
 from lambdas import sagemaker, scaling
-from lambdas.aws import client
+from lambdas.aws import client, error_code
 from stratos.catalog.servers import InstanceType, ServerCatalog
 from stratos.components import (
     CHANGING,
@@ -21,7 +23,13 @@ from stratos.components import (
     settled_component,
 )
 from stratos.deployment import endpoint_name
-from stratos.errors import ComponentNotReady, DeploymentFailed, EndpointBusy, NoFeasiblePlan
+from stratos.errors import (
+    ComponentNotReady,
+    DeploymentFailed,
+    EndpointBusy,
+    EndpointUnsettled,
+    NoFeasiblePlan,
+)
 from stratos.spec import Spec
 from stratos.steps import Deployment
 
@@ -219,13 +227,27 @@ def _endpoint_in_service(deployment: Deployment) -> None:
 
 
 def _restore(rollout: ComponentRollout, previous: LiveComponent, deadline: float) -> None:
-    """Put the former model back, copy by copy."""
+    """Put the former model back, copy by copy.
+
+    Raises:
+        EndpointUnsettled: SageMaker refuses the update now, or does not end it in time.
+        DeploymentFailed: it ended with another model.
+    """
     startup = sum(previous.specification.get("StartupParameters", {}).values())
-    client("sagemaker").update_inference_component(
-        InferenceComponentName=rollout.name,
-        Specification=previous.specification,
-        DeploymentConfig=rolling_update(startup),
-    )
+    try:
+        client("sagemaker").update_inference_component(
+            InferenceComponentName=rollout.name,
+            Specification=previous.specification,
+            DeploymentConfig=rolling_update(startup),
+        )
+    except ClientError as error:
+        if error_code(error) != "ValidationException":
+            raise
+        # As a rule copies start or stop, which its status may not tell yet.
+        raise EndpointUnsettled(
+            f"inference component {rollout.name} cannot go back to {previous.model_name} yet: "
+            f"{error}. What waits for it goes on when it is called again"
+        ) from error
     time.sleep(_SETTLING_SECONDS)  # its description may be older than the update
     found = settled_component(client("sagemaker"), rollout.name, deadline)
     if found is None or live_component(found).model_name != previous.model_name:

@@ -9,8 +9,14 @@ from typing import Any
 
 import pytest
 
-from lambdas import chat, clean_up, components, measure_endpoint, sagemaker, scaling, sweep
-from stratos.errors import ComponentNotReady, DeploymentFailed, EndpointBusy, NoFeasiblePlan
+from lambdas import chat, clean_up, components, measure_endpoint, sagemaker, scaling, sweep, turns
+from stratos.errors import (
+    ComponentNotReady,
+    DeploymentFailed,
+    EndpointBusy,
+    EndpointUnsettled,
+    NoFeasiblePlan,
+)
 from tests import factories
 from tests.fakes import FakeClock, FakeRuntime
 from tests.unit.lambdas.conftest import Account
@@ -275,6 +281,22 @@ def test_the_former_model_is_back_and_scales_after_its_successor_missed_its_load
     assert model_of(account) == before
     assert scaled(account) == [f"inference-component/{NAME}"]
     assert account.row(first.run.run_id)["endpoint_name"] == NAME
+
+
+def test_a_model_that_sagemaker_does_not_put_back_yet_is_put_back_when_asked_again(
+    account: Account,
+) -> None:
+    promoted(account)
+    before = model_of(account)
+    second = deployed(account)
+    failure = {"Error": "LatencyGateError", "Cause": ""}
+    account.components.refuses_updates = True
+    with pytest.raises(EndpointUnsettled, match=f"cannot go back to {before} yet: .* are scaling"):
+        call(clean_up.handler, run=second.run, failure=failure)
+    assert turns.has(second.run, NAME)
+    account.components.refuses_updates = False
+    assert call(clean_up.handler, run=second.run, failure=failure)["restored_endpoint"] == NAME
+    assert model_of(account) == before
 
 
 def test_an_endpoint_whose_component_is_gone_ends_when_it_was_to_though_nothing_scales(
