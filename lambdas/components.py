@@ -238,7 +238,7 @@ def _restore(rollout: ComponentRollout, previous: LiveComponent, deadline: float
         client("sagemaker").update_inference_component(
             InferenceComponentName=rollout.name,
             Specification=previous.specification,
-            DeploymentConfig=rolling_update(startup),
+            DeploymentConfig=rolling_update(rollout.runtime_config["CopyCount"], startup),
         )
     except ClientError as error:
         if error_code(error) != "ValidationException":

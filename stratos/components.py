@@ -119,6 +119,7 @@ def component_guardrails(
     component_name: str,
     config_name: str,
     *,
+    copies: int,
     startup_seconds: int,
     max_p95_latency_ms: float | None,
 ) -> Guardrails:
@@ -131,7 +132,7 @@ def component_guardrails(
     alarms = update_alarms(config_name, watched, max_p95_latency_ms)
     return Guardrails(
         deployment_config={
-            **rolling_update(startup_seconds),
+            **rolling_update(copies, startup_seconds),
             "AutoRollbackConfiguration": {
                 "Alarms": [{"AlarmName": alarm["AlarmName"]} for alarm in alarms]
             },
@@ -140,13 +141,13 @@ def component_guardrails(
     )
 
 
-def rolling_update(startup_seconds: int) -> dict[str, Any]:
-    """DeploymentConfig of an update that nothing takes back."""
+def rolling_update(copies: int, startup_seconds: int) -> dict[str, Any]:
+    """DeploymentConfig of an update that nothing takes back: one copy after the other."""
     return {
         "RollingUpdatePolicy": {
             "MaximumBatchSize": {"Type": "COPY_COUNT", "Value": 1},
             "WaitIntervalInSeconds": BAKE_SECONDS,
-            "MaximumExecutionTimeoutInSeconds": longest_update_seconds(startup_seconds),
+            "MaximumExecutionTimeoutInSeconds": longest_update_seconds(startup_seconds, copies),
         }
     }
 
