@@ -17,8 +17,8 @@ from infra.states import LambdaStates
 from stratos.deployment import VARIANT
 from stratos.scaling import scalable_component
 
-_ATTEMPTS = 400
-"""Half a minute apart: over three hours, beyond the limit of any update."""
+_ATTEMPTS = 500
+"""A minute apart: over eight hours, beyond the limit of any update."""
 _SETTLING = Duration.seconds(2)
 """A component may be described as it was before its update began."""
 
@@ -178,7 +178,7 @@ class ComponentStates:
             interval=Duration.seconds(1),
             max_attempts=_ATTEMPTS,
             backoff_rate=1.3,
-            max_delay=Duration.seconds(30),
+            max_delay=Duration.seconds(60),
         )
         state.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
         return state

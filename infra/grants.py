@@ -191,7 +191,12 @@ def grant_functions(
 
     functions.grant(
         "sweep",
-        use_runs(table, "Scan", "UpdateItem"),
+        use_runs(table, "Scan", "GetItem", "UpdateItem"),
+        # What a run that is over left at an endpoint is CleanUp's to take back.
+        iam.PolicyStatement(
+            actions=["lambda:InvokeFunction"],
+            resources=[functions["clean_up"].function_arn],
+        ),
         iam.PolicyStatement(
             actions=["states:DescribeExecution"],
             resources=[arn("states", f"execution:{_STATES_NAME}:*")],

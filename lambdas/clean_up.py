@@ -52,10 +52,12 @@ def _after_execution(detail: dict[str, Any]) -> CleanedUp:
     stopped_by_hand = detail["status"] == "ABORTED"
     why = "the execution was stopped by hand" if stopped_by_hand else explain(failure)
     registry.reject_unless_promoted(row.ref, why)
-    stopped, removed = remove_leftovers(row.ref)
-    if row.status == "running":
-        state = {} if stopped_by_hand else {"failure": failure.model_dump()}
-        write_report(row.ref, _STATUS.get(detail["status"], "failed"), state)
+    try:
+        stopped, removed = remove_leftovers(row.ref)
+    finally:  # the run is over, whatever it left behind
+        if row.status == "running":
+            state = {} if stopped_by_hand else {"failure": failure.model_dump()}
+            write_report(row.ref, _STATUS.get(detail["status"], "failed"), state)
     return CleanedUp(
         run=row.ref,
         stopped_jobs=stopped,

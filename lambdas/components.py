@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import Literal
 
+from botocore.exceptions import ClientError
+
 from lambdas import sagemaker, scaling
-from lambdas.aws import client
-from stratos.catalog.servers import ServerCatalog
+from lambdas.aws import client, error_code
+from stratos.catalog.servers import InstanceType, ServerCatalog
 from stratos.components import (
     CHANGING,
+    TAKING_OVER,
     ComponentRollout,
     LiveComponent,
     delete_component,
@@ -19,13 +23,19 @@ from stratos.components import (
     settled_component,
 )
 from stratos.deployment import endpoint_name
-from stratos.errors import ComponentNotReady, DeploymentFailed
+from stratos.errors import (
+    ComponentNotReady,
+    DeploymentFailed,
+    EndpointBusy,
+    EndpointUnsettled,
+    NoFeasiblePlan,
+)
 from stratos.spec import Spec
 from stratos.steps import Deployment
 
 _SETTLING_SECONDS = 1.0
 _PATIENCE_SECONDS = 240
-"""For one component to go; a function has 900 for everything."""
+"""For one component to go."""
 
 Awaited = Literal["endpoint", "copies", "model"]
 
@@ -36,40 +46,80 @@ def live(name: str) -> LiveComponent | None:
     return None if found is None else live_component(found)
 
 
-def instance_type_of(endpoint: sagemaker.Endpoint) -> str:
-    """What the instances of an endpoint are."""
+@dataclass(frozen=True)
+class Fleet:
+    """What the instances of an endpoint are, which was set when it was made."""
+
+    instance_type: str
+    max_copies: int | None
+    """Beside the copy that takes over in an update; None where nothing limits them."""
+
+
+def fleet_of(endpoint: sagemaker.Endpoint) -> Fleet:
+    """The instances that an endpoint may have."""
     described = client("sagemaker").describe_endpoint_config(
         EndpointConfigName=endpoint.config_name
     )
-    return str(described["ProductionVariants"][0]["InstanceType"])
+    variant = described["ProductionVariants"][0]
+    most = variant.get("ManagedInstanceScaling", {}).get("MaxInstanceCount")
+    return Fleet(variant["InstanceType"], None if most is None else most - TAKING_OVER)
 
 
 def servers_for(spec: Spec, catalog: ServerCatalog) -> ServerCatalog:
     """The catalog, where a spec's endpoint has components: with its instances as the only host.
 
-    A component is updated where it is; what it is on does not change.
+    A component is updated where it is; what it is on does not change, nor how many there may be.
+
+    Raises:
+        NoFeasiblePlan: the spec asks for more instances than the endpoint may have.
     """
     found = sagemaker.find_endpoint(endpoint_name(spec.name))
-    if found is None or found.mode != "scale_to_zero":
+    if found is None or found.status == "Deleting" or found.mode != "scale_to_zero":
         return catalog
-    kept = instance_type_of(found)
-    return catalog.with_types(
-        *(
-            row.model_copy(update={"hosting": False})
-            for row in catalog.instance_types
-            if row.instance_type != kept
+    fleet = fleet_of(found)
+    asked, most = spec.hosting.max_instances, fleet.max_copies
+    if asked is not None and most is not None and asked > most:
+        raise NoFeasiblePlan(
+            f"hosting.max_instances is {asked}, but endpoint {found.name} scales to zero and was "
+            f"made for {most} at most. Delete it first (`stratos delete RUN`), or ask for no more"
         )
+    return catalog.with_types(
+        *(_limited(row, fleet) for row in catalog.instance_types if row.hosting)
     )
 
 
+def _limited(row: InstanceType, fleet: Fleet) -> InstanceType:
+    if row.instance_type != fleet.instance_type:
+        return row.model_copy(update={"hosting": False})
+    limits = [n for n in (row.hosting_quota, fleet.max_copies) if n is not None]
+    return row.model_copy(update={"hosting_quota": min(limits, default=None)})
+
+
 def refuse_other_instances(deployment: Deployment, endpoint: sagemaker.Endpoint) -> None:
-    """Raise where an endpoint that appeared since the plan has other instances than the plan."""
-    planned, there = deployment.production_variant["InstanceType"], instance_type_of(endpoint)
-    if planned != there:
+    """Raise where an endpoint that appeared since the plan has other instances, or too few."""
+    fleet = fleet_of(endpoint)
+    planned = deployment.production_variant["InstanceType"]
+    scaling_to = deployment.production_variant["ManagedInstanceScaling"]["MaxInstanceCount"]
+    copies = scaling_to - TAKING_OVER
+    advice = "Delete it first (`stratos delete RUN`), or submit the spec again: it is planned for"
+    if planned != fleet.instance_type:
         raise DeploymentFailed(
-            f"the plan serves on {planned}, but endpoint {endpoint.name} scales to zero on {there} "
-            "and keeps its instances. Delete it first (`stratos delete RUN`), or submit the spec "
-            "again: it is planned for them"
+            f"the plan serves on {planned}, but endpoint {endpoint.name} scales to zero on "
+            f"{fleet.instance_type} and keeps its instances. {advice} them"
+        )
+    if fleet.max_copies is not None and copies > fleet.max_copies:
+        raise DeploymentFailed(
+            f"the plan scales to {copies} instances, but endpoint {endpoint.name} was made for "
+            f"{fleet.max_copies} at most. {advice} so many"
+        )
+
+
+def refuse_changing(name: str) -> None:
+    """Raise EndpointBusy while SageMaker is not done with an endpoint's component."""
+    found = find_component(client("sagemaker"), name)
+    if found is not None and (status := found["InferenceComponentStatus"]) in CHANGING:
+        raise EndpointBusy(
+            f"inference component {name} is {status}; this run goes on when SageMaker is done"
         )
 
 
@@ -148,8 +198,11 @@ def undo(deployment: Deployment, deadline: float) -> tuple[list[str], str | None
     return deleted, restored
 
 
-def delete(name: str) -> bool:
+def delete(name: str, deadline: float) -> bool:
     """Delete an endpoint's component, and what scales it; whether there was one.
+
+    Args:
+        deadline: By the monotonic clock; of a caller that has more to do.
 
     Raises:
         DeploymentFailed: when it is not gone in time.
@@ -157,7 +210,8 @@ def delete(name: str) -> bool:
     if find_component(client("sagemaker"), name) is None:
         return False
     scaling.remove(name)  # or it would be kept from going by its next change
-    return delete_component(client("sagemaker"), name, time.monotonic() + _PATIENCE_SECONDS)
+    patience = time.monotonic() + _PATIENCE_SECONDS
+    return delete_component(client("sagemaker"), name, min(patience, deadline))
 
 
 def _endpoint_in_service(deployment: Deployment) -> None:
@@ -173,13 +227,27 @@ def _endpoint_in_service(deployment: Deployment) -> None:
 
 
 def _restore(rollout: ComponentRollout, previous: LiveComponent, deadline: float) -> None:
-    """Put the former model back, copy by copy."""
+    """Put the former model back, copy by copy.
+
+    Raises:
+        EndpointUnsettled: SageMaker refuses the update now, or does not end it in time.
+        DeploymentFailed: it ended with another model.
+    """
     startup = sum(previous.specification.get("StartupParameters", {}).values())
-    client("sagemaker").update_inference_component(
-        InferenceComponentName=rollout.name,
-        Specification=previous.specification,
-        DeploymentConfig=rolling_update(startup),
-    )
+    try:
+        client("sagemaker").update_inference_component(
+            InferenceComponentName=rollout.name,
+            Specification=previous.specification,
+            DeploymentConfig=rolling_update(rollout.runtime_config["CopyCount"], startup),
+        )
+    except ClientError as error:
+        if error_code(error) != "ValidationException":
+            raise
+        # As a rule copies start or stop, which its status may not tell yet.
+        raise EndpointUnsettled(
+            f"inference component {rollout.name} cannot go back to {previous.model_name} yet: "
+            f"{error}. What waits for it goes on when it is called again"
+        ) from error
     time.sleep(_SETTLING_SECONDS)  # its description may be older than the update
     found = settled_component(client("sagemaker"), rollout.name, deadline)
     if found is None or live_component(found).model_name != previous.model_name:

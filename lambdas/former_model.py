@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from lambdas import runs_table, sagemaker, scaling, schedules
+from lambdas import components, runs_table, sagemaker, scaling, schedules
 from lambdas.storage import Bucket
 from stratos.artifacts import RunKeys
 from stratos.ownership import EXPIRES_TAG
@@ -35,10 +35,16 @@ def put_back(run: RunRef, endpoint_name: str) -> None:
         )
         if owner.endpoint_name == endpoint_name and serves:
             live = Bucket(owner.bucket).find_model(RunKeys(owner.run_id).deployment, Deployment)
-            if live is not None:
-                scaling.apply(endpoint_name, live.scaling)
+            # Its end first: without it the endpoint is billed for ever.
             _expire(owner, endpoint, live.scaling if live else None)
+            if live is not None and _scalable(endpoint):
+                scaling.apply(endpoint_name, live.scaling)
             return
+
+
+def _scalable(endpoint: sagemaker.Endpoint) -> bool:
+    """Whether there is what is scaled; the component may be gone though its endpoint is there."""
+    return endpoint.mode != "scale_to_zero" or components.live(endpoint.name) is not None
 
 
 def _expire(owner: runs_table.RunRow, endpoint: sagemaker.Endpoint, scaled: Scaling | None) -> None:

@@ -54,7 +54,7 @@ def remove_leftovers(run: RunRef) -> tuple[list[str], Removed]:
     if deployment is None:
         return stopped, Removed()
     if row is not None and row.in_charge:
-        turns.give_back(run, deployment.endpoint_name)
+        turns.give_back(run.run_id, deployment.endpoint_name)
         return stopped, Removed()
     measurements = bucket.find_model(keys.measurements, Measurements) or Measurements()
     made = {m.endpoint_config_name: m.model_name for m in measurements.measured}
@@ -78,7 +78,7 @@ def remove_leftovers(run: RunRef) -> tuple[list[str], Removed]:
             removed.deleted.append(model_name)
     if has_turn:
         former_model.put_back(run, deployment.endpoint_name)
-        turns.give_back(run, deployment.endpoint_name)
+        turns.give_back(run.run_id, deployment.endpoint_name)
     return stopped, removed
 
 

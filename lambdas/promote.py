@@ -55,7 +55,7 @@ def handler(payload: PromoteInput) -> Promoted:
     schedule_name = schedules.set_rerun(
         spec.name, payload.parsed.schedule, run.bucket, run.spec_key, now
     )
-    turns.give_back(run, deployment.endpoint_name)
+    turns.give_back(run.run_id, deployment.endpoint_name)
     return Promoted(
         endpoint_name=deployment.endpoint_name, expires_at=expires_at, schedule_name=schedule_name
     )

@@ -23,7 +23,8 @@ def handler(payload: TurnInput) -> Deployment:
     Its time does not end during the turn: Promote sets the new one, CleanUp the former.
 
     Raises:
-        EndpointBusy: another run has the turn, or SageMaker is not done with the endpoint.
+        EndpointBusy: another run has the turn, or SageMaker is not done with the endpoint or
+            its component.
     """
     run, planned = payload.run, payload.deployment
     bucket, keys = Bucket(run.bucket), RunKeys(run.run_id)
@@ -34,6 +35,8 @@ def handler(payload: TurnInput) -> Deployment:
         raise EndpointBusy(
             f"endpoint {live.name} is {live.status}; this run goes on when SageMaker is done"
         )
+    if live is not None and live.mode == "scale_to_zero":
+        components.refuse_changing(live.name)
     deployment = deployment_of(
         run,
         bucket.read_model(keys.spec, Spec),

@@ -21,6 +21,8 @@ from stratos.serving_container import download_seconds, start_seconds
 from stratos.spec import Spec
 
 CHANGING = frozenset({"Creating", "Updating", "Deleting"})
+TAKING_OVER = 1
+"""Copies, each on an instance of its own, that an update starts beside those in service."""
 NO_CAPACITY = "has no capacity"
 """In the words of the refusal while no copy is in service."""
 
@@ -105,7 +107,7 @@ def managed_instances(spec: Spec, server: Server) -> dict[str, Any]:
     return {
         "Status": "ENABLED",
         "MinInstanceCount": 0,
-        "MaxInstanceCount": max_copies(spec, server) + 1,
+        "MaxInstanceCount": max_copies(spec, server) + TAKING_OVER,
     }
 
 
@@ -117,6 +119,7 @@ def component_guardrails(
     component_name: str,
     config_name: str,
     *,
+    copies: int,
     startup_seconds: int,
     max_p95_latency_ms: float | None,
 ) -> Guardrails:
@@ -129,7 +132,7 @@ def component_guardrails(
     alarms = update_alarms(config_name, watched, max_p95_latency_ms)
     return Guardrails(
         deployment_config={
-            **rolling_update(startup_seconds),
+            **rolling_update(copies, startup_seconds),
             "AutoRollbackConfiguration": {
                 "Alarms": [{"AlarmName": alarm["AlarmName"]} for alarm in alarms]
             },
@@ -138,13 +141,13 @@ def component_guardrails(
     )
 
 
-def rolling_update(startup_seconds: int) -> dict[str, Any]:
-    """DeploymentConfig of an update that nothing takes back."""
+def rolling_update(copies: int, startup_seconds: int) -> dict[str, Any]:
+    """DeploymentConfig of an update that nothing takes back: one copy after the other."""
     return {
         "RollingUpdatePolicy": {
             "MaximumBatchSize": {"Type": "COPY_COUNT", "Value": 1},
             "WaitIntervalInSeconds": BAKE_SECONDS,
-            "MaximumExecutionTimeoutInSeconds": longest_update_seconds(startup_seconds),
+            "MaximumExecutionTimeoutInSeconds": longest_update_seconds(startup_seconds, copies),
         }
     }
 

@@ -187,7 +187,11 @@ def _guardrails(
         return None
     if hosting.mode == "scale_to_zero":
         return component_guardrails(
-            endpoint, name, startup_seconds=startup, max_p95_latency_ms=limit
+            endpoint,
+            name,
+            copies=server.count,
+            startup_seconds=startup,
+            max_p95_latency_ms=limit,
         )
     return guardrails(
         endpoint,

@@ -79,9 +79,13 @@ def guardrails(
     )
 
 
-def longest_update_seconds(startup_seconds: int) -> int:
-    """The limit of an update, within what SageMaker accepts."""
-    longest = startup_seconds + 2 * BAKE_SECONDS + _MARGIN_SECONDS
+def longest_update_seconds(startup_seconds: int, steps: int = 1) -> int:
+    """The limit of an update, within what SageMaker accepts.
+
+    Args:
+        steps: Starts that follow one another, each watched before the next.
+    """
+    longest = steps * (startup_seconds + 2 * BAKE_SECONDS + _MARGIN_SECONDS)
     return max(_MIN_EXECUTION, min(_MAX_EXECUTION, longest))
 
 

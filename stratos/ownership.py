@@ -2,12 +2,13 @@
 
 A run owns what carries its tag while its execution goes on. From its promotion on it owns the
 spec's endpoint, with the configuration and model behind it, until its time is over or a later run
-of the spec takes the endpoint over. Where there is no endpoint, it owns the model that batches ask.
+of the spec takes the endpoint over; while that one has the turn at it, no time ends. Where there is
+no endpoint, it owns the model that batches ask.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Literal
 
@@ -87,17 +88,25 @@ class Ownership:
     Args:
         resources: Listed before `owners`: a run is entered before it makes anything, so that no
             resource is seen without the run that made it.
+        turns: Endpoint → run that has the turn at it, listed after `resources` as well.
     """
 
     def __init__(
-        self, resources: Iterable[Resource], owners: Iterable[Owner], now: datetime
+        self,
+        resources: Iterable[Resource],
+        owners: Iterable[Owner],
+        now: datetime,
+        turns: Mapping[str, str],
     ) -> None:
         self._resources = list(resources)
         self._owners = {owner.run_id: owner for owner in owners}
         self._now = now
+        self._turns = turns
         self._busy = {owner.spec_name for owner in self._owners.values() if owner.running}
-        kept = {r.name: r for r in self._of("endpoint") if self._endpoint_reason(r) is None}
+        endpoints = self._of("endpoint")
+        kept = {r.name: r for r in endpoints if self._endpoint_reason(r) is None}
         self._kept_endpoints = kept
+        self._going_endpoints = {r.name for r in endpoints} - kept.keys()
         run_of_config = {r.name: r.run_id for r in self._of("endpoint-config")}
         self._serving: set[str | None] = {
             run_of_config.get(r.config_name or "") for r in kept.values()
@@ -116,8 +125,10 @@ class Ownership:
     def without_endpoint(self) -> Iterator[Owner]:
         """Runs whose endpoint is gone, or goes now, though they are down as its owner."""
         for owner in self._owners.values():
-            gone = owner.endpoint_name not in self._kept_endpoints
-            if owner.endpoint_name is not None and gone and owner.spec_name not in self._busy:
+            name = owner.endpoint_name
+            if name is None or name in self._kept_endpoints:
+                continue
+            if name in self._going_endpoints or owner.spec_name not in self._busy:
                 yield owner
 
     def _of(self, kind: Kind) -> list[Resource]:
@@ -128,13 +139,11 @@ class Ownership:
         if resource.kind == "inference-component" and resource.status in CHANGING:
             return None
         if resource.kind in ("schedule", "inference-component"):
-            exists = resource.endpoint_name in {r.name for r in self._of("endpoint")}
-            kept = (
-                resource.endpoint_name in self._kept_endpoints or resource.spec_name in self._busy
-            )
-            if kept:
-                return None
-            return "its endpoint has no owner" if exists else "its endpoint is gone"
+            name = resource.endpoint_name
+            if name in self._going_endpoints:
+                return "its endpoint has no owner"
+            kept = name in self._kept_endpoints or resource.spec_name in self._busy
+            return None if kept else "its endpoint is gone"
         if resource.kind == "rerun":
             orphaned = resource.spec_is_gone and resource.spec_name not in self._busy
             return "its spec is gone" if orphaned else None
@@ -154,10 +163,13 @@ class Ownership:
     def _endpoint_reason(self, endpoint: Resource) -> str | None:
         if endpoint.run_id is None or endpoint.status in CHANGING:
             return None
-        if endpoint.spec_name in self._busy:
-            return None  # a run that goes on may be about to update it
+        holder = self._owners.get(self._turns.get(endpoint.name, ""))
+        if holder is not None and holder.running:
+            return None  # a run that goes on is about to update it
         claims = [o for o in self._owners.values() if o.endpoint_name == endpoint.name]
         if any(not owner.expired(self._now) for owner in claims):
+            return None
+        if not claims and endpoint.spec_name in self._busy:
             return None
         if claims:
             return f"the time of run {claims[0].run_id} was over at {claims[0].expires_at}"

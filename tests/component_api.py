@@ -26,6 +26,8 @@ class ComponentApi:
         self.broken_models: set[str] = set()
         self.busy = False
         """SageMaker is not done with any of them."""
+        self.refuses_updates = False
+        """Copies start or stop, which a description does not tell yet."""
         self._tags: dict[str, list[dict[str, str]]] = {}
         self._patches = Patches()
 
@@ -110,6 +112,8 @@ class ComponentApi:
 
     def _update(self, asked: dict[str, Any]) -> dict[str, Any]:
         found = self._found(asked)
+        if self.refuses_updates:
+            raise AWSValidationException("Cannot update inference component: copies are scaling.")
         if asked["Specification"]["ModelName"] not in self.broken_models:
             found["Specification"] = asked["Specification"]
         return {"InferenceComponentArn": found["InferenceComponentArn"]}

@@ -288,6 +288,17 @@ def test_the_state_machine_calls_exactly_the_functions_of_its_states(template, m
     assert called == {item for item, module in module_of.items() if module != "sweep"}
 
 
+def test_the_sweeper_calls_clean_up_and_no_other_function(template, module_of):
+    invoked = [
+        resource
+        for s in statements(template, "FunctionsSweepRole")
+        if "lambda:InvokeFunction" in listed(s["Action"])
+        for resource in listed(s["Resource"])
+    ]
+    (clean_up,) = (arn["Fn::GetAtt"][0] for arn in invoked)
+    assert module_of[f"<{clean_up}.Arn>"] == "clean_up"
+
+
 def test_containers_may_pull_every_image_the_catalog_names(template):
     allowed = {
         "TrainingJobsRole": {"training"},

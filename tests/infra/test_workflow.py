@@ -443,7 +443,7 @@ def test_a_component_is_updated_with_its_copies_running_under_alarms_and_no_scal
 
 def test_a_component_is_waited_for_longer_than_sagemaker_may_take_over_it(states):
     slowest = component_guardrails(
-        "c", "n", startup_seconds=7200, max_p95_latency_ms=None
+        "c", "n", copies=8, startup_seconds=7200, max_p95_latency_ms=None
     ).deployment_config["RollingUpdatePolicy"]["MaximumExecutionTimeoutInSeconds"]
     for state in ("AwaitEndpoint", "AwaitNewComponent", "WakeComponent", "AwaitComponent"):
         (patient,) = [

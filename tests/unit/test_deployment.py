@@ -147,10 +147,18 @@ def component_requests(built: Deployment) -> list[tuple[str, str, dict[str, Any]
             (
                 "sagemaker",
                 "UpdateInferenceComponent",
-                back | {"DeploymentConfig": rolling_update(9)},
+                back | {"DeploymentConfig": rolling_update(1, 9)},
             )
         )
     return made
+
+
+@pytest.mark.parametrize(("copies", "seconds"), [(1, 3000), (3, 9000), (8, 24_000), (10, 28_800)])
+def test_an_update_copy_by_copy_has_time_for_each_and_no_more_than_sagemaker_accepts(
+    copies: int, seconds: int
+) -> None:
+    policy = rolling_update(copies, 600)["RollingUpdatePolicy"]
+    assert policy["MaximumExecutionTimeoutInSeconds"] == seconds
 
 
 TO_ZERO: dict[str, Any] = {"ProductionVariants": [{"ManagedInstanceScaling": {}}]}

@@ -65,8 +65,9 @@ def expiry(endpoint_name: str = "stratos-tiles", spec: str = "tiles") -> Resourc
     )
 
 
-def swept(resources: list[Resource], *owners: Owner) -> dict[str, str]:
-    return {o.name: o.reason for o in Ownership(resources, owners, NOW).orphans()}
+def swept(resources: list[Resource], *owners: Owner, turn: str | None = None) -> dict[str, str]:
+    turns = {} if turn is None else {"stratos-tiles": turn}
+    return {o.name: o.reason for o in Ownership(resources, owners, NOW, turns).orphans()}
 
 
 def test_a_model_that_batches_ask_stays_while_its_run_is_in_charge() -> None:
@@ -122,10 +123,30 @@ def test_what_carries_no_tag_is_never_touched() -> None:
     assert swept([endpoint(run_id=None)]) == {}
 
 
-def test_nothing_of_a_spec_is_touched_while_a_run_of_it_goes_on() -> None:
-    running = owner("r2", running=True, status="running")
+def test_an_endpoint_does_not_end_while_a_run_that_goes_on_has_the_turn_at_it() -> None:
     over = live(expires_at=NOW - timedelta(hours=1))
-    assert swept(everything(), over, running) == {}
+    going_on = owner("r2", running=True, status="running")
+    assert swept(everything(), over, going_on, turn="r2") == {}
+    stopped = owner("r2", status="stopped")
+    assert "stratos-tiles" in swept(everything(), over, stopped, turn="r2")
+
+
+def test_an_endpoint_whose_time_is_over_goes_though_a_run_of_its_spec_trains() -> None:
+    over = live(expires_at=NOW - timedelta(hours=1))
+    running = owner("r2", running=True, status="running")
+    resources = [component(), *everything()]
+    ownership = Ownership(resources, [over, running], NOW, {})
+    assert [(item.kind, item.name) for item in ownership.orphans()] == [
+        ("inference-component", "stratos-tiles"),
+        ("endpoint", "stratos-tiles"),
+        ("schedule", "stratos-tiles-expiry"),
+    ]  # the rest is not billed, and goes later
+    assert list(ownership.without_endpoint()) == [over]
+
+
+def test_an_endpoint_without_a_claim_is_left_while_a_run_of_its_spec_goes_on() -> None:
+    running = owner("r2", running=True, status="running")
+    assert swept(everything(), owner(status="failed"), running) == {}
 
 
 def test_another_specs_run_does_not_protect_it() -> None:
@@ -181,9 +202,9 @@ def test_a_rerun_goes_with_its_spec_but_not_under_a_run_of_it() -> None:
 
 
 def test_a_run_is_told_that_its_endpoint_is_gone() -> None:
-    ownership = Ownership([], [live(), owner("r2")], NOW)
+    ownership = Ownership([], [live(), owner("r2")], NOW, {})
     assert [item.run_id for item in ownership.without_endpoint()] == ["r1"]
-    assert list(Ownership([endpoint()], [live()], NOW).without_endpoint()) == []
+    assert list(Ownership([endpoint()], [live()], NOW, {}).without_endpoint()) == []
 
 
 @given(
@@ -216,7 +237,7 @@ def test_a_component_goes_with_its_endpoint_and_not_before() -> None:
     assert swept([component()]) == {"stratos-tiles": "its endpoint is gone"}
     assert swept([component(status="Updating")]) == {}
     over = live(expires_at=NOW - timedelta(minutes=1))
-    orphans = Ownership([component(), endpoint()], [over], NOW).orphans()
+    orphans = Ownership([component(), endpoint()], [over], NOW, {}).orphans()
     assert [orphan.kind for orphan in orphans] == ["inference-component", "endpoint"]
     busy = owner("r2", running=True)
     assert swept([component(), endpoint()], busy) == {}

@@ -254,7 +254,9 @@ def test_without_its_wake_alarm_a_component_stays_at_none(cloud, monkeypatch):
 
 def test_no_request_fails_while_a_component_is_updated(cloud):
     create(cloud, "swap")
-    guard = component_guardrails("swap", "swap-b", startup_seconds=60, max_p95_latency_ms=20_000)
+    guard = component_guardrails(
+        "swap", "swap-b", copies=1, startup_seconds=60, max_p95_latency_ms=20_000
+    )
     for alarm in guard.alarms:
         cloud.client("cloudwatch").put_metric_alarm(**alarm)
     answers, over, client = Counter(), threading.Event(), asking(cloud, "swap", 0.0)
@@ -392,7 +394,9 @@ def test_missing_copies_are_asked_for_before_an_update(cloud, monkeypatch):
 
 def test_an_update_names_alarms_that_are_there(cloud):
     create(cloud, "unwatched")
-    guard = component_guardrails("unwatched", "x", startup_seconds=60, max_p95_latency_ms=None)
+    guard = component_guardrails(
+        "unwatched", "x", copies=1, startup_seconds=60, max_p95_latency_ms=None
+    )
     with pytest.raises(ClientError, match="Could not find alarm x-errors"):
         cloud.sagemaker.update_inference_component(
             InferenceComponentName="unwatched",

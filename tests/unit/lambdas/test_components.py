@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from lambdas import chat, clean_up, components, measure_endpoint, sweep
-from stratos.errors import ComponentNotReady, DeploymentFailed
+from lambdas import chat, clean_up, components, measure_endpoint, sagemaker, scaling, sweep, turns
+from stratos.errors import (
+    ComponentNotReady,
+    DeploymentFailed,
+    EndpointBusy,
+    EndpointUnsettled,
+    NoFeasiblePlan,
+)
+from tests import factories
 from tests.fakes import FakeClock, FakeRuntime
 from tests.unit.lambdas.conftest import Account
 from tests.unit.lambdas.pipeline import Pipeline, call, start
@@ -172,6 +180,42 @@ def test_a_live_component_binds_the_plan_to_its_instances(account: Account) -> N
     assert pipeline.state["match"]["serving"]["instance_type"] == "ml.local.cpu1"
 
 
+def test_a_live_component_binds_the_plan_to_the_instances_it_may_have(account: Account) -> None:
+    promoted(account)
+    spec, catalog = factories.spec(), factories.servers()
+    kept = components.servers_for(spec, catalog)
+    hosts = [(row.instance_type, row.hosting_quota) for row in kept.instance_types if row.hosting]
+    assert hosts == [("ml.local.cpu1", 1)]
+    more = factories.spec(hosting={"max_instances": 3})
+    with pytest.raises(NoFeasiblePlan, match=r"max_instances is 3, but .* made for 1 at most"):
+        components.servers_for(more, catalog)
+
+
+def test_a_plan_made_for_more_instances_does_not_take_an_endpoint_that_came_meanwhile(
+    account: Account,
+) -> None:
+    hosting = {"mode": "scale_to_zero", "max_instances": 3}
+    late = start(account, **TO_ZERO | {"hosting": hosting}).until_matched()
+    late.work()
+    late.check()
+    late.register()
+    promoted(account)
+    with pytest.raises(DeploymentFailed, match=r"scales to 3 instances, but .* made for 1 at most"):
+        late.take_turn()
+
+
+def test_an_endpoint_that_is_being_deleted_binds_no_plan(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promoted(account)
+    found = sagemaker.find_endpoint(NAME)
+    assert found is not None
+    leaving = replace(found, status="Deleting")
+    monkeypatch.setattr("lambdas.sagemaker.find_endpoint", lambda _: leaving)
+    spec, catalog = factories.spec(), factories.servers()
+    assert components.servers_for(spec, catalog) == catalog
+
+
 def test_a_plan_made_for_other_instances_does_not_take_an_endpoint_that_came_meanwhile(
     account: Account,
 ) -> None:
@@ -183,6 +227,19 @@ def test_a_plan_made_for_other_instances_does_not_take_an_endpoint_that_came_mea
     promoted(account)
     with pytest.raises(DeploymentFailed, match="keeps its instances"):
         late.take_turn()
+
+
+def test_a_run_waits_for_its_turn_while_a_component_is_still_changed(account: Account) -> None:
+    promoted(account)
+    second = start(account, **TO_ZERO).until_matched()
+    second.work()
+    second.check()
+    second.register()
+    account.components.busy = True
+    with pytest.raises(EndpointBusy, match=f"inference component {NAME} is Updating"):
+        second.take_turn()
+    account.components.busy = False
+    assert second.take_turn()["component"]["previous"]["model_name"] == model_of(account)
 
 
 def test_a_rolled_back_update_is_told_by_the_model_in_service(account: Account) -> None:
@@ -224,6 +281,41 @@ def test_the_former_model_is_back_and_scales_after_its_successor_missed_its_load
     assert model_of(account) == before
     assert scaled(account) == [f"inference-component/{NAME}"]
     assert account.row(first.run.run_id)["endpoint_name"] == NAME
+
+
+def test_a_model_that_sagemaker_does_not_put_back_yet_is_put_back_when_asked_again(
+    account: Account,
+) -> None:
+    promoted(account)
+    before = model_of(account)
+    second = deployed(account)
+    failure = {"Error": "LatencyGateError", "Cause": ""}
+    account.components.refuses_updates = True
+    with pytest.raises(EndpointUnsettled, match=f"cannot go back to {before} yet: .* are scaling"):
+        call(clean_up.handler, run=second.run, failure=failure)
+    assert turns.has(second.run, NAME)
+    account.components.refuses_updates = False
+    assert call(clean_up.handler, run=second.run, failure=failure)["restored_endpoint"] == NAME
+    assert model_of(account) == before
+
+
+def test_an_endpoint_whose_component_is_gone_ends_when_it_was_to_though_nothing_scales(
+    account: Account,
+) -> None:
+    first = promoted(account)
+    second = start(account, **TO_ZERO).until_matched()
+    second.work()
+    second.check()
+    second.register()
+    second.take_turn()
+    assert scaling.remove(NAME)  # as StopComponentScaling does
+    del account.components.components[NAME]
+    failure = {"Error": "DeploymentFailed", "Cause": ""}
+    call(clean_up.handler, run=second.run, failure=failure)
+    schedule = account.client("scheduler").get_schedule(Name=f"{NAME}-expiry", GroupName="stratos")
+    expires = datetime.fromisoformat(str(account.row(first.run.run_id)["expires_at"]))
+    assert schedule["ScheduleExpression"] == f"at({expires:%Y-%m-%dT%H:%M:%S})"
+    assert scaled(account) == []
 
 
 def test_a_missed_load_is_not_tried_on_other_instances(

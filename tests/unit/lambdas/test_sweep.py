@@ -131,6 +131,42 @@ def test_what_cannot_be_removed_is_named_and_does_not_keep_the_rest(
     assert not left["schedules"]
 
 
+def test_what_no_time_is_left_for_is_named_and_goes_with_the_next_sweep(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = promoted(account).run.run_id
+    change(run_id, expires_at=(datetime.now(UTC) - timedelta(hours=1)).isoformat())
+    before = names(account)
+    with monkeypatch.context() as patched:
+        patched.setattr(sweep, "PATIENCE_SECONDS", -1)
+        with pytest.raises(SweepIncomplete, match=r"4 of 4 .* endpoint stratos-tiles: no time was"):
+            call(sweep.handler)
+    assert names(account) == before
+    assert account.row(run_id)["endpoint_name"] == "stratos-tiles"  # so it is known to be over
+    assert len(call(sweep.handler)["removed"]) == 4
+
+
+def test_an_endpoint_that_a_run_took_the_turn_at_during_the_sweep_is_left_to_it(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = promoted(account)
+    change(live.run.run_id, expires_at=(datetime.now(UTC) - timedelta(hours=1)).isoformat())
+    taking = start(account).until_matched()
+    listed = sweep.turns.all_held
+
+    def listed_before_the_turn() -> list[Any]:
+        held = list(listed())
+        sweep.turns.take(taking.run, "stratos-tiles")
+        return held
+
+    with monkeypatch.context() as patched:
+        patched.setattr(sweep.turns, "all_held", listed_before_the_turn)
+        with pytest.raises(SweepIncomplete, match=f"run {taking.run.run_id} has had the turn"):
+            call(sweep.handler)
+    assert names(account)["endpoints"] == {"stratos-tiles"}
+    assert account.row(live.run.run_id)["endpoint_name"] == "stratos-tiles"
+
+
 def alarms(account: Account) -> set[str]:
     found = account.client("cloudwatch").describe_alarms()["MetricAlarms"]
     return {alarm["AlarmName"] for alarm in found}
@@ -172,3 +208,16 @@ def test_the_end_of_an_endpoint_whose_spec_is_named_like_a_rerun_is_no_rerun(
     gone = {"kind": "schedule", "name": name, "reason": "its endpoint is gone"}
     assert call(sweep.handler)["removed"] == [gone]
     assert names(account)["schedules"] == set()
+
+
+def test_an_endpoint_whose_time_is_over_goes_though_a_run_of_its_spec_trains(
+    account: Account,
+) -> None:
+    live = promoted(account)
+    change(live.run.run_id, expires_at=(datetime.now(UTC) - timedelta(hours=1)).isoformat())
+    training = start(account).until_matched()
+    assert training.run.run_id != live.run.run_id
+    removed = call(sweep.handler)["removed"]
+    assert [item["kind"] for item in removed] == ["endpoint", "schedule"]
+    assert names(account)["endpoints"] == set()
+    assert "endpoint_name" not in account.row(live.run.run_id)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from lambdas import clean_up, leftovers, runs_table, take_turn
+from lambdas import abandoned_turns, clean_up, executions, leftovers, runs_table, sweep, take_turn
 from lambdas.sagemaker import Endpoint
 from stratos.errors import EndpointBusy, EndpointUnsettled
 from tests.unit.lambdas.conftest import Account
@@ -102,14 +103,104 @@ def test_a_promoted_run_gives_its_turn_back_even_if_it_failed_right_after(
     assert second.take_turn()["previous_config_name"] == config_of(account)
 
 
-def test_a_turn_whose_run_is_over_is_taken_over(account: Account) -> None:
+def test_a_turn_is_not_taken_over_before_the_leftovers_of_its_run_are_taken_back(
+    account: Account,
+) -> None:
     first, second = ready(account), ready(account)
     first.take_turn()
+    first.deploy()
     runs_table.update(first.run.run_id, status="stopped")
+    with pytest.raises(EndpointBusy, match=f"run {first.run.run_id} is over, and what it left"):
+        second.take_turn()
+    call(clean_up.handler, run=first.run, failure=_FAILURE)
     second.take_turn()
-    runs_table.update(first.run.run_id, status="running")
-    with pytest.raises(EndpointBusy, match=second.run.run_id):
-        first.take_turn()
+
+
+def ended(account: Account) -> dict[str, Any]:
+    return {"detail": {"executionArn": account.execution_arn, "status": "ABORTED"}}
+
+
+@pytest.fixture
+def asked(account: Account, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Events that CleanUp is asynchronously called with."""
+    events: list[dict[str, Any]] = []
+
+    def invoke(**request: Any) -> None:
+        assert (request["FunctionName"], request["InvocationType"]) == ("stratos-clean-up", "Event")
+        events.append(json.loads(request["Payload"]))
+
+    monkeypatch.setattr(runs_table.client("lambda"), "invoke", invoke)
+    return events
+
+
+def stopped_in_its_turn(account: Account, monkeypatch: pytest.MonkeyPatch) -> Pipeline:
+    """A run whose endpoint did not settle while the event of its end had CleanUp called."""
+    first = ready(account)
+    first.take_turn()
+    first.deploy()
+    account.client("stepfunctions").stop_execution(executionArn=account.execution_arn)
+    with monkeypatch.context() as patched:
+        updating = Endpoint("stratos-tiles", config_of(account), "Updating")
+        patched.setattr("lambdas.sagemaker.find_endpoint", lambda _: updating)
+        patched.setattr(leftovers, "PATIENCE_SECONDS", -1)
+        with pytest.raises(EndpointUnsettled):
+            call(clean_up.handler, event=ended(account))
+    return first
+
+
+def test_a_stopped_run_is_over_though_what_it_left_could_not_be_taken_back(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = stopped_in_its_turn(account, monkeypatch)
+    assert account.row(first.run.run_id)["status"] == "stopped"
+    assert len(account.notices()) == 1
+    call(clean_up.handler, event=ended(account))
+    assert account.notices() == []  # told once
+
+
+def test_the_sweeper_has_clean_up_called_again_once_the_tries_of_the_event_are_over(
+    account: Account, asked: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped_in_its_turn(account, monkeypatch)
+    monkeypatch.setattr("lambdas.inventory.resources", list)
+    call(sweep.handler)
+    assert asked == []  # that may still be at it
+    monkeypatch.setattr(abandoned_turns, "TRIES", timedelta())
+    call(sweep.handler, dry_run=True)
+    assert asked == []
+    call(sweep.handler)
+    (event,) = asked
+    call(clean_up.handler, **event)
+    assert account.client("sagemaker").list_endpoints()["Endpoints"] == []
+    ready(account).take_turn()
+
+
+def test_a_turn_is_free_after_the_sweeper_has_tried(
+    account: Account, asked: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = stopped_in_its_turn(account, monkeypatch), ready(account)
+    later = datetime.now(UTC) + abandoned_turns.TRIES
+    assert abandoned_turns.finish(later) == []
+    assert abandoned_turns.finish(later) == []  # CleanUp is at it
+    assert len(asked) == 1
+    with pytest.raises(EndpointBusy, match=first.run.run_id):
+        second.take_turn()
+    abandoned_turns.finish(later + abandoned_turns.TRIES)
+    second.take_turn()
+    assert len(asked) == 1
+
+
+def test_the_turn_of_a_run_that_goes_on_is_left_to_it(
+    account: Account, asked: list[dict[str, Any]]
+) -> None:
+    first, second = ready(account), ready(account)
+    first.take_turn()
+    assert executions.end_of(account.execution_arn) is None
+    for days in (1, 2):
+        assert abandoned_turns.finish(datetime.now(UTC) + timedelta(days=days)) == []
+    assert asked == []
+    with pytest.raises(EndpointBusy):
+        second.take_turn()
 
 
 def test_two_that_ask_at_once_do_not_both_get_it(
