@@ -1,10 +1,9 @@
-"""What each function and the state machine may do, next to why."""
+"""What each function may do, next to why."""
 
 from __future__ import annotations
 
 from aws_cdk import aws_iam as iam
 
-from infra.batch import Batches
 from infra.endpoints import Endpoints
 from infra.functions import Functions
 from infra.notifications import Notifications
@@ -16,7 +15,6 @@ from infra.permissions import (
     TRAINING_JOBS,
     TRANSFORM_JOBS,
     arn,
-    create_in_sagemaker,
     list_in_sagemaker,
     list_training_jobs,
     pass_role,
@@ -26,7 +24,6 @@ from infra.permissions import (
     sagemaker_of_runs,
     scale_endpoints,
     scale_with_service_role,
-    trace,
     use_alarms,
     use_key,
     use_runs,
@@ -35,7 +32,6 @@ from infra.permissions import (
 )
 from infra.schedules import GROUP_NAME, Schedules
 from infra.storage import Storage
-from infra.training_jobs import TrainingJobs
 
 _STATES_NAME = "stratos"
 
@@ -291,82 +287,3 @@ def _read_executions() -> iam.PolicyStatement:
         actions=["states:GetExecutionHistory"],
         resources=[arn("states", f"execution:{_STATES_NAME}:*")],
     )
-
-
-def grant_workflow(
-    role: iam.Role,
-    *,
-    functions: Functions,
-    training_jobs: TrainingJobs,
-    endpoints: Endpoints,
-    batches: Batches,
-) -> None:
-    """Let the state machine call what its states call."""
-    package_group = arn("sagemaker", f"model-package-group/{endpoints.packages.ref}")
-    for statement in (
-        iam.PolicyStatement(
-            actions=["lambda:InvokeFunction"],
-            resources=[
-                item.function_arn
-                for module, item in functions.by_module.items()
-                if module != "sweep"  # which is no state
-            ],
-        ),
-        create_in_sagemaker("CreateTrainingJob", on=(TRAINING_JOBS,)),
-        sagemaker_of_runs("DescribeTrainingJob", "StopTrainingJob", on=(TRAINING_JOBS,)),
-        create_in_sagemaker("CreateTransformJob", on=(TRANSFORM_JOBS,)),
-        sagemaker_of_runs("DescribeTransformJob", "StopTransformJob", on=(TRANSFORM_JOBS,)),
-        create_in_sagemaker(
-            "CreateModel",
-            "CreateEndpointConfig",
-            "CreateEndpoint",
-            on=(MODELS, ENDPOINT_CONFIGS, ENDPOINTS),
-        ),
-        create_in_sagemaker("CreateInferenceComponent", on=(COMPONENTS, ENDPOINTS, MODELS)),
-        sagemaker("UpdateInferenceComponent", on=(COMPONENTS,)),
-        # Step Functions looks at the tags of what it creates in SageMaker:
-        # https://docs.aws.amazon.com/step-functions/latest/dg/sagemaker-iam.html
-        sagemaker(
-            "ListTags",
-            on=(TRAINING_JOBS, TRANSFORM_JOBS, MODELS, ENDPOINT_CONFIGS, ENDPOINTS, COMPONENTS),
-        ),
-        sagemaker("DescribeEndpoint", "UpdateEndpoint", on=(ENDPOINTS,)),
-        sagemaker("UpdateEndpoint", on=(ENDPOINT_CONFIGS,)),
-        use_alarms("PutMetricAlarm", "DescribeAlarms", "DeleteAlarms"),
-        scale_endpoints("DeregisterScalableTarget"),
-        use_tracking_alarms("DescribeAlarms", "DeleteAlarms"),
-        iam.PolicyStatement(
-            actions=["sagemaker:CreateModelPackage"],
-            resources=[
-                package_group,
-                arn("sagemaker", f"model-package/{endpoints.packages.ref}/*"),
-            ],
-        ),
-        pass_role(training_jobs.role, "sagemaker.amazonaws.com"),
-        pass_role(endpoints.role, "sagemaker.amazonaws.com"),
-        pass_role(endpoints.queue_role, "sagemaker.amazonaws.com"),
-        pass_role(batches.role, "sagemaker.amazonaws.com"),
-        # How Step Functions learns that a job ended: rules of its own in this account.
-        iam.PolicyStatement(
-            actions=["events:PutTargets", "events:PutRule", "events:DescribeRule"],
-            resources=[
-                arn("events", f"rule/StepFunctionsGetEventsForSageMaker{kind}JobsRule")
-                for kind in ("Training", "Transform")
-            ],
-        ),
-        iam.PolicyStatement(
-            actions=[
-                "logs:CreateLogDelivery",
-                "logs:GetLogDelivery",
-                "logs:UpdateLogDelivery",
-                "logs:DeleteLogDelivery",
-                "logs:ListLogDeliveries",
-                "logs:PutResourcePolicy",
-                "logs:DescribeResourcePolicies",
-                "logs:DescribeLogGroups",
-            ],
-            resources=["*"],
-        ),
-        trace(),
-    ):
-        role.add_to_policy(statement)

@@ -53,7 +53,7 @@ def sdk_call(
         service=service,
         action=operation or name[0].lower() + name[1:],
         parameters={f"{field}.$": path for field, path in paths.items()} | dict(constants or {}),
-        # The state machine's role is written out in infra/grants.py; the CDK's is not used.
+        # The role is written out in infra/workflow_grants.py; the CDK's is not used.
         iam_resources=["*"],
         result_path=result_path,
         result_selector=result_selector,

@@ -14,7 +14,7 @@ from infra.assets import Assets
 from infra.batch import Batches
 from infra.endpoints import Endpoints
 from infra.functions import Functions
-from infra.grants import grant_functions, grant_workflow
+from infra.grants import grant_functions
 from infra.notifications import Notifications
 from infra.schedules import Schedules
 from infra.storage import Storage
@@ -22,6 +22,7 @@ from infra.sweeping import Sweeping
 from infra.training_jobs import TrainingJobs
 from infra.triggers import Triggers
 from infra.workflow import Workflow, state_machine_arn
+from infra.workflow_grants import grant_workflow
 
 
 class Stratos(Stack):
