@@ -15,7 +15,7 @@ from constructs import Construct
 from infra.endpoints import DEPLOYMENT, REPOSITORIES
 from infra.permissions import read_objects, run_container, use_key, write_objects
 from infra.sdk_calls import sdk_call
-from infra.training_jobs import THROTTLED
+from infra.training_jobs import RETRY_THROTTLED
 from stratos.batch import BATCH_STRATEGY
 
 JOB = f"{DEPLOYMENT}.transform_job"
@@ -80,16 +80,7 @@ class BatchStates:
                 "Resource": f"arn:{Aws.PARTITION}:states:::sagemaker:createTransformJob.sync",
                 "TimeoutSeconds": _TIMEOUT_SECONDS,
                 "Parameters": self._request(),
-                "Retry": [
-                    {
-                        "ErrorEquals": THROTTLED,
-                        "IntervalSeconds": 5,
-                        "MaxAttempts": 5,
-                        "BackoffRate": 2,
-                        "MaxDelaySeconds": 60,
-                        "JitterStrategy": "FULL",
-                    }
-                ],
+                "Retry": [RETRY_THROTTLED],
                 "ResultSelector": {"Error": "", "Cause": ""},
                 "ResultPath": TRANSFORMED,
             },

@@ -33,7 +33,14 @@ REPOSITORIES = ("huggingface-pytorch-training", "pytorch-training")
 _TIMEOUT_SECONDS = 2 * 24 * 3600
 """A job ends by its own stopping condition; this ends one that waits for a server for ever."""
 
-THROTTLED = ["SageMaker.AmazonSageMakerException", "SageMaker.ThrottlingException"]
+RETRY_THROTTLED: Mapping[str, Any] = {
+    "ErrorEquals": ["SageMaker.AmazonSageMakerException", "SageMaker.ThrottlingException"],
+    "IntervalSeconds": 5,
+    "MaxAttempts": 5,
+    "BackoffRate": 2,
+    "MaxDelaySeconds": 60,
+    "JitterStrategy": "FULL",
+}
 """Raised before a job exists, so that its name is still free. A job that failed is diagnosed."""
 
 
@@ -164,16 +171,7 @@ class TrainingJobStates:
                 "Resource": f"arn:{Aws.PARTITION}:states:::sagemaker:createTrainingJob.sync",
                 "TimeoutSeconds": _TIMEOUT_SECONDS,
                 "Parameters": self._request(hyper_parameters),
-                "Retry": [
-                    {
-                        "ErrorEquals": THROTTLED,
-                        "IntervalSeconds": 5,
-                        "MaxAttempts": 5,
-                        "BackoffRate": 2,
-                        "MaxDelaySeconds": 60,
-                        "JitterStrategy": "FULL",
-                    }
-                ],
+                "Retry": [RETRY_THROTTLED],
                 **result,
             },
         )

@@ -6,11 +6,11 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from lambdas import live_model, runs_table, transform_jobs
+from lambdas import transform_jobs
 from lambdas.chat import is_right
 from lambdas.handler import step
-from lambdas.next_plan import after_missed_load
 from lambdas.storage import Bucket
+from lambdas.verdict import go_on
 from stratos.artifacts import RunKeys
 from stratos.batch import BatchResult, TransformJob
 from stratos.batch_gate import batch_result, judge_batch
@@ -45,31 +45,7 @@ def handler(payload: MeasureBatchInput) -> Measured:
     all_measured = before.adding(measurement)
     bucket.put_model(keys.measurements, all_measured)
     _refuse_stopped(payload.transformed, described)  # its bill is kept
-    if measurement.passed:
-        if runs_table.another_in_charge(run):
-            live_model.spare(run, spec)
-        return Measured(
-            passed=True,
-            reason=measurement.reason,
-            load=None,
-            batch=batch,
-            deployment=None,
-            next_attempt=None,
-        )
-    following = after_missed_load(run, spec, evidence, all_measured.measured, deployment)
-    if following.deployment is not None:
-        going_on = all_measured.model_copy(update={"next_plan": following.plan})
-        bucket.put_model(keys.measurements, going_on)
-        bucket.put_model(keys.deployment, following.deployment)
-    tried = "; ".join(item.described() for item in all_measured.measured)
-    return Measured(
-        passed=False,
-        reason=f"{tried}; {following.ending}",
-        load=None,
-        batch=batch,
-        deployment=following.deployment,
-        next_attempt=following.attempt,
-    )
+    return go_on(run, spec, evidence, all_measured, deployment)
 
 
 def _refuse_stopped(caught: JobFailure, described: dict[str, Any] | None) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from lambdas import live_model, runs_table
 from lambdas.chat import QUEUE_SECONDS, Chat, component_of, queue_before
 from lambdas.handler import step
-from lambdas.next_plan import after_missed_load
 from lambdas.storage import Bucket
+from lambdas.verdict import go_on
 from stratos.artifacts import RunKeys
 from stratos.gates import judge_load, least_requests
 from stratos.hosting_bill import answering_usd, usd_per_hour_of_load
@@ -38,29 +37,7 @@ def handler(payload: MeasureInput) -> Measured:
     measurement = _measure(run, spec, evidence, deployment, before)
     all_measured = before.adding(measurement)
     bucket.put_model(keys.measurements, all_measured)
-    if measurement.passed:
-        if runs_table.another_in_charge(run) or deployment.previous_config_name:
-            live_model.spare(run, spec)
-        return Measured(
-            passed=True,
-            reason=measurement.reason,
-            load=measurement.load,
-            deployment=None,
-            next_attempt=None,
-        )
-    following = after_missed_load(run, spec, evidence, all_measured.measured, deployment)
-    if following.deployment is not None:
-        going_on = all_measured.model_copy(update={"next_plan": following.plan})
-        bucket.put_model(keys.measurements, going_on)
-        bucket.put_model(keys.deployment, following.deployment)
-    tried = "; ".join(item.described() for item in all_measured.measured)
-    return Measured(
-        passed=False,
-        reason=f"{tried}; {following.ending}",
-        load=measurement.load,
-        deployment=following.deployment,
-        next_attempt=following.attempt,
-    )
+    return go_on(run, spec, evidence, all_measured, deployment)
 
 
 def _measure(
