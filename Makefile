@@ -24,10 +24,10 @@ lint: synth  ## Style, types, layers, documents in step with the code, template 
 	@$(BIN)/cfn-lint
 
 venv:
-	@$(PYTHON) infra/bootstrap.py
+	@$(PYTHON) infra/packaging/bootstrap.py
 
 synth: venv  ## Lambda package, training source and template; cdk-nag runs here.
-	@$(BIN)/python -m infra.assets
+	@$(BIN)/python -m infra.packaging.assets
 	@$(BIN)/python -m infra.app
 
 docs: synth  ## Write the generated documents anew.

@@ -34,12 +34,12 @@ from scipy.stats import ttest_rel
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.ablation_arms import ARMS, EXAMPLE, ROOT, WORK, Arm, records_path
-from stratos.records import Record, read_jsonl
+from stratos.contracts.records import Record, read_jsonl
 from stratos.scoring.baselines import NearestQuestion, constant_answer
-from stratos.scoring.mcnemar import mcnemar_p_value
-from stratos.scoring.wilson import proportion
 from stratos.spec import Spec
-from stratos.spec_file import read_spec
+from stratos.spec.reader import read_spec
+from stratos.statistics.mcnemar import mcnemar_p_value
+from stratos.statistics.wilson import proportion
 
 RESULTS = ROOT / "benchmarks" / "results"
 STEPS = 800

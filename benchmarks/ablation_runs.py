@@ -10,25 +10,25 @@ from typing import Any, TypeVar
 import torch
 
 from benchmarks.ablation_arms import EXAMPLE, WORK, Arm, records_path
+from stratos.contracts.records import Record, TrainingRecord, read_jsonl, write_jsonl
 from stratos.dataset.inspection import DataFile, inspect_dataset
-from stratos.records import Record, TrainingRecord, read_jsonl, write_jsonl
 from stratos.scoring.verifiers import is_completion_correct
-from stratos.scoring.wilson import proportion
 from stratos.spec import Spec, StrategyName, Weights
-from training.checker import load_checker
-from training.clock import Clock
-from training.data import BatchPlan, Example, encode, micro_batches, split_validation
-from training.distribution import GoldTokens
-from training.judge import Judge
-from training.optimizer import Optimizers
-from training.prompts import alignment_messages
-from training.questions import sample
-from training.student import load_student
-from training.synthesis import Synthesized, Synthesizer
+from stratos.statistics.wilson import proportion
+from training.asking.prompts import alignment_messages
+from training.asking.questions import sample
+from training.asking.rejection_sampling import Synthesized, Synthesizer
+from training.container.clock import Clock
+from training.judging.checker import load_checker
+from training.judging.judge import Judge
+from training.learning.optimizer import Optimizers
+from training.learning.trainer import Schedule, Trainer
+from training.models.weights import load_model
+from training.objectives.distribution import GoldTokens
+from training.student.batches import BatchPlan, Example, encode, micro_batches, split_validation
+from training.student.model import load_student
 from training.teachers import Request
 from training.teachers.weights import WeightsTeacher
-from training.trainer import Schedule, Trainer
-from training.weights import load_model
 
 _TEACHER = EXAMPLE / "models" / "teacher"
 _STUDENT = EXAMPLE / "models" / "student-base"

@@ -7,7 +7,7 @@ import random
 import torch
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
-from training.data import Example
+from training.student.batches import Example
 
 VOCABULARY = 512
 BATCH_ROWS = 96

@@ -9,7 +9,7 @@ import torch
 from transformers import Qwen3ForCausalLM
 
 from benchmarks.distill_data import TEACHER, draw_prompts, make_model
-from training.generation import Generated, Sampling, generate
+from training.models.generation import Generated, Sampling, generate
 
 PROMPTS, BATCH, MAX_NEW_TOKENS = 512, 256, 80
 EOS = frozenset(range(8, 24))

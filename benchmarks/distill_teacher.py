@@ -15,13 +15,13 @@ from transformers import Qwen3ForCausalLM
 from benchmarks.distill_data import LEARNING_RATE, STUDENT, TEACHER, draw_batches, make_model
 from stratos.spec import Training
 from tests.unit.training.tiny_models import make_tokenizer
-from training.chat import ChatFormat
-from training.chunked import projected_loss
-from training.data import Example, MicroBatch, micro_batches
-from training.distribution import Objective, TeacherDistribution
-from training.sparse_teacher import SparseTeacher
-from training.student import body_states
-from training.weights import LocalModel
+from training.models.chat import ChatFormat
+from training.models.weights import LocalModel
+from training.objectives.distribution import Objective, TeacherDistribution
+from training.objectives.sparse_teacher import SparseTeacher
+from training.student.batches import Example, MicroBatch, micro_batches
+from training.student.chunked import projected_loss
+from training.student.model import body_states
 
 VOCABULARY, ROWS, STEPS, EPOCHS = 151_936, 6, 2, 3
 TRAINING = Training(kd_weight=1.0)

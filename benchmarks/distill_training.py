@@ -21,10 +21,10 @@ from benchmarks.distill_data import (
     draw_batches,
     make_model,
 )
-from training.chunked import projected_loss
-from training.data import Example, micro_batches
-from training.losses import generalized_jsd
-from training.student import body_states
+from training.objectives.losses import generalized_jsd
+from training.student.batches import Example, micro_batches
+from training.student.chunked import projected_loss
+from training.student.model import body_states
 
 Measured = dict[str, float]
 

@@ -32,13 +32,13 @@ from benchmarks.machine import describe_machine
 from benchmarks.serving import RESULTS, ROOT, check, contenders, print_table, running
 from benchmarks.serving_load import Answer, Client
 from infra.local.cli import bring_up, client_environment
-from infra.local.settings import LocalSettings
-from stratos.artifacts import RunKeys
+from infra.local.host.settings import LocalSettings
 from stratos.cli.runs import list_runs, read_object, read_summary
 from stratos.cli.stack import Stack
-from stratos.load import percentile
-from stratos.records import Record
-from stratos.run_summary import RunSummary
+from stratos.contracts.bucket import RunKeys
+from stratos.contracts.records import Record
+from stratos.measuring.load import percentile
+from stratos.pipeline.summary import RunSummary
 from stratos.spec import Spec
 
 EXAMPLES = ROOT / "examples"

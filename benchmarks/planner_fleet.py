@@ -10,10 +10,10 @@ import numpy as np
 from benchmarks.planner_requests import check
 from stratos.catalog.models import hub_card
 from stratos.catalog.servers import ServerCatalog
-from stratos.planning.fleet import Fleet, FleetProblem, exhaustive_fleets, searched_fleets
+from stratos.planning.forecast.serving_cost import Load
+from stratos.planning.forecast.transformer import transformer
 from stratos.planning.front import hypervolume
-from stratos.planning.serving_cost import Load
-from stratos.planning.transformer import transformer
+from stratos.planning.offline.fleet import Fleet, FleetProblem, exhaustive_fleets, searched_fleets
 from stratos.spec import Weights
 
 ORIGINS = {"us-east-1": 4.0, "eu-west-1": 2.0, "ap-northeast-1": 1.0}

@@ -24,17 +24,17 @@ from serving.sampling import Sampling
 from stratos.catalog.local import local_server, measure_rates
 from stratos.catalog.models import card_from_config
 from stratos.catalog.servers import InstanceType
-from stratos.planning.engine import BYTES_PER_PARAMETER
-from stratos.planning.offers import Offer, Offers
-from stratos.planning.rates import Types, replica_rates
+from stratos.planning.candidates.offers import Offer, Offers
+from stratos.planning.forecast.engine import BYTES_PER_PARAMETER
+from stratos.planning.forecast.rates import Types, replica_rates
+from stratos.planning.forecast.serving_cost import Load, latency_seconds
+from stratos.planning.forecast.training_rates import StudentTraining, step_rate
+from stratos.planning.forecast.transformer import Transformer, transformer
 from stratos.planning.request import CalibrationRow
-from stratos.planning.serving_cost import Load, latency_seconds
-from stratos.planning.training_rates import StudentTraining, step_rate
-from stratos.planning.transformer import Transformer, transformer
 from stratos.spec import Training
-from training.data import Example, micro_batches
-from training.losses import cross_entropy
-from training.optimizer import Optimizers
+from training.learning.optimizer import Optimizers
+from training.objectives.losses import cross_entropy
+from training.student.batches import Example, micro_batches
 
 SIZE = BYTES_PER_PARAMETER["float32"]
 MICRO_TOKENS = 4_096

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.planner_requests import check
-from infra.assets import LAMBDA_LIMIT_BYTES, build_assets
+from infra.packaging.assets import LAMBDA_LIMIT_BYTES, build_assets
 
 HANDLERS = ("plan_candidates", "match_models")
 REPEATS = 5

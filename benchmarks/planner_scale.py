@@ -13,10 +13,10 @@ import numpy as np
 
 from benchmarks.planner_requests import check, request
 from stratos.catalog.servers import InstanceType, ServerCatalog
-from stratos.planning.candidates import Candidates
+from stratos.planning.candidates.pool import Candidates
 from stratos.planning.choose import plan_before_probing
+from stratos.planning.forecast.transformer import transformer
 from stratos.planning.front import hypervolume, non_dominated
-from stratos.planning.transformer import transformer
 
 COPIES = (1, 2, 4, 8)
 _CHILD = """

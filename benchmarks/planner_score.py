@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks.planner_requests import check, request
 from stratos.catalog.servers import ServerCatalog
-from stratos.planning.candidates import Candidates, Pool
+from stratos.planning.candidates.pool import Candidates, Pool
 from stratos.planning.choose import ranked_front, scaled_points, weights_of
 from stratos.planning.front import non_dominated, scores
 from stratos.planning.limits import feasible, limits_of

@@ -24,23 +24,23 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.ablation_arms import EXAMPLE, ROOT, WORK, records_path
 from benchmarks.ablation_runs import prepare
-from stratos.records import Record, TrainingRecord, read_jsonl
-from stratos.scoring.mcnemar import mcnemar_p_value
-from stratos.scoring.wilson import proportion
+from stratos.contracts.records import Record, TrainingRecord, read_jsonl
 from stratos.spec import Reinforcement, Spec, Weights
-from stratos.spec_file import read_spec
-from training.checkpoints import Checkpoints
-from training.clock import Clock
-from training.data import BatchPlan, encode, micro_batches, split_validation
-from training.distribution import GoldTokens
-from training.judge import Judge
-from training.optimizer import Optimizers
-from training.questions import ask
-from training.reinforce import Reinforcer
-from training.rollouts import Sampler, read_questions, set_aside
-from training.student import Student, load_student
+from stratos.spec.reader import read_spec
+from stratos.statistics.mcnemar import mcnemar_p_value
+from stratos.statistics.wilson import proportion
+from training.asking.questions import ask
+from training.container.clock import Clock
+from training.judging.judge import Judge
+from training.learning.checkpoints import Checkpoints
+from training.learning.optimizer import Optimizers
+from training.learning.reinforce import Reinforcer
+from training.learning.rollouts import Sampler, read_questions, set_aside
+from training.learning.trainer import Outcome, Schedule, Trainer
+from training.objectives.distribution import GoldTokens
+from training.student.batches import BatchPlan, encode, micro_batches, split_validation
+from training.student.model import Student, load_student
 from training.teachers.weights import WeightsTeacher
-from training.trainer import Outcome, Schedule, Trainer
 
 RESULT = ROOT / "benchmarks" / "results" / "reinforcement.json"
 

@@ -12,7 +12,7 @@ from itertools import takewhile
 
 import httpx
 
-from stratos.load import percentile, poisson_arrivals
+from stratos.measuring.load import percentile, poisson_arrivals
 
 
 @dataclass(frozen=True)

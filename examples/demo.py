@@ -18,8 +18,7 @@ from pathlib import Path
 from rich.console import Console
 
 from infra.local.cli import bring_up, client_environment
-from infra.local.settings import LocalSettings
-from stratos.artifacts import SPEC_FILE, RunKeys
+from infra.local.host.settings import LocalSettings
 from stratos.cli import endpoint
 from stratos.cli.app import EXIT_CODES, save_report
 from stratos.cli.runs import find_run, read_object, read_summary
@@ -28,7 +27,8 @@ from stratos.cli.stack import Stack
 from stratos.cli.submit import submit
 from stratos.cli.tables import print_outcome
 from stratos.cli.watch import Screen, follow
-from stratos.records import Record
+from stratos.contracts.bucket import SPEC_FILE, RunKeys
+from stratos.contracts.records import Record
 from stratos.report.figures import duration
 from stratos.scoring.verifiers import is_completion_correct
 from stratos.spec import Spec

@@ -9,8 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infra.assets import Assets, build_assets, digest, exclusive
-from infra.node import use_packaged_node
+from infra.packaging.assets import Assets, build_assets, digest, exclusive
+from infra.packaging.node import use_packaged_node
 
 if TYPE_CHECKING:
     from aws_cdk import App
@@ -27,7 +27,7 @@ def build_app(assets: Assets, outdir: Path) -> App:
     use_packaged_node()
     import aws_cdk as cdk
 
-    from infra.findings import check_findings
+    from infra.rights.findings import check_findings
     from infra.stack import Stratos
 
     settings = json.loads((ROOT / "cdk.json").read_text())
@@ -63,7 +63,9 @@ def main() -> None:
 
 def _inputs(assets: Assets) -> str:
     """Digest of all that the template follows from."""
-    sources = [*sorted(Path(__file__).parent.glob("*.py")), ROOT / "cdk.json"]
+    here = Path(__file__).parent
+    code = sorted(path for path in here.rglob("*.py") if here / "local" not in path.parents)
+    sources = [*code, ROOT / "cdk.json"]
     archives = [assets.steps, assets.dataset, assets.planning, assets.source]
     versions = [f"{name}=={version(name)}" for name in ("aws-cdk-lib", "cdk-nag", "constructs")]
     return "\n".join([digest((path.name, path) for path in (*sources, *archives)), *versions])

@@ -2,7 +2,7 @@
 
 A run's jobs, models and endpoint configurations are named after the run, so their ARNs share no
 prefix; where AWS supports it they are held by the tag that the state machine puts on everything
-it creates. What AWS cannot narrow further is listed with its reason in `infra/findings.py`.
+it creates. What AWS cannot narrow further is listed with its reason in `infra/rights/findings.py`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 
-from stratos.ownership import RUN_TAG
+from stratos.hosting.ownership import RUN_TAG
 
 TRAINING_JOBS = "training-job/*"
 TRANSFORM_JOBS = "transform-job/*"

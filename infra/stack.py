@@ -8,21 +8,21 @@ from aws_cdk import CfnOutput, Stack, Tags
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from infra.alarms import Alarms
-from infra.approval import Approvers
-from infra.assets import Assets
-from infra.batch import Batches
-from infra.endpoints import Endpoints
-from infra.functions import Functions
-from infra.grants import grant_functions
-from infra.notifications import Notifications
-from infra.schedules import Schedules
-from infra.storage import Storage
-from infra.sweeping import Sweeping
-from infra.training_jobs import TrainingJobs
-from infra.triggers import Triggers
-from infra.workflow import Workflow, state_machine_arn
-from infra.workflow_grants import grant_workflow
+from infra.packaging.assets import Assets
+from infra.parts.alarms import Alarms
+from infra.parts.functions import Functions
+from infra.parts.notifications import Notifications
+from infra.parts.schedules import Schedules
+from infra.parts.storage import Storage
+from infra.parts.sweeping import Sweeping
+from infra.parts.triggers import Triggers
+from infra.rights.functions import grant_functions
+from infra.rights.workflow import grant_workflow
+from infra.states.approval import Approvers
+from infra.states.batch import Batches
+from infra.states.endpoints import Endpoints
+from infra.states.training_jobs import TrainingJobs
+from infra.states.workflow import Workflow, state_machine_arn
 
 
 class Stratos(Stack):

@@ -24,10 +24,10 @@ from stratos.dataset.allowance import MAX_BYTES, MAX_SECONDS
 from stratos.dataset.near_duplicates import MIN_WORDS, PERMUTATIONS, SHINGLE_WORDS, THRESHOLD
 from stratos.dataset.reading import MAX_SHOWN
 from stratos.dataset.splitting import MIN_TRAIN_RECORDS
-from stratos.gates import MAX_FAILED_SHARE, SIGNIFICANCE
-from stratos.load import LONGEST_SECONDS, requests_needed
-from stratos.measurement import MAX_SERVERS
-from stratos.run_summary import RunSummary
+from stratos.measuring.gates import MAX_FAILED_SHARE, SIGNIFICANCE
+from stratos.measuring.load import LONGEST_SECONDS, requests_needed
+from stratos.measuring.measurement import MAX_SERVERS
+from stratos.pipeline.summary import RunSummary
 from stratos.spec import Spec
 
 _WORDS = {"string": "text", "boolean": "true or false", "object": "mapping"}

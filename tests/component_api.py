@@ -12,8 +12,8 @@ from moto.sagemaker.exceptions import AWSValidationException
 from moto.sagemaker.models import FakeEndpoint, SageMakerModelBackend
 from moto.sagemaker.responses import SageMakerResponse
 
-from infra.local.patching import Patches
-from infra.local.scalable_targets import add_component_dimension
+from infra.local.host.patching import Patches
+from infra.local.sagemaker.scalable_targets import add_component_dimension
 
 _PREFIX = "arn:aws:sagemaker:us-east-1:123456789012"
 

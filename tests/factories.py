@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from stratos.catalog.servers import InstanceType, Price, ServerCatalog
-from stratos.jobs import (
+from stratos.contracts.jobs import (
     Comparison,
     CurvePoint,
     DistillResult,
@@ -20,13 +20,13 @@ from stratos.jobs import (
     Progress,
     SynthesizeResult,
 )
-from stratos.match_evidence import MatchEvidence
-from stratos.model_package import Lineage
-from stratos.plan import Interval, Plan, PlannedHosting, PlanSet, Server
+from stratos.contracts.match import MatchEvidence
+from stratos.contracts.plan import Interval, Plan, PlannedHosting, PlanSet, Server
+from stratos.hosting.model_package import Lineage
+from stratos.pipeline.steps import RunRef
 from stratos.planning.request import Matching
-from stratos.scoring.wilson import proportion
 from stratos.spec import EndpointMode, Spec, Teacher, Weights
-from stratos.steps import RunRef
+from stratos.statistics.wilson import proportion
 
 AS_OF = date(2026, 1, 1)
 

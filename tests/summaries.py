@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stratos.jobs import (
+from stratos.contracts.jobs import (
     Comparison,
     CurvePoint,
     EvaluatedExample,
@@ -12,9 +12,9 @@ from stratos.jobs import (
     ProbeResult,
     SynthesizeResult,
 )
-from stratos.measurement import Measurement
-from stratos.plan import Interval, Plan, PlanSet, Server
-from stratos.run_summary import (
+from stratos.contracts.plan import Interval, Plan, PlanSet, Server
+from stratos.measuring.measurement import Measurement
+from stratos.pipeline.summary import (
     ConstraintOutcome,
     EndpointSummary,
     ModelSummary,
@@ -23,7 +23,7 @@ from stratos.run_summary import (
     StrategySummary,
     TrainingSummary,
 )
-from stratos.scoring.wilson import proportion
+from stratos.statistics.wilson import proportion
 
 
 def interval(value: float) -> Interval:

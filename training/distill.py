@@ -9,29 +9,29 @@ import sys
 from collections.abc import Sequence
 from math import ceil
 
-from stratos.deadlines import REINFORCEMENT_SHARE
+from stratos.contracts.jobs import DistillConfig, DistillResult
+from stratos.contracts.records import TrainingRecord, read_jsonl
 from stratos.errors import TooFewVerifiedRecords
-from stratos.jobs import DistillConfig, DistillResult
-from stratos.planning.devices import micro_tokens as micro_tokens_of
-from stratos.records import TrainingRecord, read_jsonl
-from training.activations import checkpoint_activations
-from training.checkpoints import Checkpoints
-from training.data import BatchPlan, Example, encode, micro_batches, split_validation
-from training.export import describe, export
-from training.host import limit_threads, peak_memory_mib, runtime, use_cpus
-from training.job import Job, report_failure, run_job
-from training.judge import load_judge
-from training.launcher import UNNAMED_FAILURE, Layout, launch
-from training.objectives import choose_objective
-from training.on_policy import OnPolicyPlan
-from training.optimizer import Optimizers, default_learning_rate
-from training.paths import SageMakerPaths
-from training.reinforce import Reinforcer
-from training.rollouts import Sampler, read_questions, set_aside
-from training.student import Student, load_student
-from training.trainer import Schedule, Trainer, TrainingState
-from training.weights import locate
-from training.world import ALONE, World
+from stratos.planning.deadlines import REINFORCEMENT_SHARE
+from stratos.planning.forecast.devices import micro_tokens as micro_tokens_of
+from training.container.host import limit_threads, peak_memory_mib, runtime, use_cpus
+from training.container.paths import SageMakerPaths
+from training.container.world import ALONE, World
+from training.job.job import Job, report_failure, run_job
+from training.job.launcher import UNNAMED_FAILURE, Layout, launch
+from training.judging.judge import load_judge
+from training.learning.checkpoints import Checkpoints
+from training.learning.objective import choose_objective
+from training.learning.on_policy import OnPolicyPlan
+from training.learning.optimizer import Optimizers, default_learning_rate
+from training.learning.reinforce import Reinforcer
+from training.learning.rollouts import Sampler, read_questions, set_aside
+from training.learning.trainer import Schedule, Trainer, TrainingState
+from training.models.weights import locate
+from training.student.activations import checkpoint_activations
+from training.student.batches import BatchPlan, Example, encode, micro_batches, split_validation
+from training.student.export import describe, export
+from training.student.model import Student, load_student
 
 _DEFAULT_EPOCHS = 3.0
 _DEFAULT_BATCH_TOKENS = 8_192

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import sys
 
-from stratos.jobs import ProbeConfig, ProbeResult, Proportion
-from stratos.records import Record
-from stratos.scoring.wilson import proportion
+from stratos.contracts.jobs import ProbeConfig, ProbeResult, Proportion
+from stratos.contracts.records import Record
 from stratos.spec import Weights
-from training.host import use_cpus
-from training.job import Job, run_job
-from training.judge import Judge, load_judge
-from training.prompts import alignment_messages
-from training.questions import ask, read_judged
-from training.synthesis import Synthesizer
+from stratos.statistics.wilson import proportion
+from training.asking.prompts import alignment_messages
+from training.asking.questions import ask, read_judged
+from training.asking.rejection_sampling import Synthesizer
+from training.container.host import use_cpus
+from training.job.job import Job, run_job
+from training.judging.judge import Judge, load_judge
 from training.teachers import Teacher
 from training.teachers.load import load_teacher
 from training.teachers.vllm import VllmTeacher

@@ -5,15 +5,15 @@ from __future__ import annotations
 import logging
 import sys
 
+from stratos.contracts.jobs import SynthesizeConfig, SynthesizeResult
+from stratos.contracts.records import write_jsonl
 from stratos.errors import TooFewVerifiedRecords
-from stratos.jobs import SynthesizeConfig, SynthesizeResult
-from stratos.records import write_jsonl
-from stratos.scoring.wilson import proportion
-from training.host import use_cpus
-from training.job import Job, run_job
-from training.judge import load_judge
-from training.questions import read_split, sample
-from training.synthesis import Synthesized, Synthesizer
+from stratos.statistics.wilson import proportion
+from training.asking.questions import read_split, sample
+from training.asking.rejection_sampling import Synthesized, Synthesizer
+from training.container.host import use_cpus
+from training.job.job import Job, run_job
+from training.judging.judge import load_judge
 from training.teachers.load import load_teacher
 
 _log = logging.getLogger(__name__)

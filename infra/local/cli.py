@@ -12,11 +12,11 @@ import typer
 from botocore.exceptions import ClientError
 from rich.console import Console
 
+from infra.local.cloudformation.deploy import deploy
 from infra.local.daemon import start, status, stop
-from infra.local.deploy import deploy
-from infra.local.settings import REGION, LocalSettings
-from stratos.artifacts import SERVERS_KEY
+from infra.local.host.settings import REGION, LocalSettings
 from stratos.catalog.local import measure_local_servers
+from stratos.contracts.bucket import SERVERS_KEY
 
 StateDir = Annotated[Path, typer.Option(help="Folder that keeps the cloud's state and logs.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]

@@ -15,7 +15,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 import infra
-from infra.local.settings import LocalSettings
+from infra.local.host.settings import LocalSettings
 
 READY_FILE = "ready.json"
 LOCK_FILE = "server.lock"

@@ -20,21 +20,21 @@ from typing import Any
 from moto.core.config import default_user_config
 from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 
-from infra.local.bucket_policies import BucketPolicies
-from infra.local.cloudformation import CloudFormation
+from infra.local.cloudformation.stacks import CloudFormation
 from infra.local.daemon import LOCK_FILE, READY_FILE
-from infra.local.endpoints import Endpoints
-from infra.local.events import Events
-from infra.local.functions import Functions
-from infra.local.jobs import TrainingJobs
-from infra.local.scalable_targets import ScalableTargets
-from infra.local.scheduler import Scheduler
-from infra.local.seam import Seam
-from infra.local.settings import REGION, LocalSettings
-from infra.local.state import RestoreError, SavedState
-from infra.local.stepfunctions import StepFunctions
-from infra.local.sync import SyncIntegrations
-from infra.local.transform_jobs import TransformJobs
+from infra.local.events.rules import Events
+from infra.local.events.scheduler import Scheduler
+from infra.local.host.seam import Seam
+from infra.local.host.settings import REGION, LocalSettings
+from infra.local.lambda_.functions import Functions
+from infra.local.s3.bucket_policies import BucketPolicies
+from infra.local.sagemaker.endpoints.endpoints import Endpoints
+from infra.local.sagemaker.scalable_targets import ScalableTargets
+from infra.local.sagemaker.training.jobs import TrainingJobs
+from infra.local.sagemaker.transform.jobs import TransformJobs
+from infra.local.saved.state import RestoreError, SavedState
+from infra.local.stepfunctions.executions import StepFunctions
+from infra.local.stepfunctions.sagemaker_sync import SyncIntegrations
 
 SEAMS: tuple[type[Seam], ...] = (
     BucketPolicies,

@@ -14,8 +14,6 @@ from typing import Annotated, Any
 
 import typer
 
-from stratos.artifacts import RunKeys
-from stratos.batch_gate import cost_of
 from stratos.cli import approval
 from stratos.cli import batch as batches
 from stratos.cli import endpoint as endpoints
@@ -28,7 +26,9 @@ from stratos.cli.submit import submit as submit_folder
 from stratos.cli.sweep import sweep_now
 from stratos.cli.tables import print_outcome, print_runs
 from stratos.cli.watch import Screen, follow
+from stratos.contracts.bucket import RunKeys
 from stratos.errors import NotFound, RunNotFound, SpecRejected, StratosError
+from stratos.measuring.batch_gate import cost_of
 from stratos.report.figures import duration, money
 
 EXIT_CODES = {"succeeded": 0, "unchanged": 0, "failed": 3, "rejected": 4, "stopped": 5}

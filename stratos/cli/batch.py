@@ -13,15 +13,15 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from stratos.artifacts import RunKeys, split_uri
-from stratos.batch import BATCH_TAG, BatchResult, TransformJob
-from stratos.batch_gate import Answer, batch_result, read_answers
-from stratos.batch_questions import read_questions
+from stratos.cli.batch_questions import read_questions
 from stratos.cli.runs import RunRow, read_object
 from stratos.cli.stack import Stack
+from stratos.contracts.bucket import RunKeys, split_uri
 from stratos.errors import BatchFailed, BatchRejected, ModelNotFound
+from stratos.hosting.modes.batch import BATCH_TAG, BatchResult, TransformJob
+from stratos.measuring.batch_gate import Answer, batch_result, read_answers
+from stratos.pipeline.steps import Deployment
 from stratos.spec import Spec
-from stratos.steps import Deployment
 
 _PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 15.0

@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from stratos.artifacts import SERVERS_KEY, TEACHERS_KEY, split_uri
 from stratos.catalog.bedrock_listing import fetch_listing
 from stratos.catalog.check import model_problems, server_problems
 from stratos.catalog.local import measure_local_servers
@@ -19,6 +18,7 @@ from stratos.catalog.price_list import API_REGION, fetch_products, with_prices
 from stratos.catalog.quotas import fetch_quotas, parse_quotas, with_quotas
 from stratos.catalog.servers import ServerCatalog
 from stratos.cli.screen import make_console
+from stratos.contracts.bucket import SERVERS_KEY, TEACHERS_KEY, split_uri
 
 catalog_app = typer.Typer(
     help="Servers and models on offer, with their prices and where each number comes from.",

@@ -10,16 +10,21 @@ from typing import Any
 import typer
 from botocore.exceptions import ClientError
 
-from stratos.artifacts import RunKeys
-from stratos.async_requests import AsyncEndpoint
 from stratos.cli.batch import jobs_under_way
 from stratos.cli.runs import RunRow
 from stratos.cli.stack import Stack, client
-from stratos.component_requests import ComponentEndpoint
-from stratos.components import delete_component, find_component, has_component, live_component
-from stratos.deployment import VARIANT, endpoint_mode
+from stratos.contracts.bucket import RunKeys
 from stratos.errors import EndpointNotFound
-from stratos.scaling import remove_scaling
+from stratos.hosting.build import VARIANT, endpoint_mode
+from stratos.hosting.components import (
+    delete_component,
+    find_component,
+    has_component,
+    live_component,
+)
+from stratos.hosting.modes.asynchronous import AsyncEndpoint
+from stratos.hosting.modes.scale_to_zero import ComponentEndpoint
+from stratos.hosting.scaling import remove_scaling
 
 _QUEUE_SECONDS = 900
 """How long an answer from a queue is waited for: an instance may have to start first."""

@@ -9,11 +9,11 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from stratos.artifacts import RunKeys
 from stratos.cli.stack import Stack
+from stratos.contracts.bucket import RunKeys
+from stratos.contracts.jobs import Progress
 from stratos.errors import RunNotFound
-from stratos.jobs import Progress
-from stratos.run_summary import RunSummary
+from stratos.pipeline.summary import RunSummary
 
 FINISHED = frozenset({"succeeded", "failed", "rejected", "unchanged", "stopped", "deleted"})
 
@@ -111,7 +111,7 @@ def find_run(stack: Stack, run_id: str) -> RunRow:
 
 def list_runs(stack: Stack) -> list[RunRow]:
     """Every run, newest first."""
-    # Beside the rows of runs lie turns at an endpoint (lambdas/turns.py).
+    # Beside the rows of runs lie turns at an endpoint (lambdas/serving/turns.py).
     runs = {"FilterExpression": "attribute_exists(spec_key)"}
     items: list[dict[str, Any]] = []
     page = stack.table.scan(**runs)

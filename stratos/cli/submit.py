@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from stratos.artifacts import SPEC_FILE, SPEC_PREFIX, run_id_of
 from stratos.cli.stack import Stack
+from stratos.contracts.bucket import SPEC_FILE, SPEC_PREFIX, run_id_of
 from stratos.errors import SpecRejected
 from stratos.problems import Problem
 from stratos.spec import Spec
-from stratos.spec_folder import files_under, read_spec_in_folder
+from stratos.spec.folder import files_under, read_spec_in_folder
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import json
 
 from stratos.cli.stack import client
 from stratos.errors import StackNotFound, SweepIncomplete
-from stratos.steps import SweepInput, Swept
+from stratos.pipeline.steps import SweepInput, Swept
 
 FUNCTION = "stratos-sweep"
 _LONGEST_SECONDS = 910.0

@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from stratos.cli.runs import RunRow
+from stratos.pipeline.summary import RunSummary
 from stratos.report.figures import (
     accuracy_rows,
     batch_rows,
@@ -17,7 +18,6 @@ from stratos.report.figures import (
     money,
     share,
 )
-from stratos.run_summary import RunSummary
 
 STYLES = {"succeeded": "green", "failed": "red", "rejected": "red", "stopped": "yellow"}
 VERDICTS = {True: "green", False: "red", None: "dim"}

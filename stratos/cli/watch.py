@@ -20,8 +20,8 @@ from stratos.cli.runs import (
     latest_progress,
 )
 from stratos.cli.stack import Stack
+from stratos.contracts.jobs import Progress
 from stratos.errors import RunLost, RunNotFound
-from stratos.jobs import Progress
 from stratos.report.figures import duration
 
 REPORT_TIMEOUT_SECONDS = 960.0

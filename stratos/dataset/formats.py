@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from stratos.records import Message
+from stratos.contracts.records import Message
 
 FormatName = Literal[
     "prompt_completion",

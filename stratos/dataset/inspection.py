@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from stratos.contracts.records import Split
 from stratos.dataset.allowance import UNLIMITED, Allowance
 from stratos.dataset.formats import Row, RowError
 from stratos.dataset.ledger import Duplicates, Group, Ledger
@@ -20,7 +21,6 @@ from stratos.dataset.spool import Spool
 from stratos.dataset.summary import Inspection
 from stratos.dataset.tally import Tally
 from stratos.errors import DatasetRejected
-from stratos.records import Split
 from stratos.scoring.verifiers import needs_gold
 from stratos.spec import Task
 

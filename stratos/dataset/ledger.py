@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from stratos.records import Record
+from stratos.contracts.records import Record
 
 _CACHE_KIB = 64 * 1024
 _BATCH = 10_000

@@ -18,8 +18,8 @@ from collections.abc import Iterable
 
 from rensa import RMinHash, RMinHashLSH
 
+from stratos.contracts.records import Record
 from stratos.dataset.reading import normalised
-from stratos.records import Record
 
 MIN_WORDS = 32
 SHINGLE_WORDS = 5

@@ -8,9 +8,9 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from stratos.contracts.records import Record
 from stratos.dataset.formats import Example, FormatName, Row, RowError, detect_format, read_row
 from stratos.dataset.lines import MAX_LINE_BYTES
-from stratos.records import Record
 from stratos.scoring.answers import final_answer
 from stratos.spec import Task
 

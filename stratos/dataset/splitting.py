@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from stratos.contracts.records import Split
 from stratos.dataset.ledger import Group
-from stratos.records import Split
 
 MIN_TRAIN_RECORDS = 50
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
-from stratos.records import Record
+from stratos.contracts.records import Record
 
 _SEGMENT_BITS = 26
 _SEGMENT_BYTES = 1 << _SEGMENT_BITS

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from stratos.contracts.records import Split
 from stratos.frozen import FrozenModel
-from stratos.records import Split
 
 
 class Lengths(FrozenModel):

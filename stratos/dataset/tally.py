@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from stratos.contracts.records import Record, Split
 from stratos.dataset.summary import Lengths
-from stratos.records import Record, Split
 
 _EXACT_BELOW = 1000
 _MAX_WORKLOADS = 1000

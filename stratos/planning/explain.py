@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from stratos.planning.candidates import Pool
+from stratos.planning.candidates.offers import Offer
+from stratos.planning.candidates.pool import Pool
 from stratos.planning.front import non_dominated
 from stratos.planning.limits import Limit
-from stratos.planning.offers import Offer
 from stratos.spec import HostingMode
 
 NEAREST = 3

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stratos.hosting import requests_per_month
-from stratos.planning.candidates import Pool
+from stratos.hosting.offer import requests_per_month
+from stratos.planning.candidates.pool import Pool
 from stratos.planning.request import PlanningRequest
-from stratos.scoring.wilson import proportion
+from stratos.statistics.wilson import proportion
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]

@@ -7,8 +7,8 @@ from typing import Literal
 from pydantic import Field
 
 from stratos.catalog.servers import ServerCatalog
+from stratos.contracts.plan import Plan, PlanSet
 from stratos.frozen import FrozenModel
-from stratos.plan import Plan, PlanSet
 from stratos.spec import EndpointMode, Spec, StrategyName
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stratos.jobs import Percentile, Proportion
-from stratos.plan import Interval
-from stratos.run_summary import RunSummary
+from stratos.contracts.jobs import Percentile, Proportion
+from stratos.contracts.plan import Interval
+from stratos.pipeline.summary import RunSummary
 
 UNITS = {
     "min_accuracy": "",

@@ -7,7 +7,8 @@ from importlib import resources
 from jinja2 import Environment, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from stratos.plan import Plan, PlanSet
+from stratos.contracts.plan import Plan, PlanSet
+from stratos.pipeline.summary import RunSummary, TrainingSummary
 from stratos.report.figures import (
     accuracy_rows,
     batch_rows,
@@ -19,7 +20,6 @@ from stratos.report.figures import (
     share,
 )
 from stratos.report.plots import Limit, Line, Point, axis, curves, scatter
-from stratos.run_summary import RunSummary, TrainingSummary
 
 
 def render(summary: RunSummary) -> str:

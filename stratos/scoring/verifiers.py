@@ -8,7 +8,6 @@ import unicodedata
 from decimal import Decimal, InvalidOperation
 
 from stratos.scoring.answers import elements, final_answer
-from stratos.scoring.json_schema import is_valid
 from stratos.spec import (
     Choice,
     Exact,
@@ -20,6 +19,7 @@ from stratos.spec import (
     SetOf,
     Verifier,
 )
+from stratos.spec.json_schema import is_valid
 
 _NUMBER = re.compile(r"[-+−]?(?:\d[\d,_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 _FRACTION = re.compile(r"\s*([-+−]?\d+)\s*/\s*(\d+)\s*")
@@ -39,7 +39,7 @@ def is_correct(verifier: Verifier, answer: str, gold: str | None) -> bool:
 
     Raises:
         ValueError: when the verifier needs a gold answer and there is none, or is a model, which
-            is asked in jobs alone (`training.judge`).
+            is asked in jobs alone (`training.judging.judge`).
     """
     if isinstance(verifier, LlmJudge):
         raise ValueError(

@@ -1,6 +1,6 @@
 """The spec: what a user asks for, in one YAML file beside the dataset.
 
-Reading a file into a `Spec`, with every problem named at once, is `stratos.spec_file`.
+Reading a file into a `Spec`, with every problem named at once, is `stratos.spec.reader`.
 """
 
 from stratos.spec.constraints import Constraints, Load, Preferences, Probability

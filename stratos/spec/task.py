@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from stratos.frozen import FrozenModel
-from stratos.scoring.json_schema import check_schema
+from stratos.spec.json_schema import check_schema
 from stratos.spec.models import Bedrock, OpenAICompatible
 from stratos.spec.paths import BucketPath, bucket_path
 

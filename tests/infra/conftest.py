@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from infra.app import build_app
-from infra.assets import Assets
-from infra.definition import State, definition_of, states_of
+from infra.packaging.assets import Assets
+from infra.states.definition import State, definition_of, states_of
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +65,7 @@ def states(definition: dict[str, Any]) -> dict[str, State]:
 def module_of(template: dict[str, Any]) -> dict[str, str]:
     """Lambda resource, as the definition names it → handler module."""
     return {
-        f"<{name}.Arn>": resource["Properties"]["Handler"].split(".")[1]
+        f"<{name}.Arn>": resource["Properties"]["Handler"].split(".")[2]
         for name, resource in template["Resources"].items()
         if resource["Type"] == "AWS::Lambda::Function"
     }

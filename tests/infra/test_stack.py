@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from lambdas import leftovers
-from stratos.artifacts import ASYNC_DAYS, RunKeys, async_folder
-from stratos.load import LONGEST_SECONDS
-from stratos.run_summary import REJECTED_RUNS
+from lambdas.serving import leftovers
+from stratos.contracts.bucket import ASYNC_DAYS, RunKeys, async_folder
+from stratos.measuring.load import LONGEST_SECONDS
+from stratos.pipeline.summary import REJECTED_RUNS
 
 DOCS = Path(__file__).parents[2] / "docs"
 

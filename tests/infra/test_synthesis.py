@@ -12,8 +12,8 @@ import pytest
 from aws_cdk import App, Validations
 from cdk_nag import AwsSolutionsChecks
 
-from infra import findings
 from infra.app import ROOT
+from infra.rights import findings
 from infra.stack import Stratos, retention
 
 
@@ -82,7 +82,7 @@ def test_a_retention_that_cloudwatch_does_not_offer_is_refused():
 
 
 def test_the_packaged_node_is_used(monkeypatch):
-    from infra.node import use_packaged_node
+    from infra.packaging.node import use_packaged_node
 
     monkeypatch.delenv("JSII_NODE", raising=False)
     use_packaged_node()

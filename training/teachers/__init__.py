@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from stratos.records import Message
+from stratos.contracts.records import Message
 
 
 @dataclass(frozen=True)

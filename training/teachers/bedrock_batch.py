@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import uuid4
 
-from stratos.artifacts import split_uri
 from stratos.catalog.models import bedrock_card
+from stratos.contracts.bucket import split_uri
 from stratos.errors import BudgetExhausted, TeacherFailed
 from stratos.spec import Bedrock
 from training.teachers import Completion, OnAnswer, Request, Teacher, Usage

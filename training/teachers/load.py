@@ -6,11 +6,12 @@ import os
 
 import boto3
 
+from stratos.contracts.jobs import JobConfig, ProbeConfig, SynthesizeConfig
 from stratos.errors import TeacherFailed
-from stratos.jobs import JobConfig, ProbeConfig, SynthesizeConfig
 from stratos.spec import Bedrock, LlmJudge, OpenAICompatible, Weights
 from stratos.spec import Teacher as TeacherSpec
-from training.paths import SageMakerPaths
+from training.container.paths import SageMakerPaths
+from training.models.weights import load_model, locate
 from training.teachers import Teacher, vllm
 from training.teachers.bedrock import BedrockService
 from training.teachers.bedrock_batch import BedrockBatchTeacher
@@ -18,7 +19,6 @@ from training.teachers.cached import CachedTeacher
 from training.teachers.openai import OpenAIService, read_api_key
 from training.teachers.service import ServiceTeacher
 from training.teachers.weights import WeightsTeacher
-from training.weights import load_model, locate
 
 _BATCH_ROLE = "STRATOS_BEDROCK_ROLE_ARN"
 

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from training.chat import ChatFormat
+from training.models.chat import ChatFormat
 from training.teachers import Completion, OnAnswer, Request
 
 _log = logging.getLogger(__name__)

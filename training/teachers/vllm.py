@@ -16,13 +16,13 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from stratos.planning.transformer import Transformer
-from training.chat import ChatFormat
-from training.shape import shape_of
+from stratos.planning.forecast.transformer import Transformer
+from training.models.chat import ChatFormat
+from training.models.shape import shape_of
+from training.models.weights import tokenizer_hash
 from training.teachers import Completion, OnAnswer, Request, Usage
 from training.teachers.reading import read_requests
 from training.teachers.weights import stream_of
-from training.weights import tokenizer_hash
 
 _WINDOW = 512
 """Requests handed over at once: enough to keep the GPU busy, few enough to stop in between."""

@@ -6,10 +6,10 @@ import hashlib
 import time
 from collections.abc import Callable, Sequence
 
-from training.generation import Sampling, generate
+from training.models.generation import Sampling, generate
+from training.models.weights import LocalModel, tokenizer_hash
 from training.teachers import Completion, OnAnswer, Request, Usage
 from training.teachers.reading import read_requests
-from training.weights import LocalModel, tokenizer_hash
 
 
 class WeightsTeacher:

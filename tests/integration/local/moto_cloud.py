@@ -19,8 +19,8 @@ from moto.core.config import default_user_config
 from moto.moto_api._internal.models import moto_api_backend
 from moto.server import ThreadedMotoServer
 
-from infra.local.seam import Seam
-from infra.local.settings import ACCOUNT_ID, REGION, LocalSettings
+from infra.local.host.seam import Seam
+from infra.local.host.settings import ACCOUNT_ID, REGION, LocalSettings
 
 ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role/local"
 T = TypeVar("T")

@@ -17,8 +17,8 @@ from moto.core.config import default_user_config
 from moto.moto_api._internal.models import moto_api_backend
 from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 
-from infra.local.seam import Seam
-from infra.local.settings import REGION, LocalSettings
+from infra.local.host.seam import Seam
+from infra.local.host.settings import REGION, LocalSettings
 
 ROLE = "arn:aws:iam::123456789012:role/Training"
 BUCKET = "stratos-test"

@@ -11,15 +11,15 @@ import pytest
 from endpoint_models import SERVER
 from sagemaker_cloud import BUCKET, ROLE, Cloud, running_cloud, wait_for
 
-from infra.local.settings import REGION
-from infra.local.transform_jobs import TransformJobs
-from stratos.artifacts import RunKeys
-from stratos.batch import BATCH_TAG
+from infra.local.host.settings import REGION
+from infra.local.sagemaker.transform.jobs import TransformJobs
 from stratos.cli import batch, endpoint
 from stratos.cli.runs import RunRow, find_run
 from stratos.cli.stack import Stack
-from stratos.deployment import build_deployment
+from stratos.contracts.bucket import RunKeys
 from stratos.errors import BatchFailed, BatchRejected, ModelNotFound
+from stratos.hosting.build import build_deployment
+from stratos.hosting.modes.batch import BATCH_TAG
 from tests import factories
 from tests.summaries import server
 

@@ -16,7 +16,7 @@ import pytest
 from moto_cloud import Cloud, eventually
 
 from infra.local import daemon
-from infra.local.settings import LocalSettings
+from infra.local.host.settings import LocalSettings
 
 
 @pytest.fixture

@@ -19,12 +19,12 @@ import yaml
 
 from infra.local.cli import bring_up, client_environment
 from infra.local.daemon import stop
-from infra.local.settings import LocalSettings
+from infra.local.host.settings import LocalSettings
 from stratos.cli.runs import FINISHED, RunRow, find_run, read_object, read_summary
 from stratos.cli.stack import Stack
 from stratos.cli.submit import submit
 from stratos.errors import RunNotFound
-from stratos.run_summary import RunSummary
+from stratos.pipeline.summary import RunSummary
 
 ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "examples" / "mahjong-waits"

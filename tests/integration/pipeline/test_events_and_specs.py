@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from stratos.artifacts import run_id_of
+from stratos.contracts.bucket import run_id_of
 from tests.integration.pipeline.cloud import Cloud, eventually, write_task
 
 pytestmark = pytest.mark.slow

@@ -10,8 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from stratos.artifacts import RunKeys
-from stratos.jobs import DistillResult
+from stratos.contracts.bucket import RunKeys
+from stratos.contracts.jobs import DistillResult
 from tests.integration.pipeline.cloud import Cloud, eventually, write_task
 
 pytestmark = pytest.mark.slow
@@ -125,7 +125,7 @@ def test_a_lambda_that_times_out_ends_the_run_in_words(cloud: Cloud, tmp_path: P
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as package:
         package.writestr(
-            "lambdas/plan_candidates.py",
+            "lambdas/handlers/plan_candidates.py",
             "import time\n\ndef handler(event, context):\n    time.sleep(60)\n",
         )
     functions = cloud.client("lambda")

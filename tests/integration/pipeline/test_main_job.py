@@ -8,9 +8,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from stratos.artifacts import RunKeys
 from stratos.cli import endpoint
 from stratos.cli.runs import find_run, read_object
+from stratos.contracts.bucket import RunKeys
 from tests.integration.pipeline.cloud import ROOT, Cloud, write_task
 
 pytestmark = pytest.mark.slow

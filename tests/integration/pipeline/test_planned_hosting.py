@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from stratos.artifacts import RunKeys
-from stratos.match_evidence import MatchEvidence
+from stratos.contracts.bucket import RunKeys
+from stratos.contracts.match import MatchEvidence
 from tests.integration.pipeline.cloud import Cloud, eventually, write_task
 
 pytestmark = pytest.mark.slow

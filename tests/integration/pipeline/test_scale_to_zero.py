@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from stratos.cli import endpoint
-from stratos.component_requests import ComponentEndpoint, refused_for_capacity
+from stratos.hosting.modes.scale_to_zero import ComponentEndpoint, refused_for_capacity
 from tests.integration.pipeline.cloud import ROOT, Cloud, eventually, running_cloud, write_task
 
 pytestmark = pytest.mark.slow

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stratos.run_summary import RunSummary
+from stratos.pipeline.summary import RunSummary
 from tests.integration.pipeline.cloud import Cloud, eventually, running_cloud, write_task
 
 pytestmark = pytest.mark.slow

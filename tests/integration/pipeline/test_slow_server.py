@@ -9,8 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from stratos.artifacts import SERVERS_KEY
 from stratos.catalog.servers import ServerCatalog
+from stratos.contracts.bucket import SERVERS_KEY
 from tests.integration.pipeline.cloud import (
     PATIENCE_SECONDS,
     Cloud,

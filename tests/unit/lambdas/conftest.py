@@ -14,10 +14,10 @@ from moto import mock_aws
 from moto.core.responses import ActionResult
 from moto.sagemaker.responses import SageMakerResponse
 
-from lambdas import aws
-from lambdas import settings as stack_settings
-from stratos.artifacts import SERVERS_KEY, RunKeys
-from stratos.steps import RunRef, TrainingJob
+from lambdas.aws import clients as aws
+from lambdas.aws import settings as stack_settings
+from stratos.contracts.bucket import SERVERS_KEY, RunKeys
+from stratos.pipeline.steps import RunRef, TrainingJob
 from tests import factories
 from tests.component_api import ComponentApi
 
@@ -80,7 +80,7 @@ class Account:
 
     def run(self, version: str, **changes: Any) -> RunRef:
         """Claim a run as ClaimRun does."""
-        from lambdas import claim_run
+        from lambdas.handlers import claim_run
 
         claimed = claim_run.handler(
             {

@@ -9,7 +9,7 @@ from typing import Any
 
 from moto.sagemaker.models import sagemaker_backends
 
-from lambdas import (
+from lambdas.handlers import (
     await_component,
     check_quality,
     inspect_dataset,
@@ -24,11 +24,11 @@ from lambdas import (
     request_approval,
     take_turn,
 )
-from stratos.artifacts import RunKeys, split_uri
-from stratos.batch import TransformJob
-from stratos.match_evidence import MatchEvidence
-from stratos.measurement import Measurements
-from stratos.steps import RunRef
+from stratos.contracts.bucket import RunKeys, split_uri
+from stratos.contracts.match import MatchEvidence
+from stratos.hosting.modes.batch import TransformJob
+from stratos.measuring.measurement import Measurements
+from stratos.pipeline.steps import RunRef
 from tests import factories, summaries
 from tests.unit.lambdas.conftest import BUCKET, Account
 

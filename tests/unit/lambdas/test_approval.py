@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from lambdas import clean_up, runs_table
-from lambdas.planning_inputs import hours_of
-from stratos.artifacts import RunKeys
-from stratos.run_summary import RunSummary
+from lambdas.aws import runs_table
+from lambdas.gathering.planning_inputs import hours_of
+from lambdas.handlers import clean_up
+from stratos.contracts.bucket import RunKeys
+from stratos.pipeline.summary import RunSummary
 from tests import factories
 from tests.unit.lambdas.conftest import Account
 from tests.unit.lambdas.pipeline import Pipeline, call, start

@@ -9,23 +9,16 @@ from typing import Any
 import pytest
 from moto.sagemaker.models import sagemaker_backends
 
-from lambdas import (
-    chat,
-    clean_up,
-    measure_batch,
-    measure_endpoint,
-    runs_table,
-    sweep,
-    transform_jobs,
-)
-from lambdas.aws import client
-from lambdas.spending import outlay_of
-from stratos.artifacts import RunKeys
-from stratos.batch import BATCH_TAG, BatchResult
+from lambdas.aws import chat, runs_table, transform_jobs
+from lambdas.aws.clients import client
+from lambdas.handlers import clean_up, measure_batch, measure_endpoint, sweep
+from lambdas.jobs.spending import outlay_of
+from stratos.contracts.bucket import RunKeys
 from stratos.errors import DeploymentFailed, GateError
-from stratos.measurement import Measurements
-from stratos.ownership import RUN_TAG
-from stratos.run_summary import RunSummary
+from stratos.hosting.modes.batch import BATCH_TAG, BatchResult
+from stratos.hosting.ownership import RUN_TAG
+from stratos.measuring.measurement import Measurements
+from stratos.pipeline.summary import RunSummary
 from tests.fakes import FakeClock, FakeRuntime
 from tests.unit.lambdas.conftest import Account
 from tests.unit.lambdas.pipeline import Pipeline, call, start

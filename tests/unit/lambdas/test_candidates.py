@@ -6,11 +6,11 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from lambdas.candidates import model_pool
-from lambdas.storage import Bucket
-from stratos.artifacts import TEACHERS_KEY
+from lambdas.aws.bucket import Bucket
+from lambdas.gathering.candidates import model_pool
 from stratos.catalog.bedrock_listing import BedrockListing, ListedModel
 from stratos.catalog.models import default_students, default_teachers
+from stratos.contracts.bucket import TEACHERS_KEY
 from stratos.errors import NoFeasiblePlan
 from stratos.spec import Bedrock
 from tests import factories

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from lambdas import chat, clean_up, components, measure_endpoint, sagemaker, scaling, sweep, turns
+from lambdas.aws import chat, components, sagemaker, scaling
+from lambdas.handlers import clean_up, measure_endpoint, sweep
+from lambdas.serving import turns
 from stratos.errors import (
     ComponentNotReady,
     DeploymentFailed,
@@ -211,7 +213,7 @@ def test_an_endpoint_that_is_being_deleted_binds_no_plan(
     found = sagemaker.find_endpoint(NAME)
     assert found is not None
     leaving = replace(found, status="Deleting")
-    monkeypatch.setattr("lambdas.sagemaker.find_endpoint", lambda _: leaving)
+    monkeypatch.setattr("lambdas.aws.sagemaker.find_endpoint", lambda _: leaving)
     spec, catalog = factories.spec(), factories.servers()
     assert components.servers_for(spec, catalog) == catalog
 

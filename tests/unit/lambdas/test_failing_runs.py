@@ -11,16 +11,18 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from lambdas import clean_up, diagnose_job, leftovers, runs_table, sagemaker, scaling, turns
-from lambdas import settings as stack_settings
-from lambdas.aws import client
-from lambdas.next_attempt import EXPORT_SECONDS
-from lambdas.spending import job_costs
-from stratos.artifacts import RunKeys
+from lambdas.aws import runs_table, sagemaker, scaling
+from lambdas.aws import settings as stack_settings
+from lambdas.aws.clients import client
+from lambdas.handlers import clean_up, diagnose_job
+from lambdas.jobs.next_attempt import EXPORT_SECONDS
+from lambdas.jobs.spending import job_costs
+from lambdas.serving import leftovers, turns
+from stratos.contracts.bucket import RunKeys
+from stratos.contracts.records import Message
 from stratos.errors import DeploymentFailed, EndpointUnsettled
-from stratos.records import Message
-from stratos.run_summary import RunSummary
-from stratos.steps import Deployment, TrainingJob
+from stratos.pipeline.steps import Deployment, TrainingJob
+from stratos.pipeline.summary import RunSummary
 from tests import factories
 from tests.unit.lambdas.conftest import Account
 from tests.unit.lambdas.pipeline import Pipeline, call, start

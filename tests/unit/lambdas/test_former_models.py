@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from lambdas import clean_up, former_model, runs_table, scaling, sweep
-from stratos.ownership import EXPIRES_TAG
+from lambdas.aws import runs_table, scaling
+from lambdas.handlers import clean_up, sweep
+from lambdas.serving import former_model
+from stratos.hosting.ownership import EXPIRES_TAG
 from tests.unit.lambdas.conftest import Account
 from tests.unit.lambdas.pipeline import Pipeline, call, start
 

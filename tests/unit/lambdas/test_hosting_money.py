@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lambdas import chat, clean_up, measure_endpoint
-from lambdas.spending import outlay_of
-from stratos.artifacts import RunKeys
-from stratos.hosting import SERVERLESS_USD_PER_GB_SECOND
-from stratos.run_summary import RunSummary
+from lambdas.aws import chat
+from lambdas.handlers import clean_up, measure_endpoint
+from lambdas.jobs.spending import outlay_of
+from stratos.contracts.bucket import RunKeys
+from stratos.hosting.offer import SERVERLESS_USD_PER_GB_SECOND
+from stratos.pipeline.summary import RunSummary
 from tests.fakes import FakeClock, FakeRuntime
 from tests.unit.lambdas.conftest import Account
 from tests.unit.lambdas.pipeline import Pipeline, call, start

@@ -7,14 +7,15 @@ from typing import Any
 
 import pytest
 
-from lambdas import chat, clean_up, measure_endpoint
-from lambdas.aws import client
-from stratos.artifacts import RunKeys
+from lambdas.aws import chat
+from lambdas.aws.clients import client
+from lambdas.handlers import clean_up, measure_endpoint
+from stratos.contracts.bucket import RunKeys
+from stratos.contracts.jobs import LoadResult
 from stratos.errors import GateError
-from stratos.jobs import LoadResult
-from stratos.measurement import Measurements
-from stratos.run_summary import RunSummary
-from stratos.steps import TrainingJob
+from stratos.measuring.measurement import Measurements
+from stratos.pipeline.steps import TrainingJob
+from stratos.pipeline.summary import RunSummary
 from tests import factories
 from tests.fakes import FakeClock, FakeRuntime
 from tests.unit.lambdas.conftest import Account

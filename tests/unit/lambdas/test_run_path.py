@@ -9,17 +9,18 @@ from typing import Any
 import pytest
 from botocore.stub import Stubber
 
-from lambdas import claim_run, sagemaker
-from lambdas.sagemaker import Endpoint
-from stratos.artifacts import RunKeys
+from lambdas.aws import sagemaker
+from lambdas.aws.sagemaker import Endpoint
+from lambdas.handlers import claim_run
+from stratos.contracts.bucket import RunKeys
+from stratos.contracts.jobs import AnyJobConfig
+from stratos.contracts.match import MatchEvidence
+from stratos.contracts.plan import Plan
 from stratos.errors import DeploymentFailed, DuplicateEvent, NoFeasiblePlan, SpecRejected
-from stratos.jobs import AnyJobConfig
-from stratos.match_evidence import MatchEvidence
-from stratos.measurement import Measurements
-from stratos.plan import Plan
+from stratos.measuring.measurement import Measurements
+from stratos.pipeline.steps import TrainingJob
+from stratos.pipeline.summary import REJECTED_RUNS, RunSummary
 from stratos.problems import Rejection
-from stratos.run_summary import REJECTED_RUNS, RunSummary
-from stratos.steps import TrainingJob
 from tests import factories
 from tests.summaries import measurement
 from tests.unit.lambdas.conftest import BUCKET, SPEC_KEY, Account

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from lambdas import chat, measure_endpoint
-from stratos.artifacts import RunKeys
-from stratos.measurement import Measurements
+from lambdas.aws import chat
+from lambdas.handlers import measure_endpoint
+from stratos.contracts.bucket import RunKeys
+from stratos.measuring.measurement import Measurements
 from tests import factories
 from tests.fakes import FakeClock, FakeRuntime
 from tests.unit.lambdas.conftest import Account

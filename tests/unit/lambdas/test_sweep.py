@@ -9,7 +9,8 @@ from typing import Any
 import boto3
 import pytest
 
-from lambdas import schedules, sweep
+from lambdas.aws import schedules
+from lambdas.handlers import sweep
 from stratos.errors import SweepIncomplete
 from tests.unit.lambdas.conftest import BUCKET, REGION, SPEC_KEY, TABLE, Account
 from tests.unit.lambdas.pipeline import Pipeline, call, start

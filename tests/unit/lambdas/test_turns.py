@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from lambdas import abandoned_turns, clean_up, executions, leftovers, runs_table, sweep, take_turn
-from lambdas.sagemaker import Endpoint
+from lambdas.aws import executions, runs_table
+from lambdas.aws.sagemaker import Endpoint
+from lambdas.handlers import clean_up, sweep, take_turn
+from lambdas.serving import abandoned_turns, leftovers
 from stratos.errors import EndpointBusy, EndpointUnsettled
 from tests.unit.lambdas.conftest import Account
 from tests.unit.lambdas.pipeline import Pipeline, call, start
@@ -81,7 +83,7 @@ def test_a_run_that_fails_while_it_waits_does_not_wait_for_the_holders_update(
     first.take_turn()
     first.deploy()
     updating = Endpoint("stratos-tiles", config_of(account), "Updating")
-    monkeypatch.setattr("lambdas.sagemaker.find_endpoint", lambda _: updating)
+    monkeypatch.setattr("lambdas.aws.sagemaker.find_endpoint", lambda _: updating)
     monkeypatch.setattr(leftovers, "PATIENCE_SECONDS", -1)
     cleaned = call(clean_up.handler, run=second.run, failure=_FAILURE)
     assert (cleaned["deleted"], cleaned["restored_endpoint"]) == ([], None)
@@ -96,7 +98,7 @@ def test_a_promoted_run_gives_its_turn_back_even_if_it_failed_right_after(
     first.take_turn()
     first.deploy()
     with monkeypatch.context() as patched:
-        patched.setattr("lambdas.turns.give_back", _fail)
+        patched.setattr("lambdas.serving.turns.give_back", _fail)
         with pytest.raises(RuntimeError):
             first.promote()
     call(clean_up.handler, run=first.run, failure=_FAILURE)
@@ -141,7 +143,7 @@ def stopped_in_its_turn(account: Account, monkeypatch: pytest.MonkeyPatch) -> Pi
     account.client("stepfunctions").stop_execution(executionArn=account.execution_arn)
     with monkeypatch.context() as patched:
         updating = Endpoint("stratos-tiles", config_of(account), "Updating")
-        patched.setattr("lambdas.sagemaker.find_endpoint", lambda _: updating)
+        patched.setattr("lambdas.aws.sagemaker.find_endpoint", lambda _: updating)
         patched.setattr(leftovers, "PATIENCE_SECONDS", -1)
         with pytest.raises(EndpointUnsettled):
             call(clean_up.handler, event=ended(account))
@@ -162,7 +164,7 @@ def test_the_sweeper_has_clean_up_called_again_once_the_tries_of_the_event_are_o
     account: Account, asked: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stopped_in_its_turn(account, monkeypatch)
-    monkeypatch.setattr("lambdas.inventory.resources", list)
+    monkeypatch.setattr("lambdas.serving.inventory.resources", list)
     call(sweep.handler)
     assert asked == []  # that may still be at it
     monkeypatch.setattr(abandoned_turns, "TRIES", timedelta())

@@ -1,0 +1,1 @@
+"""CloudFormation: templates deployed, checked, and brought to resources."""

@@ -1,0 +1,263 @@
+"""Deploy a synthesized CDK assembly (`cdk.out/`) into a running embedded cloud.
+
+What `cdk deploy` does, with boto3 alone: publish the file assets to the bootstrap bucket, then
+create or update each stack. A stack whose template is deployed already is left alone.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import tempfile
+import time
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from infra.local.cloudformation.template_check import check_template
+from infra.local.host.settings import ACCOUNT_ID, REGION
+
+_SETTLED = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
+_UNKNOWN = ("unknown-account", "unknown-region")
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+"""The earliest time a zip can hold: equal content then gives equal bytes."""
+
+log = logging.getLogger(__name__)
+
+
+class DeployError(RuntimeError):
+    """The assembly cannot be deployed, or a stack failed; the message names the resource."""
+
+
+def deploy(assembly_dir: Path, endpoint_url: str) -> dict[str, str]:
+    """Deploy every stack of an assembly, dependencies first.
+
+    Args:
+        assembly_dir: The directory with `manifest.json`.
+        endpoint_url: The running cloud.
+
+    Returns:
+        The outputs of all its stacks by output key.
+
+    Raises:
+        DeployError: There is no assembly, it is for another environment, or a stack failed.
+        UnsupportedTemplateError: A template needs what the embedded cloud lacks.
+    """
+    deployment = _Deployment(endpoint_url)
+    outputs: dict[str, str] = {}
+    stacks = list(_stacks(assembly_dir))
+    for stack in stacks:
+        check_template(stack.template)
+    for stack in stacks:
+        deployment.publish_assets(stack.directory)
+        outputs |= deployment.deploy_stack(stack)
+    return outputs
+
+
+class _Stack:
+    """One stack artifact of an assembly."""
+
+    def __init__(self, directory: Path, artifact_id: str, artifact: Mapping[str, Any]) -> None:
+        properties = artifact["properties"]
+        self.directory = directory
+        self.name: str = properties.get("stackName", artifact_id)
+        self.template: dict[str, Any] = json.loads(
+            (directory / properties["templateFile"]).read_text()
+        )
+        self.parameters: dict[str, str] = properties.get("parameters", {})
+        self.bootstrap_version = str(properties.get("requiresBootstrapStackVersion", 6))
+        self.bootstrap_parameter: str | None = properties.get("bootstrapStackVersionSsmParameter")
+        _check_environment(self.name, artifact.get("environment", ""))
+
+
+class _Deployment:
+    """boto3 clients of the cloud being deployed to."""
+
+    def __init__(self, endpoint_url: str) -> None:
+        session = boto3.Session(
+            aws_access_key_id="local", aws_secret_access_key="local", region_name=REGION
+        )
+        options: dict[str, Any] = {
+            "endpoint_url": endpoint_url,
+            "config": Config(retries={"total_max_attempts": 1}, read_timeout=900),
+        }
+        self._s3 = session.client("s3", **options)
+        self._ssm = session.client("ssm", **options)
+        self._cloudformation = session.client("cloudformation", **options)
+
+    def publish_assets(self, directory: Path) -> None:
+        """Upload the file assets that are not there yet; their keys are hashes of their content."""
+        for manifest_file in sorted(directory.glob("*.assets.json")):
+            manifest = json.loads(manifest_file.read_text())
+            if manifest.get("dockerImages"):
+                raise DeployError(
+                    f"{manifest_file.name} has image assets, which need Docker; package the code "
+                    "as a zip asset instead"
+                )
+            for asset in manifest.get("files", {}).values():
+                for destination in asset["destinations"].values():
+                    self._publish(directory, asset["source"], destination)
+
+    def deploy_stack(self, stack: _Stack) -> dict[str, str]:
+        """Create the stack, update it, or leave it; then return its outputs."""
+        if stack.bootstrap_parameter:
+            self._ssm.put_parameter(
+                Name=stack.bootstrap_parameter,
+                Value=stack.bootstrap_version,
+                Type="String",
+                Overwrite=True,
+            )
+        request: dict[str, Any] = {
+            "StackName": stack.name,
+            "TemplateBody": json.dumps(stack.template),
+            "Parameters": [
+                {"ParameterKey": key, "ParameterValue": value}
+                for key, value in stack.parameters.items()
+            ],
+        }
+        present = self._describe(stack.name)
+        if present is not None and present["StackStatus"] not in ("CREATE_FAILED", *_SETTLED):
+            log.info("%s is %s; it is updated from there", stack.name, present["StackStatus"])
+        if present is not None and present["StackStatus"] == "CREATE_FAILED":
+            self._cloudformation.delete_stack(StackName=stack.name)
+            present = None
+        if present is None:
+            self._apply(stack.name, self._cloudformation.create_stack, request)
+        elif present["StackStatus"] not in _SETTLED or self._differs(stack, present):
+            self._apply(stack.name, self._cloudformation.update_stack, request)
+        return {
+            output["OutputKey"]: output["OutputValue"]
+            for output in self._settled(stack.name).get("Outputs", [])
+        }
+
+    def _publish(
+        self, directory: Path, source: Mapping[str, str], destination: Mapping[str, str]
+    ) -> None:
+        bucket, key = (_filled(destination[name]) for name in ("bucketName", "objectKey"))
+        if "path" not in source:
+            raise DeployError(f"asset {key} is made by a command, which is not supported")
+        self._ensure_bucket(bucket)
+        if self._exists(bucket, key):
+            return
+        path = directory / source["path"]
+        if source["packaging"] == "zip" and path.is_dir():
+            with tempfile.TemporaryFile() as archive:
+                _zip(path, archive)
+                archive.seek(0)
+                self._s3.put_object(Bucket=bucket, Key=key, Body=archive)
+        else:
+            with path.open("rb") as content:
+                self._s3.put_object(Bucket=bucket, Key=key, Body=content)
+
+    def _ensure_bucket(self, bucket: str) -> None:
+        try:
+            self._s3.head_bucket(Bucket=bucket)
+        except ClientError:
+            self._s3.create_bucket(Bucket=bucket)
+
+    def _exists(self, bucket: str, key: str) -> bool:
+        try:
+            self._s3.head_object(Bucket=bucket, Key=key)
+        except ClientError:
+            return False
+        return True
+
+    def _apply(self, name: str, action: Any, request: Mapping[str, Any]) -> None:
+        try:
+            action(**request, Capabilities=["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"])
+        except ClientError as error:
+            raise DeployError(f"stack {name}: {error.response['Error']['Message']}") from error
+
+    def _differs(self, stack: _Stack, present: Mapping[str, Any]) -> bool:
+        deployed = self._cloudformation.get_template(StackName=stack.name)["TemplateBody"]
+        if isinstance(deployed, str):
+            deployed = json.loads(deployed)
+        given = {
+            item["ParameterKey"]: item["ParameterValue"] for item in present.get("Parameters", [])
+        }
+        return deployed != stack.template or any(
+            given.get(key) != value for key, value in stack.parameters.items()
+        )
+
+    def _describe(self, name: str) -> dict[str, Any] | None:
+        try:
+            stacks = self._cloudformation.describe_stacks(StackName=name)["Stacks"]
+        except ClientError as error:
+            if "does not exist" in error.response["Error"]["Message"]:
+                return None
+            raise
+        return dict(stacks[0])
+
+    def _settled(self, name: str) -> dict[str, Any]:
+        """The stack once it is no longer in progress."""
+        while (stack := self._describe(name)) and stack["StackStatus"].endswith("_IN_PROGRESS"):
+            time.sleep(0.1)
+        if stack is None or stack["StackStatus"] not in _SETTLED:
+            state = stack["StackStatus"] if stack else "gone"
+            raise DeployError(f"stack {name} is {state}")
+        return stack
+
+
+def _stacks(directory: Path) -> Iterator[_Stack]:
+    """Stack artifacts with every artifact after those it depends on."""
+    try:
+        manifest = json.loads((directory / "manifest.json").read_text())
+    except FileNotFoundError:
+        raise DeployError(
+            f"{directory} has no manifest.json; synthesize first, and name the output directory"
+        ) from None
+    artifacts: dict[str, Any] = manifest.get("artifacts", {})
+    seen: set[str] = set()
+
+    def visit(artifact_id: str) -> Iterator[_Stack]:
+        if artifact_id in seen or artifact_id not in artifacts:
+            return
+        seen.add(artifact_id)
+        artifact = artifacts[artifact_id]
+        for dependency in artifact.get("dependencies", []):
+            yield from visit(dependency)
+        if artifact["type"] == "aws:cloudformation:stack":
+            yield _Stack(directory, artifact_id, artifact)
+        elif artifact["type"] == "cdk:cloud-assembly":
+            yield from _stacks(directory / artifact["properties"]["directoryName"])
+
+    for artifact_id in artifacts:
+        yield from visit(artifact_id)
+
+
+def _check_environment(name: str, environment: str) -> None:
+    account, _, region = environment.removeprefix("aws://").partition("/")
+    if account not in ("", ACCOUNT_ID, _UNKNOWN[0]) or region not in ("", REGION, _UNKNOWN[1]):
+        raise DeployError(
+            f"stack {name} is for account {account} in {region}; the embedded cloud is account "
+            f"{ACCOUNT_ID} in {REGION}. Synthesize without an environment, or with that one"
+        )
+
+
+def _filled(text: str) -> str:
+    """An asset destination with its placeholders filled in."""
+    return (
+        text.replace("${AWS::AccountId}", ACCOUNT_ID)
+        .replace("${AWS::Region}", REGION)
+        .replace("${AWS::Partition}", "aws")
+    )
+
+
+def _zip(directory: Path, archive: IO[bytes]) -> None:
+    """Zip a directory so that equal files give equal bytes, whenever and wherever it is done."""
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as zipped:
+        for path in sorted(directory.rglob("*")):
+            if path.is_file():
+                entry = zipfile.ZipInfo(path.relative_to(directory).as_posix(), date_time=_EPOCH)
+                mode = 0o755 if path.stat().st_mode & 0o100 else 0o644
+                entry.external_attr = (0o100000 | mode) << 16
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                zipped.writestr(entry, path.read_bytes(), compresslevel=1)
+
+
+__all__ = ["DeployError", "deploy"]

@@ -1,0 +1,153 @@
+"""CloudFormation that makes every resource, or says which one it cannot make.
+
+Stock moto skips a type it does not know with a warning, updates a resource only where its own text
+in the template changed, and names resources at random, so that a changed reference goes unseen.
+Here every type goes to a handler, resources are updated in dependency order wherever their
+*resolved* properties changed, and physical names depend on the stack and logical id alone: a
+stack restored from its template finds its buckets and ARNs again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import yaml
+from moto.cloudformation import models, parsing
+from moto.cloudformation.exceptions import ValidationError
+
+from infra.local.cloudformation.resources import HANDLERS, Handler
+from infra.local.cloudformation.resources.handler import Cloud, Properties, cloud_at
+from infra.local.cloudformation.stack_resources import (
+    Resource,
+    ResourceErrors,
+    delete_resources,
+    in_dependency_order,
+    update_resources,
+    without_nothing,
+)
+from infra.local.host.patching import Patches
+from infra.local.host.settings import LocalSettings
+
+_ORDER = "_ResourceMap__get_resources_in_dependency_order"
+_LONGEST_NAME = 128
+
+
+class _ResourceType:
+    """A handler in the shape of the model class that moto's parser calls."""
+
+    def __init__(self, handler: Handler, cloud: Cloud) -> None:
+        self._handler = handler
+        self._cloud = cloud
+
+    def has_cfn_attr(self, attribute: str) -> bool:
+        return True  # Whether it does is known once it is created.
+
+    def create_from_cloudformation_json(
+        self, name: str, resource_json: Properties, account_id: str, region: str, **_: Any
+    ) -> Resource:
+        properties = without_nothing(resource_json["Properties"])
+        physical = self._handler.create(self._cloud, name, properties)
+        return Resource(self._handler, self._cloud, name, physical, properties)
+
+
+class CloudFormation:
+    """The seam: handlers for resource types, and stacks that update by what really changed."""
+
+    def __init__(self) -> None:
+        self._patches = Patches()
+
+    def install(self, settings: LocalSettings) -> None:
+        cloud = cloud_at(settings.endpoint_url)
+        types = {name: _ResourceType(handler, cloud) for name, handler in HANDLERS.items()}
+        replace = self._patches.replace
+
+        def resource_class_from_type(resource_type: str) -> Any:
+            if resource_type in types:
+                return types[resource_type]
+            model = parsing.get_model_map().get(resource_type)
+            if model is None or resource_type.startswith("Custom::"):
+                raise ValidationError(
+                    message=f"resource type {resource_type} is not supported by the embedded "
+                    "cloud; express it with a supported type, or add a handler for it to "
+                    "infra/local/resources"
+                )
+            return model
+
+        def resource_name_property_from_type(resource_type: str) -> str | None:
+            if resource_type in HANDLERS:
+                return HANDLERS[resource_type].name_property
+            name: str | None = original_name_property(resource_type)
+            return name
+
+        def create_resources(stack: Any) -> None:
+            try:
+                original_create(stack)
+            except Exception:
+                stack.status = "CREATE_FAILED"
+                raise
+
+        def update(stack: Any, *args: Any, **kwargs: Any) -> None:
+            try:
+                original_update(stack, *args, **kwargs)
+            except Exception:
+                stack.status = "UPDATE_FAILED"
+                raise
+
+        def create_resource(logical_id: str, resource_json: Any, *args: Any, **kwargs: Any) -> Any:
+            with ResourceErrors(logical_id, resource_json):
+                return original_create_resource(logical_id, resource_json, *args, **kwargs)
+
+        self._clear_model_caches()
+        replace(parsing, "resource_class_from_type", resource_class_from_type)
+        original_name_property = replace(
+            parsing, "resource_name_property_from_type", resource_name_property_from_type
+        )
+        replace(parsing, "generate_resource_name", _resource_name)
+        original_create_resource = replace(parsing, "parse_and_create_resource", create_resource)
+        replace(parsing.ResourceMap, _ORDER, in_dependency_order)
+        replace(parsing.ResourceMap, "update", update_resources)
+        replace(parsing.ResourceMap, "delete", delete_resources)
+        original_create = replace(models.Stack, "create_resources", create_resources)
+        original_update = replace(models.Stack, "update", update)
+        replace(models.Stack, "parse_template", staticmethod(_parse_template))
+
+    def close(self) -> None:
+        self._patches.restore()
+        self._clear_model_caches()
+
+    def _clear_model_caches(self) -> None:
+        for cached in (parsing.get_model_list, parsing.get_model_map, parsing.get_name_type_map):
+            cached.cache_clear()
+
+
+def _resource_name(resource_type: str, stack_name: str, logical_id: str) -> str:
+    """A physical name that is the same whenever this stack is made again."""
+    digest = hashlib.sha256(f"{stack_name}/{logical_id}".encode()).hexdigest()
+    handler = HANDLERS.get(resource_type)
+    longest = handler.max_name if handler else _LONGEST_NAME
+    room = longest - 1 - 12
+    name = f"{stack_name}-{logical_id}"[:room].rstrip("-") + f"-{digest[:12].upper()}"
+    return name.lower() if resource_type == "AWS::S3::Bucket" else name
+
+
+class _TemplateLoader(yaml.SafeLoader):
+    """YAML with CloudFormation's short forms, such as `!Ref`, and no Python objects."""
+
+
+def _short_form(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> Any:
+    return models.yaml_tag_constructor(loader, f"!{suffix}", node)
+
+
+_TemplateLoader.add_multi_constructor("!", _short_form)
+
+
+def _parse_template(template: str) -> Any:
+    """The template as a mapping. A JSON one is not read as YAML, which takes seconds."""
+    try:
+        if template.lstrip().startswith("{"):
+            return json.loads(template)
+        return yaml.load(template, Loader=_TemplateLoader)
+    except (ValueError, yaml.YAMLError) as error:
+        raise ValidationError(message=f"Template format error: {error}") from error

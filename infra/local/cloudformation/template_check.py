@@ -1,0 +1,84 @@
+"""What a template asks for that the embedded cloud would get wrong, found before deploying it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from infra.local.cloudformation.resources import HANDLERS
+from infra.local.host.settings import ACCOUNT_ID, REGION
+from infra.local.stepfunctions.definition_check import (
+    Finding,
+    UnsupportedTemplateError,
+    definition_findings,
+)
+
+
+def check_template(template: Mapping[str, Any]) -> None:
+    """Refuse a CloudFormation template that would not do here what it does on AWS.
+
+    Raises:
+        UnsupportedTemplateError: Lists every finding.
+    """
+    if findings := list(_template_findings(template)):
+        raise UnsupportedTemplateError(findings)
+
+
+def _template_findings(template: Mapping[str, Any]) -> Iterator[Finding]:
+    resources: Mapping[str, Any] = template.get("Resources", {})
+    for logical_id, resource in resources.items():
+        resource_type = resource["Type"]
+        if resource_type not in HANDLERS and not _has_model(resource_type):
+            yield Finding(logical_id, f"resource type {resource_type} is not supported")
+        properties = resource.get("Properties", {})
+        if resource_type == "AWS::Lambda::Function" and properties.get("PackageType") == "Image":
+            yield Finding(logical_id, "an image function needs Docker; package it as a zip")
+        if resource_type == "AWS::StepFunctions::StateMachine":
+            yield from _state_machine_findings(logical_id, properties, resources)
+
+
+def _has_model(resource_type: str) -> bool:
+    """Whether moto makes it by itself; asked late, because importing its models takes seconds."""
+    from moto.cloudformation.parsing import get_model_map
+
+    return resource_type in get_model_map()
+
+
+def _state_machine_findings(
+    logical_id: str, properties: Mapping[str, Any], resources: Mapping[str, Any]
+) -> Iterator[Finding]:
+    if properties.get("StateMachineType") == "EXPRESS":
+        yield Finding(logical_id, "express workflows are not supported; use STANDARD")
+    if "DefinitionString" in properties:
+        text = _rendered(properties["DefinitionString"], resources)
+        try:
+            definition = json.loads(text)
+        except json.JSONDecodeError as error:
+            yield Finding(logical_id, f"the definition is not JSON: {error}")
+            return
+        yield from definition_findings(logical_id, definition)
+    elif "Definition" in properties:
+        yield from definition_findings(logical_id, properties["Definition"])
+
+
+def _rendered(value: Any, resources: Mapping[str, Any]) -> str:
+    """A definition's text with stand-ins for what is known only once deployed."""
+    if isinstance(value, str):
+        return value
+    if "Fn::Join" in value:
+        separator, parts = value["Fn::Join"]
+        return str(separator).join(_rendered(part, resources) for part in parts)
+    if "Fn::Sub" in value:
+        text = value["Fn::Sub"] if isinstance(value["Fn::Sub"], str) else value["Fn::Sub"][0]
+        return text.replace("${AWS::Partition}", "aws")
+    pseudo = {"AWS::Partition": "aws", "AWS::Region": REGION, "AWS::AccountId": ACCOUNT_ID}
+    if value.get("Ref") in pseudo:
+        return pseudo[value["Ref"]]
+    target = value.get("Fn::GetAtt", [None])[0]
+    if resources.get(target, {}).get("Type") == "AWS::Lambda::Function":
+        return f"arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:{target}"
+    return "stand-in"
+
+
+__all__ = ["Finding", "UnsupportedTemplateError", "check_template"]

@@ -1,0 +1,140 @@
+"""EventBridge rules that reach their targets, behind moto's `Rule.send_to_targets`."""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+import uuid
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any
+
+from moto.events.models import Rule
+
+from infra.local.events.event_input import target_input
+from infra.local.events.object_events import ObjectEvents
+from infra.local.events.targets import RETRIES, Targets
+from infra.local.host.patching import Patches
+from infra.local.host.settings import LocalSettings
+
+MAX_CONCURRENT_DELIVERIES = 16
+
+ENVELOPE = ("account", "region", "resources", "detail", "replay-name")
+
+logger = logging.getLogger(__name__)
+
+
+class Events:
+    """Matches events to rules and delivers them from worker threads, so that no sender waits."""
+
+    def __init__(self) -> None:
+        self._patches = Patches()
+
+    def install(self, settings: LocalSettings) -> None:
+        self._targets = Targets(settings)
+        self._workers = ThreadPoolExecutor(MAX_CONCURRENT_DELIVERIES, "event-delivery")
+        seam = self
+        self._moto_send = Rule.send_to_targets
+
+        def send_to_targets(rule: Any, original_event: Any, transform_input: bool = True) -> None:
+            seam._send(rule, original_event, transform_input)
+
+        self._patches.replace(Rule, "send_to_targets", send_to_targets)
+        ObjectEvents().install(self._patches)
+
+    def close(self) -> None:
+        self._patches.restore()
+        self._targets.close()
+        self._workers.shutdown(cancel_futures=True)
+
+    def _send(self, rule: Any, moto_event: Mapping[str, Any], transform_input: bool) -> None:
+        event = envelope(moto_event)
+        if rule.state == "DISABLED" or not _matches(rule, event):
+            return
+        left_to_moto = [t for t in rule.targets if _is_left_to_moto(t["Arn"])]
+        if left_to_moto:
+            stand_in = copy.copy(rule)
+            stand_in.targets = left_to_moto
+            timed = {**copy.deepcopy(dict(moto_event)), "time": _instant(event["time"]).timestamp()}
+            try:
+                self._moto_send(stand_in, timed, transform_input)
+            except Exception:  # a sender never sees what its event came to
+                logger.exception("Rule %s could not deliver", rule.name)
+        ingested = _iso(moto_event.get("ingestion-time") or moto_event["time"])
+        for target in rule.targets:
+            if target not in left_to_moto:
+                self._workers.submit(self._deliver, rule, dict(target), event, ingested)
+
+    def _deliver(
+        self, rule: Any, target: dict[str, Any], event: dict[str, Any], ingested: str
+    ) -> None:
+        # One name for every retry, so that an execution that did start is not started again.
+        execution_name = f"{event['id']}_{uuid.uuid4()}"
+
+        def attempt() -> None:
+            document = target_input(
+                target, event, rule_arn=rule.arn, rule_name=rule.name, ingestion_time=ingested
+            )
+            self._targets.deliver(
+                target["Arn"],
+                document,
+                parameters=target,
+                execution_name=execution_name,
+            )
+
+        try:
+            failure = self._targets.deliver_or_bury(
+                attempt,
+                document=json.dumps(event),
+                dead_letter_arn=(target.get("DeadLetterConfig") or {}).get("Arn"),
+                attributes={"RULE_ARN": rule.arn, "TARGET_ARN": target["Arn"]},
+                retries=(target.get("RetryPolicy") or {}).get("MaximumRetryAttempts", RETRIES),
+            )
+        except Exception:
+            logger.exception("Rule %s could not deliver to %s", rule.name, target["Arn"])
+            return
+        if failure is not None:
+            logger.warning("Rule %s did not reach %s: %s", rule.name, target["Arn"], failure)
+
+
+def envelope(moto_event: Mapping[str, Any]) -> dict[str, Any]:
+    """The event as EventBridge documents it; moto keeps `time` as a number."""
+    kept = {name: moto_event[name] for name in ENVELOPE if name in moto_event}
+    return {
+        "version": "0",
+        "id": moto_event["id"],
+        "detail-type": moto_event["detail-type"],
+        "source": moto_event["source"],
+        "account": "",
+        "time": _iso(moto_event["time"]),
+        "region": "",
+        "resources": [],
+        **copy.deepcopy(kept),
+    }
+
+
+def _matches(rule: Any, event: dict[str, Any]) -> bool:
+    """A rule without a pattern takes only the ticks of its own schedule."""
+    if event["source"] == "aws.events" and event["resources"] == [rule.arn]:
+        return True
+    return bool(rule.event_pattern.get_pattern()) and bool(rule.event_pattern.matches_event(event))
+
+
+def _is_left_to_moto(arn: str) -> bool:
+    """Log groups, archives and API destinations, which moto serves itself."""
+    service, resource = arn.split(":", 5)[2::3]
+    return service == "logs" or (service == "events" and not resource.startswith("event-bus/"))
+
+
+def _instant(time: float | str) -> datetime:
+    """The time of an event, which moto has as epoch seconds and senders also as text."""
+    try:
+        return datetime.fromtimestamp(float(time), UTC)
+    except ValueError:
+        return datetime.fromisoformat(str(time)).astimezone(UTC)
+
+
+def _iso(time: float | str) -> str:
+    return f"{_instant(time):%Y-%m-%dT%H:%M:%SZ}"

@@ -1,0 +1,257 @@
+"""Deliver a document to whatever an ARN names, as EventBridge, Scheduler and Lambda do."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import boto3
+from botocore import xform_name
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as BotoConnectionError
+from botocore.model import (
+    ListShape,
+    MapShape,
+    OperationNotFoundError,
+    Shape,
+    StructureShape,
+)
+
+from infra.local.host.settings import REGION, LocalSettings
+
+RETRIES = 3
+"""Attempts after the first on a failure that may pass; AWS goes on for 24 hours."""
+
+RETRY_WAIT_SECONDS = 0.2
+
+UNIVERSAL_TARGET = re.compile(r"arn:aws[\w-]*:scheduler:::aws-sdk:(?P<service>\w+):(?P<action>\w+)")
+
+SDK_SERVICES = {
+    "applicationautoscaling": "application-autoscaling",
+    "cloudwatchlogs": "logs",
+    "eventbridge": "events",
+    "sfn": "stepfunctions",
+}
+"""Names of a universal target's service that boto3 spells otherwise."""
+
+
+class UndeliverableTargetError(ValueError):
+    """The ARN names something the embedded cloud cannot deliver to."""
+
+
+class Clients:
+    """boto3 clients of this cloud, made once each: making one is slow and not thread-safe."""
+
+    def __init__(self, settings: LocalSettings) -> None:
+        self._lock = threading.Lock()
+        self._made: dict[str, Any] = {}
+        self._endpoint_url = settings.endpoint_url
+        self._session = boto3.Session(
+            aws_access_key_id="local", aws_secret_access_key="local", region_name=REGION
+        )
+        self._config = Config(retries={"total_max_attempts": 1}, read_timeout=900)
+
+    def __call__(self, service: str) -> Any:
+        with self._lock:
+            if service not in self._made:
+                client: Any = self._session.client  # the service is only known at run time
+                self._made[service] = client(
+                    service, endpoint_url=self._endpoint_url, config=self._config
+                )
+            return self._made[service]
+
+
+class Targets:
+    """`deliver` sends one document; `deliver_or_bury` retries and falls back to a dead letter."""
+
+    def __init__(self, settings: LocalSettings) -> None:
+        self.clients = Clients(settings)
+        self._closing = threading.Event()
+
+    def close(self) -> None:
+        """Make waiting retries give up."""
+        self._closing.set()
+
+    def deliver(
+        self,
+        arn: str,
+        document: str,
+        *,
+        parameters: Mapping[str, Any] | None = None,
+        execution_name: str | None = None,
+    ) -> None:
+        """Send the JSON text `document` to the resource.
+
+        `parameters` is the target's own configuration (`SqsParameters`,
+        `EventBridgeParameters`), if it has one.
+
+        Raises:
+            UndeliverableTargetError: the ARN's service is none of those below.
+            ClientError: the service refused.
+        """
+        extra = parameters or {}
+        if universal := UNIVERSAL_TARGET.fullmatch(arn):
+            self._call(universal["service"], universal["action"], document)
+            return
+        service, _, resource = _parts(arn)
+        if service == "states":
+            self.clients("stepfunctions").start_execution(
+                stateMachineArn=arn, name=execution_name or str(uuid.uuid4()), input=document
+            )
+        elif service == "lambda":
+            self.clients("lambda").invoke(
+                FunctionName=arn, InvocationType="Event", Payload=document.encode()
+            )
+        elif service == "sns":
+            self.clients("sns").publish(TopicArn=arn, Message=document)
+        elif service == "sqs":
+            self._send(arn, document, extra.get("SqsParameters", {}).get("MessageGroupId"))
+        elif service == "events" and resource.startswith("event-bus/"):
+            self._put_event(arn, document, extra.get("EventBridgeParameters"))
+        else:
+            raise UndeliverableTargetError(
+                f"Cannot deliver to {arn}: the embedded cloud delivers to Step Functions, Lambda, "
+                "SNS, SQS and event buses. Choose one of those, or deploy to AWS."
+            )
+
+    def deliver_or_bury(
+        self,
+        attempt: Callable[[], None],
+        *,
+        document: str,
+        dead_letter_arn: str | None,
+        attributes: Mapping[str, str],
+        retries: int = RETRIES,
+    ) -> Exception | None:
+        """Attempt a delivery; when it fails for good, send `document` to the dead-letter queue.
+
+        Returns the failure, or None when the target took it.
+        """
+        failure: Exception | None = None
+        for tried in range(min(retries, RETRIES) + 1):
+            try:
+                attempt()
+            except (ClientError, BotoCoreError, ValueError) as error:
+                failure = error
+            else:
+                return None
+            if not _may_pass(failure) or self._closing.wait(RETRY_WAIT_SECONDS * 2**tried):
+                break
+        assert failure is not None
+        if dead_letter_arn:
+            reasons = {
+                **attributes,
+                "ERROR_CODE": _error_code(failure),
+                "ERROR_MESSAGE": str(failure),
+            }
+            self.send_dead_letter(dead_letter_arn, document, reasons)
+        return failure
+
+    def send_dead_letter(self, arn: str, document: str, attributes: Mapping[str, str]) -> None:
+        """Put a document that nobody took, and why, into a queue or topic."""
+        described = {
+            name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
+        }
+        if _parts(arn)[0] == "sns":
+            self.clients("sns").publish(TopicArn=arn, Message=document, MessageAttributes=described)
+        else:
+            self._send(arn, document, None, described)
+
+    def _send(
+        self, arn: str, body: str, group: str | None, attributes: dict[str, Any] | None = None
+    ) -> None:
+        sqs = self.clients("sqs")
+        _, account, name = _parts(arn)
+        url = sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"]
+        message: dict[str, Any] = {"QueueUrl": url, "MessageBody": body}
+        if group is not None:
+            message["MessageGroupId"] = group
+        if attributes:
+            message["MessageAttributes"] = attributes
+        sqs.send_message(**message)
+
+    def _put_event(self, bus_arn: str, document: str, parameters: Mapping[str, str] | None) -> None:
+        """A schedule's input becomes the detail; a whole event is passed on as it is."""
+        if parameters is not None:
+            entry = {
+                "Source": parameters["Source"],
+                "DetailType": parameters["DetailType"],
+                "Detail": document,
+            }
+        else:
+            event = json.loads(document)
+            if lacking := {"source", "detail-type", "detail", "time"} - event.keys():
+                raise UndeliverableTargetError(
+                    f"An event for {bus_arn} lacks {', '.join(sorted(lacking))}; give the target "
+                    "the whole event, without an input of its own."
+                )
+            entry = {
+                "Source": event["source"],
+                "DetailType": event["detail-type"],
+                "Detail": json.dumps(event["detail"]),
+                "Resources": event.get("resources", []),
+                "Time": event["time"],
+            }
+        answer = self.clients("events").put_events(Entries=[entry | {"EventBusName": bus_arn}])
+        if answer.get("FailedEntryCount"):
+            error = answer["Entries"][0]
+            raise ClientError(
+                {"Error": {"Code": error["ErrorCode"], "Message": error["ErrorMessage"]}},
+                "PutEvents",
+            )
+
+    def _call(self, service: str, action: str, document: str) -> None:
+        """A universal target: any API action, its parameters given as JSON."""
+        client = self.clients(SDK_SERVICES.get(service, service))
+        operation = action[0].upper() + action[1:]
+        try:
+            shape = client.meta.service_model.operation_model(operation).input_shape
+        except OperationNotFoundError as error:
+            raise UndeliverableTargetError(
+                f"{service} has no operation {operation}. Name one that it has, as in "
+                "aws-sdk:sfn:startExecution."
+            ) from error
+        getattr(client, xform_name(operation))(**_spelled(json.loads(document), shape))
+
+
+def _parts(arn: str) -> tuple[str, str, str]:
+    """Service, account and resource of an ARN."""
+    fields = arn.split(":", 5)
+    if len(fields) != 6 or fields[0] != "arn":
+        raise UndeliverableTargetError(f"{arn!r} is no ARN; an ARN has six fields split by colons.")
+    return fields[2], fields[4], fields[5]
+
+
+def _spelled(value: Any, shape: Shape | None) -> Any:
+    """The value with its keys spelled as boto3 has them: Scheduler accepts `Input` for `input`."""
+    if isinstance(shape, StructureShape) and isinstance(value, dict):
+        members = {name.lower(): (name, member) for name, member in shape.members.items()}
+        spelled = {}
+        for key, item in value.items():
+            name, member = members.get(key.lower(), (key, None))  # boto3 refuses an unknown key
+            spelled[name] = _spelled(item, member)
+        return spelled
+    if isinstance(shape, ListShape) and isinstance(value, list):
+        return [_spelled(item, shape.member) for item in value]
+    if isinstance(shape, MapShape) and isinstance(value, dict):
+        return {key: _spelled(item, shape.value) for key, item in value.items()}
+    return value
+
+
+def _may_pass(failure: Exception) -> bool:
+    """Whether trying again could help: throttling and server faults, not a refused request."""
+    if isinstance(failure, ClientError):
+        status = failure.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
+        return status >= 500 or status == 429
+    return isinstance(failure, HTTPClientError | BotoConnectionError)
+
+
+def _error_code(failure: Exception) -> str:
+    if isinstance(failure, ClientError):
+        return str(failure.response["Error"]["Code"])
+    return type(failure).__name__

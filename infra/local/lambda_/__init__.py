@@ -1,0 +1,1 @@
+"""Lambda: functions as processes, behind moto's own API."""

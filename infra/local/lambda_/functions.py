@@ -1,0 +1,151 @@
+"""Lambda functions as processes, behind moto's `LambdaFunction.invoke`."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from typing import Any
+
+from moto.awslambda.models import LambdaFunction
+from moto.awslambda.responses import LambdaResponse
+
+from infra.local.events.targets import Targets
+from infra.local.host.patching import Patches
+from infra.local.host.settings import LocalSettings
+from infra.local.lambda_.async_invocations import (
+    RETRY_WAITS_SECONDS,
+    AsyncConfiguration,
+    AsyncInvocations,
+    Attempt,
+)
+from infra.local.lambda_.configuration import FunctionConfiguration
+from infra.local.lambda_.errors import (
+    InvalidRequestContentError,
+    RequestTooLargeError,
+    TooManyRequestsError,
+)
+from infra.local.lambda_.invocation_log import write_log
+from infra.local.lambda_.record import keep_forgotten_properties
+from infra.local.lambda_.runtime_api import Invocation
+from infra.local.lambda_.sandbox_pool import SandboxPool
+
+MAX_PAYLOAD_BYTES = 6 * 1024 * 1024
+MAX_EVENT_BYTES = 1024 * 1024
+LOG_TAIL_BYTES = 4096
+
+
+class Functions:
+    """Runs each function's package in its own processes, kept warm between invocations."""
+
+    def __init__(self, retry_waits_seconds: tuple[float, ...] = RETRY_WAITS_SECONDS) -> None:
+        self._retry_waits_seconds = retry_waits_seconds
+        self._patches = Patches()
+        self._lock = threading.Lock()
+        self._running: dict[str, int] = defaultdict(int)
+
+    def install(self, settings: LocalSettings) -> None:
+        self._pool = SandboxPool(settings)
+        self._targets = Targets(settings)
+        self._events = AsyncInvocations(self._targets, self._retry_waits_seconds)
+        seam = self
+
+        def invoke(
+            function: Any,
+            body: str | bytes | None,
+            request_headers: Mapping[str, str],
+            response_headers: MutableMapping[str, str],
+        ) -> bytes:
+            return seam._invoke(function, body, request_headers, response_headers)
+
+        original_respond = LambdaResponse.invoke
+
+        def respond(response: Any) -> Any:
+            # moto looks for `qualifier`, which no client sends, and then inside the payload.
+            response.querystring["qualifier"] = response.querystring.get("Qualifier", [None])
+            return original_respond(response)
+
+        self._patches.replace(LambdaFunction, "invoke", invoke)
+        keep_forgotten_properties(self._patches)
+        self._patches.replace(LambdaResponse, "invoke", respond)
+
+    def close(self) -> None:
+        self._patches.restore()
+        self._targets.close()
+        self._events.close()
+        self._pool.close()
+
+    def _invoke(
+        self,
+        function: Any,
+        body: str | bytes | None,
+        request_headers: Mapping[str, str],
+        response_headers: MutableMapping[str, str],
+    ) -> bytes:
+        """Answer one Invoke request, waiting for the function unless it is an event."""
+        payload = (body.encode() if isinstance(body, str) else body) or b"{}"
+        kind = request_headers.get("x-amz-invocation-type") or "RequestResponse"
+        _check_payload(payload, MAX_EVENT_BYTES if kind == "Event" else MAX_PAYLOAD_BYTES)
+        response_headers["x-amz-executed-version"] = FunctionConfiguration.of(function).version
+        if kind == "DryRun":
+            return b""
+        if kind == "Event":
+            self._events.submit(
+                payload,
+                AsyncConfiguration.of(function),
+                lambda: self._attempt(function, payload)[0],
+            )
+            return b""
+        encoded = request_headers.get("x-amz-client-context")
+        client_context = base64.b64decode(encoded).decode() if encoded else None
+        attempt, log = self._attempt(function, payload, client_context)
+        if attempt.outcome.error_type is not None:
+            response_headers["x-amz-function-error"] = "Unhandled"
+        tail = log.encode()[-LOG_TAIL_BYTES:]
+        response_headers["x-amz-log-result"] = base64.b64encode(tail).decode()
+        return attempt.outcome.payload
+
+    def _attempt(
+        self, function: Any, payload: bytes, client_context: str | None = None
+    ) -> tuple[Attempt, str]:
+        """Run the function once as it is configured now, and log it."""
+        configuration = FunctionConfiguration.of(function)
+        invocation = Invocation(
+            payload, configuration.timeout_seconds, configuration.arn, client_context
+        )
+        with self._admitted(function):
+            sandbox = self._pool.acquire(function, configuration)
+            reusable = False
+            try:
+                record = sandbox.invoke(invocation)
+                log = write_log(function.logs_backend, configuration, sandbox.log_stream, record)
+                reusable = not record.outcome.fatal
+            finally:
+                self._pool.release(sandbox, reusable=reusable)
+        return Attempt(invocation.request_id, record.outcome, configuration.version), log
+
+    @contextmanager
+    def _admitted(self, function: Any) -> Iterator[None]:
+        """Hold one of the function's reserved concurrent executions, where it has any."""
+        name, limit = function.function_name, function.reserved_concurrency
+        with self._lock:
+            if limit is not None and self._running[name] >= int(limit):
+                raise TooManyRequestsError
+            self._running[name] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running[name] -= 1
+
+
+def _check_payload(payload: bytes, limit: int) -> None:
+    if len(payload) > limit:
+        raise RequestTooLargeError(len(payload), limit)
+    try:
+        json.loads(payload)
+    except ValueError as error:
+        raise InvalidRequestContentError(error) from error

@@ -1,0 +1,1 @@
+"""S3, where moto reads a policy otherwise than AWS."""

@@ -1,0 +1,1 @@
+"""SageMaker: jobs and endpoints as real processes under its container contract."""

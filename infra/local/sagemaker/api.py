@@ -1,0 +1,77 @@
+"""SageMaker operations that this cloud answers in place of moto, and what both refuse alike."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from moto.core.responses import ActionResult
+from moto.sagemaker.exceptions import AWSValidationException
+from moto.sagemaker.responses import SageMakerResponse
+
+from infra.local.host.patching import Patches
+
+Operation = Callable[[dict[str, Any], Any], dict[str, Any]]
+"""From the request's parameters and moto's backend of its region to the response."""
+
+
+class SageMakerOperations:
+    """Replaces or adds operations of moto's SageMaker, and restores what was there."""
+
+    def __init__(self) -> None:
+        self._patches = Patches()
+        self._added: list[str] = []
+
+    def answer(self, method_name: str, operation: Operation) -> None:
+        """Let `operation` answer the API call that moto dispatches to `method_name`."""
+
+        def respond(response: Any) -> Any:
+            return ActionResult(operation(response.params, response.sagemaker_backend))
+
+        self._set(method_name, respond)
+
+    def mend(self, method_name: str, operation: Callable[[Any, dict[str, Any]], None]) -> None:
+        """Run `operation` on the backend and the parameters before moto answers the call."""
+        original = getattr(SageMakerResponse, method_name)
+
+        def respond(response: Any) -> Any:
+            operation(response.sagemaker_backend, response.params)
+            return original(response)
+
+        self._set(method_name, respond)
+
+    def after(
+        self,
+        method_name: str,
+        operation: Callable[[Any, dict[str, Any], dict[str, Any]], None],
+    ) -> None:
+        """Run `operation` with the backend, the parameters and what moto answered."""
+        original = getattr(SageMakerResponse, method_name)
+
+        def respond(response: Any) -> Any:
+            answered = original(response)
+            operation(response.sagemaker_backend, response.params, answered.result)
+            return answered
+
+        self._set(method_name, respond)
+
+    def restore(self) -> None:
+        while self._added:
+            delattr(SageMakerResponse, self._added.pop())
+        self._patches.restore()
+
+    def _set(self, method_name: str, function: Callable[[Any], Any]) -> None:
+        assert inspect.isfunction(function)  # moto finds operations with inspect.isfunction
+        if hasattr(SageMakerResponse, method_name):
+            self._patches.replace(SageMakerResponse, method_name, function)
+        else:
+            self._added.append(method_name)
+            setattr(SageMakerResponse, method_name, function)
+
+
+def refuse_violations(found: Sequence[str]) -> None:
+    """Raise SageMaker's ValidationException when there is anything to refuse."""
+    if found:
+        noun = "error" if len(found) == 1 else "errors"
+        raise AWSValidationException(f"{len(found)} validation {noun} detected: {'; '.join(found)}")

@@ -1,0 +1,1 @@
+"""Endpoints, inference components, and the requests to them."""

@@ -1,0 +1,240 @@
+"""What an endpoint has in service, and how it is replaced by the next configuration."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from infra.local.host.clients import CloudClients
+from infra.local.host.log_stream import LogStream
+from infra.local.host.settings import LocalSettings
+from infra.local.host.transfers import TransferError
+from infra.local.sagemaker.model_server import ModelServer, StartupError
+from infra.local.sagemaker.rollout import Observations, Rollout, Watch
+
+logger = logging.getLogger(__name__)
+
+LOG_GROUP = "/aws/sagemaker/Endpoints"
+_DRAIN_SECONDS = 60.0
+_GRACE_SECONDS = 10.0
+_BAKE_POLL_SECONDS = 0.05
+
+
+class Fleet:
+    """The servers of one endpoint configuration, one a variant."""
+
+    def __init__(self, servers: Sequence[ModelServer], observations: Observations) -> None:
+        self.servers = {server.variant_name: server for server in servers}
+        self.observations = observations
+
+    def choose(self, weights: Mapping[str, float], target: str | None) -> ModelServer | None:
+        """The server of the target variant, else one by traffic weight."""
+        if target is not None:
+            return self.servers.get(target)
+        names = list(self.servers)
+        shares = [weights.get(name, 1.0) for name in names]
+        if not names or sum(shares) <= 0:
+            return None
+        [name] = random.choices(names, shares)
+        return self.servers[name]
+
+    def abandon(self) -> None:
+        for server in self.servers.values():
+            server.abandon()
+
+    def stop(self, *, drain_seconds: float, grace_seconds: float) -> None:
+        """Let requests in flight finish, then end every process."""
+        deadline = time.monotonic() + drain_seconds
+        for server in self.servers.values():
+            server.drain(max(0.0, deadline - time.monotonic()))
+        for server in self.servers.values():
+            server.stop(grace_seconds)
+
+
+class Deployment:
+    """One endpoint's traffic: the fleet in service and the one on its way in, if any."""
+
+    def __init__(
+        self,
+        name: str,
+        settings: LocalSettings,
+        clients: CloudClients,
+        log_group: str = LOG_GROUP,
+    ) -> None:
+        self.name = name
+        self._log_group = f"{log_group}/{name}"
+        self._settings = settings
+        self._clients = clients
+        self._live: Fleet | None = None
+        self._starting: Fleet | None = None
+        self._incoming_share = 0.0
+        """Of the traffic, to the fleet that starts."""
+        self._closing = threading.Event()
+        self._lock = threading.Lock()
+        self._closed = False
+        self._threads: list[threading.Thread] = []
+
+    def roll_out(
+        self,
+        variants: Sequence[Mapping[str, Any]],
+        containers: Mapping[str, Mapping[str, Any]],
+        finished: Callable[[str | None], None],
+        rollout: Rollout = Rollout(),  # noqa: B008 - it is frozen
+    ) -> None:
+        """In the background, start a fleet, move the traffic to it and stop the one before it.
+
+        `finished` gets None, or why the new fleet is not in service; it is called before the
+        fleet that lost is stopped, and not at all once the deployment is closed. No request is
+        lost either way: a fleet is stopped once what it was given has been answered.
+        """
+        arguments = (variants, containers, finished, rollout)
+        thread = threading.Thread(target=self._roll_out, args=arguments, daemon=True)
+        with self._lock:
+            self._threads.append(thread)
+        thread.start()
+
+    def enter(self, weights: Mapping[str, float], target: str | None) -> ModelServer | None:
+        """A server with one more request in flight, or None where nothing is in service."""
+        with self._lock:
+            incoming = random.random() < self._incoming_share
+            fleet = self._starting if incoming else self._live
+            server = fleet.choose(weights, target) if fleet else None
+            if server is not None:
+                server.enter()
+            return server
+
+    def stand_down(self) -> None:
+        """Take the fleet out of service and end it once its requests are answered."""
+        with self._lock:
+            live, self._live = self._live, None
+        if live is not None:
+            live.stop(drain_seconds=_DRAIN_SECONDS, grace_seconds=_GRACE_SECONDS)
+
+    def close(self, *, drain: bool) -> None:
+        """Take everything out of service and end its processes."""
+        with self._lock:
+            self._closed = True
+            self._incoming_share = 0.0
+            live, self._live = self._live, None
+            starting = self._starting
+        self._closing.set()
+        if starting is not None:
+            starting.abandon()
+        if live is not None:
+            if not drain:
+                live.abandon()
+            live.stop(drain_seconds=_DRAIN_SECONDS if drain else 0.0, grace_seconds=_GRACE_SECONDS)
+        for thread in self._threads:
+            thread.join()
+
+    def _roll_out(
+        self,
+        variants: Sequence[Mapping[str, Any]],
+        containers: Mapping[str, Mapping[str, Any]],
+        finished: Callable[[str | None], None],
+        rollout: Rollout,
+    ) -> None:
+        try:
+            fleet = self._build(variants, containers)
+        except Exception as error:
+            logger.exception("Endpoint %s broke the local cloud", self.name)
+            finished(f"InternalServerError: {type(error).__name__}: {error}")
+            return
+        with self._lock:
+            self._starting = None if self._closed else fleet
+            closed = self._closed
+        reason = "The endpoint was deleted." if closed else self._start(fleet)
+        if reason is None:
+            reason = self._shift(fleet, rollout)
+        with self._lock:
+            self._starting = None
+            self._incoming_share = 0.0
+            closed = self._closed
+            in_service = reason is None and not closed
+            retired = self._live if in_service else fleet
+            if in_service:
+                self._live = fleet
+        if not closed:
+            finished(reason)
+        if retired is not None:
+            drain = 0.0 if closed else _DRAIN_SECONDS
+            retired.stop(drain_seconds=drain, grace_seconds=_GRACE_SECONDS)
+
+    def _shift(self, fleet: Fleet, rollout: Rollout) -> str | None:
+        """Give a fleet its share of the traffic step by step; why it has to give it back."""
+        with self._lock:
+            if self._live is None:
+                return None  # nothing is in service yet that could share
+        alarms = self._alarms(rollout.alarm_names)
+        watch = Watch(alarms, fleet.observations, self._settings.rollout_scale)
+        last = len(rollout.shares) - 1
+        for step, share in enumerate(rollout.shares):
+            with self._lock:
+                self._incoming_share = 0.0 if self._closed else share
+            wait = rollout.final_seconds if step == last else rollout.wait_seconds
+            if tripped := self._bake(watch, wait):
+                return (
+                    f"The deployment was rolled back: {', '.join(tripped)} went into alarm while "
+                    f"the new fleet had {share:.0%} of the traffic."
+                )
+        return None
+
+    def _alarms(self, names: Sequence[str]) -> list[Mapping[str, Any]]:
+        if not names:
+            return []
+        found = self._clients.cloudwatch.describe_alarms(AlarmNames=list(names))
+        return list(found["MetricAlarms"])
+
+    def _bake(self, watch: Watch, seconds: float) -> list[str]:
+        """Wait, and return the alarms that trip meanwhile."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0 and not self._closing.is_set():
+            if tripped := watch.tripped():
+                return tripped
+            self._closing.wait(min(left, _BAKE_POLL_SECONDS))
+        return watch.tripped() if seconds else []
+
+    def _build(
+        self,
+        variants: Sequence[Mapping[str, Any]],
+        containers: Mapping[str, Mapping[str, Any]],
+    ) -> Fleet:
+        servers = []
+        observations = Observations()
+        for variant in variants:
+            instance = f"{variant['VariantName']}/{uuid4().hex[:12]}"
+            directory: Path = self._settings.state_dir / "endpoints" / self.name / instance
+            log = LogStream(
+                self._clients.logs,
+                self._log_group,
+                instance,
+                directory / "output.log",
+            )
+            servers.append(
+                ModelServer(
+                    variant,
+                    containers[variant["VariantName"]],
+                    directory=directory / "opt-ml",
+                    log=log,
+                    settings=self._settings,
+                    observations=observations,
+                )
+            )
+        return Fleet(servers, observations)
+
+    def _start(self, fleet: Fleet) -> str | None:
+        try:
+            for server in fleet.servers.values():
+                server.start(self._clients.s3)
+        except (StartupError, TransferError) as error:
+            return str(error)
+        except Exception as error:
+            logger.exception("Endpoint %s broke the local cloud", self.name)
+            return f"InternalServerError: {type(error).__name__}: {error}"
+        return None

@@ -1,0 +1,282 @@
+"""Endpoints as real processes: created, updated without a gap, invoked and deleted."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from moto.sagemaker.exceptions import AWSValidationException, ValidationError
+from moto.sagemaker.models import FakeEndpoint, FakeEndpointConfig, SageMakerModelBackend
+
+from infra.local.host.clients import CloudClients
+from infra.local.host.patching import Patches
+from infra.local.host.settings import ACCOUNT_ID, REGION, LocalSettings
+from infra.local.sagemaker.api import SageMakerOperations, refuse_violations
+from infra.local.sagemaker.endpoint_configs import (
+    accept_instance_type,
+    configuration,
+    containers_of,
+    create_endpoint_config,
+    refuse_taken_model,
+)
+from infra.local.sagemaker.endpoints.components import InferenceComponents
+from infra.local.sagemaker.endpoints.deployments import Deployment
+from infra.local.sagemaker.endpoints.invocations import Invocations
+from infra.local.sagemaker.model_registry import ModelRegistry
+from infra.local.sagemaker.model_server import ModelServer
+from infra.local.sagemaker.rollout import Rollout, refuse_missing_alarms
+from infra.local.sagemaker.state_events import announce
+from infra.local.sagemaker.training.record import utc_now
+from infra.local.sagemaker.training.request import name_violations
+
+
+class Endpoints:
+    """Models, endpoint configurations and endpoints; the last are subprocesses that serve."""
+
+    def __init__(self) -> None:
+        self._operations = SageMakerOperations()
+        self._patches = Patches()
+        self._registry = ModelRegistry()
+        self._components = InferenceComponents()
+        self._invocations = Invocations(self._route, self._queue_of, self._component)
+        self._deployments: dict[str, Deployment] = {}
+        self._retiring: list[threading.Thread] = []
+        self._lock = threading.Lock()
+        self._settings = LocalSettings()
+        self._clients: CloudClients | None = None
+        self._backend: Any = None
+
+    def install(self, settings: LocalSettings) -> None:
+        self._settings = settings
+        self._clients = CloudClients.connect(settings)
+        self._registry.install()
+        self._components.install(settings, self._clients)
+        self._invocations.install(self._clients.s3)
+        self._operations.mend("create_model", refuse_taken_model)
+        self._operations.answer("create_endpoint_config", create_endpoint_config)
+        self._operations.answer("update_endpoint", self._update)
+        self._operations.mend("update_endpoint_weights_and_capacities", _complete_weights)
+        # At the backend, because CloudFormation creates and deletes endpoints there as well.
+        self._patch(SageMakerModelBackend, "create_endpoint", self._create)
+        self._patch(SageMakerModelBackend, "delete_endpoint", self._delete)
+        self._patch(FakeEndpointConfig, "validate_instance_type", accept_instance_type)
+
+    def close(self) -> None:
+        with self._lock:
+            deployments = list(self._deployments.values())
+            self._deployments.clear()
+            retiring = list(self._retiring)
+        for deployment in deployments:
+            deployment.close(drain=False)
+        for thread in retiring:
+            thread.join()
+        self._components.close()
+        self._patches.restore()
+        self._operations.restore()
+        self._invocations.restore()
+        self._components.restore()
+        self._registry.restore()
+
+    def _patch(self, owner: Any, name: str, function: Callable[..., Any]) -> None:
+        def method(*arguments: Any, **named: Any) -> Any:
+            return function(*arguments, **named)
+
+        self._patches.replace(owner, name, method)
+
+    def _create(
+        self,
+        backend: Any,
+        endpoint_name: str,
+        endpoint_config_name: str,
+        tags: list[dict[str, str]] | None,
+    ) -> Any:
+        refuse_violations(name_violations("endpointName", endpoint_name))
+        config = configuration(backend, endpoint_config_name)
+        containers = containers_of(backend, config.production_variants)
+        assert self._clients is not None
+        with self._lock:
+            if endpoint_name in backend.endpoints:
+                arn = backend.endpoints[endpoint_name].arn
+                raise AWSValidationException(f'Cannot create already existing endpoint "{arn}".')
+            endpoint = FakeEndpoint(
+                account_id=backend.account_id,
+                region_name=backend.region_name,
+                endpoint_name=endpoint_name,
+                endpoint_config_name=endpoint_config_name,
+                production_variants=config.production_variants,
+                data_capture_config=config.data_capture_config,
+                tags=tags or [],
+            )
+            endpoint.production_variants = _in_service(config.production_variants)
+            endpoint.endpoint_status = "Creating"
+            endpoint.async_inference_config = config.async_inference_config
+            backend.endpoints[endpoint_name] = endpoint
+            self._backend = backend
+            deployment = Deployment(endpoint_name, self._settings, self._clients)
+            self._deployments[endpoint_name] = deployment
+        self._announce(endpoint)
+
+        def finished(reason: str | None) -> None:
+            self._change(endpoint, "InService" if reason is None else "Failed", reason)
+
+        served = [v for v in config.production_variants if v["VariantName"] in containers]
+        deployment.roll_out(served, containers, finished)
+        return endpoint
+
+    def _update(self, parameters: dict[str, Any], backend: Any) -> dict[str, Any]:
+        endpoint = _endpoint(backend, parameters["EndpointName"])
+        config = configuration(backend, parameters["EndpointConfigName"])
+        _refuse_other_kind(endpoint, config)
+        containers = containers_of(backend, config.production_variants)
+        rollout = self._rollout(parameters.get("DeploymentConfig"), config)
+        with self._lock:
+            if endpoint.endpoint_status != "InService":
+                raise AWSValidationException(
+                    f'Cannot update endpoint "{endpoint.arn}" in status '
+                    f"{endpoint.endpoint_status}; it has to be InService."
+                )
+            endpoint.endpoint_status = "Updating"
+            endpoint.last_modified_time = utc_now()
+            deployment = self._deployments[endpoint.endpoint_name]
+        self._announce(endpoint)
+
+        def finished(reason: str | None) -> None:
+            if reason is None:
+                endpoint.production_variants = _in_service(config.production_variants)
+                endpoint.endpoint_config_name = config.endpoint_config_name
+                if parameters.get("DeploymentConfig"):
+                    endpoint.last_deployment_config = parameters["DeploymentConfig"]
+            self._change(endpoint, "InService", reason)
+
+        deployment.roll_out(config.production_variants, containers, finished, rollout)
+        return {"EndpointArn": endpoint.arn}
+
+    def _rollout(self, config: dict[str, Any] | None, endpoint_config: Any) -> Rollout:
+        """How the traffic is to move, once every alarm it names is there."""
+        counts = [v.get("InitialInstanceCount", 1) for v in endpoint_config.production_variants]
+        rollout = Rollout.of(config, min(counts), self._settings.rollout_scale)
+        assert self._clients is not None
+        refuse_missing_alarms(self._clients.cloudwatch, rollout)
+        return rollout
+
+    def _delete(self, backend: Any, endpoint_name: str) -> None:
+        endpoint = _endpoint(backend, endpoint_name)
+        if components := self._components.of_endpoint(endpoint_name):
+            raise AWSValidationException(
+                f'Cannot delete endpoint "{endpoint.arn}": it hosts inference component '
+                f"{', '.join(components)}. Delete that first."
+            )
+        with self._lock:
+            backend.endpoints.pop(endpoint_name, None)
+            deployment = self._deployments.pop(endpoint_name, None)
+        endpoint.endpoint_status = "Deleting"
+        self._announce(endpoint)
+        if deployment is not None:
+            thread = threading.Thread(target=deployment.close, kwargs={"drain": True}, daemon=True)
+            with self._lock:
+                self._retiring = [retiring for retiring in self._retiring if retiring.is_alive()]
+                self._retiring.append(thread)
+            thread.start()
+
+    def _change(self, endpoint: Any, status: str, reason: str | None) -> None:
+        endpoint.failure_reason = reason
+        endpoint.last_modified_time = utc_now()
+        endpoint.endpoint_status = status
+        self._announce(endpoint)
+
+    def _announce(self, endpoint: Any) -> None:
+        assert self._clients is not None
+        announce(
+            self._clients.events,
+            "SageMaker Endpoint State Change",
+            endpoint.arn,
+            {**endpoint.response_object, "EndpointStatus": endpoint.endpoint_status.upper()},
+        )
+
+    def _route(self, name: str, target: str | None) -> ModelServer | None:
+        deployment = self._deployments.get(name)
+        endpoint = self._backend.endpoints.get(name) if self._backend is not None else None
+        if deployment is None or endpoint is None:
+            return None
+        weights = {
+            variant["VariantName"]: float(variant["CurrentWeight"])
+            for variant in endpoint.production_variants
+        }
+        return deployment.enter(weights, target)
+
+    def _component(self, name: str, component: str | None) -> ModelServer | str | None:
+        """A server of a component, or why there is none; None for endpoints of another kind."""
+        endpoint = self._backend.endpoints.get(name) if self._backend is not None else None
+        if endpoint is None or not _takes_components(endpoint):
+            return None
+        return self._components.enter(name, component)
+
+    def _queue_of(self, name: str) -> Mapping[str, Any] | None:
+        endpoint = self._backend.endpoints.get(name) if self._backend is not None else None
+        return getattr(endpoint, "async_inference_config", None) or None
+
+
+def _endpoint(backend: Any, name: str) -> Any:
+    endpoint = backend.endpoints.get(name)
+    if endpoint is None:
+        arn = FakeEndpoint.arn_formatter(name, ACCOUNT_ID, REGION)
+        raise ValidationError(message=f'Could not find endpoint "{arn}".')
+    return endpoint
+
+
+def _refuse_other_kind(endpoint: Any, config: Any) -> None:
+    """An endpoint with instances does not become serverless, nor does a queue come or go."""
+    was_serverless = any("CurrentServerlessConfig" in v for v in endpoint.production_variants)
+    becomes_serverless = any("ServerlessConfig" in v for v in config.production_variants)
+    if becomes_serverless and not was_serverless:
+        raise AWSValidationException(
+            f'Cannot update endpoint "{endpoint.arn}" with instances to a serverless one.'
+        )
+    if _takes_components(endpoint):
+        raise AWSValidationException(
+            f'The embedded cloud does not update endpoint "{endpoint.arn}", whose model is in an '
+            "inference component; update that."
+        )
+    if bool(endpoint.async_inference_config) != bool(config.async_inference_config):
+        raise AWSValidationException(
+            f'Cannot update endpoint "{endpoint.arn}": it cannot become asynchronous, or cease '
+            "to be."
+        )
+
+
+def _takes_components(endpoint: Any) -> bool:
+    return any("ManagedInstanceScaling" in variant for variant in endpoint.production_variants)
+
+
+def _in_service(variants: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Configured variants as DescribeEndpoint tells of them; moto loses a weight of zero."""
+    described = []
+    for variant in variants:
+        weight = float(variant.get("InitialVariantWeight", 1.0))
+        summary = {
+            "VariantName": variant["VariantName"],
+            "CurrentWeight": weight,
+            "DesiredWeight": weight,
+        }
+        if "ManagedInstanceScaling" in variant:
+            summary["ManagedInstanceScaling"] = variant["ManagedInstanceScaling"]
+        for state in ("Current", "Desired"):
+            if "InitialInstanceCount" in variant:
+                summary[f"{state}InstanceCount"] = variant["InitialInstanceCount"]
+            if "ServerlessConfig" in variant:
+                summary[f"{state}ServerlessConfig"] = variant["ServerlessConfig"]
+        described.append(summary)
+    return described
+
+
+def _complete_weights(backend: Any, parameters: dict[str, Any]) -> None:
+    """Fill in what a request leaves out; moto would set it to nothing."""
+    current = {
+        variant["VariantName"]: variant
+        for variant in _endpoint(backend, parameters["EndpointName"]).production_variants
+    }
+    for wanted in parameters["DesiredWeightsAndCapacities"]:
+        variant = current.get(wanted["VariantName"], {})
+        wanted.setdefault("DesiredWeight", variant.get("CurrentWeight"))
+        wanted.setdefault("DesiredInstanceCount", variant.get("CurrentInstanceCount"))

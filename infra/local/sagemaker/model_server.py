@@ -1,0 +1,240 @@
+"""One production variant's container: a model's own server as a subprocess on a free port."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import urllib3
+
+from infra.local.host.log_stream import LogStream
+from infra.local.host.process import LoggedProcess, describe_exit
+from infra.local.host.settings import LocalSettings
+from infra.local.host.transfers import TransferError, download_prefix, download_tar
+from infra.local.sagemaker.container import ContainerRoot
+from infra.local.sagemaker.rollout import Observations
+
+_STARTUP_SECONDS = 60
+_PING_SECONDS = 2.0
+_POLL_SECONDS = 0.05
+_TAIL_CHARACTERS = 600
+_CONNECTIONS = 64
+_MIB_PER_SERVERLESS_THREAD = 1769
+"""As in Lambda, on which serverless endpoints run; SageMaker names no figure."""
+
+_ports_given: set[int] = set()
+_ports_lock = threading.Lock()
+
+
+class StartupError(Exception):
+    """A variant did not become healthy; the message says why, with the end of its log."""
+
+
+class ModelServer:
+    """A running `python -m serving` for one variant, and the connections to it."""
+
+    def __init__(
+        self,
+        variant: Mapping[str, Any],
+        container: Mapping[str, Any],
+        *,
+        directory: Path,
+        log: LogStream,
+        settings: LocalSettings,
+        observations: Observations,
+    ) -> None:
+        self.variant_name = str(variant["VariantName"])
+        self.log = log
+        self.observations = observations
+        """What its requests come to, for alarms."""
+        self._variant = variant
+        self._container = container
+        self._root = ContainerRoot(directory)
+        self._settings = settings
+        self._process: LoggedProcess | None = None
+        self._abandoned = threading.Event()
+        self._port = _free_port()
+        self._in_flight = 0
+        self._idle = threading.Condition()
+        self._pool = urllib3.HTTPConnectionPool(
+            settings.host, self._port, maxsize=_CONNECTIONS, retries=False
+        )
+
+    def start(self, s3: Any) -> None:
+        """Unpack the model, start its server and wait until `/ping` answers 200.
+
+        Raises:
+            StartupError: It ended, was abandoned, or was not healthy in time.
+            TransferError: The model artifact is missing or is no archive.
+        """
+        self._download(s3)
+        if not (self._root.model / "code" / "serving").is_dir():
+            raise TransferError(
+                f"{self._container.get('ModelDataUrl')} holds no package 'code/serving' to run; "
+                "export the model with its serving code beside it."
+            )
+        self._process = LoggedProcess(
+            [self._settings.python, "-m", "serving"],
+            directory=self._root.model / "code",
+            environment=self._environment(),
+            sink=self.log,
+        )
+        self._await_health()
+
+    @property
+    def max_concurrency(self) -> int | None:
+        """How many requests a serverless endpoint takes at once; None for any number."""
+        serverless = self._variant.get("ServerlessConfig")
+        return None if serverless is None else int(serverless["MaxConcurrency"])
+
+    @property
+    def in_flight(self) -> int:
+        with self._idle:
+            return self._in_flight
+
+    def enter(self) -> None:
+        with self._idle:
+            self._in_flight += 1
+
+    def leave(self) -> None:
+        with self._idle:
+            self._in_flight -= 1
+            self._idle.notify_all()
+
+    def post(
+        self,
+        body: bytes,
+        headers: Mapping[str, str],
+        *,
+        timeout_seconds: float,
+        preload: bool = True,
+    ) -> urllib3.BaseHTTPResponse:
+        """Put a request to `/invocations`; with `preload`, its answer is read at once.
+
+        Raises:
+            HTTPError: there was no answer, or none in time.
+        """
+
+        def send() -> urllib3.BaseHTTPResponse:
+            return self._pool.request(
+                "POST",
+                "/invocations",
+                body=body,
+                headers=dict(headers),
+                timeout=timeout_seconds,
+                preload_content=preload,
+            )
+
+        try:
+            return send()
+        except urllib3.exceptions.ProtocolError as error:
+            # A pooled connection may be closed by its server just as it is used again. A request
+            # whose answer was not begun can be sent once more.
+            if isinstance(error.args[-1], ConnectionError):
+                return send()
+            raise
+
+    def drain(self, timeout_seconds: float) -> None:
+        """Wait until no request is in flight, or the time is over."""
+        with self._idle:
+            self._idle.wait_for(lambda: self._in_flight == 0, timeout_seconds)
+
+    def stop(self, grace_seconds: float) -> None:
+        """End the process and its log."""
+        self._abandoned.set()
+        if self._process is not None:
+            self._process.stop(grace_seconds)
+        self._pool.close()
+        self.log.close()
+        shutil.rmtree(self._root.path, ignore_errors=True)
+        with _ports_lock:
+            _ports_given.discard(self._port)
+
+    def abandon(self) -> None:
+        """Kill the process at once; `stop` still has to be called."""
+        self._abandoned.set()
+        if self._process is not None:
+            self._process.kill_group()
+
+    def _download(self, s3: Any) -> None:
+        source = (self._container.get("ModelDataSource") or {}).get("S3DataSource") or {}
+        uri = self._container.get("ModelDataUrl") or source.get("S3Uri")
+        if not uri:
+            raise TransferError("The model's container has no ModelDataUrl; give it one.")
+        self._root.model.parent.mkdir(parents=True, exist_ok=True)
+        if source.get("CompressionType") == "None":
+            self._root.model.mkdir(exist_ok=True)
+            if download_prefix(s3, uri, self._root.model) == 0:
+                raise TransferError(f"Cannot read {uri}: there are no objects below it.")
+        else:
+            download_tar(s3, uri, self._root.model)
+
+    def _environment(self) -> dict[str, str]:
+        code = str(self._root.model / "code")
+        given: dict[str, str] = self._container.get("Environment") or {}
+        return {
+            **self._settings.process_environment(),
+            "PYTHONPATH": code,
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "OMP_NUM_THREADS": str(self._threads()),
+            **{name: self._root.localize(value) for name, value in given.items()},
+            "SM_MODEL_DIR": str(self._root.model),
+            "SAGEMAKER_BIND_TO_PORT": str(self._port),
+        }
+
+    def _threads(self) -> int:
+        """Of the instance type; of a serverless endpoint, by its memory."""
+        serverless = self._variant.get("ServerlessConfig")
+        if serverless is None:
+            return self._settings.threads_of(str(self._variant.get("InstanceType") or ""))
+        threads = int(serverless["MemorySizeInMB"]) // _MIB_PER_SERVERLESS_THREAD
+        return min(max(1, threads), self._settings.max_threads)
+
+    def _await_health(self) -> None:
+        assert self._process is not None
+        allowed = float(
+            self._variant.get("ContainerStartupHealthCheckTimeoutInSeconds") or _STARTUP_SECONDS
+        )
+        deadline = time.monotonic() + allowed
+        while True:
+            if self._abandoned.is_set():
+                raise StartupError("The endpoint was deleted while it started.")
+            code = self._process.returncode()
+            if code is not None:
+                self._process.finish()
+                raise StartupError(
+                    f"The container of variant {self.variant_name} ended before it was healthy "
+                    f"({describe_exit(code)}). Its log ends: {self.log.tail(_TAIL_CHARACTERS)}"
+                )
+            if self._ping():
+                return
+            if time.monotonic() >= deadline:
+                raise StartupError(
+                    f"The container of variant {self.variant_name} did not pass the ping health "
+                    f"check in {allowed:.0f} s. Its log ends: {self.log.tail(_TAIL_CHARACTERS)}"
+                )
+            time.sleep(_POLL_SECONDS)
+
+    def _ping(self) -> bool:
+        try:
+            return self._pool.request("GET", "/ping", timeout=_PING_SECONDS).status == 200
+        except urllib3.exceptions.HTTPError:
+            return False
+
+
+def _free_port() -> int:
+    """A port nobody listens on and no other server of this process was given."""
+    with _ports_lock:
+        while True:
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", 0))
+                port: int = probe.getsockname()[1]
+            if port not in _ports_given:
+                _ports_given.add(port)
+                return port

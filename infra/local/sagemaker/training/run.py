@@ -1,0 +1,243 @@
+"""One training job from its download to its artifacts, in a thread of its own."""
+
+from __future__ import annotations
+
+import logging
+import re
+import shutil
+import threading
+import time
+from pathlib import Path
+
+from infra.local.host.clients import CloudClients
+from infra.local.host.log_stream import LogStream
+from infra.local.host.process import LoggedProcess, describe_exit
+from infra.local.host.settings import LocalSettings
+from infra.local.host.transfers import TransferError, download_prefix, upload_files, upload_tar
+from infra.local.sagemaker.container import ContainerRoot, ScriptMode
+from infra.local.sagemaker.state_events import announce
+from infra.local.sagemaker.training.checkpoints import CheckpointSync
+from infra.local.sagemaker.training.record import TrainingJob
+
+logger = logging.getLogger(__name__)
+
+LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+_POLL_SECONDS = 0.2
+_FAILURE_CHARACTERS = 900
+"""Of `output/failure` or the log's end: with the exit code, FailureReason holds 1,024."""
+
+
+class JobRun:
+    """Runs a job's program under the container contract and tells its record what happens."""
+
+    def __init__(self, job: TrainingJob, settings: LocalSettings, clients: CloudClients) -> None:
+        self.job = job
+        self._settings = settings
+        self._clients = clients
+        directory = settings.state_dir / "jobs" / job.training_job_name
+        self._root = ContainerRoot(directory / "opt-ml")
+        self._log_path = directory / "output.log"
+        self._process: LoggedProcess | None = None
+        self._checkpoints: CheckpointSync | None = None
+        self._abandoned = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=job.training_job_name, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def abandon(self) -> None:
+        """Kill the program and upload nothing: the cloud itself is going down."""
+        self._abandoned.set()
+        if self._process is not None:
+            self._process.kill_group()
+
+    def join(self) -> None:
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            self._walk()
+        except TransferError as error:
+            self._fail(f"ClientError: {error}")
+        except Exception as error:
+            logger.exception("Training job %s broke the local cloud", self.job.training_job_name)
+            self._fail(f"InternalServerError: {type(error).__name__}: {error}")
+
+    def _walk(self) -> None:
+        self._announce()
+        if self._end_if_stopped():
+            return
+        self._enter("Downloading", "Downloading input data")
+        mode = self._prepare()
+        if self._end_if_stopped():
+            return
+        self._enter("Training", "Training image download completed. Training in progress.")
+        log = LogStream(
+            self._clients.logs,
+            LOG_GROUP,
+            f"{self.job.training_job_name}/algo-1-{int(time.time())}",
+            self._log_path,
+        )
+        try:
+            ran_out = self._execute(mode, log)
+        finally:
+            log.close()
+            if self._checkpoints is not None:
+                self._checkpoints.close(upload=not self._abandoned.is_set())
+        self._finish(ran_out, log)
+
+    def _prepare(self) -> ScriptMode:
+        request = self.job.request
+        # A directory of that name may be left from an earlier daemon; a container starts empty.
+        shutil.rmtree(self._root.path, ignore_errors=True)
+        self._root.create()
+        for channel in request.input_data_config:
+            source = channel.data_source.s3_data_source
+            mode = channel.input_mode or request.default_input_mode
+            if source.s3_data_type != "S3Prefix" or mode not in {"File", "FastFile"}:
+                raise TransferError(
+                    f"Channel '{channel.channel_name}' asks for {source.s3_data_type} in {mode} "
+                    "mode; this cloud serves S3Prefix in File or FastFile mode."
+                )
+            target = self._root.channel(channel.channel_name)
+            target.mkdir(parents=True, exist_ok=True)
+            if download_prefix(self._clients.s3, source.s3_uri, target) == 0:
+                raise TransferError(
+                    f"Data download failed: no S3 objects found under '{source.s3_uri}', which "
+                    f"the channel '{channel.channel_name}' names. Check that the bucket exists "
+                    "and that objects exist under that prefix."
+                )
+        if request.checkpoint_config is not None:
+            local = Path(self._root.localize(request.checkpoint_config.local_path))
+            if not local.is_relative_to(self._root.path):
+                raise TransferError(f"CheckpointConfig.LocalPath '{local}' is outside /opt/ml.")
+            self._checkpoints = CheckpointSync(
+                self._clients.s3, request.checkpoint_config.s3_uri, local
+            )
+            self._checkpoints.restore()
+        threads = self._settings.threads_of(request.resource_config.instance_type)
+        mode_of_script = ScriptMode(request, self._root, threads)
+        mode_of_script.write_configuration()
+        mode_of_script.fetch_code(self._clients.s3)
+        return mode_of_script
+
+    def _execute(self, mode: ScriptMode, log: LogStream) -> bool:
+        """Run the program to its end; True where it ran out of its allowed time."""
+        deadline = time.monotonic() + self.job.request.stopping_condition.max_runtime_in_seconds
+        self._process = process = LoggedProcess(
+            mode.command(self._settings.python),
+            directory=self._root.code,
+            environment=mode.environment(self._settings.process_environment()),
+            sink=_MetricSink(self.job, log),
+        )
+        if self._checkpoints is not None:
+            self._checkpoints.start()
+        ran_out = False
+        while process.wait(_POLL_SECONDS) is None:
+            if self._abandoned.is_set():
+                process.kill_group()
+            elif self.job.stop_requested.is_set():
+                process.stop(self._settings.job_grace_seconds)
+            elif time.monotonic() >= deadline:
+                ran_out = True
+                process.stop(self._settings.job_grace_seconds)
+        process.finish()
+        return ran_out
+
+    def _finish(self, ran_out: bool, log: LogStream) -> None:
+        job = self.job
+        assert self._process is not None
+        code = self._process.returncode()
+        assert code is not None
+        if self._abandoned.is_set():
+            job.fail("InternalServerError: the local cloud was shut down while the job ran.")
+            return
+        stopped = ran_out or job.stop_requested.is_set()
+        if code != 0 and not stopped:
+            self._upload_output_data()
+            self._fail(f"AlgorithmError: {self._failure_text(log)}, {describe_exit(code)}")
+            return
+        if not job.stop_requested.is_set():
+            self._enter("Uploading", "Uploading generated training model")
+        self._upload_model()
+        self._upload_output_data()
+        if ran_out:
+            message = "Training job ran longer than MaxRuntimeInSeconds and was stopped"
+            job.enter("MaxRuntimeExceeded", message, "Stopped")
+        elif stopped:
+            job.enter("Stopped", "Training job stopped", "Stopped")
+        else:
+            job.enter("Completed", "Training job completed", "Completed")
+            shutil.rmtree(self._root.path, ignore_errors=True)
+        self._announce()
+
+    def _failure_text(self, log: LogStream) -> str:
+        """What the program left in `output/failure`, else the end of what it printed."""
+        if self._root.failure.is_file():
+            text = self._root.failure.read_text(encoding="utf-8", errors="replace").strip()
+            if text:
+                return text[:_FAILURE_CHARACTERS]
+        return log.tail(_FAILURE_CHARACTERS)
+
+    def _upload_model(self) -> None:
+        config = self.job.request.output_data_config
+        base = f"{config.s3_output_path.rstrip('/')}/{self.job.training_job_name}/output"
+        if config.compression_type == "NONE":
+            uri = f"{base}/model/"
+            upload_files(self._clients.s3, self._root.model, uri)
+        else:
+            uri = f"{base}/model.tar.gz"
+            upload_tar(self._clients.s3, self._root.model, uri)
+        self.job.record_model(uri)
+
+    def _upload_output_data(self) -> None:
+        if any(self._root.output_data.iterdir()):
+            path = self.job.request.output_data_config.s3_output_path.rstrip("/")
+            uri = f"{path}/{self.job.training_job_name}/output/output.tar.gz"
+            upload_tar(self._clients.s3, self._root.output_data, uri)
+
+    def _end_if_stopped(self) -> bool:
+        if self._abandoned.is_set():
+            self.job.fail("InternalServerError: the local cloud was shut down before the job ran.")
+        elif self.job.stop_requested.is_set():
+            self.job.enter("Stopped", "Training job stopped", "Stopped")
+            self._announce()
+        return self.job.is_over
+
+    def _enter(self, secondary: str, message: str) -> None:
+        self.job.enter(secondary, message)
+        self._announce()
+
+    def _fail(self, reason: str) -> None:
+        self.job.fail(reason)
+        if not self._abandoned.is_set():
+            self._announce()
+
+    def _announce(self) -> None:
+        announce(
+            self._clients.events,
+            "SageMaker Training Job State Change",
+            self.job.arn,
+            self.job.response_object,
+        )
+
+
+class _MetricSink:
+    """Passes lines on to the log and keeps the last value of each defined metric."""
+
+    def __init__(self, job: TrainingJob, log: LogStream) -> None:
+        self._job = job
+        self._log = log
+        self._definitions = [
+            (definition.name, re.compile(definition.regex))
+            for definition in job.request.algorithm_specification.metric_definitions
+        ]
+
+    def write_line(self, line: str) -> None:
+        self._log.write_line(line)
+        for name, pattern in self._definitions:
+            if match := pattern.search(line):
+                try:
+                    self._job.record_metric(name, float(match.group(1)))
+                except (ValueError, IndexError):
+                    continue

@@ -1,0 +1,87 @@
+"""Batch transform jobs: the model's own server, started for one job and asked line by line."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from moto.sagemaker.exceptions import AWSValidationException, ResourceInUseException
+from moto.sagemaker.utils import arn_formatter
+
+from infra.local.host.clients import CloudClients
+from infra.local.host.settings import LocalSettings
+from infra.local.sagemaker.api import SageMakerOperations, refuse_violations
+from infra.local.sagemaker.endpoint_configs import containers_of
+from infra.local.sagemaker.transform.record import TransformJob, violations
+from infra.local.sagemaker.transform.run import TransformRun
+
+
+class TransformJobs:
+    """Create, describe and stop transform jobs, each with a server of this machine.
+
+    moto lists them.
+    """
+
+    def __init__(self) -> None:
+        self._operations = SageMakerOperations()
+        self._runs: dict[str, TransformRun] = {}
+        self._lock = threading.Lock()
+        self._settings = LocalSettings()
+        self._clients: CloudClients | None = None
+
+    def install(self, settings: LocalSettings) -> None:
+        self._settings = settings
+        self._clients = CloudClients.connect(settings)
+        self._operations.answer("create_transform_job", self._create)
+        self._operations.answer("describe_transform_job", self._describe)
+        self._operations.answer("stop_transform_job", self._stop)
+
+    def close(self) -> None:
+        self._operations.restore()
+        with self._lock:
+            runs = list(self._runs.values())
+        for run in runs:
+            run.abandon()
+        for run in runs:
+            run.join()
+
+    def _create(self, parameters: dict[str, Any], backend: Any) -> dict[str, Any]:
+        refuse_violations(violations(parameters))
+        name, model = parameters["TransformJobName"], parameters["ModelName"]
+        if model not in backend._models:
+            raise AWSValidationException(f'Could not find model "{model}".')
+        variant = {"VariantName": name, "ModelName": model}
+        container = containers_of(backend, [variant])[name]
+        arn = arn_formatter("transform-job", name, backend.account_id, backend.region_name)
+        job = TransformJob(parameters, arn)
+        assert self._clients is not None
+        with self._lock:
+            if name in backend.transform_jobs:
+                raise ResourceInUseException(
+                    "Job name must be unique within an AWS account and region, and a job with "
+                    f"this name already exists ({arn})"
+                )
+            backend.transform_jobs[name] = job
+            run = self._runs[name] = TransformRun(job, container, self._settings, self._clients)
+        run.start()
+        return {"TransformJobArn": arn}
+
+    def _describe(self, parameters: dict[str, Any], backend: Any) -> dict[str, Any]:
+        return _find(backend, parameters).response_object
+
+    def _stop(self, parameters: dict[str, Any], backend: Any) -> dict[str, Any]:
+        job = _find(backend, parameters)
+        if not job.request_stop():
+            raise AWSValidationException(
+                "The request was rejected because the transform job is in status "
+                f"{job.transform_job_status}."
+            )
+        self._runs[job.transform_job_name].stop()
+        return {}
+
+
+def _find(backend: Any, parameters: dict[str, Any]) -> TransformJob:
+    job = backend.transform_jobs.get(parameters["TransformJobName"])
+    if not isinstance(job, TransformJob):
+        raise AWSValidationException("Requested resource not found.")
+    return job

@@ -1,0 +1,121 @@
+"""Bucket contents on disk: what the objects are, and their bytes once per distinct content."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from moto.s3.models import FakeDeleteMarker, FakeKey, s3_backends
+
+from infra.local.host.settings import ACCOUNT_ID
+
+
+class BlobStore:
+    """Contents by their SHA-256. Writing one that is there already costs only the hash."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._used: set[str] = set()
+
+    def put(self, content: bytes) -> str:
+        digest = hashlib.sha256(content).hexdigest()
+        self._used.add(digest)
+        path = self._directory / digest
+        if not path.exists():
+            self._directory.mkdir(parents=True, exist_ok=True)
+            draft = path.with_suffix(".new")
+            draft.write_bytes(content)
+            draft.replace(path)
+        return digest
+
+    def get(self, digest: str) -> bytes:
+        return (self._directory / digest).read_bytes()
+
+    def forget_unused(self) -> None:
+        """Delete every content that was not put since this store was opened."""
+        if self._directory.exists():
+            for path in self._directory.iterdir():
+                if path.name not in self._used:
+                    path.unlink()
+
+
+def saved_objects(blobs: BlobStore) -> dict[str, Any]:
+    """Every bucket: versioning status and object versions, oldest first.
+
+    Read from moto's backend, because the API neither gives nor takes version ids on a put.
+    """
+    return {
+        name: {
+            "versioning": bucket.versioning_status,
+            "objects": {
+                key: [_saved_version(version, blobs) for version in bucket.keys.getlist(key)]
+                for key in list(bucket.keys)
+            },
+        }
+        for name, bucket in _backend().buckets.items()
+    }
+
+
+def restore_objects(bucket_name: str, saved: dict[str, Any], blobs: BlobStore) -> None:
+    """Put saved objects into an existing bucket, without events: nothing new happened."""
+    backend = _backend()
+    bucket = backend.buckets[bucket_name]
+    bucket.versioning_status = saved["versioning"] or bucket.versioning_status
+    for key, versions in saved["objects"].items():
+        restored: list[Any] = []
+        for version in versions:
+            if version["deleted"]:
+                marker = FakeDeleteMarker(key=restored[-1] if restored else _key(bucket, key, b""))
+                marker._version_id = version["id"]
+                marker.last_modified = datetime.fromisoformat(version["modified"])
+                restored.append(marker)
+                continue
+            entry = _key(bucket, key, blobs.get(version["blob"]))
+            entry._version_id = version["id"]
+            entry._is_versioned = bucket.is_versioned
+            entry._etag = version["etag"]
+            entry.last_modified = datetime.fromisoformat(version["modified"])
+            entry.set_metadata(version["metadata"], replace=True)
+            entry.set_storage_class(version["storage_class"])
+            entry.encryption = version["encryption"]
+            entry.checksum_algorithm = version["checksum_algorithm"]
+            entry.checksum_value = version["checksum_value"]
+            if version["tags"]:
+                backend.tagger.tag_resource(
+                    entry.arn, [{"Key": k, "Value": v} for k, v in version["tags"].items()]
+                )
+            restored.append(entry)
+        bucket.keys.setlist(key, restored)
+
+
+def _saved_version(version: Any, blobs: BlobStore) -> dict[str, Any]:
+    common = {"id": version._version_id, "modified": version.last_modified.isoformat()}
+    if isinstance(version, FakeDeleteMarker):
+        return common | {"deleted": True}
+    return common | {
+        "deleted": False,
+        "blob": blobs.put(version.value),
+        "etag": version.etag.strip('"'),
+        "metadata": dict(version.metadata),
+        "storage_class": version.storage_class,
+        "encryption": version.encryption,
+        "checksum_algorithm": version.checksum_algorithm,
+        "checksum_value": version.checksum_value,
+        "tags": _backend().tagger.get_tag_dict_for_resource(version.arn),
+    }
+
+
+def _key(bucket: Any, name: str, content: bytes) -> Any:
+    return FakeKey(
+        name=name,
+        value=content,
+        account_id=ACCOUNT_ID,
+        region_name=bucket.region_name,
+        bucket_name=bucket.name,
+    )
+
+
+def _backend() -> Any:
+    return s3_backends[ACCOUNT_ID]["aws"]

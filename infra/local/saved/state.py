@@ -1,0 +1,147 @@
+"""What survives a restart of the embedded cloud, kept under `state_dir/saved`.
+
+Saved: stacks (as template and parameters; they are made again, under the same names), bucket
+contents with their versions, table items, parameters, secrets, schedules, SageMaker models,
+endpoints, components and model packages, and what scales a fleet. Not saved: jobs, logs, messages
+in queues. An execution that was running is reported as aborted once the cloud is up again, so that
+its clean-up happens.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from infra.local.cloudformation.resources.handler import cloud_at
+from infra.local.host.settings import LocalSettings
+from infra.local.saved.objects import BlobStore, restore_objects, saved_objects
+from infra.local.saved.records import RECORDS
+from infra.local.stepfunctions.executions import aborted_event, running_executions
+
+FORMAT = 1
+
+
+class RestoreError(RuntimeError):
+    """What was saved cannot be made again."""
+
+
+class SavedState:
+    """The saved state of one state directory; both directions need the cloud to be serving."""
+
+    def __init__(self, settings: LocalSettings) -> None:
+        self._cloud = cloud_at(settings.endpoint_url)
+        self._directory = settings.state_dir / "saved"
+        self._file = self._directory / "state.json"
+        self._blobs = BlobStore(self._directory / "blobs")
+
+    def save(self) -> None:
+        """Replace what was saved before; an interruption leaves the older state whole."""
+        self._directory.mkdir(parents=True, exist_ok=True)
+        state = {
+            "format": FORMAT,
+            "stacks": self._stacks(),
+            "buckets": saved_objects(self._blobs),
+            "records": {record.name: record.save(self._cloud) for record in RECORDS},
+            "aborted": [
+                aborted_event(execution, "the embedded cloud was stopped while it ran")
+                for execution in running_executions()
+            ],
+        }
+        draft = self._file.with_suffix(".new")
+        draft.write_text(json.dumps(state, default=_encode))
+        draft.replace(self._file)
+        self._blobs.forget_unused()
+
+    def restore(self) -> None:
+        """Make again what was saved; without a saved state, do nothing.
+
+        Raises:
+            RestoreError: A part cannot be made; what is saved is left as it is.
+        """
+        try:
+            state = json.loads(self._file.read_text(), object_hook=_decode)
+        except FileNotFoundError:
+            return
+        if state["format"] != FORMAT:
+            raise RestoreError(self._advice(f"its format is {state['format']}, not {FORMAT}"))
+        try:
+            self._restore(state)
+        except (ClientError, BotoCoreError, OSError) as error:
+            raise RestoreError(self._advice(str(error))) from error
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        managed = {name for stack in state["stacks"] for name in stack["buckets"]}
+        buckets: dict[str, Any] = state["buckets"]
+        s3 = self._cloud.client("s3")
+        for name, bucket in buckets.items():
+            if name not in managed:
+                s3.create_bucket(Bucket=name)
+                restore_objects(name, bucket, self._blobs)
+        early = [record for record in RECORDS if record.before_stacks]
+        for record in early:
+            record.restore(self._cloud, state["records"].get(record.name, []))
+        for stack in state["stacks"]:
+            self._cloud.client("cloudformation").create_stack(
+                StackName=stack["name"],
+                TemplateBody=stack["template"],
+                Parameters=stack["parameters"],
+                Capabilities=["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
+            )
+        for name in managed & buckets.keys():
+            restore_objects(name, buckets[name], self._blobs)
+        for record in RECORDS:
+            if not record.before_stacks:
+                record.restore(self._cloud, state["records"].get(record.name, []))
+        for event in state["aborted"]:
+            self._cloud.client("events").put_events(Entries=[event])
+
+    def _stacks(self) -> list[dict[str, Any]]:
+        cloudformation = self._cloud.client("cloudformation")
+        saved = []
+        for stack in cloudformation.describe_stacks()["Stacks"]:
+            if stack["StackStatus"] not in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_FAILED"):
+                continue
+            name = stack["StackName"]
+            template = cloudformation.get_template(StackName=name)["TemplateBody"]
+            resources = cloudformation.describe_stack_resources(StackName=name)["StackResources"]
+            saved.append(
+                {
+                    "name": name,
+                    "template": template if isinstance(template, str) else json.dumps(template),
+                    "parameters": [
+                        {key: item[key] for key in ("ParameterKey", "ParameterValue")}
+                        for item in stack.get("Parameters", [])
+                        if not item["ParameterKey"].startswith("BootstrapVersion")
+                    ],
+                    "buckets": [
+                        resource["PhysicalResourceId"]
+                        for resource in resources
+                        if resource["ResourceType"] == "AWS::S3::Bucket"
+                    ],
+                }
+            )
+        return saved
+
+    def _advice(self, problem: str) -> str:
+        return (
+            f"the saved state in {self._directory} cannot be restored: {problem}. Move that "
+            "directory away to start with an empty cloud"
+        )
+
+
+def _encode(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return {"$bytes": base64.b64encode(value).decode()}
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    raise TypeError(f"cannot save {type(value).__name__}")
+
+
+def _decode(value: dict[str, Any]) -> Any:
+    return base64.b64decode(value["$bytes"]) if set(value) == {"$bytes"} else value
+
+
+__all__ = ["RestoreError", "SavedState"]

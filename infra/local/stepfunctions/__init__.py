@@ -1,0 +1,1 @@
+"""Step Functions, where moto gives a wrong value or does nothing."""

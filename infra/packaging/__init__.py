@@ -1,0 +1,1 @@
+"""What is uploaded, and what a checkout needs before anything can be built."""

@@ -1,0 +1,1 @@
+"""The parts of the stack: nouns that hold resources and grant nothing."""

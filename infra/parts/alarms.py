@@ -1,0 +1,127 @@
+"""What tells people that Stratos needs them, and the dashboard they look at then."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from infra.parts.functions import NAMESPACE, SERVICE, Functions
+from stratos.pipeline.summary import REJECTED_RUNS
+
+_PERIOD = Duration.minutes(5)
+_LEAVES_BILLS = ("clean_up", "promote", "sweep")
+"""Functions whose failure may leave an endpoint that nobody asked for."""
+
+
+class _Statistic(TypedDict):
+    statistic: str
+    period: Duration
+
+
+class Alarms(Construct):
+    """Alarms to the topic, and a dashboard.
+
+    A spec or dataset that is refused ends its execution as failed, as does a model that a person
+    refused or nobody answered for; the user is told by the report. The report counts it, and that
+    count is taken off the failures, so that it wakes nobody up; a crash while refusing is not
+    counted, and does.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        topic: sns.ITopic,
+        state_machine: sfn.IStateMachine,
+        functions: Functions,
+        dead_letters: sqs.IQueue,
+    ) -> None:
+        super().__init__(scope, id)
+        self._action = actions.SnsAction(topic)
+        total: _Statistic = {"statistic": "Sum", "period": _PERIOD}
+        errors = {
+            module: function.metric_errors(**total)
+            for module, function in functions.by_module.items()
+        }
+        failed = state_machine.metric_failed(**total)
+        timed_out = state_machine.metric_timed_out(**total)
+        rejected = cloudwatch.Metric(
+            namespace=NAMESPACE,
+            metric_name=REJECTED_RUNS,
+            dimensions_map={"service": SERVICE},
+            label="Runs refused",
+            **total,
+        )
+        broken = cloudwatch.MathExpression(
+            # Without FILL a metric that has no data in a period leaves none for the others either.
+            expression="FILL(failed, 0) + FILL(timed_out, 0) - FILL(rejected, 0)",
+            using_metrics={"failed": failed, "timed_out": timed_out, "rejected": rejected},
+            label="Runs that failed",
+            period=_PERIOD,
+        )
+        depth = dead_letters.metric_approximate_number_of_messages_visible(
+            statistic="Maximum", period=_PERIOD
+        )
+        self._alarm("RunsFailed", broken, "A run failed: see its report and its execution")
+        self._alarm("EventsLost", depth, "An event reached nobody: see the dead-letter queue")
+        for module in _LEAVES_BILLS:
+            self._alarm(
+                f"{functions[module].node.id}Errors",
+                errors[module],
+                f"{module} failed: an endpoint that nobody asked for may be left, and is billed",
+            )
+        self.dashboard = cloudwatch.Dashboard(
+            self,
+            "Dashboard",
+            dashboard_name="stratos",
+            widgets=[
+                [
+                    _graph(
+                        "Runs",
+                        state_machine.metric_started(**total),
+                        state_machine.metric_succeeded(**total),
+                        failed,
+                        timed_out,
+                        rejected,
+                        state_machine.metric_aborted(**total),
+                    ),
+                    _graph("Duration of a run", state_machine.metric_time(period=_PERIOD)),
+                ],
+                [
+                    _graph("Function errors", *errors.values()),
+                    _graph(
+                        "Function duration",
+                        *(
+                            function.metric_duration(statistic="Maximum", period=_PERIOD)
+                            for function in functions.by_module.values()
+                        ),
+                    ),
+                ],
+                [_graph("Events that reached nobody", depth)],
+            ],
+        )
+
+    def _alarm(self, id: str, metric: cloudwatch.IMetric, description: str) -> None:
+        alarm = cloudwatch.Alarm(
+            self,
+            id,
+            metric=metric,
+            alarm_description=description,
+            threshold=1,
+            evaluation_periods=1,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+        alarm.add_alarm_action(self._action)
+
+
+def _graph(title: str, *metrics: cloudwatch.IMetric) -> cloudwatch.GraphWidget:
+    return cloudwatch.GraphWidget(title=title, left=list(metrics), width=12)

@@ -1,0 +1,152 @@
+"""The functions behind the Lambda states: one handler module each, under a role of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from aws_cdk import Duration, RemovalPolicy, Size
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infra.packaging.assets import Assets
+from infra.permissions import trace, write_logs
+
+NAMESPACE, SERVICE = "Stratos", "stratos"
+"""Of the metrics that functions write to their logs."""
+
+
+@dataclass(frozen=True)
+class Handler:
+    """A handler module of `lambdas/` and what it runs on."""
+
+    module: str
+    memory_mib: int = 512
+    """A full vCPU comes with 1,769 MiB."""
+    timeout_seconds: int = 60
+    storage_mib: int = 512
+    package: Literal["steps", "dataset", "planning"] = "steps"
+    """The archive of `infra.packaging.assets` whose dependencies it needs."""
+
+    @property
+    def name(self) -> str:
+        return f"stratos-{self.module.replace('_', '-')}"
+
+    @property
+    def id(self) -> str:
+        return "".join(part.title() for part in self.module.split("_"))
+
+
+HANDLERS = (
+    Handler("claim_run"),
+    Handler("parse_constraints"),
+    # Single-threaded: more memory would bring cores that it does not use.
+    Handler(
+        "inspect_dataset",
+        memory_mib=3008,
+        timeout_seconds=900,
+        storage_mib=10240,
+        package="dataset",
+    ),
+    Handler("plan_candidates", memory_mib=1769, timeout_seconds=300, package="planning"),
+    Handler("match_models", memory_mib=1769, timeout_seconds=300, package="planning"),
+    Handler("diagnose_job", timeout_seconds=120),
+    Handler("check_quality", timeout_seconds=120),
+    Handler("request_approval"),
+    Handler("record_approval"),
+    Handler("take_turn"),
+    Handler("await_component"),
+    Handler("measure_endpoint", memory_mib=1769, timeout_seconds=900),
+    Handler("measure_batch", timeout_seconds=300),
+    Handler("promote"),
+    Handler("report", memory_mib=1024, timeout_seconds=180),
+    # Waits for an endpoint to settle before it can be rolled back.
+    Handler("clean_up", memory_mib=1024, timeout_seconds=900),
+    Handler("sweep", timeout_seconds=900),
+)
+
+
+class Functions(Construct):
+    """Every function, by module name, with its role and log group. The caller grants."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        assets: Assets,
+        key: kms.IKey,
+        environment: Mapping[str, str],
+        log_retention: logs.RetentionDays,
+        dead_letters: sqs.IQueue,
+    ) -> None:
+        super().__init__(scope, id)
+        self._key = key
+        self._dead_letters = dead_letters
+        self._log_retention = log_retention
+        self._environment = {
+            "POWERTOOLS_SERVICE_NAME": SERVICE,
+            "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE,
+            "LOG_LEVEL": "INFO",
+            **environment,
+        }
+        code = {
+            "steps": lambda_.Code.from_asset(str(assets.steps)),
+            "dataset": lambda_.Code.from_asset(str(assets.dataset)),
+            "planning": lambda_.Code.from_asset(str(assets.planning)),
+        }
+        self.by_module = {
+            handler.module: self._function(handler, code[handler.package]) for handler in HANDLERS
+        }
+
+    def __getitem__(self, module: str) -> lambda_.Function:
+        return self.by_module[module]
+
+    def grant(self, module: str, *statements: iam.PolicyStatement) -> None:
+        """Let one function do something."""
+        for statement in statements:
+            self.by_module[module].add_to_role_policy(statement)
+
+    def _function(self, handler: Handler, code: lambda_.Code) -> lambda_.Function:
+        log_group = logs.LogGroup(
+            self,
+            f"{handler.id}Logs",
+            log_group_name=f"/aws/lambda/{handler.name}",
+            encryption_key=self._key,
+            retention=self._log_retention,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        role = iam.Role(
+            self,
+            f"{handler.id}Role",
+            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+            description=f"What {handler.name} may do",
+        )
+        role.add_to_policy(write_logs(log_group))
+        role.add_to_policy(trace())
+        by_event = handler.module == "clean_up"
+        return lambda_.Function(
+            self,
+            handler.id,
+            function_name=handler.name,
+            runtime=lambda_.Runtime.PYTHON_3_11,
+            architecture=lambda_.Architecture.X86_64,
+            code=code,
+            handler=f"lambdas.handlers.{handler.module}.handler",
+            memory_size=handler.memory_mib,
+            timeout=Duration.seconds(handler.timeout_seconds),
+            ephemeral_storage_size=Size.mebibytes(handler.storage_mib),
+            environment=self._environment,
+            role=role,
+            log_group=log_group,
+            tracing=lambda_.Tracing.ACTIVE,
+            # Of calls by an event; those of the state machine are its own to repeat. An event
+            # whose every try failed is kept, and an alarm tells so.
+            retry_attempts=2 if by_event else None,
+            dead_letter_queue=self._dead_letters if by_event else None,
+        )

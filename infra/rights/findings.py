@@ -1,0 +1,299 @@
+"""cdk-nag's findings that stay, each with the constructs it is accepted for and the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from aws_cdk import Acknowledgment, App, Stack, Validations
+from cdk_nag import AwsSolutionsChecks
+
+from infra.parts.functions import HANDLERS
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A finding of cdk-nag's AwsSolutions that is accepted for the named constructs only.
+
+    `rule` may hold `{bucket}`, `{packages}`: logical ids that cdk-nag quotes. `paths` are within
+    the stack.
+    """
+
+    rule: str
+    paths: tuple[str, ...]
+    reason: str
+
+
+def _wildcard(resource: str, paths: tuple[str, ...], reason: str) -> Finding:
+    return Finding(f"AwsSolutions-IAM5[Resource::{resource}]", paths, reason)
+
+
+def _roles(*modules: str) -> tuple[str, ...]:
+    return tuple(f"Functions/{item.id}Role" for item in HANDLERS if item.module in modules)
+
+
+_EVERY_FUNCTION = tuple(item.module for item in HANDLERS)
+_READS_JOBS = (
+    "check_quality",
+    "clean_up",
+    "diagnose_job",
+    "match_models",
+    "measure_batch",
+    "measure_endpoint",
+    "report",
+)
+_LOOKS_AT_ENDPOINTS = ("check_quality", "match_models", "plan_candidates", "take_turn")
+_NO_RUN_OBJECTS = ("await_component", "claim_run", "request_approval", "sweep")
+_JOBS, _MACHINE = "TrainingJobs/Role", "Workflow/Role"
+_BATCHES = "TrainingJobs/BatchRole"
+_SERVED = ("Endpoints/Role", "Endpoints/QueueRole")
+_MODELS = (*_SERVED, "Batches/Role")
+
+_HERE = "<AWS::Region>:<AWS::AccountId>"
+_SAGEMAKER = f"arn:<AWS::Partition>:sagemaker:{_HERE}"
+_IMAGES = "arn:<AWS::Partition>:ecr:<AWS::Region>:*:repository/"
+_BUCKET = "<{bucket}.Arn>"
+
+_ANY_KEY = "Object keys hold the names of specs and runs, which are not known beforehand."
+_RUN_NAMES = (
+    "Named after the run, so no prefix is known beforehand; held by the tag stratos:run instead."
+)
+_REGISTRY = "AWS keeps these images in a registry account that differs by region; reading only."
+
+FINDINGS = (
+    Finding(
+        "AwsSolutions-S1",
+        ("Storage/Bucket",),
+        "Who read or wrote an object is CloudTrail's to record; access logs would be a second "
+        "bucket of records that nobody reads.",
+    ),
+    Finding(
+        "AwsSolutions-L1",
+        tuple(f"Functions/{item.id}" for item in HANDLERS),
+        "Python 3.11 is what the project is written and tested for; AWS supports it.",
+    ),
+    _wildcard(
+        "*",
+        _roles(*_EVERY_FUNCTION),
+        "X-Ray's write actions take no resource, nor do SageMaker's and Scheduler's list actions, "
+        "nor a description of alarms that names none.",
+    ),
+    _wildcard(
+        "*",
+        (_JOBS, *_MODELS),
+        "ecr:GetAuthorizationToken takes no resource, nor does cloudwatch:PutMetricData, which is "
+        "held to SageMaker's namespaces.",
+    ),
+    _wildcard(
+        "*",
+        (_MACHINE,),
+        "Step Functions' log delivery actions and X-Ray's write actions take no resource.",
+    ),
+    _wildcard(
+        f"{_BUCKET}/runs/*",
+        (
+            *_roles(*(m for m in _EVERY_FUNCTION if m not in _NO_RUN_OBJECTS)),
+            *(_JOBS, _BATCHES, *_MODELS),
+        ),
+        _ANY_KEY,
+    ),
+    _wildcard(
+        f"{_BUCKET}/specs/*",
+        (
+            *_roles(
+                "claim_run",
+                "inspect_dataset",
+                "match_models",
+                "parse_constraints",
+                "plan_candidates",
+                "sweep",
+            ),
+            _JOBS,
+        ),
+        _ANY_KEY,
+    ),
+    _wildcard(f"{_BUCKET}/checkpoints/*", (_JOBS,), _ANY_KEY),
+    _wildcard(
+        f"{_BUCKET}/specs/*/rejection.json", _roles("parse_constraints"), "One beside each spec."
+    ),
+    _wildcard(
+        f"{_BUCKET}/catalog/*",
+        _roles(
+            "check_quality",
+            "clean_up",
+            "match_models",
+            "measure_batch",
+            "measure_endpoint",
+            "plan_candidates",
+            "report",
+            "take_turn",
+        ),
+        "The catalog is a few small files that people may add to.",
+    ),
+    *(
+        _wildcard(_IMAGES + name, (_JOBS,), _REGISTRY)
+        for name in ("huggingface-pytorch-training", "pytorch-training")
+    ),
+    *(
+        _wildcard(_IMAGES + name, _MODELS, _REGISTRY)
+        for name in ("huggingface-pytorch-inference", "vllm")
+    ),
+    _wildcard(
+        f"arn:<AWS::Partition>:logs:{_HERE}:log-group:/aws/sagemaker/TrainingJobs:*",
+        (_JOBS,),
+        "The wildcard stands for the streams of the one log group SageMaker writes to.",
+    ),
+    _wildcard(
+        f"arn:<AWS::Partition>:logs:{_HERE}:log-group:/aws/sagemaker/TransformJobs:*",
+        ("Batches/Role",),
+        "The wildcard stands for the streams of the one log group SageMaker writes to.",
+    ),
+    _wildcard(f"{_BUCKET}/runs/*/batches/*/answers/*", ("Batches/Role",), _ANY_KEY),
+    _wildcard(
+        f"{_SAGEMAKER}:transform-job/*",
+        (*_roles("clean_up", "measure_batch", "report", "sweep"), _MACHINE),
+        _RUN_NAMES,
+    ),
+    _wildcard(
+        f"arn:<AWS::Partition>:logs:{_HERE}:log-group:/aws/sagemaker/Endpoints/stratos-*:*",
+        _SERVED,
+        "SageMaker writes to a log group for each endpoint, named after its spec.",
+    ),
+    _wildcard(
+        f"arn:<AWS::Partition>:logs:{_HERE}:log-group:"
+        "/aws/sagemaker/InferenceComponents/stratos-*:*",
+        _SERVED,
+        "SageMaker writes to a log group for each component, named after its spec.",
+    ),
+    _wildcard(
+        "arn:<AWS::Partition>:s3:::cdk-hnb659fds-assets-<AWS::AccountId>-<AWS::Region>/*.tar.gz",
+        (_JOBS,),
+        "Source archives of earlier deployments: a run goes on with the code it began with.",
+    ),
+    _wildcard(
+        "arn:<AWS::Partition>:bedrock:*::foundation-model/*",
+        (_JOBS, _BATCHES),
+        "The spec names the teacher; an inference profile routes to models of several regions.",
+    ),
+    _wildcard(
+        f"arn:<AWS::Partition>:bedrock:{_HERE}:inference-profile/*",
+        (_JOBS, _BATCHES),
+        "The spec names the teacher.",
+    ),
+    _wildcard(
+        f"arn:<AWS::Partition>:bedrock:{_HERE}:model-invocation-job/*",
+        (_JOBS,),
+        "Bedrock names a batch itself, and takes no tag of ours into its ARN.",
+    ),
+    _wildcard(
+        f"arn:<AWS::Partition>:secretsmanager:{_HERE}:secret:stratos/*",
+        (_JOBS,),
+        "The spec names the secret of a teacher's key, which must begin with stratos/.",
+    ),
+    _wildcard(
+        f"{_SAGEMAKER}:training-job/*", (*_roles(*_READS_JOBS, "sweep"), _MACHINE), _RUN_NAMES
+    ),
+    _wildcard(f"{_SAGEMAKER}:model/*", (*_roles("clean_up", "sweep"), _MACHINE), _RUN_NAMES),
+    _wildcard(
+        f"{_SAGEMAKER}:endpoint-config/*",
+        (*_roles(*_LOOKS_AT_ENDPOINTS, "clean_up", "promote", "sweep"), _MACHINE),
+        _RUN_NAMES,
+    ),
+    _wildcard(
+        f"{_SAGEMAKER}:inference-component/stratos-*",
+        (
+            *_roles(
+                *_LOOKS_AT_ENDPOINTS,
+                "await_component",
+                "clean_up",
+                "measure_endpoint",
+                "promote",
+                "sweep",
+            ),
+            _MACHINE,
+        ),
+        "A component is named after its endpoint.",
+    ),
+    _wildcard(
+        f"{_SAGEMAKER}:endpoint/stratos-*",
+        (
+            *_roles(
+                *_LOOKS_AT_ENDPOINTS,
+                "await_component",
+                "clean_up",
+                "measure_endpoint",
+                "promote",
+                "sweep",
+            ),
+            "Schedules/Role",
+            _MACHINE,
+        ),
+        "An endpoint is named after its spec.",
+    ),
+    _wildcard(
+        f"arn:<AWS::Partition>:cloudwatch:{_HERE}:alarm:stratos-*",
+        (*_roles("clean_up", "promote", "sweep"), "Schedules/Role", *_SERVED, _MACHINE),
+        "An alarm is named after the endpoint it scales or the run whose update it watches.",
+    ),
+    *(
+        _wildcard(
+            f"arn:<AWS::Partition>:cloudwatch:{_HERE}:alarm:TargetTracking-{kind}/stratos-*",
+            (*_roles("clean_up", "promote", "sweep"), "Schedules/Role", _MACHINE),
+            "Application Auto Scaling names its alarms after the endpoint, and ends them in an id.",
+        )
+        for kind in ("endpoint", "inference-component")
+    ),
+    _wildcard(
+        f"arn:<AWS::Partition>:application-autoscaling:{_HERE}:scalable-target/*",
+        (*_roles("clean_up", "promote", "sweep"), "Schedules/Role", _MACHINE),
+        "AWS makes up the id of a scalable target.",
+    ),
+    _wildcard(f"{_BUCKET}/async/*", (*_roles("measure_endpoint"), "Endpoints/QueueRole"), _ANY_KEY),
+    *(
+        _wildcard(f"{_BUCKET}/async/*/{folder}/*", ("Endpoints/QueueRole",), _ANY_KEY)
+        for folder in ("answers", "failures")
+    ),
+    _wildcard(
+        f"{_SAGEMAKER}:model-package/<{{packages}}>/*",
+        (*_roles("clean_up", "promote", "record_approval"), _MACHINE),
+        "The wildcard stands for the versions of the one group.",
+    ),
+    _wildcard(
+        f"arn:<AWS::Partition>:scheduler:{_HERE}:schedule/stratos/*",
+        _roles("clean_up", "promote", "sweep", "take_turn"),
+        "The wildcard stands for the schedules of the one group.",
+    ),
+    _wildcard(
+        f"arn:<AWS::Partition>:states:{_HERE}:execution:stratos:*",
+        _roles("clean_up", "measure_batch", "measure_endpoint", "report", "sweep"),
+        "The wildcard stands for the executions of the one state machine.",
+    ),
+)
+
+
+def check_findings(app: App, stack: Stack) -> None:
+    """Let the synthesis fail on any finding that has no reason here."""
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    for path, rule, reason in accepted(stack):
+        construct = stack
+        for part in path.split("/"):
+            construct = construct.node.find_child(part)  # type: ignore[assignment]
+        Validations.of(construct).acknowledge(Acknowledgment(id=rule, reason=reason))
+
+
+def accepted(stack: Stack) -> Iterator[tuple[str, str, str]]:
+    """Construct path, rule and reason of every accepted finding."""
+    names = {
+        "bucket": _logical_id(stack, "Storage/Bucket/Resource"),
+        "packages": _logical_id(stack, "Endpoints/Packages"),
+    }
+    for finding in FINDINGS:
+        for path in finding.paths:
+            yield path, finding.rule.format(**names), finding.reason
+
+
+def _logical_id(stack: Stack, path: str) -> str:
+    construct = stack
+    for part in path.split("/"):
+        construct = construct.node.find_child(part)  # type: ignore[assignment]
+    return str(stack.resolve(construct.logical_id))  # type: ignore[attr-defined]

@@ -1,0 +1,106 @@
+"""What the state machine may do, next to why."""
+
+from __future__ import annotations
+
+from aws_cdk import aws_iam as iam
+
+from infra.parts.functions import Functions
+from infra.permissions import (
+    COMPONENTS,
+    ENDPOINT_CONFIGS,
+    ENDPOINTS,
+    MODELS,
+    TRAINING_JOBS,
+    TRANSFORM_JOBS,
+    arn,
+    create_in_sagemaker,
+    pass_role,
+    sagemaker,
+    sagemaker_of_runs,
+    scale_endpoints,
+    trace,
+    use_alarms,
+    use_tracking_alarms,
+)
+from infra.states.batch import Batches
+from infra.states.endpoints import Endpoints
+from infra.states.training_jobs import TrainingJobs
+
+
+def grant_workflow(
+    role: iam.Role,
+    *,
+    functions: Functions,
+    training_jobs: TrainingJobs,
+    endpoints: Endpoints,
+    batches: Batches,
+) -> None:
+    """Let the state machine call what its states call."""
+    package_group = arn("sagemaker", f"model-package-group/{endpoints.packages.ref}")
+    for statement in (
+        iam.PolicyStatement(
+            actions=["lambda:InvokeFunction"],
+            resources=[
+                item.function_arn
+                for module, item in functions.by_module.items()
+                if module != "sweep"  # which is no state
+            ],
+        ),
+        create_in_sagemaker("CreateTrainingJob", on=(TRAINING_JOBS,)),
+        sagemaker_of_runs("DescribeTrainingJob", "StopTrainingJob", on=(TRAINING_JOBS,)),
+        create_in_sagemaker("CreateTransformJob", on=(TRANSFORM_JOBS,)),
+        sagemaker_of_runs("DescribeTransformJob", "StopTransformJob", on=(TRANSFORM_JOBS,)),
+        create_in_sagemaker(
+            "CreateModel",
+            "CreateEndpointConfig",
+            "CreateEndpoint",
+            on=(MODELS, ENDPOINT_CONFIGS, ENDPOINTS),
+        ),
+        create_in_sagemaker("CreateInferenceComponent", on=(COMPONENTS, ENDPOINTS, MODELS)),
+        sagemaker("UpdateInferenceComponent", on=(COMPONENTS,)),
+        # Step Functions looks at the tags of what it creates in SageMaker:
+        # https://docs.aws.amazon.com/step-functions/latest/dg/sagemaker-iam.html
+        sagemaker(
+            "ListTags",
+            on=(TRAINING_JOBS, TRANSFORM_JOBS, MODELS, ENDPOINT_CONFIGS, ENDPOINTS, COMPONENTS),
+        ),
+        sagemaker("DescribeEndpoint", "UpdateEndpoint", on=(ENDPOINTS,)),
+        sagemaker("UpdateEndpoint", on=(ENDPOINT_CONFIGS,)),
+        use_alarms("PutMetricAlarm", "DescribeAlarms", "DeleteAlarms"),
+        scale_endpoints("DeregisterScalableTarget"),
+        use_tracking_alarms("DescribeAlarms", "DeleteAlarms"),
+        iam.PolicyStatement(
+            actions=["sagemaker:CreateModelPackage"],
+            resources=[
+                package_group,
+                arn("sagemaker", f"model-package/{endpoints.packages.ref}/*"),
+            ],
+        ),
+        pass_role(training_jobs.role, "sagemaker.amazonaws.com"),
+        pass_role(endpoints.role, "sagemaker.amazonaws.com"),
+        pass_role(endpoints.queue_role, "sagemaker.amazonaws.com"),
+        pass_role(batches.role, "sagemaker.amazonaws.com"),
+        # How Step Functions learns that a job ended: rules of its own in this account.
+        iam.PolicyStatement(
+            actions=["events:PutTargets", "events:PutRule", "events:DescribeRule"],
+            resources=[
+                arn("events", f"rule/StepFunctionsGetEventsForSageMaker{kind}JobsRule")
+                for kind in ("Training", "Transform")
+            ],
+        ),
+        iam.PolicyStatement(
+            actions=[
+                "logs:CreateLogDelivery",
+                "logs:GetLogDelivery",
+                "logs:UpdateLogDelivery",
+                "logs:DeleteLogDelivery",
+                "logs:ListLogDeliveries",
+                "logs:PutResourcePolicy",
+                "logs:DescribeResourcePolicies",
+                "logs:DescribeLogGroups",
+            ],
+            resources=["*"],
+        ),
+        trace(),
+    ):
+        role.add_to_policy(statement)

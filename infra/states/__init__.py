@@ -1,0 +1,1 @@
+"""The state machine: its states, and how they follow each other."""

@@ -1,0 +1,106 @@
+"""Batches: the role a model answers them under, and the states that measure it by one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from aws_cdk import Aws
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from infra.permissions import read_objects, run_container, use_key, write_objects
+from infra.states.endpoints import DEPLOYMENT, REPOSITORIES
+from infra.states.sdk_calls import sdk_call
+from infra.states.training_jobs import RETRY_THROTTLED
+from stratos.hosting.modes.batch import BATCH_STRATEGY
+
+JOB = f"{DEPLOYMENT}.transform_job"
+TRANSFORMED = "$.transformed"
+_TIMEOUT_SECONDS = 6 * 3600
+"""Transform jobs have no limit of their own. The batch has 2,000 lines at most."""
+
+
+class Batches(Construct):
+    """The role of models that are asked in batches."""
+
+    def __init__(self, scope: Construct, id: str, *, bucket: s3.IBucket, key: kms.IKey) -> None:
+        super().__init__(scope, id)
+        self.role = iam.Role(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"),
+            description="What a model that is asked in batches may do",
+        )
+        for statement in (
+            *run_container(repositories=REPOSITORIES, log_group="/aws/sagemaker/TransformJobs"),
+            *read_objects(bucket, "runs/"),
+            write_objects(bucket, "runs/*/batches/*/answers/*"),
+            use_key(key),
+        ):
+            self.role.add_to_policy(statement)
+
+
+@dataclass(frozen=True)
+class BatchStates:
+    """Create the model and ask it the held-out questions in one batch; there is no endpoint."""
+
+    scope: Construct
+    role: iam.IRole
+
+    def chain(self, *, measured: sfn.IChainable, failed: sfn.IChainable) -> sfn.IChainable:
+        """Build the states and return the first.
+
+        Args:
+            measured: What follows a job that is over, however it ended: `$.transformed` holds what
+                was caught, with nothing in it where the job completed.
+            failed: What follows anything else; the error is in `$.failure`.
+        """
+        create = sdk_call(
+            self.scope,
+            "CreateBatchModel",
+            {
+                "ModelName": f"{DEPLOYMENT}.model_name",
+                "PrimaryContainer": f"{DEPLOYMENT}.container",
+                "Tags": f"{DEPLOYMENT}.tags",
+            },
+            failed=failed,
+            operation="createModel",
+            constants={"ExecutionRoleArn": self.role.role_arn},
+        )
+        ask = sfn.CustomState(
+            self.scope,
+            "AskBatch",
+            state_json={
+                "Type": "Task",
+                "Comment": f"Transform job of {JOB}",
+                "Resource": f"arn:{Aws.PARTITION}:states:::sagemaker:createTransformJob.sync",
+                "TimeoutSeconds": _TIMEOUT_SECONDS,
+                "Parameters": self._request(),
+                "Retry": [RETRY_THROTTLED],
+                "ResultSelector": {"Error": "", "Cause": ""},
+                "ResultPath": TRANSFORMED,
+            },
+        )
+        ask.add_catch(measured, errors=["States.ALL"], result_path=TRANSFORMED)
+        create.next(ask)
+        ask.next(measured)
+        return create
+
+    def _request(self) -> dict[str, Any]:
+        return {
+            "TransformJobName.$": f"{JOB}.name",
+            "ModelName.$": f"{JOB}.model_name",
+            "BatchStrategy": BATCH_STRATEGY,
+            "TransformInput.$": f"{JOB}.transform_input",
+            "TransformOutput.$": f"{JOB}.transform_output",
+            "TransformResources.$": f"{JOB}.transform_resources",
+            "ModelClientConfig.$": f"{JOB}.model_client_config",
+            "MaxConcurrentTransforms.$": f"{JOB}.max_concurrent_transforms",
+            "MaxPayloadInMB.$": f"{JOB}.max_payload_in_mb",
+            "Environment.$": f"{JOB}.environment",
+            "Tags.$": f"{JOB}.tags",
+        }

@@ -1,0 +1,107 @@
+"""The load gate: the states that measure an endpoint, and that go on after a miss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from infra.states.endpoints import DEPLOYMENT
+from infra.states.lambda_states import LambdaStates
+
+
+@dataclass(frozen=True)
+class LoadGateStates:
+    """An endpoint that misses its load, or a batch, is tried on the next server of the front.
+
+    When none is left for its student it is taken back, and the next student is trained.
+    """
+
+    scope: Construct
+    lambdas: LambdaStates
+
+    def chain(
+        self, *, passed: sfn.IChainable, again: sfn.IChainable, failed: sfn.IChainable
+    ) -> tuple[sfn.TaskStateBase, sfn.TaskStateBase, sfn.Pass]:
+        """Build the states; return what measures an endpoint, and what measures a batch.
+
+        The third is the one that the next deployment follows.
+
+        Args:
+            passed: What follows an endpoint that holds its load.
+            again: Where the next student is matched.
+            failed: What follows where no plan is left; the reason is in `$.failure.Cause`.
+        """
+        measure = self.lambdas.invoke(
+            "MeasureEndpoint",
+            "measure_endpoint",
+            {"run": "$.run", "match": "$.match", "deployment": DEPLOYMENT},
+            "$.measured",
+        )
+        measure_batch = self.lambdas.invoke(
+            "MeasureBatch",
+            "measure_batch",
+            {
+                "run": "$.run",
+                "match": "$.match",
+                "deployment": DEPLOYMENT,
+                "transformed": "$.transformed",
+            },
+            "$.measured",
+        )
+        for state in (measure, measure_batch):
+            state.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
+        next_server = sfn.Pass(
+            self.scope,
+            "NextServer",
+            comment="Serve the same model on the next server of the front",
+            input_path="$.measured.deployment",
+            result_path=DEPLOYMENT,
+        )
+        missed = sfn.Pass(
+            self.scope,
+            "LoadMissed",
+            comment="Name the missed gate, and every plan that was tried",
+            parameters={"Error": "LatencyGateError", "Cause.$": "$.measured.reason"},
+            result_path="$.failure",
+        )
+        condition = sfn.Condition
+        verdict = (
+            sfn.Choice(
+                self.scope,
+                "IsFastEnough",
+                comment="Load held, or is another server or student worth it?",
+            )
+            .when(condition.boolean_equals("$.measured.passed", True), passed)
+            .when(condition.is_not_null("$.measured.deployment"), next_server)
+            .when(
+                condition.is_numeric("$.measured.next_attempt"),
+                self._next_student(again=again, failed=failed),
+            )
+            .otherwise(missed.next(failed))
+        )
+        measure.next(verdict)
+        measure_batch.next(verdict)
+        return measure, measure_batch, next_server
+
+    def _next_student(self, *, again: sfn.IChainable, failed: sfn.IChainable) -> sfn.IChainable:
+        """Take the endpoint back, which is billed, before another student is trained."""
+        take_back = self.lambdas.clean_up(
+            "TakeEndpointBack",
+            {
+                "run": "$.run",
+                "missed": "$.measured.reason",
+            },
+            "$.cleaned_up",
+        )
+        take_back.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
+        return take_back.next(
+            sfn.Pass(
+                self.scope,
+                "NextStudent",
+                comment="Try the next student",
+                input_path="$.measured.next_attempt",
+                result_path="$.attempt",
+            )
+        ).next(again)

@@ -1,0 +1,335 @@
+"""The state machine: a spec's event in, a deployed and measured model out."""
+
+from __future__ import annotations
+
+from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from infra.parts.functions import Functions
+from infra.states.approval import ApprovalStates
+from infra.states.batch import Batches, BatchStates
+from infra.states.endpoints import DEPLOYMENT, DeploymentStates, Endpoints
+from infra.states.lambda_states import LambdaStates
+from infra.states.load_gate import LoadGateStates
+from infra.states.training_jobs import TrainingJobs, TrainingJobStates
+from stratos.spec import LONGEST_APPROVAL_HOURS
+
+NAME = "stratos"
+LONGEST_RUN = Duration.hours(3 * 24 + LONGEST_APPROVAL_HOURS)
+"""Three days of work, which every state of it bounds for itself, and a person's answer."""
+
+_PROBES_AT_ONCE = 2
+"""Probes need a server each, and a new account's quota of accelerated ones is small."""
+
+
+def state_machine_arn(scope: Construct) -> str:
+    """ARN by name: the functions need it, and the state machine needs the functions."""
+    return Stack.of(scope).format_arn(
+        service="states",
+        resource="stateMachine",
+        resource_name=NAME,
+        arn_format=ArnFormat.COLON_RESOURCE_NAME,
+    )
+
+
+class Workflow(Construct):
+    """The state machine, its role and its log group. The caller grants."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        functions: Functions,
+        training_jobs: TrainingJobs,
+        endpoints: Endpoints,
+        batches: Batches,
+        key: kms.IKey,
+        log_retention: logs.RetentionDays,
+    ) -> None:
+        super().__init__(scope, id)
+        self._lambdas = LambdaStates(self, functions)
+        self._training_jobs = training_jobs
+        self._endpoints = endpoints
+        self._batches = batches
+        self.role = iam.Role(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal("states.amazonaws.com"),
+            description="What a run may call",
+        )
+        self.log_group = logs.LogGroup(
+            self,
+            "Logs",
+            log_group_name=f"/aws/vendedlogs/states/{NAME}",
+            encryption_key=key,
+            retention=log_retention,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        self.state_machine = sfn.StateMachine(
+            self,
+            "StateMachine",
+            state_machine_name=NAME,
+            # The CDK would grant invocation of every version of a function, and SDK calls on "*".
+            role=self.role.without_policy_updates(),
+            definition_body=sfn.DefinitionBody.from_chainable(self._definition()),
+            timeout=LONGEST_RUN,
+            tracing_enabled=True,
+            # Not the data of the states: it quotes the user's dataset in its errors. The console
+            # shows it to who may read the execution.
+            logs=sfn.LogOptions(
+                destination=self.log_group, level=sfn.LogLevel.ALL, include_execution_data=False
+            ),
+        )
+        self.state_machine.node.add_dependency(self.role)
+
+    def _definition(self) -> sfn.IChainable:
+        invoke = self._lambdas.invoke
+        failed, rejected = self._failure(), self._rejection()
+
+        claim = invoke(
+            "ClaimRun",
+            "claim_run",
+            {
+                "event": "$",
+                "execution_arn": "$$.Execution.Id",
+                "started_at": "$$.Execution.StartTime",
+            },
+            "$",
+            {"run.$": "$"},
+        )
+        claim.add_catch(
+            sfn.Succeed(self, "Duplicate", comment="The same event, again"),
+            errors=["DuplicateEvent"],
+        )
+        claim.add_catch(
+            _fail(self, "SpecGone", comment="A schedule ran a spec that was deleted"),
+            errors=["SpecRejected"],
+            result_path="$.failure",
+        )
+        parse = invoke("ParseConstraints", "parse_constraints", {"run": "$.run"}, "$.parsed")
+        parse.add_catch(rejected, errors=["SpecRejected"], result_path="$.failure")
+        inspect = invoke("InspectDataset", "inspect_dataset", {"run": "$.run"}, "$.dataset")
+        inspect.add_catch(rejected, errors=["DatasetRejected"], result_path="$.failure")
+        plan = invoke(
+            "PlanCandidates",
+            "plan_candidates",
+            {"run": "$.run", "dataset": "$.dataset"},
+            "$.candidates",
+        )
+        probe = self._probes()
+        match = invoke(
+            "MatchModels",
+            "match_models",
+            {
+                "run": "$.run",
+                "dataset": "$.dataset",
+                "candidates": "$.candidates",
+                "probes": "$.probes",
+                "attempt": "$.attempt",
+            },
+            "$.match",
+        )
+        for state in (parse, inspect, plan, probe, match):
+            state.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
+
+        unchanged = self._report("ReportUnchanged", "unchanged")
+        unchanged.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
+        first_attempt = sfn.Pass(
+            self,
+            "FirstAttempt",
+            comment="Set the number of the attempt to 0",
+            result=sfn.Result.from_number(0),
+            result_path="$.attempt",
+        )
+        claim.next(parse).next(inspect).next(
+            sfn.Choice(self, "IsUnchanged", comment="A rerun of what ran well before?")
+            .when(
+                sfn.Condition.boolean_equals("$.dataset.unchanged", True),
+                unchanged.next(sfn.Succeed(self, "Unchanged")),
+            )
+            .otherwise(plan)
+        )
+        plan.next(probe).next(first_attempt).next(match)
+        match.next(self._distillation(again=match, failed=failed))
+        return claim
+
+    def _probes(self) -> sfn.Map:
+        """Every shortlisted model probed; one that cannot be drops out, and the reason stays."""
+        probes = sfn.Map(
+            self,
+            "ProbeModels",
+            comment=f"Probe each shortlisted model, {_PROBES_AT_ONCE} at a time",
+            items_path="$.candidates.probes",
+            item_selector={
+                "run": sfn.JsonPath.object_at("$.run"),
+                "job": sfn.JsonPath.object_at("$$.Map.Item.Value"),
+            },
+            max_concurrency=_PROBES_AT_ONCE,
+            result_path="$.probes",
+        )
+        dropped = sfn.Pass(
+            self,
+            "DropCandidate",
+            comment="Go on without this model; the reason stays",
+            parameters={"step.$": "$.job.step", "failed.$": "$.failure.Cause"},
+        )
+        probed = sfn.Pass(
+            self,
+            "KeepCandidate",
+            comment="Its result lies in the bucket",
+            parameters={"step.$": "$.job.step"},
+        )
+        return probes.item_processor(
+            TrainingJobStates(
+                scope=self,
+                name="Probe",
+                job_path="$.job",
+                role=self._training_jobs.role,
+                lambdas=self._lambdas,
+            ).chain(succeeded=probed, failed=dropped, result={"ResultPath": sfn.JsonPath.DISCARD})
+        )
+
+    def _distillation(self, *, again: sfn.IChainable, failed: sfn.IChainable) -> sfn.IChainable:
+        """From a match to a model that passed its gate: synthesize, distill, evaluate."""
+        check = self._lambdas.invoke(
+            "CheckQuality",
+            "check_quality",
+            {
+                "run": "$.run",
+                "dataset": "$.dataset",
+                "match": "$.match",
+                "model_artifact": "$.distilled.ModelArtifacts.S3ModelArtifacts",
+            },
+            "$.quality",
+        )
+        check.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
+        evaluate = self._job("Evaluate").chain(
+            succeeded=check,
+            failed=failed,
+            result={"ResultPath": sfn.JsonPath.DISCARD},
+            hyper_parameters="States.JsonMerge("
+            "$.match.evaluate.hyper_parameters, $.distilled.hyper_parameters, false)",
+        )
+        distill = self._job("Distill").chain(
+            succeeded=evaluate,
+            failed=failed,
+            result={
+                "ResultSelector": {
+                    "ModelArtifacts.$": "$.ModelArtifacts",
+                    "hyper_parameters": {"student_artifact.$": "$.ModelArtifacts.S3ModelArtifacts"},
+                },
+                "ResultPath": "$.distilled",
+            },
+        )
+        next_attempt = sfn.Pass(
+            self,
+            "NextAttempt",
+            comment="Try the next student",
+            input_path="$.quality.next_attempt",
+            result_path="$.attempt",
+        )
+        missed = sfn.Pass(
+            self,
+            "QualityMissed",
+            comment="Name the missed gate",
+            parameters={"Error": "QualityGateError", "Cause.$": "$.quality.reason"},
+            result_path="$.failure",
+        )
+        check.next(
+            sfn.Choice(
+                self,
+                "IsGoodEnough",
+                comment="Accuracy gate passed, or is another student worth it?",
+            )
+            .when(
+                sfn.Condition.boolean_equals("$.quality.passed", True),
+                self._deployment(again=again, failed=failed),
+            )
+            .when(sfn.Condition.is_numeric("$.quality.next_attempt"), next_attempt.next(again))
+            .otherwise(missed.next(failed))
+        )
+        return self._job("Synthesize").chain(
+            succeeded=distill, failed=failed, result={"ResultPath": sfn.JsonPath.DISCARD}
+        )
+
+    def _deployment(self, *, again: sfn.IChainable, failed: sfn.IChainable) -> sfn.IChainable:
+        """From a model to an endpoint that holds its load, or a batch, promoted and reported."""
+        promote = self._lambdas.invoke(
+            "Promote",
+            "promote",
+            {
+                "run": "$.run",
+                "parsed": "$.parsed",
+                "dataset": "$.dataset",
+                "deployment": DEPLOYMENT,
+                "package_arn": "$.package.ModelPackageArn",
+            },
+            "$.promoted",
+        )
+        report = self._report("Report", "succeeded")
+        for state in (promote, report):
+            state.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
+        promote.next(report).next(sfn.Succeed(self, "Succeeded"))
+        measure, measure_batch, next_server = LoadGateStates(
+            scope=self, lambdas=self._lambdas
+        ).chain(passed=promote, again=again, failed=failed)
+        batched = BatchStates(scope=self, role=self._batches.role).chain(
+            measured=measure_batch, failed=failed
+        )
+        deployment = DeploymentStates(
+            scope=self,
+            role=self._endpoints.role,
+            queue_role=self._endpoints.queue_role,
+            approval=ApprovalStates(scope=self, lambdas=self._lambdas),
+            lambdas=self._lambdas,
+        )
+        first, registered = deployment.chain(succeeded=measure, batched=batched, failed=failed)
+        next_server.next(registered)  # the same model: it only moves
+        return first
+
+    def _job(self, name: str) -> TrainingJobStates:
+        return TrainingJobStates(
+            scope=self,
+            name=name,
+            job_path=f"$.match.{name.lower()}",
+            role=self._training_jobs.role,
+            lambdas=self._lambdas,
+        )
+
+    def _report(self, name: str, status: str) -> sfn.TaskStateBase:
+        return self._lambdas.invoke(
+            name, "report", {"run": "$.run", "status": status, "state": "$"}, "$.reported"
+        )
+
+    def _failure(self) -> sfn.IChainable:
+        """Clean up and report. Neither hides why the run failed, even if it fails itself."""
+        ended = _fail(self, "Failed")
+        report = self._report("ReportFailure", "failed")
+        report.add_catch(ended, errors=["States.ALL"], result_path="$.report_failure")
+        report.next(ended)
+        clean_up = self._lambdas.clean_up(
+            "CleanUp", {"run": "$.run", "failure": "$.failure"}, "$.cleaned_up"
+        )
+        clean_up.add_catch(report, errors=["States.ALL"], result_path="$.clean_up_failure")
+        clean_up.next(report)
+        return clean_up
+
+    def _rejection(self) -> sfn.IChainable:
+        """Report what the user has to mend. Nothing was started that needs cleaning up."""
+        ended = _fail(self, "Rejected")
+        report = self._report("ReportRejected", "rejected")
+        report.add_catch(ended, errors=["States.ALL"], result_path="$.report_failure")
+        report.next(ended)
+        return report
+
+
+def _fail(scope: Construct, name: str, comment: str | None = None) -> sfn.Fail:
+    """End with the caught error, so that whoever reads the execution sees it first."""
+    return sfn.Fail(
+        scope, name, comment=comment, error_path="$.failure.Error", cause_path="$.failure.Cause"
+    )

@@ -1,0 +1,55 @@
+"""Step Functions executions, read back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from lambdas.aws.clients import client, error_code
+
+
+def is_running(execution_arn: str) -> bool:
+    """Whether an execution goes on; one that is not there any more does not."""
+    try:
+        found = client("stepfunctions").describe_execution(executionArn=execution_arn)
+    except ClientError as error:
+        if error_code(error) == "ExecutionDoesNotExist":
+            return False
+        raise
+    return bool(found["status"] == "RUNNING")
+
+
+@dataclass(frozen=True)
+class End:
+    """How an execution ended."""
+
+    detail: dict[str, Any]
+    """As the event `Step Functions Execution Status Change` tells it."""
+    at: datetime | None
+    """None where nothing is known of it any more."""
+
+
+def end_of(execution_arn: str) -> End | None:
+    """How an execution ended; None while it goes on."""
+    detail = {"executionArn": execution_arn, "status": "FORGOTTEN"}
+    try:
+        found = client("stepfunctions").describe_execution(executionArn=execution_arn)
+    except ClientError as error:
+        if error_code(error) == "ExecutionDoesNotExist":
+            return End(detail, None)
+        raise
+    if found["status"] == "RUNNING":
+        return None
+    told = {name: found[name] for name in ("status", "error", "cause") if name in found}
+    return End(detail | told, found.get("stopDate"))
+
+
+def history(execution_arn: str) -> Iterator[dict[str, Any]]:
+    """Events of an execution, the oldest first, without the data of its states."""
+    pages = client("stepfunctions").get_paginator("get_execution_history")
+    for page in pages.paginate(executionArn=execution_arn, includeExecutionData=False):
+        yield from page["events"]

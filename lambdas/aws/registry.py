@@ -1,0 +1,68 @@
+"""The model registry: the decision on a version, and what is learned of it later."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, Literal
+
+from lambdas.aws import runs_table
+from lambdas.aws.clients import client
+from lambdas.aws.settings import settings
+from stratos.hosting.model_package import RUN_PROPERTY, approval_description
+from stratos.pipeline.steps import RunRef
+
+
+def decide(package_arn: str, status: Literal["Approved", "Rejected"], why: str) -> None:
+    """Set the approval status of a version, with the reason."""
+    client("sagemaker").update_model_package(
+        ModelPackageArn=package_arn,
+        ModelApprovalStatus=status,
+        ApprovalDescription=approval_description(why),
+    )
+
+
+def reject_unless_promoted(run: RunRef, why: str) -> None:
+    """Mark every version that a run registered as rejected, whether or not it said so anywhere.
+
+    A run that was promoted has settled its versions. One that is rejected keeps the reason it has.
+    """
+    row = runs_table.find(run.run_id)
+    if row is not None and row.live_since is not None:
+        return
+    for arn, status in _versions_of(run):
+        if status != "Rejected":
+            decide(arn, "Rejected", why)
+
+
+def _versions_of(run: RunRef) -> Iterator[tuple[str, str]]:
+    """ARN and approval status of what a run registered, by the property it carries."""
+    started_at = datetime.fromisoformat(run.started_at)
+    pages = client("sagemaker").get_paginator("list_model_packages")
+    for page in pages.paginate(
+        ModelPackageGroupName=settings().model_package_group,
+        SortBy="CreationTime",
+        SortOrder="Descending",
+    ):
+        for version in page["ModelPackageSummaryList"]:
+            if version["CreationTime"] < started_at:
+                return
+            arn = version["ModelPackageArn"]
+            found = client("sagemaker").describe_model_package(ModelPackageName=arn)
+            if found.get("CustomerMetadataProperties", {}).get(RUN_PROPERTY) == run.run_id:
+                yield arn, found.get("ModelApprovalStatus", "")
+
+
+def add_served(
+    package_arn: str, properties: Mapping[str, str], inference: Mapping[str, Any] | None
+) -> None:
+    """Add what is known of a version once it serves; its other properties stay.
+
+    Args:
+        inference: `InferenceSpecification` in place of the one it was registered with, for a
+            model that moved to another server.
+    """
+    specification = {} if inference is None else {"InferenceSpecification": dict(inference)}
+    client("sagemaker").update_model_package(
+        ModelPackageArn=package_arn, CustomerMetadataProperties=dict(properties), **specification
+    )

@@ -1,0 +1,190 @@
+"""The runs table: one row a run, found by its id, its execution or its spec."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Literal
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.exceptions import ClientError
+from pydantic import BaseModel, ConfigDict
+
+from lambdas.aws.clients import client, error_code
+from lambdas.aws.settings import settings
+from stratos.errors import DuplicateEvent
+from stratos.pipeline.steps import RunRef
+from stratos.pipeline.summary import RunStatus
+
+NOTHING_AWAITED: dict[str, None] = dict.fromkeys(
+    ("task_token", "awaiting_approval_since", "approve_by")
+)
+"""Attributes that go when the wait for a person is over."""
+
+
+class RunRow(BaseModel):
+    """What the table knows of a run; attributes that others add are passed over."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    run_id: str
+    bucket: str
+    spec_key: str
+    spec_version_id: str
+    execution_arn: str
+    started_at: str
+    rerun: bool = False
+    status: RunStatus | Literal["deleted"] = "running"
+    spec_name: str | None = None
+    ended_at: str | None = None
+    content_hash: str | None = None
+    endpoint_name: str | None = None
+    """Set while the run's model is the one in service."""
+    endpoint_config_name: str | None = None
+    batch_model_name: str | None = None
+    """Set while the run's model is the one that batches ask."""
+    expires_at: str | None = None
+    usd_per_hour: float | None = None
+    model_artifact: str | None = None
+    live_since: str | None = None
+    awaiting_approval_since: str | None = None
+    task_token: str | None = None
+    """Set while the run waits for a person; who answers to it decides."""
+    model_package_arn: str | None = None
+
+    @property
+    def in_charge(self) -> bool:
+        """Whether the run's model is the one that its spec's users get."""
+        return self.endpoint_name is not None or self.batch_model_name is not None
+
+    @property
+    def ref(self) -> RunRef:
+        return RunRef(**{name: getattr(self, name) for name in RunRef.model_fields})
+
+
+def claim(run: RunRef) -> None:
+    """Enter a run, once; the same execution may claim it again.
+
+    Raises:
+        DuplicateEvent: when another execution has it.
+    """
+    item = _serialized(run.model_dump() | {"status": "running"})
+    try:
+        client("dynamodb").put_item(
+            TableName=settings().runs_table,
+            Item=item,
+            ConditionExpression="attribute_not_exists(run_id) OR execution_arn = :mine",
+            ExpressionAttributeValues={":mine": {"S": run.execution_arn}},
+        )
+    except ClientError as error:
+        if error_code(error) != "ConditionalCheckFailedException":
+            raise
+        raise DuplicateEvent(
+            f"run {run.run_id} is already in the hands of another execution; nothing to do"
+        ) from error
+
+
+def find(run_id: str) -> RunRow | None:
+    """The row of a run, as last written."""
+    found = client("dynamodb").get_item(
+        TableName=settings().runs_table, Key={"run_id": {"S": run_id}}, ConsistentRead=True
+    )
+    return _row(found["Item"]) if "Item" in found else None
+
+
+def find_by_execution(execution_arn: str) -> RunRow | None:
+    """The run that an execution claimed, if it came that far."""
+    row = next(_query("by_execution", "execution_arn", execution_arn), None)
+    return row and find(row.run_id)
+
+
+def runs_of_spec(spec_key: str) -> Iterator[RunRow]:
+    """Every run of a spec, the newest first."""
+    return _query("by_spec", "spec_key", spec_key, ScanIndexForward=False)
+
+
+def all_runs() -> Iterator[RunRow]:
+    """Every run there ever was; turns at an endpoint lie in the table, too."""
+    pages = client("dynamodb").get_paginator("scan")
+    for page in pages.paginate(
+        TableName=settings().runs_table,
+        ConsistentRead=True,
+        FilterExpression="attribute_exists(spec_key)",
+    ):
+        yield from map(_row, page["Items"])
+
+
+def live_config(run: RunRef) -> str | None:
+    """Configuration that another run of the spec has in service, its time not over.
+
+    That run may have been promoted since this one looked at the endpoint.
+    """
+    live = (row for row in _others_in_charge(run) if row.endpoint_name is not None)
+    return next((row.endpoint_config_name for row in live), None)
+
+
+def another_in_charge(run: RunRef) -> bool:
+    """Whether another run is in charge of the spec, by endpoint or batches, its time not over."""
+    return next(_others_in_charge(run), None) is not None
+
+
+def live_artifact(spec_key: str) -> str | None:
+    """Model artifact in service for a spec, if one is."""
+    live = (row for row in runs_of_spec(spec_key) if row.in_charge)
+    return next((row.model_artifact for row in live), None)
+
+
+def update(run_id: str, **values: str | float | None) -> None:
+    """Set attributes of a run; None removes one."""
+    names = {f"#{name}": name for name in values}
+    kept = {f":{name}": value for name, value in values.items() if value is not None}
+    sets = ", ".join(f"#{name} = :{name}" for name, value in values.items() if value is not None)
+    removes = ", ".join(f"#{name}" for name, value in values.items() if value is None)
+    expression = " ".join(
+        part for part in (f"SET {sets}" * bool(sets), f"REMOVE {removes}" * bool(removes)) if part
+    )
+    request: dict[str, Any] = {
+        "TableName": settings().runs_table,
+        "Key": {"run_id": {"S": run_id}},
+        "UpdateExpression": expression,
+        "ExpressionAttributeNames": names,
+    }
+    if kept:
+        request["ExpressionAttributeValues"] = _serialized(kept)
+    client("dynamodb").update_item(**request)
+
+
+def _others_in_charge(run: RunRef) -> Iterator[RunRow]:
+    now = datetime.now(UTC)
+    for row in runs_of_spec(run.spec_key):
+        over = row.expires_at is not None and datetime.fromisoformat(row.expires_at) <= now
+        if row.run_id != run.run_id and row.in_charge and not over:
+            yield row
+
+
+def _query(index: str, attribute: str, value: str, **options: Any) -> Iterator[RunRow]:
+    pages = client("dynamodb").get_paginator("query")
+    for page in pages.paginate(
+        TableName=settings().runs_table,
+        IndexName=index,
+        KeyConditionExpression="#key = :value",
+        ExpressionAttributeNames={"#key": attribute},
+        ExpressionAttributeValues={":value": {"S": value}},
+        **options,
+    ):
+        yield from map(_row, page["Items"])
+
+
+def _row(item: dict[str, Any]) -> RunRow:
+    read = TypeDeserializer().deserialize
+    return RunRow.model_validate({name: read(value) for name, value in item.items()})
+
+
+def _serialized(values: dict[str, Any]) -> dict[str, Any]:
+    write = TypeSerializer().serialize
+    return {
+        name: write(Decimal(str(value)) if isinstance(value, float) else value)
+        for name, value in values.items()
+        if value is not None
+    }

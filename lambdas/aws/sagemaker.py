@@ -1,0 +1,158 @@
+"""SageMaker's control plane: training jobs and endpoints of a run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from lambdas.aws.clients import client, error_code
+from lambdas.jobs.factory import step_of
+from stratos.errors import EndpointUnsettled
+from stratos.hosting.build import endpoint_mode
+from stratos.spec import EndpointMode
+
+IN_PROGRESS = "InProgress"
+PAUSE_SECONDS = 2
+CHANGING = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """An endpoint as it is now."""
+
+    name: str
+    config_name: str
+    status: str
+    mode: EndpointMode = "realtime"
+
+    @property
+    def changing(self) -> bool:
+        """A change is under way; SageMaker refuses another until it ends."""
+        return self.status in CHANGING
+
+
+def describe_job(name: str) -> dict[str, Any] | None:
+    """A training job as SageMaker describes it, or None where there is none."""
+    try:
+        described: dict[str, Any] = client("sagemaker").describe_training_job(TrainingJobName=name)
+    except ClientError as error:
+        if is_absent(error, held_by_tag=True):
+            return None
+        raise
+    return described
+
+
+def jobs_of(run_id: str) -> Iterator[dict[str, Any]]:
+    """Every training job of a run, described, the oldest first."""
+    pages = client("sagemaker").get_paginator("list_training_jobs")
+    names = [
+        summary["TrainingJobName"]
+        for page in pages.paginate(NameContains=run_id)
+        for summary in sorted(page["TrainingJobSummaries"], key=lambda job: job["CreationTime"])
+    ]
+    for name in names:
+        if step_of(run_id, name) is not None and (job := describe_job(name)) is not None:
+            yield job
+
+
+def stop_job(name: str) -> None:
+    """Ask a job to stop; one that has ended already is left as it is."""
+    try:
+        client("sagemaker").stop_training_job(TrainingJobName=name)
+    except ClientError as error:
+        if not is_absent(error, held_by_tag=True):
+            raise
+
+
+def find_endpoint(name: str) -> Endpoint | None:
+    try:
+        found = client("sagemaker").describe_endpoint(EndpointName=name)
+    except ClientError as error:
+        if is_absent(error, held_by_tag=False):
+            return None
+        raise
+    return Endpoint(
+        name, found["EndpointConfigName"], found["EndpointStatus"], endpoint_mode(found)
+    )
+
+
+def mode_in_service(name: str) -> EndpointMode | None:
+    """How the endpoint of that name is hosted, where one stays."""
+    live = find_endpoint(name)
+    return None if live is None or live.status == "Deleting" else live.mode
+
+
+def settled_endpoint(name: str, deadline: float) -> Endpoint | None:
+    """The endpoint once no change of it is under way: SageMaker refuses another until then.
+
+    Args:
+        deadline: By the monotonic clock.
+
+    Raises:
+        EndpointUnsettled: when it does not settle in time.
+    """
+    while True:
+        endpoint = find_endpoint(name)
+        if endpoint is None or not endpoint.changing:
+            return endpoint
+        if time.monotonic() > deadline:
+            raise EndpointUnsettled(
+                f"endpoint {name} is still {endpoint.status}; what waits for it goes on when it is "
+                "called again. If it never settles, delete it by hand: it is billed"
+            )
+        time.sleep(PAUSE_SECONDS)
+
+
+def update_endpoint(name: str, config_name: str) -> None:
+    client("sagemaker").update_endpoint(EndpointName=name, EndpointConfigName=config_name)
+
+
+def tag_endpoint(name: str, tags: list[dict[str, str]]) -> None:
+    """Put tags on an endpoint, in place of those of the same keys."""
+    arn = client("sagemaker").describe_endpoint(EndpointName=name)["EndpointArn"]
+    client("sagemaker").add_tags(ResourceArn=arn, Tags=tags)
+
+
+def delete_endpoint(name: str) -> bool:
+    """Delete an endpoint; whether there was one."""
+    return _delete("delete_endpoint", held_by_tag=False, EndpointName=name)
+
+
+def delete_endpoint_config(name: str) -> bool:
+    return _delete("delete_endpoint_config", held_by_tag=True, EndpointConfigName=name)
+
+
+def delete_model(name: str) -> bool:
+    return _delete("delete_model", held_by_tag=True, ModelName=name)
+
+
+def _delete(operation: str, *, held_by_tag: bool, **name: str) -> bool:
+    try:
+        getattr(client("sagemaker"), operation)(**name)
+    except ClientError as error:
+        if is_absent(error, held_by_tag=held_by_tag):
+            return False
+        raise
+    return True
+
+
+def is_absent(error: ClientError, *, held_by_tag: bool) -> bool:
+    """Whether a call failed because there is nothing of that name.
+
+    SageMaker says so with a `ValidationException`.
+
+    Args:
+        held_by_tag: The role may use such resources only where they carry the run tag. Then IAM
+            comes first: what does not exist has no tags, and access to it is denied. Anywhere
+            else a denied access is what it says, and a resource may be there.
+    """
+    code, message = error_code(error), str(error.response["Error"].get("Message", "")).lower()
+    if code in ("ValidationException", "ValidationError"):
+        return any(words in message for words in ("not find", "does not exist", "not found"))
+    if code == "AccessDeniedException":
+        return held_by_tag
+    return code in ("ResourceNotFound", "ResourceNotFoundException")

@@ -1,0 +1,25 @@
+"""Application Auto Scaling: how the fleet of a promoted endpoint follows its traffic."""
+
+from __future__ import annotations
+
+from lambdas.aws.clients import client
+from stratos.hosting.build import VARIANT
+from stratos.hosting.scaling import Scaling, remove_scaling
+
+
+def apply(endpoint_name: str, scaling: Scaling | None) -> None:
+    """Set an endpoint's bounds and policies in place of those it had."""
+    if scaling is None:
+        remove(endpoint_name)
+        return
+    autoscaling, cloudwatch = client("application-autoscaling"), client("cloudwatch")
+    autoscaling.register_scalable_target(**scaling.target)
+    arns = [autoscaling.put_scaling_policy(**policy)["PolicyARN"] for policy in scaling.policies]
+    if scaling.wake_alarm is not None:
+        cloudwatch.put_metric_alarm(**scaling.wake_alarm, AlarmActions=[arns[-1]])
+
+
+def remove(endpoint_name: str) -> bool:
+    """Forget the bounds, policies and alarms of an endpoint; whether there were any."""
+    autoscaling, cloudwatch = client("application-autoscaling"), client("cloudwatch")
+    return remove_scaling(autoscaling, cloudwatch, endpoint_name, VARIANT)

@@ -1,0 +1,172 @@
+"""EventBridge Scheduler: reruns of a spec, and the end of an endpoint's time."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from lambdas.aws.clients import client, error_code
+from lambdas.aws.settings import settings
+from stratos.hosting.scaling import Scaling, scalable_target
+
+EXPIRY_SUFFIX = "-expiry"
+RERUN_PREFIX = "stratos-rerun-"
+_SWEEPER = "stratos-sweep"
+_NOW = "<aws.scheduler.scheduled-time>"
+
+
+def rerun_schedule_name(spec_name: str) -> str:
+    return f"{RERUN_PREFIX}{spec_name}"
+
+
+def expiry_schedule_name(endpoint_name: str) -> str:
+    return endpoint_name + EXPIRY_SUFFIX
+
+
+def set_rerun(
+    spec_name: str, expression: str | None, bucket: str, spec_key: str, now: datetime
+) -> str | None:
+    """Put the schedule that the spec has now, or remove that of an earlier one; return its name."""
+    if expression is None:
+        delete_schedule(rerun_schedule_name(spec_name))
+        return None
+    return schedule_rerun(spec_name, expression, bucket, spec_key, now)
+
+
+def schedule_rerun(
+    spec_name: str, expression: str, bucket: str, spec_key: str, now: datetime
+) -> str:
+    """Run a spec again at every time the expression names; return the schedule's name.
+
+    A schedule that says so already is left alone: putting it anew would start its period anew.
+    """
+    name = rerun_schedule_name(spec_name)
+    rerun = {"rerun": {"bucket": bucket, "key": spec_key}, "scheduled_at": _NOW}
+    existing = _find(name)
+    if (
+        existing is None
+        or existing["ScheduleExpression"] != expression
+        or json.loads(existing["Target"]["Input"]) != rerun
+    ):
+        options: dict[str, Any] = {}
+        if period := _period(expression):
+            # Scheduler fires a rate at once unless told when to start; this run was just now.
+            options["StartDate"] = now + period
+        _put(name, expression, settings().state_machine_arn, rerun, **options)
+    return name
+
+
+def rerun_of(name: str) -> dict[str, str] | None:
+    """Bucket and key of the spec that a schedule runs again; None where it does anything else."""
+    schedule = _find(name)
+    if schedule is None:
+        return None
+    rerun: dict[str, str] | None = json.loads(schedule["Target"]["Input"]).get("rerun")
+    return rerun
+
+
+def schedule_sweep(endpoint_name: str, at: datetime) -> None:
+    """Call the sweeper once, at the end of an endpoint's time.
+
+    For an endpoint of components, which go before it: a schedule makes one call.
+    """
+    cancel_deletion(endpoint_name)
+    due = {"scheduled_at": _NOW}
+    _put(
+        expiry_schedule_name(endpoint_name),
+        _at(at),
+        _sweeper_arn(),
+        due,
+        ActionAfterCompletion="DELETE",
+    )
+
+
+def schedule_deletion(endpoint_name: str, at: datetime, scaling: Scaling | None) -> str:
+    """Delete an endpoint once, at a time, and what scales it; return the first schedule's name."""
+    cancel_deletion(endpoint_name)
+    name = expiry_schedule_name(endpoint_name)
+    calls: dict[str, tuple[str, dict[str, Any]]] = {
+        name: ("sagemaker:deleteEndpoint", {"EndpointName": endpoint_name})
+    }
+    if scaling is not None:
+        target = {key: scaling.target[key] for key in scalable_target("", "")}
+        calls[f"{name}-scaling"] = ("applicationautoscaling:deregisterScalableTarget", target)
+        if scaling.wake_alarm is not None:
+            alarms = {"AlarmNames": [scaling.wake_alarm["AlarmName"]]}
+            calls[f"{name}-alarm"] = ("cloudwatch:deleteAlarms", alarms)
+    sdk = f"arn:{settings().state_machine_arn.split(':')[1]}:scheduler:::aws-sdk:"
+    for each, (action, request) in calls.items():
+        _put(each, _at(at), sdk + action, request, ActionAfterCompletion="DELETE")
+    return name
+
+
+def cancel_deletion(endpoint_name: str) -> None:
+    """Let an endpoint live on."""
+    for suffix in ("", "-scaling", "-alarm"):
+        delete_schedule(expiry_schedule_name(endpoint_name) + suffix)
+
+
+def delete_schedule(name: str) -> bool:
+    """Delete a schedule; whether there was one."""
+    try:
+        client("scheduler").delete_schedule(Name=name, GroupName=settings().schedule_group)
+    except ClientError as error:
+        if error_code(error) == "ResourceNotFoundException":
+            return False
+        raise
+    return True
+
+
+def _at(moment: datetime) -> str:
+    return f"at({moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S})"
+
+
+def _sweeper_arn() -> str:
+    _, partition, _, region, account, *_ = settings().state_machine_arn.split(":")
+    return f"arn:{partition}:lambda:{region}:{account}:function:{_SWEEPER}"
+
+
+def _period(expression: str) -> timedelta | None:
+    """The period of `rate(…)`; None for any other expression."""
+    found = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", expression)
+    return timedelta(**{found[2] + "s": int(found[1])}) if found else None
+
+
+def _find(name: str) -> dict[str, Any] | None:
+    try:
+        found = client("scheduler").get_schedule(Name=name, GroupName=settings().schedule_group)
+    except ClientError as error:
+        if error_code(error) == "ResourceNotFoundException":
+            return None
+        raise
+    return dict(found)
+
+
+def _put(
+    name: str, expression: str, target_arn: str, target_input: dict[str, Any], **options: Any
+) -> None:
+    """Create a schedule, or put a new one in place of it."""
+    request: dict[str, Any] = {
+        "Name": name,
+        "GroupName": settings().schedule_group,
+        "ScheduleExpression": expression,
+        "ScheduleExpressionTimezone": "UTC",
+        "FlexibleTimeWindow": {"Mode": "OFF"},
+        "State": "ENABLED",
+        "Target": {
+            "Arn": target_arn,
+            "RoleArn": settings().scheduler_role_arn,
+            "Input": json.dumps(target_input),
+        },
+        **options,
+    }
+    try:
+        client("scheduler").create_schedule(**request)
+    except ClientError as error:
+        if error_code(error) != "ConflictException":
+            raise
+        client("scheduler").update_schedule(**request)

@@ -1,0 +1,118 @@
+"""SageMaker's batch transform jobs of a run, and the lines they read and write."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import cycle, islice
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from lambdas.aws.bucket import Bucket
+from lambdas.aws.clients import client
+from lambdas.aws.sagemaker import IN_PROGRESS, is_absent
+from stratos.contracts.bucket import RunKeys, split_uri
+from stratos.contracts.records import Record
+from stratos.hosting.build import MEASURED
+from stratos.hosting.modes.batch import TransformJob, billed_seconds, chat_request
+from stratos.measuring.batch_gate import Answer, read_answers
+from stratos.measuring.measurement import Measurement
+from stratos.pipeline.steps import Deployment, RunRef
+from stratos.spec import Spec
+
+MAX_QUESTIONS = 2_000
+
+
+def questions_of(run: RunRef) -> list[Record]:
+    """Held-out records that a batch asks, each of them once."""
+    heldout = RunKeys(run.run_id).dataset + "heldout.jsonl"
+    return Bucket(run.bucket).read_rows(heldout, Record, MAX_QUESTIONS)
+
+
+def put_questions(run: RunRef, spec: Spec) -> int:
+    """Write the batch a model is measured by, and return how many requests it has.
+
+    As many as an endpoint would be sent under the declared load, so that a cold start does not
+    weigh more than it would on a batch of that size. Held-out questions come again where they are
+    fewer.
+    """
+    records = questions_of(run)
+    asked = round(spec.load.requests_per_second * spec.load.measure_seconds)
+    count = max(len(records), min(asked, MAX_QUESTIONS))
+    lines = (
+        json.dumps(
+            chat_request(
+                (message.model_dump() for message in record.messages),
+                spec.name,
+                spec.task.max_reply_tokens,
+            )
+        )
+        for record in islice(cycle(records), count)
+    )
+    body = "".join(line + "\n" for line in lines)
+    key = RunKeys(run.run_id).batch_questions(MEASURED)
+    Bucket(run.bucket).put(key, body, "application/jsonlines")
+    return count
+
+
+def count_questions(job: TransformJob) -> int:
+    """How many requests a job was given."""
+    bucket, key = Bucket.of(job.transform_input["DataSource"]["S3DataSource"]["S3Uri"])
+    return len(bucket.read(key).splitlines())
+
+
+def answers_of(job: TransformJob) -> list[Answer]:
+    """What a job has answered, in the order of the questions; nothing where it failed."""
+    name, prefix = split_uri(job.transform_output["S3OutputPath"])
+    bucket = Bucket(name)
+    answers: list[Answer] = []
+    for item in bucket.list(prefix):
+        if item.key.endswith(".out"):
+            answers += read_answers(bucket.read(item.key))
+    return answers
+
+
+def describe(name: str) -> dict[str, Any] | None:
+    """A job as SageMaker describes it, or None where there is none."""
+    try:
+        described: dict[str, Any] = client("sagemaker").describe_transform_job(
+            TransformJobName=name
+        )
+    except ClientError as error:
+        if is_absent(error, held_by_tag=True):
+            return None
+        raise
+    return described
+
+
+def unmeasured_usd(deployment: Deployment | None, measured: Sequence[Measurement]) -> float:
+    """The bill of a deployment's batch that was stopped before MeasureBatch could look at it."""
+    if deployment is None or deployment.transform_job is None:
+        return 0.0
+    if deployment.endpoint_config_name in {item.endpoint_config_name for item in measured}:
+        return 0.0
+    job = deployment.transform_job
+    described = describe(job.name)
+    if described is None:
+        return 0.0
+    return billed_seconds(described, datetime.now(UTC)) / 3600 * job.usd_per_hour
+
+
+def stop(name: str) -> None:
+    """Ask a job to stop; one that has ended already is left as it is."""
+    try:
+        client("sagemaker").stop_transform_job(TransformJobName=name)
+    except ClientError as error:
+        if not is_absent(error, held_by_tag=True):
+            raise
+
+
+def running_of(run_id: str) -> Iterator[str]:
+    """Names of a run's jobs that are not over."""
+    pages = client("sagemaker").get_paginator("list_transform_jobs")
+    for page in pages.paginate(NameContains=run_id, StatusEquals=IN_PROGRESS):
+        for summary in page["TransformJobSummaries"]:
+            if summary["TransformJobName"].startswith(f"stratos-{run_id}-"):
+                yield summary["TransformJobName"]

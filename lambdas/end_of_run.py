@@ -1,0 +1,143 @@
+"""The end of a run, whatever it was: run.json, report.html, the table, calibration, a notice."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from aws_lambda_powertools.metrics import MetricUnit, single_metric
+
+from lambdas.aws import runs_table, transform_jobs
+from lambdas.aws.bucket import Bucket
+from lambdas.aws.clients import client
+from lambdas.aws.executions import history
+from lambdas.aws.settings import settings
+from lambdas.gathering.planning_inputs import hours_of
+from lambdas.jobs.spending import JobCost, job_costs
+from stratos.contracts.bucket import CALIBRATION_KEY, RunKeys
+from stratos.contracts.jobs import DistillResult, EvaluateResult, SynthesizeResult
+from stratos.contracts.match import MatchEvidence
+from stratos.contracts.plan import PlanSet
+from stratos.dataset.summary import Inspection
+from stratos.errors import ApprovalRejected, ApprovalTimedOut
+from stratos.measuring.measurement import Measurements
+from stratos.pipeline.bill import HostingBill, hosting_bill
+from stratos.pipeline.failures import failure_in, reason_in
+from stratos.pipeline.lessons import calibration_rows
+from stratos.pipeline.outcome import RunEvidence, summarise
+from stratos.pipeline.phases import PHASE_OF_JOB, phase_seconds
+from stratos.pipeline.steps import ApprovalGiven, Deployment, Reported, RunRef
+from stratos.pipeline.summary import REJECTED_RUNS, Phase, RunStatus, RunSummary
+from stratos.spec import Spec
+
+_DECIDED = (ApprovalRejected.__name__, ApprovalTimedOut.__name__)
+"""Errors of runs that a person, or the time a person had, put an end to."""
+
+
+def write_report(run: RunRef, status: RunStatus, state: dict[str, Any]) -> Reported:
+    """Write down how a run ended and tell whoever listens.
+
+    Args:
+        state: The execution's data, as far as it came; may be empty.
+    """
+    from stratos.report.html import render  # not needed to import a handler
+
+    bucket, keys = Bucket(run.bucket), RunKeys(run.run_id)
+    evidence = _gather(run, status, state)
+    summary = summarise(evidence)
+    summary_uri = bucket.put_model(keys.summary, summary)
+    report_uri = bucket.put(keys.report, render(summary), "text/html; charset=utf-8")
+    row = runs_table.find(run.run_id)
+    if row is not None and row.status == "running":
+        bucket.append_rows(CALIBRATION_KEY, calibration_rows(evidence))
+    runs_table.update(
+        run.run_id, status=status, ended_at=summary.ended_at, **runs_table.NOTHING_AWAITED
+    )
+    failure = failure_in(state)
+    if status == "rejected" or (failure is not None and failure.Error in _DECIDED):
+        with single_metric(name=REJECTED_RUNS, unit=MetricUnit.Count, value=1):
+            pass  # written to the log in CloudWatch's embedded format on leaving
+    _announce(summary, report_uri)
+    return Reported(summary_uri=summary_uri, report_uri=report_uri, status=status)
+
+
+def _gather(run: RunRef, status: RunStatus, state: dict[str, Any]) -> RunEvidence:
+    bucket, keys = Bucket(run.bucket), RunKeys(run.run_id)
+    row = runs_table.find(run.run_id)
+    match = bucket.find_model(keys.match, MatchEvidence)
+    attempt = f"a{match.attempt if match else 0}"
+    deployment = bucket.find_model(keys.deployment, Deployment)
+    measurements = bucket.find_model(keys.measurements, Measurements) or Measurements()
+    promoted = row is not None and row.in_charge
+    now = datetime.now(UTC)
+    measured = measurements.measured
+    hosting = hosting_bill(
+        measured,
+        now,
+        latest=deployment,
+        promoted=promoted,
+        unmeasured_batch_usd=transform_jobs.unmeasured_usd(deployment, measured),
+    )
+    approval = bucket.find_model(keys.approval, ApprovalGiven)
+    return RunEvidence(
+        run=run,
+        status=status,
+        ended_at=now.isoformat(timespec="milliseconds"),
+        hours=hours_of(run),
+        reason=reason_in(state),
+        content_hash=row.content_hash if row else None,
+        spec_name=row.spec_name if row else None,
+        spec=bucket.find_model(keys.spec, Spec),
+        inspection=bucket.find_model(keys.dataset + "inspection.json", Inspection),
+        plans=bucket.find_model(keys.plans, PlanSet),
+        match=match,
+        synthesis=bucket.find_model(keys.job_result(f"synthesize-{attempt}"), SynthesizeResult),
+        distillation=bucket.find_model(keys.job_result(f"distill-{attempt}"), DistillResult),
+        evaluation=bucket.find_model(keys.job_result(f"evaluate-{attempt}"), EvaluateResult),
+        deployment=deployment,
+        measurements=measured,
+        promoted=promoted,
+        expires_at=row.expires_at if row else None,
+        phases=_phases(run, now, hosting),
+        notes=[] if approval is None else [approval.described()],
+    )
+
+
+def _phases(run: RunRef, now: datetime, hosting: HostingBill) -> tuple[Phase, ...]:
+    """Time by the execution's history; money by the bills of jobs and endpoints."""
+    costs = {
+        "Deploy": hosting.deploying_usd,
+        "MeasureEndpoint": hosting.serving_usd,
+        "MeasureBatch": hosting.batches_usd,
+    }
+    billed: dict[str, float] = {}
+    for cost in job_costs(run):
+        name = _phase_of(cost)
+        costs[name] = costs.get(name, 0.0) + cost.usd
+        billed[name] = billed.get(name, 0.0) + cost.seconds
+    seconds = phase_seconds(history(run.execution_arn), now)
+    paid = (name for name, usd in costs.items() if usd > 0 or name in billed)
+    unseen = {name: billed.get(name, 0.0) for name in paid if name not in seconds}
+    return tuple(
+        Phase(name=name, seconds=spent, cost_usd=costs.get(name, 0.0))
+        for name, spent in {**seconds, **unseen}.items()
+    )
+
+
+def _phase_of(cost: JobCost) -> str:
+    return PHASE_OF_JOB[cost.step.partition("-")[0]]
+
+
+def notify(subject: str, message: str) -> None:
+    """Tell whoever subscribed; SNS takes at most 100 characters as a subject."""
+    client("sns").publish(TopicArn=settings().topic_arn, Subject=subject[:100], Message=message)
+
+
+def _announce(summary: RunSummary, report_uri: str) -> None:
+    lines = [summary.reason, ""]
+    for row in summary.constraints:
+        measured = "not measured" if row.measured is None else f"{row.measured:.4g}"
+        verdict = {True: "holds", False: "missed", None: "open"}[row.passed]
+        lines.append(f"{row.name}: asked {row.asked:g}, measured {measured}: {verdict}")
+    lines += [f"spent: ${summary.total_usd:.2f}", f"report: {report_uri}"]
+    notify(f"Stratos: {summary.spec_name} {summary.status} ({summary.run_id})", "\n".join(lines))

@@ -1,0 +1,1 @@
+"""The handlers: one module for each function of the stack, named as the function is."""

@@ -1,0 +1,67 @@
+"""CleanUp: nothing billable is left that the spec did not ask for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lambdas.aws import registry, runs_table
+from lambdas.end_of_run import write_report
+from lambdas.serving.leftovers import remove_leftovers
+from lambdas.step import step
+from stratos.pipeline.failures import explain
+from stratos.pipeline.steps import CleanedUp, CleanUpInput, JobFailure
+from stratos.pipeline.summary import RunStatus
+
+_STATUS: dict[str, RunStatus] = {"ABORTED": "stopped", "FAILED": "failed", "TIMED_OUT": "failed"}
+
+
+@step
+def handler(payload: CleanUpInput) -> CleanedUp:
+    """Clean up after a missed gate or a failure, or after an execution that ended in any way."""
+    if payload.event is not None:
+        return _after_execution(payload.event["detail"])
+    if payload.run is None:
+        raise ValueError("give `run`, or an execution status change as `event`")
+    why = explain(payload.failure) if payload.failure else payload.missed
+    registry.reject_unless_promoted(payload.run, why)
+    stopped, removed = remove_leftovers(payload.run)
+    return CleanedUp(
+        run=payload.run,
+        stopped_jobs=stopped,
+        deleted=removed.deleted,
+        restored_endpoint=removed.restored,
+        reason=why,
+    )
+
+
+def _after_execution(detail: dict[str, Any]) -> CleanedUp:
+    """Clean up, and write the report that an execution cut short could not write itself."""
+    row = runs_table.find_by_execution(detail["executionArn"])
+    if row is None:
+        return CleanedUp(
+            run=None,
+            stopped_jobs=[],
+            deleted=[],
+            restored_endpoint=None,
+            reason="the execution claimed no run; nothing to clean up",
+        )
+    failure = JobFailure(
+        Error=detail.get("error") or f"Execution {detail['status']}",
+        Cause=detail.get("cause") or "",
+    )
+    stopped_by_hand = detail["status"] == "ABORTED"
+    why = "the execution was stopped by hand" if stopped_by_hand else explain(failure)
+    registry.reject_unless_promoted(row.ref, why)
+    try:
+        stopped, removed = remove_leftovers(row.ref)
+    finally:  # the run is over, whatever it left behind
+        if row.status == "running":
+            state = {} if stopped_by_hand else {"failure": failure.model_dump()}
+            write_report(row.ref, _STATUS.get(detail["status"], "failed"), state)
+    return CleanedUp(
+        run=row.ref,
+        stopped_jobs=stopped,
+        deleted=removed.deleted,
+        restored_endpoint=removed.restored,
+        reason=why,
+    )

@@ -1,0 +1,55 @@
+"""InspectDataset: the dataset as canonical records in three splits, counted and hashed."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+
+from lambdas.aws import runs_table
+from lambdas.aws.bucket import Bucket
+from lambdas.gathering.inputs import content_hash, data_files
+from lambdas.step import step
+from stratos.contracts.bucket import RunKeys
+from stratos.dataset.allowance import MAX_BYTES, MAX_SECONDS, Allowance
+from stratos.dataset.inspection import SPLITS, inspect_dataset
+from stratos.pipeline.steps import Dataset, InspectInput, RunRef
+from stratos.spec import Spec
+
+
+@step
+def handler(payload: InspectInput) -> Dataset:
+    """Split the dataset; tell a rerun whether anything changed."""
+    run, bucket, keys = payload.run, Bucket(payload.run.bucket), RunKeys(payload.run.run_id)
+    spec = bucket.read_model(keys.spec, Spec)
+    allowance = Allowance(MAX_BYTES, MAX_SECONDS, started=time.monotonic())
+    digest = content_hash(bucket, run.spec_key, spec)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        files = data_files(bucket, run.spec_key, spec)
+        found = inspect_dataset(files, spec.task, folder, allowance)
+        for split in SPLITS:
+            bucket.upload(folder / f"{split}.jsonl", f"{keys.dataset}{split}.jsonl")
+    bucket.put_model(keys.dataset + "inspection.json", found)
+    runs_table.update(run.run_id, content_hash=digest)
+    return Dataset(
+        uri=bucket.uri(keys.dataset),
+        num_train=found.num_records["train"],
+        num_probe=found.num_records["probe"],
+        num_heldout=found.num_records["heldout"],
+        num_gold=found.num_gold,
+        num_duplicates_removed=found.num_exact_duplicates + found.num_near_duplicates,
+        num_bad_lines=found.num_bad_lines,
+        mean_prompt_characters=found.prompt_characters.mean,
+        mean_gold_characters=found.gold_characters.mean,
+        content_hash=digest,
+        unchanged=run.rerun and _last_good_hash(run) == digest,
+    )
+
+
+def _last_good_hash(run: RunRef) -> str | None:
+    """Content hash of the last run of this spec that succeeded."""
+    for row in runs_table.runs_of_spec(run.spec_key):
+        if row.status == "succeeded" and row.run_id != run.run_id:
+            return row.content_hash
+    return None

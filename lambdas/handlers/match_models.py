@@ -1,0 +1,92 @@
+"""MatchModels: teacher, student, strategy and servers, chosen on what the probes measured."""
+
+from __future__ import annotations
+
+from lambdas.aws import runs_table
+from lambdas.aws.bucket import Bucket
+from lambdas.gathering.candidates import model_pool
+from lambdas.gathering.planning_inputs import planning_request
+from lambdas.jobs.factory import JobFactory
+from lambdas.jobs.match import MatchJobs
+from lambdas.jobs.spending import outlay_of
+from lambdas.step import step
+from stratos.contracts.bucket import RunKeys
+from stratos.contracts.jobs import EvaluateResult, ProbeConfig, ProbeResult
+from stratos.contracts.match import MatchEvidence, TriedStudent
+from stratos.errors import NoFeasiblePlan
+from stratos.measuring.measurement import Measurements
+from stratos.pipeline.steps import Match, MatchInput
+from stratos.planning.choose import plan_after_probing
+from stratos.spec import Spec
+
+
+@step
+def handler(payload: MatchInput) -> Match:
+    """Match on the probes, and prepare the jobs that carry the match out."""
+    run, bucket, keys = payload.run, Bucket(payload.run.bucket), RunKeys(payload.run.run_id)
+    spec = bucket.read_model(keys.spec, Spec)
+    pool = model_pool(bucket, run.spec_key, spec)
+    probes = _probe_results(bucket, keys, payload)
+    tried = _tried(bucket, keys, payload.attempt)
+    spent = outlay_of(run)
+    request = planning_request(run, spec, payload.dataset, pool, spent.usd)
+    matching = plan_after_probing(request, probes, frozenset(student.name for student in tried))
+    evidence = MatchEvidence(
+        attempt=payload.attempt,
+        matching=matching,
+        probes=probes,
+        dropped={outcome.step: outcome.failed for outcome in payload.probes if outcome.failed},
+        tried=tried,
+        spent_usd=spent.usd,
+        spent_hours=request.spent_hours,
+    )
+    jobs = MatchJobs(JobFactory(run, spec), evidence, pool)
+    return Match(
+        match_uri=bucket.put_model(keys.match, evidence),
+        attempt=payload.attempt,
+        strategy=matching.strategy,
+        reason=matching.reason,
+        teacher=matching.plan.teacher,
+        student=matching.plan.student,
+        synthesize=jobs.synthesize(),
+        distill=jobs.distill(),
+        evaluate=jobs.evaluate(runs_table.live_artifact(run.spec_key)),
+        serving=matching.plan.serving,
+    )
+
+
+def _probe_results(bucket: Bucket, keys: RunKeys, payload: MatchInput) -> tuple[ProbeResult, ...]:
+    """What the probes that finished measured; a teacher and a student at least."""
+    good = [outcome.step for outcome in payload.probes if outcome.failed is None]
+    results = tuple(_probe_result(bucket, keys, name) for name in good)
+    missing = {"teacher", "student"} - {result.role for result in results}
+    if missing:
+        failures = "; ".join(f"{o.step}: {o.failed}" for o in payload.probes if o.failed)
+        raise NoFeasiblePlan(
+            f"every {' and every '.join(sorted(missing))} probe failed, so nothing is left to "
+            f"match ({failures}). Mend what the probes report, or name other candidates"
+        )
+    return results
+
+
+def _probe_result(bucket: Bucket, keys: RunKeys, step: str) -> ProbeResult:
+    """A probe's result under the name its candidate has among the cards."""
+    config = bucket.read_model(keys.job_config(step) + "config.json", ProbeConfig)
+    result = bucket.read_model(keys.job_result(step), ProbeResult)
+    return result.model_copy(update={"model": config.model.name})
+
+
+def _tried(bucket: Bucket, keys: RunKeys, attempt: int) -> tuple[TriedStudent, ...]:
+    """Students of the attempts before this one, with what they reached."""
+    if attempt == 0:
+        return ()
+    before = bucket.read_model(keys.match, MatchEvidence)
+    if before.attempt >= attempt:  # the same attempt again, after a retry of this function
+        return before.tried
+    score = bucket.read_model(keys.job_result(f"evaluate-a{attempt - 1}"), EvaluateResult).student
+    measurements = bucket.find_model(keys.measurements, Measurements) or Measurements()
+    slow = [m.described() for m in measurements.measured if m.attempt == attempt - 1]
+    reached = "; ".join(slow) or (
+        f"{score.value:.3f} [{score.lo:.3f}, {score.hi:.3f}] on {score.n} held-out records"
+    )
+    return (*before.tried, TriedStudent(name=before.plan.student, reason=reached))

@@ -1,0 +1,128 @@
+"""MeasureBatch: what a model's first batch came to, in place of an endpoint under load."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from lambdas.aws import transform_jobs
+from lambdas.aws.bucket import Bucket
+from lambdas.aws.chat import is_right
+from lambdas.serving.verdict import go_on
+from lambdas.step import step
+from stratos.contracts.bucket import RunKeys
+from stratos.contracts.match import MatchEvidence
+from stratos.contracts.plan import Interval
+from stratos.errors import DeploymentFailed
+from stratos.hosting.modes.batch import BatchResult, TransformJob
+from stratos.measuring.batch_gate import batch_result, judge_batch
+from stratos.measuring.measurement import Measurement, Measurements
+from stratos.pipeline.failures import explain
+from stratos.pipeline.steps import Deployment, JobFailure, MeasureBatchInput, Measured
+from stratos.spec import Spec
+
+_PATIENCE_SECONDS = 120.0
+"""For a job that ran out of time to stop."""
+_PAUSE_SECONDS = 2.0
+_OVER = ("Completed", "Failed", "Stopped")
+_TIMED_OUT = "States.Timeout"
+
+
+@step
+def handler(payload: MeasureBatchInput) -> Measured:
+    """Judge the batch by its job and its answers; after a miss, say what is tried next."""
+    run, deployment = payload.run, payload.deployment
+    bucket, keys = Bucket(run.bucket), RunKeys(run.run_id)
+    spec = bucket.read_model(keys.spec, Spec)
+    evidence = bucket.read_model(keys.match, MatchEvidence)
+    before = bucket.find_model(keys.measurements, Measurements) or Measurements()
+    job = deployment.transform_job
+    assert job is not None, "an endpoint is measured by MeasureEndpoint"
+    described = _over(job)
+    batch = _carried_out(payload, spec, job, described)
+    measurement = _measurement(batch, spec, deployment, before, evidence)
+    all_measured = before.adding(measurement)
+    bucket.put_model(keys.measurements, all_measured)
+    _refuse_stopped(payload.transformed, described)  # its bill is kept
+    return go_on(run, spec, evidence, all_measured, deployment)
+
+
+def _refuse_stopped(caught: JobFailure, described: dict[str, Any] | None) -> None:
+    """Raise where somebody stopped the job: that says nothing of the model."""
+    stopped = described is not None and described["TransformJobStatus"] == "Stopped"
+    if stopped and caught.Error != _TIMED_OUT:
+        assert described is not None
+        raise DeploymentFailed(
+            f"transform job {described['TransformJobName']} was stopped by hand; nothing was "
+            "measured. Submit the spec again to go on"
+        )
+
+
+def _carried_out(
+    payload: MeasureBatchInput, spec: Spec, job: TransformJob, described: dict[str, Any] | None
+) -> BatchResult:
+    """The batch, however it ended."""
+    failure = None
+    if described is None or described["TransformJobStatus"] != "Completed":
+        told = (described or {}).get("FailureReason")
+        failure = told or explain(payload.transformed)
+    records = transform_jobs.questions_of(payload.run)
+
+    def judge(index: int, text: str) -> bool | None:
+        return is_right(spec.task, text, records[index]) if index < len(records) else None
+
+    return batch_result(
+        job,
+        described,
+        transform_jobs.count_questions(job),
+        [] if failure else transform_jobs.answers_of(job),
+        failure=failure,
+        judge=judge,
+    )
+
+
+def _over(job: TransformJob) -> dict[str, Any] | None:
+    """The job once it is over; one that ran out of its state's time is stopped first."""
+    described = transform_jobs.describe(job.name)
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    if described is not None and described["TransformJobStatus"] not in _OVER:
+        transform_jobs.stop(job.name)
+    while described is not None and described["TransformJobStatus"] not in _OVER:
+        if time.monotonic() > deadline:
+            raise DeploymentFailed(
+                f"transform job {job.name} does not stop; it is billed. Stop it in the SageMaker "
+                "console"
+            )
+        time.sleep(_PAUSE_SECONDS)
+        described = transform_jobs.describe(job.name)
+    return described
+
+
+def _measurement(
+    batch: BatchResult,
+    spec: Spec,
+    deployment: Deployment,
+    before: Measurements,
+    evidence: MatchEvidence,
+) -> Measurement:
+    job = deployment.transform_job
+    assert job is not None
+    verdict = judge_batch(batch, spec, job.usd_per_hour)
+    cost, ended = batch.usd_per_1000_requests, datetime.now(UTC)
+    started = ended - timedelta(seconds=batch.waited_seconds + batch.seconds)
+    return Measurement(
+        plan=before.plan_of(deployment.endpoint_config_name, evidence),
+        attempt=evidence.attempt,
+        model_name=deployment.model_name,
+        endpoint_config_name=deployment.endpoint_config_name,
+        started_at=started.isoformat(timespec="milliseconds"),
+        ended_at=ended.isoformat(timespec="milliseconds"),
+        load=None,
+        batch=batch,
+        # A bill, and so no interval around it.
+        usd_per_1000_requests=None if cost is None else Interval(value=cost, lo=cost, hi=cost),
+        passed=verdict.passed,
+        missed=verdict.missed,
+        reason=verdict.reason,
+    )

@@ -1,0 +1,117 @@
+"""MeasureEndpoint: the endpoint in service, under the load that the spec declares."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from lambdas.aws.bucket import Bucket
+from lambdas.aws.chat import QUEUE_SECONDS, Chat, component_of, queue_before
+from lambdas.serving.verdict import go_on
+from lambdas.step import step
+from stratos.contracts.bucket import RunKeys
+from stratos.contracts.jobs import LoadResult
+from stratos.contracts.match import MatchEvidence
+from stratos.contracts.records import Record
+from stratos.measuring.gates import judge_load, least_requests
+from stratos.measuring.load import LONGEST_SECONDS, MAX_IN_FLIGHT, LoadTest, MonotonicClock
+from stratos.measuring.measurement import Measurement, Measurements, usd_per_1000_requests
+from stratos.measuring.pace import measure_pace
+from stratos.measuring.warm_up import warm_up
+from stratos.pipeline.bill import answering_usd, usd_per_hour_of_load
+from stratos.pipeline.steps import Deployment, Measured, MeasureInput, RunRef
+from stratos.spec import Spec
+
+_MAX_QUESTIONS = 2_000
+_LEAST_SECONDS = 60.0
+"""Of the declared load, however long an endpoint that hangs took to measure its pace."""
+
+
+@step
+def handler(payload: MeasureInput) -> Measured:
+    """Ask held-out questions at the declared rate; after a miss, say what is tried next."""
+    run, deployment = payload.run, payload.deployment
+    bucket, keys = Bucket(run.bucket), RunKeys(run.run_id)
+    spec = bucket.read_model(keys.spec, Spec)
+    evidence = bucket.read_model(keys.match, MatchEvidence)
+    before = bucket.find_model(keys.measurements, Measurements) or Measurements()
+    measurement = _measure(run, spec, evidence, deployment, before)
+    all_measured = before.adding(measurement)
+    bucket.put_model(keys.measurements, all_measured)
+    return go_on(run, spec, evidence, all_measured, deployment)
+
+
+def _measure(
+    run: RunRef,
+    spec: Spec,
+    evidence: MatchEvidence,
+    deployment: Deployment,
+    before: Measurements,
+) -> Measurement:
+    started_at = _now()
+    load, answering_seconds = _load(run, spec, deployment)
+    hourly = usd_per_hour_of_load(deployment, load, spec.load)
+    verdict = judge_load(load, spec.constraints, hourly)
+    return Measurement(
+        plan=before.plan_of(deployment.endpoint_config_name, evidence),
+        attempt=evidence.attempt,
+        model_name=deployment.model_name,
+        endpoint_config_name=deployment.endpoint_config_name,
+        mode=deployment.hosting.mode,
+        deploying_since=deployment.deploying_since,
+        started_at=started_at,
+        ended_at=_now(),
+        load=load,
+        answering_usd=answering_usd(deployment.hosting, answering_seconds),
+        usd_per_1000_requests=usd_per_1000_requests(hourly, load.requests_per_second),
+        passed=verdict.passed,
+        missed=verdict.missed,
+        reason=verdict.reason,
+    )
+
+
+def _load(run: RunRef, spec: Spec, deployment: Deployment) -> tuple[LoadResult, float]:
+    """The endpoint's pace with one request at a time, then the declared load.
+
+    A serverless endpoint is woken first: what it is asked at once, it starts a container for.
+
+    Returns:
+        What was measured, and the seconds of answering that all of it took.
+    """
+    heldout = RunKeys(run.run_id).dataset + "heldout.jsonl"
+    questions = Bucket(run.bucket).read_rows(heldout, Record, _MAX_QUESTIONS)
+    queued = deployment.hosting.mode == "async"
+    chat = Chat(
+        endpoint_name=deployment.endpoint_name,
+        model_name=spec.name,
+        task=spec.task,
+        max_tokens=spec.task.max_reply_tokens,
+        queue=queue_before(deployment.endpoint_name, run.bucket, spec.name) if queued else None,
+        component=component_of(deployment.endpoint_name) if deployment.component else None,
+    )
+    clock = MonotonicClock()
+    started = clock.now()
+    waking_seconds = 0.0
+    if deployment.hosting.max_concurrency is not None:
+        at_once = min(deployment.hosting.max_concurrency, MAX_IN_FLIGHT)
+        waking_seconds = warm_up(chat.ask, questions, at_once, clock)
+    awake = clock.now()
+    pace = None if queued else measure_pace(chat.ask, questions, clock)
+    alone_seconds = clock.now() - awake
+    taken = QUEUE_SECONDS if queued else clock.now() - started
+    left = max(_LEAST_SECONDS, LONGEST_SECONDS - taken)
+    load = LoadTest(
+        ask=chat.ask,
+        questions=questions,
+        requests_per_second=spec.load.requests_per_second,
+        seconds=min(spec.load.measure_seconds, left),
+        longest_seconds=left,
+        least_requests=least_requests(spec.constraints),
+        seed=spec.training.seed,
+        clock=clock,
+    ).run()
+    answering = load.warm_up_answering_seconds + load.answering_seconds
+    return load.model_copy(update={"pace": pace}), waking_seconds + alone_seconds + answering
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

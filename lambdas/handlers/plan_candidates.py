@@ -1,0 +1,40 @@
+"""PlanCandidates: the shortlist and its Pareto front, before any money is spent."""
+
+from __future__ import annotations
+
+from lambdas.aws.bucket import Bucket
+from lambdas.gathering.candidates import model_pool
+from lambdas.gathering.planning_inputs import planning_request
+from lambdas.jobs.factory import JobFactory
+from lambdas.jobs.probes import probe_jobs
+from lambdas.step import step
+from stratos.contracts.bucket import RunKeys, spec_folder
+from stratos.contracts.plan import PlanSet
+from stratos.pipeline.steps import Candidates, PlanInput
+from stratos.planning.choose import plan_before_probing, shortlist
+from stratos.spec import Spec
+
+
+@step
+def handler(payload: PlanInput) -> Candidates:
+    """Plan on priors, and prepare the probe of every teacher and student worth it."""
+    run, bucket, keys = payload.run, Bucket(payload.run.bucket), RunKeys(payload.run.run_id)
+    spec = bucket.read_model(keys.spec, Spec)
+    if spec.task.checker is not None:
+        bucket.copy(spec_folder(run.spec_key) + spec.task.checker, keys.checker + "checker.py")
+    pool = model_pool(bucket, run.spec_key, spec)
+    request = planning_request(run, spec, payload.dataset, pool)
+    plans = plan_before_probing(request)
+    uri = bucket.put_model(keys.plans, plans)
+    probes = probe_jobs(JobFactory(run, spec), *shortlist(request), pool, request.servers)
+    return Candidates(plans_uri=uri, probes=probes, summary=_summary(plans, len(probes)))
+
+
+def _summary(plans: PlanSet, num_probes: int) -> str:
+    chosen = plans.chosen
+    return (
+        f"{plans.num_candidates:,} candidates, {plans.front_size:,} on the Pareto front; first "
+        f"choice {chosen.teacher} → {chosen.student} ({chosen.method}), trained on "
+        f"{chosen.training.instance_type}, served on {chosen.endpoint}; "
+        f"{num_probes} probes"
+    )

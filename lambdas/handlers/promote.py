@@ -1,0 +1,73 @@
+"""Promote: the endpoint is the spec's own from now on, until its time is over."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from lambdas.aws import registry, runs_table, scaling, schedules
+from lambdas.aws.bucket import Bucket
+from lambdas.aws.sagemaker import tag_endpoint
+from lambdas.serving import batch_promotion, turns
+from lambdas.step import step
+from stratos.contracts.bucket import RunKeys
+from stratos.hosting.build import expiry, ownership_tags
+from stratos.hosting.model_package import served_properties
+from stratos.measuring.measurement import Measurements
+from stratos.pipeline.steps import Promoted, PromoteInput
+from stratos.spec import Spec
+
+
+@step
+def handler(payload: PromoteInput) -> Promoted:
+    """Record the run as the live one, and make or remove its schedules."""
+    run, deployment = payload.run, payload.deployment
+    bucket, keys = Bucket(run.bucket), RunKeys(run.run_id)
+    spec, now = bucket.read_model(keys.spec, Spec), datetime.now(UTC)
+    if deployment.transform_job is not None:
+        return batch_promotion.promote(payload, spec)
+    expires = expiry(spec.hosting, now)
+    expires_at = expires.isoformat(timespec="seconds") if expires else None
+    # Before the claim comes only what CleanUp can take back. A failure after it leaves a claimed
+    # endpoint, which the table shows as live and the sweeper ends on time.
+    _register_served(payload, bucket.read_model(keys.measurements, Measurements))
+    runs_table.update(
+        run.run_id,
+        endpoint_name=deployment.endpoint_name,
+        endpoint_config_name=deployment.endpoint_config_name,
+        live_since=now.isoformat(timespec="seconds"),
+        expires_at=expires_at,
+        usd_per_hour=deployment.usd_per_hour,
+        model_artifact=deployment.container["ModelDataUrl"],
+    )
+    for row in runs_table.runs_of_spec(run.spec_key):
+        before = row.endpoint_name == deployment.endpoint_name or row.batch_model_name
+        if row.run_id != run.run_id and before:
+            runs_table.update(
+                row.run_id, endpoint_name=None, expires_at=None, batch_model_name=None
+            )
+    if expires is None:
+        schedules.cancel_deletion(deployment.endpoint_name)
+    elif deployment.component is not None:
+        schedules.schedule_sweep(deployment.endpoint_name, expires)
+    else:
+        schedules.schedule_deletion(deployment.endpoint_name, expires, deployment.scaling)
+    tag_endpoint(deployment.endpoint_name, ownership_tags(run, spec, now))
+    scaling.apply(deployment.endpoint_name, deployment.scaling)
+    schedule_name = schedules.set_rerun(
+        spec.name, payload.parsed.schedule, run.bucket, run.spec_key, now
+    )
+    turns.give_back(run.run_id, deployment.endpoint_name)
+    return Promoted(
+        endpoint_name=deployment.endpoint_name, expires_at=expires_at, schedule_name=schedule_name
+    )
+
+
+def _register_served(payload: PromoteInput, measurements: Measurements) -> None:
+    """Tell the registry what was measured, and on what the model serves if that has changed."""
+    last, deployment = measurements.last, payload.deployment
+    assert last is not None, "promoted before it was measured"
+    assert last.load is not None, "a batch was measured, not an endpoint"
+    moved = sum(item.attempt == last.attempt for item in measurements.measured) > 1
+    inference = deployment.model_package["InferenceSpecification"] if moved else None
+    served = served_properties(last.load, deployment)
+    registry.add_served(payload.package_arn, served, inference)

@@ -1,0 +1,140 @@
+"""Sweep: what has no owner any more is removed, every hour."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+
+from aws_lambda_powertools.metrics import MetricUnit, single_metric
+from botocore.exceptions import ClientError
+
+from lambdas.aws import (
+    components,
+    executions,
+    runs_table,
+    sagemaker,
+    scaling,
+    schedules,
+    transform_jobs,
+)
+from lambdas.aws.clients import client
+from lambdas.serving import abandoned_turns, inventory, turns
+from lambdas.step import logger, step
+from stratos.errors import DeploymentFailed, SweepIncomplete
+from stratos.hosting.ownership import Kind, Orphan, Owner, Ownership
+from stratos.hosting.scaling import delete_alarms
+from stratos.pipeline.steps import SweepInput, Swept
+
+METRIC = "SweptResources"
+PATIENCE_SECONDS = 720
+"""For all that is removed in one call; the function has 900 for everything."""
+
+
+def _delete_endpoint(name: str, deadline: float) -> None:
+    components.delete(name, deadline)  # which would stay behind
+    sagemaker.delete_endpoint(name)
+    scaling.remove(name)
+
+
+def _delete_alarm(name: str) -> None:
+    delete_alarms(client("cloudwatch"), [name])
+
+
+def _delete_expiry(name: str) -> None:
+    schedules.cancel_deletion(name.removesuffix(schedules.EXPIRY_SUFFIX))
+
+
+_REMOVE_IN_TIME: Mapping[Kind, Callable[[str, float], object]] = {
+    "inference-component": components.delete,
+    "endpoint": _delete_endpoint,
+}
+_REMOVE: Mapping[Kind, Callable[[str], object]] = {
+    "endpoint-config": sagemaker.delete_endpoint_config,
+    "model": sagemaker.delete_model,
+    "training-job": sagemaker.stop_job,
+    "transform-job": transform_jobs.stop,
+    "alarm": _delete_alarm,
+    "schedule": _delete_expiry,
+    "rerun": schedules.delete_schedule,
+}
+
+
+@step
+def handler(payload: SweepInput) -> Swept:
+    """Remove orphans, or only name them.
+
+    All of them have one deadline; what is left then is the next sweep's.
+
+    Raises:
+        SweepIncomplete: when some could not be removed; the others are.
+    """
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    found = list(inventory.resources())  # before the runs: see `Ownership`
+    now = datetime.now(UTC)
+    holders = {turn.endpoint_name: turn.run_id for turn in turns.all_held()}
+    ownership = Ownership(
+        found,
+        map(_owner, runs_table.all_runs()),
+        max(now, payload.scheduled_at or now),
+        holders,
+    )
+    orphans = ownership.orphans()
+    if payload.dry_run:
+        return Swept(dry_run=True, removed=orphans)
+    unfinished = abandoned_turns.finish(now)
+    failed, kept = [], set()
+    for orphan in orphans:
+        if why := _removal_problem(orphan, holders, deadline):
+            failed.append(f"{orphan.kind} {orphan.name}: {why}")
+            kept |= {orphan.name} if orphan.kind == "endpoint" else set()
+    for owner in ownership.without_endpoint():
+        if owner.endpoint_name not in kept:
+            runs_table.update(owner.run_id, endpoint_name=None, expires_at=None)
+    with single_metric(name=METRIC, unit=MetricUnit.Count, value=len(orphans) - len(failed)):
+        pass  # written to the log when the block ends; CloudWatch reads it there
+    if failed:
+        raise SweepIncomplete(
+            f"{len(failed)} of {len(orphans)} resources without an owner could not be removed and "
+            f"may be billed: {'; '.join(failed)}. The next sweep tries again"
+        )
+    if unfinished:
+        raise SweepIncomplete(
+            f"{'; '.join(unfinished)}. Other runs of the spec wait; the next sweep tries again"
+        )
+    return Swept(dry_run=False, removed=orphans)
+
+
+def _removal_problem(orphan: Orphan, holders: Mapping[str, str], deadline: float) -> str | None:
+    """Remove one orphan; None where that worked.
+
+    Args:
+        holders: Endpoint → run that had the turn at it when the orphans were told.
+    """
+    if time.monotonic() > deadline:
+        return "no time was left for it"
+    logger.warning("sweeping", extra={"orphan": orphan.model_dump()})
+    try:
+        if remove := _REMOVE_IN_TIME.get(orphan.kind):
+            # A component is named after its endpoint.
+            holder = turns.holder_of(orphan.name)
+            if holder not in (None, holders.get(orphan.name)):
+                return f"run {holder} has had the turn at it since"
+            remove(orphan.name, deadline)
+        else:
+            _REMOVE[orphan.kind](orphan.name)
+    except (ClientError, DeploymentFailed) as error:
+        return str(error)
+    return None
+
+
+def _owner(row: runs_table.RunRow) -> Owner:
+    return Owner(
+        run_id=row.run_id,
+        spec_name=row.spec_name,
+        status=row.status,
+        running=row.status == "running" and executions.is_running(row.execution_arn),
+        endpoint_name=row.endpoint_name,
+        batch_model_name=row.batch_model_name,
+        expires_at=datetime.fromisoformat(row.expires_at) if row.expires_at else None,
+    )

@@ -1,0 +1,52 @@
+"""TakeTurn: the endpoint is this run's to change, and the deployment fits what is there now."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from lambdas.aws import components, schedules
+from lambdas.aws.bucket import Bucket
+from lambdas.aws.sagemaker import find_endpoint
+from lambdas.serving import turns
+from lambdas.serving.deployments import deployment_of
+from lambdas.step import step
+from stratos.contracts.bucket import RunKeys
+from stratos.contracts.match import MatchEvidence
+from stratos.errors import EndpointBusy
+from stratos.pipeline.steps import Deployment, TurnInput
+from stratos.spec import Spec
+
+
+@step
+def handler(payload: TurnInput) -> Deployment:
+    """Take the turn; since the deployment was planned, the endpoint may have come or gone.
+
+    Its time does not end during the turn: Promote sets the new one, CleanUp the former.
+
+    Raises:
+        EndpointBusy: another run has the turn, or SageMaker is not done with the endpoint or
+            its component.
+    """
+    run, planned = payload.run, payload.deployment
+    bucket, keys = Bucket(run.bucket), RunKeys(run.run_id)
+    turns.take(run, planned.endpoint_name)
+    schedules.cancel_deletion(planned.endpoint_name)
+    live = find_endpoint(planned.endpoint_name)
+    if live is not None and live.changing:
+        raise EndpointBusy(
+            f"endpoint {live.name} is {live.status}; this run goes on when SageMaker is done"
+        )
+    if live is not None and live.mode == "scale_to_zero":
+        components.refuse_changing(live.name)
+    deployment = deployment_of(
+        run,
+        bucket.read_model(keys.spec, Spec),
+        bucket.read_model(keys.match, MatchEvidence),
+        planned.container["ModelDataUrl"],
+        live_config=live.config_name if live else None,
+        live_mode=live.mode if live else None,
+    ).model_copy(update={"deploying_since": datetime.now(UTC).isoformat(timespec="seconds")})
+    if live is not None and deployment.component is not None:
+        components.refuse_other_instances(deployment, live)
+    bucket.put_model(keys.deployment, deployment)
+    return deployment

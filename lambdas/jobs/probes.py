@@ -1,0 +1,91 @@
+"""Probes: each shortlisted teacher and untuned student, asked the probe questions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from lambdas.gathering.candidates import ModelPool
+from lambdas.gathering.planning_inputs import hours_of
+from lambdas.jobs.factory import JobFactory
+from stratos.catalog.servers import ServerCatalog
+from stratos.contracts.jobs import Judging, ProbeConfig
+from stratos.contracts.plan import Plan, Server
+from stratos.pipeline.steps import TrainingJob
+from stratos.planning.deadlines import deadline_seconds, token_budget_usd
+from stratos.spec import Spec, Teacher, Weights
+
+
+def probe_jobs(
+    factory: JobFactory,
+    teachers: Mapping[str, Plan],
+    students: Mapping[str, Plan],
+    pool: ModelPool,
+    servers: ServerCatalog,
+) -> list[TrainingJob]:
+    """Jobs for shortlisted teachers and students, on the training server of each one's plan."""
+    num_jobs = len(teachers) + len(students)
+    jobs = []
+    for index, (name, plan) in enumerate(teachers.items()):
+        teacher = pool.teachers[name]
+        server = plan.training
+        if not isinstance(teacher, Weights):
+            server = _cheapest_cpu(servers, plan.training)
+        jobs.append(_probe(factory, f"probe-t{index}", teacher, server, num_jobs))
+    for index, (name, plan) in enumerate(students.items()):
+        jobs.append(
+            _probe(factory, f"probe-s{index}", pool.students[name], plan.training, num_jobs)
+        )
+    return jobs
+
+
+def judging(spec: Spec) -> Judging:
+    """How every job of a run scores an answer."""
+    task = spec.task
+    return Judging(
+        verifier=task.verifier,
+        answer_marker=task.answer_marker,
+        has_checker=task.checker is not None,
+    )
+
+
+def _probe(
+    factory: JobFactory, step: str, model: Teacher, server: Server, num_jobs: int
+) -> TrainingJob:
+    spec, keys, bucket = factory.spec, factory.keys, factory.bucket
+    # A probe is short; an interruption would cost more than spot saves.
+    on_demand = server.model_copy(update={"purchase": "on_demand"})
+    config = ProbeConfig(
+        run_id=factory.run.run_id,
+        result_uri=bucket.uri(keys.job_result(step)),
+        progress_uri=bucket.uri(keys.job_progress(step)),
+        deadline_seconds=deadline_seconds("probe", spec.constraints, hours_of(factory.run)),
+        budget_usd=token_budget_usd("probe", spec.constraints, 0.0, num_jobs=num_jobs),
+        usd_per_hour=on_demand.usd_per_hour,
+        judging=judging(spec),
+        role="teacher" if step.startswith("probe-t") else "student",
+        model=model,
+        max_new_tokens=spec.task.max_reply_tokens,
+        synthesis=spec.synthesis,
+    )
+    channels = {"dataset": factory.dataset_uri("probe"), **factory.model_channel("model", model)}
+    return factory.make(step, config, on_demand, channels)
+
+
+def _cheapest_cpu(catalog: ServerCatalog, otherwise: Server) -> Server:
+    """A server for a job that only calls a teacher elsewhere."""
+    priced = [
+        (price.usd_per_hour, row.instance_type)
+        for row in catalog.instance_types
+        if row.training and row.num_accelerators == 0
+        if (price := row.price(otherwise.region, "training")) is not None
+    ]
+    if not priced:
+        return otherwise
+    usd_per_hour, instance_type = min(priced)
+    return Server(
+        instance_type=instance_type,
+        count=1,
+        region=otherwise.region,
+        purchase="on_demand",
+        usd_per_hour=usd_per_hour,
+    )

@@ -1,0 +1,104 @@
+"""What a run has spent: billed seconds of jobs and endpoints, and tokens of its teachers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import BaseModel
+
+from lambdas.aws.bucket import Bucket
+from lambdas.aws.sagemaker import jobs_of
+from lambdas.gathering.planning_inputs import hours_of
+from lambdas.jobs.factory import step_of
+from stratos.contracts.bucket import RunKeys
+from stratos.measuring.gates import Outlay
+from stratos.measuring.measurement import Measurements
+from stratos.pipeline.bill import hosting_bill
+from stratos.pipeline.steps import RunRef
+
+
+@dataclass(frozen=True)
+class JobCost:
+    """One job's bill."""
+
+    name: str
+    step: str
+    status: str
+    seconds: float
+    server_usd: float
+    token_usd: float
+    """Of every attempt of the step, on the bill of the last one."""
+
+    @property
+    def usd(self) -> float:
+        return self.server_usd + self.token_usd
+
+
+class _Priced(BaseModel):
+    usd_per_hour: float
+
+
+class _Tokens(BaseModel):
+    usd: float
+
+
+def outlay_of(run: RunRef) -> Outlay:
+    """Money and hours of a run so far."""
+    measurements = Bucket(run.bucket).find_model(RunKeys(run.run_id).measurements, Measurements)
+    measured = measurements.measured if measurements else ()
+    jobs = sum(cost.usd for cost in job_costs(run))
+    return Outlay(jobs + hosting_bill(measured, datetime.now(UTC)).usd, hours_of(run))
+
+
+def job_costs(run: RunRef) -> list[JobCost]:
+    """The bill of every job of a run so far, failed and stopped ones included."""
+    bucket, keys = Bucket(run.bucket), RunKeys(run.run_id)
+    jobs: list[tuple[str, dict[str, Any]]] = []
+    for job in jobs_of(run.run_id):
+        step = step_of(run.run_id, job["TrainingJobName"])
+        assert step is not None
+        jobs.append((step, job))
+    last = {step: job["TrainingJobName"] for step, job in jobs}
+    costs: list[JobCost] = []
+    for step, job in jobs:
+        name = job["TrainingJobName"]
+        config = bucket.find_model(keys.job_config(step) + "config.json", _Priced)
+        seconds = billed_seconds(job)
+        costs.append(
+            JobCost(
+                name=name,
+                step=step,
+                status=job["TrainingJobStatus"],
+                seconds=seconds,
+                server_usd=seconds / 3600 * (config.usd_per_hour if config else 0.0),
+                token_usd=token_usd(run, step) if name == last[step] else 0.0,
+            )
+        )
+    return costs
+
+
+def token_usd(run: RunRef, step: str) -> float:
+    """What the attempts of a step have paid their teacher, as far as they came to say so.
+
+    The result says it in the end; until then, and where every attempt failed, the progress does.
+    Both count on from the attempts before.
+    """
+    bucket, keys = Bucket(run.bucket), RunKeys(run.run_id)
+    found = [
+        tokens.usd
+        for key in (keys.job_result(step), keys.job_progress(step))
+        if (tokens := bucket.find_model(key, _Tokens)) is not None
+    ]
+    return max(found, default=0.0)
+
+
+def billed_seconds(job: dict[str, Any]) -> float:
+    """Billable seconds of a described job; its running time while the bill is not yet made."""
+    if "BillableTimeInSeconds" in job:
+        return float(job["BillableTimeInSeconds"])
+    if (start := job.get("TrainingStartTime")) is None:
+        return 0.0
+    end = job.get("TrainingEndTime") or datetime.now(UTC)
+    return max(0.0, float((end - start).total_seconds()))

@@ -1,0 +1,1 @@
+"""The endpoint of a spec: deployments, turns at it, and what is taken back."""

@@ -1,0 +1,68 @@
+"""Promotion of a model that is asked in batches: it has no endpoint, and its time never ends."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from lambdas.aws import registry, runs_table, schedules
+from lambdas.aws.bucket import Bucket
+from lambdas.aws.sagemaker import mode_in_service
+from stratos.contracts.bucket import RunKeys
+from stratos.hosting.choice import refuse_other_mode
+from stratos.hosting.model_package import batch_properties
+from stratos.hosting.modes.batch import BatchResult, batch_usd_per_month
+from stratos.hosting.offer import HOURS_PER_MONTH
+from stratos.measuring.measurement import Measurement, Measurements
+from stratos.pipeline.steps import Deployment, Promoted, PromoteInput
+from stratos.spec import Spec
+
+
+def promote(payload: PromoteInput, spec: Spec) -> Promoted:
+    """Record the run as the one in charge of its spec, in place of an earlier one.
+
+    Raises:
+        DeploymentFailed: an endpoint came under the spec's name since the batch was planned.
+    """
+    run, deployment, now = payload.run, payload.deployment, datetime.now(UTC)
+    keys = RunKeys(run.run_id)
+    measurements = Bucket(run.bucket).read_model(keys.measurements, Measurements)
+    # Batches wait for no turn. Whose endpoint comes after this look replaces them when promoted.
+    refuse_other_mode(spec, mode_in_service(deployment.endpoint_name))
+    _register(payload.package_arn, deployment, measurements)
+    runs_table.update(
+        run.run_id,
+        batch_model_name=deployment.model_name,
+        live_since=now.isoformat(timespec="seconds"),
+        usd_per_hour=_usd_per_hour(spec, deployment, measurements),
+        model_artifact=deployment.container["ModelDataUrl"],
+    )
+    for row in runs_table.runs_of_spec(run.spec_key):
+        if row.run_id != run.run_id and row.batch_model_name is not None:
+            runs_table.update(row.run_id, batch_model_name=None)
+    schedule_name = schedules.set_rerun(
+        spec.name, payload.parsed.schedule, run.bucket, run.spec_key, now
+    )
+    return Promoted(endpoint_name=None, expires_at=None, schedule_name=schedule_name)
+
+
+def _usd_per_hour(spec: Spec, deployment: Deployment, measurements: Measurements) -> float:
+    """Averaged over a month of the declared traffic, by the speed that was measured."""
+    assert deployment.transform_job is not None
+    hourly = deployment.transform_job.usd_per_hour
+    rate = _last(measurements)[1].requests_per_second
+    return batch_usd_per_month(spec.load, hourly, rate) / HOURS_PER_MONTH
+
+
+def _register(package_arn: str, deployment: Deployment, measurements: Measurements) -> None:
+    """Tell the registry what was measured, and on what the model runs if that has changed."""
+    last, batch = _last(measurements)
+    moved = sum(item.attempt == last.attempt for item in measurements.measured) > 1
+    inference = deployment.model_package["InferenceSpecification"] if moved else None
+    registry.add_served(package_arn, batch_properties(batch, deployment), inference)
+
+
+def _last(measurements: Measurements) -> tuple[Measurement, BatchResult]:
+    last = measurements.last
+    assert last is not None, "promoted before it was measured"
+    assert last.batch is not None, "an endpoint was measured, not a batch"
+    return last, last.batch

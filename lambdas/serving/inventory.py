@@ -1,0 +1,128 @@
+"""What Stratos has made in this account and is still there, as its tags tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from lambdas.aws.bucket import Bucket
+from lambdas.aws.clients import client, error_code
+from lambdas.aws.sagemaker import IN_PROGRESS, find_endpoint
+from lambdas.aws.schedules import EXPIRY_SUFFIX, RERUN_PREFIX, rerun_of
+from lambdas.aws.settings import settings
+from stratos.hosting.guardrails import run_of_alarm
+from stratos.hosting.modes.batch import BATCH_TAG
+from stratos.hosting.ownership import RUN_TAG, SPEC_TAG, Resource
+
+_PREFIX = "stratos-"
+
+
+def resources() -> Iterator[Resource]:
+    """Components, endpoints, what they use, running jobs, alarms of updates, and schedules.
+
+    What could carry the run tag and lacks it is not Stratos's own and is left out.
+    """
+    for item in _listed("list_inference_components", "InferenceComponents", NameContains=_PREFIX):
+        if tags := _tags(item["InferenceComponentArn"]):
+            yield Resource(
+                kind="inference-component",
+                name=item["InferenceComponentName"],
+                endpoint_name=item["EndpointName"],
+                status=item.get("InferenceComponentStatus", ""),
+                **tags,
+            )
+    for item in _listed("list_endpoints", "Endpoints", NameContains=_PREFIX):
+        if not item["EndpointName"].startswith(_PREFIX):
+            continue  # the filter finds it anywhere in a name
+        if (tags := _tags(item["EndpointArn"])) and (found := find_endpoint(item["EndpointName"])):
+            yield Resource(
+                kind="endpoint",
+                name=found.name,
+                config_name=found.config_name,
+                status=found.status,
+                **tags,
+            )
+    for item in _listed("list_endpoint_configs", "EndpointConfigs", NameContains=_PREFIX):
+        if tags := _tags(item["EndpointConfigArn"]):
+            yield Resource(kind="endpoint-config", name=item["EndpointConfigName"], **tags)
+    for item in _listed("list_models", "Models", NameContains=_PREFIX):
+        if tags := _tags(item["ModelArn"]):
+            yield Resource(kind="model", name=item["ModelName"], **tags)
+    for item in _listed("list_training_jobs", "TrainingJobSummaries", StatusEquals=IN_PROGRESS):
+        if tags := _tags(item["TrainingJobArn"]):
+            yield Resource(kind="training-job", name=item["TrainingJobName"], **tags)
+    for item in _listed("list_transform_jobs", "TransformJobSummaries", StatusEquals=IN_PROGRESS):
+        all_tags = _all_tags(item["TransformJobArn"])
+        if tags := _owner(all_tags):
+            yield Resource(
+                kind="transform-job",
+                name=item["TransformJobName"],
+                awaited=BATCH_TAG in all_tags,
+                **tags,
+            )
+    yield from _update_alarms()
+    yield from _schedules()
+
+
+def _update_alarms() -> Iterator[Resource]:
+    """Alarms that watched the update of an endpoint; their names tell the run."""
+    pages = client("cloudwatch").get_paginator("describe_alarms")
+    for page in pages.paginate(AlarmNamePrefix=_PREFIX, AlarmTypes=["MetricAlarm"]):
+        for alarm in page["MetricAlarms"]:
+            if (run_id := run_of_alarm(alarm["AlarmName"])) is not None:
+                yield Resource(kind="alarm", name=alarm["AlarmName"], run_id=run_id)
+
+
+def _schedules() -> Iterator[Resource]:
+    pages = client("scheduler").get_paginator("list_schedules")
+    for page in pages.paginate(GroupName=settings().schedule_group):
+        for schedule in page["Schedules"]:
+            name = schedule["Name"]
+            # A spec may be named rerun-…: what the schedule does tells, and not its name alone.
+            rerun = rerun_of(name) if name.startswith(RERUN_PREFIX) else None
+            if rerun is not None:
+                yield Resource(
+                    kind="rerun",
+                    name=name,
+                    run_id=None,
+                    spec_name=name.removeprefix(RERUN_PREFIX),
+                    spec_is_gone=not Bucket(rerun["bucket"]).exists(rerun["key"]),
+                )
+            elif name.endswith(EXPIRY_SUFFIX):
+                endpoint = name.removesuffix(EXPIRY_SUFFIX)
+                yield Resource(
+                    kind="schedule",
+                    name=name,
+                    run_id=None,
+                    spec_name=endpoint.removeprefix(_PREFIX),
+                    endpoint_name=endpoint,
+                )
+
+
+def _listed(operation: str, key: str, **filters: str) -> Iterator[dict[str, Any]]:
+    for page in client("sagemaker").get_paginator(operation).paginate(**filters):
+        yield from page[key]
+
+
+def _tags(arn: str) -> dict[str, str | None] | None:
+    """Run and spec of a resource; None where it carries no run tag, or is gone meanwhile."""
+    return _owner(_all_tags(arn))
+
+
+def _all_tags(arn: str) -> dict[str, str]:
+    """Tags of a resource; none of one that is gone meanwhile."""
+    try:
+        pages = list(client("sagemaker").get_paginator("list_tags").paginate(ResourceArn=arn))
+    except ClientError as error:
+        if error_code(error) in ("ValidationException", "ResourceNotFound"):
+            return {}
+        raise
+    return {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}
+
+
+def _owner(tags: dict[str, str]) -> dict[str, str | None] | None:
+    if RUN_TAG not in tags:
+        return None
+    return {"run_id": tags[RUN_TAG], "spec_name": tags.get(SPEC_TAG)}

@@ -1,0 +1,112 @@
+"""What a run that failed or was stopped may have left behind, and its removal."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from lambdas.aws import components, runs_table, sagemaker, scaling, transform_jobs
+from lambdas.aws.bucket import Bucket
+from lambdas.aws.clients import client
+from lambdas.serving import former_model, turns
+from stratos.contracts.bucket import RunKeys
+from stratos.errors import DeploymentFailed
+from stratos.hosting.scaling import delete_alarms
+from stratos.measuring.measurement import Measurements
+from stratos.pipeline.steps import Deployment, RunRef
+
+PATIENCE_SECONDS = 780
+"""For all the waits of one call together; the function has 900 for everything."""
+
+
+@dataclass
+class Removed:
+    """Names of what was deleted, and the endpoint that went back to its former model."""
+
+    deleted: list[str] = field(default_factory=list)
+    restored: str | None = None
+
+
+def remove_leftovers(run: RunRef) -> tuple[list[str], Removed]:
+    """Stop a run's jobs and remove its endpoint, unless the run was promoted.
+
+    May be repeated, and goes on where an earlier call ran out of time.
+
+    Raises:
+        EndpointUnsettled: SageMaker still changes the endpoint; call again.
+        DeploymentFailed: the endpoint cannot go back to the model it had.
+    """
+    stopped = []
+    for job in sagemaker.jobs_of(run.run_id):
+        if job["TrainingJobStatus"] == sagemaker.IN_PROGRESS:
+            sagemaker.stop_job(job["TrainingJobName"])
+            stopped.append(job["TrainingJobName"])
+    row = runs_table.find(run.run_id)
+    bucket, keys = Bucket(run.bucket), RunKeys(run.run_id)
+    deployment = bucket.find_model(keys.deployment, Deployment)
+    if deployment is None:
+        return stopped, Removed()
+    if row is not None and row.in_charge:
+        turns.give_back(run.run_id, deployment.endpoint_name)
+        return stopped, Removed()
+    measurements = bucket.find_model(keys.measurements, Measurements) or Measurements()
+    made = {m.endpoint_config_name: m.model_name for m in measurements.measured}
+    made[deployment.endpoint_config_name] = deployment.model_name
+    if deployment.transform_job is not None:
+        for job_name in transform_jobs.running_of(run.run_id):
+            transform_jobs.stop(job_name)
+            stopped.append(job_name)
+        deleted = [name for name in made.values() if sagemaker.delete_model(name)]
+        return stopped, Removed(deleted=deleted)
+    before = runs_table.live_config(run) or deployment.previous_config_name
+    removed = Removed()
+    # Without the turn the run has not touched the endpoint, or not any more: it is another's.
+    has_turn = turns.has(run, deployment.endpoint_name)
+    if has_turn:
+        _take_back(deployment, made, before, removed)
+    for config_name, model_name in made.items():
+        if sagemaker.delete_endpoint_config(config_name):
+            removed.deleted.append(config_name)
+        if sagemaker.delete_model(model_name):
+            removed.deleted.append(model_name)
+    if has_turn:
+        former_model.put_back(run, deployment.endpoint_name)
+        turns.give_back(run.run_id, deployment.endpoint_name)
+    return stopped, removed
+
+
+def _take_back(
+    deployment: Deployment, made: dict[str, str], before: str | None, removed: Removed
+) -> None:
+    """Give the endpoint the model it had, or delete it where it had none.
+
+    Args:
+        made: Endpoint configuration → model, of every server that was tried.
+        before: Configuration that the endpoint goes back to; None where it had none.
+        removed: Told what became of it.
+    """
+    if deployment.guardrails is not None:  # before a wait that may end in an error
+        alarms = [alarm["AlarmName"] for alarm in deployment.guardrails.alarms]
+        delete_alarms(client("cloudwatch"), alarms)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    if deployment.component is not None:
+        removed.deleted, removed.restored = components.undo(deployment, deadline)
+        return
+    name = deployment.endpoint_name
+    endpoint = sagemaker.settled_endpoint(name, deadline)
+    if endpoint is not None and endpoint.config_name in made:
+        scaling.remove(name)  # a promotion that failed may have set bounds, which hold an update up
+        if before is None:
+            sagemaker.delete_endpoint(name)
+            # The next student may ask for one of the same name.
+            sagemaker.settled_endpoint(name, deadline)
+            removed.deleted.append(name)
+        else:
+            sagemaker.update_endpoint(name, before)
+            restored = sagemaker.settled_endpoint(name, deadline)
+            if restored is None or restored.config_name != before:
+                raise DeploymentFailed(
+                    f"endpoint {name} could not go back to {before}; it has "
+                    f"{restored.config_name if restored else 'gone'}. Update it by hand"
+                )
+            removed.restored = name

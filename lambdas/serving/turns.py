@@ -1,0 +1,136 @@
+"""Turns: of the runs of one spec, one at a time may change the endpoint that they share.
+
+A turn is an item of the runs table beside the rows of the runs. It is taken before a model goes to
+the endpoint and given back once the endpoint is the run's own or is as it was: by Promote or by
+CleanUp, or by the sweeper where CleanUp could not (`lambdas/serving/abandoned_turns.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from botocore.exceptions import ClientError
+
+from lambdas.aws import runs_table
+from lambdas.aws.clients import client, error_code
+from lambdas.aws.settings import settings
+from stratos.errors import EndpointBusy
+from stratos.pipeline.steps import RunRef
+
+_PREFIX = "turn/"
+"""No run is named so: an id begins with the name of a spec, which has no slash."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A turn that was taken and not given back yet."""
+
+    endpoint_name: str
+    run_id: str
+    tried_at: str | None
+    """When the sweeper had CleanUp called for it, the run being over."""
+
+
+def take(run: RunRef, endpoint_name: str) -> None:
+    """Let the run change the endpoint; it may ask again.
+
+    A run that is over keeps its turn until what it left at the endpoint is taken back.
+
+    Raises:
+        EndpointBusy: another run changes the endpoint now.
+    """
+    holder = holder_of(endpoint_name)
+    if holder is not None and holder != run.run_id:
+        row = runs_table.find(holder)
+        over = row is not None and row.status != "running"
+        if row is not None and not (over and row.in_charge):  # nothing of it is to be taken back
+            raise EndpointBusy(_told(endpoint_name, holder, over=over))
+    condition, values = "attribute_not_exists(holder)", {":mine": {"S": run.run_id}}
+    if holder is not None:
+        condition, values[":holder"] = "holder = :holder", {"S": holder}
+    try:
+        client("dynamodb").update_item(
+            **_item(endpoint_name),
+            UpdateExpression="SET holder = :mine REMOVE tried_at",
+            ConditionExpression=condition,
+            ExpressionAttributeValues=values,
+        )
+    except ClientError as error:
+        if error_code(error) != "ConditionalCheckFailedException":
+            raise
+        raise EndpointBusy(_told(endpoint_name, "another", over=False)) from error
+
+
+def has(run: RunRef, endpoint_name: str) -> bool:
+    """Whether the run is the one that may change the endpoint."""
+    return holder_of(endpoint_name) == run.run_id
+
+
+def give_back(run_id: str, endpoint_name: str) -> None:
+    """Let the next run change the endpoint; nothing where the turn is not this run's."""
+    _change(endpoint_name, run_id, "REMOVE holder, tried_at")
+
+
+def all_held() -> Iterator[Turn]:
+    """Every turn that a run has, over or not."""
+    pages = client("dynamodb").get_paginator("scan")
+    for page in pages.paginate(
+        TableName=settings().runs_table,
+        ConsistentRead=True,
+        FilterExpression="attribute_exists(holder)",
+    ):
+        for item in page["Items"]:
+            yield Turn(
+                endpoint_name=item["run_id"]["S"].removeprefix(_PREFIX),
+                run_id=item["holder"]["S"],
+                tried_at=item.get("tried_at", {}).get("S"),
+            )
+
+
+def mark_tried(turn: Turn, tried_at: str) -> None:
+    """Write down that CleanUp was called once more for a turn."""
+    _change(turn.endpoint_name, turn.run_id, "SET tried_at = :at", {":at": {"S": tried_at}})
+
+
+def _change(
+    endpoint_name: str, run_id: str, change: str, values: dict[str, dict[str, str]] | None = None
+) -> None:
+    """Change a turn as long as it is the run's."""
+    try:
+        client("dynamodb").update_item(
+            **_item(endpoint_name),
+            UpdateExpression=change,
+            ConditionExpression="holder = :mine",
+            ExpressionAttributeValues={":mine": {"S": run_id}, **(values or {})},
+        )
+    except ClientError as error:
+        if error_code(error) != "ConditionalCheckFailedException":
+            raise
+
+
+def holder_of(endpoint_name: str) -> str | None:
+    """The run that has the turn at an endpoint, if one has."""
+    found = client("dynamodb").get_item(**_item(endpoint_name), ConsistentRead=True)
+    holder: dict[str, str] = found.get("Item", {}).get("holder", {})
+    return holder.get("S")
+
+
+def _told(endpoint_name: str, holder: str, *, over: bool) -> str:
+    if over:
+        return (
+            f"run {holder} is over, and what it left at endpoint {endpoint_name} is not taken back "
+            "yet; this run goes on when CleanUp has done so, or the sweeper has given that up "
+            "(within three hours)"
+        )
+    return (
+        f"run {holder} is changing endpoint {endpoint_name}, and one run may at a time; this run "
+        f"goes on when that one is over (`stratos stop {holder}` ends it)"
+    )
+
+
+def _item(endpoint_name: str) -> dict[str, object]:
+    return {
+        "TableName": settings().runs_table,
+        "Key": {"run_id": {"S": _PREFIX + endpoint_name}},
+    }

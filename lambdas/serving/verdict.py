@@ -1,0 +1,55 @@
+"""What the verdict on a measured model leads to: promotion, another server, student, or an end."""
+
+from __future__ import annotations
+
+from lambdas.aws import runs_table
+from lambdas.aws.bucket import Bucket
+from lambdas.serving import live_model
+from lambdas.serving.after_a_miss import after_missed_load
+from stratos.contracts.bucket import RunKeys
+from stratos.contracts.match import MatchEvidence
+from stratos.measuring.measurement import Measurements
+from stratos.pipeline.steps import Deployment, Measured, RunRef
+from stratos.spec import Spec
+
+
+def go_on(
+    run: RunRef,
+    spec: Spec,
+    evidence: MatchEvidence,
+    measurements: Measurements,
+    deployment: Deployment,
+) -> Measured:
+    """Say what follows the last measurement, and keep what the next deployment carries out.
+
+    Args:
+        measurements: Kept already, the one of this deployment last.
+    """
+    bucket, keys = Bucket(run.bucket), RunKeys(run.run_id)
+    last = measurements.last
+    assert last is not None, "nothing was measured"
+    if last.passed:
+        if runs_table.another_in_charge(run) or deployment.previous_config_name:
+            live_model.spare(run, spec)
+        return Measured(
+            passed=True,
+            reason=last.reason,
+            load=last.load,
+            batch=last.batch,
+            deployment=None,
+            next_attempt=None,
+        )
+    following = after_missed_load(run, spec, evidence, measurements.measured, deployment)
+    if following.deployment is not None:
+        going_on = measurements.model_copy(update={"next_plan": following.plan})
+        bucket.put_model(keys.measurements, going_on)
+        bucket.put_model(keys.deployment, following.deployment)
+    tried = "; ".join(item.described() for item in measurements.measured)
+    return Measured(
+        passed=False,
+        reason=f"{tried}; {following.ending}",
+        load=last.load,
+        batch=last.batch,
+        deployment=following.deployment,
+        next_attempt=following.attempt,
+    )

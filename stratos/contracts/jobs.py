@@ -1,0 +1,305 @@
+"""What a training job is told, and what it answers.
+
+Each job reads `config.json` from its `config` channel and puts its result as JSON at `result_uri`.
+Model folders come as channels (`teacher`, `student`) or, for Hub models, by repository name.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from stratos.contracts.plan import Interval, Method, Precision
+from stratos.frozen import FrozenModel
+from stratos.spec import StrategyName, Synthesis, Teacher, Training, Verifier, Weights
+
+JobStep = Literal["probe", "synthesize", "distill", "evaluate"]
+
+
+class Proportion(FrozenModel):
+    """A share of successes with its 95% Wilson interval."""
+
+    value: float
+    lo: float
+    hi: float
+    n: int
+    successes: int
+
+
+class Judging(FrozenModel):
+    """How an answer is scored; the same everywhere."""
+
+    verifier: Verifier
+    answer_marker: str
+    has_checker: bool
+    """The `checker` channel holds `checker.py`."""
+
+
+class JobConfig(FrozenModel):
+    """What every job is told."""
+
+    run_id: str
+    result_uri: str
+    progress_uri: str
+    deadline_seconds: float
+    """The job ends itself, with its best result, this long after it started."""
+    budget_usd: float | None = None
+    """What the job's teacher calls may still cost."""
+    spent_usd: float = 0.0
+    """What earlier attempts of the job paid for teacher calls; its own count adds to it."""
+    usd_per_hour: float
+    """Of the server it runs on."""
+    judging: Judging
+    batch_size: int = 128
+    """Sequences generated at once."""
+
+
+class ProbeConfig(JobConfig):
+    """Ask one model the probe questions. Channels: config, dataset, model, checker."""
+
+    kind: Literal["probe"] = "probe"
+    role: Literal["teacher", "student"]
+    model: Teacher
+    max_new_tokens: int
+    synthesis: Synthesis
+    reverse_records: int = 64
+    """Teacher only: probe records with gold answers it is asked to explain."""
+
+
+class SynthesizeConfig(JobConfig):
+    """Teacher → verified records. Channels: config, dataset, teacher, checker."""
+
+    kind: Literal["synthesize"] = "synthesize"
+    teacher: Teacher
+    strategy: StrategyName
+    synthesis: Synthesis
+    records_uri: str
+    """S3 prefix that receives `records.jsonl`."""
+    seed: int
+
+
+class DistillConfig(JobConfig):
+    """Records → student. Channels: config, records, student, teacher (only where kd_weight > 0)."""
+
+    kind: Literal["distill"] = "distill"
+    student: Weights
+    teacher: Teacher | None = None
+    method: Method
+    precision: Precision
+    training: Training
+
+
+class EvaluateConfig(JobConfig):
+    """Score on the held-out split: the student, the untuned student, the teacher, baselines.
+
+    Channels: config, dataset, teacher, student (untuned). The hyperparameter `student_artifact` is
+    the S3 URI of the distilled model.tar.gz; `live_artifact` that of the model in service, if any.
+    """
+
+    kind: Literal["evaluate"] = "evaluate"
+    teacher: Teacher
+    student: Weights
+    max_new_tokens: int
+    teacher_max_records: int | None = None
+    """Ask a paid teacher at most so many held-out questions."""
+
+
+AnyJobConfig = Annotated[
+    ProbeConfig | SynthesizeConfig | DistillConfig | EvaluateConfig, Field(discriminator="kind")
+]
+
+
+class JobResult(FrozenModel):
+    """What every job measures about itself."""
+
+    seconds: float
+    usd: float
+    """Teacher tokens only, of every attempt; the server is billed by SageMaker."""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class ProbeResult(JobResult):
+    """A model on the probe split."""
+
+    kind: Literal["probe"] = "probe"
+    model: str
+    role: Literal["teacher", "student"]
+    accuracy: Proportion
+    reverse_yield: Proportion | None = None
+    """Share of gold answers it explained soundly; teachers only."""
+    tokens_per_second: float
+    mean_prompt_tokens: float
+    mean_completion_tokens: float
+    num_parameters: int | None = None
+    tokenizer_hash: str | None = None
+    """Equal hashes mean token distributions can be compared."""
+    vocabulary_size: int | None = None
+
+
+class SynthesizeResult(JobResult):
+    """What the teacher wrote and what was kept."""
+
+    kind: Literal["synthesize"] = "synthesize"
+    strategy: StrategyName
+    asked: int
+    """Questions."""
+    kept: int
+    calls: int
+    yield_by_strategy: dict[str, Proportion]
+    rejects: dict[str, int]
+    """Reason → attempts rejected for it."""
+    tokens_per_second: float
+    mean_completion_tokens: float
+
+
+class CurvePoint(FrozenModel):
+    """One point of the learning curve."""
+
+    step: int
+    seconds: float
+    tokens: int
+    loss: float
+    validation_loss: float | None = None
+    learning_rate: float
+
+
+class RewardPoint(FrozenModel):
+    """One step of reinforcement."""
+
+    step: int
+    seconds: float
+    reward: float
+    """Share of the step's samples that the verifier accepted."""
+    validation_accuracy: float | None = None
+
+
+class Reinforced(FrozenModel):
+    """How reinforcement went, after the records were learned."""
+
+    steps: int
+    planned_steps: int
+    stopped_by: Literal["finished", "deadline", "sigterm"]
+    resumed_from_step: int | None
+    seconds: float
+    validation_questions: int
+    """Set aside from its questions, to tell which weights are best."""
+    accuracy_before: float | None
+    """On those, of the student that learned from the records; None where there was no time."""
+    accuracy_after: float | None
+    """Of the weights that were kept."""
+    curve: tuple[RewardPoint, ...]
+
+
+class DistillResult(JobResult):
+    """How training went."""
+
+    kind: Literal["distill"] = "distill"
+    steps: int
+    planned_steps: int
+    stopped_by: Literal["finished", "deadline", "sigterm"]
+    resumed_from_step: int | None
+    training_tokens: int
+    tokens_per_second: float
+    final_loss: float
+    best_validation_loss: float | None
+    curve: tuple[CurvePoint, ...]
+    num_parameters: int
+    num_trainable_parameters: int
+    num_devices: int = 1
+    """That trained together: processes, each with an accelerator of its own where there are any."""
+    weights_sha256: str
+    peak_memory_mib: float
+    reinforced: Reinforced | None = None
+    """None where `training.reinforcement.steps` is 0, or SIGTERM came before."""
+
+
+class Comparison(FrozenModel):
+    """Two models on the same records: McNemar's exact test on the discordant pairs."""
+
+    other: str
+    only_student_right: int
+    only_other_right: int
+    p_value: float
+
+
+class EvaluatedExample(FrozenModel):
+    """One held-out question as answered, for the report."""
+
+    question: str
+    gold: str
+    completion: str
+    correct: bool
+
+
+class EvaluateResult(JobResult):
+    """Held-out accuracy with what it must be read beside."""
+
+    kind: Literal["evaluate"] = "evaluate"
+    student: Proportion
+    teacher: Proportion
+    untuned_student: Proportion
+    live: Proportion | None = None
+    baselines: dict[str, Proportion]
+    """`constant_answer`, `nearest_question`."""
+    comparisons: tuple[Comparison, ...]
+    mean_completion_tokens: float
+    examples: tuple[EvaluatedExample, ...]
+
+
+class Progress(FrozenModel):
+    """What a running job says about itself, every few seconds."""
+
+    step: JobStep
+    label: str
+    """Which model or strategy."""
+    done: float
+    total: float
+    unit: str
+    seconds: float
+    tokens_per_second: float | None = None
+    loss: float | None = None
+    seconds_left: float | None = None
+    usd: float = 0.0
+    """Paid for teacher calls so far, earlier attempts of the job included."""
+
+
+class Percentile(Interval):
+    """A latency percentile with its distribution-free 95% interval."""
+
+    enough: bool
+    """There were requests enough to bound it from above; if not, `hi` is the longest one seen."""
+
+
+class Pace(FrozenModel):
+    """An endpoint's speed for one request at a time, as its client sees it."""
+
+    prefill_tokens_per_second: float
+    """Prompt tokens over the time to a one-token answer, median."""
+    decode_tokens_per_second: float
+    """Further tokens over the further time of a whole answer, median."""
+
+
+class LoadResult(FrozenModel):
+    """An endpoint measured under open-loop load, warm-up excluded."""
+
+    num_requests: int
+    num_failed: int
+    seconds: float
+    p50_ms: Percentile
+    p95_ms: Percentile
+    p99_ms: Percentile
+    arrivals_per_second: float
+    """As they fell; the spec declares their mean."""
+    answering_seconds: float = 0.0
+    """From sending to the answer, over all requests together."""
+    warm_up_answering_seconds: float = 0.0
+    """The same of the requests that do not count."""
+    requests_per_second: Interval
+    """Answered, with the 95% interval of a Poisson count."""
+    tokens_per_second: float
+    accuracy: Proportion | None = None
+    """Of the answers given under load, where there were gold answers."""
+    pace: Pace | None = None
+    """None where answers were too short to tell reading and writing apart."""

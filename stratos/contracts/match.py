@@ -1,0 +1,58 @@
+"""`match.json`: the choice after probing, and everything it rests on."""
+
+from __future__ import annotations
+
+from stratos.contracts.jobs import ProbeResult
+from stratos.contracts.plan import Plan, Server
+from stratos.frozen import FrozenModel
+from stratos.planning.request import Matching
+
+
+class TriedStudent(FrozenModel):
+    """A student that missed a gate in an earlier attempt of the run."""
+
+    name: str
+    reason: str
+
+
+class MatchEvidence(FrozenModel):
+    attempt: int
+    matching: Matching
+    probes: tuple[ProbeResult, ...]
+    dropped: dict[str, str]
+    """Probe → why its candidate was dropped."""
+    tried: tuple[TriedStudent, ...]
+    spent_usd: float
+    spent_hours: float
+
+    @property
+    def plan(self) -> Plan:
+        return self.matching.plan
+
+    def students_left(self) -> list[str]:
+        """Students that feasible plans name and no attempt has used, this one's included."""
+        used = {student.name for student in self.tried} | {self.plan.student}
+        named = dict.fromkeys(plan.student for plan in plans_in_order(self.matching))
+        return [name for name in named if name not in used]
+
+
+def plans_in_order(matching: Matching) -> tuple[Plan, ...]:
+    """The choice first, then the runners-up, then the rest of the front."""
+    plans = matching.plans
+    return (matching.plan, *plans.fallbacks, *plans.front)
+
+
+def training_servers(plans: tuple[Plan, ...], chosen: Plan) -> list[Server]:
+    """Servers to train a plan's student on, best first: where a capacity error moves to.
+
+    First those that plans train on in the same way: they are known to hold its state, on the
+    devices that their plans count.
+    """
+    others = [plan for plan in plans if plan.student == chosen.student]
+    way = (chosen.method, chosen.precision)
+    others.sort(key=lambda plan: (plan.method, plan.precision) != way)
+    servers: dict[tuple[str, int, str, str], Server] = {}
+    for plan in others:
+        one = plan.training
+        servers.setdefault((one.instance_type, one.count, one.region, one.purchase), one)
+    return list(servers.values())

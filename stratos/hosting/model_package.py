@@ -1,0 +1,181 @@
+"""A version in the model registry: what was measured, what it was made from, who may use it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from stratos.catalog.models import hub_models
+from stratos.contracts.bucket import s3_uri
+from stratos.contracts.jobs import EvaluateResult, LoadResult
+from stratos.contracts.match import MatchEvidence
+from stratos.frozen import FrozenModel
+from stratos.hosting.modes.batch import BatchResult
+from stratos.pipeline.steps import Deployment, RunRef
+from stratos.spec import Bedrock, OpenAICompatible, Spec, Teacher
+
+RUN_PROPERTY = "run_id"
+"""Of a version: the run that registered it."""
+_LONGEST_VALUE = 256
+_NOT_ALLOWED = re.compile(r"[^\w\s.:/=+\-@]")
+"""What SageMaker refuses in a property: it takes letters, digits, spaces and `_.:/=+-@`."""
+_LONGEST_DESCRIPTION = 1024
+_INSTANCE_TYPES = {
+    False: "SupportedRealtimeInferenceInstanceTypes",
+    True: "SupportedTransformInstanceTypes",
+}
+"""By whether the model is asked in batches."""
+
+
+class Lineage(FrozenModel):
+    """Where a distilled model comes from."""
+
+    content_hash: str
+    """Over spec, dataset, checker and model folders."""
+    dataset_uri: str
+    metrics_uri: str
+    """Of the evaluation result."""
+    weights_sha256: str
+    teacher: Teacher
+    student: Teacher
+    jobs: dict[str, str]
+    """Step → name of the training job that completed it."""
+
+
+def model_package(
+    run: RunRef,
+    spec: Spec,
+    evidence: MatchEvidence,
+    evaluation: EvaluateResult,
+    container: dict[str, Any],
+    lineage: Lineage,
+) -> dict[str, Any]:
+    """The request of CreateModelPackage, without the group.
+
+    It has no `ModelCard`: SageMaker holds its content to a schema that only SageMaker has.
+    """
+    plan, strategy = evidence.plan, evidence.matching.strategy
+    return {
+        "ModelPackageDescription": f"{plan.student} distilled from {plan.teacher} "
+        f"({strategy}) by run {run.run_id}",
+        "ModelApprovalStatus": (
+            "PendingManualApproval" if spec.approval == "required" else "Approved"
+        ),
+        "InferenceSpecification": {
+            "Containers": [container],
+            "SupportedContentTypes": ["application/json"],
+            "SupportedResponseMIMETypes": ["application/json"],
+            _INSTANCE_TYPES[spec.hosting.mode == "batch"]: [plan.serving.instance_type],
+        },
+        "ModelMetrics": {
+            "ModelQuality": {
+                "Statistics": {"ContentType": "application/json", "S3Uri": lineage.metrics_uri}
+            }
+        },
+        "MetadataProperties": {"GeneratedBy": run.execution_arn, "ProjectId": spec.name},
+        "CustomerMetadataProperties": _properties(
+            {
+                RUN_PROPERTY: run.run_id,
+                "spec": spec.name,
+                "spec_uri": s3_uri(run.bucket, run.spec_key),
+                "spec_version_id": run.spec_version_id,
+                "content_hash": lineage.content_hash,
+                "dataset_uri": lineage.dataset_uri,
+                "weights_sha256": lineage.weights_sha256,
+                "teacher": plan.teacher,
+                "teacher_source": _source(lineage.teacher),
+                "teacher_licence": licence_of(lineage.teacher),
+                "student": plan.student,
+                "student_source": _source(lineage.student),
+                "student_licence": licence_of(lineage.student),
+                "strategy": strategy,
+                **{f"{step}_job": name for step, name in lineage.jobs.items()},
+                **_accuracies(evaluation),
+            }
+        ),
+    }
+
+
+def served_properties(load: LoadResult, deployment: Deployment) -> dict[str, str]:
+    """Properties that are known once the endpoint has been measured."""
+    return _properties(
+        {
+            "endpoint": deployment.endpoint_name,
+            "serving_image": deployment.container["Image"],
+            "serving_instance_type": deployment.production_variant.get(
+                "InstanceType", deployment.hosting.mode
+            ),
+            "p50_latency_ms": f"{load.p50_ms.value:.1f}",
+            "p95_latency_ms": f"{load.p95_ms.value:.1f}",
+            "p99_latency_ms": f"{load.p99_ms.value:.1f}",
+            "requests_per_second": f"{load.requests_per_second.value:.2f}",
+            "tokens_per_second": f"{load.tokens_per_second:.0f}",
+        }
+    )
+
+
+def batch_properties(batch: BatchResult, deployment: Deployment) -> dict[str, str]:
+    """Properties that are known once a first batch has been measured."""
+    assert deployment.transform_job is not None
+    instance_type = deployment.transform_job.transform_resources["InstanceType"]
+    return _properties(
+        {
+            "batch_model": deployment.model_name,
+            "serving_image": deployment.container["Image"],
+            "serving_instance_type": instance_type,
+            "requests_per_second": f"{batch.requests_per_second:.2f}",
+            "tokens_per_second": f"{batch.tokens_per_second:.0f}",
+            "cold_start_seconds": f"{batch.cold_start_seconds or 0:.0f}",
+        }
+    )
+
+
+def approval_description(words: str) -> str:
+    """Words as `ApprovalDescription` takes them: one line, not too long."""
+    return " ".join(words.split())[:_LONGEST_DESCRIPTION]
+
+
+def licence_of(model: Teacher) -> str:
+    """SPDX identifier: the spec's word, else the catalog's; `unknown` where neither has one.
+
+    What a hosted teacher's output may be used for is in its provider's terms of service.
+    """
+    match model:
+        case Bedrock():
+            return "terms of Amazon Bedrock"
+        case OpenAICompatible():
+            return f"terms of {model.base_url.split('/')[2]}"
+        case _:
+            known_hub = hub_models().get(model.hub or "")
+            return model.licence or (known_hub.licence if known_hub else "unknown")
+
+
+def _source(model: Teacher) -> str:
+    match model:
+        case Bedrock():
+            return f"bedrock:{model.model_id}"
+        case OpenAICompatible():
+            return f"{model.base_url} {model.model}"
+        case _:
+            return f"hub:{model.hub}" if model.hub else f"spec:{model.path}"
+
+
+def _accuracies(evaluation: EvaluateResult) -> dict[str, str]:
+    scores = {
+        "": evaluation.student,
+        "teacher_": evaluation.teacher,
+        "untuned_": evaluation.untuned_student,
+    }
+    return {
+        "heldout_records": str(evaluation.student.n),
+        **{
+            f"{who}accuracy{end}": f"{value:.4f}"
+            for who, score in scores.items()
+            for end, value in (("", score.value), ("_lo", score.lo), ("_hi", score.hi))
+        },
+    }
+
+
+def _properties(values: dict[str, str]) -> dict[str, str]:
+    """Values as SageMaker takes them; other characters become `_`."""
+    return {name: _NOT_ALLOWED.sub("_", text)[:_LONGEST_VALUE] for name, text in values.items()}

@@ -1,0 +1,1 @@
+"""The hosting modes: one module each, behind one interface, in one table."""

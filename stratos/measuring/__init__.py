@@ -1,0 +1,1 @@
+"""An endpoint or a batch, measured and held against the spec."""

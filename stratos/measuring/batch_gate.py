@@ -1,0 +1,202 @@
+"""A batch that is over: what it came to, and whether that holds the spec."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from stratos.contracts.match import MatchEvidence, plans_in_order
+from stratos.contracts.plan import Plan
+from stratos.frozen import FrozenModel
+from stratos.hosting.modes.batch import (
+    BatchResult,
+    TransformJob,
+    batch_usd_per_month,
+    needed_requests_per_second,
+    transforms_on,
+)
+from stratos.measuring.gates import MAX_FAILED_SHARE, Verdict
+from stratos.measuring.measurement import (
+    COST_CONSTRAINT,
+    MAX_SERVERS,
+    Measurement,
+    model_of,
+    served_as,
+)
+from stratos.spec import Spec
+from stratos.statistics.wilson import proportion_of
+
+_SHORTEST_SECONDS = 1.0
+"""Answers tell the second they were given in, and no more."""
+_LONGEST_REASON = 600
+_MONTHLY = "max_hosting_usd_per_month"
+
+
+class Answer(FrozenModel):
+    """One line of a batch as the server answered it."""
+
+    text: str | None
+    """None where it refused the question."""
+    error: str | None = None
+    completion_tokens: int = 0
+    created: float | None = None
+    """Seconds since the epoch."""
+
+    @classmethod
+    def of(cls, line: bytes) -> Answer:
+        """Read a chat completion, an answer to plain `inputs`, or an error."""
+        try:
+            body = json.loads(line)
+            if "error" in body:
+                return cls(text=None, error=str(body["error"].get("message", body["error"])))
+            if "generated_text" in body:
+                return cls(text=str(body["generated_text"]))
+            return cls(
+                text=body["choices"][0]["message"]["content"] or "",
+                completion_tokens=body["usage"]["completion_tokens"],
+                created=body.get("created"),
+            )
+        except (ValueError, LookupError, TypeError, AttributeError):
+            return cls(text=None, error=f"no answer that can be read: {line[:200]!r}")
+
+
+def read_answers(content: bytes) -> list[Answer]:
+    """The lines of an answered object; as bytes, because text may hold other line separators."""
+    return [Answer.of(line) for line in content.splitlines()]
+
+
+def batch_result(
+    job: TransformJob,
+    described: Mapping[str, Any] | None,
+    num_requests: int,
+    answers: Sequence[Answer],
+    *,
+    failure: str | None = None,
+    judge: Callable[[int, str], bool | None] = lambda index, text: None,
+) -> BatchResult:
+    """What a job that is over came to.
+
+    Args:
+        described: By DescribeTransformJob; None where there never was a job.
+        answers: In the order of the questions; none of a job that failed.
+        failure: Why it failed.
+        judge: Whether the answer to a question is right; None where nobody can tell.
+    """
+    seconds = waited = 0.0
+    cold = None
+    if described is not None and (start := described.get("TransformStartTime")) is not None:
+        waited = max(0.0, (start - described["CreationTime"]).total_seconds())
+        seconds = max(0.0, (described.get("TransformEndTime", start) - start).total_seconds())
+        given = [answer.created for answer in answers if answer.created is not None]
+        if given:
+            cold = min(seconds, max(0.0, min(given) - start.timestamp()))
+    texts = [(index, answer.text) for index, answer in enumerate(answers)]
+    good = [(index, text) for index, text in texts if text is not None]
+    verdicts = [judge(index, text) for index, text in good]
+    judged = [verdict for verdict in verdicts if verdict is not None]
+    working = max(_SHORTEST_SECONDS, seconds - (cold or 0.0))
+    usd = seconds / 3600 * job.usd_per_hour
+    return BatchResult(
+        job_name=job.name,
+        num_requests=num_requests,
+        num_failed=num_requests - len(good),
+        seconds=seconds,
+        cold_start_seconds=cold,
+        waited_seconds=waited,
+        requests_per_second=len(good) / working,
+        tokens_per_second=sum(answer.completion_tokens for answer in answers) / working,
+        usd=usd,
+        usd_per_1000_requests=1000 * usd / len(good) if good else None,
+        cold_start_usd_per_1000_requests=(
+            1000 * cold / 3600 * job.usd_per_hour / len(good) if good and cold is not None else None
+        ),
+        accuracy=proportion_of(judged) if judged else None,
+        failure=failure and " ".join(failure.split())[:_LONGEST_REASON],
+    )
+
+
+def judge_batch(batch: BatchResult, spec: Spec, usd_per_hour: float) -> Verdict:
+    """Hold a measured batch against the spec, all of it at once.
+
+    Args:
+        usd_per_hour: Of the server.
+    """
+    sent, missed = batch.num_requests, {}
+    if batch.failure is not None:
+        missed["failed_requests"] = f"the batch failed: {batch.failure}"
+    elif batch.num_failed > MAX_FAILED_SHARE * sent:
+        missed["failed_requests"] = (
+            f"{batch.num_failed} of {sent} requests failed, more than {MAX_FAILED_SHARE:.0%}"
+        )
+    needed = needed_requests_per_second(spec.load)
+    if batch.failure is None and batch.requests_per_second < needed:
+        missed["requests_per_second"] = (
+            f"{batch.requests_per_second:.3g} requests/s are answered, and {needed:.3g} come over "
+            "the month"
+        )
+    cost, asked = batch.usd_per_1000_requests, spec.constraints.max_usd_per_1000_requests
+    if asked is not None and cost is not None and cost > asked:
+        missed[COST_CONSTRAINT] = f"{cost_of(batch)}, {COST_CONSTRAINT} is {asked:g}"
+    monthly = _usd_per_month(batch, spec, usd_per_hour)
+    asked = spec.constraints.max_hosting_usd_per_month
+    if asked is not None and monthly is not None and monthly > asked:
+        missed[_MONTHLY] = (
+            f"the declared traffic takes ${monthly:.4g} a month, {_MONTHLY} is {asked:g}"
+        )
+    shown = f"{batch.requests_per_second:.3g} requests/s, {cost_of(batch)}"
+    reason = "; ".join(missed.values()) if missed else shown
+    return Verdict(
+        passed=not missed, reason=f"{reason}, in a batch of {sent}", missed=tuple(missed)
+    )
+
+
+def _usd_per_month(batch: BatchResult, spec: Spec, usd_per_hour: float) -> float | None:
+    rate = batch.requests_per_second
+    return batch_usd_per_month(spec.load, usd_per_hour, rate) if rate > 0 else None
+
+
+def cost_of(batch: BatchResult) -> str:
+    """What 1,000 requests cost, and how much of it was spent on the start."""
+    cost, cold = batch.usd_per_1000_requests, batch.cold_start_usd_per_1000_requests
+    if cost is None:
+        return "nothing was answered"
+    told = f"1,000 requests cost ${cost:.3g}"
+    if cold is None or batch.cold_start_seconds is None:
+        return told
+    return f"{told} (${cold:.3g} of it for a cold start of {batch.cold_start_seconds:.0f} s)"
+
+
+def next_batch_server(evidence: MatchEvidence, measured: Sequence[Measurement]) -> Plan | None:
+    """The plan that serves the same model next, or None where the front has no better server.
+
+    The first one on a server that is forecast to be faster, or cheaper a request after a miss on
+    cost, than those measured.
+    """
+    mine = [item for item in measured if item.attempt == evidence.attempt]
+    if len(mine) >= MAX_SERVERS:
+        return None
+    for plan in plans_in_order(evidence.matching):
+        if (
+            model_of(plan) == model_of(evidence.plan)
+            and transforms_on(plan.serving.instance_type)
+            and all(_improves(plan, item) for item in mine)
+        ):
+            return served_as(evidence.plan, plan)
+    return None
+
+
+def _improves(plan: Plan, on: Measurement) -> bool:
+    if plan.serving.instance_type == on.plan.serving.instance_type:
+        return False
+    costly = bool({COST_CONSTRAINT, _MONTHLY} & set(on.missed))
+    if costly and _usd_per_request(plan) >= _usd_per_request(on.plan):
+        return False
+    if "requests_per_second" in on.missed:
+        return plan.requests_per_second.value > on.plan.requests_per_second.value
+    return True
+
+
+def _usd_per_request(plan: Plan) -> float:
+    """As forecast, in arbitrary units."""
+    return plan.serving.usd_per_hour / plan.requests_per_second.value

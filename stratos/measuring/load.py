@@ -1,0 +1,237 @@
+"""Load on an endpoint: open-loop Poisson arrivals, and percentiles with honest intervals.
+
+Open loop: requests leave when the schedule says, whether or not earlier ones have come back, and
+latency counts from the scheduled moment. A server that stalls is charged for the queue it makes.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from stratos.contracts.jobs import LoadResult, Percentile
+from stratos.contracts.plan import Interval
+from stratos.statistics.wilson import proportion_of
+
+Question = TypeVar("Question")
+MAX_IN_FLIGHT = 64
+LONGEST_SECONDS = 600.0
+"""Measuring ends then, enough requests or not: a Lambda function runs for 900."""
+_LONGEST_QUEUE_SECONDS = 60.0
+"""After the last arrival; what has not left by then, because all before it hang, has failed."""
+_TAIL = 0.025
+"""Probability left on each side of a 95% interval."""
+_Z = 1.96
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came back, judged where there was a gold answer."""
+
+    completion_tokens: int
+    correct: bool | None = None
+    prompt_tokens: int = 0
+
+
+class Clock(Protocol):
+    def now(self) -> float: ...
+
+    def sleep_until(self, moment: float) -> None: ...
+
+
+class MonotonicClock:
+    """Seconds of this machine."""
+
+    def now(self) -> float:
+        return time.monotonic()
+
+    def sleep_until(self, moment: float) -> None:
+        time.sleep(max(0.0, moment - self.now()))
+
+
+@dataclass(frozen=True)
+class LoadTest(Generic[Question]):
+    """One endpoint, the questions it is asked, and how often."""
+
+    ask: Callable[[Question], Reply]
+    """Called from several threads; any exception counts as a failed request."""
+    questions: Sequence[Question]
+    requests_per_second: float
+    seconds: float
+    """Measured for at least so long, warm-up excluded."""
+    least_requests: int = 0
+    """Measured for longer until so many were sent."""
+    longest_seconds: float = LONGEST_SECONDS
+    warm_up_seconds: float = 2.0
+    seed: int = 0
+    clock: Clock = MonotonicClock()  # noqa: RUF009 - it has no state
+
+    def run(self) -> LoadResult:
+        """Send the load and measure.
+
+        Raises:
+            ValueError: when there are no questions.
+        """
+        if not self.questions:
+            raise ValueError("there are no questions to ask; give at least one")
+        order = random.Random(self.seed)
+        arrivals = self._arrivals(order)
+        start = self.clock.now()
+        given_up = start + arrivals[-1] + _LONGEST_QUEUE_SECONDS
+        with ThreadPoolExecutor(MAX_IN_FLIGHT) as pool:
+            futures = []
+            for arrival in arrivals:
+                self.clock.sleep_until(start + arrival)
+                question = order.choice(self.questions)
+                futures.append(pool.submit(self._send, question, start + arrival, given_up))
+            outcomes = [future.result() for future in futures]
+        measured = [
+            outcome
+            for arrival, outcome in zip(arrivals, outcomes, strict=True)
+            if arrival >= self.warm_up_seconds
+        ]
+        result = summarise(measured, start + self.warm_up_seconds)
+        total = sum(outcome.answering_seconds for outcome in outcomes)
+        return result.model_copy(
+            update={"warm_up_answering_seconds": total - result.answering_seconds}
+        )
+
+    def _arrivals(self, rng: random.Random) -> list[float]:
+        """When to send, in seconds from the start; at least one is measured."""
+        end = self.warm_up_seconds + self.seconds
+        longest = self.warm_up_seconds + max(self.seconds, self.longest_seconds)
+        arrivals: list[float] = []
+        num_measured = 0
+        for moment in poisson_arrivals(self.requests_per_second, rng):
+            if moment >= longest or (moment >= end and num_measured >= self.least_requests):
+                break
+            arrivals.append(moment)
+            num_measured += moment >= self.warm_up_seconds
+        if not num_measured:
+            arrivals.append(end)  # so rare a load that chance left nothing to measure
+        return arrivals
+
+    def _send(self, question: Question, scheduled: float, given_up: float) -> Outcome:
+        """Ask, unless so many requests wait before this one that it could not leave in time."""
+        reply: Reply | None = None
+        started = self.clock.now()
+        if started > given_up:
+            return Outcome(scheduled, started, None)
+        with suppress(Exception):  # a failed request, whatever the reason
+            reply = self.ask(question)
+        ended = self.clock.now()
+        return Outcome(scheduled, ended, reply, ended - started)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One request: when it was due, when it ended, and its reply unless it failed."""
+
+    scheduled: float
+    ended: float
+    reply: Reply | None
+    answering_seconds: float = 0.0
+    """From when it was sent, which may be later than it was due; nothing if it never was."""
+
+
+def poisson_arrivals(requests_per_second: float, rng: random.Random) -> Iterator[float]:
+    """Arrival times of a Poisson process, without end."""
+    moment = 0.0
+    while True:
+        moment += rng.expovariate(requests_per_second)
+        yield moment
+
+
+def requests_needed(q: float) -> int:
+    """How many values bound percentile `q` from above: the least n with qⁿ ≤ 2.5%.
+
+    With fewer, all of them may well lie below it. 72 for the 95th percentile, 368 for the 99th.
+    """
+    return math.ceil(math.log(_TAIL) / math.log(q))
+
+
+def summarise(outcomes: Sequence[Outcome], started: float) -> LoadResult:
+    """Count and measure; latencies are those of the requests that succeeded.
+
+    Where none did, they are the times until the failures.
+    """
+    good = [(outcome, outcome.reply) for outcome in outcomes if outcome.reply is not None]
+    timed = [outcome for outcome, _ in good] or outcomes
+    latencies = sorted((outcome.ended - outcome.scheduled) * 1000 for outcome in timed)
+    seconds = max((outcome.ended for outcome in outcomes), default=started) - started
+    judged = [reply.correct for _, reply in good if reply.correct is not None]
+    per_second = 1 / seconds if seconds > 0 else 0.0
+    return LoadResult(
+        num_requests=len(outcomes),
+        num_failed=len(outcomes) - len(good),
+        seconds=seconds,
+        p50_ms=percentile(latencies, 0.5),
+        p95_ms=percentile(latencies, 0.95),
+        p99_ms=percentile(latencies, 0.99),
+        arrivals_per_second=event_rate([outcome.scheduled for outcome in outcomes], seconds).value,
+        answering_seconds=sum(outcome.answering_seconds for outcome in outcomes),
+        requests_per_second=event_rate([outcome.ended for outcome, _ in good], seconds),
+        tokens_per_second=sum(reply.completion_tokens for _, reply in good) * per_second,
+        accuracy=proportion_of(judged) if judged else None,
+    )
+
+
+def event_rate(moments: Sequence[float], seconds: float) -> Interval:
+    """Events per second from the first to the last, with the 95% interval of a Poisson count.
+
+    Between two events of a kind, so that the time a request takes does not count: what is answered
+    as fast as it arrives has the same rate, later. Byar's approximation to the exact interval
+    (Breslow and Day, Statistical Methods in Cancer Research II, 1987).
+
+    Args:
+        seconds: Taken for the time between where there are no two moments.
+    """
+    count, span = len(moments) - 1, max(moments, default=0.0) - min(moments, default=0.0)
+    if count < 1 or span <= 0:
+        count, span = len(moments), seconds
+    if span <= 0:
+        return Interval(value=0.0, lo=0.0, hi=0.0)
+    lo = count * (1 - 1 / (9 * count) - _Z / (3 * math.sqrt(count))) ** 3 if count else 0.0
+    above = count + 1
+    hi = above * (1 - 1 / (9 * above) + _Z / (3 * math.sqrt(above))) ** 3
+    return Interval(value=count / span, lo=max(0.0, lo) / span, hi=hi / span)
+
+
+def percentile(ordered: Sequence[float], q: float) -> Percentile:
+    """The nearest-rank percentile with a distribution-free 95% interval.
+
+    The interval runs between two order statistics, whose ranks are quantiles of Binomial(n, q)
+    (David and Nagaraja, Order Statistics, 7.1). With too few values to bound an end, that end is
+    the smallest or the largest value seen, and covers less than 95%.
+
+    Args:
+        ordered: At least one value, ascending.
+    """
+    n = len(ordered)
+    below = 0.0  # P(B <= k)
+    lower, upper = 1, n
+    for k in range(n):
+        below += _binomial(n, k, q)
+        if below <= _TAIL:
+            lower = k + 1
+        if below >= 1 - _TAIL:
+            upper = k + 1
+            break
+    rank = max(1, math.ceil(q * n))
+    return Percentile(
+        value=ordered[rank - 1],
+        lo=ordered[min(lower, rank) - 1],
+        hi=ordered[max(upper, rank) - 1],
+        enough=n >= requests_needed(q),
+    )
+
+
+def _binomial(n: int, k: int, q: float) -> float:
+    log_choose = math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
+    return math.exp(log_choose + k * math.log(q) + (n - k) * math.log1p(-q))

@@ -1,0 +1,47 @@
+"""Waking an endpoint whose containers start with the requests that need them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import TypeVar
+
+from stratos.measuring.load import Clock, Reply
+
+Question = TypeVar("Question")
+MAX_ROUNDS = 3
+"""A round lasts as long as SageMaker waits for an answer, a minute; an endpoint that has not woken
+after so many is measured as it is."""
+
+
+def warm_up(
+    ask: Callable[[Question], Reply], questions: Sequence[Question], at_once: int, clock: Clock
+) -> float:
+    """Ask so many questions at once, again until none of them fails.
+
+    What is answered at once needs a container each, so that none is left to start later.
+
+    Args:
+        questions: At least one; asked again where there are fewer than `at_once`.
+
+    Returns:
+        Seconds of answering, all requests together.
+    """
+
+    def answered(question: Question) -> tuple[bool, float]:
+        started, good = clock.now(), False
+        with suppress(Exception):  # too cold, or too many at once: the next round may do
+            ask(question)
+            good = True
+        return good, clock.now() - started
+
+    asked = [questions[number % len(questions)] for number in range(at_once)]
+    seconds = 0.0
+    with ThreadPoolExecutor(at_once) as pool:
+        for _ in range(MAX_ROUNDS):
+            outcomes = list(pool.map(answered, asked))
+            seconds += sum(taken for _, taken in outcomes)
+            if all(good for good, _ in outcomes):
+                break
+    return seconds

@@ -1,0 +1,102 @@
+"""What the endpoints of a run have cost, from when it began to make them.
+
+Instances are billed from then on, asked or not: while a container starts, while guardrails watch,
+and beside those whose place they take. A serverless endpoint is billed for its answers only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+
+from stratos.contracts.jobs import LoadResult
+from stratos.hosting.choice import HostingChoice
+from stratos.hosting.offer import SERVERLESS_USD_PER_GB_SECOND, usd_per_busy_hour
+from stratos.measuring.measurement import Measurement
+from stratos.pipeline.steps import Deployment
+from stratos.spec import Load
+
+
+@dataclass(frozen=True)
+class HostingBill:
+    """Money that the endpoints of a run have taken, by what was going on."""
+
+    deploying_usd: float = 0.0
+    """Until each was first asked."""
+    serving_usd: float = 0.0
+    batches_usd: float = 0.0
+    """Of models without an endpoint: each batch has its own bill."""
+
+    @property
+    def usd(self) -> float:
+        return self.deploying_usd + self.serving_usd + self.batches_usd
+
+
+def hosting_bill(
+    measured: Sequence[Measurement],
+    now: datetime,
+    *,
+    latest: Deployment | None = None,
+    promoted: bool = False,
+    unmeasured_batch_usd: float = 0.0,
+) -> HostingBill:
+    """Add up every endpoint: each until the next one has taken its place.
+
+    One whose student was given up, and the last one of a run that missed its gate, are taken back
+    as soon as they are measured.
+
+    Args:
+        latest: The run's last deployment, which may have failed before it could be measured.
+        promoted: The endpoint measured last is in service until now.
+        unmeasured_batch_usd: Of a batch that was stopped before it could be measured.
+    """
+    known = {item.endpoint_config_name for item in measured}
+    under_way = (
+        latest is not None
+        and latest.deploying_since is not None
+        and latest.endpoint_config_name not in known
+    )
+    last_until = now.isoformat() if promoted or under_way else None
+    deploying, serving, batches = 0.0, 0.0, unmeasured_batch_usd
+    for item, following in pairwise([*measured, None]):
+        assert item is not None
+        if item.batch is not None:
+            batches += item.batch.usd
+            continue
+        until = last_until
+        if following is not None:
+            until = following.started_at if following.attempt == item.attempt else None
+        hourly = 0.0 if item.mode == "serverless" else item.plan.serving.usd_per_hour
+        deploying += hourly * _hours(item.deploying_since or item.started_at, item.started_at)
+        serving += hourly * _hours(item.started_at, until or item.ended_at) + item.answering_usd
+    if under_way:
+        assert latest is not None
+        assert latest.deploying_since is not None
+        since = latest.deploying_since
+        deploying += latest.billed_usd_per_hour * _hours(since, now.isoformat())
+    return HostingBill(deploying, serving, batches)
+
+
+def answering_usd(hosting: HostingChoice, seconds: float) -> float:
+    """What answers cost beside the hours of instances: money for a serverless endpoint only.
+
+    Args:
+        seconds: Of all requests together, as their client sees them, cold starts included.
+    """
+    return seconds * (hosting.memory_gib or 0) * SERVERLESS_USD_PER_GB_SECOND
+
+
+def usd_per_hour_of_load(deployment: Deployment, load: LoadResult, declared: Load) -> float:
+    """The bill of an hour like the one that was measured, with requests at the declared rate."""
+    if deployment.hosting.mode != "serverless":
+        return usd_per_busy_hour(deployment.usd_per_hour, declared)
+    if load.seconds <= 0:
+        return 0.0
+    return answering_usd(deployment.hosting, load.answering_seconds) / load.seconds * 3600
+
+
+def _hours(started_at: str, ended_at: str) -> float:
+    elapsed = datetime.fromisoformat(ended_at) - datetime.fromisoformat(started_at)
+    return max(0.0, elapsed.total_seconds() / 3600)

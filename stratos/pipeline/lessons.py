@@ -1,0 +1,77 @@
+"""What a finished run teaches the planner: predicted beside measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from stratos.contracts.jobs import LoadResult
+from stratos.contracts.plan import Plan
+from stratos.measuring.measurement import Measurement
+from stratos.pipeline.outcome import RunEvidence
+from stratos.planning.request import CalibrationRow
+
+
+def calibration_rows(evidence: RunEvidence) -> Iterator[CalibrationRow]:
+    """Yield a row for each quantity that was both predicted and measured.
+
+    Of endpoints, those of the student that the run ended with: its size is known.
+    """
+    match, trained = evidence.match, evidence.distillation
+    if match is None or trained is None:
+        return
+    found = [(match.plan, match.plan.training, *pair) for pair in _of_training(evidence)]
+    for measurement in evidence.measurements:
+        plan, load = measurement.plan, measurement.load
+        if measurement.attempt == match.attempt and load is not None and _as_planned(measurement):
+            found += [(plan, plan.serving, *pair) for pair in _of_endpoint(plan, load)]
+    for plan, server, quantity, predicted, measured in found:
+        yield CalibrationRow.model_validate(
+            {
+                "run_id": evidence.run.run_id,
+                "instance_type": server.instance_type,
+                "quantity": quantity,
+                "correction": plan.calibration.get(quantity, 1.0),
+                "num_parameters": trained.num_parameters,
+                "num_devices": server.devices,
+                "predicted": predicted,
+                "measured": measured,
+            }
+        )
+
+
+def _as_planned(measurement: Measurement) -> bool:
+    """Whether it was the planned server that answered, in the call.
+
+    Elsewhere it was a queue's time, or processors that are not the planned server's; and what was
+    planned serverless is a forecast for those.
+    """
+    on_instances = measurement.mode in ("realtime", "scale_to_zero")
+    return on_instances and measurement.plan.hosting.mode != "serverless"
+
+
+def _of_training(evidence: RunEvidence) -> Iterator[tuple[str, float, float]]:
+    """Quantity, predicted, measured."""
+    match, trained = evidence.match, evidence.distillation
+    assert match is not None
+    assert trained is not None
+    plan = match.plan
+    # After a capacity error it may have trained elsewhere, on another number of devices.
+    as_planned = trained.num_devices == plan.training.devices
+    if plan.training_tokens_per_second > 0 and as_planned:
+        predicted = plan.training_tokens_per_second
+        yield "training_tokens_per_second", predicted, trained.tokens_per_second
+    if evidence.evaluation is not None:
+        yield "accuracy", plan.accuracy.value, evidence.evaluation.student.value
+
+
+def _of_endpoint(plan: Plan, load: LoadResult) -> Iterator[tuple[str, float, float]]:
+    """Quantity, predicted, measured."""
+    if load.num_failed < load.num_requests:
+        yield "p50_latency_ms", plan.p50_latency_ms.value, load.p50_ms.value
+        yield "p95_latency_ms", plan.p95_latency_ms.value, load.p95_ms.value
+    if load.pace is not None:
+        pace = load.pace
+        predicted = plan.prefill_tokens_per_second
+        yield "prefill_tokens_per_second", predicted, pace.prefill_tokens_per_second
+        predicted = plan.decode_tokens_per_second
+        yield "decode_tokens_per_second", predicted, pace.decode_tokens_per_second

@@ -1,0 +1,391 @@
+"""What the states of the execution hand to each other.
+
+The execution's data is one JSON object; every Lambda state reads a few of its fields and adds one.
+Each pair below is the input and output of one handler in `lambdas/`. The state machine in
+`infra/states/workflow.py` names the same fields by JSONPath; a test holds both together.
+
+    $.run        ClaimRun           $.match      MatchModels     $.endpoint  (describeEndpoint)
+    $.parsed     ParseConstraints   $.distilled  (training job)  $.measured  MeasureEndpoint
+    $.dataset    InspectDataset     $.quality    CheckQuality    $.failure   (caught error)
+    $.candidates PlanCandidates   $.package    (createModelPackage)  $.approval  AwaitApproval
+    $.transformed (transform job)
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import AwareDatetime
+
+from stratos.contracts.jobs import LoadResult
+from stratos.contracts.plan import Server
+from stratos.frozen import FrozenModel
+from stratos.hosting.choice import HostingChoice
+from stratos.hosting.components import ComponentRollout
+from stratos.hosting.guardrails import Guardrails
+from stratos.hosting.modes.batch import BatchResult, TransformJob
+from stratos.hosting.ownership import Orphan
+from stratos.hosting.scaling import Scaling
+from stratos.spec import StrategyName
+
+
+class RunRef(FrozenModel):
+    """Which run this is. Made once by ClaimRun and passed to every state."""
+
+    run_id: str
+    bucket: str
+    spec_key: str
+    spec_version_id: str
+    execution_arn: str
+    started_at: str
+    """ISO 8601, UTC."""
+    rerun: bool = False
+    """Started by a schedule: ends early when nothing changed."""
+
+
+class ClaimInput(FrozenModel):
+    """An EventBridge `Object Created` event, or `{"rerun": {"bucket", "key"}}` from a schedule."""
+
+    event: dict[str, Any]
+    execution_arn: str
+    started_at: str
+
+
+class ParseInput(FrozenModel):
+    run: RunRef
+
+
+class Parsed(FrozenModel):
+    spec_uri: str
+    """The spec as JSON, every default filled in."""
+    name: str
+    schedule: str | None
+    keep_endpoint: bool
+    approval_timeout_seconds: int | None
+    """How long a person has to approve the model; None where nobody is asked."""
+
+
+class InspectInput(FrozenModel):
+    run: RunRef
+
+
+class Dataset(FrozenModel):
+    """The dataset, split and counted."""
+
+    uri: str
+    """S3 prefix with train.jsonl, probe.jsonl, heldout.jsonl, inspection.json."""
+    num_train: int
+    num_probe: int
+    num_heldout: int
+    num_gold: int
+    """Records with a gold answer, over all splits."""
+    num_duplicates_removed: int
+    num_bad_lines: int
+    mean_prompt_characters: float
+    mean_gold_characters: float
+    content_hash: str
+    """Over spec, dataset, checker and model folders: equal hashes, equal inputs."""
+    unchanged: bool
+    """A scheduled rerun whose inputs equal those of the last good run of this spec."""
+
+
+class PlanInput(FrozenModel):
+    run: RunRef
+    dataset: Dataset
+
+
+class TrainingJob(FrozenModel):
+    """A SageMaker training job to run. Maps are in the shape of the CreateTrainingJob request."""
+
+    step: str
+    """`probe-t0`, `synthesize-a0`, `distill-a0`, `evaluate-a0`: also the folder under jobs/."""
+    name: str
+    """Unique for each attempt, as SageMaker demands."""
+    attempt: int
+    image_uri: str
+    hyper_parameters: dict[str, str]
+    input_data_config: list[dict[str, Any]]
+    output_data_config: dict[str, Any]
+    resource_config: dict[str, Any]
+    stopping_condition: dict[str, Any]
+    checkpoint_config: dict[str, Any]
+    environment: dict[str, str]
+    spot: bool
+    usd_per_hour: float
+    result_uri: str
+
+
+class Candidates(FrozenModel):
+    """The shortlist before any money is spent."""
+
+    plans_uri: str
+    probes: list[TrainingJob]
+    summary: str
+    """One line for the console."""
+
+
+class ProbeOutcome(FrozenModel):
+    """One probe of the Map: it finished, or it dropped its candidate."""
+
+    step: str
+    failed: str | None = None
+
+
+class MatchInput(FrozenModel):
+    run: RunRef
+    dataset: Dataset
+    candidates: Candidates
+    probes: list[ProbeOutcome]
+    attempt: int
+    """0 first; one more for each student that missed its accuracy gate."""
+
+
+class Match(FrozenModel):
+    """The chosen teacher, student, strategy and servers, and the jobs that carry them out."""
+
+    match_uri: str
+    attempt: int
+    strategy: StrategyName
+    reason: str
+    teacher: str
+    student: str
+    synthesize: TrainingJob
+    distill: TrainingJob
+    evaluate: TrainingJob
+    serving: Server
+
+
+class JobFailure(FrozenModel):
+    """What Step Functions caught: the error's name, and the described job (JSON) as its cause."""
+
+    Error: str
+    Cause: str = ""
+
+
+class DiagnoseInput(FrozenModel):
+    run: RunRef
+    job: TrainingJob
+    failure: JobFailure
+
+
+JobOutcome = Literal["capacity", "quota", "stopped", "timeout", "user_error", "crash"]
+
+
+class Diagnosis(FrozenModel):
+    """What became of a failed job, and what to do: five outcomes, not one."""
+
+    outcome: JobOutcome
+    retry: bool
+    reason: str
+    """In words, for the report."""
+    job: TrainingJob
+    """The next attempt, under a new name; the same job where `retry` is false."""
+
+
+class QualityInput(FrozenModel):
+    run: RunRef
+    dataset: Dataset
+    match: Match
+    model_artifact: str
+    """S3 URI of the distilled model.tar.gz."""
+
+
+class Deployment(FrozenModel):
+    """Everything the SDK states need to put a model into service."""
+
+    model_name: str
+    endpoint_config_name: str
+    endpoint_name: str
+    replaces_live: bool
+    """The endpoint exists: update it instead of creating it."""
+    previous_config_name: str | None
+    container: dict[str, Any]
+    """PrimaryContainer of CreateModel."""
+    production_variant: dict[str, Any]
+    async_inference_config: dict[str, Any] | None
+    """Of CreateEndpointConfig, where requests wait in a queue."""
+    component: ComponentRollout | None = None
+    """What holds the model, on an endpoint that scales to zero."""
+    guardrails: Guardrails | None
+    """What an update is held by; None where SageMaker takes none (serverless)."""
+    hosting: HostingChoice
+    scaling: Scaling | None
+    """How the fleet follows its traffic once it is promoted."""
+    tags: list[dict[str, str]]
+    model_package: dict[str, Any]
+    """InferenceSpecification, metrics and properties of CreateModelPackage."""
+    usd_per_hour: float
+    """Averaged over a month of the declared traffic."""
+    billed_usd_per_hour: float = 0.0
+    """Of its instances from when they are made; nothing where only answers are billed."""
+    deploying_since: str | None = None
+    """When the run began to make the endpoint; None while it is only planned."""
+    transform_job: TransformJob | None = None
+    """The batch by which a model without an endpoint is measured; names and fields of an endpoint
+    mean nothing then."""
+
+
+class Quality(FrozenModel):
+    """The verdict on the held-out split."""
+
+    passed: bool
+    next_attempt: int | None
+    """Another candidate is worth trying within the budget."""
+    reason: str
+    deployment: Deployment | None
+
+
+class ApprovalInput(FrozenModel):
+    """A model that waits for a person, who answers to the task token."""
+
+    run: RunRef
+    package_arn: str
+    measured: str
+    """The verdict on the held-out split, in words."""
+    timeout_seconds: int
+    task_token: str
+
+
+class ApprovalRequested(FrozenModel):
+    approve_by: str
+
+
+class Approval(FrozenModel):
+    """A person's consent: the output of the task that waited for it."""
+
+    by: str
+    """ARN of the identity that approved."""
+    reason: str = ""
+
+
+class ApprovalGiven(Approval):
+    """`approval.json`: the consent to the model, and the time it took."""
+
+    package_arn: str = ""
+    """Of the model approved last."""
+    waited_hours: float
+    """Over all models of the run that somebody was asked about."""
+
+    def described(self) -> str:
+        return f"approved by {self.by}" + (f": {self.reason}" if self.reason else "")
+
+
+class ApprovalRecord(FrozenModel):
+    """An approval to be recorded."""
+
+    run: RunRef
+    package_arn: str
+    approval: Approval
+
+
+class TurnInput(FrozenModel):
+    """A deployment that waits for its turn. The answer is the same one, brought up to date."""
+
+    run: RunRef
+    deployment: Deployment
+
+
+class ComponentInput(FrozenModel):
+    """A change of an endpoint or its component, and what it is to come to."""
+
+    deployment: Deployment
+    awaits: Literal["endpoint", "copies", "model"]
+    """The endpoint in service; the planned copies of what it had before, which are started where
+    it has others; the new model in them."""
+
+
+class ComponentReady(FrozenModel):
+    model_name: str | None
+    """In service; an endpoint has none at first."""
+
+
+class MeasureInput(FrozenModel):
+    run: RunRef
+    match: Match
+    deployment: Deployment
+
+
+class MeasureBatchInput(FrozenModel):
+    """A model's first batch, which is over."""
+
+    run: RunRef
+    match: Match
+    deployment: Deployment
+    transformed: JobFailure
+    """What Step Functions caught; empty where the job completed."""
+
+
+class Measured(FrozenModel):
+    """The verdict on the endpoint under load; after a miss, what comes next, if anything does."""
+
+    passed: bool
+    reason: str
+    load: LoadResult | None
+    batch: BatchResult | None = None
+    """Where there is no endpoint."""
+    deployment: Deployment | None
+    """The same model on the next server of the front."""
+    next_attempt: int | None
+    """Of another student, where no server is left for this one."""
+
+
+class PromoteInput(FrozenModel):
+    run: RunRef
+    parsed: Parsed
+    dataset: Dataset
+    deployment: Deployment
+    package_arn: str
+    """The model's version in the registry."""
+
+
+class Promoted(FrozenModel):
+    endpoint_name: str | None
+    """None where the model is asked in batches."""
+    expires_at: str | None
+    schedule_name: str | None
+
+
+class ReportInput(FrozenModel):
+    """Whatever the execution has gathered by its end, good or bad."""
+
+    run: RunRef
+    status: Literal["succeeded", "failed", "rejected", "duplicate", "unchanged", "stopped"]
+    state: dict[str, Any]
+    """The execution's data so far."""
+
+
+class Reported(FrozenModel):
+    summary_uri: str
+    report_uri: str
+    status: str
+
+
+class SweepInput(FrozenModel):
+    dry_run: bool = False
+    """Say what would be removed, and remove nothing."""
+    scheduled_at: AwareDatetime | None = None
+    """When a schedule of an endpoint's end was due; by its clock it is so late."""
+
+
+class Swept(FrozenModel):
+    dry_run: bool
+    removed: list[Orphan]
+    """Where nothing was removed: what would have been."""
+
+
+class CleanUpInput(FrozenModel):
+    """From the execution's own failure path, or an `Execution Status Change` event."""
+
+    run: RunRef | None = None
+    missed: str = ""
+    """What a model missed under load, in words, before the next student's turn."""
+    failure: JobFailure | None = None
+    event: dict[str, Any] | None = None
+
+
+class CleanedUp(FrozenModel):
+    run: RunRef | None
+    stopped_jobs: list[str]
+    deleted: list[str]
+    restored_endpoint: str | None
+    reason: str

@@ -1,0 +1,122 @@
+"""`run.json`: the outcome of a run, for scripts. Its JSON Schema is published in docs/."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from stratos.contracts.jobs import (
+    Comparison,
+    CurvePoint,
+    EvaluatedExample,
+    LoadResult,
+    ProbeResult,
+    Proportion,
+    SynthesizeResult,
+)
+from stratos.contracts.plan import Interval, PlanSet, Server
+from stratos.frozen import FrozenModel
+from stratos.hosting.choice import HostingChoice
+from stratos.hosting.modes.batch import BatchResult
+from stratos.measuring.measurement import Measurement
+from stratos.spec import StrategyName
+
+RunStatus = Literal["running", "succeeded", "failed", "rejected", "unchanged", "stopped"]
+REJECTED_RUNS = "RejectedRuns"
+"""Metric of the runs that ended because of their spec or dataset, or of what a person decided."""
+
+
+class StrategySummary(FrozenModel):
+    choice: StrategyName
+    reason: str
+    forced: bool
+
+
+class ModelSummary(FrozenModel):
+    name: str
+    accuracy: Proportion
+    """On the held-out split."""
+    num_parameters: int | None
+    tokens_per_second: float | None
+    probe: ProbeResult | None = None
+
+
+class ConstraintOutcome(FrozenModel):
+    """One constraint: what was asked, what was predicted, what was measured."""
+
+    name: str
+    asked: float
+    predicted: Interval | None
+    measured: float | None
+    passed: bool | None
+    """None where nothing was measured, or on too few requests to claim the percentile."""
+
+
+class Phase(FrozenModel):
+    """Where time and money went: one state of the execution."""
+
+    name: str
+    seconds: float
+    cost_usd: float
+
+
+class EndpointSummary(FrozenModel):
+    name: str
+    server: Server
+    expires_at: str | None
+    load: LoadResult | None
+    usd_per_1000_requests: Interval | None = None
+    """At the declared load, by the requests that were answered."""
+    hosting: HostingChoice | None = None
+    """How it is hosted, and why so."""
+
+
+class BatchSummary(FrozenModel):
+    """The model that batches ask (`stratos batch`); it has no endpoint."""
+
+    model_name: str
+    server: Server
+    measured: BatchResult
+    hosting: HostingChoice
+
+
+class TrainingSummary(FrozenModel):
+    steps: int
+    training_tokens: int
+    tokens_per_second: float
+    final_loss: float
+    peak_memory_mib: float
+    curve: tuple[CurvePoint, ...]
+
+
+class RunSummary(FrozenModel):
+    """The whole outcome. Fields are null where the run ended before it knew them."""
+
+    run_id: str
+    spec_name: str
+    status: RunStatus
+    reason: str
+    """Why it ended as it did, in words."""
+    started_at: str
+    ended_at: str
+    content_hash: str | None = None
+    strategy: StrategySummary | None = None
+    teacher: ModelSummary | None = None
+    student: ModelSummary | None = None
+    untuned_student: Proportion | None = None
+    baselines: dict[str, Proportion] = Field(default_factory=dict)
+    comparisons: tuple[Comparison, ...] = ()
+    synthesis: SynthesizeResult | None = None
+    training: TrainingSummary | None = None
+    constraints: tuple[ConstraintOutcome, ...] = ()
+    phases: tuple[Phase, ...] = ()
+    total_usd: float = 0.0
+    endpoint: EndpointSummary | None = None
+    batch: BatchSummary | None = None
+    """In place of an endpoint."""
+    measurements: tuple[Measurement, ...] = ()
+    """Every endpoint or batch that was measured, the last one last."""
+    plans: PlanSet | None = None
+    examples: tuple[EvaluatedExample, ...] = ()
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,1 @@
+"""Every candidate: models, methods and servers, composed and counted."""

@@ -1,0 +1,114 @@
+"""Which models come into question at all, before any server is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from stratos.errors import NoFeasiblePlan
+from stratos.planning.forecast.transformer import transformer
+from stratos.planning.front import non_dominated
+from stratos.planning.request import ModelCard
+from stratos.spec import Constraints
+
+MAX_SCREENED = 12
+"""More than a spec may name, so that only the catalog's own lists are ever cut."""
+
+
+@dataclass(frozen=True)
+class Eligibility:
+    """What a model must satisfy in its role.
+
+    Attributes:
+        probed: Names that were probed; None before probing, when that is not asked.
+        missed: Students that already missed their accuracy gate in this run.
+        white_box: Its token distribution must be at hand.
+    """
+
+    role: Literal["teacher", "student"]
+    constraints: Constraints
+    probed: set[str] | None
+    missed: frozenset[str] = frozenset()
+    white_box: bool = False
+
+    def obstacle(self, card: ModelCard) -> str | None:
+        """Why a model is out, or None."""
+        licences = self.constraints.licences
+        if licences is not None and card.kind == "weights" and card.licence not in licences:
+            return f"licence {card.licence or 'unknown'} is not among those allowed"
+        if card.name in self.missed:
+            return "it already missed its accuracy gate in this run"
+        if self.probed is not None and card.name not in self.probed:
+            return "its probe failed or it was not on the shortlist"
+        if card.kind != "weights" and self.white_box:
+            return "its token distribution cannot be read, which training.kd_weight needs"
+        if card.kind != "weights":
+            unpriced = card.output_usd_per_million_tokens is None
+            return "its price is unknown" if unpriced else None
+        try:
+            transformer(card)
+        except ValueError as error:
+            return str(error)
+        return None
+
+
+def eligible(
+    cards: Sequence[ModelCard], eligibility: Eligibility, rejected: dict[str, str]
+) -> list[ModelCard]:
+    """The models that come into question; the others are added to `rejected`, with the reason.
+
+    Raises:
+        NoFeasiblePlan: when none is left.
+    """
+    obstacles = {card.name: eligibility.obstacle(card) for card in cards}
+    found = [card for card in cards if obstacles[card.name] is None]
+    kept = screen(found)
+    for card in found:
+        if card not in kept:
+            obstacles[card.name] = (
+                "others have better published scores for their price or size; "
+                "name it in the spec to have it probed"
+            )
+    role = eligibility.role
+    reasons = {name: f"{role}: {why}" for name, why in obstacles.items() if why is not None}
+    if not kept:
+        listed = "; ".join(f"{name}: {why}" for name, why in reasons.items()) or "none was given"
+        raise NoFeasiblePlan(
+            f"no {role} is left to choose from. {listed}. Name others under `{role}s`, or allow "
+            "their licences in constraints.licences"
+        )
+    rejected.update(reasons)
+    return kept
+
+
+def screen(cards: Sequence[ModelCard], limit: int = MAX_SCREENED) -> list[ModelCard]:
+    """The cards with the best published scores for their price or size, in their given order.
+
+    First those that no other of their kind beats in both, by score; then the next best scores.
+    Without a score there is nothing to go by: such a model has to be named in the spec.
+    """
+    if len(cards) <= limit:
+        return list(cards)
+    scored = [card for card in cards if card.prior_accuracy is not None]
+    best: list[ModelCard] = []
+    for paid in (True, False):
+        kind = [card for card in scored if (card.kind != "weights") is paid]
+        if kind:
+            points = np.array([[-(card.prior_accuracy or 0.0), _cost(card)] for card in kind])
+            best += [kind[row] for row in non_dominated(points)]
+    best.sort(key=lambda card: -(card.prior_accuracy or 0.0))
+    rest = [card for card in scored if card not in best]
+    rest.sort(key=lambda card: -(card.prior_accuracy or 0.0))
+    kept = {card.name for card in [*best, *rest][:limit]}
+    return [card for card in cards if card.name in kept]
+
+
+def _cost(card: ModelCard) -> float:
+    """Output price of a paid model, size of one that runs on our servers."""
+    if card.kind == "weights":
+        return float(card.num_parameters or np.inf)
+    price = card.output_usd_per_million_tokens
+    return np.inf if price is None else price

@@ -1,0 +1,93 @@
+"""What the two sides of a candidate are composed under, and what a side is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stratos.catalog.images import LOCAL_PREFIX
+from stratos.catalog.servers import InstanceType
+from stratos.contracts.plan import Interval, Method, Precision
+from stratos.planning.forecast.accuracy import Evidence, accuracy_interval, expected_accuracy
+from stratos.planning.forecast.calibration import Correction
+from stratos.planning.forecast.workload import Synthesis, Workload
+from stratos.planning.front import non_dominated
+from stratos.planning.request import ModelCard
+from stratos.spec import StrategyName
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Teacher, student, method and precision, with what is known of the pair.
+
+    Attributes:
+        strategy: None before the teacher has been probed; `likely` is the better forecast then.
+        synthesis: Calls and verified records, were there time for all of them.
+    """
+
+    teacher: ModelCard
+    student: ModelCard
+    method: Method
+    precision: Precision
+    strategy: StrategyName | None
+    likely: StrategyName
+    reason: str
+    work: Workload
+    evidence: Evidence
+    synthesis: Synthesis
+    learned: Correction
+
+    @property
+    def num_training_tokens(self) -> float:
+        return self.work.training_tokens(self.synthesis.num_records)
+
+    def accuracy(self, trained_share: float = 1.0) -> Interval:
+        """Forecast, where the time limit lets only a share of the training happen."""
+        records = self.synthesis.num_records * trained_share
+        expected = expected_accuracy(self.evidence, self.likely, self.method, records)
+        return accuracy_interval(expected, self.learned)
+
+    def best_accuracy(self, trained_share: float = 1.0) -> float:
+        """The optimistic end of the forecast; of a perfect teacher where nothing is known of it."""
+        if self.evidence.teacher_is_known:
+            return self.accuracy(trained_share).hi
+        perfect = replace(self.evidence, teacher=1.0, teacher_is_known=True)
+        return replace(self, evidence=perfect).accuracy(trained_share).hi
+
+
+@dataclass
+class Side:
+    """One side of a group's candidates: rows of an offers table.
+
+    Attributes:
+        rows: Positions in the offers.
+        values: [row, quantity], all to be minimised.
+        facts: [row, quantity], to be reported and not compared.
+    """
+
+    rows: NDArray[np.int64]
+    values: Floats
+    facts: Floats
+
+    def front(self) -> Side:
+        """Only the rows that no other row dominates."""
+        kept = non_dominated(self.values)
+        return Side(self.rows[kept], self.values[kept], self.facts[kept])
+
+
+def startup_seconds(instance: InstanceType) -> float:
+    """From CreateTrainingJob until the program works; assumed, but for this machine's processes."""
+    if instance.instance_type.startswith(LOCAL_PREFIX):
+        return 8.0
+    return 240.0 if instance.runtime == "cuda" else 150.0
+
+
+def endpoint_seconds(instance: InstanceType) -> float:
+    """From CreateEndpoint until it is in service; assumed likewise."""
+    if instance.instance_type.startswith(LOCAL_PREFIX):
+        return 10.0
+    return 420.0 if instance.runtime == "cuda" else 300.0

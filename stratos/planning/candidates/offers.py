@@ -1,0 +1,214 @@
+"""The servers a spec may use, as rows: instance type × count × region × purchase option."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stratos.catalog.images import LOCAL_PREFIX
+from stratos.catalog.servers import Component, InstanceType, Price, ServerCatalog
+from stratos.contracts.plan import Purchase, Server
+from stratos.hosting.modes.batch import transforms_on
+from stratos.planning.forecast.engine import bytes_per_second, flop_per_second
+
+FLEET_SIZES = (1, 2, 3, 4, 6, 8)
+STALE_DAYS = 90
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One server that could be rented."""
+
+    instance: InstanceType
+    count: int
+    region: str
+    purchase: Purchase
+    price: Price
+    stand_in: bool = False
+    """For the processors of a serverless endpoint, which AWS does not name."""
+
+    @property
+    def usd_per_hour(self) -> float:
+        return self.price.usd_per_hour * self.count
+
+    def server(self, devices: int = 1, replicas: int = 1) -> Server:
+        """What a plan rents, with the use it makes of each instance's accelerators."""
+        return Server(
+            instance_type=self.instance.instance_type,
+            count=self.count,
+            region=self.region,
+            purchase=self.purchase,
+            usd_per_hour=round(self.usd_per_hour, 6),
+            devices=devices,
+            replicas=replicas,
+        )
+
+    def caveats(self, today: date | None = None) -> list[str]:
+        """What to know before trusting the price."""
+        name = f"{self.instance.instance_type} in {self.region}"
+        age = ((today or datetime.now(UTC).date()) - self.price.as_of).days
+        found = []
+        if self.price.kind != "api":
+            found.append(f"price of {name} is {self.price.kind}, grade {self.price.grade}")
+        if age > STALE_DAYS:
+            found.append(f"price of {name} is {age} days old")
+        if self.purchase == "spot":
+            found.append("managed spot: savings and waiting time are one account's, and assumed")
+        return found
+
+
+@dataclass
+class Offers:
+    """Servers for one side of a plan, with their columns as arrays."""
+
+    rows: list[Offer]
+    rejected: dict[str, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def usd_per_hour(self) -> NDArray[np.float64]:
+        return np.array([row.usd_per_hour for row in self.rows], dtype=np.float64)
+
+    @property
+    def counts(self) -> NDArray[np.float64]:
+        return np.array([row.count for row in self.rows], dtype=np.float64)
+
+    @property
+    def spot(self) -> NDArray[np.bool_]:
+        return np.array([row.purchase == "spot" for row in self.rows], dtype=np.bool_)
+
+    @property
+    def stand_in(self) -> NDArray[np.bool_]:
+        return np.array([row.stand_in for row in self.rows], dtype=np.bool_)
+
+
+def training_offers(catalog: ServerCatalog, regions: Sequence[str]) -> Offers:
+    """Every training server: on demand, and managed spot where EC2 has a spot market for it.
+
+    Of one instance each: training over several has not been tried on a network.
+    """
+    offers = Offers([])
+    for instance in catalog.instance_types:
+        priced = _priced(instance, "training", regions, offers.rejected)
+        purchases: tuple[Purchase, ...] = ("on_demand",)
+        if instance.spot_interruptions_per_month is not None:
+            purchases = ("on_demand", "spot")
+        for region, price in priced:
+            for purchase in purchases:
+                spot = purchase == "spot"
+                quota = instance.spot_training_quota if spot else instance.training_quota
+                use = f"{'spot ' if spot else ''}training jobs"
+                for count in _within(quota, (1,), instance, use, offers.rejected):
+                    offers.rows.append(Offer(instance, count, region, purchase, price))
+    return offers
+
+
+def serving_offers(
+    catalog: ServerCatalog, regions: Sequence[str], *, for_batches: bool = False
+) -> Offers:
+    """Every fleet: endpoints of 1 to 8 instances, on demand.
+
+    For batches, one server of each kind that SageMaker runs transform jobs on.
+    """
+    offers = Offers([])
+    for instance in catalog.instance_types:
+        if for_batches and not transforms_on(instance.instance_type):
+            offers.rejected[instance.instance_type] = "SageMaker runs no batches on it"
+            continue
+        for region, price in _priced(instance, "hosting", regions, offers.rejected):
+            local = instance.instance_type.startswith(LOCAL_PREFIX)
+            sizes: tuple[int, ...] = (1,) if local or for_batches else FLEET_SIZES
+            quota = None if for_batches else instance.hosting_quota  # which is of endpoints
+            sizes = _within(quota, sizes, instance, "endpoints", offers.rejected)
+            offers.rows += [Offer(instance, n, region, "on_demand", price) for n in sizes]
+    return offers
+
+
+def serverless_offers(catalog: ServerCatalog, regions: Sequence[str]) -> Offers:
+    """What stands in for a serverless endpoint in each region, where there are CPUs at all.
+
+    The CPU with the fewest processors, which compares best to the few that come with so little
+    memory; of those the cheapest, as a rule the slowest. No quota on instances binds it.
+    """
+    offers = Offers([])
+    best: dict[str, Offer] = {}
+    for instance in catalog.instance_types:
+        if instance.runtime != "cpu":
+            continue
+        for region, price in _priced(instance, "hosting", regions, offers.rejected):
+            found = Offer(instance, 1, region, "on_demand", price, stand_in=True)
+            best[region] = min(best.get(region, found), found, key=_size_and_price)
+    offers.rows += best.values()
+    if not offers.rows:
+        offers.rejected["serverless hosting"] = "no CPU instance type is offered to forecast it by"
+    return offers
+
+
+def _size_and_price(offer: Offer) -> tuple[int, float]:
+    return offer.instance.vcpu, offer.usd_per_hour
+
+
+def _within(
+    quota: int | None,
+    counts: tuple[int, ...],
+    instance: InstanceType,
+    use: str,
+    rejected: dict[str, str],
+) -> tuple[int, ...]:
+    """Counts that the account's quota allows; all of them where it is unknown."""
+    if quota is None:
+        return counts
+    allowed = tuple(n for n in counts if n <= quota)
+    if not allowed:
+        rejected[f"{instance.instance_type} for {use}"] = f"the account's quota is {quota}"
+    return allowed
+
+
+def _priced(
+    instance: InstanceType,
+    component: Component,
+    regions: Sequence[str],
+    rejected: dict[str, str],
+) -> list[tuple[str, Price]]:
+    """Regions with a price good enough to choose by; why not, where there is none."""
+    allowed = instance.training if component == "training" else instance.hosting
+    name = instance.instance_type
+    if not allowed:
+        return []
+    if instance.runtime == "neuron":
+        rejected[name] = "needs a Neuron build of the training and serving code"
+        return []
+    if bytes_per_second(instance) is None or not _has_rate(instance):
+        rejected[name] = "its arithmetic or memory rate is unknown"
+        return []
+    found = [(region, instance.price(region, component)) for region in regions]
+    good = [(region, price) for region, price in found if price and price.grade != "C"]
+    if not good and name not in rejected:
+        assumed = any(price is not None for _, price in found)
+        rejected[name] = (
+            "its price is an assumption (grade C)" if assumed else "no price in the allowed regions"
+        )
+    return good
+
+
+def _has_rate(instance: InstanceType) -> bool:
+    return any(flop_per_second(instance, p) is not None for p in ("float32", "bfloat16"))
+
+
+def cheapest_by_rate(offers: Offers) -> Offers:
+    """Keep the cheapest region of each training server: elsewhere the same costs more.
+
+    Nothing else about a training server depends on its region, so this drops dominated rows only.
+    """
+    best: dict[tuple[str, int, Purchase], Offer] = {}
+    for row in offers.rows:
+        key = (row.instance.instance_type, row.count, row.purchase)
+        if key not in best or row.usd_per_hour < best[key].usd_per_hour:
+            best[key] = row
+    return Offers(list(best.values()), offers.rejected)

@@ -1,0 +1,230 @@
+"""The training side: hours and dollars until an endpoint can be created, on each server."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stratos.contracts.jobs import ProbeResult
+from stratos.contracts.plan import Precision
+from stratos.planning.candidates.group import Group, Side, startup_seconds
+from stratos.planning.candidates.offers import Offers
+from stratos.planning.deadlines import REINFORCEMENT_SHARE, TIME_SHARES
+from stratos.planning.forecast import workload
+from stratos.planning.forecast.rates import Types, generation_seconds
+from stratos.planning.forecast.serving_cost import Load
+from stratos.planning.forecast.training_cost import billed_usd, spot_seconds
+from stratos.planning.forecast.training_rates import StepRate, StudentTraining, step_rate
+from stratos.planning.forecast.transformer import transformer
+from stratos.planning.forecast.workload import Workload
+from stratos.planning.request import ModelCard, PlanningRequest
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+API_TOKENS_PER_SECOND = 800.0
+"""Sixteen calls at once at 50 tokens/s each; assumed until a probe has measured it."""
+API_BATCH_SECONDS = 6 * 3600.0
+"""Bedrock's batch inference promises a day; most jobs end sooner. Assumed."""
+PAID_TEACHER_RECORDS = 200
+"""Held-out questions that a paid teacher is asked."""
+MIN_TRAINED_SHARE = 0.2
+"""A plan whose deadlines leave less of the planned training than this is none."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds of one job: what it needs, and what its deadline leaves of it."""
+
+    needed: Floats
+    limit: Floats | float
+
+    @property
+    def share(self) -> Floats:
+        """Of the work that gets done."""
+        return np.asarray(np.minimum(1.0, self.limit / np.maximum(self.needed, 1e-9)))
+
+    @property
+    def seconds(self) -> Floats:
+        return np.asarray(np.minimum(self.needed, self.limit), dtype=np.float64)
+
+
+class TrainingSide:
+    """Evaluates every training server for one group, reusing what groups share.
+
+    Args:
+        probes: What teachers' probes measured, by name; none before probing.
+        rejected: Receives what fits nowhere, and why.
+    """
+
+    def __init__(
+        self,
+        request: PlanningRequest,
+        offers: Offers,
+        probes: Mapping[str, ProbeResult],
+        rejected: dict[str, str],
+    ) -> None:
+        self._request, self._probes, self._rejected = request, probes, rejected
+        self._types = Types(offers, request.calibration)
+        self._startup = self._types.column(startup_seconds)
+        self._spot = offers.spot
+        self._interruptions = self._types.column(lambda i: i.spot_interruptions_per_month)
+        self._usd_per_hour = offers.usd_per_hour
+        self._generation: dict[Hashable, tuple[Floats, Mask]] = {}
+        self._training: dict[Hashable, StepRate] = {}
+
+    def of(self, group: Group) -> Side | None:
+        """The non-dominated servers of `every`."""
+        side = self.every(group)
+        return None if side is None else side.front()
+
+    def every(self, group: Group) -> Side | None:
+        """Expected error, hours and dollars on each server; None where no server can do it.
+
+        Facts: training tokens per second, the share of the training that deadlines allow, and the
+        devices that train together. All other jobs ask models, which they do on one device.
+        """
+        work = group.work
+        step = self._step_rate(group)
+        rate = step.tokens_per_second
+        answer, answers = self._completion_seconds(group.student, group.precision, work)
+        teacher = self._teacher_seconds(group, answer)
+        if teacher is None:
+            return None
+        write, writers = teacher
+        probing = self._probing_seconds(group, write, answer)
+        left = self._seconds_left(probing)
+
+        def timing(job: str, needed: Floats) -> Timing:
+            share = TIME_SHARES[job]  # type: ignore[index]
+            return Timing(needed, np.maximum(60.0, share * left))
+
+        calls = group.synthesis.num_calls
+        synthesis = timing("synthesize", calls * write)
+        tokens = work.training_tokens(group.synthesis.num_records * synthesis.share)
+        training = timing("distill", tokens / rate)
+        reinforcement = self._reinforcement(work, answer, rate, training.limit)
+        if reinforcement is not None:
+            training = Timing(training.needed, (1 - REINFORCEMENT_SHARE) * training.limit)
+        asked = work.num_heldout if group.teacher.kind == "weights" else PAID_TEACHER_RECORDS
+        evaluation = timing("evaluate", 2 * work.num_heldout * answer + asked * write)
+
+        distill = self._startup + training.seconds
+        if reinforcement is not None:
+            distill = distill + reinforcement.seconds
+        other = 2 * self._startup + synthesis.seconds + evaluation.seconds + probing
+        elapsed = other + np.where(self._spot, spot_seconds(distill, self._interruptions), distill)
+        elapsed = elapsed + self._waiting_seconds(group.teacher)
+        on_demand = np.zeros_like(self._spot)
+        extra = (2 * workload.SHORTLIST - 1) * probing  # the other probes, which run meanwhile
+        usd = billed_usd(distill, self._usd_per_hour, self._spot)
+        usd = usd + billed_usd(other + extra, self._usd_per_hour, on_demand)
+        usd = usd + self._token_usd(group, calls * synthesis.share + asked)
+
+        share = np.asarray(synthesis.share * training.share, dtype=np.float64)
+        possible = step.possible & answers & writers & (share >= MIN_TRAINED_SHARE)
+        rows = np.flatnonzero(possible)
+        if not len(rows):
+            name = f"{group.student.name} from {group.teacher.name}"
+            name += f" ({group.method}, {group.precision})"
+            self._rejected.setdefault(
+                name, "no training server holds both and gets far enough within max_training_hours"
+            )
+            return None
+        values = np.column_stack([self._error(group, share), elapsed / 3600, usd])[rows]
+        return Side(rows, values, np.column_stack([rate, share, step.devices])[rows])
+
+    # --- seconds ------------------------------------------------------------------------------
+
+    def _step_rate(self, group: Group) -> StepRate:
+        work, settings = group.work, self._request.spec.training
+        key = (group.student, group.method, group.precision, work.completion_tokens)
+        if key not in self._training:
+            training = StudentTraining(
+                transformer(group.student),
+                group.method,
+                group.precision,
+                work.sequence_tokens,
+                work.batch_tokens,
+                settings.lora_rank,
+                alone=settings.writes_samples,
+            )
+            self._training[key] = step_rate(self._types, training)
+        return self._training[key]
+
+    def _completion_seconds(
+        self, card: ModelCard, precision: Precision, work: Workload
+    ) -> tuple[Floats, Mask]:
+        """One completion among many in a job, on each server."""
+        load = Load(work.prompt_tokens, work.completion_tokens)
+        key = (card, precision, work.completion_tokens)
+        if key not in self._generation:
+            self._generation[key] = generation_seconds(
+                self._types, transformer(card), precision, load
+            )
+        return self._generation[key]
+
+    def _teacher_seconds(self, group: Group, like: Floats) -> tuple[Floats, Mask] | None:
+        if group.teacher.kind == "weights":
+            return self._completion_seconds(group.teacher, group.precision, group.work)
+        probe = self._probes.get(group.teacher.name)
+        pace = API_TOKENS_PER_SECOND if probe is None else max(1.0, probe.tokens_per_second)
+        seconds = np.full_like(like, group.work.completion_tokens / pace)
+        return seconds, np.ones(len(like), dtype=np.bool_)
+
+    def _probing_seconds(self, group: Group, write: Floats, answer: Floats) -> Floats:
+        """All probes run at once, so that the slower of teacher and student counts."""
+        if self._probes:
+            return np.zeros_like(write)
+        work = group.work
+        teacher = (work.num_probe + workload.REVERSE_PROBES) * write
+        return np.asarray(self._startup + np.maximum(teacher, work.num_probe * answer))
+
+    def _seconds_left(self, probing: Floats) -> Floats:
+        hours = self._request.spec.constraints.max_training_hours
+        if hours is None:
+            return np.full_like(probing, np.inf)
+        left = (hours - self._request.spent_hours) * 3600 - probing
+        return np.asarray(np.maximum(left, 0.0), dtype=np.float64)
+
+    def _reinforcement(
+        self, work: Workload, answer: Floats, rate: Floats, limit: Floats | float
+    ) -> Timing | None:
+        """Sampling, reading once for the old policy, and the updates; None where not asked for."""
+        settings = self._request.spec.training.reinforcement
+        if settings.steps == 0:
+            return None
+        samples = settings.steps * settings.questions * settings.samples
+        reads = samples * work.sequence_tokens * (settings.updates + 1 / 3)
+        return Timing(samples * answer + reads / rate, REINFORCEMENT_SHARE * limit)
+
+    def _waiting_seconds(self, teacher: ModelCard) -> float:
+        for asked in self._request.spec.teachers:
+            if asked.kind == "bedrock" and asked.name == teacher.name and asked.batch:
+                return API_BATCH_SECONDS
+        return 0.0
+
+    # --- dollars and accuracy -----------------------------------------------------------------
+
+    def _token_usd(self, group: Group, calls: Floats) -> Floats:
+        """What a paid teacher charges, probes included where they are still to come."""
+        if not self._probes:
+            calls = calls + group.work.num_probe + workload.REVERSE_PROBES
+        return np.asarray(calls * usd_per_call(group.teacher, group.work), dtype=np.float64)
+
+    def _error(self, group: Group, share: Floats) -> Floats:
+        """Expected error on each server; the same wherever nothing is cut short."""
+        error = np.full_like(share, 1.0 - group.accuracy().value)
+        for row in np.flatnonzero(share < 1.0):
+            error[row] = 1.0 - group.accuracy(float(share[row])).value
+        return error
+
+
+def usd_per_call(teacher: ModelCard, work: Workload) -> float:
+    """Tokens of one completion at the teacher's prices; 0 for weights, which cost server time."""
+    read = work.prompt_tokens * (teacher.input_usd_per_million_tokens or 0.0)
+    written = work.completion_tokens * (teacher.output_usd_per_million_tokens or 0.0)
+    return (read + written) / 1e6

@@ -1,0 +1,48 @@
+"""How long each job may run, and what it may spend, out of what the spec still allows.
+
+A job ends itself with its best result at its deadline, so that a run keeps `max_training_hours`
+whatever the planner's prediction was worth. The shares are a choice: training gets half.
+"""
+
+from __future__ import annotations
+
+from stratos.contracts.jobs import JobStep
+from stratos.spec import Constraints
+
+TIME_SHARES: dict[JobStep, float] = {
+    "probe": 0.15,
+    "synthesize": 0.35,
+    "distill": 0.5,
+    "evaluate": 0.15,
+}
+"""Of the time left when the job is planned. Probes are planned first, the others together."""
+
+REINFORCEMENT_SHARE = 0.4
+"""Of the training job's time, kept for reinforcement where the spec asks for it."""
+
+MONEY_SHARES: dict[JobStep, float] = {
+    "probe": 0.1,
+    "synthesize": 0.7,
+    "distill": 0.0,
+    "evaluate": 0.1,
+}
+"""Of the money left, for the teacher's tokens; the rest pays for servers."""
+
+DEFAULT_HOURS = 24.0
+"""For a spec without `max_training_hours`."""
+MIN_SECONDS = 60.0
+
+
+def deadline_seconds(job: JobStep, constraints: Constraints, spent_hours: float) -> float:
+    """Seconds after which a job must end."""
+    hours = constraints.max_training_hours or DEFAULT_HOURS
+    return max(MIN_SECONDS, TIME_SHARES[job] * (hours - spent_hours) * 3600)
+
+
+def token_budget_usd(
+    job: JobStep, constraints: Constraints, spent_usd: float, *, num_jobs: int = 1
+) -> float | None:
+    """Dollars that one of `num_jobs` like jobs may spend on teacher tokens; None is no limit."""
+    if constraints.max_budget_usd is None:
+        return None
+    return max(0.0, constraints.max_budget_usd - spent_usd) * MONEY_SHARES[job] / num_jobs

@@ -1,0 +1,145 @@
+"""What our own jobs and endpoints reach on a device: efficiencies before anything was measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stratos.catalog.servers import InstanceType, Runtime
+from stratos.contracts.plan import Precision
+
+BYTES_PER_PARAMETER: dict[Precision, float] = {"float32": 4.0, "bfloat16": 2.0, "fp8": 1.0}
+
+
+@dataclass(frozen=True)
+class Efficiency:
+    """Shares of a device's peak, and what is paid no matter how small the model.
+
+    Attributes:
+        training: Share of peak FLOP/s in the matrix products of a training step.
+        prefill: The same when reading a prompt.
+        decode: The same when decoding: few rows at a time.
+        attention: Of these shares, what attention reaches.
+        bandwidth: Share of peak memory bandwidth when decoding.
+        overlap: 1 where memory traffic hides behind arithmetic, 0 where the two add up.
+        half_width: Hidden size at which matrix products reach half of these shares.
+        elementwise_flop: What norms, activations, rotations and the optimizer cost in a training
+            step, as FLOP at peak per token, layer and hidden unit; a forward pass costs a third.
+        layer_seconds: Dispatch of one layer in one forward pass of a job.
+        step_seconds: Dispatch of one forward pass of a job beyond its layers, sampling included.
+        served_layer_seconds: The same in an endpoint.
+        served_step_seconds: The same in an endpoint.
+        slots: Sequences an endpoint decodes at once.
+        sequence_seconds: Bookkeeping of one sequence in one decoding step.
+        request_seconds: Of one request outside the model: HTTP, tokenizer, scheduling.
+        relative_sd: Standard deviation of log(measured / predicted) before calibration.
+    """
+
+    training: float
+    prefill: float
+    decode: float
+    attention: float
+    bandwidth: float
+    overlap: float
+    half_width: float
+    elementwise_flop: float
+    layer_seconds: float
+    step_seconds: float
+    served_layer_seconds: float
+    served_step_seconds: float
+    slots: int
+    sequence_seconds: float
+    request_seconds: float
+    relative_sd: float
+
+    def at_width(self, hidden_size: int) -> float:
+        """Share of the large-width rate that matrices this narrow reach."""
+        return hidden_size / (hidden_size + self.half_width)
+
+
+EFFICIENCIES: dict[Runtime, Efficiency] = {
+    # Training: 33-39% reported for 8B on H100 (torchtitan), elementwise work included. Jobs decode
+    # in eager PyTorch, bound by the host: about 0.7 ms a layer; endpoints run vLLM, CUDA graphs on.
+    # All but the first are assumed until runs calibrate them.
+    "cuda": Efficiency(
+        training=0.36,
+        prefill=0.5,
+        decode=0.5,
+        attention=1.0,
+        bandwidth=0.6,
+        overlap=1.0,
+        half_width=256,
+        elementwise_flop=0.0,
+        layer_seconds=7e-4,
+        step_seconds=2e-3,
+        served_layer_seconds=2e-5,
+        served_step_seconds=2e-3,
+        slots=256,
+        sequence_seconds=2e-5,
+        request_seconds=1.5e-2,
+        relative_sd=0.45,
+    ),
+    # Fitted with `benchmarks/planner.py` on one thread, models 64 to 512 wide, in float32.
+    "cpu": Efficiency(
+        training=0.9,
+        prefill=0.9,
+        decode=0.5,
+        attention=0.35,
+        bandwidth=0.5,
+        overlap=0.0,
+        half_width=0.0,
+        elementwise_flop=8500.0,
+        layer_seconds=3.5e-4,
+        step_seconds=3e-4,
+        served_layer_seconds=3.5e-4,
+        served_step_seconds=3e-4,
+        slots=32,
+        sequence_seconds=5e-5,
+        request_seconds=6e-3,
+        relative_sd=0.35,
+    ),
+}
+DATASHEET_CPU_SHARE = 0.6
+"""Of a CPU's computed peak that a large matrix product reaches; measured servers need no such."""
+
+REFERENCE_DISPATCH_US = 0.29
+"""`InstanceType.dispatch_us` of the machine the CPU figures above were fitted on."""
+
+
+JOB_BATCH = 128
+"""Sequences a job generates at once (`JobConfig.batch_size`)."""
+HIDDEN_SHARE = 0.5
+"""Of the shorter of arithmetic and traffic between devices, what the longer hides in training.
+
+FSDP fetches the next layer while one is computed, but eager PyTorch dispatches both from one
+thread; assumed until runs on several devices calibrate it.
+"""
+ALL_REDUCE_SECONDS = 2e-5
+"""Of a few kilobytes, such as one token's hidden states, however fast the link.
+
+NCCL inside a CUDA graph, four cards on PCIe: 19 us (haohervchb/sglang-V100#2).
+"""
+
+
+def flop_per_second(instance: InstanceType, precision: Precision) -> float | None:
+    """Peak of one device in a precision; None where the hardware has no such rate."""
+    if precision == "float32":
+        peak = instance.tflops_32bit
+    elif precision == "bfloat16":
+        peak = instance.tflops_16bit if instance.bfloat16 else None
+    else:
+        return None
+    if peak is None:
+        return None
+    share = DATASHEET_CPU_SHARE if instance.runtime == "cpu" and not instance.measured else 1.0
+    return peak * 1e12 * share
+
+
+def bytes_per_second(instance: InstanceType) -> float | None:
+    """Peak memory bandwidth of one device."""
+    gb = instance.memory_bandwidth_gb_per_s
+    return None if gb is None else gb * 1e9
+
+
+def dispatch_factor(instance: InstanceType) -> float:
+    """How much slower this machine's single thread is than the one the figures were fitted on."""
+    return 1.0 if instance.dispatch_us is None else instance.dispatch_us / REFERENCE_DISPATCH_US

@@ -1,0 +1,205 @@
+"""Serving: latency and throughput of one replica, by roofline and queueing. Times in seconds.
+
+Every argument that differs by server is an array, one entry a server.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stratos.planning.forecast.transformer import Transformer
+
+Floats = NDArray[np.float64]
+
+MAX_UTILISATION = 0.7
+"""Above it queues grow faster than any forecast of the load."""
+LENGTH_SPREAD = 1.25
+"""95th percentile over mean of output lengths; assumed, corrected by calibration."""
+_ROUNDS = 200
+_TOLERANCE = 1e-5
+
+
+@dataclass(frozen=True)
+class ReplicaRates:
+    """What one replica reaches for one model and precision; arrays over servers.
+
+    Attributes:
+        prefill_flop_per_second: Reached in the matrix products of a prompt.
+        decode_flop_per_second: Reached in those of a decoding step.
+        elementwise_seconds: Other work of a forward pass, per token, layer and hidden unit.
+        bytes_per_second: Reached from memory.
+        overlap: 1 where memory traffic hides behind arithmetic, 0 where the two add up.
+        forward_seconds: Dispatch of one forward pass.
+        sequence_seconds: Bookkeeping of a sequence per decoding step.
+        request_seconds: Of one request outside the model.
+        link_seconds: Traffic between a replica's devices, per token that passes through it.
+        slots: Sequences decoded at once, as memory and the engine allow.
+        devices: That one replica is spread over.
+        replicas: On one instance.
+        prefill_factor: On the speed of reading prompts, as finished runs have taught.
+        decode_factor: The same of decoding.
+    """
+
+    prefill_flop_per_second: Floats
+    decode_flop_per_second: Floats
+    elementwise_seconds: Floats
+    bytes_per_second: Floats
+    overlap: Floats
+    forward_seconds: Floats
+    sequence_seconds: Floats
+    request_seconds: Floats
+    slots: Floats
+    link_seconds: Floats | float = 0.0
+    devices: Floats | float = 1.0
+    replicas: Floats | float = 1.0
+    prefill_factor: Floats | float = 1.0
+    decode_factor: Floats | float = 1.0
+
+
+def slower(rates: ReplicaRates, factor: Floats) -> ReplicaRates:
+    """The same replicas where everything takes so many times as long."""
+    return replace(
+        rates,
+        prefill_flop_per_second=rates.prefill_flop_per_second / factor,
+        decode_flop_per_second=rates.decode_flop_per_second / factor,
+        elementwise_seconds=rates.elementwise_seconds * factor,
+        bytes_per_second=rates.bytes_per_second / factor,
+        forward_seconds=rates.forward_seconds * factor,
+        sequence_seconds=rates.sequence_seconds * factor,
+        request_seconds=rates.request_seconds * factor,
+    )
+
+
+def prefill_seconds(model: Transformer, prompt_tokens: float, rates: ReplicaRates) -> Floats:
+    """Read a prompt: 2 · P · n FLOP (arXiv 2211.05102, section 2), other work, one dispatch."""
+    arithmetic = 2.0 * model.active_parameters / rates.prefill_flop_per_second
+    other = rates.elementwise_seconds * model.layers * model.hidden_size
+    seconds = prompt_tokens * (arithmetic + other + rates.link_seconds) + rates.forward_seconds
+    return np.asarray(seconds / rates.prefill_factor, dtype=np.float64)
+
+
+def decode_step_seconds(
+    model: Transformer,
+    batch: Floats,
+    context_tokens: float,
+    bytes_per_value: Floats | float,
+    rates: ReplicaRates,
+) -> Floats:
+    """One token for each of `batch` sequences: roofline of memory and arithmetic, and dispatch.
+
+    Memory: (W + k · KV · context) / bandwidth; arithmetic: 2 · P · k / FLOP/s (arXiv 2211.05102).
+    Their maximum where they overlap, their sum where they do not.
+    """
+    values = model.active_parameters + batch * context_tokens * model.kv_values_per_token
+    memory = values * bytes_per_value / rates.bytes_per_second
+    each = 2.0 * model.active_parameters / rates.decode_flop_per_second
+    each = each + rates.elementwise_seconds * model.layers * model.hidden_size
+    arithmetic = batch * each
+    longer, shorter = np.maximum(memory, arithmetic), np.minimum(memory, arithmetic)
+    dispatch = rates.forward_seconds + batch * (rates.sequence_seconds + rates.link_seconds)
+    seconds = longer + (1 - rates.overlap) * shorter + dispatch
+    return np.asarray(seconds / rates.decode_factor, dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Load:
+    """The traffic of one replica's share of the fleet, and its shape."""
+
+    prompt_tokens: float
+    output_tokens: float
+
+    @property
+    def context_tokens(self) -> float:
+        """Mean length of a sequence while it decodes."""
+        return self.prompt_tokens + self.output_tokens / 2
+
+
+def engine_seconds(
+    model: Transformer,
+    load: Load,
+    batch: Floats,
+    bytes_per_value: Floats | float,
+    rates: ReplicaRates,
+) -> Floats:
+    """Engine time one request takes up when `batch` decode together."""
+    step = decode_step_seconds(model, batch, load.context_tokens, bytes_per_value, rates)
+    prefill = prefill_seconds(model, load.prompt_tokens, rates)
+    return prefill + load.output_tokens * step / batch
+
+
+def capacity(
+    model: Transformer, load: Load, bytes_per_value: Floats | float, rates: ReplicaRates
+) -> Floats:
+    """Requests per second of one replica with every slot in use."""
+    return 1.0 / engine_seconds(model, load, rates.slots, bytes_per_value, rates)
+
+
+def residence_seconds(
+    model: Transformer,
+    load: Load,
+    requests_per_second: Floats,
+    bytes_per_value: Floats | float,
+    rates: ReplicaRates,
+    spread: float = 0.0,
+) -> Floats:
+    """Time from admission to the last token, at the batch Little's law gives.
+
+    The batch a request meets is k = 1 + λ·S, plus `spread` standard deviations of a Poisson
+    count; other arrivals' prefills stall it by λ·S·prefill. Solved by fixed-point iteration from
+    below; infinite where arrivals alone fill the engine.
+    """
+    prefill = prefill_seconds(model, load.prompt_tokens, rates)
+    stalled = requests_per_second * prefill
+    available = np.maximum(1.0 - stalled, 1e-9)
+    seconds = prefill
+    settled = np.zeros(seconds.shape, dtype=np.bool_)
+    for _ in range(_ROUNDS):
+        others = requests_per_second * seconds
+        batch = np.minimum(1.0 + others + spread * np.sqrt(others), rates.slots)
+        step = decode_step_seconds(model, batch, load.context_tokens, bytes_per_value, rates)
+        updated = (prefill + load.output_tokens * step) / available
+        close = np.abs(updated - seconds) <= _TOLERANCE * seconds
+        # A settled server stays as it is: its figure must not depend on its neighbours.
+        seconds = np.where(settled, seconds, updated)
+        settled = settled | close
+        if settled.all():
+            break
+    return np.asarray(np.where(stalled >= 1.0, np.inf, seconds), dtype=np.float64)
+
+
+def latency_seconds(
+    model: Transformer,
+    load: Load,
+    requests_per_second: Floats,
+    bytes_per_value: Floats | float,
+    rates: ReplicaRates,
+    round_trip_seconds: Floats,
+    *,
+    percentile: float = 0.95,
+    length_spread: float = LENGTH_SPREAD,
+) -> Floats:
+    """Latency a client sees at a percentile, for open-loop arrivals.
+
+    Above the median: a batch 1.645 standard deviations fuller (95%), a longer output, and the wait
+    for a slot, W_q = ρ^√(2(c+1)) / (c(1 − ρ)) · S with c slots (Sakasegawa 1977), whose tail is
+    taken as exponential. Infinite at full utilisation.
+    """
+    # 0.5 -> 0, 0.95 -> 1.645: the normal quantile, near enough between the two.
+    deviations = 1.645 * max(0.0, percentile - 0.5) / 0.45
+    utilisation = requests_per_second / capacity(model, load, bytes_per_value, rates)
+    longer = Load(
+        load.prompt_tokens,
+        load.output_tokens * (1 + (length_spread - 1) * deviations / 1.645),
+    )
+    residence = residence_seconds(
+        model, longer, requests_per_second, bytes_per_value, rates, spread=deviations
+    )
+    busy = np.minimum(utilisation, 1 - 1e-9)
+    exponent = np.sqrt(2.0 * (rates.slots + 1.0))
+    waiting = busy**exponent / (rates.slots * (1 - busy)) * residence
+    tail = -np.log(1 - percentile)
+    total = residence + tail * waiting + rates.request_seconds + round_trip_seconds
+    return np.asarray(np.where(utilisation >= 1.0, np.inf, total), dtype=np.float64)

@@ -1,0 +1,114 @@
+"""Training: arithmetic, seconds and dollars. Arguments that differ by server are arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stratos.contracts.plan import Method
+from stratos.planning.forecast.engine import HIDDEN_SHARE
+from stratos.planning.forecast.transformer import Transformer
+
+Floats = NDArray[np.float64]
+
+SPOT_BILLED_SHARE = 0.365
+"""Of the seconds a managed-spot job runs: one account's savings of 59-68%, read as 63.5%."""
+SPOT_BILLED_BOUNDS = (0.32, 0.41)
+SPOT_WAIT_SECONDS = 600.0
+"""Waiting for spare capacity; assumed, AWS publishes none."""
+CHECKPOINT_SECONDS = 300.0
+HOURS_PER_MONTH = 730.0
+
+
+def linear_flop_per_token(model: Transformer, method: Method) -> float:
+    """6 · P for full fine-tuning, 4 · P for LoRA, which spares the frozen matrices' gradients.
+
+    Kaplan et al. (arXiv 2001.08361, section 2.1).
+    """
+    return (6.0 if method == "full" else 4.0) * model.active_parameters
+
+
+def attention_flop_per_token(model: Transformer, sequence_tokens: float) -> float:
+    """6 · L · h · s: half of the 12 · L · h · s of full attention, for a causal mask."""
+    return 6.0 * model.layers * model.hidden_size * sequence_tokens
+
+
+@dataclass(frozen=True)
+class TrainingRates:
+    """What one training server reaches; arrays over servers.
+
+    Attributes:
+        flop_per_second: Peak of one device.
+        matrices: Share of it that matrix products reach at the model's width.
+        attention: Of that share, what attention reaches.
+        elementwise_flop: Other work, as FLOP at peak per token, layer and hidden unit.
+        step_seconds: Dispatch of one optimizer step.
+        largest_part: Share of a step's tokens that the busiest device has.
+        link_seconds: Traffic between devices in one step.
+    """
+
+    flop_per_second: Floats
+    matrices: Floats
+    attention: Floats
+    elementwise_flop: Floats
+    step_seconds: Floats
+    largest_part: Floats | float = 1.0
+    link_seconds: Floats | float = 0.0
+
+
+def training_tokens_per_second(
+    model: Transformer,
+    method: Method,
+    sequence_tokens: float,
+    batch_tokens: float,
+    rates: TrainingRates,
+) -> Floats:
+    """Rate of an optimizer step, over all devices that take part in it.
+
+    Matrix products, attention and elementwise work of the busiest device; traffic between devices,
+    of which a part hides behind them or they behind it; and dispatch.
+    """
+    flop = linear_flop_per_token(model, method) / rates.matrices
+    flop = flop + attention_flop_per_token(model, sequence_tokens) / (
+        rates.matrices * rates.attention
+    )
+    flop = flop + rates.elementwise_flop * model.layers * model.hidden_size
+    computing = batch_tokens * rates.largest_part * flop / rates.flop_per_second
+    longer = np.maximum(computing, rates.link_seconds)
+    shorter = np.minimum(computing, rates.link_seconds)
+    seconds = longer + (1 - HIDDEN_SHARE) * shorter + rates.step_seconds
+    return np.asarray(batch_tokens / seconds, dtype=np.float64)
+
+
+def sharding_bytes(
+    model: Transformer, method: Method, bytes_per_value: float, num_devices: int
+) -> float:
+    """What each device receives for one micro-batch: 3 · P values (full), 2 · P (LoRA).
+
+    Every layer is put together for the forward pass and again for the backward pass, and its
+    gradient, where it has one, is summed and spread (ZeRO-3, arXiv 1910.02054, section 7.2.2).
+    Full fine-tuning keeps and exchanges float32.
+    """
+    whole = 3 * 4.0 if method == "full" else 2 * bytes_per_value
+    return whole * model.parameters * (num_devices - 1) / num_devices
+
+
+def spot_seconds(running_seconds: Floats, interruptions_per_month: Floats) -> Floats:
+    """Expected wall-clock of a managed-spot job that resumes from checkpoints.
+
+    Interruptions arrive as a Poisson process whose monthly probability is the Spot Advisor's; each
+    costs another wait for capacity and half a checkpoint interval of work.
+    """
+    per_second = -np.log1p(-np.minimum(interruptions_per_month, 0.99)) / (HOURS_PER_MONTH * 3600)
+    lost = SPOT_WAIT_SECONDS + CHECKPOINT_SECONDS / 2
+    return np.asarray(
+        running_seconds + SPOT_WAIT_SECONDS + running_seconds * per_second * lost, dtype=np.float64
+    )
+
+
+def billed_usd(running_seconds: Floats, usd_per_hour: Floats, spot: NDArray[np.bool_]) -> Floats:
+    """Billed seconds at the on-demand rate: managed spot bills fewer seconds, no lower rate."""
+    share = np.where(spot, SPOT_BILLED_SHARE, 1.0)
+    return np.asarray(running_seconds / 3600 * share * usd_per_hour, dtype=np.float64)

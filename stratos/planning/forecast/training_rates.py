@@ -1,0 +1,171 @@
+"""Training rates of every offer for one student, on as many of its devices as make it fastest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stratos.catalog.servers import InstanceType
+from stratos.contracts.plan import Method, Precision
+from stratos.planning.forecast.devices import (
+    MICRO_TOKENS,
+    link_bytes_per_second,
+    step_tokens,
+    training_counts,
+)
+from stratos.planning.forecast.engine import (
+    BYTES_PER_PARAMETER,
+    EFFICIENCIES,
+    dispatch_factor,
+    flop_per_second,
+)
+from stratos.planning.forecast.memory import fits, reading_gib, training_gib
+from stratos.planning.forecast.rates import Types
+from stratos.planning.forecast.training_cost import (
+    TrainingRates,
+    sharding_bytes,
+    training_tokens_per_second,
+)
+from stratos.planning.forecast.transformer import Transformer
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+_TINY = 1e-12
+
+
+@dataclass(frozen=True)
+class StudentTraining:
+    """What is trained, and in which portions.
+
+    Attributes:
+        alone: The student writes its own samples, which one process does.
+    """
+
+    model: Transformer
+    method: Method
+    precision: Precision
+    sequence_tokens: float
+    batch_tokens: float
+    lora_rank: int
+    alone: bool = False
+
+    @property
+    def bytes_per_value(self) -> float:
+        return BYTES_PER_PARAMETER[self.precision]
+
+    def held_tokens(self, instance: InstanceType, devices: int) -> float:
+        """Tokens of one micro-batch, at most."""
+        part = step_tokens(self.batch_tokens, self.sequence_tokens, devices)
+        return max(self.sequence_tokens, min(part, MICRO_TOKENS[instance.runtime]))
+
+    def passes(self, instance: InstanceType, devices: int) -> int:
+        """Micro-batches of the busiest process in a step; a CPU's are in its fitted figures."""
+        if instance.runtime == "cpu":
+            return 1
+        part = step_tokens(self.batch_tokens, self.sequence_tokens, devices)
+        return ceil(part / self.held_tokens(instance, devices))
+
+    def fits(self, instance: InstanceType, devices: int) -> bool:
+        """In the memory of each device, and where several read the model, of their host."""
+        model, method, size = self.model, self.method, self.bytes_per_value
+        needed = training_gib(
+            model,
+            method,
+            size,
+            self.held_tokens(instance, devices),
+            self.lora_rank,
+            num_devices=devices,
+        )
+        reads = devices == 1 or fits(reading_gib(model, method, size, devices), instance.memory_gib)
+        return reads and fits(needed, instance.device_memory_gib)
+
+
+@dataclass(frozen=True)
+class StepRate:
+    """Training on each offer. Arrays run over offers.
+
+    Attributes:
+        tokens_per_second: As finished runs have corrected it.
+        possible: Where the training state fits.
+        devices: That train together on one instance.
+    """
+
+    tokens_per_second: Floats
+    possible: Mask
+    devices: Floats
+
+
+def step_rate(types: Types, training: StudentTraining) -> StepRate:
+    """Rate of every offer's instance, with the number of devices that trains fastest there."""
+    choices = [
+        (position, count)
+        for position, instance in enumerate(types.instances)
+        for count in training_counts(instance, alone=training.alone)
+    ]
+    rates, possible = _rates(types, training, choices)
+    best: dict[int, int] = {}
+    for row, (position, _) in enumerate(choices):
+        known = best.setdefault(position, row)
+        # The fewest devices of equally fast ones.
+        if (possible[row], possible[row] * rates[row]) > (
+            possible[known],
+            possible[known] * rates[known],
+        ):
+            best[position] = row
+    chosen = np.array([best[position] for position in range(len(types.instances))])[types.index]
+    counts = np.array([count for _, count in choices], dtype=np.float64)
+    return StepRate(rates[chosen], possible[chosen], counts[chosen])
+
+
+def _rates(
+    types: Types, training: StudentTraining, choices: list[tuple[int, int]]
+) -> tuple[Floats, Mask]:
+    """Tokens per second, and whether it fits, of every instance type with every number."""
+    model, method, size = training.model, training.method, training.bytes_per_value
+    rows = [(types.instances[position], count) for position, count in choices]
+    peaks = [flop_per_second(instance, training.precision) for instance, _ in rows]
+    efficiencies = [EFFICIENCIES[instance.runtime] for instance, _ in rows]
+    passes = [training.passes(instance, count) for instance, count in rows]
+    traffic = {count: sharding_bytes(model, method, size, count) for _, count in choices}
+    rates = TrainingRates(
+        flop_per_second=np.array([_TINY if peak is None else peak for peak in peaks]),
+        matrices=np.array([e.training * e.at_width(model.hidden_size) for e in efficiencies]),
+        attention=np.array([e.attention for e in efficiencies]),
+        elementwise_flop=np.array([e.elementwise_flop for e in efficiencies]),
+        # The backward pass dispatches about twice as much as the forward pass.
+        step_seconds=np.array(
+            [
+                3 * (e.step_seconds + model.layers * e.layer_seconds) * dispatch_factor(i) * number
+                for (i, _), e, number in zip(rows, efficiencies, passes, strict=True)
+            ]
+        ),
+        largest_part=np.array(
+            [
+                step_tokens(training.batch_tokens, training.sequence_tokens, count)
+                / training.batch_tokens
+                for _, count in choices
+            ]
+        ),
+        link_seconds=np.array(
+            [
+                number * traffic[count] / link_bytes_per_second(instance)
+                for (instance, count), number in zip(rows, passes, strict=True)
+            ]
+        ),
+    )
+    tokens = training_tokens_per_second(
+        model, method, training.sequence_tokens, training.batch_tokens, rates
+    )
+    if types.calibration:
+        quantity = "training_tokens_per_second"
+        tokens = tokens * np.array(
+            [types.correction(instance, quantity, model, count).factor for instance, count in rows]
+        )
+    possible = [
+        peak is not None and training.fits(instance, count)
+        for peak, (instance, count) in zip(peaks, rows, strict=True)
+    ]
+    return np.asarray(tokens, dtype=np.float64), np.array(possible, dtype=np.bool_)

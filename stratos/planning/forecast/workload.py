@@ -1,0 +1,166 @@
+"""How much work a spec is: tokens, records, calls, requests."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stratos.contracts.jobs import ProbeResult
+from stratos.planning.forecast.accuracy import (
+    UNKNOWN_REVERSE_YIELD,
+    UNKNOWN_TEACHER,
+    UNTUNED_SHARE,
+    verified_share,
+)
+from stratos.planning.forecast.training_cost import HOURS_PER_MONTH
+from stratos.planning.request import ModelCard, PlanningRequest
+from stratos.spec import StrategyName
+
+Records = TypeVar("Records", float, NDArray[np.float64])
+
+DEFAULT_EPOCHS = 3.0
+DEFAULT_BATCH_TOKENS = 8192
+DEFAULT_TTL_HOURS = 24.0
+REVERSE_PROBES = 64
+"""Probe records a teacher is asked to explain (`ProbeConfig.reverse_records`)."""
+RATIONALE_SHARE = 0.25
+"""Of `max_new_tokens` that a rationale fills, until a probe has measured it; assumed."""
+ELEMENTS_PER_ANSWER = 2.0
+"""Of a set answer that is explained element by element; assumed."""
+SHORTLIST = 3
+"""Teachers, and students, that are probed."""
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """What is known of one model's ability: a prior, or what a probe measured."""
+
+    accuracy: float
+    probe: ProbeResult | None
+
+
+def teacher_knowledge(card: ModelCard, probe: ProbeResult | None) -> Knowledge:
+    """The probe's accuracy, else a published score, else even odds."""
+    if probe is not None:
+        return Knowledge(probe.accuracy.value, probe)
+    prior = card.prior_accuracy
+    return Knowledge(UNKNOWN_TEACHER if prior is None else prior, None)
+
+
+def student_knowledge(card: ModelCard, probe: ProbeResult | None) -> Knowledge:
+    """The probe's accuracy, else a share of a published score, else nothing."""
+    if probe is not None:
+        return Knowledge(probe.accuracy.value, probe)
+    prior = card.prior_accuracy
+    return Knowledge(0.0 if prior is None else UNTUNED_SHARE * prior, None)
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Sizes that a plan's costs follow from."""
+
+    prompt_tokens: float
+    completion_tokens: float
+    """Of one call: a rationale with its answer."""
+    num_questions: float
+    samples: int
+    """Attempts per call, at most."""
+    elements: float
+    """Calls that one injected record is joined from."""
+    num_probe: int
+    num_heldout: int
+    epochs: float
+    batch_tokens: float
+    max_steps: int | None
+    requests_per_second: float
+    served_prompt_tokens: float
+    served_output_tokens: float
+    horizon_hours: float
+
+    @property
+    def sequence_tokens(self) -> float:
+        """Of a training record."""
+        return self.prompt_tokens + self.completion_tokens * self.elements
+
+    def calls(self, strategy: StrategyName, aligned: float, explained: float) -> float:
+        """Expected calls to the teacher: an attempt is repeated only while nothing was verified.
+
+        Args:
+            aligned: Share of its own answers that are right.
+            explained: Share of given answers that it explains soundly.
+        """
+        asked = self.num_questions
+        own = asked * _attempts(aligned, self.samples)
+        told = asked * self.elements * _attempts(explained, self.samples)
+        if strategy == "alignment":
+            return own
+        return told if strategy == "injection" else own + (1 - aligned) * told
+
+    def training_tokens(self, num_records: Records) -> Records:
+        """Tokens that pass through the student: so many steps, or so many epochs."""
+        if self.max_steps is not None:
+            return 0.0 * num_records + self.max_steps * self.batch_tokens
+        return num_records * self.sequence_tokens * self.epochs
+
+
+def workload_of(request: PlanningRequest, probe: ProbeResult | None) -> Workload:
+    """Sizes under one teacher: its probe measures how long its completions are."""
+    spec, facts = request.spec, request.dataset
+    longest = float(spec.synthesis.max_new_tokens)
+    if probe is not None and probe.mean_completion_tokens > 0:
+        written = max(probe.mean_completion_tokens, facts.answer_tokens)
+    else:
+        written = max(facts.answer_tokens, RATIONALE_SHARE * longest)
+    completion = min(written, longest)
+    questions = float(facts.num_train)
+    if spec.synthesis.max_records is not None:
+        questions = min(questions, float(spec.synthesis.max_records))
+    elements = ELEMENTS_PER_ANSWER if spec.synthesis.per_element else 1.0
+    training, load, hosting = spec.training, spec.load, spec.hosting
+    epochs = DEFAULT_EPOCHS if training.epochs is None else training.epochs
+    return Workload(
+        prompt_tokens=facts.prompt_tokens,
+        completion_tokens=completion,
+        num_questions=questions,
+        samples=spec.synthesis.samples,
+        elements=elements,
+        num_probe=facts.num_probe,
+        num_heldout=facts.num_heldout,
+        epochs=epochs,
+        batch_tokens=float(training.batch_tokens or DEFAULT_BATCH_TOKENS),
+        max_steps=training.max_steps,
+        requests_per_second=load.requests_per_second,
+        served_prompt_tokens=float(load.prompt_tokens or facts.prompt_tokens),
+        served_output_tokens=float(load.output_tokens or completion * elements),
+        horizon_hours=HOURS_PER_MONTH if hosting.keep else hosting.ttl_hours or DEFAULT_TTL_HOURS,
+    )
+
+
+@dataclass(frozen=True)
+class Synthesis:
+    """What synthesis is expected to ask and keep."""
+
+    num_records: float
+    num_calls: float
+
+
+def expected_synthesis(
+    request: PlanningRequest, work: Workload, strategy: StrategyName, teacher: Knowledge
+) -> Synthesis:
+    """Verified records, and the calls they take, under one strategy."""
+    reverse = None if teacher.probe is None else teacher.probe.reverse_yield
+    aligned = teacher.accuracy if request.dataset.num_gold > 0 else 1.0
+    explained = UNKNOWN_REVERSE_YIELD if reverse is None else reverse.value
+    kept = verified_share(strategy, aligned, explained)
+    return Synthesis(work.num_questions * kept, work.calls(strategy, aligned, explained))
+
+
+def _attempts(success: float, most: int) -> float:
+    """Expected attempts until the first success, at most so many: (1 − (1 − y)^n) / y."""
+    if success <= 0:
+        return float(most)
+    return (1 - math.pow(1 - success, most)) / success

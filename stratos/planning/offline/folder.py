@@ -1,0 +1,92 @@
+"""A planning request from a folder on disk: no account, no network."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from stratos.catalog.cards import card_of
+from stratos.catalog.models import default_students, default_teachers
+from stratos.catalog.servers import ServerCatalog
+from stratos.contracts.records import Record, read_jsonl
+from stratos.dataset.inspection import DataFile, inspect_dataset
+from stratos.dataset.lines import Readable
+from stratos.dataset.token_estimate import CountTokens, by_characters, by_vocabulary, mean_tokens
+from stratos.planning.request import DatasetFacts, PlanningRequest
+from stratos.spec import Spec
+from stratos.spec.folder import is_data_file
+
+DEFAULT_REGION = "us-east-1"
+
+
+def request_of_folder(
+    folder: Path, spec: Spec, servers: ServerCatalog, region: str = DEFAULT_REGION
+) -> PlanningRequest:
+    """Describe a spec's folder to the planner, as the pipeline would.
+
+    Raises:
+        DatasetRejected: when the dataset cannot be used.
+        ValueError, LookupError: when a model cannot be described, with the reason.
+    """
+
+    def read(path: str) -> bytes:
+        return (folder / path).read_bytes()
+
+    teachers = tuple(card_of(teacher, read) for teacher in spec.teachers)
+    students = tuple(card_of(student, read) for student in spec.students)
+    if not teachers:
+        today = datetime.now(UTC).date()
+        teachers = tuple(row.card() for row in default_teachers(today))
+        teachers += tuple(row.card() for row in default_students())
+    return PlanningRequest(
+        spec=spec,
+        region=region,
+        teachers=teachers,
+        students=students or tuple(row.card() for row in default_students()),
+        servers=servers,
+        dataset=dataset_facts(folder, spec),
+    )
+
+
+def dataset_facts(folder: Path, spec: Spec) -> DatasetFacts:
+    """Split and count the dataset."""
+    with tempfile.TemporaryDirectory() as name, ExitStack() as opened:
+        splits = Path(name)
+        files = _data_files(folder, spec.task.dataset, opened)
+        found = inspect_dataset(files, spec.task, splits)
+        probe = list(read_jsonl(splits / "probe.jsonl", Record))
+    count = _counter(folder, spec)
+    prompts = ("\n".join(message.content for message in record.messages) for record in probe)
+    return DatasetFacts(
+        num_train=found.num_records["train"],
+        num_probe=found.num_records["probe"],
+        num_heldout=found.num_records["heldout"],
+        num_gold=found.num_gold,
+        prompt_tokens=mean_tokens(prompts, count),
+        answer_tokens=mean_tokens((r.gold for r in probe if r.gold is not None), count),
+    )
+
+
+def _data_files(folder: Path, dataset: str, opened: ExitStack) -> Iterator[DataFile]:
+    path = folder / dataset
+    files = [path] if path.is_file() else sorted(folder.glob(f"{dataset}*"))
+    for file in files:
+        if file.is_file() and is_data_file(file.name):
+            yield DataFile(file.relative_to(folder).as_posix(), partial(_open, file, opened))
+
+
+def _open(file: Path, opened: ExitStack) -> Readable:
+    return opened.enter_context(file.open("rb"))
+
+
+def _counter(folder: Path, spec: Spec) -> CountTokens:
+    """By the vocabulary of the first student that lies in the folder, if one does."""
+    for student in spec.students:
+        tokenizer = folder / (student.path or ".") / "tokenizer.json"
+        if student.path is not None and tokenizer.is_file():
+            return by_vocabulary(tokenizer.read_bytes())
+    return by_characters

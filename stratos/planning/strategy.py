@@ -1,0 +1,87 @@
+"""Which way to distil: decided from the teacher's measured accuracy, not from its reputation."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from stratos.contracts.jobs import Proportion
+from stratos.errors import NoFeasiblePlan
+from stratos.spec import StrategyName
+
+DEFAULT_FLOOR = 0.5
+"""What a teacher must reach to be imitated where the spec asks for no accuracy."""
+
+
+def choose_strategy(
+    asked: StrategyName | Literal["auto"],
+    min_accuracy: float | None,
+    teacher: Proportion,
+    reverse_yield: Proportion | None,
+    num_gold: int,
+) -> tuple[StrategyName, str]:
+    """Return the strategy and the reason, with the numbers it rests on.
+
+    With the teacher's 95% Wilson interval [lo, hi] and the asked accuracy m: alignment where
+    lo >= m, injection where hi < m and there are gold answers, a blend of both between.
+
+    Raises:
+        NoFeasiblePlan: where the teacher cannot reach m and nothing else can teach the student.
+    """
+    needed = DEFAULT_FLOOR if min_accuracy is None else min_accuracy
+    source = "no accuracy is asked for" if min_accuracy is None else "min_accuracy"
+    evidence = f"the teacher scored {_shown(teacher)} on the probe split"
+    if reverse_yield is not None:
+        evidence += f" and explained {_shown(reverse_yield)} of the gold answers it was given"
+    can_explain = reverse_yield is None or reverse_yield.successes > 0
+    can_inject = num_gold > 0 and can_explain
+
+    if asked != "auto":
+        if asked in ("injection", "blend") and num_gold == 0:
+            raise NoFeasiblePlan(
+                f"strategy: {asked} needs gold answers to explain and the dataset has none; "
+                "add gold answers, or use strategy: alignment"
+            )
+        found = _advise(needed, teacher, can_inject)
+        advice = "as measured" if found == asked else f"measured evidence points to {found}"
+        return asked, f"{asked} was asked for ({advice}): {evidence}, {source}: {needed:g}"
+
+    choice = _advise(needed, teacher, can_inject)
+    if choice == "alignment" and (teacher.lo >= needed or min_accuracy is None or num_gold > 0):
+        if teacher.lo >= needed:
+            return choice, f"{evidence}, so even its lower bound reaches {needed:g} ({source})"
+        if teacher.hi >= needed or min_accuracy is None:
+            lacks = "there are no gold answers" if num_gold == 0 else "it could explain none"
+            return choice, f"{evidence}, which may miss {needed:g} ({source}), but {lacks}"
+    if choice == "blend":
+        return choice, (
+            f"{evidence}; {needed:g} ({source}) lies inside that interval: align where the "
+            "teacher is right, inject the gold answer where it is wrong"
+        )
+    if choice == "injection":
+        return choice, (
+            f"{evidence}, below {needed:g} ({source}), and {num_gold:,} records have gold answers "
+            "to reason back from"
+        )
+    if num_gold == 0:
+        raise NoFeasiblePlan(
+            f"{evidence}; min_accuracy is {needed:g} and there are no gold answers: imitation "
+            "cannot be trusted to exceed the teacher. Add gold answers, name a stronger teacher, "
+            f"or lower min_accuracy to {teacher.lo:.2f}"
+        )
+    raise NoFeasiblePlan(
+        f"{evidence}; min_accuracy is {needed:g}. It can neither answer nor explain this task: "
+        "name a stronger teacher, or improve synthesis.injection_prompt and synthesis.notes"
+    )
+
+
+def _advise(needed: float, teacher: Proportion, can_inject: bool) -> StrategyName:
+    if teacher.lo >= needed or not can_inject:
+        return "alignment"
+    return "injection" if teacher.hi < needed else "blend"
+
+
+def _shown(share: Proportion) -> str:
+    return (
+        f"{share.value:.1%} ({share.successes} of {share.n}; "
+        f"95% interval {share.lo:.1%} to {share.hi:.1%})"
+    )

@@ -1,0 +1,129 @@
+"""The files that a spec names: one check for a bucket and for a folder on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path, PurePosixPath
+
+from stratos.errors import SpecRejected
+from stratos.spec import Spec, bucket_path
+from stratos.spec.reader import SpecDocument, read_document
+from stratos.spec.yaml_tree import Location
+
+ListFiles = Callable[[str], Iterable[str]]
+"""Paths, relative to the spec's folder, of the files whose path begins with a prefix."""
+
+DATA_SUFFIXES = (".jsonl", ".jsonl.gz", ".parquet")
+_DATA_FILES = " or ".join(DATA_SUFFIXES)
+_TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
+_PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+
+
+def read_spec_in_folder(
+    content: str | bytes, list_files: ListFiles, folder_name: str | None = None
+) -> Spec:
+    """Read a spec and check the files it names.
+
+    Args:
+        folder_name: What the spec must be named like, where it lies in a bucket.
+
+    Raises:
+        SpecRejected: with every problem of the file and of its folder.
+    """
+    document = read_document(content)
+    check_folder(document, list_files)
+    if folder_name is not None:
+        _check_name(document, folder_name)
+    if document.spec is None or document.problems:
+        raise SpecRejected(document.problems)
+    return document.spec
+
+
+def check_folder(document: SpecDocument, list_files: ListFiles) -> None:
+    """Add to a document the problems of the files it names.
+
+    It works on the file as written, so that a missing dataset is told together with a
+    misspelt field.
+    """
+    tree = document.tree
+    for location, path in _paths(document, ("task", "dataset"), ("task", "checker")):
+        is_dataset = location[-1] == "dataset"
+        files = list(list_files(path))
+        if path not in files and not (is_dataset and files):
+            tree.report(
+                location,
+                f"there is no file {path!r} in the folder of the spec; "
+                "upload it there, before the spec",
+            )
+        elif is_dataset and not any(is_data_file(name) for name in files):
+            tree.report(location, f"{path!r} holds no {_DATA_FILES} file")
+    for role in ("teachers", "students"):
+        models = tree.at(role)
+        count = len(models) if isinstance(models, list) else 0
+        for location, path in _paths(document, *((role, i, "path") for i in range(count))):
+            for problem in _model_problems(path, list_files):
+                tree.report(location, problem)
+
+
+def _check_name(document: SpecDocument, folder_name: str) -> None:
+    """Two folders whose specs have one name would share an endpoint and a schedule."""
+    name = document.tree.at("name")
+    if isinstance(name, str) and name != folder_name:
+        document.tree.report(
+            ("name",),
+            f"{name!r} lies in the folder {folder_name!r}; endpoint and schedule are named after "
+            f"the spec, so its folder must be specs/{name}/. Rename one of them",
+        )
+
+
+def is_data_file(path: str) -> bool:
+    """Whether a dataset prefix includes this file."""
+    return path.endswith(DATA_SUFFIXES)
+
+
+def files_under(folder: Path) -> ListFiles:
+    """Return the listing of a folder on disk; a link that leaves the folder is no file of it."""
+    root = folder.resolve()
+
+    def list_files(prefix: str) -> Iterator[str]:
+        for path in sorted(root.rglob("*")):
+            name = path.relative_to(root).as_posix()
+            inside = path.resolve().is_relative_to(root)
+            if name.startswith(prefix) and inside and path.is_file():
+                yield name
+
+    return list_files
+
+
+def _paths(document: SpecDocument, *locations: Location) -> Iterator[tuple[Location, str]]:
+    """The paths written at some locations; those that leave the folder are refused elsewhere."""
+    for location in locations:
+        path = document.tree.at(*location)
+        if not isinstance(path, str):
+            continue
+        try:
+            yield location, bucket_path(path)
+        except ValueError:
+            continue
+
+
+def _model_problems(path: str, list_files: ListFiles) -> Iterator[str]:
+    """What is missing for a folder to be a model that is loaded without running its code."""
+    prefix = path.rstrip("/") + "/"
+    names = {name.removeprefix(prefix) for name in list_files(prefix)}
+    if not names:
+        yield f"there is no folder {path!r} beside the spec; upload it there, before the spec"
+        return
+    if "config.json" not in names:
+        yield f"{path!r} has no config.json; save the model with save_pretrained()"
+    if not any(name.endswith(".safetensors") for name in names):
+        pickles = sorted(name for name in names if PurePosixPath(name).suffix in _PICKLES)
+        found = f"found only {', '.join(pickles[:3])}, which can run code when loaded; " * bool(
+            pickles
+        )
+        yield (
+            f"{path!r} has no .safetensors file; {found}"
+            "save it with save_pretrained(safe_serialization=True)"
+        )
+    if not names & set(_TOKENIZERS):
+        yield f"{path!r} has no tokenizer; needed: one of {', '.join(_TOKENIZERS)}"

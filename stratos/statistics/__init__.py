@@ -1,0 +1,1 @@
+"""How sure a measured share is, and whether two of them differ."""

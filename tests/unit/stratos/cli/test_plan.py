@@ -1,0 +1,88 @@
+"""`stratos plan` and `stratos catalog` work offline."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from stratos.catalog.servers import ServerCatalog
+from stratos.cli.catalog import catalog_app
+from stratos.cli.plan import plan_command
+from stratos.errors import SpecRejected
+from tests import factories
+from tests.unit.stratos.planning.planning_inputs import catalog, cpu, gpu
+
+app = typer.Typer()
+app.command()(plan_command)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, content in factories.spec_folder().items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "servers.json").write_text(catalog(cpu()).model_dump_json())
+    return tmp_path
+
+
+def run(folder: Path, *options: str) -> str:
+    arguments = [str(folder), "--catalog", str(folder / "servers.json"), *options]
+    done = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert done.exit_code == 0
+    return done.output
+
+
+def test_a_folder_is_planned_and_its_front_written_as_a_page(folder: Path) -> None:
+    plans = json.loads(run(folder, "--json", "--html", str(folder / "plan.html")))
+    assert plans["chosen"]["training"]["instance_type"] == "ml.local.cpu2"
+    assert "<svg" in (folder / "plan.html").read_text()
+
+
+def test_every_plan_says_how_its_endpoint_is_hosted_and_why(folder: Path) -> None:
+    rare = {"requests_per_second": 0.5, "mean_requests_per_second": 0.01}
+    asked = factories.spec_text(
+        load=rare,
+        hosting={"max_cold_start_seconds": 60},
+        preferences={"accuracy": 0, "latency": 0, "time": 0, "cost": 1},
+    )
+    (folder / "spec.yaml").write_text(asked)
+    chosen = json.loads(run(folder, "--json"))["chosen"]
+    assert chosen["hosting"]["mode"] == "serverless"
+    assert 0 < chosen["usd_per_1000_requests"]["value"] < 0.1
+    assert chosen["hosting"]["cold_start_seconds"] == pytest.approx(30, abs=1)
+    shown = run(folder, "--html", str(folder / "plan.html"))
+    assert "serve on a serverless endpoint in us-east-1" in shown
+    assert f"hosting: {chosen['hosting']['reason']}" in shown
+    assert "instead of realtime $73.00 a month" in chosen["hosting"]["reason"]
+    assert chosen["hosting"]["reason"] in (folder / "plan.html").read_text()
+
+
+def test_what_if_changes_one_limit(folder: Path) -> None:
+    plans = json.loads(run(folder, "--json", "--what-if", "max_budget_usd=50"))
+    assert plans["front_size"] >= 1
+    with pytest.raises(SpecRejected, match="expected NAME=VALUE"):
+        run(folder, "--what-if", "budget=50")
+
+
+def test_the_catalog_is_shown_as_json_that_reads_back() -> None:
+    done = CliRunner().invoke(catalog_app, ["show", "servers", "--json"])
+    assert ServerCatalog.model_validate_json(done.output) == ServerCatalog.aws()
+    teachers = json.loads(CliRunner().invoke(catalog_app, ["show", "teachers", "--json"]).output)
+    assert len(teachers) > 200
+
+
+def test_origins_add_a_fleet_with_the_latency_of_each(folder: Path) -> None:
+    rows = catalog(cpu(), gpu(usd={"us-east-1": 1.0, "eu-west-1": 1.2}))
+    (folder / "servers.json").write_text(rows.model_dump_json())
+    traffic = ("--origins", "us-east-1=2,eu-west-1=1")
+    fleet = json.loads(run(folder, "--json", *traffic))["fleet"]
+    assert [row["origin"] for row in fleet["origins"]] == ["us-east-1", "eu-west-1"]
+    shown = run(folder, *traffic)
+    assert "fleet for these origins" in shown
+    assert "eu-west-1" in shown
+    with pytest.raises(SpecRejected, match="--origins: 'nowhere' is none of"):
+        run(folder, "--origins", "nowhere=1")

@@ -1,0 +1,156 @@
+"""Which plan follows a missed load, and what the endpoints that were tried have cost."""
+
+from __future__ import annotations
+
+import pytest
+
+from stratos.contracts.match import MatchEvidence
+from stratos.contracts.plan import Interval, Plan, PlannedHosting, PlanSet
+from stratos.measuring.measurement import (
+    MAX_SERVERS,
+    Measurement,
+    Measurements,
+    first_server,
+    next_server,
+    usd_per_1000_requests,
+)
+from stratos.planning.request import Matching
+from stratos.spec import Constraints, EndpointMode
+from tests.summaries import interval, measurement, plan, plan_set, server
+
+ASKED = Constraints(max_p95_latency_ms=500)
+MISSED = ("max_p95_latency_ms",)
+
+
+def on(name: str, latency_ms: float, usd_per_hour: float = 0.1, **changes: object) -> Plan:
+    """A plan for the same model on a server of its own."""
+    serving = server(f"ml.{name}", usd_per_hour)
+    return plan(name, latency_ms=latency_ms).model_copy(update={"serving": serving, **changes})
+
+
+def following(
+    evidence: MatchEvidence, measured: list[Measurement], mode: EndpointMode = "realtime"
+) -> Plan | None:
+    return next_server(evidence, measured, ASKED, mode=mode)
+
+
+def matched(*front: Plan) -> MatchEvidence:
+    plans = plan_set().model_copy(update={"chosen": front[0], "fallbacks": (), "front": front})
+    matching = Matching(
+        plan=front[0], strategy="injection", reason="", plans=PlanSet.model_validate(plans)
+    )
+    return MatchEvidence(
+        attempt=0,
+        matching=matching,
+        probes=(),
+        dropped={},
+        tried=(),
+        spent_usd=0,
+        spent_hours=0,
+    )
+
+
+def test_the_best_faster_server_that_still_holds_by_the_error_of_the_forecast_comes_next() -> None:
+    slow, still_slow, fast, faster = (
+        on(name, ms) for name, ms in (("a", 400), ("b", 350), ("c", 200), ("d", 100))
+    )
+    evidence = matched(slow, still_slow, fast, faster)
+    found = following(evidence, [measurement(slow, 800, missed=MISSED)])
+    assert found is not None
+    assert found.serving.instance_type == "ml.c"  # 350 ms would be 700, 200 will be 400
+    assert (found.id, found.p95_latency_ms) == ("c", fast.p95_latency_ms)
+
+
+def test_the_fastest_comes_next_where_none_is_forecast_to_hold() -> None:
+    slow, fast, faster = (on(n, ms) for n, ms in (("a", 400), ("b", 300), ("c", 250)))
+    evidence = matched(slow, fast, faster)
+    found = following(evidence, [measurement(slow, 4_000, missed=MISSED)])
+    assert found is not None
+    assert found.serving.instance_type == "ml.c"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        on("same", 400),
+        on("slower", 450),
+        on("model", 100, student="another"),
+        on("method", 100, method="lora"),
+    ],
+    ids=["as fast", "slower", "another student", "trained in another way"],
+)
+def test_what_promises_no_more_or_needs_training_is_no_next_server(other: Plan) -> None:
+    slow = on("a", 400)
+    evidence = matched(slow, other)
+    assert following(evidence, [measurement(slow, 800, missed=MISSED)]) is None
+
+
+def test_the_next_server_is_hosted_in_the_mode_of_the_endpoint_in_service() -> None:
+    queued = PlannedHosting(mode="async", reason="cheaper")
+    slow, fast = on("a", 400), on("b", 200)
+    fastest_queued = on("c", 100, hosting=queued)
+    evidence = matched(slow, fastest_queued, fast)
+    missed = [measurement(slow, 4_000, missed=MISSED)]
+    found = following(evidence, missed)
+    assert found is not None
+    assert (found.serving, found.hosting) == (fast.serving, fast.hosting)
+    found = following(evidence, missed, "async")
+    assert found is not None
+    assert (found.serving, found.hosting) == (fastest_queued.serving, queued)
+
+
+def test_a_miss_on_cost_asks_for_a_cheaper_server() -> None:
+    dear, dearer, cheap = on("a", 400), on("b", 100, 0.4), on("c", 450, 0.05)
+    missed = measurement(dear, missed=("max_usd_per_1000_requests",))
+    found = following(matched(dear, dearer, cheap), [missed])
+    assert found is not None
+    assert found.serving.instance_type == "ml.c"
+
+
+def test_so_many_servers_are_tried_for_a_student_and_no_more() -> None:
+    plans = [on(f"s{i}", 400 - 50 * i) for i in range(MAX_SERVERS + 1)]
+    tried = [measurement(each, 900, missed=MISSED) for each in plans[:-1]]
+    evidence = matched(*plans)
+    assert following(evidence, tried[:-1]) is not None
+    assert following(evidence, tried) is None
+    of_another_student = [item.model_copy(update={"attempt": 1}) for item in tried]
+    again = evidence.model_copy(update={"attempt": 1})
+    assert following(again, [*tried[:-1], of_another_student[0]]) is not None
+
+
+def test_a_model_too_slow_serverless_goes_to_the_best_server_of_the_front_and_then_on() -> None:
+    hosting = PlannedHosting(mode="serverless", reason="cheapest")
+    chosen = on("a", 300, hosting=hosting)
+    slow, fast = on("b", 400), on("c", 200)
+    evidence = matched(chosen, slow, fast)
+    first = first_server(evidence)
+    assert (first.serving.instance_type, first.hosting.mode) == ("ml.b", "realtime")
+    missed = measurement(chosen, 90_000, missed=MISSED).model_copy(update={"mode": "serverless"})
+    after = [missed, measurement(first, 800, missed=MISSED)]
+    found = next_server(evidence, after, ASKED, mode="realtime")
+    assert found is not None
+    assert found.serving.instance_type == "ml.c"
+
+
+def test_where_the_front_has_no_server_it_goes_to_the_cpu_it_was_forecast_by() -> None:
+    hosting = PlannedHosting(mode="serverless", reason="cheapest")
+    first = first_server(matched(on("a", 300, 0.1, hosting=hosting)))
+    assert (first.serving.instance_type, first.hosting.mode) == ("ml.a", "realtime")
+    assert first.usd_per_month.value == pytest.approx(73)
+
+
+def test_a_deployment_measured_again_is_the_same_plan_and_one_measurement() -> None:
+    first, second = on("a", 400), on("b", 200)
+    missed = measurement(first, 900, missed=MISSED)
+    before = Measurements().adding(missed).model_copy(update={"next_plan": second})
+    evidence = matched(first, second)
+    assert before.plan_of(missed.endpoint_config_name, evidence) == first
+    assert before.plan_of("a configuration that is new", evidence) == second
+    assert Measurements().plan_of("a configuration that is new", evidence) == first
+    assert before.adding(missed).measured == (missed,)
+
+
+def test_one_thousand_requests_cost_the_hour_by_the_requests_of_one() -> None:
+    cost = usd_per_1000_requests(3.6, Interval(value=2, lo=1, hi=4))
+    assert cost == Interval(value=0.5, lo=0.25, hi=1.0)
+    assert usd_per_1000_requests(3.6, interval(0)) is None

@@ -1,0 +1,112 @@
+"""The oracle: every candidate evaluated by itself, and domination by definition."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+
+from stratos.hosting.offer import Hosted, expected_artifact_bytes, offers_for, requests_per_month
+from stratos.planning.candidates.group import Group
+from stratos.planning.candidates.offers import (
+    Offer,
+    Offers,
+    serverless_offers,
+    serving_offers,
+    training_offers,
+)
+from stratos.planning.candidates.pool import Candidates
+from stratos.planning.candidates.serving_side import ServingSide
+from stratos.planning.candidates.training_side import TrainingSide
+from stratos.planning.forecast.training_cost import HOURS_PER_MONTH
+from stratos.planning.forecast.transformer import transformer
+from stratos.planning.request import PlanningRequest
+from stratos.statistics.wilson import proportion
+
+Objectives = tuple[float, float, float, float]
+
+
+def feasible_candidates(request: PlanningRequest, groups: list[Group]) -> list[Objectives]:
+    """Objectives of every feasible candidate, in every hosting mode of its own.
+
+    Error, p95 ms, hours, dollars over the horizon.
+    """
+    regions = request.spec.constraints.regions or (request.region,)
+    trainers = training_offers(request.servers, regions).rows
+    fleets = serving_offers(request.servers, regions).rows
+    servers = fleets + serverless_offers(request.servers, regions).rows
+    found: list[Objectives] = []
+    for group, trainer, server in product(groups, trainers, servers):
+        training = TrainingSide(request, Offers([trainer]), {}, {}).of(group)
+        if training is None:
+            continue
+        error, training_hours, usd = (float(v) for v in training.values[0])
+        share = float(training.facts[0, 1])
+        usd += request.spent_usd
+        for latency_ms, starting, month in _endpoints(request, group, server):
+            hours = training_hours + starting + request.spent_hours
+            total = usd + month * group.work.horizon_hours / HOURS_PER_MONTH
+            if _holds(request, group, share, latency_ms, hours, usd, month):
+                found.append((error, latency_ms, hours, total))
+    return found
+
+
+def _endpoints(
+    request: PlanningRequest, group: Group, server: Offer
+) -> Iterator[tuple[float, float, float]]:
+    """P95 ms, hours to start and dollars a month in each mode that nothing speaks against.
+
+    Each mode is evaluated as if the spec named it: no mode is left out for another.
+    """
+    student, spec = transformer(group.student), request.spec
+    size = expected_artifact_bytes(student.parameters)
+    offers = offers_for(Hosted(spec, server.instance.runtime, size))
+    for mode, offer in offers.items():
+        hosting = spec.hosting.model_copy(update={"mode": mode})
+        named = request.model_copy(update={"spec": spec.model_copy(update={"hosting": hosting})})
+        side = ServingSide(named, Offers([server]), {})
+        served = side.of(student, group.precision, group.work)
+        if served is None:
+            continue
+        latency_ms, starting, month = (float(v) for v in served.values[0])
+        if offer.obstacle_at(latency_ms / 1000) is None:
+            yield latency_ms, starting, month
+
+
+def _holds(
+    request: PlanningRequest,
+    group: Group,
+    share: float,
+    latency_ms: float,
+    hours: float,
+    usd: float,
+    month: float,
+) -> bool:
+    asked = request.spec.constraints
+    heldout = request.dataset.num_heldout
+    gate = proportion(round(group.accuracy(share).hi * heldout), heldout).lo
+    pairs = (
+        (latency_ms, asked.max_p95_latency_ms),
+        (hours, asked.max_training_hours),
+        (usd, asked.max_budget_usd),
+        (month, asked.max_hosting_usd_per_month),
+        (
+            1000 * month / requests_per_month(request.spec.load),
+            asked.max_usd_per_1000_requests,
+        ),
+    )
+    within = all(limit is None or value <= limit for value, limit in pairs)
+    return within and (asked.min_accuracy is None or gate >= asked.min_accuracy)
+
+
+def front(points: list[Objectives]) -> set[Objectives]:
+    """Points that no other point beats or equals everywhere and beats somewhere."""
+    return {p for p in points if not any(_dominates(q, p) for q in points)}
+
+
+def _dominates(a: Objectives, b: Objectives) -> bool:
+    return a != b and all(x <= y for x, y in zip(a, b, strict=True))
+
+
+def groups_of(request: PlanningRequest) -> list[Group]:
+    """Every group, whether or not its front survives: read off the pool."""
+    return Candidates(request, ()).pool().groups

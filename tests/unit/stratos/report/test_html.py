@@ -1,0 +1,133 @@
+"""The report says what the summary holds, alone in one file."""
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from stratos.contracts.plan import PlannedHosting
+from stratos.pipeline.summary import RunSummary
+from stratos.report.figures import measurement_rows
+from stratos.report.html import render
+from stratos.report.plots import Axis, Limit, Point, axis, nice_step, scatter
+from tests.summaries import measurement, plan, plan_set, succeeded_run
+
+
+class Balance(HTMLParser):
+    """Fails on a tag that is closed without having been opened."""
+
+    VOID = frozenset({"meta", "line", "circle", "polyline"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.references: list[str] = []
+
+    def handle_starttag(self, tag, attrs):
+        self.references += [value for name, value in attrs if name in ("src", "href")]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag not in self.VOID:
+            assert self.open.pop() == tag
+
+
+def parsed(html: str) -> Balance:
+    parser = Balance()
+    parser.feed(html)
+    parser.close()
+    return parser
+
+
+def test_the_report_is_whole_and_asks_nothing_of_the_network():
+    html = render(succeeded_run())
+    document = parsed(html)
+    assert document.open == []
+    assert document.references == []
+    assert not re.search(r"https?://|@import|url\(", html)
+
+
+def test_constraints_show_asked_predicted_measured_and_verdict():
+    text = re.sub(r"<[^>]+>", " ", render(succeeded_run()))
+    row = re.search(r"max_p95_latency_ms\s+≤ 400 ms\s+–\s+512 ms\s+missed", text)
+    assert row, text
+    assert re.search(r"min_accuracy\s+≥ 0.5\s+0.6 \(0.48–0.72\)\s+0.53\s+held", text)
+    assert re.search(r"max_budget_usd\s+≤ 1 USD\s+–\s+–\s+not measured", text)
+
+
+def test_every_endpoint_that_was_measured_is_shown_with_its_verdict():
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", render(succeeded_run())))
+    assert "900 (720–1080) 1080 (864–) 2 (1.6–2.4) of 2" in text
+    assert "missed max_p95_latency_ms" in text
+    assert "$0.014 (0.0112–0.0168)" in text
+
+
+def test_an_endpoint_is_told_as_it_was_measured_and_not_as_it_was_planned():
+    serverless = PlannedHosting(mode="serverless", reason="")
+    moved = measurement(plan("a").model_copy(update={"hosting": serverless}))
+    other = measurement(plan("b")).model_copy(update={"mode": "serverless"})
+    rows = measurement_rows(succeeded_run(measurements=(moved, other)))
+    assert [row.server for row in rows] == ["1× ml.local.cpu2", "serverless"]
+    assert "on 1 × ml.local.cpu2 in us-east-1: " in moved.described()
+    assert "on a serverless endpoint in us-east-1 " in other.described()
+
+
+def test_every_accuracy_carries_its_interval_and_sample():
+    html = render(succeeded_run())
+    assert "57.0% (53.0–60.9, n=600)" in html
+    assert "nearest question" in html
+
+
+def test_a_plan_on_the_front_is_one_mark_that_says_what_it_is():
+    html = render(succeeded_run())
+    assert html.count("<circle") == len(plan_set().front)
+    assert html.count('<circle class="chosen"') == 1
+    assert "p95 ≤ 400 ms" in html
+
+
+def test_what_a_user_wrote_cannot_become_markup():
+    html = render(succeeded_run(reason="<script>alert(1)</script>"))
+    assert "<script" not in html
+
+
+@pytest.mark.parametrize("status", ["failed", "rejected", "unchanged", "stopped"])
+def test_a_run_that_ended_early_still_has_a_report(status):
+    summary = RunSummary(
+        run_id="r-1",
+        spec_name="r",
+        status=status,
+        reason="the spec has 2 problems",
+        started_at="2026-11-24T08:00:00Z",
+        ended_at="2026-11-24T08:00:02Z",
+    )
+    html = render(summary)
+    assert parsed(html).open == []
+    assert "the spec has 2 problems" in html
+
+
+def test_a_front_of_one_plan_is_drawn():
+    only = plan("a")
+    plans = plan_set().model_copy(update={"front": (only,), "chosen": only, "fallbacks": ()})
+    assert render(succeeded_run(plans=plans)).count("<circle") == 1
+
+
+def test_positions_follow_the_scale():
+    linear, logarithmic = Axis("x", 0, 10), Axis("x", 1, 100, True)
+    assert linear.position(2.5) == 0.25
+    assert logarithmic.position(10) == pytest.approx(0.5)
+
+
+def test_ticks_are_round_and_inside():
+    ticks = axis("x", [0.13, 0.87]).ticks()
+    assert ticks == pytest.approx([0.2, 0.4, 0.6, 0.8])
+    assert axis("x", [3, 400], logarithmic=True).ticks() == [5, 10, 20, 50, 100, 200, 500]
+    assert axis("x", [210, 240], logarithmic=True).ticks() == [210, 220, 230, 240]
+    assert [nice_step(s) for s in (0.12, 1, 3, 7)] == pytest.approx([0.2, 1, 5, 10])
+
+
+def test_a_limit_outside_the_chart_is_not_drawn():
+    x, y = Axis("x", 0, 1), Axis("y", 0, 1)
+    chart = scatter([Point(0.5, 0.5, "p")], x, y, [Limit("x", 3, "far"), Limit("y", 0.5, "near")])
+    assert "near" in chart
+    assert "far" not in chart

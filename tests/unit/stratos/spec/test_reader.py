@@ -1,0 +1,242 @@
+"""A spec file: what is accepted, and how every problem is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stratos.errors import SpecRejected
+from stratos.problems import Problem
+from stratos.spec.folder import files_under, read_spec_in_folder
+from stratos.spec.reader import read_document, read_spec
+from stratos.spec.yaml_tree import MAX_BYTES, MAX_NODES, read_yaml
+from tests import factories
+
+JUDGE = {"kind": "judge", "criteria": "polite", "model": {"kind": "bedrock", "model_id": "x"}}
+
+
+def problems_of(content: str | bytes) -> list[Problem]:
+    with pytest.raises(SpecRejected) as caught:
+        read_spec(content)
+    return list(caught.value.problems)
+
+
+def changed(**sections: object) -> str:
+    return factories.spec_text(**sections)
+
+
+def test_a_good_spec_is_read() -> None:
+    assert read_spec(factories.spec_text()) == factories.spec()
+
+
+def test_every_problem_is_told_at_once_with_its_path_and_line() -> None:
+    text = """\
+version: 1
+name: Tiles!
+task:
+  dataset: ../secrets.jsonl
+  verifier: {kind: sett}
+  probe_recods: 5
+constraints:
+  min_accuracy: 1.2
+strategy: injektion
+"""
+    found = {problem.path: problem.line for problem in problems_of(text)}
+    assert found == {
+        "name": 2,
+        "task.dataset": 4,
+        "task.verifier.kind": 5,
+        "task.probe_recods": 6,
+        "constraints.min_accuracy": 8,
+        "strategy": 9,
+    }
+
+
+@pytest.mark.parametrize(
+    ("sections", "message"),
+    [
+        ({"constraintz": {}}, "did you mean `constraints`"),
+        ({"strategy": "injektion"}, "did you mean `injection`"),
+        ({"teachers": [{"kind": "wights", "path": "m"}]}, "did you mean `weights`"),
+        ({"teachers": [{"path": "m"}]}, "one of bedrock, openai, weights"),
+        ({"teachers": [{"kind": "weights", "path": "m", "hubb": "a/b"}]}, "did you mean `hub`"),
+        ({"students": [{"path": "/etc"}]}, "outside the spec's folder"),
+        ({"load": 5}, "needed: a mapping of fields"),
+        ({"constraints": {"licences": "mit"}}, "needed: a list"),
+        ({"schedule": "weekly"}, "is no schedule"),
+        ({"hosting": {"keep": True, "ttl_hours": 1}}, "not both"),
+        ({"approval": "requird"}, "did you mean `required`"),
+        ({"approval_timeout_hours": 5}, "needs approval: required"),
+        ({"approval": "required", "approval_timeout_hours": 169}, "approval_timeout_hours"),
+        ({"constraints": {"min_accuracy": 0.99}}, r"cannot be proven on 60 held-out records"),
+        ({"students": [{"path": "a/m"}, {"path": "b/m"}]}, "same name, m, as students"),
+        (
+            {
+                "teachers": [{"kind": "bedrock", "model_id": "x"}],
+                "training": {"kd_weight": 0.5},
+            },
+            "needs a teacher of kind weights",
+        ),
+        ({"training": {"on_policy_fraction": 0.5}}, "set kd_weight above 0"),
+        ({"training": {"cross_tokenizer": "align", "jsd_beta": 0.5}}, "jsd_beta and cross_toke"),
+        (
+            {
+                "task": factories.spec_dict()["task"] | {"verifier": JUDGE},
+                "training": {"reinforcement": {"steps": 5}},
+            },
+            "which a judge would be paid for",
+        ),
+        (
+            {
+                "task": factories.spec_dict()["task"]
+                | {"verifier": JUDGE | {"model": {"kind": "weights", "path": "m"}}}
+            },
+            "needed: one of bedrock, openai",
+        ),
+    ],
+)
+def test_a_problem_says_what_is_needed(sections: dict[str, object], message: str) -> None:
+    assert message in "\n".join(str(problem) for problem in problems_of(changed(**sections)))
+
+
+def test_the_advice_on_heldout_records_is_enough() -> None:
+    task = factories.spec_dict()["task"]
+    told = str(problems_of(changed(constraints={"min_accuracy": 0.99}))[0])
+    advised = int(told.rpartition("(")[2].split()[0].replace(",", ""))
+    for records, accepted in ((advised, True), (advised - 1, False)):
+        text = changed(constraints={"min_accuracy": 0.99}, task=task | {"heldout_records": records})
+        assert (read_document(text).problems == []) is accepted
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "the file is empty"),
+        ("[1, 2]", "not a mapping of fields"),
+        ("a: 1\na: 2", "given twice, first on line 1"),
+        ("a: &x [1]\nb: *x", "aliases are refused"),
+        ("a: !!python/object:os.system 1", "tags are refused"),
+        ("a: 1\n---\nb: 2", "more than one YAML document"),
+        ("{[1]: 2}", "name is not plain text"),
+        ("load: {requests_per_second: .inf}", "not a finite number"),
+        (b"name: \xff", "not UTF-8"),
+        ("name: \x00", "not allowed in YAML"),
+        ('name: "\\UFFFFFFFF"', "not valid YAML"),
+        ("a: b: c", "not valid YAML"),
+        ("x: " + "[" * 20_000, "nested deeper than 32"),
+        ("- " * 20_000, "nested deeper than 32"),
+        ("{x: " * 20_000, "nested deeper than 32"),
+        ("[" * 10_000_000, f"larger than the {MAX_BYTES:,} bytes"),
+        ("a: [" + "1," * (MAX_NODES + 5) + "]", f"more than {MAX_NODES:,} values"),
+    ],
+)
+def test_a_hostile_or_broken_file_is_refused_with_one_clear_problem(
+    content: str | bytes, message: str
+) -> None:
+    assert message in "\n".join(str(problem) for problem in problems_of(content))
+
+
+def test_a_bomb_of_aliases_is_not_expanded() -> None:
+    levels = [f"l{i}: &l{i} [{', '.join([f'*l{i - 1}'] * 9)}]" for i in range(1, 30)]
+    assert problems_of("\n".join(["l0: &l0 [lol]", *levels]))
+
+
+def test_scalars_are_those_of_yaml_1_2() -> None:
+    text = "a: no\nb: 1:30\nc: 010\nd: 1e3\ne: 2026-01-01\nf: ~\ng: 'true'\nh: true"
+    assert read_yaml(text).data == {
+        "a": "no",
+        "b": "1:30",
+        "c": 10,
+        "d": 1000.0,
+        "e": "2026-01-01",
+        "f": None,
+        "g": "true",
+        "h": True,
+    }
+
+
+@given(st.text() | st.binary())
+def test_arbitrary_content_is_refused_and_never_breaks(content: str | bytes) -> None:
+    assert problems_of(content)
+
+
+plain = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=8,
+)
+
+
+@given(st.sampled_from(sorted(factories.spec_dict())), plain)
+def test_an_arbitrary_value_anywhere_is_accepted_or_told(section: str, value: object) -> None:
+    text = yaml.safe_dump(factories.spec_dict() | {section: value})
+    document = read_document(text)
+    assert document.problems or document.spec is not None
+    for problem in document.problems:
+        assert problem.message
+
+
+# --- the folder -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, content in factories.spec_folder().items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return tmp_path
+
+
+def folder_problems(folder: Path, **sections: object) -> str:
+    with pytest.raises(SpecRejected) as caught:
+        read_spec_in_folder(changed(**sections), files_under(folder))
+    return str(caught.value)
+
+
+def test_a_whole_folder_is_accepted(folder: Path) -> None:
+    read_spec_in_folder(factories.spec_text(), files_under(folder))
+
+
+def test_missing_files_are_told_together_with_misspelt_fields(folder: Path) -> None:
+    (folder / "dataset.jsonl").unlink()
+    (folder / "checks.py").unlink()
+    told = folder_problems(folder, nam="x")
+    for place in ("task.dataset", "task.checker", "nam"):
+        assert f", {place}: " in told
+
+
+@pytest.mark.parametrize(
+    ("missing", "message"),
+    [
+        ("config.json", "has no config.json"),
+        ("model.safetensors", "has no .safetensors file"),
+        ("tokenizer.json", "has no tokenizer"),
+    ],
+)
+def test_an_incomplete_model_folder_is_told(folder: Path, missing: str, message: str) -> None:
+    (folder / "models/student" / missing).unlink()
+    assert message in folder_problems(folder)
+
+
+def test_a_model_that_is_only_a_pickle_is_refused(folder: Path) -> None:
+    student = folder / "models/student"
+    (student / "model.safetensors").rename(student / "pytorch_model.bin")
+    assert "pytorch_model.bin, which can run code when loaded" in folder_problems(folder)
+
+
+def test_a_prefix_with_jsonl_files_is_a_dataset(folder: Path) -> None:
+    (folder / "data").mkdir()
+    (folder / "dataset.jsonl").rename(folder / "data" / "part-0.jsonl")
+    task = factories.spec_dict()["task"]
+    read_spec_in_folder(changed(task=task | {"dataset": "data/"}), files_under(folder))
+
+
+def test_a_link_out_of_the_folder_is_no_file_of_it(folder: Path) -> None:
+    (folder / "dataset.jsonl").unlink()
+    (folder / "dataset.jsonl").symlink_to("/etc/hostname")
+    assert "there is no file 'dataset.jsonl'" in folder_problems(folder)

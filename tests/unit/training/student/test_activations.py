@@ -1,0 +1,76 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from stratos.spec import Training
+from tests.unit.training.student.test_batches import make_examples
+from tests.unit.training.tiny_models import make_model, make_tokenizer
+from training.container.world import ALONE
+from training.models.chat import ChatFormat
+from training.models.weights import LocalModel
+from training.objectives.distribution import GoldTokens, TeacherDistribution
+from training.student import activations
+from training.student.activations import checkpoint_activations
+from training.student.batches import micro_batches
+from training.student.model import Student
+
+
+def make_student(method="full"):
+    tokenizer = make_tokenizer()
+    local = LocalModel("tiny", make_model(60, seed=1), tokenizer, ChatFormat(tokenizer))
+    return Student(local, method, "float32", lora_rank=4, seed=0)
+
+
+def loss_and_gradients(student):
+    """Also counts how often the first layer runs: twice where it is computed again."""
+    calls = []
+    student.model.model.layers[0].mlp.register_forward_pre_hook(lambda *_: calls.append(1))
+    (batch,) = micro_batches(make_examples(6), 10_000)
+    loss = student.loss(batch, GoldTokens().loss_of(batch))
+    loss.backward()
+    return loss, {name: p.grad for name, p in student.trainable().items()}, len(calls)
+
+
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_computing_activations_again_changes_neither_loss_nor_gradients(method):
+    loss, gradients, calls = loss_and_gradients(make_student(method))
+    student = make_student(method)
+    asked = Training(activation_checkpointing=True)
+    assert checkpoint_activations(student, asked, 1_024, ALONE)
+    again, gradients_again, calls_again = loss_and_gradients(student)
+    assert (calls, calls_again) == (1, 2)
+    torch.testing.assert_close(again, loss, rtol=0, atol=0)
+    assert gradients.keys() == gradients_again.keys()
+    for name, gradient in gradients.items():
+        torch.testing.assert_close(gradients_again[name], gradient, rtol=0, atol=0)
+
+
+def test_activations_are_kept_where_they_fit_and_computed_again_where_not(monkeypatch):
+    auto = Training()
+    assert not checkpoint_activations(make_student(), auto, 1_024, ALONE)
+    # 2 layers · 32 wide · 17 values · 4 bytes · 1024 tokens = 4.25 MiB, and 0.3 MiB of state
+    monkeypatch.setattr(activations, "device_memory_gib", lambda: 4 / 1024)
+    assert checkpoint_activations(make_student(), auto, 1_024, ALONE)
+    never = Training(activation_checkpointing=False)
+    assert not checkpoint_activations(make_student(), never, 1_024, ALONE)
+
+
+def test_the_teachers_weights_take_from_what_activations_may_have(monkeypatch):
+    auto = Training()
+    local = make_student().local
+    deep = replace(local, model=make_model(60, num_hidden_layers=40))
+    objective = TeacherDistribution(deep, Training(kd_weight=0.5), 60)
+    assert objective.held_bytes == 4 * deep.num_parameters
+    # 4.6 MiB for the student as above, and 1.9 MiB for the teacher
+    monkeypatch.setattr(activations, "device_memory_gib", lambda: 6 / 1024)
+    assert not checkpoint_activations(make_student(), auto, 1_024, ALONE)
+    assert checkpoint_activations(make_student(), auto, 1_024, ALONE, objective.held_bytes)
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_a_student_that_was_checkpointed_keeps_its_configuration(wanted):
+    student = make_student()
+    before = student.model.config.to_dict()
+    checkpoint_activations(student, Training(activation_checkpointing=wanted), 64, ALONE)
+    assert student.model.config.to_dict() == before

@@ -1,0 +1,61 @@
+from stratos.contracts.records import Message
+from tests.unit.training.tiny_models import make_model, make_tokenizer
+from training.models.chat import ChatFormat
+from training.models.generation import Sampling, generate_batch
+from training.models.weights import LocalModel
+from training.teachers import Request
+from training.teachers.weights import WeightsTeacher
+
+
+def make_local(**changes):
+    tokenizer = make_tokenizer()
+    model = make_model(len(tokenizer), **changes)
+    return LocalModel("tiny", model, tokenizer, ChatFormat(tokenizer))
+
+
+def ask(content, **settings):
+    return Request((Message(role="user", content=content),), **{"max_new_tokens": 8} | settings)
+
+
+def answer(teacher, requests, stop=lambda: False):
+    return teacher.generate(requests, stop=stop, on_answer=lambda *_: None)
+
+
+def test_requests_are_answered_in_their_order_each_by_its_own_settings():
+    local = make_local()
+    requests = [
+        ask("a"),
+        ask("a longer question", max_new_tokens=5),
+        ask("b", temperature=0.7),
+        ask("c"),
+    ]
+    together = answer(WeightsTeacher(local, batch_size=2), requests)
+    alone = [answer(WeightsTeacher(local, batch_size=2), [request])[0] for request in requests]
+    assert together == alone
+    assert together[1].completion_tokens <= 5
+    prompt = local.chat.prompts([requests[0].messages])[0]
+    (direct,) = generate_batch(local.model, [prompt], Sampling(8, local.chat.eos))
+    assert together[0].text == local.chat.text(direct.tokens)
+    assert together[0].prompt_tokens == len(prompt)
+
+
+def test_repeated_samples_differ_and_can_be_repeated():
+    teacher = WeightsTeacher(make_local(), batch_size=4)
+    requests = [ask("a", temperature=1.0, sample=sample) for sample in range(4)]
+    first = answer(teacher, requests)
+    assert len({completion.text for completion in first}) > 1
+    assert answer(teacher, requests) == first
+    assert teacher.usage.calls == 8
+
+
+def test_a_prompt_beyond_the_models_positions_is_answered_with_nothing():
+    teacher = WeightsTeacher(make_local(max_position_embeddings=32), batch_size=4)
+    told = []
+    completions = teacher.generate(
+        [ask("x" * 50), ask("y")],
+        stop=lambda: False,
+        on_answer=lambda index, _: told.append(index),
+    )
+    assert (completions[0].text, completions[0].finished) == ("", False)
+    assert completions[1].completion_tokens > 0
+    assert sorted(told) == [0, 1]

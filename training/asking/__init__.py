@@ -1,0 +1,1 @@
+"""Questions put to a model, and the answers that are kept."""

@@ -1,0 +1,119 @@
+"""Records of a split, asked of a model and scored."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from stratos.contracts.jobs import Proportion
+from stratos.contracts.records import Message, Record, Split, read_jsonl
+from stratos.errors import DatasetRejected, TeacherFailed
+from stratos.statistics.wilson import proportion_of
+from training.judging.assessor import Answered
+from training.judging.judge import Judge
+from training.teachers import Completion, Request, Teacher
+
+_FEWEST = 20
+"""Answers below which an accuracy says nothing."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A model's answers to some records; None where there was no time to ask."""
+
+    completions: list[Completion | None]
+    outcomes: list[bool | None]
+
+    @property
+    def accuracy(self) -> Proportion:
+        return proportion_of(one for one in self.outcomes if one is not None)
+
+    @property
+    def mean_completion_tokens(self) -> float:
+        counts = [one.completion_tokens for one in self.completions if one is not None]
+        return sum(counts) / max(1, len(counts))
+
+    @property
+    def mean_prompt_tokens(self) -> float:
+        counts = [one.prompt_tokens for one in self.completions if one is not None]
+        return sum(counts) / max(1, len(counts))
+
+
+def read_split(folder: Path, split: Split) -> list[Record]:
+    """Read the records of one split from the dataset channel.
+
+    Raises:
+        DatasetRejected: when it is missing or empty.
+    """
+    path = folder / f"{split}.jsonl"
+    records = list(read_jsonl(path, Record)) if path.exists() else []
+    if not records:
+        found = sorted(file.name for file in folder.glob("*"))
+        raise DatasetRejected(
+            f"the dataset channel has no {split} records (it holds {found}); "
+            f"{split}.jsonl with at least one record is needed: give the task more records"
+        )
+    return records
+
+
+def read_judged(folder: Path, split: Split, judge: Judge) -> list[Record]:
+    """Read the records of a split whose answers can be scored.
+
+    Raises:
+        DatasetRejected: when there are none.
+    """
+    records = [one for one in read_split(folder, split) if judge.can_judge(one.gold)]
+    if not records:
+        raise DatasetRejected(
+            f"no {split} record has a gold answer, and the {judge.verifier.kind} verifier needs "
+            "one; add gold answers, or use a regex verifier"
+        )
+    return records
+
+
+def sample(records: Sequence[Record], limit: int | None, seed: int) -> list[Record]:
+    """Draw at most `limit` records, in an order that only the seed decides."""
+    drawn = list(records)
+    random.Random(seed).shuffle(drawn)
+    return drawn if limit is None else drawn[:limit]
+
+
+def ask(
+    model: Teacher,
+    records: Sequence[Record],
+    judge: Judge,
+    *,
+    max_new_tokens: int,
+    stop: Callable[[], bool],
+    on_done: Callable[[int], None],
+    messages_of: Callable[[Record], tuple[Message, ...]] = lambda record: record.messages,
+) -> Scored:
+    """Ask a model every record's question, greedily, and score what it says.
+
+    Raises:
+        TeacherFailed: when it answered too few to say anything about its accuracy.
+    """
+    requests = [Request(messages_of(record), max_new_tokens) for record in records]
+    done = itertools.count(1)
+    completions = model.generate(
+        requests, stop=stop, on_answer=lambda _index, _completion: on_done(next(done))
+    )
+    answers = {
+        index: Answered(record.messages, completion.text, record.gold)
+        for index, (record, completion) in enumerate(zip(records, completions, strict=True))
+        if completion is not None
+    }
+    verdicts = dict(zip(answers, judge.verdicts(list(answers.values())), strict=True))
+    outcomes = [verdicts.get(index) for index in range(len(records))]
+    answered = sum(outcome is not None for outcome in outcomes)
+    needed = min(_FEWEST, len(records))
+    if answered < needed:
+        raise TeacherFailed(
+            f"{len(answers)} of {len(records)} questions were answered by {model.name} and "
+            f"{answered} scored before the job had to end; at least {needed} are needed: allow "
+            "more hours, a higher budget, or a larger server"
+        )
+    return Scored(completions, outcomes)

@@ -1,0 +1,90 @@
+"""What a student's accuracy must be read beside: baselines, paired comparisons, examples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from stratos.contracts.jobs import Comparison, EvaluatedExample
+from stratos.contracts.records import Record
+from stratos.scoring.answers import with_answer
+from stratos.scoring.baselines import NearestQuestion, constant_answer
+from stratos.statistics.mcnemar import compare
+from training.asking.questions import Scored, sample
+from training.judging.judge import Judge
+
+_MAX_NEAREST = 20_000
+"""Training questions that the nearest one is looked for among."""
+
+
+def score_baselines(
+    train: Sequence[Record], heldout: Sequence[Record], judge: Judge
+) -> dict[str, list[bool]]:
+    """Score answers that need no model; empty where no training record has a gold answer.
+
+    Empty too where a model is the judge: it would be paid for judging what no model wrote.
+    """
+    if judge.assessor is not None:
+        return {}
+    known = [record for record in train if record.gold is not None]
+    golds = [record.gold for record in known if record.gold is not None]
+    if not golds:
+        return {}
+    constant = constant_answer(golds)
+    drawn = sample(known, _MAX_NEAREST, seed=0)
+    nearest = NearestQuestion(
+        [record.question for record in drawn],
+        [record.gold for record in drawn if record.gold is not None],
+    )
+    return {
+        "constant_answer": [_right(judge, constant, one) for one in heldout],
+        "nearest_question": [_right(judge, nearest.answer(one.question), one) for one in heldout],
+    }
+
+
+def compare_outcomes(
+    other: str, student: Sequence[bool | None], theirs: Sequence[bool | None]
+) -> Comparison:
+    """Compare two models on the records that both answered."""
+    both = [
+        (ours, its)
+        for ours, its in zip(student, theirs, strict=True)
+        if ours is not None and its is not None
+    ]
+    return compare(other, [ours for ours, _ in both], [its for _, its in both])
+
+
+def spread(scored: Scored, asked: Sequence[Record], records: Sequence[Record]) -> Scored:
+    """Lay the answers to some records out over all of them; None where one was not asked."""
+    completions = dict(zip((one.id for one in asked), scored.completions, strict=True))
+    outcomes = dict(zip((one.id for one in asked), scored.outcomes, strict=True))
+    return Scored(
+        [completions.get(record.id) for record in records],
+        [outcomes.get(record.id) for record in records],
+    )
+
+
+def show_examples(
+    records: Sequence[Record], scored: Scored, num_right: int, num_wrong: int
+) -> tuple[EvaluatedExample, ...]:
+    """Return the first few right and the first few wrong answers, in the records' order."""
+    left = {True: num_right, False: num_wrong}
+    shown: list[EvaluatedExample] = []
+    for record, completion, correct in zip(
+        records, scored.completions, scored.outcomes, strict=True
+    ):
+        if completion is None or correct is None or left[correct] == 0:
+            continue
+        left[correct] -= 1
+        shown.append(
+            EvaluatedExample(
+                question=record.question,
+                gold=record.gold or "",
+                completion=completion.text,
+                correct=correct,
+            )
+        )
+    return tuple(shown)
+
+
+def _right(judge: Judge, answer: str, record: Record) -> bool:
+    return judge.is_correct(with_answer("", judge.marker, answer), record.gold)

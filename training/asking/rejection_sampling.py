@@ -1,0 +1,282 @@
+"""A teacher's answers become verified training records.
+
+Knowledge Alignment keeps the teacher's own answers that are right (rejection sampling). Knowledge
+Injection shows it the right answer and keeps the sound explanations (reverse synthesis). Blend
+injects where alignment failed. Strategy names are those of arXiv 2510.15992; the checks are ours.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from stratos.contracts.records import Record, TrainingRecord
+from stratos.errors import BudgetExhausted
+from stratos.scoring.answers import elements, with_answer
+from stratos.spec import SetOf, StrategyName, Synthesis
+from training.asking.prompts import alignment_messages, injection_messages
+from training.judging.assessor import Answered
+from training.judging.judge import Judge
+from training.teachers import Completion, OnAnswer, Request, Teacher
+
+_RETRY_TEMPERATURE = 0.7
+_NO_VERDICT = "no verdict"
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class Synthesized:
+    """What became of the questions.
+
+    Attributes:
+        records: Verified, in the order of the questions.
+        asked: Questions asked, by strategy.
+        rejects: Attempts rejected, by reason.
+        completion_tokens: Written for the records that were kept.
+    """
+
+    records: list[TrainingRecord] = field(default_factory=list)
+    asked: Counter[str] = field(default_factory=Counter)
+    kept: Counter[str] = field(default_factory=Counter)
+    rejects: Counter[str] = field(default_factory=Counter)
+    completion_tokens: int = 0
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One call's worth of a record: its whole answer, or one element of it."""
+
+    record: Record
+    strategy: Literal["alignment", "injection"]
+    answer: str | None
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """A call that was answered.
+
+    Attributes:
+        index: Of its part.
+    """
+
+    index: int
+    part: _Part
+    prompt: str
+    completion: Completion
+
+
+@dataclass(frozen=True)
+class _Kept:
+    text: str
+    attempts: int
+    completion_tokens: int
+
+
+class Synthesizer:
+    """Asks a teacher and keeps what the judge lets pass."""
+
+    def __init__(
+        self,
+        teacher: Teacher,
+        judge: Judge,
+        synthesis: Synthesis,
+        *,
+        stop: Callable[[], bool],
+        on_done: Callable[[str, int, int], None],
+    ) -> None:
+        """Set up.
+
+        Args:
+            stop: Once true, nothing more is asked.
+            on_done: Told what is being done, how many calls are answered, and of how many.
+        """
+        self._teacher, self._judge, self._synthesis = teacher, judge, synthesis
+        self._stop, self._on_done = stop, on_done
+
+    def run(self, records: Sequence[Record], strategy: StrategyName) -> Synthesized:
+        """Make training records of questions. Records without a gold answer are only aligned."""
+        outcome = Synthesized()
+        kept: dict[str, TrainingRecord] = {}
+        if strategy != "injection":
+            kept |= self._align(records, outcome)
+        if strategy != "alignment":
+            unsolved = [one for one in records if one.id not in kept and one.gold]
+            kept |= self._inject(unsolved, outcome)
+        outcome.records = [kept[record.id] for record in records if record.id in kept]
+        return outcome
+
+    def _align(self, records: Sequence[Record], outcome: Synthesized) -> dict[str, TrainingRecord]:
+        parts = [_Part(record, "alignment", record.gold) for record in records]
+        answered = self._ask(parts, outcome)
+        kept: dict[str, TrainingRecord] = {}
+        for part, found in zip(parts, answered, strict=True):
+            if found is not None:
+                kept[part.record.id] = _record(part.record, "alignment", found.text, [found])
+                outcome.kept["alignment"] += 1
+                outcome.completion_tokens += found.completion_tokens
+        return kept
+
+    def _inject(self, records: Sequence[Record], outcome: Synthesized) -> dict[str, TrainingRecord]:
+        answers = {record.id: self._answers(record) for record in records}
+        parts = [
+            _Part(record, "injection", answer)
+            for record in records
+            for answer in answers[record.id]
+        ]
+        answered = iter(self._ask(parts, outcome))
+        kept: dict[str, TrainingRecord] = {}
+        for record in records:
+            found = [next(answered) for _ in answers[record.id]]
+            whole = [one for one in found if one is not None]
+            if len(whole) < len(found) or record.gold is None:
+                continue
+            rationale = "\n".join(one.text for one in whole)
+            text = with_answer(rationale, self._judge.marker, record.gold)
+            kept[record.id] = _record(record, "injection", text, whole)
+            outcome.kept["injection"] += 1
+            outcome.completion_tokens += sum(one.completion_tokens for one in whole)
+        return kept
+
+    def _answers(self, record: Record) -> list[str]:
+        """What is to be explained, one call each."""
+        assert record.gold is not None
+        verifier = self._judge.verifier
+        if self._synthesis.per_element and isinstance(verifier, SetOf):
+            return elements(record.gold, verifier.separator)
+        return [record.gold]
+
+    def _ask(self, parts: Sequence[_Part], outcome: Synthesized) -> list[_Kept | None]:
+        """Ask for each part until it is verified or its attempts are spent.
+
+        What the judge could not judge is not asked again: it would be paid for twice.
+
+        Raises:
+            BudgetExhausted: when the teacher costs more than is left, and nothing was kept yet.
+        """
+        kept: list[_Kept | None] = [None] * len(parts)
+        asked: set[str] = set()
+        unjudged: set[int] = set()
+        for attempt in range(self._synthesis.samples):
+            open_parts = [
+                index for index, found in enumerate(kept) if found is None and index not in unjudged
+            ]
+            if not open_parts or self._stop() or self._judge.is_out_of_money:
+                break
+            requests = [self._request(parts[index], attempt) for index in open_parts]
+            label = f"{parts[0].strategy}, attempt {attempt + 1} of {self._synthesis.samples}"
+            try:
+                completions = self._teacher.generate(
+                    requests, stop=self._stop, on_answer=self._counting(label, len(requests))
+                )
+            except BudgetExhausted as error:
+                if not outcome.kept and not any(kept):
+                    raise
+                _log.warning("%s: %d calls are not made: %s", label, len(requests), error)
+                break
+            attempts = [
+                _Attempt(index, parts[index], request.messages[-1].content, completion)
+                for index, request, completion in zip(
+                    open_parts, requests, completions, strict=True
+                )
+                if completion is not None
+            ]
+            asked |= {one.part.record.id for one in attempts}
+            for one, (text, fault) in zip(attempts, self._verify(attempts), strict=True):
+                if fault is None:
+                    kept[one.index] = _Kept(text, attempt + 1, one.completion.completion_tokens)
+                else:
+                    outcome.rejects[fault] += 1
+                    if fault == _NO_VERDICT:
+                        unjudged.add(one.index)
+        if parts:
+            outcome.asked[parts[0].strategy] += len(asked)
+        return kept
+
+    def _counting(self, label: str, total: int) -> OnAnswer:
+        done = itertools.count(1)
+        return lambda _index, _completion: self._on_done(label, next(done), total)
+
+    def _request(self, part: _Part, attempt: int) -> Request:
+        synthesis = self._synthesis
+        if part.strategy == "alignment":
+            messages = alignment_messages(part.record, synthesis)
+        else:
+            assert part.answer is not None
+            messages = injection_messages(part.record, part.answer, synthesis)
+        temperature = synthesis.temperature
+        if attempt > 0:
+            temperature = max(_RETRY_TEMPERATURE, temperature)
+        return Request(messages, synthesis.max_new_tokens, temperature, attempt)
+
+    def _verify(self, attempts: Sequence[_Attempt]) -> list[tuple[str, str | None]]:
+        """Return the text to keep of each, and why it must not be kept, if so."""
+        looked = [self._first_look(one) for one in attempts]
+        to_judge = [
+            index
+            for index, (one, (_, fault)) in enumerate(zip(attempts, looked, strict=True))
+            if fault is None and self._can_be_wrong(one)
+        ]
+        verdicts = self._judge.verdicts(
+            [
+                Answered(one.part.record.messages, one.completion.text, one.part.answer)
+                for one in (attempts[index] for index in to_judge)
+            ]
+        )
+        wrong: dict[int, str] = {}
+        for index, verdict in zip(to_judge, verdicts, strict=True):
+            if not verdict:
+                wrong[index] = "wrong answer" if verdict is False else _NO_VERDICT
+        return [
+            (text, fault or wrong.get(index) or self._last_look(one, text))
+            for index, (one, (text, fault)) in enumerate(zip(attempts, looked, strict=True))
+        ]
+
+    def _first_look(self, attempt: _Attempt) -> tuple[str, str | None]:
+        """What can be said without knowing whether the answer is right."""
+        judge, text = self._judge, attempt.completion.text
+        if not attempt.completion.finished:
+            return text, "cut off at max_new_tokens"
+        if attempt.part.strategy == "alignment":
+            return text, None if text else "empty"
+        # With one call an element, a checker may vouch for the step without a marked answer.
+        must_mark = not self._synthesis.per_element or judge.checker is None
+        unmarked = must_mark and not judge.has_answer(text)
+        return judge.body(text), "no marked answer" if unmarked else None
+
+    def _can_be_wrong(self, attempt: _Attempt) -> bool:
+        if attempt.part.strategy == "alignment":
+            return self._judge.can_judge(attempt.part.answer)
+        return self._judge.has_answer(attempt.completion.text)
+
+    def _last_look(self, attempt: _Attempt, body: str) -> str | None:
+        """What is wrong with how a right answer was reached."""
+        judge, part, text = self._judge, attempt.part, attempt.completion.text
+        if part.strategy == "injection":
+            assert part.answer is not None
+            return judge.fault(
+                body, prompt=attempt.prompt, question=part.record.question, answer=part.answer
+            )
+        reasons = judge.body(text) if judge.has_answer(text) else ""
+        if reasons and part.answer is not None:
+            return judge.step_fault(reasons, part.record.question, part.answer)
+        return None
+
+
+def _record(
+    record: Record,
+    strategy: Literal["alignment", "injection"],
+    completion: str,
+    found: Sequence[_Kept],
+) -> TrainingRecord:
+    return TrainingRecord(
+        id=record.id,
+        messages=record.messages,
+        completion=completion,
+        answer=record.gold,
+        strategy=strategy,
+        attempts=max(one.attempts for one in found),
+    )

@@ -1,0 +1,1 @@
+"""SageMaker's training container: its folders, its clock, its processes, the bucket."""

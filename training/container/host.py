@@ -1,0 +1,46 @@
+"""The machine a job runs on: its threads and its memory."""
+
+from __future__ import annotations
+
+import os
+import resource
+
+import torch
+
+from stratos.catalog.servers import Runtime
+from training.container.paths import SageMakerPaths
+
+_PARAMETERS_PER_THREAD = 4_000_000
+"""0.5 M parameters: 11 k tokens/s on one thread, 8 to 9 k on two, on an idle 2-core machine."""
+
+
+def use_cpus(paths: SageMakerPaths) -> None:
+    """Use as many threads as the host has CPUs by SageMaker's account, if it gives one."""
+    if paths.num_cpus is not None:
+        torch.set_num_threads(paths.num_cpus)
+
+
+def limit_threads(num_parameters: int) -> None:
+    """Train a small model on fewer threads: each layer's barrier costs more than they compute."""
+    worthwhile = max(1, num_parameters // _PARAMETERS_PER_THREAD)
+    torch.set_num_threads(min(torch.get_num_threads(), worthwhile))
+
+
+def runtime() -> Runtime:
+    """What models run on here."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def device_memory_gib() -> float:
+    """Of the accelerator where there is one; else this process's share of the host's memory."""
+    if torch.cuda.is_available():
+        return float(torch.cuda.get_device_properties().total_memory) / 2**30
+    size = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
+    return size / int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+
+
+def peak_memory_mib() -> float:
+    """Of the accelerator where there is one; else of this process."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10

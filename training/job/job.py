@@ -1,0 +1,86 @@
+"""Runs one recipe under the contract of SageMaker's training container."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from stratos.contracts.jobs import JobConfig, JobResult, JobStep
+from stratos.errors import StratosError
+from training.container.clock import Clock
+from training.container.paths import SageMakerPaths
+from training.container.storage import Storage
+from training.container.world import ALONE, World
+from training.job.progress import ProgressReporter
+
+Config = TypeVar("Config", bound=JobConfig)
+_FAILURE_CHARACTERS = 1024
+"""What SageMaker shows of the failure file."""
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Job(Generic[Config]):
+    """What a recipe works with."""
+
+    config: Config
+    paths: SageMakerPaths
+    storage: Storage
+    progress: ProgressReporter
+    clock: Clock
+    world: World = ALONE
+
+
+def run_job(
+    step: JobStep, config_model: type[Config], recipe: Callable[[Job[Config]], JobResult | None]
+) -> int:
+    """Read the config, run the recipe, upload its result, and return the exit code.
+
+    0: done; 1: a failure that Stratos names; 2: any other. The reason of a failure goes to the
+    failure file as `ErrorName: message`, which is what Step Functions gets to see. A recipe without
+    a result ran in a process that only helped another.
+    """
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stdout, format="%(asctime)s %(levelname)s %(message)s"
+    )
+    paths = SageMakerPaths.from_environment()
+    try:
+        text = (paths.channel("config") / "config.json").read_text(encoding="utf-8")
+        config = config_model.model_validate_json(text)
+        clock, storage = Clock(config.deadline_seconds), Storage()
+        clock.end_on_sigterm()
+        with ProgressReporter(
+            step, config.progress_uri, storage, clock, config.spent_usd
+        ) as progress:
+            world = World.from_environment()
+            result = recipe(Job(config, paths, storage, progress, clock, world))
+        if result is None:
+            return 0
+        result = result.model_copy(update={"usd": config.spent_usd + result.usd})
+        storage.put(config.result_uri, result)
+        _log.info("%s finished in %.1f s: %s", step, result.seconds, config.result_uri)
+        return 0
+    except StratosError as error:
+        report_failure(paths, error)
+        return 1
+    except Exception as error:
+        _log.exception("%s failed", step)
+        report_failure(paths, error)
+        return 2
+
+
+def report_failure(paths: SageMakerPaths, error: Exception) -> None:
+    """Write the failure file, unless another of the job's processes failed first."""
+    reason = f"{type(error).__name__}: {error}"
+    _log.error("%s", reason)
+    paths.output_dir.mkdir(parents=True, exist_ok=True)
+    mode = "w" if World.from_environment().size == 1 else "x"
+    with (
+        suppress(FileExistsError),
+        (paths.output_dir / "failure").open(mode, encoding="utf-8") as file,
+    ):
+        file.write(reason[:_FAILURE_CHARACTERS])

@@ -1,0 +1,143 @@
+"""What counts as a right answer and as a sound rationale in this run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from stratos.scoring.answers import final_answer, rationale_of
+from stratos.scoring.verifiers import is_correct, needs_gold
+from stratos.spec import LlmJudge, Verifier
+from training.job.job import Config, Job
+from training.judging.assessor import Answered, Assessor
+from training.judging.checker import Checker, load_checker
+from training.teachers import Usage
+from training.teachers.cached import CachedTeacher
+from training.teachers.load import open_service
+
+_LEANS_ON_ANSWER = re.compile(
+    r"\b(?:given|provided|stated|supplied|known|correct|above|expected) (?:final )?answer\b"
+    r"|\banswer (?:is|was|has been) (?:already )?(?:given|provided|stated|told|known)\b"
+    r"|\b(?:we|i) (?:are|were|am|was) (?:told|given) (?:that )?(?:the )?answer\b"
+    r"|\b(?:since|because|as|given that) (?:the|we know the) answer (?:is|must be)\b"
+    r"|\bwe (?:already )?know (?:that )?the answer\b"
+    r"|\baccording to the answer\b|\bworking backwards? from the answer\b",
+    re.IGNORECASE,
+)
+_COPY_SHARE = 0.9
+_COPY_GRAM = 8
+_MAX_REASON_CHARACTERS = 100
+_PARTICULARS = re.compile(r"'[^']*'|\"[^\"]*\"|\d+")
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Scores completions and finds fault with rationales."""
+
+    verifier: Verifier
+    marker: str
+    checker: Checker | None = None
+    assessor: Assessor | None = None
+
+    @property
+    def usage(self) -> Usage:
+        """What verdicts have cost; nothing where a rule gives them."""
+        return Usage() if self.assessor is None else self.assessor.usage
+
+    @property
+    def is_out_of_money(self) -> bool:
+        """Whether a model gives no more verdicts, since they cost more than is left."""
+        return self.assessor is not None and self.assessor.is_out_of_money
+
+    def can_judge(self, gold: str | None) -> bool:
+        """Whether right and wrong can be told apart for a record."""
+        return gold is not None or not needs_gold(self.verifier)
+
+    def is_correct(self, completion: str, gold: str | None) -> bool:
+        """Score one completion by rule.
+
+        Raises:
+            ValueError: when the verifier is a model, which `verdicts` asks.
+        """
+        return is_correct(self.verifier, final_answer(completion, self.marker), gold)
+
+    def verdicts(self, answers: Sequence[Answered]) -> list[bool | None]:
+        """Score the final answers of completions; None where a model gave no verdict.
+
+        Args:
+            answers: Whole completions as their `answer`.
+        """
+        if self.assessor is None:
+            return [self.is_correct(one.answer, one.gold) for one in answers]
+        finals = [
+            Answered(one.messages, final_answer(one.answer, self.marker), one.gold)
+            for one in answers
+        ]
+        return self.assessor.assess(finals)
+
+    def has_answer(self, completion: str) -> bool:
+        return self.marker in completion
+
+    def body(self, completion: str) -> str:
+        """What precedes the answer; the whole completion where no answer is marked."""
+        marked = self.has_answer(completion)
+        return rationale_of(completion, self.marker) if marked else completion.strip()
+
+    def fault(self, rationale: str, *, prompt: str, question: str, answer: str) -> str | None:
+        """Return why a rationale for a given answer must not be trained on, or None.
+
+        Args:
+            prompt: What the teacher was asked, with the answer in it.
+            question: What the student will be asked.
+            answer: What the rationale must lead to.
+        """
+        if not rationale:
+            return "no rationale"
+        if _LEANS_ON_ANSWER.search(rationale):
+            return "leans on the given answer"
+        if _copied_share(rationale, prompt) >= _COPY_SHARE:
+            return "copies the prompt"
+        return self.step_fault(rationale, question, answer)
+
+    def step_fault(self, rationale: str, question: str, answer: str) -> str | None:
+        """Return the first problem that the domain checker has with a rationale."""
+        if self.checker is None:
+            return None
+        problems = self.checker(question, answer, rationale)
+        if not problems:
+            return None
+        # Quotations and numbers belong to one rationale; reasons are counted over all.
+        reason = _PARTICULARS.sub("…", problems[0])
+        return f"checker: {reason[:_MAX_REASON_CHARACTERS]}"
+
+
+def load_judge(job: Job[Config]) -> Judge:
+    """Make what scores a job's answers; a model's verdicts are kept for an attempt after a kill."""
+    judging, paths = job.config.judging, job.paths
+    checker = load_checker(paths.channel("checker")) if judging.has_checker else None
+    assessor = None
+    if isinstance(judging.verifier, LlmJudge):
+        model = open_service(judging.verifier.model, job.config)
+        if paths.checkpoint_dir is not None:
+            kept = paths.checkpoint_dir / "verdicts.jsonl"
+            model = CachedTeacher(model, kept, job.config.spent_usd)
+        job.progress.charge(model.usage)
+        label = f"{model.name} judges"
+        assessor = Assessor(
+            model,
+            judging.verifier,
+            stop=lambda: job.clock.must_end() is not None,
+            on_done=lambda done, total: job.progress.report(label, done, total, "answers"),
+        )
+    return Judge(judging.verifier, judging.answer_marker, checker, assessor)
+
+
+def _copied_share(text: str, source: str) -> float:
+    """Share of the text's character 8-grams that occur in the source."""
+    squeezed, known = " ".join(text.split()), " ".join(source.split())
+    grams = [
+        squeezed[index : index + _COPY_GRAM]
+        for index in range(max(1, len(squeezed) - _COPY_GRAM + 1))
+    ]
+    return sum(gram in known for gram in grams) / len(grams)

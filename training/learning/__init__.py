@@ -1,0 +1,1 @@
+"""The training loop: optimizer, checkpoints, the student's own completions, rewards."""

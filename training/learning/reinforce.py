@@ -1,0 +1,320 @@
+"""Reinforcement by verifiable rewards after the records were learned: GRPO (arXiv 2402.03300).
+
+The student answers each question several times; what the run's verifier accepts is made more
+probable, what it rejects less, each against the others of its group. The mean is over tokens, not
+over completions, which does not favour short wrong ones (DAPO, arXiv 2503.14476).
+
+TRL's GRPOTrainer is not used: it brings a training loop of its own, which knows no deadline and
+would hold the student, its checkpoints and its generation a second time, next to those that resume
+bit for bit here. What is left of it are two losses, in `training.objectives.losses`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import ceil, isfinite
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn.utils import clip_grad_norm_
+
+from stratos.contracts.jobs import CurvePoint, Reinforced, RewardPoint
+from stratos.errors import DivergedTraining
+from stratos.spec import Reinforcement
+from training.container.clock import Clock
+from training.learning.checkpoints import Checkpoint, Checkpoints
+from training.learning.optimizer import Optimizers, learning_rate_factor
+from training.learning.rollouts import Question, Rollout, Sampler
+from training.learning.trainer import Outcome, Schedule, TrainingState
+from training.objectives.losses import clipped_policy_loss, reference_penalty, token_log_probs
+from training.student.batches import MicroBatch
+from training.student.chunked import LossOfLogits
+from training.student.model import Student
+
+_MAX_GRADIENT_NORM = 1.0
+_VALIDATIONS = 8
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Policy:
+    """A batch as its samples were drawn.
+
+    Attributes:
+        advantages: [targets].
+        old: Log-probabilities of the targets under the policy that drew them, [targets].
+        reference: The same under the student as it came from the records, where that is wanted.
+    """
+
+    batch: MicroBatch
+    advantages: Tensor
+    old: Tensor
+    reference: Tensor | None
+
+
+class Reinforcer:
+    """Improves a student by its own samples; killed and resumed, it ends with the same weights."""
+
+    def __init__(
+        self,
+        student: Student,
+        sampler: Sampler,
+        questions: Sequence[Question],
+        validation: Sequence[Question],
+        settings: Reinforcement,
+        optimizers: Optimizers,
+        schedule: Schedule,
+        micro_tokens: int,
+        checkpoints: Checkpoints | None,
+        clock: Clock,
+        on_step: Callable[[int, float], None],
+    ) -> None:
+        """Set up.
+
+        Args:
+            validation: Answered greedily now and then; the weights that did best are kept.
+            checkpoints: Of this phase alone.
+            on_step: Told the steps done and the last mean reward.
+        """
+        self._student, self._sampler, self._settings = student, sampler, settings
+        self._questions, self._validation = questions, validation
+        self._optimizers, self._schedule, self._micro_tokens = optimizers, schedule, micro_tokens
+        self._checkpoints, self._clock, self._on_step = checkpoints, clock, on_step
+        self._step, self._seconds = 0, 0.0
+        self._validated: int | None = None
+        self._before: float | None = None
+        self._best_accuracy: float | None = None
+        self._best: dict[str, Tensor] = {}
+        self._reference: dict[str, Tensor] = {}
+        self._curve: tuple[RewardPoint, ...] = ()
+        self._resumed_from: int | None = None
+
+    def resume(self) -> Outcome | None:
+        """Go back to this phase's newest checkpoint, if it had begun.
+
+        Returns:
+            How learning from the records had ended; None where it must still be done.
+
+        Raises:
+            CorruptCheckpoint: when there are checkpoints and none can be read.
+        """
+        found = self._checkpoints.latest() if self._checkpoints is not None else None
+        if found is None:
+            return None
+        groups: dict[str, dict[str, Tensor]] = {}
+        for name, value in found.tensors.items():
+            kind, _, key = name.partition(".")
+            groups.setdefault(kind, {})[key] = value
+        self._put(groups["weights"])
+        self._best, self._reference = groups.get("best", {}), groups.get("reference", {})
+        self._optimizers.restore(groups.get("optimizer", {}))
+        state = json.loads(found.state)
+        self._step = self._resumed_from = found.step
+        self._seconds, self._before = state["seconds"], state["before"]
+        self._validated, self._best_accuracy = state["validated"], state["best"]
+        self._curve = tuple(RewardPoint.model_validate(point) for point in state["curve"])
+        _log.info("resuming reinforcement from step %d", found.step)
+        learned = state["learned"]
+        curve = tuple(CurvePoint.model_validate(p) for p in learned["state"].pop("curve"))
+        return Outcome(
+            TrainingState(curve=curve, **learned["state"]),
+            learned["stopped_by"],
+            learned["resumed_from_step"],
+            learned["tokens_per_second"],
+        )
+
+    def run(self, learned: Outcome) -> Reinforced:
+        """Improve the student until the steps are done, the deadline nears, or SIGTERM comes.
+
+        Args:
+            learned: How learning from the records ended; kept in every checkpoint.
+
+        Raises:
+            DivergedTraining: when the loss is no longer finite.
+        """
+        started, seconds_before = time.monotonic(), self._seconds
+        planned, settings = self._settings.steps, self._settings
+        if self._resumed_from is None and settings.kl_weight > 0:
+            self._reference = self._weights()
+        # At once: from here on a killed job must not learn the records again.
+        saved_at, save_seconds = float("-inf"), 0.0
+        stopped_by = self._ended()
+        while stopped_by is None:
+            if self._validation_is_due():
+                self._validate()
+            if self._validation_is_due():
+                stopped_by = self._ended()
+                break
+            if self._step == planned:
+                break
+            rollout = self._sampler.draw(
+                self._questions, self._step, self._micro_tokens, lambda: self._ended() is not None
+            )
+            stopped_by = self._ended()
+            if rollout is None:
+                continue
+            self._learn(rollout)
+            self._step += 1
+            self._seconds = seconds_before + time.monotonic() - started
+            self._curve += (
+                RewardPoint(step=self._step, seconds=self._seconds, reward=rollout.mean_reward),
+            )
+            self._on_step(self._step, rollout.mean_reward)
+            pause = max(
+                self._schedule.min_checkpoint_seconds,
+                save_seconds / self._schedule.checkpoint_cost_share,
+            )
+            if time.monotonic() - saved_at >= pause:
+                saved_at = time.monotonic()
+                self._save(learned)
+                save_seconds = time.monotonic() - saved_at
+                saved_at = time.monotonic()
+        if stopped_by is not None:
+            _log.warning("reinforcement stopped by %s after %d steps", stopped_by, self._step)
+            self._save(learned)
+        self._put(self._best)
+        return Reinforced(
+            steps=self._step,
+            planned_steps=planned,
+            stopped_by=stopped_by or "finished",
+            resumed_from_step=self._resumed_from,
+            seconds=self._seconds,
+            validation_questions=len(self._validation),
+            accuracy_before=self._before,
+            accuracy_after=self._best_accuracy,
+            curve=self._curve,
+        )
+
+    def _ended(self) -> Literal["deadline", "sigterm"] | None:
+        return self._clock.must_end(self._schedule.reserve_seconds)
+
+    def _learn(self, rollout: Rollout) -> None:
+        """Take the optimizer steps on one step's samples."""
+        policies = [
+            self._policy(batch.to(self._student.device), advantages)
+            for batch, advantages in zip(rollout.batches, rollout.advantages, strict=True)
+        ]
+        num_tokens = sum(len(policy.old) for policy in policies)
+        if num_tokens == 0:
+            return
+        factor = learning_rate_factor(self._step, self._settings.steps)
+        for _ in range(self._settings.updates):
+            total = 0.0
+            for policy in policies:
+                loss = self._loss(policy) / num_tokens
+                loss.backward()  # type: ignore[no-untyped-call]
+                total += float(loss.detach())
+            if not isfinite(total):
+                raise DivergedTraining(
+                    f"the loss of reinforcement became {total} at step {self._step + 1}; lower "
+                    f"training.reinforcement.learning_rate (it peaks at "
+                    f"{self._schedule.learning_rate:g})"
+                )
+            clip_grad_norm_(self._optimizers.parameters, _MAX_GRADIENT_NORM)
+            self._optimizers.step(factor)
+
+    def _policy(self, batch: MicroBatch, advantages: list[float]) -> _Policy:
+        rows = torch.tensor(advantages, device=batch.tokens.device)
+        reference = None
+        if self._settings.kl_weight > 0:
+            with self._as_from_the_records():
+                reference = self._log_probs(batch)
+        by_token = rows.repeat_interleave(batch.predicts.sum(1))
+        return _Policy(batch, by_token, self._log_probs(batch), reference)
+
+    def _loss(self, policy: _Policy) -> Tensor:
+        settings = self._settings
+
+        def loss(logits: Tensor, rows: slice) -> Tensor:
+            chosen = token_log_probs(logits, policy.batch.targets[rows])
+            found = clipped_policy_loss(
+                chosen, policy.old[rows], policy.advantages[rows], settings.clip
+            )
+            if policy.reference is None:
+                return found
+            return found + settings.kl_weight * reference_penalty(chosen, policy.reference[rows])
+
+        return self._forward(policy.batch, loss)
+
+    @torch.no_grad()
+    def _log_probs(self, batch: MicroBatch) -> Tensor:
+        """Log-probabilities of the targets as the student is now, computed as in training."""
+        parts: list[Tensor] = []
+
+        def keep(logits: Tensor, rows: slice) -> Tensor:
+            parts.append(token_log_probs(logits, batch.targets[rows]).detach())
+            return logits.sum()
+
+        self._forward(batch, keep)
+        return torch.cat(parts)
+
+    def _forward(self, batch: MicroBatch, loss_of: LossOfLogits) -> Tensor:
+        with self._student.autocast():
+            return self._student.loss(batch, loss_of)
+
+    def _validation_is_due(self) -> bool:
+        every = ceil(self._settings.steps / _VALIDATIONS)
+        planned = self._step % every == 0 or self._step == self._settings.steps
+        return planned and bool(self._validation) and self._validated != self._step
+
+    def _validate(self) -> None:
+        """Measure the greedy accuracy and keep the weights if it is the highest so far."""
+        accuracy = self._sampler.accuracy(self._validation, lambda: self._ended() is not None)
+        if accuracy is None:
+            return
+        self._validated = self._step
+        if self._step == 0:
+            self._before = accuracy
+        else:
+            point = self._curve[-1].model_copy(update={"validation_accuracy": accuracy})
+            self._curve = (*self._curve[:-1], point)
+        if self._best_accuracy is None or accuracy > self._best_accuracy:
+            self._best_accuracy, self._best = accuracy, self._weights()
+
+    def _weights(self) -> dict[str, Tensor]:
+        return {
+            name: parameter.detach().to("cpu", copy=True)
+            for name, parameter in self._student.trainable().items()
+        }
+
+    def _put(self, weights: dict[str, Tensor]) -> None:
+        with torch.no_grad():
+            for name, parameter in self._student.trainable().items():
+                if name in weights:
+                    parameter.copy_(weights[name])
+
+    @contextmanager
+    def _as_from_the_records(self) -> Iterator[None]:
+        now = self._weights()
+        self._put(self._reference)
+        yield
+        self._put(now)
+
+    def _save(self, learned: Outcome) -> None:
+        if self._checkpoints is None:
+            return
+        tensors = {f"weights.{k}": v.detach() for k, v in self._student.trainable().items()}
+        tensors |= {f"best.{k}": v for k, v in self._best.items()}
+        tensors |= {f"reference.{k}": v for k, v in self._reference.items()}
+        tensors |= {f"optimizer.{k}": v for k, v in self._optimizers.tensors().items()}
+        state = {
+            "seconds": self._seconds,
+            "validated": self._validated,
+            "before": self._before,
+            "best": self._best_accuracy,
+            "curve": [point.model_dump() for point in self._curve],
+            "learned": {
+                "state": vars(learned.state)
+                | {"curve": [point.model_dump() for point in learned.state.curve]},
+                "stopped_by": learned.stopped_by,
+                "resumed_from_step": learned.resumed_from_step,
+                "tokens_per_second": learned.tokens_per_second,
+            },
+        }
+        self._checkpoints.save(Checkpoint(self._step, tensors, json.dumps(state)))

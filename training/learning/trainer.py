@@ -1,0 +1,287 @@
+"""The training loop: planned steps, a deadline, checkpoints, and the best weights in the end."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import ceil, isfinite
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn.utils import clip_grad_norm_
+
+from stratos.contracts.jobs import CurvePoint
+from stratos.errors import CorruptCheckpoint, DivergedTraining
+from training.container.clock import Clock
+from training.container.world import ALONE, World
+from training.learning.checkpoints import Checkpoint, Checkpoints
+from training.learning.optimizer import Optimizers, learning_rate_factor
+from training.objectives.distribution import GoldTokens, Objective
+from training.student.batches import MicroBatch, StepPlan
+from training.student.model import Student
+from training.student.sharding import from_local, local, spread, whole
+
+_MAX_GRADIENT_NORM = 1.0
+_CURVE_POINTS = 60
+_VALIDATIONS = 8
+_FIRST_CHECKPOINT_SECONDS = 2.0
+_ENDINGS: tuple[Literal["deadline", "sigterm"] | None, ...] = (None, "deadline", "sigterm")
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """What training is planned to be.
+
+    Attributes:
+        planned_steps: The learning rate reaches zero after these.
+        learning_rate: At its peak.
+        reserve_seconds: Kept free before the deadline, for the export.
+        min_checkpoint_seconds: Between two checkpoints, however cheap they are.
+        checkpoint_cost_share: Of the training time, at most.
+    """
+
+    planned_steps: int
+    learning_rate: float
+    reserve_seconds: float = 0.0
+    min_checkpoint_seconds: float = 10.0
+    checkpoint_cost_share: float = 0.02
+
+
+@dataclass
+class TrainingState:
+    """What a checkpoint keeps beside tensors."""
+
+    step: int = 0
+    seconds: float = 0.0
+    tokens: int = 0
+    best_validation_loss: float | None = None
+    pending_loss: float = 0.0
+    pending_targets: int = 0
+    last_validation_loss: float | None = None
+    curve: tuple[CurvePoint, ...] = ()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How training ended."""
+
+    state: TrainingState
+    stopped_by: Literal["finished", "deadline", "sigterm"]
+    resumed_from_step: int | None
+    tokens_per_second: float
+
+
+class Trainer:
+    """Trains a student; killed anywhere and started again, it ends with the same weights."""
+
+    def __init__(
+        self,
+        student: Student,
+        plan: StepPlan,
+        validation: list[MicroBatch],
+        objective: Objective,
+        optimizers: Optimizers,
+        schedule: Schedule,
+        checkpoints: Checkpoints | None,
+        clock: Clock,
+        on_step: Callable[[TrainingState, float, float], None],
+        world: World = ALONE,
+    ) -> None:
+        """Set up.
+
+        Args:
+            checkpoints: None where nothing is to survive this process.
+            on_step: Told the state, the step's mean loss, and the tokens per second so far.
+            world: Processes that share every step's batches; the student is sharded over them.
+        """
+        self._student, self._plan, self._validation = student, plan, validation
+        self._objective, self._optimizers, self._schedule = objective, optimizers, schedule
+        self._checkpoints, self._clock, self._on_step = checkpoints, clock, on_step
+        self._world = world
+        self._state = TrainingState()
+        self._best: dict[str, Tensor] = {}
+
+    def run(self) -> Outcome:
+        """Train until the planned steps are done, the deadline nears, or SIGTERM comes.
+
+        The student is left with the weights of its lowest validation loss.
+
+        Raises:
+            DivergedTraining: when the loss is no longer finite.
+            CorruptCheckpoint: when there are checkpoints and none can be read.
+        """
+        resumed_from = self._resume()
+        state, schedule = self._state, self._schedule
+        started, seconds_before, tokens_before = time.monotonic(), state.seconds, state.tokens
+        # The first one comes early: a job is killed most often in its beginning.
+        early = max(0.0, schedule.min_checkpoint_seconds - _FIRST_CHECKPOINT_SECONDS)
+        saved_at, save_seconds = started - early, 0.0
+        stopped_by: Literal["finished", "deadline", "sigterm"] = "finished"
+        curve_every = ceil(schedule.planned_steps / _CURVE_POINTS)
+        validate_every = ceil(schedule.planned_steps / _VALIDATIONS)
+        speed = 0.0
+        while state.step < schedule.planned_steps:
+            ended = self._must_end()
+            if ended is not None:
+                stopped_by = ended
+                break
+            factor = learning_rate_factor(state.step, schedule.planned_steps)
+            loss = self._step(factor)
+            last = state.step == schedule.planned_steps
+            if state.step % validate_every == 0 or last:
+                self._validate()
+            state.seconds = seconds_before + time.monotonic() - started
+            if state.step % curve_every == 0 or last:
+                self._add_point(schedule.learning_rate * factor)
+            speed = (state.tokens - tokens_before) / max(1e-9, state.seconds - seconds_before)
+            self._on_step(state, loss, speed)
+            since = time.monotonic() - saved_at
+            pause = max(
+                schedule.min_checkpoint_seconds, save_seconds / schedule.checkpoint_cost_share
+            )
+            if self._checkpoints is not None and self._world.highest(int(since >= pause)):
+                saved_at = time.monotonic()
+                self._save(self._checkpoints)
+                save_seconds = time.monotonic() - saved_at
+                saved_at = time.monotonic()
+        if stopped_by != "finished":
+            _log.warning("stopped by %s after %d steps", stopped_by, state.step)
+            if self._checkpoints is not None:
+                self._save(self._checkpoints)
+        self._take_best()
+        return Outcome(state, stopped_by, resumed_from, speed)
+
+    def _step(self, factor: float) -> float:
+        """Do one optimizer step and return its mean loss over the learned tokens."""
+        batches = self._plan.step(self._state.step)
+        num_targets = sum(len(batch.targets) for batch in batches)
+        total = 0.0
+        for batch in self._world.share(batches):
+            loss = self._loss(batch)
+            (loss / num_targets).backward()  # type: ignore[no-untyped-call]
+            total += float(loss.detach())
+        total = self._world.total(total)
+        mean = total / max(1, num_targets)
+        if not isfinite(mean):
+            raise DivergedTraining(
+                f"the loss became {mean} at step {self._state.step + 1}; "
+                f"lower training.learning_rate (it peaks at {self._schedule.learning_rate:g})"
+            )
+        clip_grad_norm_(self._optimizers.parameters, _MAX_GRADIENT_NORM)
+        self._optimizers.step(factor)
+        state = self._state
+        state.step += 1
+        state.tokens += sum(batch.num_tokens for batch in batches)
+        state.pending_loss += total
+        state.pending_targets += num_targets
+        return mean
+
+    def _loss(self, batch: MicroBatch | None) -> Tensor:
+        here = (MicroBatch.nothing() if batch is None else batch).to(self._student.device)
+        with self._student.autocast():
+            objective = GoldTokens() if batch is None else self._objective
+            return self._student.loss(here, objective.loss_of(here))
+
+    def _must_end(self) -> Literal["deadline", "sigterm"] | None:
+        """Ask the clock; several processes end together, at the first one's word."""
+        ended = self._clock.must_end(self._schedule.reserve_seconds)
+        return _ENDINGS[self._world.highest(_ENDINGS.index(ended))]
+
+    def _validate(self) -> None:
+        """Measure the validation loss and keep the weights if it is the lowest so far."""
+        if not self._validation:
+            return
+        with torch.no_grad():
+            total = sum(float(self._loss(one)) for one in self._world.share(self._validation))
+        loss = self._world.total(total) / sum(len(one.targets) for one in self._validation)
+        state = self._state
+        state.last_validation_loss = loss
+        if state.best_validation_loss is None or loss < state.best_validation_loss:
+            state.best_validation_loss = loss
+            self._best = {
+                name: local(p.detach()).to("cpu", copy=True)
+                for name, p in self._student.trainable().items()
+            }
+
+    def _take_best(self) -> None:
+        """Measure the weights training ended with, and go back to the best ones."""
+        finished = self._state.step == self._schedule.planned_steps
+        if not finished and self._state.step > 0:
+            self._validate()
+        with torch.no_grad():
+            for name, parameter in self._student.trainable().items():
+                if name in self._best:
+                    local(parameter).copy_(self._best[name])
+
+    def _add_point(self, learning_rate: float) -> None:
+        state = self._state
+        point = CurvePoint(
+            step=state.step,
+            seconds=state.seconds,
+            tokens=state.tokens,
+            loss=state.pending_loss / max(1, state.pending_targets),
+            validation_loss=state.last_validation_loss,
+            learning_rate=learning_rate,
+        )
+        state.curve = (*state.curve, point)
+        state.pending_loss, state.pending_targets, state.last_validation_loss = 0.0, 0, None
+
+    def _save(self, checkpoints: Checkpoints) -> None:
+        state = self._state
+        trainable = self._student.trainable()
+        tensors = {f"weights.{k}": v.detach() for k, v in trainable.items()}
+        tensors |= {f"best.{k}": from_local(v, trainable[k]) for k, v in self._best.items()}
+        tensors |= {f"optimizer.{k}": v for k, v in self._optimizers.tensors().items()}
+        tensors["random"] = torch.get_rng_state()
+        rest = vars(state) | {"curve": [point.model_dump() for point in state.curve]}
+        if self._world.size > 1:
+            tensors = self._gather(tensors)
+        if self._world.is_first:
+            checkpoints.save(Checkpoint(state.step, tensors, json.dumps(rest)))
+
+    def _gather(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Put spread tensors together, one after the other, in the first process.
+
+        A checkpoint then does not depend on how many processes wrote it.
+        """
+        gathered: dict[str, Tensor] = {}
+        for name, tensor in tensors.items():
+            values = whole(tensor)
+            if self._world.is_first:
+                gathered[name] = values.cpu()
+        return gathered
+
+    def _resume(self) -> int | None:
+        found = self._checkpoints.latest() if self._checkpoints is not None else None
+        step = 0 if found is None else found.step
+        if self._world.highest(step) != -self._world.highest(-step):
+            raise CorruptCheckpoint(
+                f"this host's newest whole checkpoint is of step {step}, another's is not; "
+                "delete the job's checkpoints to train from the start"
+            )
+        if found is None:
+            return None
+        groups: dict[str, dict[str, Tensor]] = {"weights": {}, "best": {}, "optimizer": {}}
+        for name, value in found.tensors.items():
+            kind, _, key = name.partition(".")
+            if kind in groups:
+                groups[kind][key] = value
+        with torch.no_grad():
+            for name, parameter in self._student.trainable().items():
+                parameter.copy_(spread(groups["weights"][name], parameter))
+        self._optimizers.restore(groups["optimizer"])
+        self._best = {
+            name: local(spread(best, self._student.trainable()[name])).to("cpu")
+            for name, best in groups["best"].items()
+        }
+        torch.set_rng_state(found.tensors["random"])
+        rest = json.loads(found.state)
+        curve = tuple(CurvePoint.model_validate(point) for point in rest.pop("curve"))
+        self._state = TrainingState(curve=curve, **rest)
+        _log.info("resuming from step %d", found.step)
+        return found.step

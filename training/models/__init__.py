@@ -1,0 +1,1 @@
+"""Models as they are read and asked: weights, tokenizers, templates, generation."""

@@ -1,0 +1,24 @@
+"""The sizes of a model that its memory and its division over devices follow from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stratos.planning.forecast.transformer import Transformer
+
+
+def shape_of(name: str, config: Any, num_parameters: int) -> Transformer:
+    """Read them out of a Transformers configuration."""
+    heads = config.num_attention_heads
+    return Transformer(
+        name=name,
+        parameters=num_parameters,
+        active_parameters=num_parameters,
+        layers=config.num_hidden_layers,
+        hidden_size=config.hidden_size,
+        kv_heads=getattr(config, "num_key_value_heads", heads),
+        head_dim=getattr(config, "head_dim", None) or config.hidden_size // heads,
+        vocabulary=config.vocab_size,
+        heads=heads,
+        inner=getattr(config, "intermediate_size", 0),
+    )

@@ -1,0 +1,122 @@
+"""Models read from safetensors: a folder, or a repository on the Hugging Face Hub."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from transformers import PreTrainedTokenizerBase as Tokenizer
+from transformers.utils import logging as transformers_logging
+
+from stratos.contracts.plan import Precision
+from stratos.spec import Weights
+from training.models.chat import ChatFormat
+from training.models.pruning import prune
+
+
+@dataclass(frozen=True)
+class LocalModel:
+    """Weights in memory with the tokenizer that belongs to them."""
+
+    name: str
+    model: PreTrainedModel
+    tokenizer: Tokenizer
+    chat: ChatFormat
+
+    @property
+    def num_parameters(self) -> int:
+        """Distinct parameters: tied ones count once."""
+        return sum(parameter.numel() for parameter in self.model.parameters())
+
+    @property
+    def num_bytes(self) -> int:
+        """Of the parameters as they lie in memory."""
+        return sum(parameter.nbytes for parameter in self.model.parameters())
+
+    @property
+    def vocabulary_size(self) -> int:
+        return int(self.model.config.vocab_size)
+
+    @property
+    def max_positions(self) -> int:
+        return int(getattr(self.model.config, "max_position_embeddings", 1 << 30))
+
+
+def locate(weights: Weights, channel: Path | None) -> str:
+    """Return the folder of the channel, or the Hub repository where the spec names one.
+
+    Raises:
+        ValueError: when the folder does not hold a model that can be read.
+    """
+    if weights.hub is not None:
+        return weights.hub
+    if channel is None:
+        raise ValueError(f"the job has no channel with the weights of {weights.name!r}")
+    folder = channel if (channel / "config.json").exists() else channel / weights.folder
+    found = sorted(path.name for path in channel.glob("*"))
+    if not (folder / "config.json").exists():
+        raise ValueError(
+            f"{weights.name!r} has no config.json, only {found}; upload config.json, "
+            "tokenizer.json, tokenizer_config.json and *.safetensors into its folder"
+        )
+    if not any(folder.glob("*.safetensors")):
+        raise ValueError(
+            f"{weights.name!r} has no *.safetensors, only {found}; "
+            "other weight formats can run code when read and are never loaded"
+        )
+    return str(folder)
+
+
+def load_model(
+    name: str,
+    source: str,
+    precision: Precision | None = None,
+    layers: int | None = None,
+    *,
+    device: str | None = None,
+) -> LocalModel:
+    """Read a model; only safetensors, and never code that comes with it.
+
+    Args:
+        source: A folder or a Hub repository.
+        precision: Of the weights in memory; float32 on a CPU and as stored on a GPU by default.
+        layers: Keep only so many; see `prune`.
+        device: Where its weights go; to the GPU by default, where there is one.
+    """
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    dtype: torch.dtype | str = "auto" if device == "cuda" else torch.float32
+    if precision is not None:
+        dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
+    transformers_logging.disable_progress_bar()
+    tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+    model = AutoModelForCausalLM.from_pretrained(
+        source, dtype=dtype, use_safetensors=True, trust_remote_code=False
+    )
+    if layers is not None:
+        model = prune(model, layers)
+    model.to(device).eval()
+    return LocalModel(name, model, tokenizer, ChatFormat(tokenizer, end_tokens(model, tokenizer)))
+
+
+def end_tokens(model: PreTrainedModel, tokenizer: Tokenizer) -> list[int]:
+    """Token ids that the model's own configuration ends on."""
+    configured = getattr(model.generation_config, "eos_token_id", None)
+    ids = configured if isinstance(configured, list) else [configured]
+    return sorted({int(i) for i in (*ids, tokenizer.eos_token_id) if i is not None})
+
+
+def tokenizer_hash(tokenizer: Tokenizer) -> str:
+    """Hash what decides token ids; equal hashes mean that token distributions can be compared."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None:
+        state: object = sorted(tokenizer.get_vocab().items())
+    else:
+        state = json.loads(backend.to_str())
+        assert isinstance(state, dict)
+        # Padding and truncation are settings of a call, not of the vocabulary.
+        state = {key: state[key] for key in sorted(state) if key not in ("padding", "truncation")}
+    return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()

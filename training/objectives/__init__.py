@@ -1,0 +1,1 @@
+"""What a student learns from: gold tokens, or a teacher's distribution."""

@@ -1,0 +1,206 @@
+"""The model that learns: all of its weights, or a LoRA adapter on them."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from stratos.contracts.plan import Method, Precision
+from stratos.spec import Weights
+from training.models.weights import LocalModel, load_model
+from training.student.batches import MicroBatch
+from training.student.chunked import LossOfLogits, projected_loss
+from training.student.sharding import put_together, shard
+
+
+class Student:
+    """A model in training.
+
+    Attributes:
+        local: The base model with its tokenizer; its weights hold the adapter where there is one.
+        trained: The module whose parameters require gradients: the model, or peft's wrapper.
+    """
+
+    def __init__(
+        self, local: LocalModel, method: Method, precision: Precision, lora_rank: int, seed: int
+    ) -> None:
+        self.local, self.method, self.precision = local, method, precision
+        self.num_parameters = local.num_parameters
+        torch.manual_seed(seed)
+        self.trained: Any = local.model if method == "full" else _with_lora(local.model, lora_rank)
+        self.trained.train()
+        self._pass = _Pass(self.trained, local.model)
+
+    @property
+    def model(self) -> PreTrainedModel:
+        return self.local.model
+
+    @property
+    def num_trainable_parameters(self) -> int:
+        return sum(p.numel() for p in self.trained.parameters() if p.requires_grad)
+
+    def trainable(self) -> dict[str, nn.Parameter]:
+        """The trained parameters by name."""
+        return {name: p for name, p in self.trained.named_parameters() if p.requires_grad}
+
+    def hidden_states(self, tokens: Tensor, positions: Tensor | None = None) -> Tensor:
+        """Run the body and return what the head projects; see `body_states`."""
+        return body_states(self.model, tokens, positions)
+
+    def loss(self, batch: MicroBatch, loss_of: LossOfLogits) -> Tensor:
+        """Return the summed loss of a batch on the student's device."""
+        loss: Tensor = self._pass(batch, loss_of)
+        return loss
+
+    def shard(self) -> None:
+        """Spread the parameters over the devices of all processes, a decoder layer at a time.
+
+        Before the optimizer sees them; afterwards only `loss` may run the model.
+        """
+        shard(self._pass, decoder_layers(self.model))
+
+    def put_together(self, *, keep: bool) -> None:
+        """Undo `shard` for the export, in main memory; the model does not run any more.
+
+        Args:
+            keep: False in a process that only hands over its parts.
+        """
+        put_together(self._pass, keep=keep)
+
+    @property
+    def head_weight(self) -> Tensor:
+        """The projection from hidden states to the vocabulary, [vocabulary, hidden size]."""
+        weight: Tensor = self.model.get_output_embeddings().weight
+        return weight
+
+    @property
+    def device(self) -> torch.device:
+        return torch.device(self.model.device)
+
+    def autocast(self) -> torch.autocast:
+        """Compute in bfloat16 where that is the precision; weights stay as they are."""
+        return torch.autocast(
+            self.device.type, dtype=torch.bfloat16, enabled=self.precision == "bfloat16"
+        )
+
+
+def body_states(model: PreTrainedModel, tokens: Tensor, positions: Tensor | None = None) -> Tensor:
+    """Run a model without its head on right-padded tokens.
+
+    Padding needs no mask: under causal attention it lies behind every token that carries a loss.
+    Where positions begin anew, Transformers lets no token see what lies before.
+
+    Args:
+        tokens: [rows, width].
+        positions: [rows, width], where a row holds several examples.
+
+    Returns:
+        [rows, width, hidden size]
+    """
+    found = model.base_model(input_ids=tokens, position_ids=positions, use_cache=False)
+    states: Tensor = found.last_hidden_state
+    return states
+
+
+def decoder_layers(model: PreTrainedModel) -> nn.ModuleList:
+    """Return the blocks of a decoder.
+
+    Raises:
+        ValueError: when the architecture keeps them elsewhere than in `layers`.
+    """
+    layers = getattr(model.base_model, "layers", None)
+    if not isinstance(layers, nn.ModuleList):
+        raise ValueError(
+            f"{type(model).__name__} has no list of decoder layers; "
+            "pick a student of the Llama, Qwen or Mistral family"
+        )
+    return layers
+
+
+class _Pass(nn.Module):
+    """Body, head and loss as one module: where it is sharded, the head is whole inside it."""
+
+    def __init__(self, trained: nn.Module, model: PreTrainedModel) -> None:
+        super().__init__()
+        self.trained = trained
+        # Part of `trained`, and not to be registered twice.
+        self._model = (model,)
+
+    def forward(self, batch: MicroBatch, loss_of: LossOfLogits) -> Tensor:
+        (model,) = self._model
+        hidden = body_states(model, batch.tokens, batch.positions)[batch.predicts]
+        weight: Tensor = model.get_output_embeddings().weight
+        if len(batch.targets) == 0:
+            # FSDP sums what has a gradient in this process; it must be the same in all of them.
+            return hidden.sum() + 0 * weight.sum()
+        return projected_loss(hidden, weight, loss_of)
+
+
+def require_plain_head(local: LocalModel) -> None:
+    """Refuse a model whose logits are more than a projection of its hidden states.
+
+    Raises:
+        ValueError: with what it does to them.
+    """
+    config = local.model.config
+    changed = [
+        key
+        for key in ("final_logit_softcapping", "logit_scale", "logits_scaling")
+        if getattr(config, key, None) not in (None, 1, 1.0)
+    ]
+    if getattr(local.model.get_output_embeddings(), "bias", None) is not None:
+        changed.append("lm_head.bias")
+    if changed:
+        raise ValueError(
+            f"{local.name} changes its logits after the projection ({changed[0]}), which training "
+            "does not support; pick a student of the Llama, Qwen or Mistral family"
+        )
+
+
+def load_student(
+    weights: Weights,
+    source: str,
+    method: Method,
+    precision: Precision,
+    lora_rank: int,
+    seed: int,
+    *,
+    in_main_memory: bool = False,
+) -> Student:
+    """Read a student's weights and prepare them for training.
+
+    Args:
+        in_main_memory: Until `shard` spreads them: whole, they need not fit on one device.
+
+    Raises:
+        ValueError: for a precision that cannot be trained in, or an unsupported output head.
+    """
+    if precision == "fp8":
+        raise ValueError("fp8 is for serving; train in float32 or bfloat16")
+    # Full fine-tuning updates float32 weights: in bfloat16 small updates would round to nothing.
+    stored: Precision = precision if method == "lora" else "float32"
+    device = "cpu" if in_main_memory else None
+    local = load_model(weights.name, source, stored, weights.layers, device=device)
+    require_plain_head(local)
+    return Student(local, method, precision, lora_rank, seed)
+
+
+def _with_lora(model: PreTrainedModel, rank: int) -> nn.Module:
+    from peft import LoraConfig, get_peft_model
+
+    config = LoraConfig(
+        r=rank,
+        lora_alpha=2 * rank,
+        target_modules="all-linear",
+        lora_dropout=0.0,
+        task_type="CAUSAL_LM",
+    )
+    with warnings.catch_warnings():
+        # peft 0.21 still asks for the old name of activation checkpointing.
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated")
+        adapted: nn.Module = get_peft_model(model, config)
+    return adapted
