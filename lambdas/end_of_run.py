@@ -17,16 +17,17 @@ from lambdas.jobs.spending import JobCost, job_costs
 from stratos.contracts.bucket import CALIBRATION_KEY, RunKeys
 from stratos.contracts.jobs import DistillResult, EvaluateResult, SynthesizeResult
 from stratos.contracts.match import MatchEvidence
+from stratos.contracts.measurements import Measurements
 from stratos.contracts.plan import PlanSet
+from stratos.contracts.run import RunRef
 from stratos.dataset.summary import Inspection
 from stratos.errors import ApprovalRejected, ApprovalTimedOut
-from stratos.measuring.measurement import Measurements
 from stratos.pipeline.bill import HostingBill, hosting_bill
 from stratos.pipeline.failures import failure_in, reason_in
 from stratos.pipeline.lessons import calibration_rows
 from stratos.pipeline.outcome import RunEvidence, summarise
 from stratos.pipeline.phases import PHASE_OF_JOB, phase_seconds
-from stratos.pipeline.steps import ApprovalGiven, Deployment, Reported, RunRef
+from stratos.pipeline.steps import ApprovalGiven, Deployment, Reported
 from stratos.pipeline.summary import REJECTED_RUNS, Phase, RunStatus, RunSummary
 from stratos.spec import Spec
 

@@ -24,7 +24,8 @@ from stratos.dataset.allowance import MAX_BYTES, MAX_SECONDS
 from stratos.dataset.near_duplicates import MIN_WORDS, PERMUTATIONS, SHINGLE_WORDS, THRESHOLD
 from stratos.dataset.reading import MAX_SHOWN
 from stratos.dataset.splitting import MIN_TRAIN_RECORDS
-from stratos.measuring.gates import MAX_FAILED_SHARE, SIGNIFICANCE
+from stratos.hosting.guardrails import MAX_FAILED_SHARE
+from stratos.measuring.gates import SIGNIFICANCE
 from stratos.measuring.load import LONGEST_SECONDS, requests_needed
 from stratos.measuring.measurement import MAX_SERVERS
 from stratos.pipeline.summary import RunSummary

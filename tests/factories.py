@@ -11,7 +11,6 @@ import yaml
 
 from stratos.catalog.servers import InstanceType, Price, ServerCatalog
 from stratos.contracts.jobs import (
-    Comparison,
     CurvePoint,
     DistillResult,
     EvaluatedExample,
@@ -21,11 +20,11 @@ from stratos.contracts.jobs import (
     SynthesizeResult,
 )
 from stratos.contracts.match import MatchEvidence
-from stratos.contracts.plan import Interval, Plan, PlannedHosting, PlanSet, Server
+from stratos.contracts.plan import Interval, Matching, Plan, PlannedHosting, PlanSet, Server
+from stratos.contracts.run import RunRef
 from stratos.hosting.model_package import Lineage
-from stratos.pipeline.steps import RunRef
-from stratos.planning.request import Matching
 from stratos.spec import EndpointMode, Spec, Teacher, Weights
+from stratos.statistics.mcnemar import Comparison
 from stratos.statistics.wilson import proportion
 
 AS_OF = date(2026, 1, 1)

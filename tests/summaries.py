@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-from stratos.contracts.jobs import (
-    Comparison,
-    CurvePoint,
-    EvaluatedExample,
-    LoadResult,
-    Pace,
-    Percentile,
-    ProbeResult,
-    SynthesizeResult,
-)
+from stratos.contracts.jobs import CurvePoint, EvaluatedExample, ProbeResult, SynthesizeResult
+from stratos.contracts.measurements import LoadResult, Measurement, Pace, Percentile
 from stratos.contracts.plan import Interval, Plan, PlanSet, Server
-from stratos.measuring.measurement import Measurement
 from stratos.pipeline.summary import (
     ConstraintOutcome,
     EndpointSummary,
@@ -23,6 +14,7 @@ from stratos.pipeline.summary import (
     StrategySummary,
     TrainingSummary,
 )
+from stratos.statistics.mcnemar import Comparison
 from stratos.statistics.wilson import proportion
 
 

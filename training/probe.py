@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import sys
 
-from stratos.contracts.jobs import ProbeConfig, ProbeResult, Proportion
+from stratos.contracts.jobs import ProbeConfig, ProbeResult
 from stratos.contracts.records import Record
 from stratos.spec import Weights
-from stratos.statistics.wilson import proportion
+from stratos.statistics.wilson import Proportion, proportion
 from training.asking.prompts import alignment_messages
 from training.asking.questions import ask, read_judged
 from training.asking.rejection_sampling import Synthesizer

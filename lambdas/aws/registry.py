@@ -9,8 +9,8 @@ from typing import Any, Literal
 from lambdas.aws import runs_table
 from lambdas.aws.clients import client
 from lambdas.aws.settings import settings
+from stratos.contracts.run import RunRef
 from stratos.hosting.model_package import RUN_PROPERTY, approval_description
-from stratos.pipeline.steps import RunRef
 
 
 def decide(package_arn: str, status: Literal["Approved", "Rejected"], why: str) -> None:

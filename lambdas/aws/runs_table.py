@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict
 
 from lambdas.aws.clients import client, error_code
 from lambdas.aws.settings import settings
+from stratos.contracts.run import RunRef
 from stratos.errors import DuplicateEvent
-from stratos.pipeline.steps import RunRef
 from stratos.pipeline.summary import RunStatus
 
 NOTHING_AWAITED: dict[str, None] = dict.fromkeys(

@@ -14,12 +14,13 @@ from lambdas.aws.bucket import Bucket
 from lambdas.aws.clients import client
 from lambdas.aws.sagemaker import IN_PROGRESS, is_absent
 from stratos.contracts.bucket import RunKeys, split_uri
+from stratos.contracts.measurements import Measurement
 from stratos.contracts.records import Record
+from stratos.contracts.run import RunRef
 from stratos.hosting.build import MEASURED
 from stratos.hosting.modes.batch import TransformJob, billed_seconds, chat_request
 from stratos.measuring.batch_gate import Answer, read_answers
-from stratos.measuring.measurement import Measurement
-from stratos.pipeline.steps import Deployment, RunRef
+from stratos.pipeline.steps import Deployment
 from stratos.spec import Spec
 
 MAX_QUESTIONS = 2_000

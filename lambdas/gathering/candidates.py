@@ -9,10 +9,10 @@ from lambdas.aws.bucket import Bucket
 from lambdas.aws.settings import settings
 from stratos.catalog.bedrock_listing import BedrockListing
 from stratos.catalog.cards import card_of
+from stratos.catalog.model_card import ModelCard
 from stratos.catalog.models import default_students, default_teachers
 from stratos.contracts.bucket import TEACHERS_KEY, spec_folder
 from stratos.errors import NoFeasiblePlan
-from stratos.planning.request import ModelCard
 from stratos.spec import Bedrock, LlmJudge, Spec, Teacher, Weights
 
 

@@ -8,9 +8,9 @@ from lambdas.aws import runs_table
 from lambdas.aws.bucket import Bucket
 from lambdas.step import step
 from stratos.contracts.bucket import run_id_of
-from stratos.errors import SpecRejected
-from stratos.pipeline.steps import ClaimInput, RunRef
-from stratos.problems import Problem
+from stratos.contracts.run import RunRef
+from stratos.errors import Problem, SpecRejected
+from stratos.pipeline.steps import ClaimInput
 
 
 @step

@@ -13,8 +13,8 @@ from lambdas.step import step
 from stratos.contracts.bucket import RunKeys
 from stratos.contracts.jobs import EvaluateResult, ProbeConfig, ProbeResult
 from stratos.contracts.match import MatchEvidence, TriedStudent
+from stratos.contracts.measurements import Measurements
 from stratos.errors import NoFeasiblePlan
-from stratos.measuring.measurement import Measurements
 from stratos.pipeline.steps import Match, MatchInput
 from stratos.planning.choose import plan_after_probing
 from stratos.spec import Spec

@@ -13,11 +13,11 @@ from lambdas.serving.verdict import go_on
 from lambdas.step import step
 from stratos.contracts.bucket import RunKeys
 from stratos.contracts.match import MatchEvidence
+from stratos.contracts.measurements import BatchResult, Measurement, Measurements
 from stratos.contracts.plan import Interval
 from stratos.errors import DeploymentFailed
-from stratos.hosting.modes.batch import BatchResult, TransformJob
+from stratos.hosting.modes.batch import TransformJob
 from stratos.measuring.batch_gate import batch_result, judge_batch
-from stratos.measuring.measurement import Measurement, Measurements
 from stratos.pipeline.failures import explain
 from stratos.pipeline.steps import Deployment, JobFailure, MeasureBatchInput, Measured
 from stratos.spec import Spec

@@ -9,16 +9,17 @@ from lambdas.aws.chat import QUEUE_SECONDS, Chat, component_of, queue_before
 from lambdas.serving.verdict import go_on
 from lambdas.step import step
 from stratos.contracts.bucket import RunKeys
-from stratos.contracts.jobs import LoadResult
 from stratos.contracts.match import MatchEvidence
+from stratos.contracts.measurements import LoadResult, Measurement, Measurements
 from stratos.contracts.records import Record
+from stratos.contracts.run import RunRef
 from stratos.measuring.gates import judge_load, least_requests
 from stratos.measuring.load import LONGEST_SECONDS, MAX_IN_FLIGHT, LoadTest, MonotonicClock
-from stratos.measuring.measurement import Measurement, Measurements, usd_per_1000_requests
+from stratos.measuring.measurement import usd_per_1000_requests
 from stratos.measuring.pace import measure_pace
 from stratos.measuring.warm_up import warm_up
 from stratos.pipeline.bill import answering_usd, usd_per_hour_of_load
-from stratos.pipeline.steps import Deployment, Measured, MeasureInput, RunRef
+from stratos.pipeline.steps import Deployment, Measured, MeasureInput
 from stratos.spec import Spec
 
 _MAX_QUESTIONS = 2_000

@@ -8,9 +8,9 @@ from lambdas.aws import runs_table
 from lambdas.aws.bucket import Bucket
 from lambdas.step import step
 from stratos.contracts.bucket import REJECTION_FILE, SPEC_PREFIX, RunKeys, spec_folder
-from stratos.errors import SpecRejected
-from stratos.pipeline.steps import Parsed, ParseInput, RunRef
-from stratos.problems import Problem, Rejection
+from stratos.contracts.run import RunRef
+from stratos.errors import Problem, Rejection, SpecRejected
+from stratos.pipeline.steps import Parsed, ParseInput
 from stratos.spec.folder import ListFiles, read_spec_in_folder
 from stratos.spec.yaml_tree import MAX_BYTES
 

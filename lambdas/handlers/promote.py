@@ -10,9 +10,9 @@ from lambdas.aws.sagemaker import tag_endpoint
 from lambdas.serving import batch_promotion, turns
 from lambdas.step import step
 from stratos.contracts.bucket import RunKeys
+from stratos.contracts.measurements import Measurements
 from stratos.hosting.build import expiry, ownership_tags
 from stratos.hosting.model_package import served_properties
-from stratos.measuring.measurement import Measurements
 from stratos.pipeline.steps import Promoted, PromoteInput
 from stratos.spec import Spec
 

@@ -13,7 +13,8 @@ from stratos.catalog.images import image_uri
 from stratos.contracts.bucket import RunKeys, spec_folder
 from stratos.contracts.jobs import JobConfig, JobStep
 from stratos.contracts.plan import Server
-from stratos.pipeline.steps import RunRef, TrainingJob
+from stratos.contracts.run import RunRef
+from stratos.pipeline.steps import TrainingJob
 from stratos.spec import Spec, Teacher, Weights
 
 CHECKPOINT_DIR = "/opt/ml/checkpoints"

@@ -8,15 +8,18 @@ from typing import Any
 from lambdas.gathering.candidates import ModelPool
 from lambdas.jobs.factory import JobFactory
 from lambdas.jobs.probes import judging
-from stratos.contracts.jobs import DistillConfig, EvaluateConfig, JobStep, SynthesizeConfig
+from stratos.contracts.jobs import (
+    PAID_TEACHER_RECORDS,
+    DistillConfig,
+    EvaluateConfig,
+    JobStep,
+    SynthesizeConfig,
+)
 from stratos.contracts.match import MatchEvidence
 from stratos.contracts.plan import Plan, Server
 from stratos.pipeline.steps import TrainingJob
 from stratos.planning.deadlines import deadline_seconds, token_budget_usd
 from stratos.spec import Teacher, Weights
-
-PAID_TEACHER_RECORDS = 200
-"""Held-out questions that a paid teacher is asked: its interval is ±7 points at worst."""
 
 
 @dataclass(frozen=True)

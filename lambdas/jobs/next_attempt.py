@@ -13,7 +13,8 @@ from stratos.contracts.bucket import RunKeys
 from stratos.contracts.jobs import AnyJobConfig
 from stratos.contracts.match import MatchEvidence, plans_in_order, training_servers
 from stratos.contracts.plan import PlanSet, Server
-from stratos.pipeline.steps import JobOutcome, RunRef, TrainingJob
+from stratos.contracts.run import RunRef
+from stratos.pipeline.steps import JobOutcome, TrainingJob
 
 MAX_CRASHES = 2
 MAX_ATTEMPTS = 5

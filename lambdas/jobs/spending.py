@@ -13,10 +13,10 @@ from lambdas.aws.sagemaker import jobs_of
 from lambdas.gathering.planning_inputs import hours_of
 from lambdas.jobs.factory import step_of
 from stratos.contracts.bucket import RunKeys
+from stratos.contracts.measurements import Measurements
+from stratos.contracts.run import RunRef
 from stratos.measuring.gates import Outlay
-from stratos.measuring.measurement import Measurements
 from stratos.pipeline.bill import hosting_bill
-from stratos.pipeline.steps import RunRef
 
 
 @dataclass(frozen=True)

@@ -12,19 +12,15 @@ from lambdas.aws.executions import history
 from lambdas.jobs.spending import outlay_of
 from lambdas.serving.deployments import on_another_server
 from stratos.contracts.match import MatchEvidence
+from stratos.contracts.measurements import Measurement
 from stratos.contracts.plan import Plan
-from stratos.hosting.offer import HOURS_PER_MONTH
+from stratos.contracts.run import RunRef
+from stratos.hosting.monthly import HOURS_PER_MONTH
 from stratos.measuring.batch_gate import next_batch_server
 from stratos.measuring.gates import Outlay, exceeded
-from stratos.measuring.measurement import (
-    MAX_SERVERS,
-    Measurement,
-    first_server,
-    next_server,
-    on_servers,
-)
+from stratos.measuring.measurement import MAX_SERVERS, first_server, next_server, on_servers
 from stratos.pipeline.phases import phase_seconds
-from stratos.pipeline.steps import Deployment, RunRef
+from stratos.pipeline.steps import Deployment
 from stratos.spec import Spec
 
 MAX_STUDENTS = 3

@@ -8,11 +8,11 @@ from lambdas.aws import registry, runs_table, schedules
 from lambdas.aws.bucket import Bucket
 from lambdas.aws.sagemaker import mode_in_service
 from stratos.contracts.bucket import RunKeys
+from stratos.contracts.measurements import BatchResult, Measurement, Measurements
 from stratos.hosting.choice import refuse_other_mode
 from stratos.hosting.model_package import batch_properties
-from stratos.hosting.modes.batch import BatchResult, batch_usd_per_month
-from stratos.hosting.offer import HOURS_PER_MONTH
-from stratos.measuring.measurement import Measurement, Measurements
+from stratos.hosting.modes.batch import batch_usd_per_month
+from stratos.hosting.monthly import HOURS_PER_MONTH
 from stratos.pipeline.steps import Deployment, Promoted, PromoteInput
 from stratos.spec import Spec
 

@@ -13,9 +13,10 @@ from stratos.contracts.bucket import RunKeys
 from stratos.contracts.jobs import EvaluateResult
 from stratos.contracts.match import MatchEvidence
 from stratos.contracts.plan import Plan
+from stratos.contracts.run import RunRef
 from stratos.hosting.build import build_deployment, endpoint_name
 from stratos.hosting.model_package import Lineage
-from stratos.pipeline.steps import Deployment, RunRef
+from stratos.pipeline.steps import Deployment
 from stratos.spec import EndpointMode, Spec
 
 

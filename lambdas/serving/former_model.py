@@ -11,9 +11,10 @@ from datetime import UTC, datetime, timedelta
 from lambdas.aws import components, runs_table, sagemaker, scaling, schedules
 from lambdas.aws.bucket import Bucket
 from stratos.contracts.bucket import RunKeys
+from stratos.contracts.run import RunRef
 from stratos.hosting.ownership import EXPIRES_TAG
 from stratos.hosting.scaling import Scaling
-from stratos.pipeline.steps import Deployment, RunRef
+from stratos.pipeline.steps import Deployment
 
 NOTICE = timedelta(minutes=5)
 """Left to an endpoint whose time was over while a run had the turn at it."""

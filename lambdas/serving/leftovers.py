@@ -10,10 +10,11 @@ from lambdas.aws.bucket import Bucket
 from lambdas.aws.clients import client
 from lambdas.serving import former_model, turns
 from stratos.contracts.bucket import RunKeys
+from stratos.contracts.measurements import Measurements
+from stratos.contracts.run import RunRef
 from stratos.errors import DeploymentFailed
 from stratos.hosting.scaling import delete_alarms
-from stratos.measuring.measurement import Measurements
-from stratos.pipeline.steps import Deployment, RunRef
+from stratos.pipeline.steps import Deployment
 
 PATIENCE_SECONDS = 780
 """For all the waits of one call together; the function has 900 for everything."""

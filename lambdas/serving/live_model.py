@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from lambdas.jobs.spending import outlay_of
+from stratos.contracts.run import RunRef
 from stratos.errors import GateError
 from stratos.measuring.gates import judge_outlay
-from stratos.pipeline.steps import RunRef
 from stratos.spec import Spec
 
 

@@ -15,8 +15,8 @@ from botocore.exceptions import ClientError
 from lambdas.aws import runs_table
 from lambdas.aws.clients import client, error_code
 from lambdas.aws.settings import settings
+from stratos.contracts.run import RunRef
 from stratos.errors import EndpointBusy
-from stratos.pipeline.steps import RunRef
 
 _PREFIX = "turn/"
 """No run is named so: an id begins with the name of a spec, which has no slash."""

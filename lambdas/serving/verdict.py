@@ -8,8 +8,9 @@ from lambdas.serving import live_model
 from lambdas.serving.after_a_miss import after_missed_load
 from stratos.contracts.bucket import RunKeys
 from stratos.contracts.match import MatchEvidence
-from stratos.measuring.measurement import Measurements
-from stratos.pipeline.steps import Deployment, Measured, RunRef
+from stratos.contracts.measurements import Measurements
+from stratos.contracts.run import RunRef
+from stratos.pipeline.steps import Deployment, Measured
 from stratos.spec import Spec
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+from stratos.catalog.model_card import ModelCard
 from stratos.catalog.models import bedrock_card, card_from_config, hub_card
-from stratos.planning.request import ModelCard
 from stratos.spec import Bedrock, OpenAICompatible, Teacher, Weights
 
 ReadFile = Callable[[str], bytes]

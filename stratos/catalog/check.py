@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from datetime import date
 
 from stratos.catalog.models import Dimensions, HubModel, count_parameters
-from stratos.catalog.servers import InstanceType, ServerCatalog
+from stratos.catalog.servers import STALE_DAYS, InstanceType, ServerCatalog
 
-STALE_DAYS = 90
 PARAMETER_TOLERANCE = 0.01
 
 

@@ -11,8 +11,8 @@ from importlib import resources
 from pydantic import Field, PositiveInt
 
 from stratos.catalog.bedrock_listing import BedrockListing
+from stratos.catalog.model_card import ModelCard
 from stratos.frozen import FrozenModel
-from stratos.planning.request import ModelCard
 from stratos.spec import Weights
 
 SUPPORTED_MODEL_TYPES = ("qwen2", "qwen3", "llama")

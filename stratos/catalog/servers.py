@@ -24,6 +24,10 @@ ANY_REGION = "*"
 _PREFERENCE: dict[PriceKind, int] = {"api": 0, "observed": 1, "derived": 2, "notional": 3}
 
 
+STALE_DAYS = 90
+"""A price older than this is told to be old."""
+
+
 class Price(FrozenModel):
     """An hourly price of one instance, on demand.
 

@@ -17,8 +17,9 @@ from stratos.cli.batch_questions import read_questions
 from stratos.cli.runs import RunRow, read_object
 from stratos.cli.stack import Stack
 from stratos.contracts.bucket import RunKeys, split_uri
+from stratos.contracts.measurements import BatchResult
 from stratos.errors import BatchFailed, BatchRejected, ModelNotFound
-from stratos.hosting.modes.batch import BATCH_TAG, BatchResult, TransformJob
+from stratos.hosting.modes.batch import BATCH_TAG, TransformJob
 from stratos.measuring.batch_gate import Answer, batch_result, read_answers
 from stratos.pipeline.steps import Deployment
 from stratos.spec import Spec

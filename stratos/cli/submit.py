@@ -8,8 +8,7 @@ from pathlib import Path
 
 from stratos.cli.stack import Stack
 from stratos.contracts.bucket import SPEC_FILE, SPEC_PREFIX, run_id_of
-from stratos.errors import SpecRejected
-from stratos.problems import Problem
+from stratos.errors import Problem, SpecRejected
 from stratos.spec import Spec
 from stratos.spec.folder import files_under, read_spec_in_folder
 

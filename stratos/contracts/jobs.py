@@ -10,21 +10,18 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from stratos.contracts.plan import Interval, Method, Precision
+from stratos.contracts.plan import Method, Precision
 from stratos.frozen import FrozenModel
 from stratos.spec import StrategyName, Synthesis, Teacher, Training, Verifier, Weights
+from stratos.statistics.mcnemar import Comparison
+from stratos.statistics.wilson import Proportion
 
 JobStep = Literal["probe", "synthesize", "distill", "evaluate"]
 
-
-class Proportion(FrozenModel):
-    """A share of successes with its 95% Wilson interval."""
-
-    value: float
-    lo: float
-    hi: float
-    n: int
-    successes: int
+PAID_TEACHER_RECORDS = 200
+"""Held-out questions that a paid teacher is asked: its interval is ±7 points at worst."""
+REVERSE_PROBES = 64
+"""Probe records with gold answers that a teacher is asked to explain."""
 
 
 class Judging(FrozenModel):
@@ -63,7 +60,7 @@ class ProbeConfig(JobConfig):
     model: Teacher
     max_new_tokens: int
     synthesis: Synthesis
-    reverse_records: int = 64
+    reverse_records: int = REVERSE_PROBES
     """Teacher only: probe records with gold answers it is asked to explain."""
 
 
@@ -215,15 +212,6 @@ class DistillResult(JobResult):
     """None where `training.reinforcement.steps` is 0, or SIGTERM came before."""
 
 
-class Comparison(FrozenModel):
-    """Two models on the same records: McNemar's exact test on the discordant pairs."""
-
-    other: str
-    only_student_right: int
-    only_other_right: int
-    p_value: float
-
-
 class EvaluatedExample(FrozenModel):
     """One held-out question as answered, for the report."""
 
@@ -263,43 +251,3 @@ class Progress(FrozenModel):
     seconds_left: float | None = None
     usd: float = 0.0
     """Paid for teacher calls so far, earlier attempts of the job included."""
-
-
-class Percentile(Interval):
-    """A latency percentile with its distribution-free 95% interval."""
-
-    enough: bool
-    """There were requests enough to bound it from above; if not, `hi` is the longest one seen."""
-
-
-class Pace(FrozenModel):
-    """An endpoint's speed for one request at a time, as its client sees it."""
-
-    prefill_tokens_per_second: float
-    """Prompt tokens over the time to a one-token answer, median."""
-    decode_tokens_per_second: float
-    """Further tokens over the further time of a whole answer, median."""
-
-
-class LoadResult(FrozenModel):
-    """An endpoint measured under open-loop load, warm-up excluded."""
-
-    num_requests: int
-    num_failed: int
-    seconds: float
-    p50_ms: Percentile
-    p95_ms: Percentile
-    p99_ms: Percentile
-    arrivals_per_second: float
-    """As they fell; the spec declares their mean."""
-    answering_seconds: float = 0.0
-    """From sending to the answer, over all requests together."""
-    warm_up_answering_seconds: float = 0.0
-    """The same of the requests that do not count."""
-    requests_per_second: Interval
-    """Answered, with the 95% interval of a Poisson count."""
-    tokens_per_second: float
-    accuracy: Proportion | None = None
-    """Of the answers given under load, where there were gold answers."""
-    pace: Pace | None = None
-    """None where answers were too short to tell reading and writing apart."""

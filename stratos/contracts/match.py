@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from stratos.contracts.jobs import ProbeResult
-from stratos.contracts.plan import Plan, Server
+from stratos.contracts.plan import Matching, Plan, Server
 from stratos.frozen import FrozenModel
-from stratos.planning.request import Matching
 
 
 class TriedStudent(FrozenModel):

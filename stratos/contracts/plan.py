@@ -130,3 +130,15 @@ class PlanSet(FrozenModel):
     rejected: dict[str, str] = Field(default_factory=dict)
     """Model or server → why it was left out before any comparison."""
     seconds: float
+
+
+class Matching(FrozenModel):
+    """The choice after probing."""
+
+    plan: Plan
+    strategy: StrategyName
+    reason: str
+    """In words, with the numbers it rests on."""
+    plans: PlanSet
+    overturned: str | None = None
+    """What the probes changed against the first plan, in words."""

@@ -11,6 +11,7 @@ from stratos.contracts.bucket import RunKeys, async_folder
 from stratos.contracts.jobs import EvaluateResult
 from stratos.contracts.match import MatchEvidence
 from stratos.contracts.plan import Server
+from stratos.contracts.run import RunRef
 from stratos.hosting.choice import HostingChoice, choose_hosting
 from stratos.hosting.components import (
     LiveComponent,
@@ -28,10 +29,10 @@ from stratos.hosting.container import (
 from stratos.hosting.guardrails import Guardrails, guardrails
 from stratos.hosting.model_package import Lineage, model_package
 from stratos.hosting.modes.batch import choose_batch, transform_job
-from stratos.hosting.offer import HOURS_PER_MONTH
+from stratos.hosting.monthly import HOURS_PER_MONTH
 from stratos.hosting.ownership import EXPIRES_TAG, NEVER, RUN_TAG, SPEC_TAG
 from stratos.hosting.scaling import scaling_of
-from stratos.pipeline.steps import Deployment, RunRef
+from stratos.pipeline.steps import Deployment
 from stratos.spec import EndpointMode, Hosting, Spec
 
 DEFAULT_TTL_HOURS = 24.0

@@ -7,11 +7,12 @@ from typing import Any
 
 from stratos.catalog.models import hub_models
 from stratos.contracts.bucket import s3_uri
-from stratos.contracts.jobs import EvaluateResult, LoadResult
+from stratos.contracts.jobs import EvaluateResult
 from stratos.contracts.match import MatchEvidence
+from stratos.contracts.measurements import BatchResult, LoadResult
+from stratos.contracts.run import RunRef
 from stratos.frozen import FrozenModel
-from stratos.hosting.modes.batch import BatchResult
-from stratos.pipeline.steps import Deployment, RunRef
+from stratos.pipeline.steps import Deployment
 from stratos.spec import Bedrock, OpenAICompatible, Spec, Teacher
 
 RUN_PROPERTY = "run_id"

@@ -25,16 +25,18 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from stratos.catalog.servers import Runtime
+from stratos.hosting.monthly import (
+    HOURS_PER_MONTH,
+    requests_per_month,
+)
 from stratos.spec import Constraints, EndpointMode, Hosting, Load, Spec
 
 Number = TypeVar("Number", float, Any)
 """One number, or the planner's array of them."""
 
-HOURS_PER_MONTH = 730.0
 SERVERLESS_USD_PER_GB_SECOND = 2e-5
 """On demand, us-east-1, from aws.amazon.com/sagemaker/pricing; other regions differ by some 20%."""
 
-_DAYS_PER_MONTH = HOURS_PER_MONTH / 24
 _MAX_CONCURRENCY = 200
 """Requests that one serverless endpoint answers at once, at most."""
 _SERVERLESS_GIB = (1, 2, 3, 4, 5, 6)
@@ -188,21 +190,6 @@ def serverless_vcpu(memory_gib: int) -> float:
 def serverless_usd_per_month(load: Load, memory_gib: int) -> float:
     """The bill of a month's requests for each second that one of them takes."""
     return requests_per_month(load) * memory_gib * SERVERLESS_USD_PER_GB_SECOND
-
-
-def usd_per_busy_hour(usd_per_hour: float, load: Load) -> float:
-    """The bill of an hour in which requests come at the declared rate.
-
-    Args:
-        usd_per_hour: Averaged over a month, lulls included.
-    """
-    busy_hours = requests_per_month(load) / (3600 * load.requests_per_second)
-    return usd_per_hour * HOURS_PER_MONTH / busy_hours
-
-
-def requests_per_month(load: Load) -> float:
-    mean = load.mean_requests_per_second or load.requests_per_second
-    return mean * 3600 * load.active_hours_per_day * _DAYS_PER_MONTH
 
 
 # --- one offer for each mode ------------------------------------------------------------------

@@ -7,23 +7,18 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from stratos.contracts.match import MatchEvidence, plans_in_order
+from stratos.contracts.measurements import BatchResult, Measurement
 from stratos.contracts.plan import Plan
 from stratos.frozen import FrozenModel
+from stratos.hosting.guardrails import MAX_FAILED_SHARE
 from stratos.hosting.modes.batch import (
-    BatchResult,
     TransformJob,
     batch_usd_per_month,
     needed_requests_per_second,
     transforms_on,
 )
-from stratos.measuring.gates import MAX_FAILED_SHARE, Verdict
-from stratos.measuring.measurement import (
-    COST_CONSTRAINT,
-    MAX_SERVERS,
-    Measurement,
-    model_of,
-    served_as,
-)
+from stratos.measuring.gates import Verdict
+from stratos.measuring.measurement import COST_CONSTRAINT, MAX_SERVERS, model_of, served_as
 from stratos.spec import Spec
 from stratos.statistics.wilson import proportion_of
 

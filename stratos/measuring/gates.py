@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from stratos.contracts.jobs import Comparison, EvaluateResult, LoadResult, Percentile
+from stratos.contracts.jobs import EvaluateResult
+from stratos.contracts.measurements import LoadResult, Percentile
 from stratos.frozen import FrozenModel
+from stratos.hosting.guardrails import MAX_FAILED_SHARE
 from stratos.measuring.load import requests_needed
 from stratos.measuring.measurement import usd_per_1000_requests
 from stratos.spec import Constraints
+from stratos.statistics.mcnemar import Comparison
 
 SIGNIFICANCE = 0.05
-MAX_FAILED_SHARE = 0.01
 
 
 class Verdict(FrozenModel):

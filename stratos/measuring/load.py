@@ -15,8 +15,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from stratos.contracts.jobs import LoadResult, Percentile
+from stratos.contracts.measurements import LoadResult, Percentile
 from stratos.contracts.plan import Interval
+from stratos.statistics.normal import Z_95
 from stratos.statistics.wilson import proportion_of
 
 Question = TypeVar("Question")
@@ -27,7 +28,6 @@ _LONGEST_QUEUE_SECONDS = 60.0
 """After the last arrival; what has not left by then, because all before it hang, has failed."""
 _TAIL = 0.025
 """Probability left on each side of a 95% interval."""
-_Z = 1.96
 
 
 @dataclass(frozen=True)
@@ -197,9 +197,9 @@ def event_rate(moments: Sequence[float], seconds: float) -> Interval:
         count, span = len(moments), seconds
     if span <= 0:
         return Interval(value=0.0, lo=0.0, hi=0.0)
-    lo = count * (1 - 1 / (9 * count) - _Z / (3 * math.sqrt(count))) ** 3 if count else 0.0
+    lo = count * (1 - 1 / (9 * count) - Z_95 / (3 * math.sqrt(count))) ** 3 if count else 0.0
     above = count + 1
-    hi = above * (1 - 1 / (9 * above) + _Z / (3 * math.sqrt(above))) ** 3
+    hi = above * (1 - 1 / (9 * above) + Z_95 / (3 * math.sqrt(above))) ** 3
     return Interval(value=count / span, lo=max(0.0, lo) / span, hi=hi / span)
 
 

@@ -7,72 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from stratos.contracts.jobs import LoadResult
 from stratos.contracts.match import MatchEvidence, plans_in_order
+from stratos.contracts.measurements import Measurement
 from stratos.contracts.plan import Interval, Plan, PlannedHosting
-from stratos.frozen import FrozenModel
-from stratos.hosting.modes.batch import BatchResult
-from stratos.hosting.offer import HOURS_PER_MONTH
+from stratos.hosting.monthly import HOURS_PER_MONTH
 from stratos.spec import Constraints, EndpointMode
 
 MAX_SERVERS = 3
 """Servers that one student is measured on."""
 COST_CONSTRAINT = "max_usd_per_1000_requests"
-
-
-class Measurement(FrozenModel):
-    """One endpoint under the declared load, or one batch: the plan it carries out, the verdict."""
-
-    plan: Plan
-    attempt: int
-    """Of the student, as in `match.json`."""
-    model_name: str
-    endpoint_config_name: str
-    mode: EndpointMode = "realtime"
-    deploying_since: str | None = None
-    """When the run began to make the endpoint."""
-    started_at: str
-    ended_at: str
-    load: LoadResult | None
-    """None of a batch."""
-    batch: BatchResult | None = None
-    answering_usd: float = 0.0
-    """Billed for answers, where it is not for instances: all that measuring asked."""
-    usd_per_1000_requests: Interval | None
-    """At the declared load: the endpoint's hour by the requests it answered in one. Of a batch: its
-    bill by the requests it answered."""
-    passed: bool
-    missed: tuple[str, ...]
-    """Constraints, or `requests_per_second`, or `failed_requests`."""
-    reason: str
-
-    def described(self) -> str:
-        """Student, server and what was measured, in one clause."""
-        where = self.plan.hosted_as("batch" if self.batch is not None else self.mode)
-        return f"{self.plan.student} on {where}: {self.reason}"
-
-
-class Measurements(FrozenModel):
-    measured: tuple[Measurement, ...] = ()
-    next_plan: Plan | None = None
-    """What the deployment under way carries out, where that is not the plan of the match."""
-
-    def plan_of(self, endpoint_config_name: str, evidence: MatchEvidence) -> Plan:
-        """The plan that a deployment carries out; measured again, it is the same one."""
-        for measurement in self.measured:
-            if measurement.endpoint_config_name == endpoint_config_name:
-                return measurement.plan
-        return self.next_plan or evidence.plan
-
-    def adding(self, measurement: Measurement) -> Measurements:
-        """With one more, in the place of an earlier one of the same deployment."""
-        name = measurement.endpoint_config_name
-        kept = (m for m in self.measured if m.endpoint_config_name != name)
-        return Measurements(measured=(*kept, measurement))
-
-    @property
-    def last(self) -> Measurement | None:
-        return self.measured[-1] if self.measured else None
 
 
 def usd_per_1000_requests(usd_per_hour: float, answered: Interval) -> Interval | None:

@@ -10,7 +10,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from stratos.contracts.jobs import Pace
+from stratos.contracts.measurements import Pace
 from stratos.measuring.load import Clock, Reply
 
 Question = TypeVar("Question")

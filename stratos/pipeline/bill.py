@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
-from stratos.contracts.jobs import LoadResult
+from stratos.contracts.measurements import LoadResult, Measurement
 from stratos.hosting.choice import HostingChoice
-from stratos.hosting.offer import SERVERLESS_USD_PER_GB_SECOND, usd_per_busy_hour
-from stratos.measuring.measurement import Measurement
+from stratos.hosting.monthly import usd_per_busy_hour
+from stratos.hosting.offer import SERVERLESS_USD_PER_GB_SECOND
 from stratos.pipeline.steps import Deployment
 from stratos.spec import Load
 

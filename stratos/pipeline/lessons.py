@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from stratos.contracts.jobs import LoadResult
+from stratos.contracts.measurements import LoadResult, Measurement
 from stratos.contracts.plan import Plan
-from stratos.measuring.measurement import Measurement
 from stratos.pipeline.outcome import RunEvidence
 from stratos.planning.request import CalibrationRow
 

@@ -5,20 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from stratos.contracts.jobs import (
-    DistillResult,
-    EvaluateResult,
-    ProbeResult,
-    Proportion,
-    SynthesizeResult,
-)
+from stratos.contracts.jobs import DistillResult, EvaluateResult, ProbeResult, SynthesizeResult
 from stratos.contracts.match import MatchEvidence
+from stratos.contracts.measurements import Measurement
 from stratos.contracts.plan import Interval, Plan, PlanSet
+from stratos.contracts.run import RunRef
 from stratos.dataset.summary import Inspection
 from stratos.hosting.modes.batch import batch_usd_per_month
+from stratos.hosting.monthly import HOURS_PER_MONTH
 from stratos.measuring.gates import LATENCIES, too_few
-from stratos.measuring.measurement import Measurement
-from stratos.pipeline.steps import Deployment, RunRef
+from stratos.pipeline.steps import Deployment
 from stratos.pipeline.summary import (
     BatchSummary,
     ConstraintOutcome,
@@ -31,8 +27,7 @@ from stratos.pipeline.summary import (
     TrainingSummary,
 )
 from stratos.spec import Spec
-
-HOURS_PER_MONTH = 730.0
+from stratos.statistics.wilson import Proportion
 
 
 @dataclass

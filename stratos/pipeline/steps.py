@@ -17,30 +17,17 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime
 
-from stratos.contracts.jobs import LoadResult
+from stratos.contracts.measurements import BatchResult, LoadResult
 from stratos.contracts.plan import Server
+from stratos.contracts.run import RunRef
 from stratos.frozen import FrozenModel
 from stratos.hosting.choice import HostingChoice
 from stratos.hosting.components import ComponentRollout
 from stratos.hosting.guardrails import Guardrails
-from stratos.hosting.modes.batch import BatchResult, TransformJob
+from stratos.hosting.modes.batch import TransformJob
 from stratos.hosting.ownership import Orphan
 from stratos.hosting.scaling import Scaling
 from stratos.spec import StrategyName
-
-
-class RunRef(FrozenModel):
-    """Which run this is. Made once by ClaimRun and passed to every state."""
-
-    run_id: str
-    bucket: str
-    spec_key: str
-    spec_version_id: str
-    execution_arn: str
-    started_at: str
-    """ISO 8601, UTC."""
-    rerun: bool = False
-    """Started by a schedule: ends early when nothing changed."""
 
 
 class ClaimInput(FrozenModel):

@@ -6,21 +6,14 @@ from typing import Literal
 
 from pydantic import Field
 
-from stratos.contracts.jobs import (
-    Comparison,
-    CurvePoint,
-    EvaluatedExample,
-    LoadResult,
-    ProbeResult,
-    Proportion,
-    SynthesizeResult,
-)
+from stratos.contracts.jobs import CurvePoint, EvaluatedExample, ProbeResult, SynthesizeResult
+from stratos.contracts.measurements import BatchResult, LoadResult, Measurement
 from stratos.contracts.plan import Interval, PlanSet, Server
 from stratos.frozen import FrozenModel
 from stratos.hosting.choice import HostingChoice
-from stratos.hosting.modes.batch import BatchResult
-from stratos.measuring.measurement import Measurement
 from stratos.spec import StrategyName
+from stratos.statistics.mcnemar import Comparison
+from stratos.statistics.wilson import Proportion
 
 RunStatus = Literal["running", "succeeded", "failed", "rejected", "unchanged", "stopped"]
 REJECTED_RUNS = "RejectedRuns"

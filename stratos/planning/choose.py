@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stratos.contracts.jobs import ProbeResult
-from stratos.contracts.plan import Plan, PlanSet
+from stratos.contracts.plan import Matching, Plan, PlanSet
 from stratos.errors import NoFeasiblePlan
 from stratos.planning.candidates.pool import Candidates, Pool
 from stratos.planning.explain import explanation
 from stratos.planning.front import compromise, non_dominated, normalised, scores
 from stratos.planning.limits import Limit, feasible, limits_of
 from stratos.planning.plan_rows import PlanMaker
-from stratos.planning.request import Matching, PlanningRequest
+from stratos.planning.request import PlanningRequest
 from stratos.spec import Preferences
 
 Floats = NDArray[np.float64]

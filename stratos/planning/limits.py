@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stratos.hosting.offer import requests_per_month
+from stratos.hosting.monthly import requests_per_month
 from stratos.planning.candidates.pool import Pool
 from stratos.planning.request import PlanningRequest
 from stratos.statistics.wilson import proportion

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from stratos.catalog.servers import Price
 from stratos.contracts.plan import Interval, Plan
-from stratos.hosting.offer import requests_per_month
+from stratos.hosting.monthly import requests_per_month
 from stratos.planning.candidates.group import Group
 from stratos.planning.candidates.offers import Offer
 from stratos.planning.candidates.pool import Pool
@@ -16,8 +16,8 @@ from stratos.planning.forecast.calibration import Correction, correction
 from stratos.planning.forecast.engine import EFFICIENCIES
 from stratos.planning.forecast.transformer import transformer
 from stratos.planning.request import PlanningRequest
+from stratos.statistics.normal import Z_95
 
-_Z = 1.96
 PRICE_SD = {"A": 0.02, "B": 0.06, "C": 0.2}
 """Standard deviation of log(true price / listed), by grade; assumed."""
 
@@ -139,7 +139,7 @@ def around(value: float, sd: float, fixed: float = 0.0) -> Interval:
     """95% bounds of a log-normal prediction; `fixed` is the part already certain."""
     if not math.isfinite(value):
         return Interval(value=value, lo=value, hi=value)
-    factor = math.exp(_Z * sd)
+    factor = math.exp(Z_95 * sd)
     open_part = value - fixed
     return Interval(value=value, lo=fixed + open_part / factor, hi=fixed + open_part * factor)
 

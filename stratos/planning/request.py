@@ -6,33 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 
+from stratos.catalog.model_card import ModelCard
 from stratos.catalog.servers import ServerCatalog
-from stratos.contracts.plan import Plan, PlanSet
 from stratos.frozen import FrozenModel
-from stratos.spec import EndpointMode, Spec, StrategyName
-
-
-class ModelCard(FrozenModel):
-    """What is known of a model without running it."""
-
-    name: str
-    """As in the spec: the last part of its path, its Hub repository, or its model id."""
-    kind: Literal["weights", "bedrock", "openai"]
-    licence: str | None = None
-    num_parameters: int | None = None
-    num_active_parameters: int | None = None
-    num_layers: int | None = None
-    hidden_size: int | None = None
-    num_heads: int | None = None
-    num_kv_heads: int | None = None
-    head_dim: int | None = None
-    intermediate_size: int | None = None
-    """Width of the feed-forward block; of one expert where there are several."""
-    vocabulary_size: int | None = None
-    input_usd_per_million_tokens: float | None = None
-    output_usd_per_million_tokens: float | None = None
-    prior_accuracy: float | None = None
-    """A published score in 0..1 that orders models before they are probed."""
+from stratos.spec import EndpointMode, Spec
 
 
 class DatasetFacts(FrozenModel):
@@ -82,15 +59,3 @@ class PlanningRequest(FrozenModel):
     spent_hours: float = Field(default=0.0, ge=0)
     live_mode: EndpointMode | None = None
     """Of the endpoint in service under the spec's name, which keeps its kind; None without one."""
-
-
-class Matching(FrozenModel):
-    """The choice after probing."""
-
-    plan: Plan
-    strategy: StrategyName
-    reason: str
-    """In words, with the numbers it rests on."""
-    plans: PlanSet
-    overturned: str | None = None
-    """What the probes changed against the first plan, in words."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from stratos.contracts.jobs import Proportion
 from stratos.errors import NoFeasiblePlan
 from stratos.spec import StrategyName
+from stratos.statistics.wilson import Proportion
 
 DEFAULT_FLOOR = 0.5
 """What a teacher must reach to be imitated where the spec asks for no accuracy."""

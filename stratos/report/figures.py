@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stratos.contracts.jobs import Percentile, Proportion
+from stratos.contracts.measurements import Percentile
 from stratos.contracts.plan import Interval
 from stratos.pipeline.summary import RunSummary
+from stratos.statistics.wilson import Proportion
 
 UNITS = {
     "min_accuracy": "",

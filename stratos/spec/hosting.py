@@ -11,6 +11,9 @@ from stratos.frozen import FrozenModel
 EndpointMode = Literal["realtime", "serverless", "async", "scale_to_zero"]
 HostingMode = EndpointMode | Literal["batch"]
 
+DEFAULT_TTL_HOURS = 24.0
+"""How long an endpoint lives where the spec does not say."""
+
 
 class Hosting(FrozenModel):
     """How the model is hosted, and what becomes of the endpoint after the run."""
@@ -33,6 +36,11 @@ class Hosting(FrozenModel):
     """Stay until deleted by hand."""
     ttl_hours: PositiveFloat | None = None
     """Delete the endpoint after this time; 24 where neither is given."""
+
+    @property
+    def lifetime_hours(self) -> float | None:
+        """How long an endpoint lives; None: never expires."""
+        return None if self.keep else self.ttl_hours or DEFAULT_TTL_HOURS
 
     @model_validator(mode="after")
     def _one_end(self) -> Hosting:

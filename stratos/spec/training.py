@@ -11,6 +11,10 @@ from stratos.spec.constraints import Probability
 
 StrategyName = Literal["alignment", "injection", "blend"]
 
+DEFAULT_EPOCHS = 3.0
+DEFAULT_BATCH_TOKENS = 8192
+"""Of each step, where the spec does not say."""
+
 
 class Synthesis(FrozenModel):
     """How the teacher is asked for training records."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import exp, lgamma, log
 
-from stratos.contracts.jobs import Comparison
+from stratos.frozen import FrozenModel
 
 
 def mcnemar_p_value(only_first: int, only_second: int) -> float:
@@ -37,3 +37,12 @@ def compare(other: str, student: Sequence[bool], theirs: Sequence[bool]) -> Comp
         only_other_right=only_other,
         p_value=mcnemar_p_value(only_student, only_other),
     )
+
+
+class Comparison(FrozenModel):
+    """Two models on the same records: McNemar's exact test on the discordant pairs."""
+
+    other: str
+    only_student_right: int
+    only_other_right: int
+    p_value: float

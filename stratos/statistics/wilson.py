@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from math import sqrt
 
-from stratos.contracts.jobs import Proportion
-
-_Z = 1.959963984540054
-"""The 97.5% quantile of the standard normal distribution."""
+from stratos.frozen import FrozenModel
+from stratos.statistics.normal import Z_95
 
 
 def proportion(successes: int, n: int) -> Proportion:
@@ -22,9 +20,9 @@ def proportion(successes: int, n: int) -> Proportion:
     if n == 0:
         return Proportion(value=0.0, lo=0.0, hi=1.0, n=0, successes=0)
     share = successes / n
-    shrink = 1 + _Z**2 / n
-    centre = (share + _Z**2 / (2 * n)) / shrink
-    half = _Z * sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2)) / shrink
+    shrink = 1 + Z_95**2 / n
+    centre = (share + Z_95**2 / (2 * n)) / shrink
+    half = Z_95 * sqrt(share * (1 - share) / n + Z_95**2 / (4 * n**2)) / shrink
     # At 0 and n the bound is exactly 0 or 1; rounding must not leave it a hair inside.
     lo = 0.0 if successes == 0 else max(0.0, centre - half)
     hi = 1.0 if successes == n else min(1.0, centre + half)
@@ -35,3 +33,13 @@ def proportion_of(outcomes: Iterable[bool]) -> Proportion:
     """Return the share of true outcomes with its interval."""
     known = list(outcomes)
     return proportion(sum(known), len(known))
+
+
+class Proportion(FrozenModel):
+    """A share of successes with its 95% Wilson interval."""
+
+    value: float
+    lo: float
+    hi: float
+    n: int
+    successes: int

@@ -8,10 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stratos.contracts.jobs import Proportion
 from stratos.contracts.records import Message, Record, Split, read_jsonl
 from stratos.errors import DatasetRejected, TeacherFailed
-from stratos.statistics.wilson import proportion_of
+from stratos.statistics.wilson import Proportion, proportion_of
 from training.judging.assessor import Answered
 from training.judging.judge import Judge
 from training.teachers import Completion, Request, Teacher

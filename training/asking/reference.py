@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from stratos.contracts.jobs import Comparison, EvaluatedExample
+from stratos.contracts.jobs import EvaluatedExample
 from stratos.contracts.records import Record
 from stratos.scoring.answers import with_answer
 from stratos.scoring.baselines import NearestQuestion, constant_answer
-from stratos.statistics.mcnemar import compare
+from stratos.statistics.mcnemar import Comparison, compare
 from training.asking.questions import Scored, sample
 from training.judging.judge import Judge
 

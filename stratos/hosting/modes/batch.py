@@ -13,11 +13,10 @@ from typing import Any
 
 from stratos.catalog.images import LOCAL_PREFIX, runtime_of
 from stratos.contracts.bucket import s3_uri
-from stratos.contracts.jobs import Proportion
 from stratos.contracts.plan import Server
 from stratos.frozen import FrozenModel
 from stratos.hosting.choice import HostingChoice, refuse_other_mode
-from stratos.hosting.offer import HOURS_PER_MONTH, requests_per_month
+from stratos.hosting.monthly import HOURS_PER_MONTH, requests_per_month
 from stratos.spec import EndpointMode, Load, Spec
 
 BATCH_STRATEGY, SPLIT_TYPE = "SingleRecord", "Line"
@@ -90,32 +89,6 @@ class TransformJob(FrozenModel):
                 "transform_output": self.transform_output | answers,
             }
         )
-
-
-class BatchResult(FrozenModel):
-    """A batch as it was carried out: what came back, how fast, and the bill."""
-
-    job_name: str
-    num_requests: int
-    num_failed: int
-    """Requests that the server refused; all of them where the job failed."""
-    seconds: float
-    """On the bill: from the start of the server to the end of the job."""
-    cold_start_seconds: float | None
-    """Of these, until the first answer; None where no answer says when it was given."""
-    waited_seconds: float
-    """For the server, before the bill began."""
-    requests_per_second: float
-    """Answered, from the first answer to the end of the job."""
-    tokens_per_second: float
-    usd: float
-    usd_per_1000_requests: float | None
-    """The whole bill, cold start included; None where nothing was answered."""
-    cold_start_usd_per_1000_requests: float | None = None
-    accuracy: Proportion | None = None
-    """Of the answers, where there were gold ones."""
-    failure: str | None = None
-    """Why the job failed."""
 
 
 def transforms_on(instance_type: str) -> bool:

@@ -8,10 +8,10 @@ from typing import Literal
 
 import numpy as np
 
+from stratos.catalog.model_card import ModelCard
 from stratos.errors import NoFeasiblePlan
 from stratos.planning.forecast.transformer import transformer
 from stratos.planning.front import non_dominated
-from stratos.planning.request import ModelCard
 from stratos.spec import Constraints
 
 MAX_SCREENED = 12

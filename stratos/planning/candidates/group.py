@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stratos.catalog.images import LOCAL_PREFIX
+from stratos.catalog.model_card import ModelCard
 from stratos.catalog.servers import InstanceType
 from stratos.contracts.plan import Interval, Method, Precision
 from stratos.planning.forecast.accuracy import Evidence, accuracy_interval, expected_accuracy
 from stratos.planning.forecast.calibration import Correction
 from stratos.planning.forecast.workload import Synthesis, Workload
 from stratos.planning.front import non_dominated
-from stratos.planning.request import ModelCard
 from stratos.spec import StrategyName
 
 Floats = NDArray[np.float64]

@@ -10,13 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stratos.catalog.images import LOCAL_PREFIX
-from stratos.catalog.servers import Component, InstanceType, Price, ServerCatalog
+from stratos.catalog.servers import STALE_DAYS, Component, InstanceType, Price, ServerCatalog
 from stratos.contracts.plan import Purchase, Server
 from stratos.hosting.modes.batch import transforms_on
 from stratos.planning.forecast.engine import bytes_per_second, flop_per_second
 
 FLEET_SIZES = (1, 2, 3, 4, 6, 8)
-STALE_DAYS = 90
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,11 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from stratos.catalog.model_card import ModelCard
 from stratos.contracts.jobs import ProbeResult
 from stratos.contracts.plan import Method, Precision
 from stratos.errors import NoFeasiblePlan
+from stratos.hosting.monthly import HOURS_PER_MONTH
 from stratos.planning.candidates.eligible import Eligibility, eligible
 from stratos.planning.candidates.group import Group, Side
 from stratos.planning.candidates.hosting_modes import endpoint_offers
@@ -32,9 +34,8 @@ from stratos.planning.forecast.accuracy import (
     expected_accuracy,
 )
 from stratos.planning.forecast.calibration import correction
-from stratos.planning.forecast.training_cost import HOURS_PER_MONTH
 from stratos.planning.forecast.transformer import transformer
-from stratos.planning.request import ModelCard, PlanningRequest
+from stratos.planning.request import PlanningRequest
 from stratos.planning.strategy import choose_strategy
 from stratos.spec import StrategyName
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stratos.contracts.jobs import ProbeResult
+from stratos.catalog.model_card import ModelCard
+from stratos.contracts.jobs import PAID_TEACHER_RECORDS, REVERSE_PROBES
 from stratos.contracts.plan import Precision
 from stratos.planning.candidates.group import Group, Side, startup_seconds
 from stratos.planning.candidates.offers import Offers
@@ -20,7 +21,7 @@ from stratos.planning.forecast.training_cost import billed_usd, spot_seconds
 from stratos.planning.forecast.training_rates import StepRate, StudentTraining, step_rate
 from stratos.planning.forecast.transformer import transformer
 from stratos.planning.forecast.workload import Workload
-from stratos.planning.request import ModelCard, PlanningRequest
+from stratos.planning.request import PlanningRequest
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -29,8 +30,6 @@ API_TOKENS_PER_SECOND = 800.0
 """Sixteen calls at once at 50 tokens/s each; assumed until a probe has measured it."""
 API_BATCH_SECONDS = 6 * 3600.0
 """Bedrock's batch inference promises a day; most jobs end sooner. Assumed."""
-PAID_TEACHER_RECORDS = 200
-"""Held-out questions that a paid teacher is asked."""
 MIN_TRAINED_SHARE = 0.2
 """A plan whose deadlines leave less of the planned training than this is none."""
 
@@ -180,7 +179,7 @@ class TrainingSide:
         if self._probes:
             return np.zeros_like(write)
         work = group.work
-        teacher = (work.num_probe + workload.REVERSE_PROBES) * write
+        teacher = (work.num_probe + REVERSE_PROBES) * write
         return np.asarray(self._startup + np.maximum(teacher, work.num_probe * answer))
 
     def _seconds_left(self, probing: Floats) -> Floats:
@@ -212,7 +211,7 @@ class TrainingSide:
     def _token_usd(self, group: Group, calls: Floats) -> Floats:
         """What a paid teacher charges, probes included where they are still to come."""
         if not self._probes:
-            calls = calls + group.work.num_probe + workload.REVERSE_PROBES
+            calls = calls + group.work.num_probe + REVERSE_PROBES
         return np.asarray(calls * usd_per_call(group.teacher, group.work), dtype=np.float64)
 
     def _error(self, group: Group, share: Floats) -> Floats:

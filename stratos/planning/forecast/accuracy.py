@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from stratos.contracts.plan import Interval, Method
 from stratos.planning.forecast.calibration import Correction, from_log_odds, log_odds
 from stratos.spec import StrategyName
+from stratos.statistics.normal import Z_95
 
 INJECTION_CEILING = 0.95
 RECORDS_SCALE: dict[StrategyName, float] = {"alignment": 20.0, "injection": 1000.0, "blend": 600.0}
@@ -32,7 +33,6 @@ UNKNOWN_TEACHER = 0.5
 UNKNOWN_REVERSE_YIELD = 0.6
 UNTUNED_SHARE = 0.6
 """Of a published score that an untuned model keeps on a new task, until it is probed."""
-_Z = 1.96
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def expected_accuracy(
 def accuracy_interval(expected: float, calibration: Correction) -> Interval:
     """Move the forecast by what finished runs taught, and put 95% bounds around it."""
     centre = log_odds(expected) + math.log(calibration.factor)
-    spread = _Z * calibration.sd
+    spread = Z_95 * calibration.sd
     return Interval(
         value=from_log_odds(centre),
         lo=from_log_odds(centre - spread),

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stratos.contracts.plan import Method
+from stratos.hosting.monthly import HOURS_PER_MONTH
 from stratos.planning.forecast.engine import HIDDEN_SHARE
 from stratos.planning.forecast.transformer import Transformer
 
@@ -19,7 +20,6 @@ SPOT_BILLED_BOUNDS = (0.32, 0.41)
 SPOT_WAIT_SECONDS = 600.0
 """Waiting for spare capacity; assumed, AWS publishes none."""
 CHECKPOINT_SECONDS = 300.0
-HOURS_PER_MONTH = 730.0
 
 
 def linear_flop_per_token(model: Transformer, method: Method) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stratos.planning.request import ModelCard
+from stratos.catalog.model_card import ModelCard
 
 
 @dataclass(frozen=True)

@@ -9,24 +9,21 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from stratos.catalog.model_card import ModelCard
 from stratos.contracts.jobs import ProbeResult
+from stratos.hosting.monthly import HOURS_PER_MONTH
 from stratos.planning.forecast.accuracy import (
     UNKNOWN_REVERSE_YIELD,
     UNKNOWN_TEACHER,
     UNTUNED_SHARE,
     verified_share,
 )
-from stratos.planning.forecast.training_cost import HOURS_PER_MONTH
-from stratos.planning.request import ModelCard, PlanningRequest
+from stratos.planning.request import PlanningRequest
 from stratos.spec import StrategyName
+from stratos.spec.training import DEFAULT_BATCH_TOKENS, DEFAULT_EPOCHS
 
 Records = TypeVar("Records", float, NDArray[np.float64])
 
-DEFAULT_EPOCHS = 3.0
-DEFAULT_BATCH_TOKENS = 8192
-DEFAULT_TTL_HOURS = 24.0
-REVERSE_PROBES = 64
-"""Probe records a teacher is asked to explain (`ProbeConfig.reverse_records`)."""
 RATIONALE_SHARE = 0.25
 """Of `max_new_tokens` that a rationale fills, until a probe has measured it; assumed."""
 ELEMENTS_PER_ANSWER = 2.0
@@ -136,7 +133,7 @@ def workload_of(request: PlanningRequest, probe: ProbeResult | None) -> Workload
         requests_per_second=load.requests_per_second,
         served_prompt_tokens=float(load.prompt_tokens or facts.prompt_tokens),
         served_output_tokens=float(load.output_tokens or completion * elements),
-        horizon_hours=HOURS_PER_MONTH if hosting.keep else hosting.ttl_hours or DEFAULT_TTL_HOURS,
+        horizon_hours=hosting.lifetime_hours or HOURS_PER_MONTH,
     )
 
 

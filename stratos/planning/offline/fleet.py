@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from stratos.catalog.servers import ServerCatalog
 from stratos.contracts.plan import Precision
+from stratos.hosting.monthly import HOURS_PER_MONTH
 from stratos.planning.candidates.offers import Offer, Offers, serving_offers
 from stratos.planning.forecast.network import round_trip_ms
 from stratos.planning.forecast.rates import Types, replica_rates, value_bytes
 from stratos.planning.forecast.serving_cost import MAX_UTILISATION, Load, capacity, latency_seconds
-from stratos.planning.forecast.training_cost import HOURS_PER_MONTH
 from stratos.planning.forecast.transformer import Transformer
 from stratos.planning.front import non_dominated
 

@@ -17,7 +17,8 @@ from moto.sagemaker.responses import SageMakerResponse
 from lambdas.aws import clients as aws
 from lambdas.aws import settings as stack_settings
 from stratos.contracts.bucket import SERVERS_KEY, RunKeys
-from stratos.pipeline.steps import RunRef, TrainingJob
+from stratos.contracts.run import RunRef
+from stratos.pipeline.steps import TrainingJob
 from tests import factories
 from tests.component_api import ComponentApi
 

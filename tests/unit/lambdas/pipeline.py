@@ -26,9 +26,9 @@ from lambdas.handlers import (
 )
 from stratos.contracts.bucket import RunKeys, split_uri
 from stratos.contracts.match import MatchEvidence
+from stratos.contracts.measurements import Measurements
+from stratos.contracts.run import RunRef
 from stratos.hosting.modes.batch import TransformJob
-from stratos.measuring.measurement import Measurements
-from stratos.pipeline.steps import RunRef
 from tests import factories, summaries
 from tests.unit.lambdas.conftest import BUCKET, Account
 

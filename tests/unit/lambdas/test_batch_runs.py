@@ -14,10 +14,10 @@ from lambdas.aws.clients import client
 from lambdas.handlers import clean_up, measure_batch, measure_endpoint, sweep
 from lambdas.jobs.spending import outlay_of
 from stratos.contracts.bucket import RunKeys
+from stratos.contracts.measurements import BatchResult, Measurements
 from stratos.errors import DeploymentFailed, GateError
-from stratos.hosting.modes.batch import BATCH_TAG, BatchResult
+from stratos.hosting.modes.batch import BATCH_TAG
 from stratos.hosting.ownership import RUN_TAG
-from stratos.measuring.measurement import Measurements
 from stratos.pipeline.summary import RunSummary
 from tests.fakes import FakeClock, FakeRuntime
 from tests.unit.lambdas.conftest import Account

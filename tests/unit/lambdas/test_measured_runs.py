@@ -11,9 +11,8 @@ from lambdas.aws import chat
 from lambdas.aws.clients import client
 from lambdas.handlers import clean_up, measure_endpoint
 from stratos.contracts.bucket import RunKeys
-from stratos.contracts.jobs import LoadResult
+from stratos.contracts.measurements import LoadResult, Measurements
 from stratos.errors import GateError
-from stratos.measuring.measurement import Measurements
 from stratos.pipeline.steps import TrainingJob
 from stratos.pipeline.summary import RunSummary
 from tests import factories

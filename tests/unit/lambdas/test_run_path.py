@@ -15,12 +15,11 @@ from lambdas.handlers import claim_run
 from stratos.contracts.bucket import RunKeys
 from stratos.contracts.jobs import AnyJobConfig
 from stratos.contracts.match import MatchEvidence
+from stratos.contracts.measurements import Measurements
 from stratos.contracts.plan import Plan
-from stratos.errors import DeploymentFailed, DuplicateEvent, NoFeasiblePlan, SpecRejected
-from stratos.measuring.measurement import Measurements
+from stratos.errors import DeploymentFailed, DuplicateEvent, NoFeasiblePlan, Rejection, SpecRejected
 from stratos.pipeline.steps import TrainingJob
 from stratos.pipeline.summary import REJECTED_RUNS, RunSummary
-from stratos.problems import Rejection
 from tests import factories
 from tests.summaries import measurement
 from tests.unit.lambdas.conftest import BUCKET, SPEC_KEY, Account

@@ -9,7 +9,7 @@ import pytest
 from lambdas.aws import chat
 from lambdas.handlers import measure_endpoint
 from stratos.contracts.bucket import RunKeys
-from stratos.measuring.measurement import Measurements
+from stratos.contracts.measurements import Measurements
 from tests import factories
 from tests.fakes import FakeClock, FakeRuntime
 from tests.unit.lambdas.conftest import Account

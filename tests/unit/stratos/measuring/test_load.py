@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratos.contracts.jobs import LoadResult
+from stratos.contracts.measurements import LoadResult
 from stratos.measuring.gates import judge_load, least_requests, too_few
 from stratos.measuring.load import (
     LONGEST_SECONDS,

@@ -5,16 +5,14 @@ from __future__ import annotations
 import pytest
 
 from stratos.contracts.match import MatchEvidence
-from stratos.contracts.plan import Interval, Plan, PlannedHosting, PlanSet
+from stratos.contracts.measurements import Measurement, Measurements
+from stratos.contracts.plan import Interval, Matching, Plan, PlannedHosting, PlanSet
 from stratos.measuring.measurement import (
     MAX_SERVERS,
-    Measurement,
-    Measurements,
     first_server,
     next_server,
     usd_per_1000_requests,
 )
-from stratos.planning.request import Matching
 from stratos.spec import Constraints, EndpointMode
 from tests.summaries import interval, measurement, plan, plan_set, server
 

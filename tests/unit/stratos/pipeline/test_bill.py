@@ -6,10 +6,10 @@ from datetime import datetime
 
 import pytest
 
+from stratos.contracts.measurements import Measurement
 from stratos.hosting.build import build_deployment
 from stratos.hosting.choice import HostingChoice
 from stratos.hosting.offer import SERVERLESS_USD_PER_GB_SECOND
-from stratos.measuring.measurement import Measurement
 from stratos.pipeline.bill import answering_usd, hosting_bill, usd_per_hour_of_load
 from stratos.pipeline.steps import Deployment
 from stratos.spec import Load

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import product
 
-from stratos.hosting.offer import Hosted, expected_artifact_bytes, offers_for, requests_per_month
+from stratos.hosting.monthly import HOURS_PER_MONTH, requests_per_month
+from stratos.hosting.offer import Hosted, expected_artifact_bytes, offers_for
 from stratos.planning.candidates.group import Group
 from stratos.planning.candidates.offers import (
     Offer,
@@ -17,7 +18,6 @@ from stratos.planning.candidates.offers import (
 from stratos.planning.candidates.pool import Candidates
 from stratos.planning.candidates.serving_side import ServingSide
 from stratos.planning.candidates.training_side import TrainingSide
-from stratos.planning.forecast.training_cost import HOURS_PER_MONTH
 from stratos.planning.forecast.transformer import transformer
 from stratos.planning.request import PlanningRequest
 from stratos.statistics.wilson import proportion

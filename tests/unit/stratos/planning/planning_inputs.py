@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
+from stratos.catalog.model_card import ModelCard
 from stratos.catalog.servers import InstanceType, Price, ServerCatalog
 from stratos.contracts.jobs import ProbeResult
 from stratos.planning.candidates.offers import Offer, Offers
 from stratos.planning.forecast.rates import Types
 from stratos.planning.forecast.transformer import Transformer, transformer
-from stratos.planning.request import DatasetFacts, ModelCard, PlanningRequest
+from stratos.planning.request import DatasetFacts, PlanningRequest
 from stratos.spec import Spec
 from stratos.statistics.wilson import proportion
 

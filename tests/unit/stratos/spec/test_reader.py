@@ -9,8 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratos.errors import SpecRejected
-from stratos.problems import Problem
+from stratos.errors import Problem, SpecRejected
 from stratos.spec.folder import files_under, read_spec_in_folder
 from stratos.spec.reader import read_document, read_spec
 from stratos.spec.yaml_tree import MAX_BYTES, MAX_NODES, read_yaml

@@ -14,11 +14,11 @@ from botocore.validate import ParamValidator
 
 from stratos.catalog.servers import ServerCatalog
 from stratos.cli.batch_questions import read_questions
+from stratos.contracts.measurements import BatchResult, Measurement
 from stratos.contracts.plan import Interval, Plan, Server
 from stratos.errors import BatchRejected, DeploymentFailed, SpecRejected
 from stratos.hosting.modes.batch import (
     MIB,
-    BatchResult,
     TransformJob,
     batch_usd_per_month,
     billed_seconds,
@@ -26,7 +26,7 @@ from stratos.hosting.modes.batch import (
     transform_job,
     transforms_on,
 )
-from stratos.hosting.offer import requests_per_month
+from stratos.hosting.monthly import requests_per_month
 from stratos.measuring.batch_gate import (
     Answer,
     batch_result,
@@ -34,7 +34,6 @@ from stratos.measuring.batch_gate import (
     next_batch_server,
     read_answers,
 )
-from stratos.measuring.measurement import Measurement
 from stratos.pipeline.bill import hosting_bill
 from stratos.spec.reader import read_spec
 from tests import factories

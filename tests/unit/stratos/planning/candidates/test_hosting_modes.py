@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stratos.catalog.model_card import ModelCard
 from stratos.contracts.plan import Plan, PlanSet
 from stratos.errors import DeploymentFailed, NoFeasiblePlan
 from stratos.hosting.offer import MODES, SERVERLESS_USD_PER_GB_SECOND, offers_for
@@ -16,7 +17,6 @@ from stratos.planning.candidates.hosting_modes import HostingModes, endpoint_off
 from stratos.planning.candidates.offers import serverless_offers
 from stratos.planning.choose import plan_before_probing
 from stratos.planning.forecast.transformer import transformer
-from stratos.planning.request import ModelCard
 from stratos.spec import EndpointMode
 from tests.unit.stratos.planning import planning_inputs as inputs
 

@@ -1,0 +1,30 @@
+"""A model as its card describes it, without running it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from stratos.frozen import FrozenModel
+
+
+class ModelCard(FrozenModel):
+    """What is known of a model without running it."""
+
+    name: str
+    """As in the spec: the last part of its path, its Hub repository, or its model id."""
+    kind: Literal["weights", "bedrock", "openai"]
+    licence: str | None = None
+    num_parameters: int | None = None
+    num_active_parameters: int | None = None
+    num_layers: int | None = None
+    hidden_size: int | None = None
+    num_heads: int | None = None
+    num_kv_heads: int | None = None
+    head_dim: int | None = None
+    intermediate_size: int | None = None
+    """Width of the feed-forward block; of one expert where there are several."""
+    vocabulary_size: int | None = None
+    input_usd_per_million_tokens: float | None = None
+    output_usd_per_million_tokens: float | None = None
+    prior_accuracy: float | None = None
+    """A published score in 0..1 that orders models before they are probed."""

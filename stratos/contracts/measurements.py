@@ -1,0 +1,132 @@
+"""What was measured of an endpoint or a batch, and the plan that comes after a miss."""
+
+from __future__ import annotations
+
+from stratos.contracts.match import MatchEvidence
+from stratos.contracts.plan import Interval, Plan
+from stratos.frozen import FrozenModel
+from stratos.spec import (
+    EndpointMode,
+)
+from stratos.statistics.wilson import Proportion
+
+
+class BatchResult(FrozenModel):
+    """A batch as it was carried out: what came back, how fast, and the bill."""
+
+    job_name: str
+    num_requests: int
+    num_failed: int
+    """Requests that the server refused; all of them where the job failed."""
+    seconds: float
+    """On the bill: from the start of the server to the end of the job."""
+    cold_start_seconds: float | None
+    """Of these, until the first answer; None where no answer says when it was given."""
+    waited_seconds: float
+    """For the server, before the bill began."""
+    requests_per_second: float
+    """Answered, from the first answer to the end of the job."""
+    tokens_per_second: float
+    usd: float
+    usd_per_1000_requests: float | None
+    """The whole bill, cold start included; None where nothing was answered."""
+    cold_start_usd_per_1000_requests: float | None = None
+    accuracy: Proportion | None = None
+    """Of the answers, where there were gold ones."""
+    failure: str | None = None
+    """Why the job failed."""
+
+
+class Percentile(Interval):
+    """A latency percentile with its distribution-free 95% interval."""
+
+    enough: bool
+    """There were requests enough to bound it from above; if not, `hi` is the longest one seen."""
+
+
+class Pace(FrozenModel):
+    """An endpoint's speed for one request at a time, as its client sees it."""
+
+    prefill_tokens_per_second: float
+    """Prompt tokens over the time to a one-token answer, median."""
+    decode_tokens_per_second: float
+    """Further tokens over the further time of a whole answer, median."""
+
+
+class LoadResult(FrozenModel):
+    """An endpoint measured under open-loop load, warm-up excluded."""
+
+    num_requests: int
+    num_failed: int
+    seconds: float
+    p50_ms: Percentile
+    p95_ms: Percentile
+    p99_ms: Percentile
+    arrivals_per_second: float
+    """As they fell; the spec declares their mean."""
+    answering_seconds: float = 0.0
+    """From sending to the answer, over all requests together."""
+    warm_up_answering_seconds: float = 0.0
+    """The same of the requests that do not count."""
+    requests_per_second: Interval
+    """Answered, with the 95% interval of a Poisson count."""
+    tokens_per_second: float
+    accuracy: Proportion | None = None
+    """Of the answers given under load, where there were gold answers."""
+    pace: Pace | None = None
+    """None where answers were too short to tell reading and writing apart."""
+
+
+class Measurement(FrozenModel):
+    """One endpoint under the declared load, or one batch: the plan it carries out, the verdict."""
+
+    plan: Plan
+    attempt: int
+    """Of the student, as in `match.json`."""
+    model_name: str
+    endpoint_config_name: str
+    mode: EndpointMode = "realtime"
+    deploying_since: str | None = None
+    """When the run began to make the endpoint."""
+    started_at: str
+    ended_at: str
+    load: LoadResult | None
+    """None of a batch."""
+    batch: BatchResult | None = None
+    answering_usd: float = 0.0
+    """Billed for answers, where it is not for instances: all that measuring asked."""
+    usd_per_1000_requests: Interval | None
+    """At the declared load: the endpoint's hour by the requests it answered in one. Of a batch: its
+    bill by the requests it answered."""
+    passed: bool
+    missed: tuple[str, ...]
+    """Constraints, or `requests_per_second`, or `failed_requests`."""
+    reason: str
+
+    def described(self) -> str:
+        """Student, server and what was measured, in one clause."""
+        where = self.plan.hosted_as("batch" if self.batch is not None else self.mode)
+        return f"{self.plan.student} on {where}: {self.reason}"
+
+
+class Measurements(FrozenModel):
+    measured: tuple[Measurement, ...] = ()
+    next_plan: Plan | None = None
+    """What the deployment under way carries out, where that is not the plan of the match."""
+
+    def plan_of(self, endpoint_config_name: str, evidence: MatchEvidence) -> Plan:
+        """The plan that a deployment carries out; measured again, it is the same one."""
+        for measurement in self.measured:
+            if measurement.endpoint_config_name == endpoint_config_name:
+                return measurement.plan
+        return self.next_plan or evidence.plan
+
+    def adding(self, measurement: Measurement) -> Measurements:
+        """With one more, in the place of an earlier one of the same deployment."""
+        name = measurement.endpoint_config_name
+        kept = (m for m in self.measured if m.endpoint_config_name != name)
+        return Measurements(measured=(*kept, measurement))
+
+    @property
+    def last(self) -> Measurement | None:
+        return self.measured[-1] if self.measured else None
