@@ -24,9 +24,9 @@ from serving.sampling import Sampling
 from stratos.catalog.local import local_server, measure_rates
 from stratos.catalog.models import card_from_config
 from stratos.catalog.servers import InstanceType
-from stratos.planning.candidates.offers import Offer, Offers
 from stratos.planning.forecast.engine import BYTES_PER_PARAMETER
 from stratos.planning.forecast.rates import Types, replica_rates
+from stratos.planning.forecast.server_table import ServerRow, ServerTable
 from stratos.planning.forecast.serving_cost import Load, latency_seconds
 from stratos.planning.forecast.training_rates import StudentTraining, step_rate
 from stratos.planning.forecast.transformer import Transformer, transformer
@@ -141,7 +141,7 @@ def measured_latency_ms(case: Case, model: Qwen3ForCausalLM) -> float:
 def types_of(server: InstanceType, rows: tuple[CalibrationRow, ...] = ()) -> Types:
     price = server.price("anywhere", "training")
     assert price is not None
-    return Types(Offers([Offer(server, 1, "anywhere", "on_demand", price)]), rows)
+    return Types(ServerTable([ServerRow(server, 1, "anywhere", "on_demand", price)]), rows)
 
 
 def predicted_training(case: Case, shape: Transformer, types: Types) -> float:

@@ -11,6 +11,7 @@ from lambdas.aws import runs_table, transform_jobs
 from lambdas.aws.bucket import Bucket
 from lambdas.aws.clients import client
 from lambdas.aws.executions import history
+from lambdas.aws.run_files import RunFiles
 from lambdas.aws.settings import settings
 from lambdas.gathering.planning_inputs import hours_of
 from lambdas.jobs.spending import JobCost, job_costs
@@ -27,7 +28,7 @@ from stratos.pipeline.failures import failure_in, reason_in
 from stratos.pipeline.lessons import calibration_rows
 from stratos.pipeline.outcome import RunEvidence, summarise
 from stratos.pipeline.phases import PHASE_OF_JOB, phase_seconds
-from stratos.pipeline.steps import ApprovalGiven, Deployment, Reported
+from stratos.pipeline.steps import ApprovalGiven, Reported
 from stratos.pipeline.summary import REJECTED_RUNS, Phase, RunStatus, RunSummary
 from stratos.spec import Spec
 
@@ -67,7 +68,7 @@ def _gather(run: RunRef, status: RunStatus, state: dict[str, Any]) -> RunEvidenc
     row = runs_table.find(run.run_id)
     match = bucket.find_model(keys.match, MatchEvidence)
     attempt = f"a{match.attempt if match else 0}"
-    deployment = bucket.find_model(keys.deployment, Deployment)
+    deployment = RunFiles(run).find_deployment()
     measurements = bucket.find_model(keys.measurements, Measurements) or Measurements()
     promoted = row is not None and row.in_charge
     now = datetime.now(UTC)

@@ -25,9 +25,9 @@ from stratos.dataset.near_duplicates import MIN_WORDS, PERMUTATIONS, SHINGLE_WOR
 from stratos.dataset.reading import MAX_SHOWN
 from stratos.dataset.splitting import MIN_TRAIN_RECORDS
 from stratos.hosting.guardrails import MAX_FAILED_SHARE
+from stratos.hosting.next_server import MAX_SERVERS
 from stratos.measuring.gates import SIGNIFICANCE
 from stratos.measuring.load import LONGEST_SECONDS, requests_needed
-from stratos.measuring.measurement import MAX_SERVERS
 from stratos.pipeline.summary import RunSummary
 from stratos.spec import Spec
 

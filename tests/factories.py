@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import yaml
@@ -23,7 +23,8 @@ from stratos.contracts.match import MatchEvidence
 from stratos.contracts.plan import Interval, Matching, Plan, PlannedHosting, PlanSet, Server
 from stratos.contracts.run import RunRef
 from stratos.hosting.model_package import Lineage
-from stratos.spec import EndpointMode, Spec, Teacher, Weights
+from stratos.hosting.order import Artifact, LiveEndpoint, Order
+from stratos.spec import ModeName, Spec, Teacher, Weights
 from stratos.statistics.mcnemar import Comparison
 from stratos.statistics.wilson import proportion
 
@@ -267,7 +268,7 @@ def run_ref() -> RunRef:
 
 
 def match_evidence(
-    serving: Server, p95_latency_ms: float, mode: EndpointMode = "realtime"
+    serving: Server, p95_latency_ms: float, mode: ModeName = "realtime"
 ) -> MatchEvidence:
     """A match whose plan serves on the given server in the given mode."""
     training = serving.model_copy(update={"count": 1})
@@ -313,6 +314,34 @@ def match_evidence(
         tried=(),
         spent_usd=0.0,
         spent_hours=0.0,
+    )
+
+
+def order(
+    spec: Spec,
+    evidence: MatchEvidence,
+    *,
+    num_bytes: int = 1000,
+    uri: str = "s3://bucket/model.tar.gz",
+    live: LiveEndpoint | None = None,
+    suffix: str = "",
+    now: datetime = datetime(2026, 11, 24, tzinfo=UTC),
+    servers: ServerCatalog | None = None,
+    kms_key_arn: str | None = None,
+) -> Order:
+    """A trained model that is to be put into service."""
+    return Order(
+        run=run_ref(),
+        spec=spec,
+        evidence=evidence,
+        evaluation=evaluate_result(),
+        lineage=lineage(),
+        artifact=Artifact(uri, num_bytes),
+        servers=servers or ServerCatalog.aws(),
+        now=now,
+        live=live,
+        suffix=suffix,
+        kms_key_arn=kms_key_arn,
     )
 
 

@@ -16,7 +16,7 @@ from infra.permissions import read_objects, run_container, use_key, write_object
 from infra.states.endpoints import DEPLOYMENT, REPOSITORIES
 from infra.states.sdk_calls import sdk_call
 from infra.states.training_jobs import RETRY_THROTTLED
-from stratos.hosting.modes.batch import BATCH_STRATEGY
+from stratos.hosting.transform_job import BATCH_STRATEGY
 
 JOB = f"{DEPLOYMENT}.transform_job"
 TRANSFORMED = "$.transformed"

@@ -14,7 +14,7 @@ from constructs import Construct
 
 from infra.states.lambda_states import LambdaStates
 from infra.states.sdk_calls import NOT_SCALED, REFUSED, put_alarms, sdk_call
-from stratos.hosting.build import VARIANT
+from stratos.hosting.names import VARIANT
 from stratos.hosting.scaling import scalable_component
 
 _ATTEMPTS = 500

@@ -11,7 +11,7 @@ from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from infra.states.sdk_calls import NOT_SCALED, REFUSED, put_alarms, sdk_call
-from stratos.hosting.build import VARIANT
+from stratos.hosting.names import VARIANT
 from stratos.hosting.scaling import scalable_target
 
 _LONGEST_WAIT_SECONDS = 140

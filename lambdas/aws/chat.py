@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import boto3
@@ -11,9 +12,10 @@ from botocore.config import Config
 
 from lambdas.aws.clients import client
 from stratos.contracts.records import Record
-from stratos.hosting.modes.asynchronous import AsyncEndpoint
-from stratos.hosting.modes.batch import chat_request
-from stratos.hosting.modes.scale_to_zero import ComponentEndpoint
+from stratos.hosting.chat_request import chat_request
+from stratos.hosting.deployment import AnyEndpoint
+from stratos.hosting.modes.interface import Connection
+from stratos.hosting.modes.table import mode_named
 from stratos.measuring.load import MAX_IN_FLIGHT, Reply
 from stratos.scoring.verifiers import is_completion_correct, needs_gold
 from stratos.spec import LlmJudge, Task
@@ -37,36 +39,28 @@ def runtime_client() -> Any:
     return boto3.client("sagemaker-runtime", config=config)
 
 
-def queue_before(endpoint_name: str, bucket: str, spec_name: str) -> AsyncEndpoint:
-    """The queue of an asynchronous endpoint."""
-    return AsyncEndpoint(
-        endpoint_name=endpoint_name,
-        bucket=bucket,
+def connection_to(deployment: AnyEndpoint, bucket: str, spec_name: str) -> Connection:
+    """How a measurement reaches an endpoint."""
+    in_call = mode_named(deployment.hosting.mode).in_call
+    return Connection(
+        endpoint_name=deployment.endpoint_name,
         spec_name=spec_name,
-        s3=client("s3"),
+        bucket=bucket,
         runtime=runtime_client(),
-        patience_seconds=QUEUE_SECONDS,
+        s3=client("s3"),
+        patience_seconds=_CAPACITY_SECONDS if in_call else QUEUE_SECONDS,
     )
-
-
-def component_of(endpoint_name: str) -> ComponentEndpoint:
-    """The component of an endpoint that scales to zero; its copies run while it is measured."""
-    return ComponentEndpoint(endpoint_name, runtime_client(), _CAPACITY_SECONDS)
 
 
 @dataclass(frozen=True)
 class Chat:
     """An endpoint that answers records, and how its answers are judged."""
 
-    endpoint_name: str
+    ask_endpoint: Callable[[bytes], bytes]
+    """Puts a request and returns its answer, as the endpoint's mode does."""
     model_name: str
     task: Task
     max_tokens: int
-    runtime: Any = field(default_factory=lambda: runtime_client())
-    queue: AsyncEndpoint | None = None
-    """Of an asynchronous endpoint, which answers through the bucket."""
-    component: ComponentEndpoint | None = None
-    """Of an endpoint that scales to zero."""
 
     def ask(self, record: Record, max_tokens: int | None = None) -> Reply:
         """Put one question.
@@ -79,25 +73,11 @@ class Chat:
             EndpointNotFound: when an asynchronous one fails or gives no answer.
         """
         asked = self._body(record, max_tokens or self.max_tokens)
-        body = json.loads(self._send(json.dumps(asked).encode()))
+        body = json.loads(self.ask_endpoint(json.dumps(asked).encode()))
         text = body["choices"][0]["message"]["content"] or ""
         usage = body["usage"]
         correct = is_right(self.task, text, record)
         return Reply(usage["completion_tokens"], correct, usage["prompt_tokens"])
-
-    def _send(self, body: bytes) -> bytes:
-        if self.queue is not None:
-            return self.queue.ask(body)
-        if self.component is not None:
-            return self.component.ask(body)
-        answered = self.runtime.invoke_endpoint(
-            EndpointName=self.endpoint_name,
-            ContentType="application/json",
-            Accept="application/json",
-            Body=body,
-        )
-        answer: bytes = answered["Body"].read()
-        return answer
 
     def _body(self, record: Record, max_tokens: int) -> dict[str, Any]:
         messages = (message.model_dump() for message in record.messages)

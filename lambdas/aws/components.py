@@ -18,7 +18,6 @@ from stratos.errors import (
     EndpointUnsettled,
     NoFeasiblePlan,
 )
-from stratos.hosting.build import endpoint_name
 from stratos.hosting.components import (
     CHANGING,
     TAKING_OVER,
@@ -30,7 +29,8 @@ from stratos.hosting.components import (
     rolling_update,
     settled_component,
 )
-from stratos.pipeline.steps import Deployment
+from stratos.hosting.deployment import ComponentDeployment
+from stratos.hosting.names import endpoint_name
 from stratos.spec import Spec
 
 _SETTLING_SECONDS = 1.0
@@ -74,7 +74,7 @@ def servers_for(spec: Spec, catalog: ServerCatalog) -> ServerCatalog:
         NoFeasiblePlan: the spec asks for more instances than the endpoint may have.
     """
     found = sagemaker.find_endpoint(endpoint_name(spec.name))
-    if found is None or found.status == "Deleting" or found.mode != "scale_to_zero":
+    if found is None or found.status == "Deleting" or not found.in_component:
         return catalog
     fleet = fleet_of(found)
     asked, most = spec.hosting.max_instances, fleet.max_copies
@@ -95,7 +95,7 @@ def _limited(row: InstanceType, fleet: Fleet) -> InstanceType:
     return row.model_copy(update={"hosting_quota": min(limits, default=None)})
 
 
-def refuse_other_instances(deployment: Deployment, endpoint: sagemaker.Endpoint) -> None:
+def refuse_other_instances(deployment: ComponentDeployment, endpoint: sagemaker.Endpoint) -> None:
     """Raise where an endpoint that appeared since the plan has other instances, or too few."""
     fleet = fleet_of(endpoint)
     planned = deployment.production_variant["InstanceType"]
@@ -123,7 +123,7 @@ def refuse_changing(name: str) -> None:
         )
 
 
-def wait_for(deployment: Deployment, awaited: Awaited) -> str | None:
+def wait_for(deployment: ComponentDeployment, awaited: Awaited) -> str | None:
     """The model in service, once it is what is awaited; copies that are missing are asked for.
 
     Raises:
@@ -134,7 +134,6 @@ def wait_for(deployment: Deployment, awaited: Awaited) -> str | None:
         _endpoint_in_service(deployment)
         return None
     rollout = deployment.component
-    assert rollout is not None, "no component is part of this deployment"
     found = find_component(client("sagemaker"), rollout.name)
     if found is None:
         raise DeploymentFailed(f"inference component {rollout.name} is gone; submit the spec again")
@@ -163,7 +162,7 @@ def wait_for(deployment: Deployment, awaited: Awaited) -> str | None:
     return model
 
 
-def undo(deployment: Deployment, deadline: float) -> tuple[list[str], str | None]:
+def undo(deployment: ComponentDeployment, deadline: float) -> tuple[list[str], str | None]:
     """Take back what a run did to an endpoint that scales to zero, as far as it came.
 
     Args:
@@ -176,7 +175,6 @@ def undo(deployment: Deployment, deadline: float) -> tuple[list[str], str | None
         DeploymentFailed: something could not be taken back in time.
     """
     rollout = deployment.component
-    assert rollout is not None, "no component is part of this deployment"
     found = settled_component(client("sagemaker"), rollout.name, deadline)
     ours = found is not None and live_component(found).model_name == deployment.model_name
     deleted: list[str] = []
@@ -214,7 +212,7 @@ def delete(name: str, deadline: float) -> bool:
     return delete_component(client("sagemaker"), name, min(patience, deadline))
 
 
-def _endpoint_in_service(deployment: Deployment) -> None:
+def _endpoint_in_service(deployment: ComponentDeployment) -> None:
     name = deployment.endpoint_name
     described = client("sagemaker").describe_endpoint(EndpointName=name)
     if described["EndpointStatus"] in sagemaker.CHANGING:
@@ -257,7 +255,7 @@ def _restore(rollout: ComponentRollout, previous: LiveComponent, deadline: float
         )
 
 
-def _delete_endpoint(deployment: Deployment, deadline: float) -> list[str]:
+def _delete_endpoint(deployment: ComponentDeployment, deadline: float) -> list[str]:
     """Delete the endpoint if this run made it, and wait until its name is free again."""
     name = deployment.endpoint_name
     endpoint = sagemaker.settled_endpoint(name, deadline)

@@ -12,8 +12,8 @@ from botocore.exceptions import ClientError
 from lambdas.aws.clients import client, error_code
 from lambdas.jobs.factory import step_of
 from stratos.errors import EndpointUnsettled
-from stratos.hosting.build import endpoint_mode
-from stratos.spec import EndpointMode
+from stratos.hosting.modes.table import mode_named, mode_of
+from stratos.spec import ModeName
 
 IN_PROGRESS = "InProgress"
 PAUSE_SECONDS = 2
@@ -27,12 +27,17 @@ class Endpoint:
     name: str
     config_name: str
     status: str
-    mode: EndpointMode = "realtime"
+    mode: ModeName = "realtime"
 
     @property
     def changing(self) -> bool:
         """A change is under way; SageMaker refuses another until it ends."""
         return self.status in CHANGING
+
+    @property
+    def in_component(self) -> bool:
+        """Its model is in an inference component."""
+        return mode_named(self.mode).in_component
 
 
 def describe_job(name: str) -> dict[str, Any] | None:
@@ -75,12 +80,10 @@ def find_endpoint(name: str) -> Endpoint | None:
         if is_absent(error, held_by_tag=False):
             return None
         raise
-    return Endpoint(
-        name, found["EndpointConfigName"], found["EndpointStatus"], endpoint_mode(found)
-    )
+    return Endpoint(name, found["EndpointConfigName"], found["EndpointStatus"], mode_of(found).name)
 
 
-def mode_in_service(name: str) -> EndpointMode | None:
+def mode_in_service(name: str) -> ModeName | None:
     """How the endpoint of that name is hosted, where one stays."""
     live = find_endpoint(name)
     return None if live is None or live.status == "Deleting" else live.mode

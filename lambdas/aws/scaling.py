@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lambdas.aws.clients import client
-from stratos.hosting.build import VARIANT
+from stratos.hosting.names import VARIANT
 from stratos.hosting.scaling import Scaling, remove_scaling
 
 

@@ -17,10 +17,11 @@ from stratos.contracts.bucket import RunKeys, split_uri
 from stratos.contracts.measurements import Measurement
 from stratos.contracts.records import Record
 from stratos.contracts.run import RunRef
-from stratos.hosting.build import MEASURED
-from stratos.hosting.modes.batch import TransformJob, billed_seconds, chat_request
+from stratos.hosting.chat_request import chat_request
+from stratos.hosting.deployment import BatchDeployment, Deployment
+from stratos.hosting.names import MEASURED
+from stratos.hosting.transform_job import TransformJob, billed_seconds
 from stratos.measuring.batch_gate import Answer, read_answers
-from stratos.pipeline.steps import Deployment
 from stratos.spec import Spec
 
 MAX_QUESTIONS = 2_000
@@ -90,9 +91,9 @@ def describe(name: str) -> dict[str, Any] | None:
 
 def unmeasured_usd(deployment: Deployment | None, measured: Sequence[Measurement]) -> float:
     """The bill of a deployment's batch that was stopped before MeasureBatch could look at it."""
-    if deployment is None or deployment.transform_job is None:
+    if not isinstance(deployment, BatchDeployment):
         return 0.0
-    if deployment.endpoint_config_name in {item.endpoint_config_name for item in measured}:
+    if deployment.name in {item.endpoint_config_name for item in measured}:
         return 0.0
     job = deployment.transform_job
     described = describe(job.name)

@@ -14,7 +14,7 @@ from stratos.contracts.bucket import CALIBRATION_KEY, SERVERS_KEY, RunKeys, spec
 from stratos.contracts.records import Record
 from stratos.contracts.run import RunRef
 from stratos.dataset.token_estimate import CountTokens, by_characters, by_vocabulary, mean_tokens
-from stratos.hosting.build import endpoint_name
+from stratos.hosting.names import endpoint_name
 from stratos.pipeline.steps import ApprovalGiven, Dataset
 from stratos.planning.request import CalibrationRow, DatasetFacts, PlanningRequest
 from stratos.spec import Spec

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from lambdas.aws import transform_jobs
 from lambdas.aws.bucket import Bucket
+from lambdas.aws.run_files import RunFiles
 from lambdas.aws.sagemaker import find_endpoint
 from lambdas.serving.after_a_miss import next_student
-from lambdas.serving.deployments import deployment_of
+from lambdas.serving.deployments import deployment_of, live_endpoint
 from lambdas.step import step
 from stratos.contracts.bucket import RunKeys
 from stratos.contracts.jobs import DistillResult, EvaluateConfig, EvaluateResult
 from stratos.contracts.match import MatchEvidence
-from stratos.hosting.build import endpoint_name
+from stratos.hosting.deployment import BatchDeployment
 from stratos.hosting.model_package import Lineage
+from stratos.hosting.names import endpoint_name
 from stratos.measuring.gates import judge_quality
 from stratos.pipeline.steps import Quality, QualityInput
 from stratos.spec import Spec
@@ -36,17 +38,10 @@ def handler(payload: QualityInput) -> Quality:
             deployment=None,
         )
     bucket.put_model(keys.lineage, _lineage(payload))
-    live = find_endpoint(endpoint_name(spec.name))
-    deployment = deployment_of(
-        run,
-        spec,
-        evidence,
-        payload.model_artifact,
-        live_config=live.config_name if live else None,
-        live_mode=live.mode if live else None,
-    )
-    bucket.put_model(keys.deployment, deployment)
-    if deployment.transform_job is not None:
+    live = live_endpoint(find_endpoint(endpoint_name(spec.name)))
+    deployment = deployment_of(run, spec, evidence, payload.model_artifact, live=live)
+    RunFiles(run).put_deployment(deployment)
+    if isinstance(deployment, BatchDeployment):
         transform_jobs.put_questions(run, spec)
     reason = f"{verdict.reason}; {deployment.hosting.reason}"
     return Quality(passed=True, next_attempt=None, reason=reason, deployment=deployment)

@@ -15,6 +15,7 @@ from stratos.contracts.jobs import EvaluateResult, ProbeConfig, ProbeResult
 from stratos.contracts.match import MatchEvidence, TriedStudent
 from stratos.contracts.measurements import Measurements
 from stratos.errors import NoFeasiblePlan
+from stratos.hosting.modes.table import told_measurement
 from stratos.pipeline.steps import Match, MatchInput
 from stratos.planning.choose import plan_after_probing
 from stratos.spec import Spec
@@ -85,7 +86,7 @@ def _tried(bucket: Bucket, keys: RunKeys, attempt: int) -> tuple[TriedStudent, .
         return before.tried
     score = bucket.read_model(keys.job_result(f"evaluate-a{attempt - 1}"), EvaluateResult).student
     measurements = bucket.find_model(keys.measurements, Measurements) or Measurements()
-    slow = [m.described() for m in measurements.measured if m.attempt == attempt - 1]
+    slow = [told_measurement(m) for m in measurements.measured if m.attempt == attempt - 1]
     reached = "; ".join(slow) or (
         f"{score.value:.3f} [{score.lo:.3f}, {score.hi:.3f}] on {score.n} held-out records"
     )

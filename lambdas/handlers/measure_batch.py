@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from lambdas.aws import transform_jobs
@@ -16,10 +16,12 @@ from stratos.contracts.match import MatchEvidence
 from stratos.contracts.measurements import BatchResult, Measurement, Measurements
 from stratos.contracts.plan import Interval
 from stratos.errors import DeploymentFailed
-from stratos.hosting.modes.batch import TransformJob
+from stratos.hosting.deployment import BatchDeployment
+from stratos.hosting.transform_job import TransformJob
 from stratos.measuring.batch_gate import batch_result, judge_batch
+from stratos.moment import now
 from stratos.pipeline.failures import explain
-from stratos.pipeline.steps import Deployment, JobFailure, MeasureBatchInput, Measured
+from stratos.pipeline.steps import JobFailure, MeasureBatchInput, Measured
 from stratos.spec import Spec
 
 _PATIENCE_SECONDS = 120.0
@@ -38,7 +40,6 @@ def handler(payload: MeasureBatchInput) -> Measured:
     evidence = bucket.read_model(keys.match, MatchEvidence)
     before = bucket.find_model(keys.measurements, Measurements) or Measurements()
     job = deployment.transform_job
-    assert job is not None, "an endpoint is measured by MeasureEndpoint"
     described = _over(job)
     batch = _carried_out(payload, spec, job, described)
     measurement = _measurement(batch, spec, deployment, before, evidence)
@@ -102,22 +103,21 @@ def _over(job: TransformJob) -> dict[str, Any] | None:
 def _measurement(
     batch: BatchResult,
     spec: Spec,
-    deployment: Deployment,
+    deployment: BatchDeployment,
     before: Measurements,
     evidence: MatchEvidence,
 ) -> Measurement:
     job = deployment.transform_job
-    assert job is not None
     verdict = judge_batch(batch, spec, job.usd_per_hour)
-    cost, ended = batch.usd_per_1000_requests, datetime.now(UTC)
+    cost, ended = batch.usd_per_1000_requests, now()
     started = ended - timedelta(seconds=batch.waited_seconds + batch.seconds)
     return Measurement(
-        plan=before.plan_of(deployment.endpoint_config_name, evidence),
+        plan=before.plan_of(deployment.name, evidence),
         attempt=evidence.attempt,
         model_name=deployment.model_name,
-        endpoint_config_name=deployment.endpoint_config_name,
-        started_at=started.isoformat(timespec="milliseconds"),
-        ended_at=ended.isoformat(timespec="milliseconds"),
+        endpoint_config_name=deployment.name,
+        started_at=started,
+        ended_at=ended,
         load=None,
         batch=batch,
         # A bill, and so no interval around it.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from functools import partial
 
 from lambdas.aws.bucket import Bucket
-from lambdas.aws.chat import QUEUE_SECONDS, Chat, component_of, queue_before
+from lambdas.aws.chat import QUEUE_SECONDS, Chat, connection_to
 from lambdas.serving.verdict import go_on
 from lambdas.step import step
 from stratos.contracts.bucket import RunKeys
@@ -13,13 +13,15 @@ from stratos.contracts.match import MatchEvidence
 from stratos.contracts.measurements import LoadResult, Measurement, Measurements
 from stratos.contracts.records import Record
 from stratos.contracts.run import RunRef
-from stratos.measuring.gates import judge_load, least_requests
+from stratos.hosting.deployment import AnyEndpoint
+from stratos.hosting.modes.table import mode_named
+from stratos.measuring.gates import judge_load, least_requests, usd_per_1000_requests
 from stratos.measuring.load import LONGEST_SECONDS, MAX_IN_FLIGHT, LoadTest, MonotonicClock
-from stratos.measuring.measurement import usd_per_1000_requests
 from stratos.measuring.pace import measure_pace
 from stratos.measuring.warm_up import warm_up
-from stratos.pipeline.bill import answering_usd, usd_per_hour_of_load
-from stratos.pipeline.steps import Deployment, Measured, MeasureInput
+from stratos.moment import now
+from stratos.pipeline.bill import usd_per_hour_of_load
+from stratos.pipeline.steps import Measured, MeasureInput
 from stratos.spec import Spec
 
 _MAX_QUESTIONS = 2_000
@@ -45,11 +47,12 @@ def _measure(
     run: RunRef,
     spec: Spec,
     evidence: MatchEvidence,
-    deployment: Deployment,
+    deployment: AnyEndpoint,
     before: Measurements,
 ) -> Measurement:
-    started_at = _now()
+    started_at = now()
     load, answering_seconds = _load(run, spec, deployment)
+    mode = mode_named(deployment.hosting.mode)
     hourly = usd_per_hour_of_load(deployment, load, spec.load)
     verdict = judge_load(load, spec.constraints, hourly)
     return Measurement(
@@ -60,9 +63,9 @@ def _measure(
         mode=deployment.hosting.mode,
         deploying_since=deployment.deploying_since,
         started_at=started_at,
-        ended_at=_now(),
+        ended_at=now(),
         load=load,
-        answering_usd=answering_usd(deployment.hosting, answering_seconds),
+        answering_usd=mode.answering_usd(deployment.hosting, answering_seconds),
         usd_per_1000_requests=usd_per_1000_requests(hourly, load.requests_per_second),
         passed=verdict.passed,
         missed=verdict.missed,
@@ -70,7 +73,7 @@ def _measure(
     )
 
 
-def _load(run: RunRef, spec: Spec, deployment: Deployment) -> tuple[LoadResult, float]:
+def _load(run: RunRef, spec: Spec, deployment: AnyEndpoint) -> tuple[LoadResult, float]:
     """The endpoint's pace with one request at a time, then the declared load.
 
     A serverless endpoint is woken first: what it is asked at once, it starts a container for.
@@ -80,14 +83,12 @@ def _load(run: RunRef, spec: Spec, deployment: Deployment) -> tuple[LoadResult, 
     """
     heldout = RunKeys(run.run_id).dataset + "heldout.jsonl"
     questions = Bucket(run.bucket).read_rows(heldout, Record, _MAX_QUESTIONS)
-    queued = deployment.hosting.mode == "async"
+    mode = mode_named(deployment.hosting.mode)
     chat = Chat(
-        endpoint_name=deployment.endpoint_name,
+        ask_endpoint=partial(mode.ask, connection_to(deployment, run.bucket, spec.name)),
         model_name=spec.name,
         task=spec.task,
         max_tokens=spec.task.max_reply_tokens,
-        queue=queue_before(deployment.endpoint_name, run.bucket, spec.name) if queued else None,
-        component=component_of(deployment.endpoint_name) if deployment.component else None,
     )
     clock = MonotonicClock()
     started = clock.now()
@@ -96,9 +97,9 @@ def _load(run: RunRef, spec: Spec, deployment: Deployment) -> tuple[LoadResult, 
         at_once = min(deployment.hosting.max_concurrency, MAX_IN_FLIGHT)
         waking_seconds = warm_up(chat.ask, questions, at_once, clock)
     awake = clock.now()
-    pace = None if queued else measure_pace(chat.ask, questions, clock)
+    pace = measure_pace(chat.ask, questions, clock) if mode.in_call else None
     alone_seconds = clock.now() - awake
-    taken = QUEUE_SECONDS if queued else clock.now() - started
+    taken = clock.now() - started if mode.in_call else QUEUE_SECONDS
     left = max(_LEAST_SECONDS, LONGEST_SECONDS - taken)
     load = LoadTest(
         ask=chat.ask,
@@ -112,7 +113,3 @@ def _load(run: RunRef, spec: Spec, deployment: Deployment) -> tuple[LoadResult, 
     ).run()
     answering = load.warm_up_answering_seconds + load.answering_seconds
     return load.model_copy(update={"pace": pace}), waking_seconds + alone_seconds + answering
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")

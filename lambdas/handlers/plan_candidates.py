@@ -10,6 +10,7 @@ from lambdas.jobs.probes import probe_jobs
 from lambdas.step import step
 from stratos.contracts.bucket import RunKeys, spec_folder
 from stratos.contracts.plan import PlanSet
+from stratos.hosting.modes.table import told_endpoint
 from stratos.pipeline.steps import Candidates, PlanInput
 from stratos.planning.choose import plan_before_probing, shortlist
 from stratos.spec import Spec
@@ -35,6 +36,6 @@ def _summary(plans: PlanSet, num_probes: int) -> str:
     return (
         f"{plans.num_candidates:,} candidates, {plans.front_size:,} on the Pareto front; first "
         f"choice {chosen.teacher} → {chosen.student} ({chosen.method}), trained on "
-        f"{chosen.training.instance_type}, served on {chosen.endpoint}; "
+        f"{chosen.training.instance_type}, served on {told_endpoint(chosen)}; "
         f"{num_probes} probes"
     )

@@ -11,8 +11,9 @@ from lambdas.serving import batch_promotion, turns
 from lambdas.step import step
 from stratos.contracts.bucket import RunKeys
 from stratos.contracts.measurements import Measurements
-from stratos.hosting.build import expiry, ownership_tags
+from stratos.hosting.deployment import AnyEndpoint, BatchDeployment, ComponentDeployment
 from stratos.hosting.model_package import served_properties
+from stratos.hosting.ownership import expiry, ownership_tags
 from stratos.pipeline.steps import Promoted, PromoteInput
 from stratos.spec import Spec
 
@@ -23,13 +24,14 @@ def handler(payload: PromoteInput) -> Promoted:
     run, deployment = payload.run, payload.deployment
     bucket, keys = Bucket(run.bucket), RunKeys(run.run_id)
     spec, now = bucket.read_model(keys.spec, Spec), datetime.now(UTC)
-    if deployment.transform_job is not None:
-        return batch_promotion.promote(payload, spec)
+    if isinstance(deployment, BatchDeployment):
+        return batch_promotion.promote(payload, spec, deployment)
     expires = expiry(spec.hosting, now)
     expires_at = expires.isoformat(timespec="seconds") if expires else None
     # Before the claim comes only what CleanUp can take back. A failure after it leaves a claimed
     # endpoint, which the table shows as live and the sweeper ends on time.
-    _register_served(payload, bucket.read_model(keys.measurements, Measurements))
+    measurements = bucket.read_model(keys.measurements, Measurements)
+    _register_served(payload.package_arn, deployment, measurements)
     runs_table.update(
         run.run_id,
         endpoint_name=deployment.endpoint_name,
@@ -47,7 +49,7 @@ def handler(payload: PromoteInput) -> Promoted:
             )
     if expires is None:
         schedules.cancel_deletion(deployment.endpoint_name)
-    elif deployment.component is not None:
+    elif isinstance(deployment, ComponentDeployment):
         schedules.schedule_sweep(deployment.endpoint_name, expires)
     else:
         schedules.schedule_deletion(deployment.endpoint_name, expires, deployment.scaling)
@@ -62,12 +64,12 @@ def handler(payload: PromoteInput) -> Promoted:
     )
 
 
-def _register_served(payload: PromoteInput, measurements: Measurements) -> None:
+def _register_served(package_arn: str, deployment: AnyEndpoint, measurements: Measurements) -> None:
     """Tell the registry what was measured, and on what the model serves if that has changed."""
-    last, deployment = measurements.last, payload.deployment
+    last = measurements.last
     assert last is not None, "promoted before it was measured"
     assert last.load is not None, "a batch was measured, not an endpoint"
     moved = sum(item.attempt == last.attempt for item in measurements.measured) > 1
     inference = deployment.model_package["InferenceSpecification"] if moved else None
     served = served_properties(last.load, deployment)
-    registry.add_served(payload.package_arn, served, inference)
+    registry.add_served(package_arn, served, inference)

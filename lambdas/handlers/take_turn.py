@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from lambdas.aws import components, schedules
 from lambdas.aws.bucket import Bucket
+from lambdas.aws.run_files import RunFiles
 from lambdas.aws.sagemaker import find_endpoint
 from lambdas.serving import turns
-from lambdas.serving.deployments import deployment_of
+from lambdas.serving.deployments import deployment_of, live_endpoint
 from lambdas.step import step
 from stratos.contracts.bucket import RunKeys
 from stratos.contracts.match import MatchEvidence
 from stratos.errors import EndpointBusy
-from stratos.pipeline.steps import Deployment, TurnInput
+from stratos.hosting.deployment import ComponentDeployment, Deployment
+from stratos.moment import now
+from stratos.pipeline.steps import TurnInput
 from stratos.spec import Spec
 
 
@@ -36,17 +37,16 @@ def handler(payload: TurnInput) -> Deployment:
         raise EndpointBusy(
             f"endpoint {live.name} is {live.status}; this run goes on when SageMaker is done"
         )
-    if live is not None and live.mode == "scale_to_zero":
+    if live is not None and live.in_component:
         components.refuse_changing(live.name)
     deployment = deployment_of(
         run,
         bucket.read_model(keys.spec, Spec),
         bucket.read_model(keys.match, MatchEvidence),
         planned.container["ModelDataUrl"],
-        live_config=live.config_name if live else None,
-        live_mode=live.mode if live else None,
-    ).model_copy(update={"deploying_since": datetime.now(UTC).isoformat(timespec="seconds")})
-    if live is not None and deployment.component is not None:
+        live=live_endpoint(live),
+    ).model_copy(update={"deploying_since": now()})
+    if live is not None and isinstance(deployment, ComponentDeployment):
         components.refuse_other_instances(deployment, live)
-    bucket.put_model(keys.deployment, deployment)
+    RunFiles(run).put_deployment(deployment)
     return deployment

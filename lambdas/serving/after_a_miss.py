@@ -15,12 +15,11 @@ from stratos.contracts.match import MatchEvidence
 from stratos.contracts.measurements import Measurement
 from stratos.contracts.plan import Plan
 from stratos.contracts.run import RunRef
-from stratos.hosting.monthly import HOURS_PER_MONTH
-from stratos.measuring.batch_gate import next_batch_server
+from stratos.hosting.deployment import Deployment
+from stratos.hosting.modes.table import mode_named, on_servers
+from stratos.hosting.next_server import Tried
 from stratos.measuring.gates import Outlay, exceeded
-from stratos.measuring.measurement import MAX_SERVERS, first_server, next_server, on_servers
 from stratos.pipeline.phases import phase_seconds
-from stratos.pipeline.steps import Deployment
 from stratos.spec import Spec
 
 MAX_STUDENTS = 3
@@ -59,21 +58,13 @@ def after_missed_load(
     current: Deployment,
 ) -> Next:
     """The next server for the same model, or else the next student."""
-    mode, why = current.hosting.mode, None
-    plan: Plan | None = None
-    if mode == "batch":
-        plan = next_batch_server(evidence, measured)
-    elif mode == "serverless":
-        plan = first_server(evidence)
-        why = _why_it_stays_serverless(spec, plan, current)
-    elif mode == "scale_to_zero":
-        why = "an endpoint that scales to zero keeps its instances"
-    else:
-        plan = next_server(evidence, measured, spec.constraints, mode=mode)
-    if plan is None or why is not None:
+    mode = mode_named(current.hosting.mode)
+    mine = on_servers(measured, evidence.attempt)
+    following = mode.next_server(Tried(spec, evidence, mine, current.replaces_former))
+    plan = following.plan
+    if plan is None:
         student = next_student(run, spec, evidence)
-        why = why or _why_no_server(measured, evidence)
-        return Next(f"{why}; {student.ending}", attempt=student.attempt)
+        return Next(f"{following.why}; {student.ending}", attempt=student.attempt)
     another = _outlay_of_one(run, measured, plan, current)
     if obstacle := exceeded(outlay_of(run), another, spec.constraints):
         return Next(obstacle)  # nor is there room for a student, which takes an endpoint too
@@ -81,30 +72,6 @@ def after_missed_load(
     deployment = on_another_server(run, spec, evidence, plan, current, number)
     server = f"{plan.serving.count} × {plan.serving.instance_type}"
     return Next(f"next: {server}", plan=plan, deployment=deployment)
-
-
-def _why_it_stays_serverless(spec: Spec, plan: Plan, current: Deployment) -> str | None:
-    """Why a model that missed its load so does not move to the server of its plan, if it may not.
-
-    SageMaker makes a serverless endpoint a real-time one, but never the way back: what was in
-    service before could not be restored.
-    """
-    if spec.hosting.mode == "serverless":
-        return "the spec asks for serverless hosting"
-    if current.previous_config_name is not None:
-        return "the endpoint in service is serverless and keeps its kind"
-    limit = spec.constraints.max_hosting_usd_per_month
-    monthly = plan.serving.usd_per_hour * HOURS_PER_MONTH
-    if limit is not None and monthly > limit:
-        return f"its server's ${monthly:.2f} a month exceed max_hosting_usd_per_month"
-    return None
-
-
-def _why_no_server(measured: tuple[Measurement, ...], evidence: MatchEvidence) -> str:
-    number = len(on_servers(measured, evidence.attempt))
-    if number >= MAX_SERVERS:
-        return f"{number} servers were tried"
-    return "the front has no better server for it"
 
 
 def _outlay_of_one(

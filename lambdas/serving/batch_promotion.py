@@ -10,24 +10,25 @@ from lambdas.aws.sagemaker import mode_in_service
 from stratos.contracts.bucket import RunKeys
 from stratos.contracts.measurements import BatchResult, Measurement, Measurements
 from stratos.hosting.choice import refuse_other_mode
+from stratos.hosting.deployment import BatchDeployment
 from stratos.hosting.model_package import batch_properties
-from stratos.hosting.modes.batch import batch_usd_per_month
-from stratos.hosting.monthly import HOURS_PER_MONTH
-from stratos.pipeline.steps import Deployment, Promoted, PromoteInput
+from stratos.hosting.monthly import HOURS_PER_MONTH, worked_off_usd_per_month
+from stratos.hosting.names import endpoint_name
+from stratos.pipeline.steps import Promoted, PromoteInput
 from stratos.spec import Spec
 
 
-def promote(payload: PromoteInput, spec: Spec) -> Promoted:
+def promote(payload: PromoteInput, spec: Spec, deployment: BatchDeployment) -> Promoted:
     """Record the run as the one in charge of its spec, in place of an earlier one.
 
     Raises:
         DeploymentFailed: an endpoint came under the spec's name since the batch was planned.
     """
-    run, deployment, now = payload.run, payload.deployment, datetime.now(UTC)
+    run, now = payload.run, datetime.now(UTC)
     keys = RunKeys(run.run_id)
     measurements = Bucket(run.bucket).read_model(keys.measurements, Measurements)
     # Batches wait for no turn. Whose endpoint comes after this look replaces them when promoted.
-    refuse_other_mode(spec, mode_in_service(deployment.endpoint_name))
+    refuse_other_mode(spec, mode_in_service(endpoint_name(spec.name)))
     _register(payload.package_arn, deployment, measurements)
     runs_table.update(
         run.run_id,
@@ -45,15 +46,14 @@ def promote(payload: PromoteInput, spec: Spec) -> Promoted:
     return Promoted(endpoint_name=None, expires_at=None, schedule_name=schedule_name)
 
 
-def _usd_per_hour(spec: Spec, deployment: Deployment, measurements: Measurements) -> float:
+def _usd_per_hour(spec: Spec, deployment: BatchDeployment, measurements: Measurements) -> float:
     """Averaged over a month of the declared traffic, by the speed that was measured."""
-    assert deployment.transform_job is not None
     hourly = deployment.transform_job.usd_per_hour
     rate = _last(measurements)[1].requests_per_second
-    return batch_usd_per_month(spec.load, hourly, rate) / HOURS_PER_MONTH
+    return worked_off_usd_per_month(spec.load, hourly, rate) / HOURS_PER_MONTH
 
 
-def _register(package_arn: str, deployment: Deployment, measurements: Measurements) -> None:
+def _register(package_arn: str, deployment: BatchDeployment, measurements: Measurements) -> None:
     """Tell the registry what was measured, and on what the model runs if that has changed."""
     last, batch = _last(measurements)
     moved = sum(item.attempt == last.attempt for item in measurements.measured) > 1

@@ -9,12 +9,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from lambdas.aws import components, runs_table, sagemaker, scaling, schedules
-from lambdas.aws.bucket import Bucket
-from stratos.contracts.bucket import RunKeys
+from lambdas.aws.run_files import find_deployment
 from stratos.contracts.run import RunRef
+from stratos.hosting.deployment import BatchDeployment
 from stratos.hosting.ownership import EXPIRES_TAG
 from stratos.hosting.scaling import Scaling
-from stratos.pipeline.steps import Deployment
 
 NOTICE = timedelta(minutes=5)
 """Left to an endpoint whose time was over while a run had the turn at it."""
@@ -31,21 +30,20 @@ def put_back(run: RunRef, endpoint_name: str) -> None:
         return
     for owner in runs_table.runs_of_spec(run.spec_key):
         # A component's endpoint keeps the configuration that it was made with.
-        serves = (
-            owner.endpoint_config_name == endpoint.config_name or endpoint.mode == "scale_to_zero"
-        )
+        serves = owner.endpoint_config_name == endpoint.config_name or endpoint.in_component
         if owner.endpoint_name == endpoint_name and serves:
-            live = Bucket(owner.bucket).find_model(RunKeys(owner.run_id).deployment, Deployment)
+            live = find_deployment(owner.bucket, owner.run_id)
+            scaled = None if live is None or isinstance(live, BatchDeployment) else live.scaling
             # Its end first: without it the endpoint is billed for ever.
-            _expire(owner, endpoint, live.scaling if live else None)
+            _expire(owner, endpoint, scaled)
             if live is not None and _scalable(endpoint):
-                scaling.apply(endpoint_name, live.scaling)
+                scaling.apply(endpoint_name, scaled)
             return
 
 
 def _scalable(endpoint: sagemaker.Endpoint) -> bool:
     """Whether there is what is scaled; the component may be gone though its endpoint is there."""
-    return endpoint.mode != "scale_to_zero" or components.live(endpoint.name) is not None
+    return not endpoint.in_component or components.live(endpoint.name) is not None
 
 
 def _expire(owner: runs_table.RunRow, endpoint: sagemaker.Endpoint, scaled: Scaling | None) -> None:
@@ -59,7 +57,7 @@ def _expire(owner: runs_table.RunRow, endpoint: sagemaker.Endpoint, scaled: Scal
         expires_at = due.isoformat(timespec="seconds")
         runs_table.update(owner.run_id, expires_at=expires_at)
         sagemaker.tag_endpoint(endpoint.name, [{"Key": EXPIRES_TAG, "Value": expires_at}])
-    if endpoint.mode == "scale_to_zero":
+    if endpoint.in_component:
         schedules.schedule_sweep(endpoint.name, due)
     else:
         schedules.schedule_deletion(endpoint.name, due, scaled)

@@ -13,8 +13,8 @@ from lambdas.aws.sagemaker import IN_PROGRESS, find_endpoint
 from lambdas.aws.schedules import EXPIRY_SUFFIX, RERUN_PREFIX, rerun_of
 from lambdas.aws.settings import settings
 from stratos.hosting.guardrails import run_of_alarm
-from stratos.hosting.modes.batch import BATCH_TAG
 from stratos.hosting.ownership import RUN_TAG, SPEC_TAG, Resource
+from stratos.hosting.transform_job import BATCH_TAG
 
 _PREFIX = "stratos-"
 

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from lambdas.aws import components, runs_table, sagemaker, scaling, transform_jobs
 from lambdas.aws.bucket import Bucket
 from lambdas.aws.clients import client
+from lambdas.aws.run_files import RunFiles
 from lambdas.serving import former_model, turns
 from stratos.contracts.bucket import RunKeys
 from stratos.contracts.measurements import Measurements
 from stratos.contracts.run import RunRef
 from stratos.errors import DeploymentFailed
+from stratos.hosting.deployment import AnyEndpoint, BatchDeployment, ComponentDeployment
 from stratos.hosting.scaling import delete_alarms
-from stratos.pipeline.steps import Deployment
 
 PATIENCE_SECONDS = 780
 """For all the waits of one call together; the function has 900 for everything."""
@@ -44,16 +45,18 @@ def remove_leftovers(run: RunRef) -> tuple[list[str], Removed]:
             stopped.append(job["TrainingJobName"])
     row = runs_table.find(run.run_id)
     bucket, keys = Bucket(run.bucket), RunKeys(run.run_id)
-    deployment = bucket.find_model(keys.deployment, Deployment)
+    deployment = RunFiles(run).find_deployment()
     if deployment is None:
         return stopped, Removed()
-    if row is not None and row.in_charge:
+    in_charge = row is not None and row.in_charge
+    if in_charge and not isinstance(deployment, BatchDeployment):
         turns.give_back(run.run_id, deployment.endpoint_name)
+    if in_charge:
         return stopped, Removed()
     measurements = bucket.find_model(keys.measurements, Measurements) or Measurements()
     made = {m.endpoint_config_name: m.model_name for m in measurements.measured}
-    made[deployment.endpoint_config_name] = deployment.model_name
-    if deployment.transform_job is not None:
+    made[deployment.name] = deployment.model_name
+    if isinstance(deployment, BatchDeployment):
         for job_name in transform_jobs.running_of(run.run_id):
             transform_jobs.stop(job_name)
             stopped.append(job_name)
@@ -77,7 +80,7 @@ def remove_leftovers(run: RunRef) -> tuple[list[str], Removed]:
 
 
 def _take_back(
-    deployment: Deployment, made: dict[str, str], before: str | None, removed: Removed
+    deployment: AnyEndpoint, made: dict[str, str], before: str | None, removed: Removed
 ) -> None:
     """Give the endpoint the model it had, or delete it where it had none.
 
@@ -90,7 +93,7 @@ def _take_back(
         alarms = [alarm["AlarmName"] for alarm in deployment.guardrails.alarms]
         delete_alarms(client("cloudwatch"), alarms)
     deadline = time.monotonic() + PATIENCE_SECONDS
-    if deployment.component is not None:
+    if isinstance(deployment, ComponentDeployment):
         removed.deleted, removed.restored = components.undo(deployment, deadline)
         return
     name = deployment.endpoint_name

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from lambdas.aws import runs_table
 from lambdas.aws.bucket import Bucket
+from lambdas.aws.run_files import RunFiles
 from lambdas.serving import live_model
 from lambdas.serving.after_a_miss import after_missed_load
 from stratos.contracts.bucket import RunKeys
 from stratos.contracts.match import MatchEvidence
 from stratos.contracts.measurements import Measurements
 from stratos.contracts.run import RunRef
-from stratos.pipeline.steps import Deployment, Measured
+from stratos.hosting.deployment import Deployment
+from stratos.hosting.modes.table import told_measurement
+from stratos.pipeline.steps import Measured
 from stratos.spec import Spec
 
 
@@ -30,7 +33,7 @@ def go_on(
     last = measurements.last
     assert last is not None, "nothing was measured"
     if last.passed:
-        if runs_table.another_in_charge(run) or deployment.previous_config_name:
+        if runs_table.another_in_charge(run) or deployment.replaces_former:
             live_model.spare(run, spec)
         return Measured(
             passed=True,
@@ -44,8 +47,8 @@ def go_on(
     if following.deployment is not None:
         going_on = measurements.model_copy(update={"next_plan": following.plan})
         bucket.put_model(keys.measurements, going_on)
-        bucket.put_model(keys.deployment, following.deployment)
-    tried = "; ".join(item.described() for item in measurements.measured)
+        RunFiles(run).put_deployment(following.deployment)
+    tried = "; ".join(told_measurement(item) for item in measurements.measured)
     return Measured(
         passed=False,
         reason=f"{tried}; {following.ending}",

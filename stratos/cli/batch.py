@@ -19,9 +19,9 @@ from stratos.cli.stack import Stack
 from stratos.contracts.bucket import RunKeys, split_uri
 from stratos.contracts.measurements import BatchResult
 from stratos.errors import BatchFailed, BatchRejected, ModelNotFound
-from stratos.hosting.modes.batch import BATCH_TAG, TransformJob
+from stratos.hosting.deployment import DEPLOYMENT, BatchDeployment
+from stratos.hosting.transform_job import BATCH_TAG, TransformJob
 from stratos.measuring.batch_gate import Answer, batch_result, read_answers
-from stratos.pipeline.steps import Deployment
 from stratos.spec import Spec
 
 _PAUSE_SECONDS = 1.0
@@ -109,8 +109,8 @@ def _template(stack: Stack, run: RunRow) -> TransformJob:
             f"run {run.run_id} is {run.status} and has no model that batches may ask; `stratos "
             "runs` shows which have one"
         )
-    deployment = Deployment.model_validate_json(_object(stack, run, RunKeys(run.run_id).deployment))
-    assert deployment.transform_job is not None, "promoted without an endpoint"
+    deployment = DEPLOYMENT.validate_json(_object(stack, run, RunKeys(run.run_id).deployment))
+    assert isinstance(deployment, BatchDeployment), "promoted without an endpoint"
     try:
         stack.sagemaker.describe_model(ModelName=run.batch_model_name)
     except ClientError as error:

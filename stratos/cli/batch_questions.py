@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from stratos.errors import BatchRejected
-from stratos.hosting.modes.batch import MIB, chat_request
+from stratos.hosting.chat_request import chat_request
+from stratos.units import MIB
 
 _SHOWN = 10
 """Problems that are listed; the others are counted."""

@@ -15,21 +15,19 @@ from stratos.cli.runs import RunRow
 from stratos.cli.stack import Stack, client
 from stratos.contracts.bucket import RunKeys
 from stratos.errors import EndpointNotFound
-from stratos.hosting.build import VARIANT, endpoint_mode
 from stratos.hosting.components import (
     delete_component,
     find_component,
     has_component,
     live_component,
 )
-from stratos.hosting.modes.asynchronous import AsyncEndpoint
-from stratos.hosting.modes.scale_to_zero import ComponentEndpoint
+from stratos.hosting.modes.interface import Connection
+from stratos.hosting.modes.table import mode_of
+from stratos.hosting.names import VARIANT
 from stratos.hosting.scaling import remove_scaling
 
-_QUEUE_SECONDS = 900
-"""How long an answer from a queue is waited for: an instance may have to start first."""
-_START_SECONDS = 900
-"""How long an endpoint that has scaled to zero is asked again."""
+_PATIENCE_SECONDS = 900
+"""How long an answer is waited for: an instance may have to start first."""
 _DELETION_SECONDS = 600
 
 
@@ -57,27 +55,18 @@ def invoke(stack: Stack, run: RunRow, question: str, max_tokens: int) -> str:
 
 
 def _send(stack: Stack, run: RunRow, endpoint_name: str, body: bytes) -> bytes:
-    """Into the call, or into the queue of an endpoint that has one."""
-    runtime = client("sagemaker-runtime")
+    """Ask as the endpoint's mode does; what has to start is waited for."""
     described = stack.sagemaker.describe_endpoint(EndpointName=endpoint_name)
-    if has_component(described):
-        return ComponentEndpoint(
-            endpoint_name, runtime, _START_SECONDS, lambda line: typer.echo(line, err=True)
-        ).ask(body)
-    if endpoint_mode(described) == "async":
-        return AsyncEndpoint(
-            endpoint_name=endpoint_name,
-            bucket=stack.bucket,
-            spec_name=run.spec_name,
-            s3=stack.s3,
-            runtime=runtime,
-            patience_seconds=_QUEUE_SECONDS,
-        ).ask(body)
-    response = runtime.invoke_endpoint(
-        EndpointName=endpoint_name, ContentType="application/json", Body=body
+    connection = Connection(
+        endpoint_name=endpoint_name,
+        spec_name=run.spec_name,
+        bucket=stack.bucket,
+        runtime=client("sagemaker-runtime"),
+        s3=stack.s3,
+        patience_seconds=_PATIENCE_SECONDS,
+        tell=lambda line: typer.echo(line, err=True),
     )
-    answer: bytes = response["Body"].read()
-    return answer
+    return mode_of(described).ask(connection, body)
 
 
 def delete(stack: Stack, run: RunRow, *, objects: bool) -> list[str]:

@@ -16,6 +16,7 @@ from stratos.cli.screen import make_console
 from stratos.contracts.bucket import SPEC_FILE
 from stratos.contracts.plan import Interval, Plan, PlanSet
 from stratos.errors import Problem, SpecRejected
+from stratos.hosting.modes.table import told_endpoint
 from stratos.planning.choose import plan_before_probing
 from stratos.planning.offline.folder import DEFAULT_REGION, request_of_folder
 from stratos.planning.offline.origins import FleetPlan, plan_for_origins, read_origins
@@ -155,7 +156,7 @@ def _description(plan: Plan) -> str:
     return (
         f"{plan.teacher} → {plan.student}, {plan.method}, {plan.precision}; train on "
         f"{training.count} × {training.instance_type}{training.layout}{spot} in "
-        f"{training.region}; serve on {plan.endpoint}"
+        f"{training.region}; serve on {told_endpoint(plan)}"
     )
 
 

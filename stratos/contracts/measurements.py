@@ -1,13 +1,15 @@
-"""What was measured of an endpoint or a batch, and the plan that comes after a miss."""
+"""`measurements.json`: every endpoint of a run under load, and the plan that comes after a miss.
+
+A model that is hosted in batches has no endpoint: what was measured of it is a batch.
+"""
 
 from __future__ import annotations
 
 from stratos.contracts.match import MatchEvidence
 from stratos.contracts.plan import Interval, Plan
 from stratos.frozen import FrozenModel
-from stratos.spec import (
-    EndpointMode,
-)
+from stratos.moment import Moment
+from stratos.spec import ModeName
 from stratos.statistics.wilson import Proportion
 
 
@@ -85,11 +87,12 @@ class Measurement(FrozenModel):
     """Of the student, as in `match.json`."""
     model_name: str
     endpoint_config_name: str
-    mode: EndpointMode = "realtime"
-    deploying_since: str | None = None
+    mode: ModeName = "realtime"
+    """Of the endpoint; means nothing for a batch."""
+    deploying_since: Moment | None = None
     """When the run began to make the endpoint."""
-    started_at: str
-    ended_at: str
+    started_at: Moment
+    ended_at: Moment
     load: LoadResult | None
     """None of a batch."""
     batch: BatchResult | None = None
@@ -102,11 +105,6 @@ class Measurement(FrozenModel):
     missed: tuple[str, ...]
     """Constraints, or `requests_per_second`, or `failed_requests`."""
     reason: str
-
-    def described(self) -> str:
-        """Student, server and what was measured, in one clause."""
-        where = self.plan.hosted_as("batch" if self.batch is not None else self.mode)
-        return f"{self.plan.student} on {where}: {self.reason}"
 
 
 class Measurements(FrozenModel):

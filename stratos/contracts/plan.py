@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from stratos.frozen import FrozenModel
-from stratos.spec import HostingMode, StrategyName
+from stratos.spec import ModeName, StrategyName
 
 Purchase = Literal["on_demand", "spot"]
 Method = Literal["full", "lora"]
@@ -48,7 +48,7 @@ class Server(FrozenModel):
 class PlannedHosting(FrozenModel):
     """How the endpoint is hosted, and why."""
 
-    mode: HostingMode
+    mode: ModeName
     reason: str
     """In words, with what the other modes would cost."""
     cold_start_seconds: float = 0.0
@@ -93,24 +93,6 @@ class Plan(FrozenModel):
     """Factor that finished runs put on each predicted quantity, already applied."""
     caveats: tuple[str, ...] = ()
     """Old or derived prices, assumed rates, quota unknown."""
-
-    @property
-    def endpoint(self) -> str:
-        """What is to answer requests, in words."""
-        return self.hosted_as(self.hosting.mode)
-
-    def hosted_as(self, mode: HostingMode) -> str:
-        """What answers requests where the model is hosted so, planned or not."""
-        server = self.serving
-        if mode == "serverless":
-            return f"a serverless endpoint in {server.region} (forecast by {server.instance_type})"
-        told = {
-            "async": ", behind a queue",
-            "scale_to_zero": ", none without requests",
-            "batch": ", in batches",
-        }
-        how = told.get(mode, "")
-        return f"{server.count} × {server.instance_type}{server.layout} in {server.region}{how}"
 
 
 class PlanSet(FrozenModel):

@@ -16,7 +16,7 @@ from stratos.catalog.servers import InstanceType
 from stratos.contracts.plan import Server
 from stratos.errors import DeploymentFailed, EndpointUnsettled
 from stratos.frozen import FrozenModel
-from stratos.hosting.container import download_seconds, start_seconds
+from stratos.hosting.container import WEIGHTS_PER_ARCHIVE, ServingContainer
 from stratos.hosting.guardrails import (
     BAKE_SECONDS,
     Guardrails,
@@ -24,6 +24,7 @@ from stratos.hosting.guardrails import (
     update_alarms,
 )
 from stratos.spec import Spec
+from stratos.units import GIB, MIB
 
 CHANGING = frozenset({"Creating", "Updating", "Deleting"})
 TAKING_OVER = 1
@@ -31,10 +32,7 @@ TAKING_OVER = 1
 NO_CAPACITY = "has no capacity"
 """In the words of the refusal while no copy is in service."""
 
-_GIB, _MIB = 2**30, 2**20
 _RUNTIME_MIB = 1024
-_WEIGHTS_PER_ARCHIVE = 2.5
-"""As for serverless endpoints: float32 in memory, 16 bits in the archive."""
 _MEMORY_SHARE = 0.5
 _CORES_SHARE = 0.75
 """Of an instance. Over half of it, so that no second copy fits; SageMaker's own part is left."""
@@ -67,6 +65,7 @@ def component_rollout(
     model_name: str,
     server: Server,
     instance: InstanceType,
+    container: ServingContainer,
     artifact_bytes: int,
     previous: LiveComponent | None,
 ) -> ComponentRollout:
@@ -76,10 +75,8 @@ def component_rollout(
         specification={
             "ModelName": model_name,
             "StartupParameters": {
-                "ModelDataDownloadTimeoutInSeconds": download_seconds(artifact_bytes),
-                "ContainerStartupHealthCheckTimeoutInSeconds": start_seconds(
-                    server.instance_type, artifact_bytes
-                ),
+                "ModelDataDownloadTimeoutInSeconds": container.download_seconds,
+                "ContainerStartupHealthCheckTimeoutInSeconds": container.start_seconds,
             },
             "ComputeResourceRequirements": compute_requirements(instance, artifact_bytes),
         },
@@ -99,8 +96,8 @@ def compute_requirements(instance: InstanceType, artifact_bytes: int) -> dict[st
             "NumberOfAcceleratorDevicesRequired": float(instance.num_accelerators),
             "MinMemoryRequiredInMb": _RUNTIME_MIB,
         }
-    needed = _RUNTIME_MIB + _WEIGHTS_PER_ARCHIVE * artifact_bytes / _MIB
-    most = _MEMORY_SHARE * instance.memory_gib * _GIB / _MIB
+    needed = _RUNTIME_MIB + WEIGHTS_PER_ARCHIVE * artifact_bytes / MIB
+    most = _MEMORY_SHARE * instance.memory_gib * GIB / MIB
     return {
         "NumberOfCpuCoresRequired": max(_LEAST_CORES, _CORES_SHARE * instance.vcpu),
         "MinMemoryRequiredInMb": math.floor(min(needed, most)),

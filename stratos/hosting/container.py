@@ -1,18 +1,22 @@
-"""The container behind an endpoint: our server on CPUs, AWS's vLLM on GPUs, and how it is set."""
+"""The container behind a model: our server on CPUs, AWS's vLLM on GPUs, and how it is set."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
-from stratos.catalog.images import image_uri, runtime_of
-from stratos.catalog.servers import InstanceType, ServerCatalog
+from stratos.catalog.images import ImageKind, image_uri, runtime_of
+from stratos.catalog.servers import ServerCatalog
 from stratos.contracts.plan import Precision, Server
+from stratos.units import GIB
 
-GIB = 2**30
-GPU_AMI = "al2-ami-sagemaker-inference-gpu-3-1"
+WEIGHTS_PER_ARCHIVE = 2.5
+"""Memory of float32 weights for each byte of an archive of 16-bit ones."""
+
+_FLOAT32_BYTES = 4.0
+_GPU_AMI = "al2-ami-sagemaker-inference-gpu-3-1"
 """Its driver is new enough for the container's CUDA; SageMaker's default is not."""
-
 _DOWNLOAD_SECONDS_PER_GIB = 120
 _MIN_DOWNLOAD_SECONDS = 60
 _START_SECONDS = {"cpu": 600, "cuda": 900}
@@ -21,56 +25,77 @@ _MAX_SECONDS = 3600
 """The longest that SageMaker waits for either."""
 
 
+@dataclass(frozen=True)
+class ServingContainer:
+    """A container, and how long SageMaker allows it.
+
+    Attributes:
+        definition: PrimaryContainer of CreateModel.
+        download_seconds: For the artifact to arrive and unpack.
+        start_seconds: Until it is healthy.
+        ami: InferenceAmiVersion of its instances; None where SageMaker's default will do.
+    """
+
+    definition: dict[str, Any]
+    download_seconds: int
+    start_seconds: int
+    ami: str | None = None
+
+
 def serving_container(
-    server: Server, spec_name: str, model_artifact: str, *, precision: Precision
-) -> dict[str, Any]:
-    """PrimaryContainer of CreateModel.
+    server: Server,
+    spec_name: str,
+    model_artifact: str,
+    *,
+    precision: Precision,
+    artifact_bytes: int,
+    servers: ServerCatalog,
+) -> ServingContainer:
+    """The container for a model on a server.
 
     Args:
         server: Of the plan, which says how its devices are used.
         precision: What the plan computes with.
+        servers: The catalog that the server is from.
     """
-    instance_type = server.instance_type
-    if runtime_of(instance_type) != "cuda":
-        return {
-            "Image": image_uri("inference", server.region, instance_type),
-            "ModelDataUrl": model_artifact,
-            "Environment": {
-                "SAGEMAKER_PROGRAM": "inference.py",
-                "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
-                "STRATOS_MODEL_NAME": spec_name,
-            },
-        }
-    return {
-        "Image": image_uri("llm", server.region, instance_type),
-        "ModelDataUrl": model_artifact,
-        "Environment": {
+    on_gpu = runtime_of(server.instance_type) == "cuda"
+    environment = {
+        "SAGEMAKER_PROGRAM": "inference.py",
+        "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
+        "STRATOS_MODEL_NAME": spec_name,
+    }
+    if on_gpu:
+        environment = {
             "SM_VLLM_MODEL": "/opt/ml/model",
             "SM_VLLM_SERVED_MODEL_NAME": spec_name,
-            **_vllm_precision(instance_type, precision),
+            **_vllm_precision(servers, server.instance_type, precision),
             **_vllm_devices(server),
+        }
+    kind: ImageKind = "llm" if on_gpu else "inference"
+    reading = math.ceil(_DOWNLOAD_SECONDS_PER_GIB * artifact_bytes / GIB)
+    return ServingContainer(
+        definition={
+            "Image": image_uri(kind, server.region, server.instance_type),
+            "ModelDataUrl": model_artifact,
+            "Environment": environment,
         },
-    }
+        download_seconds=min(_MAX_SECONDS, _MIN_DOWNLOAD_SECONDS + reading),
+        start_seconds=min(_MAX_SECONDS, _START_SECONDS["cuda" if on_gpu else "cpu"] + reading),
+        ami=_GPU_AMI if on_gpu else None,
+    )
 
 
-def start_seconds(instance_type: str, artifact_bytes: int) -> int:
-    """How long the container may take until it is healthy."""
-    floor = _START_SECONDS["cuda" if runtime_of(instance_type) == "cuda" else "cpu"]
-    return min(_MAX_SECONDS, floor + _reading_seconds(artifact_bytes))
+def expected_artifact_bytes(num_parameters: float) -> float:
+    """Size of a student's model.tar.gz, before there is one."""
+    return _FLOAT32_BYTES * num_parameters / WEIGHTS_PER_ARCHIVE
 
 
-def download_seconds(artifact_bytes: int) -> int:
-    """How long the artifact may take to arrive and unpack."""
-    return min(_MAX_SECONDS, _MIN_DOWNLOAD_SECONDS + _reading_seconds(artifact_bytes))
-
-
-def _reading_seconds(artifact_bytes: int) -> int:
-    return math.ceil(_DOWNLOAD_SECONDS_PER_GIB * artifact_bytes / GIB)
-
-
-def _vllm_precision(instance_type: str, precision: Precision) -> dict[str, str]:
+def _vllm_precision(
+    servers: ServerCatalog, instance_type: str, precision: Precision
+) -> dict[str, str]:
     """Said outright: by default vLLM would serve float32 weights in 16 bits."""
-    row = _catalogued(instance_type)
+    rows = servers.instance_types
+    row = next((row for row in rows if row.instance_type == instance_type), None)
     sixteen_bits = "bfloat16" if row is None or row.bfloat16 else "half"
     if precision == "fp8":
         # Quantised while it loads; the checkpoint stays what it is.
@@ -87,8 +112,3 @@ def _vllm_devices(server: Server) -> dict[str, str]:
         "SM_VLLM_DATA_PARALLEL_SIZE": server.replicas,
     }
     return {name: str(size) for name, size in sizes.items() if size > 1}
-
-
-def _catalogued(instance_type: str) -> InstanceType | None:
-    rows = ServerCatalog.aws().instance_types
-    return next((row for row in rows if row.instance_type == instance_type), None)

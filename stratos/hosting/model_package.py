@@ -12,7 +12,7 @@ from stratos.contracts.match import MatchEvidence
 from stratos.contracts.measurements import BatchResult, LoadResult
 from stratos.contracts.run import RunRef
 from stratos.frozen import FrozenModel
-from stratos.pipeline.steps import Deployment
+from stratos.hosting.deployment import AnyEndpoint, BatchDeployment
 from stratos.spec import Bedrock, OpenAICompatible, Spec, Teacher
 
 RUN_PROPERTY = "run_id"
@@ -21,11 +21,6 @@ _LONGEST_VALUE = 256
 _NOT_ALLOWED = re.compile(r"[^\w\s.:/=+\-@]")
 """What SageMaker refuses in a property: it takes letters, digits, spaces and `_.:/=+-@`."""
 _LONGEST_DESCRIPTION = 1024
-_INSTANCE_TYPES = {
-    False: "SupportedRealtimeInferenceInstanceTypes",
-    True: "SupportedTransformInstanceTypes",
-}
-"""By whether the model is asked in batches."""
 
 
 class Lineage(FrozenModel):
@@ -50,8 +45,13 @@ def model_package(
     evaluation: EvaluateResult,
     container: dict[str, Any],
     lineage: Lineage,
+    *,
+    instance_types: str,
 ) -> dict[str, Any]:
     """The request of CreateModelPackage, without the group.
+
+    Args:
+        instance_types: Field that names the instance type, by how the model is asked.
 
     It has no `ModelCard`: SageMaker holds its content to a schema that only SageMaker has.
     """
@@ -66,7 +66,7 @@ def model_package(
             "Containers": [container],
             "SupportedContentTypes": ["application/json"],
             "SupportedResponseMIMETypes": ["application/json"],
-            _INSTANCE_TYPES[spec.hosting.mode == "batch"]: [plan.serving.instance_type],
+            instance_types: [plan.serving.instance_type],
         },
         "ModelMetrics": {
             "ModelQuality": {
@@ -97,7 +97,7 @@ def model_package(
     }
 
 
-def served_properties(load: LoadResult, deployment: Deployment) -> dict[str, str]:
+def served_properties(load: LoadResult, deployment: AnyEndpoint) -> dict[str, str]:
     """Properties that are known once the endpoint has been measured."""
     return _properties(
         {
@@ -115,9 +115,8 @@ def served_properties(load: LoadResult, deployment: Deployment) -> dict[str, str
     )
 
 
-def batch_properties(batch: BatchResult, deployment: Deployment) -> dict[str, str]:
+def batch_properties(batch: BatchResult, deployment: BatchDeployment) -> dict[str, str]:
     """Properties that are known once a first batch has been measured."""
-    assert deployment.transform_job is not None
     instance_type = deployment.transform_job.transform_resources["InstanceType"]
     return _properties(
         {

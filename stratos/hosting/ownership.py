@@ -9,10 +9,12 @@ no endpoint, it owns the model that batches ask.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
+from stratos.contracts.run import RunRef
 from stratos.frozen import FrozenModel
+from stratos.spec import Hosting, Spec
 
 RUN_TAG = "stratos:run"
 """On every job, model, endpoint configuration and endpoint of a run; its value is the run id."""
@@ -54,6 +56,29 @@ class Resource(FrozenModel):
     """There is no longer the spec that a rerun is of."""
     awaited: bool = False
     """A transform job that somebody started, who waits for its answers."""
+
+
+def expiry(hosting: Hosting, now: datetime) -> datetime | None:
+    """When the endpoint is deleted; None: never."""
+    hours = hosting.lifetime_hours
+    return None if hours is None else now + timedelta(hours=hours)
+
+
+def ownership_tags(
+    run: RunRef, spec: Spec, now: datetime, *, expires: bool = True
+) -> list[dict[str, str]]:
+    """Whose a resource is, and until when; in the shape of SageMaker's `Tags`.
+
+    Args:
+        expires: Its time ends with the endpoint's; False where there is none.
+    """
+    end = expiry(spec.hosting, now) if expires else None
+    tags = {
+        RUN_TAG: run.run_id,
+        SPEC_TAG: spec.name,
+        EXPIRES_TAG: end.isoformat(timespec="seconds") if end else NEVER,
+    }
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
 class Owner(FrozenModel):

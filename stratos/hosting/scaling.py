@@ -12,7 +12,7 @@ from typing import Any
 
 from stratos.contracts.plan import Server
 from stratos.frozen import FrozenModel
-from stratos.spec import EndpointMode, Spec
+from stratos.spec import Spec
 
 _SCALE_OUT_SECONDS, _SCALE_IN_SECONDS = 60, 600
 """Cool-downs: out soon, in only after a lull that lasts."""
@@ -52,36 +52,31 @@ def wake_alarm_name(endpoint_name: str) -> str:
     return f"{endpoint_name}-backlog"
 
 
-def scaling_of(
-    spec: Spec, server: Server, mode: EndpointMode, endpoint_name: str, variant_name: str
-) -> Scaling | None:
-    """Bounds and policies of an endpoint, or None where it keeps its size.
+def fleet_scaling(spec: Spec, server: Server, endpoint_name: str, variant: str) -> Scaling | None:
+    """Bounds and policies of instances that are always there, or None where they stay so many.
 
-    A real-time fleet goes down to one instance where the traffic has lulls, an asynchronous one
-    and the copies of a component to none; all go up to the planned fleet, or to
-    `hosting.max_instances`. Serverless endpoints scale by themselves.
+    Down to one instance where the traffic has lulls; up to the planned fleet, or to
+    `hosting.max_instances`.
     """
-    if mode == "serverless":
-        return None
-    ceiling = max(server.count, spec.hosting.max_instances or server.count)
-    if mode == "scale_to_zero":
-        return _component_scaling(spec, server, endpoint_name, ceiling)
-    floor = 0 if mode == "async" else 1 if spec.load.has_lulls else server.count
+    floor, ceiling = 1 if spec.load.has_lulls else server.count, _ceiling(spec, server)
     if floor == ceiling:
         return None
-    named = scalable_target(endpoint_name, variant_name)
-    target = {**named, "MinCapacity": floor, "MaxCapacity": ceiling}
-    if mode == "realtime":
-        per_minute = _per_minute(spec, server)
-        metric = {
-            "PredefinedMetricSpecification": {
-                "PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"
-            }
+    named = scalable_target(endpoint_name, variant)
+    metric = {
+        "PredefinedMetricSpecification": {
+            "PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"
         }
-        return Scaling(
-            target=target,
-            policies=[_tracking(named, f"{endpoint_name}-requests", per_minute, metric)],
-        )
+    }
+    policy_name = f"{endpoint_name}-requests"
+    return Scaling(
+        target={**named, "MinCapacity": floor, "MaxCapacity": ceiling},
+        policies=[_tracking(named, policy_name, _per_minute(spec, server), metric)],
+    )
+
+
+def queue_scaling(spec: Spec, server: Server, endpoint_name: str, variant: str) -> Scaling:
+    """Instances by the backlog of a queue; none is left without one, and a request starts one."""
+    named = scalable_target(endpoint_name, variant)
     dimensions = [{"Name": "EndpointName", "Value": endpoint_name}]
     backlog = {
         "CustomizedMetricSpecification": {
@@ -93,7 +88,7 @@ def scaling_of(
     }
     tracking = _tracking(named, f"{endpoint_name}-backlog", _BACKLOG_PER_INSTANCE, backlog)
     return Scaling(
-        target=target,
+        target={**named, "MinCapacity": 0, "MaxCapacity": _ceiling(spec, server)},
         policies=[tracking, _wake(named, endpoint_name)],
         wake_alarm=_wake_alarm(
             endpoint_name,
@@ -106,7 +101,7 @@ def scaling_of(
     )
 
 
-def _component_scaling(spec: Spec, server: Server, name: str, ceiling: int) -> Scaling:
+def component_scaling(spec: Spec, server: Server, name: str) -> Scaling:
     """Copies by their requests; none is left after a lull, and a refused request starts one."""
     named = scalable_component(name)
     metric = {
@@ -116,7 +111,7 @@ def _component_scaling(spec: Spec, server: Server, name: str, ceiling: int) -> S
     }
     tracking = _tracking(named, f"{name}-requests", _per_minute(spec, server), metric)
     return Scaling(
-        target={**named, "MinCapacity": 0, "MaxCapacity": ceiling},
+        target={**named, "MinCapacity": 0, "MaxCapacity": _ceiling(spec, server)},
         policies=[tracking, _wake(named, name)],
         wake_alarm=_wake_alarm(
             name,
@@ -127,6 +122,10 @@ def _component_scaling(spec: Spec, server: Server, name: str, ceiling: int) -> S
             minutes=1,
         ),
     )
+
+
+def _ceiling(spec: Spec, server: Server) -> int:
+    return max(server.count, spec.hosting.max_instances or server.count)
 
 
 def _per_minute(spec: Spec, server: Server) -> float:

@@ -6,26 +6,19 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from stratos.contracts.match import MatchEvidence, plans_in_order
-from stratos.contracts.measurements import BatchResult, Measurement
-from stratos.contracts.plan import Plan
+from stratos.contracts.measurements import BatchResult
 from stratos.frozen import FrozenModel
 from stratos.hosting.guardrails import MAX_FAILED_SHARE
-from stratos.hosting.modes.batch import (
-    TransformJob,
-    batch_usd_per_month,
-    needed_requests_per_second,
-    transforms_on,
-)
+from stratos.hosting.monthly import needed_requests_per_second, worked_off_usd_per_month
+from stratos.hosting.next_server import COST_CONSTRAINT, MONTHLY_CONSTRAINT
+from stratos.hosting.transform_job import TransformJob
 from stratos.measuring.gates import Verdict
-from stratos.measuring.measurement import COST_CONSTRAINT, MAX_SERVERS, model_of, served_as
 from stratos.spec import Spec
 from stratos.statistics.wilson import proportion_of
 
 _SHORTEST_SECONDS = 1.0
 """Answers tell the second they were given in, and no more."""
 _LONGEST_REASON = 600
-_MONTHLY = "max_hosting_usd_per_month"
 
 
 class Answer(FrozenModel):
@@ -136,8 +129,8 @@ def judge_batch(batch: BatchResult, spec: Spec, usd_per_hour: float) -> Verdict:
     monthly = _usd_per_month(batch, spec, usd_per_hour)
     asked = spec.constraints.max_hosting_usd_per_month
     if asked is not None and monthly is not None and monthly > asked:
-        missed[_MONTHLY] = (
-            f"the declared traffic takes ${monthly:.4g} a month, {_MONTHLY} is {asked:g}"
+        missed[MONTHLY_CONSTRAINT] = (
+            f"the declared traffic takes ${monthly:.4g} a month, {MONTHLY_CONSTRAINT} is {asked:g}"
         )
     shown = f"{batch.requests_per_second:.3g} requests/s, {cost_of(batch)}"
     reason = "; ".join(missed.values()) if missed else shown
@@ -148,7 +141,7 @@ def judge_batch(batch: BatchResult, spec: Spec, usd_per_hour: float) -> Verdict:
 
 def _usd_per_month(batch: BatchResult, spec: Spec, usd_per_hour: float) -> float | None:
     rate = batch.requests_per_second
-    return batch_usd_per_month(spec.load, usd_per_hour, rate) if rate > 0 else None
+    return worked_off_usd_per_month(spec.load, usd_per_hour, rate) if rate > 0 else None
 
 
 def cost_of(batch: BatchResult) -> str:
@@ -160,38 +153,3 @@ def cost_of(batch: BatchResult) -> str:
     if cold is None or batch.cold_start_seconds is None:
         return told
     return f"{told} (${cold:.3g} of it for a cold start of {batch.cold_start_seconds:.0f} s)"
-
-
-def next_batch_server(evidence: MatchEvidence, measured: Sequence[Measurement]) -> Plan | None:
-    """The plan that serves the same model next, or None where the front has no better server.
-
-    The first one on a server that is forecast to be faster, or cheaper a request after a miss on
-    cost, than those measured.
-    """
-    mine = [item for item in measured if item.attempt == evidence.attempt]
-    if len(mine) >= MAX_SERVERS:
-        return None
-    for plan in plans_in_order(evidence.matching):
-        if (
-            model_of(plan) == model_of(evidence.plan)
-            and transforms_on(plan.serving.instance_type)
-            and all(_improves(plan, item) for item in mine)
-        ):
-            return served_as(evidence.plan, plan)
-    return None
-
-
-def _improves(plan: Plan, on: Measurement) -> bool:
-    if plan.serving.instance_type == on.plan.serving.instance_type:
-        return False
-    costly = bool({COST_CONSTRAINT, _MONTHLY} & set(on.missed))
-    if costly and _usd_per_request(plan) >= _usd_per_request(on.plan):
-        return False
-    if "requests_per_second" in on.missed:
-        return plan.requests_per_second.value > on.plan.requests_per_second.value
-    return True
-
-
-def _usd_per_request(plan: Plan) -> float:
-    """As forecast, in arbitrary units."""
-    return plan.serving.usd_per_hour / plan.requests_per_second.value

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from stratos.contracts.jobs import EvaluateResult
 from stratos.contracts.measurements import LoadResult, Percentile
+from stratos.contracts.plan import Interval
 from stratos.frozen import FrozenModel
 from stratos.hosting.guardrails import MAX_FAILED_SHARE
 from stratos.measuring.load import requests_needed
-from stratos.measuring.measurement import usd_per_1000_requests
 from stratos.spec import Constraints
 from stratos.statistics.mcnemar import Comparison
 
@@ -120,6 +120,20 @@ def judge_load(load: LoadResult, constraints: Constraints, usd_per_hour: float) 
     reason = "; ".join(missed.values() if missed else shown)
     return Verdict(
         passed=not missed, reason=f"{reason}, over {sent} requests", missed=tuple(missed)
+    )
+
+
+def usd_per_1000_requests(usd_per_hour: float, answered: Interval) -> Interval | None:
+    """Hosting of 1,000 requests at a measured rate; None where none was answered.
+
+    Args:
+        answered: Requests per second.
+    """
+    if answered.lo <= 0:
+        return None
+    per_second = 1000 * usd_per_hour / 3600
+    return Interval(
+        value=per_second / answered.value, lo=per_second / answered.hi, hi=per_second / answered.lo
     )
 
 

@@ -12,10 +12,9 @@ from datetime import datetime
 from itertools import pairwise
 
 from stratos.contracts.measurements import LoadResult, Measurement
-from stratos.hosting.choice import HostingChoice
+from stratos.hosting.deployment import Deployment
+from stratos.hosting.modes.table import mode_named
 from stratos.hosting.monthly import usd_per_busy_hour
-from stratos.hosting.offer import SERVERLESS_USD_PER_GB_SECOND
-from stratos.pipeline.steps import Deployment
 from stratos.spec import Load
 
 
@@ -54,11 +53,9 @@ def hosting_bill(
     """
     known = {item.endpoint_config_name for item in measured}
     under_way = (
-        latest is not None
-        and latest.deploying_since is not None
-        and latest.endpoint_config_name not in known
+        latest is not None and latest.deploying_since is not None and latest.name not in known
     )
-    last_until = now.isoformat() if promoted or under_way else None
+    last_until = now if promoted or under_way else None
     deploying, serving, batches = 0.0, 0.0, unmeasured_batch_usd
     for item, following in pairwise([*measured, None]):
         assert item is not None
@@ -68,35 +65,26 @@ def hosting_bill(
         until = last_until
         if following is not None:
             until = following.started_at if following.attempt == item.attempt else None
-        hourly = 0.0 if item.mode == "serverless" else item.plan.serving.usd_per_hour
+        hourly = mode_named(item.mode).billed_usd_per_hour(item.plan.serving)
         deploying += hourly * _hours(item.deploying_since or item.started_at, item.started_at)
         serving += hourly * _hours(item.started_at, until or item.ended_at) + item.answering_usd
     if under_way:
         assert latest is not None
         assert latest.deploying_since is not None
         since = latest.deploying_since
-        deploying += latest.billed_usd_per_hour * _hours(since, now.isoformat())
+        deploying += latest.billed_usd_per_hour * _hours(since, now)
     return HostingBill(deploying, serving, batches)
-
-
-def answering_usd(hosting: HostingChoice, seconds: float) -> float:
-    """What answers cost beside the hours of instances: money for a serverless endpoint only.
-
-    Args:
-        seconds: Of all requests together, as their client sees them, cold starts included.
-    """
-    return seconds * (hosting.memory_gib or 0) * SERVERLESS_USD_PER_GB_SECOND
 
 
 def usd_per_hour_of_load(deployment: Deployment, load: LoadResult, declared: Load) -> float:
     """The bill of an hour like the one that was measured, with requests at the declared rate."""
-    if deployment.hosting.mode != "serverless":
+    mode = mode_named(deployment.hosting.mode)
+    if mode.on_instances:
         return usd_per_busy_hour(deployment.usd_per_hour, declared)
     if load.seconds <= 0:
         return 0.0
-    return answering_usd(deployment.hosting, load.answering_seconds) / load.seconds * 3600
+    return mode.answering_usd(deployment.hosting, load.answering_seconds) / load.seconds * 3600
 
 
-def _hours(started_at: str, ended_at: str) -> float:
-    elapsed = datetime.fromisoformat(ended_at) - datetime.fromisoformat(started_at)
-    return max(0.0, elapsed.total_seconds() / 3600)
+def _hours(started_at: datetime, ended_at: datetime) -> float:
+    return max(0.0, (ended_at - started_at).total_seconds() / 3600)

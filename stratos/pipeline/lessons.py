@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from stratos.contracts.measurements import LoadResult, Measurement
 from stratos.contracts.plan import Plan
+from stratos.hosting.modes.table import mode_named
 from stratos.pipeline.outcome import RunEvidence
 from stratos.planning.request import CalibrationRow
 
@@ -44,8 +45,10 @@ def _as_planned(measurement: Measurement) -> bool:
     Elsewhere it was a queue's time, or processors that are not the planned server's; and what was
     planned serverless is a forecast for those.
     """
-    on_instances = measurement.mode in ("realtime", "scale_to_zero")
-    return on_instances and measurement.plan.hosting.mode != "serverless"
+    measured, planned = (
+        mode_named(name) for name in (measurement.mode, measurement.plan.hosting.mode)
+    )
+    return measured.in_call and measured.on_instances and planned.on_instances
 
 
 def _of_training(evidence: RunEvidence) -> Iterator[tuple[str, float, float]]:

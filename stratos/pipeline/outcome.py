@@ -11,10 +11,10 @@ from stratos.contracts.measurements import Measurement
 from stratos.contracts.plan import Interval, Plan, PlanSet
 from stratos.contracts.run import RunRef
 from stratos.dataset.summary import Inspection
-from stratos.hosting.modes.batch import batch_usd_per_month
-from stratos.hosting.monthly import HOURS_PER_MONTH
+from stratos.hosting.deployment import BatchDeployment, Deployment
+from stratos.hosting.modes.table import told_measurement
+from stratos.hosting.monthly import HOURS_PER_MONTH, worked_off_usd_per_month
 from stratos.measuring.gates import LATENCIES, too_few
-from stratos.pipeline.steps import Deployment
 from stratos.pipeline.summary import (
     BatchSummary,
     ConstraintOutcome,
@@ -115,7 +115,7 @@ def _reason(evidence: RunEvidence) -> str:
 
 
 def _end(evidence: RunEvidence) -> str:
-    if evidence.deployment is not None and evidence.deployment.transform_job is not None:
+    if isinstance(evidence.deployment, BatchDeployment):
         return "answers batches"
     return "is in service"
 
@@ -172,7 +172,7 @@ def _endpoint(evidence: RunEvidence) -> EndpointSummary | None:
     """The endpoint, if it is in service: one that missed its gate is gone again."""
     if evidence.deployment is None or evidence.match is None or not evidence.promoted:
         return None
-    if evidence.deployment.transform_job is not None:
+    if isinstance(evidence.deployment, BatchDeployment):
         return None
     last = evidence.measurement
     return EndpointSummary(
@@ -209,9 +209,9 @@ def _constraints(evidence: RunEvidence) -> Iterator[ConstraintOutcome]:
     monthly = None
     if deployment is not None and evidence.promoted:
         monthly = deployment.usd_per_hour * HOURS_PER_MONTH
-        if (job := deployment.transform_job) is not None and last and last.batch:
-            rate = last.batch.requests_per_second
-            monthly = batch_usd_per_month(evidence.spec.load, job.usd_per_hour, rate)
+        if isinstance(deployment, BatchDeployment) and last and last.batch:
+            rate, hourly = last.batch.requests_per_second, deployment.transform_job.usd_per_hour
+            monthly = worked_off_usd_per_month(evidence.spec.load, hourly, rate)
     rows = (
         ("min_accuracy", "accuracy", found.student.lo if found else None),
         ("max_p50_latency_ms", "p50_latency_ms", load.p50_ms.value if load else None),
@@ -279,7 +279,7 @@ def _notes(evidence: RunEvidence) -> Iterator[str]:
 def _load_notes(evidence: RunEvidence) -> Iterator[str]:
     """Servers that were tried before, and percentiles that are not claimed."""
     for measurement in evidence.measurements[:-1]:
-        yield f"{measurement.described()}; another plan was tried"
+        yield f"{told_measurement(measurement)}; another plan was tried"
     last = evidence.measurement
     if last is None or last.load is None or evidence.spec is None:
         return

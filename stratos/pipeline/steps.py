@@ -21,12 +21,13 @@ from stratos.contracts.measurements import BatchResult, LoadResult
 from stratos.contracts.plan import Server
 from stratos.contracts.run import RunRef
 from stratos.frozen import FrozenModel
-from stratos.hosting.choice import HostingChoice
-from stratos.hosting.components import ComponentRollout
-from stratos.hosting.guardrails import Guardrails
-from stratos.hosting.modes.batch import TransformJob
+from stratos.hosting.deployment import (
+    AnyEndpoint,
+    BatchDeployment,
+    ComponentDeployment,
+    Deployment,
+)
 from stratos.hosting.ownership import Orphan
-from stratos.hosting.scaling import Scaling
 from stratos.spec import StrategyName
 
 
@@ -177,41 +178,6 @@ class QualityInput(FrozenModel):
     """S3 URI of the distilled model.tar.gz."""
 
 
-class Deployment(FrozenModel):
-    """Everything the SDK states need to put a model into service."""
-
-    model_name: str
-    endpoint_config_name: str
-    endpoint_name: str
-    replaces_live: bool
-    """The endpoint exists: update it instead of creating it."""
-    previous_config_name: str | None
-    container: dict[str, Any]
-    """PrimaryContainer of CreateModel."""
-    production_variant: dict[str, Any]
-    async_inference_config: dict[str, Any] | None
-    """Of CreateEndpointConfig, where requests wait in a queue."""
-    component: ComponentRollout | None = None
-    """What holds the model, on an endpoint that scales to zero."""
-    guardrails: Guardrails | None
-    """What an update is held by; None where SageMaker takes none (serverless)."""
-    hosting: HostingChoice
-    scaling: Scaling | None
-    """How the fleet follows its traffic once it is promoted."""
-    tags: list[dict[str, str]]
-    model_package: dict[str, Any]
-    """InferenceSpecification, metrics and properties of CreateModelPackage."""
-    usd_per_hour: float
-    """Averaged over a month of the declared traffic."""
-    billed_usd_per_hour: float = 0.0
-    """Of its instances from when they are made; nothing where only answers are billed."""
-    deploying_since: str | None = None
-    """When the run began to make the endpoint; None while it is only planned."""
-    transform_job: TransformJob | None = None
-    """The batch by which a model without an endpoint is measured; names and fields of an endpoint
-    mean nothing then."""
-
-
 class Quality(FrozenModel):
     """The verdict on the held-out split."""
 
@@ -269,13 +235,13 @@ class TurnInput(FrozenModel):
     """A deployment that waits for its turn. The answer is the same one, brought up to date."""
 
     run: RunRef
-    deployment: Deployment
+    deployment: AnyEndpoint
 
 
 class ComponentInput(FrozenModel):
     """A change of an endpoint or its component, and what it is to come to."""
 
-    deployment: Deployment
+    deployment: ComponentDeployment
     awaits: Literal["endpoint", "copies", "model"]
     """The endpoint in service; the planned copies of what it had before, which are started where
     it has others; the new model in them."""
@@ -289,7 +255,7 @@ class ComponentReady(FrozenModel):
 class MeasureInput(FrozenModel):
     run: RunRef
     match: Match
-    deployment: Deployment
+    deployment: AnyEndpoint
 
 
 class MeasureBatchInput(FrozenModel):
@@ -297,7 +263,7 @@ class MeasureBatchInput(FrozenModel):
 
     run: RunRef
     match: Match
-    deployment: Deployment
+    deployment: BatchDeployment
     transformed: JobFailure
     """What Step Functions caught; empty where the job completed."""
 

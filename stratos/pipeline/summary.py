@@ -10,7 +10,7 @@ from stratos.contracts.jobs import CurvePoint, EvaluatedExample, ProbeResult, Sy
 from stratos.contracts.measurements import BatchResult, LoadResult, Measurement
 from stratos.contracts.plan import Interval, PlanSet, Server
 from stratos.frozen import FrozenModel
-from stratos.hosting.choice import HostingChoice
+from stratos.hosting.deployment import HostingChoice
 from stratos.spec import StrategyName
 from stratos.statistics.mcnemar import Comparison
 from stratos.statistics.wilson import Proportion

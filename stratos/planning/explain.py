@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from stratos.planning.candidates.offers import Offer
+from stratos.hosting.modes.interface import HostingMode
 from stratos.planning.candidates.pool import Pool
+from stratos.planning.forecast.server_table import ServerRow
 from stratos.planning.front import non_dominated
 from stratos.planning.limits import Limit
-from stratos.spec import HostingMode
 
 NEAREST = 3
 
@@ -50,11 +50,10 @@ def explanation(limits: list[Limit], pool: Pool) -> str:
     return f"No plan holds every constraint. {head}. Nearest: " + "; or ".join(offers)
 
 
-def _endpoint(serving: Offer, mode: HostingMode) -> str:
+def _endpoint(serving: ServerRow, mode: HostingMode) -> str:
     if serving.stand_in:
-        return f"a {mode} endpoint"
-    hosted = "" if mode == "realtime" else f" ({mode})"
-    return f"{serving.count} × {serving.instance.instance_type}{hosted}"
+        return f"a {mode.name} endpoint"
+    return f"{serving.count} × {serving.instance.instance_type} ({mode.name})"
 
 
 def _relaxed(limit: Limit, reached: float) -> str:

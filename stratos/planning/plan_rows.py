@@ -10,10 +10,10 @@ from stratos.catalog.servers import Price
 from stratos.contracts.plan import Interval, Plan
 from stratos.hosting.monthly import requests_per_month
 from stratos.planning.candidates.group import Group
-from stratos.planning.candidates.offers import Offer
 from stratos.planning.candidates.pool import Pool
 from stratos.planning.forecast.calibration import Correction, correction
 from stratos.planning.forecast.engine import EFFICIENCIES
+from stratos.planning.forecast.server_table import ServerRow
 from stratos.planning.forecast.transformer import transformer
 from stratos.planning.request import PlanningRequest
 from stratos.statistics.normal import Z_95
@@ -98,27 +98,27 @@ class PlanMaker:
         )
 
     def _correction(
-        self, quantity: str, offer: Offer, group: Group, devices: int = 1
+        self, quantity: str, server: ServerRow, group: Group, devices: int = 1
     ) -> Correction:
-        prior_sd = EFFICIENCIES[offer.instance.runtime].relative_sd
+        prior_sd = EFFICIENCIES[server.instance.runtime].relative_sd
         parameters = float(group.student.num_parameters or 1)
-        name = offer.instance.instance_type
+        name = server.instance.instance_type
         return correction(
             self.request.calibration, quantity, name, parameters, prior_sd, num_devices=devices
         )
 
     def _caveats(
-        self, group: Group, training: Offer, serving: Offer, share: float, devices: int
+        self, group: Group, training: ServerRow, serving: ServerRow, share: float, devices: int
     ) -> tuple[str, ...]:
         found = training.caveats()
         prices = [] if serving.stand_in else serving.caveats()
         found += [caveat for caveat in prices if caveat not in found]
         trainer = training.instance.instance_type
         runs = {r.instance_type for r in self.request.calibration}
-        for offer in (training, serving):
-            name = offer.instance.instance_type
+        for server in (training, serving):
+            name = server.instance.instance_type
             note = f"rates of {name} are assumed: no run has measured it"
-            if not offer.instance.measured and name not in runs and note not in found:
+            if not server.instance.measured and name not in runs and note not in found:
                 found.append(note)
         counted = {r.num_devices for r in self.request.calibration if r.instance_type == trainer}
         if devices > 1 and devices not in counted:

@@ -9,7 +9,7 @@ from pydantic import Field
 from stratos.catalog.model_card import ModelCard
 from stratos.catalog.servers import ServerCatalog
 from stratos.frozen import FrozenModel
-from stratos.spec import EndpointMode, Spec
+from stratos.spec import ModeName, Spec
 
 
 class DatasetFacts(FrozenModel):
@@ -57,5 +57,5 @@ class PlanningRequest(FrozenModel):
     calibration: tuple[CalibrationRow, ...] = ()
     spent_usd: float = Field(default=0.0, ge=0)
     spent_hours: float = Field(default=0.0, ge=0)
-    live_mode: EndpointMode | None = None
+    live_mode: ModeName | None = None
     """Of the endpoint in service under the spec's name, which keeps its kind; None without one."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from stratos.contracts.measurements import Percentile
 from stratos.contracts.plan import Interval
+from stratos.hosting.modes.table import mode_named
 from stratos.pipeline.summary import RunSummary
 from stratos.statistics.wilson import Proportion
 
@@ -153,7 +154,7 @@ def measurement_rows(summary: RunSummary) -> list[MeasurementRow]:
         rows.append(
             MeasurementRow(
                 plan=f"{item.plan.id} ({item.plan.student})",
-                server="serverless" if item.mode == "serverless" else fleet,
+                server=fleet if mode_named(item.mode).on_instances else item.mode,
                 requests=f"{load.num_requests} ({load.num_failed} failed)",
                 p50=latency(load.p50_ms),
                 p95=latency(load.p95_ms),

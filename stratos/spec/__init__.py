@@ -5,7 +5,8 @@ Reading a file into a `Spec`, with every problem named at once, is `stratos.spec
 
 from stratos.spec.constraints import Constraints, Load, Preferences, Probability
 from stratos.spec.document import DEFAULT_APPROVAL_HOURS, LONGEST_APPROVAL_HOURS, Slug, Spec
-from stratos.spec.hosting import EndpointMode, Hosting, HostingMode
+from stratos.spec.hosting import Hosting
+from stratos.spec.hosting_modes import AUTO, HOSTING_MODES, ModeName, ModeRow
 from stratos.spec.models import Bedrock, OpenAICompatible, Teacher, Weights
 from stratos.spec.paths import BucketPath, bucket_path
 from stratos.spec.task import (
@@ -23,19 +24,21 @@ from stratos.spec.task import (
 from stratos.spec.training import Reinforcement, StrategyName, Synthesis, Training
 
 __all__ = [
+    "AUTO",
     "DEFAULT_APPROVAL_HOURS",
+    "HOSTING_MODES",
     "LONGEST_APPROVAL_HOURS",
     "Bedrock",
     "BucketPath",
     "Choice",
     "Constraints",
-    "EndpointMode",
     "Exact",
     "Hosting",
-    "HostingMode",
     "JsonSchema",
     "LlmJudge",
     "Load",
+    "ModeName",
+    "ModeRow",
     "Normalised",
     "Number",
     "OpenAICompatible",

@@ -77,9 +77,9 @@ class Spec(FrozenModel):
         if self.approval_timeout_hours is not None and self.approval != "required":
             raise ValueError("approval_timeout_hours needs approval: required")
         latencies = self.constraints.latencies
-        if self.hosting.mode == "batch" and latencies:
+        if latencies and not self.hosting.has_endpoint:
             raise ValueError(
-                f"hosting.mode batch answers no single request, so nothing can hold "
+                f"hosting.mode {self.hosting.mode} answers no single request, so nothing can hold "
                 f"{', '.join(f'constraints.{name}' for name in latencies)}: leave "
                 f"{'them' if len(latencies) > 1 else 'it'} out, or choose another mode"
             )

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import PositiveFloat, PositiveInt, model_validator
 
 from stratos.frozen import FrozenModel
-
-EndpointMode = Literal["realtime", "serverless", "async", "scale_to_zero"]
-HostingMode = EndpointMode | Literal["batch"]
+from stratos.spec.hosting_modes import AUTO, HOSTING_MODES, AskedMode, ModeName
 
 DEFAULT_TTL_HOURS = 24.0
 """How long an endpoint lives where the spec does not say."""
@@ -18,7 +14,7 @@ DEFAULT_TTL_HOURS = 24.0
 class Hosting(FrozenModel):
     """How the model is hosted, and what becomes of the endpoint after the run."""
 
-    mode: Literal["auto"] | HostingMode = "auto"
+    mode: AskedMode = AUTO
     """`auto`: the plan chooses among those that the declared traffic allows, on the same server the
     cheapest. `serverless`: billed by the second of answering, CPU and 6 GB at most. `async`:
     requests wait in a queue, and without any there is no instance. `scale_to_zero`: answered in the
@@ -38,6 +34,16 @@ class Hosting(FrozenModel):
     """Delete the endpoint after this time; 24 where neither is given."""
 
     @property
+    def named(self) -> ModeName | None:
+        """The mode that the spec asks for; None where the plan chooses."""
+        return None if self.mode == AUTO else self.mode
+
+    @property
+    def has_endpoint(self) -> bool:
+        """Without one, the model is asked in batches."""
+        return self.named is None or HOSTING_MODES[self.named].has_endpoint
+
+    @property
     def lifetime_hours(self) -> float | None:
         """How long an endpoint lives; None: never expires."""
         return None if self.keep else self.ttl_hours or DEFAULT_TTL_HOURS
@@ -49,13 +55,13 @@ class Hosting(FrozenModel):
         return self
 
     @model_validator(mode="after")
-    def _batches_have_no_endpoint(self) -> Hosting:
+    def _only_endpoints_last(self) -> Hosting:
         """Refuse what only an endpoint can have."""
         for_endpoints = ("max_cold_start_seconds", "max_instances", "keep", "ttl_hours")
         given = [name for name in for_endpoints if getattr(self, name)]
-        if self.mode == "batch" and given:
+        if given and not self.has_endpoint:
             raise ValueError(
-                f"mode batch has no endpoint to apply {', '.join(given)} to; leave "
+                f"mode {self.mode} has no endpoint to apply {', '.join(given)} to; leave "
                 f"{'them' if len(given) > 1 else 'it'} out, or choose another mode"
             )
         return self

@@ -104,6 +104,8 @@ def _explain(details: ErrorDetails, location: Location) -> tuple[Location, str]:
     if kind == "literal_error":
         choices = [str(choice) for choice in _literals_at(details["loc"])]
         return location, _wrong_choice(found, choices)
+    if kind == "unknown_choice":
+        return location, _wrong_choice(found, str(context["needed"]).split(", "))
     if kind == "union_tag_invalid":
         tags = [tag.strip("' ") for tag in str(context["expected_tags"]).split(",")]
         return (*location, "kind"), _wrong_choice(context["tag"], tags)

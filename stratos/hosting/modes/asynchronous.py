@@ -1,67 +1,125 @@
-"""Questions to an asynchronous endpoint: left in the bucket, and their answers fetched from it."""
+"""Asynchronous endpoints: requests wait in a queue, and answers are fetched from the bucket.
+
+Without requests there is no instance. https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference.html
+"""
 
 from __future__ import annotations
 
+import math
 import time
 import uuid
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 from stratos.contracts.bucket import async_folder, s3_uri, split_uri
+from stratos.contracts.plan import Server
 from stratos.errors import EndpointNotFound
+from stratos.hosting.modes.interface import Connection, Parts
+from stratos.hosting.modes.on_endpoint import OnEndpoint
+from stratos.hosting.names import VARIANT
+from stratos.hosting.offer import (
+    INSTANCE_START_SECONDS,
+    Bound,
+    Hosted,
+    Offer,
+    cold_start_seconds,
+    latencies_asked,
+    share_of_busy_hours,
+    too_cold,
+)
+from stratos.hosting.scaling import Scaling, queue_scaling
 
+_SYNCHRONOUS_SECONDS = 60
+"""SageMaker gives up on a synchronous request after this long."""
+_QUEUE_SECONDS = 1.0
+"""What the way through the bucket adds to an answer; assumed."""
+_QUEUED_AT_ONCE = 32
+"""Requests that an instance is given at once from a queue: as many as our server decodes."""
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.02, 1.0
 
 
-@dataclass(frozen=True)
-class AsyncEndpoint:
-    """An endpoint with a queue before it."""
+class Asynchronous(OnEndpoint):
+    """Fits users who can wait minutes, and fetch the answers."""
 
-    endpoint_name: str
-    bucket: str
-    spec_name: str
-    s3: Any
-    """boto3's `s3` and `sagemaker-runtime`."""
-    runtime: Any
-    patience_seconds: float
+    name = "async"
+    in_call = False
 
-    def ask(self, body: bytes) -> bytes:
-        """Put one request into the queue and wait for what comes of it.
+    def offer(self, hosted: Hosted) -> Offer:
+        spec, cold_start = hosted.spec, cold_start_seconds(INSTANCE_START_SECONDS, hosted)
+        unwanted = too_cold(cold_start, spec.hosting)
+        tolerated = spec.hosting.max_cold_start_seconds or 0.0
+        if unwanted is None and tolerated <= _SYNCHRONOUS_SECONDS:
+            unwanted = "its requests are not answered in the call"
+        shortest = min(latencies_asked(spec.constraints), default=math.inf)
+        return Offer(
+            self.name,
+            share_of_hours=share_of_busy_hours(spec.load),
+            cold_start_seconds=cold_start,
+            unwanted=unwanted,
+            wanted_up_to=Bound(shortest - _QUEUE_SECONDS, "its queue may exceed the latency asked"),
+            requests_per_second=spec.load.requests_per_second,
+        )
 
-        Raises:
-            EndpointNotFound: it failed, or nothing came in time.
-        """
+    def told(self, server: Server) -> str:
+        return f"{super().told(server)}, behind a queue"
+
+    def queue(self, parts: Parts) -> dict[str, Any] | None:
+        """Where answers go, and the reasons of those that failed."""
+        order = parts.order
+        folder = f"s3://{order.run.bucket}/{async_folder(order.spec.name)}"
+        return {
+            "OutputConfig": {
+                "S3OutputPath": f"{folder}answers",
+                "S3FailurePath": f"{folder}failures",
+            },
+            "ClientConfig": {"MaxConcurrentInvocationsPerInstance": _QUEUED_AT_ONCE},
+        }
+
+    def scaling(self, parts: Parts) -> Scaling | None:
+        order = parts.order
+        return queue_scaling(order.spec, order.plan.serving, order.endpoint_name, VARIANT)
+
+    def hosts(self, described: Mapping[str, Any]) -> bool:
+        return bool(described.get("AsyncInferenceConfig"))
+
+    def ask(self, connection: Connection, body: bytes) -> bytes:
+        """Leave one request in the bucket, and wait for what comes of it there."""
         request = uuid.uuid4().hex
-        key = f"{async_folder(self.spec_name)}requests/{request}.json"
-        self.s3.put_object(Bucket=self.bucket, Key=key, Body=body)
-        accepted = self.runtime.invoke_endpoint_async(
-            EndpointName=self.endpoint_name,
-            InputLocation=s3_uri(self.bucket, key),
+        key = f"{async_folder(connection.spec_name)}requests/{request}.json"
+        connection.s3.put_object(Bucket=connection.bucket, Key=key, Body=body)
+        accepted = connection.runtime.invoke_endpoint_async(
+            EndpointName=connection.endpoint_name,
+            InputLocation=s3_uri(connection.bucket, key),
             ContentType="application/json",
             InferenceId=request,
         )
-        deadline = time.monotonic() + self.patience_seconds
+        deadline = time.monotonic() + connection.patience_seconds
         pause = _FIRST_PAUSE_SECONDS
         while True:
-            if (answer := self._read(accepted["OutputLocation"])) is not None:
+            if (answer := _read(connection.s3, accepted["OutputLocation"])) is not None:
                 return answer
             failure = accepted.get("FailureLocation")
-            if failure and (reason := self._read(failure)) is not None:
+            if failure and (reason := _read(connection.s3, failure)) is not None:
                 raise EndpointNotFound(
-                    f"endpoint {self.endpoint_name} failed: {reason.decode(errors='replace')}"
+                    f"endpoint {connection.endpoint_name} failed: {reason.decode(errors='replace')}"
                 )
             if time.monotonic() > deadline:
                 raise EndpointNotFound(
-                    f"endpoint {self.endpoint_name} gave no answer in {self.patience_seconds:.0f} "
-                    f"s; it may still be starting, and will put it at {accepted['OutputLocation']}"
+                    f"endpoint {connection.endpoint_name} gave no answer in "
+                    f"{connection.patience_seconds:.0f} s; it may still be starting, and will put "
+                    f"it at {accepted['OutputLocation']}"
                 )
             time.sleep(pause)
             pause = min(_LONGEST_PAUSE_SECONDS, pause * 1.2)
 
-    def _read(self, uri: str) -> bytes | None:
-        bucket, key = split_uri(uri)
-        try:
-            body: bytes = self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-        except self.s3.exceptions.NoSuchKey:
-            return None
-        return body
+
+MODE = Asynchronous()
+
+
+def _read(s3: Any, uri: str) -> bytes | None:
+    bucket, key = split_uri(uri)
+    try:
+        body: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    except s3.exceptions.NoSuchKey:
+        return None
+    return body

@@ -1,196 +1,79 @@
-"""Batches: a model without an endpoint, whose server runs for as long as one batch takes.
-
-SageMaker calls it a batch transform job: it starts a server with the model, gives it the lines of
-an object one at a time, and puts the answers, line by line, beside each other into another object.
-https://docs.aws.amazon.com/sagemaker/latest/dg/batch-transform.html
-"""
+"""Batches: a model without an endpoint, whose server runs for as long as one batch takes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Mapping
 from typing import Any
 
-from stratos.catalog.images import LOCAL_PREFIX, runtime_of
-from stratos.contracts.bucket import s3_uri
+from stratos.contracts.bucket import RunKeys
 from stratos.contracts.plan import Server
-from stratos.frozen import FrozenModel
-from stratos.hosting.choice import HostingChoice, refuse_other_mode
-from stratos.hosting.monthly import HOURS_PER_MONTH, requests_per_month
-from stratos.spec import EndpointMode, Load, Spec
-
-BATCH_STRATEGY, SPLIT_TYPE = "SingleRecord", "Line"
-"""A request for each line."""
-BATCH_TAG = "stratos:batch"
-"""On a job that `stratos batch` started, for somebody who waits for the answers."""
-
-MIB = 2**20
-_AT_ONCE = 32
-"""Requests that a replica of the model is given at once: as many as our server decodes."""
-_MIB_AT_ONCE = 96
-"""Of the requests under way together; SageMaker allows 100 MB."""
-_REQUEST_SECONDS, _REQUEST_RETRIES = 900, 1
-"""Longer than the server itself allows a request (below), so that it is the one to say why."""
-_FAMILIES = frozenset(
-    (
-        *("g4dn", "g5", "g6", "g6e", "inf2", "p2", "p3", "trn1"),
-        *("c4", "c5", "c6i", "c7i", "m4", "m5", "m6i", "m7i", "r6i", "r7i"),
-    )
-)
-_UNAVAILABLE = frozenset({"ml.c5.large"})
-_GPU_AMI = "al2-ami-sagemaker-batch-gpu-535"
-"""The newest driver that SageMaker has for these jobs."""
+from stratos.errors import ModelNotFound
+from stratos.hosting.deployment import BatchDeployment, Deployment
+from stratos.hosting.modes.interface import Connection, HostingMode, Parts
+from stratos.hosting.monthly import needed_requests_per_second, requests_per_month
+from stratos.hosting.names import MEASURED
+from stratos.hosting.next_server import NextServer, Tried, better_batch_server
+from stratos.hosting.offer import Hosted, Offer
+from stratos.hosting.transform_job import transform_job
 
 
-class TransformJob(FrozenModel):
-    """A batch transform job to run. Maps are in the shape of the CreateTransformJob request."""
+class Batch(HostingMode):
+    """Fits users who ask many questions at once."""
 
-    name: str
-    model_name: str
-    transform_input: dict[str, Any]
-    transform_output: dict[str, Any]
-    transform_resources: dict[str, Any]
-    model_client_config: dict[str, int]
-    max_concurrent_transforms: int
-    max_payload_in_mb: int
-    environment: dict[str, str]
-    tags: list[dict[str, str]]
-    usd_per_hour: float
+    name = "batch"
+    starts_cold = False
+    in_call = False
+    keeps_busy = True
+    package_instance_types = "SupportedTransformInstanceTypes"
 
-    def request(self) -> dict[str, Any]:
-        """CreateTransformJob."""
-        return {
-            "TransformJobName": self.name,
-            "ModelName": self.model_name,
-            "BatchStrategy": BATCH_STRATEGY,
-            "TransformInput": self.transform_input,
-            "TransformOutput": self.transform_output,
-            "TransformResources": self.transform_resources,
-            "ModelClientConfig": self.model_client_config,
-            "MaxConcurrentTransforms": self.max_concurrent_transforms,
-            "MaxPayloadInMB": self.max_payload_in_mb,
-            "Environment": self.environment,
-            "Tags": self.tags,
-        }
-
-    def asking(
-        self, name: str, bucket: str, questions_key: str, answers_prefix: str
-    ) -> TransformJob:
-        """The same server under another name, with other questions."""
-        source = {"S3DataType": "S3Prefix", "S3Uri": s3_uri(bucket, questions_key)}
-        answers = {"S3OutputPath": s3_uri(bucket, answers_prefix)}
-        return self.model_copy(
-            update={
-                "name": name,
-                "transform_input": {
-                    **self.transform_input,
-                    "DataSource": {"S3DataSource": source},
-                },
-                "transform_output": self.transform_output | answers,
-            }
+    def offer(self, hosted: Hosted) -> Offer:
+        """Billed for the work alone: a server that never rests must do a month's in a month."""
+        load = hosted.spec.load
+        return Offer(
+            self.name,
+            worked_off_per_month=requests_per_month(load),
+            requests_per_second=needed_requests_per_second(load),
+            max_utilisation=1.0,
         )
 
+    def told(self, server: Server) -> str:
+        fleet = f"{server.count} × {server.instance_type}{server.layout}"
+        return f"{fleet} in {server.region}, in batches"
 
-def transforms_on(instance_type: str) -> bool:
-    """Whether SageMaker runs batch transform jobs on an instance type.
+    def deployment(self, parts: Parts) -> Deployment:
+        order = parts.order
+        keys = RunKeys(order.run.run_id)
+        return BatchDeployment(
+            model_name=order.name,
+            container=parts.container.definition,
+            hosting=parts.hosting,
+            tags=parts.tags,
+            model_package=parts.model_package,
+            usd_per_hour=parts.usd_per_hour,
+            transform_job=transform_job(
+                order.name,
+                order.plan.serving,
+                order.run.bucket,
+                keys.batch_questions(MEASURED),
+                keys.batch_answers(MEASURED, order.name),
+                parts.tags,
+                kms_key_arn=order.kms_key_arn,
+            ),
+        )
 
-    By its API model's TransformInstanceType; a test compares both.
-    """
-    family = instance_type.split(".")[1]
-    offered = family in _FAMILIES and instance_type not in _UNAVAILABLE
-    return offered or instance_type.startswith(LOCAL_PREFIX)
-
-
-def transform_job(
-    name: str,
-    server: Server,
-    bucket: str,
-    questions_key: str,
-    answers_prefix: str,
-    tags: list[dict[str, str]],
-    *,
-    kms_key_arn: str | None,
-) -> TransformJob:
-    """The job that asks a model of that name, on one server of the plan.
-
-    One object of questions is one server's work, so more servers would stand idle.
-    """
-    resources: dict[str, Any] = {"InstanceType": server.instance_type, "InstanceCount": 1}
-    if runtime_of(server.instance_type) == "cuda":
-        resources["TransformAmiVersion"] = _GPU_AMI
-    at_once = min(_MIB_AT_ONCE, _AT_ONCE * server.replicas)
-    encryption = {} if kms_key_arn is None else {"KmsKeyId": kms_key_arn}
-    return TransformJob(
-        name=name,
-        model_name=name,
-        transform_input={"ContentType": "application/json", "SplitType": SPLIT_TYPE},
-        transform_output={"Accept": "application/json", "AssembleWith": "Line", **encryption},
-        transform_resources=resources,
-        model_client_config={
-            "InvocationsTimeoutInSeconds": _REQUEST_SECONDS,
-            "InvocationsMaxRetries": _REQUEST_RETRIES,
-        },
-        max_concurrent_transforms=at_once,
-        max_payload_in_mb=_MIB_AT_ONCE // at_once,
-        environment={
-            # One line that the server refuses would else cost the answers to all the others.
-            "STRATOS_REFUSALS_AS_ANSWERS": "true",
-            "STRATOS_REQUEST_TIMEOUT_SECONDS": str(_REQUEST_SECONDS - 60),
-        },
-        tags=tags,
-        usd_per_hour=server.usd_per_hour / server.count,
-    ).asking(name, bucket, questions_key, answers_prefix)
-
-
-def billed_seconds(described: Mapping[str, Any], now: datetime) -> float:
-    """Seconds on the bill of a job, by DescribeTransformJob; until now of one that goes on."""
-    if (start := described.get("TransformStartTime")) is None:
+    def billed_usd_per_hour(self, server: Server) -> float:
+        """Nothing: each batch has its own bill."""
         return 0.0
-    end = described.get("TransformEndTime") or now
-    return max(0.0, float((end - start).total_seconds()))
+
+    def hosts(self, described: Mapping[str, Any]) -> bool:
+        """Never: there is no endpoint."""
+        return False
+
+    def ask(self, connection: Connection, body: bytes) -> bytes:
+        raise ModelNotFound("a model that is hosted in batches answers no single request")
+
+    def next_server(self, tried: Tried) -> NextServer:
+        return better_batch_server(tried)
 
 
-def chat_request(
-    messages: Iterable[dict[str, str]], model_name: str, max_tokens: int
-) -> dict[str, Any]:
-    """One line of questions: a greedy chat."""
-    return {
-        "model": model_name,
-        "messages": list(messages),
-        "max_tokens": max_tokens,
-        "temperature": 0,
-    }
-
-
-def choose_batch(
-    spec: Spec, server: Server, requests_per_second: float, live_mode: EndpointMode | None
-) -> HostingChoice:
-    """Batches, which only the spec can ask for: traffic does not tell that nobody waits.
-
-    Args:
-        requests_per_second: What one server is expected to work off.
-        live_mode: Of the endpoint in service under the spec's name, if one is.
-
-    Raises:
-        DeploymentFailed: an endpoint is in service under the spec's name.
-    """
-    refuse_other_mode(spec, live_mode)
-    usd = batch_usd_per_month(spec.load, server.usd_per_hour / server.count, requests_per_second)
-    return HostingChoice(
-        mode="batch",
-        reason=f"the spec asks for batch hosting: batch ${usd:.2f} a month",
-        usd_per_month=usd,
-    )
-
-
-def batch_usd_per_month(load: Load, usd_per_hour: float, requests_per_second: float) -> float:
-    """The bill of the hours that a month's requests take; those without work are free.
-
-    Cold starts are left out: how many batches there are is not declared.
-    """
-    return usd_per_hour * requests_per_month(load) / (3600 * requests_per_second)
-
-
-def needed_requests_per_second(load: Load) -> float:
-    """The rate at which a server that never rests works off what comes."""
-    return requests_per_month(load) / (3600 * HOURS_PER_MONTH)
+MODE = Batch()

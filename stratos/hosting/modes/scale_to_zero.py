@@ -1,70 +1,159 @@
-"""Questions to an endpoint that scales to zero: what it refuses while it starts is asked again."""
+"""Endpoints that scale to zero: answered in the call, by instances that are there while asked.
+
+After a pause a request is refused, and so is all that comes until an instance has started; from
+then on answers come in the call. The model is in an inference component (`hosting.components`).
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
+from stratos.contracts.plan import Server
 from stratos.errors import EndpointNotFound
-from stratos.hosting.components import NO_CAPACITY
+from stratos.hosting.components import (
+    NO_CAPACITY,
+    component_guardrails,
+    component_rollout,
+    has_component,
+    managed_instances,
+)
+from stratos.hosting.deployment import ComponentDeployment, Deployment
+from stratos.hosting.guardrails import Guardrails
+from stratos.hosting.modes.interface import Connection, Parts
+from stratos.hosting.modes.on_endpoint import OnEndpoint
+from stratos.hosting.next_server import NextServer, Tried
+from stratos.hosting.offer import (
+    INSTANCE_START_SECONDS,
+    Hosted,
+    Offer,
+    cold_start_seconds,
+    latencies_asked,
+    share_of_busy_hours,
+    too_cold,
+)
+from stratos.hosting.scaling import Scaling, component_scaling
 
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 10.0
+_OF_THE_COMPONENT = (
+    "ModelName",
+    "InitialVariantWeight",
+    "ModelDataDownloadTimeoutInSeconds",
+    "ContainerStartupHealthCheckTimeoutInSeconds",
+)
+"""Of a variant: its component names the model, and how long it may take."""
 
 
-@dataclass(frozen=True)
-class ComponentEndpoint:
-    """An endpoint whose model is in a component."""
+class ScaleToZero(OnEndpoint):
+    """Fits users who can ask again for minutes."""
 
-    endpoint_name: str
-    runtime: Any
-    """boto3's `sagemaker-runtime`."""
-    patience_seconds: float
-    tell: Callable[[str], None] = lambda _: None
-    """Is told once that the answer has to be waited for."""
+    name = "scale_to_zero"
+    in_component = True
 
-    def ask(self, body: bytes) -> bytes:
-        """Put a request; where no copy of the model is in service, until one is.
+    def offer(self, hosted: Hosted) -> Offer:
+        """Refusals are for users who limit latency: an answer from a queue comes at any time."""
+        spec, cold_start = hosted.spec, cold_start_seconds(INSTANCE_START_SECONDS, hosted)
+        unwanted = too_cold(cold_start, spec.hosting)
+        if unwanted is None and not latencies_asked(spec.constraints):
+            unwanted = "it refuses requests while it starts, and no latency speaks against a queue"
+        return Offer(
+            self.name,
+            share_of_hours=share_of_busy_hours(spec.load),
+            cold_start_seconds=cold_start,
+            unwanted=unwanted,
+            remark=f"after a pause it refuses requests for about {cold_start:.0f} s, which is "
+            "assumed and not measured",
+            requests_per_second=spec.load.requests_per_second,
+        )
+
+    def told(self, server: Server) -> str:
+        return f"{super().told(server)}, none without requests"
+
+    def deployment(self, parts: Parts) -> Deployment:
+        order = parts.order
+        server = order.plan.serving
+        component = component_rollout(
+            order.endpoint_name,
+            order.name,
+            server,
+            order.servers[server.instance_type],
+            parts.container,
+            order.artifact.num_bytes,
+            order.live.component if order.live else None,
+        )
+        endpoint = super().deployment(parts).model_dump(exclude={"kind", "component"})
+        return ComponentDeployment(**endpoint, component=component)
+
+    def variant(self, parts: Parts) -> dict[str, Any]:
+        variant = super().variant(parts)
+        for key in _OF_THE_COMPONENT:
+            del variant[key]
+        order = parts.order
+        return variant | {
+            "ManagedInstanceScaling": managed_instances(order.spec, order.plan.serving)
+        }
+
+    def guardrails(self, parts: Parts) -> Guardrails | None:
+        order, container = parts.order, parts.container
+        return component_guardrails(
+            order.endpoint_name,
+            order.name,
+            copies=order.plan.serving.count,
+            startup_seconds=container.download_seconds + container.start_seconds,
+            max_p95_latency_ms=order.spec.constraints.max_p95_latency_ms,
+        )
+
+    def scaling(self, parts: Parts) -> Scaling | None:
+        order = parts.order
+        return component_scaling(order.spec, order.plan.serving, order.endpoint_name)
+
+    def hosts(self, described: Mapping[str, Any]) -> bool:
+        return has_component(described)
+
+    def ask(self, connection: Connection, body: bytes) -> bytes:
+        """Put a request; where no copy of the model is in service, repeat it until one is.
 
         The refusal itself is what starts an instance.
-
-        Raises:
-            EndpointNotFound: none was in service in time.
-            ClientError: it is refused for another reason, or fails.
         """
-        deadline = time.monotonic() + self.patience_seconds
-        pause = _FIRST_PAUSE_SECONDS
+        deadline = time.monotonic() + connection.patience_seconds
+        pause, name = _FIRST_PAUSE_SECONDS, connection.endpoint_name
         told = False
         while True:
             try:
-                answered = self.runtime.invoke_endpoint(
-                    EndpointName=self.endpoint_name,
-                    InferenceComponentName=self.endpoint_name,
+                answered = connection.runtime.invoke_endpoint(
+                    EndpointName=name,
+                    InferenceComponentName=name,
                     ContentType="application/json",
                     Accept="application/json",
                     Body=body,
                 )
-            except self.runtime.exceptions.ClientError as error:
+            except connection.runtime.exceptions.ClientError as error:
                 if not refused_for_capacity(error):
                     raise
                 if time.monotonic() + pause > deadline:
                     raise EndpointNotFound(
-                        f"endpoint {self.endpoint_name} has scaled to zero, and no instance was "
-                        f"in service within {self.patience_seconds:.0f} s; it may still be "
-                        "starting, so ask again in some minutes"
+                        f"endpoint {name} has scaled to zero, and no instance was in service "
+                        f"within {connection.patience_seconds:.0f} s; it may still be starting, "
+                        "so ask again in some minutes"
                     ) from error
             else:
                 answer: bytes = answered["Body"].read()
                 return answer
             if not told:
                 told = True
-                self.tell(
-                    f"endpoint {self.endpoint_name} has scaled to zero and refused the request; "
-                    f"an instance starts, which is waited for up to {self.patience_seconds:.0f} s"
+                connection.tell(
+                    f"endpoint {name} has scaled to zero and refused the request; it is repeated "
+                    f"for up to {connection.patience_seconds:.0f} s while an instance starts"
                 )
             time.sleep(pause)
             pause = min(_LONGEST_PAUSE_SECONDS, pause * 1.5)
+
+    def next_server(self, tried: Tried) -> NextServer:
+        return NextServer(why="an endpoint that scales to zero keeps its instances")
+
+
+MODE = ScaleToZero()
 
 
 def refused_for_capacity(error: Exception) -> bool:

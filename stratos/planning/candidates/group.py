@@ -61,10 +61,10 @@ class Group:
 
 @dataclass
 class Side:
-    """One side of a group's candidates: rows of an offers table.
+    """One side of a group's candidates: rows of a table of servers.
 
     Attributes:
-        rows: Positions in the offers.
+        rows: Positions in the table.
         values: [row, quantity], all to be minimised.
         facts: [row, quantity], to be reported and not compared.
     """

@@ -2,7 +2,7 @@
 
 On the same instances the modes differ in their bill alone: latency and start-up are the server's.
 So the dearer ones are dominated, hold no limit that the cheapest does not, and are left out before
-any front. What is not on instances (serverless) is a row of its own among the offers.
+any front. What is not on instances (serverless) is a row of its own in the table of servers.
 """
 
 from __future__ import annotations
@@ -15,34 +15,40 @@ from numpy.typing import NDArray
 
 from stratos.catalog.servers import Runtime
 from stratos.contracts.plan import PlannedHosting
-from stratos.hosting.choice import live_kind, modes_considered, reason_for
-from stratos.hosting.offer import Hosted, expected_artifact_bytes, offers_for, serverless_vcpu
-from stratos.hosting.offer import Offer as ModeOffer
-from stratos.planning.candidates.offers import Offer, Offers, serverless_offers, serving_offers
+from stratos.hosting.choice import live_kind, modes_compared, modes_considered, reason_for
+from stratos.hosting.container import expected_artifact_bytes
+from stratos.hosting.modes.interface import HostingMode
+from stratos.hosting.offer import Hosted, Offer
+from stratos.planning.forecast.server_table import (
+    ServerRow,
+    ServerTable,
+    serving_table,
+    stand_in_table,
+)
 from stratos.planning.forecast.transformer import Transformer
 from stratos.planning.request import PlanningRequest
-from stratos.spec import EndpointMode
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 NO_MODE = -1
 
 
-def endpoint_offers(request: PlanningRequest, regions: tuple[str, ...]) -> Offers:
-    """Every fleet, and what stands in for serverless endpoints, as far as the modes need them."""
-    found = Offers([])
+def hosting_table(request: PlanningRequest, regions: tuple[str, ...]) -> ServerTable:
+    """Every fleet, and what stands in for processors that AWS chooses, as the modes need them."""
+    table = ServerTable([])
     modes = modes_considered(request.spec, request.live_mode)
-    if set(modes) != {"serverless"}:
-        found = serving_offers(request.servers, regions, for_batches="batch" in modes)
-    if "serverless" in modes:
-        more = serverless_offers(request.servers, regions)
-        found = Offers(found.rows + more.rows, more.rejected | found.rejected)
-    return found
+    if any(mode.on_instances for mode in modes):
+        for_batches = any(mode.keeps_busy for mode in modes)
+        table = serving_table(request.servers, regions, for_batches=for_batches)
+    if not all(mode.on_instances for mode in modes):
+        more = stand_in_table(request.servers, regions)
+        table = ServerTable(table.rows + more.rows, more.rejected | table.rejected)
+    return table
 
 
 @dataclass(frozen=True)
 class Billed:
-    """Each server in its mode. Arrays run over offers.
+    """Each server in its mode. Arrays run over servers.
 
     Attributes:
         mode: Position in `HostingModes.modes`; `NO_MODE` where none is allowed.
@@ -53,40 +59,47 @@ class Billed:
 
 
 class HostingModes:
-    """What the modes cost for one request's offers."""
+    """What the modes cost for one request's servers."""
 
-    def __init__(self, request: PlanningRequest, offers: Offers) -> None:
+    def __init__(self, request: PlanningRequest, servers: ServerTable) -> None:
         self._spec, self._live = request.spec, request.live_mode
-        self._offers = offers
+        self._servers = servers
         self.modes = modes_considered(request.spec, request.live_mode)
-        self._bound = request.spec.hosting.mode != "auto" or request.live_mode is not None
-        self._usd_per_hour = offers.usd_per_hour
-        self._stand_in = offers.stand_in
-        runtimes: list[Runtime] = [row.instance.runtime for row in offers.rows]
+        self._bound = request.spec.hosting.named is not None or request.live_mode is not None
+        self.keeps_busy = any(mode.keeps_busy for mode in self.modes)
+        self._usd_per_hour = servers.usd_per_hour
+        self._stand_in = servers.stand_in
+        runtimes: list[Runtime] = [row.instance.runtime for row in servers.rows]
         self._runtimes = np.array(runtimes)
         self._kinds = sorted(set(runtimes))
-        self._made: dict[tuple[float, Runtime], dict[EndpointMode, ModeOffer]] = {}
+        self._made: dict[tuple[float, Runtime], dict[HostingMode, Offer]] = {}
 
     @property
     def num_candidates(self) -> int:
         """Servers times the modes that each is considered in."""
         stand_ins = int(self._stand_in.sum())
-        fleets = len(self._offers) - stand_ins
-        return stand_ins + fleets * len([mode for mode in self.modes if mode != "serverless"])
+        fleets = len(self._servers) - stand_ins
+        return stand_ins + fleets * sum(mode.on_instances for mode in self.modes)
 
-    def cheapest(self, student: Transformer, seconds: Floats) -> Billed:
+    def cheapest(self, student: Transformer, seconds: Floats, sustained: Floats) -> Billed:
         """The cheapest allowed mode of each server, the first of equals.
 
         Args:
             seconds: P95 of an answer; infinite where a server cannot be had.
+            sustained: Requests per second of each server.
         """
         mode = np.full(len(seconds), NO_MODE, dtype=np.int64)
         best = np.full(len(seconds), np.inf)
         finite = np.isfinite(seconds)
         taken = np.where(finite, seconds, 0.0)
         for position, offer, rows in self._allowed(student):
-            usd = offer.usd_per_month(self._usd_per_hour, taken)
-            allowed = rows & finite & (seconds <= self._longest(offer)) & (usd < best)
+            holds = finite & (seconds <= self._longest(offer))
+            if self.modes[position].on_instances:
+                holds &= offer.requests_per_second <= offer.max_utilisation * sustained
+            usd = offer.usd_per_month(
+                self._usd_per_hour, taken, np.where(sustained > 0, sustained, np.nan)
+            )
+            allowed = rows & holds & (usd < best)
             mode[allowed], best[allowed] = position, usd[allowed]
         return Billed(mode, best)
 
@@ -95,89 +108,85 @@ class HostingModes:
         if not self._bound:
             return None  # an instance that is always there hosts everything
         (mode,) = self.modes
-        if mode == "batch":
-            return None  # nor does a job refuse anything
-        found = [self._mode_offers(student, kind)[mode].impossible for kind in self._kinds]
+        found = [self.offers_on(student, kind)[mode].impossible for kind in self._kinds]
         if None in found:
             return None
-        named = self._spec.hosting.mode != "auto"
-        kind = f"hosting.mode is {mode}" if named else live_kind(self._spec, mode)
+        named = self._spec.hosting.named
+        kind = f"hosting.mode is {named}" if named else live_kind(self._spec, mode.name)
         return f"{kind}, but {found[0]}"
 
     def slowdown(self, student: Transformer) -> Floats:
         """How much slower than each server its processors are: 1 but for stand-ins."""
-        memory = self._mode_offers(student, "cpu")["serverless"].memory_gib
-        assert memory is not None  # a serverless offer always names one
-        processors = np.array([row.instance.vcpu for row in self._offers.rows], dtype=np.float64)
-        slower = np.maximum(1.0, processors / serverless_vcpu(memory))
+        offers = self.offers_on(student, "cpu").values()
+        given = [offer.vcpu for offer in offers if offer.vcpu is not None]
+        processors = np.array([row.instance.vcpu for row in self._servers.rows], dtype=np.float64)
+        slower = np.maximum(1.0, processors / given[0])
         return np.where(self._stand_in, slower, 1.0)
 
     def planned(
-        self, student: Transformer, row: int, mode: EndpointMode, seconds: Floats
+        self, student: Transformer, row: int, mode: HostingMode, seconds: Floats, sustained: Floats
     ) -> PlannedHosting:
         """The mode of one server, with the reason in words.
 
         Args:
             seconds: P95 of an answer on every server.
+            sustained: Requests per second of every server.
         """
-        clauses = dict(self._told(student, row, seconds))
+        clauses = dict(self._told(student, row, seconds, sustained))
         chosen = clauses.pop(mode)
-        runtime = self._offers.rows[row].instance.runtime
+        runtime = self._servers.rows[row].instance.runtime
         return PlannedHosting(
-            mode=mode,
+            mode=mode.name,
             reason=reason_for(self._spec, self._live, chosen, clauses.values()),
-            cold_start_seconds=self._mode_offers(student, runtime)[mode].cold_start_seconds,
+            cold_start_seconds=self.offers_on(student, runtime)[mode].cold_start_seconds,
         )
 
     def _told(
-        self, student: Transformer, row: int, seconds: Floats
-    ) -> Iterator[tuple[EndpointMode, str]]:
+        self, student: Transformer, row: int, seconds: Floats, sustained: Floats
+    ) -> Iterator[tuple[HostingMode, str]]:
         """Every mode for one plan: on its own server, or on what the mode would be there."""
-        server = self._offers.rows[row]
-        elsewhere = self._mode_offers(student, "cpu")
-        for mode, offer in self._mode_offers(student, server.instance.runtime).items():
-            if offer.on_instances:
-                yield mode, offer.told(server.usd_per_hour, float(seconds[row]))
+        server = self._servers.rows[row]
+        elsewhere = self.offers_on(student, "cpu")
+        for mode, offer in self.offers_on(student, server.instance.runtime).items():
+            if mode.on_instances:
+                rate = float(sustained[row])
+                yield mode, offer.told(server.usd_per_hour, float(seconds[row]), rate)
             elif (at := self._stand_in_of(server)) is not None and np.isfinite(seconds[at]):
                 price, taken = float(self._usd_per_hour[at]), float(seconds[at])
-                told = elsewhere[mode].told(price, taken)
+                told = elsewhere[mode].told(price, taken, float(sustained[at]))
                 possible = at != row and elsewhere[mode].impossible_at(taken) is None
                 yield mode, f"{told} at a p95 of {1000 * taken:,.0f} ms" if possible else told
             elif obstacle := elsewhere[mode].impossible or elsewhere[mode].unwanted:
-                yield mode, f"{mode} ({obstacle})"
+                yield mode, f"{mode.name} ({obstacle})"
 
-    def _stand_in_of(self, server: Offer) -> int | None:
+    def _stand_in_of(self, server: ServerRow) -> int | None:
         for position in np.flatnonzero(self._stand_in):
-            if self._offers.rows[position].region == server.region:
+            if self._servers.rows[position].region == server.region:
                 return int(position)
         return None
 
-    def _allowed(self, student: Transformer) -> Iterator[tuple[int, ModeOffer, Mask]]:
+    def _allowed(self, student: Transformer) -> Iterator[tuple[int, Offer, Mask]]:
         """Modes that may be chosen, with the servers that each is for."""
         for runtime in self._kinds:
-            offers = self._mode_offers(student, runtime)
+            offers = self.offers_on(student, runtime)
             for position, mode in enumerate(self.modes):
-                if mode == "batch":
-                    continue  # `stratos.planning.candidates.batch_side`
                 offer = offers[mode]
                 if offer.impossible or (offer.unwanted and not self._bound):
                     continue
                 yield (
                     position,
                     offer,
-                    (self._runtimes == runtime) & (self._stand_in != offer.on_instances),
+                    (self._runtimes == runtime) & (self._stand_in != mode.on_instances),
                 )
 
-    def _longest(self, offer: ModeOffer) -> float:
+    def _longest(self, offer: Offer) -> float:
         longest = offer.possible_up_to.seconds
         return longest if self._bound else min(longest, offer.wanted_up_to.seconds)
 
-    def _mode_offers(self, student: Transformer, runtime: Runtime) -> dict[EndpointMode, ModeOffer]:
+    def offers_on(self, student: Transformer, runtime: Runtime) -> dict[HostingMode, Offer]:
+        """What each mode offers for a student on one kind of processor."""
         key = (student.parameters, runtime)
         if key not in self._made:
-            self._made[key] = offers_for(self.hosted(student, runtime))
+            hosted = Hosted(self._spec, runtime, expected_artifact_bytes(student.parameters))
+            self._made[key] = {mode: mode.offer(hosted) for mode in modes_compared(self._spec)}
         return self._made[key]
-
-    def hosted(self, student: Transformer, runtime: Runtime) -> Hosted:
-        """A student on one kind of processor, before its artifact is there to be weighed."""
-        return Hosted(self._spec, runtime, expected_artifact_bytes(student.parameters))

@@ -22,8 +22,7 @@ from stratos.errors import NoFeasiblePlan
 from stratos.hosting.monthly import HOURS_PER_MONTH
 from stratos.planning.candidates.eligible import Eligibility, eligible
 from stratos.planning.candidates.group import Group, Side
-from stratos.planning.candidates.hosting_modes import endpoint_offers
-from stratos.planning.candidates.offers import Offers, cheapest_by_rate, training_offers
+from stratos.planning.candidates.hosting_modes import hosting_table
 from stratos.planning.candidates.serving_side import ServingSide
 from stratos.planning.candidates.training_side import TrainingSide
 from stratos.planning.forecast import workload
@@ -34,6 +33,7 @@ from stratos.planning.forecast.accuracy import (
     expected_accuracy,
 )
 from stratos.planning.forecast.calibration import correction
+from stratos.planning.forecast.server_table import ServerTable, cheapest_by_rate, training_table
 from stratos.planning.forecast.transformer import transformer
 from stratos.planning.request import PlanningRequest
 from stratos.planning.strategy import choose_strategy
@@ -49,8 +49,8 @@ class Pool:
     """Non-dominated candidates of every group, feasible or not. Arrays run over candidates."""
 
     groups: list[Group]
-    training: Offers
-    serving: Offers
+    training: ServerTable
+    serving: ServerTable
     serving_side: ServingSide
     group: NDArray[np.int64]
     training_row: NDArray[np.int64]
@@ -104,9 +104,9 @@ class Candidates:
         self.excluded_students = excluded_students
         self.probed = bool(probes)
         regions = request.spec.constraints.regions or (request.region,)
-        self.all_training = training_offers(request.servers, regions)
+        self.all_training = training_table(request.servers, regions)
         self.training = cheapest_by_rate(self.all_training)
-        self.serving = endpoint_offers(request, regions)
+        self.serving = hosting_table(request, regions)
         self.rejected = self.training.rejected | self.serving.rejected
         self.training_side = TrainingSide(
             request, self.training, self._teacher_probes, self.rejected

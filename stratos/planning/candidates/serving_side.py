@@ -9,15 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stratos.contracts.plan import PlannedHosting, Precision
-from stratos.planning.candidates.batch_side import batch_side, busy_arrivals
+from stratos.hosting.offer import MAX_UTILISATION
 from stratos.planning.candidates.group import Side, endpoint_seconds
 from stratos.planning.candidates.hosting_modes import NO_MODE, HostingModes
-from stratos.planning.candidates.offers import Offers
 from stratos.planning.forecast.calibration import Correction
 from stratos.planning.forecast.network import round_trip_ms
 from stratos.planning.forecast.rates import Types, corrected, replica_rates, value_bytes
+from stratos.planning.forecast.server_table import ServerTable
 from stratos.planning.forecast.serving_cost import (
-    MAX_UTILISATION,
     Load,
     ReplicaRates,
     capacity,
@@ -37,19 +36,21 @@ PERCENTILES = {"p50_latency_ms": 0.5, "p95_latency_ms": 0.95}
 
 @dataclass(frozen=True)
 class Outlook:
-    """What an endpoint on each offer is expected to do. Arrays run over offers.
+    """What an endpoint on each server is expected to do. Arrays run over servers.
 
     Attributes:
         latency_ms: Under the declared load, by percentile as in `PERCENTILES`.
         prefill_tokens_per_second: Prompt tokens over the time to a one-token answer, of a request
             alone; the network's round trip included, as a client measures it.
         decode_tokens_per_second: Of a request alone.
-        corrections: What calibration put on each quantity, by offer.
+        requests_per_second: That the whole fleet sustains.
+        corrections: What calibration put on each quantity, by server.
     """
 
     latency_ms: Mapping[str, Floats]
     prefill_tokens_per_second: Floats
     decode_tokens_per_second: Floats
+    requests_per_second: Floats
     corrections: Mapping[str, list[Correction]]
 
     def factors(self, row: int) -> dict[str, float]:
@@ -62,17 +63,16 @@ class ServingSide:
     def __init__(
         self,
         request: PlanningRequest,
-        offers: Offers,
+        servers: ServerTable,
         rejected: dict[str, str],
     ) -> None:
         self._rejected = rejected
-        self._types = Types(offers, request.calibration)
+        self._types = Types(servers, request.calibration)
         self._endpoint_hours = self._types.column(endpoint_seconds) / 3600
-        self.modes = HostingModes(request, offers)
-        self._batched, self._traffic = request.spec.hosting.mode == "batch", request.spec.load
-        self._stand_in = offers.stand_in
+        self.modes = HostingModes(request, servers)
+        self._stand_in = servers.stand_in
         self._round_trip = np.array(
-            [round_trip_ms(request.region, row.region) / 1e3 for row in offers.rows]
+            [round_trip_ms(request.region, row.region) / 1e3 for row in servers.rows]
         )
         self._sides: dict[Hashable, Side | None] = {}
         self._outlooks: dict[Hashable, Outlook] = {}
@@ -88,68 +88,51 @@ class ServingSide:
     def every(self, student: Transformer, precision: Precision, work: Workload) -> Side | None:
         """P95 ms, hours to start and dollars a month of each server, in its cheapest allowed mode.
 
-        Fleets are loaded to 70% at most. Facts: requests per second that the server sustains,
-        devices of one replica, replicas on one instance, and the position of its mode.
+        Facts: requests per second that the server sustains, devices of one replica, replicas on
+        one instance, and the position of its mode.
         """
         if obstacle := self.modes.obstacle(student):
             self._rejected.setdefault(student.name, obstacle)
             return None
         rates, possible = self._rates(student, precision, work)
-        size, fleet = value_bytes(self._types, precision), self._types.offers.counts
-        sustained = capacity(student, _load(work), size, rates) * fleet * rates.replicas
+        sustained = self._sustained(student, precision, work, rates)
         factors = self._latency_factors("p95_latency_ms", student, precision, work)
         seconds = self._latency("p95_latency_ms", student, precision, work, rates) * factors
-        if self._batched:
-            return self._batch_side(student, precision, possible, seconds, sustained, rates)
-        # A serverless endpoint gives each request a container, as far as its mode allows.
-        holds = self._stand_in | (work.requests_per_second <= MAX_UTILISATION * sustained)
-        hosted = self.modes.cheapest(student, np.where(possible & holds, seconds, np.inf))
+        hosted = self.modes.cheapest(student, np.where(possible, seconds, np.inf), sustained)
         rows = np.flatnonzero(hosted.mode != NO_MODE)
         if not len(rows):
-            self._rejected.setdefault(
-                f"{student.name} ({precision})",
-                f"no fleet holds it and {work.requests_per_second:g} requests/s "
-                f"at {MAX_UTILISATION:.0%} utilisation",
-            )
+            self._rejected.setdefault(f"{student.name} ({precision})", self._none_holds(work))
             return None
         values = np.column_stack([seconds * 1e3, self._endpoint_hours, hosted.usd_per_month])
         facts = np.column_stack([sustained, rates.devices, rates.replicas, hosted.mode])
         return Side(rows, values[rows], facts[rows])
 
-    def _batch_side(
-        self,
-        student: Transformer,
-        precision: Precision,
-        possible: NDArray[np.bool_],
-        seconds: Floats,
-        sustained: Floats,
-        rates: ReplicaRates,
-    ) -> Side | None:
-        mode = np.zeros(len(sustained))  # the only one that is considered
-        facts = np.column_stack([sustained, rates.devices, rates.replicas, mode])
-        side = batch_side(
-            self._types.offers, self._traffic, facts, seconds * 1e3, self._endpoint_hours, possible
+    def _none_holds(self, work: Workload) -> str:
+        if self.modes.keeps_busy:
+            return "no server works off the requests of a month"
+        return (
+            f"no fleet holds it and {work.requests_per_second:g} requests/s "
+            f"at {MAX_UTILISATION:.0%} utilisation"
         )
-        if side is None:
-            self._rejected.setdefault(
-                f"{student.name} ({precision})", "no server works off the requests of a month"
-            )
-        return side
+
+    def _sustained(
+        self, student: Transformer, precision: Precision, work: Workload, rates: ReplicaRates
+    ) -> Floats:
+        """Requests per second of each fleet with every slot in use."""
+        size, fleet = value_bytes(self._types, precision), self._types.servers.counts
+        return capacity(student, _load(work), size, rates) * fleet * rates.replicas
 
     def planned_hosting(
         self, student: Transformer, precision: Precision, work: Workload, row: int, mode: int
     ) -> PlannedHosting:
         """The mode of one server in words; both by position."""
-        name = self.modes.modes[mode]
-        if name == "batch":
-            return PlannedHosting(
-                mode=name, reason="the spec asks for batch hosting, billed while a batch is at work"
-            )
-        seconds = self.outlook(student, precision, work).latency_ms["p95_latency_ms"] / 1e3
-        return self.modes.planned(student, row, name, seconds)
+        outlook = self.outlook(student, precision, work)
+        seconds = outlook.latency_ms["p95_latency_ms"] / 1e3
+        sustained = outlook.requests_per_second
+        return self.modes.planned(student, row, self.modes.modes[mode], seconds, sustained)
 
     def outlook(self, student: Transformer, precision: Precision, work: Workload) -> Outlook:
-        """What a plan is to be held against, for every offer."""
+        """What a plan is to be held against, for every server."""
         key = _key(student, precision, work)
         if key not in self._outlooks:
             self._outlooks[key] = self._foresee(student, precision, work)
@@ -174,7 +157,8 @@ class ServingSide:
             * 1e3
             for quantity in PERCENTILES
         }
-        return Outlook(latencies, load.prompt_tokens / first, 1.0 / step, corrections)
+        sustained = self._sustained(student, precision, work, plain)
+        return Outlook(latencies, load.prompt_tokens / first, 1.0 / step, sustained, corrections)
 
     def _rates(
         self, student: Transformer, precision: Precision, work: Workload
@@ -202,11 +186,11 @@ class ServingSide:
     ) -> Floats:
         size, num_replicas = (
             value_bytes(self._types, precision),
-            self._types.offers.counts * rates.replicas,
+            self._types.servers.counts * rates.replicas,
         )
         arrivals = np.where(self._stand_in, 0.0, work.requests_per_second / num_replicas)
-        if self._batched:
-            arrivals = busy_arrivals(student, _load(work), size, rates)
+        if self.modes.keeps_busy:
+            arrivals = MAX_UTILISATION * capacity(student, _load(work), size, rates)
         return latency_seconds(
             student,
             _load(work),

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stratos.catalog.model_card import ModelCard
-from stratos.contracts.jobs import PAID_TEACHER_RECORDS, REVERSE_PROBES
+from stratos.contracts.jobs import PAID_TEACHER_RECORDS, REVERSE_PROBES, ProbeResult
 from stratos.contracts.plan import Precision
 from stratos.planning.candidates.group import Group, Side, startup_seconds
-from stratos.planning.candidates.offers import Offers
 from stratos.planning.deadlines import REINFORCEMENT_SHARE, TIME_SHARES
 from stratos.planning.forecast import workload
 from stratos.planning.forecast.rates import Types, generation_seconds
+from stratos.planning.forecast.server_table import ServerTable
 from stratos.planning.forecast.serving_cost import Load
 from stratos.planning.forecast.training_cost import billed_usd, spot_seconds
 from stratos.planning.forecast.training_rates import StepRate, StudentTraining, step_rate
@@ -62,16 +62,16 @@ class TrainingSide:
     def __init__(
         self,
         request: PlanningRequest,
-        offers: Offers,
+        servers: ServerTable,
         probes: Mapping[str, ProbeResult],
         rejected: dict[str, str],
     ) -> None:
         self._request, self._probes, self._rejected = request, probes, rejected
-        self._types = Types(offers, request.calibration)
+        self._types = Types(servers, request.calibration)
         self._startup = self._types.column(startup_seconds)
-        self._spot = offers.spot
+        self._spot = servers.spot
         self._interruptions = self._types.column(lambda i: i.spot_interruptions_per_month)
-        self._usd_per_hour = offers.usd_per_hour
+        self._usd_per_hour = servers.usd_per_hour
         self._generation: dict[Hashable, tuple[Floats, Mask]] = {}
         self._training: dict[Hashable, StepRate] = {}
 

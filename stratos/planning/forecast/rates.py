@@ -1,4 +1,4 @@
-"""Rates of every offer for one model: peaks × efficiencies × what calibration taught."""
+"""Rates of every server for one model: peaks × efficiencies × what calibration taught."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from stratos.catalog.servers import InstanceType
 from stratos.contracts.plan import Precision
-from stratos.planning.candidates.offers import Offers
 from stratos.planning.forecast.calibration import Correction, correction
 from stratos.planning.forecast.devices import link_bytes_per_second, serving_layout
 from stratos.planning.forecast.engine import (
@@ -23,6 +22,7 @@ from stratos.planning.forecast.engine import (
     flop_per_second,
 )
 from stratos.planning.forecast.memory import GIB, HEADROOM
+from stratos.planning.forecast.server_table import ServerTable
 from stratos.planning.forecast.serving_cost import Load, ReplicaRates, engine_seconds
 from stratos.planning.forecast.transformer import Transformer
 from stratos.planning.request import CalibrationRow
@@ -42,9 +42,9 @@ def serving_precision(instance: InstanceType, trained_in: Precision) -> Precisio
 
 @dataclass
 class Types:
-    """The distinct instance types behind some offers, and which offer is of which."""
+    """The distinct instance types behind some servers, and which server is of which."""
 
-    offers: Offers
+    servers: ServerTable
     calibration: tuple[CalibrationRow, ...]
     instances: list[InstanceType] = field(init=False)
     index: NDArray[np.int64] = field(init=False)
@@ -56,7 +56,7 @@ class Types:
         position: dict[str, int] = {}
         self.instances = []
         index = []
-        for row in self.offers.rows:
+        for row in self.servers.rows:
             name = row.instance.instance_type
             if name not in position:
                 position[name] = len(self.instances)
@@ -65,7 +65,7 @@ class Types:
         self.index = np.array(index, dtype=np.int64)
 
     def column(self, value: Callable[[InstanceType], float | None]) -> Floats:
-        """One number per instance type (None as almost zero), spread over the offers."""
+        """One number per instance type (None as almost zero), spread over the servers."""
         per_type = [value(instance) for instance in self.instances]
         return np.array([_TINY if v is None else v for v in per_type], dtype=np.float64)[self.index]
 
@@ -99,7 +99,7 @@ class Types:
     def corrections(
         self, quantity: str, model: Transformer, devices: Sequence[int] | None = None
     ) -> Floats:
-        """A factor per offer.
+        """A factor per server.
 
         Args:
             devices: That work together on each instance type; one by default.
@@ -121,7 +121,7 @@ class Types:
 
         Args:
             devices: That work together on each instance type.
-            expected: Factor per offer; that of a type is its offers' median.
+            expected: Factor per server; that of a type is its servers' median.
         """
         return [
             self.correction(
@@ -139,7 +139,7 @@ def replica_rates(
     *,
     job_batch: int | None = None,
 ) -> tuple[ReplicaRates, Mask]:
-    """Rates of decoding on each offer, and which offers can hold the model at all.
+    """Rates of decoding on each server, and which servers can hold the model at all.
 
     Args:
         job_batch: Sequences a job decodes at once, memory permitting; None for an endpoint. A job
@@ -240,7 +240,7 @@ def corrected(
 
 
 def value_bytes(types: Types, precision: Precision) -> Floats:
-    """Bytes of one weight on each offer's endpoint."""
+    """Bytes of one weight on each server's endpoint."""
     return types.column(lambda i: BYTES_PER_PARAMETER[serving_precision(i, precision)])
 
 

@@ -14,8 +14,6 @@ from stratos.planning.forecast.transformer import Transformer
 
 Floats = NDArray[np.float64]
 
-MAX_UTILISATION = 0.7
-"""Above it queues grow faster than any forecast of the load."""
 LENGTH_SPREAD = 1.25
 """95th percentile over mean of output lengths; assumed, corrected by calibration."""
 _ROUNDS = 200

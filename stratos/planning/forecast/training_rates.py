@@ -1,4 +1,4 @@
-"""Training rates of every offer for one student, on as many of its devices as make it fastest."""
+"""Training rates of every server for one student, on as many of its devices as make it fastest."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class StudentTraining:
 
 @dataclass(frozen=True)
 class StepRate:
-    """Training on each offer. Arrays run over offers.
+    """Training on each server. Arrays run over servers.
 
     Attributes:
         tokens_per_second: As finished runs have corrected it.
@@ -99,7 +99,7 @@ class StepRate:
 
 
 def step_rate(types: Types, training: StudentTraining) -> StepRate:
-    """Rate of every offer's instance, with the number of devices that trains fastest there."""
+    """Rate of every server's instance, with the number of devices that trains fastest there."""
     choices = [
         (position, count)
         for position, instance in enumerate(types.instances)

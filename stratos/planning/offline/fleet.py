@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from stratos.catalog.servers import ServerCatalog
 from stratos.contracts.plan import Precision
 from stratos.hosting.monthly import HOURS_PER_MONTH
-from stratos.planning.candidates.offers import Offer, Offers, serving_offers
+from stratos.hosting.offer import MAX_UTILISATION
 from stratos.planning.forecast.network import round_trip_ms
 from stratos.planning.forecast.rates import Types, replica_rates, value_bytes
-from stratos.planning.forecast.serving_cost import MAX_UTILISATION, Load, capacity, latency_seconds
+from stratos.planning.forecast.server_table import ServerRow, ServerTable, serving_table
+from stratos.planning.forecast.serving_cost import Load, capacity, latency_seconds
 from stratos.planning.forecast.transformer import Transformer
 from stratos.planning.front import non_dominated
 
@@ -63,23 +64,23 @@ class FleetProblem:
         origins: Mapping[str, float],
         max_replicas: int = 4,
     ) -> None:
-        single = [row for row in serving_offers(catalog, regions).rows if row.count == 1]
-        types = Types(Offers(single), ())
+        single = [row for row in serving_table(catalog, regions).rows if row.count == 1]
+        types = Types(ServerTable(single), ())
         longest = load.prompt_tokens + load.output_tokens
         rates, possible = replica_rates(types, student, precision, longest)
         sustained = capacity(student, load, value_bytes(types, precision), rates)
-        self.pools: list[Offer] = [
+        self.pools: list[ServerRow] = [
             row for row, fits in zip(single, possible & (sustained > 0), strict=True) if fits
         ]
         if not self.pools:
             raise ValueError(f"no server in {', '.join(regions)} holds {student.name}")
-        types = Types(Offers(self.pools), ())
+        types = Types(ServerTable(self.pools), ())
         self._rates, _ = replica_rates(types, student, precision, longest)
         self._size = value_bytes(types, precision)
         one = capacity(student, load, self._size, self._rates)
         self._sustained = MAX_UTILISATION * one * self._rates.replicas
         self._student, self._load, self.max_replicas = student, load, max_replicas
-        self._usd = types.offers.usd_per_hour * HOURS_PER_MONTH
+        self._usd = types.servers.usd_per_hour * HOURS_PER_MONTH
         self._origins = tuple(origins)
         self._demand = np.array(list(origins.values()), dtype=np.float64)
         self._round_trip = np.array(

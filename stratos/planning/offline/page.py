@@ -7,6 +7,7 @@ from html import escape
 from importlib import resources
 
 from stratos.contracts.plan import Interval, Plan, PlanSet
+from stratos.hosting.modes.table import told_endpoint
 from stratos.spec import Spec
 
 AXES: dict[str, tuple[str, str | None, bool]] = {
@@ -63,7 +64,7 @@ def _lines(plan: Plan) -> list[str]:
         f"{plan.teacher} → {plan.student}, {plan.method}, {plan.precision}",
         f"trained on {training.count} × {training.instance_type}{training.layout}, "
         f"{training.purchase}, {training.region}",
-        f"served on {plan.endpoint}",
+        f"served on {told_endpoint(plan)}",
         f"hosting: {plan.hosting.reason}",
         *plan.caveats,
     ]

@@ -16,12 +16,17 @@ from infra.local.cloudformation.template_check import check_template
 from infra.states.definition import State, caught_by, next_states, reads
 from lambdas.serving import leftovers
 from stratos.errors import EndpointUnsettled, StratosError
-from stratos.hosting.build import VARIANT
 from stratos.hosting.components import ComponentRollout, component_guardrails
+from stratos.hosting.deployment import (
+    BatchDeployment,
+    ComponentDeployment,
+    EndpointDeployment,
+)
 from stratos.hosting.guardrails import BAKE_SECONDS, Guardrails, guardrails
-from stratos.hosting.modes.batch import TransformJob
+from stratos.hosting.names import VARIANT
+from stratos.hosting.next_server import MAX_SERVERS
 from stratos.hosting.scaling import scalable_component, scalable_target
-from stratos.measuring.measurement import MAX_SERVERS
+from stratos.hosting.transform_job import TransformJob
 from stratos.pipeline import steps
 from stratos.spec import LONGEST_APPROVAL_HOURS, Spec
 from tests import factories
@@ -51,7 +56,7 @@ MODEL_AT: dict[str, Any] = {
     "$.candidates": steps.Candidates,
     "$.match": steps.Match,
     "$.quality": steps.Quality,
-    "$.quality.deployment": steps.Deployment,
+    "$.quality.deployment": (EndpointDeployment, ComponentDeployment, BatchDeployment),
     "$.quality.deployment.transform_job": TransformJob,
     "$.quality.deployment.component": ComponentRollout,
     "$.quality.deployment.guardrails": Guardrails,
@@ -134,7 +139,10 @@ def test_every_path_into_a_model_names_one_of_its_fields(states):
         for path in reads(state):
             parent, _, field = path.rpartition(".")
             if parent in MODEL_AT:
-                assert field in MODEL_AT[parent].model_fields, f"{name} reads {path}"
+                models = MODEL_AT[parent]
+                kinds = models if isinstance(models, tuple) else (models,)
+                fields = {field for kind in kinds for field in kind.model_fields}
+                assert field in fields, f"{name} reads {path}"
 
 
 def test_nothing_is_read_before_some_state_wrote_it(states):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,8 @@ from stratos.cli.stack import Stack
 from stratos.contracts.bucket import RunKeys
 from stratos.errors import BatchFailed, BatchRejected, ModelNotFound
 from stratos.hosting.build import build_deployment
-from stratos.hosting.modes.batch import BATCH_TAG
+from stratos.hosting.deployment import BatchDeployment
+from stratos.hosting.transform_job import BATCH_TAG
 from tests import factories
 from tests.summaries import server
 
@@ -53,25 +54,18 @@ def promoted(cloud: Cloud, stack: Stack, run_id: str, **environment: str) -> Run
     run = factories.run_ref().model_copy(update={"run_id": run_id, "bucket": BUCKET})
     spec = factories.spec(hosting={"mode": "batch"}, constraints={})
     serving = server("ml.local.cpu1", 3.6)
-    deployment = build_deployment(
-        run,
-        spec,
-        factories.match_evidence(serving, 100),
-        factories.evaluate_result(),
-        cloud.put_tar(
-            f"models/{run_id}.tar.gz",
-            {
-                "answer.txt": "z1\u2028",
-                "code/serving/__main__.py": SERVER,
-                "code/serving/__init__.py": "",
-            },
-        ),
-        artifact_bytes=1000,
-        lineage=factories.lineage(),
-        live_config=None,
-        live_mode=None,
-        now=datetime(2026, 11, 24, tzinfo=UTC),
+    model = cloud.put_tar(
+        f"models/{run_id}.tar.gz",
+        {
+            "answer.txt": "z1\u2028",
+            "code/serving/__main__.py": SERVER,
+            "code/serving/__init__.py": "",
+        },
     )
+    evidence = factories.match_evidence(serving, 100, "batch")
+    order = replace(factories.order(spec, evidence, uri=model), run=run)
+    deployment = build_deployment(order)
+    assert isinstance(deployment, BatchDeployment)
     container = deployment.container
     container["Environment"] |= environment
     cloud.sagemaker.create_model(

@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from stratos.cli import endpoint
-from stratos.hosting.modes.scale_to_zero import ComponentEndpoint, refused_for_capacity
+from stratos.hosting.modes.interface import Connection
+from stratos.hosting.modes.scale_to_zero import refused_for_capacity
+from stratos.hosting.modes.table import mode_named
 from tests.integration.pipeline.cloud import ROOT, Cloud, eventually, running_cloud, write_task
 
 pytestmark = pytest.mark.slow
@@ -60,7 +62,14 @@ class Asking:
     """Asks the endpoint without a pause, and never twice for one answer."""
 
     def __init__(self, cloud: Cloud) -> None:
-        self._client = ComponentEndpoint(NAME, cloud.client("sagemaker-runtime"), 0.0)
+        self._connection = Connection(
+            endpoint_name=NAME,
+            spec_name="",
+            bucket="",
+            runtime=cloud.client("sagemaker-runtime"),
+            s3=None,
+            patience_seconds=0.0,
+        )
         self._over = threading.Event()
         self._threads = [threading.Thread(target=self._run) for _ in range(2)]
         self.counts: Counter[str] = Counter()
@@ -80,7 +89,7 @@ class Asking:
         body = json.dumps({"messages": [{"role": "user", "content": question()}], "max_tokens": 8})
         while not self._over.is_set():
             try:
-                self._client.ask(body.encode())
+                mode_named("scale_to_zero").ask(self._connection, body.encode())
             except Exception as error:
                 self.errors.append(str(error))
             else:

@@ -28,7 +28,7 @@ from stratos.contracts.bucket import RunKeys, split_uri
 from stratos.contracts.match import MatchEvidence
 from stratos.contracts.measurements import Measurements
 from stratos.contracts.run import RunRef
-from stratos.hosting.modes.batch import TransformJob
+from stratos.hosting.transform_job import TransformJob
 from tests import factories, summaries
 from tests.unit.lambdas.conftest import BUCKET, Account
 

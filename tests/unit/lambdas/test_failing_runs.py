@@ -21,7 +21,8 @@ from lambdas.serving import leftovers, turns
 from stratos.contracts.bucket import RunKeys
 from stratos.contracts.records import Message
 from stratos.errors import DeploymentFailed, EndpointUnsettled
-from stratos.pipeline.steps import Deployment, TrainingJob
+from stratos.hosting.deployment import EndpointDeployment
+from stratos.pipeline.steps import TrainingJob
 from stratos.pipeline.summary import RunSummary
 from tests import factories
 from tests.unit.lambdas.conftest import Account
@@ -152,7 +153,7 @@ def test_a_model_that_is_back_in_service_is_scaled_as_it_was(account: Account) -
 
 def test_the_bounds_of_a_promotion_that_failed_go_with_its_endpoint(account: Account) -> None:
     pipeline = start(account, hosting={"max_instances": 3}).until_deployed()
-    deployment = Deployment.model_validate(pipeline.state["quality"]["deployment"])
+    deployment = EndpointDeployment.model_validate(pipeline.state["quality"]["deployment"])
     scaling.apply(deployment.endpoint_name, deployment.scaling)
     call(clean_up.handler, run=pipeline.run, failure=FAILURE)
     autoscaling = account.client("application-autoscaling")

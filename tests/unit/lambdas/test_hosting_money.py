@@ -11,7 +11,7 @@ from lambdas.aws import chat
 from lambdas.handlers import clean_up, measure_endpoint
 from lambdas.jobs.spending import outlay_of
 from stratos.contracts.bucket import RunKeys
-from stratos.hosting.offer import SERVERLESS_USD_PER_GB_SECOND
+from stratos.hosting.modes.serverless import USD_PER_GB_SECOND
 from stratos.pipeline.summary import RunSummary
 from tests.fakes import FakeClock, FakeRuntime
 from tests.unit.lambdas.conftest import Account
@@ -78,7 +78,7 @@ def test_a_serverless_endpoint_counts_by_the_seconds_it_answered(
     pipeline.measure()
     gib = pipeline.state["quality"]["deployment"]["hosting"]["memory_gib"]
     spent = outlay_of(pipeline.run).usd
-    each = gib * SERVERLESS_USD_PER_GB_SECOND
+    each = gib * USD_PER_GB_SECOND
     # Requests that are answered at once share the fake clock, so each may see several seconds.
     assert len(runtime.requests) * each <= spent < 64 * len(runtime.requests) * each
     call(clean_up.handler, run=pipeline.run, failure={"Error": "GateError", "Cause": ""})

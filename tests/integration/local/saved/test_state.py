@@ -22,8 +22,9 @@ from infra.local.host.settings import LocalSettings
 from infra.local.saved.state import RestoreError
 from infra.local.server import LocalCloud
 from stratos.contracts.plan import Server
-from stratos.hosting.modes.scale_to_zero import ComponentEndpoint
-from stratos.hosting.scaling import scaling_of
+from stratos.hosting.modes.interface import Connection
+from stratos.hosting.modes.table import mode_named
+from stratos.hosting.scaling import component_scaling
 from tests import factories
 
 SERVER = """
@@ -320,8 +321,7 @@ def test_a_component_that_scaled_to_zero_wakes_after_a_restart(tmp_path: Path) -
         purchase="on_demand",
         usd_per_hour=0.1,
     )
-    scaling = scaling_of(factories.spec(), server, "scale_to_zero", "lazy", "main")
-    assert scaling is not None
+    scaling = component_scaling(factories.spec(), server, "lazy")
 
     def copies(cloud: Cloud) -> int | None:
         described = cloud("sagemaker").describe_inference_component(InferenceComponentName="lazy")
@@ -373,8 +373,15 @@ def test_a_component_that_scaled_to_zero_wakes_after_a_restart(tmp_path: Path) -
         described = cloud("sagemaker").describe_inference_component(InferenceComponentName="lazy")
         tags = cloud("sagemaker").list_tags(ResourceArn=described["InferenceComponentArn"])["Tags"]
         assert tags == [{"Key": "run", "Value": "r1"}]
-        asked = ComponentEndpoint("lazy", cloud("sagemaker-runtime"), patience_seconds=30.0)
-        assert asked.ask(b"{}") == b"forty-two"
+        connection = Connection(
+            endpoint_name="lazy",
+            spec_name="",
+            bucket="",
+            runtime=cloud("sagemaker-runtime"),
+            s3=None,
+            patience_seconds=30.0,
+        )
+        assert mode_named("scale_to_zero").ask(connection, b"{}") == b"forty-two"
         assert copies(cloud) == 1
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -12,24 +11,22 @@ from botocore.validate import ParamValidator
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stratos.catalog.servers import ServerCatalog
 from stratos.contracts.plan import Plan, Server
 from stratos.errors import DeploymentFailed
-from stratos.hosting.build import VARIANT, build_deployment, endpoint_mode
+from stratos.hosting.build import build_deployment
 from stratos.hosting.components import LiveComponent, live_component, rolling_update
-from stratos.hosting.container import (
-    GIB,
-    download_seconds,
-    serving_container,
-    start_seconds,
-)
+from stratos.hosting.container import ServingContainer, serving_container
+from stratos.hosting.deployment import Deployment
 from stratos.hosting.guardrails import BAKE_SECONDS, guardrails, run_of_alarm
-from stratos.hosting.offer import Hosted, concurrency, offers_for
-from stratos.pipeline.steps import Deployment
-from stratos.spec import EndpointMode, Load
+from stratos.hosting.modes.serverless import Serverless, concurrency
+from stratos.hosting.modes.table import mode_of
+from stratos.hosting.names import VARIANT
+from stratos.hosting.offer import Hosted
+from stratos.hosting.order import LiveEndpoint
+from stratos.spec import Load, ModeName
+from stratos.units import GIB, MIB
 from tests import factories
-
-NOW = datetime(2026, 11, 24, tzinfo=UTC)
-MIB = 2**20
 
 
 def server_of(
@@ -51,7 +48,7 @@ def deployment(
     count: int = 1,
     artifact_bytes: int = 500 * MIB,
     live: dict[str, Any] | None = None,
-    planned: EndpointMode | None = None,
+    planned: ModeName | None = None,
     devices: int = 1,
     replicas: int = 1,
     component: LiveComponent | None = None,
@@ -61,19 +58,17 @@ def deployment(
     named = spec.hosting.mode
     mode = planned or ("realtime" if named == "auto" else named)
     server = server_of(instance_type, count, devices, replicas)
-    return build_deployment(
-        factories.run_ref(),
+    in_service = None
+    if live is not None:
+        in_service = LiveEndpoint(mode_of(live).name, "before", component)
+    order = factories.order(
         spec,
         factories.match_evidence(serving=server, p95_latency_ms=400.0, mode=mode),
-        factories.evaluate_result(),
-        "s3://bucket/runs/r/models/job/output/model.tar.gz",
-        artifact_bytes=artifact_bytes,
-        lineage=factories.lineage(),
-        live_config="before" if live is not None else None,
-        live_mode=endpoint_mode(live) if live is not None else None,
-        now=NOW,
-        live_component=component,
+        uri="s3://bucket/runs/r/models/job/output/model.tar.gz",
+        num_bytes=artifact_bytes,
+        live=in_service,
     )
+    return build_deployment(order)
 
 
 def problems(service: str, operation: str, request: dict[str, Any]) -> str:
@@ -275,17 +270,22 @@ def test_without_a_latency_constraint_only_errors_roll_back():
 # --- container --------------------------------------------------------------------------------
 
 
-def environment(instance_type: str, precision: Any = "bfloat16", **layout: int) -> Any:
-    server = Server(
-        instance_type=instance_type,
-        count=1,
-        region="us-east-1",
-        purchase="on_demand",
-        usd_per_hour=1.0,
-        **layout,
+def container_on(
+    server: Server, artifact_bytes: int = MIB, precision: Any = "bfloat16"
+) -> ServingContainer:
+    return serving_container(
+        server,
+        "tiles",
+        "s3://bucket/model.tar.gz",
+        precision=precision,
+        artifact_bytes=artifact_bytes,
+        servers=ServerCatalog.aws(),
     )
-    artifact = "s3://bucket/model.tar.gz"
-    return serving_container(server, "tiles", artifact, precision=precision)["Environment"]
+
+
+def environment(instance_type: str, precision: Any = "bfloat16", **layout: int) -> Any:
+    server = server_of(instance_type, **layout)
+    return container_on(server, precision=precision).definition["Environment"]
 
 
 @pytest.mark.parametrize(
@@ -332,11 +332,16 @@ def test_a_plan_that_splits_its_model_is_deployed_split():
 
 
 def test_a_container_has_minutes_to_start_and_more_for_larger_weights():
-    assert start_seconds("ml.c7i.xlarge", 2 * MIB) >= 600
-    assert start_seconds("ml.g5.xlarge", 2 * MIB) >= 900
-    assert start_seconds("ml.g5.xlarge", 10 * GIB) == 900 + 1200
-    assert download_seconds(2 * MIB) > 60
-    assert start_seconds("ml.g5.xlarge", 500 * GIB) == download_seconds(500 * GIB) == 3600
+    def allowed(instance_type: str, num_bytes: int) -> tuple[int, int]:
+        found = container_on(server_of(instance_type), num_bytes)
+        return found.download_seconds, found.start_seconds
+
+    download, start = allowed("ml.c7i.xlarge", 2 * MIB)
+    assert download > 60
+    assert start >= 600
+    assert allowed("ml.g5.xlarge", 2 * MIB)[1] >= 900
+    assert allowed("ml.g5.xlarge", 10 * GIB)[1] == 900 + 1200
+    assert allowed("ml.g5.xlarge", 500 * GIB) == (3600, 3600)
 
 
 # --- hosting ----------------------------------------------------------------------------------
@@ -383,7 +388,7 @@ def test_a_serverless_endpoint_refuses_hardly_any_of_the_requests_that_come_at_o
 
 def test_a_load_is_too_much_for_serverless_just_where_its_concurrency_ends():
     spec = factories.spec(load={"requests_per_second": 1.0})
-    offer = offers_for(Hosted(spec, "cpu", MIB))["serverless"]
+    offer = Serverless().offer(Hosted(spec, "cpu", MIB))
     most = offer.possible_up_to.seconds
     assert concurrency(spec.load, most - 1) < concurrency(spec.load, most) == 200
     assert offer.impossible_at(most - 0.01) is None
@@ -497,7 +502,7 @@ def test_a_component_is_woken_by_its_refusals_and_scaled_by_its_requests():
 
 
 def test_an_endpoint_of_components_is_told_from_its_description():
-    assert endpoint_mode(TO_ZERO) == "scale_to_zero"
+    assert mode_of(TO_ZERO).name == "scale_to_zero"
     kept = hosted(live=TO_ZERO, component=LIVE)
     assert kept.hosting.mode == "scale_to_zero"
     assert kept.component is not None

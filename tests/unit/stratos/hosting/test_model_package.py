@@ -49,6 +49,7 @@ def test_properties_hold_only_what_sagemaker_takes() -> None:
         factories.evaluate_result(),
         {"Image": "i"},
         factories.lineage().model_copy(update={"teacher": teacher}),
+        instance_types="SupportedRealtimeInferenceInstanceTypes",
     )
     properties = package["CustomerMetadataProperties"]
     assert len(properties) <= 50

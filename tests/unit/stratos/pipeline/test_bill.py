@@ -8,10 +8,10 @@ import pytest
 
 from stratos.contracts.measurements import Measurement
 from stratos.hosting.build import build_deployment
-from stratos.hosting.choice import HostingChoice
-from stratos.hosting.offer import SERVERLESS_USD_PER_GB_SECOND
-from stratos.pipeline.bill import answering_usd, hosting_bill, usd_per_hour_of_load
-from stratos.pipeline.steps import Deployment
+from stratos.hosting.deployment import Deployment, HostingChoice
+from stratos.hosting.modes.serverless import USD_PER_GB_SECOND
+from stratos.hosting.modes.table import mode_named
+from stratos.pipeline.bill import hosting_bill, usd_per_hour_of_load
 from stratos.spec import Load
 from tests import factories
 from tests.summaries import load_result, measurement, plan, server
@@ -33,26 +33,16 @@ def measured(
     """An endpoint that began to be made, and was measured, at times of one day."""
     of = plan(f"at {started}").model_copy(update={"serving": server(usd_per_hour=usd_per_hour)})
     times = {
-        "deploying_since": moment(since),
-        "started_at": moment(started),
-        "ended_at": moment(ended),
+        "deploying_since": at(since),
+        "started_at": at(started),
+        "ended_at": at(ended),
     }
     return measurement(of).model_copy(update=times | changes)
 
 
 def deployment(**changes: object) -> Deployment:
-    built = build_deployment(
-        factories.run_ref(),
-        factories.spec(),
-        factories.match_evidence(serving=server(), p95_latency_ms=400.0),
-        factories.evaluate_result(),
-        "s3://bucket/model.tar.gz",
-        artifact_bytes=1000,
-        lineage=factories.lineage(),
-        live_config=None,
-        live_mode=None,
-        now=at("08:00"),
-    )
+    evidence = factories.match_evidence(serving=server(), p95_latency_ms=400.0)
+    built = build_deployment(factories.order(factories.spec(), evidence, now=at("08:00")))
     return built.model_copy(update=changes)
 
 
@@ -84,7 +74,7 @@ def test_an_endpoint_is_not_billed_while_the_next_student_is_trained() -> None:
 
 
 def test_an_endpoint_that_was_never_ready_is_billed_until_now_with_the_one_before() -> None:
-    failed = deployment(billed_usd_per_hour=2.0, deploying_since=moment("09:00"))
+    failed = deployment(billed_usd_per_hour=2.0, deploying_since=at("09:00"))
     assert hosting_bill([], at("11:00"), latest=failed).usd == pytest.approx(4.0)
     before = measured(1.0, "08:00", "08:30", "09:00")
     bill = hosting_bill([before], at("11:00"), latest=failed)
@@ -98,17 +88,17 @@ def test_a_deployment_that_is_only_planned_costs_nothing() -> None:
 
 
 def test_a_serverless_endpoint_is_billed_for_its_answers_however_long_it_is_there() -> None:
-    choice = serverless().hosting
-    usd = answering_usd(choice, 600)
-    assert usd == pytest.approx(600 * 2 * SERVERLESS_USD_PER_GB_SECOND)
+    mode, choice = mode_named("serverless"), serverless().hosting
+    usd = mode.answering_usd(choice, 600)
+    assert usd == pytest.approx(600 * 2 * USD_PER_GB_SECOND)
     item = measured(9.0, "08:00", "08:30", "08:36", mode="serverless", answering_usd=usd)
     assert hosting_bill([item], at("20:00"), promoted=True).usd == pytest.approx(usd)
-    assert answering_usd(deployment().hosting, 600) == 0
+    assert mode_named("realtime").answering_usd(deployment().hosting, 600) == 0
 
 
 def test_an_hour_of_a_serverless_endpoint_costs_what_it_answered_while_measured() -> None:
     load = load_result().model_copy(update={"seconds": 40.0, "answering_seconds": 60.0})
     hourly = usd_per_hour_of_load(serverless(gib=3), load, LOAD)
-    assert hourly == pytest.approx(1.5 * 3600 * 3 * SERVERLESS_USD_PER_GB_SECOND)
+    assert hourly == pytest.approx(1.5 * 3600 * 3 * USD_PER_GB_SECOND)
     realtime = deployment(usd_per_hour=0.5)
     assert usd_per_hour_of_load(realtime, load, LOAD) == pytest.approx(0.5)

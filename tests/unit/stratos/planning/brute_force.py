@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import product
 
+from stratos.hosting.container import expected_artifact_bytes
+from stratos.hosting.modes.table import endpoint_modes
 from stratos.hosting.monthly import HOURS_PER_MONTH, requests_per_month
-from stratos.hosting.offer import Hosted, expected_artifact_bytes, offers_for
+from stratos.hosting.offer import Hosted
 from stratos.planning.candidates.group import Group
-from stratos.planning.candidates.offers import (
-    Offer,
-    Offers,
-    serverless_offers,
-    serving_offers,
-    training_offers,
-)
 from stratos.planning.candidates.pool import Candidates
 from stratos.planning.candidates.serving_side import ServingSide
 from stratos.planning.candidates.training_side import TrainingSide
+from stratos.planning.forecast.server_table import (
+    ServerRow,
+    ServerTable,
+    serving_table,
+    stand_in_table,
+    training_table,
+)
 from stratos.planning.forecast.transformer import transformer
 from stratos.planning.request import PlanningRequest
 from stratos.statistics.wilson import proportion
@@ -31,12 +33,12 @@ def feasible_candidates(request: PlanningRequest, groups: list[Group]) -> list[O
     Error, p95 ms, hours, dollars over the horizon.
     """
     regions = request.spec.constraints.regions or (request.region,)
-    trainers = training_offers(request.servers, regions).rows
-    fleets = serving_offers(request.servers, regions).rows
-    servers = fleets + serverless_offers(request.servers, regions).rows
+    trainers = training_table(request.servers, regions).rows
+    fleets = serving_table(request.servers, regions).rows
+    servers = fleets + stand_in_table(request.servers, regions).rows
     found: list[Objectives] = []
     for group, trainer, server in product(groups, trainers, servers):
-        training = TrainingSide(request, Offers([trainer]), {}, {}).of(group)
+        training = TrainingSide(request, ServerTable([trainer]), {}, {}).of(group)
         if training is None:
             continue
         error, training_hours, usd = (float(v) for v in training.values[0])
@@ -51,7 +53,7 @@ def feasible_candidates(request: PlanningRequest, groups: list[Group]) -> list[O
 
 
 def _endpoints(
-    request: PlanningRequest, group: Group, server: Offer
+    request: PlanningRequest, group: Group, server: ServerRow
 ) -> Iterator[tuple[float, float, float]]:
     """P95 ms, hours to start and dollars a month in each mode that nothing speaks against.
 
@@ -59,11 +61,11 @@ def _endpoints(
     """
     student, spec = transformer(group.student), request.spec
     size = expected_artifact_bytes(student.parameters)
-    offers = offers_for(Hosted(spec, server.instance.runtime, size))
-    for mode, offer in offers.items():
-        hosting = spec.hosting.model_copy(update={"mode": mode})
+    for mode in endpoint_modes():
+        offer = mode.offer(Hosted(spec, server.instance.runtime, size))
+        hosting = spec.hosting.model_copy(update={"mode": mode.name})
         named = request.model_copy(update={"spec": spec.model_copy(update={"hosting": hosting})})
-        side = ServingSide(named, Offers([server]), {})
+        side = ServingSide(named, ServerTable([server]), {})
         served = side.of(student, group.precision, group.work)
         if served is None:
             continue

@@ -8,8 +8,8 @@ from typing import Any
 from stratos.catalog.model_card import ModelCard
 from stratos.catalog.servers import InstanceType, Price, ServerCatalog
 from stratos.contracts.jobs import ProbeResult
-from stratos.planning.candidates.offers import Offer, Offers
 from stratos.planning.forecast.rates import Types
+from stratos.planning.forecast.server_table import ServerRow, ServerTable
 from stratos.planning.forecast.transformer import Transformer, transformer
 from stratos.planning.request import DatasetFacts, PlanningRequest
 from stratos.spec import Spec
@@ -141,8 +141,8 @@ def spec(constraints: dict[str, Any] | None = None, **sections: Any) -> Spec:
 
 def types_of(*instances: InstanceType) -> Types:
     priced = [(row, row.price("us-east-1", "training")) for row in instances]
-    offers = [Offer(row, 1, "us-east-1", "on_demand", price) for row, price in priced if price]
-    return Types(Offers(offers), ())
+    servers = [ServerRow(row, 1, "us-east-1", "on_demand", price) for row, price in priced if price]
+    return Types(ServerTable(servers), ())
 
 
 def request(

@@ -117,7 +117,8 @@ def test_the_front_equals_brute_force_where_modes_stand_beside_each_other(
         students=(tiny(hidden=192),),
     )
     pool = Candidates(asked, ()).pool()
-    assert {pool.serving_side.modes.modes[mode] for mode in pool.mode} == modes
+    considered = pool.serving_side.modes.modes
+    assert {considered[position].name for position in pool.mode} == modes
     expected = front(feasible_candidates(asked, groups_of(asked)))
     for ours, theirs in zip(sorted(planned_front(asked)), sorted(expected), strict=True):
         assert ours == pytest.approx(theirs, rel=1e-9)

@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 import pytest
 
 from stratos.contracts.plan import PlannedHosting
+from stratos.hosting.modes.table import told_measurement
 from stratos.pipeline.summary import RunSummary
 from stratos.report.figures import measurement_rows
 from stratos.report.html import render
@@ -69,8 +70,8 @@ def test_an_endpoint_is_told_as_it_was_measured_and_not_as_it_was_planned():
     other = measurement(plan("b")).model_copy(update={"mode": "serverless"})
     rows = measurement_rows(succeeded_run(measurements=(moved, other)))
     assert [row.server for row in rows] == ["1× ml.local.cpu2", "serverless"]
-    assert "on 1 × ml.local.cpu2 in us-east-1: " in moved.described()
-    assert "on a serverless endpoint in us-east-1 " in other.described()
+    assert "on 1 × ml.local.cpu2 in us-east-1: " in told_measurement(moved)
+    assert "on a serverless endpoint in us-east-1 " in told_measurement(other)
 
 
 def test_every_accuracy_carries_its_interval_and_sample():

@@ -28,8 +28,10 @@ from stratos.contracts.plan import Server
 from stratos.errors import ComponentNotReady, DeploymentFailed, EndpointNotFound
 from stratos.hosting.build import build_deployment
 from stratos.hosting.components import component_guardrails, has_component, live_component
-from stratos.hosting.modes.scale_to_zero import ComponentEndpoint
-from stratos.hosting.scaling import remove_scaling, scaling_of
+from stratos.hosting.modes.interface import Connection
+from stratos.hosting.modes.table import mode_named
+from stratos.hosting.order import LiveEndpoint
+from stratos.hosting.scaling import component_scaling, remove_scaling
 from tests import factories
 
 SCALE = 0.002
@@ -113,12 +115,21 @@ def copies(cloud, name):
     return component(cloud, name)["RuntimeConfig"]["CurrentCopyCount"]
 
 
-def asking(cloud, name, patience_seconds=20.0, tell=lambda _: None):
-    return ComponentEndpoint(name, cloud.client("sagemaker-runtime"), patience_seconds, tell)
+def ask(cloud, name, patience_seconds=20.0, tell=lambda _: None):
+    connection = Connection(
+        endpoint_name=name,
+        spec_name="",
+        bucket="",
+        runtime=cloud.client("sagemaker-runtime"),
+        s3=None,
+        patience_seconds=patience_seconds,
+        tell=tell,
+    )
+    return mode_named("scale_to_zero").ask(connection, b"{}")
 
 
 def answer(cloud, name, **options):
-    return json.loads(asking(cloud, name, **options).ask(b"{}"))["answer"]
+    return json.loads(ask(cloud, name, **options))["answer"]
 
 
 def promote(cloud, name, monkeypatch):
@@ -130,7 +141,7 @@ def promote(cloud, name, monkeypatch):
         purchase="on_demand",
         usd_per_hour=0.1,
     )
-    scaling = scaling_of(factories.spec(), server, "scale_to_zero", name, "main")
+    scaling = component_scaling(factories.spec(), server, name)
     monkeypatch.setattr(promotion, "client", cloud.client)
     promotion.apply(name, scaling)
     return scaling
@@ -259,14 +270,14 @@ def test_no_request_fails_while_a_component_is_updated(cloud):
     )
     for alarm in guard.alarms:
         cloud.client("cloudwatch").put_metric_alarm(**alarm)
-    answers, over, client = Counter(), threading.Event(), asking(cloud, "swap", 0.0)
+    answers, over = Counter(), threading.Event()
 
-    def ask():
+    def ask_on():
         while not over.is_set():
-            answers[json.loads(client.ask(b"{}"))["answer"]] += 1
+            answers[answer(cloud, "swap", patience_seconds=0.0)] += 1
 
     with ThreadPoolExecutor(3) as pool:
-        running = [pool.submit(ask) for _ in range(3)]
+        running = [pool.submit(ask_on) for _ in range(3)]
         cloud.sagemaker.update_inference_component(
             InferenceComponentName="swap",
             Specification=specification("swap-b"),
@@ -311,21 +322,15 @@ def run_of(cloud, monkeypatch, name, previous=None):
         purchase="on_demand",
         usd_per_hour=0.1,
     )
-    built = build_deployment(
-        factories.run_ref(),
+    order = factories.order(
         factories.spec(name=name, hosting={"mode": "scale_to_zero"}),
         factories.match_evidence(serving=server, p95_latency_ms=100.0),
-        factories.evaluate_result(),
-        "s3://bucket/model.tar.gz",
-        artifact_bytes=1000,
-        lineage=factories.lineage(),
-        live_config=None,
-        live_mode=None,
-        now=datetime.now(UTC),
         suffix=f"-{name}",
-        live_component=previous,
+        live=previous and LiveEndpoint("scale_to_zero", None, previous),
+        now=datetime.now(UTC),
         servers=factories.servers(),
     )
+    built = build_deployment(order)
     create_config(cloud, built.model_name)
     return built
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 from botocore.exceptions import ClientError
@@ -19,8 +20,8 @@ from stratos.cli.runs import RunRow
 from stratos.cli.stack import Stack
 from stratos.contracts.records import Message, Record
 from stratos.errors import EndpointNotFound
-from stratos.hosting.build import endpoint_mode
-from stratos.hosting.modes.asynchronous import AsyncEndpoint
+from stratos.hosting.modes.interface import Connection
+from stratos.hosting.modes.table import mode_named, mode_of
 from stratos.measuring.load import LoadTest
 from tests import factories
 
@@ -58,17 +59,24 @@ def queued(cloud):
     return create(cloud, "queued", queue=QUEUE)
 
 
-def client_of(cloud, name, patience_seconds=20.0):
-    runtime = cloud.client("sagemaker-runtime")
-    return AsyncEndpoint(name, BUCKET, "tiles", cloud.s3, runtime, patience_seconds)
+def ask_queue(cloud, name, body, patience_seconds=20.0):
+    connection = Connection(
+        endpoint_name=name,
+        spec_name="tiles",
+        bucket=BUCKET,
+        runtime=cloud.client("sagemaker-runtime"),
+        s3=cloud.s3,
+        patience_seconds=patience_seconds,
+    )
+    return mode_named("async").ask(connection, body)
 
 
 def test_each_kind_of_endpoint_is_told_from_its_description(cloud, serverless, queued):
     create_config(cloud, "plain")
     cloud.sagemaker.create_endpoint(EndpointName="plain", EndpointConfigName="plain")
-    assert endpoint_mode(settled(cloud, "plain")) == "realtime"
-    assert endpoint_mode(serverless) == "serverless"
-    assert endpoint_mode(queued) == "async"
+    assert mode_of(settled(cloud, "plain")).name == "realtime"
+    assert mode_of(serverless).name == "serverless"
+    assert mode_of(queued).name == "async"
     config = cloud.sagemaker.describe_endpoint_config(EndpointConfigName="queued")
     assert config["AsyncInferenceConfig"] == QUEUE
 
@@ -103,12 +111,12 @@ def test_a_serverless_endpoint_becomes_a_real_time_one(cloud):
     create_config(cloud, "with-instances")
     cloud.sagemaker.update_endpoint(EndpointName="too-slow", EndpointConfigName="with-instances")
     moved = settled(cloud, "too-slow")
-    assert (moved["EndpointStatus"], endpoint_mode(moved)) == ("InService", "realtime")
+    assert (moved["EndpointStatus"], mode_of(moved).name) == ("InService", "realtime")
     assert invoke(cloud, "too-slow")["Body"]["answer"] == "with-instances"
 
 
 def test_a_question_to_a_queue_is_answered_in_the_bucket(cloud, queued):
-    answer = json.loads(client_of(cloud, "queued").ask(b'{"question": 1}'))
+    answer = json.loads(ask_queue(cloud, "queued", b'{"question": 1}'))
     assert answer["answer"] == "queued"
     assert answer["body"] == '{"question": 1}'
     assert len(cloud.keys("async/tiles/requests/")) == len(cloud.keys("async/tiles/answers/"))
@@ -130,12 +138,10 @@ def test_the_command_line_asks_either_kind(cloud, queued, serverless, monkeypatc
 
 def test_an_endpoint_with_a_queue_is_measured_from_question_to_answer(cloud, queued):
     chat = Chat(
-        endpoint_name="queued",
+        ask_endpoint=partial(ask_queue, cloud, "queued"),
         model_name="tiles",
         task=factories.spec(task={"dataset": "d.jsonl", "verifier": {"kind": "exact"}}).task,
         max_tokens=8,
-        runtime=None,
-        queue=client_of(cloud, "queued"),
     )
     asked = (Message(role="user", content="which tiles?"),)
     question = Record(id="q", messages=asked, gold="queued")
@@ -153,7 +159,7 @@ def test_an_endpoint_with_a_queue_is_measured_from_question_to_answer(cloud, que
 
 def test_why_a_queued_request_failed_lies_beside_the_answers(cloud, queued):
     with pytest.raises(EndpointNotFound, match=r"422.*no messages"):
-        client_of(cloud, "queued").ask(b"bad")
+        ask_queue(cloud, "queued", b"bad")
     assert len(cloud.keys("async/tiles/failures/")) == 1
 
 
@@ -161,17 +167,17 @@ def test_each_way_to_invoke_is_refused_by_the_other_kind(cloud, queued, serverle
     with pytest.raises(ClientError, match="use InvokeEndpointAsync"):
         invoke(cloud, "queued")
     with pytest.raises(ClientError, match="not an asynchronous endpoint"):
-        client_of(cloud, "serverless").ask(b"{}")
+        ask_queue(cloud, "serverless", b"{}")
 
 
 def test_no_queued_request_is_lost_while_the_model_is_replaced(cloud):
     create(cloud, "swap-a", queue=QUEUE)
     create_config(cloud, "swap-b", queue=QUEUE)
-    client, answers, over = client_of(cloud, "swap-a"), [], threading.Event()
+    answers, over = [], threading.Event()
 
     def ask() -> None:
         while not over.is_set():
-            answers.append(json.loads(client.ask(b"{}"))["answer"])
+            answers.append(json.loads(ask_queue(cloud, "swap-a", b"{}"))["answer"])
 
     with ThreadPoolExecutor(4) as pool:
         asking = [pool.submit(ask) for _ in range(4)]

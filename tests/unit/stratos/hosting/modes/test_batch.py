@@ -14,31 +14,26 @@ from botocore.validate import ParamValidator
 
 from stratos.catalog.servers import ServerCatalog
 from stratos.cli.batch_questions import read_questions
+from stratos.contracts.match import MatchEvidence
 from stratos.contracts.measurements import BatchResult, Measurement
 from stratos.contracts.plan import Interval, Plan, Server
 from stratos.errors import BatchRejected, DeploymentFailed, SpecRejected
-from stratos.hosting.modes.batch import (
-    MIB,
-    TransformJob,
-    batch_usd_per_month,
-    billed_seconds,
-    choose_batch,
-    transform_job,
-    transforms_on,
-)
-from stratos.hosting.monthly import requests_per_month
+from stratos.hosting.choice import choose_hosting
+from stratos.hosting.monthly import requests_per_month, worked_off_usd_per_month
+from stratos.hosting.next_server import Tried, better_batch_server
+from stratos.hosting.transform_job import TransformJob, billed_seconds, transform_job, transforms_on
 from stratos.measuring.batch_gate import (
     Answer,
     batch_result,
     judge_batch,
-    next_batch_server,
     read_answers,
 )
 from stratos.pipeline.bill import hosting_bill
 from stratos.spec.reader import read_spec
+from stratos.units import MIB
 from tests import factories
 from tests.summaries import measurement
-from tests.unit.stratos.measuring.test_measurement import matched, on
+from tests.unit.stratos.hosting.test_next_server import matched, on
 
 STARTED = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
@@ -294,13 +289,17 @@ def fast(name: str, requests_per_second: float, usd_per_hour: float = 0.1) -> Pl
     return on(name, 400, usd_per_hour).model_copy(update={"requests_per_second": rate})
 
 
+def after(evidence: MatchEvidence, missed: list[Measurement]) -> Plan | None:
+    return better_batch_server(Tried(factories.spec(), evidence, missed, False)).plan
+
+
 def test_a_batch_that_is_too_slow_goes_to_the_first_faster_server_of_the_front() -> None:
     slow, slower, faster = fast("m5.large", 2), fast("m7i.large", 1), fast("c7i.large", 3)
     evidence = matched(slow, slower, faster)
-    found = next_batch_server(evidence, [measured(slow, "requests_per_second")])
+    found = after(evidence, [measured(slow, "requests_per_second")])
     assert found is not None
     assert found.serving.instance_type == "ml.c7i.large"
-    assert next_batch_server(matched(slow, slower), [measured(slow, "requests_per_second")]) is None
+    assert after(matched(slow, slower), [measured(slow, "requests_per_second")]) is None
 
 
 def test_a_batch_that_costs_too_much_goes_where_a_request_is_forecast_to_cost_less() -> None:
@@ -311,14 +310,14 @@ def test_a_batch_that_costs_too_much_goes_where_a_request_is_forecast_to_cost_le
     )
     evidence = matched(first, dearer, cheaper)
     for missed in ("max_usd_per_1000_requests", "max_hosting_usd_per_month"):
-        found = next_batch_server(evidence, [measured(first, missed)])
+        found = after(evidence, [measured(first, missed)])
         assert found is not None
         assert found.serving.instance_type == "ml.c7i.large"
 
 
 def test_a_batch_that_failed_goes_to_another_kind_of_server_that_has_batches() -> None:
     first, unknown, other = fast("m5.large", 2), fast("p5.48xlarge", 9), fast("m7i.large", 1)
-    found = next_batch_server(matched(first, unknown, other), [measured(first, "failed_requests")])
+    found = after(matched(first, unknown, other), [measured(first, "failed_requests")])
     assert found is not None
     assert found.serving.instance_type == "ml.m7i.large"
 
@@ -336,11 +335,13 @@ def test_batches_cost_their_bills_and_nothing_between_them() -> None:
 def test_a_months_batches_cost_the_hours_that_their_requests_take() -> None:
     load = factories.spec(load={"requests_per_second": 2, "active_hours_per_day": 3}).load
     hours = requests_per_month(load) / 5 / 3600
-    assert batch_usd_per_month(load, 1.2, 5) == pytest.approx(1.2 * hours)
+    assert worked_off_usd_per_month(load, 1.2, 5) == pytest.approx(1.2 * hours)
 
 
 def test_batches_are_refused_while_an_endpoint_of_the_spec_is_in_service() -> None:
     spec = factories.spec(hosting={"mode": "batch"}, constraints={})
-    assert choose_batch(spec, server(), 5, None).mode == "batch"
+    plan = factories.match_evidence(server(), 400.0, "batch").plan
+    _, choice = choose_hosting(spec, plan, artifact_bytes=1000)
+    assert choice.mode == "batch"
     with pytest.raises(DeploymentFailed, match="stratos delete"):
-        choose_batch(spec, server(), 5, "realtime")
+        choose_hosting(spec, plan, artifact_bytes=1000, live_mode="realtime")

@@ -12,14 +12,16 @@ from hypothesis import strategies as st
 from stratos.catalog.model_card import ModelCard
 from stratos.contracts.plan import Plan, PlanSet
 from stratos.errors import DeploymentFailed, NoFeasiblePlan
-from stratos.hosting.offer import MODES, SERVERLESS_USD_PER_GB_SECOND, offers_for
-from stratos.planning.candidates.hosting_modes import HostingModes, endpoint_offers
-from stratos.planning.candidates.offers import serverless_offers
+from stratos.hosting.modes.serverless import USD_PER_GB_SECOND
+from stratos.hosting.modes.table import endpoint_modes, told_endpoint
+from stratos.planning.candidates.hosting_modes import HostingModes, hosting_table
 from stratos.planning.choose import plan_before_probing
+from stratos.planning.forecast.server_table import stand_in_table
 from stratos.planning.forecast.transformer import transformer
-from stratos.spec import EndpointMode
+from stratos.spec import ModeName
 from tests.unit.stratos.planning import planning_inputs as inputs
 
+ENDPOINT_MODES = [mode.name for mode in endpoint_modes()]
 TRAFFIC = {"requests_per_second": 0.5, "active_hours_per_day": 3.5}
 RARE = {"requests_per_second": 0.5, "mean_requests_per_second": 0.01, "active_hours_per_day": 2}
 REQUESTS_PER_MONTH = 0.01 * 3600 * 2 * 730 / 24
@@ -30,7 +32,7 @@ def planned(
     student: ModelCard | None = None,
     limits: dict[str, Any] | None = None,
     load: dict[str, Any] = TRAFFIC,
-    live: EndpointMode | None = None,
+    live: ModeName | None = None,
     **hosting: Any,
 ) -> PlanSet:
     request = inputs.request(
@@ -64,7 +66,7 @@ def test_serverless_is_planned_on_a_cpu_and_billed_by_the_second():
     seconds = plan.p95_latency_ms.value / 1000
     requests = 0.5 * 3600 * 3.5 * 730 / 24
     assert plan.usd_per_month.value == pytest.approx(
-        requests * seconds * 2 * SERVERLESS_USD_PER_GB_SECOND, rel=0.05
+        requests * seconds * 2 * USD_PER_GB_SECOND, rel=0.05
     )
     assert "the spec asks for serverless hosting" in plan.hosting.reason
 
@@ -80,8 +82,8 @@ def test_serverless_needs_a_cpu_to_be_forecast_by():
         chosen(inputs.gpu(), mode="serverless")
 
 
-@pytest.mark.parametrize("mode", MODES)
-def test_a_named_mode_is_that_of_every_plan(mode: EndpointMode):
+@pytest.mark.parametrize("mode", ENDPOINT_MODES)
+def test_a_named_mode_is_that_of_every_plan(mode: ModeName):
     plans = planned(inputs.cpu(), inputs.gpu(), mode=mode, max_cold_start_seconds=900)
     assert {plan.hosting.mode for plan in plans.front} == {mode}
 
@@ -106,7 +108,7 @@ def test_rare_traffic_that_tolerates_a_cold_start_is_planned_serverless():
     assert "instead of realtime $73.00 a month" in plan.hosting.reason
     assert plan.hosting.cold_start_seconds == pytest.approx(30, abs=1)
     assert plan.usd_per_month.value < 1
-    assert "a serverless endpoint" in plan.endpoint
+    assert "a serverless endpoint" in told_endpoint(plan)
 
 
 def test_a_cost_that_no_instance_holds_is_held_by_what_is_billed_by_use():
@@ -179,7 +181,7 @@ def test_one_cpu_a_region_stands_in_for_serverless_the_smallest_and_then_the_che
     larger = inputs.cpu("ml.local.cpu4", usd=0.01).model_copy(update={"vcpu": 4})
     rows = (larger, inputs.cpu("ml.local.dear", usd=0.2), inputs.cpu("ml.local.cheap", usd=0.1))
     regions = ("us-east-1", "eu-west-1")
-    found = serverless_offers(inputs.catalog(*rows, inputs.gpu()), regions)
+    found = stand_in_table(inputs.catalog(*rows, inputs.gpu()), regions)
     assert [(row.instance.instance_type, row.region) for row in found.rows] == [
         ("ml.local.cheap", region) for region in regions
     ]
@@ -200,8 +202,8 @@ def test_serverless_latency_is_that_of_the_few_processors_its_memory_brings():
 # --- an endpoint in service -------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("live", MODES)
-def test_an_endpoint_in_service_binds_every_plan_to_its_kind(live: EndpointMode):
+@pytest.mark.parametrize("live", ENDPOINT_MODES)
+def test_an_endpoint_in_service_binds_every_plan_to_its_kind(live: ModeName):
     plans = planned(inputs.cpu(), inputs.gpu(), load=RARE, live=live)
     assert {plan.hosting.mode for plan in plans.front} == {live}
     assert f"the endpoint in service is {live}, and stays so" in plans.chosen.hosting.reason
@@ -237,16 +239,15 @@ def test_a_server_keeps_the_mode_that_no_other_allowed_one_undercuts(
         hosting={"max_cold_start_seconds": tolerated},
     )
     request = inputs.request(inputs.cpu(), inputs.gpu(), asked=asked)
-    offers = endpoint_offers(request, ("us-east-1",))
-    modes, student = HostingModes(request, offers), transformer(inputs.model())
-    taken = np.resize(np.array(seconds), len(offers))
-    found = modes.cheapest(student, taken)
-    for row, server in enumerate(offers.rows):
+    table = hosting_table(request, ("us-east-1",))
+    modes, student = HostingModes(request, table), transformer(inputs.model())
+    taken = np.resize(np.array(seconds), len(table))
+    found = modes.cheapest(student, taken, np.full(len(table), 1e6))
+    for row, server in enumerate(table.rows):
         allowed = {
-            mode: offer.usd_per_month(server.usd_per_hour, float(taken[row]))
-            for mode, offer in offers_for(modes.hosted(student, server.instance.runtime)).items()
-            if offer.on_instances != server.stand_in
-            and offer.obstacle_at(float(taken[row])) is None
+            mode: offer.usd_per_month(server.usd_per_hour, float(taken[row]), 1e6)
+            for mode, offer in modes.offers_on(student, server.instance.runtime).items()
+            if mode.on_instances != server.stand_in and offer.obstacle_at(float(taken[row])) is None
         }
         if found.mode[row] < 0:
             assert allowed == {}
@@ -266,7 +267,7 @@ def test_batches_are_billed_for_the_hours_of_work():
     assert plan.usd_per_month.value < chosen(mode="async").usd_per_month.value
     assert plan.p95_latency_ms.value > 0
     assert plan.hosting.mode == "batch"
-    assert plan.endpoint.endswith("in us-east-1, in batches")
+    assert told_endpoint(plan).endswith("in us-east-1, in batches")
 
 
 def test_batches_need_a_server_that_is_done_with_a_month_within_it():

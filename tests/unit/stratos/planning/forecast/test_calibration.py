@@ -15,7 +15,7 @@ from stratos.pipeline.outcome import RunEvidence
 from stratos.planning.choose import plan_before_probing
 from stratos.planning.forecast.calibration import correction, from_log_odds, log_odds
 from stratos.planning.request import CalibrationRow
-from stratos.spec import EndpointMode
+from stratos.spec import ModeName
 from tests import factories
 from tests.summaries import measurement, plan, server
 from tests.unit.stratos.planning.planning_inputs import gpu, request
@@ -168,7 +168,7 @@ def test_a_run_tells_how_many_devices_it_measured(took_part: int, learned: bool)
     ],
 )
 def test_each_endpoint_teaches_only_if_the_planned_server_answered_in_the_call(
-    planned: EndpointMode, measured: EndpointMode, learned: bool
+    planned: ModeName, measured: ModeName, learned: bool
 ) -> None:
     evidence = _evidence("r", plan_before_probing(request(gpu("ml.g5.xlarge"))), 1_000.0)
     hosting = PlannedHosting(mode=planned, reason="")

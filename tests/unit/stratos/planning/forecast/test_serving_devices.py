@@ -159,8 +159,15 @@ def test_a_plan_is_trained_and_served_on_the_devices_it_counted() -> None:
         gpus = str(there[training.instance_type])
         layout = Layout.from_environment({"SM_NUM_GPUS": gpus} | training_processes(training))
         assert layout.num_processes == training.devices <= int(gpus)
-        told = serving_container(serving, "s", "s3://b/m.tar.gz", precision=plan.precision)
-        environment = told["Environment"]
+        told = serving_container(
+            serving,
+            "s",
+            "s3://b/m.tar.gz",
+            precision=plan.precision,
+            artifact_bytes=1000,
+            servers=ServerCatalog.aws(),
+        )
+        environment = told.definition["Environment"]
         split = int(environment.get("SM_VLLM_TENSOR_PARALLEL_SIZE", "1"))
         replicas = int(environment.get("SM_VLLM_DATA_PARALLEL_SIZE", "1"))
         assert (split, replicas) == (serving.devices, serving.replicas)

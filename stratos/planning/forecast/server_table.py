@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from stratos.catalog.images import LOCAL_PREFIX
 from stratos.catalog.servers import STALE_DAYS, Component, InstanceType, Price, ServerCatalog
 from stratos.contracts.plan import Purchase, Server
-from stratos.hosting.modes.batch import transforms_on
+from stratos.hosting.transform_job import transforms_on
 from stratos.planning.forecast.engine import bytes_per_second, flop_per_second
 
 FLEET_SIZES = (1, 2, 3, 4, 6, 8)
 
 
 @dataclass(frozen=True)
-class Offer:
+class ServerRow:
     """One server that could be rented."""
 
     instance: InstanceType
@@ -61,10 +61,10 @@ class Offer:
 
 
 @dataclass
-class Offers:
+class ServerTable:
     """Servers for one side of a plan, with their columns as arrays."""
 
-    rows: list[Offer]
+    rows: list[ServerRow]
     rejected: dict[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -87,14 +87,14 @@ class Offers:
         return np.array([row.stand_in for row in self.rows], dtype=np.bool_)
 
 
-def training_offers(catalog: ServerCatalog, regions: Sequence[str]) -> Offers:
+def training_table(catalog: ServerCatalog, regions: Sequence[str]) -> ServerTable:
     """Every training server: on demand, and managed spot where EC2 has a spot market for it.
 
     Of one instance each: training over several has not been tried on a network.
     """
-    offers = Offers([])
+    table = ServerTable([])
     for instance in catalog.instance_types:
-        priced = _priced(instance, "training", regions, offers.rejected)
+        priced = _priced(instance, "training", regions, table.rejected)
         purchases: tuple[Purchase, ...] = ("on_demand",)
         if instance.spot_interruptions_per_month is not None:
             purchases = ("on_demand", "spot")
@@ -103,54 +103,54 @@ def training_offers(catalog: ServerCatalog, regions: Sequence[str]) -> Offers:
                 spot = purchase == "spot"
                 quota = instance.spot_training_quota if spot else instance.training_quota
                 use = f"{'spot ' if spot else ''}training jobs"
-                for count in _within(quota, (1,), instance, use, offers.rejected):
-                    offers.rows.append(Offer(instance, count, region, purchase, price))
-    return offers
+                for count in _within(quota, (1,), instance, use, table.rejected):
+                    table.rows.append(ServerRow(instance, count, region, purchase, price))
+    return table
 
 
-def serving_offers(
+def serving_table(
     catalog: ServerCatalog, regions: Sequence[str], *, for_batches: bool = False
-) -> Offers:
+) -> ServerTable:
     """Every fleet: endpoints of 1 to 8 instances, on demand.
 
     For batches, one server of each kind that SageMaker runs transform jobs on.
     """
-    offers = Offers([])
+    table = ServerTable([])
     for instance in catalog.instance_types:
         if for_batches and not transforms_on(instance.instance_type):
-            offers.rejected[instance.instance_type] = "SageMaker runs no batches on it"
+            table.rejected[instance.instance_type] = "SageMaker runs no batches on it"
             continue
-        for region, price in _priced(instance, "hosting", regions, offers.rejected):
+        for region, price in _priced(instance, "hosting", regions, table.rejected):
             local = instance.instance_type.startswith(LOCAL_PREFIX)
             sizes: tuple[int, ...] = (1,) if local or for_batches else FLEET_SIZES
             quota = None if for_batches else instance.hosting_quota  # which is of endpoints
-            sizes = _within(quota, sizes, instance, "endpoints", offers.rejected)
-            offers.rows += [Offer(instance, n, region, "on_demand", price) for n in sizes]
-    return offers
+            sizes = _within(quota, sizes, instance, "endpoints", table.rejected)
+            table.rows += [ServerRow(instance, n, region, "on_demand", price) for n in sizes]
+    return table
 
 
-def serverless_offers(catalog: ServerCatalog, regions: Sequence[str]) -> Offers:
+def stand_in_table(catalog: ServerCatalog, regions: Sequence[str]) -> ServerTable:
     """What stands in for a serverless endpoint in each region, where there are CPUs at all.
 
     The CPU with the fewest processors, which compares best to the few that come with so little
     memory; of those the cheapest, as a rule the slowest. No quota on instances binds it.
     """
-    offers = Offers([])
-    best: dict[str, Offer] = {}
+    table = ServerTable([])
+    best: dict[str, ServerRow] = {}
     for instance in catalog.instance_types:
         if instance.runtime != "cpu":
             continue
-        for region, price in _priced(instance, "hosting", regions, offers.rejected):
-            found = Offer(instance, 1, region, "on_demand", price, stand_in=True)
+        for region, price in _priced(instance, "hosting", regions, table.rejected):
+            found = ServerRow(instance, 1, region, "on_demand", price, stand_in=True)
             best[region] = min(best.get(region, found), found, key=_size_and_price)
-    offers.rows += best.values()
-    if not offers.rows:
-        offers.rejected["serverless hosting"] = "no CPU instance type is offered to forecast it by"
-    return offers
+    table.rows += best.values()
+    if not table.rows:
+        table.rejected["serverless hosting"] = "no CPU instance type is offered to forecast it by"
+    return table
 
 
-def _size_and_price(offer: Offer) -> tuple[int, float]:
-    return offer.instance.vcpu, offer.usd_per_hour
+def _size_and_price(row: ServerRow) -> tuple[int, float]:
+    return row.instance.vcpu, row.usd_per_hour
 
 
 def _within(
@@ -200,14 +200,14 @@ def _has_rate(instance: InstanceType) -> bool:
     return any(flop_per_second(instance, p) is not None for p in ("float32", "bfloat16"))
 
 
-def cheapest_by_rate(offers: Offers) -> Offers:
+def cheapest_by_rate(table: ServerTable) -> ServerTable:
     """Keep the cheapest region of each training server: elsewhere the same costs more.
 
     Nothing else about a training server depends on its region, so this drops dominated rows only.
     """
-    best: dict[tuple[str, int, Purchase], Offer] = {}
-    for row in offers.rows:
+    best: dict[tuple[str, int, Purchase], ServerRow] = {}
+    for row in table.rows:
         key = (row.instance.instance_type, row.count, row.purchase)
         if key not in best or row.usd_per_hour < best[key].usd_per_hour:
             best[key] = row
-    return Offers(list(best.values()), offers.rejected)
+    return ServerTable(list(best.values()), table.rejected)

@@ -7,16 +7,14 @@ import pytest
 from stratos.contracts.match import MatchEvidence
 from stratos.contracts.measurements import Measurement, Measurements
 from stratos.contracts.plan import Interval, Matching, Plan, PlannedHosting, PlanSet
-from stratos.measuring.measurement import (
-    MAX_SERVERS,
-    first_server,
-    next_server,
-    usd_per_1000_requests,
-)
-from stratos.spec import Constraints, EndpointMode
+from stratos.hosting.modes.table import on_servers
+from stratos.hosting.next_server import MAX_SERVERS, Tried, better_server, first_server
+from stratos.measuring.gates import usd_per_1000_requests
+from stratos.spec import ModeName
+from tests import factories
 from tests.summaries import interval, measurement, plan, plan_set, server
 
-ASKED = Constraints(max_p95_latency_ms=500)
+ASKED = {"max_p95_latency_ms": 500}
 MISSED = ("max_p95_latency_ms",)
 
 
@@ -27,9 +25,11 @@ def on(name: str, latency_ms: float, usd_per_hour: float = 0.1, **changes: objec
 
 
 def following(
-    evidence: MatchEvidence, measured: list[Measurement], mode: EndpointMode = "realtime"
+    evidence: MatchEvidence, measured: list[Measurement], mode: ModeName = "realtime"
 ) -> Plan | None:
-    return next_server(evidence, measured, ASKED, mode=mode)
+    mine = on_servers(measured, evidence.attempt)
+    tried = Tried(factories.spec(constraints=ASKED), evidence, mine, replaces_former=False)
+    return better_server(tried, mode).plan
 
 
 def matched(*front: Plan) -> MatchEvidence:
@@ -121,18 +121,18 @@ def test_a_model_too_slow_serverless_goes_to_the_best_server_of_the_front_and_th
     chosen = on("a", 300, hosting=hosting)
     slow, fast = on("b", 400), on("c", 200)
     evidence = matched(chosen, slow, fast)
-    first = first_server(evidence)
+    first = first_server(evidence, "realtime")
     assert (first.serving.instance_type, first.hosting.mode) == ("ml.b", "realtime")
     missed = measurement(chosen, 90_000, missed=MISSED).model_copy(update={"mode": "serverless"})
     after = [missed, measurement(first, 800, missed=MISSED)]
-    found = next_server(evidence, after, ASKED, mode="realtime")
+    found = following(evidence, after)
     assert found is not None
     assert found.serving.instance_type == "ml.c"
 
 
 def test_where_the_front_has_no_server_it_goes_to_the_cpu_it_was_forecast_by() -> None:
     hosting = PlannedHosting(mode="serverless", reason="cheapest")
-    first = first_server(matched(on("a", 300, 0.1, hosting=hosting)))
+    first = first_server(matched(on("a", 300, 0.1, hosting=hosting)), "realtime")
     assert (first.serving.instance_type, first.hosting.mode) == ("ml.a", "realtime")
     assert first.usd_per_month.value == pytest.approx(73)
 

@@ -1,0 +1,146 @@
+"""`deployment.json`: what puts a model into service, in the shape that the state machine reads.
+
+A model is served by an endpoint, by an inference component on an endpoint, or by batches. States
+tell the three apart by `component` and `transform_job`, and records of before have no `kind`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Discriminator, Tag, TypeAdapter, model_validator
+
+from stratos.frozen import FrozenModel
+from stratos.hosting.components import ComponentRollout
+from stratos.hosting.guardrails import Guardrails
+from stratos.hosting.scaling import Scaling
+from stratos.hosting.transform_job import TransformJob
+from stratos.moment import Moment
+from stratos.spec import ModeName
+
+
+class HostingChoice(FrozenModel):
+    """The mode, and what it rests on."""
+
+    mode: ModeName
+    reason: str
+    usd_per_month: float
+    memory_gib: int | None = None
+    """Of a serverless endpoint."""
+    max_concurrency: int | None = None
+    """Of a serverless endpoint: requests answered at once."""
+
+
+class _ModelInService(FrozenModel):
+    """What every way of serving needs."""
+
+    model_name: str
+    container: dict[str, Any]
+    """PrimaryContainer of CreateModel."""
+    hosting: HostingChoice
+    tags: list[dict[str, str]]
+    model_package: dict[str, Any]
+    """InferenceSpecification, metrics and properties of CreateModelPackage."""
+    usd_per_hour: float
+    """Averaged over a month of the declared traffic."""
+    billed_usd_per_hour: float = 0.0
+    """Of its instances from when they are made; nothing where only answers are billed."""
+    deploying_since: Moment | None = None
+    """When the run began to make the endpoint; None while it is only planned."""
+
+
+class _OnEndpoint(_ModelInService):
+    """What every endpoint needs."""
+
+    endpoint_name: str
+    endpoint_config_name: str
+    replaces_live: bool
+    """The endpoint exists: update it instead of creating it."""
+    previous_config_name: str | None
+    """What the endpoint had before the run, and goes back to."""
+    production_variant: dict[str, Any]
+    async_inference_config: dict[str, Any] | None
+    """Of CreateEndpointConfig, where requests wait in a queue."""
+    guardrails: Guardrails | None
+    """What an update is held by; None where SageMaker takes none (serverless)."""
+    scaling: Scaling | None
+    """How the fleet follows its traffic once it is promoted."""
+    transform_job: None = None
+
+    @property
+    def name(self) -> str:
+        """Tells the deployments of a run apart."""
+        return self.endpoint_config_name
+
+    @property
+    def replaces_former(self) -> bool:
+        """Another model was in service before the run."""
+        return self.previous_config_name is not None
+
+
+class EndpointDeployment(_OnEndpoint):
+    """An endpoint whose variant names the model."""
+
+    kind: Literal["endpoint"] = "endpoint"
+    component: None = None
+
+
+class ComponentDeployment(_OnEndpoint):
+    """An endpoint that is made without a model, and the component that holds it."""
+
+    kind: Literal["component"] = "component"
+    component: ComponentRollout
+
+
+class BatchDeployment(_ModelInService):
+    """A model without an endpoint, and the batch by which it is measured."""
+
+    kind: Literal["batch"] = "batch"
+    transform_job: TransformJob
+
+    @property
+    def name(self) -> str:
+        """Tells the deployments of a run apart."""
+        return self.model_name
+
+    @property
+    def replaces_former(self) -> bool:
+        """Never: an endpoint keeps its kind, and batches replace no other model's."""
+        return False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_an_endpoint(cls, data: Any) -> Any:
+        """A record of before `kind` has the fields of an endpoint, which mean nothing."""
+        if not isinstance(data, Mapping) or "kind" in data:
+            return data
+        kept = data.keys() - (_OnEndpoint.model_fields.keys() - cls.model_fields.keys())
+        return {key: data[key] for key in kept if key != "component"}
+
+
+def _kind_of(data: Any) -> str:
+    if isinstance(data, BaseModel):
+        return str(getattr(data, "kind", ""))
+    if not isinstance(data, Mapping):
+        return "endpoint"
+    if "kind" in data:
+        return str(data["kind"])
+    if data.get("transform_job") is not None:
+        return "batch"
+    return "endpoint" if data.get("component") is None else "component"
+
+
+AnyEndpoint = Annotated[
+    Annotated[EndpointDeployment, Tag("endpoint")]
+    | Annotated[ComponentDeployment, Tag("component")],
+    Discriminator(_kind_of),
+]
+Deployment = Annotated[
+    Annotated[EndpointDeployment, Tag("endpoint")]
+    | Annotated[ComponentDeployment, Tag("component")]
+    | Annotated[BatchDeployment, Tag("batch")],
+    Discriminator(_kind_of),
+]
+DEPLOYMENT: TypeAdapter[Deployment] = TypeAdapter(Deployment)
+"""Reads a record of any kind, and of before there were kinds."""

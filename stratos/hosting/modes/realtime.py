@@ -1,0 +1,30 @@
+"""Real-time endpoints: instances that are always there, billed every hour."""
+
+from __future__ import annotations
+
+from stratos.hosting.modes.interface import Parts
+from stratos.hosting.modes.on_endpoint import OnEndpoint
+from stratos.hosting.names import VARIANT
+from stratos.hosting.offer import Hosted, Offer
+from stratos.hosting.scaling import Scaling, fleet_scaling
+
+
+class Realtime(OnEndpoint):
+    """Fits everything. The fleet goes down to one instance where the traffic has lulls."""
+
+    name = "realtime"
+    starts_cold = False
+
+    def offer(self, hosted: Hosted) -> Offer:
+        return Offer(
+            self.name,
+            share_of_hours=1.0,
+            requests_per_second=hosted.spec.load.requests_per_second,
+        )
+
+    def scaling(self, parts: Parts) -> Scaling | None:
+        order = parts.order
+        return fleet_scaling(order.spec, order.plan.serving, order.endpoint_name, VARIANT)
+
+
+MODE = Realtime()

@@ -1,0 +1,166 @@
+"""Where a model is tried next that missed its load: a better server of the front, if there is one.
+
+A server needs no training, so every better one comes before another student.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from stratos.contracts.match import MatchEvidence, plans_in_order
+from stratos.contracts.measurements import Measurement
+from stratos.contracts.plan import Interval, Plan, PlannedHosting
+from stratos.hosting.monthly import HOURS_PER_MONTH
+from stratos.hosting.transform_job import transforms_on
+from stratos.spec import ModeName, Spec
+
+MAX_SERVERS = 3
+"""Servers that one student is measured on."""
+COST_CONSTRAINT = "max_usd_per_1000_requests"
+MONTHLY_CONSTRAINT = "max_hosting_usd_per_month"
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A student that missed its load.
+
+    Attributes:
+        measured: Of this student, as it was hosted last; the latest one at the end.
+        replaces_former: Its endpoint served another model before the run.
+    """
+
+    spec: Spec
+    evidence: MatchEvidence
+    measured: Sequence[Measurement]
+    replaces_former: bool
+
+
+@dataclass(frozen=True)
+class NextServer:
+    """The plan that the same model is tried by next, or why there is none."""
+
+    plan: Plan | None = None
+    why: str = ""
+
+
+def better_server(tried: Tried, mode: ModeName) -> NextServer:
+    """The next server of an endpoint.
+
+    Of the plans on the front with the same model on a server that is faster (cheaper, after a miss
+    on cost) than those measured: the best one that holds `max_p95_latency_ms` although its
+    forecast is as far out as the others were, or else the fastest. An endpoint keeps its kind, so
+    only plans that are hosted in its mode may follow.
+    """
+    evidence, mine = tried.evidence, tried.measured
+    if len(mine) >= MAX_SERVERS:
+        return _tried_enough(mine)
+    better = [
+        plan
+        for plan in plans_in_order(evidence.matching)
+        if plan.hosting.mode == mode
+        and model_of(plan) == model_of(evidence.plan)
+        and all(_improves(plan, m) for m in mine)
+    ]
+    if not better:
+        return _NO_BETTER
+    out = max(m.load.p95_ms.value / m.plan.p95_latency_ms.value for m in mine if m.load)
+    asked = tried.spec.constraints.max_p95_latency_ms
+    holding = (plan for plan in better if asked is None or plan.p95_latency_ms.value * out <= asked)
+    fastest = min(better, key=lambda plan: plan.p95_latency_ms.value)
+    return NextServer(served_as(evidence.plan, next(holding, fastest)))
+
+
+def better_batch_server(tried: Tried) -> NextServer:
+    """The next server of a model that is asked in batches.
+
+    The first one that is forecast to be faster, or cheaper a request after a miss on cost, than
+    those measured.
+    """
+    evidence, mine = tried.evidence, tried.measured
+    if len(mine) >= MAX_SERVERS:
+        return _tried_enough(mine)
+    for plan in plans_in_order(evidence.matching):
+        if (
+            model_of(plan) == model_of(evidence.plan)
+            and transforms_on(plan.serving.instance_type)
+            and all(_improves_batches(plan, item) for item in mine)
+        ):
+            return NextServer(served_as(evidence.plan, plan))
+    return _NO_BETTER
+
+
+def first_server(evidence: MatchEvidence, mode: ModeName) -> Plan:
+    """Where a model is tried on instances that missed its load without any.
+
+    The best plan on the front that serves it in the mode, or else the server that its forecast
+    rests on.
+    """
+    for plan in plans_in_order(evidence.matching):
+        if plan.hosting.mode == mode and model_of(plan) == model_of(evidence.plan):
+            return served_as(evidence.plan, plan)
+    own = evidence.plan
+    monthly = own.serving.usd_per_hour * HOURS_PER_MONTH
+    reason = f"{own.hosting.mode} missed the load"
+    return own.model_copy(
+        update={
+            "hosting": PlannedHosting(mode=mode, reason=reason),
+            "usd_per_month": Interval(value=monthly, lo=monthly, hi=monthly),
+            "usd_per_1000_requests": None,
+        }
+    )
+
+
+def served_as(trained: Plan, other: Plan) -> Plan:
+    """The plan a model was trained by, on the server of another."""
+    of_server = (
+        "id",
+        "serving",
+        "hosting",
+        "p50_latency_ms",
+        "p95_latency_ms",
+        "prefill_tokens_per_second",
+        "decode_tokens_per_second",
+        "requests_per_second",
+        "usd_per_month",
+        "usd_per_1000_requests",
+        "calibration",
+        "caveats",
+    )
+    return trained.model_copy(update={name: getattr(other, name) for name in of_server})
+
+
+def model_of(plan: Plan) -> tuple[str, ...]:
+    """What a trained model depends on, and the region its endpoint is in."""
+    return (plan.teacher, plan.student, plan.method, plan.precision, plan.serving.region)
+
+
+_NO_BETTER = NextServer(why="the front has no better server for it")
+
+
+def _tried_enough(measured: Sequence[Measurement]) -> NextServer:
+    return NextServer(why=f"{len(measured)} servers were tried")
+
+
+def _improves(plan: Plan, on: Measurement) -> bool:
+    """Whether a plan's server promises more of what was missed."""
+    if COST_CONSTRAINT in on.missed and plan.serving.usd_per_hour >= on.plan.serving.usd_per_hour:
+        return False
+    slow = bool(set(on.missed) - {COST_CONSTRAINT})
+    return not slow or plan.p95_latency_ms.value < on.plan.p95_latency_ms.value
+
+
+def _improves_batches(plan: Plan, on: Measurement) -> bool:
+    if plan.serving.instance_type == on.plan.serving.instance_type:
+        return False
+    costly = bool({COST_CONSTRAINT, MONTHLY_CONSTRAINT} & set(on.missed))
+    if costly and _usd_per_request(plan) >= _usd_per_request(on.plan):
+        return False
+    if "requests_per_second" in on.missed:
+        return plan.requests_per_second.value > on.plan.requests_per_second.value
+    return True
+
+
+def _usd_per_request(plan: Plan) -> float:
+    """As forecast, in arbitrary units."""
+    return plan.serving.usd_per_hour / plan.requests_per_second.value
