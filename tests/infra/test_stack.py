@@ -48,7 +48,7 @@ def test_what_a_queue_was_asked_and_answered_goes_after_the_documented_days(temp
     (rule,) = (r for r in rules if async_folder("tiles").startswith(r["Prefix"]))
     assert (rule["Status"], rule["ExpirationInDays"]) == ("Enabled", ASYNC_DAYS)
     assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
-    for page in ("operations", "serving"):
+    for page in ("operations", "hosting"):
         text = (DOCS / f"{page}.md").read_text()
         assert f"after {ASYNC_DAYS} days" in text
 
