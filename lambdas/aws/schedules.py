@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from lambdas.aws.clients import client, error_code
 from lambdas.aws.settings import settings
+from stratos.contracts.run import RunRef
 from stratos.hosting.scaling import Scaling, scalable_target
+from stratos.pipeline.steps import Parsed
+from stratos.spec.schedule import Rate, parse_schedule
 
 EXPIRY_SUFFIX = "-expiry"
 RERUN_PREFIX = "stratos-rerun-"
@@ -27,35 +29,29 @@ def expiry_schedule_name(endpoint_name: str) -> str:
     return endpoint_name + EXPIRY_SUFFIX
 
 
-def set_rerun(
-    spec_name: str, expression: str | None, bucket: str, spec_key: str, now: datetime
-) -> str | None:
-    """Put the schedule that the spec has now, or remove that of an earlier one; return its name."""
-    if expression is None:
-        delete_schedule(rerun_schedule_name(spec_name))
-        return None
-    return schedule_rerun(spec_name, expression, bucket, spec_key, now)
-
-
-def schedule_rerun(
-    spec_name: str, expression: str, bucket: str, spec_key: str, now: datetime
-) -> str:
-    """Run a spec again at every time the expression names; return the schedule's name.
+def set_rerun(parsed: Parsed, run: RunRef, now: datetime) -> str | None:
+    """Put the schedule that the spec has now, or remove that of an earlier one; return its name.
 
     A schedule that says so already is left alone: putting it anew would start its period anew.
     """
-    name = rerun_schedule_name(spec_name)
-    rerun = {"rerun": {"bucket": bucket, "key": spec_key}, "scheduled_at": _NOW}
+    name = rerun_schedule_name(parsed.name)
+    if parsed.schedule is None:
+        delete_schedule(name)
+        return None
+    expression, timezone = parsed.schedule, parsed.schedule_timezone
+    rerun = {"rerun": {"bucket": run.bucket, "key": run.spec_key}, "scheduled_at": _NOW}
     existing = _find(name)
     if (
         existing is None
         or existing["ScheduleExpression"] != expression
+        or existing.get("ScheduleExpressionTimezone", "UTC") != timezone
         or json.loads(existing["Target"]["Input"]) != rerun
     ):
-        options: dict[str, Any] = {}
-        if period := _period(expression):
+        options: dict[str, Any] = {"ScheduleExpressionTimezone": timezone}
+        parsed_expression = parse_schedule(expression, timezone)
+        if isinstance(parsed_expression, Rate):
             # Scheduler fires a rate at once unless told when to start; this run was just now.
-            options["StartDate"] = now + period
+            options["StartDate"] = now + parsed_expression.interval
         _put(name, expression, settings().state_machine_arn, rerun, **options)
     return name
 
@@ -128,12 +124,6 @@ def _at(moment: datetime) -> str:
 def _sweeper_arn() -> str:
     _, partition, _, region, account, *_ = settings().state_machine_arn.split(":")
     return f"arn:{partition}:lambda:{region}:{account}:function:{_SWEEPER}"
-
-
-def _period(expression: str) -> timedelta | None:
-    """The period of `rate(…)`; None for any other expression."""
-    found = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", expression)
-    return timedelta(**{found[2] + "s": int(found[1])}) if found else None
 
 
 def _find(name: str) -> dict[str, Any] | None:

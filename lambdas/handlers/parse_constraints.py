@@ -35,6 +35,7 @@ def handler(payload: ParseInput) -> Parsed:
         spec_uri=uri,
         name=spec.name,
         schedule=spec.schedule,
+        schedule_timezone=spec.schedule_timezone,
         keep_endpoint=spec.hosting.keep,
         approval_timeout_seconds=spec.approval_timeout_seconds,
     )

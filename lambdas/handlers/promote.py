@@ -55,9 +55,7 @@ def handler(payload: PromoteInput) -> Promoted:
         schedules.schedule_deletion(deployment.endpoint_name, expires, deployment.scaling)
     tag_endpoint(deployment.endpoint_name, ownership_tags(run, spec, now))
     scaling.apply(deployment.endpoint_name, deployment.scaling)
-    schedule_name = schedules.set_rerun(
-        spec.name, payload.parsed.schedule, run.bucket, run.spec_key, now
-    )
+    schedule_name = schedules.set_rerun(payload.parsed, run, now)
     turns.give_back(run.run_id, deployment.endpoint_name)
     return Promoted(
         endpoint_name=deployment.endpoint_name, expires_at=expires_at, schedule_name=schedule_name

@@ -40,9 +40,7 @@ def promote(payload: PromoteInput, spec: Spec, deployment: BatchDeployment) -> P
     for row in runs_table.runs_of_spec(run.spec_key):
         if row.run_id != run.run_id and row.batch_model_name is not None:
             runs_table.update(row.run_id, batch_model_name=None)
-    schedule_name = schedules.set_rerun(
-        spec.name, payload.parsed.schedule, run.bucket, run.spec_key, now
-    )
+    schedule_name = schedules.set_rerun(payload.parsed, run, now)
     return Promoted(endpoint_name=None, expires_at=None, schedule_name=schedule_name)
 
 

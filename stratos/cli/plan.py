@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +24,7 @@ from stratos.planning.offline.origins import FleetPlan, plan_for_origins, read_o
 from stratos.planning.offline.page import plan_page
 from stratos.spec import Constraints, Spec
 from stratos.spec.folder import files_under, read_spec_in_folder
+from stratos.spec.schedule import Rate, next_times, parse_schedule
 
 console = make_console()
 
@@ -72,6 +74,10 @@ def plan_command(
     _print(plans)
     if fleet is not None:
         _print_fleet(fleet)
+    if read.schedule is not None:
+        console.print(
+            _reruns(read.schedule, read.schedule_timezone), soft_wrap=True, highlight=False
+        )
     if html is not None:
         console.print(f"wrote {html}", soft_wrap=True)
 
@@ -111,6 +117,15 @@ def _origins(text: str) -> dict[str, float]:
     except ValueError as error:
         problem = Problem(path="load", line=None, message=f"--origins: {error}")
         raise SpecRejected([problem]) from error
+
+
+def _reruns(schedule: str, timezone: str) -> str:
+    expression = parse_schedule(schedule, timezone)
+    if isinstance(expression, Rate):
+        return f"runs again if inputs changed: {schedule}, from when the model is live"
+    times = next_times(expression, datetime.now(UTC))
+    shown = ", ".join(f"{time:%a %Y-%m-%d %H:%M}" for time in times) or "at no time from now on"
+    return f"runs again if inputs changed: {schedule} in {timezone}; next: {shown}"
 
 
 def _print_fleet(fleet: FleetPlan) -> None:

@@ -51,6 +51,8 @@ class Parsed(FrozenModel):
     keep_endpoint: bool
     approval_timeout_seconds: int | None
     """How long a person has to approve the model; None where nobody is asked."""
+    schedule_timezone: str = "UTC"
+    """Whose clock the schedule goes by. Runs begun before there was a choice do not say it."""
 
 
 class InspectInput(FrozenModel):

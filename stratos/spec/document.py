@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-import re
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from stratos.frozen import FrozenModel
 from stratos.spec.constraints import Constraints, Load, Preferences
@@ -44,18 +43,15 @@ class Spec(FrozenModel):
     approval_timeout_hours: Annotated[float, Field(gt=0, le=LONGEST_APPROVAL_HOURS)] | None = None
     """A run that nobody approved by then fails; 72 where left out, 168 at most."""
     schedule: str | None = None
-    """`rate(…)`, `cron(…)` as EventBridge Scheduler takes them: run again when inputs changed."""
-
-    @field_validator("schedule")
-    @classmethod
-    def _schedule(cls, expression: str | None) -> str | None:
-        if expression is not None and not re.fullmatch(
-            r"rate\([1-9]\d* (minute|hour|day)s?\)|cron\(\S+( \S+){5}\)", expression
-        ):
-            raise ValueError(
-                f"{expression!r} is no schedule; use rate(7 days) or cron(0 6 ? * MON *)"
-            )
-        return expression
+    """When to run again if inputs changed, as EventBridge Scheduler takes it. `rate(7 days)` counts
+    minutes, hours or days from the moment the model is live; `cron(0 9 ? * MON *)` is every Monday
+    at 9. The fields of `cron` are minutes, hours, day-of-month, month, day-of-week (1 is Sunday)
+    and year; one of the two day fields is `?`. `cron(30 18 ? * MON-FRI *)`: on working days at
+    18:30; `cron(0 6 1 * ? *)`: on the first of a month; `cron(0 6 LW * ? *)`: on its last weekday;
+    `cron(0 8 ? 3,9 MON#1 *)`: on the first Monday of March and of September."""
+    schedule_timezone: Annotated[str, Field(exclude_if=lambda name: name == "UTC")] = "UTC"
+    """Whose clock `cron(…)` goes by: a name of the IANA database, such as `Europe/Berlin`. A time
+    that daylight saving skips is left out; one that it repeats counts once, the first time."""
 
     @model_validator(mode="after")
     def _coherent(self) -> Spec:

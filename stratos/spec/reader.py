@@ -11,6 +11,7 @@ import math
 import types
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -18,6 +19,7 @@ from pydantic_core import ErrorDetails
 
 from stratos.errors import Problem, SpecRejected
 from stratos.spec import Spec
+from stratos.spec.schedule import At, Cron, next_times, parse_schedule, time_zone
 from stratos.spec.yaml_tree import Location, YamlTree, path_text, read_yaml
 from stratos.statistics.wilson import proportion
 
@@ -29,6 +31,9 @@ _NEEDED = {
     "string_type": "text; quote it",
 }
 """In YAML's words, where pydantic has Python's."""
+
+_LATE = timedelta(days=2)
+"""A rerun reads its spec after the time it was due at: Scheduler tries for a day to start it."""
 
 
 @dataclass
@@ -72,6 +77,7 @@ def read_document(content: str | bytes) -> SpecDocument:
             location = _without_tags(details["loc"], tree)
             tree.report(*_explain(details, location))
     _check_attainable(tree)
+    _check_schedule(tree)
     if spec is not None:
         _check_names(spec, tree)
     return SpecDocument(tree, spec)
@@ -218,6 +224,49 @@ def _check_attainable(tree: YamlTree) -> None:
 def _enough_records(best: float, records: int, asked: float) -> int:
     z_squared = records * (1 - best) / best
     return math.ceil(asked * z_squared / (1 - asked))
+
+
+def _check_schedule(tree: YamlTree) -> None:
+    """Refuse what EventBridge Scheduler would refuse, and what would never run the spec again.
+
+    Here and not in the model, which also reads what earlier runs wrote down.
+    """
+    written, zone = tree.at("schedule"), tree.at("schedule_timezone")
+    if written is None and zone is not None:
+        tree.report(("schedule_timezone",), "needs schedule, whose clock it sets")
+    known = "UTC"
+    if isinstance(zone, str):
+        try:
+            time_zone(zone)
+            known = zone
+        except ValueError as error:
+            tree.report(("schedule_timezone",), str(error))
+    if not isinstance(written, str):
+        return
+    try:
+        schedule = parse_schedule(written, known)
+    except ValueError as error:
+        tree.report(("schedule",), str(error))
+        return
+    if isinstance(schedule, At):
+        once = schedule.time.astimezone(time_zone(known))
+        tree.report(
+            ("schedule",),
+            f"{written} fires once, and a schedule runs the spec again and again; use rate(…) or "
+            f"cron(…). For one rerun, write "
+            f"cron({once.minute} {once.hour} {once.day} {once.month} ? {once.year})",
+        )
+    elif isinstance(schedule, Cron) and schedule.first is None:
+        tree.report(
+            ("schedule",),
+            f"{written} never fires, since it names no time that exists; name another",
+        )
+    elif isinstance(schedule, Cron) and not next_times(schedule, datetime.now(UTC) - _LATE, 1):
+        tree.report(
+            ("schedule",),
+            f"{written} never fires again: its last year is {schedule.expression.last_year}. "
+            "Name a later one or *, or leave the schedule out",
+        )
 
 
 def _check_names(spec: Spec, tree: YamlTree) -> None:

@@ -150,12 +150,16 @@ class Schedules:
         for record in records:
             request = record["request"]
             try:
+                expression = parse_schedule(
+                    request["ScheduleExpression"], request.get("ScheduleExpressionTimezone", "UTC")
+                )
+            except ValueError as error:  # An earlier parser took what AWS does not.
+                log.warning("schedule %s is not made again: %s", request["Name"], error)
+                continue
+            try:
                 scheduler.create_schedule(**request)
             except scheduler.exceptions.ConflictException:
                 log.debug("schedule %s is the stack's", request["Name"])
-            expression = parse_schedule(
-                request["ScheduleExpression"], request.get("ScheduleExpressionTimezone", "UTC")
-            )
             if isinstance(expression, Rate):
                 # A new rate schedule fires at once; this one goes on with its old rhythm.
                 following = expression.after(

@@ -84,6 +84,20 @@ def test_a_good_spec_is_written_with_its_defaults(account: Account) -> None:
     assert account.row(pipeline.run.run_id)["spec_name"] == "tiles"
 
 
+def test_the_time_zone_of_a_schedule_is_passed_on(account: Account) -> None:
+    zoned = {"schedule": "cron(0 9 ? * MON *)", "schedule_timezone": "Europe/Berlin"}
+    assert start(account, **zoned).parse()["schedule_timezone"] == "Europe/Berlin"
+    assert start(account, schedule="rate(7 days)").parse()["schedule_timezone"] == "UTC"
+
+
+def test_a_schedule_that_scheduler_would_refuse_is_refused_with_the_spec(account: Account) -> None:
+    pipeline = start(account, schedule="cron(0 9 * * MON *)")
+    with pytest.raises(SpecRejected, match=r"Write cron\(0 9 \? \* MON \*\)"):
+        pipeline.parse()
+    rejection = Rejection.model_validate_json(account.read("specs/tiles/rejection.json"))
+    assert [problem.path for problem in rejection.problems] == ["schedule"]
+
+
 def test_a_bad_spec_leaves_every_problem_in_rejection_json(account: Account) -> None:
     task = factories.spec_dict()["task"] | {"dataset": "absent.jsonl", "checkr": "checks.py"}
     pipeline = start(account, task=task, constraints={"min_accuracy": 1.2})
@@ -466,6 +480,32 @@ def test_a_promoted_rerun_leaves_the_phase_of_its_schedule_alone(account: Accoun
     third = scheduler.get_schedule(Name=name, GroupName="stratos")
     assert third["ScheduleExpression"] == "rate(1 day)"
     assert third["StartDate"] < first["StartDate"]
+
+
+def rerun_of_tiles(account: Account) -> dict[str, Any]:
+    scheduler = account.client("scheduler")
+    found: dict[str, Any] = scheduler.get_schedule(Name="stratos-rerun-tiles", GroupName="stratos")
+    return found
+
+
+def test_a_cron_reruns_by_the_clock_of_its_time_zone(account: Account) -> None:
+    zoned = {"schedule": "cron(0 9 ? * MON *)", "schedule_timezone": "Europe/Berlin"}
+    start(account, **zoned).until_deployed().promote()
+    first = rerun_of_tiles(account)
+    assert first["ScheduleExpression"] == "cron(0 9 ? * MON *)"
+    assert first["ScheduleExpressionTimezone"] == "Europe/Berlin"
+    assert "StartDate" not in first
+    account.client("sagemaker").delete_endpoint(EndpointName="stratos-tiles")
+    moved = zoned | {"schedule_timezone": "Asia/Tokyo"}
+    start(account, **moved).until_deployed().promote()
+    assert rerun_of_tiles(account)["ScheduleExpressionTimezone"] == "Asia/Tokyo"
+
+
+def test_a_run_begun_before_there_were_time_zones_reruns_by_utc(account: Account) -> None:
+    pipeline = start(account, schedule="cron(0 9 ? * MON *)").until_deployed()
+    del pipeline.state["parsed"]["schedule_timezone"]
+    pipeline.promote()
+    assert rerun_of_tiles(account)["ScheduleExpressionTimezone"] == "UTC"
 
 
 def test_a_newer_live_run_takes_the_endpoint_from_the_older(account: Account) -> None:

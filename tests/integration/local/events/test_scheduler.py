@@ -43,6 +43,11 @@ class HandClock:
         self._now += timedelta(**by)
         self.settle()
 
+    def advance_to(self, moment: datetime) -> None:
+        assert moment > self._now, "the clock runs forwards, over all tests of this file"
+        self._now = moment
+        self.settle()
+
     def settle(self) -> None:
         """Return after a tick that began after this call."""
         with self._condition:
@@ -123,6 +128,53 @@ def test_a_cron_fires_by_the_clock_of_its_time_zone(
     clock.advance(days=1)
     assert cloud.receive(url)["Body"]["at"].endswith("T00:30:00Z")
     assert clock.now().date() == today + timedelta(days=1)
+
+
+def test_a_time_that_daylight_saving_skips_does_not_fire(
+    cloud: Cloud, clock: HandClock, schedules: Any
+) -> None:
+    # Berlin has no 02:30 on 31 March 2030.
+    clock.advance_to(datetime(2030, 3, 30, 12, 0, tzinfo=UTC))
+    url, arn = cloud.create_queue("skipped")
+    zoned = {"target": STAMP, "ScheduleExpressionTimezone": "Europe/Berlin"}
+    create(schedules, "skipped", "cron(30 2 * * ? *)", arn, **zoned)
+    clock.settle()
+    clock.advance(days=1)
+    assert cloud.stays_empty(url)
+    clock.advance(days=1)
+    assert cloud.receive(url)["Body"]["at"] == "2030-04-01T00:30:00Z"
+
+
+def test_a_time_that_daylight_saving_repeats_fires_once(
+    cloud: Cloud, clock: HandClock, schedules: Any
+) -> None:
+    # Berlin has two 02:30 on 27 October 2030, at 00:30 and 01:30 UTC.
+    clock.advance_to(datetime(2030, 10, 26, 12, 0, tzinfo=UTC))
+    url, arn = cloud.create_queue("repeated")
+    zoned = {"target": STAMP, "ScheduleExpressionTimezone": "Europe/Berlin"}
+    create(schedules, "repeated", "cron(30 2 * * ? *)", arn, **zoned)
+    clock.settle()
+    clock.advance_to(datetime(2030, 10, 27, 0, 30, tzinfo=UTC))
+    assert cloud.receive(url)["Body"]["at"] == "2030-10-27T00:30:00Z"
+    clock.advance(hours=1)
+    clock.advance(hours=1)
+    assert cloud.stays_empty(url)
+    clock.advance(days=1)
+    assert cloud.receive(url)["Body"]["at"] == "2030-10-28T01:30:00Z"
+
+
+def test_a_day_of_a_rate_has_24_hours_in_every_time_zone(
+    cloud: Cloud, clock: HandClock, schedules: Any
+) -> None:
+    clock.advance_to(datetime(2031, 3, 29, 12, 0, tzinfo=UTC))  # the day before Berlin's change
+    url, arn = cloud.create_queue("daily")
+    zoned = {"target": STAMP, "ScheduleExpressionTimezone": "Europe/Berlin"}
+    create(schedules, "daily", "rate(1 days)", arn, **zoned)
+    assert cloud.receive(url)["Body"]["at"] == "2031-03-29T12:00:00Z"
+    clock.advance(hours=23)
+    assert cloud.stays_empty(url)
+    clock.advance(hours=1)
+    assert cloud.receive(url)["Body"]["at"] == "2031-03-30T12:00:00Z"
 
 
 def test_a_one_time_schedule_fires_once_and_deletes_itself(
@@ -299,9 +351,14 @@ def test_a_scheduled_rule_fires_and_only_for_itself(cloud: Cloud, clock: HandClo
 @pytest.mark.parametrize(
     ("expression", "zone", "problem"),
     [
-        ("rate(0 days)", "UTC", "Invalid schedule expression"),
-        ("every day", "UTC", "Invalid schedule expression"),
-        ("cron(0 6 * * * *)", "UTC", r"must have a \?"),
+        ("rate(0 days)", "UTC", r"Invalid Schedule Expression rate\(0 days\)\. Found 0"),
+        ("every day", "UTC", r"Invalid Schedule Expression every day\. Needed: rate"),
+        (
+            "cron(0 6 * * * *)",
+            "UTC",
+            r"Invalid Schedule Expression cron\(0 6 \* \* \* \*\)\. Found",
+        ),
+        ("at(2030-02-30T08:00:00)", "UTC", r"Invalid Schedule Expression at\(.*No calendar"),
         ("rate(1 day)", "Mars/Olympus", "no time zone"),
     ],
 )
@@ -317,3 +374,18 @@ def test_an_expression_that_would_never_fire_is_refused(
             ScheduleExpressionTimezone=zone,
         )
     assert refused.value.response["Error"]["Code"] == "ValidationException"
+
+
+def test_an_update_to_an_expression_that_would_never_fire_is_refused(
+    cloud: Cloud, schedules: Any
+) -> None:
+    _, arn = cloud.create_queue("updated")
+    create(schedules, "updated", "rate(1 day)", arn, target=STAMP)
+    with pytest.raises(ClientError, match="Invalid Schedule Expression weekly"):
+        schedules.update_schedule(
+            Name="updated",
+            ScheduleExpression="weekly",
+            Target={"Arn": arn, "RoleArn": ROLE},
+            FlexibleTimeWindow={"Mode": "OFF"},
+        )
+    assert schedules.get_schedule(Name="updated")["ScheduleExpression"] == "rate(1 day)"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stratos.errors import Problem, SpecRejected
+from stratos.spec import Spec
 from stratos.spec.folder import files_under, read_spec_in_folder
 from stratos.spec.reader import read_document, read_spec
 from stratos.spec.yaml_tree import MAX_BYTES, MAX_NODES, read_yaml
@@ -66,7 +69,21 @@ strategy: injektion
         ({"students": [{"path": "/etc"}]}, "outside the spec's folder"),
         ({"load": 5}, "needed: a mapping of fields"),
         ({"constraints": {"licences": "mit"}}, "needed: a list"),
-        ({"schedule": "weekly"}, "is no schedule"),
+        ({"schedule": "weekly"}, "Invalid Schedule Expression weekly. Needed: rate(…) or cron(…)"),
+        ({"schedule": "cron(0 9 * * MON *)"}, "Write cron(0 9 ? * MON *)"),
+        ({"schedule": "cron(0 9 ? * MOM *)"}, "Found MOM in day-of-week; needed: 1 (Sunday)"),
+        ({"schedule": "rate(0 days)"}, "Found 0; needed: a whole number from 1"),
+        ({"schedule": "at(2030-01-31T08:00:00)"}, "For one rerun, write cron(0 8 31 1 ? 2030)"),
+        ({"schedule": "at(2020-01-31T08:00:00)"}, "fires once, and a schedule runs the spec again"),
+        ({"schedule": "cron(0 9 30 2 ? *)"}, "never fires, since it names no time that exists"),
+        ({"schedule": "cron(0 9 1 1 ? 2020)"}, "never fires again: its last year is 2020"),
+        ({"schedule": 7}, "found 7; needed: text; quote it"),
+        ({"schedule_timezone": "Europe/Berlin"}, "needs schedule, whose clock it sets"),
+        (
+            {"schedule": "cron(0 9 ? * MON *)", "schedule_timezone": "Berlin"},
+            "did you mean Europe/Berlin?",
+        ),
+        ({"schedule": "rate(7 days)", "timezone": "Europe/Berlin"}, "`schedule_timezone`"),
         ({"hosting": {"keep": True, "ttl_hours": 1}}, "not both"),
         ({"approval": "requird"}, "did you mean `required`"),
         ({"approval_timeout_hours": 5}, "needs approval: required"),
@@ -100,6 +117,51 @@ strategy: injektion
 )
 def test_a_problem_says_what_is_needed(sections: dict[str, object], message: str) -> None:
     assert message in "\n".join(str(problem) for problem in problems_of(changed(**sections)))
+
+
+def test_a_bad_schedule_and_a_bad_time_zone_are_told_beside_all_else() -> None:
+    text = """\
+version: 1
+name: Tiles!
+schedule: cron(0 9 * * MON)
+schedule_timezone: Europe/Berln
+"""
+    found = {problem.path: problem.line for problem in problems_of(text)}
+    assert found == {"name": 2, "schedule": 3, "schedule_timezone": 4, "task": 1}
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    ["rate(7 days)", "rate(1 days)", "cron(0 9 ? * MON *)", "cron(0 6 LW * ? 2199)"],
+)
+def test_a_schedule_that_scheduler_takes_is_read(schedule: str) -> None:
+    assert read_spec(changed(schedule=schedule)).schedule == schedule
+
+
+def test_a_time_may_exist_in_one_time_zone_and_not_in_another() -> None:
+    skipped = {"schedule": "cron(30 2 31 3 ? 2199)"}  # daylight saving begins in Berlin
+    assert read_spec(changed(**skipped)).schedule_timezone == "UTC"
+    told = problems_of(changed(**skipped, schedule_timezone="Europe/Berlin"))
+    assert [problem.path for problem in told] == ["schedule"]
+    assert "names no time that exists" in told[0].message
+
+
+def test_a_rerun_may_read_its_spec_after_the_last_time_of_its_schedule() -> None:
+    just_now = datetime.now(UTC) - timedelta(minutes=1)
+    last = f"cron({just_now:%-M %-H %-d %-m ? %Y})"
+    assert read_spec(changed(schedule=last)).schedule == last
+
+
+def test_a_spec_without_a_time_zone_is_written_as_before_there_were_any() -> None:
+    schedule = {"schedule": "cron(0 9 ? * MON *)"}
+    assert "schedule_timezone" not in read_spec(changed(**schedule)).model_dump_json()
+    zoned = read_spec(changed(**schedule, schedule_timezone="Asia/Tokyo"))
+    assert Spec.model_validate_json(zoned.model_dump_json()) == zoned
+
+
+def test_the_record_of_an_earlier_run_is_read_whatever_its_schedule() -> None:
+    written = json.loads(factories.spec().model_dump_json()) | {"schedule": "cron(0 6 * * * *)"}
+    assert Spec.model_validate(written).schedule == "cron(0 6 * * * *)"
 
 
 def test_the_advice_on_heldout_records_is_enough() -> None:
