@@ -268,7 +268,10 @@ def run_ref() -> RunRef:
 
 
 def match_evidence(
-    serving: Server, p95_latency_ms: float, mode: ModeName = "realtime"
+    serving: Server,
+    p95_latency_ms: float,
+    mode: ModeName = "realtime",
+    instead_of: tuple[str, ...] = (),
 ) -> MatchEvidence:
     """A match whose plan serves on the given server in the given mode."""
     training = serving.model_copy(update={"count": 1})
@@ -281,7 +284,7 @@ def match_evidence(
         precision="bfloat16",
         training=training,
         serving=serving,
-        hosting=PlannedHosting(mode=mode, reason="it was the cheapest"),
+        hosting=PlannedHosting(mode=mode, reason="it was the cheapest", instead_of=instead_of),
         strategy="injection",
         accuracy=Interval(value=0.6, lo=0.4, hi=0.8),
         p50_latency_ms=one,

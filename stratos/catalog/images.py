@@ -63,6 +63,12 @@ def image_uri(kind: ImageKind, region: str, instance_type: str) -> str:
     )
 
 
+def serving_image(region: str, instance_type: str) -> tuple[str, Runtime]:
+    """The image behind an endpoint, and what it runs on: our server on CPUs, vLLM on GPUs."""
+    runtime = runtime_of(instance_type)
+    return image_uri("llm" if runtime == "cuda" else "inference", region, instance_type), runtime
+
+
 def runtime_of(instance_type: str) -> Runtime:
     """What the family of an instance type runs on."""
     parts = instance_type.removeprefix("ml.").split(".")

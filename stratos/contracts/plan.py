@@ -51,6 +51,8 @@ class PlannedHosting(FrozenModel):
     mode: ModeName
     reason: str
     """In words, with what the other modes would cost."""
+    instead_of: tuple[str, ...] = ()
+    """Each of the other modes with its cost, where the plan chose among them."""
     cold_start_seconds: float = 0.0
     """What the first request after a pause is expected to wait."""
 

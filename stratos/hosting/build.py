@@ -7,7 +7,6 @@ from stratos.hosting.container import serving_container
 from stratos.hosting.deployment import Deployment
 from stratos.hosting.model_package import model_package
 from stratos.hosting.modes.interface import Parts
-from stratos.hosting.monthly import HOURS_PER_MONTH
 from stratos.hosting.order import Order
 from stratos.hosting.ownership import ownership_tags
 
@@ -18,37 +17,23 @@ def build_deployment(order: Order) -> Deployment:
     Raises:
         DeploymentFailed: the model cannot be hosted as it must be.
     """
-    spec, plan, live = order.spec, order.plan, order.live
-    mode, hosting = choose_hosting(
-        spec,
-        plan,
-        artifact_bytes=order.artifact.num_bytes,
-        live_mode=live.mode if live else None,
-    )
     container = serving_container(
-        plan.serving,
-        spec.name,
+        order.plan.serving,
+        order.spec.name,
         order.artifact.uri,
-        precision=plan.precision,
+        precision=order.plan.precision,
         artifact_bytes=order.artifact.num_bytes,
         servers=order.servers,
     )
+    mode, hosting = choose_hosting(order, container.runtime)
     package = model_package(
         order.run,
-        spec,
+        order.spec,
         order.evidence,
         order.evaluation,
         container.definition,
         order.lineage,
         instance_types=mode.package_instance_types,
     )
-    return mode.deployment(
-        Parts(
-            order=order,
-            hosting=hosting,
-            container=container,
-            tags=ownership_tags(order.run, spec, order.now, expires=mode.has_endpoint),
-            model_package=package,
-            usd_per_hour=hosting.usd_per_month / HOURS_PER_MONTH,
-        )
-    )
+    tags = ownership_tags(order.run, order.spec, order.now)
+    return mode.deployment(Parts(order, hosting, container, tags, package))

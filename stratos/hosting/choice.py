@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
-from stratos.catalog.images import runtime_of
-from stratos.contracts.plan import Plan
+from stratos.catalog.servers import Runtime
 from stratos.errors import DeploymentFailed
 from stratos.hosting.deployment import HostingChoice
 from stratos.hosting.modes.interface import HostingMode
 from stratos.hosting.modes.table import endpoint_modes, mode_named
-from stratos.hosting.offer import Hosted, Offer
+from stratos.hosting.offer import Hosted, Terms
+from stratos.hosting.order import Order
 from stratos.spec import ModeName, Spec
 
 _WAYS_OUT = "Delete it first (`stratos delete RUN`), give the spec another name"
@@ -49,70 +49,62 @@ def reason_for(spec: Spec, live_mode: ModeName | None, chosen: str, others: Iter
         return f"the spec asks for {spec.hosting.named} hosting: {chosen}"
     if live_mode is not None:
         return f"the endpoint in service is {live_mode}, and stays so: {chosen}"
-    return f"{chosen}; instead of {', '.join(others)}"
+    instead = ", ".join(others)
+    return f"{chosen}; instead of {instead}" if instead else chosen
 
 
-def choose_hosting(
-    spec: Spec, plan: Plan, *, artifact_bytes: int, live_mode: ModeName | None = None
-) -> tuple[HostingMode, HostingChoice]:
+def choose_hosting(order: Order, runtime: Runtime) -> tuple[HostingMode, HostingChoice]:
     """Hold the plan's mode against the model that is there now.
 
     It is left only where it turned out impossible, or slower to start than the spec tolerates, or
     where the endpoint in service is of another kind; the choice then says so.
 
     Args:
-        artifact_bytes: Size of model.tar.gz.
-        live_mode: Of the endpoint in service under the spec's name, if one is.
+        runtime: Of the planned server.
 
     Raises:
         DeploymentFailed: the mode that is named, or that the endpoint in service has, cannot host
             the model; or no other one stays within `max_hosting_usd_per_month`.
     """
+    spec, plan = order.spec, order.plan
+    live_mode = order.live.mode if order.live else None
     refuse_other_mode(spec, live_mode)
-    usd_per_hour = plan.serving.usd_per_hour
-    seconds, rate = plan.p95_latency_ms.value / 1000, plan.requests_per_second.value
     named, planned = spec.hosting.named, plan.hosting.mode
-    hosted = Hosted(spec, runtime_of(plan.serving.instance_type), artifact_bytes)
-    offers = {mode: mode.offer(hosted) for mode in modes_compared(spec)}
-    told = {mode.name: offer.told(usd_per_hour, seconds, rate) for mode, offer in offers.items()}
     bound = named or live_mode
     mode = mode_named(bound or planned)
-    if bound is not None and (why := offers[mode].impossible_at(seconds)):
-        raise DeploymentFailed(_cannot_be(spec, bound, why))
-    others = (clause for other, clause in told.items() if other != mode.name)
-    reason = reason_for(spec, live_mode, told[mode.name], others)
+    terms = _terms(mode, order, runtime)
+    if bound is not None and terms.impossible:
+        raise DeploymentFailed(_cannot_be(spec, bound, terms.impossible))
+    reason = reason_for(spec, live_mode, terms.told, plan.hosting.instead_of)
     if mode.name != planned:
         reason = f"planned as {planned}; {reason}"
-    elif bound is None and (why := offers[mode].obstacle_at(seconds)):
-        mode = _instead(offers, usd_per_hour, seconds, rate)
-        reason = f"planned as {planned}, but {why}: {told[mode.name]}"
-    offer = offers[mode]
-    usd_per_month = offer.usd_per_month(usd_per_hour, seconds, rate)
+    elif bound is None and terms.obstacle:
+        why = terms.obstacle
+        mode, terms = _instead(order, runtime)
+        reason = f"planned as {planned}, but {why}: {terms.told}"
     limit = spec.constraints.max_hosting_usd_per_month
-    if mode.name not in (planned, named) and limit is not None and usd_per_month > limit:
+    if mode.name not in (planned, named) and limit is not None and terms.usd_per_month > limit:
         raise DeploymentFailed(
             f"{reason}, over max_hosting_usd_per_month {limit:g}. Raise it, or allow a smaller "
             "student"
         )
-    return mode, HostingChoice(
-        mode=mode.name,
-        reason=reason,
-        usd_per_month=usd_per_month,
-        memory_gib=offer.memory_gib,
-        max_concurrency=mode.max_concurrency(spec.load, seconds),
-    )
+    usd_per_month = terms.usd_per_month
+    return mode, HostingChoice(mode=mode.name, reason=reason, usd_per_month=usd_per_month)
 
 
-def _instead(
-    offers: Mapping[HostingMode, Offer], usd_per_hour: float, seconds: float, rate: float
-) -> HostingMode:
+def _terms(mode: HostingMode, order: Order, runtime: Runtime) -> Terms:
+    """What a mode comes to on the planned server."""
+    plan = order.plan
+    hosted = Hosted(order.spec, runtime, order.artifact.num_bytes)
+    seconds, rate = plan.p95_latency_ms.value / 1000, plan.requests_per_second.value
+    return mode.offer(hosted).terms(plan.serving.usd_per_hour, seconds, rate)
+
+
+def _instead(order: Order, runtime: Runtime) -> tuple[HostingMode, Terms]:
     """The cheapest mode on the planned server; one that is always there can be had anywhere."""
-    usd = {
-        mode: offer.usd_per_month(usd_per_hour, seconds, rate)
-        for mode, offer in offers.items()
-        if mode.on_instances and offer.obstacle_at(seconds) is None
-    }
-    return min(usd, key=lambda mode: usd[mode])
+    found = [(mode, _terms(mode, order, runtime)) for mode in endpoint_modes() if mode.on_instances]
+    allowed = [(mode, terms) for mode, terms in found if terms.obstacle is None]
+    return min(allowed, key=lambda pair: pair[1].usd_per_month)
 
 
 def _cannot_be(spec: Spec, mode: ModeName, why: str) -> str:

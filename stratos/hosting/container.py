@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from stratos.catalog.images import ImageKind, image_uri, runtime_of
-from stratos.catalog.servers import ServerCatalog
+from stratos.catalog.images import serving_image
+from stratos.catalog.servers import Runtime, ServerCatalog
 from stratos.contracts.plan import Precision, Server
 from stratos.units import GIB
 
@@ -37,6 +37,7 @@ class ServingContainer:
     """
 
     definition: dict[str, Any]
+    runtime: Runtime
     download_seconds: int
     start_seconds: int
     ami: str | None = None
@@ -58,7 +59,8 @@ def serving_container(
         precision: What the plan computes with.
         servers: The catalog that the server is from.
     """
-    on_gpu = runtime_of(server.instance_type) == "cuda"
+    image, runtime = serving_image(server.region, server.instance_type)
+    on_gpu = runtime == "cuda"
     environment = {
         "SAGEMAKER_PROGRAM": "inference.py",
         "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
@@ -71,14 +73,14 @@ def serving_container(
             **_vllm_precision(servers, server.instance_type, precision),
             **_vllm_devices(server),
         }
-    kind: ImageKind = "llm" if on_gpu else "inference"
     reading = math.ceil(_DOWNLOAD_SECONDS_PER_GIB * artifact_bytes / GIB)
     return ServingContainer(
         definition={
-            "Image": image_uri(kind, server.region, server.instance_type),
+            "Image": image,
             "ModelDataUrl": model_artifact,
             "Environment": environment,
         },
+        runtime=runtime,
         download_seconds=min(_MAX_SECONDS, _MIN_DOWNLOAD_SECONDS + reading),
         start_seconds=min(_MAX_SECONDS, _START_SECONDS["cuda" if on_gpu else "cpu"] + reading),
         ami=_GPU_AMI if on_gpu else None,

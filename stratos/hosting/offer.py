@@ -56,6 +56,22 @@ class Bound:
 
 
 @dataclass(frozen=True)
+class Terms:
+    """An offer on one server, where an answer takes so long.
+
+    Attributes:
+        impossible: Why it cannot be; None where it can.
+        obstacle: Why it is not chosen unless the spec names it.
+        told: Mode, bill and obstacle in one clause.
+    """
+
+    usd_per_month: float
+    impossible: str | None
+    obstacle: str | None
+    told: str
+
+
+@dataclass(frozen=True)
 class Offer:
     """One mode for one model.
 
@@ -69,8 +85,7 @@ class Offer:
         requests_per_second: What its servers must sustain.
         max_utilisation: How much of what they sustain may be asked of them.
         cold_start_seconds: From the first request after a pause to its answer.
-        memory_gib: Of processors that SageMaker chooses, where they come with memory.
-        vcpu: How many of them come with it.
+        vcpu: Processors that it has, where SageMaker chooses them.
         impossible: Why it cannot be, whatever the server.
         unwanted: Why it is not chosen unless the spec names it.
         remark: What whoever chooses it should know.
@@ -85,7 +100,6 @@ class Offer:
     requests_per_second: float = 0.0
     max_utilisation: float = MAX_UTILISATION
     cold_start_seconds: float = 0.0
-    memory_gib: int | None = None
     vcpu: float | None = None
     impossible: str | None = None
     unwanted: str | None = None
@@ -120,13 +134,17 @@ class Offer:
             return self.wanted_up_to.obstacle
         return obstacle
 
-    def told(self, usd_per_hour: float, seconds: float, requests_per_second: float) -> str:
-        """Mode, bill and obstacle in one clause."""
-        if impossible := self.impossible_at(seconds):
-            return f"{self.mode} ({impossible})"
-        cost = f"${self.usd_per_month(usd_per_hour, seconds, requests_per_second):.2f} a month"
-        obstacle = self.obstacle_at(seconds) or self.remark
-        return f"{self.mode} {cost}" + (f" ({obstacle})" if obstacle else "")
+    def terms(self, usd_per_hour: float, seconds: float, requests_per_second: float) -> Terms:
+        """What it comes to on one server."""
+        usd_per_month = self.usd_per_month(usd_per_hour, seconds, requests_per_second)
+        impossible, obstacle = self.impossible_at(seconds), self.obstacle_at(seconds)
+        if impossible is not None:
+            told = f"{self.mode} ({impossible})"
+        else:
+            remark = obstacle or self.remark
+            cost = f"{self.mode} ${usd_per_month:.2f} a month"
+            told = f"{cost} ({remark})" if remark else cost
+        return Terms(usd_per_month, impossible, obstacle, told)
 
 
 def share_of_busy_hours(load: Load) -> float:

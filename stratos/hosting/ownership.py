@@ -59,20 +59,14 @@ class Resource(FrozenModel):
 
 
 def expiry(hosting: Hosting, now: datetime) -> datetime | None:
-    """When the endpoint is deleted; None: never."""
-    hours = hosting.lifetime_hours
+    """When the endpoint is deleted; None: never expires, as where there is no endpoint."""
+    hours = hosting.lifetime_hours if hosting.has_endpoint else None
     return None if hours is None else now + timedelta(hours=hours)
 
 
-def ownership_tags(
-    run: RunRef, spec: Spec, now: datetime, *, expires: bool = True
-) -> list[dict[str, str]]:
-    """Whose a resource is, and until when; in the shape of SageMaker's `Tags`.
-
-    Args:
-        expires: Its time ends with the endpoint's; False where there is none.
-    """
-    end = expiry(spec.hosting, now) if expires else None
+def ownership_tags(run: RunRef, spec: Spec, now: datetime) -> list[dict[str, str]]:
+    """Whose a resource is, and until when; in the shape of SageMaker's `Tags`."""
+    end = expiry(spec.hosting, now)
     tags = {
         RUN_TAG: run.run_id,
         SPEC_TAG: spec.name,

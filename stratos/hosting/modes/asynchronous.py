@@ -14,8 +14,9 @@ from typing import Any
 from stratos.contracts.bucket import async_folder, s3_uri, split_uri
 from stratos.contracts.plan import Server
 from stratos.errors import EndpointNotFound
+from stratos.hosting.deployment import Deployment
 from stratos.hosting.modes.interface import Connection, Parts
-from stratos.hosting.modes.on_endpoint import OnEndpoint
+from stratos.hosting.modes.on_endpoint import OnEndpoint, on_instances
 from stratos.hosting.names import VARIANT
 from stratos.hosting.offer import (
     INSTANCE_START_SECONDS,
@@ -27,7 +28,7 @@ from stratos.hosting.offer import (
     share_of_busy_hours,
     too_cold,
 )
-from stratos.hosting.scaling import Scaling, queue_scaling
+from stratos.hosting.scaling import queue_scaling
 
 _SYNCHRONOUS_SECONDS = 60
 """SageMaker gives up on a synchronous request after this long."""
@@ -63,21 +64,18 @@ class Asynchronous(OnEndpoint):
     def told(self, server: Server) -> str:
         return f"{super().told(server)}, behind a queue"
 
-    def queue(self, parts: Parts) -> dict[str, Any] | None:
-        """Where answers go, and the reasons of those that failed."""
+    def deployment(self, parts: Parts) -> Deployment:
         order = parts.order
         folder = f"s3://{order.run.bucket}/{async_folder(order.spec.name)}"
-        return {
+        queue = {
             "OutputConfig": {
                 "S3OutputPath": f"{folder}answers",
                 "S3FailurePath": f"{folder}failures",
             },
             "ClientConfig": {"MaxConcurrentInvocationsPerInstance": _QUEUED_AT_ONCE},
         }
-
-    def scaling(self, parts: Parts) -> Scaling | None:
-        order = parts.order
-        return queue_scaling(order.spec, order.plan.serving, order.endpoint_name, VARIANT)
+        scaling = queue_scaling(order.spec, order.plan.serving, order.endpoint_name, VARIANT)
+        return on_instances(parts, scaling, queue)
 
     def hosts(self, described: Mapping[str, Any]) -> bool:
         return bool(described.get("AsyncInferenceConfig"))

@@ -10,7 +10,7 @@ from stratos.contracts.plan import Server
 from stratos.errors import ModelNotFound
 from stratos.hosting.deployment import BatchDeployment, Deployment
 from stratos.hosting.modes.interface import Connection, HostingMode, Parts
-from stratos.hosting.monthly import needed_requests_per_second, requests_per_month
+from stratos.hosting.monthly import HOURS_PER_MONTH, needed_requests_per_second, requests_per_month
 from stratos.hosting.names import MEASURED
 from stratos.hosting.next_server import NextServer, Tried, better_batch_server
 from stratos.hosting.offer import Hosted, Offer
@@ -49,7 +49,7 @@ class Batch(HostingMode):
             hosting=parts.hosting,
             tags=parts.tags,
             model_package=parts.model_package,
-            usd_per_hour=parts.usd_per_hour,
+            usd_per_hour=parts.hosting.usd_per_month / HOURS_PER_MONTH,
             transform_job=transform_job(
                 order.name,
                 order.plan.serving,

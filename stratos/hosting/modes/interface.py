@@ -17,7 +17,7 @@ from stratos.hosting.deployment import Deployment, HostingChoice
 from stratos.hosting.next_server import NextServer, Tried
 from stratos.hosting.offer import Hosted, Offer
 from stratos.hosting.order import Order
-from stratos.spec import HOSTING_MODES, Load, ModeName
+from stratos.spec import HOSTING_MODES, ModeName
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,6 @@ class Parts:
     container: ServingContainer
     tags: list[dict[str, str]]
     model_package: dict[str, Any]
-    usd_per_hour: float
 
 
 @dataclass(frozen=True)
@@ -71,21 +70,17 @@ class HostingMode(ABC):
     ] = "SupportedRealtimeInferenceInstanceTypes"
     """Where the model registry is told the instance type."""
 
-    @property
-    def has_endpoint(self) -> bool:
-        return HOSTING_MODES[self.name].has_endpoint
+    has_endpoint: ClassVar[bool] = True
+    """As its row says."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "name" in vars(cls):
+            cls.has_endpoint = HOSTING_MODES[cls.name].has_endpoint
 
     @abstractmethod
     def offer(self, hosted: Hosted) -> Offer:
         """How it is billed, how it starts, and what speaks against it."""
-
-    def max_concurrency(self, load: Load, seconds: float) -> int | None:
-        """Requests to be answered at once under a load; None where its servers say so.
-
-        Args:
-            seconds: That an answer takes.
-        """
-        return None
 
     @abstractmethod
     def told(self, server: Server) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from stratos.hosting.deployment import Deployment
 from stratos.hosting.modes.interface import Parts
-from stratos.hosting.modes.on_endpoint import OnEndpoint
+from stratos.hosting.modes.on_endpoint import OnEndpoint, on_instances
 from stratos.hosting.names import VARIANT
 from stratos.hosting.offer import Hosted, Offer
-from stratos.hosting.scaling import Scaling, fleet_scaling
+from stratos.hosting.scaling import fleet_scaling
 
 
 class Realtime(OnEndpoint):
@@ -22,9 +23,10 @@ class Realtime(OnEndpoint):
             requests_per_second=hosted.spec.load.requests_per_second,
         )
 
-    def scaling(self, parts: Parts) -> Scaling | None:
+    def deployment(self, parts: Parts) -> Deployment:
         order = parts.order
-        return fleet_scaling(order.spec, order.plan.serving, order.endpoint_name, VARIANT)
+        scaling = fleet_scaling(order.spec, order.plan.serving, order.endpoint_name, VARIANT)
+        return on_instances(parts, scaling)
 
 
 MODE = Realtime()

@@ -20,9 +20,10 @@ from stratos.hosting.components import (
     managed_instances,
 )
 from stratos.hosting.deployment import ComponentDeployment, Deployment
-from stratos.hosting.guardrails import Guardrails
 from stratos.hosting.modes.interface import Connection, Parts
-from stratos.hosting.modes.on_endpoint import OnEndpoint
+from stratos.hosting.modes.on_endpoint import FEWEST_UNDER_WAY, OnEndpoint
+from stratos.hosting.monthly import HOURS_PER_MONTH
+from stratos.hosting.names import VARIANT
 from stratos.hosting.next_server import NextServer, Tried
 from stratos.hosting.offer import (
     INSTANCE_START_SECONDS,
@@ -33,16 +34,9 @@ from stratos.hosting.offer import (
     share_of_busy_hours,
     too_cold,
 )
-from stratos.hosting.scaling import Scaling, component_scaling
+from stratos.hosting.scaling import component_scaling
 
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 10.0
-_OF_THE_COMPONENT = (
-    "ModelName",
-    "InitialVariantWeight",
-    "ModelDataDownloadTimeoutInSeconds",
-    "ContainerStartupHealthCheckTimeoutInSeconds",
-)
-"""Of a variant: its component names the model, and how long it may take."""
 
 
 class ScaleToZero(OnEndpoint):
@@ -71,42 +65,50 @@ class ScaleToZero(OnEndpoint):
         return f"{super().told(server)}, none without requests"
 
     def deployment(self, parts: Parts) -> Deployment:
-        order = parts.order
-        server = order.plan.serving
-        component = component_rollout(
-            order.endpoint_name,
-            order.name,
-            server,
-            order.servers[server.instance_type],
-            parts.container,
-            order.artifact.num_bytes,
-            order.live.component if order.live else None,
-        )
-        endpoint = super().deployment(parts).model_dump(exclude={"kind", "component"})
-        return ComponentDeployment(**endpoint, component=component)
-
-    def variant(self, parts: Parts) -> dict[str, Any]:
-        variant = super().variant(parts)
-        for key in _OF_THE_COMPONENT:
-            del variant[key]
-        order = parts.order
-        return variant | {
-            "ManagedInstanceScaling": managed_instances(order.spec, order.plan.serving)
+        """An endpoint without a model, and the component that holds it."""
+        order, container, server = parts.order, parts.container, parts.order.plan.serving
+        live, spec = order.live, order.spec
+        variant: dict[str, Any] = {
+            "VariantName": VARIANT,
+            "InstanceType": server.instance_type,
+            "InitialInstanceCount": server.count,
+            "RoutingConfig": FEWEST_UNDER_WAY,
+            "ManagedInstanceScaling": managed_instances(spec, server),
         }
-
-    def guardrails(self, parts: Parts) -> Guardrails | None:
-        order, container = parts.order, parts.container
-        return component_guardrails(
-            order.endpoint_name,
-            order.name,
-            copies=order.plan.serving.count,
-            startup_seconds=container.download_seconds + container.start_seconds,
-            max_p95_latency_ms=order.spec.constraints.max_p95_latency_ms,
+        if container.ami is not None:
+            variant["InferenceAmiVersion"] = container.ami
+        return ComponentDeployment(
+            model_name=order.name,
+            container=container.definition,
+            hosting=parts.hosting,
+            tags=parts.tags,
+            model_package=parts.model_package,
+            usd_per_hour=parts.hosting.usd_per_month / HOURS_PER_MONTH,
+            billed_usd_per_hour=server.usd_per_hour,
+            endpoint_name=order.endpoint_name,
+            endpoint_config_name=order.name,
+            replaces_live=live is not None,
+            previous_config_name=live.config_name if live else None,
+            production_variant=variant,
+            async_inference_config=None,
+            component=component_rollout(
+                order.endpoint_name,
+                order.name,
+                server,
+                order.servers[server.instance_type],
+                container,
+                order.artifact.num_bytes,
+                live.component if live else None,
+            ),
+            guardrails=component_guardrails(
+                order.endpoint_name,
+                order.name,
+                copies=server.count,
+                startup_seconds=container.download_seconds + container.start_seconds,
+                max_p95_latency_ms=spec.constraints.max_p95_latency_ms,
+            ),
+            scaling=component_scaling(spec, server, order.endpoint_name),
         )
-
-    def scaling(self, parts: Parts) -> Scaling | None:
-        order = parts.order
-        return component_scaling(order.spec, order.plan.serving, order.endpoint_name)
 
     def hosts(self, described: Mapping[str, Any]) -> bool:
         return has_component(described)

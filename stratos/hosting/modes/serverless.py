@@ -8,14 +8,12 @@ from typing import Any
 
 from stratos.contracts.plan import Server
 from stratos.hosting.deployment import Deployment, HostingChoice
-from stratos.hosting.guardrails import Guardrails
 from stratos.hosting.modes.interface import Parts
-from stratos.hosting.modes.on_endpoint import OnEndpoint
+from stratos.hosting.modes.on_endpoint import OnEndpoint, endpoint
 from stratos.hosting.monthly import HOURS_PER_MONTH, requests_per_month
 from stratos.hosting.names import VARIANT
 from stratos.hosting.next_server import NextServer, Tried, first_server
 from stratos.hosting.offer import Bound, Hosted, Offer, cold_start_seconds, too_cold
-from stratos.hosting.scaling import Scaling
 from stratos.spec import Load, ModeName
 from stratos.units import GIB
 
@@ -59,7 +57,6 @@ class Serverless(OnEndpoint):
             self.name,
             usd_per_second=usd_per_month(load, memory),
             cold_start_seconds=cold_start,
-            memory_gib=memory,
             vcpu=vcpu(memory),
             impossible=impossible,
             unwanted=too_cold(cold_start, hosted.spec.hosting),
@@ -69,32 +66,30 @@ class Serverless(OnEndpoint):
             ),
         )
 
-    def max_concurrency(self, load: Load, seconds: float) -> int | None:
-        return concurrency(load, seconds)
-
     def told(self, server: Server) -> str:
         return f"a serverless endpoint in {server.region} (forecast by {server.instance_type})"
 
-    def variant(self, parts: Parts) -> dict[str, Any]:
-        memory = parts.hosting.memory_gib
-        assert memory is not None, "a serverless offer always names its memory"
-        return {
-            "VariantName": VARIANT,
-            "ModelName": parts.order.name,
-            "InitialVariantWeight": 1.0,
-            "ServerlessConfig": {
-                "MemorySizeInMB": 1024 * memory,
-                "MaxConcurrency": parts.hosting.max_concurrency,
+    def deployment(self, parts: Parts) -> Deployment:
+        """It scales by itself, and SageMaker takes no guardrails of it."""
+        order = parts.order
+        hosted = Hosted(order.spec, parts.container.runtime, order.artifact.num_bytes)
+        memory = memory_gib(hosted.weight_bytes)
+        assert memory is not None, "what it cannot hold is never chosen"
+        at_once = concurrency(order.spec.load, order.plan.p95_latency_ms.value / 1000)
+        made = endpoint(
+            parts,
+            {
+                "VariantName": VARIANT,
+                "ModelName": order.name,
+                "InitialVariantWeight": 1.0,
+                "ServerlessConfig": {
+                    "MemorySizeInMB": 1024 * memory,
+                    "MaxConcurrency": at_once,
+                },
             },
-        }
-
-    def guardrails(self, parts: Parts) -> Guardrails | None:
-        """None: SageMaker takes none of a serverless endpoint."""
-        return None
-
-    def scaling(self, parts: Parts) -> Scaling | None:
-        """None: it scales by itself."""
-        return None
+        )
+        sizes = {"memory_gib": memory, "max_concurrency": at_once}
+        return made.model_copy(update={"hosting": made.hosting.model_copy(update=sizes)})
 
     def hosts(self, described: Mapping[str, Any]) -> bool:
         variants = described.get("ProductionVariants") or ()

@@ -135,9 +135,11 @@ class HostingModes:
         clauses = dict(self._told(student, row, seconds, sustained))
         chosen = clauses.pop(mode)
         runtime = self._servers.rows[row].instance.runtime
+        others = tuple(clauses.values())
         return PlannedHosting(
             mode=mode.name,
-            reason=reason_for(self._spec, self._live, chosen, clauses.values()),
+            reason=reason_for(self._spec, self._live, chosen, others),
+            instead_of=others,
             cold_start_seconds=self.offers_on(student, runtime)[mode].cold_start_seconds,
         )
 
@@ -150,12 +152,12 @@ class HostingModes:
         for mode, offer in self.offers_on(student, server.instance.runtime).items():
             if mode.on_instances:
                 rate = float(sustained[row])
-                yield mode, offer.told(server.usd_per_hour, float(seconds[row]), rate)
+                yield mode, offer.terms(server.usd_per_hour, float(seconds[row]), rate).told
             elif (at := self._stand_in_of(server)) is not None and np.isfinite(seconds[at]):
                 price, taken = float(self._usd_per_hour[at]), float(seconds[at])
-                told = elsewhere[mode].told(price, taken, float(sustained[at]))
-                possible = at != row and elsewhere[mode].impossible_at(taken) is None
-                yield mode, f"{told} at a p95 of {1000 * taken:,.0f} ms" if possible else told
+                there = elsewhere[mode].terms(price, taken, float(sustained[at]))
+                at_p95 = f" at a p95 of {1000 * taken:,.0f} ms"
+                yield mode, there.told + at_p95 * (at != row and there.impossible is None)
             elif obstacle := elsewhere[mode].impossible or elsewhere[mode].unwanted:
                 yield mode, f"{mode.name} ({obstacle})"
 

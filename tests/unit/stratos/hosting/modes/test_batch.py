@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from stratos.errors import BatchRejected, DeploymentFailed, SpecRejected
 from stratos.hosting.choice import choose_hosting
 from stratos.hosting.monthly import requests_per_month, worked_off_usd_per_month
 from stratos.hosting.next_server import Tried, better_batch_server
+from stratos.hosting.order import LiveEndpoint
 from stratos.hosting.transform_job import TransformJob, billed_seconds, transform_job, transforms_on
 from stratos.measuring.batch_gate import (
     Answer,
@@ -340,8 +342,8 @@ def test_a_months_batches_cost_the_hours_that_their_requests_take() -> None:
 
 def test_batches_are_refused_while_an_endpoint_of_the_spec_is_in_service() -> None:
     spec = factories.spec(hosting={"mode": "batch"}, constraints={})
-    plan = factories.match_evidence(server(), 400.0, "batch").plan
-    _, choice = choose_hosting(spec, plan, artifact_bytes=1000)
+    order = factories.order(spec, factories.match_evidence(server(), 400.0, "batch"))
+    _, choice = choose_hosting(order, "cpu")
     assert choice.mode == "batch"
     with pytest.raises(DeploymentFailed, match="stratos delete"):
-        choose_hosting(spec, plan, artifact_bytes=1000, live_mode="realtime")
+        choose_hosting(replace(order, live=LiveEndpoint("realtime", "before")), "cpu")
