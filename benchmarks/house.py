@@ -4,8 +4,8 @@
     python benchmarks/house.py --root DIR            another one, run by its own `.venv`
     python benchmarks/house.py --before DIR --write  both, into benchmarks/results/house.json
 
-An *entry* of a folder is a module or a package in it. An *arrow* leads from one entry to another that
-it imports. Of a path the files are counted that a call enters from another file: how many, and how
+An *entry* of a folder is a module or a package in it. An *arrow* leads from one entry to another
+that it imports. Of a path the files are counted that a call enters from another file: how many, and how
 often one is entered again. Standard library only, so that any checkout's interpreter runs it.
 """
 
