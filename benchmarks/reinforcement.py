@@ -30,16 +30,16 @@ from stratos.spec.reader import read_spec
 from stratos.statistics.mcnemar import mcnemar_p_value
 from stratos.statistics.wilson import proportion
 from training.asking.questions import ask
-from training.container.clock import Clock
+from training.container.clock import JobClock
 from training.judging.judge import Judge
 from training.learning.checkpoints import Checkpoints
 from training.learning.optimizer import Optimizers
 from training.learning.reinforce import Reinforcer
-from training.learning.rollouts import Sampler, read_questions, set_aside
-from training.learning.trainer import Outcome, Schedule, Trainer
-from training.objectives.distribution import GoldTokens
+from training.learning.rollouts import RolloutSampler, read_questions, set_aside
+from training.learning.trainer import Trainer, TrainingOutcome, TrainingSchedule
+from training.objectives.objective import GoldTokens
 from training.student.batches import BatchPlan, encode, micro_batches, split_validation
-from training.student.model import Student, load_student
+from training.student.student import Student, load_student
 from training.teachers.weights import WeightsTeacher
 
 RESULT = ROOT / "benchmarks" / "results" / "reinforcement.json"
@@ -81,15 +81,15 @@ def compare(spec: Spec, settings: Reinforcement, seed: int) -> None:
     )
     result = Reinforcer(
         student,
-        Sampler(student, judge, settings, seed, 128),
+        RolloutSampler(student, judge, settings, seed, 128),
         questions,
         aside,
         settings,
         Optimizers(student.trained, spec.training, rate),
-        Schedule(settings.steps, rate),
+        TrainingSchedule(settings.steps, rate),
         1024,
         None,
-        Clock(float("inf")),
+        JobClock(float("inf")),
         lambda step, reward: print(f"step {step:4}  reward {reward:.3f}", flush=True),
     ).run(outcome)
     after = answers(spec, student, judge)
@@ -134,7 +134,9 @@ def compare(spec: Spec, settings: Reinforcement, seed: int) -> None:
     print(json.dumps(summary))
 
 
-def learn(spec: Spec, student: Student, learned: Any, validation: Any, seed: int) -> Outcome:
+def learn(
+    spec: Spec, student: Student, learned: Any, validation: Any, seed: int
+) -> TrainingOutcome:
     """Train on the records, or take up where an earlier call of this script did."""
     recipe = spec.training.model_copy(update={"seed": seed})
     assert recipe.learning_rate
@@ -146,9 +148,9 @@ def learn(spec: Spec, student: Student, learned: Any, validation: Any, seed: int
         micro_batches(validation, 1024),
         GoldTokens(),
         Optimizers(student.trained, recipe, recipe.learning_rate),
-        Schedule(recipe.max_steps, recipe.learning_rate),
+        TrainingSchedule(recipe.max_steps, recipe.learning_rate),
         Checkpoints(WORK / f"injection-{seed}"),
-        Clock(float("inf")),
+        JobClock(float("inf")),
         lambda *_: None,
     ).run()
 

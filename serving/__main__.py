@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 import uvicorn
 from starlette.applications import Starlette
 
-from serving.app import Server
+from serving.app import ChatServer
 from serving.engine import Engine
 from serving.loader import ModelFolderError, load_model
 from serving.settings import ServerSettings, SettingsError
@@ -40,7 +40,7 @@ def main() -> int:
         num_slots=settings.num_slots,
         max_waiting=settings.max_waiting,
     )
-    app = Server(loaded, engine, settings).app()
+    app = ChatServer(loaded, engine, settings).app()
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

@@ -21,17 +21,23 @@ from training.job.job import Job, report_failure, run_job
 from training.job.launcher import UNNAMED_FAILURE, Layout, launch
 from training.judging.judge import load_judge
 from training.learning.checkpoints import Checkpoints
-from training.learning.objective import choose_objective
 from training.learning.on_policy import OnPolicyPlan
 from training.learning.optimizer import Optimizers, default_learning_rate
 from training.learning.reinforce import Reinforcer
-from training.learning.rollouts import Sampler, read_questions, set_aside
-from training.learning.trainer import Schedule, Trainer, TrainingState
+from training.learning.rollouts import RolloutSampler, read_questions, set_aside
+from training.learning.trainer import Trainer, TrainingSchedule, TrainingState
 from training.models.weights import locate
+from training.objectives.choose import choose_objective
 from training.student.activations import checkpoint_activations
-from training.student.batches import BatchPlan, Example, encode, micro_batches, split_validation
+from training.student.batches import (
+    BatchPlan,
+    TokenizedExample,
+    encode,
+    micro_batches,
+    split_validation,
+)
 from training.student.export import describe, export
-from training.student.model import Student, load_student
+from training.student.student import Student, load_student
 
 _DEFAULT_EPOCHS = 3.0
 _DEFAULT_BATCH_TOKENS = 8_192
@@ -132,7 +138,7 @@ def _distill(job: Job[DistillConfig], world: World) -> DistillResult | None:
         micro_batches(validation, micro_tokens),
         objective,
         Optimizers(student.trained, training, rate),
-        Schedule(
+        TrainingSchedule(
             planned,
             rate,
             reserve + (REINFORCEMENT_SHARE * config.deadline_seconds if reinforces else 0.0),
@@ -194,7 +200,7 @@ def _reinforcer(
     job: Job[DistillConfig],
     student: Student,
     records: Sequence[TrainingRecord],
-    validation: Sequence[Example],
+    validation: Sequence[TokenizedExample],
     limit: int,
     micro_tokens: int,
     rate: float,
@@ -226,12 +232,12 @@ def _reinforcer(
 
     return Reinforcer(
         student,
-        Sampler(student, judge, settings, training.seed, config.batch_size),
+        RolloutSampler(student, judge, settings, training.seed, config.batch_size),
         learned,
         aside,
         settings,
         Optimizers(student.trained, training, rate),
-        Schedule(settings.steps, rate, reserve),
+        TrainingSchedule(settings.steps, rate, reserve),
         micro_tokens,
         Checkpoints(folder / "reinforcement") if folder is not None else None,
         job.clock,

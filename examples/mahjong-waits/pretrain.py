@@ -63,7 +63,7 @@ class Batch(NamedTuple):
     weights: torch.Tensor
 
 
-class TrainingState(NamedTuple):
+class PretrainingState(NamedTuple):
     """What a stopped run needs to go on."""
 
     step: int
@@ -189,13 +189,13 @@ def pretrain(role: str, steps: int, seed: int, models: Path, state_path: Path) -
     tokenizer = AutoTokenizer.from_pretrained(HERE / "models" / "tokenizer")
     model = build_model(SHAPES[role], tokenizer, seed)
     optimizers = build_optimizers(model)
-    state = TrainingState(0, 0, 0.0)
+    state = PretrainingState(0, 0, 0.0)
     if state_path.exists():
         saved = torch.load(state_path, weights_only=True)
         model.load_state_dict(saved["model"])
         for optimizer, values in zip(optimizers, saved["optimizers"], strict=True):
             optimizer.load_state_dict(values)
-        state = TrainingState(**saved["state"])
+        state = PretrainingState(**saved["state"])
     num_parameters = sum(weight.numel() for weight in model.parameters())
     print(f"{role}: {num_parameters:,} parameters, from step {state.step} to {steps}", flush=True)
 
@@ -203,7 +203,7 @@ def pretrain(role: str, steps: int, seed: int, models: Path, state_path: Path) -
     signal.signal(signal.SIGTERM, lambda number, _: stopped.append(number))
     signal.signal(signal.SIGINT, lambda number, _: stopped.append(number))
 
-    def save(at: TrainingState) -> None:
+    def save(at: PretrainingState) -> None:
         state_path.parent.mkdir(parents=True, exist_ok=True)
         part = state_path.with_suffix(".part")
         values = [optimizer.state_dict() for optimizer in optimizers]
@@ -231,7 +231,7 @@ def pretrain(role: str, steps: int, seed: int, models: Path, state_path: Path) -
             optimizer.step()
             optimizer.zero_grad()
         recent.append(loss.item())
-        state = TrainingState(
+        state = PretrainingState(
             state.step + 1, state.tokens + batch.ids.numel(), time.perf_counter() - started
         )
         if state.step % LOG_EVERY == 0 or state.step == steps:

@@ -14,7 +14,7 @@ from stratos.errors import DatasetRejected, TeacherFailed
 from stratos.statistics.wilson import proportion_of
 from training.judging.assessor import Answered
 from training.judging.judge import Judge
-from training.teachers import Completion, Request, Teacher
+from training.teachers.teacher import Completion, Request, Teacher
 
 _FEWEST = 20
 """Answers below which an accuracy says nothing."""

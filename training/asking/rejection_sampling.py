@@ -21,7 +21,7 @@ from stratos.spec import SetOf, StrategyName, Synthesis
 from training.asking.prompts import alignment_messages, injection_messages
 from training.judging.assessor import Answered
 from training.judging.judge import Judge
-from training.teachers import Completion, OnAnswer, Request, Teacher
+from training.teachers.teacher import Completion, OnAnswer, Request, Teacher
 
 _RETRY_TEMPERATURE = 0.7
 _NO_VERDICT = "no verdict"
@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass
-class Synthesized:
+class VerifiedRecords:
     """What became of the questions.
 
     Attributes:
@@ -76,7 +76,7 @@ class _Kept:
     completion_tokens: int
 
 
-class Synthesizer:
+class RejectionSampler:
     """Asks a teacher and keeps what the judge lets pass."""
 
     def __init__(
@@ -97,9 +97,9 @@ class Synthesizer:
         self._teacher, self._judge, self._synthesis = teacher, judge, synthesis
         self._stop, self._on_done = stop, on_done
 
-    def run(self, records: Sequence[Record], strategy: StrategyName) -> Synthesized:
+    def run(self, records: Sequence[Record], strategy: StrategyName) -> VerifiedRecords:
         """Make training records of questions. Records without a gold answer are only aligned."""
-        outcome = Synthesized()
+        outcome = VerifiedRecords()
         kept: dict[str, TrainingRecord] = {}
         if strategy != "injection":
             kept |= self._align(records, outcome)
@@ -109,7 +109,9 @@ class Synthesizer:
         outcome.records = [kept[record.id] for record in records if record.id in kept]
         return outcome
 
-    def _align(self, records: Sequence[Record], outcome: Synthesized) -> dict[str, TrainingRecord]:
+    def _align(
+        self, records: Sequence[Record], outcome: VerifiedRecords
+    ) -> dict[str, TrainingRecord]:
         parts = [_Part(record, "alignment", record.gold) for record in records]
         answered = self._ask(parts, outcome)
         kept: dict[str, TrainingRecord] = {}
@@ -120,7 +122,9 @@ class Synthesizer:
                 outcome.completion_tokens += found.completion_tokens
         return kept
 
-    def _inject(self, records: Sequence[Record], outcome: Synthesized) -> dict[str, TrainingRecord]:
+    def _inject(
+        self, records: Sequence[Record], outcome: VerifiedRecords
+    ) -> dict[str, TrainingRecord]:
         answers = {record.id: self._answers(record) for record in records}
         parts = [
             _Part(record, "injection", answer)
@@ -149,7 +153,7 @@ class Synthesizer:
             return elements(record.gold, verifier.separator)
         return [record.gold]
 
-    def _ask(self, parts: Sequence[_Part], outcome: Synthesized) -> list[_Kept | None]:
+    def _ask(self, parts: Sequence[_Part], outcome: VerifiedRecords) -> list[_Kept | None]:
         """Ask for each part until it is verified or its attempts are spent.
 
         What the judge could not judge is not asked again: it would be paid for twice.

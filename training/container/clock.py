@@ -8,7 +8,7 @@ from types import FrameType
 from typing import Literal
 
 
-class Clock:
+class JobClock:
     """Counts from the job's start; knows its deadline and whether SIGTERM came.
 
     SageMaker sends SIGTERM 120 seconds before it kills a job that is stopped or interrupted.

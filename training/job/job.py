@@ -11,9 +11,9 @@ from typing import Generic, TypeVar
 
 from stratos.contracts.jobs import JobConfig, JobResult, JobStep
 from stratos.errors import StratosError
-from training.container.clock import Clock
+from training.container.clock import JobClock
 from training.container.paths import SageMakerPaths
-from training.container.storage import Storage
+from training.container.storage import ObjectStore
 from training.container.world import ALONE, World
 from training.job.progress import ProgressReporter
 
@@ -29,9 +29,9 @@ class Job(Generic[Config]):
 
     config: Config
     paths: SageMakerPaths
-    storage: Storage
+    storage: ObjectStore
     progress: ProgressReporter
-    clock: Clock
+    clock: JobClock
     world: World = ALONE
 
 
@@ -51,7 +51,7 @@ def run_job(
     try:
         text = (paths.channel("config") / "config.json").read_text(encoding="utf-8")
         config = config_model.model_validate_json(text)
-        clock, storage = Clock(config.deadline_seconds), Storage()
+        clock, storage = JobClock(config.deadline_seconds), ObjectStore()
         clock.end_on_sigterm()
         with ProgressReporter(
             step, config.progress_uri, storage, clock, config.spent_usd

@@ -7,9 +7,9 @@ import threading
 from types import TracebackType
 
 from stratos.contracts.jobs import JobStep, Progress
-from training.container.clock import Clock
-from training.container.storage import Storage
-from training.teachers import Usage
+from training.container.clock import JobClock
+from training.container.storage import ObjectStore
+from training.teachers.teacher import ModelUsage
 
 _INTERVAL_SECONDS = 2.0
 _log = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ class ProgressReporter:
     """
 
     def __init__(
-        self, step: JobStep, uri: str, storage: Storage, clock: Clock, spent_usd: float = 0.0
+        self, step: JobStep, uri: str, storage: ObjectStore, clock: JobClock, spent_usd: float = 0.0
     ) -> None:
         """Set up.
 
@@ -31,7 +31,7 @@ class ProgressReporter:
         """
         self._step, self._uri, self._storage, self._clock = step, uri, storage, clock
         self._spent_usd = spent_usd
-        self._usages: list[Usage] = []
+        self._usages: list[ModelUsage] = []
         self._latest: Progress | None = None
         self._uploaded: Progress | None = None
         self._ended = threading.Event()
@@ -50,7 +50,7 @@ class ProgressReporter:
         self._ended.set()
         self._thread.join()
 
-    def charge(self, usage: Usage) -> None:
+    def charge(self, usage: ModelUsage) -> None:
         """Tell from now on what a model's calls have cost: a job that is killed says no more."""
         self._usages.append(usage)
 

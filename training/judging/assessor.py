@@ -15,7 +15,7 @@ from stratos.contracts.records import Message
 from stratos.errors import BudgetExhausted
 from stratos.frozen import FrozenModel
 from stratos.spec import LlmJudge
-from training.teachers import OnAnswer, Request, Teacher, Usage
+from training.teachers.teacher import ModelUsage, OnAnswer, Request, Teacher
 
 _INSTRUCTIONS = """\
 You decide whether an answer is right. The criteria:
@@ -48,7 +48,7 @@ class Answered:
     gold: str | None
 
 
-class Verdict(FrozenModel):
+class JudgeReply(FrozenModel):
     """What the judge must reply."""
 
     correct: StrictBool
@@ -81,7 +81,7 @@ class Assessor:
         self.is_out_of_money = False
 
     @property
-    def usage(self) -> Usage:
+    def usage(self) -> ModelUsage:
         return self._teacher.usage
 
     def assess(self, answers: Sequence[Answered]) -> list[bool | None]:
@@ -139,6 +139,6 @@ class Assessor:
 def _read(text: str) -> bool | None:
     fenced = _FENCED.fullmatch(text)
     try:
-        return Verdict.model_validate_json(fenced[1] if fenced else text).correct
+        return JudgeReply.model_validate_json(fenced[1] if fenced else text).correct
     except ValidationError:
         return None

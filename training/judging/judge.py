@@ -12,9 +12,9 @@ from stratos.spec import LlmJudge, Verifier
 from training.job.job import Config, Job
 from training.judging.assessor import Answered, Assessor
 from training.judging.checker import Checker, load_checker
-from training.teachers import Usage
 from training.teachers.cached import CachedTeacher
 from training.teachers.load import open_service
+from training.teachers.teacher import ModelUsage
 
 _LEANS_ON_ANSWER = re.compile(
     r"\b(?:given|provided|stated|supplied|known|correct|above|expected) (?:final )?answer\b"
@@ -41,9 +41,9 @@ class Judge:
     assessor: Assessor | None = None
 
     @property
-    def usage(self) -> Usage:
+    def usage(self) -> ModelUsage:
         """What verdicts have cost; nothing where a rule gives them."""
-        return Usage() if self.assessor is None else self.assessor.usage
+        return ModelUsage() if self.assessor is None else self.assessor.usage
 
     @property
     def is_out_of_money(self) -> bool:

@@ -27,15 +27,15 @@ from torch.nn.utils import clip_grad_norm_
 from stratos.contracts.jobs import CurvePoint, Reinforced, RewardPoint
 from stratos.errors import DivergedTraining
 from stratos.spec import Reinforcement
-from training.container.clock import Clock
+from training.container.clock import JobClock
 from training.learning.checkpoints import Checkpoint, Checkpoints
 from training.learning.optimizer import Optimizers, learning_rate_factor
-from training.learning.rollouts import Question, Rollout, Sampler
-from training.learning.trainer import Outcome, Schedule, TrainingState
+from training.learning.rollouts import PolicyRollout, Question, RolloutSampler
+from training.learning.trainer import TrainingOutcome, TrainingSchedule, TrainingState
 from training.objectives.losses import clipped_policy_loss, reference_penalty, token_log_probs
 from training.student.batches import MicroBatch
-from training.student.chunked import LossOfLogits
-from training.student.model import Student
+from training.student.chunked_loss import LossOfLogits
+from training.student.student import Student
 
 _MAX_GRADIENT_NORM = 1.0
 _VALIDATIONS = 8
@@ -64,15 +64,15 @@ class Reinforcer:
     def __init__(
         self,
         student: Student,
-        sampler: Sampler,
+        sampler: RolloutSampler,
         questions: Sequence[Question],
         validation: Sequence[Question],
         settings: Reinforcement,
         optimizers: Optimizers,
-        schedule: Schedule,
+        schedule: TrainingSchedule,
         micro_tokens: int,
         checkpoints: Checkpoints | None,
-        clock: Clock,
+        clock: JobClock,
         on_step: Callable[[int, float], None],
     ) -> None:
         """Set up.
@@ -95,7 +95,7 @@ class Reinforcer:
         self._curve: tuple[RewardPoint, ...] = ()
         self._resumed_from: int | None = None
 
-    def resume(self) -> Outcome | None:
+    def resume(self) -> TrainingOutcome | None:
         """Go back to this phase's newest checkpoint, if it had begun.
 
         Returns:
@@ -122,14 +122,14 @@ class Reinforcer:
         _log.info("resuming reinforcement from step %d", found.step)
         learned = state["learned"]
         curve = tuple(CurvePoint.model_validate(p) for p in learned["state"].pop("curve"))
-        return Outcome(
+        return TrainingOutcome(
             TrainingState(curve=curve, **learned["state"]),
             learned["stopped_by"],
             learned["resumed_from_step"],
             learned["tokens_per_second"],
         )
 
-    def run(self, learned: Outcome) -> Reinforced:
+    def run(self, learned: TrainingOutcome) -> Reinforced:
         """Improve the student until the steps are done, the deadline nears, or SIGTERM comes.
 
         Args:
@@ -194,7 +194,7 @@ class Reinforcer:
     def _ended(self) -> Literal["deadline", "sigterm"] | None:
         return self._clock.must_end(self._schedule.reserve_seconds)
 
-    def _learn(self, rollout: Rollout) -> None:
+    def _learn(self, rollout: PolicyRollout) -> None:
         """Take the optimizer steps on one step's samples."""
         policies = [
             self._policy(batch.to(self._student.device), advantages)
@@ -296,7 +296,7 @@ class Reinforcer:
         yield
         self._put(now)
 
-    def _save(self, learned: Outcome) -> None:
+    def _save(self, learned: TrainingOutcome) -> None:
         if self._checkpoints is None:
             return
         tensors = {f"weights.{k}": v.detach() for k, v in self._student.trainable().items()}

@@ -14,8 +14,8 @@ from stratos.contracts.records import TrainingRecord
 from stratos.spec import Reinforcement
 from training.judging.judge import Judge
 from training.models.generation import Sampling, generate
-from training.student.batches import Example, MicroBatch, micro_batches
-from training.student.model import Student
+from training.student.batches import MicroBatch, TokenizedExample, micro_batches
+from training.student.student import Student
 
 _TEMPERATURE = 1.0
 """Of the samples: at another one they would not be drawn from the policy that is learned."""
@@ -38,7 +38,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Rollout:
+class PolicyRollout:
     """The samples of one step.
 
     Attributes:
@@ -102,7 +102,7 @@ def set_aside(
     return order[count:], order[:count]
 
 
-class Sampler:
+class RolloutSampler:
     """Lets a student answer questions, and scores what it says by the run's verifier."""
 
     def __init__(
@@ -117,7 +117,7 @@ class Sampler:
         step: int,
         micro_tokens: int,
         stop: Callable[[], bool],
-    ) -> Rollout | None:
+    ) -> PolicyRollout | None:
         """Sample a group for each of the step's questions; None where there was no time for all.
 
         Which questions, and every random number, follow from the seed and the step.
@@ -142,7 +142,7 @@ class Sampler:
         learned.sort(key=lambda pair: -len(pair[0].tokens))
         batches = micro_batches([example for example, _ in learned], micro_tokens, gold=False)
         rest = iter(advantage for _, advantage in learned)
-        return Rollout(
+        return PolicyRollout(
             batches,
             [[next(rest) for _ in range(len(batch.tokens))] for batch in batches],
             float(rewards.mean()),
@@ -165,15 +165,15 @@ class Sampler:
         temperature: float,
         seed: int,
         stop: Callable[[], bool],
-    ) -> dict[int, tuple[str, Example]]:
+    ) -> dict[int, tuple[str, TokenizedExample]]:
         """Complete prompts; return text and tokens by index."""
         chat, model = self._student.local.chat, self._student.model
         sampling = Sampling(self._settings.max_new_tokens, chat.eos, temperature, seed)
         prompts = [question.prompt for question in questions]
-        found: dict[int, tuple[str, Example]] = {}
+        found: dict[int, tuple[str, TokenizedExample]] = {}
         for index, one in generate(
             model, prompts, sampling, batch_size=self._batch_size, stop=stop
         ):
-            example = Example(prompts[index] + one.written, len(prompts[index]))
+            example = TokenizedExample(prompts[index] + one.written, len(prompts[index]))
             found[index] = chat.text(one.tokens), example
         return found

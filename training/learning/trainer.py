@@ -16,14 +16,14 @@ from torch.nn.utils import clip_grad_norm_
 
 from stratos.contracts.jobs import CurvePoint
 from stratos.errors import CorruptCheckpoint, DivergedTraining
-from training.container.clock import Clock
+from training.container.clock import JobClock
 from training.container.world import ALONE, World
 from training.learning.checkpoints import Checkpoint, Checkpoints
 from training.learning.optimizer import Optimizers, learning_rate_factor
-from training.objectives.distribution import GoldTokens, Objective
+from training.objectives.objective import GoldTokens, Objective
 from training.student.batches import MicroBatch, StepPlan
-from training.student.model import Student
 from training.student.sharding import from_local, local, spread, whole
+from training.student.student import Student
 
 _MAX_GRADIENT_NORM = 1.0
 _CURVE_POINTS = 60
@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Schedule:
+class TrainingSchedule:
     """What training is planned to be.
 
     Attributes:
@@ -67,7 +67,7 @@ class TrainingState:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrainingOutcome:
     """How training ended."""
 
     state: TrainingState
@@ -86,9 +86,9 @@ class Trainer:
         validation: list[MicroBatch],
         objective: Objective,
         optimizers: Optimizers,
-        schedule: Schedule,
+        schedule: TrainingSchedule,
         checkpoints: Checkpoints | None,
-        clock: Clock,
+        clock: JobClock,
         on_step: Callable[[TrainingState, float, float], None],
         world: World = ALONE,
     ) -> None:
@@ -106,7 +106,7 @@ class Trainer:
         self._state = TrainingState()
         self._best: dict[str, Tensor] = {}
 
-    def run(self) -> Outcome:
+    def run(self) -> TrainingOutcome:
         """Train until the planned steps are done, the deadline nears, or SIGTERM comes.
 
         The student is left with the weights of its lowest validation loss.
@@ -154,7 +154,7 @@ class Trainer:
             if self._checkpoints is not None:
                 self._save(self._checkpoints)
         self._take_best()
-        return Outcome(state, stopped_by, resumed_from, speed)
+        return TrainingOutcome(state, stopped_by, resumed_from, speed)
 
     def _step(self, factor: float) -> float:
         """Do one optimizer step and return its mean loss over the learned tokens."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stratos.contracts.jobs import DistillConfig, DistillResult
-from training.student.model import Student
+from training.student.student import Student
 
 _INFERENCE = '''"""Entry point of AWS's inference toolkit: the server is the package beside it."""
 

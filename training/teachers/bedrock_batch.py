@@ -13,9 +13,9 @@ from stratos.catalog.models import bedrock_card
 from stratos.contracts.bucket import split_uri
 from stratos.errors import BudgetExhausted, TeacherFailed
 from stratos.spec import Bedrock
-from training.teachers import Completion, OnAnswer, Request, Teacher, Usage
 from training.teachers.bedrock import converse_input, read_answer
 from training.teachers.service import Busy, Prices, Refused
+from training.teachers.teacher import Completion, ModelUsage, OnAnswer, Request, Teacher
 
 _FEWEST = 100
 """Records below which Bedrock refuses a batch job."""
@@ -64,7 +64,7 @@ class BedrockBatchTeacher:
         return self._spec.name
 
     @property
-    def usage(self) -> Usage:
+    def usage(self) -> ModelUsage:
         return self._few.usage
 
     def generate(

@@ -11,7 +11,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from stratos.errors import BudgetExhausted
-from training.teachers import Completion, OnAnswer, Request, Teacher, Usage
+from training.teachers.teacher import Completion, ModelUsage, OnAnswer, Request, Teacher
 
 _log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class CachedTeacher:
         return self._teacher.name
 
     @property
-    def usage(self) -> Usage:
+    def usage(self) -> ModelUsage:
         return self._teacher.usage
 
     def generate(

@@ -12,12 +12,13 @@ from stratos.spec import Bedrock, LlmJudge, OpenAICompatible, Weights
 from stratos.spec import Teacher as TeacherSpec
 from training.container.paths import SageMakerPaths
 from training.models.weights import load_model, locate
-from training.teachers import Teacher, vllm
+from training.teachers import vllm
 from training.teachers.bedrock import BedrockService
 from training.teachers.bedrock_batch import BedrockBatchTeacher
 from training.teachers.cached import CachedTeacher
 from training.teachers.openai import OpenAIService, read_api_key
 from training.teachers.service import ServiceTeacher
+from training.teachers.teacher import Teacher
 from training.teachers.weights import WeightsTeacher
 
 _BATCH_ROLE = "STRATOS_BEDROCK_ROLE_ARN"

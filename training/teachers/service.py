@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from stratos.errors import BudgetExhausted, TeacherFailed
-from training.teachers import Completion, OnAnswer, Request, Usage
+from training.teachers.teacher import Completion, ModelUsage, OnAnswer, Request
 
 _CHARACTERS_PER_TOKEN = 3
 """Low, so that a call is never estimated cheaper than it turns out."""
@@ -102,14 +102,14 @@ class ServiceTeacher:
         """
         self._service, self._budget = service, budget_usd
         self._concurrency, self._patience = concurrency, patience or Patience()
-        self._usage, self._ended = Usage(), threading.Event()
+        self._usage, self._ended = ModelUsage(), threading.Event()
 
     @property
     def name(self) -> str:
         return self._service.name
 
     @property
-    def usage(self) -> Usage:
+    def usage(self) -> ModelUsage:
         return self._usage
 
     def generate(

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from serving.app import Server
+from serving.app import ChatServer
 from serving.engine import Engine
 from serving.settings import ServerSettings
 
@@ -146,7 +146,7 @@ async def post(app: Any, body: bytes, path: str = "/invocations") -> tuple[int, 
 
 def test_no_malformed_body_makes_the_server_fail(loaded):
     engine = Engine(loaded.model, eos_token_ids=loaded.eos_token_ids, max_tokens=64)
-    app = Server(loaded, engine, ServerSettings(max_new_tokens=8)).app()
+    app = ChatServer(loaded, engine, ServerSettings(max_new_tokens=8)).app()
     good = json.dumps(VALID[0]).encode()
     refused = 0
 

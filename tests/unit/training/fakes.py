@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from training.teachers import Completion, OnAnswer, Request, Usage
+from training.teachers.teacher import Completion, ModelUsage, OnAnswer, Request
 
 
 class ScriptedTeacher:
@@ -18,7 +18,7 @@ class ScriptedTeacher:
 
     def __init__(self, reply: Callable[[Request], str | None]) -> None:
         self._reply = reply
-        self.usage = Usage()
+        self.usage = ModelUsage()
         self.asked: list[Request] = []
 
     def generate(

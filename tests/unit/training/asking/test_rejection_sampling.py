@@ -5,7 +5,7 @@ from stratos.errors import BudgetExhausted
 from stratos.spec import Exact, LlmJudge, Number, OpenAICompatible, Regex, SetOf, Synthesis
 from tests.unit.training.fakes import ScriptedTeacher
 from training.asking.prompts import fill
-from training.asking.rejection_sampling import Synthesizer
+from training.asking.rejection_sampling import RejectionSampler
 from training.judging.assessor import Assessor
 from training.judging.judge import Judge
 
@@ -18,7 +18,7 @@ def make_record(number, question, gold):
 
 
 def run(teacher, judge, synthesis, records, strategy, stop=lambda: False):
-    synthesizer = Synthesizer(teacher, judge, synthesis, stop=stop, on_done=lambda *_: None)
+    synthesizer = RejectionSampler(teacher, judge, synthesis, stop=stop, on_done=lambda *_: None)
     return synthesizer.run(records, strategy)
 
 

@@ -5,10 +5,10 @@ import pytest
 
 from stratos.contracts.jobs import Progress
 from stratos.frozen import FrozenModel
-from training.container.clock import Clock
+from training.container.clock import JobClock
 from training.container.paths import SageMakerPaths
 from training.job.progress import ProgressReporter
-from training.teachers import Completion, Usage
+from training.teachers.teacher import Completion, ModelUsage
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ class Uploads:
 
 
 def test_sigterm_asks_the_job_to_end(restored_sigterm):
-    clock = Clock(deadline_seconds=3600)
+    clock = JobClock(deadline_seconds=3600)
     clock.end_on_sigterm()
     assert clock.must_end() is None
     os.kill(os.getpid(), signal.SIGTERM)
@@ -39,15 +39,15 @@ def test_sigterm_asks_the_job_to_end(restored_sigterm):
 
 
 def test_the_deadline_counts_what_is_still_to_be_done():
-    clock = Clock(deadline_seconds=3600)
+    clock = JobClock(deadline_seconds=3600)
     assert clock.must_end(reserve_seconds=10) is None
     assert clock.must_end(reserve_seconds=3601) == "deadline"
-    assert Clock(deadline_seconds=0).must_end() == "deadline"
+    assert JobClock(deadline_seconds=0).must_end() == "deadline"
 
 
 def test_the_last_progress_is_uploaded_when_the_job_ends():
     uploads = Uploads()
-    with ProgressReporter("distill", "s3://b/p.json", uploads, Clock(60)) as progress:
+    with ProgressReporter("distill", "s3://b/p.json", uploads, JobClock(60)) as progress:
         progress.report("student", 1, 10, "steps")
         progress.report("student", 2, 10, "steps", loss=0.5)
     uri, latest = uploads.documents[-1]
@@ -57,8 +57,8 @@ def test_the_last_progress_is_uploaded_when_the_job_ends():
 
 
 def test_progress_tells_what_this_and_earlier_attempts_paid_their_teacher():
-    uploads, usage = Uploads(), Usage()
-    with ProgressReporter("synthesize", "s3://b/p.json", uploads, Clock(60), 0.5) as progress:
+    uploads, usage = Uploads(), ModelUsage()
+    with ProgressReporter("synthesize", "s3://b/p.json", uploads, JobClock(60), 0.5) as progress:
         progress.charge(usage)
         usage.add(Completion("answer", True, 10, 5, usd=0.25))
         progress.report("teacher", 1, 10, "calls")
@@ -67,7 +67,7 @@ def test_progress_tells_what_this_and_earlier_attempts_paid_their_teacher():
 
 
 def test_progress_that_cannot_be_uploaded_does_not_stop_the_job():
-    with ProgressReporter("probe", "s3://b/p.json", Uploads(broken=True), Clock(60)) as progress:
+    with ProgressReporter("probe", "s3://b/p.json", Uploads(broken=True), JobClock(60)) as progress:
         progress.report("teacher", 1, 10, "questions")
 
 

@@ -3,17 +3,18 @@ import torch
 
 from stratos.spec import Training
 from tests.unit.training.tiny_models import make_model, make_tokenizer
-from training.container.clock import Clock
+from training.container.clock import JobClock
 from training.learning.checkpoints import Checkpoints
 from training.learning.on_policy import OnPolicyPlan
 from training.learning.optimizer import Optimizers
-from training.learning.trainer import Schedule, Trainer
+from training.learning.trainer import Trainer, TrainingSchedule
 from training.models.chat import ChatFormat
+from training.models.decoder import body_states
 from training.models.weights import LocalModel
-from training.objectives.distribution import TeacherDistribution
 from training.objectives.losses import cross_entropy, generalized_jsd
-from training.student.batches import BatchPlan, Example
-from training.student.model import Student, body_states
+from training.objectives.teacher_distribution import TeacherDistribution
+from training.student.batches import BatchPlan, TokenizedExample
+from training.student.student import Student
 
 
 def make_local(seed):
@@ -22,7 +23,9 @@ def make_local(seed):
 
 
 def make_plan(student, fraction):
-    examples = [Example([8 + number, 9, 10, *([20 + number] * 9)], 3) for number in range(24)]
+    examples = [
+        TokenizedExample([8 + number, 9, 10, *([20 + number] * 9)], 3) for number in range(24)
+    ]
     training = Training(on_policy_fraction=fraction, kd_weight=1.0)
     plan = BatchPlan(examples, batch_tokens=100, micro_tokens=60, seed=0)
     return OnPolicyPlan(plan, student, training)
@@ -73,7 +76,7 @@ def test_gold_tokens_do_not_count_on_the_students_own_samples():
 
 
 def test_on_policy_training_approaches_the_teacher_and_resumes_bit_for_bit(tmp_path):
-    class EndsAfter(Clock):
+    class EndsAfter(JobClock):
         def __init__(self, steps):
             super().__init__(1e9)
             self._left = steps
@@ -91,9 +94,9 @@ def test_on_policy_training_approaches_the_teacher_and_resumes_bit_for_bit(tmp_p
             [],
             TeacherDistribution(make_local(2), training, 60),
             Optimizers(student.trained, training, 1e-2),
-            Schedule(20, 1e-2),
+            TrainingSchedule(20, 1e-2),
             Checkpoints(folder),
-            clock or Clock(1e9),
+            clock or JobClock(1e9),
             lambda *_: None,
         ).run()
         return student, outcome

@@ -9,20 +9,20 @@ from stratos.contracts.records import Message, TrainingRecord
 from stratos.errors import DivergedTraining
 from stratos.spec import Regex, Reinforcement, Training
 from tests.unit.training.tiny_models import make_model, make_tokenizer
-from training.container.clock import Clock
+from training.container.clock import JobClock
 from training.judging.judge import Judge
 from training.learning.checkpoints import Checkpoints
 from training.learning.optimizer import Optimizers
 from training.learning.reinforce import Reinforcer
-from training.learning.rollouts import Sampler, group_advantages, read_questions, set_aside
-from training.learning.trainer import Outcome, Schedule, TrainingState
+from training.learning.rollouts import RolloutSampler, group_advantages, read_questions, set_aside
+from training.learning.trainer import TrainingOutcome, TrainingSchedule, TrainingState
 from training.models.chat import ChatFormat
 from training.models.weights import LocalModel
 from training.objectives.losses import generalized_jsd
-from training.student.model import Student
+from training.student.student import Student
 
 BEGINS_EARLY = Judge(Regex(kind="regex", pattern=r"[a-m][\s\S]*"), "####")
-LEARNED = Outcome(TrainingState(step=3, tokens=90), "finished", None, 12.5)
+LEARNED = TrainingOutcome(TrainingState(step=3, tokens=90), "finished", None, 12.5)
 QUICK = {"min_checkpoint_seconds": 0.0, "checkpoint_cost_share": float("inf")}
 
 
@@ -45,7 +45,7 @@ def make_questions(student, count=40, max_prompt_tokens=256):
     return read_questions(records, student, BEGINS_EARLY, max_prompt_tokens)
 
 
-class EndsAfter(Clock):
+class EndsAfter(JobClock):
     """Says that SIGTERM came once it has been asked so often."""
 
     def __init__(self, asked):
@@ -64,7 +64,7 @@ def reinforce(
     student=None,
     rate=3e-3,
     judge=BEGINS_EARLY,
-    sampler=Sampler,
+    sampler=RolloutSampler,
     **settings,
 ):
     student = student or make_student()
@@ -79,10 +79,10 @@ def reinforce(
         aside,
         chosen,
         Optimizers(student.trained, Training(), rate),
-        Schedule(chosen.steps, rate, **QUICK),
+        TrainingSchedule(chosen.steps, rate, **QUICK),
         400,
         Checkpoints(folder) if folder is not None else None,
-        clock or Clock(1e9),
+        clock or JobClock(1e9),
         lambda *_: None,
     )
     outcome = reinforcer.resume() or LEARNED
@@ -117,7 +117,7 @@ def test_what_is_rewarded_becomes_more_probable(method, rate):
     assert sum(rewards[-3:]) / 3 > 0.8
     assert result.accuracy_after > result.accuracy_before
     assert (result.steps, result.stopped_by, result.validation_questions) == (25, "finished", 8)
-    sampler = Sampler(student, BEGINS_EARLY, Reinforcement(max_new_tokens=3), 0, 64)
+    sampler = RolloutSampler(student, BEGINS_EARLY, Reinforcement(max_new_tokens=3), 0, 64)
     _, aside = set_aside(make_questions(student), set(), 0)
     assert sampler.accuracy(aside, lambda: False) == result.accuracy_after
 
@@ -147,12 +147,12 @@ def test_stopped_and_resumed_equals_never_stopped(tmp_path, kl_weight, asked):
 
 
 def test_a_deadline_that_has_passed_leaves_the_student_as_it_was(tmp_path):
-    student, result, _ = reinforce(tmp_path, clock=Clock(0.0))
+    student, result, _ = reinforce(tmp_path, clock=JobClock(0.0))
     assert (result.steps, result.stopped_by, result.accuracy_before) == (0, "deadline", None)
     assert_same_bits(student, make_student())
 
 
-class Validated(Sampler):
+class Validated(RolloutSampler):
     """Finds the accuracies of a script, and remembers the weights it was asked about."""
 
     def __init__(self, student, judge, *rest):
@@ -201,7 +201,7 @@ def test_a_loss_that_is_no_number_is_named():
 def test_samples_follow_from_the_seed_and_the_step():
     student = make_student()
     settings = Reinforcement(questions=4, samples=4, max_new_tokens=3)
-    sampler = Sampler(student, BEGINS_EARLY, settings, 0, 64)
+    sampler = RolloutSampler(student, BEGINS_EARLY, settings, 0, 64)
     questions = make_questions(student)
 
     def drawn(step):
@@ -217,7 +217,7 @@ def test_samples_end_with_the_token_that_the_student_chose():
     student = make_student()
     student.local.chat.eos = ends = frozenset(range(1, 60))
     settings = Reinforcement(questions=8, samples=8, max_new_tokens=3, kl_weight=0.1)
-    sampler = Sampler(student, BEGINS_EARLY, settings, 0, 64)
+    sampler = RolloutSampler(student, BEGINS_EARLY, settings, 0, 64)
     rollout = sampler.draw(make_questions(student), 0, 10_000, lambda: False)
     last = {
         int(row[predicts].tolist()[-1])

@@ -9,16 +9,16 @@ import torch
 from stratos.errors import DivergedTraining
 from stratos.spec import Training
 from tests.unit.training.tiny_models import make_model, make_tokenizer
-from training.container.clock import Clock
+from training.container.clock import JobClock
 from training.container.world import ALONE
 from training.learning.checkpoints import Checkpoints
 from training.learning.optimizer import Optimizers, learning_rate_factor
-from training.learning.trainer import Schedule, Trainer
+from training.learning.trainer import Trainer, TrainingSchedule
 from training.models.chat import ChatFormat
 from training.models.weights import LocalModel
-from training.objectives.distribution import GoldTokens
-from training.student.batches import BatchPlan, Example, micro_batches
-from training.student.model import Student
+from training.objectives.objective import GoldTokens
+from training.student.batches import BatchPlan, TokenizedExample, micro_batches
+from training.student.student import Student
 
 EVERY_STEP = {"min_checkpoint_seconds": 0.0, "checkpoint_cost_share": float("inf")}
 
@@ -26,10 +26,10 @@ EVERY_STEP = {"min_checkpoint_seconds": 0.0, "checkpoint_cost_share": float("inf
 def make_examples(count=60):
     generator = torch.Generator().manual_seed(0)
     lengths = torch.randint(6, 20, (count,), generator=generator).tolist()
-    return [Example([8 + n % 5 for n in range(length)], 2) for length in lengths]
+    return [TokenizedExample([8 + n % 5 for n in range(length)], 2) for length in lengths]
 
 
-class EndsAfter(Clock):
+class EndsAfter(JobClock):
     """Says that SIGTERM came once a number of steps has been asked about."""
 
     def __init__(self, steps):
@@ -66,9 +66,9 @@ def train(
         micro_batches(examples[:4], 100),
         GoldTokens(),
         Optimizers(student.trained, Training(optimizer=optimizer), rate),
-        Schedule(planned, rate, **EVERY_STEP),
+        TrainingSchedule(planned, rate, **EVERY_STEP),
         Checkpoints(folder) if folder is not None else None,
-        clock or Clock(1e9),
+        clock or JobClock(1e9),
         on_step,
         world,
     ).run()
@@ -145,7 +145,7 @@ def test_killed_twenty_times_equals_never_killed(tmp_path):
 
 
 def test_the_deadline_ends_training_with_the_best_weights(tmp_path):
-    student, outcome = train(tmp_path, clock=Clock(deadline_seconds=0.0))
+    student, outcome = train(tmp_path, clock=JobClock(deadline_seconds=0.0))
     assert (outcome.stopped_by, outcome.state.step) == ("deadline", 0)
     untouched = make_model(60, seed=1)
     assert_same_bits(weights_of(student), dict(untouched.named_parameters()))

@@ -8,8 +8,9 @@ from tests.unit.training.tiny_models import make_model, make_tokenizer
 from training.models.chat import ChatFormat
 from training.models.vocabulary import shared_vocabulary
 from training.models.weights import LocalModel
-from training.objectives.distribution import GoldTokens, TeacherDistribution
 from training.objectives.losses import cross_entropy, generalized_jsd
+from training.objectives.objective import GoldTokens
+from training.objectives.teacher_distribution import TeacherDistribution
 from training.student.batches import encode, micro_batches
 
 

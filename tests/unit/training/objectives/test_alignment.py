@@ -20,8 +20,8 @@ from tests.unit.training.tiny_models import (
 from training.models.chat import ChatFormat
 from training.models.weights import LocalModel
 from training.objectives.aligned_teacher import AlignedTeacher, teacher_prompts
-from training.objectives.alignment import END, align, ends, shared_outcomes, token_texts
-from training.objectives.distribution import TeacherDistribution
+from training.objectives.cross_tokenizer import END, align, ends, shared_outcomes, token_texts
+from training.objectives.teacher_distribution import TeacherDistribution
 from training.student.batches import encode, micro_batches
 
 RECORDS = [

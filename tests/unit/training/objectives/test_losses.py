@@ -10,7 +10,7 @@ from training.objectives.losses import (
     sampled_cross_entropy,
     token_log_probs,
 )
-from training.student.chunked import projected_loss
+from training.student.chunked_loss import projected_loss
 
 TOKENS, VOCABULARY, HIDDEN = 6, 11, 4
 BETAS = [0.0, 0.1, 0.5, 0.9, 1.0]

@@ -5,14 +5,14 @@ from stratos.spec import Training
 from tests.unit.training.tiny_models import make_model, make_tokenizer
 from training.models.chat import ChatFormat
 from training.models.weights import LocalModel
-from training.objectives.distribution import TeacherDistribution
 from training.objectives.losses import cross_entropy
 from training.objectives.sparse_teacher import DRAWS, SparseTeacher
-from training.student.batches import Example, micro_batches
+from training.objectives.teacher_distribution import TeacherDistribution
+from training.student.batches import TokenizedExample, micro_batches
 
 VOCABULARY = 60
 ALIKE = Training(kd_weight=1.0)
-EXAMPLES = [Example([8 + number, 9, *range(10, 14 + number)], 2) for number in range(12)]
+EXAMPLES = [TokenizedExample([8 + number, 9, *range(10, 14 + number)], 2) for number in range(12)]
 
 
 @pytest.fixture(scope="module")

@@ -9,11 +9,12 @@ from tests.unit.training.tiny_models import make_model, make_tokenizer
 from training.container.world import ALONE
 from training.models.chat import ChatFormat
 from training.models.weights import LocalModel
-from training.objectives.distribution import GoldTokens, TeacherDistribution
+from training.objectives.objective import GoldTokens
+from training.objectives.teacher_distribution import TeacherDistribution
 from training.student import activations
 from training.student.activations import checkpoint_activations
 from training.student.batches import micro_batches
-from training.student.model import Student
+from training.student.student import Student
 
 
 def make_student(method="full"):

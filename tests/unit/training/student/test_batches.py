@@ -9,10 +9,16 @@ from stratos.planning.forecast.devices import micro_tokens
 from tests.unit.training.tiny_models import make_model, make_tokenizer
 from training.models.chat import ChatFormat
 from training.models.weights import LocalModel
-from training.objectives.distribution import GoldTokens
 from training.objectives.losses import cross_entropy
-from training.student.batches import BatchPlan, Example, encode, micro_batches, split_validation
-from training.student.model import Student
+from training.objectives.objective import GoldTokens
+from training.student.batches import (
+    BatchPlan,
+    TokenizedExample,
+    encode,
+    micro_batches,
+    split_validation,
+)
+from training.student.student import Student
 
 
 def make_record(number, completion="because\n#### 4", answer="4"):
@@ -29,7 +35,9 @@ def make_examples(count, seed=0):
     generator = torch.Generator().manual_seed(seed)
     lengths = torch.randint(6, 40, (count,), generator=generator).tolist()
     return [
-        Example(torch.randint(8, 60, (length,), generator=generator).tolist(), 2 + length // 3)
+        TokenizedExample(
+            torch.randint(8, 60, (length,), generator=generator).tolist(), 2 + length // 3
+        )
         for length in lengths
     ]
 
@@ -133,7 +141,7 @@ def test_processes_get_even_parts_of_a_step(seed, count, processes, packed):
 
 
 def test_equal_records_are_shared_out_in_one_round():
-    examples = [Example(list(range(1, 11)), 2)] * 30
+    examples = [TokenizedExample(list(range(1, 11)), 2)] * 30
     limit = micro_tokens("cuda", 300, 10, 8)
     parts = micro_batches(examples, limit, processes=8)
     assert [len(batch.tokens) for batch in parts] == [4] * 7 + [2]
@@ -170,7 +178,7 @@ def test_packing_changes_neither_loss_nor_gradients(student):
 def test_a_packed_token_sees_its_own_example_alone(student):
     """Another example before it in the row changes nothing."""
     one, two, other = make_examples(3)
-    longest = Example([9] * (len(one.tokens) + len(two.tokens) + len(other.tokens)), 1)
+    longest = TokenizedExample([9] * (len(one.tokens) + len(two.tokens) + len(other.tokens)), 1)
 
     def states(first):
         (batch,) = micro_batches([longest, first, two], 10_000, packed=True)

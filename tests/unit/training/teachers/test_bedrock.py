@@ -11,10 +11,10 @@ from stratos.contracts.records import Message
 from stratos.errors import BudgetExhausted, TeacherFailed
 from stratos.spec import Bedrock
 from tests.unit.training.fakes import ScriptedTeacher
-from training.teachers import Request
 from training.teachers.bedrock import BedrockService
 from training.teachers.bedrock_batch import BedrockBatchTeacher
 from training.teachers.service import Busy, Refused
+from training.teachers.teacher import Request
 
 MODEL = next(iter(bedrock_teachers()))
 ROLE = "arn:aws:iam::123456789012:role/batch"

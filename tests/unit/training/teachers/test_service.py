@@ -11,10 +11,10 @@ from tests.unit.training.misbehaving_server import (
     reply,
     truncated,
 )
-from training.teachers import Completion, Request, Usage
 from training.teachers.cached import CachedTeacher
 from training.teachers.openai import OpenAIService
 from training.teachers.service import Patience, Prices, ServiceTeacher
+from training.teachers.teacher import Completion, ModelUsage, Request
 
 QUICK = Patience(attempts=4, base_seconds=0.001, max_seconds=0.002)
 
@@ -213,7 +213,7 @@ def test_what_an_earlier_attempt_spent_counts_against_the_budget(tmp_path):
 
 def test_kept_answers_are_given_where_there_is_no_money_for_others(tmp_path):
     class Broke:
-        name, usage = "scripted", Usage()
+        name, usage = "scripted", ModelUsage()
 
         def generate(self, requests, *, stop, on_answer):
             raise BudgetExhausted("no money")

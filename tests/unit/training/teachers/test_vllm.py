@@ -14,8 +14,9 @@ from tests.unit.training.tiny_models import save_model
 from training.container.paths import SageMakerPaths
 from training.models.generation import Sampling, generate_batch
 from training.models.weights import load_model
-from training.teachers import Request, vllm
+from training.teachers import vllm
 from training.teachers.load import load_teacher
+from training.teachers.teacher import Request
 from training.teachers.weights import WeightsTeacher
 
 REQUESTS = [

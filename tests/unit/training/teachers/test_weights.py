@@ -3,7 +3,7 @@ from tests.unit.training.tiny_models import make_model, make_tokenizer
 from training.models.chat import ChatFormat
 from training.models.generation import Sampling, generate_batch
 from training.models.weights import LocalModel
-from training.teachers import Request
+from training.teachers.teacher import Request
 from training.teachers.weights import WeightsTeacher
 
 

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from training.models.chat import ChatFormat
-from training.teachers import Completion, OnAnswer, Request
+from training.teachers.teacher import Completion, OnAnswer, Request
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass
-class Reading:
+class TokenizedRequests:
     """Requests as tokens, with a place for the completion of each.
 
     Attributes:
@@ -25,14 +25,14 @@ class Reading:
     readable: list[int]
 
 
-def read_requests(
+def tokenize_requests(
     requests: Sequence[Request],
     chat: ChatFormat,
     *,
     max_positions: int,
     name: str,
     on_answer: OnAnswer,
-) -> Reading:
+) -> TokenizedRequests:
     """Tokenize requests. One that cannot be read to its end is answered at once, and wrongly.
 
     Args:
@@ -40,7 +40,7 @@ def read_requests(
         name: Of the model, for the log.
     """
     prompts = chat.prompts([request.messages for request in requests])
-    reading = Reading(prompts, [None] * len(requests), [])
+    reading = TokenizedRequests(prompts, [None] * len(requests), [])
     for index, prompt in enumerate(prompts):
         if len(prompt) < max_positions:
             reading.readable.append(index)
