@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.ablation_arms import EXAMPLE, ROOT, WORK, records_path
 from benchmarks.ablation_runs import prepare
+from stratos.contracts.jobs import Reinforced
 from stratos.contracts.records import Record, TrainingRecord, read_jsonl
 from stratos.spec import Reinforcement, Spec, Weights
 from stratos.spec.reader import read_spec
@@ -92,7 +93,18 @@ def compare(spec: Spec, settings: Reinforcement, seed: int) -> None:
         JobClock(float("inf")),
         lambda step, reward: print(f"step {step:4}  reward {reward:.3f}", flush=True),
     ).run(outcome)
-    after = answers(spec, student, judge)
+    report(before, answers(spec, student, judge), result, settings, seed, rate)
+
+
+def report(
+    before: list[bool],
+    after: list[bool],
+    result: Reinforced,
+    settings: Reinforcement,
+    seed: int,
+    rate: float,
+) -> None:
+    """Compare the answers to the same hands, print the table, and keep it."""
     only_before = sum(a and not b for a, b in zip(before, after, strict=True))
     only_after = sum(b and not a for a, b in zip(before, after, strict=True))
     rows = {

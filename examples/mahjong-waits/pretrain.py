@@ -170,6 +170,23 @@ def learning_rate_share(step: int, steps: int) -> float:
     return min(1.0, (step + 1) / WARMUP_STEPS, (steps - step) / (steps * DECAY_SHARE))
 
 
+def take_step(
+    model: Qwen3ForCausalLM, optimizers: list[torch.optim.Optimizer], batch: Batch, share: float
+) -> float:
+    """Update the weights at a share of the peak rates, and return the batch's loss."""
+    muon, adamw = optimizers
+    muon.param_groups[0]["lr"] = MUON_LEARNING_RATE * share
+    adamw.param_groups[0]["lr"] = ADAMW_LEARNING_RATE * share
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = model(input_ids=batch.ids, use_cache=False).logits
+    loss = weighted_loss(logits, batch)
+    torch.autograd.backward(loss)
+    for optimizer in optimizers:
+        optimizer.step()
+        optimizer.zero_grad()
+    return loss.item()
+
+
 def export(model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
     """Write the model in bfloat16 and its tokenizer; each file replaces its old one whole."""
     fresh = folder.with_name(folder.name + ".part")
@@ -220,17 +237,8 @@ def pretrain(role: str, steps: int, seed: int, models: Path, state_path: Path) -
     batches = draw_batches(tokenizer, seed, skip=state.step)
     while state.step < steps and not stopped:
         share = learning_rate_share(state.step, steps)
-        optimizers[0].param_groups[0]["lr"] = MUON_LEARNING_RATE * share
-        optimizers[1].param_groups[0]["lr"] = ADAMW_LEARNING_RATE * share
         batch = next(batches)
-        with torch.autocast("cpu", torch.bfloat16):
-            logits = model(input_ids=batch.ids, use_cache=False).logits
-        loss = weighted_loss(logits, batch)
-        torch.autograd.backward(loss)
-        for optimizer in optimizers:
-            optimizer.step()
-            optimizer.zero_grad()
-        recent.append(loss.item())
+        recent.append(take_step(model, optimizers, batch, share))
         state = PretrainingState(
             state.step + 1, state.tokens + batch.ids.numel(), time.perf_counter() - started
         )

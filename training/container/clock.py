@@ -7,6 +7,8 @@ import time
 from types import FrameType
 from typing import Literal
 
+Interruption = Literal["deadline", "sigterm"]
+
 
 class JobClock:
     """Counts from the job's start; knows its deadline and whether SIGTERM came.
@@ -33,7 +35,7 @@ class JobClock:
         """Take SIGTERM as a request to end with what there is."""
         signal.signal(signal.SIGTERM, self._terminate)
 
-    def must_end(self, reserve_seconds: float = 0.0) -> Literal["deadline", "sigterm"] | None:
+    def must_end(self, reserve_seconds: float = 0.0) -> Interruption | None:
         """Say why the job must end now, if it must.
 
         Args:

@@ -17,8 +17,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from math import ceil, isfinite
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -27,8 +27,8 @@ from torch.nn.utils import clip_grad_norm_
 from stratos.contracts.jobs import CurvePoint, Reinforced, RewardPoint
 from stratos.errors import DivergedTraining
 from stratos.spec import Reinforcement
-from training.container.clock import JobClock
-from training.learning.checkpoints import Checkpoint, Checkpoints
+from training.container.clock import Interruption, JobClock
+from training.learning.checkpoints import Checkpoint, CheckpointPace, Checkpoints
 from training.learning.optimizer import Optimizers, learning_rate_factor
 from training.learning.rollouts import PolicyRollout, Question, RolloutSampler
 from training.learning.trainer import TrainingOutcome, TrainingSchedule, TrainingState
@@ -138,21 +138,44 @@ class Reinforcer:
         Raises:
             DivergedTraining: when the loss is no longer finite.
         """
-        started, seconds_before = time.monotonic(), self._seconds
-        planned, settings = self._settings.steps, self._settings
-        if self._resumed_from is None and settings.kl_weight > 0:
+        if self._resumed_from is None and self._settings.kl_weight > 0:
             self._reference = self._weights()
-        # At once: from here on a killed job must not learn the records again.
-        saved_at, save_seconds = float("-inf"), 0.0
+        stopped_by = self._take_steps(learned)
+        if stopped_by is not None:
+            _log.warning("reinforcement stopped by %s after %d steps", stopped_by, self._step)
+            self._save(learned)
+        self._put(self._best)
+        return Reinforced(
+            steps=self._step,
+            planned_steps=self._settings.steps,
+            stopped_by=stopped_by or "finished",
+            resumed_from_step=self._resumed_from,
+            seconds=self._seconds,
+            validation_questions=len(self._validation),
+            accuracy_before=self._before,
+            accuracy_after=self._best_accuracy,
+            curve=self._curve,
+        )
+
+    def _take_steps(self, learned: TrainingOutcome) -> Interruption | None:
+        """Draw samples and learn from them, step by step; say what interrupted that, if anything.
+
+        Validation comes before the first step and after the last, so it is asked for at the top.
+        """
+        started, seconds_before = time.monotonic(), self._seconds
+        schedule = self._schedule
+        # The first at once: from here on a killed job must not learn the records again.
+        pace = CheckpointPace(
+            schedule.min_checkpoint_seconds, schedule.checkpoint_cost_share, float("inf")
+        )
         stopped_by = self._ended()
         while stopped_by is None:
             if self._validation_is_due():
                 self._validate()
             if self._validation_is_due():
-                stopped_by = self._ended()
-                break
-            if self._step == planned:
-                break
+                return self._ended()
+            if self._step == self._settings.steps:
+                return None
             rollout = self._sampler.draw(
                 self._questions, self._step, self._micro_tokens, lambda: self._ended() is not None
             )
@@ -166,32 +189,11 @@ class Reinforcer:
                 RewardPoint(step=self._step, seconds=self._seconds, reward=rollout.mean_reward),
             )
             self._on_step(self._step, rollout.mean_reward)
-            pause = max(
-                self._schedule.min_checkpoint_seconds,
-                save_seconds / self._schedule.checkpoint_cost_share,
-            )
-            if time.monotonic() - saved_at >= pause:
-                saved_at = time.monotonic()
-                self._save(learned)
-                save_seconds = time.monotonic() - saved_at
-                saved_at = time.monotonic()
-        if stopped_by is not None:
-            _log.warning("reinforcement stopped by %s after %d steps", stopped_by, self._step)
-            self._save(learned)
-        self._put(self._best)
-        return Reinforced(
-            steps=self._step,
-            planned_steps=planned,
-            stopped_by=stopped_by or "finished",
-            resumed_from_step=self._resumed_from,
-            seconds=self._seconds,
-            validation_questions=len(self._validation),
-            accuracy_before=self._before,
-            accuracy_after=self._best_accuracy,
-            curve=self._curve,
-        )
+            if pace.is_due:
+                pace.save(partial(self._save, learned))
+        return stopped_by
 
-    def _ended(self) -> Literal["deadline", "sigterm"] | None:
+    def _ended(self) -> Interruption | None:
         return self._clock.must_end(self._schedule.reserve_seconds)
 
     def _learn(self, rollout: PolicyRollout) -> None:
