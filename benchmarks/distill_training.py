@@ -14,13 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmarks.distill_data import (
-    LEARNING_RATE,
-    STUDENT,
-    TEACHER,
-    draw_batches,
-    make_model,
-)
+from benchmarks.distill_data import LEARNING_RATE, STUDENT, TEACHER, draw_batches, make_model
 from training.models.decoder import body_states
 from training.objectives.losses import generalized_jsd
 from training.student.batches import TokenizedExample, micro_batches

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from serving.engine import Engine, FinishReason, Generation, QueueFull, Token
 from serving.loader import LoadedModel
-from serving.sampling import TokenSampling, nucleus
+from serving.sampling import TokenSampling
 
 
 class Collector:
@@ -159,8 +159,3 @@ def test_logprobs_are_those_of_the_model(engine, loaded):
     for row, token in zip(expected, collector.tokens, strict=True):
         assert token.logprob == pytest.approx(float(row[token.id]), abs=1e-4)
         assert token.top_logprobs[0][0] == int(row.argmax())
-
-
-def test_the_nucleus_is_the_fewest_tokens_that_reach_the_mass():
-    kept = nucleus(torch.tensor([0.1, 0.5, 0.15, 0.25]), 0.7)
-    torch.testing.assert_close(kept, torch.tensor([0.0, 2 / 3, 0.0, 1 / 3]))
