@@ -24,7 +24,7 @@ logger = logging.getLogger("serving")
 def main() -> int:
     started = time.monotonic()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    # uvicorn drains on SIGTERM and then raises it again: to have drained is to end well.
+    # uvicorn drains on SIGTERM and then raises it again; that is a normal end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         settings = ServerSettings.from_environment()

@@ -165,7 +165,7 @@ def constraint_of(request: ChatRequest, model: LoadedModel) -> Constraint | None
 
 
 def _token_limit(request: ChatRequest, room: int, settings: ServerSettings) -> int:
-    """Without a limit of the caller's, the context and the server are the limit."""
+    """Without a limit in the request, the context and the server set it."""
     limit = request.token_limit
     if limit is None:
         return max(1, min(room, settings.max_new_tokens))

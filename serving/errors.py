@@ -57,7 +57,7 @@ class RefusedRequest(Exception):
         return self.status in (400, 413, 422)
 
     def response(self, status: int | None = None) -> Response:
-        """Args: status: In place of its own."""
+        """Return the response, under another status if one is given."""
         return Response(
             self.body.model_dump_json(),
             status_code=status or self.status,

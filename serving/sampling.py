@@ -39,7 +39,7 @@ class TokenSampler:
 
 
 def nucleus(probabilities: torch.Tensor, top_p: float) -> torch.Tensor:
-    """Keep the fewest most likely tokens whose mass reaches `top_p`; renormalise the rest away."""
+    """Keep the fewest most likely tokens whose mass reaches `top_p`, and renormalise them."""
     ordered, order = probabilities.sort(descending=True)
     outside = ordered.cumsum(0) - ordered >= top_p
     kept = torch.zeros_like(probabilities)

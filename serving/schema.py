@@ -133,7 +133,7 @@ class PlainRequest(RequestModel):
 
 
 class InvocationRequest(BaseModel):
-    """`/invocations` takes either form; which one, the fields tell."""
+    """`/invocations` takes either form; the fields tell which."""
 
     chat: ChatRequest | None = None
     plain: PlainRequest | None = None

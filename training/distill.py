@@ -50,7 +50,7 @@ _DEFAULT_EPOCHS = 3.0
 _DEFAULT_BATCH_TOKENS = 8_192
 _DEFAULT_SEQUENCE_TOKENS = 4_096
 _REINFORCEMENT_RATE = 0.1
-"""Of the learning rate on the records."""
+"""Learning rate of reinforcement, relative to that on the records."""
 _log = logging.getLogger(__name__)
 
 
@@ -84,7 +84,7 @@ def distill(job: Job[DistillConfig]) -> DistillResult | None:
 def _world_of(job: Job[DistillConfig]) -> World | None:
     """Return the processes that train together; None for one that is not needed.
 
-    The student writes its own samples in one process: a sharded model only computes losses.
+    A sharded model only computes losses, so a student that writes samples trains in one process.
     """
     world = job.world
     if world.size == 1 or not job.config.training.writes_samples:
@@ -205,9 +205,9 @@ def _train(
         return trainer.run(), None
     reinforcer = _reinforcer(job, student, lessons)
     outcome = reinforcer.resume() or trainer.run()
-    # It holds the optimizer's moments and the teacher, which have no use any more.
+    # It holds the optimizer's state and the teacher, which are no longer needed.
     del trainer
-    # Stopped by SIGTERM, the next attempt must go on with the records.
+    # After SIGTERM the next attempt must go on learning the records.
     return outcome, None if outcome.stopped_by == "sigterm" else reinforcer.run(outcome)
 
 

@@ -1,4 +1,4 @@
-"""Evaluate: the student on the held-out split, beside everything it must be read beside."""
+"""Evaluate: the student's accuracy on the held-out split, and what it is compared with."""
 
 from __future__ import annotations
 

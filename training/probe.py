@@ -1,7 +1,7 @@
 """Probe: how well does a model do before anything is trained?
 
-Asks one model the probe questions. Of a teacher it also finds out how often it can soundly explain
-a given answer, which decides whether Knowledge Injection can work.
+One model answers the probe questions. A teacher is also asked to explain given answers: how often
+it does so soundly decides whether Knowledge Injection can work.
 """
 
 from __future__ import annotations

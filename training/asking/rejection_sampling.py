@@ -60,7 +60,7 @@ class _Attempt:
     """A call that was answered.
 
     Attributes:
-        index: Of its part.
+        index: Position of its part.
     """
 
     index: int
@@ -77,7 +77,7 @@ class _Kept:
 
 
 class RejectionSampler:
-    """Asks a teacher and keeps what the judge lets pass."""
+    """Asks a teacher and keeps the answers that the judge accepts."""
 
     def __init__(
         self,
@@ -92,7 +92,7 @@ class RejectionSampler:
 
         Args:
             stop: Once true, nothing more is asked.
-            on_done: Told what is being done, how many calls are answered, and of how many.
+            on_done: Called with what is being done, the calls answered so far, and of how many.
         """
         self._teacher, self._judge, self._synthesis = teacher, judge, synthesis
         self._stop, self._on_done = stop, on_done
@@ -146,7 +146,7 @@ class RejectionSampler:
         return kept
 
     def _answers(self, record: Record) -> list[str]:
-        """What is to be explained, one call each."""
+        """Return what is to be explained, one call each."""
         assert record.gold is not None
         verifier = self._judge.verifier
         if self._synthesis.per_element and isinstance(verifier, SetOf):
@@ -156,7 +156,7 @@ class RejectionSampler:
     def _ask(self, parts: Sequence[_Part], outcome: VerifiedRecords) -> list[_Kept | None]:
         """Ask for each part until it is verified or its attempts are spent.
 
-        What the judge could not judge is not asked again: it would be paid for twice.
+        An answer without a verdict is not asked for again: that would be paid for twice.
 
         Raises:
             BudgetExhausted: when the teacher costs more than is left, and nothing was kept yet.
@@ -217,7 +217,7 @@ class RejectionSampler:
         return Request(messages, synthesis.max_new_tokens, temperature, attempt)
 
     def _verify(self, attempts: Sequence[_Attempt]) -> list[tuple[str, str | None]]:
-        """Return the text to keep of each, and why it must not be kept, if so."""
+        """Return the text to keep of each, and the reason to reject it, if there is one."""
         looked = [self._first_look(one) for one in attempts]
         to_judge = [
             index
@@ -240,13 +240,13 @@ class RejectionSampler:
         ]
 
     def _first_look(self, attempt: _Attempt) -> tuple[str, str | None]:
-        """What can be said without knowing whether the answer is right."""
+        """Find faults that show without knowing whether the answer is right."""
         judge, text = self._judge, attempt.completion.text
         if not attempt.completion.finished:
             return text, "cut off at max_new_tokens"
         if attempt.part.strategy == "alignment":
             return text, None if text else "empty"
-        # With one call an element, a checker may vouch for the step without a marked answer.
+        # Where each element has its call, a checker can confirm the step without a marked answer.
         must_mark = not self._synthesis.per_element or judge.checker is None
         unmarked = must_mark and not judge.has_answer(text)
         return judge.body(text), "no marked answer" if unmarked else None
@@ -257,7 +257,7 @@ class RejectionSampler:
         return self._judge.has_answer(attempt.completion.text)
 
     def _last_look(self, attempt: _Attempt, body: str) -> str | None:
-        """What is wrong with how a right answer was reached."""
+        """Find faults in the way to a right answer."""
         judge, part, text = self._judge, attempt.part, attempt.completion.text
         if part.strategy == "injection":
             assert part.answer is not None

@@ -32,14 +32,14 @@ class JobClock:
         return self.deadline_seconds - self.seconds
 
     def end_on_sigterm(self) -> None:
-        """Take SIGTERM as a request to end with what there is."""
+        """From now on, treat SIGTERM as a request to end with what there is."""
         signal.signal(signal.SIGTERM, self._terminate)
 
     def must_end(self, reserve_seconds: float = 0.0) -> Interruption | None:
         """Say why the job must end now, if it must.
 
         Args:
-            reserve_seconds: What is still to be done after ending takes so long.
+            reserve_seconds: Time that the work after ending needs, such as the export.
         """
         if self._terminated:
             return "sigterm"

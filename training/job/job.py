@@ -41,8 +41,8 @@ def run_job(
     """Read the config, run the recipe, upload its result, and return the exit code.
 
     0: done; 1: a failure that Stratos names; 2: any other. The reason of a failure goes to the
-    failure file as `ErrorName: message`, which is what Step Functions gets to see. A recipe without
-    a result ran in a process that only helped another.
+    failure file as `ErrorName: message`, which is what Step Functions gets to see. A recipe has no
+    result in a process that only helps another.
     """
     logging.basicConfig(
         level=logging.INFO, stream=sys.stdout, format="%(asctime)s %(levelname)s %(message)s"

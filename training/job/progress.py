@@ -27,7 +27,7 @@ class Spending(Protocol):
 class ProgressReporter:
     """Uploads the latest progress every two seconds, from a thread, when it has changed.
 
-    Progress is a courtesy: an upload that fails is logged and never stops the job.
+    An upload that fails is logged and never stops the job.
     """
 
     def __init__(

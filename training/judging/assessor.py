@@ -49,7 +49,7 @@ class Answered:
 
 
 class JudgeReply(FrozenModel):
-    """What the judge must reply."""
+    """The JSON object that the judge must reply with."""
 
     correct: StrictBool
     reason: str = ""
@@ -59,7 +59,7 @@ class Assessor:
     """Asks a model for verdicts, through a teacher that caches, retries and keeps its budget.
 
     Attributes:
-        is_out_of_money: Answers that were judged already may still be, others not.
+        is_out_of_money: The budget is spent; only verdicts that were kept are still given.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Assessor:
 
         Args:
             stop: Once true, nothing more is asked.
-            on_done: Told how many replies there are, and of how many.
+            on_done: Called with the number of replies so far, and of how many.
         """
         self._teacher, self._spec, self._stop, self._on_done = teacher, spec, stop, on_done
         self._num_judged = 0

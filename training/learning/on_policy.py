@@ -22,7 +22,7 @@ class OnPolicyPlan:
     """Replaces the completions of some steps by samples of the student as it is at that step.
 
     Which steps, and every random number of a sample, follow from the seed and the step: a resumed
-    run samples what it would have sampled.
+    run draws the same samples.
     """
 
     def __init__(self, plan: BatchPlan, student: Student, training: Training) -> None:

@@ -1,12 +1,13 @@
 """Reinforcement by verifiable rewards after the records were learned: GRPO (arXiv 2402.03300).
 
-The student answers each question several times; what the run's verifier accepts is made more
-probable, what it rejects less, each against the others of its group. The mean is over tokens, not
-over completions, which does not favour short wrong ones (DAPO, arXiv 2503.14476).
+The student answers each question several times. What the run's verifier accepts becomes more
+probable and what it rejects less, relative to the other answers to that question. The loss is the
+mean over tokens and not over completions, so that every token counts the same (DAPO, arXiv
+2503.14476).
 
-TRL's GRPOTrainer is not used: it brings a training loop of its own, which knows no deadline and
-would hold the student, its checkpoints and its generation a second time, next to those that resume
-bit for bit here. What is left of it are two losses, in `training.objectives.losses`.
+TRL's GRPOTrainer is not used. It brings a training loop that knows no deadline, and checkpoints and
+generation of its own, beside those that resume bit for bit here. All that would be used of it are
+two losses, which are in `training.objectives.losses`.
 """
 
 from __future__ import annotations
@@ -44,12 +45,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class _Policy:
-    """A batch as its samples were drawn.
+    """Samples, with the log-probabilities that they had when they were drawn.
 
     Attributes:
         advantages: [targets].
         old: Log-probabilities of the targets under the policy that drew them, [targets].
-        reference: The same under the student as it came from the records, where that is wanted.
+        reference: The same under the student before reinforcement; None without a KL penalty.
     """
 
     batch: MicroBatch
@@ -80,7 +81,7 @@ class Reinforcer:
         Args:
             validation: Answered greedily now and then; the weights that did best are kept.
             checkpoints: Of this phase alone.
-            on_step: Told the steps done and the last mean reward.
+            on_step: Called with the steps done and the last mean reward.
         """
         self._student, self._sampler, self._settings = student, sampler, settings
         self._questions, self._validation = questions, validation
@@ -225,7 +226,7 @@ class Reinforcer:
         rows = torch.tensor(advantages, device=batch.tokens.device)
         reference = None
         if self._settings.kl_weight > 0:
-            with self._as_from_the_records():
+            with self._before_reinforcement():
                 reference = self._log_probs(batch)
         by_token = rows.repeat_interleave(batch.predicts.sum(1))
         return _Policy(batch, by_token, self._log_probs(batch), reference)
@@ -292,7 +293,8 @@ class Reinforcer:
                     parameter.copy_(weights[name])
 
     @contextmanager
-    def _as_from_the_records(self) -> Iterator[None]:
+    def _before_reinforcement(self) -> Iterator[None]:
+        """Give the student the weights it had when it had learned the records."""
         now = self._weights()
         self._put(self._reference)
         yield

@@ -1,4 +1,4 @@
-"""A student's own completions with their rewards, as batches that carry an advantage a token."""
+"""A student's own completions and their rewards, as batches with an advantage for each row."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from training.student.batches import MicroBatch, TokenizedExample, micro_batches
 from training.student.student import Student
 
 _TEMPERATURE = 1.0
-"""Of the samples: at another one they would not be drawn from the policy that is learned."""
+"""At any other, samples would not come from the policy that is trained."""
 _EVEN = 1e-6
 _MAX_ASIDE = 256
 _ASIDE_SHARE = 0.2
@@ -69,7 +69,7 @@ def group_advantages(rewards: Tensor) -> Tensor:
 def read_questions(
     records: Sequence[TrainingRecord], student: Student, judge: Judge, max_prompt_tokens: int
 ) -> list[Question]:
-    """The questions of records that can be scored, but for those too long to be answered."""
+    """Return the questions that can be scored and leave room for an answer."""
     scored = [record for record in records if judge.can_judge(record.answer)]
     prompts = student.local.chat.prompts([record.messages for record in scored])
     questions = [
@@ -93,7 +93,7 @@ def set_aside(
     """Split questions into those to learn from and those that tell which weights are best.
 
     Args:
-        unseen: Prompts that the records left out of training; they are set aside first.
+        unseen: Prompts that learning from the records left out; they are set aside first.
     """
     order = list(questions)
     random.Random(f"{seed}/set aside").shuffle(order)

@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class TrainingSchedule:
-    """What training is planned to be.
+    """The plan of a phase of training.
 
     Attributes:
         planned_steps: The learning rate reaches zero after these.
@@ -97,7 +97,7 @@ class Trainer:
 
         Args:
             checkpoints: None where nothing is to survive this process.
-            on_step: Told the state, the step's mean loss, and the tokens per second so far.
+            on_step: Called with the state, the step's mean loss, and the tokens per second so far.
             world: Processes that share every step's batches; the student is sharded over them.
         """
         self._student, self._plan, self._validation = student, plan, validation
@@ -146,7 +146,7 @@ class Trainer:
 
     def _checkpoint_pace(self) -> CheckpointPace:
         schedule = self._schedule
-        # The first one comes early: a job is killed most often in its beginning.
+        # The first one comes early: a job is most often killed soon after its start.
         early = max(0.0, schedule.min_checkpoint_seconds - _FIRST_CHECKPOINT_SECONDS)
         return CheckpointPace(
             schedule.min_checkpoint_seconds, schedule.checkpoint_cost_share, early
@@ -189,7 +189,7 @@ class Trainer:
             return self._student.loss(here, objective.loss_of(here))
 
     def _must_end(self) -> Interruption | None:
-        """Ask the clock; several processes end together, at the first one's word."""
+        """Ask the clock; when one process must end, all of them end."""
         ended = self._clock.must_end(self._schedule.reserve_seconds)
         return _ENDINGS[self._world.highest(_ENDINGS.index(ended))]
 
@@ -264,7 +264,7 @@ class Trainer:
         step = 0 if found is None else found.step
         if self._world.highest(step) != -self._world.highest(-step):
             raise CorruptCheckpoint(
-                f"this host's newest whole checkpoint is of step {step}, another's is not; "
+                f"this host's newest complete checkpoint is of step {step}, another host's is not; "
                 "delete the job's checkpoints to train from the start"
             )
         if found is None:

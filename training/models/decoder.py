@@ -12,7 +12,7 @@ def body_states(model: PreTrainedModel, tokens: Tensor, positions: Tensor | None
     """Run a model without its head on right-padded tokens.
 
     Padding needs no mask: under causal attention it lies behind every token that carries a loss.
-    Where positions begin anew, Transformers lets no token see what lies before.
+    Where positions start again at 0, Transformers lets no token see what lies before.
 
     Args:
         tokens: [rows, width].
@@ -45,7 +45,7 @@ def require_plain_head(local: LocalModel) -> None:
     """Refuse a model whose logits are more than a projection of its hidden states.
 
     Raises:
-        ValueError: with what it does to them.
+        ValueError: naming what it does to them.
     """
     config = local.model.config
     changed = [

@@ -32,7 +32,7 @@ class Sampling:
         max_new_tokens: Upper bound on each completion, end token included.
         eos: Token ids that end a completion.
         temperature: 0 takes the most probable token.
-        seed: Of the sampled tokens, together with each prompt's stream.
+        seed: Decides the sampled tokens, together with each prompt's stream.
     """
 
     max_new_tokens: int
@@ -59,7 +59,7 @@ class Generated:
 
     @property
     def written(self) -> list[int]:
-        """All that the model chose: to end is its decision too."""
+        """The tokens and the end token: to end is the model's decision too."""
         return self.tokens if self.end is None else [*self.tokens, self.end]
 
 
@@ -113,7 +113,7 @@ def generate(
 ) -> Iterator[tuple[int, Generated]]:
     """Complete every prompt and yield each with its index as its batch ends.
 
-    Prompts are taken in their order by windows of a few batches, and sorted by length inside one.
+    Prompts are taken in order, a window of a few batches at a time, and sorted by length inside it.
 
     Args:
         prompts: Token ids; none may be empty.
@@ -148,7 +148,7 @@ def generate_batch(
 
 @contextmanager
 def _evaluating(model: PreTrainedModel) -> Iterator[None]:
-    """Take a student out of training: where activations are computed again, no cache is kept."""
+    """Put a model in evaluation mode: in training, activation checkpointing allows no cache."""
     was_training = model.training
     model.eval()
     try:

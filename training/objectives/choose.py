@@ -1,4 +1,4 @@
-"""Which objective a job's student learns from."""
+"""Choosing the objective that a job's student learns from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a student learns from: the interface, and the plainest of them, the records' own tokens."""
+"""What a student learns from: the interface, and the plainest one, the records' own tokens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A teacher's distribution, asked once and kept in 250 bytes a token.
+"""A teacher's distribution, asked for once and kept in 250 bytes a token.
 
 Each position keeps tokens drawn from the teacher instead of all its probabilities: the expected
 gradient is that of the whole distribution, which the most probable tokens alone do not give

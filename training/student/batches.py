@@ -2,8 +2,8 @@
 
 A step's records are drawn by a permutation that only the seed and the epoch decide. Inside a step
 they are sorted by length and cut into micro-batches of nearly equal length, padded on the right:
-under causal attention no token sees another record or the padding behind it. Packed, several share
-a row; positions that begin anew keep them apart.
+under causal attention no token sees another record or the padding behind it. With packing several
+share a row; their positions start again at 0, which keeps them apart.
 """
 
 from __future__ import annotations
@@ -200,7 +200,7 @@ def micro_batches(
 
     Args:
         packed: Fill each row with as many examples as the longest leaves room for.
-        processes: That share the groups, which are made as small as they can without more rounds.
+        processes: That share the groups; these are made as small as they can without more rounds.
     """
     ordered = sorted(examples, key=lambda example: -len(example.tokens))
     rows = _pack(ordered) if packed else [[example] for example in ordered]

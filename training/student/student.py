@@ -60,7 +60,7 @@ class Student:
     def shard(self) -> None:
         """Spread the parameters over the devices of all processes, a decoder layer at a time.
 
-        Before the optimizer sees them; afterwards only `loss` may run the model.
+        To be called before the optimizer sees them; afterwards only `loss` may run the model.
         """
         shard(self._pass, decoder_layers(self.model))
 

@@ -43,7 +43,7 @@ class BedrockBatchTeacher:
         """Set up.
 
         Args:
-            few: Answers what is too little for a batch job, such as second attempts.
+            few: Answers requests too few for a batch job, such as second attempts.
             bedrock: A `bedrock` client.
             s3: An `s3` client.
             folder_uri: S3 prefix for the job's input and output.

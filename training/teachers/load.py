@@ -67,7 +67,7 @@ def open_service(spec: Bedrock | OpenAICompatible, config: JobConfig) -> Teacher
         key = read_api_key(spec.api_key_secret) if spec.api_key_secret else None
         return ServiceTeacher(OpenAIService(spec, key), budget_usd=budget_usd)
     converse = ServiceTeacher(BedrockService(spec), budget_usd=budget_usd)
-    # A probe waits for its answers: only synthesis, which asks thousands, is worth hours of batch.
+    # A run waits for its probes: only synthesis, which asks thousands, is worth a batch's hours.
     if not spec.batch or not isinstance(config, SynthesizeConfig):
         return converse
     role_arn = os.environ.get(_BATCH_ROLE)

@@ -1,4 +1,4 @@
-"""A teacher behind a network: many calls at once, patience, and a purse."""
+"""A teacher behind a network: many calls at once, retries, and a budget."""
 
 from __future__ import annotations
 

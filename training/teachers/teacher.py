@@ -42,7 +42,7 @@ class Completion:
 
 @dataclass
 class ModelUsage:
-    """What a model's calls have come to so far."""
+    """What a model's calls add up to so far."""
 
     calls: int = 0
     prompt_tokens: int = 0
@@ -64,7 +64,7 @@ class ModelUsage:
         self.usd += completion.usd
 
     def plus(self, other: ModelUsage) -> ModelUsage:
-        """What both have come to."""
+        """Return the sum of both."""
         return ModelUsage(
             self.calls + other.calls,
             self.prompt_tokens + other.prompt_tokens,
@@ -81,7 +81,7 @@ class ModelUsage:
 
 
 OnAnswer = Callable[[int, Completion], None]
-"""Told the index of a request and its completion, as soon as it is there, from any thread."""
+"""Called with a request's index and its completion, as soon as it is there, from any thread."""
 
 
 class Teacher(Protocol):

@@ -1,4 +1,4 @@
-"""Requests set against what a model can read: the part of generation that every engine shares."""
+"""Requests as tokens, without those too long to read: what every engine does first."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def tokenize_requests(
     name: str,
     on_answer: OnAnswer,
 ) -> TokenizedRequests:
-    """Tokenize requests. One that cannot be read to its end is answered at once, and wrongly.
+    """Tokenize requests. One too long to read gets an empty answer at once, which counts as wrong.
 
     Args:
         max_positions: Tokens that the model can read and write together.
