@@ -17,17 +17,23 @@ from stratos.spec import Spec, StrategyName, Weights
 from stratos.statistics.wilson import proportion
 from training.asking.prompts import alignment_messages
 from training.asking.questions import sample
-from training.asking.rejection_sampling import Synthesized, Synthesizer
-from training.container.clock import Clock
+from training.asking.rejection_sampling import RejectionSampler, VerifiedRecords
+from training.container.clock import JobClock
 from training.judging.checker import load_checker
 from training.judging.judge import Judge
 from training.learning.optimizer import Optimizers
-from training.learning.trainer import Schedule, Trainer
+from training.learning.trainer import Trainer, TrainingSchedule
 from training.models.weights import load_model
-from training.objectives.distribution import GoldTokens
-from training.student.batches import BatchPlan, Example, encode, micro_batches, split_validation
-from training.student.model import load_student
-from training.teachers import Request
+from training.objectives.objective import GoldTokens
+from training.student.batches import (
+    BatchPlan,
+    TokenizedExample,
+    encode,
+    micro_batches,
+    split_validation,
+)
+from training.student.student import load_student
+from training.teachers.teacher import Request
 from training.teachers.weights import WeightsTeacher
 
 _TEACHER = EXAMPLE / "models" / "teacher"
@@ -64,8 +70,8 @@ def prepare(spec: Spec) -> None:
         spec.training.seed,
     )
 
-    def synthesize(strategy: StrategyName, asked: list[Record]) -> Synthesized:
-        return Synthesizer(
+    def synthesize(strategy: StrategyName, asked: list[Record]) -> VerifiedRecords:
+        return RejectionSampler(
             teacher, judge, spec.synthesis, stop=lambda: False, on_done=lambda *_: None
         ).run(asked, strategy)
 
@@ -123,7 +129,7 @@ def _answers(spec: Spec, teacher: WeightsTeacher, hands: list[Record]) -> list[T
     ]
 
 
-def _num_tokens(examples: Sequence[Example]) -> int:
+def _num_tokens(examples: Sequence[TokenizedExample]) -> int:
     return sum(len(example.tokens) for example in examples)
 
 
@@ -153,9 +159,9 @@ def train_and_score(spec: Spec, arm: Arm, seed: int) -> dict[str, Any]:
         micro_batches(validation, _MICRO_TOKENS),
         GoldTokens(),
         Optimizers(student.trained, recipe, recipe.learning_rate),
-        Schedule(recipe.max_steps, recipe.learning_rate),
+        TrainingSchedule(recipe.max_steps, recipe.learning_rate),
         None,
-        Clock(float("inf")),
+        JobClock(float("inf")),
         lambda *_: None,
     ).run()
     student.model.eval()

@@ -100,79 +100,81 @@ def _measure_here(module: str, contender: str) -> dict[str, float]:
 def _checks(part: str, rows: Rows) -> list[Check]:
     match part:
         case "training":
-            ours = rows["train_ours"]
-            found = [
-                _ratio(
-                    f"training tokens/s over {_peer(name)}",
-                    ours,
-                    row,
-                    1.0 if name == "train_packed" else aim,
-                )
-                for name, row, aim in _others(rows, "train_ours", 1.5)
-            ]
-            found += [
-                _check(
-                    f"loss after the last step, relative difference from {_peer(name)}",
-                    abs(row["final_loss"] / ours["final_loss"] - 1),
-                    1e-2,
-                    "lower",
-                )
-                for name, row, _ in _others(rows, "train_ours", 1.5)
-            ]
-            return found
+            return _training_checks(rows)
         case "teacher":
-            cached, online = rows["teacher_cached"], rows["teacher_online"]
-            return [
-                _ratio("cached teacher, tokens/s over asking it online", cached, online, 1.0),
-                _check(
-                    "divergence left after training with a cached teacher, over an online one's",
-                    cached["divergence"] / online["divergence"],
-                    1.05,
-                    "lower",
-                ),
-            ]
+            return _teacher_checks(rows)
         case "generation":
-            ours, plain = rows["generate_ours"], rows["generate_plain"]
-            return [
-                _ratio("generation tokens/s over generate", ours, plain, 3.0),
-                _check(
-                    "same tokens as generate",
-                    float(ours["checksum"] == plain["checksum"]),
-                    1.0,
-                    "higher",
-                ),
-            ]
+            return _generation_checks(rows)
         case _:
-            ours = rows[f"{part}_ours"]
-            return [
-                check
-                for name, row, _ in _others(rows, f"{part}_ours", 0)
-                for check in (
-                    _check(
-                        f"{part} memory at V=151,936, share of {_peer(name)}",
-                        ours["added_memory_mib"] / row["added_memory_mib"],
-                        # Liger's loss is chunked as well: there is no half to be saved.
-                        1.0 if name.endswith("liger") else 0.5,
-                        "lower",
-                    ),
-                    _check(
-                        f"{part} time at V=151,936, share of {_peer(name)}",
-                        ours["seconds"] / row["seconds"],
-                        1.0,
-                        "lower",
-                    ),
-                    _check(
-                        f"{part} at V=151,936, relative difference from {_peer(name)}",
-                        abs(row["loss"] / ours["loss"] - 1),
-                        1e-4,
-                        "lower",
-                    ),
-                )
-            ]
+            return [one for other in _others(rows, part) for one in _loss_checks(part, rows, other)]
 
 
-def _others(rows: Rows, ours: str, aim: float) -> list[tuple[str, dict[str, float], float]]:
-    return [(name, row, aim) for name, row in rows.items() if name != ours]
+def _training_checks(rows: Rows) -> list[Check]:
+    ours = rows["train_ours"]
+    speeds = [
+        _ratio(
+            f"training tokens/s over {_peer(name)}",
+            ours,
+            rows[name],
+            1.0 if name == "train_packed" else 1.5,
+        )
+        for name in _others(rows, "train")
+    ]
+    losses = [
+        _check(
+            f"loss after the last step, relative difference from {_peer(name)}",
+            abs(rows[name]["final_loss"] / ours["final_loss"] - 1),
+            1e-2,
+            "lower",
+        )
+        for name in _others(rows, "train")
+    ]
+    return speeds + losses
+
+
+def _teacher_checks(rows: Rows) -> list[Check]:
+    cached, online = rows["teacher_cached"], rows["teacher_online"]
+    return [
+        _ratio("cached teacher, tokens/s over asking it online", cached, online, 1.0),
+        _check(
+            "divergence left after training with a cached teacher, over an online one's",
+            cached["divergence"] / online["divergence"],
+            1.05,
+            "lower",
+        ),
+    ]
+
+
+def _generation_checks(rows: Rows) -> list[Check]:
+    ours, plain = rows["generate_ours"], rows["generate_plain"]
+    same = float(ours["checksum"] == plain["checksum"])
+    return [
+        _ratio("generation tokens/s over generate", ours, plain, 3.0),
+        _check("same tokens as generate", same, 1.0, "higher"),
+    ]
+
+
+def _loss_checks(part: str, rows: Rows, other: str) -> list[Check]:
+    ours, theirs, peer = rows[f"{part}_ours"], rows[other], _peer(other)
+    # Liger's loss is chunked as well: there is no half to be saved.
+    memory_aim = 1.0 if other.endswith("liger") else 0.5
+    memory = ours["added_memory_mib"] / theirs["added_memory_mib"]
+    difference = abs(theirs["loss"] / ours["loss"] - 1)
+    return [
+        _check(f"{part} memory at V=151,936, share of {peer}", memory, memory_aim, "lower"),
+        _check(
+            f"{part} time at V=151,936, share of {peer}",
+            ours["seconds"] / theirs["seconds"],
+            1.0,
+            "lower",
+        ),
+        _check(f"{part} at V=151,936, relative difference from {peer}", difference, 1e-4, "lower"),
+    ]
+
+
+def _others(rows: Rows, prefix: str) -> list[str]:
+    """The contenders of a part beside ours."""
+    return [name for name in rows if name != f"{prefix}_ours"]
 
 
 def _ratio(name: str, ours: dict[str, float], other: dict[str, float], aim: float) -> Check:

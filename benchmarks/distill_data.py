@@ -7,7 +7,7 @@ import random
 import torch
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
-from training.student.batches import Example
+from training.student.batches import TokenizedExample
 
 VOCABULARY = 512
 BATCH_ROWS = 96
@@ -33,16 +33,16 @@ def make_model(shape: dict[str, int], seed: int, vocabulary: int = VOCABULARY) -
     return Qwen3ForCausalLM(config)
 
 
-def draw_batches() -> list[list[Example]]:
+def draw_batches() -> list[list[TokenizedExample]]:
     """Batches of the lengths that the example's records have; the next token can be learned."""
     rng = random.Random(0)
 
-    def draw() -> Example:
+    def draw() -> TokenizedExample:
         prompt = [rng.randrange(8, VOCABULARY) for _ in range(rng.randint(24, 34))]
         tokens = list(prompt)
         for _ in range(rng.choice((24, 45, 45, 60, 110))):
             tokens.append(8 + (7 * tokens[-1] + 3) % (VOCABULARY - 8))
-        return Example(tokens, len(prompt))
+        return TokenizedExample(tokens, len(prompt))
 
     return [[draw() for _ in range(BATCH_ROWS)] for _ in range(STEPS)]
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from training.objectives.losses import cross_entropy, generalized_jsd
-from training.student.chunked import chunk_tokens, projected_loss
+from training.student.chunked_loss import chunk_tokens, projected_loss
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 TOKENS = 8_192 if DEVICE == "cuda" else 384

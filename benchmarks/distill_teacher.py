@@ -16,12 +16,13 @@ from benchmarks.distill_data import LEARNING_RATE, STUDENT, TEACHER, draw_batche
 from stratos.spec import Training
 from tests.unit.training.tiny_models import make_tokenizer
 from training.models.chat import ChatFormat
+from training.models.decoder import body_states
 from training.models.weights import LocalModel
-from training.objectives.distribution import Objective, TeacherDistribution
+from training.objectives.objective import Objective
 from training.objectives.sparse_teacher import SparseTeacher
-from training.student.batches import Example, MicroBatch, micro_batches
-from training.student.chunked import projected_loss
-from training.student.model import body_states
+from training.objectives.teacher_distribution import TeacherDistribution
+from training.student.batches import MicroBatch, TokenizedExample, micro_batches
+from training.student.chunked_loss import projected_loss
 
 VOCABULARY, ROWS, STEPS, EPOCHS = 151_936, 6, 2, 3
 TRAINING = Training(kd_weight=1.0)
@@ -41,7 +42,7 @@ def teacher_online() -> Measured:
     return _measure(lambda teacher, _: TeacherDistribution(teacher, TRAINING, VOCABULARY))
 
 
-def _measure(open_teacher: Callable[[LocalModel, list[Example]], Objective]) -> Measured:
+def _measure(open_teacher: Callable[[LocalModel, list[TokenizedExample]], Objective]) -> Measured:
     tokenizer = make_tokenizer()
     model = make_model(TEACHER, 1, VOCABULARY).eval()
     with torch.no_grad():
@@ -78,7 +79,9 @@ def _loss(student: Qwen3ForCausalLM, objective: Objective, batch: MicroBatch) ->
     return projected_loss(hidden, student.lm_head.weight, objective.loss_of(batch))
 
 
-def _mean_loss(student: torch.nn.Module, objective: Objective, examples: list[Example]) -> float:
+def _mean_loss(
+    student: torch.nn.Module, objective: Objective, examples: list[TokenizedExample]
+) -> float:
     batches = micro_batches(examples, 1_024)
     with torch.no_grad():
         total = sum(float(_loss(student, objective, batch)) for batch in batches)

@@ -14,17 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmarks.distill_data import (
-    LEARNING_RATE,
-    STUDENT,
-    TEACHER,
-    draw_batches,
-    make_model,
-)
+from benchmarks.distill_data import LEARNING_RATE, STUDENT, TEACHER, draw_batches, make_model
+from training.models.decoder import body_states
 from training.objectives.losses import generalized_jsd
-from training.student.batches import Example, micro_batches
-from training.student.chunked import projected_loss
-from training.student.model import body_states
+from training.student.batches import TokenizedExample, micro_batches
+from training.student.chunked_loss import projected_loss
 
 Measured = dict[str, float]
 
@@ -43,7 +37,7 @@ def _train(*, packed: bool) -> Measured:
     student, teacher = make_model(STUDENT, 0), make_model(TEACHER, 1).eval()
     optimizer = _optimizer(student)
 
-    def step(examples: list[Example]) -> float:
+    def step(examples: list[TokenizedExample]) -> float:
         batches = micro_batches(examples, 1_024, packed=packed)
         count = sum(len(batch.targets) for batch in batches)
         total = 0.0
@@ -73,7 +67,7 @@ def train_plain() -> Measured:
     student, teacher = make_model(STUDENT, 0), make_model(TEACHER, 1).eval()
     optimizer = _optimizer(student)
 
-    def step(examples: list[Example]) -> float:
+    def step(examples: list[TokenizedExample]) -> float:
         batch = collate([vars(example) for example in examples])
         labels = batch.pop("labels")[:, 1:]
         with torch.no_grad():
@@ -157,7 +151,7 @@ def _optimizer(model: torch.nn.Module) -> torch.optim.Optimizer:
     return torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, betas=(0.9, 0.95), fused=True)
 
 
-def _run(step: Callable[[list[Example]], float]) -> Measured:
+def _run(step: Callable[[list[TokenizedExample]], float]) -> Measured:
     batches = draw_batches()
     loss = 0.0
     with _counted() as spent:
@@ -175,7 +169,9 @@ def _counted() -> Iterator[dict[str, float]]:
     spent["cpu_seconds"] = time.process_time() - cpu
 
 
-def _measured(batches: list[list[Example]], spent: dict[str, float], loss: float) -> Measured:
+def _measured(
+    batches: list[list[TokenizedExample]], spent: dict[str, float], loss: float
+) -> Measured:
     tokens = sum(len(example.tokens) for batch in batches for example in batch)
     return {
         "tokens_per_cpu_second": tokens / spent["cpu_seconds"],

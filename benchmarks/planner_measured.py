@@ -20,7 +20,7 @@ from transformers import Qwen3Config, Qwen3ForCausalLM
 
 from benchmarks.planner_requests import check
 from serving.engine import Engine, Generation
-from serving.sampling import Sampling
+from serving.sampling import TokenSampling
 from stratos.catalog.local import local_server, measure_rates
 from stratos.catalog.models import card_from_config
 from stratos.catalog.servers import InstanceType
@@ -34,7 +34,7 @@ from stratos.planning.request import CalibrationRow
 from stratos.spec import Training
 from training.learning.optimizer import Optimizers
 from training.objectives.losses import cross_entropy
-from training.student.batches import Example, micro_batches
+from training.student.batches import TokenizedExample, micro_batches
 
 SIZE = BYTES_PER_PARAMETER["float32"]
 MICRO_TOKENS = 4_096
@@ -88,7 +88,7 @@ def measured_training(case: Case, model: Qwen3ForCausalLM) -> float:
     rng = np.random.default_rng(0)
     rows = case.batch_tokens // case.sequence_tokens
     examples = [
-        Example(rng.integers(5, 500, case.sequence_tokens).tolist(), case.prompt_tokens)
+        TokenizedExample(rng.integers(5, 500, case.sequence_tokens).tolist(), case.prompt_tokens)
         for _ in range(rows)
     ]
     optimizers = Optimizers(model, Training(), 1e-4)
@@ -126,7 +126,7 @@ def measured_latency_ms(case: Case, model: Qwen3ForCausalLM) -> float:
             Generation(
                 prompt=prompt,
                 max_new_tokens=case.output_tokens,
-                sampling=Sampling(),
+                sampling=TokenSampling(),
                 on_token=lambda _: False,
                 on_finish=partial(_set, ended),
             )
@@ -212,13 +212,17 @@ def measured_rows() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
                 "p50_calibrated": calibrated[1],
             }
         )
-    tested = [row for row in rows if row["used_to"] == "test"]
+    return rows, error_checks([row for row in rows if row["used_to"] == "test"])
+
+
+def error_checks(tested: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Mean absolute errors of what was predicted, with and without calibration."""
 
     def error(predicted: str, measured: str) -> float:
         errors = [abs(float(r[predicted]) / float(r[measured]) - 1) for r in tested]
         return 100 * statistics.mean(errors)
 
-    checks = [
+    return [
         check(
             "training tokens/s, mean absolute percentage error",
             error("calibrated", "train_tok_s"),
@@ -244,4 +248,3 @@ def measured_rows() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
             "lower",
         ),
     ]
-    return rows, checks

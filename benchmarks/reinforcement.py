@@ -24,22 +24,23 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.ablation_arms import EXAMPLE, ROOT, WORK, records_path
 from benchmarks.ablation_runs import prepare
+from stratos.contracts.jobs import Reinforced
 from stratos.contracts.records import Record, TrainingRecord, read_jsonl
 from stratos.spec import Reinforcement, Spec, Weights
 from stratos.spec.reader import read_spec
 from stratos.statistics.mcnemar import mcnemar_p_value
 from stratos.statistics.wilson import proportion
 from training.asking.questions import ask
-from training.container.clock import Clock
+from training.container.clock import JobClock
 from training.judging.judge import Judge
 from training.learning.checkpoints import Checkpoints
 from training.learning.optimizer import Optimizers
 from training.learning.reinforce import Reinforcer
-from training.learning.rollouts import Sampler, read_questions, set_aside
-from training.learning.trainer import Outcome, Schedule, Trainer
-from training.objectives.distribution import GoldTokens
+from training.learning.rollouts import RolloutSampler, read_questions, set_aside
+from training.learning.trainer import Trainer, TrainingOutcome, TrainingSchedule
+from training.objectives.objective import GoldTokens
 from training.student.batches import BatchPlan, encode, micro_batches, split_validation
-from training.student.model import Student, load_student
+from training.student.student import Student, load_student
 from training.teachers.weights import WeightsTeacher
 
 RESULT = ROOT / "benchmarks" / "results" / "reinforcement.json"
@@ -81,18 +82,29 @@ def compare(spec: Spec, settings: Reinforcement, seed: int) -> None:
     )
     result = Reinforcer(
         student,
-        Sampler(student, judge, settings, seed, 128),
+        RolloutSampler(student, judge, settings, seed, 128),
         questions,
         aside,
         settings,
         Optimizers(student.trained, spec.training, rate),
-        Schedule(settings.steps, rate),
+        TrainingSchedule(settings.steps, rate),
         1024,
         None,
-        Clock(float("inf")),
+        JobClock(float("inf")),
         lambda step, reward: print(f"step {step:4}  reward {reward:.3f}", flush=True),
     ).run(outcome)
-    after = answers(spec, student, judge)
+    report(before, answers(spec, student, judge), result, settings, seed, rate)
+
+
+def report(
+    before: list[bool],
+    after: list[bool],
+    result: Reinforced,
+    settings: Reinforcement,
+    seed: int,
+    rate: float,
+) -> None:
+    """Compare the answers to the same hands, print the table, and keep it."""
     only_before = sum(a and not b for a, b in zip(before, after, strict=True))
     only_after = sum(b and not a for a, b in zip(before, after, strict=True))
     rows = {
@@ -134,7 +146,9 @@ def compare(spec: Spec, settings: Reinforcement, seed: int) -> None:
     print(json.dumps(summary))
 
 
-def learn(spec: Spec, student: Student, learned: Any, validation: Any, seed: int) -> Outcome:
+def learn(
+    spec: Spec, student: Student, learned: Any, validation: Any, seed: int
+) -> TrainingOutcome:
     """Train on the records, or take up where an earlier call of this script did."""
     recipe = spec.training.model_copy(update={"seed": seed})
     assert recipe.learning_rate
@@ -146,9 +160,9 @@ def learn(spec: Spec, student: Student, learned: Any, validation: Any, seed: int
         micro_batches(validation, 1024),
         GoldTokens(),
         Optimizers(student.trained, recipe, recipe.learning_rate),
-        Schedule(recipe.max_steps, recipe.learning_rate),
+        TrainingSchedule(recipe.max_steps, recipe.learning_rate),
         Checkpoints(WORK / f"injection-{seed}"),
-        Clock(float("inf")),
+        JobClock(float("inf")),
         lambda *_: None,
     ).run()
 

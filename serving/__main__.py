@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 import uvicorn
 from starlette.applications import Starlette
 
-from serving.app import Server
+from serving.app import ChatServer
 from serving.engine import Engine
 from serving.loader import ModelFolderError, load_model
 from serving.settings import ServerSettings, SettingsError
@@ -24,7 +24,7 @@ logger = logging.getLogger("serving")
 def main() -> int:
     started = time.monotonic()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    # uvicorn drains on SIGTERM and then raises it again: to have drained is to end well.
+    # uvicorn drains on SIGTERM and then raises it again; that is a normal end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         settings = ServerSettings.from_environment()
@@ -40,7 +40,7 @@ def main() -> int:
         num_slots=settings.num_slots,
         max_waiting=settings.max_waiting,
     )
-    app = Server(loaded, engine, settings).app()
+    app = ChatServer(loaded, engine, settings).app()
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

@@ -17,18 +17,18 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from serving import openapi
-from serving.completion import Completion, End, constraint_of
+from serving.completion import CompletionEnd, CompletionStream, constraint_of
 from serving.engine import Constraint, Draining, Engine, QueueFull
-from serving.errors import Refused, of_exception
+from serving.errors import RefusedRequest, of_exception
 from serving.grammar import SchemaRejected
 from serving.loader import LoadedModel
 from serving.metrics import Metrics
 from serving.responses import (
     DONE,
     Chunks,
-    ModelCard,
     ModelList,
     PlainAnswer,
+    ServedModel,
     chat_completion,
     event,
 )
@@ -38,7 +38,7 @@ from serving.settings import ServerSettings
 Model = TypeVar("Model", bound=BaseModel)
 
 
-class Server:
+class ChatServer:
     """Answers requests with one model."""
 
     def __init__(
@@ -60,14 +60,16 @@ class Server:
                 Route("/metrics", self.metrics),
                 Route("/openapi.json", self.openapi),
             ],
-            exception_handlers=dict.fromkeys((Refused, HTTPException, Exception), self._refuse),
+            exception_handlers=dict.fromkeys(
+                (RefusedRequest, HTTPException, Exception), self._refuse
+            ),
         )
 
     async def ping(self, _: Request) -> Response:
         return Response(status_code=200 if self._engine.alive else 503)
 
     async def models(self, _: Request) -> Response:
-        return _json(ModelList(data=[ModelCard(id=self._model.name)]))
+        return _json(ModelList(data=[ServedModel(id=self._model.name)]))
 
     async def metrics(self, _: Request) -> Response:
         return Response(
@@ -96,11 +98,11 @@ class Server:
         return _json(chat_completion(self._model, end, logprobs=chat.logprobs))
 
     async def _plain(self, request: Request, plain: PlainRequest) -> Response:
-        completions: list[Completion] = []
+        completions: list[CompletionStream] = []
         try:
             for chat in plain.as_chats():
                 completions.append(self._start(chat, None))
-        except Refused:
+        except RefusedRequest:
             for completion in completions:
                 completion.cancel()
             raise
@@ -117,24 +119,26 @@ class Server:
             # Off the loop: a large schema takes a while to compile.
             return await asyncio.to_thread(constraint_of, chat, self._model)
         except SchemaRejected as error:
-            raise Refused(
+            raise RefusedRequest(
                 400,
                 "invalid_schema",
                 f"this JSON Schema cannot be enforced: {error}",
                 param="response_format.json_schema.schema",
             ) from error
 
-    def _start(self, chat: ChatRequest, constraint: Constraint | None) -> Completion:
+    def _start(self, chat: ChatRequest, constraint: Constraint | None) -> CompletionStream:
         try:
-            return Completion(chat, self._model, self._engine, self._settings, constraint)
+            return CompletionStream(chat, self._model, self._engine, self._settings, constraint)
         except QueueFull as error:
-            raise Refused(429, "queue_full", f"{error}; try again in a second") from error
+            raise RefusedRequest(429, "queue_full", f"{error}; try again in a second") from error
         except Draining as error:
-            raise Refused(503, "draining", f"{error}; ask another instance") from error
+            raise RefusedRequest(503, "draining", f"{error}; ask another instance") from error
         except ValueError as error:
-            raise Refused(400, "invalid_value", str(error)) from error
+            raise RefusedRequest(400, "invalid_value", str(error)) from error
 
-    async def _ends(self, request: Request, completions: list[Completion]) -> list[End]:
+    async def _ends(
+        self, request: Request, completions: list[CompletionStream]
+    ) -> list[CompletionEnd]:
         """Wait for whole completions, unless the client goes away first."""
         watch = asyncio.create_task(_cancel_on_disconnect(request, completions))
         try:
@@ -148,15 +152,17 @@ class Server:
             if end.reason == "error":
                 raise _failed()
             if end.reason == "timeout" and not end.completion_tokens:
-                raise Refused(503, "timeout", "the request waited too long for its turn; try again")
+                raise RefusedRequest(
+                    503, "timeout", "the request waited too long for its turn; try again"
+                )
         return ends
 
-    async def _events(self, completion: Completion, chat: ChatRequest) -> AsyncIterator[str]:
+    async def _events(self, completion: CompletionStream, chat: ChatRequest) -> AsyncIterator[str]:
         """Server-sent events; a client that leaves ends the generator and with it the decoding."""
         chunks = Chunks(self._model, logprobs=chat.logprobs)
         yield chunks.opening()
         async for piece in completion:
-            if not isinstance(piece, End):
+            if not isinstance(piece, CompletionEnd):
                 yield chunks.piece(piece)
                 continue
             self._metrics.observe(piece)
@@ -172,7 +178,7 @@ class Server:
         """Read the body, never more of it than the limit.
 
         Raises:
-            Refused: 413 when it is too large, 400 when it is not JSON.
+            RefusedRequest: 413 when it is too large, 400 when it is not JSON.
         """
         limit = self._settings.max_payload_bytes
         body = bytearray()
@@ -180,13 +186,13 @@ class Server:
             async for chunk in request.stream():
                 body += chunk
                 if len(body) > limit:
-                    raise Refused(413, "too_large", f"the body exceeds {limit} bytes")
+                    raise RefusedRequest(413, "too_large", f"the body exceeds {limit} bytes")
         except ClientDisconnect as error:
-            raise Refused(499, "client_closed_request", "the client went away") from error
+            raise RefusedRequest(499, "client_closed_request", "the client went away") from error
         try:
             return pydantic_core.from_json(bytes(body), allow_inf_nan=False)
         except ValueError as error:
-            raise Refused(400, "invalid_json", f"the body is not JSON: {error}") from error
+            raise RefusedRequest(400, "invalid_json", f"the body is not JSON: {error}") from error
 
     async def _refuse(self, request: Request, error: Exception) -> Response:
         refused = of_exception(request, error)
@@ -196,7 +202,7 @@ class Server:
         return refused.response()
 
 
-async def _cancel_on_disconnect(request: Request, completions: list[Completion]) -> None:
+async def _cancel_on_disconnect(request: Request, completions: list[CompletionStream]) -> None:
     # Once the body is read, the next message says that the client has gone or has its answer.
     with suppress(RuntimeError):
         await request.receive()
@@ -204,8 +210,8 @@ async def _cancel_on_disconnect(request: Request, completions: list[Completion])
         completion.cancel()
 
 
-def _failed() -> Refused:
-    return Refused(500, "model_failed", "the model failed on this request; the log says why")
+def _failed() -> RefusedRequest:
+    return RefusedRequest(500, "model_failed", "the model failed on this request; the log says why")
 
 
 def _parse(model: type[Model], body: Any) -> Model:
@@ -218,7 +224,7 @@ def _parse(model: type[Model], body: Any) -> Model:
             f"{path}: {problem['msg']}" if path else problem["msg"]
             for path, problem in list(zip(paths, problems, strict=True))[:8]
         )
-        raise Refused(400, "invalid_request", text, param=paths[0] or None) from error
+        raise RefusedRequest(400, "invalid_request", text, param=paths[0] or None) from error
 
 
 def _json(model: BaseModel) -> Response:

@@ -10,12 +10,12 @@ from functools import partial
 
 import jinja2
 
-from serving.engine import Constraint, Engine, FinishReason, Generation, Timing, Token
+from serving.engine import Constraint, Engine, FinishReason, Generation, GenerationTiming, Token
 from serving.grammar import ANY_OBJECT
 from serving.loader import LoadedModel
 from serving.outbox import outbox_of_running_loop
-from serving.sampling import Sampling
-from serving.schema import ChatRequest, JsonObject, JsonSchema
+from serving.sampling import TokenSampling
+from serving.schema import ChatRequest, JsonObjectFormat, JsonSchemaFormat
 from serving.settings import ServerSettings
 from serving.text import TextAssembler
 
@@ -29,18 +29,18 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class End:
+class CompletionEnd:
     """The last piece (all there is, when nothing was streamed) and how it went."""
 
     piece: Piece
     reason: FinishReason
     prompt_tokens: int
     completion_tokens: int
-    timing: Timing
+    timing: GenerationTiming
 
 
-class Completion:
-    """One request on its way through the engine. Iterate to get its pieces, `End` last.
+class CompletionStream:
+    """One request on its way through the engine. Iterate to get its pieces, `CompletionEnd` last.
 
     Only a request that streams, or that has stop sequences, is turned into text token by token.
 
@@ -66,11 +66,11 @@ class Completion:
         self._tokens: list[Token] = []
         self._completion_tokens = 0
         self._outbox = outbox_of_running_loop()
-        self._pieces: asyncio.Queue[Piece | End] = asyncio.Queue()
+        self._pieces: asyncio.Queue[Piece | CompletionEnd] = asyncio.Queue()
         self._generation = Generation(
             prompt=prompt,
             max_new_tokens=_token_limit(request, engine.max_tokens - len(prompt), settings),
-            sampling=Sampling(request.temperature or 0.0, request.top_p or 1.0, request.seed),
+            sampling=TokenSampling(request.temperature or 0.0, request.top_p or 1.0, request.seed),
             on_token=self._on_token,
             on_finish=self._on_finish,
             num_top_logprobs=(request.top_logprobs or 0) if request.logprobs else None,
@@ -83,23 +83,23 @@ class Completion:
         """The client has gone: stop decoding for it."""
         self._generation.cancelled.set()
 
-    async def __aiter__(self) -> AsyncIterator[Piece | End]:
+    async def __aiter__(self) -> AsyncIterator[Piece | CompletionEnd]:
         try:
             while True:
                 piece = await self._pieces.get()
                 yield piece
-                if isinstance(piece, End):
+                if isinstance(piece, CompletionEnd):
                     return
         finally:
             self.cancel()
 
-    async def end(self) -> End:
+    async def end(self) -> CompletionEnd:
         """Wait for the whole answer; only for one that does not stream."""
         assert not self._streams
         async for piece in self:
-            if isinstance(piece, End):
+            if isinstance(piece, CompletionEnd):
                 return piece
-        raise AssertionError("a completion ends with an End")
+        raise AssertionError("a completion ends with a CompletionEnd")
 
     def _on_token(self, token: Token) -> bool:
         self._tokens.append(token)
@@ -121,14 +121,16 @@ class Completion:
                 reason = "stop"
         timing = replace(self._generation.timing)
         prompt_tokens = len(self._generation.prompt)
-        self._put(End(self._take(), reason, prompt_tokens, self._completion_tokens, timing))
+        self._put(
+            CompletionEnd(self._take(), reason, prompt_tokens, self._completion_tokens, timing)
+        )
 
     def _take(self) -> Piece:
         piece = Piece(self._text, tuple(self._tokens))
         self._text, self._tokens = "", []
         return piece
 
-    def _put(self, piece: Piece | End) -> None:
+    def _put(self, piece: Piece | CompletionEnd) -> None:
         self._outbox.put(partial(self._pieces.put_nowait, piece))
 
 
@@ -155,15 +157,15 @@ def constraint_of(request: ChatRequest, model: LoadedModel) -> Constraint | None
         SchemaRejected: for a schema that cannot be enforced.
     """
     match request.response_format:
-        case JsonSchema(json_schema=wanted):
+        case JsonSchemaFormat(json_schema=wanted):
             return model.vocabulary.constrain(wanted.schema_)
-        case JsonObject():
+        case JsonObjectFormat():
             return model.vocabulary.constrain(ANY_OBJECT)
     return None
 
 
 def _token_limit(request: ChatRequest, room: int, settings: ServerSettings) -> int:
-    """Without a limit of the caller's, the context and the server are the limit."""
+    """Without a limit in the request, the context and the server set it."""
     limit = request.token_limit
     if limit is None:
         return max(1, min(room, settings.max_new_tokens))

@@ -17,7 +17,7 @@ from typing import Literal, Protocol
 import torch
 from transformers import DynamicCache, PreTrainedModel
 
-from serving.sampling import Sampler, Sampling
+from serving.sampling import TokenSampler, TokenSampling
 from serving.slots import SlotCache
 
 logger = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ class Token:
 
 
 @dataclass
-class Timing:
+class GenerationTiming:
     """Moments of `time.monotonic()`; None for what has not happened."""
 
     submitted: float = field(default_factory=time.monotonic)
@@ -79,7 +79,7 @@ class Generation:
 
     prompt: Sequence[int]
     max_new_tokens: int
-    sampling: Sampling
+    sampling: TokenSampling
     on_token: Callable[[Token], bool]
     on_finish: Callable[[FinishReason], None]
     num_top_logprobs: int | None = None
@@ -88,13 +88,13 @@ class Generation:
     deadline: float = float("inf")
     """`time.monotonic()` after which it is cut short."""
     cancelled: threading.Event = field(default_factory=threading.Event)
-    timing: Timing = field(default_factory=Timing)
+    timing: GenerationTiming = field(default_factory=GenerationTiming)
 
 
 @dataclass
 class _Sequence:
     generation: Generation
-    sampler: Sampler
+    sampler: TokenSampler
     next_token: int = -1
     num_new_tokens: int = 0
 
@@ -233,7 +233,7 @@ class Engine:
         now = time.monotonic()
         for generation in arrivals:
             generation.timing.admitted = now
-        self._sequences += [_Sequence(g, Sampler(g.sampling)) for g in arrivals]
+        self._sequences += [_Sequence(g, TokenSampler(g.sampling)) for g in arrivals]
         lengths = [len(generation.prompt) for generation in arrivals]
         # Padding on the right: under a causal mask no real token ever sees it.
         ids = torch.zeros(len(arrivals), max(lengths), dtype=torch.long)

@@ -25,7 +25,7 @@ class ErrorBody(BaseModel):
     error: ErrorDetail
 
 
-class Refused(Exception):
+class RefusedRequest(Exception):
     """A request answered with an error."""
 
     def __init__(
@@ -57,7 +57,7 @@ class Refused(Exception):
         return self.status in (400, 413, 422)
 
     def response(self, status: int | None = None) -> Response:
-        """Args: status: In place of its own."""
+        """Return the response, under another status if one is given."""
         return Response(
             self.body.model_dump_json(),
             status_code=status or self.status,
@@ -66,19 +66,19 @@ class Refused(Exception):
         )
 
 
-def of_exception(request: Request, error: Exception) -> Refused:
+def of_exception(request: Request, error: Exception) -> RefusedRequest:
     """What to answer when a route raised: its own refusal, a wrong path or method, or our fault."""
-    if isinstance(error, Refused):
+    if isinstance(error, RefusedRequest):
         return error
     where = f"{request.method} {request.url.path}"
     if isinstance(error, HTTPException):
         phrase = HTTPStatus(error.status_code).phrase.lower()
         allowed = (error.headers or {}).get("Allow")
         hint = f"; use {allowed}" if allowed else "; /openapi.json lists what there is"
-        return Refused(
+        return RefusedRequest(
             error.status_code,
             phrase.replace(" ", "_"),
             f"{where}: {phrase}{hint}",
             headers=error.headers,
         )
-    return Refused(500, "internal_error", f"{where} failed; the server's log says why")
+    return RefusedRequest(500, "internal_error", f"{where} failed; the server's log says why")

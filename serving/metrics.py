@@ -6,7 +6,7 @@ import time
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from serving.completion import End
+from serving.completion import CompletionEnd
 from serving.engine import Engine
 
 LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -36,7 +36,7 @@ class Metrics:
         """Count a request that got an error instead of an answer."""
         self._refused.labels(str(status)).inc()
 
-    def observe(self, end: End) -> None:
+    def observe(self, end: CompletionEnd) -> None:
         """Count a completion that ended, whatever the reason."""
         self._finished.labels(end.reason).inc()
         self._tokens.inc(end.completion_tokens)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from serving.completion import End, Piece
+from serving.completion import CompletionEnd, Piece
 from serving.engine import Token
 from serving.loader import LoadedModel
 
@@ -36,7 +36,7 @@ class AssistantMessage(BaseModel):
     refusal: None = None
 
 
-class Choice(BaseModel):
+class ChatChoice(BaseModel):
     index: Literal[0] = 0
     message: AssistantMessage
     finish_reason: Literal["stop", "length"]
@@ -54,7 +54,7 @@ class ChatCompletion(BaseModel):
     object: Literal["chat.completion"] = "chat.completion"
     created: int = Field(default_factory=lambda: int(time.time()))
     model: str
-    choices: list[Choice]
+    choices: list[ChatChoice]
     usage: Usage
 
 
@@ -62,7 +62,7 @@ class PlainAnswer(BaseModel):
     generated_text: str
 
 
-class ModelCard(BaseModel):
+class ServedModel(BaseModel):
     id: str
     object: Literal["model"] = "model"
     created: int = 0
@@ -71,12 +71,14 @@ class ModelCard(BaseModel):
 
 class ModelList(BaseModel):
     object: Literal["list"] = "list"
-    data: list[ModelCard]
+    data: list[ServedModel]
 
 
-def chat_completion(model: LoadedModel, end: End, *, logprobs: bool | None) -> ChatCompletion:
+def chat_completion(
+    model: LoadedModel, end: CompletionEnd, *, logprobs: bool | None
+) -> ChatCompletion:
     """A whole completion."""
-    choice = Choice(
+    choice = ChatChoice(
         message=AssistantMessage(content=end.piece.text),
         finish_reason=finish_reason(end),
         logprobs=logprobs_of(model, end.piece) if logprobs else None,
@@ -84,11 +86,11 @@ def chat_completion(model: LoadedModel, end: End, *, logprobs: bool | None) -> C
     return ChatCompletion(model=model.name, choices=[choice], usage=usage_of(end))
 
 
-def finish_reason(end: End) -> Literal["stop", "length"]:
+def finish_reason(end: CompletionEnd) -> Literal["stop", "length"]:
     return "stop" if end.reason == "stop" else "length"
 
 
-def usage_of(end: End) -> Usage:
+def usage_of(end: CompletionEnd) -> Usage:
     return Usage(
         prompt_tokens=end.prompt_tokens,
         completion_tokens=end.completion_tokens,
@@ -127,12 +129,12 @@ class Chunks:
     def piece(self, piece: Piece) -> str:
         return self._choice({"content": piece.text}, piece, None)
 
-    def closing(self, end: End) -> str:
+    def closing(self, end: CompletionEnd) -> str:
         """The reason it ended, behind whatever the last piece still holds."""
         last = self.piece(end.piece) if end.piece.text or end.piece.tokens else ""
         return last + self._choice({}, None, finish_reason(end))
 
-    def usage(self, end: End) -> str:
+    def usage(self, end: CompletionEnd) -> str:
         return event(self._head | {"choices": [], "usage": usage_of(end).model_dump()})
 
     def _choice(self, delta: dict[str, Any], piece: Piece | None, reason: str | None) -> str:

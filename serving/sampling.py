@@ -8,7 +8,7 @@ import torch
 
 
 @dataclass(frozen=True)
-class Sampling:
+class TokenSampling:
     """How one completion is drawn."""
 
     temperature: float = 0.0
@@ -17,10 +17,10 @@ class Sampling:
     seed: int | None = None
 
 
-class Sampler:
+class TokenSampler:
     """Draws the tokens of one sequence. The same seed gives the same tokens in any batch."""
 
-    def __init__(self, sampling: Sampling) -> None:
+    def __init__(self, sampling: TokenSampling) -> None:
         self.sampling = sampling
         self._generator = torch.Generator()
         if sampling.seed is None:
@@ -39,7 +39,7 @@ class Sampler:
 
 
 def nucleus(probabilities: torch.Tensor, top_p: float) -> torch.Tensor:
-    """Keep the fewest most likely tokens whose mass reaches `top_p`; renormalise the rest away."""
+    """Keep the fewest most likely tokens whose mass reaches `top_p`, and renormalise them."""
     ordered, order = probabilities.sort(descending=True)
     outside = ordered.cumsum(0) - ordered >= top_p
     kept = torch.zeros_like(probabilities)

@@ -42,11 +42,11 @@ class StreamOptions(RequestModel):
     include_usage: bool = False
 
 
-class PlainText(RequestModel):
+class TextFormat(RequestModel):
     type: Literal["text"]
 
 
-class JsonObject(RequestModel):
+class JsonObjectFormat(RequestModel):
     """Any JSON object."""
 
     type: Literal["json_object"]
@@ -57,14 +57,16 @@ class NamedSchema(RequestModel):
     schema_: Annotated[dict[str, Any], Field(alias="schema")]
 
 
-class JsonSchema(RequestModel):
+class JsonSchemaFormat(RequestModel):
     """An answer that satisfies a JSON Schema."""
 
     type: Literal["json_schema"]
     json_schema: NamedSchema
 
 
-ResponseFormat = Annotated[PlainText | JsonObject | JsonSchema, Field(discriminator="type")]
+ResponseFormat = Annotated[
+    TextFormat | JsonObjectFormat | JsonSchemaFormat, Field(discriminator="type")
+]
 
 
 class ChatRequest(RequestModel):
@@ -131,7 +133,7 @@ class PlainRequest(RequestModel):
 
 
 class InvocationRequest(BaseModel):
-    """`/invocations` takes either form; which one, the fields tell."""
+    """`/invocations` takes either form; the fields tell which."""
 
     chat: ChatRequest | None = None
     plain: PlainRequest | None = None

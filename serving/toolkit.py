@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from serving.completion import Completion, constraint_of
+from serving.completion import CompletionStream, constraint_of
 from serving.engine import Engine
 from serving.loader import LoadedModel, load_model
 from serving.responses import chat_completion
@@ -58,7 +58,7 @@ async def _answer(served: tuple[LoadedModel, Engine], invocation: InvocationRequ
     settings = ServerSettings.from_environment()
     # The toolkit has no streaming: whoever asks for it gets the whole answer.
     completions = [
-        Completion(
+        CompletionStream(
             chat.model_copy(update={"stream": False}),
             loaded,
             engine,

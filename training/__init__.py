@@ -2,6 +2,6 @@
 
 import os
 
-# Read once, when torch is first imported. Threads that spin while they wait for each other cut the
-# speed by 5 where other processes share the cores.
+# torch reads this once, when it is first imported. Threads that spin while they wait make a job
+# five times slower where other processes share the cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

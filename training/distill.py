@@ -6,14 +6,16 @@ import hashlib
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from dataclasses import dataclass
 from math import ceil
+from pathlib import Path
 
-from stratos.contracts.jobs import DistillConfig, DistillResult
+from stratos.contracts.jobs import DistillConfig, DistillResult, Reinforced
 from stratos.contracts.records import TrainingRecord, read_jsonl
 from stratos.errors import TooFewVerifiedRecords
 from stratos.planning.deadlines import REINFORCEMENT_SHARE
 from stratos.planning.forecast.devices import micro_tokens as micro_tokens_of
+from stratos.spec.training import DEFAULT_BATCH_TOKENS, DEFAULT_EPOCHS
 from training.container.host import limit_threads, peak_memory_mib, runtime, use_cpus
 from training.container.paths import SageMakerPaths
 from training.container.world import ALONE, World
@@ -21,24 +23,52 @@ from training.job.job import Job, report_failure, run_job
 from training.job.launcher import UNNAMED_FAILURE, Layout, launch
 from training.judging.judge import load_judge
 from training.learning.checkpoints import Checkpoints
-from training.learning.objective import choose_objective
 from training.learning.on_policy import OnPolicyPlan
 from training.learning.optimizer import Optimizers, default_learning_rate
 from training.learning.reinforce import Reinforcer
-from training.learning.rollouts import Sampler, read_questions, set_aside
-from training.learning.trainer import Schedule, Trainer, TrainingState
+from training.learning.rollouts import RolloutSampler, read_questions, set_aside
+from training.learning.trainer import (
+    StoppedBy,
+    Trainer,
+    TrainingOutcome,
+    TrainingSchedule,
+    TrainingState,
+)
 from training.models.weights import locate
+from training.objectives.choose import choose_objective
 from training.student.activations import checkpoint_activations
-from training.student.batches import BatchPlan, Example, encode, micro_batches, split_validation
+from training.student.batches import (
+    BatchPlan,
+    TokenizedExample,
+    encode,
+    micro_batches,
+    split_validation,
+)
 from training.student.export import describe, export
-from training.student.model import Student, load_student
+from training.student.student import Student, load_student
 
-_DEFAULT_EPOCHS = 3.0
-_DEFAULT_BATCH_TOKENS = 8_192
 _DEFAULT_SEQUENCE_TOKENS = 4_096
 _REINFORCEMENT_RATE = 0.1
-"""Of the learning rate on the records."""
+"""Learning rate of reinforcement, relative to that on the records."""
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Lessons:
+    """The records as one student learns them.
+
+    Attributes:
+        validation: Examples that only tell which weights are best.
+        max_tokens: Of one example, prompt and completion.
+        micro_tokens: Of one batch on a device, padding included.
+    """
+
+    records: list[TrainingRecord]
+    examples: list[TokenizedExample]
+    validation: list[TokenizedExample]
+    plan: BatchPlan
+    max_tokens: int
+    micro_tokens: int
 
 
 def distill(job: Job[DistillConfig]) -> DistillResult | None:
@@ -50,199 +80,10 @@ def distill(job: Job[DistillConfig]) -> DistillResult | None:
         return _distill(job, world)
 
 
-def _distill(job: Job[DistillConfig], world: World) -> DistillResult | None:
-    config, training = job.config, job.config.training
-    use_cpus(job.paths)
-    records_path = job.paths.channel("records") / "records.jsonl"
-    records = list(read_jsonl(records_path, TrainingRecord))
-    if not records:
-        raise TooFewVerifiedRecords("records.jsonl is empty; nothing to train on")
-    source = locate(config.student, job.paths.channels.get("student"))
-    student = load_student(
-        config.student,
-        source,
-        config.method,
-        config.precision,
-        training.lora_rank,
-        training.seed,
-        in_main_memory=world.size > 1,
-    )
-    limit_threads(student.num_parameters)
-    limit = min(
-        training.max_sequence_tokens or _DEFAULT_SEQUENCE_TOKENS, student.local.max_positions
-    )
-    examples = encode(
-        records,
-        student.local.chat,
-        max_tokens=limit,
-        answers_only_marker=config.judging.answer_marker if training.answers_only else None,
-    )
-    learned, validation = split_validation(examples, training.seed)
-    batch_tokens = training.batch_tokens or _DEFAULT_BATCH_TOKENS
-    longest = max(len(example.tokens) for example in examples)
-    micro_tokens = micro_tokens_of(runtime(), batch_tokens, longest, world.size)
-    plan = BatchPlan(
-        learned,
-        batch_tokens=batch_tokens,
-        micro_tokens=micro_tokens,
-        seed=training.seed,
-        packed=training.packing,
-        processes=world.size,
-    )
-    num_trainable = student.num_trainable_parameters
-    if world.size > 1:
-        student.shard()
-    objective = choose_objective(job, student, records, examples, micro_tokens)
-    checkpoint_activations(student, training, micro_tokens, world, objective.held_bytes)
-    rate = training.learning_rate or default_learning_rate(
-        training, config.method, student.num_parameters
-    )
-    planned = training.max_steps or ceil(
-        (training.epochs or _DEFAULT_EPOCHS) * plan.steps_per_epoch
-    )
-    _log.info(
-        "%d records, %d tokens, %d steps of %d an epoch, peak learning rate %g",
-        len(examples),
-        plan.num_tokens,
-        planned,
-        plan.steps_per_epoch,
-        rate,
-    )
-
-    def report(state: TrainingState, loss: float, speed: float) -> None:
-        if not world.is_first:
-            return
-        left = (planned - state.step) * state.seconds / state.step
-        job.progress.report(
-            config.student.name,
-            state.step,
-            planned,
-            "steps",
-            tokens_per_second=speed,
-            loss=loss,
-            seconds_left=min(left, max(0.0, job.clock.seconds_left)),
-        )
-
-    folder = job.paths.checkpoint_dir
-    reserve = _reserve(config.deadline_seconds)
-    reinforces = training.reinforcement.steps > 0
-    trainer = Trainer(
-        student,
-        OnPolicyPlan(plan, student, training) if training.on_policy_fraction > 0 else plan,
-        micro_batches(validation, micro_tokens),
-        objective,
-        Optimizers(student.trained, training, rate),
-        Schedule(
-            planned,
-            rate,
-            reserve + (REINFORCEMENT_SHARE * config.deadline_seconds if reinforces else 0.0),
-        ),
-        Checkpoints(folder) if folder is not None else None,
-        job.clock,
-        report,
-        world,
-    )
-    if reinforces:
-        reinforcer = _reinforcer(
-            job, student, records, validation, limit, micro_tokens, rate, reserve
-        )
-        outcome = reinforcer.resume() or trainer.run()
-        # The optimizer's moments and the teacher have no use any more.
-        del trainer, objective
-        # Stopped by SIGTERM, the next attempt must go on with the records.
-        reinforced = None if outcome.stopped_by == "sigterm" else reinforcer.run(outcome)
-    else:
-        outcome, reinforced = trainer.run(), None
-    if world.size > 1:
-        student.put_together(keep=world.is_first)
-    if not world.is_first:
-        return None
-    state, stopped_by = outcome.state, outcome.stopped_by
-    if reinforced is not None and reinforced.stopped_by != "finished":
-        stopped_by = reinforced.stopped_by
-    result = DistillResult(
-        seconds=job.clock.seconds,
-        usd=0.0,
-        steps=state.step,
-        planned_steps=planned,
-        stopped_by=stopped_by,
-        resumed_from_step=outcome.resumed_from_step,
-        training_tokens=state.tokens,
-        tokens_per_second=outcome.tokens_per_second,
-        final_loss=state.curve[-1].loss if state.curve else 0.0,
-        best_validation_loss=state.best_validation_loss,
-        curve=state.curve,
-        num_parameters=student.num_parameters,
-        num_trainable_parameters=num_trainable,
-        num_devices=world.size,
-        weights_sha256=export(student, job.paths.model_dir),
-        peak_memory_mib=peak_memory_mib(),
-        reinforced=reinforced,
-    )
-    describe(
-        job.paths.model_dir,
-        config,
-        result,
-        base=config.student.hub or config.student.folder,
-        records_sha256=hashlib.sha256(records_path.read_bytes()).hexdigest(),
-        num_records=len(examples),
-    )
-    return result
-
-
-def _reinforcer(
-    job: Job[DistillConfig],
-    student: Student,
-    records: Sequence[TrainingRecord],
-    validation: Sequence[Example],
-    limit: int,
-    micro_tokens: int,
-    rate: float,
-    reserve: float,
-) -> Reinforcer:
-    """Prepare what follows the records.
-
-    Raises:
-        TooFewVerifiedRecords: when there is no question whose answer can be scored.
-    """
-    config, training = job.config, job.config.training
-    settings, folder, judge = training.reinforcement, job.paths.checkpoint_dir, load_judge(job)
-    unseen = {tuple(one.tokens[: one.prompt_length]) for one in validation}
-    room = limit - settings.max_new_tokens
-    questions = read_questions(records, student, judge, room)
-    learned, aside = set_aside(questions, unseen, training.seed)
-    if not learned:
-        raise TooFewVerifiedRecords(
-            f"none of {len(records)} records has an answer that can be scored and a question of at "
-            f"most {room} tokens ({limit} in all, less reinforcement.max_new_tokens), so nothing "
-            "can be rewarded; add gold answers, shorten questions or answers, or set "
-            "training.reinforcement.steps to 0"
-        )
-    rate = settings.learning_rate or _REINFORCEMENT_RATE * rate
-
-    def report(step: int, reward: float) -> None:
-        label = f"{config.student.name}, reward {reward:.3f}"
-        job.progress.report(label, step, settings.steps, "steps")
-
-    return Reinforcer(
-        student,
-        Sampler(student, judge, settings, training.seed, config.batch_size),
-        learned,
-        aside,
-        settings,
-        Optimizers(student.trained, training, rate),
-        Schedule(settings.steps, rate, reserve),
-        micro_tokens,
-        Checkpoints(folder / "reinforcement") if folder is not None else None,
-        job.clock,
-        report,
-    )
-
-
 def _world_of(job: Job[DistillConfig]) -> World | None:
     """Return the processes that train together; None for one that is not needed.
 
-    The student writes its own samples in one process: a sharded model only computes losses.
+    A sharded model only computes losses, so a student that writes samples trains in one process.
     """
     world = job.world
     if world.size == 1 or not job.config.training.writes_samples:
@@ -256,9 +97,237 @@ def _world_of(job: Job[DistillConfig]) -> World | None:
     return ALONE
 
 
-def _reserve(deadline_seconds: float) -> float:
-    """Seconds kept for the export: a twentieth of the time, within 5 and 120."""
-    return min(120.0, max(5.0, 0.05 * deadline_seconds))
+def _distill(job: Job[DistillConfig], world: World) -> DistillResult | None:
+    use_cpus(job.paths)
+    records = _read_records(job)
+    student = _open_student(job, world)
+    lessons = _prepare(job, world, student, records)
+    num_trainable = student.num_trainable_parameters
+    if world.size > 1:
+        student.shard()
+    outcome, reinforced = _train(job, world, student, lessons)
+    if world.size > 1:
+        student.put_together(keep=world.is_first)
+    if not world.is_first:
+        return None
+    result = DistillResult(
+        seconds=job.clock.seconds,
+        usd=0.0,
+        steps=outcome.state.step,
+        planned_steps=_planned_steps(job, lessons),
+        stopped_by=_stopped_by(outcome, reinforced),
+        resumed_from_step=outcome.resumed_from_step,
+        training_tokens=outcome.state.tokens,
+        tokens_per_second=outcome.tokens_per_second,
+        final_loss=outcome.state.curve[-1].loss if outcome.state.curve else 0.0,
+        best_validation_loss=outcome.state.best_validation_loss,
+        curve=outcome.state.curve,
+        num_parameters=student.num_parameters,
+        num_trainable_parameters=num_trainable,
+        num_devices=world.size,
+        weights_sha256=export(student, job.paths.model_dir),
+        peak_memory_mib=peak_memory_mib(),
+        reinforced=reinforced,
+    )
+    describe(
+        job.paths.model_dir,
+        job.config,
+        result,
+        base=job.config.student.hub or job.config.student.folder,
+        records_sha256=hashlib.sha256(_records_path(job).read_bytes()).hexdigest(),
+        num_records=len(lessons.examples),
+    )
+    return result
+
+
+def _records_path(job: Job[DistillConfig]) -> Path:
+    return job.paths.channel("records") / "records.jsonl"
+
+
+def _read_records(job: Job[DistillConfig]) -> list[TrainingRecord]:
+    records = list(read_jsonl(_records_path(job), TrainingRecord))
+    if not records:
+        raise TooFewVerifiedRecords("records.jsonl is empty; nothing to train on")
+    return records
+
+
+def _open_student(job: Job[DistillConfig], world: World) -> Student:
+    config = job.config
+    student = load_student(
+        config.student,
+        locate(config.student, job.paths.channels.get("student")),
+        config.method,
+        config.precision,
+        config.training.lora_rank,
+        config.training.seed,
+        in_main_memory=world.size > 1,
+    )
+    limit_threads(student.num_parameters)
+    return student
+
+
+def _prepare(
+    job: Job[DistillConfig], world: World, student: Student, records: list[TrainingRecord]
+) -> _Lessons:
+    """Tokenize the records, set some aside for validation, and plan the batches of every step."""
+    training = job.config.training
+    max_tokens = min(
+        training.max_sequence_tokens or _DEFAULT_SEQUENCE_TOKENS, student.local.max_positions
+    )
+    examples = encode(
+        records,
+        student.local.chat,
+        max_tokens=max_tokens,
+        answers_only_marker=job.config.judging.answer_marker if training.answers_only else None,
+    )
+    learned, validation = split_validation(examples, training.seed)
+    batch_tokens = training.batch_tokens or DEFAULT_BATCH_TOKENS
+    longest = max(len(example.tokens) for example in examples)
+    micro_tokens = micro_tokens_of(runtime(), batch_tokens, longest, world.size)
+    plan = BatchPlan(
+        learned,
+        batch_tokens=batch_tokens,
+        micro_tokens=micro_tokens,
+        seed=training.seed,
+        packed=training.packing,
+        processes=world.size,
+    )
+    return _Lessons(records, examples, validation, plan, max_tokens, micro_tokens)
+
+
+def _train(
+    job: Job[DistillConfig], world: World, student: Student, lessons: _Lessons
+) -> tuple[TrainingOutcome, Reinforced | None]:
+    """Learn from the records, and then, where asked for, from verified answers of its own."""
+    trainer = _trainer(job, world, student, lessons)
+    if not _reinforces(job):
+        return trainer.run(), None
+    reinforcer = _reinforcer(job, student, lessons)
+    outcome = reinforcer.resume() or trainer.run()
+    # It holds the optimizer's state and the teacher, which are no longer needed.
+    del trainer
+    # After SIGTERM the next attempt must go on learning the records.
+    return outcome, None if outcome.stopped_by == "sigterm" else reinforcer.run(outcome)
+
+
+def _trainer(job: Job[DistillConfig], world: World, student: Student, lessons: _Lessons) -> Trainer:
+    """Prepare learning from the records."""
+    training, plan = job.config.training, lessons.plan
+    objective = choose_objective(
+        job, student, lessons.records, lessons.examples, lessons.micro_tokens
+    )
+    checkpoint_activations(student, training, lessons.micro_tokens, world, objective.held_bytes)
+    planned, rate = _planned_steps(job, lessons), _peak_learning_rate(job, student)
+    _log.info(
+        "%d records, %d tokens, %d steps of %d an epoch, peak learning rate %g",
+        len(lessons.examples),
+        plan.num_tokens,
+        planned,
+        plan.steps_per_epoch,
+        rate,
+    )
+
+    def report(state: TrainingState, loss: float, speed: float) -> None:
+        if not world.is_first:
+            return
+        left = (planned - state.step) * state.seconds / state.step
+        job.progress.report(
+            job.config.student.name,
+            state.step,
+            planned,
+            "steps",
+            tokens_per_second=speed,
+            loss=loss,
+            seconds_left=min(left, max(0.0, job.clock.seconds_left)),
+        )
+
+    folder = job.paths.checkpoint_dir
+    return Trainer(
+        student,
+        OnPolicyPlan(plan, student, training) if training.on_policy_fraction > 0 else plan,
+        micro_batches(lessons.validation, lessons.micro_tokens),
+        objective,
+        Optimizers(student.trained, training, rate),
+        TrainingSchedule(planned, rate, _reserve_seconds(job) + _reinforcement_seconds(job)),
+        Checkpoints(folder) if folder is not None else None,
+        job.clock,
+        report,
+        world,
+    )
+
+
+def _reinforcer(job: Job[DistillConfig], student: Student, lessons: _Lessons) -> Reinforcer:
+    """Prepare what follows the records.
+
+    Raises:
+        TooFewVerifiedRecords: when there is no question whose answer can be scored.
+    """
+    config, training, records = job.config, job.config.training, lessons.records
+    settings, folder, judge = training.reinforcement, job.paths.checkpoint_dir, load_judge(job)
+    unseen = {tuple(one.tokens[: one.prompt_length]) for one in lessons.validation}
+    room = lessons.max_tokens - settings.max_new_tokens
+    questions = read_questions(records, student, judge, room)
+    learned, aside = set_aside(questions, unseen, training.seed)
+    if not learned:
+        raise TooFewVerifiedRecords(
+            f"none of {len(records)} records has an answer that can be scored and a question of at "
+            f"most {room} tokens ({lessons.max_tokens} in all, less reinforcement.max_new_tokens), "
+            "so nothing can be rewarded; add gold answers, shorten questions or answers, or set "
+            "training.reinforcement.steps to 0"
+        )
+    rate = settings.learning_rate or _REINFORCEMENT_RATE * _peak_learning_rate(job, student)
+
+    def report(step: int, reward: float) -> None:
+        label = f"{config.student.name}, reward {reward:.3f}"
+        job.progress.report(label, step, settings.steps, "steps")
+
+    return Reinforcer(
+        student,
+        RolloutSampler(student, judge, settings, training.seed, config.batch_size),
+        learned,
+        aside,
+        settings,
+        Optimizers(student.trained, training, rate),
+        TrainingSchedule(settings.steps, rate, _reserve_seconds(job)),
+        lessons.micro_tokens,
+        Checkpoints(folder / "reinforcement") if folder is not None else None,
+        job.clock,
+        report,
+    )
+
+
+def _stopped_by(outcome: TrainingOutcome, reinforced: Reinforced | None) -> StoppedBy:
+    """Say what ended the job: the last phase, unless it was done."""
+    if reinforced is not None and reinforced.stopped_by != "finished":
+        return reinforced.stopped_by
+    return outcome.stopped_by
+
+
+def _planned_steps(job: Job[DistillConfig], lessons: _Lessons) -> int:
+    training = job.config.training
+    epochs = training.epochs or DEFAULT_EPOCHS
+    return training.max_steps or ceil(epochs * lessons.plan.steps_per_epoch)
+
+
+def _peak_learning_rate(job: Job[DistillConfig], student: Student) -> float:
+    training = job.config.training
+    return training.learning_rate or default_learning_rate(
+        training, job.config.method, student.num_parameters
+    )
+
+
+def _reinforces(job: Job[DistillConfig]) -> bool:
+    return job.config.training.reinforcement.steps > 0
+
+
+def _reinforcement_seconds(job: Job[DistillConfig]) -> float:
+    """Time that learning from the records leaves to what follows it."""
+    return REINFORCEMENT_SHARE * job.config.deadline_seconds if _reinforces(job) else 0.0
+
+
+def _reserve_seconds(job: Job[DistillConfig]) -> float:
+    """Time kept for the export: a twentieth of the deadline, within 5 and 120 seconds."""
+    return min(120.0, max(5.0, 0.05 * job.config.deadline_seconds))
 
 
 def main() -> int:

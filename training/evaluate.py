@@ -1,4 +1,4 @@
-"""Evaluate: the student on the held-out split, beside everything it must be read beside."""
+"""Evaluate: the student's accuracy on the held-out split, and what it is compared with."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from pathlib import Path
 from stratos.contracts.jobs import EvaluateConfig, EvaluateResult
 from stratos.contracts.records import Record
 from stratos.statistics.wilson import proportion_of
+from training.asking.comparisons import compare_outcomes, score_baselines, show_examples, spread
 from training.asking.questions import Scored, ask, read_judged, read_split, sample
-from training.asking.reference import compare_outcomes, score_baselines, show_examples, spread
 from training.container.host import use_cpus
 from training.job.job import Job, run_job
 from training.judging.judge import load_judge
 from training.models.artifact import fetch_artifact
 from training.models.weights import load_model
-from training.teachers import Teacher
 from training.teachers.load import load_teacher, open_weights
+from training.teachers.teacher import Teacher
 from training.teachers.weights import WeightsTeacher
 
 _NUM_RIGHT, _NUM_WRONG = 5, 3

@@ -1,7 +1,7 @@
 """Probe: how well does a model do before anything is trained?
 
-Asks one model the probe questions. Of a teacher it also finds out how often it can soundly explain
-a given answer, which decides whether Knowledge Injection can work.
+One model answers the probe questions. A teacher is also asked to explain given answers: how often
+it does so soundly decides whether Knowledge Injection can work.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from stratos.spec import Weights
 from stratos.statistics.wilson import Proportion, proportion
 from training.asking.prompts import alignment_messages
 from training.asking.questions import ask, read_judged
-from training.asking.rejection_sampling import Synthesizer
+from training.asking.rejection_sampling import RejectionSampler
 from training.container.host import use_cpus
 from training.job.job import Job, run_job
 from training.judging.judge import Judge, load_judge
-from training.teachers import Teacher
 from training.teachers.load import load_teacher
+from training.teachers.teacher import Teacher
 from training.teachers.vllm import VllmTeacher
 from training.teachers.weights import WeightsTeacher
 
@@ -77,7 +77,7 @@ def _probe_reverse(
     explained = [record for record in records if record.gold][: job.config.reverse_records]
     if not explained:
         return None
-    synthesizer = Synthesizer(
+    synthesizer = RejectionSampler(
         model,
         judge,
         job.config.synthesis,

@@ -10,7 +10,7 @@ from stratos.contracts.records import write_jsonl
 from stratos.errors import TooFewVerifiedRecords
 from stratos.statistics.wilson import proportion
 from training.asking.questions import read_split, sample
-from training.asking.rejection_sampling import Synthesized, Synthesizer
+from training.asking.rejection_sampling import RejectionSampler, VerifiedRecords
 from training.container.host import use_cpus
 from training.job.job import Job, run_job
 from training.judging.judge import load_judge
@@ -35,7 +35,7 @@ def synthesize(job: Job[SynthesizeConfig]) -> SynthesizeResult:
         speed = teacher.usage.tokens_per_second or None
         job.progress.report(label, done, total, "calls", tokens_per_second=speed)
 
-    synthesizer = Synthesizer(
+    synthesizer = RejectionSampler(
         teacher,
         judge,
         config.synthesis,
@@ -70,7 +70,7 @@ def synthesize(job: Job[SynthesizeConfig]) -> SynthesizeResult:
     )
 
 
-def _require_yield(outcome: Synthesized, asked: int, config: SynthesizeConfig) -> None:
+def _require_yield(outcome: VerifiedRecords, asked: int, config: SynthesizeConfig) -> None:
     kept, needed = len(outcome.records), config.synthesis.min_yield
     _log.info("kept %d of %d questions; rejected: %s", kept, asked, dict(outcome.rejects))
     if kept == 0 or kept < needed * asked:

@@ -63,7 +63,7 @@ class Batch(NamedTuple):
     weights: torch.Tensor
 
 
-class TrainingState(NamedTuple):
+class PretrainingState(NamedTuple):
     """What a stopped run needs to go on."""
 
     step: int
@@ -170,6 +170,23 @@ def learning_rate_share(step: int, steps: int) -> float:
     return min(1.0, (step + 1) / WARMUP_STEPS, (steps - step) / (steps * DECAY_SHARE))
 
 
+def take_step(
+    model: Qwen3ForCausalLM, optimizers: list[torch.optim.Optimizer], batch: Batch, share: float
+) -> float:
+    """Update the weights at a share of the peak rates, and return the batch's loss."""
+    muon, adamw = optimizers
+    muon.param_groups[0]["lr"] = MUON_LEARNING_RATE * share
+    adamw.param_groups[0]["lr"] = ADAMW_LEARNING_RATE * share
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = model(input_ids=batch.ids, use_cache=False).logits
+    loss = weighted_loss(logits, batch)
+    torch.autograd.backward(loss)
+    for optimizer in optimizers:
+        optimizer.step()
+        optimizer.zero_grad()
+    return loss.item()
+
+
 def export(model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
     """Write the model in bfloat16 and its tokenizer; each file replaces its old one whole."""
     fresh = folder.with_name(folder.name + ".part")
@@ -189,13 +206,13 @@ def pretrain(role: str, steps: int, seed: int, models: Path, state_path: Path) -
     tokenizer = AutoTokenizer.from_pretrained(HERE / "models" / "tokenizer")
     model = build_model(SHAPES[role], tokenizer, seed)
     optimizers = build_optimizers(model)
-    state = TrainingState(0, 0, 0.0)
+    state = PretrainingState(0, 0, 0.0)
     if state_path.exists():
         saved = torch.load(state_path, weights_only=True)
         model.load_state_dict(saved["model"])
         for optimizer, values in zip(optimizers, saved["optimizers"], strict=True):
             optimizer.load_state_dict(values)
-        state = TrainingState(**saved["state"])
+        state = PretrainingState(**saved["state"])
     num_parameters = sum(weight.numel() for weight in model.parameters())
     print(f"{role}: {num_parameters:,} parameters, from step {state.step} to {steps}", flush=True)
 
@@ -203,7 +220,7 @@ def pretrain(role: str, steps: int, seed: int, models: Path, state_path: Path) -
     signal.signal(signal.SIGTERM, lambda number, _: stopped.append(number))
     signal.signal(signal.SIGINT, lambda number, _: stopped.append(number))
 
-    def save(at: TrainingState) -> None:
+    def save(at: PretrainingState) -> None:
         state_path.parent.mkdir(parents=True, exist_ok=True)
         part = state_path.with_suffix(".part")
         values = [optimizer.state_dict() for optimizer in optimizers]
@@ -220,18 +237,9 @@ def pretrain(role: str, steps: int, seed: int, models: Path, state_path: Path) -
     batches = draw_batches(tokenizer, seed, skip=state.step)
     while state.step < steps and not stopped:
         share = learning_rate_share(state.step, steps)
-        optimizers[0].param_groups[0]["lr"] = MUON_LEARNING_RATE * share
-        optimizers[1].param_groups[0]["lr"] = ADAMW_LEARNING_RATE * share
         batch = next(batches)
-        with torch.autocast("cpu", torch.bfloat16):
-            logits = model(input_ids=batch.ids, use_cache=False).logits
-        loss = weighted_loss(logits, batch)
-        torch.autograd.backward(loss)
-        for optimizer in optimizers:
-            optimizer.step()
-            optimizer.zero_grad()
-        recent.append(loss.item())
-        state = TrainingState(
+        recent.append(take_step(model, optimizers, batch, share))
+        state = PretrainingState(
             state.step + 1, state.tokens + batch.ids.numel(), time.perf_counter() - started
         )
         if state.step % LOG_EVERY == 0 or state.step == steps:

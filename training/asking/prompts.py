@@ -11,12 +11,12 @@ _FIELD = re.compile(r"\{(question|answer|notes)\}")
 
 
 def alignment_messages(record: Record, synthesis: Synthesis) -> tuple[Message, ...]:
-    """The record's conversation, its question put as the alignment template says."""
+    """Return the record's conversation, with its question in the alignment template."""
     return _ask(record, fill(synthesis.alignment_prompt, record.question, "", synthesis.notes))
 
 
 def injection_messages(record: Record, answer: str, synthesis: Synthesis) -> tuple[Message, ...]:
-    """The record's conversation, its question put together with an answer to explain."""
+    """Return the record's conversation, with its question beside an answer to explain."""
     asked = fill(synthesis.injection_prompt, record.question, answer, synthesis.notes)
     return _ask(record, asked)
 

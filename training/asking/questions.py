@@ -1,4 +1,4 @@
-"""Records of a split, asked of a model and scored."""
+"""The questions of a split: reading them, asking a model, scoring its answers."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from stratos.errors import DatasetRejected, TeacherFailed
 from stratos.statistics.wilson import Proportion, proportion_of
 from training.judging.assessor import Answered
 from training.judging.judge import Judge
-from training.teachers import Completion, Request, Teacher
+from training.teachers.teacher import Completion, Request, Teacher
 
 _FEWEST = 20
-"""Answers below which an accuracy says nothing."""
+"""With fewer answers an accuracy says nothing."""
 
 
 @dataclass(frozen=True)

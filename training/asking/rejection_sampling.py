@@ -21,7 +21,7 @@ from stratos.spec import SetOf, StrategyName, Synthesis
 from training.asking.prompts import alignment_messages, injection_messages
 from training.judging.assessor import Answered
 from training.judging.judge import Judge
-from training.teachers import Completion, OnAnswer, Request, Teacher
+from training.teachers.teacher import Completion, OnAnswer, Request, Teacher
 
 _RETRY_TEMPERATURE = 0.7
 _NO_VERDICT = "no verdict"
@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass
-class Synthesized:
+class VerifiedRecords:
     """What became of the questions.
 
     Attributes:
@@ -60,7 +60,7 @@ class _Attempt:
     """A call that was answered.
 
     Attributes:
-        index: Of its part.
+        index: Position of its part.
     """
 
     index: int
@@ -76,8 +76,8 @@ class _Kept:
     completion_tokens: int
 
 
-class Synthesizer:
-    """Asks a teacher and keeps what the judge lets pass."""
+class RejectionSampler:
+    """Asks a teacher and keeps the answers that the judge accepts."""
 
     def __init__(
         self,
@@ -92,14 +92,14 @@ class Synthesizer:
 
         Args:
             stop: Once true, nothing more is asked.
-            on_done: Told what is being done, how many calls are answered, and of how many.
+            on_done: Called with what is being done, the calls answered so far, and of how many.
         """
         self._teacher, self._judge, self._synthesis = teacher, judge, synthesis
         self._stop, self._on_done = stop, on_done
 
-    def run(self, records: Sequence[Record], strategy: StrategyName) -> Synthesized:
+    def run(self, records: Sequence[Record], strategy: StrategyName) -> VerifiedRecords:
         """Make training records of questions. Records without a gold answer are only aligned."""
-        outcome = Synthesized()
+        outcome = VerifiedRecords()
         kept: dict[str, TrainingRecord] = {}
         if strategy != "injection":
             kept |= self._align(records, outcome)
@@ -109,7 +109,9 @@ class Synthesizer:
         outcome.records = [kept[record.id] for record in records if record.id in kept]
         return outcome
 
-    def _align(self, records: Sequence[Record], outcome: Synthesized) -> dict[str, TrainingRecord]:
+    def _align(
+        self, records: Sequence[Record], outcome: VerifiedRecords
+    ) -> dict[str, TrainingRecord]:
         parts = [_Part(record, "alignment", record.gold) for record in records]
         answered = self._ask(parts, outcome)
         kept: dict[str, TrainingRecord] = {}
@@ -120,7 +122,9 @@ class Synthesizer:
                 outcome.completion_tokens += found.completion_tokens
         return kept
 
-    def _inject(self, records: Sequence[Record], outcome: Synthesized) -> dict[str, TrainingRecord]:
+    def _inject(
+        self, records: Sequence[Record], outcome: VerifiedRecords
+    ) -> dict[str, TrainingRecord]:
         answers = {record.id: self._answers(record) for record in records}
         parts = [
             _Part(record, "injection", answer)
@@ -142,17 +146,17 @@ class Synthesizer:
         return kept
 
     def _answers(self, record: Record) -> list[str]:
-        """What is to be explained, one call each."""
+        """Return what is to be explained, one call each."""
         assert record.gold is not None
         verifier = self._judge.verifier
         if self._synthesis.per_element and isinstance(verifier, SetOf):
             return elements(record.gold, verifier.separator)
         return [record.gold]
 
-    def _ask(self, parts: Sequence[_Part], outcome: Synthesized) -> list[_Kept | None]:
+    def _ask(self, parts: Sequence[_Part], outcome: VerifiedRecords) -> list[_Kept | None]:
         """Ask for each part until it is verified or its attempts are spent.
 
-        What the judge could not judge is not asked again: it would be paid for twice.
+        An answer without a verdict is not asked for again: that would be paid for twice.
 
         Raises:
             BudgetExhausted: when the teacher costs more than is left, and nothing was kept yet.
@@ -213,7 +217,7 @@ class Synthesizer:
         return Request(messages, synthesis.max_new_tokens, temperature, attempt)
 
     def _verify(self, attempts: Sequence[_Attempt]) -> list[tuple[str, str | None]]:
-        """Return the text to keep of each, and why it must not be kept, if so."""
+        """Return the text to keep of each, and the reason to reject it, if there is one."""
         looked = [self._first_look(one) for one in attempts]
         to_judge = [
             index
@@ -236,13 +240,13 @@ class Synthesizer:
         ]
 
     def _first_look(self, attempt: _Attempt) -> tuple[str, str | None]:
-        """What can be said without knowing whether the answer is right."""
+        """Find faults that show without knowing whether the answer is right."""
         judge, text = self._judge, attempt.completion.text
         if not attempt.completion.finished:
             return text, "cut off at max_new_tokens"
         if attempt.part.strategy == "alignment":
             return text, None if text else "empty"
-        # With one call an element, a checker may vouch for the step without a marked answer.
+        # Where each element has its call, a checker can confirm the step without a marked answer.
         must_mark = not self._synthesis.per_element or judge.checker is None
         unmarked = must_mark and not judge.has_answer(text)
         return judge.body(text), "no marked answer" if unmarked else None
@@ -253,7 +257,7 @@ class Synthesizer:
         return self._judge.has_answer(attempt.completion.text)
 
     def _last_look(self, attempt: _Attempt, body: str) -> str | None:
-        """What is wrong with how a right answer was reached."""
+        """Find faults in the way to a right answer."""
         judge, part, text = self._judge, attempt.part, attempt.completion.text
         if part.strategy == "injection":
             assert part.answer is not None

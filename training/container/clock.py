@@ -7,8 +7,10 @@ import time
 from types import FrameType
 from typing import Literal
 
+Interruption = Literal["deadline", "sigterm"]
 
-class Clock:
+
+class JobClock:
     """Counts from the job's start; knows its deadline and whether SIGTERM came.
 
     SageMaker sends SIGTERM 120 seconds before it kills a job that is stopped or interrupted.
@@ -30,14 +32,14 @@ class Clock:
         return self.deadline_seconds - self.seconds
 
     def end_on_sigterm(self) -> None:
-        """Take SIGTERM as a request to end with what there is."""
+        """From now on, treat SIGTERM as a request to end with what there is."""
         signal.signal(signal.SIGTERM, self._terminate)
 
-    def must_end(self, reserve_seconds: float = 0.0) -> Literal["deadline", "sigterm"] | None:
+    def must_end(self, reserve_seconds: float = 0.0) -> Interruption | None:
         """Say why the job must end now, if it must.
 
         Args:
-            reserve_seconds: What is still to be done after ending takes so long.
+            reserve_seconds: Time that the work after ending needs, such as the export.
         """
         if self._terminated:
             return "sigterm"

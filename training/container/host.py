@@ -15,13 +15,13 @@ _PARAMETERS_PER_THREAD = 4_000_000
 
 
 def use_cpus(paths: SageMakerPaths) -> None:
-    """Use as many threads as the host has CPUs by SageMaker's account, if it gives one."""
+    """Use a thread for each CPU that SageMaker reports, if it reports any."""
     if paths.num_cpus is not None:
         torch.set_num_threads(paths.num_cpus)
 
 
 def limit_threads(num_parameters: int) -> None:
-    """Train a small model on fewer threads: each layer's barrier costs more than they compute."""
+    """Train a small model on fewer threads: waiting at every layer costs more than they gain."""
     worthwhile = max(1, num_parameters // _PARAMETERS_PER_THREAD)
     torch.set_num_threads(min(torch.get_num_threads(), worthwhile))
 
@@ -32,7 +32,7 @@ def runtime() -> Runtime:
 
 
 def device_memory_gib() -> float:
-    """Of the accelerator where there is one; else this process's share of the host's memory."""
+    """Memory of the accelerator, where there is one; else this process's share of the host's."""
     if torch.cuda.is_available():
         return float(torch.cuda.get_device_properties().total_memory) / 2**30
     size = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
@@ -40,7 +40,7 @@ def device_memory_gib() -> float:
 
 
 def peak_memory_mib() -> float:
-    """Of the accelerator where there is one; else of this process."""
+    """Most memory held so far: of the accelerator, where there is one; else of this process."""
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / 2**20
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10

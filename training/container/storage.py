@@ -10,7 +10,7 @@ from stratos.contracts.bucket import split_uri
 from stratos.frozen import FrozenModel
 
 
-class Storage:
+class ObjectStore:
     """Puts and gets objects by URI. Credentials, region and endpoint come from the environment."""
 
     def __init__(self) -> None:

@@ -53,13 +53,13 @@ class World:
             torch.cuda.set_device(self.local_rank)
         dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
         yield
-        # Only in peace: after an error the others may be waiting for what never comes.
+        # Not after an error: the others may still wait for what this process will not send.
         dist.destroy_process_group()
 
     def share(self, items: Sequence[Item]) -> list[Item | None]:
-        """Return every size-th item; filled with None, so that all processes get equally many.
+        """Return every size-th item, filled up with None: all processes get equally many.
 
-        Sharded layers are put together by all processes at once: each must call them as often.
+        All processes gather a sharded layer together, so each must run it equally often.
         """
         own: list[Item | None] = list(items[self.rank :: self.size])
         return own + [None] * (-(-len(items) // self.size) - len(own))

@@ -11,9 +11,9 @@ from typing import Generic, TypeVar
 
 from stratos.contracts.jobs import JobConfig, JobResult, JobStep
 from stratos.errors import StratosError
-from training.container.clock import Clock
+from training.container.clock import JobClock
 from training.container.paths import SageMakerPaths
-from training.container.storage import Storage
+from training.container.storage import ObjectStore
 from training.container.world import ALONE, World
 from training.job.progress import ProgressReporter
 
@@ -29,9 +29,9 @@ class Job(Generic[Config]):
 
     config: Config
     paths: SageMakerPaths
-    storage: Storage
+    storage: ObjectStore
     progress: ProgressReporter
-    clock: Clock
+    clock: JobClock
     world: World = ALONE
 
 
@@ -41,8 +41,8 @@ def run_job(
     """Read the config, run the recipe, upload its result, and return the exit code.
 
     0: done; 1: a failure that Stratos names; 2: any other. The reason of a failure goes to the
-    failure file as `ErrorName: message`, which is what Step Functions gets to see. A recipe without
-    a result ran in a process that only helped another.
+    failure file as `ErrorName: message`, which is what Step Functions gets to see. A recipe has no
+    result in a process that only helps another.
     """
     logging.basicConfig(
         level=logging.INFO, stream=sys.stdout, format="%(asctime)s %(levelname)s %(message)s"
@@ -51,7 +51,7 @@ def run_job(
     try:
         text = (paths.channel("config") / "config.json").read_text(encoding="utf-8")
         config = config_model.model_validate_json(text)
-        clock, storage = Clock(config.deadline_seconds), Storage()
+        clock, storage = JobClock(config.deadline_seconds), ObjectStore()
         clock.end_on_sigterm()
         with ProgressReporter(
             step, config.progress_uri, storage, clock, config.spent_usd

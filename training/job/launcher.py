@@ -29,7 +29,7 @@ _POLL_SECONDS = 0.2
 _GRACE_SECONDS = 30.0
 """For the others to end by themselves once one has failed."""
 UNNAMED_FAILURE = 2
-"""The exit code of a failure that is none of those Stratos names."""
+"""The exit code of a failure that Stratos has no name for."""
 _log = logging.getLogger(__name__)
 
 
@@ -39,7 +39,7 @@ class Layout:
 
     Attributes:
         hosts: Names of all hosts, the same on each.
-        host: Of these, the one we are on.
+        host: Index of this host in `hosts`.
         per_host: Processes on each host.
     """
 
@@ -51,7 +51,7 @@ class Layout:
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Layout:
         """Read SageMaker's variables: a process for each GPU, or one for a host without.
 
-        STRATOS_PROCESSES_PER_HOST says otherwise where it is set.
+        STRATOS_PROCESSES_PER_HOST overrides that.
 
         Raises:
             ValueError: when they cannot be read, or this host is not among them.
@@ -60,12 +60,12 @@ class Layout:
         current = environ.get("SM_CURRENT_HOST") or hosts[0]
         if current not in hosts:
             raise ValueError(
-                f"SM_CURRENT_HOST is {current!r}, which SM_HOSTS {hosts} lacks; list it there"
+                f"SM_CURRENT_HOST is {current!r}, which is not in SM_HOSTS {hosts}; add it there"
             )
         asked = environ.get("STRATOS_PROCESSES_PER_HOST") or environ.get("SM_NUM_GPUS") or "0"
         if not asked.isdecimal():
             raise ValueError(
-                f"the processes of a host are {asked!r}; set SM_NUM_GPUS (or "
+                f"the number of processes on a host is {asked!r}; set SM_NUM_GPUS (or "
                 "STRATOS_PROCESSES_PER_HOST) to a whole number"
             )
         return cls(hosts, hosts.index(current), max(1, int(asked)))
@@ -92,8 +92,8 @@ class Layout:
 def launch(module: str, layout: Layout) -> int:
     """Run a module in every process of this host and return its exit code.
 
-    SIGTERM is handed on to all. When one fails the others are ended; the code is the first
-    failure's. A process that could not say why it died is named in the failure file.
+    SIGTERM is passed on to all of them. When one fails the others are ended, and its exit code is
+    returned. A process that a signal ended is named in the failure file.
     """
     port = _PORT if len(layout.hosts) > 1 else _free_port()
     processes: list[subprocess.Popen[bytes]] = []
@@ -109,7 +109,7 @@ def launch(module: str, layout: Layout) -> int:
         for variables in layout.variables(port):
             environ = {**os.environ, **variables}
             processes.append(subprocess.Popen([sys.executable, "-m", module], env=environ))
-            # It was not there yet to be told.
+            # SIGTERM came before this process was there to get it.
             if must_end.is_set():
                 processes[-1].terminate()
         failed = _wait(processes)
@@ -145,8 +145,8 @@ def _hosts(text: str) -> tuple[str, ...]:
 def _wait(processes: Sequence[subprocess.Popen[bytes]]) -> int | None:
     """Wait until all are done or one has failed, and return which.
 
-    Of several that failed since the last look it is one that a signal ended: the others have failed
-    for want of it.
+    Of several that failed since the last look, one that a signal ended comes first: the others
+    failed because it was gone.
     """
     while True:
         codes = [process.poll() for process in processes]
@@ -159,7 +159,7 @@ def _wait(processes: Sequence[subprocess.Popen[bytes]]) -> int | None:
 
 
 def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
-    """Let the others notice that one is gone, then ask them to end."""
+    """Ask the processes to end, and give them time to."""
     ends_at = time.monotonic() + _GRACE_SECONDS
     for process in processes:
         if process.poll() is None:

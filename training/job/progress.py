@@ -5,24 +5,33 @@ from __future__ import annotations
 import logging
 import threading
 from types import TracebackType
+from typing import Protocol
 
 from stratos.contracts.jobs import JobStep, Progress
-from training.container.clock import Clock
-from training.container.storage import Storage
-from training.teachers import Usage
+from training.container.clock import JobClock
+from training.container.storage import ObjectStore
 
 _INTERVAL_SECONDS = 2.0
 _log = logging.getLogger(__name__)
 
 
+class Spending(Protocol):
+    """Anything that costs money while the job runs, such as the calls to a model."""
+
+    @property
+    def usd(self) -> float:
+        """Spent so far."""
+        ...
+
+
 class ProgressReporter:
     """Uploads the latest progress every two seconds, from a thread, when it has changed.
 
-    Progress is a courtesy: an upload that fails is logged and never stops the job.
+    An upload that fails is logged and never stops the job.
     """
 
     def __init__(
-        self, step: JobStep, uri: str, storage: Storage, clock: Clock, spent_usd: float = 0.0
+        self, step: JobStep, uri: str, storage: ObjectStore, clock: JobClock, spent_usd: float = 0.0
     ) -> None:
         """Set up.
 
@@ -31,7 +40,7 @@ class ProgressReporter:
         """
         self._step, self._uri, self._storage, self._clock = step, uri, storage, clock
         self._spent_usd = spent_usd
-        self._usages: list[Usage] = []
+        self._spendings: list[Spending] = []
         self._latest: Progress | None = None
         self._uploaded: Progress | None = None
         self._ended = threading.Event()
@@ -50,9 +59,9 @@ class ProgressReporter:
         self._ended.set()
         self._thread.join()
 
-    def charge(self, usage: Usage) -> None:
-        """Tell from now on what a model's calls have cost: a job that is killed says no more."""
-        self._usages.append(usage)
+    def charge(self, spending: Spending) -> None:
+        """Count this in every later report: a job that is killed leaves no other account."""
+        self._spendings.append(spending)
 
     def report(
         self,
@@ -76,7 +85,7 @@ class ProgressReporter:
             tokens_per_second=tokens_per_second,
             loss=loss,
             seconds_left=seconds_left,
-            usd=self._spent_usd + sum(usage.usd for usage in self._usages),
+            usd=self._spent_usd + sum(spending.usd for spending in self._spendings),
         )
 
     def _run(self) -> None:

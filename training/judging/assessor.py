@@ -15,7 +15,7 @@ from stratos.contracts.records import Message
 from stratos.errors import BudgetExhausted
 from stratos.frozen import FrozenModel
 from stratos.spec import LlmJudge
-from training.teachers import OnAnswer, Request, Teacher, Usage
+from training.teachers.teacher import ModelUsage, OnAnswer, Request, Teacher
 
 _INSTRUCTIONS = """\
 You decide whether an answer is right. The criteria:
@@ -48,8 +48,8 @@ class Answered:
     gold: str | None
 
 
-class Verdict(FrozenModel):
-    """What the judge must reply."""
+class JudgeReply(FrozenModel):
+    """The JSON object that the judge must reply with."""
 
     correct: StrictBool
     reason: str = ""
@@ -59,7 +59,7 @@ class Assessor:
     """Asks a model for verdicts, through a teacher that caches, retries and keeps its budget.
 
     Attributes:
-        is_out_of_money: Answers that were judged already may still be, others not.
+        is_out_of_money: The budget is spent; only verdicts that were kept are still given.
     """
 
     def __init__(
@@ -74,14 +74,14 @@ class Assessor:
 
         Args:
             stop: Once true, nothing more is asked.
-            on_done: Told how many replies there are, and of how many.
+            on_done: Called with the number of replies so far, and of how many.
         """
         self._teacher, self._spec, self._stop, self._on_done = teacher, spec, stop, on_done
         self._num_judged = 0
         self.is_out_of_money = False
 
     @property
-    def usage(self) -> Usage:
+    def usage(self) -> ModelUsage:
         return self._teacher.usage
 
     def assess(self, answers: Sequence[Answered]) -> list[bool | None]:
@@ -139,6 +139,6 @@ class Assessor:
 def _read(text: str) -> bool | None:
     fenced = _FENCED.fullmatch(text)
     try:
-        return Verdict.model_validate_json(fenced[1] if fenced else text).correct
+        return JudgeReply.model_validate_json(fenced[1] if fenced else text).correct
     except ValidationError:
         return None

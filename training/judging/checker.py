@@ -1,7 +1,7 @@
 """The user's own check of a rationale, step by step.
 
-The file is the user's code: it is imported inside the job, where it can reach what the job's role
-can reach, and nowhere else.
+The file is the user's code. It is imported inside the job alone, and has the rights of the job's
+role.
 """
 
 from __future__ import annotations

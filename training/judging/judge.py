@@ -12,9 +12,9 @@ from stratos.spec import LlmJudge, Verifier
 from training.job.job import Config, Job
 from training.judging.assessor import Answered, Assessor
 from training.judging.checker import Checker, load_checker
-from training.teachers import Usage
 from training.teachers.cached import CachedTeacher
 from training.teachers.load import open_service
+from training.teachers.teacher import ModelUsage
 
 _LEANS_ON_ANSWER = re.compile(
     r"\b(?:given|provided|stated|supplied|known|correct|above|expected) (?:final )?answer\b"
@@ -41,13 +41,13 @@ class Judge:
     assessor: Assessor | None = None
 
     @property
-    def usage(self) -> Usage:
+    def usage(self) -> ModelUsage:
         """What verdicts have cost; nothing where a rule gives them."""
-        return Usage() if self.assessor is None else self.assessor.usage
+        return ModelUsage() if self.assessor is None else self.assessor.usage
 
     @property
     def is_out_of_money(self) -> bool:
-        """Whether a model gives no more verdicts, since they cost more than is left."""
+        """Whether the model that judges has spent its budget."""
         return self.assessor is not None and self.assessor.is_out_of_money
 
     def can_judge(self, gold: str | None) -> bool:
@@ -66,7 +66,7 @@ class Judge:
         """Score the final answers of completions; None where a model gave no verdict.
 
         Args:
-            answers: Whole completions as their `answer`.
+            answers: With whole completions as `answer`.
         """
         if self.assessor is None:
             return [self.is_correct(one.answer, one.gold) for one in answers]
@@ -107,13 +107,13 @@ class Judge:
         problems = self.checker(question, answer, rationale)
         if not problems:
             return None
-        # Quotations and numbers belong to one rationale; reasons are counted over all.
+        # Reasons are counted over all rationales; quotations and numbers belong to one alone.
         reason = _PARTICULARS.sub("…", problems[0])
         return f"checker: {reason[:_MAX_REASON_CHARACTERS]}"
 
 
 def load_judge(job: Job[Config]) -> Judge:
-    """Make what scores a job's answers; a model's verdicts are kept for an attempt after a kill."""
+    """Open a job's judge. A model's verdicts are kept for the next attempt, after a kill."""
     judging, paths = job.config.judging, job.paths
     checker = load_checker(paths.channel("checker")) if judging.has_checker else None
     assessor = None

@@ -12,6 +12,8 @@ import logging
 import os
 import re
 import shutil
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,6 +105,33 @@ class Checkpoints:
         if not self._folder.is_dir():
             return []
         return sorted(path for path in self._folder.iterdir() if _NAME.fullmatch(path.name))
+
+
+class CheckpointPace:
+    """Says when the next checkpoint is due, so that writing them costs little of the time."""
+
+    def __init__(self, min_seconds: float, cost_share: float, waited_seconds: float = 0.0) -> None:
+        """Set up.
+
+        Args:
+            min_seconds: Between two checkpoints, however cheap they are.
+            cost_share: Of the time, at most, for writing them.
+            waited_seconds: Taken as passed since a checkpoint before the first.
+        """
+        self._min_seconds, self._cost_share = min_seconds, cost_share
+        self._saved_at, self._save_seconds = time.monotonic() - waited_seconds, 0.0
+
+    @property
+    def is_due(self) -> bool:
+        pause = max(self._min_seconds, self._save_seconds / self._cost_share)
+        return time.monotonic() - self._saved_at >= pause
+
+    def save(self, write: Callable[[], None]) -> None:
+        """Write a checkpoint and take note of how long that took."""
+        started = time.monotonic()
+        write()
+        self._saved_at = time.monotonic()
+        self._save_seconds = self._saved_at - started
 
 
 def _read(folder: Path) -> Checkpoint:

@@ -11,8 +11,8 @@ import random
 
 from stratos.spec import Training
 from training.models.generation import Sampling, generate_batch
-from training.student.batches import BatchPlan, Example, MicroBatch, micro_batches
-from training.student.model import Student
+from training.student.batches import BatchPlan, MicroBatch, TokenizedExample, micro_batches
+from training.student.student import Student
 
 _TEMPERATURE = 1.0
 _BATCH_ROWS = 256
@@ -22,7 +22,7 @@ class OnPolicyPlan:
     """Replaces the completions of some steps by samples of the student as it is at that step.
 
     Which steps, and every random number of a sample, follow from the seed and the step: a resumed
-    run samples what it would have sampled.
+    run draws the same samples.
     """
 
     def __init__(self, plan: BatchPlan, student: Student, training: Training) -> None:
@@ -38,13 +38,13 @@ class OnPolicyPlan:
     def is_on_policy(self, index: int) -> bool:
         return random.Random(f"{self._seed}/{index}/on-policy").random() < self._fraction
 
-    def _write(self, examples: list[Example], index: int) -> list[Example]:
+    def _write(self, examples: list[TokenizedExample], index: int) -> list[TokenizedExample]:
         """Complete the prompts, at most as long as the longest given completion."""
         longest = max(len(one.tokens) - one.prompt_length for one in examples)
         eos = self._student.local.chat.eos
         sampling = Sampling(longest, eos, _TEMPERATURE, seed=self._seed + index)
         ordered = sorted(examples, key=lambda one: one.prompt_length)
-        written: list[Example] = []
+        written: list[TokenizedExample] = []
         for start in range(0, len(ordered), _BATCH_ROWS):
             prompts = [one.tokens[: one.prompt_length] for one in ordered[start:][:_BATCH_ROWS]]
             streams = range(start, start + len(prompts))
@@ -53,5 +53,5 @@ class OnPolicyPlan:
                 generate_batch(self._student.model, prompts, sampling, streams),
                 strict=True,
             ):
-                written.append(Example(prompt + completion.written, len(prompt)))
+                written.append(TokenizedExample(prompt + completion.written, len(prompt)))
         return written

@@ -1,4 +1,4 @@
-"""Optimizers and the learning rate's course over the planned steps."""
+"""Optimizers, and the learning rate over the planned steps."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def _parameters(optimizer: Optimizer) -> Iterable[nn.Parameter]:
 
 
 def _placed(value: Tensor, parameter: nn.Parameter) -> Tensor:
-    """Put a value where its parameter is, and as it is spread if it has one entry for each."""
+    """Put a value on its parameter's device, sharded like it if it has the same shape."""
     if value.shape == parameter.shape:
         value = spread(value, parameter)
     return value.to(parameter.device, copy=True)

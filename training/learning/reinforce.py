@@ -1,12 +1,13 @@
 """Reinforcement by verifiable rewards after the records were learned: GRPO (arXiv 2402.03300).
 
-The student answers each question several times; what the run's verifier accepts is made more
-probable, what it rejects less, each against the others of its group. The mean is over tokens, not
-over completions, which does not favour short wrong ones (DAPO, arXiv 2503.14476).
+The student answers each question several times. What the run's verifier accepts becomes more
+probable and what it rejects less, relative to the other answers to that question. The loss is the
+mean over tokens and not over completions, so that every token counts the same (DAPO, arXiv
+2503.14476).
 
-TRL's GRPOTrainer is not used: it brings a training loop of its own, which knows no deadline and
-would hold the student, its checkpoints and its generation a second time, next to those that resume
-bit for bit here. What is left of it are two losses, in `training.objectives.losses`.
+TRL's GRPOTrainer is not used. It brings a training loop that knows no deadline, and checkpoints and
+generation of its own, beside those that resume bit for bit here. All that would be used of it are
+two losses, which are in `training.objectives.losses`.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from math import ceil, isfinite
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -27,15 +28,15 @@ from torch.nn.utils import clip_grad_norm_
 from stratos.contracts.jobs import CurvePoint, Reinforced, RewardPoint
 from stratos.errors import DivergedTraining
 from stratos.spec import Reinforcement
-from training.container.clock import Clock
-from training.learning.checkpoints import Checkpoint, Checkpoints
+from training.container.clock import Interruption, JobClock
+from training.learning.checkpoints import Checkpoint, CheckpointPace, Checkpoints
 from training.learning.optimizer import Optimizers, learning_rate_factor
-from training.learning.rollouts import Question, Rollout, Sampler
-from training.learning.trainer import Outcome, Schedule, TrainingState
+from training.learning.rollouts import PolicyRollout, Question, RolloutSampler
+from training.learning.trainer import TrainingOutcome, TrainingSchedule, TrainingState
 from training.objectives.losses import clipped_policy_loss, reference_penalty, token_log_probs
 from training.student.batches import MicroBatch
-from training.student.chunked import LossOfLogits
-from training.student.model import Student
+from training.student.chunked_loss import LossOfLogits
+from training.student.student import Student
 
 _MAX_GRADIENT_NORM = 1.0
 _VALIDATIONS = 8
@@ -44,12 +45,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class _Policy:
-    """A batch as its samples were drawn.
+    """Samples, with the log-probabilities that they had when they were drawn.
 
     Attributes:
         advantages: [targets].
         old: Log-probabilities of the targets under the policy that drew them, [targets].
-        reference: The same under the student as it came from the records, where that is wanted.
+        reference: The same under the student before reinforcement; None without a KL penalty.
     """
 
     batch: MicroBatch
@@ -64,15 +65,15 @@ class Reinforcer:
     def __init__(
         self,
         student: Student,
-        sampler: Sampler,
+        sampler: RolloutSampler,
         questions: Sequence[Question],
         validation: Sequence[Question],
         settings: Reinforcement,
         optimizers: Optimizers,
-        schedule: Schedule,
+        schedule: TrainingSchedule,
         micro_tokens: int,
         checkpoints: Checkpoints | None,
-        clock: Clock,
+        clock: JobClock,
         on_step: Callable[[int, float], None],
     ) -> None:
         """Set up.
@@ -80,7 +81,7 @@ class Reinforcer:
         Args:
             validation: Answered greedily now and then; the weights that did best are kept.
             checkpoints: Of this phase alone.
-            on_step: Told the steps done and the last mean reward.
+            on_step: Called with the steps done and the last mean reward.
         """
         self._student, self._sampler, self._settings = student, sampler, settings
         self._questions, self._validation = questions, validation
@@ -95,7 +96,7 @@ class Reinforcer:
         self._curve: tuple[RewardPoint, ...] = ()
         self._resumed_from: int | None = None
 
-    def resume(self) -> Outcome | None:
+    def resume(self) -> TrainingOutcome | None:
         """Go back to this phase's newest checkpoint, if it had begun.
 
         Returns:
@@ -122,14 +123,14 @@ class Reinforcer:
         _log.info("resuming reinforcement from step %d", found.step)
         learned = state["learned"]
         curve = tuple(CurvePoint.model_validate(p) for p in learned["state"].pop("curve"))
-        return Outcome(
+        return TrainingOutcome(
             TrainingState(curve=curve, **learned["state"]),
             learned["stopped_by"],
             learned["resumed_from_step"],
             learned["tokens_per_second"],
         )
 
-    def run(self, learned: Outcome) -> Reinforced:
+    def run(self, learned: TrainingOutcome) -> Reinforced:
         """Improve the student until the steps are done, the deadline nears, or SIGTERM comes.
 
         Args:
@@ -138,21 +139,44 @@ class Reinforcer:
         Raises:
             DivergedTraining: when the loss is no longer finite.
         """
-        started, seconds_before = time.monotonic(), self._seconds
-        planned, settings = self._settings.steps, self._settings
-        if self._resumed_from is None and settings.kl_weight > 0:
+        if self._resumed_from is None and self._settings.kl_weight > 0:
             self._reference = self._weights()
-        # At once: from here on a killed job must not learn the records again.
-        saved_at, save_seconds = float("-inf"), 0.0
+        stopped_by = self._take_steps(learned)
+        if stopped_by is not None:
+            _log.warning("reinforcement stopped by %s after %d steps", stopped_by, self._step)
+            self._save(learned)
+        self._put(self._best)
+        return Reinforced(
+            steps=self._step,
+            planned_steps=self._settings.steps,
+            stopped_by=stopped_by or "finished",
+            resumed_from_step=self._resumed_from,
+            seconds=self._seconds,
+            validation_questions=len(self._validation),
+            accuracy_before=self._before,
+            accuracy_after=self._best_accuracy,
+            curve=self._curve,
+        )
+
+    def _take_steps(self, learned: TrainingOutcome) -> Interruption | None:
+        """Draw samples and learn from them, step by step; say what interrupted that, if anything.
+
+        Validation comes before the first step and after the last, so it is asked for at the top.
+        """
+        started, seconds_before = time.monotonic(), self._seconds
+        schedule = self._schedule
+        # The first at once: from here on a killed job must not learn the records again.
+        pace = CheckpointPace(
+            schedule.min_checkpoint_seconds, schedule.checkpoint_cost_share, float("inf")
+        )
         stopped_by = self._ended()
         while stopped_by is None:
             if self._validation_is_due():
                 self._validate()
             if self._validation_is_due():
-                stopped_by = self._ended()
-                break
-            if self._step == planned:
-                break
+                return self._ended()
+            if self._step == self._settings.steps:
+                return None
             rollout = self._sampler.draw(
                 self._questions, self._step, self._micro_tokens, lambda: self._ended() is not None
             )
@@ -166,35 +190,14 @@ class Reinforcer:
                 RewardPoint(step=self._step, seconds=self._seconds, reward=rollout.mean_reward),
             )
             self._on_step(self._step, rollout.mean_reward)
-            pause = max(
-                self._schedule.min_checkpoint_seconds,
-                save_seconds / self._schedule.checkpoint_cost_share,
-            )
-            if time.monotonic() - saved_at >= pause:
-                saved_at = time.monotonic()
-                self._save(learned)
-                save_seconds = time.monotonic() - saved_at
-                saved_at = time.monotonic()
-        if stopped_by is not None:
-            _log.warning("reinforcement stopped by %s after %d steps", stopped_by, self._step)
-            self._save(learned)
-        self._put(self._best)
-        return Reinforced(
-            steps=self._step,
-            planned_steps=planned,
-            stopped_by=stopped_by or "finished",
-            resumed_from_step=self._resumed_from,
-            seconds=self._seconds,
-            validation_questions=len(self._validation),
-            accuracy_before=self._before,
-            accuracy_after=self._best_accuracy,
-            curve=self._curve,
-        )
+            if pace.is_due:
+                pace.save(partial(self._save, learned))
+        return stopped_by
 
-    def _ended(self) -> Literal["deadline", "sigterm"] | None:
+    def _ended(self) -> Interruption | None:
         return self._clock.must_end(self._schedule.reserve_seconds)
 
-    def _learn(self, rollout: Rollout) -> None:
+    def _learn(self, rollout: PolicyRollout) -> None:
         """Take the optimizer steps on one step's samples."""
         policies = [
             self._policy(batch.to(self._student.device), advantages)
@@ -223,7 +226,7 @@ class Reinforcer:
         rows = torch.tensor(advantages, device=batch.tokens.device)
         reference = None
         if self._settings.kl_weight > 0:
-            with self._as_from_the_records():
+            with self._before_reinforcement():
                 reference = self._log_probs(batch)
         by_token = rows.repeat_interleave(batch.predicts.sum(1))
         return _Policy(batch, by_token, self._log_probs(batch), reference)
@@ -290,13 +293,14 @@ class Reinforcer:
                     parameter.copy_(weights[name])
 
     @contextmanager
-    def _as_from_the_records(self) -> Iterator[None]:
+    def _before_reinforcement(self) -> Iterator[None]:
+        """Give the student the weights it had when it had learned the records."""
         now = self._weights()
         self._put(self._reference)
         yield
         self._put(now)
 
-    def _save(self, learned: Outcome) -> None:
+    def _save(self, learned: TrainingOutcome) -> None:
         if self._checkpoints is None:
             return
         tensors = {f"weights.{k}": v.detach() for k, v in self._student.trainable().items()}

@@ -1,4 +1,4 @@
-"""A student's own completions with their rewards, as batches that carry an advantage a token."""
+"""A student's own completions and their rewards, as batches with an advantage for each row."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from stratos.contracts.records import TrainingRecord
 from stratos.spec import Reinforcement
 from training.judging.judge import Judge
 from training.models.generation import Sampling, generate
-from training.student.batches import Example, MicroBatch, micro_batches
-from training.student.model import Student
+from training.student.batches import MicroBatch, TokenizedExample, micro_batches
+from training.student.student import Student
 
 _TEMPERATURE = 1.0
-"""Of the samples: at another one they would not be drawn from the policy that is learned."""
+"""At any other, samples would not come from the policy that is trained."""
 _EVEN = 1e-6
 _MAX_ASIDE = 256
 _ASIDE_SHARE = 0.2
@@ -38,7 +38,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Rollout:
+class PolicyRollout:
     """The samples of one step.
 
     Attributes:
@@ -69,7 +69,7 @@ def group_advantages(rewards: Tensor) -> Tensor:
 def read_questions(
     records: Sequence[TrainingRecord], student: Student, judge: Judge, max_prompt_tokens: int
 ) -> list[Question]:
-    """The questions of records that can be scored, but for those too long to be answered."""
+    """Return the questions that can be scored and leave room for an answer."""
     scored = [record for record in records if judge.can_judge(record.answer)]
     prompts = student.local.chat.prompts([record.messages for record in scored])
     questions = [
@@ -93,7 +93,7 @@ def set_aside(
     """Split questions into those to learn from and those that tell which weights are best.
 
     Args:
-        unseen: Prompts that the records left out of training; they are set aside first.
+        unseen: Prompts that learning from the records left out; they are set aside first.
     """
     order = list(questions)
     random.Random(f"{seed}/set aside").shuffle(order)
@@ -102,7 +102,7 @@ def set_aside(
     return order[count:], order[:count]
 
 
-class Sampler:
+class RolloutSampler:
     """Lets a student answer questions, and scores what it says by the run's verifier."""
 
     def __init__(
@@ -117,7 +117,7 @@ class Sampler:
         step: int,
         micro_tokens: int,
         stop: Callable[[], bool],
-    ) -> Rollout | None:
+    ) -> PolicyRollout | None:
         """Sample a group for each of the step's questions; None where there was no time for all.
 
         Which questions, and every random number, follow from the seed and the step.
@@ -142,7 +142,7 @@ class Sampler:
         learned.sort(key=lambda pair: -len(pair[0].tokens))
         batches = micro_batches([example for example, _ in learned], micro_tokens, gold=False)
         rest = iter(advantage for _, advantage in learned)
-        return Rollout(
+        return PolicyRollout(
             batches,
             [[next(rest) for _ in range(len(batch.tokens))] for batch in batches],
             float(rewards.mean()),
@@ -165,15 +165,15 @@ class Sampler:
         temperature: float,
         seed: int,
         stop: Callable[[], bool],
-    ) -> dict[int, tuple[str, Example]]:
+    ) -> dict[int, tuple[str, TokenizedExample]]:
         """Complete prompts; return text and tokens by index."""
         chat, model = self._student.local.chat, self._student.model
         sampling = Sampling(self._settings.max_new_tokens, chat.eos, temperature, seed)
         prompts = [question.prompt for question in questions]
-        found: dict[int, tuple[str, Example]] = {}
+        found: dict[int, tuple[str, TokenizedExample]] = {}
         for index, one in generate(
             model, prompts, sampling, batch_size=self._batch_size, stop=stop
         ):
-            example = Example(prompts[index] + one.written, len(prompts[index]))
+            example = TokenizedExample(prompts[index] + one.written, len(prompts[index]))
             found[index] = chat.text(one.tokens), example
         return found

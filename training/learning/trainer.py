@@ -16,26 +16,27 @@ from torch.nn.utils import clip_grad_norm_
 
 from stratos.contracts.jobs import CurvePoint
 from stratos.errors import CorruptCheckpoint, DivergedTraining
-from training.container.clock import Clock
+from training.container.clock import Interruption, JobClock
 from training.container.world import ALONE, World
-from training.learning.checkpoints import Checkpoint, Checkpoints
+from training.learning.checkpoints import Checkpoint, CheckpointPace, Checkpoints
 from training.learning.optimizer import Optimizers, learning_rate_factor
-from training.objectives.distribution import GoldTokens, Objective
+from training.objectives.objective import GoldTokens, Objective
 from training.student.batches import MicroBatch, StepPlan
-from training.student.model import Student
 from training.student.sharding import from_local, local, spread, whole
+from training.student.student import Student
 
 _MAX_GRADIENT_NORM = 1.0
 _CURVE_POINTS = 60
 _VALIDATIONS = 8
 _FIRST_CHECKPOINT_SECONDS = 2.0
-_ENDINGS: tuple[Literal["deadline", "sigterm"] | None, ...] = (None, "deadline", "sigterm")
+_ENDINGS: tuple[Interruption | None, ...] = (None, "deadline", "sigterm")
+StoppedBy = Literal["finished"] | Interruption
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Schedule:
-    """What training is planned to be.
+class TrainingSchedule:
+    """The plan of a phase of training.
 
     Attributes:
         planned_steps: The learning rate reaches zero after these.
@@ -67,11 +68,11 @@ class TrainingState:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrainingOutcome:
     """How training ended."""
 
     state: TrainingState
-    stopped_by: Literal["finished", "deadline", "sigterm"]
+    stopped_by: StoppedBy
     resumed_from_step: int | None
     tokens_per_second: float
 
@@ -86,9 +87,9 @@ class Trainer:
         validation: list[MicroBatch],
         objective: Objective,
         optimizers: Optimizers,
-        schedule: Schedule,
+        schedule: TrainingSchedule,
         checkpoints: Checkpoints | None,
-        clock: Clock,
+        clock: JobClock,
         on_step: Callable[[TrainingState, float, float], None],
         world: World = ALONE,
     ) -> None:
@@ -96,7 +97,7 @@ class Trainer:
 
         Args:
             checkpoints: None where nothing is to survive this process.
-            on_step: Told the state, the step's mean loss, and the tokens per second so far.
+            on_step: Called with the state, the step's mean loss, and the tokens per second so far.
             world: Processes that share every step's batches; the student is sharded over them.
         """
         self._student, self._plan, self._validation = student, plan, validation
@@ -106,7 +107,7 @@ class Trainer:
         self._state = TrainingState()
         self._best: dict[str, Tensor] = {}
 
-    def run(self) -> Outcome:
+    def run(self) -> TrainingOutcome:
         """Train until the planned steps are done, the deadline nears, or SIGTERM comes.
 
         The student is left with the weights of its lowest validation loss.
@@ -116,45 +117,45 @@ class Trainer:
             CorruptCheckpoint: when there are checkpoints and none can be read.
         """
         resumed_from = self._resume()
-        state, schedule = self._state, self._schedule
+        state, planned = self._state, self._schedule.planned_steps
         started, seconds_before, tokens_before = time.monotonic(), state.seconds, state.tokens
-        # The first one comes early: a job is killed most often in its beginning.
-        early = max(0.0, schedule.min_checkpoint_seconds - _FIRST_CHECKPOINT_SECONDS)
-        saved_at, save_seconds = started - early, 0.0
-        stopped_by: Literal["finished", "deadline", "sigterm"] = "finished"
-        curve_every = ceil(schedule.planned_steps / _CURVE_POINTS)
-        validate_every = ceil(schedule.planned_steps / _VALIDATIONS)
+        pace = self._checkpoint_pace()
+        stopped_by: StoppedBy = "finished"
         speed = 0.0
-        while state.step < schedule.planned_steps:
+        while state.step < planned:
             ended = self._must_end()
             if ended is not None:
                 stopped_by = ended
                 break
-            factor = learning_rate_factor(state.step, schedule.planned_steps)
+            factor = learning_rate_factor(state.step, planned)
             loss = self._step(factor)
-            last = state.step == schedule.planned_steps
-            if state.step % validate_every == 0 or last:
+            if self._is_due(_VALIDATIONS):
                 self._validate()
             state.seconds = seconds_before + time.monotonic() - started
-            if state.step % curve_every == 0 or last:
-                self._add_point(schedule.learning_rate * factor)
+            if self._is_due(_CURVE_POINTS):
+                self._add_point(self._schedule.learning_rate * factor)
             speed = (state.tokens - tokens_before) / max(1e-9, state.seconds - seconds_before)
             self._on_step(state, loss, speed)
-            since = time.monotonic() - saved_at
-            pause = max(
-                schedule.min_checkpoint_seconds, save_seconds / schedule.checkpoint_cost_share
-            )
-            if self._checkpoints is not None and self._world.highest(int(since >= pause)):
-                saved_at = time.monotonic()
-                self._save(self._checkpoints)
-                save_seconds = time.monotonic() - saved_at
-                saved_at = time.monotonic()
+            if self._checkpoints is not None and self._world.highest(int(pace.is_due)):
+                pace.save(self._save)
         if stopped_by != "finished":
             _log.warning("stopped by %s after %d steps", stopped_by, state.step)
-            if self._checkpoints is not None:
-                self._save(self._checkpoints)
+            self._save()
         self._take_best()
-        return Outcome(state, stopped_by, resumed_from, speed)
+        return TrainingOutcome(state, stopped_by, resumed_from, speed)
+
+    def _checkpoint_pace(self) -> CheckpointPace:
+        schedule = self._schedule
+        # The first one comes early: a job is most often killed soon after its start.
+        early = max(0.0, schedule.min_checkpoint_seconds - _FIRST_CHECKPOINT_SECONDS)
+        return CheckpointPace(
+            schedule.min_checkpoint_seconds, schedule.checkpoint_cost_share, early
+        )
+
+    def _is_due(self, times: int) -> bool:
+        """Whether something done so often over all steps is to be done after this one."""
+        step, planned = self._state.step, self._schedule.planned_steps
+        return step % ceil(planned / times) == 0 or step == planned
 
     def _step(self, factor: float) -> float:
         """Do one optimizer step and return its mean loss over the learned tokens."""
@@ -187,8 +188,8 @@ class Trainer:
             objective = GoldTokens() if batch is None else self._objective
             return self._student.loss(here, objective.loss_of(here))
 
-    def _must_end(self) -> Literal["deadline", "sigterm"] | None:
-        """Ask the clock; several processes end together, at the first one's word."""
+    def _must_end(self) -> Interruption | None:
+        """Ask the clock; when one process must end, all of them end."""
         ended = self._clock.must_end(self._schedule.reserve_seconds)
         return _ENDINGS[self._world.highest(_ENDINGS.index(ended))]
 
@@ -231,7 +232,9 @@ class Trainer:
         state.curve = (*state.curve, point)
         state.pending_loss, state.pending_targets, state.last_validation_loss = 0.0, 0, None
 
-    def _save(self, checkpoints: Checkpoints) -> None:
+    def _save(self) -> None:
+        if self._checkpoints is None:
+            return
         state = self._state
         trainable = self._student.trainable()
         tensors = {f"weights.{k}": v.detach() for k, v in trainable.items()}
@@ -242,7 +245,7 @@ class Trainer:
         if self._world.size > 1:
             tensors = self._gather(tensors)
         if self._world.is_first:
-            checkpoints.save(Checkpoint(state.step, tensors, json.dumps(rest)))
+            self._checkpoints.save(Checkpoint(state.step, tensors, json.dumps(rest)))
 
     def _gather(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
         """Put spread tensors together, one after the other, in the first process.
@@ -261,7 +264,7 @@ class Trainer:
         step = 0 if found is None else found.step
         if self._world.highest(step) != -self._world.highest(-step):
             raise CorruptCheckpoint(
-                f"this host's newest whole checkpoint is of step {step}, another's is not; "
+                f"this host's newest complete checkpoint is of step {step}, another host's is not; "
                 "delete the job's checkpoints to train from the start"
             )
         if found is None:

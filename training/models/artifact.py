@@ -5,10 +5,10 @@ from __future__ import annotations
 import tarfile
 from pathlib import Path
 
-from training.container.storage import Storage
+from training.container.storage import ObjectStore
 
 
-def fetch_artifact(storage: Storage, uri: str, folder: Path) -> Path:
+def fetch_artifact(storage: ObjectStore, uri: str, folder: Path) -> Path:
     """Download a model.tar.gz and unpack it into a folder of its own.
 
     Only what lies inside the folder is unpacked: no absolute path, no link that leads out, no

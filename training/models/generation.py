@@ -20,6 +20,8 @@ _GROWTH = 64
 """Cache slots added at a time."""
 _WINDOW = 8
 """Batches whose prompts are sorted together."""
+_SHRINK_SHARE = 0.9
+"""Rows that have ended are dropped once at most this share of the batch goes on."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Sampling:
         max_new_tokens: Upper bound on each completion, end token included.
         eos: Token ids that end a completion.
         temperature: 0 takes the most probable token.
-        seed: Of the sampled tokens, together with each prompt's stream.
+        seed: Decides the sampled tokens, together with each prompt's stream.
     """
 
     max_new_tokens: int
@@ -57,7 +59,7 @@ class Generated:
 
     @property
     def written(self) -> list[int]:
-        """All that the model chose: to end is its decision too."""
+        """The tokens and the end token: to end is the model's decision too."""
         return self.tokens if self.end is None else [*self.tokens, self.end]
 
 
@@ -111,7 +113,7 @@ def generate(
 ) -> Iterator[tuple[int, Generated]]:
     """Complete every prompt and yield each with its index as its batch ends.
 
-    Prompts are taken in their order by windows of a few batches, and sorted by length inside one.
+    Prompts are taken in order, a window of a few batches at a time, and sorted by length inside it.
 
     Args:
         prompts: Token ids; none may be empty.
@@ -141,12 +143,12 @@ def generate_batch(
 ) -> list[Generated]:
     """Complete one batch of prompts together; arguments as in `generate`."""
     with _evaluating(model):
-        return _generate_batch(model, prompts, sampling, streams)
+        return _Batch(model, prompts, sampling, streams).complete()
 
 
 @contextmanager
 def _evaluating(model: PreTrainedModel) -> Iterator[None]:
-    """Take a student out of training: where activations are computed again, no cache is kept."""
+    """Put a model in evaluation mode: in training, activation checkpointing allows no cache."""
     was_training = model.training
     model.eval()
     try:
@@ -155,85 +157,100 @@ def _evaluating(model: PreTrainedModel) -> Iterator[None]:
         model.train(was_training)
 
 
-def _generate_batch(
-    model: PreTrainedModel,
-    prompts: Sequence[Sequence[int]],
-    sampling: Sampling,
-    streams: Sequence[int] | None,
-) -> list[Generated]:
-    width = max(map(len, prompts))
-    tokens = torch.zeros((len(prompts), width), dtype=torch.long)
-    visible = torch.zeros((len(prompts), width + sampling.max_new_tokens), dtype=torch.bool)
-    for row, prompt in enumerate(prompts):
-        tokens[row, width - len(prompt) :] = torch.tensor(prompt)
-        visible[row, width - len(prompt) :] = True
-    tokens, visible = tokens.to(model.device), visible.to(model.device)
-    positions = (visible[:, :width].cumsum(1) - 1).clamp_(min=0)
-    buffered = _attends_fully(model)
-    cache: Cache = (
-        Cache(layers=[_BufferedLayer() for _ in range(model.config.num_hidden_layers)])
-        if buffered
-        else DynamicCache(config=model.config)
-    )
-    eos = torch.tensor(sorted(sampling.eos), device=model.device)
-    draws = _Draws(sampling, range(len(prompts)) if streams is None else streams, model.device)
-    completions: list[list[int]] = [[] for _ in prompts]
-    ended: list[int | None] = [None] * len(prompts)
-    rows = list(range(len(prompts)))
-    columns: list[Tensor] = []
-    alive = torch.ones(len(prompts), dtype=torch.bool, device=model.device)
-    last = positions[:, -1:]
+class _Batch:
+    """Prompts that are completed together; rows that have ended leave the batch."""
 
-    def flush(keep: Tensor) -> None:
-        """Move the pending columns into the completions and drop the rows that ended."""
-        nonlocal alive, visible, last, rows
-        block = torch.stack(columns, 1).tolist()
-        columns.clear()
-        for row, pending in zip(rows, block, strict=True):
-            if ended[row] is not None:
-                continue
-            for token in pending:
-                if token in sampling.eos:
-                    ended[row] = token
-                    break
-                completions[row].append(token)
-        if not bool(keep.all()):
-            kept = keep.nonzero().squeeze(1)
-            rows = [rows[position] for position in kept.tolist()]
-            alive, visible, last = alive[kept], visible[kept], last[kept]
-            draws.keep(kept)
-            cache.batch_select_indices(kept)
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        prompts: Sequence[Sequence[int]],
+        sampling: Sampling,
+        streams: Sequence[int] | None,
+    ) -> None:
+        self._model, self._sampling = model, sampling
+        self._width = width = max(map(len, prompts))
+        tokens = torch.zeros((len(prompts), width), dtype=torch.long)
+        visible = torch.zeros((len(prompts), width + sampling.max_new_tokens), dtype=torch.bool)
+        for row, prompt in enumerate(prompts):
+            tokens[row, width - len(prompt) :] = torch.tensor(prompt)
+            visible[row, width - len(prompt) :] = True
+        self._tokens, self._visible = tokens.to(model.device), visible.to(model.device)
+        self._positions = (self._visible[:, :width].cumsum(1) - 1).clamp_(min=0)
+        self._attends_fully = _attends_fully(model)
+        self._cache: Cache = (
+            Cache(layers=[_BufferedLayer() for _ in range(model.config.num_hidden_layers)])
+            if self._attends_fully
+            else DynamicCache(config=model.config)
+        )
+        self._eos = torch.tensor(sorted(sampling.eos), device=model.device)
+        streams = range(len(prompts)) if streams is None else streams
+        self._draws = _Draws(sampling, streams, model.device)
+        self._rows = list(range(len(prompts)))
+        self._alive = torch.ones(len(prompts), dtype=torch.bool, device=model.device)
+        self._chosen: list[Tensor] = []
+        self._written: list[list[int]] = [[] for _ in prompts]
+        self._ends: list[int | None] = [None] * len(prompts)
 
-    for step in range(sampling.max_new_tokens):
-        seen = width + step
-        if buffered:
-            mask = _prefill_mask(visible[:, :width]) if step == 0 else visible[:, None, None, :seen]
-        else:
-            mask = visible[:, :seen]
-        output = model(
-            input_ids=tokens,
+    def complete(self) -> list[Generated]:
+        """Decode until every row has ended or has all the tokens it may have."""
+        for step in range(self._sampling.max_new_tokens):
+            chosen = self._draws.choose(self._logits(step), step)
+            self._chosen.append(chosen)
+            self._alive = self._alive & ~torch.isin(chosen, self._eos)
+            num_alive = int(self._alive.sum())
+            if num_alive == 0:
+                break
+            if num_alive <= _SHRINK_SHARE * len(self._rows):
+                chosen = chosen[self._alive]
+                self._drop_ended_rows()
+            self._tokens, self._positions = chosen[:, None], self._positions[:, -1:] + 1
+        self._read_chosen()
+        return [Generated(*pair) for pair in zip(self._written, self._ends, strict=True)]
+
+    def _logits(self, step: int) -> Tensor:
+        """Run the model on the tokens chosen last; at first on the prompts."""
+        seen = self._width + step
+        mask: Tensor | None = self._visible[:, :seen]
+        if self._attends_fully:
+            mask = (
+                _prefill_mask(self._visible[:, :seen])
+                if step == 0
+                else self._visible[:, None, None, :seen]
+            )
+        output = self._model(
+            input_ids=self._tokens,
             attention_mask=mask,
-            position_ids=positions,
-            past_key_values=cache,
+            position_ids=self._positions,
+            past_key_values=self._cache,
             use_cache=True,
             logits_to_keep=1,
         )
-        chosen = draws.choose(output.logits[:, -1], step)
-        columns.append(chosen)
-        alive = alive & ~torch.isin(chosen, eos)
-        num_alive = int(alive.sum())
-        if num_alive == 0:
-            flush(alive)
-            break
-        if num_alive <= 0.9 * len(rows):
-            keep = alive
-            flush(keep)
-            chosen = chosen[keep]
-        last = last + 1
-        tokens, positions = chosen[:, None], last
-    if columns:
-        flush(torch.ones_like(alive))
-    return [Generated(*pair) for pair in zip(completions, ended, strict=True)]
+        logits: Tensor = output.logits[:, -1]
+        return logits
+
+    def _drop_ended_rows(self) -> None:
+        self._read_chosen()
+        kept = self._alive.nonzero().squeeze(1)
+        self._rows = [self._rows[position] for position in kept.tolist()]
+        self._alive, self._visible = self._alive[kept], self._visible[kept]
+        self._positions = self._positions[kept]
+        self._draws.keep(kept)
+        self._cache.batch_select_indices(kept)
+
+    def _read_chosen(self) -> None:
+        """Append what was chosen since the last look to the completions, up to their ends."""
+        if not self._chosen:
+            return
+        block = torch.stack(self._chosen, 1).tolist()
+        self._chosen.clear()
+        for row, chosen in zip(self._rows, block, strict=True):
+            if self._ends[row] is not None:
+                continue
+            for token in chosen:
+                if token in self._sampling.eos:
+                    self._ends[row] = token
+                    break
+                self._written[row].append(token)
 
 
 class _Draws:

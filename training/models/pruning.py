@@ -19,7 +19,7 @@ def kept_layers(there: int, kept: int) -> list[int]:
     (DistilBERT, arXiv 1910.01108, section 3).
 
     Raises:
-        ValueError: when there are no more than those.
+        ValueError: when the model has no more than that.
     """
     if not 2 <= kept < there:
         raise ValueError(f"the model has {there} layers; `layers: {kept}` must be below that")
@@ -30,12 +30,12 @@ def prune(model: PreTrainedModel, num_layers: int) -> PreTrainedModel:
     """Return a model of some of a decoder's layers, with its embeddings and head.
 
     Raises:
-        ValueError: when there are no more than those, or layers differ in ways unknown here.
+        ValueError: when it has no more than that, or its layers differ in ways unknown here.
     """
     config = model.config.to_dict()
     there = model.config.num_hidden_layers
     kept = kept_layers(there, num_layers)
-    # What a list means that has an entry for each layer, its own model alone knows.
+    # Only the model knows what a list with an entry for each layer means.
     other = [
         key
         for key, value in config.items()
@@ -50,7 +50,7 @@ def prune(model: PreTrainedModel, num_layers: int) -> PreTrainedModel:
     config["num_hidden_layers"] = num_layers
     if config.get("layer_types") is not None:
         config["layer_types"] = [config["layer_types"][layer] for layer in kept]
-    # A new model, since layers know their number: the cache goes by it.
+    # A new model, because each layer holds its index, by which it finds its cache.
     pruned: PreTrainedModel = AutoModelForCausalLM.from_config(
         type(model.config).from_dict(config), dtype=model.dtype, trust_remote_code=False
     )

@@ -1,4 +1,4 @@
-"""The sizes of a model that its memory and its division over devices follow from."""
+"""The sizes of a model, which decide its memory and how it divides over devices."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from stratos.planning.forecast.transformer import Transformer
 
 
 def shape_of(name: str, config: Any, num_parameters: int) -> Transformer:
-    """Read them out of a Transformers configuration."""
+    """Read the sizes out of a Transformers configuration."""
     heads = config.num_attention_heads
     return Transformer(
         name=name,

@@ -12,12 +12,12 @@ from stratos.contracts.records import Message
 from stratos.errors import IncompatibleVocabulary
 from stratos.spec import Training
 from training.models.chat import ChatFormat
+from training.models.decoder import body_states
 from training.models.weights import LocalModel
-from training.objectives.alignment import TokenText, align, ends, shared_outcomes, token_texts
+from training.objectives.cross_tokenizer import TokenText, align, ends, shared_outcomes, token_texts
 from training.objectives.losses import cross_entropy, divergence
-from training.student.batches import Example, MicroBatch
-from training.student.chunked import LossOfLogits
-from training.student.model import body_states
+from training.student.batches import MicroBatch, TokenizedExample
+from training.student.chunked_loss import LossOfLogits
 
 _FEWEST_OUTCOMES = 16
 """Below this two vocabularies share less than an alphabet."""
@@ -74,7 +74,7 @@ class AlignedTeacher:
     def held_bytes(self) -> int:
         return self._teacher.num_bytes
 
-    def require_alignment(self, examples: list[Example]) -> None:
+    def require_alignment(self, examples: list[TokenizedExample]) -> None:
         """Find out on some examples whether texts can be aligned.
 
         Raises:

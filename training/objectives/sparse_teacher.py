@@ -1,4 +1,4 @@
-"""A teacher's distribution, asked once and kept in 250 bytes a token.
+"""A teacher's distribution, asked for once and kept in 250 bytes a token.
 
 Each position keeps tokens drawn from the teacher instead of all its probabilities: the expected
 gradient is that of the whole distribution, which the most probable tokens alone do not give
@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 
 from stratos.spec import Training
+from training.models.decoder import body_states
 from training.models.weights import LocalModel
 from training.objectives.losses import cross_entropy, sampled_cross_entropy
-from training.student.batches import Example, MicroBatch, micro_batches
-from training.student.chunked import LossOfLogits
-from training.student.model import body_states
+from training.student.batches import MicroBatch, TokenizedExample, micro_batches
+from training.student.chunked_loss import LossOfLogits
 
 DRAWS = 50
 _CHUNK_TOKENS = 64
@@ -44,7 +44,7 @@ class SparseTeacher:
     def __init__(
         self,
         teacher: LocalModel,
-        examples: Sequence[Example],
+        examples: Sequence[TokenizedExample],
         training: Training,
         *,
         vocabulary: int,

@@ -9,7 +9,7 @@ from stratos.spec import Training
 from training.container.host import device_memory_gib
 from training.container.world import World
 from training.models.shape import shape_of
-from training.student.model import Student
+from training.student.student import Student
 
 _log = logging.getLogger(__name__)
 

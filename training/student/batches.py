@@ -2,8 +2,8 @@
 
 A step's records are drawn by a permutation that only the seed and the epoch decide. Inside a step
 they are sorted by length and cut into micro-batches of nearly equal length, padded on the right:
-under causal attention no token sees another record or the padding behind it. Packed, several share
-a row; positions that begin anew keep them apart.
+under causal attention no token sees another record or the padding behind it. With packing several
+share a row; their positions start again at 0, which keeps them apart.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Example:
+class TokenizedExample:
     """One record as token ids; the first `prompt_length` carry no loss."""
 
     tokens: list[int]
@@ -90,7 +90,7 @@ def encode(
     *,
     max_tokens: int,
     answers_only_marker: str | None = None,
-) -> list[Example]:
+) -> list[TokenizedExample]:
     """Tokenize records with the student's chat template.
 
     Args:
@@ -103,7 +103,7 @@ def encode(
     prompts = chat.prompts([record.messages for record in records])
     completions = chat.completions([_completion(one, answers_only_marker) for one in records])
     examples = [
-        Example(prompt + completion, len(prompt))
+        TokenizedExample(prompt + completion, len(prompt))
         for prompt, completion in zip(prompts, completions, strict=True)
     ]
     short = [example for example in examples if len(example.tokens) <= max_tokens]
@@ -123,7 +123,9 @@ def encode(
     return short
 
 
-def split_validation(examples: Sequence[Example], seed: int) -> tuple[list[Example], list[Example]]:
+def split_validation(
+    examples: Sequence[TokenizedExample], seed: int
+) -> tuple[list[TokenizedExample], list[TokenizedExample]]:
     """Set a twentieth aside, at most 64; nothing where there are too few to spare."""
     count = min(64, len(examples) // 20)
     order = list(range(len(examples)))
@@ -142,7 +144,7 @@ class BatchPlan:
 
     def __init__(
         self,
-        examples: Sequence[Example],
+        examples: Sequence[TokenizedExample],
         *,
         batch_tokens: int,
         micro_tokens: int,
@@ -167,7 +169,7 @@ class BatchPlan:
             processes=self._processes,
         )
 
-    def examples(self, index: int) -> list[Example]:
+    def examples(self, index: int) -> list[TokenizedExample]:
         """Return the examples of a step, counted from 0."""
         epoch, position = divmod(index, self.steps_per_epoch)
         if epoch != self._epoch:
@@ -187,7 +189,7 @@ class BatchPlan:
 
 
 def micro_batches(
-    examples: Sequence[Example],
+    examples: Sequence[TokenizedExample],
     micro_tokens: int,
     *,
     gold: bool = True,
@@ -198,7 +200,7 @@ def micro_batches(
 
     Args:
         packed: Fill each row with as many examples as the longest leaves room for.
-        processes: That share the groups, which are made as small as they can without more rounds.
+        processes: That share the groups; these are made as small as they can without more rounds.
     """
     ordered = sorted(examples, key=lambda example: -len(example.tokens))
     rows = _pack(ordered) if packed else [[example] for example in ordered]
@@ -226,9 +228,9 @@ def _cut(widths: Sequence[int], micro_tokens: int) -> list[slice]:
     return cuts
 
 
-def _pack(ordered: Sequence[Example]) -> list[list[Example]]:
+def _pack(ordered: Sequence[TokenizedExample]) -> list[list[TokenizedExample]]:
     """Put each example, longest first, into the first row that has room for it."""
-    rows: list[list[Example]] = []
+    rows: list[list[TokenizedExample]] = []
     room: list[int] = []
     for example in ordered:
         size = len(example.tokens)
@@ -242,7 +244,7 @@ def _pack(ordered: Sequence[Example]) -> list[list[Example]]:
     return rows
 
 
-def _pad(rows: Sequence[Sequence[Example]], gold: bool) -> MicroBatch:
+def _pad(rows: Sequence[Sequence[TokenizedExample]], gold: bool) -> MicroBatch:
     width = max(sum(len(example.tokens) for example in row) for row in rows)
     tokens = torch.zeros((len(rows), width), dtype=torch.long)
     predicts = torch.zeros((len(rows), width), dtype=torch.bool)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stratos.contracts.jobs import DistillConfig, DistillResult
-from training.student.model import Student
+from training.student.student import Student
 
 _INFERENCE = '''"""Entry point of AWS's inference toolkit: the server is the package beside it."""
 
@@ -50,7 +50,7 @@ def describe(
     records_sha256: str,
     num_records: int,
 ) -> None:
-    """Add what tells the artifact's story: metrics.json, README.md, code/, manifest.json."""
+    """Add what describes and serves the artifact: metrics, README.md, code/, manifest.json."""
     (folder / "metrics.json").write_text(result.model_dump_json(indent=2), encoding="utf-8")
     (folder / "README.md").write_text(_card(config, result, base, num_records), encoding="utf-8")
     _copy_code(folder / "code")

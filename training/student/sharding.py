@@ -11,13 +11,13 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 
 
 def shard(module: nn.Module, blocks: Iterable[nn.Module]) -> None:
-    """Spread a module's parameters over all processes; each block is put together on its own.
+    """Spread a module's parameters over all processes; each block is gathered on its own.
 
     Gradients are summed over the processes, not averaged: losses are sums too.
     """
     for block in blocks:
         fully_shard(block)
-    # The rest is given up after the forward pass as well: the head's gradient needs it no more.
+    # The rest is released after the forward pass too: the head's gradient is already computed.
     fully_shard(module, reshard_after_forward=True)
     for part in module.modules():
         if isinstance(part, FSDPModule):

@@ -11,8 +11,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from stratos.catalog.models import bedrock_card
 from stratos.errors import TeacherFailed
 from stratos.spec import Bedrock
-from training.teachers import Completion, Request
 from training.teachers.service import Busy, Prices, Refused
+from training.teachers.teacher import Completion, Request
 
 _RETRIED = frozenset(
     {

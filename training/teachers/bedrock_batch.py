@@ -13,9 +13,9 @@ from stratos.catalog.models import bedrock_card
 from stratos.contracts.bucket import split_uri
 from stratos.errors import BudgetExhausted, TeacherFailed
 from stratos.spec import Bedrock
-from training.teachers import Completion, OnAnswer, Request, Teacher, Usage
 from training.teachers.bedrock import converse_input, read_answer
 from training.teachers.service import Busy, Prices, Refused
+from training.teachers.teacher import Completion, ModelUsage, OnAnswer, Request, Teacher
 
 _FEWEST = 100
 """Records below which Bedrock refuses a batch job."""
@@ -43,7 +43,7 @@ class BedrockBatchTeacher:
         """Set up.
 
         Args:
-            few: Answers what is too little for a batch job, such as second attempts.
+            few: Answers requests too few for a batch job, such as second attempts.
             bedrock: A `bedrock` client.
             s3: An `s3` client.
             folder_uri: S3 prefix for the job's input and output.
@@ -64,7 +64,7 @@ class BedrockBatchTeacher:
         return self._spec.name
 
     @property
-    def usage(self) -> Usage:
+    def usage(self) -> ModelUsage:
         return self._few.usage
 
     def generate(

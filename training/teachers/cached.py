@@ -11,7 +11,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from stratos.errors import BudgetExhausted
-from training.teachers import Completion, OnAnswer, Request, Teacher, Usage
+from training.teachers.teacher import Completion, ModelUsage, OnAnswer, Request, Teacher
 
 _log = logging.getLogger(__name__)
 
@@ -27,8 +27,8 @@ class CachedTeacher:
         """Open the file; a last line that a kill cut short is dropped.
 
         Args:
-            spent_usd: What the job counts as paid by its earlier attempts, and has taken off its
-                budget. A job that was interrupted and goes on has the same as before.
+            spent_usd: What earlier attempts of the job paid, which its budget no longer holds. It
+                stays the same when an interrupted job goes on.
         """
         self._teacher, self._path, self._spent_usd = teacher, path, spent_usd
         self._writing = threading.Lock()
@@ -52,7 +52,7 @@ class CachedTeacher:
         return self._teacher.name
 
     @property
-    def usage(self) -> Usage:
+    def usage(self) -> ModelUsage:
         return self._teacher.usage
 
     def generate(

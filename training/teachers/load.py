@@ -12,12 +12,13 @@ from stratos.spec import Bedrock, LlmJudge, OpenAICompatible, Weights
 from stratos.spec import Teacher as TeacherSpec
 from training.container.paths import SageMakerPaths
 from training.models.weights import load_model, locate
-from training.teachers import Teacher, vllm
+from training.teachers import vllm
 from training.teachers.bedrock import BedrockService
 from training.teachers.bedrock_batch import BedrockBatchTeacher
 from training.teachers.cached import CachedTeacher
 from training.teachers.openai import OpenAIService, read_api_key
 from training.teachers.service import ServiceTeacher
+from training.teachers.teacher import Teacher
 from training.teachers.weights import WeightsTeacher
 
 _BATCH_ROLE = "STRATOS_BEDROCK_ROLE_ARN"
@@ -66,7 +67,7 @@ def open_service(spec: Bedrock | OpenAICompatible, config: JobConfig) -> Teacher
         key = read_api_key(spec.api_key_secret) if spec.api_key_secret else None
         return ServiceTeacher(OpenAIService(spec, key), budget_usd=budget_usd)
     converse = ServiceTeacher(BedrockService(spec), budget_usd=budget_usd)
-    # A probe waits for its answers: only synthesis, which asks thousands, is worth hours of batch.
+    # A run waits for its probes: only synthesis, which asks thousands, is worth a batch's hours.
     if not spec.batch or not isinstance(config, SynthesizeConfig):
         return converse
     role_arn = os.environ.get(_BATCH_ROLE)

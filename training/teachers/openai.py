@@ -10,8 +10,8 @@ import urllib3
 
 from stratos.errors import TeacherFailed
 from stratos.spec import OpenAICompatible
-from training.teachers import Completion, Request
 from training.teachers.service import Busy, Prices, Refused
+from training.teachers.teacher import Completion, Request
 
 _RETRIED = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 _FATAL = frozenset({401, 402, 403, 404})

@@ -1,4 +1,4 @@
-"""A teacher behind a network: many calls at once, patience, and a purse."""
+"""A teacher behind a network: many calls at once, retries, and a budget."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from stratos.errors import BudgetExhausted, TeacherFailed
-from training.teachers import Completion, OnAnswer, Request, Usage
+from training.teachers.teacher import Completion, ModelUsage, OnAnswer, Request
 
 _CHARACTERS_PER_TOKEN = 3
 """Low, so that a call is never estimated cheaper than it turns out."""
@@ -102,14 +102,15 @@ class ServiceTeacher:
         """
         self._service, self._budget = service, budget_usd
         self._concurrency, self._patience = concurrency, patience or Patience()
-        self._usage, self._ended = Usage(), threading.Event()
+        self._usage, self._ended = ModelUsage(), threading.Event()
+        self._refused_in_a_row = 0
 
     @property
     def name(self) -> str:
         return self._service.name
 
     @property
-    def usage(self) -> Usage:
+    def usage(self) -> ModelUsage:
         return self._usage
 
     def generate(
@@ -119,7 +120,7 @@ class ServiceTeacher:
         completions: list[Completion | None] = [None] * len(requests)
         pending: dict[Future[Completion], int] = {}
         reserved: dict[int, float] = {}
-        refused_in_a_row, position, out_of_money = 0, 0, False
+        self._refused_in_a_row, position, out_of_money = 0, 0, False
         self._ended.clear()
         with ThreadPoolExecutor(self._concurrency) as pool:
             try:
@@ -140,18 +141,9 @@ class ServiceTeacher:
                     for future in done:
                         index = pending.pop(future)
                         del reserved[index]
-                        try:
-                            completion = future.result()
-                        except Refused as error:
-                            refused_in_a_row += 1
-                            _log.warning("%s did not answer a request: %s", self.name, error)
-                            if refused_in_a_row >= _REFUSALS_IN_A_ROW:
-                                raise TeacherFailed(
-                                    f"{self.name} refused {refused_in_a_row} requests in a row, "
-                                    f"the last with: {error}"
-                                ) from error
+                        completion = self._result(future)
+                        if completion is None:
                             continue
-                        refused_in_a_row = 0
                         completions[index] = completion
                         self._usage.add(completion)
                         on_answer(index, completion)
@@ -163,6 +155,26 @@ class ServiceTeacher:
         if out_of_money:
             self._tell_budget(requests, completions)
         return completions
+
+    def _result(self, future: Future[Completion]) -> Completion | None:
+        """Return what a call brought; None where it was refused.
+
+        Raises:
+            TeacherFailed: when nothing but refusals has come for a while.
+        """
+        try:
+            completion = future.result()
+        except Refused as error:
+            self._refused_in_a_row += 1
+            _log.warning("%s did not answer a request: %s", self.name, error)
+            if self._refused_in_a_row >= _REFUSALS_IN_A_ROW:
+                raise TeacherFailed(
+                    f"{self.name} refused {self._refused_in_a_row} requests in a row, "
+                    f"the last with: {error}"
+                ) from error
+            return None
+        self._refused_in_a_row = 0
+        return completion
 
     def _affords(self, usd: float) -> bool:
         return self._budget is None or self._usage.usd + usd <= self._budget + 1e-12

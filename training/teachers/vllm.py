@@ -20,8 +20,8 @@ from stratos.planning.forecast.transformer import Transformer
 from training.models.chat import ChatFormat
 from training.models.shape import shape_of
 from training.models.weights import tokenizer_hash
-from training.teachers import Completion, OnAnswer, Request, Usage
-from training.teachers.reading import read_requests
+from training.teachers.teacher import Completion, ModelUsage, OnAnswer, Request
+from training.teachers.tokenized import tokenize_requests
 from training.teachers.weights import stream_of
 
 _WINDOW = 512
@@ -30,7 +30,7 @@ _MAX_POSITIONS = 32_768
 """vLLM refuses to start where the cache cannot hold one sequence of the longest allowed."""
 
 
-class Output(Protocol):
+class VllmOutput(Protocol):
     """vLLM's CompletionOutput, as far as it is used."""
 
     token_ids: Sequence[int]
@@ -38,18 +38,18 @@ class Output(Protocol):
     """`stop` at an end token, `length` at the limit."""
 
 
-class RequestOutput(Protocol):
+class VllmRequestOutput(Protocol):
     """vLLM's RequestOutput, as far as it is used."""
 
-    outputs: Sequence[Output]
+    outputs: Sequence[VllmOutput]
 
 
-class Engine(Protocol):
+class VllmEngine(Protocol):
     """vLLM's LLM, as far as it is used."""
 
     def generate(
         self, prompts: Sequence[Any], sampling_params: Sequence[Any], *, use_tqdm: bool
-    ) -> Sequence[RequestOutput]: ...
+    ) -> Sequence[VllmRequestOutput]: ...
 
 
 class VllmTeacher:
@@ -58,7 +58,7 @@ class VllmTeacher:
     def __init__(
         self,
         name: str,
-        engine: Engine,
+        engine: VllmEngine,
         sampling: Callable[..., Any],
         tokenizer: Tokenizer,
         chat: ChatFormat,
@@ -77,20 +77,20 @@ class VllmTeacher:
         self._chat, self._max_positions, self._seed = chat, max_positions, seed
         self.num_parameters, self.vocabulary_size = num_parameters, vocabulary_size
         self.tokenizer_hash = tokenizer_hash(tokenizer)
-        self._usage = Usage()
+        self._usage = ModelUsage()
 
     @property
     def name(self) -> str:
         return self._name
 
     @property
-    def usage(self) -> Usage:
+    def usage(self) -> ModelUsage:
         return self._usage
 
     def generate(
         self, requests: Sequence[Request], *, stop: Callable[[], bool], on_answer: OnAnswer
     ) -> list[Completion | None]:
-        reading = read_requests(
+        reading = tokenize_requests(
             requests,
             self._chat,
             max_positions=self._max_positions,
@@ -126,7 +126,7 @@ class VllmTeacher:
             stop_token_ids=sorted(self._chat.eos),
         )
 
-    def _completion(self, output: Output, prompt_tokens: int) -> Completion:
+    def _completion(self, output: VllmOutput, prompt_tokens: int) -> Completion:
         tokens = list(output.token_ids)
         written = [token for token in tokens if token not in self._chat.eos]
         return Completion(

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 
 from training.models.generation import Sampling, generate
 from training.models.weights import LocalModel, tokenizer_hash
-from training.teachers import Completion, OnAnswer, Request, Usage
-from training.teachers.reading import read_requests
+from training.teachers.teacher import Completion, ModelUsage, OnAnswer, Request
+from training.teachers.tokenized import tokenize_requests
 
 
 class WeightsTeacher:
@@ -17,7 +17,7 @@ class WeightsTeacher:
 
     def __init__(self, local: LocalModel, *, batch_size: int, seed: int = 0) -> None:
         self.local, self._batch_size, self._seed = local, batch_size, seed
-        self._usage = Usage()
+        self._usage = ModelUsage()
 
     @property
     def name(self) -> str:
@@ -36,7 +36,7 @@ class WeightsTeacher:
         return tokenizer_hash(self.local.tokenizer)
 
     @property
-    def usage(self) -> Usage:
+    def usage(self) -> ModelUsage:
         return self._usage
 
     def generate(
@@ -48,7 +48,7 @@ class WeightsTeacher:
     ) -> list[Completion | None]:
         started, seconds_before = time.perf_counter(), self._usage.seconds
         chat = self.local.chat
-        reading = read_requests(
+        reading = tokenize_requests(
             requests,
             chat,
             max_positions=self.local.max_positions,

@@ -28,8 +28,8 @@ from tests import factories
 from tests.unit.lambdas.conftest import Account
 from tests.unit.lambdas.pipeline import Pipeline, call, start
 from tests.unit.training.fakes import PaidTeacher
-from training.teachers import Request
 from training.teachers.cached import CachedTeacher
+from training.teachers.teacher import Request
 
 # --- Diagnose ---------------------------------------------------------------------------------
 

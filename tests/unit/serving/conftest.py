@@ -13,7 +13,7 @@ import uvicorn
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
-from serving.app import Server
+from serving.app import ChatServer
 from serving.engine import Engine
 from serving.loader import LoadedModel, load_model
 from serving.settings import ServerSettings
@@ -81,7 +81,7 @@ def serve(loaded: LoadedModel) -> Serve:
             max_waiting=settings.max_waiting,
         )
         listener = socket.create_server(("127.0.0.1", 0))
-        app = Server(loaded, engine, settings).app()
+        app = ChatServer(loaded, engine, settings).app()
         server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()

@@ -8,8 +8,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from serving.toolkit import model_fn, transform_fn
-
 CHAT = "/v1/chat/completions"
 
 
@@ -155,17 +153,3 @@ def test_metrics_count_what_was_answered(client):
     before = answered()
     client.post(CHAT, json=ask("count me"))
     assert answered() == before + 1
-
-
-def test_the_inference_toolkit_answers_as_the_server_does(client, model_dir):
-    served = model_fn(str(model_dir))
-    body = json.dumps(ask("same answer"))
-    text, content_type = transform_fn(served, body, "application/json", "application/json")
-    assert content_type == "application/json"
-    assert json.loads(text)["choices"] == client.post(CHAT, content=body).json()["choices"]
-    plain = json.dumps({"inputs": "q", "parameters": {"max_new_tokens": 4}})
-    texts, _ = transform_fn(served, plain, "application/json", "application/json")
-    assert json.loads(texts) == client.post("/invocations", content=plain).json()
-    with pytest.raises(ValueError, match="neither `messages`"):
-        transform_fn(served, b"{}", "application/json", "application/json")
-    assert served[1].drain(10)

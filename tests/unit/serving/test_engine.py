@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from serving.engine import Engine, FinishReason, Generation, QueueFull, Token
 from serving.loader import LoadedModel
-from serving.sampling import Sampling, nucleus
+from serving.sampling import TokenSampling
 
 
 class Collector:
@@ -24,7 +24,7 @@ class Collector:
         self.generation = Generation(
             prompt=prompt,
             max_new_tokens=max_new_tokens,
-            sampling=options.pop("sampling", Sampling()),  # type: ignore[arg-type]
+            sampling=options.pop("sampling", TokenSampling()),  # type: ignore[arg-type]
             on_token=self._on_token,
             on_finish=self._on_finish,
             **options,  # type: ignore[arg-type]
@@ -83,11 +83,11 @@ def test_a_batch_gives_what_each_sequence_gives_alone(engine, loaded, requests):
 
 
 def test_the_same_seed_samples_the_same_tokens_in_any_company(engine):
-    sampling = Sampling(temperature=1.0, top_p=0.9, seed=11)
+    sampling = TokenSampling(temperature=1.0, top_p=0.9, seed=11)
     solo = Collector([9, 8, 7], sampling=sampling)
     engine.submit(solo.generation)
     expected = solo.ids()
-    crowd = [Collector([5 + i] * (i + 1), sampling=Sampling(1.0, 1.0, i)) for i in range(3)]
+    crowd = [Collector([5 + i] * (i + 1), sampling=TokenSampling(1.0, 1.0, i)) for i in range(3)]
     again = Collector([9, 8, 7], sampling=sampling)
     for collector in (*crowd, again):
         engine.submit(collector.generation)
@@ -159,8 +159,3 @@ def test_logprobs_are_those_of_the_model(engine, loaded):
     for row, token in zip(expected, collector.tokens, strict=True):
         assert token.logprob == pytest.approx(float(row[token.id]), abs=1e-4)
         assert token.top_logprobs[0][0] == int(row.argmax())
-
-
-def test_the_nucleus_is_the_fewest_tokens_that_reach_the_mass():
-    kept = nucleus(torch.tensor([0.1, 0.5, 0.15, 0.25]), 0.7)
-    torch.testing.assert_close(kept, torch.tensor([0.0, 2 / 3, 0.0, 1 / 3]))

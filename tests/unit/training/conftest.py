@@ -1,5 +1,106 @@
-"""One thread: tiny models gain nothing from more, and tests share the machine."""
+"""A training container on this machine, for the entry modules.
 
+One thread: tiny models gain nothing from more, and tests share the machine.
+"""
+
+import json
+import signal
+
+import boto3
+import pytest
 import torch
+from moto.server import ThreadedMotoServer
+
+from stratos.contracts.records import Message, Record, TrainingRecord, write_jsonl
+from tests.unit.training.jobs import BASE, BUCKET
+from tests.unit.training.tiny_models import save_model
 
 torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def s3():
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    with pytest.MonkeyPatch.context() as environ:
+        environ.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+        environ.setenv("AWS_ACCESS_KEY_ID", "test")
+        environ.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        environ.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        client = boto3.client("s3")
+        client.create_bucket(Bucket=BUCKET)
+        yield client
+        client.close()
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+    return {
+        "teacher": save_model(folder / "teacher", seed=1),
+        "student": save_model(folder / "student", seed=2, num_hidden_layers=1),
+    }
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("dataset")
+    for split, count in (("train", 60), ("probe", 24), ("heldout", 30)):
+        rows = (
+            Record(
+                id=f"{split}-{number}",
+                messages=(Message(role="user", content=f"{split} {number} + {number}?"),),
+                gold=str(2 * number),
+                split=split,
+            )
+            for number in range(count)
+        )
+        write_jsonl(folder / f"{split}.jsonl", rows)
+    return folder
+
+
+@pytest.fixture
+def container(tmp_path, monkeypatch, s3, models, dataset):
+    """Set a training container's variables; return what writes the config and runs a program."""
+    handler = signal.getsignal(signal.SIGTERM)
+    variables = {
+        "SM_CHANNEL_CONFIG": tmp_path / "config",
+        "SM_CHANNEL_DATASET": dataset,
+        "SM_CHANNEL_TEACHER": models["teacher"],
+        "SM_CHANNEL_MODEL": models["teacher"],
+        "SM_CHANNEL_STUDENT": models["student"],
+        "SM_CHANNEL_RECORDS": tmp_path / "records",
+        "SM_MODEL_DIR": tmp_path / "model",
+        "SM_OUTPUT_DIR": tmp_path / "output",
+        "STRATOS_CHECKPOINT_DIR": tmp_path / "checkpoints",
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, str(value))
+
+    def run(program, hyperparameters=None, **config):
+        (tmp_path / "config").mkdir(exist_ok=True)
+        (tmp_path / "config" / "config.json").write_text(json.dumps({**BASE, **config}))
+        monkeypatch.setenv("SM_HPS", json.dumps(hyperparameters or {}))
+        return program.main()
+
+    yield run
+    signal.signal(signal.SIGTERM, handler)
+
+
+@pytest.fixture
+def records(tmp_path):
+    """Forty verified records in the channel's folder."""
+    (tmp_path / "records").mkdir()
+    rows = (
+        TrainingRecord(
+            id=str(number),
+            messages=(Message(role="user", content=f"{number}?"),),
+            completion=f"so\n#### {number}",
+            answer=str(number),
+            strategy="injection",
+        )
+        for number in range(40)
+    )
+    write_jsonl(tmp_path / "records" / "records.jsonl", rows)

@@ -4,8 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
-from training.teachers import Completion, OnAnswer, Request, Usage
+from stratos.contracts.records import Message
+from training.teachers.teacher import Completion, ModelUsage, OnAnswer, Request, Teacher
+
+
+def ask(content: str, **settings: Any) -> Request:
+    """A user's question, of at most 16 tokens unless told otherwise."""
+    return Request((Message(role="user", content=content),), **{"max_new_tokens": 16} | settings)
+
+
+def answer_all(
+    teacher: Teacher, requests: Sequence[Request], stop: Callable[[], bool] = lambda: False
+) -> list[Completion | None]:
+    return teacher.generate(requests, stop=stop, on_answer=lambda *_: None)
 
 
 class ScriptedTeacher:
@@ -18,7 +31,7 @@ class ScriptedTeacher:
 
     def __init__(self, reply: Callable[[Request], str | None]) -> None:
         self._reply = reply
-        self.usage = Usage()
+        self.usage = ModelUsage()
         self.asked: list[Request] = []
 
     def generate(

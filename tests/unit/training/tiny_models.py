@@ -18,6 +18,9 @@ from transformers import (
     Qwen3ForCausalLM,
 )
 
+from training.models.chat import ChatFormat
+from training.models.weights import LocalModel
+
 SPECIAL = ["<pad>", "<|end|>", "<|user|>", "<|assistant|>", "<|system|>"]
 CHARACTERS = [*string.ascii_letters, *string.digits, *" \n.,:;+-=#?!{}\"'/"]
 TEMPLATE = (
@@ -88,6 +91,19 @@ def make_model(
         shape.pop("head_dim")
         return Qwen2ForCausalLM(Qwen2Config(**shape)).eval()
     return Qwen3ForCausalLM(Qwen3Config(**shape)).eval()
+
+
+def make_local(
+    tokenizer: PreTrainedTokenizerFast | None = None,
+    *,
+    name: str = "tiny",
+    vocabulary_size: int | None = None,
+    **settings: Any,
+) -> LocalModel:
+    """A random model in memory with its tokenizer; settings as for `make_model`."""
+    tokenizer = tokenizer or make_tokenizer()
+    model = make_model(vocabulary_size or len(tokenizer), **settings)
+    return LocalModel(name, model, tokenizer, ChatFormat(tokenizer))
 
 
 def save_model(folder: Path, *, seed: int = 0, **changes: Any) -> Path:

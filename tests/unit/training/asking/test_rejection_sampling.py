@@ -4,8 +4,7 @@ from stratos.contracts.records import Message, Record
 from stratos.errors import BudgetExhausted
 from stratos.spec import Exact, LlmJudge, Number, OpenAICompatible, Regex, SetOf, Synthesis
 from tests.unit.training.fakes import ScriptedTeacher
-from training.asking.prompts import fill
-from training.asking.rejection_sampling import Synthesizer
+from training.asking.rejection_sampling import RejectionSampler
 from training.judging.assessor import Assessor
 from training.judging.judge import Judge
 
@@ -18,7 +17,7 @@ def make_record(number, question, gold):
 
 
 def run(teacher, judge, synthesis, records, strategy, stop=lambda: False):
-    synthesizer = Synthesizer(teacher, judge, synthesis, stop=stop, on_done=lambda *_: None)
+    synthesizer = RejectionSampler(teacher, judge, synthesis, stop=stop, on_done=lambda *_: None)
     return synthesizer.run(records, strategy)
 
 
@@ -205,7 +204,3 @@ def test_a_teacher_out_of_money_leaves_what_was_kept():
     assert [one.id for one in outcome_of(2).records] == ["0"]
     with pytest.raises(BudgetExhausted):
         outcome_of(0)
-
-
-def test_braces_in_a_question_stay_as_they_are():
-    assert fill("{question} {answer}", "{answer} {x}", "4", "") == "{answer} {x} 4"

@@ -6,14 +6,8 @@ import pytest
 
 from stratos.contracts.records import Message
 from stratos.errors import BudgetExhausted
-from stratos.scoring.verifiers import is_correct, needs_gold
 from stratos.spec import LlmJudge, OpenAICompatible
-from tests.unit.training.misbehaving_server import (
-    JudgingServer,
-    hung_up,
-    reply,
-    verdict,
-)
+from tests.unit.training.misbehaving_server import JudgingServer, hung_up, reply, verdict
 from training.judging.assessor import Answered, Assessor
 from training.judging.judge import Judge
 from training.teachers.cached import CachedTeacher
@@ -128,10 +122,3 @@ def test_the_budget_ends_judging_but_not_what_was_judged(server, open_judge):
     assert found == [True, True, None, None, None]
     assert judge.usage.usd == 12.0
     assert judge.verdicts([answered("please, again")]) == [None]
-
-
-def test_no_rule_stands_in_for_a_judge(open_judge):
-    judge = open_judge()
-    assert not needs_gold(judge.verifier)
-    with pytest.raises(ValueError, match="asked inside training jobs alone"):
-        is_correct(judge.verifier, "please", None)

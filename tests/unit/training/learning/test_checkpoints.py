@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from stratos.errors import CorruptCheckpoint
-from training.learning.checkpoints import Checkpoint, Checkpoints
+from training.learning.checkpoints import Checkpoint, CheckpointPace, Checkpoints
 
 
 def make_checkpoint(step):
@@ -66,7 +66,7 @@ def test_a_full_disk_leaves_the_previous_checkpoint(tmp_path):
         import resource, signal, sys
         from pathlib import Path
         import torch
-        from training.learning.checkpoints import Checkpoint, Checkpoints
+        from training.learning.checkpoints import Checkpoint, CheckpointPace, Checkpoints
         checkpoints = Checkpoints(Path(sys.argv[1]))
         assert checkpoints.save(Checkpoint(1, {"w": torch.ones(10)}, "small"))
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -90,3 +90,21 @@ def test_a_half_written_checkpoint_is_not_seen(tmp_path):
     assert checkpoints.latest().step == 1
     assert checkpoints.save(make_checkpoint(2))
     assert checkpoints.latest().step == 2
+
+
+def test_checkpoints_cost_at_most_their_share_of_the_time(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("training.learning.checkpoints.time.monotonic", lambda: now[0])
+
+    def write():
+        now[0] += 3.0
+
+    pace = CheckpointPace(min_seconds=10.0, cost_share=0.1, waited_seconds=8.0)
+    assert not pace.is_due
+    now[0] += 2.0
+    assert pace.is_due, "the first one comes early"
+    pace.save(write)
+    now[0] += 29.0
+    assert not pace.is_due, "what took 3 seconds is worth repeating after 30"
+    now[0] += 1.0
+    assert pace.is_due

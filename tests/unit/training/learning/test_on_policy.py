@@ -2,27 +2,24 @@ import pytest
 import torch
 
 from stratos.spec import Training
-from tests.unit.training.tiny_models import make_model, make_tokenizer
-from training.container.clock import Clock
+from tests.unit.training.tiny_models import make_local
+from tests.unit.training.tiny_training import EndsAfter
+from training.container.clock import JobClock
 from training.learning.checkpoints import Checkpoints
 from training.learning.on_policy import OnPolicyPlan
 from training.learning.optimizer import Optimizers
-from training.learning.trainer import Schedule, Trainer
-from training.models.chat import ChatFormat
-from training.models.weights import LocalModel
-from training.objectives.distribution import TeacherDistribution
+from training.learning.trainer import Trainer, TrainingSchedule
+from training.models.decoder import body_states
 from training.objectives.losses import cross_entropy, generalized_jsd
-from training.student.batches import BatchPlan, Example
-from training.student.model import Student, body_states
-
-
-def make_local(seed):
-    tokenizer = make_tokenizer()
-    return LocalModel("tiny", make_model(60, seed=seed), tokenizer, ChatFormat(tokenizer))
+from training.objectives.teacher_distribution import TeacherDistribution
+from training.student.batches import BatchPlan, TokenizedExample
+from training.student.student import Student
 
 
 def make_plan(student, fraction):
-    examples = [Example([8 + number, 9, 10, *([20 + number] * 9)], 3) for number in range(24)]
+    examples = [
+        TokenizedExample([8 + number, 9, 10, *([20 + number] * 9)], 3) for number in range(24)
+    ]
     training = Training(on_policy_fraction=fraction, kd_weight=1.0)
     plan = BatchPlan(examples, batch_tokens=100, micro_tokens=60, seed=0)
     return OnPolicyPlan(plan, student, training)
@@ -33,7 +30,7 @@ def rows_of(batches):
 
 
 def test_the_students_own_words_follow_the_given_prompts():
-    student = Student(make_local(1), "full", "float32", 4, 0)
+    student = Student(make_local(vocabulary_size=60, seed=1), "full", "float32", 4, 0)
     batches = make_plan(student, 1.0).step(0)
     assert not any(batch.gold for batch in batches)
     given = rows_of(make_plan(student, 0.0).step(0))
@@ -44,23 +41,23 @@ def test_the_students_own_words_follow_the_given_prompts():
 
 
 def test_samples_are_those_of_the_step_and_the_weights():
-    student = Student(make_local(1), "full", "float32", 4, 0)
+    student = Student(make_local(vocabulary_size=60, seed=1), "full", "float32", 4, 0)
     first = rows_of(make_plan(student, 1.0).step(2))
     assert rows_of(make_plan(student, 1.0).step(2)) == first
     assert rows_of(make_plan(student, 1.0).step(3)) != first
-    other = Student(make_local(2), "full", "float32", 4, 0)
+    other = Student(make_local(vocabulary_size=60, seed=2), "full", "float32", 4, 0)
     assert rows_of(make_plan(other, 1.0).step(2)) != first
 
 
 def test_the_share_of_on_policy_steps_is_the_one_asked_for():
-    student = Student(make_local(1), "full", "float32", 4, 0)
+    student = Student(make_local(vocabulary_size=60, seed=1), "full", "float32", 4, 0)
     plan = make_plan(student, 0.3)
     assert sum(plan.is_on_policy(step) for step in range(2_000)) == pytest.approx(600, abs=70)
 
 
 def test_gold_tokens_do_not_count_on_the_students_own_samples():
-    student = Student(make_local(1), "full", "float32", 4, 0)
-    teacher = make_local(2)
+    student = Student(make_local(vocabulary_size=60, seed=1), "full", "float32", 4, 0)
+    teacher = make_local(vocabulary_size=60, seed=2)
     objective = TeacherDistribution(teacher, Training(kd_weight=0.4), 60)
     batch = make_plan(student, 1.0).step(0)[0]
     with torch.no_grad():
@@ -73,27 +70,18 @@ def test_gold_tokens_do_not_count_on_the_students_own_samples():
 
 
 def test_on_policy_training_approaches_the_teacher_and_resumes_bit_for_bit(tmp_path):
-    class EndsAfter(Clock):
-        def __init__(self, steps):
-            super().__init__(1e9)
-            self._left = steps
-
-        def must_end(self, reserve_seconds=0.0):
-            self._left -= 1
-            return "sigterm" if self._left < 0 else None
-
     def train(folder, clock=None):
-        student = Student(make_local(1), "full", "float32", 4, 0)
+        student = Student(make_local(vocabulary_size=60, seed=1), "full", "float32", 4, 0)
         training = Training(kd_weight=1.0, jsd_beta=0.5)
         outcome = Trainer(
             student,
             make_plan(student, 1.0),
             [],
-            TeacherDistribution(make_local(2), training, 60),
+            TeacherDistribution(make_local(vocabulary_size=60, seed=2), training, 60),
             Optimizers(student.trained, training, 1e-2),
-            Schedule(20, 1e-2),
+            TrainingSchedule(20, 1e-2),
             Checkpoints(folder),
-            clock or Clock(1e9),
+            clock or JobClock(1e9),
             lambda *_: None,
         ).run()
         return student, outcome

@@ -7,81 +7,16 @@ import pytest
 import torch
 
 from stratos.errors import DivergedTraining
-from stratos.spec import Training
-from tests.unit.training.tiny_models import make_model, make_tokenizer
-from training.container.clock import Clock
-from training.container.world import ALONE
-from training.learning.checkpoints import Checkpoints
-from training.learning.optimizer import Optimizers, learning_rate_factor
-from training.learning.trainer import Schedule, Trainer
-from training.models.chat import ChatFormat
-from training.models.weights import LocalModel
-from training.objectives.distribution import GoldTokens
-from training.student.batches import BatchPlan, Example, micro_batches
-from training.student.model import Student
-
-EVERY_STEP = {"min_checkpoint_seconds": 0.0, "checkpoint_cost_share": float("inf")}
-
-
-def make_examples(count=60):
-    generator = torch.Generator().manual_seed(0)
-    lengths = torch.randint(6, 20, (count,), generator=generator).tolist()
-    return [Example([8 + n % 5 for n in range(length)], 2) for length in lengths]
-
-
-class EndsAfter(Clock):
-    """Says that SIGTERM came once a number of steps has been asked about."""
-
-    def __init__(self, steps):
-        super().__init__(deadline_seconds=1e9)
-        self._left = steps
-
-    def must_end(self, reserve_seconds=0.0):
-        self._left -= 1
-        return "sigterm" if self._left < 0 else super().must_end(reserve_seconds)
-
-
-def train(
-    folder=None,
-    *,
-    planned=24,
-    optimizer="adamw",
-    method="full",
-    clock=None,
-    rate=1e-2,
-    on_step=lambda *_: None,
-    model=None,
-    world=ALONE,
-):
-    tokenizer = make_tokenizer()
-    model = model or make_model(60, seed=1)
-    local = LocalModel("tiny", model, tokenizer, ChatFormat(tokenizer))
-    student = Student(local, method, "float32", lora_rank=4, seed=0)
-    if world.size > 1:
-        student.shard()
-    examples = make_examples()
-    outcome = Trainer(
-        student,
-        BatchPlan(examples[4:], batch_tokens=200, micro_tokens=100, seed=0),
-        micro_batches(examples[:4], 100),
-        GoldTokens(),
-        Optimizers(student.trained, Training(optimizer=optimizer), rate),
-        Schedule(planned, rate, **EVERY_STEP),
-        Checkpoints(folder) if folder is not None else None,
-        clock or Clock(1e9),
-        on_step,
-        world,
-    ).run()
-    return student, outcome
-
-
-def weights_of(student):
-    return {name: parameter.detach().clone() for name, parameter in student.trainable().items()}
-
-
-def assert_same_bits(one, other):
-    assert one.keys() == other.keys()
-    assert [name for name in one if not torch.equal(one[name], other[name])] == []
+from tests.unit.training.tiny_models import make_model
+from tests.unit.training.tiny_training import (
+    EndsAfter,
+    assert_same_bits,
+    learnable_examples,
+    train,
+    weights_of,
+)
+from training.container.clock import JobClock
+from training.student.batches import micro_batches
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
@@ -145,7 +80,7 @@ def test_killed_twenty_times_equals_never_killed(tmp_path):
 
 
 def test_the_deadline_ends_training_with_the_best_weights(tmp_path):
-    student, outcome = train(tmp_path, clock=Clock(deadline_seconds=0.0))
+    student, outcome = train(tmp_path, clock=JobClock(deadline_seconds=0.0))
     assert (outcome.stopped_by, outcome.state.step) == ("deadline", 0)
     untouched = make_model(60, seed=1)
     assert_same_bits(weights_of(student), dict(untouched.named_parameters()))
@@ -156,7 +91,7 @@ def test_the_weights_of_the_lowest_validation_loss_are_kept():
     student, outcome = train(planned=40, rate=0.3)
     losses = [p.validation_loss for p in outcome.state.curve if p.validation_loss is not None]
     assert outcome.state.best_validation_loss == min(losses)
-    batches = micro_batches(make_examples()[:4], 100)
+    batches = micro_batches(learnable_examples()[:4], 100)
     with torch.no_grad():
         total = sum(
             torch.nn.functional.cross_entropy(
@@ -176,21 +111,3 @@ def test_a_loss_that_is_no_number_is_named():
         model.model.layers[0].mlp.up_proj.weight[0, 0] = float("nan")
     with pytest.raises(DivergedTraining, match=r"lower training\.learning_rate"):
         train(model=model)
-
-
-def test_lora_trains_the_adapter_alone():
-    student, _ = train(method="lora", planned=4)
-    assert student.num_trainable_parameters < student.num_parameters
-    assert all("lora_" in name for name in student.trainable())
-    base = dict(make_model(60, seed=1).named_parameters())
-    frozen = {n: p for n, p in student.model.named_parameters() if not p.requires_grad}
-    for name, parameter in frozen.items():
-        assert torch.equal(parameter, base[name.replace(".base_layer", "")])
-
-
-def test_the_learning_rate_warms_up_and_falls_to_zero():
-    factors = [learning_rate_factor(step, 100) for step in range(101)]
-    assert factors[:6] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0, 1.0])
-    assert factors[5:] == sorted(factors[5:], reverse=True)
-    assert factors[100] == 0.0
-    assert learning_rate_factor(0, 1) == 1.0

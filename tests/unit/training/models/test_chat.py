@@ -3,7 +3,6 @@ import pytest
 from stratos.contracts.records import Message
 from tests.unit.training.tiny_models import make_tokenizer
 from training.models.chat import ChatFormat
-from training.models.weights import tokenizer_hash
 
 ASKED = (Message(role="system", content="be brief"), Message(role="user", content="what?"))
 
@@ -40,11 +39,3 @@ def test_a_model_without_a_chat_template_is_refused():
     tokenizer.chat_template = None
     with pytest.raises(ValueError, match="no chat template"):
         ChatFormat(tokenizer)
-
-
-def test_equal_hashes_mean_equal_token_ids():
-    assert tokenizer_hash(make_tokenizer()) == tokenizer_hash(make_tokenizer())
-    padded = make_tokenizer()
-    padded(["a", "bcd"], padding=True)
-    assert tokenizer_hash(padded) == tokenizer_hash(make_tokenizer())
-    assert tokenizer_hash(make_tokenizer(list("ba"))) != tokenizer_hash(make_tokenizer(list("ab")))

@@ -4,13 +4,11 @@ from torch.autograd import gradcheck
 
 from training.objectives.losses import (
     clipped_policy_loss,
-    cross_entropy,
     generalized_jsd,
     reference_penalty,
     sampled_cross_entropy,
     token_log_probs,
 )
-from training.student.chunked import projected_loss
 
 TOKENS, VOCABULARY, HIDDEN = 6, 11, 4
 BETAS = [0.0, 0.1, 0.5, 0.9, 1.0]
@@ -39,7 +37,7 @@ def test_a_divergence_is_zero_only_when_the_student_matches(beta, temperature):
     assert generalized_jsd(student, teacher, beta=beta, temperature=temperature) > 0.01
 
 
-def test_it_is_symmetric_at_one_half_and_swaps_elsewhere():
+def test_the_divergence_is_symmetric_at_one_half_and_swaps_elsewhere():
     one, other = logits(0), logits(1)
     for beta in (0.2, 0.5, 0.8):
         torch.testing.assert_close(
@@ -47,7 +45,7 @@ def test_it_is_symmetric_at_one_half_and_swaps_elsewhere():
         )
 
 
-def test_its_ends_are_forward_and_reverse_kl():
+def test_the_ends_of_the_divergence_are_forward_and_reverse_kl():
     student, teacher = logits(0), logits(1)
     p, q = teacher.softmax(-1), student.softmax(-1)
     forward, reverse = (p * (p / q).log()).sum(), (q * (q / p).log()).sum()
@@ -60,7 +58,7 @@ def test_its_ends_are_forward_and_reverse_kl():
     torch.testing.assert_close(near_one, reverse, rtol=1e-4, atol=0)
 
 
-def test_it_is_bounded_by_the_entropy_of_the_mixture():
+def test_the_divergence_is_bounded_by_the_entropy_of_the_mixture():
     far_one = torch.tensor([[60.0, 0.0]], dtype=torch.double)
     far_other = torch.tensor([[0.0, 60.0]], dtype=torch.double)
     jsd = generalized_jsd(far_one, far_other, beta=0.5)
@@ -163,98 +161,3 @@ def test_the_penalty_is_zero_at_the_reference_and_its_mean_is_the_divergence():
     assert (each > 0).all()
     expected = (ours[0].exp() * each).sum()
     torch.testing.assert_close(expected, generalized_jsd(ours, reference, beta=1.0))
-
-
-@pytest.mark.parametrize("chunk_tokens", [1, 2, 4, 6, 100])
-@pytest.mark.parametrize("beta", [None, 0.0, 0.5, 1.0])
-def test_chunked_equals_dense(beta, chunk_tokens):
-    teacher = logits(1)
-
-    def loss_of(rows_logits, rows):
-        if beta is None:
-            return cross_entropy(rows_logits, targets()[rows])
-        return generalized_jsd(rows_logits, teacher[rows], beta=beta)
-
-    def gradients(chunk):
-        hidden = draw(TOKENS, HIDDEN, seed=2, grad=True)
-        weight = draw(VOCABULARY, HIDDEN, seed=3, grad=True)
-        loss = projected_loss(hidden, weight, loss_of, chunk)
-        (3.0 * loss).backward()
-        return loss.detach(), hidden.grad, weight.grad
-
-    for ours, dense in zip(gradients(chunk_tokens), gradients(TOKENS), strict=True):
-        torch.testing.assert_close(ours, dense)
-
-
-def test_chunked_equals_dense_to_one_part_in_a_hundred_thousand_in_float32():
-    hidden = draw(64, 16, seed=2).float()
-    weight = draw(500, 16, seed=3).float()
-    wanted = torch.arange(64)
-
-    def loss_of(rows_logits, rows):
-        return cross_entropy(rows_logits, wanted[rows])
-
-    dense = projected_loss(hidden, weight, loss_of, 64)
-    torch.testing.assert_close(projected_loss(hidden, weight, loss_of, 7), dense, rtol=1e-5, atol=0)
-
-
-def test_gradients_of_the_chunked_form_are_right():
-    def loss(hidden, weight):
-        return projected_loss(
-            hidden, weight, lambda part, rows: cross_entropy(part, targets()[rows]), 2
-        )
-
-    arguments = (
-        draw(TOKENS, HIDDEN, seed=2, grad=True),
-        draw(VOCABULARY, HIDDEN, seed=3, grad=True),
-    )
-    assert gradcheck(loss, arguments)
-
-
-def test_no_gradient_is_made_where_none_is_wanted():
-    hidden = draw(TOKENS, HIDDEN, seed=2, grad=True)
-    weight = draw(VOCABULARY, HIDDEN, seed=3)
-    projected_loss(
-        hidden, weight, lambda part, rows: cross_entropy(part, targets()[rows]), 2
-    ).backward()
-    assert weight.grad is None
-    assert hidden.grad is not None
-
-
-def test_the_chunked_form_never_holds_all_logits():
-    """The largest tensor that the operators see is one chunk's logits or the head."""
-    from torch.utils._python_dispatch import TorchDispatchMode
-
-    class Largest(TorchDispatchMode):
-        elements = 0
-
-        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-            out = func(*args, **(kwargs or {}))
-            for one in out if isinstance(out, tuple | list) else [out]:
-                if isinstance(one, torch.Tensor):
-                    self.elements = max(self.elements, one.numel())
-            return out
-
-    hidden = draw(200, HIDDEN, seed=2, grad=True)
-    weight = draw(300, HIDDEN, seed=3, grad=True)
-    wanted = torch.arange(200)
-    with Largest() as seen:
-        projected_loss(
-            hidden, weight, lambda part, rows: cross_entropy(part, wanted[rows]), 10
-        ).backward()
-    assert seen.elements == 10 * 300
-
-
-def test_the_chunked_form_computes_no_gradient_that_nobody_wants():
-    hidden, weight = draw(TOKENS, HIDDEN, seed=2), draw(VOCABULARY, HIDDEN, seed=3, grad=True)
-    computed = []
-
-    def loss_of(logits, rows):
-        logits.register_hook(lambda _: computed.append(rows))
-        return cross_entropy(logits, targets()[rows])
-
-    with torch.no_grad():
-        unwanted = projected_loss(hidden, weight, loss_of, 2)
-    assert computed == []
-    torch.testing.assert_close(unwanted, projected_loss(hidden, weight, loss_of, 2).detach())
-    assert len(computed) == -(-TOKENS // 2)

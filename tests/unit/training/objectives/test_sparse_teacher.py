@@ -2,23 +2,20 @@ import pytest
 import torch
 
 from stratos.spec import Training
-from tests.unit.training.tiny_models import make_model, make_tokenizer
-from training.models.chat import ChatFormat
-from training.models.weights import LocalModel
-from training.objectives.distribution import TeacherDistribution
+from tests.unit.training.tiny_models import make_local
 from training.objectives.losses import cross_entropy
 from training.objectives.sparse_teacher import DRAWS, SparseTeacher
-from training.student.batches import Example, micro_batches
+from training.objectives.teacher_distribution import TeacherDistribution
+from training.student.batches import TokenizedExample, micro_batches
 
 VOCABULARY = 60
 ALIKE = Training(kd_weight=1.0)
-EXAMPLES = [Example([8 + number, 9, *range(10, 14 + number)], 2) for number in range(12)]
+EXAMPLES = [TokenizedExample([8 + number, 9, *range(10, 14 + number)], 2) for number in range(12)]
 
 
 @pytest.fixture(scope="module")
 def teacher():
-    tokenizer = make_tokenizer()
-    return LocalModel("tiny", make_model(VOCABULARY, seed=3), tokenizer, ChatFormat(tokenizer))
+    return make_local(vocabulary_size=VOCABULARY, seed=3)
 
 
 def make_sparse(teacher, micro_tokens=60, **settings):
@@ -37,7 +34,7 @@ def gradient_of(objective, batch, logits):
     return leaf.grad
 
 
-def test_it_keeps_at_most_300_bytes_a_token(teacher):
+def test_a_sparse_teacher_keeps_at_most_300_bytes_a_token(teacher):
     assert make_sparse(teacher).bytes_per_token <= 300
 
 
@@ -78,7 +75,7 @@ def apart_order():
     return sorted(EXAMPLES, key=lambda one: -len(one.tokens))
 
 
-def test_its_expected_gradient_is_that_of_forward_kl(teacher):
+def test_the_expected_gradient_of_the_draws_is_that_of_forward_kl(teacher):
     (batch,) = micro_batches(EXAMPLES[:3], 10_000)
     logits = torch.randn(len(batch.targets), VOCABULARY, generator=torch.manual_seed(0))
     online = TeacherDistribution(teacher, Training(kd_weight=1.0), VOCABULARY)
@@ -95,7 +92,7 @@ def test_its_expected_gradient_is_that_of_forward_kl(teacher):
     assert (mean - exact).abs().max() < 5 * 0.5 / (seeds * DRAWS) ** 0.5
 
 
-def test_it_mixes_with_the_gold_tokens(teacher):
+def test_the_draws_are_mixed_with_the_gold_tokens(teacher):
     (batch,) = micro_batches(EXAMPLES, 10_000)
     logits = torch.randn(len(batch.targets), VOCABULARY)
     whole = slice(None)

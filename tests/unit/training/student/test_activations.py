@@ -4,29 +4,26 @@ import pytest
 import torch
 
 from stratos.spec import Training
-from tests.unit.training.student.test_batches import make_examples
-from tests.unit.training.tiny_models import make_model, make_tokenizer
+from tests.unit.training.tiny_models import make_local, make_model
+from tests.unit.training.tiny_training import random_examples
 from training.container.world import ALONE
-from training.models.chat import ChatFormat
-from training.models.weights import LocalModel
-from training.objectives.distribution import GoldTokens, TeacherDistribution
+from training.objectives.objective import GoldTokens
+from training.objectives.teacher_distribution import TeacherDistribution
 from training.student import activations
 from training.student.activations import checkpoint_activations
 from training.student.batches import micro_batches
-from training.student.model import Student
+from training.student.student import Student
 
 
 def make_student(method="full"):
-    tokenizer = make_tokenizer()
-    local = LocalModel("tiny", make_model(60, seed=1), tokenizer, ChatFormat(tokenizer))
-    return Student(local, method, "float32", lora_rank=4, seed=0)
+    return Student(make_local(vocabulary_size=60, seed=1), method, "float32", lora_rank=4, seed=0)
 
 
 def loss_and_gradients(student):
     """Also counts how often the first layer runs: twice where it is computed again."""
     calls = []
     student.model.model.layers[0].mlp.register_forward_pre_hook(lambda *_: calls.append(1))
-    (batch,) = micro_batches(make_examples(6), 10_000)
+    (batch,) = micro_batches(random_examples(6), 10_000)
     loss = student.loss(batch, GoldTokens().loss_of(batch))
     loss.backward()
     return loss, {name: p.grad for name, p in student.trainable().items()}, len(calls)

@@ -6,13 +6,19 @@ from hypothesis import strategies as st
 from stratos.contracts.records import Message, TrainingRecord
 from stratos.errors import TooFewVerifiedRecords
 from stratos.planning.forecast.devices import micro_tokens
-from tests.unit.training.tiny_models import make_model, make_tokenizer
+from tests.unit.training.tiny_models import make_local, make_tokenizer
+from tests.unit.training.tiny_training import random_examples
 from training.models.chat import ChatFormat
-from training.models.weights import LocalModel
-from training.objectives.distribution import GoldTokens
 from training.objectives.losses import cross_entropy
-from training.student.batches import BatchPlan, Example, encode, micro_batches, split_validation
-from training.student.model import Student
+from training.objectives.objective import GoldTokens
+from training.student.batches import (
+    BatchPlan,
+    TokenizedExample,
+    encode,
+    micro_batches,
+    split_validation,
+)
+from training.student.student import Student
 
 
 def make_record(number, completion="because\n#### 4", answer="4"):
@@ -25,20 +31,9 @@ def make_record(number, completion="because\n#### 4", answer="4"):
     )
 
 
-def make_examples(count, seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    lengths = torch.randint(6, 40, (count,), generator=generator).tolist()
-    return [
-        Example(torch.randint(8, 60, (length,), generator=generator).tolist(), 2 + length // 3)
-        for length in lengths
-    ]
-
-
 @pytest.fixture(scope="module")
 def student():
-    model, tokenizer = make_model(60), make_tokenizer()
-    local = LocalModel("tiny", model, tokenizer, ChatFormat(tokenizer))
-    return Student(local, "full", "float32", lora_rank=4, seed=0)
+    return Student(make_local(vocabulary_size=60), "full", "float32", lora_rank=4, seed=0)
 
 
 def loss_of(student, batches):
@@ -72,14 +67,14 @@ def test_too_long_records_are_left_out_and_never_cut():
 
 
 def test_batching_does_not_change_the_loss(student):
-    examples = make_examples(23)
+    examples = random_examples(23)
     alone = loss_of(student, [batch for one in examples for batch in micro_batches([one], 1)])
     together = loss_of(student, micro_batches(examples, 200))
     torch.testing.assert_close(together, alone, rtol=1e-5, atol=1e-4)
 
 
 def test_an_epoch_holds_every_example_once_in_steps_of_even_size():
-    examples = make_examples(101)
+    examples = random_examples(101)
     plan = BatchPlan(examples, batch_tokens=300, micro_tokens=128, seed=5)
     steps = [plan.step(index) for index in range(plan.steps_per_epoch)]
     sizes = [sum(batch.num_tokens for batch in step) for step in steps]
@@ -92,7 +87,7 @@ def test_an_epoch_holds_every_example_once_in_steps_of_even_size():
 
 
 def test_a_step_is_a_function_of_seed_and_index_alone():
-    examples = make_examples(50)
+    examples = random_examples(50)
 
     def step(plan, index):
         return [batch.tokens.tolist() for batch in plan.step(index)]
@@ -106,7 +101,7 @@ def test_a_step_is_a_function_of_seed_and_index_alone():
 
 
 def test_micro_batches_stay_within_their_tokens():
-    for batch in micro_batches(make_examples(60), 200):
+    for batch in micro_batches(random_examples(60), 200):
         assert batch.tokens.numel() <= 200 or batch.tokens.shape[0] == 1
 
 
@@ -117,7 +112,7 @@ def test_micro_batches_stay_within_their_tokens():
     packed=st.booleans(),
 )
 def test_processes_get_even_parts_of_a_step(seed, count, processes, packed):
-    examples = make_examples(count, seed)
+    examples = random_examples(count, seed)
     whole = sum(len(example.tokens) for example in examples)
     longest = max(len(example.tokens) for example in examples)
     limit = micro_tokens("cpu", whole, longest, processes)
@@ -133,7 +128,7 @@ def test_processes_get_even_parts_of_a_step(seed, count, processes, packed):
 
 
 def test_equal_records_are_shared_out_in_one_round():
-    examples = [Example(list(range(1, 11)), 2)] * 30
+    examples = [TokenizedExample(list(range(1, 11)), 2)] * 30
     limit = micro_tokens("cuda", 300, 10, 8)
     parts = micro_batches(examples, limit, processes=8)
     assert [len(batch.tokens) for batch in parts] == [4] * 7 + [2]
@@ -142,14 +137,14 @@ def test_equal_records_are_shared_out_in_one_round():
 
 
 def test_validation_takes_a_twentieth_and_spares_small_sets():
-    learned, validation = split_validation(make_examples(200), seed=0)
+    learned, validation = split_validation(random_examples(200), seed=0)
     assert (len(learned), len(validation)) == (190, 10)
-    assert split_validation(make_examples(19), seed=0)[1] == []
+    assert split_validation(random_examples(19), seed=0)[1] == []
 
 
 def test_packing_changes_neither_loss_nor_gradients(student):
     """Rows hold several examples, and none sees another: to rounding, all is as one by one."""
-    examples = make_examples(23)
+    examples = random_examples(23)
 
     def loss_and_gradients(batches):
         student.model.zero_grad()
@@ -169,8 +164,8 @@ def test_packing_changes_neither_loss_nor_gradients(student):
 
 def test_a_packed_token_sees_its_own_example_alone(student):
     """Another example before it in the row changes nothing."""
-    one, two, other = make_examples(3)
-    longest = Example([9] * (len(one.tokens) + len(two.tokens) + len(other.tokens)), 1)
+    one, two, other = random_examples(3)
+    longest = TokenizedExample([9] * (len(one.tokens) + len(two.tokens) + len(other.tokens)), 1)
 
     def states(first):
         (batch,) = micro_batches([longest, first, two], 10_000, packed=True)
@@ -190,7 +185,7 @@ def test_a_packed_token_sees_its_own_example_alone(student):
 
 
 def test_packing_keeps_every_example_and_leaves_little_empty():
-    examples = make_examples(60)
+    examples = random_examples(60)
     batches = micro_batches(examples, 200, packed=True)
     found = [
         tuple(batch.tokens[row, columns].tolist())

@@ -1,16 +1,8 @@
 from stratos.contracts.records import Message
-from tests.unit.training.tiny_models import make_model, make_tokenizer
-from training.models.chat import ChatFormat
+from tests.unit.training.tiny_models import make_local
 from training.models.generation import Sampling, generate_batch
-from training.models.weights import LocalModel
-from training.teachers import Request
+from training.teachers.teacher import Request
 from training.teachers.weights import WeightsTeacher
-
-
-def make_local(**changes):
-    tokenizer = make_tokenizer()
-    model = make_model(len(tokenizer), **changes)
-    return LocalModel("tiny", model, tokenizer, ChatFormat(tokenizer))
 
 
 def ask(content, **settings):

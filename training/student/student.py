@@ -11,9 +11,10 @@ from transformers import PreTrainedModel
 
 from stratos.contracts.plan import Method, Precision
 from stratos.spec import Weights
+from training.models.decoder import body_states, decoder_layers, require_plain_head
 from training.models.weights import LocalModel, load_model
 from training.student.batches import MicroBatch
-from training.student.chunked import LossOfLogits, projected_loss
+from training.student.chunked_loss import LossOfLogits, projected_loss
 from training.student.sharding import put_together, shard
 
 
@@ -59,7 +60,7 @@ class Student:
     def shard(self) -> None:
         """Spread the parameters over the devices of all processes, a decoder layer at a time.
 
-        Before the optimizer sees them; afterwards only `loss` may run the model.
+        To be called before the optimizer sees them; afterwards only `loss` may run the model.
         """
         shard(self._pass, decoder_layers(self.model))
 
@@ -88,39 +89,6 @@ class Student:
         )
 
 
-def body_states(model: PreTrainedModel, tokens: Tensor, positions: Tensor | None = None) -> Tensor:
-    """Run a model without its head on right-padded tokens.
-
-    Padding needs no mask: under causal attention it lies behind every token that carries a loss.
-    Where positions begin anew, Transformers lets no token see what lies before.
-
-    Args:
-        tokens: [rows, width].
-        positions: [rows, width], where a row holds several examples.
-
-    Returns:
-        [rows, width, hidden size]
-    """
-    found = model.base_model(input_ids=tokens, position_ids=positions, use_cache=False)
-    states: Tensor = found.last_hidden_state
-    return states
-
-
-def decoder_layers(model: PreTrainedModel) -> nn.ModuleList:
-    """Return the blocks of a decoder.
-
-    Raises:
-        ValueError: when the architecture keeps them elsewhere than in `layers`.
-    """
-    layers = getattr(model.base_model, "layers", None)
-    if not isinstance(layers, nn.ModuleList):
-        raise ValueError(
-            f"{type(model).__name__} has no list of decoder layers; "
-            "pick a student of the Llama, Qwen or Mistral family"
-        )
-    return layers
-
-
 class _Pass(nn.Module):
     """Body, head and loss as one module: where it is sharded, the head is whole inside it."""
 
@@ -138,27 +106,6 @@ class _Pass(nn.Module):
             # FSDP sums what has a gradient in this process; it must be the same in all of them.
             return hidden.sum() + 0 * weight.sum()
         return projected_loss(hidden, weight, loss_of)
-
-
-def require_plain_head(local: LocalModel) -> None:
-    """Refuse a model whose logits are more than a projection of its hidden states.
-
-    Raises:
-        ValueError: with what it does to them.
-    """
-    config = local.model.config
-    changed = [
-        key
-        for key in ("final_logit_softcapping", "logit_scale", "logits_scaling")
-        if getattr(config, key, None) not in (None, 1, 1.0)
-    ]
-    if getattr(local.model.get_output_embeddings(), "bias", None) is not None:
-        changed.append("lm_head.bias")
-    if changed:
-        raise ValueError(
-            f"{local.name} changes its logits after the projection ({changed[0]}), which training "
-            "does not support; pick a student of the Llama, Qwen or Mistral family"
-        )
 
 
 def load_student(

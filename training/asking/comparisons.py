@@ -1,4 +1,4 @@
-"""What a student's accuracy must be read beside: baselines, paired comparisons, examples."""
+"""What a student's accuracy is compared with: baselines and other models. Examples of answers."""
 
 from __future__ import annotations
 

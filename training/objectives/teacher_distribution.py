@@ -1,39 +1,18 @@
-"""What a micro-batch's tokens are learned from: the gold tokens, and a teacher's distribution."""
+"""A teacher's distribution as the objective, where it reads the same tokens as the student."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from stratos.spec import Training
+from training.models.decoder import body_states
 from training.models.weights import LocalModel
 from training.objectives.losses import cross_entropy, generalized_jsd
 from training.student.batches import MicroBatch
-from training.student.chunked import LossOfLogits
-from training.student.model import body_states
-
-
-class Objective(Protocol):
-    """Turns a micro-batch into the loss of its logits."""
-
-    @property
-    def held_bytes(self) -> int:
-        """Weights that it keeps on the device."""
-        ...
-
-    def loss_of(self, batch: MicroBatch) -> LossOfLogits: ...
-
-
-class GoldTokens:
-    """Cross-entropy on the completion's tokens."""
-
-    held_bytes = 0
-
-    def loss_of(self, batch: MicroBatch) -> LossOfLogits:
-        return lambda logits, rows: cross_entropy(logits, batch.targets[rows])
+from training.student.chunked_loss import LossOfLogits
 
 
 @dataclass(frozen=True)

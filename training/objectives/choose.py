@@ -1,4 +1,4 @@
-"""Which objective a job's student learns from."""
+"""Choosing the objective that a job's student learns from."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from stratos.contracts.records import TrainingRecord
 from stratos.errors import IncompatibleVocabulary
 from stratos.spec import Weights
 from training.job.job import Job
+from training.models.decoder import require_plain_head
 from training.models.vocabulary import same_tokenizer, shared_vocabulary
 from training.models.weights import load_model, locate
 from training.objectives.aligned_teacher import AlignedTeacher, teacher_prompts
-from training.objectives.distribution import GoldTokens, Objective, TeacherDistribution
+from training.objectives.objective import GoldTokens, Objective
 from training.objectives.sparse_teacher import SparseTeacher
-from training.student.batches import Example
-from training.student.model import Student, require_plain_head
+from training.objectives.teacher_distribution import TeacherDistribution
+from training.student.batches import TokenizedExample
+from training.student.student import Student
 
 _SPARSE_VOCABULARY = 16_384
 
@@ -24,7 +26,7 @@ def choose_objective(
     job: Job[DistillConfig],
     student: Student,
     records: Sequence[TrainingRecord],
-    examples: list[Example],
+    examples: list[TokenizedExample],
     micro_tokens: int,
 ) -> Objective:
     """Learn from the records' tokens, and from the teacher's distribution where asked for.

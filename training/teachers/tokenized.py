@@ -1,4 +1,4 @@
-"""Requests set against what a model can read: the part of generation that every engine shares."""
+"""Requests as tokens, without those too long to read: what every engine does first."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from training.models.chat import ChatFormat
-from training.teachers import Completion, OnAnswer, Request
+from training.teachers.teacher import Completion, OnAnswer, Request
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass
-class Reading:
+class TokenizedRequests:
     """Requests as tokens, with a place for the completion of each.
 
     Attributes:
@@ -25,22 +25,22 @@ class Reading:
     readable: list[int]
 
 
-def read_requests(
+def tokenize_requests(
     requests: Sequence[Request],
     chat: ChatFormat,
     *,
     max_positions: int,
     name: str,
     on_answer: OnAnswer,
-) -> Reading:
-    """Tokenize requests. One that cannot be read to its end is answered at once, and wrongly.
+) -> TokenizedRequests:
+    """Tokenize requests. One too long to read gets an empty answer at once, which counts as wrong.
 
     Args:
         max_positions: Tokens that the model can read and write together.
         name: Of the model, for the log.
     """
     prompts = chat.prompts([request.messages for request in requests])
-    reading = Reading(prompts, [None] * len(requests), [])
+    reading = TokenizedRequests(prompts, [None] * len(requests), [])
     for index, prompt in enumerate(prompts):
         if len(prompt) < max_positions:
             reading.readable.append(index)

@@ -28,7 +28,7 @@ _BYTE = re.compile(r"<0x([0-9A-F]{2})>")
 
 @dataclass(frozen=True)
 class Chunk:
-    """A stretch of text that both tokenizations end a token at the beginning and at the end of.
+    """A stretch of text at whose beginning and end both tokenizations end a token.
 
     Attributes:
         ours: First of our tokens in it, and the one after its last.

@@ -1,0 +1,72 @@
+"""What a student's accuracy is read beside."""
+
+from stratos.contracts.records import Message, Record
+from stratos.spec import LlmJudge, Number, OpenAICompatible
+from tests.unit.training.fakes import ScriptedTeacher
+from training.asking.comparisons import compare_outcomes, score_baselines, show_examples, spread
+from training.asking.questions import Scored
+from training.judging.assessor import Assessor
+from training.judging.judge import Judge
+from training.teachers.teacher import Completion
+
+NUMBER = Judge(Number(kind="number"), "####")
+
+
+def make_record(number, question, gold):
+    return Record(id=str(number), messages=(Message(role="user", content=question),), gold=gold)
+
+
+TRAIN = [
+    make_record(1, "how many legs has a horse", "4"),
+    make_record(2, "how many legs has a table", "4"),
+    make_record(3, "how many wheels has a bicycle", "2"),
+]
+HELDOUT = [
+    make_record(4, "how many legs has a dog", "4"),
+    make_record(5, "how many wheels has a tandem bicycle", "2"),
+]
+
+
+def test_baselines_answer_with_the_commonest_answer_and_that_of_the_nearest_question():
+    assert score_baselines(TRAIN, HELDOUT, NUMBER) == {
+        "constant_answer": [True, False],
+        "nearest_question": [True, True],
+    }
+
+
+def test_there_are_no_baselines_without_gold_answers_or_where_verdicts_are_paid_for():
+    unanswered = [record.model_copy(update={"gold": None}) for record in TRAIN]
+    assert score_baselines(unanswered, HELDOUT, NUMBER) == {}
+    model = OpenAICompatible(kind="openai", base_url="http://judge", model="judge")
+    spec = LlmJudge(kind="judge", model=model, criteria="right")
+    asked = ScriptedTeacher(lambda _: '{"correct": true}')
+    judge = Judge(spec, "####", assessor=Assessor(asked, spec, stop=lambda: False))
+    assert score_baselines(TRAIN, HELDOUT, judge) == {}
+    assert asked.asked == []
+
+
+def test_two_models_are_compared_on_what_both_answered():
+    student = [True, True, False, True, None, False]
+    teacher = [True, False, None, None, True, True]
+    found = compare_outcomes("teacher", student, teacher)
+    assert (found.only_student_right, found.only_other_right) == (1, 1)
+
+
+def make_scored(outcomes):
+    completions = [Completion(f"answer {i}", True, 1, 1) for i, _ in enumerate(outcomes)]
+    return Scored(completions, outcomes)
+
+
+def test_answers_to_a_sample_are_laid_out_over_all_records():
+    scored = spread(make_scored([False]), HELDOUT[1:], HELDOUT)
+    assert scored.outcomes == [None, False]
+    assert [one and one.text for one in scored.completions] == [None, "answer 0"]
+
+
+def test_the_first_right_and_the_first_wrong_answers_are_shown():
+    scored = make_scored([True, False, True])
+    shown = show_examples(TRAIN, scored, num_right=1, num_wrong=1)
+    assert [(one.completion, one.correct) for one in shown] == [
+        ("answer 0", True),
+        ("answer 1", False),
+    ]

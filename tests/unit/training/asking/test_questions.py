@@ -1,0 +1,71 @@
+"""Records of a split, asked and scored."""
+
+import pytest
+
+from stratos.contracts.records import Message, Record, write_jsonl
+from stratos.errors import DatasetRejected, TeacherFailed
+from stratos.spec import Number, Regex
+from tests.unit.training.fakes import ScriptedTeacher
+from training.asking.questions import ask, read_judged, read_split, sample
+from training.judging.judge import Judge
+
+NUMBER = Judge(Number(kind="number"), "####")
+
+
+def make_records(golds):
+    return [
+        Record(
+            id=str(number),
+            messages=(Message(role="user", content=f"{number}?"),),
+            gold=gold,
+            split="probe",
+        )
+        for number, gold in enumerate(golds)
+    ]
+
+
+def test_a_split_that_is_missing_says_what_the_channel_holds(tmp_path):
+    write_jsonl(tmp_path / "train.jsonl", make_records(["1"]))
+    with pytest.raises(DatasetRejected, match=r"no probe records \(it holds \['train.jsonl'\]\)"):
+        read_split(tmp_path, "probe")
+
+
+def test_only_records_that_can_be_scored_are_read(tmp_path):
+    write_jsonl(tmp_path / "probe.jsonl", make_records(["1", None, "3"]))
+    assert [record.id for record in read_judged(tmp_path, "probe", NUMBER)] == ["0", "2"]
+    anything = Judge(Regex(kind="regex", pattern=".*"), "####")
+    assert len(read_judged(tmp_path, "probe", anything)) == 3
+    write_jsonl(tmp_path / "probe.jsonl", make_records([None]))
+    with pytest.raises(DatasetRejected, match="the number verifier needs one"):
+        read_judged(tmp_path, "probe", NUMBER)
+
+
+def test_a_sample_follows_from_the_seed_alone():
+    records = make_records(["1"] * 30)
+    assert sample(records, 5, seed=1) == sample(records, None, seed=1)[:5]
+    assert sample(records, 5, seed=1) != sample(records, 5, seed=2)
+
+
+def ask_all(records, stop):
+    teacher = ScriptedTeacher(lambda request: f"#### {request.messages[0].content[:-1]}")
+    told = []
+    scored = ask(
+        teacher, records, NUMBER, max_new_tokens=4, stop=stop, on_done=lambda n: told.append(n)
+    )
+    return scored, told
+
+
+def test_answers_are_scored_and_those_not_given_in_time_are_left_open():
+    records = make_records(["0"] * 25)
+    answers_left = iter([False] * 20 + [True] * 5)
+    scored, told = ask_all(records, lambda: next(answers_left))
+    assert scored.outcomes == [True] + [False] * 19 + [None] * 5
+    assert (scored.accuracy.successes, scored.accuracy.n) == (1, 20)
+    assert (scored.mean_prompt_tokens, scored.mean_completion_tokens) == (5, 2)
+    assert told == list(range(1, 21))
+
+
+def test_too_few_answers_to_tell_an_accuracy_are_an_error():
+    answers_left = iter([False] * 19 + [True] * 6)
+    with pytest.raises(TeacherFailed, match="19 of 25 questions were answered by scripted"):
+        ask_all(make_records(["0"] * 25), lambda: next(answers_left))

@@ -1,0 +1,28 @@
+"""The machine a job runs on."""
+
+import pytest
+import torch
+
+from training.container.host import limit_threads, use_cpus
+from training.container.paths import SageMakerPaths
+
+
+@pytest.fixture
+def threads(monkeypatch):
+    """Threads that torch was told to use; 8 before that."""
+    told = [8]
+    monkeypatch.setattr(torch, "get_num_threads", lambda: told[-1])
+    monkeypatch.setattr(torch, "set_num_threads", told.append)
+    return told
+
+
+def test_a_job_uses_the_cpus_that_sagemaker_counts(threads, tmp_path):
+    use_cpus(SageMakerPaths({}, tmp_path, tmp_path))
+    use_cpus(SageMakerPaths({}, tmp_path, tmp_path, num_cpus=3))
+    assert threads == [8, 3]
+
+
+@pytest.mark.parametrize(("parameters", "used"), [(10, 1), (9_000_000, 2), (10**9, 8)])
+def test_a_small_model_gets_no_more_threads_than_it_gains_from(threads, parameters, used):
+    limit_threads(parameters)
+    assert threads[-1] == used

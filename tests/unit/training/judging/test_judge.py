@@ -1,0 +1,56 @@
+"""What counts as a right answer and as a sound rationale."""
+
+import pytest
+
+from stratos.scoring.verifiers import is_correct, needs_gold
+from stratos.spec import LlmJudge, Number, OpenAICompatible, Regex
+from training.judging.judge import Judge
+
+NUMBER = Judge(Number(kind="number"), "####")
+PROMPT = "What is 2 + 2? The answer is 4. Explain it."
+
+
+def fault(rationale, judge=NUMBER):
+    return judge.fault(rationale, prompt=PROMPT, question="What is 2 + 2?", answer="4")
+
+
+def test_no_rule_stands_in_for_a_model_that_judges():
+    model = OpenAICompatible(kind="openai", base_url="http://judge", model="judge")
+    spec = LlmJudge(kind="judge", model=model, criteria="right")
+    assert not needs_gold(spec)
+    with pytest.raises(ValueError, match="asked inside training jobs alone"):
+        is_correct(spec, "please", None)
+
+
+def test_only_a_verifier_that_needs_no_gold_answer_can_judge_without_one():
+    assert NUMBER.can_judge("4")
+    assert not NUMBER.can_judge(None)
+    assert Judge(Regex(kind="regex", pattern="yes|no"), "####").can_judge(None)
+
+
+def test_the_body_is_what_precedes_the_marked_answer():
+    assert NUMBER.body("two and two\n#### 4") == "two and two"
+    assert NUMBER.body(" two and two ") == "two and two"
+
+
+@pytest.mark.parametrize(
+    ("rationale", "found"),
+    [
+        ("Add two to two, which makes four.", None),
+        ("", "no rationale"),
+        ("Since the answer must be 4, it is.", "leans on the given answer"),
+        ("What is 2 + 2? The answer is 4.", "copies the prompt"),
+    ],
+)
+def test_a_rationale_must_be_reasoned_and_its_own(rationale, found):
+    assert fault(rationale) == found
+
+
+def test_a_checkers_problem_is_counted_without_its_particulars():
+    def check(question, answer, rationale):
+        return [f"step 3 of 'adding' does not follow from {question!r}"] if answer == "4" else []
+
+    judge = Judge(NUMBER.verifier, "####", checker=check)
+    reason = "checker: step … of … does not follow from …"
+    assert fault("Add two to two, which makes four.", judge) == reason
+    assert judge.step_fault("three and two", "What is 3 + 2?", "5") is None

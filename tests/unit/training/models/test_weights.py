@@ -1,0 +1,36 @@
+import pytest
+
+from stratos.spec import Weights
+from tests.unit.training.tiny_models import make_tokenizer, save_model
+from training.models.weights import locate, tokenizer_hash
+
+
+def test_equal_hashes_mean_equal_token_ids():
+    assert tokenizer_hash(make_tokenizer()) == tokenizer_hash(make_tokenizer())
+    padded = make_tokenizer()
+    padded(["a", "bcd"], padding=True)
+    assert tokenizer_hash(padded) == tokenizer_hash(make_tokenizer())
+    assert tokenizer_hash(make_tokenizer(list("ba"))) != tokenizer_hash(make_tokenizer(list("ab")))
+
+
+def test_weights_on_the_hub_need_no_channel():
+    assert locate(Weights(hub="org/model"), None) == "org/model"
+
+
+def test_a_folder_of_the_channel_or_the_channel_itself_holds_the_model(tmp_path):
+    weights = Weights(path="models/teacher")
+    save_model(tmp_path / "teacher")
+    assert locate(weights, tmp_path) == str(tmp_path / "teacher")
+    assert locate(weights, tmp_path / "teacher") == str(tmp_path / "teacher")
+
+
+def test_weights_that_cannot_be_read_safely_are_refused_with_what_is_there(tmp_path):
+    weights = Weights(path="models/teacher")
+    with pytest.raises(ValueError, match="the job has no channel with the weights of 'teacher'"):
+        locate(weights, None)
+    with pytest.raises(ValueError, match=r"'teacher' has no config.json, only \[\]; upload"):
+        locate(weights, tmp_path)
+    for name in ("config.json", "pytorch_model.bin"):
+        (tmp_path / name).touch()
+    with pytest.raises(ValueError, match=r"no \*.safetensors, only .*'pytorch_model.bin'\]; other"):
+        locate(weights, tmp_path)

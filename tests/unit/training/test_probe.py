@@ -1,0 +1,80 @@
+"""Probing as SageMaker runs it: channels, SM_* variables, S3, exit codes."""
+
+import os
+
+import pytest
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from stratos.contracts.jobs import ProbeResult, Progress
+from tests.unit.training.jobs import BASE, TEACHER, read
+from tests.unit.training.misbehaving_server import JudgingServer
+from training import probe
+
+
+def test_a_probe_measures_a_teacher(container, s3):
+    assert container(probe, role="teacher", model=TEACHER, max_new_tokens=8, synthesis={}) == 0
+    result = read(s3, ProbeResult)
+    assert (result.accuracy.n, result.accuracy.successes) == (24, 24)
+    assert result.reverse_yield is not None
+    assert result.reverse_yield.n == 24
+    assert result.num_parameters == sum(
+        p.numel()
+        for p in AutoModelForCausalLM.from_pretrained(os.environ["SM_CHANNEL_MODEL"]).parameters()
+    )
+    assert result.vocabulary_size == len(
+        AutoTokenizer.from_pretrained(os.environ["SM_CHANNEL_MODEL"])
+    )
+    assert result.tokens_per_second > 0
+    progress = read(s3, Progress, "progress.json")
+    assert (progress.step, progress.unit) == ("probe", "answers")
+    assert progress.done == progress.total
+
+
+def test_a_probed_student_is_not_asked_to_explain(container, s3):
+    assert container(probe, role="student", model=TEACHER, max_new_tokens=4, synthesis={}) == 0
+    assert read(s3, ProbeResult).reverse_yield is None
+
+
+def test_what_earlier_attempts_paid_is_counted_on(container, s3):
+    asked = {"role": "student", "model": TEACHER, "max_new_tokens": 4, "synthesis": {}}
+    assert container(probe, spent_usd=0.25, **asked) == 0
+    assert read(s3, ProbeResult).usd == 0.25
+    assert read(s3, Progress, "progress.json").usd == 0.25
+
+
+def test_a_model_judges_in_a_probe_and_is_paid_from_its_budget(container, s3, tmp_path):
+    server = JudgingServer()
+    with server.running() as base_url:
+        judge = {
+            "kind": "judge",
+            "criteria": "polite",
+            "model": {
+                "kind": "openai",
+                "base_url": base_url,
+                "model": "judge",
+                "output_usd_per_million_tokens": 100.0,
+            },
+        }
+        config = {
+            "judging": {**BASE["judging"], "verifier": judge},
+            "budget_usd": 50.0,
+            "role": "student",
+            "model": TEACHER,
+            "max_new_tokens": 6,
+            "synthesis": {},
+        }
+        assert container(probe, **config) == 0
+        first = read(s3, ProbeResult)
+        assert (first.accuracy.n, first.accuracy.successes) == (24, 0)
+        asked = len(server.seen)
+        assert 0 < asked <= 24
+        assert first.usd == pytest.approx(asked * 6 * 100.0 / 1e6)
+        assert 0 < read(s3, Progress, "progress.json").usd <= first.usd
+        assert (tmp_path / "checkpoints" / "verdicts.jsonl").exists()
+        assert container(probe, **config) == 0
+        assert len(server.seen) == asked
+        assert container(probe, **config | {"budget_usd": 1e-6}) == 0, "all verdicts were kept"
+        (tmp_path / "checkpoints" / "verdicts.jsonl").unlink()
+        assert container(probe, **config | {"budget_usd": 1e-6}) == 1
+    failure = (tmp_path / "output" / "failure").read_text()
+    assert failure.startswith("BudgetExhausted: judge answered 0 of")

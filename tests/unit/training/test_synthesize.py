@@ -1,0 +1,43 @@
+"""Synthesis as SageMaker runs it."""
+
+from stratos.contracts.jobs import SynthesizeResult
+from stratos.contracts.records import TrainingRecord, read_jsonl
+from tests.unit.training.jobs import BASE, BUCKET, TEACHER, read
+from training import synthesize
+
+
+def test_verified_answers_become_records(container, s3, tmp_path):
+    code = container(
+        synthesize,
+        teacher=TEACHER,
+        strategy="alignment",
+        synthesis={"max_new_tokens": 200, "min_yield": 0.0, "samples": 3, "max_records": 50},
+        records_uri=f"s3://{BUCKET}/records/",
+        seed=3,
+    )
+    assert code == 0
+    result = read(s3, SynthesizeResult)
+    s3.download_file(BUCKET, "records/records.jsonl", str(tmp_path / "records.jsonl"))
+    records = list(read_jsonl(tmp_path / "records.jsonl", TrainingRecord))
+    assert result.asked == 50
+    assert result.kept == len(records) == result.yield_by_strategy["alignment"].successes
+    assert sum(result.rejects.values()) + result.kept == result.calls
+    # Every answer is kept for an attempt after a kill.
+    answers = (tmp_path / "checkpoints" / "completions.jsonl").read_text().splitlines()
+    assert len(answers) == result.calls
+
+
+def test_too_low_a_yield_fails_by_name(container, tmp_path):
+    code = container(
+        synthesize,
+        judging={**BASE["judging"], "verifier": {"kind": "exact"}},
+        teacher=TEACHER,
+        strategy="injection",
+        synthesis={"max_new_tokens": 8},
+        records_uri=f"s3://{BUCKET}/none/",
+        seed=0,
+    )
+    assert code == 1
+    failure = (tmp_path / "output" / "failure").read_text()
+    assert failure.startswith("TooFewVerifiedRecords: 0 of 60 questions ended verified (0%)")
+    assert "min_yield asks for 20%" in failure

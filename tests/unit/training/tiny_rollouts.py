@@ -1,0 +1,27 @@
+"""A tiny student with questions that it can be rewarded for."""
+
+from stratos.contracts.records import Message, TrainingRecord
+from stratos.spec import Regex
+from tests.unit.training.tiny_models import make_local
+from training.judging.judge import Judge
+from training.learning.rollouts import read_questions
+from training.student.student import Student
+
+BEGINS_EARLY = Judge(Regex(kind="regex", pattern=r"[a-m][\s\S]*"), "####")
+
+
+def make_student(method="full", seed=1):
+    return Student(make_local(vocabulary_size=90, seed=seed), method, "float32", 4, 0)
+
+
+def make_questions(student, count=40, max_prompt_tokens=256):
+    records = [
+        TrainingRecord(
+            id=str(number),
+            messages=(Message(role="user", content=f"{number}?"),),
+            completion="so",
+            strategy="alignment",
+        )
+        for number in range(count)
+    ]
+    return read_questions(records, student, BEGINS_EARLY, max_prompt_tokens)
