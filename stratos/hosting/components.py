@@ -23,6 +23,7 @@ from stratos.hosting.guardrails import (
     longest_update_seconds,
     update_alarms,
 )
+from stratos.hosting.scaling import largest_fleet
 from stratos.spec import Spec
 from stratos.units import GIB, MIB
 
@@ -109,12 +110,8 @@ def managed_instances(spec: Spec, server: Server) -> dict[str, Any]:
     return {
         "Status": "ENABLED",
         "MinInstanceCount": 0,
-        "MaxInstanceCount": max_copies(spec, server) + TAKING_OVER,
+        "MaxInstanceCount": largest_fleet(spec, server) + TAKING_OVER,
     }
-
-
-def max_copies(spec: Spec, server: Server) -> int:
-    return max(server.count, spec.hosting.max_instances or server.count)
 
 
 def component_guardrails(

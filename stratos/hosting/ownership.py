@@ -1,4 +1,4 @@
-"""Whose a resource is, and whether it still has an owner: what the sweeper goes by.
+"""Who owns a resource, and whether anybody still does: what the sweeper decides by.
 
 A run owns what carries its tag while its execution goes on. From its promotion on it owns the
 spec's endpoint, with the configuration and model behind it, until its time is over or a later run
@@ -65,7 +65,7 @@ def expiry(hosting: Hosting, now: datetime) -> datetime | None:
 
 
 def ownership_tags(run: RunRef, spec: Spec, now: datetime) -> list[dict[str, str]]:
-    """Whose a resource is, and until when; in the shape of SageMaker's `Tags`."""
+    """Who owns a resource, and until when, in the shape of SageMaker's `Tags`."""
     end = expiry(spec.hosting, now)
     tags = {
         RUN_TAG: run.run_id,
@@ -102,7 +102,7 @@ class Orphan(FrozenModel):
 
 
 class Ownership:
-    """Who owns what, at one moment.
+    """Who owns what at one moment.
 
     Args:
         resources: Listed before `owners`: a run is entered before it makes anything, so that no
@@ -134,7 +134,7 @@ class Ownership:
         self._serving |= {o.run_id for o in self._owners.values() if o.batch_model_name}
 
     def orphans(self) -> list[Orphan]:
-        """What nobody owns, in the order it can go: components, endpoints, what those use."""
+        """Resources without an owner, in the order they can be deleted: components, endpoints, the rest."""
         return [
             Orphan(kind=resource.kind, name=resource.name, reason=reason)
             for resource in self._resources
@@ -142,7 +142,7 @@ class Ownership:
         ]
 
     def without_endpoint(self) -> Iterator[Owner]:
-        """Runs whose endpoint is gone, or goes now, though they are down as its owner."""
+        """Runs that are recorded as the owner of an endpoint that is gone, or is deleted now."""
         for owner in self._owners.values():
             name = owner.endpoint_name
             if name is None or name in self._kept_endpoints:
@@ -154,7 +154,7 @@ class Ownership:
         return [resource for resource in self._resources if resource.kind == kind]
 
     def _reason(self, resource: Resource) -> str | None:
-        """Why nobody owns a resource; None where somebody does, or it is not ours to judge."""
+        """Why a resource has no owner; None if it has one, or if it is not ours to judge."""
         if resource.kind == "inference-component" and resource.status in CHANGING:
             return None
         if resource.kind in ("schedule", "inference-component"):

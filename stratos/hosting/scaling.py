@@ -58,7 +58,7 @@ def fleet_scaling(spec: Spec, server: Server, endpoint_name: str, variant: str) 
     Down to one instance where the traffic has lulls; up to the planned fleet, or to
     `hosting.max_instances`.
     """
-    floor, ceiling = 1 if spec.load.has_lulls else server.count, _ceiling(spec, server)
+    floor, ceiling = 1 if spec.load.has_lulls else server.count, largest_fleet(spec, server)
     if floor == ceiling:
         return None
     named = scalable_target(endpoint_name, variant)
@@ -88,7 +88,7 @@ def queue_scaling(spec: Spec, server: Server, endpoint_name: str, variant: str) 
     }
     tracking = _tracking(named, f"{endpoint_name}-backlog", _BACKLOG_PER_INSTANCE, backlog)
     return Scaling(
-        target={**named, "MinCapacity": 0, "MaxCapacity": _ceiling(spec, server)},
+        target={**named, "MinCapacity": 0, "MaxCapacity": largest_fleet(spec, server)},
         policies=[tracking, _wake(named, endpoint_name)],
         wake_alarm=_wake_alarm(
             endpoint_name,
@@ -111,7 +111,7 @@ def component_scaling(spec: Spec, server: Server, name: str) -> Scaling:
     }
     tracking = _tracking(named, f"{name}-requests", _per_minute(spec, server), metric)
     return Scaling(
-        target={**named, "MinCapacity": 0, "MaxCapacity": _ceiling(spec, server)},
+        target={**named, "MinCapacity": 0, "MaxCapacity": largest_fleet(spec, server)},
         policies=[tracking, _wake(named, name)],
         wake_alarm=_wake_alarm(
             name,
@@ -124,7 +124,8 @@ def component_scaling(spec: Spec, server: Server, name: str) -> Scaling:
     )
 
 
-def _ceiling(spec: Spec, server: Server) -> int:
+def largest_fleet(spec: Spec, server: Server) -> int:
+    """Instances that a fleet may grow to: as planned, or as many as the spec allows."""
     return max(server.count, spec.hosting.max_instances or server.count)
 
 
