@@ -1,12 +1,13 @@
 """How the code is laid out: entries and import arrows of each folder, and files on four paths.
 
     python benchmarks/house.py                       this checkout
-    python benchmarks/house.py --root DIR            another one, run by its own `.venv`
-    python benchmarks/house.py --before DIR --write  both, into benchmarks/results/house.json
+    python benchmarks/house.py --before DIR          beside another one, which has its own `.venv`
+    python benchmarks/house.py --before DIR --write  into benchmarks/results/house.json as well
 
 An *entry* of a folder is a module or a package in it. An *arrow* leads from one entry to another
-that it imports. Of a path the files are counted that a call enters from another file: how many, and how
-often one is entered again. Standard library only, so that any checkout's interpreter runs it.
+that it imports. Of a path those files are counted that a call enters from another file: how many,
+and how many of them are entered again. Of both synthesized templates, every value that differs is
+counted.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import ast
 import importlib
 import io
 import json
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -30,6 +32,8 @@ RESULT = HERE / "benchmarks" / "results" / "house.json"
 PACKAGES = ("stratos", "lambdas", "infra", "training", "serving")
 FOLDERS = ("stratos", "stratos/planning", "lambdas", "infra", "infra/local", "training", "serving")
 EXAMPLE = "examples/mahjong-waits"
+TEMPLATE = "cdk.out/Stratos.template.json"
+_HASH = re.compile(r"[0-9a-f]{64}")
 
 
 def main() -> None:
@@ -44,7 +48,9 @@ def main() -> None:
         return
     found = {"after": _measured(arguments.root.resolve())}
     if arguments.before is not None:
-        found = {"before": _measured(arguments.before.resolve()), **found}
+        before = arguments.before.resolve()
+        found = {"before": _measured(before), **found}
+        found["after"]["template"] = _template_changes(before, arguments.root.resolve())
     _print(found)
     if arguments.write:
         RESULT.write_text(json.dumps(found, indent=2) + "\n")
@@ -264,6 +270,37 @@ WALKS: dict[str, Callable[[Path], Callable[[], object]]] = {
 }
 
 
+# --- template ---------------------------------------------------------------------------------
+
+
+def _template_changes(before: Path, after: Path) -> dict[str, int]:
+    """How many values of the synthesized template differ, by kind; each other one by its path."""
+    old, new = (
+        dict(_leaves(json.loads((root / TEMPLATE).read_text()))) for root in (before, after)
+    )
+    found: Counter[str] = Counter()
+    for path in sorted(old.keys() | new.keys()):
+        was, now = old.get(path), new.get(path)
+        if was == now:
+            continue
+        if _HASH.sub("…", str(was)) == _HASH.sub("…", str(now)):
+            found["hash of an asset"] += 1
+        elif path.endswith("/Handler"):
+            found["handler's module"] += 1
+        else:
+            found[path] += 1
+    return dict(found)
+
+
+def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict | list):
+        pairs = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, item in pairs:
+            yield from _leaves(item, f"{path}/{key}")
+    else:
+        yield path, value
+
+
 # --- output -----------------------------------------------------------------------------------
 
 
@@ -274,6 +311,8 @@ def _print(found: dict[str, Any]) -> None:
                 row = {key: value for key, value in figures[kind][name].items() if key != "entered"}
                 shown = ", ".join(f"{value} {key}" for key, value in row.items())
                 print(f"{name:<18}{when if len(found) > 1 else '':<8}{shown}")
+    for change, count in found["after"].get("template", {}).items():
+        print(f"template          {count} × {change}")
 
 
 if __name__ == "__main__":

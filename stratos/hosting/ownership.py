@@ -134,7 +134,7 @@ class Ownership:
         self._serving |= {o.run_id for o in self._owners.values() if o.batch_model_name}
 
     def orphans(self) -> list[Orphan]:
-        """Resources without an owner, in the order they can be deleted: components, endpoints, the rest."""
+        """Resources without an owner, in the order they can go: components, endpoints, the rest."""
         return [
             Orphan(kind=resource.kind, name=resource.name, reason=reason)
             for resource in self._resources

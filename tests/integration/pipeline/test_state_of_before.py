@@ -1,7 +1,7 @@
 """A cloud and a run that were saved by the layout of before still work.
 
-`state_of_before/` is what commit cbb61f3 saved after a run of the tiny task, without the packages of
-its stack and the models of its spec.
+`state_of_before/` is what commit cbb61f3 saved after a run of the tiny task, without the packages
+of its stack and the models of its spec.
 """
 
 from __future__ import annotations
