@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,6 +25,7 @@ from stratos.cli.stack import Stack
 from stratos.contracts.jobs import Progress
 from stratos.errors import RunLost, RunNotFound
 from stratos.report.figures import duration
+from stratos.waiting import wait_until
 
 REPORT_TIMEOUT_SECONDS = 960.0
 """Clean-up has 15 minutes, most of them to wait for an endpoint to settle before it reports."""
@@ -51,20 +54,19 @@ def follow(
         RunNotFound: when no run appears in time.
         RunLost: when the execution is over and no report follows in time.
     """
-    waited = 0.0
     unreported = 0.0
+    num_pauses = math.ceil(start_timeout_seconds / poll_seconds)
     while True:
-        try:
-            run = find_run(stack, run_id)
-        except RunNotFound as error:
-            if waited >= start_timeout_seconds:
-                raise RunNotFound(
-                    f"run {run_id} did not start within {start_timeout_seconds:.0f} s; "
-                    "look at the rule's dead-letter queue and at the state machine's executions"
-                ) from error
-            waited += poll_seconds
-            sleep(poll_seconds)
-            continue
+        run = wait_until(
+            lambda: _run_if_begun(stack, run_id),
+            pauses=itertools.repeat(poll_seconds, num_pauses),
+            sleep=sleep,
+        )
+        if run is None:
+            raise RunNotFound(
+                f"run {run_id} did not start within {start_timeout_seconds:.0f} s; "
+                "look at the rule's dead-letter queue and at the state machine's executions"
+            )
         state = current_state(stack, run.execution_arn) if run.execution_arn else None
         yield Moment(run, state, latest_progress(stack, run_id))
         if run.finished:
@@ -78,6 +80,13 @@ def follow(
                     f"look at its history ({run.execution_arn}) and the log of stratos-clean-up"
                 )
         sleep(poll_seconds)
+
+
+def _run_if_begun(stack: Stack, run_id: str) -> RunRow | None:
+    try:
+        return find_run(stack, run_id)
+    except RunNotFound:
+        return None
 
 
 class Screen:

@@ -8,7 +8,6 @@ and stops with it. https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-auto
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,6 +25,7 @@ from stratos.hosting.guardrails import (
 from stratos.hosting.scaling import largest_fleet
 from stratos.spec import Spec
 from stratos.units import GIB, MIB
+from stratos.waiting import every, wait_until
 
 CHANGING = frozenset({"Creating", "Updating", "Deleting"})
 TAKING_OVER = 1
@@ -190,17 +190,19 @@ def settled_component(sagemaker: Any, name: str, deadline: float) -> dict[str, A
     Raises:
         EndpointUnsettled: when it does not settle in time.
     """
-    while True:
-        found = find_component(sagemaker, name)
-        if found is None or found["InferenceComponentStatus"] not in CHANGING:
-            return found
-        if time.monotonic() > deadline:
-            raise EndpointUnsettled(
-                f"inference component {name} is still {found['InferenceComponentStatus']}; what "
-                "waits for it goes on when it is called again. If it never settles, delete it and "
-                "its endpoint by hand: their instances are billed"
-            )
-        time.sleep(_PAUSE_SECONDS)
+    found = wait_until(
+        lambda: find_component(sagemaker, name),
+        lambda component: not _is_changing(component),
+        deadline=deadline,
+        pauses=every(_PAUSE_SECONDS),
+    )
+    if found is not None and _is_changing(found):
+        raise EndpointUnsettled(
+            f"inference component {name} is still {found['InferenceComponentStatus']}; what "
+            "waits for it goes on when it is called again. If it never settles, delete it and "
+            "its endpoint by hand: their instances are billed"
+        )
+    return found
 
 
 def delete_component(sagemaker: Any, name: str, deadline: float) -> bool:
@@ -225,6 +227,10 @@ def delete_component(sagemaker: Any, name: str, deadline: float) -> bool:
             "hand: their instances are billed"
         )
     return True
+
+
+def _is_changing(component: Mapping[str, Any] | None) -> bool:
+    return component is not None and component["InferenceComponentStatus"] in CHANGING
 
 
 def _is_absent(error: Exception) -> bool:

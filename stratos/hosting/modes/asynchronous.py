@@ -6,7 +6,6 @@ Without requests there is no instance. https://docs.aws.amazon.com/sagemaker/lat
 from __future__ import annotations
 
 import math
-import time
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -29,6 +28,7 @@ from stratos.hosting.offer import (
     too_cold,
 )
 from stratos.hosting.scaling import queue_scaling
+from stratos.waiting import growing, wait_until, within
 
 _SYNCHRONOUS_SECONDS = 60
 """SageMaker gives up on a synchronous request after this long."""
@@ -91,27 +91,38 @@ class Asynchronous(OnEndpoint):
             ContentType="application/json",
             InferenceId=request,
         )
-        deadline = time.monotonic() + connection.patience_seconds
-        pause = _FIRST_PAUSE_SECONDS
-        while True:
-            if (answer := _read(connection.s3, accepted["OutputLocation"])) is not None:
-                return answer
-            failure = accepted.get("FailureLocation")
-            if failure and (reason := _read(connection.s3, failure)) is not None:
-                raise EndpointNotFound(
-                    f"endpoint {connection.endpoint_name} failed: {reason.decode(errors='replace')}"
-                )
-            if time.monotonic() > deadline:
-                raise EndpointNotFound(
-                    f"endpoint {connection.endpoint_name} gave no answer in "
-                    f"{connection.patience_seconds:.0f} s; it may still be starting, and will put "
-                    f"it at {accepted['OutputLocation']}"
-                )
-            time.sleep(pause)
-            pause = min(_LONGEST_PAUSE_SECONDS, pause * 1.2)
+        answer = wait_until(
+            lambda: _answer(connection, accepted),
+            lambda found: found is not None,
+            deadline=within(connection.patience_seconds),
+            pauses=growing(_FIRST_PAUSE_SECONDS, by=1.2, longest=_LONGEST_PAUSE_SECONDS),
+        )
+        if answer is None:
+            raise EndpointNotFound(
+                f"endpoint {connection.endpoint_name} gave no answer in "
+                f"{connection.patience_seconds:.0f} s; it may still be starting, and will put "
+                f"it at {accepted['OutputLocation']}"
+            )
+        return answer
 
 
 MODE = Asynchronous()
+
+
+def _answer(connection: Connection, accepted: Mapping[str, str]) -> bytes | None:
+    """The answer to an accepted request; None while there is none.
+
+    Raises:
+        EndpointNotFound: the request failed.
+    """
+    if (answer := _read(connection.s3, accepted["OutputLocation"])) is not None:
+        return answer
+    failure = accepted.get("FailureLocation")
+    if failure and (reason := _read(connection.s3, failure)) is not None:
+        raise EndpointNotFound(
+            f"endpoint {connection.endpoint_name} failed: {reason.decode(errors='replace')}"
+        )
+    return None
 
 
 def _read(s3: Any, uri: str) -> bytes | None:

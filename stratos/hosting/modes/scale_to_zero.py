@@ -6,7 +6,6 @@ then on answers come in the call. The model is in an inference component (`hosti
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,6 +34,7 @@ from stratos.hosting.offer import (
     too_cold,
 )
 from stratos.hosting.scaling import component_scaling
+from stratos.waiting import growing, wait_until, within
 
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 10.0
 
@@ -118,10 +118,10 @@ class ScaleToZero(OnEndpoint):
 
         The refusal itself is what starts an instance.
         """
-        deadline = time.monotonic() + connection.patience_seconds
-        pause, name = _FIRST_PAUSE_SECONDS, connection.endpoint_name
-        told = False
-        while True:
+        name = connection.endpoint_name
+        refusals: list[Exception] = []
+
+        def answer() -> bytes | None:
             try:
                 answered = connection.runtime.invoke_endpoint(
                     EndpointName=name,
@@ -133,23 +133,30 @@ class ScaleToZero(OnEndpoint):
             except connection.runtime.exceptions.ClientError as error:
                 if not refused_for_capacity(error):
                     raise
-                if time.monotonic() + pause > deadline:
-                    raise EndpointNotFound(
-                        f"endpoint {name} has scaled to zero, and no instance was in service "
-                        f"within {connection.patience_seconds:.0f} s; it may still be starting, "
-                        "so ask again in some minutes"
-                    ) from error
-            else:
-                answer: bytes = answered["Body"].read()
-                return answer
-            if not told:
-                told = True
-                connection.tell(
-                    f"endpoint {name} has scaled to zero and refused the request; it is repeated "
-                    f"for up to {connection.patience_seconds:.0f} s while an instance starts"
-                )
-            time.sleep(pause)
-            pause = min(_LONGEST_PAUSE_SECONDS, pause * 1.5)
+                if not refusals:
+                    connection.tell(
+                        f"endpoint {name} has scaled to zero and refused the request; it is "
+                        f"repeated for up to {connection.patience_seconds:.0f} s while an "
+                        "instance starts"
+                    )
+                refusals.append(error)
+                return None
+            content: bytes = answered["Body"].read()
+            return content
+
+        found = wait_until(
+            answer,
+            lambda content: content is not None,
+            deadline=within(connection.patience_seconds),
+            pauses=growing(_FIRST_PAUSE_SECONDS, by=1.5, longest=_LONGEST_PAUSE_SECONDS),
+        )
+        if found is None:
+            raise EndpointNotFound(
+                f"endpoint {name} has scaled to zero, and no instance was in service "
+                f"within {connection.patience_seconds:.0f} s; it may still be starting, "
+                "so ask again in some minutes"
+            ) from refusals[-1]
+        return found
 
     def next_server(self, tried: Tried) -> NextServer:
         return NextServer(why="an endpoint that scales to zero keeps its instances")
