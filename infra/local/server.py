@@ -21,7 +21,6 @@ from moto.core.config import default_user_config
 from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 
 from infra.local.cloudformation.stacks import CloudFormation
-from infra.local.daemon import LOCK_FILE, READY_FILE
 from infra.local.events.rules import Events
 from infra.local.events.scheduler import Scheduler
 from infra.local.host.seam import Seam
@@ -51,8 +50,6 @@ SEAMS: tuple[type[Seam], ...] = (
 )
 """In order of installation; closed in reverse. What was saved is restored before the last one,
 the clock, so that no schedule fires just for having been made again."""
-
-PORT_FILE = "port"
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +83,7 @@ class LocalCloud:
         self._server.start()
         _, port = self._server.get_host_and_port()
         self.settings = self.settings.model_copy(update={"port": port})
-        (self.settings.state_dir / PORT_FILE).write_text(str(port))
+        self.settings.port_file.write_text(str(port))
         # The state machine engine and boto3 clients inside moto find this server through these.
         self._set_environment(
             MOTO_PORT=str(port),
@@ -136,9 +133,8 @@ class LocalCloud:
         if self.settings.port:
             _check_free(self.settings.host, self.settings.port)
             return self.settings.port
-        remembered = self.settings.state_dir / PORT_FILE
         try:
-            port = int(remembered.read_text())
+            port = int(self.settings.port_file.read_text())
             _check_free(self.settings.host, port)
         except (FileNotFoundError, ValueError, OSError):
             return 0
@@ -159,7 +155,7 @@ def serve(settings: LocalSettings) -> None:
     state_dir = settings.state_dir.resolve()
     state_dir.mkdir(parents=True, exist_ok=True)
     settings = settings.model_copy(update={"state_dir": state_dir})
-    with (state_dir / LOCK_FILE).open("w") as lock:
+    with settings.lock_file.open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -180,12 +176,11 @@ def _serve_until_signalled(settings: LocalSettings) -> None:
     shutil.rmtree(scratch, ignore_errors=True)  # What a killed process left.
     scratch.mkdir()
     tempfile.tempdir = str(scratch)
-    ready = settings.state_dir / READY_FILE
     cloud = LocalCloud(settings)
     try:
         running = cloud.start()
         _write_atomically(
-            ready,
+            settings.ready_file,
             {
                 "url": running.endpoint_url,
                 "pid": os.getpid(),
@@ -195,10 +190,10 @@ def _serve_until_signalled(settings: LocalSettings) -> None:
         log.info("embedded cloud serves %s", running.endpoint_url)
         stopping.wait()
         log.info("stopping")
-        ready.unlink()
+        settings.ready_file.unlink()
         cloud.stop()
     finally:
-        ready.unlink(missing_ok=True)
+        settings.ready_file.unlink(missing_ok=True)
         tempfile.tempdir = None
         for number, handler in previous.items():
             signal.signal(number, handler)

@@ -43,6 +43,31 @@ class LocalSettings(BaseModel):
     """Seconds between SIGTERM and SIGKILL for a stopping job (120 on SageMaker)."""
 
     @property
+    def lock_file(self) -> Path:
+        """Locked by the serving process for as long as it lives."""
+        return self.state_dir / "server.lock"
+
+    @property
+    def start_lock_file(self) -> Path:
+        """Locked by whoever starts or stops the cloud: one at a time."""
+        return self.state_dir / "start.lock"
+
+    @property
+    def ready_file(self) -> Path:
+        """What the serving process says of itself once it answers."""
+        return self.state_dir / "ready.json"
+
+    @property
+    def port_file(self) -> Path:
+        """The port of last time."""
+        return self.state_dir / "port"
+
+    @property
+    def log_file(self) -> Path:
+        """Output of the serving process."""
+        return self.state_dir / "server.log"
+
+    @property
     def endpoint_url(self) -> str:
         return f"http://{self.host}:{self.port}"
 
