@@ -27,7 +27,7 @@ def build_app(assets: Assets, outdir: Path) -> App:
     use_packaged_node()
     import aws_cdk as cdk
 
-    from infra.rights.findings import check_findings
+    from infra.rights.accepted_findings import check_findings
     from infra.stack import Stratos
 
     settings = json.loads((ROOT / "cdk.json").read_text())

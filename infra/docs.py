@@ -15,7 +15,14 @@ from typing import Any
 
 from infra.app import ROOT
 from infra.app import main as synthesize
-from infra.states.definition import State, caught_by, definition_of, next_states, reads, states_of
+from infra.states.definition_reader import (
+    State,
+    caught_by,
+    definition_of,
+    next_states,
+    reads,
+    states_of,
+)
 
 PAGE = "states.md"
 
@@ -23,8 +30,8 @@ _INTRODUCTION = """\
 # The states of a run
 
 One execution of the state machine `stratos` is one run. Its data is one JSON object: each state
-reads some of its fields and adds one; `stratos/pipeline/steps.py` says what they hold. The first table
-is the way of a run that goes well, the second all else.
+reads some of its fields and adds one; `stratos/pipeline/steps.py` says what they hold. The first
+table is the way of a run that goes well, the second all else.
 
 A failure anywhere ends in CleanUp, ReportFailure and Failed, with the error's own name. An
 execution that is stopped or times out runs no state any more: its status change calls the same

@@ -2,7 +2,8 @@
 
 A run's jobs, models and endpoint configurations are named after the run, so their ARNs share no
 prefix; where AWS supports it they are held by the tag that the state machine puts on everything
-it creates. What AWS cannot narrow further is listed with its reason in `infra/rights/findings.py`.
+it creates. What AWS cannot narrow further is listed with its reason in
+`infra/rights/accepted_findings.py`.
 """
 
 from __future__ import annotations

@@ -13,14 +13,14 @@ from infra.parts.alarms import Alarms
 from infra.parts.functions import Functions
 from infra.parts.notifications import Notifications
 from infra.parts.schedules import Schedules
-from infra.parts.storage import Storage
+from infra.parts.storage import DataStores
 from infra.parts.sweeping import Sweeping
 from infra.parts.triggers import Triggers
-from infra.rights.functions import grant_functions
-from infra.rights.workflow import grant_workflow
+from infra.rights.function_rights import grant_functions
+from infra.rights.workflow_rights import grant_workflow
 from infra.states.approval import Approvers
 from infra.states.batch import Batches
-from infra.states.endpoints import Endpoints
+from infra.states.deployment import Endpoints
 from infra.states.training_jobs import TrainingJobs
 from infra.states.workflow import Workflow, state_machine_arn
 
@@ -41,7 +41,7 @@ class Stratos(Stack):
         super().__init__(scope, id, **options)
         log_retention = retention(log_retention_days)
         machine_arn = state_machine_arn(self)
-        storage = Storage(self, "Storage")
+        storage = DataStores(self, "Storage")
         notifications = Notifications(
             self, "Notifications", key=storage.key, notification_email=notification_email
         )

@@ -106,9 +106,7 @@ def _settled(settings: LocalSettings) -> CloudStatus:
         found = status(settings)
         return found if found.alive or not _is_locked(settings.lock_file) else None
 
-    found = wait_until(
-        settled, deadline=within(START_TIMEOUT_SECONDS), pauses=every(_POLL_SECONDS)
-    )
+    found = wait_until(settled, deadline=within(START_TIMEOUT_SECONDS), pauses=every(_POLL_SECONDS))
     if found is None:
         raise StartError(_failure(settings, "neither gets ready nor ends"))
     return found

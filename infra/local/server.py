@@ -25,12 +25,12 @@ from infra.local.events.rules import Events
 from infra.local.events.scheduler import Scheduler
 from infra.local.host.seam import Seam
 from infra.local.host.settings import REGION, LocalSettings
-from infra.local.lambda_.functions import Functions
+from infra.local.lambda_.function_processes import FunctionProcesses
 from infra.local.s3.bucket_policies import BucketPolicies
-from infra.local.sagemaker.endpoints.endpoints import Endpoints
+from infra.local.sagemaker.endpoints.endpoint_processes import EndpointProcesses
 from infra.local.sagemaker.scalable_targets import ScalableTargets
-from infra.local.sagemaker.training.jobs import TrainingJobs
-from infra.local.sagemaker.transform.jobs import TransformJobs
+from infra.local.sagemaker.training.jobs import TrainingJobProcesses
+from infra.local.sagemaker.transform.jobs import TransformJobProcesses
 from infra.local.saved.state import RestoreError, SavedState
 from infra.local.stepfunctions.executions import StepFunctions
 from infra.local.stepfunctions.sagemaker_sync import SyncIntegrations
@@ -41,11 +41,11 @@ SEAMS: tuple[type[Seam], ...] = (
     CloudFormation,
     StepFunctions,
     SyncIntegrations,
-    Functions,
+    FunctionProcesses,
     Events,
-    TrainingJobs,
-    TransformJobs,
-    Endpoints,
+    TrainingJobProcesses,
+    TransformJobProcesses,
+    EndpointProcesses,
     Scheduler,
 )
 """In order of installation; closed in reverse. What was saved is restored before the last one,

@@ -12,7 +12,7 @@ from constructs import Construct
 from stratos.contracts.bucket import ASYNC_DAYS, ASYNC_PREFIX, CHECKPOINT_PREFIX
 
 
-class Storage(Construct):
+class DataStores(Construct):
     """Bucket, runs table and key. All three stay when the stack is deleted."""
 
     def __init__(self, scope: Construct, id: str) -> None:

@@ -11,7 +11,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from infra.states.lambda_states import LambdaStates
+from infra.states.lambda_calls import LambdaCalls
 
 _TIMEOUT = "$.parsed.approval_timeout_seconds"
 _PACKAGE = "$.package.ModelPackageArn"
@@ -25,7 +25,7 @@ class ApprovalStates:
     """
 
     scope: Construct
-    lambdas: LambdaStates
+    lambdas: LambdaCalls
 
     def chain(self, *, approved: sfn.IChainable, failed: sfn.IChainable) -> sfn.IChainable:
         """Build the states and return the first.

@@ -13,7 +13,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from infra.permissions import read_objects, run_container, use_key, write_objects
-from infra.states.endpoints import DEPLOYMENT, REPOSITORIES
+from infra.states.deployment import DEPLOYMENT, REPOSITORIES
 from infra.states.sdk_calls import sdk_call
 from infra.states.training_jobs import RETRY_THROTTLED
 from stratos.hosting.transform_job import BATCH_STRATEGY

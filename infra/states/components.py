@@ -12,7 +12,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
-from infra.states.lambda_states import LambdaStates
+from infra.states.lambda_calls import LambdaCalls
 from infra.states.sdk_calls import NOT_SCALED, REFUSED, put_alarms, sdk_call
 from stratos.hosting.names import VARIANT
 from stratos.hosting.scaling import scalable_component
@@ -33,7 +33,7 @@ class ComponentStates:
 
     scope: Construct
     role: iam.IRole
-    lambdas: LambdaStates
+    lambdas: LambdaCalls
     deployment: str
     """JSONPath of the `stratos.pipeline.steps.Deployment`."""
 

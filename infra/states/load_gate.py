@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from infra.states.endpoints import DEPLOYMENT
-from infra.states.lambda_states import LambdaStates
+from infra.states.deployment import DEPLOYMENT
+from infra.states.lambda_calls import LambdaCalls
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class LoadGateStates:
     """
 
     scope: Construct
-    lambdas: LambdaStates
+    lambdas: LambdaCalls
 
     def chain(
         self, *, passed: sfn.IChainable, again: sfn.IChainable, failed: sfn.IChainable

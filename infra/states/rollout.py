@@ -24,10 +24,10 @@ _SETTLED_SECONDS = 2
 class RolloutStates:
     """Create or update the endpoint, and wait until it serves.
 
-    SageMaker offers Step Functions no `.sync` for endpoints, hence the loop. An update is held by
-    guardrails (`stratos.hosting.guardrails`): one that fails is rolled back by SageMaker, and the
-    endpoint is in service again with the configuration it had before. Nothing else can have put it there:
-    the run has the turn at its endpoint (`lambdas/serving/turns.py`).
+    SageMaker offers Step Functions no `.sync` for endpoints, hence the loop. Guardrails watch an
+    update (`stratos.hosting.guardrails`): SageMaker rolls back one that fails, and the endpoint is
+    in service again with the configuration it had. No other run can have changed it meanwhile:
+    this run has the turn at its endpoint (`lambdas/serving/turns.py`).
     """
 
     scope: Construct

@@ -53,7 +53,7 @@ def sdk_call(
         service=service,
         action=operation or name[0].lower() + name[1:],
         parameters={f"{field}.$": path for field, path in paths.items()} | dict(constants or {}),
-        # The role is written out in infra/rights/workflow.py; the CDK's is not used.
+        # The role is written out in infra/rights/workflow_rights.py; the CDK's is not used.
         iam_resources=["*"],
         result_path=result_path,
         result_selector=result_selector,

@@ -23,7 +23,7 @@ from infra.permissions import (
     use_key,
     write_objects,
 )
-from infra.states.lambda_states import LambdaStates
+from infra.states.lambda_calls import LambdaCalls
 from stratos.contracts.bucket import CHECKPOINT_PREFIX
 from stratos.hosting.ownership import RUN_TAG
 
@@ -144,7 +144,7 @@ class TrainingJobStates:
     name: str
     job_path: str
     role: iam.IRole
-    lambdas: LambdaStates
+    lambdas: LambdaCalls
 
     def chain(
         self,

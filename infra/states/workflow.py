@@ -12,8 +12,8 @@ from constructs import Construct
 from infra.parts.functions import Functions
 from infra.states.approval import ApprovalStates
 from infra.states.batch import Batches, BatchStates
-from infra.states.endpoints import DEPLOYMENT, DeploymentStates, Endpoints
-from infra.states.lambda_states import LambdaStates
+from infra.states.deployment import DEPLOYMENT, DeploymentStates, Endpoints
+from infra.states.lambda_calls import LambdaCalls
 from infra.states.load_gate import LoadGateStates
 from infra.states.training_jobs import TrainingJobs, TrainingJobStates
 from stratos.spec import LONGEST_APPROVAL_HOURS
@@ -52,7 +52,7 @@ class Workflow(Construct):
         log_retention: logs.RetentionDays,
     ) -> None:
         super().__init__(scope, id)
-        self._lambdas = LambdaStates(self, functions)
+        self._lambdas = LambdaCalls(self, functions)
         self._training_jobs = training_jobs
         self._endpoints = endpoints
         self._batches = batches

@@ -12,7 +12,7 @@ import pytest
 
 from infra.app import build_app
 from infra.packaging.assets import Assets
-from infra.states.definition import State, definition_of, states_of
+from infra.states.definition_reader import State, definition_of, states_of
 
 
 @pytest.fixture(scope="session")

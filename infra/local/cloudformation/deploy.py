@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import tempfile
-import time
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -21,8 +20,10 @@ from botocore.exceptions import ClientError
 
 from infra.local.cloudformation.template_check import check_template
 from infra.local.host.settings import ACCOUNT_ID, REGION
+from stratos.waiting import every, wait_until
 
 _SETTLED = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
+_POLL_SECONDS = 0.1
 _UNKNOWN = ("unknown-account", "unknown-region")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """The earliest time a zip can hold: equal content then gives equal bytes."""
@@ -195,8 +196,11 @@ class _Deployment:
 
     def _settled(self, name: str) -> dict[str, Any]:
         """The stack once it is no longer in progress."""
-        while (stack := self._describe(name)) and stack["StackStatus"].endswith("_IN_PROGRESS"):
-            time.sleep(0.1)
+        stack = wait_until(
+            lambda: self._describe(name),
+            lambda found: found is None or not found["StackStatus"].endswith("_IN_PROGRESS"),
+            pauses=every(_POLL_SECONDS),
+        )
         if stack is None or stack["StackStatus"] not in _SETTLED:
             state = stack["StackStatus"] if stack else "gone"
             raise DeployError(f"stack {name} is {state}")

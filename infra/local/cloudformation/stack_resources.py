@@ -9,19 +9,29 @@ from typing import Any
 from moto.cloudformation import parsing
 from moto.cloudformation.exceptions import UnformattedGetAttTemplateException, ValidationError
 
-from infra.local.cloudformation.resources.handler import Cloud, Handler, Physical, Properties
+from infra.local.cloudformation.resources.handler import (
+    Cloud,
+    Physical,
+    Properties,
+    ResourceHandler,
+)
 
 _KEPT = ("Retain", "RetainExceptOnCreate", "Snapshot")
 
 
-class Resource:
+class StackResource:
     """One created resource: what moto's stack holds where it would hold a model of its own."""
 
     cf_resource_type: str
     logical_resource_id: str
 
     def __init__(
-        self, handler: Handler, cloud: Cloud, name: str, physical: Physical, properties: Properties
+        self,
+        handler: ResourceHandler,
+        cloud: Cloud,
+        name: str,
+        physical: Physical,
+        properties: Properties,
     ) -> None:
         self.handler = handler
         self.cloud = cloud
@@ -172,7 +182,7 @@ def _update_one(resource_map: Any, logical_id: str, old_json: Any) -> None:
     resource_json = resource_map._resource_json_map[logical_id]
     present = resource_map._parsed_resources[logical_id]
     with ResourceErrors(logical_id, resource_json):
-        if isinstance(present, Resource):
+        if isinstance(present, StackResource):
             _, resolved, name = parsing.parse_resource_and_generate_name(
                 logical_id, resource_json, resource_map
             )
@@ -193,7 +203,7 @@ def _update_one(resource_map: Any, logical_id: str, old_json: Any) -> None:
 def _delete_one(resource_map: Any, logical_id: str, resource_json: Mapping[str, Any]) -> None:
     with ResourceErrors(logical_id, resource_json):
         resource = resource_map._parsed_resources[logical_id]
-        if isinstance(resource, Resource):
+        if isinstance(resource, StackResource):
             resource.delete(resource_map._account_id, resource_map._region_name)
         else:
             resource_map._delete_resource(resource, resource_json)

@@ -17,11 +17,11 @@ import yaml
 from moto.cloudformation import models, parsing
 from moto.cloudformation.exceptions import ValidationError
 
-from infra.local.cloudformation.resources import HANDLERS, Handler
+from infra.local.cloudformation.resources import HANDLERS, ResourceHandler
 from infra.local.cloudformation.resources.handler import Cloud, Properties, cloud_at
 from infra.local.cloudformation.stack_resources import (
-    Resource,
     ResourceErrors,
+    StackResource,
     delete_resources,
     in_dependency_order,
     update_resources,
@@ -37,7 +37,7 @@ _LONGEST_NAME = 128
 class _ResourceType:
     """A handler in the shape of the model class that moto's parser calls."""
 
-    def __init__(self, handler: Handler, cloud: Cloud) -> None:
+    def __init__(self, handler: ResourceHandler, cloud: Cloud) -> None:
         self._handler = handler
         self._cloud = cloud
 
@@ -46,10 +46,10 @@ class _ResourceType:
 
     def create_from_cloudformation_json(
         self, name: str, resource_json: Properties, account_id: str, region: str, **_: Any
-    ) -> Resource:
+    ) -> StackResource:
         properties = without_nothing(resource_json["Properties"])
         physical = self._handler.create(self._cloud, name, properties)
-        return Resource(self._handler, self._cloud, name, physical, properties)
+        return StackResource(self._handler, self._cloud, name, physical, properties)
 
 
 class CloudFormation:
@@ -71,7 +71,7 @@ class CloudFormation:
                 raise ValidationError(
                     message=f"resource type {resource_type} is not supported by the embedded "
                     "cloud; express it with a supported type, or add a handler for it to "
-                    "infra/local/resources"
+                    "infra/local/cloudformation/resources"
                 )
             return model
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from infra.local.events.targets import Targets
 from infra.local.lambda_.errors import TooManyRequestsError
-from infra.local.lambda_.runtime_api import Outcome
+from infra.local.lambda_.runtime_api import InvocationOutcome
 
 RETRY_WAITS_SECONDS = (60.0, 120.0)
 """Between the attempts of an asynchronous invocation, as on AWS."""
@@ -34,7 +34,7 @@ class Attempt:
     """One try at an event: what came of it and under which id the log has it."""
 
     request_id: str
-    outcome: Outcome
+    outcome: InvocationOutcome
     executed_version: str
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from infra.local.lambda_.configuration import FunctionConfiguration
-from infra.local.lambda_.runtime_api import Outcome
+from infra.local.lambda_.runtime_api import InvocationOutcome
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class InvocationRecord:
     """One invocation as the platform saw it."""
 
     request_id: str
-    outcome: Outcome
+    outcome: InvocationOutcome
     init_lines: list[str]
     lines: list[str]
     duration_ms: float

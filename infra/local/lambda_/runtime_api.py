@@ -24,7 +24,7 @@ PREFIX = "/2018-06-01/runtime/"
 
 
 @dataclass(frozen=True)
-class Outcome:
+class InvocationOutcome:
     """What an invocation came to. `error_type` is set when the function failed."""
 
     payload: bytes
@@ -33,7 +33,7 @@ class Outcome:
     """The sandbox cannot serve another invocation."""
 
     @classmethod
-    def failure(cls, request_id: str, error_type: str, message: str) -> Outcome:
+    def failure(cls, request_id: str, error_type: str, message: str) -> InvocationOutcome:
         """A failure the platform reports for a function that could not."""
         body = {
             "errorType": error_type,
@@ -56,11 +56,11 @@ class Invocation:
     client_context: str | None = None
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     delivered: threading.Event = field(default_factory=threading.Event)
-    outcome: Future[Outcome] = field(default_factory=Future)
+    outcome: Future[InvocationOutcome] = field(default_factory=Future)
     started: float = 0.0
     """`time.monotonic()` at delivery."""
 
-    def resolve(self, outcome: Outcome) -> None:
+    def resolve(self, outcome: InvocationOutcome) -> None:
         """Settle the invocation; what comes after the first outcome is dropped."""
         with contextlib.suppress(InvalidStateError):
             self.outcome.set_result(outcome)
@@ -89,7 +89,7 @@ class RuntimeApi:
         self._on_delivery = on_delivery
         self._requests: queue.SimpleQueue[Invocation | None] = queue.SimpleQueue()
         self._current: Invocation | None = None
-        self._ended: Callable[[Invocation], Outcome] | None = None
+        self._ended: Callable[[Invocation], InvocationOutcome] | None = None
         self._lock = threading.Lock()
         self._server = _Server((host, 0), self)
         self._host, self._port = host, self._server.server_address[1]
@@ -111,7 +111,7 @@ class RuntimeApi:
         else:
             self._requests.put(invocation)
 
-    def end(self, outcome_of: Callable[[Invocation], Outcome]) -> None:
+    def end(self, outcome_of: Callable[[Invocation], InvocationOutcome]) -> None:
         """The runtime is gone, or never came up: this and every later invocation fails."""
         with self._lock:
             self._ended = self._ended or outcome_of
@@ -141,7 +141,7 @@ class RuntimeApi:
             invocation.delivered.set()
         return invocation
 
-    def settle(self, request_id: str, outcome: Outcome) -> bool:
+    def settle(self, request_id: str, outcome: InvocationOutcome) -> bool:
         """Take the runtime's answer; False when it answers a request it does not hold."""
         with self._lock:
             current = self._current
@@ -186,13 +186,13 @@ class _Handler(BaseHTTPRequestHandler):
         parts = self.path.removeprefix(PREFIX).split("/")
         match parts:
             case ["init", "error"]:
-                error = Outcome(body, self._error_type(body), fatal=True)
+                error = InvocationOutcome(body, self._error_type(body), fatal=True)
                 self.server.api.end(lambda _: error)
                 accepted = True
             case ["invocation", request_id, "response"]:
-                accepted = self.server.api.settle(request_id, Outcome(body))
+                accepted = self.server.api.settle(request_id, InvocationOutcome(body))
             case ["invocation", request_id, "error"]:
-                error = Outcome(body, self._error_type(body))
+                error = InvocationOutcome(body, self._error_type(body))
                 accepted = self.server.api.settle(request_id, error)
             case _:
                 accepted = False

@@ -17,7 +17,7 @@ from pathlib import Path
 from infra.local.host.guard import GUARD
 from infra.local.lambda_.configuration import FunctionConfiguration
 from infra.local.lambda_.invocation_log import InvocationRecord
-from infra.local.lambda_.runtime_api import Invocation, Outcome, RuntimeApi
+from infra.local.lambda_.runtime_api import Invocation, InvocationOutcome, RuntimeApi
 
 INIT_SECONDS = 10.0
 """Initialization beyond this runs on the invocation's own time, as on AWS."""
@@ -115,7 +115,9 @@ class Sandbox:
 
     def _time_out(self, invocation: Invocation) -> None:
         message = f"Task timed out after {invocation.timeout_seconds:.2f} seconds"
-        invocation.resolve(Outcome.failure(invocation.request_id, "Sandbox.Timedout", message))
+        invocation.resolve(
+            InvocationOutcome.failure(invocation.request_id, "Sandbox.Timedout", message)
+        )
         self.kill()
 
     def kill(self) -> None:
@@ -134,7 +136,9 @@ class Sandbox:
             reason = f"Runtime exited with error: signal: {'killed' if name == 'kill' else name}"
         else:
             reason = f"Runtime exited with error: exit status {code}"
-        self._api.end(lambda held: Outcome.failure(held.request_id, "Runtime.ExitError", reason))
+        self._api.end(
+            lambda held: InvocationOutcome.failure(held.request_id, "Runtime.ExitError", reason)
+        )
 
     def _mark_delivery(self) -> None:
         self._delivery_offset = self._log_path.stat().st_size

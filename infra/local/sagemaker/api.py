@@ -1,13 +1,13 @@
-"""SageMaker operations that this cloud answers in place of moto, and what both refuse alike."""
+"""SageMaker operations that this cloud answers in place of moto."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from moto.core.responses import ActionResult
-from moto.sagemaker.exceptions import AWSValidationException
 from moto.sagemaker.responses import SageMakerResponse
 
 from infra.local.host.patching import Patches
@@ -70,8 +70,6 @@ class SageMakerOperations:
             setattr(SageMakerResponse, method_name, function)
 
 
-def refuse_violations(found: Sequence[str]) -> None:
-    """Raise SageMaker's ValidationException when there is anything to refuse."""
-    if found:
-        noun = "error" if len(found) == 1 else "errors"
-        raise AWSValidationException(f"{len(found)} validation {noun} detected: {'; '.join(found)}")
+def utc_now() -> datetime:
+    """Naive UTC, which is what moto's backends compare and serialize."""
+    return datetime.now(UTC).replace(tzinfo=None)

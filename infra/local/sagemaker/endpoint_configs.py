@@ -10,9 +10,8 @@ from moto.sagemaker.exceptions import AWSValidationException, ValidationError
 from moto.sagemaker.models import FakeEndpointConfig
 
 from infra.local.host.settings import ACCOUNT_ID, REGION
-from infra.local.sagemaker.api import refuse_violations
 from infra.local.sagemaker.model_registry import package_container
-from infra.local.sagemaker.training.request import name_violations
+from infra.local.sagemaker.validation import name_violations, refuse_violations
 
 _DROPPED_BY_MOTO = {
     "ExecutionRoleArn": "execution_role_arn",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import socket
 import threading
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,9 @@ from infra.local.host.log_stream import LogStream
 from infra.local.host.process import LoggedProcess, describe_exit
 from infra.local.host.settings import LocalSettings
 from infra.local.host.transfers import TransferError, download_prefix, download_tar
+from infra.local.sagemaker.alarm_watch import Observations
 from infra.local.sagemaker.container import ContainerRoot
-from infra.local.sagemaker.rollout import Observations
+from stratos.waiting import every, wait_until, within
 
 _STARTUP_SECONDS = 60
 _PING_SECONDS = 2.0
@@ -197,29 +197,32 @@ class ModelServer:
         return min(max(1, threads), self._settings.max_threads)
 
     def _await_health(self) -> None:
-        assert self._process is not None
         allowed = float(
             self._variant.get("ContainerStartupHealthCheckTimeoutInSeconds") or _STARTUP_SECONDS
         )
-        deadline = time.monotonic() + allowed
-        while True:
-            if self._abandoned.is_set():
-                raise StartupError("The endpoint was deleted while it started.")
-            code = self._process.returncode()
-            if code is not None:
-                self._process.finish()
-                raise StartupError(
-                    f"The container of variant {self.variant_name} ended before it was healthy "
-                    f"({describe_exit(code)}). Its log ends: {self.log.tail(_TAIL_CHARACTERS)}"
-                )
-            if self._ping():
-                return
-            if time.monotonic() >= deadline:
-                raise StartupError(
-                    f"The container of variant {self.variant_name} did not pass the ping health "
-                    f"check in {allowed:.0f} s. Its log ends: {self.log.tail(_TAIL_CHARACTERS)}"
-                )
-            time.sleep(_POLL_SECONDS)
+        if not wait_until(self._is_healthy, deadline=within(allowed), pauses=every(_POLL_SECONDS)):
+            raise StartupError(
+                f"The container of variant {self.variant_name} did not pass the ping health "
+                f"check in {allowed:.0f} s. Its log ends: {self.log.tail(_TAIL_CHARACTERS)}"
+            )
+
+    def _is_healthy(self) -> bool:
+        """Whether `/ping` answers 200.
+
+        Raises:
+            StartupError: it never will: the process ended, or nobody waits for it any more.
+        """
+        assert self._process is not None
+        if self._abandoned.is_set():
+            raise StartupError("The endpoint was deleted while it started.")
+        code = self._process.returncode()
+        if code is not None:
+            self._process.finish()
+            raise StartupError(
+                f"The container of variant {self.variant_name} ended before it was healthy "
+                f"({describe_exit(code)}). Its log ends: {self.log.tail(_TAIL_CHARACTERS)}"
+            )
+        return self._ping()
 
     def _ping(self) -> bool:
         try:

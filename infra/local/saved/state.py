@@ -17,8 +17,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.local.cloudformation.resources.handler import cloud_at
 from infra.local.host.settings import LocalSettings
+from infra.local.saved.kinds import SAVED_KINDS
 from infra.local.saved.objects import BlobStore, restore_objects, saved_objects
-from infra.local.saved.records import RECORDS
 from infra.local.stepfunctions.executions import aborted_event, running_executions
 
 FORMAT = 1
@@ -44,7 +44,7 @@ class SavedState:
             "format": FORMAT,
             "stacks": self._stacks(),
             "buckets": saved_objects(self._blobs),
-            "records": {record.name: record.save(self._cloud) for record in RECORDS},
+            "records": {kind.name: kind.save(self._cloud) for kind in SAVED_KINDS},
             "aborted": [
                 aborted_event(execution, "the embedded cloud was stopped while it ran")
                 for execution in running_executions()
@@ -80,9 +80,9 @@ class SavedState:
             if name not in managed:
                 s3.create_bucket(Bucket=name)
                 restore_objects(name, bucket, self._blobs)
-        early = [record for record in RECORDS if record.before_stacks]
-        for record in early:
-            record.restore(self._cloud, state["records"].get(record.name, []))
+        early = [kind for kind in SAVED_KINDS if kind.before_stacks]
+        for kind in early:
+            kind.restore(self._cloud, state["records"].get(kind.name, []))
         for stack in state["stacks"]:
             self._cloud.client("cloudformation").create_stack(
                 StackName=stack["name"],
@@ -92,9 +92,9 @@ class SavedState:
             )
         for name in managed & buckets.keys():
             restore_objects(name, buckets[name], self._blobs)
-        for record in RECORDS:
-            if not record.before_stacks:
-                record.restore(self._cloud, state["records"].get(record.name, []))
+        for kind in SAVED_KINDS:
+            if not kind.before_stacks:
+                kind.restore(self._cloud, state["records"].get(kind.name, []))
         for event in state["aborted"]:
             self._cloud.client("events").put_events(Entries=[event])
 

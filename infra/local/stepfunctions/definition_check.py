@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from infra.local.stepfunctions.state_paths import is_definite, unquoted
+from infra.local.stepfunctions.json_paths import is_definite, unquoted
 
 SAGEMAKER_ACTIONS = frozenset(
     {

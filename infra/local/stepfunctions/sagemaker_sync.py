@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from functools import cache
 from typing import Any
 
@@ -43,10 +42,11 @@ from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
 
 from infra.local.host.patching import Patches
 from infra.local.host.settings import LocalSettings
+from infra.local.sagemaker.job_status import OVER
 from infra.local.sagemaker.state_events import epoch_milliseconds
+from stratos.waiting import every, wait_until
 
 _POLL_SECONDS = 0.25
-_OVER = frozenset({"Completed", "Failed", "Stopped"})
 _OPERATIONS = {
     "createendpoint": "CreateEndpoint",
     "createendpointconfig": "CreateEndpointConfig",
@@ -186,13 +186,13 @@ class SageMakerTask(StateTaskServiceCallback):  # type: ignore[misc]
         kind = self._job_kind()
         assert kind is not None
         name, status = env.stack.pop()[f"{kind}JobArn"].rpartition("/")[2], f"{kind}JobStatus"
-        described = _describe(client, kind, name)
-        while described[status] not in _OVER:
-            if not env.is_running():
-                _stop(client, kind, name)
-                break
-            time.sleep(_POLL_SECONDS)
-            described = _describe(client, kind, name)
+        described = wait_until(
+            lambda: _describe(client, kind, name),
+            lambda job: job[status] in OVER or not env.is_running(),
+            pauses=every(_POLL_SECONDS),
+        )
+        if described[status] not in OVER:
+            _stop(client, kind, name)
         if described[status] in {"Failed", "Stopped"} and env.is_running():
             error = StatesErrorName(typ=StatesErrorNameType.StatesTaskFailed)
             raise FailureEventException(self._failure(env, error, to_json_str(described)))

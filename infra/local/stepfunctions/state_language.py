@@ -55,7 +55,7 @@ from moto.stepfunctions.parser.asl.utils import boto_client, json_path
 from moto.stepfunctions.parser.asl.utils.json_path import NoSuchJsonPathError
 
 from infra.local.host.patching import Patches
-from infra.local.stepfunctions.state_paths import is_definite
+from infra.local.stepfunctions.json_paths import is_definite
 from infra.local.stepfunctions.task_tokens import mend_task_tokens
 
 BOTO_NAMES = {

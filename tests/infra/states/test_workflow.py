@@ -13,7 +13,7 @@ import pytest
 from pydantic import BaseModel
 
 from infra.local.cloudformation.template_check import check_template
-from infra.states.definition import State, caught_by, next_states, reads
+from infra.states.definition_reader import State, caught_by, next_states, reads
 from lambdas.serving import leftovers
 from stratos.errors import EndpointUnsettled, StratosError
 from stratos.hosting.components import ComponentRollout, component_guardrails

@@ -12,7 +12,7 @@ from endpoint_models import SERVER
 from sagemaker_cloud import BUCKET, ROLE, Cloud, running_cloud, wait_for
 
 from infra.local.host.settings import REGION
-from infra.local.sagemaker.transform.jobs import TransformJobs
+from infra.local.sagemaker.transform.jobs import TransformJobProcesses
 from stratos.cli import batch, endpoint
 from stratos.cli.runs import RunRow, find_run
 from stratos.cli.stack import Stack
@@ -27,7 +27,7 @@ from tests.summaries import server
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory):
-    with running_cloud([TransformJobs()], tmp_path_factory.mktemp("state")) as running:
+    with running_cloud([TransformJobProcesses()], tmp_path_factory.mktemp("state")) as running:
         running.client("dynamodb").create_table(
             TableName="runs",
             KeySchema=[{"AttributeName": "run_id", "KeyType": "HASH"}],

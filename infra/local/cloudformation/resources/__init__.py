@@ -14,13 +14,13 @@ from infra.local.cloudformation.resources import (
     storage,
     workflow,
 )
-from infra.local.cloudformation.resources.handler import Handler
+from infra.local.cloudformation.resources.handler import ResourceHandler
 
-HANDLERS: dict[str, Handler] = {
+HANDLERS: dict[str, ResourceHandler] = {
     handler.type: handler
     for module in (compute, identity, inference, messaging, observation, storage, workflow)
     for handler in module.HANDLERS
 }
 """Handlers by CloudFormation type, e.g. `AWS::S3::Bucket`."""
 
-__all__ = ["HANDLERS", "Handler"]
+__all__ = ["HANDLERS", "ResourceHandler"]

@@ -8,15 +8,15 @@ from typing import Any
 
 from infra.local.cloudformation.resources.handler import (
     Cloud,
-    Handler,
     Physical,
     Properties,
+    ResourceHandler,
     picked,
     tags_of,
 )
 
 
-class Function(Handler):
+class LambdaFunction(ResourceHandler):
     type = "AWS::Lambda::Function"
     name_property = "FunctionName"
     max_name = 64
@@ -88,7 +88,7 @@ def _code(properties: Properties) -> dict[str, Any]:
     return {"ZipFile": archive.getvalue()}
 
 
-class LayerVersion(Handler):
+class LambdaLayerVersion(ResourceHandler):
     type = "AWS::Lambda::LayerVersion"
     name_property = "LayerName"
     max_name = 140
@@ -112,7 +112,7 @@ class LayerVersion(Handler):
         cloud.client("lambda").delete_layer_version(LayerName=name, VersionNumber=int(version))
 
 
-class Version(Handler):
+class LambdaVersion(ResourceHandler):
     type = "AWS::Lambda::Version"
     replaced_by = frozenset({"FunctionName"})
 
@@ -134,7 +134,7 @@ class Version(Handler):
         )
 
 
-class FunctionAlias(Handler):
+class LambdaAlias(ResourceHandler):
     type = "AWS::Lambda::Alias"
     replaced_by = frozenset({"FunctionName", "Name"})
 
@@ -154,7 +154,7 @@ class FunctionAlias(Handler):
         cloud.client("lambda").delete_alias(**picked(properties, "FunctionName", "Name"))
 
 
-class Permission(Handler):
+class LambdaPermission(ResourceHandler):
     type = "AWS::Lambda::Permission"
     max_name = 100
 
@@ -173,7 +173,7 @@ class Permission(Handler):
         )
 
 
-class EventInvokeConfig(Handler):
+class LambdaEventInvokeConfig(ResourceHandler):
     type = "AWS::Lambda::EventInvokeConfig"
 
     def create(self, cloud: Cloud, name: str, properties: Properties) -> Physical:
@@ -200,11 +200,11 @@ class EventInvokeConfig(Handler):
         )
 
 
-HANDLERS: tuple[Handler, ...] = (
-    Function(),
-    LayerVersion(),
-    Version(),
-    FunctionAlias(),
-    Permission(),
-    EventInvokeConfig(),
+HANDLERS: tuple[ResourceHandler, ...] = (
+    LambdaFunction(),
+    LambdaLayerVersion(),
+    LambdaVersion(),
+    LambdaAlias(),
+    LambdaPermission(),
+    LambdaEventInvokeConfig(),
 )

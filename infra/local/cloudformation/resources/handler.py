@@ -62,7 +62,7 @@ def cloud_at(endpoint_url: str) -> Cloud:
     return Cloud(endpoint_url)
 
 
-class Handler:
+class ResourceHandler:
     """Create, update and delete one resource type; stateless.
 
     `name_property` is the property that may give the physical name, `max_name` the longest name

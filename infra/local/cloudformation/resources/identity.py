@@ -10,15 +10,15 @@ from typing import Any
 
 from infra.local.cloudformation.resources.handler import (
     Cloud,
-    Handler,
     Physical,
     Properties,
+    ResourceHandler,
     picked,
     tags_of,
 )
 
 
-class Role(Handler):
+class IAMRole(ResourceHandler):
     type = "AWS::IAM::Role"
     name_property = "RoleName"
     max_name = 64
@@ -81,7 +81,7 @@ def _customer_managed(properties: Properties) -> list[str]:
     return [arn for arn in properties.get("ManagedPolicyArns", []) if ":iam::aws:" not in arn]
 
 
-class InlinePolicy(Handler):
+class IAMPolicy(ResourceHandler):
     type = "AWS::IAM::Policy"
     replaced_by = frozenset({"PolicyName"})
 
@@ -108,7 +108,7 @@ class InlinePolicy(Handler):
                 iam.delete_role_policy(RoleName=role, PolicyName=physical.id)
 
 
-class ManagedPolicy(Handler):
+class IAMManagedPolicy(ResourceHandler):
     type = "AWS::IAM::ManagedPolicy"
     name_property = "ManagedPolicyName"
     replaced_by = frozenset({"ManagedPolicyName", "Path", "Description"})
@@ -137,7 +137,7 @@ class ManagedPolicy(Handler):
         iam.delete_policy(PolicyArn=physical.id)
 
 
-class Key(Handler):
+class KMSKey(ResourceHandler):
     type = "AWS::KMS::Key"
     keeps_data = True
 
@@ -165,7 +165,7 @@ class Key(Handler):
         cloud.client("kms").schedule_key_deletion(KeyId=physical.id, PendingWindowInDays=7)
 
 
-class Alias(Handler):
+class KMSAlias(ResourceHandler):
     type = "AWS::KMS::Alias"
 
     def create(self, cloud: Cloud, name: str, properties: Properties) -> Physical:
@@ -179,4 +179,10 @@ class Alias(Handler):
         cloud.client("kms").delete_alias(AliasName=physical.id)
 
 
-HANDLERS: tuple[Handler, ...] = (Role(), InlinePolicy(), ManagedPolicy(), Key(), Alias())
+HANDLERS: tuple[ResourceHandler, ...] = (
+    IAMRole(),
+    IAMPolicy(),
+    IAMManagedPolicy(),
+    KMSKey(),
+    KMSAlias(),
+)

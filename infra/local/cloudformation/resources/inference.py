@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from infra.local.cloudformation.resources.handler import (
     Cloud,
-    Handler,
     Physical,
     Properties,
+    ResourceHandler,
     tags_of,
 )
 
 
-class _SageMakerResource(Handler):
+class _SageMakerResource(ResourceHandler):
     """`create_x` takes the resource's properties as they are; its reference is its ARN."""
 
     noun: str
@@ -37,7 +37,7 @@ class _SageMakerResource(Handler):
         getattr(cloud.client("sagemaker"), f"delete_{self.api}")(**{f"{self.noun}Name": name})
 
 
-class ModelPackageGroup(_SageMakerResource):
+class SageMakerModelPackageGroup(_SageMakerResource):
     type = "AWS::SageMaker::ModelPackageGroup"
     noun, api = "ModelPackageGroup", "model_package_group"
     name_property = "ModelPackageGroupName"
@@ -60,21 +60,21 @@ class ModelPackageGroup(_SageMakerResource):
         backend.model_package_groups.pop(name)
 
 
-class Model(_SageMakerResource):
+class SageMakerModel(_SageMakerResource):
     type = "AWS::SageMaker::Model"
     noun, api = "Model", "model"
     name_property = "ModelName"
     max_name = 63
 
 
-class EndpointConfig(_SageMakerResource):
+class SageMakerEndpointConfig(_SageMakerResource):
     type = "AWS::SageMaker::EndpointConfig"
     noun, api = "EndpointConfig", "endpoint_config"
     name_property = "EndpointConfigName"
     max_name = 63
 
 
-class Endpoint(_SageMakerResource):
+class SageMakerEndpoint(_SageMakerResource):
     type = "AWS::SageMaker::Endpoint"
     noun, api = "Endpoint", "endpoint"
     name_property = "EndpointName"
@@ -90,4 +90,9 @@ class Endpoint(_SageMakerResource):
         return physical
 
 
-HANDLERS: tuple[Handler, ...] = (ModelPackageGroup(), Model(), EndpointConfig(), Endpoint())
+HANDLERS: tuple[ResourceHandler, ...] = (
+    SageMakerModelPackageGroup(),
+    SageMakerModel(),
+    SageMakerEndpointConfig(),
+    SageMakerEndpoint(),
+)

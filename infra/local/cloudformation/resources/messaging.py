@@ -7,15 +7,15 @@ from typing import Any
 
 from infra.local.cloudformation.resources.handler import (
     Cloud,
-    Handler,
     Physical,
     Properties,
+    ResourceHandler,
     picked,
     tags_of,
 )
 
 
-class Rule(Handler):
+class EventsRule(ResourceHandler):
     type = "AWS::Events::Rule"
     name_property = "Name"
     max_name = 64
@@ -56,7 +56,7 @@ class Rule(Handler):
             cloud.client("events").remove_targets(Rule=rule, EventBusName=bus, Ids=gone)
 
 
-class Schedule(Handler):
+class SchedulerSchedule(ResourceHandler):
     type = "AWS::Scheduler::Schedule"
     name_property = "Name"
     max_name = 64
@@ -93,7 +93,7 @@ class Schedule(Handler):
         )
 
 
-class ScheduleGroup(Handler):
+class SchedulerScheduleGroup(ResourceHandler):
     type = "AWS::Scheduler::ScheduleGroup"
     name_property = "Name"
     max_name = 64
@@ -115,7 +115,7 @@ class ScheduleGroup(Handler):
         cloud.client("scheduler").delete_schedule_group(Name=physical.id)
 
 
-class Topic(Handler):
+class SNSTopic(ResourceHandler):
     type = "AWS::SNS::Topic"
     name_property = "TopicName"
     max_name = 256
@@ -147,7 +147,7 @@ class Topic(Handler):
         return {name: _text(value) for name, value in picked(properties, *names).items()}
 
 
-class Subscription(Handler):
+class SNSSubscription(ResourceHandler):
     type = "AWS::SNS::Subscription"
     replaced_by = frozenset({"TopicArn", "Protocol", "Endpoint"})
 
@@ -167,7 +167,7 @@ class Subscription(Handler):
         cloud.client("sns").unsubscribe(SubscriptionArn=physical.id)
 
 
-class TopicPolicy(Handler):
+class SNSTopicPolicy(ResourceHandler):
     type = "AWS::SNS::TopicPolicy"
 
     def create(self, cloud: Cloud, name: str, properties: Properties) -> Physical:
@@ -188,7 +188,7 @@ class TopicPolicy(Handler):
         """A topic always has a policy; the topic goes with the stack."""
 
 
-class Queue(Handler):
+class SQSQueue(ResourceHandler):
     type = "AWS::SQS::Queue"
     name_property = "QueueName"
     max_name = 80
@@ -231,7 +231,7 @@ class Queue(Handler):
         return {name: _text(value) for name, value in picked(properties, *names).items()}
 
 
-class QueuePolicy(Handler):
+class SQSQueuePolicy(ResourceHandler):
     type = "AWS::SQS::QueuePolicy"
 
     def create(self, cloud: Cloud, name: str, properties: Properties) -> Physical:
@@ -258,13 +258,13 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-HANDLERS: tuple[Handler, ...] = (
-    Rule(),
-    Schedule(),
-    ScheduleGroup(),
-    Topic(),
-    Subscription(),
-    TopicPolicy(),
-    Queue(),
-    QueuePolicy(),
+HANDLERS: tuple[ResourceHandler, ...] = (
+    EventsRule(),
+    SchedulerSchedule(),
+    SchedulerScheduleGroup(),
+    SNSTopic(),
+    SNSSubscription(),
+    SNSTopicPolicy(),
+    SQSQueue(),
+    SQSQueuePolicy(),
 )

@@ -7,14 +7,14 @@ from typing import Any
 
 from infra.local.cloudformation.resources.handler import (
     Cloud,
-    Handler,
     Physical,
     Properties,
+    ResourceHandler,
     picked,
 )
 
 
-class LogGroup(Handler):
+class LogsLogGroup(ResourceHandler):
     type = "AWS::Logs::LogGroup"
     name_property = "LogGroupName"
     max_name = 512
@@ -40,7 +40,7 @@ class LogGroup(Handler):
         cloud.client("logs").delete_log_group(logGroupName=physical.id)
 
 
-class LogResourcePolicy(Handler):
+class LogsResourcePolicy(ResourceHandler):
     type = "AWS::Logs::ResourcePolicy"
     name_property = "PolicyName"
 
@@ -59,7 +59,7 @@ class LogResourcePolicy(Handler):
         cloud.client("logs").delete_resource_policy(policyName=physical.id)
 
 
-class Alarm(Handler):
+class CloudWatchAlarm(ResourceHandler):
     type = "AWS::CloudWatch::Alarm"
     name_property = "AlarmName"
     max_name = 255
@@ -80,7 +80,7 @@ class Alarm(Handler):
         cloud.client("cloudwatch").delete_alarms(AlarmNames=[physical.id])
 
 
-class Dashboard(Handler):
+class CloudWatchDashboard(ResourceHandler):
     type = "AWS::CloudWatch::Dashboard"
     name_property = "DashboardName"
     max_name = 255
@@ -102,7 +102,7 @@ class Dashboard(Handler):
         cloud.client("cloudwatch").delete_dashboards(DashboardNames=[physical.id])
 
 
-class Parameter(Handler):
+class SSMParameter(ResourceHandler):
     type = "AWS::SSM::Parameter"
     name_property = "Name"
     max_name = 1011
@@ -127,7 +127,7 @@ class Parameter(Handler):
         return Physical(name, {"Type": properties["Type"], "Value": properties["Value"]})
 
 
-class Metadata(Handler):
+class CDKMetadata(ResourceHandler):
     """What the CDK writes about itself; nothing to make."""
 
     type = "AWS::CDK::Metadata"
@@ -139,11 +139,11 @@ class Metadata(Handler):
         """Nothing was made."""
 
 
-HANDLERS: tuple[Handler, ...] = (
-    LogGroup(),
-    LogResourcePolicy(),
-    Alarm(),
-    Dashboard(),
-    Parameter(),
-    Metadata(),
+HANDLERS: tuple[ResourceHandler, ...] = (
+    LogsLogGroup(),
+    LogsResourcePolicy(),
+    CloudWatchAlarm(),
+    CloudWatchDashboard(),
+    SSMParameter(),
+    CDKMetadata(),
 )

@@ -7,15 +7,15 @@ from typing import Any
 
 from infra.local.cloudformation.resources.handler import (
     Cloud,
-    Handler,
     Physical,
     Properties,
+    ResourceHandler,
     picked,
     tags_of,
 )
 
 
-class Bucket(Handler):
+class S3Bucket(ResourceHandler):
     type = "AWS::S3::Bucket"
     name_property = "BucketName"
     max_name = 63
@@ -135,7 +135,7 @@ def _notifications(configuration: Properties | None) -> dict[str, Any]:
     return api
 
 
-class BucketPolicy(Handler):
+class S3BucketPolicy(ResourceHandler):
     type = "AWS::S3::BucketPolicy"
     replaced_by = frozenset({"Bucket"})
 
@@ -154,7 +154,7 @@ class BucketPolicy(Handler):
         cloud.client("s3").delete_bucket_policy(Bucket=properties["Bucket"])
 
 
-class Table(Handler):
+class DynamoDBTable(ResourceHandler):
     type = "AWS::DynamoDB::Table"
     name_property = "TableName"
     max_name = 255
@@ -237,7 +237,7 @@ class Table(Handler):
             )
 
 
-class Secret(Handler):
+class SecretsManagerSecret(ResourceHandler):
     type = "AWS::SecretsManager::Secret"
     name_property = "Name"
     max_name = 512
@@ -272,4 +272,9 @@ class Secret(Handler):
         )
 
 
-HANDLERS: tuple[Handler, ...] = (Bucket(), BucketPolicy(), Table(), Secret())
+HANDLERS: tuple[ResourceHandler, ...] = (
+    S3Bucket(),
+    S3BucketPolicy(),
+    DynamoDBTable(),
+    SecretsManagerSecret(),
+)

@@ -8,9 +8,9 @@ from typing import Any
 
 from infra.local.cloudformation.resources.handler import (
     Cloud,
-    Handler,
     Physical,
     Properties,
+    ResourceHandler,
     camel,
     picked,
     tags_of,
@@ -18,7 +18,7 @@ from infra.local.cloudformation.resources.handler import (
 from infra.local.stepfunctions.definition_check import check_definition
 
 
-class StateMachine(Handler):
+class StepFunctionsStateMachine(ResourceHandler):
     type = "AWS::StepFunctions::StateMachine"
     name_property = "StateMachineName"
     max_name = 80
@@ -77,4 +77,4 @@ def _definition(cloud: Cloud, name: str, properties: Properties) -> str:
     return definition
 
 
-HANDLERS: tuple[Handler, ...] = (StateMachine(),)
+HANDLERS: tuple[ResourceHandler, ...] = (StepFunctionsStateMachine(),)

@@ -16,7 +16,7 @@ from moto.cloudwatch.models import cloudwatch_backends
 from moto.sagemaker.models import sagemaker_backends
 
 from infra.local.host.settings import ACCOUNT_ID, REGION
-from infra.local.sagemaker.endpoints.component_record import Component
+from infra.local.sagemaker.endpoints.component import Component
 
 DIMENSION = "sagemaker:inference-component:DesiredCopyCount"
 _POLL_SECONDS = 0.1

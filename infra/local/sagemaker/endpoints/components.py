@@ -18,14 +18,14 @@ from moto.sagemaker.models import SageMakerModelBackend
 from infra.local.host.clients import CloudClients
 from infra.local.host.patching import Patches
 from infra.local.host.settings import LocalSettings
-from infra.local.sagemaker.api import SageMakerOperations, refuse_violations
+from infra.local.sagemaker.api import SageMakerOperations
 from infra.local.sagemaker.endpoint_configs import configuration, containers_of
-from infra.local.sagemaker.endpoints.component_record import Component
+from infra.local.sagemaker.endpoints.component import Component
 from infra.local.sagemaker.endpoints.component_scaling import ComponentScaling
-from infra.local.sagemaker.endpoints.deployments import Deployment
+from infra.local.sagemaker.endpoints.traffic import Traffic
 from infra.local.sagemaker.model_server import ModelServer
-from infra.local.sagemaker.rollout import Rollout, refuse_missing_alarms
-from infra.local.sagemaker.training.request import name_violations
+from infra.local.sagemaker.traffic_shift import TrafficShift, refuse_missing_alarms
+from infra.local.sagemaker.validation import name_violations, refuse_violations
 
 LOG_GROUP = "/aws/sagemaker/InferenceComponents"
 _NO_CAPACITY = (
@@ -89,7 +89,7 @@ class InferenceComponents:
             components = list(self._components.values())
             self._components.clear()
         for component in components:
-            component.deployment.close(drain=False)
+            component.traffic.close(drain=False)
             component.join()
 
     def restore(self) -> None:
@@ -142,7 +142,7 @@ class InferenceComponents:
                 variant,
                 parameters["Specification"],
                 parameters.get("Tags") or [],
-                Deployment(name, self._settings, self._clients, log_group=LOG_GROUP),
+                Traffic(name, self._settings, self._clients, log_group=LOG_GROUP),
             )
             self._components[name] = component
         copies = int((parameters.get("RuntimeConfig") or {"CopyCount": 1})["CopyCount"])
@@ -173,9 +173,9 @@ class InferenceComponents:
             )
         specification = {**component.specification, **parameters["Specification"]}
         config = parameters.get("DeploymentConfig")
-        rollout = rolling(config, component.current_copies, self._settings.rollout_scale)
+        shift = rolling(config, component.current_copies, self._settings.rollout_scale)
         assert self._clients is not None
-        refuse_missing_alarms(self._clients.cloudwatch, rollout)
+        refuse_missing_alarms(self._clients.cloudwatch, shift)
         containers = self._containers(component, specification, backend)
         component.begin("Updating", component.current_copies)
         if not component.current_copies:
@@ -188,7 +188,7 @@ class InferenceComponents:
             component.finish(reason, taken, component.desired_copies)
 
         variants = [component.variant_of(specification)]
-        component.deployment.roll_out(variants, containers, finished, rollout)
+        component.traffic.roll_out(variants, containers, finished, shift)
         return {"InferenceComponentArn": component.arn}
 
     def _update_copies(self, parameters: dict[str, Any], backend: Any) -> dict[str, Any]:
@@ -226,7 +226,7 @@ class InferenceComponents:
             component.finish(reason, specification, 0 if reason else copies, status)
 
         variants = [component.variant_of(specification)]
-        component.deployment.roll_out(variants, containers, finished)
+        component.traffic.roll_out(variants, containers, finished)
 
     def _delete(self, parameters: dict[str, Any], _: Any) -> dict[str, Any]:
         component = self._find(parameters)
@@ -254,14 +254,14 @@ class InferenceComponents:
         return containers_of(backend, [component.variant_of(specification)])
 
 
-def rolling(config: Mapping[str, Any] | None, copies: int, scale: float) -> Rollout:
+def rolling(config: Mapping[str, Any] | None, copies: int, scale: float) -> TrafficShift:
     """Read the DeploymentConfig of a component; `scale` shortens its waits.
 
     Raises:
         AWSValidationException: a batch is more than half of several copies.
     """
     if not config:
-        return Rollout()
+        return TrafficShift()
     policy = config["RollingUpdatePolicy"]
     size = policy["MaximumBatchSize"]
     copies = max(1, copies)
@@ -273,7 +273,7 @@ def rolling(config: Mapping[str, Any] | None, copies: int, scale: float) -> Roll
     step = min(1.0, step)
     wait = float(policy["WaitIntervalInSeconds"]) * scale
     alarms = (config.get("AutoRollbackConfiguration") or {}).get("Alarms") or []
-    return Rollout(
+    return TrafficShift(
         shares=(*(step * n for n in range(1, math.ceil(1 / step - 1e-9))), 1.0),
         wait_seconds=wait,
         final_seconds=wait,

@@ -14,12 +14,12 @@ from moto.sagemakerruntime.responses import SageMakerRuntimeResponse
 
 from infra.local.host.patching import Patches
 from infra.local.host.settings import ACCOUNT_ID, REGION
-from infra.local.sagemaker.endpoints.event_stream import CONTENT_TYPE, payload_part, stream_error
-from infra.local.sagemaker.endpoints.queue import (
+from infra.local.sagemaker.endpoints.async_inference import (
     DEFAULT_TIMEOUT_SECONDS,
     InferenceQueues,
     QueuedRequest,
 )
+from infra.local.sagemaker.endpoints.event_stream import CONTENT_TYPE, payload_part, stream_error
 from infra.local.sagemaker.model_server import ModelServer
 
 MAX_PAYLOAD_BYTES = 6 * 1024 * 1024

@@ -12,10 +12,11 @@ from pydantic import ValidationError
 
 from infra.local.host.clients import CloudClients
 from infra.local.host.settings import LocalSettings
-from infra.local.sagemaker.api import SageMakerOperations, refuse_violations
-from infra.local.sagemaker.training.record import TrainingJob
+from infra.local.sagemaker.api import SageMakerOperations
+from infra.local.sagemaker.training.record import TrainingJobRecord
 from infra.local.sagemaker.training.request import violations
 from infra.local.sagemaker.training.run import JobRun
+from infra.local.sagemaker.validation import refuse_violations
 
 _MAX_PAGE = 100
 _DEFAULT_PAGE = 10
@@ -26,7 +27,7 @@ _SORT_KEYS = {
 }
 
 
-class TrainingJobs:
+class TrainingJobProcesses:
     """Create, describe, list and stop training jobs, each a subprocess of this machine."""
 
     def __init__(self) -> None:
@@ -59,7 +60,7 @@ class TrainingJobs:
             "training-job", parameters["TrainingJobName"], backend.account_id, backend.region_name
         )
         try:
-            job = TrainingJob(parameters, arn)
+            job = TrainingJobRecord(parameters, arn)
         except ValidationError as error:
             problems = [
                 f"Value at '{'.'.join(map(str, problem['loc']))}' is not valid: {problem['msg']}"
@@ -115,14 +116,14 @@ class TrainingJobs:
         }
 
 
-def _find(backend: Any, parameters: dict[str, Any]) -> TrainingJob:
+def _find(backend: Any, parameters: dict[str, Any]) -> TrainingJobRecord:
     job = backend.training_jobs.get(parameters["TrainingJobName"])
-    if not isinstance(job, TrainingJob):
+    if not isinstance(job, TrainingJobRecord):
         raise AWSValidationException("Requested resource not found.")
     return job
 
 
-def _matches(job: TrainingJob, parameters: dict[str, Any]) -> bool:
+def _matches(job: TrainingJobRecord, parameters: dict[str, Any]) -> bool:
     """Whether a job passes the filters of ListTrainingJobs."""
     times = {
         "CreationTime": job.creation_time,

@@ -6,12 +6,12 @@ import copy
 import math
 import threading
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Any, Literal
+from datetime import datetime
+from typing import Any
 
+from infra.local.sagemaker.api import utc_now
+from infra.local.sagemaker.job_status import MAX_REASON_CHARACTERS, OVER, JobStatus
 from infra.local.sagemaker.training.request import TrainingJobRequest
-
-JobStatus = Literal["InProgress", "Completed", "Failed", "Stopping", "Stopped"]
 
 _ECHOED = (
     "TrainingJobName",
@@ -35,15 +35,9 @@ _ECHOED = (
     "Environment",
     "RetryStrategy",
 )
-_MAX_REASON_CHARACTERS = 1024
 
 
-def utc_now() -> datetime:
-    """Naive UTC, which is what moto's backends compare and serialize."""
-    return datetime.now(UTC).replace(tzinfo=None)
-
-
-class TrainingJob:
+class TrainingJobRecord:
     """The state of one job, changed by its run and read by API calls in other threads.
 
     Its attributes and `tags`, `arn`, `gen_response_object` are those moto's own training jobs
@@ -75,7 +69,7 @@ class TrainingJob:
 
     @property
     def is_over(self) -> bool:
-        return self.training_job_status in {"Completed", "Failed", "Stopped"}
+        return self.training_job_status in OVER
 
     def enter(self, secondary: str, message: str, status: JobStatus | None = None) -> None:
         """Begin a secondary status, ending the one before it."""
@@ -97,7 +91,7 @@ class TrainingJob:
 
     def fail(self, reason: str) -> None:
         with self._lock:
-            self.failure_reason = reason[:_MAX_REASON_CHARACTERS]
+            self.failure_reason = reason[:MAX_REASON_CHARACTERS]
             self.enter("Failed", self.failure_reason, "Failed")
 
     def request_stop(self) -> bool:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_pascal
 
-_NAME_PATTERN = r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}"
-_MAX_NAME_CHARACTERS = 63
+from infra.local.sagemaker.validation import name_violations
+
 _MAX_VALUE_CHARACTERS = 2500
 _MAX_VARIABLE_CHARACTERS = 512
 _MAX_HYPERPARAMETERS = 100
@@ -110,21 +109,5 @@ def violations(parameters: Mapping[str, Any]) -> list[str]:
         found.append(
             "Value at 'hyperParameters' failed to satisfy constraint: Member must have length "
             f"less than or equal to {_MAX_HYPERPARAMETERS}"
-        )
-    return found
-
-
-def name_violations(field: str, name: str) -> list[str]:
-    """What is wrong with a resource's name, if anything."""
-    found = []
-    if len(name) > _MAX_NAME_CHARACTERS:
-        found.append(
-            f"Value '{name}' at '{field}' failed to satisfy constraint: Member must have length "
-            f"less than or equal to {_MAX_NAME_CHARACTERS}"
-        )
-    if not re.fullmatch(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*", name):
-        found.append(
-            f"Value '{name}' at '{field}' failed to satisfy constraint: Member must satisfy "
-            f"regular expression pattern: {_NAME_PATTERN}"
         )
     return found

@@ -14,10 +14,11 @@ from infra.local.host.log_stream import LogStream
 from infra.local.host.process import LoggedProcess, describe_exit
 from infra.local.host.settings import LocalSettings
 from infra.local.host.transfers import TransferError, download_prefix, upload_files, upload_tar
-from infra.local.sagemaker.container import ContainerRoot, ScriptMode
+from infra.local.sagemaker.container import ContainerRoot
 from infra.local.sagemaker.state_events import announce
 from infra.local.sagemaker.training.checkpoints import CheckpointSync
-from infra.local.sagemaker.training.record import TrainingJob
+from infra.local.sagemaker.training.record import TrainingJobRecord
+from infra.local.sagemaker.training.script_mode import ScriptMode
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +31,9 @@ _FAILURE_CHARACTERS = 900
 class JobRun:
     """Runs a job's program under the container contract and tells its record what happens."""
 
-    def __init__(self, job: TrainingJob, settings: LocalSettings, clients: CloudClients) -> None:
+    def __init__(
+        self, job: TrainingJobRecord, settings: LocalSettings, clients: CloudClients
+    ) -> None:
         self.job = job
         self._settings = settings
         self._clients = clients
@@ -225,7 +228,7 @@ class JobRun:
 class _MetricSink:
     """Passes lines on to the log and keeps the last value of each defined metric."""
 
-    def __init__(self, job: TrainingJob, log: LogStream) -> None:
+    def __init__(self, job: TrainingJobRecord, log: LogStream) -> None:
         self._job = job
         self._log = log
         self._definitions = [

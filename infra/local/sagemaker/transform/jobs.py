@@ -10,13 +10,14 @@ from moto.sagemaker.utils import arn_formatter
 
 from infra.local.host.clients import CloudClients
 from infra.local.host.settings import LocalSettings
-from infra.local.sagemaker.api import SageMakerOperations, refuse_violations
+from infra.local.sagemaker.api import SageMakerOperations
 from infra.local.sagemaker.endpoint_configs import containers_of
-from infra.local.sagemaker.transform.record import TransformJob, violations
+from infra.local.sagemaker.transform.record import TransformJobRecord, violations
 from infra.local.sagemaker.transform.run import TransformRun
+from infra.local.sagemaker.validation import refuse_violations
 
 
-class TransformJobs:
+class TransformJobProcesses:
     """Create, describe and stop transform jobs, each with a server of this machine.
 
     moto lists them.
@@ -53,7 +54,7 @@ class TransformJobs:
         variant = {"VariantName": name, "ModelName": model}
         container = containers_of(backend, [variant])[name]
         arn = arn_formatter("transform-job", name, backend.account_id, backend.region_name)
-        job = TransformJob(parameters, arn)
+        job = TransformJobRecord(parameters, arn)
         assert self._clients is not None
         with self._lock:
             if name in backend.transform_jobs:
@@ -80,8 +81,8 @@ class TransformJobs:
         return {}
 
 
-def _find(backend: Any, parameters: dict[str, Any]) -> TransformJob:
+def _find(backend: Any, parameters: dict[str, Any]) -> TransformJobRecord:
     job = backend.transform_jobs.get(parameters["TransformJobName"])
-    if not isinstance(job, TransformJob):
+    if not isinstance(job, TransformJobRecord):
         raise AWSValidationException("Requested resource not found.")
     return job

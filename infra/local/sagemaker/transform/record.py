@@ -8,15 +8,15 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from infra.local.sagemaker.training.record import JobStatus, utc_now
-from infra.local.sagemaker.training.request import name_violations
+from infra.local.sagemaker.api import utc_now
+from infra.local.sagemaker.job_status import MAX_REASON_CHARACTERS, OVER, JobStatus
+from infra.local.sagemaker.validation import name_violations
 
 MIB = 2**20
 _MAX_PAYLOADS_MIB = 100
 _DEFAULT_PAYLOAD_MIB = 6
 _DEFAULT_TIMEOUT_SECONDS, _DEFAULT_RETRIES = 600, 3
 _MAX_VARIABLES = 16
-_MAX_REASON_CHARACTERS = 1024
 _ECHOED = (
     "TransformJobName",
     "ModelName",
@@ -33,7 +33,7 @@ _ECHOED = (
 )
 
 
-class TransformJob:
+class TransformJobRecord:
     """The state of one job, changed by its run and read by API calls in other threads.
 
     Its attributes have the names by which moto lists and tags its own.
@@ -76,7 +76,7 @@ class TransformJob:
 
     @property
     def is_over(self) -> bool:
-        return self.transform_job_status in {"Completed", "Failed", "Stopped"}
+        return self.transform_job_status in OVER
 
     def begin(self) -> None:
         """The bill begins."""
@@ -85,7 +85,7 @@ class TransformJob:
 
     def end(self, status: JobStatus, reason: str | None = None) -> None:
         with self._lock:
-            self.failure_reason = reason and reason[:_MAX_REASON_CHARACTERS]
+            self.failure_reason = reason and reason[:MAX_REASON_CHARACTERS]
             self.transform_end_time = self.last_modified_time = utc_now()
             self.transform_job_status = status
 

@@ -17,11 +17,11 @@ from infra.local.host.clients import CloudClients
 from infra.local.host.log_stream import LogStream
 from infra.local.host.settings import LocalSettings
 from infra.local.host.transfers import TransferError, list_keys, split_uri
+from infra.local.sagemaker.alarm_watch import Observations
+from infra.local.sagemaker.job_status import JobStatus
 from infra.local.sagemaker.model_server import ModelServer, StartupError
-from infra.local.sagemaker.rollout import Observations
 from infra.local.sagemaker.state_events import announce
-from infra.local.sagemaker.training.record import JobStatus
-from infra.local.sagemaker.transform.record import TransformJob
+from infra.local.sagemaker.transform.record import TransformJobRecord
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class TransformRun:
 
     def __init__(
         self,
-        job: TransformJob,
+        job: TransformJobRecord,
         container: Mapping[str, Any],
         settings: LocalSettings,
         clients: CloudClients,

@@ -18,14 +18,14 @@ from infra.local.cloudformation.deploy import DeployError, deploy
 from infra.local.cloudformation.stacks import CloudFormation
 from infra.local.cloudformation.template_check import UnsupportedTemplateError
 from infra.local.host.settings import ACCOUNT_ID, REGION
-from infra.local.lambda_.functions import Functions
+from infra.local.lambda_.function_processes import FunctionProcesses
 
 BUCKET = f"cdk-hnb659fds-assets-{ACCOUNT_ID}-{REGION}"
 
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    seams = (CloudFormation(), Functions())
+    seams = (CloudFormation(), FunctionProcesses())
     with running_cloud(tmp_path_factory.mktemp("cloud"), *seams) as running:
         yield running
 

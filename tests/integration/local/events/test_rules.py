@@ -14,7 +14,7 @@ from moto_cloud import Cloud, eventually, running_cloud
 
 from infra.local.events.rules import Events
 from infra.local.host.settings import ACCOUNT_ID, REGION
-from infra.local.lambda_.functions import Functions
+from infra.local.lambda_.function_processes import FunctionProcesses
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 PASS = {"StartAt": "Pass", "States": {"Pass": {"Type": "Pass", "End": True}}}
@@ -22,7 +22,7 @@ PASS = {"StartAt": "Pass", "States": {"Pass": {"Type": "Pass", "End": True}}}
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    with running_cloud(tmp_path_factory.mktemp("cloud"), Functions(), Events()) as running:
+    with running_cloud(tmp_path_factory.mktemp("cloud"), FunctionProcesses(), Events()) as running:
         yield running
 
 

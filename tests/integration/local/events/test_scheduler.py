@@ -15,7 +15,7 @@ from moto_cloud import ROLE, Cloud, eventually, running_cloud
 from infra.local.events.rules import Events
 from infra.local.events.scheduler import Scheduler
 from infra.local.host.settings import ACCOUNT_ID, REGION
-from infra.local.lambda_.functions import Functions
+from infra.local.lambda_.function_processes import FunctionProcesses
 
 START = datetime(2030, 1, 7, 12, 0, tzinfo=UTC)  # a Monday
 PASS = {"StartAt": "Pass", "States": {"Pass": {"Type": "Pass", "End": True}}}
@@ -62,7 +62,7 @@ def clock() -> HandClock:
 
 @pytest.fixture(scope="module")
 def cloud(clock: HandClock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    seams = (Functions(), Events(), Scheduler(clock))
+    seams = (FunctionProcesses(), Events(), Scheduler(clock))
     with running_cloud(tmp_path_factory.mktemp("cloud"), *seams) as running:
         yield running
 

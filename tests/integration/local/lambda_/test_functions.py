@@ -15,14 +15,14 @@ import pytest
 from botocore.exceptions import ClientError
 from moto_cloud import Cloud, eventually, package, running_cloud
 
-from infra.local.lambda_.functions import Functions
+from infra.local.lambda_.function_processes import FunctionProcesses
 
 ECHO = "def handler(event, context):\n    return event\n"
 
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    functions = Functions(retry_waits_seconds=(0.01, 0.02))
+    functions = FunctionProcesses(retry_waits_seconds=(0.01, 0.02))
     with running_cloud(tmp_path_factory.mktemp("cloud"), functions) as running:
         yield running
 

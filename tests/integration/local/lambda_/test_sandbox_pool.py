@@ -7,13 +7,13 @@ from pathlib import Path
 from moto.awslambda.models import LambdaFunction
 from moto_cloud import eventually, running_cloud
 
-from infra.local.lambda_.functions import Functions
+from infra.local.lambda_.function_processes import FunctionProcesses
 
 
 def test_idle_processes_are_ended_and_closing_leaves_none(tmp_path: Path) -> None:
     original = LambdaFunction.invoke
     source = "import os\ndef handler(event, context):\n    return os.getpid()\n"
-    with running_cloud(tmp_path, Functions(), lambda_idle_seconds=0.2) as cloud:
+    with running_cloud(tmp_path, FunctionProcesses(), lambda_idle_seconds=0.2) as cloud:
         cloud.create_function("idle", source)
         pid = cloud.invoke("idle")["Payload"]
         eventually(lambda: not Path(f"/proc/{pid}").exists())

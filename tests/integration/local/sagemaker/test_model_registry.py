@@ -2,7 +2,7 @@ import pytest
 from botocore.exceptions import ClientError
 from sagemaker_cloud import running_cloud
 
-from infra.local.sagemaker.endpoints.endpoints import Endpoints
+from infra.local.sagemaker.endpoints.endpoint_processes import EndpointProcesses
 
 GROUP = "mahjong"
 INFERENCE = {
@@ -19,7 +19,7 @@ METRICS = {
 
 @pytest.fixture
 def client(tmp_path):
-    with running_cloud([Endpoints()], tmp_path) as cloud:
+    with running_cloud([EndpointProcesses()], tmp_path) as cloud:
         cloud.sagemaker.create_model_package_group(ModelPackageGroupName=GROUP)
         yield cloud.sagemaker
 

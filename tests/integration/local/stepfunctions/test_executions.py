@@ -16,7 +16,7 @@ from moto_cloud import Cloud, eventually, running_cloud
 
 from infra.local.events.rules import Events
 from infra.local.host.settings import LocalSettings
-from infra.local.lambda_.functions import Functions
+from infra.local.lambda_.function_processes import FunctionProcesses
 from infra.local.sagemaker.scalable_targets import ScalableTargets
 from infra.local.stepfunctions.executions import StepFunctions
 from stratos.hosting.scaling import scalable_target
@@ -47,7 +47,7 @@ PASS: dict[str, Any] = {"Type": "Pass", "End": True}
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    seams = (StepFunctions(), Functions(), Events(), ScalableTargets())
+    seams = (StepFunctions(), FunctionProcesses(), Events(), ScalableTargets())
     with running_cloud(tmp_path_factory.mktemp("cloud"), *seams) as running:
         running.create_function("work", HANDLER)
         yield running

@@ -5,7 +5,7 @@ import pytest
 from botocore.exceptions import ClientError
 from sagemaker_cloud import ROLE, Cloud, job_request, running_cloud, wait_for
 
-from infra.local.sagemaker.training.jobs import TrainingJobs
+from infra.local.sagemaker.training.jobs import TrainingJobProcesses
 from infra.local.stepfunctions.sagemaker_sync import SyncIntegrations
 
 SYNC = "arn:aws:states:::sagemaker:createTrainingJob.sync"
@@ -13,7 +13,7 @@ SYNC = "arn:aws:states:::sagemaker:createTrainingJob.sync"
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory):
-    seams = [TrainingJobs(), SyncIntegrations()]
+    seams = [TrainingJobProcesses(), SyncIntegrations()]
     state_dir = tmp_path_factory.mktemp("state")
     with running_cloud(seams, state_dir, job_grace_seconds=0.5) as running:
         yield running

@@ -16,7 +16,7 @@ from sagemaker_cloud import BUCKET, ROLE, running_cloud, wait_for
 
 from infra.local.host.settings import REGION
 from infra.local.sagemaker.endpoints.components import rolling
-from infra.local.sagemaker.endpoints.endpoints import Endpoints
+from infra.local.sagemaker.endpoints.endpoint_processes import EndpointProcesses
 from infra.local.sagemaker.scalable_targets import ScalableTargets
 from lambdas.aws import components
 from lambdas.aws import sagemaker as control_plane
@@ -41,7 +41,7 @@ STARTUP = {"ContainerStartupHealthCheckTimeoutInSeconds": 60}
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory):
-    seams = [ScalableTargets(), Endpoints()]
+    seams = [ScalableTargets(), EndpointProcesses()]
     with running_cloud(seams, tmp_path_factory.mktemp("state"), rollout_scale=SCALE) as running:
         yield running
 

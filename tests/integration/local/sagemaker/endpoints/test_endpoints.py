@@ -9,12 +9,12 @@ from botocore.exceptions import ClientError
 from endpoint_models import DIES, create_config, describe, invoke, settled
 from sagemaker_cloud import BUCKET, ROLE, running_cloud, wait_for
 
-from infra.local.sagemaker.endpoints.endpoints import Endpoints
+from infra.local.sagemaker.endpoints.endpoint_processes import EndpointProcesses
 
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory):
-    with running_cloud([Endpoints()], tmp_path_factory.mktemp("state")) as running:
+    with running_cloud([EndpointProcesses()], tmp_path_factory.mktemp("state")) as running:
         yield running
 
 
@@ -307,7 +307,7 @@ def test_a_model_is_deployed_from_its_package(cloud, endpoint):
 
 
 def test_closing_the_seam_ends_every_server(tmp_path):
-    seam = Endpoints()
+    seam = EndpointProcesses()
     with running_cloud([seam], tmp_path) as cloud:
         create_config(cloud, "closing")
         cloud.sagemaker.create_endpoint(EndpointName="closing", EndpointConfigName="closing")

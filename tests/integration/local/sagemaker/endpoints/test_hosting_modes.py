@@ -13,7 +13,7 @@ from endpoint_models import create_config, describe, invoke, settled
 from sagemaker_cloud import BUCKET, running_cloud, wait_for
 
 from infra.local.host.settings import REGION
-from infra.local.sagemaker.endpoints.endpoints import Endpoints
+from infra.local.sagemaker.endpoints.endpoint_processes import EndpointProcesses
 from lambdas.aws.chat import Chat
 from stratos.cli import endpoint
 from stratos.cli.runs import RunRow
@@ -37,7 +37,7 @@ SERVERLESS = {"MemorySizeInMB": 2048, "MaxConcurrency": 2}
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory):
-    with running_cloud([Endpoints()], tmp_path_factory.mktemp("state")) as running:
+    with running_cloud([EndpointProcesses()], tmp_path_factory.mktemp("state")) as running:
         yield running
 
 

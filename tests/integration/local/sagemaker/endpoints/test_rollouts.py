@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from endpoint_models import DIES, create_config, describe, invoke, settled
 from sagemaker_cloud import Cloud, running_cloud, wait_for
 
-from infra.local.sagemaker.endpoints.endpoints import Endpoints
+from infra.local.sagemaker.endpoints.endpoint_processes import EndpointProcesses
 from stratos.hosting.guardrails import Guardrails, guardrails
 
 CLIENTS = 6
@@ -22,7 +22,7 @@ CLIENTS = 6
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory):
     state_dir = tmp_path_factory.mktemp("state")
-    with running_cloud([Endpoints()], state_dir, rollout_scale=0.004) as running:
+    with running_cloud([EndpointProcesses()], state_dir, rollout_scale=0.004) as running:
         yield running
 
 

@@ -8,13 +8,13 @@ from botocore.exceptions import ClientError
 from sagemaker_cloud import BUCKET, Cloud, job_request, running_cloud, wait_for
 
 from infra.local.host.log_stream import LogStream
-from infra.local.sagemaker.training.jobs import TrainingJobs
+from infra.local.sagemaker.training.jobs import TrainingJobProcesses
 
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory):
     state_dir = tmp_path_factory.mktemp("state")
-    with running_cloud([TrainingJobs()], state_dir, job_grace_seconds=0.5) as running:
+    with running_cloud([TrainingJobProcesses()], state_dir, job_grace_seconds=0.5) as running:
         yield running
 
 
@@ -428,7 +428,7 @@ def test_each_change_of_a_job_is_an_event_on_the_default_bus(cloud):
 
 
 def test_closing_the_seam_ends_the_programs_and_restores_moto(tmp_path):
-    seam = TrainingJobs()
+    seam = TrainingJobProcesses()
     with running_cloud([seam], tmp_path) as cloud:
         cloud.create_job(
             "left-0", "import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(60)\n"

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from endpoint_models import DIES, SERVER
 from sagemaker_cloud import BUCKET, ROLE, Cloud, running_cloud, wait_for
 
-from infra.local.sagemaker.transform.jobs import TransformJobs
+from infra.local.sagemaker.transform.jobs import TransformJobProcesses
 from infra.local.stepfunctions.sagemaker_sync import SyncIntegrations
 
 OVER = {"Completed", "Failed", "Stopped"}
@@ -19,7 +19,7 @@ OVER = {"Completed", "Failed", "Stopped"}
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory):
-    seams = [SyncIntegrations(), TransformJobs()]
+    seams = [SyncIntegrations(), TransformJobProcesses()]
     with running_cloud(seams, tmp_path_factory.mktemp("state")) as running:
         create_model(running, "model")
         create_model(running, "dies", DIES)

@@ -1,4 +1,4 @@
-"""What an endpoint has in service, and how it is replaced by the next configuration."""
+"""Where requests to an endpoint or a component go, and how they move to its next fleet."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from infra.local.host.clients import CloudClients
 from infra.local.host.log_stream import LogStream
 from infra.local.host.settings import LocalSettings
 from infra.local.host.transfers import TransferError
+from infra.local.sagemaker.alarm_watch import AlarmWatch, Observations
 from infra.local.sagemaker.model_server import ModelServer, StartupError
-from infra.local.sagemaker.rollout import Observations, Rollout, Watch
+from infra.local.sagemaker.traffic_shift import TrafficShift
+from stratos.waiting import every, wait_until, within
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +28,7 @@ _GRACE_SECONDS = 10.0
 _BAKE_POLL_SECONDS = 0.05
 
 
-class Fleet:
+class ServingFleet:
     """The servers of one endpoint configuration, one a variant."""
 
     def __init__(self, servers: Sequence[ModelServer], observations: Observations) -> None:
@@ -57,8 +59,8 @@ class Fleet:
             server.stop(grace_seconds)
 
 
-class Deployment:
-    """One endpoint's traffic: the fleet in service and the one on its way in, if any."""
+class Traffic:
+    """Of one endpoint or component: the fleet in service and the one on its way in, if any."""
 
     def __init__(
         self,
@@ -71,8 +73,8 @@ class Deployment:
         self._log_group = f"{log_group}/{name}"
         self._settings = settings
         self._clients = clients
-        self._live: Fleet | None = None
-        self._starting: Fleet | None = None
+        self._live: ServingFleet | None = None
+        self._starting: ServingFleet | None = None
         self._incoming_share = 0.0
         """Of the traffic, to the fleet that starts."""
         self._closing = threading.Event()
@@ -85,15 +87,15 @@ class Deployment:
         variants: Sequence[Mapping[str, Any]],
         containers: Mapping[str, Mapping[str, Any]],
         finished: Callable[[str | None], None],
-        rollout: Rollout = Rollout(),  # noqa: B008 - it is frozen
+        shift: TrafficShift = TrafficShift(),  # noqa: B008 - it is frozen
     ) -> None:
         """In the background, start a fleet, move the traffic to it and stop the one before it.
 
         `finished` gets None, or why the new fleet is not in service; it is called before the
-        fleet that lost is stopped, and not at all once the deployment is closed. No request is
+        fleet that lost is stopped, and not at all once this is closed. No request is
         lost either way: a fleet is stopped once what it was given has been answered.
         """
-        arguments = (variants, containers, finished, rollout)
+        arguments = (variants, containers, finished, shift)
         thread = threading.Thread(target=self._roll_out, args=arguments, daemon=True)
         with self._lock:
             self._threads.append(thread)
@@ -138,7 +140,7 @@ class Deployment:
         variants: Sequence[Mapping[str, Any]],
         containers: Mapping[str, Mapping[str, Any]],
         finished: Callable[[str | None], None],
-        rollout: Rollout,
+        shift: TrafficShift,
     ) -> None:
         try:
             fleet = self._build(variants, containers)
@@ -151,7 +153,7 @@ class Deployment:
             closed = self._closed
         reason = "The endpoint was deleted." if closed else self._start(fleet)
         if reason is None:
-            reason = self._shift(fleet, rollout)
+            reason = self._move_traffic(fleet, shift)
         with self._lock:
             self._starting = None
             self._incoming_share = 0.0
@@ -166,18 +168,18 @@ class Deployment:
             drain = 0.0 if closed else _DRAIN_SECONDS
             retired.stop(drain_seconds=drain, grace_seconds=_GRACE_SECONDS)
 
-    def _shift(self, fleet: Fleet, rollout: Rollout) -> str | None:
+    def _move_traffic(self, fleet: ServingFleet, shift: TrafficShift) -> str | None:
         """Give a fleet its share of the traffic step by step; why it has to give it back."""
         with self._lock:
             if self._live is None:
                 return None  # nothing is in service yet that could share
-        alarms = self._alarms(rollout.alarm_names)
-        watch = Watch(alarms, fleet.observations, self._settings.rollout_scale)
-        last = len(rollout.shares) - 1
-        for step, share in enumerate(rollout.shares):
+        alarms = self._alarms(shift.alarm_names)
+        watch = AlarmWatch(alarms, fleet.observations, self._settings.rollout_scale)
+        last = len(shift.shares) - 1
+        for step, share in enumerate(shift.shares):
             with self._lock:
                 self._incoming_share = 0.0 if self._closed else share
-            wait = rollout.final_seconds if step == last else rollout.wait_seconds
+            wait = shift.final_seconds if step == last else shift.wait_seconds
             if tripped := self._bake(watch, wait):
                 return (
                     f"The deployment was rolled back: {', '.join(tripped)} went into alarm while "
@@ -191,20 +193,23 @@ class Deployment:
         found = self._clients.cloudwatch.describe_alarms(AlarmNames=list(names))
         return list(found["MetricAlarms"])
 
-    def _bake(self, watch: Watch, seconds: float) -> list[str]:
+    def _bake(self, watch: AlarmWatch, seconds: float) -> list[str]:
         """Wait, and return the alarms that trip meanwhile."""
-        deadline = time.monotonic() + seconds
-        while (left := deadline - time.monotonic()) > 0 and not self._closing.is_set():
-            if tripped := watch.tripped():
-                return tripped
-            self._closing.wait(min(left, _BAKE_POLL_SECONDS))
-        return watch.tripped() if seconds else []
+        if not seconds:
+            return []
+        return wait_until(
+            watch.tripped,
+            lambda tripped: tripped or self._closing.is_set(),
+            deadline=within(seconds),
+            pauses=every(_BAKE_POLL_SECONDS),
+            sleep=self._closing.wait,
+        )
 
     def _build(
         self,
         variants: Sequence[Mapping[str, Any]],
         containers: Mapping[str, Mapping[str, Any]],
-    ) -> Fleet:
+    ) -> ServingFleet:
         servers = []
         observations = Observations()
         for variant in variants:
@@ -226,9 +231,9 @@ class Deployment:
                     observations=observations,
                 )
             )
-        return Fleet(servers, observations)
+        return ServingFleet(servers, observations)
 
-    def _start(self, fleet: Fleet) -> str | None:
+    def _start(self, fleet: ServingFleet) -> str | None:
         try:
             for server in fleet.servers.values():
                 server.start(self._clients.s3)

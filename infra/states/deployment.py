@@ -25,7 +25,7 @@ from infra.permissions import (
 )
 from infra.states.approval import ApprovalStates
 from infra.states.components import ComponentStates
-from infra.states.lambda_states import LambdaStates
+from infra.states.lambda_calls import LambdaCalls
 from infra.states.rollout import RolloutStates
 from infra.states.sdk_calls import sdk_call
 
@@ -88,7 +88,7 @@ class DeploymentStates:
     queue_role: iam.IRole
     """Of models whose requests and answers lie in the bucket."""
     approval: ApprovalStates
-    lambdas: LambdaStates
+    lambdas: LambdaCalls
 
     def chain(
         self, *, succeeded: sfn.IChainable, batched: sfn.IChainable, failed: sfn.IChainable

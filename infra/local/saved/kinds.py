@@ -11,13 +11,13 @@ from moto.scheduler.models import scheduler_backends
 from infra.local.cloudformation.resources.handler import Cloud
 from infra.local.host.api_shapes import members, pages
 from infra.local.host.settings import ACCOUNT_ID, REGION
-from infra.local.saved.hosting import InferenceComponents, Records, Scaling
+from infra.local.saved.hosting_kinds import Records, SavedComponents, SavedScaling
 from stratos.spec.schedule import At, Rate, parse_schedule
 
 log = logging.getLogger(__name__)
 
 
-class Record(Protocol):
+class SavedKind(Protocol):
     """One kind of thing that is saved. Restoring skips what a stack has made already."""
 
     name: str
@@ -28,7 +28,7 @@ class Record(Protocol):
     def restore(self, cloud: Cloud, records: Records) -> None: ...
 
 
-class Parameters:
+class SavedParameters:
     """SSM parameters; the bootstrap version among them, which templates read."""
 
     name = "parameters"
@@ -55,7 +55,7 @@ class Parameters:
             cloud.client("ssm").put_parameter(Overwrite=True, **record)
 
 
-class Tables:
+class SavedTables:
     """DynamoDB items, and the tables that no stack owns."""
 
     name = "tables"
@@ -97,7 +97,7 @@ class Tables:
                 dynamodb.put_item(TableName=record["name"], Item=item)
 
 
-class Secrets:
+class SavedSecrets:
     """Secrets Manager secrets that hold text."""
 
     name = "secrets"
@@ -123,7 +123,7 @@ class Secrets:
                 )
 
 
-class Schedules:
+class SavedSchedules:
     """EventBridge schedules: reruns are made by the pipeline, not by the stack."""
 
     name = "schedules"
@@ -169,7 +169,7 @@ class Schedules:
                 schedule.start_date = following.timestamp() if following else None
 
 
-class SageMakerResources:
+class SavedSageMakerResources:
     """One SageMaker noun, e.g. endpoints, created again in the order they were created."""
 
     before_stacks = False
@@ -206,7 +206,7 @@ class SageMakerResources:
                 getattr(sagemaker, f"create_{self._api}")(**record)
 
 
-class ModelPackages:
+class SavedModelPackages:
     """Versions of model package groups, in order, so that they get their numbers back."""
 
     name = "sagemaker-model_package"
@@ -245,19 +245,21 @@ class ModelPackages:
                 sagemaker.update_model_package(ModelPackageArn=arn, ApprovalDescription=why)
 
 
-RECORDS: tuple[Record, ...] = (
-    Parameters(),
-    Tables(),
-    Secrets(),
-    Schedules(),
-    SageMakerResources("ModelPackageGroup", "model_package_group", "ModelPackageGroupSummaryList"),
-    ModelPackages(),
-    SageMakerResources("Model", "model", "Models"),
-    SageMakerResources("EndpointConfig", "endpoint_config", "EndpointConfigs"),
-    SageMakerResources("Endpoint", "endpoint", "Endpoints"),
-    InferenceComponents(),
-    Scaling(),
+SAVED_KINDS: tuple[SavedKind, ...] = (
+    SavedParameters(),
+    SavedTables(),
+    SavedSecrets(),
+    SavedSchedules(),
+    SavedSageMakerResources(
+        "ModelPackageGroup", "model_package_group", "ModelPackageGroupSummaryList"
+    ),
+    SavedModelPackages(),
+    SavedSageMakerResources("Model", "model", "Models"),
+    SavedSageMakerResources("EndpointConfig", "endpoint_config", "EndpointConfigs"),
+    SavedSageMakerResources("Endpoint", "endpoint", "Endpoints"),
+    SavedComponents(),
+    SavedScaling(),
 )
 """In the order they are restored."""
 
-__all__ = ["RECORDS", "Record"]
+__all__ = ["SAVED_KINDS", "SavedKind"]

@@ -28,8 +28,8 @@ from infra.local.lambda_.errors import (
     RequestTooLargeError,
     TooManyRequestsError,
 )
+from infra.local.lambda_.forgotten_properties import keep_forgotten_properties
 from infra.local.lambda_.invocation_log import write_log
-from infra.local.lambda_.record import keep_forgotten_properties
 from infra.local.lambda_.runtime_api import Invocation
 from infra.local.lambda_.sandbox_pool import SandboxPool
 
@@ -38,7 +38,7 @@ MAX_EVENT_BYTES = 1024 * 1024
 LOG_TAIL_BYTES = 4096
 
 
-class Functions:
+class FunctionProcesses:
     """Runs each function's package in its own processes, kept warm between invocations."""
 
     def __init__(self, retry_waits_seconds: tuple[float, ...] = RETRY_WAITS_SECONDS) -> None:

@@ -12,7 +12,7 @@ from infra.parts.functions import HANDLERS
 
 
 @dataclass(frozen=True)
-class Finding:
+class AcceptedFinding:
     """A finding of cdk-nag's AwsSolutions that is accepted for the named constructs only.
 
     `rule` may hold `{bucket}`, `{packages}`: logical ids that cdk-nag quotes. `paths` are within
@@ -24,8 +24,8 @@ class Finding:
     reason: str
 
 
-def _wildcard(resource: str, paths: tuple[str, ...], reason: str) -> Finding:
-    return Finding(f"AwsSolutions-IAM5[Resource::{resource}]", paths, reason)
+def _wildcard(resource: str, paths: tuple[str, ...], reason: str) -> AcceptedFinding:
+    return AcceptedFinding(f"AwsSolutions-IAM5[Resource::{resource}]", paths, reason)
 
 
 def _roles(*modules: str) -> tuple[str, ...]:
@@ -61,13 +61,13 @@ _RUN_NAMES = (
 _REGISTRY = "AWS keeps these images in a registry account that differs by region; reading only."
 
 FINDINGS = (
-    Finding(
+    AcceptedFinding(
         "AwsSolutions-S1",
         ("Storage/Bucket",),
         "Who read or wrote an object is CloudTrail's to record; access logs would be a second "
         "bucket of records that nobody reads.",
     ),
-    Finding(
+    AcceptedFinding(
         "AwsSolutions-L1",
         tuple(f"Functions/{item.id}" for item in HANDLERS),
         "Python 3.11 is what the project is written and tested for; AWS supports it.",

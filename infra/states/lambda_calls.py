@@ -30,7 +30,7 @@ _LOST = ["Lambda.Unknown", "Runtime.ExitError", "Sandbox.Timedout"]
 
 
 @dataclass(frozen=True)
-class LambdaStates:
+class LambdaCalls:
     """Makes states that call a handler of `lambdas/`."""
 
     scope: Construct

@@ -12,7 +12,7 @@ from moto.sagemaker.models import FakeEndpoint, FakeEndpointConfig, SageMakerMod
 from infra.local.host.clients import CloudClients
 from infra.local.host.patching import Patches
 from infra.local.host.settings import ACCOUNT_ID, REGION, LocalSettings
-from infra.local.sagemaker.api import SageMakerOperations, refuse_violations
+from infra.local.sagemaker.api import SageMakerOperations, utc_now
 from infra.local.sagemaker.endpoint_configs import (
     accept_instance_type,
     configuration,
@@ -21,17 +21,16 @@ from infra.local.sagemaker.endpoint_configs import (
     refuse_taken_model,
 )
 from infra.local.sagemaker.endpoints.components import InferenceComponents
-from infra.local.sagemaker.endpoints.deployments import Deployment
 from infra.local.sagemaker.endpoints.invocations import Invocations
+from infra.local.sagemaker.endpoints.traffic import Traffic
 from infra.local.sagemaker.model_registry import ModelRegistry
 from infra.local.sagemaker.model_server import ModelServer
-from infra.local.sagemaker.rollout import Rollout, refuse_missing_alarms
 from infra.local.sagemaker.state_events import announce
-from infra.local.sagemaker.training.record import utc_now
-from infra.local.sagemaker.training.request import name_violations
+from infra.local.sagemaker.traffic_shift import TrafficShift, refuse_missing_alarms
+from infra.local.sagemaker.validation import name_violations, refuse_violations
 
 
-class Endpoints:
+class EndpointProcesses:
     """Models, endpoint configurations and endpoints; the last are subprocesses that serve."""
 
     def __init__(self) -> None:
@@ -40,7 +39,7 @@ class Endpoints:
         self._registry = ModelRegistry()
         self._components = InferenceComponents()
         self._invocations = Invocations(self._route, self._queue_of, self._component)
-        self._deployments: dict[str, Deployment] = {}
+        self._traffic: dict[str, Traffic] = {}
         self._retiring: list[threading.Thread] = []
         self._lock = threading.Lock()
         self._settings = LocalSettings()
@@ -64,11 +63,11 @@ class Endpoints:
 
     def close(self) -> None:
         with self._lock:
-            deployments = list(self._deployments.values())
-            self._deployments.clear()
+            served = list(self._traffic.values())
+            self._traffic.clear()
             retiring = list(self._retiring)
-        for deployment in deployments:
-            deployment.close(drain=False)
+        for traffic in served:
+            traffic.close(drain=False)
         for thread in retiring:
             thread.join()
         self._components.close()
@@ -113,15 +112,15 @@ class Endpoints:
             endpoint.async_inference_config = config.async_inference_config
             backend.endpoints[endpoint_name] = endpoint
             self._backend = backend
-            deployment = Deployment(endpoint_name, self._settings, self._clients)
-            self._deployments[endpoint_name] = deployment
+            traffic = Traffic(endpoint_name, self._settings, self._clients)
+            self._traffic[endpoint_name] = traffic
         self._announce(endpoint)
 
         def finished(reason: str | None) -> None:
             self._change(endpoint, "InService" if reason is None else "Failed", reason)
 
         served = [v for v in config.production_variants if v["VariantName"] in containers]
-        deployment.roll_out(served, containers, finished)
+        traffic.roll_out(served, containers, finished)
         return endpoint
 
     def _update(self, parameters: dict[str, Any], backend: Any) -> dict[str, Any]:
@@ -129,7 +128,7 @@ class Endpoints:
         config = configuration(backend, parameters["EndpointConfigName"])
         _refuse_other_kind(endpoint, config)
         containers = containers_of(backend, config.production_variants)
-        rollout = self._rollout(parameters.get("DeploymentConfig"), config)
+        shift = self._shift_of(parameters.get("DeploymentConfig"), config)
         with self._lock:
             if endpoint.endpoint_status != "InService":
                 raise AWSValidationException(
@@ -138,7 +137,7 @@ class Endpoints:
                 )
             endpoint.endpoint_status = "Updating"
             endpoint.last_modified_time = utc_now()
-            deployment = self._deployments[endpoint.endpoint_name]
+            traffic = self._traffic[endpoint.endpoint_name]
         self._announce(endpoint)
 
         def finished(reason: str | None) -> None:
@@ -149,16 +148,16 @@ class Endpoints:
                     endpoint.last_deployment_config = parameters["DeploymentConfig"]
             self._change(endpoint, "InService", reason)
 
-        deployment.roll_out(config.production_variants, containers, finished, rollout)
+        traffic.roll_out(config.production_variants, containers, finished, shift)
         return {"EndpointArn": endpoint.arn}
 
-    def _rollout(self, config: dict[str, Any] | None, endpoint_config: Any) -> Rollout:
+    def _shift_of(self, config: dict[str, Any] | None, endpoint_config: Any) -> TrafficShift:
         """How the traffic is to move, once every alarm it names is there."""
         counts = [v.get("InitialInstanceCount", 1) for v in endpoint_config.production_variants]
-        rollout = Rollout.of(config, min(counts), self._settings.rollout_scale)
+        shift = TrafficShift.of(config, min(counts), self._settings.rollout_scale)
         assert self._clients is not None
-        refuse_missing_alarms(self._clients.cloudwatch, rollout)
-        return rollout
+        refuse_missing_alarms(self._clients.cloudwatch, shift)
+        return shift
 
     def _delete(self, backend: Any, endpoint_name: str) -> None:
         endpoint = _endpoint(backend, endpoint_name)
@@ -169,11 +168,11 @@ class Endpoints:
             )
         with self._lock:
             backend.endpoints.pop(endpoint_name, None)
-            deployment = self._deployments.pop(endpoint_name, None)
+            traffic = self._traffic.pop(endpoint_name, None)
         endpoint.endpoint_status = "Deleting"
         self._announce(endpoint)
-        if deployment is not None:
-            thread = threading.Thread(target=deployment.close, kwargs={"drain": True}, daemon=True)
+        if traffic is not None:
+            thread = threading.Thread(target=traffic.close, kwargs={"drain": True}, daemon=True)
             with self._lock:
                 self._retiring = [retiring for retiring in self._retiring if retiring.is_alive()]
                 self._retiring.append(thread)
@@ -195,15 +194,15 @@ class Endpoints:
         )
 
     def _route(self, name: str, target: str | None) -> ModelServer | None:
-        deployment = self._deployments.get(name)
+        traffic = self._traffic.get(name)
         endpoint = self._backend.endpoints.get(name) if self._backend is not None else None
-        if deployment is None or endpoint is None:
+        if traffic is None or endpoint is None:
             return None
         weights = {
             variant["VariantName"]: float(variant["CurrentWeight"])
             for variant in endpoint.production_variants
         }
-        return deployment.enter(weights, target)
+        return traffic.enter(weights, target)
 
     def _component(self, name: str, component: str | None) -> ModelServer | str | None:
         """A server of a component, or why there is none; None for endpoints of another kind."""

@@ -7,7 +7,7 @@ from aws_cdk import aws_iam as iam
 from infra.parts.functions import Functions
 from infra.parts.notifications import Notifications
 from infra.parts.schedules import GROUP_NAME, Schedules
-from infra.parts.storage import Storage
+from infra.parts.storage import DataStores
 from infra.permissions import (
     COMPONENTS,
     ENDPOINT_CONFIGS,
@@ -31,7 +31,7 @@ from infra.permissions import (
     use_tracking_alarms,
     write_objects,
 )
-from infra.states.endpoints import Endpoints
+from infra.states.deployment import Endpoints
 
 _STATES_NAME = "stratos"
 
@@ -39,7 +39,7 @@ _STATES_NAME = "stratos"
 def grant_functions(
     functions: Functions,
     *,
-    storage: Storage,
+    storage: DataStores,
     notifications: Notifications,
     schedules: Schedules,
     endpoints: Endpoints,

@@ -11,9 +11,9 @@ from typing import Any
 from moto.sagemaker.exceptions import AWSValidationException
 
 from infra.local.host.settings import ACCOUNT_ID, REGION
-from infra.local.sagemaker.endpoints.deployments import Deployment
+from infra.local.sagemaker.api import utc_now
+from infra.local.sagemaker.endpoints.traffic import Traffic
 from infra.local.sagemaker.model_server import ModelServer
-from infra.local.sagemaker.training.record import utc_now
 
 
 class Component:
@@ -28,14 +28,14 @@ class Component:
         variant: Mapping[str, Any],
         specification: Mapping[str, Any],
         tags: list[dict[str, str]],
-        deployment: Deployment,
+        traffic: Traffic,
     ) -> None:
         self.name = name
         self.arn = self.arn_of(name)
         self.endpoint_name = endpoint_name
         self.specification = copy.deepcopy(dict(specification))
         self.tags = tags
-        self.deployment = deployment
+        self.traffic = traffic
         self.current_copies = self.desired_copies = 0
         self.last_deployment_config: Mapping[str, Any] | None = None
         self.used_at = time.monotonic()
@@ -74,7 +74,7 @@ class Component:
 
     def enter(self) -> ModelServer | None:
         """A server with one more request in flight, or None, which is remembered."""
-        server = self.deployment.enter({}, None)
+        server = self.traffic.enter({}, None)
         with self._lock:
             self.used_at = time.monotonic()
             if server is None:
@@ -120,7 +120,7 @@ class Component:
         """In the background, end the process once its requests are answered."""
 
         def stand_down() -> None:
-            self.deployment.stand_down()
+            self.traffic.stand_down()
             then()
 
         thread = threading.Thread(target=stand_down, daemon=True)

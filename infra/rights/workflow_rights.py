@@ -23,7 +23,7 @@ from infra.permissions import (
     use_tracking_alarms,
 )
 from infra.states.batch import Batches
-from infra.states.endpoints import Endpoints
+from infra.states.deployment import Endpoints
 from infra.states.training_jobs import TrainingJobs
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from infra.local.cloudformation.resources.handler import Cloud
 from infra.local.host.api_shapes import members, pages
+from stratos.waiting import every, wait_until, within
 
 Records = list[dict[str, Any]]
 
@@ -14,7 +14,7 @@ _PATIENCE_SECONDS = 60.0
 _POLL_SECONDS = 0.05
 
 
-class InferenceComponents:
+class SavedComponents:
     """Components, with the copies they had; their endpoints are made before."""
 
     name = "sagemaker-inference_component"
@@ -43,7 +43,7 @@ class InferenceComponents:
             sagemaker.create_inference_component(**record)
 
 
-class Scaling:
+class SavedScaling:
     """Scalable targets with their policies, and the alarms whose actions those are."""
 
     name = "scaling"
@@ -100,9 +100,8 @@ def _request(client: Any, operation: str, described: dict[str, Any]) -> dict[str
 
 
 def _await_endpoint(sagemaker: Any, name: str) -> None:
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while time.monotonic() < deadline:
-        described = sagemaker.describe_endpoint(EndpointName=name)
-        if described["EndpointStatus"] != "Creating":
-            return
-        time.sleep(_POLL_SECONDS)
+    wait_until(
+        lambda: sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] != "Creating",
+        deadline=within(_PATIENCE_SECONDS),
+        pauses=every(_POLL_SECONDS),
+    )
