@@ -20,12 +20,14 @@ from aws_cdk import aws_s3 as s3
 
 from stratos.hosting.ownership import RUN_TAG
 
+STATE_MACHINE = "stratos"
 TRAINING_JOBS = "training-job/*"
 TRANSFORM_JOBS = "transform-job/*"
 ENDPOINTS = "endpoint/stratos-*"
 ENDPOINT_CONFIGS = "endpoint-config/*"
 MODELS = "model/*"
 COMPONENTS = "inference-component/stratos-*"
+EXECUTIONS = f"execution:{STATE_MACHINE}:*"
 ALARMS = "alarm:stratos-*"
 TRACKING_ALARMS = (
     "alarm:TargetTracking-endpoint/stratos-*",

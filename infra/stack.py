@@ -10,18 +10,17 @@ from constructs import Construct
 
 from infra.packaging.assets import Assets
 from infra.parts.alarms import Alarms
+from infra.parts.approvers import Approvers
 from infra.parts.functions import Functions
+from infra.parts.hosting import Batches, Endpoints
 from infra.parts.notifications import Notifications
 from infra.parts.schedules import Schedules
 from infra.parts.storage import DataStores
 from infra.parts.sweeping import Sweeping
+from infra.parts.training import TrainingJobs
 from infra.parts.triggers import Triggers
 from infra.rights.function_rights import grant_functions
 from infra.rights.workflow_rights import grant_workflow
-from infra.states.approval import Approvers
-from infra.states.batch import Batches
-from infra.states.deployment import Endpoints
-from infra.states.training_jobs import TrainingJobs
 from infra.states.workflow import Workflow, state_machine_arn
 
 

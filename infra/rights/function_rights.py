@@ -1,10 +1,19 @@
-"""What each function may do, next to why."""
+"""What each function may do, next to why.
+
+One function here for each handler, in the order a run calls them; `_RIGHTS` names them all.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
 
 from infra.parts.functions import Functions
+from infra.parts.hosting import Endpoints
 from infra.parts.notifications import Notifications
 from infra.parts.schedules import GROUP_NAME, Schedules
 from infra.parts.storage import DataStores
@@ -12,6 +21,7 @@ from infra.permissions import (
     COMPONENTS,
     ENDPOINT_CONFIGS,
     ENDPOINTS,
+    EXECUTIONS,
     MODELS,
     TRAINING_JOBS,
     TRANSFORM_JOBS,
@@ -31,9 +41,21 @@ from infra.permissions import (
     use_tracking_alarms,
     write_objects,
 )
-from infra.states.deployment import Endpoints
 
-_STATES_NAME = "stratos"
+Statements = tuple[iam.PolicyStatement, ...]
+
+
+@dataclass(frozen=True)
+class Granted:
+    """The parts of the stack that functions are let use."""
+
+    bucket: s3.IBucket
+    runs_table: dynamodb.ITable
+    topic_arn: str
+    schedules_role: iam.IRole
+    packages: str
+    """The model package group."""
+    clean_up_arn: str
 
 
 def grant_functions(
@@ -44,75 +66,108 @@ def grant_functions(
     schedules: Schedules,
     endpoints: Endpoints,
 ) -> None:
-    """Give every function what its handler calls, and no more."""
-    bucket, table = storage.bucket, storage.runs_table
-    for module in functions.by_module:
-        functions.grant(module, use_key(storage.key))
+    """Give every function what its handler calls, and no more.
 
-    functions.grant(
-        "claim_run",
-        *read_objects(bucket, "specs/"),  # a rerun takes the newest version of the spec
-        use_runs(table, "PutItem"),
+    Raises:
+        KeyError: a handler has no entry in `_RIGHTS`.
+    """
+    granted = Granted(
+        bucket=storage.bucket,
+        runs_table=storage.runs_table,
+        topic_arn=notifications.topic.topic_arn,
+        schedules_role=schedules.role,
+        packages=endpoints.packages.ref,
+        clean_up_arn=functions["clean_up"].function_arn,
     )
-    functions.grant(
-        "parse_constraints",
-        *read_objects(bucket, "specs/"),
-        write_objects(bucket, "runs/*", "specs/*/rejection.json"),
-        use_runs(table, "UpdateItem"),
+    for module in functions.by_module:
+        functions.grant(module, use_key(storage.key), *_RIGHTS[module](granted))
+
+
+def _claim_run(granted: Granted) -> Statements:
+    return (
+        *read_objects(granted.bucket, "specs/"),  # a rerun takes the newest version of the spec
+        use_runs(granted.runs_table, "PutItem"),
     )
-    functions.grant(
-        "inspect_dataset",
-        *read_objects(bucket, "specs/", "runs/"),
-        write_objects(bucket, "runs/*"),
-        use_runs(table, "GetItem", "UpdateItem"),
-        query_runs(table, "by_spec"),
+
+
+def _parse_constraints(granted: Granted) -> Statements:
+    return (
+        *read_objects(granted.bucket, "specs/"),
+        write_objects(granted.bucket, "runs/*", "specs/*/rejection.json"),
+        use_runs(granted.runs_table, "UpdateItem"),
     )
-    for module in ("plan_candidates", "match_models"):
-        functions.grant(
-            module,
-            *read_objects(bucket, "specs/", "catalog/", "runs/"),
-            write_objects(bucket, "runs/*"),
-            *_look_at_endpoint(),  # what kind is in service already, and on what
-        )
-    functions.grant(
-        "match_models",
+
+
+def _inspect_dataset(granted: Granted) -> Statements:
+    return (
+        *read_objects(granted.bucket, "specs/", "runs/"),
+        write_objects(granted.bucket, "runs/*"),
+        use_runs(granted.runs_table, "GetItem", "UpdateItem"),
+        query_runs(granted.runs_table, "by_spec"),
+    )
+
+
+def _plan_candidates(granted: Granted) -> Statements:
+    return (
+        *read_objects(granted.bucket, "specs/", "catalog/", "runs/"),
+        write_objects(granted.bucket, "runs/*"),
+        *_look_at_endpoint(),  # what kind is in service already, and on what
+    )
+
+
+def _match_models(granted: Granted) -> Statements:
+    return (
+        *_plan_candidates(granted),  # it plans again
         *_read_jobs(),  # what the probes cost
-        use_runs(table, "GetItem"),
-        query_runs(table, "by_spec"),  # the model in service, to be compared with
+        use_runs(granted.runs_table, "GetItem"),
+        query_runs(granted.runs_table, "by_spec"),  # the model in service, to be compared with
     )
-    functions.grant(
-        "diagnose_job",
-        *read_objects(bucket, "runs/"),
-        write_objects(bucket, "runs/*"),
+
+
+def _diagnose_job(granted: Granted) -> Statements:
+    return (
+        *read_objects(granted.bucket, "runs/"),
+        write_objects(granted.bucket, "runs/*"),
         *_read_jobs(),
     )
-    functions.grant(
-        "check_quality",
-        *read_objects(bucket, "runs/"),
-        write_objects(bucket, "runs/*"),
+
+
+def _check_quality(granted: Granted) -> Statements:
+    return (
+        *read_objects(granted.bucket, "runs/"),
+        write_objects(granted.bucket, "runs/*"),
         *_read_jobs(),
         *_look_at_endpoint(),
-        *read_objects(bucket, "catalog/"),
+        *read_objects(granted.bucket, "catalog/"),
     )
-    functions.grant("request_approval", use_runs(table, "UpdateItem"), _notify(notifications))
-    functions.grant(
-        "record_approval",
-        use_runs(table, "GetItem", "UpdateItem"),
-        *read_objects(bucket, "runs/"),
-        write_objects(bucket, "runs/*"),
-        _update_packages(endpoints),
+
+
+def _request_approval(granted: Granted) -> Statements:
+    return (use_runs(granted.runs_table, "UpdateItem"), _notify(granted))
+
+
+def _record_approval(granted: Granted) -> Statements:
+    return (
+        use_runs(granted.runs_table, "GetItem", "UpdateItem"),
+        *read_objects(granted.bucket, "runs/"),
+        write_objects(granted.bucket, "runs/*"),
+        _update_packages(granted),
     )
-    functions.grant(
-        "take_turn",
-        use_runs(table, "GetItem", "UpdateItem"),
-        *read_objects(bucket, "runs/"),
-        write_objects(bucket, "runs/*"),
+
+
+def _take_turn(granted: Granted) -> Statements:
+    return (
+        use_runs(granted.runs_table, "GetItem", "UpdateItem"),
+        *read_objects(granted.bucket, "runs/"),
+        write_objects(granted.bucket, "runs/*"),
         *_look_at_endpoint(),
-        *read_objects(bucket, "catalog/"),
+        *read_objects(granted.bucket, "catalog/"),
         _use_schedules("DeleteSchedule"),  # the endpoint's time does not end during the turn
     )
-    functions.grant(
-        "await_component",
+
+
+def _await_component(granted: Granted) -> Statements:
+    return (
         sagemaker("DescribeEndpoint", on=(ENDPOINTS,)),
         sagemaker(
             "DescribeInferenceComponent",
@@ -120,56 +175,65 @@ def grant_functions(
             on=(COMPONENTS,),
         ),
     )
-    functions.grant(
-        "measure_endpoint",
-        *read_objects(bucket, "runs/", "async/", "catalog/"),
-        write_objects(bucket, "runs/*", "async/*"),
+
+
+def _measure_endpoint(granted: Granted) -> Statements:
+    return (
+        *read_objects(granted.bucket, "runs/", "async/", "catalog/"),
+        write_objects(granted.bucket, "runs/*", "async/*"),
         sagemaker("InvokeEndpoint", "InvokeEndpointAsync", on=(ENDPOINTS,)),
         sagemaker("InvokeEndpoint", on=(COMPONENTS,)),
         # What the run has spent, and how long an endpoint takes: is there room for another?
         *_read_jobs(),
         _read_executions(),
-        query_runs(table, "by_spec"),  # the model in service
+        query_runs(granted.runs_table, "by_spec"),  # the model in service
     )
-    functions.grant(
-        "measure_batch",
-        *read_objects(bucket, "runs/", "catalog/"),
-        write_objects(bucket, "runs/*"),
+
+
+def _measure_batch(granted: Granted) -> Statements:
+    return (
+        *read_objects(granted.bucket, "runs/", "catalog/"),
+        write_objects(granted.bucket, "runs/*"),
         sagemaker_of_runs("DescribeTransformJob", "StopTransformJob", on=(TRANSFORM_JOBS,)),
         *_read_jobs(),  # as for an endpoint
         _read_executions(),
-        query_runs(table, "by_spec"),
+        query_runs(granted.runs_table, "by_spec"),
     )
-    functions.grant(
-        "promote",
-        *read_objects(bucket, "runs/"),
-        use_runs(table, "GetItem", "UpdateItem"),
-        query_runs(table, "by_spec"),
+
+
+def _promote(granted: Granted) -> Statements:
+    return (
+        *read_objects(granted.bucket, "runs/"),
+        use_runs(granted.runs_table, "GetItem", "UpdateItem"),
+        query_runs(granted.runs_table, "by_spec"),
         _use_schedules("GetSchedule", "CreateSchedule", "UpdateSchedule", "DeleteSchedule"),
-        pass_role(schedules.role, "scheduler.amazonaws.com"),
+        pass_role(granted.schedules_role, "scheduler.amazonaws.com"),
         *_scale(),
         sagemaker("AddTags", on=(ENDPOINTS,)),
-        _update_packages(endpoints),
+        _update_packages(granted),
     )
-    # CleanUp writes the report of an execution that was cut short, so it may do what Report may.
-    for module in ("report", "clean_up"):
-        functions.grant(
-            module,
-            *read_objects(bucket, "runs/", "catalog/"),
-            write_objects(bucket, "runs/*", "catalog/calibration.jsonl"),
-            use_runs(table, "GetItem", "UpdateItem"),
-            *_read_jobs(),
-            # What a batch cost that was stopped before it was measured.
-            sagemaker_of_runs("DescribeTransformJob", on=(TRANSFORM_JOBS,)),
-            _read_executions(),
-            _notify(notifications),
-        )
-    functions.grant(
-        "clean_up",
+
+
+def _report(granted: Granted) -> Statements:
+    return (
+        *read_objects(granted.bucket, "runs/", "catalog/"),
+        write_objects(granted.bucket, "runs/*", "catalog/calibration.jsonl"),
+        use_runs(granted.runs_table, "GetItem", "UpdateItem"),
+        *_read_jobs(),
+        # What a batch cost that was stopped before it was measured.
+        sagemaker_of_runs("DescribeTransformJob", on=(TRANSFORM_JOBS,)),
+        _read_executions(),
+        _notify(granted),
+    )
+
+
+def _clean_up(granted: Granted) -> Statements:
+    return (
+        *_report(granted),  # of an execution that was cut short
         # Which versions the run has registered, to reject those that were not promoted.
         list_in_sagemaker("ListModelPackages"),
-        _update_packages(endpoints),
-        query_runs(table, "by_execution", "by_spec"),  # whose model is back in service
+        _update_packages(granted),
+        query_runs(granted.runs_table, "by_execution", "by_spec"),  # whose model is back in service
         sagemaker_of_runs("StopTrainingJob", on=(TRAINING_JOBS,)),
         list_in_sagemaker("ListTransformJobs"),
         sagemaker_of_runs("StopTransformJob", on=(TRANSFORM_JOBS,)),
@@ -181,21 +245,19 @@ def grant_functions(
         # The model that is back in service is scaled as it was, and ends when it was to.
         *_scale(),
         _use_schedules("CreateSchedule", "UpdateSchedule", "DeleteSchedule"),
-        pass_role(schedules.role, "scheduler.amazonaws.com"),
+        pass_role(granted.schedules_role, "scheduler.amazonaws.com"),
         sagemaker("AddTags", on=(ENDPOINTS,)),
     )
 
-    functions.grant(
-        "sweep",
-        use_runs(table, "Scan", "GetItem", "UpdateItem"),
+
+def _sweep(granted: Granted) -> Statements:
+    return (
+        use_runs(granted.runs_table, "Scan", "GetItem", "UpdateItem"),
         # What a run that is over left at an endpoint is CleanUp's to take back.
-        iam.PolicyStatement(
-            actions=["lambda:InvokeFunction"],
-            resources=[functions["clean_up"].function_arn],
-        ),
+        iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[granted.clean_up_arn]),
         iam.PolicyStatement(
             actions=["states:DescribeExecution"],
-            resources=[arn("states", f"execution:{_STATES_NAME}:*")],
+            resources=[arn("states", EXECUTIONS)],
         ),
         list_in_sagemaker(
             "ListInferenceComponents",
@@ -205,7 +267,7 @@ def grant_functions(
             "ListTrainingJobs",
             "ListTransformJobs",
         ),
-        # Tags are what it tells its own things by, so it has to read those of others, too.
+        # It knows its own things by their tags, so it has to read those of others, too.
         sagemaker(
             "ListTags",
             on=(COMPONENTS, ENDPOINTS, ENDPOINT_CONFIGS, MODELS, TRAINING_JOBS, TRANSFORM_JOBS),
@@ -223,9 +285,31 @@ def grant_functions(
         iam.PolicyStatement(
             actions=["scheduler:ListSchedules", "cloudwatch:DescribeAlarms"], resources=["*"]
         ),
-        *read_objects(bucket, "specs/"),  # is the spec of a rerun still there?
+        *read_objects(granted.bucket, "specs/"),  # is the spec of a rerun still there?
         _use_schedules("GetSchedule", "DeleteSchedule"),
     )
+
+
+_RIGHTS: Mapping[str, Callable[[Granted], Statements]] = {
+    "claim_run": _claim_run,
+    "parse_constraints": _parse_constraints,
+    "inspect_dataset": _inspect_dataset,
+    "plan_candidates": _plan_candidates,
+    "match_models": _match_models,
+    "diagnose_job": _diagnose_job,
+    "check_quality": _check_quality,
+    "request_approval": _request_approval,
+    "record_approval": _record_approval,
+    "take_turn": _take_turn,
+    "await_component": _await_component,
+    "measure_endpoint": _measure_endpoint,
+    "measure_batch": _measure_batch,
+    "promote": _promote,
+    "report": _report,
+    "clean_up": _clean_up,
+    "sweep": _sweep,
+}
+"""By handler module, as `infra.parts.functions.HANDLERS` lists them."""
 
 
 def _use_schedules(*actions: str) -> iam.PolicyStatement:
@@ -236,7 +320,7 @@ def _use_schedules(*actions: str) -> iam.PolicyStatement:
     )
 
 
-def _scale() -> tuple[iam.PolicyStatement, ...]:
+def _scale() -> Statements:
     """Set or remove what scales an endpoint.
 
     Application Auto Scaling looks at the endpoint and its alarms on behalf of who asks it.
@@ -256,7 +340,7 @@ def _scale() -> tuple[iam.PolicyStatement, ...]:
     )
 
 
-def _look_at_endpoint() -> tuple[iam.PolicyStatement, ...]:
+def _look_at_endpoint() -> Statements:
     """What is in service under a spec's name: its kind, its instances, its component."""
     return (
         sagemaker("DescribeEndpoint", on=(ENDPOINTS,)),
@@ -265,17 +349,17 @@ def _look_at_endpoint() -> tuple[iam.PolicyStatement, ...]:
     )
 
 
-def _notify(notifications: Notifications) -> iam.PolicyStatement:
-    return iam.PolicyStatement(actions=["sns:Publish"], resources=[notifications.topic.topic_arn])
+def _notify(granted: Granted) -> iam.PolicyStatement:
+    return iam.PolicyStatement(actions=["sns:Publish"], resources=[granted.topic_arn])
 
 
-def _update_packages(endpoints: Endpoints) -> iam.PolicyStatement:
+def _update_packages(granted: Granted) -> iam.PolicyStatement:
     """Decide on a version in the registry, or add what is learned of it."""
     actions = ("DescribeModelPackage", "UpdateModelPackage")
-    return sagemaker(*actions, on=(f"model-package/{endpoints.packages.ref}/*",))
+    return sagemaker(*actions, on=(f"model-package/{granted.packages}/*",))
 
 
-def _read_jobs() -> tuple[iam.PolicyStatement, ...]:
+def _read_jobs() -> Statements:
     return (
         list_training_jobs(),
         sagemaker_of_runs("DescribeTrainingJob", on=(TRAINING_JOBS,)),
@@ -285,5 +369,5 @@ def _read_jobs() -> tuple[iam.PolicyStatement, ...]:
 def _read_executions() -> iam.PolicyStatement:
     return iam.PolicyStatement(
         actions=["states:GetExecutionHistory"],
-        resources=[arn("states", f"execution:{_STATES_NAME}:*")],
+        resources=[arn("states", EXECUTIONS)],
     )

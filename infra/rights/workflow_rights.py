@@ -5,6 +5,8 @@ from __future__ import annotations
 from aws_cdk import aws_iam as iam
 
 from infra.parts.functions import Functions
+from infra.parts.hosting import Batches, Endpoints
+from infra.parts.training import TrainingJobs
 from infra.permissions import (
     COMPONENTS,
     ENDPOINT_CONFIGS,
@@ -22,9 +24,6 @@ from infra.permissions import (
     use_alarms,
     use_tracking_alarms,
 )
-from infra.states.batch import Batches
-from infra.states.deployment import Endpoints
-from infra.states.training_jobs import TrainingJobs
 
 
 def grant_workflow(
@@ -36,20 +35,45 @@ def grant_workflow(
     batches: Batches,
 ) -> None:
     """Let the state machine call what its states call."""
-    package_group = arn("sagemaker", f"model-package-group/{endpoints.packages.ref}")
     for statement in (
-        iam.PolicyStatement(
-            actions=["lambda:InvokeFunction"],
-            resources=[
-                item.function_arn
-                for module, item in functions.by_module.items()
-                if module != "sweep"  # which is no state
-            ],
-        ),
+        _invoke(functions),
+        *_run_jobs(),
+        *_host_models(),
+        *_watch_updates(),
+        _register_models(endpoints),
+        pass_role(training_jobs.role, "sagemaker.amazonaws.com"),
+        pass_role(endpoints.role, "sagemaker.amazonaws.com"),
+        pass_role(endpoints.queue_role, "sagemaker.amazonaws.com"),
+        pass_role(batches.role, "sagemaker.amazonaws.com"),
+        _learn_that_jobs_ended(),
+        _deliver_logs(),
+        trace(),
+    ):
+        role.add_to_policy(statement)
+
+
+def _invoke(functions: Functions) -> iam.PolicyStatement:
+    return iam.PolicyStatement(
+        actions=["lambda:InvokeFunction"],
+        resources=[
+            item.function_arn
+            for module, item in functions.by_module.items()
+            if module != "sweep"  # which is no state
+        ],
+    )
+
+
+def _run_jobs() -> tuple[iam.PolicyStatement, ...]:
+    return (
         create_in_sagemaker("CreateTrainingJob", on=(TRAINING_JOBS,)),
         sagemaker_of_runs("DescribeTrainingJob", "StopTrainingJob", on=(TRAINING_JOBS,)),
         create_in_sagemaker("CreateTransformJob", on=(TRANSFORM_JOBS,)),
         sagemaker_of_runs("DescribeTransformJob", "StopTransformJob", on=(TRANSFORM_JOBS,)),
+    )
+
+
+def _host_models() -> tuple[iam.PolicyStatement, ...]:
+    return (
         create_in_sagemaker(
             "CreateModel",
             "CreateEndpointConfig",
@@ -66,41 +90,51 @@ def grant_workflow(
         ),
         sagemaker("DescribeEndpoint", "UpdateEndpoint", on=(ENDPOINTS,)),
         sagemaker("UpdateEndpoint", on=(ENDPOINT_CONFIGS,)),
+    )
+
+
+def _watch_updates() -> tuple[iam.PolicyStatement, ...]:
+    """Alarms on a fleet while it is updated, and no scaling of it."""
+    return (
         use_alarms("PutMetricAlarm", "DescribeAlarms", "DeleteAlarms"),
         scale_endpoints("DeregisterScalableTarget"),
         use_tracking_alarms("DescribeAlarms", "DeleteAlarms"),
-        iam.PolicyStatement(
-            actions=["sagemaker:CreateModelPackage"],
-            resources=[
-                package_group,
-                arn("sagemaker", f"model-package/{endpoints.packages.ref}/*"),
-            ],
-        ),
-        pass_role(training_jobs.role, "sagemaker.amazonaws.com"),
-        pass_role(endpoints.role, "sagemaker.amazonaws.com"),
-        pass_role(endpoints.queue_role, "sagemaker.amazonaws.com"),
-        pass_role(batches.role, "sagemaker.amazonaws.com"),
-        # How Step Functions learns that a job ended: rules of its own in this account.
-        iam.PolicyStatement(
-            actions=["events:PutTargets", "events:PutRule", "events:DescribeRule"],
-            resources=[
-                arn("events", f"rule/StepFunctionsGetEventsForSageMaker{kind}JobsRule")
-                for kind in ("Training", "Transform")
-            ],
-        ),
-        iam.PolicyStatement(
-            actions=[
-                "logs:CreateLogDelivery",
-                "logs:GetLogDelivery",
-                "logs:UpdateLogDelivery",
-                "logs:DeleteLogDelivery",
-                "logs:ListLogDeliveries",
-                "logs:PutResourcePolicy",
-                "logs:DescribeResourcePolicies",
-                "logs:DescribeLogGroups",
-            ],
-            resources=["*"],
-        ),
-        trace(),
-    ):
-        role.add_to_policy(statement)
+    )
+
+
+def _register_models(endpoints: Endpoints) -> iam.PolicyStatement:
+    group = endpoints.packages.ref
+    return iam.PolicyStatement(
+        actions=["sagemaker:CreateModelPackage"],
+        resources=[
+            arn("sagemaker", f"model-package-group/{group}"),
+            arn("sagemaker", f"model-package/{group}/*"),
+        ],
+    )
+
+
+def _learn_that_jobs_ended() -> iam.PolicyStatement:
+    """Step Functions puts rules of its own into this account for it."""
+    return iam.PolicyStatement(
+        actions=["events:PutTargets", "events:PutRule", "events:DescribeRule"],
+        resources=[
+            arn("events", f"rule/StepFunctionsGetEventsForSageMaker{kind}JobsRule")
+            for kind in ("Training", "Transform")
+        ],
+    )
+
+
+def _deliver_logs() -> iam.PolicyStatement:
+    return iam.PolicyStatement(
+        actions=[
+            "logs:CreateLogDelivery",
+            "logs:GetLogDelivery",
+            "logs:UpdateLogDelivery",
+            "logs:DeleteLogDelivery",
+            "logs:ListLogDeliveries",
+            "logs:PutResourcePolicy",
+            "logs:DescribeResourcePolicies",
+            "logs:DescribeLogGroups",
+        ],
+        resources=["*"],
+    )

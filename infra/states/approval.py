@@ -1,13 +1,9 @@
-"""Approval: the states that ask a person, and the policy of those who may answer."""
+"""The states that ask a person."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from aws_cdk import Stack
-from aws_cdk import aws_dynamodb as dynamodb
-from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
@@ -81,41 +77,3 @@ class ApprovalStates:
             },
             result_path="$.failure",
         ).next(failed)
-
-
-class Approvers(Construct):
-    """The policy to attach to whoever may approve: `stratos approve` and `stratos reject`.
-
-    Nothing in the stack holds it. Reading the token takes the runs table and its key; answering to
-    it takes Step Functions' own permission.
-    """
-
-    def __init__(
-        self,
-        scope: Construct,
-        id: str,
-        *,
-        state_machine_arn: str,
-        runs_table: dynamodb.ITable,
-        key: kms.IKey,
-    ) -> None:
-        super().__init__(scope, id)
-        self.policy = iam.ManagedPolicy(
-            self,
-            "Policy",
-            description="May approve or reject models that Stratos distilled",
-            statements=[
-                iam.PolicyStatement(
-                    actions=["states:SendTaskSuccess", "states:SendTaskFailure"],
-                    resources=[state_machine_arn],
-                ),
-                iam.PolicyStatement(
-                    actions=["dynamodb:GetItem", "dynamodb:Scan"],
-                    resources=[runs_table.table_arn],
-                ),
-                iam.PolicyStatement(actions=["kms:Decrypt"], resources=[key.key_arn]),
-                iam.PolicyStatement(
-                    actions=["cloudformation:DescribeStacks"], resources=[Stack.of(self).stack_id]
-                ),
-            ],
-        )

@@ -1,4 +1,4 @@
-"""Batches: the role a model answers them under, and the states that measure it by one."""
+"""The states that measure a model by a batch of questions."""
 
 from __future__ import annotations
 
@@ -7,13 +7,10 @@ from typing import Any
 
 from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
-from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from infra.permissions import read_objects, run_container, use_key, write_objects
-from infra.states.deployment import DEPLOYMENT, REPOSITORIES
+from infra.states.deployment import DEPLOYMENT
 from infra.states.sdk_calls import sdk_call
 from infra.states.training_jobs import RETRY_THROTTLED
 from stratos.hosting.transform_job import BATCH_STRATEGY
@@ -22,26 +19,6 @@ JOB = f"{DEPLOYMENT}.transform_job"
 TRANSFORMED = "$.transformed"
 _TIMEOUT_SECONDS = 6 * 3600
 """Transform jobs have no limit of their own. The batch has 2,000 lines at most."""
-
-
-class Batches(Construct):
-    """The role of models that are asked in batches."""
-
-    def __init__(self, scope: Construct, id: str, *, bucket: s3.IBucket, key: kms.IKey) -> None:
-        super().__init__(scope, id)
-        self.role = iam.Role(
-            self,
-            "Role",
-            assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"),
-            description="What a model that is asked in batches may do",
-        )
-        for statement in (
-            *run_container(repositories=REPOSITORIES, log_group="/aws/sagemaker/TransformJobs"),
-            *read_objects(bucket, "runs/"),
-            write_objects(bucket, "runs/*/batches/*/answers/*"),
-            use_key(key),
-        ):
-            self.role.add_to_policy(statement)
 
 
 @dataclass(frozen=True)

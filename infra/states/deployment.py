@@ -1,4 +1,4 @@
-"""Endpoints: the role they serve under, and the states that register and deploy a model."""
+"""The states that register a model and deploy it, whichever way it is hosted."""
 
 from __future__ import annotations
 
@@ -8,75 +8,20 @@ from typing import Any
 
 from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
-from aws_cdk import aws_s3 as s3
-from aws_cdk import aws_sagemaker as sagemaker
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
-from infra.permissions import (
-    read_objects,
-    run_container,
-    use_alarms,
-    use_key,
-    write_container_logs,
-    write_objects,
-)
+from infra.parts.hosting import GROUP_NAME
 from infra.states.approval import ApprovalStates
 from infra.states.components import ComponentStates
 from infra.states.lambda_calls import LambdaCalls
 from infra.states.rollout import RolloutStates
 from infra.states.sdk_calls import sdk_call
 
-GROUP_NAME = "stratos"
-REPOSITORIES = ("huggingface-pytorch-inference", "vllm")
-"""Of the images that `stratos.catalog.images` picks for serving."""
-
 DEPLOYMENT = "$.quality.deployment"
 _TURN_ATTEMPTS = 720
 """A minute apart: half a day, beyond what one run does with its endpoint."""
-
-
-class Endpoints(Construct):
-    """The model package group, and the roles of models in service."""
-
-    def __init__(self, scope: Construct, id: str, *, bucket: s3.IBucket, key: kms.IKey) -> None:
-        super().__init__(scope, id)
-        self.packages = sagemaker.CfnModelPackageGroup(
-            self,
-            "Packages",
-            model_package_group_name=GROUP_NAME,
-            model_package_group_description="Models distilled by Stratos, with what they measured",
-        )
-        self.role = self._role("Role", "What a model served by Stratos may do", bucket, key)
-        self.queue_role = self._role(
-            "QueueRole", "What a model that is asked through the bucket may do", bucket, key
-        )
-        for statement in (
-            *read_objects(bucket, "async/"),
-            write_objects(bucket, "async/*/answers/*", "async/*/failures/*"),
-        ):
-            self.queue_role.add_to_policy(statement)
-
-    def _role(self, id: str, description: str, bucket: s3.IBucket, key: kms.IKey) -> iam.Role:
-        role = iam.Role(
-            self,
-            id,
-            assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"),
-            description=description,
-        )
-        for statement in (
-            *run_container(
-                repositories=REPOSITORIES, log_group="/aws/sagemaker/Endpoints/stratos-*"
-            ),
-            *read_objects(bucket, "runs/"),
-            use_key(key),
-            write_container_logs("/aws/sagemaker/InferenceComponents/stratos-*"),
-            use_alarms("DescribeAlarms"),  # SageMaker reads the alarms of an update under it
-        ):
-            role.add_to_policy(statement)
-        return role
 
 
 @dataclass(frozen=True)

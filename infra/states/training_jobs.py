@@ -1,4 +1,4 @@
-"""Training jobs: the role they run under, and the states that run one and try it again."""
+"""The states that run a training job, and try it again."""
 
 from __future__ import annotations
 
@@ -8,27 +8,11 @@ from typing import Any
 
 from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
-from aws_cdk import aws_s3 as s3
-from aws_cdk import aws_s3_assets as s3_assets
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from infra.packaging.assets import Assets
-from infra.permissions import (
-    arn,
-    pass_role,
-    read_objects,
-    run_container,
-    use_key,
-    write_objects,
-)
 from infra.states.lambda_calls import LambdaCalls
-from stratos.contracts.bucket import CHECKPOINT_PREFIX
 from stratos.hosting.ownership import RUN_TAG
-
-REPOSITORIES = ("huggingface-pytorch-training", "pytorch-training")
-"""Of the images that `stratos.catalog.images` picks for training."""
 
 _TIMEOUT_SECONDS = 2 * 24 * 3600
 """A job ends by its own stopping condition; this ends one that waits for a server for ever."""
@@ -42,94 +26,6 @@ RETRY_THROTTLED: Mapping[str, Any] = {
     "JitterStrategy": "FULL",
 }
 """Raised before a job exists, so that its name is still free. A job that failed is diagnosed."""
-
-
-class TrainingJobs(Construct):
-    """The code that jobs run, and the role they run it under."""
-
-    def __init__(
-        self, scope: Construct, id: str, *, assets: Assets, bucket: s3.IBucket, key: kms.IKey
-    ) -> None:
-        super().__init__(scope, id)
-        self.source = s3_assets.Asset(self, "Source", path=str(assets.source))
-        self.role = iam.Role(
-            self,
-            "Role",
-            assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"),
-            description="What a Stratos training job may do",
-        )
-        self.batch_role = _batch_role(self, bucket, key)
-        models = [
-            f"arn:{Aws.PARTITION}:bedrock:*::foundation-model/*",
-            arn("bedrock", "inference-profile/*"),
-        ]
-        batches = arn("bedrock", "model-invocation-job/*")
-        for statement in (
-            *run_container(repositories=REPOSITORIES, log_group="/aws/sagemaker/TrainingJobs"),
-            *read_objects(bucket, "specs/", "runs/", CHECKPOINT_PREFIX),
-            write_objects(bucket, "runs/*", f"{CHECKPOINT_PREFIX}*"),
-            use_key(key),
-            # Archives of earlier deployments too: a run goes on with the code it began with.
-            iam.PolicyStatement(
-                actions=["s3:GetObject"], resources=[self.source.bucket.arn_for_objects("*.tar.gz")]
-            ),
-            iam.PolicyStatement(
-                sid="BedrockTeachers",
-                actions=["bedrock:InvokeModel"],
-                resources=models,
-            ),
-            iam.PolicyStatement(
-                sid="StartBedrockBatches",
-                actions=["bedrock:CreateModelInvocationJob"],
-                resources=[*models, batches],
-            ),
-            iam.PolicyStatement(
-                sid="BedrockBatches",
-                actions=["bedrock:GetModelInvocationJob", "bedrock:StopModelInvocationJob"],
-                resources=[batches],
-            ),
-            pass_role(self.batch_role, "bedrock.amazonaws.com"),
-            iam.PolicyStatement(
-                sid="TeacherKeys",
-                actions=["secretsmanager:GetSecretValue"],
-                resources=[arn("secretsmanager", "secret:stratos/*")],
-            ),
-        ):
-            self.role.add_to_policy(statement)
-
-
-def _batch_role(scope: Construct, bucket: s3.IBucket, key: kms.IKey) -> iam.Role:
-    """What Bedrock assumes to read a batch of questions and write its answers.
-
-    https://docs.aws.amazon.com/bedrock/latest/userguide/batch-iam-sr.html
-    """
-    role = iam.Role(
-        scope,
-        "BatchRole",
-        assumed_by=iam.ServicePrincipal(
-            "bedrock.amazonaws.com",
-            conditions={
-                "StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID},
-                "ArnLike": {"aws:SourceArn": arn("bedrock", "model-invocation-job/*")},
-            },
-        ),
-        description="What Bedrock may do in a batch of a Stratos training job",
-    )
-    for statement in (
-        *read_objects(bucket, "runs/"),
-        write_objects(bucket, "runs/*"),
-        use_key(key),
-        iam.PolicyStatement(
-            # A model named by its inference profile is invoked under this role, in other regions.
-            actions=["bedrock:InvokeModel"],
-            resources=[
-                f"arn:{Aws.PARTITION}:bedrock:*::foundation-model/*",
-                arn("bedrock", "inference-profile/*"),
-            ],
-        ),
-    ):
-        role.add_to_policy(statement)
-    return role
 
 
 @dataclass(frozen=True)

@@ -10,15 +10,17 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from infra.parts.functions import Functions
+from infra.parts.hosting import Batches, Endpoints
+from infra.parts.training import TrainingJobs
+from infra.permissions import STATE_MACHINE
 from infra.states.approval import ApprovalStates
-from infra.states.batch import Batches, BatchStates
-from infra.states.deployment import DEPLOYMENT, DeploymentStates, Endpoints
+from infra.states.batch import BatchStates
+from infra.states.deployment import DEPLOYMENT, DeploymentStates
 from infra.states.lambda_calls import LambdaCalls
 from infra.states.load_gate import LoadGateStates
-from infra.states.training_jobs import TrainingJobs, TrainingJobStates
+from infra.states.training_jobs import TrainingJobStates
 from stratos.spec import LONGEST_APPROVAL_HOURS
 
-NAME = "stratos"
 LONGEST_RUN = Duration.hours(3 * 24 + LONGEST_APPROVAL_HOURS)
 """Three days of work, which every state of it bounds for itself, and a person's answer."""
 
@@ -31,7 +33,7 @@ def state_machine_arn(scope: Construct) -> str:
     return Stack.of(scope).format_arn(
         service="states",
         resource="stateMachine",
-        resource_name=NAME,
+        resource_name=STATE_MACHINE,
         arn_format=ArnFormat.COLON_RESOURCE_NAME,
     )
 
@@ -65,7 +67,7 @@ class Workflow(Construct):
         self.log_group = logs.LogGroup(
             self,
             "Logs",
-            log_group_name=f"/aws/vendedlogs/states/{NAME}",
+            log_group_name=f"/aws/vendedlogs/states/{STATE_MACHINE}",
             encryption_key=key,
             retention=log_retention,
             removal_policy=RemovalPolicy.DESTROY,
@@ -73,7 +75,7 @@ class Workflow(Construct):
         self.state_machine = sfn.StateMachine(
             self,
             "StateMachine",
-            state_machine_name=NAME,
+            state_machine_name=STATE_MACHINE,
             # The CDK would grant invocation of every version of a function, and SDK calls on "*".
             role=self.role.without_policy_updates(),
             definition_body=sfn.DefinitionBody.from_chainable(self._definition()),
