@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from aws_cdk import CfnOutput, Stack, Tags
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from infra.packaging.assets import Assets
@@ -39,96 +41,113 @@ class Stratos(Stack):
     ) -> None:
         super().__init__(scope, id, **options)
         log_retention = retention(log_retention_days)
-        machine_arn = state_machine_arn(self)
-        storage = DataStores(self, "Storage")
-        notifications = Notifications(
-            self, "Notifications", key=storage.key, notification_email=notification_email
+        self._machine_arn = state_machine_arn(self)
+        self._storage = DataStores(self, "Storage")
+        self._notifications = Notifications(
+            self, "Notifications", key=self._storage.key, notification_email=notification_email
         )
-        training_jobs = TrainingJobs(
-            self, "TrainingJobs", assets=assets, bucket=storage.bucket, key=storage.key
-        )
-        endpoints = Endpoints(self, "Endpoints", bucket=storage.bucket, key=storage.key)
-        batches = Batches(self, "Batches", bucket=storage.bucket, key=storage.key)
-        schedules = Schedules(self, "Schedules", state_machine_arn=machine_arn)
-        functions = Functions(
+        in_storage: Any = {"bucket": self._storage.bucket, "key": self._storage.key}
+        self._training_jobs = TrainingJobs(self, "TrainingJobs", assets=assets, **in_storage)
+        self._endpoints = Endpoints(self, "Endpoints", **in_storage)
+        self._batches = Batches(self, "Batches", **in_storage)
+        self._schedules = Schedules(self, "Schedules", state_machine_arn=self._machine_arn)
+        self._functions = Functions(
             self,
             "Functions",
             assets=assets,
-            key=storage.key,
+            key=self._storage.key,
             log_retention=log_retention,
-            dead_letters=notifications.dead_letters,
-            environment={
-                "RUNS_TABLE": storage.runs_table.table_name,
-                "SOURCE_URI": training_jobs.source.s3_object_url,
-                "TOPIC_ARN": notifications.topic.topic_arn,
-                "MODEL_PACKAGE_GROUP": endpoints.packages.ref,
-                "SCHEDULE_GROUP": schedules.group.ref,
-                "SCHEDULER_ROLE_ARN": schedules.role.role_arn,
-                "STATE_MACHINE_ARN": machine_arn,
-                "KMS_KEY_ARN": storage.key.key_arn,
-                "BEDROCK_ROLE_ARN": training_jobs.batch_role.role_arn,
-            },
+            dead_letters=self._notifications.dead_letters,
+            environment=self._environment(),
         )
         workflow = Workflow(
             self,
             "Workflow",
-            functions=functions,
-            training_jobs=training_jobs,
-            endpoints=endpoints,
-            batches=batches,
-            key=storage.key,
+            functions=self._functions,
+            training_jobs=self._training_jobs,
+            endpoints=self._endpoints,
+            batches=self._batches,
+            key=self._storage.key,
             log_retention=log_retention,
         )
+        self._react(workflow.state_machine)
+        approvers = Approvers(
+            self,
+            "Approvers",
+            state_machine_arn=self._machine_arn,
+            runs_table=self._storage.runs_table,
+            key=self._storage.key,
+        )
+        self._watch(workflow.state_machine)
+        self._grant(workflow.role)
+        Tags.of(self).add("stratos:stack", self.stack_name)
+        self._tell(workflow.state_machine, approvers)
+
+    def _environment(self) -> dict[str, str]:
+        """What every function is told of the other parts."""
+        return {
+            "RUNS_TABLE": self._storage.runs_table.table_name,
+            "SOURCE_URI": self._training_jobs.source.s3_object_url,
+            "TOPIC_ARN": self._notifications.topic.topic_arn,
+            "MODEL_PACKAGE_GROUP": self._endpoints.packages.ref,
+            "SCHEDULE_GROUP": self._schedules.group.ref,
+            "SCHEDULER_ROLE_ARN": self._schedules.role.role_arn,
+            "STATE_MACHINE_ARN": self._machine_arn,
+            "KMS_KEY_ARN": self._storage.key.key_arn,
+            "BEDROCK_ROLE_ARN": self._training_jobs.batch_role.role_arn,
+        }
+
+    def _react(self, state_machine: sfn.IStateMachine) -> None:
+        """What happens by itself: on a new spec, on a run that ended badly, and every hour."""
         Triggers(
             self,
             "Triggers",
-            bucket=storage.bucket,
-            state_machine=workflow.state_machine,
-            clean_up=functions["clean_up"],
-            dead_letters=notifications.dead_letters,
+            bucket=self._storage.bucket,
+            state_machine=state_machine,
+            clean_up=self._functions["clean_up"],
+            dead_letters=self._notifications.dead_letters,
         )
         Sweeping(
             self,
             "Sweeping",
-            sweep=functions["sweep"],
-            dead_letters=notifications.dead_letters,
+            sweep=self._functions["sweep"],
+            dead_letters=self._notifications.dead_letters,
         )
-        approvers = Approvers(
-            self,
-            "Approvers",
-            state_machine_arn=machine_arn,
-            runs_table=storage.runs_table,
-            key=storage.key,
-        )
+
+    def _watch(self, state_machine: sfn.IStateMachine) -> None:
         Alarms(
             self,
             "Alarms",
-            topic=notifications.topic,
-            state_machine=workflow.state_machine,
-            functions=functions,
-            dead_letters=notifications.dead_letters,
+            topic=self._notifications.topic,
+            state_machine=state_machine,
+            functions=self._functions,
+            dead_letters=self._notifications.dead_letters,
         )
+
+    def _grant(self, workflow_role: iam.Role) -> None:
         grant_functions(
-            functions,
-            storage=storage,
-            notifications=notifications,
-            schedules=schedules,
-            endpoints=endpoints,
+            self._functions,
+            storage=self._storage,
+            notifications=self._notifications,
+            schedules=self._schedules,
+            endpoints=self._endpoints,
         )
         grant_workflow(
-            workflow.role,
-            functions=functions,
-            training_jobs=training_jobs,
-            endpoints=endpoints,
-            batches=batches,
+            workflow_role,
+            functions=self._functions,
+            training_jobs=self._training_jobs,
+            endpoints=self._endpoints,
+            batches=self._batches,
         )
-        Tags.of(self).add("stratos:stack", self.stack_name)
+
+    def _tell(self, state_machine: sfn.IStateMachine, approvers: Approvers) -> None:
+        """The outputs, which `stratos.cli.stack` looks for."""
         for name, value in {
-            "Bucket": storage.bucket.bucket_name,
-            "RunsTable": storage.runs_table.table_name,
-            "StateMachineArn": workflow.state_machine.state_machine_arn,
-            "TopicArn": notifications.topic.topic_arn,
-            "ScheduleGroup": schedules.group.ref,
+            "Bucket": self._storage.bucket.bucket_name,
+            "RunsTable": self._storage.runs_table.table_name,
+            "StateMachineArn": state_machine.state_machine_arn,
+            "TopicArn": self._notifications.topic.topic_arn,
+            "ScheduleGroup": self._schedules.group.ref,
             "ApproversPolicyArn": approvers.policy.managed_policy_arn,
         }.items():
             CfnOutput(self, name, value=value)

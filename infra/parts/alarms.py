@@ -25,6 +25,9 @@ class _Statistic(TypedDict):
     period: Duration
 
 
+_TOTAL: _Statistic = {"statistic": "Sum", "period": _PERIOD}
+
+
 class Alarms(Construct):
     """Alarms to the topic, and a dashboard.
 
@@ -46,31 +49,15 @@ class Alarms(Construct):
     ) -> None:
         super().__init__(scope, id)
         self._action = actions.SnsAction(topic)
-        total: _Statistic = {"statistic": "Sum", "period": _PERIOD}
         errors = {
-            module: function.metric_errors(**total)
+            module: function.metric_errors(**_TOTAL)
             for module, function in functions.by_module.items()
         }
-        failed = state_machine.metric_failed(**total)
-        timed_out = state_machine.metric_timed_out(**total)
-        rejected = cloudwatch.Metric(
-            namespace=NAMESPACE,
-            metric_name=REJECTED_RUNS,
-            dimensions_map={"service": SERVICE},
-            label="Runs refused",
-            **total,
-        )
-        broken = cloudwatch.MathExpression(
-            # Without FILL a metric that has no data in a period leaves none for the others either.
-            expression="FILL(failed, 0) + FILL(timed_out, 0) - FILL(rejected, 0)",
-            using_metrics={"failed": failed, "timed_out": timed_out, "rejected": rejected},
-            label="Runs that failed",
-            period=_PERIOD,
-        )
+        runs = _Runs(state_machine)
         depth = dead_letters.metric_approximate_number_of_messages_visible(
             statistic="Maximum", period=_PERIOD
         )
-        self._alarm("RunsFailed", broken, "A run failed: see its report and its execution")
+        self._alarm("RunsFailed", runs.broken, "A run failed: see its report and its execution")
         self._alarm("EventsLost", depth, "An event reached nobody: see the dead-letter queue")
         for module in _LEAVES_BILLS:
             self._alarm(
@@ -78,32 +65,22 @@ class Alarms(Construct):
                 errors[module],
                 f"{module} failed: an endpoint that nobody asked for may be left, and is billed",
             )
+        durations = (
+            function.metric_duration(statistic="Maximum", period=_PERIOD)
+            for function in functions.by_module.values()
+        )
         self.dashboard = cloudwatch.Dashboard(
             self,
             "Dashboard",
             dashboard_name="stratos",
             widgets=[
                 [
-                    _graph(
-                        "Runs",
-                        state_machine.metric_started(**total),
-                        state_machine.metric_succeeded(**total),
-                        failed,
-                        timed_out,
-                        rejected,
-                        state_machine.metric_aborted(**total),
-                    ),
+                    _graph("Runs", *runs.counts),
                     _graph("Duration of a run", state_machine.metric_time(period=_PERIOD)),
                 ],
                 [
                     _graph("Function errors", *errors.values()),
-                    _graph(
-                        "Function duration",
-                        *(
-                            function.metric_duration(statistic="Maximum", period=_PERIOD)
-                            for function in functions.by_module.values()
-                        ),
-                    ),
+                    _graph("Function duration", *durations),
                 ],
                 [_graph("Events that reached nobody", depth)],
             ],
@@ -121,6 +98,37 @@ class Alarms(Construct):
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
         alarm.add_alarm_action(self._action)
+
+
+class _Runs:
+    """How many runs start, and how they end."""
+
+    def __init__(self, state_machine: sfn.IStateMachine) -> None:
+        failed = state_machine.metric_failed(**_TOTAL)
+        timed_out = state_machine.metric_timed_out(**_TOTAL)
+        rejected = cloudwatch.Metric(
+            namespace=NAMESPACE,
+            metric_name=REJECTED_RUNS,
+            dimensions_map={"service": SERVICE},
+            label="Runs refused",
+            **_TOTAL,
+        )
+        self.broken = cloudwatch.MathExpression(
+            # Without FILL a metric that has no data in a period leaves none for the others either.
+            expression="FILL(failed, 0) + FILL(timed_out, 0) - FILL(rejected, 0)",
+            using_metrics={"failed": failed, "timed_out": timed_out, "rejected": rejected},
+            label="Runs that failed",
+            period=_PERIOD,
+        )
+        """Failures, without what was refused."""
+        self.counts = (
+            state_machine.metric_started(**_TOTAL),
+            state_machine.metric_succeeded(**_TOTAL),
+            failed,
+            timed_out,
+            rejected,
+            state_machine.metric_aborted(**_TOTAL),
+        )
 
 
 def _graph(title: str, *metrics: cloudwatch.IMetric) -> cloudwatch.GraphWidget:

@@ -11,7 +11,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from infra.states.deployment import DEPLOYMENT
-from infra.states.sdk_calls import sdk_call
+from infra.states.sdk_calls import create_model
 from infra.states.training_jobs import RETRY_THROTTLED
 from stratos.hosting.transform_job import BATCH_STRATEGY
 
@@ -36,17 +36,8 @@ class BatchStates:
                 was caught, with nothing in it where the job completed.
             failed: What follows anything else; the error is in `$.failure`.
         """
-        create = sdk_call(
-            self.scope,
-            "CreateBatchModel",
-            {
-                "ModelName": f"{DEPLOYMENT}.model_name",
-                "PrimaryContainer": f"{DEPLOYMENT}.container",
-                "Tags": f"{DEPLOYMENT}.tags",
-            },
-            failed=failed,
-            operation="createModel",
-            constants={"ExecutionRoleArn": self.role.role_arn},
+        create = create_model(
+            self.scope, "CreateBatchModel", DEPLOYMENT, role=self.role, failed=failed
         )
         ask = sfn.CustomState(
             self.scope,

@@ -13,7 +13,13 @@ from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from infra.states.lambda_calls import LambdaCalls
-from infra.states.sdk_calls import NOT_SCALED, REFUSED, put_alarms, sdk_call
+from infra.states.sdk_calls import (
+    NOT_SCALED,
+    REFUSED,
+    create_model,
+    put_alarms,
+    sdk_call,
+)
 from stratos.hosting.names import VARIANT
 from stratos.hosting.scaling import scalable_component
 
@@ -48,16 +54,8 @@ class ComponentStates:
         create = self._create(failed).next(
             self._await("AwaitNewComponent", "model", failed).next(succeeded)
         )
-        first = self._call(
-            "CreateComponentModel",
-            {
-                "ModelName": f"{self.deployment}.model_name",
-                "PrimaryContainer": f"{self.deployment}.container",
-                "Tags": f"{self.deployment}.tags",
-            },
-            failed,
-            operation="createModel",
-            constants={"ExecutionRoleArn": self.role.role_arn},
+        first = create_model(
+            self.scope, "CreateComponentModel", self.deployment, role=self.role, failed=failed
         )
         return first.next(
             sfn.Choice(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
@@ -17,9 +16,10 @@ from infra.states.approval import ApprovalStates
 from infra.states.components import ComponentStates
 from infra.states.lambda_calls import LambdaCalls
 from infra.states.rollout import RolloutStates
-from infra.states.sdk_calls import sdk_call
+from infra.states.sdk_calls import create_model, sdk_call
 
 DEPLOYMENT = "$.quality.deployment"
+_QUEUE = f"{DEPLOYMENT}.async_inference_config"
 _TURN_ATTEMPTS = 720
 """A minute apart: half a day, beyond what one run does with its endpoint."""
 
@@ -45,79 +45,19 @@ class DeploymentStates:
             batched: What follows a registered model that is to have no endpoint.
             failed: What follows anything else; the error is in `$.failure`.
         """
-        rollout = RolloutStates(scope=self.scope, deployment=DEPLOYMENT)
+        rollout = RolloutStates(scope=self.scope, deployment=DEPLOYMENT).chain(
+            succeeded=succeeded, failed=failed
+        )
         component = ComponentStates(
             scope=self.scope, role=self.role, lambdas=self.lambdas, deployment=DEPLOYMENT
-        )
-        return self._make_ready(
-            rollout.chain(succeeded=succeeded, failed=failed),
-            component=component.chain(succeeded=succeeded, failed=failed),
-            batched=batched,
-            failed=failed,
-        )
-
-    def _make_ready(
-        self,
-        then: sfn.IChainable,
-        *,
-        component: sfn.IChainable,
-        batched: sfn.IChainable,
-        failed: sfn.IChainable,
-    ) -> tuple[sfn.IChainable, sfn.IChainable]:
-        """Register the package, create model and endpoint configuration."""
-        package, tags = f"{DEPLOYMENT}.model_package", f"{DEPLOYMENT}.tags"
-        queue = f"{DEPLOYMENT}.async_inference_config"
+        ).chain(succeeded=succeeded, failed=failed)
+        register = self._register(failed)
+        synchronous = self._endpoint(rollout, failed)
+        asynchronous = self._queued_endpoint(rollout, failed)
         in_batches = sfn.Condition.is_not_null(f"{DEPLOYMENT}.transform_job")
-        register = self._call(
-            "Register",
-            {
-                "ModelPackageDescription": f"{package}.ModelPackageDescription",
-                "ModelApprovalStatus": f"{package}.ModelApprovalStatus",
-                "InferenceSpecification": f"{package}.InferenceSpecification",
-                "ModelMetrics": f"{package}.ModelMetrics",
-                "MetadataProperties": f"{package}.MetadataProperties",
-                "CustomerMetadataProperties": f"{package}.CustomerMetadataProperties",
-            },
-            failed,
-            operation="createModelPackage",
-            constants={"ModelPackageGroupName": GROUP_NAME},
-            result_path="$.package",
-        )
-        model = {
-            "ModelName": f"{DEPLOYMENT}.model_name",
-            "PrimaryContainer": f"{DEPLOYMENT}.container",
-            "Tags": tags,
-        }
-        config = {
-            "EndpointConfigName": f"{DEPLOYMENT}.endpoint_config_name",
-            "ProductionVariants": f"States.Array({DEPLOYMENT}.production_variant)",
-            "Tags": tags,
-        }
-        firsts = []
-        for kind, role, fields in (
-            ("", self.role, config),
-            ("Async", self.queue_role, {**config, "AsyncInferenceConfig": queue}),
-        ):
-            first = self._call(
-                f"Create{kind}Model",
-                model,
-                failed,
-                operation="createModel",
-                constants={"ExecutionRoleArn": role.role_arn},
-            )
-            first.next(
-                self._call(
-                    f"Create{kind}EndpointConfig",
-                    fields,
-                    failed,
-                    operation="createEndpointConfig",
-                )
-            ).next(then)
-            firsts.append(first)
-        synchronous, asynchronous = firsts
         registered = (
             sfn.Choice(self.scope, "IsAsynchronous", comment="Do requests wait in a queue?")
-            .when(sfn.Condition.is_not_null(queue), asynchronous)
+            .when(sfn.Condition.is_not_null(_QUEUE), asynchronous)
             .when(in_batches, batched)
             .when(sfn.Condition.is_not_null(f"{DEPLOYMENT}.component"), component)
             .otherwise(synchronous)
@@ -131,6 +71,52 @@ class DeploymentStates:
         )
         register.next(self.approval.chain(approved=hosted, failed=failed))
         return register, registered
+
+    def _register(self, failed: sfn.IChainable) -> tasks.CallAwsService:
+        fields = (
+            "ModelPackageDescription",
+            "ModelApprovalStatus",
+            "InferenceSpecification",
+            "ModelMetrics",
+            "MetadataProperties",
+            "CustomerMetadataProperties",
+        )
+        return sdk_call(
+            self.scope,
+            "Register",
+            {field: f"{DEPLOYMENT}.model_package.{field}" for field in fields},
+            failed=failed,
+            operation="createModelPackage",
+            constants={"ModelPackageGroupName": GROUP_NAME},
+            result_path="$.package",
+        )
+
+    def _endpoint(self, then: sfn.IChainable, failed: sfn.IChainable) -> sfn.IChainable:
+        model = create_model(self.scope, "CreateModel", DEPLOYMENT, role=self.role, failed=failed)
+        return model.next(self._config("CreateEndpointConfig", {}, failed)).next(then)
+
+    def _queued_endpoint(self, then: sfn.IChainable, failed: sfn.IChainable) -> sfn.IChainable:
+        model = create_model(
+            self.scope, "CreateAsyncModel", DEPLOYMENT, role=self.queue_role, failed=failed
+        )
+        queue = {"AsyncInferenceConfig": _QUEUE}
+        return model.next(self._config("CreateAsyncEndpointConfig", queue, failed)).next(then)
+
+    def _config(
+        self, name: str, more: Mapping[str, str], failed: sfn.IChainable
+    ) -> tasks.CallAwsService:
+        return sdk_call(
+            self.scope,
+            name,
+            {
+                "EndpointConfigName": f"{DEPLOYMENT}.endpoint_config_name",
+                "ProductionVariants": f"States.Array({DEPLOYMENT}.production_variant)",
+                "Tags": f"{DEPLOYMENT}.tags",
+                **more,
+            },
+            failed=failed,
+            operation="createEndpointConfig",
+        )
 
     def _turn(self, failed: sfn.IChainable) -> tasks.LambdaInvoke:
         """Wait until no other run of the spec changes the endpoint that they share."""
@@ -146,9 +132,3 @@ class DeploymentStates:
         )
         turn.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
         return turn
-
-    def _call(
-        self, name: str, paths: Mapping[str, str], failed: sfn.IChainable, **options: Any
-    ) -> tasks.CallAwsService:
-        """One SageMaker call; what fails goes to `failed`."""
-        return sdk_call(self.scope, name, paths, failed=failed, **options)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from aws_cdk import aws_stepfunctions as sfn
+from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from infra.states.deployment import DEPLOYMENT
@@ -33,25 +34,10 @@ class LoadGateStates:
             again: Where the next student is matched.
             failed: What follows where no plan is left; the reason is in `$.failure.Cause`.
         """
-        measure = self.lambdas.invoke(
-            "MeasureEndpoint",
-            "measure_endpoint",
-            {"run": "$.run", "match": "$.match", "deployment": DEPLOYMENT},
-            "$.measured",
+        measure = self._measure("MeasureEndpoint", "measure_endpoint", failed)
+        measure_batch = self._measure(
+            "MeasureBatch", "measure_batch", failed, transformed="$.transformed"
         )
-        measure_batch = self.lambdas.invoke(
-            "MeasureBatch",
-            "measure_batch",
-            {
-                "run": "$.run",
-                "match": "$.match",
-                "deployment": DEPLOYMENT,
-                "transformed": "$.transformed",
-            },
-            "$.measured",
-        )
-        for state in (measure, measure_batch):
-            state.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
         next_server = sfn.Pass(
             self.scope,
             "NextServer",
@@ -84,6 +70,18 @@ class LoadGateStates:
         measure.next(verdict)
         measure_batch.next(verdict)
         return measure, measure_batch, next_server
+
+    def _measure(
+        self, name: str, module: str, failed: sfn.IChainable, **more: str
+    ) -> tasks.LambdaInvoke:
+        state = self.lambdas.invoke(
+            name,
+            module,
+            {"run": "$.run", "match": "$.match", "deployment": DEPLOYMENT, **more},
+            "$.measured",
+        )
+        state.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
+        return state
 
     def _next_student(self, *, again: sfn.IChainable, failed: sfn.IChainable) -> sfn.IChainable:
         """Take the endpoint back, which is billed, before another student is trained."""

@@ -176,53 +176,55 @@ class RolloutStates:
             )
         )
         # No reason is promised for a rollback. In service with anything else is one.
-        settled = sfn.Choice(
-            self.scope, "IsEndpointServing", comment="With the new configuration?"
-        ).when(
-            condition.and_(
-                in_service,
-                condition.string_equals_json_path(
-                    config, f"{self.deployment}.endpoint_config_name"
-                ),
-            ),
-            serving,
-        )
         return (
-            settled.when(
+            sfn.Choice(self.scope, "IsEndpointServing", comment="With the new configuration?")
+            .when(
+                condition.and_(
+                    in_service,
+                    condition.string_equals_json_path(
+                        config, f"{self.deployment}.endpoint_config_name"
+                    ),
+                ),
+                serving,
+            )
+            .when(
                 condition.and_(
                     in_service, condition.number_less_than_equals(waited, _SETTLED_SECONDS)
                 ),
                 not_yet,
             )
-            .when(
-                condition.and_(is_over, has_reason),
-                self._end(
-                    failed, "EndpointFailed", "In SageMaker's words", "$.endpoint.FailureReason"
-                ),
-            )
-            .when(
-                is_over,
-                self._end(
-                    failed,
-                    "RolledBack",
-                    "SageMaker gave no reason",
-                    "States.Format('endpoint {} is {} with configuration {}, not with {}: the new"
-                    " model did not start or tripped an alarm; see the log group of the endpoint',"
-                    f" $.endpoint.EndpointName, {status}, {config},"
-                    f" {self.deployment}.endpoint_config_name)",
-                ),
-            )
+            .when(condition.and_(is_over, has_reason), self._failed(failed))
+            .when(is_over, self._rolled_back(failed, status, config))
             .when(
                 condition.number_greater_than(waited, _LONGEST_WAIT_SECONDS),
-                self._end(
-                    failed,
-                    "EndpointNeverReady",
-                    "Give up after almost three hours",
-                    "States.Format('endpoint {} is still {} after almost three hours; look at its"
-                    f" log group for what the container says', $.endpoint.EndpointName, {status})",
-                ),
+                self._never_ready(failed, status),
             )
             .otherwise(not_yet)
+        )
+
+    def _failed(self, failed: sfn.IChainable) -> sfn.IChainable:
+        return self._end(
+            failed, "EndpointFailed", "In SageMaker's words", "$.endpoint.FailureReason"
+        )
+
+    def _rolled_back(self, failed: sfn.IChainable, status: str, config: str) -> sfn.IChainable:
+        return self._end(
+            failed,
+            "RolledBack",
+            "SageMaker gave no reason",
+            "States.Format('endpoint {} is {} with configuration {}, not with {}: the new"
+            " model did not start or tripped an alarm; see the log group of the endpoint',"
+            f" $.endpoint.EndpointName, {status}, {config},"
+            f" {self.deployment}.endpoint_config_name)",
+        )
+
+    def _never_ready(self, failed: sfn.IChainable, status: str) -> sfn.IChainable:
+        return self._end(
+            failed,
+            "EndpointNeverReady",
+            "Give up after almost three hours",
+            "States.Format('endpoint {} is still {} after almost three hours; look at its"
+            f" log group for what the container says', $.endpoint.EndpointName, {status})",
         )
 
     def _end(self, failed: sfn.IChainable, name: str, comment: str, cause: str) -> sfn.IChainable:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aws_cdk import Duration
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
@@ -72,6 +73,28 @@ def sdk_call(
     if failed is not None:
         state.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
     return state
+
+
+def create_model(
+    scope: Construct, name: str, deployment: str, *, role: iam.IRole, failed: sfn.IChainable
+) -> tasks.CallAwsService:
+    """The model of a deployment, which is served under the role.
+
+    Args:
+        deployment: JSONPath of the `stratos.pipeline.steps.Deployment`.
+    """
+    return sdk_call(
+        scope,
+        name,
+        {
+            "ModelName": f"{deployment}.model_name",
+            "PrimaryContainer": f"{deployment}.container",
+            "Tags": f"{deployment}.tags",
+        },
+        failed=failed,
+        operation="createModel",
+        constants={"ExecutionRoleArn": role.role_arn},
+    )
 
 
 def put_alarms(scope: Construct, name: str, alarms_path: str, failed: sfn.IChainable) -> sfn.Map:

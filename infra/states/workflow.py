@@ -7,6 +7,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
+from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from infra.parts.functions import Functions
@@ -90,55 +91,26 @@ class Workflow(Construct):
         self.state_machine.node.add_dependency(self.role)
 
     def _definition(self) -> sfn.IChainable:
-        invoke = self._lambdas.invoke
         failed, rejected = self._failure(), self._rejection()
-
-        claim = invoke(
-            "ClaimRun",
-            "claim_run",
-            {
-                "event": "$",
-                "execution_arn": "$$.Execution.Id",
-                "started_at": "$$.Execution.StartTime",
-            },
-            "$",
-            {"run.$": "$"},
+        claim = self._claim()
+        parse = self._lambdas.invoke(
+            "ParseConstraints", "parse_constraints", {"run": "$.run"}, "$.parsed"
         )
-        claim.add_catch(
-            sfn.Succeed(self, "Duplicate", comment="The same event, again"),
-            errors=["DuplicateEvent"],
-        )
-        claim.add_catch(
-            _fail(self, "SpecGone", comment="A schedule ran a spec that was deleted"),
-            errors=["SpecRejected"],
-            result_path="$.failure",
-        )
-        parse = invoke("ParseConstraints", "parse_constraints", {"run": "$.run"}, "$.parsed")
         parse.add_catch(rejected, errors=["SpecRejected"], result_path="$.failure")
-        inspect = invoke("InspectDataset", "inspect_dataset", {"run": "$.run"}, "$.dataset")
+        inspect = self._lambdas.invoke(
+            "InspectDataset", "inspect_dataset", {"run": "$.run"}, "$.dataset"
+        )
         inspect.add_catch(rejected, errors=["DatasetRejected"], result_path="$.failure")
-        plan = invoke(
+        plan = self._lambdas.invoke(
             "PlanCandidates",
             "plan_candidates",
             {"run": "$.run", "dataset": "$.dataset"},
             "$.candidates",
         )
         probe = self._probes()
-        match = invoke(
-            "MatchModels",
-            "match_models",
-            {
-                "run": "$.run",
-                "dataset": "$.dataset",
-                "candidates": "$.candidates",
-                "probes": "$.probes",
-                "attempt": "$.attempt",
-            },
-            "$.match",
-        )
+        match = self._match()
         for state in (parse, inspect, plan, probe, match):
             state.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
-
         unchanged = self._report("ReportUnchanged", "unchanged")
         unchanged.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
         first_attempt = sfn.Pass(
@@ -159,6 +131,44 @@ class Workflow(Construct):
         plan.next(probe).next(first_attempt).next(match)
         match.next(self._distillation(again=match, failed=failed))
         return claim
+
+    def _claim(self) -> tasks.LambdaInvoke:
+        """The first state: whose run this is, and whether there is one to do."""
+        claim = self._lambdas.invoke(
+            "ClaimRun",
+            "claim_run",
+            {
+                "event": "$",
+                "execution_arn": "$$.Execution.Id",
+                "started_at": "$$.Execution.StartTime",
+            },
+            "$",
+            {"run.$": "$"},
+        )
+        claim.add_catch(
+            sfn.Succeed(self, "Duplicate", comment="The same event, again"),
+            errors=["DuplicateEvent"],
+        )
+        claim.add_catch(
+            _fail(self, "SpecGone", comment="A schedule ran a spec that was deleted"),
+            errors=["SpecRejected"],
+            result_path="$.failure",
+        )
+        return claim
+
+    def _match(self) -> tasks.LambdaInvoke:
+        return self._lambdas.invoke(
+            "MatchModels",
+            "match_models",
+            {
+                "run": "$.run",
+                "dataset": "$.dataset",
+                "candidates": "$.candidates",
+                "probes": "$.probes",
+                "attempt": "$.attempt",
+            },
+            "$.match",
+        )
 
     def _probes(self) -> sfn.Map:
         """Every shortlisted model probed; one that cannot be drops out, and the reason stays."""
@@ -198,18 +208,7 @@ class Workflow(Construct):
 
     def _distillation(self, *, again: sfn.IChainable, failed: sfn.IChainable) -> sfn.IChainable:
         """From a match to a model that passed its gate: synthesize, distill, evaluate."""
-        check = self._lambdas.invoke(
-            "CheckQuality",
-            "check_quality",
-            {
-                "run": "$.run",
-                "dataset": "$.dataset",
-                "match": "$.match",
-                "model_artifact": "$.distilled.ModelArtifacts.S3ModelArtifacts",
-            },
-            "$.quality",
-        )
-        check.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
+        check = self._check_quality(failed)
         evaluate = self._job("Evaluate").chain(
             succeeded=check,
             failed=failed,
@@ -228,6 +227,28 @@ class Workflow(Construct):
                 "ResultPath": "$.distilled",
             },
         )
+        check.next(self._quality_verdict(again=again, failed=failed))
+        return self._job("Synthesize").chain(
+            succeeded=distill, failed=failed, result={"ResultPath": sfn.JsonPath.DISCARD}
+        )
+
+    def _check_quality(self, failed: sfn.IChainable) -> tasks.LambdaInvoke:
+        check = self._lambdas.invoke(
+            "CheckQuality",
+            "check_quality",
+            {
+                "run": "$.run",
+                "dataset": "$.dataset",
+                "match": "$.match",
+                "model_artifact": "$.distilled.ModelArtifacts.S3ModelArtifacts",
+            },
+            "$.quality",
+        )
+        check.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
+        return check
+
+    def _quality_verdict(self, *, again: sfn.IChainable, failed: sfn.IChainable) -> sfn.Choice:
+        """Deploy a student that passed, try the next where one is worth it, else give up."""
         next_attempt = sfn.Pass(
             self,
             "NextAttempt",
@@ -242,7 +263,7 @@ class Workflow(Construct):
             parameters={"Error": "QualityGateError", "Cause.$": "$.quality.reason"},
             result_path="$.failure",
         )
-        check.next(
+        return (
             sfn.Choice(
                 self,
                 "IsGoodEnough",
@@ -254,9 +275,6 @@ class Workflow(Construct):
             )
             .when(sfn.Condition.is_numeric("$.quality.next_attempt"), next_attempt.next(again))
             .otherwise(missed.next(failed))
-        )
-        return self._job("Synthesize").chain(
-            succeeded=distill, failed=failed, result={"ResultPath": sfn.JsonPath.DISCARD}
         )
 
     def _deployment(self, *, again: sfn.IChainable, failed: sfn.IChainable) -> sfn.IChainable:

@@ -13,7 +13,7 @@ from aws_cdk import App, Validations
 from cdk_nag import AwsSolutionsChecks
 
 from infra.app import ROOT
-from infra.rights import findings
+from infra.rights.accepted_findings import accepted
 from infra.stack import Stratos, retention
 
 
@@ -48,7 +48,7 @@ def test_every_accepted_finding_is_one_that_cdk_nag_has(assets, tmp_path):
         for violation in plugin["violations"]
         for construct in violation["violatingConstructs"]
     }
-    for path, rule, reason in findings.accepted(stack):
+    for path, rule, reason in accepted(stack):
         assert any(rule == r and where.startswith(f"Stratos/{path}/") for r, where in found), path
         assert len(reason) > 20
 
