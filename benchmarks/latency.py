@@ -31,8 +31,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.machine import describe_machine
 from benchmarks.serving import RESULTS, ROOT, check, contenders, print_table, running
 from benchmarks.serving_load import Answer, Client
-from infra.local.cli import bring_up, client_environment
-from infra.local.host.settings import LocalSettings
+from infra.local.cli import bring_up
+from infra.local.host.settings import LocalSettings, client_environment
 from stratos.cli.runs import list_runs, read_object, read_summary
 from stratos.cli.stack import Stack
 from stratos.contracts.bucket import RunKeys

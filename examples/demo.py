@@ -17,8 +17,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from infra.local.cli import bring_up, client_environment
-from infra.local.host.settings import LocalSettings
+from infra.local.cli import bring_up
+from infra.local.host.settings import LocalSettings, client_environment
 from stratos.cli import endpoint
 from stratos.cli.app import EXIT_CODES, save_report
 from stratos.cli.runs import find_run, read_object, read_summary

@@ -7,14 +7,14 @@ import threading
 from pathlib import Path
 from typing import Annotated
 
-import boto3
 import typer
 from botocore.exceptions import ClientError
 from rich.console import Console
 
 from infra.local.cloudformation.deploy import deploy
 from infra.local.daemon import start, status, stop
-from infra.local.host.settings import REGION, LocalSettings
+from infra.local.host.clients import Cloud
+from infra.local.host.settings import LocalSettings, client_environment
 from stratos.catalog.local import measure_local_servers
 from stratos.contracts.bucket import SERVERS_KEY
 
@@ -61,13 +61,7 @@ def bring_up(settings: LocalSettings, assembly: Path) -> tuple[str, str]:
     """
     url = start(settings)
     bucket = deploy(assembly, url)["Bucket"]
-    s3 = boto3.client(
-        "s3",
-        endpoint_url=url,
-        region_name=REGION,
-        aws_access_key_id="local",
-        aws_secret_access_key="local",
-    )
+    s3 = Cloud(url).client("s3")
     try:
         s3.head_object(Bucket=bucket, Key=SERVERS_KEY)
     except ClientError:
@@ -76,16 +70,6 @@ def bring_up(settings: LocalSettings, assembly: Path) -> tuple[str, str]:
             Bucket=bucket, Key=SERVERS_KEY, Body=servers.model_dump_json(indent=1).encode()
         )
     return url, bucket
-
-
-def client_environment(url: str) -> dict[str, str]:
-    """What boto3 needs to reach the cloud."""
-    return {
-        "AWS_ENDPOINT_URL": url,
-        "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",
-        "AWS_DEFAULT_REGION": REGION,
-    }
 
 
 @app.command("status")

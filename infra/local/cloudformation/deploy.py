@@ -14,11 +14,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from infra.local.cloudformation.template_check import check_template
+from infra.local.host.clients import Cloud
 from infra.local.host.settings import ACCOUNT_ID, REGION
 from stratos.waiting import every, wait_until
 
@@ -80,16 +80,11 @@ class _Deployment:
     """boto3 clients of the cloud being deployed to."""
 
     def __init__(self, endpoint_url: str) -> None:
-        session = boto3.Session(
-            aws_access_key_id="local", aws_secret_access_key="local", region_name=REGION
-        )
-        options: dict[str, Any] = {
-            "endpoint_url": endpoint_url,
-            "config": Config(retries={"total_max_attempts": 1}, read_timeout=900),
-        }
-        self._s3 = session.client("s3", **options)
-        self._ssm = session.client("ssm", **options)
-        self._cloudformation = session.client("cloudformation", **options)
+        config = Config(retries={"total_max_attempts": 1}, read_timeout=900)
+        cloud = Cloud(endpoint_url, config)
+        self._s3 = cloud.client("s3")
+        self._ssm = cloud.client("ssm")
+        self._cloudformation = cloud.client("cloudformation")
 
     def publish_assets(self, directory: Path) -> None:
         """Upload the file assets that are not there yet; their keys are hashes of their content."""

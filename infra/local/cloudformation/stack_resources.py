@@ -10,11 +10,11 @@ from moto.cloudformation import parsing
 from moto.cloudformation.exceptions import UnformattedGetAttTemplateException, ValidationError
 
 from infra.local.cloudformation.resources.handler import (
-    Cloud,
     Physical,
     Properties,
     ResourceHandler,
 )
+from infra.local.host.clients import Cloud
 
 _KEPT = ("Retain", "RetainExceptOnCreate", "Snapshot")
 

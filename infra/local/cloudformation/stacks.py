@@ -18,7 +18,7 @@ from moto.cloudformation import models, parsing
 from moto.cloudformation.exceptions import ValidationError
 
 from infra.local.cloudformation.resources import HANDLERS, ResourceHandler
-from infra.local.cloudformation.resources.handler import Cloud, Properties, cloud_at
+from infra.local.cloudformation.resources.handler import Properties
 from infra.local.cloudformation.stack_resources import (
     ResourceErrors,
     StackResource,
@@ -27,6 +27,7 @@ from infra.local.cloudformation.stack_resources import (
     update_resources,
     without_nothing,
 )
+from infra.local.host.clients import Cloud, cloud_at
 from infra.local.host.patching import Patches
 from infra.local.host.settings import LocalSettings
 

@@ -9,7 +9,6 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import boto3
 from botocore import xform_name
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
@@ -22,7 +21,8 @@ from botocore.model import (
     StructureShape,
 )
 
-from infra.local.host.settings import REGION, LocalSettings
+from infra.local.host.clients import Cloud
+from infra.local.host.settings import LocalSettings
 
 RETRIES = 3
 """Attempts after the first on a failure that may pass; AWS goes on for 24 hours."""
@@ -44,33 +44,12 @@ class UndeliverableTargetError(ValueError):
     """The ARN names something the embedded cloud cannot deliver to."""
 
 
-class Clients:
-    """boto3 clients of this cloud, made once each: making one is slow and not thread-safe."""
-
-    def __init__(self, settings: LocalSettings) -> None:
-        self._lock = threading.Lock()
-        self._made: dict[str, Any] = {}
-        self._endpoint_url = settings.endpoint_url
-        self._session = boto3.Session(
-            aws_access_key_id="local", aws_secret_access_key="local", region_name=REGION
-        )
-        self._config = Config(retries={"total_max_attempts": 1}, read_timeout=900)
-
-    def __call__(self, service: str) -> Any:
-        with self._lock:
-            if service not in self._made:
-                client: Any = self._session.client  # the service is only known at run time
-                self._made[service] = client(
-                    service, endpoint_url=self._endpoint_url, config=self._config
-                )
-            return self._made[service]
-
-
 class Targets:
     """`deliver` sends one document; `deliver_or_bury` retries and falls back to a dead letter."""
 
     def __init__(self, settings: LocalSettings) -> None:
-        self.clients = Clients(settings)
+        config = Config(retries={"total_max_attempts": 1}, read_timeout=900)
+        self._client = Cloud(settings.endpoint_url, config).client
         self._closing = threading.Event()
 
     def close(self) -> None:
@@ -100,15 +79,15 @@ class Targets:
             return
         service, _, resource = _parts(arn)
         if service == "states":
-            self.clients("stepfunctions").start_execution(
+            self._client("stepfunctions").start_execution(
                 stateMachineArn=arn, name=execution_name or str(uuid.uuid4()), input=document
             )
         elif service == "lambda":
-            self.clients("lambda").invoke(
+            self._client("lambda").invoke(
                 FunctionName=arn, InvocationType="Event", Payload=document.encode()
             )
         elif service == "sns":
-            self.clients("sns").publish(TopicArn=arn, Message=document)
+            self._client("sns").publish(TopicArn=arn, Message=document)
         elif service == "sqs":
             self._send(arn, document, extra.get("SqsParameters", {}).get("MessageGroupId"))
         elif service == "events" and resource.startswith("event-bus/"):
@@ -158,14 +137,14 @@ class Targets:
             name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
         }
         if _parts(arn)[0] == "sns":
-            self.clients("sns").publish(TopicArn=arn, Message=document, MessageAttributes=described)
+            self._client("sns").publish(TopicArn=arn, Message=document, MessageAttributes=described)
         else:
             self._send(arn, document, None, described)
 
     def _send(
         self, arn: str, body: str, group: str | None, attributes: dict[str, Any] | None = None
     ) -> None:
-        sqs = self.clients("sqs")
+        sqs = self._client("sqs")
         _, account, name = _parts(arn)
         url = sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"]
         message: dict[str, Any] = {"QueueUrl": url, "MessageBody": body}
@@ -197,7 +176,7 @@ class Targets:
                 "Resources": event.get("resources", []),
                 "Time": event["time"],
             }
-        answer = self.clients("events").put_events(Entries=[entry | {"EventBusName": bus_arn}])
+        answer = self._client("events").put_events(Entries=[entry | {"EventBusName": bus_arn}])
         if answer.get("FailedEntryCount"):
             error = answer["Entries"][0]
             raise ClientError(
@@ -207,7 +186,7 @@ class Targets:
 
     def _call(self, service: str, action: str, document: str) -> None:
         """A universal target: any API action, its parameters given as JSON."""
-        client = self.clients(SDK_SERVICES.get(service, service))
+        client = self._client(SDK_SERVICES.get(service, service))
         operation = action[0].upper() + action[1:]
         try:
             shape = client.meta.service_model.operation_model(operation).input_shape

@@ -17,6 +17,16 @@ def available_threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def client_environment(url: str) -> dict[str, str]:
+    """What boto3 needs to reach the cloud at `url`."""
+    return {
+        "AWS_ENDPOINT_URL": url,
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_DEFAULT_REGION": REGION,
+    }
+
+
 class LocalSettings(BaseModel):
     """Everything a seam needs to know about the machine.
 
@@ -78,13 +88,8 @@ class LocalSettings(BaseModel):
         its function configuration gives it, as on AWS.
         """
         kept = ("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_FILE")
-        return {name: os.environ[name] for name in kept if name in os.environ} | {
-            "AWS_ENDPOINT_URL": self.endpoint_url,
-            "AWS_ACCESS_KEY_ID": "local",
-            "AWS_SECRET_ACCESS_KEY": "local",
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_REGION": REGION,
-        }
+        inherited = {name: os.environ[name] for name in kept if name in os.environ}
+        return inherited | client_environment(self.endpoint_url) | {"AWS_REGION": REGION}
 
     def threads_of(self, instance_type: str) -> int:
         """Threads an instance type stands for: `ml.local.cpu2` is two threads of this machine.

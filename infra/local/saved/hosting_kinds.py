@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from infra.local.cloudformation.resources.handler import Cloud
 from infra.local.host.api_shapes import members, pages
+from infra.local.host.clients import Cloud
 from stratos.waiting import every, wait_until, within
 
 Records = list[dict[str, Any]]

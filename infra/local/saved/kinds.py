@@ -8,8 +8,8 @@ from typing import Protocol
 
 from moto.scheduler.models import scheduler_backends
 
-from infra.local.cloudformation.resources.handler import Cloud
 from infra.local.host.api_shapes import members, pages
+from infra.local.host.clients import Cloud
 from infra.local.host.settings import ACCOUNT_ID, REGION
 from infra.local.saved.hosting_kinds import Records, SavedComponents, SavedScaling
 from stratos.spec.schedule import At, Rate, parse_schedule

@@ -15,7 +15,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.local.cloudformation.resources.handler import cloud_at
+from infra.local.host.clients import cloud_at
 from infra.local.host.settings import LocalSettings
 from infra.local.saved.kinds import SAVED_KINDS
 from infra.local.saved.objects import BlobStore, restore_objects, saved_objects

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import lru_cache
-from threading import Lock
 from typing import Any
 
-import boto3
 from botocore.config import Config
 from jsonpath_ng.ext.parser import parse
 from moto.stepfunctions.parser.api import ExecutionFailedEventDetails, HistoryEventType
@@ -54,6 +52,7 @@ from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from moto.stepfunctions.parser.asl.utils import boto_client, json_path
 from moto.stepfunctions.parser.asl.utils.json_path import NoSuchJsonPathError
 
+from infra.local.host.clients import Cloud
 from infra.local.host.patching import Patches
 from infra.local.stepfunctions.json_paths import is_definite
 from infra.local.stepfunctions.task_tokens import mend_task_tokens
@@ -95,48 +94,26 @@ TERMINAL_ERRORS = ("States.Runtime", "States.DataLimitExceeded")
 """Errors that neither States.ALL nor States.TaskFailed matches."""
 
 _ENGINE = "moto.stepfunctions"
-
-
-class _Clients:
-    """boto3 clients for tasks, one per service: boto3's default session is not thread-safe."""
-
-    def __init__(self, endpoint_url: str) -> None:
-        self._endpoint_url = endpoint_url
-        self._session = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local")
-        self._clients: dict[tuple[str, str], Any] = {}
-        self._lock = Lock()
-
-    def client_for(self, region: str, service: str, state_credentials: Any = None) -> Any:
-        with self._lock:
-            if (region, service) not in self._clients:
-                self._clients[region, service] = self._session.client(
-                    service,
-                    region_name=region,
-                    endpoint_url=self._endpoint_url,
-                    config=Config(
-                        parameter_validation=False,
-                        retries={"total_max_attempts": 1},
-                        max_pool_connections=64,
-                        read_timeout=24 * 3600,
-                    ),
-                )
-            return self._clients[region, service]
-
-    def operation(self, service: str, action: str) -> Any:
-        client = self.client_for("us-east-1", service)
-        return client.meta.service_model.operation_model(client.meta.method_to_api_mapping[action])
+_TASK_CONFIG = Config(
+    parameter_validation=False,
+    retries={"total_max_attempts": 1},
+    max_pool_connections=64,
+    read_timeout=24 * 3600,
+)
 
 
 def mend_state_language(patches: Patches, endpoint_url: str) -> None:
     """Install the replacements; `patches.restore()` takes them back."""
     patches.replace_everywhere(_ENGINE, json_path.extract_json, extract_json)
-    _mend_integrations(patches, _Clients(endpoint_url))
+    _mend_integrations(patches, Cloud(endpoint_url, _TASK_CONFIG))
     _mend_choices(patches)
     _mend_error_names(patches)
     mend_task_tokens(patches)
 
 
-def _mend_integrations(patches: Patches, clients: _Clients) -> None:
+def _mend_integrations(patches: Patches, cloud: Cloud) -> None:
+    def client_for(region: str, service: str, state_credentials: Any = None) -> Any:
+        return cloud.client(service, region)
 
     def normalise_parameters(
         task: Any,
@@ -160,11 +137,11 @@ def _mend_integrations(patches: Patches, clients: _Clients) -> None:
         _write_times_as_text(response)
 
     def _operation(task: Any, service: str | None, action: str | None) -> Any:
-        return clients.operation(
-            task._get_boto_service_name(service), task._get_boto_service_action(action)
-        )
+        client = cloud.client(task._get_boto_service_name(service))
+        method = task._get_boto_service_action(action)
+        return client.meta.service_model.operation_model(client.meta.method_to_api_mapping[method])
 
-    patches.replace_everywhere(_ENGINE, boto_client.boto_client_for, clients.client_for)
+    patches.replace_everywhere(_ENGINE, boto_client.boto_client_for, client_for)
     patches.replace(StateTaskService, "_SERVICE_NAME_SFN_TO_BOTO_OVERRIDES", BOTO_NAMES)
     patches.replace(state_task_service_aws_sdk, "_SERVICE_ERROR_NAMES", ERROR_NAMES)
     patches.replace(StateTaskService, "_normalise_parameters", normalise_parameters)

@@ -17,9 +17,9 @@ import psutil
 import pytest
 import yaml
 
-from infra.local.cli import bring_up, client_environment
+from infra.local.cli import bring_up
 from infra.local.daemon import stop
-from infra.local.host.settings import LocalSettings
+from infra.local.host.settings import LocalSettings, client_environment
 from stratos.cli.runs import FINISHED, RunRow, find_run, read_object, read_summary
 from stratos.cli.stack import Stack
 from stratos.cli.submit import submit

@@ -7,13 +7,13 @@ import zipfile
 from typing import Any
 
 from infra.local.cloudformation.resources.handler import (
-    Cloud,
     Physical,
     Properties,
     ResourceHandler,
     picked,
     tags_of,
 )
+from infra.local.host.clients import Cloud
 
 
 class LambdaFunction(ResourceHandler):

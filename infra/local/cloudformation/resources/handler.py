@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
-from threading import Lock
 from typing import Any, ClassVar
 
-import boto3
-from botocore.config import Config
-
-from infra.local.host.settings import ACCOUNT_ID, REGION
+from infra.local.host.clients import Cloud
 
 Properties = Mapping[str, Any]
 
@@ -22,44 +17,6 @@ class Physical:
 
     id: str
     attributes: Mapping[str, str] = field(default_factory=dict)
-
-
-class Cloud:
-    """Clients of one embedded cloud, one per service, safe to share between threads."""
-
-    account_id = ACCOUNT_ID
-    region = REGION
-
-    def __init__(self, endpoint_url: str) -> None:
-        self.endpoint_url = endpoint_url
-        self._session = boto3.Session(
-            aws_access_key_id="local", aws_secret_access_key="local", region_name=REGION
-        )
-        self._clients: dict[str, Any] = {}
-        self._lock = Lock()
-
-    def client(self, service: str) -> Any:
-        # A session's client factory is not thread-safe; the clients it makes are.
-        with self._lock:
-            if service not in self._clients:
-                self._clients[service] = self._session.client(
-                    service,
-                    endpoint_url=self.endpoint_url,
-                    config=Config(
-                        retries={"total_max_attempts": 1},
-                        s3={"addressing_style": "path"},
-                    ),
-                )
-            return self._clients[service]
-
-    def arn(self, service: str, resource: str) -> str:
-        return f"arn:aws:{service}:{self.region}:{self.account_id}:{resource}"
-
-
-@lru_cache(maxsize=8)
-def cloud_at(endpoint_url: str) -> Cloud:
-    """The one set of clients for an endpoint: making them takes seconds."""
-    return Cloud(endpoint_url)
 
 
 class ResourceHandler:

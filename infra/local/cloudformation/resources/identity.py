@@ -9,13 +9,13 @@ import json
 from typing import Any
 
 from infra.local.cloudformation.resources.handler import (
-    Cloud,
     Physical,
     Properties,
     ResourceHandler,
     picked,
     tags_of,
 )
+from infra.local.host.clients import Cloud
 
 
 class IAMRole(ResourceHandler):

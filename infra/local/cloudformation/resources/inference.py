@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from infra.local.cloudformation.resources.handler import (
-    Cloud,
     Physical,
     Properties,
     ResourceHandler,
     tags_of,
 )
+from infra.local.host.clients import Cloud
 
 
 class _SageMakerResource(ResourceHandler):

@@ -6,12 +6,12 @@ import json
 from typing import Any
 
 from infra.local.cloudformation.resources.handler import (
-    Cloud,
     Physical,
     Properties,
     ResourceHandler,
     picked,
 )
+from infra.local.host.clients import Cloud
 
 
 class LogsLogGroup(ResourceHandler):

@@ -6,13 +6,13 @@ import json
 from typing import Any
 
 from infra.local.cloudformation.resources.handler import (
-    Cloud,
     Physical,
     Properties,
     ResourceHandler,
     picked,
     tags_of,
 )
+from infra.local.host.clients import Cloud
 
 
 class S3Bucket(ResourceHandler):

@@ -7,7 +7,6 @@ import re
 from typing import Any
 
 from infra.local.cloudformation.resources.handler import (
-    Cloud,
     Physical,
     Properties,
     ResourceHandler,
@@ -15,6 +14,7 @@ from infra.local.cloudformation.resources.handler import (
     picked,
     tags_of,
 )
+from infra.local.host.clients import Cloud
 from infra.local.stepfunctions.definition_check import check_definition
 
 

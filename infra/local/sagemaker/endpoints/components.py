@@ -15,7 +15,7 @@ from typing import Any
 from moto.sagemaker.exceptions import AWSValidationException
 from moto.sagemaker.models import SageMakerModelBackend
 
-from infra.local.host.clients import CloudClients
+from infra.local.host.clients import BackgroundClients
 from infra.local.host.patching import Patches
 from infra.local.host.settings import LocalSettings
 from infra.local.sagemaker.api import SageMakerOperations
@@ -50,10 +50,10 @@ class InferenceComponents:
         self._components: dict[str, Component] = {}
         self._lock = threading.Lock()
         self._settings = LocalSettings()
-        self._clients: CloudClients | None = None
+        self._clients: BackgroundClients | None = None
         self._scaling: ComponentScaling | None = None
 
-    def install(self, settings: LocalSettings, clients: CloudClients) -> None:
+    def install(self, settings: LocalSettings, clients: BackgroundClients) -> None:
         self._settings, self._clients = settings, clients
         for name, operation in {
             "create_inference_component": self._create,

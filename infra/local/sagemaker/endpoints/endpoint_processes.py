@@ -9,7 +9,7 @@ from typing import Any
 from moto.sagemaker.exceptions import AWSValidationException, ValidationError
 from moto.sagemaker.models import FakeEndpoint, FakeEndpointConfig, SageMakerModelBackend
 
-from infra.local.host.clients import CloudClients
+from infra.local.host.clients import BackgroundClients
 from infra.local.host.patching import Patches
 from infra.local.host.settings import ACCOUNT_ID, REGION, LocalSettings
 from infra.local.sagemaker.api import SageMakerOperations, utc_now
@@ -43,12 +43,12 @@ class EndpointProcesses:
         self._retiring: list[threading.Thread] = []
         self._lock = threading.Lock()
         self._settings = LocalSettings()
-        self._clients: CloudClients | None = None
+        self._clients: BackgroundClients | None = None
         self._backend: Any = None
 
     def install(self, settings: LocalSettings) -> None:
         self._settings = settings
-        self._clients = CloudClients.connect(settings)
+        self._clients = BackgroundClients.connect(settings)
         self._registry.install()
         self._components.install(settings, self._clients)
         self._invocations.install(self._clients.s3)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from infra.local.host.clients import CloudClients
+from infra.local.host.clients import BackgroundClients
 from infra.local.host.log_stream import LogStream
 from infra.local.host.settings import LocalSettings
 from infra.local.host.transfers import TransferError
@@ -66,7 +66,7 @@ class Traffic:
         self,
         name: str,
         settings: LocalSettings,
-        clients: CloudClients,
+        clients: BackgroundClients,
         log_group: str = LOG_GROUP,
     ) -> None:
         self.name = name

@@ -10,7 +10,7 @@ from moto.sagemaker.exceptions import AWSValidationException, ResourceInUseExcep
 from moto.sagemaker.utils import arn_formatter
 from pydantic import ValidationError
 
-from infra.local.host.clients import CloudClients
+from infra.local.host.clients import BackgroundClients
 from infra.local.host.settings import LocalSettings
 from infra.local.sagemaker.api import SageMakerOperations
 from infra.local.sagemaker.training.record import TrainingJobRecord
@@ -35,11 +35,11 @@ class TrainingJobProcesses:
         self._runs: dict[str, JobRun] = {}
         self._lock = threading.Lock()
         self._settings = LocalSettings()
-        self._clients: CloudClients | None = None
+        self._clients: BackgroundClients | None = None
 
     def install(self, settings: LocalSettings) -> None:
         self._settings = settings
-        self._clients = CloudClients.connect(settings)
+        self._clients = BackgroundClients.connect(settings)
         self._operations.answer("create_training_job", self._create)
         self._operations.answer("describe_training_job", self._describe)
         self._operations.answer("stop_training_job", self._stop)

@@ -9,7 +9,7 @@ import threading
 import time
 from pathlib import Path
 
-from infra.local.host.clients import CloudClients
+from infra.local.host.clients import BackgroundClients
 from infra.local.host.log_stream import LogStream
 from infra.local.host.process import LoggedProcess, describe_exit
 from infra.local.host.settings import LocalSettings
@@ -32,7 +32,7 @@ class JobRun:
     """Runs a job's program under the container contract and tells its record what happens."""
 
     def __init__(
-        self, job: TrainingJobRecord, settings: LocalSettings, clients: CloudClients
+        self, job: TrainingJobRecord, settings: LocalSettings, clients: BackgroundClients
     ) -> None:
         self.job = job
         self._settings = settings

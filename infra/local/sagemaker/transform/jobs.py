@@ -8,7 +8,7 @@ from typing import Any
 from moto.sagemaker.exceptions import AWSValidationException, ResourceInUseException
 from moto.sagemaker.utils import arn_formatter
 
-from infra.local.host.clients import CloudClients
+from infra.local.host.clients import BackgroundClients
 from infra.local.host.settings import LocalSettings
 from infra.local.sagemaker.api import SageMakerOperations
 from infra.local.sagemaker.endpoint_configs import containers_of
@@ -28,11 +28,11 @@ class TransformJobProcesses:
         self._runs: dict[str, TransformRun] = {}
         self._lock = threading.Lock()
         self._settings = LocalSettings()
-        self._clients: CloudClients | None = None
+        self._clients: BackgroundClients | None = None
 
     def install(self, settings: LocalSettings) -> None:
         self._settings = settings
-        self._clients = CloudClients.connect(settings)
+        self._clients = BackgroundClients.connect(settings)
         self._operations.answer("create_transform_job", self._create)
         self._operations.answer("describe_transform_job", self._describe)
         self._operations.answer("stop_transform_job", self._stop)

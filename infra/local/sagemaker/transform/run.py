@@ -13,7 +13,7 @@ from typing import Any
 import urllib3
 from botocore.exceptions import ClientError
 
-from infra.local.host.clients import CloudClients
+from infra.local.host.clients import BackgroundClients
 from infra.local.host.log_stream import LogStream
 from infra.local.host.settings import LocalSettings
 from infra.local.host.transfers import TransferError, list_keys, split_uri
@@ -42,7 +42,7 @@ class TransformRun:
         job: TransformJobRecord,
         container: Mapping[str, Any],
         settings: LocalSettings,
-        clients: CloudClients,
+        clients: BackgroundClients,
     ) -> None:
         self.job = job
         self._settings = settings
