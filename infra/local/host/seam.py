@@ -11,8 +11,8 @@ class Seam(Protocol):
     """A module's one class. `install` patches moto; `close` stops every process it started.
 
     `close` is called once at shutdown, in reverse order of installation, and leaves no child
-    process behind. A seam never imports another seam; what two of them share goes through boto3
-    against `settings.endpoint_url` or through moto's own backends.
+    process behind. A seam never imports another seam, which lint holds: it reaches what another
+    one serves through boto3 at `settings.endpoint_url`, or through moto's own backends.
     """
 
     def install(self, settings: LocalSettings) -> None: ...
