@@ -1,0 +1,66 @@
+"""The phases that `stratos.pipeline.phases` names by their states are those of the template."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from infra.states.definition_reader import State, caught_by, next_states
+from stratos.pipeline.phases import PHASE_OF_JOB, PHASE_OF_STATE
+
+COUNTED_TO = {
+    "Synthesize": {"DiagnoseSynthesize"},
+    "Distill": {"DiagnoseDistill"},
+    "Evaluate": {"DiagnoseEvaluate"},
+    "AwaitApproval": {"RecordApproval"},
+    "Deploy": {
+        *("CreateEndpointConfig", "CreateAsyncEndpointConfig", "CreateEndpoint"),
+        *("StopScaling", "PutAlarms", "UpdateEndpoint", "UpdateUnguarded", "DeleteAlarms"),
+        *("WaitForEndpoint", "DescribeEndpoint"),
+        *("CreateComponentConfig", "CreateComponentEndpoint", "AwaitEndpoint"),
+        *("CreateInferenceComponent", "AwaitNewComponent"),
+        *("StopComponentScaling", "WakeComponent", "PutComponentAlarms"),
+        *("UpdateInferenceComponent", "SettleComponent", "AwaitComponent"),
+        "DeleteComponentAlarms",
+    },
+}
+"""The states that begin no phase: whose time theirs is."""
+
+
+def taking_time(definition: Mapping[str, Any]) -> set[str]:
+    """Of the states outside a Map, those that do more than decide."""
+    types = ("Task", "Wait", "Map", "Parallel")
+    return {name for name, state in definition["States"].items() if state["Type"] in types}
+
+
+def phases_of(definition: Mapping[str, Any]) -> dict[str, set[str | None]]:
+    """Every state's phases: its own, or those of the states it can follow."""
+    states: Mapping[str, State] = definition["States"]
+    phases: dict[str, set[str | None]] = defaultdict(set)
+    pending: list[tuple[str, str | None]] = [(definition["StartAt"], None)]
+    while pending:
+        name, phase = pending.pop()
+        phase = PHASE_OF_STATE.get(name, phase)
+        if phase not in phases[name]:
+            phases[name].add(phase)
+            following = [*next_states(states[name]), *caught_by(states[name]).values()]
+            pending += [(state, phase) for state in following]
+    return phases
+
+
+def test_every_state_that_takes_time_begins_a_phase_or_is_known_to_follow_one(definition) -> None:
+    phases = phases_of(definition)
+    following: dict[str | None, set[str]] = defaultdict(set)
+    for name in taking_time(definition) - PHASE_OF_STATE.keys():
+        (phase,) = phases[name]  # the same one whichever way the run came
+        following[phase].add(name)
+    assert following == COUNTED_TO
+
+
+def test_no_phase_names_a_state_that_is_not_there_or_takes_no_time(definition) -> None:
+    assert PHASE_OF_STATE.keys() <= taking_time(definition)
+
+
+def test_the_jobs_of_a_run_are_counted_to_phases_that_there_are() -> None:
+    assert set(PHASE_OF_JOB.values()) <= set(PHASE_OF_STATE.values())
