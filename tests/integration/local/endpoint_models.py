@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sagemaker_cloud import ROLE, Cloud, wait_for
+from sagemaker_cloud import ROLE, Cloud
+
+from tests.patience import eventually
 
 SERVER = """
 import json, os, sys, time
@@ -135,7 +137,7 @@ def describe(cloud: Cloud, name: str) -> dict[str, Any]:
 
 
 def settled(cloud: Cloud, name: str) -> dict[str, Any]:
-    return wait_for(
+    return eventually(
         lambda: describe(cloud, name),
         lambda endpoint: endpoint["EndpointStatus"] in {"InService", "Failed"},
     )

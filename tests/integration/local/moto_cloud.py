@@ -8,10 +8,10 @@ import os
 import threading
 import time
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import boto3
 from botocore.config import Config
@@ -21,9 +21,9 @@ from moto.server import ThreadedMotoServer
 
 from infra.local.host.seam import Seam
 from infra.local.host.settings import ACCOUNT_ID, REGION, LocalSettings
+from tests.patience import eventually
 
 ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role/local"
-T = TypeVar("T")
 
 
 class Cloud:
@@ -85,7 +85,7 @@ class Cloud:
             answer = self("sqs").receive_message(QueueUrl=url, MessageAttributeNames=["All"])
             return next(iter(answer.get("Messages", [])), None)
 
-        message = eventually(take)
+        message = eventually(take, pause=0.02)
         self("sqs").delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         return message | {"Body": json.loads(message["Body"])}
 
@@ -119,7 +119,7 @@ class Cloud:
             description = self("stepfunctions").describe_execution(executionArn=arn)
             return description if description["status"] != "RUNNING" else None
 
-        return eventually(ended)
+        return eventually(ended, pause=0.02)
 
     def executions_of(self, state_machine_arn: str) -> list[dict[str, Any]]:
         return self("stepfunctions").list_executions(stateMachineArn=state_machine_arn)[
@@ -136,18 +136,12 @@ def package(files: Mapping[str, str]) -> bytes:
     return archive.getvalue()
 
 
-def eventually(read: Callable[[], T | None], limit_seconds: float = 30.0) -> T:
-    """Poll until `read` returns something true."""
-    deadline = time.monotonic() + limit_seconds
-    while not (value := read()):
-        assert time.monotonic() < deadline, f"nothing came of it within {limit_seconds} s"
-        time.sleep(0.02)
-    return value
-
-
 @contextmanager
-def running_cloud(state_dir: Path, *seams: Seam, **settings: Any) -> Iterator[Cloud]:
-    """A server on a free port with the seams installed, as the daemon runs it."""
+def served(seams: Iterable[Seam], state_dir: Path, **settings: Any) -> Iterator[LocalSettings]:
+    """An empty moto on a free port with the seams installed, as the daemon runs it.
+
+    It leaves no process and no patch behind.
+    """
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     _, port = server.get_host_and_port()
@@ -162,9 +156,7 @@ def running_cloud(state_dir: Path, *seams: Seam, **settings: Any) -> Iterator[Cl
         for seam in seams:
             seam.install(local)
             installed.append(seam)
-        cloud = Cloud(local)
-        cloud("iam").create_role(RoleName="local", AssumeRolePolicyDocument="{}")
-        yield cloud
+        yield local
     finally:
         for seam in reversed(installed):
             seam.close()
@@ -174,3 +166,12 @@ def running_cloud(state_dir: Path, *seams: Seam, **settings: Any) -> Iterator[Cl
         del os.environ["MOTO_PORT"]
         if port_before is not None:
             os.environ["MOTO_PORT"] = port_before
+
+
+@contextmanager
+def running_cloud(state_dir: Path, *seams: Seam, **settings: Any) -> Iterator[Cloud]:
+    """Serve these seams, with the role of the tests."""
+    with served(seams, state_dir, **settings) as local:
+        cloud = Cloud(local)
+        cloud("iam").create_role(RoleName="local", AssumeRolePolicyDocument="{}")
+        yield cloud

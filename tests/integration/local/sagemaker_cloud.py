@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import io
-import os
 import tarfile
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import boto3
 from botocore.config import Config
-from moto.core.config import default_user_config
-from moto.moto_api._internal.models import moto_api_backend
-from moto.moto_server.threaded_moto_server import ThreadedMotoServer
+from moto_cloud import served
 
 from infra.local.host.seam import Seam
 from infra.local.host.settings import REGION, LocalSettings
+from tests.patience import eventually
 
 ROLE = "arn:aws:iam::123456789012:role/Training"
 BUCKET = "stratos-test"
-
-T = TypeVar("T")
 
 
 class Cloud:
@@ -88,7 +83,7 @@ class Cloud:
 
     def finished(self, name: str) -> dict[str, Any]:
         over = {"Completed", "Failed", "Stopped"}
-        return wait_for(lambda: self.describe(name), lambda job: job["TrainingJobStatus"] in over)
+        return eventually(lambda: self.describe(name), lambda job: job["TrainingJobStatus"] in over)
 
     def log_lines(self, group: str, prefix: str = "") -> list[str]:
         logs = self.client("logs")
@@ -125,40 +120,8 @@ def job_request(name: str, source: str, **changes: Any) -> dict[str, Any]:
     return request
 
 
-def wait_for(read: Callable[[], T], done: Callable[[T], bool], seconds: float = 30.0) -> T:
-    """The first value read for which `done` holds; the last one goes into the failure."""
-    deadline = time.monotonic() + seconds
-    value = read()
-    while not done(value):
-        assert time.monotonic() < deadline, f"still {value!r} after {seconds} s"
-        time.sleep(0.05)
-        value = read()
-    return value
-
-
 @contextmanager
 def running_cloud(seams: Sequence[Seam], state_dir: Path, **settings: Any) -> Iterator[Cloud]:
-    """Serve on a free port with these seams, and leave no process and no patch behind."""
-    default_user_config["stepfunctions"] = {"execute_state_machine": True}
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    _, port = server.get_host_and_port()
-    previous = os.environ.get("MOTO_PORT")
-    os.environ["MOTO_PORT"] = str(port)
-    local = LocalSettings(state_dir=state_dir, port=port, **settings)
-    moto_api_backend.reset()
-    installed: list[Seam] = []
-    try:
-        for seam in seams:
-            seam.install(local)
-            installed.append(seam)
+    """Serve these seams, with the bucket of the tests."""
+    with served(seams, state_dir, **settings) as local:
         yield Cloud(local)
-    finally:
-        for seam in reversed(installed):
-            seam.close()
-        server.stop()
-        default_user_config["stepfunctions"] = {"execute_state_machine": False}
-        if previous is None:
-            del os.environ["MOTO_PORT"]
-        else:
-            os.environ["MOTO_PORT"] = previous

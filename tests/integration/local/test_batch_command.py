@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from endpoint_models import SERVER
-from sagemaker_cloud import BUCKET, ROLE, Cloud, running_cloud, wait_for
+from sagemaker_cloud import BUCKET, ROLE, Cloud, running_cloud
 
 from infra.local.host.settings import REGION
 from infra.local.sagemaker.transform.jobs import TransformJobProcesses
@@ -22,6 +22,7 @@ from stratos.hosting.build import build_deployment
 from stratos.hosting.deployment import BatchDeployment
 from stratos.hosting.transform_job import BATCH_TAG
 from tests import factories
+from tests.patience import eventually
 from tests.summaries import server
 
 
@@ -127,7 +128,7 @@ def test_an_interruption_stops_the_job(cloud, stack, tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         batch.ask(stack, run, questions(tmp_path, 500), tmp_path, interrupt)
-    ended = wait_for(
+    ended = eventually(
         lambda: jobs(cloud, run.run_id)[0]["TransformJobStatus"],
         lambda status: status in ("Stopped", "Completed"),
     )

@@ -13,10 +13,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from moto_cloud import Cloud, eventually
+from moto_cloud import Cloud
 
 from infra.local import daemon
 from infra.local.host.settings import LocalSettings
+from tests.patience import eventually
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from stratos.cli.stack import Stack
 from stratos.cli.submit import submit
 from stratos.errors import RunNotFound
 from stratos.pipeline.summary import RunSummary
+from tests import patience
 
 ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "examples" / "mahjong-waits"
@@ -145,14 +146,8 @@ class Cloud:
 
 
 def eventually(ask: Callable[[], Any], seconds: float = PATIENCE_SECONDS) -> Any:
-    """Ask until the answer is true; fails with the last answer when time is up."""
-    end = time.monotonic() + seconds
-    while True:
-        answer = ask()
-        if answer:
-            return answer
-        assert time.monotonic() < end, f"still {answer!r} after {seconds:.0f} s"
-        time.sleep(0.2)
+    """Ask until the answer is true; a whole run takes its time."""
+    return patience.eventually(ask, seconds=seconds, pause=0.2)
 
 
 @contextmanager

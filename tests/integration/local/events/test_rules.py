@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 from moto.events.models import Rule
-from moto_cloud import Cloud, eventually, running_cloud
+from moto_cloud import Cloud, running_cloud
 
 from infra.local.events.rules import Events
 from infra.local.host.settings import ACCOUNT_ID, REGION
 from infra.local.lambda_.function_processes import FunctionProcesses
+from tests.patience import eventually
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 PASS = {"StartAt": "Pass", "States": {"Pass": {"Type": "Pass", "End": True}}}

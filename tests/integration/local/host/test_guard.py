@@ -6,12 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from pathlib import Path
 
 import pytest
+from processes import is_running
 
 from infra.local.host.guard import Guard
+from tests.patience import eventually
 
 PARENT = """
 import sys, time
@@ -59,18 +59,9 @@ def test_what_was_forgotten_is_left_alone_and_what_is_watched_is_ended() -> None
     kept.wait()
 
 
-def is_running(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state != "Z"
-
-
 def eventually_gone(pid: int) -> None:
-    deadline = time.monotonic() + 30
-    while is_running(pid):
-        if time.monotonic() > deadline:
-            os.kill(pid, signal.SIGKILL)
-            pytest.fail(f"process {pid} still runs")
-        time.sleep(0.05)
+    try:
+        eventually(lambda: not is_running(pid))
+    except AssertionError:
+        os.kill(pid, signal.SIGKILL)
+        raise

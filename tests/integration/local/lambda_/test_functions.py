@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from moto_cloud import Cloud, eventually, package, running_cloud
+from moto_cloud import Cloud, package, running_cloud
 
 from infra.local.lambda_.function_processes import FunctionProcesses
+from tests.patience import eventually
 
 ECHO = "def handler(event, context):\n    return event\n"
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from moto.awslambda.models import LambdaFunction
-from moto_cloud import eventually, running_cloud
+from moto_cloud import running_cloud
 
 from infra.local.lambda_.function_processes import FunctionProcesses
+from tests.patience import eventually
 
 
 def test_idle_processes_are_ended_and_closing_leaves_none(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 from assembly import ROLE, function, template, write_assembly
 from moto.moto_api._internal.models import moto_api_backend
 from moto_cloud import ROLE as ROLE_ARN
-from moto_cloud import Cloud, eventually
+from moto_cloud import Cloud
 
 from infra.local.cloudformation.deploy import deploy
 from infra.local.host.settings import LocalSettings
@@ -26,6 +26,7 @@ from stratos.hosting.modes.interface import Connection
 from stratos.hosting.modes.table import mode_named
 from stratos.hosting.scaling import component_scaling
 from tests import factories
+from tests.patience import eventually
 
 SERVER = """
 import os

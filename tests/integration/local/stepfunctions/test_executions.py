@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from moto.stepfunctions.parser.backend.execution import Execution
-from moto_cloud import Cloud, eventually, running_cloud
+from moto_cloud import Cloud, running_cloud
 
 from infra.local.events.rules import Events
 from infra.local.host.settings import LocalSettings
@@ -20,6 +20,7 @@ from infra.local.lambda_.function_processes import FunctionProcesses
 from infra.local.sagemaker.scalable_targets import ScalableTargets
 from infra.local.stepfunctions.executions import StepFunctions
 from stratos.hosting.scaling import scalable_target
+from tests.patience import eventually
 
 HANDLER = """
 import json, os, time

@@ -3,10 +3,11 @@ import textwrap
 
 import pytest
 from botocore.exceptions import ClientError
-from sagemaker_cloud import ROLE, Cloud, job_request, running_cloud, wait_for
+from sagemaker_cloud import ROLE, Cloud, job_request, running_cloud
 
 from infra.local.sagemaker.training.jobs import TrainingJobProcesses
 from infra.local.stepfunctions.sagemaker_sync import SyncIntegrations
+from tests.patience import eventually
 
 SYNC = "arn:aws:states:::sagemaker:createTrainingJob.sync"
 
@@ -45,7 +46,7 @@ def start(cloud: Cloud, name: str, states: dict) -> str:
 
 def ended(cloud: Cloud, arn: str) -> dict:
     stepfunctions = cloud.client("stepfunctions")
-    return wait_for(
+    return eventually(
         lambda: stepfunctions.describe_execution(executionArn=arn),
         lambda execution: execution["status"] != "RUNNING",
     )
@@ -154,7 +155,7 @@ def test_stopping_the_execution_stops_the_job(cloud):
         Next="After",
     )
     arn = start(cloud, "aborts", {"Train": state, "After": {"Type": "Succeed"}})
-    wait_for(
+    eventually(
         lambda: cloud.sagemaker.list_training_jobs(NameContains="aborted"),
         lambda listed: (
             [job["SecondaryStatus"] for job in listed["TrainingJobSummaries"]] == ["Training"]

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import pytest
 from botocore.exceptions import ClientError
 from endpoint_models import DIES, create_config, describe, settled
-from sagemaker_cloud import BUCKET, ROLE, running_cloud, wait_for
+from sagemaker_cloud import BUCKET, ROLE, running_cloud
 
 from infra.local.host.settings import REGION
 from infra.local.sagemaker.endpoints.components import rolling
@@ -33,6 +33,7 @@ from stratos.hosting.modes.table import mode_named
 from stratos.hosting.order import LiveEndpoint
 from stratos.hosting.scaling import component_scaling, remove_scaling
 from tests import factories
+from tests.patience import eventually
 
 SCALE = 0.002
 """15 minutes of idling are 1.8 s, a minute of refusals is 0.12."""
@@ -105,7 +106,7 @@ def component(cloud, name):
 
 
 def settled_component(cloud, name):
-    return wait_for(
+    return eventually(
         lambda: component(cloud, name),
         lambda found: found["InferenceComponentStatus"] in {"InService", "Failed"},
     )
@@ -183,7 +184,7 @@ def test_an_endpoint_is_not_deleted_before_its_component(cloud):
     with pytest.raises(ClientError, match=r"hosts inference component last\. Delete that first"):
         cloud.sagemaker.delete_endpoint(EndpointName="last")
     cloud.sagemaker.delete_inference_component(InferenceComponentName="last")
-    wait_for(
+    eventually(
         lambda: cloud.sagemaker.list_inference_components(EndpointNameEquals="last"),
         lambda listed: not listed["InferenceComponents"],
     )
@@ -236,7 +237,7 @@ def test_a_promoted_component_goes_to_none_when_idle_and_a_refused_request_wakes
     create(cloud, "sleepy")
     scaling = promote(cloud, "sleepy", monkeypatch)
     assert scaling.target["MinCapacity"] == 0
-    wait_for(lambda: copies(cloud, "sleepy"), lambda count: count == 0)
+    eventually(lambda: copies(cloud, "sleepy"), lambda count: count == 0)
     with pytest.raises(ClientError, match=r"ValidationError.*has no capacity"):
         cloud.client("sagemaker-runtime").invoke_endpoint(
             EndpointName="sleepy", InferenceComponentName="sleepy", Body=b"{}"
@@ -250,7 +251,7 @@ def test_a_promoted_component_goes_to_none_when_idle_and_a_refused_request_wakes
 def test_without_its_wake_alarm_a_component_stays_at_none(cloud, monkeypatch):
     create(cloud, "deaf")
     promote(cloud, "deaf", monkeypatch)
-    wait_for(lambda: copies(cloud, "deaf"), lambda count: count == 0)
+    eventually(lambda: copies(cloud, "deaf"), lambda count: count == 0)
     remove_scaling(
         cloud.client("application-autoscaling"), cloud.client("cloudwatch"), "deaf", "main"
     )
@@ -287,7 +288,7 @@ def test_no_request_fails_while_a_component_is_updated(cloud):
             cloud.sagemaker.delete_inference_component(InferenceComponentName="swap")
         settled_component(cloud, "swap")
         seen = answers["swap-b"]
-        wait_for(lambda: answers["swap-b"], lambda count: count >= seen + 5)
+        eventually(lambda: answers["swap-b"], lambda count: count >= seen + 5)
         over.set()
         for future in running:
             future.result()
@@ -393,7 +394,7 @@ def test_missing_copies_are_asked_for_before_an_update(cloud, monkeypatch):
         except ComponentNotReady:
             return None
 
-    assert wait_for(awake, lambda model: model is not None) == "stratos-short-a"
+    assert eventually(awake, lambda model: model is not None) == "stratos-short-a"
     assert copies(cloud, "stratos-short") == 1
 
 

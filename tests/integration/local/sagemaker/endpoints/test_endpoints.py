@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 from endpoint_models import DIES, create_config, describe, invoke, settled
-from sagemaker_cloud import BUCKET, ROLE, running_cloud, wait_for
+from processes import is_running
+from sagemaker_cloud import BUCKET, ROLE, running_cloud
 
 from infra.local.sagemaker.endpoints.endpoint_processes import EndpointProcesses
+from tests.patience import eventually
 
 
 @pytest.fixture(scope="module")
@@ -27,14 +29,6 @@ def endpoint(cloud):
     described = settled(cloud, "live")
     assert described["EndpointStatus"] == "InService", described.get("FailureReason")
     return described
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        with open(f"/proc/{pid}/stat") as stat:  # noqa: PTH123
-            return stat.read().split()[2] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 def test_an_endpoint_in_service_is_described_and_listed(cloud, endpoint):
@@ -135,7 +129,7 @@ def test_many_requests_at_once_are_all_answered(cloud, endpoint):
 
 def test_output_of_the_server_is_in_cloudwatch_logs(cloud, endpoint):
     invoke(cloud, "live")
-    wait_for(
+    eventually(
         lambda: cloud.log_lines("/aws/sagemaker/Endpoints/live", "main/"),
         lambda lines: "invoked" in lines,
     )
@@ -161,13 +155,13 @@ def test_an_update_answers_every_request_and_stops_the_old_server(cloud):
         with pytest.raises(ClientError, match="in status Updating"):
             cloud.sagemaker.update_endpoint(EndpointName="updated", EndpointConfigName="before")
         assert settled(cloud, "updated")["EndpointConfigName"] == "after"
-        wait_for(lambda: answers[-1:], lambda last: last == ["after"])
+        eventually(lambda: answers[-1:], lambda last: last == ["after"])
         done.set()
         asking.result()
         assert slow.result()["Body"]["answer"] == "before"
     assert set(answers) <= {"before", "after"}
     assert answers == sorted(answers, reverse=True)
-    wait_for(lambda: is_alive(old["pid"]), lambda alive: not alive)
+    eventually(lambda: is_running(old["pid"]), lambda alive: not alive)
 
 
 def test_a_failed_update_leaves_the_old_server_in_service(cloud, endpoint):
@@ -209,12 +203,12 @@ def test_deleting_lets_the_request_in_flight_finish_and_ends_the_process(cloud):
     busy = Path(report["environment"]["SM_MODEL_DIR"], "busy")
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(invoke, cloud, "brief", b"slow")
-        wait_for(busy.exists, bool)
+        eventually(busy.exists, bool)
         cloud.sagemaker.delete_endpoint(EndpointName="brief")
         with pytest.raises(ClientError, match="Could not find"):
             describe(cloud, "brief")
         assert slow.result()["Body"]["answer"] == "brief"
-    wait_for(lambda: is_alive(report["pid"]), lambda alive: not alive)
+    eventually(lambda: is_running(report["pid"]), lambda alive: not alive)
     with pytest.raises(ClientError, match="Could not find"):
         cloud.sagemaker.delete_endpoint(EndpointName="brief")
 
@@ -317,7 +311,7 @@ def test_closing_the_seam_ends_every_server(tmp_path):
             cloud, "starting", program="import os, time\nprint(os.getpid())\ntime.sleep(60)\n"
         )
         cloud.sagemaker.create_endpoint(EndpointName="starting", EndpointConfigName="starting")
-        [starting] = wait_for(
+        [starting] = eventually(
             lambda: [
                 line
                 for path in tmp_path.glob("endpoints/starting/*/*/output.log")
@@ -326,7 +320,7 @@ def test_closing_the_seam_ends_every_server(tmp_path):
             lambda lines: len(lines) == 1,
         )
         seam.close()
-        assert not is_alive(pid)
-        assert not is_alive(int(starting))
+        assert not is_running(pid)
+        assert not is_running(int(starting))
         with pytest.raises(ClientError):
             cloud.sagemaker.update_endpoint(EndpointName="closing", EndpointConfigName="closing")

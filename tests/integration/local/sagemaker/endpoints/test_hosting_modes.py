@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 from botocore.exceptions import ClientError
 from endpoint_models import create_config, describe, invoke, settled
-from sagemaker_cloud import BUCKET, running_cloud, wait_for
+from sagemaker_cloud import BUCKET, running_cloud
 
 from infra.local.host.settings import REGION
 from infra.local.sagemaker.endpoints.endpoint_processes import EndpointProcesses
@@ -24,6 +24,7 @@ from stratos.hosting.modes.interface import Connection
 from stratos.hosting.modes.table import mode_named, mode_of
 from stratos.measuring.load import LoadTest
 from tests import factories
+from tests.patience import eventually
 
 QUEUE = {
     "OutputConfig": {
@@ -183,7 +184,7 @@ def test_no_queued_request_is_lost_while_the_model_is_replaced(cloud):
         asking = [pool.submit(ask) for _ in range(4)]
         cloud.sagemaker.update_endpoint(EndpointName="swap-a", EndpointConfigName="swap-b")
         settled(cloud, "swap-a")
-        wait_for(lambda: answers.count("swap-b"), lambda seen: seen >= 8)
+        eventually(lambda: answers.count("swap-b"), lambda seen: seen >= 8)
         over.set()
         for future in asking:
             future.result()

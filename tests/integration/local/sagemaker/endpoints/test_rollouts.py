@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from endpoint_models import DIES, create_config, describe, invoke, settled
-from sagemaker_cloud import Cloud, running_cloud, wait_for
+from sagemaker_cloud import Cloud, running_cloud
 
 from infra.local.sagemaker.endpoints.endpoint_processes import EndpointProcesses
 from stratos.hosting.guardrails import Guardrails, guardrails
+from tests.patience import eventually
 
 CLIENTS = 6
 
@@ -42,7 +43,7 @@ class Load:
                 self.failures.append(failure)
 
     def at_least(self, answer: str, count: int) -> None:
-        wait_for(lambda: self.answers[answer], lambda seen: seen >= count)
+        eventually(lambda: self.answers[answer], lambda seen: seen >= count)
 
 
 @contextmanager
@@ -195,7 +196,7 @@ def test_deleting_during_a_canary_ends_both_fleets(cloud):
     cloud.sagemaker.update_endpoint(
         EndpointName="brief", EndpointConfigName="second", DeploymentConfig=held_by
     )
-    answers = wait_for(
+    answers = eventually(
         lambda: {invoke(cloud, "brief")["Body"]["answer"] for _ in range(8)},
         lambda seen: seen == {"first", "second"},
     )
@@ -204,4 +205,4 @@ def test_deleting_during_a_canary_ends_both_fleets(cloud):
     with pytest.raises(ClientError, match="not found"):
         invoke(cloud, "brief")
     state_dir = cloud.settings.state_dir / "endpoints" / "brief"
-    wait_for(lambda: list(state_dir.glob("*/*/opt-ml")), lambda left: left == [])
+    eventually(lambda: list(state_dir.glob("*/*/opt-ml")), lambda left: left == [])

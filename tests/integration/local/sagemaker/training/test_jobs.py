@@ -5,10 +5,12 @@ import textwrap
 
 import pytest
 from botocore.exceptions import ClientError
-from sagemaker_cloud import BUCKET, Cloud, job_request, running_cloud, wait_for
+from processes import is_running
+from sagemaker_cloud import BUCKET, Cloud, job_request, running_cloud
 
 from infra.local.host.log_stream import LogStream
 from infra.local.sagemaker.training.jobs import TrainingJobProcesses
+from tests.patience import eventually
 
 
 @pytest.fixture(scope="module")
@@ -246,7 +248,7 @@ def test_a_job_killed_from_outside_fails_and_names_the_signal(cloud):
     cloud.create_job(
         "killed-0", "import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(60)\n"
     )
-    [line] = wait_for(lambda: lines_of(cloud, "killed-0"), lambda lines: len(lines) == 1)
+    [line] = eventually(lambda: lines_of(cloud, "killed-0"), lambda lines: len(lines) == 1)
     os.kill(int(line), signal.SIGKILL)
     job = cloud.finished("killed-0")
     assert job["TrainingJobStatus"] == "Failed"
@@ -273,7 +275,7 @@ def test_a_stopped_job_uploads_what_its_model_directory_holds(cloud):
             """
         ),
     )
-    wait_for(lambda: lines_of(cloud, "stops-0"), lambda lines: lines == ["ready"])
+    eventually(lambda: lines_of(cloud, "stops-0"), lambda lines: lines == ["ready"])
     cloud.sagemaker.stop_training_job(TrainingJobName="stops-0")
     job = cloud.finished("stops-0")
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "Stopped")
@@ -303,15 +305,7 @@ def test_a_job_past_its_runtime_is_ended_even_if_it_ignores_the_signal(cloud):
     assert "FailureReason" not in job
     assert cloud.get_tar(job["ModelArtifacts"]["S3ModelArtifacts"]) == {"best": "3"}
     [child] = lines_of(cloud, "overruns-0")
-    wait_for(lambda: is_alive(int(child)), lambda alive: not alive)
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        with open(f"/proc/{pid}/stat") as stat:  # noqa: PTH123
-            return stat.read().split()[2] != "Z"
-    except FileNotFoundError:
-        return False
+    eventually(lambda: is_running(int(child)), lambda alive: not alive)
 
 
 def test_checkpoints_are_uploaded_while_a_job_runs_and_restored_for_the_next(cloud):
@@ -333,7 +327,7 @@ def test_checkpoints_are_uploaded_while_a_job_runs_and_restored_for_the_next(clo
         CheckpointConfig=config,
         Environment={"STATE": "/opt/ml/checkpoints"},
     )
-    uploaded = wait_for(lambda: cloud.keys("checkpoints/run"), lambda keys: keys != [])
+    uploaded = eventually(lambda: cloud.keys("checkpoints/run"), lambda keys: keys != [])
     assert uploaded == ["checkpoints/run/step-1/weights"]
     assert cloud.describe("writes-0")["TrainingJobStatus"] == "InProgress"
     stopped_by_test(cloud, "writes-0")
@@ -416,7 +410,7 @@ def test_each_change_of_a_job_is_an_event_on_the_default_bus(cloud):
         batch = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
         return [json.loads(message["Body"]) for message in batch.get("Messages", [])]
 
-    told = wait_for(received, lambda messages: len(messages) == 5)
+    told = eventually(received, lambda messages: len(messages) == 5)
     assert {event["detail"]["SecondaryStatus"] for event in told} == {
         "Starting",
         "Downloading",
@@ -433,9 +427,9 @@ def test_closing_the_seam_ends_the_programs_and_restores_moto(tmp_path):
         cloud.create_job(
             "left-0", "import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(60)\n"
         )
-        [pid] = wait_for(lambda: lines_of(cloud, "left-0"), lambda lines: len(lines) == 1)
+        [pid] = eventually(lambda: lines_of(cloud, "left-0"), lambda lines: len(lines) == 1)
         seam.close()
-        assert not is_alive(int(pid))
+        assert not is_running(int(pid))
         with pytest.raises(ClientError):
             cloud.sagemaker.stop_training_job(TrainingJobName="left-0")
 

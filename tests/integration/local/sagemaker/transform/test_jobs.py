@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from endpoint_models import DIES, SERVER
-from sagemaker_cloud import BUCKET, ROLE, Cloud, running_cloud, wait_for
+from sagemaker_cloud import BUCKET, ROLE, Cloud, running_cloud
 
 from infra.local.sagemaker.transform.jobs import TransformJobProcesses
 from infra.local.stepfunctions.sagemaker_sync import SyncIntegrations
+from tests.patience import eventually
 
 OVER = {"Completed", "Failed", "Stopped"}
 
@@ -79,7 +80,7 @@ def describe(cloud: Cloud, name: str) -> dict[str, Any]:
 
 
 def finished(cloud: Cloud, name: str) -> dict[str, Any]:
-    return wait_for(lambda: describe(cloud, name), lambda job: job["TransformJobStatus"] in OVER)
+    return eventually(lambda: describe(cloud, name), lambda job: job["TransformJobStatus"] in OVER)
 
 
 def test_each_line_is_answered_in_its_place_by_a_server_that_is_gone_afterwards(cloud):
@@ -123,7 +124,7 @@ def test_no_input_fails_the_job(cloud):
 
 def test_a_job_that_is_stopped_writes_nothing_and_cannot_be_stopped_again(cloud):
     create(cloud, "stopped", "slow\n" * 50)
-    wait_for(
+    eventually(
         lambda: describe(cloud, "stopped").get("TransformStartTime"), lambda time: time is not None
     )
     cloud.sagemaker.stop_transform_job(TransformJobName="stopped")
@@ -201,7 +202,7 @@ def run_machine(cloud: Cloud, name: str, job: dict[str, Any]) -> dict[str, Any]:
         "stateMachineArn"
     ]
     execution = states.start_execution(stateMachineArn=arn, input="{}")["executionArn"]
-    ended = wait_for(
+    ended = eventually(
         lambda: states.describe_execution(executionArn=execution),
         lambda described: described["status"] != "RUNNING",
     )
