@@ -24,6 +24,8 @@ from infra.local.host.settings import ACCOUNT_ID, REGION, LocalSettings
 from tests.patience import eventually
 
 ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role/local"
+ECHO = "def handler(event, context):\n    return event\n"
+"""A function that gives back what it is given."""
 
 
 class Cloud:

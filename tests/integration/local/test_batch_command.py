@@ -11,7 +11,7 @@ import pytest
 from endpoint_models import SERVER
 from sagemaker_cloud import BUCKET, ROLE, Cloud, running_cloud
 
-from infra.local.host.settings import REGION
+from infra.local.host.settings import client_environment
 from infra.local.sagemaker.transform.jobs import TransformJobProcesses
 from stratos.cli import batch, endpoint
 from stratos.cli.runs import RunRow, find_run
@@ -40,12 +40,7 @@ def cloud(tmp_path_factory):
 
 @pytest.fixture
 def stack(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Stack:
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_ENDPOINT_URL": cloud.settings.endpoint_url,
-    }.items():
+    for name, value in client_environment(cloud.settings.endpoint_url).items():
         monkeypatch.setenv(name, value)
     return Stack(BUCKET, "runs", "arn:aws:states:us-east-1:123456789012:stateMachine:s", "g")
 

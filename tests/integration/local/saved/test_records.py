@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from infra.local.saved.records import Schedules
 from moto_cloud import ROLE, running_cloud
 
 from infra.local.cloudformation.resources.handler import cloud_at
 from infra.local.events.scheduler import Scheduler
-from infra.local.saved.records import Schedules
 
 CREATED = "2026-11-01T06:00:00+00:00"
 

@@ -1,0 +1,57 @@
+"""Stacks of tests, made of resources alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from moto_cloud import Cloud
+
+Resources = Mapping[str, Any]
+
+
+class Stack:
+    """One stack of a test, created and updated from resources alone."""
+
+    def __init__(self, cloud: Cloud, name: str) -> None:
+        self._cloudformation = cloud("cloudformation")
+        self.name = name
+
+    def create(self, resources: Resources, **outputs: Any) -> dict[str, str]:
+        return self._apply(self._cloudformation.create_stack, resources, outputs)
+
+    def update(self, resources: Resources, **outputs: Any) -> dict[str, str]:
+        return self._apply(self._cloudformation.update_stack, resources, outputs)
+
+    def delete(self) -> None:
+        self._cloudformation.delete_stack(StackName=self.name)
+
+    def status(self) -> str:
+        return self._describe()["StackStatus"]
+
+    def _describe(self) -> Any:
+        return self._cloudformation.describe_stacks(StackName=self.name)["Stacks"][0]
+
+    def _apply(self, action: Any, resources: Resources, outputs: Any) -> dict[str, str]:
+        template = {
+            "Resources": resources,
+            "Outputs": {name: {"Value": value} for name, value in outputs.items()},
+        }
+        action(StackName=self.name, TemplateBody=json.dumps(template))
+        described = self._describe().get("Outputs", [])
+        return {item["OutputKey"]: item["OutputValue"] for item in described}
+
+
+def ref(name: str) -> dict[str, str]:
+    return {"Ref": name}
+
+
+def arn(name: str) -> dict[str, list[str]]:
+    return {"Fn::GetAtt": [name, "Arn"]}
+
+
+POLICY = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}],
+}
