@@ -1,0 +1,17 @@
+"""A cloud that delivers events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from moto_cloud import Cloud, running_cloud
+
+from infra.local.events.rules import Events
+from infra.local.lambda_.function_processes import FunctionProcesses
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    with running_cloud(tmp_path_factory.mktemp("cloud"), FunctionProcesses(), Events()) as running:
+        yield running

@@ -1,0 +1,139 @@
+"""What no stack made comes back, too, and what an earlier version saved of it."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+from moto_cloud import ROLE, running_cloud
+from moto_cloud import ROLE as ROLE_ARN
+from restarts import serving
+
+from infra.local.events.scheduler import Scheduler
+from infra.local.host.clients import cloud_at
+from infra.local.saved.kinds import SavedSchedules
+from tests.patience import eventually
+
+CREATED = "2026-11-01T06:00:00+00:00"
+
+
+def saved(name: str, expression: str, **fields: Any) -> dict[str, Any]:
+    """A schedule as a saved state has it."""
+    request = {
+        "Name": name,
+        "GroupName": "default",
+        "ScheduleExpression": expression,
+        "FlexibleTimeWindow": {"Mode": "OFF"},
+        "State": "DISABLED",
+        "Target": {"Arn": "arn:aws:sqs:us-east-1:123456789012:q", "RoleArn": ROLE, "Input": "{}"},
+        **fields,
+    }
+    return {"request": request, "created": CREATED}
+
+
+def test_saved_schedules_come_back_with_their_time_zone_or_utc(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    records = [
+        saved("weekly", "rate(7 days)", ScheduleExpressionTimezone="UTC"),
+        saved("before-time-zones", "cron(0 6 ? * MON *)"),
+        saved("berlin", "cron(0 6 ? * MON *)", ScheduleExpressionTimezone="Europe/Berlin"),
+        saved("backwards", "cron(0 6 ? * MON 2040-2030)"),  # an earlier parser took it
+    ]
+    with running_cloud(tmp_path, Scheduler()) as running, caplog.at_level(logging.WARNING):
+        schedules = SavedSchedules()
+        schedules.restore(cloud_at(running.settings.endpoint_url), records)
+        scheduler = running("scheduler")
+        found = {
+            item["Name"]: scheduler.get_schedule(Name=item["Name"])
+            for item in scheduler.list_schedules()["Schedules"]
+        }
+        again = schedules.save(cloud_at(running.settings.endpoint_url))
+    zones = {name: schedule["ScheduleExpressionTimezone"] for name, schedule in found.items()}
+    assert zones == {"weekly": "UTC", "before-time-zones": "UTC", "berlin": "Europe/Berlin"}
+    assert found["weekly"]["StartDate"].minute == 0, "the rhythm of before"
+    assert "schedule backwards is not made again: Invalid Schedule Expression" in caplog.text
+    assert {record["request"]["Name"] for record in again} == set(zones)
+
+
+def test_what_the_pipeline_made_by_itself_comes_back_too(tmp_path: Path) -> None:
+    with serving(tmp_path) as cloud:
+        sagemaker = cloud("sagemaker")
+        cloud("s3").create_bucket(Bucket="loose")
+        cloud("s3").put_object(Bucket="loose", Key="k", Body=b"v")
+        cloud("secretsmanager").create_secret(Name="token", SecretString="s3cret")
+        cloud("dynamodb").create_table(
+            TableName="loose",
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        cloud("dynamodb").put_item(TableName="loose", Item={"id": {"S": "x"}})
+        sagemaker.create_model_package_group(ModelPackageGroupName="students")
+        for version in ("one", "two"):
+            sagemaker.create_model_package(
+                ModelPackageGroupName="students",
+                ModelPackageDescription=version,
+                ModelApprovalStatus="Approved",
+            )
+        (second,) = (
+            package["ModelPackageArn"]
+            for package in sagemaker.list_model_packages(ModelPackageGroupName="students")[
+                "ModelPackageSummaryList"
+            ]
+            if package["ModelPackageVersion"] == 2
+        )
+        sagemaker.update_model_package(
+            ModelPackageArn=second, ModelApprovalStatus="Rejected", ApprovalDescription="too terse"
+        )
+        sagemaker.create_model(
+            ModelName="student",
+            ExecutionRoleArn=ROLE_ARN,
+            PrimaryContainer={"Image": "image", "ModelDataUrl": "s3://loose/k"},
+            Tags=[{"Key": "run", "Value": "r1"}],
+        )
+        target = {"Arn": cloud.create_queue("target")[1], "RoleArn": ROLE_ARN, "Input": "{}"}
+        for name, expression in (("weekly", "rate(7 days)"), ("past", "at(2020-01-01T00:00:00)")):
+            cloud("scheduler").create_schedule(
+                Name=name,
+                ScheduleExpression=expression,
+                FlexibleTimeWindow={"Mode": "OFF"},
+                Target=target,
+            )
+        eventually(lambda: cloud.queue_length(cloud.create_queue("target")[0]) == 2)
+
+    with serving(tmp_path) as cloud:
+        url, _ = cloud.create_queue("target")
+        assert cloud("s3").get_object(Bucket="loose", Key="k")["Body"].read() == b"v"
+        value = cloud("secretsmanager").get_secret_value(SecretId="token")
+        assert value["SecretString"] == "s3cret"
+        assert cloud("dynamodb").scan(TableName="loose")["Count"] == 1
+        sagemaker = cloud("sagemaker")
+        packages = sagemaker.list_model_packages(ModelPackageGroupName="students")
+        found = {
+            package["ModelPackageVersion"]: sagemaker.describe_model_package(
+                ModelPackageName=package["ModelPackageArn"]
+            )
+            for package in packages["ModelPackageSummaryList"]
+        }
+        assert {n: package["ModelPackageDescription"] for n, package in found.items()} == {
+            1: "one",
+            2: "two",
+        }
+        decided = [
+            (package["ModelApprovalStatus"], package.get("ApprovalDescription"))
+            for _, package in sorted(found.items())
+        ]
+        assert decided == [("Approved", None), ("Rejected", "too terse")]
+        model = sagemaker.describe_model(ModelName="student")
+        assert model["PrimaryContainer"]["ModelDataUrl"] == "s3://loose/k"
+        assert sagemaker.list_tags(ResourceArn=model["ModelArn"])["Tags"] == [
+            {"Key": "run", "Value": "r1"}
+        ]
+        schedules = cloud("scheduler").list_schedules()["Schedules"]
+        assert [schedule["Name"] for schedule in schedules] == ["weekly"]
+        # Neither a rate schedule nor a past one fires for having been made again.
+        cloud("sqs").send_message(QueueUrl=url, MessageBody='"marker"')
+        assert cloud.receive(url)["Body"] == "marker"
