@@ -1,0 +1,39 @@
+"""The states that deploy a model, one way or another."""
+
+from __future__ import annotations
+
+from infra.states.definition_reader import next_states
+from stratos.hosting.guardrails import BAKE_SECONDS
+from stratos.hosting.next_server import MAX_SERVERS
+from tests.infra.ways import all_ways
+
+
+def test_nothing_is_made_for_an_endpoint_before_it_is_this_runs_turn(states):
+    turn = states["TakeTurn"]
+    assert next_states(turn) == ["IsAsynchronous"]
+    (patient,) = [r for r in turn["Retry"] if r["ErrorEquals"] == ["EndpointBusy"]]
+    # Another run may try every server it has, each over its whole rollout.
+    whole_rollout = 2 * BAKE_SECONDS + 900
+    assert patient["MaxAttempts"] * patient["MaxDelaySeconds"] > MAX_SERVERS * whole_rollout
+
+
+def test_the_model_moves_to_its_next_server_within_the_same_turn(states):
+    assert next_states(states["NextServer"]) == ["IsAsynchronous"]
+    measured = {"MeasureEndpoint", "MeasureBatch"}
+    assert "TakeTurn" not in all_ways(states, "NextServer", until=measured)
+
+
+def test_a_queue_is_configured_only_where_requests_wait_in_one(states):
+    assert next_states(states["IsAsynchronous"]) == [
+        "CreateAsyncModel",
+        "CreateBatchModel",
+        "CreateComponentModel",
+        "CreateModel",
+    ]
+    assert next_states(states["CreateAsyncModel"]) == ["CreateAsyncEndpointConfig"]
+    roles = {
+        states[n]["Parameters"]["ExecutionRoleArn"] for n in ("CreateModel", "CreateAsyncModel")
+    }
+    assert len(roles) == 2
+    queued = states["CreateAsyncEndpointConfig"]["Parameters"]
+    assert queued["AsyncInferenceConfig.$"] == "$.quality.deployment.async_inference_config"
