@@ -1,9 +1,13 @@
-"""What a function may take follows from what the template gives it."""
+"""Every handler has its function, and is given the time, space and settings it needs."""
 
 from __future__ import annotations
 
 from infra.parts.functions import HANDLERS
+from lambdas.aws.settings import Settings
+from lambdas.serving import leftovers
 from stratos.dataset.allowance import MAX_BYTES, MAX_SECONDS
+from stratos.measuring.load import LONGEST_SECONDS
+from tests.infra.resources import function
 
 UPLOAD_BYTES_PER_SECOND = 50e6
 """From a function to S3 in its region; assumed."""
@@ -14,3 +18,44 @@ def test_inspection_stops_while_time_and_disk_for_the_rest_are_left() -> None:
     assert inspect.package == "dataset"
     assert inspect.timeout_seconds >= MAX_SECONDS + MAX_BYTES / UPLOAD_BYTES_PER_SECOND
     assert inspect.storage_mib * 1024**2 >= 1.5 * MAX_BYTES
+
+
+def test_every_function_is_told_what_its_settings_read(template):
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Lambda::Function":
+            given = resource["Properties"]["Environment"]["Variables"]
+            needed = {name.upper() for name in Settings.model_fields} - {"AWS_REGION"}
+            assert needed <= set(given)
+            assert all(given[name] for name in needed)
+
+
+def test_every_handler_has_its_function_with_logs_kept_for_a_while(template):
+    functions = {
+        r["Properties"]["FunctionName"]: r["Properties"]
+        for r in template["Resources"].values()
+        if r["Type"] == "AWS::Lambda::Function"
+    }
+    groups = {
+        r["Properties"]["LogGroupName"]: r["Properties"]
+        for r in template["Resources"].values()
+        if r["Type"] == "AWS::Logs::LogGroup"
+    }
+    assert set(functions) == {item.name for item in HANDLERS}
+    for handler in HANDLERS:
+        assert functions[handler.name]["Handler"] == f"lambdas.handlers.{handler.module}.handler"
+        assert functions[handler.name]["TracingConfig"] == {"Mode": "Active"}
+        group = groups[f"/aws/lambda/{handler.name}"]
+        assert group["RetentionInDays"] == 90
+        assert "KmsKeyId" in group
+
+
+def test_clean_up_waits_for_less_time_than_it_has(template):
+    margin_seconds = 60
+    timeout = function(template, "stratos-clean-up")["Timeout"]
+    assert leftovers.PATIENCE_SECONDS + margin_seconds <= timeout
+
+
+def test_measuring_ends_before_its_function_does(template):
+    slowest_reply_seconds = 65
+    timeout = function(template, "stratos-measure-endpoint")["Timeout"]
+    assert LONGEST_SECONDS + slowest_reply_seconds <= timeout

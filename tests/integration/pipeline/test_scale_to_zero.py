@@ -111,7 +111,7 @@ def test_a_run_measures_its_component_and_says_what_it_costs(cloud: Cloud, run_i
     assert row.usd_per_month == pytest.approx(whole * hours_a_day / 24)
 
 
-def test_it_goes_to_sleep_and_the_command_line_wakes_it(cloud: Cloud, run_id: str):
+def test_an_idle_component_goes_to_sleep_and_the_command_line_wakes_it(cloud: Cloud, run_id: str):
     eventually(lambda: asleep(cloud))
     eventually(lambda: not cloud.processes("-m serving"))
     runtime = cloud.client("sagemaker-runtime")

@@ -1,0 +1,147 @@
+"""Nobody may do more than their part needs, whatever the role."""
+
+from __future__ import annotations
+
+import json
+
+from stratos.hosting.ownership import RUN_TAG
+from tests.infra.policies import actions, listed, statements
+
+TAKES_NO_RESOURCE = {
+    "cloudwatch:DescribeAlarms",  # of all there are
+    "cloudwatch:PutMetricData",
+    "ecr:GetAuthorizationToken",
+    "logs:CreateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:DescribeLogGroups",
+    "logs:DescribeResourcePolicies",
+    "logs:GetLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:UpdateLogDelivery",
+    "sagemaker:ListEndpointConfigs",
+    "sagemaker:ListInferenceComponents",
+    "sagemaker:ListEndpoints",
+    "sagemaker:ListModelPackages",
+    "sagemaker:ListModels",
+    "sagemaker:ListTrainingJobs",
+    "sagemaker:ListTransformJobs",
+    "scheduler:ListSchedules",
+    "xray:PutTelemetryRecords",
+    "xray:PutTraceSegments",
+}
+"""https://docs.aws.amazon.com/service-authorization/latest/reference/"""
+
+
+def test_no_action_is_a_wildcard_except_data_key_variants(template):
+    wild = {action for action in actions(template) if "*" in action}
+    assert wild <= {"kms:GenerateDataKey*", "kms:ReEncrypt*"}
+
+
+def test_every_resource_is_named_where_aws_lets_it_be(template):
+    for statement in statements(template):
+        if "*" in listed(statement["Resource"]):
+            assert set(listed(statement["Action"])) <= TAKES_NO_RESOURCE
+
+
+def test_nothing_may_delete_an_object_or_a_row(template):
+    forbidden = {a for a in actions(template) if a.startswith(("s3:Delete", "dynamodb:Delete"))}
+    assert forbidden == set()
+
+
+def test_a_role_is_passed_to_one_service_only(template):
+    passed = [s for s in statements(template) if "iam:PassRole" in listed(s["Action"])]
+    assert len(passed) >= 2
+    for statement in passed:
+        assert listed(statement["Action"]) == ["iam:PassRole"]
+        service = statement["Condition"]["StringEquals"]["iam:PassedToService"]
+        assert service in (
+            "bedrock.amazonaws.com",
+            "sagemaker.amazonaws.com",
+            "scheduler.amazonaws.com",
+        )
+        assert all("Fn::GetAtt" in arn for arn in listed(statement["Resource"]))
+
+
+def test_what_is_made_in_sagemaker_must_carry_the_run_tag(template, states):
+    creating = {
+        "sagemaker:CreateTrainingJob",
+        "sagemaker:CreateModel",
+        "sagemaker:CreateEndpointConfig",
+        "sagemaker:CreateEndpoint",
+        "sagemaker:CreateInferenceComponent",
+    }
+    seen = set()
+    for statement in statements(template):
+        if created := creating & set(listed(statement["Action"])):
+            assert statement["Condition"] == {"Null": {f"aws:RequestTag/{RUN_TAG}": "false"}}
+            seen |= created
+    assert seen == creating
+    tags = [json.dumps(states[job]["Parameters"]["Tags"]) for job in ("Probe", "Distill")]
+    assert all(RUN_TAG in tag for tag in tags)
+
+
+def test_jobs_are_stopped_and_models_deleted_only_where_they_carry_the_run_tag(template):
+    guarded = {
+        "sagemaker:StopTrainingJob",
+        "sagemaker:DeleteModel",
+        "sagemaker:DeleteEndpointConfig",
+        "sagemaker:DeleteInferenceComponent",
+    }
+    for statement in statements(template):
+        if guarded & set(listed(statement["Action"])):
+            assert statement["Condition"] == {"Null": {f"aws:ResourceTag/{RUN_TAG}": "false"}}
+
+
+def test_who_scales_an_endpoint_may_use_the_alarms_that_its_scaling_is_made_of(template):
+    scaling = {
+        "application-autoscaling:PutScalingPolicy": "cloudwatch:PutMetricAlarm",
+        "application-autoscaling:DeregisterScalableTarget": "cloudwatch:DeleteAlarms",
+    }
+    roles = {
+        resource["Properties"]["Roles"][0]["Ref"]
+        for resource in template["Resources"].values()
+        if resource["Type"] == "AWS::IAM::Policy"
+    }
+    scalers = {action: set() for action in scaling}
+    for role in roles:
+        on_alarms = {
+            action
+            for s in statements(template, role)
+            if all(
+                f":alarm:TargetTracking-{kind}/stratos-*" in json.dumps(s["Resource"])
+                for kind in ("endpoint", "inference-component")
+            )
+            for action in listed(s["Action"])
+        }
+        for action in scaling.keys() & actions(template, role):
+            assert {scaling[action], "cloudwatch:DescribeAlarms"} <= on_alarms, role
+            scalers[action].add(role.rstrip("0123456789ABCDEF"))
+    assert scalers == {
+        "application-autoscaling:PutScalingPolicy": {
+            "FunctionsCleanUpRole",
+            "FunctionsPromoteRole",
+        },
+        "application-autoscaling:DeregisterScalableTarget": {
+            "FunctionsCleanUpRole",
+            "FunctionsPromoteRole",
+            "FunctionsSweepRole",
+            "SchedulesRole",
+            "WorkflowRole",
+        },
+    }
+
+
+def test_only_clean_up_the_sweeper_and_the_schedules_may_delete_an_endpoint(template):
+    may = {
+        resource["Properties"]["Roles"][0]["Ref"]
+        for resource in template["Resources"].values()
+        if resource["Type"] == "AWS::IAM::Policy"
+        for statement in resource["Properties"]["PolicyDocument"]["Statement"]
+        if "sagemaker:DeleteEndpoint" in listed(statement["Action"])
+    }
+    assert {role.rstrip("0123456789ABCDEF") for role in may} == {
+        "FunctionsCleanUpRole",
+        "FunctionsSweepRole",
+        "SchedulesRole",
+    }
