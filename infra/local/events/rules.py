@@ -13,8 +13,8 @@ from typing import Any
 
 from moto.events.models import Rule
 
-from infra.local.events.event_input import target_input
 from infra.local.events.object_events import ObjectEvents
+from infra.local.events.target_input import target_input
 from infra.local.events.targets import RETRIES, Targets
 from infra.local.host.patching import Patches
 from infra.local.host.settings import LocalSettings
