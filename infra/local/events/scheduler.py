@@ -17,7 +17,7 @@ from moto.scheduler.models import Schedule, scheduler_backends
 
 from infra.local.events.targets import RETRIES, Targets
 from infra.local.events.timetable import Timetable, Timetables
-from infra.local.host.clock import Clock, ScaledClock
+from infra.local.host.clock import ScaledClock, SchedulerClock
 from infra.local.host.patching import Patches
 from infra.local.host.settings import LocalSettings
 from stratos.spec.schedule import parse_schedule
@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 class Scheduler:
     """Reads moto's schedules and rules on every tick, so that any change counts at once."""
 
-    def __init__(self, clock: Clock | None = None) -> None:
+    def __init__(self, clock: SchedulerClock | None = None) -> None:
         """`clock` stands in for the one whose pace is `settings.clock_scale`."""
         self._given_clock = clock
         self._patches = Patches()

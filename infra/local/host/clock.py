@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 
-class Clock(Protocol):
+class SchedulerClock(Protocol):
     """A source of time that can be waited on."""
 
     def now(self) -> datetime:

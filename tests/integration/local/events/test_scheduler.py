@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from moto_cloud import ROLE, Cloud, eventually, running_cloud
+from moto_cloud import ROLE, Cloud, running_cloud
 
 from infra.local.events.rules import Events
 from infra.local.events.scheduler import Scheduler
 from infra.local.host.settings import ACCOUNT_ID, REGION
 from infra.local.lambda_.function_processes import FunctionProcesses
+from tests.patience import eventually
 
 START = datetime(2030, 1, 7, 12, 0, tzinfo=UTC)  # a Monday
 PASS = {"StartAt": "Pass", "States": {"Pass": {"Type": "Pass", "End": True}}}
