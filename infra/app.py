@@ -62,7 +62,7 @@ def main() -> None:
 
 
 def _inputs(assets: Assets) -> str:
-    """Digest of all that the template follows from."""
+    """A digest of everything the template depends on."""
     here = Path(__file__).parent
     code = sorted(path for path in here.rglob("*.py") if here / "local" not in path.parents)
     sources = [*code, ROOT / "cdk.json"]

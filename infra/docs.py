@@ -31,10 +31,10 @@ _INTRODUCTION = """\
 
 One execution of the state machine `stratos` is one run. Its data is one JSON object: each state
 reads some of its fields and adds one; `stratos/pipeline/steps.py` says what they hold. The first
-table is the way of a run that goes well, the second all else.
+table follows a run that goes well; the second lists the other states.
 
 A failure anywhere ends in CleanUp, ReportFailure and Failed, with the error's own name. An
-execution that is stopped or times out runs no state any more: its status change calls the same
+execution that is stopped or times out runs no further state: its status change calls the same
 CleanUp function from outside.
 
 This page is generated from the synthesized template by `python -m infra.docs`.
@@ -111,7 +111,7 @@ def _row(name: str, state: State, functions: Mapping[str, str]) -> str:
 
 
 def _summed_up(paths: list[str]) -> list[str]:
-    """Paths with a shared parent as the parent, from three on."""
+    """Three paths or more with one parent become the parent."""
     parents = Counter(path.rpartition(".")[0] for path in paths)
     shared = {parent for parent, count in parents.items() if count >= 3 and parent != "$"}
     return list(

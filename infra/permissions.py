@@ -1,8 +1,8 @@
-"""Who may do what: the statements each role is given, as narrow as AWS lets them be.
+"""The statements that roles are given, as narrow as AWS lets them be.
 
 A run's jobs, models and endpoint configurations are named after the run, so their ARNs share no
-prefix; where AWS supports it they are held by the tag that the state machine puts on everything
-it creates. What AWS cannot narrow further is listed with its reason in
+prefix. Where AWS supports it, a statement is limited to what carries the tag that the state machine
+puts on everything it creates. What AWS cannot narrow further is listed with its reason in
 `infra/rights/accepted_findings.py`.
 """
 
@@ -53,7 +53,7 @@ def sagemaker(*actions: str, on: tuple[str, ...]) -> iam.PolicyStatement:
 
 
 def sagemaker_of_runs(*actions: str, on: tuple[str, ...]) -> iam.PolicyStatement:
-    """The same, on nothing but what carries the run tag."""
+    """The same, limited to resources that carry the run tag."""
     statement = sagemaker(*actions, on=on)
     statement.add_conditions(_TAGGED)
     return statement
@@ -88,8 +88,8 @@ def use_alarms(*actions: str) -> iam.PolicyStatement:
 def use_tracking_alarms(*actions: str) -> iam.PolicyStatement:
     """CloudWatch actions on the alarms behind a scaling policy.
 
-    Application Auto Scaling puts, reads and deletes them with the rights of who puts a policy or
-    deregisters a target.
+    Application Auto Scaling puts, reads and deletes them with the rights of whoever puts a policy
+    or deregisters a target.
     https://docs.aws.amazon.com/autoscaling/application/userguide/security_iam_id-based-policy-examples.html
     """
     return iam.PolicyStatement(

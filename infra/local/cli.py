@@ -42,7 +42,7 @@ def up(
     if json_:
         sys.stdout.write(status(settings).model_dump_json() + "\n")
     else:
-        console.print(f"The cloud is up; bucket {bucket}. For every terminal that shall use it:\n")
+        console.print(f"The cloud is up; bucket {bucket}. In every terminal that uses it:\n")
         for name, value in client_environment(url).items():
             console.print(f"export {name}={value}", highlight=False)
     if foreground:

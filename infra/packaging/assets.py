@@ -40,7 +40,7 @@ _REQUIREMENTS = {
     "planning": ("lambdas/requirements.txt", "lambdas/requirements-planning.txt"),
 }
 _NOT_SHIPPED = ("stratos/cli", "stratos/docs.py")
-"""For people and for the checkout; they need packages that neither home of the code has."""
+"""The command line and the generated pages: Lambdas and jobs lack what these import."""
 _UNUSED_AT_RUNTIME = ("tests", "test", "__pycache__", "bin", "include")
 _UNUSED_SUFFIXES = (".pyc", ".pyi", ".pxd", ".pyx", ".c", ".cpp", ".h", ".a", ".lib")
 

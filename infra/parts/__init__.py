@@ -1,1 +1,1 @@
-"""The parts of the stack: nouns that hold resources and grant nothing."""
+"""The parts of the stack: nouns that hold resources. `infra.rights` says who may use them."""

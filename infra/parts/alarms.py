@@ -31,10 +31,10 @@ _TOTAL: _Statistic = {"statistic": "Sum", "period": _PERIOD}
 class Alarms(Construct):
     """Alarms to the topic, and a dashboard.
 
-    A spec or dataset that is refused ends its execution as failed, as does a model that a person
-    refused or nobody answered for; the user is told by the report. The report counts it, and that
-    count is taken off the failures, so that it wakes nobody up; a crash while refusing is not
-    counted, and does.
+    A refused spec or dataset ends its execution as failed, and so does a model that a person
+    rejects or nobody answers for. The report tells the user, and counts the run as refused. This
+    count is subtracted from the failures, so that no alarm is raised. A crash while refusing is
+    not counted, and raises one.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class _Runs:
             **_TOTAL,
         )
         self.broken = cloudwatch.MathExpression(
-            # Without FILL a metric that has no data in a period leaves none for the others either.
+            # Without FILL, one metric without data in a period leaves the result without any.
             expression="FILL(failed, 0) + FILL(timed_out, 0) - FILL(rejected, 0)",
             using_metrics={"failed": failed, "timed_out": timed_out, "rejected": rejected},
             label="Runs that failed",

@@ -145,8 +145,8 @@ class Functions(Construct):
             role=role,
             log_group=log_group,
             tracing=lambda_.Tracing.ACTIVE,
-            # Of calls by an event; those of the state machine are its own to repeat. An event
-            # whose every try failed is kept, and an alarm tells so.
+            # For calls by an event; the state machine repeats its own. An event that failed every
+            # time goes to the dead-letter queue, which has an alarm.
             retry_attempts=2 if by_event else None,
             dead_letter_queue=self._dead_letters if by_event else None,
         )

@@ -12,7 +12,7 @@ from constructs import Construct
 
 
 class Notifications(Construct):
-    """The topic of outcomes and alarms, and the dead-letter queue of events nobody could take."""
+    """The topic of outcomes and alarms, and the dead-letter queue of events that reached nobody."""
 
     def __init__(
         self, scope: Construct, id: str, *, key: kms.Key, notification_email: str | None

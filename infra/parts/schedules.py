@@ -11,7 +11,7 @@ from infra.permissions import ENDPOINTS, arn, scale_endpoints, use_alarms, use_t
 
 GROUP_NAME = "stratos"
 SWEEPER = "stratos-sweep"
-"""By name: the function needs this role, and this role the function."""
+"""By name, because the function needs this role and this role needs the function."""
 
 
 class Schedules(Construct):
@@ -55,7 +55,7 @@ class Schedules(Construct):
                 resources=[arn("sagemaker", ENDPOINTS)],
             )
         )
-        # An endpoint of components goes after them, which is more than one call.
+        # An endpoint with a component takes more than one call to delete: the sweeper does it.
         self.role.add_to_policy(
             iam.PolicyStatement(
                 sid="Sweep",
@@ -63,7 +63,7 @@ class Schedules(Construct):
                 resources=[arn("lambda", f"function:{SWEEPER}")],
             )
         )
-        # What scaled an endpoint goes with it.
+        # The scaling of an endpoint is removed with it.
         self.role.add_to_policy(scale_endpoints("DeregisterScalableTarget"))
         self.role.add_to_policy(use_alarms("DeleteAlarms"))
         self.role.add_to_policy(use_tracking_alarms("DescribeAlarms", "DeleteAlarms"))

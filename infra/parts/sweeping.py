@@ -1,4 +1,4 @@
-"""The sweeper's clock: every hour, what nobody owns any more is removed."""
+"""The sweeper's clock: every hour, resources that belong to no run are removed."""
 
 from __future__ import annotations
 

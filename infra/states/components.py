@@ -108,7 +108,7 @@ class ComponentStates:
         )
 
     def _replace(self, succeeded: sfn.IChainable, failed: sfn.IChainable) -> sfn.IChainable:
-        """Nothing scales, the former model has its copies, and alarms watch its update."""
+        """Stop scaling, give the former model its copies, put alarms that watch, and update."""
         component = f"{self.deployment}.component"
         guardrails = f"{self.deployment}.guardrails"
         wake = self._await("WakeComponent", "copies", failed)

@@ -72,7 +72,7 @@ class LambdaCalls:
     def clean_up(
         self, name: str, payload: Mapping[str, str], result_path: str
     ) -> tasks.LambdaInvoke:
-        """A state that takes back what a run made, for as long as SageMaker needs for it."""
+        """A state that takes back what a run made, repeated for as long as SageMaker needs."""
         state = self.invoke(name, "clean_up", payload, result_path)
         state.add_retry(
             errors=["EndpointUnsettled"],

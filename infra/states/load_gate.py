@@ -25,9 +25,9 @@ class LoadGateStates:
     def chain(
         self, *, passed: sfn.IChainable, again: sfn.IChainable, failed: sfn.IChainable
     ) -> tuple[sfn.TaskStateBase, sfn.TaskStateBase, sfn.Pass]:
-        """Build the states; return what measures an endpoint, and what measures a batch.
+        """Build the states; return three of them.
 
-        The third is the one that the next deployment follows.
+        The first measures an endpoint, the second a batch, and the third leads to the next server.
 
         Args:
             passed: What follows an endpoint that holds its load.

@@ -171,7 +171,7 @@ class Workflow(Construct):
         )
 
     def _probes(self) -> sfn.Map:
-        """Every shortlisted model probed; one that cannot be drops out, and the reason stays."""
+        """Probe every shortlisted model; one that fails drops out, and its reason stays."""
         probes = sfn.Map(
             self,
             "ProbeModels",

@@ -1,4 +1,4 @@
-"""The time schedules live by: the machine's, or one that runs faster."""
+"""The time by which schedules fire: the machine's, or one that runs faster."""
 
 from __future__ import annotations
 

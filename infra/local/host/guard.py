@@ -1,7 +1,8 @@
 """Ends what this process started if it dies without doing so itself, `kill -9` included.
 
 A small program reads the process groups to watch from a pipe. The pipe closes when its writer is
-gone, however that came about; whatever is still watched then is told to stop, and made to.
+gone, whatever ended it. Then the program sends SIGTERM to every group that is still watched, and
+SIGKILL to those that stay.
 """
 
 from __future__ import annotations
@@ -63,6 +64,7 @@ def watch_over(orders: BinaryIO) -> None:
         sign, number = line[:1], int(line[1:])
         (groups.add if sign == b"+" else groups.discard)(number)
     _signal(groups, signal.SIGTERM)
+    # Written out, because this program runs by its path and cannot import `stratos.waiting`.
     deadline = time.monotonic() + GRACE_SECONDS
     while groups and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -25,7 +25,7 @@ class LineSink(Protocol):
 class LoggedProcess:
     """A running program whose stdout and stderr, interleaved, reach `sink` as they are written.
 
-    The program leads its own process group, so that what it started goes when it goes.
+    The program leads its own process group, so that what it started ends with it.
     """
 
     def __init__(

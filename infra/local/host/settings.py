@@ -31,8 +31,8 @@ class LocalSettings(BaseModel):
     """Everything a seam needs to know about the machine.
 
     `state_dir` holds the persisted state, logs and working directories of jobs and endpoints.
-    `clock_scale` multiplies the speed of the scheduler's clock and shortens job time limits by
-    nothing: it only moves schedules, so that a test can see a weekly schedule fire.
+    `clock_scale` speeds up the scheduler's clock and nothing else, so that a test can see a weekly
+    schedule fire.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

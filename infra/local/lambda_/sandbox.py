@@ -55,7 +55,7 @@ class Sandbox:
         temporary = self._directory / "tmp"
         temporary.mkdir()
         with self._log_path.open("ab") as log:
-            # -S keeps this environment's site-packages away; see function_code.
+            # -S keeps this environment's site-packages away; see `infra.local.lambda_.code`.
             self._process = subprocess.Popen(
                 [python, "-S", "-m", "awslambdaric", configuration.handler],
                 cwd=task_root,

@@ -1,4 +1,4 @@
-"""Scalable targets, mended where moto names an error or keeps a policy as AWS does not."""
+"""Scalable targets, mended where moto's errors and policies differ from those of AWS."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ class Finding:
 
 
 def check_definition(name: str, definition: str) -> None:
-    """Refuse a state machine definition (JSON text) in the same way.
+    """Refuse a state machine definition (JSON text) that would not do here what it does on AWS.
 
     Raises:
         UnsupportedTemplateError: Lists every finding.

@@ -22,7 +22,7 @@ from infra.local.host.patching import Patches
 
 
 class TaskTimedOut(AWSError):  # type: ignore[misc]
-    """What Step Functions says of an answer to a task that is over, whyever it is."""
+    """Step Functions' answer to whoever answers a task that is over, for whatever reason."""
 
     TYPE = "TaskTimedOut"
     STATUS = 400

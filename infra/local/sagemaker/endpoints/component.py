@@ -106,7 +106,7 @@ class Component:
         copies: int,
         status: str = "InService",
     ) -> None:
-        """End a change: with nothing said, it went well."""
+        """End a change; without a reason, it went well."""
         with self._lock:
             self.specification = copy.deepcopy(dict(specification))
             self.current_copies = self.desired_copies = copies

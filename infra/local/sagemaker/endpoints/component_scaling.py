@@ -1,6 +1,6 @@
 """Application Auto Scaling of inference components, as far as it goes to zero and back.
 
-What a promotion has put decides: a scalable target whose least capacity is zero, its target
+It follows what a promotion has put: a scalable target whose least capacity is zero, its target
 tracking policy, and an alarm on refused requests whose action is its step scaling policy.
 """
 

@@ -20,7 +20,7 @@ from infra.local.sagemaker.validation import refuse_violations
 class TransformJobProcesses:
     """Create, describe and stop transform jobs, each with a server of this machine.
 
-    moto lists them.
+    Listing them is left to moto.
     """
 
     def __init__(self) -> None:
