@@ -21,6 +21,7 @@ from types import FrameType
 
 from pydantic import TypeAdapter, ValidationError
 
+from stratos.waiting import every, wait_until
 from training.container.paths import SageMakerPaths
 from training.job.job import report_failure
 
@@ -148,14 +149,15 @@ def _wait(processes: Sequence[subprocess.Popen[bytes]]) -> int | None:
     Of several that failed since the last look, one that a signal ended comes first: the others
     failed because it was gone.
     """
-    while True:
-        codes = [process.poll() for process in processes]
-        failed = [number for number, code in enumerate(codes) if code]
-        if failed:
-            return min(failed, key=lambda number: (codes[number] or 0) > 0)
-        if None not in codes:
-            return None
-        time.sleep(_POLL_SECONDS)
+
+    def codes() -> list[int | None]:
+        return [process.poll() for process in processes]
+
+    ended = wait_until(
+        codes, lambda seen: any(seen) or None not in seen, pauses=every(_POLL_SECONDS)
+    )
+    failed = [number for number, code in enumerate(ended) if code]
+    return min(failed, key=lambda number: (ended[number] or 0) > 0) if failed else None
 
 
 def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:

@@ -13,6 +13,7 @@ from stratos.catalog.models import bedrock_card
 from stratos.contracts.bucket import split_uri
 from stratos.errors import BudgetExhausted, TeacherFailed
 from stratos.spec import Bedrock
+from stratos.waiting import every, wait_until
 from training.teachers.bedrock import converse_input, read_answer
 from training.teachers.service import Busy, Prices, Refused
 from training.teachers.teacher import Completion, ModelUsage, OnAnswer, Request, Teacher
@@ -120,19 +121,21 @@ class BedrockBatchTeacher:
         return arn
 
     def _wait(self, job: str, stop: Callable[[], bool]) -> str:
-        while True:
-            found = self._bedrock.get_model_invocation_job(jobIdentifier=job)
-            status = str(found["status"])
-            if status in _GOOD:
-                return status
-            if status in _ENDED:
-                raise TeacherFailed(
-                    f"the batch job {job} ended as {status}: {found.get('message', 'no reason')}"
-                )
-            if stop():
-                self._bedrock.stop_model_invocation_job(jobIdentifier=job)
-                return "Stopped"
-            self._sleep(self._poll_seconds)
+        found = wait_until(
+            lambda: self._bedrock.get_model_invocation_job(jobIdentifier=job),
+            lambda found: found["status"] in _ENDED or stop(),
+            pauses=every(self._poll_seconds),
+            sleep=self._sleep,
+        )
+        status = str(found["status"])
+        if status in _GOOD:
+            return status
+        if status in _ENDED:
+            raise TeacherFailed(
+                f"the batch job {job} ended as {status}: {found.get('message', 'no reason')}"
+            )
+        self._bedrock.stop_model_invocation_job(jobIdentifier=job)
+        return "Stopped"
 
     def _output(self, name: str, job: str) -> list[tuple[int, dict[str, Any]]]:
         """Lines of `output/<job id>/input.jsonl.out`, in any order, with their requests."""
