@@ -24,13 +24,13 @@ from serving.sampling import Sampling
 from stratos.catalog.local import local_server, measure_rates
 from stratos.catalog.models import card_from_config
 from stratos.catalog.servers import InstanceType
+from stratos.contracts.calibration import CalibrationRow
 from stratos.planning.forecast.engine import BYTES_PER_PARAMETER
 from stratos.planning.forecast.rates import Types, replica_rates
 from stratos.planning.forecast.server_table import ServerRow, ServerTable
 from stratos.planning.forecast.serving_cost import Load, latency_seconds
 from stratos.planning.forecast.training_rates import StudentTraining, step_rate
 from stratos.planning.forecast.transformer import Transformer, transformer
-from stratos.planning.request import CalibrationRow
 from stratos.spec import Training
 from training.learning.optimizer import Optimizers
 from training.objectives.losses import cross_entropy

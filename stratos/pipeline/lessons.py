@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from stratos.contracts.calibration import CalibrationRow
 from stratos.contracts.measurements import LoadResult, Measurement
 from stratos.contracts.plan import Plan
 from stratos.hosting.modes.table import mode_named
 from stratos.pipeline.outcome import RunEvidence
-from stratos.planning.request import CalibrationRow
 
 
 def calibration_rows(evidence: RunEvidence) -> Iterator[CalibrationRow]:

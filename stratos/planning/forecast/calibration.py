@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stratos.catalog.images import runtime_of
-from stratos.planning.request import CalibrationRow
+from stratos.contracts.calibration import CalibrationRow
 
 NOISE_SD = 0.15
 """Of the log ratio, from run to run on one server."""

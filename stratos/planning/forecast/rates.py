@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stratos.catalog.servers import InstanceType
+from stratos.contracts.calibration import CalibrationRow
 from stratos.contracts.plan import Precision
 from stratos.planning.forecast.calibration import Correction, correction
 from stratos.planning.forecast.devices import link_bytes_per_second, serving_layout
@@ -25,7 +26,6 @@ from stratos.planning.forecast.memory import GIB, HEADROOM
 from stratos.planning.forecast.server_table import ServerTable
 from stratos.planning.forecast.serving_cost import Load, ReplicaRates, engine_seconds
 from stratos.planning.forecast.transformer import Transformer
-from stratos.planning.request import CalibrationRow
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
