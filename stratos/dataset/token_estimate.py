@@ -1,7 +1,8 @@
 """How many tokens a text has, near enough to plan with, without a tokenizer library.
 
 With a tokenizer.json the text is cut greedily into the longest pieces of its vocabulary. Byte-pair
-merges cut a little differently; a test holds the estimate to within a quarter of the real count. Without one a token counts as four characters.
+merges cut a little differently; a test holds the estimate to within a quarter of the real count.
+Without one a token counts as four characters.
 """
 
 from __future__ import annotations

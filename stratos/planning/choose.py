@@ -6,11 +6,11 @@ import time
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stratos.contracts.jobs import ProbeResult
 from stratos.contracts.plan import Matching, Plan, PlanSet
 from stratos.errors import NoFeasiblePlan
+from stratos.planning.arrays import Floats, Integers
 from stratos.planning.candidates.pool import Candidates, Pool
 from stratos.planning.explain import explanation
 from stratos.planning.front import compromise, non_dominated, normalised, scores
@@ -18,9 +18,6 @@ from stratos.planning.limits import Limit, feasible, limits_of
 from stratos.planning.plan_rows import PlanMaker
 from stratos.planning.request import PlanningRequest
 from stratos.spec import Preferences
-
-Floats = NDArray[np.float64]
-Indices = NDArray[np.int64]
 
 MAX_FRONT = 500
 MAX_FALLBACKS = 8
@@ -131,14 +128,14 @@ def _choose(
     return plans, pool.groups[pool.group[front[0]]].reason
 
 
-def _feasible_rows(pool: Pool, limits: list[Limit]) -> Indices:
+def _feasible_rows(pool: Pool, limits: list[Limit]) -> Integers:
     rows = np.flatnonzero(feasible(limits, len(pool)) & np.isfinite(pool.latency_ms))
     if not len(rows):
         raise NoFeasiblePlan(explanation(limits, pool))
     return rows
 
 
-def ranked_front(pool: Pool, rows: Indices, preferences: Preferences) -> Indices:
+def ranked_front(pool: Pool, rows: Integers, preferences: Preferences) -> Integers:
     """Non-dominated rows, best score first; equal scores in a fixed order."""
     objectives = pool.objectives
     front = rows[non_dominated(objectives[rows])]
@@ -148,7 +145,7 @@ def ranked_front(pool: Pool, rows: Indices, preferences: Preferences) -> Indices
     return np.asarray(front[np.lexsort((front, -even, -achieved))], dtype=np.int64)
 
 
-def _alternatives(pool: Pool, front: Indices) -> dict[str, int]:
+def _alternatives(pool: Pool, front: Integers) -> dict[str, int]:
     """Named extremes of the front, ties to the better score."""
 
     def least(values: Floats) -> int:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stratos.hosting.modes.interface import HostingMode
+from stratos.planning.arrays import Integers
 from stratos.planning.candidates.pool import Pool
 from stratos.planning.forecast.server_table import ServerRow
 from stratos.planning.front import non_dominated
@@ -14,7 +14,7 @@ from stratos.planning.limits import Limit
 NEAREST = 3
 
 
-def nearest(limits: list[Limit]) -> NDArray[np.int64]:
+def nearest(limits: list[Limit]) -> Integers:
     """Candidates that need the smallest joint relaxations: non-dominated in relative violation."""
     violations = np.column_stack([limit.violation() for limit in limits])
     rows = non_dominated(violations)

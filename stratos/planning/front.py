@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Indices = NDArray[np.int64]
+from stratos.planning.arrays import Floats, Integers
 
 
-def non_dominated(points: Floats) -> Indices:
+def non_dominated(points: Floats) -> Integers:
     """Rows that no other row dominates, in order; of equal rows, the first.
 
     A dimension sweep in C (`moocore`, which pymoo sorts with too): O(n log n) up to 3 objectives.
@@ -21,7 +19,7 @@ def non_dominated(points: Floats) -> Indices:
     return np.flatnonzero(is_nondominated(np.ascontiguousarray(points, dtype=np.float64)))
 
 
-def ranks(points: Floats) -> Indices:
+def ranks(points: Floats) -> Integers:
     """The Pareto rank of each row: 0 for the front (pymoo's non-dominated sorting)."""
     from pymoo.util.nds.non_dominated_sorting import NonDominatedSorting
 

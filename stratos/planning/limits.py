@@ -5,15 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stratos.hosting.monthly import requests_per_month
+from stratos.planning.arrays import Floats, Mask
 from stratos.planning.candidates.pool import Pool
 from stratos.planning.request import PlanningRequest
 from stratos.statistics.wilson import proportion
-
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

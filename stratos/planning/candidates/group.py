@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-from numpy.typing import NDArray
-
 from stratos.catalog.images import LOCAL_PREFIX
 from stratos.catalog.model_card import ModelCard
 from stratos.catalog.servers import InstanceType
 from stratos.contracts.plan import Interval, Method, Precision
+from stratos.planning.arrays import Floats, Integers
 from stratos.planning.forecast.accuracy import Evidence, accuracy_interval, expected_accuracy
 from stratos.planning.forecast.calibration import Correction
 from stratos.planning.forecast.workload import Synthesis, Workload
 from stratos.planning.front import non_dominated
 from stratos.spec import StrategyName
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -69,7 +65,7 @@ class Side:
         facts: [row, quantity], to be reported and not compared.
     """
 
-    rows: NDArray[np.int64]
+    rows: Integers
     values: Floats
     facts: Floats
 

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stratos.catalog.servers import Runtime
 from stratos.contracts.plan import PlannedHosting
@@ -19,6 +18,7 @@ from stratos.hosting.choice import live_kind, modes_compared, modes_considered, 
 from stratos.hosting.container import expected_artifact_bytes
 from stratos.hosting.modes.interface import HostingMode
 from stratos.hosting.offer import Hosted, Offer
+from stratos.planning.arrays import Floats, Integers, Mask
 from stratos.planning.forecast.server_table import (
     ServerRow,
     ServerTable,
@@ -28,8 +28,6 @@ from stratos.planning.forecast.server_table import (
 from stratos.planning.forecast.transformer import Transformer
 from stratos.planning.request import PlanningRequest
 
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 NO_MODE = -1
 
 
@@ -54,7 +52,7 @@ class Billed:
         mode: Position in `HostingModes.modes`; `NO_MODE` where none is allowed.
     """
 
-    mode: NDArray[np.int64]
+    mode: Integers
     usd_per_month: Floats
 
 

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from itertools import product
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stratos.catalog.model_card import ModelCard
 from stratos.contracts.jobs import ProbeResult
 from stratos.contracts.plan import Method, Precision
 from stratos.errors import NoFeasiblePlan
 from stratos.hosting.monthly import HOURS_PER_MONTH
+from stratos.planning.arrays import Floats, Integers
 from stratos.planning.candidates.eligible import Eligibility, eligible
 from stratos.planning.candidates.group import Group, Side
 from stratos.planning.candidates.hosting_modes import hosting_table
@@ -39,7 +39,6 @@ from stratos.planning.request import PlanningRequest
 from stratos.planning.strategy import choose_strategy
 from stratos.spec import StrategyName
 
-Floats = NDArray[np.float64]
 METHODS: tuple[Method, ...] = ("full", "lora")
 PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
 
@@ -52,9 +51,9 @@ class Pool:
     training: ServerTable
     serving: ServerTable
     serving_side: ServingSide
-    group: NDArray[np.int64]
-    training_row: NDArray[np.int64]
-    serving_row: NDArray[np.int64]
+    group: Integers
+    training_row: Integers
+    serving_row: Integers
     error: Floats
     latency_ms: Floats
     hours: Floats
@@ -64,14 +63,14 @@ class Pool:
     tokens_per_second: Floats
     trained_share: Floats
     """Of the planned training that the deadlines leave time for."""
-    training_devices: NDArray[np.int64]
+    training_devices: Integers
     """That train together, on each instance."""
     capacity: Floats
-    serving_devices: NDArray[np.int64]
+    serving_devices: Integers
     """Of one replica."""
-    serving_replicas: NDArray[np.int64]
+    serving_replicas: Integers
     """On each instance."""
-    mode: NDArray[np.int64]
+    mode: Integers
     """Of hosting, by its position in `serving_side.modes`."""
     num_candidates: int
     rejected: dict[str, str] = field(default_factory=dict)

@@ -6,10 +6,10 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stratos.contracts.plan import PlannedHosting, Precision
 from stratos.hosting.offer import MAX_UTILISATION
+from stratos.planning.arrays import Floats, Mask
 from stratos.planning.candidates.group import Side, endpoint_seconds
 from stratos.planning.candidates.hosting_modes import NO_MODE, HostingModes
 from stratos.planning.forecast.calibration import Correction
@@ -28,8 +28,6 @@ from stratos.planning.forecast.serving_cost import (
 from stratos.planning.forecast.transformer import Transformer
 from stratos.planning.forecast.workload import Workload
 from stratos.planning.request import PlanningRequest
-
-Floats = NDArray[np.float64]
 
 PERCENTILES = {"p50_latency_ms": 0.5, "p95_latency_ms": 0.95}
 
@@ -162,7 +160,7 @@ class ServingSide:
 
     def _rates(
         self, student: Transformer, precision: Precision, work: Workload
-    ) -> tuple[ReplicaRates, NDArray[np.bool_]]:
+    ) -> tuple[ReplicaRates, Mask]:
         longest = work.served_prompt_tokens + work.served_output_tokens
         rates, possible = replica_rates(self._types, student, precision, longest)
         if not self._stand_in.any():

@@ -6,11 +6,11 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stratos.catalog.model_card import ModelCard
 from stratos.contracts.jobs import PAID_TEACHER_RECORDS, REVERSE_PROBES, ProbeResult
 from stratos.contracts.plan import Precision
+from stratos.planning.arrays import Floats, Mask
 from stratos.planning.candidates.group import Group, Side, startup_seconds
 from stratos.planning.deadlines import REINFORCEMENT_SHARE, TIME_SHARES
 from stratos.planning.forecast import workload
@@ -22,9 +22,6 @@ from stratos.planning.forecast.training_rates import StepRate, StudentTraining, 
 from stratos.planning.forecast.transformer import transformer
 from stratos.planning.forecast.workload import Workload
 from stratos.planning.request import PlanningRequest
-
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 API_TOKENS_PER_SECOND = 800.0
 """Sixteen calls at once at 50 tokens/s each; assumed until a probe has measured it."""

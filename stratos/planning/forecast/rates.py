@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stratos.catalog.servers import InstanceType
 from stratos.contracts.calibration import CalibrationRow
 from stratos.contracts.plan import Precision
+from stratos.planning.arrays import Floats, Integers, Mask
 from stratos.planning.forecast.calibration import Correction, correction
 from stratos.planning.forecast.devices import link_bytes_per_second, serving_layout
 from stratos.planning.forecast.engine import (
@@ -27,10 +27,8 @@ from stratos.planning.forecast.server_table import ServerTable
 from stratos.planning.forecast.serving_cost import Load, ReplicaRates, engine_seconds
 from stratos.planning.forecast.transformer import Transformer
 
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
-_TINY = 1e-12
-"""Stands for a rate that does not exist, where a mask says so."""
+NO_RATE = 1e-12
+"""In place of a rate that does not exist; a mask says where."""
 _ALL_REDUCES_PER_LAYER = 2
 """After attention and after the feed-forward block (Megatron-LM, arXiv 1909.08053, section 3)."""
 
@@ -47,7 +45,7 @@ class Types:
     servers: ServerTable
     calibration: tuple[CalibrationRow, ...]
     instances: list[InstanceType] = field(init=False)
-    index: NDArray[np.int64] = field(init=False)
+    index: Integers = field(init=False)
     _layouts: dict[tuple[Transformer, Precision], list[tuple[int, int]]] = field(
         init=False, default_factory=dict
     )
@@ -66,8 +64,9 @@ class Types:
 
     def column(self, value: Callable[[InstanceType], float | None]) -> Floats:
         """One number per instance type (None as almost zero), spread over the servers."""
-        per_type = [value(instance) for instance in self.instances]
-        return np.array([_TINY if v is None else v for v in per_type], dtype=np.float64)[self.index]
+        found = (value(instance) for instance in self.instances)
+        per_type = [NO_RATE if each is None else each for each in found]
+        return np.array(per_type, dtype=np.float64)[self.index]
 
     def mask(self, holds: Callable[[InstanceType], bool]) -> Mask:
         return np.array([holds(i) for i in self.instances], dtype=np.bool_)[self.index]

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stratos.catalog.images import LOCAL_PREFIX
 from stratos.catalog.servers import STALE_DAYS, Component, InstanceType, Price, ServerCatalog
 from stratos.contracts.plan import Purchase, Server
 from stratos.hosting.transform_job import transforms_on
+from stratos.planning.arrays import Floats, Mask
 from stratos.planning.forecast.engine import bytes_per_second, flop_per_second
 
 FLEET_SIZES = (1, 2, 3, 4, 6, 8)
@@ -71,19 +71,19 @@ class ServerTable:
         return len(self.rows)
 
     @property
-    def usd_per_hour(self) -> NDArray[np.float64]:
+    def usd_per_hour(self) -> Floats:
         return np.array([row.usd_per_hour for row in self.rows], dtype=np.float64)
 
     @property
-    def counts(self) -> NDArray[np.float64]:
+    def counts(self) -> Floats:
         return np.array([row.count for row in self.rows], dtype=np.float64)
 
     @property
-    def spot(self) -> NDArray[np.bool_]:
+    def spot(self) -> Mask:
         return np.array([row.purchase == "spot" for row in self.rows], dtype=np.bool_)
 
     @property
-    def stand_in(self) -> NDArray[np.bool_]:
+    def stand_in(self) -> Mask:
         return np.array([row.stand_in for row in self.rows], dtype=np.bool_)
 
 

@@ -8,11 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from stratos.planning.arrays import Floats
 from stratos.planning.forecast.transformer import Transformer
-
-Floats = NDArray[np.float64]
 
 LENGTH_SPREAD = 1.25
 """95th percentile over mean of output lengths; assumed, corrected by calibration."""

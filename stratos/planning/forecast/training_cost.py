@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stratos.contracts.plan import Method
 from stratos.hosting.monthly import HOURS_PER_MONTH
+from stratos.planning.arrays import Floats, Mask
 from stratos.planning.forecast.engine import HIDDEN_SHARE
 from stratos.planning.forecast.transformer import Transformer
-
-Floats = NDArray[np.float64]
 
 SPOT_BILLED_SHARE = 0.365
 """Of the seconds a managed-spot job runs: one account's savings of 59-68%, read as 63.5%."""
@@ -108,7 +106,7 @@ def spot_seconds(running_seconds: Floats, interruptions_per_month: Floats) -> Fl
     )
 
 
-def billed_usd(running_seconds: Floats, usd_per_hour: Floats, spot: NDArray[np.bool_]) -> Floats:
+def billed_usd(running_seconds: Floats, usd_per_hour: Floats, spot: Mask) -> Floats:
     """Billed seconds at the on-demand rate: managed spot bills fewer seconds, no lower rate."""
     share = np.where(spot, SPOT_BILLED_SHARE, 1.0)
     return np.asarray(running_seconds / 3600 * share * usd_per_hour, dtype=np.float64)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stratos.catalog.servers import InstanceType
 from stratos.contracts.plan import Method, Precision
+from stratos.planning.arrays import Floats, Mask
 from stratos.planning.forecast.devices import (
     MICRO_TOKENS,
     link_bytes_per_second,
@@ -23,17 +23,13 @@ from stratos.planning.forecast.engine import (
     flop_per_second,
 )
 from stratos.planning.forecast.memory import fits, reading_gib, training_gib
-from stratos.planning.forecast.rates import Types
+from stratos.planning.forecast.rates import NO_RATE, Types
 from stratos.planning.forecast.training_cost import (
     TrainingRates,
     sharding_bytes,
     training_tokens_per_second,
 )
 from stratos.planning.forecast.transformer import Transformer
-
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
-_TINY = 1e-12
 
 
 @dataclass(frozen=True)
@@ -131,7 +127,7 @@ def _rates(
     passes = [training.passes(instance, count) for instance, count in rows]
     traffic = {count: sharding_bytes(model, method, size, count) for _, count in choices}
     rates = TrainingRates(
-        flop_per_second=np.array([_TINY if peak is None else peak for peak in peaks]),
+        flop_per_second=np.array([NO_RATE if peak is None else peak for peak in peaks]),
         matrices=np.array([e.training * e.at_width(model.hidden_size) for e in efficiencies]),
         attention=np.array([e.attention for e in efficiencies]),
         elementwise_flop=np.array([e.elementwise_flop for e in efficiencies]),

@@ -6,12 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from stratos.catalog.model_card import ModelCard
 from stratos.contracts.jobs import ProbeResult
 from stratos.hosting.monthly import HOURS_PER_MONTH
+from stratos.planning.arrays import Floats
 from stratos.planning.forecast.accuracy import (
     UNKNOWN_REVERSE_YIELD,
     UNKNOWN_TEACHER,
@@ -22,7 +20,7 @@ from stratos.planning.request import PlanningRequest
 from stratos.spec import StrategyName
 from stratos.spec.training import DEFAULT_BATCH_TOKENS, DEFAULT_EPOCHS
 
-Records = TypeVar("Records", float, NDArray[np.float64])
+Records = TypeVar("Records", float, Floats)
 
 RATIONALE_SHARE = 0.25
 """Of `max_new_tokens` that a rationale fills, until a probe has measured it; assumed."""

@@ -13,12 +13,12 @@ from itertools import product
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stratos.catalog.servers import ServerCatalog
 from stratos.contracts.plan import Precision
 from stratos.hosting.monthly import HOURS_PER_MONTH
 from stratos.hosting.offer import MAX_UTILISATION
+from stratos.planning.arrays import Floats, Integers
 from stratos.planning.forecast.network import round_trip_ms
 from stratos.planning.forecast.rates import Types, replica_rates, value_bytes
 from stratos.planning.forecast.server_table import ServerRow, ServerTable, serving_table
@@ -26,8 +26,6 @@ from stratos.planning.forecast.serving_cost import Load, capacity, latency_secon
 from stratos.planning.forecast.transformer import Transformer
 from stratos.planning.front import non_dominated
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 Search = Literal["NSGA-II", "NSGA-III"]
 EXHAUSTIVE = 100_000
 """Fleets up to which all are enumerated."""
