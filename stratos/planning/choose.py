@@ -11,11 +11,12 @@ from stratos.contracts.jobs import ProbeResult
 from stratos.contracts.plan import Matching, Plan, PlanSet
 from stratos.errors import NoFeasiblePlan
 from stratos.planning.arrays import Floats, Integers
-from stratos.planning.candidates.pool import Candidates, Pool
+from stratos.planning.candidates.pool import Pool
+from stratos.planning.candidates.pool_builder import PoolBuilder
 from stratos.planning.explain import explanation
 from stratos.planning.front import compromise, non_dominated, normalised, scores
 from stratos.planning.limits import Limit, feasible, limits_of
-from stratos.planning.plan_rows import PlanMaker
+from stratos.planning.plan_maker import PlanMaker
 from stratos.planning.request import PlanningRequest
 from stratos.spec import Preferences
 
@@ -65,18 +66,18 @@ def shortlist(request: PlanningRequest, limit: int = 3) -> tuple[dict[str, Plan]
     Raises:
         NoFeasiblePlan: when nothing holds every hard constraint.
     """
-    pool = Candidates(request, ()).pool()
+    pool = PoolBuilder(request, ()).build()
     rows = _feasible_rows(pool, limits_of(request, pool))
     scaled = scaled_points(pool.objectives[rows])
     order = np.argsort(-scores(scaled, weights_of(request.spec.preferences)), kind="stable")
     ranked = rows[order]
-    _, firsts = np.unique(pool.group[ranked], return_index=True)
+    _, firsts = np.unique(pool.pairing[ranked], return_index=True)
     teachers: dict[str, int] = {}
     students: dict[str, int] = {}
     for row in ranked[np.sort(firsts)]:
-        group = pool.groups[pool.group[row]]
-        teachers.setdefault(group.teacher.name, int(row))
-        students.setdefault(group.student.name, int(row))
+        pairing = pool.pairings[pool.pairing[row]]
+        teachers.setdefault(pairing.teacher.name, int(row))
+        students.setdefault(pairing.student.name, int(row))
     maker = PlanMaker(request, pool)
 
     def best(found: dict[str, int]) -> dict[str, Plan]:
@@ -107,7 +108,7 @@ def _choose(
     excluded_students: frozenset[str],
 ) -> tuple[PlanSet, str]:
     started = time.perf_counter()
-    pool = Candidates(request, probes, excluded_students).pool()
+    pool = PoolBuilder(request, probes, excluded_students).build()
     limits = limits_of(request, pool)
     rows = _feasible_rows(pool, limits)
     front = ranked_front(pool, rows, request.spec.preferences)
@@ -125,7 +126,7 @@ def _choose(
         rejected=dict(sorted(pool.rejected.items())),
         seconds=round(time.perf_counter() - started, 4),
     )
-    return plans, pool.groups[pool.group[front[0]]].reason
+    return plans, pool.pairings[pool.pairing[front[0]]].reason
 
 
 def _feasible_rows(pool: Pool, limits: list[Limit]) -> Integers:

@@ -38,14 +38,14 @@ def explanation(limits: list[Limit], pool: Pool) -> str:
         changes = [
             f"{x.name}: {_relaxed(x, float(x.reached[row]))}" for x in limits if not x.holds[row]
         ]
-        group = pool.groups[pool.group[row]]
+        pairing = pool.pairings[pool.pairing[row]]
         training = pool.training.rows[pool.training_row[row]]
         serving = pool.serving.rows[pool.serving_row[row]]
-        mode = pool.serving_side.modes.modes[pool.mode[row]]
+        mode = pool.serving_side.mode_offers.modes[pool.mode[row]]
         offers.append(
-            f"{' and '.join(changes)} allows {group.student.name} taught by {group.teacher.name} "
-            f"({group.method}) on {training.instance.instance_type} in {training.region}, "
-            f"served by {_endpoint(serving, mode)} in {serving.region}"
+            f"{' and '.join(changes)} allows {pairing.student.name} taught by "
+            f"{pairing.teacher.name} ({pairing.method}) on {training.instance.instance_type} in "
+            f"{training.region}, served by {_endpoint(serving, mode)} in {serving.region}"
         )
     return f"No plan holds every constraint. {head}. Nearest: " + "; or ".join(offers)
 

@@ -66,10 +66,10 @@ def _optimistic_bounds(pool: Pool, num_heldout: int) -> Floats:
     A forecast is not a measurement: only a plan whose optimistic end misses the gate is ruled out.
     """
     keys, inverse = np.unique(
-        np.column_stack([pool.group, pool.trained_share]), axis=0, return_inverse=True
+        np.column_stack([pool.pairing, pool.trained_share]), axis=0, return_inverse=True
     )
     bounds = [
-        _gate(pool.groups[int(number)].best_accuracy(float(share)), num_heldout)
+        _gate(pool.pairings[int(number)].best_accuracy(float(share)), num_heldout)
         for number, share in keys
     ]
     return np.array(bounds, dtype=np.float64)[inverse.ravel()]

@@ -10,8 +10,8 @@ import numpy as np
 from stratos.contracts.plan import PlannedHosting, Precision
 from stratos.hosting.offer import MAX_UTILISATION
 from stratos.planning.arrays import Floats, Mask
-from stratos.planning.candidates.group import Side, endpoint_seconds
-from stratos.planning.candidates.hosting_modes import NO_MODE, HostingModes
+from stratos.planning.candidates.cheapest_mode import NO_MODE, ModeOffers
+from stratos.planning.candidates.side import Side
 from stratos.planning.forecast.calibration import Correction
 from stratos.planning.forecast.network import round_trip_ms
 from stratos.planning.forecast.rates import Types, corrected, replica_rates, value_bytes
@@ -25,6 +25,7 @@ from stratos.planning.forecast.serving_cost import (
     prefill_seconds,
     slower,
 )
+from stratos.planning.forecast.start_up import endpoint_start_seconds
 from stratos.planning.forecast.transformer import Transformer
 from stratos.planning.forecast.workload import Workload
 from stratos.planning.request import PlanningRequest
@@ -66,8 +67,8 @@ class ServingSide:
     ) -> None:
         self._rejected = rejected
         self._types = Types(servers, request.calibration)
-        self._endpoint_hours = self._types.column(endpoint_seconds) / 3600
-        self.modes = HostingModes(request, servers)
+        self._endpoint_hours = self._types.column(endpoint_start_seconds) / 3600
+        self.mode_offers = ModeOffers(request, servers)
         self._stand_in = servers.stand_in
         self._round_trip = np.array(
             [round_trip_ms(request.region, row.region) / 1e3 for row in servers.rows]
@@ -89,14 +90,14 @@ class ServingSide:
         Facts: requests per second that the server sustains, devices of one replica, replicas on
         one instance, and the position of its mode.
         """
-        if obstacle := self.modes.obstacle(student):
+        if obstacle := self.mode_offers.obstacle(student):
             self._rejected.setdefault(student.name, obstacle)
             return None
         rates, possible = self._rates(student, precision, work)
         sustained = self._sustained(student, precision, work, rates)
         factors = self._latency_factors("p95_latency_ms", student, precision, work)
         seconds = self._latency("p95_latency_ms", student, precision, work, rates) * factors
-        hosted = self.modes.cheapest(student, np.where(possible, seconds, np.inf), sustained)
+        hosted = self.mode_offers.cheapest(student, np.where(possible, seconds, np.inf), sustained)
         rows = np.flatnonzero(hosted.mode != NO_MODE)
         if not len(rows):
             self._rejected.setdefault(f"{student.name} ({precision})", self._none_holds(work))
@@ -106,7 +107,7 @@ class ServingSide:
         return Side(rows, values[rows], facts[rows])
 
     def _none_holds(self, work: Workload) -> str:
-        if self.modes.keeps_busy:
+        if self.mode_offers.keeps_busy:
             return "no server works off the requests of a month"
         return (
             f"no fleet holds it and {work.requests_per_second:g} requests/s "
@@ -127,7 +128,9 @@ class ServingSide:
         outlook = self.outlook(student, precision, work)
         seconds = outlook.latency_ms["p95_latency_ms"] / 1e3
         sustained = outlook.requests_per_second
-        return self.modes.planned(student, row, self.modes.modes[mode], seconds, sustained)
+        return self.mode_offers.planned(
+            student, row, self.mode_offers.modes[mode], seconds, sustained
+        )
 
     def outlook(self, student: Transformer, precision: Precision, work: Workload) -> Outlook:
         """What a plan is to be held against, for every server."""
@@ -165,7 +168,7 @@ class ServingSide:
         rates, possible = replica_rates(self._types, student, precision, longest)
         if not self._stand_in.any():
             return rates, possible
-        rates = slower(rates, self.modes.slowdown(student))
+        rates = slower(rates, self.mode_offers.slowdown(student))
         # A container answers one request at a time; its memory is the endpoint's own.
         slots = np.where(self._stand_in, 1.0, rates.slots)
         return replace(rates, slots=slots), possible | self._stand_in
@@ -187,7 +190,7 @@ class ServingSide:
             self._types.servers.counts * rates.replicas,
         )
         arrivals = np.where(self._stand_in, 0.0, work.requests_per_second / num_replicas)
-        if self.modes.keeps_busy:
+        if self.mode_offers.keeps_busy:
             arrivals = MAX_UTILISATION * capacity(student, _load(work), size, rates)
         return latency_seconds(
             student,

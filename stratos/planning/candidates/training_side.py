@@ -11,12 +11,14 @@ from stratos.catalog.model_card import ModelCard
 from stratos.contracts.jobs import PAID_TEACHER_RECORDS, REVERSE_PROBES, ProbeResult
 from stratos.contracts.plan import Precision
 from stratos.planning.arrays import Floats, Mask
-from stratos.planning.candidates.group import Group, Side, startup_seconds
+from stratos.planning.candidates.pairing import Pairing
+from stratos.planning.candidates.side import Side
 from stratos.planning.deadlines import REINFORCEMENT_SHARE, TIME_SHARES
 from stratos.planning.forecast import workload
 from stratos.planning.forecast.rates import Types, generation_seconds
 from stratos.planning.forecast.server_table import ServerTable
 from stratos.planning.forecast.serving_cost import Load
+from stratos.planning.forecast.start_up import job_start_seconds
 from stratos.planning.forecast.training_cost import billed_usd, spot_seconds
 from stratos.planning.forecast.training_rates import StepRate, StudentTraining, step_rate
 from stratos.planning.forecast.transformer import transformer
@@ -49,7 +51,7 @@ class Timing:
 
 
 class TrainingSide:
-    """Evaluates every training server for one group, reusing what groups share.
+    """Evaluates every training server for one pairing, reusing what pairings share.
 
     Args:
         probes: What teachers' probes measured, by name; none before probing.
@@ -65,47 +67,47 @@ class TrainingSide:
     ) -> None:
         self._request, self._probes, self._rejected = request, probes, rejected
         self._types = Types(servers, request.calibration)
-        self._startup = self._types.column(startup_seconds)
+        self._startup = self._types.column(job_start_seconds)
         self._spot = servers.spot
         self._interruptions = self._types.column(lambda i: i.spot_interruptions_per_month)
         self._usd_per_hour = servers.usd_per_hour
         self._generation: dict[Hashable, tuple[Floats, Mask]] = {}
         self._training: dict[Hashable, StepRate] = {}
 
-    def of(self, group: Group) -> Side | None:
+    def of(self, pairing: Pairing) -> Side | None:
         """The non-dominated servers of `every`."""
-        side = self.every(group)
+        side = self.every(pairing)
         return None if side is None else side.front()
 
-    def every(self, group: Group) -> Side | None:
+    def every(self, pairing: Pairing) -> Side | None:
         """Expected error, hours and dollars on each server; None where no server can do it.
 
         Facts: training tokens per second, the share of the training that deadlines allow, and the
         devices that train together. All other jobs ask models, which they do on one device.
         """
-        work = group.work
-        step = self._step_rate(group)
+        work = pairing.work
+        step = self._step_rate(pairing)
         rate = step.tokens_per_second
-        answer, answers = self._completion_seconds(group.student, group.precision, work)
-        teacher = self._teacher_seconds(group, answer)
+        answer, answers = self._completion_seconds(pairing.student, pairing.precision, work)
+        teacher = self._teacher_seconds(pairing, answer)
         if teacher is None:
             return None
         write, writers = teacher
-        probing = self._probing_seconds(group, write, answer)
+        probing = self._probing_seconds(pairing, write, answer)
         left = self._seconds_left(probing)
 
         def timing(job: str, needed: Floats) -> Timing:
             share = TIME_SHARES[job]  # type: ignore[index]
             return Timing(needed, np.maximum(60.0, share * left))
 
-        calls = group.synthesis.num_calls
+        calls = pairing.synthesis.num_calls
         synthesis = timing("synthesize", calls * write)
-        tokens = work.training_tokens(group.synthesis.num_records * synthesis.share)
+        tokens = work.training_tokens(pairing.synthesis.num_records * synthesis.share)
         training = timing("distill", tokens / rate)
         reinforcement = self._reinforcement(work, answer, rate, training.limit)
         if reinforcement is not None:
             training = Timing(training.needed, (1 - REINFORCEMENT_SHARE) * training.limit)
-        asked = work.num_heldout if group.teacher.kind == "weights" else PAID_TEACHER_RECORDS
+        asked = work.num_heldout if pairing.teacher.kind == "weights" else PAID_TEACHER_RECORDS
         evaluation = timing("evaluate", 2 * work.num_heldout * answer + asked * write)
 
         distill = self._startup + training.seconds
@@ -113,36 +115,36 @@ class TrainingSide:
             distill = distill + reinforcement.seconds
         other = 2 * self._startup + synthesis.seconds + evaluation.seconds + probing
         elapsed = other + np.where(self._spot, spot_seconds(distill, self._interruptions), distill)
-        elapsed = elapsed + self._waiting_seconds(group.teacher)
+        elapsed = elapsed + self._waiting_seconds(pairing.teacher)
         on_demand = np.zeros_like(self._spot)
         extra = (2 * workload.SHORTLIST - 1) * probing  # the other probes, which run meanwhile
         usd = billed_usd(distill, self._usd_per_hour, self._spot)
         usd = usd + billed_usd(other + extra, self._usd_per_hour, on_demand)
-        usd = usd + self._token_usd(group, calls * synthesis.share + asked)
+        usd = usd + self._token_usd(pairing, calls * synthesis.share + asked)
 
         share = np.asarray(synthesis.share * training.share, dtype=np.float64)
         possible = step.possible & answers & writers & (share >= MIN_TRAINED_SHARE)
         rows = np.flatnonzero(possible)
         if not len(rows):
-            name = f"{group.student.name} from {group.teacher.name}"
-            name += f" ({group.method}, {group.precision})"
+            name = f"{pairing.student.name} from {pairing.teacher.name}"
+            name += f" ({pairing.method}, {pairing.precision})"
             self._rejected.setdefault(
                 name, "no training server holds both and gets far enough within max_training_hours"
             )
             return None
-        values = np.column_stack([self._error(group, share), elapsed / 3600, usd])[rows]
+        values = np.column_stack([self._error(pairing, share), elapsed / 3600, usd])[rows]
         return Side(rows, values, np.column_stack([rate, share, step.devices])[rows])
 
     # --- seconds ------------------------------------------------------------------------------
 
-    def _step_rate(self, group: Group) -> StepRate:
-        work, settings = group.work, self._request.spec.training
-        key = (group.student, group.method, group.precision, work.completion_tokens)
+    def _step_rate(self, pairing: Pairing) -> StepRate:
+        work, settings = pairing.work, self._request.spec.training
+        key = (pairing.student, pairing.method, pairing.precision, work.completion_tokens)
         if key not in self._training:
             training = StudentTraining(
-                transformer(group.student),
-                group.method,
-                group.precision,
+                transformer(pairing.student),
+                pairing.method,
+                pairing.precision,
                 work.sequence_tokens,
                 work.batch_tokens,
                 settings.lora_rank,
@@ -163,19 +165,19 @@ class TrainingSide:
             )
         return self._generation[key]
 
-    def _teacher_seconds(self, group: Group, like: Floats) -> tuple[Floats, Mask] | None:
-        if group.teacher.kind == "weights":
-            return self._completion_seconds(group.teacher, group.precision, group.work)
-        probe = self._probes.get(group.teacher.name)
+    def _teacher_seconds(self, pairing: Pairing, like: Floats) -> tuple[Floats, Mask] | None:
+        if pairing.teacher.kind == "weights":
+            return self._completion_seconds(pairing.teacher, pairing.precision, pairing.work)
+        probe = self._probes.get(pairing.teacher.name)
         pace = API_TOKENS_PER_SECOND if probe is None else max(1.0, probe.tokens_per_second)
-        seconds = np.full_like(like, group.work.completion_tokens / pace)
+        seconds = np.full_like(like, pairing.work.completion_tokens / pace)
         return seconds, np.ones(len(like), dtype=np.bool_)
 
-    def _probing_seconds(self, group: Group, write: Floats, answer: Floats) -> Floats:
+    def _probing_seconds(self, pairing: Pairing, write: Floats, answer: Floats) -> Floats:
         """All probes run at once, so that the slower of teacher and student counts."""
         if self._probes:
             return np.zeros_like(write)
-        work = group.work
+        work = pairing.work
         teacher = (work.num_probe + REVERSE_PROBES) * write
         return np.asarray(self._startup + np.maximum(teacher, work.num_probe * answer))
 
@@ -205,17 +207,17 @@ class TrainingSide:
 
     # --- dollars and accuracy -----------------------------------------------------------------
 
-    def _token_usd(self, group: Group, calls: Floats) -> Floats:
+    def _token_usd(self, pairing: Pairing, calls: Floats) -> Floats:
         """What a paid teacher charges, probes included where they are still to come."""
         if not self._probes:
-            calls = calls + group.work.num_probe + REVERSE_PROBES
-        return np.asarray(calls * usd_per_call(group.teacher, group.work), dtype=np.float64)
+            calls = calls + pairing.work.num_probe + REVERSE_PROBES
+        return np.asarray(calls * usd_per_call(pairing.teacher, pairing.work), dtype=np.float64)
 
-    def _error(self, group: Group, share: Floats) -> Floats:
+    def _error(self, pairing: Pairing, share: Floats) -> Floats:
         """Expected error on each server; the same wherever nothing is cut short."""
-        error = np.full_like(share, 1.0 - group.accuracy().value)
+        error = np.full_like(share, 1.0 - pairing.accuracy().value)
         for row in np.flatnonzero(share < 1.0):
-            error[row] = 1.0 - group.accuracy(float(share[row])).value
+            error[row] = 1.0 - pairing.accuracy(float(share[row])).value
         return error
 
 

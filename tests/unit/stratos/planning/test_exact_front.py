@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stratos.errors import NoFeasiblePlan
-from stratos.planning.candidates.pool import Candidates
+from stratos.planning.candidates.pool_builder import PoolBuilder
 from stratos.planning.choose import plan_before_probing
 from stratos.planning.front import compromise, hypervolume, non_dominated, normalised, ranks, scores
 from stratos.planning.limits import feasible, limits_of
@@ -19,7 +19,7 @@ from tests.unit.stratos.planning.brute_force import (
     Objectives,
     feasible_candidates,
     front,
-    groups_of,
+    pairings_of,
 )
 from tests.unit.stratos.planning.planning_inputs import cpu, gpu, model, paid, request, spec, tiny
 
@@ -27,7 +27,7 @@ REGIONS = ("us-east-1", "eu-west-1")
 
 
 def planned_front(asked: PlanningRequest) -> set[Objectives]:
-    pool = Candidates(asked, ()).pool()
+    pool = PoolBuilder(asked, ()).build()
     rows = np.flatnonzero(feasible(limits_of(asked, pool), len(pool)))
     points = pool.objectives[rows]
     return {tuple(row) for row in points[non_dominated(points)].tolist()}
@@ -83,10 +83,10 @@ def requests(draw: st.DrawFn) -> PlanningRequest:
 @given(asked=requests())
 def test_the_front_equals_brute_force_on_small_catalogs(asked: PlanningRequest) -> None:
     try:
-        groups = groups_of(asked)
+        pairings = pairings_of(asked)
     except NoFeasiblePlan:
         return
-    expected = front(feasible_candidates(asked, groups))
+    expected = front(feasible_candidates(asked, pairings))
     found = planned_front(asked)
     assert len(found) == len(expected)
     for ours, theirs in zip(sorted(found), sorted(expected), strict=True):
@@ -116,10 +116,10 @@ def test_the_front_equals_brute_force_where_modes_stand_beside_each_other(
         teachers=(tiny("teacher", hidden=256),),
         students=(tiny(hidden=192),),
     )
-    pool = Candidates(asked, ()).pool()
-    considered = pool.serving_side.modes.modes
+    pool = PoolBuilder(asked, ()).build()
+    considered = pool.serving_side.mode_offers.modes
     assert {considered[position].name for position in pool.mode} == modes
-    expected = front(feasible_candidates(asked, groups_of(asked)))
+    expected = front(feasible_candidates(asked, pairings_of(asked)))
     for ours, theirs in zip(sorted(planned_front(asked)), sorted(expected), strict=True):
         assert ours == pytest.approx(theirs, rel=1e-9)
 

@@ -14,7 +14,7 @@ from stratos.contracts.plan import Plan, PlanSet
 from stratos.errors import DeploymentFailed, NoFeasiblePlan
 from stratos.hosting.modes.serverless import USD_PER_GB_SECOND
 from stratos.hosting.modes.table import endpoint_modes, told_endpoint
-from stratos.planning.candidates.hosting_modes import HostingModes, hosting_table
+from stratos.planning.candidates.cheapest_mode import ModeOffers, hosting_table
 from stratos.planning.choose import plan_before_probing
 from stratos.planning.forecast.server_table import stand_in_table
 from stratos.planning.forecast.transformer import transformer
@@ -240,7 +240,7 @@ def test_a_server_keeps_the_mode_that_no_other_allowed_one_undercuts(
     )
     request = inputs.request(inputs.cpu(), inputs.gpu(), asked=asked)
     table = hosting_table(request, ("us-east-1",))
-    modes, student = HostingModes(request, table), transformer(inputs.model())
+    modes, student = ModeOffers(request, table), transformer(inputs.model())
     taken = np.resize(np.array(seconds), len(table))
     found = modes.cheapest(student, taken, np.full(len(table), 1e6))
     for row, server in enumerate(table.rows):

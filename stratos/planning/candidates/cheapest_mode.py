@@ -49,15 +49,15 @@ class Billed:
     """Each server in its mode. Arrays run over servers.
 
     Attributes:
-        mode: Position in `HostingModes.modes`; `NO_MODE` where none is allowed.
+        mode: Position in `ModeOffers.modes`; `NO_MODE` where none is allowed.
     """
 
     mode: Integers
     usd_per_month: Floats
 
 
-class HostingModes:
-    """What the modes cost for one request's servers."""
+class ModeOffers:
+    """What each mode offers on the servers of one request."""
 
     def __init__(self, request: PlanningRequest, servers: ServerTable) -> None:
         self._spec, self._live = request.spec, request.live_mode

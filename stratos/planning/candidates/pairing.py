@@ -1,23 +1,19 @@
-"""What the two sides of a candidate are composed under, and what a side is."""
+"""What the two sides of a candidate have in common: the models and how one teaches the other."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from stratos.catalog.images import LOCAL_PREFIX
 from stratos.catalog.model_card import ModelCard
-from stratos.catalog.servers import InstanceType
 from stratos.contracts.plan import Interval, Method, Precision
-from stratos.planning.arrays import Floats, Integers
 from stratos.planning.forecast.accuracy import Evidence, accuracy_interval, expected_accuracy
 from stratos.planning.forecast.calibration import Correction
 from stratos.planning.forecast.workload import Synthesis, Workload
-from stratos.planning.front import non_dominated
 from stratos.spec import StrategyName
 
 
 @dataclass(frozen=True)
-class Group:
+class Pairing:
     """Teacher, student, method and precision, with what is known of the pair.
 
     Attributes:
@@ -53,37 +49,3 @@ class Group:
             return self.accuracy(trained_share).hi
         perfect = replace(self.evidence, teacher=1.0, teacher_is_known=True)
         return replace(self, evidence=perfect).accuracy(trained_share).hi
-
-
-@dataclass
-class Side:
-    """One side of a group's candidates: rows of a table of servers.
-
-    Attributes:
-        rows: Positions in the table.
-        values: [row, quantity], all to be minimised.
-        facts: [row, quantity], to be reported and not compared.
-    """
-
-    rows: Integers
-    values: Floats
-    facts: Floats
-
-    def front(self) -> Side:
-        """Only the rows that no other row dominates."""
-        kept = non_dominated(self.values)
-        return Side(self.rows[kept], self.values[kept], self.facts[kept])
-
-
-def startup_seconds(instance: InstanceType) -> float:
-    """From CreateTrainingJob until the program works; assumed, but for this machine's processes."""
-    if instance.instance_type.startswith(LOCAL_PREFIX):
-        return 8.0
-    return 240.0 if instance.runtime == "cuda" else 150.0
-
-
-def endpoint_seconds(instance: InstanceType) -> float:
-    """From CreateEndpoint until it is in service; assumed likewise."""
-    if instance.instance_type.startswith(LOCAL_PREFIX):
-        return 10.0
-    return 420.0 if instance.runtime == "cuda" else 300.0

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from stratos.catalog.servers import Price
 from stratos.contracts.plan import Interval, Plan
 from stratos.hosting.monthly import requests_per_month
-from stratos.planning.candidates.group import Group
+from stratos.planning.candidates.pairing import Pairing
 from stratos.planning.candidates.pool import Pool
 from stratos.planning.forecast.calibration import Correction, correction
 from stratos.planning.forecast.engine import EFFICIENCIES
@@ -31,14 +31,14 @@ class PlanMaker:
 
     def plan(self, row: int) -> Plan:
         pool = self.pool
-        group = pool.groups[pool.group[row]]
+        pairing = pool.pairings[pool.pairing[row]]
         training = pool.training.rows[pool.training_row[row]]
         serving = pool.serving.rows[pool.serving_row[row]]
         devices = int(pool.training_devices[row])
         trained_on = training.server(devices)
         served_on = serving.server(int(pool.serving_devices[row]), int(pool.serving_replicas[row]))
-        speed = self._correction("training_tokens_per_second", training, group, devices)
-        endpoint = (transformer(group.student), group.precision, group.work)
+        speed = self._correction("training_tokens_per_second", training, pairing, devices)
+        endpoint = (transformer(pairing.student), pairing.precision, pairing.work)
         outlook = pool.serving_side.outlook(*endpoint)
         served = int(pool.serving_row[row])
         hosting = pool.serving_side.planned_hosting(*endpoint, served, int(pool.mode[row]))
@@ -46,7 +46,7 @@ class PlanMaker:
             outlook.corrections[quantity][served]
             for quantity in ("p50_latency_ms", "p95_latency_ms")
         )
-        decode = self._correction("decode_tokens_per_second", training, group)
+        decode = self._correction("decode_tokens_per_second", training, pairing)
         share = float(pool.trained_share[row])
         spent_hours, spent_usd = self.request.spent_hours, self.request.spent_usd
         billing_sd = _price_sd(serving.price)
@@ -55,25 +55,25 @@ class PlanMaker:
         month = around(float(pool.usd_per_month[row]), billing_sd)
         hours, usd = float(pool.hours[row]), float(pool.usd_to_deploy[row])
         identity = (
-            group.teacher.name,
-            group.student.name,
-            group.method,
-            group.precision,
+            pairing.teacher.name,
+            pairing.student.name,
+            pairing.method,
+            pairing.precision,
             trained_on,
             served_on,
             hosting.mode,
         )
         return Plan(
             id="p" + hashlib.sha256(repr(identity).encode()).hexdigest()[:10],
-            teacher=group.teacher.name,
-            student=group.student.name,
-            method=group.method,
-            precision=group.precision,
+            teacher=pairing.teacher.name,
+            student=pairing.student.name,
+            method=pairing.method,
+            precision=pairing.precision,
             training=trained_on,
             serving=served_on,
             hosting=hosting,
-            strategy=group.strategy,
-            accuracy=group.accuracy(share),
+            strategy=pairing.strategy,
+            accuracy=pairing.accuracy(share),
             p50_latency_ms=around(float(outlook.latency_ms["p50_latency_ms"][served]), median.sd),
             prefill_tokens_per_second=float(outlook.prefill_tokens_per_second[served]),
             decode_tokens_per_second=float(outlook.decode_tokens_per_second[served]),
@@ -88,27 +88,27 @@ class PlanMaker:
             usd_per_month=month,
             usd_per_1000_requests=_per_1000(month, requests_per_month(self.request.spec.load)),
             training_tokens_per_second=float(pool.tokens_per_second[row]),
-            num_training_tokens=group.num_training_tokens * share,
+            num_training_tokens=pairing.num_training_tokens * share,
             calibration={
                 "training_tokens_per_second": speed.factor,
-                "accuracy": group.learned.factor,
+                "accuracy": pairing.learned.factor,
             }
             | outlook.factors(served),
-            caveats=self._caveats(group, training, serving, share, devices),
+            caveats=self._caveats(pairing, training, serving, share, devices),
         )
 
     def _correction(
-        self, quantity: str, server: ServerRow, group: Group, devices: int = 1
+        self, quantity: str, server: ServerRow, pairing: Pairing, devices: int = 1
     ) -> Correction:
         prior_sd = EFFICIENCIES[server.instance.runtime].relative_sd
-        parameters = float(group.student.num_parameters or 1)
+        parameters = float(pairing.student.num_parameters or 1)
         name = server.instance.instance_type
         return correction(
             self.request.calibration, quantity, name, parameters, prior_sd, num_devices=devices
         )
 
     def _caveats(
-        self, group: Group, training: ServerRow, serving: ServerRow, share: float, devices: int
+        self, pairing: Pairing, training: ServerRow, serving: ServerRow, share: float, devices: int
     ) -> tuple[str, ...]:
         found = training.caveats()
         prices = [] if serving.stand_in else serving.caveats()
@@ -130,7 +130,7 @@ class PlanMaker:
             )
         if share < 1:
             found.append(f"max_training_hours leaves time for {share:.0%} of the planned training")
-        if group.strategy is None:
+        if pairing.strategy is None:
             found.append("accuracy is a guess until teacher and student are probed")
         return tuple(found)
 
