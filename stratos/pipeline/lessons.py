@@ -8,7 +8,7 @@ from stratos.contracts.calibration import CalibrationRow
 from stratos.contracts.measurements import LoadResult, Measurement
 from stratos.contracts.plan import Plan
 from stratos.hosting.modes.table import mode_named
-from stratos.pipeline.outcome import RunEvidence
+from stratos.pipeline.evidence import RunEvidence
 
 
 def calibration_rows(evidence: RunEvidence) -> Iterator[CalibrationRow]:

@@ -11,8 +11,8 @@ import pytest
 from stratos.contracts.calibration import CalibrationRow
 from stratos.contracts.match import MatchEvidence
 from stratos.contracts.plan import Matching, PlannedHosting, PlanSet
+from stratos.pipeline.evidence import RunEvidence
 from stratos.pipeline.lessons import calibration_rows
-from stratos.pipeline.outcome import RunEvidence
 from stratos.planning.choose import plan_before_probing
 from stratos.planning.forecast.calibration import correction, from_log_odds, log_odds
 from stratos.spec import ModeName

@@ -1,74 +1,31 @@
-"""The outcome of a run, put together from whatever it left behind, good or bad."""
+"""`run.json`, built from whatever a run left behind, good or bad."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
-from stratos.contracts.jobs import DistillResult, EvaluateResult, ProbeResult, SynthesizeResult
+from stratos.contracts.jobs import DistillResult, EvaluateResult, ProbeResult
 from stratos.contracts.match import MatchEvidence
-from stratos.contracts.measurements import Measurement
-from stratos.contracts.plan import Interval, Plan, PlanSet
-from stratos.contracts.run import RunRef
-from stratos.dataset.summary import Inspection
-from stratos.hosting.deployment import BatchDeployment, Deployment
+from stratos.contracts.plan import Interval, Plan
+from stratos.hosting.deployment import BatchDeployment
 from stratos.hosting.modes.table import told_measurement
 from stratos.hosting.monthly import HOURS_PER_MONTH, worked_off_usd_per_month
 from stratos.measuring.gates import LATENCIES, too_few
+from stratos.pipeline.evidence import RunEvidence
 from stratos.pipeline.summary import (
     BatchSummary,
     ConstraintOutcome,
     EndpointSummary,
     ModelSummary,
-    Phase,
-    RunStatus,
     RunSummary,
     StrategySummary,
     TrainingSummary,
 )
-from stratos.spec import Spec
 from stratos.statistics.wilson import Proportion
 
 
-@dataclass
-class RunEvidence:
-    """What is known of a run; fields are None where it ended before."""
-
-    run: RunRef
-    status: RunStatus
-    ended_at: str
-    hours: float
-    reason: str | None = None
-    content_hash: str | None = None
-    spec_name: str | None = None
-    spec: Spec | None = None
-    inspection: Inspection | None = None
-    plans: PlanSet | None = None
-    match: MatchEvidence | None = None
-    synthesis: SynthesizeResult | None = None
-    distillation: DistillResult | None = None
-    evaluation: EvaluateResult | None = None
-    deployment: Deployment | None = None
-    measurements: tuple[Measurement, ...] = ()
-    promoted: bool = False
-    expires_at: str | None = None
-    phases: tuple[Phase, ...] = ()
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def measurement(self) -> Measurement | None:
-        """Of the deployment that the run ended with, if its student came so far."""
-        attempt = self.match.attempt if self.match else None
-        mine = [item for item in self.measurements if item.attempt == attempt]
-        return mine[-1] if mine else None
-
-    @property
-    def total_usd(self) -> float:
-        return sum(phase.cost_usd for phase in self.phases)
-
-
-def summarise(evidence: RunEvidence) -> RunSummary:
-    """Put `run.json` together."""
+def build_summary(evidence: RunEvidence) -> RunSummary:
+    """The summary of a run that has ended."""
     found, match = evidence.evaluation, evidence.match
     return RunSummary(
         run_id=evidence.run.run_id,
