@@ -21,7 +21,7 @@ from stratos.contracts.match import MatchEvidence
 from stratos.contracts.measurements import Measurements
 from stratos.contracts.plan import PlanSet
 from stratos.contracts.run import RunRef
-from stratos.dataset.summary import Inspection
+from stratos.dataset.inspection import Inspection
 from stratos.errors import ApprovalRejected, ApprovalTimedOut
 from stratos.pipeline.bill import HostingBill, hosting_bill
 from stratos.pipeline.build_summary import build_summary

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, get_args
 
 from stratos.frozen import FrozenModel
 
 Row = TypeVar("Row", bound=FrozenModel)
 Split = Literal["train", "probe", "heldout"]
+SPLITS: tuple[Split, ...] = get_args(Split)
 
 
 class Message(FrozenModel):

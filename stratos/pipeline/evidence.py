@@ -9,7 +9,7 @@ from stratos.contracts.match import MatchEvidence
 from stratos.contracts.measurements import Measurement
 from stratos.contracts.plan import PlanSet
 from stratos.contracts.run import RunRef
-from stratos.dataset.summary import Inspection
+from stratos.dataset.inspection import Inspection
 from stratos.hosting.deployment import Deployment
 from stratos.pipeline.summary import Phase, RunStatus
 from stratos.spec import Spec

@@ -23,7 +23,7 @@ PACKAGES = ["steps", "dataset", "planning"]
 INSPECTING = [
     "lambdas.gathering.inputs",
     "lambdas.handlers.inspect_dataset",
-    "stratos.dataset.inspection",
+    "stratos.dataset.inspect_dataset",
     "stratos.dataset.near_duplicates",
     "stratos.planning.offline.folder",
 ]

@@ -14,7 +14,7 @@ import pytest
 
 from stratos.dataset.allowance import Allowance
 from stratos.dataset.formats import FormatName, RowError, detect_format, read_row
-from stratos.dataset.inspection import DataFile, inspect_dataset
+from stratos.dataset.inspect_dataset import DataFile, inspect_dataset
 from stratos.dataset.lines import BrokenFileError
 from stratos.dataset.parquet import read_rows
 from stratos.errors import DatasetRejected

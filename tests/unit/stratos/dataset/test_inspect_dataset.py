@@ -15,12 +15,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stratos.contracts.records import Message, Record, read_jsonl
+from stratos.contracts.records import SPLITS, Message, Record, read_jsonl
 from stratos.dataset.allowance import Allowance
-from stratos.dataset.inspection import SPLITS, DataFile, inspect_dataset
+from stratos.dataset.inspect_dataset import DataFile, inspect_dataset
+from stratos.dataset.inspection import Inspection, Lengths
 from stratos.dataset.near_duplicates import MIN_WORDS, NearDuplicates
 from stratos.dataset.spool import Spool
-from stratos.dataset.summary import Inspection, Lengths
 from stratos.dataset.tally import OTHER_WORKLOADS, LengthCounts
 from stratos.errors import DatasetRejected
 from stratos.spec import Task
