@@ -28,7 +28,7 @@ from stratos.contracts.calibration import CalibrationRow
 from stratos.planning.forecast.engine import BYTES_PER_PARAMETER
 from stratos.planning.forecast.rates import Types, replica_rates
 from stratos.planning.forecast.server_table import ServerRow, ServerTable
-from stratos.planning.forecast.serving_cost import Load, latency_seconds
+from stratos.planning.forecast.serving_cost import RequestShape, latency_seconds
 from stratos.planning.forecast.training_rates import StudentTraining, step_rate
 from stratos.planning.forecast.transformer import Transformer, transformer
 from stratos.spec import Training
@@ -154,9 +154,9 @@ def predicted_training(case: Case, shape: Transformer, types: Types) -> float:
 def predicted_latency_ms(case: Case, shape: Transformer, types: Types) -> float:
     """The median of a request on an idle engine, without HTTP."""
     rates, _ = replica_rates(types, shape, "float32", case.sequence_tokens)
-    load = Load(case.prompt_tokens, case.output_tokens)
+    request = RequestShape(case.prompt_tokens, case.output_tokens)
     seconds = latency_seconds(
-        shape, load, np.array([1e-6]), SIZE, rates, -rates.request_seconds, percentile=0.5
+        shape, request, np.array([1e-6]), SIZE, rates, -rates.request_seconds, percentile=0.5
     )
     return float((seconds * types.corrections("p95_latency_ms", shape))[0] * 1e3)
 

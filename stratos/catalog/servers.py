@@ -15,7 +15,7 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from stratos.frozen import FrozenModel
 
-Component = Literal["training", "hosting"]
+PricedUse = Literal["training", "hosting"]
 PriceKind = Literal["api", "observed", "derived", "notional"]
 Grade = Literal["A", "B", "C"]
 Runtime = Literal["cpu", "cuda", "neuron"]
@@ -36,7 +36,7 @@ class Price(FrozenModel):
 
     region: str
     """`*` where the server is in whatever region the stack is."""
-    component: Component
+    component: PricedUse
     usd_per_hour: PositiveFloat
     kind: PriceKind
     """`api`: AWS Price List; `observed`: a public bill or table; `derived`: EC2 price × ratio."""
@@ -98,7 +98,7 @@ class InstanceType(FrozenModel):
         """Memory the model has to fit into, of one device."""
         return self.accelerator_memory_gib or self.memory_gib
 
-    def price(self, region: str, component: Component) -> Price | None:
+    def price(self, region: str, component: PricedUse) -> Price | None:
         """The most trustworthy price: by kind, then the newest. None is unknown, not free."""
         found = [
             p for p in self.prices if p.component == component and p.region in (region, ANY_REGION)

@@ -240,14 +240,14 @@ def save_report(stack: Stack, run_id: str, folder: Path) -> None:
 
 
 def _watch(stack: Stack, run_id: str, *, json_: bool) -> None:
-    moments = follow(stack, run_id)
+    snapshots = follow(stack, run_id)
     if json_:
-        for moment in moments:
-            run = moment.run
-            progress = moment.progress.model_dump(mode="json") if moment.progress else None
-            _print_json(_run_json(run) | {"state": moment.state, "progress": progress})
+        for snapshot in snapshots:
+            run = snapshot.run
+            progress = snapshot.progress.model_dump(mode="json") if snapshot.progress else None
+            _print_json(_run_json(run) | {"state": snapshot.state, "progress": progress})
     else:
-        run = Screen(console).show(moments)
+        run = Screen(console).show(snapshots)
         if (summary := read_summary(stack, run_id)) is not None:
             print_outcome(console, summary)
         else:

@@ -30,7 +30,7 @@ _OVER = ("Completed", "Failed", "Stopped")
 
 
 @dataclass(frozen=True)
-class Progress:
+class BatchProgress:
     """How far a batch is; its job does not tell how many lines are done."""
 
     status: str
@@ -39,7 +39,7 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Batch:
+class FinishedBatch:
     """A batch that is over."""
 
     answers_path: Path
@@ -47,8 +47,8 @@ class Batch:
 
 
 def ask(
-    stack: Stack, run: RunRow, questions: Path, folder: Path, tell: Callable[[Progress], None]
-) -> Batch:
+    stack: Stack, run: RunRow, questions: Path, folder: Path, tell: Callable[[BatchProgress], None]
+) -> FinishedBatch:
     """Ask every line of a file and write the answers, in its order, into a folder.
 
     An interruption stops the job: it would be billed until its last line.
@@ -86,7 +86,7 @@ def ask(
             f"at {job.transform_output['S3OutputPath']}"
         )
     target.write_text(_lines(answers), encoding="utf-8")
-    return Batch(target, batch_result(job, described, len(requests), answers))
+    return FinishedBatch(target, batch_result(job, described, len(requests), answers))
 
 
 def jobs_under_way(stack: Stack, run_id: str) -> list[str]:
@@ -162,13 +162,13 @@ def _job(
     return job.model_copy(update={"tags": [*job.tags, {"Key": BATCH_TAG, "Value": name}]})
 
 
-def _wait(stack: Stack, job: TransformJob, tell: Callable[[Progress], None]) -> dict[str, Any]:
+def _wait(stack: Stack, job: TransformJob, tell: Callable[[BatchProgress], None]) -> dict[str, Any]:
     begun, pause = time.monotonic(), _PAUSE_SECONDS
     while True:
         described: dict[str, Any] = stack.sagemaker.describe_transform_job(
             TransformJobName=job.name
         )
-        tell(Progress(_phase(described), time.monotonic() - begun))
+        tell(BatchProgress(_phase(described), time.monotonic() - begun))
         if described["TransformJobStatus"] in _OVER:
             return described
         time.sleep(pause)

@@ -32,7 +32,7 @@ Catalog = Annotated[
 ]
 
 
-class Topic(StrEnum):
+class CatalogTopic(StrEnum):
     SERVERS = "servers"
     MODELS = "models"
     TEACHERS = "teachers"
@@ -47,19 +47,19 @@ def load_servers(path: Path | None) -> ServerCatalog:
 
 @catalog_app.command()
 def show(
-    topic: Annotated[Topic, typer.Argument(help="What to list.")] = Topic.SERVERS,
+    topic: Annotated[CatalogTopic, typer.Argument(help="What to list.")] = CatalogTopic.SERVERS,
     region: Annotated[str, typer.Option(help="Region of the prices.")] = "us-east-1",
     catalog: Catalog = None,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
     """List servers, models, or Bedrock teachers."""
-    if topic is Topic.SERVERS:
+    if topic is CatalogTopic.SERVERS:
         servers = load_servers(catalog)
         _show(_servers_table(servers, region), servers.model_dump_json(indent=2), json_=json_)
         return
-    rows = hub_models() if topic is Topic.MODELS else bedrock_teachers()
+    rows = hub_models() if topic is CatalogTopic.MODELS else bedrock_teachers()
     text = "[" + ",\n".join(row.model_dump_json() for row in rows.values()) + "]"
-    table = _models_table() if topic is Topic.MODELS else _teachers_table()
+    table = _models_table() if topic is CatalogTopic.MODELS else _teachers_table()
     _show(table, text, json_=json_)
 
 

@@ -29,7 +29,7 @@ REPORT_TIMEOUT_SECONDS = 960.0
 
 
 @dataclass(frozen=True)
-class Moment:
+class Snapshot:
     """A run at one time."""
 
     run: RunRow
@@ -44,8 +44,8 @@ def follow(
     start_timeout_seconds: float = 60.0,
     poll_seconds: float = 1.0,
     sleep: Callable[[float], None] = time.sleep,
-) -> Iterator[Moment]:
-    """Yield the run as it goes on; the last moment is that of a finished run.
+) -> Iterator[Snapshot]:
+    """Yield the run as it goes on; the last snapshot is that of a finished run.
 
     Raises:
         RunNotFound: when no run appears in time.
@@ -66,11 +66,11 @@ def follow(
             sleep(poll_seconds)
             continue
         state = current_state(stack, run.execution_arn) if run.execution_arn else None
-        yield Moment(run, state, latest_progress(stack, run_id))
+        yield Snapshot(run, state, latest_progress(stack, run_id))
         if run.finished:
             return
         if run.execution_arn and (ended := execution_ended(stack, run.execution_arn)):
-            # Clean-up after a stopped execution writes the report; it takes a moment.
+            # Clean-up after a stopped execution writes the report; it takes a while.
             unreported += poll_seconds
             if unreported > REPORT_TIMEOUT_SECONDS:
                 raise RunLost(
@@ -91,50 +91,50 @@ class Screen:
         self._states: list[tuple[str, float]] = []
         self._last_line = ""
 
-    def show(self, moments: Iterator[Moment]) -> RunRow:
+    def show(self, snapshots: Iterator[Snapshot]) -> RunRow:
         """Draw until the run has ended, and return its row."""
         if not self._console.is_terminal:
-            for moment in moments:
-                self._note(moment)
-                self._print_line(moment)
-            return moment.run
+            for snapshot in snapshots:
+                self._note(snapshot)
+                self._print_line(snapshot)
+            return snapshot.run
         with Live(console=self._console, refresh_per_second=4, transient=True) as live:
-            for moment in moments:
-                self._note(moment)
-                live.update(self._picture(moment))
-        return moment.run
+            for snapshot in snapshots:
+                self._note(snapshot)
+                live.update(self._picture(snapshot))
+        return snapshot.run
 
-    def _note(self, moment: Moment) -> None:
-        if moment.state and (not self._states or self._states[-1][0] != moment.state):
-            self._states.append((moment.state, time.monotonic()))
+    def _note(self, snapshot: Snapshot) -> None:
+        if snapshot.state and (not self._states or self._states[-1][0] != snapshot.state):
+            self._states.append((snapshot.state, time.monotonic()))
 
-    def _print_line(self, moment: Moment) -> None:
-        line = moment.state or "starting"
-        if moment.run.awaits_approval:
-            line = f"{line}: {asks(moment.run)}"
-        progress = moment.progress
-        if progress and progress.total and belongs(progress, moment.state):
+    def _print_line(self, snapshot: Snapshot) -> None:
+        line = snapshot.state or "starting"
+        if snapshot.run.awaits_approval:
+            line = f"{line}: {asks(snapshot.run)}"
+        progress = snapshot.progress
+        if progress and progress.total and belongs(progress, snapshot.state):
             tenth = int(10 * progress.done / progress.total)
             line = f"{line}: {describe(progress, done=tenth * progress.total / 10)}"
-            key = f"{moment.state}{progress.label}{tenth}"
+            key = f"{snapshot.state}{progress.label}{tenth}"
         else:
             key = line
         if key != self._last_line:
             self._console.print(line, highlight=False, soft_wrap=True)
             self._last_line = key
 
-    def _picture(self, moment: Moment) -> Group:
+    def _picture(self, snapshot: Snapshot) -> Group:
         rows = Table.grid(padding=(0, 2))
         now = time.monotonic()
         for number, (state, entered) in enumerate(self._states):
             last = number == len(self._states) - 1
             left = now if last else self._states[number + 1][1]
-            mark = Text("●", "cyan") if last and not moment.run.finished else Text("✓", "green")
+            mark = Text("●", "cyan") if last and not snapshot.run.finished else Text("✓", "green")
             rows.add_row(mark, state, Text(duration(left - entered), "dim"))
-        progress = moment.progress
-        if moment.run.awaits_approval:
-            return Group(rows, Text(asks(moment.run)))
-        if progress is None or not progress.total or not belongs(progress, moment.state):
+        progress = snapshot.progress
+        if snapshot.run.awaits_approval:
+            return Group(rows, Text(asks(snapshot.run)))
+        if progress is None or not progress.total or not belongs(progress, snapshot.state):
             return Group(rows)
         bar = ProgressBar(total=progress.total, completed=progress.done, width=40)
         line = Table.grid(padding=(0, 2))

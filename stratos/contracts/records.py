@@ -8,7 +8,7 @@ from typing import Literal, TypeVar, get_args
 
 from stratos.frozen import FrozenModel
 
-Row = TypeVar("Row", bound=FrozenModel)
+Model = TypeVar("Model", bound=FrozenModel)
 Split = Literal["train", "probe", "heldout"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 
@@ -50,7 +50,7 @@ class TrainingRecord(FrozenModel):
     attempts: int = 1
 
 
-def read_jsonl(path: Path, model: type[Row]) -> Iterator[Row]:
+def read_jsonl(path: Path, model: type[Model]) -> Iterator[Model]:
     """Stream rows of one model from a JSONL file."""
     with path.open(encoding="utf-8") as lines:
         for line in lines:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from stratos.contracts.records import Record
-from stratos.dataset.formats import Example, FormatName, Row, RowError, detect_format, read_row
+from stratos.dataset.formats import FormatName, ParsedRow, Row, RowError, detect_format, read_row
 from stratos.dataset.lines import MAX_LINE_BYTES
 from stratos.scoring.answers import final_answer
 from stratos.spec import Task
@@ -107,7 +107,7 @@ def _optional_text(row: Row, name: str) -> str | None:
     raise RowError(f"{name} must be text or a whole number")
 
 
-def _content_id(example: Example) -> str:
+def _content_id(example: ParsedRow) -> str:
     digest = hashlib.sha256()
     for message in example.messages:
         digest.update(f"{message.role}\0{message.content}\0".encode())

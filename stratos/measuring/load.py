@@ -117,20 +117,20 @@ class LoadTest(Generic[Question]):
             arrivals.append(end)  # so rare a load that chance left nothing to measure
         return arrivals
 
-    def _send(self, question: Question, scheduled: float, given_up: float) -> Outcome:
+    def _send(self, question: Question, scheduled: float, given_up: float) -> RequestOutcome:
         """Ask, unless so many requests wait before this one that it could not leave in time."""
         reply: Reply | None = None
         started = self.clock.now()
         if started > given_up:
-            return Outcome(scheduled, started, None)
+            return RequestOutcome(scheduled, started, None)
         with suppress(Exception):  # a failed request, whatever the reason
             reply = self.ask(question)
         ended = self.clock.now()
-        return Outcome(scheduled, ended, reply, ended - started)
+        return RequestOutcome(scheduled, ended, reply, ended - started)
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RequestOutcome:
     """One request: when it was due, when it ended, and its reply unless it failed."""
 
     scheduled: float
@@ -156,7 +156,7 @@ def requests_needed(q: float) -> int:
     return math.ceil(math.log(_TAIL) / math.log(q))
 
 
-def summarise(outcomes: Sequence[Outcome], started: float) -> LoadResult:
+def summarise(outcomes: Sequence[RequestOutcome], started: float) -> LoadResult:
     """Count and measure; latencies are those of the requests that succeeded.
 
     Where none did, they are the times until the failures.

@@ -81,7 +81,7 @@ def _gate(accuracy: float, num_heldout: int) -> float:
 
 
 def feasible(limits: list[Limit], size: int, without: str | None = None) -> Mask:
-    """Candidates that hold every constraint (but one, where named)."""
+    """Candidates that hold every constraint, but for one where it is named."""
     mask = np.ones(size, dtype=np.bool_)
     for limit in limits:
         if limit.name != without:

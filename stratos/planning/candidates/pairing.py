@@ -8,7 +8,7 @@ from stratos.catalog.model_card import ModelCard
 from stratos.contracts.plan import Interval, Method, Precision
 from stratos.planning.forecast.accuracy import Evidence, accuracy_interval, expected_accuracy
 from stratos.planning.forecast.calibration import Correction
-from stratos.planning.forecast.workload import Synthesis, Workload
+from stratos.planning.forecast.workload import SynthesisForecast, Workload
 from stratos.spec import StrategyName
 
 
@@ -30,7 +30,7 @@ class Pairing:
     reason: str
     work: Workload
     evidence: Evidence
-    synthesis: Synthesis
+    synthesis: SynthesisForecast
     learned: Correction
 
     @property

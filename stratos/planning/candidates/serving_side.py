@@ -17,8 +17,8 @@ from stratos.planning.forecast.network import round_trip_ms
 from stratos.planning.forecast.rates import Types, corrected, replica_rates, value_bytes
 from stratos.planning.forecast.server_table import ServerTable
 from stratos.planning.forecast.serving_cost import (
-    Load,
     ReplicaRates,
+    RequestShape,
     capacity,
     decode_step_seconds,
     latency_seconds,
@@ -119,7 +119,7 @@ class ServingSide:
     ) -> Floats:
         """Requests per second of each fleet with every slot in use."""
         size, fleet = value_bytes(self._types, precision), self._types.servers.counts
-        return capacity(student, _load(work), size, rates) * fleet * rates.replicas
+        return capacity(student, _shape(work), size, rates) * fleet * rates.replicas
 
     def planned_hosting(
         self, student: Transformer, precision: Precision, work: Workload, row: int, mode: int
@@ -142,12 +142,12 @@ class ServingSide:
     def _foresee(self, student: Transformer, precision: Precision, work: Workload) -> Outlook:
         plain, _ = self._rates(student, precision, work)
         devices = self._devices(student, precision)
-        rates, load = corrected(self._types, student, plain, devices), _load(work)
+        rates, shape = corrected(self._types, student, plain, devices), _shape(work)
         size = value_bytes(self._types, precision)
         alone = np.ones(len(self._round_trip))
-        first = prefill_seconds(student, load.prompt_tokens, rates)
+        first = prefill_seconds(student, shape.prompt_tokens, rates)
         first = first + rates.request_seconds + self._round_trip
-        step = decode_step_seconds(student, alone, load.context_tokens, size, rates)
+        step = decode_step_seconds(student, alone, shape.context_tokens, size, rates)
         corrections = {
             quantity: self._by_offer(self._corrections(quantity, student, precision, work))
             for quantity in (*PERCENTILES, "prefill_tokens_per_second", "decode_tokens_per_second")
@@ -159,7 +159,7 @@ class ServingSide:
             for quantity in PERCENTILES
         }
         sustained = self._sustained(student, precision, work, plain)
-        return Outlook(latencies, load.prompt_tokens / first, 1.0 / step, sustained, corrections)
+        return Outlook(latencies, shape.prompt_tokens / first, 1.0 / step, sustained, corrections)
 
     def _rates(
         self, student: Transformer, precision: Precision, work: Workload
@@ -191,10 +191,10 @@ class ServingSide:
         )
         arrivals = np.where(self._stand_in, 0.0, work.requests_per_second / num_replicas)
         if self.mode_offers.keeps_busy:
-            arrivals = MAX_UTILISATION * capacity(student, _load(work), size, rates)
+            arrivals = MAX_UTILISATION * capacity(student, _shape(work), size, rates)
         return latency_seconds(
             student,
-            _load(work),
+            _shape(work),
             arrivals,
             size,
             rates,
@@ -233,5 +233,5 @@ def _key(student: Transformer, precision: Precision, work: Workload) -> Hashable
     return (student, precision, work.served_prompt_tokens, work.served_output_tokens)
 
 
-def _load(work: Workload) -> Load:
-    return Load(work.served_prompt_tokens, work.served_output_tokens)
+def _shape(work: Workload) -> RequestShape:
+    return RequestShape(work.served_prompt_tokens, work.served_output_tokens)

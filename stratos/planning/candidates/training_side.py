@@ -17,7 +17,7 @@ from stratos.planning.deadlines import REINFORCEMENT_SHARE, TIME_SHARES
 from stratos.planning.forecast import workload
 from stratos.planning.forecast.rates import Types, generation_seconds
 from stratos.planning.forecast.server_table import ServerTable
-from stratos.planning.forecast.serving_cost import Load
+from stratos.planning.forecast.serving_cost import RequestShape
 from stratos.planning.forecast.start_up import job_start_seconds
 from stratos.planning.forecast.training_cost import billed_usd, spot_seconds
 from stratos.planning.forecast.training_rates import StepRate, StudentTraining, step_rate
@@ -34,7 +34,7 @@ MIN_TRAINED_SHARE = 0.2
 
 
 @dataclass(frozen=True)
-class Timing:
+class JobTiming:
     """Seconds of one job: what it needs, and what its deadline leaves of it."""
 
     needed: Floats
@@ -96,9 +96,9 @@ class TrainingSide:
         probing = self._probing_seconds(pairing, write, answer)
         left = self._seconds_left(probing)
 
-        def timing(job: str, needed: Floats) -> Timing:
+        def timing(job: str, needed: Floats) -> JobTiming:
             share = TIME_SHARES[job]  # type: ignore[index]
-            return Timing(needed, np.maximum(60.0, share * left))
+            return JobTiming(needed, np.maximum(60.0, share * left))
 
         calls = pairing.synthesis.num_calls
         synthesis = timing("synthesize", calls * write)
@@ -106,7 +106,7 @@ class TrainingSide:
         training = timing("distill", tokens / rate)
         reinforcement = self._reinforcement(work, answer, rate, training.limit)
         if reinforcement is not None:
-            training = Timing(training.needed, (1 - REINFORCEMENT_SHARE) * training.limit)
+            training = JobTiming(training.needed, (1 - REINFORCEMENT_SHARE) * training.limit)
         asked = work.num_heldout if pairing.teacher.kind == "weights" else PAID_TEACHER_RECORDS
         evaluation = timing("evaluate", 2 * work.num_heldout * answer + asked * write)
 
@@ -157,11 +157,11 @@ class TrainingSide:
         self, card: ModelCard, precision: Precision, work: Workload
     ) -> tuple[Floats, Mask]:
         """One completion among many in a job, on each server."""
-        load = Load(work.prompt_tokens, work.completion_tokens)
+        shape = RequestShape(work.prompt_tokens, work.completion_tokens)
         key = (card, precision, work.completion_tokens)
         if key not in self._generation:
             self._generation[key] = generation_seconds(
-                self._types, transformer(card), precision, load
+                self._types, transformer(card), precision, shape
             )
         return self._generation[key]
 
@@ -190,14 +190,14 @@ class TrainingSide:
 
     def _reinforcement(
         self, work: Workload, answer: Floats, rate: Floats, limit: Floats | float
-    ) -> Timing | None:
+    ) -> JobTiming | None:
         """Sampling, reading once for the old policy, and the updates; None where not asked for."""
         settings = self._request.spec.training.reinforcement
         if settings.steps == 0:
             return None
         samples = settings.steps * settings.questions * settings.samples
         reads = samples * work.sequence_tokens * (settings.updates + 1 / 3)
-        return Timing(samples * answer + reads / rate, REINFORCEMENT_SHARE * limit)
+        return JobTiming(samples * answer + reads / rate, REINFORCEMENT_SHARE * limit)
 
     def _waiting_seconds(self, teacher: ModelCard) -> float:
         for asked in self._request.spec.teachers:

@@ -24,7 +24,7 @@ from stratos.planning.forecast.engine import (
 )
 from stratos.planning.forecast.memory import GIB, HEADROOM
 from stratos.planning.forecast.server_table import ServerTable
-from stratos.planning.forecast.serving_cost import Load, ReplicaRates, engine_seconds
+from stratos.planning.forecast.serving_cost import ReplicaRates, RequestShape, engine_seconds
 from stratos.planning.forecast.transformer import Transformer
 
 NO_RATE = 1e-12
@@ -244,12 +244,12 @@ def value_bytes(types: Types, precision: Precision) -> Floats:
 
 
 def generation_seconds(
-    types: Types, model: Transformer, precision: Precision, load: Load
+    types: Types, model: Transformer, precision: Precision, shape: RequestShape
 ) -> tuple[Floats, Mask]:
     """Seconds of one completion inside a job that generates many at once, on one device."""
     rates, possible = replica_rates(
-        types, model, precision, load.context_tokens, job_batch=JOB_BATCH
+        types, model, precision, shape.context_tokens, job_batch=JOB_BATCH
     )
     size = BYTES_PER_PARAMETER[precision]
     rates = corrected(types, model, rates)
-    return engine_seconds(model, load, rates.slots, size, rates), possible
+    return engine_seconds(model, shape, rates.slots, size, rates), possible

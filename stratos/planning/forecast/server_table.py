@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 import numpy as np
 
 from stratos.catalog.images import LOCAL_PREFIX
-from stratos.catalog.servers import STALE_DAYS, Component, InstanceType, Price, ServerCatalog
+from stratos.catalog.servers import STALE_DAYS, InstanceType, Price, PricedUse, ServerCatalog
 from stratos.contracts.plan import Purchase, Server
 from stratos.hosting.transform_job import transforms_on
 from stratos.planning.arrays import Floats, Mask
@@ -171,7 +171,7 @@ def _within(
 
 def _priced(
     instance: InstanceType,
-    component: Component,
+    component: PricedUse,
     regions: Sequence[str],
     rejected: dict[str, str],
 ) -> list[tuple[str, Price]]:

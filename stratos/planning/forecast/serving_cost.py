@@ -101,8 +101,8 @@ def decode_step_seconds(
 
 
 @dataclass(frozen=True)
-class Load:
-    """The traffic of one replica's share of the fleet, and its shape."""
+class RequestShape:
+    """How long a request and its answer are."""
 
     prompt_tokens: float
     output_tokens: float
@@ -115,27 +115,27 @@ class Load:
 
 def engine_seconds(
     model: Transformer,
-    load: Load,
+    shape: RequestShape,
     batch: Floats,
     bytes_per_value: Floats | float,
     rates: ReplicaRates,
 ) -> Floats:
     """Engine time one request takes up when `batch` decode together."""
-    step = decode_step_seconds(model, batch, load.context_tokens, bytes_per_value, rates)
-    prefill = prefill_seconds(model, load.prompt_tokens, rates)
-    return prefill + load.output_tokens * step / batch
+    step = decode_step_seconds(model, batch, shape.context_tokens, bytes_per_value, rates)
+    prefill = prefill_seconds(model, shape.prompt_tokens, rates)
+    return prefill + shape.output_tokens * step / batch
 
 
 def capacity(
-    model: Transformer, load: Load, bytes_per_value: Floats | float, rates: ReplicaRates
+    model: Transformer, shape: RequestShape, bytes_per_value: Floats | float, rates: ReplicaRates
 ) -> Floats:
     """Requests per second of one replica with every slot in use."""
-    return 1.0 / engine_seconds(model, load, rates.slots, bytes_per_value, rates)
+    return 1.0 / engine_seconds(model, shape, rates.slots, bytes_per_value, rates)
 
 
 def residence_seconds(
     model: Transformer,
-    load: Load,
+    shape: RequestShape,
     requests_per_second: Floats,
     bytes_per_value: Floats | float,
     rates: ReplicaRates,
@@ -147,7 +147,7 @@ def residence_seconds(
     count; other arrivals' prefills stall it by λ·S·prefill. Solved by fixed-point iteration from
     below; infinite where arrivals alone fill the engine.
     """
-    prefill = prefill_seconds(model, load.prompt_tokens, rates)
+    prefill = prefill_seconds(model, shape.prompt_tokens, rates)
     stalled = requests_per_second * prefill
     available = np.maximum(1.0 - stalled, 1e-9)
     seconds = prefill
@@ -155,8 +155,8 @@ def residence_seconds(
     for _ in range(_ROUNDS):
         others = requests_per_second * seconds
         batch = np.minimum(1.0 + others + spread * np.sqrt(others), rates.slots)
-        step = decode_step_seconds(model, batch, load.context_tokens, bytes_per_value, rates)
-        updated = (prefill + load.output_tokens * step) / available
+        step = decode_step_seconds(model, batch, shape.context_tokens, bytes_per_value, rates)
+        updated = (prefill + shape.output_tokens * step) / available
         close = np.abs(updated - seconds) <= _TOLERANCE * seconds
         # A settled server stays as it is: its figure must not depend on its neighbours.
         seconds = np.where(settled, seconds, updated)
@@ -168,7 +168,7 @@ def residence_seconds(
 
 def latency_seconds(
     model: Transformer,
-    load: Load,
+    shape: RequestShape,
     requests_per_second: Floats,
     bytes_per_value: Floats | float,
     rates: ReplicaRates,
@@ -185,10 +185,10 @@ def latency_seconds(
     """
     # 0.5 -> 0, 0.95 -> 1.645: the normal quantile, near enough between the two.
     deviations = 1.645 * max(0.0, percentile - 0.5) / 0.45
-    utilisation = requests_per_second / capacity(model, load, bytes_per_value, rates)
-    longer = Load(
-        load.prompt_tokens,
-        load.output_tokens * (1 + (length_spread - 1) * deviations / 1.645),
+    utilisation = requests_per_second / capacity(model, shape, bytes_per_value, rates)
+    longer = RequestShape(
+        shape.prompt_tokens,
+        shape.output_tokens * (1 + (length_spread - 1) * deviations / 1.645),
     )
     residence = residence_seconds(
         model, longer, requests_per_second, bytes_per_value, rates, spread=deviations

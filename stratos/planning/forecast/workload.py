@@ -20,7 +20,7 @@ from stratos.planning.request import PlanningRequest
 from stratos.spec import StrategyName
 from stratos.spec.training import DEFAULT_BATCH_TOKENS, DEFAULT_EPOCHS
 
-Records = TypeVar("Records", float, Floats)
+Amount = TypeVar("Amount", float, Floats)
 
 RATIONALE_SHARE = 0.25
 """Of `max_new_tokens` that a rationale fills, until a probe has measured it; assumed."""
@@ -95,7 +95,7 @@ class Workload:
             return own
         return told if strategy == "injection" else own + (1 - aligned) * told
 
-    def training_tokens(self, num_records: Records) -> Records:
+    def training_tokens(self, num_records: Amount) -> Amount:
         """Tokens that pass through the student: so many steps, or so many epochs."""
         if self.max_steps is not None:
             return 0.0 * num_records + self.max_steps * self.batch_tokens
@@ -136,7 +136,7 @@ def workload_of(request: PlanningRequest, probe: ProbeResult | None) -> Workload
 
 
 @dataclass(frozen=True)
-class Synthesis:
+class SynthesisForecast:
     """What synthesis is expected to ask and keep."""
 
     num_records: float
@@ -145,13 +145,13 @@ class Synthesis:
 
 def expected_synthesis(
     request: PlanningRequest, work: Workload, strategy: StrategyName, teacher: Knowledge
-) -> Synthesis:
+) -> SynthesisForecast:
     """Verified records, and the calls they take, under one strategy."""
     reverse = None if teacher.probe is None else teacher.probe.reverse_yield
     aligned = teacher.accuracy if request.dataset.num_gold > 0 else 1.0
     explained = UNKNOWN_REVERSE_YIELD if reverse is None else reverse.value
     kept = verified_share(strategy, aligned, explained)
-    return Synthesis(work.num_questions * kept, work.calls(strategy, aligned, explained))
+    return SynthesisForecast(work.num_questions * kept, work.calls(strategy, aligned, explained))
 
 
 def _attempts(success: float, most: int) -> float:

@@ -14,11 +14,11 @@ from stratos.contracts.plan import Plan
 from stratos.errors import NoFeasiblePlan
 from stratos.frozen import FrozenModel
 from stratos.planning.forecast.network import known_regions
-from stratos.planning.forecast.serving_cost import Load
+from stratos.planning.forecast.serving_cost import RequestShape
 from stratos.planning.forecast.transformer import transformer
 from stratos.planning.forecast.workload import workload_of
 from stratos.planning.front import compromise, non_dominated, normalised
-from stratos.planning.offline.fleet import Fleet, FleetProblem, plan_fleets
+from stratos.planning.offline.fleet import FleetProblem, MultiRegionFleet, plan_fleets
 from stratos.planning.request import PlanningRequest
 
 _LEAST_SPAN = np.log([2.0, 2.0])
@@ -122,11 +122,11 @@ def plan_for_origins(request: PlanningRequest, plan: Plan, origins: dict[str, fl
 def _problem(request: PlanningRequest, plan: Plan, origins: dict[str, float]) -> FleetProblem:
     card = next(card for card in request.students if card.name == plan.student)
     work = workload_of(request, None)
-    load = Load(work.served_prompt_tokens, work.served_output_tokens)
+    shape = RequestShape(work.served_prompt_tokens, work.served_output_tokens)
     regions = request.spec.constraints.regions or tuple(origins)
     student = transformer(card)
     try:
-        every = FleetProblem(request.servers, regions, student, plan.precision, load, origins)
+        every = FleetProblem(request.servers, regions, student, plan.precision, shape, origins)
     except ValueError as error:
         raise NoFeasiblePlan(f"{error}; allow more regions in constraints.regions") from error
     limit = request.spec.constraints.max_hosting_usd_per_month or math.inf
@@ -138,7 +138,7 @@ def _problem(request: PlanningRequest, plan: Plan, origins: dict[str, float]) ->
         )
     kept = tuple(row for row in request.servers.instance_types if row.instance_type in names)
     servers = request.servers.model_copy(update={"instance_types": kept})
-    return FleetProblem(servers, regions, student, plan.precision, load, origins)
+    return FleetProblem(servers, regions, student, plan.precision, shape, origins)
 
 
 def worthwhile(problem: FleetProblem, max_usd_per_month: float = math.inf) -> set[str]:
@@ -159,6 +159,6 @@ def worthwhile(problem: FleetProblem, max_usd_per_month: float = math.inf) -> se
     return names
 
 
-def _knee(fleets: Sequence[Fleet]) -> Fleet:
+def _knee(fleets: Sequence[MultiRegionFleet]) -> MultiRegionFleet:
     points = np.log([[fleet.p95_latency_ms, fleet.usd_per_month] for fleet in fleets])
     return fleets[compromise(normalised(points, _LEAST_SPAN))]

@@ -19,7 +19,7 @@ from stratos.cli.runs import RunRow, find_run, list_runs
 from stratos.cli.screen import make_console
 from stratos.cli.stack import Stack
 from stratos.cli.submit import submit
-from stratos.cli.watch import Moment, Screen, follow
+from stratos.cli.watch import Screen, Snapshot, follow
 from stratos.contracts.bucket import RunKeys, run_id_of
 from stratos.contracts.jobs import Progress
 from stratos.errors import (
@@ -273,7 +273,7 @@ def test_watch_waits_for_a_run_to_begin_and_gives_up_in_words(stack):
 def test_without_a_terminal_progress_is_a_line_a_tenth():
     row = RunRow("r-1", "r", "running", STARTED, None, None, None, None, None)
 
-    def moment(done: float, step: str = "distill", state: str = "Distill") -> Moment:
+    def moment(done: float, step: str = "distill", state: str = "Distill") -> Snapshot:
         progress = Progress(
             step=step,  # type: ignore[arg-type]
             label="student",
@@ -285,7 +285,7 @@ def test_without_a_terminal_progress_is_a_line_a_tenth():
             loss=0.5,
             seconds_left=30,
         )
-        return Moment(row, state, progress)
+        return Snapshot(row, state, progress)
 
     console = Console(width=200, record=True, quiet=False, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
     moments = [moment(1), moment(5), moment(41), moment(42), moment(3, "evaluate"), moment(1)]
@@ -306,7 +306,7 @@ def test_a_watched_run_that_waits_says_what_for():
         approve_by="2026-11-27T08:00:00+00:00",
     )  # fmt: skip
     console = Console(width=200, record=True, file=io.StringIO())
-    Screen(console).show(iter([Moment(row, "AwaitApproval", None)]))
+    Screen(console).show(iter([Snapshot(row, "AwaitApproval", None)]))
     assert console.export_text().strip() == (
         "AwaitApproval: `stratos approve r-1` or `stratos reject r-1`, by 2026-11-27T08:00:00+00:00"
     )

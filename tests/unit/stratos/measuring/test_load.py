@@ -15,8 +15,8 @@ from stratos.measuring.gates import judge_load, least_requests, too_few
 from stratos.measuring.load import (
     LONGEST_SECONDS,
     LoadTest,
-    Outcome,
     Reply,
+    RequestOutcome,
     event_rate,
     percentile,
     poisson_arrivals,
@@ -63,8 +63,8 @@ def test_answering_counts_from_when_a_request_is_sent_warm_up_apart() -> None:
 
 
 def test_what_was_never_sent_took_no_answering() -> None:
-    late = Outcome(scheduled=0.0, ended=90.0, reply=None)
-    slow = Outcome(scheduled=0.0, ended=90.0, reply=Reply(1), answering_seconds=2.0)
+    late = RequestOutcome(scheduled=0.0, ended=90.0, reply=None)
+    slow = RequestOutcome(scheduled=0.0, ended=90.0, reply=Reply(1), answering_seconds=2.0)
     assert summarise([late, slow], 0.0).answering_seconds == 2.0
 
 
@@ -106,7 +106,7 @@ def test_a_rare_load_still_measures_one_request() -> None:
 
 
 def test_latency_counts_from_the_scheduled_moment() -> None:
-    outcomes = [Outcome(scheduled=1.0, ended=3.0, reply=Reply(5))]
+    outcomes = [RequestOutcome(scheduled=1.0, ended=3.0, reply=Reply(5))]
     assert summarise(outcomes, 1.0).p50_ms.value == 2000
 
 
@@ -169,7 +169,7 @@ def served(
     for arrival in takewhile(lambda moment: moment < seconds, arrivals):
         first = free.index(min(free))
         free[first] = max(arrival, free[first]) + service_seconds
-        outcomes.append(Outcome(arrival, free[first], Reply(10)))
+        outcomes.append(RequestOutcome(arrival, free[first], Reply(10)))
     return summarise(outcomes, 0.0)
 
 

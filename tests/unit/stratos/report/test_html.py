@@ -10,7 +10,7 @@ from stratos.hosting.modes.table import told_measurement
 from stratos.pipeline.summary import RunSummary
 from stratos.report.figures import measurement_rows
 from stratos.report.html import render
-from stratos.report.plots import Axis, Limit, Point, axis, nice_step, scatter
+from stratos.report.plots import Axis, LimitLine, Point, axis, nice_step, scatter
 from tests.summaries import measurement, plan, plan_set, succeeded_run
 
 
@@ -129,6 +129,8 @@ def test_ticks_are_round_and_inside():
 
 def test_a_limit_outside_the_chart_is_not_drawn():
     x, y = Axis("x", 0, 1), Axis("y", 0, 1)
-    chart = scatter([Point(0.5, 0.5, "p")], x, y, [Limit("x", 3, "far"), Limit("y", 0.5, "near")])
+    chart = scatter(
+        [Point(0.5, 0.5, "p")], x, y, [LimitLine("x", 3, "far"), LimitLine("y", 0.5, "near")]
+    )
     assert "near" in chart
     assert "far" not in chart

@@ -13,8 +13,8 @@ from stratos.planning.forecast.engine import EFFICIENCIES
 from stratos.planning.forecast.memory import adapter_parameters, fits, training_gib
 from stratos.planning.forecast.network import great_circle_km, round_trip_ms
 from stratos.planning.forecast.serving_cost import (
-    Load,
     ReplicaRates,
+    RequestShape,
     capacity,
     decode_step_seconds,
     latency_seconds,
@@ -32,7 +32,7 @@ from stratos.planning.forecast.transformer import Transformer, transformer
 from tests.unit.stratos.planning.planning_inputs import model, paid
 
 QWEN_8B = Transformer("Qwen3-8B", 8.19e9, 8.19e9, 36, 4096, 8, 128, 151_936)
-LOAD = Load(prompt_tokens=200, output_tokens=100)
+SHAPE = RequestShape(prompt_tokens=200, output_tokens=100)
 positive = st.floats(0.1, 10.0)
 
 
@@ -61,7 +61,7 @@ def rates(
 
 def latency(load: float, r: ReplicaRates, percentile: float = 0.95) -> float:
     seconds = latency_seconds(
-        QWEN_8B, LOAD, np.array([load]), 2.0, r, np.array([1e-3]), percentile=percentile
+        QWEN_8B, SHAPE, np.array([load]), 2.0, r, np.array([1e-3]), percentile=percentile
     )
     return float(seconds[0])
 
@@ -99,28 +99,28 @@ def test_more_bandwidth_never_slows_decoding(factor: float, batch: float) -> Non
 
 @given(slots=st.integers(1, 63), overlap=st.floats(0, 1))
 def test_a_bigger_batch_never_lowers_throughput(slots: int, overlap: float) -> None:
-    fewer = capacity(QWEN_8B, LOAD, 2.0, rates(slots=slots, overlap=overlap))
-    more = capacity(QWEN_8B, LOAD, 2.0, rates(slots=slots + 1, overlap=overlap))
+    fewer = capacity(QWEN_8B, SHAPE, 2.0, rates(slots=slots, overlap=overlap))
+    more = capacity(QWEN_8B, SHAPE, 2.0, rates(slots=slots + 1, overlap=overlap))
     assert more[0] >= fewer[0] * (1 - 1e-12)
 
 
 @given(share=st.floats(0.01, 0.9))
 def test_latency_grows_with_load_and_with_the_percentile(share: float) -> None:
     r = rates()
-    most = float(capacity(QWEN_8B, LOAD, 2.0, r)[0])
+    most = float(capacity(QWEN_8B, SHAPE, 2.0, r)[0])
     assert latency(share * most, r) <= latency(min(0.95, share * 1.2) * most, r) * (1 + 1e-3)
     assert latency(share * most, r, 0.5) <= latency(share * most, r, 0.95)
 
 
 def test_latency_is_infinite_when_requests_come_faster_than_they_can_be_served() -> None:
     r = rates()
-    most = float(capacity(QWEN_8B, LOAD, 2.0, r)[0])
+    most = float(capacity(QWEN_8B, SHAPE, 2.0, r)[0])
     assert math.isinf(latency(1.01 * most, r))
 
 
 def test_an_idle_replica_answers_in_one_prefill_and_its_steps() -> None:
     r = rates()
-    step = decode_step_seconds(QWEN_8B, np.array([1.0]), LOAD.context_tokens, 2.0, r)[0]
+    step = decode_step_seconds(QWEN_8B, np.array([1.0]), SHAPE.context_tokens, 2.0, r)[0]
     alone = prefill_seconds(QWEN_8B, 200, r)[0] + 100 * step + 5e-3 + 1e-3
     assert latency(1e-6, r, 0.5) == pytest.approx(alone, rel=1e-3)
 

@@ -17,7 +17,7 @@ from stratos.planning.forecast.devices import LINK_SHARE, serving_layout
 from stratos.planning.forecast.engine import ALL_REDUCE_SECONDS, EFFICIENCIES
 from stratos.planning.forecast.rates import replica_rates
 from stratos.planning.forecast.serving_cost import (
-    Load,
+    RequestShape,
     capacity,
     decode_step_seconds,
     prefill_seconds,
@@ -34,7 +34,7 @@ from tests.unit.stratos.planning.planning_inputs import (
 )
 from training.job.launcher import Layout
 
-LOAD = Load(prompt_tokens=200, output_tokens=100)
+SHAPE = RequestShape(prompt_tokens=200, output_tokens=100)
 QWEN_8B = transformer(hub_models()["Qwen/Qwen3-8B"].card())
 links = st.sampled_from([None, 16.0, 32.0, 600.0, 900.0])
 sizes = st.floats(0.1, 30.0)
@@ -42,7 +42,7 @@ sizes = st.floats(0.1, 30.0)
 
 def sustained(instance: InstanceType, billions: float) -> float:
     rates, possible = replica_rates(types_of(instance), shape(billions), "bfloat16", 300.0)
-    per_replica = capacity(shape(billions), LOAD, 2.0, rates)
+    per_replica = capacity(shape(billions), SHAPE, 2.0, rates)
     return float((per_replica * rates.replicas * possible)[0])
 
 
