@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Sequence
-from typing import TypeVar
 
 from stratos.contracts.measurements import Pace
-from stratos.measuring.load import Clock, Reply
+from stratos.measuring.load import Clock, Question, Reply
 
-Question = TypeVar("Question")
 NUM_QUESTIONS = 10
 
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import TypeVar
 
-from stratos.measuring.load import Clock, Reply
+from stratos.measuring.load import Clock, Question, Reply
 
-Question = TypeVar("Question")
 MAX_ROUNDS = 3
 """A round lasts as long as SageMaker waits for an answer, a minute; an endpoint that has not woken
 after so many is measured as it is."""

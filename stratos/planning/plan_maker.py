@@ -7,10 +7,11 @@ import math
 from dataclasses import dataclass
 
 from stratos.catalog.servers import Price
-from stratos.contracts.plan import Interval, Plan
+from stratos.contracts.plan import Interval, Plan, PlannedHosting, Server
 from stratos.hosting.monthly import requests_per_month
 from stratos.planning.candidates.pairing import Pairing
 from stratos.planning.candidates.pool import Pool
+from stratos.planning.candidates.serving_side import Outlook
 from stratos.planning.forecast.calibration import Correction, correction
 from stratos.planning.forecast.engine import EFFICIENCIES
 from stratos.planning.forecast.server_table import ServerRow
@@ -20,6 +21,30 @@ from stratos.statistics.normal import Z_95
 
 PRICE_SD = {"A": 0.02, "B": 0.06, "C": 0.2}
 """Standard deviation of log(true price / listed), by grade; assumed."""
+
+
+@dataclass(frozen=True)
+class _Endpoint:
+    """The serving side of one row.
+
+    Attributes:
+        position: Of its server in the table, and in every array of the outlook.
+    """
+
+    position: int
+    server: ServerRow
+    outlook: Outlook
+    hosting: PlannedHosting
+
+    def sd(self, quantity: str) -> float:
+        """Of log(measured / predicted)."""
+        return self.outlook.corrections[quantity][self.position].sd
+
+    @property
+    def bill_sd(self) -> float:
+        if self.server.stand_in:  # by the seconds of an answer, at a price that regions differ in
+            return math.hypot(self.sd("p95_latency_ms"), PRICE_SD["C"])
+        return _price_sd(self.server.price)
 
 
 @dataclass
@@ -33,68 +58,65 @@ class PlanMaker:
         pool = self.pool
         pairing = pool.pairings[pool.pairing[row]]
         training = pool.training.rows[pool.training_row[row]]
-        serving = pool.serving.rows[pool.serving_row[row]]
-        devices = int(pool.training_devices[row])
+        devices, share = int(pool.training_devices[row]), float(pool.trained_share[row])
         trained_on = training.server(devices)
-        served_on = serving.server(int(pool.serving_devices[row]), int(pool.serving_replicas[row]))
+        endpoint = self._endpoint(row, pairing)
+        outlook, position = endpoint.outlook, endpoint.position
+        replicas = (int(pool.serving_devices[row]), int(pool.serving_replicas[row]))
+        served_on = endpoint.server.server(*replicas)
         speed = self._correction("training_tokens_per_second", training, pairing, devices)
-        endpoint = (transformer(pairing.student), pairing.precision, pairing.work)
-        outlook = pool.serving_side.outlook(*endpoint)
-        served = int(pool.serving_row[row])
-        hosting = pool.serving_side.planned_hosting(*endpoint, served, int(pool.mode[row]))
-        median, latency = (
-            outlook.corrections[quantity][served]
-            for quantity in ("p50_latency_ms", "p95_latency_ms")
-        )
-        decode = self._correction("decode_tokens_per_second", training, pairing)
-        share = float(pool.trained_share[row])
-        spent_hours, spent_usd = self.request.spent_hours, self.request.spent_usd
-        billing_sd = _price_sd(serving.price)
-        if serving.stand_in:  # by the seconds of an answer, at a price that regions differ in
-            billing_sd = math.hypot(latency.sd, PRICE_SD["C"])
-        month = around(float(pool.usd_per_month[row]), billing_sd)
-        hours, usd = float(pool.hours[row]), float(pool.usd_to_deploy[row])
-        identity = (
-            pairing.teacher.name,
-            pairing.student.name,
-            pairing.method,
-            pairing.precision,
-            trained_on,
-            served_on,
-            hosting.mode,
-        )
+        hours, usd = self._effort(row, pairing, training, speed)
+        p50_ms = float(outlook.latency_ms["p50_latency_ms"][position])
+        p95_sd = endpoint.sd("p95_latency_ms")
+        month = around(float(pool.usd_per_month[row]), endpoint.bill_sd)
+        learned = {"training_tokens_per_second": speed.factor, "accuracy": pairing.learned.factor}
         return Plan(
-            id="p" + hashlib.sha256(repr(identity).encode()).hexdigest()[:10],
+            id=_plan_id(pairing, trained_on, served_on, endpoint.hosting.mode),
             teacher=pairing.teacher.name,
             student=pairing.student.name,
             method=pairing.method,
             precision=pairing.precision,
             training=trained_on,
             serving=served_on,
-            hosting=hosting,
+            hosting=endpoint.hosting,
             strategy=pairing.strategy,
             accuracy=pairing.accuracy(share),
-            p50_latency_ms=around(float(outlook.latency_ms["p50_latency_ms"][served]), median.sd),
-            prefill_tokens_per_second=float(outlook.prefill_tokens_per_second[served]),
-            decode_tokens_per_second=float(outlook.decode_tokens_per_second[served]),
-            p95_latency_ms=around(float(pool.latency_ms[row]), latency.sd),
-            requests_per_second=around(float(pool.capacity[row]), latency.sd),
-            hours_to_deploy=around(hours, max(speed.sd, decode.sd), fixed=spent_hours),
-            usd_to_deploy=around(
-                usd,
-                math.hypot(max(speed.sd, decode.sd), _price_sd(training.price)),
-                fixed=spent_usd,
-            ),
+            p50_latency_ms=around(p50_ms, endpoint.sd("p50_latency_ms")),
+            p95_latency_ms=around(float(pool.latency_ms[row]), p95_sd),
+            prefill_tokens_per_second=float(outlook.prefill_tokens_per_second[position]),
+            decode_tokens_per_second=float(outlook.decode_tokens_per_second[position]),
+            requests_per_second=around(float(pool.capacity[row]), p95_sd),
+            hours_to_deploy=hours,
+            usd_to_deploy=usd,
             usd_per_month=month,
             usd_per_1000_requests=_per_1000(month, requests_per_month(self.request.spec.load)),
             training_tokens_per_second=float(pool.tokens_per_second[row]),
             num_training_tokens=pairing.num_training_tokens * share,
-            calibration={
-                "training_tokens_per_second": speed.factor,
-                "accuracy": pairing.learned.factor,
-            }
-            | outlook.factors(served),
-            caveats=self._caveats(pairing, training, serving, share, devices),
+            calibration=learned | outlook.factors(position),
+            caveats=self._caveats(pairing, training, endpoint.server, share, devices),
+        )
+
+    def _endpoint(self, row: int, pairing: Pairing) -> _Endpoint:
+        pool, position = self.pool, int(self.pool.serving_row[row])
+        model = (transformer(pairing.student), pairing.precision, pairing.work)
+        return _Endpoint(
+            position,
+            pool.serving.rows[position],
+            pool.serving_side.outlook(*model),
+            pool.serving_side.planned_hosting(*model, position, int(pool.mode[row])),
+        )
+
+    def _effort(
+        self, row: int, pairing: Pairing, training: ServerRow, speed: Correction
+    ) -> tuple[Interval, Interval]:
+        """Hours and dollars until the endpoint is in service; what is spent already is certain."""
+        decode = self._correction("decode_tokens_per_second", training, pairing)
+        sd = max(speed.sd, decode.sd)
+        usd_sd = math.hypot(sd, _price_sd(training.price))
+        hours, usd = float(self.pool.hours[row]), float(self.pool.usd_to_deploy[row])
+        return (
+            around(hours, sd, fixed=self.request.spent_hours),
+            around(usd, usd_sd, fixed=self.request.spent_usd),
         )
 
     def _correction(
@@ -133,6 +155,20 @@ class PlanMaker:
         if pairing.strategy is None:
             found.append("accuracy is a guess until teacher and student are probed")
         return tuple(found)
+
+
+def _plan_id(pairing: Pairing, trained_on: Server, served_on: Server, mode: str) -> str:
+    """The same for the same choices, whatever is predicted of them."""
+    identity = (
+        pairing.teacher.name,
+        pairing.student.name,
+        pairing.method,
+        pairing.precision,
+        trained_on,
+        served_on,
+        mode,
+    )
+    return "p" + hashlib.sha256(repr(identity).encode()).hexdigest()[:10]
 
 
 def around(value: float, sd: float, fixed: float = 0.0) -> Interval:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -12,25 +12,19 @@ from stratos.contracts.calibration import CalibrationRow
 from stratos.contracts.plan import Precision
 from stratos.planning.arrays import Floats, Integers, Mask
 from stratos.planning.forecast.calibration import Correction, correction
-from stratos.planning.forecast.devices import link_bytes_per_second, serving_layout
+from stratos.planning.forecast.devices import serving_layout
 from stratos.planning.forecast.engine import (
-    ALL_REDUCE_SECONDS,
     BYTES_PER_PARAMETER,
     EFFICIENCIES,
     JOB_BATCH,
-    bytes_per_second,
-    dispatch_factor,
-    flop_per_second,
 )
-from stratos.planning.forecast.memory import GIB, HEADROOM
+from stratos.planning.forecast.replica import Replica
 from stratos.planning.forecast.server_table import ServerTable
 from stratos.planning.forecast.serving_cost import ReplicaRates, RequestShape, engine_seconds
 from stratos.planning.forecast.transformer import Transformer
 
 NO_RATE = 1e-12
 """In place of a rate that does not exist; a mask says where."""
-_ALL_REDUCES_PER_LAYER = 2
-"""After attention and after the feed-forward block (Megatron-LM, arXiv 1909.08053, section 3)."""
 
 
 def serving_precision(instance: InstanceType, trained_in: Precision) -> Precision:
@@ -62,14 +56,14 @@ class Types:
             index.append(position[name])
         self.index = np.array(index, dtype=np.int64)
 
-    def column(self, value: Callable[[InstanceType], float | None]) -> Floats:
-        """One number per instance type (None as almost zero), spread over the servers."""
-        found = (value(instance) for instance in self.instances)
-        per_type = [NO_RATE if each is None else each for each in found]
-        return np.array(per_type, dtype=np.float64)[self.index]
+    def spread(self, per_type: Iterable[float | None]) -> Floats:
+        """One number per instance type (None as almost zero), given to each of its servers."""
+        values = [NO_RATE if value is None else value for value in per_type]
+        return np.array(values, dtype=np.float64)[self.index]
 
-    def mask(self, holds: Callable[[InstanceType], bool]) -> Mask:
-        return np.array([holds(i) for i in self.instances], dtype=np.bool_)[self.index]
+    def column(self, value: Callable[[InstanceType], float | None]) -> Floats:
+        """A number of each server's instance type."""
+        return self.spread(value(instance) for instance in self.instances)
 
     def layouts(self, model: Transformer, precision: Precision) -> list[tuple[int, int]]:
         """Devices of a replica, and replicas, on one endpoint instance of each type."""
@@ -145,82 +139,39 @@ def replica_rates(
             computes on one device and in the precision it is told, an endpoint on all devices and
             in the precision that suits its hardware.
     """
-    layouts = [(1, 1)] * len(types.instances)
-    if job_batch is None:
-        layouts = types.layouts(model, precision)
-    splits = {
-        row.instance_type: split for row, (split, _) in zip(types.instances, layouts, strict=True)
-    }
-
-    def used(instance: InstanceType) -> Precision:
-        return serving_precision(instance, precision) if job_batch is None else precision
-
-    def spread(instance: InstanceType) -> int:
-        return splits[instance.instance_type]
-
-    def free_slots(instance: InstanceType) -> float:
-        size = BYTES_PER_PARAMETER[used(instance)]
-        memory = instance.device_memory_gib * spread(instance) * (1 - HEADROOM) * GIB
-        # More devices than key-value heads: each head's cache lies on several.
-        copies = max(1.0, spread(instance) / model.kv_heads)
-        per_sequence = context_tokens * model.kv_values_per_token * size * copies
-        slots = job_batch or EFFICIENCIES[instance.runtime].slots
-        return float(min(slots, np.floor((memory - model.parameters * size) / per_sequence)))
-
-    def peak(instance: InstanceType) -> float | None:
-        found = flop_per_second(instance, used(instance))
-        return None if found is None else found * spread(instance)
-
-    def reached(instance: InstanceType, share: float) -> float | None:
-        found = peak(instance)
-        width = EFFICIENCIES[instance.runtime].at_width(model.hidden_size)
-        return None if found is None else found * share * width
-
-    def bandwidth(instance: InstanceType) -> float | None:
-        found = bytes_per_second(instance)
-        share = EFFICIENCIES[instance.runtime].bandwidth
-        return None if found is None else found * spread(instance) * share
-
-    def forward(instance: InstanceType) -> float:
-        efficiency = EFFICIENCIES[instance.runtime]
-        if job_batch is None:
-            layer, step = efficiency.served_layer_seconds, efficiency.served_step_seconds
-        else:
-            layer, step = efficiency.layer_seconds, efficiency.step_seconds
-        if spread(instance) > 1:
-            layer += _ALL_REDUCES_PER_LAYER * ALL_REDUCE_SECONDS
-        return (step + model.layers * layer) * dispatch_factor(instance)
-
-    def link(instance: InstanceType) -> float:
-        if spread(instance) == 1:
-            return 0.0
-        # Ring: each device sends its part of a sum, and then its sum.
-        sent = 2 * (1 - 1 / spread(instance)) * model.hidden_size
-        sent *= BYTES_PER_PARAMETER[used(instance)] * model.layers * _ALL_REDUCES_PER_LAYER
-        return sent / link_bytes_per_second(instance)
-
-    possible = types.mask(lambda i: peak(i) is not None and free_slots(i) >= 1)
+    is_job = job_batch is not None
+    layouts = [(1, 1)] * len(types.instances) if is_job else types.layouts(model, precision)
+    replicas = [
+        Replica(
+            model,
+            instance,
+            precision if is_job else serving_precision(instance, precision),
+            devices,
+            job_batch,
+        )
+        for instance, (devices, _) in zip(types.instances, layouts, strict=True)
+    ]
+    slots = [replica.slots(context_tokens) for replica in replicas]
+    column = types.spread
+    possible = [
+        replica.peak_flop_per_second is not None and free >= 1
+        for replica, free in zip(replicas, slots, strict=True)
+    ]
     rates = ReplicaRates(
-        prefill_flop_per_second=types.column(lambda i: reached(i, EFFICIENCIES[i.runtime].prefill)),
-        decode_flop_per_second=types.column(lambda i: reached(i, EFFICIENCIES[i.runtime].decode)),
-        elementwise_seconds=types.column(
-            lambda i: EFFICIENCIES[i.runtime].elementwise_flop / 3 / (peak(i) or 1.0)
-        ),
-        bytes_per_second=types.column(bandwidth),
-        overlap=types.column(lambda i: EFFICIENCIES[i.runtime].overlap),
-        forward_seconds=types.column(forward),
-        sequence_seconds=types.column(
-            lambda i: EFFICIENCIES[i.runtime].sequence_seconds * dispatch_factor(i)
-        ),
-        request_seconds=types.column(
-            lambda i: EFFICIENCIES[i.runtime].request_seconds * dispatch_factor(i)
-        ),
-        slots=np.maximum(types.column(free_slots), 1.0),
-        link_seconds=types.column(link),
-        devices=np.array([split for split, _ in layouts], dtype=np.float64)[types.index],
-        replicas=np.array([replicas for _, replicas in layouts], dtype=np.float64)[types.index],
+        prefill_flop_per_second=column(r.flop_per_second(r.efficiency.prefill) for r in replicas),
+        decode_flop_per_second=column(r.flop_per_second(r.efficiency.decode) for r in replicas),
+        elementwise_seconds=column(r.elementwise_seconds for r in replicas),
+        bytes_per_second=column(r.bytes_per_second for r in replicas),
+        overlap=column(r.efficiency.overlap for r in replicas),
+        forward_seconds=column(r.forward_seconds for r in replicas),
+        sequence_seconds=column(r.efficiency.sequence_seconds * r.dispatch for r in replicas),
+        request_seconds=column(r.efficiency.request_seconds * r.dispatch for r in replicas),
+        slots=np.maximum(column(slots), 1.0),
+        link_seconds=column(r.link_seconds for r in replicas),
+        devices=column(float(devices) for devices, _ in layouts),
+        replicas=column(float(count) for _, count in layouts),
     )
-    return rates, possible
+    return rates, np.array(possible, dtype=np.bool_)[types.index]
 
 
 def corrected(
