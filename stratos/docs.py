@@ -27,9 +27,10 @@ from stratos.dataset.splitting import MIN_TRAIN_RECORDS
 from stratos.hosting.guardrails import MAX_FAILED_SHARE
 from stratos.hosting.next_server import MAX_SERVERS
 from stratos.measuring.gates import SIGNIFICANCE
-from stratos.measuring.load import LONGEST_SECONDS, requests_needed
+from stratos.measuring.load import requests_needed
 from stratos.pipeline.summary import RunSummary
 from stratos.spec import Spec
+from stratos.spec.constraints import LONGEST_MEASURE_SECONDS
 
 _WORDS = {"string": "text", "boolean": "true or false", "object": "mapping"}
 
@@ -81,10 +82,10 @@ McNemar's exact test (p < {SIGNIFICANCE}).
 
 The endpoint is measured under `load.requests_per_second`: Poisson arrivals that do not wait for
 answers, latency counted from the moment a request was due, the first two seconds left out.
-Measuring goes on beyond `load.measure_seconds`, for {LONGEST_SECONDS:g} seconds at most, until the
-95% interval of every percentile that a constraint holds has an upper end: {requests_needed(0.95)}
-requests for p95, {requests_needed(0.99)} for p99. With fewer, the report says that the percentile
-is not bounded, and its constraint stays open if it holds.
+Measuring goes on beyond `load.measure_seconds`, for {LONGEST_MEASURE_SECONDS} seconds at most,
+until the 95% interval of every percentile that a constraint holds has an upper end:
+{requests_needed(0.95)} requests for p95, {requests_needed(0.99)} for p99. With fewer, the report
+says that the percentile is not bounded, and its constraint stays open if it holds.
 
 - `max_p50_latency_ms`, `max_p95_latency_ms` and `max_p99_latency_ms` are held by the percentile as
   measured, not by the end of its interval.

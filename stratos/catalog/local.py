@@ -8,8 +8,9 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 
-from stratos.catalog.servers import ANY_REGION, InstanceType, Price, ServerCatalog
+from stratos.catalog.servers import ANY_REGION, PRICED_USES, InstanceType, Price, ServerCatalog
 from stratos.frozen import FrozenModel
+from stratos.units import GIB
 
 _NOTIONAL_TYPE = "ml.c7i.xlarge"
 _NOTIONAL_REGION = "us-east-1"
@@ -133,7 +134,7 @@ def local_server(threads: int, rates: Rates) -> InstanceType:
     c7i = ServerCatalog.aws()[_NOTIONAL_TYPE]
     today = datetime.now(UTC).date()
     prices = []
-    for component in ("training", "hosting"):
+    for component in PRICED_USES:
         price = c7i.price(_NOTIONAL_REGION, component)
         if price is None:
             raise LookupError(f"the catalog has no price of {_NOTIONAL_TYPE}; run catalog check")
@@ -166,4 +167,4 @@ def local_server(threads: int, rates: Rates) -> InstanceType:
 
 
 def _memory_gib() -> float:
-    return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 2)
+    return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB, 2)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from datetime import date
 from functools import cache
-from importlib import resources
 
 from pydantic import Field, PositiveInt
 
 from stratos.catalog.bedrock_listing import BedrockListing
 from stratos.catalog.model_card import ModelCard
+from stratos.catalog.shipped import shipped_rows
 from stratos.frozen import FrozenModel
 from stratos.spec import Weights
 
 SUPPORTED_MODEL_TYPES = ("qwen2", "qwen3", "llama")
+_LEAST_DAYS_LEFT = 90
+"""Before its end of life, of a teacher that is considered by default."""
+_LARGEST_DEFAULT_STUDENT = 9_000_000_000
+"""Weights."""
 
 
 class Dimensions(FrozenModel):
@@ -237,13 +240,15 @@ class BedrockTeacher(FrozenModel):
 @cache
 def hub_models() -> dict[str, HubModel]:
     """Every shipped Hub model, by repository name."""
-    return {row["hub"]: HubModel.model_validate(row) for row in _rows("models.csv")}
+    rows = map(HubModel.model_validate, shipped_rows("models.csv"))
+    return {row.hub: row for row in rows}
 
 
 @cache
 def bedrock_teachers() -> dict[str, BedrockTeacher]:
     """Every shipped Bedrock teacher, by model id."""
-    return {row["model_id"]: BedrockTeacher.model_validate(row) for row in _rows("bedrock.csv")}
+    rows = map(BedrockTeacher.model_validate, shipped_rows("bedrock.csv"))
+    return {row.model_id: row for row in rows}
 
 
 def default_teachers(
@@ -259,7 +264,7 @@ def default_teachers(
         for row in bedrock_teachers().values()
         if row.scope == "in-region"
         and row.prior_accuracy is not None
-        and (row.end_of_life is None or (row.end_of_life - today).days >= 90)
+        and (row.end_of_life is None or (row.end_of_life - today).days >= _LEAST_DAYS_LEFT)
         and (listing is None or listing.problem(row.model_id) is None)
     )
 
@@ -271,7 +276,7 @@ def default_students() -> tuple[HubModel, ...]:
         for row in hub_models().values()
         if row.prior_accuracy is not None
         and row.num_experts is None
-        and row.num_parameters <= 9_000_000_000
+        and row.num_parameters <= _LARGEST_DEFAULT_STUDENT
     )
 
 
@@ -310,8 +315,3 @@ def bedrock_card(model_id: str, *, batch: bool = False) -> ModelCard:
             f"{model_id} has no price in the catalog; "
             "run `stratos catalog refresh`, or pick one of `stratos catalog show teachers`"
         ) from None
-
-
-def _rows(name: str) -> list[dict[str, str]]:
-    text = resources.files("stratos.catalog").joinpath("data", name).read_text(encoding="utf-8")
-    return [{k: v for k, v in row.items() if v} for row in csv.DictReader(text.splitlines())]

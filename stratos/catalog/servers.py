@@ -6,16 +6,16 @@ machine's own servers in the embedded cloud.
 
 from __future__ import annotations
 
-import csv
 from datetime import date
-from importlib import resources
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
+from stratos.catalog.shipped import shipped_rows
 from stratos.frozen import FrozenModel
 
 PricedUse = Literal["training", "hosting"]
+PRICED_USES: tuple[PricedUse, ...] = get_args(PricedUse)
 PriceKind = Literal["api", "observed", "derived", "notional"]
 Grade = Literal["A", "B", "C"]
 Runtime = Literal["cpu", "cuda", "neuron"]
@@ -129,8 +129,8 @@ class ServerCatalog(FrozenModel):
     def aws(cls) -> ServerCatalog:
         """The shipped catalog of SageMaker instance types; sources in `data/README.md`."""
         prices: dict[str, list[Price]] = {}
-        for row in _rows("prices.csv"):
-            for component in ("training", "hosting"):
+        for row in shipped_rows("prices.csv"):
+            for component in PRICED_USES:
                 if row["component"] in (component, "both"):
                     fields = {k: v for k, v in row.items() if k != "instance_type"}
                     prices.setdefault(row["instance_type"], []).append(
@@ -140,14 +140,8 @@ class ServerCatalog(FrozenModel):
             as_of=max(p.as_of for rows in prices.values() for p in rows),
             instance_types=tuple(
                 InstanceType.model_validate(
-                    {k: v for k, v in row.items() if v != ""}
-                    | {"prices": tuple(prices.get(row["instance_type"], ()))}
+                    row | {"prices": tuple(prices.get(row["instance_type"], ()))}
                 )
-                for row in _rows("instance_types.csv")
+                for row in shipped_rows("instance_types.csv")
             ),
         )
-
-
-def _rows(name: str) -> list[dict[str, str]]:
-    text = resources.files("stratos.catalog").joinpath("data", name).read_text(encoding="utf-8")
-    return list(csv.DictReader(text.splitlines()))

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from stratos.cli.batch_questions import read_questions
 from stratos.cli.runs import RunRow, read_object
 from stratos.cli.stack import Stack
-from stratos.contracts.bucket import RunKeys, split_uri
+from stratos.contracts.bucket import RunKeys, s3_uri, split_uri
 from stratos.contracts.measurements import BatchResult
 from stratos.errors import BatchFailed, BatchRejected, ModelNotFound
 from stratos.hosting.deployment import DEPLOYMENT, BatchDeployment
@@ -125,7 +125,7 @@ def _object(stack: Stack, run: RunRow, key: str) -> str:
     text = read_object(stack, key)
     if text is None:
         raise ModelNotFound(
-            f"s3://{stack.bucket}/{key} of run {run.run_id} is gone; submit the spec again"
+            f"{s3_uri(stack.bucket, key)} of run {run.run_id} is gone; submit the spec again"
         )
     return text
 

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from stratos.contracts.records import ROLES
 from stratos.errors import BatchRejected
 from stratos.hosting.chat_request import chat_request
 from stratos.units import MIB
@@ -98,7 +99,7 @@ def _check_messages(messages: object) -> None:
     for message in messages:
         if not isinstance(message, dict) or not isinstance(message.get("content"), str):
             raise ValueError("a message needs `role` and `content`, both text")
-        if message.get("role") not in ("system", "user", "assistant"):
+        if message.get("role") not in ROLES:
             raise ValueError(
-                f"role {message.get('role')!r} of a message is none of system, user, assistant"
+                f"role {message.get('role')!r} of a message is none of {', '.join(ROLES)}"
             )

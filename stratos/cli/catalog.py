@@ -18,7 +18,7 @@ from stratos.catalog.price_list import API_REGION, fetch_products, with_prices
 from stratos.catalog.quotas import fetch_quotas, parse_quotas, with_quotas
 from stratos.catalog.servers import ServerCatalog
 from stratos.cli.screen import make_console
-from stratos.contracts.bucket import SERVERS_KEY, TEACHERS_KEY, split_uri
+from stratos.contracts.bucket import SERVERS_KEY, TEACHERS_KEY, s3_uri, split_uri
 
 catalog_app = typer.Typer(
     help="Servers and models on offer, with their prices and where each number comes from.",
@@ -142,7 +142,7 @@ def write_catalog(servers: ServerCatalog, target: str) -> str:
     """Write servers.json to a file, or into a bucket where the pipeline reads it."""
     if target.startswith("s3://"):
         bucket, key = split_uri(target if target.count("/") > 2 else target + "/")
-        target = f"s3://{bucket}/{key or SERVERS_KEY}"
+        target = s3_uri(bucket, key or SERVERS_KEY)
     return _write(servers.model_dump_json(indent=1), target)
 
 

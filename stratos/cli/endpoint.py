@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from stratos.cli.batch import jobs_under_way
 from stratos.cli.runs import RunRow
 from stratos.cli.stack import Stack, client
-from stratos.contracts.bucket import RunKeys
+from stratos.contracts.bucket import RunKeys, s3_uri
 from stratos.errors import EndpointNotFound
 from stratos.hosting.components import (
     delete_component,
@@ -142,7 +142,7 @@ def _delete_objects(stack: Stack, prefix: str) -> Iterator[str]:
         for item in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
             version = {"Key": item["Key"], "VersionId": item["VersionId"]}
             stack.s3.delete_object(Bucket=stack.bucket, **version)
-            yield f"s3://{stack.bucket}/{item['Key']}"
+            yield s3_uri(stack.bucket, item["Key"])
 
 
 def _serves(stack: Stack, run: RunRow) -> bool:

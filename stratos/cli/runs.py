@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 
 from botocore.exceptions import ClientError
 
 from stratos.cli.stack import Stack
-from stratos.contracts.bucket import RunKeys
+from stratos.contracts.bucket import PROGRESS_FILE, RunKeys
 from stratos.contracts.jobs import Progress
 from stratos.errors import RunNotFound
-from stratos.pipeline.summary import RunSummary
+from stratos.hosting.monthly import HOURS_PER_MONTH
+from stratos.pipeline.summary import RunStatus, RunSummary
 
-FINISHED = frozenset({"succeeded", "failed", "rejected", "unchanged", "stopped", "deleted"})
+FINISHED = frozenset(get_args(RunStatus)) - {"running"} | {"deleted"}
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,13 @@ class RunRow:
 
     @property
     def usd_per_month(self) -> float | None:
-        """What the endpoint costs while it is live, at 730 hours a month.
+        """What the endpoint costs while it is live.
 
         Of batches: what those of the declared traffic cost.
         """
-        return None if self.usd_per_hour is None or not self.live else self.usd_per_hour * 730
+        if self.usd_per_hour is None or not self.live:
+            return None
+        return self.usd_per_hour * HOURS_PER_MONTH
 
     @property
     def kept(self) -> bool:
@@ -160,9 +162,9 @@ def read_object(stack: Stack, key: str) -> str | None:
 
 def latest_progress(stack: Stack, run_id: str) -> Progress | None:
     """What the run's busiest job said last."""
-    prefix = RunKeys(run_id).prefix + "jobs/"
+    prefix = RunKeys(run_id).jobs
     listed = stack.s3.list_objects_v2(Bucket=stack.bucket, Prefix=prefix).get("Contents", [])
-    notes = [item for item in listed if item["Key"].endswith("/progress.json")]
+    notes = [item for item in listed if item["Key"].endswith(f"/{PROGRESS_FILE}")]
     if not notes:
         return None
     newest = max(notes, key=lambda item: item["LastModified"])
@@ -185,12 +187,3 @@ def current_state(stack: Stack, execution_arn: str) -> str | None:
         if entered := event.get("stateEnteredEventDetails"):
             return str(entered["name"])
     return None
-
-
-def rejection(stack: Stack, spec_key: str) -> list[dict[str, Any]]:
-    """Problems listed in the `rejection.json` beside a spec."""
-    text = read_object(stack, spec_key.rpartition("/")[0] + "/rejection.json")
-    if text is None:
-        return []
-    problems = json.loads(text)
-    return list(problems["problems"] if isinstance(problems, dict) else problems)

@@ -38,6 +38,7 @@ SPEC_FILE = "spec.yaml"
 SERVERS_KEY = "catalog/servers.json"
 TEACHERS_KEY = "catalog/teachers.json"
 REJECTION_FILE = "rejection.json"
+PROGRESS_FILE = "progress.json"
 CALIBRATION_KEY = "catalog/calibration.jsonl"
 CHECKPOINT_PREFIX = "checkpoints/"
 ASYNC_PREFIX = "async/"
@@ -151,8 +152,12 @@ class RunKeys:
         """Key prefix of what a batch was answered, with its slash."""
         return f"{self.prefix}batches/{name}/answers/{job_name}/"
 
+    @property
+    def jobs(self) -> str:
+        return self.prefix + "jobs/"
+
     def job(self, step: str) -> str:
-        return f"{self.prefix}jobs/{step}/"
+        return f"{self.jobs}{step}/"
 
     def job_config(self, step: str) -> str:
         return self.job(step) + "config/"
@@ -161,7 +166,7 @@ class RunKeys:
         return self.job(step) + "result.json"
 
     def job_progress(self, step: str) -> str:
-        return self.job(step) + "progress.json"
+        return self.job(step) + PROGRESS_FILE
 
     @property
     def all_checkpoints(self) -> str:

@@ -10,16 +10,21 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from stratos.contracts.plan import Method, Precision
+from stratos.contracts.plan import Precision
 from stratos.frozen import FrozenModel
-from stratos.spec import StrategyName, Synthesis, Teacher, Training, Verifier, Weights
+from stratos.spec import Method, StrategyName, Synthesis, Teacher, Training, Verifier, Weights
 from stratos.statistics.mcnemar import Comparison
 from stratos.statistics.wilson import Proportion
 
 JobStep = Literal["probe", "synthesize", "distill", "evaluate"]
+ModelRole = Literal["teacher", "student"]
+StoppedBy = Literal["finished", "deadline", "sigterm"]
+"""What ended a job's work: nothing was left to do, its deadline, or SageMaker."""
 
 PAID_TEACHER_RECORDS = 200
 """Held-out questions that a paid teacher is asked: its interval is ±7 points at worst."""
+JOB_BATCH = 128
+"""Sequences a job generates at once."""
 REVERSE_PROBES = 64
 """Probe records with gold answers that a teacher is asked to explain."""
 
@@ -48,7 +53,7 @@ class JobConfig(FrozenModel):
     usd_per_hour: float
     """Of the server it runs on."""
     judging: Judging
-    batch_size: int = 128
+    batch_size: int = JOB_BATCH
     """Sequences generated at once."""
 
 
@@ -56,7 +61,7 @@ class ProbeConfig(JobConfig):
     """Ask one model the probe questions. Channels: config, dataset, model, checker."""
 
     kind: Literal["probe"] = "probe"
-    role: Literal["teacher", "student"]
+    role: ModelRole
     model: Teacher
     max_new_tokens: int
     synthesis: Synthesis
@@ -122,7 +127,7 @@ class ProbeResult(JobResult):
 
     kind: Literal["probe"] = "probe"
     model: str
-    role: Literal["teacher", "student"]
+    role: ModelRole
     accuracy: Proportion
     reverse_yield: Proportion | None = None
     """Share of gold answers it explained soundly; teachers only."""
@@ -177,7 +182,7 @@ class Reinforced(FrozenModel):
 
     steps: int
     planned_steps: int
-    stopped_by: Literal["finished", "deadline", "sigterm"]
+    stopped_by: StoppedBy
     resumed_from_step: int | None
     seconds: float
     validation_questions: int
@@ -195,7 +200,7 @@ class DistillResult(JobResult):
     kind: Literal["distill"] = "distill"
     steps: int
     planned_steps: int
-    stopped_by: Literal["finished", "deadline", "sigterm"]
+    stopped_by: StoppedBy
     resumed_from_step: int | None
     training_tokens: int
     tokens_per_second: float

@@ -7,10 +7,9 @@ from typing import Literal
 from pydantic import Field
 
 from stratos.frozen import FrozenModel
-from stratos.spec import ModeName, StrategyName
+from stratos.spec import Method, ModeName, StrategyName
 
 Purchase = Literal["on_demand", "spot"]
-Method = Literal["full", "lora"]
 Precision = Literal["float32", "bfloat16", "fp8"]
 
 

@@ -11,10 +11,12 @@ from stratos.frozen import FrozenModel
 Model = TypeVar("Model", bound=FrozenModel)
 Split = Literal["train", "probe", "heldout"]
 SPLITS: tuple[Split, ...] = get_args(Split)
+Role = Literal["system", "user", "assistant"]
+ROLES: tuple[Role, ...] = get_args(Role)
 
 
 class Message(FrozenModel):
-    role: Literal["system", "user", "assistant"]
+    role: Role
     content: str
 
 

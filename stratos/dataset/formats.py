@@ -5,18 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
-from stratos.contracts.records import Message
+from stratos.contracts.records import Message, Role
+from stratos.spec import FormatName
 
-FormatName = Literal[
-    "prompt_completion",
-    "openai_chat",
-    "bedrock_conversation",
-    "bedrock_log",
-    "request_response",
-    "gsm8k",
-]
 Row = Mapping[str, object]
 
 
@@ -168,7 +160,7 @@ def _chat(value: object, name: str) -> tuple[Message, ...]:
         role = message.get("role")
         match role:
             case "system" | "developer":
-                known: Literal["system", "user", "assistant"] = "system"
+                known: Role = "system"
             case "user":
                 known = "user"
             case "assistant":

@@ -12,10 +12,9 @@ from uuid import UUID
 
 from stratos.dataset.allowance import UNLIMITED, Allowance
 from stratos.dataset.formats import Row, RowError
-from stratos.dataset.lines import BrokenFileError, Readable
+from stratos.dataset.lines import CHUNK_BYTES, BrokenFileError, Readable
 from stratos.errors import DatasetRejected
 
-_CHUNK_BYTES = 1024 * 1024
 _ROWS = 1000
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     # Of DuckDB's own buffers. A row group's columns must fit in; those of common writers do.
@@ -45,7 +44,7 @@ def read_rows(
         BrokenFileError: when it is damaged, or a row group is too large to read.
     """
     with tempfile.NamedTemporaryFile(dir=folder, suffix=".parquet") as copy:
-        while chunk := stream.read(_CHUNK_BYTES):
+        while chunk := stream.read(CHUNK_BYTES):
             copy.write(chunk)
             _require_room(copy.tell(), spooled_bytes(), allowance)
         copy.flush()

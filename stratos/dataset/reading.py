@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from stratos.contracts.records import Record
-from stratos.dataset.formats import FormatName, ParsedRow, Row, RowError, detect_format, read_row
+from stratos.dataset.formats import ParsedRow, Row, RowError, detect_format, read_row
 from stratos.dataset.lines import MAX_LINE_BYTES
 from stratos.scoring.answers import final_answer
-from stratos.spec import Task
+from stratos.spec import FormatName, Task
 
 MAX_SHOWN = 20
 """Bad lines that a message or an inspection quotes."""

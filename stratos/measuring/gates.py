@@ -10,8 +10,10 @@ from stratos.contracts.measurements import LoadResult, Percentile
 from stratos.contracts.plan import Interval
 from stratos.frozen import FrozenModel
 from stratos.hosting.guardrails import MAX_FAILED_SHARE
+from stratos.hosting.next_server import COST_CONSTRAINT
 from stratos.measuring.load import requests_needed
 from stratos.spec import Constraints
+from stratos.spec.constraints import LATENCY_PERCENTILES
 from stratos.statistics.mcnemar import Comparison
 
 SIGNIFICANCE = 0.05
@@ -38,11 +40,7 @@ class Outlay:
         return Outlay(self.usd - other.usd, self.hours - other.hours)
 
 
-LATENCIES = {
-    "max_p50_latency_ms": (0.5, "p50_ms"),
-    "max_p95_latency_ms": (0.95, "p95_ms"),
-    "max_p99_latency_ms": (0.99, "p99_ms"),
-}
+LATENCIES = {name: (q, f"p{100 * q:.0f}_ms") for name, q in LATENCY_PERCENTILES.items()}
 """Constraint → percentile, and the field of the load it is held against."""
 
 
@@ -111,11 +109,11 @@ def judge_load(load: LoadResult, constraints: Constraints, usd_per_hour: float) 
         constraints.max_usd_per_1000_requests,
     )
     if asked is not None and cost is not None and cost.lo > asked:
-        missed["max_usd_per_1000_requests"] = (
+        missed[COST_CONSTRAINT] = (
             f"1,000 requests cost ${cost.value:.3g} [{cost.lo:.3g}, {cost.hi:.3g}], "
-            f"max_usd_per_1000_requests is {asked:g}"
+            f"{COST_CONSTRAINT} is {asked:g}"
         )
-    held = [n for n in LATENCIES if getattr(constraints, n) is not None] or ["max_p95_latency_ms"]
+    held = constraints.latencies or ("max_p95_latency_ms",)
     shown = (_shown(LATENCIES[n][0], getattr(load, LATENCIES[n][1]), load) for n in held)
     reason = "; ".join(missed.values() if missed else shown)
     return Verdict(
@@ -139,7 +137,7 @@ def usd_per_1000_requests(usd_per_hour: float, answered: Interval) -> Interval |
 
 def least_requests(constraints: Constraints) -> int:
     """How many requests bound every percentile that the spec holds, the failed ones left out."""
-    held = (q for name, (q, _) in LATENCIES.items() if getattr(constraints, name) is not None)
+    held = (LATENCY_PERCENTILES[name] for name in constraints.latencies)
     return max((math.ceil(requests_needed(q) / (1 - MAX_FAILED_SHARE)) for q in held), default=0)
 
 

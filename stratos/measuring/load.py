@@ -17,13 +17,12 @@ from typing import Generic, Protocol, TypeVar
 
 from stratos.contracts.measurements import LoadResult, Percentile
 from stratos.contracts.plan import Interval
+from stratos.spec.constraints import LONGEST_MEASURE_SECONDS
 from stratos.statistics.normal import Z_95
 from stratos.statistics.wilson import proportion_of
 
 Question = TypeVar("Question")
 MAX_IN_FLIGHT = 64
-LONGEST_SECONDS = 600.0
-"""Measuring ends then, enough requests or not: a Lambda function runs for 900."""
 _LONGEST_QUEUE_SECONDS = 60.0
 """After the last arrival; what has not left by then, because all before it hang, has failed."""
 _TAIL = 0.025
@@ -67,7 +66,7 @@ class LoadTest(Generic[Question]):
     """Measured for at least so long, warm-up excluded."""
     least_requests: int = 0
     """Measured for longer until so many were sent."""
-    longest_seconds: float = LONGEST_SECONDS
+    longest_seconds: float = LONGEST_MEASURE_SECONDS
     warm_up_seconds: float = 2.0
     seed: int = 0
     clock: Clock = MonotonicClock()  # noqa: RUF009 - it has no state

@@ -19,16 +19,6 @@ def non_dominated(points: Floats) -> Integers:
     return np.flatnonzero(is_nondominated(np.ascontiguousarray(points, dtype=np.float64)))
 
 
-def ranks(points: Floats) -> Integers:
-    """The Pareto rank of each row: 0 for the front (pymoo's non-dominated sorting)."""
-    from pymoo.util.nds.non_dominated_sorting import NonDominatedSorting
-
-    if len(points) == 0:
-        return np.zeros(0, dtype=np.int64)
-    _, rank = NonDominatedSorting().do(points, return_rank=True)
-    return np.asarray(rank, dtype=np.int64)
-
-
 def normalised(points: Floats, least_span: Floats) -> Floats:
     """Scale to 0 at the utopia point and 1 at the nadir of these rows.
 

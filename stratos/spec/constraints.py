@@ -9,6 +9,17 @@ from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 from stratos.frozen import FrozenModel
 
 Probability = Annotated[float, Field(ge=0, le=1)]
+LONGEST_COMPLETION_TOKENS = 8192
+"""No model is asked to write more in one go."""
+CompletionTokens = Annotated[int, Field(ge=1, le=LONGEST_COMPLETION_TOKENS)]
+LONGEST_MEASURE_SECONDS = 600
+"""Measuring ends then, enough requests or not: a Lambda function runs for 900."""
+LATENCY_PERCENTILES = {
+    "max_p50_latency_ms": 0.5,
+    "max_p95_latency_ms": 0.95,
+    "max_p99_latency_ms": 0.99,
+}
+"""Constraint → the percentile that it limits."""
 
 
 class Constraints(FrozenModel):
@@ -37,8 +48,7 @@ class Constraints(FrozenModel):
     @property
     def latencies(self) -> tuple[str, ...]:
         """The latency constraints that are given, which only an endpoint can hold."""
-        names = ("max_p50_latency_ms", "max_p95_latency_ms", "max_p99_latency_ms")
-        return tuple(name for name in names if getattr(self, name) is not None)
+        return tuple(name for name in LATENCY_PERCENTILES if getattr(self, name) is not None)
 
 
 class Load(FrozenModel):
@@ -53,7 +63,7 @@ class Load(FrozenModel):
     prompt_tokens: PositiveInt | None = None
     """Measured on the dataset where left out."""
     output_tokens: PositiveInt | None = None
-    measure_seconds: Annotated[float, Field(ge=2, le=600)] = 20.0
+    measure_seconds: Annotated[float, Field(ge=2, le=LONGEST_MEASURE_SECONDS)] = 20.0
     """How long the endpoint is measured for, warm-up excluded; longer where a latency constraint
     needs more requests."""
 

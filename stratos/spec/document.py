@@ -12,7 +12,7 @@ from stratos.spec.constraints import Constraints, Load, Preferences
 from stratos.spec.hosting import Hosting
 from stratos.spec.models import Teacher, Weights
 from stratos.spec.task import Task
-from stratos.spec.training import Synthesis, Training
+from stratos.spec.training import StrategyName, Synthesis, Training
 
 LONGEST_APPROVAL_HOURS = 168.0
 DEFAULT_APPROVAL_HOURS = 72.0
@@ -33,7 +33,7 @@ class Spec(FrozenModel):
     constraints: Constraints = Constraints()
     load: Load = Load()
     preferences: Preferences = Preferences()
-    strategy: Literal["auto", "alignment", "injection", "blend"] = "auto"
+    strategy: Literal["auto", StrategyName] = "auto"
     synthesis: Synthesis = Synthesis()
     training: Training = Training()
     hosting: Hosting = Hosting()

@@ -8,9 +8,20 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from stratos.frozen import FrozenModel
+from stratos.spec.constraints import LONGEST_COMPLETION_TOKENS, CompletionTokens
 from stratos.spec.json_schema import check_schema
 from stratos.spec.models import Bedrock, OpenAICompatible
 from stratos.spec.paths import BucketPath, bucket_path
+
+FormatName = Literal[
+    "prompt_completion",
+    "openai_chat",
+    "bedrock_conversation",
+    "bedrock_log",
+    "request_response",
+    "gsm8k",
+]
+"""Formats of a dataset's rows; `stratos.dataset.formats` reads them."""
 
 
 class Exact(FrozenModel):
@@ -86,7 +97,7 @@ class LlmJudge(FrozenModel):
     model: Annotated[Bedrock | OpenAICompatible, Field(discriminator="kind")]
     criteria: Annotated[str, Field(min_length=1)]
     """What makes an answer right, in words."""
-    max_new_tokens: Annotated[int, Field(ge=16, le=8192)] = 512
+    max_new_tokens: Annotated[int, Field(ge=16, le=LONGEST_COMPLETION_TOKENS)] = 512
     """Longest verdict, its reason included."""
 
     @model_validator(mode="after")
@@ -107,22 +118,14 @@ class Task(FrozenModel):
 
     dataset: BucketPath
     """`.jsonl`, `.jsonl.gz` or `.parquet` file, or a prefix of several, relative to the spec."""
-    format: Literal[
-        "auto",
-        "prompt_completion",
-        "openai_chat",
-        "bedrock_conversation",
-        "bedrock_log",
-        "request_response",
-        "gsm8k",
-    ] = "auto"
+    format: Literal["auto", FormatName] = "auto"
     verifier: Verifier
     answer_marker: str = "####"
     """The final answer is what follows the last marker; the whole completion where none is."""
     checker: BucketPath | None = None
     """Python file with `check(question, answer, rationale) -> list[str]`, run in the jobs only: the
     problems of a rationale, none if every step of it holds."""
-    max_reply_tokens: Annotated[int, Field(ge=1, le=8192)] = 512
+    max_reply_tokens: CompletionTokens = 512
     """Longest reply to a question, when probing, evaluating and measuring the endpoint."""
     probe_records: Annotated[int, Field(ge=20, le=5_000)] = 200
     heldout_records: Annotated[int, Field(ge=50, le=20_000)] = 500

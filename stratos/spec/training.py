@@ -7,9 +7,10 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from stratos.frozen import FrozenModel
-from stratos.spec.constraints import Probability
+from stratos.spec.constraints import CompletionTokens, Probability
 
 StrategyName = Literal["alignment", "injection", "blend"]
+Method = Literal["full", "lora"]
 
 DEFAULT_EPOCHS = 3.0
 DEFAULT_BATCH_TOKENS = 8192
@@ -36,7 +37,7 @@ class Synthesis(FrozenModel):
     kept, and nothing verified is asked again."""
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.0
     """Of the first attempt; later ones sample at 0.7 or this, whichever is more."""
-    max_new_tokens: Annotated[int, Field(ge=1, le=8192)] = 512
+    max_new_tokens: CompletionTokens = 512
     """Longest answer of the teacher to one call."""
     max_records: PositiveInt | None = None
     min_yield: Probability = 0.2
@@ -76,14 +77,14 @@ class Reinforcement(FrozenModel):
     """Of the penalty for leaving the student that learned from the records."""
     learning_rate: PositiveFloat | None = None
     """A tenth of the rate on the records where left out."""
-    max_new_tokens: Annotated[int, Field(ge=1, le=8192)] = 512
+    max_new_tokens: CompletionTokens = 512
     """Longest sample."""
 
 
 class Training(FrozenModel):
     """How the student is trained. What is left out, the planner chooses."""
 
-    method: Literal["auto", "full", "lora"] = "auto"
+    method: Literal["auto", Method] = "auto"
     optimizer: Literal["adamw", "muon"] = "adamw"
     """`muon`: Muon on the hidden matrices, AdamW on the rest; full fine-tuning only."""
     learning_rate: PositiveFloat | None = None

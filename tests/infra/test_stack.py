@@ -9,8 +9,8 @@ import pytest
 
 from lambdas.serving import leftovers
 from stratos.contracts.bucket import ASYNC_DAYS, RunKeys, async_folder
-from stratos.measuring.load import LONGEST_SECONDS
 from stratos.pipeline.summary import REJECTED_RUNS
+from stratos.spec.constraints import LONGEST_MEASURE_SECONDS
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -126,7 +126,7 @@ def test_clean_up_waits_for_less_time_than_it_has(template):
 def test_measuring_ends_before_its_function_does(template):
     slowest_reply_seconds = 65
     timeout = function(template, "stratos-measure-endpoint")["Timeout"]
-    assert LONGEST_SECONDS + slowest_reply_seconds <= timeout
+    assert LONGEST_MEASURE_SECONDS + slowest_reply_seconds <= timeout
 
 
 def test_schedules_may_rerun_and_expire_and_nothing_else(template):

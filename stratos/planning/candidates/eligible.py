@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from stratos.catalog.model_card import ModelCard
+from stratos.contracts.jobs import ModelRole
 from stratos.errors import NoFeasiblePlan
 from stratos.planning.forecast.transformer import transformer
 from stratos.planning.front import non_dominated
@@ -28,7 +28,7 @@ class Eligibility:
         white_box: Its token distribution must be at hand.
     """
 
-    role: Literal["teacher", "student"]
+    role: ModelRole
     constraints: Constraints
     probed: set[str] | None
     missed: frozenset[str] = frozenset()

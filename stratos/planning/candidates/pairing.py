@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from stratos.catalog.model_card import ModelCard
-from stratos.contracts.plan import Interval, Method, Precision
+from stratos.contracts.plan import Interval, Precision
 from stratos.planning.forecast.accuracy import Evidence, accuracy_interval, expected_accuracy
 from stratos.planning.forecast.calibration import Correction
 from stratos.planning.forecast.workload import SynthesisForecast, Workload
-from stratos.spec import StrategyName
+from stratos.spec import Method, StrategyName
 
 
 @dataclass(frozen=True)

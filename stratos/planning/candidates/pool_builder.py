@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import product
+from typing import get_args
 
 from stratos.catalog.model_card import ModelCard
 from stratos.contracts.jobs import ProbeResult
-from stratos.contracts.plan import Method, Precision
+from stratos.contracts.plan import Precision
 from stratos.errors import NoFeasiblePlan
 from stratos.planning.candidates.cheapest_mode import hosting_table
 from stratos.planning.candidates.eligible import Eligibility, eligible
@@ -33,9 +34,9 @@ from stratos.planning.forecast.server_table import cheapest_by_rate, training_ta
 from stratos.planning.forecast.transformer import transformer
 from stratos.planning.request import PlanningRequest
 from stratos.planning.strategy import choose_strategy
-from stratos.spec import StrategyName
+from stratos.spec import Method, StrategyName
 
-METHODS: tuple[Method, ...] = ("full", "lora")
+METHODS: tuple[Method, ...] = get_args(Method)
 PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
 
 

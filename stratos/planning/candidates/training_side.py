@@ -13,7 +13,7 @@ from stratos.contracts.plan import Precision
 from stratos.planning.arrays import Floats, Mask
 from stratos.planning.candidates.pairing import Pairing
 from stratos.planning.candidates.side import Side
-from stratos.planning.deadlines import REINFORCEMENT_SHARE, TIME_SHARES
+from stratos.planning.deadlines import MIN_SECONDS, REINFORCEMENT_SHARE, TIME_SHARES
 from stratos.planning.forecast import workload
 from stratos.planning.forecast.rates import Types, generation_seconds
 from stratos.planning.forecast.server_table import ServerTable
@@ -98,7 +98,7 @@ class TrainingSide:
 
         def timing(job: str, needed: Floats) -> JobTiming:
             share = TIME_SHARES[job]  # type: ignore[index]
-            return JobTiming(needed, np.maximum(60.0, share * left))
+            return JobTiming(needed, np.maximum(MIN_SECONDS, share * left))
 
         calls = pairing.synthesis.num_calls
         synthesis = timing("synthesize", calls * write)

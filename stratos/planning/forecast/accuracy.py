@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from stratos.contracts.plan import Interval, Method
+from stratos.contracts.plan import Interval
 from stratos.planning.forecast.calibration import Correction, from_log_odds, log_odds
-from stratos.spec import StrategyName
+from stratos.spec import Method, StrategyName
 from stratos.statistics.normal import Z_95
 
 INJECTION_CEILING = 0.95

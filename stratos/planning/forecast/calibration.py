@@ -24,7 +24,6 @@ OTHER_DEVICES_SD = 0.25
 """More, for a row of another number of devices, whose traffic is another."""
 SIZE_SD = 0.1
 """More, per e-fold between the models' parameter counts."""
-ACCURACY_PRIOR_SD = 0.6
 _CUTOFF_SDS = 4.0
 _ROUNDS = 50
 

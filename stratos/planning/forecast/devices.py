@@ -9,8 +9,8 @@ from __future__ import annotations
 from math import ceil
 
 from stratos.catalog.servers import InstanceType, Runtime
-from stratos.planning.forecast.memory import GIB
 from stratos.planning.forecast.transformer import Transformer
+from stratos.units import GIB
 
 MICRO_TOKENS: dict[Runtime, int] = {"cpu": 1_024, "cuda": 16_384, "neuron": 16_384}
 """Tokens that go through a student together: on a CPU few enough to stay in its cache."""

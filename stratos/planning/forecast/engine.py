@@ -105,8 +105,6 @@ REFERENCE_DISPATCH_US = 0.29
 """`InstanceType.dispatch_us` of the machine the CPU figures above were fitted on."""
 
 
-JOB_BATCH = 128
-"""Sequences a job generates at once (`JobConfig.batch_size`)."""
 HIDDEN_SHARE = 0.5
 """Of the shorter of arithmetic and traffic between devices, what the longer hides in training.
 

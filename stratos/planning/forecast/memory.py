@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from stratos.contracts.plan import Method
 from stratos.planning.forecast.transformer import Transformer
+from stratos.spec import Method
+from stratos.units import GIB
 
-GIB = 2.0**30
 HEADROOM = 0.10
 """Of the device's reported memory, left to the allocator and the runtime."""
 ADAMW_BYTES = 16.0

@@ -9,6 +9,7 @@ import numpy as np
 
 from stratos.catalog.servers import InstanceType
 from stratos.contracts.calibration import CalibrationRow
+from stratos.contracts.jobs import JOB_BATCH
 from stratos.contracts.plan import Precision
 from stratos.planning.arrays import Floats, Integers, Mask
 from stratos.planning.forecast.calibration import Correction, correction
@@ -16,7 +17,6 @@ from stratos.planning.forecast.devices import serving_layout
 from stratos.planning.forecast.engine import (
     BYTES_PER_PARAMETER,
     EFFICIENCIES,
-    JOB_BATCH,
 )
 from stratos.planning.forecast.replica import Replica
 from stratos.planning.forecast.server_table import ServerTable

@@ -17,8 +17,9 @@ from stratos.planning.forecast.engine import (
     dispatch_factor,
     flop_per_second,
 )
-from stratos.planning.forecast.memory import GIB, HEADROOM
+from stratos.planning.forecast.memory import HEADROOM
 from stratos.planning.forecast.transformer import Transformer
+from stratos.units import GIB
 
 _ALL_REDUCES_PER_LAYER = 2
 """After attention and after the feed-forward block (Megatron-LM, arXiv 1909.08053, section 3)."""

@@ -14,6 +14,8 @@ from stratos.planning.forecast.transformer import Transformer
 
 LENGTH_SPREAD = 1.25
 """95th percentile over mean of output lengths; assumed, corrected by calibration."""
+_P95_DEVIATIONS = 1.645
+"""Standard deviations above the mean that 95% lie below."""
 _ROUNDS = 200
 _TOLERANCE = 1e-5
 
@@ -184,11 +186,11 @@ def latency_seconds(
     taken as exponential. Infinite at full utilisation.
     """
     # 0.5 -> 0, 0.95 -> 1.645: the normal quantile, near enough between the two.
-    deviations = 1.645 * max(0.0, percentile - 0.5) / 0.45
+    deviations = _P95_DEVIATIONS * max(0.0, percentile - 0.5) / 0.45
     utilisation = requests_per_second / capacity(model, shape, bytes_per_value, rates)
     longer = RequestShape(
         shape.prompt_tokens,
-        shape.output_tokens * (1 + (length_spread - 1) * deviations / 1.645),
+        shape.output_tokens * (1 + (length_spread - 1) * deviations / _P95_DEVIATIONS),
     )
     residence = residence_seconds(
         model, longer, requests_per_second, bytes_per_value, rates, spread=deviations

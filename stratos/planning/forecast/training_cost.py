@@ -6,15 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stratos.contracts.plan import Method
 from stratos.hosting.monthly import HOURS_PER_MONTH
 from stratos.planning.arrays import Floats, Mask
 from stratos.planning.forecast.engine import HIDDEN_SHARE
 from stratos.planning.forecast.transformer import Transformer
+from stratos.spec import Method
 
 SPOT_BILLED_SHARE = 0.365
 """Of the seconds a managed-spot job runs: one account's savings of 59-68%, read as 63.5%."""
-SPOT_BILLED_BOUNDS = (0.32, 0.41)
 SPOT_WAIT_SECONDS = 600.0
 """Waiting for spare capacity; assumed, AWS publishes none."""
 CHECKPOINT_SECONDS = 300.0

@@ -8,7 +8,7 @@ from math import ceil
 import numpy as np
 
 from stratos.catalog.servers import InstanceType
-from stratos.contracts.plan import Method, Precision
+from stratos.contracts.plan import Precision
 from stratos.planning.arrays import Floats, Mask
 from stratos.planning.forecast.devices import (
     MICRO_TOKENS,
@@ -30,6 +30,7 @@ from stratos.planning.forecast.training_cost import (
     training_tokens_per_second,
 )
 from stratos.planning.forecast.transformer import Transformer
+from stratos.spec import Method
 
 
 @dataclass(frozen=True)

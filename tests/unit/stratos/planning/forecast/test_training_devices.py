@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from stratos.catalog.models import hub_models
 from stratos.catalog.servers import InstanceType, ServerCatalog
-from stratos.contracts.plan import Method
 from stratos.errors import NoFeasiblePlan
 from stratos.planning.choose import plan_before_probing
 from stratos.planning.forecast.devices import (
@@ -23,6 +22,7 @@ from stratos.planning.forecast.engine import EFFICIENCIES, HIDDEN_SHARE
 from stratos.planning.forecast.memory import training_gib
 from stratos.planning.forecast.training_rates import StepRate, StudentTraining, step_rate
 from stratos.planning.forecast.transformer import transformer
+from stratos.spec import Method
 from tests.unit.stratos.planning.planning_inputs import (
     cpu,
     model,
