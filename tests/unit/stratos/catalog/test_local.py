@@ -35,12 +35,3 @@ def test_what_other_processes_took_away_is_not_the_machines_rate() -> None:
         flop_per_second=100, bytes_per_second=70, operations_per_second=9
     )
     assert at_least(two, None) == two
-
-
-def test_local_servers_join_a_catalog_by_name() -> None:
-    rates = Rates(flop_per_second=1e11, bytes_per_second=2e10, operations_per_second=3e6)
-    faster = Rates(flop_per_second=2e11, bytes_per_second=2e10, operations_per_second=3e6)
-    aws = ServerCatalog.aws()
-    joined = aws.with_types(local_server(1, rates)).with_types(local_server(1, faster))
-    assert len(joined.instance_types) == len(aws.instance_types) + 1
-    assert joined["ml.local.cpu1"].tflops_32bit == 0.2
