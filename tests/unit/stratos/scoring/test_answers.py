@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from stratos.scoring.answers import elements, final_answer, rationale_of, with_answer
 from stratos.scoring.verifiers import is_completion_correct
-from tests.unit.stratos.scoring.test_verifiers import NUMBER
+from stratos.spec import Number
+
+NUMBER = Number(kind="number")
 
 
 def test_the_answer_is_what_follows_the_last_marker():

@@ -9,7 +9,7 @@ import pytest
 from stratos.errors import SpecRejected
 from stratos.spec.folder import files_under, read_spec_in_folder
 from tests import factories
-from tests.unit.stratos.spec.test_reader import changed
+from tests.unit.stratos.spec.spec_files import changed
 
 
 @pytest.fixture

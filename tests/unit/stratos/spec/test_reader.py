@@ -10,23 +10,12 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratos.errors import Problem, SpecRejected
 from stratos.spec import Spec
 from stratos.spec.reader import read_document, read_spec
-from stratos.spec.yaml_tree import MAX_BYTES, MAX_NODES
 from tests import factories
+from tests.unit.stratos.spec.spec_files import changed, problems_of
 
 JUDGE = {"kind": "judge", "criteria": "polite", "model": {"kind": "bedrock", "model_id": "x"}}
-
-
-def problems_of(content: str | bytes) -> list[Problem]:
-    with pytest.raises(SpecRejected) as caught:
-        read_spec(content)
-    return list(caught.value.problems)
-
-
-def changed(**sections: object) -> str:
-    return factories.spec_text(**sections)
 
 
 def test_a_good_spec_is_read() -> None:
@@ -169,34 +158,6 @@ def test_the_advice_on_heldout_records_is_enough() -> None:
     for records, accepted in ((advised, True), (advised - 1, False)):
         text = changed(constraints={"min_accuracy": 0.99}, task=task | {"heldout_records": records})
         assert (read_document(text).problems == []) is accepted
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("", "the file is empty"),
-        ("[1, 2]", "not a mapping of fields"),
-        ("a: 1\na: 2", "given twice, first on line 1"),
-        ("a: &x [1]\nb: *x", "aliases are refused"),
-        ("a: !!python/object:os.system 1", "tags are refused"),
-        ("a: 1\n---\nb: 2", "more than one YAML document"),
-        ("{[1]: 2}", "name is not plain text"),
-        ("load: {requests_per_second: .inf}", "not a finite number"),
-        (b"name: \xff", "not UTF-8"),
-        ("name: \x00", "not allowed in YAML"),
-        ('name: "\\UFFFFFFFF"', "not valid YAML"),
-        ("a: b: c", "not valid YAML"),
-        ("x: " + "[" * 20_000, "nested deeper than 32"),
-        ("- " * 20_000, "nested deeper than 32"),
-        ("{x: " * 20_000, "nested deeper than 32"),
-        ("[" * 10_000_000, f"larger than the {MAX_BYTES:,} bytes"),
-        ("a: [" + "1," * (MAX_NODES + 5) + "]", f"more than {MAX_NODES:,} values"),
-    ],
-)
-def test_a_hostile_or_broken_file_is_refused_with_one_clear_problem(
-    content: str | bytes, message: str
-) -> None:
-    assert message in "\n".join(str(problem) for problem in problems_of(content))
 
 
 @given(st.text() | st.binary())

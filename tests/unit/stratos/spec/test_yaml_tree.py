@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from stratos.spec.yaml_tree import read_yaml
-from tests.unit.stratos.spec.test_reader import problems_of
+import pytest
+
+from stratos.spec.yaml_tree import MAX_BYTES, MAX_NODES, read_yaml
+from tests.unit.stratos.spec.spec_files import problems_of
 
 
 def test_a_bomb_of_aliases_is_not_expanded() -> None:
@@ -23,3 +25,31 @@ def test_scalars_are_those_of_yaml_1_2() -> None:
         "g": "true",
         "h": True,
     }
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "the file is empty"),
+        ("[1, 2]", "not a mapping of fields"),
+        ("a: 1\na: 2", "given twice, first on line 1"),
+        ("a: &x [1]\nb: *x", "aliases are refused"),
+        ("a: !!python/object:os.system 1", "tags are refused"),
+        ("a: 1\n---\nb: 2", "more than one YAML document"),
+        ("{[1]: 2}", "name is not plain text"),
+        ("load: {requests_per_second: .inf}", "not a finite number"),
+        (b"name: \xff", "not UTF-8"),
+        ("name: \x00", "not allowed in YAML"),
+        ('name: "\\UFFFFFFFF"', "not valid YAML"),
+        ("a: b: c", "not valid YAML"),
+        ("x: " + "[" * 20_000, "nested deeper than 32"),
+        ("- " * 20_000, "nested deeper than 32"),
+        ("{x: " * 20_000, "nested deeper than 32"),
+        ("[" * 10_000_000, f"larger than the {MAX_BYTES:,} bytes"),
+        ("a: [" + "1," * (MAX_NODES + 5) + "]", f"more than {MAX_NODES:,} values"),
+    ],
+)
+def test_a_hostile_or_broken_file_is_refused_with_one_clear_problem(
+    content: str | bytes, message: str
+) -> None:
+    assert message in "\n".join(str(problem) for problem in problems_of(content))

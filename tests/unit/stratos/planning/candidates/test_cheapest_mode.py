@@ -2,54 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratos.catalog.model_card import ModelCard
-from stratos.contracts.plan import Plan, PlanSet
 from stratos.errors import DeploymentFailed, NoFeasiblePlan
 from stratos.hosting.modes.serverless import USD_PER_GB_SECOND
 from stratos.hosting.modes.table import endpoint_modes, told_endpoint
 from stratos.planning.candidates.cheapest_mode import ModeOffers, hosting_table
-from stratos.planning.choose import plan_before_probing
-from stratos.planning.forecast.server_table import stand_in_table
 from stratos.planning.forecast.transformer import transformer
 from stratos.spec import ModeName
 from tests.unit.stratos.planning import planning_inputs as inputs
+from tests.unit.stratos.planning.hosted_plans import chosen, planned
 
 ENDPOINT_MODES = [mode.name for mode in endpoint_modes()]
-TRAFFIC = {"requests_per_second": 0.5, "active_hours_per_day": 3.5}
 RARE = {"requests_per_second": 0.5, "mean_requests_per_second": 0.01, "active_hours_per_day": 2}
 REQUESTS_PER_MONTH = 0.01 * 3600 * 2 * 730 / 24
-
-
-def planned(
-    *servers: Any,
-    student: ModelCard | None = None,
-    limits: dict[str, Any] | None = None,
-    load: dict[str, Any] = TRAFFIC,
-    live: ModeName | None = None,
-    **hosting: Any,
-) -> PlanSet:
-    request = inputs.request(
-        *(servers or (inputs.cpu(),)),
-        asked=inputs.spec(limits, load=load, hosting=hosting),
-        teachers=(inputs.tiny("teacher"),),
-        students=(student or inputs.tiny(),),
-        live_mode=live,
-    )
-    return plan_before_probing(request)
-
-
-def chosen(*servers: Any, **options: Any) -> Plan:
-    return planned(*servers, **options).chosen
-
-
-# --- a mode that is named ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("mode", ["async", "scale_to_zero"])
@@ -86,9 +55,6 @@ def test_serverless_needs_a_cpu_to_be_forecast_by():
 def test_a_named_mode_is_that_of_every_plan(mode: ModeName):
     plans = planned(inputs.cpu(), inputs.gpu(), mode=mode, max_cold_start_seconds=900)
     assert {plan.hosting.mode for plan in plans.front} == {mode}
-
-
-# --- the planner's own choice -----------------------------------------------------------------
 
 
 def test_auto_is_real_time_where_no_cold_start_is_tolerated():
@@ -177,16 +143,6 @@ def test_all_day_traffic_prefers_an_instance_that_is_there_to_a_queue_at_the_sam
     assert {plan.hosting.mode for plan in plans.front} == {"realtime"}
 
 
-def test_one_cpu_a_region_stands_in_for_serverless_the_smallest_and_then_the_cheapest():
-    larger = inputs.cpu("ml.local.cpu4", usd=0.01).model_copy(update={"vcpu": 4})
-    rows = (larger, inputs.cpu("ml.local.dear", usd=0.2), inputs.cpu("ml.local.cheap", usd=0.1))
-    regions = ("us-east-1", "eu-west-1")
-    found = stand_in_table(inputs.catalog(*rows, inputs.gpu()), regions)
-    assert [(row.instance.instance_type, row.region) for row in found.rows] == [
-        ("ml.local.cheap", region) for region in regions
-    ]
-
-
 def test_serverless_latency_is_that_of_the_few_processors_its_memory_brings():
     two, many = (
         inputs.cpu(),
@@ -197,9 +153,6 @@ def test_serverless_latency_is_that_of_the_few_processors_its_memory_brings():
     alone = chosen(many, load=RARE, mode="serverless")
     instance = chosen(many, load=RARE, mode="realtime")
     assert alone.p95_latency_ms.value > 10 * instance.p95_latency_ms.value
-
-
-# --- an endpoint in service -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("live", ENDPOINT_MODES)
@@ -214,9 +167,6 @@ def test_an_endpoint_in_service_that_cannot_host_a_student_is_named_before_anyth
         chosen(student=inputs.model("large", 3.0), live="serverless")
     with pytest.raises(DeploymentFailed, match=r"hosting.mode is async, but .* keeps its kind"):
         chosen(live="serverless", mode="async")
-
-
-# --- left out before the front ----------------------------------------------------------------
 
 
 @given(
@@ -256,9 +206,6 @@ def test_a_server_keeps_the_mode_that_no_other_allowed_one_undercuts(
         assert allowed[modes.modes[found.mode[row]]] == pytest.approx(min(allowed.values()))
 
 
-# --- batches ----------------------------------------------------------------------------------
-
-
 def test_batches_are_billed_for_the_hours_of_work():
     plan = chosen(mode="batch")
     requests = 0.5 * 3600 * 3.5 * 730 / 24
@@ -274,12 +221,3 @@ def test_batches_need_a_server_that_is_done_with_a_month_within_it():
     slow = inputs.cpu(gflops=1e-3)
     with pytest.raises(NoFeasiblePlan, match="no server works off the requests of a month"):
         chosen(slow, mode="batch")
-
-
-def test_batches_run_on_one_server_of_a_kind_that_sagemaker_has_for_them():
-    cheap = {"us-east-1": 0.001}
-    unknown, offered = inputs.gpu(usd=cheap), inputs.gpu("ml.g6.xlarge", usd=cheap)
-    plan = chosen(unknown, inputs.cpu(), mode="batch")
-    assert plan.serving.instance_type == "ml.local.cpu2"
-    plan = chosen(offered, mode="batch")
-    assert (plan.serving.instance_type, plan.serving.count) == ("ml.g6.xlarge", 1)

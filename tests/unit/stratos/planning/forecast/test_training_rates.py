@@ -1,30 +1,21 @@
-"""How many devices train together by a plan, and what they are expected to gain."""
+"""Training rates, on as many devices as make them fastest."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratos.catalog.models import hub_models
 from stratos.catalog.servers import InstanceType, ServerCatalog
 from stratos.errors import NoFeasiblePlan
 from stratos.planning.choose import plan_before_probing
-from stratos.planning.forecast.devices import (
-    LINK_SHARE,
-    UNKNOWN_LINK_GB_PER_S,
-    step_tokens,
-    training_counts,
-)
+from stratos.planning.forecast.devices import LINK_SHARE, UNKNOWN_LINK_GB_PER_S
 from stratos.planning.forecast.engine import EFFICIENCIES, HIDDEN_SHARE
 from stratos.planning.forecast.memory import training_gib
 from stratos.planning.forecast.training_rates import StepRate, StudentTraining, step_rate
-from stratos.planning.forecast.transformer import transformer
 from stratos.spec import Method
+from tests.unit.stratos.planning.forecast.several_devices import CATALOG_8B, links, sizes
 from tests.unit.stratos.planning.planning_inputs import (
-    cpu,
     model,
     request,
     several,
@@ -32,10 +23,6 @@ from tests.unit.stratos.planning.planning_inputs import (
     spec,
     types_of,
 )
-
-QWEN_8B = transformer(hub_models()["Qwen/Qwen3-8B"].card())
-links = st.sampled_from([None, 16.0, 32.0, 600.0, 900.0])
-sizes = st.floats(0.1, 30.0)
 
 
 def trained(
@@ -108,18 +95,6 @@ def test_the_rate_is_that_of_the_best_number_by_hand(
         assert rates[int(found.devices[0])] == pytest.approx(max(rates.values()))
 
 
-@given(billions=sizes, tokens=st.floats(1, 1e5), method=st.sampled_from(["full", "lora"]))
-def test_each_device_holds_less_the_more_there_are(
-    billions: float, tokens: float, method: Method
-) -> None:
-    held = [
-        training_gib(shape(billions), method, 2.0, tokens, 16, num_devices=count)
-        for count in (1, 2, 4, 8)
-    ]
-    assert held == sorted(held, reverse=True)
-    assert held[0] > held[-1]
-
-
 def test_a_student_that_needs_two_devices_trains_on_two_and_not_on_one() -> None:
     # 16 bytes · 2 billion are 30 GiB: more than 22, less than twice as much.
     asked = spec(training={"method": "full"})
@@ -143,45 +118,9 @@ def test_a_slow_link_leaves_devices_idle_rather_than_the_student_waiting() -> No
     assert trained(several(8, 1.0), 0.5).devices[0] == 1
 
 
-@pytest.mark.parametrize(
-    "training",
-    [
-        {"on_policy_fraction": 0.5, "kd_weight": 0.5},
-        {"reinforcement": {"steps": 10}},
-    ],
-)
-def test_a_student_that_writes_its_own_samples_is_planned_on_one_device(
-    training: dict[str, Any],
-) -> None:
-    asked = spec(training=training)
-    plan = plan_before_probing(request(several(8), asked=asked)).chosen
-    assert plan.training.devices == 1
-    assert plan_before_probing(request(several(8))).chosen.training.devices == 8
-
-
-def test_jobs_that_only_ask_models_gain_nothing_from_more_devices() -> None:
-    # All the time goes to probes, synthesis and evaluation.
-    asked = spec(training={"max_steps": 1})
-    one, eight = (
-        plan_before_probing(request(several(count), asked=asked)).chosen for count in (1, 8)
-    )
-    assert eight.hours_to_deploy.value == pytest.approx(one.hours_to_deploy.value, rel=1e-3)
-
-
-def test_a_cpu_trains_in_one_process() -> None:
-    assert training_counts(cpu()) == (1,)
-    assert training_counts(several(6)) == (1, 2, 4, 6)
-
-
-def test_the_busiest_process_has_at_least_a_record() -> None:
-    assert step_tokens(8_192, 270, 1) == 8_192
-    assert step_tokens(8_192, 270, 8) == 1_024 + 135
-    assert step_tokens(8_192, 4_096, 8) == 4_096
-
-
 def test_8b_in_full_on_four_cards_waits_for_its_weights() -> None:
     instance = ServerCatalog.aws()["ml.g6e.12xlarge"]
-    training = StudentTraining(QWEN_8B, "full", "bfloat16", 270.0, 8192.0, lora_rank=16)
+    training = StudentTraining(CATALOG_8B, "full", "bfloat16", 270.0, 8192.0, lora_rank=16)
     found = step_rate(types_of(instance), training)
     assert found.tokens_per_second[0] == pytest.approx(1_305, abs=1)
     assert (found.possible[0], found.devices[0]) == (True, 4)
