@@ -73,7 +73,7 @@ print(json.dumps({
 
 
 class Rates(FrozenModel):
-    """What a number of threads reach, best of many repetitions."""
+    """What this many threads reach; the best of many repetitions."""
 
     flop_per_second: float
     """float32 matrix product, 512 wide."""
@@ -84,10 +84,10 @@ class Rates(FrozenModel):
 
 
 def measure_rates(threads: int) -> Rates:
-    """Measure so many single-threaded workers side by side, in a process of its own.
+    """Measure this many single-threaded workers side by side, in a process of their own.
 
-    One product spread over several threads waits for its slowest at every barrier, so that any
-    other process on the machine would ruin the figure. Takes about 2 s.
+    One product spread over several threads would wait for the slowest at every barrier, and any
+    other process on the machine would spoil the figure. Takes about 2 s.
     """
     # BLAS reads its thread count once, at start.
     one = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -105,7 +105,7 @@ def measure_rates(threads: int) -> Rates:
 def measure_local_servers(max_threads: int | None = None) -> ServerCatalog:
     """Return this machine as instance types of 1, 2, 4, … and `max_threads` threads, measured.
 
-    Prices are notional: what as many vCPUs of ml.c7i cost, so that cheaper stays cheaper.
+    Prices are notional: those of as many vCPUs of ml.c7i, so that a smaller server is cheaper.
     """
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
     most = max_threads or available or os.cpu_count() or 1
@@ -118,7 +118,7 @@ def measure_local_servers(max_threads: int | None = None) -> ServerCatalog:
 
 
 def at_least(rates: Rates, fewer_threads: Rates | None) -> Rates:
-    """Rates no lower than fewer threads reached: what is lower was taken by other processes."""
+    """Rates at least as high as with fewer threads: if lower, other processes were in the way."""
     if fewer_threads is None:
         return rates
     return Rates.model_validate(

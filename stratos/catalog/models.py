@@ -75,11 +75,11 @@ def card_from_config(
     """Describe a model by its Hugging Face `config.json`.
 
     Args:
-        layers: Only so many of its layers are kept.
+        layers: Keep only this many of its layers.
 
     Raises:
         ValueError: for an architecture other than Qwen2, Qwen3 or Llama, a missing dimension, or
-            more layers kept than there are.
+            more layers to keep than there are.
     """
     dims = dimensions_from_config(name, config_json)
     if layers is not None:
@@ -180,10 +180,10 @@ class HubModel(FrozenModel):
         )
 
     def pruned_card(self, name: str, layers: int) -> ModelCard:
-        """Describe what is left where only so many layers are kept.
+        """Describe the model with only this many layers kept.
 
         Raises:
-            ValueError: when it has no more than those.
+            ValueError: if it has no more than that.
         """
         _require_layers(self.hub, layers, self.num_layers)
         tables = self.vocabulary_size * self.hidden_size * (1 if self.tied_embeddings else 2)
@@ -205,7 +205,7 @@ class HubModel(FrozenModel):
 
 
 class BedrockTeacher(FrozenModel):
-    """A teacher behind Amazon Bedrock: one row of `data/bedrock.csv`. Prices are on demand."""
+    """A teacher behind Amazon Bedrock: one row of `data/bedrock.csv`. Prices are on-demand."""
 
     model_id: str
     scope: str
@@ -223,7 +223,7 @@ class BedrockTeacher(FrozenModel):
     source: str
 
     def card(self, *, batch: bool = False) -> ModelCard:
-        """Prices of batch inference where asked for and known, else on demand."""
+        """With the prices of batch inference if asked for and known, else on demand."""
         price_in, price_out = self.input_usd_per_million_tokens, self.output_usd_per_million_tokens
         if batch and self.batch_output_usd_per_million_tokens is not None:
             price_in = self.batch_input_usd_per_million_tokens or price_in
@@ -254,10 +254,10 @@ def bedrock_teachers() -> dict[str, BedrockTeacher]:
 def default_teachers(
     today: date, listing: BedrockListing | None = None
 ) -> tuple[BedrockTeacher, ...]:
-    """Bedrock teachers to consider where a spec names none.
+    """Bedrock teachers to consider if a spec names none.
 
-    Those with a published score, in-region prices, and at least 90 days before their end of life;
-    of these, where a listing was fetched, those that it calls active.
+    They have a published score, in-region prices, and at least 90 days before their end of life. If
+    a listing was fetched, it must call them active.
     """
     return tuple(
         row
@@ -270,7 +270,7 @@ def default_teachers(
 
 
 def default_students() -> tuple[HubModel, ...]:
-    """Hub models to consider where a spec names none: scored, dense, at most 9 billion weights."""
+    """Hub models to consider if a spec names none: scored, dense, at most 9 billion weights."""
     return tuple(
         row
         for row in hub_models().values()
@@ -285,7 +285,7 @@ def hub_card(model: Weights) -> ModelCard:
 
     Raises:
         LookupError: when it is not in the table.
-        ValueError: when it has no more layers than are to be kept.
+        ValueError: if it has no more layers than are to be kept.
     """
     if model.hub not in hub_models():
         raise LookupError(

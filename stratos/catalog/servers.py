@@ -25,7 +25,7 @@ _PREFERENCE: dict[PriceKind, int] = {"api": 0, "observed": 1, "derived": 2, "not
 
 
 STALE_DAYS = 90
-"""A price older than this is told to be old."""
+"""A price older than this is reported as old."""
 
 
 class Price(FrozenModel):
@@ -35,7 +35,7 @@ class Price(FrozenModel):
     """
 
     region: str
-    """`*` where the server is in whatever region the stack is."""
+    """`*` for a server that is wherever the stack is."""
     component: PricedUse
     usd_per_hour: PositiveFloat
     kind: PriceKind
@@ -99,7 +99,7 @@ class InstanceType(FrozenModel):
         return self.accelerator_memory_gib or self.memory_gib
 
     def price(self, region: str, component: PricedUse) -> Price | None:
-        """The most trustworthy price: by kind, then the newest. None is unknown, not free."""
+        """The most trustworthy price: by kind, then the newest. None means unknown, not free."""
         found = [
             p for p in self.prices if p.component == component and p.region in (region, ANY_REGION)
         ]

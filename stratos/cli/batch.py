@@ -31,11 +31,11 @@ _OVER = ("Completed", "Failed", "Stopped")
 
 @dataclass(frozen=True)
 class BatchProgress:
-    """How far a batch is; its job does not tell how many lines are done."""
+    """How far a batch is; its job does not say how many lines are done."""
 
     status: str
     seconds: float
-    """Since it was asked for."""
+    """Since it was submitted."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +49,12 @@ class FinishedBatch:
 def ask(
     stack: Stack, run: RunRow, questions: Path, folder: Path, tell: Callable[[BatchProgress], None]
 ) -> FinishedBatch:
-    """Ask every line of a file and write the answers, in its order, into a folder.
+    """Ask every line of a file and write the answers, in the same order, into a folder.
 
-    An interruption stops the job: it would be billed until its last line.
+    An interruption stops the job, which would otherwise be billed until its last line.
 
     Raises:
-        ModelNotFound: the run has no model that batches may ask.
+        ModelNotFound: the run has no model for batches.
         BatchRejected: the file has lines that cannot be asked.
         BatchFailed: there are no answers, and why.
     """
@@ -90,7 +90,7 @@ def ask(
 
 
 def jobs_under_way(stack: Stack, run_id: str) -> list[str]:
-    """Names of a run's batches that are not over."""
+    """Names of a run's unfinished batches."""
     pages = stack.sagemaker.get_paginator("list_transform_jobs")
     found = pages.paginate(NameContains=run_id, StatusEquals="InProgress")
     names = (item["TransformJobName"] for page in found for item in page["TransformJobSummaries"])
@@ -106,8 +106,8 @@ def _template(stack: Stack, run: RunRow) -> TransformJob:
         )
     if run.batch_model_name is None:
         raise ModelNotFound(
-            f"run {run.run_id} is {run.status} and has no model that batches may ask; `stratos "
-            "runs` shows which have one"
+            f"run {run.run_id} is {run.status} and has no model for batches; `stratos runs` shows "
+            "which runs have one"
         )
     deployment = DEPLOYMENT.validate_json(_object(stack, run, RunKeys(run.run_id).deployment))
     assert isinstance(deployment, BatchDeployment), "promoted without an endpoint"
@@ -131,10 +131,10 @@ def _object(stack: Stack, run: RunRow, key: str) -> str:
 
 
 def _check_writable(target: Path) -> None:
-    """Before anything is paid for.
+    """Check this before anything is paid for.
 
     Raises:
-        BatchRejected: it cannot be written.
+        BatchRejected: the file cannot be written.
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -151,7 +151,7 @@ def _check_writable(target: Path) -> None:
 def _job(
     stack: Stack, run: RunRow, template: TransformJob, requests: Sequence[str]
 ) -> TransformJob:
-    """Put the questions into the bucket, and name the job that asks them."""
+    """Upload the questions, and describe the job that asks them."""
     name, keys = f"b{uuid.uuid4().hex[:8]}", RunKeys(run.run_id)
     job_name = f"stratos-{run.run_id}-{name}"
     key = keys.batch_questions(name)

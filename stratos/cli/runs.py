@@ -33,11 +33,11 @@ class RunRow:
     usd_per_hour: float | None
     live_since: str | None = None
     batch_model_name: str | None = None
-    """Set while batches ask the run's model."""
+    """Set while the run's model is in service for batches."""
     awaiting_approval_since: str | None = None
     approve_by: str | None = None
     task_token: str | None = field(default=None, repr=False)
-    """Set while the run waits for a person."""
+    """Set while the run waits for approval."""
 
     @property
     def finished(self) -> bool:
@@ -47,7 +47,7 @@ class RunRow:
     def usd_per_month(self) -> float | None:
         """What the endpoint costs while it is live.
 
-        Of batches: what those of the declared traffic cost.
+        For a model without one, what batches cost under the declared traffic.
         """
         if self.usd_per_hour is None or not self.live:
             return None
@@ -66,7 +66,7 @@ class RunRow:
     def live(self) -> bool:
         """Whether the run's model is in service, however the run ended.
 
-        A run that fails after its model was promoted leaves an endpoint, which is billed.
+        A run that fails after its model was promoted leaves an endpoint, and that is billed.
         """
         if self.endpoint_name is None:
             return self.batch_model_name is not None
@@ -113,7 +113,7 @@ def find_run(stack: Stack, run_id: str) -> RunRow:
 
 def list_runs(stack: Stack) -> list[RunRow]:
     """Every run, newest first."""
-    # Beside the rows of runs lie turns at an endpoint (lambdas/serving/turns.py).
+    # The table also holds turns at an endpoint (lambdas/serving/turns.py).
     runs = {"FilterExpression": "attribute_exists(spec_key)"}
     items: list[dict[str, Any]] = []
     page = stack.table.scan(**runs)
@@ -125,7 +125,7 @@ def list_runs(stack: Stack) -> list[RunRow]:
 
 
 def list_hosting(stack: Stack) -> list[RunRow]:
-    """Every run, newest first; live are those whose endpoint, or model, is really there."""
+    """Every run, newest first; a run is live only if its endpoint, or model, exists."""
     rows = list_runs(stack)
     if any(row.endpoint_name is not None for row in rows):
         there = _names(stack, "Endpoint")
@@ -139,13 +139,13 @@ def list_hosting(stack: Stack) -> list[RunRow]:
 
 
 def _names(stack: Stack, kind: str) -> set[str]:
-    """Of every endpoint or model there is."""
+    """Names of all endpoints, or of all models."""
     pages = stack.sagemaker.get_paginator(f"list_{kind.lower()}s").paginate()
     return {item[f"{kind}Name"] for page in pages for item in page[f"{kind}s"]}
 
 
 def read_summary(stack: Stack, run_id: str) -> RunSummary | None:
-    """The run's outcome, or None while there is none."""
+    """The run's summary; None while there is none."""
     text = read_object(stack, RunKeys(run_id).summary)
     return None if text is None else RunSummary.model_validate_json(text)
 
@@ -161,7 +161,7 @@ def read_object(stack: Stack, key: str) -> str | None:
 
 
 def latest_progress(stack: Stack, run_id: str) -> Progress | None:
-    """What the run's busiest job said last."""
+    """The latest progress note of the run's jobs."""
     prefix = RunKeys(run_id).jobs
     listed = stack.s3.list_objects_v2(Bucket=stack.bucket, Prefix=prefix).get("Contents", [])
     notes = [item for item in listed if item["Key"].endswith(f"/{PROGRESS_FILE}")]

@@ -1,4 +1,4 @@
-"""Upload a folder: everything a spec names, and the spec last, since it starts the run."""
+"""Upload a folder: everything that a spec names, and last the spec, which starts the run."""
 
 from __future__ import annotations
 

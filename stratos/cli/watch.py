@@ -25,7 +25,7 @@ from stratos.errors import RunLost, RunNotFound
 from stratos.report.figures import duration
 
 REPORT_TIMEOUT_SECONDS = 960.0
-"""Clean-up has 15 minutes, most of them to wait for an endpoint to settle before it reports."""
+"""Clean-up has 15 minutes, most of them to wait for the endpoint before it reports."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,11 @@ def follow(
     poll_seconds: float = 1.0,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[Snapshot]:
-    """Yield the run as it goes on; the last snapshot is that of a finished run.
+    """Yield snapshots of the run until it has finished.
 
     Raises:
-        RunNotFound: when no run appears in time.
-        RunLost: when the execution is over and no report follows in time.
+        RunNotFound: if the run does not appear in time.
+        RunLost: if the execution ends and no report follows in time.
     """
     waited = 0.0
     unreported = 0.0
@@ -81,9 +81,9 @@ def follow(
 
 
 class Screen:
-    """The live picture of one run: states passed with their times, and the job that is running.
+    """The live picture of one run: its states with their times, and the job that is running.
 
-    Without a terminal each state and each tenth of a job is one line of text.
+    Without a terminal, each state and each tenth of a job is one line of text.
     """
 
     def __init__(self, console: Console) -> None:
@@ -143,12 +143,12 @@ class Screen:
 
 
 def asks(run: RunRow) -> str:
-    """What a run that waits for a person waits for."""
+    """What a run that waits for approval waits for."""
     return f"`stratos approve {run.run_id}` or `stratos reject {run.run_id}`, by {run.approve_by}"
 
 
 def belongs(progress: Progress, state: str | None) -> bool:
-    """Whether a job's note is of the state the execution is in now."""
+    """Whether a job's progress note belongs to the current state."""
     return state is not None and progress.step[:5] in state.lower()
 
 

@@ -1,4 +1,4 @@
-"""The canonical record: one question, and what is known about its answer."""
+"""The canonical record: one question and what is known about its answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The dataset formats that are understood, and how a row of each becomes a question and answer."""
+"""The dataset formats, and how a row of each becomes a question and an answer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Row = Mapping[str, object]
 
 
 class RowError(ValueError):
-    """A row is not what its format asks for."""
+    """A row does not fit its format."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ def detect_format(row: Row) -> FormatName:
     """Return the format whose fields a row has.
 
     Raises:
-        RowError: when it has those of none.
+        RowError: if it has the fields of none.
     """
     for name, (fields, _) in _FORMATS.items():
         if all(field in row for field in fields):
@@ -51,7 +51,7 @@ def read_row(row: Row, name: FormatName) -> ParsedRow:
             raise RowError(f"has no field {field!r}, which the format {name} needs")
     example = read(row)
     if not any(m.role == "user" and m.content.strip() for m in example.messages):
-        raise RowError("asks nothing: there is no message of the user with text in it")
+        raise RowError("asks nothing: no user message has any text")
     return example
 
 
@@ -179,7 +179,7 @@ def _system(value: object) -> tuple[Message, ...]:
 
 
 def _split_reply(messages: tuple[Message, ...]) -> ParsedRow:
-    """Take the closing reply off a conversation, where it ends in one."""
+    """Split the closing reply from a conversation that ends in one."""
     if messages[-1].role == "assistant":
         return ParsedRow(messages[:-1], messages[-1].content)
     return ParsedRow(messages, None)

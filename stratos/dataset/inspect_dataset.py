@@ -1,4 +1,4 @@
-"""A dataset read, cleaned, split and counted, in memory that does not grow with it."""
+"""Reading, cleaning, splitting and counting a dataset, in memory that does not grow with it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class DataFile:
 
 @dataclass(frozen=True)
 class _Sides:
-    """The groups kept back from training; what both splits hold is in the index."""
+    """The groups kept back from training; the index holds the records of both splits."""
 
     heldout: frozenset[bytes]
     probe: frozenset[bytes]
@@ -133,14 +133,14 @@ def _check_lines(reader: DatasetReader) -> None:
         rest = f"\n- and {more} more" if more else ""
         raise DatasetRejected(
             f"{reader.num_bad_lines} of {reader.num_lines} lines cannot be read:\n{shown}{rest}\n"
-            "Mend them, or set task.on_bad_line: skip"
+            "Fix them, or set task.on_bad_line: skip"
         )
     if not reader.num_lines:
         raise DatasetRejected("the dataset is empty; put one JSON object on each line")
 
 
 def _split(spool: Spool, ledger: Ledger, task: Task) -> _Sides:
-    """Hold out, then let probe what is like nothing held out; the rest is to train on."""
+    """Pick the held-out groups, then probe groups that resemble none of them; train on the rest."""
     index = NearDuplicates()
     heldout = deal(ledger.groups(), task.heldout_records, refuse=lambda group: False)
     _add_all(index, heldout.keys, spool, ledger)
@@ -182,7 +182,7 @@ def _write(
     sides: _Sides,
     allowance: Allowance,
 ) -> Tally:
-    """Write each split, leaving out training records that are like one kept back."""
+    """Write each split, without training records that resemble a held-out or probe record."""
     tally = Tally()
     near = array("q")
     with ExitStack() as stack:

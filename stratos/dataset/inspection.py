@@ -30,7 +30,7 @@ class Inspection(FrozenModel):
     num_near_duplicates: int
     """Training records too like a held-out or probe record, left out."""
     num_contradictions: int
-    """Among the exact duplicates: the same question with another answer; the first one counts."""
+    """Exact duplicates with another answer; the first one counts."""
     num_groups: int
     num_records: dict[Split, int]
     num_gold: int

@@ -23,10 +23,11 @@ class BrokenFileError(ValueError):
 
 
 def read_lines(stream: Readable, *, gzipped: bool) -> Iterator[bytes]:
-    """Yield lines without their end. One over `MAX_LINE_BYTES` comes cut short, one byte over.
+    """Yield lines without their end. A line over `MAX_LINE_BYTES` is cut to one byte more than
+    that.
 
     Raises:
-        BrokenFileError: when a gzipped file is damaged or ends early.
+        BrokenFileError: if a gzipped file is damaged or ends early.
     """
     pending = bytearray()
     dropping = False  # the rest of a line that was cut short

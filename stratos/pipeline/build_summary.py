@@ -126,7 +126,7 @@ def _training(result: DistillResult | None) -> TrainingSummary | None:
 
 
 def _endpoint(evidence: RunEvidence) -> EndpointSummary | None:
-    """The endpoint, if it is in service: one that missed its gate is gone again."""
+    """The endpoint, if it is in service; one that missed its gate has been removed."""
     if evidence.deployment is None or evidence.match is None or not evidence.promoted:
         return None
     if isinstance(evidence.deployment, BatchDeployment):
@@ -143,7 +143,7 @@ def _endpoint(evidence: RunEvidence) -> EndpointSummary | None:
 
 
 def _batch(evidence: RunEvidence) -> BatchSummary | None:
-    """The model that batches ask, if the run is in charge of its spec."""
+    """The model for batches, if it is in service."""
     deployment, last = evidence.deployment, evidence.measurement
     if deployment is None or last is None or last.batch is None or not evidence.promoted:
         return None
@@ -156,7 +156,7 @@ def _batch(evidence: RunEvidence) -> BatchSummary | None:
 
 
 def _constraints(evidence: RunEvidence) -> Iterator[ConstraintOutcome]:
-    """Each constraint asked for, beside what the plan predicted and what was measured."""
+    """Each constraint of the spec, with what the plan predicted and what was measured."""
     if evidence.spec is None:
         return
     asked, plan = evidence.spec.constraints, _plan(evidence)
@@ -230,11 +230,11 @@ def _notes(evidence: RunEvidence) -> Iterator[str]:
         yield from match.plan.caveats
     yield from _load_notes(evidence)
     if evidence.spec is not None and evidence.spec.constraints.min_accuracy is not None:
-        yield "min_accuracy is held by the lower end of the 95% Wilson interval, shown as measured"
+        yield "min_accuracy limits the lower end of the 95% Wilson interval, shown as measured"
 
 
 def _load_notes(evidence: RunEvidence) -> Iterator[str]:
-    """Servers that were tried before, and percentiles that are not claimed."""
+    """Servers that were tried before, and percentiles that cannot be claimed."""
     for measurement in evidence.measurements[:-1]:
         yield f"{told_measurement(measurement)}; another plan was tried"
     last = evidence.measurement
@@ -243,6 +243,6 @@ def _load_notes(evidence: RunEvidence) -> Iterator[str]:
     for name in LATENCIES:
         why = too_few(last.load, name)
         if why and getattr(evidence.spec.constraints, name) is not None:
-            yield f"{name} is not claimed: {why}"
+            yield f"{name} cannot be claimed: {why}"
     if evidence.spec.constraints.max_usd_per_1000_requests is not None:
-        yield "max_usd_per_1000_requests is held by the lower end of the measured interval"
+        yield "max_usd_per_1000_requests limits the lower end of the measured interval"

@@ -17,7 +17,7 @@ from stratos.spec import Spec
 
 @dataclass
 class RunEvidence:
-    """What is known of a run; fields are None where it ended before."""
+    """What is known of a run. Fields are None if it ended before that."""
 
     run: RunRef
     status: RunStatus
@@ -42,7 +42,7 @@ class RunEvidence:
 
     @property
     def measurement(self) -> Measurement | None:
-        """Of the deployment that the run ended with, if its student came so far."""
+        """Of the deployment that the run ended with, if its student got that far."""
         attempt = self.match.attempt if self.match else None
         mine = [item for item in self.measurements if item.attempt == attempt]
         return mine[-1] if mine else None

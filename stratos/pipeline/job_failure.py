@@ -1,4 +1,4 @@
-"""What became of a training job that did not complete: five outcomes that ask for five answers."""
+"""What became of a training job that did not complete: six outcomes, each with its own answer."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ class Classification:
     outcome: JobOutcome
     reason: str
     domain_error: str | None = None
-    """Class name, where the job named one of our errors."""
+    """Class name, if the job named one of our errors."""
 
 
 def classify(failure: JobFailure, job: dict[str, Any] | None) -> Classification:
-    """Tell what became of a job.
+    """Say what became of a job.
 
     Args:
         failure: What Step Functions caught.
-        job: The job as SageMaker describes it; None where it was never created.
+        job: The job as SageMaker describes it; None if it was never created.
     """
     if job is None or job.get("TrainingJobStatus") in (None, "InProgress", "Completed"):
         return _of_call(failure)
@@ -71,7 +71,7 @@ def _of_reason(reason: str) -> Classification:
 
 
 def _of_call(failure: JobFailure) -> Classification:
-    """The job never ran, or its state gave up on it: only the caught error tells why."""
+    """The job never ran, or its state gave up on it: only the caught error says why."""
     text = f"{failure.Error}: {failure.Cause}"[:2000]
     lowered = text.lower()
     if failure.Error in ("States.Timeout", "States.HeartbeatTimeout"):

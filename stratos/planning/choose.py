@@ -30,7 +30,7 @@ def plan_before_probing(request: PlanningRequest) -> PlanSet:
     """Choose on priors: what to probe, and where it would run.
 
     Raises:
-        NoFeasiblePlan: when nothing holds every hard constraint; names the nearest plans.
+        NoFeasiblePlan: if nothing meets every hard constraint; names the nearest plans.
     """
     plans, _ = _choose(request, (), frozenset())
     return plans
@@ -41,10 +41,10 @@ def plan_after_probing(
     probes: Sequence[ProbeResult],
     excluded_students: frozenset[str] = frozenset(),
 ) -> Matching:
-    """Choose again on measurements, without the students that already missed their gate.
+    """Choose again on measurements, without students that already missed their gate.
 
     Raises:
-        NoFeasiblePlan: when nothing holds every hard constraint; names the nearest plans.
+        NoFeasiblePlan: if nothing meets every hard constraint; names the nearest plans.
     """
     plans, reason = _choose(request, probes, excluded_students)
     chosen = plans.chosen
@@ -61,10 +61,10 @@ def plan_after_probing(
 def shortlist(request: PlanningRequest, limit: int = 3) -> tuple[dict[str, Plan], dict[str, Plan]]:
     """Teachers and students worth a probe, best first, each with the best plan that uses it.
 
-    A prior is no reason to leave a model out, so a model counts even where another dominates it.
+    A prior is no reason to leave a model out, so a model counts even if another dominates it.
 
     Raises:
-        NoFeasiblePlan: when nothing holds every hard constraint.
+        NoFeasiblePlan: if nothing meets every hard constraint.
     """
     pool = PoolBuilder(request, ()).build()
     rows = _feasible_rows(pool, limits_of(request, pool))
@@ -94,8 +94,8 @@ def weights_of(preferences: Preferences) -> Floats:
 def scaled_points(objectives: Floats) -> Floats:
     """Objectives as they are scored: error as it is, the rest by logarithm, then normalised.
 
-    Twice the latency, time or cost is equally much worse wherever it starts. A range narrower
-    than 10 points of accuracy, or a factor of 2, does not count in full.
+    Doubling the latency, time or cost is equally bad at any level. A range narrower than 10 points
+    of accuracy, or a factor of 2, does not count in full.
     """
     points = np.array(objectives, dtype=np.float64)
     points[:, 1:] = np.log(np.maximum(points[:, 1:], 1e-9))
@@ -162,7 +162,7 @@ def _alternatives(pool: Pool, front: Integers) -> dict[str, int]:
 
 
 def _fallbacks(ranked: list[Plan]) -> list[Plan]:
-    """Next best plans that differ in a server or a model: the same one would fail the same way."""
+    """The next best plans with another server or model: the same one would fail the same way."""
     chosen = ranked[0]
     seen = {_parts(chosen)}
     found = []
@@ -186,7 +186,7 @@ def _parts(plan: Plan) -> tuple[object, ...]:
 
 
 def _binding(pool: Pool, limits: list[Limit], preferences: Preferences) -> tuple[str, ...]:
-    """Constraints without which the choice would fall on a plan they rule out."""
+    """Constraints without which a plan that they rule out would have been chosen."""
     names = []
     for limit in limits:
         if limit.holds.all():

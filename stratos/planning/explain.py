@@ -1,4 +1,4 @@
-"""Why nothing fits: the best each constraint could get alone, and the nearest plans."""
+"""Why nothing fits: the best attainable value of each constraint, and the nearest plans."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def nearest(limits: list[Limit]) -> Integers:
 
 
 def explanation(limits: list[Limit], pool: Pool) -> str:
-    """One message: what cannot be had at all, and what relaxed spec could."""
+    """One message: what is unattainable, and which relaxed spec would have a plan."""
     alone = [limit for limit in limits if not limit.holds.any()]
     if alone:
         head = "; ".join(

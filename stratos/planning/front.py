@@ -22,8 +22,8 @@ def non_dominated(points: Floats) -> Integers:
 def normalised(points: Floats, least_span: Floats) -> Floats:
     """Scale to 0 at the utopia point and 1 at the nadir of these rows.
 
-    An objective whose values lie within `least_span` is not blown up to the full scale: they differ
-    by less than can be told beforehand.
+    An objective whose values lie within `least_span` is not stretched to the full scale: they
+    differ by less than a forecast can tell.
     """
     utopia = points.min(axis=0)
     span = np.maximum(points.max(axis=0) - utopia, least_span)

@@ -24,7 +24,7 @@ class Limit:
     at_least: bool = False
 
     def violation(self) -> Floats:
-        """Relative relaxation each candidate would need; 0 where it holds."""
+        """Relative relaxation that each candidate would need; 0 if it meets the constraint."""
         gap = self.asked - self.reached if self.at_least else self.reached - self.asked
         return np.asarray(np.where(self.holds, 0.0, gap / self.asked), dtype=np.float64)
 
@@ -43,9 +43,9 @@ def limits_of(request: PlanningRequest, pool: Pool) -> list[Limit]:
         limits.append(Limit("min_accuracy", least, reached, reached >= least, at_least=True))
     for name, limit, values in (
         ("max_p95_latency_ms", asked.max_p95_latency_ms, pool.latency_ms),
-        # The 99th percentile is at least the 95th, which is what is forecast.
+        # The 99th percentile is at least the 95th, which is the one that is forecast.
         ("max_p99_latency_ms", asked.max_p99_latency_ms, pool.latency_ms),
-        # The model must be in service by then: what was spent so far and every start-up count.
+        # The model must be in service by then: hours spent so far and every start-up count.
         ("max_training_hours", asked.max_training_hours, pool.hours),
         ("max_budget_usd", asked.max_budget_usd, pool.usd_to_deploy),
         ("max_hosting_usd_per_month", asked.max_hosting_usd_per_month, pool.usd_per_month),
@@ -76,12 +76,12 @@ def _optimistic_bounds(pool: Pool, num_heldout: int) -> Floats:
 
 
 def _gate(accuracy: float, num_heldout: int) -> float:
-    """What the gate would read where a student scored this."""
+    """What the gate would see if a student scored this."""
     return proportion(round(accuracy * num_heldout), num_heldout).lo
 
 
 def feasible(limits: list[Limit], size: int, without: str | None = None) -> Mask:
-    """Candidates that hold every constraint, but for one where it is named."""
+    """Candidates that meet every constraint, except the one named."""
     mask = np.ones(size, dtype=np.bool_)
     for limit in limits:
         if limit.name != without:

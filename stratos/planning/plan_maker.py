@@ -42,14 +42,16 @@ class _Endpoint:
 
     @property
     def bill_sd(self) -> float:
-        if self.server.stand_in:  # by the seconds of an answer, at a price that regions differ in
+        if (
+            self.server.stand_in
+        ):  # billed per second of answering, at a price that differs by region
             return math.hypot(self.sd("p95_latency_ms"), PRICE_SD["C"])
         return _price_sd(self.server.price)
 
 
 @dataclass
 class PlanMaker:
-    """Builds plans from rows of one pool."""
+    """Builds plans from the rows of one pool."""
 
     request: PlanningRequest
     pool: Pool
@@ -109,7 +111,7 @@ class PlanMaker:
     def _effort(
         self, row: int, pairing: Pairing, training: ServerRow, speed: Correction
     ) -> tuple[Interval, Interval]:
-        """Hours and dollars until the endpoint is in service; what is spent already is certain."""
+        """Hours and dollars until the endpoint is in service; what is already spent is certain."""
         decode = self._correction("decode_tokens_per_second", training, pairing)
         sd = max(speed.sd, decode.sd)
         usd_sd = math.hypot(sd, _price_sd(training.price))
@@ -144,11 +146,11 @@ class PlanMaker:
                 found.append(note)
         counted = {r.num_devices for r in self.request.calibration if r.instance_type == trainer}
         if devices > 1 and devices not in counted:
-            found.append(f"what {devices} devices of {trainer} gain together is assumed")
+            found.append(f"the speed-up of {devices} devices of {trainer} is assumed")
         if serving.stand_in:
             found.append(
-                f"serverless latency is forecast by {serving.instance.instance_type}: AWS "
-                "names neither its processors nor how many come with its memory"
+                f"serverless latency is forecast from {serving.instance.instance_type}: AWS does "
+                "not name its processors, nor how many come with its memory"
             )
         if share < 1:
             found.append(f"max_training_hours leaves time for {share:.0%} of the planned training")
@@ -158,7 +160,7 @@ class PlanMaker:
 
 
 def _plan_id(pairing: Pairing, trained_on: Server, served_on: Server, mode: str) -> str:
-    """The same for the same choices, whatever is predicted of them."""
+    """The same for the same decisions, whatever their forecast."""
     identity = (
         pairing.teacher.name,
         pairing.student.name,

@@ -12,7 +12,7 @@ from stratos.spec import ModeName, Spec
 
 
 class DatasetFacts(FrozenModel):
-    """Sizes the cost model needs."""
+    """Sizes that the cost model needs."""
 
     num_train: int
     num_probe: int
@@ -35,4 +35,4 @@ class PlanningRequest(FrozenModel):
     spent_usd: float = Field(default=0.0, ge=0)
     spent_hours: float = Field(default=0.0, ge=0)
     live_mode: ModeName | None = None
-    """Of the endpoint in service under the spec's name, which keeps its kind; None without one."""
+    """Mode of the spec's endpoint in service, which cannot be changed; None without an endpoint."""

@@ -1,4 +1,4 @@
-"""Small charts as SVG text: enough for the report, with no plotting library in a Lambda."""
+"""Small charts as SVG text, so that no plotting library is needed in a Lambda function."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LEFT, RIGHT, TOP, BOTTOM = 64, 16, 16, 44
 
 @dataclass(frozen=True)
 class Point:
-    """One mark: where it is, what hovering says, and how it is drawn."""
+    """One mark: its place, its tooltip, and how it is drawn."""
 
     x: float
     y: float

@@ -1,8 +1,9 @@
 """The hosting mode of every server: the cheapest that the traffic and the constraints allow.
 
-On the same instances the modes differ in their bill alone: latency and start-up are the server's.
-So the dearer ones are dominated, hold no limit that the cheapest does not, and are left out before
-any front. What is not on instances (serverless) is a row of its own in the table of servers.
+On the same instances the modes differ only in their bill: latency and start-up are the server's. So
+the more expensive ones are dominated, meet no limit that the cheapest misses, and are dropped
+before any front is computed. A serverless endpoint is not on those instances: it is a row of its
+own in the table of servers.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ NO_MODE = -1
 
 
 def hosting_table(request: PlanningRequest, regions: tuple[str, ...]) -> ServerTable:
-    """Every fleet, and what stands in for processors that AWS chooses, as the modes need them."""
+    """Every fleet, and stand-ins for the processors that AWS chooses, as far as the modes need
+    them."""
     table = ServerTable([])
     modes = modes_considered(request.spec, request.live_mode)
     if any(mode.on_instances for mode in modes):
@@ -49,7 +51,7 @@ class Billed:
     """Each server in its mode. Arrays run over servers.
 
     Attributes:
-        mode: Position in `ModeOffers.modes`; `NO_MODE` where none is allowed.
+        mode: Position in `ModeOffers.modes`; `NO_MODE` if none is allowed.
     """
 
     mode: Integers
@@ -74,7 +76,7 @@ class ModeOffers:
 
     @property
     def num_candidates(self) -> int:
-        """Servers times the modes that each is considered in."""
+        """Servers times the modes considered on each."""
         stand_ins = int(self._stand_in.sum())
         fleets = len(self._servers) - stand_ins
         return stand_ins + fleets * sum(mode.on_instances for mode in self.modes)
@@ -83,7 +85,7 @@ class ModeOffers:
         """The cheapest allowed mode of each server, the first of equals.
 
         Args:
-            seconds: P95 of an answer; infinite where a server cannot be had.
+            seconds: P95 of an answer; infinite where a server is impossible.
             sustained: Requests per second of each server.
         """
         mode = np.full(len(seconds), NO_MODE, dtype=np.int64)
@@ -104,7 +106,7 @@ class ModeOffers:
     def obstacle(self, student: Transformer) -> str | None:
         """Why the one mode that is considered cannot host a student on any server."""
         if not self._bound:
-            return None  # an instance that is always there hosts everything
+            return None  # real-time instances host everything
         (mode,) = self.modes
         found = [self.offers_on(student, kind)[mode].impossible for kind in self._kinds]
         if None in found:
@@ -114,7 +116,8 @@ class ModeOffers:
         return f"{kind}, but {found[0]}"
 
     def slowdown(self, student: Transformer) -> Floats:
-        """How much slower than each server its processors are: 1 but for stand-ins."""
+        """How many times slower than the row's server the processors are; 1 except for
+        stand-ins."""
         offers = self.offers_on(student, "cpu").values()
         given = [offer.vcpu for offer in offers if offer.vcpu is not None]
         processors = np.array([row.instance.vcpu for row in self._servers.rows], dtype=np.float64)
@@ -142,7 +145,8 @@ class ModeOffers:
     def _told(
         self, student: Transformer, row: int, seconds: Floats, sustained: Floats
     ) -> Iterator[tuple[HostingMode, str]]:
-        """Every mode for one plan: on its own server, or on what the mode would be there."""
+        """Every mode for one plan: on the plan's server, or on the mode's stand-in in its
+        region."""
         server = self._servers.rows[row]
         elsewhere = self.offers_on(student, "cpu")
         for mode, offer in self.offers_on(student, server.instance.runtime).items():

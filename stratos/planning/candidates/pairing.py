@@ -14,11 +14,11 @@ from stratos.spec import Method, StrategyName
 
 @dataclass(frozen=True)
 class Pairing:
-    """Teacher, student, method and precision, with what is known of the pair.
+    """Teacher, student, method and precision, and what is known of the pair.
 
     Attributes:
         strategy: None before the teacher has been probed; `likely` is the better forecast then.
-        synthesis: Calls and verified records, were there time for all of them.
+        synthesis: Calls and verified records, if there is time for all of them.
     """
 
     teacher: ModelCard
@@ -38,13 +38,13 @@ class Pairing:
         return self.work.training_tokens(self.synthesis.num_records)
 
     def accuracy(self, trained_share: float = 1.0) -> Interval:
-        """Forecast, where the time limit lets only a share of the training happen."""
+        """Forecast, if the time limit allows only a share of the training."""
         records = self.synthesis.num_records * trained_share
         expected = expected_accuracy(self.evidence, self.likely, self.method, records)
         return accuracy_interval(expected, self.learned)
 
     def best_accuracy(self, trained_share: float = 1.0) -> float:
-        """The optimistic end of the forecast; of a perfect teacher where nothing is known of it."""
+        """The optimistic end of the forecast; an unknown teacher is taken for a perfect one."""
         if self.evidence.teacher_is_known:
             return self.accuracy(trained_share).hi
         perfect = replace(self.evidence, teacher=1.0, teacher_is_known=True)

@@ -1,4 +1,4 @@
-"""The candidates that are left to choose from, as columns."""
+"""The candidates to choose from, as columns."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Pool:
     total_usd: Floats
     tokens_per_second: Floats
     trained_share: Floats
-    """Of the planned training that the deadlines leave time for."""
+    """Of the planned training, what the deadlines leave time for."""
     training_devices: Integers
     """That train together, on each instance."""
     capacity: Floats
@@ -43,7 +43,7 @@ class Pool:
     serving_replicas: Integers
     """On each instance."""
     mode: Integers
-    """Of hosting, by its position in `serving_side.mode_offers.modes`."""
+    """Hosting mode, by its position in `serving_side.mode_offers.modes`."""
     num_candidates: int
     rejected: dict[str, str] = field(default_factory=dict)
 
@@ -69,7 +69,7 @@ class ComposedPairing:
 
 @dataclass(frozen=True)
 class Spent:
-    """What the run has taken before the plan; every candidate takes it as well."""
+    """What the run has spent before the plan; it is part of every candidate."""
 
     hours: float
     usd: float

@@ -1,9 +1,9 @@
 """Every candidate, as the exact composition of its two sides.
 
-Given teacher, student, method and precision, the training server decides hours and dollars, the
-serving fleet decides latency, start-up and hosting, and nothing couples the two but sums. So a
-candidate is non-dominated only if both of its sides are: each side's front is computed exactly,
-the two are multiplied out, and the product is filtered again.
+Given teacher, student, method and precision, the training server decides hours and dollars, and the
+serving fleet decides latency, start-up and hosting. The two meet only in sums, so a candidate is
+non-dominated only if both of its sides are. Each side's front is computed exactly, the two are
+multiplied out, and the product is filtered again.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class PoolBuilder:
         """Evaluate every pairing, keep what is non-dominated within it, and combine.
 
         Raises:
-            NoFeasiblePlan: when no server, or no pair of models, is left to compare.
+            NoFeasiblePlan: if no server or no pair of models is left to compare.
         """
         if not len(self.training) or not len(self.serving):
             raise NoFeasiblePlan(_no_servers(self.request, self.rejected))
@@ -135,7 +135,7 @@ class PoolBuilder:
         return [pair for pair in pairs if self._speaks_alike(*pair)]
 
     def _speaks_alike(self, teacher: ModelCard, student: ModelCard) -> bool:
-        """Whether the pair's token distributions can be compared, where that is asked for."""
+        """Whether the pair's token distributions can be compared, if that is asked for."""
         training = self.request.spec.training
         one, other = (
             self._teacher_probes.get(teacher.name),
@@ -153,7 +153,7 @@ class PoolBuilder:
         return False
 
     def _strategy(self, teacher: ModelCard) -> tuple[StrategyName | None, str]:
-        """None before the teacher was probed."""
+        """None until the teacher has been probed."""
         probe = self._teacher_probes.get(teacher.name)
         if probe is None:
             return None, ""

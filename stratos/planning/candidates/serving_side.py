@@ -1,4 +1,4 @@
-"""The serving side: latency, start-up and hosting of each fleet that holds the load."""
+"""The serving side: latency, start-up and hosting of each fleet that can take the load."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ PERCENTILES = {"p50_latency_ms": 0.5, "p95_latency_ms": 0.95}
 
 @dataclass(frozen=True)
 class Outlook:
-    """What an endpoint on each server is expected to do. Arrays run over servers.
+    """What is expected of an endpoint on each server. Arrays run over servers.
 
     Attributes:
         latency_ms: Under the declared load, by percentile as in `PERCENTILES`.
         prefill_tokens_per_second: Prompt tokens over the time to a one-token answer, of a request
-            alone; the network's round trip included, as a client measures it.
+            alone; including the network's round trip, as a client measures it.
         decode_tokens_per_second: Of a request alone.
         requests_per_second: That the whole fleet sustains.
-        corrections: What calibration put on each quantity, by server.
+        corrections: Calibration of each quantity, by server.
     """
 
     latency_ms: Mapping[str, Floats]
@@ -133,7 +133,7 @@ class ServingSide:
         )
 
     def outlook(self, student: Transformer, precision: Precision, work: Workload) -> Outlook:
-        """What a plan is to be held against, for every server."""
+        """The forecasts that a plan states, for every server."""
         key = _key(student, precision, work)
         if key not in self._outlooks:
             self._outlooks[key] = self._foresee(student, precision, work)
@@ -169,7 +169,7 @@ class ServingSide:
         if not self._stand_in.any():
             return rates, possible
         rates = slower(rates, self.mode_offers.slowdown(student))
-        # A container answers one request at a time; its memory is the endpoint's own.
+        # A container answers one request at a time; the endpoint chooses its memory.
         slots = np.where(self._stand_in, 1.0, rates.slots)
         return replace(rates, slots=slots), possible | self._stand_in
 
@@ -213,7 +213,7 @@ class ServingSide:
     def _corrections(
         self, quantity: str, student: Transformer, precision: Precision, work: Workload
     ) -> list[Correction]:
-        """Per instance type. A latency is expected to follow the rates that runs have measured."""
+        """Per instance type. Latencies are expected to follow the rates that runs have measured."""
         expected = np.ones(len(self._round_trip))
         devices = self._devices(student, precision)
         if quantity in PERCENTILES and self._types.calibration:

@@ -18,7 +18,7 @@ class Side:
     Attributes:
         rows: Positions in the table.
         values: [row, quantity], all to be minimised.
-        facts: [row, quantity], to be reported and not compared.
+        facts: [row, quantity], reported but not compared.
     """
 
     rows: Integers

@@ -26,23 +26,23 @@ from stratos.planning.forecast.workload import Workload
 from stratos.planning.request import PlanningRequest
 
 API_TOKENS_PER_SECOND = 800.0
-"""Sixteen calls at once at 50 tokens/s each; assumed until a probe has measured it."""
+"""Sixteen calls at a time at 50 tokens/s each; assumed until a probe has measured it."""
 API_BATCH_SECONDS = 6 * 3600.0
 """Bedrock's batch inference promises a day; most jobs end sooner. Assumed."""
 MIN_TRAINED_SHARE = 0.2
-"""A plan whose deadlines leave less of the planned training than this is none."""
+"""A plan whose deadlines leave less of the planned training than this is dropped."""
 
 
 @dataclass(frozen=True)
 class JobTiming:
-    """Seconds of one job: what it needs, and what its deadline leaves of it."""
+    """Seconds of one job: what it needs, and what its deadline allows."""
 
     needed: Floats
     limit: Floats | float
 
     @property
     def share(self) -> Floats:
-        """Of the work that gets done."""
+        """Of the work that gets done in time."""
         return np.asarray(np.minimum(1.0, self.limit / np.maximum(self.needed, 1e-9)))
 
     @property
@@ -80,10 +80,10 @@ class TrainingSide:
         return None if side is None else side.front()
 
     def every(self, pairing: Pairing) -> Side | None:
-        """Expected error, hours and dollars on each server; None where no server can do it.
+        """Expected error, hours and dollars on each server; None if no server is possible.
 
         Facts: training tokens per second, the share of the training that deadlines allow, and the
-        devices that train together. All other jobs ask models, which they do on one device.
+        devices that train together. All other jobs only ask models, on one device.
         """
         work = pairing.work
         step = self._step_rate(pairing)
@@ -174,7 +174,7 @@ class TrainingSide:
         return seconds, np.ones(len(like), dtype=np.bool_)
 
     def _probing_seconds(self, pairing: Pairing, write: Floats, answer: Floats) -> Floats:
-        """All probes run at once, so that the slower of teacher and student counts."""
+        """All probes run at the same time, so the slower of teacher and student counts."""
         if self._probes:
             return np.zeros_like(write)
         work = pairing.work
@@ -191,7 +191,7 @@ class TrainingSide:
     def _reinforcement(
         self, work: Workload, answer: Floats, rate: Floats, limit: Floats | float
     ) -> JobTiming | None:
-        """Sampling, reading once for the old policy, and the updates; None where not asked for."""
+        """Sampling, one forward pass of the old policy, and the updates; None if not asked for."""
         settings = self._request.spec.training.reinforcement
         if settings.steps == 0:
             return None
@@ -208,13 +208,13 @@ class TrainingSide:
     # --- dollars and accuracy -----------------------------------------------------------------
 
     def _token_usd(self, pairing: Pairing, calls: Floats) -> Floats:
-        """What a paid teacher charges, probes included where they are still to come."""
+        """What a paid teacher charges, including probes that are still to come."""
         if not self._probes:
             calls = calls + pairing.work.num_probe + REVERSE_PROBES
         return np.asarray(calls * usd_per_call(pairing.teacher, pairing.work), dtype=np.float64)
 
     def _error(self, pairing: Pairing, share: Floats) -> Floats:
-        """Expected error on each server; the same wherever nothing is cut short."""
+        """Expected error on each server; the same wherever training is not cut short."""
         error = np.full_like(share, 1.0 - pairing.accuracy().value)
         for row in np.flatnonzero(share < 1.0):
             error[row] = 1.0 - pairing.accuracy(float(share[row])).value

@@ -1,4 +1,4 @@
-"""Network round trips between regions, from distance: AWS publishes no table of them."""
+"""Network round trips between regions, estimated from distance: AWS publishes no table."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ UNKNOWN_MS = 250.0
 
 
 def round_trip_ms(origin: str, region: str) -> float:
-    """Round trip between two regions: there and back along a detoured great circle."""
+    """Round trip between two regions: there and back along the great circle, with detours."""
     if origin == region:
         return WITHIN_REGION_MS
     places = region_places()

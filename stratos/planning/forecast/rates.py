@@ -1,4 +1,4 @@
-"""Rates of every server for one model: peaks × efficiencies × what calibration taught."""
+"""Rates of every server for one model: peaks × efficiencies × calibration."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ NO_RATE = 1e-12
 
 
 def serving_precision(instance: InstanceType, trained_in: Precision) -> Precision:
-    """What the endpoint computes in: float32 on CPUs, whatever the weights were trained in."""
+    """The endpoint's precision: float32 on CPUs, however the weights were trained."""
     return "float32" if instance.runtime == "cpu" else trained_in
 
 
 @dataclass
 class Types:
-    """The distinct instance types behind some servers, and which server is of which."""
+    """The distinct instance types of some servers, and the type of each server."""
 
     servers: ServerTable
     calibration: tuple[CalibrationRow, ...]
@@ -110,7 +110,7 @@ class Types:
     def informed(
         self, quantity: str, model: Transformer, devices: Sequence[int], expected: Floats
     ) -> list[Correction]:
-        """A correction per instance type, around what other quantities let one expect.
+        """A correction per instance type, around the value to expect from other quantities.
 
         Args:
             devices: That work together on each instance type.
@@ -132,12 +132,12 @@ def replica_rates(
     *,
     job_batch: int | None = None,
 ) -> tuple[ReplicaRates, Mask]:
-    """Rates of decoding on each server, and which servers can hold the model at all.
+    """Decoding rates on each server, and which servers can hold the model at all.
 
     Args:
         job_batch: Sequences a job decodes at once, memory permitting; None for an endpoint. A job
-            computes on one device and in the precision it is told, an endpoint on all devices and
-            in the precision that suits its hardware.
+            computes on one device in the given precision, an endpoint on all devices in the
+            precision that suits its hardware.
     """
     is_job = job_batch is not None
     layouts = [(1, 1)] * len(types.instances) if is_job else types.layouts(model, precision)

@@ -1,4 +1,4 @@
-"""Serving: latency and throughput of one replica, by roofline and queueing. Times in seconds.
+"""Serving: latency and throughput of one replica, by roofline and queueing, in seconds.
 
 Every argument that differs by server is an array, one entry a server.
 """
@@ -37,8 +37,8 @@ class ReplicaRates:
         slots: Sequences decoded at once, as memory and the engine allow.
         devices: That one replica is spread over.
         replicas: On one instance.
-        prefill_factor: On the speed of reading prompts, as finished runs have taught.
-        decode_factor: The same of decoding.
+        prefill_factor: Calibration of the speed of reading prompts.
+        decode_factor: Calibration of the speed of decoding.
     """
 
     prefill_flop_per_second: Floats
@@ -58,7 +58,7 @@ class ReplicaRates:
 
 
 def slower(rates: ReplicaRates, factor: Floats) -> ReplicaRates:
-    """The same replicas where everything takes so many times as long."""
+    """The same replicas if everything takes this many times as long."""
     return replace(
         rates,
         prefill_flop_per_second=rates.prefill_flop_per_second / factor,
@@ -72,7 +72,7 @@ def slower(rates: ReplicaRates, factor: Floats) -> ReplicaRates:
 
 
 def prefill_seconds(model: Transformer, prompt_tokens: float, rates: ReplicaRates) -> Floats:
-    """Read a prompt: 2 · P · n FLOP (arXiv 2211.05102, section 2), other work, one dispatch."""
+    """Reading a prompt: 2 · P · n FLOP (arXiv 2211.05102, section 2), other work, one dispatch."""
     arithmetic = 2.0 * model.active_parameters / rates.prefill_flop_per_second
     other = rates.elementwise_seconds * model.layers * model.hidden_size
     seconds = prompt_tokens * (arithmetic + other + rates.link_seconds) + rates.forward_seconds
@@ -89,7 +89,7 @@ def decode_step_seconds(
     """One token for each of `batch` sequences: roofline of memory and arithmetic, and dispatch.
 
     Memory: (W + k · KV · context) / bandwidth; arithmetic: 2 · P · k / FLOP/s (arXiv 2211.05102).
-    Their maximum where they overlap, their sum where they do not.
+    Their maximum if they overlap, their sum if they do not.
     """
     values = model.active_parameters + batch * context_tokens * model.kv_values_per_token
     memory = values * bytes_per_value / rates.bytes_per_second
@@ -122,7 +122,7 @@ def engine_seconds(
     bytes_per_value: Floats | float,
     rates: ReplicaRates,
 ) -> Floats:
-    """Engine time one request takes up when `batch` decode together."""
+    """Engine time that one request takes up if `batch` of them decode together."""
     step = decode_step_seconds(model, batch, shape.context_tokens, bytes_per_value, rates)
     prefill = prefill_seconds(model, shape.prompt_tokens, rates)
     return prefill + shape.output_tokens * step / batch
@@ -147,7 +147,7 @@ def residence_seconds(
 
     The batch a request meets is k = 1 + λ·S, plus `spread` standard deviations of a Poisson
     count; other arrivals' prefills stall it by λ·S·prefill. Solved by fixed-point iteration from
-    below; infinite where arrivals alone fill the engine.
+    below; infinite if arrivals alone fill the engine.
     """
     prefill = prefill_seconds(model, shape.prompt_tokens, rates)
     stalled = requests_per_second * prefill
@@ -160,7 +160,7 @@ def residence_seconds(
         step = decode_step_seconds(model, batch, shape.context_tokens, bytes_per_value, rates)
         updated = (prefill + shape.output_tokens * step) / available
         close = np.abs(updated - seconds) <= _TOLERANCE * seconds
-        # A settled server stays as it is: its figure must not depend on its neighbours.
+        # A settled server keeps its figure: it must not depend on the other servers.
         seconds = np.where(settled, seconds, updated)
         settled = settled | close
         if settled.all():

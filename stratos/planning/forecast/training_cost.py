@@ -65,7 +65,7 @@ def training_tokens_per_second(
     """Rate of an optimizer step, over all devices that take part in it.
 
     Matrix products, attention and elementwise work of the busiest device; traffic between devices,
-    of which a part hides behind them or they behind it; and dispatch.
+    which partly overlaps with them; and dispatch.
     """
     flop = linear_flop_per_token(model, method) / rates.matrices
     flop = flop + attention_flop_per_token(model, sequence_tokens) / (
@@ -84,8 +84,8 @@ def sharding_bytes(
 ) -> float:
     """What each device receives for one micro-batch: 3 · P values (full), 2 · P (LoRA).
 
-    Every layer is put together for the forward pass and again for the backward pass, and its
-    gradient, where it has one, is summed and spread (ZeRO-3, arXiv 1910.02054, section 7.2.2).
+    Every layer is gathered for the forward pass and again for the backward pass, and its gradient,
+    if it has one, is reduced and scattered (ZeRO-3, arXiv 1910.02054, section 7.2.2).
     Full fine-tuning keeps and exchanges float32.
     """
     whole = 3 * 4.0 if method == "full" else 2 * bytes_per_value

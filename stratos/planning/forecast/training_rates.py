@@ -38,7 +38,7 @@ class StudentTraining:
     """What is trained, and in which portions.
 
     Attributes:
-        alone: The student writes its own samples, which one process does.
+        alone: The student writes its own samples, which only one process can do.
     """
 
     model: Transformer
@@ -66,7 +66,7 @@ class StudentTraining:
         return ceil(part / self.held_tokens(instance, devices))
 
     def fits(self, instance: InstanceType, devices: int) -> bool:
-        """In the memory of each device, and where several read the model, of their host."""
+        """In the memory of each device and, if several processes read the model, of their host."""
         model, method, size = self.model, self.method, self.bytes_per_value
         needed = training_gib(
             model,
@@ -86,7 +86,7 @@ class StepRate:
 
     Attributes:
         tokens_per_second: As finished runs have corrected it.
-        possible: Where the training state fits.
+        possible: Whether the training state fits.
         devices: That train together on one instance.
     """
 
@@ -106,7 +106,7 @@ def step_rate(types: Types, training: StudentTraining) -> StepRate:
     best: dict[int, int] = {}
     for row, (position, _) in enumerate(choices):
         known = best.setdefault(position, row)
-        # The fewest devices of equally fast ones.
+        # Of equally fast numbers, the fewest devices.
         if (possible[row], possible[row] * rates[row]) > (
             possible[known],
             possible[known] * rates[known],
@@ -120,7 +120,7 @@ def step_rate(types: Types, training: StudentTraining) -> StepRate:
 def _rates(
     types: Types, training: StudentTraining, choices: list[tuple[int, int]]
 ) -> tuple[Floats, Mask]:
-    """Tokens per second, and whether it fits, of every instance type with every number."""
+    """Tokens per second, and whether it fits, for every choice of instance type and number."""
     model, method, size = training.model, training.method, training.bytes_per_value
     rows = [(types.instances[position], count) for position, count in choices]
     peaks = [flop_per_second(instance, training.precision) for instance, _ in rows]

@@ -1,4 +1,4 @@
-"""How much work a spec is: tokens, records, calls, requests."""
+"""How much work a spec amounts to: tokens, records, calls, requests."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Knowledge:
 
 
 def teacher_knowledge(card: ModelCard, probe: ProbeResult | None) -> Knowledge:
-    """The probe's accuracy, else a published score, else even odds."""
+    """The probe's accuracy; failing that, a published score; failing that, even odds."""
     if probe is not None:
         return Knowledge(probe.accuracy.value, probe)
     prior = card.prior_accuracy
@@ -47,7 +47,7 @@ def teacher_knowledge(card: ModelCard, probe: ProbeResult | None) -> Knowledge:
 
 
 def student_knowledge(card: ModelCard, probe: ProbeResult | None) -> Knowledge:
-    """The probe's accuracy, else a share of a published score, else nothing."""
+    """The probe's accuracy; failing that, a share of a published score; failing that, 0."""
     if probe is not None:
         return Knowledge(probe.accuracy.value, probe)
     prior = card.prior_accuracy
@@ -56,7 +56,7 @@ def student_knowledge(card: ModelCard, probe: ProbeResult | None) -> Knowledge:
 
 @dataclass(frozen=True)
 class Workload:
-    """Sizes that a plan's costs follow from."""
+    """Sizes that determine the costs of a plan."""
 
     prompt_tokens: float
     completion_tokens: float
@@ -96,14 +96,14 @@ class Workload:
         return told if strategy == "injection" else own + (1 - aligned) * told
 
     def training_tokens(self, num_records: Amount) -> Amount:
-        """Tokens that pass through the student: so many steps, or so many epochs."""
+        """Tokens that pass through the student, by the number of steps or of epochs."""
         if self.max_steps is not None:
             return 0.0 * num_records + self.max_steps * self.batch_tokens
         return num_records * self.sequence_tokens * self.epochs
 
 
 def workload_of(request: PlanningRequest, probe: ProbeResult | None) -> Workload:
-    """Sizes under one teacher: its probe measures how long its completions are."""
+    """The workload under one teacher, whose probe measures the length of its completions."""
     spec, facts = request.spec, request.dataset
     longest = float(spec.synthesis.max_new_tokens)
     if probe is not None and probe.mean_completion_tokens > 0:
@@ -155,7 +155,7 @@ def expected_synthesis(
 
 
 def _attempts(success: float, most: int) -> float:
-    """Expected attempts until the first success, at most so many: (1 − (1 − y)^n) / y."""
+    """Expected attempts until the first success, `most` at most: (1 − (1 − y)^n) / y."""
     if success <= 0:
         return float(most)
     return (1 - math.pow(1 - success, most)) / success

@@ -1,7 +1,7 @@
 """Fleets over several regions for traffic from several origins.
 
-Replicas of one region serve whichever origins are sent there, so that the choice does not separate
-as it does within one region. Integer variables, replicas per region and instance type, are searched
+Replicas of one region serve whichever origins are sent there, so the choice does not separate as it
+does within one region. Integer variables, replicas per region and instance type, are searched
 by NSGA-II (Deb et al. 2002; pymoo); small cases are enumerated instead.
 """
 
@@ -28,7 +28,7 @@ from stratos.planning.front import non_dominated
 
 Search = Literal["NSGA-II", "NSGA-III"]
 EXHAUSTIVE = 100_000
-"""Fleets up to which all are enumerated."""
+"""Up to this many fleets, all are enumerated."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class MultiRegionFleet:
 
 
 class FleetProblem:
-    """What a vector of replica counts costs and how it serves.
+    """What a vector of replica counts costs, and how well it serves.
 
     Args:
         origins: Region of origin → requests per second.
@@ -111,7 +111,7 @@ class FleetProblem:
         """The same with the p95 of every origin.
 
         Each origin goes to its nearest replicas below 70% utilisation, the largest origin first;
-        what is full overflows to the next.
+        the overflow goes to the next nearest.
         """
         usd = float(counts @ self._usd)
         room = counts * self._sustained

@@ -1,6 +1,6 @@
-"""The fleet for traffic that comes from several regions, as `stratos plan --origins` asks it.
+"""The fleet for traffic from several regions: `stratos plan --origins`.
 
-The student and its precision are the plan's; only where its replicas stand is chosen anew.
+Student and precision are the plan's; only the places of its replicas are chosen anew.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def read_origins(text: str) -> dict[str, float]:
     """Read `us-east-1=5,eu-west-1=3`: region and requests per second.
 
     Raises:
-        ValueError: for what is not so, or a region whose place is unknown.
+        ValueError: if it is not in this form, or the place of a region is unknown.
     """
     origins: dict[str, float] = {}
     for part in text.split(","):
@@ -73,13 +73,13 @@ def read_origins(text: str) -> dict[str, float]:
 
 
 def plan_for_origins(request: PlanningRequest, plan: Plan, origins: dict[str, float]) -> FleetPlan:
-    """Choose replicas for a plan's student: the cheapest fleet that holds the latency limit.
+    """Choose replicas for a plan's student: the cheapest fleet that meets the latency limit.
 
-    Without one it is the knee of the front of latency against cost. Replicas may stand where
-    `constraints.regions` allows, or else at the origins.
+    Without a limit it is the knee of the front of latency against cost. Replicas may run in
+    `constraints.regions`, or by default at the origins.
 
     Raises:
-        NoFeasiblePlan: with the best attainable, when no fleet holds the limits.
+        NoFeasiblePlan: with the best attainable fleets, if none meets the limits.
     """
     limits = request.spec.constraints
     fleets = plan_fleets(
@@ -142,10 +142,10 @@ def _problem(request: PlanningRequest, plan: Plan, origins: dict[str, float]) ->
 
 
 def worthwhile(problem: FleetProblem, max_usd_per_month: float = math.inf) -> set[str]:
-    """The types that in some region no other beats in price, latency and price per request.
+    """The types that no other beats in price, latency and price per request in some region.
 
-    Those of which one alone is too expensive are left out. A search over a few types finds more in
-    the same time than one over the whole catalog.
+    Types of which a single instance is too expensive are dropped. A search over a few types finds
+    more in the same time than one over the whole catalog.
     """
     facts, names = problem.facts, set[str]()
     for region in {pool.region for pool in problem.pools}:

@@ -16,7 +16,7 @@ from tests.unit.stratos.cli.stack_contents import put_run
     ("attributes", "problem"),
     [
         ({"endpoint_name": "stratos-r"}, "ask it with `stratos invoke`"),
-        ({"status": "failed"}, "is failed and has no model that batches may ask"),
+        ({"status": "failed"}, "is failed and has no model for batches"),
         ({"batch_model_name": "stratos-r-1-a0"}, "deployment.json of run r-1 is gone"),
     ],
 )

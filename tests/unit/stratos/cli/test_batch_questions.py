@@ -41,7 +41,7 @@ def test_chats_keep_their_own_options_and_prompts_become_chats(tmp_path: Path) -
     ("line", "problem"),
     [
         ('{"messages": [', "it is not JSON"),
-        ("[1]", "no JSON object"),
+        ("[1]", "not a JSON object"),
         ("", "it is not JSON"),
         ('{"text": "a"}', "neither `messages` nor one question"),
         ('{"inputs": ["a", "b"]}', "neither `messages` nor one question"),

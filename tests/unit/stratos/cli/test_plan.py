@@ -63,11 +63,11 @@ def test_a_schedule_is_shown_with_its_next_times(folder: Path) -> None:
     scheduled = {"schedule": "cron(0 9 25 12 ? 2198-2199)", "schedule_timezone": "Europe/Berlin"}
     (folder / "spec.yaml").write_text(factories.spec_text(**scheduled))
     assert (
-        "runs again if inputs changed: cron(0 9 25 12 ? 2198-2199) in Europe/Berlin; "
+        "runs again if inputs have changed: cron(0 9 25 12 ? 2198-2199) in Europe/Berlin; "
         "next: Tue 2198-12-25 09:00, Wed 2199-12-25 09:00\n"
     ) in run(folder)
     (folder / "spec.yaml").write_text(factories.spec_text(schedule="rate(7 days)"))
-    assert "changed: rate(7 days), from when the model is live\n" in run(folder)
+    assert "changed: rate(7 days), from the moment the model is live\n" in run(folder)
 
 
 def test_what_if_changes_one_limit(folder: Path) -> None:

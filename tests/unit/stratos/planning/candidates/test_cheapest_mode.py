@@ -47,7 +47,7 @@ def test_a_model_too_large_for_serverless_is_left_out_by_that_reason():
 
 
 def test_serverless_needs_a_cpu_to_be_forecast_by():
-    with pytest.raises(NoFeasiblePlan, match="no CPU instance type is offered"):
+    with pytest.raises(NoFeasiblePlan, match="no CPU instance type to forecast it from"):
         chosen(inputs.gpu(), mode="serverless")
 
 
