@@ -11,7 +11,7 @@ import torch
 
 from benchmarks.ablation_arms import EXAMPLE, WORK, Arm, records_path
 from stratos.contracts.records import Record, TrainingRecord, read_jsonl, write_jsonl
-from stratos.dataset.inspection import DataFile, inspect_dataset
+from stratos.dataset.inspect_dataset import DataFile, inspect_dataset
 from stratos.scoring.verifiers import is_completion_correct
 from stratos.spec import Spec, StrategyName, Weights
 from stratos.statistics.wilson import proportion

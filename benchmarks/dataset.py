@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from stratos.contracts.records import Record, read_jsonl  # noqa: E402
-from stratos.dataset.inspection import DataFile, inspect_dataset  # noqa: E402
+from stratos.dataset.inspect_dataset import DataFile, inspect_dataset  # noqa: E402
 from stratos.spec import Task  # noqa: E402
 
 RESULT = ROOT / "benchmarks" / "results" / "dataset.json"

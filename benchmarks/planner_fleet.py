@@ -10,10 +10,15 @@ import numpy as np
 from benchmarks.planner_requests import check
 from stratos.catalog.models import hub_card
 from stratos.catalog.servers import ServerCatalog
-from stratos.planning.forecast.serving_cost import Load
+from stratos.planning.forecast.serving_cost import RequestShape
 from stratos.planning.forecast.transformer import transformer
 from stratos.planning.front import hypervolume
-from stratos.planning.offline.fleet import Fleet, FleetProblem, exhaustive_fleets, searched_fleets
+from stratos.planning.offline.fleet import (
+    FleetProblem,
+    MultiRegionFleet,
+    exhaustive_fleets,
+    searched_fleets,
+)
 from stratos.spec import Weights
 
 ORIGINS = {"us-east-1": 4.0, "eu-west-1": 2.0, "ap-northeast-1": 1.0}
@@ -30,13 +35,13 @@ def problem(names: tuple[str, ...], max_replicas: int) -> FleetProblem:
         tuple(ORIGINS),
         student,
         "bfloat16",
-        Load(200, 100),
+        RequestShape(200, 100),
         ORIGINS,
         max_replicas,
     )
 
 
-def volume(fleets: list[Fleet], reference: np.ndarray) -> float:
+def volume(fleets: list[MultiRegionFleet], reference: np.ndarray) -> float:
     points = np.array([[f.p95_latency_ms, f.usd_per_month] for f in fleets])
     return hypervolume(points, reference)
 
@@ -44,7 +49,9 @@ def volume(fleets: list[Fleet], reference: np.ndarray) -> float:
 def fleet_rows() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     rows: list[dict[str, Any]] = []
 
-    def timed(case: str, method: str, fleets: list[Fleet], started: float) -> list[Fleet]:
+    def timed(
+        case: str, method: str, fleets: list[MultiRegionFleet], started: float
+    ) -> list[MultiRegionFleet]:
         spent = time.process_time() - started
         rows.append({"case": case, "method": method, "fleets": len(fleets), "cpu_seconds": spent})
         return fleets

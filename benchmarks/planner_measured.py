@@ -24,13 +24,13 @@ from serving.sampling import TokenSampling
 from stratos.catalog.local import local_server, measure_rates
 from stratos.catalog.models import card_from_config
 from stratos.catalog.servers import InstanceType
+from stratos.contracts.calibration import CalibrationRow
 from stratos.planning.forecast.engine import BYTES_PER_PARAMETER
 from stratos.planning.forecast.rates import Types, replica_rates
 from stratos.planning.forecast.server_table import ServerRow, ServerTable
-from stratos.planning.forecast.serving_cost import Load, latency_seconds
+from stratos.planning.forecast.serving_cost import RequestShape, latency_seconds
 from stratos.planning.forecast.training_rates import StudentTraining, step_rate
 from stratos.planning.forecast.transformer import Transformer, transformer
-from stratos.planning.request import CalibrationRow
 from stratos.spec import Training
 from training.learning.optimizer import Optimizers
 from training.objectives.losses import cross_entropy
@@ -154,9 +154,9 @@ def predicted_training(case: Case, shape: Transformer, types: Types) -> float:
 def predicted_latency_ms(case: Case, shape: Transformer, types: Types) -> float:
     """The median of a request on an idle engine, without HTTP."""
     rates, _ = replica_rates(types, shape, "float32", case.sequence_tokens)
-    load = Load(case.prompt_tokens, case.output_tokens)
+    request = RequestShape(case.prompt_tokens, case.output_tokens)
     seconds = latency_seconds(
-        shape, load, np.array([1e-6]), SIZE, rates, -rates.request_seconds, percentile=0.5
+        shape, request, np.array([1e-6]), SIZE, rates, -rates.request_seconds, percentile=0.5
     )
     return float((seconds * types.corrections("p95_latency_ms", shape))[0] * 1e3)
 

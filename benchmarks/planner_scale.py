@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks.planner_requests import check, request
 from stratos.catalog.servers import InstanceType, ServerCatalog
-from stratos.planning.candidates.pool import Candidates
+from stratos.planning.candidates.pool_builder import PoolBuilder
 from stratos.planning.choose import plan_before_probing
 from stratos.planning.forecast.transformer import transformer
 from stratos.planning.front import hypervolume, non_dominated
@@ -101,31 +101,31 @@ def scale_rows() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
 
 
 class Tables:
-    """Every candidate by index: group, training server, fleet. Nothing is filtered."""
+    """Every candidate by index: pairing, training server, fleet. Nothing is filtered."""
 
     def __init__(self) -> None:
-        candidates = Candidates(request(ServerCatalog.aws()), ())
-        pool = candidates.pool()
-        self.groups = []
-        for group in pool.groups:
-            training = candidates.training_side.every(group)
-            serving = candidates.serving_side.every(
-                transformer(group.student), group.precision, group.work
+        builder = PoolBuilder(request(ServerCatalog.aws()), ())
+        pool = builder.build()
+        self.pairings = []
+        for pairing in pool.pairings:
+            training = builder.training_side.every(pairing)
+            serving = builder.serving_side.every(
+                transformer(pairing.student), pairing.precision, pairing.work
             )
             assert training is not None
             assert serving is not None
-            self.groups.append((training.values, serving.values))
-        self.horizon = pool.groups[0].work.horizon_hours / 730.0
+            self.pairings.append((training.values, serving.values))
+        self.horizon = pool.pairings[0].work.horizon_hours / 730.0
         self.exact = as_scored(pool.objectives)
         self.exact = self.exact[non_dominated(self.exact)]
 
     def objectives(self, x: np.ndarray) -> np.ndarray:
-        """[n, 3] shares in 0..1 of (group, training row, serving row) → [n, 4] objectives."""
+        """[n, 3] shares in 0..1 of (pairing, training row, serving row) → [n, 4] objectives."""
         found = np.empty((len(x), 4))
-        number = np.minimum((x[:, 0] * len(self.groups)).astype(int), len(self.groups) - 1)
+        number = np.minimum((x[:, 0] * len(self.pairings)).astype(int), len(self.pairings) - 1)
         for index in np.unique(number):
             rows = np.flatnonzero(number == index)
-            training, serving = self.groups[index]
+            training, serving = self.pairings[index]
             t = training[np.minimum((x[rows, 1] * len(training)).astype(int), len(training) - 1)]
             s = serving[np.minimum((x[rows, 2] * len(serving)).astype(int), len(serving) - 1)]
             usd = t[:, 2] + s[:, 2] * self.horizon

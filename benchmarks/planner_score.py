@@ -8,7 +8,8 @@ import numpy as np
 
 from benchmarks.planner_requests import check, request
 from stratos.catalog.servers import ServerCatalog
-from stratos.planning.candidates.pool import Candidates, Pool
+from stratos.planning.candidates.pool import Pool
+from stratos.planning.candidates.pool_builder import PoolBuilder
 from stratos.planning.choose import ranked_front, scaled_points, weights_of
 from stratos.planning.front import non_dominated, scores
 from stratos.planning.limits import feasible, limits_of
@@ -37,7 +38,7 @@ def random_spec(rng: np.random.Generator, base: Pool) -> tuple[Constraints, Pref
 def score_rows() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     rng = np.random.default_rng(2510_15992)
     aws = ServerCatalog.aws()
-    base = Candidates(request(aws, Constraints()), ()).pool()
+    base = PoolBuilder(request(aws, Constraints()), ()).build()
     gains: dict[str, list[float]] = {name: [] for name in FIRST}
     ours_mean: list[float] = []
     first_mean: dict[str, list[float]] = {name: [] for name in FIRST}
@@ -53,7 +54,7 @@ def score_rows() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
             tokens=(float(rng.integers(30, 1500)), float(rng.integers(10, 400))),
         )
         try:
-            pool = Candidates(asked, ()).pool()
+            pool = PoolBuilder(asked, ()).build()
         except Exception as error:
             if type(error).__name__ != "NoFeasiblePlan":
                 raise

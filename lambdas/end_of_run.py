@@ -21,12 +21,13 @@ from stratos.contracts.match import MatchEvidence
 from stratos.contracts.measurements import Measurements
 from stratos.contracts.plan import PlanSet
 from stratos.contracts.run import RunRef
-from stratos.dataset.summary import Inspection
+from stratos.dataset.inspection import Inspection
 from stratos.errors import ApprovalRejected, ApprovalTimedOut
 from stratos.pipeline.bill import HostingBill, hosting_bill
+from stratos.pipeline.build_summary import build_summary
+from stratos.pipeline.evidence import RunEvidence
 from stratos.pipeline.failures import failure_in, reason_in
 from stratos.pipeline.lessons import calibration_rows
-from stratos.pipeline.outcome import RunEvidence, summarise
 from stratos.pipeline.phases import PHASE_OF_JOB, phase_seconds
 from stratos.pipeline.steps import ApprovalGiven, Reported
 from stratos.pipeline.summary import REJECTED_RUNS, Phase, RunStatus, RunSummary
@@ -46,7 +47,7 @@ def write_report(run: RunRef, status: RunStatus, state: dict[str, Any]) -> Repor
 
     bucket, keys = Bucket(run.bucket), RunKeys(run.run_id)
     evidence = _gather(run, status, state)
-    summary = summarise(evidence)
+    summary = build_summary(evidence)
     summary_uri = bucket.put_model(keys.summary, summary)
     report_uri = bucket.put(keys.report, render(summary), "text/html; charset=utf-8")
     row = runs_table.find(run.run_id)

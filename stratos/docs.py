@@ -1,7 +1,7 @@
-"""Reference pages generated from the models: the spec, field by field, and two JSON Schemas.
+"""Reference pages, generated: the spec by field, the command line, and two JSON Schemas.
 
-python -m stratos.docs            write docs/spec.md and docs/schemas/
-python -m stratos.docs --check    fail when a page is not what the models say
+python -m stratos.docs            write docs/spec.md, docs/cli.md and docs/schemas/
+python -m stratos.docs --check    fail if a page is out of date
 """
 
 from __future__ import annotations
@@ -27,86 +27,92 @@ from stratos.dataset.splitting import MIN_TRAIN_RECORDS
 from stratos.hosting.guardrails import MAX_FAILED_SHARE
 from stratos.hosting.next_server import MAX_SERVERS
 from stratos.measuring.gates import SIGNIFICANCE
-from stratos.measuring.load import LONGEST_SECONDS, requests_needed
+from stratos.measuring.load import requests_needed
 from stratos.pipeline.summary import RunSummary
 from stratos.spec import Spec
+from stratos.spec.constraints import LONGEST_MEASURE_SECONDS
 
 _WORDS = {"string": "text", "boolean": "true or false", "object": "mapping"}
 
 _INTRODUCTION = f"""\
 # The spec
 
-One file, `specs/<name>/spec.yaml`, beside everything it names; its `name` is that of the folder.
-Uploading it starts a run, so
-upload it last. Scalars follow YAML 1.2: `no` and `1:30` are text. Aliases, tags and unknown fields
-are refused, and every problem of a file is told at once, in `rejection.json` beside it.
+A spec is one file, `specs/<name>/spec.yaml`, beside everything it names. Its `name` is that of the
+folder. Uploading the spec starts a run, so upload it last. Scalars follow YAML 1.2: `no` and `1:30`
+are text. Aliases, tags and unknown fields are refused. If a spec is refused, all its problems are
+listed in `rejection.json` beside it.
 
-The same as JSON Schema: [schemas/spec.schema.json](schemas/spec.schema.json). The outcome,
+The same as JSON Schema: [schemas/spec.schema.json](schemas/spec.schema.json). The outcome of a run,
 `runs/<run id>/run.json`, follows [schemas/run.schema.json](schemas/run.schema.json).
 
 This page is generated from `stratos/spec/` by `python -m stratos.docs`.
 
 ## The dataset
 
-One `.jsonl`, `.jsonl.gz` or `.parquet` file, or a prefix with several. Each line is a JSON object
-in one of the formats of `task.format`; `auto` tells a file's format by the fields of its first
-line. What a conversation or a log was answered with is taken as its gold answer; a row without an
-answer only trains. Any row may have an `id`, and a `group`, which names rows that are variants of
-each other. A Parquet file has the same fields as columns, with structs and lists where JSON has
-objects and arrays; a null is a field that is not there, bytes are read as UTF-8 text, and a bad
-row is named by its number, from 1.
+A dataset is one `.jsonl`, `.jsonl.gz` or `.parquet` file, or a prefix with several. Each line is a
+JSON object in one of the formats of `task.format`. `auto` detects the format of a file by the
+fields of its first line. The reply in a conversation or a log becomes the gold answer. A row
+without an answer is used for training only. Any row may have an `id`, and a `group`: rows with the
+same `group` are variants of each other.
 
-A bad line stops the run, with the first {MAX_SHOWN} told by file and line, or is left out and
-counted where `on_bad_line` is `skip`.
+A Parquet file has the same fields as columns, with structs and lists in place of JSON's objects and
+arrays. A null counts as a missing field, bytes are read as UTF-8 text, and a bad row is reported by
+its number, from 1.
 
-Records are split by the hash of their group, or of their question where they have none, so that a
-group never spans two splits and the order of the file means nothing. Held-out and probe records
-have the counts of `task.heldout_records` and `task.probe_records`; at least {MIN_TRAIN_RECORDS}
-must be left to train on. A question that is equal to another after Unicode normalisation, case
-folding and joining of spaces counts once. A training record is left out as a near-duplicate of a
-held-out or probe record if both questions have {MIN_WORDS} words or more, the gold answers are
-equal and the Jaccard similarity of their {SHINGLE_WORDS}-word shingles is {THRESHOLD} or more, as
-MinHash with {PERMUTATIONS} permutations estimates it (standard error 0.025 there); shorter
-questions that look alike are different questions.
+A bad line stops the run; the first {MAX_SHOWN} are reported by file and line. With
+`on_bad_line: skip`, bad lines are left out and counted.
+
+Records are split by the hash of their group, or of their question if they have no group. So a group
+never spans two splits, and the order of the file does not matter. `task.heldout_records` and
+`task.probe_records` are the sizes of those two splits; at least {MIN_TRAIN_RECORDS} records must be
+left for training.
+
+Questions that are equal after Unicode normalisation, case folding and collapsing of spaces count
+once. A training record is dropped as a near-duplicate of a held-out or probe record if both
+questions have {MIN_WORDS} words or more, the gold answers are equal, and the Jaccard similarity of
+their {SHINGLE_WORDS}-word shingles is {THRESHOLD} or more. MinHash with {PERMUTATIONS} permutations
+estimates it (standard error 0.025 there). Shorter questions that look alike are kept as different
+questions.
 
 Records pass through a disk, so memory does not grow with the dataset (`make bench-dataset`). Time
-and disk do: InspectDataset refuses a dataset of more than {MAX_BYTES / 1e9:g} GB as records, and
-one that is not split within {MAX_SECONDS:.0f} s, before the function's 15 minutes are over.
+and disk space do. InspectDataset refuses a dataset of more than {MAX_BYTES / 1e9:g} GB as records,
+and one that is not split within {MAX_SECONDS:.0f} s, before the function's 15 minutes are over.
 
 ## Gates
 
-`min_accuracy` is held by the lower end of the 95% Wilson interval of the held-out accuracy; the
-student must also beat the untuned student, and not be worse than the model in service, by
+`min_accuracy` is a limit on the lower end of the 95% Wilson interval of the held-out accuracy. The
+student must also beat the untuned student, and must not be worse than the model in service, by
 McNemar's exact test (p < {SIGNIFICANCE}).
 
-The endpoint is measured under `load.requests_per_second`: Poisson arrivals that do not wait for
-answers, latency counted from the moment a request was due, the first two seconds left out.
-Measuring goes on beyond `load.measure_seconds`, for {LONGEST_SECONDS:g} seconds at most, until the
-95% interval of every percentile that a constraint holds has an upper end: {requests_needed(0.95)}
-requests for p95, {requests_needed(0.99)} for p99. With fewer, the report says that the percentile
-is not bounded, and its constraint stays open if it holds.
+The endpoint is measured under `load.requests_per_second`. Requests arrive as a Poisson process and
+do not wait for answers. Latency counts from the moment a request was due. The first two seconds do
+not count. Measuring takes `load.measure_seconds`, and longer (up to {LONGEST_MEASURE_SECONDS}
+seconds) until the 95% interval of every limited percentile has an upper end: that takes
+{requests_needed(0.95)} requests for p95 and {requests_needed(0.99)} for p99. With fewer requests,
+the report says that the percentile is not bounded, and a constraint that it meets stays open.
 
-- `max_p50_latency_ms`, `max_p95_latency_ms` and `max_p99_latency_ms` are held by the percentile as
-  measured, not by the end of its interval.
-- The declared load is held unless the rate of answers, at the upper end of its 95% interval, is
-  below the rate of the arrivals as they fell.
-- `max_usd_per_1000_requests` is held by the server's hourly price divided by the measured rate of
-  answers, at the lower end of its interval. A serverless endpoint has no such price: there it is
-  the bill of the seconds it answered.
-- More than {MAX_FAILED_SHARE:.0%} of failed requests fail the gate.
+- `max_p50_latency_ms`, `max_p95_latency_ms` and `max_p99_latency_ms` limit the percentile as
+  measured, not the end of its interval.
+- The declared load is missed if even the upper end of the 95% interval of the rate of answers is
+  below the rate at which requests arrived.
+- `max_usd_per_1000_requests` limits the server's hourly price divided by the measured rate of
+  answers, at the lower end of its interval. A serverless endpoint has no hourly price: there, the
+  bill of the seconds it answered takes its place.
+- The gate fails if more than {MAX_FAILED_SHARE:.0%} of the requests fail.
 
-A model in batches has no endpoint to be put under load: it is held by the answers and the bill of
-one batch (docs/serving.md).
+A model that is hosted in batches has no endpoint to put under load. The answers and the bill of one
+batch are measured instead ([hosting](hosting.md#batches)).
 
-After a miss the same model is tried on the next better server of the Pareto front, up to
-{MAX_SERVERS} servers, and then the next student is trained, as long as `max_budget_usd` and
-`max_training_hours` have room for an attempt like the last one. An endpoint that scales to zero
-keeps its instances, so the next student comes at once. When none is left, what was in
-service before the run is in service again, and the run ends with every plan it tried and what each
-measured. A model in service is replaced only by one that holds every constraint of the spec,
-`max_budget_usd` and `max_training_hours` included.
+After a miss, the same model is tried on the next better server of the Pareto front, on up to
+{MAX_SERVERS} servers. Then the next student is trained. Both happen only while `max_budget_usd` and
+`max_training_hours` have room for another attempt like the last one. An endpoint that scales to
+zero keeps its instances, so there the next student is trained at once. If nothing is left to try,
+what was in service before the run is put back into service, and the run ends with every plan it
+tried and what each measured. A model in service is replaced only by one that meets every constraint
+of the spec, including `max_budget_usd` and `max_training_hours`.
 
-A job ends itself, with its best result, at a share of the hours that `max_training_hours` leaves.
+A job ends itself, with its best result, after its share of the hours that `max_training_hours`
+leaves.
 """
 
 

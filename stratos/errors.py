@@ -4,8 +4,8 @@
     ├── DuplicateEvent          the same S3 event, again; ends quietly
     ├── SpecRejected            the spec has problems, all of them listed
     ├── DatasetRejected         the dataset cannot be used
-    ├── NoFeasiblePlan          no candidate holds the hard constraints
-    ├── TeacherFailed           a teacher could not be asked
+    ├── NoFeasiblePlan          no candidate meets every hard constraint
+    ├── TeacherFailed           a teacher gave no usable answer
     ├── BudgetExhausted         the next step would exceed `max_budget_usd`
     ├── TooFewVerifiedRecords   synthesis kept less than training needs
     ├── IncompatibleVocabulary  teacher and student do not share a tokenizer
@@ -18,19 +18,19 @@
     │   ├── ApprovalRejected    a person refused the model
     │   ├── ApprovalTimedOut    nobody decided in time
     │   └── NotAwaitingApproval the run has nothing to approve
-    ├── EndpointBusy            another run changes the endpoint; waited for
-    ├── ComponentNotReady       SageMaker is not done with a component; waited for
+    ├── EndpointBusy            another run is changing the endpoint; the run waits
+    ├── ComponentNotReady       SageMaker is still working on a component; the run waits
     ├── DeploymentFailed        the endpoint never became healthy
-    │   └── EndpointUnsettled   SageMaker is not done with the endpoint; CleanUp goes on later
+    │   └── EndpointUnsettled   SageMaker is still changing the endpoint; CleanUp tries again
     ├── BatchRejected           a file of questions has lines that cannot be asked
     ├── BatchFailed             a batch ended without answers
-    ├── SweepIncomplete         what has no owner could not be removed
+    ├── SweepIncomplete         resources that belong to no run could not be removed
     ├── RunLost                 an execution ended and nothing reported it
-    └── NotFound                what the command line was asked about is not there
+    └── NotFound                what a command names does not exist
         ├── StackNotFound       no deployed stack
         ├── RunNotFound         no run of that id, or no report of it yet
         ├── EndpointNotFound    no endpoint that answers
-        └── ModelNotFound       no model that batches may ask
+        └── ModelNotFound       no model for batches
 
 A message says what was found, what was needed, and what to do.
 """
@@ -94,7 +94,7 @@ class DatasetRejected(StratosError):
 
 
 class NoFeasiblePlan(StratosError):
-    """No candidate satisfies every hard constraint."""
+    """No candidate meets every hard constraint."""
 
 
 class TeacherFailed(StratosError):
@@ -146,7 +146,7 @@ class ApprovalTimedOut(ApprovalError):
 
 
 class NotAwaitingApproval(ApprovalError):
-    """The run does not wait for a person, or waits no longer."""
+    """The run does not wait for a decision, or no longer."""
 
 
 class EndpointBusy(StratosError):
@@ -154,7 +154,7 @@ class EndpointBusy(StratosError):
 
 
 class ComponentNotReady(StratosError):
-    """SageMaker still works on the endpoint or its component; the run may ask again."""
+    """SageMaker is still working on the endpoint or its component; the run may ask again."""
 
 
 class DeploymentFailed(StratosError):
@@ -162,7 +162,7 @@ class DeploymentFailed(StratosError):
 
 
 class EndpointUnsettled(DeploymentFailed):
-    """A change of the endpoint outlasts one call; the next call goes on where this one ended."""
+    """A change of the endpoint takes longer than one call; the next call continues."""
 
 
 class BatchRejected(StratosError):
@@ -174,7 +174,7 @@ class BatchFailed(StratosError):
 
 
 class SweepIncomplete(StratosError):
-    """Some resources without an owner are still there."""
+    """Some resources that belong to no run are still there."""
 
 
 class RunLost(StratosError):
@@ -182,7 +182,7 @@ class RunLost(StratosError):
 
 
 class NotFound(StratosError):
-    """What was asked about is not there."""
+    """What a command names does not exist."""
 
 
 class StackNotFound(NotFound):
@@ -198,4 +198,4 @@ class EndpointNotFound(NotFound):
 
 
 class ModelNotFound(NotFound):
-    """The run has no model that batches may ask."""
+    """The run has no model for batches."""

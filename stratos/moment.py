@@ -1,4 +1,4 @@
-"""Moments: times that say which one they are, everywhere in the world."""
+"""Moments: points in time, always with their UTC offset."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from pydantic import AwareDatetime, PlainSerializer
 
 
 def written(moment: datetime) -> str:
-    """ISO 8601, in milliseconds where it has any."""
+    """ISO 8601, with milliseconds if there are any."""
     return moment.isoformat(timespec="milliseconds" if moment.microsecond else "seconds")
 
 
 Moment = Annotated[AwareDatetime, PlainSerializer(written, return_type=str, when_used="json")]
-"""A field of a record: a time with its offset, written as `written` does."""
+"""A field of a record: a time with its offset, serialised by `written`."""
 
 
 def now() -> datetime:
-    """The present moment in UTC, in milliseconds."""
+    """The current time in UTC, to the millisecond."""
     present = datetime.now(UTC)
     return present.replace(microsecond=present.microsecond // 1000 * 1000)

@@ -8,7 +8,7 @@ from functools import partial
 
 from lambdas.aws.bucket import Bucket, StoredObject
 from stratos.contracts.bucket import spec_folder
-from stratos.dataset.inspection import DataFile
+from stratos.dataset.inspect_dataset import DataFile
 from stratos.spec import Spec, Weights
 from stratos.spec.folder import is_data_file
 

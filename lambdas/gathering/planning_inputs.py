@@ -11,12 +11,13 @@ from lambdas.aws.settings import settings
 from lambdas.gathering.candidates import ModelPool
 from stratos.catalog.servers import ServerCatalog
 from stratos.contracts.bucket import CALIBRATION_KEY, SERVERS_KEY, RunKeys, spec_folder
+from stratos.contracts.calibration import CalibrationRow
 from stratos.contracts.records import Record
 from stratos.contracts.run import RunRef
 from stratos.dataset.token_estimate import CountTokens, by_characters, by_vocabulary, mean_tokens
 from stratos.hosting.names import endpoint_name
 from stratos.pipeline.steps import ApprovalGiven, Dataset
-from stratos.planning.request import CalibrationRow, DatasetFacts, PlanningRequest
+from stratos.planning.request import DatasetFacts, PlanningRequest
 from stratos.spec import Spec
 
 _SAMPLE = 500

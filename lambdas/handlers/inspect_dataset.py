@@ -11,9 +11,10 @@ from lambdas.aws.bucket import Bucket
 from lambdas.gathering.inputs import content_hash, data_files
 from lambdas.step import step
 from stratos.contracts.bucket import RunKeys
+from stratos.contracts.records import SPLITS
 from stratos.contracts.run import RunRef
 from stratos.dataset.allowance import MAX_BYTES, MAX_SECONDS, Allowance
-from stratos.dataset.inspection import SPLITS, inspect_dataset
+from stratos.dataset.inspect_dataset import inspect_dataset
 from stratos.pipeline.steps import Dataset, InspectInput
 from stratos.spec import Spec
 

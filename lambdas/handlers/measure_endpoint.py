@@ -16,13 +16,14 @@ from stratos.contracts.run import RunRef
 from stratos.hosting.deployment import AnyEndpoint
 from stratos.hosting.modes.table import mode_named
 from stratos.measuring.gates import judge_load, least_requests, usd_per_1000_requests
-from stratos.measuring.load import LONGEST_SECONDS, MAX_IN_FLIGHT, LoadTest, MonotonicClock
+from stratos.measuring.load import MAX_IN_FLIGHT, LoadTest, MonotonicClock
 from stratos.measuring.pace import measure_pace
 from stratos.measuring.warm_up import warm_up
 from stratos.moment import now
 from stratos.pipeline.bill import usd_per_hour_of_load
 from stratos.pipeline.steps import Measured, MeasureInput
 from stratos.spec import Spec
+from stratos.spec.constraints import LONGEST_MEASURE_SECONDS
 
 _MAX_QUESTIONS = 2_000
 _LEAST_SECONDS = 60.0
@@ -100,7 +101,7 @@ def _load(run: RunRef, spec: Spec, deployment: AnyEndpoint) -> tuple[LoadResult,
     pace = measure_pace(chat.ask, questions, clock) if mode.in_call else None
     alone_seconds = clock.now() - awake
     taken = clock.now() - started if mode.in_call else QUEUE_SECONDS
-    left = max(_LEAST_SECONDS, LONGEST_SECONDS - taken)
+    left = max(_LEAST_SECONDS, LONGEST_MEASURE_SECONDS - taken)
     load = LoadTest(
         ask=chat.ask,
         questions=questions,

@@ -36,7 +36,7 @@ class BedrockListing(FrozenModel):
     models: tuple[ListedModel, ...]
 
     def problem(self, model_id: str) -> str | None:
-        """Why a teacher should not be taken by default; None where nothing speaks against it."""
+        """Why a teacher should not be chosen by default; None if there is no reason."""
         listed = self._find(model_id)
         if listed is None:
             return f"Bedrock did not offer {model_id} in {self.region} on {self.as_of}"

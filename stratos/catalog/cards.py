@@ -17,7 +17,7 @@ def card_of(model: Teacher, read: ReadFile) -> ModelCard:
     """Describe a model: from its config.json in the folder, or from the catalog.
 
     Raises:
-        ValueError, LookupError, FileNotFoundError: when it cannot be described, with the reason.
+        ValueError, LookupError, FileNotFoundError: if it cannot be described, with the reason.
     """
     match model:
         case Bedrock():

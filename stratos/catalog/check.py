@@ -1,4 +1,4 @@
-"""Facts that a catalog must satisfy; `stratos catalog check` lists those it does not."""
+"""Checks of a catalog; `stratos catalog check` lists what fails them."""
 
 from __future__ import annotations
 

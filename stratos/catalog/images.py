@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import date
 from functools import cache
-from importlib import resources
 from typing import Literal
 
 from stratos.catalog.servers import Runtime
+from stratos.catalog.shipped import shipped_text
 from stratos.frozen import FrozenModel
 
 ImageKind = Literal["training", "inference", "llm"]
@@ -81,5 +81,4 @@ def runtime_of(instance_type: str) -> Runtime:
 @cache
 def images() -> Images:
     """The shipped table."""
-    text = resources.files("stratos.catalog").joinpath("data", "images.json").read_text("utf-8")
-    return Images.model_validate_json(text)
+    return Images.model_validate_json(shipped_text("images.json"))

@@ -8,8 +8,9 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 
-from stratos.catalog.servers import ANY_REGION, InstanceType, Price, ServerCatalog
+from stratos.catalog.servers import ANY_REGION, PRICED_USES, InstanceType, Price, ServerCatalog
 from stratos.frozen import FrozenModel
+from stratos.units import GIB
 
 _NOTIONAL_TYPE = "ml.c7i.xlarge"
 _NOTIONAL_REGION = "us-east-1"
@@ -72,7 +73,7 @@ print(json.dumps({
 
 
 class Rates(FrozenModel):
-    """What a number of threads reach, best of many repetitions."""
+    """What this many threads reach; the best of many repetitions."""
 
     flop_per_second: float
     """float32 matrix product, 512 wide."""
@@ -83,10 +84,10 @@ class Rates(FrozenModel):
 
 
 def measure_rates(threads: int) -> Rates:
-    """Measure so many single-threaded workers side by side, in a process of its own.
+    """Measure this many single-threaded workers side by side, in a process of their own.
 
-    One product spread over several threads waits for its slowest at every barrier, so that any
-    other process on the machine would ruin the figure. Takes about 2 s.
+    One product spread over several threads would wait for the slowest at every barrier, and any
+    other process on the machine would spoil the figure. Takes about 2 s.
     """
     # BLAS reads its thread count once, at start.
     one = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -104,7 +105,7 @@ def measure_rates(threads: int) -> Rates:
 def measure_local_servers(max_threads: int | None = None) -> ServerCatalog:
     """Return this machine as instance types of 1, 2, 4, … and `max_threads` threads, measured.
 
-    Prices are notional: what as many vCPUs of ml.c7i cost, so that cheaper stays cheaper.
+    Prices are notional: those of as many vCPUs of ml.c7i, so that a smaller server is cheaper.
     """
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
     most = max_threads or available or os.cpu_count() or 1
@@ -117,7 +118,7 @@ def measure_local_servers(max_threads: int | None = None) -> ServerCatalog:
 
 
 def at_least(rates: Rates, fewer_threads: Rates | None) -> Rates:
-    """Rates no lower than fewer threads reached: what is lower was taken by other processes."""
+    """Rates at least as high as with fewer threads: if lower, other processes were in the way."""
     if fewer_threads is None:
         return rates
     return Rates.model_validate(
@@ -133,7 +134,7 @@ def local_server(threads: int, rates: Rates) -> InstanceType:
     c7i = ServerCatalog.aws()[_NOTIONAL_TYPE]
     today = datetime.now(UTC).date()
     prices = []
-    for component in ("training", "hosting"):
+    for component in PRICED_USES:
         price = c7i.price(_NOTIONAL_REGION, component)
         if price is None:
             raise LookupError(f"the catalog has no price of {_NOTIONAL_TYPE}; run catalog check")
@@ -166,4 +167,4 @@ def local_server(threads: int, rates: Rates) -> InstanceType:
 
 
 def _memory_gib() -> float:
-    return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 2)
+    return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB, 2)

@@ -1,4 +1,4 @@
-"""A model as its card describes it, without running it."""
+"""What is known of a model without running it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from stratos.frozen import FrozenModel
 
 
 class ModelCard(FrozenModel):
-    """What is known of a model without running it."""
+    """A model by its sizes, prices and published score."""
 
     name: str
     """As in the spec: the last part of its path, its Hub repository, or its model id."""

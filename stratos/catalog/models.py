@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from datetime import date
 from functools import cache
-from importlib import resources
 
 from pydantic import Field, PositiveInt
 
 from stratos.catalog.bedrock_listing import BedrockListing
 from stratos.catalog.model_card import ModelCard
+from stratos.catalog.shipped import shipped_rows
 from stratos.frozen import FrozenModel
 from stratos.spec import Weights
 
 SUPPORTED_MODEL_TYPES = ("qwen2", "qwen3", "llama")
+_LEAST_DAYS_LEFT = 90
+"""Before its end of life, of a teacher that is considered by default."""
+_LARGEST_DEFAULT_STUDENT = 9_000_000_000
+"""Weights."""
 
 
 class Dimensions(FrozenModel):
@@ -72,11 +75,11 @@ def card_from_config(
     """Describe a model by its Hugging Face `config.json`.
 
     Args:
-        layers: Only so many of its layers are kept.
+        layers: Keep only this many of its layers.
 
     Raises:
         ValueError: for an architecture other than Qwen2, Qwen3 or Llama, a missing dimension, or
-            more layers kept than there are.
+            more layers to keep than there are.
     """
     dims = dimensions_from_config(name, config_json)
     if layers is not None:
@@ -177,10 +180,10 @@ class HubModel(FrozenModel):
         )
 
     def pruned_card(self, name: str, layers: int) -> ModelCard:
-        """Describe what is left where only so many layers are kept.
+        """Describe the model with only this many layers kept.
 
         Raises:
-            ValueError: when it has no more than those.
+            ValueError: if it has no more than that.
         """
         _require_layers(self.hub, layers, self.num_layers)
         tables = self.vocabulary_size * self.hidden_size * (1 if self.tied_embeddings else 2)
@@ -202,7 +205,7 @@ class HubModel(FrozenModel):
 
 
 class BedrockTeacher(FrozenModel):
-    """A teacher behind Amazon Bedrock: one row of `data/bedrock.csv`. Prices are on demand."""
+    """A teacher behind Amazon Bedrock: one row of `data/bedrock.csv`. Prices are on-demand."""
 
     model_id: str
     scope: str
@@ -220,7 +223,7 @@ class BedrockTeacher(FrozenModel):
     source: str
 
     def card(self, *, batch: bool = False) -> ModelCard:
-        """Prices of batch inference where asked for and known, else on demand."""
+        """With the prices of batch inference if asked for and known, else on demand."""
         price_in, price_out = self.input_usd_per_million_tokens, self.output_usd_per_million_tokens
         if batch and self.batch_output_usd_per_million_tokens is not None:
             price_in = self.batch_input_usd_per_million_tokens or price_in
@@ -237,41 +240,43 @@ class BedrockTeacher(FrozenModel):
 @cache
 def hub_models() -> dict[str, HubModel]:
     """Every shipped Hub model, by repository name."""
-    return {row["hub"]: HubModel.model_validate(row) for row in _rows("models.csv")}
+    rows = map(HubModel.model_validate, shipped_rows("models.csv"))
+    return {row.hub: row for row in rows}
 
 
 @cache
 def bedrock_teachers() -> dict[str, BedrockTeacher]:
     """Every shipped Bedrock teacher, by model id."""
-    return {row["model_id"]: BedrockTeacher.model_validate(row) for row in _rows("bedrock.csv")}
+    rows = map(BedrockTeacher.model_validate, shipped_rows("bedrock.csv"))
+    return {row.model_id: row for row in rows}
 
 
 def default_teachers(
     today: date, listing: BedrockListing | None = None
 ) -> tuple[BedrockTeacher, ...]:
-    """Bedrock teachers to consider where a spec names none.
+    """Bedrock teachers to consider if a spec names none.
 
-    Those with a published score, in-region prices, and at least 90 days before their end of life;
-    of these, where a listing was fetched, those that it calls active.
+    They have a published score, in-region prices, and at least 90 days before their end of life. If
+    a listing was fetched, it must call them active.
     """
     return tuple(
         row
         for row in bedrock_teachers().values()
         if row.scope == "in-region"
         and row.prior_accuracy is not None
-        and (row.end_of_life is None or (row.end_of_life - today).days >= 90)
+        and (row.end_of_life is None or (row.end_of_life - today).days >= _LEAST_DAYS_LEFT)
         and (listing is None or listing.problem(row.model_id) is None)
     )
 
 
 def default_students() -> tuple[HubModel, ...]:
-    """Hub models to consider where a spec names none: scored, dense, at most 9 billion weights."""
+    """Hub models to consider if a spec names none: scored, dense, at most 9 billion weights."""
     return tuple(
         row
         for row in hub_models().values()
         if row.prior_accuracy is not None
         and row.num_experts is None
-        and row.num_parameters <= 9_000_000_000
+        and row.num_parameters <= _LARGEST_DEFAULT_STUDENT
     )
 
 
@@ -280,7 +285,7 @@ def hub_card(model: Weights) -> ModelCard:
 
     Raises:
         LookupError: when it is not in the table.
-        ValueError: when it has no more layers than are to be kept.
+        ValueError: if it has no more layers than are to be kept.
     """
     if model.hub not in hub_models():
         raise LookupError(
@@ -310,8 +315,3 @@ def bedrock_card(model_id: str, *, batch: bool = False) -> ModelCard:
             f"{model_id} has no price in the catalog; "
             "run `stratos catalog refresh`, or pick one of `stratos catalog show teachers`"
         ) from None
-
-
-def _rows(name: str) -> list[dict[str, str]]:
-    text = resources.files("stratos.catalog").joinpath("data", name).read_text(encoding="utf-8")
-    return [{k: v for k, v in row.items() if v} for row in csv.DictReader(text.splitlines())]

@@ -8,15 +8,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import Any, Protocol
 
-from stratos.catalog.servers import Component, Price, ServerCatalog
+from stratos.catalog.servers import Price, PricedUse, ServerCatalog
 
 SERVICE_CODE = "AmazonSageMaker"
 PRODUCT_FAMILY = "ML Instance"
 API_REGION = "us-east-1"
 """One of the few regions where the Price List API answers."""
-_COMPONENTS: dict[str, Component] = {"training": "training", "hosting": "hosting"}
+_COMPONENTS: dict[str, PricedUse] = {"training": "training", "hosting": "hosting"}
 _USAGE = re.compile(r"(?:^|-)(Train|Host):(ml\.[\w.-]+)$")
-_USAGE_COMPONENTS: dict[str, Component] = {"Train": "training", "Host": "hosting"}
+_USAGE_COMPONENTS: dict[str, PricedUse] = {"Train": "training", "Host": "hosting"}
 
 
 class PricingClient(Protocol):
@@ -72,7 +72,7 @@ def parse_product(text: str) -> tuple[str, Price] | None:
     return None
 
 
-def _named(attributes: Mapping[str, str]) -> tuple[str, Component] | None:
+def _named(attributes: Mapping[str, str]) -> tuple[str, PricedUse] | None:
     """Instance type and component, by their attributes or else by the usage type."""
     component = _COMPONENTS.get(attributes.get("component", "").lower())
     name = attributes.get("instanceName", "")

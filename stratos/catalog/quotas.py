@@ -21,7 +21,7 @@ class QuotaClient(Protocol):
 
 
 class Quota(FrozenModel):
-    """Instances of one type that one use may have at once. None is unknown, not unlimited."""
+    """Instances of one type that one use may have at once. None means unknown, not unlimited."""
 
     training: int | None = None
     spot_training: int | None = None
@@ -55,7 +55,7 @@ def parse_quotas(rows: Iterable[Mapping[str, Any]]) -> dict[str, Quota]:
 
 
 def with_quotas(catalog: ServerCatalog, quotas: Mapping[str, Quota]) -> ServerCatalog:
-    """The catalog with each instance type's quotas in place; unknown where there is none."""
+    """The catalog with the quotas of each instance type; unknown if the account lists none."""
     rows = []
     for row in catalog.instance_types:
         quota = quotas.get(row.instance_type, Quota())

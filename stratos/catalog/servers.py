@@ -6,16 +6,16 @@ machine's own servers in the embedded cloud.
 
 from __future__ import annotations
 
-import csv
 from datetime import date
-from importlib import resources
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
+from stratos.catalog.shipped import shipped_rows
 from stratos.frozen import FrozenModel
 
-Component = Literal["training", "hosting"]
+PricedUse = Literal["training", "hosting"]
+PRICED_USES: tuple[PricedUse, ...] = get_args(PricedUse)
 PriceKind = Literal["api", "observed", "derived", "notional"]
 Grade = Literal["A", "B", "C"]
 Runtime = Literal["cpu", "cuda", "neuron"]
@@ -25,7 +25,7 @@ _PREFERENCE: dict[PriceKind, int] = {"api": 0, "observed": 1, "derived": 2, "not
 
 
 STALE_DAYS = 90
-"""A price older than this is told to be old."""
+"""A price older than this is reported as old."""
 
 
 class Price(FrozenModel):
@@ -35,8 +35,8 @@ class Price(FrozenModel):
     """
 
     region: str
-    """`*` where the server is in whatever region the stack is."""
-    component: Component
+    """`*` for a server that is wherever the stack is."""
+    component: PricedUse
     usd_per_hour: PositiveFloat
     kind: PriceKind
     """`api`: AWS Price List; `observed`: a public bill or table; `derived`: EC2 price × ratio."""
@@ -98,8 +98,8 @@ class InstanceType(FrozenModel):
         """Memory the model has to fit into, of one device."""
         return self.accelerator_memory_gib or self.memory_gib
 
-    def price(self, region: str, component: Component) -> Price | None:
-        """The most trustworthy price: by kind, then the newest. None is unknown, not free."""
+    def price(self, region: str, component: PricedUse) -> Price | None:
+        """The most trustworthy price: by kind, then the newest. None means unknown, not free."""
         found = [
             p for p in self.prices if p.component == component and p.region in (region, ANY_REGION)
         ]
@@ -129,8 +129,8 @@ class ServerCatalog(FrozenModel):
     def aws(cls) -> ServerCatalog:
         """The shipped catalog of SageMaker instance types; sources in `data/README.md`."""
         prices: dict[str, list[Price]] = {}
-        for row in _rows("prices.csv"):
-            for component in ("training", "hosting"):
+        for row in shipped_rows("prices.csv"):
+            for component in PRICED_USES:
                 if row["component"] in (component, "both"):
                     fields = {k: v for k, v in row.items() if k != "instance_type"}
                     prices.setdefault(row["instance_type"], []).append(
@@ -140,14 +140,8 @@ class ServerCatalog(FrozenModel):
             as_of=max(p.as_of for rows in prices.values() for p in rows),
             instance_types=tuple(
                 InstanceType.model_validate(
-                    {k: v for k, v in row.items() if v != ""}
-                    | {"prices": tuple(prices.get(row["instance_type"], ()))}
+                    row | {"prices": tuple(prices.get(row["instance_type"], ()))}
                 )
-                for row in _rows("instance_types.csv")
+                for row in shipped_rows("instance_types.csv")
             ),
         )
-
-
-def _rows(name: str) -> list[dict[str, str]]:
-    text = resources.files("stratos.catalog").joinpath("data", name).read_text(encoding="utf-8")
-    return list(csv.DictReader(text.splitlines()))

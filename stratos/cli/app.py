@@ -1,7 +1,7 @@
-"""`stratos`: submit, watch and manage runs, on AWS or wherever boto3 is told to look.
+"""`stratos`: submit, watch and manage runs, on AWS or any other endpoint of boto3.
 
-Exit codes: 0 all well, 1 an unexpected error, 2 wrong usage, 3 the run failed, 4 the spec was
-refused, 5 the run was stopped, 6 nothing is there (no stack, no such run, no endpoint).
+Exit codes: 0 success, 1 an unexpected error, 2 wrong usage, 3 the run failed, 4 the spec was
+refused, 5 the run was stopped, 6 not found (no stack, no such run, no endpoint).
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def submit(
 
 @app.command()
 def watch(run_id: RunId, json_: Json = False) -> None:
-    """Follow a run to its end; the exit code tells how it ended."""
+    """Follow a run to its end; the exit code says how it ended."""
     _watch(Stack.find(), run_id, json_=json_)
 
 
@@ -134,7 +134,7 @@ def batch(
     to: Annotated[Path, typer.Option(help="Folder that receives the answers.")] = Path(),
     json_: Json = False,
 ) -> None:
-    """Ask a run's model a file of questions, on a server that ends with the last answer."""
+    """Ask a run's model a file of questions, on a server that runs only for that."""
     stack = Stack.find()
     run = find_run(stack, run_id)
     with console.status("reading the questions") as status:
@@ -159,7 +159,8 @@ def batch(
 
 @app.command()
 def stop(run_id: RunId) -> None:
-    """Stop a run. Its jobs end and nothing billable is left; what is live stays live."""
+    """Stop a run. Its jobs end and nothing billable is left; a model in service stays in
+    service."""
     stack = Stack.find()
     run = find_run(stack, run_id)
     if run.finished:
@@ -186,13 +187,15 @@ def delete(
     if json_:
         _print_json({"deleted": deleted})
     else:
-        console.print("\n".join(f"deleted {name}" for name in deleted) or "nothing was left")
+        console.print(
+            "\n".join(f"deleted {name}" for name in deleted) or "nothing was left to delete"
+        )
 
 
 @app.command()
 def approve(
     run_id: RunId,
-    reason: Annotated[str, typer.Option(help="Why; it is kept with the model.")] = "",
+    reason: Annotated[str, typer.Option(help="The reason; it is stored with the model.")] = "",
 ) -> None:
     """Let a run that waits for approval deploy its model."""
     stack = Stack.find()
@@ -203,7 +206,7 @@ def approve(
 @app.command()
 def reject(
     run_id: RunId,
-    reason: Annotated[str, typer.Option(help="Why; it is what the run fails with.")],
+    reason: Annotated[str, typer.Option(help="The reason; the run fails with it.")],
 ) -> None:
     """Refuse the model of a run that waits for approval; the run fails, nothing is deployed."""
     stack = Stack.find()
@@ -214,11 +217,11 @@ def reject(
 @app.command()
 def sweep(
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Name what has no owner; remove nothing.")
+        bool, typer.Option("--dry-run", help="List what would be removed; remove nothing.")
     ] = False,
     json_: Json = False,
 ) -> None:
-    """Remove what no run owns any more, as happens every hour anyway."""
+    """Remove resources that belong to no run. This also happens every hour on its own."""
     swept = sweep_now(dry_run=dry_run)
     if json_:
         _print_json(swept.model_dump(mode="json"))
@@ -227,7 +230,7 @@ def sweep(
     for orphan in swept.removed:
         console.print(f"{did} {orphan.kind} {orphan.name}: {orphan.reason}", soft_wrap=True)
     if not swept.removed:
-        console.print("everything has an owner")
+        console.print("nothing to remove: every resource belongs to a run")
 
 
 def save_report(stack: Stack, run_id: str, folder: Path) -> None:
@@ -240,14 +243,14 @@ def save_report(stack: Stack, run_id: str, folder: Path) -> None:
 
 
 def _watch(stack: Stack, run_id: str, *, json_: bool) -> None:
-    moments = follow(stack, run_id)
+    snapshots = follow(stack, run_id)
     if json_:
-        for moment in moments:
-            run = moment.run
-            progress = moment.progress.model_dump(mode="json") if moment.progress else None
-            _print_json(_run_json(run) | {"state": moment.state, "progress": progress})
+        for snapshot in snapshots:
+            run = snapshot.run
+            progress = snapshot.progress.model_dump(mode="json") if snapshot.progress else None
+            _print_json(_run_json(run) | {"state": snapshot.state, "progress": progress})
     else:
-        run = Screen(console).show(moments)
+        run = Screen(console).show(snapshots)
         if (summary := read_summary(stack, run_id)) is not None:
             print_outcome(console, summary)
         else:

@@ -11,15 +11,15 @@ from stratos.cli.stack import Stack, client
 from stratos.errors import ApprovalRejected, NotAwaitingApproval
 
 _DECIDED = ("TaskTimedOut", "TaskDoesNotExist", "InvalidToken")
-"""How Step Functions says that the wait is over: answered, timed out, or stopped."""
+"""How Step Functions says that nobody waits any more: decided, timed out, or stopped."""
 _LONGEST_REASON = 500
 
 
 def approve(stack: Stack, run: RunRow, reason: str) -> str:
-    """Let a run go on; returns who approved.
+    """Approve the model of a run; return who approved it.
 
     Raises:
-        NotAwaitingApproval: when the run does not wait for anybody.
+        NotAwaitingApproval: if the run does not wait for approval.
     """
     by = _identity()
     answer = {"by": by, "reason": _one_line(reason)}
@@ -28,10 +28,10 @@ def approve(stack: Stack, run: RunRow, reason: str) -> str:
 
 
 def reject(stack: Stack, run: RunRow, reason: str) -> str:
-    """Let a run fail for a reason; returns who rejected.
+    """Reject the model of a run for a reason; return who rejected it.
 
     Raises:
-        NotAwaitingApproval: when the run does not wait for anybody.
+        NotAwaitingApproval: if the run does not wait for approval.
     """
     by = _identity()
     _answer(
@@ -57,8 +57,8 @@ def _answer(run: RunRow, send: object, **answer: str) -> None:
         if error.response["Error"]["Code"] not in _DECIDED:
             raise
         raise NotAwaitingApproval(
-            f"run {run.run_id} waits no longer: it was decided meanwhile, stopped, or its time "
-            f"was over at {run.approve_by}; see `stratos watch {run.run_id}`"
+            f"run {run.run_id} no longer waits for approval: somebody decided, it was stopped, or "
+            f"its time was up at {run.approve_by}; see `stratos watch {run.run_id}`"
         ) from error
 
 

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from stratos.cli.batch_questions import read_questions
 from stratos.cli.runs import RunRow, read_object
 from stratos.cli.stack import Stack
-from stratos.contracts.bucket import RunKeys, split_uri
+from stratos.contracts.bucket import RunKeys, s3_uri, split_uri
 from stratos.contracts.measurements import BatchResult
 from stratos.errors import BatchFailed, BatchRejected, ModelNotFound
 from stratos.hosting.deployment import DEPLOYMENT, BatchDeployment
@@ -30,16 +30,16 @@ _OVER = ("Completed", "Failed", "Stopped")
 
 
 @dataclass(frozen=True)
-class Progress:
-    """How far a batch is; its job does not tell how many lines are done."""
+class BatchProgress:
+    """How far a batch is; its job does not say how many lines are done."""
 
     status: str
     seconds: float
-    """Since it was asked for."""
+    """Since it was submitted."""
 
 
 @dataclass(frozen=True)
-class Batch:
+class FinishedBatch:
     """A batch that is over."""
 
     answers_path: Path
@@ -47,14 +47,14 @@ class Batch:
 
 
 def ask(
-    stack: Stack, run: RunRow, questions: Path, folder: Path, tell: Callable[[Progress], None]
-) -> Batch:
-    """Ask every line of a file and write the answers, in its order, into a folder.
+    stack: Stack, run: RunRow, questions: Path, folder: Path, tell: Callable[[BatchProgress], None]
+) -> FinishedBatch:
+    """Ask every line of a file and write the answers, in the same order, into a folder.
 
-    An interruption stops the job: it would be billed until its last line.
+    An interruption stops the job, which would otherwise be billed until its last line.
 
     Raises:
-        ModelNotFound: the run has no model that batches may ask.
+        ModelNotFound: the run has no model for batches.
         BatchRejected: the file has lines that cannot be asked.
         BatchFailed: there are no answers, and why.
     """
@@ -86,11 +86,11 @@ def ask(
             f"at {job.transform_output['S3OutputPath']}"
         )
     target.write_text(_lines(answers), encoding="utf-8")
-    return Batch(target, batch_result(job, described, len(requests), answers))
+    return FinishedBatch(target, batch_result(job, described, len(requests), answers))
 
 
 def jobs_under_way(stack: Stack, run_id: str) -> list[str]:
-    """Names of a run's batches that are not over."""
+    """Names of a run's unfinished batches."""
     pages = stack.sagemaker.get_paginator("list_transform_jobs")
     found = pages.paginate(NameContains=run_id, StatusEquals="InProgress")
     names = (item["TransformJobName"] for page in found for item in page["TransformJobSummaries"])
@@ -106,8 +106,8 @@ def _template(stack: Stack, run: RunRow) -> TransformJob:
         )
     if run.batch_model_name is None:
         raise ModelNotFound(
-            f"run {run.run_id} is {run.status} and has no model that batches may ask; `stratos "
-            "runs` shows which have one"
+            f"run {run.run_id} is {run.status} and has no model for batches; `stratos runs` shows "
+            "which runs have one"
         )
     deployment = DEPLOYMENT.validate_json(_object(stack, run, RunKeys(run.run_id).deployment))
     assert isinstance(deployment, BatchDeployment), "promoted without an endpoint"
@@ -125,16 +125,16 @@ def _object(stack: Stack, run: RunRow, key: str) -> str:
     text = read_object(stack, key)
     if text is None:
         raise ModelNotFound(
-            f"s3://{stack.bucket}/{key} of run {run.run_id} is gone; submit the spec again"
+            f"{s3_uri(stack.bucket, key)} of run {run.run_id} is gone; submit the spec again"
         )
     return text
 
 
 def _check_writable(target: Path) -> None:
-    """Before anything is paid for.
+    """Check this before anything is paid for.
 
     Raises:
-        BatchRejected: it cannot be written.
+        BatchRejected: the file cannot be written.
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -151,7 +151,7 @@ def _check_writable(target: Path) -> None:
 def _job(
     stack: Stack, run: RunRow, template: TransformJob, requests: Sequence[str]
 ) -> TransformJob:
-    """Put the questions into the bucket, and name the job that asks them."""
+    """Upload the questions, and describe the job that asks them."""
     name, keys = f"b{uuid.uuid4().hex[:8]}", RunKeys(run.run_id)
     job_name = f"stratos-{run.run_id}-{name}"
     key = keys.batch_questions(name)
@@ -162,13 +162,13 @@ def _job(
     return job.model_copy(update={"tags": [*job.tags, {"Key": BATCH_TAG, "Value": name}]})
 
 
-def _wait(stack: Stack, job: TransformJob, tell: Callable[[Progress], None]) -> dict[str, Any]:
+def _wait(stack: Stack, job: TransformJob, tell: Callable[[BatchProgress], None]) -> dict[str, Any]:
     begun, pause = time.monotonic(), _PAUSE_SECONDS
     while True:
         described: dict[str, Any] = stack.sagemaker.describe_transform_job(
             TransformJobName=job.name
         )
-        tell(Progress(_phase(described), time.monotonic() - begun))
+        tell(BatchProgress(_phase(described), time.monotonic() - begun))
         if described["TransformJobStatus"] in _OVER:
             return described
         time.sleep(pause)

@@ -1,4 +1,4 @@
-"""A user's file of questions, as the lines that a batch asks."""
+"""A user's file of questions, as the requests of a batch."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from stratos.contracts.records import ROLES
 from stratos.errors import BatchRejected
 from stratos.hosting.chat_request import chat_request
 from stratos.units import MIB
@@ -19,11 +20,11 @@ def read_questions(path: Path, model_name: str, max_tokens: int, max_mib: int) -
     """The requests of a file, one a line, in its order.
 
     A `.jsonl` file holds JSON objects: a chat (`messages`) or one plain question (`inputs` or
-    `prompt`). Of any other file each line is a question. What a request leaves out, the length of
-    its answer and the temperature, is as the model was measured.
+    `prompt`). In any other file, each line is a question. Length of the answer and temperature, if
+    a request omits them, are those with which the model was measured.
 
     Args:
-        max_tokens: Longest answer, where a line does not say.
+        max_tokens: Longest answer, if a line does not say.
         max_mib: Of one request.
 
     Raises:
@@ -31,7 +32,7 @@ def read_questions(path: Path, model_name: str, max_tokens: int, max_mib: int) -
     """
     try:
         content = path.read_bytes().removeprefix(codecs.BOM_UTF8)
-        # As bytes: text may hold separators of lines that are none of a file.
+        # As bytes: text may contain line separators that do not end a line of the file.
         lines = [line.decode() for line in content.splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         raise BatchRejected(f"{path} cannot be read: {error}; give a text file in UTF-8") from None
@@ -50,7 +51,7 @@ def read_questions(path: Path, model_name: str, max_tokens: int, max_mib: int) -
         given = chat_request((), model_name, max_tokens) | asked
         request = json.dumps(given | {"model": model_name})  # the only one the server has
         if len(request) > max_mib * MIB:  # its characters are of one byte each
-            problems.append(f"line {number}: it has over {max_mib} MB, the most of one request")
+            problems.append(f"line {number}: it is over {max_mib} MB, the limit of one request")
         requests.append(request)
     if problems:
         more = f"; {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
@@ -71,14 +72,14 @@ def _of_json(line: str) -> dict[str, Any]:
     """The request's own fields.
 
     Raises:
-        ValueError: why it is none.
+        ValueError: why it is not a request.
     """
     try:
         given = json.loads(line)
     except ValueError as error:
         raise ValueError(f"it is not JSON ({error})") from None
     if not isinstance(given, dict):
-        raise ValueError("it is no JSON object; give one with `messages`")
+        raise ValueError("it is not a JSON object; give one with `messages`")
     if given.get("stream"):
         raise ValueError("`stream` has no meaning in a batch; leave it out")
     if "messages" in given:
@@ -98,7 +99,7 @@ def _check_messages(messages: object) -> None:
     for message in messages:
         if not isinstance(message, dict) or not isinstance(message.get("content"), str):
             raise ValueError("a message needs `role` and `content`, both text")
-        if message.get("role") not in ("system", "user", "assistant"):
+        if message.get("role") not in ROLES:
             raise ValueError(
-                f"role {message.get('role')!r} of a message is none of system, user, assistant"
+                f"role {message.get('role')!r} of a message is not one of {', '.join(ROLES)}"
             )

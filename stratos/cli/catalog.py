@@ -1,4 +1,4 @@
-"""`stratos catalog`: what there is to choose from, checked, measured, and brought up to date."""
+"""`stratos catalog`: servers and models on offer, checked, measured and refreshed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from stratos.catalog.price_list import API_REGION, fetch_products, with_prices
 from stratos.catalog.quotas import fetch_quotas, parse_quotas, with_quotas
 from stratos.catalog.servers import ServerCatalog
 from stratos.cli.screen import make_console
-from stratos.contracts.bucket import SERVERS_KEY, TEACHERS_KEY, split_uri
+from stratos.contracts.bucket import SERVERS_KEY, TEACHERS_KEY, s3_uri, split_uri
 
 catalog_app = typer.Typer(
     help="Servers and models on offer, with their prices and where each number comes from.",
@@ -28,11 +28,11 @@ console = make_console()
 
 Catalog = Annotated[
     Path | None,
-    typer.Option("--catalog", help="A servers.json; the shipped catalog where left out."),
+    typer.Option("--catalog", help="A servers.json; the shipped catalog by default."),
 ]
 
 
-class Topic(StrEnum):
+class CatalogTopic(StrEnum):
     SERVERS = "servers"
     MODELS = "models"
     TEACHERS = "teachers"
@@ -47,25 +47,25 @@ def load_servers(path: Path | None) -> ServerCatalog:
 
 @catalog_app.command()
 def show(
-    topic: Annotated[Topic, typer.Argument(help="What to list.")] = Topic.SERVERS,
+    topic: Annotated[CatalogTopic, typer.Argument(help="What to list.")] = CatalogTopic.SERVERS,
     region: Annotated[str, typer.Option(help="Region of the prices.")] = "us-east-1",
     catalog: Catalog = None,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
     """List servers, models, or Bedrock teachers."""
-    if topic is Topic.SERVERS:
+    if topic is CatalogTopic.SERVERS:
         servers = load_servers(catalog)
         _show(_servers_table(servers, region), servers.model_dump_json(indent=2), json_=json_)
         return
-    rows = hub_models() if topic is Topic.MODELS else bedrock_teachers()
+    rows = hub_models() if topic is CatalogTopic.MODELS else bedrock_teachers()
     text = "[" + ",\n".join(row.model_dump_json() for row in rows.values()) + "]"
-    table = _models_table() if topic is Topic.MODELS else _teachers_table()
+    table = _models_table() if topic is CatalogTopic.MODELS else _teachers_table()
     _show(table, text, json_=json_)
 
 
 @catalog_app.command()
 def check(catalog: Catalog = None) -> None:
-    """List what is wrong or stale in the catalog; exit code 1 where anything is."""
+    """List what is wrong or stale in the catalog; exit code 1 if anything is."""
     today = datetime.now(UTC).date()
     problems = [*server_problems(load_servers(catalog), today), *model_problems(hub_models())]
     for problem in problems:
@@ -81,7 +81,7 @@ def measure(
         int | None, typer.Option(min=1, help="Threads of the largest server; all by default.")
     ] = None,
     catalog: Catalog = None,
-    only: Annotated[bool, typer.Option(help="Leave every other server out.")] = False,
+    only: Annotated[bool, typer.Option(help="Write only this machine's servers.")] = False,
     out: Annotated[str | None, typer.Option(help="File or s3:// bucket to write to.")] = None,
 ) -> None:
     """Measure this machine, and add it to the catalog as ml.local.cpu1, ml.local.cpu2, …"""
@@ -104,15 +104,15 @@ def refresh(
     ],
     out: Annotated[str, typer.Option(help="File or s3:// bucket to write to.")],
     catalog: Catalog = None,
-    quotas: Annotated[bool, typer.Option(help="Read the account's quotas, too.")] = True,
+    quotas: Annotated[bool, typer.Option(help="Also read the account's quotas.")] = True,
     teachers: Annotated[
-        bool, typer.Option(help="Read Bedrock's models, into teachers.json beside it.")
+        bool, typer.Option(help="Also read Bedrock's models, into teachers.json beside it.")
     ] = True,
 ) -> None:
     """Fetch prices, quotas, and the models on Bedrock.
 
     Needs credentials that allow pricing:GetProducts, servicequotas:ListServiceQuotas,
-    bedrock:ListFoundationModels, and s3:PutObject where the target is a bucket.
+    bedrock:ListFoundationModels, and s3:PutObject if the target is a bucket.
     """
     import boto3
 
@@ -139,10 +139,10 @@ def refresh(
 
 
 def write_catalog(servers: ServerCatalog, target: str) -> str:
-    """Write servers.json to a file, or into a bucket where the pipeline reads it."""
+    """Write servers.json to a file, or to the key in a bucket that the pipeline reads."""
     if target.startswith("s3://"):
         bucket, key = split_uri(target if target.count("/") > 2 else target + "/")
-        target = f"s3://{bucket}/{key or SERVERS_KEY}"
+        target = s3_uri(bucket, key or SERVERS_KEY)
     return _write(servers.model_dump_json(indent=1), target)
 
 

@@ -1,4 +1,4 @@
-"""Ask a run's endpoint, and delete what a run left."""
+"""Asking a run's endpoint, and deleting what a run left."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from stratos.cli.batch import jobs_under_way
 from stratos.cli.runs import RunRow
 from stratos.cli.stack import Stack, client
-from stratos.contracts.bucket import RunKeys
+from stratos.contracts.bucket import RunKeys, s3_uri
 from stratos.errors import EndpointNotFound
 from stratos.hosting.components import (
     delete_component,
@@ -27,7 +27,7 @@ from stratos.hosting.names import VARIANT
 from stratos.hosting.scaling import remove_scaling
 
 _PATIENCE_SECONDS = 900
-"""How long an answer is waited for: an instance may have to start first."""
+"""How long to wait for an answer: an instance may have to start first."""
 _DELETION_SECONDS = 600
 
 
@@ -35,7 +35,7 @@ def invoke(stack: Stack, run: RunRow, question: str, max_tokens: int) -> str:
     """Return the endpoint's answer to one question.
 
     Raises:
-        EndpointNotFound: when the run has no live endpoint.
+        EndpointNotFound: if the run has no live endpoint.
     """
     if run.endpoint_name is None:
         way = "; `stratos batch` asks its model" if run.batch_model_name else ""
@@ -55,7 +55,7 @@ def invoke(stack: Stack, run: RunRow, question: str, max_tokens: int) -> str:
 
 
 def _send(stack: Stack, run: RunRow, endpoint_name: str, body: bytes) -> bytes:
-    """Ask as the endpoint's mode does; what has to start is waited for."""
+    """Ask in the way of the endpoint's mode, and wait for what has to start."""
     described = stack.sagemaker.describe_endpoint(EndpointName=endpoint_name)
     connection = Connection(
         endpoint_name=endpoint_name,
@@ -70,11 +70,13 @@ def _send(stack: Stack, run: RunRow, endpoint_name: str, body: bytes) -> bytes:
 
 
 def delete(stack: Stack, run: RunRow, *, objects: bool) -> list[str]:
-    """Delete the run's endpoint, its configuration and model, and, if asked, its objects.
+    """Delete the run's endpoint with its configuration and model, and return what was deleted.
 
-    Of a run without an endpoint: stop its batches, and delete the model that they ask.
+    If the run has no endpoint, stop its batches and delete their model. Something that is already
+    gone is not an error.
 
-    What is gone already is not an error. Returns what was deleted.
+    Args:
+        objects: Also delete the run's objects in the bucket.
     """
     deleted: list[str] = []
     if run.endpoint_name is not None and _serves(stack, run):
@@ -88,7 +90,7 @@ def delete(stack: Stack, run: RunRow, *, objects: bool) -> list[str]:
                  EndpointConfigName=config)  # fmt: skip
             for variant in described["ProductionVariants"]:
                 if "ModelName" not in variant:
-                    continue  # it is in the component
+                    continue  # the component has it
                 _try(deleted, variant["ModelName"], stack.sagemaker.delete_model,
                      ModelName=variant["ModelName"])  # fmt: skip
         remove_scaling(
@@ -114,7 +116,7 @@ def delete(stack: Stack, run: RunRow, *, objects: bool) -> list[str]:
 
 
 def _delete_component(stack: Stack, endpoint_name: str) -> list[str]:
-    """Delete an endpoint's component and its model, if it has one: they go before the endpoint."""
+    """Delete an endpoint's component, if it has one, and its model, before the endpoint."""
     found = _component(stack, endpoint_name)
     if found is None:
         return []
@@ -128,7 +130,7 @@ def _delete_component(stack: Stack, endpoint_name: str) -> list[str]:
 
 
 def _component(stack: Stack, endpoint_name: str) -> dict[str, Any] | None:
-    """The component of an endpoint, where it is one of components."""
+    """The component of an endpoint; None if it has none."""
     described = _described(stack, endpoint_name)
     if described is None or not has_component(described):
         return None
@@ -142,11 +144,11 @@ def _delete_objects(stack: Stack, prefix: str) -> Iterator[str]:
         for item in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
             version = {"Key": item["Key"], "VersionId": item["VersionId"]}
             stack.s3.delete_object(Bucket=stack.bucket, **version)
-            yield f"s3://{stack.bucket}/{item['Key']}"
+            yield s3_uri(stack.bucket, item["Key"])
 
 
 def _serves(stack: Stack, run: RunRow) -> bool:
-    """Whether the endpoint still serves this run's model: a later run may have taken it over."""
+    """Whether the endpoint still serves this run's model; a later run may have replaced it."""
     name = run.endpoint_name or ""
     component = _component(stack, name)
     serving = live_component(component).model_name if component else _endpoint_config(stack, name)

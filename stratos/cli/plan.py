@@ -40,7 +40,9 @@ def plan_command(
     ] = False,
     what_if: Annotated[
         list[str] | None,
-        typer.Option("--what-if", help="Another limit, as max_budget_usd=50; repeat for more."),
+        typer.Option(
+            "--what-if", help="Override a constraint: max_budget_usd=50; repeat for more."
+        ),
     ] = None,
     origins: Annotated[
         str | None,
@@ -50,7 +52,7 @@ def plan_command(
         ),
     ] = None,
     html: Annotated[
-        Path | None, typer.Option(help="Write the front as a page to look around in.")
+        Path | None, typer.Option(help="Write the front as an HTML page to explore.")
     ] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
@@ -83,10 +85,10 @@ def plan_command(
 
 
 def with_limits(spec: Spec, what_if: list[str]) -> Spec:
-    """The spec with other constraints, each given as `name=value`.
+    """The spec with some constraints overridden, each as `name=value`.
 
     Raises:
-        SpecRejected: for a constraint there is not, or a value it cannot have.
+        SpecRejected: for an unknown constraint, or a value it cannot have.
     """
     limits = spec.constraints.model_dump()
     for text in what_if:
@@ -122,10 +124,10 @@ def _origins(text: str) -> dict[str, float]:
 def _reruns(schedule: str, timezone: str) -> str:
     expression = parse_schedule(schedule, timezone)
     if isinstance(expression, Rate):
-        return f"runs again if inputs changed: {schedule}, from when the model is live"
+        return f"runs again if inputs have changed: {schedule}, from the moment the model is live"
     times = next_times(expression, datetime.now(UTC))
     shown = ", ".join(f"{time:%a %Y-%m-%d %H:%M}" for time in times) or "at no time from now on"
-    return f"runs again if inputs changed: {schedule} in {timezone}; next: {shown}"
+    return f"runs again if inputs have changed: {schedule} in {timezone}; next: {shown}"
 
 
 def _print_fleet(fleet: FleetPlan) -> None:

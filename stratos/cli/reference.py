@@ -19,7 +19,7 @@ def cli_reference() -> str:
     lines = [
         "# The command line",
         "",
-        "Generated from the commands; `make docs` writes it anew.",
+        "Generated from the commands; `make docs` writes it again.",
         "",
         f"Exit codes: {exit_codes}",
         "",

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 
 from botocore.exceptions import ClientError
 
 from stratos.cli.stack import Stack
-from stratos.contracts.bucket import RunKeys
+from stratos.contracts.bucket import PROGRESS_FILE, RunKeys
 from stratos.contracts.jobs import Progress
 from stratos.errors import RunNotFound
-from stratos.pipeline.summary import RunSummary
+from stratos.hosting.monthly import HOURS_PER_MONTH
+from stratos.pipeline.summary import RunStatus, RunSummary
 
-FINISHED = frozenset({"succeeded", "failed", "rejected", "unchanged", "stopped", "deleted"})
+FINISHED = frozenset(get_args(RunStatus)) - {"running"} | {"deleted"}
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,11 @@ class RunRow:
     usd_per_hour: float | None
     live_since: str | None = None
     batch_model_name: str | None = None
-    """Set while batches ask the run's model."""
+    """Set while the run's model is in service for batches."""
     awaiting_approval_since: str | None = None
     approve_by: str | None = None
     task_token: str | None = field(default=None, repr=False)
-    """Set while the run waits for a person."""
+    """Set while the run waits for approval."""
 
     @property
     def finished(self) -> bool:
@@ -45,11 +45,13 @@ class RunRow:
 
     @property
     def usd_per_month(self) -> float | None:
-        """What the endpoint costs while it is live, at 730 hours a month.
+        """What the endpoint costs while it is live.
 
-        Of batches: what those of the declared traffic cost.
+        For a model without one, what batches cost under the declared traffic.
         """
-        return None if self.usd_per_hour is None or not self.live else self.usd_per_hour * 730
+        if self.usd_per_hour is None or not self.live:
+            return None
+        return self.usd_per_hour * HOURS_PER_MONTH
 
     @property
     def kept(self) -> bool:
@@ -64,7 +66,7 @@ class RunRow:
     def live(self) -> bool:
         """Whether the run's model is in service, however the run ended.
 
-        A run that fails after its model was promoted leaves an endpoint, which is billed.
+        A run that fails after its model was promoted leaves an endpoint, and that is billed.
         """
         if self.endpoint_name is None:
             return self.batch_model_name is not None
@@ -111,7 +113,7 @@ def find_run(stack: Stack, run_id: str) -> RunRow:
 
 def list_runs(stack: Stack) -> list[RunRow]:
     """Every run, newest first."""
-    # Beside the rows of runs lie turns at an endpoint (lambdas/serving/turns.py).
+    # The table also holds turns at an endpoint (lambdas/serving/turns.py).
     runs = {"FilterExpression": "attribute_exists(spec_key)"}
     items: list[dict[str, Any]] = []
     page = stack.table.scan(**runs)
@@ -123,7 +125,7 @@ def list_runs(stack: Stack) -> list[RunRow]:
 
 
 def list_hosting(stack: Stack) -> list[RunRow]:
-    """Every run, newest first; live are those whose endpoint, or model, is really there."""
+    """Every run, newest first; a run is live only if its endpoint, or model, exists."""
     rows = list_runs(stack)
     if any(row.endpoint_name is not None for row in rows):
         there = _names(stack, "Endpoint")
@@ -137,13 +139,13 @@ def list_hosting(stack: Stack) -> list[RunRow]:
 
 
 def _names(stack: Stack, kind: str) -> set[str]:
-    """Of every endpoint or model there is."""
+    """Names of all endpoints, or of all models."""
     pages = stack.sagemaker.get_paginator(f"list_{kind.lower()}s").paginate()
     return {item[f"{kind}Name"] for page in pages for item in page[f"{kind}s"]}
 
 
 def read_summary(stack: Stack, run_id: str) -> RunSummary | None:
-    """The run's outcome, or None while there is none."""
+    """The run's summary; None while there is none."""
     text = read_object(stack, RunKeys(run_id).summary)
     return None if text is None else RunSummary.model_validate_json(text)
 
@@ -159,10 +161,10 @@ def read_object(stack: Stack, key: str) -> str | None:
 
 
 def latest_progress(stack: Stack, run_id: str) -> Progress | None:
-    """What the run's busiest job said last."""
-    prefix = RunKeys(run_id).prefix + "jobs/"
+    """The latest progress note of the run's jobs."""
+    prefix = RunKeys(run_id).jobs
     listed = stack.s3.list_objects_v2(Bucket=stack.bucket, Prefix=prefix).get("Contents", [])
-    notes = [item for item in listed if item["Key"].endswith("/progress.json")]
+    notes = [item for item in listed if item["Key"].endswith(f"/{PROGRESS_FILE}")]
     if not notes:
         return None
     newest = max(notes, key=lambda item: item["LastModified"])
@@ -185,12 +187,3 @@ def current_state(stack: Stack, execution_arn: str) -> str | None:
         if entered := event.get("stateEnteredEventDetails"):
             return str(entered["name"])
     return None
-
-
-def rejection(stack: Stack, spec_key: str) -> list[dict[str, Any]]:
-    """Problems listed in the `rejection.json` beside a spec."""
-    text = read_object(stack, spec_key.rpartition("/")[0] + "/rejection.json")
-    if text is None:
-        return []
-    problems = json.loads(text)
-    return list(problems["problems"] if isinstance(problems, dict) else problems)

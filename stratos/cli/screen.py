@@ -1,4 +1,4 @@
-"""Where the command line prints: the user's terminal, or a file or pipe as wide as tables need."""
+"""Where the command line prints: a terminal, or a file or pipe that is wide enough for tables."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import os
 from rich.console import Console
 
 _WIDTH_OF_NO_TERMINAL = 120
-"""Columns; rich takes 80 where nobody tells, and cuts the words of a table that needs more."""
+"""Columns; rich would assume 80, and cut the words of a table that needs more."""
 
 
 def make_console(*, stderr: bool = False) -> Console:
-    """A console for one of the standard streams; `COLUMNS` has the last word on its width."""
+    """A console for one of the standard streams; `COLUMNS` overrides its width."""
     console = Console(stderr=stderr)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = _WIDTH_OF_NO_TERMINAL

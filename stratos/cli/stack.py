@@ -68,11 +68,11 @@ class Stack:
 def client(service: str, *, longest_seconds: float | None = None) -> Any:
     """A boto3 client under the user's own configuration.
 
-    Checksums only where an operation demands them: S3-compatible services differ in the rest.
+    Checksums only if an operation requires them: S3-compatible services differ in the rest.
 
     Args:
-        longest_seconds: Wait so long for an answer, and do not ask twice; botocore's own patience
-            and retries where left out.
+        longest_seconds: Wait this long for an answer, without retries; by default, botocore's own
+            timeouts and retries.
     """
     config = Config(retries={"mode": "standard"}, request_checksum_calculation="when_required")
     if longest_seconds is not None:

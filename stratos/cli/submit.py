@@ -1,4 +1,4 @@
-"""Upload a folder: everything a spec names, and the spec last, since it starts the run."""
+"""Upload a folder: everything that a spec names, and last the spec, which starts the run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stratos.cli.stack import Stack
-from stratos.contracts.bucket import SPEC_FILE, SPEC_PREFIX, run_id_of
+from stratos.contracts.bucket import SPEC_FILE, SPEC_PREFIX, run_id_of, s3_uri
 from stratos.errors import Problem, SpecRejected
 from stratos.spec import Spec
 from stratos.spec.folder import files_under, read_spec_in_folder
@@ -66,7 +66,7 @@ def submit(stack: Stack, folder: Path, on_file: Callable[[Path], None]) -> Submi
     version = stack.s3.put_object(Bucket=stack.bucket, Key=key, Body=body)["VersionId"]
     return Submission(
         run_id=run_id_of(stack.bucket, key, version),
-        spec_uri=f"s3://{stack.bucket}/{key}",
+        spec_uri=s3_uri(stack.bucket, key),
         num_files=len(files) + 1,
         num_bytes=num_bytes + len(body),
     )

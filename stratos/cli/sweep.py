@@ -10,15 +10,15 @@ from stratos.pipeline.steps import SweepInput, Swept
 
 FUNCTION = "stratos-sweep"
 _LONGEST_SECONDS = 910.0
-"""A function's 15 minutes, and some for the way."""
+"""A function's 15 minutes, and some for the round trip."""
 
 
 def sweep_now(*, dry_run: bool) -> Swept:
-    """Remove what has no owner, or only name it.
+    """Remove resources that belong to no run, or only list them.
 
     Raises:
-        StackNotFound: when there is no sweeper.
-        SweepIncomplete: when some of it could not be removed.
+        StackNotFound: if there is no sweeper.
+        SweepIncomplete: if some of them could not be removed.
     """
     functions = client("lambda", longest_seconds=_LONGEST_SECONDS)
     payload = SweepInput(dry_run=dry_run).model_dump_json().encode()

@@ -124,7 +124,7 @@ def _table(first: str, *others: str) -> Table:
 
 
 def print_runs(console: Console, rows: list[RunRow]) -> None:
-    """Every run, what is live, and what it costs."""
+    """Every run, with what is live and what it costs."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in ("run", "status", "started", "endpoint", "live since", "until", "a month"):
         table.add_column(name)

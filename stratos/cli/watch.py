@@ -28,11 +28,11 @@ from stratos.report.figures import duration
 from stratos.waiting import wait_until
 
 REPORT_TIMEOUT_SECONDS = 960.0
-"""Clean-up has 15 minutes, most of them to wait for an endpoint to settle before it reports."""
+"""Clean-up has 15 minutes, most of them to wait for the endpoint before it reports."""
 
 
 @dataclass(frozen=True)
-class Moment:
+class Snapshot:
     """A run at one time."""
 
     run: RunRow
@@ -47,12 +47,12 @@ def follow(
     start_timeout_seconds: float = 60.0,
     poll_seconds: float = 1.0,
     sleep: Callable[[float], None] = time.sleep,
-) -> Iterator[Moment]:
-    """Yield the run as it goes on; the last moment is that of a finished run.
+) -> Iterator[Snapshot]:
+    """Yield snapshots of the run until it has finished.
 
     Raises:
-        RunNotFound: when no run appears in time.
-        RunLost: when the execution is over and no report follows in time.
+        RunNotFound: if the run does not appear in time.
+        RunLost: if the execution ends and no report follows in time.
     """
     unreported = 0.0
     num_pauses = math.ceil(start_timeout_seconds / poll_seconds)
@@ -68,11 +68,11 @@ def follow(
                 "look at the rule's dead-letter queue and at the state machine's executions"
             )
         state = current_state(stack, run.execution_arn) if run.execution_arn else None
-        yield Moment(run, state, latest_progress(stack, run_id))
+        yield Snapshot(run, state, latest_progress(stack, run_id))
         if run.finished:
             return
         if run.execution_arn and (ended := execution_ended(stack, run.execution_arn)):
-            # Clean-up after a stopped execution writes the report; it takes a moment.
+            # Clean-up after a stopped execution writes the report; it takes a while.
             unreported += poll_seconds
             if unreported > REPORT_TIMEOUT_SECONDS:
                 raise RunLost(
@@ -90,9 +90,9 @@ def _run_if_begun(stack: Stack, run_id: str) -> RunRow | None:
 
 
 class Screen:
-    """The live picture of one run: states passed with their times, and the job that is running.
+    """The live picture of one run: its states with their times, and the job that is running.
 
-    Without a terminal each state and each tenth of a job is one line of text.
+    Without a terminal, each state and each tenth of a job is one line of text.
     """
 
     def __init__(self, console: Console) -> None:
@@ -100,50 +100,50 @@ class Screen:
         self._states: list[tuple[str, float]] = []
         self._last_line = ""
 
-    def show(self, moments: Iterator[Moment]) -> RunRow:
+    def show(self, snapshots: Iterator[Snapshot]) -> RunRow:
         """Draw until the run has ended, and return its row."""
         if not self._console.is_terminal:
-            for moment in moments:
-                self._note(moment)
-                self._print_line(moment)
-            return moment.run
+            for snapshot in snapshots:
+                self._note(snapshot)
+                self._print_line(snapshot)
+            return snapshot.run
         with Live(console=self._console, refresh_per_second=4, transient=True) as live:
-            for moment in moments:
-                self._note(moment)
-                live.update(self._picture(moment))
-        return moment.run
+            for snapshot in snapshots:
+                self._note(snapshot)
+                live.update(self._picture(snapshot))
+        return snapshot.run
 
-    def _note(self, moment: Moment) -> None:
-        if moment.state and (not self._states or self._states[-1][0] != moment.state):
-            self._states.append((moment.state, time.monotonic()))
+    def _note(self, snapshot: Snapshot) -> None:
+        if snapshot.state and (not self._states or self._states[-1][0] != snapshot.state):
+            self._states.append((snapshot.state, time.monotonic()))
 
-    def _print_line(self, moment: Moment) -> None:
-        line = moment.state or "starting"
-        if moment.run.awaits_approval:
-            line = f"{line}: {asks(moment.run)}"
-        progress = moment.progress
-        if progress and progress.total and belongs(progress, moment.state):
+    def _print_line(self, snapshot: Snapshot) -> None:
+        line = snapshot.state or "starting"
+        if snapshot.run.awaits_approval:
+            line = f"{line}: {asks(snapshot.run)}"
+        progress = snapshot.progress
+        if progress and progress.total and belongs(progress, snapshot.state):
             tenth = int(10 * progress.done / progress.total)
             line = f"{line}: {describe(progress, done=tenth * progress.total / 10)}"
-            key = f"{moment.state}{progress.label}{tenth}"
+            key = f"{snapshot.state}{progress.label}{tenth}"
         else:
             key = line
         if key != self._last_line:
             self._console.print(line, highlight=False, soft_wrap=True)
             self._last_line = key
 
-    def _picture(self, moment: Moment) -> Group:
+    def _picture(self, snapshot: Snapshot) -> Group:
         rows = Table.grid(padding=(0, 2))
         now = time.monotonic()
         for number, (state, entered) in enumerate(self._states):
             last = number == len(self._states) - 1
             left = now if last else self._states[number + 1][1]
-            mark = Text("●", "cyan") if last and not moment.run.finished else Text("✓", "green")
+            mark = Text("●", "cyan") if last and not snapshot.run.finished else Text("✓", "green")
             rows.add_row(mark, state, Text(duration(left - entered), "dim"))
-        progress = moment.progress
-        if moment.run.awaits_approval:
-            return Group(rows, Text(asks(moment.run)))
-        if progress is None or not progress.total or not belongs(progress, moment.state):
+        progress = snapshot.progress
+        if snapshot.run.awaits_approval:
+            return Group(rows, Text(asks(snapshot.run)))
+        if progress is None or not progress.total or not belongs(progress, snapshot.state):
             return Group(rows)
         bar = ProgressBar(total=progress.total, completed=progress.done, width=40)
         line = Table.grid(padding=(0, 2))
@@ -152,12 +152,12 @@ class Screen:
 
 
 def asks(run: RunRow) -> str:
-    """What a run that waits for a person waits for."""
+    """What a run that waits for approval waits for."""
     return f"`stratos approve {run.run_id}` or `stratos reject {run.run_id}`, by {run.approve_by}"
 
 
 def belongs(progress: Progress, state: str | None) -> bool:
-    """Whether a job's note is of the state the execution is in now."""
+    """Whether a job's progress note belongs to the current state."""
     return state is not None and progress.step[:5] in state.lower()
 
 

@@ -1,4 +1,4 @@
-"""Where everything lies in the bucket. Every key that two components share is built here.
+"""Where everything is in the bucket. Every key that two components share is built here.
 
 specs/<name>/spec.yaml            dropped by the user; starts a run
 specs/<name>/…                    dataset, checker and model folders beside it
@@ -20,11 +20,11 @@ runs/<run id>/deployment.json     names of the model, configuration and endpoint
 runs/<run id>/measurements.json   every endpoint of the run as measured under load, or its batches
 runs/<run id>/batches/<name>/     questions.jsonl of a batch, and its answers/<job>/
 runs/<run id>/run.json            the outcome
-runs/<run id>/report.html
+runs/<run id>/report.html         the same for a person
 async/<name>/requests/            what an asynchronous endpoint is asked, one object a request
 async/<name>/answers/             what it answered, under the name that the call returned
-async/<name>/failures/            why it did not
-checkpoints/<run id>/<step>/      of the training job; apart, so that they expire by themselves
+async/<name>/failures/            why it did not answer
+checkpoints/<run id>/<step>/      of the training job; separate, so that they expire on their own
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ SPEC_FILE = "spec.yaml"
 SERVERS_KEY = "catalog/servers.json"
 TEACHERS_KEY = "catalog/teachers.json"
 REJECTION_FILE = "rejection.json"
+PROGRESS_FILE = "progress.json"
 CALIBRATION_KEY = "catalog/calibration.jsonl"
 CHECKPOINT_PREFIX = "checkpoints/"
 ASYNC_PREFIX = "async/"
@@ -148,11 +149,15 @@ class RunKeys:
         return f"{self.prefix}batches/{name}/questions.jsonl"
 
     def batch_answers(self, name: str, job_name: str) -> str:
-        """Key prefix of what a batch was answered, with its slash."""
+        """Key prefix of the answers of a batch, with its slash."""
         return f"{self.prefix}batches/{name}/answers/{job_name}/"
 
+    @property
+    def jobs(self) -> str:
+        return self.prefix + "jobs/"
+
     def job(self, step: str) -> str:
-        return f"{self.prefix}jobs/{step}/"
+        return f"{self.jobs}{step}/"
 
     def job_config(self, step: str) -> str:
         return self.job(step) + "config/"
@@ -161,7 +166,7 @@ class RunKeys:
         return self.job(step) + "result.json"
 
     def job_progress(self, step: str) -> str:
-        return self.job(step) + "progress.json"
+        return self.job(step) + PROGRESS_FILE
 
     @property
     def all_checkpoints(self) -> str:

@@ -10,16 +10,21 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from stratos.contracts.plan import Method, Precision
+from stratos.contracts.plan import Precision
 from stratos.frozen import FrozenModel
-from stratos.spec import StrategyName, Synthesis, Teacher, Training, Verifier, Weights
+from stratos.spec import Method, StrategyName, Synthesis, Teacher, Training, Verifier, Weights
 from stratos.statistics.mcnemar import Comparison
 from stratos.statistics.wilson import Proportion
 
 JobStep = Literal["probe", "synthesize", "distill", "evaluate"]
+ModelRole = Literal["teacher", "student"]
+StoppedBy = Literal["finished", "deadline", "sigterm"]
+"""What ended a job's work: nothing was left to do, its deadline, or SageMaker."""
 
 PAID_TEACHER_RECORDS = 200
-"""Held-out questions that a paid teacher is asked: its interval is ±7 points at worst."""
+"""Held-out questions that a paid teacher is asked: an interval of ±7 points at worst."""
+JOB_BATCH = 128
+"""Sequences a job generates at once."""
 REVERSE_PROBES = 64
 """Probe records with gold answers that a teacher is asked to explain."""
 
@@ -44,11 +49,11 @@ class JobConfig(FrozenModel):
     budget_usd: float | None = None
     """What the job's teacher calls may still cost."""
     spent_usd: float = 0.0
-    """What earlier attempts of the job paid for teacher calls; its own count adds to it."""
+    """What earlier attempts of the job paid for teacher calls; the job adds its own to it."""
     usd_per_hour: float
     """Of the server it runs on."""
     judging: Judging
-    batch_size: int = 128
+    batch_size: int = JOB_BATCH
     """Sequences generated at once."""
 
 
@@ -56,7 +61,7 @@ class ProbeConfig(JobConfig):
     """Ask one model the probe questions. Channels: config, dataset, model, checker."""
 
     kind: Literal["probe"] = "probe"
-    role: Literal["teacher", "student"]
+    role: ModelRole
     model: Teacher
     max_new_tokens: int
     synthesis: Synthesis
@@ -99,7 +104,7 @@ class EvaluateConfig(JobConfig):
     student: Weights
     max_new_tokens: int
     teacher_max_records: int | None = None
-    """Ask a paid teacher at most so many held-out questions."""
+    """Ask a paid teacher at most this many held-out questions."""
 
 
 AnyJobConfig = Annotated[
@@ -112,7 +117,7 @@ class JobResult(FrozenModel):
 
     seconds: float
     usd: float
-    """Teacher tokens only, of every attempt; the server is billed by SageMaker."""
+    """Teacher tokens of every attempt; SageMaker bills the server."""
     prompt_tokens: int = 0
     completion_tokens: int = 0
 
@@ -122,7 +127,7 @@ class ProbeResult(JobResult):
 
     kind: Literal["probe"] = "probe"
     model: str
-    role: Literal["teacher", "student"]
+    role: ModelRole
     accuracy: Proportion
     reverse_yield: Proportion | None = None
     """Share of gold answers it explained soundly; teachers only."""
@@ -173,17 +178,17 @@ class RewardPoint(FrozenModel):
 
 
 class Reinforced(FrozenModel):
-    """How reinforcement went, after the records were learned."""
+    """How reinforcement went, after training on the records."""
 
     steps: int
     planned_steps: int
-    stopped_by: Literal["finished", "deadline", "sigterm"]
+    stopped_by: StoppedBy
     resumed_from_step: int | None
     seconds: float
     validation_questions: int
     """Set aside from its questions, to tell which weights are best."""
     accuracy_before: float | None
-    """On those, of the student that learned from the records; None where there was no time."""
+    """On those, of the student trained on the records; None if there was no time."""
     accuracy_after: float | None
     """Of the weights that were kept."""
     curve: tuple[RewardPoint, ...]
@@ -195,7 +200,7 @@ class DistillResult(JobResult):
     kind: Literal["distill"] = "distill"
     steps: int
     planned_steps: int
-    stopped_by: Literal["finished", "deadline", "sigterm"]
+    stopped_by: StoppedBy
     resumed_from_step: int | None
     training_tokens: int
     tokens_per_second: float
@@ -205,11 +210,11 @@ class DistillResult(JobResult):
     num_parameters: int
     num_trainable_parameters: int
     num_devices: int = 1
-    """That trained together: processes, each with an accelerator of its own where there are any."""
+    """Processes that trained together, each with an accelerator of its own if there are any."""
     weights_sha256: str
     peak_memory_mib: float
     reinforced: Reinforced | None = None
-    """None where `training.reinforcement.steps` is 0, or SIGTERM came before."""
+    """None if `training.reinforcement.steps` is 0, or SIGTERM came first."""
 
 
 class EvaluatedExample(FrozenModel):
@@ -222,7 +227,7 @@ class EvaluatedExample(FrozenModel):
 
 
 class EvaluateResult(JobResult):
-    """Held-out accuracy with what it must be read beside."""
+    """Held-out accuracy with the figures to compare it with."""
 
     kind: Literal["evaluate"] = "evaluate"
     student: Proportion

@@ -1,4 +1,4 @@
-"""`match.json`: the choice after probing, and everything it rests on."""
+"""`match.json`: the choice after probing, and the evidence for it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class MatchEvidence(FrozenModel):
         return self.matching.plan
 
     def students_left(self) -> list[str]:
-        """Students that feasible plans name and no attempt has used, this one's included."""
+        """Students of feasible plans that no attempt has used, including this one."""
         used = {student.name for student in self.tried} | {self.plan.student}
         named = dict.fromkeys(plan.student for plan in plans_in_order(self.matching))
         return [name for name in named if name not in used]
@@ -44,8 +44,8 @@ def plans_in_order(matching: Matching) -> tuple[Plan, ...]:
 def training_servers(plans: tuple[Plan, ...], chosen: Plan) -> list[Server]:
     """Servers to train a plan's student on, best first: where a capacity error moves to.
 
-    First those that plans train on in the same way: they are known to hold its state, on the
-    devices that their plans count.
+    First those on which plans train in the same way: they are known to hold the training state, on
+    the devices that their plans count.
     """
     others = [plan for plan in plans if plan.student == chosen.student]
     way = (chosen.method, chosen.precision)

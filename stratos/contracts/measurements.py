@@ -1,6 +1,6 @@
 """`measurements.json`: every endpoint of a run under load, and the plan that comes after a miss.
 
-A model that is hosted in batches has no endpoint: what was measured of it is a batch.
+A model that is hosted in batches has no endpoint: a batch is measured instead.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ class BatchResult(FrozenModel):
     job_name: str
     num_requests: int
     num_failed: int
-    """Requests that the server refused; all of them where the job failed."""
+    """Requests that the server refused; all of them if the job failed."""
     seconds: float
     """On the bill: from the start of the server to the end of the job."""
     cold_start_seconds: float | None
-    """Of these, until the first answer; None where no answer says when it was given."""
+    """Of these, until the first answer; None if no answer carries its time."""
     waited_seconds: float
-    """For the server, before the bill began."""
+    """For the server, before billing began."""
     requests_per_second: float
     """Answered, from the first answer to the end of the job."""
     tokens_per_second: float
     usd: float
     usd_per_1000_requests: float | None
-    """The whole bill, cold start included; None where nothing was answered."""
+    """The whole bill, cold start included; None if nothing was answered."""
     cold_start_usd_per_1000_requests: float | None = None
     accuracy: Proportion | None = None
-    """Of the answers, where there were gold ones."""
+    """Of the answers to questions with a gold answer."""
     failure: str | None = None
     """Why the job failed."""
 
@@ -43,7 +43,7 @@ class Percentile(Interval):
     """A latency percentile with its distribution-free 95% interval."""
 
     enough: bool
-    """There were requests enough to bound it from above; if not, `hi` is the longest one seen."""
+    """Enough requests came to bound it from above; if not, `hi` is the longest one seen."""
 
 
 class Pace(FrozenModel):
@@ -65,22 +65,22 @@ class LoadResult(FrozenModel):
     p95_ms: Percentile
     p99_ms: Percentile
     arrivals_per_second: float
-    """As they fell; the spec declares their mean."""
+    """As they happened to arrive; the spec declares their mean."""
     answering_seconds: float = 0.0
     """From sending to the answer, over all requests together."""
     warm_up_answering_seconds: float = 0.0
-    """The same of the requests that do not count."""
+    """The same for warm-up requests, which do not count."""
     requests_per_second: Interval
     """Answered, with the 95% interval of a Poisson count."""
     tokens_per_second: float
     accuracy: Proportion | None = None
-    """Of the answers given under load, where there were gold answers."""
+    """Of the answers under load to questions with a gold answer."""
     pace: Pace | None = None
-    """None where answers were too short to tell reading and writing apart."""
+    """None if answers were too short to tell reading and writing apart."""
 
 
 class Measurement(FrozenModel):
-    """One endpoint under the declared load, or one batch: the plan it carries out, the verdict."""
+    """One endpoint under the declared load, or one batch: its plan, its figures, the verdict."""
 
     plan: Plan
     attempt: int
@@ -90,17 +90,17 @@ class Measurement(FrozenModel):
     mode: ModeName = "realtime"
     """Of the endpoint; means nothing for a batch."""
     deploying_since: Moment | None = None
-    """When the run began to make the endpoint."""
+    """When the run began to create the endpoint."""
     started_at: Moment
     ended_at: Moment
     load: LoadResult | None
-    """None of a batch."""
+    """None for a batch."""
     batch: BatchResult | None = None
     answering_usd: float = 0.0
-    """Billed for answers, where it is not for instances: all that measuring asked."""
+    """What all requests of the measurement cost, if answers are billed and not instances."""
     usd_per_1000_requests: Interval | None
-    """At the declared load: the endpoint's hour by the requests it answered in one. Of a batch: its
-    bill by the requests it answered."""
+    """At the declared load: the price of an hour, divided by the requests answered in one. Of a
+    batch: its bill, divided by the requests it answered."""
     passed: bool
     missed: tuple[str, ...]
     """Constraints, or `requests_per_second`, or `failed_requests`."""
@@ -110,17 +110,17 @@ class Measurement(FrozenModel):
 class Measurements(FrozenModel):
     measured: tuple[Measurement, ...] = ()
     next_plan: Plan | None = None
-    """What the deployment under way carries out, where that is not the plan of the match."""
+    """The plan of the deployment under way, if it is not the plan of the match."""
 
     def plan_of(self, endpoint_config_name: str, evidence: MatchEvidence) -> Plan:
-        """The plan that a deployment carries out; measured again, it is the same one."""
+        """The plan that a deployment carries out; the same one if it is measured again."""
         for measurement in self.measured:
             if measurement.endpoint_config_name == endpoint_config_name:
                 return measurement.plan
         return self.next_plan or evidence.plan
 
     def adding(self, measurement: Measurement) -> Measurements:
-        """With one more, in the place of an earlier one of the same deployment."""
+        """Add one; it replaces an earlier one of the same deployment."""
         name = measurement.endpoint_config_name
         kept = (m for m in self.measured if m.endpoint_config_name != name)
         return Measurements(measured=(*kept, measurement))

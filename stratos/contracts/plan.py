@@ -7,10 +7,9 @@ from typing import Literal
 from pydantic import Field
 
 from stratos.frozen import FrozenModel
-from stratos.spec import ModeName, StrategyName
+from stratos.spec import Method, ModeName, StrategyName
 
 Purchase = Literal["on_demand", "spot"]
-Method = Literal["full", "lora"]
 Precision = Literal["float32", "bfloat16", "fp8"]
 
 
@@ -39,7 +38,7 @@ class Server(FrozenModel):
 
     @property
     def layout(self) -> str:
-        """In words to follow the instance type; empty for one model on one device."""
+        """In words that follow the instance type; empty for one model on one device."""
         over = f"over {self.devices} devices" if self.devices > 1 else ""
         times = f"{self.replicas} replicas" if self.replicas > 1 else ""
         return f" ({' '.join(filter(None, (times, over)))})" if over or times else ""
@@ -58,7 +57,7 @@ class PlannedHosting(FrozenModel):
 
 
 class Plan(FrozenModel):
-    """One candidate: everything that has to be decided, and what it is expected to give."""
+    """One candidate: every decision, and what is expected of it."""
 
     id: str
     teacher: str
@@ -67,7 +66,7 @@ class Plan(FrozenModel):
     precision: Precision
     training: Server
     serving: Server
-    """With serverless hosting, what stands for processors that AWS does not name."""
+    """With serverless hosting, a stand-in for the processors, which AWS does not name."""
     hosting: PlannedHosting = PlannedHosting(
         mode="realtime", reason="planned before plans chose among hosting modes"
     )
@@ -87,12 +86,12 @@ class Plan(FrozenModel):
     usd_per_month: Interval
     """Hosting under the declared load."""
     usd_per_1000_requests: Interval | None = None
-    """The same by the requests of a month; None in plans that are older."""
+    """The same, divided by the requests of a month; None in older plans."""
     training_tokens_per_second: float
     """Predicted, for calibration against what the job measures."""
     num_training_tokens: float
     calibration: dict[str, float] = Field(default_factory=dict)
-    """Factor that finished runs put on each predicted quantity, already applied."""
+    """Correction of each predicted quantity by finished runs, already applied."""
     caveats: tuple[str, ...] = ()
     """Old or derived prices, assumed rates, quota unknown."""
 
@@ -112,7 +111,7 @@ class PlanSet(FrozenModel):
     binding: tuple[str, ...]
     """Constraints without which a better plan would have been chosen."""
     rejected: dict[str, str] = Field(default_factory=dict)
-    """Model or server → why it was left out before any comparison."""
+    """Model or server → why it was excluded before any comparison."""
     seconds: float
 
 

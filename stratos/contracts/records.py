@@ -1,19 +1,22 @@
-"""The canonical record: one question, and what is known about its answer."""
+"""The canonical record: one question and what is known about its answer."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, get_args
 
 from stratos.frozen import FrozenModel
 
-Row = TypeVar("Row", bound=FrozenModel)
+Model = TypeVar("Model", bound=FrozenModel)
 Split = Literal["train", "probe", "heldout"]
+SPLITS: tuple[Split, ...] = get_args(Split)
+Role = Literal["system", "user", "assistant"]
+ROLES: tuple[Role, ...] = get_args(Role)
 
 
 class Message(FrozenModel):
-    role: Literal["system", "user", "assistant"]
+    role: Role
     content: str
 
 
@@ -49,7 +52,7 @@ class TrainingRecord(FrozenModel):
     attempts: int = 1
 
 
-def read_jsonl(path: Path, model: type[Row]) -> Iterator[Row]:
+def read_jsonl(path: Path, model: type[Model]) -> Iterator[Model]:
     """Stream rows of one model from a JSONL file."""
     with path.open(encoding="utf-8") as lines:
         for line in lines:

@@ -1,4 +1,4 @@
-"""How large a dataset may be, and how long it may take, where it is inspected."""
+"""How large a dataset may be, and how long its inspection may take."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _ADVICE = (
 
 @dataclass(frozen=True)
 class Allowance:
-    """Limits of the place that inspects; None where there is none."""
+    """Limits of the function that inspects; None means no limit."""
 
     max_bytes: int | None = None
-    """Of all records, as the JSON lines they are written as."""
+    """Of all records, as JSON lines."""
     max_seconds: float | None = None
     """From `started` until the splits are written."""
     started: float = 0.0
     clock: Callable[[], float] = time.monotonic
 
     def check_bytes(self, num_bytes: int, num_rows: int) -> None:
-        """Raise DatasetRejected when the records take up too much."""
+        """Raise DatasetRejected if the records take up too much."""
         if self.max_bytes is not None and num_bytes > self.max_bytes:
             raise DatasetRejected(
                 f"the dataset is too large to inspect: more than {self.max_bytes / 1e9:.2f} GB as "
@@ -39,7 +39,7 @@ class Allowance:
             )
 
     def check_seconds(self, num_bytes: int, num_rows: int) -> None:
-        """Raise DatasetRejected when the time is over."""
+        """Raise DatasetRejected if the time is up."""
         if self.max_seconds is None or self.clock() - self.started <= self.max_seconds:
             return
         raise DatasetRejected(

@@ -1,31 +1,23 @@
-"""The dataset formats that are understood, and how a row of each becomes a question and answer."""
+"""The dataset formats, and how a row of each becomes a question and an answer."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
-from stratos.contracts.records import Message
+from stratos.contracts.records import Message, Role
+from stratos.spec import FormatName
 
-FormatName = Literal[
-    "prompt_completion",
-    "openai_chat",
-    "bedrock_conversation",
-    "bedrock_log",
-    "request_response",
-    "gsm8k",
-]
 Row = Mapping[str, object]
 
 
 class RowError(ValueError):
-    """A row is not what its format asks for."""
+    """A row does not fit its format."""
 
 
 @dataclass(frozen=True)
-class Example:
+class ParsedRow:
     """A row as read: the messages up to the question, and the reference reply."""
 
     messages: tuple[Message, ...]
@@ -37,7 +29,7 @@ def detect_format(row: Row) -> FormatName:
     """Return the format whose fields a row has.
 
     Raises:
-        RowError: when it has those of none.
+        RowError: if it has the fields of none.
     """
     for name, (fields, _) in _FORMATS.items():
         if all(field in row for field in fields):
@@ -47,7 +39,7 @@ def detect_format(row: Row) -> FormatName:
     raise RowError(f"has the fields {found}; a format needs its own ({wanted})")
 
 
-def read_row(row: Row, name: FormatName) -> Example:
+def read_row(row: Row, name: FormatName) -> ParsedRow:
     """Read a row in a format.
 
     Raises:
@@ -59,14 +51,14 @@ def read_row(row: Row, name: FormatName) -> Example:
             raise RowError(f"has no field {field!r}, which the format {name} needs")
     example = read(row)
     if not any(m.role == "user" and m.content.strip() for m in example.messages):
-        raise RowError("asks nothing: there is no message of the user with text in it")
+        raise RowError("asks nothing: no user message has any text")
     return example
 
 
 # --- one reader a format ----------------------------------------------------------------------
 
 
-def _prompt_completion(row: Row) -> Example:
+def _prompt_completion(row: Row) -> ParsedRow:
     prompt, system = row["prompt"], row.get("system")
     messages = (
         _chat(prompt, "prompt")
@@ -78,20 +70,20 @@ def _prompt_completion(row: Row) -> Example:
     completion = row.get("completion")
     if isinstance(completion, list):
         replies = _chat(completion, "completion") if completion else ()
-        return Example(messages, replies[-1].content if replies else None)
-    return Example(messages, None if completion is None else _text(completion, "completion"))
+        return ParsedRow(messages, replies[-1].content if replies else None)
+    return ParsedRow(messages, None if completion is None else _text(completion, "completion"))
 
 
-def _openai_chat(row: Row) -> Example:
+def _openai_chat(row: Row) -> ParsedRow:
     return _split_reply(_chat(row["messages"], "messages"))
 
 
-def _bedrock_conversation(row: Row) -> Example:
+def _bedrock_conversation(row: Row) -> ParsedRow:
     messages = _chat(row["messages"], "messages")
     return _split_reply((*_system(row.get("system")), *messages))
 
 
-def _bedrock_log(row: Row) -> Example:
+def _bedrock_log(row: Row) -> ParsedRow:
     request = _body(row["input"], "inputBodyJson", "input")
     if "messages" in request:
         messages = (*_system(request.get("system")), *_chat(request["messages"], "messages"))
@@ -102,10 +94,10 @@ def _bedrock_log(row: Row) -> Example:
     output = row.get("output")
     if output is None:
         return answered
-    return Example(answered.messages, _reply_of(_body(output, "outputBodyJson", "output")))
+    return ParsedRow(answered.messages, _reply_of(_body(output, "outputBodyJson", "output")))
 
 
-def _request_response(row: Row) -> Example:
+def _request_response(row: Row) -> ParsedRow:
     workload = row.get("workload_id")
     name = None if workload is None else _text(workload, "workload_id")
     request, response = row["request"], row.get("response")
@@ -115,17 +107,17 @@ def _request_response(row: Row) -> Example:
         body = _mapping(request, "request")
         messages = _split_reply(_chat(body.get("messages"), "request.messages")).messages
     if response is None or isinstance(response, str):
-        return Example(messages, response, name)
-    return Example(messages, _reply_of(_mapping(response, "response")), name)
+        return ParsedRow(messages, response, name)
+    return ParsedRow(messages, _reply_of(_mapping(response, "response")), name)
 
 
-def _gsm8k(row: Row) -> Example:
+def _gsm8k(row: Row) -> ParsedRow:
     question = Message(role="user", content=_text(row["question"], "question"))
     answer = row.get("answer")
-    return Example((question,), None if answer is None else _text(answer, "answer"))
+    return ParsedRow((question,), None if answer is None else _text(answer, "answer"))
 
 
-_FORMATS: dict[FormatName, tuple[tuple[str, ...], Callable[[Row], Example]]] = {
+_FORMATS: dict[FormatName, tuple[tuple[str, ...], Callable[[Row], ParsedRow]]] = {
     "bedrock_conversation": (("schemaVersion", "messages"), _bedrock_conversation),
     "bedrock_log": (("schemaType", "input"), _bedrock_log),
     "openai_chat": (("messages",), _openai_chat),
@@ -168,7 +160,7 @@ def _chat(value: object, name: str) -> tuple[Message, ...]:
         role = message.get("role")
         match role:
             case "system" | "developer":
-                known: Literal["system", "user", "assistant"] = "system"
+                known: Role = "system"
             case "user":
                 known = "user"
             case "assistant":
@@ -186,11 +178,11 @@ def _system(value: object) -> tuple[Message, ...]:
     return () if value is None else (Message(role="system", content=_text(value, "system")),)
 
 
-def _split_reply(messages: tuple[Message, ...]) -> Example:
-    """Take the closing reply off a conversation, where it ends in one."""
+def _split_reply(messages: tuple[Message, ...]) -> ParsedRow:
+    """Split the closing reply from a conversation that ends in one."""
     if messages[-1].role == "assistant":
-        return Example(messages[:-1], messages[-1].content)
-    return Example(messages, None)
+        return ParsedRow(messages[:-1], messages[-1].content)
+    return ParsedRow(messages, None)
 
 
 def _body(value: object, field: str, name: str) -> dict[str, object]:

@@ -1,236 +1,43 @@
-"""A dataset read, cleaned, split and counted, in memory that does not grow with it."""
+"""What a dataset was found to be."""
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path
-
 from stratos.contracts.records import Split
-from stratos.dataset.allowance import UNLIMITED, Allowance
-from stratos.dataset.formats import Row, RowError
-from stratos.dataset.ledger import Duplicates, Group, Ledger
-from stratos.dataset.lines import BrokenFileError, Readable, read_lines
-from stratos.dataset.near_duplicates import NearDuplicates
-from stratos.dataset.parquet import read_rows
-from stratos.dataset.reading import MAX_SHOWN, DatasetReader, normalised
-from stratos.dataset.splitting import MIN_TRAIN_RECORDS, deal, shortage
-from stratos.dataset.spool import Spool
-from stratos.dataset.summary import Inspection
-from stratos.dataset.tally import Tally
-from stratos.errors import DatasetRejected
-from stratos.scoring.verifiers import needs_gold
-from stratos.spec import Task
-
-SPLITS: tuple[Split, ...] = ("train", "probe", "heldout")
-_ROWS_BETWEEN_CLOCKS = 1000
+from stratos.frozen import FrozenModel
 
 
-@dataclass(frozen=True)
-class DataFile:
-    """One file of the dataset, opened when its turn comes."""
+class Lengths(FrozenModel):
+    """Lengths of texts, in characters."""
 
-    name: str
-    open: Callable[[], Readable]
-
-
-@dataclass(frozen=True)
-class _Sides:
-    """The groups kept back from training; what both splits hold is in the index."""
-
-    heldout: frozenset[bytes]
-    probe: frozenset[bytes]
-    index: NearDuplicates
-
-    def split(self, group: bytes) -> Split:
-        if group in self.heldout:
-            return "heldout"
-        return "probe" if group in self.probe else "train"
+    mean: float
+    p50: int
+    """This and `p95` to three digits."""
+    p95: int
+    max: int
 
 
-def inspect_dataset(
-    files: Iterable[DataFile], task: Task, folder: Path, allowance: Allowance = UNLIMITED
-) -> Inspection:
-    """Read the files and write train.jsonl, probe.jsonl and heldout.jsonl into `folder`.
+class Inspection(FrozenModel):
+    """`inspection.json`: what a dataset was found to be."""
 
-    Raises:
-        DatasetRejected: naming bad lines, counting what is too few, or saying what is too large.
-    """
-    reader = DatasetReader(task)
-    with Spool(folder / ".spool") as spool, Ledger(folder / ".ledger") as ledger:
-        for file in files:
-            _read(file, folder, reader, spool, ledger, allowance)
-        duplicates = ledger.drop_repeated_questions()
-        _report_repeated_ids(reader, spool, ledger)
-        _check_lines(reader)
-        ledger.close_entry()
-        sides = _split(spool, ledger, task)
-        place = ledger.most_common_gold()
-        common = None if place is None else spool.at(place).gold
-        tally = _write(folder, reader, spool, ledger, sides, allowance)
-        if tally.num_records["train"] < MIN_TRAIN_RECORDS:
-            raise DatasetRejected(
-                f"only {tally.num_records['train']} records are left to train on, and "
-                f"{MIN_TRAIN_RECORDS} are needed: the others are near-duplicates of held-out or "
-                "probe records. Add records that differ, or give variants one `group`"
-            )
-        return _inspection(reader, duplicates, tally, ledger, common)
-
-
-def _read(
-    file: DataFile,
-    folder: Path,
-    reader: DatasetReader,
-    spool: Spool,
-    ledger: Ledger,
-    allowance: Allowance,
-) -> None:
-    needed = needs_gold(reader.task.verifier)
-    try:
-        rows = _watched(_rows(file, folder, spool, allowance), reader, spool, allowance)
-        for record in reader.read(file.name, rows):
-            question = "\n".join(f"{m.role}: {normalised(m.content)}" for m in record.messages)
-            judged = record.gold is not None or not needed
-            ledger.add(record, question, judged, spool.append(record))
-    except BrokenFileError as error:
-        raise DatasetRejected(f"{file.name}: {error}") from error
-
-
-def _rows(
-    file: DataFile, folder: Path, spool: Spool, allowance: Allowance
-) -> Iterable[bytes | Row | RowError]:
-    if file.name.endswith(".parquet"):
-        return read_rows(file.open(), folder, allowance, lambda: spool.num_bytes)
-    return read_lines(file.open(), gzipped=file.name.endswith(".gz"))
-
-
-def _watched(
-    rows: Iterable[bytes | Row | RowError],
-    reader: DatasetReader,
-    spool: Spool,
-    allowance: Allowance,
-) -> Iterator[bytes | Row | RowError]:
-    for number, row in enumerate(rows):
-        yield row
-        allowance.check_bytes(spool.num_bytes, reader.num_lines)
-        if number % _ROWS_BETWEEN_CLOCKS == 0:
-            allowance.check_seconds(spool.num_bytes, reader.num_lines)
-
-
-def _report_repeated_ids(reader: DatasetReader, spool: Spool, ledger: Ledger) -> None:
-    count, places = ledger.drop_repeated_ids(MAX_SHOWN)
-    for place in places:
-        record = spool.at(place)
-        reader.report(record.provenance, f"the id {record.id!r} is another record's too")
-    reader.num_bad_lines += count - len(places)
-
-
-def _check_lines(reader: DatasetReader) -> None:
-    if reader.num_bad_lines and reader.task.on_bad_line == "stop":
-        shown = "\n".join(f"- {line}" for line in reader.bad_lines)
-        more = reader.num_bad_lines - len(reader.bad_lines)
-        rest = f"\n- and {more} more" if more else ""
-        raise DatasetRejected(
-            f"{reader.num_bad_lines} of {reader.num_lines} lines cannot be read:\n{shown}{rest}\n"
-            "Mend them, or set task.on_bad_line: skip"
-        )
-    if not reader.num_lines:
-        raise DatasetRejected("the dataset is empty; put one JSON object on each line")
-
-
-def _split(spool: Spool, ledger: Ledger, task: Task) -> _Sides:
-    """Hold out, then let probe what is like nothing held out; the rest is to train on."""
-    index = NearDuplicates()
-    heldout = deal(ledger.groups(), task.heldout_records, refuse=lambda group: False)
-    _add_all(index, heldout.keys, spool, ledger)
-
-    def leaks(group: Group) -> bool:
-        return group.key in heldout.keys or any(
-            index.holds_one_like(spool.at(place)) for place in ledger.places(group.key)
-        )
-
-    probe = deal(ledger.groups(), task.probe_records, refuse=leaks)
-    wanted: dict[Split, int] = {
-        "heldout": task.heldout_records,
-        "probe": task.probe_records,
-        "train": MIN_TRAIN_RECORDS,
-    }
-    num_heldout, num_probe = wanted["heldout"] - heldout.missing, wanted["probe"] - probe.missing
-    counts = ledger.num_kept()
-    found: dict[Split, int] = {
-        "heldout": num_heldout,
-        "probe": num_probe,
-        "train": counts[0] - num_heldout - num_probe,
-    }
-    if problem := shortage(counts, wanted, found):
-        raise DatasetRejected(problem)
-    _add_all(index, probe.keys, spool, ledger)
-    return _Sides(heldout.keys, probe.keys, index)
-
-
-def _add_all(index: NearDuplicates, keys: frozenset[bytes], spool: Spool, ledger: Ledger) -> None:
-    for place in sorted(place for key in keys for place in ledger.places(key)):
-        index.add(spool.at(place))
-
-
-def _write(
-    folder: Path,
-    reader: DatasetReader,
-    spool: Spool,
-    ledger: Ledger,
-    sides: _Sides,
-    allowance: Allowance,
-) -> Tally:
-    """Write each split, leaving out training records that are like one kept back."""
-    tally = Tally()
-    near = array("q")
-    with ExitStack() as stack:
-        outputs = {
-            split: stack.enter_context((folder / f"{split}.jsonl").open("w", encoding="utf-8"))
-            for split in SPLITS
-        }
-        for record, (number, group, kept) in zip(spool.drain(), ledger.rows(), strict=True):
-            if number % _ROWS_BETWEEN_CLOCKS == 0:
-                allowance.check_seconds(spool.num_bytes, reader.num_lines)
-            if not kept:
-                continue
-            split = sides.split(group)
-            if split == "train" and sides.index.holds_one_like(record):
-                near.append(number)
-                continue
-            row = record.model_copy(update={"split": split})
-            outputs[split].write(row.model_dump_json(exclude_none=True) + "\n")
-            tally.add(record, split)
-    tally.num_near_duplicates = len(near)
-    ledger.drop(near)
-    return tally
-
-
-def _inspection(
-    reader: DatasetReader,
-    duplicates: Duplicates,
-    tally: Tally,
-    ledger: Ledger,
-    common: str | None,
-) -> Inspection:
-    golds = ledger.golds(common)
-    return Inspection(
-        formats=dict(reader.formats),
-        num_lines=reader.num_lines,
-        num_bad_lines=reader.num_bad_lines,
-        bad_lines=tuple(reader.bad_lines),
-        num_exact_duplicates=duplicates.num_repeated,
-        num_near_duplicates=tally.num_near_duplicates,
-        num_contradictions=duplicates.num_contradictions,
-        num_groups=ledger.num_kept()[2],
-        num_records={split: tally.num_records[split] for split in SPLITS},
-        num_gold=golds.num,
-        prompt_characters=tally.prompts.summary(),
-        gold_characters=tally.golds.summary(),
-        num_distinct_answers=golds.num_distinct,
-        most_common_answer=common[:200] if common else None,
-        most_common_share=golds.num_common / golds.num if golds.num else 0.0,
-        workloads=dict(tally.workloads),
-    )
+    formats: dict[str, str]
+    """File → format."""
+    num_lines: int
+    """Lines, or rows of a Parquet file."""
+    num_bad_lines: int
+    bad_lines: tuple[str, ...]
+    """The first few, as `file:line: what is wrong`."""
+    num_exact_duplicates: int
+    num_near_duplicates: int
+    """Training records too like a held-out or probe record, left out."""
+    num_contradictions: int
+    """Exact duplicates with another answer; the first one counts."""
+    num_groups: int
+    num_records: dict[Split, int]
+    num_gold: int
+    prompt_characters: Lengths
+    gold_characters: Lengths
+    num_distinct_answers: int
+    most_common_answer: str | None
+    most_common_share: float
+    """What a constant answer would score."""
+    workloads: dict[str, int]

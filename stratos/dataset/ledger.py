@@ -1,7 +1,7 @@
 """What deduplication and splitting need to know of each record, kept and sorted on disk.
 
-A row is a few digests and the record's place in the spool. SQLite sorts in files what does not
-fit into its cache, so that memory does not grow with the dataset.
+A row is a few digests and the record's place in the spool. SQLite sorts in files what does not fit
+into its cache, so memory does not grow with the dataset.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ SELECT seq, place FROM (
 
 @dataclass(frozen=True)
 class Duplicates:
-    """How often a question came again, and how often then with another answer."""
+    """How many records repeat a question, and how many of those have another answer."""
 
     num_repeated: int
     num_contradictions: int
@@ -50,7 +50,7 @@ class Duplicates:
 
 @dataclass(frozen=True)
 class Group:
-    """Records that stay together, and whether an answer to each of them can be judged."""
+    """Records that stay together, and whether answers to all of them can be judged."""
 
     key: bytes
     size: int
@@ -64,7 +64,7 @@ class Golds:
     num: int
     num_distinct: int
     num_common: int
-    """How many have the one asked about."""
+    """Records that have the given one."""
 
 
 class Ledger:
@@ -111,7 +111,8 @@ class Ledger:
         return Duplicates(*found)
 
     def drop_repeated_ids(self, limit: int) -> tuple[int, list[int]]:
-        """Keep the first record of each id; return how many were not, and the first few places."""
+        """Keep the first record of each id; return how many were dropped, and the first few
+        places."""
         self._database.execute(_REPEATED_IDS)
         self._database.execute("UPDATE record SET kept = 0 WHERE seq IN (SELECT seq FROM claimed)")
         (count,) = self._row("SELECT count(*) FROM claimed")
@@ -119,7 +120,7 @@ class Ledger:
         return count, [place for (place,) in rows]
 
     def close_entry(self) -> None:
-        """Make the groups ready to be read; nothing is entered any more."""
+        """Index the groups; no record may be added after this."""
         self._database.execute("CREATE INDEX by_group ON record (grp, judged) WHERE kept")
 
     def groups(self) -> Iterator[Group]:
@@ -130,19 +131,19 @@ class Ledger:
         return (Group(key, size, bool(judged)) for key, size, judged in rows)
 
     def places(self, group: bytes) -> list[int]:
-        """Where the kept records of a group lie in the spool."""
+        """Places of a group's kept records in the spool."""
         rows = self._database.execute(
             "SELECT place FROM record WHERE grp = ? AND kept ORDER BY seq", (group,)
         )
         return [place for (place,) in rows]
 
     def rows(self) -> Iterator[tuple[int, bytes, bool]]:
-        """Number, group and whether it is kept, of every record in the order of their coming."""
+        """Number, group and whether it is kept, of every record in order of arrival."""
         rows = self._database.execute("SELECT seq, grp, kept FROM record ORDER BY seq")
         return ((seq, group, bool(kept)) for seq, group, kept in rows)
 
     def drop(self, numbers: Iterable[int]) -> None:
-        """Leave records out after all."""
+        """Drop records by their numbers."""
         rows = ((number,) for number in numbers)
         self._database.executemany("UPDATE record SET kept = 0 WHERE seq = ?", rows)
 
@@ -154,7 +155,7 @@ class Ledger:
         return count, judged, groups
 
     def most_common_gold(self) -> int | None:
-        """Where the first record lies whose gold answer most have; None when none has any."""
+        """Place of the first record with the most common gold answer; None if there is none."""
         row = self._database.execute(
             "SELECT min(seq) FROM record WHERE kept AND gold IS NOT NULL "
             "GROUP BY gold ORDER BY count(*) DESC, min(seq) LIMIT 1"
@@ -162,7 +163,7 @@ class Ledger:
         return None if row is None else self._row("SELECT place FROM record WHERE seq = ?", *row)[0]
 
     def golds(self, common: str | None) -> Golds:
-        """Count the gold answers, and the records that have one of them."""
+        """Count the gold answers, and the records that have the given one."""
         num, distinct = self._row("SELECT count(gold), count(DISTINCT gold) FROM record WHERE kept")
         (num_common,) = self._row(
             "SELECT count(*) FROM record WHERE kept AND gold = ?",

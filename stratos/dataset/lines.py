@@ -6,8 +6,10 @@ import zlib
 from collections.abc import Iterator
 from typing import Protocol
 
-MAX_LINE_BYTES = 4 * 1024 * 1024
-_CHUNK_BYTES = 1024 * 1024
+from stratos.units import MIB
+
+MAX_LINE_BYTES = 4 * MIB
+CHUNK_BYTES = MIB
 
 
 class Readable(Protocol):
@@ -21,10 +23,11 @@ class BrokenFileError(ValueError):
 
 
 def read_lines(stream: Readable, *, gzipped: bool) -> Iterator[bytes]:
-    """Yield lines without their end. One over `MAX_LINE_BYTES` comes cut short, one byte over.
+    """Yield lines without their end. A line over `MAX_LINE_BYTES` is cut to one byte more than
+    that.
 
     Raises:
-        BrokenFileError: when a gzipped file is damaged or ends early.
+        BrokenFileError: if a gzipped file is damaged or ends early.
     """
     pending = bytearray()
     dropping = False  # the rest of a line that was cut short
@@ -48,7 +51,7 @@ def read_lines(stream: Readable, *, gzipped: bool) -> Iterator[bytes]:
 
 
 def _chunks(stream: Readable) -> Iterator[bytes]:
-    while chunk := stream.read(_CHUNK_BYTES):
+    while chunk := stream.read(CHUNK_BYTES):
         yield chunk
 
 
@@ -61,10 +64,10 @@ def _inflated(stream: Readable) -> Iterator[bytes]:
             while chunk:
                 if inflate.eof:  # a further member: `cat a.gz b.gz` is a gzip file
                     inflate = zlib.decompressobj(wbits=31)
-                yield inflate.decompress(chunk, _CHUNK_BYTES)
+                yield inflate.decompress(chunk, CHUNK_BYTES)
                 chunk = inflate.unused_data if inflate.eof else inflate.unconsumed_tail
                 empty = False
-        while not inflate.eof and (rest := inflate.decompress(b"", _CHUNK_BYTES)):
+        while not inflate.eof and (rest := inflate.decompress(b"", CHUNK_BYTES)):
             yield rest
     except zlib.error as error:
         raise BrokenFileError(f"not a sound gzip file ({error}); compress it again") from error

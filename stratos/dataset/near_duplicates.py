@@ -5,7 +5,7 @@ and an estimated `THRESHOLD` or more of their runs of `SHINGLE_WORDS` words in c
 questions are duplicates only when equal after normalisation: in a hand of tiles or a sum, one
 changed token is another question, not a copy.
 
-An index grows with the questions it holds, not with those it is asked about: a signature has
+An index grows with the questions it holds, not with those that are looked up: a signature has
 `PERMUTATIONS` values however long its question is. The estimate's standard error at the threshold
 is √(0.8 · 0.2 / 256) = 0.025 (Broder, On the resemblance and containment of documents, 1997).
 Signatures meet in one of 64 bands of 4 values each; a pair at the threshold misses all of them
@@ -28,11 +28,11 @@ PERMUTATIONS = 256
 _BANDS = 64
 _SEED = 0
 _MAX_RUNS = 1_000_000
-"""Held for the shortcut, some 70 bytes each; above, every question gets a signature."""
+"""Held to rule out near-duplicates quickly, some 70 bytes each; beyond that, only by signature."""
 
 
 class NearDuplicates:
-    """An index of questions that others must not come near to."""
+    """An index of questions that others must not resemble."""
 
     def __init__(self) -> None:
         self._bands = RMinHashLSH(THRESHOLD, PERMUTATIONS, _BANDS)
@@ -40,7 +40,7 @@ class NearDuplicates:
         self._golds: list[str | None] = []
         self._any_of: set[str | None] = set()
         self._runs: set[int] | None = set()
-        """Of everything held, to tell without a signature that nothing can be near."""
+        """Of everything held, to rule out a near-duplicate without computing a signature."""
 
     def add(self, record: Record) -> None:
         words = _words(record)
@@ -70,7 +70,7 @@ class NearDuplicates:
 
 
 def _words(record: Record) -> list[str]:
-    """The words of a question; none of one too short to be near another."""
+    """The words of a question; none if it is too short to resemble another."""
     words = normalised(record.question).split()
     return words if len(words) >= MIN_WORDS else []
 

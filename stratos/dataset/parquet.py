@@ -12,10 +12,9 @@ from uuid import UUID
 
 from stratos.dataset.allowance import UNLIMITED, Allowance
 from stratos.dataset.formats import Row, RowError
-from stratos.dataset.lines import BrokenFileError, Readable
+from stratos.dataset.lines import CHUNK_BYTES, BrokenFileError, Readable
 from stratos.errors import DatasetRejected
 
-_CHUNK_BYTES = 1024 * 1024
 _ROWS = 1000
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     # Of DuckDB's own buffers. A row group's columns must fit in; those of common writers do.
@@ -33,19 +32,19 @@ def read_rows(
     allowance: Allowance = UNLIMITED,
     spooled_bytes: Callable[[], int] = lambda: 0,
 ) -> Iterator[Row | RowError]:
-    """Yield rows as JSON would hold them, or why one cannot; a null is a field that is not there.
+    """Yield rows as JSON would hold them, or why one cannot be read; nulls are left out.
 
-    The file is first copied into `folder`: its table of contents comes last.
+    The file is first copied into `folder`, because its table of contents comes last.
 
     Args:
-        spooled_bytes: What the records read so far, of this file too, take up on the same disk.
+        spooled_bytes: Size of all records read so far, which are on the same disk.
 
     Raises:
-        DatasetRejected: when the copy and the records are more than is allowed.
-        BrokenFileError: when it is damaged, or a row group is too large to read.
+        DatasetRejected: if the copy and the records together are larger than allowed.
+        BrokenFileError: if it is damaged, or a row group is too large to read.
     """
     with tempfile.NamedTemporaryFile(dir=folder, suffix=".parquet") as copy:
-        while chunk := stream.read(_CHUNK_BYTES):
+        while chunk := stream.read(CHUNK_BYTES):
             copy.write(chunk)
             _require_room(copy.tell(), spooled_bytes(), allowance)
         copy.flush()
@@ -67,7 +66,7 @@ def _require_room(copied_bytes: int, spooled_bytes: int, allowance: Allowance) -
 
 
 def _rows_of(path: Path) -> Iterator[Row | RowError]:
-    import duckdb  # only functions that read datasets carry it
+    import duckdb  # only functions that read datasets install it
 
     with duckdb.connect(config=_SETTINGS) as database:
         database.execute("SET TimeZone = 'UTC'")
@@ -117,4 +116,4 @@ def _value(item: Any, name: str) -> object:
             return int(item) if item == item.to_integral_value() else float(item)
         case UUID() | timedelta():
             return str(item)
-    raise RowError(f"{name} is of a type ({type(item).__name__}) that JSON has not")
+    raise RowError(f"{name} is of a type ({type(item).__name__}) that JSON does not have")

@@ -1,4 +1,4 @@
-"""Reading a dataset row by row into canonical records; what cannot be read is told by line."""
+"""Reading a dataset row by row into canonical records; bad lines are reported by number."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from stratos.contracts.records import Record
-from stratos.dataset.formats import Example, FormatName, Row, RowError, detect_format, read_row
+from stratos.dataset.formats import ParsedRow, Row, RowError, detect_format, read_row
 from stratos.dataset.lines import MAX_LINE_BYTES
 from stratos.scoring.answers import final_answer
-from stratos.spec import Task
+from stratos.spec import FormatName, Task
 
 MAX_SHOWN = 20
 """Bad lines that a message or an inspection quotes."""
 
 
 def normalised(text: str) -> str:
-    """Text as duplicates are told by: NFKC, case folded, runs of space made one.
+    """Text in the form in which duplicates are compared: NFKC, case folded, single spaces.
 
     Punctuation stays, since `3+4` and `34` are different questions.
     """
@@ -39,10 +39,10 @@ class DatasetReader:
     """The first few, as `file:line: what is wrong`."""
 
     def read(self, file: str, rows: Iterable[bytes | Row | RowError]) -> Iterator[Record]:
-        """Yield the records of one file; empty lines are passed over.
+        """Yield the records of one file; empty lines are skipped.
 
         Args:
-            rows: Lines of JSON, or rows that something else has read or could not read.
+            rows: Lines of JSON, rows that are already parsed, or the reason why one could not be.
         """
         for number, row in enumerate(rows, start=1):
             if isinstance(row, bytes):
@@ -107,7 +107,7 @@ def _optional_text(row: Row, name: str) -> str | None:
     raise RowError(f"{name} must be text or a whole number")
 
 
-def _content_id(example: Example) -> str:
+def _content_id(example: ParsedRow) -> str:
     digest = hashlib.sha256()
     for message in example.messages:
         digest.update(f"{message.role}\0{message.content}\0".encode())

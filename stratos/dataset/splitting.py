@@ -1,8 +1,8 @@
 """Which records are held out, which probe, which train: decided by content, never by order.
 
 Groups (records that are variants of each other, or else one normalised question) are ordered by
-the hash of their key and dealt whole. The same records always give the same splits, and adding
-some moves few of the others.
+the hash of their key and dealt whole. The same records always give the same splits, and new records
+move few of the others.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MIN_TRAIN_RECORDS = 50
 
 @dataclass(frozen=True)
 class Dealt:
-    """Groups taken for one split, and how many records of it are still missing."""
+    """Groups taken for one split, and how many records it still lacks."""
 
     keys: frozenset[bytes]
     missing: int
@@ -27,8 +27,8 @@ class Dealt:
 def deal(groups: Iterable[Group], wanted: int, refuse: Callable[[Group], bool]) -> Dealt:
     """Take whole groups in their order until `wanted` records are there.
 
-    A group is taken only if every record of it can be judged, it still fits in, and `refuse` does
-    not object; it is asked last, since it may have to read.
+    A group is taken only if all its records can be judged, it still fits, and `refuse` does not
+    object. `refuse` is called last, since it may have to read the disk.
     """
     taken: set[bytes] = set()
     missing = wanted
@@ -44,7 +44,7 @@ def deal(groups: Iterable[Group], wanted: int, refuse: Callable[[Group], bool]) 
 def shortage(
     counts: tuple[int, int, int], wanted: dict[Split, int], found: dict[Split, int]
 ) -> str | None:
-    """What to say of a dataset that is too small; None of one that is not.
+    """The message for a dataset that is too small; None if it is large enough.
 
     Args:
         counts: Records, those that can be judged, and groups.

@@ -1,4 +1,4 @@
-"""Records on disk while the whole of a dataset is being counted; in memory only their buffer."""
+"""Records on disk while the whole dataset is being counted; only a buffer is in memory."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _PLACE_BITS = _SEGMENT_BITS + 6
 
 
 class Spool:
-    """An append-only list of records: read one by one by place, then once in order, and gone.
+    """An append-only list of records: read by place at first, then once in order, and gone.
 
-    It lies in files of 64 MiB, and reading in order deletes each behind itself: what is written
-    from the spool takes its room, so that a disk need hold the dataset only once.
+    It consists of files of 64 MiB, and reading in order deletes each file once it is read: what is
+    written from the spool takes its room, so the disk has to hold the dataset only once.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -64,7 +64,7 @@ class Spool:
         return Record.model_validate_json(file.readline())
 
     def drain(self) -> Iterator[Record]:
-        """Every record, in the order of their coming; afterwards the spool is empty."""
+        """Every record in order of arrival; afterwards the spool is empty."""
         self._writing.flush()
         self._close_reading()
         for number in range(self._last + 1):

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from stratos.contracts.records import Record, Split
-from stratos.dataset.summary import Lengths
+from stratos.dataset.inspection import Lengths
 
 _EXACT_BELOW = 1000
 _MAX_WORKLOADS = 1000

@@ -1,4 +1,4 @@
-"""How many tokens a text has, near enough to plan with, without a tokenizer library.
+"""How many tokens a text has, accurate enough to plan with, without a tokenizer library.
 
 With a tokenizer.json the text is cut greedily into the longest pieces of its vocabulary. Byte-pair
 merges cut a little differently; a test holds the estimate to within a quarter of the real count.

@@ -1,1 +1,1 @@
-"""An endpoint or a batch, measured and held against the spec."""
+"""Endpoints and batches, measured and checked against the spec."""

@@ -1,4 +1,4 @@
-"""A batch that is over: what it came to, and whether that holds the spec."""
+"""A finished batch: its figures, and whether they meet the spec."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from stratos.spec import Spec
 from stratos.statistics.wilson import proportion_of
 
 _SHORTEST_SECONDS = 1.0
-"""Answers tell the second they were given in, and no more."""
+"""Answers carry their time in whole seconds."""
 _LONGEST_REASON = 600
 
 
@@ -25,7 +25,7 @@ class Answer(FrozenModel):
     """One line of a batch as the server answered it."""
 
     text: str | None
-    """None where it refused the question."""
+    """None if the server refused the question."""
     error: str | None = None
     completion_tokens: int = 0
     created: float | None = None
@@ -50,7 +50,7 @@ class Answer(FrozenModel):
 
 
 def read_answers(content: bytes) -> list[Answer]:
-    """The lines of an answered object; as bytes, because text may hold other line separators."""
+    """The lines of an answered object; split as bytes, because text may have other separators."""
     return [Answer.of(line) for line in content.splitlines()]
 
 
@@ -63,13 +63,13 @@ def batch_result(
     failure: str | None = None,
     judge: Callable[[int, str], bool | None] = lambda index, text: None,
 ) -> BatchResult:
-    """What a job that is over came to.
+    """The figures of a job that is over.
 
     Args:
-        described: By DescribeTransformJob; None where there never was a job.
-        answers: In the order of the questions; none of a job that failed.
+        described: By DescribeTransformJob; None if the job was never created.
+        answers: In the order of the questions; empty if the job failed.
         failure: Why it failed.
-        judge: Whether the answer to a question is right; None where nobody can tell.
+        judge: Whether the answer to a question is right; None if that cannot be told.
     """
     seconds = waited = 0.0
     cold = None
@@ -105,7 +105,7 @@ def batch_result(
 
 
 def judge_batch(batch: BatchResult, spec: Spec, usd_per_hour: float) -> Verdict:
-    """Hold a measured batch against the spec, all of it at once.
+    """Check a measured batch against the spec, every constraint at once.
 
     Args:
         usd_per_hour: Of the server.
@@ -120,8 +120,8 @@ def judge_batch(batch: BatchResult, spec: Spec, usd_per_hour: float) -> Verdict:
     needed = needed_requests_per_second(spec.load)
     if batch.failure is None and batch.requests_per_second < needed:
         missed["requests_per_second"] = (
-            f"{batch.requests_per_second:.3g} requests/s are answered, and {needed:.3g} come over "
-            "the month"
+            f"{batch.requests_per_second:.3g} requests/s are answered, but {needed:.3g} arrive on "
+            "average over a month"
         )
     cost, asked = batch.usd_per_1000_requests, spec.constraints.max_usd_per_1000_requests
     if asked is not None and cost is not None and cost > asked:
@@ -145,7 +145,7 @@ def _usd_per_month(batch: BatchResult, spec: Spec, usd_per_hour: float) -> float
 
 
 def cost_of(batch: BatchResult) -> str:
-    """What 1,000 requests cost, and how much of it was spent on the start."""
+    """What 1,000 requests cost, and how much of that the cold start took."""
     cost, cold = batch.usd_per_1000_requests, batch.cold_start_usd_per_1000_requests
     if cost is None:
         return "nothing was answered"

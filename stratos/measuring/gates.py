@@ -1,4 +1,4 @@
-"""Gates: what was measured against what was asked, with the reason in words."""
+"""Gates: measurements checked against the spec, with the reason in words."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from stratos.contracts.measurements import LoadResult, Percentile
 from stratos.contracts.plan import Interval
 from stratos.frozen import FrozenModel
 from stratos.hosting.guardrails import MAX_FAILED_SHARE
+from stratos.hosting.next_server import COST_CONSTRAINT
 from stratos.measuring.load import requests_needed
 from stratos.spec import Constraints
+from stratos.spec.constraints import LATENCY_PERCENTILES
 from stratos.statistics.mcnemar import Comparison
 
 SIGNIFICANCE = 0.05
@@ -26,7 +28,7 @@ class Verdict(FrozenModel):
 
 @dataclass(frozen=True)
 class Outlay:
-    """Money and time that a run, or a part of it, has taken."""
+    """Money and time that a run, or a part of it, has spent."""
 
     usd: float
     hours: float
@@ -38,16 +40,12 @@ class Outlay:
         return Outlay(self.usd - other.usd, self.hours - other.hours)
 
 
-LATENCIES = {
-    "max_p50_latency_ms": (0.5, "p50_ms"),
-    "max_p95_latency_ms": (0.95, "p95_ms"),
-    "max_p99_latency_ms": (0.99, "p99_ms"),
-}
-"""Constraint → percentile, and the field of the load it is held against."""
+LATENCIES = {name: (q, f"p{100 * q:.0f}_ms") for name, q in LATENCY_PERCENTILES.items()}
+"""Constraint → percentile, and the field of the load that it limits."""
 
 
 def judge_quality(result: EvaluateResult, constraints: Constraints) -> Verdict:
-    """Hold held-out accuracy against the spec.
+    """Check held-out accuracy against the spec.
 
     The lower end of the student's interval must reach `min_accuracy`; the student must beat the
     untuned student and must not be worse than the model in service, both by McNemar's exact test.
@@ -65,7 +63,7 @@ def judge_quality(result: EvaluateResult, constraints: Constraints) -> Verdict:
         return Verdict(
             passed=False,
             reason=f"{scored} does not beat the untuned student's {untuned.value:.3f}: "
-            "distillation taught it nothing that shows",
+            "distillation has no visible effect",
         )
     live = _comparison(result, "live")
     if live is not None and _significant(live) and live.only_other_right > live.only_student_right:
@@ -82,11 +80,11 @@ def judge_quality(result: EvaluateResult, constraints: Constraints) -> Verdict:
 
 
 def judge_load(load: LoadResult, constraints: Constraints, usd_per_hour: float) -> Verdict:
-    """Hold the measured load against the spec, all of it at once.
+    """Check the measured load against the spec, every constraint at once.
 
-    A latency is held as measured, not by its interval's end. The rate and the cost are held by
-    theirs, since chance decides how many requests arrive while measuring: the declared load is
-    missed where the rate of answers, at its highest, is below that of the arrivals.
+    A latency counts as measured, whatever its interval. Rate and cost count by the favourable end
+    of theirs, since chance decides how many requests arrive while measuring: the declared load is
+    missed if even the upper end of the rate of answers is below the rate of arrivals.
 
     Args:
         usd_per_hour: Of an hour in which requests come at the declared rate.
@@ -111,11 +109,11 @@ def judge_load(load: LoadResult, constraints: Constraints, usd_per_hour: float) 
         constraints.max_usd_per_1000_requests,
     )
     if asked is not None and cost is not None and cost.lo > asked:
-        missed["max_usd_per_1000_requests"] = (
+        missed[COST_CONSTRAINT] = (
             f"1,000 requests cost ${cost.value:.3g} [{cost.lo:.3g}, {cost.hi:.3g}], "
-            f"max_usd_per_1000_requests is {asked:g}"
+            f"{COST_CONSTRAINT} is {asked:g}"
         )
-    held = [n for n in LATENCIES if getattr(constraints, n) is not None] or ["max_p95_latency_ms"]
+    held = constraints.latencies or ("max_p95_latency_ms",)
     shown = (_shown(LATENCIES[n][0], getattr(load, LATENCIES[n][1]), load) for n in held)
     reason = "; ".join(missed.values() if missed else shown)
     return Verdict(
@@ -124,7 +122,7 @@ def judge_load(load: LoadResult, constraints: Constraints, usd_per_hour: float) 
 
 
 def usd_per_1000_requests(usd_per_hour: float, answered: Interval) -> Interval | None:
-    """Hosting of 1,000 requests at a measured rate; None where none was answered.
+    """The cost of hosting 1,000 requests at a measured rate; None if none was answered.
 
     Args:
         answered: Requests per second.
@@ -138,13 +136,14 @@ def usd_per_1000_requests(usd_per_hour: float, answered: Interval) -> Interval |
 
 
 def least_requests(constraints: Constraints) -> int:
-    """How many requests bound every percentile that the spec holds, the failed ones left out."""
-    held = (q for name, (q, _) in LATENCIES.items() if getattr(constraints, name) is not None)
+    """How many requests bound every percentile that the spec limits, if the allowed share fails."""
+    held = (LATENCY_PERCENTILES[name] for name in constraints.latencies)
     return max((math.ceil(requests_needed(q) / (1 - MAX_FAILED_SHARE)) for q in held), default=0)
 
 
 def too_few(load: LoadResult, name: str) -> str | None:
-    """Why a latency constraint's percentile is not claimed, where too few requests came."""
+    """Why the percentile of a latency constraint cannot be claimed; None if enough requests
+    came."""
     q, field = LATENCIES[name]
     if getattr(load, field).enough:
         return None
@@ -153,7 +152,7 @@ def too_few(load: LoadResult, name: str) -> str | None:
 
 
 def judge_outlay(spent: Outlay, constraints: Constraints) -> Verdict:
-    """Hold what a run has taken against the spec."""
+    """Check what a run has spent against the spec."""
     asked = constraints
     missed = {}
     if asked.max_budget_usd is not None and spent.usd > asked.max_budget_usd:
@@ -165,7 +164,7 @@ def judge_outlay(spent: Outlay, constraints: Constraints) -> Verdict:
 
 
 def exceeded(spent: Outlay, another: Outlay, constraints: Constraints) -> str | None:
-    """Why another attempt of so much is not made, or None where there is room for it."""
+    """Why another attempt at this cost is not made; None if there is room for it."""
     verdict = judge_outlay(spent + another, constraints)
     if "max_budget_usd" in verdict.missed:
         return f"another attempt (${another.usd:.2g}) would exceed max_budget_usd"

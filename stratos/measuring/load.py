@@ -1,7 +1,7 @@
-"""Load on an endpoint: open-loop Poisson arrivals, and percentiles with honest intervals.
+"""Load on an endpoint: open-loop Poisson arrivals, and percentiles with their intervals.
 
 Open loop: requests leave when the schedule says, whether or not earlier ones have come back, and
-latency counts from the scheduled moment. A server that stalls is charged for the queue it makes.
+latency counts from the scheduled moment. A server that stalls pays for the queue it causes.
 """
 
 from __future__ import annotations
@@ -17,22 +17,21 @@ from typing import Generic, Protocol, TypeVar
 
 from stratos.contracts.measurements import LoadResult, Percentile
 from stratos.contracts.plan import Interval
+from stratos.spec.constraints import LONGEST_MEASURE_SECONDS
 from stratos.statistics.normal import Z_95
 from stratos.statistics.wilson import proportion_of
 
 Question = TypeVar("Question")
 MAX_IN_FLIGHT = 64
-LONGEST_SECONDS = 600.0
-"""Measuring ends then, enough requests or not: a Lambda function runs for 900."""
 _LONGEST_QUEUE_SECONDS = 60.0
-"""After the last arrival; what has not left by then, because all before it hang, has failed."""
+"""After the last arrival; a request that could not leave by then has failed."""
 _TAIL = 0.025
 """Probability left on each side of a 95% interval."""
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back, judged where there was a gold answer."""
+    """What came back, and whether it is right if there was a gold answer."""
 
     completion_tokens: int
     correct: bool | None = None
@@ -46,7 +45,7 @@ class Clock(Protocol):
 
 
 class MonotonicClock:
-    """Seconds of this machine."""
+    """The clock of this machine."""
 
     def now(self) -> float:
         return time.monotonic()
@@ -57,17 +56,17 @@ class MonotonicClock:
 
 @dataclass(frozen=True)
 class LoadTest(Generic[Question]):
-    """One endpoint, the questions it is asked, and how often."""
+    """One endpoint, the questions to ask it, and how often."""
 
     ask: Callable[[Question], Reply]
     """Called from several threads; any exception counts as a failed request."""
     questions: Sequence[Question]
     requests_per_second: float
     seconds: float
-    """Measured for at least so long, warm-up excluded."""
+    """Measured for at least this long, warm-up excluded."""
     least_requests: int = 0
-    """Measured for longer until so many were sent."""
-    longest_seconds: float = LONGEST_SECONDS
+    """Measured for longer until this many were sent."""
+    longest_seconds: float = LONGEST_MEASURE_SECONDS
     warm_up_seconds: float = 2.0
     seed: int = 0
     clock: Clock = MonotonicClock()  # noqa: RUF009 - it has no state
@@ -114,30 +113,30 @@ class LoadTest(Generic[Question]):
             arrivals.append(moment)
             num_measured += moment >= self.warm_up_seconds
         if not num_measured:
-            arrivals.append(end)  # so rare a load that chance left nothing to measure
+            arrivals.append(end)  # a load so rare that chance left nothing to measure
         return arrivals
 
-    def _send(self, question: Question, scheduled: float, given_up: float) -> Outcome:
-        """Ask, unless so many requests wait before this one that it could not leave in time."""
+    def _send(self, question: Question, scheduled: float, given_up: float) -> RequestOutcome:
+        """Ask, unless the queue was so long that this request could not leave in time."""
         reply: Reply | None = None
         started = self.clock.now()
         if started > given_up:
-            return Outcome(scheduled, started, None)
+            return RequestOutcome(scheduled, started, None)
         with suppress(Exception):  # a failed request, whatever the reason
             reply = self.ask(question)
         ended = self.clock.now()
-        return Outcome(scheduled, ended, reply, ended - started)
+        return RequestOutcome(scheduled, ended, reply, ended - started)
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RequestOutcome:
     """One request: when it was due, when it ended, and its reply unless it failed."""
 
     scheduled: float
     ended: float
     reply: Reply | None
     answering_seconds: float = 0.0
-    """From when it was sent, which may be later than it was due; nothing if it never was."""
+    """Since it was sent, which may be later than it was due; 0 if it never was."""
 
 
 def poisson_arrivals(requests_per_second: float, rng: random.Random) -> Iterator[float]:
@@ -151,15 +150,15 @@ def poisson_arrivals(requests_per_second: float, rng: random.Random) -> Iterator
 def requests_needed(q: float) -> int:
     """How many values bound percentile `q` from above: the least n with qⁿ ≤ 2.5%.
 
-    With fewer, all of them may well lie below it. 72 for the 95th percentile, 368 for the 99th.
+    With fewer, all of them may be below it. 72 for the 95th percentile, 368 for the 99th.
     """
     return math.ceil(math.log(_TAIL) / math.log(q))
 
 
-def summarise(outcomes: Sequence[Outcome], started: float) -> LoadResult:
+def summarise(outcomes: Sequence[RequestOutcome], started: float) -> LoadResult:
     """Count and measure; latencies are those of the requests that succeeded.
 
-    Where none did, they are the times until the failures.
+    If none did, they are the times until the failures.
     """
     good = [(outcome, outcome.reply) for outcome in outcomes if outcome.reply is not None]
     timed = [outcome for outcome, _ in good] or outcomes
@@ -185,12 +184,12 @@ def summarise(outcomes: Sequence[Outcome], started: float) -> LoadResult:
 def event_rate(moments: Sequence[float], seconds: float) -> Interval:
     """Events per second from the first to the last, with the 95% interval of a Poisson count.
 
-    Between two events of a kind, so that the time a request takes does not count: what is answered
-    as fast as it arrives has the same rate, later. Byar's approximation to the exact interval
-    (Breslow and Day, Statistical Methods in Cancer Research II, 1987).
+    Measured between events of one kind, so that the duration of a request does not count: answers
+    that keep up with the arrivals have the same rate, only later. Byar's approximation to the exact
+    interval (Breslow and Day, Statistical Methods in Cancer Research II, 1987).
 
     Args:
-        seconds: Taken for the time between where there are no two moments.
+        seconds: Stands in for the time between if there are not two moments.
     """
     count, span = len(moments) - 1, max(moments, default=0.0) - min(moments, default=0.0)
     if count < 1 or span <= 0:

@@ -1,35 +1,33 @@
-"""How fast an idle endpoint reads a prompt and writes an answer, told apart from outside.
+"""How fast an idle endpoint reads a prompt and writes an answer, measured from outside.
 
-Works on any server: a request for a single token takes as long as reading the prompt does, and a
-whole answer takes longer by its further tokens. Both include the way there and back.
+Works with any server: a request for a single token takes as long as reading the prompt, and a whole
+answer takes longer by its further tokens. Both include the network's round trip.
 """
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Sequence
-from typing import TypeVar
 
 from stratos.contracts.measurements import Pace
-from stratos.measuring.load import Clock, Reply
+from stratos.measuring.load import Clock, Question, Reply
 
-Question = TypeVar("Question")
 NUM_QUESTIONS = 10
 
 
 def measure_pace(
     ask: Callable[[Question, int | None], Reply], questions: Sequence[Question], clock: Clock
 ) -> Pace | None:
-    """Ask some questions one after another: half for one token, the others for all of it.
+    """Ask questions one after another: half of them for one token, the others for a whole answer.
 
-    No question is asked twice, since a server may keep the prefix of what it has read.
+    No question is asked twice, since a server may cache the prompts it has read.
 
     Args:
-        ask: Takes a question and the most tokens wanted, None for no limit of ours.
-        questions: The first `NUM_QUESTIONS` are asked; a request that fails is left out.
+        ask: Takes a question and the most tokens wanted; None for no limit.
+        questions: The first `NUM_QUESTIONS` are asked; failed requests do not count.
 
     Returns:
-        None where too few came back, or no answer has a second token.
+        None if too few came back, or no answer has a second token.
     """
     asked = questions[:NUM_QUESTIONS]
     half = len(asked) // 2

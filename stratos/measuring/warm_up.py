@@ -5,22 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import TypeVar
 
-from stratos.measuring.load import Clock, Reply
+from stratos.measuring.load import Clock, Question, Reply
 
-Question = TypeVar("Question")
 MAX_ROUNDS = 3
-"""A round lasts as long as SageMaker waits for an answer, a minute; an endpoint that has not woken
-after so many is measured as it is."""
+"""A round lasts as long as SageMaker waits for an answer: a minute. An endpoint that has not woken
+up after this many is measured as it is."""
 
 
 def warm_up(
     ask: Callable[[Question], Reply], questions: Sequence[Question], at_once: int, clock: Clock
 ) -> float:
-    """Ask so many questions at once, again until none of them fails.
+    """Ask this many questions at once, and repeat until none of them fails.
 
-    What is answered at once needs a container each, so that none is left to start later.
+    Requests in flight together each need a container, so none is left to start later.
 
     Args:
         questions: At least one; asked again where there are fewer than `at_once`.

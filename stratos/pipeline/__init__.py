@@ -1,1 +1,1 @@
-"""A run as a whole: what its states hand on, what it came to, what it teaches."""
+"""A run as a whole: what its states pass on, how it ended, what it teaches."""

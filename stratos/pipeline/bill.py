@@ -1,7 +1,8 @@
-"""What the endpoints of a run have cost, from when it began to make them.
+"""What the endpoints of a run have cost, from the moment it began to create them.
 
-Instances are billed from then on, asked or not: while a container starts, while guardrails watch,
-and beside those whose place they take. A serverless endpoint is billed for its answers only.
+Instances are billed from then on, with or without requests: while a container starts, while
+guardrails watch, and while the instances they replace are still there. A serverless endpoint is
+billed only for its answers.
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ from stratos.spec import Load
 
 @dataclass(frozen=True)
 class HostingBill:
-    """Money that the endpoints of a run have taken, by what was going on."""
+    """What the endpoints of a run have cost, by what was going on."""
 
     deploying_usd: float = 0.0
-    """Until each was first asked."""
+    """Until the first request to each."""
     serving_usd: float = 0.0
     batches_usd: float = 0.0
-    """Of models without an endpoint: each batch has its own bill."""
+    """Of models without an endpoint; each batch has its own bill."""
 
     @property
     def usd(self) -> float:
@@ -43,13 +44,13 @@ def hosting_bill(
 ) -> HostingBill:
     """Add up every endpoint: each until the next one has taken its place.
 
-    One whose student was given up, and the last one of a run that missed its gate, are taken back
-    as soon as they are measured.
+    An endpoint is taken back as soon as it is measured if its student was given up, or if it is the
+    last one of a run that missed its gate.
 
     Args:
-        latest: The run's last deployment, which may have failed before it could be measured.
+        latest: The run's last deployment, which may have failed before it was measured.
         promoted: The endpoint measured last is in service until now.
-        unmeasured_batch_usd: Of a batch that was stopped before it could be measured.
+        unmeasured_batch_usd: Of a batch that was stopped before it was measured.
     """
     known = {item.endpoint_config_name for item in measured}
     under_way = (
@@ -77,7 +78,7 @@ def hosting_bill(
 
 
 def usd_per_hour_of_load(deployment: Deployment, load: LoadResult, declared: Load) -> float:
-    """The bill of an hour like the one that was measured, with requests at the declared rate."""
+    """The bill of an hour with requests at the declared rate, as measured."""
     mode = mode_named(deployment.hosting.mode)
     if mode.on_instances:
         return usd_per_busy_hour(deployment.usd_per_hour, declared)

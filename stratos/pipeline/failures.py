@@ -1,4 +1,4 @@
-"""Why a run ended as it did, in words, out of what Step Functions caught."""
+"""Why a run ended as it did, in words, from what Step Functions caught."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from stratos.pipeline.steps import JobFailure
 
 _LONGEST = 1_000
 _WITHOUT_CAUSE = {
-    "States.Timeout": "a state of the execution outlasted its time limit",
-    "States.DataLimitExceeded": "a state's data outgrew the 256 KiB that Step Functions carries",
+    "States.Timeout": "a state of the execution exceeded its time limit",
+    "States.DataLimitExceeded": "a state's data exceeded the 256 KiB that Step Functions carries",
     "States.Runtime": "the state machine could not process its data",
 }
 

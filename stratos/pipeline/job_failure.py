@@ -1,4 +1,4 @@
-"""What became of a training job that did not complete: five outcomes that ask for five answers."""
+"""What became of a training job that did not complete: six outcomes, each with its own answer."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ _CAPACITY_WORDS = ("capacityerror", "insufficient capacity", "insufficientinstan
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Classification:
     """An outcome and its reason in words."""
 
     outcome: JobOutcome
     reason: str
     domain_error: str | None = None
-    """Class name, where the job named one of our errors."""
+    """Class name, if the job named one of our errors."""
 
 
-def classify(failure: JobFailure, job: dict[str, Any] | None) -> Verdict:
-    """Tell what became of a job.
+def classify(failure: JobFailure, job: dict[str, Any] | None) -> Classification:
+    """Say what became of a job.
 
     Args:
         failure: What Step Functions caught.
-        job: The job as SageMaker describes it; None where it was never created.
+        job: The job as SageMaker describes it; None if it was never created.
     """
     if job is None or job.get("TrainingJobStatus") in (None, "InProgress", "Completed"):
         return _of_call(failure)
@@ -43,41 +43,43 @@ def classify(failure: JobFailure, job: dict[str, Any] | None) -> Verdict:
     reason = str(job.get("FailureReason") or "")
     if secondary in ("MaxRuntimeExceeded", "MaxWaitTimeExceeded"):
         limit = job.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", "its")
-        return Verdict("timeout", f"the job ran into its limit of {limit} s")
+        return Classification("timeout", f"the job ran into its limit of {limit} s")
     if secondary == "Interrupted":
-        return Verdict("capacity", "the spot capacity was taken back and did not return in time")
+        return Classification(
+            "capacity", "the spot capacity was taken back and did not return in time"
+        )
     if status in ("Stopped", "Stopping"):
-        return Verdict("stopped", "the job was stopped by hand")
+        return Classification("stopped", "the job was stopped by hand")
     return _of_reason(reason)
 
 
-def _of_reason(reason: str) -> Verdict:
+def _of_reason(reason: str) -> Classification:
     lowered = reason.lower()
     if any(word in lowered for word in _CAPACITY_WORDS):
-        return Verdict("capacity", f"AWS had no such instance free: {reason}")
+        return Classification("capacity", f"AWS had no such instance free: {reason}")
     if any(word in lowered for word in _LIMIT_WORDS):
-        return Verdict("quota", f"the account's quota is used up: {reason}")
+        return Classification("quota", f"the account's quota is used up: {reason}")
     named = re.search(r"\b([A-Z][A-Za-z]+): (.*)", reason.removeprefix("AlgorithmError: "), re.S)
     if named and named[1] in DOMAIN_ERRORS:
-        return Verdict("user_error", f"{named[1]}: {named[2].strip()}", named[1])
+        return Classification("user_error", f"{named[1]}: {named[2].strip()}", named[1])
     if lowered.startswith("clienterror"):
-        return Verdict("user_error", reason)
+        return Classification("user_error", reason)
     code = re.search(r"exit code:?\s*(\d+)", lowered)
     words = _SIGNALS.get(int(code[1])) if code else None
     shown = reason or "SageMaker gave no reason"
-    return Verdict("crash", f"the job's program was {words}: {shown}" if words else shown)
+    return Classification("crash", f"the job's program was {words}: {shown}" if words else shown)
 
 
-def _of_call(failure: JobFailure) -> Verdict:
-    """The job never ran, or its state gave up on it: only the caught error tells why."""
+def _of_call(failure: JobFailure) -> Classification:
+    """The job never ran, or its state gave up on it: only the caught error says why."""
     text = f"{failure.Error}: {failure.Cause}"[:2000]
     lowered = text.lower()
     if failure.Error in ("States.Timeout", "States.HeartbeatTimeout"):
-        return Verdict("timeout", "the job outlasted the time its state waits for it")
+        return Classification("timeout", "the job outlasted the time its state waits for it")
     if any(word in lowered for word in _CAPACITY_WORDS):
-        return Verdict("capacity", f"AWS had no such instance free: {text}")
+        return Classification("capacity", f"AWS had no such instance free: {text}")
     if any(word in lowered for word in _LIMIT_WORDS):
-        return Verdict("quota", f"the account's quota is used up: {text}")
+        return Classification("quota", f"the account's quota is used up: {text}")
     if "resourceinuse" in lowered or "throttl" in lowered or "internal" in lowered:
-        return Verdict("crash", f"SageMaker did not take the job: {text}")
-    return Verdict("user_error", f"SageMaker refused the job: {text}")
+        return Classification("crash", f"SageMaker did not take the job: {text}")
+    return Classification("user_error", f"SageMaker refused the job: {text}")

@@ -1,20 +1,20 @@
-"""What a finished run teaches the planner: predicted beside measured."""
+"""What a finished run teaches the planner: predictions beside measurements."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from stratos.contracts.calibration import CalibrationRow
 from stratos.contracts.measurements import LoadResult, Measurement
 from stratos.contracts.plan import Plan
 from stratos.hosting.modes.table import mode_named
-from stratos.pipeline.outcome import RunEvidence
-from stratos.planning.request import CalibrationRow
+from stratos.pipeline.evidence import RunEvidence
 
 
 def calibration_rows(evidence: RunEvidence) -> Iterator[CalibrationRow]:
     """Yield a row for each quantity that was both predicted and measured.
 
-    Of endpoints, those of the student that the run ended with: its size is known.
+    Only endpoints of the student that the run ended with count, because its size is known.
     """
     match, trained = evidence.match, evidence.distillation
     if match is None or trained is None:
@@ -40,10 +40,10 @@ def calibration_rows(evidence: RunEvidence) -> Iterator[CalibrationRow]:
 
 
 def _as_planned(measurement: Measurement) -> bool:
-    """Whether it was the planned server that answered, in the call.
+    """Whether the planned server answered, within the call.
 
-    Elsewhere it was a queue's time, or processors that are not the planned server's; and what was
-    planned serverless is a forecast for those.
+    Otherwise the time includes a queue, or other processors answered; and a serverless plan is a
+    forecast for a stand-in.
     """
     measured, planned = (
         mode_named(name) for name in (measurement.mode, measurement.plan.hosting.mode)
@@ -57,7 +57,7 @@ def _of_training(evidence: RunEvidence) -> Iterator[tuple[str, float, float]]:
     assert match is not None
     assert trained is not None
     plan = match.plan
-    # After a capacity error it may have trained elsewhere, on another number of devices.
+    # After a capacity error it may have trained on another server, with other devices.
     as_planned = trained.num_devices == plan.training.devices
     if plan.training_tokens_per_second > 0 and as_planned:
         predicted = plan.training_tokens_per_second

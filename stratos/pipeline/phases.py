@@ -35,8 +35,8 @@ PHASE_OF_STATE = {
     "ReportRejected": "Report",
     "ReportUnchanged": "Report",
 }
-"""The states that begin a phase. Any other counts to the phase it follows: a diagnosis to its job,
-waiting for the endpoint to Deploy."""
+"""The states that begin a phase. Any other state belongs to the phase before it: a diagnosis to its
+job, waiting for the endpoint to Deploy."""
 
 PHASE_OF_JOB = {
     "probe": "ProbeModels",
@@ -48,11 +48,11 @@ _MAP_ENDS = ("MapStateExited", "MapStateSucceeded", "MapStateFailed", "MapStateA
 
 
 def phase_seconds(events: Iterable[Mapping[str, Any]], now: datetime) -> dict[str, float]:
-    """Seconds of each phase, in the order they began.
+    """Seconds of each phase, in order of their beginning.
 
     Args:
         events: The history as GetExecutionHistory gives it, the oldest first.
-        now: End of the phase that is still going on.
+        now: Taken for the end of the phase that is still going on.
     """
     seconds: dict[str, float] = {}
     phase: str | None = None

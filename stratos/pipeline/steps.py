@@ -1,8 +1,8 @@
-"""What the states of the execution hand to each other.
+"""What the states of the execution pass to each other.
 
 The execution's data is one JSON object; every Lambda state reads a few of its fields and adds one.
-Each pair below is the input and output of one handler in `lambdas/`. The state machine in
-`infra/states/workflow.py` names the same fields by JSONPath; a test holds both together.
+Each pair below is the input and output of one handler in `lambdas/handlers/`. The state machine in
+`infra/states/workflow.py` names the same fields by JSONPath; a test compares the two.
 
     $.run        ClaimRun           $.match      MatchModels     $.endpoint  (describeEndpoint)
     $.parsed     ParseConstraints   $.distilled  (training job)  $.measured  MeasureEndpoint
@@ -50,9 +50,9 @@ class Parsed(FrozenModel):
     schedule: str | None
     keep_endpoint: bool
     approval_timeout_seconds: int | None
-    """How long a person has to approve the model; None where nobody is asked."""
+    """How long a person has to approve the model; None if nobody is asked."""
     schedule_timezone: str = "UTC"
-    """Whose clock the schedule goes by. Runs begun before there was a choice do not say it."""
+    """Time zone of the schedule. Runs that began before there was a choice do not have it."""
 
 
 class InspectInput(FrozenModel):
@@ -74,9 +74,9 @@ class Dataset(FrozenModel):
     mean_prompt_characters: float
     mean_gold_characters: float
     content_hash: str
-    """Over spec, dataset, checker and model folders: equal hashes, equal inputs."""
+    """Over spec, dataset, checker and model folders: equal hashes mean equal inputs."""
     unchanged: bool
-    """A scheduled rerun whose inputs equal those of the last good run of this spec."""
+    """A scheduled rerun with the same inputs as the last run of this spec that succeeded."""
 
 
 class PlanInput(FrozenModel):
@@ -90,7 +90,7 @@ class TrainingJob(FrozenModel):
     step: str
     """`probe-t0`, `synthesize-a0`, `distill-a0`, `evaluate-a0`: also the folder under jobs/."""
     name: str
-    """Unique for each attempt, as SageMaker demands."""
+    """Unique for each attempt, as SageMaker requires."""
     attempt: int
     image_uri: str
     hyper_parameters: dict[str, str]
@@ -106,7 +106,7 @@ class TrainingJob(FrozenModel):
 
 
 class Candidates(FrozenModel):
-    """The shortlist before any money is spent."""
+    """The shortlist, before any money is spent."""
 
     plans_uri: str
     probes: list[TrainingJob]
@@ -162,14 +162,14 @@ JobOutcome = Literal["capacity", "quota", "stopped", "timeout", "user_error", "c
 
 
 class Diagnosis(FrozenModel):
-    """What became of a failed job, and what to do: five outcomes, not one."""
+    """What became of a failed job, and what to do next."""
 
     outcome: JobOutcome
     retry: bool
     reason: str
     """In words, for the report."""
     job: TrainingJob
-    """The next attempt, under a new name; the same job where `retry` is false."""
+    """The next attempt, under a new name; the same job if `retry` is false."""
 
 
 class QualityInput(FrozenModel):
@@ -185,13 +185,13 @@ class Quality(FrozenModel):
 
     passed: bool
     next_attempt: int | None
-    """Another candidate is worth trying within the budget."""
+    """Of another candidate that fits into the budget; None if there is none."""
     reason: str
     deployment: Deployment | None
 
 
 class ApprovalInput(FrozenModel):
-    """A model that waits for a person, who answers to the task token."""
+    """A model that waits for approval; the answer goes to the task token."""
 
     run: RunRef
     package_arn: str
@@ -206,7 +206,7 @@ class ApprovalRequested(FrozenModel):
 
 
 class Approval(FrozenModel):
-    """A person's consent: the output of the task that waited for it."""
+    """A person's approval: the output of the task that waited for it."""
 
     by: str
     """ARN of the identity that approved."""
@@ -214,12 +214,12 @@ class Approval(FrozenModel):
 
 
 class ApprovalGiven(Approval):
-    """`approval.json`: the consent to the model, and the time it took."""
+    """`approval.json`: the approval of the model, and the time it took."""
 
     package_arn: str = ""
     """Of the model approved last."""
     waited_hours: float
-    """Over all models of the run that somebody was asked about."""
+    """Over all models of the run that needed approval."""
 
     def described(self) -> str:
         return f"approved by {self.by}" + (f": {self.reason}" if self.reason else "")
@@ -234,24 +234,24 @@ class ApprovalRecord(FrozenModel):
 
 
 class TurnInput(FrozenModel):
-    """A deployment that waits for its turn. The answer is the same one, brought up to date."""
+    """A deployment that waits for its turn. The answer is the same deployment, updated."""
 
     run: RunRef
     deployment: AnyEndpoint
 
 
 class ComponentInput(FrozenModel):
-    """A change of an endpoint or its component, and what it is to come to."""
+    """A change of an endpoint or its component, and the state to wait for."""
 
     deployment: ComponentDeployment
     awaits: Literal["endpoint", "copies", "model"]
-    """The endpoint in service; the planned copies of what it had before, which are started where
-    it has others; the new model in them."""
+    """`endpoint`: it is in service. `copies`: the planned number of copies of its former model,
+    which are started if there are fewer. `model`: the new model in them."""
 
 
 class ComponentReady(FrozenModel):
     model_name: str | None
-    """In service; an endpoint has none at first."""
+    """In service; None while the endpoint has no component."""
 
 
 class MeasureInput(FrozenModel):
@@ -267,21 +267,21 @@ class MeasureBatchInput(FrozenModel):
     match: Match
     deployment: BatchDeployment
     transformed: JobFailure
-    """What Step Functions caught; empty where the job completed."""
+    """What Step Functions caught; empty if the job completed."""
 
 
 class Measured(FrozenModel):
-    """The verdict on the endpoint under load; after a miss, what comes next, if anything does."""
+    """The verdict on the endpoint under load; after a miss, what is tried next, if anything."""
 
     passed: bool
     reason: str
     load: LoadResult | None
     batch: BatchResult | None = None
-    """Where there is no endpoint."""
+    """If there is no endpoint."""
     deployment: Deployment | None
-    """The same model on the next server of the front."""
+    """The same model on the next server of the front; None if none is left."""
     next_attempt: int | None
-    """Of another student, where no server is left for this one."""
+    """Of another student, if no server is left for this one."""
 
 
 class PromoteInput(FrozenModel):
@@ -295,7 +295,7 @@ class PromoteInput(FrozenModel):
 
 class Promoted(FrozenModel):
     endpoint_name: str | None
-    """None where the model is asked in batches."""
+    """None if the model is asked in batches."""
     expires_at: str | None
     schedule_name: str | None
 
@@ -317,15 +317,15 @@ class Reported(FrozenModel):
 
 class SweepInput(FrozenModel):
     dry_run: bool = False
-    """Say what would be removed, and remove nothing."""
+    """Report what would be removed, and remove nothing."""
     scheduled_at: AwareDatetime | None = None
-    """When a schedule of an endpoint's end was due; by its clock it is so late."""
+    """When the schedule that ends an endpoint was due; it counts as the current time."""
 
 
 class Swept(FrozenModel):
     dry_run: bool
     removed: list[Orphan]
-    """Where nothing was removed: what would have been."""
+    """In a dry run: what would have been removed."""
 
 
 class CleanUpInput(FrozenModel):
@@ -333,7 +333,7 @@ class CleanUpInput(FrozenModel):
 
     run: RunRef | None = None
     missed: str = ""
-    """What a model missed under load, in words, before the next student's turn."""
+    """What a model missed under load, in words, if the next student is tried."""
     failure: JobFailure | None = None
     event: dict[str, Any] | None = None
 

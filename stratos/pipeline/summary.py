@@ -17,7 +17,7 @@ from stratos.statistics.wilson import Proportion
 
 RunStatus = Literal["running", "succeeded", "failed", "rejected", "unchanged", "stopped"]
 REJECTED_RUNS = "RejectedRuns"
-"""Metric of the runs that ended because of their spec or dataset, or of what a person decided."""
+"""Metric: runs that ended because of their spec or dataset, or because a person refused them."""
 
 
 class StrategySummary(FrozenModel):
@@ -43,11 +43,11 @@ class ConstraintOutcome(FrozenModel):
     predicted: Interval | None
     measured: float | None
     passed: bool | None
-    """None where nothing was measured, or on too few requests to claim the percentile."""
+    """None if nothing was measured, or too few requests came to claim the percentile."""
 
 
 class Phase(FrozenModel):
-    """Where time and money went: one state of the execution."""
+    """Where time and money went: one phase of the execution."""
 
     name: str
     seconds: float
@@ -60,13 +60,13 @@ class EndpointSummary(FrozenModel):
     expires_at: str | None
     load: LoadResult | None
     usd_per_1000_requests: Interval | None = None
-    """At the declared load, by the requests that were answered."""
+    """At the declared load, per 1,000 answered requests."""
     hosting: HostingChoice | None = None
-    """How it is hosted, and why so."""
+    """How it is hosted, and why."""
 
 
 class BatchSummary(FrozenModel):
-    """The model that batches ask (`stratos batch`); it has no endpoint."""
+    """The model for batches (`stratos batch`); it has no endpoint."""
 
     model_name: str
     server: Server
@@ -84,7 +84,7 @@ class TrainingSummary(FrozenModel):
 
 
 class RunSummary(FrozenModel):
-    """The whole outcome. Fields are null where the run ended before it knew them."""
+    """The outcome of a run. Fields are null if the run ended before they were known."""
 
     run_id: str
     spec_name: str

@@ -6,21 +6,19 @@ import time
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stratos.contracts.jobs import ProbeResult
 from stratos.contracts.plan import Matching, Plan, PlanSet
 from stratos.errors import NoFeasiblePlan
-from stratos.planning.candidates.pool import Candidates, Pool
+from stratos.planning.arrays import Floats, Integers
+from stratos.planning.candidates.pool import Pool
+from stratos.planning.candidates.pool_builder import PoolBuilder
 from stratos.planning.explain import explanation
 from stratos.planning.front import compromise, non_dominated, normalised, scores
 from stratos.planning.limits import Limit, feasible, limits_of
-from stratos.planning.plan_rows import PlanMaker
+from stratos.planning.plan_maker import PlanMaker
 from stratos.planning.request import PlanningRequest
 from stratos.spec import Preferences
-
-Floats = NDArray[np.float64]
-Indices = NDArray[np.int64]
 
 MAX_FRONT = 500
 MAX_FALLBACKS = 8
@@ -32,7 +30,7 @@ def plan_before_probing(request: PlanningRequest) -> PlanSet:
     """Choose on priors: what to probe, and where it would run.
 
     Raises:
-        NoFeasiblePlan: when nothing holds every hard constraint; names the nearest plans.
+        NoFeasiblePlan: if nothing meets every hard constraint; names the nearest plans.
     """
     plans, _ = _choose(request, (), frozenset())
     return plans
@@ -43,10 +41,10 @@ def plan_after_probing(
     probes: Sequence[ProbeResult],
     excluded_students: frozenset[str] = frozenset(),
 ) -> Matching:
-    """Choose again on measurements, without the students that already missed their gate.
+    """Choose again on measurements, without students that already missed their gate.
 
     Raises:
-        NoFeasiblePlan: when nothing holds every hard constraint; names the nearest plans.
+        NoFeasiblePlan: if nothing meets every hard constraint; names the nearest plans.
     """
     plans, reason = _choose(request, probes, excluded_students)
     chosen = plans.chosen
@@ -63,23 +61,23 @@ def plan_after_probing(
 def shortlist(request: PlanningRequest, limit: int = 3) -> tuple[dict[str, Plan], dict[str, Plan]]:
     """Teachers and students worth a probe, best first, each with the best plan that uses it.
 
-    A prior is no reason to leave a model out, so a model counts even where another dominates it.
+    A prior is no reason to leave a model out, so a model counts even if another dominates it.
 
     Raises:
-        NoFeasiblePlan: when nothing holds every hard constraint.
+        NoFeasiblePlan: if nothing meets every hard constraint.
     """
-    pool = Candidates(request, ()).pool()
+    pool = PoolBuilder(request, ()).build()
     rows = _feasible_rows(pool, limits_of(request, pool))
     scaled = scaled_points(pool.objectives[rows])
     order = np.argsort(-scores(scaled, weights_of(request.spec.preferences)), kind="stable")
     ranked = rows[order]
-    _, firsts = np.unique(pool.group[ranked], return_index=True)
+    _, firsts = np.unique(pool.pairing[ranked], return_index=True)
     teachers: dict[str, int] = {}
     students: dict[str, int] = {}
     for row in ranked[np.sort(firsts)]:
-        group = pool.groups[pool.group[row]]
-        teachers.setdefault(group.teacher.name, int(row))
-        students.setdefault(group.student.name, int(row))
+        pairing = pool.pairings[pool.pairing[row]]
+        teachers.setdefault(pairing.teacher.name, int(row))
+        students.setdefault(pairing.student.name, int(row))
     maker = PlanMaker(request, pool)
 
     def best(found: dict[str, int]) -> dict[str, Plan]:
@@ -96,8 +94,8 @@ def weights_of(preferences: Preferences) -> Floats:
 def scaled_points(objectives: Floats) -> Floats:
     """Objectives as they are scored: error as it is, the rest by logarithm, then normalised.
 
-    Twice the latency, time or cost is equally much worse wherever it starts. A range narrower
-    than 10 points of accuracy, or a factor of 2, does not count in full.
+    Doubling the latency, time or cost is equally bad at any level. A range narrower than 10 points
+    of accuracy, or a factor of 2, does not count in full.
     """
     points = np.array(objectives, dtype=np.float64)
     points[:, 1:] = np.log(np.maximum(points[:, 1:], 1e-9))
@@ -110,7 +108,7 @@ def _choose(
     excluded_students: frozenset[str],
 ) -> tuple[PlanSet, str]:
     started = time.perf_counter()
-    pool = Candidates(request, probes, excluded_students).pool()
+    pool = PoolBuilder(request, probes, excluded_students).build()
     limits = limits_of(request, pool)
     rows = _feasible_rows(pool, limits)
     front = ranked_front(pool, rows, request.spec.preferences)
@@ -128,17 +126,17 @@ def _choose(
         rejected=dict(sorted(pool.rejected.items())),
         seconds=round(time.perf_counter() - started, 4),
     )
-    return plans, pool.groups[pool.group[front[0]]].reason
+    return plans, pool.pairings[pool.pairing[front[0]]].reason
 
 
-def _feasible_rows(pool: Pool, limits: list[Limit]) -> Indices:
+def _feasible_rows(pool: Pool, limits: list[Limit]) -> Integers:
     rows = np.flatnonzero(feasible(limits, len(pool)) & np.isfinite(pool.latency_ms))
     if not len(rows):
         raise NoFeasiblePlan(explanation(limits, pool))
     return rows
 
 
-def ranked_front(pool: Pool, rows: Indices, preferences: Preferences) -> Indices:
+def ranked_front(pool: Pool, rows: Integers, preferences: Preferences) -> Integers:
     """Non-dominated rows, best score first; equal scores in a fixed order."""
     objectives = pool.objectives
     front = rows[non_dominated(objectives[rows])]
@@ -148,7 +146,7 @@ def ranked_front(pool: Pool, rows: Indices, preferences: Preferences) -> Indices
     return np.asarray(front[np.lexsort((front, -even, -achieved))], dtype=np.int64)
 
 
-def _alternatives(pool: Pool, front: Indices) -> dict[str, int]:
+def _alternatives(pool: Pool, front: Integers) -> dict[str, int]:
     """Named extremes of the front, ties to the better score."""
 
     def least(values: Floats) -> int:
@@ -164,7 +162,7 @@ def _alternatives(pool: Pool, front: Indices) -> dict[str, int]:
 
 
 def _fallbacks(ranked: list[Plan]) -> list[Plan]:
-    """Next best plans that differ in a server or a model: the same one would fail the same way."""
+    """The next best plans with another server or model: the same one would fail the same way."""
     chosen = ranked[0]
     seen = {_parts(chosen)}
     found = []
@@ -188,7 +186,7 @@ def _parts(plan: Plan) -> tuple[object, ...]:
 
 
 def _binding(pool: Pool, limits: list[Limit], preferences: Preferences) -> tuple[str, ...]:
-    """Constraints without which the choice would fall on a plan they rule out."""
+    """Constraints without which a plan that they rule out would have been chosen."""
     names = []
     for limit in limits:
         if limit.holds.all():

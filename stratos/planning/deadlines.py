@@ -1,7 +1,7 @@
-"""How long each job may run, and what it may spend, out of what the spec still allows.
+"""How long each job may run and what it may spend, of what the spec still allows.
 
-A job ends itself with its best result at its deadline, so that a run keeps `max_training_hours`
-whatever the planner's prediction was worth. The shares are a choice: training gets half.
+A job ends itself with its best result at its deadline, so a run keeps `max_training_hours` however
+wrong the planner's prediction was. The shares are a choice: training gets half.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ TIME_SHARES: dict[JobStep, float] = {
 """Of the time left when the job is planned. Probes are planned first, the others together."""
 
 REINFORCEMENT_SHARE = 0.4
-"""Of the training job's time, kept for reinforcement where the spec asks for it."""
+"""Of the training job's time, kept for reinforcement if the spec asks for it."""
 
 MONEY_SHARES: dict[JobStep, float] = {
     "probe": 0.1,
@@ -42,7 +42,7 @@ def deadline_seconds(job: JobStep, constraints: Constraints, spent_hours: float)
 def token_budget_usd(
     job: JobStep, constraints: Constraints, spent_usd: float, *, num_jobs: int = 1
 ) -> float | None:
-    """Dollars that one of `num_jobs` like jobs may spend on teacher tokens; None is no limit."""
+    """Dollars that one of `num_jobs` such jobs may spend on teacher tokens; None means no limit."""
     if constraints.max_budget_usd is None:
         return None
     return max(0.0, constraints.max_budget_usd - spent_usd) * MONEY_SHARES[job] / num_jobs

@@ -1,11 +1,11 @@
-"""Why nothing fits: the best each constraint could get alone, and the nearest plans."""
+"""Why nothing fits: the best attainable value of each constraint, and the nearest plans."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stratos.hosting.modes.interface import HostingMode
+from stratos.planning.arrays import Integers
 from stratos.planning.candidates.pool import Pool
 from stratos.planning.forecast.server_table import ServerRow
 from stratos.planning.front import non_dominated
@@ -14,7 +14,7 @@ from stratos.planning.limits import Limit
 NEAREST = 3
 
 
-def nearest(limits: list[Limit]) -> NDArray[np.int64]:
+def nearest(limits: list[Limit]) -> Integers:
     """Candidates that need the smallest joint relaxations: non-dominated in relative violation."""
     violations = np.column_stack([limit.violation() for limit in limits])
     rows = non_dominated(violations)
@@ -23,7 +23,7 @@ def nearest(limits: list[Limit]) -> NDArray[np.int64]:
 
 
 def explanation(limits: list[Limit], pool: Pool) -> str:
-    """One message: what cannot be had at all, and what relaxed spec could."""
+    """One message: what is unattainable, and which relaxed spec would have a plan."""
     alone = [limit for limit in limits if not limit.holds.any()]
     if alone:
         head = "; ".join(
@@ -38,14 +38,14 @@ def explanation(limits: list[Limit], pool: Pool) -> str:
         changes = [
             f"{x.name}: {_relaxed(x, float(x.reached[row]))}" for x in limits if not x.holds[row]
         ]
-        group = pool.groups[pool.group[row]]
+        pairing = pool.pairings[pool.pairing[row]]
         training = pool.training.rows[pool.training_row[row]]
         serving = pool.serving.rows[pool.serving_row[row]]
-        mode = pool.serving_side.modes.modes[pool.mode[row]]
+        mode = pool.serving_side.mode_offers.modes[pool.mode[row]]
         offers.append(
-            f"{' and '.join(changes)} allows {group.student.name} taught by {group.teacher.name} "
-            f"({group.method}) on {training.instance.instance_type} in {training.region}, "
-            f"served by {_endpoint(serving, mode)} in {serving.region}"
+            f"{' and '.join(changes)} allows {pairing.student.name} taught by "
+            f"{pairing.teacher.name} ({pairing.method}) on {training.instance.instance_type} in "
+            f"{training.region}, served by {_endpoint(serving, mode)} in {serving.region}"
         )
     return f"No plan holds every constraint. {head}. Nearest: " + "; or ".join(offers)
 

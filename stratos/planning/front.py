@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Indices = NDArray[np.int64]
+from stratos.planning.arrays import Floats, Integers
 
 
-def non_dominated(points: Floats) -> Indices:
+def non_dominated(points: Floats) -> Integers:
     """Rows that no other row dominates, in order; of equal rows, the first.
 
     A dimension sweep in C (`moocore`, which pymoo sorts with too): O(n log n) up to 3 objectives.
@@ -21,21 +19,11 @@ def non_dominated(points: Floats) -> Indices:
     return np.flatnonzero(is_nondominated(np.ascontiguousarray(points, dtype=np.float64)))
 
 
-def ranks(points: Floats) -> Indices:
-    """The Pareto rank of each row: 0 for the front (pymoo's non-dominated sorting)."""
-    from pymoo.util.nds.non_dominated_sorting import NonDominatedSorting
-
-    if len(points) == 0:
-        return np.zeros(0, dtype=np.int64)
-    _, rank = NonDominatedSorting().do(points, return_rank=True)
-    return np.asarray(rank, dtype=np.int64)
-
-
 def normalised(points: Floats, least_span: Floats) -> Floats:
     """Scale to 0 at the utopia point and 1 at the nadir of these rows.
 
-    An objective whose values lie within `least_span` is not blown up to the full scale: they differ
-    by less than can be told beforehand.
+    An objective whose values lie within `least_span` is not stretched to the full scale: they
+    differ by less than a forecast can tell.
     """
     utopia = points.min(axis=0)
     span = np.maximum(points.max(axis=0) - utopia, least_span)

@@ -5,15 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stratos.hosting.monthly import requests_per_month
+from stratos.planning.arrays import Floats, Mask
 from stratos.planning.candidates.pool import Pool
 from stratos.planning.request import PlanningRequest
 from stratos.statistics.wilson import proportion
-
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -27,7 +24,7 @@ class Limit:
     at_least: bool = False
 
     def violation(self) -> Floats:
-        """Relative relaxation each candidate would need; 0 where it holds."""
+        """Relative relaxation that each candidate would need; 0 if it meets the constraint."""
         gap = self.asked - self.reached if self.at_least else self.reached - self.asked
         return np.asarray(np.where(self.holds, 0.0, gap / self.asked), dtype=np.float64)
 
@@ -46,9 +43,9 @@ def limits_of(request: PlanningRequest, pool: Pool) -> list[Limit]:
         limits.append(Limit("min_accuracy", least, reached, reached >= least, at_least=True))
     for name, limit, values in (
         ("max_p95_latency_ms", asked.max_p95_latency_ms, pool.latency_ms),
-        # The 99th percentile is at least the 95th, which is what is forecast.
+        # The 99th percentile is at least the 95th, which is the one that is forecast.
         ("max_p99_latency_ms", asked.max_p99_latency_ms, pool.latency_ms),
-        # The model must be in service by then: what was spent so far and every start-up count.
+        # The model must be in service by then: hours spent so far and every start-up count.
         ("max_training_hours", asked.max_training_hours, pool.hours),
         ("max_budget_usd", asked.max_budget_usd, pool.usd_to_deploy),
         ("max_hosting_usd_per_month", asked.max_hosting_usd_per_month, pool.usd_per_month),
@@ -69,22 +66,22 @@ def _optimistic_bounds(pool: Pool, num_heldout: int) -> Floats:
     A forecast is not a measurement: only a plan whose optimistic end misses the gate is ruled out.
     """
     keys, inverse = np.unique(
-        np.column_stack([pool.group, pool.trained_share]), axis=0, return_inverse=True
+        np.column_stack([pool.pairing, pool.trained_share]), axis=0, return_inverse=True
     )
     bounds = [
-        _gate(pool.groups[int(number)].best_accuracy(float(share)), num_heldout)
+        _gate(pool.pairings[int(number)].best_accuracy(float(share)), num_heldout)
         for number, share in keys
     ]
     return np.array(bounds, dtype=np.float64)[inverse.ravel()]
 
 
 def _gate(accuracy: float, num_heldout: int) -> float:
-    """What the gate would read where a student scored this."""
+    """What the gate would see if a student scored this."""
     return proportion(round(accuracy * num_heldout), num_heldout).lo
 
 
 def feasible(limits: list[Limit], size: int, without: str | None = None) -> Mask:
-    """Candidates that hold every constraint (but one, where named)."""
+    """Candidates that meet every constraint, except the one named."""
     mask = np.ones(size, dtype=np.bool_)
     for limit in limits:
         if limit.name != without:

@@ -1,4 +1,4 @@
-"""Which way to distil: decided from the teacher's measured accuracy, not from its reputation."""
+"""Which way to distil: decided by the teacher's measured accuracy, not by its reputation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from stratos.spec import StrategyName
 from stratos.statistics.wilson import Proportion
 
 DEFAULT_FLOOR = 0.5
-"""What a teacher must reach to be imitated where the spec asks for no accuracy."""
+"""Accuracy at which a teacher is imitated if the spec asks for none."""
 
 
 def choose_strategy(
@@ -21,11 +21,11 @@ def choose_strategy(
 ) -> tuple[StrategyName, str]:
     """Return the strategy and the reason, with the numbers it rests on.
 
-    With the teacher's 95% Wilson interval [lo, hi] and the asked accuracy m: alignment where
-    lo >= m, injection where hi < m and there are gold answers, a blend of both between.
+    With the teacher's 95% Wilson interval [lo, hi] and the asked accuracy m: alignment if lo >= m,
+    injection if hi < m and there are gold answers, a blend of both in between.
 
     Raises:
-        NoFeasiblePlan: where the teacher cannot reach m and nothing else can teach the student.
+        NoFeasiblePlan: if the teacher cannot reach m and nothing else can teach the student.
     """
     needed = DEFAULT_FLOOR if min_accuracy is None else min_accuracy
     source = "no accuracy is asked for" if min_accuracy is None else "min_accuracy"

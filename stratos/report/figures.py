@@ -54,7 +54,7 @@ class MeasurementRow:
 
 @dataclass(frozen=True)
 class BatchRow:
-    """One batch: how long it took, of which the server's start, and its bill."""
+    """One batch: how long it took, how much of that was the server's start, and its bill."""
 
     plan: str
     server: str
@@ -125,7 +125,7 @@ def constraint_rows(summary: RunSummary) -> list[ConstraintRow]:
 
 
 def accuracy_rows(summary: RunSummary) -> list[AccuracyRow]:
-    """The student first, then what it must be read beside."""
+    """The student first, then what to compare it with."""
     rows = []
     if summary.student:
         rows.append(
@@ -195,7 +195,7 @@ def batch_rows(summary: RunSummary) -> list[BatchRow]:
 
 
 def latency(found: Percentile) -> str:
-    """`211 (195–240)`; with an open end where too few requests came to bound it."""
+    """`211 (195–240)`; with an open end if too few requests came to bound it."""
     return f"{found.value:.0f} ({found.lo:.0f}–{f'{found.hi:.0f}' if found.enough else ''})"
 
 
@@ -204,7 +204,7 @@ def _interval(found: Interval) -> str:
 
 
 def headline_ratio(summary: RunSummary) -> tuple[float | None, float] | None:
-    """Student over teacher: of the point values, where there is a ratio, and of the closest bounds.
+    """Student over teacher: of the point values, if there is a ratio, and of the closest bounds.
 
     The bounds are those of the 95% Wilson intervals.
     """

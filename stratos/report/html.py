@@ -19,7 +19,7 @@ from stratos.report.figures import (
     percent,
     share,
 )
-from stratos.report.plots import Limit, Line, Point, axis, curves, scatter
+from stratos.report.plots import LimitLine, Line, Point, axis, curves, scatter
 
 
 def render(summary: RunSummary) -> str:
@@ -50,17 +50,17 @@ def render(summary: RunSummary) -> str:
     )
 
 
-def _limits(summary: RunSummary) -> list[Limit]:
+def _limits(summary: RunSummary) -> list[LimitLine]:
     asked = {constraint.name: constraint.asked for constraint in summary.constraints}
     limits = []
     if (latency := asked.get("max_p95_latency_ms")) is not None:
-        limits.append(Limit("x", latency, f"p95 ≤ {latency:g} ms"))
+        limits.append(LimitLine("x", latency, f"p95 ≤ {latency:g} ms"))
     if (accuracy := asked.get("min_accuracy")) is not None:
-        limits.append(Limit("y", accuracy, f"accuracy ≥ {accuracy:g}"))
+        limits.append(LimitLine("y", accuracy, f"accuracy ≥ {accuracy:g}"))
     return limits
 
 
-def _front(plans: PlanSet, limits: list[Limit]) -> str:
+def _front(plans: PlanSet, limits: list[LimitLine]) -> str:
     fallbacks = {plan.id for plan in plans.fallbacks}
 
     def kind(plan: Plan) -> str:

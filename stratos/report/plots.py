@@ -1,4 +1,4 @@
-"""Small charts as SVG text: enough for the report, with no plotting library in a Lambda."""
+"""Small charts as SVG text, so that no plotting library is needed in a Lambda function."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LEFT, RIGHT, TOP, BOTTOM = 64, 16, 16, 44
 
 @dataclass(frozen=True)
 class Point:
-    """One mark: where it is, what hovering says, and how it is drawn."""
+    """One mark: its place, its tooltip, and how it is drawn."""
 
     x: float
     y: float
@@ -32,7 +32,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Limit:
+class LimitLine:
     """A constraint drawn across the chart."""
 
     axis: str
@@ -86,7 +86,7 @@ def axis(label: str, values: Sequence[float], *, logarithmic: bool = False) -> A
     return Axis(label, low - room, high + room)
 
 
-def scatter(points: Sequence[Point], x: Axis, y: Axis, limits: Sequence[Limit] = ()) -> str:
+def scatter(points: Sequence[Point], x: Axis, y: Axis, limits: Sequence[LimitLine] = ()) -> str:
     """A scatter chart; `chosen` points are drawn last, on top."""
     across, down = _scales(x, y)
     marks = [
@@ -122,7 +122,7 @@ def _scales(x: Axis, y: Axis) -> tuple[Callable[[float], float], Callable[[float
     return across, down
 
 
-def _limit_lines(limits: Sequence[Limit], x: Axis, y: Axis) -> list[str]:
+def _limit_lines(limits: Sequence[LimitLine], x: Axis, y: Axis) -> list[str]:
     across, down = _scales(x, y)
     drawn = []
     for limit in limits:

@@ -1,1 +1,1 @@
-"""How answers are judged, and how sure a measured share is. One implementation for every job."""
+"""How answers are judged: one implementation for every job and every measurement."""

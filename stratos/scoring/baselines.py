@@ -1,4 +1,4 @@
-"""What a student must beat to have learned anything: answers that need no model."""
+"""Baselines: answers that need no model. A student that learned anything beats them."""
 
 from __future__ import annotations
 

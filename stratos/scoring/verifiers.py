@@ -39,11 +39,11 @@ def is_correct(verifier: Verifier, answer: str, gold: str | None) -> bool:
 
     Raises:
         ValueError: when the verifier needs a gold answer and there is none, or is a model, which
-            is asked in jobs alone (`training.judging.judge`).
+            only asked inside jobs (`training.judging.judge`).
     """
     if isinstance(verifier, LlmJudge):
         raise ValueError(
-            f"the judge {verifier.model.name!r} is asked inside training jobs alone; "
+            f"the judge {verifier.model.name!r} is asked only inside training jobs; "
             "no rule decides its answers"
         )
     if isinstance(verifier, Regex):

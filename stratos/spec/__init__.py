@@ -12,6 +12,7 @@ from stratos.spec.paths import BucketPath, bucket_path
 from stratos.spec.task import (
     Choice,
     Exact,
+    FormatName,
     JsonSchema,
     LlmJudge,
     Normalised,
@@ -21,7 +22,7 @@ from stratos.spec.task import (
     Task,
     Verifier,
 )
-from stratos.spec.training import Reinforcement, StrategyName, Synthesis, Training
+from stratos.spec.training import Method, Reinforcement, StrategyName, Synthesis, Training
 
 __all__ = [
     "AUTO",
@@ -33,10 +34,12 @@ __all__ = [
     "Choice",
     "Constraints",
     "Exact",
+    "FormatName",
     "Hosting",
     "JsonSchema",
     "LlmJudge",
     "Load",
+    "Method",
     "ModeName",
     "ModeRow",
     "Normalised",

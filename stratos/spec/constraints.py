@@ -1,4 +1,4 @@
-"""What is asked of the model: limits, traffic, and what matters most."""
+"""What is asked of the model: limits, traffic, and priorities."""
 
 from __future__ import annotations
 
@@ -9,53 +9,64 @@ from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 from stratos.frozen import FrozenModel
 
 Probability = Annotated[float, Field(ge=0, le=1)]
+LONGEST_COMPLETION_TOKENS = 8192
+"""The most that a model is asked to write in one answer."""
+CompletionTokens = Annotated[int, Field(ge=1, le=LONGEST_COMPLETION_TOKENS)]
+LONGEST_MEASURE_SECONDS = 600
+"""Measuring ends then, enough requests or not: a Lambda function runs for 900."""
+LATENCY_PERCENTILES = {
+    "max_p50_latency_ms": 0.5,
+    "max_p95_latency_ms": 0.95,
+    "max_p99_latency_ms": 0.99,
+}
+"""Constraint → the percentile that it limits."""
 
 
 class Constraints(FrozenModel):
-    """Hard limits. What is left out does not bind."""
+    """Hard limits. A constraint you omit is not enforced."""
 
     min_accuracy: Probability | None = None
     """The lower end of the student's 95% Wilson interval on held-out records must reach this."""
     max_p50_latency_ms: PositiveFloat | None = None
-    """A gate after measurement only: the planner forecasts the 95th percentile."""
+    """Checked only after measurement: the planner forecasts the 95th percentile."""
     max_p95_latency_ms: PositiveFloat | None = None
     max_p99_latency_ms: PositiveFloat | None = None
-    """The planner rules out a plan whose p95 exceeds it; the rest is a gate after measurement."""
+    """The planner rules out a plan whose p95 exceeds it; p99 itself is checked after
+    measurement."""
     max_training_hours: PositiveFloat | None = None
-    """The whole run's, without its wait for approval. Waiting for another run of the spec to be
-    done with the endpoint counts."""
+    """For the whole run. Waiting for approval does not count; waiting for another run of the spec
+    to finish with the endpoint does."""
     max_budget_usd: PositiveFloat | None = None
     """Everything spent until the endpoint is in service, teacher tokens included."""
     max_hosting_usd_per_month: PositiveFloat | None = None
     max_usd_per_1000_requests: PositiveFloat | None = None
-    """Hosting at the declared load; the lower end of the measured interval must not exceed it."""
+    """Hosting at the declared load. The lower end of the measured interval must not exceed it."""
     regions: tuple[str, ...] | None = None
-    """Regions that may serve and train; the stack's own where left out."""
+    """Regions where training and serving may run; by default the stack's own."""
     licences: tuple[str, ...] | None = None
-    """SPDX identifiers that teacher and student may carry."""
+    """SPDX identifiers of the licences that teacher and student may have."""
 
     @property
     def latencies(self) -> tuple[str, ...]:
-        """The latency constraints that are given, which only an endpoint can hold."""
-        names = ("max_p50_latency_ms", "max_p95_latency_ms", "max_p99_latency_ms")
-        return tuple(name for name in names if getattr(self, name) is not None)
+        """The latency constraints that are given; only an endpoint can meet them."""
+        return tuple(name for name in LATENCY_PERCENTILES if getattr(self, name) is not None)
 
 
 class Load(FrozenModel):
-    """The traffic the endpoint must hold its latency under."""
+    """The traffic under which the endpoint must meet its latency constraints."""
 
     requests_per_second: PositiveFloat = 1.0
-    """At its busiest."""
+    """At peak."""
     mean_requests_per_second: PositiveFloat | None = None
-    """Over the active hours; as many as at its busiest where left out."""
+    """Average over the active hours; by default the same as at peak."""
     active_hours_per_day: Annotated[float, Field(gt=0, le=24)] = 24.0
-    """Hours of a day in which there are requests at all."""
+    """Hours per day in which there are any requests."""
     prompt_tokens: PositiveInt | None = None
-    """Measured on the dataset where left out."""
+    """Of one request; by default measured on the dataset."""
     output_tokens: PositiveInt | None = None
-    measure_seconds: Annotated[float, Field(ge=2, le=600)] = 20.0
-    """How long the endpoint is measured for, warm-up excluded; longer where a latency constraint
-    needs more requests."""
+    measure_seconds: Annotated[float, Field(ge=2, le=LONGEST_MEASURE_SECONDS)] = 20.0
+    """How long the endpoint is measured, warm-up excluded; longer if a latency constraint needs
+    more requests."""
 
     @model_validator(mode="after")
     def _mean_below_peak(self) -> Load:
@@ -63,13 +74,13 @@ class Load(FrozenModel):
         if mean is not None and mean > self.requests_per_second:
             raise ValueError(
                 f"mean_requests_per_second {mean:g} is above requests_per_second "
-                f"{self.requests_per_second:g}, which is the traffic at its busiest"
+                f"{self.requests_per_second:g}, which is the peak"
             )
         return self
 
     @property
     def has_lulls(self) -> bool:
-        """Whether the traffic is less than `requests_per_second` for some of the time."""
+        """Whether the traffic is sometimes below `requests_per_second`."""
         mean = self.mean_requests_per_second
         return self.active_hours_per_day < 24 or (
             mean is not None and mean < self.requests_per_second
@@ -77,7 +88,7 @@ class Load(FrozenModel):
 
 
 class Preferences(FrozenModel):
-    """Weights of the objectives when several plans are feasible; only their ratios matter."""
+    """Weights of the objectives if several plans are feasible; only their ratios matter."""
 
     accuracy: Annotated[float, Field(ge=0)] = 1.0
     latency: Annotated[float, Field(ge=0)] = 1.0

@@ -1,7 +1,7 @@
 """AWS cron expressions: six fields, from minutes to years, with `?`, `L`, `W` and `#`.
 
-It takes what AWS documents, and beyond that only what others use there: `LW`, `L-3`, `*/15`, names
-in small letters, and ranges that wrap around, such as the hours `20-2`.
+It takes what AWS documents, and a few forms that are in use there: `LW`, `L-3`, `*/15`, names in
+small letters, and ranges that wrap around, such as the hours `20-2`.
 https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
 """
 

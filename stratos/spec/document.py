@@ -12,7 +12,7 @@ from stratos.spec.constraints import Constraints, Load, Preferences
 from stratos.spec.hosting import Hosting
 from stratos.spec.models import Teacher, Weights
 from stratos.spec.task import Task
-from stratos.spec.training import Synthesis, Training
+from stratos.spec.training import StrategyName, Synthesis, Training
 
 LONGEST_APPROVAL_HOURS = 168.0
 DEFAULT_APPROVAL_HOURS = 72.0
@@ -28,30 +28,30 @@ class Spec(FrozenModel):
     description: str = ""
     task: Task
     teachers: Annotated[tuple[Teacher, ...], Field(max_length=10)] = ()
-    """Candidates; chosen from the catalog where left out."""
+    """Candidates; by default chosen from the catalog."""
     students: Annotated[tuple[Weights, ...], Field(max_length=10)] = ()
     constraints: Constraints = Constraints()
     load: Load = Load()
     preferences: Preferences = Preferences()
-    strategy: Literal["auto", "alignment", "injection", "blend"] = "auto"
+    strategy: Literal["auto", StrategyName] = "auto"
     synthesis: Synthesis = Synthesis()
     training: Training = Training()
     hosting: Hosting = Hosting()
     approval: Literal["automatic", "required"] = "automatic"
-    """`required`: a person sees the measured accuracy and says `stratos approve` before anything is
-    deployed."""
+    """`required`: nothing is deployed until somebody has seen the measured accuracy and run
+    `stratos approve`."""
     approval_timeout_hours: Annotated[float, Field(gt=0, le=LONGEST_APPROVAL_HOURS)] | None = None
-    """A run that nobody approved by then fails; 72 where left out, 168 at most."""
+    """A run that nobody approves in time fails; 72 by default, 168 at most."""
     schedule: str | None = None
-    """When to run again if inputs changed, as EventBridge Scheduler takes it. `rate(7 days)` counts
-    minutes, hours or days from the moment the model is live; `cron(0 9 ? * MON *)` is every Monday
-    at 9. The fields of `cron` are minutes, hours, day-of-month, month, day-of-week (1 is Sunday)
-    and year; one of the two day fields is `?`. `cron(30 18 ? * MON-FRI *)`: on working days at
-    18:30; `cron(0 6 1 * ? *)`: on the first of a month; `cron(0 6 LW * ? *)`: on its last weekday;
-    `cron(0 8 ? 3,9 MON#1 *)`: on the first Monday of March and of September."""
+    """When to run again if inputs have changed, in EventBridge Scheduler's syntax. `rate(7 days)`
+    counts minutes, hours or days from the moment the model is live; `cron(0 9 ? * MON *)` is every
+    Monday at 9. The fields of `cron` are minutes, hours, day-of-month, month, day-of-week (1 is
+    Sunday) and year; one of the two day fields is `?`. `cron(30 18 ? * MON-FRI *)`: on working days
+    at 18:30; `cron(0 6 1 * ? *)`: on the first of a month; `cron(0 6 LW * ? *)`: on its last
+    weekday; `cron(0 8 ? 3,9 MON#1 *)`: on the first Monday of March and of September."""
     schedule_timezone: Annotated[str, Field(exclude_if=lambda name: name == "UTC")] = "UTC"
-    """Whose clock `cron(…)` goes by: a name of the IANA database, such as `Europe/Berlin`. A time
-    that daylight saving skips is left out; one that it repeats counts once, the first time."""
+    """Time zone of `cron(…)`: a name in the IANA database, such as `Europe/Berlin`. A time that
+    daylight saving skips does not fire; one that it repeats fires once, the first time."""
 
     @model_validator(mode="after")
     def _coherent(self) -> Spec:
@@ -59,7 +59,7 @@ class Spec(FrozenModel):
             raise ValueError("synthesis.per_element needs task.verifier.kind: set")
         if self.training.reinforcement.steps > 0 and self.task.verifier.kind == "judge":
             raise ValueError(
-                "training.reinforcement asks for thousands of rewards, which a judge would be paid "
+                "training.reinforcement needs thousands of rewards, which a judge would be paid "
                 "for; use another task.verifier, or set training.reinforcement.steps to 0"
             )
         for teacher in self.teachers:
@@ -75,15 +75,15 @@ class Spec(FrozenModel):
         latencies = self.constraints.latencies
         if latencies and not self.hosting.has_endpoint:
             raise ValueError(
-                f"hosting.mode {self.hosting.mode} answers no single request, so nothing can hold "
-                f"{', '.join(f'constraints.{name}' for name in latencies)}: leave "
+                f"hosting.mode {self.hosting.mode} answers no single requests, whose latency "
+                f"{', '.join(f'constraints.{name}' for name in latencies)} would limit: leave "
                 f"{'them' if len(latencies) > 1 else 'it'} out, or choose another mode"
             )
         return self
 
     @property
     def approval_timeout_seconds(self) -> int | None:
-        """How long a run waits for a person; None where it does not wait."""
+        """How long a run waits for approval; None if it does not wait."""
         if self.approval != "required":
             return None
         return math.ceil(3600 * (self.approval_timeout_hours or DEFAULT_APPROVAL_HOURS))

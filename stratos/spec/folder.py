@@ -25,7 +25,7 @@ def read_spec_in_folder(
     """Read a spec and check the files it names.
 
     Args:
-        folder_name: What the spec must be named like, where it lies in a bucket.
+        folder_name: Its folder in a bucket, whose name the spec must have; None on disk.
 
     Raises:
         SpecRejected: with every problem of the file and of its folder.
@@ -42,8 +42,8 @@ def read_spec_in_folder(
 def check_folder(document: SpecDocument, list_files: ListFiles) -> None:
     """Add to a document the problems of the files it names.
 
-    It works on the file as written, so that a missing dataset is told together with a
-    misspelt field.
+    It works on the file as written, so that a missing dataset is reported together with a misspelt
+    field.
     """
     tree = document.tree
     for location, path in _paths(document, ("task", "dataset"), ("task", "checker")):
@@ -82,7 +82,7 @@ def is_data_file(path: str) -> bool:
 
 
 def files_under(folder: Path) -> ListFiles:
-    """Return the listing of a folder on disk; a link that leaves the folder is no file of it."""
+    """Return the listing of a folder on disk; links that leave the folder are not listed."""
     root = folder.resolve()
 
     def list_files(prefix: str) -> Iterator[str]:

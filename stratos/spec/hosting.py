@@ -1,4 +1,4 @@
-"""What becomes of the endpoint."""
+"""How the model is hosted, and for how long."""
 
 from __future__ import annotations
 
@@ -8,39 +8,39 @@ from stratos.frozen import FrozenModel
 from stratos.spec.hosting_modes import AUTO, HOSTING_MODES, AskedMode, ModeName
 
 DEFAULT_TTL_HOURS = 24.0
-"""How long an endpoint lives where the spec does not say."""
+"""How long an endpoint lives if the spec does not say."""
 
 
 class Hosting(FrozenModel):
-    """How the model is hosted, and what becomes of the endpoint after the run."""
+    """How the model is hosted, and how long the endpoint lives after the run."""
 
     mode: AskedMode = AUTO
-    """`auto`: the plan chooses among those that the declared traffic allows, on the same server the
-    cheapest. `serverless`: billed by the second of answering, CPU and 6 GB at most. `async`:
-    requests wait in a queue, and without any there is no instance. `scale_to_zero`: answered in the
-    call, and without requests there is no instance; the first one after a pause is refused, and so
-    is every other until an instance has started. `batch`: there is no endpoint; `stratos batch`
-    asks many questions at once, and a server runs for as long as that takes. `auto` never chooses
-    it."""
+    """`auto`: the planner picks among the modes that the declared traffic allows, on the same
+    server the cheapest. `realtime`: instances run all the time. `serverless`: billed per second of
+    answering; CPU only, 6 GB of memory at most. `async`: requests wait in a queue; while it is
+    empty, no instance runs. `scale_to_zero`: answered in the call; without requests no instance
+    runs, and after a pause requests are refused until an instance has started. `batch`: no
+    endpoint; `stratos batch` asks many questions at once, on a server that runs only for that.
+    `auto` never chooses `batch`."""
     max_cold_start_seconds: PositiveFloat | None = None
-    """How long the first request after a pause may wait. Left out, `auto` never scales to zero;
-    above 60, `auto` may choose `async`, whose answers are fetched later, or, where a latency is
-    limited, `scale_to_zero`, whose clients repeat what is refused for so long."""
+    """How long the first request after a pause may wait. If omitted, `auto` never scales to zero.
+    Above 60, `auto` may choose `async`, whose answers are fetched later, or, if a latency is
+    limited, `scale_to_zero`, whose clients retry until an instance is up."""
     max_instances: PositiveInt | None = None
-    """How far the fleet may grow; no further than planned where left out."""
+    """The most instances that the fleet may grow to; by default as many as planned."""
     keep: bool = False
-    """Stay until deleted by hand."""
+    """Keep the endpoint until somebody deletes it."""
     ttl_hours: PositiveFloat | None = None
-    """Delete the endpoint after this time; 24 where neither is given."""
+    """Delete the endpoint after this time; 24 by default, unless `keep` is set."""
 
     @property
     def named(self) -> ModeName | None:
-        """The mode that the spec asks for; None where the plan chooses."""
+        """The mode that the spec names; None if the planner chooses."""
         return None if self.mode == AUTO else self.mode
 
     @property
     def has_endpoint(self) -> bool:
-        """Without one, the model is asked in batches."""
+        """False for a model that is asked in batches."""
         return self.named is None or HOSTING_MODES[self.named].has_endpoint
 
     @property

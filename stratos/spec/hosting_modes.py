@@ -12,18 +12,18 @@ from pydantic import AfterValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 AUTO = "auto"
-"""Asked for in place of a mode: the plan chooses."""
+"""In place of a mode: the planner chooses."""
 _PACKAGE = "stratos.hosting.modes"
 
 
 @dataclass(frozen=True)
 class ModeRow:
-    """One mode, as far as a spec has to know it.
+    """What a spec has to know of one mode.
 
     Attributes:
         module: Its `MODE` is the mode itself.
-        has_endpoint: Without an endpoint, a server runs for as long as a batch of questions takes.
-            Traffic does not tell that nobody waits for an answer, so only a spec asks for it.
+        has_endpoint: If not, a server runs for as long as a batch of questions takes. The declared
+            traffic does not show that nobody waits for answers, so only a spec can ask for it.
     """
 
     name: str
@@ -41,8 +41,8 @@ HOSTING_MODES = {
         ModeRow("batch", f"{_PACKAGE}.batch", has_endpoint=False),
     )
 }
-"""Of modes that cost the same, the first is chosen. The first one is what an endpoint is that no
-other mode claims."""
+"""Of modes that cost the same, the first is chosen. An endpoint that no other mode recognises is of
+the first one."""
 
 
 def _of_a_mode(name: str) -> str:

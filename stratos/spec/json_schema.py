@@ -1,4 +1,4 @@
-"""JSON Schema as the standard has it (2020-12, or the draft a schema names), and never a download.
+"""JSON Schema by the standard (2020-12, or the draft a schema names), without downloads.
 
 The `jsonschema` library does the work. It is imported where it is used: most specs name no schema.
 """
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def check_schema(schema: dict[str, Any]) -> None:
-    """Refuse what is no schema, or refers to another one.
+    """Refuse what is not a schema, or refers to another one.
 
     Raises:
         ValueError: with the place in it and the reason.
@@ -51,7 +51,7 @@ def _draft(schema: dict[str, Any]) -> type[Draft202012Validator]:
 
 
 def _registry() -> SchemaRegistry:
-    """The standard's own schemas. Left to itself, the library would fetch what else is named."""
+    """The standard's own schemas; the library's default would fetch any other by its URL."""
     from jsonschema_specifications import REGISTRY
 
     return cast("SchemaRegistry", REGISTRY)

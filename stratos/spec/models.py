@@ -21,8 +21,8 @@ class Weights(FrozenModel):
     licence: str | None = None
     """SPDX identifier; looked up in the catalog for Hub models."""
     layers: Annotated[int, Field(ge=2)] | None = None
-    """Students only: keep so many decoder layers, evenly spaced, the first and the last among them.
-    Of the teacher's own weights this makes a smaller student with its vocabulary."""
+    """Students only: keep this many decoder layers, evenly spaced, including the first and the
+    last. Given the teacher's own weights, this makes a smaller student with the same vocabulary."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Weights:

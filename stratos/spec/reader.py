@@ -1,6 +1,6 @@
-"""Reading a spec file into a `Spec`, with every problem named at once.
+"""Reading a spec file into a `Spec`, with every problem reported at once.
 
-What the file alone tells is checked here; what needs the files beside it is in
+What the file alone shows is checked here; what needs the files beside it, in
 `stratos.spec.folder`, whose `read_spec_in_folder` the pipeline and the command line both call.
 """
 
@@ -30,15 +30,15 @@ _NEEDED = {
     "float_parsing": "a number",
     "string_type": "text; quote it",
 }
-"""In YAML's words, where pydantic has Python's."""
+"""In the words of YAML; pydantic has those of Python."""
 
 _LATE = timedelta(days=2)
-"""A rerun reads its spec after the time it was due at: Scheduler tries for a day to start it."""
+"""A rerun reads its spec after it was due: Scheduler tries for up to a day to start it."""
 
 
 @dataclass
 class SpecDocument:
-    """A spec file as read: the spec where it is one, and its problems."""
+    """A spec file as read: the spec, if it is one, and its problems."""
 
     tree: YamlTree
     spec: Spec | None
@@ -106,7 +106,7 @@ def _explain(details: ErrorDetails, location: Location) -> tuple[Location, str]:
         hint = _did_you_mean(name, known)
         return location, f"unknown field `{name}`{hint} (known here: {', '.join(known)})"
     if kind == "missing":
-        return location, "required, and not there"
+        return location, "required, but missing"
     if kind == "literal_error":
         choices = [str(choice) for choice in _literals_at(details["loc"])]
         return location, _wrong_choice(found, choices)
@@ -119,7 +119,7 @@ def _explain(details: ErrorDetails, location: Location) -> tuple[Location, str]:
         if not isinstance(found, dict):
             return location, f"found {_shown(found)}; needed: a mapping with the field `kind`"
         tags = sorted(_tags_at(details["loc"]))
-        return (*location, "kind"), f"required, and not there; one of {', '.join(tags)}"
+        return (*location, "kind"), f"required, but missing; one of {', '.join(tags)}"
     if kind == "value_error":
         return location, str(context.get("error", details["msg"]))
     needed = _NEEDED.get(kind) or details["msg"].replace("Input should be ", "")
@@ -199,7 +199,7 @@ def _literals_at(location: tuple[int | str, ...]) -> list[object]:
 
 
 def _check_attainable(tree: YamlTree) -> None:
-    """Refuse an accuracy that even a perfect score could not prove on so few records."""
+    """Refuse an accuracy that even a perfect score could not prove on this few records."""
     asked = tree.at("constraints", "min_accuracy")
     records = tree.at("task", "heldout_records")
     if records is None:
@@ -229,7 +229,7 @@ def _enough_records(best: float, records: int, asked: float) -> int:
 def _check_schedule(tree: YamlTree) -> None:
     """Refuse what EventBridge Scheduler would refuse, and what would never run the spec again.
 
-    Here and not in the model, which also reads what earlier runs wrote down.
+    Here and not in the model, because the model also reads the specs of earlier runs.
     """
     written, zone = tree.at("schedule"), tree.at("schedule_timezone")
     if written is None and zone is not None:

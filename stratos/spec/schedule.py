@@ -17,9 +17,10 @@ from zoneinfo import ZoneInfo, available_timezones
 from stratos.spec.cron import CronExpression
 
 MAX_CHARACTERS = 256
-"""Of an expression. https://docs.aws.amazon.com/scheduler/latest/APIReference/API_CreateSchedule.html"""
+"""Of an expression.
+https://docs.aws.amazon.com/scheduler/latest/APIReference/API_CreateSchedule.html"""
 LONGEST_RATE = timedelta(days=36_500)
-"""No calendar can count all that AWS would take; a century is longer than any schedule lives."""
+"""AWS takes rates that no calendar reaches; a century is longer than any schedule lives."""
 
 _BEFORE_ALL = datetime(1969, 12, 30, tzinfo=UTC)
 _UNITS = ("minutes", "hours", "days")
@@ -27,7 +28,7 @@ _UNITS = ("minutes", "hours", "days")
 
 @dataclass(frozen=True)
 class Rate:
-    """Every `interval`, counted from when the schedule began."""
+    """Every `interval`, counted from the start of the schedule."""
 
     interval: timedelta
     first_at_once: bool
@@ -49,7 +50,7 @@ class Cron:
 
     @property
     def first(self) -> datetime | None:
-        """The first time of all, be it long past; None where it names no time that exists."""
+        """The first time of all, even if long past; None if it names no time that exists."""
         return self.expression.after(_BEFORE_ALL, self.zone)
 
     def after(self, moment: datetime, began: datetime) -> datetime | None:
@@ -58,7 +59,7 @@ class Cron:
 
 @dataclass(frozen=True)
 class At:
-    """Once. A time already past when the schedule is made fires at once, rather than never."""
+    """Once. A time that is past when the schedule is created fires at once, rather than never."""
 
     time: datetime
 

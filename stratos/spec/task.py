@@ -8,9 +8,20 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from stratos.frozen import FrozenModel
+from stratos.spec.constraints import LONGEST_COMPLETION_TOKENS, CompletionTokens
 from stratos.spec.json_schema import check_schema
 from stratos.spec.models import Bedrock, OpenAICompatible
 from stratos.spec.paths import BucketPath, bucket_path
+
+FormatName = Literal[
+    "prompt_completion",
+    "openai_chat",
+    "bedrock_conversation",
+    "bedrock_log",
+    "request_response",
+    "gsm8k",
+]
+"""Formats of a dataset's rows; `stratos.dataset.formats` reads them."""
 
 
 class Exact(FrozenModel):
@@ -78,16 +89,16 @@ class Regex(FrozenModel):
 
 
 class LlmJudge(FrozenModel):
-    """A model behind an API decides, by the criteria given. Needs no gold answer; where there is
-    one, the judge sees it. Its tokens are part of the budget. It judges in the jobs alone: the
-    load test measures no accuracy with it, and it gives no rewards for reinforcement."""
+    """A model behind an API decides, by the criteria given. Needs no gold answer; if there is one,
+    the judge sees it. Its tokens count toward the budget. It is asked only inside the jobs: the
+    load test measures no accuracy with it, and reinforcement takes no rewards from it."""
 
     kind: Literal["judge"]
     model: Annotated[Bedrock | OpenAICompatible, Field(discriminator="kind")]
     criteria: Annotated[str, Field(min_length=1)]
     """What makes an answer right, in words."""
-    max_new_tokens: Annotated[int, Field(ge=16, le=8192)] = 512
-    """Longest verdict, its reason included."""
+    max_new_tokens: Annotated[int, Field(ge=16, le=LONGEST_COMPLETION_TOKENS)] = 512
+    """Longest verdict, including its reason."""
 
     @model_validator(mode="after")
     def _answers_at_once(self) -> LlmJudge:
@@ -107,22 +118,14 @@ class Task(FrozenModel):
 
     dataset: BucketPath
     """`.jsonl`, `.jsonl.gz` or `.parquet` file, or a prefix of several, relative to the spec."""
-    format: Literal[
-        "auto",
-        "prompt_completion",
-        "openai_chat",
-        "bedrock_conversation",
-        "bedrock_log",
-        "request_response",
-        "gsm8k",
-    ] = "auto"
+    format: Literal["auto", FormatName] = "auto"
     verifier: Verifier
     answer_marker: str = "####"
-    """The final answer is what follows the last marker; the whole completion where none is."""
+    """The final answer is what follows the last marker; without a marker, the whole completion."""
     checker: BucketPath | None = None
-    """Python file with `check(question, answer, rationale) -> list[str]`, run in the jobs only: the
-    problems of a rationale, none if every step of it holds."""
-    max_reply_tokens: Annotated[int, Field(ge=1, le=8192)] = 512
+    """Python file with `check(question, answer, rationale) -> list[str]`, which returns the
+    problems of a rationale; an empty list if every step holds. Runs only inside the jobs."""
+    max_reply_tokens: CompletionTokens = 512
     """Longest reply to a question, when probing, evaluating and measuring the endpoint."""
     probe_records: Annotated[int, Field(ge=20, le=5_000)] = 200
     heldout_records: Annotated[int, Field(ge=50, le=20_000)] = 500

@@ -7,40 +7,41 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from stratos.frozen import FrozenModel
-from stratos.spec.constraints import Probability
+from stratos.spec.constraints import CompletionTokens, Probability
 
 StrategyName = Literal["alignment", "injection", "blend"]
+Method = Literal["full", "lora"]
 
 DEFAULT_EPOCHS = 3.0
 DEFAULT_BATCH_TOKENS = 8192
-"""Of each step, where the spec does not say."""
+"""Of each optimizer step, if the spec does not say."""
 
 
 class Synthesis(FrozenModel):
     """How the teacher is asked for training records."""
 
     alignment_prompt: str = "{question}"
-    """What the teacher sees under Knowledge Alignment. `{notes}` is available too."""
+    """The teacher's prompt under Knowledge Alignment. `{notes}` may be used as well."""
     injection_prompt: str = (
         "{notes}\n\n{question}\n\nThe correct answer is: {answer}\n"
         "Explain, step by step and without mentioning that the answer was given, "
         "how to reach it from the question alone. End with the answer."
     )
-    """What the teacher sees under Knowledge Injection."""
+    """The teacher's prompt under Knowledge Injection."""
     notes: str = ""
     """Domain notes for `{notes}`."""
     per_element: bool = False
-    """For set answers: explain each element in a call of its own and join what was verified."""
+    """For set answers: explain each element in a call of its own, and join those that verify."""
     samples: Annotated[int, Field(ge=1, le=16)] = 1
-    """Attempts per question (per element with `per_element`) at most; the first that verifies is
-    kept, and nothing verified is asked again."""
+    """The most attempts per question (per element with `per_element`). The first that verifies is
+    kept and ends the attempts."""
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.0
-    """Of the first attempt; later ones sample at 0.7 or this, whichever is more."""
-    max_new_tokens: Annotated[int, Field(ge=1, le=8192)] = 512
-    """Longest answer of the teacher to one call."""
+    """Of the first attempt; later ones sample at 0.7 or this, whichever is higher."""
+    max_new_tokens: CompletionTokens = 512
+    """Longest answer of the teacher per call."""
     max_records: PositiveInt | None = None
     min_yield: Probability = 0.2
-    """Share of questions that must end verified; below it the run stops."""
+    """Share of questions that must yield a verified record; below it the run stops."""
 
     @field_validator("injection_prompt")
     @classmethod
@@ -59,13 +60,14 @@ class Synthesis(FrozenModel):
 
 
 class Reinforcement(FrozenModel):
-    """Learning from the student's own samples, by verified reward, after the records: GRPO."""
+    """Reinforcement learning (GRPO) after training on the records: the student's own samples, with
+    verified rewards."""
 
     steps: Annotated[int, Field(ge=0)] = 0
-    """Groups of samples drawn and learned from; 0 leaves it out. It takes at most two fifths of
-    the job's time, and what is exported is the student that did best on the questions set aside."""
+    """Rounds of sampling and learning; 0 turns it off. It takes at most two fifths of the job's
+    time. The student that did best on the questions set aside is exported."""
     questions: PositiveInt = 16
-    """Drawn for each step."""
+    """Drawn in each step."""
     samples: Annotated[int, Field(ge=2, le=64)] = 8
     """Completions of each question, compared with each other."""
     updates: Annotated[int, Field(ge=1, le=16)] = 2
@@ -73,17 +75,17 @@ class Reinforcement(FrozenModel):
     clip: Annotated[float, Field(gt=0, lt=1)] = 0.2
     """How far the policy may move from the one that drew the samples, as a ratio."""
     kl_weight: Annotated[float, Field(ge=0)] = 0.0
-    """Of the penalty for leaving the student that learned from the records."""
+    """Weight of the KL penalty for moving away from the student that was trained on the records."""
     learning_rate: PositiveFloat | None = None
-    """A tenth of the rate on the records where left out."""
-    max_new_tokens: Annotated[int, Field(ge=1, le=8192)] = 512
+    """By default a tenth of the learning rate on the records."""
+    max_new_tokens: CompletionTokens = 512
     """Longest sample."""
 
 
 class Training(FrozenModel):
-    """How the student is trained. What is left out, the planner chooses."""
+    """How the student is trained. The planner chooses what you omit."""
 
-    method: Literal["auto", "full", "lora"] = "auto"
+    method: Literal["auto", Method] = "auto"
     optimizer: Literal["adamw", "muon"] = "adamw"
     """`muon`: Muon on the hidden matrices, AdamW on the rest; full fine-tuning only."""
     learning_rate: PositiveFloat | None = None
@@ -99,16 +101,18 @@ class Training(FrozenModel):
     jsd_beta: Probability = 0.0
     """0 is forward KL, 1 reverse KL, between them generalized JSD."""
     on_policy_fraction: Probability = 0.0
-    """Share of the steps in which the student writes and the teacher's distribution corrects."""
+    """Share of the steps in which the student writes and the teacher's distribution corrects it."""
     cross_tokenizer: Literal["refuse", "align"] = "refuse"
-    """What to do with a teacher of another tokenizer where `kd_weight` is above 0: leave it out,
-    or compare distributions wherever both tokenizers end a token, over outcomes both can write."""
+    """What to do with a teacher that has another tokenizer if `kd_weight` is above 0. `refuse`:
+    leave it out. `align`: compare the distributions wherever both tokenizers end a token, over the
+    outcomes that both can write."""
     activation_checkpointing: Literal["auto"] | bool = "auto"
-    """Compute activations again in the backward pass instead of keeping them: less memory, about a
-    third more time. `auto`: only where they would not fit."""
+    """Recompute activations in the backward pass instead of keeping them: less memory, about a
+    third more time. `auto`: only if they would not fit."""
     packing: bool = False
-    """Several records in a row, none of which sees another. Records of a step are batched by length
-    without it, which leaves little empty and needs no mask: as fast on the example's records."""
+    """Put several records into one row, where none sees another. Without it, the records of a step
+    are batched by length, which leaves little padding and needs no mask; on the example's records
+    it is just as fast."""
     answers_only: bool = False
     """Train on the verified answers without the rationales: the ablation."""
     reinforcement: Reinforcement = Reinforcement()

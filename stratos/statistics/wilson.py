@@ -10,7 +10,7 @@ from stratos.statistics.normal import Z_95
 
 
 def proportion(successes: int, n: int) -> Proportion:
-    """Return the share of successes with its interval; of nothing, the whole range 0 to 1.
+    """Return the share of successes with its interval; for n = 0, the whole range 0 to 1.
 
     Raises:
         ValueError: when `successes` is not between 0 and `n`.

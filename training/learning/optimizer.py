@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from torch import Tensor, nn
 from torch.optim import AdamW, Muon, Optimizer
 
-from stratos.contracts.plan import Method
-from stratos.spec import Training
+from stratos.spec import Method, Training
 from training.student.sharding import spread
 
 _SMALL = 10_000_000

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 
-from stratos.planning.forecast.memory import GIB, fits, training_gib
+from stratos.planning.forecast.memory import fits, training_gib
 from stratos.spec import Training
+from stratos.units import GIB
 from training.container.host import device_memory_gib
 from training.container.world import World
 from training.models.shape import shape_of

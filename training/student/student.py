@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from stratos.contracts.plan import Method, Precision
-from stratos.spec import Weights
+from stratos.contracts.plan import Precision
+from stratos.spec import Method, Weights
 from training.models.decoder import body_states, decoder_layers, require_plain_head
 from training.models.weights import LocalModel, load_model
 from training.student.batches import MicroBatch

@@ -1,1 +1,1 @@
-"""Every candidate: models, methods and servers, composed and counted."""
+"""Every candidate: models, methods and servers, combined and counted."""

@@ -1,21 +1,21 @@
-"""Which models come into question at all, before any server is looked at."""
+"""Which models are eligible, before any server is considered."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from stratos.catalog.model_card import ModelCard
+from stratos.contracts.jobs import ModelRole
 from stratos.errors import NoFeasiblePlan
 from stratos.planning.forecast.transformer import transformer
 from stratos.planning.front import non_dominated
 from stratos.spec import Constraints
 
 MAX_SCREENED = 12
-"""More than a spec may name, so that only the catalog's own lists are ever cut."""
+"""More than a spec may name, so only the catalog's own lists are ever shortened."""
 
 
 @dataclass(frozen=True)
@@ -23,19 +23,19 @@ class Eligibility:
     """What a model must satisfy in its role.
 
     Attributes:
-        probed: Names that were probed; None before probing, when that is not asked.
+        probed: Names that were probed; None before probing.
         missed: Students that already missed their accuracy gate in this run.
-        white_box: Its token distribution must be at hand.
+        white_box: Its token distribution must be readable.
     """
 
-    role: Literal["teacher", "student"]
+    role: ModelRole
     constraints: Constraints
     probed: set[str] | None
     missed: frozenset[str] = frozenset()
     white_box: bool = False
 
     def obstacle(self, card: ModelCard) -> str | None:
-        """Why a model is out, or None."""
+        """Why a model is not eligible, or None."""
         licences = self.constraints.licences
         if licences is not None and card.kind == "weights" and card.licence not in licences:
             return f"licence {card.licence or 'unknown'} is not among those allowed"
@@ -58,10 +58,10 @@ class Eligibility:
 def eligible(
     cards: Sequence[ModelCard], eligibility: Eligibility, rejected: dict[str, str]
 ) -> list[ModelCard]:
-    """The models that come into question; the others are added to `rejected`, with the reason.
+    """The eligible models; the others are added to `rejected`, with the reason.
 
     Raises:
-        NoFeasiblePlan: when none is left.
+        NoFeasiblePlan: if none is left.
     """
     obstacles = {card.name: eligibility.obstacle(card) for card in cards}
     found = [card for card in cards if obstacles[card.name] is None]
@@ -87,8 +87,8 @@ def eligible(
 def screen(cards: Sequence[ModelCard], limit: int = MAX_SCREENED) -> list[ModelCard]:
     """The cards with the best published scores for their price or size, in their given order.
 
-    First those that no other of their kind beats in both, by score; then the next best scores.
-    Without a score there is nothing to go by: such a model has to be named in the spec.
+    First those that no other of their kind beats in both, by score; then the next best scores. A
+    model without a score has to be named in the spec.
     """
     if len(cards) <= limit:
         return list(cards)

@@ -1,4 +1,4 @@
-"""The serving side: latency, start-up and hosting of each fleet that holds the load."""
+"""The serving side: latency, start-up and hosting of each fleet that can take the load."""
 
 from __future__ import annotations
 
@@ -6,45 +6,44 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stratos.contracts.plan import PlannedHosting, Precision
 from stratos.hosting.offer import MAX_UTILISATION
-from stratos.planning.candidates.group import Side, endpoint_seconds
-from stratos.planning.candidates.hosting_modes import NO_MODE, HostingModes
+from stratos.planning.arrays import Floats, Mask
+from stratos.planning.candidates.cheapest_mode import NO_MODE, ModeOffers
+from stratos.planning.candidates.side import Side
 from stratos.planning.forecast.calibration import Correction
 from stratos.planning.forecast.network import round_trip_ms
 from stratos.planning.forecast.rates import Types, corrected, replica_rates, value_bytes
 from stratos.planning.forecast.server_table import ServerTable
 from stratos.planning.forecast.serving_cost import (
-    Load,
     ReplicaRates,
+    RequestShape,
     capacity,
     decode_step_seconds,
     latency_seconds,
     prefill_seconds,
     slower,
 )
+from stratos.planning.forecast.start_up import endpoint_start_seconds
 from stratos.planning.forecast.transformer import Transformer
 from stratos.planning.forecast.workload import Workload
 from stratos.planning.request import PlanningRequest
-
-Floats = NDArray[np.float64]
 
 PERCENTILES = {"p50_latency_ms": 0.5, "p95_latency_ms": 0.95}
 
 
 @dataclass(frozen=True)
 class Outlook:
-    """What an endpoint on each server is expected to do. Arrays run over servers.
+    """What is expected of an endpoint on each server. Arrays run over servers.
 
     Attributes:
         latency_ms: Under the declared load, by percentile as in `PERCENTILES`.
         prefill_tokens_per_second: Prompt tokens over the time to a one-token answer, of a request
-            alone; the network's round trip included, as a client measures it.
+            alone; including the network's round trip, as a client measures it.
         decode_tokens_per_second: Of a request alone.
         requests_per_second: That the whole fleet sustains.
-        corrections: What calibration put on each quantity, by server.
+        corrections: Calibration of each quantity, by server.
     """
 
     latency_ms: Mapping[str, Floats]
@@ -68,8 +67,8 @@ class ServingSide:
     ) -> None:
         self._rejected = rejected
         self._types = Types(servers, request.calibration)
-        self._endpoint_hours = self._types.column(endpoint_seconds) / 3600
-        self.modes = HostingModes(request, servers)
+        self._endpoint_hours = self._types.column(endpoint_start_seconds) / 3600
+        self.mode_offers = ModeOffers(request, servers)
         self._stand_in = servers.stand_in
         self._round_trip = np.array(
             [round_trip_ms(request.region, row.region) / 1e3 for row in servers.rows]
@@ -91,14 +90,14 @@ class ServingSide:
         Facts: requests per second that the server sustains, devices of one replica, replicas on
         one instance, and the position of its mode.
         """
-        if obstacle := self.modes.obstacle(student):
+        if obstacle := self.mode_offers.obstacle(student):
             self._rejected.setdefault(student.name, obstacle)
             return None
         rates, possible = self._rates(student, precision, work)
         sustained = self._sustained(student, precision, work, rates)
         factors = self._latency_factors("p95_latency_ms", student, precision, work)
         seconds = self._latency("p95_latency_ms", student, precision, work, rates) * factors
-        hosted = self.modes.cheapest(student, np.where(possible, seconds, np.inf), sustained)
+        hosted = self.mode_offers.cheapest(student, np.where(possible, seconds, np.inf), sustained)
         rows = np.flatnonzero(hosted.mode != NO_MODE)
         if not len(rows):
             self._rejected.setdefault(f"{student.name} ({precision})", self._none_holds(work))
@@ -108,7 +107,7 @@ class ServingSide:
         return Side(rows, values[rows], facts[rows])
 
     def _none_holds(self, work: Workload) -> str:
-        if self.modes.keeps_busy:
+        if self.mode_offers.keeps_busy:
             return "no server works off the requests of a month"
         return (
             f"no fleet holds it and {work.requests_per_second:g} requests/s "
@@ -120,7 +119,7 @@ class ServingSide:
     ) -> Floats:
         """Requests per second of each fleet with every slot in use."""
         size, fleet = value_bytes(self._types, precision), self._types.servers.counts
-        return capacity(student, _load(work), size, rates) * fleet * rates.replicas
+        return capacity(student, _shape(work), size, rates) * fleet * rates.replicas
 
     def planned_hosting(
         self, student: Transformer, precision: Precision, work: Workload, row: int, mode: int
@@ -129,10 +128,12 @@ class ServingSide:
         outlook = self.outlook(student, precision, work)
         seconds = outlook.latency_ms["p95_latency_ms"] / 1e3
         sustained = outlook.requests_per_second
-        return self.modes.planned(student, row, self.modes.modes[mode], seconds, sustained)
+        return self.mode_offers.planned(
+            student, row, self.mode_offers.modes[mode], seconds, sustained
+        )
 
     def outlook(self, student: Transformer, precision: Precision, work: Workload) -> Outlook:
-        """What a plan is to be held against, for every server."""
+        """The forecasts that a plan states, for every server."""
         key = _key(student, precision, work)
         if key not in self._outlooks:
             self._outlooks[key] = self._foresee(student, precision, work)
@@ -141,12 +142,12 @@ class ServingSide:
     def _foresee(self, student: Transformer, precision: Precision, work: Workload) -> Outlook:
         plain, _ = self._rates(student, precision, work)
         devices = self._devices(student, precision)
-        rates, load = corrected(self._types, student, plain, devices), _load(work)
+        rates, shape = corrected(self._types, student, plain, devices), _shape(work)
         size = value_bytes(self._types, precision)
         alone = np.ones(len(self._round_trip))
-        first = prefill_seconds(student, load.prompt_tokens, rates)
+        first = prefill_seconds(student, shape.prompt_tokens, rates)
         first = first + rates.request_seconds + self._round_trip
-        step = decode_step_seconds(student, alone, load.context_tokens, size, rates)
+        step = decode_step_seconds(student, alone, shape.context_tokens, size, rates)
         corrections = {
             quantity: self._by_offer(self._corrections(quantity, student, precision, work))
             for quantity in (*PERCENTILES, "prefill_tokens_per_second", "decode_tokens_per_second")
@@ -158,17 +159,17 @@ class ServingSide:
             for quantity in PERCENTILES
         }
         sustained = self._sustained(student, precision, work, plain)
-        return Outlook(latencies, load.prompt_tokens / first, 1.0 / step, sustained, corrections)
+        return Outlook(latencies, shape.prompt_tokens / first, 1.0 / step, sustained, corrections)
 
     def _rates(
         self, student: Transformer, precision: Precision, work: Workload
-    ) -> tuple[ReplicaRates, NDArray[np.bool_]]:
+    ) -> tuple[ReplicaRates, Mask]:
         longest = work.served_prompt_tokens + work.served_output_tokens
         rates, possible = replica_rates(self._types, student, precision, longest)
         if not self._stand_in.any():
             return rates, possible
-        rates = slower(rates, self.modes.slowdown(student))
-        # A container answers one request at a time; its memory is the endpoint's own.
+        rates = slower(rates, self.mode_offers.slowdown(student))
+        # A container answers one request at a time; the endpoint chooses its memory.
         slots = np.where(self._stand_in, 1.0, rates.slots)
         return replace(rates, slots=slots), possible | self._stand_in
 
@@ -189,11 +190,11 @@ class ServingSide:
             self._types.servers.counts * rates.replicas,
         )
         arrivals = np.where(self._stand_in, 0.0, work.requests_per_second / num_replicas)
-        if self.modes.keeps_busy:
-            arrivals = MAX_UTILISATION * capacity(student, _load(work), size, rates)
+        if self.mode_offers.keeps_busy:
+            arrivals = MAX_UTILISATION * capacity(student, _shape(work), size, rates)
         return latency_seconds(
             student,
-            _load(work),
+            _shape(work),
             arrivals,
             size,
             rates,
@@ -212,7 +213,7 @@ class ServingSide:
     def _corrections(
         self, quantity: str, student: Transformer, precision: Precision, work: Workload
     ) -> list[Correction]:
-        """Per instance type. A latency is expected to follow the rates that runs have measured."""
+        """Per instance type. Latencies are expected to follow the rates that runs have measured."""
         expected = np.ones(len(self._round_trip))
         devices = self._devices(student, precision)
         if quantity in PERCENTILES and self._types.calibration:
@@ -232,5 +233,5 @@ def _key(student: Transformer, precision: Precision, work: Workload) -> Hashable
     return (student, precision, work.served_prompt_tokens, work.served_output_tokens)
 
 
-def _load(work: Workload) -> Load:
-    return Load(work.served_prompt_tokens, work.served_output_tokens)
+def _shape(work: Workload) -> RequestShape:
+    return RequestShape(work.served_prompt_tokens, work.served_output_tokens)

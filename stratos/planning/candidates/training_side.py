@@ -6,44 +6,43 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stratos.catalog.model_card import ModelCard
 from stratos.contracts.jobs import PAID_TEACHER_RECORDS, REVERSE_PROBES, ProbeResult
 from stratos.contracts.plan import Precision
-from stratos.planning.candidates.group import Group, Side, startup_seconds
-from stratos.planning.deadlines import REINFORCEMENT_SHARE, TIME_SHARES
+from stratos.planning.arrays import Floats, Mask
+from stratos.planning.candidates.pairing import Pairing
+from stratos.planning.candidates.side import Side
+from stratos.planning.deadlines import MIN_SECONDS, REINFORCEMENT_SHARE, TIME_SHARES
 from stratos.planning.forecast import workload
 from stratos.planning.forecast.rates import Types, generation_seconds
 from stratos.planning.forecast.server_table import ServerTable
-from stratos.planning.forecast.serving_cost import Load
+from stratos.planning.forecast.serving_cost import RequestShape
+from stratos.planning.forecast.start_up import job_start_seconds
 from stratos.planning.forecast.training_cost import billed_usd, spot_seconds
 from stratos.planning.forecast.training_rates import StepRate, StudentTraining, step_rate
 from stratos.planning.forecast.transformer import transformer
 from stratos.planning.forecast.workload import Workload
 from stratos.planning.request import PlanningRequest
 
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
-
 API_TOKENS_PER_SECOND = 800.0
-"""Sixteen calls at once at 50 tokens/s each; assumed until a probe has measured it."""
+"""Sixteen calls at a time at 50 tokens/s each; assumed until a probe has measured it."""
 API_BATCH_SECONDS = 6 * 3600.0
 """Bedrock's batch inference promises a day; most jobs end sooner. Assumed."""
 MIN_TRAINED_SHARE = 0.2
-"""A plan whose deadlines leave less of the planned training than this is none."""
+"""A plan whose deadlines leave less of the planned training than this is dropped."""
 
 
 @dataclass(frozen=True)
-class Timing:
-    """Seconds of one job: what it needs, and what its deadline leaves of it."""
+class JobTiming:
+    """Seconds of one job: what it needs, and what its deadline allows."""
 
     needed: Floats
     limit: Floats | float
 
     @property
     def share(self) -> Floats:
-        """Of the work that gets done."""
+        """Of the work that gets done in time."""
         return np.asarray(np.minimum(1.0, self.limit / np.maximum(self.needed, 1e-9)))
 
     @property
@@ -52,7 +51,7 @@ class Timing:
 
 
 class TrainingSide:
-    """Evaluates every training server for one group, reusing what groups share.
+    """Evaluates every training server for one pairing, reusing what pairings share.
 
     Args:
         probes: What teachers' probes measured, by name; none before probing.
@@ -68,47 +67,47 @@ class TrainingSide:
     ) -> None:
         self._request, self._probes, self._rejected = request, probes, rejected
         self._types = Types(servers, request.calibration)
-        self._startup = self._types.column(startup_seconds)
+        self._startup = self._types.column(job_start_seconds)
         self._spot = servers.spot
         self._interruptions = self._types.column(lambda i: i.spot_interruptions_per_month)
         self._usd_per_hour = servers.usd_per_hour
         self._generation: dict[Hashable, tuple[Floats, Mask]] = {}
         self._training: dict[Hashable, StepRate] = {}
 
-    def of(self, group: Group) -> Side | None:
+    def of(self, pairing: Pairing) -> Side | None:
         """The non-dominated servers of `every`."""
-        side = self.every(group)
+        side = self.every(pairing)
         return None if side is None else side.front()
 
-    def every(self, group: Group) -> Side | None:
-        """Expected error, hours and dollars on each server; None where no server can do it.
+    def every(self, pairing: Pairing) -> Side | None:
+        """Expected error, hours and dollars on each server; None if no server is possible.
 
         Facts: training tokens per second, the share of the training that deadlines allow, and the
-        devices that train together. All other jobs ask models, which they do on one device.
+        devices that train together. All other jobs only ask models, on one device.
         """
-        work = group.work
-        step = self._step_rate(group)
+        work = pairing.work
+        step = self._step_rate(pairing)
         rate = step.tokens_per_second
-        answer, answers = self._completion_seconds(group.student, group.precision, work)
-        teacher = self._teacher_seconds(group, answer)
+        answer, answers = self._completion_seconds(pairing.student, pairing.precision, work)
+        teacher = self._teacher_seconds(pairing, answer)
         if teacher is None:
             return None
         write, writers = teacher
-        probing = self._probing_seconds(group, write, answer)
+        probing = self._probing_seconds(pairing, write, answer)
         left = self._seconds_left(probing)
 
-        def timing(job: str, needed: Floats) -> Timing:
+        def timing(job: str, needed: Floats) -> JobTiming:
             share = TIME_SHARES[job]  # type: ignore[index]
-            return Timing(needed, np.maximum(60.0, share * left))
+            return JobTiming(needed, np.maximum(MIN_SECONDS, share * left))
 
-        calls = group.synthesis.num_calls
+        calls = pairing.synthesis.num_calls
         synthesis = timing("synthesize", calls * write)
-        tokens = work.training_tokens(group.synthesis.num_records * synthesis.share)
+        tokens = work.training_tokens(pairing.synthesis.num_records * synthesis.share)
         training = timing("distill", tokens / rate)
         reinforcement = self._reinforcement(work, answer, rate, training.limit)
         if reinforcement is not None:
-            training = Timing(training.needed, (1 - REINFORCEMENT_SHARE) * training.limit)
-        asked = work.num_heldout if group.teacher.kind == "weights" else PAID_TEACHER_RECORDS
+            training = JobTiming(training.needed, (1 - REINFORCEMENT_SHARE) * training.limit)
+        asked = work.num_heldout if pairing.teacher.kind == "weights" else PAID_TEACHER_RECORDS
         evaluation = timing("evaluate", 2 * work.num_heldout * answer + asked * write)
 
         distill = self._startup + training.seconds
@@ -116,36 +115,36 @@ class TrainingSide:
             distill = distill + reinforcement.seconds
         other = 2 * self._startup + synthesis.seconds + evaluation.seconds + probing
         elapsed = other + np.where(self._spot, spot_seconds(distill, self._interruptions), distill)
-        elapsed = elapsed + self._waiting_seconds(group.teacher)
+        elapsed = elapsed + self._waiting_seconds(pairing.teacher)
         on_demand = np.zeros_like(self._spot)
         extra = (2 * workload.SHORTLIST - 1) * probing  # the other probes, which run meanwhile
         usd = billed_usd(distill, self._usd_per_hour, self._spot)
         usd = usd + billed_usd(other + extra, self._usd_per_hour, on_demand)
-        usd = usd + self._token_usd(group, calls * synthesis.share + asked)
+        usd = usd + self._token_usd(pairing, calls * synthesis.share + asked)
 
         share = np.asarray(synthesis.share * training.share, dtype=np.float64)
         possible = step.possible & answers & writers & (share >= MIN_TRAINED_SHARE)
         rows = np.flatnonzero(possible)
         if not len(rows):
-            name = f"{group.student.name} from {group.teacher.name}"
-            name += f" ({group.method}, {group.precision})"
+            name = f"{pairing.student.name} from {pairing.teacher.name}"
+            name += f" ({pairing.method}, {pairing.precision})"
             self._rejected.setdefault(
                 name, "no training server holds both and gets far enough within max_training_hours"
             )
             return None
-        values = np.column_stack([self._error(group, share), elapsed / 3600, usd])[rows]
+        values = np.column_stack([self._error(pairing, share), elapsed / 3600, usd])[rows]
         return Side(rows, values, np.column_stack([rate, share, step.devices])[rows])
 
     # --- seconds ------------------------------------------------------------------------------
 
-    def _step_rate(self, group: Group) -> StepRate:
-        work, settings = group.work, self._request.spec.training
-        key = (group.student, group.method, group.precision, work.completion_tokens)
+    def _step_rate(self, pairing: Pairing) -> StepRate:
+        work, settings = pairing.work, self._request.spec.training
+        key = (pairing.student, pairing.method, pairing.precision, work.completion_tokens)
         if key not in self._training:
             training = StudentTraining(
-                transformer(group.student),
-                group.method,
-                group.precision,
+                transformer(pairing.student),
+                pairing.method,
+                pairing.precision,
                 work.sequence_tokens,
                 work.batch_tokens,
                 settings.lora_rank,
@@ -158,27 +157,27 @@ class TrainingSide:
         self, card: ModelCard, precision: Precision, work: Workload
     ) -> tuple[Floats, Mask]:
         """One completion among many in a job, on each server."""
-        load = Load(work.prompt_tokens, work.completion_tokens)
+        shape = RequestShape(work.prompt_tokens, work.completion_tokens)
         key = (card, precision, work.completion_tokens)
         if key not in self._generation:
             self._generation[key] = generation_seconds(
-                self._types, transformer(card), precision, load
+                self._types, transformer(card), precision, shape
             )
         return self._generation[key]
 
-    def _teacher_seconds(self, group: Group, like: Floats) -> tuple[Floats, Mask] | None:
-        if group.teacher.kind == "weights":
-            return self._completion_seconds(group.teacher, group.precision, group.work)
-        probe = self._probes.get(group.teacher.name)
+    def _teacher_seconds(self, pairing: Pairing, like: Floats) -> tuple[Floats, Mask] | None:
+        if pairing.teacher.kind == "weights":
+            return self._completion_seconds(pairing.teacher, pairing.precision, pairing.work)
+        probe = self._probes.get(pairing.teacher.name)
         pace = API_TOKENS_PER_SECOND if probe is None else max(1.0, probe.tokens_per_second)
-        seconds = np.full_like(like, group.work.completion_tokens / pace)
+        seconds = np.full_like(like, pairing.work.completion_tokens / pace)
         return seconds, np.ones(len(like), dtype=np.bool_)
 
-    def _probing_seconds(self, group: Group, write: Floats, answer: Floats) -> Floats:
-        """All probes run at once, so that the slower of teacher and student counts."""
+    def _probing_seconds(self, pairing: Pairing, write: Floats, answer: Floats) -> Floats:
+        """All probes run at the same time, so the slower of teacher and student counts."""
         if self._probes:
             return np.zeros_like(write)
-        work = group.work
+        work = pairing.work
         teacher = (work.num_probe + REVERSE_PROBES) * write
         return np.asarray(self._startup + np.maximum(teacher, work.num_probe * answer))
 
@@ -191,14 +190,14 @@ class TrainingSide:
 
     def _reinforcement(
         self, work: Workload, answer: Floats, rate: Floats, limit: Floats | float
-    ) -> Timing | None:
-        """Sampling, reading once for the old policy, and the updates; None where not asked for."""
+    ) -> JobTiming | None:
+        """Sampling, one forward pass of the old policy, and the updates; None if not asked for."""
         settings = self._request.spec.training.reinforcement
         if settings.steps == 0:
             return None
         samples = settings.steps * settings.questions * settings.samples
         reads = samples * work.sequence_tokens * (settings.updates + 1 / 3)
-        return Timing(samples * answer + reads / rate, REINFORCEMENT_SHARE * limit)
+        return JobTiming(samples * answer + reads / rate, REINFORCEMENT_SHARE * limit)
 
     def _waiting_seconds(self, teacher: ModelCard) -> float:
         for asked in self._request.spec.teachers:
@@ -208,17 +207,17 @@ class TrainingSide:
 
     # --- dollars and accuracy -----------------------------------------------------------------
 
-    def _token_usd(self, group: Group, calls: Floats) -> Floats:
-        """What a paid teacher charges, probes included where they are still to come."""
+    def _token_usd(self, pairing: Pairing, calls: Floats) -> Floats:
+        """What a paid teacher charges, including probes that are still to come."""
         if not self._probes:
-            calls = calls + group.work.num_probe + REVERSE_PROBES
-        return np.asarray(calls * usd_per_call(group.teacher, group.work), dtype=np.float64)
+            calls = calls + pairing.work.num_probe + REVERSE_PROBES
+        return np.asarray(calls * usd_per_call(pairing.teacher, pairing.work), dtype=np.float64)
 
-    def _error(self, group: Group, share: Floats) -> Floats:
-        """Expected error on each server; the same wherever nothing is cut short."""
-        error = np.full_like(share, 1.0 - group.accuracy().value)
+    def _error(self, pairing: Pairing, share: Floats) -> Floats:
+        """Expected error on each server; the same wherever training is not cut short."""
+        error = np.full_like(share, 1.0 - pairing.accuracy().value)
         for row in np.flatnonzero(share < 1.0):
-            error[row] = 1.0 - group.accuracy(float(share[row])).value
+            error[row] = 1.0 - pairing.accuracy(float(share[row])).value
         return error
 
 

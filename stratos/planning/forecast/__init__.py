@@ -1,1 +1,1 @@
-"""What a model would cost, take and reach, as formulas over arrays of servers."""
+"""What a model would cost, how long it would take and what it would reach, by formulas."""

@@ -1,7 +1,7 @@
 """Expected accuracy of a distilled student, with an interval. The form and constants are ours.
 
-A student starts at what it scores untuned and closes part of the gap to a ceiling: the teacher's
-own accuracy under alignment, `INJECTION_CEILING` where gold answers carry it further. The share
+A student starts at its untuned score and closes part of the gap to a ceiling: the teacher's own
+accuracy under alignment, `INJECTION_CEILING` if gold answers carry it further. The share that is
 closed grows with verified records as 1 − (1 + n/n₀)^−β, a power law in data as in arXiv 2001.08361.
 """
 
@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from stratos.contracts.plan import Interval, Method
+from stratos.contracts.plan import Interval
 from stratos.planning.forecast.calibration import Correction, from_log_odds, log_odds
-from stratos.spec import StrategyName
+from stratos.spec import Method, StrategyName
 from stratos.statistics.normal import Z_95
 
 INJECTION_CEILING = 0.95
@@ -44,7 +44,7 @@ class Evidence:
     size_ratio: float | None
     """Student over teacher parameters."""
     teacher_is_known: bool = True
-    """By a probe or a published score; `teacher` is a guess else."""
+    """By a probe or a published score; otherwise `teacher` is a guess."""
 
 
 def expected_accuracy(
@@ -62,7 +62,7 @@ def expected_accuracy(
 
 
 def accuracy_interval(expected: float, calibration: Correction) -> Interval:
-    """Move the forecast by what finished runs taught, and put 95% bounds around it."""
+    """Correct the forecast by what finished runs taught, with 95% bounds."""
     centre = log_odds(expected) + math.log(calibration.factor)
     spread = Z_95 * calibration.sd
     return Interval(

@@ -1,10 +1,10 @@
-"""What finished runs teach: factors on predicted quantities, shrunk and robust.
+"""What finished runs teach: robust, shrunken factors on predicted quantities.
 
 Each row's log(measured / uncorrected prediction) is one observation of a factor that is near 1
 before anything is known: prior N(0, relative_sd²), run-to-run noise, and more variance for rows of
 another instance type, number of devices or model size. The estimate is the posterior mean with
-Tukey's biweight on the rows, so that one absurd row weighs nothing while several that agree are
-believed. Accuracy goes through log-odds instead of logs.
+Tukey's biweight on the rows, so one absurd row has no weight while several that agree are believed.
+Accuracy is corrected in log-odds instead of logs.
 """
 
 from __future__ import annotations
@@ -14,17 +14,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stratos.catalog.images import runtime_of
-from stratos.planning.request import CalibrationRow
+from stratos.contracts.calibration import CalibrationRow
 
 NOISE_SD = 0.15
 """Of the log ratio, from run to run on one server."""
 OTHER_TYPE_SD = 0.25
 """More, for a row of another instance type with the same runtime."""
 OTHER_DEVICES_SD = 0.25
-"""More, for a row of another number of devices, whose traffic is another."""
+"""More, for a row of another number of devices, whose traffic differs."""
 SIZE_SD = 0.1
 """More, per e-fold between the models' parameter counts."""
-ACCURACY_PRIOR_SD = 0.6
 _CUTOFF_SDS = 4.0
 _ROUNDS = 50
 
@@ -49,8 +48,8 @@ def correction(
     """Estimate the factor of one quantity on one instance type, for a model of one size.
 
     Args:
-        prior_factor: What other quantities let one expect of it; 1 where nothing does.
-        num_devices: That work on it together.
+        prior_factor: The factor to expect from other quantities; 1 if they say nothing.
+        num_devices: That work together.
     """
     expected = math.log(prior_factor)
     logs: list[float] = []
@@ -95,7 +94,7 @@ def _posterior(
             max(0.0, 1 - ((log - mean) / cutoff) ** 2) ** 2 / variance
             for log, variance in zip(logs, variances, strict=True)
         ]
-        # However many rows another type or number of devices has, they share its own difference.
+        # However many rows another type or number of devices has, their shared difference remains.
         foreign = sum(w for w, mine in zip(weights, own, strict=True) if not mine)
         scale = min(1.0, OTHER_TYPE_SD**-2 / foreign) if foreign else 1.0
         weights = [w if mine else w * scale for w, mine in zip(weights, own, strict=True)]

@@ -1,7 +1,7 @@
-"""How many devices work together on each instance: decided here, carried by the plan's servers.
+"""How many devices work together on each instance: decided here, stated by the plan's servers.
 
-The training job starts `Server.devices` processes, and the endpoint's container is told
-`Server.devices` and `Server.replicas`; neither decides anything of its own.
+The training job starts `Server.devices` processes, and the endpoint's container gets
+`Server.devices` and `Server.replicas`; neither decides anything itself.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 from math import ceil
 
 from stratos.catalog.servers import InstanceType, Runtime
-from stratos.planning.forecast.memory import GIB
 from stratos.planning.forecast.transformer import Transformer
+from stratos.units import GIB
 
 MICRO_TOKENS: dict[Runtime, int] = {"cpu": 1_024, "cuda": 16_384, "neuron": 16_384}
-"""Tokens that go through a student together: on a CPU few enough to stay in its cache."""
+"""Tokens that go through a student together; on a CPU few enough to stay in its cache."""
 WEIGHTS_SHARE = 0.6
 """Of a device's memory that a replica's weights may take; the rest is for keys and values."""
 LINK_SHARE = 0.4
@@ -23,7 +23,7 @@ All-reduce on one p4d.24xlarge: 231 of 600 GB/s (NVIDIA/nccl#527); p5.48xlarge: 
 (NVIDIA/nccl#1442); eight cards on PCIe 5 x16: 28 of 64 (NVIDIA/nccl#1639).
 """
 UNKNOWN_LINK_GB_PER_S = 16.0
-"""PCIe 3 x16, where the catalog does not know how devices are connected; assumed."""
+"""PCIe 3 x16, if the catalog does not know how devices are connected; assumed."""
 
 
 def training_counts(instance: InstanceType, *, alone: bool = False) -> tuple[int, ...]:
@@ -42,7 +42,7 @@ def training_counts(instance: InstanceType, *, alone: bool = False) -> tuple[int
 def micro_tokens(runtime: Runtime, batch_tokens: int, longest: int, processes: int) -> int:
     """Most tokens of one micro-batch: what the hardware takes, and a fair part of each step.
 
-    A fair part is an even one and a record more, since records are not cut.
+    A fair part is an even share plus one record, since records are not cut.
     """
     most = MICRO_TOKENS[runtime]
     if processes == 1:
@@ -51,7 +51,7 @@ def micro_tokens(runtime: Runtime, batch_tokens: int, longest: int, processes: i
 
 
 def step_tokens(batch_tokens: float, sequence_tokens: float, processes: int) -> float:
-    """Tokens of the busiest process in one optimizer step: half a record above an even part."""
+    """Tokens of the busiest process in one optimizer step: half a record above an even share."""
     if processes == 1:
         return batch_tokens
     return max(sequence_tokens, batch_tokens / processes + sequence_tokens / 2)
@@ -63,7 +63,7 @@ def serving_layout(
     """Devices of one replica of an endpoint, and replicas on one instance.
 
     A model is split over as few devices as hold its weights, in powers of two that divide its
-    heads; the devices left over serve replicas of it.
+    heads; the other devices serve further replicas.
     """
     if instance.runtime != "cuda":
         return 1, 1

@@ -1,4 +1,4 @@
-"""What our own jobs and endpoints reach on a device: efficiencies before anything was measured."""
+"""How efficient our jobs and endpoints are on a device, before anything was measured."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BYTES_PER_PARAMETER: dict[Precision, float] = {"float32": 4.0, "bfloat16": 2.0, 
 
 @dataclass(frozen=True)
 class Efficiency:
-    """Shares of a device's peak, and what is paid no matter how small the model.
+    """Shares of a device's peak, and fixed costs however small the model.
 
     Attributes:
         training: Share of peak FLOP/s in the matrix products of a training step.
@@ -99,22 +99,21 @@ EFFICIENCIES: dict[Runtime, Efficiency] = {
     ),
 }
 DATASHEET_CPU_SHARE = 0.6
-"""Of a CPU's computed peak that a large matrix product reaches; measured servers need no such."""
+"""Of a CPU's computed peak, what a large matrix product reaches; measured servers need no such
+factor."""
 
 REFERENCE_DISPATCH_US = 0.29
 """`InstanceType.dispatch_us` of the machine the CPU figures above were fitted on."""
 
 
-JOB_BATCH = 128
-"""Sequences a job generates at once (`JobConfig.batch_size`)."""
 HIDDEN_SHARE = 0.5
-"""Of the shorter of arithmetic and traffic between devices, what the longer hides in training.
+"""In training: of the shorter of arithmetic and traffic between devices, what the longer hides.
 
 FSDP fetches the next layer while one is computed, but eager PyTorch dispatches both from one
 thread; assumed until runs on several devices calibrate it.
 """
 ALL_REDUCE_SECONDS = 2e-5
-"""Of a few kilobytes, such as one token's hidden states, however fast the link.
+"""For a few kilobytes, such as one token's hidden states, however fast the link.
 
 NCCL inside a CUDA graph, four cards on PCIe: 19 us (haohervchb/sglang-V100#2).
 """
@@ -141,5 +140,5 @@ def bytes_per_second(instance: InstanceType) -> float | None:
 
 
 def dispatch_factor(instance: InstanceType) -> float:
-    """How much slower this machine's single thread is than the one the figures were fitted on."""
+    """How many times slower a single thread is than the one the figures were fitted on."""
     return 1.0 if instance.dispatch_us is None else instance.dispatch_us / REFERENCE_DISPATCH_US

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from stratos.contracts.plan import Method
 from stratos.planning.forecast.transformer import Transformer
+from stratos.spec import Method
+from stratos.units import GIB
 
-GIB = 2.0**30
 HEADROOM = 0.10
 """Of the device's reported memory, left to the allocator and the runtime."""
 ADAMW_BYTES = 16.0
@@ -43,9 +43,9 @@ def training_gib(
     input, and one layer at a time the rest.
 
     Args:
-        checkpointed: Activations are computed again in the backward pass; jobs do so where they
-            would not fit.
-        num_devices: The state is spread over so many (FSDP).
+        checkpointed: Activations are recomputed in the backward pass; jobs do so if they would
+            not fit.
+        num_devices: The state is sharded over this many (FSDP).
     """
     if method == "full":
         state = ADAMW_BYTES * model.parameters
@@ -60,11 +60,11 @@ def training_gib(
 def reading_gib(
     model: Transformer, method: Method, bytes_per_value: float, num_devices: int
 ) -> float:
-    """Main memory of a host whose processes each read the whole model before it is spread."""
+    """Main memory of a host whose processes each read the whole model before it is sharded."""
     stored = 4.0 if method == "full" else bytes_per_value
     return num_devices * model.parameters * stored / GIB
 
 
 def fits(needed_gib: float, there_gib: float) -> bool:
-    """Within the memory of a device or a host, headroom kept."""
+    """Whether it fits into the memory of a device or a host, with headroom."""
     return needed_gib <= there_gib * (1 - HEADROOM)

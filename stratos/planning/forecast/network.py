@@ -1,11 +1,10 @@
-"""Network round trips between regions, from distance: AWS publishes no table of them."""
+"""Network round trips between regions, estimated from distance: AWS publishes no table."""
 
 from __future__ import annotations
 
-import csv
 import math
-from functools import cache
-from importlib import resources
+
+from stratos.catalog.regions import region_places
 
 FIBRE_KM_PER_MS = 204.0
 """Light in glass: two thirds of its speed in vacuum."""
@@ -18,10 +17,10 @@ UNKNOWN_MS = 250.0
 
 
 def round_trip_ms(origin: str, region: str) -> float:
-    """Round trip between two regions: there and back along a detoured great circle."""
+    """Round trip between two regions: there and back along the great circle, with detours."""
     if origin == region:
         return WITHIN_REGION_MS
-    places = _places()
+    places = region_places()
     if origin not in places or region not in places:
         return UNKNOWN_MS
     kilometres = great_circle_km(places[origin], places[region])
@@ -30,7 +29,7 @@ def round_trip_ms(origin: str, region: str) -> float:
 
 def known_regions() -> tuple[str, ...]:
     """The regions whose place is known."""
-    return tuple(sorted(_places()))
+    return tuple(sorted(region_places()))
 
 
 def great_circle_km(a: tuple[float, float], b: tuple[float, float]) -> float:
@@ -41,10 +40,3 @@ def great_circle_km(a: tuple[float, float], b: tuple[float, float]) -> float:
         + math.cos(lat_a) * math.cos(lat_b) * math.sin((lon_b - lon_a) / 2) ** 2
     )
     return 2 * EARTH_RADIUS_KM * math.asin(math.sqrt(half))
-
-
-@cache
-def _places() -> dict[str, tuple[float, float]]:
-    text = resources.files("stratos.catalog").joinpath("data", "regions.csv").read_text("utf-8")
-    rows = csv.DictReader(text.splitlines())
-    return {row["region"]: (float(row["latitude"]), float(row["longitude"])) for row in rows}

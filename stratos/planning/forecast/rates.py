@@ -1,53 +1,45 @@
-"""Rates of every server for one model: peaks × efficiencies × what calibration taught."""
+"""Rates of every server for one model: peaks × efficiencies × calibration."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stratos.catalog.servers import InstanceType
+from stratos.contracts.calibration import CalibrationRow
+from stratos.contracts.jobs import JOB_BATCH
 from stratos.contracts.plan import Precision
+from stratos.planning.arrays import Floats, Integers, Mask
 from stratos.planning.forecast.calibration import Correction, correction
-from stratos.planning.forecast.devices import link_bytes_per_second, serving_layout
+from stratos.planning.forecast.devices import serving_layout
 from stratos.planning.forecast.engine import (
-    ALL_REDUCE_SECONDS,
     BYTES_PER_PARAMETER,
     EFFICIENCIES,
-    JOB_BATCH,
-    bytes_per_second,
-    dispatch_factor,
-    flop_per_second,
 )
-from stratos.planning.forecast.memory import GIB, HEADROOM
+from stratos.planning.forecast.replica import Replica
 from stratos.planning.forecast.server_table import ServerTable
-from stratos.planning.forecast.serving_cost import Load, ReplicaRates, engine_seconds
+from stratos.planning.forecast.serving_cost import ReplicaRates, RequestShape, engine_seconds
 from stratos.planning.forecast.transformer import Transformer
-from stratos.planning.request import CalibrationRow
 
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
-_TINY = 1e-12
-"""Stands for a rate that does not exist, where a mask says so."""
-_ALL_REDUCES_PER_LAYER = 2
-"""After attention and after the feed-forward block (Megatron-LM, arXiv 1909.08053, section 3)."""
+NO_RATE = 1e-12
+"""In place of a rate that does not exist; a mask says where."""
 
 
 def serving_precision(instance: InstanceType, trained_in: Precision) -> Precision:
-    """What the endpoint computes in: float32 on CPUs, whatever the weights were trained in."""
+    """The endpoint's precision: float32 on CPUs, however the weights were trained."""
     return "float32" if instance.runtime == "cpu" else trained_in
 
 
 @dataclass
 class Types:
-    """The distinct instance types behind some servers, and which server is of which."""
+    """The distinct instance types of some servers, and the type of each server."""
 
     servers: ServerTable
     calibration: tuple[CalibrationRow, ...]
     instances: list[InstanceType] = field(init=False)
-    index: NDArray[np.int64] = field(init=False)
+    index: Integers = field(init=False)
     _layouts: dict[tuple[Transformer, Precision], list[tuple[int, int]]] = field(
         init=False, default_factory=dict
     )
@@ -64,13 +56,14 @@ class Types:
             index.append(position[name])
         self.index = np.array(index, dtype=np.int64)
 
-    def column(self, value: Callable[[InstanceType], float | None]) -> Floats:
-        """One number per instance type (None as almost zero), spread over the servers."""
-        per_type = [value(instance) for instance in self.instances]
-        return np.array([_TINY if v is None else v for v in per_type], dtype=np.float64)[self.index]
+    def spread(self, per_type: Iterable[float | None]) -> Floats:
+        """One number per instance type (None as almost zero), given to each of its servers."""
+        values = [NO_RATE if value is None else value for value in per_type]
+        return np.array(values, dtype=np.float64)[self.index]
 
-    def mask(self, holds: Callable[[InstanceType], bool]) -> Mask:
-        return np.array([holds(i) for i in self.instances], dtype=np.bool_)[self.index]
+    def column(self, value: Callable[[InstanceType], float | None]) -> Floats:
+        """A number of each server's instance type."""
+        return self.spread(value(instance) for instance in self.instances)
 
     def layouts(self, model: Transformer, precision: Precision) -> list[tuple[int, int]]:
         """Devices of a replica, and replicas, on one endpoint instance of each type."""
@@ -117,7 +110,7 @@ class Types:
     def informed(
         self, quantity: str, model: Transformer, devices: Sequence[int], expected: Floats
     ) -> list[Correction]:
-        """A correction per instance type, around what other quantities let one expect.
+        """A correction per instance type, around the value to expect from other quantities.
 
         Args:
             devices: That work together on each instance type.
@@ -139,89 +132,46 @@ def replica_rates(
     *,
     job_batch: int | None = None,
 ) -> tuple[ReplicaRates, Mask]:
-    """Rates of decoding on each server, and which servers can hold the model at all.
+    """Decoding rates on each server, and which servers can hold the model at all.
 
     Args:
         job_batch: Sequences a job decodes at once, memory permitting; None for an endpoint. A job
-            computes on one device and in the precision it is told, an endpoint on all devices and
-            in the precision that suits its hardware.
+            computes on one device in the given precision, an endpoint on all devices in the
+            precision that suits its hardware.
     """
-    layouts = [(1, 1)] * len(types.instances)
-    if job_batch is None:
-        layouts = types.layouts(model, precision)
-    splits = {
-        row.instance_type: split for row, (split, _) in zip(types.instances, layouts, strict=True)
-    }
-
-    def used(instance: InstanceType) -> Precision:
-        return serving_precision(instance, precision) if job_batch is None else precision
-
-    def spread(instance: InstanceType) -> int:
-        return splits[instance.instance_type]
-
-    def free_slots(instance: InstanceType) -> float:
-        size = BYTES_PER_PARAMETER[used(instance)]
-        memory = instance.device_memory_gib * spread(instance) * (1 - HEADROOM) * GIB
-        # More devices than key-value heads: each head's cache lies on several.
-        copies = max(1.0, spread(instance) / model.kv_heads)
-        per_sequence = context_tokens * model.kv_values_per_token * size * copies
-        slots = job_batch or EFFICIENCIES[instance.runtime].slots
-        return float(min(slots, np.floor((memory - model.parameters * size) / per_sequence)))
-
-    def peak(instance: InstanceType) -> float | None:
-        found = flop_per_second(instance, used(instance))
-        return None if found is None else found * spread(instance)
-
-    def reached(instance: InstanceType, share: float) -> float | None:
-        found = peak(instance)
-        width = EFFICIENCIES[instance.runtime].at_width(model.hidden_size)
-        return None if found is None else found * share * width
-
-    def bandwidth(instance: InstanceType) -> float | None:
-        found = bytes_per_second(instance)
-        share = EFFICIENCIES[instance.runtime].bandwidth
-        return None if found is None else found * spread(instance) * share
-
-    def forward(instance: InstanceType) -> float:
-        efficiency = EFFICIENCIES[instance.runtime]
-        if job_batch is None:
-            layer, step = efficiency.served_layer_seconds, efficiency.served_step_seconds
-        else:
-            layer, step = efficiency.layer_seconds, efficiency.step_seconds
-        if spread(instance) > 1:
-            layer += _ALL_REDUCES_PER_LAYER * ALL_REDUCE_SECONDS
-        return (step + model.layers * layer) * dispatch_factor(instance)
-
-    def link(instance: InstanceType) -> float:
-        if spread(instance) == 1:
-            return 0.0
-        # Ring: each device sends its part of a sum, and then its sum.
-        sent = 2 * (1 - 1 / spread(instance)) * model.hidden_size
-        sent *= BYTES_PER_PARAMETER[used(instance)] * model.layers * _ALL_REDUCES_PER_LAYER
-        return sent / link_bytes_per_second(instance)
-
-    possible = types.mask(lambda i: peak(i) is not None and free_slots(i) >= 1)
+    is_job = job_batch is not None
+    layouts = [(1, 1)] * len(types.instances) if is_job else types.layouts(model, precision)
+    replicas = [
+        Replica(
+            model,
+            instance,
+            precision if is_job else serving_precision(instance, precision),
+            devices,
+            job_batch,
+        )
+        for instance, (devices, _) in zip(types.instances, layouts, strict=True)
+    ]
+    slots = [replica.slots(context_tokens) for replica in replicas]
+    column = types.spread
+    possible = [
+        replica.peak_flop_per_second is not None and free >= 1
+        for replica, free in zip(replicas, slots, strict=True)
+    ]
     rates = ReplicaRates(
-        prefill_flop_per_second=types.column(lambda i: reached(i, EFFICIENCIES[i.runtime].prefill)),
-        decode_flop_per_second=types.column(lambda i: reached(i, EFFICIENCIES[i.runtime].decode)),
-        elementwise_seconds=types.column(
-            lambda i: EFFICIENCIES[i.runtime].elementwise_flop / 3 / (peak(i) or 1.0)
-        ),
-        bytes_per_second=types.column(bandwidth),
-        overlap=types.column(lambda i: EFFICIENCIES[i.runtime].overlap),
-        forward_seconds=types.column(forward),
-        sequence_seconds=types.column(
-            lambda i: EFFICIENCIES[i.runtime].sequence_seconds * dispatch_factor(i)
-        ),
-        request_seconds=types.column(
-            lambda i: EFFICIENCIES[i.runtime].request_seconds * dispatch_factor(i)
-        ),
-        slots=np.maximum(types.column(free_slots), 1.0),
-        link_seconds=types.column(link),
-        devices=np.array([split for split, _ in layouts], dtype=np.float64)[types.index],
-        replicas=np.array([replicas for _, replicas in layouts], dtype=np.float64)[types.index],
+        prefill_flop_per_second=column(r.flop_per_second(r.efficiency.prefill) for r in replicas),
+        decode_flop_per_second=column(r.flop_per_second(r.efficiency.decode) for r in replicas),
+        elementwise_seconds=column(r.elementwise_seconds for r in replicas),
+        bytes_per_second=column(r.bytes_per_second for r in replicas),
+        overlap=column(r.efficiency.overlap for r in replicas),
+        forward_seconds=column(r.forward_seconds for r in replicas),
+        sequence_seconds=column(r.efficiency.sequence_seconds * r.dispatch for r in replicas),
+        request_seconds=column(r.efficiency.request_seconds * r.dispatch for r in replicas),
+        slots=np.maximum(column(slots), 1.0),
+        link_seconds=column(r.link_seconds for r in replicas),
+        devices=column(float(devices) for devices, _ in layouts),
+        replicas=column(float(count) for _, count in layouts),
     )
-    return rates, possible
+    return rates, np.array(possible, dtype=np.bool_)[types.index]
 
 
 def corrected(
@@ -245,12 +195,12 @@ def value_bytes(types: Types, precision: Precision) -> Floats:
 
 
 def generation_seconds(
-    types: Types, model: Transformer, precision: Precision, load: Load
+    types: Types, model: Transformer, precision: Precision, shape: RequestShape
 ) -> tuple[Floats, Mask]:
     """Seconds of one completion inside a job that generates many at once, on one device."""
     rates, possible = replica_rates(
-        types, model, precision, load.context_tokens, job_batch=JOB_BATCH
+        types, model, precision, shape.context_tokens, job_batch=JOB_BATCH
     )
     size = BYTES_PER_PARAMETER[precision]
     rates = corrected(types, model, rates)
-    return engine_seconds(model, load, rates.slots, size, rates), possible
+    return engine_seconds(model, shape, rates.slots, size, rates), possible

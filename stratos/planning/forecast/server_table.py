@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stratos.catalog.images import LOCAL_PREFIX
-from stratos.catalog.servers import STALE_DAYS, Component, InstanceType, Price, ServerCatalog
+from stratos.catalog.servers import STALE_DAYS, InstanceType, Price, PricedUse, ServerCatalog
 from stratos.contracts.plan import Purchase, Server
 from stratos.hosting.transform_job import transforms_on
+from stratos.planning.arrays import Floats, Mask
 from stratos.planning.forecast.engine import bytes_per_second, flop_per_second
 
 FLEET_SIZES = (1, 2, 3, 4, 6, 8)
@@ -28,14 +28,14 @@ class ServerRow:
     purchase: Purchase
     price: Price
     stand_in: bool = False
-    """For the processors of a serverless endpoint, which AWS does not name."""
+    """In place of the processors of a serverless endpoint, which AWS does not name."""
 
     @property
     def usd_per_hour(self) -> float:
         return self.price.usd_per_hour * self.count
 
     def server(self, devices: int = 1, replicas: int = 1) -> Server:
-        """What a plan rents, with the use it makes of each instance's accelerators."""
+        """The server as a plan states it, with its use of each instance's accelerators."""
         return Server(
             instance_type=self.instance.instance_type,
             count=self.count,
@@ -56,7 +56,9 @@ class ServerRow:
         if age > STALE_DAYS:
             found.append(f"price of {name} is {age} days old")
         if self.purchase == "spot":
-            found.append("managed spot: savings and waiting time are one account's, and assumed")
+            found.append(
+                "managed spot: savings and waiting time are those of one account, and assumed"
+            )
         return found
 
 
@@ -71,26 +73,26 @@ class ServerTable:
         return len(self.rows)
 
     @property
-    def usd_per_hour(self) -> NDArray[np.float64]:
+    def usd_per_hour(self) -> Floats:
         return np.array([row.usd_per_hour for row in self.rows], dtype=np.float64)
 
     @property
-    def counts(self) -> NDArray[np.float64]:
+    def counts(self) -> Floats:
         return np.array([row.count for row in self.rows], dtype=np.float64)
 
     @property
-    def spot(self) -> NDArray[np.bool_]:
+    def spot(self) -> Mask:
         return np.array([row.purchase == "spot" for row in self.rows], dtype=np.bool_)
 
     @property
-    def stand_in(self) -> NDArray[np.bool_]:
+    def stand_in(self) -> Mask:
         return np.array([row.stand_in for row in self.rows], dtype=np.bool_)
 
 
 def training_table(catalog: ServerCatalog, regions: Sequence[str]) -> ServerTable:
     """Every training server: on demand, and managed spot where EC2 has a spot market for it.
 
-    Of one instance each: training over several has not been tried on a network.
+    Each has one instance: training over a network has not been tried.
     """
     table = ServerTable([])
     for instance in catalog.instance_types:
@@ -130,10 +132,10 @@ def serving_table(
 
 
 def stand_in_table(catalog: ServerCatalog, regions: Sequence[str]) -> ServerTable:
-    """What stands in for a serverless endpoint in each region, where there are CPUs at all.
+    """A stand-in for a serverless endpoint in each region that has CPUs at all.
 
-    The CPU with the fewest processors, which compares best to the few that come with so little
-    memory; of those the cheapest, as a rule the slowest. No quota on instances binds it.
+    It is the CPU with the fewest processors, which is closest to the few that come with so little
+    memory; of those the cheapest, which is usually the slowest. Instance quotas do not apply to it.
     """
     table = ServerTable([])
     best: dict[str, ServerRow] = {}
@@ -145,7 +147,7 @@ def stand_in_table(catalog: ServerCatalog, regions: Sequence[str]) -> ServerTabl
             best[region] = min(best.get(region, found), found, key=_size_and_price)
     table.rows += best.values()
     if not table.rows:
-        table.rejected["serverless hosting"] = "no CPU instance type is offered to forecast it by"
+        table.rejected["serverless hosting"] = "there is no CPU instance type to forecast it from"
     return table
 
 
@@ -160,7 +162,7 @@ def _within(
     use: str,
     rejected: dict[str, str],
 ) -> tuple[int, ...]:
-    """Counts that the account's quota allows; all of them where it is unknown."""
+    """Counts that the account's quota allows; all of them if it is unknown."""
     if quota is None:
         return counts
     allowed = tuple(n for n in counts if n <= quota)
@@ -171,11 +173,11 @@ def _within(
 
 def _priced(
     instance: InstanceType,
-    component: Component,
+    component: PricedUse,
     regions: Sequence[str],
     rejected: dict[str, str],
 ) -> list[tuple[str, Price]]:
-    """Regions with a price good enough to choose by; why not, where there is none."""
+    """Regions with a price reliable enough to choose by; if there is none, `rejected` says why."""
     allowed = instance.training if component == "training" else instance.hosting
     name = instance.instance_type
     if not allowed:
@@ -201,9 +203,9 @@ def _has_rate(instance: InstanceType) -> bool:
 
 
 def cheapest_by_rate(table: ServerTable) -> ServerTable:
-    """Keep the cheapest region of each training server: elsewhere the same costs more.
+    """Keep the cheapest region of each training server: elsewhere the same server costs more.
 
-    Nothing else about a training server depends on its region, so this drops dominated rows only.
+    Nothing else about a training server depends on its region, so only dominated rows are dropped.
     """
     best: dict[tuple[str, int, Purchase], ServerRow] = {}
     for row in table.rows:

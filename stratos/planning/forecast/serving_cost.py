@@ -1,4 +1,4 @@
-"""Serving: latency and throughput of one replica, by roofline and queueing. Times in seconds.
+"""Serving: latency and throughput of one replica, by roofline and queueing, in seconds.
 
 Every argument that differs by server is an array, one entry a server.
 """
@@ -8,14 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from stratos.planning.arrays import Floats
 from stratos.planning.forecast.transformer import Transformer
-
-Floats = NDArray[np.float64]
 
 LENGTH_SPREAD = 1.25
 """95th percentile over mean of output lengths; assumed, corrected by calibration."""
+_P95_DEVIATIONS = 1.645
+"""Standard deviations above the mean that 95% lie below."""
 _ROUNDS = 200
 _TOLERANCE = 1e-5
 
@@ -37,8 +37,8 @@ class ReplicaRates:
         slots: Sequences decoded at once, as memory and the engine allow.
         devices: That one replica is spread over.
         replicas: On one instance.
-        prefill_factor: On the speed of reading prompts, as finished runs have taught.
-        decode_factor: The same of decoding.
+        prefill_factor: Calibration of the speed of reading prompts.
+        decode_factor: Calibration of the speed of decoding.
     """
 
     prefill_flop_per_second: Floats
@@ -58,7 +58,7 @@ class ReplicaRates:
 
 
 def slower(rates: ReplicaRates, factor: Floats) -> ReplicaRates:
-    """The same replicas where everything takes so many times as long."""
+    """The same replicas if everything takes this many times as long."""
     return replace(
         rates,
         prefill_flop_per_second=rates.prefill_flop_per_second / factor,
@@ -72,7 +72,7 @@ def slower(rates: ReplicaRates, factor: Floats) -> ReplicaRates:
 
 
 def prefill_seconds(model: Transformer, prompt_tokens: float, rates: ReplicaRates) -> Floats:
-    """Read a prompt: 2 · P · n FLOP (arXiv 2211.05102, section 2), other work, one dispatch."""
+    """Reading a prompt: 2 · P · n FLOP (arXiv 2211.05102, section 2), other work, one dispatch."""
     arithmetic = 2.0 * model.active_parameters / rates.prefill_flop_per_second
     other = rates.elementwise_seconds * model.layers * model.hidden_size
     seconds = prompt_tokens * (arithmetic + other + rates.link_seconds) + rates.forward_seconds
@@ -89,7 +89,7 @@ def decode_step_seconds(
     """One token for each of `batch` sequences: roofline of memory and arithmetic, and dispatch.
 
     Memory: (W + k · KV · context) / bandwidth; arithmetic: 2 · P · k / FLOP/s (arXiv 2211.05102).
-    Their maximum where they overlap, their sum where they do not.
+    Their maximum if they overlap, their sum if they do not.
     """
     values = model.active_parameters + batch * context_tokens * model.kv_values_per_token
     memory = values * bytes_per_value / rates.bytes_per_second
@@ -103,8 +103,8 @@ def decode_step_seconds(
 
 
 @dataclass(frozen=True)
-class Load:
-    """The traffic of one replica's share of the fleet, and its shape."""
+class RequestShape:
+    """How long a request and its answer are."""
 
     prompt_tokens: float
     output_tokens: float
@@ -117,27 +117,27 @@ class Load:
 
 def engine_seconds(
     model: Transformer,
-    load: Load,
+    shape: RequestShape,
     batch: Floats,
     bytes_per_value: Floats | float,
     rates: ReplicaRates,
 ) -> Floats:
-    """Engine time one request takes up when `batch` decode together."""
-    step = decode_step_seconds(model, batch, load.context_tokens, bytes_per_value, rates)
-    prefill = prefill_seconds(model, load.prompt_tokens, rates)
-    return prefill + load.output_tokens * step / batch
+    """Engine time that one request takes up if `batch` of them decode together."""
+    step = decode_step_seconds(model, batch, shape.context_tokens, bytes_per_value, rates)
+    prefill = prefill_seconds(model, shape.prompt_tokens, rates)
+    return prefill + shape.output_tokens * step / batch
 
 
 def capacity(
-    model: Transformer, load: Load, bytes_per_value: Floats | float, rates: ReplicaRates
+    model: Transformer, shape: RequestShape, bytes_per_value: Floats | float, rates: ReplicaRates
 ) -> Floats:
     """Requests per second of one replica with every slot in use."""
-    return 1.0 / engine_seconds(model, load, rates.slots, bytes_per_value, rates)
+    return 1.0 / engine_seconds(model, shape, rates.slots, bytes_per_value, rates)
 
 
 def residence_seconds(
     model: Transformer,
-    load: Load,
+    shape: RequestShape,
     requests_per_second: Floats,
     bytes_per_value: Floats | float,
     rates: ReplicaRates,
@@ -147,9 +147,9 @@ def residence_seconds(
 
     The batch a request meets is k = 1 + λ·S, plus `spread` standard deviations of a Poisson
     count; other arrivals' prefills stall it by λ·S·prefill. Solved by fixed-point iteration from
-    below; infinite where arrivals alone fill the engine.
+    below; infinite if arrivals alone fill the engine.
     """
-    prefill = prefill_seconds(model, load.prompt_tokens, rates)
+    prefill = prefill_seconds(model, shape.prompt_tokens, rates)
     stalled = requests_per_second * prefill
     available = np.maximum(1.0 - stalled, 1e-9)
     seconds = prefill
@@ -157,10 +157,10 @@ def residence_seconds(
     for _ in range(_ROUNDS):
         others = requests_per_second * seconds
         batch = np.minimum(1.0 + others + spread * np.sqrt(others), rates.slots)
-        step = decode_step_seconds(model, batch, load.context_tokens, bytes_per_value, rates)
-        updated = (prefill + load.output_tokens * step) / available
+        step = decode_step_seconds(model, batch, shape.context_tokens, bytes_per_value, rates)
+        updated = (prefill + shape.output_tokens * step) / available
         close = np.abs(updated - seconds) <= _TOLERANCE * seconds
-        # A settled server stays as it is: its figure must not depend on its neighbours.
+        # A settled server keeps its figure: it must not depend on the other servers.
         seconds = np.where(settled, seconds, updated)
         settled = settled | close
         if settled.all():
@@ -170,7 +170,7 @@ def residence_seconds(
 
 def latency_seconds(
     model: Transformer,
-    load: Load,
+    shape: RequestShape,
     requests_per_second: Floats,
     bytes_per_value: Floats | float,
     rates: ReplicaRates,
@@ -186,11 +186,11 @@ def latency_seconds(
     taken as exponential. Infinite at full utilisation.
     """
     # 0.5 -> 0, 0.95 -> 1.645: the normal quantile, near enough between the two.
-    deviations = 1.645 * max(0.0, percentile - 0.5) / 0.45
-    utilisation = requests_per_second / capacity(model, load, bytes_per_value, rates)
-    longer = Load(
-        load.prompt_tokens,
-        load.output_tokens * (1 + (length_spread - 1) * deviations / 1.645),
+    deviations = _P95_DEVIATIONS * max(0.0, percentile - 0.5) / 0.45
+    utilisation = requests_per_second / capacity(model, shape, bytes_per_value, rates)
+    longer = RequestShape(
+        shape.prompt_tokens,
+        shape.output_tokens * (1 + (length_spread - 1) * deviations / _P95_DEVIATIONS),
     )
     residence = residence_seconds(
         model, longer, requests_per_second, bytes_per_value, rates, spread=deviations

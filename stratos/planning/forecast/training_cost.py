@@ -5,18 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from stratos.contracts.plan import Method
 from stratos.hosting.monthly import HOURS_PER_MONTH
+from stratos.planning.arrays import Floats, Mask
 from stratos.planning.forecast.engine import HIDDEN_SHARE
 from stratos.planning.forecast.transformer import Transformer
-
-Floats = NDArray[np.float64]
+from stratos.spec import Method
 
 SPOT_BILLED_SHARE = 0.365
 """Of the seconds a managed-spot job runs: one account's savings of 59-68%, read as 63.5%."""
-SPOT_BILLED_BOUNDS = (0.32, 0.41)
 SPOT_WAIT_SECONDS = 600.0
 """Waiting for spare capacity; assumed, AWS publishes none."""
 CHECKPOINT_SECONDS = 300.0
@@ -68,7 +65,7 @@ def training_tokens_per_second(
     """Rate of an optimizer step, over all devices that take part in it.
 
     Matrix products, attention and elementwise work of the busiest device; traffic between devices,
-    of which a part hides behind them or they behind it; and dispatch.
+    which partly overlaps with them; and dispatch.
     """
     flop = linear_flop_per_token(model, method) / rates.matrices
     flop = flop + attention_flop_per_token(model, sequence_tokens) / (
@@ -87,8 +84,8 @@ def sharding_bytes(
 ) -> float:
     """What each device receives for one micro-batch: 3 · P values (full), 2 · P (LoRA).
 
-    Every layer is put together for the forward pass and again for the backward pass, and its
-    gradient, where it has one, is summed and spread (ZeRO-3, arXiv 1910.02054, section 7.2.2).
+    Every layer is gathered for the forward pass and again for the backward pass, and its gradient,
+    if it has one, is reduced and scattered (ZeRO-3, arXiv 1910.02054, section 7.2.2).
     Full fine-tuning keeps and exchanges float32.
     """
     whole = 3 * 4.0 if method == "full" else 2 * bytes_per_value
@@ -108,7 +105,7 @@ def spot_seconds(running_seconds: Floats, interruptions_per_month: Floats) -> Fl
     )
 
 
-def billed_usd(running_seconds: Floats, usd_per_hour: Floats, spot: NDArray[np.bool_]) -> Floats:
+def billed_usd(running_seconds: Floats, usd_per_hour: Floats, spot: Mask) -> Floats:
     """Billed seconds at the on-demand rate: managed spot bills fewer seconds, no lower rate."""
     share = np.where(spot, SPOT_BILLED_SHARE, 1.0)
     return np.asarray(running_seconds / 3600 * share * usd_per_hour, dtype=np.float64)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stratos.catalog.servers import InstanceType
-from stratos.contracts.plan import Method, Precision
+from stratos.contracts.plan import Precision
+from stratos.planning.arrays import Floats, Mask
 from stratos.planning.forecast.devices import (
     MICRO_TOKENS,
     link_bytes_per_second,
@@ -23,17 +23,14 @@ from stratos.planning.forecast.engine import (
     flop_per_second,
 )
 from stratos.planning.forecast.memory import fits, reading_gib, training_gib
-from stratos.planning.forecast.rates import Types
+from stratos.planning.forecast.rates import NO_RATE, Types
 from stratos.planning.forecast.training_cost import (
     TrainingRates,
     sharding_bytes,
     training_tokens_per_second,
 )
 from stratos.planning.forecast.transformer import Transformer
-
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
-_TINY = 1e-12
+from stratos.spec import Method
 
 
 @dataclass(frozen=True)
@@ -41,7 +38,7 @@ class StudentTraining:
     """What is trained, and in which portions.
 
     Attributes:
-        alone: The student writes its own samples, which one process does.
+        alone: The student writes its own samples, which only one process can do.
     """
 
     model: Transformer
@@ -69,7 +66,7 @@ class StudentTraining:
         return ceil(part / self.held_tokens(instance, devices))
 
     def fits(self, instance: InstanceType, devices: int) -> bool:
-        """In the memory of each device, and where several read the model, of their host."""
+        """In the memory of each device and, if several processes read the model, of their host."""
         model, method, size = self.model, self.method, self.bytes_per_value
         needed = training_gib(
             model,
@@ -89,7 +86,7 @@ class StepRate:
 
     Attributes:
         tokens_per_second: As finished runs have corrected it.
-        possible: Where the training state fits.
+        possible: Whether the training state fits.
         devices: That train together on one instance.
     """
 
@@ -109,7 +106,7 @@ def step_rate(types: Types, training: StudentTraining) -> StepRate:
     best: dict[int, int] = {}
     for row, (position, _) in enumerate(choices):
         known = best.setdefault(position, row)
-        # The fewest devices of equally fast ones.
+        # Of equally fast numbers, the fewest devices.
         if (possible[row], possible[row] * rates[row]) > (
             possible[known],
             possible[known] * rates[known],
@@ -123,7 +120,7 @@ def step_rate(types: Types, training: StudentTraining) -> StepRate:
 def _rates(
     types: Types, training: StudentTraining, choices: list[tuple[int, int]]
 ) -> tuple[Floats, Mask]:
-    """Tokens per second, and whether it fits, of every instance type with every number."""
+    """Tokens per second, and whether it fits, for every choice of instance type and number."""
     model, method, size = training.model, training.method, training.bytes_per_value
     rows = [(types.instances[position], count) for position, count in choices]
     peaks = [flop_per_second(instance, training.precision) for instance, _ in rows]
@@ -131,7 +128,7 @@ def _rates(
     passes = [training.passes(instance, count) for instance, count in rows]
     traffic = {count: sharding_bytes(model, method, size, count) for _, count in choices}
     rates = TrainingRates(
-        flop_per_second=np.array([_TINY if peak is None else peak for peak in peaks]),
+        flop_per_second=np.array([NO_RATE if peak is None else peak for peak in peaks]),
         matrices=np.array([e.training * e.at_width(model.hidden_size) for e in efficiencies]),
         attention=np.array([e.attention for e in efficiencies]),
         elementwise_flop=np.array([e.elementwise_flop for e in efficiencies]),

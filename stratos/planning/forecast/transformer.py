@@ -1,4 +1,4 @@
-"""The sizes of a model that its costs follow from."""
+"""The sizes of a model that determine its costs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Transformer:
     head_dim: int
     vocabulary: int
     heads: int = 0
-    """0 where a card does not tell."""
+    """0 if the card does not say."""
     inner: int = 0
     """Width of the feed-forward block, likewise."""
 

@@ -1,4 +1,4 @@
-"""How much work a spec is: tokens, records, calls, requests."""
+"""How much work a spec amounts to: tokens, records, calls, requests."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from stratos.catalog.model_card import ModelCard
 from stratos.contracts.jobs import ProbeResult
 from stratos.hosting.monthly import HOURS_PER_MONTH
+from stratos.planning.arrays import Floats
 from stratos.planning.forecast.accuracy import (
     UNKNOWN_REVERSE_YIELD,
     UNKNOWN_TEACHER,
@@ -22,7 +20,7 @@ from stratos.planning.request import PlanningRequest
 from stratos.spec import StrategyName
 from stratos.spec.training import DEFAULT_BATCH_TOKENS, DEFAULT_EPOCHS
 
-Records = TypeVar("Records", float, NDArray[np.float64])
+Amount = TypeVar("Amount", float, Floats)
 
 RATIONALE_SHARE = 0.25
 """Of `max_new_tokens` that a rationale fills, until a probe has measured it; assumed."""
@@ -41,7 +39,7 @@ class Knowledge:
 
 
 def teacher_knowledge(card: ModelCard, probe: ProbeResult | None) -> Knowledge:
-    """The probe's accuracy, else a published score, else even odds."""
+    """The probe's accuracy; failing that, a published score; failing that, even odds."""
     if probe is not None:
         return Knowledge(probe.accuracy.value, probe)
     prior = card.prior_accuracy
@@ -49,7 +47,7 @@ def teacher_knowledge(card: ModelCard, probe: ProbeResult | None) -> Knowledge:
 
 
 def student_knowledge(card: ModelCard, probe: ProbeResult | None) -> Knowledge:
-    """The probe's accuracy, else a share of a published score, else nothing."""
+    """The probe's accuracy; failing that, a share of a published score; failing that, 0."""
     if probe is not None:
         return Knowledge(probe.accuracy.value, probe)
     prior = card.prior_accuracy
@@ -58,7 +56,7 @@ def student_knowledge(card: ModelCard, probe: ProbeResult | None) -> Knowledge:
 
 @dataclass(frozen=True)
 class Workload:
-    """Sizes that a plan's costs follow from."""
+    """Sizes that determine the costs of a plan."""
 
     prompt_tokens: float
     completion_tokens: float
@@ -97,15 +95,15 @@ class Workload:
             return own
         return told if strategy == "injection" else own + (1 - aligned) * told
 
-    def training_tokens(self, num_records: Records) -> Records:
-        """Tokens that pass through the student: so many steps, or so many epochs."""
+    def training_tokens(self, num_records: Amount) -> Amount:
+        """Tokens that pass through the student, by the number of steps or of epochs."""
         if self.max_steps is not None:
             return 0.0 * num_records + self.max_steps * self.batch_tokens
         return num_records * self.sequence_tokens * self.epochs
 
 
 def workload_of(request: PlanningRequest, probe: ProbeResult | None) -> Workload:
-    """Sizes under one teacher: its probe measures how long its completions are."""
+    """The workload under one teacher, whose probe measures the length of its completions."""
     spec, facts = request.spec, request.dataset
     longest = float(spec.synthesis.max_new_tokens)
     if probe is not None and probe.mean_completion_tokens > 0:
@@ -138,7 +136,7 @@ def workload_of(request: PlanningRequest, probe: ProbeResult | None) -> Workload
 
 
 @dataclass(frozen=True)
-class Synthesis:
+class SynthesisForecast:
     """What synthesis is expected to ask and keep."""
 
     num_records: float
@@ -147,17 +145,17 @@ class Synthesis:
 
 def expected_synthesis(
     request: PlanningRequest, work: Workload, strategy: StrategyName, teacher: Knowledge
-) -> Synthesis:
+) -> SynthesisForecast:
     """Verified records, and the calls they take, under one strategy."""
     reverse = None if teacher.probe is None else teacher.probe.reverse_yield
     aligned = teacher.accuracy if request.dataset.num_gold > 0 else 1.0
     explained = UNKNOWN_REVERSE_YIELD if reverse is None else reverse.value
     kept = verified_share(strategy, aligned, explained)
-    return Synthesis(work.num_questions * kept, work.calls(strategy, aligned, explained))
+    return SynthesisForecast(work.num_questions * kept, work.calls(strategy, aligned, explained))
 
 
 def _attempts(success: float, most: int) -> float:
-    """Expected attempts until the first success, at most so many: (1 − (1 − y)^n) / y."""
+    """Expected attempts until the first success, `most` at most: (1 − (1 − y)^n) / y."""
     if success <= 0:
         return float(most)
     return (1 - math.pow(1 - success, most)) / success

@@ -1,7 +1,7 @@
 """Fleets over several regions for traffic from several origins.
 
-Replicas of one region serve whichever origins are sent there, so that the choice does not separate
-as it does within one region. Integer variables, replicas per region and instance type, are searched
+Replicas of one region serve whichever origins are sent there, so the choice does not separate as it
+does within one region. Integer variables, replicas per region and instance type, are searched
 by NSGA-II (Deb et al. 2002; pymoo); small cases are enumerated instead.
 """
 
@@ -13,28 +13,26 @@ from itertools import product
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stratos.catalog.servers import ServerCatalog
 from stratos.contracts.plan import Precision
 from stratos.hosting.monthly import HOURS_PER_MONTH
 from stratos.hosting.offer import MAX_UTILISATION
+from stratos.planning.arrays import Floats, Integers
 from stratos.planning.forecast.network import round_trip_ms
 from stratos.planning.forecast.rates import Types, replica_rates, value_bytes
 from stratos.planning.forecast.server_table import ServerRow, ServerTable, serving_table
-from stratos.planning.forecast.serving_cost import Load, capacity, latency_seconds
+from stratos.planning.forecast.serving_cost import RequestShape, capacity, latency_seconds
 from stratos.planning.forecast.transformer import Transformer
 from stratos.planning.front import non_dominated
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 Search = Literal["NSGA-II", "NSGA-III"]
 EXHAUSTIVE = 100_000
-"""Fleets up to which all are enumerated."""
+"""Up to this many fleets, all are enumerated."""
 
 
 @dataclass(frozen=True)
-class Fleet:
+class MultiRegionFleet:
     """Replicas per region and instance type, and what they give together."""
 
     replicas: tuple[tuple[str, str, int], ...]
@@ -47,7 +45,7 @@ class Fleet:
 
 
 class FleetProblem:
-    """What a vector of replica counts costs and how it serves.
+    """What a vector of replica counts costs, and how well it serves.
 
     Args:
         origins: Region of origin → requests per second.
@@ -60,15 +58,15 @@ class FleetProblem:
         regions: Sequence[str],
         student: Transformer,
         precision: Precision,
-        load: Load,
+        shape: RequestShape,
         origins: Mapping[str, float],
         max_replicas: int = 4,
     ) -> None:
         single = [row for row in serving_table(catalog, regions).rows if row.count == 1]
         types = Types(ServerTable(single), ())
-        longest = load.prompt_tokens + load.output_tokens
+        longest = shape.prompt_tokens + shape.output_tokens
         rates, possible = replica_rates(types, student, precision, longest)
-        sustained = capacity(student, load, value_bytes(types, precision), rates)
+        sustained = capacity(student, shape, value_bytes(types, precision), rates)
         self.pools: list[ServerRow] = [
             row for row, fits in zip(single, possible & (sustained > 0), strict=True) if fits
         ]
@@ -77,9 +75,9 @@ class FleetProblem:
         types = Types(ServerTable(self.pools), ())
         self._rates, _ = replica_rates(types, student, precision, longest)
         self._size = value_bytes(types, precision)
-        one = capacity(student, load, self._size, self._rates)
+        one = capacity(student, shape, self._size, self._rates)
         self._sustained = MAX_UTILISATION * one * self._rates.replicas
-        self._student, self._load, self.max_replicas = student, load, max_replicas
+        self._student, self._shape, self.max_replicas = student, shape, max_replicas
         self._usd = types.servers.usd_per_hour * HOURS_PER_MONTH
         self._origins = tuple(origins)
         self._demand = np.array(list(origins.values()), dtype=np.float64)
@@ -100,7 +98,7 @@ class FleetProblem:
         """
         half = self._sustained / self._rates.replicas / 2
         seconds = latency_seconds(
-            self._student, self._load, half, self._size, self._rates, np.zeros_like(half)
+            self._student, self._shape, half, self._size, self._rates, np.zeros_like(half)
         )
         return np.column_stack([self._usd, seconds, self._usd / self._sustained])
 
@@ -113,7 +111,7 @@ class FleetProblem:
         """The same with the p95 of every origin.
 
         Each origin goes to its nearest replicas below 70% utilisation, the largest origin first;
-        what is full overflows to the next.
+        the overflow goes to the next nearest.
         """
         usd = float(counts @ self._usd)
         room = counts * self._sustained
@@ -133,12 +131,12 @@ class FleetProblem:
             return np.full(len(self._demand), np.inf), usd, unserved
         share = sent.sum(axis=0) / (np.maximum(counts, 1) * self._rates.replicas)
         seconds = latency_seconds(
-            self._student, self._load, share, self._size, self._rates, np.zeros_like(share)
+            self._student, self._shape, share, self._size, self._rates, np.zeros_like(share)
         )
         served = np.where(sent > 0, seconds * 1e3 + self._round_trip, 0.0)
         return np.asarray(served.max(axis=1)), usd, 0.0
 
-    def fleet(self, counts: Integers) -> Fleet:
+    def fleet(self, counts: Integers) -> MultiRegionFleet:
         latencies, usd, _ = self._serve(counts)
         used = [
             (pool.region, pool.instance.instance_type, int(n))
@@ -146,19 +144,19 @@ class FleetProblem:
             if n
         ]
         by_origin = zip(self._origins, latencies.tolist(), strict=True)
-        return Fleet(tuple(used), float(latencies.max()), usd, tuple(by_origin))
+        return MultiRegionFleet(tuple(used), float(latencies.max()), usd, tuple(by_origin))
 
 
 def plan_fleets(
     problem: FleetProblem, *, seed: int = 0, population: int = 80, generations: int = 120
-) -> list[Fleet]:
+) -> list[MultiRegionFleet]:
     """The front of latency against cost, cheapest first: exact where small, else by NSGA-II."""
     if problem.num_fleets <= EXHAUSTIVE:
         return exhaustive_fleets(problem)
     return searched_fleets(problem, seed=seed, population=population, generations=generations)
 
 
-def exhaustive_fleets(problem: FleetProblem) -> list[Fleet]:
+def exhaustive_fleets(problem: FleetProblem) -> list[MultiRegionFleet]:
     """Every fleet evaluated."""
     every = product(range(problem.max_replicas + 1), repeat=len(problem.pools))
     return _front(problem, np.array(list(every), dtype=np.int64))
@@ -171,7 +169,7 @@ def searched_fleets(
     population: int,
     generations: int,
     search: Search = "NSGA-II",
-) -> list[Fleet]:
+) -> list[MultiRegionFleet]:
     """A genetic search over integers; the same seed gives the same fleets.
 
     NSGA-III's reference directions spread many objectives; with two, crowding does as well.
@@ -212,7 +210,7 @@ def searched_fleets(
     return _front(problem, np.atleast_2d(np.asarray(found.X, dtype=np.int64)))
 
 
-def _front(problem: FleetProblem, counts: Integers) -> list[Fleet]:
+def _front(problem: FleetProblem, counts: Integers) -> list[MultiRegionFleet]:
     points = np.array([problem.evaluate(row)[:2] for row in counts])
     served = np.flatnonzero(np.isfinite(points[:, 0]))
     kept = served[non_dominated(points[served])]

@@ -13,7 +13,7 @@ from stratos.catalog.cards import card_of
 from stratos.catalog.models import default_students, default_teachers
 from stratos.catalog.servers import ServerCatalog
 from stratos.contracts.records import Record, read_jsonl
-from stratos.dataset.inspection import DataFile, inspect_dataset
+from stratos.dataset.inspect_dataset import DataFile, inspect_dataset
 from stratos.dataset.lines import Readable
 from stratos.dataset.token_estimate import CountTokens, by_characters, by_vocabulary, mean_tokens
 from stratos.planning.request import DatasetFacts, PlanningRequest

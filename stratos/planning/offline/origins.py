@@ -1,6 +1,6 @@
-"""The fleet for traffic that comes from several regions, as `stratos plan --origins` asks it.
+"""The fleet for traffic from several regions: `stratos plan --origins`.
 
-The student and its precision are the plan's; only where its replicas stand is chosen anew.
+Student and precision are the plan's; only the places of its replicas are chosen anew.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from stratos.contracts.plan import Plan
 from stratos.errors import NoFeasiblePlan
 from stratos.frozen import FrozenModel
 from stratos.planning.forecast.network import known_regions
-from stratos.planning.forecast.serving_cost import Load
+from stratos.planning.forecast.serving_cost import RequestShape
 from stratos.planning.forecast.transformer import transformer
 from stratos.planning.forecast.workload import workload_of
 from stratos.planning.front import compromise, non_dominated, normalised
-from stratos.planning.offline.fleet import Fleet, FleetProblem, plan_fleets
+from stratos.planning.offline.fleet import FleetProblem, MultiRegionFleet, plan_fleets
 from stratos.planning.request import PlanningRequest
 
 _LEAST_SPAN = np.log([2.0, 2.0])
@@ -52,7 +52,7 @@ def read_origins(text: str) -> dict[str, float]:
     """Read `us-east-1=5,eu-west-1=3`: region and requests per second.
 
     Raises:
-        ValueError: for what is not so, or a region whose place is unknown.
+        ValueError: if it is not in this form, or the place of a region is unknown.
     """
     origins: dict[str, float] = {}
     for part in text.split(","):
@@ -73,13 +73,13 @@ def read_origins(text: str) -> dict[str, float]:
 
 
 def plan_for_origins(request: PlanningRequest, plan: Plan, origins: dict[str, float]) -> FleetPlan:
-    """Choose replicas for a plan's student: the cheapest fleet that holds the latency limit.
+    """Choose replicas for a plan's student: the cheapest fleet that meets the latency limit.
 
-    Without one it is the knee of the front of latency against cost. Replicas may stand where
-    `constraints.regions` allows, or else at the origins.
+    Without a limit it is the knee of the front of latency against cost. Replicas may run in
+    `constraints.regions`, or by default at the origins.
 
     Raises:
-        NoFeasiblePlan: with the best attainable, when no fleet holds the limits.
+        NoFeasiblePlan: with the best attainable fleets, if none meets the limits.
     """
     limits = request.spec.constraints
     fleets = plan_fleets(
@@ -122,11 +122,11 @@ def plan_for_origins(request: PlanningRequest, plan: Plan, origins: dict[str, fl
 def _problem(request: PlanningRequest, plan: Plan, origins: dict[str, float]) -> FleetProblem:
     card = next(card for card in request.students if card.name == plan.student)
     work = workload_of(request, None)
-    load = Load(work.served_prompt_tokens, work.served_output_tokens)
+    shape = RequestShape(work.served_prompt_tokens, work.served_output_tokens)
     regions = request.spec.constraints.regions or tuple(origins)
     student = transformer(card)
     try:
-        every = FleetProblem(request.servers, regions, student, plan.precision, load, origins)
+        every = FleetProblem(request.servers, regions, student, plan.precision, shape, origins)
     except ValueError as error:
         raise NoFeasiblePlan(f"{error}; allow more regions in constraints.regions") from error
     limit = request.spec.constraints.max_hosting_usd_per_month or math.inf
@@ -138,14 +138,14 @@ def _problem(request: PlanningRequest, plan: Plan, origins: dict[str, float]) ->
         )
     kept = tuple(row for row in request.servers.instance_types if row.instance_type in names)
     servers = request.servers.model_copy(update={"instance_types": kept})
-    return FleetProblem(servers, regions, student, plan.precision, load, origins)
+    return FleetProblem(servers, regions, student, plan.precision, shape, origins)
 
 
 def worthwhile(problem: FleetProblem, max_usd_per_month: float = math.inf) -> set[str]:
-    """The types that in some region no other beats in price, latency and price per request.
+    """The types that no other beats in price, latency and price per request in some region.
 
-    Those of which one alone is too expensive are left out. A search over a few types finds more in
-    the same time than one over the whole catalog.
+    Types of which a single instance is too expensive are dropped. A search over a few types finds
+    more in the same time than one over the whole catalog.
     """
     facts, names = problem.facts, set[str]()
     for region in {pool.region for pool in problem.pools}:
@@ -159,6 +159,6 @@ def worthwhile(problem: FleetProblem, max_usd_per_month: float = math.inf) -> se
     return names
 
 
-def _knee(fleets: Sequence[Fleet]) -> Fleet:
+def _knee(fleets: Sequence[MultiRegionFleet]) -> MultiRegionFleet:
     points = np.log([[fleet.p95_latency_ms, fleet.usd_per_month] for fleet in fleets])
     return fleets[compromise(normalised(points, _LEAST_SPAN))]

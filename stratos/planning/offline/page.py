@@ -1,4 +1,4 @@
-"""The Pareto front as one HTML page to look around in: no network, no library."""
+"""The Pareto front as one HTML page to explore, without network or libraries."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ PACKAGES = ["steps", "dataset", "planning"]
 INSPECTING = [
     "lambdas.gathering.inputs",
     "lambdas.handlers.inspect_dataset",
-    "stratos.dataset.inspection",
+    "stratos.dataset.inspect_dataset",
     "stratos.dataset.near_duplicates",
     "stratos.planning.offline.folder",
 ]
@@ -132,7 +132,7 @@ def test_the_planning_package_sorts_and_chooses_without_what_was_left_out(built,
         "import sys; sys.path.append(sys.argv[1]); import numpy as np\n"
         "from stratos.planning import front\n"
         "points = np.array([[0.0, 1.0], [1.0, 0.0], [1.0, 1.0], [0.4, 0.4]])\n"
-        "print(sorted(front.non_dominated(points).tolist()), front.ranks(points).tolist(),\n"
+        "print(sorted(front.non_dominated(points).tolist()),\n"
         "      front.compromise(points), front.hypervolume(points, np.array([2.0, 2.0])))\n"
     )
     run = subprocess.run(

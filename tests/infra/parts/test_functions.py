@@ -6,7 +6,7 @@ from infra.parts.functions import HANDLERS
 from lambdas.aws.settings import Settings
 from lambdas.serving import leftovers
 from stratos.dataset.allowance import MAX_BYTES, MAX_SECONDS
-from stratos.measuring.load import LONGEST_SECONDS
+from stratos.spec.constraints import LONGEST_MEASURE_SECONDS
 from tests.infra.resources import function
 
 UPLOAD_BYTES_PER_SECOND = 50e6
@@ -58,4 +58,4 @@ def test_clean_up_waits_for_less_time_than_it_has(template):
 def test_measuring_ends_before_its_function_does(template):
     slowest_reply_seconds = 65
     timeout = function(template, "stratos-measure-endpoint")["Timeout"]
-    assert LONGEST_SECONDS + slowest_reply_seconds <= timeout
+    assert LONGEST_MEASURE_SECONDS + slowest_reply_seconds <= timeout

@@ -17,7 +17,7 @@ from safetensors import safe_open
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
 from stratos.cli.submit import read_folder
-from stratos.dataset.inspection import DataFile, inspect_dataset
+from stratos.dataset.inspect_dataset import DataFile, inspect_dataset
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 EXAMPLE = EXAMPLES / "word-problems"

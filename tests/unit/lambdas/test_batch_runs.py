@@ -257,7 +257,7 @@ def test_a_job_that_ran_out_of_time_is_stopped_and_judged(
     monkeypatch.setattr(measure_batch, "_PAUSE_SECONDS", 0.0)
     measured = pipeline.measure_batch({"Error": "States.Timeout", "Cause": ""})
     assert stopped == [pipeline.state["quality"]["deployment"]["transform_job"]["name"]]
-    assert "outlasted its time limit" in measured["reason"]
+    assert "exceeded its time limit" in measured["reason"]
 
 
 def overspend(account: Account, pipeline: Pipeline) -> None:

@@ -49,4 +49,4 @@ def test_descriptions_are_the_docstrings_under_the_fields() -> None:
     schema = json.loads(schema_text(Spec))
     written = field_docs(Spec)["schedule"]
     assert schema["properties"]["schedule"]["description"] == written
-    assert "to run again if inputs changed" in written
+    assert "to run again if inputs have changed" in written

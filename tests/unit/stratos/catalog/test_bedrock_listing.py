@@ -2,46 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from botocore.stub import Stubber
-from typer.testing import CliRunner
 
 from stratos.catalog.bedrock_listing import BedrockListing, ListedModel, fetch_listing
 from stratos.catalog.models import default_teachers
-from stratos.cli.catalog import catalog_app
-
-REGION, TODAY = "us-east-1", date(2026, 11, 24)
-
-
-def summary(model_id: str, status: str | None = "ACTIVE", **changes: Any) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "modelArn": f"arn:aws:bedrock:{REGION}::foundation-model/{model_id}",
-        "modelId": model_id,
-        "inputModalities": ["TEXT", "IMAGE"],
-        "outputModalities": ["TEXT"],
-    }
-    if status is not None:
-        row["modelLifecycle"] = {
-            "status": status,
-            "endOfLifeTime": datetime(2027, 5, 1, tzinfo=UTC),
-        }
-    return row | changes
-
-
-def stubbed(*summaries: dict[str, Any]) -> Any:
-    """A client whose next answer is the given list, checked against the service's own model."""
-    client = boto3.client(
-        "bedrock", region_name=REGION, aws_access_key_id="a", aws_secret_access_key="s"
-    )
-    stubber = Stubber(client)
-    stubber.add_response("list_foundation_models", {"modelSummaries": list(summaries)}, {})
-    stubber.activate()
-    return client
+from tests.unit.stratos.catalog.bedrock_summaries import REGION, TODAY, stubbed, summary
 
 
 def listing(*summaries: dict[str, Any]) -> BedrockListing:
@@ -90,25 +57,3 @@ def test_default_teachers_are_those_the_listing_calls_active() -> None:
     known = listing(summary(first), summary(second, "LEGACY"))
     assert [row.model_id for row in default_teachers(TODAY, known)] == [first]
     assert third in {row.model_id for row in default_teachers(TODAY)}
-
-
-def test_refresh_writes_the_listing_beside_the_servers(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first, second = (row.model_id for row in default_teachers(TODAY)[:2])
-    pricing = boto3.client(
-        "pricing", region_name=REGION, aws_access_key_id="a", aws_secret_access_key="s"
-    )
-    prices = Stubber(pricing)
-    prices.add_response("get_products", {"FormatVersion": "aws_v1", "PriceList": []})
-    prices.activate()
-    clients = {"pricing": pricing, "bedrock": stubbed(summary(first), summary(second, "LEGACY"))}
-    monkeypatch.setattr(boto3, "client", lambda service, **_: clients[service])
-    out = tmp_path / "servers.json"
-    arguments = ["refresh", "--region", REGION, "--out", str(out), "--no-quotas"]
-    ran = CliRunner().invoke(catalog_app, arguments)
-    assert ran.exit_code == 0, ran.output
-    assert f"{second} was legacy" in ran.output
-    written = BedrockListing.model_validate_json((tmp_path / "teachers.json").read_text())
-    assert [row.model_id for row in written.models] == [first, second]
-    assert out.is_file()

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from datetime import date
-from typing import Any
 
 import pytest
 
 from stratos.catalog.price_list import fetch_products, parse_product, with_prices
-from stratos.catalog.quotas import Quota, fetch_quotas, parse_quotas, with_quotas
 from stratos.catalog.servers import ServerCatalog
+from tests.unit.stratos.catalog.pages import Pages
 
 
 def product(
@@ -75,25 +73,6 @@ def test_what_is_no_hourly_training_or_hosting_price_is_passed_over(text: str) -
     assert parse_product(text) is None
 
 
-class Pages:
-    """A client that answers page by page, as boto3's does, and remembers what it was asked."""
-
-    def __init__(self, key: str, pages: list[list[Any]]) -> None:
-        self.key, self.pages, self.requests = key, pages, list[dict[str, Any]]()
-
-    def _next(self, request: dict[str, Any]) -> Mapping[str, Any]:
-        self.requests.append(dict(request))
-        number = int(request.get("NextToken", "0"))
-        more = {"NextToken": str(number + 1)} if number + 1 < len(self.pages) else {}
-        return {self.key: self.pages[number], **more}
-
-    def get_products(self, **request: Any) -> Mapping[str, Any]:
-        return self._next(request)
-
-    def list_service_quotas(self, **request: Any) -> Mapping[str, Any]:
-        return self._next(request)
-
-
 def test_every_page_of_a_region_is_fetched() -> None:
     client = Pages("PriceList", [[product()], [product(component="Hosting")]])
     assert len(list(fetch_products(client, "eu-west-1"))) == 2
@@ -114,19 +93,3 @@ def test_a_fetched_price_replaces_the_last_fetched_and_beats_every_other_kind() 
     kinds = [p.kind for p in twice["ml.g5.xlarge"].prices if p.kind == "api"]
     assert kinds == ["api"]
     assert twice.as_of == date(2026, 11, 20)
-
-
-def test_quotas_are_read_by_the_names_aws_gives_them() -> None:
-    rows = [
-        {"QuotaName": "ml.g5.xlarge for endpoint usage", "Value": 2.0, "QuotaCode": "L-1928E07B"},
-        {"QuotaName": "ml.g5.xlarge for training job usage", "Value": 1.0},
-        {"QuotaName": "ml.g5.xlarge for spot training job usage", "Value": 0.0},
-        {"QuotaName": "ml.g5.xlarge for training warm pool usage", "Value": 9.0},
-        {"QuotaName": "Number of instances across training jobs", "Value": 20.0},
-    ]
-    client = Pages("Quotas", [rows[:2], rows[2:]])
-    quotas = parse_quotas(fetch_quotas(client))
-    assert quotas == {"ml.g5.xlarge": Quota(training=1, spot_training=0, hosting=2)}
-    limited = with_quotas(ServerCatalog.aws(), quotas)
-    assert limited["ml.g5.xlarge"].spot_training_quota == 0
-    assert limited["ml.g6.xlarge"].training_quota is None

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from stratos.dataset.formats import FormatName, RowError, detect_format, read_row
+from stratos.dataset.formats import RowError, detect_format, read_row
+from stratos.spec import FormatName
 
 ROWS: dict[FormatName, list[dict[str, Any]]] = {
     "prompt_completion": [

@@ -13,11 +13,12 @@ import duckdb
 import pytest
 
 from stratos.dataset.allowance import Allowance
-from stratos.dataset.formats import FormatName, RowError, detect_format, read_row
-from stratos.dataset.inspection import DataFile, inspect_dataset
+from stratos.dataset.formats import RowError, detect_format, read_row
+from stratos.dataset.inspect_dataset import DataFile, inspect_dataset
 from stratos.dataset.lines import BrokenFileError
 from stratos.dataset.parquet import read_rows
 from stratos.errors import DatasetRejected
+from stratos.spec import FormatName
 from tests import factories
 from tests.unit.stratos.dataset.test_formats import ROWS, UNANSWERED
 

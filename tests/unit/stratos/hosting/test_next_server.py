@@ -5,23 +5,23 @@ from __future__ import annotations
 import pytest
 
 from stratos.contracts.match import MatchEvidence
-from stratos.contracts.measurements import Measurement, Measurements
-from stratos.contracts.plan import Interval, Matching, Plan, PlannedHosting, PlanSet
+from stratos.contracts.measurements import Measurement
+from stratos.contracts.plan import Plan, PlannedHosting
 from stratos.hosting.modes.table import on_servers
-from stratos.hosting.next_server import MAX_SERVERS, Tried, better_server, first_server
-from stratos.measuring.gates import usd_per_1000_requests
+from stratos.hosting.next_server import (
+    MAX_SERVERS,
+    Tried,
+    better_batch_server,
+    better_server,
+    first_server,
+)
 from stratos.spec import ModeName
 from tests import factories
-from tests.summaries import interval, measurement, plan, plan_set, server
+from tests.summaries import measurement
+from tests.unit.stratos.hosting.fronts import fast, matched, measured_batch, on
 
 ASKED = {"max_p95_latency_ms": 500}
 MISSED = ("max_p95_latency_ms",)
-
-
-def on(name: str, latency_ms: float, usd_per_hour: float = 0.1, **changes: object) -> Plan:
-    """A plan for the same model on a server of its own."""
-    serving = server(f"ml.{name}", usd_per_hour)
-    return plan(name, latency_ms=latency_ms).model_copy(update={"serving": serving, **changes})
 
 
 def following(
@@ -30,22 +30,6 @@ def following(
     mine = on_servers(measured, evidence.attempt)
     tried = Tried(factories.spec(constraints=ASKED), evidence, mine, replaces_former=False)
     return better_server(tried, mode).plan
-
-
-def matched(*front: Plan) -> MatchEvidence:
-    plans = plan_set().model_copy(update={"chosen": front[0], "fallbacks": (), "front": front})
-    matching = Matching(
-        plan=front[0], strategy="injection", reason="", plans=PlanSet.model_validate(plans)
-    )
-    return MatchEvidence(
-        attempt=0,
-        matching=matching,
-        probes=(),
-        dropped={},
-        tried=(),
-        spent_usd=0,
-        spent_hours=0,
-    )
 
 
 def test_the_best_faster_server_that_still_holds_by_the_error_of_the_forecast_comes_next() -> None:
@@ -137,18 +121,34 @@ def test_where_the_front_has_no_server_it_goes_to_the_cpu_it_was_forecast_by() -
     assert first.usd_per_month.value == pytest.approx(73)
 
 
-def test_a_deployment_measured_again_is_the_same_plan_and_one_measurement() -> None:
-    first, second = on("a", 400), on("b", 200)
-    missed = measurement(first, 900, missed=MISSED)
-    before = Measurements().adding(missed).model_copy(update={"next_plan": second})
-    evidence = matched(first, second)
-    assert before.plan_of(missed.endpoint_config_name, evidence) == first
-    assert before.plan_of("a configuration that is new", evidence) == second
-    assert Measurements().plan_of("a configuration that is new", evidence) == first
-    assert before.adding(missed).measured == (missed,)
+def after(evidence: MatchEvidence, missed: list[Measurement]) -> Plan | None:
+    return better_batch_server(Tried(factories.spec(), evidence, missed, False)).plan
 
 
-def test_one_thousand_requests_cost_the_hour_by_the_requests_of_one() -> None:
-    cost = usd_per_1000_requests(3.6, Interval(value=2, lo=1, hi=4))
-    assert cost == Interval(value=0.5, lo=0.25, hi=1.0)
-    assert usd_per_1000_requests(3.6, interval(0)) is None
+def test_a_batch_that_is_too_slow_goes_to_the_first_faster_server_of_the_front() -> None:
+    slow, slower, faster = fast("m5.large", 2), fast("m7i.large", 1), fast("c7i.large", 3)
+    evidence = matched(slow, slower, faster)
+    found = after(evidence, [measured_batch(slow, "requests_per_second")])
+    assert found is not None
+    assert found.serving.instance_type == "ml.c7i.large"
+    assert after(matched(slow, slower), [measured_batch(slow, "requests_per_second")]) is None
+
+
+def test_a_batch_that_costs_too_much_goes_where_a_request_is_forecast_to_cost_less() -> None:
+    first, dearer, cheaper = (
+        fast("m5.large", 2, 0.1),
+        fast("m7i.large", 2, 0.2),
+        fast("c7i.large", 8, 0.3),  # by the hour it costs more, by the request less
+    )
+    evidence = matched(first, dearer, cheaper)
+    for missed in ("max_usd_per_1000_requests", "max_hosting_usd_per_month"):
+        found = after(evidence, [measured_batch(first, missed)])
+        assert found is not None
+        assert found.serving.instance_type == "ml.c7i.large"
+
+
+def test_a_batch_that_failed_goes_to_another_kind_of_server_that_has_batches() -> None:
+    first, unknown, other = fast("m5.large", 2), fast("p5.48xlarge", 9), fast("m7i.large", 1)
+    found = after(matched(first, unknown, other), [measured_batch(first, "failed_requests")])
+    assert found is not None
+    assert found.serving.instance_type == "ml.m7i.large"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pytest
 
@@ -15,6 +15,7 @@ from stratos.pipeline.bill import hosting_bill, usd_per_hour_of_load
 from stratos.spec import Load
 from tests import factories
 from tests.summaries import load_result, measurement, plan, server
+from tests.unit.stratos.hosting.fronts import fast, measured_batch
 
 LOAD = Load(requests_per_second=2)
 
@@ -102,3 +103,10 @@ def test_an_hour_of_a_serverless_endpoint_costs_what_it_answered_while_measured(
     assert hourly == pytest.approx(1.5 * 3600 * 3 * USD_PER_GB_SECOND)
     realtime = deployment(usd_per_hour=0.5)
     assert usd_per_hour_of_load(realtime, load, LOAD) == pytest.approx(0.5)
+
+
+def test_batches_cost_their_bills_and_nothing_between_them() -> None:
+    plan = fast("m5.large", 2)
+    both = [measured_batch(plan), measured_batch(plan)]
+    bill = hosting_bill(both, datetime(2027, 1, 1, tzinfo=UTC), promoted=True)
+    assert (bill.usd, bill.batches_usd) == (pytest.approx(0.2), pytest.approx(0.2))

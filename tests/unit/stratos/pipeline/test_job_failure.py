@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from stratos.pipeline.failures import explain, reason_in
 from stratos.pipeline.job_failure import classify
-from stratos.pipeline.phases import phase_seconds
 from stratos.pipeline.steps import JobFailure
 
 FAILED = JobFailure(Error="States.TaskFailed", Cause="")
@@ -70,67 +66,3 @@ def test_a_job_that_never_ran_is_told_by_the_caught_error(
     error: str, cause: str, outcome: str
 ) -> None:
     assert classify(JobFailure(Error=error, Cause=cause), None).outcome == outcome
-
-
-@pytest.mark.parametrize(
-    ("cause", "message"),
-    [
-        (json.dumps({"errorMessage": "no plan", "errorType": "NoFeasiblePlan"}), "X: no plan"),
-        (json.dumps({"FailureReason": "AlgorithmError: boom"}), "X: AlgorithmError: boom"),
-        ("plain words", "X: plain words"),
-        ("", "X: no cause was given"),
-    ],
-)
-def test_a_cause_is_explained_whatever_its_shape(cause: str, message: str) -> None:
-    assert explain(JobFailure(Error="X", Cause=cause)) == message
-
-
-def test_a_diagnosis_says_more_than_the_caught_error() -> None:
-    state = {
-        "failure": {"Error": "States.TaskFailed", "Cause": "{}"},
-        "diagnosis": {
-            "outcome": "crash",
-            "retry": False,
-            "reason": "the job's program was killed (SIGKILL)",
-            "job": {"step": "distill-a0"},
-        },
-    }
-    assert reason_in(state) == "distill-a0: crash: the job's program was killed (SIGKILL)"
-    assert reason_in({}) is None
-
-
-def test_time_goes_to_phases_and_what_follows_a_phase_counts_to_it() -> None:
-    start = datetime(2026, 1, 5, tzinfo=UTC)
-
-    def entered(second: int, name: str, kind: str = "TaskStateEntered") -> dict[str, Any]:
-        return {
-            "type": kind,
-            "timestamp": start + timedelta(seconds=second),
-            "stateEnteredEventDetails": {"name": name},
-        }
-
-    def other(second: int, kind: str) -> dict[str, Any]:
-        return {"type": kind, "timestamp": start + timedelta(seconds=second)}
-
-    events = [
-        other(0, "ExecutionStarted"),
-        entered(0, "ClaimRun"),
-        entered(2, "ProbeModels", "MapStateEntered"),
-        entered(2, "Probe"),
-        entered(3, "Evaluate"),
-        other(10, "MapStateExited"),
-        entered(10, "Distill"),
-        entered(20, "DiagnoseDistill"),
-        entered(21, "DistillAgain", "ChoiceStateEntered"),
-        entered(22, "Distill"),
-        entered(40, "CreateModel"),
-        entered(41, "WaitForEndpoint", "WaitStateEntered"),
-        entered(50, "Report"),
-    ]
-    assert phase_seconds(events, start + timedelta(seconds=53)) == {
-        "ClaimRun": 2,
-        "ProbeModels": 8,
-        "Distill": 30,
-        "Deploy": 10,
-        "Report": 3,
-    }

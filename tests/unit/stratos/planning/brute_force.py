@@ -9,8 +9,8 @@ from stratos.hosting.container import expected_artifact_bytes
 from stratos.hosting.modes.table import endpoint_modes
 from stratos.hosting.monthly import HOURS_PER_MONTH, requests_per_month
 from stratos.hosting.offer import Hosted
-from stratos.planning.candidates.group import Group
-from stratos.planning.candidates.pool import Candidates
+from stratos.planning.candidates.pairing import Pairing
+from stratos.planning.candidates.pool_builder import PoolBuilder
 from stratos.planning.candidates.serving_side import ServingSide
 from stratos.planning.candidates.training_side import TrainingSide
 from stratos.planning.forecast.server_table import (
@@ -27,7 +27,7 @@ from stratos.statistics.wilson import proportion
 Objectives = tuple[float, float, float, float]
 
 
-def feasible_candidates(request: PlanningRequest, groups: list[Group]) -> list[Objectives]:
+def feasible_candidates(request: PlanningRequest, pairings: list[Pairing]) -> list[Objectives]:
     """Objectives of every feasible candidate, in every hosting mode of its own.
 
     Error, p95 ms, hours, dollars over the horizon.
@@ -37,36 +37,36 @@ def feasible_candidates(request: PlanningRequest, groups: list[Group]) -> list[O
     fleets = serving_table(request.servers, regions).rows
     servers = fleets + stand_in_table(request.servers, regions).rows
     found: list[Objectives] = []
-    for group, trainer, server in product(groups, trainers, servers):
-        training = TrainingSide(request, ServerTable([trainer]), {}, {}).of(group)
+    for pairing, trainer, server in product(pairings, trainers, servers):
+        training = TrainingSide(request, ServerTable([trainer]), {}, {}).of(pairing)
         if training is None:
             continue
         error, training_hours, usd = (float(v) for v in training.values[0])
         share = float(training.facts[0, 1])
         usd += request.spent_usd
-        for latency_ms, starting, month in _endpoints(request, group, server):
+        for latency_ms, starting, month in _endpoints(request, pairing, server):
             hours = training_hours + starting + request.spent_hours
-            total = usd + month * group.work.horizon_hours / HOURS_PER_MONTH
-            if _holds(request, group, share, latency_ms, hours, usd, month):
+            total = usd + month * pairing.work.horizon_hours / HOURS_PER_MONTH
+            if _holds(request, pairing, share, latency_ms, hours, usd, month):
                 found.append((error, latency_ms, hours, total))
     return found
 
 
 def _endpoints(
-    request: PlanningRequest, group: Group, server: ServerRow
+    request: PlanningRequest, pairing: Pairing, server: ServerRow
 ) -> Iterator[tuple[float, float, float]]:
     """P95 ms, hours to start and dollars a month in each mode that nothing speaks against.
 
     Each mode is evaluated as if the spec named it: no mode is left out for another.
     """
-    student, spec = transformer(group.student), request.spec
+    student, spec = transformer(pairing.student), request.spec
     size = expected_artifact_bytes(student.parameters)
     for mode in endpoint_modes():
         offer = mode.offer(Hosted(spec, server.instance.runtime, size))
         hosting = spec.hosting.model_copy(update={"mode": mode.name})
         named = request.model_copy(update={"spec": spec.model_copy(update={"hosting": hosting})})
         side = ServingSide(named, ServerTable([server]), {})
-        served = side.of(student, group.precision, group.work)
+        served = side.of(student, pairing.precision, pairing.work)
         if served is None:
             continue
         latency_ms, starting, month = (float(v) for v in served.values[0])
@@ -76,7 +76,7 @@ def _endpoints(
 
 def _holds(
     request: PlanningRequest,
-    group: Group,
+    pairing: Pairing,
     share: float,
     latency_ms: float,
     hours: float,
@@ -85,7 +85,7 @@ def _holds(
 ) -> bool:
     asked = request.spec.constraints
     heldout = request.dataset.num_heldout
-    gate = proportion(round(group.accuracy(share).hi * heldout), heldout).lo
+    gate = proportion(round(pairing.accuracy(share).hi * heldout), heldout).lo
     pairs = (
         (latency_ms, asked.max_p95_latency_ms),
         (hours, asked.max_training_hours),
@@ -109,6 +109,6 @@ def _dominates(a: Objectives, b: Objectives) -> bool:
     return a != b and all(x <= y for x, y in zip(a, b, strict=True))
 
 
-def groups_of(request: PlanningRequest) -> list[Group]:
-    """Every group, whether or not its front survives: read off the pool."""
-    return Candidates(request, ()).pool().groups
+def pairings_of(request: PlanningRequest) -> list[Pairing]:
+    """Every pairing, whether or not its front survives: read off the pool."""
+    return PoolBuilder(request, ()).build().pairings

@@ -186,3 +186,8 @@ def probe(name: str, role: str, right: int, asked: int = 200, **fields: Any) -> 
         }
         | fields
     )
+
+
+FAST = gpu("ml.g2.xlarge", tflops=400, bandwidth=900, usd={"us-east-1": 4.0})
+CHEAP = gpu("ml.g1.xlarge", tflops=60, bandwidth=200, usd={"us-east-1": 0.5})
+TEACHER = model("teacher", 7.0, prior_accuracy=0.8)

@@ -1,17 +1,15 @@
 """The report says what the summary holds, alone in one file."""
 
+from __future__ import annotations
+
 import re
 from html.parser import HTMLParser
 
 import pytest
 
-from stratos.contracts.plan import PlannedHosting
-from stratos.hosting.modes.table import told_measurement
 from stratos.pipeline.summary import RunSummary
-from stratos.report.figures import measurement_rows
 from stratos.report.html import render
-from stratos.report.plots import Axis, Limit, Point, axis, nice_step, scatter
-from tests.summaries import measurement, plan, plan_set, succeeded_run
+from tests.summaries import plan, plan_set, succeeded_run
 
 
 class Balance(HTMLParser):
@@ -64,16 +62,6 @@ def test_every_endpoint_that_was_measured_is_shown_with_its_verdict():
     assert "$0.014 (0.0112–0.0168)" in text
 
 
-def test_an_endpoint_is_told_as_it_was_measured_and_not_as_it_was_planned():
-    serverless = PlannedHosting(mode="serverless", reason="")
-    moved = measurement(plan("a").model_copy(update={"hosting": serverless}))
-    other = measurement(plan("b")).model_copy(update={"mode": "serverless"})
-    rows = measurement_rows(succeeded_run(measurements=(moved, other)))
-    assert [row.server for row in rows] == ["1× ml.local.cpu2", "serverless"]
-    assert "on 1 × ml.local.cpu2 in us-east-1: " in told_measurement(moved)
-    assert "on a serverless endpoint in us-east-1 " in told_measurement(other)
-
-
 def test_every_accuracy_carries_its_interval_and_sample():
     html = render(succeeded_run())
     assert "57.0% (53.0–60.9, n=600)" in html
@@ -111,24 +99,3 @@ def test_a_front_of_one_plan_is_drawn():
     only = plan("a")
     plans = plan_set().model_copy(update={"front": (only,), "chosen": only, "fallbacks": ()})
     assert render(succeeded_run(plans=plans)).count("<circle") == 1
-
-
-def test_positions_follow_the_scale():
-    linear, logarithmic = Axis("x", 0, 10), Axis("x", 1, 100, True)
-    assert linear.position(2.5) == 0.25
-    assert logarithmic.position(10) == pytest.approx(0.5)
-
-
-def test_ticks_are_round_and_inside():
-    ticks = axis("x", [0.13, 0.87]).ticks()
-    assert ticks == pytest.approx([0.2, 0.4, 0.6, 0.8])
-    assert axis("x", [3, 400], logarithmic=True).ticks() == [5, 10, 20, 50, 100, 200, 500]
-    assert axis("x", [210, 240], logarithmic=True).ticks() == [210, 220, 230, 240]
-    assert [nice_step(s) for s in (0.12, 1, 3, 7)] == pytest.approx([0.2, 1, 5, 10])
-
-
-def test_a_limit_outside_the_chart_is_not_drawn():
-    x, y = Axis("x", 0, 1), Axis("y", 0, 1)
-    chart = scatter([Point(0.5, 0.5, "p")], x, y, [Limit("x", 3, "far"), Limit("y", 0.5, "near")])
-    assert "near" in chart
-    assert "far" not in chart

@@ -1,9 +1,10 @@
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+"""Verifiers tell right answers from wrong ones."""
 
-from stratos.scoring.answers import elements, final_answer, rationale_of, with_answer
-from stratos.scoring.verifiers import is_completion_correct, is_correct, needs_gold
+from __future__ import annotations
+
+import pytest
+
+from stratos.scoring.verifiers import is_correct, needs_gold
 from stratos.spec import Choice, Exact, JsonSchema, Normalised, Number, Regex, SetOf
 
 EXACT = Exact(kind="exact")
@@ -64,30 +65,3 @@ def test_only_a_regex_needs_no_gold_answer():
     assert not needs_gold(DIGITS)
     with pytest.raises(ValueError, match="exact verifier needs a gold answer"):
         is_correct(EXACT, "x", None)
-
-
-def test_the_answer_is_what_follows_the_last_marker():
-    completion = "first #### 3\nno, wait\n#### 4 \nthat is all"
-    assert final_answer(completion, "####") == "4"
-    assert rationale_of(completion, "####") == "first #### 3\nno, wait"
-    assert is_completion_correct(NUMBER, completion, "4", "####")
-
-
-def test_without_a_marker_the_whole_completion_is_the_answer():
-    assert final_answer(" 42 \n", "####") == "42"
-    assert rationale_of("42", "####") == ""
-
-
-@given(
-    st.text(alphabet="ab \n", max_size=20),
-    st.text(alphabet="xyz", min_size=1, max_size=8),
-)
-def test_an_answer_put_behind_a_rationale_is_read_back(rationale, answer):
-    completion = with_answer(rationale, "####", answer)
-    assert final_answer(completion, "####") == answer
-    assert rationale_of(completion, "####") == rationale.strip()
-
-
-def test_elements_keep_their_order_and_do_not_repeat():
-    assert elements(" s9 s6 s9 ", " ") == ["s9", "s6"]
-    assert elements("a b; c;", ";") == ["a b", "c"]

@@ -4,31 +4,18 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratos.errors import Problem, SpecRejected
 from stratos.spec import Spec
-from stratos.spec.folder import files_under, read_spec_in_folder
 from stratos.spec.reader import read_document, read_spec
-from stratos.spec.yaml_tree import MAX_BYTES, MAX_NODES, read_yaml
 from tests import factories
+from tests.unit.stratos.spec.spec_files import changed, problems_of
 
 JUDGE = {"kind": "judge", "criteria": "polite", "model": {"kind": "bedrock", "model_id": "x"}}
-
-
-def problems_of(content: str | bytes) -> list[Problem]:
-    with pytest.raises(SpecRejected) as caught:
-        read_spec(content)
-    return list(caught.value.problems)
-
-
-def changed(**sections: object) -> str:
-    return factories.spec_text(**sections)
 
 
 def test_a_good_spec_is_read() -> None:
@@ -173,53 +160,6 @@ def test_the_advice_on_heldout_records_is_enough() -> None:
         assert (read_document(text).problems == []) is accepted
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("", "the file is empty"),
-        ("[1, 2]", "not a mapping of fields"),
-        ("a: 1\na: 2", "given twice, first on line 1"),
-        ("a: &x [1]\nb: *x", "aliases are refused"),
-        ("a: !!python/object:os.system 1", "tags are refused"),
-        ("a: 1\n---\nb: 2", "more than one YAML document"),
-        ("{[1]: 2}", "name is not plain text"),
-        ("load: {requests_per_second: .inf}", "not a finite number"),
-        (b"name: \xff", "not UTF-8"),
-        ("name: \x00", "not allowed in YAML"),
-        ('name: "\\UFFFFFFFF"', "not valid YAML"),
-        ("a: b: c", "not valid YAML"),
-        ("x: " + "[" * 20_000, "nested deeper than 32"),
-        ("- " * 20_000, "nested deeper than 32"),
-        ("{x: " * 20_000, "nested deeper than 32"),
-        ("[" * 10_000_000, f"larger than the {MAX_BYTES:,} bytes"),
-        ("a: [" + "1," * (MAX_NODES + 5) + "]", f"more than {MAX_NODES:,} values"),
-    ],
-)
-def test_a_hostile_or_broken_file_is_refused_with_one_clear_problem(
-    content: str | bytes, message: str
-) -> None:
-    assert message in "\n".join(str(problem) for problem in problems_of(content))
-
-
-def test_a_bomb_of_aliases_is_not_expanded() -> None:
-    levels = [f"l{i}: &l{i} [{', '.join([f'*l{i - 1}'] * 9)}]" for i in range(1, 30)]
-    assert problems_of("\n".join(["l0: &l0 [lol]", *levels]))
-
-
-def test_scalars_are_those_of_yaml_1_2() -> None:
-    text = "a: no\nb: 1:30\nc: 010\nd: 1e3\ne: 2026-01-01\nf: ~\ng: 'true'\nh: true"
-    assert read_yaml(text).data == {
-        "a": "no",
-        "b": "1:30",
-        "c": 10,
-        "d": 1000.0,
-        "e": "2026-01-01",
-        "f": None,
-        "g": "true",
-        "h": True,
-    }
-
-
 @given(st.text() | st.binary())
 def test_arbitrary_content_is_refused_and_never_breaks(content: str | bytes) -> None:
     assert problems_of(content)
@@ -239,65 +179,3 @@ def test_an_arbitrary_value_anywhere_is_accepted_or_told(section: str, value: ob
     assert document.problems or document.spec is not None
     for problem in document.problems:
         assert problem.message
-
-
-# --- the folder -------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    for name, content in factories.spec_folder().items():
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    return tmp_path
-
-
-def folder_problems(folder: Path, **sections: object) -> str:
-    with pytest.raises(SpecRejected) as caught:
-        read_spec_in_folder(changed(**sections), files_under(folder))
-    return str(caught.value)
-
-
-def test_a_whole_folder_is_accepted(folder: Path) -> None:
-    read_spec_in_folder(factories.spec_text(), files_under(folder))
-
-
-def test_missing_files_are_told_together_with_misspelt_fields(folder: Path) -> None:
-    (folder / "dataset.jsonl").unlink()
-    (folder / "checks.py").unlink()
-    told = folder_problems(folder, nam="x")
-    for place in ("task.dataset", "task.checker", "nam"):
-        assert f", {place}: " in told
-
-
-@pytest.mark.parametrize(
-    ("missing", "message"),
-    [
-        ("config.json", "has no config.json"),
-        ("model.safetensors", "has no .safetensors file"),
-        ("tokenizer.json", "has no tokenizer"),
-    ],
-)
-def test_an_incomplete_model_folder_is_told(folder: Path, missing: str, message: str) -> None:
-    (folder / "models/student" / missing).unlink()
-    assert message in folder_problems(folder)
-
-
-def test_a_model_that_is_only_a_pickle_is_refused(folder: Path) -> None:
-    student = folder / "models/student"
-    (student / "model.safetensors").rename(student / "pytorch_model.bin")
-    assert "pytorch_model.bin, which can run code when loaded" in folder_problems(folder)
-
-
-def test_a_prefix_with_jsonl_files_is_a_dataset(folder: Path) -> None:
-    (folder / "data").mkdir()
-    (folder / "dataset.jsonl").rename(folder / "data" / "part-0.jsonl")
-    task = factories.spec_dict()["task"]
-    read_spec_in_folder(changed(task=task | {"dataset": "data/"}), files_under(folder))
-
-
-def test_a_link_out_of_the_folder_is_no_file_of_it(folder: Path) -> None:
-    (folder / "dataset.jsonl").unlink()
-    (folder / "dataset.jsonl").symlink_to("/etc/hostname")
-    assert "there is no file 'dataset.jsonl'" in folder_problems(folder)

@@ -2,83 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import random
 
 import pytest
 
-from stratos.contracts.match import MatchEvidence
-from stratos.contracts.plan import Matching, PlannedHosting, PlanSet
+from stratos.contracts.calibration import CalibrationRow
 from stratos.pipeline.lessons import calibration_rows
-from stratos.pipeline.outcome import RunEvidence
 from stratos.planning.choose import plan_before_probing
 from stratos.planning.forecast.calibration import correction, from_log_odds, log_odds
-from stratos.planning.request import CalibrationRow
-from stratos.spec import ModeName
-from tests import factories
-from tests.summaries import measurement, plan, server
+from tests.unit.stratos.planning.calibrated import SPEED, row, run_evidence
 from tests.unit.stratos.planning.planning_inputs import gpu, request
-
-SPEED = "training_tokens_per_second"
-
-
-def row(
-    measured: float,
-    predicted: float = 100.0,
-    quantity: str = SPEED,
-    instance_type: str = "ml.g5.xlarge",
-    parameters: int = 500_000_000,
-    applied: float = 1.0,
-    devices: int = 1,
-) -> CalibrationRow:
-    return CalibrationRow.model_validate(
-        {
-            "run_id": "r",
-            "instance_type": instance_type,
-            "quantity": quantity,
-            "num_parameters": parameters,
-            "num_devices": devices,
-            "predicted": predicted,
-            "measured": measured,
-            "correction": applied,
-        }
-    )
 
 
 def factor(rows: list[CalibrationRow], instance_type: str = "ml.g5.xlarge") -> float:
     return correction(rows, SPEED, instance_type, 5e8, 0.45).factor
-
-
-def _evidence(
-    run_id: str, plans: PlanSet, tokens_per_second: float, devices: int = 1
-) -> RunEvidence:
-    """A run that trained as its plan says, but at another pace."""
-    run = factories.run_ref().model_copy(update={"run_id": run_id})
-    distilled = factories.distill_result().model_copy(
-        update={
-            "tokens_per_second": tokens_per_second,
-            "num_parameters": 500_000_000,
-            "num_devices": devices,
-        }
-    )
-    matching = Matching(plan=plans.chosen, strategy="injection", reason="simulated", plans=plans)
-    return RunEvidence(
-        run=run,
-        status="succeeded",
-        ended_at=run.started_at,
-        hours=1.0,
-        match=MatchEvidence(
-            attempt=0,
-            matching=matching,
-            probes=(),
-            dropped={},
-            tried=(),
-            spent_usd=0.0,
-            spent_hours=0.0,
-        ),
-        distillation=distilled,
-    )
 
 
 def test_nothing_is_corrected_before_the_first_run() -> None:
@@ -135,52 +73,10 @@ def test_another_number_of_devices_counts_for_less() -> None:
     assert of_devices(alone + together, 8) == pytest.approx(0.5, rel=0.1)
 
 
-def test_a_row_from_before_devices_were_counted_is_of_one() -> None:
-    old = row(200.0).model_dump(exclude={"num_devices"})
-    assert CalibrationRow.model_validate(old) == row(200.0, devices=1)
-
-
 def test_accuracy_does_not_depend_on_how_many_devices_trained() -> None:
     alone, together = ([row(0.8, 0.5, quantity="accuracy", devices=count)] * 5 for count in (1, 8))
     found = [correction(rows, "accuracy", "", 5e8, 0.6).factor for rows in (alone, together)]
     assert found[0] == found[1] > 1
-
-
-@pytest.mark.parametrize(("took_part", "learned"), [(4, True), (1, False)])
-def test_a_run_tells_how_many_devices_it_measured(took_part: int, learned: bool) -> None:
-    server = gpu("ml.g5.12xlarge", num_accelerators=4, interconnect_gb_per_s=600, memory_gib=192)
-    plans = plan_before_probing(request(server))
-    assert plans.chosen.training.devices == 4
-    rows = list(calibration_rows(_evidence("r", plans, 1_000.0, took_part)))
-    counted = {row.quantity: row.num_devices for row in rows}
-    assert counted == ({SPEED: 4} if learned else {})
-
-
-@pytest.mark.parametrize(
-    ("planned", "measured", "learned"),
-    [
-        ("realtime", "realtime", True),
-        ("scale_to_zero", "scale_to_zero", True),
-        ("serverless", "serverless", False),
-        ("serverless", "realtime", False),
-        ("realtime", "serverless", False),
-        ("async", "async", False),
-    ],
-)
-def test_each_endpoint_teaches_only_if_the_planned_server_answered_in_the_call(
-    planned: ModeName, measured: ModeName, learned: bool
-) -> None:
-    evidence = _evidence("r", plan_before_probing(request(gpu("ml.g5.xlarge"))), 1_000.0)
-    hosting = PlannedHosting(mode=planned, reason="")
-    first = plan("first").model_copy(update={"serving": server("ml.a"), "hosting": hosting})
-    moved = plan("moved").model_copy(update={"serving": server("ml.b")})
-    both = (
-        measurement(first).model_copy(update={"mode": measured}),
-        measurement(moved).model_copy(update={"mode": "realtime"}),
-    )
-    rows = calibration_rows(dataclasses.replace(evidence, measurements=both))
-    taught = {row.instance_type for row in rows if row.quantity == "p95_latency_ms"}
-    assert taught == ({"ml.a", "ml.b"} if learned else {"ml.b"})
 
 
 def test_a_slow_link_that_runs_have_measured_is_used_less() -> None:
@@ -233,7 +129,7 @@ def test_repeated_runs_end_at_what_their_server_does(truth: float) -> None:
     for number in range(12):
         plans = plan_before_probing(request(server, calibration=rows))
         measured = uncorrected * truth * math.exp(noise.gauss(0, 0.05))
-        rows += tuple(calibration_rows(_evidence(f"r{number}", plans, measured)))
+        rows += tuple(calibration_rows(run_evidence(f"r{number}", plans, measured)))
     last = plan_before_probing(request(server, calibration=rows)).chosen
     assert last.training_tokens_per_second == pytest.approx(uncorrected * truth, rel=0.08)
 

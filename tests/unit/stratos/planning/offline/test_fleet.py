@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stratos.planning.forecast.serving_cost import Load
+from stratos.planning.forecast.serving_cost import RequestShape
 from stratos.planning.forecast.transformer import transformer
 from stratos.planning.front import hypervolume
 from stratos.planning.offline.fleet import (
@@ -35,7 +35,7 @@ def problem(num_types: int = 1, rate: float = 3.0, max_replicas: int = 4) -> Fle
         REGIONS,
         transformer(model()),
         "bfloat16",
-        Load(200, 100),
+        RequestShape(200, 100),
         origins,
         max_replicas,
     )
@@ -103,6 +103,6 @@ def test_a_model_that_fits_nowhere_is_refused() -> None:
             ("us-east-1",),
             transformer(model("huge", 300.0)),
             "bfloat16",
-            Load(10, 10),
+            RequestShape(10, 10),
             {"us-east-1": 1.0},
         )

@@ -9,7 +9,7 @@ import pytest
 from stratos.contracts.plan import Plan
 from stratos.errors import NoFeasiblePlan
 from stratos.planning.choose import plan_before_probing
-from stratos.planning.forecast.serving_cost import Load
+from stratos.planning.forecast.serving_cost import RequestShape
 from stratos.planning.forecast.transformer import transformer
 from stratos.planning.offline.fleet import FleetProblem
 from stratos.planning.offline.origins import plan_for_origins, read_origins, worthwhile
@@ -92,6 +92,11 @@ def test_what_no_fleet_can_hold_is_refused_with_the_best_there_is(
 def test_a_type_that_another_beats_in_every_way_is_not_searched() -> None:
     rows = [gpu("ml.good.xlarge", bandwidth=600.0, usd=USD), gpu("ml.poor.xlarge", usd=USD)]
     problem = FleetProblem(
-        catalog(*rows), tuple(USD), transformer(model()), "bfloat16", Load(200, 100), ORIGINS
+        catalog(*rows),
+        tuple(USD),
+        transformer(model()),
+        "bfloat16",
+        RequestShape(200, 100),
+        ORIGINS,
     )
     assert worthwhile(problem) == {"ml.good.xlarge"}

@@ -1,0 +1,248 @@
+"""`run.json`, built from whatever a run left behind, good or bad."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from stratos.contracts.jobs import DistillResult, EvaluateResult, ProbeResult
+from stratos.contracts.match import MatchEvidence
+from stratos.contracts.plan import Interval, Plan
+from stratos.hosting.deployment import BatchDeployment
+from stratos.hosting.modes.table import told_measurement
+from stratos.hosting.monthly import HOURS_PER_MONTH, worked_off_usd_per_month
+from stratos.measuring.gates import LATENCIES, too_few
+from stratos.pipeline.evidence import RunEvidence
+from stratos.pipeline.summary import (
+    BatchSummary,
+    ConstraintOutcome,
+    EndpointSummary,
+    ModelSummary,
+    RunSummary,
+    StrategySummary,
+    TrainingSummary,
+)
+from stratos.statistics.wilson import Proportion
+
+
+def build_summary(evidence: RunEvidence) -> RunSummary:
+    """The summary of a run that has ended."""
+    found, match = evidence.evaluation, evidence.match
+    return RunSummary(
+        run_id=evidence.run.run_id,
+        spec_name=evidence.spec_name or evidence.run.run_id.rpartition("-")[0],
+        status=evidence.status,
+        reason=evidence.reason or _reason(evidence),
+        started_at=evidence.run.started_at,
+        ended_at=evidence.ended_at,
+        content_hash=evidence.content_hash,
+        strategy=_strategy(evidence),
+        teacher=_teacher(match, found),
+        student=_student(evidence, found),
+        untuned_student=found.untuned_student if found else None,
+        baselines=found.baselines if found else {},
+        comparisons=found.comparisons if found else (),
+        synthesis=evidence.synthesis,
+        training=_training(evidence.distillation),
+        constraints=tuple(_constraints(evidence)),
+        phases=evidence.phases,
+        total_usd=evidence.total_usd,
+        endpoint=_endpoint(evidence),
+        batch=_batch(evidence),
+        measurements=evidence.measurements,
+        plans=match.matching.plans if match else evidence.plans,
+        examples=found.examples if found else (),
+        notes=tuple(_notes(evidence)),
+    )
+
+
+def _reason(evidence: RunEvidence) -> str:
+    match evidence.status:
+        case "succeeded" if evidence.match is not None:
+            chosen = evidence.match.plan
+            return (
+                f"{chosen.student} learned from {chosen.teacher} by "
+                f"{evidence.match.matching.strategy} and {_end(evidence)}"
+            )
+        case "unchanged":
+            return "nothing changed since the last run of this spec that succeeded"
+        case "stopped":
+            return "the execution was stopped by hand"
+        case status:
+            return f"the run {status}; the execution's history has the details"
+
+
+def _end(evidence: RunEvidence) -> str:
+    if isinstance(evidence.deployment, BatchDeployment):
+        return "answers batches"
+    return "is in service"
+
+
+def _strategy(evidence: RunEvidence) -> StrategySummary | None:
+    if evidence.match is None:
+        return None
+    return StrategySummary(
+        choice=evidence.match.matching.strategy,
+        reason=evidence.match.matching.reason,
+        forced=evidence.spec is not None and evidence.spec.strategy != "auto",
+    )
+
+
+def _probe(match: MatchEvidence, role: str, model: str) -> ProbeResult | None:
+    return next((p for p in match.probes if p.role == role and p.model == model), None)
+
+
+def _model(name: str, accuracy: Proportion, probe: ProbeResult | None) -> ModelSummary:
+    return ModelSummary(
+        name=name,
+        accuracy=accuracy,
+        num_parameters=probe.num_parameters if probe else None,
+        tokens_per_second=probe.tokens_per_second if probe else None,
+        probe=probe,
+    )
+
+
+def _teacher(match: MatchEvidence | None, found: EvaluateResult | None) -> ModelSummary | None:
+    if match is None or found is None:
+        return None
+    name = match.plan.teacher
+    return _model(name, found.teacher, _probe(match, "teacher", name))
+
+
+def _student(evidence: RunEvidence, found: EvaluateResult | None) -> ModelSummary | None:
+    match, distilled = evidence.match, evidence.distillation
+    if match is None or found is None:
+        return None
+    name = match.plan.student
+    student = _model(name, found.student, _probe(match, "student", name))
+    if distilled is None:
+        return student
+    return student.model_copy(update={"num_parameters": distilled.num_parameters})
+
+
+def _training(result: DistillResult | None) -> TrainingSummary | None:
+    if result is None:
+        return None
+    return TrainingSummary(**{name: getattr(result, name) for name in TrainingSummary.model_fields})
+
+
+def _endpoint(evidence: RunEvidence) -> EndpointSummary | None:
+    """The endpoint, if it is in service; one that missed its gate has been removed."""
+    if evidence.deployment is None or evidence.match is None or not evidence.promoted:
+        return None
+    if isinstance(evidence.deployment, BatchDeployment):
+        return None
+    last = evidence.measurement
+    return EndpointSummary(
+        name=evidence.deployment.endpoint_name,
+        server=(last.plan if last else evidence.match.plan).serving,
+        expires_at=evidence.expires_at,
+        load=last.load if last else None,
+        usd_per_1000_requests=last.usd_per_1000_requests if last else None,
+        hosting=evidence.deployment.hosting,
+    )
+
+
+def _batch(evidence: RunEvidence) -> BatchSummary | None:
+    """The model for batches, if it is in service."""
+    deployment, last = evidence.deployment, evidence.measurement
+    if deployment is None or last is None or last.batch is None or not evidence.promoted:
+        return None
+    return BatchSummary(
+        model_name=deployment.model_name,
+        server=last.plan.serving,
+        measured=last.batch,
+        hosting=deployment.hosting,
+    )
+
+
+def _constraints(evidence: RunEvidence) -> Iterator[ConstraintOutcome]:
+    """Each constraint of the spec, with what the plan predicted and what was measured."""
+    if evidence.spec is None:
+        return
+    asked, plan = evidence.spec.constraints, _plan(evidence)
+    found, last, deployment = evidence.evaluation, evidence.measurement, evidence.deployment
+    load, cost = (last.load, last.usd_per_1000_requests) if last else (None, None)
+    done = evidence.status == "succeeded"
+    monthly = None
+    if deployment is not None and evidence.promoted:
+        monthly = deployment.usd_per_hour * HOURS_PER_MONTH
+        if isinstance(deployment, BatchDeployment) and last and last.batch:
+            rate, hourly = last.batch.requests_per_second, deployment.transform_job.usd_per_hour
+            monthly = worked_off_usd_per_month(evidence.spec.load, hourly, rate)
+    rows = (
+        ("min_accuracy", "accuracy", found.student.lo if found else None),
+        ("max_p50_latency_ms", "p50_latency_ms", load.p50_ms.value if load else None),
+        ("max_p95_latency_ms", "p95_latency_ms", load.p95_ms.value if load else None),
+        ("max_p99_latency_ms", "", load.p99_ms.value if load else None),
+        ("max_training_hours", "hours_to_deploy", evidence.hours if done else None),
+        ("max_budget_usd", "usd_to_deploy", evidence.total_usd if done else None),
+        ("max_hosting_usd_per_month", "usd_per_month", monthly),
+        ("max_usd_per_1000_requests", "usd_per_1000_requests", cost.value if cost else None),
+    )
+    for name, predicted, measured in rows:
+        limit = getattr(asked, name)
+        if limit is None:
+            continue
+        outcome = _outcome(name, limit, getattr(plan, predicted, None), measured)
+        if name == "max_usd_per_1000_requests" and cost is not None:
+            outcome = outcome.model_copy(update={"passed": cost.lo <= limit})
+        if name in LATENCIES and outcome.passed and load is not None and too_few(load, name):
+            outcome = outcome.model_copy(update={"passed": None})
+        yield outcome
+
+
+def _outcome(
+    name: str, asked: float, predicted: Interval | None, measured: float | None
+) -> ConstraintOutcome:
+    passed = None
+    if measured is not None:
+        passed = measured >= asked if name.startswith("min_") else measured <= asked
+    return ConstraintOutcome(
+        name=name, asked=asked, predicted=predicted, measured=measured, passed=passed
+    )
+
+
+def _plan(evidence: RunEvidence) -> Plan | None:
+    if evidence.measurement is not None:
+        return evidence.measurement.plan
+    if evidence.match is not None:
+        return evidence.match.plan
+    return evidence.plans.chosen if evidence.plans else None
+
+
+def _notes(evidence: RunEvidence) -> Iterator[str]:
+    yield from evidence.notes
+    if (found := evidence.inspection) is not None:
+        removed = found.num_exact_duplicates + found.num_near_duplicates
+        if removed:
+            yield f"{removed} duplicate or near-duplicate records were left out"
+        if found.num_contradictions:
+            yield f"{found.num_contradictions} questions have two answers; the first one counts"
+        if found.num_bad_lines:
+            yield f"{found.num_bad_lines} lines could not be read and were skipped"
+    if (match := evidence.match) is not None:
+        if match.matching.overturned:
+            yield match.matching.overturned
+        for step, why in match.dropped.items():
+            yield f"{step} failed and dropped its candidate: {why}"
+        for student in match.tried:
+            yield f"{student.name} was tried first and missed its gate: {student.reason}"
+        yield from match.plan.caveats
+    yield from _load_notes(evidence)
+    if evidence.spec is not None and evidence.spec.constraints.min_accuracy is not None:
+        yield "min_accuracy limits the lower end of the 95% Wilson interval, shown as measured"
+
+
+def _load_notes(evidence: RunEvidence) -> Iterator[str]:
+    """Servers that were tried before, and percentiles that cannot be claimed."""
+    for measurement in evidence.measurements[:-1]:
+        yield f"{told_measurement(measurement)}; another plan was tried"
+    last = evidence.measurement
+    if last is None or last.load is None or evidence.spec is None:
+        return
+    for name in LATENCIES:
+        why = too_few(last.load, name)
+        if why and getattr(evidence.spec.constraints, name) is not None:
+            yield f"{name} cannot be claimed: {why}"
+    if evidence.spec.constraints.max_usd_per_1000_requests is not None:
+        yield "max_usd_per_1000_requests limits the lower end of the measured interval"

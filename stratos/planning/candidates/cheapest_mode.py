@@ -1,0 +1,196 @@
+"""The hosting mode of every server: the cheapest that the traffic and the constraints allow.
+
+On the same instances the modes differ only in their bill: latency and start-up are the server's. So
+the more expensive ones are dominated, meet no limit that the cheapest misses, and are dropped
+before any front is computed. A serverless endpoint is not on those instances: it is a row of its
+own in the table of servers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from stratos.catalog.servers import Runtime
+from stratos.contracts.plan import PlannedHosting
+from stratos.hosting.choice import live_kind, modes_compared, modes_considered, reason_for
+from stratos.hosting.container import expected_artifact_bytes
+from stratos.hosting.modes.interface import HostingMode
+from stratos.hosting.offer import Hosted, Offer
+from stratos.planning.arrays import Floats, Integers, Mask
+from stratos.planning.forecast.server_table import (
+    ServerRow,
+    ServerTable,
+    serving_table,
+    stand_in_table,
+)
+from stratos.planning.forecast.transformer import Transformer
+from stratos.planning.request import PlanningRequest
+
+NO_MODE = -1
+
+
+def hosting_table(request: PlanningRequest, regions: tuple[str, ...]) -> ServerTable:
+    """Every fleet, and stand-ins for the processors that AWS chooses, as far as the modes need
+    them."""
+    table = ServerTable([])
+    modes = modes_considered(request.spec, request.live_mode)
+    if any(mode.on_instances for mode in modes):
+        for_batches = any(mode.keeps_busy for mode in modes)
+        table = serving_table(request.servers, regions, for_batches=for_batches)
+    if not all(mode.on_instances for mode in modes):
+        more = stand_in_table(request.servers, regions)
+        table = ServerTable(table.rows + more.rows, more.rejected | table.rejected)
+    return table
+
+
+@dataclass(frozen=True)
+class Billed:
+    """Each server in its mode. Arrays run over servers.
+
+    Attributes:
+        mode: Position in `ModeOffers.modes`; `NO_MODE` if none is allowed.
+    """
+
+    mode: Integers
+    usd_per_month: Floats
+
+
+class ModeOffers:
+    """What each mode offers on the servers of one request."""
+
+    def __init__(self, request: PlanningRequest, servers: ServerTable) -> None:
+        self._spec, self._live = request.spec, request.live_mode
+        self._servers = servers
+        self.modes = modes_considered(request.spec, request.live_mode)
+        self._bound = request.spec.hosting.named is not None or request.live_mode is not None
+        self.keeps_busy = any(mode.keeps_busy for mode in self.modes)
+        self._usd_per_hour = servers.usd_per_hour
+        self._stand_in = servers.stand_in
+        runtimes: list[Runtime] = [row.instance.runtime for row in servers.rows]
+        self._runtimes = np.array(runtimes)
+        self._kinds = sorted(set(runtimes))
+        self._made: dict[tuple[float, Runtime], dict[HostingMode, Offer]] = {}
+
+    @property
+    def num_candidates(self) -> int:
+        """Servers times the modes considered on each."""
+        stand_ins = int(self._stand_in.sum())
+        fleets = len(self._servers) - stand_ins
+        return stand_ins + fleets * sum(mode.on_instances for mode in self.modes)
+
+    def cheapest(self, student: Transformer, seconds: Floats, sustained: Floats) -> Billed:
+        """The cheapest allowed mode of each server, the first of equals.
+
+        Args:
+            seconds: P95 of an answer; infinite where a server is impossible.
+            sustained: Requests per second of each server.
+        """
+        mode = np.full(len(seconds), NO_MODE, dtype=np.int64)
+        best = np.full(len(seconds), np.inf)
+        finite = np.isfinite(seconds)
+        taken = np.where(finite, seconds, 0.0)
+        for position, offer, rows in self._allowed(student):
+            holds = finite & (seconds <= self._longest(offer))
+            if self.modes[position].on_instances:
+                holds &= offer.requests_per_second <= offer.max_utilisation * sustained
+            usd = offer.usd_per_month(
+                self._usd_per_hour, taken, np.where(sustained > 0, sustained, np.nan)
+            )
+            allowed = rows & holds & (usd < best)
+            mode[allowed], best[allowed] = position, usd[allowed]
+        return Billed(mode, best)
+
+    def obstacle(self, student: Transformer) -> str | None:
+        """Why the one mode that is considered cannot host a student on any server."""
+        if not self._bound:
+            return None  # real-time instances host everything
+        (mode,) = self.modes
+        found = [self.offers_on(student, kind)[mode].impossible for kind in self._kinds]
+        if None in found:
+            return None
+        named = self._spec.hosting.named
+        kind = f"hosting.mode is {named}" if named else live_kind(self._spec, mode.name)
+        return f"{kind}, but {found[0]}"
+
+    def slowdown(self, student: Transformer) -> Floats:
+        """How many times slower than the row's server the processors are; 1 except for
+        stand-ins."""
+        offers = self.offers_on(student, "cpu").values()
+        given = [offer.vcpu for offer in offers if offer.vcpu is not None]
+        processors = np.array([row.instance.vcpu for row in self._servers.rows], dtype=np.float64)
+        slower = np.maximum(1.0, processors / given[0])
+        return np.where(self._stand_in, slower, 1.0)
+
+    def planned(
+        self, student: Transformer, row: int, mode: HostingMode, seconds: Floats, sustained: Floats
+    ) -> PlannedHosting:
+        """The mode of one server, with the reason in words.
+
+        Args:
+            seconds: P95 of an answer on every server.
+            sustained: Requests per second of every server.
+        """
+        clauses = dict(self._told(student, row, seconds, sustained))
+        chosen = clauses.pop(mode)
+        runtime = self._servers.rows[row].instance.runtime
+        others = tuple(clauses.values())
+        return PlannedHosting(
+            mode=mode.name,
+            reason=reason_for(self._spec, self._live, chosen, others),
+            instead_of=others,
+            cold_start_seconds=self.offers_on(student, runtime)[mode].cold_start_seconds,
+        )
+
+    def _told(
+        self, student: Transformer, row: int, seconds: Floats, sustained: Floats
+    ) -> Iterator[tuple[HostingMode, str]]:
+        """Every mode for one plan: on the plan's server, or on the mode's stand-in in its
+        region."""
+        server = self._servers.rows[row]
+        elsewhere = self.offers_on(student, "cpu")
+        for mode, offer in self.offers_on(student, server.instance.runtime).items():
+            if mode.on_instances:
+                rate = float(sustained[row])
+                yield mode, offer.terms(server.usd_per_hour, float(seconds[row]), rate).told
+            elif (at := self._stand_in_of(server)) is not None and np.isfinite(seconds[at]):
+                price, taken = float(self._usd_per_hour[at]), float(seconds[at])
+                there = elsewhere[mode].terms(price, taken, float(sustained[at]))
+                at_p95 = f" at a p95 of {1000 * taken:,.0f} ms"
+                yield mode, there.told + at_p95 * (at != row and there.impossible is None)
+            elif obstacle := elsewhere[mode].impossible or elsewhere[mode].unwanted:
+                yield mode, f"{mode.name} ({obstacle})"
+
+    def _stand_in_of(self, server: ServerRow) -> int | None:
+        for position in np.flatnonzero(self._stand_in):
+            if self._servers.rows[position].region == server.region:
+                return int(position)
+        return None
+
+    def _allowed(self, student: Transformer) -> Iterator[tuple[int, Offer, Mask]]:
+        """Modes that may be chosen, with the servers that each is for."""
+        for runtime in self._kinds:
+            offers = self.offers_on(student, runtime)
+            for position, mode in enumerate(self.modes):
+                offer = offers[mode]
+                if offer.impossible or (offer.unwanted and not self._bound):
+                    continue
+                yield (
+                    position,
+                    offer,
+                    (self._runtimes == runtime) & (self._stand_in != mode.on_instances),
+                )
+
+    def _longest(self, offer: Offer) -> float:
+        longest = offer.possible_up_to.seconds
+        return longest if self._bound else min(longest, offer.wanted_up_to.seconds)
+
+    def offers_on(self, student: Transformer, runtime: Runtime) -> dict[HostingMode, Offer]:
+        """What each mode offers for a student on one kind of processor."""
+        key = (student.parameters, runtime)
+        if key not in self._made:
+            hosted = Hosted(self._spec, runtime, expected_artifact_bytes(student.parameters))
+            self._made[key] = {mode: mode.offer(hosted) for mode in modes_compared(self._spec)}
+        return self._made[key]

@@ -1,0 +1,234 @@
+"""Every candidate, as the exact composition of its two sides.
+
+Given teacher, student, method and precision, the training server decides hours and dollars, and the
+serving fleet decides latency, start-up and hosting. The two meet only in sums, so a candidate is
+non-dominated only if both of its sides are. Each side's front is computed exactly, the two are
+multiplied out, and the product is filtered again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import product
+from typing import get_args
+
+from stratos.catalog.model_card import ModelCard
+from stratos.contracts.jobs import ProbeResult
+from stratos.contracts.plan import Precision
+from stratos.errors import NoFeasiblePlan
+from stratos.planning.candidates.cheapest_mode import hosting_table
+from stratos.planning.candidates.eligible import Eligibility, eligible
+from stratos.planning.candidates.pairing import Pairing
+from stratos.planning.candidates.pool import ComposedPairing, Pool, Spent, multiply_out
+from stratos.planning.candidates.serving_side import ServingSide
+from stratos.planning.candidates.training_side import TrainingSide
+from stratos.planning.forecast import workload
+from stratos.planning.forecast.accuracy import (
+    PRIOR_ODDS_SD,
+    PROBED_ODDS_SD,
+    Evidence,
+    expected_accuracy,
+)
+from stratos.planning.forecast.calibration import correction
+from stratos.planning.forecast.server_table import cheapest_by_rate, training_table
+from stratos.planning.forecast.transformer import transformer
+from stratos.planning.request import PlanningRequest
+from stratos.planning.strategy import choose_strategy
+from stratos.spec import Method, StrategyName
+
+METHODS: tuple[Method, ...] = get_args(Method)
+PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
+
+
+class PoolBuilder:
+    """Builds the pool of one request.
+
+    Args:
+        probes: What probes measured; none before probing.
+    """
+
+    def __init__(
+        self,
+        request: PlanningRequest,
+        probes: Sequence[ProbeResult],
+        excluded_students: frozenset[str] = frozenset(),
+    ) -> None:
+        self.request = request
+        self._teacher_probes = {p.model: p for p in probes if p.role == "teacher"}
+        self._student_probes = {p.model: p for p in probes if p.role == "student"}
+        self.excluded_students = excluded_students
+        self.probed = bool(probes)
+        regions = request.spec.constraints.regions or (request.region,)
+        self.all_training = training_table(request.servers, regions)
+        self.training = cheapest_by_rate(self.all_training)
+        self.serving = hosting_table(request, regions)
+        self.rejected = self.training.rejected | self.serving.rejected
+        self.training_side = TrainingSide(
+            request, self.training, self._teacher_probes, self.rejected
+        )
+        self.serving_side = ServingSide(request, self.serving, self.rejected)
+
+    def build(self) -> Pool:
+        """Evaluate every pairing, keep what is non-dominated within it, and combine.
+
+        Raises:
+            NoFeasiblePlan: if no server or no pair of models is left to compare.
+        """
+        if not len(self.training) or not len(self.serving):
+            raise NoFeasiblePlan(_no_servers(self.request, self.rejected))
+        parts: list[ComposedPairing] = []
+        num_candidates = 0
+        for teacher, student in self._pairs():
+            for precision, method in product(PRECISIONS, self._methods()):
+                num_candidates += (
+                    len(self.all_training) * self.serving_side.mode_offers.num_candidates
+                )
+                part = self._compose(teacher, student, method, precision)
+                if part is not None:
+                    parts.append(part)
+        if not parts:
+            why = "; ".join(f"{name}: {reason}" for name, reason in self.rejected.items())
+            raise NoFeasiblePlan(f"no teacher and student can be paired on any server. {why}")
+        request = self.request
+        return multiply_out(
+            parts,
+            self.training,
+            self.serving,
+            self.serving_side,
+            spent=Spent(request.spent_hours, request.spent_usd),
+            horizon_hours=workload.workload_of(request, None).horizon_hours,
+            num_candidates=num_candidates,
+            rejected=self.rejected,
+        )
+
+    # --- models -------------------------------------------------------------------------------
+
+    def _methods(self) -> tuple[Method, ...]:
+        training = self.request.spec.training
+        if training.method != "auto":
+            return (training.method,)
+        return ("full",) if training.optimizer == "muon" else METHODS
+
+    def _pairs(self) -> list[tuple[ModelCard, ModelCard]]:
+        """Every eligible teacher with every eligible student but itself."""
+        request, rejected = self.request, self.rejected
+        constraints = request.spec.constraints
+        teachers = eligible(
+            request.teachers,
+            Eligibility(
+                "teacher",
+                constraints,
+                set(self._teacher_probes) or None,
+                white_box=request.spec.training.kd_weight > 0,
+            ),
+            rejected,
+        )
+        students = eligible(
+            request.students,
+            Eligibility(
+                "student", constraints, set(self._student_probes) or None, self.excluded_students
+            ),
+            rejected,
+        )
+        pairs = list(product(teachers, students))
+        pairs = [pair for pair in pairs if pair[0] != pair[1]] or pairs
+        return [pair for pair in pairs if self._speaks_alike(*pair)]
+
+    def _speaks_alike(self, teacher: ModelCard, student: ModelCard) -> bool:
+        """Whether the pair's token distributions can be compared, if that is asked for."""
+        training = self.request.spec.training
+        one, other = (
+            self._teacher_probes.get(teacher.name),
+            self._student_probes.get(student.name),
+        )
+        if training.kd_weight == 0 or training.cross_tokenizer == "align":
+            return True
+        if one is None or other is None or one.tokenizer_hash == other.tokenizer_hash:
+            return True
+        self.rejected[f"{student.name} from {teacher.name}"] = (
+            "their tokenizers differ, so their token distributions cannot be compared: set "
+            "training.kd_weight to 0 to distil from the teacher's text, or "
+            "training.cross_tokenizer to align"
+        )
+        return False
+
+    def _strategy(self, teacher: ModelCard) -> tuple[StrategyName | None, str]:
+        """None until the teacher has been probed."""
+        probe = self._teacher_probes.get(teacher.name)
+        if probe is None:
+            return None, ""
+        constraints = self.request.spec.constraints
+        return choose_strategy(
+            self.request.spec.strategy,
+            constraints.min_accuracy,
+            probe.accuracy,
+            probe.reverse_yield,
+            self.request.dataset.num_gold,
+        )
+
+    # --- one pairing ----------------------------------------------------------------------------
+
+    def _compose(
+        self, teacher: ModelCard, student: ModelCard, method: Method, precision: Precision
+    ) -> ComposedPairing | None:
+        try:
+            strategy, reason = self._strategy(teacher)
+        except NoFeasiblePlan as error:
+            self.rejected[teacher.name] = f"teacher: {error}"
+            return None
+        work = workload.workload_of(self.request, self._teacher_probes.get(teacher.name))
+        taught = workload.teacher_knowledge(teacher, self._teacher_probes.get(teacher.name))
+        untuned = workload.student_knowledge(student, self._student_probes.get(student.name))
+        ratio = None
+        if teacher.num_parameters and student.num_parameters:
+            ratio = student.num_parameters / teacher.num_parameters
+        known = taught.probe is not None or teacher.prior_accuracy is not None
+        evidence = Evidence(taught.accuracy, untuned.accuracy, ratio, known)
+        options: tuple[StrategyName, ...] = (strategy,) if strategy else self._open_strategies()
+        forecasts = {}
+        for option in options:
+            records = workload.expected_synthesis(self.request, work, option, taught).num_records
+            forecasts[option] = expected_accuracy(evidence, option, method, records)
+        likely = max(forecasts, key=lambda option: forecasts[option])
+        synthesis = workload.expected_synthesis(self.request, work, likely, taught)
+        shape = transformer(student)
+        learned = correction(
+            self.request.calibration,
+            "accuracy",
+            "",
+            shape.parameters,
+            PROBED_ODDS_SD if self.probed else PRIOR_ODDS_SD,
+        )
+        pairing = Pairing(
+            teacher=teacher,
+            student=student,
+            method=method,
+            precision=precision,
+            strategy=strategy,
+            likely=likely,
+            reason=reason,
+            work=work,
+            evidence=evidence,
+            synthesis=synthesis,
+            learned=learned,
+        )
+        serving = self.serving_side.of(shape, precision, work)
+        training = self.training_side.of(pairing) if serving is not None else None
+        if training is None or serving is None:
+            return None
+        return ComposedPairing(pairing, training, serving)
+
+    def _open_strategies(self) -> tuple[StrategyName, ...]:
+        asked = self.request.spec.strategy
+        if asked != "auto":
+            return (asked,)
+        return ("alignment", "injection") if self.request.dataset.num_gold else ("alignment",)
+
+
+def _no_servers(request: PlanningRequest, rejected: Mapping[str, str]) -> str:
+    regions = ", ".join(request.spec.constraints.regions or (request.region,))
+    reasons = "; ".join(sorted(set(rejected.values()))) or "the catalog is empty"
+    return (
+        f"no server in {regions} can be chosen ({reasons}). Allow another region in "
+        "constraints.regions, or refresh the prices with `stratos catalog refresh`"
+    )

@@ -1,0 +1,56 @@
+"""A stack in moto, and a folder to submit."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from stratos.cli.stack import Stack
+from tests.component_api import ComponentApi
+
+EXAMPLE = Path(__file__).parents[4] / "examples" / "mahjong-waits"
+
+
+@pytest.fixture
+def stack(monkeypatch):
+    """A stack's bucket and table in moto, found without CloudFormation."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    components = ComponentApi()
+    components.install(monkeypatch)
+    with mock_aws():
+        s3 = boto3.client("s3")
+        s3.create_bucket(Bucket="bucket")
+        versioning = {"Status": "Enabled"}
+        s3.put_bucket_versioning(Bucket="bucket", VersioningConfiguration=versioning)
+        boto3.client("dynamodb").create_table(
+            TableName="runs",
+            KeySchema=[{"AttributeName": "run_id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "run_id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        found = Stack("bucket", "runs", "arn:aws:states:us-east-1:123456789012:stateMachine:s", "g")
+        monkeypatch.setattr(Stack, "find", classmethod(lambda cls: found))
+        yield found
+    components.restore()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A copy of the example without its weights: small files under the same names."""
+    for path in EXAMPLE.rglob("*"):
+        if path.is_file() and (path.suffix in (".yaml", ".json") or path.name == "checker.py"):
+            target = tmp_path / path.relative_to(EXAMPLE)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, target)
+    (tmp_path / "dataset.jsonl").write_text('{"prompt": "q", "completion": "a"}\n')
+    (tmp_path / "notes.txt").write_text("not named by the spec")
+    for model in ("teacher", "student-base"):
+        (tmp_path / "models" / model / "model.safetensors").write_bytes(b"")
+    return tmp_path

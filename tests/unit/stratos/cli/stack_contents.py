@@ -1,0 +1,50 @@
+"""What a stack holds in the tests of the command line, and the command line itself."""
+
+from __future__ import annotations
+
+from typer.testing import CliRunner
+
+from stratos.cli import app as cli
+from stratos.cli.stack import Stack
+
+STARTED = "2026-11-24T08:00:00+00:00"
+
+
+def put_run(stack: Stack, run_id: str = "r-1", **attributes: str) -> None:
+    key = {"run_id": run_id, "spec_key": "specs/r/spec.yaml"}
+    item = key | {"started_at": STARTED, "status": "succeeded", "spec_name": "r"}
+    stack.table.put_item(Item=item | attributes)
+
+
+def put_model(stack: Stack, run_id: str) -> None:
+    """A model and its endpoint configuration, both named after a run."""
+    stack.sagemaker.create_model(
+        ModelName=run_id,
+        ExecutionRoleArn="arn:aws:iam::123456789012:role/r",
+        PrimaryContainer={"Image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/i:1"},
+    )
+    variant = {
+        "VariantName": "v",
+        "ModelName": run_id,
+        "InstanceType": "ml.m5.large",
+        "InitialInstanceCount": 1,
+    }
+    stack.sagemaker.create_endpoint_config(EndpointConfigName=run_id, ProductionVariants=[variant])
+
+
+def put_endpoint(stack: Stack, name: str, run_id: str) -> None:
+    put_model(stack, run_id)
+    stack.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=run_id)
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    """Exit code and standard output of the command line."""
+    result = CliRunner().invoke(cli.app, list(arguments))
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.exit_code, result.stdout
+
+
+def keys(stack: Stack) -> set[str]:
+    listed = stack.s3.list_objects_v2(Bucket=stack.bucket).get("Contents", [])
+    return {item["Key"] for item in listed}

@@ -1,0 +1,81 @@
+"""Following a run, with and without a terminal."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from stratos.cli.runs import RunRow
+from stratos.cli.watch import Screen, Snapshot, follow
+from stratos.contracts.jobs import Progress
+from stratos.errors import (
+    RunNotFound,
+)
+from tests.unit.stratos.cli.stack_contents import STARTED, put_run, run
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [("succeeded", 0), ("unchanged", 0), ("failed", 3), ("rejected", 4), ("stopped", 5)],
+)
+def test_watch_exits_with_how_the_run_ended(stack, status, code):
+    put_run(stack, "r-1", status=status)
+    assert run("watch", "r-1", "--json")[0] == code
+
+
+def test_watch_waits_for_a_run_to_begin_and_gives_up_in_words(stack):
+    naps: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        naps.append(seconds)
+        if len(naps) == 3:
+            put_run(stack, "r-1")
+
+    assert [m.run.status for m in follow(stack, "r-1", sleep=sleep)] == ["succeeded"]
+    assert len(naps) == 3
+    with pytest.raises(RunNotFound, match="did not start within 5 s"):
+        list(follow(stack, "r-9", start_timeout_seconds=5, sleep=naps.append))
+
+
+def test_without_a_terminal_progress_is_a_line_a_tenth():
+    row = RunRow("r-1", "r", "running", STARTED, None, None, None, None, None)
+
+    def moment(done: float, step: str = "distill", state: str = "Distill") -> Snapshot:
+        progress = Progress(
+            step=step,  # type: ignore[arg-type]
+            label="student",
+            done=done,
+            total=200,
+            unit="steps",
+            seconds=1,
+            tokens_per_second=9_000,
+            loss=0.5,
+            seconds_left=30,
+        )
+        return Snapshot(row, state, progress)
+
+    console = Console(width=200, record=True, quiet=False, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
+    moments = [moment(1), moment(5), moment(41), moment(42), moment(3, "evaluate"), moment(1)]
+    Screen(console).show(iter(moments))
+    lines = console.export_text().splitlines()
+    console.file.close()
+    assert lines == [
+        "Distill: student 0/200 steps, 9,000 tokens/s, loss 0.500, 30.0 s left",
+        "Distill: student 40/200 steps, 9,000 tokens/s, loss 0.500, 30.0 s left",
+        "Distill",
+        "Distill: student 0/200 steps, 9,000 tokens/s, loss 0.500, 30.0 s left",
+    ]
+
+
+def test_a_watched_run_that_waits_says_what_for():
+    row = RunRow(
+        "r-1", "r", "running", STARTED, None, None, None, None, None, task_token="t",
+        approve_by="2026-11-27T08:00:00+00:00",
+    )  # fmt: skip
+    console = Console(width=200, record=True, file=io.StringIO())
+    Screen(console).show(iter([Snapshot(row, "AwaitApproval", None)]))
+    assert console.export_text().strip() == (
+        "AwaitApproval: `stratos approve r-1` or `stratos reject r-1`, by 2026-11-27T08:00:00+00:00"
+    )

@@ -1,0 +1,21 @@
+"""Asynchronous endpoints."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.stratos.hosting.deployments import RARE, hosted
+
+
+def test_a_queue_costs_nothing_while_it_is_empty():
+    patient = {"max_cold_start_seconds": 900}
+    built = hosted(instance_type="ml.g5.xlarge", planned="async", load=RARE, hosting=patient)
+    assert built.hosting.mode == "async"
+    assert built.hosting.usd_per_month == pytest.approx(0.2 * 730 * 2.5 / 24)
+    assert built.async_inference_config is not None
+    output = built.async_inference_config["OutputConfig"]
+    assert output["S3OutputPath"] == "s3://bucket/async/tiles/answers"
+    assert built.scaling is not None
+    assert built.scaling.target["MinCapacity"] == 0
+    assert built.scaling.wake_alarm is not None
+    assert built.scaling.policies[-1]["PolicyType"] == "StepScaling"

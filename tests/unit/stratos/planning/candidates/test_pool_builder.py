@@ -1,0 +1,118 @@
+"""Every candidate: the pairings, and the exact front of each."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from stratos.errors import NoFeasiblePlan
+from stratos.planning.candidates.pool_builder import PoolBuilder
+from stratos.planning.choose import plan_after_probing
+from stratos.planning.front import non_dominated
+from stratos.planning.limits import feasible, limits_of
+from stratos.planning.request import PlanningRequest
+from tests.unit.stratos.planning.brute_force import (
+    Objectives,
+    feasible_candidates,
+    front,
+    pairings_of,
+)
+from tests.unit.stratos.planning.planning_inputs import (
+    CHEAP,
+    FAST,
+    TEACHER,
+    cpu,
+    gpu,
+    model,
+    probe,
+    request,
+    spec,
+    tiny,
+)
+from tests.unit.stratos.planning.random_requests import requests
+
+
+def test_a_model_may_be_teacher_and_student_under_one_name() -> None:
+    asked = request(
+        CHEAP, teachers=(model("qwen", 7.0),), students=(model("qwen", 0.5), model("b", 0.4))
+    )
+    probes = [
+        probe("qwen", "teacher", 150),
+        probe("qwen", "student", 60),
+        probe("b", "student", 10),
+    ]
+    assert plan_after_probing(asked, probes).plan.accuracy.value > 0.3
+
+
+def test_without_gold_answers_a_weak_teacher_is_refused_with_the_reason() -> None:
+    asked = request(CHEAP, asked=spec({"min_accuracy": 0.8}), facts={"num_gold": 0})
+    probes = [probe("teacher", "teacher", 100), probe("student", "student", 60)]
+    with pytest.raises(NoFeasiblePlan, match="imitation cannot be trusted"):
+        plan_after_probing(asked, probes)
+
+
+def test_a_pair_of_different_tokenizers_is_refused_with_the_fallback_named() -> None:
+    training = {"kd_weight": 0.5}
+    probes = (
+        probe("teacher", "teacher", 180).model_copy(update={"tokenizer_hash": "one"}),
+        probe("student", "student", 10).model_copy(update={"tokenizer_hash": "other"}),
+    )
+    asked = request(FAST, asked=spec(training=training), teachers=(TEACHER,))
+    with pytest.raises(NoFeasiblePlan, match=r"set training\.kd_weight to 0 to distil from"):
+        plan_after_probing(asked, probes)
+    for spoken in ({"kd_weight": 0.0}, training | {"cross_tokenizer": "align"}):
+        asked = request(FAST, asked=spec(training=spoken), teachers=(TEACHER,))
+        assert plan_after_probing(asked, probes).plan.teacher == "teacher"
+
+
+def planned_front(asked: PlanningRequest) -> set[Objectives]:
+    pool = PoolBuilder(asked, ()).build()
+    rows = np.flatnonzero(feasible(limits_of(asked, pool), len(pool)))
+    points = pool.objectives[rows]
+    return {tuple(row) for row in points[non_dominated(points)].tolist()}
+
+
+@settings(max_examples=16, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(asked=requests())
+def test_the_front_equals_brute_force_on_small_catalogs(asked: PlanningRequest) -> None:
+    try:
+        pairings = pairings_of(asked)
+    except NoFeasiblePlan:
+        return
+    expected = front(feasible_candidates(asked, pairings))
+    found = planned_front(asked)
+    assert len(found) == len(expected)
+    for ours, theirs in zip(sorted(found), sorted(expected), strict=True):
+        assert ours == pytest.approx(theirs, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("cold_start_seconds", "limits", "modes"),
+    [
+        (100, {}, {"realtime", "serverless"}),
+        (1800, {}, {"async", "serverless"}),
+        (1800, {"max_p95_latency_ms": 1_400}, {"scale_to_zero", "serverless"}),
+    ],
+)
+def test_the_front_equals_brute_force_where_modes_stand_beside_each_other(
+    cold_start_seconds: float, limits: dict[str, float], modes: set[str]
+) -> None:
+    rare = {"requests_per_second": 0.5, "mean_requests_per_second": 0.01}
+    asked = request(
+        cpu(),
+        gpu(usd={"us-east-1": 2.0}),
+        asked=spec(
+            limits,
+            load=rare | {"active_hours_per_day": 20.0},
+            hosting={"max_cold_start_seconds": cold_start_seconds},
+        ),
+        teachers=(tiny("teacher", hidden=256),),
+        students=(tiny(hidden=192),),
+    )
+    pool = PoolBuilder(asked, ()).build()
+    considered = pool.serving_side.mode_offers.modes
+    assert {considered[position].name for position in pool.mode} == modes
+    expected = front(feasible_candidates(asked, pairings_of(asked)))
+    for ours, theirs in zip(sorted(planned_front(asked)), sorted(expected), strict=True):
+        assert ours == pytest.approx(theirs, rel=1e-9)

@@ -1,0 +1,34 @@
+"""How much work a spec is."""
+
+from __future__ import annotations
+
+import pytest
+
+from stratos.planning.forecast.workload import expected_synthesis, teacher_knowledge, workload_of
+from stratos.statistics.wilson import proportion
+from tests.unit.stratos.planning.planning_inputs import model, probe, request, spec
+
+
+def test_an_attempt_is_repeated_only_while_nothing_was_verified() -> None:
+    asked = request(asked=spec(synthesis={"samples": 3}))
+    measured = probe("teacher", "teacher", 100, reverse_yield=proportion(32, 64))
+    work = workload_of(asked, measured)
+    known = teacher_knowledge(model("teacher"), measured)
+    synthesis = expected_synthesis(asked, work, "injection", known)
+    assert synthesis.num_calls == pytest.approx(2_000 * (1 + 0.5 + 0.25))
+    assert synthesis.num_records == pytest.approx(1_000)
+
+
+def test_max_steps_fixes_the_tokens_and_epochs_follow_the_records() -> None:
+    steps = workload_of(request(asked=spec(training={"max_steps": 100, "batch_tokens": 512})), None)
+    assert steps.training_tokens(5_000.0) == 51_200
+    epochs = workload_of(request(asked=spec(training={"epochs": 2})), None)
+    assert epochs.training_tokens(100.0) == pytest.approx(200 * epochs.sequence_tokens)
+
+
+def test_a_probe_measures_how_long_completions_are() -> None:
+    asked = request(asked=spec(synthesis={"max_new_tokens": 300}))
+    assert workload_of(asked, None).completion_tokens == 75
+    assert workload_of(asked, probe("t", "teacher", 9)).completion_tokens == 120
+    chatty = probe("t", "teacher", 9, mean_completion_tokens=900.0)
+    assert workload_of(asked, chatty).completion_tokens == 300

@@ -1,0 +1,58 @@
+"""Planning requests drawn at random."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from stratos.planning.request import PlanningRequest
+from tests.unit.stratos.planning.planning_inputs import cpu, gpu, model, paid, request, spec
+
+REGIONS = ("us-east-1", "eu-west-1")
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> PlanningRequest:
+    number = st.floats(0.5, 2.0)
+    rows: list[Any] = [cpu()] if draw(st.booleans()) else []
+    for index in range(draw(st.integers(1, 3))):
+        dollars = {region: round(draw(number), 2) for region in REGIONS if draw(st.booleans())}
+        row = gpu(
+            f"ml.g{index}.xlarge",
+            tflops=round(100 * draw(number)),
+            bandwidth=round(300 * draw(number)),
+            memory=draw(st.sampled_from([16.0, 22.0, 80.0])),
+            usd=dollars or {"us-east-1": 1.0},
+            num_accelerators=draw(st.sampled_from([1, 2, 4])),
+            interconnect_gb_per_s=draw(st.sampled_from([None, 32.0, 600.0])),
+            memory_gib=256,
+            spot_interruptions_per_month=draw(st.sampled_from([None, 0.2])),
+        )
+        rows.append(row)
+    limits: dict[str, Any] = {"regions": REGIONS}
+    for name, values in (
+        ("min_accuracy", [0.4, 0.7]),
+        ("max_p95_latency_ms", [2_000, 3_500, 6_000]),
+        ("max_training_hours", [1.2, 2.0, 10.0]),
+        ("max_budget_usd", [1.0, 3.0, 50.0]),
+        ("max_hosting_usd_per_month", [20.0, 700.0, 2_000.0]),
+        ("max_usd_per_1000_requests", [0.3, 3.0]),
+    ):
+        if draw(st.booleans()):
+            limits[name] = draw(st.sampled_from(values))
+    teachers = [model("teacher", 7.0, prior_accuracy=0.8), paid(prior_accuracy=0.9)]
+    students = [model("small", 0.5, prior_accuracy=0.4), model("large", 3.0, prior_accuracy=0.6)]
+    return request(
+        *rows,
+        asked=spec(
+            limits,
+            load={
+                "requests_per_second": draw(st.sampled_from([0.5, 3.0])),
+                "active_hours_per_day": draw(st.sampled_from([2.0, 24.0])),
+            },
+            hosting={"max_cold_start_seconds": draw(st.sampled_from([None, 120.0, 1800.0]))},
+        ),
+        teachers=tuple(teachers[: draw(st.integers(1, 2))]),
+        students=tuple(students[: draw(st.integers(1, 2))]),
+    )

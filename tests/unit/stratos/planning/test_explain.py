@@ -1,0 +1,40 @@
+"""What is said where nothing fits."""
+
+from __future__ import annotations
+
+import pytest
+
+from stratos.errors import NoFeasiblePlan
+from stratos.planning.choose import plan_before_probing
+from tests.unit.stratos.planning.planning_inputs import CHEAP, FAST, request, spec
+
+
+def test_what_cannot_be_had_is_named_with_the_best_attainable_and_a_nearest_plan() -> None:
+    asked = spec({"max_p95_latency_ms": 1.0, "max_budget_usd": 1e6})
+    with pytest.raises(NoFeasiblePlan) as refusal:
+        plan_before_probing(request(CHEAP, asked=asked))
+    message = str(refusal.value)
+    assert "max_p95_latency_ms: <= 1 was asked, at best <=" in message
+    assert "Nearest: max_p95_latency_ms:" in message
+    assert "max_budget_usd" not in message
+
+
+def test_the_nearest_plan_is_feasible_once_the_spec_is_relaxed_as_told() -> None:
+    asked = {"max_p95_latency_ms": 5_000.0, "max_budget_usd": 0.3}
+    with pytest.raises(NoFeasiblePlan) as refusal:
+        plan_before_probing(request(FAST, CHEAP, asked=spec(asked)))
+    nearest = str(refusal.value).partition("Nearest: ")[2].partition(" allows")[0]
+    relaxed = dict(part.split(": ") for part in nearest.split(" and "))
+    asked |= {name: float(value) for name, value in relaxed.items()}
+    assert plan_before_probing(request(FAST, CHEAP, asked=spec(asked))).front_size >= 1
+
+
+def test_constraints_that_clash_only_together_are_told_so() -> None:
+    fast_only = plan_before_probing(request(FAST, asked=spec())).chosen
+    cheap_only = plan_before_probing(request(CHEAP, asked=spec())).chosen
+    clash = {
+        "max_p95_latency_ms": fast_only.p95_latency_ms.value * 1.001,
+        "max_hosting_usd_per_month": cheap_only.usd_per_month.value,
+    }
+    with pytest.raises(NoFeasiblePlan, match="can be held alone, but no plan holds all together"):
+        plan_before_probing(request(FAST, CHEAP, asked=spec(clash)))

@@ -1,0 +1,58 @@
+"""Which way to distil."""
+
+from __future__ import annotations
+
+import pytest
+
+from stratos.errors import NoFeasiblePlan
+from stratos.planning.strategy import choose_strategy
+from stratos.statistics.wilson import proportion
+
+
+@pytest.mark.parametrize(
+    ("right", "min_accuracy", "num_gold", "expected"),
+    [
+        (190, 0.8, 500, "alignment"),
+        (3, 0.45, 500, "injection"),
+        (100, 0.5, 500, "blend"),
+        (190, 0.8, 0, "alignment"),
+        (190, None, 0, "alignment"),
+        (20, None, 0, "alignment"),
+        (20, None, 500, "injection"),
+    ],
+)
+def test_the_strategy_follows_the_teachers_interval(
+    right: int, min_accuracy: float | None, num_gold: int, expected: str
+) -> None:
+    strategy, reason = choose_strategy(
+        "auto", min_accuracy, proportion(right, 200), proportion(50, 64), num_gold
+    )
+    assert strategy == expected
+    assert f"({right} of 200" in reason
+
+
+def test_a_forced_strategy_is_honoured_and_the_evidence_recorded() -> None:
+    strategy, reason = choose_strategy("alignment", 0.9, proportion(3, 200), None, 500)
+    assert strategy == "alignment"
+    assert "measured evidence points to injection" in reason
+
+
+@pytest.mark.parametrize(
+    ("asked", "right", "explained", "num_gold", "message"),
+    [
+        ("auto", 3, 50, 0, "imitation cannot be trusted to exceed the teacher"),
+        ("auto", 3, 0, 500, "neither answer nor explain"),
+        ("injection", 190, 50, 0, "needs gold answers"),
+    ],
+)
+def test_where_nothing_can_teach_the_student_the_reason_is_given(
+    asked: str, right: int, explained: int, num_gold: int, message: str
+) -> None:
+    with pytest.raises(NoFeasiblePlan, match=message):
+        choose_strategy(
+            asked,  # type: ignore[arg-type]
+            0.5,
+            proportion(right, 200),
+            proportion(explained, 64),
+            num_gold,
+        )

@@ -1,0 +1,71 @@
+"""The files that a spec names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stratos.errors import SpecRejected
+from stratos.spec.folder import files_under, read_spec_in_folder
+from tests import factories
+from tests.unit.stratos.spec.spec_files import changed
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, content in factories.spec_folder().items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return tmp_path
+
+
+def folder_problems(folder: Path, **sections: object) -> str:
+    with pytest.raises(SpecRejected) as caught:
+        read_spec_in_folder(changed(**sections), files_under(folder))
+    return str(caught.value)
+
+
+def test_a_whole_folder_is_accepted(folder: Path) -> None:
+    read_spec_in_folder(factories.spec_text(), files_under(folder))
+
+
+def test_missing_files_are_told_together_with_misspelt_fields(folder: Path) -> None:
+    (folder / "dataset.jsonl").unlink()
+    (folder / "checks.py").unlink()
+    told = folder_problems(folder, nam="x")
+    for place in ("task.dataset", "task.checker", "nam"):
+        assert f", {place}: " in told
+
+
+@pytest.mark.parametrize(
+    ("missing", "message"),
+    [
+        ("config.json", "has no config.json"),
+        ("model.safetensors", "has no .safetensors file"),
+        ("tokenizer.json", "has no tokenizer"),
+    ],
+)
+def test_an_incomplete_model_folder_is_told(folder: Path, missing: str, message: str) -> None:
+    (folder / "models/student" / missing).unlink()
+    assert message in folder_problems(folder)
+
+
+def test_a_model_that_is_only_a_pickle_is_refused(folder: Path) -> None:
+    student = folder / "models/student"
+    (student / "model.safetensors").rename(student / "pytorch_model.bin")
+    assert "pytorch_model.bin, which can run code when loaded" in folder_problems(folder)
+
+
+def test_a_prefix_with_jsonl_files_is_a_dataset(folder: Path) -> None:
+    (folder / "data").mkdir()
+    (folder / "dataset.jsonl").rename(folder / "data" / "part-0.jsonl")
+    task = factories.spec_dict()["task"]
+    read_spec_in_folder(changed(task=task | {"dataset": "data/"}), files_under(folder))
+
+
+def test_a_link_out_of_the_folder_is_no_file_of_it(folder: Path) -> None:
+    (folder / "dataset.jsonl").unlink()
+    (folder / "dataset.jsonl").symlink_to("/etc/hostname")
+    assert "there is no file 'dataset.jsonl'" in folder_problems(folder)
