@@ -1,1 +1,1 @@
-"""The vocabulary and the decisions: what every other package speaks, and what none of them decides."""
+"""The vocabulary and the decisions, which every other package speaks and none makes."""
