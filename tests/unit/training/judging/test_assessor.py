@@ -133,5 +133,5 @@ def test_the_budget_ends_judging_but_not_what_was_judged(server, open_judge):
 def test_no_rule_stands_in_for_a_judge(open_judge):
     judge = open_judge()
     assert not needs_gold(judge.verifier)
-    with pytest.raises(ValueError, match="asked inside training jobs alone"):
+    with pytest.raises(ValueError, match="asked only inside training jobs"):
         is_correct(judge.verifier, "please", None)
