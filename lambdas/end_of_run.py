@@ -7,14 +7,11 @@ from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
-from lambdas.aws import runs_table, transform_jobs
+from lambdas.aws import notices, runs_table, transform_jobs
 from lambdas.aws.bucket import Bucket
-from lambdas.aws.clients import client
 from lambdas.aws.executions import history
 from lambdas.aws.run_files import RunFiles
-from lambdas.aws.settings import settings
-from lambdas.gathering.planning_inputs import hours_of
-from lambdas.jobs.spending import JobCost, job_costs
+from lambdas.jobs.spending import JobCost, hours_of, job_costs
 from stratos.contracts.bucket import CALIBRATION_KEY, RunKeys
 from stratos.contracts.jobs import DistillResult, EvaluateResult, SynthesizeResult
 from stratos.contracts.match import MatchEvidence
@@ -36,7 +33,7 @@ _DECIDED = (ApprovalRejected.__name__, ApprovalTimedOut.__name__)
 """Errors of runs that a person, or the time a person had, put an end to."""
 
 
-def write_report(run: RunRef, status: RunStatus, state: dict[str, Any]) -> Reported:
+def close_run(run: RunRef, status: RunStatus, state: dict[str, Any]) -> Reported:
     """Write down how a run ended and tell whoever listens.
 
     Args:
@@ -130,11 +127,6 @@ def _phase_of(cost: JobCost) -> str:
     return PHASE_OF_JOB[cost.step.partition("-")[0]]
 
 
-def notify(subject: str, message: str) -> None:
-    """Tell whoever subscribed; SNS takes at most 100 characters as a subject."""
-    client("sns").publish(TopicArn=settings().topic_arn, Subject=subject[:100], Message=message)
-
-
 def _announce(summary: RunSummary, report_uri: str) -> None:
     lines = [summary.reason, ""]
     for row in summary.constraints:
@@ -142,4 +134,6 @@ def _announce(summary: RunSummary, report_uri: str) -> None:
         verdict = {True: "holds", False: "missed", None: "open"}[row.passed]
         lines.append(f"{row.name}: asked {row.asked:g}, measured {measured}: {verdict}")
     lines += [f"spent: ${summary.total_usd:.2f}", f"report: {report_uri}"]
-    notify(f"Stratos: {summary.spec_name} {summary.status} ({summary.run_id})", "\n".join(lines))
+    notices.send(
+        f"Stratos: {summary.spec_name} {summary.status} ({summary.run_id})", "\n".join(lines)
+    )

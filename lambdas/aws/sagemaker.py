@@ -10,7 +10,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from lambdas.aws.clients import client, error_code
-from lambdas.jobs.factory import step_of
+from lambdas.aws.job_names import step_of
 from stratos.errors import EndpointUnsettled
 from stratos.hosting.modes.table import mode_named, mode_of
 from stratos.spec import ModeName
@@ -81,6 +81,13 @@ def find_endpoint(name: str) -> Endpoint | None:
             return None
         raise
     return Endpoint(name, found["EndpointConfigName"], found["EndpointStatus"], mode_of(found).name)
+
+
+def production_variant(config_name: str) -> dict[str, Any]:
+    """The one variant of an endpoint configuration, as SageMaker describes it."""
+    described = client("sagemaker").describe_endpoint_config(EndpointConfigName=config_name)
+    variant: dict[str, Any] = described["ProductionVariants"][0]
+    return variant
 
 
 def mode_in_service(name: str) -> ModeName | None:

@@ -6,8 +6,8 @@ from lambdas.aws import transform_jobs
 from lambdas.aws.bucket import Bucket
 from lambdas.aws.run_files import RunFiles
 from lambdas.aws.sagemaker import find_endpoint
-from lambdas.serving.after_a_miss import next_student
 from lambdas.serving.deployments import deployment_of, live_endpoint
+from lambdas.serving.fallbacks import next_student
 from lambdas.step import step
 from stratos.contracts.bucket import RunKeys
 from stratos.contracts.jobs import DistillResult, EvaluateConfig, EvaluateResult

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lambdas.aws import registry, runs_table
-from lambdas.end_of_run import write_report
+from lambdas.end_of_run import close_run
 from lambdas.serving.leftovers import remove_leftovers
 from lambdas.step import step
 from stratos.pipeline.failures import explain
@@ -57,7 +57,7 @@ def _after_execution(detail: dict[str, Any]) -> CleanedUp:
     finally:  # the run is over, whatever it left behind
         if row.status == "running":
             state = {} if stopped_by_hand else {"failure": failure.model_dump()}
-            write_report(row.ref, _STATUS.get(detail["status"], "failed"), state)
+            close_run(row.ref, _STATUS.get(detail["status"], "failed"), state)
     return CleanedUp(
         run=row.ref,
         stopped_jobs=stopped,

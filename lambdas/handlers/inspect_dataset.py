@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lambdas.aws import runs_table
 from lambdas.aws.bucket import Bucket
-from lambdas.gathering.inputs import content_hash, data_files
+from lambdas.gathering.input_files import content_hash, data_files
 from lambdas.step import step
 from stratos.contracts.bucket import RunKeys
 from stratos.contracts.run import RunRef

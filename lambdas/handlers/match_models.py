@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from lambdas.aws import runs_table
 from lambdas.aws.bucket import Bucket
-from lambdas.gathering.candidates import model_pool
-from lambdas.gathering.planning_inputs import planning_request
+from lambdas.gathering.model_pool import model_pool
+from lambdas.gathering.planning_request import planning_request
+from lambdas.jobs.distillation import DistillationJobs
 from lambdas.jobs.factory import JobFactory
-from lambdas.jobs.match import MatchJobs
 from lambdas.jobs.spending import outlay_of
 from lambdas.step import step
 from stratos.contracts.bucket import RunKeys
@@ -30,7 +30,7 @@ def handler(payload: MatchInput) -> Match:
     probes = _probe_results(bucket, keys, payload)
     tried = _tried(bucket, keys, payload.attempt)
     spent = outlay_of(run)
-    request = planning_request(run, spec, payload.dataset, pool, spent.usd)
+    request = planning_request(run, spec, payload.dataset, pool, spent)
     matching = plan_after_probing(request, probes, frozenset(student.name for student in tried))
     evidence = MatchEvidence(
         attempt=payload.attempt,
@@ -41,7 +41,7 @@ def handler(payload: MatchInput) -> Match:
         spent_usd=spent.usd,
         spent_hours=request.spent_hours,
     )
-    jobs = MatchJobs(JobFactory(run, spec), evidence, pool)
+    jobs = DistillationJobs(JobFactory(run, spec), evidence, pool)
     return Match(
         match_uri=bucket.put_model(keys.match, evidence),
         attempt=payload.attempt,

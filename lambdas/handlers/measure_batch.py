@@ -9,7 +9,7 @@ from typing import Any
 from lambdas.aws import transform_jobs
 from lambdas.aws.bucket import Bucket
 from lambdas.aws.chat import is_right
-from lambdas.serving.verdict import go_on
+from lambdas.serving.after_measuring import what_follows
 from lambdas.step import step
 from stratos.contracts.bucket import RunKeys
 from stratos.contracts.match import MatchEvidence
@@ -46,7 +46,7 @@ def handler(payload: MeasureBatchInput) -> Measured:
     all_measured = before.adding(measurement)
     bucket.put_model(keys.measurements, all_measured)
     _refuse_stopped(payload.transformed, described)  # its bill is kept
-    return go_on(run, spec, evidence, all_measured, deployment)
+    return what_follows(run, spec, evidence, all_measured, deployment)
 
 
 def _refuse_stopped(caught: JobFailure, described: dict[str, Any] | None) -> None:

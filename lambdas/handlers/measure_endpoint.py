@@ -6,7 +6,7 @@ from functools import partial
 
 from lambdas.aws.bucket import Bucket
 from lambdas.aws.chat import QUEUE_SECONDS, Chat, connection_to
-from lambdas.serving.verdict import go_on
+from lambdas.serving.after_measuring import what_follows
 from lambdas.step import step
 from stratos.contracts.bucket import RunKeys
 from stratos.contracts.match import MatchEvidence
@@ -40,7 +40,7 @@ def handler(payload: MeasureInput) -> Measured:
     measurement = _measure(run, spec, evidence, deployment, before)
     all_measured = before.adding(measurement)
     bucket.put_model(keys.measurements, all_measured)
-    return go_on(run, spec, evidence, all_measured, deployment)
+    return what_follows(run, spec, evidence, all_measured, deployment)
 
 
 def _measure(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lambdas.end_of_run import write_report
+from lambdas.end_of_run import close_run
 from lambdas.step import step
 from stratos.contracts.bucket import RunKeys, s3_uri
 from stratos.pipeline.steps import Reported, ReportInput
@@ -19,4 +19,4 @@ def handler(payload: ReportInput) -> Reported:
             report_uri=s3_uri(run.bucket, keys.report),
             status="duplicate",
         )
-    return write_report(run, payload.status, payload.state)
+    return close_run(run, payload.status, payload.state)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from lambdas.aws import runs_table
-from lambdas.end_of_run import notify
+from lambdas.aws import notices, runs_table
 from lambdas.step import step
 from stratos.pipeline.steps import ApprovalInput, ApprovalRequested
 
@@ -23,7 +22,7 @@ def handler(payload: ApprovalInput) -> ApprovalRequested:
         awaiting_approval_since=now.isoformat(timespec="seconds"),
         approve_by=by,
     )
-    notify(
+    notices.send(
         f"Stratos: run {run_id} awaits approval",
         f"{payload.measured}\n\n"
         f"stratos approve {run_id}\n"

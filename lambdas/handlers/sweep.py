@@ -19,7 +19,7 @@ from lambdas.aws import (
     transform_jobs,
 )
 from lambdas.aws.clients import client
-from lambdas.serving import abandoned_turns, inventory, turns
+from lambdas.serving import clean_up_retries, inventory, turns
 from lambdas.step import logger, step
 from stratos.errors import DeploymentFailed, SweepIncomplete
 from stratos.hosting.ownership import Kind, Orphan, Owner, Ownership
@@ -82,7 +82,7 @@ def handler(payload: SweepInput) -> Swept:
     orphans = ownership.orphans()
     if payload.dry_run:
         return Swept(dry_run=True, removed=orphans)
-    unfinished = abandoned_turns.finish(now)
+    unfinished = clean_up_retries.retry(now)
     failed, kept = [], set()
     for orphan in orphans:
         if why := _removal_problem(orphan, holders, deadline):

@@ -6,6 +6,7 @@ from lambdas.aws import components, schedules
 from lambdas.aws.bucket import Bucket
 from lambdas.aws.run_files import RunFiles
 from lambdas.aws.sagemaker import find_endpoint
+from lambdas.gathering.live_instances import refuse_other_instances
 from lambdas.serving import turns
 from lambdas.serving.deployments import deployment_of, live_endpoint
 from lambdas.step import step
@@ -47,6 +48,6 @@ def handler(payload: TurnInput) -> Deployment:
         live=live_endpoint(live),
     ).model_copy(update={"deploying_since": now()})
     if live is not None and isinstance(deployment, ComponentDeployment):
-        components.refuse_other_instances(deployment, live)
+        refuse_other_instances(deployment, live)
     RunFiles(run).put_deployment(deployment)
     return deployment

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lambdas.aws.bucket import Bucket
+from lambdas.aws.job_names import job_name
 from lambdas.aws.settings import settings
 from stratos.catalog.images import image_uri
 from stratos.contracts.bucket import RunKeys, spec_folder
@@ -120,18 +121,6 @@ def placement(server: Server, deadline_seconds: float) -> dict[str, Any]:
 def training_processes(server: Server) -> dict[str, str]:
     """What the launcher starts on each host: as many processes as the plan counted devices."""
     return {"STRATOS_PROCESSES_PER_HOST": str(server.devices)}
-
-
-def job_name(run_id: str, step: str, attempt: int) -> str:
-    """A name of its own for each attempt: SageMaker refuses one it has seen."""
-    return f"{run_id}-{step}-{attempt}"
-
-
-def step_of(run_id: str, name: str) -> str | None:
-    """The step in a job's name, or None when the job is not of this run."""
-    if not name.startswith(run_id + "-"):
-        return None
-    return name.removeprefix(run_id + "-").rpartition("-")[0] or None
 
 
 def _channel(name: str, uri: str) -> dict[str, Any]:

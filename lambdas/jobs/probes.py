@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from lambdas.gathering.candidates import ModelPool
-from lambdas.gathering.planning_inputs import hours_of
+from lambdas.gathering.model_pool import ModelPool
 from lambdas.jobs.factory import JobFactory
+from lambdas.jobs.spending import hours_of
 from stratos.catalog.servers import ServerCatalog
 from stratos.contracts.jobs import Judging, ProbeConfig
 from stratos.contracts.plan import Plan, Server

@@ -9,14 +9,14 @@ from typing import Any
 from pydantic import BaseModel
 
 from lambdas.aws.bucket import Bucket
+from lambdas.aws.job_names import step_of
 from lambdas.aws.sagemaker import jobs_of
-from lambdas.gathering.planning_inputs import hours_of
-from lambdas.jobs.factory import step_of
 from stratos.contracts.bucket import RunKeys
 from stratos.contracts.measurements import Measurements
 from stratos.contracts.run import RunRef
 from stratos.measuring.gates import Outlay
 from stratos.pipeline.bill import hosting_bill
+from stratos.pipeline.steps import ApprovalGiven
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,13 @@ def outlay_of(run: RunRef) -> Outlay:
     measured = measurements.measured if measurements else ()
     jobs = sum(cost.usd for cost in job_costs(run))
     return Outlay(jobs + hosting_bill(measured, datetime.now(UTC)).usd, hours_of(run))
+
+
+def hours_of(run: RunRef) -> float:
+    """Hours a run has taken until now, without those it waited for a person's approval."""
+    elapsed = datetime.now(UTC) - datetime.fromisoformat(run.started_at)
+    given = Bucket(run.bucket).find_model(RunKeys(run.run_id).approval, ApprovalGiven)
+    return max(0.0, elapsed.total_seconds() / 3600 - (given.waited_hours if given else 0.0))
 
 
 def job_costs(run: RunRef) -> list[JobCost]:

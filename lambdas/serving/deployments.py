@@ -8,7 +8,7 @@ from lambdas.aws import components
 from lambdas.aws.bucket import Bucket
 from lambdas.aws.sagemaker import Endpoint
 from lambdas.aws.settings import settings
-from lambdas.gathering.planning_inputs import servers
+from lambdas.gathering.planning_request import servers
 from stratos.contracts.bucket import RunKeys
 from stratos.contracts.jobs import EvaluateResult
 from stratos.contracts.match import MatchEvidence

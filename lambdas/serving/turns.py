@@ -2,7 +2,7 @@
 
 A turn is an item of the runs table beside the rows of the runs. It is taken before a model goes to
 the endpoint and given back once the endpoint is the run's own or is as it was: by Promote or by
-CleanUp, or by the sweeper where CleanUp could not (`lambdas/serving/abandoned_turns.py`).
+CleanUp, or by the sweeper where CleanUp could not (`lambdas/serving/clean_up_retries.py`).
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from lambdas.aws import runs_table
-from lambdas.gathering.planning_inputs import hours_of
 from lambdas.handlers import clean_up
+from lambdas.jobs.spending import hours_of
 from stratos.contracts.bucket import RunKeys
 from stratos.pipeline.summary import RunSummary
 from tests import factories

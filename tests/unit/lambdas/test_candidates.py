@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from lambdas.aws.bucket import Bucket
-from lambdas.gathering.candidates import model_pool
+from lambdas.gathering.model_pool import model_pool
 from stratos.catalog.bedrock_listing import BedrockListing, ListedModel
 from stratos.catalog.models import default_students, default_teachers
 from stratos.contracts.bucket import TEACHERS_KEY

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from lambdas.aws import chat, components, sagemaker, scaling
+from lambdas.gathering import live_instances
 from lambdas.handlers import clean_up, measure_endpoint, sweep
 from lambdas.serving import turns
 from stratos.errors import (
@@ -185,12 +186,12 @@ def test_a_live_component_binds_the_plan_to_its_instances(account: Account) -> N
 def test_a_live_component_binds_the_plan_to_the_instances_it_may_have(account: Account) -> None:
     promoted(account)
     spec, catalog = factories.spec(), factories.servers()
-    kept = components.servers_for(spec, catalog)
+    kept = live_instances.servers_for(spec, catalog)
     hosts = [(row.instance_type, row.hosting_quota) for row in kept.instance_types if row.hosting]
     assert hosts == [("ml.local.cpu1", 1)]
     more = factories.spec(hosting={"max_instances": 3})
     with pytest.raises(NoFeasiblePlan, match=r"max_instances is 3, but .* made for 1 at most"):
-        components.servers_for(more, catalog)
+        live_instances.servers_for(more, catalog)
 
 
 def test_a_plan_made_for_more_instances_does_not_take_an_endpoint_that_came_meanwhile(
@@ -215,7 +216,7 @@ def test_an_endpoint_that_is_being_deleted_binds_no_plan(
     leaving = replace(found, status="Deleting")
     monkeypatch.setattr("lambdas.aws.sagemaker.find_endpoint", lambda _: leaving)
     spec, catalog = factories.spec(), factories.servers()
-    assert components.servers_for(spec, catalog) == catalog
+    assert live_instances.servers_for(spec, catalog) == catalog
 
 
 def test_a_plan_made_for_other_instances_does_not_take_an_endpoint_that_came_meanwhile(

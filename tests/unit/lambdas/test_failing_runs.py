@@ -15,7 +15,7 @@ from lambdas.aws import runs_table, sagemaker, scaling
 from lambdas.aws import settings as stack_settings
 from lambdas.aws.clients import client
 from lambdas.handlers import clean_up, diagnose_job
-from lambdas.jobs.next_attempt import EXPORT_SECONDS
+from lambdas.jobs.retries import EXPORT_SECONDS
 from lambdas.jobs.spending import job_costs
 from lambdas.serving import leftovers, turns
 from stratos.contracts.bucket import RunKeys
@@ -220,7 +220,7 @@ def test_a_model_whose_run_was_stopped_before_it_was_promoted_is_rejected(
     pipeline = start(account).until_deployed()
     arn = pipeline.state["package"]["ModelPackageArn"]
     assert decision(account, arn)[0] == "Approved"
-    monkeypatch.setattr(clean_up, "write_report", _fail)
+    monkeypatch.setattr(clean_up, "close_run", _fail)
     with pytest.raises(RuntimeError):
         call(clean_up.handler, event=status_change(account, "ABORTED"))
     assert decision(account, arn) == ("Rejected", "the execution was stopped by hand")

@@ -11,7 +11,7 @@ import pytest
 from lambdas.aws import executions, runs_table
 from lambdas.aws.sagemaker import Endpoint
 from lambdas.handlers import clean_up, sweep, take_turn
-from lambdas.serving import abandoned_turns, leftovers
+from lambdas.serving import clean_up_retries, leftovers
 from stratos.errors import EndpointBusy, EndpointUnsettled
 from tests.unit.lambdas.conftest import Account
 from tests.unit.lambdas.pipeline import Pipeline, call, start
@@ -167,7 +167,7 @@ def test_the_sweeper_has_clean_up_called_again_once_the_tries_of_the_event_are_o
     monkeypatch.setattr("lambdas.serving.inventory.resources", list)
     call(sweep.handler)
     assert asked == []  # that may still be at it
-    monkeypatch.setattr(abandoned_turns, "TRIES", timedelta())
+    monkeypatch.setattr(clean_up_retries, "TRIES", timedelta())
     call(sweep.handler, dry_run=True)
     assert asked == []
     call(sweep.handler)
@@ -181,13 +181,13 @@ def test_a_turn_is_free_after_the_sweeper_has_tried(
     account: Account, asked: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = stopped_in_its_turn(account, monkeypatch), ready(account)
-    later = datetime.now(UTC) + abandoned_turns.TRIES
-    assert abandoned_turns.finish(later) == []
-    assert abandoned_turns.finish(later) == []  # CleanUp is at it
+    later = datetime.now(UTC) + clean_up_retries.TRIES
+    assert clean_up_retries.retry(later) == []
+    assert clean_up_retries.retry(later) == []  # CleanUp is at it
     assert len(asked) == 1
     with pytest.raises(EndpointBusy, match=first.run.run_id):
         second.take_turn()
-    abandoned_turns.finish(later + abandoned_turns.TRIES)
+    clean_up_retries.retry(later + clean_up_retries.TRIES)
     second.take_turn()
     assert len(asked) == 1
 
@@ -199,7 +199,7 @@ def test_the_turn_of_a_run_that_goes_on_is_left_to_it(
     first.take_turn()
     assert executions.end_of(account.execution_arn) is None
     for days in (1, 2):
-        assert abandoned_turns.finish(datetime.now(UTC) + timedelta(days=days)) == []
+        assert clean_up_retries.retry(datetime.now(UTC) + timedelta(days=days)) == []
     assert asked == []
     with pytest.raises(EndpointBusy):
         second.take_turn()

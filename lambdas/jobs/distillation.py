@@ -1,11 +1,12 @@
-"""Synthesize, distill and evaluate: the jobs that carry out a match."""
+"""Synthesize, distill and evaluate: the jobs that carry out the match of one attempt."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-from lambdas.gathering.candidates import ModelPool
+from lambdas.aws.job_names import step_name
+from lambdas.gathering.model_pool import ModelPool
 from lambdas.jobs.factory import JobFactory
 from lambdas.jobs.probes import judging
 from stratos.contracts.jobs import (
@@ -23,7 +24,7 @@ from stratos.spec import Teacher, Weights
 
 
 @dataclass(frozen=True)
-class MatchJobs:
+class DistillationJobs:
     """The three jobs of one attempt."""
 
     factory: JobFactory
@@ -103,7 +104,7 @@ class MatchJobs:
         return self.plan.training.model_copy(update={"purchase": "on_demand"})
 
     def _step(self, job: JobStep) -> str:
-        return f"{job}-a{self.evidence.attempt}"
+        return step_name(job, self.evidence.attempt)
 
     def _shared(self, job: JobStep, server: Server) -> dict[str, Any]:
         factory, evidence = self.factory, self.evidence

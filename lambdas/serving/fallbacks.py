@@ -26,7 +26,7 @@ MAX_STUDENTS = 3
 
 
 @dataclass(frozen=True)
-class Next:
+class Fallback:
     """Where the run goes on; nowhere where neither is given."""
 
     ending: str
@@ -36,27 +36,27 @@ class Next:
     attempt: int | None = None
 
 
-def next_student(run: RunRef, spec: Spec, evidence: MatchEvidence) -> Next:
+def next_student(run: RunRef, spec: Spec, evidence: MatchEvidence) -> Fallback:
     """The next student, where one is left and an attempt like this one may still be paid."""
     students = evidence.students_left()
     if not students:
-        return Next("no other student is left to try; name more, or ask for less")
+        return Fallback("no other student is left to try; name more, or ask for less")
     if evidence.attempt + 1 >= MAX_STUDENTS:
-        return Next(f"{MAX_STUDENTS} students were tried")
+        return Fallback(f"{MAX_STUDENTS} students were tried")
     spent = outlay_of(run)
     before = Outlay(evidence.spent_usd, evidence.spent_hours)
     if obstacle := exceeded(spent, spent - before, spec.constraints):
-        return Next(obstacle)
-    return Next(f"next: {students[0]}", attempt=evidence.attempt + 1)
+        return Fallback(obstacle)
+    return Fallback(f"next: {students[0]}", attempt=evidence.attempt + 1)
 
 
-def after_missed_load(
+def next_server_or_student(
     run: RunRef,
     spec: Spec,
     evidence: MatchEvidence,
     measured: tuple[Measurement, ...],
     current: Deployment,
-) -> Next:
+) -> Fallback:
     """The next server for the same model, or else the next student."""
     mode = mode_named(current.hosting.mode)
     mine = on_servers(measured, evidence.attempt)
@@ -64,14 +64,14 @@ def after_missed_load(
     plan = following.plan
     if plan is None:
         student = next_student(run, spec, evidence)
-        return Next(f"{following.why}; {student.ending}", attempt=student.attempt)
+        return Fallback(f"{following.why}; {student.ending}", attempt=student.attempt)
     another = _outlay_of_one(run, measured, plan, current)
     if obstacle := exceeded(outlay_of(run), another, spec.constraints):
-        return Next(obstacle)  # nor is there room for a student, which takes an endpoint too
+        return Fallback(obstacle)  # nor is there room for a student, which takes an endpoint too
     number = sum(item.attempt == evidence.attempt for item in measured)
     deployment = on_another_server(run, spec, evidence, plan, current, number)
     server = f"{plan.serving.count} × {plan.serving.instance_type}"
-    return Next(f"next: {server}", plan=plan, deployment=deployment)
+    return Fallback(f"next: {server}", plan=plan, deployment=deployment)
 
 
 def _outlay_of_one(

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
-from lambdas.aws import components
 from lambdas.aws.bucket import Bucket
 from lambdas.aws.sagemaker import mode_in_service
 from lambdas.aws.settings import settings
-from lambdas.gathering.candidates import ModelPool
+from lambdas.gathering.live_instances import servers_for
+from lambdas.gathering.model_pool import ModelPool
 from stratos.catalog.servers import ServerCatalog
 from stratos.contracts.bucket import CALIBRATION_KEY, SERVERS_KEY, RunKeys, spec_folder
 from stratos.contracts.records import Record
 from stratos.contracts.run import RunRef
 from stratos.dataset.token_estimate import CountTokens, by_characters, by_vocabulary, mean_tokens
 from stratos.hosting.names import endpoint_name
-from stratos.pipeline.steps import ApprovalGiven, Dataset
+from stratos.measuring.gates import Outlay
+from stratos.pipeline.steps import Dataset
 from stratos.planning.request import CalibrationRow, DatasetFacts, PlanningRequest
 from stratos.spec import Spec
 
@@ -24,7 +23,7 @@ _SAMPLE = 500
 
 
 def planning_request(
-    run: RunRef, spec: Spec, dataset: Dataset, pool: ModelPool, spent_usd: float = 0.0
+    run: RunRef, spec: Spec, dataset: Dataset, pool: ModelPool, spent: Outlay
 ) -> PlanningRequest:
     """Gather catalogs, calibration, sizes and what is in service for one run."""
     bucket = Bucket(run.bucket)
@@ -33,11 +32,11 @@ def planning_request(
         region=settings().aws_region,
         teachers=pool.teacher_cards(),
         students=pool.student_cards(),
-        servers=components.servers_for(spec, servers(bucket)),
+        servers=servers_for(spec, servers(bucket)),
         dataset=_facts(bucket, run, spec, dataset),
         calibration=_calibration(bucket),
-        spent_usd=spent_usd,
-        spent_hours=hours_of(run),
+        spent_usd=spent.usd,
+        spent_hours=spent.hours,
         live_mode=mode_in_service(endpoint_name(spec.name)),
     )
 
@@ -45,13 +44,6 @@ def planning_request(
 def servers(bucket: Bucket) -> ServerCatalog:
     """The catalog in the bucket, or the shipped one where there is none."""
     return bucket.find_model(SERVERS_KEY, ServerCatalog) or ServerCatalog.aws()
-
-
-def hours_of(run: RunRef) -> float:
-    """Hours a run has taken until now, without those it waited for a person's approval."""
-    elapsed = datetime.now(UTC) - datetime.fromisoformat(run.started_at)
-    given = Bucket(run.bucket).find_model(RunKeys(run.run_id).approval, ApprovalGiven)
-    return max(0.0, elapsed.total_seconds() / 3600 - (given.waited_hours if given else 0.0))
 
 
 def _facts(bucket: Bucket, run: RunRef, spec: Spec, dataset: Dataset) -> DatasetFacts:

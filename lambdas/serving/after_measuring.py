@@ -5,19 +5,21 @@ from __future__ import annotations
 from lambdas.aws import runs_table
 from lambdas.aws.bucket import Bucket
 from lambdas.aws.run_files import RunFiles
-from lambdas.serving import live_model
-from lambdas.serving.after_a_miss import after_missed_load
+from lambdas.jobs.spending import outlay_of
+from lambdas.serving.fallbacks import next_server_or_student
 from stratos.contracts.bucket import RunKeys
 from stratos.contracts.match import MatchEvidence
 from stratos.contracts.measurements import Measurements
 from stratos.contracts.run import RunRef
+from stratos.errors import GateError
 from stratos.hosting.deployment import Deployment
 from stratos.hosting.modes.table import told_measurement
+from stratos.measuring.gates import judge_outlay
 from stratos.pipeline.steps import Measured
 from stratos.spec import Spec
 
 
-def go_on(
+def what_follows(
     run: RunRef,
     spec: Spec,
     evidence: MatchEvidence,
@@ -34,7 +36,7 @@ def go_on(
     assert last is not None, "nothing was measured"
     if last.passed:
         if runs_table.another_in_charge(run) or deployment.replaces_former:
-            live_model.spare(run, spec)
+            _spare_live_model(run, spec)
         return Measured(
             passed=True,
             reason=last.reason,
@@ -43,7 +45,7 @@ def go_on(
             deployment=None,
             next_attempt=None,
         )
-    following = after_missed_load(run, spec, evidence, measurements.measured, deployment)
+    following = next_server_or_student(run, spec, evidence, measurements.measured, deployment)
     if following.deployment is not None:
         going_on = measurements.model_copy(update={"next_plan": following.plan})
         bucket.put_model(keys.measurements, going_on)
@@ -57,3 +59,13 @@ def go_on(
         deployment=following.deployment,
         next_attempt=following.attempt,
     )
+
+
+def _spare_live_model(run: RunRef, spec: Spec) -> None:
+    """Raise where the model in service would be replaced by a run that missed its own limits."""
+    verdict = judge_outlay(outlay_of(run), spec.constraints)
+    if not verdict.passed:
+        raise GateError(
+            f"{verdict.reason}. The model in service stays: it is replaced only by one that holds "
+            "every constraint. Allow more, or delete the endpoint first"
+        )

@@ -7,7 +7,8 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from lambdas.aws.bucket import Bucket
-from lambdas.jobs.factory import job_name, placement, training_processes
+from lambdas.aws.job_names import job_name
+from lambdas.jobs.factory import placement, training_processes
 from lambdas.jobs.spending import token_usd
 from stratos.contracts.bucket import RunKeys
 from stratos.contracts.jobs import AnyJobConfig
@@ -24,7 +25,7 @@ EXPORT_SECONDS = 60.0
 _CONFIG: TypeAdapter[AnyJobConfig] = TypeAdapter(AnyJobConfig)
 
 
-def next_job(run: RunRef, job: TrainingJob, outcome: JobOutcome) -> TrainingJob | None:
+def retry_of(run: RunRef, job: TrainingJob, outcome: JobOutcome) -> TrainingJob | None:
     """Return the next attempt under a new name and with the same checkpoints, or None.
 
     A crash is tried again on the same server, no capacity or quota on the next server of the

@@ -21,7 +21,7 @@ TRIES = timedelta(minutes=55)
 """Three calls of 15 minutes at most, with the waits of one and two minutes between them."""
 
 
-def finish(now: datetime) -> list[str]:
+def retry(now: datetime) -> list[str]:
     """Have the leftovers of every run that is over and has a turn taken back, or free the turn.
 
     Returns:
@@ -30,13 +30,13 @@ def finish(now: datetime) -> list[str]:
     failed = []
     for turn in turns.all_held():
         try:
-            _finish(turn, now)
+            _retry(turn, now)
         except ClientError as error:
             failed.append(f"turn of run {turn.run_id} at {turn.endpoint_name}: {error}")
     return failed
 
 
-def _finish(turn: turns.Turn, now: datetime) -> None:
+def _retry(turn: turns.Turn, now: datetime) -> None:
     row = runs_table.find(turn.run_id)
     if row is None:
         turns.give_back(turn.run_id, turn.endpoint_name)
