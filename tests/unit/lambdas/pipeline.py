@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from moto.sagemaker.models import sagemaker_backends
@@ -158,6 +158,13 @@ class Pipeline:
         else:
             sagemaker.create_endpoint(**names, Tags=deployment["tags"])
         return deployment
+
+    def made_hours_ago(self, hours: float) -> float:
+        """Let the making of the endpoint have begun so long ago; returns its price an hour."""
+        deployment = self.state["quality"]["deployment"]
+        deployment["deploying_since"] = (datetime.now(UTC) - timedelta(hours=hours)).isoformat()
+        self.account.put(RunKeys(self.run.run_id).deployment, json.dumps(deployment))
+        return float(deployment["billed_usd_per_hour"])
 
     def _deploy_component(self, sagemaker: Any, deployment: dict[str, Any]) -> dict[str, Any]:
         """The same for an endpoint that scales to zero; moto lets no instance type of ours pass."""

@@ -299,6 +299,7 @@ def test_a_model_that_batches_ask_is_spared_by_an_endpoint_over_its_budget(
     monkeypatch.setattr(chat, "runtime_client", lambda: runtime)
     monkeypatch.setattr(measure_endpoint, "MonotonicClock", FakeClock)
     pipeline = start(account).until_deployed()
+    pipeline.made_hours_ago(1)
     overspend(account, pipeline)
     with pytest.raises(GateError, match="The model in service stays"):
         pipeline.measure()

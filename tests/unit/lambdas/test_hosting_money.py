@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime, timedelta
-
 import pytest
 
 from lambdas.aws import chat
@@ -33,15 +30,6 @@ def runtime(monkeypatch: pytest.MonkeyPatch) -> FakeRuntime:
     return fake
 
 
-def made_hours_ago(account: Account, pipeline: Pipeline, hours: float) -> float:
-    """Let the making of the endpoint have begun so long ago; return its price an hour."""
-    deployment = pipeline.state["quality"]["deployment"]
-    since = datetime.now(UTC) - timedelta(hours=hours)
-    deployment["deploying_since"] = since.isoformat()
-    account.put(RunKeys(pipeline.run.run_id).deployment, json.dumps(deployment))
-    return float(deployment["billed_usd_per_hour"])
-
-
 def summary_of(account: Account, pipeline: Pipeline) -> RunSummary:
     key = RunKeys(pipeline.run.run_id).summary
     return RunSummary.model_validate_json(account.read(key))
@@ -56,7 +44,7 @@ def test_an_endpoint_counts_from_when_its_turn_began(
     pipeline.register()
     assert pipeline.take_turn()["deploying_since"] is not None
     pipeline.deploy()
-    hourly = made_hours_ago(account, pipeline, 2)
+    hourly = pipeline.made_hours_ago(2)
     assert hourly > 0
     pipeline.measure()
     assert outlay_of(pipeline.run).usd == pytest.approx(2 * hourly, rel=0.01)
@@ -64,7 +52,7 @@ def test_an_endpoint_counts_from_when_its_turn_began(
 
 def test_an_endpoint_that_never_answered_is_on_the_bill(account: Account) -> None:
     pipeline = start(account).until_deployed()
-    hourly = made_hours_ago(account, pipeline, 3)
+    hourly = pipeline.made_hours_ago(3)
     pipeline.state["failure"] = {"Error": "DeploymentFailed", "Cause": "never ready"}
     pipeline.report("failed")
     assert summary_of(account, pipeline).total_usd == pytest.approx(3 * hourly, rel=0.01)
@@ -74,7 +62,7 @@ def test_a_serverless_endpoint_counts_by_the_seconds_it_answered(
     account: Account, runtime: FakeRuntime
 ) -> None:
     pipeline = start(account, hosting={"mode": "serverless"}).until_deployed()
-    assert made_hours_ago(account, pipeline, 5) == 0
+    assert pipeline.made_hours_ago(5) == 0
     pipeline.measure()
     gib = pipeline.state["quality"]["deployment"]["hosting"]["memory_gib"]
     spent = outlay_of(pipeline.run).usd
