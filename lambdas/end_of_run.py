@@ -8,26 +8,19 @@ from typing import Any
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
 from lambdas.aws import notices, runs_table, transform_jobs
-from lambdas.aws.bucket import Bucket
+from lambdas.aws.catalog_files import CatalogFiles
 from lambdas.aws.executions import history
 from lambdas.aws.run_files import RunFiles
 from lambdas.jobs.spending import JobCost, hours_of, job_costs
-from stratos.contracts.bucket import CALIBRATION_KEY, RunKeys
-from stratos.contracts.jobs import DistillResult, EvaluateResult, SynthesizeResult
-from stratos.contracts.match import MatchEvidence
-from stratos.contracts.measurements import Measurements
-from stratos.contracts.plan import PlanSet
 from stratos.contracts.run import RunRef
-from stratos.dataset.summary import Inspection
 from stratos.errors import ApprovalRejected, ApprovalTimedOut
 from stratos.pipeline.bill import HostingBill, hosting_bill
 from stratos.pipeline.failures import failure_in, reason_in
 from stratos.pipeline.lessons import calibration_rows
 from stratos.pipeline.outcome import RunEvidence, summarise
 from stratos.pipeline.phases import PHASE_OF_JOB, phase_seconds
-from stratos.pipeline.steps import ApprovalGiven, Reported
+from stratos.pipeline.steps import Reported
 from stratos.pipeline.summary import REJECTED_RUNS, Phase, RunStatus, RunSummary
-from stratos.spec import Spec
 
 _DECIDED = (ApprovalRejected.__name__, ApprovalTimedOut.__name__)
 """Errors of runs that a person, or the time a person had, put an end to."""
@@ -41,14 +34,14 @@ def close_run(run: RunRef, status: RunStatus, state: dict[str, Any]) -> Reported
     """
     from stratos.report.html import render  # not needed to import a handler
 
-    bucket, keys = Bucket(run.bucket), RunKeys(run.run_id)
+    files = RunFiles(run)
     evidence = _gather(run, status, state)
     summary = summarise(evidence)
-    summary_uri = bucket.put_model(keys.summary, summary)
-    report_uri = bucket.put(keys.report, render(summary), "text/html; charset=utf-8")
+    summary_uri = files.put_summary(summary)
+    report_uri = files.put_report(render(summary))
     row = runs_table.find(run.run_id)
     if row is not None and row.status == "running":
-        bucket.append_rows(CALIBRATION_KEY, calibration_rows(evidence))
+        CatalogFiles(run).add_calibration(calibration_rows(evidence))
     runs_table.update(
         run.run_id, status=status, ended_at=summary.ended_at, **runs_table.NOTHING_AWAITED
     )
@@ -61,15 +54,13 @@ def close_run(run: RunRef, status: RunStatus, state: dict[str, Any]) -> Reported
 
 
 def _gather(run: RunRef, status: RunStatus, state: dict[str, Any]) -> RunEvidence:
-    bucket, keys = Bucket(run.bucket), RunKeys(run.run_id)
+    files = RunFiles(run)
     row = runs_table.find(run.run_id)
-    match = bucket.find_model(keys.match, MatchEvidence)
-    attempt = f"a{match.attempt if match else 0}"
-    deployment = RunFiles(run).find_deployment()
-    measurements = bucket.find_model(keys.measurements, Measurements) or Measurements()
+    match, deployment = files.find_match(), files.find_deployment()
+    attempt = match.attempt if match else 0
     promoted = row is not None and row.in_charge
     now = datetime.now(UTC)
-    measured = measurements.measured
+    measured = files.measurements().measured
     hosting = hosting_bill(
         measured,
         now,
@@ -77,7 +68,7 @@ def _gather(run: RunRef, status: RunStatus, state: dict[str, Any]) -> RunEvidenc
         promoted=promoted,
         unmeasured_batch_usd=transform_jobs.unmeasured_usd(deployment, measured),
     )
-    approval = bucket.find_model(keys.approval, ApprovalGiven)
+    approval = files.find_approval()
     return RunEvidence(
         run=run,
         status=status,
@@ -86,13 +77,13 @@ def _gather(run: RunRef, status: RunStatus, state: dict[str, Any]) -> RunEvidenc
         reason=reason_in(state),
         content_hash=row.content_hash if row else None,
         spec_name=row.spec_name if row else None,
-        spec=bucket.find_model(keys.spec, Spec),
-        inspection=bucket.find_model(keys.dataset + "inspection.json", Inspection),
-        plans=bucket.find_model(keys.plans, PlanSet),
+        spec=files.find_spec(),
+        inspection=files.find_inspection(),
+        plans=files.find_plans(),
         match=match,
-        synthesis=bucket.find_model(keys.job_result(f"synthesize-{attempt}"), SynthesizeResult),
-        distillation=bucket.find_model(keys.job_result(f"distill-{attempt}"), DistillResult),
-        evaluation=bucket.find_model(keys.job_result(f"evaluate-{attempt}"), EvaluateResult),
+        synthesis=files.find_synthesized(attempt),
+        distillation=files.find_distilled(attempt),
+        evaluation=files.find_evaluated(attempt),
         deployment=deployment,
         measurements=measured,
         promoted=promoted,

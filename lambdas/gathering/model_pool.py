@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from lambdas.aws.bucket import Bucket
+from lambdas.aws.catalog_files import CatalogFiles
 from lambdas.aws.settings import settings
+from lambdas.aws.spec_folder import SpecFolder
 from stratos.catalog.bedrock_listing import BedrockListing
 from stratos.catalog.cards import card_of
 from stratos.catalog.model_card import ModelCard
 from stratos.catalog.models import default_students, default_teachers
-from stratos.contracts.bucket import TEACHERS_KEY, spec_folder
+from stratos.contracts.run import RunRef
 from stratos.errors import NoFeasiblePlan
 from stratos.spec import Bedrock, LlmJudge, Spec, Teacher, Weights
 
@@ -32,14 +33,13 @@ class ModelPool:
         return tuple(self.cards[f"student/{name}"] for name in self.students)
 
 
-def model_pool(bucket: Bucket, spec_key: str, spec: Spec) -> ModelPool:
+def model_pool(run: RunRef, spec: Spec) -> ModelPool:
     """Describe every candidate.
 
     Raises:
         NoFeasiblePlan: when one cannot be described, with the reason.
     """
-    folder = spec_folder(spec_key)
-    listing = _listing(bucket)
+    listing = _listing(run)
     hub = [Weights(hub=row.hub) for row in default_students()]
     teachers: list[Teacher] = list(spec.teachers)
     if not teachers:
@@ -51,9 +51,7 @@ def model_pool(bucket: Bucket, spec_key: str, spec: Spec) -> ModelPool:
     judges = [verifier.model] if isinstance(verifier, LlmJudge) else []
     _refuse_gone([*teachers, *judges], listing)
 
-    def read(path: str) -> bytes:
-        return bucket.read(folder + path)
-
+    read = SpecFolder(run).read
     try:
         for judge in judges:
             card_of(judge, read)
@@ -64,9 +62,9 @@ def model_pool(bucket: Bucket, spec_key: str, spec: Spec) -> ModelPool:
     return ModelPool({m.name: m for m in teachers}, {m.name: m for m in students}, cards)
 
 
-def _listing(bucket: Bucket) -> BedrockListing | None:
+def _listing(run: RunRef) -> BedrockListing | None:
     """What Bedrock offers here, if that was fetched."""
-    listing = bucket.find_model(TEACHERS_KEY, BedrockListing)
+    listing = CatalogFiles(run).find_bedrock_listing()
     return listing if listing is not None and listing.region == settings().aws_region else None
 
 

@@ -7,11 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 from lambdas.aws import transform_jobs
-from lambdas.aws.bucket import Bucket
 from lambdas.aws.chat import is_right
+from lambdas.aws.run_files import RunFiles
 from lambdas.serving.after_measuring import what_follows
 from lambdas.step import step
-from stratos.contracts.bucket import RunKeys
 from stratos.contracts.match import MatchEvidence
 from stratos.contracts.measurements import BatchResult, Measurement, Measurements
 from stratos.contracts.plan import Interval
@@ -35,16 +34,14 @@ _TIMED_OUT = "States.Timeout"
 def handler(payload: MeasureBatchInput) -> Measured:
     """Judge the batch by its job and its answers; after a miss, say what is tried next."""
     run, deployment = payload.run, payload.deployment
-    bucket, keys = Bucket(run.bucket), RunKeys(run.run_id)
-    spec = bucket.read_model(keys.spec, Spec)
-    evidence = bucket.read_model(keys.match, MatchEvidence)
-    before = bucket.find_model(keys.measurements, Measurements) or Measurements()
+    files = RunFiles(run)
+    spec, evidence, before = files.spec(), files.match(), files.measurements()
     job = deployment.transform_job
     described = _over(job)
     batch = _carried_out(payload, spec, job, described)
     measurement = _measurement(batch, spec, deployment, before, evidence)
     all_measured = before.adding(measurement)
-    bucket.put_model(keys.measurements, all_measured)
+    files.put_measurements(all_measured)
     _refuse_stopped(payload.transformed, described)  # its bill is kept
     return what_follows(run, spec, evidence, all_measured, deployment)
 
@@ -68,7 +65,7 @@ def _carried_out(
     if described is None or described["TransformJobStatus"] != "Completed":
         told = (described or {}).get("FailureReason")
         failure = told or explain(payload.transformed)
-    records = transform_jobs.questions_of(payload.run)
+    records = RunFiles(payload.run).questions()
 
     def judge(index: int, text: str) -> bool | None:
         return is_right(spec.task, text, records[index]) if index < len(records) else None

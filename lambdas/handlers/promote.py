@@ -5,33 +5,30 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from lambdas.aws import registry, runs_table, scaling, schedules
-from lambdas.aws.bucket import Bucket
+from lambdas.aws.run_files import RunFiles
 from lambdas.aws.sagemaker import tag_endpoint
 from lambdas.serving import batch_promotion, turns
 from lambdas.step import step
-from stratos.contracts.bucket import RunKeys
 from stratos.contracts.measurements import Measurements
 from stratos.hosting.deployment import AnyEndpoint, BatchDeployment, ComponentDeployment
 from stratos.hosting.model_package import served_properties
 from stratos.hosting.ownership import expiry, ownership_tags
 from stratos.pipeline.steps import Promoted, PromoteInput
-from stratos.spec import Spec
 
 
 @step
 def handler(payload: PromoteInput) -> Promoted:
     """Record the run as the live one, and make or remove its schedules."""
     run, deployment = payload.run, payload.deployment
-    bucket, keys = Bucket(run.bucket), RunKeys(run.run_id)
-    spec, now = bucket.read_model(keys.spec, Spec), datetime.now(UTC)
+    files, now = RunFiles(run), datetime.now(UTC)
+    spec = files.spec()
     if isinstance(deployment, BatchDeployment):
         return batch_promotion.promote(payload, spec, deployment)
     expires = expiry(spec.hosting, now)
     expires_at = expires.isoformat(timespec="seconds") if expires else None
     # Before the claim comes only what CleanUp can take back. A failure after it leaves a claimed
     # endpoint, which the table shows as live and the sweeper ends on time.
-    measurements = bucket.read_model(keys.measurements, Measurements)
-    _register_served(payload.package_arn, deployment, measurements)
+    _register_served(payload.package_arn, deployment, files.measurements())
     runs_table.update(
         run.run_id,
         endpoint_name=deployment.endpoint_name,

@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from lambdas.aws import registry, runs_table
-from lambdas.aws.bucket import Bucket
+from lambdas.aws.run_files import RunFiles
 from lambdas.step import step
-from stratos.contracts.bucket import RunKeys
 from stratos.pipeline.steps import ApprovalGiven, ApprovalRecord
 
 
@@ -15,8 +14,8 @@ from stratos.pipeline.steps import ApprovalGiven, ApprovalRecord
 def handler(payload: ApprovalRecord) -> ApprovalGiven:
     """Record the approval, once for each model, however often this is called."""
     run, now = payload.run, datetime.now(UTC)
-    bucket, keys = Bucket(run.bucket), RunKeys(run.run_id)
-    row, before = runs_table.find(run.run_id), bucket.find_model(keys.approval, ApprovalGiven)
+    files = RunFiles(run)
+    row, before = runs_table.find(run.run_id), files.find_approval()
     waited = before.waited_hours if before else 0.0
     recorded = before is not None and before.package_arn == payload.package_arn
     if row is not None and row.awaiting_approval_since is not None and not recorded:
@@ -25,7 +24,7 @@ def handler(payload: ApprovalRecord) -> ApprovalGiven:
     given = ApprovalGiven(
         **payload.approval.model_dump(), package_arn=payload.package_arn, waited_hours=waited
     )
-    bucket.put_model(keys.approval, given)
+    files.put_approval(given)
     registry.decide(payload.package_arn, "Approved", given.described())
     runs_table.update(run.run_id, **runs_table.NOTHING_AWAITED)
     return given

@@ -45,7 +45,7 @@ class DistillationJobs:
 
     @property
     def records_uri(self) -> str:
-        return self.factory.bucket.uri(f"{self.factory.keys.records}a{self.evidence.attempt}/")
+        return self.factory.files.records_uri(self.evidence.attempt)
 
     def synthesize(self) -> TrainingJob:
         spec = self.factory.spec
@@ -58,7 +58,7 @@ class DistillationJobs:
             seed=spec.training.seed,
         )
         channels = {
-            "dataset": self.factory.dataset_uri("train"),
+            "dataset": self.factory.files.dataset_uri("train"),
             **self.factory.model_channel("teacher", self.teacher),
         }
         return self._make("synthesize", config, self._on_demand(), channels)
@@ -92,7 +92,7 @@ class DistillationJobs:
             teacher_max_records=PAID_TEACHER_RECORDS if paid else None,
         )
         channels = {
-            "dataset": self.factory.dataset_uri(),
+            "dataset": self.factory.files.dataset_uri(),
             **self.factory.model_channel("teacher", self.teacher),
             **self.factory.model_channel("student", self.student),
         }
@@ -108,11 +108,11 @@ class DistillationJobs:
 
     def _shared(self, job: JobStep, server: Server) -> dict[str, Any]:
         factory, evidence = self.factory, self.evidence
-        bucket, keys, constraints = factory.bucket, factory.keys, factory.spec.constraints
+        files, constraints = factory.files, factory.spec.constraints
         return {
             "run_id": factory.run.run_id,
-            "result_uri": bucket.uri(keys.job_result(self._step(job))),
-            "progress_uri": bucket.uri(keys.job_progress(self._step(job))),
+            "result_uri": files.result_uri(self._step(job)),
+            "progress_uri": files.progress_uri(self._step(job)),
             "deadline_seconds": deadline_seconds(job, constraints, evidence.spent_hours),
             "budget_usd": token_budget_usd(job, constraints, evidence.spent_usd),
             "usd_per_hour": server.usd_per_hour,

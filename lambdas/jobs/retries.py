@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import TypeAdapter
-
-from lambdas.aws.bucket import Bucket
 from lambdas.aws.job_names import job_name
+from lambdas.aws.run_files import RunFiles
 from lambdas.jobs.factory import placement, training_processes
 from lambdas.jobs.spending import token_usd
-from stratos.contracts.bucket import RunKeys
 from stratos.contracts.jobs import AnyJobConfig
-from stratos.contracts.match import MatchEvidence, plans_in_order, training_servers
-from stratos.contracts.plan import PlanSet, Server
+from stratos.contracts.match import plans_in_order, training_servers
+from stratos.contracts.plan import Server
 from stratos.contracts.run import RunRef
 from stratos.pipeline.steps import JobOutcome, TrainingJob
 
@@ -21,8 +18,6 @@ MAX_CRASHES = 2
 MAX_ATTEMPTS = 5
 EXPORT_SECONDS = 60.0
 """After a timeout the next attempt only has to export the best checkpoint."""
-
-_CONFIG: TypeAdapter[AnyJobConfig] = TypeAdapter(AnyJobConfig)
 
 
 def retry_of(run: RunRef, job: TrainingJob, outcome: JobOutcome) -> TrainingJob | None:
@@ -71,19 +66,19 @@ def _elsewhere(run: RunRef, job: TrainingJob, changes: dict[str, Any]) -> Traini
 
 def _servers(run: RunRef, job: TrainingJob) -> list[Server]:
     """Training servers in order of preference: of the match, or of the first plans for a probe."""
-    bucket, keys = Bucket(run.bucket), RunKeys(run.run_id)
+    files = RunFiles(run)
     if job.step.startswith("probe"):
-        plans = bucket.read_model(keys.plans, PlanSet)
+        plans = files.plans()
         ordered = (plans.chosen, *plans.fallbacks, *plans.front)
         servers = [plan.training for plan in ordered]
         return list({server.instance_type: server for server in servers}.values())
-    evidence = bucket.read_model(keys.match, MatchEvidence)
+    evidence = files.match()
     return training_servers(plans_in_order(evidence.matching), evidence.plan)
 
 
 def _carry_spending_over(run: RunRef, job: TrainingJob) -> None:
     """Let the next attempt count on from what the failed one has paid its teacher."""
-    config = _config(run, job)
+    config = RunFiles(run).job_config(job.step)
     spent = token_usd(run, job.step)
     newly = spent - config.spent_usd
     if newly <= 0:
@@ -93,14 +88,7 @@ def _carry_spending_over(run: RunRef, job: TrainingJob) -> None:
 
 
 def _rewrite_config(run: RunRef, job: TrainingJob, values: dict[str, float | None]) -> AnyJobConfig:
-    config = _config(run, job).model_copy(update=values)
-    Bucket(run.bucket).put_model(_config_key(run, job), config)
+    files = RunFiles(run)
+    config = files.job_config(job.step).model_copy(update=values)
+    files.put_job_config(job.step, config)
     return config
-
-
-def _config(run: RunRef, job: TrainingJob) -> AnyJobConfig:
-    return _CONFIG.validate_json(Bucket(run.bucket).read(_config_key(run, job)))
-
-
-def _config_key(run: RunRef, job: TrainingJob) -> str:
-    return RunKeys(run.run_id).job_config(job.step) + "config.json"

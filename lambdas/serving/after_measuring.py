@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from lambdas.aws import runs_table
-from lambdas.aws.bucket import Bucket
 from lambdas.aws.run_files import RunFiles
 from lambdas.jobs.spending import outlay_of
 from lambdas.serving.fallbacks import next_server_or_student
-from stratos.contracts.bucket import RunKeys
 from stratos.contracts.match import MatchEvidence
 from stratos.contracts.measurements import Measurements
 from stratos.contracts.run import RunRef
@@ -31,7 +29,6 @@ def what_follows(
     Args:
         measurements: Kept already, the one of this deployment last.
     """
-    bucket, keys = Bucket(run.bucket), RunKeys(run.run_id)
     last = measurements.last
     assert last is not None, "nothing was measured"
     if last.passed:
@@ -47,9 +44,9 @@ def what_follows(
         )
     following = next_server_or_student(run, spec, evidence, measurements.measured, deployment)
     if following.deployment is not None:
-        going_on = measurements.model_copy(update={"next_plan": following.plan})
-        bucket.put_model(keys.measurements, going_on)
-        RunFiles(run).put_deployment(following.deployment)
+        files = RunFiles(run)
+        files.put_measurements(measurements.model_copy(update={"next_plan": following.plan}))
+        files.put_deployment(following.deployment)
     tried = "; ".join(told_measurement(item) for item in measurements.measured)
     return Measured(
         passed=False,

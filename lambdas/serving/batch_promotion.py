@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from lambdas.aws import registry, runs_table, schedules
-from lambdas.aws.bucket import Bucket
+from lambdas.aws.run_files import RunFiles
 from lambdas.aws.sagemaker import mode_in_service
-from stratos.contracts.bucket import RunKeys
 from stratos.contracts.measurements import BatchResult, Measurement, Measurements
 from stratos.hosting.choice import refuse_other_mode
 from stratos.hosting.deployment import BatchDeployment
@@ -25,8 +24,7 @@ def promote(payload: PromoteInput, spec: Spec, deployment: BatchDeployment) -> P
         DeploymentFailed: an endpoint came under the spec's name since the batch was planned.
     """
     run, now = payload.run, datetime.now(UTC)
-    keys = RunKeys(run.run_id)
-    measurements = Bucket(run.bucket).read_model(keys.measurements, Measurements)
+    measurements = RunFiles(run).measurements()
     # Batches wait for no turn. Whose endpoint comes after this look replaces them when promoted.
     refuse_other_mode(spec, mode_in_service(endpoint_name(spec.name)))
     _register(payload.package_arn, deployment, measurements)

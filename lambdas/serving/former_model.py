@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from lambdas.aws import components, runs_table, sagemaker, scaling, schedules
-from lambdas.aws.run_files import find_deployment
+from lambdas.aws.run_files import RunFiles
 from stratos.contracts.run import RunRef
 from stratos.hosting.deployment import BatchDeployment
 from stratos.hosting.ownership import EXPIRES_TAG
@@ -32,7 +32,7 @@ def put_back(run: RunRef, endpoint_name: str) -> None:
         # A component's endpoint keeps the configuration that it was made with.
         serves = owner.endpoint_config_name == endpoint.config_name or endpoint.in_component
         if owner.endpoint_name == endpoint_name and serves:
-            live = find_deployment(owner.bucket, owner.run_id)
+            live = RunFiles(owner.ref).find_deployment()
             scaled = None if live is None or isinstance(live, BatchDeployment) else live.scaling
             # Its end first: without it the endpoint is billed for ever.
             _expire(owner, endpoint, scaled)

@@ -6,12 +6,9 @@ import time
 from dataclasses import dataclass, field
 
 from lambdas.aws import components, runs_table, sagemaker, scaling, transform_jobs
-from lambdas.aws.bucket import Bucket
 from lambdas.aws.clients import client
 from lambdas.aws.run_files import RunFiles
 from lambdas.serving import former_model, turns
-from stratos.contracts.bucket import RunKeys
-from stratos.contracts.measurements import Measurements
 from stratos.contracts.run import RunRef
 from stratos.errors import DeploymentFailed
 from stratos.hosting.deployment import AnyEndpoint, BatchDeployment, ComponentDeployment
@@ -44,8 +41,8 @@ def remove_leftovers(run: RunRef) -> tuple[list[str], Removed]:
             sagemaker.stop_job(job["TrainingJobName"])
             stopped.append(job["TrainingJobName"])
     row = runs_table.find(run.run_id)
-    bucket, keys = Bucket(run.bucket), RunKeys(run.run_id)
-    deployment = RunFiles(run).find_deployment()
+    files = RunFiles(run)
+    deployment = files.find_deployment()
     if deployment is None:
         return stopped, Removed()
     in_charge = row is not None and row.in_charge
@@ -53,8 +50,7 @@ def remove_leftovers(run: RunRef) -> tuple[list[str], Removed]:
         turns.give_back(run.run_id, deployment.endpoint_name)
     if in_charge:
         return stopped, Removed()
-    measurements = bucket.find_model(keys.measurements, Measurements) or Measurements()
-    made = {m.endpoint_config_name: m.model_name for m in measurements.measured}
+    made = {m.endpoint_config_name: m.model_name for m in files.measurements().measured}
     made[deployment.name] = deployment.model_name
     if isinstance(deployment, BatchDeployment):
         for job_name in transform_jobs.running_of(run.run_id):

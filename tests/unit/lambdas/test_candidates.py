@@ -6,7 +6,6 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from lambdas.aws.bucket import Bucket
 from lambdas.gathering.model_pool import model_pool
 from stratos.catalog.bedrock_listing import BedrockListing, ListedModel
 from stratos.catalog.models import default_students, default_teachers
@@ -14,7 +13,7 @@ from stratos.contracts.bucket import TEACHERS_KEY
 from stratos.errors import NoFeasiblePlan
 from stratos.spec import Bedrock
 from tests import factories
-from tests.unit.lambdas.conftest import BUCKET, SPEC_KEY, Account
+from tests.unit.lambdas.conftest import Account
 
 
 @pytest.mark.parametrize("region", ["us-east-1", "eu-west-1"])
@@ -24,13 +23,13 @@ def test_a_teacher_that_bedrock_offers_no_longer_here_is_refused(
     listing = BedrockListing(region=region, as_of=date(2026, 1, 1), models=())
     account.put(TEACHERS_KEY, listing.model_dump_json())
     teacher = Bedrock(kind="bedrock", model_id="amazon.nova-pro-v1:0")
-    account.drop(teachers=[teacher.model_dump()])
+    run = account.run(account.drop(teachers=[teacher.model_dump()]))
     spec = factories.spec(teachers=[teacher.model_dump()])
     if region == "us-east-1":
         with pytest.raises(NoFeasiblePlan, match="did not offer amazon"):
-            model_pool(Bucket(BUCKET), SPEC_KEY, spec)
+            model_pool(run, spec)
     else:
-        assert list(model_pool(Bucket(BUCKET), SPEC_KEY, spec).teachers) == [teacher.name]
+        assert list(model_pool(run, spec).teachers) == [teacher.name]
 
 
 def test_a_spec_that_names_no_models_gets_the_defaults_that_bedrock_still_offers(
@@ -40,7 +39,8 @@ def test_a_spec_that_names_no_models_gets_the_defaults_that_bedrock_still_offers
     listed = ListedModel(model_id=kept.model_id, lifecycle="active", chats=True)
     listing = BedrockListing(region="us-east-1", as_of=date(2026, 1, 1), models=(listed,))
     account.put(TEACHERS_KEY, listing.model_dump_json())
-    pool = model_pool(Bucket(BUCKET), SPEC_KEY, factories.spec(teachers=[], students=[]))
+    run = account.run(account.drop(teachers=[], students=[]))
+    pool = model_pool(run, factories.spec(teachers=[], students=[]))
     students = {row.card().name for row in default_students()}
     assert gone
     assert set(pool.students) == students
