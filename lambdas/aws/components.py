@@ -15,6 +15,7 @@ from stratos.errors import (
     EndpointBusy,
     EndpointUnsettled,
 )
+from stratos.hosting import ownership
 from stratos.hosting.components import (
     CHANGING,
     ComponentRollout,
@@ -141,7 +142,7 @@ def delete(name: str, deadline: float) -> bool:
 def _endpoint_in_service(deployment: ComponentDeployment) -> None:
     name = deployment.endpoint_name
     described = client("sagemaker").describe_endpoint(EndpointName=name)
-    if described["EndpointStatus"] in sagemaker.CHANGING:
+    if described["EndpointStatus"] in ownership.CHANGING:
         raise ComponentNotReady(f"endpoint {name} is {described['EndpointStatus']}")
     if described["EndpointStatus"] != "InService":
         raise DeploymentFailed(

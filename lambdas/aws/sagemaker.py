@@ -9,15 +9,16 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from lambdas.aws.clients import client, error_code
+from lambdas.aws.clients import client
 from lambdas.aws.job_names import step_of
 from stratos.errors import EndpointUnsettled
+from stratos.hosting.absence import is_absent
 from stratos.hosting.modes.table import mode_named, mode_of
+from stratos.hosting.ownership import CHANGING
 from stratos.spec import ModeName
 
 IN_PROGRESS = "InProgress"
 PAUSE_SECONDS = 2
-CHANGING = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 
 
 @dataclass(frozen=True)
@@ -148,21 +149,3 @@ def _delete(operation: str, *, held_by_tag: bool, **name: str) -> bool:
             return False
         raise
     return True
-
-
-def is_absent(error: ClientError, *, held_by_tag: bool) -> bool:
-    """Whether a call failed because there is nothing of that name.
-
-    SageMaker says so with a `ValidationException`.
-
-    Args:
-        held_by_tag: The role may use such resources only where they carry the run tag. Then IAM
-            comes first: what does not exist has no tags, and access to it is denied. Anywhere
-            else a denied access is what it says, and a resource may be there.
-    """
-    code, message = error_code(error), str(error.response["Error"].get("Message", "")).lower()
-    if code in ("ValidationException", "ValidationError"):
-        return any(words in message for words in ("not find", "does not exist", "not found"))
-    if code == "AccessDeniedException":
-        return held_by_tag
-    return code in ("ResourceNotFound", "ResourceNotFoundException")

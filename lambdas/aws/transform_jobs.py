@@ -13,10 +13,11 @@ from botocore.exceptions import ClientError
 from lambdas.aws.bucket import Bucket
 from lambdas.aws.clients import client
 from lambdas.aws.run_files import MAX_QUESTIONS, RunFiles
-from lambdas.aws.sagemaker import IN_PROGRESS, is_absent
+from lambdas.aws.sagemaker import IN_PROGRESS
 from stratos.contracts.bucket import split_uri
 from stratos.contracts.measurements import Measurement
 from stratos.contracts.run import RunRef
+from stratos.hosting.absence import is_absent
 from stratos.hosting.chat_request import chat_request
 from stratos.hosting.deployment import BatchDeployment, Deployment
 from stratos.hosting.transform_job import TransformJob, billed_seconds
