@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
@@ -12,15 +12,16 @@ from lambdas.aws.catalog_files import CatalogFiles
 from lambdas.aws.executions import history
 from lambdas.aws.run_files import RunFiles
 from lambdas.jobs.spending import JobCost, hours_of, job_costs
-from stratos.contracts.run import RunRef
+from stratos.contracts.run import RunRef, RunStatus
 from stratos.errors import ApprovalRejected, ApprovalTimedOut
+from stratos.moment import now
 from stratos.pipeline.bill import HostingBill, hosting_bill
 from stratos.pipeline.failures import failure_in, reason_in
 from stratos.pipeline.lessons import calibration_rows
 from stratos.pipeline.outcome import RunEvidence, summarise
 from stratos.pipeline.phases import PHASE_OF_JOB, phase_seconds
 from stratos.pipeline.steps import Reported
-from stratos.pipeline.summary import REJECTED_RUNS, Phase, RunStatus, RunSummary
+from stratos.pipeline.summary import REJECTED_RUNS, Phase, RunSummary
 
 _DECIDED = (ApprovalRejected.__name__, ApprovalTimedOut.__name__)
 """Errors of runs that a person, or the time a person had, put an end to."""
@@ -59,11 +60,11 @@ def _gather(run: RunRef, status: RunStatus, state: dict[str, Any]) -> RunEvidenc
     match, deployment = files.find_match(), files.find_deployment()
     attempt = match.attempt if match else 0
     promoted = row is not None and row.in_charge
-    now = datetime.now(UTC)
+    ended_at = now()
     measured = files.measurements().measured
     hosting = hosting_bill(
         measured,
-        now,
+        ended_at,
         latest=deployment,
         promoted=promoted,
         unmeasured_batch_usd=transform_jobs.unmeasured_usd(deployment, measured),
@@ -72,7 +73,7 @@ def _gather(run: RunRef, status: RunStatus, state: dict[str, Any]) -> RunEvidenc
     return RunEvidence(
         run=run,
         status=status,
-        ended_at=now.isoformat(timespec="milliseconds"),
+        ended_at=ended_at,
         hours=hours_of(run),
         reason=reason_in(state),
         content_hash=row.content_hash if row else None,
@@ -88,12 +89,12 @@ def _gather(run: RunRef, status: RunStatus, state: dict[str, Any]) -> RunEvidenc
         measurements=measured,
         promoted=promoted,
         expires_at=row.expires_at if row else None,
-        phases=_phases(run, now, hosting),
+        phases=_phases(run, ended_at, hosting),
         notes=[] if approval is None else [approval.described()],
     )
 
 
-def _phases(run: RunRef, now: datetime, hosting: HostingBill) -> tuple[Phase, ...]:
+def _phases(run: RunRef, ended_at: datetime, hosting: HostingBill) -> tuple[Phase, ...]:
     """Time by the execution's history; money by the bills of jobs and endpoints."""
     costs = {
         "Deploy": hosting.deploying_usd,
@@ -105,7 +106,7 @@ def _phases(run: RunRef, now: datetime, hosting: HostingBill) -> tuple[Phase, ..
         name = _phase_of(cost)
         costs[name] = costs.get(name, 0.0) + cost.usd
         billed[name] = billed.get(name, 0.0) + cost.seconds
-    seconds = phase_seconds(history(run.execution_arn), now)
+    seconds = phase_seconds(history(run.execution_arn), ended_at)
     paid = (name for name, usd in costs.items() if usd > 0 or name in billed)
     unseen = {name: billed.get(name, 0.0) for name in paid if name not in seconds}
     return tuple(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from itertools import cycle, islice
 from typing import Any
 
@@ -22,6 +21,7 @@ from stratos.hosting.chat_request import chat_request
 from stratos.hosting.deployment import BatchDeployment, Deployment
 from stratos.hosting.transform_job import TransformJob, billed_seconds
 from stratos.measuring.batch_gate import Answer, read_answers
+from stratos.moment import now
 from stratos.spec import Spec
 
 
@@ -89,7 +89,7 @@ def unmeasured_usd(deployment: Deployment | None, measured: Sequence[Measurement
     described = describe(job.name)
     if described is None:
         return 0.0
-    return billed_seconds(described, datetime.now(UTC)) / 3600 * job.usd_per_hour
+    return billed_seconds(described, now()) / 3600 * job.usd_per_hour
 
 
 def stop(name: str) -> None:

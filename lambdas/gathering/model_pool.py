@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from lambdas.aws.catalog_files import CatalogFiles
 from lambdas.aws.settings import settings
@@ -14,6 +13,7 @@ from stratos.catalog.model_card import ModelCard
 from stratos.catalog.models import default_students, default_teachers
 from stratos.contracts.run import RunRef
 from stratos.errors import NoFeasiblePlan
+from stratos.moment import now
 from stratos.spec import Bedrock, LlmJudge, Spec, Teacher, Weights
 
 
@@ -43,7 +43,7 @@ def model_pool(run: RunRef, spec: Spec) -> ModelPool:
     hub = [Weights(hub=row.hub) for row in default_students()]
     teachers: list[Teacher] = list(spec.teachers)
     if not teachers:
-        offered = default_teachers(datetime.now(UTC).date(), listing)
+        offered = default_teachers(now().date(), listing)
         teachers = [Bedrock(kind="bedrock", model_id=row.model_id) for row in offered]
         teachers += hub
     students = list(spec.students) or hub

@@ -8,9 +8,9 @@ from lambdas.aws import registry, runs_table
 from lambdas.end_of_run import close_run
 from lambdas.serving.leftovers import remove_leftovers
 from lambdas.step import step
+from stratos.contracts.run import RunStatus
 from stratos.pipeline.failures import explain
 from stratos.pipeline.steps import CleanedUp, CleanUpInput, JobFailure
-from stratos.pipeline.summary import RunStatus
 
 _STATUS: dict[str, RunStatus] = {"ABORTED": "stopped", "FAILED": "failed", "TIMED_OUT": "failed"}
 

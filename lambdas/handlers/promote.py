@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from lambdas.aws import registry, runs_table, scaling, schedules
 from lambdas.aws.run_files import RunFiles
 from lambdas.aws.sagemaker import tag_endpoint
@@ -13,6 +11,7 @@ from stratos.contracts.measurements import Measurements
 from stratos.hosting.deployment import AnyEndpoint, BatchDeployment, ComponentDeployment
 from stratos.hosting.model_package import served_properties
 from stratos.hosting.ownership import expiry, ownership_tags
+from stratos.moment import now, to_the_second
 from stratos.pipeline.steps import Promoted, PromoteInput
 
 
@@ -20,12 +19,11 @@ from stratos.pipeline.steps import Promoted, PromoteInput
 def handler(payload: PromoteInput) -> Promoted:
     """Record the run as the live one, and make or remove its schedules."""
     run, deployment = payload.run, payload.deployment
-    files, now = RunFiles(run), datetime.now(UTC)
+    files, promoted_at = RunFiles(run), to_the_second(now())
     spec = files.spec()
     if isinstance(deployment, BatchDeployment):
         return batch_promotion.promote(payload, spec, deployment)
-    expires = expiry(spec.hosting, now)
-    expires_at = expires.isoformat(timespec="seconds") if expires else None
+    expires_at = expiry(spec.hosting, promoted_at)
     # Before the claim comes only what CleanUp can take back. A failure after it leaves a claimed
     # endpoint, which the table shows as live and the sweeper ends on time.
     _register_served(payload.package_arn, deployment, files.measurements())
@@ -33,7 +31,7 @@ def handler(payload: PromoteInput) -> Promoted:
         run.run_id,
         endpoint_name=deployment.endpoint_name,
         endpoint_config_name=deployment.endpoint_config_name,
-        live_since=now.isoformat(timespec="seconds"),
+        live_since=promoted_at,
         expires_at=expires_at,
         usd_per_hour=deployment.usd_per_hour,
         model_artifact=deployment.container["ModelDataUrl"],
@@ -44,15 +42,15 @@ def handler(payload: PromoteInput) -> Promoted:
             runs_table.update(
                 row.run_id, endpoint_name=None, expires_at=None, batch_model_name=None
             )
-    if expires is None:
+    if expires_at is None:
         schedules.cancel_deletion(deployment.endpoint_name)
     elif isinstance(deployment, ComponentDeployment):
-        schedules.schedule_sweep(deployment.endpoint_name, expires)
+        schedules.schedule_sweep(deployment.endpoint_name, expires_at)
     else:
-        schedules.schedule_deletion(deployment.endpoint_name, expires, deployment.scaling)
-    tag_endpoint(deployment.endpoint_name, ownership_tags(run, spec, now))
+        schedules.schedule_deletion(deployment.endpoint_name, expires_at, deployment.scaling)
+    tag_endpoint(deployment.endpoint_name, ownership_tags(run, spec, promoted_at))
     scaling.apply(deployment.endpoint_name, deployment.scaling)
-    schedule_name = schedules.set_rerun(payload.parsed, run, now)
+    schedule_name = schedules.set_rerun(payload.parsed, run, promoted_at)
     turns.give_back(run.run_id, deployment.endpoint_name)
     return Promoted(
         endpoint_name=deployment.endpoint_name, expires_at=expires_at, schedule_name=schedule_name

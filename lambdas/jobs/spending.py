@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from lambdas.aws.job_names import step_of
@@ -11,6 +10,7 @@ from lambdas.aws.run_files import RunFiles
 from lambdas.aws.sagemaker import jobs_of
 from stratos.contracts.run import RunRef
 from stratos.measuring.gates import Outlay
+from stratos.moment import now
 from stratos.pipeline.bill import hosting_bill
 
 
@@ -35,12 +35,12 @@ def outlay_of(run: RunRef) -> Outlay:
     """Money and hours of a run so far."""
     measured = RunFiles(run).measurements().measured
     jobs = sum(cost.usd for cost in job_costs(run))
-    return Outlay(jobs + hosting_bill(measured, datetime.now(UTC)).usd, hours_of(run))
+    return Outlay(jobs + hosting_bill(measured, now()).usd, hours_of(run))
 
 
 def hours_of(run: RunRef) -> float:
     """Hours a run has taken until now, without those it waited for a person's approval."""
-    elapsed = datetime.now(UTC) - datetime.fromisoformat(run.started_at)
+    elapsed = now() - run.started_at
     given = RunFiles(run).find_approval()
     return max(0.0, elapsed.total_seconds() / 3600 - (given.waited_hours if given else 0.0))
 
@@ -86,5 +86,5 @@ def billed_seconds(job: dict[str, Any]) -> float:
         return float(job["BillableTimeInSeconds"])
     if (start := job.get("TrainingStartTime")) is None:
         return 0.0
-    end = job.get("TrainingEndTime") or datetime.now(UTC)
+    end = job.get("TrainingEndTime") or now()
     return max(0.0, float((end - start).total_seconds()))

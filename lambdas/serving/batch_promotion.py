@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from lambdas.aws import registry, runs_table, schedules
 from lambdas.aws.run_files import RunFiles
 from lambdas.aws.sagemaker import mode_in_service
@@ -13,6 +11,7 @@ from stratos.hosting.deployment import BatchDeployment
 from stratos.hosting.model_package import batch_properties
 from stratos.hosting.monthly import HOURS_PER_MONTH, worked_off_usd_per_month
 from stratos.hosting.names import endpoint_name
+from stratos.moment import now, to_the_second
 from stratos.pipeline.steps import Promoted, PromoteInput
 from stratos.spec import Spec
 
@@ -23,7 +22,7 @@ def promote(payload: PromoteInput, spec: Spec, deployment: BatchDeployment) -> P
     Raises:
         DeploymentFailed: an endpoint came under the spec's name since the batch was planned.
     """
-    run, now = payload.run, datetime.now(UTC)
+    run, promoted_at = payload.run, to_the_second(now())
     measurements = RunFiles(run).measurements()
     # Batches wait for no turn. Whose endpoint comes after this look replaces them when promoted.
     refuse_other_mode(spec, mode_in_service(endpoint_name(spec.name)))
@@ -31,14 +30,14 @@ def promote(payload: PromoteInput, spec: Spec, deployment: BatchDeployment) -> P
     runs_table.update(
         run.run_id,
         batch_model_name=deployment.model_name,
-        live_since=now.isoformat(timespec="seconds"),
+        live_since=promoted_at,
         usd_per_hour=_usd_per_hour(spec, deployment, measurements),
         model_artifact=deployment.container["ModelDataUrl"],
     )
     for row in runs_table.runs_of_spec(run.spec_key):
         if row.run_id != run.run_id and row.batch_model_name is not None:
             runs_table.update(row.run_id, batch_model_name=None)
-    schedule_name = schedules.set_rerun(payload.parsed, run, now)
+    schedule_name = schedules.set_rerun(payload.parsed, run, promoted_at)
     return Promoted(endpoint_name=None, expires_at=None, schedule_name=schedule_name)
 
 

@@ -15,6 +15,7 @@ from lambdas.aws import executions, runs_table
 from lambdas.aws.clients import client
 from lambdas.serving import turns
 from lambdas.step import logger
+from stratos.moment import to_the_second
 
 _CLEAN_UP = "stratos-clean-up"
 TRIES = timedelta(minutes=55)
@@ -44,11 +45,11 @@ def _retry(turn: turns.Turn, now: datetime) -> None:
     end = executions.end_of(row.execution_arn)
     if end is None:
         return
-    begun = datetime.fromisoformat(turn.tried_at) if turn.tried_at else end.at
+    begun = turn.tried_at or end.at
     if begun is not None and begun + TRIES > now:
         return  # CleanUp may be at it
     if turn.tried_at is None:
-        turns.mark_tried(turn, now.isoformat(timespec="seconds"))
+        turns.mark_tried(turn, to_the_second(now))
         client("lambda").invoke(
             FunctionName=_CLEAN_UP,
             InvocationType="Event",

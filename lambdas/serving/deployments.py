@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from lambdas.aws import components
 from lambdas.aws.bucket import Bucket
 from lambdas.aws.catalog_files import CatalogFiles
@@ -48,7 +46,7 @@ def deployment_of(
             lineage=files.lineage(),
             artifact=Artifact(model_artifact, size),
             servers=CatalogFiles(run).servers(),
-            now=datetime.now(UTC),
+            now=now(),
             live=live,
             suffix=suffix,
             kms_key_arn=settings().kms_key_arn,

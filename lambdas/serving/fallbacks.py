@@ -6,7 +6,6 @@ A server needs no training, so every better one on the front comes before the ne
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from lambdas.aws.executions import history
 from lambdas.jobs.spending import outlay_of
@@ -19,6 +18,7 @@ from stratos.hosting.deployment import Deployment
 from stratos.hosting.modes.table import mode_named, on_servers
 from stratos.hosting.next_server import Tried
 from stratos.measuring.gates import Outlay, exceeded
+from stratos.moment import now
 from stratos.pipeline.phases import phase_seconds
 from stratos.spec import Spec
 
@@ -78,7 +78,7 @@ def _outlay_of_one(
     run: RunRef, measured: tuple[Measurement, ...], plan: Plan, current: Deployment
 ) -> Outlay:
     """Another server, if it takes as long as those before: deployed beside the one there is."""
-    seconds = phase_seconds(history(run.execution_arn), datetime.now(UTC))
+    seconds = phase_seconds(history(run.execution_arn), now())
     deploying = seconds.get("Deploy", 0.0) / len(measured) / 3600
     measuring = seconds.get("MeasureEndpoint", 0.0) + seconds.get("MeasureBatch", 0.0)
     beside = deploying * current.billed_usd_per_hour

@@ -13,7 +13,6 @@ from rich.table import Table
 from rich.text import Text
 
 from stratos.cli.runs import (
-    RunRow,
     current_state,
     execution_ended,
     find_run,
@@ -21,7 +20,9 @@ from stratos.cli.runs import (
 )
 from stratos.cli.stack import Stack
 from stratos.contracts.jobs import Progress
+from stratos.contracts.runs_table import RunRow
 from stratos.errors import RunLost, RunNotFound
+from stratos.moment import written
 from stratos.report.figures import duration
 
 REPORT_TIMEOUT_SECONDS = 960.0
@@ -144,7 +145,8 @@ class Screen:
 
 def asks(run: RunRow) -> str:
     """What a run that waits for a person waits for."""
-    return f"`stratos approve {run.run_id}` or `stratos reject {run.run_id}`, by {run.approve_by}"
+    by = "" if run.approve_by is None else f", by {written(run.approve_by)}"
+    return f"`stratos approve {run.run_id}` or `stratos reject {run.run_id}`{by}"
 
 
 def belongs(progress: Progress, state: str | None) -> bool:

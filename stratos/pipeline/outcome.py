@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from stratos.contracts.jobs import DistillResult, EvaluateResult, ProbeResult, SynthesizeResult
 from stratos.contracts.match import MatchEvidence
 from stratos.contracts.measurements import Measurement
 from stratos.contracts.plan import Interval, Plan, PlanSet
-from stratos.contracts.run import RunRef
+from stratos.contracts.run import RunRef, RunStatus, spec_name_in
 from stratos.dataset.summary import Inspection
 from stratos.hosting.deployment import BatchDeployment, Deployment
 from stratos.hosting.modes.table import told_measurement
@@ -21,7 +22,6 @@ from stratos.pipeline.summary import (
     EndpointSummary,
     ModelSummary,
     Phase,
-    RunStatus,
     RunSummary,
     StrategySummary,
     TrainingSummary,
@@ -36,7 +36,7 @@ class RunEvidence:
 
     run: RunRef
     status: RunStatus
-    ended_at: str
+    ended_at: datetime
     hours: float
     reason: str | None = None
     content_hash: str | None = None
@@ -51,7 +51,7 @@ class RunEvidence:
     deployment: Deployment | None = None
     measurements: tuple[Measurement, ...] = ()
     promoted: bool = False
-    expires_at: str | None = None
+    expires_at: datetime | None = None
     phases: tuple[Phase, ...] = ()
     notes: list[str] = field(default_factory=list)
 
@@ -72,7 +72,7 @@ def summarise(evidence: RunEvidence) -> RunSummary:
     found, match = evidence.evaluation, evidence.match
     return RunSummary(
         run_id=evidence.run.run_id,
-        spec_name=evidence.spec_name or evidence.run.run_id.rpartition("-")[0],
+        spec_name=evidence.spec_name or spec_name_in(evidence.run.run_id),
         status=evidence.status,
         reason=evidence.reason or _reason(evidence),
         started_at=evidence.run.started_at,

@@ -68,14 +68,12 @@ def test_an_approval_is_kept_with_the_model_and_in_the_report(account: Account) 
 def test_the_time_a_person_took_is_not_the_runs_own(account: Account) -> None:
     pipeline = asked(account)
     asked_at = datetime.now(UTC) - timedelta(hours=5)
-    begun = pipeline.run.model_copy(
-        update={"started_at": (asked_at - timedelta(hours=1)).isoformat()}
-    )
-    runs_table.update(begun.run_id, awaiting_approval_since=asked_at.isoformat())
+    begun = pipeline.run.model_copy(update={"started_at": asked_at - timedelta(hours=1)})
+    runs_table.update(begun.run_id, awaiting_approval_since=asked_at)
     assert hours_of(begun) == pytest.approx(6, abs=0.1)
     pipeline.approve()
     assert hours_of(begun) == pytest.approx(1, abs=0.1)
-    runs_table.update(begun.run_id, awaiting_approval_since=asked_at.isoformat())
+    runs_table.update(begun.run_id, awaiting_approval_since=asked_at)
     pipeline.approve()  # called again, as Step Functions may: before it forgot that it waited
     assert hours_of(begun) == pytest.approx(1, abs=0.1)
 

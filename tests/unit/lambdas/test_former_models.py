@@ -48,7 +48,7 @@ def test_nor_does_the_sweeper_end_it_then(account: Account) -> None:
     live = promoted(account)
     start(account).until_deployed()
     over = datetime.now(UTC) - timedelta(hours=1)
-    runs_table.update(live.run.run_id, expires_at=over.isoformat())
+    runs_table.update(live.run.run_id, expires_at=over)
     assert call(sweep.handler)["removed"] == []
 
 

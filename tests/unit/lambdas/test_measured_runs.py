@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from tests.unit.lambdas.pipeline import Pipeline, call, start
 
 CHEAPEST: dict[str, Any] = {"preferences": {"accuracy": 0, "latency": 0, "time": 0, "cost": 1}}
 """Serve on one thread first; two are faster, dearer, and on the front."""
+LONG_AGO = datetime(2026, 1, 5, 10, tzinfo=UTC)
 TWO_STUDENTS = [{"path": "models/student"}, {"path": "models/other"}]
 
 
@@ -260,8 +262,7 @@ def test_a_run_that_missed_its_own_limits_does_not_replace_a_live_model(
     start(account).until_deployed().promote()
     before = config_of(account)
     late = start(account).until_deployed()
-    an_hour_and_more = late.run.model_copy(update={"started_at": "2026-01-05T10:00:00+00:00"})
-    late.run = an_hour_and_more
+    late.run = late.run.model_copy(update={"started_at": LONG_AGO})
     with pytest.raises(GateError, match=r"max_training_hours: .* The model in service stays"):
         late.measure()
     call(clean_up.handler, run=late.run, failure={"Error": "GateError", "Cause": "late"})
@@ -272,5 +273,5 @@ def test_a_first_model_is_put_into_service_even_if_it_took_too_long(
     account: Account, runtime: FakeRuntime
 ) -> None:
     pipeline = start(account).until_deployed()
-    pipeline.run = pipeline.run.model_copy(update={"started_at": "2026-01-05T10:00:00+00:00"})
+    pipeline.run = pipeline.run.model_copy(update={"started_at": LONG_AGO})
     assert pipeline.measure()["passed"]

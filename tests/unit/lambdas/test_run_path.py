@@ -33,7 +33,12 @@ def test_the_same_event_is_one_run_whichever_execution_comes_first(account: Acco
     first = claim(account, event)
     assert claim(account, event) == first
     with pytest.raises(DuplicateEvent, match=first["run_id"]):
-        call(claim_run.handler, event=event, execution_arn="another", started_at="2026-01-01")
+        call(
+            claim_run.handler,
+            event=event,
+            execution_arn="another",
+            started_at="2026-01-01T00:00:00Z",
+        )
 
 
 def test_a_new_version_of_a_spec_is_a_new_run(account: Account) -> None:

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from stratos.cli import app as cli
 from stratos.cli import batch, endpoint
-from stratos.cli.runs import RunRow, find_run, list_runs
+from stratos.cli.runs import find_run, list_runs
 from stratos.cli.screen import make_console
 from stratos.cli.stack import Stack
 from stratos.cli.submit import submit
@@ -30,6 +30,7 @@ from stratos.errors import (
     SpecRejected,
     StackNotFound,
 )
+from tests import factories
 from tests.component_api import ComponentApi
 from tests.summaries import succeeded_run
 
@@ -79,9 +80,20 @@ def folder(tmp_path):
 
 
 def put_run(stack: Stack, run_id: str = "r-1", **attributes: str) -> None:
-    key = {"run_id": run_id, "spec_key": "specs/r/spec.yaml"}
-    item = key | {"started_at": STARTED, "status": "succeeded", "spec_name": "r"}
+    run = factories.run_ref().model_dump(mode="json")
+    item = run | {"run_id": run_id, "status": "succeeded", "spec_name": "r"}
     stack.table.put_item(Item=item | attributes)
+
+
+def begin_execution(stack: Stack) -> str:
+    """An execution that is read as any other; returns its ARN."""
+    machine = stack.states.create_state_machine(
+        name="s",
+        definition='{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}',
+        roleArn="arn:aws:iam::123456789012:role/states",
+    )
+    started = stack.states.start_execution(stateMachineArn=machine["stateMachineArn"])
+    return str(started["executionArn"])
 
 
 def test_a_run_that_is_asked_in_batches_is_listed_with_what_its_traffic_costs(stack, capsys):
@@ -252,17 +264,18 @@ def test_an_unknown_run_names_those_there_are(stack):
     [("succeeded", 0), ("unchanged", 0), ("failed", 3), ("rejected", 4), ("stopped", 5)],
 )
 def test_watch_exits_with_how_the_run_ended(stack, status, code):
-    put_run(stack, "r-1", status=status)
+    put_run(stack, "r-1", status=status, execution_arn=begin_execution(stack))
     assert run("watch", "r-1", "--json")[0] == code
 
 
 def test_watch_waits_for_a_run_to_begin_and_gives_up_in_words(stack):
     naps: list[float] = []
+    execution_arn = begin_execution(stack)
 
     def sleep(seconds: float) -> None:
         naps.append(seconds)
         if len(naps) == 3:
-            put_run(stack, "r-1")
+            put_run(stack, "r-1", execution_arn=execution_arn)
 
     assert [m.run.status for m in follow(stack, "r-1", sleep=sleep)] == ["succeeded"]
     assert len(naps) == 3
@@ -271,7 +284,7 @@ def test_watch_waits_for_a_run_to_begin_and_gives_up_in_words(stack):
 
 
 def test_without_a_terminal_progress_is_a_line_a_tenth():
-    row = RunRow("r-1", "r", "running", STARTED, None, None, None, None, None)
+    row = factories.run_row("r-1")
 
     def moment(done: float, step: str = "distill", state: str = "Distill") -> Moment:
         progress = Progress(
@@ -301,10 +314,7 @@ def test_without_a_terminal_progress_is_a_line_a_tenth():
 
 
 def test_a_watched_run_that_waits_says_what_for():
-    row = RunRow(
-        "r-1", "r", "running", STARTED, None, None, None, None, None, task_token="t",
-        approve_by="2026-11-27T08:00:00+00:00",
-    )  # fmt: skip
+    row = factories.run_row("r-1", task_token="t", approve_by="2026-11-27T08:00:00+00:00")
     console = Console(width=200, record=True, file=io.StringIO())
     Screen(console).show(iter([Moment(row, "AwaitApproval", None)]))
     assert console.export_text().strip() == (

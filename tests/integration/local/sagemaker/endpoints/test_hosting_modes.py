@@ -16,7 +16,6 @@ from infra.local.host.settings import REGION
 from infra.local.sagemaker.endpoints.endpoints import Endpoints
 from lambdas.aws.chat import Chat
 from stratos.cli import endpoint
-from stratos.cli.runs import RunRow
 from stratos.cli.stack import Stack
 from stratos.contracts.records import Message, Record
 from stratos.errors import EndpointNotFound
@@ -132,7 +131,7 @@ def test_the_command_line_asks_either_kind(cloud, queued, serverless, monkeypatc
         monkeypatch.setenv(name, value)
     stack = Stack(BUCKET, "runs", "arn", "schedules")
     for name in ("queued", "serverless"):
-        row = RunRow.from_item({"run_id": "tiles-1", "spec_name": "tiles", "endpoint_name": name})
+        row = factories.run_row("tiles-1", spec_name="tiles", endpoint_name=name)
         assert endpoint.invoke(stack, row, "which tiles?", max_tokens=8) == name
 
 
