@@ -27,6 +27,7 @@ from stratos.hosting.components import (
     settled_component,
 )
 from stratos.hosting.deployment import ComponentDeployment
+from stratos.waiting import within
 
 _SETTLING_SECONDS = 1.0
 _PATIENCE_SECONDS = 240
@@ -135,8 +136,7 @@ def delete(name: str, deadline: float) -> bool:
     if find_component(client("sagemaker"), name) is None:
         return False
     scaling.remove(name)  # or it would be kept from going by its next change
-    patience = time.monotonic() + _PATIENCE_SECONDS
-    return delete_component(client("sagemaker"), name, min(patience, deadline))
+    return delete_component(client("sagemaker"), name, min(within(_PATIENCE_SECONDS), deadline))
 
 
 def _endpoint_in_service(deployment: ComponentDeployment) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,9 +15,10 @@ from stratos.hosting.absence import is_absent
 from stratos.hosting.modes.table import mode_named, mode_of
 from stratos.hosting.ownership import CHANGING
 from stratos.spec import ModeName
+from stratos.waiting import every, wait_until
 
 IN_PROGRESS = "InProgress"
-PAUSE_SECONDS = 2
+_PAUSE_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -106,16 +106,18 @@ def settled_endpoint(name: str, deadline: float) -> Endpoint | None:
     Raises:
         EndpointUnsettled: when it does not settle in time.
     """
-    while True:
-        endpoint = find_endpoint(name)
-        if endpoint is None or not endpoint.changing:
-            return endpoint
-        if time.monotonic() > deadline:
-            raise EndpointUnsettled(
-                f"endpoint {name} is still {endpoint.status}; what waits for it goes on when it is "
-                "called again. If it never settles, delete it by hand: it is billed"
-            )
-        time.sleep(PAUSE_SECONDS)
+    endpoint = wait_until(
+        lambda: find_endpoint(name),
+        lambda found: found is None or not found.changing,
+        pauses=every(_PAUSE_SECONDS),
+        deadline=deadline,
+    )
+    if endpoint is not None and endpoint.changing:
+        raise EndpointUnsettled(
+            f"endpoint {name} is still {endpoint.status}; what waits for it goes on when it is "
+            "called again. If it never settles, delete it by hand: it is billed"
+        )
+    return endpoint
 
 
 def update_endpoint(name: str, config_name: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
 from typing import Any
 
@@ -22,6 +21,7 @@ from stratos.moment import now
 from stratos.pipeline.failures import explain
 from stratos.pipeline.steps import JobFailure, MeasureBatchInput, Measured
 from stratos.spec import Spec
+from stratos.waiting import every, wait_until, within
 
 _PATIENCE_SECONDS = 120.0
 """For a job that ran out of time to stop."""
@@ -83,18 +83,25 @@ def _carried_out(
 def _over(job: TransformJob) -> dict[str, Any] | None:
     """The job once it is over; one that ran out of its state's time is stopped first."""
     described = transform_jobs.describe(job.name)
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    if described is not None and described["TransformJobStatus"] not in _OVER:
-        transform_jobs.stop(job.name)
-    while described is not None and described["TransformJobStatus"] not in _OVER:
-        if time.monotonic() > deadline:
-            raise DeploymentFailed(
-                f"transform job {job.name} does not stop; it is billed. Stop it in the SageMaker "
-                "console"
-            )
-        time.sleep(_PAUSE_SECONDS)
-        described = transform_jobs.describe(job.name)
+    if _is_over(described):
+        return described
+    transform_jobs.stop(job.name)
+    described = wait_until(
+        lambda: transform_jobs.describe(job.name),
+        _is_over,
+        pauses=every(_PAUSE_SECONDS),
+        deadline=within(_PATIENCE_SECONDS),
+    )
+    if not _is_over(described):
+        raise DeploymentFailed(
+            f"transform job {job.name} does not stop; it is billed. Stop it in the SageMaker "
+            "console"
+        )
     return described
+
+
+def _is_over(described: dict[str, Any] | None) -> bool:
+    return described is None or described["TransformJobStatus"] in _OVER
 
 
 def _measurement(

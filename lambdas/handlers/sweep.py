@@ -26,6 +26,7 @@ from stratos.hosting.ownership import Kind, Orphan, Owner, Ownership
 from stratos.hosting.scaling import delete_alarms
 from stratos.moment import now
 from stratos.pipeline.steps import SweepInput, Swept
+from stratos.waiting import within
 
 METRIC = "SweptResources"
 PATIENCE_SECONDS = 720
@@ -70,7 +71,7 @@ def handler(payload: SweepInput) -> Swept:
     Raises:
         SweepIncomplete: when some could not be removed; the others are.
     """
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = within(PATIENCE_SECONDS)
     found = list(inventory.resources())  # before the runs: see `Ownership`
     swept_at = now()
     holders = {turn.endpoint_name: turn.run_id for turn in turns.all_held()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 
 from lambdas.aws import components, runs_table, sagemaker, scaling, transform_jobs
@@ -13,6 +12,7 @@ from stratos.contracts.run import RunRef
 from stratos.errors import DeploymentFailed
 from stratos.hosting.deployment import AnyEndpoint, BatchDeployment, ComponentDeployment
 from stratos.hosting.scaling import delete_alarms
+from stratos.waiting import within
 
 PATIENCE_SECONDS = 780
 """For all the waits of one call together; the function has 900 for everything."""
@@ -88,7 +88,7 @@ def _take_back(
     if deployment.guardrails is not None:  # before a wait that may end in an error
         alarms = [alarm["AlarmName"] for alarm in deployment.guardrails.alarms]
         delete_alarms(client("cloudwatch"), alarms)
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = within(PATIENCE_SECONDS)
     if isinstance(deployment, ComponentDeployment):
         removed.deleted, removed.restored = components.undo(deployment, deadline)
         return

@@ -24,6 +24,7 @@ from stratos.errors import DeploymentFailed, EndpointUnsettled
 from stratos.hosting.deployment import EndpointDeployment
 from stratos.pipeline.steps import TrainingJob
 from stratos.pipeline.summary import RunSummary
+from stratos.waiting import within
 from tests import factories
 from tests.unit.lambdas.conftest import Account
 from tests.unit.lambdas.pipeline import Pipeline, call, start
@@ -283,19 +284,30 @@ def test_all_waits_for_an_endpoint_have_one_deadline(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pipeline = start(account).until_deployed()
-    time = leftovers.time
-    moments = iter(range(0, 100_000, 60))
-    changing = leftovers.sagemaker.Endpoint("stratos-tiles", "another", "Updating")
-    monkeypatch.setattr(time, "monotonic", lambda: next(moments))
-    monkeypatch.setattr(time, "sleep", lambda seconds: None)
-    monkeypatch.setattr(leftovers.sagemaker, "find_endpoint", lambda name: changing)
+    deadlines: list[float] = []
+
+    def settled(name: str, deadline: float) -> sagemaker.Endpoint | None:
+        deadlines.append(deadline)
+        return sagemaker.find_endpoint(name)
+
+    monkeypatch.setattr(sagemaker, "settled_endpoint", settled)
+    before = within(leftovers.PATIENCE_SECONDS)
+    call(clean_up.handler, run=pipeline.run, failure=FAILURE)
+    assert len(deadlines) == 2  # before it is deleted, and until it is gone
+    assert before <= deadlines[0] == deadlines[1] <= within(leftovers.PATIENCE_SECONDS)
+
+
+def test_the_alarms_of_an_update_go_even_if_its_endpoint_does_not_settle(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = start(account).until_deployed()
+    SlowUpdates(monkeypatch)
     cloudwatch = account.client("cloudwatch")
     for alarm in pipeline.state["quality"]["deployment"]["guardrails"]["alarms"]:
         cloudwatch.put_metric_alarm(**alarm)
     with pytest.raises(EndpointUnsettled, match=r"still Updating; .* delete it by hand"):
         call(clean_up.handler, run=pipeline.run, failure=FAILURE)
     assert cloudwatch.describe_alarms()["MetricAlarms"] == []
-    assert next(moments) <= leftovers.PATIENCE_SECONDS + 3 * 60
 
 
 class SlowUpdates:
