@@ -52,15 +52,16 @@ def _versions_of(run: RunRef) -> Iterator[tuple[str, str]]:
 
 
 def add_served(
-    package_arn: str, properties: Mapping[str, str], inference: Mapping[str, Any] | None
+    package_arn: str, properties: Mapping[str, str], package: Mapping[str, Any] | None
 ) -> None:
     """Add what is known of a version once it serves; its other properties stay.
 
     Args:
-        inference: `InferenceSpecification` in place of the one it was registered with, for a
-            model that moved to another server.
+        package: Of a model that moved to another server since it was registered; says on which
+            instances it serves.
     """
-    specification = {} if inference is None else {"InferenceSpecification": dict(inference)}
+    name = "InferenceSpecification"
+    specification = {} if package is None else {name: package[name]}
     client("sagemaker").update_model_package(
         ModelPackageArn=package_arn, CustomerMetadataProperties=dict(properties), **specification
     )

@@ -62,7 +62,5 @@ def _register_served(package_arn: str, deployment: AnyEndpoint, measurements: Me
     last = measurements.last
     assert last is not None, "promoted before it was measured"
     assert last.load is not None, "a batch was measured, not an endpoint"
-    moved = sum(item.attempt == last.attempt for item in measurements.measured) > 1
-    inference = deployment.model_package["InferenceSpecification"] if moved else None
-    served = served_properties(last.load, deployment)
-    registry.add_served(package_arn, served, inference)
+    package = deployment.model_package if measurements.moved else None
+    registry.add_served(package_arn, served_properties(last.load, deployment), package)

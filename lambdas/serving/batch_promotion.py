@@ -5,7 +5,7 @@ from __future__ import annotations
 from lambdas.aws import registry, runs_table, schedules
 from lambdas.aws.run_files import RunFiles
 from lambdas.aws.sagemaker import mode_in_service
-from stratos.contracts.measurements import BatchResult, Measurement, Measurements
+from stratos.contracts.measurements import BatchResult, Measurements
 from stratos.hosting.choice import refuse_other_mode
 from stratos.hosting.deployment import BatchDeployment
 from stratos.hosting.model_package import batch_properties
@@ -44,20 +44,18 @@ def promote(payload: PromoteInput, spec: Spec, deployment: BatchDeployment) -> P
 def _usd_per_hour(spec: Spec, deployment: BatchDeployment, measurements: Measurements) -> float:
     """Averaged over a month of the declared traffic, by the speed that was measured."""
     hourly = deployment.transform_job.usd_per_hour
-    rate = _last(measurements)[1].requests_per_second
+    rate = _batch(measurements).requests_per_second
     return worked_off_usd_per_month(spec.load, hourly, rate) / HOURS_PER_MONTH
 
 
 def _register(package_arn: str, deployment: BatchDeployment, measurements: Measurements) -> None:
     """Tell the registry what was measured, and on what the model runs if that has changed."""
-    last, batch = _last(measurements)
-    moved = sum(item.attempt == last.attempt for item in measurements.measured) > 1
-    inference = deployment.model_package["InferenceSpecification"] if moved else None
-    registry.add_served(package_arn, batch_properties(batch, deployment), inference)
+    package = deployment.model_package if measurements.moved else None
+    registry.add_served(package_arn, batch_properties(_batch(measurements), deployment), package)
 
 
-def _last(measurements: Measurements) -> tuple[Measurement, BatchResult]:
+def _batch(measurements: Measurements) -> BatchResult:
     last = measurements.last
     assert last is not None, "promoted before it was measured"
     assert last.batch is not None, "an endpoint was measured, not a batch"
-    return last, last.batch
+    return last.batch
