@@ -21,8 +21,7 @@ from stratos.contracts.jobs import (
 )
 from stratos.contracts.match import MatchEvidence
 from stratos.contracts.plan import Interval, Matching, Plan, PlannedHosting, PlanSet, Server
-from stratos.contracts.run import RunRef
-from stratos.contracts.runs_table import RunRow
+from stratos.contracts.run import RunRef, RunRow
 from stratos.hosting.model_package import Lineage
 from stratos.hosting.order import Artifact, LiveEndpoint, Order
 from stratos.spec import ModeName, Spec, Teacher, Weights

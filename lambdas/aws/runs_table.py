@@ -12,8 +12,7 @@ from botocore.exceptions import ClientError
 
 from lambdas.aws.clients import client, error_code
 from lambdas.aws.settings import settings
-from stratos.contracts.run import RunRef
-from stratos.contracts.runs_table import RunRow
+from stratos.contracts.run import RunRef, RunRow
 from stratos.errors import DuplicateEvent
 from stratos.moment import written
 

@@ -20,7 +20,7 @@ from lambdas.aws import (
 from lambdas.aws.clients import client
 from lambdas.serving import clean_up_retries, inventory, turns
 from lambdas.step import logger, step
-from stratos.contracts.runs_table import RunRow
+from stratos.contracts.run import RunRow
 from stratos.errors import DeploymentFailed, SweepIncomplete
 from stratos.hosting.ownership import Kind, Orphan, Owner, Ownership
 from stratos.hosting.scaling import delete_alarms

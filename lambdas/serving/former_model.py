@@ -10,8 +10,7 @@ from datetime import timedelta
 
 from lambdas.aws import components, runs_table, sagemaker, scaling, schedules
 from lambdas.aws.run_files import RunFiles
-from stratos.contracts.run import RunRef
-from stratos.contracts.runs_table import RunRow
+from stratos.contracts.run import RunRef, RunRow
 from stratos.hosting.deployment import BatchDeployment
 from stratos.hosting.ownership import EXPIRES_TAG
 from stratos.hosting.scaling import Scaling

@@ -28,7 +28,7 @@ from stratos.cli.sweep import sweep_now
 from stratos.cli.tables import print_outcome, print_runs
 from stratos.cli.watch import Screen, follow
 from stratos.contracts.bucket import RunKeys
-from stratos.contracts.runs_table import RunRow
+from stratos.contracts.run import RunRow
 from stratos.errors import NotFound, RunNotFound, SpecRejected, StratosError
 from stratos.measuring.batch_gate import cost_of
 from stratos.moment import written

@@ -7,7 +7,7 @@ import json
 from botocore.exceptions import ClientError
 
 from stratos.cli.stack import Stack, client
-from stratos.contracts.runs_table import RunRow
+from stratos.contracts.run import RunRow
 from stratos.errors import ApprovalRejected, NotAwaitingApproval
 from stratos.moment import written
 

@@ -18,7 +18,7 @@ from stratos.cli.runs import read_object
 from stratos.cli.stack import Stack
 from stratos.contracts.bucket import RunKeys, split_uri
 from stratos.contracts.measurements import BatchResult
-from stratos.contracts.runs_table import RunRow
+from stratos.contracts.run import RunRow
 from stratos.errors import BatchFailed, BatchRejected, ModelNotFound
 from stratos.hosting.deployment import DEPLOYMENT, BatchDeployment
 from stratos.hosting.transform_job import BATCH_TAG, TransformJob

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from stratos.cli.batch import jobs_under_way
 from stratos.cli.stack import Stack, client
 from stratos.contracts.bucket import RunKeys
-from stratos.contracts.runs_table import RunRow
+from stratos.contracts.run import RunRow
 from stratos.errors import EndpointNotFound
 from stratos.hosting.components import (
     delete_component,

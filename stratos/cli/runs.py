@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from stratos.cli.stack import Stack
 from stratos.contracts.bucket import RunKeys
 from stratos.contracts.jobs import Progress
-from stratos.contracts.runs_table import RunRow
+from stratos.contracts.run import RunRow
 from stratos.errors import RunNotFound
 from stratos.hosting.monthly import HOURS_PER_MONTH
 from stratos.pipeline.summary import RunSummary

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from stratos.cli.runs import usd_per_month
-from stratos.contracts.runs_table import RunRow
+from stratos.contracts.run import RunRow
 from stratos.moment import written
 from stratos.pipeline.summary import RunSummary
 from stratos.report.figures import (

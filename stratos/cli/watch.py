@@ -20,7 +20,7 @@ from stratos.cli.runs import (
 )
 from stratos.cli.stack import Stack
 from stratos.contracts.jobs import Progress
-from stratos.contracts.runs_table import RunRow
+from stratos.contracts.run import RunRow
 from stratos.errors import RunLost, RunNotFound
 from stratos.moment import written
 from stratos.report.figures import duration

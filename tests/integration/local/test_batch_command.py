@@ -17,7 +17,7 @@ from stratos.cli import batch, endpoint
 from stratos.cli.runs import find_run
 from stratos.cli.stack import Stack
 from stratos.contracts.bucket import RunKeys
-from stratos.contracts.runs_table import RunRow
+from stratos.contracts.run import RunRow
 from stratos.errors import BatchFailed, BatchRejected, ModelNotFound
 from stratos.hosting.build import build_deployment
 from stratos.hosting.deployment import BatchDeployment

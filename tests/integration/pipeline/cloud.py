@@ -23,7 +23,7 @@ from infra.local.host.settings import LocalSettings
 from stratos.cli.runs import find_run, read_object, read_summary
 from stratos.cli.stack import Stack
 from stratos.cli.submit import submit
-from stratos.contracts.runs_table import RunRow
+from stratos.contracts.run import RunRow
 from stratos.errors import RunNotFound
 from stratos.pipeline.summary import RunSummary
 

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from stratos.cli import app as cli
-from stratos.contracts.runs_table import RunRow
+from stratos.contracts.run import RunRow
 from stratos.errors import NotAwaitingApproval
 from stratos.moment import written
 from tests.integration.pipeline.cloud import Cloud, eventually, running_cloud, write_task

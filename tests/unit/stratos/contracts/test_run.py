@@ -1,4 +1,4 @@
-"""A row of the runs table, as it was ever written."""
+"""A run's row in the runs table, as it was ever written."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from stratos.contracts.runs_table import RunRow
+from stratos.contracts.run import RunRow
 from stratos.moment import now
 from tests import factories
 
