@@ -3,54 +3,22 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from lambdas.aws import chat, components, sagemaker, scaling
-from lambdas.gathering import live_instances
+from lambdas.aws import chat, scaling
 from lambdas.handlers import clean_up, measure_endpoint, sweep
 from lambdas.serving import turns
-from stratos.errors import (
-    ComponentNotReady,
-    DeploymentFailed,
-    EndpointBusy,
-    EndpointUnsettled,
-    NoFeasiblePlan,
-)
-from tests import factories
+from stratos.errors import ComponentNotReady, DeploymentFailed, EndpointUnsettled
 from tests.fakes import FakeClock, FakeRuntime
 from tests.unit.lambdas.conftest import Account
-from tests.unit.lambdas.pipeline import Pipeline, call, start
-from tests.unit.lambdas.test_sweep import change, names
+from tests.unit.lambdas.pipeline import TO_ZERO, call, start
 
 NAME = "stratos-tiles"
-TO_ZERO: dict[str, Any] = {
-    "hosting": {"mode": "scale_to_zero"},
-    "preferences": {"accuracy": 0, "latency": 0, "time": 0, "cost": 1},
-}
 
-
-@pytest.fixture(autouse=True)
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Local instance types pass moto, and nothing settles."""
-    from moto.sagemaker.models import FakeEndpointConfig
-
-    monkeypatch.setattr(FakeEndpointConfig, "validate_instance_type", lambda *_: None)
-    monkeypatch.setattr(components, "_SETTLING_SECONDS", 0.0)
-
-
-def deployed(account: Account) -> Pipeline:
-    return start(account, **TO_ZERO).until_deployed()
-
-
-def promoted(account: Account) -> Pipeline:
-    pipeline = deployed(account)
-    pipeline.promote()
-    pipeline.report()
-    return pipeline
+pytestmark = pytest.mark.usefixtures("local_instances")
 
 
 def model_of(account: Account) -> str:
@@ -64,7 +32,7 @@ def scaled(account: Account) -> list[str]:
 
 
 def test_the_model_of_a_run_is_in_a_component_named_after_its_endpoint(account: Account) -> None:
-    pipeline = deployed(account)
+    pipeline = start(account, **TO_ZERO).until_deployed()
     deployment = pipeline.state["quality"]["deployment"]
     assert deployment["hosting"]["mode"] == "scale_to_zero"
     assert "ModelName" not in deployment["production_variant"]
@@ -75,7 +43,7 @@ def test_the_model_of_a_run_is_in_a_component_named_after_its_endpoint(account: 
 
 
 def test_a_run_waits_while_sagemaker_is_not_done(account: Account) -> None:
-    pipeline = deployed(account)
+    pipeline = start(account, **TO_ZERO).until_deployed()
     account.components.busy = True
     with pytest.raises(ComponentNotReady, match="is Updating"):
         pipeline.await_component()
@@ -102,22 +70,17 @@ def test_a_model_that_does_not_start_fails_the_run_in_sagemakers_words(account: 
         pipeline.await_component()
     call(clean_up.handler, run=pipeline.run, failure={"Error": "DeploymentFailed", "Cause": ""})
     assert account.components.components == {}
-    assert not any(names(account).values())
+    assert not any(account.resources().values())
 
 
-def test_it_is_asked_by_the_name_of_its_component(
-    account: Account, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fake = FakeRuntime(lambda messages: "thinking\n#### s1 s4")
-    monkeypatch.setattr(chat, "runtime_client", lambda: fake)
-    monkeypatch.setattr(measure_endpoint, "MonotonicClock", FakeClock)
-    measured = deployed(account).measure()
+def test_it_is_asked_by_the_name_of_its_component(account: Account, runtime: FakeRuntime) -> None:
+    measured = start(account, **TO_ZERO).until_deployed().measure()
     assert measured["passed"]
-    assert {request["InferenceComponentName"] for request in fake.requests} == {NAME}
+    assert {request["InferenceComponentName"] for request in runtime.requests} == {NAME}
 
 
 def test_a_promoted_component_scales_between_none_and_the_planned_copies(account: Account) -> None:
-    run_id = promoted(account).run.run_id
+    run_id = start(account, **TO_ZERO).until_promoted().run.run_id
     autoscaling = account.client("application-autoscaling")
     (target,) = autoscaling.describe_scalable_targets(ServiceNamespace="sagemaker")[
         "ScalableTargets"
@@ -133,7 +96,7 @@ def test_a_promoted_component_scales_between_none_and_the_planned_copies(account
 def test_its_end_is_the_sweepers_because_a_component_goes_before_its_endpoint(
     account: Account,
 ) -> None:
-    run_id = promoted(account).run.run_id
+    run_id = start(account, **TO_ZERO).until_promoted().run.run_id
     scheduler = account.client("scheduler")
     schedule = scheduler.get_schedule(Name=f"{NAME}-expiry", GroupName="stratos")
     assert schedule["Target"]["Arn"].endswith(":function:stratos-sweep")
@@ -151,15 +114,15 @@ def test_its_end_is_the_sweepers_because_a_component_goes_before_its_endpoint(
         "schedule",
     ]
     assert account.components.components == {}
-    assert not any(names(account).values())
+    assert not any(account.resources().values())
     assert scaled(account) == []
     assert account.client("cloudwatch").describe_alarms()["MetricAlarms"] == []
 
 
 def test_the_next_run_updates_the_component_on_the_instances_it_has(account: Account) -> None:
-    first = promoted(account)
+    first = start(account, **TO_ZERO).until_promoted()
     before = model_of(account)
-    second = deployed(account)
+    second = start(account, **TO_ZERO).until_deployed()
     deployment = second.state["quality"]["deployment"]
     assert deployment["component"]["previous"]["model_name"] == before
     assert (
@@ -171,82 +134,15 @@ def test_the_next_run_updates_the_component_on_the_instances_it_has(account: Acc
     second.report()
     assert call(sweep.handler)["removed"] == []
     assert "endpoint_name" not in account.row(first.run.run_id)
-    change(second.run.run_id, expires_at=(datetime.now(UTC) - timedelta(hours=1)).isoformat())
+    account.change(
+        second.run.run_id, expires_at=(datetime.now(UTC) - timedelta(hours=1)).isoformat()
+    )
     call(sweep.handler)
-    assert not any(names(account).values())
-
-
-def test_a_live_component_binds_the_plan_to_its_instances(account: Account) -> None:
-    promoted(account)
-    dear = TO_ZERO | {"preferences": {"accuracy": 0, "latency": 1, "time": 0, "cost": 0}}
-    pipeline = start(account, **dear).until_matched()
-    assert pipeline.state["match"]["serving"]["instance_type"] == "ml.local.cpu1"
-
-
-def test_a_live_component_binds_the_plan_to_the_instances_it_may_have(account: Account) -> None:
-    promoted(account)
-    spec, catalog = factories.spec(), factories.servers()
-    kept = live_instances.servers_for(spec, catalog)
-    hosts = [(row.instance_type, row.hosting_quota) for row in kept.instance_types if row.hosting]
-    assert hosts == [("ml.local.cpu1", 1)]
-    more = factories.spec(hosting={"max_instances": 3})
-    with pytest.raises(NoFeasiblePlan, match=r"max_instances is 3, but .* made for 1 at most"):
-        live_instances.servers_for(more, catalog)
-
-
-def test_a_plan_made_for_more_instances_does_not_take_an_endpoint_that_came_meanwhile(
-    account: Account,
-) -> None:
-    hosting = {"mode": "scale_to_zero", "max_instances": 3}
-    late = start(account, **TO_ZERO | {"hosting": hosting}).until_matched()
-    late.work()
-    late.check()
-    late.register()
-    promoted(account)
-    with pytest.raises(DeploymentFailed, match=r"scales to 3 instances, but .* made for 1 at most"):
-        late.take_turn()
-
-
-def test_an_endpoint_that_is_being_deleted_binds_no_plan(
-    account: Account, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    promoted(account)
-    found = sagemaker.find_endpoint(NAME)
-    assert found is not None
-    leaving = replace(found, status="Deleting")
-    monkeypatch.setattr("lambdas.aws.sagemaker.find_endpoint", lambda _: leaving)
-    spec, catalog = factories.spec(), factories.servers()
-    assert live_instances.servers_for(spec, catalog) == catalog
-
-
-def test_a_plan_made_for_other_instances_does_not_take_an_endpoint_that_came_meanwhile(
-    account: Account,
-) -> None:
-    fast = TO_ZERO | {"preferences": {"accuracy": 0, "latency": 1, "time": 0, "cost": 0}}
-    late = start(account, **fast).until_matched()
-    late.work()
-    late.check()
-    late.register()
-    promoted(account)
-    with pytest.raises(DeploymentFailed, match="keeps its instances"):
-        late.take_turn()
-
-
-def test_a_run_waits_for_its_turn_while_a_component_is_still_changed(account: Account) -> None:
-    promoted(account)
-    second = start(account, **TO_ZERO).until_matched()
-    second.work()
-    second.check()
-    second.register()
-    account.components.busy = True
-    with pytest.raises(EndpointBusy, match=f"inference component {NAME} is Updating"):
-        second.take_turn()
-    account.components.busy = False
-    assert second.take_turn()["component"]["previous"]["model_name"] == model_of(account)
+    assert not any(account.resources().values())
 
 
 def test_a_rolled_back_update_is_told_by_the_model_in_service(account: Account) -> None:
-    promoted(account)
+    start(account, **TO_ZERO).until_promoted()
     before = model_of(account)
     second = start(account, **TO_ZERO).until_matched()
     second.work()
@@ -266,9 +162,9 @@ def test_a_rolled_back_update_is_told_by_the_model_in_service(account: Account) 
 def test_the_former_model_is_back_and_scales_after_its_successor_missed_its_load(
     account: Account,
 ) -> None:
-    first = promoted(account)
+    first = start(account, **TO_ZERO).until_promoted()
     before = model_of(account)
-    second = deployed(account)
+    second = start(account, **TO_ZERO).until_deployed()
     assert model_of(account) != before
     account.client("application-autoscaling").deregister_scalable_target(
         **{
@@ -289,9 +185,9 @@ def test_the_former_model_is_back_and_scales_after_its_successor_missed_its_load
 def test_a_model_that_sagemaker_does_not_put_back_yet_is_put_back_when_asked_again(
     account: Account,
 ) -> None:
-    promoted(account)
+    start(account, **TO_ZERO).until_promoted()
     before = model_of(account)
-    second = deployed(account)
+    second = start(account, **TO_ZERO).until_deployed()
     failure = {"Error": "LatencyGateError", "Cause": ""}
     account.components.refuses_updates = True
     with pytest.raises(EndpointUnsettled, match=f"cannot go back to {before} yet: .* are scaling"):
@@ -305,11 +201,8 @@ def test_a_model_that_sagemaker_does_not_put_back_yet_is_put_back_when_asked_aga
 def test_an_endpoint_whose_component_is_gone_ends_when_it_was_to_though_nothing_scales(
     account: Account,
 ) -> None:
-    first = promoted(account)
-    second = start(account, **TO_ZERO).until_matched()
-    second.work()
-    second.check()
-    second.register()
+    first = start(account, **TO_ZERO).until_promoted()
+    second = start(account, **TO_ZERO).until_registered()
     second.take_turn()
     assert scaling.remove(NAME)  # as StopComponentScaling does
     del account.components.components[NAME]
@@ -329,11 +222,11 @@ def test_a_missed_load_is_not_tried_on_other_instances(
 
     monkeypatch.setattr(chat, "runtime_client", lambda: FakeRuntime(stalled))
     monkeypatch.setattr(measure_endpoint, "MonotonicClock", FakeClock)
-    pipeline = deployed(account)
+    pipeline = start(account, **TO_ZERO).until_deployed()
     measured = pipeline.measure()
     assert not measured["passed"]
     assert "keeps its instances" in measured["reason"]
     assert measured["deployment"] is None
     call(clean_up.handler, run=pipeline.run, failure={"Error": "LatencyGateError", "Cause": ""})
     assert account.components.components == {}
-    assert not any(names(account).values())
+    assert not any(account.resources().values())

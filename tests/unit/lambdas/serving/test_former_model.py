@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime
 
 from lambdas.aws import runs_table, scaling
 from lambdas.handlers import clean_up, sweep
 from lambdas.serving import former_model
 from stratos.hosting.ownership import EXPIRES_TAG
 from tests.unit.lambdas.conftest import Account
-from tests.unit.lambdas.pipeline import Pipeline, call, start
+from tests.unit.lambdas.pipeline import call, start
 
 FAILURE = {"Error": "LatencyGateError", "Cause": ""}
-
-
-def promoted(account: Account, **sections: Any) -> Pipeline:
-    pipeline = start(account, **sections).until_deployed()
-    pipeline.promote()
-    pipeline.report()
-    return pipeline
 
 
 def expiries(account: Account) -> dict[str, str]:
@@ -38,22 +30,21 @@ def tag(account: Account) -> str:
 
 
 def test_an_endpoint_does_not_end_while_a_run_has_the_turn_at_it(account: Account) -> None:
-    promoted(account)
+    start(account).until_promoted()
     assert set(expiries(account)) == {"stratos-tiles-expiry"}
     start(account).until_deployed()
     assert expiries(account) == {}
 
 
 def test_nor_does_the_sweeper_end_it_then(account: Account) -> None:
-    live = promoted(account)
+    live = start(account).until_promoted()
     start(account).until_deployed()
-    over = datetime.now(UTC) - timedelta(hours=1)
-    runs_table.update(live.run.run_id, expires_at=over)
+    account.expire(live.run.run_id)
     assert call(sweep.handler)["removed"] == []
 
 
 def test_a_model_that_is_back_in_service_ends_when_it_was_to(account: Account) -> None:
-    live = promoted(account, hosting={"max_instances": 3})
+    live = start(account, hosting={"max_instances": 3}).until_promoted()
     before, row = expiries(account), account.row(live.run.run_id)
     assert len(before) == 2  # what scales it ends with it
     failing = start(account).until_deployed()
@@ -64,7 +55,7 @@ def test_a_model_that_is_back_in_service_ends_when_it_was_to(account: Account) -
 
 
 def test_one_whose_time_was_over_meanwhile_ends_soon_and_says_so(account: Account) -> None:
-    live = promoted(account)
+    live = start(account).until_promoted()
     failing = start(account).until_deployed()
     runs_table.update(live.run.run_id, expires_at="2026-01-05T10:00:00+00:00")
     before = datetime.now(UTC).replace(microsecond=0)
@@ -78,7 +69,7 @@ def test_one_whose_time_was_over_meanwhile_ends_soon_and_says_so(account: Accoun
 
 
 def test_an_endpoint_that_is_kept_is_given_no_end(account: Account) -> None:
-    promoted(account, hosting={"keep": True})
+    start(account, hosting={"keep": True}).until_promoted()
     failing = start(account, hosting={"keep": True}).until_deployed()
     call(clean_up.handler, run=failing.run, failure=FAILURE)
     assert expiries(account) == {}
@@ -87,14 +78,11 @@ def test_an_endpoint_that_is_kept_is_given_no_end(account: Account) -> None:
 def test_a_run_without_the_turn_changes_neither_end_nor_bounds_of_the_holders_endpoint(
     account: Account,
 ) -> None:
-    promoted(account, hosting={"max_instances": 3})
+    start(account, hosting={"max_instances": 3}).until_promoted()
     waiting = start(account).until_matched()
     waiting.work()
     waiting.check()
-    holder = start(account).until_matched()
-    holder.work()
-    holder.check()
-    holder.register()
+    holder = start(account).until_registered()
     holder.take_turn()
     assert scaling.remove("stratos-tiles")  # what the states do before the update
     call(clean_up.handler, run=waiting.run, failure=FAILURE)
@@ -102,3 +90,20 @@ def test_a_run_without_the_turn_changes_neither_end_nor_bounds_of_the_holders_en
         ServiceNamespace="sagemaker"
     )
     assert (expiries(account), targets["ScalableTargets"]) == ({}, [])
+
+
+def test_a_model_that_is_back_in_service_is_scaled_as_it_was(account: Account) -> None:
+    live = start(account, hosting={"max_instances": 3}).until_deployed()
+    live.promote()
+    autoscaling = account.client("application-autoscaling")
+    before = autoscaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
+    failing = start(account, hosting={"max_instances": 5}).until_deployed()
+    assert scaling.remove("stratos-tiles")  # what the states do before the update
+    cleaned = call(clean_up.handler, run=failing.run, failure=FAILURE)
+    assert cleaned["restored_endpoint"] == "stratos-tiles"
+    after = autoscaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
+    bounds = [
+        [(t["ResourceId"], t["MinCapacity"], t["MaxCapacity"]) for t in targets]
+        for targets in (before, after)
+    ]
+    assert bounds == [[("endpoint/stratos-tiles/variant/AllTraffic", 1, 3)]] * 2

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
-
-from lambdas.aws import runs_table
 from lambdas.handlers import clean_up
-from lambdas.jobs.spending import hours_of
-from stratos.contracts.bucket import RunKeys
-from stratos.pipeline.summary import RunSummary
-from tests import factories
 from tests.unit.lambdas.conftest import Account
 from tests.unit.lambdas.pipeline import Pipeline, call, start
 
 
-def asked(account: Account, **sections: Any) -> Pipeline:
+def asked(account: Account) -> Pipeline:
     """A run that waits for approval."""
-    pipeline = start(account, **({"approval": "required"} | sections)).until_matched()
-    pipeline.work()
-    pipeline.check()
-    pipeline.register()
+    pipeline = start(account, approval="required").until_registered()
     pipeline.request_approval()
     return pipeline
 
@@ -61,21 +50,8 @@ def test_an_approval_is_kept_with_the_model_and_in_the_report(account: Account) 
     row = account.row(pipeline.run.run_id)
     assert not {"task_token", "awaiting_approval_since", "approve_by"} & set(row)
     pipeline.report()
-    summary = RunSummary.model_validate_json(account.read(RunKeys(pipeline.run.run_id).summary))
+    summary = pipeline.summary()
     assert any("user/ann: as good as asked" in note for note in summary.notes)
-
-
-def test_the_time_a_person_took_is_not_the_runs_own(account: Account) -> None:
-    pipeline = asked(account)
-    asked_at = datetime.now(UTC) - timedelta(hours=5)
-    begun = pipeline.run.model_copy(update={"started_at": asked_at - timedelta(hours=1)})
-    runs_table.update(begun.run_id, awaiting_approval_since=asked_at)
-    assert hours_of(begun) == pytest.approx(6, abs=0.1)
-    pipeline.approve()
-    assert hours_of(begun) == pytest.approx(1, abs=0.1)
-    runs_table.update(begun.run_id, awaiting_approval_since=asked_at)
-    pipeline.approve()  # called again, as Step Functions may: before it forgot that it waited
-    assert hours_of(begun) == pytest.approx(1, abs=0.1)
 
 
 def test_an_endpoint_that_came_or_went_while_a_person_thought_is_seen(account: Account) -> None:
@@ -116,42 +92,3 @@ def test_a_run_stopped_while_it_waited_leaves_no_open_question(account: Account)
     ]
     assert version["ModelApprovalStatus"] == "Rejected"
     assert package(account, pipeline)["ApprovalDescription"] == "the execution was stopped by hand"
-
-
-def test_a_version_says_where_it_comes_from_and_who_may_use_it(account: Account) -> None:
-    teachers = [{"kind": "weights", "path": "models/teacher", "licence": "Apache-2.0"}]
-    pipeline = start(account, teachers=teachers).until_deployed()
-    found = package(account, pipeline)
-    properties = found["CustomerMetadataProperties"]
-    match, dataset = pipeline.state["match"], pipeline.state["dataset"]
-    assert properties["content_hash"] == dataset["content_hash"]
-    assert properties["spec_version_id"] == pipeline.run.spec_version_id
-    assert properties["distill_job"] == match["distill"]["name"]
-    assert properties["weights_sha256"] == factories.distill_result().weights_sha256
-    assert (properties["teacher_licence"], properties["student_licence"]) == (
-        "Apache-2.0",
-        "unknown",
-    )
-    assert float(properties["accuracy_lo"]) < float(properties["accuracy"])
-    assert found["MetadataProperties"]["GeneratedBy"] == pipeline.run.execution_arn
-    pipeline.promote()
-    served = package(account, pipeline)["CustomerMetadataProperties"]
-    assert (served["endpoint"], served["p95_latency_ms"]) == ("stratos-tiles", "200.0")
-
-
-def test_an_endpoint_carries_the_tags_of_the_run_whose_model_it_serves(account: Account) -> None:
-    sagemaker = account.client("sagemaker")
-    start(account).until_deployed().promote()
-    second = start(account, hosting={"keep": True}).until_matched()
-    second.work()
-    second.check()
-    second.register()
-    second.promote()  # the endpoint was updated: its tags are still those of the first run
-    arn = sagemaker.describe_endpoint(EndpointName="stratos-tiles")["EndpointArn"]
-    # Stock moto appends a tag that is there already; SageMaker replaces it.
-    tags = {tag["Key"]: tag["Value"] for tag in sagemaker.list_tags(ResourceArn=arn)["Tags"]}
-    assert tags == {
-        "stratos:run": second.run.run_id,
-        "stratos:spec": "tiles",
-        "stratos:expires": "never",
-    }

@@ -6,12 +6,9 @@ from typing import Any
 
 import pytest
 
-from lambdas.aws import chat
-from lambdas.handlers import measure_endpoint
 from stratos.contracts.bucket import RunKeys
-from stratos.contracts.measurements import Measurements
 from tests import factories
-from tests.fakes import FakeClock, FakeRuntime
+from tests.fakes import FakeRuntime
 from tests.unit.lambdas.conftest import Account
 from tests.unit.lambdas.pipeline import Pipeline, start
 
@@ -23,22 +20,7 @@ SERVERLESS: dict[str, Any] = {
 CHEAPEST: dict[str, Any] = {"preferences": {"accuracy": 0, "latency": 0, "time": 0, "cost": 1}}
 TWO_STUDENTS: dict[str, Any] = {"students": [{"path": "models/student"}, {"path": "models/other"}]}
 
-
-class SlowClock(FakeClock):
-    """Ten seconds go by each time it is looked at."""
-
-    def now(self) -> float:
-        moment = super().now()
-        self.sleep_until(moment + 10)
-        return moment
-
-
-@pytest.fixture
-def runtime(monkeypatch: pytest.MonkeyPatch) -> FakeRuntime:
-    fake = FakeRuntime(lambda messages: "thinking\n#### s1 s4")
-    monkeypatch.setattr(chat, "runtime_client", lambda: fake)
-    monkeypatch.setattr(measure_endpoint, "MonotonicClock", SlowClock)
-    return fake
+pytestmark = pytest.mark.usefixtures("slow")
 
 
 def deployed(account: Account, **sections: Any) -> Pipeline:
@@ -50,7 +32,7 @@ def deployed(account: Account, **sections: Any) -> Pipeline:
 
 
 def test_a_serverless_model_that_is_too_slow_moves_to_the_server_of_its_plan(
-    account: Account, runtime: FakeRuntime
+    account: Account,
 ) -> None:
     pipeline = deployed(account)
     first = pipeline.state["quality"]["deployment"]
@@ -66,28 +48,26 @@ def test_a_serverless_model_that_is_too_slow_moves_to_the_server_of_its_plan(
     assert "serverless missed the load" in second["hosting"]["reason"]
 
 
-def test_what_follows_it_is_judged_by_what_its_server_measured(
-    account: Account, runtime: FakeRuntime
-) -> None:
+def test_what_follows_it_is_judged_by_what_its_server_measured(account: Account) -> None:
     pipeline = deployed(account)
     pipeline.measure()
     pipeline.next_server()
     measured = pipeline.measure()
     assert "the front has no better server for it" in measured["reason"]
-    kept = Measurements.model_validate_json(account.read(RunKeys(pipeline.run.run_id).measurements))
-    assert [item.mode for item in kept.measured] == ["serverless", "realtime"]
-    assert [item.plan.hosting.mode for item in kept.measured] == ["serverless", "realtime"]
+    kept = pipeline.measurements()
+    assert [item.mode for item in kept] == ["serverless", "realtime"]
+    assert [item.plan.hosting.mode for item in kept] == ["serverless", "realtime"]
 
 
 def test_a_model_that_the_spec_wants_serverless_gives_way_to_the_next_student(
-    account: Account, runtime: FakeRuntime
+    account: Account,
 ) -> None:
     measured = deployed(account, hosting={"mode": "serverless"}, **TWO_STUDENTS).measure()
     assert (measured["deployment"], measured["next_attempt"]) == (None, 1)
     assert "the spec asks for serverless hosting; next: " in measured["reason"]
 
 
-def test_an_endpoint_in_service_keeps_its_kind(account: Account, runtime: FakeRuntime) -> None:
+def test_an_endpoint_in_service_keeps_its_kind(account: Account) -> None:
     pipeline = deployed(account, **TWO_STUDENTS)
     pipeline.state["quality"]["deployment"]["previous_config_name"] = "another-run"
     measured = pipeline.measure()
@@ -95,9 +75,7 @@ def test_an_endpoint_in_service_keeps_its_kind(account: Account, runtime: FakeRu
     assert "the endpoint in service is serverless and keeps its kind" in measured["reason"]
 
 
-def test_a_server_dearer_than_the_spec_allows_is_not_moved_to(
-    account: Account, runtime: FakeRuntime
-) -> None:
+def test_a_server_dearer_than_the_spec_allows_is_not_moved_to(account: Account) -> None:
     pipeline = deployed(account, **TWO_STUDENTS)
     key = RunKeys(pipeline.run.run_id).spec
     limits = {"max_p95_latency_ms": 60000, "max_hosting_usd_per_month": 0.01}

@@ -6,57 +6,26 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
 import pytest
 
 from lambdas.aws import schedules
 from lambdas.handlers import sweep
 from stratos.errors import SweepIncomplete
-from tests.unit.lambdas.conftest import BUCKET, REGION, SPEC_KEY, TABLE, Account
-from tests.unit.lambdas.pipeline import Pipeline, call, start
-
-
-def names(account: Account) -> dict[str, set[str]]:
-    sagemaker = account.client("sagemaker")
-    schedules = account.client("scheduler").list_schedules(GroupName="stratos")["Schedules"]
-    return {
-        "endpoints": {e["EndpointName"] for e in sagemaker.list_endpoints()["Endpoints"]},
-        "configs": {
-            c["EndpointConfigName"] for c in sagemaker.list_endpoint_configs()["EndpointConfigs"]
-        },
-        "models": {m["ModelName"] for m in sagemaker.list_models()["Models"]},
-        "schedules": {s["Name"] for s in schedules},
-    }
-
-
-def change(run_id: str, **values: Any) -> None:
-    table = boto3.resource("dynamodb", region_name=REGION).Table(TABLE)
-    item = table.get_item(Key={"run_id": run_id})["Item"]
-    table.put_item(Item={**item, **values})
-
-
-def promoted(account: Account, **sections: Any) -> Pipeline:
-    pipeline = start(account, **sections).until_deployed()
-    pipeline.promote()
-    pipeline.report()
-    return pipeline
-
-
-def stop_executions(account: Account) -> None:
-    account.client("stepfunctions").stop_execution(executionArn=account.execution_arn)
+from tests.unit.lambdas.conftest import BUCKET, SPEC_KEY, Account
+from tests.unit.lambdas.pipeline import call, start
 
 
 def test_an_account_in_order_is_left_as_it_is(account: Account) -> None:
-    promoted(account)
-    before = names(account)
+    start(account).until_promoted()
+    before = account.resources()
     assert all(before.values())
     assert call(sweep.handler)["removed"] == []
-    assert names(account) == before
+    assert account.resources() == before
 
 
 def test_an_endpoint_whose_time_is_over_goes_with_all_it_used(account: Account) -> None:
-    run_id = promoted(account).run.run_id
-    change(run_id, expires_at=(datetime.now(UTC) - timedelta(hours=1)).isoformat())
+    run_id = start(account).until_promoted().run.run_id
+    account.expire(run_id)
     removed = call(sweep.handler)["removed"]
     assert [item["kind"] for item in removed] == [
         "endpoint",
@@ -64,7 +33,7 @@ def test_an_endpoint_whose_time_is_over_goes_with_all_it_used(account: Account) 
         "model",
         "schedule",
     ]
-    assert not any(names(account).values())
+    assert not any(account.resources().values())
     assert "endpoint_name" not in account.row(run_id)
     assert call(sweep.handler)["removed"] == []
 
@@ -72,11 +41,11 @@ def test_an_endpoint_whose_time_is_over_goes_with_all_it_used(account: Account) 
 def test_a_dry_run_names_the_same_and_removes_nothing(
     account: Account, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run_id = promoted(account).run.run_id
-    change(run_id, expires_at=(datetime.now(UTC) - timedelta(hours=1)).isoformat())
-    before = names(account)
+    run_id = start(account).until_promoted().run.run_id
+    account.expire(run_id)
+    before = account.resources()
     told = call(sweep.handler, dry_run=True)
-    assert (told["dry_run"], names(account)) == (True, before)
+    assert (told["dry_run"], account.resources()) == (True, before)
     capsys.readouterr()
     assert call(sweep.handler)["removed"] == told["removed"]
     metrics = [
@@ -92,10 +61,10 @@ def test_a_run_that_goes_on_keeps_what_it_makes(account: Account) -> None:
 
 def test_a_run_whose_execution_ended_unnoticed_keeps_nothing(account: Account) -> None:
     start(account).until_deployed()
-    stop_executions(account)
+    account.stop_execution()
     removed = call(sweep.handler)["removed"]
     assert {item["kind"] for item in removed} == {"endpoint", "endpoint-config", "model"}
-    assert not any(names(account).values())
+    assert not any(account.resources().values())
 
 
 def test_what_others_made_is_not_touched(account: Account) -> None:
@@ -104,20 +73,20 @@ def test_what_others_made_is_not_touched(account: Account) -> None:
         ModelName="stratos-like", ExecutionRoleArn="arn:aws:iam::123456789012:role/other"
     )
     assert call(sweep.handler)["removed"] == []
-    assert names(account)["models"] == {"stratos-like"}
+    assert account.resources()["models"] == {"stratos-like"}
 
 
 def test_a_deleted_run_is_read_as_any_other(account: Account) -> None:
-    run_id = promoted(account).run.run_id
-    change(run_id, status="deleted")
+    run_id = start(account).until_promoted().run.run_id
+    account.change(run_id, status="deleted")
     assert call(sweep.handler)["removed"] == []
 
 
 def test_what_cannot_be_removed_is_named_and_does_not_keep_the_rest(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run_id = promoted(account).run.run_id
-    change(run_id, expires_at=(datetime.now(UTC) - timedelta(hours=1)).isoformat())
+    run_id = start(account).until_promoted().run.run_id
+    account.expire(run_id)
     refusing = account.client("sagemaker")
 
     def refuse(name: str) -> None:
@@ -126,7 +95,7 @@ def test_what_cannot_be_removed_is_named_and_does_not_keep_the_rest(
     monkeypatch.setattr(sweep, "_REMOVE", {**sweep._REMOVE, "model": refuse})
     with pytest.raises(SweepIncomplete, match=r"1 of 4 resources .* next sweep tries again"):
         call(sweep.handler)
-    left = names(account)
+    left = account.resources()
     assert left["models"]
     assert not left["endpoints"]
     assert not left["schedules"]
@@ -135,14 +104,14 @@ def test_what_cannot_be_removed_is_named_and_does_not_keep_the_rest(
 def test_what_no_time_is_left_for_is_named_and_goes_with_the_next_sweep(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run_id = promoted(account).run.run_id
-    change(run_id, expires_at=(datetime.now(UTC) - timedelta(hours=1)).isoformat())
-    before = names(account)
+    run_id = start(account).until_promoted().run.run_id
+    account.expire(run_id)
+    before = account.resources()
     with monkeypatch.context() as patched:
         patched.setattr(sweep, "PATIENCE_SECONDS", -1)
         with pytest.raises(SweepIncomplete, match=r"4 of 4 .* endpoint stratos-tiles: no time was"):
             call(sweep.handler)
-    assert names(account) == before
+    assert account.resources() == before
     assert account.row(run_id)["endpoint_name"] == "stratos-tiles"  # so it is known to be over
     assert len(call(sweep.handler)["removed"]) == 4
 
@@ -150,8 +119,8 @@ def test_what_no_time_is_left_for_is_named_and_goes_with_the_next_sweep(
 def test_an_endpoint_that_a_run_took_the_turn_at_during_the_sweep_is_left_to_it(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    live = promoted(account)
-    change(live.run.run_id, expires_at=(datetime.now(UTC) - timedelta(hours=1)).isoformat())
+    live = start(account).until_promoted()
+    account.expire(live.run.run_id)
     taking = start(account).until_matched()
     listed = sweep.turns.all_held
 
@@ -164,7 +133,7 @@ def test_an_endpoint_that_a_run_took_the_turn_at_during_the_sweep_is_left_to_it(
         patched.setattr(sweep.turns, "all_held", listed_before_the_turn)
         with pytest.raises(SweepIncomplete, match=f"run {taking.run.run_id} has had the turn"):
             call(sweep.handler)
-    assert names(account)["endpoints"] == {"stratos-tiles"}
+    assert account.resources()["endpoints"] == {"stratos-tiles"}
     assert account.row(live.run.run_id)["endpoint_name"] == "stratos-tiles"
 
 
@@ -190,15 +159,15 @@ def test_the_alarms_of_an_update_whose_run_is_over_go_and_no_others(account: Acc
 
 
 def test_a_rerun_whose_spec_was_deleted_goes(account: Account) -> None:
-    promoted(account, schedule="rate(7 days)")
+    start(account, schedule="rate(7 days)").until_promoted()
     assert call(sweep.handler)["removed"] == []
     account.client("s3").delete_object(Bucket=BUCKET, Key=SPEC_KEY)
     told = call(sweep.handler, dry_run=True)["removed"]
     gone = {"kind": "rerun", "name": "stratos-rerun-tiles", "reason": "its spec is gone"}
     assert told == [gone]
-    assert "stratos-rerun-tiles" in names(account)["schedules"]
+    assert "stratos-rerun-tiles" in account.resources()["schedules"]
     assert call(sweep.handler)["removed"] == told
-    assert names(account)["schedules"] == {"stratos-tiles-expiry"}
+    assert account.resources()["schedules"] == {"stratos-tiles-expiry"}
 
 
 def test_the_end_of_an_endpoint_whose_spec_is_named_like_a_rerun_is_no_rerun(
@@ -208,17 +177,17 @@ def test_the_end_of_an_endpoint_whose_spec_is_named_like_a_rerun_is_no_rerun(
     name = schedules.schedule_deletion("stratos-rerun-tiles", in_a_day, None)
     gone = {"kind": "schedule", "name": name, "reason": "its endpoint is gone"}
     assert call(sweep.handler)["removed"] == [gone]
-    assert names(account)["schedules"] == set()
+    assert account.resources()["schedules"] == set()
 
 
 def test_an_endpoint_whose_time_is_over_goes_though_a_run_of_its_spec_trains(
     account: Account,
 ) -> None:
-    live = promoted(account)
-    change(live.run.run_id, expires_at=(datetime.now(UTC) - timedelta(hours=1)).isoformat())
+    live = start(account).until_promoted()
+    account.expire(live.run.run_id)
     training = start(account).until_matched()
     assert training.run.run_id != live.run.run_id
     removed = call(sweep.handler)["removed"]
     assert [item["kind"] for item in removed] == ["endpoint", "schedule"]
-    assert names(account)["endpoints"] == set()
+    assert account.resources()["endpoints"] == set()
     assert "endpoint_name" not in account.row(live.run.run_id)

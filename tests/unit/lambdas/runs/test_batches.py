@@ -3,67 +3,31 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 import pytest
 from moto.sagemaker.models import sagemaker_backends
 
-from lambdas.aws import chat, runs_table, transform_jobs
+from lambdas.aws import transform_jobs
 from lambdas.aws.clients import client
-from lambdas.handlers import clean_up, measure_batch, measure_endpoint, sweep
+from lambdas.handlers import clean_up, measure_batch, sweep
 from lambdas.jobs.spending import outlay_of
 from stratos.contracts.bucket import RunKeys
-from stratos.contracts.measurements import BatchResult, Measurements
-from stratos.errors import DeploymentFailed, GateError
+from stratos.contracts.measurements import BatchResult
+from stratos.errors import DeploymentFailed
 from stratos.hosting.ownership import RUN_TAG
 from stratos.hosting.transform_job import BATCH_TAG
-from stratos.pipeline.summary import RunSummary
-from tests.fakes import FakeClock, FakeRuntime
 from tests.unit.lambdas.conftest import Account
-from tests.unit.lambdas.pipeline import Pipeline, call, start
+from tests.unit.lambdas.pipeline import (
+    BATCH,
+    Pipeline,
+    call,
+    refused_answer,
+    right_answer,
+    start,
+)
 
-BATCH: dict[str, Any] = {
-    "hosting": {"mode": "batch"},
-    "constraints": {"max_usd_per_1000_requests": 100},
-    "load": {"requests_per_second": 0.1, "measure_seconds": 20},
-    "preferences": {"accuracy": 0, "latency": 0, "time": 0, "cost": 1},
-}
 DENIED = {"Error": "SageMaker.ResourceLimitExceededException", "Cause": "the quota is 0"}
-
-
-def reply(text: str) -> str:
-    body = {
-        "created": int(time.time()) + 6,
-        "choices": [{"message": {"role": "assistant", "content": text}}],
-        "usage": {"prompt_tokens": 3, "completion_tokens": 5},
-    }
-    return json.dumps(body)
-
-
-def right(number: int) -> str:
-    return reply("z1")
-
-
-def refused(number: int) -> str:
-    return json.dumps({"error": {"message": "too long", "type": "invalid_request_error"}})
-
-
-def until_checked(account: Account, **sections: Any) -> Pipeline:
-    pipeline = start(account, **(BATCH | sections)).until_matched()
-    pipeline.work()
-    pipeline.check()
-    pipeline.register()
-    return pipeline
-
-
-def promoted(account: Account, **sections: Any) -> Pipeline:
-    pipeline = until_checked(account, **sections)
-    pipeline.transform(right)
-    assert pipeline.measure_batch()["passed"], pipeline.state["measured"]["reason"]
-    pipeline.promote()
-    pipeline.report()
-    return pipeline
 
 
 def models(account: Account) -> list[str]:
@@ -71,20 +35,16 @@ def models(account: Account) -> list[str]:
     return [model["ModelName"] for model in listed]
 
 
-def summary(account: Account, pipeline: Pipeline) -> RunSummary:
-    return RunSummary.model_validate_json(account.read(RunKeys(pipeline.run.run_id).summary))
-
-
 def instance_type(deployment: dict[str, Any]) -> str:
     return str(deployment["transform_job"]["transform_resources"]["InstanceType"])
 
 
 def test_a_batch_of_heldout_questions_takes_the_place_of_an_endpoint(account: Account) -> None:
-    pipeline = until_checked(account)
+    pipeline = start(account, **BATCH).until_registered()
     deployment = pipeline.state["quality"]["deployment"]
     assert "batch $" in pipeline.state["quality"]["reason"]
     assert not {"guardrails", "scaling", "production_variant"} & deployment.keys()
-    asked = pipeline.transform(right)
+    asked = pipeline.transform(right_answer)
     heldout = account.read(RunKeys(pipeline.run.run_id).dataset + "heldout.jsonl").splitlines()
     assert len(asked) == len(heldout)
     assert (asked[0]["temperature"], asked[0]["model"]) == (0, "tiles")
@@ -99,8 +59,9 @@ def test_a_batch_of_heldout_questions_takes_the_place_of_an_endpoint(account: Ac
 
 
 def test_few_questions_come_again_to_fill_a_batch_of_the_declared_load(account: Account) -> None:
-    pipeline = until_checked(account, load={"requests_per_second": 10, "measure_seconds": 20})
-    asked = pipeline.transform(right)
+    load = {"requests_per_second": 10, "measure_seconds": 20}
+    pipeline = start(account, **BATCH | {"load": load}).until_registered()
+    asked = pipeline.transform(right_answer)
     assert len(asked) == 200
     heldout = account.read(RunKeys(pipeline.run.run_id).dataset + "heldout.jsonl").splitlines()
     assert asked[len(heldout)] == asked[0]
@@ -109,7 +70,7 @@ def test_few_questions_come_again_to_fill_a_batch_of_the_declared_load(account: 
 
 
 def test_the_run_is_in_charge_without_an_end_and_without_an_endpoint(account: Account) -> None:
-    pipeline = promoted(account)
+    pipeline = start(account, **BATCH).until_promoted()
     row = account.row(pipeline.run.run_id)
     assert row["batch_model_name"] == models(account)[0]
     assert row["live_since"]
@@ -117,7 +78,7 @@ def test_the_run_is_in_charge_without_an_end_and_without_an_endpoint(account: Ac
     assert 0 < float(row["usd_per_hour"]) < 1
     tags = {tag["Key"]: tag["Value"] for tag in pipeline.state["quality"]["deployment"]["tags"]}
     assert tags["stratos:expires"] == "never"
-    found = summary(account, pipeline)
+    found = pipeline.summary()
     assert found.endpoint is None
     assert found.batch is not None
     assert found.reason.endswith("answers batches")
@@ -131,19 +92,22 @@ def test_the_run_is_in_charge_without_an_end_and_without_an_endpoint(account: Ac
 
 
 def test_a_later_run_takes_over_and_the_earlier_ones_model_goes(account: Account) -> None:
-    first, second = promoted(account), promoted(account, description="again")
+    first, second = (
+        start(account, **BATCH).until_promoted(),
+        start(account, **BATCH, description="again").until_promoted(),
+    )
     assert "batch_model_name" not in account.row(first.run.run_id)
     assert account.row(second.run.run_id)["batch_model_name"] in models(account)
     assert second.state["match"]["evaluate"]["hyper_parameters"]["live_artifact"]
-    account.client("stepfunctions").stop_execution(executionArn=account.execution_arn)
+    account.stop_execution()
     removed = call(sweep.handler)["removed"]
     assert [item["kind"] for item in removed] == ["model"]
     assert first.run.run_id in removed[0]["name"]
 
 
 def test_a_batch_does_not_take_over_from_an_endpoint_that_came_meanwhile(account: Account) -> None:
-    pipeline = until_checked(account)
-    pipeline.transform(right)
+    pipeline = start(account, **BATCH).until_registered()
+    pipeline.transform(right_answer)
     pipeline.measure_batch()
     other = start(account).until_deployed()
     other.promote()
@@ -156,21 +120,20 @@ def test_a_batch_does_not_take_over_from_an_endpoint_that_came_meanwhile(account
 def test_refused_requests_are_tried_on_the_next_server_and_then_end_with_the_reason(
     account: Account,
 ) -> None:
-    pipeline = until_checked(account)
+    pipeline = start(account, **BATCH).until_registered()
     first = instance_type(pipeline.state["quality"]["deployment"])
-    pipeline.transform(refused)
+    pipeline.transform(refused_answer)
     measured = pipeline.measure_batch()
     assert not measured["passed"]
     assert "requests failed, more than 1%" in measured["reason"]
     pipeline.move()
     deployment = pipeline.state["quality"]["deployment"]
     assert instance_type(deployment) != first
-    pipeline.transform(refused)
+    pipeline.transform(refused_answer)
     measured = pipeline.measure_batch()
     assert measured["deployment"] is None
     assert "the front has no better server for it" in measured["reason"]
-    key = RunKeys(pipeline.run.run_id).measurements
-    kept = Measurements.model_validate_json(account.read(key)).measured
+    kept = pipeline.measurements()
     assert [item.plan.serving.instance_type for item in kept] == [first, instance_type(deployment)]
     # Two bills of 36 s.
     bills = sum(item.batch.usd for item in kept if item.batch)
@@ -182,7 +145,7 @@ def test_refused_requests_are_tried_on_the_next_server_and_then_end_with_the_rea
 
 
 def test_a_job_that_sagemaker_does_not_start_moves_to_another_server(account: Account) -> None:
-    pipeline = until_checked(account)
+    pipeline = start(account, **BATCH).until_registered()
     measured = pipeline.measure_batch(DENIED)
     assert not measured["passed"]
     assert "the quota is 0" in measured["reason"]
@@ -191,8 +154,8 @@ def test_a_job_that_sagemaker_does_not_start_moves_to_another_server(account: Ac
 
 
 def test_a_failed_job_has_no_answers_and_its_time_is_paid(account: Account) -> None:
-    pipeline = until_checked(account)
-    pipeline.transform(right, status="Failed")
+    pipeline = start(account, **BATCH).until_registered()
+    pipeline.transform(right_answer, status="Failed")
     cause = json.dumps({"FailureReason": "ClientError: see the log"})
     measured = pipeline.measure_batch({"Error": "States.TaskFailed", "Cause": cause})
     assert "the batch failed: States.TaskFailed: ClientError: see the log" in measured["reason"]
@@ -206,8 +169,8 @@ def bill_of(pipeline: Pipeline, seconds: float) -> float:
 
 
 def test_a_job_stopped_by_hand_judges_nothing_and_its_time_is_paid(account: Account) -> None:
-    pipeline = until_checked(account)
-    pipeline.transform(right, status="Stopped")
+    pipeline = start(account, **BATCH).until_registered()
+    pipeline.transform(right_answer, status="Stopped")
     with pytest.raises(DeploymentFailed, match="was stopped by hand"):
         pipeline.measure_batch({"Error": "States.TaskFailed", "Cause": "{}"})
     assert outlay_of(pipeline.run).usd == pytest.approx(bill_of(pipeline, 36))
@@ -216,21 +179,21 @@ def test_a_job_stopped_by_hand_judges_nothing_and_its_time_is_paid(account: Acco
 
 
 def phase_usd(account: Account, pipeline: Pipeline) -> float:
-    phases = {phase.name: phase.cost_usd for phase in summary(account, pipeline).phases}
+    phases = {phase.name: phase.cost_usd for phase in pipeline.summary().phases}
     return phases.get("MeasureBatch", 0.0)
 
 
 def test_the_batch_of_a_run_that_is_stopped_before_it_is_measured_is_paid(
     account: Account,
 ) -> None:
-    pipeline = until_checked(account)
-    pipeline.transform(right, status="Stopped")
+    pipeline = start(account, **BATCH).until_registered()
+    pipeline.transform(right_answer, status="Stopped")
     pipeline.report("stopped")
     assert phase_usd(account, pipeline) == pytest.approx(bill_of(pipeline, 36))
 
 
 def test_a_batch_that_never_began_costs_nothing(account: Account) -> None:
-    pipeline = until_checked(account)
+    pipeline = start(account, **BATCH).until_registered()
     pipeline.report("stopped")
     assert phase_usd(account, pipeline) == 0
 
@@ -238,8 +201,8 @@ def test_a_batch_that_never_began_costs_nothing(account: Account) -> None:
 def test_a_job_that_ran_out_of_time_is_stopped_and_judged(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pipeline = until_checked(account)
-    pipeline.transform(right, status="InProgress")
+    pipeline = start(account, **BATCH).until_registered()
+    pipeline.transform(right_answer, status="InProgress")
     jobs = {"InProgress": "Stopped"}
     stopped: list[str] = []
     found = transform_jobs.describe
@@ -258,51 +221,6 @@ def test_a_job_that_ran_out_of_time_is_stopped_and_judged(
     measured = pipeline.measure_batch({"Error": "States.Timeout", "Cause": ""})
     assert stopped == [pipeline.state["quality"]["deployment"]["transform_job"]["name"]]
     assert "outlasted its time limit" in measured["reason"]
-
-
-def overspend(account: Account, pipeline: Pipeline) -> None:
-    """Lower the run's budget to less than it has spent."""
-    key = RunKeys(pipeline.run.run_id).spec
-    spec = json.loads(account.read(key))
-    limits = spec["constraints"] | {"max_budget_usd": 1e-6}
-    account.put(key, json.dumps(spec | {"constraints": limits}))
-
-
-def test_the_model_in_charge_is_spared_by_a_run_over_its_budget(account: Account) -> None:
-    promoted(account)
-    pipeline = until_checked(account, description="again")
-    overspend(account, pipeline)
-    pipeline.transform(right)
-    with pytest.raises(GateError, match="The model in service stays"):
-        pipeline.measure_batch()
-
-
-def test_a_model_whose_time_is_over_is_not_spared(account: Account) -> None:
-    over = start(account).run
-    runs_table.update(
-        over.run_id,
-        endpoint_name="stratos-tiles",
-        model_artifact="s3://bucket/model.tar.gz",
-        expires_at="2020-01-01T00:00:00+00:00",
-    )
-    pipeline = until_checked(account, description="again")
-    overspend(account, pipeline)
-    pipeline.transform(right)
-    assert pipeline.measure_batch()["passed"]
-
-
-def test_a_model_that_batches_ask_is_spared_by_an_endpoint_over_its_budget(
-    account: Account, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    promoted(account)
-    runtime = FakeRuntime(lambda messages: "thinking\n#### s1 s4")
-    monkeypatch.setattr(chat, "runtime_client", lambda: runtime)
-    monkeypatch.setattr(measure_endpoint, "MonotonicClock", FakeClock)
-    pipeline = start(account).until_deployed()
-    pipeline.made_hours_ago(1)
-    overspend(account, pipeline)
-    with pytest.raises(GateError, match="The model in service stays"):
-        pipeline.measure()
 
 
 def start_job(account: Account, pipeline: Pipeline, name: str, *tags: str) -> None:
@@ -338,8 +256,8 @@ def stops() -> list[str]:
 
 
 def test_clean_up_stops_the_batch_of_a_run_that_failed(account: Account) -> None:
-    pipeline = until_checked(account)
-    pipeline.transform(right)
+    pipeline = start(account, **BATCH).until_registered()
+    pipeline.transform(right_answer)
     name = f"stratos-{pipeline.run.run_id}-a9"
     start_job(account, pipeline, name)
     stopped = stops()
@@ -349,9 +267,9 @@ def test_clean_up_stops_the_batch_of_a_run_that_failed(account: Account) -> None
 
 
 def test_the_sweeper_stops_a_batch_that_nobody_waits_for_and_no_other(account: Account) -> None:
-    pipeline = promoted(account)
+    pipeline = start(account, **BATCH).until_promoted()
     run_id = pipeline.run.run_id
-    account.client("stepfunctions").stop_execution(executionArn=account.execution_arn)
+    account.stop_execution()
     start_job(account, pipeline, f"stratos-{run_id}-b1", BATCH_TAG)
     start_job(account, pipeline, f"stratos-{run_id}-a9")
     stopped = stops()
