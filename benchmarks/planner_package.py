@@ -25,7 +25,7 @@ _CHILD = """
 import sys, time
 sys.path[:] = [sys.argv[1], *sys.path, sys.argv[2]]
 started = time.perf_counter()
-__import__("lambdas." + sys.argv[3])
+__import__("lambdas.handlers." + sys.argv[3])
 print(time.perf_counter() - started)
 """
 

@@ -2,42 +2,33 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
-from lambdas.aws import runs_table, transform_jobs
-from lambdas.aws.bucket import Bucket
-from lambdas.aws.clients import client
+from lambdas.aws import notices, runs_table, transform_jobs
+from lambdas.aws.catalog_files import CatalogFiles
 from lambdas.aws.executions import history
 from lambdas.aws.run_files import RunFiles
-from lambdas.aws.settings import settings
-from lambdas.gathering.planning_inputs import hours_of
-from lambdas.jobs.spending import JobCost, job_costs
-from stratos.contracts.bucket import CALIBRATION_KEY, RunKeys
-from stratos.contracts.jobs import DistillResult, EvaluateResult, SynthesizeResult
-from stratos.contracts.match import MatchEvidence
-from stratos.contracts.measurements import Measurements
-from stratos.contracts.plan import PlanSet
-from stratos.contracts.run import RunRef
-from stratos.dataset.inspection import Inspection
+from lambdas.jobs.spending import JobCost, hours_of, job_costs
+from stratos.contracts.run import RunRef, RunStatus
 from stratos.errors import ApprovalRejected, ApprovalTimedOut
+from stratos.moment import now
 from stratos.pipeline.bill import HostingBill, hosting_bill
 from stratos.pipeline.build_summary import build_summary
 from stratos.pipeline.evidence import RunEvidence
 from stratos.pipeline.failures import failure_in, reason_in
 from stratos.pipeline.lessons import calibration_rows
 from stratos.pipeline.phases import PHASE_OF_JOB, phase_seconds
-from stratos.pipeline.steps import ApprovalGiven, Reported
-from stratos.pipeline.summary import REJECTED_RUNS, Phase, RunStatus, RunSummary
-from stratos.spec import Spec
+from stratos.pipeline.steps import Reported
+from stratos.pipeline.summary import REJECTED_RUNS, Phase, RunSummary
 
 _DECIDED = (ApprovalRejected.__name__, ApprovalTimedOut.__name__)
 """Errors of runs that a person, or the time a person had, put an end to."""
 
 
-def write_report(run: RunRef, status: RunStatus, state: dict[str, Any]) -> Reported:
+def close_run(run: RunRef, status: RunStatus, state: dict[str, Any]) -> Reported:
     """Write down how a run ended and tell whoever listens.
 
     Args:
@@ -45,14 +36,14 @@ def write_report(run: RunRef, status: RunStatus, state: dict[str, Any]) -> Repor
     """
     from stratos.report.html import render  # not needed to import a handler
 
-    bucket, keys = Bucket(run.bucket), RunKeys(run.run_id)
+    files = RunFiles(run)
     evidence = _gather(run, status, state)
     summary = build_summary(evidence)
-    summary_uri = bucket.put_model(keys.summary, summary)
-    report_uri = bucket.put(keys.report, render(summary), "text/html; charset=utf-8")
+    summary_uri = files.put_summary(summary)
+    report_uri = files.put_report(render(summary))
     row = runs_table.find(run.run_id)
     if row is not None and row.status == "running":
-        bucket.append_rows(CALIBRATION_KEY, calibration_rows(evidence))
+        CatalogFiles(run).add_calibration(calibration_rows(evidence))
     runs_table.update(
         run.run_id, status=status, ended_at=summary.ended_at, **runs_table.NOTHING_AWAITED
     )
@@ -65,48 +56,46 @@ def write_report(run: RunRef, status: RunStatus, state: dict[str, Any]) -> Repor
 
 
 def _gather(run: RunRef, status: RunStatus, state: dict[str, Any]) -> RunEvidence:
-    bucket, keys = Bucket(run.bucket), RunKeys(run.run_id)
+    files = RunFiles(run)
     row = runs_table.find(run.run_id)
-    match = bucket.find_model(keys.match, MatchEvidence)
-    attempt = f"a{match.attempt if match else 0}"
-    deployment = RunFiles(run).find_deployment()
-    measurements = bucket.find_model(keys.measurements, Measurements) or Measurements()
+    match, deployment = files.find_match(), files.find_deployment()
+    attempt = match.attempt if match else 0
     promoted = row is not None and row.in_charge
-    now = datetime.now(UTC)
-    measured = measurements.measured
+    ended_at = now()
+    measured = files.measurements().measured
     hosting = hosting_bill(
         measured,
-        now,
+        ended_at,
         latest=deployment,
         promoted=promoted,
         unmeasured_batch_usd=transform_jobs.unmeasured_usd(deployment, measured),
     )
-    approval = bucket.find_model(keys.approval, ApprovalGiven)
+    approval = files.find_approval()
     return RunEvidence(
         run=run,
         status=status,
-        ended_at=now.isoformat(timespec="milliseconds"),
+        ended_at=ended_at,
         hours=hours_of(run),
         reason=reason_in(state),
         content_hash=row.content_hash if row else None,
         spec_name=row.spec_name if row else None,
-        spec=bucket.find_model(keys.spec, Spec),
-        inspection=bucket.find_model(keys.dataset + "inspection.json", Inspection),
-        plans=bucket.find_model(keys.plans, PlanSet),
+        spec=files.find_spec(),
+        inspection=files.find_inspection(),
+        plans=files.find_plans(),
         match=match,
-        synthesis=bucket.find_model(keys.job_result(f"synthesize-{attempt}"), SynthesizeResult),
-        distillation=bucket.find_model(keys.job_result(f"distill-{attempt}"), DistillResult),
-        evaluation=bucket.find_model(keys.job_result(f"evaluate-{attempt}"), EvaluateResult),
+        synthesis=files.find_synthesized(attempt),
+        distillation=files.find_distilled(attempt),
+        evaluation=files.find_evaluated(attempt),
         deployment=deployment,
         measurements=measured,
         promoted=promoted,
         expires_at=row.expires_at if row else None,
-        phases=_phases(run, now, hosting),
+        phases=_phases(run, ended_at, hosting),
         notes=[] if approval is None else [approval.described()],
     )
 
 
-def _phases(run: RunRef, now: datetime, hosting: HostingBill) -> tuple[Phase, ...]:
+def _phases(run: RunRef, ended_at: datetime, hosting: HostingBill) -> tuple[Phase, ...]:
     """Time by the execution's history; money by the bills of jobs and endpoints."""
     costs = {
         "Deploy": hosting.deploying_usd,
@@ -118,7 +107,7 @@ def _phases(run: RunRef, now: datetime, hosting: HostingBill) -> tuple[Phase, ..
         name = _phase_of(cost)
         costs[name] = costs.get(name, 0.0) + cost.usd
         billed[name] = billed.get(name, 0.0) + cost.seconds
-    seconds = phase_seconds(history(run.execution_arn), now)
+    seconds = phase_seconds(history(run.execution_arn), ended_at)
     paid = (name for name, usd in costs.items() if usd > 0 or name in billed)
     unseen = {name: billed.get(name, 0.0) for name in paid if name not in seconds}
     return tuple(
@@ -131,11 +120,6 @@ def _phase_of(cost: JobCost) -> str:
     return PHASE_OF_JOB[cost.step.partition("-")[0]]
 
 
-def notify(subject: str, message: str) -> None:
-    """Tell whoever subscribed; SNS takes at most 100 characters as a subject."""
-    client("sns").publish(TopicArn=settings().topic_arn, Subject=subject[:100], Message=message)
-
-
 def _announce(summary: RunSummary, report_uri: str) -> None:
     lines = [summary.reason, ""]
     for row in summary.constraints:
@@ -143,4 +127,6 @@ def _announce(summary: RunSummary, report_uri: str) -> None:
         verdict = {True: "holds", False: "missed", None: "open"}[row.passed]
         lines.append(f"{row.name}: asked {row.asked:g}, measured {measured}: {verdict}")
     lines += [f"spent: ${summary.total_usd:.2f}", f"report: {report_uri}"]
-    notify(f"Stratos: {summary.spec_name} {summary.status} ({summary.run_id})", "\n".join(lines))
+    notices.send(
+        f"Stratos: {summary.spec_name} {summary.status} ({summary.run_id})", "\n".join(lines)
+    )

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
+from pydantic import Field, PositiveFloat, PositiveInt, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _PREFIX = "STRATOS_"
-_SAGEMAKER = {"model_dir": "SM_MODEL_DIR", "port": "SAGEMAKER_BIND_TO_PORT"}
 
 
 class SettingsError(ValueError):
     """An environment variable holds what the server cannot use."""
 
 
-class ServerSettings(BaseModel):
+class ServerSettings(BaseSettings):
     """What one server process takes on."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, extra="forbid")
 
-    model_dir: Path = Path("/opt/ml/model")
+    model_dir: Path = Field(default=Path("/opt/ml/model"), validation_alias="SM_MODEL_DIR")
     model_name: str | None = None
     bind_host: str = "0.0.0.0"
-    port: Annotated[int, Field(ge=0, lt=65536)] = 8080
+    port: int = Field(default=8080, ge=0, lt=65536, validation_alias="SAGEMAKER_BIND_TO_PORT")
     num_slots: PositiveInt = 32
     """Sequences decoded at once."""
     max_waiting: PositiveInt = 128
@@ -45,16 +42,20 @@ class ServerSettings(BaseModel):
     """How long SIGTERM waits for what is in flight."""
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> ServerSettings:
+    def from_environment(cls) -> ServerSettings:
         """Read the settings.
 
         Raises:
             SettingsError: naming each variable that is wrong.
         """
-        names = {name: _SAGEMAKER.get(name, _PREFIX + name.upper()) for name in cls.model_fields}
-        given = {field: environment[name] for field, name in names.items() if name in environment}
         try:
-            return cls.model_validate(given)
+            return cls()
         except ValidationError as error:
-            problems = (f"{names[str(e['loc'][0])]}: {e['msg']}" for e in error.errors())
+            problems = (f"{_variable(str(e['loc'][0]))}: {e['msg']}" for e in error.errors())
             raise SettingsError("; ".join(problems)) from error
+
+
+def _variable(location: str) -> str:
+    """pydantic names a variable that is named like its field by the field."""
+    is_field = location in ServerSettings.model_fields
+    return _PREFIX + location.upper() if is_field else location

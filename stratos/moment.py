@@ -21,3 +21,8 @@ def now() -> datetime:
     """The current time in UTC, to the millisecond."""
     present = datetime.now(UTC)
     return present.replace(microsecond=present.microsecond // 1000 * 1000)
+
+
+def to_the_second(moment: datetime) -> datetime:
+    """The same moment without what schedules, tags and people have no use for."""
+    return moment.replace(microsecond=0)

@@ -21,7 +21,7 @@ from stratos.contracts.jobs import (
 )
 from stratos.contracts.match import MatchEvidence
 from stratos.contracts.plan import Interval, Matching, Plan, PlannedHosting, PlanSet, Server
-from stratos.contracts.run import RunRef
+from stratos.contracts.run import RunRef, RunRow
 from stratos.hosting.model_package import Lineage
 from stratos.hosting.order import Artifact, LiveEndpoint, Order
 from stratos.spec import ModeName, Spec, Teacher, Weights
@@ -358,3 +358,12 @@ def lineage(teacher: Teacher | None = None) -> Lineage:
         student=Weights(hub="Qwen/Qwen3-0.6B"),
         jobs={"distill": "r-distill-a0-0"},
     )
+
+
+# --- a row of the runs table ------------------------------------------------------------------
+
+
+def run_row(run_id: str = "r-1", **columns: Any) -> RunRow:
+    """A run of the spec `r`, which is running as long as nothing else is said."""
+    ref = run_ref().model_dump() | {"run_id": run_id, "spec_key": "specs/r/spec.yaml"}
+    return RunRow.model_validate(ref | {"spec_name": "r"} | columns)

@@ -50,3 +50,12 @@ class FakeRuntime:
             "usage": {"prompt_tokens": 30, "completion_tokens": len(text.split())},
         }
         return {"Body": io.BytesIO(json.dumps(reply).encode())}
+
+
+class SlowClock(FakeClock):
+    """Ten seconds go by each time it is looked at."""
+
+    def now(self) -> float:
+        moment = super().now()
+        self.sleep_until(moment + 10)
+        return moment

@@ -1,1 +1,1 @@
-"""Adapters: one module for each AWS service that a step talks to, and nothing else."""
+"""boto3, and nothing above it: a module for each service, each kind of file, each kind of name."""

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import Literal
 
 from botocore.exceptions import ClientError
 
 from lambdas.aws import sagemaker, scaling
 from lambdas.aws.clients import client, error_code
-from stratos.catalog.servers import InstanceType, ServerCatalog
 from stratos.errors import (
     ComponentNotReady,
     DeploymentFailed,
     EndpointBusy,
     EndpointUnsettled,
-    NoFeasiblePlan,
 )
+from stratos.hosting import ownership
 from stratos.hosting.components import (
     CHANGING,
-    TAKING_OVER,
     ComponentRollout,
     LiveComponent,
     delete_component,
@@ -30,8 +27,7 @@ from stratos.hosting.components import (
     settled_component,
 )
 from stratos.hosting.deployment import ComponentDeployment
-from stratos.hosting.names import endpoint_name
-from stratos.spec import Spec
+from stratos.waiting import within
 
 _SETTLING_SECONDS = 1.0
 _PATIENCE_SECONDS = 240
@@ -44,74 +40,6 @@ def live(name: str) -> LiveComponent | None:
     """The model in an endpoint's component, if it has one."""
     found = find_component(client("sagemaker"), name)
     return None if found is None else live_component(found)
-
-
-@dataclass(frozen=True)
-class Fleet:
-    """What the instances of an endpoint are, which was set when it was made."""
-
-    instance_type: str
-    max_copies: int | None
-    """Beside the copy that takes over in an update; None where nothing limits them."""
-
-
-def fleet_of(endpoint: sagemaker.Endpoint) -> Fleet:
-    """The instances that an endpoint may have."""
-    described = client("sagemaker").describe_endpoint_config(
-        EndpointConfigName=endpoint.config_name
-    )
-    variant = described["ProductionVariants"][0]
-    most = variant.get("ManagedInstanceScaling", {}).get("MaxInstanceCount")
-    return Fleet(variant["InstanceType"], None if most is None else most - TAKING_OVER)
-
-
-def servers_for(spec: Spec, catalog: ServerCatalog) -> ServerCatalog:
-    """The catalog, where a spec's endpoint has components: with its instances as the only host.
-
-    A component is updated where it is; what it is on does not change, nor how many there may be.
-
-    Raises:
-        NoFeasiblePlan: the spec asks for more instances than the endpoint may have.
-    """
-    found = sagemaker.find_endpoint(endpoint_name(spec.name))
-    if found is None or found.status == "Deleting" or not found.in_component:
-        return catalog
-    fleet = fleet_of(found)
-    asked, most = spec.hosting.max_instances, fleet.max_copies
-    if asked is not None and most is not None and asked > most:
-        raise NoFeasiblePlan(
-            f"hosting.max_instances is {asked}, but endpoint {found.name} scales to zero and was "
-            f"made for {most} at most. Delete it first (`stratos delete RUN`), or ask for no more"
-        )
-    return catalog.with_types(
-        *(_limited(row, fleet) for row in catalog.instance_types if row.hosting)
-    )
-
-
-def _limited(row: InstanceType, fleet: Fleet) -> InstanceType:
-    if row.instance_type != fleet.instance_type:
-        return row.model_copy(update={"hosting": False})
-    limits = [n for n in (row.hosting_quota, fleet.max_copies) if n is not None]
-    return row.model_copy(update={"hosting_quota": min(limits, default=None)})
-
-
-def refuse_other_instances(deployment: ComponentDeployment, endpoint: sagemaker.Endpoint) -> None:
-    """Raise where an endpoint that appeared since the plan has other instances, or too few."""
-    fleet = fleet_of(endpoint)
-    planned = deployment.production_variant["InstanceType"]
-    scaling_to = deployment.production_variant["ManagedInstanceScaling"]["MaxInstanceCount"]
-    copies = scaling_to - TAKING_OVER
-    advice = "Delete it first (`stratos delete RUN`), or submit the spec again: it is planned for"
-    if planned != fleet.instance_type:
-        raise DeploymentFailed(
-            f"the plan serves on {planned}, but endpoint {endpoint.name} scales to zero on "
-            f"{fleet.instance_type} and keeps its instances. {advice} them"
-        )
-    if fleet.max_copies is not None and copies > fleet.max_copies:
-        raise DeploymentFailed(
-            f"the plan scales to {copies} instances, but endpoint {endpoint.name} was made for "
-            f"{fleet.max_copies} at most. {advice} so many"
-        )
 
 
 def refuse_changing(name: str) -> None:
@@ -208,14 +136,13 @@ def delete(name: str, deadline: float) -> bool:
     if find_component(client("sagemaker"), name) is None:
         return False
     scaling.remove(name)  # or it would be kept from going by its next change
-    patience = time.monotonic() + _PATIENCE_SECONDS
-    return delete_component(client("sagemaker"), name, min(patience, deadline))
+    return delete_component(client("sagemaker"), name, min(within(_PATIENCE_SECONDS), deadline))
 
 
 def _endpoint_in_service(deployment: ComponentDeployment) -> None:
     name = deployment.endpoint_name
     described = client("sagemaker").describe_endpoint(EndpointName=name)
-    if described["EndpointStatus"] in sagemaker.CHANGING:
+    if described["EndpointStatus"] in ownership.CHANGING:
         raise ComponentNotReady(f"endpoint {name} is {described['EndpointStatus']}")
     if described["EndpointStatus"] != "InService":
         raise DeploymentFailed(

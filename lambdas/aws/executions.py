@@ -24,7 +24,7 @@ def is_running(execution_arn: str) -> bool:
 
 
 @dataclass(frozen=True)
-class End:
+class ExecutionEnd:
     """How an execution ended."""
 
     detail: dict[str, Any]
@@ -33,19 +33,19 @@ class End:
     """None where nothing is known of it any more."""
 
 
-def end_of(execution_arn: str) -> End | None:
+def end_of(execution_arn: str) -> ExecutionEnd | None:
     """How an execution ended; None while it goes on."""
     detail = {"executionArn": execution_arn, "status": "FORGOTTEN"}
     try:
         found = client("stepfunctions").describe_execution(executionArn=execution_arn)
     except ClientError as error:
         if error_code(error) == "ExecutionDoesNotExist":
-            return End(detail, None)
+            return ExecutionEnd(detail, None)
         raise
     if found["status"] == "RUNNING":
         return None
     told = {name: found[name] for name in ("status", "error", "cause") if name in found}
-    return End(detail | told, found.get("stopDate"))
+    return ExecutionEnd(detail | told, found.get("stopDate"))
 
 
 def history(execution_arn: str) -> Iterator[dict[str, Any]]:

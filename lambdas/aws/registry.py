@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from typing import Any, Literal
 
 from lambdas.aws import runs_table
@@ -37,7 +36,6 @@ def reject_unless_promoted(run: RunRef, why: str) -> None:
 
 def _versions_of(run: RunRef) -> Iterator[tuple[str, str]]:
     """ARN and approval status of what a run registered, by the property it carries."""
-    started_at = datetime.fromisoformat(run.started_at)
     pages = client("sagemaker").get_paginator("list_model_packages")
     for page in pages.paginate(
         ModelPackageGroupName=settings().model_package_group,
@@ -45,7 +43,7 @@ def _versions_of(run: RunRef) -> Iterator[tuple[str, str]]:
         SortOrder="Descending",
     ):
         for version in page["ModelPackageSummaryList"]:
-            if version["CreationTime"] < started_at:
+            if version["CreationTime"] < run.started_at:
                 return
             arn = version["ModelPackageArn"]
             found = client("sagemaker").describe_model_package(ModelPackageName=arn)
@@ -54,15 +52,16 @@ def _versions_of(run: RunRef) -> Iterator[tuple[str, str]]:
 
 
 def add_served(
-    package_arn: str, properties: Mapping[str, str], inference: Mapping[str, Any] | None
+    package_arn: str, properties: Mapping[str, str], package: Mapping[str, Any] | None
 ) -> None:
     """Add what is known of a version once it serves; its other properties stay.
 
     Args:
-        inference: `InferenceSpecification` in place of the one it was registered with, for a
-            model that moved to another server.
+        package: Of a model that moved to another server since it was registered; says on which
+            instances it serves.
     """
-    specification = {} if inference is None else {"InferenceSpecification": dict(inference)}
+    name = "InferenceSpecification"
+    specification = {} if package is None else {name: package[name]}
     client("sagemaker").update_model_package(
         ModelPackageArn=package_arn, CustomerMetadataProperties=dict(properties), **specification
     )

@@ -2,39 +2,273 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, TypeAdapter
 
 from lambdas.aws.bucket import Bucket
-from stratos.contracts.bucket import RunKeys
+from lambdas.aws.job_names import step_name
+from stratos.contracts.bucket import RunKeys, spec_folder
+from stratos.contracts.jobs import (
+    AnyJobConfig,
+    DistillResult,
+    EvaluateConfig,
+    EvaluateResult,
+    ProbeConfig,
+    ProbeResult,
+    SynthesizeResult,
+)
+from stratos.contracts.match import MatchEvidence
+from stratos.contracts.measurements import Measurements
+from stratos.contracts.plan import PlanSet
+from stratos.contracts.records import Record, Split
 from stratos.contracts.run import RunRef
+from stratos.dataset.inspection import Inspection
 from stratos.hosting.deployment import DEPLOYMENT, Deployment
+from stratos.hosting.model_package import Lineage
+from stratos.hosting.names import MEASURED
+from stratos.pipeline.steps import ApprovalGiven
+from stratos.pipeline.summary import RunSummary
+from stratos.spec import Spec
+
+MAX_QUESTIONS = 2_000
+"""Held-out records that one measurement asks at most."""
+
+_JOB_CONFIG: TypeAdapter[AnyJobConfig] = TypeAdapter(AnyJobConfig)
+
+
+class _Priced(BaseModel):
+    """Of a job's configuration, what its bill needs."""
+
+    usd_per_hour: float
+
+
+class _Paid(BaseModel):
+    """Of a job's progress or result, what its bill needs."""
+
+    usd: float
 
 
 @dataclass(frozen=True)
 class RunFiles:
-    """The files of one run. What must be there raises FileNotFoundError where it is not."""
+    """The files of one run.
+
+    A door named `find_…` gives None where there is no file; any other raises FileNotFoundError.
+    `put_…` gives the URI.
+    """
 
     run: RunRef
 
-    @property
-    def bucket(self) -> Bucket:
-        return Bucket(self.run.bucket)
+    # --- what the run is made from ------------------------------------------------------------
+
+    def spec(self) -> Spec:
+        return self._bucket.read_model(self._keys.spec, Spec)
+
+    def find_spec(self) -> Spec | None:
+        return self._bucket.find_model(self._keys.spec, Spec)
+
+    def put_spec(self, spec: Spec) -> str:
+        return self._bucket.put_model(self._keys.spec, spec)
+
+    def keep_checker(self, path: str) -> None:
+        """Keep the checker as it is now.
+
+        Args:
+            path: In the folder of the spec.
+        """
+        source = spec_folder(self.run.spec_key) + path
+        self._bucket.copy(source, self._keys.checker + "checker.py")
 
     @property
-    def keys(self) -> RunKeys:
-        return RunKeys(self.run.run_id)
+    def checker_uri(self) -> str:
+        """Of the folder that holds checker.py."""
+        return self._bucket.uri(self._keys.checker)
+
+    def upload_split(self, split: Split, path: Path) -> None:
+        self._bucket.upload(path, self._split_key(split))
+
+    def sample(self, split: Split, size: int) -> list[Record]:
+        """The first records of a split."""
+        return self._bucket.read_rows(self._split_key(split), Record, size)
+
+    def questions(self) -> list[Record]:
+        """Held-out records that a measurement asks, each of them once."""
+        return self.sample("heldout", MAX_QUESTIONS)
+
+    def dataset_uri(self, split: Split | None = None) -> str:
+        """Of the folder with every split, or of one split alone."""
+        return self._bucket.uri(self._keys.dataset if split is None else self._split_key(split))
+
+    def find_inspection(self) -> Inspection | None:
+        return self._bucket.find_model(self._inspection_key, Inspection)
+
+    def put_inspection(self, inspection: Inspection) -> str:
+        return self._bucket.put_model(self._inspection_key, inspection)
+
+    # --- what is decided ----------------------------------------------------------------------
+
+    def plans(self) -> PlanSet:
+        return self._bucket.read_model(self._keys.plans, PlanSet)
+
+    def find_plans(self) -> PlanSet | None:
+        return self._bucket.find_model(self._keys.plans, PlanSet)
+
+    def put_plans(self, plans: PlanSet) -> str:
+        return self._bucket.put_model(self._keys.plans, plans)
+
+    def match(self) -> MatchEvidence:
+        return self._bucket.read_model(self._keys.match, MatchEvidence)
+
+    def find_match(self) -> MatchEvidence | None:
+        return self._bucket.find_model(self._keys.match, MatchEvidence)
+
+    def put_match(self, evidence: MatchEvidence) -> str:
+        return self._bucket.put_model(self._keys.match, evidence)
+
+    def find_approval(self) -> ApprovalGiven | None:
+        return self._bucket.find_model(self._keys.approval, ApprovalGiven)
+
+    def put_approval(self, approval: ApprovalGiven) -> str:
+        return self._bucket.put_model(self._keys.approval, approval)
+
+    # --- training jobs ------------------------------------------------------------------------
+
+    def job_config(self, step: str) -> AnyJobConfig:
+        return _JOB_CONFIG.validate_json(self._bucket.read(self._job_config_key(step)))
+
+    def put_job_config(self, step: str, config: AnyJobConfig) -> str:
+        return self._bucket.put_model(self._job_config_key(step), config)
+
+    def probe_config(self, step: str) -> ProbeConfig:
+        return self._bucket.read_model(self._job_config_key(step), ProbeConfig)
+
+    def evaluate_config(self, attempt: int) -> EvaluateConfig:
+        key = self._job_config_key(step_name("evaluate", attempt))
+        return self._bucket.read_model(key, EvaluateConfig)
+
+    def probed(self, step: str) -> ProbeResult:
+        return self._bucket.read_model(self._keys.job_result(step), ProbeResult)
+
+    def find_synthesized(self, attempt: int) -> SynthesizeResult | None:
+        key = self._keys.job_result(step_name("synthesize", attempt))
+        return self._bucket.find_model(key, SynthesizeResult)
+
+    def distilled(self, attempt: int) -> DistillResult:
+        return self._bucket.read_model(self._distilled_key(attempt), DistillResult)
+
+    def find_distilled(self, attempt: int) -> DistillResult | None:
+        return self._bucket.find_model(self._distilled_key(attempt), DistillResult)
+
+    def evaluated(self, attempt: int) -> EvaluateResult:
+        return self._bucket.read_model(self._evaluated_key(attempt), EvaluateResult)
+
+    def find_evaluated(self, attempt: int) -> EvaluateResult | None:
+        return self._bucket.find_model(self._evaluated_key(attempt), EvaluateResult)
+
+    def find_usd_per_hour(self, step: str) -> float | None:
+        """Of the server that a step runs on."""
+        priced = self._bucket.find_model(self._job_config_key(step), _Priced)
+        return None if priced is None else priced.usd_per_hour
+
+    def paid_usd(self, step: str) -> list[float]:
+        """What result and progress of a step say that its teacher was paid, as far as there are."""
+        keys = (self._keys.job_result(step), self._keys.job_progress(step))
+        found = (self._bucket.find_model(key, _Paid) for key in keys)
+        return [paid.usd for paid in found if paid is not None]
+
+    def job_config_uri(self, step: str) -> str:
+        """Of the folder that holds config.json."""
+        return self._bucket.uri(self._keys.job_config(step))
+
+    def result_uri(self, step: str) -> str:
+        return self._bucket.uri(self._keys.job_result(step))
+
+    def progress_uri(self, step: str) -> str:
+        return self._bucket.uri(self._keys.job_progress(step))
+
+    def checkpoints_uri(self, step: str) -> str:
+        return self._bucket.uri(self._keys.checkpoints(step))
+
+    def records_uri(self, attempt: int) -> str:
+        """Of the verified records that a student learns from."""
+        return self._bucket.uri(f"{self._keys.records}a{attempt}/")
+
+    @property
+    def models_uri(self) -> str:
+        return self._bucket.uri(self._keys.models)
+
+    # --- the model in service -----------------------------------------------------------------
+
+    def lineage(self) -> Lineage:
+        return self._bucket.read_model(self._keys.lineage, Lineage)
+
+    def put_lineage(self, lineage: Lineage) -> str:
+        return self._bucket.put_model(self._keys.lineage, lineage)
 
     def find_deployment(self) -> Deployment | None:
         """What the run has put into service, or would have."""
-        return find_deployment(self.run.bucket, self.run.run_id)
+        try:
+            return DEPLOYMENT.validate_json(self._bucket.read(self._keys.deployment))
+        except FileNotFoundError:
+            return None
 
-    def put_deployment(self, deployment: Deployment) -> None:
-        self.bucket.put_model(self.keys.deployment, deployment)
+    def put_deployment(self, deployment: Deployment) -> str:
+        return self._bucket.put_model(self._keys.deployment, deployment)
 
+    def put_batch(self, requests: Iterable[str]) -> str:
+        """The batch by which a model without an endpoint is measured, one request a line."""
+        lines = "".join(request + "\n" for request in requests)
+        return self._bucket.put(
+            self._keys.batch_questions(MEASURED), lines, "application/jsonlines"
+        )
 
-def find_deployment(bucket: str, run_id: str) -> Deployment | None:
-    """What a run has put into service, or would have; None where it came not so far."""
-    try:
-        return DEPLOYMENT.validate_json(Bucket(bucket).read(RunKeys(run_id).deployment))
-    except FileNotFoundError:
-        return None
+    def measurements(self) -> Measurements:
+        """Everything that was measured so far; empty before the first."""
+        return self._bucket.find_model(self._keys.measurements, Measurements) or Measurements()
+
+    def put_measurements(self, measurements: Measurements) -> str:
+        return self._bucket.put_model(self._keys.measurements, measurements)
+
+    # --- the outcome --------------------------------------------------------------------------
+
+    def put_summary(self, summary: RunSummary) -> str:
+        return self._bucket.put_model(self._keys.summary, summary)
+
+    def put_report(self, html: str) -> str:
+        return self._bucket.put(self._keys.report, html, "text/html; charset=utf-8")
+
+    @property
+    def summary_uri(self) -> str:
+        return self._bucket.uri(self._keys.summary)
+
+    @property
+    def report_uri(self) -> str:
+        return self._bucket.uri(self._keys.report)
+
+    # --- keys ---------------------------------------------------------------------------------
+
+    @property
+    def _bucket(self) -> Bucket:
+        return Bucket(self.run.bucket)
+
+    @property
+    def _keys(self) -> RunKeys:
+        return RunKeys(self.run.run_id)
+
+    @property
+    def _inspection_key(self) -> str:
+        return self._keys.dataset + "inspection.json"
+
+    def _split_key(self, split: Split) -> str:
+        return f"{self._keys.dataset}{split}.jsonl"
+
+    def _job_config_key(self, step: str) -> str:
+        return self._keys.job_config(step) + "config.json"
+
+    def _distilled_key(self, attempt: int) -> str:
+        return self._keys.job_result(step_name("distill", attempt))
+
+    def _evaluated_key(self, attempt: int) -> str:
+        return self._keys.job_result(step_name("evaluate", attempt))

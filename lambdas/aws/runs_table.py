@@ -3,64 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
-from pydantic import BaseModel, ConfigDict
 
 from lambdas.aws.clients import client, error_code
 from lambdas.aws.settings import settings
-from stratos.contracts.run import RunRef
+from stratos.contracts.run import RunRef, RunRow
 from stratos.errors import DuplicateEvent
-from stratos.pipeline.summary import RunStatus
+from stratos.moment import written
 
 NOTHING_AWAITED: dict[str, None] = dict.fromkeys(
     ("task_token", "awaiting_approval_since", "approve_by")
 )
 """Attributes that go when the wait for a person is over."""
-
-
-class RunRow(BaseModel):
-    """What the table knows of a run; attributes that others add are passed over."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    run_id: str
-    bucket: str
-    spec_key: str
-    spec_version_id: str
-    execution_arn: str
-    started_at: str
-    rerun: bool = False
-    status: RunStatus | Literal["deleted"] = "running"
-    spec_name: str | None = None
-    ended_at: str | None = None
-    content_hash: str | None = None
-    endpoint_name: str | None = None
-    """Set while the run's model is the one in service."""
-    endpoint_config_name: str | None = None
-    batch_model_name: str | None = None
-    """Set while the run's model is the one that batches ask."""
-    expires_at: str | None = None
-    usd_per_hour: float | None = None
-    model_artifact: str | None = None
-    live_since: str | None = None
-    awaiting_approval_since: str | None = None
-    task_token: str | None = None
-    """Set while the run waits for a person; who answers to it decides."""
-    model_package_arn: str | None = None
-
-    @property
-    def in_charge(self) -> bool:
-        """Whether the run's model is the one that its spec's users get."""
-        return self.endpoint_name is not None or self.batch_model_name is not None
-
-    @property
-    def ref(self) -> RunRef:
-        return RunRef(**{name: getattr(self, name) for name in RunRef.model_fields})
 
 
 def claim(run: RunRef) -> None:
@@ -135,8 +94,10 @@ def live_artifact(spec_key: str) -> str | None:
     return next((row.model_artifact for row in live), None)
 
 
-def update(run_id: str, **values: str | float | None) -> None:
-    """Set attributes of a run; None removes one."""
+def update(run_id: str, **values: str | float | datetime | None) -> None:
+    """Set columns of a run; None removes one."""
+    unknown = values.keys() - RunRow.model_fields.keys()
+    assert not unknown, f"the runs table has no {', '.join(sorted(unknown))}"
     names = {f"#{name}": name for name in values}
     kept = {f":{name}": value for name, value in values.items() if value is not None}
     sets = ", ".join(f"#{name} = :{name}" for name, value in values.items() if value is not None)
@@ -156,11 +117,7 @@ def update(run_id: str, **values: str | float | None) -> None:
 
 
 def _others_in_charge(run: RunRef) -> Iterator[RunRow]:
-    now = datetime.now(UTC)
-    for row in runs_of_spec(run.spec_key):
-        over = row.expires_at is not None and datetime.fromisoformat(row.expires_at) <= now
-        if row.run_id != run.run_id and row.in_charge and not over:
-            yield row
+    return (row for row in runs_of_spec(run.spec_key) if row.live and row.run_id != run.run_id)
 
 
 def _query(index: str, attribute: str, value: str, **options: Any) -> Iterator[RunRow]:
@@ -183,8 +140,11 @@ def _row(item: dict[str, Any]) -> RunRow:
 
 def _serialized(values: dict[str, Any]) -> dict[str, Any]:
     write = TypeSerializer().serialize
-    return {
-        name: write(Decimal(str(value)) if isinstance(value, float) else value)
-        for name, value in values.items()
-        if value is not None
-    }
+    return {name: write(_storable(value)) for name, value in values.items() if value is not None}
+
+
+def _storable(value: Any) -> Any:
+    """As DynamoDB takes it: neither a float nor a moment."""
+    if isinstance(value, float):
+        return Decimal(str(value))
+    return written(value) if isinstance(value, datetime) else value

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from lambdas.aws.clients import client, error_code
-from lambdas.jobs.factory import step_of
+from lambdas.aws.clients import client
+from lambdas.aws.job_names import step_of
 from stratos.errors import EndpointUnsettled
+from stratos.hosting.absence import is_absent
 from stratos.hosting.modes.table import mode_named, mode_of
+from stratos.hosting.ownership import CHANGING
 from stratos.spec import ModeName
+from stratos.waiting import every, wait_until
 
 IN_PROGRESS = "InProgress"
-PAUSE_SECONDS = 2
-CHANGING = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
+_PAUSE_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,13 @@ def find_endpoint(name: str) -> Endpoint | None:
     return Endpoint(name, found["EndpointConfigName"], found["EndpointStatus"], mode_of(found).name)
 
 
+def production_variant(config_name: str) -> dict[str, Any]:
+    """The one variant of an endpoint configuration, as SageMaker describes it."""
+    described = client("sagemaker").describe_endpoint_config(EndpointConfigName=config_name)
+    variant: dict[str, Any] = described["ProductionVariants"][0]
+    return variant
+
+
 def mode_in_service(name: str) -> ModeName | None:
     """How the endpoint of that name is hosted, where one stays."""
     live = find_endpoint(name)
@@ -98,16 +106,18 @@ def settled_endpoint(name: str, deadline: float) -> Endpoint | None:
     Raises:
         EndpointUnsettled: when it does not settle in time.
     """
-    while True:
-        endpoint = find_endpoint(name)
-        if endpoint is None or not endpoint.changing:
-            return endpoint
-        if time.monotonic() > deadline:
-            raise EndpointUnsettled(
-                f"endpoint {name} is still {endpoint.status}; what waits for it goes on when it is "
-                "called again. If it never settles, delete it by hand: it is billed"
-            )
-        time.sleep(PAUSE_SECONDS)
+    endpoint = wait_until(
+        lambda: find_endpoint(name),
+        lambda found: found is None or not found.changing,
+        pauses=every(_PAUSE_SECONDS),
+        deadline=deadline,
+    )
+    if endpoint is not None and endpoint.changing:
+        raise EndpointUnsettled(
+            f"endpoint {name} is still {endpoint.status}; what waits for it goes on when it is "
+            "called again. If it never settles, delete it by hand: it is billed"
+        )
+    return endpoint
 
 
 def update_endpoint(name: str, config_name: str) -> None:
@@ -141,21 +151,3 @@ def _delete(operation: str, *, held_by_tag: bool, **name: str) -> bool:
             return False
         raise
     return True
-
-
-def is_absent(error: ClientError, *, held_by_tag: bool) -> bool:
-    """Whether a call failed because there is nothing of that name.
-
-    SageMaker says so with a `ValidationException`.
-
-    Args:
-        held_by_tag: The role may use such resources only where they carry the run tag. Then IAM
-            comes first: what does not exist has no tags, and access to it is denied. Anywhere
-            else a denied access is what it says, and a resource may be there.
-    """
-    code, message = error_code(error), str(error.response["Error"].get("Message", "")).lower()
-    if code in ("ValidationException", "ValidationError"):
-        return any(words in message for words in ("not find", "does not exist", "not found"))
-    if code == "AccessDeniedException":
-        return held_by_tag
-    return code in ("ResourceNotFound", "ResourceNotFoundException")

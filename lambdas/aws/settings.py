@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from functools import cache
 
 from pydantic import ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from stratos.frozen import FrozenModel
 
+class Settings(BaseSettings):
+    """Names and ARNs of the stack that a function belongs to: a variable for each field."""
 
-class Settings(FrozenModel):
-    """Names and ARNs of the stack a function belongs to."""
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
     runs_table: str
     source_uri: str
@@ -26,23 +26,16 @@ class Settings(FrozenModel):
     """What Bedrock assumes to read and write a batch of a training job."""
     aws_region: str
 
-    @classmethod
-    def from_environment(cls) -> Settings:
-        """Read the variables named like the fields, in capitals.
-
-        Raises:
-            ValueError: naming the variables that are missing.
-        """
-        found = {name: os.environ.get(name.upper()) for name in cls.model_fields}
-        try:
-            return cls.model_validate({k: v for k, v in found.items() if v is not None})
-        except ValidationError as error:
-            missing = ", ".join(str(e["loc"][0]).upper() for e in error.errors())
-            raise ValueError(
-                f"environment variables missing: {missing}; deploy the stack"
-            ) from None
-
 
 @cache
 def settings() -> Settings:
-    return Settings.from_environment()
+    """The settings of this function.
+
+    Raises:
+        ValueError: naming the variables that are missing.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        missing = ", ".join(str(problem["loc"][0]).upper() for problem in error.errors())
+        raise ValueError(f"environment variables missing: {missing}; deploy the stack") from None

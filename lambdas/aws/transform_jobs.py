@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from itertools import cycle, islice
 from typing import Any
 
@@ -12,25 +11,18 @@ from botocore.exceptions import ClientError
 
 from lambdas.aws.bucket import Bucket
 from lambdas.aws.clients import client
-from lambdas.aws.sagemaker import IN_PROGRESS, is_absent
-from stratos.contracts.bucket import RunKeys, split_uri
+from lambdas.aws.run_files import MAX_QUESTIONS, RunFiles
+from lambdas.aws.sagemaker import IN_PROGRESS
+from stratos.contracts.bucket import split_uri
 from stratos.contracts.measurements import Measurement
-from stratos.contracts.records import Record
 from stratos.contracts.run import RunRef
+from stratos.hosting.absence import is_absent
 from stratos.hosting.chat_request import chat_request
 from stratos.hosting.deployment import BatchDeployment, Deployment
-from stratos.hosting.names import MEASURED
 from stratos.hosting.transform_job import TransformJob, billed_seconds
 from stratos.measuring.batch_gate import Answer, read_answers
+from stratos.moment import now
 from stratos.spec import Spec
-
-MAX_QUESTIONS = 2_000
-
-
-def questions_of(run: RunRef) -> list[Record]:
-    """Held-out records that a batch asks, each of them once."""
-    heldout = RunKeys(run.run_id).dataset + "heldout.jsonl"
-    return Bucket(run.bucket).read_rows(heldout, Record, MAX_QUESTIONS)
 
 
 def put_questions(run: RunRef, spec: Spec) -> int:
@@ -40,7 +32,7 @@ def put_questions(run: RunRef, spec: Spec) -> int:
     weigh more than it would on a batch of that size. Held-out questions come again where they are
     fewer.
     """
-    records = questions_of(run)
+    records = RunFiles(run).questions()
     asked = round(spec.load.requests_per_second * spec.load.measure_seconds)
     count = max(len(records), min(asked, MAX_QUESTIONS))
     lines = (
@@ -53,9 +45,7 @@ def put_questions(run: RunRef, spec: Spec) -> int:
         )
         for record in islice(cycle(records), count)
     )
-    body = "".join(line + "\n" for line in lines)
-    key = RunKeys(run.run_id).batch_questions(MEASURED)
-    Bucket(run.bucket).put(key, body, "application/jsonlines")
+    RunFiles(run).put_batch(lines)
     return count
 
 
@@ -99,7 +89,7 @@ def unmeasured_usd(deployment: Deployment | None, measured: Sequence[Measurement
     described = describe(job.name)
     if described is None:
         return 0.0
-    return billed_seconds(described, datetime.now(UTC)) / 3600 * job.usd_per_hour
+    return billed_seconds(described, now()) / 3600 * job.usd_per_hour
 
 
 def stop(name: str) -> None:

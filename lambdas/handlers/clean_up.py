@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from lambdas.aws import registry, runs_table
-from lambdas.end_of_run import write_report
-from lambdas.serving.leftovers import remove_leftovers
+from lambdas.end_of_run import close_run
+from lambdas.serving.leftovers import Removed, remove_leftovers
 from lambdas.step import step
+from stratos.contracts.run import RunRef, RunStatus
 from stratos.pipeline.failures import explain
 from stratos.pipeline.steps import CleanedUp, CleanUpInput, JobFailure
-from stratos.pipeline.summary import RunStatus
 
 _STATUS: dict[str, RunStatus] = {"ABORTED": "stopped", "FAILED": "failed", "TIMED_OUT": "failed"}
 
@@ -24,27 +24,14 @@ def handler(payload: CleanUpInput) -> CleanedUp:
         raise ValueError("give `run`, or an execution status change as `event`")
     why = explain(payload.failure) if payload.failure else payload.missed
     registry.reject_unless_promoted(payload.run, why)
-    stopped, removed = remove_leftovers(payload.run)
-    return CleanedUp(
-        run=payload.run,
-        stopped_jobs=stopped,
-        deleted=removed.deleted,
-        restored_endpoint=removed.restored,
-        reason=why,
-    )
+    return _cleaned_up(payload.run, remove_leftovers(payload.run), why)
 
 
 def _after_execution(detail: dict[str, Any]) -> CleanedUp:
     """Clean up, and write the report that an execution cut short could not write itself."""
     row = runs_table.find_by_execution(detail["executionArn"])
     if row is None:
-        return CleanedUp(
-            run=None,
-            stopped_jobs=[],
-            deleted=[],
-            restored_endpoint=None,
-            reason="the execution claimed no run; nothing to clean up",
-        )
+        return _cleaned_up(None, Removed(), "the execution claimed no run; nothing to clean up")
     failure = JobFailure(
         Error=detail.get("error") or f"Execution {detail['status']}",
         Cause=detail.get("cause") or "",
@@ -53,14 +40,18 @@ def _after_execution(detail: dict[str, Any]) -> CleanedUp:
     why = "the execution was stopped by hand" if stopped_by_hand else explain(failure)
     registry.reject_unless_promoted(row.ref, why)
     try:
-        stopped, removed = remove_leftovers(row.ref)
+        removed = remove_leftovers(row.ref)
     finally:  # the run is over, whatever it left behind
         if row.status == "running":
             state = {} if stopped_by_hand else {"failure": failure.model_dump()}
-            write_report(row.ref, _STATUS.get(detail["status"], "failed"), state)
+            close_run(row.ref, _STATUS.get(detail["status"], "failed"), state)
+    return _cleaned_up(row.ref, removed, why)
+
+
+def _cleaned_up(run: RunRef | None, removed: Removed, why: str) -> CleanedUp:
     return CleanedUp(
-        run=row.ref,
-        stopped_jobs=stopped,
+        run=run,
+        stopped_jobs=removed.stopped_jobs,
         deleted=removed.deleted,
         restored_endpoint=removed.restored,
         reason=why,

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from lambdas.aws.sagemaker import describe_job
-from lambdas.jobs.next_attempt import next_job
+from lambdas.jobs.retries import retry_of
 from lambdas.step import step
 from stratos.pipeline.job_failure import classify
 from stratos.pipeline.steps import DiagnoseInput, Diagnosis, JobFailure
@@ -17,7 +17,7 @@ def handler(payload: DiagnoseInput) -> Diagnosis:
     """Classify the failure and prepare the next attempt."""
     described = _caught_job(payload.failure, payload.job.name) or describe_job(payload.job.name)
     verdict = classify(payload.failure, described)
-    following = next_job(payload.run, payload.job, verdict.outcome)
+    following = retry_of(payload.run, payload.job, verdict.outcome)
     if following is None:
         return Diagnosis(
             outcome=verdict.outcome, retry=False, reason=verdict.reason, job=payload.job

@@ -7,35 +7,33 @@ import time
 from pathlib import Path
 
 from lambdas.aws import runs_table
-from lambdas.aws.bucket import Bucket
-from lambdas.gathering.inputs import content_hash, data_files
+from lambdas.aws.run_files import RunFiles
+from lambdas.aws.spec_folder import SpecFolder
+from lambdas.gathering.input_files import content_hash, data_files
 from lambdas.step import step
-from stratos.contracts.bucket import RunKeys
 from stratos.contracts.records import SPLITS
 from stratos.contracts.run import RunRef
 from stratos.dataset.allowance import MAX_BYTES, MAX_SECONDS, Allowance
 from stratos.dataset.inspect_dataset import inspect_dataset
 from stratos.pipeline.steps import Dataset, InspectInput
-from stratos.spec import Spec
 
 
 @step
 def handler(payload: InspectInput) -> Dataset:
     """Split the dataset; tell a rerun whether anything changed."""
-    run, bucket, keys = payload.run, Bucket(payload.run.bucket), RunKeys(payload.run.run_id)
-    spec = bucket.read_model(keys.spec, Spec)
+    run, files = payload.run, RunFiles(payload.run)
+    spec, folder = files.spec(), SpecFolder(run)
     allowance = Allowance(MAX_BYTES, MAX_SECONDS, started=time.monotonic())
-    digest = content_hash(bucket, run.spec_key, spec)
+    digest = content_hash(folder, spec)
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        files = data_files(bucket, run.spec_key, spec)
-        found = inspect_dataset(files, spec.task, folder, allowance)
+        splits = Path(name)
+        found = inspect_dataset(data_files(folder, spec), spec.task, splits, allowance)
         for split in SPLITS:
-            bucket.upload(folder / f"{split}.jsonl", f"{keys.dataset}{split}.jsonl")
-    bucket.put_model(keys.dataset + "inspection.json", found)
+            files.upload_split(split, splits / f"{split}.jsonl")
+    files.put_inspection(found)
     runs_table.update(run.run_id, content_hash=digest)
     return Dataset(
-        uri=bucket.uri(keys.dataset),
+        uri=files.dataset_uri(),
         num_train=found.num_records["train"],
         num_probe=found.num_records["probe"],
         num_heldout=found.num_records["heldout"],

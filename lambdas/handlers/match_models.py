@@ -3,34 +3,31 @@
 from __future__ import annotations
 
 from lambdas.aws import runs_table
-from lambdas.aws.bucket import Bucket
-from lambdas.gathering.candidates import model_pool
-from lambdas.gathering.planning_inputs import planning_request
+from lambdas.aws.run_files import RunFiles
+from lambdas.gathering.model_pool import model_pool
+from lambdas.gathering.planning_request import planning_request
+from lambdas.jobs.distillation import DistillationJobs
 from lambdas.jobs.factory import JobFactory
-from lambdas.jobs.match import MatchJobs
 from lambdas.jobs.spending import outlay_of
 from lambdas.step import step
-from stratos.contracts.bucket import RunKeys
-from stratos.contracts.jobs import EvaluateResult, ProbeConfig, ProbeResult
+from stratos.contracts.jobs import ProbeResult
 from stratos.contracts.match import MatchEvidence, TriedStudent
-from stratos.contracts.measurements import Measurements
 from stratos.errors import NoFeasiblePlan
 from stratos.hosting.modes.table import told_measurement
 from stratos.pipeline.steps import Match, MatchInput
 from stratos.planning.choose import plan_after_probing
-from stratos.spec import Spec
 
 
 @step
 def handler(payload: MatchInput) -> Match:
     """Match on the probes, and prepare the jobs that carry the match out."""
-    run, bucket, keys = payload.run, Bucket(payload.run.bucket), RunKeys(payload.run.run_id)
-    spec = bucket.read_model(keys.spec, Spec)
-    pool = model_pool(bucket, run.spec_key, spec)
-    probes = _probe_results(bucket, keys, payload)
-    tried = _tried(bucket, keys, payload.attempt)
+    run, files = payload.run, RunFiles(payload.run)
+    spec = files.spec()
+    pool = model_pool(run, spec)
+    probes = _probe_results(files, payload)
+    tried = _tried(files, payload.attempt)
     spent = outlay_of(run)
-    request = planning_request(run, spec, payload.dataset, pool, spent.usd)
+    request = planning_request(run, spec, payload.dataset, pool, spent)
     matching = plan_after_probing(request, probes, frozenset(student.name for student in tried))
     evidence = MatchEvidence(
         attempt=payload.attempt,
@@ -41,9 +38,9 @@ def handler(payload: MatchInput) -> Match:
         spent_usd=spent.usd,
         spent_hours=request.spent_hours,
     )
-    jobs = MatchJobs(JobFactory(run, spec), evidence, pool)
+    jobs = DistillationJobs(JobFactory(run, spec), evidence, pool)
     return Match(
-        match_uri=bucket.put_model(keys.match, evidence),
+        match_uri=files.put_match(evidence),
         attempt=payload.attempt,
         strategy=matching.strategy,
         reason=matching.reason,
@@ -56,10 +53,10 @@ def handler(payload: MatchInput) -> Match:
     )
 
 
-def _probe_results(bucket: Bucket, keys: RunKeys, payload: MatchInput) -> tuple[ProbeResult, ...]:
+def _probe_results(files: RunFiles, payload: MatchInput) -> tuple[ProbeResult, ...]:
     """What the probes that finished measured; a teacher and a student at least."""
     good = [outcome.step for outcome in payload.probes if outcome.failed is None]
-    results = tuple(_probe_result(bucket, keys, name) for name in good)
+    results = tuple(_probe_result(files, name) for name in good)
     missing = {"teacher", "student"} - {result.role for result in results}
     if missing:
         failures = "; ".join(f"{o.step}: {o.failed}" for o in payload.probes if o.failed)
@@ -70,23 +67,21 @@ def _probe_results(bucket: Bucket, keys: RunKeys, payload: MatchInput) -> tuple[
     return results
 
 
-def _probe_result(bucket: Bucket, keys: RunKeys, step: str) -> ProbeResult:
+def _probe_result(files: RunFiles, step: str) -> ProbeResult:
     """A probe's result under the name its candidate has among the cards."""
-    config = bucket.read_model(keys.job_config(step) + "config.json", ProbeConfig)
-    result = bucket.read_model(keys.job_result(step), ProbeResult)
-    return result.model_copy(update={"model": config.model.name})
+    return files.probed(step).model_copy(update={"model": files.probe_config(step).model.name})
 
 
-def _tried(bucket: Bucket, keys: RunKeys, attempt: int) -> tuple[TriedStudent, ...]:
+def _tried(files: RunFiles, attempt: int) -> tuple[TriedStudent, ...]:
     """Students of the attempts before this one, with what they reached."""
     if attempt == 0:
         return ()
-    before = bucket.read_model(keys.match, MatchEvidence)
+    before = files.match()
     if before.attempt >= attempt:  # the same attempt again, after a retry of this function
         return before.tried
-    score = bucket.read_model(keys.job_result(f"evaluate-a{attempt - 1}"), EvaluateResult).student
-    measurements = bucket.find_model(keys.measurements, Measurements) or Measurements()
-    slow = [told_measurement(m) for m in measurements.measured if m.attempt == attempt - 1]
+    score = files.evaluated(attempt - 1).student
+    measured = files.measurements().measured
+    slow = [told_measurement(item) for item in measured if item.attempt == attempt - 1]
     reached = "; ".join(slow) or (
         f"{score.value:.3f} [{score.lo:.3f}, {score.hi:.3f}] on {score.n} held-out records"
     )

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
 from typing import Any
 
 from lambdas.aws import transform_jobs
-from lambdas.aws.bucket import Bucket
 from lambdas.aws.chat import is_right
-from lambdas.serving.verdict import go_on
+from lambdas.aws.run_files import RunFiles
+from lambdas.serving.after_measuring import what_follows
 from lambdas.step import step
-from stratos.contracts.bucket import RunKeys
 from stratos.contracts.match import MatchEvidence
 from stratos.contracts.measurements import BatchResult, Measurement, Measurements
 from stratos.contracts.plan import Interval
@@ -23,6 +21,7 @@ from stratos.moment import now
 from stratos.pipeline.failures import explain
 from stratos.pipeline.steps import JobFailure, MeasureBatchInput, Measured
 from stratos.spec import Spec
+from stratos.waiting import every, wait_until, within
 
 _PATIENCE_SECONDS = 120.0
 """For a job that ran out of time to stop."""
@@ -35,18 +34,16 @@ _TIMED_OUT = "States.Timeout"
 def handler(payload: MeasureBatchInput) -> Measured:
     """Judge the batch by its job and its answers; after a miss, say what is tried next."""
     run, deployment = payload.run, payload.deployment
-    bucket, keys = Bucket(run.bucket), RunKeys(run.run_id)
-    spec = bucket.read_model(keys.spec, Spec)
-    evidence = bucket.read_model(keys.match, MatchEvidence)
-    before = bucket.find_model(keys.measurements, Measurements) or Measurements()
+    files = RunFiles(run)
+    spec, evidence, before = files.spec(), files.match(), files.measurements()
     job = deployment.transform_job
     described = _over(job)
     batch = _carried_out(payload, spec, job, described)
     measurement = _measurement(batch, spec, deployment, before, evidence)
     all_measured = before.adding(measurement)
-    bucket.put_model(keys.measurements, all_measured)
+    files.put_measurements(all_measured)
     _refuse_stopped(payload.transformed, described)  # its bill is kept
-    return go_on(run, spec, evidence, all_measured, deployment)
+    return what_follows(run, spec, evidence, all_measured, deployment)
 
 
 def _refuse_stopped(caught: JobFailure, described: dict[str, Any] | None) -> None:
@@ -68,7 +65,7 @@ def _carried_out(
     if described is None or described["TransformJobStatus"] != "Completed":
         told = (described or {}).get("FailureReason")
         failure = told or explain(payload.transformed)
-    records = transform_jobs.questions_of(payload.run)
+    records = RunFiles(payload.run).questions()
 
     def judge(index: int, text: str) -> bool | None:
         return is_right(spec.task, text, records[index]) if index < len(records) else None
@@ -86,18 +83,25 @@ def _carried_out(
 def _over(job: TransformJob) -> dict[str, Any] | None:
     """The job once it is over; one that ran out of its state's time is stopped first."""
     described = transform_jobs.describe(job.name)
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    if described is not None and described["TransformJobStatus"] not in _OVER:
-        transform_jobs.stop(job.name)
-    while described is not None and described["TransformJobStatus"] not in _OVER:
-        if time.monotonic() > deadline:
-            raise DeploymentFailed(
-                f"transform job {job.name} does not stop; it is billed. Stop it in the SageMaker "
-                "console"
-            )
-        time.sleep(_PAUSE_SECONDS)
-        described = transform_jobs.describe(job.name)
+    if _is_over(described):
+        return described
+    transform_jobs.stop(job.name)
+    described = wait_until(
+        lambda: transform_jobs.describe(job.name),
+        _is_over,
+        pauses=every(_PAUSE_SECONDS),
+        deadline=within(_PATIENCE_SECONDS),
+    )
+    if not _is_over(described):
+        raise DeploymentFailed(
+            f"transform job {job.name} does not stop; it is billed. Stop it in the SageMaker "
+            "console"
+        )
     return described
+
+
+def _is_over(described: dict[str, Any] | None) -> bool:
+    return described is None or described["TransformJobStatus"] in _OVER
 
 
 def _measurement(

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 
-from lambdas.aws.bucket import Bucket
 from lambdas.aws.chat import QUEUE_SECONDS, Chat, connection_to
-from lambdas.serving.verdict import go_on
+from lambdas.aws.run_files import RunFiles
+from lambdas.serving.after_measuring import what_follows
 from lambdas.step import step
-from stratos.contracts.bucket import RunKeys
 from stratos.contracts.match import MatchEvidence
 from stratos.contracts.measurements import LoadResult, Measurement, Measurements
-from stratos.contracts.records import Record
 from stratos.contracts.run import RunRef
 from stratos.hosting.deployment import AnyEndpoint
 from stratos.hosting.modes.table import mode_named
@@ -25,7 +23,6 @@ from stratos.pipeline.steps import Measured, MeasureInput
 from stratos.spec import Spec
 from stratos.spec.constraints import LONGEST_MEASURE_SECONDS
 
-_MAX_QUESTIONS = 2_000
 _LEAST_SECONDS = 60.0
 """Of the declared load, however long an endpoint that hangs took to measure its pace."""
 
@@ -34,14 +31,12 @@ _LEAST_SECONDS = 60.0
 def handler(payload: MeasureInput) -> Measured:
     """Ask held-out questions at the declared rate; after a miss, say what is tried next."""
     run, deployment = payload.run, payload.deployment
-    bucket, keys = Bucket(run.bucket), RunKeys(run.run_id)
-    spec = bucket.read_model(keys.spec, Spec)
-    evidence = bucket.read_model(keys.match, MatchEvidence)
-    before = bucket.find_model(keys.measurements, Measurements) or Measurements()
+    files = RunFiles(run)
+    spec, evidence, before = files.spec(), files.match(), files.measurements()
     measurement = _measure(run, spec, evidence, deployment, before)
     all_measured = before.adding(measurement)
-    bucket.put_model(keys.measurements, all_measured)
-    return go_on(run, spec, evidence, all_measured, deployment)
+    files.put_measurements(all_measured)
+    return what_follows(run, spec, evidence, all_measured, deployment)
 
 
 def _measure(
@@ -82,8 +77,7 @@ def _load(run: RunRef, spec: Spec, deployment: AnyEndpoint) -> tuple[LoadResult,
     Returns:
         What was measured, and the seconds of answering that all of it took.
     """
-    heldout = RunKeys(run.run_id).dataset + "heldout.jsonl"
-    questions = Bucket(run.bucket).read_rows(heldout, Record, _MAX_QUESTIONS)
+    questions = RunFiles(run).questions()
     mode = mode_named(deployment.hosting.mode)
     chat = Chat(
         ask_endpoint=partial(mode.ask, connection_to(deployment, run.bucket, spec.name)),

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lambdas.aws import runs_table
-from lambdas.aws.bucket import Bucket
+from lambdas.aws.run_files import RunFiles
+from lambdas.aws.spec_folder import SpecFolder
 from lambdas.step import step
-from stratos.contracts.bucket import REJECTION_FILE, SPEC_PREFIX, RunKeys, spec_folder
-from stratos.contracts.run import RunRef
 from stratos.errors import Problem, Rejection, SpecRejected
 from stratos.pipeline.steps import Parsed, ParseInput
 from stratos.spec.folder import ListFiles, read_spec_in_folder
@@ -18,18 +17,16 @@ from stratos.spec.yaml_tree import MAX_BYTES
 @step
 def handler(payload: ParseInput) -> Parsed:
     """Write the spec with its defaults as JSON, or every problem of it as `rejection.json`."""
-    run, bucket = payload.run, Bucket(payload.run.bucket)
-    folder = spec_folder(run.spec_key)
+    run, folder = payload.run, SpecFolder(payload.run)
     try:
-        named = folder.removeprefix(SPEC_PREFIX).rstrip("/")
-        spec = read_spec_in_folder(_uploaded(bucket, run), _files_under(bucket, folder), named)
+        spec = read_spec_in_folder(_uploaded(folder), _files_in(folder), folder.name)
     except SpecRejected as error:
         rejection = Rejection(
             spec_key=run.spec_key, spec_version_id=run.spec_version_id, problems=error.problems
         )
-        bucket.put_model(folder + REJECTION_FILE, rejection)
+        folder.put_rejection(rejection)
         raise
-    uri = bucket.put_model(RunKeys(run.run_id).spec, spec)
+    uri = RunFiles(run).put_spec(spec)
     runs_table.update(run.run_id, spec_name=spec.name)
     return Parsed(
         spec_uri=uri,
@@ -41,17 +38,16 @@ def handler(payload: ParseInput) -> Parsed:
     )
 
 
-def _uploaded(bucket: Bucket, run: RunRef) -> bytes:
-    version = None if run.spec_version_id == "null" else run.spec_version_id
+def _uploaded(folder: SpecFolder) -> bytes:
     try:
-        return bucket.read(run.spec_key, version_id=version, max_bytes=MAX_BYTES + 1)
+        return folder.read_spec(MAX_BYTES + 1)
     except FileNotFoundError as error:
         problem = f"{error} any more; upload it again"
         raise SpecRejected([Problem(path="", line=None, message=problem)]) from error
 
 
-def _files_under(bucket: Bucket, folder: str) -> ListFiles:
+def _files_in(folder: SpecFolder) -> ListFiles:
     def list_files(prefix: str) -> Iterator[str]:
-        return (item.key.removeprefix(folder) for item in bucket.list(folder + prefix))
+        return (item.path for item in folder.list(prefix))
 
     return list_files

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from lambdas.aws.bucket import Bucket
-from lambdas.gathering.candidates import model_pool
-from lambdas.gathering.planning_inputs import planning_request
+from lambdas.aws.run_files import RunFiles
+from lambdas.gathering.model_pool import model_pool
+from lambdas.gathering.planning_request import planning_request
 from lambdas.jobs.factory import JobFactory
 from lambdas.jobs.probes import probe_jobs
+from lambdas.jobs.spending import hours_of
 from lambdas.step import step
-from stratos.contracts.bucket import RunKeys, spec_folder
 from stratos.contracts.plan import PlanSet
 from stratos.hosting.modes.table import told_endpoint
+from stratos.measuring.gates import Outlay
 from stratos.pipeline.steps import Candidates, PlanInput
 from stratos.planning.choose import plan_before_probing, shortlist
-from stratos.spec import Spec
 
 
 @step
 def handler(payload: PlanInput) -> Candidates:
     """Plan on priors, and prepare the probe of every teacher and student worth it."""
-    run, bucket, keys = payload.run, Bucket(payload.run.bucket), RunKeys(payload.run.run_id)
-    spec = bucket.read_model(keys.spec, Spec)
+    run, files = payload.run, RunFiles(payload.run)
+    spec = files.spec()
     if spec.task.checker is not None:
-        bucket.copy(spec_folder(run.spec_key) + spec.task.checker, keys.checker + "checker.py")
-    pool = model_pool(bucket, run.spec_key, spec)
-    request = planning_request(run, spec, payload.dataset, pool)
+        files.keep_checker(spec.task.checker)
+    pool = model_pool(run, spec)
+    request = planning_request(run, spec, payload.dataset, pool, Outlay(0.0, hours_of(run)))
     plans = plan_before_probing(request)
-    uri = bucket.put_model(keys.plans, plans)
+    uri = files.put_plans(plans)
     probes = probe_jobs(JobFactory(run, spec), *shortlist(request), pool, request.servers)
     return Candidates(plans_uri=uri, probes=probes, summary=_summary(plans, len(probes)))
 

@@ -2,41 +2,36 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from lambdas.aws import registry, runs_table, scaling, schedules
-from lambdas.aws.bucket import Bucket
+from lambdas.aws.run_files import RunFiles
 from lambdas.aws.sagemaker import tag_endpoint
 from lambdas.serving import batch_promotion, turns
 from lambdas.step import step
-from stratos.contracts.bucket import RunKeys
 from stratos.contracts.measurements import Measurements
 from stratos.hosting.deployment import AnyEndpoint, BatchDeployment, ComponentDeployment
 from stratos.hosting.model_package import served_properties
 from stratos.hosting.ownership import expiry, ownership_tags
+from stratos.moment import now, to_the_second
 from stratos.pipeline.steps import Promoted, PromoteInput
-from stratos.spec import Spec
 
 
 @step
 def handler(payload: PromoteInput) -> Promoted:
     """Record the run as the live one, and make or remove its schedules."""
     run, deployment = payload.run, payload.deployment
-    bucket, keys = Bucket(run.bucket), RunKeys(run.run_id)
-    spec, now = bucket.read_model(keys.spec, Spec), datetime.now(UTC)
+    files, promoted_at = RunFiles(run), to_the_second(now())
+    spec = files.spec()
     if isinstance(deployment, BatchDeployment):
         return batch_promotion.promote(payload, spec, deployment)
-    expires = expiry(spec.hosting, now)
-    expires_at = expires.isoformat(timespec="seconds") if expires else None
+    expires_at = expiry(spec.hosting, promoted_at)
     # Before the claim comes only what CleanUp can take back. A failure after it leaves a claimed
     # endpoint, which the table shows as live and the sweeper ends on time.
-    measurements = bucket.read_model(keys.measurements, Measurements)
-    _register_served(payload.package_arn, deployment, measurements)
+    _register_served(payload.package_arn, deployment, files.measurements())
     runs_table.update(
         run.run_id,
         endpoint_name=deployment.endpoint_name,
         endpoint_config_name=deployment.endpoint_config_name,
-        live_since=now.isoformat(timespec="seconds"),
+        live_since=promoted_at,
         expires_at=expires_at,
         usd_per_hour=deployment.usd_per_hour,
         model_artifact=deployment.container["ModelDataUrl"],
@@ -47,15 +42,15 @@ def handler(payload: PromoteInput) -> Promoted:
             runs_table.update(
                 row.run_id, endpoint_name=None, expires_at=None, batch_model_name=None
             )
-    if expires is None:
+    if expires_at is None:
         schedules.cancel_deletion(deployment.endpoint_name)
     elif isinstance(deployment, ComponentDeployment):
-        schedules.schedule_sweep(deployment.endpoint_name, expires)
+        schedules.schedule_sweep(deployment.endpoint_name, expires_at)
     else:
-        schedules.schedule_deletion(deployment.endpoint_name, expires, deployment.scaling)
-    tag_endpoint(deployment.endpoint_name, ownership_tags(run, spec, now))
+        schedules.schedule_deletion(deployment.endpoint_name, expires_at, deployment.scaling)
+    tag_endpoint(deployment.endpoint_name, ownership_tags(run, spec, promoted_at))
     scaling.apply(deployment.endpoint_name, deployment.scaling)
-    schedule_name = schedules.set_rerun(payload.parsed, run, now)
+    schedule_name = schedules.set_rerun(payload.parsed, run, promoted_at)
     turns.give_back(run.run_id, deployment.endpoint_name)
     return Promoted(
         endpoint_name=deployment.endpoint_name, expires_at=expires_at, schedule_name=schedule_name
@@ -67,7 +62,5 @@ def _register_served(package_arn: str, deployment: AnyEndpoint, measurements: Me
     last = measurements.last
     assert last is not None, "promoted before it was measured"
     assert last.load is not None, "a batch was measured, not an endpoint"
-    moved = sum(item.attempt == last.attempt for item in measurements.measured) > 1
-    inference = deployment.model_package["InferenceSpecification"] if moved else None
-    served = served_properties(last.load, deployment)
-    registry.add_served(package_arn, served, inference)
+    package = deployment.model_package if measurements.moved else None
+    registry.add_served(package_arn, served_properties(last.load, deployment), package)

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from lambdas.aws import registry, runs_table
-from lambdas.aws.bucket import Bucket
+from lambdas.aws.run_files import RunFiles
 from lambdas.step import step
-from stratos.contracts.bucket import RunKeys
+from stratos.moment import now
 from stratos.pipeline.steps import ApprovalGiven, ApprovalRecord
 
 
 @step
 def handler(payload: ApprovalRecord) -> ApprovalGiven:
     """Record the approval, once for each model, however often this is called."""
-    run, now = payload.run, datetime.now(UTC)
-    bucket, keys = Bucket(run.bucket), RunKeys(run.run_id)
-    row, before = runs_table.find(run.run_id), bucket.find_model(keys.approval, ApprovalGiven)
+    run, files = payload.run, RunFiles(payload.run)
+    row, before = runs_table.find(run.run_id), files.find_approval()
     waited = before.waited_hours if before else 0.0
     recorded = before is not None and before.package_arn == payload.package_arn
     if row is not None and row.awaiting_approval_since is not None and not recorded:
-        asked = datetime.fromisoformat(row.awaiting_approval_since)
-        waited += (now - asked).total_seconds() / 3600
+        waited += (now() - row.awaiting_approval_since).total_seconds() / 3600
     given = ApprovalGiven(
         **payload.approval.model_dump(), package_arn=payload.package_arn, waited_hours=waited
     )
-    bucket.put_model(keys.approval, given)
+    files.put_approval(given)
     registry.decide(payload.package_arn, "Approved", given.described())
     runs_table.update(run.run_id, **runs_table.NOTHING_AWAITED)
     return given

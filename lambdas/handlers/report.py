@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from lambdas.end_of_run import write_report
+from lambdas.aws.run_files import RunFiles
+from lambdas.end_of_run import close_run
 from lambdas.step import step
-from stratos.contracts.bucket import RunKeys, s3_uri
 from stratos.pipeline.steps import Reported, ReportInput
 
 
@@ -13,10 +13,8 @@ def handler(payload: ReportInput) -> Reported:
     """Write the report of a run; a duplicate has none of its own."""
     run = payload.run
     if payload.status == "duplicate":
-        keys = RunKeys(run.run_id)
+        files = RunFiles(run)
         return Reported(
-            summary_uri=s3_uri(run.bucket, keys.summary),
-            report_uri=s3_uri(run.bucket, keys.report),
-            status="duplicate",
+            summary_uri=files.summary_uri, report_uri=files.report_uri, status="duplicate"
         )
-    return write_report(run, payload.status, payload.state)
+    return close_run(run, payload.status, payload.state)

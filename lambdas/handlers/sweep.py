@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from botocore.exceptions import ClientError
@@ -19,12 +18,15 @@ from lambdas.aws import (
     transform_jobs,
 )
 from lambdas.aws.clients import client
-from lambdas.serving import abandoned_turns, inventory, turns
+from lambdas.serving import clean_up_retries, inventory, turns
 from lambdas.step import logger, step
+from stratos.contracts.run import RunRow
 from stratos.errors import DeploymentFailed, SweepIncomplete
 from stratos.hosting.ownership import Kind, Orphan, Owner, Ownership
 from stratos.hosting.scaling import delete_alarms
+from stratos.moment import now
 from stratos.pipeline.steps import SweepInput, Swept
+from stratos.waiting import within
 
 METRIC = "SweptResources"
 PATIENCE_SECONDS = 720
@@ -69,20 +71,20 @@ def handler(payload: SweepInput) -> Swept:
     Raises:
         SweepIncomplete: when some could not be removed; the others are.
     """
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = within(PATIENCE_SECONDS)
     found = list(inventory.resources())  # before the runs: see `Ownership`
-    now = datetime.now(UTC)
+    swept_at = now()
     holders = {turn.endpoint_name: turn.run_id for turn in turns.all_held()}
     ownership = Ownership(
         found,
         map(_owner, runs_table.all_runs()),
-        max(now, payload.scheduled_at or now),
+        max(swept_at, payload.scheduled_at or swept_at),
         holders,
     )
     orphans = ownership.orphans()
     if payload.dry_run:
         return Swept(dry_run=True, removed=orphans)
-    unfinished = abandoned_turns.finish(now)
+    unfinished = clean_up_retries.retry(swept_at)
     failed, kept = [], set()
     for orphan in orphans:
         if why := _removal_problem(orphan, holders, deadline):
@@ -128,7 +130,7 @@ def _removal_problem(orphan: Orphan, holders: Mapping[str, str], deadline: float
     return None
 
 
-def _owner(row: runs_table.RunRow) -> Owner:
+def _owner(row: RunRow) -> Owner:
     return Owner(
         run_id=row.run_id,
         spec_name=row.spec_name,
@@ -136,5 +138,5 @@ def _owner(row: runs_table.RunRow) -> Owner:
         running=row.status == "running" and executions.is_running(row.execution_arn),
         endpoint_name=row.endpoint_name,
         batch_model_name=row.batch_model_name,
-        expires_at=datetime.fromisoformat(row.expires_at) if row.expires_at else None,
+        expires_at=row.expires_at,
     )

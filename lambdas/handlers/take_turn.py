@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from lambdas.aws import components, schedules
-from lambdas.aws.bucket import Bucket
 from lambdas.aws.run_files import RunFiles
 from lambdas.aws.sagemaker import find_endpoint
+from lambdas.gathering.live_instances import refuse_other_instances
 from lambdas.serving import turns
 from lambdas.serving.deployments import deployment_of, live_endpoint
 from lambdas.step import step
-from stratos.contracts.bucket import RunKeys
-from stratos.contracts.match import MatchEvidence
 from stratos.errors import EndpointBusy
 from stratos.hosting.deployment import ComponentDeployment, Deployment
 from stratos.moment import now
 from stratos.pipeline.steps import TurnInput
-from stratos.spec import Spec
 
 
 @step
@@ -29,7 +26,6 @@ def handler(payload: TurnInput) -> Deployment:
             its component.
     """
     run, planned = payload.run, payload.deployment
-    bucket, keys = Bucket(run.bucket), RunKeys(run.run_id)
     turns.take(run, planned.endpoint_name)
     schedules.cancel_deletion(planned.endpoint_name)
     live = find_endpoint(planned.endpoint_name)
@@ -39,14 +35,15 @@ def handler(payload: TurnInput) -> Deployment:
         )
     if live is not None and live.in_component:
         components.refuse_changing(live.name)
+    files = RunFiles(run)
     deployment = deployment_of(
         run,
-        bucket.read_model(keys.spec, Spec),
-        bucket.read_model(keys.match, MatchEvidence),
+        files.spec(),
+        files.match(),
         planned.container["ModelDataUrl"],
         live=live_endpoint(live),
     ).model_copy(update={"deploying_since": now()})
     if live is not None and isinstance(deployment, ComponentDeployment):
-        components.refuse_other_instances(deployment, live)
-    RunFiles(run).put_deployment(deployment)
+        refuse_other_instances(deployment, live)
+    files.put_deployment(deployment)
     return deployment

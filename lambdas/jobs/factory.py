@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lambdas.aws.bucket import Bucket
+from lambdas.aws.job_names import job_name
+from lambdas.aws.run_files import RunFiles
 from lambdas.aws.settings import settings
+from lambdas.aws.spec_folder import SpecFolder
 from stratos.catalog.images import image_uri
-from stratos.contracts.bucket import RunKeys, spec_folder
-from stratos.contracts.jobs import JobConfig, JobStep
+from stratos.contracts.jobs import AnyJobConfig
 from stratos.contracts.plan import Server
 from stratos.contracts.run import RunRef
 from stratos.pipeline.steps import TrainingJob
@@ -32,17 +33,13 @@ class JobFactory:
     spec: Spec
 
     @property
-    def keys(self) -> RunKeys:
-        return RunKeys(self.run.run_id)
-
-    @property
-    def bucket(self) -> Bucket:
-        return Bucket(self.run.bucket)
+    def files(self) -> RunFiles:
+        return RunFiles(self.run)
 
     def make(
         self,
         step: str,
-        config: JobConfig,
+        config: AnyJobConfig,
         server: Server,
         channels: Mapping[str, str],
         hyper_parameters: Mapping[str, str] | None = None,
@@ -52,49 +49,44 @@ class JobFactory:
         Args:
             channels: Channel name → S3 prefix, besides `config` and `checker`.
         """
-        program: JobStep = getattr(config, "kind")  # noqa: B009 - every concrete config has one
-        self.bucket.put_model(self.keys.job_config(step) + "config.json", config)
-        inputs = {"config": self.bucket.uri(self.keys.job_config(step)), **channels}
+        files = self.files
+        files.put_job_config(step, config)
+        inputs = {"config": files.job_config_uri(step), **channels}
         if self.spec.task.checker is not None:
-            inputs["checker"] = self.bucket.uri(self.keys.checker)
+            inputs["checker"] = files.checker_uri
         return TrainingJob(
             step=step,
             name=job_name(self.run.run_id, step, 0),
             attempt=0,
             hyper_parameters={
-                "sagemaker_program": f"training/{program}.py",
+                "sagemaker_program": f"training/{config.kind}.py",
                 "sagemaker_submit_directory": settings().source_uri,
                 "sagemaker_region": settings().aws_region,
                 **(hyper_parameters or {}),
             },
             input_data_config=[_channel(name, uri) for name, uri in inputs.items()],
             output_data_config={
-                "S3OutputPath": self.bucket.uri(self.keys.models),
+                "S3OutputPath": files.models_uri,
                 "KmsKeyId": settings().kms_key_arn,
             },
             checkpoint_config={
-                "S3Uri": self.bucket.uri(self.keys.checkpoints(step)),
+                "S3Uri": files.checkpoints_uri(step),
                 "LocalPath": CHECKPOINT_DIR,
             },
             environment={
                 "STRATOS_CHECKPOINT_DIR": CHECKPOINT_DIR,
                 "STRATOS_BEDROCK_ROLE_ARN": settings().bedrock_role_arn,
-                **(training_processes(server) if program == "distill" else {}),
+                **(training_processes(server) if config.kind == "distill" else {}),
             },
             result_uri=config.result_uri,
             **placement(server, config.deadline_seconds),
         )
 
-    def dataset_uri(self, split: str = "") -> str:
-        """The dataset's prefix, or one split alone, so that a job sees no other."""
-        return self.bucket.uri(self.keys.dataset + (f"{split}.jsonl" if split else ""))
-
     def model_channel(self, name: str, model: Teacher) -> dict[str, str]:
         """A channel with a model's folder; none for a model that is fetched by name."""
         if not isinstance(model, Weights) or model.path is None:
             return {}
-        key = f"{spec_folder(self.run.spec_key)}{model.path.rstrip('/')}/"
-        return {name: self.bucket.uri(key)}
+        return {name: SpecFolder(self.run).uri(f"{model.path.rstrip('/')}/")}
 
 
 def placement(server: Server, deadline_seconds: float) -> dict[str, Any]:
@@ -120,18 +112,6 @@ def placement(server: Server, deadline_seconds: float) -> dict[str, Any]:
 def training_processes(server: Server) -> dict[str, str]:
     """What the launcher starts on each host: as many processes as the plan counted devices."""
     return {"STRATOS_PROCESSES_PER_HOST": str(server.devices)}
-
-
-def job_name(run_id: str, step: str, attempt: int) -> str:
-    """A name of its own for each attempt: SageMaker refuses one it has seen."""
-    return f"{run_id}-{step}-{attempt}"
-
-
-def step_of(run_id: str, name: str) -> str | None:
-    """The step in a job's name, or None when the job is not of this run."""
-    if not name.startswith(run_id + "-"):
-        return None
-    return name.removeprefix(run_id + "-").rpartition("-")[0] or None
 
 
 def _channel(name: str, uri: str) -> dict[str, Any]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from lambdas.gathering.candidates import ModelPool
-from lambdas.gathering.planning_inputs import hours_of
+from lambdas.gathering.model_pool import ModelPool
 from lambdas.jobs.factory import JobFactory
+from lambdas.jobs.spending import hours_of
 from stratos.catalog.servers import ServerCatalog
 from stratos.contracts.jobs import Judging, ProbeConfig
 from stratos.contracts.plan import Plan, Server
@@ -51,13 +51,13 @@ def judging(spec: Spec) -> Judging:
 def _probe(
     factory: JobFactory, step: str, model: Teacher, server: Server, num_jobs: int
 ) -> TrainingJob:
-    spec, keys, bucket = factory.spec, factory.keys, factory.bucket
+    spec, files = factory.spec, factory.files
     # A probe is short; an interruption would cost more than spot saves.
     on_demand = server.model_copy(update={"purchase": "on_demand"})
     config = ProbeConfig(
         run_id=factory.run.run_id,
-        result_uri=bucket.uri(keys.job_result(step)),
-        progress_uri=bucket.uri(keys.job_progress(step)),
+        result_uri=files.result_uri(step),
+        progress_uri=files.progress_uri(step),
         deadline_seconds=deadline_seconds("probe", spec.constraints, hours_of(factory.run)),
         budget_usd=token_budget_usd("probe", spec.constraints, 0.0, num_jobs=num_jobs),
         usd_per_hour=on_demand.usd_per_hour,
@@ -67,7 +67,7 @@ def _probe(
         max_new_tokens=spec.task.max_reply_tokens,
         synthesis=spec.synthesis,
     )
-    channels = {"dataset": factory.dataset_uri("probe"), **factory.model_channel("model", model)}
+    channels = {"dataset": files.dataset_uri("probe"), **factory.model_channel("model", model)}
     return factory.make(step, config, on_demand, channels)
 
 

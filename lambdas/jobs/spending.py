@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import BaseModel
-
-from lambdas.aws.bucket import Bucket
+from lambdas.aws.job_names import step_of
+from lambdas.aws.run_files import RunFiles
 from lambdas.aws.sagemaker import jobs_of
-from lambdas.gathering.planning_inputs import hours_of
-from lambdas.jobs.factory import step_of
-from stratos.contracts.bucket import RunKeys
-from stratos.contracts.measurements import Measurements
 from stratos.contracts.run import RunRef
 from stratos.measuring.gates import Outlay
+from stratos.moment import now
 from stratos.pipeline.bill import hosting_bill
 
 
@@ -36,25 +31,23 @@ class JobCost:
         return self.server_usd + self.token_usd
 
 
-class _Priced(BaseModel):
-    usd_per_hour: float
-
-
-class _Tokens(BaseModel):
-    usd: float
-
-
 def outlay_of(run: RunRef) -> Outlay:
     """Money and hours of a run so far."""
-    measurements = Bucket(run.bucket).find_model(RunKeys(run.run_id).measurements, Measurements)
-    measured = measurements.measured if measurements else ()
+    measured = RunFiles(run).measurements().measured
     jobs = sum(cost.usd for cost in job_costs(run))
-    return Outlay(jobs + hosting_bill(measured, datetime.now(UTC)).usd, hours_of(run))
+    return Outlay(jobs + hosting_bill(measured, now()).usd, hours_of(run))
+
+
+def hours_of(run: RunRef) -> float:
+    """Hours a run has taken until now, without those it waited for a person's approval."""
+    elapsed = now() - run.started_at
+    given = RunFiles(run).find_approval()
+    return max(0.0, elapsed.total_seconds() / 3600 - (given.waited_hours if given else 0.0))
 
 
 def job_costs(run: RunRef) -> list[JobCost]:
     """The bill of every job of a run so far, failed and stopped ones included."""
-    bucket, keys = Bucket(run.bucket), RunKeys(run.run_id)
+    files = RunFiles(run)
     jobs: list[tuple[str, dict[str, Any]]] = []
     for job in jobs_of(run.run_id):
         step = step_of(run.run_id, job["TrainingJobName"])
@@ -64,7 +57,6 @@ def job_costs(run: RunRef) -> list[JobCost]:
     costs: list[JobCost] = []
     for step, job in jobs:
         name = job["TrainingJobName"]
-        config = bucket.find_model(keys.job_config(step) + "config.json", _Priced)
         seconds = billed_seconds(job)
         costs.append(
             JobCost(
@@ -72,7 +64,7 @@ def job_costs(run: RunRef) -> list[JobCost]:
                 step=step,
                 status=job["TrainingJobStatus"],
                 seconds=seconds,
-                server_usd=seconds / 3600 * (config.usd_per_hour if config else 0.0),
+                server_usd=seconds / 3600 * (files.find_usd_per_hour(step) or 0.0),
                 token_usd=token_usd(run, step) if name == last[step] else 0.0,
             )
         )
@@ -85,13 +77,7 @@ def token_usd(run: RunRef, step: str) -> float:
     The result says it in the end; until then, and where every attempt failed, the progress does.
     Both count on from the attempts before.
     """
-    bucket, keys = Bucket(run.bucket), RunKeys(run.run_id)
-    found = [
-        tokens.usd
-        for key in (keys.job_result(step), keys.job_progress(step))
-        if (tokens := bucket.find_model(key, _Tokens)) is not None
-    ]
-    return max(found, default=0.0)
+    return max(RunFiles(run).paid_usd(step), default=0.0)
 
 
 def billed_seconds(job: dict[str, Any]) -> float:
@@ -100,5 +86,5 @@ def billed_seconds(job: dict[str, Any]) -> float:
         return float(job["BillableTimeInSeconds"])
     if (start := job.get("TrainingStartTime")) is None:
         return 0.0
-    end = job.get("TrainingEndTime") or datetime.now(UTC)
+    end = job.get("TrainingEndTime") or now()
     return max(0.0, float((end - start).total_seconds()))

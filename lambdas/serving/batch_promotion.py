@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from lambdas.aws import registry, runs_table, schedules
-from lambdas.aws.bucket import Bucket
+from lambdas.aws.run_files import RunFiles
 from lambdas.aws.sagemaker import mode_in_service
-from stratos.contracts.bucket import RunKeys
-from stratos.contracts.measurements import BatchResult, Measurement, Measurements
+from stratos.contracts.measurements import BatchResult, Measurements
 from stratos.hosting.choice import refuse_other_mode
 from stratos.hosting.deployment import BatchDeployment
 from stratos.hosting.model_package import batch_properties
 from stratos.hosting.monthly import HOURS_PER_MONTH, worked_off_usd_per_month
 from stratos.hosting.names import endpoint_name
+from stratos.moment import now, to_the_second
 from stratos.pipeline.steps import Promoted, PromoteInput
 from stratos.spec import Spec
 
@@ -24,43 +22,40 @@ def promote(payload: PromoteInput, spec: Spec, deployment: BatchDeployment) -> P
     Raises:
         DeploymentFailed: an endpoint came under the spec's name since the batch was planned.
     """
-    run, now = payload.run, datetime.now(UTC)
-    keys = RunKeys(run.run_id)
-    measurements = Bucket(run.bucket).read_model(keys.measurements, Measurements)
+    run, promoted_at = payload.run, to_the_second(now())
+    measurements = RunFiles(run).measurements()
     # Batches wait for no turn. Whose endpoint comes after this look replaces them when promoted.
     refuse_other_mode(spec, mode_in_service(endpoint_name(spec.name)))
     _register(payload.package_arn, deployment, measurements)
     runs_table.update(
         run.run_id,
         batch_model_name=deployment.model_name,
-        live_since=now.isoformat(timespec="seconds"),
+        live_since=promoted_at,
         usd_per_hour=_usd_per_hour(spec, deployment, measurements),
         model_artifact=deployment.container["ModelDataUrl"],
     )
     for row in runs_table.runs_of_spec(run.spec_key):
         if row.run_id != run.run_id and row.batch_model_name is not None:
             runs_table.update(row.run_id, batch_model_name=None)
-    schedule_name = schedules.set_rerun(payload.parsed, run, now)
+    schedule_name = schedules.set_rerun(payload.parsed, run, promoted_at)
     return Promoted(endpoint_name=None, expires_at=None, schedule_name=schedule_name)
 
 
 def _usd_per_hour(spec: Spec, deployment: BatchDeployment, measurements: Measurements) -> float:
     """Averaged over a month of the declared traffic, by the speed that was measured."""
     hourly = deployment.transform_job.usd_per_hour
-    rate = _last(measurements)[1].requests_per_second
+    rate = _batch(measurements).requests_per_second
     return worked_off_usd_per_month(spec.load, hourly, rate) / HOURS_PER_MONTH
 
 
 def _register(package_arn: str, deployment: BatchDeployment, measurements: Measurements) -> None:
     """Tell the registry what was measured, and on what the model runs if that has changed."""
-    last, batch = _last(measurements)
-    moved = sum(item.attempt == last.attempt for item in measurements.measured) > 1
-    inference = deployment.model_package["InferenceSpecification"] if moved else None
-    registry.add_served(package_arn, batch_properties(batch, deployment), inference)
+    package = deployment.model_package if measurements.moved else None
+    registry.add_served(package_arn, batch_properties(_batch(measurements), deployment), package)
 
 
-def _last(measurements: Measurements) -> tuple[Measurement, BatchResult]:
+def _batch(measurements: Measurements) -> BatchResult:
     last = measurements.last
     assert last is not None, "promoted before it was measured"
     assert last.batch is not None, "an endpoint was measured, not a batch"
-    return last, last.batch
+    return last.batch

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from lambdas.aws import components
 from lambdas.aws.bucket import Bucket
+from lambdas.aws.catalog_files import CatalogFiles
+from lambdas.aws.run_files import RunFiles
 from lambdas.aws.sagemaker import Endpoint
 from lambdas.aws.settings import settings
-from lambdas.gathering.planning_inputs import servers
-from stratos.contracts.bucket import RunKeys
-from stratos.contracts.jobs import EvaluateResult
 from stratos.contracts.match import MatchEvidence
 from stratos.contracts.plan import Plan
 from stratos.contracts.run import RunRef
 from stratos.hosting.build import build_deployment
 from stratos.hosting.deployment import BatchDeployment, Deployment
-from stratos.hosting.model_package import Lineage
 from stratos.hosting.modes.table import mode_named
 from stratos.hosting.order import Artifact, LiveEndpoint, Order
 from stratos.moment import now
@@ -38,8 +34,7 @@ def deployment_of(
         live: The endpoint that is there now, if one is.
         suffix: Of the deployment's names, after the first.
     """
-    bucket, keys = Bucket(run.bucket), RunKeys(run.run_id)
-    result_key = keys.job_result(f"evaluate-a{evidence.attempt}")
+    files = RunFiles(run)
     artifacts, key = Bucket.of(model_artifact)
     size = next((item.size for item in artifacts.list(key)), 0)
     return build_deployment(
@@ -47,11 +42,11 @@ def deployment_of(
             run=run,
             spec=spec,
             evidence=evidence,
-            evaluation=bucket.read_model(result_key, EvaluateResult),
-            lineage=bucket.read_model(keys.lineage, Lineage),
+            evaluation=files.evaluated(evidence.attempt),
+            lineage=files.lineage(),
             artifact=Artifact(model_artifact, size),
-            servers=servers(bucket),
-            now=datetime.now(UTC),
+            servers=CatalogFiles(run).servers(),
+            now=now(),
             live=live,
             suffix=suffix,
             kms_key_arn=settings().kms_key_arn,

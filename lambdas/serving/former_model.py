@@ -6,14 +6,15 @@ takes its own model back puts both back as they were.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from lambdas.aws import components, runs_table, sagemaker, scaling, schedules
-from lambdas.aws.run_files import find_deployment
-from stratos.contracts.run import RunRef
+from lambdas.aws.run_files import RunFiles
+from stratos.contracts.run import RunRef, RunRow
 from stratos.hosting.deployment import BatchDeployment
 from stratos.hosting.ownership import EXPIRES_TAG
 from stratos.hosting.scaling import Scaling
+from stratos.moment import now, to_the_second, written
 
 NOTICE = timedelta(minutes=5)
 """Left to an endpoint whose time was over while a run had the turn at it."""
@@ -32,7 +33,7 @@ def put_back(run: RunRef, endpoint_name: str) -> None:
         # A component's endpoint keeps the configuration that it was made with.
         serves = owner.endpoint_config_name == endpoint.config_name or endpoint.in_component
         if owner.endpoint_name == endpoint_name and serves:
-            live = find_deployment(owner.bucket, owner.run_id)
+            live = RunFiles(owner.ref).find_deployment()
             scaled = None if live is None or isinstance(live, BatchDeployment) else live.scaling
             # Its end first: without it the endpoint is billed for ever.
             _expire(owner, endpoint, scaled)
@@ -46,17 +47,15 @@ def _scalable(endpoint: sagemaker.Endpoint) -> bool:
     return not endpoint.in_component or components.live(endpoint.name) is not None
 
 
-def _expire(owner: runs_table.RunRow, endpoint: sagemaker.Endpoint, scaled: Scaling | None) -> None:
+def _expire(owner: RunRow, endpoint: sagemaker.Endpoint, scaled: Scaling | None) -> None:
     """Let the endpoint's time end when it was to, or soon; the table and the tag say the same."""
     if owner.expires_at is None:
         return
-    due = datetime.fromisoformat(owner.expires_at)
-    soonest = datetime.now(UTC) + NOTICE
+    due, soonest = owner.expires_at, to_the_second(now() + NOTICE)
     if due < soonest:
         due = soonest
-        expires_at = due.isoformat(timespec="seconds")
-        runs_table.update(owner.run_id, expires_at=expires_at)
-        sagemaker.tag_endpoint(endpoint.name, [{"Key": EXPIRES_TAG, "Value": expires_at}])
+        runs_table.update(owner.run_id, expires_at=due)
+        sagemaker.tag_endpoint(endpoint.name, [{"Key": EXPIRES_TAG, "Value": written(due)}])
     if endpoint.in_component:
         schedules.schedule_sweep(endpoint.name, due)
     else:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 
 from lambdas.aws import components, runs_table, sagemaker, scaling, transform_jobs
-from lambdas.aws.bucket import Bucket
 from lambdas.aws.clients import client
 from lambdas.aws.run_files import RunFiles
 from lambdas.serving import former_model, turns
-from stratos.contracts.bucket import RunKeys
-from stratos.contracts.measurements import Measurements
 from stratos.contracts.run import RunRef
 from stratos.errors import DeploymentFailed
 from stratos.hosting.deployment import AnyEndpoint, BatchDeployment, ComponentDeployment
 from stratos.hosting.scaling import delete_alarms
+from stratos.waiting import within
 
 PATIENCE_SECONDS = 780
 """For all the waits of one call together; the function has 900 for everything."""
@@ -23,13 +20,15 @@ PATIENCE_SECONDS = 780
 
 @dataclass
 class Removed:
-    """Names of what was deleted, and the endpoint that went back to its former model."""
+    """What became of a run's leftovers, by name."""
 
+    stopped_jobs: list[str] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
     restored: str | None = None
+    """The endpoint that went back to its former model."""
 
 
-def remove_leftovers(run: RunRef) -> tuple[list[str], Removed]:
+def remove_leftovers(run: RunRef) -> Removed:
     """Stop a run's jobs and remove its endpoint, unless the run was promoted.
 
     May be repeated, and goes on where an earlier call ran out of time.
@@ -38,35 +37,47 @@ def remove_leftovers(run: RunRef) -> tuple[list[str], Removed]:
         EndpointUnsettled: SageMaker still changes the endpoint; call again.
         DeploymentFailed: the endpoint cannot go back to the model it had.
     """
-    stopped = []
+    removed = Removed()
+    _stop_training(run, removed)
+    files, row = RunFiles(run), runs_table.find(run.run_id)
+    deployment = files.find_deployment()
+    if deployment is None:
+        return removed
+    if row is not None and row.in_charge:
+        if not isinstance(deployment, BatchDeployment):
+            turns.give_back(run.run_id, deployment.endpoint_name)
+        return removed
+    made = {m.endpoint_config_name: m.model_name for m in files.measurements().measured}
+    made[deployment.name] = deployment.model_name
+    if isinstance(deployment, BatchDeployment):
+        _remove_batches(run, made, removed)
+    else:
+        _remove_endpoint(run, deployment, made, removed)
+    return removed
+
+
+def _stop_training(run: RunRef, removed: Removed) -> None:
     for job in sagemaker.jobs_of(run.run_id):
         if job["TrainingJobStatus"] == sagemaker.IN_PROGRESS:
             sagemaker.stop_job(job["TrainingJobName"])
-            stopped.append(job["TrainingJobName"])
-    row = runs_table.find(run.run_id)
-    bucket, keys = Bucket(run.bucket), RunKeys(run.run_id)
-    deployment = RunFiles(run).find_deployment()
-    if deployment is None:
-        return stopped, Removed()
-    in_charge = row is not None and row.in_charge
-    if in_charge and not isinstance(deployment, BatchDeployment):
-        turns.give_back(run.run_id, deployment.endpoint_name)
-    if in_charge:
-        return stopped, Removed()
-    measurements = bucket.find_model(keys.measurements, Measurements) or Measurements()
-    made = {m.endpoint_config_name: m.model_name for m in measurements.measured}
-    made[deployment.name] = deployment.model_name
-    if isinstance(deployment, BatchDeployment):
-        for job_name in transform_jobs.running_of(run.run_id):
-            transform_jobs.stop(job_name)
-            stopped.append(job_name)
-        deleted = [name for name in made.values() if sagemaker.delete_model(name)]
-        return stopped, Removed(deleted=deleted)
-    before = runs_table.live_config(run) or deployment.previous_config_name
-    removed = Removed()
-    # Without the turn the run has not touched the endpoint, or not any more: it is another's.
+            removed.stopped_jobs.append(job["TrainingJobName"])
+
+
+def _remove_batches(run: RunRef, made: dict[str, str], removed: Removed) -> None:
+    for job_name in transform_jobs.running_of(run.run_id):
+        transform_jobs.stop(job_name)
+        removed.stopped_jobs.append(job_name)
+    removed.deleted += [name for name in made.values() if sagemaker.delete_model(name)]
+
+
+def _remove_endpoint(
+    run: RunRef, deployment: AnyEndpoint, made: dict[str, str], removed: Removed
+) -> None:
+    """Take the endpoint back, where it is this run's to change, and delete what it was made of."""
+    # Without the turn the run has not touched the endpoint, or no longer does: it is another's.
     has_turn = turns.has(run, deployment.endpoint_name)
     if has_turn:
+        before = runs_table.live_config(run) or deployment.previous_config_name
         _take_back(deployment, made, before, removed)
     for config_name, model_name in made.items():
         if sagemaker.delete_endpoint_config(config_name):
@@ -76,7 +87,6 @@ def remove_leftovers(run: RunRef) -> tuple[list[str], Removed]:
     if has_turn:
         former_model.put_back(run, deployment.endpoint_name)
         turns.give_back(run.run_id, deployment.endpoint_name)
-    return stopped, removed
 
 
 def _take_back(
@@ -86,13 +96,13 @@ def _take_back(
 
     Args:
         made: Endpoint configuration → model, of every server that was tried.
-        before: Configuration that the endpoint goes back to; None where it had none.
-        removed: Told what became of it.
+        before: The configuration that the endpoint goes back to; None where it had none.
+        removed: Is told what became of the endpoint.
     """
     if deployment.guardrails is not None:  # before a wait that may end in an error
         alarms = [alarm["AlarmName"] for alarm in deployment.guardrails.alarms]
         delete_alarms(client("cloudwatch"), alarms)
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = within(PATIENCE_SECONDS)
     if isinstance(deployment, ComponentDeployment):
         removed.deleted, removed.restored = components.undo(deployment, deadline)
         return

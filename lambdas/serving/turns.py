@@ -2,13 +2,14 @@
 
 A turn is an item of the runs table beside the rows of the runs. It is taken before a model goes to
 the endpoint and given back once the endpoint is the run's own or is as it was: by Promote or by
-CleanUp, or by the sweeper where CleanUp could not (`lambdas/serving/abandoned_turns.py`).
+CleanUp, or by the sweeper where CleanUp could not (`lambdas/serving/clean_up_retries.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from botocore.exceptions import ClientError
 
@@ -17,6 +18,7 @@ from lambdas.aws.clients import client, error_code
 from lambdas.aws.settings import settings
 from stratos.contracts.run import RunRef
 from stratos.errors import EndpointBusy
+from stratos.moment import written
 
 _PREFIX = "turn/"
 """No run is named so: an id begins with the name of a spec, which has no slash."""
@@ -28,7 +30,7 @@ class Turn:
 
     endpoint_name: str
     run_id: str
-    tried_at: str | None
+    tried_at: datetime | None
     """When the sweeper had CleanUp called for it, the run being over."""
 
 
@@ -81,16 +83,19 @@ def all_held() -> Iterator[Turn]:
         FilterExpression="attribute_exists(holder)",
     ):
         for item in page["Items"]:
+            tried_at: str | None = item.get("tried_at", {}).get("S")
             yield Turn(
                 endpoint_name=item["run_id"]["S"].removeprefix(_PREFIX),
                 run_id=item["holder"]["S"],
-                tried_at=item.get("tried_at", {}).get("S"),
+                tried_at=None if tried_at is None else datetime.fromisoformat(tried_at),
             )
 
 
-def mark_tried(turn: Turn, tried_at: str) -> None:
+def mark_tried(turn: Turn, tried_at: datetime) -> None:
     """Write down that CleanUp was called once more for a turn."""
-    _change(turn.endpoint_name, turn.run_id, "SET tried_at = :at", {":at": {"S": tried_at}})
+    _change(
+        turn.endpoint_name, turn.run_id, "SET tried_at = :at", {":at": {"S": written(tried_at)}}
+    )
 
 
 def _change(

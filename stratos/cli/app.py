@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import datetime
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,7 +20,7 @@ from stratos.cli import batch as batches
 from stratos.cli import endpoint as endpoints
 from stratos.cli.catalog import catalog_app
 from stratos.cli.plan import plan_command
-from stratos.cli.runs import RunRow, find_run, list_hosting, read_object, read_summary
+from stratos.cli.runs import find_run, list_hosting, read_object, read_summary, usd_per_month
 from stratos.cli.screen import make_console
 from stratos.cli.stack import Stack
 from stratos.cli.submit import submit as submit_folder
@@ -27,8 +28,10 @@ from stratos.cli.sweep import sweep_now
 from stratos.cli.tables import print_outcome, print_runs
 from stratos.cli.watch import Screen, follow
 from stratos.contracts.bucket import RunKeys
+from stratos.contracts.run import RunRow
 from stratos.errors import NotFound, RunNotFound, SpecRejected, StratosError
 from stratos.measuring.batch_gate import cost_of
+from stratos.moment import written
 from stratos.report.figures import duration, money
 
 EXIT_CODES = {"succeeded": 0, "unchanged": 0, "failed": 3, "rejected": 4, "stopped": 5}
@@ -261,20 +264,26 @@ def _watch(stack: Stack, run_id: str, *, json_: bool) -> None:
 def _run_json(row: RunRow) -> dict[str, Any]:
     return {
         "run_id": row.run_id,
-        "spec_name": row.spec_name,
+        "spec_name": row.shown_spec_name,
         "status": row.status,
-        "started_at": row.started_at,
-        "ended_at": row.ended_at,
+        "started_at": written(row.started_at),
+        "ended_at": _written(row.ended_at),
         "endpoint_name": row.endpoint_name,
         "batch_model_name": row.batch_model_name,
         "live": row.live,
-        "live_since": row.live_since if row.live else None,
+        "live_since": _written(row.in_service_since if row.live else None),
         "keep": row.kept,
-        "expires_at": row.expires_at,
-        "usd_per_month": row.usd_per_month,
-        "awaiting_approval_since": row.awaiting_approval_since if row.awaits_approval else None,
-        "approve_by": row.approve_by if row.awaits_approval else None,
+        "expires_at": _written(row.expires_at),
+        "usd_per_month": usd_per_month(row),
+        "awaiting_approval_since": _written(
+            row.awaiting_approval_since if row.awaits_approval else None
+        ),
+        "approve_by": _written(row.approve_by if row.awaits_approval else None),
     }
+
+
+def _written(moment: datetime | None) -> str | None:
+    return None if moment is None else written(moment)
 
 
 def _print_json(value: object) -> None:

@@ -6,9 +6,10 @@ import json
 
 from botocore.exceptions import ClientError
 
-from stratos.cli.runs import RunRow
 from stratos.cli.stack import Stack, client
+from stratos.contracts.run import RunRow
 from stratos.errors import ApprovalRejected, NotAwaitingApproval
+from stratos.moment import written
 
 _DECIDED = ("TaskTimedOut", "TaskDoesNotExist", "InvalidToken")
 """How Step Functions says that nobody waits any more: decided, timed out, or stopped."""
@@ -56,9 +57,10 @@ def _answer(run: RunRow, send: object, **answer: str) -> None:
     except ClientError as error:
         if error.response["Error"]["Code"] not in _DECIDED:
             raise
+        end = "" if run.approve_by is None else f" at {written(run.approve_by)}"
         raise NotAwaitingApproval(
             f"run {run.run_id} no longer waits for approval: somebody decided, it was stopped, or "
-            f"its time was up at {run.approve_by}; see `stratos watch {run.run_id}`"
+            f"its time was up{end}; see `stratos watch {run.run_id}`"
         ) from error
 
 

@@ -14,10 +14,11 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from stratos.cli.batch_questions import read_questions
-from stratos.cli.runs import RunRow, read_object
+from stratos.cli.runs import read_object
 from stratos.cli.stack import Stack
 from stratos.contracts.bucket import RunKeys, s3_uri, split_uri
 from stratos.contracts.measurements import BatchResult
+from stratos.contracts.run import RunRow
 from stratos.errors import BatchFailed, BatchRejected, ModelNotFound
 from stratos.hosting.deployment import DEPLOYMENT, BatchDeployment
 from stratos.hosting.transform_job import BATCH_TAG, TransformJob

@@ -11,9 +11,9 @@ import typer
 from botocore.exceptions import ClientError
 
 from stratos.cli.batch import jobs_under_way
-from stratos.cli.runs import RunRow
 from stratos.cli.stack import Stack, client
 from stratos.contracts.bucket import RunKeys, s3_uri
+from stratos.contracts.run import RunRow
 from stratos.errors import EndpointNotFound
 from stratos.hosting.components import (
     delete_component,
@@ -59,7 +59,7 @@ def _send(stack: Stack, run: RunRow, endpoint_name: str, body: bytes) -> bytes:
     described = stack.sagemaker.describe_endpoint(EndpointName=endpoint_name)
     connection = Connection(
         endpoint_name=endpoint_name,
-        spec_name=run.spec_name,
+        spec_name=run.shown_spec_name,
         bucket=stack.bucket,
         runtime=client("sagemaker-runtime"),
         s3=stack.s3,

@@ -2,100 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from typing import Any, get_args
+from typing import Any
 
 from botocore.exceptions import ClientError
 
 from stratos.cli.stack import Stack
 from stratos.contracts.bucket import PROGRESS_FILE, RunKeys
 from stratos.contracts.jobs import Progress
+from stratos.contracts.run import RunRow
 from stratos.errors import RunNotFound
 from stratos.hosting.monthly import HOURS_PER_MONTH
-from stratos.pipeline.summary import RunStatus, RunSummary
-
-FINISHED = frozenset(get_args(RunStatus)) - {"running"} | {"deleted"}
-
-
-@dataclass(frozen=True)
-class RunRow:
-    """One row of the runs table."""
-
-    run_id: str
-    spec_name: str
-    status: str
-    started_at: str
-    ended_at: str | None
-    execution_arn: str | None
-    endpoint_name: str | None
-    expires_at: str | None
-    usd_per_hour: float | None
-    live_since: str | None = None
-    batch_model_name: str | None = None
-    """Set while the run's model is in service for batches."""
-    awaiting_approval_since: str | None = None
-    approve_by: str | None = None
-    task_token: str | None = field(default=None, repr=False)
-    """Set while the run waits for approval."""
-
-    @property
-    def finished(self) -> bool:
-        return self.status in FINISHED
-
-    @property
-    def usd_per_month(self) -> float | None:
-        """What the endpoint costs while it is live.
-
-        For a model without one, what batches cost under the declared traffic.
-        """
-        if self.usd_per_hour is None or not self.live:
-            return None
-        return self.usd_per_hour * HOURS_PER_MONTH
-
-    @property
-    def kept(self) -> bool:
-        """The endpoint stays until somebody deletes it."""
-        return self.live and self.endpoint_name is not None and self.expires_at is None
-
-    @property
-    def awaits_approval(self) -> bool:
-        return self.task_token is not None and not self.finished
-
-    @property
-    def live(self) -> bool:
-        """Whether the run's model is in service, however the run ended.
-
-        A run that fails after its model was promoted leaves an endpoint, and that is billed.
-        """
-        if self.endpoint_name is None:
-            return self.batch_model_name is not None
-        return self.expires_at is None or _parse(self.expires_at) > datetime.now(UTC)
-
-    @classmethod
-    def from_item(cls, item: dict[str, Any]) -> RunRow:
-        rate = item.get("usd_per_hour")
-        return cls(
-            run_id=item["run_id"],
-            spec_name=item.get("spec_name") or item["run_id"].rpartition("-")[0],
-            status=item.get("status", "running"),
-            started_at=item.get("started_at", ""),
-            ended_at=item.get("ended_at"),
-            execution_arn=item.get("execution_arn"),
-            endpoint_name=item.get("endpoint_name"),
-            expires_at=item.get("expires_at"),
-            usd_per_hour=None if rate is None else float(rate),
-            live_since=item.get("live_since") or item.get("ended_at"),
-            batch_model_name=item.get("batch_model_name"),
-            awaiting_approval_since=item.get("awaiting_approval_since"),
-            approve_by=item.get("approve_by"),
-            task_token=item.get("task_token"),
-        )
-
-
-def _parse(moment: str) -> datetime:
-    parsed = datetime.fromisoformat(moment.replace("Z", "+00:00"))
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+from stratos.pipeline.summary import RunSummary
 
 
 def find_run(stack: Stack, run_id: str) -> RunRow:
@@ -108,7 +25,7 @@ def find_run(stack: Stack, run_id: str) -> RunRow:
     if item is None:
         known = ", ".join(row.run_id for row in list_runs(stack)[:5]) or "none"
         raise RunNotFound(f"no run {run_id!r}; the latest runs are: {known}")
-    return RunRow.from_item(item)
+    return RunRow.model_validate(item)
 
 
 def list_runs(stack: Stack) -> list[RunRow]:
@@ -121,7 +38,7 @@ def list_runs(stack: Stack) -> list[RunRow]:
     while "LastEvaluatedKey" in page:
         page = stack.table.scan(**runs, ExclusiveStartKey=page["LastEvaluatedKey"])
         items += page["Items"]
-    return sorted((RunRow.from_item(i) for i in items), key=lambda r: r.started_at, reverse=True)
+    return sorted(map(RunRow.model_validate, items), key=lambda r: r.started_at, reverse=True)
 
 
 def list_hosting(stack: Stack) -> list[RunRow]:
@@ -129,13 +46,30 @@ def list_hosting(stack: Stack) -> list[RunRow]:
     rows = list_runs(stack)
     if any(row.endpoint_name is not None for row in rows):
         there = _names(stack, "Endpoint")
-        rows = [r if r.endpoint_name in there else replace(r, endpoint_name=None) for r in rows]
+        rows = [
+            row if row.endpoint_name in there else _without(row, "endpoint_name") for row in rows
+        ]
     if any(row.batch_model_name is not None for row in rows):
         there = _names(stack, "Model")
         rows = [
-            r if r.batch_model_name in there else replace(r, batch_model_name=None) for r in rows
+            row if row.batch_model_name in there else _without(row, "batch_model_name")
+            for row in rows
         ]
     return rows
+
+
+def usd_per_month(row: RunRow) -> float | None:
+    """What the endpoint costs while it is live.
+
+    Of batches: what those of the declared traffic cost.
+    """
+    if row.usd_per_hour is None or not row.live:
+        return None
+    return row.usd_per_hour * HOURS_PER_MONTH
+
+
+def _without(row: RunRow, column: str) -> RunRow:
+    return row.model_copy(update={column: None})
 
 
 def _names(stack: Stack, kind: str) -> set[str]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from stratos.cli.runs import RunRow
+from stratos.cli.runs import usd_per_month
+from stratos.contracts.run import RunRow
+from stratos.moment import written
 from stratos.pipeline.summary import RunSummary
 from stratos.report.figures import (
     accuracy_rows,
@@ -43,7 +47,8 @@ def print_outcome(console: Console, run: RunSummary) -> None:
             soft_wrap=True,
         )
     if run.endpoint:
-        until = run.endpoint.expires_at or "deleted by hand"
+        end = run.endpoint.expires_at
+        until = "deleted by hand" if end is None else written(end)
         console.print(f"endpoint: {run.endpoint.name}, until {until}", soft_wrap=True)
     if run.batch:
         console.print(
@@ -130,24 +135,30 @@ def print_runs(console: Console, rows: list[RunRow]) -> None:
         table.add_column(name)
     for row in rows:
         hosting = _hosting(row) if row.live else ("", "", "", "")
-        table.add_row(row.run_id, _status(row), row.started_at[:19], *hosting)
+        table.add_row(row.run_id, _status(row), _second(row.started_at), *hosting)
     console.print(table)
-    live = [row.usd_per_month for row in rows if row.usd_per_month is not None]
+    live = [usd for row in rows if (usd := usd_per_month(row)) is not None]
     if live:
         console.print(f"{len(live)} live, {money(sum(live))} a month in all")
 
 
 def _status(row: RunRow) -> Text:
     if row.awaits_approval:
-        since, by = (row.awaiting_approval_since or "")[:19], (row.approve_by or "")[:19]
+        since, by = _second(row.awaiting_approval_since), _second(row.approve_by)
         return Text(f"awaits approval since {since}, at most until {by}", "cyan")
     return Text(row.status, STYLES.get(row.status, ""))
 
 
 def _hosting(row: RunRow) -> tuple[str, str, str, str]:
     """Endpoint, since when, until when, and what it costs a month."""
-    until = "kept until deleted" if row.kept else (row.expires_at or "")[:19]
-    month = "" if row.usd_per_month is None else money(row.usd_per_month)
+    until = "kept until deleted" if row.kept else _second(row.expires_at)
+    usd, since = usd_per_month(row), _second(row.in_service_since)
+    month = "" if usd is None else money(usd)
     if row.batch_model_name is not None:
-        return "none: stratos batch", (row.live_since or "")[:19], "another run takes over", month
-    return row.endpoint_name or "", (row.live_since or "")[:19], until, month
+        return "none: stratos batch", since, "another run takes over", month
+    return row.endpoint_name or "", since, until, month
+
+
+def _second(moment: datetime | None) -> str:
+    """A moment without its offset, which is that of UTC; empty where there is none."""
+    return "" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S}"

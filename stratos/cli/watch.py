@@ -15,7 +15,6 @@ from rich.table import Table
 from rich.text import Text
 
 from stratos.cli.runs import (
-    RunRow,
     current_state,
     execution_ended,
     find_run,
@@ -23,7 +22,9 @@ from stratos.cli.runs import (
 )
 from stratos.cli.stack import Stack
 from stratos.contracts.jobs import Progress
+from stratos.contracts.run import RunRow
 from stratos.errors import RunLost, RunNotFound
+from stratos.moment import written
 from stratos.report.figures import duration
 from stratos.waiting import wait_until
 
@@ -153,7 +154,8 @@ class Screen:
 
 def asks(run: RunRow) -> str:
     """What a run that waits for approval waits for."""
-    return f"`stratos approve {run.run_id}` or `stratos reject {run.run_id}`, by {run.approve_by}"
+    by = "" if run.approve_by is None else f", by {written(run.approve_by)}"
+    return f"`stratos approve {run.run_id}` or `stratos reject {run.run_id}`{by}"
 
 
 def belongs(progress: Progress, state: str | None) -> bool:

@@ -126,5 +126,11 @@ class Measurements(FrozenModel):
         return Measurements(measured=(*kept, measurement))
 
     @property
+    def moved(self) -> bool:
+        """Whether the model that was measured last had been measured on another server before."""
+        last = self.last
+        return last is not None and sum(item.attempt == last.attempt for item in self.measured) > 1
+
+    @property
     def last(self) -> Measurement | None:
         return self.measured[-1] if self.measured else None

@@ -15,6 +15,7 @@ from stratos.catalog.servers import InstanceType
 from stratos.contracts.plan import Server
 from stratos.errors import DeploymentFailed, EndpointUnsettled
 from stratos.frozen import FrozenModel
+from stratos.hosting.absence import is_absent
 from stratos.hosting.container import WEIGHTS_PER_ARCHIVE, ServingContainer
 from stratos.hosting.guardrails import (
     BAKE_SECONDS,
@@ -166,7 +167,7 @@ def find_component(sagemaker: Any, name: str) -> dict[str, Any] | None:
     try:
         found: dict[str, Any] = sagemaker.describe_inference_component(InferenceComponentName=name)
     except sagemaker.exceptions.ClientError as error:
-        if _is_absent(error):
+        if is_absent(error, held_by_tag=False):
             return None
         raise
     return found
@@ -219,7 +220,7 @@ def delete_component(sagemaker: Any, name: str, deadline: float) -> bool:
     try:
         sagemaker.delete_inference_component(InferenceComponentName=name)
     except sagemaker.exceptions.ClientError as error:
-        if not _is_absent(error):
+        if not is_absent(error, held_by_tag=False):
             raise
     if settled_component(sagemaker, name, deadline) is not None:
         raise DeploymentFailed(
@@ -231,9 +232,3 @@ def delete_component(sagemaker: Any, name: str, deadline: float) -> bool:
 
 def _is_changing(component: Mapping[str, Any] | None) -> bool:
     return component is not None and component["InferenceComponentStatus"] in CHANGING
-
-
-def _is_absent(error: Exception) -> bool:
-    """SageMaker says so with a ValidationException."""
-    message = str(error).lower()
-    return any(words in message for words in ("not find", "does not exist", "not found"))

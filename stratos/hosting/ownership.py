@@ -14,6 +14,7 @@ from typing import Literal
 
 from stratos.contracts.run import RunRef
 from stratos.frozen import FrozenModel
+from stratos.moment import Moment
 from stratos.spec import Hosting, Spec
 
 RUN_TAG = "stratos:run"
@@ -85,7 +86,7 @@ class Owner(FrozenModel):
     """Its execution goes on."""
     endpoint_name: str | None
     """Set while the run's model is the one in service."""
-    expires_at: datetime | None
+    expires_at: Moment | None
     batch_model_name: str | None = None
     """Set while batches ask the run's model."""
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from stratos.contracts.jobs import DistillResult, EvaluateResult, ProbeResult
 from stratos.contracts.match import MatchEvidence
 from stratos.contracts.plan import Interval, Plan
+from stratos.contracts.run import spec_name_in
 from stratos.hosting.deployment import BatchDeployment
 from stratos.hosting.modes.table import told_measurement
 from stratos.hosting.monthly import HOURS_PER_MONTH, worked_off_usd_per_month
@@ -29,7 +30,7 @@ def build_summary(evidence: RunEvidence) -> RunSummary:
     found, match = evidence.evaluation, evidence.match
     return RunSummary(
         run_id=evidence.run.run_id,
-        spec_name=evidence.spec_name or evidence.run.run_id.rpartition("-")[0],
+        spec_name=evidence.spec_name or spec_name_in(evidence.run.run_id),
         status=evidence.status,
         reason=evidence.reason or _reason(evidence),
         started_at=evidence.run.started_at,

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from stratos.contracts.jobs import DistillResult, EvaluateResult, SynthesizeResult
 from stratos.contracts.match import MatchEvidence
 from stratos.contracts.measurements import Measurement
 from stratos.contracts.plan import PlanSet
-from stratos.contracts.run import RunRef
+from stratos.contracts.run import RunRef, RunStatus
 from stratos.dataset.inspection import Inspection
 from stratos.hosting.deployment import Deployment
-from stratos.pipeline.summary import Phase, RunStatus
+from stratos.pipeline.summary import Phase
 from stratos.spec import Spec
 
 
@@ -21,7 +22,7 @@ class RunEvidence:
 
     run: RunRef
     status: RunStatus
-    ended_at: str
+    ended_at: datetime
     hours: float
     reason: str | None = None
     content_hash: str | None = None
@@ -36,7 +37,7 @@ class RunEvidence:
     deployment: Deployment | None = None
     measurements: tuple[Measurement, ...] = ()
     promoted: bool = False
-    expires_at: str | None = None
+    expires_at: datetime | None = None
     phases: tuple[Phase, ...] = ()
     notes: list[str] = field(default_factory=list)
 

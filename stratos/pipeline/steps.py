@@ -15,8 +15,6 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import AwareDatetime
-
 from stratos.contracts.measurements import BatchResult, LoadResult
 from stratos.contracts.plan import Server
 from stratos.contracts.run import RunRef
@@ -28,6 +26,7 @@ from stratos.hosting.deployment import (
     Deployment,
 )
 from stratos.hosting.ownership import Orphan
+from stratos.moment import Moment
 from stratos.spec import StrategyName
 
 
@@ -36,7 +35,7 @@ class ClaimInput(FrozenModel):
 
     event: dict[str, Any]
     execution_arn: str
-    started_at: str
+    started_at: Moment
 
 
 class ParseInput(FrozenModel):
@@ -202,7 +201,7 @@ class ApprovalInput(FrozenModel):
 
 
 class ApprovalRequested(FrozenModel):
-    approve_by: str
+    approve_by: Moment
 
 
 class Approval(FrozenModel):
@@ -296,7 +295,7 @@ class PromoteInput(FrozenModel):
 class Promoted(FrozenModel):
     endpoint_name: str | None
     """None if the model is asked in batches."""
-    expires_at: str | None
+    expires_at: Moment | None
     schedule_name: str | None
 
 
@@ -318,7 +317,7 @@ class Reported(FrozenModel):
 class SweepInput(FrozenModel):
     dry_run: bool = False
     """Report what would be removed, and remove nothing."""
-    scheduled_at: AwareDatetime | None = None
+    scheduled_at: Moment | None = None
     """When the schedule that ends an endpoint was due; it counts as the current time."""
 
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 
 from stratos.contracts.jobs import CurvePoint, EvaluatedExample, ProbeResult, SynthesizeResult
 from stratos.contracts.measurements import BatchResult, LoadResult, Measurement
 from stratos.contracts.plan import Interval, PlanSet, Server
+from stratos.contracts.run import RunStatus
 from stratos.frozen import FrozenModel
 from stratos.hosting.deployment import HostingChoice
+from stratos.moment import Moment
 from stratos.spec import StrategyName
 from stratos.statistics.mcnemar import Comparison
 from stratos.statistics.wilson import Proportion
 
-RunStatus = Literal["running", "succeeded", "failed", "rejected", "unchanged", "stopped"]
 REJECTED_RUNS = "RejectedRuns"
 """Metric: runs that ended because of their spec or dataset, or because a person refused them."""
 
@@ -57,7 +56,7 @@ class Phase(FrozenModel):
 class EndpointSummary(FrozenModel):
     name: str
     server: Server
-    expires_at: str | None
+    expires_at: Moment | None
     load: LoadResult | None
     usd_per_1000_requests: Interval | None = None
     """At the declared load, per 1,000 answered requests."""
@@ -91,8 +90,8 @@ class RunSummary(FrozenModel):
     status: RunStatus
     reason: str
     """Why it ended as it did, in words."""
-    started_at: str
-    ended_at: str
+    started_at: Moment
+    ended_at: Moment
     content_hash: str | None = None
     strategy: StrategySummary | None = None
     teacher: ModelSummary | None = None

@@ -8,6 +8,7 @@ from jinja2 import Environment, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
 from stratos.contracts.plan import Plan, PlanSet
+from stratos.moment import written
 from stratos.pipeline.summary import RunSummary, TrainingSummary
 from stratos.report.figures import (
     accuracy_rows,
@@ -35,6 +36,7 @@ def render(summary: RunSummary) -> str:
         "share": share,
         "duration": duration,
         "money": money,
+        "written": written,
     }
     source = resources.files("stratos.report").joinpath("report.html.j2").read_text("utf-8")
     return environment.from_string(source).render(

@@ -21,7 +21,7 @@ from infra.parts.functions import HANDLERS
 
 PACKAGES = ["steps", "dataset", "planning"]
 INSPECTING = [
-    "lambdas.gathering.inputs",
+    "lambdas.gathering.input_files",
     "lambdas.handlers.inspect_dataset",
     "stratos.dataset.inspect_dataset",
     "stratos.dataset.near_duplicates",

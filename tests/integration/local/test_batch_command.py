@@ -14,9 +14,10 @@ from sagemaker_cloud import BUCKET, ROLE, Cloud, running_cloud
 from infra.local.host.settings import client_environment
 from infra.local.sagemaker.transform.jobs import TransformJobProcesses
 from stratos.cli import batch, endpoint
-from stratos.cli.runs import RunRow, find_run
+from stratos.cli.runs import find_run
 from stratos.cli.stack import Stack
 from stratos.contracts.bucket import RunKeys
+from stratos.contracts.run import RunRow
 from stratos.errors import BatchFailed, BatchRejected, ModelNotFound
 from stratos.hosting.build import build_deployment
 from stratos.hosting.deployment import BatchDeployment
@@ -70,8 +71,8 @@ def promoted(cloud: Cloud, stack: Stack, run_id: str, **environment: str) -> Run
     keys = RunKeys(run_id)
     cloud.put(keys.deployment, deployment.model_dump_json())
     cloud.put(keys.spec, spec.model_dump_json())
-    row = {"run_id": run_id, "spec_key": "specs/tiles/spec.yaml", "status": "succeeded"}
-    stack.table.put_item(Item=row | {"batch_model_name": deployment.model_name})
+    row = {"status": "succeeded", "batch_model_name": deployment.model_name}
+    stack.table.put_item(Item=run.model_dump(mode="json") | row)
     return find_run(stack, run_id)
 
 

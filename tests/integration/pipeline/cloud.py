@@ -20,9 +20,10 @@ import yaml
 from infra.local.cli import bring_up
 from infra.local.daemon import stop
 from infra.local.host.settings import LocalSettings, client_environment
-from stratos.cli.runs import FINISHED, RunRow, find_run, read_object, read_summary
+from stratos.cli.runs import find_run, read_object, read_summary
 from stratos.cli.stack import Stack
 from stratos.cli.submit import submit
+from stratos.contracts.run import RunRow
 from stratos.errors import RunNotFound
 from stratos.pipeline.summary import RunSummary
 from tests import patience
@@ -58,7 +59,7 @@ class Cloud:
 
         def finished() -> RunRow | None:
             row = self.row(run_id)
-            return row if row is not None and row.status in FINISHED else None
+            return row if row is not None and row.finished else None
 
         return eventually(finished, seconds)
 

@@ -11,8 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from stratos.cli import app as cli
-from stratos.cli.runs import RunRow
+from stratos.contracts.run import RunRow
 from stratos.errors import NotAwaitingApproval
+from stratos.moment import written
 from tests.integration.pipeline.cloud import Cloud, eventually, running_cloud, write_task
 
 pytestmark = pytest.mark.slow
@@ -62,7 +63,8 @@ def test_an_approved_model_is_deployed_and_owned_and_swept_when_its_time_is_over
     row = waiting(cloud, run_id)
     assert cloud.billable() == NOTHING
     (told,) = json.loads(run("runs", "--json"))
-    assert told["awaiting_approval_since"] == row.awaiting_approval_since
+    assert row.awaiting_approval_since is not None
+    assert told["awaiting_approval_since"] == written(row.awaiting_approval_since)
     assert version_of(cloud, run_id)["ModelApprovalStatus"] == "PendingManualApproval"
 
     run("approve", run_id, "--reason", "good enough")

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from stratos.cli import app as cli
-from stratos.cli.runs import list_hosting
+from stratos.cli.runs import list_hosting, usd_per_month
 from tests.integration.pipeline.cloud import EXAMPLE, Cloud, eventually, write_task
 
 pytestmark = pytest.mark.slow
@@ -61,7 +61,7 @@ def test_a_spec_in_batch_mode_ends_with_a_model_that_answers_files(cloud: Cloud,
 
     (listed,) = [item for item in list_hosting(cloud.stack) if item.run_id == run_id]
     assert listed.live
-    assert listed.usd_per_month is not None
+    assert usd_per_month(listed) is not None
 
     answered = CliRunner().invoke(
         cli.app,

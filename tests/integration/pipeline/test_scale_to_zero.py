@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 
 from stratos.cli import endpoint
+from stratos.cli.runs import usd_per_month
 from stratos.hosting.modes.interface import Connection
 from stratos.hosting.modes.scale_to_zero import refused_for_capacity
 from stratos.hosting.modes.table import mode_named
+from stratos.moment import written
 from tests.integration.pipeline.cloud import ROOT, Cloud, eventually, running_cloud, write_task
 
 pytestmark = pytest.mark.slow
@@ -108,7 +110,7 @@ def test_a_run_measures_its_component_and_says_what_it_costs(cloud: Cloud, run_i
     assert row.live
     hours_a_day = 2 + 0.5  # in use, and idle until the last copy is gone
     whole = summary.endpoint.server.usd_per_hour * 730
-    assert row.usd_per_month == pytest.approx(whole * hours_a_day / 24)
+    assert usd_per_month(row) == pytest.approx(whole * hours_a_day / 24)
 
 
 def test_an_idle_component_goes_to_sleep_and_the_command_line_wakes_it(cloud: Cloud, run_id: str):
@@ -146,7 +148,7 @@ def test_when_its_time_is_over_the_sweeper_leaves_nothing(cloud: Cloud, run_id: 
     schedule = scheduler.get_schedule(Name=f"{NAME}-expiry", GroupName="stratos")
     [live] = [row for row in map(cloud.row, _runs(cloud)) if row is not None and row.live]
     assert live.expires_at is not None
-    due = json.dumps({"scheduled_at": live.expires_at})
+    due = json.dumps({"scheduled_at": written(live.expires_at)})
     swept = cloud.client("lambda").invoke(FunctionName=schedule["Target"]["Arn"], Payload=due)
     removed = json.loads(swept["Payload"].read())["removed"]
     assert [item["kind"] for item in removed][:2] == ["inference-component", "endpoint"]

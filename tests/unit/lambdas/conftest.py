@@ -5,22 +5,27 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import timedelta
 from typing import Any
 
 import boto3
 import pytest
 from moto import mock_aws
 from moto.core.responses import ActionResult
+from moto.sagemaker.models import FakeEndpointConfig
 from moto.sagemaker.responses import SageMakerResponse
 
+from lambdas.aws import chat, components
 from lambdas.aws import clients as aws
 from lambdas.aws import settings as stack_settings
+from lambdas.handlers import measure_endpoint
 from stratos.contracts.bucket import SERVERS_KEY, RunKeys
 from stratos.contracts.run import RunRef
+from stratos.moment import now, written
 from stratos.pipeline.steps import TrainingJob
 from tests import factories
 from tests.component_api import ComponentApi
+from tests.fakes import FakeClock, FakeRuntime, SlowClock
 
 BUCKET, TABLE, REGION = "stratos-bucket", "stratos-runs", "us-east-1"
 SPEC_KEY = "specs/tiles/spec.yaml"
@@ -64,6 +69,35 @@ class Account:
         table = boto3.resource("dynamodb", region_name=REGION).Table(TABLE)
         return dict(table.get_item(Key={"run_id": run_id}).get("Item", {}))
 
+    def change(self, run_id: str, **columns: Any) -> None:
+        """Change a run's row as nobody would."""
+        table = boto3.resource("dynamodb", region_name=REGION).Table(TABLE)
+        table.put_item(Item=self.row(run_id) | columns)
+
+    def expire(self, run_id: str) -> None:
+        """Let the time of a run's endpoint have been over for an hour."""
+        self.change(run_id, expires_at=written(now() - timedelta(hours=1)))
+
+    def resources(self) -> dict[str, set[str]]:
+        """Names of what is made for an endpoint."""
+        sagemaker, scheduler = self.client("sagemaker"), self.client("scheduler")
+        configs = sagemaker.list_endpoint_configs()["EndpointConfigs"]
+        schedules = scheduler.list_schedules(GroupName="stratos")["Schedules"]
+        return {
+            "endpoints": {item["EndpointName"] for item in sagemaker.list_endpoints()["Endpoints"]},
+            "configs": {item["EndpointConfigName"] for item in configs},
+            "models": {item["ModelName"] for item in sagemaker.list_models()["Models"]},
+            "schedules": {item["Name"] for item in schedules},
+        }
+
+    def endpoint_config(self) -> str:
+        """The configuration that the endpoint of the spec has."""
+        found = self.client("sagemaker").describe_endpoint(EndpointName="stratos-tiles")
+        return str(found["EndpointConfigName"])
+
+    def stop_execution(self) -> None:
+        self.client("stepfunctions").stop_execution(executionArn=self.execution_arn)
+
     def notices(self) -> list[str]:
         received = self.client("sqs").receive_message(
             QueueUrl=self.queue_url, MaxNumberOfMessages=10
@@ -87,7 +121,7 @@ class Account:
             {
                 "event": self.event(version),
                 "execution_arn": self.execution_arn,
-                "started_at": datetime.now(UTC).isoformat(),
+                "started_at": written(now()),
             },
             None,
         )
@@ -129,8 +163,8 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
         monkeypatch.setenv(name, value)
     # moto has no UpdateEndpoint.
     monkeypatch.setattr(SageMakerResponse, "update_endpoint", _update_endpoint, raising=False)
-    components = ComponentApi()
-    components.install(monkeypatch)
+    api = ComponentApi()
+    api.install(monkeypatch)
     with mock_aws():
         aws.client.cache_clear()
         stack_settings.settings.cache_clear()
@@ -159,12 +193,35 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
         execution = states.start_execution(stateMachineArn=machine)["executionArn"]
         monkeypatch.setenv("TOPIC_ARN", topic_arn)
         monkeypatch.setenv("STATE_MACHINE_ARN", machine)
-        account = Account(execution, topic_arn, queue_url, components)
+        account = Account(execution, topic_arn, queue_url, api)
         account.put(SERVERS_KEY, factories.servers().model_dump_json())
         yield account
-    components.restore()
+    api.restore()
     aws.client.cache_clear()
     stack_settings.settings.cache_clear()
+
+
+@pytest.fixture
+def local_instances(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Instance types of this machine pass moto, and a component settles at once."""
+    monkeypatch.setattr(FakeEndpointConfig, "validate_instance_type", lambda *_: None)
+    monkeypatch.setattr(components, "_SETTLING_SECONDS", 0.0)
+
+
+@pytest.fixture
+def runtime(monkeypatch: pytest.MonkeyPatch) -> FakeRuntime:
+    """What answers as an endpoint, at once."""
+    fake = FakeRuntime(lambda messages: "thinking\n#### s1 s4")
+    monkeypatch.setattr(chat, "runtime_client", lambda: fake)
+    monkeypatch.setattr(measure_endpoint, "MonotonicClock", FakeClock)
+    return fake
+
+
+@pytest.fixture
+def slow(runtime: FakeRuntime, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Every endpoint is too slow, until the clock is set right."""
+    monkeypatch.setattr(measure_endpoint, "MonotonicClock", SlowClock)
+    return monkeypatch
 
 
 def _update_endpoint(response: SageMakerResponse) -> ActionResult:

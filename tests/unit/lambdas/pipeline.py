@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from moto.sagemaker.models import sagemaker_backends
@@ -26,11 +27,40 @@ from lambdas.handlers import (
 )
 from stratos.contracts.bucket import RunKeys, split_uri
 from stratos.contracts.match import MatchEvidence
-from stratos.contracts.measurements import Measurements
+from stratos.contracts.measurements import Measurement, Measurements
 from stratos.contracts.run import RunRef
 from stratos.hosting.transform_job import TransformJob
+from stratos.pipeline.summary import RunSummary
 from tests import factories, summaries
 from tests.unit.lambdas.conftest import BUCKET, Account
+
+TO_ZERO: dict[str, Any] = {
+    "hosting": {"mode": "scale_to_zero"},
+    "preferences": {"accuracy": 0, "latency": 0, "time": 0, "cost": 1},
+}
+"""Sections of a spec whose endpoint scales to zero."""
+BATCH: dict[str, Any] = {
+    "hosting": {"mode": "batch"},
+    "constraints": {"max_usd_per_1000_requests": 100},
+    "load": {"requests_per_second": 0.1, "measure_seconds": 20},
+    "preferences": {"accuracy": 0, "latency": 0, "time": 0, "cost": 1},
+}
+"""Sections of a spec whose model is asked in batches."""
+
+
+def right_answer(number: int) -> str:
+    """A line of a batch that was answered, whichever it is."""
+    body = {
+        "created": int(time.time()) + 6,
+        "choices": [{"message": {"role": "assistant", "content": "z1"}}],
+        "usage": {"prompt_tokens": 3, "completion_tokens": 5},
+    }
+    return json.dumps(body)
+
+
+def refused_answer(number: int) -> str:
+    """A line of a batch that the server refused."""
+    return json.dumps({"error": {"message": "too long", "type": "invalid_request_error"}})
 
 
 def call(handler: Any, **payload: Any) -> dict[str, Any]:
@@ -159,6 +189,13 @@ class Pipeline:
             sagemaker.create_endpoint(**names, Tags=deployment["tags"])
         return deployment
 
+    def made_hours_ago(self, hours: float) -> float:
+        """Let the making of the endpoint have begun so long ago; returns its price an hour."""
+        deployment = self.state["quality"]["deployment"]
+        deployment["deploying_since"] = (datetime.now(UTC) - timedelta(hours=hours)).isoformat()
+        self.account.put(RunKeys(self.run.run_id).deployment, json.dumps(deployment))
+        return float(deployment["billed_usd_per_hour"])
+
     def _deploy_component(self, sagemaker: Any, deployment: dict[str, Any]) -> dict[str, Any]:
         """The same for an endpoint that scales to zero; moto lets no instance type of ours pass."""
         component = deployment["component"]
@@ -262,11 +299,13 @@ class Pipeline:
 
     def hold_load(self) -> None:
         """What MeasureEndpoint leaves behind, where nobody asks the endpoint."""
-        keys = RunKeys(self.run.run_id)
-        evidence = MatchEvidence.model_validate_json(self.account.read(keys.match))
+        evidence = self.evidence()
         measured = summaries.measurement(evidence.plan, attempt=evidence.attempt)
+        self.put_measurement(measured)
+
+    def put_measurement(self, measured: Measurement) -> None:
         kept = Measurements(measured=(measured,))
-        self.account.put(keys.measurements, kept.model_dump_json())
+        self.account.put(RunKeys(self.run.run_id).measurements, kept.model_dump_json())
 
     def promote(self) -> dict[str, Any]:
         keys = RunKeys(self.run.run_id)
@@ -297,14 +336,44 @@ class Pipeline:
         self.match()
         return self
 
-    def until_deployed(self) -> Pipeline:
+    def until_registered(self) -> Pipeline:
+        """The model is good and has yet to go to its endpoint."""
         self.until_matched()
         self.work()
         self.check()
         self.register()
+        return self
+
+    def until_deployed(self) -> Pipeline:
+        self.until_registered()
         self.take_turn()
         self.deploy()
         return self
+
+    def until_promoted(self) -> Pipeline:
+        """The whole of a good run, the report included."""
+        self.until_registered()
+        if self.state["quality"]["deployment"]["transform_job"] is None:
+            self.take_turn()
+            self.deploy()
+        else:
+            self.transform(right_answer)
+            assert self.measure_batch()["passed"], self.state["measured"]["reason"]
+        self.promote()
+        self.report()
+        return self
+
+    def summary(self) -> RunSummary:
+        """`run.json`, which the report has written."""
+        return RunSummary.model_validate_json(self.account.read(RunKeys(self.run.run_id).summary))
+
+    def measurements(self) -> tuple[Measurement, ...]:
+        key = RunKeys(self.run.run_id).measurements
+        return Measurements.model_validate_json(self.account.read(key)).measured
+
+    def evidence(self) -> MatchEvidence:
+        key = RunKeys(self.run.run_id).match
+        return MatchEvidence.model_validate_json(self.account.read(key))
 
     def _add(self, name: str, value: dict[str, Any]) -> dict[str, Any]:
         self.state[name] = value

@@ -6,14 +6,26 @@ from typer.testing import CliRunner
 
 from stratos.cli import app as cli
 from stratos.cli.stack import Stack
+from tests import factories
 
 STARTED = "2026-11-24T08:00:00+00:00"
 
 
 def put_run(stack: Stack, run_id: str = "r-1", **attributes: str) -> None:
-    key = {"run_id": run_id, "spec_key": "specs/r/spec.yaml"}
-    item = key | {"started_at": STARTED, "status": "succeeded", "spec_name": "r"}
+    run = factories.run_ref().model_dump(mode="json")
+    item = run | {"run_id": run_id, "status": "succeeded", "spec_name": "r"}
     stack.table.put_item(Item=item | attributes)
+
+
+def begin_execution(stack: Stack) -> str:
+    """An execution that is read as any other; returns its ARN."""
+    machine = stack.states.create_state_machine(
+        name="s",
+        definition='{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}',
+        roleArn="arn:aws:iam::123456789012:role/states",
+    )
+    started = stack.states.start_execution(stateMachineArn=machine["stateMachineArn"])
+    return str(started["executionArn"])
 
 
 def put_model(stack: Stack, run_id: str) -> None:

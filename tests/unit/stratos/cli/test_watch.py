@@ -7,13 +7,13 @@ import io
 import pytest
 from rich.console import Console
 
-from stratos.cli.runs import RunRow
 from stratos.cli.watch import Screen, Snapshot, follow
 from stratos.contracts.jobs import Progress
 from stratos.errors import (
     RunNotFound,
 )
-from tests.unit.stratos.cli.stack_contents import STARTED, put_run, run
+from tests import factories
+from tests.unit.stratos.cli.stack_contents import begin_execution, put_run, run
 
 
 @pytest.mark.parametrize(
@@ -21,17 +21,18 @@ from tests.unit.stratos.cli.stack_contents import STARTED, put_run, run
     [("succeeded", 0), ("unchanged", 0), ("failed", 3), ("rejected", 4), ("stopped", 5)],
 )
 def test_watch_exits_with_how_the_run_ended(stack, status, code):
-    put_run(stack, "r-1", status=status)
+    put_run(stack, "r-1", status=status, execution_arn=begin_execution(stack))
     assert run("watch", "r-1", "--json")[0] == code
 
 
 def test_watch_waits_for_a_run_to_begin_and_gives_up_in_words(stack):
     naps: list[float] = []
+    execution_arn = begin_execution(stack)
 
     def sleep(seconds: float) -> None:
         naps.append(seconds)
         if len(naps) == 3:
-            put_run(stack, "r-1")
+            put_run(stack, "r-1", execution_arn=execution_arn)
 
     assert [m.run.status for m in follow(stack, "r-1", sleep=sleep)] == ["succeeded"]
     assert len(naps) == 3
@@ -40,7 +41,7 @@ def test_watch_waits_for_a_run_to_begin_and_gives_up_in_words(stack):
 
 
 def test_without_a_terminal_progress_is_a_line_a_tenth():
-    row = RunRow("r-1", "r", "running", STARTED, None, None, None, None, None)
+    row = factories.run_row("r-1")
 
     def moment(done: float, step: str = "distill", state: str = "Distill") -> Snapshot:
         progress = Progress(
@@ -70,10 +71,7 @@ def test_without_a_terminal_progress_is_a_line_a_tenth():
 
 
 def test_a_watched_run_that_waits_says_what_for():
-    row = RunRow(
-        "r-1", "r", "running", STARTED, None, None, None, None, None, task_token="t",
-        approve_by="2026-11-27T08:00:00+00:00",
-    )  # fmt: skip
+    row = factories.run_row("r-1", task_token="t", approve_by="2026-11-27T08:00:00+00:00")
     console = Console(width=200, record=True, file=io.StringIO())
     Screen(console).show(iter([Snapshot(row, "AwaitApproval", None)]))
     assert console.export_text().strip() == (

@@ -18,7 +18,7 @@ def test_no_rule_stands_in_for_a_model_that_judges():
     model = OpenAICompatible(kind="openai", base_url="http://judge", model="judge")
     spec = LlmJudge(kind="judge", model=model, criteria="right")
     assert not needs_gold(spec)
-    with pytest.raises(ValueError, match="asked inside training jobs alone"):
+    with pytest.raises(ValueError, match="asked only inside training jobs"):
         is_correct(spec, "please", None)
 
 

@@ -12,9 +12,9 @@ from sagemaker_cloud import BUCKET
 
 from infra.local.host.settings import client_environment
 from stratos.cli import endpoint
-from stratos.cli.runs import RunRow
 from stratos.cli.stack import Stack
 from stratos.hosting.modes.table import mode_of
+from tests import factories
 
 SERVERLESS = {"MemorySizeInMB": 2048, "MaxConcurrency": 2}
 
@@ -73,7 +73,7 @@ def test_the_command_line_asks_either_kind(cloud, queued, serverless, monkeypatc
         monkeypatch.setenv(name, value)
     stack = Stack(BUCKET, "runs", "arn", "schedules")
     for name in ("queued", "serverless"):
-        row = RunRow.from_item({"run_id": "tiles-1", "spec_name": "tiles", "endpoint_name": name})
+        row = factories.run_row("tiles-1", spec_name="tiles", endpoint_name=name)
         assert endpoint.invoke(stack, row, "which tiles?", max_tokens=8) == name
 
 

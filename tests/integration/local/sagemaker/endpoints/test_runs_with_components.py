@@ -23,7 +23,6 @@ from lambdas.aws import components
 from lambdas.aws import sagemaker as control_plane
 from lambdas.aws import scaling as promotion
 from stratos.cli import endpoint
-from stratos.cli.runs import RunRow
 from stratos.cli.stack import Stack
 from stratos.contracts.plan import Server
 from stratos.errors import ComponentNotReady, DeploymentFailed
@@ -54,7 +53,7 @@ def test_the_command_line_deletes_a_component_with_its_model_and_then_its_endpoi
         BillingMode="PAY_PER_REQUEST",
     )
     stack = Stack(BUCKET, "runs", "arn", "schedules")
-    row = RunRow.from_item({"run_id": "gone-a", "spec_name": "gone", "endpoint_name": "gone"})
+    row = factories.run_row("gone-a", spec_name="gone", endpoint_name="gone")
     assert endpoint.delete(stack, row, objects=False) == ["gone-a", "gone", "gone"]
     listed = cloud.sagemaker.list_inference_components(EndpointNameEquals="gone")
     assert listed["InferenceComponents"] == []

@@ -1,0 +1,43 @@
+"""The catalog in the bucket: what is on offer here, and what finished runs have taught."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from lambdas.aws.bucket import Bucket
+from stratos.catalog.bedrock_listing import BedrockListing
+from stratos.catalog.servers import ServerCatalog
+from stratos.contracts.bucket import CALIBRATION_KEY, SERVERS_KEY, TEACHERS_KEY
+from stratos.contracts.calibration import CalibrationRow
+from stratos.contracts.run import RunRef
+
+
+@dataclass(frozen=True)
+class CatalogFiles:
+    """The catalog that the runs of a bucket share."""
+
+    run: RunRef
+
+    def servers(self) -> ServerCatalog:
+        """The instance types on offer; those that are shipped where nobody has put others."""
+        return self._bucket.find_model(SERVERS_KEY, ServerCatalog) or ServerCatalog.aws()
+
+    def find_bedrock_listing(self) -> BedrockListing | None:
+        """The models that Bedrock offers, if they were ever fetched."""
+        return self._bucket.find_model(TEACHERS_KEY, BedrockListing)
+
+    def calibration(self) -> tuple[CalibrationRow, ...]:
+        """Predicted beside measured, of every finished run."""
+        try:
+            lines = self._bucket.read(CALIBRATION_KEY).splitlines()
+        except FileNotFoundError:
+            return ()
+        return tuple(CalibrationRow.model_validate_json(line) for line in lines if line.strip())
+
+    def add_calibration(self, rows: Iterable[CalibrationRow]) -> None:
+        self._bucket.append_rows(CALIBRATION_KEY, rows)
+
+    @property
+    def _bucket(self) -> Bucket:
+        return Bucket(self.run.bucket)

@@ -1,0 +1,76 @@
+"""The folder of a spec in its bucket: the spec, and the dataset and models beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from lambdas.aws.bucket import Bucket
+from stratos.contracts.bucket import REJECTION_FILE, SPEC_PREFIX, spec_folder
+from stratos.contracts.run import RunRef
+from stratos.errors import Rejection
+
+
+@dataclass(frozen=True)
+class SpecFile:
+    """A file beside a spec."""
+
+    path: str
+    etag: str
+
+
+@dataclass(frozen=True)
+class SpecFolder:
+    """The folder that the spec of a run lies in. Paths are relative to it."""
+
+    run: RunRef
+
+    @property
+    def name(self) -> str:
+        """What the spec in it must be named."""
+        return self._prefix.removeprefix(SPEC_PREFIX).rstrip("/")
+
+    def read_spec(self, max_bytes: int) -> bytes:
+        """The beginning of the spec, as it was when the run began.
+
+        Raises:
+            FileNotFoundError: when that version is gone.
+        """
+        version = None if self.run.spec_version_id == "null" else self.run.spec_version_id
+        return self._bucket.read(self.run.spec_key, version_id=version, max_bytes=max_bytes)
+
+    def put_rejection(self, rejection: Rejection) -> str:
+        return self._bucket.put_model(self._prefix + REJECTION_FILE, rejection)
+
+    def open(self, path: str) -> Any:
+        """A file's body, as a stream.
+
+        Raises:
+            FileNotFoundError: when there is no such file.
+        """
+        return self._bucket.open(self._prefix + path)
+
+    def read(self, path: str) -> bytes:
+        """A file's bytes.
+
+        Raises:
+            FileNotFoundError: when there is no such file.
+        """
+        return self._bucket.read(self._prefix + path)
+
+    def list(self, path: str) -> Iterator[SpecFile]:
+        """The files whose path begins with `path`."""
+        for item in self._bucket.list(self._prefix + path):
+            yield SpecFile(item.key.removeprefix(self._prefix), item.etag)
+
+    def uri(self, path: str) -> str:
+        return self._bucket.uri(self._prefix + path)
+
+    @property
+    def _bucket(self) -> Bucket:
+        return Bucket(self.run.bucket)
+
+    @property
+    def _prefix(self) -> str:
+        return spec_folder(self.run.spec_key)

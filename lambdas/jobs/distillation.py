@@ -1,0 +1,130 @@
+"""Synthesize, distill and evaluate: the jobs that carry out the match of one attempt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from lambdas.aws.job_names import step_name
+from lambdas.gathering.model_pool import ModelPool
+from lambdas.jobs.factory import JobFactory
+from lambdas.jobs.probes import judging
+from stratos.contracts.jobs import (
+    PAID_TEACHER_RECORDS,
+    DistillConfig,
+    EvaluateConfig,
+    JobStep,
+    SynthesizeConfig,
+)
+from stratos.contracts.match import MatchEvidence
+from stratos.contracts.plan import Plan, Server
+from stratos.pipeline.steps import TrainingJob
+from stratos.planning.deadlines import deadline_seconds, token_budget_usd
+from stratos.spec import Teacher, Weights
+
+
+@dataclass(frozen=True)
+class DistillationJobs:
+    """The three jobs of one attempt."""
+
+    factory: JobFactory
+    evidence: MatchEvidence
+    pool: ModelPool
+
+    @property
+    def plan(self) -> Plan:
+        return self.evidence.plan
+
+    @property
+    def teacher(self) -> Teacher:
+        return self.pool.teachers[self.plan.teacher]
+
+    @property
+    def student(self) -> Weights:
+        return self.pool.students[self.plan.student]
+
+    @property
+    def records_uri(self) -> str:
+        return self.factory.files.records_uri(self.evidence.attempt)
+
+    def synthesize(self) -> TrainingJob:
+        spec = self.factory.spec
+        config = SynthesizeConfig(
+            **self._shared("synthesize", self._on_demand()),
+            teacher=self.teacher,
+            strategy=self.evidence.matching.strategy,
+            synthesis=spec.synthesis,
+            records_uri=self.records_uri,
+            seed=spec.training.seed,
+        )
+        channels = {
+            "dataset": self.factory.files.dataset_uri("train"),
+            **self.factory.model_channel("teacher", self.teacher),
+        }
+        return self._make("synthesize", config, self._on_demand(), channels)
+
+    def distill(self) -> TrainingJob:
+        training = self.factory.spec.training
+        white_box = training.kd_weight > 0 or training.on_policy_fraction > 0
+        config = DistillConfig(
+            **self._shared("distill", self.plan.training),
+            student=self.student,
+            teacher=self.teacher if white_box else None,
+            method=self.plan.method,
+            precision=self.plan.precision,
+            training=training,
+        )
+        channels = {
+            "records": self.records_uri,
+            **self.factory.model_channel("student", self.student),
+            **(self.factory.model_channel("teacher", self.teacher) if white_box else {}),
+        }
+        return self._make("distill", config, self.plan.training, channels)
+
+    def evaluate(self, live_artifact: str | None) -> TrainingJob:
+        """Args: live_artifact: Model artifact in service for this spec, to be compared with."""
+        paid = not isinstance(self.teacher, Weights)
+        config = EvaluateConfig(
+            **self._shared("evaluate", self._on_demand()),
+            teacher=self.teacher,
+            student=self.student,
+            max_new_tokens=self.factory.spec.task.max_reply_tokens,
+            teacher_max_records=PAID_TEACHER_RECORDS if paid else None,
+        )
+        channels = {
+            "dataset": self.factory.files.dataset_uri(),
+            **self.factory.model_channel("teacher", self.teacher),
+            **self.factory.model_channel("student", self.student),
+        }
+        extra = {"live_artifact": live_artifact} if live_artifact else {}
+        return self._make("evaluate", config, self._on_demand(), channels, extra)
+
+    def _on_demand(self) -> Server:
+        """The training server, uninterrupted: only training itself resumes for free."""
+        return self.plan.training.model_copy(update={"purchase": "on_demand"})
+
+    def _step(self, job: JobStep) -> str:
+        return step_name(job, self.evidence.attempt)
+
+    def _shared(self, job: JobStep, server: Server) -> dict[str, Any]:
+        factory, evidence = self.factory, self.evidence
+        files, constraints = factory.files, factory.spec.constraints
+        return {
+            "run_id": factory.run.run_id,
+            "result_uri": files.result_uri(self._step(job)),
+            "progress_uri": files.progress_uri(self._step(job)),
+            "deadline_seconds": deadline_seconds(job, constraints, evidence.spent_hours),
+            "budget_usd": token_budget_usd(job, constraints, evidence.spent_usd),
+            "usd_per_hour": server.usd_per_hour,
+            "judging": judging(factory.spec),
+        }
+
+    def _make(
+        self,
+        job: JobStep,
+        config: SynthesizeConfig | DistillConfig | EvaluateConfig,
+        server: Server,
+        channels: dict[str, str],
+        hyper_parameters: dict[str, str] | None = None,
+    ) -> TrainingJob:
+        return self.factory.make(self._step(job), config, server, channels, hyper_parameters)

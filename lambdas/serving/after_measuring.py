@@ -1,0 +1,68 @@
+"""What the verdict on a measured model leads to: promotion, another server, student, or an end."""
+
+from __future__ import annotations
+
+from lambdas.aws import runs_table
+from lambdas.aws.run_files import RunFiles
+from lambdas.jobs.spending import outlay_of
+from lambdas.serving.fallbacks import next_server_or_student
+from stratos.contracts.match import MatchEvidence
+from stratos.contracts.measurements import Measurements
+from stratos.contracts.run import RunRef
+from stratos.errors import GateError
+from stratos.hosting.deployment import Deployment
+from stratos.hosting.modes.table import told_measurement
+from stratos.measuring.gates import judge_outlay
+from stratos.pipeline.steps import Measured
+from stratos.spec import Spec
+
+
+def what_follows(
+    run: RunRef,
+    spec: Spec,
+    evidence: MatchEvidence,
+    measurements: Measurements,
+    deployment: Deployment,
+) -> Measured:
+    """Say what follows the last measurement, and keep what the next deployment carries out.
+
+    Args:
+        measurements: Kept already, the one of this deployment last.
+    """
+    last = measurements.last
+    assert last is not None, "nothing was measured"
+    if last.passed:
+        if runs_table.another_in_charge(run) or deployment.replaces_former:
+            _spare_live_model(run, spec)
+        return Measured(
+            passed=True,
+            reason=last.reason,
+            load=last.load,
+            batch=last.batch,
+            deployment=None,
+            next_attempt=None,
+        )
+    following = next_server_or_student(run, spec, evidence, measurements.measured, deployment)
+    if following.deployment is not None:
+        files = RunFiles(run)
+        files.put_measurements(measurements.model_copy(update={"next_plan": following.plan}))
+        files.put_deployment(following.deployment)
+    tried = "; ".join(told_measurement(item) for item in measurements.measured)
+    return Measured(
+        passed=False,
+        reason=f"{tried}; {following.ending}",
+        load=last.load,
+        batch=last.batch,
+        deployment=following.deployment,
+        next_attempt=following.attempt,
+    )
+
+
+def _spare_live_model(run: RunRef, spec: Spec) -> None:
+    """Raise where the model in service would be replaced by a run that missed its own limits."""
+    verdict = judge_outlay(outlay_of(run), spec.constraints)
+    if not verdict.passed:
+        raise GateError(
+            f"{verdict.reason}. The model in service stays: it is replaced only by one that holds "
+            "every constraint. Allow more, or delete the endpoint first"
+        )

@@ -1,0 +1,63 @@
+"""Turns whose run is over: CleanUp is called once more, and then they are free.
+
+An execution that was stopped runs no state of its own, and the event of its end calls CleanUp three
+times at most. SageMaker may take longer to settle, or refuse for good.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+
+from botocore.exceptions import ClientError
+
+from lambdas.aws import executions, runs_table
+from lambdas.aws.clients import client
+from lambdas.serving import turns
+from lambdas.step import logger
+from stratos.moment import to_the_second
+
+_CLEAN_UP = "stratos-clean-up"
+TRIES = timedelta(minutes=55)
+"""Three calls of 15 minutes at most, with the waits of one and two minutes between them."""
+
+
+def retry(now: datetime) -> list[str]:
+    """Have the leftovers of every run that is over and has a turn taken back, or free the turn.
+
+    Returns:
+        What failed, one line a turn.
+    """
+    failed = []
+    for turn in turns.all_held():
+        try:
+            _retry(turn, now)
+        except ClientError as error:
+            failed.append(f"turn of run {turn.run_id} at {turn.endpoint_name}: {error}")
+    return failed
+
+
+def _retry(turn: turns.Turn, now: datetime) -> None:
+    row = runs_table.find(turn.run_id)
+    if row is None:
+        turns.give_back(turn.run_id, turn.endpoint_name)
+        return
+    end = executions.end_of(row.execution_arn)
+    if end is None:
+        return
+    begun = turn.tried_at or end.at
+    if begun is not None and begun + TRIES > now:
+        return  # CleanUp may be at it
+    if turn.tried_at is None:
+        turns.mark_tried(turn, to_the_second(now))
+        client("lambda").invoke(
+            FunctionName=_CLEAN_UP,
+            InvocationType="Event",
+            Payload=json.dumps({"event": {"detail": end.detail}}),
+        )
+        return
+    logger.error(
+        "a turn is free though its run's leftovers could not be taken back",
+        extra={"run_id": turn.run_id, "endpoint_name": turn.endpoint_name},
+    )
+    turns.give_back(turn.run_id, turn.endpoint_name)

@@ -1,0 +1,86 @@
+"""What follows a gate that was missed: another server, another student, or the reason for neither.
+
+A server needs no training, so every better one on the front comes before the next student.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lambdas.aws.executions import history
+from lambdas.jobs.spending import outlay_of
+from lambdas.serving.deployments import on_another_server
+from stratos.contracts.match import MatchEvidence
+from stratos.contracts.measurements import Measurement
+from stratos.contracts.plan import Plan
+from stratos.contracts.run import RunRef
+from stratos.hosting.deployment import Deployment
+from stratos.hosting.modes.table import mode_named, on_servers
+from stratos.hosting.next_server import Tried
+from stratos.measuring.gates import Outlay, exceeded
+from stratos.moment import now
+from stratos.pipeline.phases import phase_seconds
+from stratos.spec import Spec
+
+MAX_STUDENTS = 3
+
+
+@dataclass(frozen=True)
+class Fallback:
+    """Where the run goes on; nowhere where neither is given."""
+
+    ending: str
+    """In words, for the end of the verdict."""
+    plan: Plan | None = None
+    deployment: Deployment | None = None
+    attempt: int | None = None
+
+
+def next_student(run: RunRef, spec: Spec, evidence: MatchEvidence) -> Fallback:
+    """The next student, where one is left and an attempt like this one may still be paid."""
+    students = evidence.students_left()
+    if not students:
+        return Fallback("no other student is left to try; name more, or ask for less")
+    if evidence.attempt + 1 >= MAX_STUDENTS:
+        return Fallback(f"{MAX_STUDENTS} students were tried")
+    spent = outlay_of(run)
+    before = Outlay(evidence.spent_usd, evidence.spent_hours)
+    if obstacle := exceeded(spent, spent - before, spec.constraints):
+        return Fallback(obstacle)
+    return Fallback(f"next: {students[0]}", attempt=evidence.attempt + 1)
+
+
+def next_server_or_student(
+    run: RunRef,
+    spec: Spec,
+    evidence: MatchEvidence,
+    measured: tuple[Measurement, ...],
+    current: Deployment,
+) -> Fallback:
+    """The next server for the same model, or else the next student."""
+    mode = mode_named(current.hosting.mode)
+    mine = on_servers(measured, evidence.attempt)
+    following = mode.next_server(Tried(spec, evidence, mine, current.replaces_former))
+    plan = following.plan
+    if plan is None:
+        student = next_student(run, spec, evidence)
+        return Fallback(f"{following.why}; {student.ending}", attempt=student.attempt)
+    another = _outlay_of_one(run, measured, plan, current)
+    if obstacle := exceeded(outlay_of(run), another, spec.constraints):
+        return Fallback(obstacle)  # nor is there room for a student, which takes an endpoint too
+    number = sum(item.attempt == evidence.attempt for item in measured)
+    deployment = on_another_server(run, spec, evidence, plan, current, number)
+    server = f"{plan.serving.count} × {plan.serving.instance_type}"
+    return Fallback(f"next: {server}", plan=plan, deployment=deployment)
+
+
+def _outlay_of_one(
+    run: RunRef, measured: tuple[Measurement, ...], plan: Plan, current: Deployment
+) -> Outlay:
+    """Another server, if it takes as long as those before: deployed beside the one there is."""
+    seconds = phase_seconds(history(run.execution_arn), now())
+    deploying = seconds.get("Deploy", 0.0) / len(measured) / 3600
+    measuring = seconds.get("MeasureEndpoint", 0.0) + seconds.get("MeasureBatch", 0.0)
+    beside = deploying * current.billed_usd_per_hour
+    hours = deploying + measuring / len(measured) / 3600
+    return Outlay(hours * plan.serving.usd_per_hour + beside, hours)

@@ -1,0 +1,59 @@
+"""The files of a run, each read as what it was written as."""
+
+from __future__ import annotations
+
+import pytest
+
+from lambdas.aws.run_files import RunFiles
+from stratos.contracts.bucket import RunKeys
+from stratos.contracts.jobs import EvaluateConfig, ProbeConfig
+from tests import factories
+from tests.unit.lambdas.conftest import Account
+from tests.unit.lambdas.pipeline import BATCH, TO_ZERO, start
+
+
+def test_before_anything_was_measured_there_are_no_measurements(account: Account) -> None:
+    files = RunFiles(start(account).run)
+    assert files.measurements().measured == ()
+    assert files.find_deployment() is None
+    assert files.find_usd_per_hour("distill-a0") is None
+    assert files.paid_usd("distill-a0") == []
+
+
+def test_a_file_that_must_be_there_is_missed_by_its_uri(account: Account) -> None:
+    pipeline = start(account)
+    key = RunKeys(pipeline.run.run_id).spec
+    with pytest.raises(FileNotFoundError, match=f"{key} does not exist"):
+        RunFiles(pipeline.run).spec()
+
+
+@pytest.mark.parametrize(
+    ("sections", "kind"), [({}, "endpoint"), (TO_ZERO, "component"), (BATCH, "batch")]
+)
+def test_a_deployment_is_read_as_the_kind_that_it_is(
+    account: Account, sections: dict[str, object], kind: str
+) -> None:
+    pipeline = start(account, **sections).until_registered()
+    deployment = RunFiles(pipeline.run).find_deployment()
+    assert deployment is not None
+    assert deployment.kind == kind
+
+
+def test_the_configuration_of_a_job_is_read_as_what_the_job_is(account: Account) -> None:
+    pipeline = start(account).until_matched()
+    files = RunFiles(pipeline.run)
+    assert isinstance(files.job_config("probe-t0"), ProbeConfig)
+    evaluate = files.job_config("evaluate-a0")
+    assert isinstance(evaluate, EvaluateConfig)
+    assert files.evaluate_config(0) == evaluate
+    assert files.find_usd_per_hour("evaluate-a0") == evaluate.usd_per_hour
+
+
+def test_what_a_teacher_was_paid_is_told_by_progress_and_result(account: Account) -> None:
+    pipeline = start(account)
+    keys, files = RunKeys(pipeline.run.run_id), RunFiles(pipeline.run)
+    progress = factories.progress(usd=0.25).model_dump_json()
+    account.put(keys.job_progress("synthesize-a0"), progress)
+    assert files.paid_usd("synthesize-a0") == [0.25]
+    account.put_result(pipeline.run, "synthesize-a0", factories.synthesize_result())
+    assert len(files.paid_usd("synthesize-a0")) == 2

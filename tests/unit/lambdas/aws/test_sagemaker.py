@@ -1,0 +1,24 @@
+"""SageMaker's answers, as they are read."""
+
+from __future__ import annotations
+
+import pytest
+from botocore.exceptions import ClientError
+from botocore.stub import Stubber
+
+from lambdas.aws import sagemaker
+from lambdas.aws.clients import client
+from tests.unit.lambdas.conftest import Account
+
+
+def test_no_access_to_a_model_means_that_there_is_none_of_this_run(account: Account) -> None:
+    with Stubber(client("sagemaker")) as stubber:
+        stubber.add_client_error("delete_model", "AccessDeniedException")
+        assert not sagemaker.delete_model("gone")
+
+
+def test_no_access_to_an_endpoint_is_not_read_as_no_endpoint(account: Account) -> None:
+    with Stubber(client("sagemaker")) as stubber:
+        stubber.add_client_error("describe_endpoint", "AccessDeniedException")
+        with pytest.raises(ClientError, match="AccessDenied"):
+            sagemaker.find_endpoint("stratos-tiles")

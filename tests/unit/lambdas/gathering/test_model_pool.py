@@ -1,0 +1,47 @@
+"""Which teachers and students a run may use."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from lambdas.gathering.model_pool import model_pool
+from stratos.catalog.bedrock_listing import BedrockListing, ListedModel
+from stratos.catalog.models import default_students, default_teachers
+from stratos.contracts.bucket import TEACHERS_KEY
+from stratos.errors import NoFeasiblePlan
+from stratos.spec import Bedrock
+from tests import factories
+from tests.unit.lambdas.conftest import Account
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "eu-west-1"])
+def test_a_teacher_that_bedrock_offers_no_longer_here_is_refused(
+    account: Account, region: str
+) -> None:
+    listing = BedrockListing(region=region, as_of=date(2026, 1, 1), models=())
+    account.put(TEACHERS_KEY, listing.model_dump_json())
+    teacher = Bedrock(kind="bedrock", model_id="amazon.nova-pro-v1:0")
+    run = account.run(account.drop(teachers=[teacher.model_dump()]))
+    spec = factories.spec(teachers=[teacher.model_dump()])
+    if region == "us-east-1":
+        with pytest.raises(NoFeasiblePlan, match="did not offer amazon"):
+            model_pool(run, spec)
+    else:
+        assert list(model_pool(run, spec).teachers) == [teacher.name]
+
+
+def test_a_spec_that_names_no_models_gets_the_defaults_that_bedrock_still_offers(
+    account: Account,
+) -> None:
+    kept, *gone = default_teachers(datetime.now(UTC).date())
+    listed = ListedModel(model_id=kept.model_id, lifecycle="active", chats=True)
+    listing = BedrockListing(region="us-east-1", as_of=date(2026, 1, 1), models=(listed,))
+    account.put(TEACHERS_KEY, listing.model_dump_json())
+    run = account.run(account.drop(teachers=[], students=[]))
+    pool = model_pool(run, factories.spec(teachers=[], students=[]))
+    students = {row.card().name for row in default_students()}
+    assert gone
+    assert set(pool.students) == students
+    assert set(pool.teachers) == {kept.model_id} | students

@@ -1,0 +1,62 @@
+"""The held-out gate, and the deployment of a student that passes it."""
+
+from __future__ import annotations
+
+from botocore.stub import Stubber
+
+from tests.unit.lambdas.conftest import Account
+from tests.unit.lambdas.pipeline import start
+
+
+def test_a_student_that_passes_is_given_a_deployment(account: Account) -> None:
+    pipeline = start(account).until_matched()
+    pipeline.work(right=45)
+    quality = pipeline.check()
+    assert quality["passed"], quality["reason"]
+    deployment = quality["deployment"]
+    assert deployment["endpoint_name"] == "stratos-tiles"
+    assert (deployment["replaces_live"], deployment["previous_config_name"]) == (False, None)
+    tags = {tag["Key"]: tag["Value"] for tag in deployment["tags"]}
+    assert tags["stratos:run"] == pipeline.run.run_id
+
+
+def test_a_deployment_is_made_of_requests_that_sagemaker_accepts(account: Account) -> None:
+    pipeline = start(account).until_matched()
+    pipeline.work()
+    deployment = pipeline.check()["deployment"]
+    client = account.client("sagemaker")
+    package = deployment["model_package"] | {"ModelPackageGroupName": "stratos"}
+    config = {
+        "EndpointConfigName": deployment["endpoint_config_name"],
+        "ProductionVariants": [deployment["production_variant"]],
+        "Tags": deployment["tags"],
+    }
+    with Stubber(client) as stubber:
+        stubber.add_response("create_model_package", {"ModelPackageArn": "arn:p"}, package)
+        client.create_model_package(**package)
+        stubber.add_response("create_endpoint_config", {"EndpointConfigArn": "a" * 30}, config)
+        client.create_endpoint_config(**config)
+
+
+def test_the_last_student_that_misses_its_gate_ends_the_run_with_the_reason(
+    account: Account,
+) -> None:
+    pipeline = start(account).until_matched()
+    pipeline.work(right=4)
+    quality = pipeline.check()
+    assert (quality["passed"], quality["next_attempt"], quality["deployment"]) == (
+        False,
+        None,
+        None,
+    )
+    assert "misses min_accuracy 0.05" in quality["reason"]
+    assert "no other student" in quality["reason"]
+
+
+def test_a_student_no_better_than_untuned_does_not_pass(account: Account) -> None:
+    pipeline = start(account, constraints={})
+    pipeline.until_matched()
+    pipeline.work(right=20, untuned=18)
+    quality = pipeline.check()
+    assert not quality["passed"]
+    assert "does not beat the untuned student" in quality["reason"]

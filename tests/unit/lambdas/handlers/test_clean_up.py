@@ -1,0 +1,50 @@
+"""Executions that ended in any way, with a report of their own or without."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lambdas.handlers import clean_up
+from tests.unit.lambdas.conftest import Account
+from tests.unit.lambdas.pipeline import call, start
+
+
+def status_change(account: Account, status: str, **detail: str) -> dict[str, Any]:
+    return {"detail": {"executionArn": account.execution_arn, "status": status, **detail}}
+
+
+def test_an_execution_stopped_by_hand_is_reported_as_stopped(account: Account) -> None:
+    pipeline = start(account).until_deployed()
+    cleaned = call(clean_up.handler, event=status_change(account, "ABORTED"))
+    assert cleaned["run"]["run_id"] == pipeline.run.run_id
+    assert "stratos-tiles" in cleaned["deleted"]
+    summary = pipeline.summary()
+    assert (summary.status, summary.endpoint) == ("stopped", None)
+    assert account.row(pipeline.run.run_id)["status"] == "stopped"
+    assert "stopped by hand" in account.notices()[0]
+
+
+def test_an_execution_that_reported_its_own_end_is_not_reported_again(account: Account) -> None:
+    pipeline = start(account)
+    pipeline.parse()
+    pipeline.state["failure"] = {"Error": "DatasetRejected", "Cause": "too few"}
+    pipeline.report("rejected")
+    account.notices()
+    call(clean_up.handler, event=status_change(account, "FAILED", error="DatasetRejected"))
+    assert account.row(pipeline.run.run_id)["status"] == "rejected"
+    assert account.notices() == []
+
+
+def test_an_execution_that_timed_out_says_so(account: Account) -> None:
+    pipeline = start(account)
+    call(clean_up.handler, event=status_change(account, "TIMED_OUT"))
+    summary = pipeline.summary()
+    assert (summary.status, summary.reason) == (
+        "failed",
+        "Execution TIMED_OUT: no cause was given",
+    )
+
+
+def test_an_execution_without_a_run_needs_no_cleaning(account: Account) -> None:
+    event = {"detail": {"executionArn": "arn:unknown", "status": "ABORTED"}}
+    assert call(clean_up.handler, event=event)["run"] is None

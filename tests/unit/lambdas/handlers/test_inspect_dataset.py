@@ -1,0 +1,55 @@
+"""The dataset in three splits, and whether anything changed since the last run."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from stratos.contracts.bucket import RunKeys
+from tests import factories
+from tests.unit.lambdas.conftest import Account
+from tests.unit.lambdas.pipeline import Pipeline, start
+
+
+def test_the_dataset_is_split_without_sharing_groups(account: Account) -> None:
+    pipeline = start(account)
+    pipeline.parse()
+    dataset = pipeline.inspect()
+    keys = RunKeys(pipeline.run.run_id)
+    groups = {
+        split: {
+            json.loads(line)["group"]
+            for line in account.read(f"{keys.dataset}{split}.jsonl").splitlines()
+        }
+        for split in ("train", "probe", "heldout")
+    }
+    counts = (dataset["num_train"], dataset["num_probe"], dataset["num_heldout"])
+    assert counts == (300, 40, 60)
+    assert not groups["train"] & (groups["probe"] | groups["heldout"])
+    assert not groups["probe"] & groups["heldout"]
+
+
+@pytest.mark.parametrize("changed", ["nothing", "dataset.jsonl", "models/student/config.json"])
+def test_a_rerun_is_unchanged_only_while_every_input_is(account: Account, changed: str) -> None:
+    first = start(account).until_deployed()
+    first.promote()
+    first.report()
+    files = factories.spec_folder()
+    if changed != "nothing":
+        account.put(f"specs/tiles/{changed}", files[changed] + b"\n")
+    again = Pipeline(
+        account,
+        first.run.model_copy(update={"run_id": "tiles-rerun", "rerun": True}),
+    )
+    again.parse()
+    assert again.inspect()["unchanged"] is (changed == "nothing")
+
+
+def test_an_upload_runs_even_if_nothing_changed(account: Account) -> None:
+    first = start(account).until_deployed()
+    first.promote()
+    first.report()
+    again = Pipeline(account, first.run.model_copy(update={"run_id": "tiles-again"}))
+    again.parse()
+    assert again.inspect()["unchanged"] is False

@@ -1,0 +1,60 @@
+"""A spec as it was uploaded: read with its defaults, or refused with every problem."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from stratos.contracts.bucket import RunKeys
+from stratos.errors import Rejection, SpecRejected
+from tests import factories
+from tests.unit.lambdas.conftest import Account
+from tests.unit.lambdas.pipeline import start
+
+
+def test_a_good_spec_is_written_with_its_defaults(account: Account) -> None:
+    pipeline = start(account, schedule="rate(7 days)")
+    parsed = pipeline.parse()
+    assert (parsed["name"], parsed["schedule"]) == ("tiles", "rate(7 days)")
+    written = json.loads(account.read(RunKeys(pipeline.run.run_id).spec))
+    assert written["training"]["optimizer"] == "adamw"
+    assert account.row(pipeline.run.run_id)["spec_name"] == "tiles"
+
+
+def test_the_time_zone_of_a_schedule_is_passed_on(account: Account) -> None:
+    zoned = {"schedule": "cron(0 9 ? * MON *)", "schedule_timezone": "Europe/Berlin"}
+    assert start(account, **zoned).parse()["schedule_timezone"] == "Europe/Berlin"
+    assert start(account, schedule="rate(7 days)").parse()["schedule_timezone"] == "UTC"
+
+
+def test_a_schedule_that_scheduler_would_refuse_is_refused_with_the_spec(account: Account) -> None:
+    pipeline = start(account, schedule="cron(0 9 * * MON *)")
+    with pytest.raises(SpecRejected, match=r"Write cron\(0 9 \? \* MON \*\)"):
+        pipeline.parse()
+    rejection = Rejection.model_validate_json(account.read("specs/tiles/rejection.json"))
+    assert [problem.path for problem in rejection.problems] == ["schedule"]
+
+
+def test_a_bad_spec_leaves_every_problem_in_rejection_json(account: Account) -> None:
+    task = factories.spec_dict()["task"] | {"dataset": "absent.jsonl", "checkr": "checks.py"}
+    pipeline = start(account, task=task, constraints={"min_accuracy": 1.2})
+    with pytest.raises(SpecRejected):
+        pipeline.parse()
+    rejection = Rejection.model_validate_json(account.read("specs/tiles/rejection.json"))
+    assert {problem.path for problem in rejection.problems} == {
+        "task.dataset",
+        "task.checkr",
+        "constraints.min_accuracy",
+    }
+    assert all(problem.line for problem in rejection.problems)
+    assert rejection.spec_version_id == pipeline.run.spec_version_id
+    assert account.keys("runs/") == []
+
+
+def test_a_spec_that_is_not_named_like_its_folder_is_refused(account: Account) -> None:
+    pipeline = start(account, name="other")
+    with pytest.raises(SpecRejected, match=r"'other' lies in the folder 'tiles'.*specs/other/"):
+        pipeline.parse()
+    rejection = Rejection.model_validate_json(account.read("specs/tiles/rejection.json"))
+    assert [(problem.path, problem.line) for problem in rejection.problems] == [("name", 2)]

@@ -1,0 +1,90 @@
+"""Training jobs as SageMaker is asked for them, and what each of them may read."""
+
+from __future__ import annotations
+
+from botocore.stub import Stubber
+
+from stratos.contracts.bucket import RunKeys
+from stratos.contracts.jobs import AnyJobConfig
+from stratos.pipeline.steps import TrainingJob
+from tests.unit.lambdas.conftest import BUCKET, Account
+from tests.unit.lambdas.pipeline import start
+
+
+def request_of(job: TrainingJob) -> dict[str, object]:
+    """As the state machine fills it in."""
+    return {
+        "TrainingJobName": job.name,
+        "AlgorithmSpecification": {"TrainingImage": job.image_uri, "TrainingInputMode": "File"},
+        "HyperParameters": job.hyper_parameters,
+        "InputDataConfig": job.input_data_config,
+        "OutputDataConfig": job.output_data_config,
+        "ResourceConfig": job.resource_config,
+        "StoppingCondition": job.stopping_condition,
+        "CheckpointConfig": job.checkpoint_config,
+        "Environment": job.environment,
+        "EnableManagedSpotTraining": job.spot,
+        "RoleArn": "arn:aws:iam::123456789012:role/training",
+    }
+
+
+def channels(job: TrainingJob) -> dict[str, str]:
+    return {
+        channel["ChannelName"]: channel["DataSource"]["S3DataSource"]["S3Uri"]
+        for channel in job.input_data_config
+    }
+
+
+def test_probes_are_prepared_for_the_candidates_of_the_plan(account: Account) -> None:
+    candidates = start(account).until_planned().state["candidates"]
+    probes = [TrainingJob.model_validate(job) for job in candidates["probes"]]
+    assert [job.step for job in probes] == ["probe-t0", "probe-s0"]
+    for job in probes:
+        assert job.hyper_parameters["sagemaker_program"] == "training/probe.py"
+        assert set(channels(job)) == {"config", "dataset", "model", "checker"}
+        assert channels(job)["dataset"].endswith("/dataset/probe.jsonl")
+    assert channels(probes[1])["model"] == f"s3://{BUCKET}/specs/tiles/models/student/"
+
+
+def test_every_job_of_a_match_is_a_request_that_sagemaker_accepts(account: Account) -> None:
+    pipeline = start(account).until_matched()
+    jobs = [
+        *pipeline.state["candidates"]["probes"],
+        *(pipeline.state["match"][name] for name in ("synthesize", "distill", "evaluate")),
+    ]
+    client = account.client("sagemaker")
+    for job in (TrainingJob.model_validate(job) for job in jobs):
+        request = request_of(job)
+        with Stubber(client) as stubber:
+            stubber.add_response("create_training_job", {"TrainingJobArn": "a" * 60}, request)
+            client.create_training_job(**request)
+        assert len(job.name) <= 63
+        assert all(len(value) <= 2500 for value in job.hyper_parameters.values())
+
+
+def test_jobs_see_only_what_they_need(account: Account) -> None:
+    match = start(account).until_matched().state["match"]
+    synthesize = TrainingJob.model_validate(match["synthesize"])
+    distill = TrainingJob.model_validate(match["distill"])
+    assert channels(synthesize)["dataset"].endswith("/dataset/train.jsonl")
+    assert set(channels(distill)) == {"config", "records", "student", "checker"}
+    assert channels(distill)["records"].endswith("/records/a0/")
+
+
+def test_configurations_parse_as_what_their_jobs_read(account: Account) -> None:
+    from pydantic import TypeAdapter
+
+    pipeline = start(account).until_matched()
+    keys = RunKeys(pipeline.run.run_id)
+    adapter: TypeAdapter[AnyJobConfig] = TypeAdapter(AnyJobConfig)
+    kinds = {
+        step: adapter.validate_json(account.read(keys.job_config(step) + "config.json")).kind
+        for step in ("probe-t0", "probe-s0", "synthesize-a0", "distill-a0", "evaluate-a0")
+    }
+    assert kinds == {
+        "probe-t0": "probe",
+        "probe-s0": "probe",
+        "synthesize-a0": "synthesize",
+        "distill-a0": "distill",
+        "evaluate-a0": "evaluate",
+    }

@@ -1,0 +1,159 @@
+"""The attempt that follows a failed job, and what it may still spend."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lambdas.handlers import diagnose_job
+from lambdas.jobs.retries import EXPORT_SECONDS
+from lambdas.jobs.spending import job_costs
+from stratos.contracts.bucket import RunKeys
+from stratos.contracts.records import Message
+from stratos.pipeline.steps import TrainingJob
+from tests import factories
+from tests.unit.lambdas.conftest import Account
+from tests.unit.lambdas.pipeline import Pipeline, call, start
+from tests.unit.training.fakes import PaidTeacher
+from training.teachers.cached import CachedTeacher
+from training.teachers.teacher import Request
+
+
+def diagnose(pipeline: Pipeline, job: dict[str, Any], reason: str, **described: Any) -> Any:
+    """Diagnose a job that failed with a reason, as its `.sync` task reports it."""
+    cause = {
+        "TrainingJobName": job["name"],
+        "TrainingJobStatus": "Failed",
+        "FailureReason": reason,
+    } | described
+    failure = {"Error": "States.TaskFailed", "Cause": json.dumps(cause)}
+    return call(diagnose_job.handler, run=pipeline.run, job=job, failure=failure)
+
+
+def test_a_crash_is_tried_again_twice_under_new_names_with_the_same_checkpoints(
+    account: Account,
+) -> None:
+    pipeline = start(account).until_matched()
+    job = pipeline.state["match"]["distill"]
+    names = {job["name"]}
+    for _ in range(2):
+        diagnosis = diagnose(pipeline, job, "AlgorithmError: , exit code: 137")
+        assert (diagnosis["outcome"], diagnosis["retry"]) == ("crash", True)
+        assert diagnosis["job"]["checkpoint_config"] == job["checkpoint_config"]
+        job = diagnosis["job"]
+        names.add(job["name"])
+    assert len(names) == 3
+    last = diagnose(pipeline, job, "AlgorithmError: , exit code: 137")
+    assert (last["retry"], last["job"]) == (False, job)
+    assert "SIGKILL" in last["reason"]
+
+
+def test_no_capacity_moves_to_another_server_at_its_price(account: Account) -> None:
+    pipeline = start(account).until_matched()
+    job = pipeline.state["match"]["distill"]
+    diagnosis = diagnose(pipeline, job, "CapacityError: Unable to provision")
+    assert (diagnosis["outcome"], diagnosis["retry"]) == ("capacity", True)
+    moved = TrainingJob.model_validate(diagnosis["job"])
+    before, after = job["resource_config"]["InstanceType"], moved.resource_config["InstanceType"]
+    assert {before, after} == {"ml.local.cpu1", "ml.local.cpu2"}
+    key = RunKeys(pipeline.run.run_id).job_config("distill-a0") + "config.json"
+    assert json.loads(account.read(key))["usd_per_hour"] == moved.usd_per_hour
+
+
+def test_training_elsewhere_starts_the_processes_that_were_planned_there(account: Account) -> None:
+    pipeline = start(account).until_matched()
+    job = pipeline.state["match"]["distill"]
+    assert job["environment"]["STRATOS_PROCESSES_PER_HOST"] == "1"
+    key = RunKeys(pipeline.run.run_id).match
+    evidence = json.loads(account.read(key))
+    here = job["resource_config"]["InstanceType"]
+    for plan in (
+        *evidence["matching"]["plans"]["fallbacks"],
+        *evidence["matching"]["plans"]["front"],
+    ):
+        if plan["training"]["instance_type"] != here:
+            plan["training"]["devices"] = 4
+    account.put(key, json.dumps(evidence))
+    moved = diagnose(pipeline, job, "CapacityError: Unable to provision")["job"]
+    kept = job["environment"] | {"STRATOS_PROCESSES_PER_HOST": "4"}
+    assert moved["environment"] == kept
+    assert "STRATOS_PROCESSES_PER_HOST" not in pipeline.state["match"]["evaluate"]["environment"]
+
+
+def test_what_a_person_must_mend_is_not_tried_again(account: Account) -> None:
+    pipeline = start(account).until_matched()
+    job = pipeline.state["match"]["synthesize"]
+    diagnosis = diagnose(pipeline, job, "AlgorithmError: TooFewVerifiedRecords: kept 3 of 300")
+    assert (diagnosis["outcome"], diagnosis["retry"]) == ("user_error", False)
+    assert diagnosis["reason"] == "TooFewVerifiedRecords: kept 3 of 300"
+
+
+def test_training_that_ran_out_of_time_exports_its_best_checkpoint(account: Account) -> None:
+    pipeline = start(account).until_matched()
+    job = pipeline.state["match"]["distill"]
+    described = {"TrainingJobStatus": "Stopped", "SecondaryStatus": "MaxRuntimeExceeded"}
+    diagnosis = diagnose(pipeline, job, "", **described)
+    assert (diagnosis["outcome"], diagnosis["retry"]) == ("timeout", True)
+    key = RunKeys(pipeline.run.run_id).job_config("distill-a0") + "config.json"
+    assert json.loads(account.read(key))["deadline_seconds"] == EXPORT_SECONDS
+    assert not diagnose(pipeline, diagnosis["job"], "", **described)["retry"]
+
+
+def test_tokens_of_failed_attempts_are_spent_and_the_next_attempt_has_less(
+    account: Account,
+) -> None:
+    pipeline = start(account).until_matched()
+    keys = RunKeys(pipeline.run.run_id)
+    job = TrainingJob.model_validate(pipeline.state["match"]["synthesize"])
+    account.create_job(job)
+    config_key = keys.job_config("synthesize-a0") + "config.json"
+    budget = json.loads(account.read(config_key))["budget_usd"]
+    progress_key = keys.job_progress("synthesize-a0")
+    account.put(progress_key, factories.progress(usd=0.25).model_dump_json())
+    before = sum(cost.usd for cost in job_costs(pipeline.run))
+    second = diagnose(pipeline, job.model_dump(), "AlgorithmError: , exit code: 137")["job"]
+    config = json.loads(account.read(config_key))
+    assert (config["spent_usd"], config["budget_usd"]) == (0.25, pytest.approx(budget - 0.25))
+    account.create_job(TrainingJob.model_validate(second))
+    assert [cost.token_usd for cost in job_costs(pipeline.run)] == [0.0, 0.25]
+    assert sum(cost.token_usd for cost in job_costs(pipeline.run)) <= before
+    account.put(progress_key, factories.progress(usd=0.4).model_dump_json())
+    diagnose(pipeline, second, "AlgorithmError: , exit code: 137")
+    config = json.loads(account.read(config_key))
+    assert (config["spent_usd"], config["budget_usd"]) == (0.4, pytest.approx(budget - 0.4))
+
+
+def test_what_kept_answers_cost_is_counted_once_over_all_attempts(
+    account: Account, tmp_path: Path
+) -> None:
+    pipeline = start(account).until_matched()
+    keys = RunKeys(pipeline.run.run_id)
+    job = pipeline.state["match"]["synthesize"]
+    account.create_job(TrainingJob.model_validate(job))
+    config_key = keys.job_config("synthesize-a0") + "config.json"
+
+    def spending(attempt: int, num_calls: int) -> tuple[float, float]:
+        """Dollars that an attempt tells of and has left, after some calls beside the kept ones."""
+        config = json.loads(account.read(config_key))
+        teacher, budget = PaidTeacher(), config["budget_usd"]
+        cached = CachedTeacher(teacher, tmp_path / "completions.jsonl", config["spent_usd"])
+        asked = [Message(role="user", content=f"{n}?") for n in range((attempt + 1) * num_calls)]
+        requests = [Request((message,), 8) for message in asked]
+        cached.generate(requests, stop=lambda: False, on_answer=lambda *_: None)
+        assert len(teacher.asked) == num_calls
+        usd = config["spent_usd"] + cached.usage.usd
+        account.put(
+            keys.job_progress("synthesize-a0"), factories.progress(usd=usd).model_dump_json()
+        )
+        return usd, budget - cached.usage.usd
+
+    _, left = spending(0, 2)
+    budget = left + 2 * PaidTeacher.usd
+    for attempt in (1, 2):
+        job = diagnose(pipeline, job, "AlgorithmError: , exit code: 137")["job"]
+        usd, left = spending(attempt, 2)
+        assert usd == pytest.approx(2 * (attempt + 1) * PaidTeacher.usd)
+        assert usd + left == pytest.approx(budget)

@@ -1,0 +1,216 @@
+"""Endpoints under load: held, missed, tried on another server, taken back."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from lambdas.aws.clients import client
+from lambdas.handlers import clean_up, measure_endpoint
+from stratos.contracts.bucket import RunKeys
+from stratos.contracts.measurements import LoadResult
+from stratos.pipeline.steps import TrainingJob
+from tests import factories
+from tests.fakes import FakeClock, FakeRuntime
+from tests.unit.lambdas.conftest import Account
+from tests.unit.lambdas.pipeline import call, start
+
+CHEAPEST: dict[str, Any] = {"preferences": {"accuracy": 0, "latency": 0, "time": 0, "cost": 1}}
+"""Serve on one thread first; two are faster, dearer, and on the front."""
+TWO_STUDENTS = [{"path": "models/student"}, {"path": "models/other"}]
+
+
+def server_of(deployment: dict[str, Any]) -> str:
+    return str(deployment["production_variant"]["InstanceType"])
+
+
+def test_an_endpoint_is_asked_heldout_questions_and_its_answers_judged(
+    account: Account, runtime: FakeRuntime
+) -> None:
+    pipeline = start(account).until_deployed()
+    measured = pipeline.measure()
+    heldout = account.read(RunKeys(pipeline.run.run_id).dataset + "heldout.jsonl").decode()
+    load = LoadResult.model_validate(measured["load"])
+    assert (measured["passed"], measured["deployment"], measured["next_attempt"]) == (
+        True,
+        None,
+        None,
+    )
+    assert load.accuracy is not None
+    assert load.accuracy.n == load.num_requests == 73
+    assert load.p95_ms.enough
+    (kept,) = pipeline.measurements()
+    assert (kept.load, kept.passed) == (load, True)
+    alone, request = runtime.requests[0], runtime.requests[-1]
+    assert alone["Body"]["max_tokens"] == 1
+    assert request["EndpointName"] == "stratos-tiles"
+    assert (request["Body"]["max_tokens"], request["Body"]["temperature"]) == (512, 0)
+    assert json.dumps(request["Body"]["messages"][0]["content"]) in heldout
+
+
+def test_a_missed_load_is_tried_on_the_next_server_of_the_front(
+    account: Account, slow: pytest.MonkeyPatch
+) -> None:
+    pipeline = start(account, **CHEAPEST).until_deployed()
+    first = pipeline.state["quality"]["deployment"]
+    measured = pipeline.measure()
+    assert not measured["passed"]
+    assert "max_p95_latency_ms is 60000" in measured["reason"]
+    assert "next: 1 × ml.local.cpu2" in measured["reason"]
+    second = pipeline.next_server()
+    assert (server_of(first), server_of(second)) == ("ml.local.cpu1", "ml.local.cpu2")
+    assert second["container"]["ModelDataUrl"] == first["container"]["ModelDataUrl"]
+    assert (second["replaces_live"], second["previous_config_name"]) == (True, None)
+    slow.setattr(measure_endpoint, "MonotonicClock", FakeClock)
+    assert pipeline.measure()["passed"]
+    updates: list[dict[str, Any]] = []
+    events = client("sagemaker").meta.events
+    told = "provide-client-params.sagemaker.UpdateModelPackage"
+
+    def note(params: dict[str, Any], **_: Any) -> None:  # stock moto forgets what it is told here
+        updates.append(params)
+
+    events.register(told, note)
+    pipeline.promote()
+    events.unregister(told, note)
+    served = updates[0]["InferenceSpecification"]
+    assert served["SupportedRealtimeInferenceInstanceTypes"] == ["ml.local.cpu2"]
+    assert served["Containers"] == [second["container"]]
+    pipeline.report()
+    summary = pipeline.summary()
+    assert [item.plan.serving.instance_type for item in summary.measurements] == [
+        "ml.local.cpu1",
+        "ml.local.cpu2",
+    ]
+    assert [item.passed for item in summary.measurements] == [False, True]
+    assert summary.endpoint is not None
+    assert summary.endpoint.server.instance_type == "ml.local.cpu2"
+    assert summary.endpoint.usd_per_1000_requests is not None
+    assert any("ml.local.cpu1" in note and "another plan" in note for note in summary.notes)
+    rows = [json.loads(line) for line in account.read("catalog/calibration.jsonl").splitlines()]
+    learned = [r["instance_type"] for r in rows if r["quantity"] == "p95_latency_ms"]
+    assert learned == ["ml.local.cpu2"]  # the other hung, which is no latency to learn
+
+
+def test_a_measurement_that_is_repeated_names_the_same_next_server(
+    account: Account, slow: pytest.MonkeyPatch
+) -> None:
+    pipeline = start(account, **CHEAPEST).until_deployed()
+    first = pipeline.measure()
+    again = pipeline.measure()
+    assert again["deployment"]["model_name"] == first["deployment"]["model_name"]
+    assert len(pipeline.measurements()) == 1
+
+
+def test_where_no_server_is_left_the_end_names_every_plan_with_what_it_measured(
+    account: Account, slow: pytest.MonkeyPatch
+) -> None:
+    pipeline = start(account, **CHEAPEST).until_deployed()
+    pipeline.measure()
+    pipeline.next_server()
+    measured = pipeline.measure()
+    assert (measured["deployment"], measured["next_attempt"]) == (None, None)
+    for name in ("ml.local.cpu1", "ml.local.cpu2"):
+        assert f"student on 1 × {name} in us-east-1: " in measured["reason"]
+    assert measured["reason"].count("p95 latency") == 2
+    assert "no other student is left to try" in measured["reason"]
+    call(clean_up.handler, run=pipeline.run, failure={"Error": "LatencyGateError", "Cause": ""})
+    sagemaker = account.client("sagemaker")
+    assert sagemaker.list_endpoints()["Endpoints"] == []
+    assert sagemaker.list_endpoint_configs()["EndpointConfigs"] == []
+    assert sagemaker.list_models()["Models"] == []
+
+
+def test_no_server_is_tried_for_which_there_is_no_money(
+    account: Account, slow: pytest.MonkeyPatch
+) -> None:
+    pipeline = start(account, **CHEAPEST).until_deployed()
+    spent = factories.progress(usd=5.0)  # of 5
+    keys = RunKeys(pipeline.run.run_id)
+    account.put(keys.job_progress("synthesize-a0"), spent.model_dump_json())
+    account.create_job(TrainingJob.model_validate(pipeline.state["match"]["synthesize"]))
+    measured = pipeline.measure()
+    assert measured["deployment"] is None
+    assert "would exceed max_budget_usd" in measured["reason"]
+
+
+def test_the_live_model_is_back_after_its_successor_missed_on_every_server(
+    account: Account, slow: pytest.MonkeyPatch
+) -> None:
+    live = start(account, **CHEAPEST).until_deployed()
+    live.promote()
+    before = account.endpoint_config()
+    failing = start(account, **CHEAPEST).until_deployed()
+    assert account.endpoint_config() != before
+    failing.measure()
+    second = failing.next_server()
+    assert account.endpoint_config() == second["endpoint_config_name"]
+    failing.measure()
+    cleaned = call(
+        clean_up.handler, run=failing.run, failure={"Error": "LatencyGateError", "Cause": ""}
+    )
+    assert cleaned["restored_endpoint"] == "stratos-tiles"
+    assert len(cleaned["deleted"]) == 4
+    assert account.endpoint_config() == before
+    assert account.row(live.run.run_id)["endpoint_name"] == "stratos-tiles"
+
+
+def test_a_model_that_another_run_put_into_service_meanwhile_is_what_comes_back(
+    account: Account, runtime: FakeRuntime
+) -> None:
+    slower = start(account)
+    slower.until_planned()
+    slower.probe()
+    slower.match()
+    slower.work()
+    deployment = slower.check()["deployment"]
+    assert deployment["previous_config_name"] is None
+    start(account).until_deployed().promote()
+    others = account.endpoint_config()
+    deployment = slower.take_turn()
+    slower.deploy()
+    assert account.endpoint_config() == deployment["endpoint_config_name"]
+    cleaned = call(clean_up.handler, run=slower.run, failure={"Error": "GateError", "Cause": ""})
+    assert cleaned["restored_endpoint"] == "stratos-tiles"
+    assert account.endpoint_config() == others
+
+
+def test_the_endpoint_is_taken_back_before_the_next_student(
+    account: Account, slow: pytest.MonkeyPatch
+) -> None:
+    for name, content in factories.model_files(32, 3).items():
+        account.put(f"specs/tiles/models/other/{name}", content)
+    pipeline = start(account, students=TWO_STUDENTS, **CHEAPEST)
+    pipeline.until_planned()
+    pipeline.probe()
+    pipeline.match()
+    pipeline.work()
+    pipeline.check()
+    pipeline.register()
+    pipeline.take_turn()
+    pipeline.deploy()
+    first = pipeline.state["match"]["student"]
+    while (measured := pipeline.measure())["deployment"]:
+        pipeline.next_server()
+    assert measured["next_attempt"] == 1
+    missed, arn = measured["reason"], pipeline.state["package"]["ModelPackageArn"]
+    taken_back = call(clean_up.handler, run=pipeline.run, missed=missed)
+    assert "stratos-tiles" in taken_back["deleted"]
+    version = account.client("sagemaker").describe_model_package(ModelPackageName=arn)
+    assert version["ModelApprovalStatus"] == "Rejected"
+    assert "p95 latency" in version["ApprovalDescription"]
+    pipeline.next_student()
+    assert pipeline.state["match"]["student"] != first
+    pipeline.work()
+    quality = pipeline.check()
+    assert (quality["passed"], quality["deployment"]["replaces_live"]) == (True, False)
+    match = json.loads(account.read(RunKeys(pipeline.run.run_id).match))
+    assert "p95 latency" in match["tried"][0]["reason"]
+    pipeline.take_turn()
+    pipeline.deploy()
+    slow.setattr(measure_endpoint, "MonotonicClock", FakeClock)
+    assert pipeline.measure()["passed"]
+    last = pipeline.measurements()[-1]
+    assert (last.attempt, last.plan.student) == (1, pipeline.state["match"]["student"])

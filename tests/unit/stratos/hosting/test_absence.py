@@ -1,0 +1,39 @@
+"""What is read as "there is no such resource", and what is not."""
+
+from __future__ import annotations
+
+import pytest
+from botocore.exceptions import ClientError
+
+from stratos.hosting.absence import is_absent
+
+
+def refusal(code: str, message: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": message}}, "DescribeEndpoint")
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("ValidationException", 'Could not find endpoint "arn:e".'),
+        ("ValidationException", "Requested resource not found."),
+        ("ValidationException", "Model m does not exist"),
+        ("ResourceNotFound", "gone"),
+    ],
+)
+def test_sagemaker_says_in_words_or_by_code_that_there_is_none(code: str, message: str) -> None:
+    assert is_absent(refusal(code, message), held_by_tag=False)
+
+
+def test_a_request_that_is_refused_for_another_reason_says_nothing() -> None:
+    busy = refusal("ValidationException", "Cannot update endpoint e: it is being updated")
+    assert not is_absent(busy, held_by_tag=True)
+    throttled = refusal("ThrottlingException", "rate not found in the table")
+    assert not is_absent(throttled, held_by_tag=True)
+    assert not is_absent(RuntimeError("not found"), held_by_tag=True)
+
+
+def test_a_denied_access_means_absent_only_where_the_tag_gives_access() -> None:
+    denied = refusal("AccessDeniedException", "no identity-based policy allows the action")
+    assert is_absent(denied, held_by_tag=True)
+    assert not is_absent(denied, held_by_tag=False)
