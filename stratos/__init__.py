@@ -1,1 +1,1 @@
-"""The vocabulary and the decisions, which every other package speaks and none makes."""
+"""The vocabulary and the decisions that every other package builds on."""
