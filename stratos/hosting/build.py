@@ -36,4 +36,5 @@ def build_deployment(order: Order) -> Deployment:
         instance_types=mode.package_instance_types,
     )
     tags = ownership_tags(order.run, order.spec, order.now)
-    return mode.deployment(Parts(order, hosting, container, tags, package))
+    hourly = mode.billed_usd_per_hour(order.plan.serving)
+    return mode.deployment(Parts(order, hosting, container, tags, package, hourly))

@@ -16,7 +16,7 @@ from stratos.hosting.monthly import HOURS_PER_MONTH
 from stratos.spec import Constraints, Hosting, Load, ModeName, Spec
 from stratos.units import GIB
 
-Number = TypeVar("Number", float, Any)
+Amount = TypeVar("Amount", float, Any)
 """One number, or the planner's array of them."""
 
 MAX_UTILISATION = 0.7
@@ -108,8 +108,8 @@ class Offer:
     wanted_up_to: Bound = Bound()
 
     def usd_per_month(
-        self, usd_per_hour: Number, seconds: Number, requests_per_second: Number
-    ) -> Number:
+        self, usd_per_hour: Amount, seconds: Amount, requests_per_second: Amount
+    ) -> Amount:
         """The bill on a server of this price.
 
         Args:

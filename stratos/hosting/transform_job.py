@@ -21,7 +21,6 @@ BATCH_STRATEGY, SPLIT_TYPE = "SingleRecord", "Line"
 BATCH_TAG = "stratos:batch"
 """On a job that `stratos batch` started, for somebody who waits for the answers."""
 
-MIB = 2**20
 _AT_ONCE = 32
 """Requests that a replica of the model is given at once: as many as our server decodes."""
 _MIB_AT_ONCE = 96

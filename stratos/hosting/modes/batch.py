@@ -50,6 +50,7 @@ class Batch(HostingMode):
             tags=parts.tags,
             model_package=parts.model_package,
             usd_per_hour=parts.hosting.usd_per_month / HOURS_PER_MONTH,
+            billed_usd_per_hour=parts.billed_usd_per_hour,
             transform_job=transform_job(
                 order.name,
                 order.plan.serving,

@@ -29,6 +29,8 @@ class Parts:
     container: ServingContainer
     tags: list[dict[str, str]]
     model_package: dict[str, Any]
+    billed_usd_per_hour: float
+    """Of its instances, as the mode bills them."""
 
 
 @dataclass(frozen=True)

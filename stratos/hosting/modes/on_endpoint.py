@@ -77,7 +77,6 @@ def on_instances(
     return endpoint(parts, variant).model_copy(
         update={
             "async_inference_config": queue,
-            "billed_usd_per_hour": server.usd_per_hour,
             "guardrails": held_by,
             "scaling": scaling,
         }
@@ -94,6 +93,7 @@ def endpoint(parts: Parts, variant: dict[str, Any]) -> EndpointDeployment:
         tags=parts.tags,
         model_package=parts.model_package,
         usd_per_hour=parts.hosting.usd_per_month / HOURS_PER_MONTH,
+        billed_usd_per_hour=parts.billed_usd_per_hour,
         endpoint_name=order.endpoint_name,
         endpoint_config_name=order.name,
         replaces_live=live is not None,

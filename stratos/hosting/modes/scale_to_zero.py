@@ -84,7 +84,7 @@ class ScaleToZero(OnEndpoint):
             tags=parts.tags,
             model_package=parts.model_package,
             usd_per_hour=parts.hosting.usd_per_month / HOURS_PER_MONTH,
-            billed_usd_per_hour=server.usd_per_hour,
+            billed_usd_per_hour=parts.billed_usd_per_hour,
             endpoint_name=order.endpoint_name,
             endpoint_config_name=order.name,
             replaces_live=live is not None,

@@ -32,8 +32,7 @@ class Reserved(OnEndpoint):
         return f"{super().told(server)}, reserved"
 
     def deployment(self, parts: Parts) -> Deployment:
-        hourly = self.billed_usd_per_hour(parts.order.plan.serving)
-        return on_instances(parts, None).model_copy(update={"billed_usd_per_hour": hourly})
+        return on_instances(parts, None)
 
     def billed_usd_per_hour(self, server: Server) -> float:
         return SHARE_OF_PRICE * server.usd_per_hour

@@ -23,7 +23,7 @@ from tests.unit.lambdas.pipeline import Pipeline, start
 
 ROW = ModeRow("reserved", "tests.unit.stratos.hosting.modes.reserved")
 SHARE_OF_PRICE = 0.5
-PROJECT = Path(__file__).parents[3]
+PROJECT = Path(__file__).parents[4]
 
 
 @pytest.fixture
