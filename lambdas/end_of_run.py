@@ -1,4 +1,4 @@
-"""The end of a run, whatever it was: run.json, report.html, the table, calibration, a notice."""
+"""The end of a run, good or bad: run.json, report.html, the table, calibration, a notice."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from stratos.pipeline.steps import Reported
 from stratos.pipeline.summary import REJECTED_RUNS, Phase, RunSummary
 
 _DECIDED = (ApprovalRejected.__name__, ApprovalTimedOut.__name__)
-"""Errors of runs that a person, or the time a person had, put an end to."""
+"""Errors of runs that a person ended, or that ended because nobody answered in time."""
 
 
 def close_run(run: RunRef, status: RunStatus, state: dict[str, Any]) -> Reported:
-    """Write down how a run ended and tell whoever listens.
+    """Write down how a run ended, and send a notice.
 
     Args:
-        state: The execution's data, as far as it came; may be empty.
+        state: The execution's data so far; may be empty.
     """
     from stratos.report.html import render  # not needed to import a handler
 
@@ -50,7 +50,7 @@ def close_run(run: RunRef, status: RunStatus, state: dict[str, Any]) -> Reported
     failure = failure_in(state)
     if status == "rejected" or (failure is not None and failure.Error in _DECIDED):
         with single_metric(name=REJECTED_RUNS, unit=MetricUnit.Count, value=1):
-            pass  # written to the log in CloudWatch's embedded format on leaving
+            pass  # on leaving, it is written to the log, where CloudWatch reads it
     _announce(summary, report_uri)
     return Reported(summary_uri=summary_uri, report_uri=report_uri, status=status)
 
@@ -96,7 +96,7 @@ def _gather(run: RunRef, status: RunStatus, state: dict[str, Any]) -> RunEvidenc
 
 
 def _phases(run: RunRef, ended_at: datetime, hosting: HostingBill) -> tuple[Phase, ...]:
-    """Time by the execution's history; money by the bills of jobs and endpoints."""
+    """Time from the execution's history; money from the bills of jobs and endpoints."""
     costs = {
         "Deploy": hosting.deploying_usd,
         "MeasureEndpoint": hosting.serving_usd,

@@ -134,7 +134,7 @@ class Bucket:
         return str(head.get("VersionId", "null"))
 
     def exists(self, key: str) -> bool:
-        """Whether there is an object, not counting versions of one that was deleted."""
+        """Whether there is an object; versions of a deleted one do not count."""
         try:
             self.newest_version(key)
         except FileNotFoundError:

@@ -26,7 +26,7 @@ QUEUE_SECONDS = 300
 """How long a measurement waits for an answer from a queue."""
 
 _CAPACITY_SECONDS = 60
-"""How long a measurement waits for a copy that was said to be in service."""
+"""How long a measurement waits for a copy that SageMaker has reported in service."""
 
 
 def runtime_client() -> Any:
@@ -57,16 +57,16 @@ class Chat:
     """An endpoint that answers records, and how its answers are judged."""
 
     ask_endpoint: Callable[[bytes], bytes]
-    """Puts a request and returns its answer, as the endpoint's mode does."""
+    """Sends a request and returns its answer, in the way of the endpoint's mode."""
     model_name: str
     task: Task
     max_tokens: int
 
     def ask(self, record: Record, max_tokens: int | None = None) -> Reply:
-        """Put one question.
+        """Ask one question.
 
         Args:
-            max_tokens: Longest answer wanted; the task's own limit where left out.
+            max_tokens: Longest answer wanted; the task's own limit if omitted.
 
         Raises:
             ClientError: when the endpoint refuses it or fails.
@@ -85,7 +85,10 @@ class Chat:
 
 
 def is_right(task: Task, text: str, record: Record) -> bool | None:
-    """None where a rule cannot tell: load must not wait for another model's verdict."""
+    """Whether an answer is right; None where no rule can tell.
+
+    A judge is not asked: load must not wait for another model.
+    """
     if isinstance(task.verifier, LlmJudge):
         return None
     if record.gold is None and needs_gold(task.verifier):

@@ -1,4 +1,4 @@
-"""Endpoints that scale to zero, as a run finds, waits for and takes back what it made of them."""
+"""Endpoints that scale to zero: their component, waited for, taken back and deleted."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def live(name: str) -> LiveComponent | None:
 
 
 def refuse_changing(name: str) -> None:
-    """Raise EndpointBusy while SageMaker is not done with an endpoint's component."""
+    """Raise EndpointBusy while SageMaker changes an endpoint's component."""
     found = find_component(client("sagemaker"), name)
     if found is not None and (status := found["InferenceComponentStatus"]) in CHANGING:
         raise EndpointBusy(
@@ -52,11 +52,11 @@ def refuse_changing(name: str) -> None:
 
 
 def wait_for(deployment: ComponentDeployment, awaited: Awaited) -> str | None:
-    """The model in service, once it is what is awaited; copies that are missing are asked for.
+    """Return the model in service once the awaited state is reached; asks for missing copies.
 
     Raises:
-        ComponentNotReady: SageMaker is not done yet.
-        DeploymentFailed: it is done, with something else.
+        ComponentNotReady: SageMaker is still changing it.
+        DeploymentFailed: the change has ended in another state.
     """
     if awaited == "endpoint":
         _endpoint_in_service(deployment)
@@ -91,7 +91,7 @@ def wait_for(deployment: ComponentDeployment, awaited: Awaited) -> str | None:
 
 
 def undo(deployment: ComponentDeployment, deadline: float) -> tuple[list[str], str | None]:
-    """Take back what a run did to an endpoint that scales to zero, as far as it came.
+    """Take back what a run did to an endpoint that scales to zero, however far it came.
 
     Args:
         deadline: By the monotonic clock.
@@ -107,7 +107,7 @@ def undo(deployment: ComponentDeployment, deadline: float) -> tuple[list[str], s
     ours = found is not None and live_component(found).model_name == deployment.model_name
     deleted: list[str] = []
     restored = None
-    if ours:  # a promotion that failed may have set bounds
+    if ours:  # a promotion that failed may have set scaling bounds
         scaling.remove(rollout.name)
     if rollout.previous is not None:
         if ours:
@@ -125,17 +125,17 @@ def undo(deployment: ComponentDeployment, deadline: float) -> tuple[list[str], s
 
 
 def delete(name: str, deadline: float) -> bool:
-    """Delete an endpoint's component, and what scales it; whether there was one.
+    """Delete an endpoint's component, and what scales it. Returns whether it existed.
 
     Args:
-        deadline: By the monotonic clock; of a caller that has more to do.
+        deadline: By the monotonic clock; the caller's, who may have more to do.
 
     Raises:
         DeploymentFailed: when it is not gone in time.
     """
     if find_component(client("sagemaker"), name) is None:
         return False
-    scaling.remove(name)  # or it would be kept from going by its next change
+    scaling.remove(name)  # a change of its copies would hold the deletion up
     return delete_component(client("sagemaker"), name, min(within(_PATIENCE_SECONDS), deadline))
 
 
@@ -155,8 +155,8 @@ def _restore(rollout: ComponentRollout, previous: LiveComponent, deadline: float
     """Put the former model back, copy by copy.
 
     Raises:
-        EndpointUnsettled: SageMaker refuses the update now, or does not end it in time.
-        DeploymentFailed: it ended with another model.
+        EndpointUnsettled: SageMaker refuses the update for now, or does not finish it in time.
+        DeploymentFailed: the update ended with another model in service.
     """
     startup = sum(previous.specification.get("StartupParameters", {}).values())
     try:
@@ -168,10 +168,10 @@ def _restore(rollout: ComponentRollout, previous: LiveComponent, deadline: float
     except ClientError as error:
         if error_code(error) != "ValidationException":
             raise
-        # As a rule copies start or stop, which its status may not tell yet.
+        # Usually copies are starting or stopping, and its status does not show it yet.
         raise EndpointUnsettled(
             f"inference component {rollout.name} cannot go back to {previous.model_name} yet: "
-            f"{error}. What waits for it goes on when it is called again"
+            f"{error}. The next call tries again"
         ) from error
     time.sleep(_SETTLING_SECONDS)  # its description may be older than the update
     found = settled_component(client("sagemaker"), rollout.name, deadline)

@@ -13,7 +13,7 @@ from lambdas.aws.clients import client, error_code
 
 
 def is_running(execution_arn: str) -> bool:
-    """Whether an execution goes on; one that is not there any more does not."""
+    """Whether an execution is running. One that Step Functions has forgotten is not."""
     try:
         found = client("stepfunctions").describe_execution(executionArn=execution_arn)
     except ClientError as error:
@@ -28,13 +28,13 @@ class ExecutionEnd:
     """How an execution ended."""
 
     detail: dict[str, Any]
-    """As the event `Step Functions Execution Status Change` tells it."""
+    """As in the event `Step Functions Execution Status Change`."""
     at: datetime | None
-    """None where nothing is known of it any more."""
+    """None once Step Functions has forgotten the execution."""
 
 
 def end_of(execution_arn: str) -> ExecutionEnd | None:
-    """How an execution ended; None while it goes on."""
+    """How an execution ended; None while it is running."""
     detail = {"executionArn": execution_arn, "status": "FORGOTTEN"}
     try:
         found = client("stepfunctions").describe_execution(executionArn=execution_arn)

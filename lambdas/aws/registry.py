@@ -1,4 +1,4 @@
-"""The model registry: the decision on a version, and what is learned of it later."""
+"""The model registry: the decision on a version, and what is measured of it later."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ def decide(package_arn: str, status: Literal["Approved", "Rejected"], why: str) 
 
 
 def reject_unless_promoted(run: RunRef, why: str) -> None:
-    """Mark every version that a run registered as rejected, whether or not it said so anywhere.
+    """Reject every version that a run registered, with the reason.
 
-    A run that was promoted has settled its versions. One that is rejected keeps the reason it has.
+    Versions of a run that was promoted stay as they are, and so does the reason of a version that
+    was rejected before.
     """
     row = runs_table.find(run.run_id)
     if row is not None and row.live_since is not None:
@@ -35,7 +36,7 @@ def reject_unless_promoted(run: RunRef, why: str) -> None:
 
 
 def _versions_of(run: RunRef) -> Iterator[tuple[str, str]]:
-    """ARN and approval status of what a run registered, by the property it carries."""
+    """ARN and approval status of the versions that carry the run's id as a property."""
     pages = client("sagemaker").get_paginator("list_model_packages")
     for page in pages.paginate(
         ModelPackageGroupName=settings().model_package_group,
@@ -54,7 +55,7 @@ def _versions_of(run: RunRef) -> Iterator[tuple[str, str]]:
 def add_served(
     package_arn: str, properties: Mapping[str, str], package: Mapping[str, Any] | None
 ) -> None:
-    """Add what is known of a version once it serves; its other properties stay.
+    """Add what is known of a version once it is in service; its other properties stay.
 
     Args:
         package: Of a model that moved to another server since it was registered; says on which

@@ -19,7 +19,7 @@ from stratos.moment import written
 NOTHING_AWAITED: dict[str, None] = dict.fromkeys(
     ("task_token", "awaiting_approval_since", "approve_by")
 )
-"""Attributes that go when the wait for a person is over."""
+"""Columns that are removed when the wait for a person is over."""
 
 
 def claim(run: RunRef) -> None:
@@ -40,7 +40,7 @@ def claim(run: RunRef) -> None:
         if error_code(error) != "ConditionalCheckFailedException":
             raise
         raise DuplicateEvent(
-            f"run {run.run_id} is already in the hands of another execution; nothing to do"
+            f"run {run.run_id} was claimed by another execution; nothing is left to do"
         ) from error
 
 
@@ -53,7 +53,7 @@ def find(run_id: str) -> RunRow | None:
 
 
 def find_by_execution(execution_arn: str) -> RunRow | None:
-    """The run that an execution claimed, if it came that far."""
+    """The run that an execution claimed, if it has claimed one."""
     row = next(_query("by_execution", "execution_arn", execution_arn), None)
     return row and find(row.run_id)
 
@@ -64,7 +64,7 @@ def runs_of_spec(spec_key: str) -> Iterator[RunRow]:
 
 
 def all_runs() -> Iterator[RunRow]:
-    """Every run there ever was; turns at an endpoint lie in the table, too."""
+    """Every run there ever was. Turns lie in the same table and are left out."""
     pages = client("dynamodb").get_paginator("scan")
     for page in pages.paginate(
         TableName=settings().runs_table,
@@ -75,7 +75,7 @@ def all_runs() -> Iterator[RunRow]:
 
 
 def live_config(run: RunRef) -> str | None:
-    """Configuration that another run of the spec has in service, its time not over.
+    """The endpoint configuration that another run of the spec has in service.
 
     That run may have been promoted since this one looked at the endpoint.
     """
@@ -84,12 +84,12 @@ def live_config(run: RunRef) -> str | None:
 
 
 def another_in_charge(run: RunRef) -> bool:
-    """Whether another run is in charge of the spec, by endpoint or batches, its time not over."""
+    """Whether another run's model is in service, at an endpoint or for batches."""
     return next(_others_in_charge(run), None) is not None
 
 
 def live_artifact(spec_key: str) -> str | None:
-    """Model artifact in service for a spec, if one is."""
+    """The model artifact in service for a spec, if there is one."""
     live = (row for row in runs_of_spec(spec_key) if row.in_charge)
     return next((row.model_artifact for row in live), None)
 

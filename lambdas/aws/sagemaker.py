@@ -1,4 +1,4 @@
-"""SageMaker's control plane: training jobs and endpoints of a run."""
+"""SageMaker: the training jobs of a run, and endpoints."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class Endpoint:
 
     @property
     def changing(self) -> bool:
-        """A change is under way; SageMaker refuses another until it ends."""
+        """Whether a change is under way; SageMaker refuses another until it ends."""
         return self.status in CHANGING
 
     @property
     def in_component(self) -> bool:
-        """Its model is in an inference component."""
+        """Whether its model is in an inference component."""
         return mode_named(self.mode).in_component
 
 
@@ -92,13 +92,13 @@ def production_variant(config_name: str) -> dict[str, Any]:
 
 
 def mode_in_service(name: str) -> ModeName | None:
-    """How the endpoint of that name is hosted, where one stays."""
+    """The mode of an endpoint; None where there is none, or it is being deleted."""
     live = find_endpoint(name)
     return None if live is None or live.status == "Deleting" else live.mode
 
 
 def settled_endpoint(name: str, deadline: float) -> Endpoint | None:
-    """The endpoint once no change of it is under way: SageMaker refuses another until then.
+    """Wait until no change of an endpoint is under way: SageMaker refuses another until then.
 
     Args:
         deadline: By the monotonic clock.
@@ -114,8 +114,8 @@ def settled_endpoint(name: str, deadline: float) -> Endpoint | None:
     )
     if endpoint is not None and endpoint.changing:
         raise EndpointUnsettled(
-            f"endpoint {name} is still {endpoint.status}; what waits for it goes on when it is "
-            "called again. If it never settles, delete it by hand: it is billed"
+            f"endpoint {name} is still {endpoint.status}; the next call goes on from here. If it "
+            "never settles, delete it by hand: it is billed"
         )
     return endpoint
 
@@ -125,13 +125,13 @@ def update_endpoint(name: str, config_name: str) -> None:
 
 
 def tag_endpoint(name: str, tags: list[dict[str, str]]) -> None:
-    """Put tags on an endpoint, in place of those of the same keys."""
+    """Put tags on an endpoint; one with the same key is replaced."""
     arn = client("sagemaker").describe_endpoint(EndpointName=name)["EndpointArn"]
     client("sagemaker").add_tags(ResourceArn=arn, Tags=tags)
 
 
 def delete_endpoint(name: str) -> bool:
-    """Delete an endpoint; whether there was one."""
+    """Delete an endpoint. Returns whether it existed."""
     return _delete("delete_endpoint", held_by_tag=False, EndpointName=name)
 
 

@@ -1,4 +1,4 @@
-"""Application Auto Scaling: how the fleet of a promoted endpoint follows its traffic."""
+"""Application Auto Scaling: the instances of a promoted endpoint follow its traffic."""
 
 from __future__ import annotations
 
@@ -20,6 +20,6 @@ def apply(endpoint_name: str, scaling: Scaling | None) -> None:
 
 
 def remove(endpoint_name: str) -> bool:
-    """Forget the bounds, policies and alarms of an endpoint; whether there were any."""
+    """Remove the bounds, policies and alarms of an endpoint. Returns whether there were any."""
     autoscaling, cloudwatch = client("application-autoscaling"), client("cloudwatch")
     return remove_scaling(autoscaling, cloudwatch, endpoint_name, VARIANT)

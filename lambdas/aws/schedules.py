@@ -30,9 +30,9 @@ def expiry_schedule_name(endpoint_name: str) -> str:
 
 
 def set_rerun(parsed: Parsed, run: RunRef, now: datetime) -> str | None:
-    """Put the schedule that the spec has now, or remove that of an earlier one; return its name.
+    """Set the schedule that the spec asks for now, or remove an earlier one; return its name.
 
-    A schedule that says so already is left alone: putting it anew would start its period anew.
+    A schedule that is already right is left alone: to set it again would restart its period.
     """
     name = rerun_schedule_name(parsed.name)
     if parsed.schedule is None:
@@ -57,7 +57,7 @@ def set_rerun(parsed: Parsed, run: RunRef, now: datetime) -> str | None:
 
 
 def rerun_of(name: str) -> dict[str, str] | None:
-    """Bucket and key of the spec that a schedule runs again; None where it does anything else."""
+    """Bucket and key of the spec that a schedule reruns; None if it does something else."""
     schedule = _find(name)
     if schedule is None:
         return None
@@ -68,7 +68,7 @@ def rerun_of(name: str) -> dict[str, str] | None:
 def schedule_sweep(endpoint_name: str, at: datetime) -> None:
     """Call the sweeper once, at the end of an endpoint's time.
 
-    For an endpoint of components, which go before it: a schedule makes one call.
+    An endpoint with a component needs two calls, and a schedule makes one.
     """
     cancel_deletion(endpoint_name)
     due = {"scheduled_at": _NOW}
@@ -82,7 +82,7 @@ def schedule_sweep(endpoint_name: str, at: datetime) -> None:
 
 
 def schedule_deletion(endpoint_name: str, at: datetime, scaling: Scaling | None) -> str:
-    """Delete an endpoint once, at a time, and what scales it; return the first schedule's name."""
+    """Schedule the deletion of an endpoint and of what scales it; return the first one's name."""
     cancel_deletion(endpoint_name)
     name = expiry_schedule_name(endpoint_name)
     calls: dict[str, tuple[str, dict[str, Any]]] = {
@@ -101,13 +101,13 @@ def schedule_deletion(endpoint_name: str, at: datetime, scaling: Scaling | None)
 
 
 def cancel_deletion(endpoint_name: str) -> None:
-    """Let an endpoint live on."""
+    """Remove the schedules that end an endpoint."""
     for suffix in ("", "-scaling", "-alarm"):
         delete_schedule(expiry_schedule_name(endpoint_name) + suffix)
 
 
 def delete_schedule(name: str) -> bool:
-    """Delete a schedule; whether there was one."""
+    """Delete a schedule. Returns whether it existed."""
     try:
         client("scheduler").delete_schedule(Name=name, GroupName=settings().schedule_group)
     except ClientError as error:
@@ -139,7 +139,7 @@ def _find(name: str) -> dict[str, Any] | None:
 def _put(
     name: str, expression: str, target_arn: str, target_input: dict[str, Any], **options: Any
 ) -> None:
-    """Create a schedule, or put a new one in place of it."""
+    """Create a schedule, or replace the one of that name."""
     request: dict[str, Any] = {
         "Name": name,
         "GroupName": settings().schedule_group,

@@ -25,11 +25,11 @@ from stratos.moment import now
 from stratos.spec import Spec
 
 
-def put_questions(run: RunRef, spec: Spec) -> int:
-    """Write the batch a model is measured by, and return how many requests it has.
+def put_questions(run: RunRef, spec: Spec) -> None:
+    """Write the batch by which a model is measured.
 
-    As many as an endpoint would be sent under the declared load, so that a cold start does not
-    weigh more than it would on a batch of that size. Held-out questions come again where they are
+    It has as many requests as an endpoint would get under the declared load, so that a cold start
+    weighs as much as in a batch of that size. Held-out questions are repeated where there are
     fewer.
     """
     records = RunFiles(run).questions()
@@ -46,7 +46,6 @@ def put_questions(run: RunRef, spec: Spec) -> int:
         for record in islice(cycle(records), count)
     )
     RunFiles(run).put_batch(lines)
-    return count
 
 
 def count_questions(job: TransformJob) -> int:
@@ -56,7 +55,7 @@ def count_questions(job: TransformJob) -> int:
 
 
 def answers_of(job: TransformJob) -> list[Answer]:
-    """What a job has answered, in the order of the questions; nothing where it failed."""
+    """The answers of a job in the order of the questions; none where it failed."""
     name, prefix = split_uri(job.transform_output["S3OutputPath"])
     bucket = Bucket(name)
     answers: list[Answer] = []
@@ -102,7 +101,7 @@ def stop(name: str) -> None:
 
 
 def running_of(run_id: str) -> Iterator[str]:
-    """Names of a run's jobs that are not over."""
+    """Names of a run's jobs that have not ended."""
     pages = client("sagemaker").get_paginator("list_transform_jobs")
     for page in pages.paginate(NameContains=run_id, StatusEquals=IN_PROGRESS):
         for summary in page["TransformJobSummaries"]:

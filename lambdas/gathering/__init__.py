@@ -1,1 +1,1 @@
-"""What a step is decided on, gathered from the bucket and the account."""
+"""What a step decides on, read from the bucket and the account."""

@@ -1,4 +1,4 @@
-"""The files a run is made from: what the spec names in its folder, and a hash over all of it."""
+"""The files that a spec names in its folder, and a hash over all of them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def content_hash(folder: SpecFolder, spec: Spec) -> str:
 
 
 def _dataset_files(folder: SpecFolder, spec: Spec) -> list[SpecFile]:
-    """One file of exactly that name, or else everything that begins with it."""
+    """The file of exactly that name, or else every data file whose name begins with it."""
     found = list(folder.list(spec.task.dataset))
     exact = [item for item in found if item.path == spec.task.dataset]
     return exact or [item for item in found if is_data_file(item.path)]

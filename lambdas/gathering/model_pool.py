@@ -1,4 +1,4 @@
-"""Teachers and students a run may use: what the spec names, or else the catalog."""
+"""Teachers and students that a run may use: those of the spec, or else of the catalog."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ModelPool:
     teachers: dict[str, Teacher]
     students: dict[str, Weights]
     cards: dict[str, ModelCard]
-    """By `<role>/<name>`: a name may be a teacher's and a student's."""
+    """By `<role>/<name>`: a teacher and a student may have the same name."""
 
     def teacher_cards(self) -> tuple[ModelCard, ...]:
         return tuple(self.cards[f"teacher/{name}"] for name in self.teachers)
@@ -63,7 +63,7 @@ def model_pool(run: RunRef, spec: Spec) -> ModelPool:
 
 
 def _listing(run: RunRef) -> BedrockListing | None:
-    """What Bedrock offers here, if that was fetched."""
+    """What Bedrock offers in this region, if that was fetched."""
     listing = CatalogFiles(run).find_bedrock_listing()
     return listing if listing is not None and listing.region == settings().aws_region else None
 
@@ -75,5 +75,5 @@ def _refuse_gone(teachers: list[Teacher], listing: BedrockListing | None) -> Non
         if isinstance(teacher, Bedrock) and not listing.offers(teacher.model_id):
             raise NoFeasiblePlan(
                 f"{listing.problem(teacher.model_id)}; name another teacher, or run "
-                "`stratos catalog refresh` if it is offered by now"
+                "`stratos catalog refresh` if Bedrock offers it by now"
             )

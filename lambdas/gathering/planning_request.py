@@ -1,4 +1,4 @@
-"""What the planner is asked, gathered from the bucket."""
+"""What the planner is asked, gathered from the bucket and the account."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _facts(run: RunRef, spec: Spec, dataset: Dataset) -> DatasetFacts:
 
 
 def _counter(run: RunRef, spec: Spec) -> CountTokens:
-    """By the vocabulary of the first student that lies beside the spec, if one does."""
+    """By the vocabulary of the first student that lies beside the spec, else by characters."""
     folder = SpecFolder(run)
     for student in spec.students:
         if student.path is not None:

@@ -9,10 +9,10 @@ from stratos.pipeline.steps import ComponentInput, ComponentReady
 
 @step
 def handler(payload: ComponentInput) -> ComponentReady:
-    """Say what is in service; the state machine asks again while SageMaker is not done.
+    """Say which model is in service; the state machine asks again while SageMaker is busy.
 
     Raises:
-        ComponentNotReady: SageMaker is not done yet.
-        DeploymentFailed: it is done, with something else.
+        ComponentNotReady: SageMaker is still changing it.
+        DeploymentFailed: the change has ended in another state.
     """
     return ComponentReady(model_name=components.wait_for(payload.deployment, payload.awaits))

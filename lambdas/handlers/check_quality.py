@@ -1,4 +1,4 @@
-"""CheckQuality: the held-out gate, and what to deploy when it is passed."""
+"""CheckQuality: the held-out gate, and what to deploy if the student passes it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from stratos.pipeline.steps import Quality, QualityInput
 
 @step
 def handler(payload: QualityInput) -> Quality:
-    """Pass the student on to deployment, or on to the next one while the budget lasts."""
+    """Prepare the deployment of a student that passes; else name the next one, if one is left."""
     run, match = payload.run, payload.match
     files = RunFiles(run)
     spec, evidence = files.spec(), files.match()

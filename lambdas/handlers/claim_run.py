@@ -44,7 +44,7 @@ def _uploaded(event: dict[str, Any]) -> tuple[str, str, str]:
         bucket, key = str(detail["bucket"]["name"]), str(uploaded["key"])
     except (KeyError, TypeError) as error:
         raise ValueError(
-            f"the input is no `Object Created` event and no rerun: {error} is missing. "
+            f"the input is neither an `Object Created` event nor a rerun: {error} is missing. "
             'Start with {"rerun": {"bucket": …, "key": …}} to run a spec by hand'
         ) from error
     return bucket, key, str(uploaded.get("version-id") or _newest(bucket, key))

@@ -41,7 +41,7 @@ def _after_execution(detail: dict[str, Any]) -> CleanedUp:
     registry.reject_unless_promoted(row.ref, why)
     try:
         removed = remove_leftovers(row.ref)
-    finally:  # the run is over, whatever it left behind
+    finally:  # the run has ended, even if leftovers remain
         if row.status == "running":
             state = {} if stopped_by_hand else {"failure": failure.model_dump()}
             close_run(row.ref, _STATUS.get(detail["status"], "failed"), state)

@@ -1,4 +1,4 @@
-"""Diagnose…: why a training job failed, and the attempt that should follow, if one should."""
+"""Diagnose…: why a training job failed, and the next attempt, if there should be one."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from stratos.pipeline.steps import Dataset, InspectInput
 
 @step
 def handler(payload: InspectInput) -> Dataset:
-    """Split the dataset; tell a rerun whether anything changed."""
+    """Split the dataset, and say whether anything changed since the last good run."""
     run, files = payload.run, RunFiles(payload.run)
     spec, folder = files.spec(), SpecFolder(run)
     allowance = Allowance(MAX_BYTES, MAX_SECONDS, started=time.monotonic())

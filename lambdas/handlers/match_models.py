@@ -54,7 +54,7 @@ def handler(payload: MatchInput) -> Match:
 
 
 def _probe_results(files: RunFiles, payload: MatchInput) -> tuple[ProbeResult, ...]:
-    """What the probes that finished measured; a teacher and a student at least."""
+    """What the finished probes measured, of one teacher and one student at least."""
     good = [outcome.step for outcome in payload.probes if outcome.failed is None]
     results = tuple(_probe_result(files, name) for name in good)
     missing = {"teacher", "student"} - {result.role for result in results}
@@ -62,7 +62,7 @@ def _probe_results(files: RunFiles, payload: MatchInput) -> tuple[ProbeResult, .
         failures = "; ".join(f"{o.step}: {o.failed}" for o in payload.probes if o.failed)
         raise NoFeasiblePlan(
             f"every {' and every '.join(sorted(missing))} probe failed, so nothing is left to "
-            f"match ({failures}). Mend what the probes report, or name other candidates"
+            f"match ({failures}). Fix what the probes report, or name other candidates"
         )
     return results
 

@@ -1,4 +1,4 @@
-"""MeasureBatch: what a model's first batch came to, in place of an endpoint under load."""
+"""MeasureBatch: a model's first batch, which is judged in place of an endpoint under load."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from stratos.spec import Spec
 from stratos.waiting import every, wait_until, within
 
 _PATIENCE_SECONDS = 120.0
-"""For a job that ran out of time to stop."""
+"""How long a job that outlasted its state may take to stop."""
 _PAUSE_SECONDS = 2.0
 _OVER = ("Completed", "Failed", "Stopped")
 _TIMED_OUT = "States.Timeout"
@@ -32,7 +32,7 @@ _TIMED_OUT = "States.Timeout"
 
 @step
 def handler(payload: MeasureBatchInput) -> Measured:
-    """Judge the batch by its job and its answers; after a miss, say what is tried next."""
+    """Judge the batch by its job and its answers; after a miss, name what is tried next."""
     run, deployment = payload.run, payload.deployment
     files = RunFiles(run)
     spec, evidence, before = files.spec(), files.match(), files.measurements()
@@ -47,7 +47,7 @@ def handler(payload: MeasureBatchInput) -> Measured:
 
 
 def _refuse_stopped(caught: JobFailure, described: dict[str, Any] | None) -> None:
-    """Raise where somebody stopped the job: that says nothing of the model."""
+    """Raise where somebody stopped the job: that says nothing about the model."""
     stopped = described is not None and described["TransformJobStatus"] == "Stopped"
     if stopped and caught.Error != _TIMED_OUT:
         assert described is not None
@@ -81,7 +81,7 @@ def _carried_out(
 
 
 def _over(job: TransformJob) -> dict[str, Any] | None:
-    """The job once it is over; one that ran out of its state's time is stopped first."""
+    """The job once it has ended; one that outlasted its state is stopped first."""
     described = transform_jobs.describe(job.name)
     if _is_over(described):
         return described
@@ -94,7 +94,7 @@ def _over(job: TransformJob) -> dict[str, Any] | None:
     )
     if not _is_over(described):
         raise DeploymentFailed(
-            f"transform job {job.name} does not stop; it is billed. Stop it in the SageMaker "
+            f"transform job {job.name} does not stop and is billed. Stop it in the SageMaker "
             "console"
         )
     return described
@@ -124,7 +124,7 @@ def _measurement(
         ended_at=ended,
         load=None,
         batch=batch,
-        # A bill, and so no interval around it.
+        # A bill is exact: there is no interval around it.
         usd_per_1000_requests=None if cost is None else Interval(value=cost, lo=cost, hi=cost),
         passed=verdict.passed,
         missed=verdict.missed,

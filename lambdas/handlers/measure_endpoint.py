@@ -24,12 +24,12 @@ from stratos.spec import Spec
 from stratos.spec.constraints import LONGEST_MEASURE_SECONDS
 
 _LEAST_SECONDS = 60.0
-"""Of the declared load, however long an endpoint that hangs took to measure its pace."""
+"""The declared load lasts so long at least, even where an endpoint that hangs took the time."""
 
 
 @step
 def handler(payload: MeasureInput) -> Measured:
-    """Ask held-out questions at the declared rate; after a miss, say what is tried next."""
+    """Ask held-out questions at the declared rate; after a miss, name what is tried next."""
     run, deployment = payload.run, payload.deployment
     files = RunFiles(run)
     spec, evidence, before = files.spec(), files.match(), files.measurements()
@@ -72,10 +72,10 @@ def _measure(
 def _load(run: RunRef, spec: Spec, deployment: AnyEndpoint) -> tuple[LoadResult, float]:
     """The endpoint's pace with one request at a time, then the declared load.
 
-    A serverless endpoint is woken first: what it is asked at once, it starts a container for.
+    A serverless endpoint is warmed up first: it starts a container for each request at once.
 
     Returns:
-        What was measured, and the seconds of answering that all of it took.
+        What was measured, and the seconds of answering that it took in all.
     """
     questions = RunFiles(run).questions()
     mode = mode_named(deployment.hosting.mode)

@@ -1,4 +1,4 @@
-"""ParseConstraints: the spec as uploaded, read and checked against the files beside it."""
+"""ParseConstraints: the uploaded spec, read and checked against the files beside it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from stratos.spec.yaml_tree import MAX_BYTES
 
 @step
 def handler(payload: ParseInput) -> Parsed:
-    """Write the spec with its defaults as JSON, or every problem of it as `rejection.json`."""
+    """Write the spec with its defaults as JSON, or all of its problems as `rejection.json`."""
     run, folder = payload.run, SpecFolder(payload.run)
     try:
         spec = read_spec_in_folder(_uploaded(folder), _files_in(folder), folder.name)

@@ -18,7 +18,7 @@ from stratos.planning.choose import plan_before_probing, shortlist
 
 @step
 def handler(payload: PlanInput) -> Candidates:
-    """Plan on priors, and prepare the probe of every teacher and student worth it."""
+    """Plan on priors, and prepare a probe of every teacher and student on the shortlist."""
     run, files = payload.run, RunFiles(payload.run)
     spec = files.spec()
     if spec.task.checker is not None:

@@ -1,4 +1,4 @@
-"""Promote: the endpoint is the spec's own from now on, until its time is over."""
+"""Promote: from now on, and until its time is over, the run's model is the one in service."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from stratos.pipeline.steps import Promoted, PromoteInput
 
 @step
 def handler(payload: PromoteInput) -> Promoted:
-    """Record the run as the live one, and make or remove its schedules."""
+    """Record the run as the live one, and set or remove its schedules."""
     run, deployment = payload.run, payload.deployment
     files, promoted_at = RunFiles(run), to_the_second(now())
     spec = files.spec()
     if isinstance(deployment, BatchDeployment):
         return batch_promotion.promote(payload, spec, deployment)
     expires_at = expiry(spec.hosting, promoted_at)
-    # Before the claim comes only what CleanUp can take back. A failure after it leaves a claimed
-    # endpoint, which the table shows as live and the sweeper ends on time.
+    # What comes before the row is written can be taken back by CleanUp. A failure after that leaves
+    # an endpoint that the table shows as live and the sweeper ends on time.
     _register_served(payload.package_arn, deployment, files.measurements())
     runs_table.update(
         run.run_id,

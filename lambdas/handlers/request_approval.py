@@ -1,4 +1,4 @@
-"""AwaitApproval: a person is asked, and the token that answers for them is kept with the run."""
+"""AwaitApproval: a person is asked, and the token for the answer is kept with the run."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def handler(payload: ApprovalInput) -> ApprovalRequested:
         f"{payload.measured}\n\n"
         f"stratos approve {run_id}\n"
         f'stratos reject {run_id} --reason "…"\n\n'
-        f"Nothing is deployed before. Without an answer by {written(by)} the run fails.\n"
+        f"Nothing is deployed before that. Without an answer by {written(by)} the run fails.\n"
         f"registered as {payload.package_arn}",
     )
     return ApprovalRequested(approve_by=by)

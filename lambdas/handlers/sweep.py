@@ -1,4 +1,4 @@
-"""Sweep: what has no owner any more is removed, every hour."""
+"""Sweep: every hour, what no longer belongs to a run is removed."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from stratos.waiting import within
 
 METRIC = "SweptResources"
 PATIENCE_SECONDS = 720
-"""For all that is removed in one call; the function has 900 for everything."""
+"""For everything that one call removes; the function has 900 in all."""
 
 
 def _delete_endpoint(name: str, deadline: float) -> None:
-    components.delete(name, deadline)  # which would stay behind
+    components.delete(name, deadline)  # which its endpoint would leave behind
     sagemaker.delete_endpoint(name)
     scaling.remove(name)
 
@@ -66,10 +66,10 @@ _REMOVE: Mapping[Kind, Callable[[str], object]] = {
 def handler(payload: SweepInput) -> Swept:
     """Remove orphans, or only name them.
 
-    All of them have one deadline; what is left then is the next sweep's.
+    They share one deadline; the next sweep removes what is left.
 
     Raises:
-        SweepIncomplete: when some could not be removed; the others are.
+        SweepIncomplete: when some could not be removed; all others are gone.
     """
     deadline = within(PATIENCE_SECONDS)
     found = list(inventory.resources())  # before the runs: see `Ownership`
@@ -94,7 +94,7 @@ def handler(payload: SweepInput) -> Swept:
         if owner.endpoint_name not in kept:
             runs_table.update(owner.run_id, endpoint_name=None, expires_at=None)
     with single_metric(name=METRIC, unit=MetricUnit.Count, value=len(orphans) - len(failed)):
-        pass  # written to the log when the block ends; CloudWatch reads it there
+        pass  # on leaving, it is written to the log, where CloudWatch reads it
     if failed:
         raise SweepIncomplete(
             f"{len(failed)} of {len(orphans)} resources without an owner could not be removed and "
@@ -108,10 +108,10 @@ def handler(payload: SweepInput) -> Swept:
 
 
 def _removal_problem(orphan: Orphan, holders: Mapping[str, str], deadline: float) -> str | None:
-    """Remove one orphan; None where that worked.
+    """Remove one orphan, and say what went wrong; None if nothing did.
 
     Args:
-        holders: Endpoint → run that had the turn at it when the orphans were told.
+        holders: Endpoint → run that had the turn at it when the orphans were listed.
     """
     if time.monotonic() > deadline:
         return "no time was left for it"

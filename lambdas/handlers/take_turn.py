@@ -17,13 +17,13 @@ from stratos.pipeline.steps import TurnInput
 
 @step
 def handler(payload: TurnInput) -> Deployment:
-    """Take the turn; since the deployment was planned, the endpoint may have come or gone.
+    """Take the turn, and plan the deployment anew: the endpoint may have appeared or gone since.
 
-    Its time does not end during the turn: Promote sets the new one, CleanUp the former.
+    The endpoint does not expire during the turn: Promote sets a new end, CleanUp the former one.
 
     Raises:
-        EndpointBusy: another run has the turn, or SageMaker is not done with the endpoint or
-            its component.
+        EndpointBusy: another run has the turn, or SageMaker is changing the endpoint or its
+            component.
     """
     run, planned = payload.run, payload.deployment
     turns.take(run, planned.endpoint_name)

@@ -1,1 +1,1 @@
-"""The training jobs of a run: what is asked for, what follows a failure, what was spent."""
+"""The training jobs of a run: their requests, their retries, and what the run has spent."""

@@ -82,7 +82,11 @@ class DistillationJobs:
         return self._make("distill", config, self.plan.training, channels)
 
     def evaluate(self, live_artifact: str | None) -> TrainingJob:
-        """Args: live_artifact: Model artifact in service for this spec, to be compared with."""
+        """The evaluation.
+
+        Args:
+            live_artifact: The model in service for this spec, which the student is compared with.
+        """
         paid = not isinstance(self.teacher, Weights)
         config = EvaluateConfig(
             **self._shared("evaluate", self._on_demand()),

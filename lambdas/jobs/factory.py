@@ -1,4 +1,4 @@
-"""Training jobs as SageMaker is asked for them, their configuration put where they read it."""
+"""Training jobs: what SageMaker is asked for, and the configuration that each job reads."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from stratos.spec import Spec, Teacher, Weights
 
 CHECKPOINT_DIR = "/opt/ml/checkpoints"
 _START_AND_STOP_SECONDS = 180
-"""Beyond the deadline a job keeps itself: starting its program, and uploading what it made."""
+"""Beyond the deadline that a job keeps by itself: to start its program, to upload its output."""
 _SPOT_WAIT_SECONDS = 3600
 _VOLUME_GIB = 50
 
@@ -44,7 +44,7 @@ class JobFactory:
         channels: Mapping[str, str],
         hyper_parameters: Mapping[str, str] | None = None,
     ) -> TrainingJob:
-        """Put a job's configuration in place and return the job.
+        """Write a job's configuration and return the job.
 
         Args:
             channels: Channel name → S3 prefix, besides `config` and `checker`.
@@ -83,7 +83,7 @@ class JobFactory:
         )
 
     def model_channel(self, name: str, model: Teacher) -> dict[str, str]:
-        """A channel with a model's folder; none for a model that is fetched by name."""
+        """A channel with a model's folder; none for a model that the job fetches by name."""
         if not isinstance(model, Weights) or model.path is None:
             return {}
         return {name: SpecFolder(self.run).uri(f"{model.path.rstrip('/')}/")}

@@ -23,9 +23,9 @@ EXPORT_SECONDS = 60.0
 def retry_of(run: RunRef, job: TrainingJob, outcome: JobOutcome) -> TrainingJob | None:
     """Return the next attempt under a new name and with the same checkpoints, or None.
 
-    A crash is tried again on the same server, no capacity or quota on the next server of the
-    front, and a training job that ran out of time once more, to export its best checkpoint.
-    What a person did or must mend is not tried again.
+    A crash is tried again on the same server; a lack of capacity or quota, on the next server of
+    the front; a training job that ran out of time, once more, to export its best checkpoint. What
+    a person did or has to fix is not tried again.
     """
     attempt = job.attempt + 1
     if attempt >= MAX_ATTEMPTS:

@@ -72,16 +72,16 @@ def job_costs(run: RunRef) -> list[JobCost]:
 
 
 def token_usd(run: RunRef, step: str) -> float:
-    """What the attempts of a step have paid their teacher, as far as they came to say so.
+    """What the attempts of a step have paid their teacher, as far as they have said.
 
     The result says it in the end; until then, and where every attempt failed, the progress does.
-    Both count on from the attempts before.
+    Both include the attempts before.
     """
     return max(RunFiles(run).paid_usd(step), default=0.0)
 
 
 def billed_seconds(job: dict[str, Any]) -> float:
-    """Billable seconds of a described job; its running time while the bill is not yet made."""
+    """Billable seconds of a described job; its running time until there is a bill."""
     if "BillableTimeInSeconds" in job:
         return float(job["BillableTimeInSeconds"])
     if (start := job.get("TrainingStartTime")) is None:

@@ -1,4 +1,4 @@
-"""What the verdict on a measured model leads to: promotion, another server, student, or an end."""
+"""What follows a measurement: promotion, another server, another student, or the end."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def what_follows(
     measurements: Measurements,
     deployment: Deployment,
 ) -> Measured:
-    """Say what follows the last measurement, and keep what the next deployment carries out.
+    """Say what follows the last measurement, and write down the next deployment, if there is one.
 
     Args:
-        measurements: Kept already, the one of this deployment last.
+        measurements: As written down already, with that of this deployment last.
     """
     last = measurements.last
     assert last is not None, "nothing was measured"

@@ -1,4 +1,4 @@
-"""Promotion of a model that is asked in batches: it has no endpoint, and its time never ends."""
+"""Promotion of a model that is asked in batches: it has no endpoint, and never expires."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def promote(payload: PromoteInput, spec: Spec, deployment: BatchDeployment) -> P
     """Record the run as the one in charge of its spec, in place of an earlier one.
 
     Raises:
-        DeploymentFailed: an endpoint came under the spec's name since the batch was planned.
+        DeploymentFailed: an endpoint of the spec has appeared since the batch was planned.
     """
     run, promoted_at = payload.run, to_the_second(now())
     measurements = RunFiles(run).measurements()
-    # Batches wait for no turn. Whose endpoint comes after this look replaces them when promoted.
+    # Batches take no turn. An endpoint that appears after this check replaces them once promoted.
     refuse_other_mode(spec, mode_in_service(endpoint_name(spec.name)))
     _register(payload.package_arn, deployment, measurements)
     runs_table.update(

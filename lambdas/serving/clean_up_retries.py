@@ -1,6 +1,6 @@
-"""Turns whose run is over: CleanUp is called once more, and then they are free.
+"""CleanUp, called once more for a run that has ended and still has a turn; then the turn is free.
 
-An execution that was stopped runs no state of its own, and the event of its end calls CleanUp three
+An execution that was stopped runs no further state, and the event of its end calls CleanUp three
 times at most. SageMaker may take longer to settle, or refuse for good.
 """
 
@@ -19,14 +19,14 @@ from stratos.moment import to_the_second
 
 _CLEAN_UP = "stratos-clean-up"
 TRIES = timedelta(minutes=55)
-"""Three calls of 15 minutes at most, with the waits of one and two minutes between them."""
+"""Time for three calls of 15 minutes at most, and the waits of one and two minutes between."""
 
 
 def retry(now: datetime) -> list[str]:
-    """Have the leftovers of every run that is over and has a turn taken back, or free the turn.
+    """Call CleanUp for every run that has ended and still has a turn, or free the turn.
 
     Returns:
-        What failed, one line a turn.
+        What failed, one line for each turn.
     """
     failed = []
     for turn in turns.all_held():
@@ -47,7 +47,7 @@ def _retry(turn: turns.Turn, now: datetime) -> None:
         return
     begun = turn.tried_at or end.at
     if begun is not None and begun + TRIES > now:
-        return  # CleanUp may be at it
+        return  # CleanUp may still be running
     if turn.tried_at is None:
         turns.mark_tried(turn, to_the_second(now))
         client("lambda").invoke(

@@ -28,11 +28,11 @@ def deployment_of(
     live: LiveEndpoint | None,
     suffix: str = "",
 ) -> Deployment:
-    """What puts the evaluated model of an attempt into service.
+    """The deployment that puts the evaluated model of an attempt into service.
 
     Args:
-        live: The endpoint that is there now, if one is.
-        suffix: Of the deployment's names, after the first.
+        live: The endpoint that is there now, if there is one.
+        suffix: Of the deployment's names, where it is not the first one.
     """
     files = RunFiles(run)
     artifacts, key = Bucket.of(model_artifact)
@@ -55,7 +55,7 @@ def deployment_of(
 
 
 def live_endpoint(found: Endpoint | None) -> LiveEndpoint | None:
-    """What a run finds in service under its spec's name."""
+    """The endpoint that a run finds under its spec's name."""
     if found is None:
         return None
     component = components.live(found.name) if found.in_component else None
@@ -65,9 +65,9 @@ def live_endpoint(found: Endpoint | None) -> LiveEndpoint | None:
 def on_another_server(
     run: RunRef, spec: Spec, evidence: MatchEvidence, plan: Plan, current: Deployment, number: int
 ) -> Deployment:
-    """The model of a deployment on the server of a plan, in the place of the endpoint it has.
+    """The same model on the server of another plan, in place of the endpoint that it has.
 
-    What was in service before the run stays what a roll-back restores.
+    A roll-back still restores what was in service before the run.
 
     Args:
         number: Of the server, counted from 1 for the first one after the match's own.

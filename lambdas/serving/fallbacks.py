@@ -1,6 +1,6 @@
-"""What follows a gate that was missed: another server, another student, or the reason for neither.
+"""What follows a missed gate: another server, another student, or the reason for neither.
 
-A server needs no training, so every better one on the front comes before the next student.
+Another server needs no training, so every better one on the front comes before the next student.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ MAX_STUDENTS = 3
 
 @dataclass(frozen=True)
 class Fallback:
-    """Where the run goes on; nowhere where neither is given."""
+    """What a run tries next; nothing where neither a deployment nor an attempt is given."""
 
     ending: str
-    """In words, for the end of the verdict."""
+    """The end of the verdict, in words."""
     plan: Plan | None = None
     deployment: Deployment | None = None
     attempt: int | None = None
 
 
 def next_student(run: RunRef, spec: Spec, evidence: MatchEvidence) -> Fallback:
-    """The next student, where one is left and an attempt like this one may still be paid."""
+    """The next student, if one is left and the budget lasts for another attempt like this one."""
     students = evidence.students_left()
     if not students:
         return Fallback("no other student is left to try; name more, or ask for less")
@@ -67,7 +67,7 @@ def next_server_or_student(
         return Fallback(f"{following.why}; {student.ending}", attempt=student.attempt)
     another = _outlay_of_one(run, measured, plan, current)
     if obstacle := exceeded(outlay_of(run), another, spec.constraints):
-        return Fallback(obstacle)  # nor is there room for a student, which takes an endpoint too
+        return Fallback(obstacle)  # nor for a student, which needs an endpoint too
     number = sum(item.attempt == evidence.attempt for item in measured)
     deployment = on_another_server(run, spec, evidence, plan, current, number)
     server = f"{plan.serving.count} × {plan.serving.instance_type}"
@@ -77,7 +77,7 @@ def next_server_or_student(
 def _outlay_of_one(
     run: RunRef, measured: tuple[Measurement, ...], plan: Plan, current: Deployment
 ) -> Outlay:
-    """Another server, if it takes as long as those before: deployed beside the one there is."""
+    """What another server would take, deployed beside this one and as slowly as those before."""
     seconds = phase_seconds(history(run.execution_arn), now())
     deploying = seconds.get("Deploy", 0.0) / len(measured) / 3600
     measuring = seconds.get("MeasureEndpoint", 0.0) + seconds.get("MeasureBatch", 0.0)

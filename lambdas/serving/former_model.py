@@ -1,7 +1,7 @@
-"""The model that was in service before a run changed the endpoint, and is again.
+"""The model that was in service before a run changed the endpoint, and is in service again.
 
-While a run has the turn at the endpoint, nothing scales it and its time does not end. A run that
-takes its own model back puts both back as they were.
+While a run has the turn at the endpoint, nothing scales it and it does not expire. A run that takes
+its own model back puts both back as they were.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from stratos.hosting.scaling import Scaling
 from stratos.moment import now, to_the_second, written
 
 NOTICE = timedelta(minutes=5)
-"""Left to an endpoint whose time was over while a run had the turn at it."""
+"""What an endpoint has left that should have expired while a run had the turn at it."""
 
 
 def put_back(run: RunRef, endpoint_name: str) -> None:
-    """Set bounds and expiry of the run whose model is in service; may be repeated.
+    """Set scaling and expiry of the run whose model is in service again; may be repeated.
 
     Args:
-        run: The one that has the turn, of the same spec.
+        run: The run of the same spec that has the turn.
     """
     endpoint = sagemaker.find_endpoint(endpoint_name)
     if endpoint is None:
@@ -35,7 +35,7 @@ def put_back(run: RunRef, endpoint_name: str) -> None:
         if owner.endpoint_name == endpoint_name and serves:
             live = RunFiles(owner.ref).find_deployment()
             scaled = None if live is None or isinstance(live, BatchDeployment) else live.scaling
-            # Its end first: without it the endpoint is billed for ever.
+            # Its end comes first: without one the endpoint would be billed for ever.
             _expire(owner, endpoint, scaled)
             if live is not None and _scalable(endpoint):
                 scaling.apply(endpoint_name, scaled)
@@ -43,12 +43,12 @@ def put_back(run: RunRef, endpoint_name: str) -> None:
 
 
 def _scalable(endpoint: sagemaker.Endpoint) -> bool:
-    """Whether there is what is scaled; the component may be gone though its endpoint is there."""
+    """Whether there is something to scale: an endpoint may have lost its component."""
     return not endpoint.in_component or components.live(endpoint.name) is not None
 
 
 def _expire(owner: RunRow, endpoint: sagemaker.Endpoint, scaled: Scaling | None) -> None:
-    """Let the endpoint's time end when it was to, or soon; the table and the tag say the same."""
+    """Schedule the endpoint's end as it was, or soon where that is past; table and tag follow."""
     if owner.expires_at is None:
         return
     due, soonest = owner.expires_at, to_the_second(now() + NOTICE)

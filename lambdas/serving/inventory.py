@@ -1,4 +1,4 @@
-"""What Stratos has made in this account and is still there, as its tags tell."""
+"""What Stratos made in this account and has not deleted, by its tags."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PREFIX = "stratos-"
 def resources() -> Iterator[Resource]:
     """Components, endpoints, what they use, running jobs, alarms of updates, and schedules.
 
-    What could carry the run tag and lacks it is not Stratos's own and is left out.
+    What could carry the run tag and does not is somebody else's, and left out.
     """
     for item in _listed("list_inference_components", "InferenceComponents", NameContains=_PREFIX):
         if tags := _tags(item["InferenceComponentArn"]):
@@ -35,7 +35,7 @@ def resources() -> Iterator[Resource]:
             )
     for item in _listed("list_endpoints", "Endpoints", NameContains=_PREFIX):
         if not item["EndpointName"].startswith(_PREFIX):
-            continue  # the filter finds it anywhere in a name
+            continue  # the filter matches anywhere in a name
         if (tags := _tags(item["EndpointArn"])) and (found := find_endpoint(item["EndpointName"])):
             yield Resource(
                 kind="endpoint",
@@ -67,7 +67,7 @@ def resources() -> Iterator[Resource]:
 
 
 def _update_alarms() -> Iterator[Resource]:
-    """Alarms that watched the update of an endpoint; their names tell the run."""
+    """Alarms that watched the update of an endpoint; their names say of which run."""
     pages = client("cloudwatch").get_paginator("describe_alarms")
     for page in pages.paginate(AlarmNamePrefix=_PREFIX, AlarmTypes=["MetricAlarm"]):
         for alarm in page["MetricAlarms"]:
@@ -80,7 +80,7 @@ def _schedules() -> Iterator[Resource]:
     for page in pages.paginate(GroupName=settings().schedule_group):
         for schedule in page["Schedules"]:
             name = schedule["Name"]
-            # A spec may be named rerun-…: what the schedule does tells, and not its name alone.
+            # A spec may be named rerun-…, so that the name of a schedule does not say what it does.
             rerun = rerun_of(name) if name.startswith(RERUN_PREFIX) else None
             if rerun is not None:
                 yield Resource(
@@ -107,12 +107,12 @@ def _listed(operation: str, key: str, **filters: str) -> Iterator[dict[str, Any]
 
 
 def _tags(arn: str) -> dict[str, str | None] | None:
-    """Run and spec of a resource; None where it carries no run tag, or is gone meanwhile."""
+    """Run and spec of a resource; None if it has no run tag, or is gone by now."""
     return _owner(_all_tags(arn))
 
 
 def _all_tags(arn: str) -> dict[str, str]:
-    """Tags of a resource; none of one that is gone meanwhile."""
+    """Tags of a resource; none if it is gone by now."""
     try:
         pages = list(client("sagemaker").get_paginator("list_tags").paginate(ResourceArn=arn))
     except ClientError as error:

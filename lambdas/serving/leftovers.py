@@ -1,4 +1,4 @@
-"""What a run that failed or was stopped may have left behind, and its removal."""
+"""What a run that failed or was stopped may have left behind, and how it is removed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from stratos.hosting.scaling import delete_alarms
 from stratos.waiting import within
 
 PATIENCE_SECONDS = 780
-"""For all the waits of one call together; the function has 900 for everything."""
+"""For all waits of one call together; the function has 900 in all."""
 
 
 @dataclass
@@ -99,7 +99,7 @@ def _take_back(
         before: The configuration that the endpoint goes back to; None where it had none.
         removed: Is told what became of the endpoint.
     """
-    if deployment.guardrails is not None:  # before a wait that may end in an error
+    if deployment.guardrails is not None:  # first, as the wait below may end in an error
         alarms = [alarm["AlarmName"] for alarm in deployment.guardrails.alarms]
         delete_alarms(client("cloudwatch"), alarms)
     deadline = within(PATIENCE_SECONDS)
@@ -109,10 +109,10 @@ def _take_back(
     name = deployment.endpoint_name
     endpoint = sagemaker.settled_endpoint(name, deadline)
     if endpoint is not None and endpoint.config_name in made:
-        scaling.remove(name)  # a promotion that failed may have set bounds, which hold an update up
+        scaling.remove(name)  # a promotion that failed may have set bounds; they hold updates up
         if before is None:
             sagemaker.delete_endpoint(name)
-            # The next student may ask for one of the same name.
+            # The next student will create one of the same name.
             sagemaker.settled_endpoint(name, deadline)
             removed.deleted.append(name)
         else:

@@ -31,23 +31,23 @@ class Turn:
     endpoint_name: str
     run_id: str
     tried_at: datetime | None
-    """When the sweeper had CleanUp called for it, the run being over."""
+    """When the sweeper called CleanUp for it, after its run had ended."""
 
 
 def take(run: RunRef, endpoint_name: str) -> None:
-    """Let the run change the endpoint; it may ask again.
+    """Take the turn for a run, which may have it already.
 
-    A run that is over keeps its turn until what it left at the endpoint is taken back.
+    A run that has ended keeps its turn until its leftovers at the endpoint are removed.
 
     Raises:
-        EndpointBusy: another run changes the endpoint now.
+        EndpointBusy: another run has the turn.
     """
     holder = holder_of(endpoint_name)
     if holder is not None and holder != run.run_id:
         row = runs_table.find(holder)
-        over = row is not None and row.status != "running"
-        if row is not None and not (over and row.in_charge):  # nothing of it is to be taken back
-            raise EndpointBusy(_told(endpoint_name, holder, over=over))
+        # A run that ended in charge of its spec has left nothing behind.
+        if row is not None and not (row.finished and row.in_charge):
+            raise EndpointBusy(_told(endpoint_name, holder, over=row.finished))
     condition, values = "attribute_not_exists(holder)", {":mine": {"S": run.run_id}}
     if holder is not None:
         condition, values[":holder"] = "holder = :holder", {"S": holder}
@@ -65,17 +65,17 @@ def take(run: RunRef, endpoint_name: str) -> None:
 
 
 def has(run: RunRef, endpoint_name: str) -> bool:
-    """Whether the run is the one that may change the endpoint."""
+    """Whether a run has the turn at an endpoint."""
     return holder_of(endpoint_name) == run.run_id
 
 
 def give_back(run_id: str, endpoint_name: str) -> None:
-    """Let the next run change the endpoint; nothing where the turn is not this run's."""
+    """Free the turn for the next run, if it is this run's."""
     _change(endpoint_name, run_id, "REMOVE holder, tried_at")
 
 
 def all_held() -> Iterator[Turn]:
-    """Every turn that a run has, over or not."""
+    """Every turn that is taken, whether or not its run has ended."""
     pages = client("dynamodb").get_paginator("scan")
     for page in pages.paginate(
         TableName=settings().runs_table,
@@ -92,7 +92,7 @@ def all_held() -> Iterator[Turn]:
 
 
 def mark_tried(turn: Turn, tried_at: datetime) -> None:
-    """Write down that CleanUp was called once more for a turn."""
+    """Note that CleanUp was called once more for a turn."""
     _change(
         turn.endpoint_name, turn.run_id, "SET tried_at = :at", {":at": {"S": written(tried_at)}}
     )
@@ -101,7 +101,7 @@ def mark_tried(turn: Turn, tried_at: datetime) -> None:
 def _change(
     endpoint_name: str, run_id: str, change: str, values: dict[str, dict[str, str]] | None = None
 ) -> None:
-    """Change a turn as long as it is the run's."""
+    """Change a turn, if it is still the run's."""
     try:
         client("dynamodb").update_item(
             **_item(endpoint_name),
@@ -124,13 +124,13 @@ def holder_of(endpoint_name: str) -> str | None:
 def _told(endpoint_name: str, holder: str, *, over: bool) -> str:
     if over:
         return (
-            f"run {holder} is over, and what it left at endpoint {endpoint_name} is not taken back "
-            "yet; this run goes on when CleanUp has done so, or the sweeper has given that up "
+            f"run {holder} has ended, but what it left at endpoint {endpoint_name} is not removed "
+            "yet; this run goes on when CleanUp has removed it, or when the sweeper gives up "
             "(within three hours)"
         )
     return (
-        f"run {holder} is changing endpoint {endpoint_name}, and one run may at a time; this run "
-        f"goes on when that one is over (`stratos stop {holder}` ends it)"
+        f"run {holder} is changing endpoint {endpoint_name}, and only one run may at a time; this "
+        f"run goes on when that one has ended (`stratos stop {holder}` ends it)"
     )
 
 

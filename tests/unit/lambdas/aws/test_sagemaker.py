@@ -17,7 +17,7 @@ def test_no_access_to_a_model_means_that_there_is_none_of_this_run(account: Acco
         assert not sagemaker.delete_model("gone")
 
 
-def test_no_access_to_an_endpoint_is_not_read_as_no_endpoint(account: Account) -> None:
+def test_a_denied_look_at_an_endpoint_says_nothing_about_it(account: Account) -> None:
     with Stubber(client("sagemaker")) as stubber:
         stubber.add_client_error("describe_endpoint", "AccessDeniedException")
         with pytest.raises(ClientError, match="AccessDenied"):

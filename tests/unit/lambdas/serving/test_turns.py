@@ -100,7 +100,7 @@ def test_a_turn_is_not_taken_over_before_the_leftovers_of_its_run_are_taken_back
     first.take_turn()
     first.deploy()
     runs_table.update(first.run.run_id, status="stopped")
-    with pytest.raises(EndpointBusy, match=f"run {first.run.run_id} is over, and what it left"):
+    with pytest.raises(EndpointBusy, match=f"run {first.run.run_id} has ended, but what it left"):
         second.take_turn()
     call(clean_up.handler, run=first.run, failure=_FAILURE)
     second.take_turn()
