@@ -159,7 +159,9 @@ def test_report_statuses_are_the_ones_a_report_takes(states, module_of):
     for name, state, module in lambda_states(states, module_of):
         if module == "report":
             value = state["Parameters"]["status"]
-            steps.ReportInput.model_validate({"run": _run(), "status": value, "state": {}})
+            steps.ReportInput.model_validate(
+                {"run": factories.run_ref(), "status": value, "state": {}}
+            )
             assert name.startswith("Report")
 
 
@@ -515,10 +517,6 @@ def test_the_embedded_cloud_can_run_the_template(template):
 def _asks(state: State) -> bool:
     """Whether a state waits for somebody's answer."""
     return str(state.get("Resource", "")).endswith(".waitForTaskToken")
-
-
-def _run() -> dict[str, str]:
-    return dict.fromkeys((name for name in steps.RunRef.model_fields if name != "rerun"), "x")
 
 
 def _all_errors(root: type[Exception]) -> set[type[Exception]]:
