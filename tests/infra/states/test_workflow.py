@@ -18,6 +18,7 @@ from stratos.hosting.deployment import (
 from stratos.hosting.guardrails import Guardrails
 from stratos.hosting.transform_job import TransformJob
 from stratos.pipeline import steps
+from tests import factories
 from tests.infra.ways import all_errors, reaches
 
 INPUTS: dict[str, type[BaseModel]] = {
@@ -143,7 +144,9 @@ def test_report_statuses_are_the_ones_a_report_takes(states, module_of):
     for name, state, module in lambda_states(states, module_of):
         if module == "report":
             value = state["Parameters"]["status"]
-            steps.ReportInput.model_validate({"run": _run(), "status": value, "state": {}})
+            steps.ReportInput.model_validate(
+                {"run": factories.run_ref().model_dump(mode="json"), "status": value, "state": {}}
+            )
             assert name.startswith("Report")
 
 
@@ -213,7 +216,3 @@ def test_the_embedded_cloud_can_run_the_template(template):
 def _asks(state: State) -> bool:
     """Whether a state waits for somebody's answer."""
     return str(state.get("Resource", "")).endswith(".waitForTaskToken")
-
-
-def _run() -> dict[str, str]:
-    return dict.fromkeys((name for name in steps.RunRef.model_fields if name != "rerun"), "x")
