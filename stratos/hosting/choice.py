@@ -38,19 +38,26 @@ def modes_compared(spec: Spec) -> tuple[HostingMode, ...]:
     return tuple(endpoint_modes())
 
 
-def reason_for(spec: Spec, live_mode: ModeName | None, chosen: str, others: Iterable[str]) -> str:
+def reason_for(
+    spec: Spec,
+    live_mode: ModeName | None,
+    chosen: str,
+    others: Iterable[str],
+    instead_of: str = "instead of",
+) -> str:
     """Why a mode is the one, in words.
 
     Args:
         chosen: What it costs, in words.
         others: The same of every other mode.
+        instead_of: Words before those; a deployment knows them by the plan's forecast only.
     """
     if spec.hosting.named is not None:
         return f"the spec asks for {spec.hosting.named} hosting: {chosen}"
     if live_mode is not None:
         return f"the endpoint in service is {live_mode}, and stays so: {chosen}"
     instead = ", ".join(others)
-    return f"{chosen}; instead of {instead}" if instead else chosen
+    return f"{chosen}; {instead_of} {instead}" if instead else chosen
 
 
 def choose_hosting(order: Order, runtime: Runtime) -> tuple[HostingMode, HostingChoice]:
@@ -75,7 +82,7 @@ def choose_hosting(order: Order, runtime: Runtime) -> tuple[HostingMode, Hosting
     terms = _terms(mode, order, runtime)
     if bound is not None and terms.impossible:
         raise DeploymentFailed(_cannot_be(spec, bound, terms.impossible))
-    reason = reason_for(spec, live_mode, terms.told, plan.hosting.instead_of)
+    reason = reason_for(spec, live_mode, terms.told, plan.hosting.instead_of, "planned instead of")
     if mode.name != planned:
         reason = f"planned as {planned}; {reason}"
     elif bound is None and terms.obstacle:

@@ -1,7 +1,8 @@
 """`deployment.json`: what puts a model into service, in the shape that the state machine reads.
 
-A model is served by an endpoint, by an inference component on an endpoint, or by batches. States
-tell the three apart by `component` and `transform_job`, and records of before have no `kind`.
+A model is served by an endpoint, by an inference component on an endpoint, or by batches. The state
+machine tells them apart by `component` and `transform_job`, and so does whoever reads a record:
+`kind` is not written, so that functions of before and after an update read each other's records.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Discriminator, Tag, TypeAdapter, model_validator
+from pydantic import BaseModel, Discriminator, Field, Tag, TypeAdapter, model_validator
 
 from stratos.frozen import FrozenModel
 from stratos.hosting.components import ComponentRollout
@@ -82,22 +83,25 @@ class _OnEndpoint(_ModelInService):
 class EndpointDeployment(_OnEndpoint):
     """An endpoint whose variant names the model."""
 
-    kind: Literal["endpoint"] = "endpoint"
+    kind: Literal["endpoint"] = Field(default="endpoint", exclude=True)
     component: None = None
 
 
 class ComponentDeployment(_OnEndpoint):
     """An endpoint that is made without a model, and the component that holds it."""
 
-    kind: Literal["component"] = "component"
+    kind: Literal["component"] = Field(default="component", exclude=True)
     component: ComponentRollout
 
 
 class BatchDeployment(_ModelInService):
     """A model without an endpoint, and the batch by which it is measured."""
 
-    kind: Literal["batch"] = "batch"
+    kind: Literal["batch"] = Field(default="batch", exclude=True)
     transform_job: TransformJob
+    component: None = None
+    async_inference_config: None = None
+    """States that an endpoint shares with a batch look at both."""
 
     @property
     def name(self) -> str:
@@ -112,11 +116,11 @@ class BatchDeployment(_ModelInService):
     @model_validator(mode="before")
     @classmethod
     def _without_an_endpoint(cls, data: Any) -> Any:
-        """A record of before `kind` has the fields of an endpoint, which mean nothing."""
-        if not isinstance(data, Mapping) or "kind" in data:
+        """A record of before there were kinds has an endpoint's fields, which mean nothing."""
+        if not isinstance(data, Mapping):
             return data
-        kept = data.keys() - (_OnEndpoint.model_fields.keys() - cls.model_fields.keys())
-        return {key: data[key] for key in kept if key != "component"}
+        meaningless = _OnEndpoint.model_fields.keys() - cls.model_fields.keys()
+        return {key: data[key] for key in data.keys() - meaningless}
 
 
 def _kind_of(data: Any) -> str:
@@ -124,8 +128,6 @@ def _kind_of(data: Any) -> str:
         return str(getattr(data, "kind", ""))
     if not isinstance(data, Mapping):
         return "endpoint"
-    if "kind" in data:
-        return str(data["kind"])
     if data.get("transform_job") is not None:
         return "batch"
     return "endpoint" if data.get("component") is None else "component"

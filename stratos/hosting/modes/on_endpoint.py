@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from stratos.contracts.plan import Server
@@ -23,9 +22,6 @@ class OnEndpoint(HostingMode):
 
     def told(self, server: Server) -> str:
         return f"{server.count} × {server.instance_type}{server.layout} in {server.region}"
-
-    def hosts(self, described: Mapping[str, Any]) -> bool:
-        return True
 
     def ask(self, connection: Connection, body: bytes) -> bytes:
         answered = connection.runtime.invoke_endpoint(

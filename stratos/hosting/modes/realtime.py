@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from stratos.hosting.deployment import Deployment
 from stratos.hosting.modes.interface import Parts
 from stratos.hosting.modes.on_endpoint import OnEndpoint, on_instances
@@ -22,6 +25,10 @@ class Realtime(OnEndpoint):
             share_of_hours=1.0,
             requests_per_second=hosted.spec.load.requests_per_second,
         )
+
+    def hosts(self, described: Mapping[str, Any]) -> bool:
+        """Any endpoint that no other mode claims."""
+        return True
 
     def deployment(self, parts: Parts) -> Deployment:
         order = parts.order

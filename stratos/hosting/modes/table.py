@@ -26,7 +26,7 @@ def endpoint_modes() -> Iterator[HostingMode]:
 def mode_of(described: Mapping[str, Any]) -> HostingMode:
     """How an endpoint is hosted, by what DescribeEndpoint tells of it.
 
-    Whatever no other mode claims is of the first one.
+    The last mode that claims it has it; the first one claims whatever no other does.
     """
     found = [mode for mode in endpoint_modes() if mode.hosts(described)]
     return found[-1]

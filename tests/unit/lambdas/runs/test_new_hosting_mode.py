@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from lambdas.handlers import measure_endpoint
 from lambdas.jobs.spending import outlay_of
 from stratos.contracts.bucket import RunKeys
 from stratos.errors import SpecRejected
+from stratos.hosting.modes.table import mode_of
 from stratos.pipeline.summary import RunSummary
 from stratos.spec import HOSTING_MODES, ModeRow
 from stratos.spec.reader import read_spec
@@ -58,7 +61,7 @@ def test_with_its_row_the_plan_chooses_the_mode_where_it_is_the_cheapest(account
     pipeline = hosted(account)
     deployment = pipeline.state["quality"]["deployment"]
     assert deployment["hosting"]["mode"] == "reserved"
-    assert "instead of realtime $" in deployment["hosting"]["reason"]
+    assert "planned instead of realtime $" in deployment["hosting"]["reason"]
     monthly = SHARE_OF_PRICE * price_of(pipeline) * 730
     assert deployment["hosting"]["usd_per_month"] == pytest.approx(monthly)
     assert deployment["production_variant"]["ModelName"] == deployment["model_name"]
@@ -86,15 +89,35 @@ def test_a_model_in_the_mode_is_measured_promoted_and_billed_by_it(
     assert told.total_usd == pytest.approx(spent, rel=0.01)
 
 
+@pytest.mark.usefixtures("row")
+@pytest.mark.parametrize(
+    ("described", "name"),
+    [
+        ({"ProductionVariants": [{"CurrentInstanceCount": 1}]}, "realtime"),
+        ({"ProductionVariants": [{"CurrentServerlessConfig": {}}]}, "serverless"),
+        ({"ProductionVariants": [{"ManagedInstanceScaling": {}}]}, "scale_to_zero"),
+        ({"AsyncInferenceConfig": {"OutputConfig": {}}}, "async"),
+    ],
+)
+def test_a_new_row_claims_no_endpoint_of_another_mode(described: dict[str, Any], name: str) -> None:
+    assert mode_of(described).name == name
+
+
+def names_compared(module: ast.Module) -> Iterator[str]:
+    """Texts that a module compares something with."""
+    for node in ast.walk(module):
+        if isinstance(node, ast.Compare | ast.match_case):
+            for part in ast.walk(node.pattern if isinstance(node, ast.match_case) else node):
+                if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                    yield part.value
+
+
 def test_no_module_but_the_modes_own_compares_a_mode_by_its_name() -> None:
-    names = {f'"{name}"' for name in HOSTING_MODES}
-    found = [
-        f"{path.relative_to(PROJECT)}: {line.strip()}"
+    found = {
+        path.relative_to(PROJECT).as_posix(): compared
         for package in ("stratos", "lambdas", "infra")
         for path in sorted((PROJECT / package).rglob("*.py"))
         if "hosting/modes" not in path.as_posix()
-        for line in path.read_text().splitlines()
-        if "mode" in line and ("==" in line or "!=" in line or " in (" in line)
-        if any(name in line for name in names)
-    ]
-    assert found == []
+        if (compared := HOSTING_MODES.keys() & set(names_compared(ast.parse(path.read_text()))))
+    }
+    assert found == {}

@@ -19,7 +19,9 @@ def test_a_planned_mode_that_fits_is_deployed_with_what_the_others_would_cost():
     others = ("serverless $3.00 a month (a cold start of about 59 s)", "async $15.21 a month")
     built = hosted(load=RARE, instead_of=others)
     assert built.hosting.mode == "realtime"
-    assert built.hosting.reason == f"realtime $146.00 a month; instead of {', '.join(others)}"
+    assert (
+        built.hosting.reason == f"realtime $146.00 a month; planned instead of {', '.join(others)}"
+    )
     assert built.usd_per_hour == pytest.approx(0.2)
 
 

@@ -5,6 +5,9 @@ This file and a row are all that a new mode takes, unless it needs a new state o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from stratos.contracts.plan import Server
 from stratos.hosting.deployment import Deployment
 from stratos.hosting.modes.interface import Parts
@@ -30,6 +33,10 @@ class Reserved(OnEndpoint):
 
     def told(self, server: Server) -> str:
         return f"{super().told(server)}, reserved"
+
+    def hosts(self, described: Mapping[str, Any]) -> bool:
+        """By what only such an endpoint has; the toy's cannot be told from real-time ones."""
+        return False
 
     def deployment(self, parts: Parts) -> Deployment:
         return on_instances(parts, None)
