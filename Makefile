@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .PHONY: demo demo-word-problems test lint venv synth docs format bench-planner bench-distill bench-serving \
-	bench-dataset bench-latency ablation clean
+	bench-dataset bench-house bench-latency ablation clean
 
 demo: synth  ## The main job, end to end, in the embedded cloud on this machine.
 	@$(BIN)/python examples/demo.py
@@ -38,7 +38,7 @@ format: venv
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench-planner bench-distill bench-serving bench-dataset: bench-%: venv
+bench-planner bench-distill bench-serving bench-dataset bench-house: bench-%: venv
 	@$(BIN)/python benchmarks/$*.py
 
 bench-latency: synth  ## Student and teacher of the latest `make demo-word-problems`.

@@ -41,7 +41,7 @@ def sdk_call(
     result_selector: Mapping[str, Any] | None = None,
     catches: Mapping[str, sfn.IChainable] | None = None,
 ) -> tasks.CallAwsService:
-    """One call; `operation` is the state's own name where left out.
+    """One call; `operation` is the state's own name if omitted.
 
     Args:
         paths: Parameter → JSONPath of its value.

@@ -24,6 +24,7 @@ from stratos.hosting.deployment import DEPLOYMENT, BatchDeployment
 from stratos.hosting.transform_job import BATCH_TAG, TransformJob
 from stratos.measuring.batch_gate import Answer, batch_result, read_answers
 from stratos.spec import Spec
+from stratos.waiting import growing, wait_until
 
 _PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 15.0
@@ -164,16 +165,18 @@ def _job(
 
 
 def _wait(stack: Stack, job: TransformJob, tell: Callable[[BatchProgress], None]) -> dict[str, Any]:
-    begun, pause = time.monotonic(), _PAUSE_SECONDS
-    while True:
-        described: dict[str, Any] = stack.sagemaker.describe_transform_job(
-            TransformJobName=job.name
-        )
-        tell(BatchProgress(_phase(described), time.monotonic() - begun))
-        if described["TransformJobStatus"] in _OVER:
-            return described
-        time.sleep(pause)
-        pause = min(_LONGEST_PAUSE_SECONDS, pause * 1.2)
+    begun = time.monotonic()
+
+    def described() -> dict[str, Any]:
+        found: dict[str, Any] = stack.sagemaker.describe_transform_job(TransformJobName=job.name)
+        tell(BatchProgress(_phase(found), time.monotonic() - begun))
+        return found
+
+    return wait_until(
+        described,
+        lambda found: found["TransformJobStatus"] in _OVER,
+        pauses=growing(_PAUSE_SECONDS, by=1.2, longest=_LONGEST_PAUSE_SECONDS),
+    )
 
 
 def _phase(described: dict[str, Any]) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+import typer
 from botocore.exceptions import ClientError
+from pydantic import ValidationError
 
 from stratos.cli.stack import Stack
 from stratos.contracts.bucket import PROGRESS_FILE, RunKeys
@@ -38,7 +41,21 @@ def list_runs(stack: Stack) -> list[RunRow]:
     while "LastEvaluatedKey" in page:
         page = stack.table.scan(**runs, ExclusiveStartKey=page["LastEvaluatedKey"])
         items += page["Items"]
-    return sorted(map(RunRow.model_validate, items), key=lambda r: r.started_at, reverse=True)
+    return sorted(_rows(items), key=lambda row: row.started_at, reverse=True)
+
+
+def _rows(items: Iterable[dict[str, Any]]) -> Iterator[RunRow]:
+    """Rows of the table; one that cannot be read is named, and does not hide the others."""
+    for item in items:
+        try:
+            yield RunRow.model_validate(item)
+        except ValidationError as error:
+            columns = ", ".join(str(each["loc"][0]) for each in error.errors())
+            typer.echo(
+                f"run {item.get('run_id')} is left out: its row in the runs table has no usable "
+                f"{columns}. Mend or delete the row",
+                err=True,
+            )
 
 
 def list_hosting(stack: Stack) -> list[RunRow]:

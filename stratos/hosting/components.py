@@ -207,7 +207,7 @@ def settled_component(sagemaker: Any, name: str, deadline: float) -> dict[str, A
 
 
 def delete_component(sagemaker: Any, name: str, deadline: float) -> bool:
-    """Delete a component and wait until it is gone; whether there was one.
+    """Delete a component and wait until it is gone. Returns whether it existed.
 
     An endpoint that is deleted first leaves it behind.
 

@@ -8,6 +8,7 @@ import resource
 import torch
 
 from stratos.catalog.servers import Runtime
+from stratos.units import GIB, MIB
 from training.container.paths import SageMakerPaths
 
 _PARAMETERS_PER_THREAD = 4_000_000
@@ -34,13 +35,13 @@ def runtime() -> Runtime:
 def device_memory_gib() -> float:
     """Memory of the accelerator, where there is one; else this process's share of the host's."""
     if torch.cuda.is_available():
-        return float(torch.cuda.get_device_properties().total_memory) / 2**30
-    size = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
+        return float(torch.cuda.get_device_properties().total_memory) / GIB
+    size = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / GIB
     return size / int(os.environ.get("LOCAL_WORLD_SIZE", 1))
 
 
 def peak_memory_mib() -> float:
     """Most memory held so far: of the accelerator, where there is one; else of this process."""
     if torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated() / 2**20
+        return torch.cuda.max_memory_allocated() / MIB
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10

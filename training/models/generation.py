@@ -118,7 +118,7 @@ def generate(
     Args:
         prompts: Token ids; none may be empty.
         streams: The random stream of each prompt, so that a sampled completion does not depend on
-            the batch it fell into; the index where left out.
+            the batch it fell into; the index if omitted.
         stop: Asked before each batch; once true, the remaining prompts stay unanswered.
     """
     streams = range(len(prompts)) if streams is None else streams

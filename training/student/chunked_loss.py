@@ -35,7 +35,7 @@ def projected_loss(
         hidden: [tokens, hidden size].
         weight: The head, [vocabulary, hidden size].
         loss_of: Must depend on the logits of each token alone; it is differentiated inside.
-        tokens: In a chunk; where left out, as many as keep the logits within 24 MiB of float32 on a
+        tokens: In a chunk; if omitted, as many as keep the logits within 24 MiB of float32 on a
             CPU and 256 MiB on a GPU.
     """
     size = tokens or chunk_tokens(hidden.device.type, weight.shape[0])

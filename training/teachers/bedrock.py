@@ -36,7 +36,7 @@ class BedrockService:
         """Set up.
 
         Args:
-            client: A `bedrock-runtime` client; made from the environment where left out.
+            client: A `bedrock-runtime` client; made from the environment if omitted.
 
         Raises:
             LookupError: for a model without a known price.

@@ -184,14 +184,16 @@ def searched_fleets(
     from pymoo.optimize import minimize
     from pymoo.util.ref_dirs import get_reference_directions
 
-    class Replicas(ElementwiseProblem):  # type: ignore[misc]
+    class ReplicaCounts(ElementwiseProblem):  # type: ignore[misc]
         def _evaluate(self, x: Any, out: dict[str, Any], *args: Any, **kwargs: Any) -> None:
             latency_ms, usd, unserved = problem.evaluate(np.asarray(x, dtype=np.int64))
             out["F"] = [min(latency_ms, 1e9), usd]
             out["G"] = [unserved]
 
     size = len(problem.pools)
-    asked = Replicas(n_var=size, n_obj=2, n_ieq_constr=1, xl=0, xu=problem.max_replicas, vtype=int)
+    asked = ReplicaCounts(
+        n_var=size, n_obj=2, n_ieq_constr=1, xl=0, xu=problem.max_replicas, vtype=int
+    )
     operators = {
         "pop_size": population,
         "sampling": IntegerRandomSampling(),

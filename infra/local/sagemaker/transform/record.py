@@ -11,8 +11,8 @@ from typing import Any
 from infra.local.sagemaker.api import utc_now
 from infra.local.sagemaker.job_status import MAX_REASON_CHARACTERS, OVER, JobStatus
 from infra.local.sagemaker.validation import name_violations
+from stratos.units import MIB
 
-MIB = 2**20
 _MAX_PAYLOADS_MIB = 100
 _DEFAULT_PAYLOAD_MIB = 6
 _DEFAULT_TIMEOUT_SECONDS, _DEFAULT_RETRIES = 600, 3

@@ -73,7 +73,9 @@ def test_a_model_that_does_not_start_fails_the_run_in_sagemakers_words(account: 
     assert not any(account.resources().values())
 
 
-def test_it_is_asked_by_the_name_of_its_component(account: Account, runtime: FakeRuntime) -> None:
+def test_a_model_that_scales_to_zero_is_asked_by_the_name_of_its_component(
+    account: Account, runtime: FakeRuntime
+) -> None:
     measured = start(account, **TO_ZERO).until_deployed().measure()
     assert measured["passed"]
     assert {request["InferenceComponentName"] for request in runtime.requests} == {NAME}

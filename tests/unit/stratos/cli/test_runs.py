@@ -66,3 +66,12 @@ def test_an_unknown_run_names_those_there_are(stack):
     put_run(stack, "r-1")
     with pytest.raises(RunNotFound, match=r"no run 'r-9'; the latest runs are: r-1"):
         find_run(stack, "r-9")
+
+
+def test_a_row_that_cannot_be_read_is_named_and_hides_no_other(stack, capsys):
+    put_run(stack, "r-1")
+    put_run(stack, "odd-2", started_at="yesterday")
+    assert [row.run_id for row in list_runs(stack)] == ["r-1"]
+    assert "run odd-2 is left out: its row in the runs table has no usable started_at" in (
+        capsys.readouterr().err
+    )
