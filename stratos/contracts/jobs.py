@@ -10,9 +10,18 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from stratos.contracts.plan import Precision
+from stratos.contracts.plan import PlannedEngine, Precision, ServedPrecision
 from stratos.frozen import FrozenModel
-from stratos.spec import Method, StrategyName, Synthesis, Teacher, Training, Verifier, Weights
+from stratos.spec import (
+    CpuPrecision,
+    Method,
+    StrategyName,
+    Synthesis,
+    Teacher,
+    Training,
+    Verifier,
+    Weights,
+)
 from stratos.statistics.mcnemar import Comparison
 from stratos.statistics.wilson import Proportion
 
@@ -90,6 +99,8 @@ class DistillConfig(JobConfig):
     method: Method
     precision: Precision
     training: Training
+    gguf: tuple[CpuPrecision, ...] = ("float16",)
+    """Precisions to export for llama.cpp: one in full, and the quantised one of the plan."""
 
 
 class EvaluateConfig(JobConfig):
@@ -105,6 +116,8 @@ class EvaluateConfig(JobConfig):
     max_new_tokens: int
     teacher_max_records: int | None = None
     """Ask a paid teacher at most this many held-out questions."""
+    engine: PlannedEngine | None = None
+    """What will serve the student: it is scored through it where the job can run it."""
 
 
 AnyJobConfig = Annotated[
@@ -226,6 +239,16 @@ class EvaluatedExample(FrozenModel):
     correct: bool
 
 
+class PrecisionScore(FrozenModel):
+    """The student in another precision than the one it is to be served in."""
+
+    precision: ServedPrecision
+    accuracy: Proportion
+    comparisons: tuple[Comparison, ...]
+    """With the same models as the student's own."""
+    mean_completion_tokens: float
+
+
 class EvaluateResult(JobResult):
     """Held-out accuracy with the figures to compare it with."""
 
@@ -239,6 +262,12 @@ class EvaluateResult(JobResult):
     comparisons: tuple[Comparison, ...]
     mean_completion_tokens: float
     examples: tuple[EvaluatedExample, ...]
+    engine: str = "transformers"
+    """What the student was scored through, with its version."""
+    precision: ServedPrecision | None = None
+    """That it was scored in; None in results of before."""
+    full_precision: PrecisionScore | None = None
+    """The same weights unquantised, on the same questions; None where the student is."""
 
 
 class Progress(FrozenModel):

@@ -11,6 +11,8 @@ from stratos.spec import Method, ModeName, StrategyName
 
 Purchase = Literal["on_demand", "spot"]
 Precision = Literal["float32", "bfloat16", "fp8"]
+EngineName = Literal["llama_cpp", "vllm"]
+ServedPrecision = Literal["float32", "bfloat16", "float16", "fp8", "q8_0", "q4_k_m"]
 
 
 class Interval(FrozenModel):
@@ -44,6 +46,20 @@ class Server(FrozenModel):
         return f" ({' '.join(filter(None, (times, over)))})" if over or times else ""
 
 
+class PlannedEngine(FrozenModel):
+    """What answers on each replica, and what it is told."""
+
+    name: EngineName
+    precision: ServedPrecision
+    """Of the weights in its memory."""
+    context_tokens: int
+    """Of one request: prompt and reply together. A longer request is refused with 400."""
+    slots: int
+    """Requests that are answered at once; further ones wait."""
+    memory_gib: float
+    """Forecast of one replica: weights, keys and values of every slot, and the engine itself."""
+
+
 class PlannedHosting(FrozenModel):
     """How the endpoint is hosted, and why."""
 
@@ -70,6 +86,8 @@ class Plan(FrozenModel):
     hosting: PlannedHosting = PlannedHosting(
         mode="realtime", reason="planned before plans chose among hosting modes"
     )
+    engine: PlannedEngine | None = None
+    """None in plans from before engines were planned."""
     strategy: StrategyName | None = None
     """None before the teacher has been probed."""
     accuracy: Interval

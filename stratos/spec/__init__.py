@@ -5,7 +5,7 @@ Reading a file into a `Spec`, with every problem named at once, is `stratos.spec
 
 from stratos.spec.constraints import Constraints, Load, Preferences, Probability
 from stratos.spec.document import DEFAULT_APPROVAL_HOURS, LONGEST_APPROVAL_HOURS, Slug, Spec
-from stratos.spec.hosting import Hosting
+from stratos.spec.hosting import CPU_PRECISIONS, QUANTISED, CpuPrecision, Hosting
 from stratos.spec.hosting_modes import AUTO, HOSTING_MODES, ModeName, ModeRow
 from stratos.spec.models import Bedrock, OpenAICompatible, Teacher, Weights
 from stratos.spec.paths import BucketPath, bucket_path
@@ -26,13 +26,16 @@ from stratos.spec.training import Method, Reinforcement, StrategyName, Synthesis
 
 __all__ = [
     "AUTO",
+    "CPU_PRECISIONS",
     "DEFAULT_APPROVAL_HOURS",
     "HOSTING_MODES",
     "LONGEST_APPROVAL_HOURS",
+    "QUANTISED",
     "Bedrock",
     "BucketPath",
     "Choice",
     "Constraints",
+    "CpuPrecision",
     "Exact",
     "FormatName",
     "Hosting",

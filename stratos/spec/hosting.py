@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from pydantic import PositiveFloat, PositiveInt, model_validator
+from typing import Annotated, Literal, get_args
+
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from stratos.frozen import FrozenModel
 from stratos.spec.hosting_modes import AUTO, HOSTING_MODES, AskedMode, ModeName
 
 DEFAULT_TTL_HOURS = 24.0
 """How long an endpoint lives if the spec does not say."""
+DEFAULT_MAX_ACCURACY_LOSS = 0.02
+"""Share of held-out answers that a precision may cost if the spec does not say."""
+
+CpuPrecision = Literal["float32", "float16", "q8_0", "q4_k_m"]
+"""What llama.cpp serves weights in on CPUs: two as they are, two quantised."""
+CPU_PRECISIONS: tuple[CpuPrecision, ...] = get_args(CpuPrecision)
+QUANTISED: tuple[CpuPrecision, ...] = ("q8_0", "q4_k_m")
 
 
 class Hosting(FrozenModel):
@@ -26,6 +35,13 @@ class Hosting(FrozenModel):
     """How long the first request after a pause may wait. If omitted, `auto` never scales to zero.
     Above 60, `auto` may choose `async`, whose answers are fetched later, or, if a latency is
     limited, `scale_to_zero`, whose clients retry until an instance is up."""
+    precision: CpuPrecision | Literal["auto"] = "auto"
+    """What a CPU endpoint holds the weights in. `auto`: the planner chooses, and what it chose is
+    measured before it is deployed. `q8_0` and `q4_k_m` are quantised: about half and a quarter of
+    `float16`, and faster, at a price in accuracy. On GPUs the plan's precision decides."""
+    max_accuracy_loss: Annotated[float, Field(ge=0, le=1)] = DEFAULT_MAX_ACCURACY_LOSS
+    """Share of held-out answers that a quantised model may lose against the same weights in full
+    precision. One that loses more is not deployed; the best plan in full precision is."""
     max_instances: PositiveInt | None = None
     """The most instances that the fleet may grow to; by default as many as planned."""
     keep: bool = False

@@ -1,0 +1,1 @@
+"""A student made ready for each engine: GGUF for llama.cpp, and what all engines read."""

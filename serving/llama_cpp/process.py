@@ -1,0 +1,129 @@
+"""A llama.cpp server as a child process: started, waited for, asked, stopped."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+from stratos.waiting import every, wait_until, within
+
+HOST = "127.0.0.1"
+_START_SECONDS = 600.0
+_POLL_SECONDS = 0.02
+_TAIL_CHARACTERS = 2_000
+_STOP_SECONDS = 10.0
+
+
+class ServerFailed(RuntimeError):
+    """The server did not start, or has ended; the message holds the end of its own log."""
+
+
+class LlamaServer:
+    """A server of one GGUF on a free port of this machine. A context manager: it ends with it.
+
+    Attributes:
+        url: Where it answers, without a path.
+    """
+
+    def __init__(
+        self, gguf: Path, arguments: Sequence[str], *, start_seconds: float = _START_SECONDS
+    ) -> None:
+        """Start it and wait until it is healthy.
+
+        Args:
+            arguments: Of `llama-server`, beyond model, host and port.
+
+        Raises:
+            ServerFailed: it ended, or was not healthy in time.
+        """
+        port = _free_port()
+        self.url = f"http://{HOST}:{port}"
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115
+        command = [sys.executable, "-m", "serving.llama_cpp.server", "--model", str(gguf)]
+        command += ["--host", HOST, "--port", str(port), *arguments]
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        )
+        try:
+            healthy = wait_until(
+                self.is_healthy, deadline=within(start_seconds), pauses=every(_POLL_SECONDS)
+            )
+            if not healthy:
+                raise ServerFailed(
+                    f"llama.cpp did not start in {start_seconds:.0f} s. Its log ends: {self.tail()}"
+                )
+        except BaseException:
+            self.stop()
+            raise
+
+    def __enter__(self) -> LlamaServer:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def is_healthy(self) -> bool:
+        """Whether it answers now.
+
+        Raises:
+            ServerFailed: it has ended.
+        """
+        self.require_alive()
+        try:
+            with urllib.request.urlopen(f"{self.url}/health", timeout=2) as answer:
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def require_alive(self) -> None:
+        """Raise `ServerFailed` if it has ended."""
+        code = self._process.poll()
+        if code is not None:
+            raise ServerFailed(f"llama.cpp ended with code {code}. Its log ends: {self.tail()}")
+
+    def tail(self) -> str:
+        """The end of its log."""
+        file = self._log.fileno()
+        start = max(0, os.fstat(file).st_size - _TAIL_CHARACTERS)
+        # The position is shared with the server, which writes at it.
+        return os.pread(file, _TAIL_CHARACTERS, start).decode(errors="replace").strip()
+
+    def stop(self) -> None:
+        """End it; more than once does no harm."""
+        if self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,58 @@
+"""`python -m serving.llama_cpp.server --model …`: llama.cpp's server, until SIGTERM or an orphan.
+
+It takes `llama-server`'s arguments and prints what `llama-server` prints. It ends when its standard
+input closes, so that no server outlives whoever started it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from typing import NoReturn
+
+import xllamacpp
+
+from serving.llama_cpp.arguments import UnknownArgument, parameters_of
+
+logger = logging.getLogger("llama-server")
+
+
+def main() -> int:
+    logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
+    try:
+        parameters = parameters_of(sys.argv[1:])
+    except UnknownArgument as error:
+        logger.error("%s", error)
+        return 1
+    ended = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: ended.set())
+    signal.signal(signal.SIGINT, lambda *_: ended.set())
+    threading.Thread(target=_await_orphaned, args=(ended,), daemon=True).start()
+    try:
+        server = xllamacpp.Server(parameters)
+    except Exception as error:  # the wheel raises what it likes; the log above says why
+        logger.error("error: cannot serve %s: %s", parameters.model.path, error)
+        return 1
+    logger.info("server is listening on %s", server.listening_address)
+    ended.wait()
+    _leave()
+
+
+def _await_orphaned(ended: threading.Event) -> None:
+    """Standard input closes when the process that started this one is gone."""
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
+    ended.set()
+
+
+def _leave() -> NoReturn:
+    # Tearing the native server down waits for requests in flight; whoever sends SIGTERM has drained.
+    sys.stdout.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
