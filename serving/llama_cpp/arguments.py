@@ -14,7 +14,10 @@ import xllamacpp
 
 PREFIX = "SM_LLAMA_CPP_"
 """AWS's image passes each variable of this prefix on: `SM_LLAMA_CPP_CTX_SIZE=512` is
-`--ctx-size 512`, `true` a bare flag, and `false` nothing."""
+`--ctx-size 512`, `true` in any case a bare flag, and `false` nothing."""
+
+_OF_THE_IMAGE = (PREFIX + "MODEL_DIR", PREFIX + "PORT")
+"""What the image's entry point keeps to itself."""
 
 _GIVEN = xllamacpp.common_params_sampling_config
 """Bits that say which settings were given: those are not taken from the GGUF."""
@@ -28,10 +31,12 @@ def arguments_of(environment: Mapping[str, str]) -> list[str]:
     """What AWS's image starts `llama-server` with, as its entry point reads the environment."""
     arguments: list[str] = []
     for name, value in sorted(environment.items()):
-        if not name.startswith(PREFIX) or value == "false":
+        if not name.startswith(PREFIX) or name in _OF_THE_IMAGE or value.lower() == "false":
+            continue
+        if name == PREFIX + "MODEL" and not value:
             continue
         arguments.append("--" + name.removeprefix(PREFIX).lower().replace("_", "-"))
-        if value != "true":
+        if value and value.lower() != "true":
             arguments.append(value)
     return arguments
 
