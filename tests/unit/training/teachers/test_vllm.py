@@ -1,4 +1,4 @@
-"""The seam to vLLM: its interface, run by our own generation. `make test-vllm` runs the real one."""
+"""The seam to vLLM, run by our own generation; `make test-vllm` runs the real one."""
 
 import pytest
 import torch
