@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from endpoint_models import SERVER
+from endpoint_models import CODE_IMAGE, SERVER
 from sagemaker_cloud import BUCKET, ROLE, Cloud, running_cloud
 
 from infra.local.host.settings import client_environment
@@ -65,6 +65,7 @@ def promoted(cloud: Cloud, stack: Stack, run_id: str, **environment: str) -> Run
     assert isinstance(deployment, BatchDeployment)
     container = deployment.container
     container["Environment"] |= environment
+    container["Image"] = CODE_IMAGE
     cloud.sagemaker.create_model(
         ModelName=deployment.model_name, PrimaryContainer=container, ExecutionRoleArn=ROLE
     )
