@@ -136,6 +136,23 @@ def create_config(
     )
 
 
+def create_engine_model(cloud: Cloud, name: str, gguf: bytes, image: str = ENGINE_IMAGE) -> None:
+    """A model whose artifact is one GGUF, set up as a plan's container is."""
+    container = {
+        "Image": image,
+        "ModelDataUrl": cloud.put_tar(f"models/{name}.tar.gz", {"model.gguf": gguf}),
+        "Environment": {
+            "SM_LLAMA_CPP_MODEL": "/opt/ml/model/model.gguf",
+            "SM_LLAMA_CPP_ALIAS": name,
+            "SM_LLAMA_CPP_CTX_SIZE": "512",
+            "SM_LLAMA_CPP_PARALLEL": "2",
+            "SM_LLAMA_CPP_TEMP": "0",
+            "SM_LLAMA_CPP_JINJA": "true",
+        },
+    }
+    cloud.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer=container)
+
+
 def describe(cloud: Cloud, name: str) -> dict[str, Any]:
     return cloud.sagemaker.describe_endpoint(EndpointName=name)
 
