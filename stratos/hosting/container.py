@@ -87,7 +87,9 @@ def serving_container(
     if runtime == "cuda":
         environment = _vllm(plan, spec_name, servers)
     else:
-        environment = _llama_cpp(_planned(plan), spec_name, artifact_bytes)
+        environment = llama_cpp_environment(_planned(plan), spec_name)
+        if artifact_bytes <= _ONE_THREAD_BYTES:
+            environment[THREADS] = "1"
     reading = math.ceil(_DOWNLOAD_SECONDS_PER_GIB * artifact_bytes / GIB)
     slots = engine.slots if engine else _UNTOLD_AT_ONCE
     return ServingContainer(
@@ -132,9 +134,12 @@ def _planned(plan: Plan) -> PlannedEngine:
     return plan.engine
 
 
-def _llama_cpp(engine: PlannedEngine, spec_name: str, artifact_bytes: int) -> dict[str, str]:
-    """Each variable becomes an argument of llama-server. It takes a thread for each core by itself,
-    which is right for all but tiny models."""
+def llama_cpp_environment(engine: PlannedEngine, spec_name: str) -> dict[str, str]:
+    """What llama.cpp's container is told of a plan's engine.
+
+    Each variable becomes an argument of llama-server. It takes a thread for each core by itself,
+    which is right for all but tiny models.
+    """
     told = {
         "MODEL": f"{MODEL_DIR}/{gguf_name(engine.precision)}",
         "ALIAS": spec_name,
@@ -146,9 +151,10 @@ def _llama_cpp(engine: PlannedEngine, spec_name: str, artifact_bytes: int) -> di
         "CACHE_RAM": "0",
         "JINJA": "true",
         "METRICS": "true",
+        # Else an answer at the end of a chat would be gone on with, where vLLM begins a new turn.
+        "NO_PREFILL_ASSISTANT": "true",
     }
-    one_thread = {THREADS: "1"} if artifact_bytes <= _ONE_THREAD_BYTES else {}
-    return {f"SM_LLAMA_CPP_{name}": value for name, value in told.items()} | one_thread
+    return {f"SM_LLAMA_CPP_{name}": value for name, value in told.items()}
 
 
 def _vllm(plan: Plan, spec_name: str, servers: ServerCatalog) -> dict[str, str]:
