@@ -133,6 +133,7 @@ _BARE: dict[str, Callable[[Any], None]] = {
     "--no-webui": _switch("ui", False),
     "--kv-unified": _switch("kv_unified", True),
     "--no-context-shift": _switch("ctx_shift", False),
+    "--no-prefill-assistant": _switch("prefill_assistant", False),
     "--no-warmup": _switch("warmup", False),
     "--no-cache-prompt": _switch("cache_prompt", False),
     "--no-cache-idle-slots": _switch("cache_idle_slots", False),
