@@ -23,7 +23,7 @@ PROBES = {
     "digits": "7 42 365 1999 12345 3.14159 1,000,000 -5% 2026-11-29T07:08:09Z y22z333 ٣٤ ५६ Ⅻ ½ m²",
     "blanks": " a  b   c    d     e \t f\t\tg  \u00a0h \u3000i   ",
     "line breaks": "one\ntwo\n\nthree\n\n\nfour\r\nfive\r\n\r\nsix \n seven\n  \n\t\n eight\n",
-    "signs": "f(x) = a[i] += {\"k\": 'v'} && !b || c != d; #no <tag/> https://a.b/c?d=e&f=%20 …—“”«»€",
+    "signs": "f(x) = a[i] += {\"k\": 'v'} && !b || c; #no <tag/> https://a.b/c?d=e&f=%20 …—“”«»€",
     "code": "def f(n):\n    if n<2:\n\t\treturn n\n    return f(n-1)+f(n-2)  # fibonacci\n",
     "latin": "Größe façade naïve coöperate Ærøskøbing Łódź İstanbul Việt Nam ĲSSELMEER ﬁn ªº",
     "scripts": "Привет, мир! Γειά σου κόσμε שלום עולם مرحبا بالعالم नमस्ते दुनिया สวัสดีชาวโลก",
