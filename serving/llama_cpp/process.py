@@ -46,6 +46,7 @@ class LlamaServer:
         """
         port = free_port()
         self.url = f"http://{HOST}:{port}"
+        self._last_words = ""
         self._log = tempfile.TemporaryFile()  # noqa: SIM115
         self._last_words = ""
         self._process = subprocess.Popen(

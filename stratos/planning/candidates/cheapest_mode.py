@@ -20,6 +20,7 @@ from stratos.hosting.container import expected_artifact_bytes
 from stratos.hosting.modes.interface import HostingMode
 from stratos.hosting.offer import Hosted, Offer
 from stratos.planning.arrays import Floats, Integers, Mask
+from stratos.planning.forecast.engine import BYTES_PER_PARAMETER
 from stratos.planning.forecast.server_table import (
     ServerRow,
     ServerTable,
@@ -28,8 +29,10 @@ from stratos.planning.forecast.server_table import (
 )
 from stratos.planning.forecast.transformer import Transformer
 from stratos.planning.request import PlanningRequest
+from stratos.units import GIB
 
 NO_MODE = -1
+_SERVER_GIB = 1.0
 
 
 def hosting_table(request: PlanningRequest, regions: tuple[str, ...]) -> ServerTable:
@@ -191,6 +194,16 @@ class ModeOffers:
         """What each mode offers for a student on one kind of processor."""
         key = (student.parameters, runtime)
         if key not in self._made:
-            hosted = Hosted(self._spec, runtime, expected_artifact_bytes(student.parameters))
+            hosted = Hosted(
+                self._spec,
+                runtime,
+                expected_artifact_bytes(student.parameters),
+                memory_gib(student),
+            )
             self._made[key] = {mode: mode.offer(hosted) for mode in modes_compared(self._spec)}
         return self._made[key]
+
+
+def memory_gib(student: Transformer) -> float:
+    """Of a server with float32 weights."""
+    return _SERVER_GIB + BYTES_PER_PARAMETER["float32"] * student.parameters / GIB

@@ -9,6 +9,7 @@ from stratos.hosting.container import expected_artifact_bytes
 from stratos.hosting.modes.table import endpoint_modes
 from stratos.hosting.monthly import HOURS_PER_MONTH, requests_per_month
 from stratos.hosting.offer import Hosted
+from stratos.planning.candidates.cheapest_mode import memory_gib
 from stratos.planning.candidates.pairing import Pairing
 from stratos.planning.candidates.pool_builder import PoolBuilder
 from stratos.planning.candidates.serving_side import ServingSide
@@ -62,7 +63,7 @@ def _endpoints(
     student, spec = transformer(pairing.student), request.spec
     size = expected_artifact_bytes(student.parameters)
     for mode in endpoint_modes():
-        offer = mode.offer(Hosted(spec, server.instance.runtime, size))
+        offer = mode.offer(Hosted(spec, server.instance.runtime, size, memory_gib(student)))
         hosting = spec.hosting.model_copy(update={"mode": mode.name})
         named = request.model_copy(update={"spec": spec.model_copy(update={"hosting": hosting})})
         side = ServingSide(named, ServerTable([server]), {})
