@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 
 import pytest
-from serving.export.gguf_file import write_gguf
-from serving.export.settings import write_settings
 from transformers import AutoTokenizer
 
+from serving.export.gguf_file import write_gguf
+from serving.export.settings import write_settings
 from stratos.catalog.servers import ServerCatalog
 from stratos.contracts.plan import Server
 from stratos.hosting.container import serving_container
@@ -54,8 +54,8 @@ def artifact(tmp_path_factory):
 def llama_cpp_endpoint(artifact, tmp_path_factory):
     environment = environment_on("llama_cpp", artifact)
     log = tmp_path_factory.mktemp("llama_cpp") / "log"
-    with llama_cpp(environment, artifact, log) as url:
-        yield Endpoint(url)
+    with llama_cpp(environment, artifact, log) as url, Endpoint(url) as endpoint:
+        yield endpoint
 
 
 @pytest.fixture(scope="session")
@@ -64,5 +64,5 @@ def vllm_endpoint(artifact, tmp_path_factory):
         pytest.fail(f"{VLLM_PYTHON} names no interpreter with vLLM; run `make test-vllm`")
     environment = environment_on("vllm", artifact)
     log = tmp_path_factory.mktemp("vllm") / "log"
-    with vllm(environment, artifact, log) as url:
-        yield Endpoint(url)
+    with vllm(environment, artifact, log) as url, Endpoint(url) as endpoint:
+        yield endpoint

@@ -17,7 +17,8 @@ import httpx
 MODEL_NAME = "table"
 CONTEXT_TOKENS = 256
 SLOTS = 4
-QUESTION = [{"role": "user", "content": "Name three colours of the rainbow."}]
+QUESTION = [{"role": "user", "content": "Hand: p2334477 s344556\nWhich tiles complete it?"}]
+"""What the model was trained on, so that its answers are long."""
 NUMBER = {
     "type": "object",
     "properties": {"n": {"type": "integer"}},
@@ -35,6 +36,12 @@ class Endpoint:
 
     def __init__(self, url: str) -> None:
         self.http = httpx.Client(base_url=url, timeout=300)
+
+    def __enter__(self) -> Endpoint:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.http.close()
 
     def post(self, body: dict[str, Any] | bytes, path: str = "/invocations") -> httpx.Response:
         if isinstance(body, bytes):
@@ -112,7 +119,7 @@ def _greedy_by_default(endpoint: Endpoint) -> None:
 
 def _seeds_repeat(endpoint: Endpoint) -> None:
     def drawn(seed: int) -> str:
-        return endpoint.text(temperature=1.0, seed=seed)
+        return endpoint.text(temperature=2.0, max_tokens=24, seed=seed)
 
     answers = [drawn(seed) for seed in range(1, 6)]
     assert [drawn(seed) for seed in range(1, 6)] == answers
