@@ -23,6 +23,8 @@ class MatchEvidence(FrozenModel):
     tried: tuple[TriedStudent, ...]
     spent_usd: float
     spent_hours: float
+    precision_changed: str | None = None
+    """Why the plan serves the student in full precision although it was matched quantised."""
 
     @property
     def plan(self) -> Plan:
@@ -39,6 +41,27 @@ def plans_in_order(matching: Matching) -> tuple[Plan, ...]:
     """The choice first, then the runners-up, then the rest of the front."""
     plans = matching.plans
     return (matching.plan, *plans.fallbacks, *plans.front)
+
+
+def full_precision_plan(evidence: MatchEvidence) -> Plan | None:
+    """The best plan that serves the trained model as it is, if that of the match quantises it.
+
+    None if the plan of the match does not, or no feasible plan serves it in full.
+    """
+    own = evidence.plan
+    if own.engine is None or not own.engine.is_quantised:
+        return None
+    for plan in plans_in_order(evidence.matching):
+        if plan.engine is not None and not plan.engine.is_quantised and _same(plan, own):
+            return plan
+    return None
+
+
+def _same(plan: Plan, own: Plan) -> bool:
+    """Whether two plans teach the same model in the same way, for an endpoint in one region."""
+    taught = ("teacher", "student", "method", "precision", "strategy")
+    alike = all(getattr(plan, name) == getattr(own, name) for name in taught)
+    return alike and plan.serving.region == own.serving.region
 
 
 def training_servers(plans: tuple[Plan, ...], chosen: Plan) -> list[Server]:

@@ -7,11 +7,13 @@ from typing import Literal
 from pydantic import Field
 
 from stratos.frozen import FrozenModel
-from stratos.spec import Method, ModeName, StrategyName
+from stratos.spec import QUANTISED, Method, ModeName, StrategyName
 
 Purchase = Literal["on_demand", "spot"]
 Precision = Literal["float32", "bfloat16", "fp8"]
 EngineName = Literal["llama_cpp", "vllm"]
+ENGINE_TITLES: dict[EngineName, str] = {"llama_cpp": "llama.cpp", "vllm": "vLLM"}
+"""What people call an engine; a job puts its version behind it."""
 ServedPrecision = Literal["float32", "bfloat16", "float16", "fp8", "q8_0", "q4_k_m"]
 
 
@@ -58,6 +60,10 @@ class PlannedEngine(FrozenModel):
     """Requests that are answered at once; further ones wait."""
     memory_gib: float
     """Forecast of one replica: weights, keys and values of every slot, and the engine itself."""
+
+    @property
+    def is_quantised(self) -> bool:
+        return self.precision in QUANTISED
 
 
 class PlannedHosting(FrozenModel):

@@ -68,7 +68,7 @@ def _of_training(evidence: RunEvidence) -> Iterator[tuple[str, float, float]]:
 
 def _of_endpoint(plan: Plan, load: LoadResult) -> Iterator[tuple[str, float, float]]:
     """Quantity, predicted, measured."""
-    if load.num_failed < load.num_requests:
+    if load.p50_ms is not None and load.p95_ms is not None:
         yield "p50_latency_ms", plan.p50_latency_ms.value, load.p50_ms.value
         yield "p95_latency_ms", plan.p95_latency_ms.value, load.p95_ms.value
     if load.pace is not None:
