@@ -5,6 +5,7 @@ from __future__ import annotations
 from stratos.contracts.jobs import ProbeResult
 from stratos.contracts.plan import Matching, Plan, Server
 from stratos.frozen import FrozenModel
+from stratos.spec import QUANTISED
 
 
 class TriedStudent(FrozenModel):
@@ -43,25 +44,22 @@ def plans_in_order(matching: Matching) -> tuple[Plan, ...]:
     return (matching.plan, *plans.fallbacks, *plans.front)
 
 
+FULL_PRECISION = "full_precision"
+"""The alternative that a quantised choice falls back to (`PlanSet.alternatives`)."""
+
+
+def is_quantised(plan: Plan) -> bool:
+    """Whether what serves it holds its weights in fewer bits than they were trained in."""
+    return plan.engine is not None and plan.engine.precision in QUANTISED
+
+
 def full_precision_plan(evidence: MatchEvidence) -> Plan | None:
-    """The best plan that serves the trained model as it is, if that of the match quantises it.
+    """The best plan that serves what the chosen one trains in full precision.
 
-    None if the plan of the match does not, or no feasible plan serves it in full.
+    The choice itself if it is not quantised; None if no server can hold the model unquantised.
     """
-    own = evidence.plan
-    if own.engine is None or not own.engine.is_quantised:
-        return None
-    for plan in plans_in_order(evidence.matching):
-        if plan.engine is not None and not plan.engine.is_quantised and _same(plan, own):
-            return plan
-    return None
-
-
-def _same(plan: Plan, own: Plan) -> bool:
-    """Whether two plans teach the same model in the same way, for an endpoint in one region."""
-    taught = ("teacher", "student", "method", "precision", "strategy")
-    alike = all(getattr(plan, name) == getattr(own, name) for name in taught)
-    return alike and plan.serving.region == own.serving.region
+    plan = evidence.plan
+    return evidence.matching.plans.alternatives.get(FULL_PRECISION) if is_quantised(plan) else plan
 
 
 def training_servers(plans: tuple[Plan, ...], chosen: Plan) -> list[Server]:

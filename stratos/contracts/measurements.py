@@ -12,7 +12,6 @@ from stratos.moment import Moment
 from stratos.spec import ModeName
 from stratos.statistics.wilson import Proportion
 
-
 BROKEN_SHARE = 0.9
 """Of the requests that a broken model answers with an error."""
 
@@ -41,6 +40,8 @@ class BatchResult(FrozenModel):
     """Of the answers to questions with a gold answer."""
     failure: str | None = None
     """Why the job failed."""
+    errors: tuple[str, ...] = ()
+    """What the server said of the first requests that it refused, each text once."""
 
 
 class Percentile(Interval):

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from stratos.frozen import FrozenModel
-from stratos.spec import QUANTISED, Method, ModeName, StrategyName
+from stratos.spec import Method, ModeName, StrategyName
 
 Purchase = Literal["on_demand", "spot"]
 Precision = Literal["float32", "bfloat16", "fp8"]
@@ -60,10 +60,6 @@ class PlannedEngine(FrozenModel):
     """Requests that are answered at once; further ones wait."""
     memory_gib: float
     """Forecast of one replica: weights, keys and values of every slot, and the engine itself."""
-
-    @property
-    def is_quantised(self) -> bool:
-        return self.precision in QUANTISED
 
 
 class PlannedHosting(FrozenModel):

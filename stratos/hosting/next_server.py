@@ -167,7 +167,7 @@ def _may_follow(engine: PlannedEngine | None, tried: Tried) -> bool:
         return True
     if engine is None:
         return False
-    if engine.name == "vllm" and not engine.is_quantised:
+    if engine.name == "vllm" and engine.precision not in QUANTISED:
         return bool(tried.precisions - set(QUANTISED))
     return engine.precision in tried.precisions
 

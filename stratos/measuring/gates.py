@@ -20,6 +20,7 @@ from stratos.statistics.wilson import Proportion
 
 SIGNIFICANCE = 0.05
 ACCURACY_CONSTRAINT = "min_accuracy"
+FAILED_REQUESTS = "failed_requests"
 EVALUATED_ACCURACY = "evaluated_accuracy"
 """Missed where an endpoint answers otherwise than what was evaluated."""
 OF_ANSWERS = frozenset((ACCURACY_CONSTRAINT, EVALUATED_ACCURACY))
@@ -70,6 +71,8 @@ def judge_quality(result: EvaluateResult, constraints: Constraints) -> Verdict:
     """
     student, untuned = result.student, result.untuned_student
     scored = f"held-out accuracy {student.value:.3f} [{student.lo:.3f}, {student.hi:.3f}]"
+    if result.precision is not None:
+        scored = f"{scored} in {result.precision} through {result.engine}"
     asked = constraints.min_accuracy
     if asked is not None and student.lo < asked:
         return Verdict(
@@ -110,7 +113,7 @@ def judge_precision(result: EvaluateResult, max_accuracy_loss: float) -> Verdict
     points = 100 * (full.accuracy.value - found.value)
     of_full = f"of the {100 * full.accuracy.value:.1f}% in {full.precision}"
     if points <= 0:
-        return Verdict(passed=True, reason=f"{result.precision} costs nothing {of_full}")
+        return Verdict(passed=True, reason=f"{result.precision} costs none {of_full}")
     costs = f"{result.precision} costs {points:.1f} points {of_full}"
     # Shares of the same number of questions: a hair above the limit is rounding.
     passed = points <= 100 * max_accuracy_loss + 1e-9
@@ -155,15 +158,15 @@ def judge_load(load: LoadResult, constraints: Constraints, usd_per_hour: float) 
 
     A latency counts as measured, whatever its interval. Rate and cost count by the favourable end
     of theirs, since chance decides how many requests arrive while measuring: the declared load is
-    missed if even the upper end of the rate of answers is below the rate of arrivals. Of a load that
-    was cut short only the failures count: the rest was not measured.
+    missed if even the upper end of the rate of answers is below the rate of arrivals. Only failures
+    count of a load that was cut short: nothing else was measured.
 
     Args:
         usd_per_hour: Of an hour in which requests come at the declared rate.
     """
     sent, missed = load.num_requests, {}
     if load.num_failed > MAX_FAILED_SHARE * sent:
-        missed["failed_requests"] = _failures_told(load)
+        missed[FAILED_REQUESTS] = _failures_told(load)
     if load.stopped or load.num_failed == sent:
         return Verdict(passed=not missed, reason="; ".join(missed.values()), missed=tuple(missed))
     answered, arrivals = load.requests_per_second, load.arrivals_per_second

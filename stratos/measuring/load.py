@@ -1,8 +1,8 @@
 """Load on an endpoint: open-loop Poisson arrivals, and percentiles with their intervals.
 
 Open loop: requests leave when the schedule says, whether or not earlier ones have come back, and
-latency counts from the scheduled moment. A server that stalls pays for the queue it causes. The load
-ends at once when so many requests have failed that the gate is missed whatever follows.
+latency counts from the scheduled moment. A server that stalls pays for the queue it causes. The
+load ends at once when so many requests have failed that the gate is missed whatever follows.
 """
 
 from __future__ import annotations

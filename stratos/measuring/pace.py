@@ -25,7 +25,7 @@ class Alone:
         failed: A request failed, and no other was sent.
     """
 
-    pace: Pace | None
+    pace: Pace | None = None
     failed: bool = False
 
 
@@ -47,7 +47,7 @@ def measure_pace(
         reading = _timed(ask, asked[:half], 1, clock)
         writing = _timed(ask, asked[half:], None, clock)
     except Exception:  # the load test that follows counts, tells and judges failures
-        return Alone(None, failed=True)
+        return Alone(failed=True)
     return Alone(_pace(reading, writing))
 
 

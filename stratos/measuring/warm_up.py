@@ -22,11 +22,13 @@ class WarmUp:
 
     Attributes:
         seconds: Of answering, all requests together.
-        answered: One request at least was answered.
+        lasted: Seconds from the first request to the last answer.
+        answered: One request at least was answered, or none was sent.
     """
 
-    seconds: float
-    answered: bool
+    seconds: float = 0.0
+    lasted: float = 0.0
+    answered: bool = True
 
 
 def warm_up(
@@ -41,14 +43,14 @@ def warm_up(
     """
 
     def answered(question: Question) -> tuple[bool, float]:
-        started, good = clock.now(), False
+        sent, good = clock.now(), False
         with suppress(Exception):  # too cold, or too many at once: the next round may do
             ask(question)
             good = True
-        return good, clock.now() - started
+        return good, clock.now() - sent
 
     asked = [questions[number % len(questions)] for number in range(at_once)]
-    seconds, answers = 0.0, 0
+    started, seconds, answers = clock.now(), 0.0, 0
     with ThreadPoolExecutor(at_once) as pool:
         for number in range(1, MAX_ROUNDS + 1):
             outcomes = list(pool.map(answered, asked))
@@ -57,4 +59,4 @@ def warm_up(
             silent = answers == 0 and number >= _SILENT_ROUNDS
             if silent or all(good for good, _ in outcomes):
                 break
-    return WarmUp(seconds, answers > 0)
+    return WarmUp(seconds, clock.now() - started, answers > 0)

@@ -63,7 +63,8 @@ def _of_training(evidence: RunEvidence) -> Iterator[tuple[str, float, float]]:
         predicted = plan.training_tokens_per_second
         yield "training_tokens_per_second", predicted, trained.tokens_per_second
     if evidence.evaluation is not None:
-        yield "accuracy", plan.accuracy.value, evidence.evaluation.student.value
+        scored = evidence.evaluation.served_by(plan.engine).student
+        yield "accuracy", plan.accuracy.value, scored.value
 
 
 def _of_endpoint(plan: Plan, load: LoadResult) -> Iterator[tuple[str, float, float]]:
