@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any
@@ -15,12 +16,23 @@ from stratos.contracts.jobs import (
     DistillResult,
     EvaluatedExample,
     EvaluateResult,
+    PrecisionScore,
     ProbeResult,
     Progress,
     SynthesizeResult,
 )
 from stratos.contracts.match import MatchEvidence
-from stratos.contracts.plan import Interval, Matching, Plan, PlannedHosting, PlanSet, Server
+from stratos.contracts.plan import (
+    EngineName,
+    Interval,
+    Matching,
+    Plan,
+    PlannedEngine,
+    PlannedHosting,
+    PlanSet,
+    ServedPrecision,
+    Server,
+)
 from stratos.contracts.run import RunRef, RunRow
 from stratos.hosting.model_package import Lineage
 from stratos.hosting.order import Artifact, LiveEndpoint, Order
@@ -76,6 +88,14 @@ def dataset_rows(count: int = 400) -> list[dict[str, Any]]:
         }
         for i in range(count)
     ]
+
+
+def answer_to(question: str) -> str:
+    """What a good student says to one of the questions of `dataset_rows`."""
+    found = re.search(r"s(\d)\. Which", question)
+    assert found is not None, question
+    first = int(found[1])
+    return f"thinking\n#### s{first} s{(first + 3) % 9}"
 
 
 def jsonl(rows: list[dict[str, Any]]) -> bytes:
@@ -229,6 +249,29 @@ def distill_result() -> DistillResult:
         num_trainable_parameters=61_000,
         weights_sha256="0" * 64,
         peak_memory_mib=300,
+    )
+
+
+def engine(precision: ServedPrecision, name: EngineName = "llama_cpp") -> PlannedEngine:
+    return PlannedEngine(
+        name=name, precision=precision, context_tokens=1024, slots=4, memory_gib=0.5
+    )
+
+
+def evaluated_quantised(right: int, right_in_full: int, asked: int = 600) -> EvaluateResult:
+    """A student that was scored in q8_0 and in float16 by llama.cpp."""
+    full = evaluate_result(right_in_full, 20, asked)
+    return evaluate_result(right, 20, asked).model_copy(
+        update={
+            "engine": "llama.cpp b10566",
+            "precision": "q8_0",
+            "full_precision": PrecisionScore(
+                precision="float16",
+                accuracy=full.student,
+                comparisons=full.comparisons,
+                mean_completion_tokens=50,
+            ),
+        }
     )
 
 

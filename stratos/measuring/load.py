@@ -167,9 +167,8 @@ class LoadTest(Generic[Question]):
         """Ask, unless the queue was so long that this request could not leave in time."""
         started = self.clock.now()
         if started > given_up:
-            outcome = RequestOutcome(scheduled, started, None, error=_NEVER_LEFT)
-        else:
-            outcome = self._asked(question, scheduled, started)
+            return RequestOutcome(scheduled, started, None, error=_NEVER_LEFT)
+        outcome = self._asked(question, scheduled, started)
         if outcome.reply is None and failures is not None:
             failures.add()
         return outcome

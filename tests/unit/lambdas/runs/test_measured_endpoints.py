@@ -39,7 +39,9 @@ def test_an_endpoint_is_asked_heldout_questions_and_its_answers_judged(
         None,
     )
     assert load.accuracy is not None
-    assert load.accuracy.n == load.num_requests == 73
+    assert load.num_requests == 73
+    assert load.accuracy.n == len(heldout.splitlines()) == 60  # each once
+    assert load.p95_ms is not None
     assert load.p95_ms.enough
     (kept,) = pipeline.measurements()
     assert (kept.load, kept.passed) == (load, True)
@@ -57,7 +59,7 @@ def test_a_missed_load_is_tried_on_the_next_server_of_the_front(
     first = pipeline.state["quality"]["deployment"]
     measured = pipeline.measure()
     assert not measured["passed"]
-    assert "max_p95_latency_ms is 60000" in measured["reason"]
+    assert "no connection was free for it within 60 s" in measured["reason"]
     assert "next: 1 × ml.local.cpu2" in measured["reason"]
     second = pipeline.next_server()
     assert (server_of(first), server_of(second)) == ("ml.local.cpu1", "ml.local.cpu2")
@@ -114,7 +116,7 @@ def test_where_no_server_is_left_the_end_names_every_plan_with_what_it_measured(
     assert (measured["deployment"], measured["next_attempt"]) == (None, None)
     for name in ("ml.local.cpu1", "ml.local.cpu2"):
         assert f"student on 1 × {name} in us-east-1: " in measured["reason"]
-    assert measured["reason"].count("p95 latency") == 2
+    assert measured["reason"].count("requests failed") == 2
     assert "no other student is left to try" in measured["reason"]
     call(clean_up.handler, run=pipeline.run, failure={"Error": "LatencyGateError", "Cause": ""})
     sagemaker = account.client("sagemaker")
@@ -200,14 +202,14 @@ def test_the_endpoint_is_taken_back_before_the_next_student(
     assert "stratos-tiles" in taken_back["deleted"]
     version = account.client("sagemaker").describe_model_package(ModelPackageName=arn)
     assert version["ModelApprovalStatus"] == "Rejected"
-    assert "p95 latency" in version["ApprovalDescription"]
+    assert "requests failed" in version["ApprovalDescription"]
     pipeline.next_student()
     assert pipeline.state["match"]["student"] != first
     pipeline.work()
     quality = pipeline.check()
     assert (quality["passed"], quality["deployment"]["replaces_live"]) == (True, False)
     match = json.loads(account.read(RunKeys(pipeline.run.run_id).match))
-    assert "p95 latency" in match["tried"][0]["reason"]
+    assert "requests failed" in match["tried"][0]["reason"]
     pipeline.take_turn()
     pipeline.deploy()
     slow.setattr(measure_endpoint, "MonotonicClock", FakeClock)
