@@ -89,6 +89,41 @@ def test_a_miss_on_cost_asks_for_a_cheaper_server() -> None:
     assert found.serving.instance_type == "ml.c"
 
 
+def test_a_server_change_keeps_the_precision_unless_another_one_was_evaluated() -> None:
+    small, half, eighth = (factories.engine(p) for p in ("q8_0", "float16", "q4_k_m"))
+    slow = on("a", 400, engine=small)
+    evidence = matched(slow, on("b", 100, engine=eighth), on("c", 150, engine=half))
+    missed = [measurement(slow, 800, missed=MISSED)]
+    assert following(evidence, missed) is None
+    spec = factories.spec(constraints=ASKED)
+    tried = Tried(spec, evidence, missed, False, frozenset(("q8_0", "float16")))
+    found = better_server(tried, "realtime").plan
+    assert found is not None
+    assert (found.serving.instance_type, found.engine) == ("ml.c", half)
+    assert found.accuracy == evidence.matching.plans.front[2].accuracy
+
+
+def test_vllm_may_follow_where_full_precision_was_evaluated() -> None:
+    slow = on("a", 400, engine=factories.engine("float16"))
+    gpu = on("g", 50, engine=factories.engine("bfloat16", "vllm"))
+    evidence, missed = matched(slow, gpu), [measurement(slow, 800, missed=MISSED)]
+    spec = factories.spec(constraints=ASKED)
+    found = better_server(Tried(spec, evidence, missed, False, frozenset(("float16",))), "realtime")
+    assert found.plan is not None
+    assert found.plan.engine == gpu.engine
+
+
+def test_an_endpoint_without_any_answer_moves_on_by_the_forecast() -> None:
+    slow, fast = on("a", 400), on("b", 200)
+    failed = measurement(slow, missed=("failed_requests",))
+    assert failed.load is not None
+    nothing = {"p50_ms": None, "p95_ms": None, "p99_ms": None}
+    load = failed.load.model_copy(update=nothing)
+    found = following(matched(slow, fast), [failed.model_copy(update={"load": load})])
+    assert found is not None
+    assert found.serving.instance_type == "ml.b"
+
+
 def test_so_many_servers_are_tried_for_a_student_and_no_more() -> None:
     plans = [on(f"s{i}", 400 - 50 * i) for i in range(MAX_SERVERS + 1)]
     tried = [measurement(each, 900, missed=MISSED) for each in plans[:-1]]
