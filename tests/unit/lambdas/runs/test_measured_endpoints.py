@@ -81,6 +81,7 @@ def test_a_missed_load_is_tried_on_the_next_server_of_the_front(
     events.register(told, note)
     pipeline.promote()
     events.unregister(told, note)
+    assert float(updates[0]["CustomerMetadataProperties"]["accuracy"]) == 0.75
     served = updates[0]["InferenceSpecification"]
     assert served["SupportedRealtimeInferenceInstanceTypes"] == ["ml.local.cpu2"]
     assert served["Containers"] == [second["container"]]
