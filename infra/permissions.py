@@ -194,6 +194,17 @@ def write_container_logs(log_group: str) -> iam.PolicyStatement:
     )
 
 
+def read_container_logs() -> iam.PolicyStatement:
+    """What the containers of endpoints and components have written."""
+    return iam.PolicyStatement(
+        actions=["logs:FilterLogEvents"],
+        resources=[
+            arn("logs", f"log-group:/aws/sagemaker/{kind}/stratos-*:*")
+            for kind in ("Endpoints", "InferenceComponents")
+        ],
+    )
+
+
 def run_container(*, repositories: tuple[str, ...], log_group: str) -> list[iam.PolicyStatement]:
     """What every SageMaker container needs: its image, its logs, its metrics."""
     return [

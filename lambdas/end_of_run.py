@@ -23,6 +23,7 @@ from stratos.pipeline.lessons import calibration_rows
 from stratos.pipeline.phases import PHASE_OF_JOB, phase_seconds
 from stratos.pipeline.steps import Reported
 from stratos.pipeline.summary import REJECTED_RUNS, Phase, RunSummary
+from stratos.report.figures import accuracy_rows, share
 
 _DECIDED = (ApprovalRejected.__name__, ApprovalTimedOut.__name__)
 """Errors of runs that a person ended, or that ended because nobody answered in time."""
@@ -126,6 +127,10 @@ def _announce(summary: RunSummary, report_uri: str) -> None:
         measured = "not measured" if row.measured is None else f"{row.measured:.4g}"
         verdict = {True: "holds", False: "missed", None: "open"}[row.passed]
         lines.append(f"{row.name}: asked {row.asked:g}, measured {measured}: {verdict}")
+    for accuracy in accuracy_rows(summary):
+        lines.append(f"accuracy of {accuracy.name}: {share(accuracy.accuracy)}")
+    if summary.served and summary.served.changed:
+        lines.append(summary.served.changed)
     lines += [f"spent: ${summary.total_usd:.2f}", f"report: {report_uri}"]
     notices.send(
         f"Stratos: {summary.spec_name} {summary.status} ({summary.run_id})", "\n".join(lines)

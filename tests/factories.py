@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any
@@ -16,18 +17,21 @@ from stratos.contracts.jobs import (
     DistillResult,
     EvaluatedExample,
     EvaluateResult,
+    PrecisionScore,
     ProbeResult,
     Progress,
     SynthesizeResult,
 )
 from stratos.contracts.match import MatchEvidence
 from stratos.contracts.plan import (
+    EngineName,
     Interval,
     Matching,
     Plan,
     PlannedEngine,
     PlannedHosting,
     PlanSet,
+    ServedPrecision,
     Server,
 )
 from stratos.contracts.run import RunRef, RunRow
@@ -85,6 +89,14 @@ def dataset_rows(count: int = 400) -> list[dict[str, Any]]:
         }
         for i in range(count)
     ]
+
+
+def answer_to(question: str) -> str:
+    """What a good student says to one of the questions of `dataset_rows`."""
+    found = re.search(r"s(\d)\. Which", question)
+    assert found is not None, question
+    first = int(found[1])
+    return f"thinking\n#### s{first} s{(first + 3) % 9}"
 
 
 def jsonl(rows: list[dict[str, Any]]) -> bytes:
@@ -241,6 +253,23 @@ def distill_result() -> DistillResult:
     )
 
 
+def evaluated_quantised(right: int, right_in_full: int, asked: int = 600) -> EvaluateResult:
+    """A student that was scored in q8_0 and in float16 by llama.cpp."""
+    full = evaluate_result(right_in_full, 20, asked)
+    return evaluate_result(right, 20, asked).model_copy(
+        update={
+            "engine": "llama.cpp b10566",
+            "precision": "q8_0",
+            "full_precision": PrecisionScore(
+                precision="float16",
+                accuracy=full.student,
+                comparisons=full.comparisons,
+                mean_completion_tokens=50,
+            ),
+        }
+    )
+
+
 def evaluate_result(
     right: int = 45, untuned: int = 2, asked: int = 60, *comparisons: Comparison
 ) -> EvaluateResult:
@@ -276,17 +305,19 @@ def run_ref() -> RunRef:
     )
 
 
-def engine(instance_type: str = "ml.local.cpu1", **changes: Any) -> PlannedEngine:
+def engine(
+    precision: ServedPrecision = "q8_0", name: EngineName = "llama_cpp", **changes: Any
+) -> PlannedEngine:
+    """What answers on a replica."""
+    fields: dict[str, Any] = {"context_tokens": 1024, "slots": 8, "memory_gib": 1.5}
+    return PlannedEngine.model_validate({"name": name, "precision": precision} | fields | changes)
+
+
+def engine_on(instance_type: str, **changes: Any) -> PlannedEngine:
     """What answers on a server: llama.cpp with quantised weights on a CPU, else vLLM."""
-    on_gpu = runtime_of(instance_type) == "cuda"
-    fields: dict[str, Any] = {
-        "name": "vllm" if on_gpu else "llama_cpp",
-        "precision": "bfloat16" if on_gpu else "q8_0",
-        "context_tokens": 1024,
-        "slots": 8,
-        "memory_gib": 1.5,
-    }
-    return PlannedEngine.model_validate(fields | changes)
+    if runtime_of(instance_type) == "cuda":
+        return engine(**{"precision": "bfloat16", "name": "vllm"} | changes)
+    return engine(**changes)
 
 
 def match_evidence(
@@ -294,7 +325,7 @@ def match_evidence(
     p95_latency_ms: float,
     mode: ModeName = "realtime",
     instead_of: tuple[str, ...] = (),
-    engine_on: PlannedEngine | None = None,
+    served_by: PlannedEngine | None = None,
 ) -> MatchEvidence:
     """A match whose plan serves on the given server in the given mode."""
     training = serving.model_copy(update={"count": 1})
@@ -307,7 +338,7 @@ def match_evidence(
         precision="bfloat16",
         training=training,
         serving=serving,
-        engine=engine_on or engine(serving.instance_type),
+        engine=served_by or engine_on(serving.instance_type),
         hosting=PlannedHosting(mode=mode, reason="it was the cheapest", instead_of=instead_of),
         strategy="injection",
         accuracy=Interval(value=0.6, lo=0.4, hi=0.8),

@@ -156,13 +156,13 @@ FINDINGS = (
     ),
     _wildcard(
         f"arn:<AWS::Partition>:logs:{_HERE}:log-group:/aws/sagemaker/Endpoints/stratos-*:*",
-        _SERVED,
+        (*_SERVED, *_roles("measure_endpoint")),
         "SageMaker writes to a log group for each endpoint, named after its spec.",
     ),
     _wildcard(
         f"arn:<AWS::Partition>:logs:{_HERE}:log-group:"
         "/aws/sagemaker/InferenceComponents/stratos-*:*",
-        _SERVED,
+        (*_SERVED, *_roles("measure_endpoint")),
         "SageMaker writes to a log group for each component, named after its spec.",
     ),
     _wildcard(

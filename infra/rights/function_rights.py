@@ -30,6 +30,7 @@ from infra.permissions import (
     list_training_jobs,
     pass_role,
     query_runs,
+    read_container_logs,
     read_objects,
     sagemaker,
     sagemaker_of_runs,
@@ -184,6 +185,7 @@ def _measure_endpoint(granted: Granted) -> Statements:
         *_read_jobs(),
         _read_executions(),
         query_runs(granted.runs_table, "by_spec"),  # the model in service
+        read_container_logs(),  # why requests fail
     )
 
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
-from lambdas.aws.clients import client
+from lambdas.aws.clients import client, error_code
 from stratos.contracts.records import Record
 from stratos.hosting.chat_request import chat_request
 from stratos.hosting.deployment import AnyEndpoint
 from stratos.hosting.modes.interface import Connection
 from stratos.hosting.modes.table import mode_named
-from stratos.measuring.load import MAX_IN_FLIGHT, Reply
+from stratos.measuring.load import MAX_IN_FLIGHT, BrokenAnswer, Reply
 from stratos.scoring.verifiers import is_completion_correct, needs_gold
 from stratos.spec import LlmJudge, Task
 
@@ -27,6 +28,8 @@ QUEUE_SECONDS = 300
 
 _CAPACITY_SECONDS = 60
 """How long a measurement waits for a copy that SageMaker has reported in service."""
+_OVERLOADED = (429, 503)
+"""What a container answers that has too much to do."""
 
 
 def runtime_client() -> Any:
@@ -69,19 +72,43 @@ class Chat:
             max_tokens: Longest answer wanted; the task's own limit if omitted.
 
         Raises:
-            ClientError: when the endpoint refuses it or fails.
+            BrokenAnswer: when the model answers with an error, or with what is no answer.
+            ClientError: when the endpoint refuses it or does not answer in time.
             EndpointNotFound: when an asynchronous one fails or gives no answer.
         """
         asked = self._body(record, max_tokens or self.max_tokens)
-        body = json.loads(self.ask_endpoint(json.dumps(asked).encode()))
-        text = body["choices"][0]["message"]["content"] or ""
-        usage = body["usage"]
-        correct = is_right(self.task, text, record)
-        return Reply(usage["completion_tokens"], correct, usage["prompt_tokens"])
+        try:
+            answer = self.ask_endpoint(json.dumps(asked).encode())
+        except ClientError as error:
+            if _is_of_the_model(error):
+                raise BrokenAnswer(_told(error)) from error
+            raise
+        try:
+            body = json.loads(answer)
+            text = body["choices"][0]["message"]["content"] or ""
+            written, read = body["usage"]["completion_tokens"], body["usage"]["prompt_tokens"]
+        except (ValueError, LookupError, TypeError) as error:
+            raise BrokenAnswer(f"no answer that can be read: {answer[:200]!r}") from error
+        return Reply(written, is_right(self.task, text, record), read)
 
     def _body(self, record: Record, max_tokens: int) -> dict[str, Any]:
         messages = (message.model_dump() for message in record.messages)
         return chat_request(messages, self.model_name, max_tokens)
+
+
+def _is_of_the_model(error: ClientError) -> bool:
+    """Whether the container failed by itself, neither for want of time nor of capacity."""
+    response: Mapping[str, Any] = error.response
+    if error_code(error) != "ModelError" or response.get("OriginalStatusCode") in _OVERLOADED:
+        return False
+    return "timed out" not in str(error)
+
+
+def _told(error: ClientError) -> str:
+    """The container's own words, if SageMaker passes them on."""
+    response: Mapping[str, Any] = error.response
+    status, message = response.get("OriginalStatusCode"), response.get("OriginalMessage")
+    return f"status {status}: {message}" if message else str(error)
 
 
 def is_right(task: Task, text: str, record: Record) -> bool | None:

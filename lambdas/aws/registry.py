@@ -58,11 +58,12 @@ def add_served(
     """Add what is known of a version once it is in service; its other properties stay.
 
     Args:
-        package: Of a model that moved to another server since it was registered; says on which
-            instances it serves.
+        package: Of a model that moved to another server or precision since it was registered;
+            says on which instances it serves, and how accurate it is there.
     """
-    name = "InferenceSpecification"
+    name, known = "InferenceSpecification", "CustomerMetadataProperties"
     specification = {} if package is None else {name: package[name]}
+    moved = {} if package is None else package.get(known, {})
     client("sagemaker").update_model_package(
-        ModelPackageArn=package_arn, CustomerMetadataProperties=dict(properties), **specification
+        ModelPackageArn=package_arn, **{known: {**moved, **properties}}, **specification
     )

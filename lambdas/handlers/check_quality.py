@@ -11,7 +11,7 @@ from lambdas.step import step
 from stratos.hosting.deployment import BatchDeployment
 from stratos.hosting.model_package import Lineage
 from stratos.hosting.names import endpoint_name
-from stratos.measuring.gates import judge_quality
+from stratos.measuring.student_gate import judge_student
 from stratos.pipeline.steps import Quality, QualityInput
 
 
@@ -20,8 +20,8 @@ def handler(payload: QualityInput) -> Quality:
     """Prepare the deployment of a student that passes; else name the next one, if one is left."""
     run, match = payload.run, payload.match
     files = RunFiles(run)
-    spec, evidence = files.spec(), files.match()
-    verdict = judge_quality(files.evaluated(match.attempt), spec.constraints)
+    spec = files.spec()
+    evidence, verdict = judge_student(files.match(), files.evaluated(match.attempt), spec)
     if not verdict.passed:
         following = next_student(run, spec, evidence)
         return Quality(
@@ -30,6 +30,7 @@ def handler(payload: QualityInput) -> Quality:
             reason=f"{verdict.reason}; {following.ending}",
             deployment=None,
         )
+    files.put_match(evidence)  # as what it is served, from now on
     files.put_lineage(_lineage(payload))
     live = live_endpoint(find_endpoint(endpoint_name(spec.name)))
     deployment = deployment_of(run, spec, evidence, payload.model_artifact, live=live)

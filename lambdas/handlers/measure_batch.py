@@ -13,10 +13,12 @@ from lambdas.step import step
 from stratos.contracts.match import MatchEvidence
 from stratos.contracts.measurements import BatchResult, Measurement, Measurements
 from stratos.contracts.plan import Interval
+from stratos.contracts.run import RunRef
 from stratos.errors import DeploymentFailed
 from stratos.hosting.deployment import BatchDeployment
 from stratos.hosting.transform_job import TransformJob
 from stratos.measuring.batch_gate import batch_result, judge_batch
+from stratos.measuring.gates import judge_answers
 from stratos.moment import now
 from stratos.pipeline.failures import explain
 from stratos.pipeline.steps import JobFailure, MeasureBatchInput, Measured
@@ -39,7 +41,7 @@ def handler(payload: MeasureBatchInput) -> Measured:
     job = deployment.transform_job
     described = _over(job)
     batch = _carried_out(payload, spec, job, described)
-    measurement = _measurement(batch, spec, deployment, before, evidence)
+    measurement = _measurement(batch, run, spec, deployment, before, evidence)
     all_measured = before.adding(measurement)
     files.put_measurements(all_measured)
     _refuse_stopped(payload.transformed, described)  # its bill is kept
@@ -106,17 +108,21 @@ def _is_over(described: dict[str, Any] | None) -> bool:
 
 def _measurement(
     batch: BatchResult,
+    run: RunRef,
     spec: Spec,
     deployment: BatchDeployment,
     before: Measurements,
     evidence: MatchEvidence,
 ) -> Measurement:
-    job = deployment.transform_job
+    job, plan = deployment.transform_job, before.plan_of(deployment.name, evidence)
     verdict = judge_batch(batch, spec, job.usd_per_hour)
+    if plan.engine is not None:
+        evaluation = RunFiles(run).evaluated(evidence.attempt).served_by(plan.engine)
+        verdict &= judge_answers(batch.accuracy, evaluation, plan.engine, spec.constraints)
     cost, ended = batch.usd_per_1000_requests, now()
     started = ended - timedelta(seconds=batch.waited_seconds + batch.seconds)
     return Measurement(
-        plan=before.plan_of(deployment.name, evidence),
+        plan=plan,
         attempt=evidence.attempt,
         model_name=deployment.model_name,
         endpoint_config_name=deployment.name,

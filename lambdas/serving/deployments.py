@@ -35,6 +35,7 @@ def deployment_of(
         suffix: Of the deployment's names, where it is not the first one.
     """
     files = RunFiles(run)
+    evaluation = files.evaluated(evidence.attempt).served_by(evidence.plan.engine)
     artifacts, key = Bucket.of(model_artifact)
     size = next((item.size for item in artifacts.list(key)), 0)
     return build_deployment(
@@ -42,7 +43,7 @@ def deployment_of(
             run=run,
             spec=spec,
             evidence=evidence,
-            evaluation=files.evaluated(evidence.attempt),
+            evaluation=evaluation,
             lineage=files.lineage(),
             artifact=Artifact(model_artifact, size),
             servers=CatalogFiles(run).servers(),
@@ -65,7 +66,7 @@ def live_endpoint(found: Endpoint | None) -> LiveEndpoint | None:
 def on_another_server(
     run: RunRef, spec: Spec, evidence: MatchEvidence, plan: Plan, current: Deployment, number: int
 ) -> Deployment:
-    """The same model on the server of another plan, in place of the endpoint that it has.
+    """The same model on the server and in the engine of another plan, in place of its endpoint.
 
     A roll-back still restores what was in service before the run.
 

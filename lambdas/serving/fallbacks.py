@@ -1,6 +1,7 @@
 """What follows a missed gate: another server, another student, or the reason for neither.
 
-Another server needs no training, so every better one on the front comes before the next student.
+Another server needs no training, so every better one on the front comes before the next student;
+so does the same student in full precision, if it answers wrong where it is quantised.
 """
 
 from __future__ import annotations
@@ -8,16 +9,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lambdas.aws.executions import history
+from lambdas.aws.run_files import RunFiles
 from lambdas.jobs.spending import outlay_of
 from lambdas.serving.deployments import on_another_server
-from stratos.contracts.match import MatchEvidence
+from stratos.contracts.jobs import EvaluateResult
+from stratos.contracts.match import MatchEvidence, full_precision_plan, is_quantised
 from stratos.contracts.measurements import Measurement
 from stratos.contracts.plan import Plan
 from stratos.contracts.run import RunRef
 from stratos.hosting.deployment import Deployment
+from stratos.hosting.modes.interface import HostingMode
 from stratos.hosting.modes.table import mode_named, on_servers
-from stratos.hosting.next_server import Tried
-from stratos.measuring.gates import Outlay, exceeded
+from stratos.hosting.next_server import NextServer, Tried, served_as
+from stratos.measuring.gates import OF_ANSWERS, Outlay, exceeded
+from stratos.measuring.student_gate import judge_served, precisions_passed
 from stratos.moment import now
 from stratos.pipeline.phases import phase_seconds
 from stratos.spec import Spec
@@ -57,10 +62,23 @@ def next_server_or_student(
     measured: tuple[Measurement, ...],
     current: Deployment,
 ) -> Fallback:
-    """The next server for the same model, or else the next student."""
+    """The next server for the same model, or else the next student.
+
+    Another server is no help to a model that fails, or that answers wrong.
+    """
     mode = mode_named(current.hosting.mode)
-    mine = on_servers(measured, evidence.attempt)
-    following = mode.next_server(Tried(spec, evidence, mine, current.replaces_former))
+    last = measured[-1]
+    if last.is_broken:
+        student = next_student(run, spec, evidence)
+        why = "the model itself fails, which no other server would cure"
+        return Fallback(f"{why}; {student.ending}", attempt=student.attempt)
+    evaluation = RunFiles(run).evaluated(evidence.attempt)
+    if OF_ANSWERS & set(last.missed):
+        following = _in_full_precision(evaluation, evidence, last, spec, mode)
+    else:
+        mine = on_servers(measured, evidence.attempt)
+        passed = precisions_passed(evaluation, evidence, spec)
+        following = mode.next_server(Tried(spec, evidence, mine, current.replaces_former, passed))
     plan = following.plan
     if plan is None:
         student = next_student(run, spec, evidence)
@@ -71,7 +89,29 @@ def next_server_or_student(
     number = sum(item.attempt == evidence.attempt for item in measured)
     deployment = on_another_server(run, spec, evidence, plan, current, number)
     server = f"{plan.serving.count} × {plan.serving.instance_type}"
+    if plan.engine is not None and last.plan.engine is not None:
+        other = plan.engine.precision != last.plan.engine.precision
+        server = f"{server} in {plan.engine.precision}" if other else server
     return Fallback(f"next: {server}", plan=plan, deployment=deployment)
+
+
+def _in_full_precision(
+    evaluation: EvaluateResult,
+    evidence: MatchEvidence,
+    last: Measurement,
+    spec: Spec,
+    mode: HostingMode,
+) -> NextServer:
+    """The same model unquantised, where a quantised one answers wrong."""
+    if not is_quantised(last.plan):
+        return NextServer(why="another server would give the same answers")
+    plan = full_precision_plan(evidence)
+    if plan is None or mode.moves_to != mode.name:
+        return NextServer(why="no plan serves it in full precision in its place")
+    verdict = judge_served(evaluation, plan, spec)
+    if not verdict.passed:
+        return NextServer(why=f"in full precision {verdict.reason}")
+    return NextServer(served_as(evidence.plan, plan))
 
 
 def _outlay_of_one(

@@ -17,6 +17,7 @@ from stratos.report.figures import (
     batch_rows,
     constraint_rows,
     duration,
+    engine_told,
     headline_ratio,
     measurement_rows,
     money,
@@ -46,6 +47,10 @@ def print_outcome(console: Console, run: RunSummary) -> None:
             f"strategy: Knowledge {run.strategy.choice.title()}: {run.strategy.reason}",
             soft_wrap=True,
         )
+    if (engine := engine_told(run)) is not None:
+        console.print(f"served by {engine}", soft_wrap=True)
+    if run.served and run.served.changed:
+        console.print(run.served.changed, soft_wrap=True)
     if run.endpoint:
         end = run.endpoint.expires_at
         until = "deleted by hand" if end is None else written(end)

@@ -10,9 +10,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from stratos.contracts.plan import PlannedEngine, Precision, ServedPrecision
+from stratos.contracts.plan import ENGINE_TITLES, PlannedEngine, Precision, ServedPrecision
 from stratos.frozen import FrozenModel
 from stratos.spec import (
+    QUANTISED,
     CpuPrecision,
     Method,
     StrategyName,
@@ -268,6 +269,25 @@ class EvaluateResult(JobResult):
     """That it was scored in; None in results of before."""
     full_precision: PrecisionScore | None = None
     """The same weights unquantised, on the same questions; None where the student is."""
+
+    def served_by(self, engine: PlannedEngine | None) -> EvaluateResult:
+        """The result with the student in the precision that an engine holds it in."""
+        full = self.full_precision
+        if engine is None or engine.precision in QUANTISED or full is None:
+            return self
+        return self.model_copy(
+            update={
+                "student": full.accuracy,
+                "comparisons": full.comparisons,
+                "mean_completion_tokens": full.mean_completion_tokens,
+                "precision": full.precision,
+                "full_precision": None,
+            }
+        )
+
+    def came_through(self, engine: PlannedEngine) -> bool:
+        """Whether the student was scored through an engine, of whatever version."""
+        return self.engine.lower().startswith(ENGINE_TITLES[engine.name].lower())
 
 
 class Progress(FrozenModel):

@@ -12,6 +12,9 @@ from stratos.moment import Moment
 from stratos.spec import ModeName
 from stratos.statistics.wilson import Proportion
 
+BROKEN_SHARE = 0.9
+"""Of the requests that a broken model answers with an error."""
+
 
 class BatchResult(FrozenModel):
     """A batch as it was carried out: what came back, how fast, and the bill."""
@@ -37,6 +40,8 @@ class BatchResult(FrozenModel):
     """Of the answers to questions with a gold answer."""
     failure: str | None = None
     """Why the job failed."""
+    errors: tuple[str, ...] = ()
+    """What the server said of the first requests that it refused, each text once."""
 
 
 class Percentile(Interval):
@@ -61,9 +66,10 @@ class LoadResult(FrozenModel):
     num_requests: int
     num_failed: int
     seconds: float
-    p50_ms: Percentile
-    p95_ms: Percentile
-    p99_ms: Percentile
+    p50_ms: Percentile | None
+    """Of answered requests, as all three; None if none was answered."""
+    p95_ms: Percentile | None
+    p99_ms: Percentile | None
     arrivals_per_second: float
     """As they happened to arrive; the spec declares their mean."""
     answering_seconds: float = 0.0
@@ -74,9 +80,15 @@ class LoadResult(FrozenModel):
     """Answered, with the 95% interval of a Poisson count."""
     tokens_per_second: float
     accuracy: Proportion | None = None
-    """Of the answers under load to questions with a gold answer."""
+    """Of the questions with a gold answer that were answered, each counted once."""
     pace: Pace | None = None
-    """None if answers were too short to tell reading and writing apart."""
+    """None if answers were too short to tell reading and writing apart, or a request failed."""
+    num_broken: int = 0
+    """Failed requests that the model itself answered with an error, or with what is no answer."""
+    errors: tuple[str, ...] = ()
+    """What the first failed requests said, each text once."""
+    stopped: bool = False
+    """Measuring ended as soon as it was certain that too many requests fail."""
 
 
 class Measurement(FrozenModel):
@@ -103,8 +115,20 @@ class Measurement(FrozenModel):
     batch: its bill, divided by the requests it answered."""
     passed: bool
     missed: tuple[str, ...]
-    """Constraints, or `requests_per_second`, or `failed_requests`."""
+    """Constraints, or `requests_per_second`, `failed_requests`, `evaluated_accuracy`."""
     reason: str
+    log_lines: tuple[str, ...] = ()
+    """The last ones that the engine wrote, where requests failed."""
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether the model itself fails nearly always, which no other server would cure."""
+        if self.load is not None:
+            return self.load.num_broken > BROKEN_SHARE * self.load.num_requests
+        found = self.batch
+        if found is None or found.failure is not None:
+            return False
+        return found.num_failed > BROKEN_SHARE * found.num_requests
 
 
 class Measurements(FrozenModel):

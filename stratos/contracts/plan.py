@@ -12,6 +12,8 @@ from stratos.spec import Method, ModeName, StrategyName
 Purchase = Literal["on_demand", "spot"]
 Precision = Literal["float32", "bfloat16", "fp8"]
 EngineName = Literal["llama_cpp", "vllm"]
+ENGINE_TITLES: dict[EngineName, str] = {"llama_cpp": "llama.cpp", "vllm": "vLLM"}
+"""What people call an engine; a job puts its version behind it."""
 ServedPrecision = Literal["float32", "bfloat16", "float16", "fp8", "q8_0", "q4_k_m"]
 
 

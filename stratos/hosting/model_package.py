@@ -107,13 +107,16 @@ def served_properties(load: LoadResult, deployment: AnyEndpoint) -> dict[str, st
                 "InstanceType", deployment.hosting.mode
             ),
             **_engine_properties(deployment),
-            "p50_latency_ms": f"{load.p50_ms.value:.1f}",
-            "p95_latency_ms": f"{load.p95_ms.value:.1f}",
-            "p99_latency_ms": f"{load.p99_ms.value:.1f}",
+            **_latencies(load),
             "requests_per_second": f"{load.requests_per_second.value:.2f}",
             "tokens_per_second": f"{load.tokens_per_second:.0f}",
         }
     )
+
+
+def _latencies(load: LoadResult) -> dict[str, str]:
+    found = {"p50": load.p50_ms, "p95": load.p95_ms, "p99": load.p99_ms}
+    return {f"{q}_latency_ms": f"{one.value:.1f}" for q, one in found.items() if one is not None}
 
 
 def batch_properties(batch: BatchResult, deployment: BatchDeployment) -> dict[str, str]:

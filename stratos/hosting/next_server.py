@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from stratos.contracts.match import MatchEvidence, plans_in_order
 from stratos.contracts.measurements import Measurement
-from stratos.contracts.plan import Interval, Plan, PlannedHosting
+from stratos.contracts.plan import Interval, Plan, PlannedEngine, PlannedHosting, ServedPrecision
 from stratos.hosting.monthly import HOURS_PER_MONTH
 from stratos.hosting.transform_job import transforms_on
 from stratos.spec import QUANTISED, ModeName, Spec
@@ -28,12 +28,19 @@ class Tried:
     Attributes:
         measured: Of this student, as it was hosted last; the latest one at the end.
         replaces_former: Its endpoint served another model before the run.
+        precisions: In which the student was evaluated and passed its gate.
     """
 
     spec: Spec
     evidence: MatchEvidence
     measured: Sequence[Measurement]
     replaces_former: bool
+    precisions: frozenset[ServedPrecision] = frozenset()
+
+    @property
+    def engine(self) -> PlannedEngine | None:
+        """What the model was served by last."""
+        return (self.measured[-1].plan if self.measured else self.evidence.plan).engine
 
 
 @dataclass(frozen=True)
@@ -50,7 +57,8 @@ def better_server(tried: Tried, mode: ModeName) -> NextServer:
     Of the plans on the front with the same model on a server that is faster (cheaper, after a miss
     on cost) than those measured: the best one that holds `max_p95_latency_ms` although its
     forecast is as far out as the others were, or else the fastest. An endpoint keeps its kind, so
-    only plans that are hosted in its mode may follow.
+    only plans that are hosted in its mode may follow. So may only those whose precision is the one
+    that was served or another that was evaluated.
     """
     evidence, mine = tried.evidence, tried.measured
     if len(mine) >= MAX_SERVERS:
@@ -59,12 +67,13 @@ def better_server(tried: Tried, mode: ModeName) -> NextServer:
         plan
         for plan in plans_in_order(evidence.matching)
         if plan.hosting.mode == mode
-        and is_ready_for(evidence.plan, plan)
+        and model_of(plan) == model_of(evidence.plan)
+        and _may_follow(plan.engine, tried)
         and all(_improves(plan, m) for m in mine)
     ]
     if not better:
         return _NO_BETTER
-    out = max(m.load.p95_ms.value / m.plan.p95_latency_ms.value for m in mine if m.load)
+    out = max((_times_forecast(m) for m in mine), default=1.0)
     asked = tried.spec.constraints.max_p95_latency_ms
     holding = (plan for plan in better if asked is None or plan.p95_latency_ms.value * out <= asked)
     fastest = min(better, key=lambda plan: plan.p95_latency_ms.value)
@@ -82,7 +91,8 @@ def better_batch_server(tried: Tried) -> NextServer:
         return _tried_enough(mine)
     for plan in plans_in_order(evidence.matching):
         if (
-            is_ready_for(evidence.plan, plan)
+            model_of(plan) == model_of(evidence.plan)
+            and _may_follow(plan.engine, tried)
             and transforms_on(plan.serving.instance_type)
             and all(_improves_batches(plan, item) for item in mine)
         ):
@@ -93,13 +103,14 @@ def better_batch_server(tried: Tried) -> NextServer:
 def first_server(evidence: MatchEvidence, mode: ModeName) -> Plan:
     """Where a model is tried on instances that missed its load without any.
 
-    The best plan on the front that serves it in the mode, or else the server that its forecast
-    rests on.
+    The best plan on the front that serves it in the mode and in the same precision, or else the
+    server that its forecast rests on.
     """
-    for plan in plans_in_order(evidence.matching):
-        if plan.hosting.mode == mode and is_ready_for(evidence.plan, plan):
-            return served_as(evidence.plan, plan)
     own = evidence.plan
+    for plan in plans_in_order(evidence.matching):
+        alike = model_of(plan) == model_of(own) and _as_precise(plan.engine, own.engine)
+        if plan.hosting.mode == mode and alike:
+            return served_as(own, plan)
     monthly = own.serving.usd_per_hour * HOURS_PER_MONTH
     reason = f"{own.hosting.mode} missed the load"
     return own.model_copy(
@@ -112,7 +123,7 @@ def first_server(evidence: MatchEvidence, mode: ModeName) -> Plan:
 
 
 def served_as(trained: Plan, other: Plan) -> Plan:
-    """The plan a model was trained by, on the server of another."""
+    """The plan a model was trained by, on the server and in the engine of another."""
     of_server = (
         "id",
         "serving",
@@ -128,26 +139,45 @@ def served_as(trained: Plan, other: Plan) -> Plan:
         "calibration",
         "caveats",
     )
-    return trained.model_copy(update={name: getattr(other, name) for name in of_server})
-
-
-def is_ready_for(trained: Plan, other: Plan) -> bool:
-    """Whether a model that was trained by one plan can be served as another says, untrained.
-
-    Its artifact holds full precision, and of the quantised ones only that of its own plan, which
-    is also the only one that was scored.
-    """
-    if model_of(trained) != model_of(other):
-        return False
-    engine = other.engine
-    if engine is None or engine.name == "vllm" or engine.precision not in QUANTISED:
-        return True
-    return trained.engine is not None and trained.engine.precision == engine.precision
+    changes = {name: getattr(other, name) for name in of_server}
+    if not _as_precise(other.engine, trained.engine):
+        changes["accuracy"] = other.accuracy
+    return trained.model_copy(update=changes)
 
 
 def model_of(plan: Plan) -> tuple[str, ...]:
     """What a trained model depends on, and the region its endpoint is in."""
     return (plan.teacher, plan.student, plan.method, plan.precision, plan.serving.region)
+
+
+def _as_precise(one: PlannedEngine | None, other: PlannedEngine | None) -> bool:
+    """Whether two engines hold the weights in the same precision."""
+    if one is None or other is None:
+        return one is other  # both plans are of before there were engines
+    return one.precision == other.precision
+
+
+def _may_follow(engine: PlannedEngine | None, tried: Tried) -> bool:
+    """Whether the artifact has what an engine serves, and the student passed its gate in it.
+
+    vLLM reads the weights themselves: they passed in whatever unquantised precision they were
+    evaluated, and its endpoint is asked once more.
+    """
+    if _as_precise(engine, tried.engine):
+        return True
+    if engine is None:
+        return False
+    if engine.name == "vllm" and engine.precision not in QUANTISED:
+        return bool(tried.precisions - set(QUANTISED))
+    return engine.precision in tried.precisions
+
+
+def _times_forecast(measured: Measurement) -> float:
+    """How many times its forecast a p95 latency was; 1 where there was none."""
+    load = measured.load
+    if load is None or load.p95_ms is None:
+        return 1.0
+    return load.p95_ms.value / measured.plan.p95_latency_ms.value
 
 
 _NO_BETTER = NextServer(why="the front has no better server for it")

@@ -12,13 +12,14 @@ from stratos.hosting.guardrails import MAX_FAILED_SHARE
 from stratos.hosting.monthly import needed_requests_per_second, worked_off_usd_per_month
 from stratos.hosting.next_server import COST_CONSTRAINT, MONTHLY_CONSTRAINT
 from stratos.hosting.transform_job import TransformJob
-from stratos.measuring.gates import Verdict
+from stratos.measuring.gates import FAILED_REQUESTS, Verdict
 from stratos.spec import Spec
 from stratos.statistics.wilson import proportion_of
 
 _SHORTEST_SECONDS = 1.0
 """Answers carry their time in whole seconds."""
 _LONGEST_REASON = 600
+_KEPT_ERRORS, _LONGEST_ERROR = 3, 300
 
 
 class Answer(FrozenModel):
@@ -79,6 +80,7 @@ def batch_result(
             cold = min(seconds, max(0.0, min(given) - start.timestamp()))
     texts = [(index, answer.text) for index, answer in enumerate(answers)]
     good = [(index, text) for index, text in texts if text is not None]
+    said = [answer.error[:_LONGEST_ERROR] for answer in answers if answer.error]
     verdicts = [judge(index, text) for index, text in good]
     judged = [verdict for verdict in verdicts if verdict is not None]
     working = max(_SHORTEST_SECONDS, seconds - (cold or 0.0))
@@ -99,6 +101,7 @@ def batch_result(
         ),
         accuracy=proportion_of(judged) if judged else None,
         failure=failure and " ".join(failure.split())[:_LONGEST_REASON],
+        errors=tuple(dict.fromkeys(said))[:_KEPT_ERRORS],
     )
 
 
@@ -110,11 +113,10 @@ def judge_batch(batch: BatchResult, spec: Spec, usd_per_hour: float) -> Verdict:
     """
     sent, missed = batch.num_requests, {}
     if batch.failure is not None:
-        missed["failed_requests"] = f"the batch failed: {batch.failure}"
+        missed[FAILED_REQUESTS] = f"the batch failed: {batch.failure}"
     elif batch.num_failed > MAX_FAILED_SHARE * sent:
-        missed["failed_requests"] = (
-            f"{batch.num_failed} of {sent} requests failed, more than {MAX_FAILED_SHARE:.0%}"
-        )
+        told = f"{batch.num_failed} of {sent} requests failed, more than {MAX_FAILED_SHARE:.0%}"
+        missed[FAILED_REQUESTS] = ": ".join((told, *batch.errors[:1]))
     needed = needed_requests_per_second(spec.load)
     if batch.failure is None and batch.requests_per_second < needed:
         missed["requests_per_second"] = (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from stratos.contracts.jobs import EvaluateResult
 from stratos.contracts.measurements import LoadResult, Percentile
-from stratos.contracts.plan import Interval
+from stratos.contracts.plan import Interval, PlannedEngine
 from stratos.frozen import FrozenModel
 from stratos.hosting.guardrails import MAX_FAILED_SHARE
 from stratos.hosting.next_server import COST_CONSTRAINT
@@ -15,15 +15,34 @@ from stratos.measuring.load import requests_needed
 from stratos.spec import Constraints
 from stratos.spec.constraints import LATENCY_PERCENTILES
 from stratos.statistics.mcnemar import Comparison
+from stratos.statistics.newcombe import difference
+from stratos.statistics.wilson import Proportion
 
 SIGNIFICANCE = 0.05
+ACCURACY_CONSTRAINT = "min_accuracy"
+FAILED_REQUESTS = "failed_requests"
+EVALUATED_ACCURACY = "evaluated_accuracy"
+"""Missed where an endpoint answers otherwise than what was evaluated."""
+OF_ANSWERS = frozenset((ACCURACY_CONSTRAINT, EVALUATED_ACCURACY))
+"""What an endpoint misses by its answers: no other server gives other ones."""
 
 
 class Verdict(FrozenModel):
     passed: bool
     reason: str
     missed: tuple[str, ...] = ()
-    """Constraints, or `requests_per_second`, or `failed_requests`."""
+    """Constraints, or `requests_per_second`, `failed_requests`, `evaluated_accuracy`."""
+
+    def __and__(self, other: Verdict) -> Verdict:
+        """Both: it is passed if both are, and says what was missed, or what both say."""
+        shown = [each.reason for each in (self, other) if each.reason]
+        if not (self.passed and other.passed):
+            shown = [each.reason for each in (self, other) if not each.passed]
+        return Verdict(
+            passed=self.passed and other.passed,
+            reason="; ".join(shown),
+            missed=(*self.missed, *other.missed),
+        )
 
 
 @dataclass(frozen=True)
@@ -52,6 +71,8 @@ def judge_quality(result: EvaluateResult, constraints: Constraints) -> Verdict:
     """
     student, untuned = result.student, result.untuned_student
     scored = f"held-out accuracy {student.value:.3f} [{student.lo:.3f}, {student.hi:.3f}]"
+    if result.precision is not None:
+        scored = f"{scored} in {result.precision} through {result.engine}"
     asked = constraints.min_accuracy
     if asked is not None and student.lo < asked:
         return Verdict(
@@ -79,21 +100,75 @@ def judge_quality(result: EvaluateResult, constraints: Constraints) -> Verdict:
     )
 
 
+def judge_precision(result: EvaluateResult, max_accuracy_loss: float) -> Verdict:
+    """Check what quantising costs, on the same questions.
+
+    Args:
+        result: With the student in the precision that is to be served.
+        max_accuracy_loss: Share of the answers that it may cost.
+    """
+    full, found = result.full_precision, result.student
+    if full is None:
+        return Verdict(passed=True, reason="")
+    points = 100 * (full.accuracy.value - found.value)
+    of_full = f"of the {100 * full.accuracy.value:.1f}% in {full.precision}"
+    if points <= 0:
+        return Verdict(passed=True, reason=f"{result.precision} costs none {of_full}")
+    costs = f"{result.precision} costs {points:.1f} points {of_full}"
+    # Shares of the same number of questions: a hair above the limit is rounding.
+    passed = points <= 100 * max_accuracy_loss + 1e-9
+    return Verdict(passed=passed, reason=f"{costs}, at most {100 * max_accuracy_loss:g} allowed")
+
+
+def judge_answers(
+    found: Proportion | None,
+    result: EvaluateResult,
+    engine: PlannedEngine,
+    constraints: Constraints,
+) -> Verdict:
+    """Check the answers of a deployed model, each held-out question counted once.
+
+    The lower end of their interval must reach `min_accuracy` if the evaluation went through another
+    engine. Whatever it went through, they must not be significantly worse than it found: the lower
+    end of Newcombe's interval of the difference must not be above zero.
+
+    Args:
+        found: None if no rule can tell which answers are right.
+        result: With the student in the precision that is served.
+    """
+    if found is None:
+        return Verdict(passed=True, reason="")
+    asked, missed = constraints.min_accuracy, {}
+    scored = f"accuracy of its answers {found.value:.3f} [{found.lo:.3f}, {found.hi:.3f}]"
+    shown = f"{scored} on {found.n} held-out questions"
+    if asked is not None and not result.came_through(engine) and found.lo < asked:
+        missed[ACCURACY_CONSTRAINT] = f"{shown}: the lower end misses min_accuracy {asked:g}"
+    if difference(result.student, found).lo > 0:
+        missed[EVALUATED_ACCURACY] = (
+            f"the endpoint answers otherwise than what was evaluated: {shown}, evaluated through "
+            f"{result.engine} {result.student.value:.3f} [{result.student.lo:.3f}, "
+            f"{result.student.hi:.3f}]"
+        )
+    reason = "; ".join(missed.values()) or shown
+    return Verdict(passed=not missed, reason=reason, missed=tuple(missed))
+
+
 def judge_load(load: LoadResult, constraints: Constraints, usd_per_hour: float) -> Verdict:
     """Check the measured load against the spec, every constraint at once.
 
     A latency counts as measured, whatever its interval. Rate and cost count by the favourable end
     of theirs, since chance decides how many requests arrive while measuring: the declared load is
-    missed if even the upper end of the rate of answers is below the rate of arrivals.
+    missed if even the upper end of the rate of answers is below the rate of arrivals. Only failures
+    count of a load that was cut short: nothing else was measured.
 
     Args:
         usd_per_hour: Of an hour in which requests come at the declared rate.
     """
     sent, missed = load.num_requests, {}
     if load.num_failed > MAX_FAILED_SHARE * sent:
-        missed["failed_requests"] = (
-            f"{load.num_failed} of {sent} requests failed, more than {MAX_FAILED_SHARE:.0%}"
-        )
+        missed[FAILED_REQUESTS] = _failures_told(load)
+    if load.stopped or load.num_failed == sent:
+        return Verdict(passed=not missed, reason="; ".join(missed.values()), missed=tuple(missed))
     answered, arrivals = load.requests_per_second, load.arrivals_per_second
     if answered.hi < arrivals:
         missed["requests_per_second"] = (
@@ -102,7 +177,7 @@ def judge_load(load: LoadResult, constraints: Constraints, usd_per_hour: float) 
         )
     for name, (q, field) in LATENCIES.items():
         asked, found = getattr(constraints, name), getattr(load, field)
-        if asked is not None and found.value > asked:
+        if asked is not None and found is not None and found.value > asked:
             missed[name] = f"{_shown(q, found, load)}, {name} is {asked:g}"
     cost, asked = (
         usd_per_1000_requests(usd_per_hour, answered),
@@ -145,7 +220,8 @@ def too_few(load: LoadResult, name: str) -> str | None:
     """Why the percentile of a latency constraint cannot be claimed; None if enough requests
     came."""
     q, field = LATENCIES[name]
-    if getattr(load, field).enough:
+    found = getattr(load, field)
+    if found is None or found.enough:
         return None
     answered = load.num_requests - load.num_failed
     return f"{answered} requests are too few to bound p{100 * q:.0f}, {requests_needed(q)} would do"
@@ -173,7 +249,17 @@ def exceeded(spent: Outlay, another: Outlay, constraints: Constraints) -> str | 
     return None
 
 
-def _shown(q: float, found: Percentile, load: LoadResult) -> str:
+def _failures_told(load: LoadResult) -> str:
+    told = f"{load.num_failed} of {load.num_requests} requests failed, more than"
+    told = f"{told} {MAX_FAILED_SHARE:.0%}"
+    if load.stopped:
+        told = f"{told}, and no more were sent"
+    return f"{told}: {load.errors[0]}" if load.errors else told
+
+
+def _shown(q: float, found: Percentile | None, load: LoadResult) -> str:
+    if found is None:
+        return f"p{100 * q:.0f} latency unknown"
     text = f"p{100 * q:.0f} latency {found.value:.0f} ms [{found.lo:.0f}, {found.hi:.0f}]"
     needed, answered = requests_needed(q), load.num_requests - load.num_failed
     return text if found.enough else f"{text} (not bounded: {answered} of {needed} requests)"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from stratos.contracts.jobs import DistillResult, EvaluateResult, ProbeResult
+from stratos.contracts.jobs import DistillResult, EvaluateResult, PrecisionScore, ProbeResult
 from stratos.contracts.match import MatchEvidence
 from stratos.contracts.plan import Interval, Plan
 from stratos.contracts.run import spec_name_in
 from stratos.hosting.deployment import BatchDeployment
 from stratos.hosting.modes.table import told_measurement
 from stratos.hosting.monthly import HOURS_PER_MONTH, worked_off_usd_per_month
-from stratos.measuring.gates import LATENCIES, too_few
+from stratos.measuring.gates import FAILED_REQUESTS, LATENCIES, too_few
 from stratos.pipeline.evidence import RunEvidence
 from stratos.pipeline.summary import (
     BatchSummary,
@@ -19,6 +19,7 @@ from stratos.pipeline.summary import (
     EndpointSummary,
     ModelSummary,
     RunSummary,
+    ServedSummary,
     StrategySummary,
     TrainingSummary,
 )
@@ -27,7 +28,7 @@ from stratos.statistics.wilson import Proportion
 
 def build_summary(evidence: RunEvidence) -> RunSummary:
     """The summary of a run that has ended."""
-    found, match = evidence.evaluation, evidence.match
+    match, found = evidence.match, _evaluation(evidence)
     return RunSummary(
         run_id=evidence.run.run_id,
         spec_name=evidence.spec_name or spec_name_in(evidence.run.run_id),
@@ -39,6 +40,7 @@ def build_summary(evidence: RunEvidence) -> RunSummary:
         strategy=_strategy(evidence),
         teacher=_teacher(match, found),
         student=_student(evidence, found),
+        served=_served(evidence),
         untuned_student=found.untuned_student if found else None,
         baselines=found.baselines if found else {},
         comparisons=found.comparisons if found else (),
@@ -120,6 +122,45 @@ def _student(evidence: RunEvidence, found: EvaluateResult | None) -> ModelSummar
     return student.model_copy(update={"num_parameters": distilled.num_parameters})
 
 
+def _evaluation(evidence: RunEvidence) -> EvaluateResult | None:
+    """The evaluation with the student as it is served, or was to be."""
+    plan, found = _plan(evidence), evidence.evaluation
+    return found.served_by(plan.engine) if plan and found else found
+
+
+def _served(evidence: RunEvidence) -> ServedSummary | None:
+    plan, found, match = _plan(evidence), evidence.evaluation, evidence.match
+    if plan is None or plan.engine is None or found is None or match is None:
+        return None
+    shown = found.served_by(plan.engine)
+    beside = shown.full_precision
+    if beside is None and shown.precision != found.precision and found.precision is not None:
+        beside = PrecisionScore(
+            precision=found.precision,
+            accuracy=found.student,
+            comparisons=found.comparisons,
+            mean_completion_tokens=found.mean_completion_tokens,
+        )
+    return ServedSummary(
+        scored_through=shown.engine,
+        precision=shown.precision,
+        engine=plan.engine,
+        beside=beside,
+        changed=match.precision_changed or _changed_when_measured(evidence),
+    )
+
+
+def _changed_when_measured(evidence: RunEvidence) -> str | None:
+    """Why an endpoint was given another precision after it had been measured."""
+    last, match = evidence.measurement, evidence.match
+    if last is None or match is None or last.plan.engine is None or match.plan.engine is None:
+        return None
+    if last.plan.engine.precision == match.plan.engine.precision:
+        return None
+    before = [item for item in evidence.measurements if item.attempt == last.attempt][-2:-1]
+    return before[0].reason if before else None
+
+
 def _training(result: DistillResult | None) -> TrainingSummary | None:
     if result is None:
         return None
@@ -161,8 +202,10 @@ def _constraints(evidence: RunEvidence) -> Iterator[ConstraintOutcome]:
     if evidence.spec is None:
         return
     asked, plan = evidence.spec.constraints, _plan(evidence)
-    found, last, deployment = evidence.evaluation, evidence.measurement, evidence.deployment
+    found, last, deployment = _evaluation(evidence), evidence.measurement, evidence.deployment
     load, cost = (last.load, last.usd_per_1000_requests) if last else (None, None)
+    if last is not None and FAILED_REQUESTS in last.missed:
+        load = cost = None  # of an endpoint whose requests fail, nothing else is known
     done = evidence.status == "succeeded"
     monthly = None
     if deployment is not None and evidence.promoted:
@@ -172,13 +215,13 @@ def _constraints(evidence: RunEvidence) -> Iterator[ConstraintOutcome]:
             monthly = worked_off_usd_per_month(evidence.spec.load, hourly, rate)
     rows = (
         ("min_accuracy", "accuracy", found.student.lo if found else None),
-        ("max_p50_latency_ms", "p50_latency_ms", load.p50_ms.value if load else None),
-        ("max_p95_latency_ms", "p95_latency_ms", load.p95_ms.value if load else None),
-        ("max_p99_latency_ms", "", load.p99_ms.value if load else None),
+        ("max_p50_latency_ms", "p50_latency_ms", _value(load.p50_ms if load else None)),
+        ("max_p95_latency_ms", "p95_latency_ms", _value(load.p95_ms if load else None)),
+        ("max_p99_latency_ms", "", _value(load.p99_ms if load else None)),
         ("max_training_hours", "hours_to_deploy", evidence.hours if done else None),
         ("max_budget_usd", "usd_to_deploy", evidence.total_usd if done else None),
         ("max_hosting_usd_per_month", "usd_per_month", monthly),
-        ("max_usd_per_1000_requests", "usd_per_1000_requests", cost.value if cost else None),
+        ("max_usd_per_1000_requests", "usd_per_1000_requests", _value(cost)),
     )
     for name, predicted, measured in rows:
         limit = getattr(asked, name)
@@ -190,6 +233,10 @@ def _constraints(evidence: RunEvidence) -> Iterator[ConstraintOutcome]:
         if name in LATENCIES and outcome.passed and load is not None and too_few(load, name):
             outcome = outcome.model_copy(update={"passed": None})
         yield outcome
+
+
+def _value(found: Interval | None) -> float | None:
+    return None if found is None else found.value
 
 
 def _outcome(

@@ -63,12 +63,13 @@ def _of_training(evidence: RunEvidence) -> Iterator[tuple[str, float, float]]:
         predicted = plan.training_tokens_per_second
         yield "training_tokens_per_second", predicted, trained.tokens_per_second
     if evidence.evaluation is not None:
-        yield "accuracy", plan.accuracy.value, evidence.evaluation.student.value
+        scored = evidence.evaluation.served_by(plan.engine).student
+        yield "accuracy", plan.accuracy.value, scored.value
 
 
 def _of_endpoint(plan: Plan, load: LoadResult) -> Iterator[tuple[str, float, float]]:
     """Quantity, predicted, measured."""
-    if load.num_failed < load.num_requests:
+    if load.p50_ms is not None and load.p95_ms is not None:
         yield "p50_latency_ms", plan.p50_latency_ms.value, load.p50_ms.value
         yield "p95_latency_ms", plan.p95_latency_ms.value, load.p95_ms.value
     if load.pace is not None:

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from stratos.contracts.jobs import CurvePoint, EvaluatedExample, ProbeResult, SynthesizeResult
+from stratos.contracts.jobs import (
+    CurvePoint,
+    EvaluatedExample,
+    PrecisionScore,
+    ProbeResult,
+    SynthesizeResult,
+)
 from stratos.contracts.measurements import BatchResult, LoadResult, Measurement
-from stratos.contracts.plan import Interval, PlanSet, Server
+from stratos.contracts.plan import Interval, PlannedEngine, PlanSet, ServedPrecision, Server
 from stratos.contracts.run import RunStatus
 from stratos.frozen import FrozenModel
 from stratos.hosting.deployment import HostingChoice
@@ -32,6 +38,21 @@ class ModelSummary(FrozenModel):
     num_parameters: int | None
     tokens_per_second: float | None
     probe: ProbeResult | None = None
+
+
+class ServedSummary(FrozenModel):
+    """What answers for the student, and what it was scored through."""
+
+    scored_through: str
+    """The engine of the evaluation, with its version."""
+    precision: ServedPrecision | None
+    """Of the student's accuracy, and of what is served; None in runs of before."""
+    engine: PlannedEngine | None
+    """As planned: what it is told of context and slots."""
+    beside: PrecisionScore | None = None
+    """The same weights in the other precision that they were scored in."""
+    changed: str | None = None
+    """Why it is not the precision that was planned."""
 
 
 class ConstraintOutcome(FrozenModel):
@@ -96,6 +117,8 @@ class RunSummary(FrozenModel):
     strategy: StrategySummary | None = None
     teacher: ModelSummary | None = None
     student: ModelSummary | None = None
+    served: ServedSummary | None = None
+    """None in runs of before engines were planned."""
     untuned_student: Proportion | None = None
     baselines: dict[str, Proportion] = Field(default_factory=dict)
     comparisons: tuple[Comparison, ...] = ()

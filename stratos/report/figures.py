@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stratos.contracts.measurements import Percentile
-from stratos.contracts.plan import Interval
+from stratos.contracts.plan import ENGINE_TITLES, Interval
 from stratos.hosting.modes.table import mode_named
 from stratos.pipeline.summary import RunSummary
+from stratos.statistics.mcnemar import Comparison
 from stratos.statistics.wilson import Proportion
 
 UNITS = {
@@ -76,6 +77,14 @@ class AccuracyRow:
     is_student: bool
 
 
+@dataclass(frozen=True)
+class ComparisonRow:
+    """McNemar's test of a model against another one on the same questions."""
+
+    name: str
+    compared: Comparison
+
+
 def percent(value: float) -> str:
     return f"{100 * value:.1f}%"
 
@@ -127,10 +136,15 @@ def constraint_rows(summary: RunSummary) -> list[ConstraintRow]:
 def accuracy_rows(summary: RunSummary) -> list[AccuracyRow]:
     """The student first, then what to compare it with."""
     rows = []
+    served = summary.served
     if summary.student:
-        rows.append(
-            AccuracyRow(f"student ({summary.student.name})", summary.student.accuracy, True)
-        )
+        name = f"student ({summary.student.name})"
+        if served and served.precision:
+            name = f"{name} in {served.precision} through {served.scored_through}"
+        rows.append(AccuracyRow(name, summary.student.accuracy, True))
+    if served and served.beside:
+        name = f"the same in {served.beside.precision}"
+        rows.append(AccuracyRow(name, served.beside.accuracy, False))
     if summary.teacher:
         name = f"teacher ({summary.teacher.name})"
         rows.append(AccuracyRow(name, summary.teacher.accuracy, False))
@@ -141,6 +155,26 @@ def accuracy_rows(summary: RunSummary) -> list[AccuracyRow]:
         for name, accuracy in sorted(summary.baselines.items())
     ]
     return rows
+
+
+def comparison_rows(summary: RunSummary) -> list[ComparisonRow]:
+    """Of the student as it is served, then of the same weights in the other precision."""
+    rows = [ComparisonRow("student", compared) for compared in summary.comparisons]
+    if (served := summary.served) and served.beside:
+        who = f"the same in {served.beside.precision}"
+        rows += [ComparisonRow(who, compared) for compared in served.beside.comparisons]
+    return rows
+
+
+def engine_told(summary: RunSummary) -> str | None:
+    """What answers, and what it is told; None for a run of before engines were planned."""
+    if summary.served is None or (engine := summary.served.engine) is None:
+        return None
+    title = ENGINE_TITLES[engine.name]
+    return (
+        f"{title} in {engine.precision}: {engine.slots} requests at once, each with a context of "
+        f"{engine.context_tokens:,} tokens; {engine.memory_gib:.2g} GiB forecast"
+    )
 
 
 def measurement_rows(summary: RunSummary) -> list[MeasurementRow]:
@@ -194,8 +228,10 @@ def batch_rows(summary: RunSummary) -> list[BatchRow]:
     ]
 
 
-def latency(found: Percentile) -> str:
+def latency(found: Percentile | None) -> str:
     """`211 (195–240)`; with an open end if too few requests came to bound it."""
+    if found is None:
+        return "–"
     return f"{found.value:.0f} ({found.lo:.0f}–{f'{found.hi:.0f}' if found.enough else ''})"
 
 

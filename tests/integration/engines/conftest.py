@@ -25,13 +25,13 @@ ON = {"llama_cpp": "ml.c7i.large", "vllm": "ml.g5.xlarge"}
 
 def environment_on(engine, artifact):
     """What an endpoint with this engine is told, as a deployment says it."""
-    told = factories.engine(
+    told = factories.engine_on(
         ON[engine], precision="float32", context_tokens=CONTEXT_TOKENS, slots=SLOTS
     )
     server = Server(
         instance_type=ON[engine], count=1, region="us-east-1", purchase="on_demand", usd_per_hour=1
     )
-    plan = factories.match_evidence(server, 100.0, engine_on=told).plan
+    plan = factories.match_evidence(server, 100.0, served_by=told).plan
     plan = plan.model_copy(update={"precision": "float32"})
     size = sum(path.stat().st_size for path in artifact.iterdir())
     container = serving_container(

@@ -211,7 +211,7 @@ def local_instances(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def runtime(monkeypatch: pytest.MonkeyPatch) -> FakeRuntime:
     """What answers as an endpoint, at once."""
-    fake = FakeRuntime(lambda messages: "thinking\n#### s1 s4")
+    fake = FakeRuntime(lambda messages: factories.answer_to(messages[-1]["content"]))
     monkeypatch.setattr(chat, "runtime_client", lambda: fake)
     monkeypatch.setattr(measure_endpoint, "MonotonicClock", FakeClock)
     return fake

@@ -26,8 +26,10 @@ from lambdas.handlers import (
     take_turn,
 )
 from stratos.contracts.bucket import RunKeys, split_uri
-from stratos.contracts.match import MatchEvidence
+from stratos.contracts.jobs import EvaluateResult
+from stratos.contracts.match import FULL_PRECISION, MatchEvidence, plans_in_order
 from stratos.contracts.measurements import Measurement, Measurements
+from stratos.contracts.plan import Plan
 from stratos.contracts.run import RunRef
 from stratos.hosting.transform_job import TransformJob
 from stratos.pipeline.summary import RunSummary
@@ -48,17 +50,17 @@ BATCH: dict[str, Any] = {
 """Sections of a spec whose model is asked in batches."""
 
 
-def right_answer(number: int) -> str:
-    """A line of a batch that was answered, whichever it is."""
+def right_answer(question: str) -> str:
+    """A line of a batch that was answered."""
     body = {
         "created": int(time.time()) + 6,
-        "choices": [{"message": {"role": "assistant", "content": "z1"}}],
+        "choices": [{"message": {"role": "assistant", "content": factories.answer_to(question)}}],
         "usage": {"prompt_tokens": 3, "completion_tokens": 5},
     }
     return json.dumps(body)
 
 
-def refused_answer(number: int) -> str:
+def refused_answer(question: str) -> str:
     """A line of a batch that the server refused."""
     return json.dumps({"error": {"message": "too long", "type": "invalid_request_error"}})
 
@@ -96,18 +98,42 @@ class Pipeline:
             self.account.put_result(self.run, step, factories.probe_result(role, role, right))
         self.state["probes"] = [{"step": step, "failed": None} for step in steps]
 
+    def match_quantised(self) -> MatchEvidence:
+        """As if the plan served in q8_0, with an alternative in float16 on the larger server."""
+        found = self.evidence()
+        cheap, large = (
+            next(plan for plan in plans_in_order(found.matching) if on(plan, name))
+            for name in ("ml.local.cpu1", "ml.local.cpu2")
+        )
+        quantised = cheap.model_copy(update={"engine": factories.engine("q8_0")})
+        full = large.model_copy(update={"engine": factories.engine("float16")})
+        plans = found.matching.plans.model_copy(
+            update={
+                "chosen": quantised,
+                "fallbacks": (),
+                "front": (quantised, full),
+                "alternatives": {FULL_PRECISION: full},
+            }
+        )
+        matching = found.matching.model_copy(update={"plan": quantised, "plans": plans})
+        evidence = found.model_copy(update={"matching": matching})
+        self.account.put(RunKeys(self.run.run_id).match, evidence.model_dump_json())
+        return evidence
+
     def match(self) -> dict[str, Any]:
         fields = ("dataset", "candidates", "probes", "attempt")
         payload = {name: self.state[name] for name in fields}
         return self._add("match", call(match_models.handler, run=self.run, **payload))
 
-    def work(self, right: int = 45, untuned: int = 2) -> None:
+    def work(
+        self, right: int = 45, untuned: int = 2, evaluated: EvaluateResult | None = None
+    ) -> None:
         """The three jobs, as if they had completed."""
         attempt = self.state["attempt"]
         results = {
             "synthesize": factories.synthesize_result(),
             "distill": factories.distill_result(),
-            "evaluate": factories.evaluate_result(right, untuned),
+            "evaluate": evaluated or factories.evaluate_result(right, untuned),
         }
         for name, result in results.items():
             self.account.put_result(self.run, f"{name}-a{attempt}", result)
@@ -245,12 +271,12 @@ class Pipeline:
         return self._add("measured", measured)
 
     def transform(
-        self, answer: Callable[[int], str], *, seconds: float = 36.0, status: str = "Completed"
+        self, answer: Callable[[str], str], *, seconds: float = 36.0, status: str = "Completed"
     ) -> list[dict[str, Any]]:
         """Create the model and have its batch answered, on moto; returns the requests.
 
         Args:
-            answer: From the number of a line to the model's answer.
+            answer: From a question to the line that comes back.
             seconds: On the bill.
         """
         deployment = self.state["quality"]["deployment"]
@@ -270,7 +296,7 @@ class Pipeline:
         asked = [json.loads(line) for line in self.account.read(key).splitlines()]
         if status == "Completed":
             _, prefix = split_uri(job.transform_output["S3OutputPath"])
-            lines = "".join(answer(number) + "\n" for number in range(len(asked)))
+            lines = "".join(answer(line["messages"][-1]["content"]) + "\n" for line in asked)
             self.account.put(f"{prefix}questions.jsonl.out", lines)
         return asked
 
@@ -378,6 +404,10 @@ class Pipeline:
     def _add(self, name: str, value: dict[str, Any]) -> dict[str, Any]:
         self.state[name] = value
         return value
+
+
+def on(plan: Plan, instance_type: str) -> bool:
+    return plan.serving.instance_type == instance_type and plan.hosting.mode == "realtime"
 
 
 def start(account: Account, **sections: Any) -> Pipeline:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from botocore.stub import Stubber
 
+from tests import factories
 from tests.unit.lambdas.conftest import Account
 from tests.unit.lambdas.pipeline import start
 
@@ -60,3 +61,37 @@ def test_a_student_no_better_than_untuned_does_not_pass(account: Account) -> Non
     quality = pipeline.check()
     assert not quality["passed"]
     assert "does not beat the untuned student" in quality["reason"]
+
+
+def test_a_quantisation_that_costs_too_much_is_deployed_in_full_precision(
+    account: Account,
+) -> None:
+    pipeline = start(account).until_matched()
+    pipeline.match_quantised()
+    pipeline.work(evaluated=factories.evaluated_quantised(340, 360))
+    quality = pipeline.check()
+    assert quality["passed"], quality["reason"]
+    assert "q8_0 costs 3.3 points" in quality["reason"]
+    assert "served in float16 on 1 × ml.local.cpu2" in quality["reason"]
+    deployment = quality["deployment"]
+    assert deployment["production_variant"]["InstanceType"] == "ml.local.cpu2"
+    properties = deployment["model_package"]["CustomerMetadataProperties"]
+    assert properties["accuracy"] == "0.6000"
+    kept = pipeline.evidence()
+    assert kept.plan.engine is not None
+    assert kept.plan.engine.precision == "float16"
+    assert pipeline.check()["reason"] == quality["reason"]  # called again after a failure
+    pipeline.register()
+    taken = pipeline.take_turn()
+    assert taken["production_variant"]["InstanceType"] == "ml.local.cpu2"
+    pipeline.deploy()
+    pipeline.promote()
+    pipeline.report()
+    summary = pipeline.summary()
+    assert summary.student is not None
+    assert summary.student.accuracy.successes == 360
+    assert summary.served is not None
+    assert summary.served.beside is not None
+    assert (summary.served.precision, summary.served.beside.precision) == ("float16", "q8_0")
+    assert "q8_0 costs 3.3 points" in str(summary.served.changed)
+    assert "in float16 through llama.cpp b10566" in account.notices()[-1]

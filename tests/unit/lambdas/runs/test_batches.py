@@ -35,6 +35,11 @@ def models(account: Account) -> list[str]:
     return [model["ModelName"] for model in listed]
 
 
+def half_refused(question: str) -> str:
+    even = int(question.split(" s")[1][0]) % 2 == 0
+    return refused_answer(question) if even else right_answer(question)
+
+
 def instance_type(deployment: dict[str, Any]) -> str:
     return str(deployment["transform_job"]["transform_resources"]["InstanceType"])
 
@@ -122,14 +127,14 @@ def test_refused_requests_are_tried_on_the_next_server_and_then_end_with_the_rea
 ) -> None:
     pipeline = start(account, **BATCH).until_registered()
     first = instance_type(pipeline.state["quality"]["deployment"])
-    pipeline.transform(refused_answer)
+    pipeline.transform(half_refused)
     measured = pipeline.measure_batch()
     assert not measured["passed"]
-    assert "requests failed, more than 1%" in measured["reason"]
+    assert "requests failed, more than 1%: too long" in measured["reason"]
     pipeline.move()
     deployment = pipeline.state["quality"]["deployment"]
     assert instance_type(deployment) != first
-    pipeline.transform(refused_answer)
+    pipeline.transform(half_refused)
     measured = pipeline.measure_batch()
     assert measured["deployment"] is None
     assert "the front has no better server for it" in measured["reason"]
@@ -142,6 +147,16 @@ def test_refused_requests_are_tried_on_the_next_server_and_then_end_with_the_rea
     cleaned = call(clean_up.handler, run=pipeline.run, failure=DENIED)
     assert len(cleaned["deleted"]) == 2
     assert models(account) == []
+
+
+def test_a_model_that_refuses_nearly_everything_is_not_tried_on_another_server(
+    account: Account,
+) -> None:
+    pipeline = start(account, **BATCH).until_registered()
+    pipeline.transform(refused_answer)
+    measured = pipeline.measure_batch()
+    assert (measured["passed"], measured["deployment"]) == (False, None)
+    assert "the model itself fails, which no other server would cure" in measured["reason"]
 
 
 def test_a_job_that_sagemaker_does_not_start_moves_to_another_server(account: Account) -> None:

@@ -37,7 +37,7 @@ def row(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def runtime(monkeypatch: pytest.MonkeyPatch) -> FakeRuntime:
-    fake = FakeRuntime(lambda messages: "thinking\n#### s1 s4")
+    fake = FakeRuntime(lambda messages: factories.answer_to(messages[-1]["content"]))
     monkeypatch.setattr(chat, "runtime_client", lambda: fake)
     monkeypatch.setattr(measure_endpoint, "MonotonicClock", FakeClock)
     return fake

@@ -126,7 +126,7 @@ def test_a_line_with_fewer_bytes_than_the_context_has_tokens_is_never_doubted(
     assert maybe_too_long(asked, SHORT_ENGINE, []) == [3, 4, 5]
     assert maybe_too_long(asked, SHORT_ENGINE, [asked[2]]) == [5]  # no longer than an answered one
     assert maybe_too_long(asked, None, []) == []
-    on_gpu = factories.engine("ml.g6.xlarge", context_tokens=128)
+    on_gpu = factories.engine_on("ml.g6.xlarge", context_tokens=128)
     assert maybe_too_long(asked, on_gpu, []) == [2, 3, 4, 5]  # which counts the answer, too
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stratos.contracts.measurements import Measurements
-from tests.summaries import measurement
+from tests.summaries import measurement, plan
 from tests.unit.stratos.hosting.fronts import matched, on
 
 
@@ -16,3 +16,14 @@ def test_a_deployment_measured_again_is_the_same_plan_and_one_measurement() -> N
     assert before.plan_of("a configuration that is new", evidence) == second
     assert Measurements().plan_of("a configuration that is new", evidence) == first
     assert before.adding(missed).measured == (missed,)
+
+
+def test_a_model_that_fails_by_itself_nearly_always_is_broken() -> None:
+    one = measurement(plan("a"))
+    assert one.load is not None
+    of_80 = {"num_failed": 76, "num_broken": 73}
+    broken = one.model_copy(update={"load": one.load.model_copy(update=of_80)})
+    assert broken.is_broken
+    slow = {"num_failed": 80, "num_broken": 2}
+    assert not one.model_copy(update={"load": one.load.model_copy(update=slow)}).is_broken
+    assert not one.is_broken

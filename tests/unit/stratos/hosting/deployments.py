@@ -56,7 +56,7 @@ def deployment(
             p95_latency_ms=400.0,
             mode=mode,
             instead_of=instead_of,
-            engine_on=factories.engine(instance_type, memory_gib=memory_gib),
+            served_by=factories.engine_on(instance_type, memory_gib=memory_gib),
         ),
         uri="s3://bucket/runs/r/models/job/output/model.tar.gz",
         num_bytes=artifact_bytes,

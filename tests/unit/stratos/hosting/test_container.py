@@ -18,8 +18,8 @@ from tests.unit.stratos.hosting.deployments import server_of
 
 def plan_on(server: Server, precision: Any = "bfloat16", served: Any = None) -> Plan:
     changes = {} if served is None else {"precision": served}
-    told = factories.engine(server.instance_type, **changes)
-    plan = factories.match_evidence(server, 400.0, engine_on=told).plan
+    told = factories.engine_on(server.instance_type, **changes)
+    plan = factories.match_evidence(server, 400.0, served_by=told).plan
     return plan.model_copy(update={"precision": precision})
 
 
@@ -110,6 +110,7 @@ def test_llama_cpp_is_told_all_that_its_memory_and_its_answers_depend_on(
         "SM_LLAMA_CPP_CACHE_RAM": "0",
         "SM_LLAMA_CPP_JINJA": "true",
         "SM_LLAMA_CPP_METRICS": "true",
+        "SM_LLAMA_CPP_NO_PREFILL_ASSISTANT": "true",
     }
     assert (container.at_once, container.memory_gib, container.ami) == (8, 1.5, None)
 

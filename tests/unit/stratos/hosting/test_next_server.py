@@ -6,7 +6,7 @@ import pytest
 
 from stratos.contracts.match import MatchEvidence
 from stratos.contracts.measurements import Measurement
-from stratos.contracts.plan import Plan, PlannedEngine, PlannedHosting
+from stratos.contracts.plan import Plan, PlannedHosting
 from stratos.hosting.modes.table import on_servers
 from stratos.hosting.next_server import (
     MAX_SERVERS,
@@ -89,6 +89,41 @@ def test_a_miss_on_cost_asks_for_a_cheaper_server() -> None:
     assert found.serving.instance_type == "ml.c"
 
 
+def test_a_server_change_keeps_the_precision_unless_another_one_was_evaluated() -> None:
+    small, half, eighth = (factories.engine(p) for p in ("q8_0", "float16", "q4_k_m"))
+    slow = on("a", 400, engine=small)
+    evidence = matched(slow, on("b", 100, engine=eighth), on("c", 150, engine=half))
+    missed = [measurement(slow, 800, missed=MISSED)]
+    assert following(evidence, missed) is None
+    spec = factories.spec(constraints=ASKED)
+    tried = Tried(spec, evidence, missed, False, frozenset(("q8_0", "float16")))
+    found = better_server(tried, "realtime").plan
+    assert found is not None
+    assert (found.serving.instance_type, found.engine) == ("ml.c", half)
+    assert found.accuracy == evidence.matching.plans.front[2].accuracy
+
+
+def test_vllm_may_follow_where_full_precision_was_evaluated() -> None:
+    slow = on("a", 400, engine=factories.engine("float16"))
+    gpu = on("g", 50, engine=factories.engine("bfloat16", "vllm"))
+    evidence, missed = matched(slow, gpu), [measurement(slow, 800, missed=MISSED)]
+    spec = factories.spec(constraints=ASKED)
+    found = better_server(Tried(spec, evidence, missed, False, frozenset(("float16",))), "realtime")
+    assert found.plan is not None
+    assert found.plan.engine == gpu.engine
+
+
+def test_an_endpoint_without_any_answer_moves_on_by_the_forecast() -> None:
+    slow, fast = on("a", 400), on("b", 200)
+    failed = measurement(slow, missed=("failed_requests",))
+    assert failed.load is not None
+    nothing = {"p50_ms": None, "p95_ms": None, "p99_ms": None}
+    load = failed.load.model_copy(update=nothing)
+    found = following(matched(slow, fast), [failed.model_copy(update={"load": load})])
+    assert found is not None
+    assert found.serving.instance_type == "ml.b"
+
+
 def test_so_many_servers_are_tried_for_a_student_and_no_more() -> None:
     plans = [on(f"s{i}", 400 - 50 * i) for i in range(MAX_SERVERS + 1)]
     tried = [measurement(each, 900, missed=MISSED) for each in plans[:-1]]
@@ -152,31 +187,3 @@ def test_a_batch_that_failed_goes_to_another_kind_of_server_that_has_batches() -
     found = after(matched(first, unknown, other), [measured_batch(first, "failed_requests")])
     assert found is not None
     assert found.serving.instance_type == "ml.m7i.large"
-
-
-Q8, FULL = factories.engine(), factories.engine(precision="float16")
-Q4, ON_GPU = factories.engine(precision="q4_k_m"), factories.engine("ml.g6.xlarge")
-
-
-@pytest.mark.parametrize(
-    ("trained", "other", "ready"),
-    [
-        (Q8, Q8, True),
-        (Q8, FULL, True),
-        (Q8, ON_GPU, True),
-        (Q8, Q4, False),
-        (FULL, Q8, False),
-        (ON_GPU, FULL, True),
-        (ON_GPU, Q8, False),
-        (None, None, True),
-        (None, Q8, False),
-    ],
-)
-def test_a_model_is_served_only_in_precisions_that_its_artifact_has_and_that_were_scored(
-    trained: PlannedEngine | None, other: PlannedEngine | None, ready: bool
-) -> None:
-    slow, fast = on("a", 400, engine=trained), on("b", 200, engine=other)
-    found = following(matched(slow, fast), [measurement(slow, 800, missed=MISSED)])
-    assert (found is not None) == ready
-    if found is not None:
-        assert found.engine == other

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import threading
 from itertools import count, islice, pairwise
 
 import pytest
@@ -12,25 +13,39 @@ from hypothesis import strategies as st
 
 from stratos.measuring.gates import judge_load
 from stratos.measuring.load import (
+    BrokenAnswer,
     Reply,
     RequestOutcome,
     event_rate,
+    in_rounds,
     percentile,
     poisson_arrivals,
     requests_needed,
     summarise,
+    told,
 )
 from stratos.spec import Constraints
 from tests.fakes import FakeClock
 from tests.unit.stratos.measuring.loads import load_test
 
 
+class PatientClock(FakeClock):
+    """Waits for a request to be on its way before the next one is due."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.failed = threading.Semaphore(1)
+
+    def sleep_until(self, moment: float) -> None:
+        self.failed.acquire(timeout=30)
+        super().sleep_until(moment)
+
+
 def test_the_rate_is_held_and_warm_up_left_out() -> None:
     result = load_test().run()
     assert result.num_requests == pytest.approx(600, rel=0.15)
     assert result.num_failed == 0
-    assert result.accuracy is not None
-    assert result.accuracy.n == result.num_requests
+    assert not result.stopped
 
 
 def test_answering_counts_from_when_a_request_is_sent_warm_up_apart() -> None:
@@ -77,14 +92,57 @@ def test_failures_are_counted_and_not_timed() -> None:
     assert "failed_requests" in judge_load(result, Constraints(), 1.0).missed
 
 
-def test_an_endpoint_that_only_fails_still_gives_numbers() -> None:
+def test_an_endpoint_that_only_fails_has_no_latency_and_says_why() -> None:
     def ask(question: int) -> Reply:
-        raise ConnectionError("down")
+        raise BrokenAnswer("status 500: no such file")
 
     result = load_test(ask=ask).run()
-    assert result.num_failed == result.num_requests > 0
-    assert math.isfinite(result.p95_ms.value)
+    assert result.num_failed == result.num_broken == result.num_requests > 0
+    assert result.p50_ms is result.p95_ms is result.p99_ms is None
+    assert result.errors == ("status 500: no such file",)
     assert result.tokens_per_second == 0
+    verdict = judge_load(result, Constraints(max_p95_latency_ms=1e9), 1.0)
+    assert verdict.missed == ("failed_requests",)
+    assert "status 500: no such file" in verdict.reason
+
+
+def test_no_more_is_sent_once_too_many_have_certainly_failed() -> None:
+    clock, sent = PatientClock(), count()
+
+    def ask(question: int) -> Reply:
+        clock.failed.release()
+        next(sent)
+        raise ConnectionError("down")
+
+    result = load_test(rate=2, seconds=300, ask=ask, clock=clock).run()
+    assert result.stopped
+    assert next(sent) < 30  # 1% of some 600, and those under way
+
+
+def test_a_few_failures_end_no_load() -> None:
+    asked = count()
+
+    def ask(question: int) -> Reply:
+        if next(asked) in (20, 40):
+            raise ConnectionError("down")
+        return Reply(1)
+
+    assert not load_test(rate=4, seconds=20, ask=ask).run().stopped
+    suspect = load_test(rate=4, seconds=20, ask=ask, fewest_failures=1)
+    assert suspect.run().num_failed <= 2
+
+
+def test_questions_are_asked_in_rounds() -> None:
+    asked = list(islice(in_rounds(range(7), random.Random(1)), 21))
+    rounds = [asked[i : i + 7] for i in (0, 7, 14)]
+    assert all(sorted(each) == list(range(7)) for each in rounds)
+    assert rounds[0] != rounds[1]
+
+
+def test_a_failure_is_told_on_one_line_with_its_kind() -> None:
+    assert told(ValueError("a\n  b")) == "ValueError: a b"
+    assert told(BrokenAnswer("status 500")) == "status 500"
+    assert len(told(ValueError("x" * 9_999))) == 300
 
 
 def test_a_rare_load_still_measures_one_request() -> None:
@@ -93,7 +151,9 @@ def test_a_rare_load_still_measures_one_request() -> None:
 
 def test_latency_counts_from_the_scheduled_moment() -> None:
     outcomes = [RequestOutcome(scheduled=1.0, ended=3.0, reply=Reply(5))]
-    assert summarise(outcomes, 1.0).p50_ms.value == 2000
+    p50 = summarise(outcomes, 1.0).p50_ms
+    assert p50 is not None
+    assert p50.value == 2000
 
 
 def test_arrivals_are_a_poisson_process() -> None:
@@ -158,6 +218,7 @@ def test_requests_that_could_not_leave_in_a_minute_have_failed_unsent() -> None:
         clock.sleep_until(clock.now() + 61)
         raise TimeoutError("no answer")
 
-    result = load_test(200, 5, ask=hang, clock=clock).run()
+    result = load_test(200, 5, ask=hang, clock=clock, fewest_failures=10_000).run()
     assert result.num_failed == result.num_requests
     assert len(sent) < result.num_requests / 2
+    assert any("no connection was free" in error for error in result.errors)

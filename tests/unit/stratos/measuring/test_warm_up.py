@@ -34,19 +34,32 @@ def test_all_are_asked_again_until_every_container_answers() -> None:
             raise TimeoutError("still starting")
         return Reply(1)
 
-    warm_up(ask, range(3), 3, FakeClock())
+    assert warm_up(ask, range(3), 3, FakeClock()).answered
     assert sorted(asked) == [0, 0, 1, 1, 2, 2]
 
 
-def test_one_that_never_wakes_is_given_up() -> None:
+def test_one_that_never_answers_is_given_up_after_two_rounds() -> None:
     asked: list[int] = []
 
     def ask(question: int) -> Reply:
         asked.append(question)
         raise TimeoutError("still starting")
 
-    warm_up(ask, [7], 1, FakeClock())
-    assert asked == [7] * MAX_ROUNDS
+    assert not warm_up(ask, [7], 1, FakeClock()).answered
+    assert asked == [7, 7]
+
+
+def test_one_that_answers_some_at_a_time_has_all_its_rounds() -> None:
+    asked: list[int] = []
+
+    def ask(question: int) -> Reply:
+        asked.append(question)
+        if question == 1:
+            raise TimeoutError("still starting")
+        return Reply(1)
+
+    assert warm_up(ask, range(2), 2, FakeClock()).answered
+    assert sorted(asked) == sorted([0, 1] * MAX_ROUNDS)
 
 
 def test_the_time_of_failed_requests_counts_too() -> None:
@@ -56,4 +69,5 @@ def test_the_time_of_failed_requests_counts_too() -> None:
         clock.sleep_until(clock.now() + 60)
         raise TimeoutError("still starting")
 
-    assert warm_up(ask, [7], 1, clock) == pytest.approx(60.0 * MAX_ROUNDS)
+    found = warm_up(ask, [7], 1, clock)
+    assert found.seconds == found.lasted == pytest.approx(120.0)

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from stratos.contracts.plan import PlannedHosting
 from stratos.hosting.modes.table import told_measurement
-from stratos.report.figures import measurement_rows
+from stratos.pipeline.summary import RunSummary, ServedSummary
+from stratos.report.figures import (
+    accuracy_rows,
+    comparison_rows,
+    engine_told,
+    latency,
+    measurement_rows,
+)
+from tests import factories
 from tests.summaries import measurement, plan, succeeded_run
 
 
@@ -16,3 +24,34 @@ def test_an_endpoint_is_told_as_it_was_measured_and_not_as_it_was_planned():
     assert [row.server for row in rows] == ["1× ml.local.cpu2", "serverless"]
     assert "on 1 × ml.local.cpu2 in us-east-1: " in told_measurement(moved)
     assert "on a serverless endpoint in us-east-1 " in told_measurement(other)
+
+
+def served() -> RunSummary:
+    found = factories.evaluated_quantised(354, 360)
+    summary = ServedSummary(
+        scored_through=found.engine,
+        precision=found.precision,
+        engine=factories.engine("q8_0"),
+        beside=found.full_precision,
+    )
+    return succeeded_run(served=summary)
+
+
+def test_the_students_accuracy_names_precision_and_engine_with_full_precision_beside_it() -> None:
+    first, second, *_ = accuracy_rows(served())
+    assert first.name == "student (student-base) in q8_0 through llama.cpp b10566"
+    assert (second.name, second.accuracy.successes) == ("the same in float16", 360)
+    names = {row.name for row in comparison_rows(served())}
+    assert names == {"student", "the same in float16"}
+
+
+def test_the_engine_is_told_with_its_context_and_slots() -> None:
+    assert engine_told(served()) == (
+        "llama.cpp in q8_0: 4 requests at once, each with a context of 1,024 tokens; "
+        "0.5 GiB forecast"
+    )
+    assert engine_told(succeeded_run()) is None
+
+
+def test_a_latency_that_was_not_measured_is_a_dash() -> None:
+    assert latency(None) == "–"

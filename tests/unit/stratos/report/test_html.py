@@ -7,9 +7,10 @@ from html.parser import HTMLParser
 
 import pytest
 
-from stratos.pipeline.summary import RunSummary
+from stratos.pipeline.summary import RunSummary, ServedSummary
 from stratos.report.html import render
-from tests.summaries import plan, plan_set, succeeded_run
+from tests import factories
+from tests.summaries import measurement, plan, plan_set, succeeded_run
 
 
 class Balance(HTMLParser):
@@ -99,3 +100,22 @@ def test_a_front_of_one_plan_is_drawn():
     only = plan("a")
     plans = plan_set().model_copy(update={"front": (only,), "chosen": only, "fallbacks": ()})
     assert render(succeeded_run(plans=plans)).count("<circle") == 1
+
+
+def test_the_report_says_what_answers_why_its_precision_changed_and_what_a_dead_engine_wrote() -> (
+    None
+):
+    changed = "q8_0 costs 3.3 points of the 60.0% in float16, at most 2 allowed"
+    served = ServedSummary(
+        scored_through="llama.cpp b10566",
+        precision="float16",
+        engine=factories.engine("float16"),
+        changed=changed,
+    )
+    dead = measurement(plan("a"), missed=("failed_requests",))
+    dead = dead.model_copy(update={"log_lines": ("loading", "ggml: <out of memory>")})
+    html = render(succeeded_run(served=served, measurements=(dead,)))
+    assert changed in html
+    assert "in float16 through llama.cpp b10566" in html
+    assert "each with a context of 1,024 tokens" in html
+    assert "ggml: &lt;out of memory&gt;" in html
