@@ -5,6 +5,7 @@ from __future__ import annotations
 from stratos.contracts.jobs import ProbeResult
 from stratos.contracts.plan import Matching, Plan, Server
 from stratos.frozen import FrozenModel
+from stratos.spec import QUANTISED
 
 
 class TriedStudent(FrozenModel):
@@ -39,6 +40,24 @@ def plans_in_order(matching: Matching) -> tuple[Plan, ...]:
     """The choice first, then the runners-up, then the rest of the front."""
     plans = matching.plans
     return (matching.plan, *plans.fallbacks, *plans.front)
+
+
+FULL_PRECISION = "full_precision"
+"""The alternative that a quantised choice falls back to (`PlanSet.alternatives`)."""
+
+
+def is_quantised(plan: Plan) -> bool:
+    """Whether what serves it holds its weights in fewer bits than they were trained in."""
+    return plan.engine is not None and plan.engine.precision in QUANTISED
+
+
+def full_precision_plan(evidence: MatchEvidence) -> Plan | None:
+    """The best plan that serves what the chosen one trains in full precision.
+
+    The choice itself if it is not quantised; None if no server can hold the model unquantised.
+    """
+    plan = evidence.plan
+    return evidence.matching.plans.alternatives.get(FULL_PRECISION) if is_quantised(plan) else plan
 
 
 def training_servers(plans: tuple[Plan, ...], chosen: Plan) -> list[Server]:

@@ -121,7 +121,8 @@ class PlanSet(FrozenModel):
     fallbacks: tuple[Plan, ...]
     """Runners-up, in the order they would be tried."""
     alternatives: dict[str, Plan]
-    """`cheapest`, `fastest`, `most_accurate`, `soonest`, `knee`."""
+    """`cheapest`, `fastest`, `most_accurate`, `soonest`, `knee`; and `full_precision` where the
+    choice is quantised: the same training, served unquantised."""
     front: tuple[Plan, ...]
     """Non-dominated feasible plans, best score first; at most 500."""
     front_size: int

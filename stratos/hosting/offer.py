@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from stratos.catalog.servers import Runtime
-from stratos.hosting.container import WEIGHTS_PER_ARCHIVE
 from stratos.hosting.monthly import HOURS_PER_MONTH
 from stratos.spec import Constraints, Hosting, Load, ModeName, Spec
 from stratos.units import GIB
@@ -35,16 +34,13 @@ class Hosted:
 
     Attributes:
         artifact_bytes: Size of model.tar.gz, or what it is expected to be.
+        memory_gib: What its engine takes for one replica, by forecast.
     """
 
     spec: Spec
     runtime: Runtime
     artifact_bytes: float
-
-    @property
-    def weight_bytes(self) -> float:
-        """In memory, as float32."""
-        return WEIGHTS_PER_ARCHIVE * self.artifact_bytes
+    memory_gib: float
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from stratos.contracts.jobs import ProbeResult
+from stratos.contracts.match import FULL_PRECISION, is_quantised
 from stratos.contracts.plan import Matching, Plan, PlanSet
 from stratos.errors import NoFeasiblePlan
 from stratos.planning.arrays import Floats, Integers
@@ -115,10 +116,17 @@ def _choose(
     maker = PlanMaker(request, pool)
     made = [maker.plan(int(row)) for row in front[:MAX_FRONT]]
     chosen = made[0]
+    alternatives = {name: maker.plan(row) for name, row in _alternatives(pool, front).items()}
+    if is_quantised(chosen):
+        whole = pool
+        if request.spec.hosting.precision != "auto":
+            whole = PoolBuilder(in_any_precision(request), probes, excluded_students).build()
+        full = in_full_precision(request, whole, pool.trained(int(front[0])))
+        alternatives |= {} if full is None else {FULL_PRECISION: full}
     plans = PlanSet(
         chosen=chosen,
         fallbacks=tuple(_fallbacks(made)),
-        alternatives={name: maker.plan(row) for name, row in _alternatives(pool, front).items()},
+        alternatives=alternatives,
         front=tuple(made),
         front_size=len(front),
         num_candidates=pool.num_candidates,
@@ -144,6 +152,31 @@ def ranked_front(pool: Pool, rows: Integers, preferences: Preferences) -> Intege
     achieved = scores(scaled, weights_of(preferences))
     even = scores(scaled, np.ones(scaled.shape[1]))
     return np.asarray(front[np.lexsort((front, -even, -achieved))], dtype=np.int64)
+
+
+def in_any_precision(request: PlanningRequest) -> PlanningRequest:
+    """The same, if no precision had been named."""
+    spec = request.spec
+    hosting = spec.hosting.model_copy(update={"precision": "auto"})
+    return request.model_copy(update={"spec": spec.model_copy(update={"hosting": hosting})})
+
+
+def in_full_precision(
+    request: PlanningRequest, pool: Pool, trained: tuple[object, ...]
+) -> Plan | None:
+    """The best plan that serves the outcome of one training unquantised; None if there is none.
+
+    It need not hold every limit: what it misses is measured before it is in service.
+    """
+    same = [row for row in range(len(pool)) if pool.trained(row) == trained]
+    rows = np.array([row for row in same if not pool.is_quantised(row)], dtype=np.int64)
+    rows = rows[np.isfinite(pool.latency_ms[rows])]
+    if not len(rows):
+        return None
+    missed = sum((limit.violation() for limit in limits_of(request, pool)), np.zeros(len(pool)))
+    rows = rows[missed[rows] == missed[rows].min()]
+    best = ranked_front(pool, rows, request.spec.preferences)[0]
+    return PlanMaker(request, pool).plan(int(best))
 
 
 def _alternatives(pool: Pool, front: Integers) -> dict[str, int]:
@@ -213,6 +246,7 @@ def _overturned(request: PlanningRequest, chosen: Plan) -> str | None:
             ("training server", first.training.instance_type, chosen.training.instance_type),
             ("hosting", first.hosting.mode, chosen.hosting.mode),
             ("endpoint server", first.serving.instance_type, chosen.serving.instance_type),
+            ("served precision", _precision(first), _precision(chosen)),
         )
         if before != after
     ]
@@ -222,3 +256,7 @@ def _overturned(request: PlanningRequest, chosen: Plan) -> str | None:
         f"the probes changed {'; '.join(changes)} (expected accuracy was "
         f"{first.accuracy.value:.0%}, is {chosen.accuracy.value:.0%})"
     )
+
+
+def _precision(plan: Plan) -> str | None:
+    return None if plan.engine is None else plan.engine.precision

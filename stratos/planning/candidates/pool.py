@@ -42,6 +42,8 @@ class Pool:
     """Of one replica."""
     serving_replicas: Integers
     """On each instance."""
+    slots: Integers
+    """Requests that a replica answers at once."""
     mode: Integers
     """Hosting mode, by its position in `serving_side.mode_offers.modes`."""
     num_candidates: int
@@ -49,6 +51,15 @@ class Pool:
 
     def __len__(self) -> int:
         return len(self.pairing)
+
+    def trained(self, row: int) -> tuple[object, ...]:
+        """What training a candidate's model depends on, but not how it is served."""
+        pairing = self.pairings[self.pairing[row]]
+        models = (pairing.teacher.name, pairing.student.name)
+        return (*models, pairing.method, pairing.precision, int(self.training_row[row]))
+
+    def is_quantised(self, row: int) -> bool:
+        return self.pairings[self.pairing[row]].quantised_to is not None
 
     @property
     def objectives(self) -> Floats:
@@ -99,7 +110,7 @@ def multiply_out(
     error, training_hours, training_usd = training.values.T
     latency_ms, starting_hours, usd_per_month = serving.values.T
     tokens_per_second, trained_share, training_devices = training.facts.T
-    capacity, serving_devices, serving_replicas, mode = serving.facts.T
+    capacity, serving_devices, serving_replicas, slots, mode = serving.facts.T
     usd_to_deploy = training_usd + spent.usd
     return Pool(
         pairings=[part.pairing for part in parts],
@@ -121,6 +132,7 @@ def multiply_out(
         capacity=capacity,
         serving_devices=serving_devices.astype(np.int64),
         serving_replicas=serving_replicas.astype(np.int64),
+        slots=slots.astype(np.int64),
         mode=mode.astype(np.int64),
         num_candidates=num_candidates,
         rejected=rejected,
