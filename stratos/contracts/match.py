@@ -5,7 +5,6 @@ from __future__ import annotations
 from stratos.contracts.jobs import ProbeResult
 from stratos.contracts.plan import Matching, Plan, Server
 from stratos.frozen import FrozenModel
-from stratos.spec import QUANTISED
 
 
 class TriedStudent(FrozenModel):
@@ -46,18 +45,15 @@ FULL_PRECISION = "full_precision"
 """The alternative that a quantised choice falls back to (`PlanSet.alternatives`)."""
 
 
-def is_quantised(plan: Plan) -> bool:
-    """Whether what serves it holds its weights in fewer bits than they were trained in."""
-    return plan.engine is not None and plan.engine.precision in QUANTISED
-
-
 def full_precision_plan(evidence: MatchEvidence) -> Plan | None:
-    """The best plan that serves what the chosen one trains in full precision.
+    """The best plan that serves the trained model as it is, if that of the match quantises it.
 
-    The choice itself if it is not quantised; None if no server can hold the model unquantised.
+    None if the plan of the match does not, or no server can hold the model in full.
     """
-    plan = evidence.plan
-    return evidence.matching.plans.alternatives.get(FULL_PRECISION) if is_quantised(plan) else plan
+    own = evidence.plan
+    if own.engine is None or not own.engine.is_quantised:
+        return None
+    return evidence.matching.plans.alternatives.get(FULL_PRECISION)
 
 
 def training_servers(plans: tuple[Plan, ...], chosen: Plan) -> list[Server]:

@@ -7,11 +7,13 @@ from typing import Literal
 from pydantic import Field
 
 from stratos.frozen import FrozenModel
-from stratos.spec import Method, ModeName, StrategyName
+from stratos.spec import QUANTISED, Method, ModeName, StrategyName
 
 Purchase = Literal["on_demand", "spot"]
 Precision = Literal["float32", "bfloat16", "fp8"]
 EngineName = Literal["llama_cpp", "vllm"]
+ENGINE_TITLES: dict[EngineName, str] = {"llama_cpp": "llama.cpp", "vllm": "vLLM"}
+"""What people call an engine; a job puts its version behind it."""
 ServedPrecision = Literal["float32", "bfloat16", "float16", "fp8", "q8_0", "q4_k_m"]
 
 
@@ -59,6 +61,18 @@ class PlannedEngine(FrozenModel):
     memory_gib: float
     """Forecast of one replica: weights, keys and values of every slot, and the engine itself."""
 
+    @property
+    def is_quantised(self) -> bool:
+        return self.precision in QUANTISED
+
+    @property
+    def told(self) -> str:
+        """In one line."""
+        return (
+            f"{ENGINE_TITLES[self.name]}, {self.precision}, {self.context_tokens:,} tokens of "
+            f"context, {self.slots} at once, {self.memory_gib:.2g} GiB"
+        )
+
 
 class PlannedHosting(FrozenModel):
     """How the endpoint is hosted, and why."""
@@ -88,6 +102,8 @@ class Plan(FrozenModel):
     )
     engine: PlannedEngine | None = None
     """None in plans from before engines were planned."""
+    precision_reason: str = ""
+    """Of a choice that is served by CPUs: what this and other precisions take and lose there."""
     strategy: StrategyName | None = None
     """None before the teacher has been probed."""
     accuracy: Interval

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from stratos.contracts.jobs import ProbeResult
-from stratos.contracts.match import FULL_PRECISION, is_quantised
+from stratos.contracts.match import FULL_PRECISION
 from stratos.contracts.plan import Matching, Plan, PlanSet
 from stratos.errors import NoFeasiblePlan
 from stratos.planning.arrays import Floats, Integers
 from stratos.planning.candidates.pool import Pool
 from stratos.planning.candidates.pool_builder import PoolBuilder
-from stratos.planning.explain import explanation
+from stratos.planning.explain import explanation, why_precision
 from stratos.planning.front import compromise, non_dominated, normalised, scores
 from stratos.planning.limits import Limit, feasible, limits_of
 from stratos.planning.plan_maker import PlanMaker
@@ -115,13 +115,19 @@ def _choose(
     front = ranked_front(pool, rows, request.spec.preferences)
     maker = PlanMaker(request, pool)
     made = [maker.plan(int(row)) for row in front[:MAX_FRONT]]
+    made[0] = made[0].model_copy(
+        update={"precision_reason": why_precision(request, pool, int(front[0]))}
+    )
     chosen = made[0]
-    alternatives = {name: maker.plan(row) for name, row in _alternatives(pool, front).items()}
-    if is_quantised(chosen):
-        whole = pool
+    alternatives = {
+        name: chosen if row == front[0] else maker.plan(row)
+        for name, row in _alternatives(pool, front).items()
+    }
+    if chosen.engine is not None and chosen.engine.is_quantised:
+        every = pool
         if request.spec.hosting.precision != "auto":
-            whole = PoolBuilder(in_any_precision(request), probes, excluded_students).build()
-        full = in_full_precision(request, whole, pool.trained(int(front[0])))
+            every = PoolBuilder(in_any_precision(request), probes, excluded_students).build()
+        full = in_full_precision(request, every, pool.trained(int(front[0])), chosen.serving.region)
         alternatives |= {} if full is None else {FULL_PRECISION: full}
     plans = PlanSet(
         chosen=chosen,
@@ -162,15 +168,14 @@ def in_any_precision(request: PlanningRequest) -> PlanningRequest:
 
 
 def in_full_precision(
-    request: PlanningRequest, pool: Pool, trained: tuple[object, ...]
+    request: PlanningRequest, pool: Pool, trained: tuple[object, ...], region: str
 ) -> Plan | None:
     """The best plan that serves the outcome of one training unquantised; None if there is none.
 
-    It need not hold every limit: what it misses is measured before it is in service.
+    An endpoint stays in its region. The plan need not hold every limit if none does: what it
+    misses is measured before it is in service.
     """
-    same = [row for row in range(len(pool)) if pool.trained(row) == trained]
-    rows = np.array([row for row in same if not pool.is_quantised(row)], dtype=np.int64)
-    rows = rows[np.isfinite(pool.latency_ms[rows])]
+    rows = np.flatnonzero(pool.serves_in_full(trained, region) & np.isfinite(pool.latency_ms))
     if not len(rows):
         return None
     missed = sum((limit.violation() for limit in limits_of(request, pool)), np.zeros(len(pool)))

@@ -12,7 +12,7 @@ from stratos.planning.forecast.calibration import Correction
 from stratos.planning.forecast.quantisation import lost_share, quantised
 from stratos.planning.forecast.rates import Serving
 from stratos.planning.forecast.workload import SynthesisForecast, Workload
-from stratos.spec import QUANTISED, Method, StrategyName
+from stratos.spec import CPU_PRECISIONS, QUANTISED, CpuPrecision, Method, StrategyName
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,18 @@ class Pairing:
         records = self.synthesis.num_records * trained_share
         expected = expected_accuracy(self.evidence, self.likely, self.method, records)
         return accuracy_interval(expected, self.learned)
+
+    @property
+    def cpu_precisions(self) -> tuple[CpuPrecision, ...]:
+        """That CPUs could serve the student in; weights of 16 bits gain nothing from 32."""
+        whole = self.student.float32_weights
+        return tuple(p for p in CPU_PRECISIONS if p != "float32" or whole)
+
+    def on_cpus(self, precision: CpuPrecision) -> Pairing:
+        """The same, served by CPUs in a precision."""
+        # What GPUs would compute in is of no interest then, and all CPUs share their forecasts.
+        serving = replace(self.serving, trained_in="float32", on_cpus=precision)
+        return replace(self, serving=serving, served_on="cpu")
 
     @property
     def quantised_to(self) -> ServedPrecision | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from stratos.hosting.monthly import HOURS_PER_MONTH
-from stratos.planning.arrays import Floats, Integers
+from stratos.planning.arrays import Floats, Integers, Mask
 from stratos.planning.candidates.pairing import Pairing
 from stratos.planning.candidates.serving_side import ServingSide
 from stratos.planning.candidates.side import Side, end_to_end
@@ -54,17 +54,27 @@ class Pool:
 
     def trained(self, row: int) -> tuple[object, ...]:
         """What training a candidate's model depends on, but not how it is served."""
-        pairing = self.pairings[self.pairing[row]]
-        models = (pairing.teacher.name, pairing.student.name)
-        return (*models, pairing.method, pairing.precision, int(self.training_row[row]))
+        taught = _taught(self.pairings[self.pairing[row]])
+        return (*taught, int(self.training_row[row]))
 
-    def is_quantised(self, row: int) -> bool:
-        return self.pairings[self.pairing[row]].quantised_to is not None
+    def serves_in_full(self, trained: tuple[object, ...], region: str) -> Mask:
+        """Candidates that serve the outcome of one training unquantised, in one region."""
+        *taught, training_row = trained
+        alike = [
+            taught == _taught(pairing) and pairing.quantised_to is None for pairing in self.pairings
+        ]
+        there = np.array([row.region == region for row in self.serving.rows], dtype=np.bool_)
+        same = np.array(alike, dtype=np.bool_)[self.pairing] & there[self.serving_row]
+        return np.asarray(same & (self.training_row == training_row), dtype=np.bool_)
 
     @property
     def objectives(self) -> Floats:
         """Expected error, p95 latency, hours to deploy, dollars over the horizon."""
         return np.column_stack([self.error, self.latency_ms, self.hours, self.total_usd])
+
+
+def _taught(pairing: Pairing) -> list[object]:
+    return [pairing.teacher.name, pairing.student.name, pairing.method, pairing.precision]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ multiplied out, and the product is filtered again.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import product
 from typing import get_args
 
@@ -38,7 +37,7 @@ from stratos.planning.forecast.sizing import Requests
 from stratos.planning.forecast.transformer import transformer
 from stratos.planning.request import PlanningRequest
 from stratos.planning.strategy import choose_strategy
-from stratos.spec import CPU_PRECISIONS, CpuPrecision, Method, StrategyName
+from stratos.spec import CpuPrecision, Method, StrategyName
 
 METHODS: tuple[Method, ...] = get_args(Method)
 PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
@@ -72,6 +71,7 @@ class PoolBuilder:
         )
         self.serving_side = ServingSide(request, self.serving, self.rejected)
         self._requests = Requests(request.spec, request.dataset)
+        self._num_candidates = 0
 
     def build(self) -> Pool:
         """Evaluate every pairing, keep what is non-dominated within it, and combine.
@@ -82,10 +82,8 @@ class PoolBuilder:
         if not len(self.training) or not len(self.serving):
             raise NoFeasiblePlan(_no_servers(self.request, self.rejected))
         parts: list[ComposedPairing] = []
-        num_candidates = 0
         for teacher, student in self._pairs():
             for precision, method in product(PRECISIONS, self._methods()):
-                num_candidates += len(self.all_training) * self._num_endpoints(student)
                 parts += self._compose(teacher, student, method, precision)
         if not parts:
             why = "; ".join(f"{name}: {reason}" for name, reason in self.rejected.items())
@@ -98,7 +96,7 @@ class PoolBuilder:
             self.serving_side,
             spent=Spent(request.spent_hours, request.spent_usd),
             horizon_hours=workload.workload_of(request, None).horizon_hours,
-            num_candidates=num_candidates,
+            num_candidates=self._num_candidates,
             rejected=self.rejected,
         )
 
@@ -180,6 +178,8 @@ class PoolBuilder:
         taught = self._taught(teacher, student, method, precision)
         if taught is None:
             return
+        endpoints = self.serving_side.num_candidates(len(self._cpu_precisions(taught)))
+        self._num_candidates += len(self.all_training) * endpoints
         trained: Side | None = None
         for pairing in self._served(taught):
             serving = self.serving_side.of(
@@ -196,21 +196,16 @@ class PoolBuilder:
     def _served(self, taught: Pairing) -> Iterator[Pairing]:
         """On GPUs in the precision of training, on CPUs in every one that may be chosen."""
         yield taught
-        for on_cpus in self._cpu_precisions(taught.student):
-            # What GPUs would compute in is of no interest here, and CPUs share their forecasts.
-            serving = replace(taught.serving, trained_in="float32", on_cpus=on_cpus)
-            pairing = replace(taught, serving=serving, served_on="cpu")
+        for precision in self._cpu_precisions(taught):
+            pairing = taught.on_cpus(precision)
             if why := self._loses_too_much(pairing):
-                self.rejected.setdefault(f"{taught.student.name} in {on_cpus}", why)
+                self.rejected.setdefault(f"{taught.student.name} in {precision}", why)
                 continue
             yield pairing
 
-    def _cpu_precisions(self, student: ModelCard) -> tuple[CpuPrecision, ...]:
+    def _cpu_precisions(self, pairing: Pairing) -> tuple[CpuPrecision, ...]:
         asked = self.request.spec.hosting.precision
-        if asked != "auto":
-            return (asked,)
-        # Weights of 16 bits gain nothing from 32.
-        return tuple(p for p in CPU_PRECISIONS if p != "float32" or student.float32_weights)
+        return pairing.cpu_precisions if asked == "auto" else (asked,)
 
     def _loses_too_much(self, pairing: Pairing) -> str | None:
         """Why even the least that a precision is forecast to cost is more than it may."""
@@ -224,10 +219,6 @@ class PoolBuilder:
             f"it is forecast to cost at least {least:.1%} of answers, and "
             f"hosting.max_accuracy_loss is {hosting.max_accuracy_loss:.1%}"
         )
-
-    def _num_endpoints(self, student: ModelCard) -> int:
-        """Servers in every mode and precision considered."""
-        return self.serving_side.num_candidates(len(self._cpu_precisions(student)))
 
     def _taught(
         self, teacher: ModelCard, student: ModelCard, method: Method, precision: Precision

@@ -21,6 +21,7 @@ from stratos.planning.forecast.server_table import ServerTable
 from stratos.planning.forecast.serving_cost import (
     ReplicaRates,
     RequestShape,
+    at_rows,
     capacity,
     decode_step_seconds,
     enough_slots,
@@ -72,13 +73,14 @@ class ServingSide:
         self._types = Types(servers, request.calibration)
         self._endpoint_hours = self._types.column(endpoint_start_seconds) / 3600
         self.mode_offers = ModeOffers(request, servers)
-        self._stand_in = servers.stand_in
+        self._stand_in, self._counts = servers.stand_in, servers.counts
         runtimes = np.array([row.instance.runtime for row in servers.rows])
         self._on: dict[Runtime, Mask] = {kind: runtimes == kind for kind in SERVED_BY}
         self._round_trip = np.array(
             [round_trip_ms(request.region, row.region) / 1e3 for row in servers.rows]
         )
         self._sides: dict[Hashable, Side | None] = {}
+        self._sized: dict[Hashable, tuple[ReplicaRates, Mask]] = {}
         self._outlooks: dict[Hashable, Outlook] = {}
 
     def of(
@@ -142,7 +144,7 @@ class ServingSide:
         self, student: Transformer, serving: Serving, work: Workload, rates: ReplicaRates
     ) -> Floats:
         """Requests per second of each fleet with every slot in use."""
-        fleet = self._types.servers.counts * rates.replicas
+        fleet = self._counts * rates.replicas
         return capacity(student, _shape(work), rates) * fleet
 
     def planned_hosting(
@@ -187,6 +189,15 @@ class ServingSide:
     def _rates(
         self, student: Transformer, serving: Serving, work: Workload
     ) -> tuple[ReplicaRates, Mask]:
+        key = _key(student, serving, work)
+        if key not in self._sized:
+            self._sized[key] = self._size(student, serving, work)
+        return self._sized[key]
+
+    def _size(
+        self, student: Transformer, serving: Serving, work: Workload
+    ) -> tuple[ReplicaRates, Mask]:
+        """Rates of every replica with the slots that it is given, and where the model fits."""
         longest = work.served_prompt_tokens + work.served_output_tokens
         rates, possible = replica_rates(self._types, student, serving, longest)
         if self._stand_in.any():
@@ -194,15 +205,17 @@ class ServingSide:
             # A container answers one request at a time; the endpoint chooses its memory.
             slots = np.where(self._stand_in, 1.0, rates.slots)
             rates, possible = replace(rates, slots=slots), possible | self._stand_in
-        if not self.mode_offers.keeps_busy:
+        rows = np.flatnonzero(self._on["cpu"] & ~self._stand_in)
+        if len(rows) and not self.mode_offers.keeps_busy:
             # vLLM shares its memory among as many requests as come; llama.cpp's slots are fixed.
-            enough = enough_slots(student, _shape(work), self._arrivals(work, rates), rates)
-            rates = replace(rates, slots=np.where(self._on["cpu"], enough, rates.slots))
+            arrivals, slots = self._arrivals(work, rates)[rows], rates.slots.copy()
+            slots[rows] = enough_slots(student, _shape(work), arrivals, at_rows(rates, rows))
+            rates = replace(rates, slots=slots)
         return rates, possible
 
     def _arrivals(self, work: Workload, rates: ReplicaRates) -> Floats:
         """Requests per second of one replica."""
-        replicas = self._types.servers.counts * rates.replicas
+        replicas = self._counts * rates.replicas
         return np.where(self._stand_in, 0.0, work.requests_per_second / replicas)
 
     def _devices(self, student: Transformer, serving: Serving) -> list[int]:

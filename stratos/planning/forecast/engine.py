@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from stratos.catalog.servers import InstanceType, Runtime
-from stratos.contracts.plan import EngineName, Precision, ServedPrecision
+from stratos.contracts.plan import EngineName, ServedPrecision
 from stratos.spec import CpuPrecision
 
 BYTES_PER_PARAMETER: dict[ServedPrecision, float] = {
@@ -145,7 +145,7 @@ NCCL inside a CUDA graph, four cards on PCIe: 19 us (haohervchb/sglang-V100#2).
 """
 
 
-def flop_per_second(instance: InstanceType, precision: Precision) -> float | None:
+def flop_per_second(instance: InstanceType, precision: ServedPrecision) -> float | None:
     """Peak of one device in a precision; None where the hardware has no such rate."""
     if precision == "float32":
         peak = instance.tflops_32bit

@@ -130,11 +130,16 @@ class Types:
             devices: That work together on each instance type.
             expected: Factor per server; that of a type is its servers' median.
         """
+        counted = zip(self.instances, devices, strict=True)
+        if not self.calibration:
+            return [
+                self.correction(instance, quantity, model, count) for instance, count in counted
+            ]
         return [
             self.correction(
                 instance, quantity, model, count, float(np.median(expected[self.index == position]))
             )
-            for position, (instance, count) in enumerate(zip(self.instances, devices, strict=True))
+            for position, (instance, count) in enumerate(counted)
         ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import floor
 
 from stratos.catalog.servers import InstanceType
@@ -47,18 +48,18 @@ class Replica:
     devices: int
     job_batch: int | None
 
-    @property
+    @cached_property
     def efficiency(self) -> Efficiency:
         return (SERVING if self.job_batch is None else GENERATING)[self.instance.runtime]
 
-    @property
+    @cached_property
     def in_llama_cpp(self) -> CpuPrecision | None:
         """Its precision there; None in another engine."""
         if self.instance.runtime != "cpu" or self.job_batch is not None:
             return None
         return cpu_precision(self.precision)
 
-    @property
+    @cached_property
     def weight_bytes(self) -> float:
         """Of one weight, on average."""
         served = self.in_llama_cpp
@@ -75,7 +76,7 @@ class Replica:
     def dispatch(self) -> float:
         return dispatch_factor(self.instance)
 
-    @property
+    @cached_property
     def peak_flop_per_second(self) -> float | None:
         """Of all its devices; None where the hardware has no rate in this precision."""
         served = self.in_llama_cpp

@@ -5,12 +5,12 @@ Every argument that differs by server is an array, one entry a server.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
 from stratos.hosting.offer import MAX_UTILISATION
-from stratos.planning.arrays import Floats
+from stratos.planning.arrays import Floats, Integers
 from stratos.planning.forecast.transformer import Transformer
 
 LENGTH_SPREAD = 1.25
@@ -62,6 +62,13 @@ class ReplicaRates:
     replicas: Floats | float = 1.0
     prefill_factor: Floats | float = 1.0
     decode_factor: Floats | float = 1.0
+
+
+def at_rows(rates: ReplicaRates, rows: Integers) -> ReplicaRates:
+    """The rates of some servers."""
+    columns = {field.name: getattr(rates, field.name) for field in fields(rates)}
+    kept = {name: value[rows] for name, value in columns.items() if isinstance(value, np.ndarray)}
+    return replace(rates, **kept)
 
 
 def slower(rates: ReplicaRates, factor: Floats) -> ReplicaRates:
