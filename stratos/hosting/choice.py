@@ -102,8 +102,7 @@ def choose_hosting(order: Order, runtime: Runtime) -> tuple[HostingMode, Hosting
 def _terms(mode: HostingMode, order: Order, runtime: Runtime) -> Terms:
     """What a mode comes to on the planned server."""
     plan = order.plan
-    memory_gib = plan.engine.memory_gib if plan.engine else 0.0
-    hosted = Hosted(order.spec, runtime, order.artifact.num_bytes, memory_gib)
+    hosted = Hosted(order.spec, runtime, order.artifact.num_bytes)
     seconds, rate = plan.p95_latency_ms.value / 1000, plan.requests_per_second.value
     return mode.offer(hosted).terms(plan.serving.usd_per_hour, seconds, rate)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from stratos.catalog.servers import Runtime
+from stratos.hosting.container import WEIGHTS_PER_ARCHIVE
 from stratos.hosting.monthly import HOURS_PER_MONTH
 from stratos.spec import Constraints, Hosting, Load, ModeName, Spec
 from stratos.units import GIB
@@ -34,13 +35,18 @@ class Hosted:
 
     Attributes:
         artifact_bytes: Size of model.tar.gz, or what it is expected to be.
-        memory_gib: What its engine takes for one replica, by forecast.
+        memory_gib: What its engine takes for one replica, by forecast; None of older plans.
     """
 
     spec: Spec
     runtime: Runtime
     artifact_bytes: float
-    memory_gib: float
+    memory_gib: float | None = None
+
+    @property
+    def weight_bytes(self) -> float:
+        """In memory, as float32."""
+        return WEIGHTS_PER_ARCHIVE * self.artifact_bytes
 
 
 @dataclass(frozen=True)

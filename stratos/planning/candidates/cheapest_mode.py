@@ -106,17 +106,17 @@ class ModeOffers:
             mode[allowed], best[allowed] = position, usd[allowed]
         return Billed(mode, best)
 
-    def obstacle(self, student: Transformer, serving: Serving) -> str | None:
-        """Why the one mode that is considered cannot host a student on any server."""
+    def obstacle(self, student: Transformer, serving: Serving, runtime: Runtime) -> str | None:
+        """Why the one mode that is considered cannot host a student on one kind of processor."""
         if not self._bound:
             return None  # real-time instances host everything
         (mode,) = self.modes
-        found = [self.offers_on(student, serving, kind)[mode].impossible for kind in self._kinds]
-        if None in found:
+        found = self.offers_on(student, serving, runtime)[mode].impossible
+        if found is None:
             return None
         named = self._spec.hosting.named
         kind = f"hosting.mode is {named}" if named else live_kind(self._spec, mode.name)
-        return f"{kind}, but {found[0]}"
+        return f"{kind}, but {found}"
 
     def slowdown(self, student: Transformer, serving: Serving) -> Floats:
         """How many times slower than the row's server the processors are; 1 except for

@@ -107,8 +107,10 @@ class ServingSide:
         here = self._on[runtime]
         if not here.any():
             return None
-        if obstacle := self.mode_offers.obstacle(student, serving):
-            self._rejected.setdefault(student.name, obstacle)
+        held = serving.on_cpus if runtime == "cpu" else serving.trained_in
+        name = f"{student.name} ({held} on {'CPUs' if runtime == 'cpu' else 'GPUs'})"
+        if obstacle := self.mode_offers.obstacle(student, serving, runtime):
+            self._rejected.setdefault(name, obstacle)
             return None
         rates, possible = self._rates(student, serving, work)
         sustained = self._sustained(student, serving, work, rates)
@@ -118,8 +120,6 @@ class ServingSide:
         hosted = self.mode_offers.cheapest(student, serving, seconds, sustained)
         rows = np.flatnonzero(hosted.mode != NO_MODE)
         if not len(rows):
-            held = serving.on_cpus if runtime == "cpu" else serving.trained_in
-            name = f"{student.name} ({held} on {'CPUs' if runtime == 'cpu' else 'GPUs'})"
             self._rejected.setdefault(name, self._none_holds(work))
             return None
         values = np.column_stack([seconds * 1e3, self._endpoint_hours, hosted.usd_per_month])

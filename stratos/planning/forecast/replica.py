@@ -14,6 +14,7 @@ from stratos.planning.forecast.engine import (
     BYTES_PER_PARAMETER,
     CPU_SPEEDS,
     GENERATING,
+    READ_OVER_COPY,
     SERVING,
     Efficiency,
     bytes_per_second,
@@ -100,6 +101,8 @@ class Replica:
     def bytes_per_second(self) -> float | None:
         """Reached from memory."""
         peak = bytes_per_second(self.instance)
+        if peak is not None and self.in_llama_cpp and self.instance.measured:
+            peak *= READ_OVER_COPY
         return None if peak is None else peak * self.devices * self.efficiency.bandwidth
 
     def slots(self, context_tokens: float) -> float:
