@@ -15,11 +15,11 @@ from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
 from typing import Any
-from urllib.request import Request, urlopen
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.llama_cpp_requests import ask  # noqa: E402
 from benchmarks.machine import describe_machine  # noqa: E402
 from benchmarks.planner import print_table  # noqa: E402
 from benchmarks.planner_requests import check  # noqa: E402
@@ -46,8 +46,8 @@ SMOLLM2 = Transformer(
 LARGER = Transformer("rows of 256", 474e6, 474e6, 28, 1_024, 8, 128, 32_768, 16, 3_072)
 """Whose `q4_k_m` is of k-blocks throughout."""
 CONTEXTS, SLOTS = (512, 1_024, 2_048), (1, 4, 8)
-FILLED = 0.9
-"""Of each slot's context, by its prompt."""
+PROMPT_TOKENS = 200
+"""Of the request in each slot, whose whole context is taken when the engine starts."""
 AIM_PERCENT = 15
 
 
@@ -109,25 +109,17 @@ def measured_rows(
 
 
 def peak_mib(gguf: Path, context: int, slots: int, vocabulary: int) -> float:
-    """Most that the process ever held, after one long request in each slot."""
+    """Most that the process ever held, after one request in each slot."""
     arguments = ["--ctx-size", str(context * slots), "--parallel", str(slots), "--threads", "1"]
     arguments += ["--cache-ram", "0", "--jinja", "--metrics"]
     with LlamaServer(gguf, arguments) as server, ThreadPoolExecutor(slots) as pool:
         prompts = [
-            [(7 * place * (slot + 3) + slot) % vocabulary for place in range(length)]
-            for slot, length in enumerate([int(FILLED * context)] * slots)
+            [(7 * place * (slot + 3) + slot) % vocabulary for place in range(PROMPT_TOKENS)]
+            for slot in range(slots)
         ]
         list(pool.map(lambda prompt: ask(server.url, prompt), prompts))
         status = Path(f"/proc/{server.pid}/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
-
-
-def ask(url: str, prompt: list[int], num_tokens: int = 8) -> None:
-    """One completion of a prompt of token ids."""
-    body = {"prompt": prompt, "n_predict": num_tokens, "ignore_eos": True, "cache_prompt": False}
-    headers = {"Content-Type": "application/json"}
-    with urlopen(Request(f"{url}/completion", json.dumps(body).encode(), headers)) as answer:
-        answer.read()
 
 
 if __name__ == "__main__":
