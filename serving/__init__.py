@@ -1,6 +1,1 @@
-"""What runs behind an endpoint: SageMaker's container contract and the OpenAI chat schema."""
-
-import os
-
-# Before torch is loaded: threads that spin while they wait slow a shared machine several times.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+"""What is ours about serving: export to the engines, and llama.cpp as AWS's image runs it."""

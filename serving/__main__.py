@@ -1,59 +1,73 @@
-"""`python -m serving`: SageMaker's container contract. SIGTERM drains, then ends with 0."""
+"""`python -m serving`: stands for the entry point of AWS's llama.cpp image on this machine.
+
+It starts llama.cpp's server on an inner port and passes SageMaker's requests on to it. SIGTERM
+finishes what is in flight, then ends it with 0. It ends, too, when the server does.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import os
 import signal
-import socket
 import sys
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
-import uvicorn
-from starlette.applications import Starlette
-
-from serving.app import ChatServer
-from serving.engine import Engine
-from serving.loader import ModelFolderError, load_model
-from serving.settings import ServerSettings, SettingsError
+from serving.entry import Entry, EntryRefused
+from serving.llama_cpp.process import HOST, free_port, server_command, server_environment
+from serving.proxy import proxying
 
 logger = logging.getLogger("serving")
 
+_DRAIN_SECONDS = 30.0
+_STOP_SECONDS = 5.0
+
 
 def main() -> int:
-    started = time.monotonic()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    # uvicorn drains on SIGTERM and then raises it again; that is a normal end.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
-        settings = ServerSettings.from_environment()
-        loaded = load_model(settings.model_dir, settings.model_name)
-        listener = socket.create_server((settings.bind_host, settings.port), backlog=2048)
-    except (SettingsError, ModelFolderError, OSError) as error:
+        return asyncio.run(_serve(Entry.of(os.environ)))
+    except (EntryRefused, OSError) as error:
         logger.error("cannot serve: %s", error)
         return 1
-    engine = Engine(
-        loaded.model,
-        eos_token_ids=loaded.eos_token_ids,
-        max_tokens=min(loaded.max_tokens, settings.max_context),
-        num_slots=settings.num_slots,
-        max_waiting=settings.max_waiting,
+
+
+async def _serve(entry: Entry) -> int:
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    port = free_port()
+    # Its output is the container's own. It ends when its standard input closes.
+    server = await asyncio.create_subprocess_exec(
+        *server_command(entry.arguments, port),
+        stdin=asyncio.subprocess.PIPE,
+        env=server_environment(),
     )
-    app = ChatServer(loaded, engine, settings).app()
+    ended = asyncio.create_task(server.wait())
+    asked = asyncio.create_task(stopped.wait())
+    try:
+        async with proxying(
+            f"http://{HOST}:{port}", HOST, entry.port, drain_seconds=_DRAIN_SECONDS
+        ):
+            await asyncio.wait((ended, asked), return_when=asyncio.FIRST_COMPLETED)
+            if not asked.done():
+                logger.error(
+                    "llama-server ended with code %s; its last lines are above", ended.result()
+                )
+                return 1
+            logger.info("shutting down: requests in flight are finished")
+        return 0
+    finally:
+        asked.cancel()
+        await _end(server, ended)
 
-    @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        host, port = listener.getsockname()[:2]
-        seconds = time.monotonic() - started
-        logger.info("%s is ready on %s:%d after %.2f s", loaded.name, host, port, seconds)
-        yield
-        engine.drain(settings.drain_seconds)
 
-    app.router.lifespan_context = lifespan
-    config = uvicorn.Config(app, access_log=False, timeout_graceful_shutdown=settings.drain_seconds)
-    uvicorn.Server(config).run(sockets=[listener])
-    return 0
+async def _end(server: asyncio.subprocess.Process, ended: asyncio.Task[int]) -> None:
+    if not ended.done():
+        server.terminate()
+        await asyncio.wait((ended,), timeout=_STOP_SECONDS)
+    if not ended.done():
+        server.kill()
+        await ended
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@
     ├── IncompatibleVocabulary  teacher and student do not share a tokenizer
     ├── DivergedTraining        the loss is no longer a number
     ├── CorruptCheckpoint       no usable checkpoint is left
+    ├── NotExportable           the student cannot be written for the engine that serves it
     ├── GateError
     │   ├── QualityGateError    the student misses an accuracy constraint
     │   └── LatencyGateError    the endpoint misses a latency constraint
@@ -119,6 +120,10 @@ class DivergedTraining(StratosError):
 
 class CorruptCheckpoint(StratosError):
     """No checkpoint could be read."""
+
+
+class NotExportable(StratosError):
+    """The engine that serves the student would not answer as it was taught."""
 
 
 class GateError(StratosError):

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from stratos.catalog.images import runtime_of
 from stratos.catalog.servers import InstanceType, Price, ServerCatalog
 from stratos.contracts.jobs import (
     CurvePoint,
@@ -20,7 +21,15 @@ from stratos.contracts.jobs import (
     SynthesizeResult,
 )
 from stratos.contracts.match import MatchEvidence
-from stratos.contracts.plan import Interval, Matching, Plan, PlannedHosting, PlanSet, Server
+from stratos.contracts.plan import (
+    Interval,
+    Matching,
+    Plan,
+    PlannedEngine,
+    PlannedHosting,
+    PlanSet,
+    Server,
+)
 from stratos.contracts.run import RunRef, RunRow
 from stratos.hosting.model_package import Lineage
 from stratos.hosting.order import Artifact, LiveEndpoint, Order
@@ -267,11 +276,25 @@ def run_ref() -> RunRef:
     )
 
 
+def engine(instance_type: str = "ml.local.cpu1", **changes: Any) -> PlannedEngine:
+    """What answers on a server: llama.cpp with quantised weights on a CPU, else vLLM."""
+    on_gpu = runtime_of(instance_type) == "cuda"
+    fields: dict[str, Any] = {
+        "name": "vllm" if on_gpu else "llama_cpp",
+        "precision": "bfloat16" if on_gpu else "q8_0",
+        "context_tokens": 1024,
+        "slots": 8,
+        "memory_gib": 1.5,
+    }
+    return PlannedEngine.model_validate(fields | changes)
+
+
 def match_evidence(
     serving: Server,
     p95_latency_ms: float,
     mode: ModeName = "realtime",
     instead_of: tuple[str, ...] = (),
+    engine_on: PlannedEngine | None = None,
 ) -> MatchEvidence:
     """A match whose plan serves on the given server in the given mode."""
     training = serving.model_copy(update={"count": 1})
@@ -284,6 +307,7 @@ def match_evidence(
         precision="bfloat16",
         training=training,
         serving=serving,
+        engine=engine_on or engine(serving.instance_type),
         hosting=PlannedHosting(mode=mode, reason="it was the cheapest", instead_of=instead_of),
         strategy="injection",
         accuracy=Interval(value=0.6, lo=0.4, hi=0.8),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 
+from serving.export.gguf_file import require_exportable
 from stratos.contracts.jobs import DistillConfig, DistillResult, Reinforced
 from stratos.contracts.records import TrainingRecord, read_jsonl
 from stratos.errors import TooFewVerifiedRecords
@@ -44,7 +45,7 @@ from training.student.batches import (
     micro_batches,
     split_validation,
 )
-from training.student.export import describe, export
+from training.student.export import describe, export, export_gguf
 from training.student.student import Student, load_student
 
 _DEFAULT_SEQUENCE_TOKENS = 4_096
@@ -110,6 +111,8 @@ def _distill(job: Job[DistillConfig], world: World) -> DistillResult | None:
         student.put_together(keep=world.is_first)
     if not world.is_first:
         return None
+    weights_sha256 = export(student, job.paths.model_dir)
+    export_gguf(job.paths.model_dir, job.config.gguf, job.config.student.name)
     result = DistillResult(
         seconds=job.clock.seconds,
         usd=0.0,
@@ -125,7 +128,7 @@ def _distill(job: Job[DistillConfig], world: World) -> DistillResult | None:
         num_parameters=student.num_parameters,
         num_trainable_parameters=num_trainable,
         num_devices=world.size,
-        weights_sha256=export(student, job.paths.model_dir),
+        weights_sha256=weights_sha256,
         peak_memory_mib=peak_memory_mib(),
         reinforced=reinforced,
     )
@@ -162,6 +165,7 @@ def _open_student(job: Job[DistillConfig], world: World) -> Student:
         config.training.seed,
         in_main_memory=world.size > 1,
     )
+    require_exportable(student.model.config, student.local.tokenizer)
     limit_threads(student.num_parameters)
     return student
 

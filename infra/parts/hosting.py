@@ -18,8 +18,9 @@ from infra.permissions import (
 )
 
 GROUP_NAME = "stratos"
-REPOSITORIES = ("huggingface-pytorch-inference", "vllm")
-"""Of the images that `stratos.catalog.images` picks for serving."""
+REPOSITORIES = ("llama-cpp", "llama-cpp-arm64", "vllm", "huggingface-pytorch-inference")
+"""Of the images that `stratos.catalog.images` picks for serving; the last one is of models that
+are in service from before, whose fleets grow and are put back."""
 
 
 class Endpoints(Construct):

@@ -136,7 +136,7 @@ FINDINGS = (
     ),
     *(
         _wildcard(_IMAGES + name, _MODELS, _REGISTRY)
-        for name in ("huggingface-pytorch-inference", "vllm")
+        for name in ("huggingface-pytorch-inference", "llama-cpp", "llama-cpp-arm64", "vllm")
     ),
     _wildcard(
         f"arn:<AWS::Partition>:logs:{_HERE}:log-group:/aws/sagemaker/TrainingJobs:*",

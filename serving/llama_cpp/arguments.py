@@ -14,7 +14,10 @@ import xllamacpp
 
 PREFIX = "SM_LLAMA_CPP_"
 """AWS's image passes each variable of this prefix on: `SM_LLAMA_CPP_CTX_SIZE=512` is
-`--ctx-size 512`, `true` a bare flag, and `false` nothing."""
+`--ctx-size 512`, `true` in any case a bare flag, and `false` nothing."""
+
+_OF_THE_IMAGE = (PREFIX + "MODEL_DIR", PREFIX + "PORT")
+"""What the image's entry point keeps to itself."""
 
 _GIVEN = xllamacpp.common_params_sampling_config
 """Bits that say which settings were given: those are not taken from the GGUF."""
@@ -28,10 +31,12 @@ def arguments_of(environment: Mapping[str, str]) -> list[str]:
     """What AWS's image starts `llama-server` with, as its entry point reads the environment."""
     arguments: list[str] = []
     for name, value in sorted(environment.items()):
-        if not name.startswith(PREFIX) or value == "false":
+        if not name.startswith(PREFIX) or name in _OF_THE_IMAGE or value.lower() == "false":
+            continue
+        if name == PREFIX + "MODEL" and not value:
             continue
         arguments.append("--" + name.removeprefix(PREFIX).lower().replace("_", "-"))
-        if value != "true":
+        if value and value.lower() != "true":
             arguments.append(value)
     return arguments
 
@@ -94,6 +99,13 @@ def _template_kwargs(parameters: Any, value: str) -> None:
     parameters.default_template_kwargs = {k: json.dumps(v) for k, v in given.items()}
 
 
+def _cache_type(parameters: Any, name: str, value: str) -> None:
+    types = {"f32": xllamacpp.ggml_type.GGML_TYPE_F32, "f16": xllamacpp.ggml_type.GGML_TYPE_F16}
+    if value not in types:
+        raise ValueError(f"one of {', '.join(types)} is needed")
+    setattr(parameters, name, types[value])
+
+
 def _reasoning_format(parameters: Any, value: str) -> None:
     known = xllamacpp.common_reasoning_format
     formats = {"none": known.COMMON_REASONING_FORMAT_NONE}
@@ -116,6 +128,8 @@ _VALUED: dict[str, Callable[[Any, str], None]] = {
     "--threads": _number("cpuparams.n_threads"),
     "--threads-batch": _number("cpuparams_batch.n_threads"),
     "--threads-http": _number("n_threads_http"),
+    "--cache-type-k": lambda parameters, value: _cache_type(parameters, "cache_type_k", value),
+    "--cache-type-v": lambda parameters, value: _cache_type(parameters, "cache_type_v", value),
     "--cache-ram": _number("cache_ram_mib"),
     "--timeout": _number("timeout_read"),
     "--n-predict": _number("n_predict"),
@@ -133,6 +147,7 @@ _BARE: dict[str, Callable[[Any], None]] = {
     "--no-webui": _switch("ui", False),
     "--kv-unified": _switch("kv_unified", True),
     "--no-context-shift": _switch("ctx_shift", False),
+    "--no-prefill-assistant": _switch("prefill_assistant", False),
     "--no-warmup": _switch("warmup", False),
     "--no-cache-prompt": _switch("cache_prompt", False),
     "--no-cache-idle-slots": _switch("cache_idle_slots", False),

@@ -44,17 +44,17 @@ class LlamaServer:
         Raises:
             ServerFailed: it ended, or was not healthy in time.
         """
-        port = _free_port()
+        port = free_port()
         self.url = f"http://{HOST}:{port}"
+        self._last_words = ""
         self._log = tempfile.TemporaryFile()  # noqa: SIM115
-        command = [sys.executable, "-m", "serving.llama_cpp.server", "--model", str(gguf)]
-        command += ["--host", HOST, "--port", str(port), *arguments]
+        self._last_words = ""
         self._process = subprocess.Popen(
-            command,
+            server_command(["--model", str(gguf), *arguments], port),
             stdin=subprocess.PIPE,
             stdout=self._log,
             stderr=subprocess.STDOUT,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            env=server_environment(),
         )
         try:
             healthy = wait_until(
@@ -104,6 +104,8 @@ class LlamaServer:
 
     def tail(self) -> str:
         """The end of its log."""
+        if self._log.closed:
+            return self._last_words
         file = self._log.fileno()
         start = max(0, os.fstat(file).st_size - _TAIL_CHARACTERS)
         # The position is shared with the server, which writes at it.
@@ -120,9 +122,23 @@ class LlamaServer:
                 self._process.wait()
         if self._process.stdin is not None:
             self._process.stdin.close()
+        self._last_words = self.tail()
+        self._log.close()
 
 
-def _free_port() -> int:
+def server_command(arguments: Sequence[str], port: int) -> list[str]:
+    """The program that serves with these arguments on a port of this machine."""
+    program = [sys.executable, "-m", "serving.llama_cpp.server"]
+    return [*program, "--host", HOST, "--port", str(port), *arguments]
+
+
+def server_environment() -> dict[str, str]:
+    """What the program needs to find this project's code as this process found it."""
+    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]

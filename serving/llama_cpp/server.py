@@ -49,7 +49,7 @@ def _await_orphaned(ended: threading.Event) -> None:
 
 
 def _leave() -> NoReturn:
-    # Tearing the native server down waits for requests in flight; whoever sends SIGTERM has drained.
+    # Tearing the native server down waits for requests in flight; who sends SIGTERM has drained.
     sys.stdout.flush()
     os._exit(0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from functools import cache
 from typing import Literal
@@ -10,19 +11,44 @@ from stratos.catalog.servers import Runtime
 from stratos.catalog.shipped import shipped_text
 from stratos.frozen import FrozenModel
 
-ImageKind = Literal["training", "inference", "llm"]
+ImageKind = Literal["training", "llama_cpp", "llm"]
+Architecture = Literal["x86_64", "arm64"]
 
 LOCAL_PREFIX = "ml.local."
 _LOCAL_REGION = "us-east-1"
 _CUDA_FAMILIES = ("g", "p")
 _NEURON_FAMILIES = ("inf", "trn")
+_GRAVITON = re.compile(r"[a-z]+(?P<generation>\d+)g")
+"""`c7g`, `r7gd`, `c6gn`: a `g` after the generation. `g5` and `g6e` have their `g` before it."""
+_OLDEST_GENERATION = 7
+"""Of Graviton families. AWS compiles llama.cpp for Graviton3 (`-mcpu=neoverse-v1`, in
+docker/llama_cpp/Dockerfile.arm64.amzn2023 of aws/deep-learning-containers); Graviton2 lacks its
+instructions."""
 
 
 class Image(FrozenModel):
     kind: ImageKind
     runtime: Runtime
+    architecture: Architecture = "x86_64"
     image: str
     regions: tuple[str, ...]
+
+
+class LlamaCppBuilds(FrozenModel):
+    """Which llama.cpp answers: the one in AWS's images, and the one in the wheel of this machine.
+
+    llama.cpp has no other version than the number of its build.
+    """
+
+    image_build: int
+    image_source: str
+    wheel_build: int
+    wheel_source: str
+
+    @property
+    def distance(self) -> int:
+        """Builds by which the wheel is newer."""
+        return self.wheel_build - self.image_build
 
 
 class Images(FrozenModel):
@@ -30,6 +56,7 @@ class Images(FrozenModel):
 
     source: str
     as_of: date
+    llama_cpp: LlamaCppBuilds
     accounts: dict[str, str]
     images: tuple[Image, ...]
 
@@ -40,42 +67,75 @@ def image_uri(kind: ImageKind, region: str, instance_type: str) -> str:
     This machine's own servers get the CPU image of us-east-1: a name only, nothing is pulled.
 
     Raises:
-        ValueError: where AWS offers no such image for the runtime or the region.
+        ValueError: where AWS offers no such image for the processor or the region.
     """
     if instance_type.startswith(LOCAL_PREFIX):
         region = _LOCAL_REGION
     table = images()
-    runtime = runtime_of(instance_type)
-    offered = [row for row in table.images if (row.kind, row.runtime) == (kind, runtime)]
+    wanted = (kind, runtime_of(instance_type), architecture_of(instance_type))
+    offered = [row for row in table.images if (row.kind, row.runtime, row.architecture) == wanted]
     if not offered:
-        runtimes = sorted({row.runtime for row in table.images if row.kind == kind})
+        kinds = sorted(
+            {f"{row.runtime} on {row.architecture}" for row in table.images if row.kind == kind}
+        )
         raise ValueError(
-            f"no {kind} image runs on {instance_type} ({runtime}); "
-            f"{kind} images exist for {', '.join(runtimes)}: choose another instance type"
+            f"no {kind} image runs on {instance_type} ({wanted[1]} on {wanted[2]}); {kind} images "
+            f"exist for {', '.join(kinds)}: choose another instance type"
+        )
+    if _is_too_old(instance_type):
+        raise ValueError(
+            f"no {kind} image runs on {instance_type}: they are compiled for Graviton3, and it has "
+            f"an older processor. Choose a family of generation {_OLDEST_GENERATION} or later"
         )
     for row in offered:
         if region in row.regions:
             suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
             return f"{table.accounts[region]}.dkr.ecr.{region}.{suffix}/{row.image}"
     raise ValueError(
-        f"no {kind} image for {runtime} in {region!r}; offered in "
+        f"no {kind} image for {wanted[1]} on {wanted[2]} in {region!r}; offered in "
         f"{', '.join(sorted({r for row in offered for r in row.regions}))}"
     )
 
 
 def serving_image(region: str, instance_type: str) -> tuple[str, Runtime]:
-    """The image behind an endpoint, and what it runs on: our server on CPUs, vLLM on GPUs."""
+    """The image behind an endpoint, and what it runs on: llama.cpp on CPUs, vLLM on GPUs.
+
+    Raises:
+        ValueError: where AWS offers none.
+    """
     runtime = runtime_of(instance_type)
-    return image_uri("llm" if runtime == "cuda" else "inference", region, instance_type), runtime
+    return image_uri("llm" if runtime == "cuda" else "llama_cpp", region, instance_type), runtime
+
+
+def why_not_served(region: str, instance_type: str) -> str | None:
+    """Why no image serves a model on an instance type in a region; None where one does."""
+    try:
+        serving_image(region, instance_type)
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 def runtime_of(instance_type: str) -> Runtime:
     """What the family of an instance type runs on."""
-    parts = instance_type.removeprefix("ml.").split(".")
-    family = parts[0]
+    family = _family(instance_type)
     if family.startswith(_NEURON_FAMILIES):
         return "neuron"
     return "cuda" if family.startswith(_CUDA_FAMILIES) else "cpu"
+
+
+def architecture_of(instance_type: str) -> Architecture:
+    """Which machine code an instance type runs, by its family."""
+    return "arm64" if _GRAVITON.match(_family(instance_type)) else "x86_64"
+
+
+def _is_too_old(instance_type: str) -> bool:
+    graviton = _GRAVITON.match(_family(instance_type))
+    return graviton is not None and int(graviton["generation"]) < _OLDEST_GENERATION
+
+
+def _family(instance_type: str) -> str:
+    return instance_type.removeprefix("ml.").split(".")[0]
 
 
 @cache

@@ -147,6 +147,7 @@ def batch(
             questions,
             to,
             lambda now: status.update(f"{now.status}, {duration(now.seconds)}"),
+            lambda doubts: typer.echo(doubts, err=True),
         )
     result = done.result
     if json_:

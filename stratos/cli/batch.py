@@ -13,14 +13,16 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from stratos.cli.batch_questions import read_questions
+from stratos.cli.batch_questions import Limits, maybe_too_long, read_questions, told_lines
 from stratos.cli.runs import read_object
 from stratos.cli.stack import Stack
 from stratos.contracts.bucket import RunKeys, s3_uri, split_uri
 from stratos.contracts.measurements import BatchResult
+from stratos.contracts.plan import PlannedEngine
 from stratos.contracts.run import RunRow
 from stratos.errors import BatchFailed, BatchRejected, ModelNotFound
 from stratos.hosting.deployment import DEPLOYMENT, BatchDeployment
+from stratos.hosting.names import MEASURED
 from stratos.hosting.transform_job import BATCH_TAG, TransformJob
 from stratos.measuring.batch_gate import Answer, batch_result, read_answers
 from stratos.spec import Spec
@@ -49,22 +51,33 @@ class FinishedBatch:
 
 
 def ask(
-    stack: Stack, run: RunRow, questions: Path, folder: Path, tell: Callable[[BatchProgress], None]
+    stack: Stack,
+    run: RunRow,
+    questions: Path,
+    folder: Path,
+    tell: Callable[[BatchProgress], None],
+    warn: Callable[[str], None],
 ) -> FinishedBatch:
     """Ask every line of a file and write the answers, in the same order, into a folder.
 
     An interruption stops the job, which would otherwise be billed until its last line.
+
+    Args:
+        warn: Is told, before anything is paid for, which lines may be too long.
 
     Raises:
         ModelNotFound: the run has no model for batches.
         BatchRejected: the file has lines that cannot be asked.
         BatchFailed: there are no answers, and why.
     """
-    template = _template(stack, run)
+    deployment = _deployment(stack, run)
+    template = deployment.transform_job
     spec = Spec.model_validate_json(_object(stack, run, RunKeys(run.run_id).spec))
-    requests = read_questions(
-        questions, spec.name, spec.task.max_reply_tokens, template.max_payload_in_mb
-    )
+    limits = Limits(spec.task.max_reply_tokens, template.max_payload_in_mb, deployment.engine)
+    requests = read_questions(questions, spec.name, limits)
+    doubts = _doubts(stack, run, requests, deployment.engine)
+    if doubts:
+        warn(doubts)
     target = folder / f"{questions.stem}.answers.jsonl"
     _check_writable(target)
     job = _job(stack, run, template, requests)
@@ -79,7 +92,7 @@ def ask(
         raise BatchFailed(
             f"batch {job.name} {described['TransformJobStatus'].lower()}: "
             f"{described.get('FailureReason', 'no reason was given')}. Its log group is "
-            "/aws/sagemaker/TransformJobs"
+            f"/aws/sagemaker/TransformJobs{doubts and f'. {doubts}'}"
         )
     answers = _answers(stack, job)
     if len(answers) != len(requests):
@@ -99,8 +112,8 @@ def jobs_under_way(stack: Stack, run_id: str) -> list[str]:
     return [name for name in names if name.startswith(f"stratos-{run_id}-")]
 
 
-def _template(stack: Stack, run: RunRow) -> TransformJob:
-    """The job by which the run's model was measured."""
+def _deployment(stack: Stack, run: RunRow) -> BatchDeployment:
+    """The run's model, and the job by which it was measured."""
     if run.endpoint_name is not None:
         raise ModelNotFound(
             f"run {run.run_id} has endpoint {run.endpoint_name} in service; ask it with `stratos "
@@ -120,7 +133,24 @@ def _template(stack: Stack, run: RunRow) -> TransformJob:
             f"the model {run.batch_model_name} of run {run.run_id} is gone from SageMaker "
             f"({error.response['Error']['Message']}); submit the spec again"
         ) from error
-    return deployment.transform_job
+    return deployment
+
+
+def _doubts(
+    stack: Stack, run: RunRow, requests: Sequence[str], engine: PlannedEngine | None
+) -> str:
+    """Which lines may be too long, in words; empty if none may."""
+    if engine is None:
+        return ""
+    answered = read_object(stack, RunKeys(run.run_id).batch_questions(MEASURED)) or ""
+    lines = maybe_too_long(requests, engine, answered.splitlines())
+    if not lines:
+        return ""
+    return (
+        f"{told_lines(lines)} may be too long: a question and its answer have "
+        f"{engine.context_tokens:,} tokens together. One line that has more costs the answers to "
+        "all the others; shorten it, or ask it in a file of its own"
+    )
 
 
 def _object(stack: Stack, run: RunRow, key: str) -> str:

@@ -1,12 +1,20 @@
-"""A user's file of questions, as the requests of a batch."""
+"""A user's file of questions, as the requests of a batch.
+
+SageMaker gives up on a file where one line is refused, so what a server would refuse is refused
+here, before anything is paid for. Only the number of a line's tokens cannot be known without the
+model's tokenizer: see `maybe_too_long`.
+"""
 
 from __future__ import annotations
 
 import codecs
 import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stratos.contracts.plan import PlannedEngine
 from stratos.contracts.records import ROLES
 from stratos.errors import BatchRejected
 from stratos.hosting.chat_request import chat_request
@@ -14,18 +22,36 @@ from stratos.units import MIB
 
 _SHOWN = 10
 """Problems that are listed; the others are counted."""
+_MOST_BYTES_PER_TOKEN = 8
+"""No text averages so many: prose has 4 to 5 in large vocabularies."""
+_TEMPLATE_TOKENS, _TOKENS_PER_MESSAGE = 64, 16
+"""What a chat template adds at most, to the chat and to each message; assumed."""
+_LARGEST_SEED = 2**32 - 2
+"""What an endpoint promises to take (docs/serving.md)."""
 
 
-def read_questions(path: Path, model_name: str, max_tokens: int, max_mib: int) -> list[str]:
+@dataclass(frozen=True)
+class Limits:
+    """What bounds a request.
+
+    Attributes:
+        max_tokens: Longest answer, if a line does not say.
+        max_mib: Of one request.
+        engine: What answers; None for a server of before, which answered what it refused with an
+            error.
+    """
+
+    max_tokens: int
+    max_mib: int
+    engine: PlannedEngine | None = None
+
+
+def read_questions(path: Path, model_name: str, limits: Limits) -> list[str]:
     """The requests of a file, one a line, in its order.
 
     A `.jsonl` file holds JSON objects: a chat (`messages`) or one plain question (`inputs` or
     `prompt`). In any other file, each line is a question. Length of the answer and temperature, if
     a request omits them, are those with which the model was measured.
-
-    Args:
-        max_tokens: Longest answer, if a line does not say.
-        max_mib: Of one request.
 
     Raises:
         BatchRejected: with every line that cannot be asked.
@@ -44,22 +70,57 @@ def read_questions(path: Path, model_name: str, max_tokens: int, max_mib: int) -
     requests, problems = [], []
     for number, line in enumerate(lines, 1):
         try:
-            asked = _of_json(line) if as_json else _of_text(line)
+            requests.append(_request(line, model_name, limits, as_json=as_json))
         except ValueError as error:
             problems.append(f"line {number}: {error}")
-            continue
-        given = chat_request((), model_name, max_tokens) | asked
-        request = json.dumps(given | {"model": model_name})  # the only one the server has
-        if len(request) > max_mib * MIB:  # its characters are of one byte each
-            problems.append(f"line {number}: it is over {max_mib} MB, the limit of one request")
-        requests.append(request)
     if problems:
-        more = f"; {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
         raise BatchRejected(
             f"{path}: {len(problems)} of {len(lines)} lines cannot be asked, and nothing was "
-            f"started. {'; '.join(problems[:_SHOWN])}{more}"
+            f"started. {_listed(problems, '; ')}"
         )
     return requests
+
+
+def maybe_too_long(
+    requests: Sequence[str], engine: PlannedEngine | None, answered: Sequence[str]
+) -> list[int]:
+    """Numbers of lines that may have more tokens than the context.
+
+    A token has at least one byte, so a line with no more bytes than the context has tokens fits,
+    whatever the tokenizer. So does, most likely, one that is no longer than the longest that the
+    same model has answered. vLLM counts the longest answer that is asked for, too; llama.cpp ends
+    an answer where the context ends.
+
+    Args:
+        answered: Requests of the batch by which the model was measured.
+    """
+    if engine is None:
+        return []
+
+    def most_tokens(line: str) -> int:
+        request = json.loads(line)
+        answer = request["max_tokens"] if engine.name == "vllm" else 1
+        template = _TEMPLATE_TOKENS + _TOKENS_PER_MESSAGE * len(request["messages"])
+        return _content_bytes(request) + template + (answer or 1)
+
+    safe = max([engine.context_tokens, *map(most_tokens, answered)])
+    return [number for number, line in enumerate(requests, 1) if most_tokens(line) > safe]
+
+
+def told_lines(numbers: Sequence[int]) -> str:
+    """Lines by their numbers, the first of them."""
+    return ("line " if len(numbers) == 1 else "lines ") + _listed([str(n) for n in numbers], ", ")
+
+
+def _request(line: str, model_name: str, limits: Limits, *, as_json: bool) -> str:
+    asked = _of_json(line) if as_json else _of_text(line)
+    given = chat_request((), model_name, limits.max_tokens) | asked
+    request = json.dumps(given | {"model": model_name})  # the only one the server has
+    if len(request) > limits.max_mib * MIB:  # its characters are of one byte each
+        raise ValueError(f"it is over {limits.max_mib} MB, the limit of one request")
+    if limits.engine is not None:
+        _check_length(asked, limits.engine.context_tokens)
+    return request
 
 
 def _of_text(line: str) -> dict[str, Any]:
@@ -84,6 +145,7 @@ def _of_json(line: str) -> dict[str, Any]:
         raise ValueError("`stream` has no meaning in a batch; leave it out")
     if "messages" in given:
         _check_messages(given["messages"])
+        _check_options(given)
         return given
     question = given.get("inputs", given.get("prompt"))
     if not isinstance(question, str) or not question.strip():
@@ -96,10 +158,79 @@ def _of_json(line: str) -> dict[str, Any]:
 def _check_messages(messages: object) -> None:
     if not isinstance(messages, list) or not messages:
         raise ValueError("`messages` must be a list with at least one message")
-    for message in messages:
+    for number, message in enumerate(messages):
         if not isinstance(message, dict) or not isinstance(message.get("content"), str):
             raise ValueError("a message needs `role` and `content`, both text")
         if message.get("role") not in ROLES:
             raise ValueError(
                 f"role {message.get('role')!r} of a message is not one of {', '.join(ROLES)}"
             )
+        if message["role"] == "system" and number > 0:
+            raise ValueError("a system message can only be the first one")
+
+
+def _check_options(given: Mapping[str, Any]) -> None:
+    for name, value in given.items():
+        if name in ("messages", "model", "stream"):
+            continue
+        if name not in _OPTIONS:
+            raise ValueError(
+                f"`{name}` is not an option of a batch; those are {', '.join(sorted(_OPTIONS))}"
+            )
+        needed, holds = _OPTIONS[name]
+        if value is not None and not holds(value):
+            raise ValueError(f"`{name}` is {value!r}; it must be {needed}")
+
+
+def _check_length(asked: Mapping[str, Any], context_tokens: int) -> None:
+    most = asked.get("max_tokens")
+    if most is not None and most >= context_tokens:
+        raise ValueError(
+            f"`max_tokens` is {most}; question and answer together have {context_tokens} tokens"
+        )
+    num_bytes = _content_bytes(asked)
+    if num_bytes > _MOST_BYTES_PER_TOKEN * context_tokens:
+        raise ValueError(
+            f"it has {num_bytes:,} bytes, too long for the {context_tokens:,} tokens of a "
+            "question and its answer; shorten it"
+        )
+
+
+def _content_bytes(request: Mapping[str, Any]) -> int:
+    return sum(len(message["content"].encode()) for message in request["messages"])
+
+
+def _listed(items: Sequence[str], between: str) -> str:
+    more = f"{between}{len(items) - _SHOWN} more" if len(items) > _SHOWN else ""
+    return between.join(items[:_SHOWN]) + more
+
+
+def _number(least: float, most: float) -> Callable[[Any], bool]:
+    def holds(value: Any) -> bool:
+        return type(value) in (int, float) and least <= value <= most
+
+    return holds
+
+
+def _integer(least: int, most: int) -> Callable[[Any], bool]:
+    return lambda value: type(value) is int and least <= value <= most
+
+
+def _is_stop(value: Any) -> bool:
+    return isinstance(value, str) or (
+        isinstance(value, list) and all(isinstance(item, str) for item in value)
+    )
+
+
+_OPTIONS: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "max_tokens": ("a whole number from 1", _integer(1, 2**31 - 1)),
+    "temperature": ("a number from 0 to 2", _number(0, 2)),
+    "top_p": ("a number from 0 to 1", _number(0, 1)),
+    "presence_penalty": ("a number from -2 to 2", _number(-2, 2)),
+    "frequency_penalty": ("a number from -2 to 2", _number(-2, 2)),
+    "seed": ("a whole number from 0 to 4294967294", _integer(0, _LARGEST_SEED)),
+    "stop": ("a text, or a list of them", _is_stop),
+    "n": ("1", _integer(1, 1)),
+    "response_format": ("an object", lambda value: isinstance(value, dict)),
+}
+"""What all engines take and answer alike: what it must be, in words and as a check."""

@@ -15,6 +15,7 @@ from stratos.cli.stack import Stack, client
 from stratos.contracts.bucket import RunKeys, s3_uri
 from stratos.contracts.run import RunRow
 from stratos.errors import EndpointNotFound
+from stratos.hosting.chat_request import chat_request
 from stratos.hosting.components import (
     delete_component,
     find_component,
@@ -40,13 +41,8 @@ def invoke(stack: Stack, run: RunRow, question: str, max_tokens: int) -> str:
     if run.endpoint_name is None:
         way = "; `stratos batch` asks its model" if run.batch_model_name else ""
         raise EndpointNotFound(f"run {run.run_id} is {run.status} and has no endpoint{way}")
-    body = json.dumps(
-        {
-            "messages": [{"role": "user", "content": question}],
-            "max_tokens": max_tokens,
-            "temperature": 0,
-        }
-    ).encode()
+    messages = [{"role": "user", "content": question}]
+    body = json.dumps(chat_request(messages, run.shown_spec_name, max_tokens)).encode()
     try:
         answer = json.loads(_send(stack, run, run.endpoint_name, body))
     except ClientError as error:

@@ -18,14 +18,13 @@ def build_deployment(order: Order) -> Deployment:
         DeploymentFailed: the model cannot be hosted as it must be.
     """
     container = serving_container(
-        order.plan.serving,
+        order.plan,
         order.spec.name,
         order.artifact.uri,
-        precision=order.plan.precision,
         artifact_bytes=order.artifact.num_bytes,
         servers=order.servers,
     )
-    mode, hosting = choose_hosting(order, container.runtime)
+    mode, hosting = choose_hosting(order, container)
     package = model_package(
         order.run,
         order.spec,

@@ -1,4 +1,8 @@
-"""A question in the OpenAI chat schema, as measurements and batches put it."""
+"""A question in the OpenAI chat schema, as measurements, batches and `stratos invoke` put it.
+
+It says how to sample and for how long, so that every engine reads it alike. vLLM refuses another
+name than the spec's, under which the model is served; llama.cpp does not look at it.
+"""
 
 from __future__ import annotations
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from stratos.catalog.servers import Runtime
+from stratos.catalog.images import architecture_of
 from stratos.errors import DeploymentFailed
+from stratos.hosting.container import ServingContainer
 from stratos.hosting.deployment import HostingChoice
 from stratos.hosting.modes.interface import HostingMode
 from stratos.hosting.modes.table import endpoint_modes, mode_named
@@ -60,14 +61,14 @@ def reason_for(
     return f"{chosen}; {instead_of} {instead}" if instead else chosen
 
 
-def choose_hosting(order: Order, runtime: Runtime) -> tuple[HostingMode, HostingChoice]:
+def choose_hosting(order: Order, container: ServingContainer) -> tuple[HostingMode, HostingChoice]:
     """Hold the plan's mode against the model that is there now.
 
     It is left only where it turned out impossible, or slower to start than the spec tolerates, or
     where the endpoint in service is of another kind; the choice then says so.
 
     Args:
-        runtime: Of the planned server.
+        container: On the planned server.
 
     Raises:
         DeploymentFailed: the mode that is named, or that the endpoint in service has, cannot host
@@ -79,7 +80,7 @@ def choose_hosting(order: Order, runtime: Runtime) -> tuple[HostingMode, Hosting
     named, planned = spec.hosting.named, plan.hosting.mode
     bound = named or live_mode
     mode = mode_named(bound or planned)
-    terms = _terms(mode, order, runtime)
+    terms = _terms(mode, order, container)
     if bound is not None and terms.impossible:
         raise DeploymentFailed(_cannot_be(spec, bound, terms.impossible))
     reason = reason_for(spec, live_mode, terms.told, plan.hosting.instead_of, "planned instead of")
@@ -87,7 +88,7 @@ def choose_hosting(order: Order, runtime: Runtime) -> tuple[HostingMode, Hosting
         reason = f"planned as {planned}; {reason}"
     elif bound is None and terms.obstacle:
         why = terms.obstacle
-        mode, terms = _instead(order, runtime)
+        mode, terms = _instead(order, container)
         reason = f"planned as {planned}, but {why}: {terms.told}"
     limit = spec.constraints.max_hosting_usd_per_month
     if mode.name not in (planned, named) and limit is not None and terms.usd_per_month > limit:
@@ -99,17 +100,25 @@ def choose_hosting(order: Order, runtime: Runtime) -> tuple[HostingMode, Hosting
     return mode, HostingChoice(mode=mode.name, reason=reason, usd_per_month=usd_per_month)
 
 
-def _terms(mode: HostingMode, order: Order, runtime: Runtime) -> Terms:
+def _terms(mode: HostingMode, order: Order, container: ServingContainer) -> Terms:
     """What a mode comes to on the planned server."""
     plan = order.plan
-    hosted = Hosted(order.spec, runtime, order.artifact.num_bytes)
+    hosted = Hosted(
+        order.spec,
+        container.runtime,
+        order.artifact.num_bytes,
+        container.memory_gib or 0.0,
+        architecture_of(plan.serving.instance_type),
+    )
     seconds, rate = plan.p95_latency_ms.value / 1000, plan.requests_per_second.value
     return mode.offer(hosted).terms(plan.serving.usd_per_hour, seconds, rate)
 
 
-def _instead(order: Order, runtime: Runtime) -> tuple[HostingMode, Terms]:
+def _instead(order: Order, container: ServingContainer) -> tuple[HostingMode, Terms]:
     """The cheapest mode on the planned server; one that is always there can be had anywhere."""
-    found = [(mode, _terms(mode, order, runtime)) for mode in endpoint_modes() if mode.on_instances]
+    found = [
+        (mode, _terms(mode, order, container)) for mode in endpoint_modes() if mode.on_instances
+    ]
     allowed = [(mode, terms) for mode, terms in found if terms.obstacle is None]
     return min(allowed, key=lambda pair: pair[1].usd_per_month)
 

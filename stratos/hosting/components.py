@@ -16,7 +16,7 @@ from stratos.contracts.plan import Server
 from stratos.errors import DeploymentFailed, EndpointUnsettled
 from stratos.frozen import FrozenModel
 from stratos.hosting.absence import is_absent
-from stratos.hosting.container import WEIGHTS_PER_ARCHIVE, ServingContainer
+from stratos.hosting.container import ServingContainer
 from stratos.hosting.guardrails import (
     BAKE_SECONDS,
     Guardrails,
@@ -34,7 +34,11 @@ TAKING_OVER = 1
 NO_CAPACITY = "has no capacity"
 """In the words of the refusal while no copy is in service."""
 
-_RUNTIME_MIB = 1024
+_MIB_PER_GIB = GIB / MIB
+_HOST_MIB = 1024
+"""Of the host, beside a GPU."""
+_BESIDE_MIB = 128
+"""Of what the image runs beside the engine: nginx."""
 _MEMORY_SHARE = 0.5
 _CORES_SHARE = 0.75
 """Of an instance. Over half of it, so that no second copy fits; SageMaker's own part is left."""
@@ -68,7 +72,6 @@ def component_rollout(
     server: Server,
     instance: InstanceType,
     container: ServingContainer,
-    artifact_bytes: int,
     previous: LiveComponent | None,
 ) -> ComponentRollout:
     """One copy on each instance of the server."""
@@ -80,26 +83,29 @@ def component_rollout(
                 "ModelDataDownloadTimeoutInSeconds": container.download_seconds,
                 "ContainerStartupHealthCheckTimeoutInSeconds": container.start_seconds,
             },
-            "ComputeResourceRequirements": compute_requirements(instance, artifact_bytes),
+            "ComputeResourceRequirements": compute_requirements(instance, container.memory_gib),
         },
         runtime_config={"CopyCount": server.count},
         previous=previous,
     )
 
 
-def compute_requirements(instance: InstanceType, artifact_bytes: int) -> dict[str, Any]:
+def compute_requirements(instance: InstanceType, memory_gib: float | None) -> dict[str, Any]:
     """What is reserved for a copy: all accelerators of its instance, else most of its cores.
 
     A reservation is no limit. On a GPU the weights are in the device's memory, and the host needs
     little; what SageMaker lets components reserve of the host is far less than all of it.
+
+    Args:
+        memory_gib: What the engine of a copy takes; None where that is not known.
     """
     if instance.num_accelerators:
         return {
             "NumberOfAcceleratorDevicesRequired": float(instance.num_accelerators),
-            "MinMemoryRequiredInMb": _RUNTIME_MIB,
+            "MinMemoryRequiredInMb": _HOST_MIB,
         }
-    needed = _RUNTIME_MIB + WEIGHTS_PER_ARCHIVE * artifact_bytes / MIB
-    most = _MEMORY_SHARE * instance.memory_gib * GIB / MIB
+    needed = (memory_gib or 0.0) * _MIB_PER_GIB + _BESIDE_MIB
+    most = _MEMORY_SHARE * instance.memory_gib * _MIB_PER_GIB
     return {
         "NumberOfCpuCoresRequired": max(_LEAST_CORES, _CORES_SHARE * instance.vcpu),
         "MinMemoryRequiredInMb": math.floor(min(needed, most)),

@@ -1,4 +1,4 @@
-"""The container behind a model: our server on CPUs, AWS's vLLM on GPUs, and how it is set."""
+"""The container behind a model: AWS's llama.cpp on CPUs, its vLLM on GPUs, and how each is set."""
 
 from __future__ import annotations
 
@@ -8,21 +8,42 @@ from typing import Any
 
 from stratos.catalog.images import serving_image
 from stratos.catalog.servers import Runtime, ServerCatalog
-from stratos.contracts.plan import Precision, Server
-from stratos.units import GIB
+from stratos.contracts.artifact import gguf_name
+from stratos.contracts.plan import Plan, PlannedEngine, Precision, ServedPrecision, Server
+from stratos.errors import DeploymentFailed
+from stratos.units import GIB, MIB
 
-WEIGHTS_PER_ARCHIVE = 2.5
-"""Memory of float32 weights for each byte of an archive of 16-bit ones."""
+MODEL_DIR = "/opt/ml/model"
+"""Where SageMaker unpacks an artifact."""
 
-_FLOAT32_BYTES = 4.0
 _GPU_AMI = "al2-ami-sagemaker-inference-gpu-3-1"
 """Its driver is new enough for the container's CUDA; SageMaker's default is not."""
 _DOWNLOAD_SECONDS_PER_GIB = 120
 _MIN_DOWNLOAD_SECONDS = 60
-_START_SECONDS = {"cpu": 600, "cuda": 900}
-"""Before weights are counted: imports, and on a GPU kernels compiled and CUDA graphs captured."""
+_START_SECONDS: dict[Runtime, int] = {"cpu": 120, "cuda": 900}
+"""Before weights are counted. llama.cpp maps a file into memory, which takes seconds; vLLM imports
+torch, compiles kernels and captures CUDA graphs."""
 _MAX_SECONDS = 3600
 """The longest that SageMaker waits for either."""
+_UNTOLD_AT_ONCE = 32
+"""Requests given at once to a replica whose plan does not say how many it answers."""
+THREADS = "SM_LLAMA_CPP_THREADS"
+_ONE_THREAD_BYTES = 16 * MIB
+"""Up to this size of an artifact, some 2 to 5 million parameters, threads lose more by waiting for
+each other than they gain (docs/hosting.md)."""
+_GREEDY = {"TEMP": "0", "TOP_K": "0", "TOP_P": "1", "MIN_P": "0"}
+"""Where a request does not say how to sample. llama.cpp's own defaults would cut its choice."""
+
+_ARCHIVED_BYTES: dict[ServedPrecision, float] = {
+    "float32": 3.7,
+    "bfloat16": 1.6,
+    "float16": 1.55,
+    "q8_0": 1.06,
+    "q4_k_m": 0.61,
+}
+"""Of one parameter in model.tar.gz, by the file that holds it; measured on normally distributed
+weights (float32, bfloat16, and float16 made from bfloat16), computed from the blocks of the
+quantised kinds, which do not compress."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +54,8 @@ class ServingContainer:
         definition: PrimaryContainer of CreateModel.
         download_seconds: For the artifact to arrive and unpack.
         start_seconds: Until it is healthy.
+        at_once: Requests that it answers at once on one instance; further ones wait in it.
+        memory_gib: Of one replica, by forecast; None where the plan does not say.
         ami: InferenceAmiVersion of its instances; None where SageMaker's default will do.
     """
 
@@ -40,40 +63,35 @@ class ServingContainer:
     runtime: Runtime
     download_seconds: int
     start_seconds: int
+    at_once: int
+    memory_gib: float | None
     ami: str | None = None
 
 
 def serving_container(
-    server: Server,
-    spec_name: str,
-    model_artifact: str,
-    *,
-    precision: Precision,
-    artifact_bytes: int,
-    servers: ServerCatalog,
+    plan: Plan, spec_name: str, model_artifact: str, *, artifact_bytes: int, servers: ServerCatalog
 ) -> ServingContainer:
-    """The container for a model on a server.
+    """The container for a model on the server of its plan.
 
     Args:
-        server: Of the plan, which says how its devices are used.
-        precision: What the plan computes with.
         servers: The catalog that the server is from.
+
+    Raises:
+        DeploymentFailed: no image serves it there, or its artifact is none for a CPU's engine.
     """
-    image, runtime = serving_image(server.region, server.instance_type)
-    on_gpu = runtime == "cuda"
-    environment = {
-        "SAGEMAKER_PROGRAM": "inference.py",
-        "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
-        "STRATOS_MODEL_NAME": spec_name,
-    }
-    if on_gpu:
-        environment = {
-            "SM_VLLM_MODEL": "/opt/ml/model",
-            "SM_VLLM_SERVED_MODEL_NAME": spec_name,
-            **_vllm_precision(servers, server.instance_type, precision),
-            **_vllm_devices(server),
-        }
+    server, engine = plan.serving, plan.engine
+    try:
+        image, runtime = serving_image(server.region, server.instance_type)
+    except ValueError as error:
+        raise DeploymentFailed(f"{plan.student} cannot be served: {error}") from error
+    if runtime == "cuda":
+        environment = _vllm(plan, spec_name, servers)
+    else:
+        environment = llama_cpp_environment(_planned(plan), spec_name)
+        if artifact_bytes <= _ONE_THREAD_BYTES:
+            environment[THREADS] = "1"
     reading = math.ceil(_DOWNLOAD_SECONDS_PER_GIB * artifact_bytes / GIB)
+    slots = engine.slots if engine else _UNTOLD_AT_ONCE
     return ServingContainer(
         definition={
             "Image": image,
@@ -82,14 +100,75 @@ def serving_container(
         },
         runtime=runtime,
         download_seconds=min(_MAX_SECONDS, _MIN_DOWNLOAD_SECONDS + reading),
-        start_seconds=min(_MAX_SECONDS, _START_SECONDS["cuda" if on_gpu else "cpu"] + reading),
-        ami=_GPU_AMI if on_gpu else None,
+        start_seconds=min(_MAX_SECONDS, _START_SECONDS[runtime] + reading),
+        at_once=slots * server.replicas,
+        memory_gib=engine.memory_gib if engine else None,
+        ami=_GPU_AMI if runtime == "cuda" else None,
     )
 
 
-def expected_artifact_bytes(num_parameters: float) -> float:
-    """Size of a student's model.tar.gz, before there is one."""
-    return _FLOAT32_BYTES * num_parameters / WEIGHTS_PER_ARCHIVE
+def expected_artifact_bytes(num_parameters: float, precision: ServedPrecision = "float16") -> float:
+    """Size of a student's model.tar.gz, before there is one.
+
+    It holds the weights as the base has them, which is taken for bfloat16 unless they are served
+    in float32, `model.gguf` in full, and the quantised file if one is served.
+
+    Args:
+        precision: Of the plan's engine.
+    """
+    full: ServedPrecision = "float32" if precision == "float32" else "float16"
+    base: ServedPrecision = "float32" if precision == "float32" else "bfloat16"
+    held = {base: _ARCHIVED_BYTES[base]}
+    per_parameter = held[base] + _ARCHIVED_BYTES[full]
+    if precision in ("q8_0", "q4_k_m"):
+        per_parameter += _ARCHIVED_BYTES[precision]
+    return per_parameter * num_parameters
+
+
+def _planned(plan: Plan) -> PlannedEngine:
+    if plan.engine is None:
+        raise DeploymentFailed(
+            f"{plan.student} was planned before CPUs were served by llama.cpp, so its artifact "
+            "has no GGUF to serve. Submit the spec again: the next run makes one"
+        )
+    return plan.engine
+
+
+def llama_cpp_environment(engine: PlannedEngine, spec_name: str) -> dict[str, str]:
+    """What llama.cpp's container is told of a plan's engine.
+
+    Each variable becomes an argument of llama-server. It takes a thread for each core by itself,
+    which is right for all but tiny models.
+    """
+    told = {
+        "MODEL": f"{MODEL_DIR}/{gguf_name(engine.precision)}",
+        "ALIAS": spec_name,
+        # Of all slots together.
+        "CTX_SIZE": str(engine.context_tokens * engine.slots),
+        "PARALLEL": str(engine.slots),
+        **_GREEDY,
+        # Else prompts of the past would be kept in memory, beyond what the plan counts.
+        "CACHE_RAM": "0",
+        "JINJA": "true",
+        "METRICS": "true",
+        # Else an answer at the end of a chat would be gone on with, where vLLM begins a new turn.
+        "NO_PREFILL_ASSISTANT": "true",
+    }
+    return {f"SM_LLAMA_CPP_{name}": value for name, value in told.items()}
+
+
+def _vllm(plan: Plan, spec_name: str, servers: ServerCatalog) -> dict[str, str]:
+    """Sampling is not set: by default vLLM reads the artifact's generation_config.json."""
+    told = {
+        "MODEL": MODEL_DIR,
+        "SERVED_MODEL_NAME": spec_name,
+        **_vllm_precision(servers, plan.serving.instance_type, plan.precision),
+        **_vllm_devices(plan.serving),
+    }
+    if plan.engine is not None:
+        told["MAX_MODEL_LEN"] = str(plan.engine.context_tokens)
+        told["MAX_NUM_SEQS"] = str(plan.engine.slots)
+    return {f"SM_VLLM_{name}": value for name, value in told.items()}
 
 
 def _vllm_precision(
@@ -101,16 +180,13 @@ def _vllm_precision(
     sixteen_bits = "bfloat16" if row is None or row.bfloat16 else "half"
     if precision == "fp8":
         # Quantised while it loads; the checkpoint stays what it is.
-        return {"SM_VLLM_DTYPE": sixteen_bits, "SM_VLLM_QUANTIZATION": "fp8"}
+        return {"DTYPE": sixteen_bits, "QUANTIZATION": "fp8"}
     if precision == "float32" and sixteen_bits == "bfloat16":
-        return {"SM_VLLM_DTYPE": "float32"}
+        return {"DTYPE": "float32"}
     # A device without bfloat16 (T4) refuses such a model, and is slow in float32.
-    return {"SM_VLLM_DTYPE": sixteen_bits}
+    return {"DTYPE": sixteen_bits}
 
 
 def _vllm_devices(server: Server) -> dict[str, str]:
-    sizes = {
-        "SM_VLLM_TENSOR_PARALLEL_SIZE": server.devices,
-        "SM_VLLM_DATA_PARALLEL_SIZE": server.replicas,
-    }
+    sizes = {"TENSOR_PARALLEL_SIZE": server.devices, "DATA_PARALLEL_SIZE": server.replicas}
     return {name: str(size) for name, size in sizes.items() if size > 1}

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Discriminator, Field, Tag, TypeAdapter, model_validator
 
+from stratos.contracts.plan import PlannedEngine
 from stratos.frozen import FrozenModel
 from stratos.hosting.components import ComponentRollout
 from stratos.hosting.guardrails import Guardrails
@@ -47,6 +48,8 @@ class _ModelInService(FrozenModel):
     """Averaged over a month of the declared traffic."""
     billed_usd_per_hour: float = 0.0
     """Of its instances from when they are made; nothing where only answers are billed."""
+    engine: PlannedEngine | None = None
+    """What answers; None in records from before engines were planned."""
     deploying_since: Moment | None = None
     """When the run began to make the endpoint; None while it is only planned."""
 

@@ -12,7 +12,7 @@ from stratos.contracts.match import MatchEvidence
 from stratos.contracts.measurements import BatchResult, LoadResult
 from stratos.contracts.run import RunRef
 from stratos.frozen import FrozenModel
-from stratos.hosting.deployment import AnyEndpoint, BatchDeployment
+from stratos.hosting.deployment import AnyEndpoint, BatchDeployment, Deployment
 from stratos.spec import Bedrock, OpenAICompatible, Spec, Teacher
 
 RUN_PROPERTY = "run_id"
@@ -106,6 +106,7 @@ def served_properties(load: LoadResult, deployment: AnyEndpoint) -> dict[str, st
             "serving_instance_type": deployment.production_variant.get(
                 "InstanceType", deployment.hosting.mode
             ),
+            **_engine_properties(deployment),
             "p50_latency_ms": f"{load.p50_ms.value:.1f}",
             "p95_latency_ms": f"{load.p95_ms.value:.1f}",
             "p99_latency_ms": f"{load.p99_ms.value:.1f}",
@@ -123,11 +124,17 @@ def batch_properties(batch: BatchResult, deployment: BatchDeployment) -> dict[st
             "batch_model": deployment.model_name,
             "serving_image": deployment.container["Image"],
             "serving_instance_type": instance_type,
+            **_engine_properties(deployment),
             "requests_per_second": f"{batch.requests_per_second:.2f}",
             "tokens_per_second": f"{batch.tokens_per_second:.0f}",
             "cold_start_seconds": f"{batch.cold_start_seconds or 0:.0f}",
         }
     )
+
+
+def _engine_properties(deployment: Deployment) -> dict[str, str]:
+    engine = deployment.engine
+    return {"engine": engine.name, "served_precision": engine.precision} if engine else {}
 
 
 def approval_description(words: str) -> str:

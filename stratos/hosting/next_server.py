@@ -13,7 +13,7 @@ from stratos.contracts.measurements import Measurement
 from stratos.contracts.plan import Interval, Plan, PlannedHosting
 from stratos.hosting.monthly import HOURS_PER_MONTH
 from stratos.hosting.transform_job import transforms_on
-from stratos.spec import ModeName, Spec
+from stratos.spec import QUANTISED, ModeName, Spec
 
 MAX_SERVERS = 3
 """Servers that one student is measured on."""
@@ -59,7 +59,7 @@ def better_server(tried: Tried, mode: ModeName) -> NextServer:
         plan
         for plan in plans_in_order(evidence.matching)
         if plan.hosting.mode == mode
-        and model_of(plan) == model_of(evidence.plan)
+        and is_ready_for(evidence.plan, plan)
         and all(_improves(plan, m) for m in mine)
     ]
     if not better:
@@ -82,7 +82,7 @@ def better_batch_server(tried: Tried) -> NextServer:
         return _tried_enough(mine)
     for plan in plans_in_order(evidence.matching):
         if (
-            model_of(plan) == model_of(evidence.plan)
+            is_ready_for(evidence.plan, plan)
             and transforms_on(plan.serving.instance_type)
             and all(_improves_batches(plan, item) for item in mine)
         ):
@@ -97,7 +97,7 @@ def first_server(evidence: MatchEvidence, mode: ModeName) -> Plan:
     rests on.
     """
     for plan in plans_in_order(evidence.matching):
-        if plan.hosting.mode == mode and model_of(plan) == model_of(evidence.plan):
+        if plan.hosting.mode == mode and is_ready_for(evidence.plan, plan):
             return served_as(evidence.plan, plan)
     own = evidence.plan
     monthly = own.serving.usd_per_hour * HOURS_PER_MONTH
@@ -116,6 +116,7 @@ def served_as(trained: Plan, other: Plan) -> Plan:
     of_server = (
         "id",
         "serving",
+        "engine",
         "hosting",
         "p50_latency_ms",
         "p95_latency_ms",
@@ -128,6 +129,20 @@ def served_as(trained: Plan, other: Plan) -> Plan:
         "caveats",
     )
     return trained.model_copy(update={name: getattr(other, name) for name in of_server})
+
+
+def is_ready_for(trained: Plan, other: Plan) -> bool:
+    """Whether a model that was trained by one plan can be served as another says, untrained.
+
+    Its artifact holds full precision, and of the quantised ones only that of its own plan, which
+    is also the only one that was scored.
+    """
+    if model_of(trained) != model_of(other):
+        return False
+    engine = other.engine
+    if engine is None or engine.name == "vllm" or engine.precision not in QUANTISED:
+        return True
+    return trained.engine is not None and trained.engine.precision == engine.precision
 
 
 def model_of(plan: Plan) -> tuple[str, ...]:

@@ -10,8 +10,8 @@ import math
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from stratos.catalog.images import Architecture
 from stratos.catalog.servers import Runtime
-from stratos.hosting.container import WEIGHTS_PER_ARCHIVE
 from stratos.hosting.monthly import HOURS_PER_MONTH
 from stratos.spec import Constraints, Hosting, Load, ModeName, Spec
 from stratos.units import GIB
@@ -21,9 +21,9 @@ Amount = TypeVar("Amount", float, Any)
 
 MAX_UTILISATION = 0.7
 """Of a fleet under load: above it queues grow faster than any forecast of the load."""
-INSTANCE_START_SECONDS = 420.0
+INSTANCE_START_SECONDS: dict[Runtime, float] = {"cpu": 300.0, "cuda": 420.0}
 """From the first request after a pause until an instance answers, before weights are read.
-Assumed."""
+Assumed: the instance itself, its image, and on a GPU what vLLM compiles."""
 _START_SECONDS_PER_GIB = 60.0
 _IDLE_HOURS_PER_DAY = 0.5
 """A fleet that scales to none is billed that long after its last request, until it scales in."""
@@ -35,18 +35,19 @@ class Hosted:
 
     Attributes:
         artifact_bytes: Size of model.tar.gz, or what it is expected to be.
-        memory_gib: What its engine takes for one replica, by forecast; None of older plans.
+        memory_gib: What its engine takes for one replica, by forecast.
     """
 
     spec: Spec
     runtime: Runtime
     artifact_bytes: float
-    memory_gib: float | None = None
+    memory_gib: float
+    architecture: Architecture = "x86_64"
 
     @property
-    def weight_bytes(self) -> float:
-        """In memory, as float32."""
-        return WEIGHTS_PER_ARCHIVE * self.artifact_bytes
+    def instance_start_seconds(self) -> float:
+        """Until an instance that had to be started answers, before weights are read."""
+        return INSTANCE_START_SECONDS.get(self.runtime, max(INSTANCE_START_SECONDS.values()))
 
 
 @dataclass(frozen=True)

@@ -21,12 +21,9 @@ BATCH_STRATEGY, SPLIT_TYPE = "SingleRecord", "Line"
 BATCH_TAG = "stratos:batch"
 """On a job that `stratos batch` started, for somebody who waits for the answers."""
 
-_AT_ONCE = 32
-"""Requests that a replica of the model is given at once: as many as our server decodes."""
 _MIB_AT_ONCE = 96
 """Of the requests under way together; SageMaker allows 100 MB."""
 _REQUEST_SECONDS, _REQUEST_RETRIES = 900, 1
-"""Longer than the server itself allows a request (below), so that it is the one to say why."""
 _FAMILIES = frozenset(
     (
         *("g4dn", "g5", "g6", "g6e", "inf2", "p2", "p3", "trn1"),
@@ -100,6 +97,7 @@ def transforms_on(instance_type: str) -> bool:
 def transform_job(
     name: str,
     server: Server,
+    at_once: int,
     bucket: str,
     questions_key: str,
     answers_prefix: str,
@@ -110,11 +108,14 @@ def transform_job(
     """The job that asks a model of that name, on one server of the plan.
 
     One object of questions is one server's work, so more servers would stand idle.
+
+    Args:
+        at_once: Requests that the server answers at once.
     """
     resources: dict[str, Any] = {"InstanceType": server.instance_type, "InstanceCount": 1}
     if runtime_of(server.instance_type) == "cuda":
         resources["TransformAmiVersion"] = _GPU_AMI
-    at_once = min(_MIB_AT_ONCE, _AT_ONCE * server.replicas)
+    at_once = min(_MIB_AT_ONCE, at_once)
     encryption = {} if kms_key_arn is None else {"KmsKeyId": kms_key_arn}
     return TransformJob(
         name=name,
@@ -128,11 +129,7 @@ def transform_job(
         },
         max_concurrent_transforms=at_once,
         max_payload_in_mb=_MIB_AT_ONCE // at_once,
-        environment={
-            # One line that the server refuses would else cost the answers to all the others.
-            "STRATOS_REFUSALS_AS_ANSWERS": "true",
-            "STRATOS_REQUEST_TIMEOUT_SECONDS": str(_REQUEST_SECONDS - 60),
-        },
+        environment={},
         tags=tags,
         usd_per_hour=server.usd_per_hour / server.count,
     ).asking(name, bucket, questions_key, answers_prefix)

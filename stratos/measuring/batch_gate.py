@@ -33,13 +33,11 @@ class Answer(FrozenModel):
 
     @classmethod
     def of(cls, line: bytes) -> Answer:
-        """Read a chat completion, an answer to plain `inputs`, or an error."""
+        """Read a chat completion, or the error that servers of before answered with."""
         try:
             body = json.loads(line)
             if "error" in body:
                 return cls(text=None, error=str(body["error"].get("message", body["error"])))
-            if "generated_text" in body:
-                return cls(text=str(body["generated_text"]))
             return cls(
                 text=body["choices"][0]["message"]["content"] or "",
                 completion_tokens=body["usage"]["completion_tokens"],

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from torch import Tensor, nn
-from torch.optim import AdamW, Muon, Optimizer
+from torch.optim import AdamW, Optimizer
 
 from stratos.spec import Method, Training
+from training.learning.muon import Muon
 from training.student.sharding import spread
 
 _SMALL = 10_000_000

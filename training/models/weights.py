@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from safetensors import safe_open
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 from transformers.utils import logging as transformers_logging
 
@@ -17,15 +20,23 @@ from stratos.spec import Weights
 from training.models.chat import ChatFormat
 from training.models.pruning import prune
 
+_STORED = {"BF16": torch.bfloat16, "F16": torch.float16}
+"""What safetensors call the types that are kept; all others become float32."""
+
 
 @dataclass(frozen=True)
 class LocalModel:
-    """Weights in memory with the tokenizer that belongs to them."""
+    """Weights in memory with the tokenizer that belongs to them.
+
+    Attributes:
+        stored: What the numbers were stored as, whatever they are in memory.
+    """
 
     name: str
     model: PreTrainedModel
     tokenizer: Tokenizer
     chat: ChatFormat
+    stored: torch.dtype = torch.float32
 
     @property
     def num_parameters(self) -> int:
@@ -99,7 +110,21 @@ def load_model(
     if layers is not None:
         model = prune(model, layers)
     model.to(device).eval()
-    return LocalModel(name, model, tokenizer, ChatFormat(tokenizer, end_tokens(model, tokenizer)))
+    chat = ChatFormat(tokenizer, end_tokens(model, tokenizer))
+    return LocalModel(name, model, tokenizer, chat, stored_dtype(source))
+
+
+def stored_dtype(source: str) -> torch.dtype:
+    """What most numbers of a model are stored as: by its files, or on the Hub by its config."""
+    numbers: Counter[torch.dtype] = Counter()
+    for path in Path(source).glob("*.safetensors"):
+        with safe_open(path, framework="pt") as file:
+            for name in file.keys():  # noqa: SIM118 - it is no mapping
+                part = file.get_slice(name)
+                numbers[_STORED.get(part.get_dtype(), torch.float32)] += prod(part.get_shape())
+    if numbers:
+        return numbers.most_common(1)[0][0]
+    return AutoConfig.from_pretrained(source, trust_remote_code=False).dtype or torch.float32
 
 
 def end_tokens(model: PreTrainedModel, tokenizer: Tokenizer) -> list[int]:

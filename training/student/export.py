@@ -1,44 +1,67 @@
-"""The model artifact: weights, tokenizer, lineage, and the code that serves it."""
+"""The model artifact: weights for each engine, tokenizer and lineage."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import shutil
+import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from serving.export.chat_template import decided
+from serving.export.comparison import compare
+from serving.export.gguf_file import write_gguf
+from serving.export.settings import write_settings
+from serving.llama_cpp.build import BUILD
+from stratos.contracts.artifact import gguf_name
 from stratos.contracts.jobs import DistillConfig, DistillResult
+from stratos.spec import CpuPrecision
 from training.student.student import Student
 
-_INFERENCE = '''"""Entry point of AWS's inference toolkit: the server is the package beside it."""
-
-from serving.toolkit import model_fn, transform_fn
-
-__all__ = ["model_fn", "transform_fn"]
-'''
-_CODE_PACKAGES = ("serving", "stratos")
+_log = logging.getLogger(__name__)
 
 
 def export(student: Student, folder: Path) -> str:
     """Write the weights (merged, and the adapter where there is one), tokenizer and generation
-    config, and return the SHA-256 over the weights."""
+    config, and return the SHA-256 over the weights.
+
+    The weights are stored as those of the base model were.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    model = student.model
+    model, tokenizer = student.model, student.local.tokenizer
     if student.method == "lora":
         student.trained.save_pretrained(folder / "adapter", safe_serialization=True)
         model = student.trained.merge_and_unload()
-    model.generation_config.eos_token_id = sorted(student.local.chat.eos)
-    # Sampling settings of the base model do not suit a student that is judged greedily.
-    model.generation_config.do_sample = False
-    for setting in ("temperature", "top_p", "top_k"):
-        setattr(model.generation_config, setting, None)
-    model.save_pretrained(folder, safe_serialization=True)
-    student.local.tokenizer.save_pretrained(folder)
+    model.to(student.local.stored).save_pretrained(folder, safe_serialization=True)
+    tokenizer.chat_template = decided(tokenizer.chat_template)
+    tokenizer.save_pretrained(folder)
+    write_settings(folder, tokenizer, sorted(student.local.chat.eos))
     digest = hashlib.sha256()
     for path in sorted(folder.glob("*.safetensors")):
         digest.update(bytes.fromhex(_sha256(path)))
     return digest.hexdigest()
+
+
+def export_gguf(folder: Path, precisions: Sequence[CpuPrecision], name: str) -> None:
+    """Write an exported student for llama.cpp, and ask llama.cpp for its tokens and prompts.
+
+    Args:
+        name: What the files call the model.
+
+    Raises:
+        NotExportable: llama.cpp would answer another prompt than the student was taught.
+    """
+    names = [gguf_name(precision) for precision in precisions]
+    if len(set(names)) < len(names):
+        raise ValueError(
+            f"{', '.join(precisions)} would be in one file; export one of them in full"
+        )
+    for precision in precisions:
+        path = write_gguf(folder, precision, name=name)
+        compare(folder, path)
+        mib = path.stat().st_size / 2**20
+        _log.info("%s: %s, %.1f MiB, tokens as in transformers", path.name, precision, mib)
 
 
 def describe(
@@ -50,10 +73,9 @@ def describe(
     records_sha256: str,
     num_records: int,
 ) -> None:
-    """Add what describes and serves the artifact: metrics, README.md, code/, manifest.json."""
+    """Add what describes the artifact: metrics, README.md, manifest.json."""
     (folder / "metrics.json").write_text(result.model_dump_json(indent=2), encoding="utf-8")
     (folder / "README.md").write_text(_card(config, result, base, num_records), encoding="utf-8")
-    _copy_code(folder / "code")
     manifest: dict[str, Any] = {
         "run_id": config.run_id,
         "base_model": base,
@@ -64,6 +86,10 @@ def describe(
         "training": config.training.model_dump(),
         "records": {"sha256": records_sha256, "count": num_records},
         "weights_sha256": result.weights_sha256,
+        "gguf": {
+            gguf_name(precision): {"precision": precision, "llama_cpp": BUILD}
+            for precision in config.gguf
+        },
         "files": {
             str(path.relative_to(folder)): _sha256(path)
             for path in sorted(folder.rglob("*"))
@@ -71,20 +97,6 @@ def describe(
         },
     }
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=2), encoding="utf-8")
-
-
-def _copy_code(folder: Path) -> None:
-    source = Path(__file__).resolve().parents[2]
-    folder.mkdir(parents=True, exist_ok=True)
-    for package in _CODE_PACKAGES:
-        shutil.copytree(
-            source / package,
-            folder / package,
-            ignore=shutil.ignore_patterns("__pycache__"),
-            dirs_exist_ok=True,
-        )
-    shutil.copy(source / "serving" / "requirements.txt", folder / "requirements.txt")
-    (folder / "inference.py").write_text(_INFERENCE, encoding="utf-8")
 
 
 def _card(config: DistillConfig, result: DistillResult, base: str, num_records: int) -> str:
@@ -118,6 +130,36 @@ Made by run `{config.run_id}` of Stratos.
 
 The held-out accuracy, with its interval and baselines, is in the run's `run.json`.
 The final answer follows the last `{config.judging.answer_marker}`.
+
+{_usage(config)}"""
+
+
+def _usage(config: DistillConfig) -> str:
+    rows = "\n".join(f"| `{gguf_name(kind)}` | {kind}, llama.cpp {BUILD} |" for kind in config.gguf)
+    served = f"llama-server --model {gguf_name(config.gguf[-1])} --temp 0\n" if config.gguf else ""
+    return f"""## Ask it
+
+It was taught and measured with greedy answers. Its chat template renders the prompts of training.
+
+| File | Holds |
+|---|---|
+| `model.safetensors` | the weights, in the precision of the base model |
+{rows}
+
+transformers:
+
+```python
+from transformers import pipeline
+
+ask = pipeline("text-generation", model=".")
+print(ask([{{"role": "user", "content": "..."}}], return_full_text=False)[0]["generated_text"])
+```
+
+llama.cpp, then `POST /v1/chat/completions` on port 8080; vLLM, then the same on port 8000:
+
+```
+{served}vllm serve . --served-model-name {config.student.name}
+```
 """
 
 

@@ -1,7 +1,7 @@
 """A teacher whose weights run in vLLM: continuous batching on a GPU, where vLLM is installed.
 
 vLLM takes most of the GPU's memory for itself, so it serves a teacher only in jobs that hold no
-other model. Written against vLLM's documentation and never run; see docs/not-yet-proven.md.
+other model. `make test-vllm` runs it on a CPU; on a GPU it has not run, see docs/not-yet-proven.md.
 """
 
 from __future__ import annotations
@@ -28,6 +28,11 @@ _WINDOW = 512
 """Requests handed over at once: enough to keep the GPU busy, few enough to stop in between."""
 _MAX_POSITIONS = 32_768
 """vLLM refuses to start where the cache cannot hold one sequence of the longest allowed."""
+
+_SEEDS = 1 << 32
+"""vLLM's seeds are below this: a larger one ends the engine with an overflow."""
+_ODD = 0x9E3779B1
+"""Spreads a run's small seeds over all of them."""
 
 
 class VllmOutput(Protocol):
@@ -122,7 +127,7 @@ class VllmTeacher:
             max_tokens=min(request.max_new_tokens, room),
             temperature=request.temperature,
             # As with weights in this process: only the request's content decides.
-            seed=(self._seed << 32) ^ stream_of(request, prompt),
+            seed=(self._seed * _ODD + stream_of(request, prompt)) % _SEEDS,
             stop_token_ids=sorted(self._chat.eos),
         )
 
@@ -154,6 +159,8 @@ def open_vllm(name: str, source: str, seed: int) -> VllmTeacher:
         model=source,
         trust_remote_code=False,
         load_format="safetensors",
+        # By default vLLM would compute float32 weights in 16 bits.
+        dtype=_dtype(config),
         tensor_parallel_size=_num_devices(shape, torch.cuda.device_count()),
         # Of a repository's own sampling settings only the end tokens are wanted.
         generation_config="vllm",
@@ -172,6 +179,16 @@ def open_vllm(name: str, source: str, seed: int) -> VllmTeacher:
         vocabulary_size=int(config.vocab_size),
         seed=seed,
     )
+
+
+def _dtype(config: Any) -> str:
+    """As the weights are stored; 16 bits are float16 where bfloat16 would be emulated."""
+    if getattr(config, "dtype", None) not in (torch.bfloat16, torch.float16):
+        return "float32"
+    if not torch.cuda.is_available():
+        return "float32"
+    native = torch.cuda.is_bf16_supported(including_emulation=False)
+    return str(config.dtype).removeprefix("torch.") if native else "float16"
 
 
 def _num_devices(shape: Transformer, there: int) -> int:

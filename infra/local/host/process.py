@@ -65,6 +65,10 @@ class LoggedProcess:
         except subprocess.TimeoutExpired:
             return None
 
+    def wait_for_end(self) -> int:
+        """Exit code, once the program ends."""
+        return self._process.wait()
+
     def terminate(self) -> None:
         """Ask the program itself to stop, as a container's first process is asked (SIGTERM)."""
         if self._process.poll() is None:

@@ -1,11 +1,12 @@
-"""One production variant's container: a model's own server as a subprocess on a free port."""
+"""One production variant's container: a model's server as a subprocess on a free port."""
 
 from __future__ import annotations
 
+import logging
 import shutil
 import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,18 @@ from infra.local.host.settings import LocalSettings
 from infra.local.host.transfers import TransferError, download_prefix, download_tar
 from infra.local.sagemaker.alarm_watch import Observations
 from infra.local.sagemaker.container import ContainerRoot
+from infra.local.sagemaker.model_program import ImageNotRunnable, ModelProgram
+from infra.local.sagemaker.restarts import MOST, WINDOW_SECONDS, Restarts
 from stratos.waiting import every, wait_until, within
+
+logger = logging.getLogger(__name__)
 
 _STARTUP_SECONDS = 60
 _PING_SECONDS = 2.0
 _POLL_SECONDS = 0.05
 _TAIL_CHARACTERS = 600
 _CONNECTIONS = 64
+_DELETED = "The endpoint was deleted while it started."
 _MIB_PER_SERVERLESS_THREAD = 1769
 """As in Lambda, on which serverless endpoints run; SageMaker names no figure."""
 
@@ -36,7 +42,7 @@ class StartupError(Exception):
 
 
 class ModelServer:
-    """A running `python -m serving` for one variant, and the connections to it."""
+    """A running server for one variant, and the connections to it."""
 
     def __init__(
         self,
@@ -56,7 +62,10 @@ class ModelServer:
         self._container = container
         self._root = ContainerRoot(directory)
         self._settings = settings
+        self._program: ModelProgram | None = None
         self._process: LoggedProcess | None = None
+        self._launching = threading.Lock()
+        self._keeper: threading.Thread | None = None
         self._abandoned = threading.Event()
         self._port = _free_port()
         self._in_flight = 0
@@ -69,22 +78,32 @@ class ModelServer:
         """Unpack the model, start its server and wait until `/ping` answers 200.
 
         Raises:
-            StartupError: It ended, was abandoned, or was not healthy in time.
+            StartupError: Its image cannot run here; or it ended, was abandoned, or was not healthy
+                in time.
             TransferError: The model artifact is missing or is no archive.
         """
         self._download(s3)
-        if not (self._root.model / "code" / "serving").is_dir():
-            raise TransferError(
-                f"{self._container.get('ModelDataUrl')} holds no package 'code/serving' to run; "
-                "export the model with its serving code beside it."
-            )
-        self._process = LoggedProcess(
-            [self._settings.python, "-m", "serving"],
-            directory=self._root.model / "code",
-            environment=self._environment(),
-            sink=self.log,
-        )
-        self._await_health()
+        try:
+            self._program = ModelProgram.of(self._container, self._root.model)
+        except ImageNotRunnable as error:
+            raise StartupError(str(error)) from error
+        self._launch(self._program)
+
+    def keep_up(self, gave_up: Callable[[str], None]) -> None:
+        """From now on, start it again when it ends, until `Restarts` says no.
+
+        Args:
+            gave_up: Gets why, with the end of the log, once it is not started again.
+        """
+        arguments = (Restarts(), gave_up)
+        self._keeper = threading.Thread(target=self._keep_up, args=arguments, daemon=True)
+        self._keeper.start()
+
+    def ended(self) -> str | None:
+        """Why it no longer runs, with the end of its log; None while it does."""
+        assert self._process is not None
+        code = self._process.returncode()
+        return None if code is None else self._end(code, "while it was in service")
 
     @property
     def max_concurrency(self) -> int | None:
@@ -147,8 +166,12 @@ class ModelServer:
     def stop(self, grace_seconds: float) -> None:
         """End the process and its log."""
         self._abandoned.set()
-        if self._process is not None:
-            self._process.stop(grace_seconds)
+        with self._launching:
+            process = self._process
+        if process is not None:
+            process.stop(grace_seconds)
+        if self._keeper is not None and self._keeper is not threading.current_thread():
+            self._keeper.join()
         self._pool.close()
         self.log.close()
         shutil.rmtree(self._root.path, ignore_errors=True)
@@ -158,8 +181,9 @@ class ModelServer:
     def abandon(self) -> None:
         """Kill the process at once; `stop` still has to be called."""
         self._abandoned.set()
-        if self._process is not None:
-            self._process.kill_group()
+        with self._launching:
+            if self._process is not None:
+                self._process.kill_group()
 
     def _download(self, s3: Any) -> None:
         source = (self._container.get("ModelDataSource") or {}).get("S3DataSource") or {}
@@ -174,17 +198,61 @@ class ModelServer:
         else:
             download_tar(s3, uri, self._root.model)
 
-    def _environment(self) -> dict[str, str]:
-        code = str(self._root.model / "code")
+    def _launch(self, program: ModelProgram) -> None:
+        with self._launching:
+            if self._abandoned.is_set():
+                raise StartupError(_DELETED)
+            self._process = LoggedProcess(
+                [self._settings.python, "-m", "serving"],
+                directory=program.directory,
+                environment=self._environment(program),
+                sink=self.log,
+            )
+        self._await_health()
+
+    def _keep_up(self, restarts: Restarts, gave_up: Callable[[str], None]) -> None:
+        problem = self._await_end()
+        while not self._abandoned.is_set():
+            if not restarts.take():
+                often = f"{MOST} times in {WINDOW_SECONDS / 60:.0f} minutes"
+                gave_up(f"It was started again {often}, and ended again. {problem}")
+                return
+            logger.warning("It is started again. %s", problem)
+            problem = self._restart() or self._await_end()
+
+    def _await_end(self) -> str:
+        assert self._process is not None
+        code = self._process.wait_for_end()
+        return "" if self._abandoned.is_set() else self._end(code, "while it was in service")
+
+    def _restart(self) -> str | None:
+        """Start it again on its port; why it is not healthy, if so."""
+        assert self._program is not None
+        assert self._process is not None
+        try:
+            self._launch(self._program)
+        except StartupError as error:
+            self._process.finish()
+            return str(error)
+        return None
+
+    def _end(self, code: int, when: str) -> str:
+        assert self._process is not None
+        self._process.finish()
+        return (
+            f"The container of variant {self.variant_name} ended {when} ({describe_exit(code)}). "
+            f"Its log ends: {self.log.tail(_TAIL_CHARACTERS)}"
+        )
+
+    def _environment(self, program: ModelProgram) -> dict[str, str]:
         given: dict[str, str] = self._container.get("Environment") or {}
         return {
             **self._settings.process_environment(),
-            "PYTHONPATH": code,
             "PYTHONUNBUFFERED": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
             "OMP_NUM_THREADS": str(self._threads()),
+            **program.environment,
             **{name: self._root.localize(value) for name, value in given.items()},
-            "SM_MODEL_DIR": str(self._root.model),
             "SAGEMAKER_BIND_TO_PORT": str(self._port),
         }
 
@@ -214,14 +282,10 @@ class ModelServer:
         """
         assert self._process is not None
         if self._abandoned.is_set():
-            raise StartupError("The endpoint was deleted while it started.")
+            raise StartupError(_DELETED)
         code = self._process.returncode()
         if code is not None:
-            self._process.finish()
-            raise StartupError(
-                f"The container of variant {self.variant_name} ended before it was healthy "
-                f"({describe_exit(code)}). Its log ends: {self.log.tail(_TAIL_CHARACTERS)}"
-            )
+            raise StartupError(self._end(code, "before it was healthy"))
         return self._ping()
 
     def _ping(self) -> bool:

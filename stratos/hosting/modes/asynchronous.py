@@ -18,7 +18,6 @@ from stratos.hosting.modes.interface import Connection, Parts
 from stratos.hosting.modes.on_endpoint import OnEndpoint, on_instances
 from stratos.hosting.names import VARIANT
 from stratos.hosting.offer import (
-    INSTANCE_START_SECONDS,
     Bound,
     Hosted,
     Offer,
@@ -34,8 +33,6 @@ _SYNCHRONOUS_SECONDS = 60
 """SageMaker gives up on a synchronous request after this long."""
 _QUEUE_SECONDS = 1.0
 """What the way through the bucket adds to an answer; assumed."""
-_QUEUED_AT_ONCE = 32
-"""Requests that an instance is given at once from a queue: as many as our server decodes."""
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.02, 1.0
 
 
@@ -46,7 +43,8 @@ class Asynchronous(OnEndpoint):
     in_call = False
 
     def offer(self, hosted: Hosted) -> Offer:
-        spec, cold_start = hosted.spec, cold_start_seconds(INSTANCE_START_SECONDS, hosted)
+        spec = hosted.spec
+        cold_start = cold_start_seconds(hosted.instance_start_seconds, hosted)
         unwanted = too_cold(cold_start, spec.hosting)
         tolerated = spec.hosting.max_cold_start_seconds or 0.0
         if unwanted is None and tolerated <= _SYNCHRONOUS_SECONDS:
@@ -72,7 +70,8 @@ class Asynchronous(OnEndpoint):
                 "S3OutputPath": f"{folder}answers",
                 "S3FailurePath": f"{folder}failures",
             },
-            "ClientConfig": {"MaxConcurrentInvocationsPerInstance": _QUEUED_AT_ONCE},
+            # No more than are answered at once: what waits had better wait where it is counted.
+            "ClientConfig": {"MaxConcurrentInvocationsPerInstance": parts.container.at_once},
         }
         scaling = queue_scaling(order.spec, order.plan.serving, order.endpoint_name, VARIANT)
         return on_instances(parts, scaling, queue)

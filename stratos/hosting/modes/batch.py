@@ -47,6 +47,7 @@ class Batch(HostingMode):
             model_name=order.name,
             container=parts.container.definition,
             hosting=parts.hosting,
+            engine=order.plan.engine,
             tags=parts.tags,
             model_package=parts.model_package,
             usd_per_hour=parts.hosting.usd_per_month / HOURS_PER_MONTH,
@@ -54,6 +55,7 @@ class Batch(HostingMode):
             transform_job=transform_job(
                 order.name,
                 order.plan.serving,
+                parts.container.at_once,
                 order.run.bucket,
                 keys.batch_questions(MEASURED),
                 keys.batch_answers(MEASURED, order.name),

@@ -86,6 +86,7 @@ def endpoint(parts: Parts, variant: dict[str, Any]) -> EndpointDeployment:
         model_name=order.name,
         container=parts.container.definition,
         hosting=parts.hosting,
+        engine=order.plan.engine,
         tags=parts.tags,
         model_package=parts.model_package,
         usd_per_hour=parts.hosting.usd_per_month / HOURS_PER_MONTH,

@@ -25,7 +25,6 @@ from stratos.hosting.monthly import HOURS_PER_MONTH
 from stratos.hosting.names import VARIANT
 from stratos.hosting.next_server import NextServer, Tried
 from stratos.hosting.offer import (
-    INSTANCE_START_SECONDS,
     Hosted,
     Offer,
     cold_start_seconds,
@@ -47,7 +46,8 @@ class ScaleToZero(OnEndpoint):
 
     def offer(self, hosted: Hosted) -> Offer:
         """Refusals are for users who limit latency: an answer from a queue comes at any time."""
-        spec, cold_start = hosted.spec, cold_start_seconds(INSTANCE_START_SECONDS, hosted)
+        spec = hosted.spec
+        cold_start = cold_start_seconds(hosted.instance_start_seconds, hosted)
         unwanted = too_cold(cold_start, spec.hosting)
         if unwanted is None and not latencies_asked(spec.constraints):
             unwanted = "it refuses requests while it starts, and no latency speaks against a queue"
@@ -81,6 +81,7 @@ class ScaleToZero(OnEndpoint):
             model_name=order.name,
             container=container.definition,
             hosting=parts.hosting,
+            engine=order.plan.engine,
             tags=parts.tags,
             model_package=parts.model_package,
             usd_per_hour=parts.hosting.usd_per_month / HOURS_PER_MONTH,
@@ -97,7 +98,6 @@ class ScaleToZero(OnEndpoint):
                 server,
                 order.servers[server.instance_type],
                 container,
-                order.artifact.num_bytes,
                 live.component if live else None,
             ),
             guardrails=component_guardrails(

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stratos.contracts.plan import Server
+from stratos.hosting.container import THREADS
 from stratos.hosting.deployment import Deployment, HostingChoice
 from stratos.hosting.modes.interface import Parts
 from stratos.hosting.modes.on_endpoint import OnEndpoint, endpoint
@@ -15,7 +16,6 @@ from stratos.hosting.names import VARIANT
 from stratos.hosting.next_server import NextServer, Tried, first_server
 from stratos.hosting.offer import Bound, Hosted, Offer, cold_start_seconds, too_cold
 from stratos.spec import Load, ModeName
-from stratos.units import GIB
 
 USD_PER_GB_SECOND = 2e-5
 """On demand, us-east-1, from aws.amazon.com/sagemaker/pricing; other regions differ by some 20%."""
@@ -24,15 +24,18 @@ _MAX_CONCURRENCY = 200
 """Requests that one serverless endpoint answers at once, at most."""
 _MEMORY_GIB = (1, 2, 3, 4, 5, 6)
 """Sizes that SageMaker offers."""
-_RUNTIME_GIB = 1.0
-"""Of the server itself; a tiny model was measured at under half of it (docs/serving.md)."""
+_FORECAST_ERROR = 1.15
+"""How far the memory forecast of an engine may be out (docs/serving.md)."""
+_PROXY_GIB = 0.1
+"""Of what the image runs beside the engine: nginx."""
 _MIB_PER_VCPU = 1769.0
 """AWS Lambda's ratio. Of serverless endpoints AWS says only that processors grow with memory."""
 _BURST, _DEVIATIONS, _SPARE = 1.5, 4.0, 2
 """Containers for each request in flight on average, for each standard deviation of their number
 (arrivals are Poisson), and besides. They cost nothing while they wait; one too few refuses."""
-_START_SECONDS = 30.0
-"""From the first request after a pause to its answer, before weights are read. Assumed."""
+_START_SECONDS = 15.0
+"""From the first request after a pause to its answer, before weights are read. Assumed: a
+container starts, and llama.cpp in it at once."""
 
 
 class Serverless(OnEndpoint):
@@ -42,15 +45,16 @@ class Serverless(OnEndpoint):
     on_instances = False
 
     def offer(self, hosted: Hosted) -> Offer:
-        needed, load = needed_gib(hosted), hosted.spec.load
-        memory = memory_gib(needed)
+        memory, load = memory_gib(hosted.memory_gib), hosted.spec.load
         impossible = None
         if hosted.runtime != "cpu":
             impossible = "serverless has no GPU, and the plan serves on one"
+        elif hosted.architecture != "x86_64":
+            impossible = "serverless runs on x86-64, and the plan serves on Graviton"
         elif memory is None:
             impossible = (
                 f"serverless has {_MEMORY_GIB[-1]} GB of memory at most, and the model needs "
-                f"{needed:.1f}"
+                f"{_with_reserve(hosted.memory_gib):.1f}"
             )
         memory = memory or _MEMORY_GIB[-1]
         cold_start = cold_start_seconds(_START_SECONDS, hosted)
@@ -73,8 +77,9 @@ class Serverless(OnEndpoint):
     def deployment(self, parts: Parts) -> Deployment:
         """It scales by itself, and SageMaker takes no guardrails of it."""
         order = parts.order
-        hosted = Hosted(order.spec, parts.container.runtime, order.artifact.num_bytes)
-        memory = memory_gib(needed_gib(hosted))
+        needed = parts.container.memory_gib
+        assert needed is not None, "a CPU's plan says what its engine takes"
+        memory = memory_gib(needed)
         assert memory is not None, "what it cannot hold is never chosen"
         at_once = concurrency(order.spec.load, order.plan.p95_latency_ms.value / 1000)
         made = endpoint(
@@ -90,7 +95,12 @@ class Serverless(OnEndpoint):
             },
         )
         sizes = {"memory_gib": memory, "max_concurrency": at_once}
-        return made.model_copy(update={"hosting": made.hosting.model_copy(update=sizes)})
+        return made.model_copy(
+            update={
+                "hosting": made.hosting.model_copy(update=sizes),
+                "container": _with_threads(made.container, memory),
+            }
+        )
 
     def hosts(self, described: Mapping[str, Any]) -> bool:
         variants = described.get("ProductionVariants") or ()
@@ -137,19 +147,23 @@ class Serverless(OnEndpoint):
 MODE = Serverless()
 
 
-def needed_gib(hosted: Hosted) -> float:
-    """Of memory, by the forecast of the engine, or by the weights if there is none."""
-    if hosted.memory_gib is not None:
-        return hosted.memory_gib
-    return _RUNTIME_GIB + hosted.weight_bytes / GIB
+def _with_threads(container: Mapping[str, Any], memory_gib: int) -> dict[str, Any]:
+    """llama.cpp would take a thread for each core of the host, of which it has only a share."""
+    threads = {THREADS: str(max(1, int(vcpu(memory_gib))))}
+    return {**container, "Environment": threads | container["Environment"]}
 
 
-def memory_gib(needed: float) -> int | None:
+def memory_gib(engine_gib: float) -> int | None:
     """Memory for an engine that takes so much, or None where there is none so large.
 
     At least 2 GB: its processors grow with its memory, and 1 GB comes with less than one of them.
     """
-    return next((size for size in _MEMORY_GIB if size >= max(2.0, needed)), None)
+    needed = max(2.0, _with_reserve(engine_gib))
+    return next((size for size in _MEMORY_GIB if size >= needed), None)
+
+
+def _with_reserve(engine_gib: float) -> float:
+    return _FORECAST_ERROR * engine_gib + _PROXY_GIB
 
 
 def vcpu(memory_gib: int) -> float:

@@ -205,7 +205,9 @@ class ModeOffers:
             hosted = Hosted(
                 self._spec,
                 runtime,
-                expected_artifact_bytes(student.parameters),
+                expected_artifact_bytes(
+                    student.parameters, serving.on_cpus if runtime == "cpu" else "float16"
+                ),
                 # A container that AWS chooses answers one request at a time.
                 memory_gib(student, serving.on_cpus, serving.slot_tokens, slots=1),
             )

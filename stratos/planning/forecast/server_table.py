@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 
 import numpy as np
 
-from stratos.catalog.images import LOCAL_PREFIX
+from stratos.catalog.images import LOCAL_PREFIX, architecture_of, why_not_served
 from stratos.catalog.servers import STALE_DAYS, InstanceType, Price, PricedUse, ServerCatalog
 from stratos.contracts.plan import Purchase, Server
 from stratos.hosting.transform_job import transforms_on
@@ -140,7 +140,7 @@ def stand_in_table(catalog: ServerCatalog, regions: Sequence[str]) -> ServerTabl
     table = ServerTable([])
     best: dict[str, ServerRow] = {}
     for instance in catalog.instance_types:
-        if instance.runtime != "cpu":
+        if instance.runtime != "cpu" or architecture_of(instance.instance_type) != "x86_64":
             continue
         for region, price in _priced(instance, "hosting", regions, table.rejected):
             found = ServerRow(instance, 1, region, "on_demand", price, stand_in=True)
@@ -190,12 +190,25 @@ def _priced(
         return []
     found = [(region, instance.price(region, component)) for region in regions]
     good = [(region, price) for region, price in found if price and price.grade != "C"]
+    if component == "hosting":
+        good, unserved = _served(name, good)
+        if unserved:
+            rejected[name] = unserved
     if not good and name not in rejected:
         assumed = any(price is not None for _, price in found)
         rejected[name] = (
             "its price is an assumption (grade C)" if assumed else "no price in the allowed regions"
         )
     return good
+
+
+def _served(
+    instance_type: str, priced: list[tuple[str, Price]]
+) -> tuple[list[tuple[str, Price]], str | None]:
+    """Those regions that have an image, and why another has none; nothing if all have one."""
+    without = {region: why_not_served(region, instance_type) for region, _ in priced}
+    served = [(region, price) for region, price in priced if without[region] is None]
+    return served, next(filter(None, without.values()), None)
 
 
 def _has_rate(instance: InstanceType) -> bool:

@@ -39,8 +39,9 @@ def test_a_model_that_is_asked_in_batches_writes_answers_and_nothing_else(templa
 def test_containers_may_pull_every_image_the_catalog_names(template):
     allowed = {
         "TrainingJobsRole": {"training"},
-        "EndpointsRole": {"inference", "llm"},
-        "EndpointsQueueRole": {"inference", "llm"},
+        "EndpointsRole": {"llama_cpp", "llm"},
+        "EndpointsQueueRole": {"llama_cpp", "llm"},
+        "BatchesRole": {"llama_cpp", "llm"},
     }
     for role, kinds in allowed.items():
         text = json.dumps(

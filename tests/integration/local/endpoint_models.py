@@ -1,4 +1,4 @@
-"""Models that are tiny servers, and the endpoints that serve them."""
+"""Models that are tiny servers or a tiny Llama, and the endpoints that serve them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from sagemaker_cloud import ROLE, Cloud
 
 from tests.patience import eventually
 
+REGISTRY = "763104351884.dkr.ecr.us-east-1.amazonaws.com"
+CODE_IMAGE = f"{REGISTRY}/huggingface-pytorch-inference:2.6.0-transformers5.5.3-cpu-py312"
+"""Runs the package `serving` that lies in the artifact, so that a test can say how it behaves."""
+ENGINE_IMAGE = f"{REGISTRY}/llama-cpp:server-sagemaker-cpu-v1"
 SERVER = """
 import json, os, sys, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -104,7 +108,7 @@ def create_config(
         ModelName=name,
         ExecutionRoleArn=ROLE,
         PrimaryContainer={
-            "Image": "image",
+            "Image": CODE_IMAGE,
             "ModelDataUrl": uri,
             "Environment": {
                 "WEIGHTS": "/opt/ml/model/weights",
@@ -130,6 +134,23 @@ def create_config(
         ],
         **({"AsyncInferenceConfig": queue} if queue else {}),
     )
+
+
+def create_engine_model(cloud: Cloud, name: str, gguf: bytes, image: str = ENGINE_IMAGE) -> None:
+    """A model whose artifact is one GGUF, set up as a plan's container is."""
+    container = {
+        "Image": image,
+        "ModelDataUrl": cloud.put_tar(f"models/{name}.tar.gz", {"model.gguf": gguf}),
+        "Environment": {
+            "SM_LLAMA_CPP_MODEL": "/opt/ml/model/model.gguf",
+            "SM_LLAMA_CPP_ALIAS": name,
+            "SM_LLAMA_CPP_CTX_SIZE": "512",
+            "SM_LLAMA_CPP_PARALLEL": "2",
+            "SM_LLAMA_CPP_TEMP": "0",
+            "SM_LLAMA_CPP_JINJA": "true",
+        },
+    }
+    cloud.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer=container)
 
 
 def describe(cloud: Cloud, name: str) -> dict[str, Any]:

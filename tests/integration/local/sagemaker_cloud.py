@@ -44,13 +44,14 @@ class Cloud:
         self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
         return f"s3://{BUCKET}/{key}"
 
-    def put_tar(self, key: str, files: Mapping[str, str]) -> str:
+    def put_tar(self, key: str, files: Mapping[str, str | bytes]) -> str:
         buffer = io.BytesIO()
         with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
-            for name, text in files.items():
+            for name, given in files.items():
+                content = given if isinstance(given, bytes) else given.encode()
                 entry = tarfile.TarInfo(name)
-                entry.size = len(text.encode())
-                tar.addfile(entry, io.BytesIO(text.encode()))
+                entry.size = len(content)
+                tar.addfile(entry, io.BytesIO(content))
         return self.put(key, buffer.getvalue())
 
     def get(self, uri: str) -> bytes:

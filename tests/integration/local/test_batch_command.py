@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from endpoint_models import SERVER
+from endpoint_models import CODE_IMAGE, SERVER
 from sagemaker_cloud import BUCKET, ROLE, Cloud, running_cloud
 
 from infra.local.host.settings import client_environment
@@ -65,6 +65,7 @@ def promoted(cloud: Cloud, stack: Stack, run_id: str, **environment: str) -> Run
     assert isinstance(deployment, BatchDeployment)
     container = deployment.container
     container["Environment"] |= environment
+    container["Image"] = CODE_IMAGE
     cloud.sagemaker.create_model(
         ModelName=deployment.model_name, PrimaryContainer=container, ExecutionRoleArn=ROLE
     )
@@ -82,6 +83,10 @@ def questions(tmp_path: Path, count: int) -> Path:
     return path
 
 
+def quiet(told: object) -> None:
+    """Nobody listens."""
+
+
 def jobs(cloud: Cloud, run_id: str) -> list[dict[str, str]]:
     found: list[dict[str, str]] = cloud.sagemaker.list_transform_jobs(NameContains=run_id)[
         "TransformJobSummaries"
@@ -92,7 +97,7 @@ def jobs(cloud: Cloud, run_id: str) -> list[dict[str, str]]:
 def test_answers_come_in_the_order_of_the_questions_with_their_bill(cloud, stack, tmp_path):
     run = promoted(cloud, stack, "tiles-00000001")
     told: list[batch.Progress] = []
-    done = batch.ask(stack, run, questions(tmp_path, 50), tmp_path / "to", told.append)
+    done = batch.ask(stack, run, questions(tmp_path, 50), tmp_path / "to", told.append, quiet)
     assert done.answers_path == tmp_path / "to" / "questions.answers.jsonl"
     rows = [json.loads(line) for line in done.answers_path.read_bytes().splitlines()]
     assert rows == [{"line": number, "answer": "z1\u2028"} for number in range(1, 51)]
@@ -110,8 +115,13 @@ def test_answers_come_in_the_order_of_the_questions_with_their_bill(cloud, stack
 
 def test_a_batch_that_fails_says_why_and_leaves_no_answers(cloud, stack, tmp_path):
     run = promoted(cloud, stack, "tiles-00000002", BROKEN="1")
-    with pytest.raises(BatchFailed, match=r"failed: ClientError: .*out of memory"):
-        batch.ask(stack, run, questions(tmp_path, 3), tmp_path, lambda now: None)
+    asked, told = questions(tmp_path, 3), list[str]()
+    asked.write_text(f"{asked.read_text()}{'long ' * 400}\n")
+    with pytest.raises(
+        BatchFailed, match=r"failed: ClientError: .*out of memory.*line 4 may be too long"
+    ):
+        batch.ask(stack, run, asked, tmp_path, quiet, told.append)
+    assert "have 1,024 tokens together" in told[0]
     assert not (tmp_path / "questions.answers.jsonl").exists()
 
 
@@ -123,7 +133,7 @@ def test_an_interruption_stops_the_job(cloud, stack, tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        batch.ask(stack, run, questions(tmp_path, 500), tmp_path, interrupt)
+        batch.ask(stack, run, questions(tmp_path, 500), tmp_path, interrupt, quiet)
     ended = eventually(
         lambda: jobs(cloud, run.run_id)[0]["TransformJobStatus"],
         lambda status: status in ("Stopped", "Completed"),
@@ -137,7 +147,9 @@ def test_deleting_a_run_stops_its_batches(cloud, stack, tmp_path):
 
     def ask() -> None:
         try:
-            batch.ask(stack, run, questions(tmp_path, 500), tmp_path, lambda now: at_work.set())
+            batch.ask(
+                stack, run, questions(tmp_path, 500), tmp_path, lambda now: at_work.set(), quiet
+            )
         except BatchFailed as error:
             errors.append(error)
 
@@ -156,13 +168,13 @@ def test_nothing_is_started_by_what_cannot_be_asked_or_written(cloud, stack, tmp
     bad = tmp_path / "bad.jsonl"
     bad.write_text('{"prompt": "a"}\n{"prompt": \n')
     with pytest.raises(BatchRejected, match="line 2: it is not JSON"):
-        batch.ask(stack, run, bad, tmp_path, lambda now: None)
+        batch.ask(stack, run, bad, tmp_path, quiet, quiet)
     taken = tmp_path / "taken"
     taken.write_text("")
     with pytest.raises(BatchRejected, match="cannot be written"):
-        batch.ask(stack, run, questions(tmp_path, 1), taken, lambda now: None)
+        batch.ask(stack, run, questions(tmp_path, 1), taken, quiet, quiet)
     assert run.batch_model_name is not None
     cloud.sagemaker.delete_model(ModelName=run.batch_model_name)
     with pytest.raises(ModelNotFound, match="is gone from SageMaker"):
-        batch.ask(stack, run, questions(tmp_path, 1), tmp_path, lambda now: None)
+        batch.ask(stack, run, questions(tmp_path, 1), tmp_path, quiet, quiet)
     assert jobs(cloud, run.run_id) == []

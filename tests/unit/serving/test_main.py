@@ -1,165 +1,146 @@
-"""The real process, `python -m serving`: it starts, answers, drains and ends well."""
+"""The real process, `python -m serving`, with a real engine: it answers, drains and ends well."""
+
+from __future__ import annotations
 
 import json
 import os
 import signal
 import subprocess
 import sys
-import threading
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import httpx
+import psutil
 import pytest
 
+from serving.llama_cpp.process import HOST, free_port
+from tests.patience import eventually
+from tests.tiny_gguf import write_tiny_gguf
+
 PROJECT = Path(__file__).parents[3]
+ASKED = {"messages": [{"role": "user", "content": "x"}], "max_tokens": 8}
+LONG = ASKED | {"max_tokens": 400, "stream": True}
+
+
+@pytest.fixture(scope="module")
+def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("model")
+    write_tiny_gguf(folder / "model.gguf")
+    return folder
 
 
 @dataclass
-class Process:
-    popen: subprocess.Popen[str]
-    log: list[str]
-    port: int = 0
+class Entry:
+    process: subprocess.Popen[str]
+    url: str
 
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+    def ask(self, path: str, body: Any = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        return urllib.request.urlopen(f"{self.url}{path}", data, timeout=30)
 
-    def wait_for(self, text: str) -> str:
-        """Read the log up to the line that holds `text`."""
-        assert self.popen.stderr is not None
-        for line in self.popen.stderr:
-            self.log.append(line)
-            if text in line:
-                return line
-        raise AssertionError(f"{text!r} never came: {''.join(self.log)}")
+    def is_healthy(self) -> bool:
+        assert self.process.poll() is None
+        try:
+            with self.ask("/ping") as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
 
-    def finish(self) -> int:
-        self.log += self.popen.communicate(timeout=60)[1].splitlines(keepends=True)
-        return self.popen.returncode
+    def server(self) -> psutil.Process:
+        (child,) = psutil.Process(self.process.pid).children()
+        return child
+
+    def end(self) -> tuple[int, str]:
+        """Its exit code and its log."""
+        log, _ = self.process.communicate(timeout=60)
+        return self.process.returncode, log
 
 
 @contextmanager
-def started(model_dir: Path, **variables: str) -> Iterator[Process]:
-    environment = os.environ | {
-        "SM_MODEL_DIR": str(model_dir),
-        "SAGEMAKER_BIND_TO_PORT": "0",
-        "STRATOS_BIND_HOST": "127.0.0.1",
+def entry(model_dir: Path, **variables: str) -> Iterator[Entry]:
+    port = free_port()
+    environment = {
+        "SM_LLAMA_CPP_MODEL_DIR": str(model_dir),
+        "SAGEMAKER_BIND_TO_PORT": str(port),
+        "SM_LLAMA_CPP_TEMP": "0",
+        "SM_LLAMA_CPP_CTX_SIZE": "512",
+        "SM_LLAMA_CPP_PARALLEL": "1",
         "OMP_NUM_THREADS": "1",
-        **variables,
     }
-    popen = subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-m", "serving"],
         cwd=PROJECT,
-        env=environment,
-        stderr=subprocess.PIPE,
+        env=os.environ | environment | variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
     )
     try:
-        yield Process(popen, [])
+        yield Entry(process, f"http://{HOST}:{port}")
     finally:
-        popen.kill()
-        popen.communicate()
+        process.kill()
+        process.communicate()
 
 
 @contextmanager
-def serving(model_dir: Path, **variables: str) -> Iterator[Process]:
-    with started(model_dir, **variables) as process:
-        line = process.wait_for("is ready on")
-        process.port = int(line.partition("127.0.0.1:")[2].split()[0])
-        yield process
+def serving(model_dir: Path, **variables: str) -> Iterator[Entry]:
+    with entry(model_dir, **variables) as started:
+        eventually(started.is_healthy)
+        yield started
 
 
-def test_sigterm_finishes_what_is_in_flight_and_refuses_the_rest(model_dir):
-    body = {
-        "messages": [{"role": "user", "content": "x"}],
-        "max_tokens": 110,
-        "stream": True,
-        "stream_options": {"include_usage": True},
-        "response_format": {
-            "type": "json_schema",
-            "json_schema": {"schema": {"type": "array", "minItems": 200}},
-        },
-    }
-    with serving(model_dir) as process:
-        with (
-            httpx.Client(base_url=process.url, timeout=30) as client,
-            client.stream("POST", "/invocations", json=body) as answer,
-        ):
-            lines = answer.iter_lines()
-            assert "assistant" in next(lines)
-            process.popen.send_signal(signal.SIGTERM)
-            process.wait_for("Shutting down")
-            with pytest.raises(httpx.TransportError):
-                httpx.get(f"{process.url}/ping", timeout=30)
-            rest = [line[6:] for line in lines if line]
-        assert process.finish() == 0
-    assert rest[-1] == "[DONE]"
-    assert json.loads(rest[-2])["usage"]["completion_tokens"] == 110
+def test_invocations_are_answered_by_the_engine_and_sigterm_finishes_what_is_in_flight(model_dir):
+    with serving(model_dir, SM_LLAMA_CPP_ALIAS="tiles") as started:
+        with started.ask("/invocations", ASKED) as answer:
+            told = json.load(answer)
+        assert (told["model"], told["usage"]["completion_tokens"]) == ("tiles", 8)
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            started.ask("/invocations", {"inputs": "x"})
+        with refused.value as answer:
+            assert (answer.status, json.load(answer)["error"]["code"]) == (400, 400)
+        server = started.server()
+        with started.ask("/invocations", LONG) as answer:
+            assert answer.readline().startswith(b"data: ")
+            started.process.send_signal(signal.SIGTERM)
+            rest = answer.read()
+        code, log = started.end()
+    assert code == 0, log
+    assert rest.rstrip().endswith(b"data: [DONE]")
+    assert not server.is_running()
 
 
-def test_sigterm_ends_an_idle_server_even_with_a_connection_open(model_dir):
-    with serving(model_dir) as process, httpx.Client(base_url=process.url) as client:
-        assert client.get("/ping").status_code == 200
-        process.popen.send_signal(signal.SIGTERM)
-        assert process.finish() == 0
-    assert any("is ready on" in line for line in process.log)
+def test_an_engine_that_dies_ends_the_entry_with_its_last_lines_in_the_log(model_dir):
+    with serving(model_dir) as started:
+        started.server().kill()
+        code, log = started.end()
+    assert code == 1
+    assert "listening on" in log
+    assert "llama-server ended with code -9" in log.splitlines()[-1]
 
 
-def test_a_damaged_model_ends_the_start_with_one_clear_line(tmp_path):
-    (tmp_path / "config.json").write_text('{"model_type": "qwen2"')
-    (tmp_path / "tokenizer.json").write_text("{}")
-    with started(tmp_path) as process:
-        assert process.finish() == 1
-    (line,) = [line for line in process.log if "cannot serve" in line]
-    assert str(tmp_path) in line
-    assert not any("Traceback" in line for line in process.log)
+def test_an_engine_that_dies_with_the_entry_leaves_no_process(model_dir):
+    with serving(model_dir) as started:
+        server = started.server()
+        started.process.kill()
+        server.wait(30)
 
 
-def test_a_wrong_setting_is_named(model_dir):
-    with started(model_dir, STRATOS_NUM_SLOTS="many") as process:
-        assert process.finish() == 1
-    assert any("STRATOS_NUM_SLOTS" in line for line in process.log)
+def test_a_damaged_model_ends_the_start_with_the_engines_words(tmp_path):
+    (tmp_path / "model.gguf").write_text("no weights")
+    with entry(tmp_path) as started:
+        code, log = started.end()
+    assert code == 1
+    assert str(tmp_path / "model.gguf") in log
+    assert "Traceback" not in log
 
 
-def test_the_cap_on_new_tokens_comes_from_the_environment(model_dir):
-    ask = {"messages": [{"role": "user", "content": "x"}]}
-    with serving(model_dir, STRATOS_MAX_NEW_TOKENS="5") as process:
-        with httpx.Client(base_url=process.url, timeout=30) as client:
-            refused = client.post("/invocations", json=ask | {"max_tokens": 6})
-            answer = client.post("/invocations", json=ask).json()
-        process.popen.send_signal(signal.SIGTERM)
-        assert process.finish() == 0
-    assert refused.status_code == 400
-    assert "at most 5" in refused.json()["error"]["message"]
-    assert answer["usage"]["completion_tokens"] <= 5
-
-
-def test_a_client_that_goes_away_frees_its_slot(serve):
-    body = {"messages": [{"role": "user", "content": "x"}], "max_tokens": 100}
-    with serve(num_slots=1) as (client, engine):
-        hold, original = threading.Event(), engine.model.lm_head.forward
-        engine.model.lm_head.forward = lambda hidden: (hold.wait(30), original(hidden))[1]
-        try:
-            with (
-                httpx.Client(base_url=client.base_url, timeout=30) as leaver,
-                leaver.stream("POST", "/invocations", json=body | {"stream": True}) as answer,
-            ):
-                next(answer.iter_lines())
-            with (
-                httpx.Client(base_url=client.base_url, timeout=0.2) as leaver,
-                pytest.raises(httpx.ReadTimeout),
-            ):
-                leaver.post("/invocations", json=body)
-            for _ in range(5):  # the server has seen both leave before it answers these
-                client.get("/ping")
-        finally:
-            hold.set()
-            engine.model.lm_head.forward = original
-        follower = client.post("/invocations", json=body).json()
-        # The engine does not count the end of the text as a token of the answer.
-        ended = follower["choices"][0]["finish_reason"] == "stop"
-        expected = follower["usage"]["completion_tokens"] + ended
-        assert engine.load.generated_tokens == expected
+def test_a_folder_without_a_model_is_named(tmp_path):
+    with entry(tmp_path) as started:
+        code, log = started.end()
+    assert code == 1
+    assert f"cannot serve: {tmp_path} holds no *.gguf" in log

@@ -40,10 +40,11 @@ class LLM:
         self.calls.append(len(prompts))
         answered = []
         for prompt, wanted in zip(prompts, sampling_params, strict=True):
+            assert 0 <= wanted.seed < 2**32, "vLLM's engine ends with an overflow"
             eos = frozenset(wanted.stop_token_ids)
-            sampling = Sampling(wanted.max_tokens, eos, wanted.temperature, wanted.seed >> 32)
+            sampling = Sampling(wanted.max_tokens, eos, wanted.temperature, 0)
             (made,) = generate_batch(
-                self._local.model, [prompt["prompt_token_ids"]], sampling, [wanted.seed % 2**32]
+                self._local.model, [prompt["prompt_token_ids"]], sampling, [wanted.seed]
             )
             tokens = made.written
             reason = "stop" if made.finished else "length"

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tokenizers import Regex, Tokenizer, decoders, pre_tokenizers
-from tokenizers.models import BPE, WordLevel
-from tokenizers.pre_tokenizers import Split
+from tokenizers import Tokenizer, decoders, pre_tokenizers
+from tokenizers.models import BPE
 from transformers import (
     PreTrainedTokenizerFast,
     Qwen2Config,
@@ -31,21 +30,14 @@ TEMPLATE = (
 
 
 def make_tokenizer(characters: list[str] = CHARACTERS) -> PreTrainedTokenizerFast:
-    """One token a character, and a chat template."""
-    vocabulary = {token: index for index, token in enumerate([*SPECIAL, "<unk>", *characters])}
-    backend = Tokenizer(WordLevel(vocabulary, unk_token="<unk>"))
-    backend.pre_tokenizer = Split(Regex(r"[\s\S]"), "isolated")
-    backend.decoder = decoders.Fuse()
-    backend.add_special_tokens(SPECIAL)
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=backend,
-        eos_token="<|end|>",
-        pad_token="<pad>",
-        unk_token="<unk>",
-        additional_special_tokens=SPECIAL[2:],
-    )
-    tokenizer.chat_template = TEMPLATE
-    return tokenizer
+    """One token a character, and a chat template; every other character is passed over."""
+    # llama.cpp wants a merge.
+    merged = ("Q", "Z")
+    encode = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False).pre_tokenize_str
+    pieces = [encode(character)[0][0] for character in characters]
+    vocabulary = {token: index for index, token in enumerate([*SPECIAL, "".join(merged), *pieces])}
+    merges = [merged] if set(merged) <= set(pieces) else []
+    return _with_template(Tokenizer(BPE(vocabulary, merges)))
 
 
 def byte_level_tokenizer(merges: list[tuple[str, str]]) -> PreTrainedTokenizerFast:
@@ -53,7 +45,10 @@ def byte_level_tokenizer(merges: list[tuple[str, str]]) -> PreTrainedTokenizerFa
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     joined = ["".join(pair) for pair in merges]
     vocabulary = {token: index for index, token in enumerate([*SPECIAL, *alphabet, *joined])}
-    backend = Tokenizer(BPE(vocabulary, merges))
+    return _with_template(Tokenizer(BPE(vocabulary, merges)))
+
+
+def _with_template(backend: Tokenizer) -> PreTrainedTokenizerFast:
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     backend.decoder = decoders.ByteLevel()
     backend.add_special_tokens(SPECIAL)

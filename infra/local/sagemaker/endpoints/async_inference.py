@@ -86,13 +86,13 @@ class InferenceQueues:
 
         Raises:
             ClientError: the body cannot be read.
-            LookupError: the endpoint is gone, or its model refused the request.
+            LookupError: the endpoint is not in service, or its model refused the request.
             HTTPError: the model did not answer in time.
         """
         body = self._read(request.input_uri)
         server = self._route(request.endpoint_name, None)
         if server is None:
-            raise LookupError(f"Endpoint {request.endpoint_name} was deleted.")
+            raise LookupError(f"Endpoint {request.endpoint_name} is not in service.")
         begun = time.monotonic()
         failed = True
         try:

@@ -28,14 +28,14 @@ class Component:
         variant: Mapping[str, Any],
         specification: Mapping[str, Any],
         tags: list[dict[str, str]],
-        traffic: Traffic,
+        make_traffic: Callable[[Callable[[str], None]], Traffic],
     ) -> None:
         self.name = name
         self.arn = self.arn_of(name)
         self.endpoint_name = endpoint_name
         self.specification = copy.deepcopy(dict(specification))
         self.tags = tags
-        self.traffic = traffic
+        self.traffic = make_traffic(self.lose)
         self.current_copies = self.desired_copies = 0
         self.last_deployment_config: Mapping[str, Any] | None = None
         self.used_at = time.monotonic()
@@ -115,6 +115,13 @@ class Component:
             self._reason = reason
             self._modified = utc_now()
             self._status = status
+
+    def lose(self, reason: str) -> None:
+        """Its copies died for good."""
+        with self._lock:
+            going = self._status == "Deleting"
+        if not going:
+            self.finish(reason, self.specification, 0, "Failed")
 
     def stop(self, then: Callable[[], None]) -> None:
         """In the background, end the process once its requests are answered."""

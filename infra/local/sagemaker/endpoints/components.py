@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from moto.sagemaker.exceptions import AWSValidationException
@@ -142,7 +143,7 @@ class InferenceComponents:
                 variant,
                 parameters["Specification"],
                 parameters.get("Tags") or [],
-                Traffic(name, self._settings, self._clients, log_group=LOG_GROUP),
+                partial(Traffic, name, self._settings, self._clients, log_group=LOG_GROUP),
             )
             self._components[name] = component
         copies = int((parameters.get("RuntimeConfig") or {"CopyCount": 1})["CopyCount"])

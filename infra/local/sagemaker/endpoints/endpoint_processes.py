@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from moto.sagemaker.exceptions import AWSValidationException, ValidationError
@@ -112,7 +113,8 @@ class EndpointProcesses:
             endpoint.async_inference_config = config.async_inference_config
             backend.endpoints[endpoint_name] = endpoint
             self._backend = backend
-            traffic = Traffic(endpoint_name, self._settings, self._clients)
+            lost = partial(self._change, endpoint, "Failed")
+            traffic = Traffic(endpoint_name, self._settings, self._clients, lost)
             self._traffic[endpoint_name] = traffic
         self._announce(endpoint)
 

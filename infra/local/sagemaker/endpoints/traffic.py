@@ -7,6 +7,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -34,6 +35,8 @@ class ServingFleet:
     def __init__(self, servers: Sequence[ModelServer], observations: Observations) -> None:
         self.servers = {server.variant_name: server for server in servers}
         self.observations = observations
+        self.problem: str | None = None
+        """Why one of its servers died for good."""
 
     def choose(self, weights: Mapping[str, float], target: str | None) -> ModelServer | None:
         """The server of the target variant, else one by traffic weight."""
@@ -67,9 +70,16 @@ class Traffic:
         name: str,
         settings: LocalSettings,
         clients: BackgroundClients,
+        lost: Callable[[str], None],
         log_group: str = LOG_GROUP,
     ) -> None:
+        """Nothing is in service yet.
+
+        Args:
+            lost: Gets why the fleet in service is not any more: it died for good.
+        """
         self.name = name
+        self._lost = lost
         self._log_group = f"{log_group}/{name}"
         self._settings = settings
         self._clients = clients
@@ -77,6 +87,9 @@ class Traffic:
         self._starting: ServingFleet | None = None
         self._incoming_share = 0.0
         """Of the traffic, to the fleet that starts."""
+        self._rolling_out = False
+        self._loss: str | None = None
+        """Why nothing is in service, which is told once a roll-out that is under way has failed."""
         self._closing = threading.Event()
         self._lock = threading.Lock()
         self._closed = False
@@ -99,6 +112,7 @@ class Traffic:
         thread = threading.Thread(target=self._roll_out, args=arguments, daemon=True)
         with self._lock:
             self._threads.append(thread)
+            self._rolling_out = True
         thread.start()
 
     def enter(self, weights: Mapping[str, float], target: str | None) -> ModelServer | None:
@@ -146,27 +160,52 @@ class Traffic:
             fleet = self._build(variants, containers)
         except Exception as error:
             logger.exception("Endpoint %s broke the local cloud", self.name)
-            finished(f"InternalServerError: {type(error).__name__}: {error}")
+            self._finish(finished, f"InternalServerError: {type(error).__name__}: {error}")
             return
         with self._lock:
             self._starting = None if self._closed else fleet
             closed = self._closed
         reason = "The endpoint was deleted." if closed else self._start(fleet)
         if reason is None:
+            for server in fleet.servers.values():
+                server.keep_up(partial(self._lose, fleet))
             reason = self._move_traffic(fleet, shift)
         with self._lock:
             self._starting = None
             self._incoming_share = 0.0
             closed = self._closed
+            reason = reason or fleet.problem
             in_service = reason is None and not closed
             retired = self._live if in_service else fleet
             if in_service:
-                self._live = fleet
+                self._live, self._loss = fleet, None
         if not closed:
-            finished(reason)
+            self._finish(finished, reason)
         if retired is not None:
             drain = 0.0 if closed else _DRAIN_SECONDS
             retired.stop(drain_seconds=drain, grace_seconds=_GRACE_SECONDS)
+
+    def _finish(self, finished: Callable[[str | None], None], reason: str | None) -> None:
+        finished(reason)
+        with self._lock:
+            self._rolling_out = False
+            loss, self._loss = self._loss, None
+        if loss is not None:
+            self._lost(loss)
+
+    def _lose(self, fleet: ServingFleet, problem: str) -> None:
+        """A server of a fleet died for good; if the fleet is in service, it is no longer."""
+        with self._lock:
+            fleet.problem = problem
+            if fleet is not self._live or self._closed:
+                return  # its roll-out looks at the problem, or it is on its way out
+            self._live = None
+            self._threads.append(threading.current_thread())
+            told_later = self._rolling_out
+            self._loss = problem if told_later else None
+        if not told_later:
+            self._lost(problem)
+        fleet.stop(drain_seconds=_DRAIN_SECONDS, grace_seconds=_GRACE_SECONDS)
 
     def _move_traffic(self, fleet: ServingFleet, shift: TrafficShift) -> str | None:
         """Give a fleet its share of the traffic step by step; why it has to give it back."""
@@ -180,7 +219,10 @@ class Traffic:
             with self._lock:
                 self._incoming_share = 0.0 if self._closed else share
             wait = shift.final_seconds if step == last else shift.wait_seconds
-            if tripped := self._bake(watch, wait):
+            tripped = self._bake(watch, fleet, wait)
+            if fleet.problem is not None:
+                return fleet.problem
+            if tripped:
                 return (
                     f"The deployment was rolled back: {', '.join(tripped)} went into alarm while "
                     f"the new fleet had {share:.0%} of the traffic."
@@ -193,13 +235,13 @@ class Traffic:
         found = self._clients.cloudwatch.describe_alarms(AlarmNames=list(names))
         return list(found["MetricAlarms"])
 
-    def _bake(self, watch: AlarmWatch, seconds: float) -> list[str]:
-        """Wait, and return the alarms that trip meanwhile."""
+    def _bake(self, watch: AlarmWatch, fleet: ServingFleet, seconds: float) -> list[str]:
+        """Wait, unless the fleet dies, and return the alarms that trip meanwhile."""
         if not seconds:
             return []
         return wait_until(
             watch.tripped,
-            lambda tripped: tripped or self._closing.is_set(),
+            lambda tripped: tripped or fleet.problem or self._closing.is_set(),
             deadline=within(seconds),
             pauses=every(_BAKE_POLL_SECONDS),
             sleep=self._closing.wait,

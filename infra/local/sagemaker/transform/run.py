@@ -174,7 +174,7 @@ class TransformRun:
             try:
                 answered = server.post(record, given, timeout_seconds=self.job.timeout_seconds)
             except urllib3.exceptions.HTTPError as error:
-                problem = str(error)
+                problem = server.ended() or str(error)
                 continue
             if answered.status == 200:
                 return answered.data

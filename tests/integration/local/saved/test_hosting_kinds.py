@@ -7,6 +7,7 @@ import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from endpoint_models import CODE_IMAGE
 from moto_cloud import ROLE as ROLE_ARN
 from moto_cloud import Cloud
 from restarts import serving
@@ -81,7 +82,7 @@ def test_an_endpoint_serves_again_after_a_restart(tmp_path: Path) -> None:
         sagemaker.create_model(
             ModelName="m",
             ExecutionRoleArn=ROLE_ARN,
-            PrimaryContainer={"Image": "image", "ModelDataUrl": "s3://models/m.tar.gz"},
+            PrimaryContainer={"Image": CODE_IMAGE, "ModelDataUrl": "s3://models/m.tar.gz"},
         )
         variant = {
             "VariantName": "main",
@@ -128,7 +129,7 @@ def test_a_component_that_scaled_to_zero_wakes_after_a_restart(tmp_path: Path) -
         sagemaker.create_model(
             ModelName="m",
             ExecutionRoleArn=ROLE_ARN,
-            PrimaryContainer={"Image": "image", "ModelDataUrl": "s3://models/m.tar.gz"},
+            PrimaryContainer={"Image": CODE_IMAGE, "ModelDataUrl": "s3://models/m.tar.gz"},
         )
         variant = {
             "VariantName": "main",

@@ -25,4 +25,4 @@ def test_a_run_without_a_model_for_batches_is_explained(stack, tmp_path, attribu
     questions = tmp_path / "q.txt"
     questions.write_text("one\n")
     with pytest.raises(ModelNotFound, match=problem):
-        batch.ask(stack, find_run(stack, "r-1"), questions, tmp_path, lambda now: None)
+        batch.ask(stack, find_run(stack, "r-1"), questions, tmp_path, print, print)

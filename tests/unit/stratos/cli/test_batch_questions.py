@@ -8,15 +8,25 @@ from typing import Any
 
 import pytest
 
-from stratos.cli.batch_questions import read_questions
+from stratos.cli.batch_questions import Limits, maybe_too_long, read_questions, told_lines
 from stratos.errors import BatchRejected
 from stratos.units import MIB
+from tests import factories
+
+LIMITS = Limits(max_tokens=64, max_mib=3)
 
 
-def questions(tmp_path: Path, name: str, content: str) -> list[dict[str, Any]]:
+def questions(
+    tmp_path: Path, name: str, content: str, limits: Limits = LIMITS
+) -> list[dict[str, Any]]:
     path = tmp_path / name
     path.write_bytes(content.encode())
-    return [json.loads(line) for line in read_questions(path, "tiles", 64, 3)]
+    return [json.loads(line) for line in read_questions(path, "tiles", limits)]
+
+
+def chat(*roles: str, **options: Any) -> str:
+    messages = [{"role": role, "content": "a"} for role in roles]
+    return json.dumps({"messages": messages} | options)
 
 
 def test_each_line_of_text_is_a_question(tmp_path: Path) -> None:
@@ -51,6 +61,16 @@ def test_chats_keep_their_own_options_and_prompts_become_chats(tmp_path: Path) -
         ('{"messages": [{"role": "user", "content": 3}]}', "both text"),
         ('{"messages": [{"role": "user", "content": "a"}], "stream": true}', "`stream`"),
         (json.dumps({"prompt": "a" * 3 * MIB}), "over 3 MB"),
+        (chat("user", "system", "user"), "can only be the first"),
+        (chat("user", tools=[]), "`tools` is not an option of a batch"),
+        (chat("user", logit_bias={}), "`logit_bias` is not an option"),
+        (chat("user", max_tokens=0), "`max_tokens` is 0; it must be a whole number from 1"),
+        (chat("user", max_tokens="8"), "`max_tokens` is '8'"),
+        (chat("user", max_tokens=True), "`max_tokens` is True"),
+        (chat("user", temperature=-1), "a number from 0 to 2"),
+        (chat("user", seed=2**32 - 1), "from 0 to 4294967294"),
+        (chat("user", stop=[1]), "a text, or a list of them"),
+        (chat("user", n=2), "`n` is 2; it must be 1"),
     ],
 )
 def test_a_line_that_cannot_be_asked_is_named_by_its_number(
@@ -65,7 +85,51 @@ def test_a_file_without_questions_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BatchRejected, match="holds no question"):
         questions(tmp_path, "q.txt", "\n\n")
     with pytest.raises(BatchRejected, match="cannot be read"):
-        read_questions(tmp_path / "absent.txt", "tiles", 64, 3)
+        read_questions(tmp_path / "absent.txt", "tiles", LIMITS)
     (tmp_path / "bytes.txt").write_bytes(b"\xff\xfe")
     with pytest.raises(BatchRejected, match="cannot be read"):
-        read_questions(tmp_path / "bytes.txt", "tiles", 64, 3)
+        read_questions(tmp_path / "bytes.txt", "tiles", LIMITS)
+
+
+SHORT_ENGINE = factories.engine(context_tokens=128)
+SHORT = Limits(max_tokens=16, max_mib=3, engine=SHORT_ENGINE)
+
+
+def test_options_that_every_engine_has_are_kept(tmp_path: Path) -> None:
+    options = {"seed": 1, "stop": ["x"], "top_p": 0.5, "temperature": 0.7, "n": 1}
+    line = chat("system", "user", "assistant", "user", **options)
+    (asked,) = questions(tmp_path, "q.jsonl", line, SHORT)
+    assert {name: asked[name] for name in options} == options
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        (chat("user", max_tokens=128), "question and answer together have 128 tokens"),
+        (json.dumps({"prompt": "a" * 1025}), "1,025 bytes, too long for the 128 tokens"),
+    ],
+)
+def test_what_no_tokenizer_could_fit_into_the_context_is_refused(
+    tmp_path: Path, line: str, problem: str
+) -> None:
+    with pytest.raises(BatchRejected, match=problem):
+        questions(tmp_path, "q.jsonl", line, SHORT)
+
+
+def test_a_line_with_fewer_bytes_than_the_context_has_tokens_is_never_doubted(
+    tmp_path: Path,
+) -> None:
+    texts = ["short", "x" * 46, "x" * 48, "ü" * 24, "x" * 500]
+    path = tmp_path / "q.txt"
+    path.write_text("\n".join(texts))
+    asked = read_questions(path, "tiles", SHORT)
+    assert maybe_too_long(asked, SHORT_ENGINE, []) == [3, 4, 5]
+    assert maybe_too_long(asked, SHORT_ENGINE, [asked[2]]) == [5]  # no longer than an answered one
+    assert maybe_too_long(asked, None, []) == []
+    on_gpu = factories.engine("ml.g6.xlarge", context_tokens=128)
+    assert maybe_too_long(asked, on_gpu, []) == [2, 3, 4, 5]  # which counts the answer, too
+
+
+def test_lines_are_told_by_number_and_many_are_counted() -> None:
+    assert told_lines([3]) == "line 3"
+    assert told_lines(range(1, 13)) == "lines 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 2 more"

@@ -51,7 +51,7 @@ def test_every_plan_says_how_its_endpoint_is_hosted_and_why(folder: Path) -> Non
     chosen = json.loads(run(folder, "--json"))["chosen"]
     assert chosen["hosting"]["mode"] == "serverless"
     assert 0 < chosen["usd_per_1000_requests"]["value"] < 0.1
-    assert chosen["hosting"]["cold_start_seconds"] == pytest.approx(30, abs=1)
+    assert chosen["hosting"]["cold_start_seconds"] == pytest.approx(15, abs=1)
     shown = run(folder, "--html", str(folder / "plan.html"))
     assert "serve on a serverless endpoint in us-east-1" in shown
     assert f"hosting: {chosen['hosting']['reason']}" in shown

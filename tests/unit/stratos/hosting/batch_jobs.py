@@ -27,11 +27,12 @@ def server(instance_type: str = "ml.local.cpu1", count: int = 1, usd: float = 3.
     )
 
 
-def job(of: Server | None = None) -> TransformJob:
+def job(of: Server | None = None, at_once: int = 8) -> TransformJob:
     tags = [{"Key": "stratos:run", "Value": "tiles-1"}]
     return transform_job(
         "stratos-tiles-1-a0",
         of or server(),
+        at_once,
         "bucket",
         "runs/tiles-1/batches/measured/questions.jsonl",
         "runs/tiles-1/batches/measured/answers/stratos-tiles-1-a0/",

@@ -39,6 +39,7 @@ def deployment(
     replicas: int = 1,
     component: LiveComponent | None = None,
     instead_of: tuple[str, ...] = (),
+    memory_gib: float = 1.5,
     **sections: Any,
 ) -> Deployment:
     spec = factories.spec(**sections)
@@ -51,7 +52,11 @@ def deployment(
     order = factories.order(
         spec,
         factories.match_evidence(
-            serving=server, p95_latency_ms=400.0, mode=mode, instead_of=instead_of
+            serving=server,
+            p95_latency_ms=400.0,
+            mode=mode,
+            instead_of=instead_of,
+            engine_on=factories.engine(instance_type, memory_gib=memory_gib),
         ),
         uri="s3://bucket/runs/r/models/job/output/model.tar.gz",
         num_bytes=artifact_bytes,

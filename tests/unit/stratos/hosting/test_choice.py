@@ -8,8 +8,9 @@ import pytest
 
 from stratos.errors import DeploymentFailed
 from stratos.hosting.choice import choose_hosting
+from stratos.hosting.container import serving_container
 from stratos.hosting.order import LiveEndpoint
-from stratos.units import GIB, MIB
+from stratos.units import MIB
 from tests import factories
 from tests.unit.stratos.hosting.batch_jobs import server
 from tests.unit.stratos.hosting.deployments import RARE, deployment, hosted
@@ -29,7 +30,7 @@ IMPOSSIBLE = pytest.mark.parametrize(
     ("options", "obstacle"),
     [
         ({"instance_type": "ml.g5.xlarge"}, "no GPU"),
-        ({"artifact_bytes": 3 * GIB}, "6 GB of memory at most"),
+        ({"memory_gib": 6.0}, "6 GB of memory at most"),
         ({"load": {"requests_per_second": 400}}, "exceed its limit of 200"),
     ],
 )
@@ -53,10 +54,10 @@ def test_a_planned_mode_that_turns_out_impossible_gives_way_and_says_so(options,
 
 
 def test_an_artifact_too_slow_to_start_gives_up_what_scales_to_zero():
-    tolerant = {"max_cold_start_seconds": 35}
+    tolerant = {"max_cold_start_seconds": 20}
     built = hosted(planned="serverless", load=RARE, hosting=tolerant)
     assert built.hosting.mode == "realtime"
-    assert "a cold start of about 59 s, over max_cold_start_seconds 35" in built.hosting.reason
+    assert "a cold start of about 44 s, over max_cold_start_seconds 20" in built.hosting.reason
     small = hosted(planned="serverless", load=RARE, hosting=tolerant, artifact_bytes=MIB)
     assert small.hosting.mode == "serverless"
 
@@ -64,7 +65,7 @@ def test_an_artifact_too_slow_to_start_gives_up_what_scales_to_zero():
 def test_no_mode_takes_the_place_of_the_planned_one_above_the_limit_on_hosting():
     limits = {"max_hosting_usd_per_month": 100}
     with pytest.raises(DeploymentFailed, match=r"realtime \$146.00 a month, over max_hosting"):
-        deployment(planned="serverless", constraints=limits, artifact_bytes=3 * GIB, load=RARE)
+        deployment(planned="serverless", constraints=limits, memory_gib=6.0, load=RARE)
 
 
 SERVERLESS = {"ProductionVariants": [{"CurrentServerlessConfig": {"MaxConcurrency": 1}}]}
@@ -90,13 +91,16 @@ def test_an_endpoint_that_came_since_the_plan_was_made_gives_the_mode_and_the_re
 def test_an_endpoint_that_went_since_the_plan_was_made_binds_no_more():
     built = hosted(planned="async", load=RARE)  # planned so only because it was in service
     assert built.hosting.mode == "realtime"
-    assert built.hosting.reason.startswith("planned as async, but a cold start of about 449 s")
+    assert built.hosting.reason.startswith("planned as async, but a cold start of about 329 s")
 
 
 def test_batches_are_refused_while_an_endpoint_of_the_spec_is_in_service() -> None:
     spec = factories.spec(hosting={"mode": "batch"}, constraints={})
     order = factories.order(spec, factories.match_evidence(server(), 400.0, "batch"))
-    _, choice = choose_hosting(order, "cpu")
+    container = serving_container(
+        order.plan, spec.name, order.artifact.uri, artifact_bytes=1000, servers=order.servers
+    )
+    _, choice = choose_hosting(order, container)
     assert choice.mode == "batch"
     with pytest.raises(DeploymentFailed, match="stratos delete"):
-        choose_hosting(replace(order, live=LiveEndpoint("realtime", "before")), "cpu")
+        choose_hosting(replace(order, live=LiveEndpoint("realtime", "before")), container)

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from stratos.hosting.components import rolling_update
-from stratos.units import GIB, MIB
 from tests.unit.stratos.hosting.deployments import deployment
 
 
@@ -20,19 +19,19 @@ def test_an_update_copy_by_copy_has_time_for_each_and_no_more_than_sagemaker_acc
 
 
 def test_a_copy_takes_the_accelerators_of_its_instance_or_most_of_its_cores():
-    def required(instance_type: str, artifact_bytes: int) -> dict[str, Any]:
+    def required(instance_type: str, memory_gib: float) -> dict[str, Any]:
         to_zero = {"mode": "scale_to_zero"}
-        built = deployment(instance_type, artifact_bytes=artifact_bytes, hosting=to_zero)
+        built = deployment(instance_type, memory_gib=memory_gib, hosting=to_zero)
         assert built.component is not None
         found: dict[str, Any] = built.component.specification["ComputeResourceRequirements"]
         return found
 
-    assert required("ml.g5.12xlarge", 30 * GIB) == {
+    assert required("ml.g5.12xlarge", 30) == {
         "NumberOfAcceleratorDevicesRequired": 4.0,
         "MinMemoryRequiredInMb": 1024,
     }
-    assert required("ml.c7i.xlarge", 400 * MIB) == {
+    assert required("ml.c7i.xlarge", 1.5) == {
         "NumberOfCpuCoresRequired": 3.0,
-        "MinMemoryRequiredInMb": 1024 + 1000,
+        "MinMemoryRequiredInMb": 1536 + 128,
     }
-    assert required("ml.c7i.xlarge", 100 * GIB)["MinMemoryRequiredInMb"] == 4 * 1024
+    assert required("ml.c7i.xlarge", 100)["MinMemoryRequiredInMb"] == 4 * 1024

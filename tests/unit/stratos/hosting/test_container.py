@@ -6,29 +6,37 @@ from typing import Any
 
 import pytest
 
+from serving.llama_cpp.arguments import arguments_of, parameters_of
 from stratos.catalog.servers import ServerCatalog
-from stratos.contracts.plan import Server
-from stratos.hosting.container import ServingContainer, serving_container
+from stratos.contracts.plan import Plan, Server
+from stratos.errors import DeploymentFailed
+from stratos.hosting.container import ServingContainer, expected_artifact_bytes, serving_container
 from stratos.units import GIB, MIB
+from tests import factories
 from tests.unit.stratos.hosting.deployments import server_of
 
 
-def container_on(
-    server: Server, artifact_bytes: int = MIB, precision: Any = "bfloat16"
-) -> ServingContainer:
+def plan_on(server: Server, precision: Any = "bfloat16", served: Any = None) -> Plan:
+    changes = {} if served is None else {"precision": served}
+    told = factories.engine(server.instance_type, **changes)
+    plan = factories.match_evidence(server, 400.0, engine_on=told).plan
+    return plan.model_copy(update={"precision": precision})
+
+
+def container_of(plan: Plan, artifact_bytes: int = MIB) -> ServingContainer:
     return serving_container(
-        server,
+        plan,
         "tiles",
         "s3://bucket/model.tar.gz",
-        precision=precision,
         artifact_bytes=artifact_bytes,
         servers=ServerCatalog.aws(),
     )
 
 
-def environment(instance_type: str, precision: Any = "bfloat16", **layout: int) -> Any:
-    server = server_of(instance_type, **layout)
-    return container_on(server, precision=precision).definition["Environment"]
+def environment(instance_type: str, precision: Any = "bfloat16", **layout: int) -> dict[str, str]:
+    plan = plan_on(server_of(instance_type, **layout), precision)
+    found: dict[str, str] = container_of(plan).definition["Environment"]
+    return found
 
 
 @pytest.mark.parametrize(
@@ -68,14 +76,96 @@ def test_the_container_is_told_how_the_plan_uses_its_devices(devices, replicas, 
     assert sizes == told
 
 
+def test_vllm_is_told_context_and_slots_and_samples_as_the_artifact_says():
+    found = environment("ml.g6.xlarge")
+    assert found == {
+        "SM_VLLM_MODEL": "/opt/ml/model",
+        "SM_VLLM_SERVED_MODEL_NAME": "tiles",
+        "SM_VLLM_DTYPE": "bfloat16",
+        "SM_VLLM_MAX_MODEL_LEN": "1024",
+        "SM_VLLM_MAX_NUM_SEQS": "8",
+    }
+    container = container_of(plan_on(server_of("ml.g6.12xlarge", replicas=4)))
+    assert container.at_once == 4 * 8
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "repository"),
+    [("ml.c7i.xlarge", "llama-cpp:"), ("ml.c7g.xlarge", "llama-cpp-arm64:")],
+)
+def test_llama_cpp_is_told_all_that_its_memory_and_its_answers_depend_on(
+    instance_type: str, repository: str
+) -> None:
+    container = container_of(plan_on(server_of(instance_type), precision="float32"), GIB)
+    assert f"/{repository}" in container.definition["Image"]
+    assert container.definition["Environment"] == {
+        "SM_LLAMA_CPP_MODEL": "/opt/ml/model/model-q8_0.gguf",
+        "SM_LLAMA_CPP_ALIAS": "tiles",
+        "SM_LLAMA_CPP_CTX_SIZE": str(8 * 1024),
+        "SM_LLAMA_CPP_PARALLEL": "8",
+        "SM_LLAMA_CPP_TEMP": "0",
+        "SM_LLAMA_CPP_TOP_K": "0",
+        "SM_LLAMA_CPP_TOP_P": "1",
+        "SM_LLAMA_CPP_MIN_P": "0",
+        "SM_LLAMA_CPP_CACHE_RAM": "0",
+        "SM_LLAMA_CPP_JINJA": "true",
+        "SM_LLAMA_CPP_METRICS": "true",
+    }
+    assert (container.at_once, container.memory_gib, container.ami) == (8, 1.5, None)
+
+
+def test_only_a_tiny_model_is_kept_to_one_thread() -> None:
+    plan = plan_on(server_of())
+    tiny, small = (container_of(plan, size * MIB).definition for size in (16, 17))
+    assert tiny["Environment"]["SM_LLAMA_CPP_THREADS"] == "1"
+    assert "SM_LLAMA_CPP_THREADS" not in small["Environment"]
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16"])
+def test_full_precision_is_in_one_file_whichever_it_is(precision: str) -> None:
+    plan = plan_on(server_of(), "float32", served=precision)
+    assert container_of(plan).definition["Environment"]["SM_LLAMA_CPP_MODEL"] == (
+        "/opt/ml/model/model.gguf"
+    )
+
+
+def test_the_server_of_this_machine_takes_every_argument_that_a_container_is_told() -> None:
+    told = parameters_of(arguments_of(environment("ml.local.cpu1", "float32")))
+    assert told.model.path == "/opt/ml/model/model-q8_0.gguf"
+    assert (told.n_ctx, told.n_parallel) == (8192, 8)
+
+
+def test_an_artifact_of_before_is_refused_on_a_cpu_and_served_on_a_gpu_as_it_was() -> None:
+    def of_before(instance_type: str) -> Plan:
+        return plan_on(server_of(instance_type)).model_copy(update={"engine": None})
+
+    with pytest.raises(DeploymentFailed, match=r"has no GGUF to serve\. Submit the spec again"):
+        container_of(of_before("ml.c7i.xlarge"))
+    container = container_of(of_before("ml.g6.xlarge"))
+    assert "SM_VLLM_MAX_MODEL_LEN" not in container.definition["Environment"]
+    assert (container.at_once, container.memory_gib) == (32, None)
+
+
+def test_where_no_image_serves_it_the_deployment_fails_with_the_reason() -> None:
+    with pytest.raises(DeploymentFailed, match="compiled for Graviton3"):
+        container_of(plan_on(server_of("ml.c6g.xlarge")))
+
+
 def test_a_container_has_minutes_to_start_and_more_for_larger_weights():
     def allowed(instance_type: str, num_bytes: int) -> tuple[int, int]:
-        found = container_on(server_of(instance_type), num_bytes)
+        found = container_of(plan_on(server_of(instance_type)), num_bytes)
         return found.download_seconds, found.start_seconds
 
-    download, start = allowed("ml.c7i.xlarge", 2 * MIB)
-    assert download > 60
-    assert start >= 600
+    assert allowed("ml.c7i.xlarge", 2 * MIB) == (61, 121)
     assert allowed("ml.g5.xlarge", 2 * MIB)[1] >= 900
     assert allowed("ml.g5.xlarge", 10 * GIB)[1] == 900 + 1200
     assert allowed("ml.g5.xlarge", 500 * GIB) == (3600, 3600)
+
+
+def test_an_artifact_holds_the_base_the_full_gguf_and_the_quantised_one() -> None:
+    full = expected_artifact_bytes(1e9)
+    assert 2e9 < full < 4e9  # two files of 16 bits, which compress
+    assert expected_artifact_bytes(1e9, "q8_0") - full == pytest.approx(1.06e9)
+    assert full < expected_artifact_bytes(1e9, "q4_k_m") < expected_artifact_bytes(1e9, "q8_0")
+    assert expected_artifact_bytes(1e9, "float32") > 2 * full
+    assert expected_artifact_bytes(1e9, "bfloat16") == full

@@ -6,7 +6,7 @@ import pytest
 
 from stratos.contracts.match import MatchEvidence
 from stratos.contracts.measurements import Measurement
-from stratos.contracts.plan import Plan, PlannedHosting
+from stratos.contracts.plan import Plan, PlannedEngine, PlannedHosting
 from stratos.hosting.modes.table import on_servers
 from stratos.hosting.next_server import (
     MAX_SERVERS,
@@ -152,3 +152,31 @@ def test_a_batch_that_failed_goes_to_another_kind_of_server_that_has_batches() -
     found = after(matched(first, unknown, other), [measured_batch(first, "failed_requests")])
     assert found is not None
     assert found.serving.instance_type == "ml.m7i.large"
+
+
+Q8, FULL = factories.engine(), factories.engine(precision="float16")
+Q4, ON_GPU = factories.engine(precision="q4_k_m"), factories.engine("ml.g6.xlarge")
+
+
+@pytest.mark.parametrize(
+    ("trained", "other", "ready"),
+    [
+        (Q8, Q8, True),
+        (Q8, FULL, True),
+        (Q8, ON_GPU, True),
+        (Q8, Q4, False),
+        (FULL, Q8, False),
+        (ON_GPU, FULL, True),
+        (ON_GPU, Q8, False),
+        (None, None, True),
+        (None, Q8, False),
+    ],
+)
+def test_a_model_is_served_only_in_precisions_that_its_artifact_has_and_that_were_scored(
+    trained: PlannedEngine | None, other: PlannedEngine | None, ready: bool
+) -> None:
+    slow, fast = on("a", 400, engine=trained), on("b", 200, engine=other)
+    found = following(matched(slow, fast), [measurement(slow, 800, missed=MISSED)])
+    assert (found is not None) == ready
+    if found is not None:
+        assert found.engine == other

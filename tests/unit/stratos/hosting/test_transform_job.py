@@ -15,11 +15,10 @@ from stratos.hosting.transform_job import billed_seconds, transforms_on
 from tests.unit.stratos.hosting.batch_jobs import STARTED, job, server
 
 
-@pytest.mark.parametrize("replicas", [1, 2, 8])
+@pytest.mark.parametrize("at_once", [1, 7, 32, 256])
 @pytest.mark.parametrize("instance_type", ["ml.m7i.xlarge", "ml.g6.48xlarge"])
-def test_the_request_is_one_that_sagemaker_takes(instance_type: str, replicas: int) -> None:
-    fleet = server(instance_type, count=2).model_copy(update={"replicas": replicas})
-    request = job(fleet).request()
+def test_the_request_is_one_that_sagemaker_takes(instance_type: str, at_once: int) -> None:
+    request = job(server(instance_type, count=2), at_once).request()
     client = boto3.client("sagemaker", region_name="us-east-1")
     operation = client.meta.service_model.operation_model("CreateTransformJob")
     assert not ParamValidator().validate(request, operation.input_shape).has_errors()
@@ -29,7 +28,8 @@ def test_the_request_is_one_that_sagemaker_takes(instance_type: str, replicas: i
     assert request["MaxPayloadInMB"] >= 1
     # SageMaker's bound on what is under way at once, in MB.
     assert request["MaxConcurrentTransforms"] * request["MaxPayloadInMB"] <= 100
-    assert len(request["Environment"]) <= 16
+    assert request["MaxConcurrentTransforms"] == min(at_once, 96)
+    assert request["Environment"] == {}
 
 
 def shape(name: str) -> Any:
@@ -59,9 +59,3 @@ def test_a_job_is_billed_from_its_start_to_its_end_or_until_now(
     times: dict[str, datetime], seconds: float
 ) -> None:
     assert billed_seconds(times, STARTED + timedelta(seconds=90)) == seconds
-
-
-def test_the_server_says_why_before_sagemaker_gives_up_on_a_request() -> None:
-    request = job().request()
-    ours = float(request["Environment"]["STRATOS_REQUEST_TIMEOUT_SECONDS"])
-    assert ours < request["ModelClientConfig"]["InvocationsTimeoutInSeconds"]

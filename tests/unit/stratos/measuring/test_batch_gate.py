@@ -8,7 +8,6 @@ import pytest
 
 from stratos.contracts.measurements import BatchResult
 from stratos.measuring.batch_gate import (
-    Answer,
     batch_result,
     judge_batch,
     read_answers,
@@ -36,10 +35,6 @@ def test_a_refused_line_is_a_failed_request_and_keeps_its_place() -> None:
     assert found.num_failed == 2
     assert found.accuracy is not None
     assert (found.accuracy.n, found.accuracy.value) == (1, 1.0)
-
-
-def test_plain_answers_are_read_as_well() -> None:
-    assert Answer.of(b'{"generated_text": "yes"}').text == "yes"
 
 
 def test_a_job_that_never_was_costs_nothing() -> None:

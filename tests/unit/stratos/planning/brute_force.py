@@ -64,7 +64,8 @@ def _endpoints(
     """
     student, spec = transformer(pairing.student), request.spec
     serving = pairing.serving
-    size = expected_artifact_bytes(student.parameters)
+    on_cpus = pairing.served_on == "cpu"
+    size = expected_artifact_bytes(student.parameters, serving.on_cpus if on_cpus else "float16")
     taken = memory_gib(student, serving.on_cpus, serving.slot_tokens, 1)
     for mode in endpoint_modes():
         offer = mode.offer(Hosted(spec, server.instance.runtime, size, taken))

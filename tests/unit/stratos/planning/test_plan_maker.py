@@ -31,10 +31,9 @@ def test_a_plan_is_trained_and_served_on_the_devices_it_counted() -> None:
         layout = Layout.from_environment({"SM_NUM_GPUS": gpus} | training_processes(training))
         assert layout.num_processes == training.devices <= int(gpus)
         told = serving_container(
-            serving,
+            plan,
             "s",
             "s3://b/m.tar.gz",
-            precision=plan.precision,
             artifact_bytes=1000,
             servers=ServerCatalog.aws(),
         )

@@ -1,4 +1,4 @@
-"""The seam to vLLM, which cannot be installed here: its interface, run by our own generation."""
+"""The seam to vLLM, run by our own generation; `make test-vllm` runs the real one."""
 
 import pytest
 import torch
@@ -33,10 +33,27 @@ def teacher(source, installed, monkeypatch):
 
 def test_vllm_answers_as_the_same_weights_do_in_this_process(teacher, source):
     plain = WeightsTeacher(load_model("tiny", str(source)), batch_size=4, seed=3)
-    assert answer_all(teacher) == answer_all(plain)
+    greedy = [request for request in REQUESTS if request.temperature == 0]
+    assert answer_all(teacher, greedy) == answer_all(plain, greedy)
     for figure in ("num_parameters", "vocabulary_size", "tokenizer_hash", "name"):
         assert getattr(teacher, figure) == getattr(plain, figure)
     assert teacher.usage.completion_tokens == plain.usage.completion_tokens
+
+
+def test_the_request_and_the_runs_seed_alone_decide_what_is_drawn(source, installed, monkeypatch):
+    monkeypatch.setattr("training.models.weights.torch.cuda.is_available", lambda: False)
+    (drawn,) = (request for request in REQUESTS if request.temperature > 0)
+
+    def answers(seed):
+        opened = vllm.open_vllm("tiny", str(source), seed)
+        return [one.text for one in answer_all(opened, [drawn, REQUESTS[0], drawn])[0]]
+
+    assert answers(3)[0] == answers(3)[2]
+    assert len({answers(seed)[0] for seed in (0, 1, 2, 3)}) > 1
+
+
+def test_weights_are_computed_in_what_they_are_stored_in(teacher):
+    assert teacher._engine.settings["dtype"] == "float32"
 
 
 def test_vllm_runs_no_code_of_the_repository_and_uses_every_gpu(teacher):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
-from endpoint_models import DIES, create_config, describe, invoke, settled
+from endpoint_models import CODE_IMAGE, DIES, create_config, describe, invoke, settled
 from processes import is_running
 from sagemaker_cloud import BUCKET, ROLE, running_cloud
 
@@ -190,7 +190,7 @@ def test_a_model_is_deployed_from_its_package(cloud, endpoint):
     package = cloud.sagemaker.create_model_package(
         ModelPackageGroupName="deployable",
         InferenceSpecification={
-            "Containers": [{"Image": "image", "ModelDataUrl": uri}],
+            "Containers": [{"Image": CODE_IMAGE, "ModelDataUrl": uri}],
             "SupportedContentTypes": ["application/json"],
             "SupportedResponseMIMETypes": ["application/json"],
         },

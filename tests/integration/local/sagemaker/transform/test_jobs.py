@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from endpoint_models import DIES, SERVER
+from endpoint_models import CODE_IMAGE, DIES, SERVER
 from sagemaker_cloud import BUCKET, ROLE, Cloud, running_cloud
 
 from infra.local.sagemaker.transform.jobs import TransformJobProcesses
@@ -35,7 +35,7 @@ def create_model(cloud: Cloud, name: str, program: str = SERVER) -> None:
     cloud.sagemaker.create_model(
         ModelName=name,
         PrimaryContainer={
-            "Image": "image",
+            "Image": CODE_IMAGE,
             "ModelDataUrl": uri,
             "Environment": {"FROM_MODEL": "yes"},
         },

@@ -13,6 +13,8 @@ def test_a_queue_costs_nothing_while_it_is_empty():
     assert built.hosting.mode == "async"
     assert built.hosting.usd_per_month == pytest.approx(0.2 * 730 * 2.5 / 24)
     assert built.async_inference_config is not None
+    client = built.async_inference_config["ClientConfig"]
+    assert client == {"MaxConcurrentInvocationsPerInstance": 8}  # the slots of its engine
     output = built.async_inference_config["OutputConfig"]
     assert output["S3OutputPath"] == "s3://bucket/async/tiles/answers"
     assert built.scaling is not None

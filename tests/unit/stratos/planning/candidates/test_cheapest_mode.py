@@ -73,7 +73,7 @@ def test_rare_traffic_that_tolerates_a_cold_start_is_planned_serverless():
     assert plan.hosting.mode == "serverless"
     assert plan.hosting.reason.startswith("serverless $")
     assert "instead of realtime $73.00 a month" in plan.hosting.reason
-    assert plan.hosting.cold_start_seconds == pytest.approx(30, abs=1)
+    assert plan.hosting.cold_start_seconds == pytest.approx(15, abs=1)
     assert plan.usd_per_month.value < 1
     assert "a serverless endpoint" in told_endpoint(plan)
 

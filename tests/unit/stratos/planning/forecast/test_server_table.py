@@ -7,7 +7,7 @@ import pytest
 from stratos.catalog.quotas import Quota, with_quotas
 from stratos.errors import NoFeasiblePlan
 from stratos.planning.choose import plan_before_probing
-from stratos.planning.forecast.server_table import stand_in_table
+from stratos.planning.forecast.server_table import serving_table, stand_in_table
 from tests.unit.stratos.planning import planning_inputs as inputs
 from tests.unit.stratos.planning.hosted_plans import chosen
 from tests.unit.stratos.planning.planning_inputs import CHEAP, FAST, catalog, gpu, price, request
@@ -60,3 +60,23 @@ def test_batches_run_on_one_server_of_a_kind_that_sagemaker_has_for_them():
     assert plan.serving.instance_type == "ml.local.cpu2"
     plan = chosen(offered, mode="batch")
     assert (plan.serving.instance_type, plan.serving.count) == ("ml.g6.xlarge", 1)
+
+
+def test_graviton_serves_models_and_neither_stands_in_for_serverless_nor_runs_batches():
+    graviton, old = inputs.cpu("ml.c7g.large", usd=0.001), inputs.cpu("ml.c6g.large", usd=0.001)
+    intel = inputs.cpu("ml.c7i.large", usd=0.1)
+    rows = inputs.catalog(graviton, old, intel)
+    found = serving_table(rows, ("us-east-1",))
+    assert {row.instance.instance_type for row in found.rows} == {"ml.c7g.large", "ml.c7i.large"}
+    assert "compiled for Graviton3" in found.rejected["ml.c6g.large"]
+    (stand_in,) = stand_in_table(rows, ("us-east-1",)).rows
+    assert stand_in.instance.instance_type == "ml.c7i.large"
+    for_batches = serving_table(rows, ("us-east-1",), for_batches=True)
+    assert {row.instance.instance_type for row in for_batches.rows} == {"ml.c7i.large"}
+
+
+def test_a_region_without_the_image_is_out_and_another_with_it_stays():
+    rows = inputs.catalog(inputs.cpu("ml.c7g.large", usd=0.1))
+    found = serving_table(rows, ("us-east-1", "us-iso-east-1"))
+    assert {row.region for row in found.rows} == {"us-east-1"}
+    assert "in 'us-iso-east-1'" in found.rejected["ml.c7g.large"]

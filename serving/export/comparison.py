@@ -1,0 +1,146 @@
+"""A GGUF asked for its tokens and prompts, and transformers too: they must be the same."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2.exceptions import TemplateError
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
+
+from serving.llama_cpp.process import LlamaServer, ServerFailed
+from stratos.errors import NotExportable
+
+_ARGUMENTS = ("--ctx-size", "2048", "--parallel", "1", "--jinja", "--no-warmup")
+_SECONDS = 120.0
+
+PROBES = {
+    "words": "The quick fox can't say they've seen what I'd do; it's HERS, she'll SHOUT: DON'T!",
+    "digits": "7 42 365 1999 12345 3.14159 1,000,000 -5% 2026-11-29T07:08:09Z y22z333 ٣٤ ५६ Ⅻ ½ m²",
+    "blanks": " a  b   c    d     e \t f\t\tg  \u00a0h \u3000i   ",
+    "line breaks": "one\ntwo\n\nthree\n\n\nfour\r\nfive\r\n\r\nsix \n seven\n  \n\t\n eight\n",
+    "signs": "f(x) = a[i] += {\"k\": 'v'} && !b || c; #no <tag/> https://a.b/c?d=e&f=%20 …—“”«»€",
+    "code": "def f(n):\n    if n<2:\n\t\treturn n\n    return f(n-1)+f(n-2)  # fibonacci\n",
+    "latin": "Größe façade naïve coöperate Ærøskøbing Łódź İstanbul Việt Nam ĲSSELMEER ﬁn ªº",
+    "scripts": "Привет, мир! Γειά σου κόσμε שלום עולם مرحبا بالعالم नमस्ते दुनिया สวัสดีชาวโลก",
+    "east asia": "你好，世界！今天是2026年。こんにちは世界、カタカナ。안녕하세요 세계 𠮷野家",
+    "emoji": "😀👍🏽 👩‍👩‍👧‍👦 🇩🇪 ❤️ ☃ a😀b",
+    "markers": "user\nassistant\n <|im_start|> </s> [INST] <think>\n\n</think>\n\n#### 42",
+}
+"""What tokenizers are known to split unlike one another. In composed form (NFC), since llama.cpp
+composes nothing."""
+
+_CONVERSATIONS = {
+    "a question": [{"role": "user", "content": " What is 12 + 30?\n"}],
+    "a system message": [
+        {"role": "system", "content": "Answer  briefly. "},
+        {"role": "user", "content": "Grüße 你好"},
+    ],
+    "several turns": [
+        {"role": "user", "content": "What is 2 + 2?"},
+        {"role": "assistant", "content": "It is\n#### 4"},
+        {"role": "user", "content": "And 1 more?"},
+    ],
+}
+
+
+def compare(folder: Path, gguf: Path) -> None:
+    """Compare tokens and prompts of a model folder and of a GGUF made from it.
+
+    Raises:
+        NotExportable: they differ, or llama.cpp cannot load the file.
+    """
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    try:
+        with LlamaServer(gguf, _ARGUMENTS) as server:
+            for name, text in probes_of(tokenizer).items():
+                _compare_tokens(server, tokenizer, name, text)
+            for name, messages in _CONVERSATIONS.items():
+                _compare_prompts(server, tokenizer, name, messages)
+    except ServerFailed as error:
+        raise NotExportable(f"llama.cpp cannot load {gguf.name}: {error}") from error
+
+
+def probes_of(tokenizer: PreTrainedTokenizerBase) -> dict[str, str]:
+    """The texts, and one with every token that a tokenizer has added to its vocabulary."""
+    added = [token.content for token in tokenizer.added_tokens_decoder.values()]
+    return PROBES | {"added tokens": "a".join(f"{text} {text}\n{text}" for text in added)}
+
+
+def _compare_tokens(
+    server: LlamaServer, tokenizer: PreTrainedTokenizerBase, name: str, text: str
+) -> None:
+    ours: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
+    asked = {"content": text, "add_special": False, "parse_special": True}
+    theirs: list[int] = _ask(server, "/tokenize", asked)["tokens"]
+    if ours == theirs:
+        return
+    same = next(
+        (at for at, (one, other) in enumerate(zip(ours, theirs, strict=False)) if one != other),
+        min(len(ours), len(theirs)),
+    )
+    before = tokenizer.decode(ours[:same])
+    raise NotExportable(
+        f"llama.cpp and transformers split {name} unlike one another, after {before[-40:]!r}: "
+        f"{_token(tokenizer, theirs[same:])} in llama.cpp, {_token(tokenizer, ours[same:])} in "
+        "transformers; the student would be served other tokens than it was taught"
+    )
+
+
+def _token(tokenizer: PreTrainedTokenizerBase, left: Sequence[int]) -> str:
+    return f"{left[0]} {tokenizer.convert_ids_to_tokens(left[0])!r}" if left else "the end"
+
+
+def _compare_prompts(
+    server: LlamaServer,
+    tokenizer: PreTrainedTokenizerBase,
+    name: str,
+    messages: Sequence[dict[str, str]],
+) -> None:
+    told = {"conversation": list(messages), "tokenize": False, "add_generation_prompt": True}
+    try:
+        ours = str(tokenizer.apply_chat_template(**told, enable_thinking=False))
+    except TemplateError:
+        # The template does not take these roles; the dataset is checked against it before.
+        return
+    if ours != tokenizer.apply_chat_template(**told):
+        raise NotExportable(
+            f"the chat template renders {name} with thinking unless told not to, and a request "
+            "need not tell; the student was taught without"
+        )
+    theirs = str(_ask(server, "/apply-template", {"messages": messages})["prompt"])
+    if theirs != ours:
+        same = next(
+            (at for at, (one, other) in enumerate(zip(ours, theirs, strict=False)) if one != other),
+            min(len(ours), len(theirs)),
+        )
+        raise NotExportable(
+            f"llama.cpp and transformers render {name} unlike one another, after "
+            f"{ours[:same][-40:]!r}: {theirs[same : same + 40]!r} in llama.cpp, "
+            f"{ours[same : same + 40]!r} in transformers"
+        )
+    taught = len(tokenizer(ours, add_special_tokens=False)["input_ids"])
+    asked = {"messages": messages, "max_tokens": 1}
+    served = _ask(server, "/v1/chat/completions", asked)["usage"]["prompt_tokens"]
+    if served != taught:
+        raise NotExportable(
+            f"llama.cpp reads {name} as {served} tokens, transformers as {taught}, though the "
+            "text is the same"
+        )
+
+
+def _ask(server: LlamaServer, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    request = urllib.request.Request(
+        server.url + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=_SECONDS) as answer:
+            read: dict[str, Any] = json.load(answer)
+            return read
+    except urllib.error.HTTPError as error:
+        said = error.read().decode(errors="replace")[:500]
+        raise NotExportable(f"llama.cpp refuses {path}: {said}") from error

@@ -1,0 +1,88 @@
+"""How a tokenizer splits text before it merges bytes, by the name that llama.cpp has for it.
+
+llama.cpp takes any name and splits text in that way. A wrong one is silent, so none is guessed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from stratos.errors import NotExportable
+
+_LETTERS = r"[^\r\n\p{L}\p{N}]?\p{L}+"
+_REST = r" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+_CONTRACTIONS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)"
+_ONE_DIGIT = f"split {_CONTRACTIONS}|{_LETTERS}|" + r"\p{N}|" + _REST
+_THREE_DIGITS = f"split {_CONTRACTIONS}|{_LETTERS}|" + r"\p{N}{1,3}|" + _REST
+_GPT2 = "bytes after GPT-2's split"
+_BYTES = "bytes"
+
+_NAMES: dict[tuple[tuple[str, ...], bool], str] = {
+    ((_GPT2,), False): "gpt-2",
+    (("single digits", _GPT2), False): "smollm",
+    ((_ONE_DIGIT, _BYTES), False): "qwen2",
+    ((_THREE_DIGITS, _BYTES), True): "llama-bpe",
+    ((_THREE_DIGITS, _BYTES), False): "smaug-bpe",
+}
+"""Steps, and whether a whole word that is a token needs no merges → `tokenizer.ggml.pre`."""
+
+
+def pre_tokenizer_name(tokenizer: Mapping[str, Any]) -> str:
+    """The name of a `tokenizer.json`'s way to split text.
+
+    Raises:
+        NotExportable: llama.cpp does not split text in this way, or it is not known that it does.
+    """
+    _require_byte_level_bpe(tokenizer)
+    steps = _steps(tokenizer["pre_tokenizer"])
+    name = _NAMES.get((tuple(steps), bool(tokenizer["model"].get("ignore_merges"))))
+    if name is None:
+        raise NotExportable(
+            f"the tokenizer splits text by {' then '.join(steps)}, "
+            f"ignore_merges {bool(tokenizer['model'].get('ignore_merges'))}; llama.cpp is not "
+            f"known to. Known are the ways of {', '.join(_NAMES.values())}; choose a student with "
+            "one of these tokenizers"
+        )
+    return name
+
+
+def _require_byte_level_bpe(tokenizer: Mapping[str, Any]) -> None:
+    model = tokenizer["model"]
+    # llama.cpp composes no characters either: both see the same text as long as it is composed.
+    normalizer = (tokenizer.get("normalizer") or {"type": "NFC"})["type"]
+    unlike = [
+        f"{name} {value!r}"
+        for name, value, wanted in (
+            ("model", model["type"], "BPE"),
+            ("byte_fallback", model.get("byte_fallback") or False, False),
+            ("continuing_subword_prefix", model.get("continuing_subword_prefix") or "", ""),
+            ("end_of_word_suffix", model.get("end_of_word_suffix") or "", ""),
+            ("normalizer", normalizer, "NFC"),
+        )
+        if value != wanted
+    ]
+    if not unlike and not model.get("merges"):
+        unlike = ["no merges, which llama.cpp demands"]
+    if unlike:
+        raise NotExportable(
+            f"the tokenizer has {', '.join(unlike)}; only byte-level BPE can be written for "
+            "llama.cpp yet. Choose a student with such a tokenizer"
+        )
+
+
+def _steps(pre_tokenizer: Mapping[str, Any] | None) -> list[str]:
+    if pre_tokenizer is None:
+        return ["nothing"]
+    match pre_tokenizer:
+        case {"type": "Sequence", "pretokenizers": parts}:
+            return [step for part in parts for step in _steps(part)]
+        case {"type": "Digits", "individual_digits": True}:
+            return ["single digits"]
+        case {"type": "ByteLevel", "add_prefix_space": False, **settings}:
+            return [_GPT2 if settings.get("use_regex", True) else _BYTES]
+        case {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", **settings}:
+            if not settings.get("invert"):
+                return [f"split {pattern}"]
+    return [json.dumps(pre_tokenizer, ensure_ascii=False)]

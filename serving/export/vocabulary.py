@@ -1,0 +1,99 @@
+"""Tokens, merges and ends of a tokenizer, as llama.cpp reads them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import gguf
+from transformers import PreTrainedTokenizerBase
+
+from serving.export.pre_tokenizer import pre_tokenizer_name
+from stratos.errors import NotExportable
+
+_SPARE = "[PAD{}]"
+"""Rows of the embeddings beyond the tokens; the network is padded, the vocabulary is not."""
+_TURN = [{"role": "user", "content": "?"}]
+
+
+def write_vocabulary(
+    writer: gguf.GGUFWriter, tokenizer: PreTrainedTokenizerBase, rows: int, ends: Sequence[int]
+) -> None:
+    """Write the vocabulary and the chat template.
+
+    Args:
+        rows: Of the embeddings.
+        ends: Token ids that end an answer.
+
+    Raises:
+        NotExportable: llama.cpp cannot tokenize in this way.
+    """
+    backend = json.loads(tokenizer.backend_tokenizer.to_str())
+    name = pre_tokenizer_name(backend)
+    tokens, types = _tokens(backend, rows)
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre(name)
+    writer.add_token_list(tokens)
+    writer.add_token_types(types)
+    writer.add_token_merges(_merges(backend["model"]["merges"]))
+    _write_ends(writer, tokenizer, ends)
+    writer.add_add_bos_token(starts_by_itself(tokenizer))
+    writer.add_chat_template(tokenizer.chat_template)
+
+
+def starts_by_itself(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Whether the start token is to be put before every text.
+
+    A tokenizer may do so, but students are taught on what the template renders and nothing more.
+    """
+    start = tokenizer.bos_token
+    if start is None or tokenizer("?")["input_ids"][:1] != [tokenizer.bos_token_id]:
+        return False
+    rendered = tokenizer.apply_chat_template(_TURN, tokenize=False, add_generation_prompt=True)
+    return str(rendered).startswith(start)
+
+
+def _tokens(backend: dict[str, Any], rows: int) -> tuple[list[str], list[int]]:
+    known = {
+        index: (text, gguf.TokenType.NORMAL) for text, index in backend["model"]["vocab"].items()
+    }
+    for added in backend["added_tokens"]:
+        kind = gguf.TokenType.CONTROL if added["special"] else gguf.TokenType.USER_DEFINED
+        known[added["id"]] = (added["content"], kind)
+    if max(known) >= rows:
+        raise NotExportable(
+            f"the tokenizer has a token {max(known)}, the model only {rows} rows of embeddings; "
+            "give the model its own tokenizer"
+        )
+    found = [
+        known.get(index, (_SPARE.format(index), gguf.TokenType.UNUSED)) for index in range(rows)
+    ]
+    return [text for text, _ in found], [int(kind) for _, kind in found]
+
+
+def _merges(merges: Sequence[str | Sequence[str]]) -> list[str]:
+    # Older files hold "a b", newer ones ["a", "b"].
+    return [merge if isinstance(merge, str) else " ".join(merge) for merge in merges]
+
+
+def _write_ends(
+    writer: gguf.GGUFWriter, tokenizer: PreTrainedTokenizerBase, ends: Sequence[int]
+) -> None:
+    first = tokenizer.eos_token_id if tokenizer.eos_token_id in ends else ends[0]
+    writer.add_eos_token_id(first)
+    others = [end for end in ends if end != first]
+    slots = (writer.add_eot_token_id, writer.add_eom_token_id)
+    if len(others) > len(slots):
+        raise NotExportable(
+            f"answers end with any of {len(ends)} tokens, and llama.cpp can be told of "
+            f"{len(slots) + 1}; shorten eos_token_id in the model's generation_config.json"
+        )
+    for write, end in zip(slots, others, strict=False):
+        write(end)
+    # llama.cpp takes token 11 for the start unless it is told another.
+    writer.add_bos_token_id(first if tokenizer.bos_token_id is None else tokenizer.bos_token_id)
+    if tokenizer.pad_token_id is not None:
+        writer.add_pad_token_id(tokenizer.pad_token_id)
+    if tokenizer.unk_token_id is not None:
+        writer.add_unk_token_id(tokenizer.unk_token_id)

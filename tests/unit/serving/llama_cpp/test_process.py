@@ -1,0 +1,29 @@
+"""A llama.cpp server as a child process."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from serving.llama_cpp.process import LlamaServer, ServerFailed
+from tests.tiny_gguf import write_tiny_gguf
+
+
+def test_a_server_answers_until_it_is_stopped_and_says_that_it_ended(tmp_path: Path):
+    model = write_tiny_gguf(tmp_path / "model.gguf")
+    with LlamaServer(model, ["--ctx-size", "256", "--parallel", "1", "--threads", "1"]) as server:
+        assert server.is_healthy()
+        body = json.dumps({"content": "ab"}).encode()
+        with urllib.request.urlopen(f"{server.url}/tokenize", body) as answer:
+            assert len(json.load(answer)["tokens"]) == 2
+    with pytest.raises(ServerFailed, match=r"(?s)ended with code 0\. Its log ends: .*listening"):
+        server.require_alive()
+
+
+def test_a_model_that_cannot_be_read_fails_the_start_with_the_servers_words(tmp_path: Path):
+    (tmp_path / "model.gguf").write_text("no weights")
+    with pytest.raises(ServerFailed, match=r"cannot serve .*model\.gguf"):
+        LlamaServer(tmp_path / "model.gguf", [])

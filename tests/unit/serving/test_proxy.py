@@ -1,0 +1,185 @@
+"""The mapping of AWS's image, between a client and a server that says what reached it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from serving.llama_cpp.process import HOST, free_port
+from serving.proxy import proxying
+
+PATIENCE = aiohttp.ClientTimeout(total=30)
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
+@asynccontextmanager
+async def upstream(handler: Handler) -> AsyncIterator[str]:
+    runner = web.ServerRunner(web.Server(handler, handler_cancellation=True))
+    await runner.setup()
+    port = free_port()
+    await web.TCPSite(runner, HOST, port).start()
+    try:
+        yield f"http://{HOST}:{port}"
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def passing(handler: Handler) -> AsyncIterator[aiohttp.ClientSession]:
+    """A client of a proxy before such a server."""
+    port = free_port()
+    async with (
+        upstream(handler) as url,
+        proxying(url, HOST, port, drain_seconds=30),
+        aiohttp.ClientSession(f"http://{HOST}:{port}", timeout=PATIENCE) as client,
+    ):
+        yield client
+
+
+async def echo(request: web.BaseRequest) -> web.StreamResponse:
+    seen = {
+        "asked": f"{request.method} {request.raw_path}",
+        "headers": {name.lower(): value for name, value in request.headers.items()},
+        "digest": hashlib.sha256(await request.content.read()).hexdigest(),
+    }
+    status = 400 if request.path == "/refused" else 200
+    return web.json_response(seen, status=status, headers={"X-Seen": "yes"})
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "reached"),
+    [
+        ("GET", "/ping", "GET /health"),
+        ("POST", "/invocations", "POST /v1/chat/completions"),
+        ("POST", "/tokenize?add=1&x=%C3%A4", "POST /tokenize?add=1&x=%C3%A4"),
+        ("GET", "/v1/models", "GET /v1/models"),
+        ("DELETE", "/ping/other", "DELETE /ping/other"),
+    ],
+)
+def test_two_paths_are_mapped_and_all_others_go_through(method, path, reached):
+    async def ask() -> Any:
+        async with passing(echo) as client, client.request(method, path) as answer:
+            return await answer.json()
+
+    assert asyncio.run(ask())["asked"] == reached
+
+
+def test_bodies_headers_and_refusals_travel_as_they_are():
+    body = b"x" * 2_000_000  # beyond every default limit
+
+    async def ask() -> tuple[Any, aiohttp.ClientResponse]:
+        headers = {"Content-Type": "application/json", "X-Mine": "1"}
+        async with (
+            passing(echo) as client,
+            client.post("/refused", data=io.BytesIO(body), headers=headers) as answer,
+        ):
+            return await answer.json(), answer
+
+    seen, answer = asyncio.run(ask())
+    assert (answer.status, answer.headers["X-Seen"]) == (400, "yes")
+    assert seen["digest"] == hashlib.sha256(body).hexdigest()
+    assert seen["headers"]["x-mine"] == "1"
+    assert seen["headers"]["content-length"] == str(len(body))
+
+
+def test_a_piece_is_passed_on_before_the_next_is_written():
+    read = asyncio.Event()
+
+    async def two_pieces(request: web.BaseRequest) -> web.StreamResponse:
+        reply = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await reply.prepare(request)
+        await reply.write(b"one")
+        await read.wait()
+        await reply.write(b"two")
+        return reply
+
+    async def ask() -> list[bytes]:
+        pieces = []
+        async with passing(two_pieces) as client, client.post("/invocations") as answer:
+            async for piece in answer.content.iter_any():
+                pieces.append(piece)
+                read.set()
+        return pieces
+
+    assert asyncio.run(ask()) == [b"one", b"two"]
+
+
+def test_an_answer_that_breaks_off_does_not_look_whole():
+    async def breaks(request: web.BaseRequest) -> web.StreamResponse:
+        reply = web.StreamResponse()
+        await reply.prepare(request)
+        await reply.write(b"one")
+        assert request.transport is not None
+        request.transport.abort()
+        return reply
+
+    async def ask() -> None:
+        async with passing(breaks) as client, client.post("/invocations") as answer:
+            await answer.read()
+
+    with pytest.raises(aiohttp.ClientError):
+        asyncio.run(ask())
+
+
+def test_a_client_that_goes_away_ends_its_request_at_the_server():
+    begun, cancelled = asyncio.Event(), asyncio.Event()
+
+    async def waits(request: web.BaseRequest) -> web.StreamResponse:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+        raise AssertionError
+
+    async def ask() -> None:
+        async with passing(waits) as client:
+            request = asyncio.create_task(client.post("/invocations").__aenter__())
+            await begun.wait()
+            request.cancel()
+            await asyncio.wait_for(cancelled.wait(), 30)
+
+    asyncio.run(ask())
+    assert cancelled.is_set()
+
+
+def test_while_nothing_listens_behind_it_the_answer_is_502():
+    async def ask() -> int:
+        port = free_port()
+        async with (
+            proxying(f"http://{HOST}:{free_port()}", HOST, port, drain_seconds=30),
+            aiohttp.ClientSession(timeout=PATIENCE) as client,
+            client.get(f"http://{HOST}:{port}/ping") as answer,
+        ):
+            return answer.status
+
+    assert asyncio.run(ask()) == 502
+
+
+def test_the_end_finishes_what_is_in_flight():
+    begun, release = asyncio.Event(), asyncio.Event()
+
+    async def waits(request: web.BaseRequest) -> web.StreamResponse:
+        begun.set()
+        await release.wait()
+        return web.Response(text="whole")
+
+    async def ask() -> str:
+        port = free_port()
+        async with upstream(waits) as url, aiohttp.ClientSession(timeout=PATIENCE) as client:
+            async with proxying(url, HOST, port, drain_seconds=30):
+                asked = asyncio.create_task(client.post(f"http://{HOST}:{port}/invocations"))
+                await begun.wait()
+                asyncio.get_running_loop().call_soon(release.set)
+            answer = await asked
+            return await answer.text()
+
+    assert asyncio.run(ask()) == "whole"
