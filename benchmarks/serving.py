@@ -33,11 +33,12 @@ import psutil
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from serving.export.gguf_file import write_gguf  # noqa: E402
+from serving.export.settings import write_settings  # noqa: E402
+
 from benchmarks.machine import describe_machine  # noqa: E402
 from benchmarks.real_weights import smollm2  # noqa: E402
 from benchmarks.serving_load import Client  # noqa: E402
-from serving.export.gguf_file import write_gguf  # noqa: E402
-from serving.export.settings import write_settings  # noqa: E402
 from stratos.contracts.artifact import gguf_name  # noqa: E402
 from stratos.hosting.container import llama_cpp_environment  # noqa: E402
 
