@@ -10,6 +10,7 @@ import numpy as np
 from benchmarks.planner_requests import check
 from stratos.catalog.models import hub_card
 from stratos.catalog.servers import ServerCatalog
+from stratos.planning.forecast.rates import Serving
 from stratos.planning.forecast.serving_cost import RequestShape
 from stratos.planning.forecast.transformer import transformer
 from stratos.planning.front import hypervolume
@@ -34,7 +35,7 @@ def problem(names: tuple[str, ...], max_replicas: int) -> FleetProblem:
         aws.model_copy(update={"instance_types": chosen}),
         tuple(ORIGINS),
         student,
-        "bfloat16",
+        Serving("bfloat16", "float16", 512),
         RequestShape(200, 100),
         ORIGINS,
         max_replicas,

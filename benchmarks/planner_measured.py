@@ -1,32 +1,32 @@
 """Predicted beside measured on this machine, for models and lengths not used in calibration.
 
-Measured with the project's own trainer and engine, in float32 on one thread. Seconds are those of
-the process's CPU, so that whatever else runs on the machine does not count; one thread makes them
-equal to wall-clock seconds on an idle core.
+Measured with the project's own trainer and llama.cpp, in float32 on one thread. Seconds are those
+of the process's CPU, so that whatever else runs on the machine does not count; one thread makes
+them equal to wall-clock seconds on an idle core.
 """
 
 from __future__ import annotations
 
 import statistics
-import threading
+import tempfile
 import time
 from dataclasses import dataclass
-from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
+from benchmarks.llama_cpp_requests import ask
 from benchmarks.planner_requests import check
-from serving.engine import Engine, Generation
-from serving.sampling import TokenSampling
+from benchmarks.random_gguf import write_random
+from serving.llama_cpp.process import LlamaServer
 from stratos.catalog.local import local_server, measure_rates
 from stratos.catalog.models import card_from_config
 from stratos.catalog.servers import InstanceType
 from stratos.contracts.calibration import CalibrationRow
-from stratos.planning.forecast.engine import BYTES_PER_PARAMETER
-from stratos.planning.forecast.rates import Types, replica_rates
+from stratos.planning.forecast.rates import Serving, Types, replica_rates
 from stratos.planning.forecast.server_table import ServerRow, ServerTable
 from stratos.planning.forecast.serving_cost import RequestShape, latency_seconds
 from stratos.planning.forecast.training_rates import StudentTraining, step_rate
@@ -36,7 +36,6 @@ from training.learning.optimizer import Optimizers
 from training.objectives.losses import cross_entropy
 from training.student.batches import TokenizedExample, micro_batches
 
-SIZE = BYTES_PER_PARAMETER["float32"]
 MICRO_TOKENS = 4_096
 
 
@@ -108,34 +107,27 @@ def measured_training(case: Case, model: Qwen3ForCausalLM) -> float:
     return statistics.median(found)
 
 
-def _set(ended: threading.Event, _: object) -> None:
-    ended.set()
-
-
-def measured_latency_ms(case: Case, model: Qwen3ForCausalLM) -> float:
-    """CPU milliseconds of one request alone in the engine, the median of five after a warm-up."""
-    engine = Engine(
-        model.eval(), eos_token_ids=frozenset(), max_tokens=case.sequence_tokens + 8, num_slots=4
-    )
+def measured_latency_ms(case: Case, shape: Transformer) -> float:
+    """CPU milliseconds of one request alone in llama.cpp, the median of five after a warm-up."""
+    context = str(case.sequence_tokens + 8)
     prompt = [5 + i % 400 for i in range(case.prompt_tokens)]
-    found = []
-    for turn in range(6):
-        ended = threading.Event()
-        started = time.process_time()
-        engine.submit(
-            Generation(
-                prompt=prompt,
-                max_new_tokens=case.output_tokens,
-                sampling=TokenSampling(),
-                on_token=lambda _: False,
-                on_finish=partial(_set, ended),
-            )
-        )
-        ended.wait()
-        if turn:
-            found.append((time.process_time() - started) * 1e3)
-    engine.drain(10)
-    return statistics.median(found)
+    with tempfile.TemporaryDirectory() as folder:
+        gguf = Path(folder) / "model.gguf"
+        write_random(gguf, shape, "float32")
+        arguments = ["--ctx-size", context, "--parallel", "1", "--threads", "1"]
+        with LlamaServer(gguf, [*arguments, "--cache-ram", "0"]) as server:
+            found = []
+            for _ in range(6):
+                started = cpu_seconds(server.pid)
+                ask(server.url, prompt, case.output_tokens)
+                found.append((cpu_seconds(server.pid) - started) * 1e3)
+    return statistics.median(found[1:])
+
+
+def cpu_seconds(pid: int) -> float:
+    """That all threads of a process have run, to the nanosecond."""
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
 
 
 def types_of(server: InstanceType, rows: tuple[CalibrationRow, ...] = ()) -> Types:
@@ -152,11 +144,12 @@ def predicted_training(case: Case, shape: Transformer, types: Types) -> float:
 
 
 def predicted_latency_ms(case: Case, shape: Transformer, types: Types) -> float:
-    """The median of a request on an idle engine, without HTTP."""
-    rates, _ = replica_rates(types, shape, "float32", case.sequence_tokens)
+    """The median of a request on an idle engine, without a proxy."""
+    serving = Serving("float32", "float32", case.sequence_tokens)
+    rates, _ = replica_rates(types, shape, serving, case.sequence_tokens)
     request = RequestShape(case.prompt_tokens, case.output_tokens)
     seconds = latency_seconds(
-        shape, request, np.array([1e-6]), SIZE, rates, -rates.request_seconds, percentile=0.5
+        shape, request, np.array([1e-6]), rates, -rates.request_seconds, percentile=0.5
     )
     return float((seconds * types.corrections("p95_latency_ms", shape))[0] * 1e3)
 
@@ -187,7 +180,7 @@ def measured_rows() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         shape = transformer(card_from_config("student", config.to_dict()))
         assert shape.parameters == sum(p.numel() for p in model.parameters())
         training = (predicted_training(case, shape, plain), measured_training(case, model))
-        latency = (predicted_latency_ms(case, shape, plain), measured_latency_ms(case, model))
+        latency = (predicted_latency_ms(case, shape, plain), measured_latency_ms(case, shape))
         found.append((case, shape, training, latency))
         if case.calibrates:
             calibration.append(calibration_row("training_tokens_per_second", shape, training))

@@ -110,7 +110,7 @@ class Tables:
         for pairing in pool.pairings:
             training = builder.training_side.every(pairing)
             serving = builder.serving_side.every(
-                transformer(pairing.student), pairing.precision, pairing.work
+                transformer(pairing.student), pairing.serving, pairing.work, pairing.served_on
             )
             assert training is not None
             assert serving is not None

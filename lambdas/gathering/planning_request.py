@@ -10,7 +10,13 @@ from lambdas.aws.spec_folder import SpecFolder
 from lambdas.gathering.live_instances import servers_for
 from lambdas.gathering.model_pool import ModelPool
 from stratos.contracts.run import RunRef
-from stratos.dataset.token_estimate import CountTokens, by_characters, by_vocabulary, mean_tokens
+from stratos.dataset.token_estimate import (
+    CountTokens,
+    by_characters,
+    by_vocabulary,
+    longest_prompt,
+    mean_tokens,
+)
 from stratos.hosting.names import endpoint_name
 from stratos.measuring.gates import Outlay
 from stratos.pipeline.steps import Dataset
@@ -43,7 +49,8 @@ def planning_request(
 def _facts(run: RunRef, spec: Spec, dataset: Dataset) -> DatasetFacts:
     count = _counter(run, spec)
     sample = RunFiles(run).sample("probe", _SAMPLE)
-    prompts = ("\n".join(message.content for message in record.messages) for record in sample)
+    prompts = ["\n".join(message.content for message in record.messages) for record in sample]
+    longest = dataset.longest_prompt_characters
     answers = (record.gold for record in sample if record.gold is not None)
     return DatasetFacts(
         num_train=dataset.num_train,
@@ -52,6 +59,7 @@ def _facts(run: RunRef, spec: Spec, dataset: Dataset) -> DatasetFacts:
         num_gold=dataset.num_gold,
         prompt_tokens=mean_tokens(prompts, count),
         answer_tokens=mean_tokens(answers, count),
+        longest_prompt_tokens=None if longest is None else longest_prompt(prompts, count, longest),
     )
 
 

@@ -41,6 +41,7 @@ def handler(payload: InspectInput) -> Dataset:
         num_duplicates_removed=found.num_exact_duplicates + found.num_near_duplicates,
         num_bad_lines=found.num_bad_lines,
         mean_prompt_characters=found.prompt_characters.mean,
+        longest_prompt_characters=found.prompt_characters.max,
         mean_gold_characters=found.gold_characters.mean,
         content_hash=digest,
         unchanged=run.rerun and _last_good_hash(run) == digest,

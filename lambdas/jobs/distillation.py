@@ -16,11 +16,11 @@ from stratos.contracts.jobs import (
     JobStep,
     SynthesizeConfig,
 )
-from stratos.contracts.match import MatchEvidence
+from stratos.contracts.match import MatchEvidence, full_precision_plan
 from stratos.contracts.plan import Plan, Server
 from stratos.pipeline.steps import TrainingJob
 from stratos.planning.deadlines import deadline_seconds, token_budget_usd
-from stratos.spec import Teacher, Weights
+from stratos.spec import QUANTISED, CpuPrecision, Teacher, Weights
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,7 @@ class DistillationJobs:
             method=self.plan.method,
             precision=self.plan.precision,
             training=training,
+            gguf=self._gguf(),
         )
         channels = {
             "records": self.records_uri,
@@ -94,6 +95,7 @@ class DistillationJobs:
             student=self.student,
             max_new_tokens=self.factory.spec.task.max_reply_tokens,
             teacher_max_records=PAID_TEACHER_RECORDS if paid else None,
+            engine=self.plan.engine,
         )
         channels = {
             "dataset": self.factory.files.dataset_uri(),
@@ -102,6 +104,15 @@ class DistillationJobs:
         }
         extra = {"live_artifact": live_artifact} if live_artifact else {}
         return self._make("evaluate", config, self._on_demand(), channels, extra)
+
+    def _gguf(self) -> tuple[CpuPrecision, ...]:
+        """What llama.cpp may come to serve: the weights in full, and quantised as planned."""
+        plans = (self.plan, full_precision_plan(self.evidence))
+        engines = [plan.engine for plan in plans if plan is not None and plan.engine is not None]
+        served = {engine.precision for engine in engines if engine.name == "llama_cpp"}
+        # The file in full is there for whatever server comes next; two kinds of it never are.
+        full: CpuPrecision = "float32" if "float32" in served else "float16"
+        return (full, *(precision for precision in QUANTISED if precision in served))
 
     def _on_demand(self) -> Server:
         """The training server, uninterrupted: only training itself resumes for free."""

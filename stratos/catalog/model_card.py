@@ -24,6 +24,10 @@ class ModelCard(FrozenModel):
     intermediate_size: int | None = None
     """Width of the feed-forward block; of one expert where there are several."""
     vocabulary_size: int | None = None
+    context_tokens: int | None = None
+    """The longest text it was made for, prompt and reply together; None is unknown."""
+    float32_weights: bool = False
+    """They are stored in 32 bits, as few are: 16 bits hold all that most published weights are."""
     input_usd_per_million_tokens: float | None = None
     output_usd_per_million_tokens: float | None = None
     prior_accuracy: float | None = None

@@ -98,7 +98,13 @@ def card_from_config(
         head_dim=dims.head_dim,
         intermediate_size=dims.intermediate_size,
         vocabulary_size=dims.vocabulary_size,
+        context_tokens=_positive(config_json.get("max_position_embeddings")),
+        float32_weights=(config_json.get("dtype") or config_json.get("torch_dtype")) == "float32",
     )
+
+
+def _positive(value: object) -> int | None:
+    return value if isinstance(value, int) and value > 0 else None
 
 
 def dimensions_from_config(name: str, config_json: Mapping[str, object]) -> Dimensions:
@@ -176,6 +182,7 @@ class HubModel(FrozenModel):
             head_dim=self.head_dim,
             intermediate_size=self.expert_size or self.intermediate_size,
             vocabulary_size=self.vocabulary_size,
+            context_tokens=self.context_tokens,
             prior_accuracy=self.prior_accuracy,
         )
 

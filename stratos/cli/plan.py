@@ -158,6 +158,10 @@ def _print(plans: PlanSet) -> None:
         console.print(f"{number}  {', '.join(names)}", style="bold", highlight=False)
         console.print(f"   {_description(plan)}", soft_wrap=True, highlight=False)
         console.print(f"   hosting: {plan.hosting.reason}", soft_wrap=True, highlight=False)
+        if plan.engine is not None:
+            console.print(f"   engine: {plan.engine.told}", soft_wrap=True, highlight=False)
+        if plan.precision_reason:
+            console.print(f"   precision: {plan.precision_reason}", soft_wrap=True, highlight=False)
     console.print(table)
     console.print(
         f"{plans.num_candidates:,} candidates, {plans.front_size:,} on the front, "

@@ -5,7 +5,6 @@ from __future__ import annotations
 from stratos.contracts.jobs import ProbeResult
 from stratos.contracts.plan import Matching, Plan, Server
 from stratos.frozen import FrozenModel
-from stratos.spec import QUANTISED
 
 
 class TriedStudent(FrozenModel):
@@ -50,7 +49,7 @@ FULL_PRECISION = "full_precision"
 
 def is_quantised(plan: Plan) -> bool:
     """Whether what serves it holds its weights in fewer bits than they were trained in."""
-    return plan.engine is not None and plan.engine.precision in QUANTISED
+    return plan.engine is not None and plan.engine.is_quantised
 
 
 def full_precision_plan(evidence: MatchEvidence) -> Plan | None:

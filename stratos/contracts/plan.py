@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from stratos.frozen import FrozenModel
-from stratos.spec import Method, ModeName, StrategyName
+from stratos.spec import QUANTISED, Method, ModeName, StrategyName
 
 Purchase = Literal["on_demand", "spot"]
 Precision = Literal["float32", "bfloat16", "fp8"]
@@ -61,6 +61,18 @@ class PlannedEngine(FrozenModel):
     memory_gib: float
     """Forecast of one replica: weights, keys and values of every slot, and the engine itself."""
 
+    @property
+    def is_quantised(self) -> bool:
+        return self.precision in QUANTISED
+
+    @property
+    def told(self) -> str:
+        """In one line."""
+        return (
+            f"{ENGINE_TITLES[self.name]}, {self.precision}, {self.context_tokens:,} tokens of "
+            f"context, {self.slots} at once, {self.memory_gib:.2g} GiB"
+        )
+
 
 class PlannedHosting(FrozenModel):
     """How the endpoint is hosted, and why."""
@@ -90,6 +102,8 @@ class Plan(FrozenModel):
     )
     engine: PlannedEngine | None = None
     """None in plans from before engines were planned."""
+    precision_reason: str = ""
+    """Of a choice that is served by CPUs: what this and other precisions take and lose there."""
     strategy: StrategyName | None = None
     """None before the teacher has been probed."""
     accuracy: Interval
@@ -123,7 +137,8 @@ class PlanSet(FrozenModel):
     fallbacks: tuple[Plan, ...]
     """Runners-up, in the order they would be tried."""
     alternatives: dict[str, Plan]
-    """`cheapest`, `fastest`, `most_accurate`, `soonest`, `knee`."""
+    """`cheapest`, `fastest`, `most_accurate`, `soonest`, `knee`; and `full_precision` where the
+    choice is quantised: the same training, served unquantised."""
     front: tuple[Plan, ...]
     """Non-dominated feasible plans, best score first; at most 500."""
     front_size: int

@@ -8,7 +8,7 @@ Without one a token counts as four characters.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 
 CHARACTERS_PER_TOKEN = 4.0
@@ -57,6 +57,17 @@ def mean_tokens(texts: Iterable[str], count: CountTokens) -> float:
     """Mean over texts; 0 of none."""
     counts = [count(text) for text in texts]
     return sum(counts) / len(counts) if counts else 0.0
+
+
+def longest_prompt(prompts: Sequence[str], count: CountTokens, characters: int) -> float | None:
+    """Tokens of a prompt of so many characters, as dense as the densest of the prompts.
+
+    Args:
+        prompts: A sample; the longest prompt of all need not be among them.
+        characters: Of the longest.
+    """
+    densities = [count(prompt) / len(prompt) for prompt in prompts if prompt]
+    return characters * max(densities) if densities else None
 
 
 def _as_bytes(text: str) -> str:

@@ -71,6 +71,8 @@ class Dataset(FrozenModel):
     num_duplicates_removed: int
     num_bad_lines: int
     mean_prompt_characters: float
+    longest_prompt_characters: int | None = None
+    """None in payloads of runs that began before it was counted."""
     mean_gold_characters: float
     content_hash: str
     """Over spec, dataset, checker and model folders: equal hashes mean equal inputs."""

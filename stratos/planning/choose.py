@@ -8,12 +8,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from stratos.contracts.jobs import ProbeResult
+from stratos.contracts.match import FULL_PRECISION
 from stratos.contracts.plan import Matching, Plan, PlanSet
 from stratos.errors import NoFeasiblePlan
 from stratos.planning.arrays import Floats, Integers
 from stratos.planning.candidates.pool import Pool
 from stratos.planning.candidates.pool_builder import PoolBuilder
-from stratos.planning.explain import explanation
+from stratos.planning.explain import explanation, why_precision
 from stratos.planning.front import compromise, non_dominated, normalised, scores
 from stratos.planning.limits import Limit, feasible, limits_of
 from stratos.planning.plan_maker import PlanMaker
@@ -114,11 +115,24 @@ def _choose(
     front = ranked_front(pool, rows, request.spec.preferences)
     maker = PlanMaker(request, pool)
     made = [maker.plan(int(row)) for row in front[:MAX_FRONT]]
+    made[0] = made[0].model_copy(
+        update={"precision_reason": why_precision(request, pool, int(front[0]))}
+    )
     chosen = made[0]
+    alternatives = {
+        name: chosen if row == front[0] else maker.plan(row)
+        for name, row in _alternatives(pool, front).items()
+    }
+    if chosen.engine is not None and chosen.engine.is_quantised:
+        every = pool
+        if request.spec.hosting.precision != "auto":
+            every = PoolBuilder(in_any_precision(request), probes, excluded_students).build()
+        full = in_full_precision(request, every, pool.trained(int(front[0])), chosen.serving.region)
+        alternatives |= {} if full is None else {FULL_PRECISION: full}
     plans = PlanSet(
         chosen=chosen,
         fallbacks=tuple(_fallbacks(made)),
-        alternatives={name: maker.plan(row) for name, row in _alternatives(pool, front).items()},
+        alternatives=alternatives,
         front=tuple(made),
         front_size=len(front),
         num_candidates=pool.num_candidates,
@@ -144,6 +158,30 @@ def ranked_front(pool: Pool, rows: Integers, preferences: Preferences) -> Intege
     achieved = scores(scaled, weights_of(preferences))
     even = scores(scaled, np.ones(scaled.shape[1]))
     return np.asarray(front[np.lexsort((front, -even, -achieved))], dtype=np.int64)
+
+
+def in_any_precision(request: PlanningRequest) -> PlanningRequest:
+    """The same, if no precision had been named."""
+    spec = request.spec
+    hosting = spec.hosting.model_copy(update={"precision": "auto"})
+    return request.model_copy(update={"spec": spec.model_copy(update={"hosting": hosting})})
+
+
+def in_full_precision(
+    request: PlanningRequest, pool: Pool, trained: tuple[object, ...], region: str
+) -> Plan | None:
+    """The best plan that serves the outcome of one training unquantised; None if there is none.
+
+    An endpoint stays in its region. The plan need not hold every limit if none does: what it
+    misses is measured before it is in service.
+    """
+    rows = np.flatnonzero(pool.serves_in_full(trained, region) & np.isfinite(pool.latency_ms))
+    if not len(rows):
+        return None
+    missed = sum((limit.violation() for limit in limits_of(request, pool)), np.zeros(len(pool)))
+    rows = rows[missed[rows] == missed[rows].min()]
+    best = ranked_front(pool, rows, request.spec.preferences)[0]
+    return PlanMaker(request, pool).plan(int(best))
 
 
 def _alternatives(pool: Pool, front: Integers) -> dict[str, int]:
@@ -213,6 +251,7 @@ def _overturned(request: PlanningRequest, chosen: Plan) -> str | None:
             ("training server", first.training.instance_type, chosen.training.instance_type),
             ("hosting", first.hosting.mode, chosen.hosting.mode),
             ("endpoint server", first.serving.instance_type, chosen.serving.instance_type),
+            ("served precision", _precision(first), _precision(chosen)),
         )
         if before != after
     ]
@@ -222,3 +261,7 @@ def _overturned(request: PlanningRequest, chosen: Plan) -> str | None:
         f"the probes changed {'; '.join(changes)} (expected accuracy was "
         f"{first.accuracy.value:.0%}, is {chosen.accuracy.value:.0%})"
     )
+
+
+def _precision(plan: Plan) -> str | None:
+    return None if plan.engine is None else plan.engine.precision

@@ -1,4 +1,4 @@
-"""Why nothing fits: the best attainable value of each constraint, and the nearest plans."""
+"""Why nothing fits, with the nearest plans; and why a precision was chosen."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ import numpy as np
 
 from stratos.hosting.modes.interface import HostingMode
 from stratos.planning.arrays import Integers
+from stratos.planning.candidates.pairing import Pairing
 from stratos.planning.candidates.pool import Pool
+from stratos.planning.forecast.llama_cpp import memory_gib
 from stratos.planning.forecast.server_table import ServerRow
+from stratos.planning.forecast.transformer import transformer
 from stratos.planning.front import non_dominated
 from stratos.planning.limits import Limit
+from stratos.planning.request import PlanningRequest
 
 NEAREST = 3
 
@@ -48,6 +52,31 @@ def explanation(limits: list[Limit], pool: Pool) -> str:
             f"{training.region}, served by {_endpoint(serving, mode)} in {serving.region}"
         )
     return f"No plan holds every constraint. {head}. Nearest: " + "; or ".join(offers)
+
+
+def why_precision(request: PlanningRequest, pool: Pool, row: int) -> str:
+    """What a CPU endpoint would take and lose in each precision, on the server of one candidate."""
+    pairing, position = pool.pairings[pool.pairing[row]], int(pool.serving_row[row])
+    server = pool.serving.rows[position]
+    if pairing.served_on != "cpu":
+        return ""
+    chosen, slots = pairing.serving.on_cpus, int(pool.slots[row])
+
+    def told(served: Pairing) -> str:
+        student = transformer(served.student)
+        outlook = pool.serving_side.outlook(student, served.serving, served.work)
+        p95_ms = float(outlook.latency_ms["p95_latency_ms"][position])
+        taken = memory_gib(student, served.serving.on_cpus, served.serving.slot_tokens, slots)
+        clauses = [f"p95 {p95_ms:,.0f} ms", f"{taken:.2g} GiB"]
+        if served.quantised_to is not None:
+            loss = served.accuracy_in_full().value * served.lost_share.value
+            clauses.append(f"{loss:.1%} of answers lost, assumed until measured")
+        return f"{served.serving.on_cpus} ({', '.join(clauses)})"
+
+    others = [told(pairing.on_cpus(p)) for p in pairing.cpu_precisions if p != chosen]
+    named = request.spec.hosting.precision != "auto"
+    head = f"{told(pairing)}{', as hosting.precision says' if named else ''}"
+    return f"{head}; on the same {server.instance.instance_type}: {', '.join(others)}"
 
 
 def _endpoint(serving: ServerRow, mode: HostingMode) -> str:

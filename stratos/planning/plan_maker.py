@@ -6,14 +6,23 @@ import hashlib
 import math
 from dataclasses import dataclass
 
-from stratos.catalog.servers import Price
-from stratos.contracts.plan import Interval, Plan, PlannedHosting, Server
+from stratos.catalog.servers import InstanceType, Price
+from stratos.contracts.plan import (
+    Interval,
+    Plan,
+    PlannedEngine,
+    PlannedHosting,
+    ServedPrecision,
+    Server,
+)
 from stratos.hosting.monthly import requests_per_month
 from stratos.planning.candidates.pairing import Pairing
 from stratos.planning.candidates.pool import Pool
 from stratos.planning.candidates.serving_side import Outlook
 from stratos.planning.forecast.calibration import Correction, correction
-from stratos.planning.forecast.engine import EFFICIENCIES
+from stratos.planning.forecast.engine import BYTES_PER_PARAMETER, EFFICIENCIES, SERVED_BY
+from stratos.planning.forecast.llama_cpp import memory_gib
+from stratos.planning.forecast.memory import vllm_gib
 from stratos.planning.forecast.server_table import ServerRow
 from stratos.planning.forecast.transformer import transformer
 from stratos.planning.request import PlanningRequest
@@ -66,6 +75,7 @@ class PlanMaker:
         outlook, position = endpoint.outlook, endpoint.position
         replicas = (int(pool.serving_devices[row]), int(pool.serving_replicas[row]))
         served_on = endpoint.server.server(*replicas)
+        engine = _engine(pairing, endpoint.server.instance, replicas[0], int(pool.slots[row]))
         speed = self._correction("training_tokens_per_second", training, pairing, devices)
         hours, usd = self._effort(row, pairing, training, speed)
         p50_ms = float(outlook.latency_ms["p50_latency_ms"][position])
@@ -73,7 +83,7 @@ class PlanMaker:
         month = around(float(pool.usd_per_month[row]), endpoint.bill_sd)
         learned = {"training_tokens_per_second": speed.factor, "accuracy": pairing.learned.factor}
         return Plan(
-            id=_plan_id(pairing, trained_on, served_on, endpoint.hosting.mode),
+            id=_plan_id(pairing, trained_on, served_on, endpoint.hosting.mode, engine),
             teacher=pairing.teacher.name,
             student=pairing.student.name,
             method=pairing.method,
@@ -81,6 +91,7 @@ class PlanMaker:
             training=trained_on,
             serving=served_on,
             hosting=endpoint.hosting,
+            engine=engine,
             strategy=pairing.strategy,
             accuracy=pairing.accuracy(share),
             p50_latency_ms=around(p50_ms, endpoint.sd("p50_latency_ms")),
@@ -100,7 +111,7 @@ class PlanMaker:
 
     def _endpoint(self, row: int, pairing: Pairing) -> _Endpoint:
         pool, position = self.pool, int(self.pool.serving_row[row])
-        model = (transformer(pairing.student), pairing.precision, pairing.work)
+        model = (transformer(pairing.student), pairing.serving, pairing.work)
         return _Endpoint(
             position,
             pool.serving.rows[position],
@@ -154,12 +165,39 @@ class PlanMaker:
             )
         if share < 1:
             found.append(f"max_training_hours leaves time for {share:.0%} of the planned training")
+        if pairing.quantised_to is not None:
+            found.append(
+                f"what {pairing.quantised_to} costs in accuracy is assumed until it is measured"
+            )
         if pairing.strategy is None:
             found.append("accuracy is a guess until teacher and student are probed")
         return tuple(found)
 
 
-def _plan_id(pairing: Pairing, trained_on: Server, served_on: Server, mode: str) -> str:
+def _engine(pairing: Pairing, instance: InstanceType, devices: int, slots: int) -> PlannedEngine:
+    """What answers on each replica."""
+    serving, student = pairing.serving, transformer(pairing.student)
+    held: ServedPrecision = serving.precision(instance)
+    if instance.runtime == "cpu":
+        taken = memory_gib(student, serving.on_cpus, serving.slot_tokens, slots)
+    else:
+        work = pairing.work
+        mean = work.served_prompt_tokens + work.served_output_tokens
+        there = instance.device_memory_gib * devices
+        taken = vllm_gib(student, BYTES_PER_PARAMETER[held], mean * slots, there)
+        held = held if instance.bfloat16 else "float16"
+    return PlannedEngine(
+        name=SERVED_BY[instance.runtime],
+        precision=held,
+        context_tokens=serving.slot_tokens,
+        slots=slots,
+        memory_gib=round(taken, 3),
+    )
+
+
+def _plan_id(
+    pairing: Pairing, trained_on: Server, served_on: Server, mode: str, engine: PlannedEngine
+) -> str:
     """The same for the same decisions, whatever their forecast."""
     identity = (
         pairing.teacher.name,
@@ -169,6 +207,8 @@ def _plan_id(pairing: Pairing, trained_on: Server, served_on: Server, mode: str)
         trained_on,
         served_on,
         mode,
+        engine.precision,
+        engine.context_tokens,
     )
     return "p" + hashlib.sha256(repr(identity).encode()).hexdigest()[:10]
 

@@ -21,6 +21,8 @@ class DatasetFacts(FrozenModel):
     prompt_tokens: float
     """Mean per record."""
     answer_tokens: float
+    longest_prompt_tokens: float | None = None
+    """Of all records, without the chat template; None where only means are known."""
 
 
 class PlanningRequest(FrozenModel):

@@ -90,10 +90,12 @@ def _front(plans: PlanSet, limits: list[LimitLine]) -> str:
 
 def _describe(plan: Plan) -> str:
     training, serving = plan.training, plan.serving
+    engine = f"{plan.engine.told}\n" if plan.engine else ""
     return (
         f"{plan.student} from {plan.teacher}, {plan.method} {plan.precision}\n"
         f"train on {training.count}× {training.instance_type}{training.layout}, {training.region}, "
         f"{training.purchase}\nserve on {serving.count}× {serving.instance_type}{serving.layout}\n"
+        f"{engine}"
         f"accuracy {plan.accuracy.value:.3f}, p95 {plan.p95_latency_ms.value:.0f} ms, "
         f"{plan.hours_to_deploy.value:.2f} h, {money(plan.usd_to_deploy.value)} to deploy, "
         f"{money(plan.usd_per_month.value)} a month"

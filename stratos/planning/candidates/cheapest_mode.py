@@ -20,7 +20,8 @@ from stratos.hosting.container import expected_artifact_bytes
 from stratos.hosting.modes.interface import HostingMode
 from stratos.hosting.offer import Hosted, Offer
 from stratos.planning.arrays import Floats, Integers, Mask
-from stratos.planning.forecast.engine import BYTES_PER_PARAMETER
+from stratos.planning.forecast.llama_cpp import memory_gib
+from stratos.planning.forecast.rates import Serving
 from stratos.planning.forecast.server_table import (
     ServerRow,
     ServerTable,
@@ -29,10 +30,8 @@ from stratos.planning.forecast.server_table import (
 )
 from stratos.planning.forecast.transformer import Transformer
 from stratos.planning.request import PlanningRequest
-from stratos.units import GIB
 
 NO_MODE = -1
-_SERVER_GIB = 1.0
 
 
 def hosting_table(request: PlanningRequest, regions: tuple[str, ...]) -> ServerTable:
@@ -75,16 +74,17 @@ class ModeOffers:
         runtimes: list[Runtime] = [row.instance.runtime for row in servers.rows]
         self._runtimes = np.array(runtimes)
         self._kinds = sorted(set(runtimes))
-        self._made: dict[tuple[float, Runtime], dict[HostingMode, Offer]] = {}
+        self._made: dict[tuple[Transformer, Serving, Runtime], dict[HostingMode, Offer]] = {}
 
-    @property
-    def num_candidates(self) -> int:
-        """Servers times the modes considered on each."""
-        stand_ins = int(self._stand_in.sum())
-        fleets = len(self._servers) - stand_ins
+    def num_candidates(self, here: Mask) -> int:
+        """Some servers times the modes considered on each."""
+        stand_ins = int((self._stand_in & here).sum())
+        fleets = int(here.sum()) - stand_ins
         return stand_ins + fleets * sum(mode.on_instances for mode in self.modes)
 
-    def cheapest(self, student: Transformer, seconds: Floats, sustained: Floats) -> Billed:
+    def cheapest(
+        self, student: Transformer, serving: Serving, seconds: Floats, sustained: Floats
+    ) -> Billed:
         """The cheapest allowed mode of each server, the first of equals.
 
         Args:
@@ -95,7 +95,7 @@ class ModeOffers:
         best = np.full(len(seconds), np.inf)
         finite = np.isfinite(seconds)
         taken = np.where(finite, seconds, 0.0)
-        for position, offer, rows in self._allowed(student):
+        for position, offer, rows in self._allowed(student, serving):
             holds = finite & (seconds <= self._longest(offer))
             if self.modes[position].on_instances:
                 holds &= offer.requests_per_second <= offer.max_utilisation * sustained
@@ -106,29 +106,35 @@ class ModeOffers:
             mode[allowed], best[allowed] = position, usd[allowed]
         return Billed(mode, best)
 
-    def obstacle(self, student: Transformer) -> str | None:
-        """Why the one mode that is considered cannot host a student on any server."""
+    def obstacle(self, student: Transformer, serving: Serving, runtime: Runtime) -> str | None:
+        """Why the one mode that is considered cannot host a student on one kind of processor."""
         if not self._bound:
             return None  # real-time instances host everything
         (mode,) = self.modes
-        found = [self.offers_on(student, kind)[mode].impossible for kind in self._kinds]
-        if None in found:
+        found = self.offers_on(student, serving, runtime)[mode].impossible
+        if found is None:
             return None
         named = self._spec.hosting.named
         kind = f"hosting.mode is {named}" if named else live_kind(self._spec, mode.name)
-        return f"{kind}, but {found[0]}"
+        return f"{kind}, but {found}"
 
-    def slowdown(self, student: Transformer) -> Floats:
+    def slowdown(self, student: Transformer, serving: Serving) -> Floats:
         """How many times slower than the row's server the processors are; 1 except for
         stand-ins."""
-        offers = self.offers_on(student, "cpu").values()
+        offers = self.offers_on(student, serving, "cpu").values()
         given = [offer.vcpu for offer in offers if offer.vcpu is not None]
         processors = np.array([row.instance.vcpu for row in self._servers.rows], dtype=np.float64)
         slower = np.maximum(1.0, processors / given[0])
         return np.where(self._stand_in, slower, 1.0)
 
     def planned(
-        self, student: Transformer, row: int, mode: HostingMode, seconds: Floats, sustained: Floats
+        self,
+        student: Transformer,
+        serving: Serving,
+        row: int,
+        mode: HostingMode,
+        seconds: Floats,
+        sustained: Floats,
     ) -> PlannedHosting:
         """The mode of one server, with the reason in words.
 
@@ -136,7 +142,7 @@ class ModeOffers:
             seconds: P95 of an answer on every server.
             sustained: Requests per second of every server.
         """
-        clauses = dict(self._told(student, row, seconds, sustained))
+        clauses = dict(self._told(student, serving, row, seconds, sustained))
         chosen = clauses.pop(mode)
         runtime = self._servers.rows[row].instance.runtime
         others = tuple(clauses.values())
@@ -144,17 +150,17 @@ class ModeOffers:
             mode=mode.name,
             reason=reason_for(self._spec, self._live, chosen, others),
             instead_of=others,
-            cold_start_seconds=self.offers_on(student, runtime)[mode].cold_start_seconds,
+            cold_start_seconds=self.offers_on(student, serving, runtime)[mode].cold_start_seconds,
         )
 
     def _told(
-        self, student: Transformer, row: int, seconds: Floats, sustained: Floats
+        self, student: Transformer, serving: Serving, row: int, seconds: Floats, sustained: Floats
     ) -> Iterator[tuple[HostingMode, str]]:
         """Every mode for one plan: on the plan's server, or on the mode's stand-in in its
         region."""
         server = self._servers.rows[row]
-        elsewhere = self.offers_on(student, "cpu")
-        for mode, offer in self.offers_on(student, server.instance.runtime).items():
+        elsewhere = self.offers_on(student, serving, "cpu")
+        for mode, offer in self.offers_on(student, serving, server.instance.runtime).items():
             if mode.on_instances:
                 rate = float(sustained[row])
                 yield mode, offer.terms(server.usd_per_hour, float(seconds[row]), rate).told
@@ -172,10 +178,10 @@ class ModeOffers:
                 return int(position)
         return None
 
-    def _allowed(self, student: Transformer) -> Iterator[tuple[int, Offer, Mask]]:
+    def _allowed(self, student: Transformer, serving: Serving) -> Iterator[tuple[int, Offer, Mask]]:
         """Modes that may be chosen, with the servers that each is for."""
         for runtime in self._kinds:
-            offers = self.offers_on(student, runtime)
+            offers = self.offers_on(student, serving, runtime)
             for position, mode in enumerate(self.modes):
                 offer = offers[mode]
                 if offer.impossible or (offer.unwanted and not self._bound):
@@ -190,20 +196,20 @@ class ModeOffers:
         longest = offer.possible_up_to.seconds
         return longest if self._bound else min(longest, offer.wanted_up_to.seconds)
 
-    def offers_on(self, student: Transformer, runtime: Runtime) -> dict[HostingMode, Offer]:
+    def offers_on(
+        self, student: Transformer, serving: Serving, runtime: Runtime
+    ) -> dict[HostingMode, Offer]:
         """What each mode offers for a student on one kind of processor."""
-        key = (student.parameters, runtime)
+        key = (student, serving, runtime)
         if key not in self._made:
             hosted = Hosted(
                 self._spec,
                 runtime,
-                expected_artifact_bytes(student.parameters),
-                memory_gib(student),
+                expected_artifact_bytes(
+                    student.parameters, serving.on_cpus if runtime == "cpu" else "float16"
+                ),
+                # A container that AWS chooses answers one request at a time.
+                memory_gib(student, serving.on_cpus, serving.slot_tokens, slots=1),
             )
             self._made[key] = {mode: mode.offer(hosted) for mode in modes_compared(self._spec)}
         return self._made[key]
-
-
-def memory_gib(student: Transformer) -> float:
-    """Of a server with float32 weights."""
-    return _SERVER_GIB + BYTES_PER_PARAMETER["float32"] * student.parameters / GIB

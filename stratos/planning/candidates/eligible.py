@@ -10,6 +10,7 @@ import numpy as np
 from stratos.catalog.model_card import ModelCard
 from stratos.contracts.jobs import ModelRole
 from stratos.errors import NoFeasiblePlan
+from stratos.planning.forecast.sizing import Requests
 from stratos.planning.forecast.transformer import transformer
 from stratos.planning.front import non_dominated
 from stratos.spec import Constraints
@@ -26,6 +27,7 @@ class Eligibility:
         probed: Names that were probed; None before probing.
         missed: Students that already missed their accuracy gate in this run.
         white_box: Its token distribution must be readable.
+        requests: That it must hold; None for a model that answers none.
     """
 
     role: ModelRole
@@ -33,6 +35,7 @@ class Eligibility:
     probed: set[str] | None
     missed: frozenset[str] = frozenset()
     white_box: bool = False
+    requests: Requests | None = None
 
     def obstacle(self, card: ModelCard) -> str | None:
         """Why a model is not eligible, or None."""
@@ -52,7 +55,7 @@ class Eligibility:
             transformer(card)
         except ValueError as error:
             return str(error)
-        return None
+        return None if self.requests is None else self.requests.obstacle(card.context_tokens)
 
 
 def eligible(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from stratos.hosting.monthly import HOURS_PER_MONTH
-from stratos.planning.arrays import Floats, Integers
+from stratos.planning.arrays import Floats, Integers, Mask
 from stratos.planning.candidates.pairing import Pairing
 from stratos.planning.candidates.serving_side import ServingSide
 from stratos.planning.candidates.side import Side, end_to_end
@@ -42,6 +42,8 @@ class Pool:
     """Of one replica."""
     serving_replicas: Integers
     """On each instance."""
+    slots: Integers
+    """Requests that a replica answers at once."""
     mode: Integers
     """Hosting mode, by its position in `serving_side.mode_offers.modes`."""
     num_candidates: int
@@ -50,10 +52,29 @@ class Pool:
     def __len__(self) -> int:
         return len(self.pairing)
 
+    def trained(self, row: int) -> tuple[object, ...]:
+        """What training a candidate's model depends on, but not how it is served."""
+        taught = _taught(self.pairings[self.pairing[row]])
+        return (*taught, int(self.training_row[row]))
+
+    def serves_in_full(self, trained: tuple[object, ...], region: str) -> Mask:
+        """Candidates that serve the outcome of one training unquantised, in one region."""
+        *taught, training_row = trained
+        alike = [
+            taught == _taught(pairing) and pairing.quantised_to is None for pairing in self.pairings
+        ]
+        there = np.array([row.region == region for row in self.serving.rows], dtype=np.bool_)
+        same = np.array(alike, dtype=np.bool_)[self.pairing] & there[self.serving_row]
+        return np.asarray(same & (self.training_row == training_row), dtype=np.bool_)
+
     @property
     def objectives(self) -> Floats:
         """Expected error, p95 latency, hours to deploy, dollars over the horizon."""
         return np.column_stack([self.error, self.latency_ms, self.hours, self.total_usd])
+
+
+def _taught(pairing: Pairing) -> list[object]:
+    return [pairing.teacher.name, pairing.student.name, pairing.method, pairing.precision]
 
 
 @dataclass(frozen=True)
@@ -99,7 +120,7 @@ def multiply_out(
     error, training_hours, training_usd = training.values.T
     latency_ms, starting_hours, usd_per_month = serving.values.T
     tokens_per_second, trained_share, training_devices = training.facts.T
-    capacity, serving_devices, serving_replicas, mode = serving.facts.T
+    capacity, serving_devices, serving_replicas, slots, mode = serving.facts.T
     usd_to_deploy = training_usd + spent.usd
     return Pool(
         pairings=[part.pairing for part in parts],
@@ -121,6 +142,7 @@ def multiply_out(
         capacity=capacity,
         serving_devices=serving_devices.astype(np.int64),
         serving_replicas=serving_replicas.astype(np.int64),
+        slots=slots.astype(np.int64),
         mode=mode.astype(np.int64),
         num_candidates=num_candidates,
         rejected=rejected,

@@ -1,14 +1,14 @@
 """Every candidate, as the exact composition of its two sides.
 
-Given teacher, student, method and precision, the training server decides hours and dollars, and the
-serving fleet decides latency, start-up and hosting. The two meet only in sums, so a candidate is
-non-dominated only if both of its sides are. Each side's front is computed exactly, the two are
+Given teacher, student, method and precisions, the training server decides hours and dollars, and
+the serving fleet decides latency, start-up and hosting. The two meet only in sums, so a candidate
+is non-dominated only if both of its sides are. Each side's front is computed exactly, the two are
 multiplied out, and the product is filtered again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import get_args
 
@@ -21,6 +21,7 @@ from stratos.planning.candidates.eligible import Eligibility, eligible
 from stratos.planning.candidates.pairing import Pairing
 from stratos.planning.candidates.pool import ComposedPairing, Pool, Spent, multiply_out
 from stratos.planning.candidates.serving_side import ServingSide
+from stratos.planning.candidates.side import Side
 from stratos.planning.candidates.training_side import TrainingSide
 from stratos.planning.forecast import workload
 from stratos.planning.forecast.accuracy import (
@@ -30,11 +31,13 @@ from stratos.planning.forecast.accuracy import (
     expected_accuracy,
 )
 from stratos.planning.forecast.calibration import correction
+from stratos.planning.forecast.rates import Serving
 from stratos.planning.forecast.server_table import cheapest_by_rate, training_table
+from stratos.planning.forecast.sizing import Requests
 from stratos.planning.forecast.transformer import transformer
 from stratos.planning.request import PlanningRequest
 from stratos.planning.strategy import choose_strategy
-from stratos.spec import Method, StrategyName
+from stratos.spec import CpuPrecision, Method, StrategyName
 
 METHODS: tuple[Method, ...] = get_args(Method)
 PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
@@ -67,6 +70,8 @@ class PoolBuilder:
             request, self.training, self._teacher_probes, self.rejected
         )
         self.serving_side = ServingSide(request, self.serving, self.rejected)
+        self._requests = Requests(request.spec, request.dataset)
+        self._num_candidates = 0
 
     def build(self) -> Pool:
         """Evaluate every pairing, keep what is non-dominated within it, and combine.
@@ -77,15 +82,9 @@ class PoolBuilder:
         if not len(self.training) or not len(self.serving):
             raise NoFeasiblePlan(_no_servers(self.request, self.rejected))
         parts: list[ComposedPairing] = []
-        num_candidates = 0
         for teacher, student in self._pairs():
             for precision, method in product(PRECISIONS, self._methods()):
-                num_candidates += (
-                    len(self.all_training) * self.serving_side.mode_offers.num_candidates
-                )
-                part = self._compose(teacher, student, method, precision)
-                if part is not None:
-                    parts.append(part)
+                parts += self._compose(teacher, student, method, precision)
         if not parts:
             why = "; ".join(f"{name}: {reason}" for name, reason in self.rejected.items())
             raise NoFeasiblePlan(f"no teacher and student can be paired on any server. {why}")
@@ -97,7 +96,7 @@ class PoolBuilder:
             self.serving_side,
             spent=Spent(request.spent_hours, request.spent_usd),
             horizon_hours=workload.workload_of(request, None).horizon_hours,
-            num_candidates=num_candidates,
+            num_candidates=self._num_candidates,
             rejected=self.rejected,
         )
 
@@ -126,7 +125,11 @@ class PoolBuilder:
         students = eligible(
             request.students,
             Eligibility(
-                "student", constraints, set(self._student_probes) or None, self.excluded_students
+                "student",
+                constraints,
+                set(self._student_probes) or None,
+                self.excluded_students,
+                requests=self._requests,
             ),
             rejected,
         )
@@ -170,7 +173,56 @@ class PoolBuilder:
 
     def _compose(
         self, teacher: ModelCard, student: ModelCard, method: Method, precision: Precision
-    ) -> ComposedPairing | None:
+    ) -> Iterator[ComposedPairing]:
+        """The pairing in each served precision, with the training that all of them share."""
+        taught = self._taught(teacher, student, method, precision)
+        if taught is None:
+            return
+        endpoints = self.serving_side.num_candidates(len(self._cpu_precisions(taught)))
+        self._num_candidates += len(self.all_training) * endpoints
+        trained: Side | None = None
+        for pairing in self._served(taught):
+            serving = self.serving_side.of(
+                transformer(student), pairing.serving, pairing.work, pairing.served_on
+            )
+            if serving is None:
+                continue
+            trained = trained or self.training_side.of(taught)
+            if trained is None:
+                return
+            # Which training servers are dominated does not depend on what quantisation costs.
+            yield ComposedPairing(pairing, self.training_side.served_as(pairing, trained), serving)
+
+    def _served(self, taught: Pairing) -> Iterator[Pairing]:
+        """On GPUs in the precision of training, on CPUs in every one that may be chosen."""
+        yield taught
+        for precision in self._cpu_precisions(taught):
+            pairing = taught.on_cpus(precision)
+            if why := self._loses_too_much(pairing):
+                self.rejected.setdefault(f"{taught.student.name} in {precision}", why)
+                continue
+            yield pairing
+
+    def _cpu_precisions(self, pairing: Pairing) -> tuple[CpuPrecision, ...]:
+        asked = self.request.spec.hosting.precision
+        return pairing.cpu_precisions if asked == "auto" else (asked,)
+
+    def _loses_too_much(self, pairing: Pairing) -> str | None:
+        """Why even the least that a precision is forecast to cost is more than it may."""
+        hosting = self.request.spec.hosting
+        if hosting.precision != "auto":
+            return None  # it is measured, as every precision is
+        least = pairing.accuracy_in_full().value * pairing.lost_share.lo
+        if least <= hosting.max_accuracy_loss:
+            return None
+        return (
+            f"it is forecast to cost at least {least:.1%} of answers, and "
+            f"hosting.max_accuracy_loss is {hosting.max_accuracy_loss:.1%}"
+        )
+
+    def _taught(
+        self, teacher: ModelCard, student: ModelCard, method: Method, precision: Precision
+    ) -> Pairing | None:
         try:
             strategy, reason = self._strategy(teacher)
         except NoFeasiblePlan as error:
@@ -199,11 +251,14 @@ class PoolBuilder:
             shape.parameters,
             PROBED_ODDS_SD if self.probed else PRIOR_ODDS_SD,
         )
-        pairing = Pairing(
+        slot_tokens = self._requests.context_tokens(student.context_tokens)
+        return Pairing(
             teacher=teacher,
             student=student,
             method=method,
             precision=precision,
+            serving=Serving(precision, "float16", slot_tokens),
+            served_on="cuda",
             strategy=strategy,
             likely=likely,
             reason=reason,
@@ -212,11 +267,6 @@ class PoolBuilder:
             synthesis=synthesis,
             learned=learned,
         )
-        serving = self.serving_side.of(shape, precision, work)
-        training = self.training_side.of(pairing) if serving is not None else None
-        if training is None or serving is None:
-            return None
-        return ComposedPairing(pairing, training, serving)
 
     def _open_strategies(self) -> tuple[StrategyName, ...]:
         asked = self.request.spec.strategy

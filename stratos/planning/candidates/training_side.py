@@ -135,6 +135,14 @@ class TrainingSide:
         values = np.column_stack([self._error(pairing, share), elapsed / 3600, usd])[rows]
         return Side(rows, values, np.column_stack([rate, share, step.devices])[rows])
 
+    def served_as(self, pairing: Pairing, trained: Side) -> Side:
+        """The same training, if the student is served in the precision of this pairing."""
+        if pairing.quantised_to is None:
+            return trained
+        values = trained.values.copy()
+        values[:, 0] = self._error(pairing, trained.facts[:, 1])
+        return Side(trained.rows, values, trained.facts)
+
     # --- seconds ------------------------------------------------------------------------------
 
     def _step_rate(self, pairing: Pairing) -> StepRate:

@@ -11,6 +11,9 @@ HEADROOM = 0.10
 ADAMW_BYTES = 16.0
 """Per trained parameter: weight and gradient, master copy, two moments (ZeRO, arXiv 1910.02054)."""
 
+VLLM_RUNTIME_GIB = 1.5
+"""CUDA context, graphs and activations; assumed."""
+
 
 def adapter_parameters(model: Transformer, rank: int) -> float:
     """LoRA on every linear layer: r · (inputs + outputs), summed (arXiv 2106.09685).
@@ -63,6 +66,17 @@ def reading_gib(
     """Main memory of a host whose processes each read the whole model before it is sharded."""
     stored = 4.0 if method == "full" else bytes_per_value
     return num_devices * model.parameters * stored / GIB
+
+
+def vllm_gib(
+    model: Transformer, bytes_per_value: float, cached_tokens: float, there_gib: float
+) -> float:
+    """What a replica of vLLM holds: weights, keys and values, and its own runtime, within its GPUs.
+
+    It reserves the rest of its share of the memory for more keys and values.
+    """
+    values = model.parameters + cached_tokens * model.kv_values_per_token
+    return min(there_gib, values * bytes_per_value / GIB + VLLM_RUNTIME_GIB)
 
 
 def fits(needed_gib: float, there_gib: float) -> bool:

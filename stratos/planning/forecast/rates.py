@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from math import ceil
 
 import numpy as np
 
 from stratos.catalog.servers import InstanceType
 from stratos.contracts.calibration import CalibrationRow
 from stratos.contracts.jobs import JOB_BATCH
-from stratos.contracts.plan import Precision
+from stratos.contracts.plan import Precision, ServedPrecision
 from stratos.planning.arrays import Floats, Integers, Mask
 from stratos.planning.forecast.calibration import Correction, correction
 from stratos.planning.forecast.devices import serving_layout
@@ -22,14 +23,28 @@ from stratos.planning.forecast.replica import Replica
 from stratos.planning.forecast.server_table import ServerTable
 from stratos.planning.forecast.serving_cost import ReplicaRates, RequestShape, engine_seconds
 from stratos.planning.forecast.transformer import Transformer
+from stratos.spec import CpuPrecision
 
 NO_RATE = 1e-12
 """In place of a rate that does not exist; a mask says where."""
 
 
-def serving_precision(instance: InstanceType, trained_in: Precision) -> Precision:
-    """The endpoint's precision: float32 on CPUs, however the weights were trained."""
-    return "float32" if instance.runtime == "cpu" else trained_in
+@dataclass(frozen=True)
+class Serving:
+    """How a student is served, whatever the server.
+
+    Attributes:
+        trained_in: What vLLM serves it in, on GPUs.
+        on_cpus: What llama.cpp serves it in.
+        slot_tokens: Context of one request.
+    """
+
+    trained_in: Precision
+    on_cpus: CpuPrecision
+    slot_tokens: int
+
+    def precision(self, instance: InstanceType) -> ServedPrecision:
+        return self.on_cpus if instance.runtime == "cpu" else self.trained_in
 
 
 @dataclass
@@ -70,8 +85,7 @@ class Types:
         key = (model, precision)
         if key not in self._layouts:
             self._layouts[key] = [
-                serving_layout(model, BYTES_PER_PARAMETER[serving_precision(row, precision)], row)
-                for row in self.instances
+                serving_layout(model, BYTES_PER_PARAMETER[precision], row) for row in self.instances
             ]
         return self._layouts[key]
 
@@ -116,18 +130,23 @@ class Types:
             devices: That work together on each instance type.
             expected: Factor per server; that of a type is its servers' median.
         """
+        counted = zip(self.instances, devices, strict=True)
+        if not self.calibration:
+            return [
+                self.correction(instance, quantity, model, count) for instance, count in counted
+            ]
         return [
             self.correction(
                 instance, quantity, model, count, float(np.median(expected[self.index == position]))
             )
-            for position, (instance, count) in enumerate(zip(self.instances, devices, strict=True))
+            for position, (instance, count) in enumerate(counted)
         ]
 
 
 def replica_rates(
     types: Types,
     model: Transformer,
-    precision: Precision,
+    serving: Serving,
     context_tokens: float,
     *,
     job_batch: int | None = None,
@@ -136,16 +155,19 @@ def replica_rates(
 
     Args:
         job_batch: Sequences a job decodes at once, memory permitting; None for an endpoint. A job
-            computes on one device in the given precision, an endpoint on all devices in the
+            computes on one device in the precision of training, an endpoint on all devices in the
             precision that suits its hardware.
+        context_tokens: Mean length of a request, with its answer.
     """
     is_job = job_batch is not None
-    layouts = [(1, 1)] * len(types.instances) if is_job else types.layouts(model, precision)
+    trained_in = serving.trained_in
+    layouts = [(1, 1)] * len(types.instances) if is_job else types.layouts(model, trained_in)
     replicas = [
         Replica(
             model,
             instance,
-            precision if is_job else serving_precision(instance, precision),
+            trained_in if is_job else serving.precision(instance),
+            serving.slot_tokens,
             devices,
             job_batch,
         )
@@ -167,6 +189,8 @@ def replica_rates(
         sequence_seconds=column(r.efficiency.sequence_seconds * r.dispatch for r in replicas),
         request_seconds=column(r.efficiency.request_seconds * r.dispatch for r in replicas),
         slots=np.maximum(column(slots), 1.0),
+        weight_bytes=column(r.weight_bytes for r in replicas),
+        cache_bytes=column(r.cache_bytes for r in replicas),
         link_seconds=column(r.link_seconds for r in replicas),
         devices=column(float(devices) for devices, _ in layouts),
         replicas=column(float(count) for _, count in layouts),
@@ -189,18 +213,11 @@ def corrected(
     )
 
 
-def value_bytes(types: Types, precision: Precision) -> Floats:
-    """Bytes of one weight on each server's endpoint."""
-    return types.column(lambda i: BYTES_PER_PARAMETER[serving_precision(i, precision)])
-
-
 def generation_seconds(
     types: Types, model: Transformer, precision: Precision, shape: RequestShape
 ) -> tuple[Floats, Mask]:
     """Seconds of one completion inside a job that generates many at once, on one device."""
-    rates, possible = replica_rates(
-        types, model, precision, shape.context_tokens, job_batch=JOB_BATCH
-    )
-    size = BYTES_PER_PARAMETER[precision]
+    asked = Serving(precision, "float32", ceil(shape.context_tokens))
+    rates, possible = replica_rates(types, model, asked, shape.context_tokens, job_batch=JOB_BATCH)
     rates = corrected(types, model, rates)
-    return engine_seconds(model, shape, rates.slots, size, rates), possible
+    return engine_seconds(model, shape, rates.slots, rates), possible

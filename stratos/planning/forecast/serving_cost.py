@@ -5,17 +5,20 @@ Every argument that differs by server is an array, one entry a server.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from stratos.planning.arrays import Floats
+from stratos.hosting.offer import MAX_UTILISATION
+from stratos.planning.arrays import Floats, Integers
 from stratos.planning.forecast.transformer import Transformer
 
 LENGTH_SPREAD = 1.25
 """95th percentile over mean of output lengths; assumed, corrected by calibration."""
 _P95_DEVIATIONS = 1.645
 """Standard deviations above the mean that 95% lie below."""
+SLOT_COUNTS = (1, 2, 4, 8, 16, 32)
+"""Of an engine whose slots are fixed when it starts."""
 _ROUNDS = 200
 _TOLERANCE = 1e-5
 
@@ -35,6 +38,8 @@ class ReplicaRates:
         request_seconds: Of one request outside the model.
         link_seconds: Traffic between a replica's devices, per token that passes through it.
         slots: Sequences decoded at once, as memory and the engine allow.
+        weight_bytes: Of one weight.
+        cache_bytes: Of one key or value.
         devices: That one replica is spread over.
         replicas: On one instance.
         prefill_factor: Calibration of the speed of reading prompts.
@@ -50,11 +55,20 @@ class ReplicaRates:
     sequence_seconds: Floats
     request_seconds: Floats
     slots: Floats
+    weight_bytes: Floats | float
+    cache_bytes: Floats | float
     link_seconds: Floats | float = 0.0
     devices: Floats | float = 1.0
     replicas: Floats | float = 1.0
     prefill_factor: Floats | float = 1.0
     decode_factor: Floats | float = 1.0
+
+
+def at_rows(rates: ReplicaRates, rows: Integers) -> ReplicaRates:
+    """The rates of some servers."""
+    columns = {field.name: getattr(rates, field.name) for field in fields(rates)}
+    kept = {name: value[rows] for name, value in columns.items() if isinstance(value, np.ndarray)}
+    return replace(rates, **kept)
 
 
 def slower(rates: ReplicaRates, factor: Floats) -> ReplicaRates:
@@ -83,7 +97,6 @@ def decode_step_seconds(
     model: Transformer,
     batch: Floats,
     context_tokens: float,
-    bytes_per_value: Floats | float,
     rates: ReplicaRates,
 ) -> Floats:
     """One token for each of `batch` sequences: roofline of memory and arithmetic, and dispatch.
@@ -91,8 +104,8 @@ def decode_step_seconds(
     Memory: (W + k · KV · context) / bandwidth; arithmetic: 2 · P · k / FLOP/s (arXiv 2211.05102).
     Their maximum if they overlap, their sum if they do not.
     """
-    values = model.active_parameters + batch * context_tokens * model.kv_values_per_token
-    memory = values * bytes_per_value / rates.bytes_per_second
+    cache = batch * context_tokens * model.kv_values_per_token * rates.cache_bytes
+    memory = (model.active_parameters * rates.weight_bytes + cache) / rates.bytes_per_second
     each = 2.0 * model.active_parameters / rates.decode_flop_per_second
     each = each + rates.elementwise_seconds * model.layers * model.hidden_size
     arithmetic = batch * each
@@ -119,27 +132,45 @@ def engine_seconds(
     model: Transformer,
     shape: RequestShape,
     batch: Floats,
-    bytes_per_value: Floats | float,
     rates: ReplicaRates,
 ) -> Floats:
     """Engine time that one request takes up if `batch` of them decode together."""
-    step = decode_step_seconds(model, batch, shape.context_tokens, bytes_per_value, rates)
+    step = decode_step_seconds(model, batch, shape.context_tokens, rates)
     prefill = prefill_seconds(model, shape.prompt_tokens, rates)
     return prefill + shape.output_tokens * step / batch
 
 
-def capacity(
-    model: Transformer, shape: RequestShape, bytes_per_value: Floats | float, rates: ReplicaRates
-) -> Floats:
+def capacity(model: Transformer, shape: RequestShape, rates: ReplicaRates) -> Floats:
     """Requests per second of one replica with every slot in use."""
-    return 1.0 / engine_seconds(model, shape, rates.slots, bytes_per_value, rates)
+    return 1.0 / engine_seconds(model, shape, rates.slots, rates)
+
+
+def enough_slots(
+    model: Transformer, shape: RequestShape, requests_per_second: Floats, rates: ReplicaRates
+) -> Floats:
+    """The fewest slots in which the requests of a replica are answered without a queue.
+
+    As many as requests are there at once 95% of the time (Little's law at the time that 95% of them
+    stay below), and as hold the load at the utilisation that a fleet is planned for. Never more
+    than `rates.slots`, which memory and the engine allow.
+    """
+    longer = RequestShape(shape.prompt_tokens, shape.output_tokens * LENGTH_SPREAD)
+    seconds = residence_seconds(model, longer, requests_per_second, rates, spread=_P95_DEVIATIONS)
+    others = requests_per_second * np.minimum(seconds, 1e9)
+    at_once = 1.0 + others + _P95_DEVIATIONS * np.sqrt(others)
+    chosen = rates.slots
+    for count in reversed(SLOT_COUNTS):
+        fewer = np.minimum(float(count), rates.slots)
+        sustained = capacity(model, shape, replace(rates, slots=fewer))
+        holds = (fewer >= at_once) & (requests_per_second <= MAX_UTILISATION * sustained)
+        chosen = np.where(holds, fewer, chosen)
+    return np.asarray(chosen, dtype=np.float64)
 
 
 def residence_seconds(
     model: Transformer,
     shape: RequestShape,
     requests_per_second: Floats,
-    bytes_per_value: Floats | float,
     rates: ReplicaRates,
     spread: float = 0.0,
 ) -> Floats:
@@ -157,7 +188,7 @@ def residence_seconds(
     for _ in range(_ROUNDS):
         others = requests_per_second * seconds
         batch = np.minimum(1.0 + others + spread * np.sqrt(others), rates.slots)
-        step = decode_step_seconds(model, batch, shape.context_tokens, bytes_per_value, rates)
+        step = decode_step_seconds(model, batch, shape.context_tokens, rates)
         updated = (prefill + shape.output_tokens * step) / available
         close = np.abs(updated - seconds) <= _TOLERANCE * seconds
         # A settled server keeps its figure: it must not depend on the other servers.
@@ -172,7 +203,6 @@ def latency_seconds(
     model: Transformer,
     shape: RequestShape,
     requests_per_second: Floats,
-    bytes_per_value: Floats | float,
     rates: ReplicaRates,
     round_trip_seconds: Floats,
     *,
@@ -187,14 +217,12 @@ def latency_seconds(
     """
     # 0.5 -> 0, 0.95 -> 1.645: the normal quantile, near enough between the two.
     deviations = _P95_DEVIATIONS * max(0.0, percentile - 0.5) / 0.45
-    utilisation = requests_per_second / capacity(model, shape, bytes_per_value, rates)
+    utilisation = requests_per_second / capacity(model, shape, rates)
     longer = RequestShape(
         shape.prompt_tokens,
         shape.output_tokens * (1 + (length_spread - 1) * deviations / _P95_DEVIATIONS),
     )
-    residence = residence_seconds(
-        model, longer, requests_per_second, bytes_per_value, rates, spread=deviations
-    )
+    residence = residence_seconds(model, longer, requests_per_second, rates, spread=deviations)
     busy = np.minimum(utilisation, 1 - 1e-9)
     exponent = np.sqrt(2.0 * (rates.slots + 1.0))
     waiting = busy**exponent / (rates.slots * (1 - busy)) * residence

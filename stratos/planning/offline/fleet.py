@@ -15,12 +15,11 @@ from typing import Any, Literal
 import numpy as np
 
 from stratos.catalog.servers import ServerCatalog
-from stratos.contracts.plan import Precision
 from stratos.hosting.monthly import HOURS_PER_MONTH
 from stratos.hosting.offer import MAX_UTILISATION
 from stratos.planning.arrays import Floats, Integers
 from stratos.planning.forecast.network import round_trip_ms
-from stratos.planning.forecast.rates import Types, replica_rates, value_bytes
+from stratos.planning.forecast.rates import Serving, Types, replica_rates
 from stratos.planning.forecast.server_table import ServerRow, ServerTable, serving_table
 from stratos.planning.forecast.serving_cost import RequestShape, capacity, latency_seconds
 from stratos.planning.forecast.transformer import Transformer
@@ -57,7 +56,7 @@ class FleetProblem:
         catalog: ServerCatalog,
         regions: Sequence[str],
         student: Transformer,
-        precision: Precision,
+        serving: Serving,
         shape: RequestShape,
         origins: Mapping[str, float],
         max_replicas: int = 4,
@@ -65,17 +64,16 @@ class FleetProblem:
         single = [row for row in serving_table(catalog, regions).rows if row.count == 1]
         types = Types(ServerTable(single), ())
         longest = shape.prompt_tokens + shape.output_tokens
-        rates, possible = replica_rates(types, student, precision, longest)
-        sustained = capacity(student, shape, value_bytes(types, precision), rates)
+        rates, possible = replica_rates(types, student, serving, longest)
+        sustained = capacity(student, shape, rates)
         self.pools: list[ServerRow] = [
             row for row, fits in zip(single, possible & (sustained > 0), strict=True) if fits
         ]
         if not self.pools:
             raise ValueError(f"no server in {', '.join(regions)} holds {student.name}")
         types = Types(ServerTable(self.pools), ())
-        self._rates, _ = replica_rates(types, student, precision, longest)
-        self._size = value_bytes(types, precision)
-        one = capacity(student, shape, self._size, self._rates)
+        self._rates, _ = replica_rates(types, student, serving, longest)
+        one = capacity(student, shape, self._rates)
         self._sustained = MAX_UTILISATION * one * self._rates.replicas
         self._student, self._shape, self.max_replicas = student, shape, max_replicas
         self._usd = types.servers.usd_per_hour * HOURS_PER_MONTH
@@ -98,7 +96,7 @@ class FleetProblem:
         """
         half = self._sustained / self._rates.replicas / 2
         seconds = latency_seconds(
-            self._student, self._shape, half, self._size, self._rates, np.zeros_like(half)
+            self._student, self._shape, half, self._rates, np.zeros_like(half)
         )
         return np.column_stack([self._usd, seconds, self._usd / self._sustained])
 
@@ -131,7 +129,7 @@ class FleetProblem:
             return np.full(len(self._demand), np.inf), usd, unserved
         share = sent.sum(axis=0) / (np.maximum(counts, 1) * self._rates.replicas)
         seconds = latency_seconds(
-            self._student, self._shape, share, self._size, self._rates, np.zeros_like(share)
+            self._student, self._shape, share, self._rates, np.zeros_like(share)
         )
         served = np.where(sent > 0, seconds * 1e3 + self._round_trip, 0.0)
         return np.asarray(served.max(axis=1)), usd, 0.0

@@ -15,7 +15,13 @@ from stratos.catalog.servers import ServerCatalog
 from stratos.contracts.records import Record, read_jsonl
 from stratos.dataset.inspect_dataset import DataFile, inspect_dataset
 from stratos.dataset.lines import Readable
-from stratos.dataset.token_estimate import CountTokens, by_characters, by_vocabulary, mean_tokens
+from stratos.dataset.token_estimate import (
+    CountTokens,
+    by_characters,
+    by_vocabulary,
+    longest_prompt,
+    mean_tokens,
+)
 from stratos.planning.request import DatasetFacts, PlanningRequest
 from stratos.spec import Spec
 from stratos.spec.folder import is_data_file
@@ -60,7 +66,7 @@ def dataset_facts(folder: Path, spec: Spec) -> DatasetFacts:
         found = inspect_dataset(files, spec.task, splits)
         probe = list(read_jsonl(splits / "probe.jsonl", Record))
     count = _counter(folder, spec)
-    prompts = ("\n".join(message.content for message in record.messages) for record in probe)
+    prompts = ["\n".join(message.content for message in record.messages) for record in probe]
     return DatasetFacts(
         num_train=found.num_records["train"],
         num_probe=found.num_records["probe"],
@@ -68,6 +74,7 @@ def dataset_facts(folder: Path, spec: Spec) -> DatasetFacts:
         num_gold=found.num_gold,
         prompt_tokens=mean_tokens(prompts, count),
         answer_tokens=mean_tokens((r.gold for r in probe if r.gold is not None), count),
+        longest_prompt_tokens=longest_prompt(prompts, count, found.prompt_characters.max),
     )
 
 

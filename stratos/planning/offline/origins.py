@@ -10,11 +10,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from stratos.catalog.model_card import ModelCard
 from stratos.contracts.plan import Plan
 from stratos.errors import NoFeasiblePlan
 from stratos.frozen import FrozenModel
 from stratos.planning.forecast.network import known_regions
+from stratos.planning.forecast.rates import Serving
+from stratos.planning.forecast.replica import cpu_precision
 from stratos.planning.forecast.serving_cost import RequestShape
+from stratos.planning.forecast.sizing import Requests
 from stratos.planning.forecast.transformer import transformer
 from stratos.planning.forecast.workload import workload_of
 from stratos.planning.front import compromise, non_dominated, normalised
@@ -125,8 +129,9 @@ def _problem(request: PlanningRequest, plan: Plan, origins: dict[str, float]) ->
     shape = RequestShape(work.served_prompt_tokens, work.served_output_tokens)
     regions = request.spec.constraints.regions or tuple(origins)
     student = transformer(card)
+    serving = _serving(request, plan, card)
     try:
-        every = FleetProblem(request.servers, regions, student, plan.precision, shape, origins)
+        every = FleetProblem(request.servers, regions, student, serving, shape, origins)
     except ValueError as error:
         raise NoFeasiblePlan(f"{error}; allow more regions in constraints.regions") from error
     limit = request.spec.constraints.max_hosting_usd_per_month or math.inf
@@ -138,7 +143,16 @@ def _problem(request: PlanningRequest, plan: Plan, origins: dict[str, float]) ->
         )
     kept = tuple(row for row in request.servers.instance_types if row.instance_type in names)
     servers = request.servers.model_copy(update={"instance_types": kept})
-    return FleetProblem(servers, regions, student, plan.precision, shape, origins)
+    return FleetProblem(servers, regions, student, serving, shape, origins)
+
+
+def _serving(request: PlanningRequest, plan: Plan, card: ModelCard) -> Serving:
+    """As the plan serves the student; in full on CPUs if the plan serves it on GPUs."""
+    slot_tokens = Requests(request.spec, request.dataset).context_tokens(card.context_tokens)
+    engine = plan.engine
+    in_llama_cpp = engine is not None and engine.name == "llama_cpp"
+    on_cpus = cpu_precision(engine.precision) if engine and in_llama_cpp else "float16"
+    return Serving(plan.precision, on_cpus, slot_tokens)
 
 
 def worthwhile(problem: FleetProblem, max_usd_per_month: float = math.inf) -> set[str]:

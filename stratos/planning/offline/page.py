@@ -66,9 +66,10 @@ def _lines(plan: Plan) -> list[str]:
         f"{training.purchase}, {training.region}",
         f"served on {told_endpoint(plan)}",
         f"hosting: {plan.hosting.reason}",
+        *([f"engine: {plan.engine.told}"] if plan.engine else []),
         *plan.caveats,
     ]
 
 
 def _sentence(plan: Plan) -> str:
-    return escape("; ".join(_lines(plan)[:4]))
+    return escape("; ".join(_lines(plan)[:5]))

@@ -7,7 +7,12 @@ import json
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
-from stratos.dataset.token_estimate import by_characters, by_vocabulary, mean_tokens
+from stratos.dataset.token_estimate import (
+    by_characters,
+    by_vocabulary,
+    longest_prompt,
+    mean_tokens,
+)
 
 TEXT = (
     "A farmer has twelve sheep and buys seven more at the market. On the way home three run "
@@ -38,3 +43,11 @@ def test_without_a_vocabulary_four_characters_are_a_token() -> None:
 def test_a_file_without_a_vocabulary_is_refused(content: bytes | str) -> None:
     with pytest.raises(ValueError, match=r"tokenizer\.json holds"):
         by_vocabulary(content)
+
+
+def test_the_longest_prompt_is_as_dense_as_the_densest_of_a_sample() -> None:
+    def count(text: str) -> float:
+        return len(text) / (2.0 if text.startswith("1") else 4.0)
+
+    assert longest_prompt(["word" * 10, "1234"], count, characters=400) == 200
+    assert longest_prompt([""], count, characters=400) is None

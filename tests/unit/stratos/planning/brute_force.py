@@ -9,11 +9,11 @@ from stratos.hosting.container import expected_artifact_bytes
 from stratos.hosting.modes.table import endpoint_modes
 from stratos.hosting.monthly import HOURS_PER_MONTH, requests_per_month
 from stratos.hosting.offer import Hosted
-from stratos.planning.candidates.cheapest_mode import memory_gib
 from stratos.planning.candidates.pairing import Pairing
 from stratos.planning.candidates.pool_builder import PoolBuilder
 from stratos.planning.candidates.serving_side import ServingSide
 from stratos.planning.candidates.training_side import TrainingSide
+from stratos.planning.forecast.llama_cpp import memory_gib
 from stratos.planning.forecast.server_table import (
     ServerRow,
     ServerTable,
@@ -39,6 +39,8 @@ def feasible_candidates(request: PlanningRequest, pairings: list[Pairing]) -> li
     servers = fleets + stand_in_table(request.servers, regions).rows
     found: list[Objectives] = []
     for pairing, trainer, server in product(pairings, trainers, servers):
+        if server.instance.runtime != pairing.served_on:
+            continue
         training = TrainingSide(request, ServerTable([trainer]), {}, {}).of(pairing)
         if training is None:
             continue
@@ -61,13 +63,16 @@ def _endpoints(
     Each mode is evaluated as if the spec named it: no mode is left out for another.
     """
     student, spec = transformer(pairing.student), request.spec
-    size = expected_artifact_bytes(student.parameters)
+    serving = pairing.serving
+    on_cpus = pairing.served_on == "cpu"
+    size = expected_artifact_bytes(student.parameters, serving.on_cpus if on_cpus else "float16")
+    taken = memory_gib(student, serving.on_cpus, serving.slot_tokens, 1)
     for mode in endpoint_modes():
-        offer = mode.offer(Hosted(spec, server.instance.runtime, size, memory_gib(student)))
+        offer = mode.offer(Hosted(spec, server.instance.runtime, size, taken))
         hosting = spec.hosting.model_copy(update={"mode": mode.name})
         named = request.model_copy(update={"spec": spec.model_copy(update={"hosting": hosting})})
         side = ServingSide(named, ServerTable([server]), {})
-        served = side.of(student, pairing.precision, pairing.work)
+        served = side.of(student, serving, pairing.work, pairing.served_on)
         if served is None:
             continue
         latency_ms, starting, month = (float(v) for v in served.values[0])

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 from hypothesis import HealthCheck, given, settings
 
+from stratos.catalog.model_card import ModelCard
+from stratos.contracts.plan import PlanSet
 from stratos.errors import NoFeasiblePlan
+from stratos.planning.candidates.pool_builder import PoolBuilder
 from stratos.planning.choose import plan_after_probing, plan_before_probing, shortlist
 from stratos.planning.request import PlanningRequest
+from stratos.spec import Spec
 from tests.unit.stratos.planning.planning_inputs import (
     CHEAP,
     FAST,
     TEACHER,
     cpu,
+    gpu,
     model,
     probe,
     request,
@@ -145,3 +153,103 @@ def test_every_plan_of_the_front_holds_every_constraint(asked: PlanningRequest) 
         ):
             assert limit is None or value <= limit
     assert plans.chosen == plans.front[0]
+
+
+def on_a_cpu(asked: Spec | None = None, **card: Any) -> PlanSet:
+    return plan_before_probing(
+        request(cpu(), asked=asked or spec(), teachers=(tiny("teacher"),), students=(wide(**card),))
+    )
+
+
+def wide(**fields: Any) -> ModelCard:
+    return model("wide", 0.1, num_layers=6, hidden_size=512, **fields)
+
+
+def test_each_precision_of_a_cpu_is_a_plan_of_its_own() -> None:
+    held = {plan.engine.precision for plan in on_a_cpu().front if plan.engine}
+    assert held >= {"float16", "q8_0"}
+
+
+@pytest.mark.parametrize("stored_in_32_bits", [True, False])
+def test_only_a_base_of_32_bits_is_served_in_them(stored_in_32_bits: bool) -> None:
+    pool = PoolBuilder(
+        request(
+            cpu(),
+            teachers=(tiny("teacher"),),
+            students=(wide(float32_weights=stored_in_32_bits),),
+        ),
+        (),
+    ).build()
+    held = {pairing.serving.on_cpus for pairing in pool.pairings}
+    assert ("float32" in held) is stored_in_32_bits
+
+
+def test_gpus_serve_in_the_precision_of_training_and_cpus_in_each_of_theirs() -> None:
+    asked = request(gpu(), cpu(), teachers=(tiny("teacher"),), students=(wide(),))
+    pool = PoolBuilder(asked, ()).build()
+    held: dict[str, set[str]] = {"cuda": set(), "cpu": set()}
+    for row in range(len(pool)):
+        pairing = pool.pairings[pool.pairing[row]]
+        instance = pool.serving.rows[pool.serving_row[row]].instance
+        assert instance.runtime == pairing.served_on
+        held[instance.runtime].add(pairing.serving.precision(instance))
+    assert held == {"cuda": {"float32", "bfloat16"}, "cpu": {"float16", "q8_0", "q4_k_m"}}
+    candidates = [
+        (pairing.method, pairing.precision, pairing.served_on, pairing.serving.on_cpus)
+        for pairing in pool.pairings
+    ]
+    assert len(set(candidates)) == len(candidates)
+
+
+def test_a_precision_that_the_spec_names_is_the_only_one_on_cpus() -> None:
+    plans = on_a_cpu(spec(hosting={"precision": "q4_k_m"}))
+    assert {plan.engine.precision for plan in plans.front if plan.engine} == {"q4_k_m"}
+
+
+@pytest.mark.parametrize("precision", ["auto", "q8_0"])
+def test_a_quantised_choice_carries_the_same_training_in_full_precision(precision: str) -> None:
+    fast = {"accuracy": 0, "latency": 1, "time": 0, "cost": 0}
+    plans = on_a_cpu(spec(preferences=fast, hosting={"precision": precision}))
+    chosen, full = plans.chosen, plans.alternatives["full_precision"]
+    assert chosen.engine is not None
+    assert full.engine is not None
+    assert (chosen.engine.is_quantised, full.engine.precision) == (True, "float16")
+    same = ("teacher", "student", "method", "precision", "training", "strategy")
+    assert all(getattr(full, name) == getattr(chosen, name) for name in same)
+    assert full.accuracy.value > chosen.accuracy.value
+    assert full.serving.region == chosen.serving.region
+
+
+def test_a_choice_in_full_precision_needs_no_other() -> None:
+    plans = on_a_cpu(spec(hosting={"precision": "float16"}))
+    assert "full_precision" not in plans.alternatives
+
+
+def test_full_precision_is_told_even_if_it_misses_a_limit() -> None:
+    fast = {"accuracy": 0, "latency": 1, "time": 0, "cost": 0}
+    quickest = on_a_cpu(spec(preferences=fast)).chosen
+    limit = {"max_p95_latency_ms": quickest.p95_latency_ms.value * 1.001}
+    plans = on_a_cpu(spec(limit))
+    assert plans.chosen.engine is not None
+    assert plans.chosen.engine.is_quantised
+    full = plans.alternatives["full_precision"]
+    assert full.p95_latency_ms.value > limit["max_p95_latency_ms"]
+
+
+def test_a_precision_that_is_sure_to_cost_too_much_is_ruled_out_with_the_figures() -> None:
+    plans = on_a_cpu(spec(hosting={"max_accuracy_loss": 0.0001}))
+    assert "q4_k_m" not in {plan.engine.precision for plan in plans.front if plan.engine}
+    assert "hosting.max_accuracy_loss is 0.0%" in plans.rejected["wide in q4_k_m"]
+
+
+def test_every_plan_says_what_its_engine_is_told() -> None:
+    asked = request(gpu(), cpu(), teachers=(tiny("teacher"),), students=(wide(),))
+    plans = plan_before_probing(asked)
+    every = [plans.chosen, *plans.fallbacks, *plans.alternatives.values(), *plans.front]
+    for plan in every:
+        assert plan.engine is not None
+        on_gpu = plan.serving.instance_type.startswith("ml.g")
+        assert plan.engine.name == ("vllm" if on_gpu else "llama_cpp")
+        assert plan.engine.slots >= 1
+        assert plan.engine.memory_gib > 0
+        assert plan.engine.context_tokens >= 512

@@ -6,7 +6,15 @@ import pytest
 
 from stratos.errors import NoFeasiblePlan
 from stratos.planning.choose import plan_before_probing
-from tests.unit.stratos.planning.planning_inputs import CHEAP, FAST, request, spec
+from tests.unit.stratos.planning.planning_inputs import (
+    CHEAP,
+    FAST,
+    cpu,
+    model,
+    request,
+    spec,
+    tiny,
+)
 
 
 def test_what_cannot_be_had_is_named_with_the_best_attainable_and_a_nearest_plan() -> None:
@@ -38,3 +46,22 @@ def test_constraints_that_clash_only_together_are_told_so() -> None:
     }
     with pytest.raises(NoFeasiblePlan, match="can be held alone, but no plan holds all together"):
         plan_before_probing(request(FAST, CHEAP, asked=spec(clash)))
+
+
+def test_a_precision_is_explained_by_what_the_others_take_and_lose() -> None:
+    fast = {"accuracy": 0, "latency": 1, "time": 0, "cost": 0}
+    students = (model("wide", 0.1, num_layers=6, hidden_size=512),)
+    asked = request(
+        cpu(), asked=spec(preferences=fast), teachers=(tiny("teacher"),), students=students
+    )
+    chosen = plan_before_probing(asked).chosen
+    assert chosen.engine is not None
+    head, _, others = chosen.precision_reason.partition("; on the same ml.local.cpu2: ")
+    assert head.startswith(f"{chosen.engine.precision} (p95 {chosen.p95_latency_ms.value:,.0f} ms")
+    assert "of answers lost, assumed until measured" in head
+    assert "float16 (p95 " in others
+    assert chosen.engine.precision not in others
+
+
+def test_a_precision_of_gpus_is_not_explained() -> None:
+    assert plan_before_probing(request(CHEAP)).chosen.precision_reason == ""

@@ -11,6 +11,7 @@ from stratos.errors import DeploymentFailed, NoFeasiblePlan
 from stratos.hosting.modes.serverless import USD_PER_GB_SECOND
 from stratos.hosting.modes.table import endpoint_modes, told_endpoint
 from stratos.planning.candidates.cheapest_mode import ModeOffers, hosting_table
+from stratos.planning.forecast.rates import Serving
 from stratos.planning.forecast.transformer import transformer
 from stratos.spec import ModeName
 from tests.unit.stratos.planning import planning_inputs as inputs
@@ -41,7 +42,7 @@ def test_serverless_is_planned_on_a_cpu_and_billed_by_the_second():
 
 
 def test_a_model_too_large_for_serverless_is_left_out_by_that_reason():
-    large, fast = inputs.model("large", 1.5), inputs.cpu(gflops=1e6)
+    large, fast = inputs.model("large", 15), inputs.cpu(gflops=1e6)
     with pytest.raises(NoFeasiblePlan, match="serverless has 6 GB of memory at most"):
         chosen(fast, student=large, mode="serverless")
 
@@ -98,7 +99,7 @@ def test_steady_traffic_stays_on_instances_because_seconds_would_cost_more():
 
 
 def test_who_can_wait_for_an_instance_gets_a_queue_on_it():
-    model = inputs.model("student", 3.0)  # too large for serverless
+    model = inputs.model("student", 3.0)  # too large for serverless, unless quantised
     plans = planned(inputs.gpu(), student=model, load=RARE, max_cold_start_seconds=1800)
     assert {plan.hosting.mode for plan in plans.front} == {"async"}
     plan = plans.chosen
@@ -106,7 +107,12 @@ def test_who_can_wait_for_an_instance_gets_a_queue_on_it():
     assert (
         "serverless (serverless has 6 GB"
         in planned(
-            inputs.gpu(), inputs.cpu(), student=model, load=RARE, max_cold_start_seconds=1800
+            inputs.gpu(),
+            inputs.cpu(),
+            student=model,
+            load=RARE,
+            max_cold_start_seconds=1800,
+            precision="float16",
         ).chosen.hosting.reason
     )
 
@@ -164,7 +170,7 @@ def test_an_endpoint_in_service_binds_every_plan_to_its_kind(live: ModeName):
 
 def test_an_endpoint_in_service_that_cannot_host_a_student_is_named_before_anything_is_paid():
     with pytest.raises(NoFeasiblePlan, match=r"is serverless and keeps its kind, but .*6 GB"):
-        chosen(student=inputs.model("large", 3.0), live="serverless")
+        chosen(student=inputs.model("large", 30.0), live="serverless")
     with pytest.raises(DeploymentFailed, match=r"hosting.mode is async, but .* keeps its kind"):
         chosen(live="serverless", mode="async")
 
@@ -192,11 +198,13 @@ def test_a_server_keeps_the_mode_that_no_other_allowed_one_undercuts(
     table = hosting_table(request, ("us-east-1",))
     modes, student = ModeOffers(request, table), transformer(inputs.model())
     taken = np.resize(np.array(seconds), len(table))
-    found = modes.cheapest(student, taken, np.full(len(table), 1e6))
+    serving = Serving("bfloat16", "float16", 512)
+    found = modes.cheapest(student, serving, taken, np.full(len(table), 1e6))
+    offers = {kind: modes.offers_on(student, serving, kind) for kind in ("cpu", "cuda")}
     for row, server in enumerate(table.rows):
         allowed = {
             mode: offer.usd_per_month(server.usd_per_hour, float(taken[row]), 1e6)
-            for mode, offer in modes.offers_on(student, server.instance.runtime).items()
+            for mode, offer in offers[server.instance.runtime].items()
             if mode.on_instances != server.stand_in and offer.obstacle_at(float(taken[row])) is None
         }
         if found.mode[row] < 0:

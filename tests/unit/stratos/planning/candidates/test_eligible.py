@@ -71,3 +71,14 @@ def test_a_teacher_whose_distribution_cannot_be_read_is_left_out_where_it_is_nee
     plans = plan_before_probing(asked)
     assert {plan.teacher for plan in plans.front} == {"teacher"}
     assert "training.kd_weight needs" in plans.rejected[paid().name]
+
+
+def test_a_student_whose_context_is_too_short_is_refused_with_both_lengths() -> None:
+    asked = request(
+        CHEAP,
+        students=(model("short", context_tokens=256), model("long", context_tokens=4_096)),
+        facts={"longest_prompt_tokens": 300.0},
+    )
+    plans = plan_before_probing(asked)
+    assert plans.chosen.student == "long"
+    assert "context of 256 tokens cannot hold" in plans.rejected["short"]

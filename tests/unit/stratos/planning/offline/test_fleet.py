@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from stratos.planning.forecast.rates import Serving
 from stratos.planning.forecast.serving_cost import RequestShape
 from stratos.planning.forecast.transformer import transformer
 from stratos.planning.front import hypervolume
@@ -34,7 +35,7 @@ def problem(num_types: int = 1, rate: float = 3.0, max_replicas: int = 4) -> Fle
         catalog(*rows),
         REGIONS,
         transformer(model()),
-        "bfloat16",
+        Serving("bfloat16", "float16", 512),
         RequestShape(200, 100),
         origins,
         max_replicas,
@@ -102,7 +103,7 @@ def test_a_model_that_fits_nowhere_is_refused() -> None:
             catalog(gpu()),
             ("us-east-1",),
             transformer(model("huge", 300.0)),
-            "bfloat16",
+            Serving("bfloat16", "float16", 512),
             RequestShape(10, 10),
             {"us-east-1": 1.0},
         )

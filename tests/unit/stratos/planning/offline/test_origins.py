@@ -9,6 +9,7 @@ import pytest
 from stratos.contracts.plan import Plan
 from stratos.errors import NoFeasiblePlan
 from stratos.planning.choose import plan_before_probing
+from stratos.planning.forecast.rates import Serving
 from stratos.planning.forecast.serving_cost import RequestShape
 from stratos.planning.forecast.transformer import transformer
 from stratos.planning.offline.fleet import FleetProblem
@@ -95,7 +96,7 @@ def test_a_type_that_another_beats_in_every_way_is_not_searched() -> None:
         catalog(*rows),
         tuple(USD),
         transformer(model()),
-        "bfloat16",
+        Serving("bfloat16", "float16", 512),
         RequestShape(200, 100),
         ORIGINS,
     )

@@ -1,0 +1,55 @@
+"""How long a request an endpoint must hold."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from stratos.planning.forecast.llama_cpp import padded_context
+from stratos.planning.request import DatasetFacts
+from stratos.spec import Spec
+
+TEMPLATE_TOKENS = 64
+"""Of the chat template around a prompt, with a system prompt of its own. Assumed."""
+COUNT_MARGIN = 1.25
+"""An estimate of tokens without the tokenizer is out by a quarter at most."""
+LONGEST_OVER_MEAN = 4.0
+"""Where only the mean length of prompts is known; assumed."""
+
+
+@dataclass(frozen=True)
+class Requests:
+    """The requests of a spec, as long as they may be."""
+
+    spec: Spec
+    facts: DatasetFacts
+
+    @property
+    def longest_prompt_tokens(self) -> float:
+        """As the engine counts it, with its template."""
+        longest = self.facts.longest_prompt_tokens
+        if longest is None:
+            longest = LONGEST_OVER_MEAN * self.facts.prompt_tokens
+        declared = float(self.spec.load.prompt_tokens or 0)
+        return TEMPLATE_TOKENS + COUNT_MARGIN * max(longest, declared)
+
+    def context_tokens(self, most: int | None) -> int:
+        """Of the longest prompt with the longest reply, within what the student can hold.
+
+        Args:
+            most: Context of the student; None if unknown.
+        """
+        needed = math.ceil(self.longest_prompt_tokens) + self.spec.task.max_reply_tokens
+        padded = padded_context(needed)
+        return padded if most is None else min(padded, most)
+
+    def obstacle(self, most: int | None) -> str | None:
+        """Why a student cannot hold them; None if it can, or if nothing is known for sure."""
+        prompt = self.facts.longest_prompt_tokens
+        reply = float(self.spec.load.output_tokens or self.facts.answer_tokens)
+        if most is None or prompt is None or prompt + reply <= most:
+            return None
+        return (
+            f"its context of {most:,} tokens cannot hold the longest prompt, about {prompt:,.0f} "
+            f"tokens, and a reply of {reply:,.0f}"
+        )
