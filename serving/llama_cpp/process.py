@@ -9,6 +9,7 @@ import sys
 import tempfile
 import urllib.error
 import urllib.request
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -47,6 +48,8 @@ class LlamaServer:
         port = _free_port()
         self.url = f"http://{HOST}:{port}"
         self._log = tempfile.TemporaryFile()  # noqa: SIM115
+        # Its end can be read for as long as anybody holds this.
+        weakref.finalize(self, self._log.close)
         command = [sys.executable, "-m", "serving.llama_cpp.server", "--model", str(gguf)]
         command += ["--host", HOST, "--port", str(port), *arguments]
         self._process = subprocess.Popen(
