@@ -24,7 +24,7 @@ from training.judging.judge import load_judge
 from training.models.artifact import fetch_artifact, gguf_precisions
 from training.models.weights import load_model, precision_of
 from training.teachers.load import load_teacher, open_weights
-from training.teachers.served import ServedModel
+from training.teachers.served import ServedGguf
 from training.teachers.teacher import Teacher
 from training.teachers.weights import WeightsTeacher
 
@@ -83,12 +83,12 @@ class _Examination:
                 raise ValueError(
                     f"{chosen} of the artifact was to hold {engine.precision}; it has {precisions}"
                 )
-            served = self.score(ServedModel("student", folder / chosen, engine), "student")
+            served = self.score(ServedGguf("student", folder / chosen, engine), "student")
             full: tuple[ServedPrecision, Scored] | None = None
             if engine.precision in QUANTISED:
                 whole = gguf_name("float32")
                 label = f"student in {precisions[whole]}"
-                model_in_full = ServedModel(label, folder / whole, engine)
+                model_in_full = ServedGguf(label, folder / whole, engine)
                 full = precisions[whole], self.score(model_in_full, label)
             return _StudentScores(served, f"llama.cpp {BUILD}", engine.precision, full)
 
@@ -101,7 +101,7 @@ class _Examination:
             files = sorted(gguf_precisions(folder), key=lambda name: name == gguf_name("float32"))
             if engine is None or engine.name != "llama_cpp" or not files:
                 return self.score(self._weights("live", folder), "live model")
-            return self.score(ServedModel("live", folder / files[0], engine), "live model")
+            return self.score(ServedGguf("live", folder / files[0], engine), "live model")
 
     @contextmanager
     def _artifact(self, hyperparameter: str) -> Iterator[Path | None]:

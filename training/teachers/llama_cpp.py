@@ -28,7 +28,7 @@ from serving.llama_cpp.build import BUILD
 from serving.llama_cpp.process import LlamaServer, ServerFailed
 from training.container.host import worthwhile_threads
 from training.models.weights import LocalModel, tokenizer_hash
-from training.teachers.llama_requests import Answer, answers
+from training.teachers.llama_requests import EngineAnswer, answers
 from training.teachers.teacher import Completion, ModelUsage, OnAnswer, Request, Teacher
 from training.teachers.tokenized import TokenizedRequests, tokenize_requests
 from training.teachers.weights import stream_of
@@ -185,7 +185,7 @@ class LlamaCppTeacher:
         digest = hashlib.sha256(repr((self._seed, stream_of(request, prompt))).encode()).digest()
         return int.from_bytes(digest[:4], "big") % _ANY_SEED
 
-    def _completion(self, answer: Answer, prompt_tokens: int) -> Completion:
+    def _completion(self, answer: EngineAnswer, prompt_tokens: int) -> Completion:
         tokens: list[int] = answer.body["tokens"]
         ends = (place for place, token in enumerate(tokens) if token in self._chat.eos)
         end = next(ends, None)

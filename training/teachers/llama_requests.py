@@ -18,7 +18,7 @@ _LOOK_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
-class Answer:
+class EngineAnswer:
     """What the server said to one request."""
 
     status: int
@@ -36,7 +36,7 @@ def answers(
     *,
     at_once: int,
     stop: Callable[[], bool],
-) -> Iterator[tuple[int, Answer]]:
+) -> Iterator[tuple[int, EngineAnswer]]:
     """POST each body and yield its answer with its index, as soon as it is there.
 
     Once `stop` is true the server is ended: an answer may be minutes away.
@@ -46,10 +46,10 @@ def answers(
     """
     http = urllib3.PoolManager(maxsize=at_once, timeout=None, retries=False)
 
-    def ask(body: Mapping[str, object]) -> Answer:
+    def ask(body: Mapping[str, object]) -> EngineAnswer:
         try:
             response = http.request("POST", server.url + path, json=dict(body))
-            return Answer(response.status, json.loads(response.data))
+            return EngineAnswer(response.status, json.loads(response.data))
         except (urllib3.exceptions.HTTPError, ValueError) as error:
             server.require_alive()
             raise ServerFailed(
@@ -57,7 +57,7 @@ def answers(
                 f"Its log ends: {server.tail()}"
             ) from error
 
-    pending: dict[Future[Answer], int] = {}
+    pending: dict[Future[EngineAnswer], int] = {}
     left = iter(range(len(bodies)))
     with ThreadPoolExecutor(at_once) as pool:
         try:

@@ -13,13 +13,13 @@ import torch
 from serving.llama_cpp.arguments import arguments_of
 from serving.llama_cpp.process import LlamaServer, ServerFailed
 from stratos.contracts.plan import PlannedEngine
-from training.teachers.llama_requests import Answer, answers
+from training.teachers.llama_requests import EngineAnswer, answers
 from training.teachers.teacher import Completion, ModelUsage, OnAnswer, Request
 
 _log = logging.getLogger(__name__)
 
 
-class ServedModel:
+class ServedGguf:
     """Answers chat requests, each by the endpoint's own context, slots and template.
 
     What the endpoint would refuse has an empty answer, which counts as wrong.
@@ -95,7 +95,7 @@ def _body(request: Request) -> dict[str, object]:
     }
 
 
-def _completion(answer: Answer) -> Completion:
+def _completion(answer: EngineAnswer) -> Completion:
     if answer.status != 200:
         error: dict[str, Any] = answer.body.get("error", {})
         return Completion("", False, int(error.get("n_prompt_tokens", 0)), 0)

@@ -10,7 +10,7 @@ from serving.llama_cpp.process import ServerFailed
 from stratos.contracts.plan import PlannedEngine
 from tests.unit.training.fakes import answer_all, ask
 from tests.unit.training.tiny_models import make_local
-from training.teachers.served import ServedModel, endpoint_arguments
+from training.teachers.served import ServedGguf, endpoint_arguments
 from training.teachers.weights import WeightsTeacher
 
 
@@ -49,7 +49,7 @@ def test_it_is_told_what_its_endpoint_is_told():
 
 def test_chat_requests_are_answered_and_cut_at_their_limit(local, gguf):
     requests = [ask(f"what is {number}?") for number in range(8)]
-    served = ServedModel("student", gguf, engine())
+    served = ServedGguf("student", gguf, engine())
     found = answer_all(served, requests)
     ours = answer_all(WeightsTeacher(local, batch_size=8), requests)
     for here, there in zip(found, ours, strict=True):
@@ -62,7 +62,7 @@ def test_chat_requests_are_answered_and_cut_at_their_limit(local, gguf):
 
 
 def test_a_question_beyond_the_context_counts_as_wrong(gguf, caplog):
-    served = ServedModel("student", gguf, engine(256, 1))
+    served = ServedGguf("student", gguf, engine(256, 1))
     long, short = answer_all(served, [ask("x" * 300), ask("y")])
     assert (long.text, long.finished, long.completion_tokens) == ("", False, 0)
     assert long.prompt_tokens > 300
@@ -73,7 +73,7 @@ def test_a_question_beyond_the_context_counts_as_wrong(gguf, caplog):
 
 
 def test_an_engine_that_refuses_every_question_is_no_measurement(gguf):
-    served = ServedModel("student", gguf, engine(256, 1))
+    served = ServedGguf("student", gguf, engine(256, 1))
     with pytest.raises(ServerFailed, match="refused 2 of 2 questions"):
         answer_all(served, [ask("x" * 300), ask("y" * 300)])
 
@@ -81,4 +81,4 @@ def test_an_engine_that_refuses_every_question_is_no_measurement(gguf):
 def test_a_file_that_is_no_model_says_what_the_engine_said(tmp_path):
     (tmp_path / "model.gguf").write_bytes(b"no model")
     with pytest.raises(ServerFailed, match="cannot serve"):
-        answer_all(ServedModel("student", tmp_path / "model.gguf", engine()), [ask("?")])
+        answer_all(ServedGguf("student", tmp_path / "model.gguf", engine()), [ask("?")])
