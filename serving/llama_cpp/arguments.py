@@ -101,6 +101,15 @@ def _cache_type(parameters: Any, name: str, value: str) -> None:
     setattr(parameters, name, types[value])
 
 
+def _flash_attention(parameters: Any, value: str) -> None:
+    known = xllamacpp.llama_flash_attn_type
+    modes = {"auto": known.LLAMA_FLASH_ATTN_TYPE_AUTO, "on": known.LLAMA_FLASH_ATTN_TYPE_ENABLED}
+    modes["off"] = known.LLAMA_FLASH_ATTN_TYPE_DISABLED
+    if value not in modes:
+        raise ValueError(f"one of {', '.join(modes)} is needed")
+    parameters.flash_attn_type = modes[value]
+
+
 def _reasoning_format(parameters: Any, value: str) -> None:
     known = xllamacpp.common_reasoning_format
     formats = {"none": known.COMMON_REASONING_FORMAT_NONE}
@@ -123,6 +132,7 @@ _VALUED: dict[str, Callable[[Any, str], None]] = {
     "--threads": _number("cpuparams.n_threads"),
     "--threads-batch": _number("cpuparams_batch.n_threads"),
     "--threads-http": _number("n_threads_http"),
+    "--flash-attn": lambda parameters, value: _flash_attention(parameters, value),
     "--cache-type-k": lambda parameters, value: _cache_type(parameters, "cache_type_k", value),
     "--cache-type-v": lambda parameters, value: _cache_type(parameters, "cache_type_v", value),
     "--cache-ram": _number("cache_ram_mib"),

@@ -17,8 +17,9 @@ from tests.unit.serving.export.tiny_folders import (
 )
 
 ARGUMENTS = ["--ctx-size", "256", "--parallel", "1", "--jinja", "--no-warmup", "--threads", "1"]
-EXACT = [*ARGUMENTS, "--cache-type-k", "f32", "--cache-type-v", "f32"]
-"""llama.cpp keeps keys and values in float16 unless told, whatever the weights are in."""
+EXACT = [*ARGUMENTS, "--no-cache-prompt", "--flash-attn", "off"]
+EXACT += ["--cache-type-k", "f32", "--cache-type-v", "f32"]
+"""Unless told, llama.cpp attends in float16, whatever the weights are in."""
 LLAMA3_ROPE = {
     "rope_type": "llama3",
     "rope_theta": 5e5,
@@ -62,11 +63,7 @@ def test_llama_cpp_answers_as_transformers_does_in_float32(tmp_path, family, cha
     folder = save(tmp_path, family, **changes)
     with LlamaServer(write_gguf(folder, "float32"), EXACT) as server:
         served = served_answers(server.url, folder)
-    expected = greedy_answers(folder)
-    equal = [one == other for one, other in zip(served, expected, strict=True)]
-    # Random weights leave tokens almost as likely as one another; a misplaced one changes them all.
-    assert sum(equal) >= 17, equal
-    assert [answer[:1] for answer in served] == [answer[:1] for answer in expected]
+    assert served == greedy_answers(folder)
     assert len({tuple(answer) for answer in served}) > 10
 
 
