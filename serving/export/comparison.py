@@ -101,15 +101,17 @@ def _compare_prompts(
     name: str,
     messages: Sequence[dict[str, str]],
 ) -> None:
+    told = {"conversation": list(messages), "tokenize": False, "add_generation_prompt": True}
     try:
-        ours = str(
-            tokenizer.apply_chat_template(
-                list(messages), tokenize=False, add_generation_prompt=True, enable_thinking=False
-            )
-        )
+        ours = str(tokenizer.apply_chat_template(**told, enable_thinking=False))
     except TemplateError:
         # The template does not take these roles; the dataset is checked against it before.
         return
+    if ours != tokenizer.apply_chat_template(**told):
+        raise NotExportable(
+            f"the chat template renders {name} with thinking unless told not to, and a request "
+            "need not tell; the student was taught without"
+        )
     theirs = str(_ask(server, "/apply-template", {"messages": messages})["prompt"])
     if theirs != ours:
         same = next(

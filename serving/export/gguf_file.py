@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,7 +83,7 @@ def write_gguf(folder: Path, precision: CpuPrecision, *, name: str = "") -> Path
     write_hyperparameters(writer, config)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     write_vocabulary(writer, tokenizer, config.vocab_size, _ends(folder))
-    with open_tensors(folder) as tensors:
+    with closing(writer), open_tensors(folder) as tensors:
         planned = _plan(tensors, family, config, precision)
         for tensor in planned:
             size = num_bytes(tensor.shape, tensor.kind)
@@ -94,7 +95,6 @@ def write_gguf(folder: Path, precision: CpuPrecision, *, name: str = "") -> Path
         for tensor in planned:
             values = _values(tensor, tensors, family, config)
             writer.write_tensor_data(_encoded(tensor, values))
-    writer.close()
     return path
 
 
@@ -143,7 +143,7 @@ def _values(
 
 def _encoded(tensor: _Planned, values: Tensor) -> NDArray[np.generic]:
     numbers = np.ascontiguousarray(values.float().numpy())
-    if tensor.kind is Stored.F16 and not np.isfinite(numbers.astype(np.float16)).all():
+    if tensor.kind is Stored.F16 and np.abs(numbers).max() > np.finfo(np.float16).max:
         raise NotExportable(
             f"{tensor.source} holds numbers that float16 cannot; ask for hosting.precision float32"
         )

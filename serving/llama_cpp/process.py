@@ -47,6 +47,7 @@ class LlamaServer:
         """
         port = _free_port()
         self.url = f"http://{HOST}:{port}"
+        self._last_words = ""
         self._log = tempfile.TemporaryFile()  # noqa: SIM115
         # Its end can be read for as long as anybody holds this.
         weakref.finalize(self, self._log.close)
@@ -107,6 +108,8 @@ class LlamaServer:
 
     def tail(self) -> str:
         """The end of its log."""
+        if self._log.closed:
+            return self._last_words
         file = self._log.fileno()
         start = max(0, os.fstat(file).st_size - _TAIL_CHARACTERS)
         # The position is shared with the server, which writes at it.
@@ -123,6 +126,8 @@ class LlamaServer:
                 self._process.wait()
         if self._process.stdin is not None:
             self._process.stdin.close()
+        self._last_words = self.tail()
+        self._log.close()
 
 
 def _free_port() -> int:

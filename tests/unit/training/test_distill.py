@@ -7,11 +7,19 @@ import weakref
 
 import pytest
 import torch
+from tokenizers import Regex
+from tokenizers.pre_tokenizers import Split
 from transformers import AutoModelForCausalLM
 
+from serving.llama_cpp.build import BUILD
 from stratos.contracts.jobs import DistillResult
 from tests.unit.training.jobs import ANYTHING, BASE, STUDENT, TEACHER, read
-from tests.unit.training.tiny_models import byte_level_tokenizer, make_model, save_model
+from tests.unit.training.tiny_models import (
+    byte_level_tokenizer,
+    make_model,
+    make_tokenizer,
+    save_model,
+)
 from training import distill
 from training.learning.reinforce import Reinforcer
 from training.learning.trainer import Trainer
@@ -20,10 +28,8 @@ from training.learning.trainer import Trainer
 @pytest.mark.usefixtures("records")
 def test_records_become_a_student_whose_files_its_manifest_names(container, s3, tmp_path):
     training = {"max_steps": 5, "batch_tokens": 400, "max_sequence_tokens": 250}
-    code = container(
-        distill, student=STUDENT, method="full", precision="float32", training=training
-    )
-    assert code == 0
+    settings = {"student": STUDENT, "method": "full", "precision": "float32"}
+    assert container(distill, gguf=["float32", "q8_0"], training=training, **settings) == 0
     result = read(s3, DistillResult)
     assert (result.steps, result.stopped_by) == (5, "finished")
     model_dir = tmp_path / "model"
@@ -31,10 +37,33 @@ def test_records_become_a_student_whose_files_its_manifest_names(container, s3, 
     for name, digest in manifest["files"].items():
         assert hashlib.sha256((model_dir / name).read_bytes()).hexdigest() == digest
     assert manifest["weights_sha256"] == result.weights_sha256
-    assert {"README.md", "metrics.json", "model.safetensors", "code/inference.py"} <= set(
+    assert {"README.md", "metrics.json", "model.safetensors", "model.gguf"} <= set(
         manifest["files"]
     )
+    assert {name.partition("/")[0] for name in manifest["files"]} & {"code", "serving"} == set()
+    assert manifest["gguf"] == {
+        "model.gguf": {"precision": "float32", "llama_cpp": BUILD},
+        "model-q8_0.gguf": {"precision": "q8_0", "llama_cpp": BUILD},
+    }
+    assert "llama-server --model model-q8_0.gguf" in (model_dir / "README.md").read_text()
     assert json.loads((model_dir / "generation_config.json").read_text())["eos_token_id"] == [1]
+
+
+@pytest.mark.usefixtures("records")
+def test_a_student_that_llama_cpp_cannot_serve_is_refused_before_it_is_trained(
+    container, tmp_path, monkeypatch
+):
+    folder = tmp_path / "unlike"
+    tokenizer = make_tokenizer()
+    tokenizer.backend_tokenizer.pre_tokenizer = Split(Regex(r"[\s\S]"), "isolated")
+    make_model(len(tokenizer)).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    monkeypatch.setenv("SM_CHANNEL_STUDENT", str(folder))
+    settings = {"student": STUDENT, "method": "full", "precision": "float32"}
+    assert container(distill, training={"max_steps": 1}, **settings) == 1
+    failure = (tmp_path / "output" / "failure").read_text()
+    assert failure.startswith("NotExportable: the tokenizer splits text by split [")
+    assert not (tmp_path / "checkpoints").exists()
 
 
 @pytest.mark.usefixtures("records")

@@ -60,7 +60,8 @@ def save(
     """Write an artifact as a job leaves it, before its GGUF."""
     tokenizer = tokenizer or tokenizer_of()
     shape: dict[str, Any] = {
-        "vocab_size": len(tokenizer),
+        # Rows to spare, as most models have. For qwen2, transformers adds a token of its own.
+        "vocab_size": len(tokenizer) + 8,
         "hidden_size": 64,
         "intermediate_size": 128,
         "num_hidden_layers": 3,
@@ -84,11 +85,21 @@ def save(
         if parameter.ndim == 1:
             spread = 0.1 * torch.randn_like(parameter)
             parameter.data = parameter.data + spread if "norm" in name else spread
+    _write_text_only(made, tokenizer)
     made.to(dtype).save_pretrained(folder)
     tokenizer.chat_template = decided(tokenizer.chat_template)
     tokenizer.save_pretrained(folder)
     write_settings(folder, tokenizer, [1])
     return folder
+
+
+def _write_text_only(model: Any, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Keep a random model from writing bytes that are no text: llama.cpp answers those with 500."""
+    vocabulary = tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
+    silent = torch.ones(model.config.vocab_size, dtype=torch.bool)
+    silent[: len(vocabulary)] = torch.tensor([not token.isascii() for token in vocabulary])
+    with torch.no_grad():
+        model.get_output_embeddings().weight[silent] = 0
 
 
 def prompts(tokenizer: PreTrainedTokenizerBase) -> list[list[int]]:
@@ -121,14 +132,9 @@ def greedy_answers(folder: Path) -> list[list[int]]:
 
 def served_answers(url: str, folder: Path) -> list[list[int]]:
     """What llama.cpp answers."""
+    told = {"n_predict": _NEW_TOKENS, "temperature": 0, "return_tokens": True}
     return [
-        _until_end(
-            ask(
-                url,
-                "/completion",
-                {"prompt": prompt, "n_predict": _NEW_TOKENS, "temperature": 0, "return_tokens": True},
-            )["tokens"]
-        )
+        _until_end(ask(url, "/completion", {"prompt": prompt, **told})["tokens"])
         for prompt in prompts(AutoTokenizer.from_pretrained(folder))
     ]
 

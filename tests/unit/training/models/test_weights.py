@@ -1,8 +1,10 @@
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
 from stratos.spec import Weights
 from tests.unit.training.tiny_models import make_tokenizer, save_model
-from training.models.weights import locate, tokenizer_hash
+from training.models.weights import load_model, locate, tokenizer_hash
 
 
 def test_equal_hashes_mean_equal_token_ids():
@@ -34,3 +36,16 @@ def test_weights_that_cannot_be_read_safely_are_refused_with_what_is_there(tmp_p
         (tmp_path / name).touch()
     with pytest.raises(ValueError, match=r"no \*.safetensors, only .*'pytorch_model.bin'\]; other"):
         locate(weights, tmp_path)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
+def test_a_model_knows_what_its_weights_were_stored_as(tmp_path, dtype):
+    folder = save_model(tmp_path)
+    weights = load_file(folder / "model.safetensors")
+    save_file(
+        {name: weight.to(dtype) for name, weight in weights.items()},
+        folder / "model.safetensors",
+        {"format": "pt"},
+    )
+    local = load_model("tiny", str(folder), "float32")
+    assert (local.stored, local.model.dtype) == (dtype, torch.float32)
