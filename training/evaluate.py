@@ -4,58 +4,136 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from stratos.contracts.jobs import EvaluateConfig, EvaluateResult
+from serving.llama_cpp.build import BUILD
+from stratos.contracts.artifact import gguf_name
+from stratos.contracts.jobs import EvaluateConfig, EvaluateResult, PrecisionScore
+from stratos.contracts.plan import ServedPrecision
 from stratos.contracts.records import Record
+from stratos.spec import QUANTISED
 from stratos.statistics.wilson import proportion_of
-from training.asking.comparisons import compare_outcomes, score_baselines, show_examples, spread
+from training.asking.comparisons import compare_with, score_baselines, show_examples, spread
 from training.asking.questions import Scored, ask, read_judged, read_split, sample
 from training.container.host import use_cpus
 from training.job.job import Job, run_job
 from training.judging.judge import load_judge
-from training.models.artifact import fetch_artifact
-from training.models.weights import load_model
+from training.models.artifact import fetch_artifact, gguf_precisions
+from training.models.weights import load_model, precision_of
 from training.teachers.load import load_teacher, open_weights
+from training.teachers.served import ServedGguf
 from training.teachers.teacher import Teacher
 from training.teachers.weights import WeightsTeacher
 
 _NUM_RIGHT, _NUM_WRONG = 5, 3
 
 
+@dataclass(frozen=True)
+class _StudentScores:
+    """The student as it will be served, and in full where that is less.
+
+    Attributes:
+        engine: What it was scored through, with its version.
+    """
+
+    served: Scored
+    engine: str
+    precision: ServedPrecision
+    full: tuple[ServedPrecision, Scored] | None = None
+
+
+class _Examination:
+    """The held-out questions, put to one model after the other."""
+
+    def __init__(self, job: Job[EvaluateConfig]) -> None:
+        self.job, self.config = job, job.config
+        self.judge = load_judge(job)
+        self.dataset = job.paths.channel("dataset")
+        self.records = read_judged(self.dataset, "heldout", self.judge)
+
+    def score(self, model: Teacher, label: str, asked: Sequence[Record] | None = None) -> Scored:
+        asked = self.records if asked is None else asked
+        return ask(
+            model,
+            asked,
+            self.judge,
+            max_new_tokens=self.config.max_new_tokens,
+            stop=lambda: self.job.clock.must_end() is not None,
+            on_done=lambda done: self.job.progress.report(label, done, len(asked), "questions"),
+        )
+
+    def score_student(self) -> _StudentScores:
+        """Score it through the engine that will serve it, where a job can run that."""
+        with self._artifact("student_artifact") as folder:
+            if folder is None:
+                raise ValueError(
+                    "the job has no hyperparameter student_artifact; give the model's S3 URI"
+                )
+            engine = self.config.engine
+            if engine is None or engine.name != "llama_cpp":
+                model = self._weights("student", folder)
+                precision = precision_of(model.local.model)
+                return _StudentScores(self.score(model, "student"), "transformers", precision)
+            precisions = gguf_precisions(folder)
+            chosen = gguf_name(engine.precision)
+            if precisions.get(chosen) != engine.precision:
+                raise ValueError(
+                    f"{chosen} of the artifact was to hold {engine.precision}; it has {precisions}"
+                )
+            served = self.score(ServedGguf("student", folder / chosen, engine), "student")
+            full: tuple[ServedPrecision, Scored] | None = None
+            if engine.precision in QUANTISED:
+                whole = gguf_name("float32")
+                label = f"student in {precisions[whole]}"
+                model_in_full = ServedGguf(label, folder / whole, engine)
+                full = precisions[whole], self.score(model_in_full, label)
+            return _StudentScores(served, f"llama.cpp {BUILD}", engine.precision, full)
+
+    def score_live(self) -> Scored | None:
+        """Score the model in service: by its own GGUF, the quantised one if it has one."""
+        with self._artifact("live_artifact") as folder:
+            if folder is None:
+                return None
+            engine = self.config.engine
+            files = sorted(gguf_precisions(folder), key=lambda name: name == gguf_name("float32"))
+            if engine is None or engine.name != "llama_cpp" or not files:
+                return self.score(self._weights("live", folder), "live model")
+            return self.score(ServedGguf("live", folder / files[0], engine), "live model")
+
+    @contextmanager
+    def _artifact(self, hyperparameter: str) -> Iterator[Path | None]:
+        """Fetch the model that a hyperparameter names; None where it names none."""
+        uri = self.job.paths.hyperparameters.get(hyperparameter)
+        if not uri:
+            yield None
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            yield fetch_artifact(self.job.storage, uri, Path(folder))
+
+    def _weights(self, name: str, folder: Path) -> WeightsTeacher:
+        local = load_model(name, str(folder))
+        return WeightsTeacher(local, batch_size=self.config.batch_size)
+
+
 def evaluate(job: Job[EvaluateConfig]) -> EvaluateResult:
     """Score the student, the untuned student, the teacher, the live model and the baselines."""
     config = job.config
     use_cpus(job.paths)
-    judge = load_judge(job)
-    dataset = job.paths.channel("dataset")
-    records = read_judged(dataset, "heldout", judge)
-
-    def score(model: Teacher, label: str, asked: Sequence[Record]) -> Scored:
-        return ask(
-            model,
-            asked,
-            judge,
-            max_new_tokens=config.max_new_tokens,
-            stop=lambda: job.clock.must_end() is not None,
-            on_done=lambda done: job.progress.report(label, done, len(asked), "questions"),
-        )
-
-    student_model = _open_artifact(job, "student_artifact")
-    if student_model is None:
-        raise ValueError("the job has no hyperparameter student_artifact; give the model's S3 URI")
-    student = score(student_model, "student", records)
+    examination = _Examination(job)
+    records, judge = examination.records, examination.judge
+    student = examination.score_student()
     untuned_model = open_weights(config.student, config, job.paths, "student")
-    untuned = score(untuned_model, "untuned student", records)
+    untuned = examination.score(untuned_model, "untuned student")
     teacher_model = load_teacher(config.teacher, config, job.paths, "teacher")
     job.progress.charge(teacher_model.usage)
     shown = sample(records, config.teacher_max_records, seed=0)
-    teacher = spread(score(teacher_model, "teacher", shown), shown, records)
-    live_model = _open_artifact(job, "live_artifact")
-    live = score(live_model, "live model", records) if live_model is not None else None
+    teacher = spread(examination.score(teacher_model, "teacher", shown), shown, records)
+    live = examination.score_live()
 
-    baselines = score_baselines(read_split(dataset, "train"), records, judge)
+    baselines = score_baselines(read_split(examination.dataset, "train"), records, judge)
     others: dict[str, Sequence[bool | None]] = {
         "untuned_student": untuned.outcomes,
         "teacher": teacher.outcomes,
@@ -63,34 +141,41 @@ def evaluate(job: Job[EvaluateConfig]) -> EvaluateResult:
     }
     if live is not None:
         others["live"] = live.outcomes
+    full = _in_full(student, others)
+    if student.full is not None:
+        others = others | {"full_precision": student.full[1].outcomes}
     usage = teacher_model.usage.plus(judge.usage)
     return EvaluateResult(
         seconds=job.clock.seconds,
         usd=usage.usd,
         prompt_tokens=usage.prompt_tokens,
         completion_tokens=usage.completion_tokens,
-        student=student.accuracy,
+        student=student.served.accuracy,
         teacher=teacher.accuracy,
         untuned_student=untuned.accuracy,
         live=live.accuracy if live is not None else None,
         baselines={name: proportion_of(outcomes) for name, outcomes in baselines.items()},
-        comparisons=tuple(
-            compare_outcomes(name, student.outcomes, theirs) for name, theirs in others.items()
-        ),
-        mean_completion_tokens=student.mean_completion_tokens,
-        examples=show_examples(records, student, _NUM_RIGHT, _NUM_WRONG),
+        comparisons=compare_with(others, student.served),
+        mean_completion_tokens=student.served.mean_completion_tokens,
+        examples=show_examples(records, student.served, _NUM_RIGHT, _NUM_WRONG),
+        engine=student.engine,
+        precision=student.precision,
+        full_precision=full,
     )
 
 
-def _open_artifact(job: Job[EvaluateConfig], hyperparameter: str) -> WeightsTeacher | None:
-    """Fetch the model that a hyperparameter names; None where it names none."""
-    uri = job.paths.hyperparameters.get(hyperparameter)
-    if not uri:
+def _in_full(
+    student: _StudentScores, others: Mapping[str, Sequence[bool | None]]
+) -> PrecisionScore | None:
+    if student.full is None:
         return None
-    with tempfile.TemporaryDirectory() as folder:
-        source = fetch_artifact(job.storage, uri, Path(folder))
-        local = load_model(hyperparameter.partition("_")[0], str(source))
-    return WeightsTeacher(local, batch_size=job.config.batch_size)
+    precision, scored = student.full
+    return PrecisionScore(
+        precision=precision,
+        accuracy=scored.accuracy,
+        comparisons=compare_with(others, scored),
+        mean_completion_tokens=scored.mean_completion_tokens,
+    )
 
 
 def main() -> int:

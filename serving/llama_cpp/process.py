@@ -48,7 +48,6 @@ class LlamaServer:
         self.url = f"http://{HOST}:{port}"
         self._last_words = ""
         self._log = tempfile.TemporaryFile()  # noqa: SIM115
-        self._last_words = ""
         self._process = subprocess.Popen(
             server_command(["--model", str(gguf), *arguments], port),
             stdin=subprocess.PIPE,

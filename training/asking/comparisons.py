@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from stratos.contracts.jobs import EvaluatedExample
 from stratos.contracts.records import Record
@@ -51,6 +51,13 @@ def compare_outcomes(
         if ours is not None and its is not None
     ]
     return compare(other, [ours for ours, _ in both], [its for _, its in both])
+
+
+def compare_with(
+    others: Mapping[str, Sequence[bool | None]], student: Scored
+) -> tuple[Comparison, ...]:
+    """Compare a student with each of the others."""
+    return tuple(compare_outcomes(name, student.outcomes, its) for name, its in others.items())
 
 
 def spread(scored: Scored, asked: Sequence[Record], records: Sequence[Record]) -> Scored:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import tarfile
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
+from stratos.contracts.plan import ServedPrecision
 from training.container.storage import ObjectStore
 
 
@@ -30,3 +34,12 @@ def fetch_artifact(storage: ObjectStore, uri: str, folder: Path) -> Path:
         found = sorted(path.name for path in target.iterdir())
         raise ValueError(f"{uri} holds {found}, no config.json; expected a distilled model")
     return target
+
+
+def gguf_precisions(folder: Path) -> dict[str, ServedPrecision]:
+    """The precision of each GGUF in an artifact, by file name; none in those of before."""
+    path = folder / "manifest.json"
+    files = json.loads(path.read_text(encoding="utf-8")).get("gguf", {}) if path.exists() else {}
+    return TypeAdapter(dict[str, ServedPrecision]).validate_python(
+        {name: file["precision"] for name, file in files.items() if (folder / name).exists()}
+    )

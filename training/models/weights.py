@@ -15,7 +15,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTra
 from transformers import PreTrainedTokenizerBase as Tokenizer
 from transformers.utils import logging as transformers_logging
 
-from stratos.contracts.plan import Precision
+from stratos.contracts.plan import Precision, ServedPrecision
 from stratos.spec import Weights
 from training.models.chat import ChatFormat
 from training.models.pruning import prune
@@ -125,6 +125,15 @@ def stored_dtype(source: str) -> torch.dtype:
     if numbers:
         return numbers.most_common(1)[0][0]
     return AutoConfig.from_pretrained(source, trust_remote_code=False).dtype or torch.float32
+
+
+def precision_of(model: PreTrainedModel) -> ServedPrecision:
+    """The precision of a model's weights in memory."""
+    names: dict[torch.dtype, ServedPrecision] = {
+        torch.bfloat16: "bfloat16",
+        torch.float16: "float16",
+    }
+    return names.get(model.dtype, "float32")
 
 
 def end_tokens(model: PreTrainedModel, tokenizer: Tokenizer) -> list[int]:

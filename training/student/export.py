@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from transformers import GenerationConfig
+
 from serving.export.chat_template import decided
 from serving.export.comparison import compare
 from serving.export.gguf_file import write_gguf
@@ -33,7 +35,11 @@ def export(student: Student, folder: Path) -> str:
     if student.method == "lora":
         student.trained.save_pretrained(folder / "adapter", safe_serialization=True)
         model = student.trained.merge_and_unload()
-    model.to(student.local.stored).save_pretrained(folder, safe_serialization=True)
+    # Not by `model.to`, which a model that was sharded refuses.
+    for parameter in model.parameters():
+        parameter.data = parameter.data.to(student.local.stored)
+    model.generation_config = GenerationConfig()
+    model.save_pretrained(folder, safe_serialization=True)
     tokenizer.chat_template = decided(tokenizer.chat_template)
     tokenizer.save_pretrained(folder)
     write_settings(folder, tokenizer, sorted(student.local.chat.eos))

@@ -17,8 +17,9 @@ from tests.unit.serving.export.tiny_folders import (
 )
 
 ARGUMENTS = ["--ctx-size", "256", "--parallel", "1", "--jinja", "--no-warmup", "--threads", "1"]
-EXACT = [*ARGUMENTS, "--cache-type-k", "f32", "--cache-type-v", "f32"]
-"""llama.cpp keeps keys and values in float16 unless told, whatever the weights are in."""
+EXACT = [*ARGUMENTS, "--no-cache-prompt", "--flash-attn", "off"]
+EXACT += ["--cache-type-k", "f32", "--cache-type-v", "f32"]
+"""Unless told, llama.cpp attends in float16, whatever the weights are in."""
 LLAMA3_ROPE = {
     "rope_type": "llama3",
     "rope_theta": 5e5,

@@ -1,0 +1,108 @@
+"""A model as its endpoint will answer: a GGUF in llama.cpp, told what the endpoint is told."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from serving.llama_cpp.arguments import arguments_of
+from serving.llama_cpp.process import LlamaServer, ServerFailed
+from stratos.contracts.plan import PlannedEngine
+from training.teachers.llama_requests import EngineAnswer, answers
+from training.teachers.teacher import Completion, ModelUsage, OnAnswer, Request
+
+_log = logging.getLogger(__name__)
+
+
+class ServedGguf:
+    """Answers chat requests, each by the endpoint's own context, slots and template.
+
+    What the endpoint would refuse has an empty answer, which counts as wrong.
+    """
+
+    def __init__(self, name: str, gguf: Path, engine: PlannedEngine) -> None:
+        self.name, self._gguf, self._engine = name, gguf, engine
+        self._usage = ModelUsage()
+
+    @property
+    def usage(self) -> ModelUsage:
+        return self._usage
+
+    def generate(
+        self, requests: Sequence[Request], *, stop: Callable[[], bool], on_answer: OnAnswer
+    ) -> list[Completion | None]:
+        """See `Teacher`.
+
+        Raises:
+            ServerFailed: it does not serve the model, or refused every request.
+        """
+        started, seconds_before = time.perf_counter(), self._usage.seconds
+        completions: list[Completion | None] = [None] * len(requests)
+        refused: list[str] = []
+        with LlamaServer(self._gguf, endpoint_arguments(self._engine)) as server:
+            for index, answer in answers(
+                server,
+                "/v1/chat/completions",
+                [_body(request) for request in requests],
+                at_once=self._engine.slots,
+                stop=stop,
+            ):
+                if answer.status != 200:
+                    refused.append(answer.shown)
+                completion = _completion(answer)
+                completions[index] = completion
+                self._usage.add(completion)
+                self._usage.seconds = seconds_before + time.perf_counter() - started
+                on_answer(index, completion)
+        self._tell(refused, len(requests))
+        return completions
+
+    def _tell(self, refused: Sequence[str], asked: int) -> None:
+        if not refused:
+            return
+        told = f"llama.cpp refused {len(refused)} of {asked} questions to {self.name}"
+        if len(refused) == asked:
+            raise ServerFailed(f"{told}, the last with {refused[-1]}")
+        _log.warning("%s, which count as wrong; the first with %s", told, refused[0])
+
+
+def endpoint_arguments(engine: PlannedEngine) -> list[str]:
+    """What the endpoint's container tells llama-server, but for the model's place and name."""
+    told = {
+        "SM_LLAMA_CPP_CTX_SIZE": str(engine.context_tokens * engine.slots),
+        "SM_LLAMA_CPP_PARALLEL": str(engine.slots),
+        "SM_LLAMA_CPP_TEMP": "0",
+        "SM_LLAMA_CPP_TOP_K": "0",
+        "SM_LLAMA_CPP_TOP_P": "1",
+        "SM_LLAMA_CPP_MIN_P": "0",
+        "SM_LLAMA_CPP_CACHE_RAM": "0",
+        "SM_LLAMA_CPP_JINJA": "true",
+    }
+    threads = str(torch.get_num_threads())
+    return [*arguments_of(told), "--threads", threads, "--threads-batch", threads]
+
+
+def _body(request: Request) -> dict[str, object]:
+    return {
+        "messages": [message.model_dump() for message in request.messages],
+        "max_tokens": request.max_new_tokens,
+        "temperature": request.temperature,
+    }
+
+
+def _completion(answer: EngineAnswer) -> Completion:
+    if answer.status != 200:
+        error: dict[str, Any] = answer.body.get("error", {})
+        return Completion("", False, int(error.get("n_prompt_tokens", 0)), 0)
+    choice, usage = answer.body["choices"][0], answer.body["usage"]
+    return Completion(
+        (choice["message"]["content"] or "").strip(),
+        choice["finish_reason"] != "length",
+        usage["prompt_tokens"],
+        usage["completion_tokens"],
+    )
