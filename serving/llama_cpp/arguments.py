@@ -116,29 +116,14 @@ def _flash_attention(parameters: Any, value: str) -> None:
 
 
 def _reasoning_format(parameters: Any, value: str) -> None:
-    parameters.reasoning_format = _one_of(_REASONING_FORMATS, value)
+    known = xllamacpp.common_reasoning_format
+    formats = {"none": known.COMMON_REASONING_FORMAT_NONE}
+    formats["auto"] = known.COMMON_REASONING_FORMAT_AUTO
+    formats["deepseek"] = known.COMMON_REASONING_FORMAT_DEEPSEEK
+    if value not in formats:
+        raise ValueError(f"one of {', '.join(formats)} is needed")
+    parameters.reasoning_format = formats[value]
 
-
-def _one_of(known: Mapping[str, Any], value: str) -> Any:
-    if value not in known:
-        raise ValueError(f"one of {', '.join(known)} is needed")
-    return known[value]
-
-
-_REASONING_FORMATS = {
-    "none": xllamacpp.common_reasoning_format.COMMON_REASONING_FORMAT_NONE,
-    "auto": xllamacpp.common_reasoning_format.COMMON_REASONING_FORMAT_AUTO,
-    "deepseek": xllamacpp.common_reasoning_format.COMMON_REASONING_FORMAT_DEEPSEEK,
-}
-_CACHE_TYPES = {
-    "f32": xllamacpp.ggml_type.GGML_TYPE_F32,
-    "f16": xllamacpp.ggml_type.GGML_TYPE_F16,
-}
-_FLASH_ATTENTION = {
-    "auto": xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_AUTO,
-    "on": xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_ENABLED,
-    "off": xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED,
-}
 
 _VALUED: dict[str, Callable[[Any, str], None]] = {
     "--model": _number("model.path", str),
@@ -158,9 +143,6 @@ _VALUED: dict[str, Callable[[Any, str], None]] = {
     "--cache-ram": _number("cache_ram_mib"),
     "--timeout": _number("timeout_read"),
     "--n-predict": _number("n_predict"),
-    "--cache-type-k": _number("cache_type_k", lambda value: _one_of(_CACHE_TYPES, value)),
-    "--cache-type-v": _number("cache_type_v", lambda value: _one_of(_CACHE_TYPES, value)),
-    "--flash-attn": _number("flash_attn_type", lambda value: _one_of(_FLASH_ATTENTION, value)),
     "--temp": _sampling("temp", float, _GIVEN.COMMON_PARAMS_SAMPLING_CONFIG_TEMP),
     "--top-k": _sampling("top_k", int, _GIVEN.COMMON_PARAMS_SAMPLING_CONFIG_TOP_K),
     "--top-p": _sampling("top_p", float, _GIVEN.COMMON_PARAMS_SAMPLING_CONFIG_TOP_P),
