@@ -33,14 +33,16 @@ import psutil
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from serving.export.gguf_file import write_gguf  # noqa: E402
-from serving.export.settings import write_settings  # noqa: E402
-
 from benchmarks.machine import describe_machine  # noqa: E402
 from benchmarks.real_weights import smollm2  # noqa: E402
 from benchmarks.serving_load import Client  # noqa: E402
+from serving.export.gguf_file import write_gguf  # noqa: E402
+from serving.export.settings import write_settings  # noqa: E402
+from serving.llama_cpp.arguments import arguments_of  # noqa: E402
 from stratos.contracts.artifact import gguf_name  # noqa: E402
+from stratos.contracts.plan import PlannedEngine  # noqa: E402
 from stratos.hosting.container import llama_cpp_environment  # noqa: E402
+from stratos.spec import CpuPrecision  # noqa: E402
 
 EXAMPLE = ROOT / "examples" / "mahjong-waits"
 RESULTS = ROOT / "benchmarks" / "results"
@@ -72,7 +74,7 @@ class Contender:
     path: str = "/invocations"
 
 
-def ours(model: Path, precision: str) -> Contender:
+def ours(model: Path, precision: CpuPrecision) -> Contender:
     """An endpoint's container as the embedded cloud starts it."""
     environment = {
         **endpoint_environment(precision),
@@ -82,12 +84,10 @@ def ours(model: Path, precision: str) -> Contender:
     return Contender(OURS, precision, command, "student", environment)
 
 
-def endpoint_environment(precision: str) -> dict[str, str]:
-    from stratos.contracts.plan import PlannedEngine
-
+def endpoint_environment(precision: CpuPrecision) -> dict[str, str]:
     engine = PlannedEngine(
         name="llama_cpp",
-        precision=precision,  # type: ignore[arg-type]
+        precision=precision,
         context_tokens=CONTEXT_TOKENS,
         slots=max(CONCURRENCIES),
         memory_gib=1.0,
@@ -95,12 +95,10 @@ def endpoint_environment(precision: str) -> dict[str, str]:
     return llama_cpp_environment(engine, "student")
 
 
-def bare(model: Path, precision: str) -> Contender:
+def bare(model: Path, precision: CpuPrecision) -> Contender:
     """The same server with the same arguments, and nothing before it."""
-    from serving.llama_cpp.arguments import arguments_of
-
     arguments = arguments_of(ours(model, precision).environment)
-    command = (sys.executable, "-m", "serving.llama_cpp.server", *arguments)
+    command: tuple[str, ...] = (sys.executable, "-m", "serving.llama_cpp.server", *arguments)
     command += ("--host", "127.0.0.1", "--port", "{port}")
     command += ("--threads", "1", "--threads-batch", "1")
     path = "/v1/chat/completions"
@@ -116,7 +114,11 @@ def before(checkout: Path, model: Path) -> Contender:
 
 
 def transformers_serve(model: Path) -> Contender:
-    command = (str(Path(sys.executable).parent / "transformers"), "serve", str(model))
+    command: tuple[str, ...] = (
+        str(Path(sys.executable).parent / "transformers"),
+        "serve",
+        str(model),
+    )
     command += ("--device", "cpu", "--dtype", "float32", "--host", "127.0.0.1", "--port", "{port}")
     return Contender(
         SERVE, "float32", command, str(model), health="/health", path="/v1/chat/completions"
@@ -124,7 +126,13 @@ def transformers_serve(model: Path) -> Contender:
 
 
 def vllm(python: Path, model: Path) -> Contender:
-    command = (str(python), "-m", "vllm.entrypoints.openai.api_server", "--model", str(model))
+    command: tuple[str, ...] = (
+        str(python),
+        "-m",
+        "vllm.entrypoints.openai.api_server",
+        "--model",
+        str(model),
+    )
     command += ("--served-model-name", "student", "--dtype", "bfloat16", "--enforce-eager")
     command += ("--max-model-len", str(CONTEXT_TOKENS), "--max-num-seqs", str(max(CONCURRENCIES)))
     command += ("--host", "127.0.0.1", "--port", "{port}")
@@ -253,7 +261,7 @@ class Comparison:
         return Client(server.url, contender.model, self.questions, self.max_tokens, contender.path)
 
 
-def exported(source: Path, folder: Path, precisions: tuple[str, ...]) -> Path:
+def exported(source: Path, folder: Path, precisions: tuple[CpuPrecision, ...]) -> Path:
     """A copy of a model folder with GGUF files beside its weights."""
     from transformers import AutoTokenizer
 
@@ -264,7 +272,7 @@ def exported(source: Path, folder: Path, precisions: tuple[str, ...]) -> Path:
     tokenizer = AutoTokenizer.from_pretrained(folder)
     write_settings(folder, tokenizer, sorted(ChatFormat(tokenizer).eos))
     for precision in precisions:
-        write_gguf(folder, precision)  # type: ignore[arg-type]
+        write_gguf(folder, precision)
     return folder
 
 

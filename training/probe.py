@@ -18,7 +18,6 @@ from training.asking.rejection_sampling import RejectionSampler
 from training.container.host import use_cpus
 from training.job.job import Job, run_job
 from training.judging.judge import Judge, load_judge
-from training.teachers.llama_cpp import LlamaCppTeacher
 from training.teachers.load import load_teacher
 from training.teachers.teacher import Teacher
 from training.teachers.vllm import VllmTeacher
@@ -50,7 +49,7 @@ def probe(job: Job[ProbeConfig]) -> ProbeResult:
     answering = model.usage.tokens_per_second
     reverse_yield = _probe_reverse(job, model, judge, records) if is_teacher else None
     usage = model.usage.plus(judge.usage)
-    at_hand = model if isinstance(model, LlamaCppTeacher | VllmTeacher | WeightsTeacher) else None
+    at_hand = model if isinstance(model, WeightsTeacher | VllmTeacher) else None
     return ProbeResult(
         seconds=job.clock.seconds,
         usd=usage.usd,

@@ -111,7 +111,8 @@ def rope_divisors(config: PreTrainedConfig) -> Tensor | None:
     size, base = head_size(config), float(config.rope_parameters["rope_theta"])
     plain = 1.0 / base ** (torch.arange(0, size, 2, dtype=torch.float32) / size)
     scaled, _ = ROPE_INIT_FUNCTIONS["llama3"](config, torch.device("cpu"))
-    return plain / scaled
+    divisors: Tensor = plain / scaled
+    return divisors
 
 
 def rearranged(name: str, weight: Tensor, family: Family, config: PreTrainedConfig) -> Tensor:

@@ -73,7 +73,7 @@ def _block(kind: Stored) -> int:
 
 def num_bytes(shape: Sequence[int], kind: Stored) -> int:
     block, size = gguf.GGML_QUANT_SIZES[kind]
-    return int(np.prod(shape)) // block * size
+    return int(np.prod(shape)) // int(block) * int(size)
 
 
 def quantised(values: NDArray[np.float32], kind: Stored) -> NDArray[Any]:

@@ -99,22 +99,6 @@ def _template_kwargs(parameters: Any, value: str) -> None:
     parameters.default_template_kwargs = {k: json.dumps(v) for k, v in given.items()}
 
 
-def _cache_type(parameters: Any, name: str, value: str) -> None:
-    types = {"f32": xllamacpp.ggml_type.GGML_TYPE_F32, "f16": xllamacpp.ggml_type.GGML_TYPE_F16}
-    if value not in types:
-        raise ValueError(f"one of {', '.join(types)} is needed")
-    setattr(parameters, name, types[value])
-
-
-def _flash_attention(parameters: Any, value: str) -> None:
-    known = xllamacpp.llama_flash_attn_type
-    modes = {"auto": known.LLAMA_FLASH_ATTN_TYPE_AUTO, "on": known.LLAMA_FLASH_ATTN_TYPE_ENABLED}
-    modes["off"] = known.LLAMA_FLASH_ATTN_TYPE_DISABLED
-    if value not in modes:
-        raise ValueError(f"one of {', '.join(modes)} is needed")
-    parameters.flash_attn_type = modes[value]
-
-
 def _reasoning_format(parameters: Any, value: str) -> None:
     known = xllamacpp.common_reasoning_format
     formats = {"none": known.COMMON_REASONING_FORMAT_NONE}
@@ -137,9 +121,6 @@ _VALUED: dict[str, Callable[[Any, str], None]] = {
     "--threads": _number("cpuparams.n_threads"),
     "--threads-batch": _number("cpuparams_batch.n_threads"),
     "--threads-http": _number("n_threads_http"),
-    "--flash-attn": lambda parameters, value: _flash_attention(parameters, value),
-    "--cache-type-k": lambda parameters, value: _cache_type(parameters, "cache_type_k", value),
-    "--cache-type-v": lambda parameters, value: _cache_type(parameters, "cache_type_v", value),
     "--cache-ram": _number("cache_ram_mib"),
     "--timeout": _number("timeout_read"),
     "--n-predict": _number("n_predict"),

@@ -23,12 +23,8 @@ def use_cpus(paths: SageMakerPaths) -> None:
 
 def limit_threads(num_parameters: int) -> None:
     """Train a small model on fewer threads: waiting at every layer costs more than they gain."""
-    torch.set_num_threads(worthwhile_threads(num_parameters))
-
-
-def worthwhile_threads(num_parameters: int) -> int:
-    """Threads that a model of this size gains from, of those that this process may use."""
-    return min(torch.get_num_threads(), max(1, num_parameters // _PARAMETERS_PER_THREAD))
+    worthwhile = max(1, num_parameters // _PARAMETERS_PER_THREAD)
+    torch.set_num_threads(min(torch.get_num_threads(), worthwhile))
 
 
 def runtime() -> Runtime:

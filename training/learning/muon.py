@@ -70,7 +70,8 @@ def orthogonalised(
     for _ in range(steps):
         gram = x @ x.mT
         x = a * x + (b * gram + c * (gram @ gram)) @ x
-    return x.mT if tall else x
+    found: Tensor = x.mT if tall else x
+    return found
 
 
 def _precision(device: torch.device) -> torch.dtype:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import os
 
 import boto3
 
 from stratos.contracts.jobs import JobConfig, ProbeConfig, SynthesizeConfig
-from stratos.errors import NotExportable, TeacherFailed
+from stratos.errors import TeacherFailed
 from stratos.spec import Bedrock, LlmJudge, OpenAICompatible, Weights
 from stratos.spec import Teacher as TeacherSpec
 from training.container.paths import SageMakerPaths
@@ -17,13 +16,11 @@ from training.teachers import vllm
 from training.teachers.bedrock import BedrockService
 from training.teachers.bedrock_batch import BedrockBatchTeacher
 from training.teachers.cached import CachedTeacher
-from training.teachers.llama_cpp import LlamaCppTeacher
 from training.teachers.openai import OpenAIService, read_api_key
 from training.teachers.service import ServiceTeacher
 from training.teachers.teacher import Teacher
 from training.teachers.weights import WeightsTeacher
 
-_log = logging.getLogger(__name__)
 _BATCH_ROLE = "STRATOS_BEDROCK_ROLE_ARN"
 
 
@@ -56,27 +53,11 @@ def load_teacher(
 
 def open_weights(
     spec: Weights, config: JobConfig, paths: SageMakerPaths, channel: str, seed: int = 0
-) -> Teacher:
-    """Read weights from a channel (or the Hub) and make them answer.
-
-    On CPUs through llama.cpp where it can, else by our own decoding; the log says which and why.
-    """
+) -> WeightsTeacher:
+    """Read weights from a channel (or the Hub) and make them answer."""
     source = locate(spec, paths.channels.get(channel))
-
-    def open_here() -> WeightsTeacher:
-        local = load_model(spec.name, source, layers=spec.layers)
-        return WeightsTeacher(local, batch_size=config.batch_size, seed=seed)
-
-    here = open_here()
-    if here.local.model.device.type != "cpu":
-        reason = "its weights are on a GPU, and llama.cpp is here for CPUs"
-    else:
-        try:
-            return LlamaCppTeacher(here.local, open_here, at_once=config.batch_size, seed=seed)
-        except NotExportable as error:
-            reason = str(error)
-    _log.info("%s answers by our own decoding: %s", spec.name, reason)
-    return here
+    local = load_model(spec.name, source, layers=spec.layers)
+    return WeightsTeacher(local, batch_size=config.batch_size, seed=seed)
 
 
 def open_service(spec: Bedrock | OpenAICompatible, config: JobConfig) -> Teacher:

@@ -13,6 +13,7 @@ import torch
 from serving.llama_cpp.arguments import arguments_of
 from serving.llama_cpp.process import LlamaServer, ServerFailed
 from stratos.contracts.plan import PlannedEngine
+from stratos.hosting.container import llama_cpp_environment
 from training.teachers.llama_requests import EngineAnswer, answers
 from training.teachers.teacher import Completion, ModelUsage, OnAnswer, Request
 
@@ -73,16 +74,9 @@ class ServedGguf:
 
 def endpoint_arguments(engine: PlannedEngine) -> list[str]:
     """What the endpoint's container tells llama-server, but for the model's place and name."""
-    told = {
-        "SM_LLAMA_CPP_CTX_SIZE": str(engine.context_tokens * engine.slots),
-        "SM_LLAMA_CPP_PARALLEL": str(engine.slots),
-        "SM_LLAMA_CPP_TEMP": "0",
-        "SM_LLAMA_CPP_TOP_K": "0",
-        "SM_LLAMA_CPP_TOP_P": "1",
-        "SM_LLAMA_CPP_MIN_P": "0",
-        "SM_LLAMA_CPP_CACHE_RAM": "0",
-        "SM_LLAMA_CPP_JINJA": "true",
-    }
+    told = llama_cpp_environment(engine, spec_name="")
+    for placed in ("SM_LLAMA_CPP_MODEL", "SM_LLAMA_CPP_ALIAS"):
+        del told[placed]
     threads = str(torch.get_num_threads())
     return [*arguments_of(told), "--threads", threads, "--threads-batch", threads]
 
