@@ -1,8 +1,8 @@
 """The distilled student beside its teacher: the same questions, the same server, one thread.
 
-Takes the student of the latest successful run of an example from the embedded cloud, as its
-endpoint serves it. Both models are served by `python -m serving` on one thread, one after the
-other, in several rounds, each alone on this machine, and answer held-out questions one at a time.
+Takes the student of the latest successful run of an example from the embedded cloud. Both models
+are served in float32 by `python -m serving` on one thread, one after the other, in several rounds,
+each alone on this machine, and answer held-out questions one at a time.
 
     python examples/demo.py word-problems
     python benchmarks/latency.py word-problems
@@ -29,7 +29,7 @@ import psutil
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.machine import describe_machine
-from benchmarks.serving import RESULTS, ROOT, check, contenders, print_table, running
+from benchmarks.serving import RESULTS, ROOT, check, exported, ours, print_table, running
 from benchmarks.serving_load import Answer, Client
 from infra.local.cli import bring_up
 from infra.local.host.settings import LocalSettings, client_environment
@@ -66,6 +66,11 @@ def main() -> None:
         models = {
             "student": fetch_student(stack, keys, Path(folder)),
             "teacher": EXAMPLES / given.example / "models" / summary.teacher.name,
+        }
+        # Both in the same precision: what is compared is the models.
+        models = {
+            name: exported(model, Path(folder) / "served" / name, ("float32",))
+            for name, model in models.items()
         }
         answers: dict[str, list[Answer]] = {name: [] for name in models}
         for each in range(given.rounds):
@@ -131,14 +136,16 @@ def fetch_student(stack: Stack, keys: RunKeys, folder: Path) -> Path:
 
 def ask(model: Path, questions: list[str], max_tokens: int) -> list[Answer]:
     """Serve a model alone and ask it one question at a time; the first ten do not count."""
-    ours = contenders(model)[0]
-    with running(ours, model, questions[0], threads=1) as server:
-        asyncio.run(Client(server.url, str(model), questions, max_tokens).saturate(10, 1, seed=0))
+    served = ours(model, "float32")
+    with running(served) as server:
+
+        def client(asked: list[str]) -> Client:
+            return Client(server.url, served.model, asked, max_tokens, served.path)
+
+        asyncio.run(client(questions).saturate(10, 1, seed=0))
         answers: list[Answer] = []
         for question in questions:
-            load = asyncio.run(
-                Client(server.url, str(model), [question], max_tokens).saturate(1, 1, seed=0)
-            )
+            load = asyncio.run(client([question]).saturate(1, 1, seed=0))
             if load.failed:
                 raise SystemExit(f"{model} did not answer {question!r}")
             answers += load.answers

