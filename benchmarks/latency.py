@@ -79,34 +79,31 @@ def main() -> None:
                 answers[name] += ask(model, chosen, spec.task.max_reply_tokens)
     rows = [row_of(name, answers[name], summary) for name in models]
     print_table(f"{given.example}: {len(answers['student'])} questions, one at a time", rows)
-    student, teacher = rows
     result = {
         "name": "latency",
         "machine": f"{describe_machine()}, one thread; "
         f"{busy:.0f}% busy with other work when it began",
         "date": datetime.now(UTC).date().isoformat(),
-        "checks": [
-            check(f"student's {q} over the teacher's", student[q] / teacher[q], 1.0, "lower")
-            for q in ("p50_ms", "p95_ms")
-        ]
-        + [
-            check(
-                "student's held-out accuracy over the teacher's",
-                student["accuracy"] / teacher["accuracy"],
-                0.95,
-                "higher",
-            ),
-            check(
-                "student's parameters over the teacher's",
-                student["parameters"] / teacher["parameters"],
-                1 / 3,
-                "lower",
-            ),
-        ],
+        "checks": checks(*rows),
     }
     details = {"run": summary.run_id, "example": given.example, "rows": rows}
     (RESULTS / "latency.json").write_text(json.dumps(result | details, indent=1) + "\n")
     print(json.dumps(result))
+
+
+def checks(student: dict[str, Any], teacher: dict[str, Any]) -> list[dict[str, Any]]:
+    """The student's latency, accuracy and size against the teacher's."""
+    latencies = [
+        check(f"student's {q} over the teacher's", student[q] / teacher[q], 1.0, "lower")
+        for q in ("p50_ms", "p95_ms")
+    ]
+    accuracy = student["accuracy"] / teacher["accuracy"]
+    size = student["parameters"] / teacher["parameters"]
+    return [
+        *latencies,
+        check("student's held-out accuracy over the teacher's", accuracy, 0.95, "higher"),
+        check("student's parameters over the teacher's", size, 1 / 3, "lower"),
+    ]
 
 
 def latest_success(stack: Stack, spec_name: str) -> RunSummary:

@@ -14,6 +14,14 @@ from tests.integration.engines.engine_processes import ROOT
 from tests.integration.engines.request_table import DIFFERENCES, PROMISES, chat, text_of
 from training.models.chat import ChatFormat
 
+EXTRA = {
+    "## Promised": [],
+    "## Not promised": [
+        "`response_format` of type `json_object`",
+        "an answer whose bytes are no UTF-8",
+    ],
+}
+"""Rows that need more than a status to be told apart; tests of their own below."""
 NUM_GREEDY, REPLY_TOKENS = 20, 48
 ENGINES = ["llama_cpp", pytest.param("vllm", marks=pytest.mark.vllm)]
 
@@ -48,13 +56,25 @@ def test_llama_cpp_does_not_hold_an_answer_to_json_without_a_schema(llama_cpp_en
     assert asked == llama_cpp_endpoint.text()
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "status"),
+    [("llama_cpp", 500), pytest.param("vllm", 200, marks=pytest.mark.vllm)],
+    indirect=["endpoint"],
+)
+def test_bytes_that_are_no_text_are_an_error_of_llama_cpps(endpoint, status, artifact):
+    tokenizer = AutoTokenizer.from_pretrained(artifact)
+    beginning = tokenizer("\N{GRINNING FACE}", add_special_tokens=False)["input_ids"][0]
+    answer = endpoint.post(chat(max_tokens=6, logit_bias={str(beginning): 100}))
+    assert answer.status_code == status
+
+
 def test_the_page_shows_every_row_of_the_table_and_no_other():
     page = (ROOT / "docs" / "serving.md").read_text(encoding="utf-8")
     for heading, rows in (("## Promised", PROMISES), ("## Not promised", DIFFERENCES)):
         section = page.split(heading + "\n")[1].split("\n## ")[0]
         shown = re.findall(r"^\| (.+?) \|", section, flags=re.MULTILINE)
         listed = [name for name in shown if name not in ("Request", "---")]
-        assert listed[: len(rows)] == [row.request for row in rows]
+        assert listed == [row.request for row in rows] + EXTRA[heading]
 
 
 @pytest.mark.parametrize("endpoint", ENGINES, indirect=True)
