@@ -31,6 +31,7 @@ THREADS = "SM_LLAMA_CPP_THREADS"
 _ONE_THREAD_BYTES = 16 * MIB
 """Up to this size of an artifact, some 2 to 5 million parameters, threads lose more by waiting for
 each other than they gain (docs/hosting.md)."""
+_NO_BLANKS = '{"backend":"xgrammar","disable_any_whitespace":true}'
 _GREEDY = {"TEMP": "0", "TOP_K": "0", "TOP_P": "1", "MIN_P": "0"}
 """Where a request does not say how to sample. llama.cpp's own defaults would cut its choice."""
 
@@ -162,6 +163,8 @@ def _vllm(plan: Plan, spec_name: str, servers: ServerCatalog) -> dict[str, str]:
     told = {
         "MODEL": MODEL_DIR,
         "SERVED_MODEL_NAME": spec_name,
+        # A weak model that is held to JSON fills its answer with blanks where it may.
+        "STRUCTURED_OUTPUTS_CONFIG": _NO_BLANKS,
         **_vllm_precision(servers, plan.serving.instance_type, plan.precision),
         **_vllm_devices(plan.serving),
     }

@@ -21,7 +21,7 @@ QUESTION = [{"role": "user", "content": "Hand: p2334477 s344556\nWhich tiles com
 """What the model was trained on, so that its answers are long."""
 NUMBER = {
     "type": "object",
-    "properties": {"n": {"type": "integer"}},
+    "properties": {"n": {"enum": [1, 2, 3]}},
     "required": ["n"],
     "additionalProperties": False,
 }
@@ -107,10 +107,11 @@ class Difference:
     request: str
     fields: dict[str, Any] = field(default_factory=dict)
     body: bytes | None = None
+    path: str = "/invocations"
     status: dict[str, int] = field(default_factory=dict)
 
     def ask(self, endpoint: Endpoint) -> int:
-        return endpoint.post(self.body or chat(**self.fields)).status_code
+        return endpoint.post(self.body or chat(**self.fields), self.path).status_code
 
 
 def _greedy_by_default(endpoint: Endpoint) -> None:
@@ -138,7 +139,7 @@ def _stops(endpoint: Endpoint) -> None:
 def _holds_schema(endpoint: Endpoint) -> None:
     wanted = {"type": "json_schema", "json_schema": {"name": "number", "schema": NUMBER}}
     answer = endpoint.text(max_tokens=120, response_format=wanted)
-    assert isinstance(json.loads(answer)["n"], int)
+    assert json.loads(answer)["n"] in (1, 2, 3)
 
 
 def _refuses_bad_schema(endpoint: Endpoint) -> None:
@@ -210,10 +211,10 @@ def _passes_over_unknown_fields(endpoint: Endpoint) -> None:
 
 
 def _refuses_what_is_no_chat(endpoint: Endpoint) -> None:
-    for body in ({"inputs": "Hello"}, {"prompt": "Hello"}, {"messages": "Hello"}):
+    for body in ({"inputs": "Hello"}, {"messages": "Hello"}):
         answer = endpoint.post({"model": MODEL_NAME} | body)
         assert answer.status_code == 400
-        assert "messages" in answer.json()["error"]["message"]
+        assert answer.json()["error"]["message"]
 
 
 def _refuses_long_prompts(endpoint: Endpoint) -> None:
@@ -279,7 +280,7 @@ PROMISES = (
     Promise("`max_completion_tokens`", _takes_the_new_name_of_max_tokens),
     Promise("neither limit", _ends_without_a_limit),
     Promise("unknown fields", _passes_over_unknown_fields),
-    Promise("`inputs` or `prompt` in place of `messages`", _refuses_what_is_no_chat),
+    Promise("`inputs` in place of `messages`", _refuses_what_is_no_chat),
     Promise("a prompt longer than the context", _refuses_long_prompts),
     Promise("an assistant's turn at the end", _answers_after_an_answer),
     Promise("more requests than slots", _keeps_all_that_come),
@@ -294,7 +295,17 @@ DIFFERENCES = (
     Difference("`max_tokens: 0`", {"max_tokens": 0}, status={"llama_cpp": 200, "vllm": 400}),
     Difference("`n: 2`, greedy", {"n": 2}, status={"llama_cpp": 200, "vllm": 400}),
     Difference("`tools`", {"tools": [TOOL]}, status={"llama_cpp": 200, "vllm": 400}),
-    Difference("another `model`", {"model": "another"}, status={"llama_cpp": 200, "vllm": 404}),
+    Difference(
+        "another `model` at `/v1/chat/completions`",
+        {"model": "another"},
+        path="/v1/chat/completions",
+        status={"llama_cpp": 200, "vllm": 404},
+    ),
+    Difference(
+        "`prompt` in place of `messages` at `/invocations`",
+        body=b'{"prompt": "Hand:", "max_tokens": 4}',
+        status={"llama_cpp": 400, "vllm": 200},
+    ),
     Difference("a number as text", {"temperature": "0"}, status={"llama_cpp": 400, "vllm": 200}),
     Difference("no messages", {"messages": []}, status={"llama_cpp": 200, "vllm": 400}),
     Difference(

@@ -81,6 +81,9 @@ def test_vllm_is_told_context_and_slots_and_samples_as_the_artifact_says():
     assert found == {
         "SM_VLLM_MODEL": "/opt/ml/model",
         "SM_VLLM_SERVED_MODEL_NAME": "tiles",
+        "SM_VLLM_STRUCTURED_OUTPUTS_CONFIG": (
+            '{"backend":"xgrammar","disable_any_whitespace":true}'
+        ),
         "SM_VLLM_DTYPE": "bfloat16",
         "SM_VLLM_MAX_MODEL_LEN": "1024",
         "SM_VLLM_MAX_NUM_SEQS": "8",
