@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +23,9 @@ from serving.export.families import (
     rope_divisors,
     write_hyperparameters,
 )
-from serving.export.pre_tokenizer import pre_tokenizer_name
 from serving.export.quantisation import FILE_TYPES, num_bytes, quantised, stored_type
 from serving.export.stored_tensors import StoredTensors, open_tensors
-from serving.export.vocabulary import write_vocabulary
+from serving.export.vocabulary import require_vocabulary, write_vocabulary
 from stratos.contracts.artifact import gguf_name
 from stratos.errors import NotExportable
 from stratos.spec import CpuPrecision
@@ -50,14 +50,19 @@ class _Planned:
     kind: Stored
 
 
-def require_exportable(config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase) -> None:
+def require_exportable(
+    config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase, ends: Sequence[int]
+) -> None:
     """Refuse a model before anybody pays for its training.
+
+    Args:
+        ends: Token ids that end an answer.
 
     Raises:
         NotExportable: llama.cpp has no such model or tokenizer.
     """
     family_of(config)
-    pre_tokenizer_name(json.loads(tokenizer.backend_tokenizer.to_str()))
+    require_vocabulary(tokenizer, config.vocab_size, ends)
 
 
 def write_gguf(folder: Path, precision: CpuPrecision, *, name: str = "") -> Path:

@@ -4,7 +4,7 @@ import gguf
 import numpy as np
 import pytest
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from serving.export.gguf_file import require_exportable, write_gguf
 from serving.llama_cpp.process import LlamaServer
@@ -109,7 +109,13 @@ def test_a_number_beyond_float16_is_refused(tmp_path):
 def test_a_model_is_refused_before_it_is_trained(tmp_path):
     folder = save(tmp_path)
     config = AutoModelForCausalLM.from_pretrained(folder).config
-    require_exportable(config, tokenizer_of())
-    config.model_type = "gpt2"
+    tokenizer = tokenizer_of()
+    require_exportable(config, tokenizer, [1, 2, 3])
+    with pytest.raises(NotExportable, match="any of 4 tokens"):
+        require_exportable(config, tokenizer, [1, 2, 3, 4])
+    config.vocab_size = 512
+    tokenizer.add_tokens(["<mark>"])
+    with pytest.raises(NotExportable, match="token 512, the model only 512 rows"):
+        require_exportable(config, tokenizer, [1])
     with pytest.raises(NotExportable, match="models of type 'gpt2'"):
-        require_exportable(config, tokenizer_of())
+        require_exportable(AutoConfig.for_model("gpt2"), tokenizer, [1])
