@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -32,6 +33,9 @@ from stratos.spec import CpuPrecision
 
 _ROPE_DIVISORS = "rope_freqs.weight"
 _HEAD = "lm_head.weight"
+_TELL_SECONDS = 10.0
+"""Between two lines of the log."""
+_log = logging.getLogger(__name__)
 # The writer tells every file's byte order.
 logging.getLogger("gguf").setLevel(logging.WARNING)
 
@@ -97,7 +101,11 @@ def write_gguf(folder: Path, precision: CpuPrecision, *, name: str = "") -> Path
         writer.write_header_to_file()
         writer.write_kv_data_to_file()
         writer.write_ti_data_to_file()
-        for tensor in planned:
+        told = time.monotonic()
+        for done, tensor in enumerate(planned):
+            if time.monotonic() - told >= _TELL_SECONDS:
+                _log.info("%s: %d of %d tensors", path.name, done, len(planned))
+                told = time.monotonic()
             values = _values(tensor, tensors, family, config)
             writer.write_tensor_data(_encoded(tensor, values))
     return path
