@@ -1,11 +1,14 @@
 """GGUF of each family, answered by llama.cpp's own server."""
 
+import logging
+
 import gguf
 import numpy as np
 import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
+from serving.export import gguf_file
 from serving.export.gguf_file import require_exportable, write_gguf
 from serving.llama_cpp.process import LlamaServer
 from stratos.errors import NotExportable
@@ -104,6 +107,16 @@ def test_a_number_beyond_float16_is_refused(tmp_path):
     folder = save(tmp_path, initializer_range=1e5)
     with pytest.raises(NotExportable, match=r"float16 cannot; ask for hosting.precision float32"):
         write_gguf(folder, "float16")
+
+
+def test_the_log_says_how_far_a_large_file_is(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(gguf_file, "_TELL_SECONDS", 0.0)
+    caplog.set_level(logging.INFO, logger="serving")
+    write_gguf(save(tmp_path), "q8_0")
+    assert caplog.messages[:2] == [
+        "model-q8_0.gguf: 0 of 35 tensors",
+        "model-q8_0.gguf: 1 of 35 tensors",
+    ]
 
 
 def test_a_model_is_refused_before_it_is_trained(tmp_path):
