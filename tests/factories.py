@@ -118,8 +118,8 @@ def model_files(width: int = 32, layers: int = 2) -> dict[str, bytes]:
     characters = [chr(code) for code in range(33, 127)]
     vocabulary = {piece: i for i, piece in enumerate([*characters, "Ġ", "Hand", "Ġtiles"])}
     tokenizer = {
-        "model": {"type": "BPE", "vocab": vocabulary, "merges": []},
-        "pre_tokenizer": {"type": "ByteLevel"},
+        "model": {"type": "BPE", "vocab": vocabulary, "merges": [["H", "a"]]},
+        "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False},
     }
     return {
         "config.json": json.dumps(config).encode(),

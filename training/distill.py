@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 
-from serving.export.gguf_file import require_exportable
 from stratos.contracts.jobs import DistillConfig, DistillResult, Reinforced
 from stratos.contracts.records import TrainingRecord, read_jsonl
 from stratos.errors import TooFewVerifiedRecords
@@ -45,7 +44,7 @@ from training.student.batches import (
     micro_batches,
     split_validation,
 )
-from training.student.export import describe, export, export_gguf
+from training.student.export import describe, export, export_gguf, exportable, gguf_seconds
 from training.student.student import Student, load_student
 
 _DEFAULT_SEQUENCE_TOKENS = 4_096
@@ -102,6 +101,7 @@ def _distill(job: Job[DistillConfig], world: World) -> DistillResult | None:
     use_cpus(job.paths)
     records = _read_records(job)
     student = _open_student(job, world)
+    gguf = exportable(student, job.config)
     lessons = _prepare(job, world, student, records)
     num_trainable = student.num_trainable_parameters
     if world.size > 1:
@@ -112,7 +112,7 @@ def _distill(job: Job[DistillConfig], world: World) -> DistillResult | None:
     if not world.is_first:
         return None
     weights_sha256 = export(student, job.paths.model_dir)
-    export_gguf(job.paths.model_dir, job.config.gguf, job.config.student.name)
+    gguf = export_gguf(job.paths.model_dir, job.config.model_copy(update={"gguf": gguf}))
     result = DistillResult(
         seconds=job.clock.seconds,
         usd=0.0,
@@ -134,7 +134,7 @@ def _distill(job: Job[DistillConfig], world: World) -> DistillResult | None:
     )
     describe(
         job.paths.model_dir,
-        job.config,
+        job.config.model_copy(update={"gguf": gguf}),
         result,
         base=job.config.student.hub or job.config.student.folder,
         records_sha256=hashlib.sha256(_records_path(job).read_bytes()).hexdigest(),
@@ -165,7 +165,6 @@ def _open_student(job: Job[DistillConfig], world: World) -> Student:
         config.training.seed,
         in_main_memory=world.size > 1,
     )
-    require_exportable(student.model.config, student.local.tokenizer)
     limit_threads(student.num_parameters)
     return student
 
@@ -252,7 +251,9 @@ def _trainer(job: Job[DistillConfig], world: World, student: Student, lessons: _
         micro_batches(lessons.validation, lessons.micro_tokens),
         objective,
         Optimizers(student.trained, training, rate),
-        TrainingSchedule(planned, rate, _reserve_seconds(job) + _reinforcement_seconds(job)),
+        TrainingSchedule(
+            planned, rate, _reserve_seconds(job, student) + _reinforcement_seconds(job)
+        ),
         Checkpoints(folder) if folder is not None else None,
         job.clock,
         report,
@@ -292,7 +293,7 @@ def _reinforcer(job: Job[DistillConfig], student: Student, lessons: _Lessons) ->
         aside,
         settings,
         Optimizers(student.trained, training, rate),
-        TrainingSchedule(settings.steps, rate, _reserve_seconds(job)),
+        TrainingSchedule(settings.steps, rate, _reserve_seconds(job, student)),
         lessons.micro_tokens,
         Checkpoints(folder / "reinforcement") if folder is not None else None,
         job.clock,
@@ -329,9 +330,15 @@ def _reinforcement_seconds(job: Job[DistillConfig]) -> float:
     return REINFORCEMENT_SHARE * job.config.deadline_seconds if _reinforces(job) else 0.0
 
 
-def _reserve_seconds(job: Job[DistillConfig]) -> float:
-    """Time kept for the export: a twentieth of the deadline, within 5 and 120 seconds."""
-    return min(120.0, max(5.0, 0.05 * job.config.deadline_seconds))
+def _reserve_seconds(job: Job[DistillConfig], student: Student) -> float:
+    """Time kept for the export, at most half of the deadline.
+
+    For the weights a twentieth of the deadline, within 5 and 120 seconds; for llama.cpp's files by
+    their size.
+    """
+    deadline = job.config.deadline_seconds
+    weights = min(120.0, max(5.0, 0.05 * deadline))
+    return min(weights + gguf_seconds(student.num_parameters, job.config.gguf), 0.5 * deadline)
 
 
 def main() -> int:

@@ -8,7 +8,7 @@ from lambdas.aws.catalog_files import CatalogFiles
 from lambdas.aws.settings import settings
 from lambdas.aws.spec_folder import SpecFolder
 from stratos.catalog.bedrock_listing import BedrockListing
-from stratos.catalog.cards import card_of
+from stratos.catalog.cards import card_of, student_card
 from stratos.catalog.model_card import ModelCard
 from stratos.catalog.models import default_students, default_teachers
 from stratos.contracts.run import RunRef
@@ -56,7 +56,7 @@ def model_pool(run: RunRef, spec: Spec) -> ModelPool:
         for judge in judges:
             card_of(judge, read)
         cards = {f"teacher/{m.name}": card_of(m, read) for m in teachers}
-        cards |= {f"student/{m.name}": card_of(m, read) for m in students}
+        cards |= {f"student/{m.name}": student_card(m, read) for m in students}
     except (ValueError, LookupError, FileNotFoundError) as error:
         raise NoFeasiblePlan(str(error)) from error
     return ModelPool({m.name: m for m in teachers}, {m.name: m for m in students}, cards)

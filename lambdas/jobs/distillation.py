@@ -17,7 +17,7 @@ from stratos.contracts.jobs import (
     SynthesizeConfig,
 )
 from stratos.contracts.match import MatchEvidence, full_precision_plan
-from stratos.contracts.plan import Plan, Server
+from stratos.contracts.plan import Plan, PlannedEngine, Server
 from stratos.pipeline.steps import TrainingJob
 from stratos.planning.deadlines import deadline_seconds, token_budget_usd
 from stratos.spec import QUANTISED, CpuPrecision, Teacher, Weights
@@ -74,6 +74,7 @@ class DistillationJobs:
             precision=self.plan.precision,
             training=training,
             gguf=self._gguf(),
+            gguf_required=self._needs_gguf(),
         )
         channels = {
             "records": self.records_uri,
@@ -107,12 +108,17 @@ class DistillationJobs:
 
     def _gguf(self) -> tuple[CpuPrecision, ...]:
         """What llama.cpp may come to serve: the weights in full, and quantised as planned."""
-        plans = (self.plan, full_precision_plan(self.evidence))
-        engines = [plan.engine for plan in plans if plan is not None and plan.engine is not None]
-        served = {engine.precision for engine in engines if engine.name == "llama_cpp"}
+        served = {one.precision for one in self._engines() if one.name == "llama_cpp"}
         # The file in full is there for whatever server comes next; two kinds of it never are.
         full: CpuPrecision = "float32" if "float32" in served else "float16"
         return (full, *(precision for precision in QUANTISED if precision in served))
+
+    def _needs_gguf(self) -> bool:
+        return any(engine.name == "llama_cpp" for engine in self._engines())
+
+    def _engines(self) -> list[PlannedEngine]:
+        plans = (self.plan, full_precision_plan(self.evidence))
+        return [plan.engine for plan in plans if plan is not None and plan.engine is not None]
 
     def _on_demand(self) -> Server:
         """The training server, uninterrupted: only training itself resumes for free."""

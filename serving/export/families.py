@@ -10,9 +10,7 @@ from torch import Tensor
 from transformers import PreTrainedConfig
 from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
-from stratos.errors import NotExportable
-
-_ROPE_TYPES = frozenset({"default", "linear", "yarn"})
+from stratos.catalog.exportable import require_network
 
 
 @dataclass(frozen=True)
@@ -22,18 +20,14 @@ class Family:
     Attributes:
         pairs_neighbours: Its rotary embedding turns neighbouring numbers of a head together, where
             transformers turns the first half with the second: rows of q and k change places.
-        rope_types: What its rotary embedding can be scaled by.
     """
 
     architecture: gguf.MODEL_ARCH
     pairs_neighbours: bool = False
-    rope_types: frozenset[str] = _ROPE_TYPES
 
 
 FAMILIES = {
-    "llama": Family(
-        gguf.MODEL_ARCH.LLAMA, pairs_neighbours=True, rope_types=_ROPE_TYPES | {"llama3"}
-    ),
+    "llama": Family(gguf.MODEL_ARCH.LLAMA, pairs_neighbours=True),
     "qwen2": Family(gguf.MODEL_ARCH.QWEN2),
     "qwen3": Family(gguf.MODEL_ARCH.QWEN3),
 }
@@ -45,28 +39,8 @@ def family_of(config: PreTrainedConfig) -> Family:
     Raises:
         NotExportable: llama.cpp would compute something else than transformers, or nothing.
     """
-    family = FAMILIES.get(config.model_type)
-    if family is None:
-        raise NotExportable(
-            f"models of type {config.model_type!r} cannot be written for llama.cpp yet, only "
-            f"{', '.join(FAMILIES)}; choose a student of one of these"
-        )
-    rope = rope_type(config)
-    if rope not in family.rope_types:
-        raise NotExportable(
-            f"llama.cpp has no rope scaling {rope!r} for {config.model_type}, only "
-            f"{', '.join(sorted(family.rope_types))}; choose another student"
-        )
-    if (config.rope_parameters or {}).get("attention_factor") is not None:
-        raise NotExportable("llama.cpp finds rope's attention_factor itself; leave it out")
-    if config.hidden_act not in ("silu", "swish"):
-        raise NotExportable(f"llama.cpp has silu for {config.model_type}, not {config.hidden_act}")
-    windowed = set(getattr(config, "layer_types", None) or ()) - {"full_attention"}
-    if windowed:
-        raise NotExportable(
-            f"llama.cpp has full attention for {config.model_type}, not {', '.join(windowed)}"
-        )
-    return family
+    require_network(config.to_dict())
+    return FAMILIES[config.model_type]
 
 
 def rope_type(config: PreTrainedConfig) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import time
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,16 +24,18 @@ from serving.export.families import (
     rope_divisors,
     write_hyperparameters,
 )
-from serving.export.pre_tokenizer import pre_tokenizer_name
 from serving.export.quantisation import FILE_TYPES, num_bytes, quantised, stored_type
 from serving.export.stored_tensors import StoredTensors, open_tensors
-from serving.export.vocabulary import write_vocabulary
+from serving.export.vocabulary import require_vocabulary, write_vocabulary
 from stratos.contracts.artifact import gguf_name
 from stratos.errors import NotExportable
 from stratos.spec import CpuPrecision
 
 _ROPE_DIVISORS = "rope_freqs.weight"
 _HEAD = "lm_head.weight"
+_TELL_SECONDS = 10.0
+"""Between two lines of the log."""
+_log = logging.getLogger(__name__)
 # The writer tells every file's byte order.
 logging.getLogger("gguf").setLevel(logging.WARNING)
 
@@ -50,14 +54,19 @@ class _Planned:
     kind: Stored
 
 
-def require_exportable(config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase) -> None:
+def require_exportable(
+    config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase, ends: Sequence[int]
+) -> None:
     """Refuse a model before anybody pays for its training.
+
+    Args:
+        ends: Token ids that end an answer.
 
     Raises:
         NotExportable: llama.cpp has no such model or tokenizer.
     """
     family_of(config)
-    pre_tokenizer_name(json.loads(tokenizer.backend_tokenizer.to_str()))
+    require_vocabulary(tokenizer, config.vocab_size, ends)
 
 
 def write_gguf(folder: Path, precision: CpuPrecision, *, name: str = "") -> Path:
@@ -92,7 +101,11 @@ def write_gguf(folder: Path, precision: CpuPrecision, *, name: str = "") -> Path
         writer.write_header_to_file()
         writer.write_kv_data_to_file()
         writer.write_ti_data_to_file()
-        for tensor in planned:
+        told = time.monotonic()
+        for done, tensor in enumerate(planned):
+            if time.monotonic() - told >= _TELL_SECONDS:
+                _log.info("%s: %d of %d tensors", path.name, done, len(planned))
+                told = time.monotonic()
             values = _values(tensor, tensors, family, config)
             writer.write_tensor_data(_encoded(tensor, values))
     return path

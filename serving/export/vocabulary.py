@@ -9,11 +9,14 @@ from typing import Any
 import gguf
 from transformers import PreTrainedTokenizerBase
 
-from serving.export.pre_tokenizer import pre_tokenizer_name
+from stratos.catalog.exportable import require_rows
+from stratos.catalog.pre_tokenizer import pre_tokenizer_name
 from stratos.errors import NotExportable
 
 _SPARE = "[PAD{}]"
 """Rows of the embeddings beyond the tokens; the network is padded, the vocabulary is not."""
+_MOST_ENDS = 3
+"""As eos, eot and eom."""
 _TURN = [{"role": "user", "content": "?"}]
 
 
@@ -29,17 +32,35 @@ def write_vocabulary(
     Raises:
         NotExportable: llama.cpp cannot tokenize in this way.
     """
-    backend = json.loads(tokenizer.backend_tokenizer.to_str())
-    name = pre_tokenizer_name(backend)
+    backend = require_vocabulary(tokenizer, rows, ends)
     tokens, types = _tokens(backend, rows)
     writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre(name)
+    writer.add_tokenizer_pre(pre_tokenizer_name(backend))
     writer.add_token_list(tokens)
     writer.add_token_types(types)
     writer.add_token_merges(_merges(backend["model"]["merges"]))
     _write_ends(writer, tokenizer, ends)
     writer.add_add_bos_token(starts_by_itself(tokenizer))
     writer.add_chat_template(tokenizer.chat_template)
+
+
+def require_vocabulary(
+    tokenizer: PreTrainedTokenizerBase, rows: int, ends: Sequence[int]
+) -> dict[str, Any]:
+    """Return a tokenizer as its tokenizer.json, if llama.cpp can be given all of it.
+
+    Raises:
+        NotExportable: naming what it cannot be given.
+    """
+    backend: dict[str, Any] = json.loads(tokenizer.backend_tokenizer.to_str())
+    pre_tokenizer_name(backend)
+    require_rows(backend, rows)
+    if len(ends) > _MOST_ENDS:
+        raise NotExportable(
+            f"answers end with any of {len(ends)} tokens, and llama.cpp can be told of "
+            f"{_MOST_ENDS}; shorten eos_token_id in the model's generation_config.json"
+        )
+    return backend
 
 
 def starts_by_itself(tokenizer: PreTrainedTokenizerBase) -> bool:
@@ -61,11 +82,6 @@ def _tokens(backend: dict[str, Any], rows: int) -> tuple[list[str], list[int]]:
     for added in backend["added_tokens"]:
         kind = gguf.TokenType.CONTROL if added["special"] else gguf.TokenType.USER_DEFINED
         known[added["id"]] = (added["content"], kind)
-    if max(known) >= rows:
-        raise NotExportable(
-            f"the tokenizer has a token {max(known)}, the model only {rows} rows of embeddings; "
-            "give the model its own tokenizer"
-        )
     found = [
         known.get(index, (_SPARE.format(index), gguf.TokenType.UNUSED)) for index in range(rows)
     ]
@@ -83,13 +99,7 @@ def _write_ends(
     first = tokenizer.eos_token_id if tokenizer.eos_token_id in ends else ends[0]
     writer.add_eos_token_id(first)
     others = [end for end in ends if end != first]
-    slots = (writer.add_eot_token_id, writer.add_eom_token_id)
-    if len(others) > len(slots):
-        raise NotExportable(
-            f"answers end with any of {len(ends)} tokens, and llama.cpp can be told of "
-            f"{len(slots) + 1}; shorten eos_token_id in the model's generation_config.json"
-        )
-    for write, end in zip(slots, others, strict=False):
+    for write, end in zip((writer.add_eot_token_id, writer.add_eom_token_id), others, strict=False):
         write(end)
     # llama.cpp takes token 11 for the start unless it is told another.
     writer.add_bos_token_id(first if tokenizer.bos_token_id is None else tokenizer.bos_token_id)

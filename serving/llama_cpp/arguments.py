@@ -99,15 +99,29 @@ def _template_kwargs(parameters: Any, value: str) -> None:
     parameters.default_template_kwargs = {k: json.dumps(v) for k, v in given.items()}
 
 
-def _reasoning_format(parameters: Any, value: str) -> None:
-    known = xllamacpp.common_reasoning_format
-    formats = {"none": known.COMMON_REASONING_FORMAT_NONE}
-    formats["auto"] = known.COMMON_REASONING_FORMAT_AUTO
-    formats["deepseek"] = known.COMMON_REASONING_FORMAT_DEEPSEEK
-    if value not in formats:
-        raise ValueError(f"one of {', '.join(formats)} is needed")
-    parameters.reasoning_format = formats[value]
+def _one_of(path: str, known: Mapping[str, Any]) -> Callable[[Any, str], None]:
+    def read(value: str) -> Any:
+        if value not in known:
+            raise ValueError(f"one of {', '.join(known)} is needed")
+        return known[value]
 
+    return _number(path, read)
+
+
+_REASONING_FORMATS = {
+    "none": xllamacpp.common_reasoning_format.COMMON_REASONING_FORMAT_NONE,
+    "auto": xllamacpp.common_reasoning_format.COMMON_REASONING_FORMAT_AUTO,
+    "deepseek": xllamacpp.common_reasoning_format.COMMON_REASONING_FORMAT_DEEPSEEK,
+}
+_CACHE_TYPES = {
+    "f32": xllamacpp.ggml_type.GGML_TYPE_F32,
+    "f16": xllamacpp.ggml_type.GGML_TYPE_F16,
+}
+_FLASH_ATTENTION = {
+    "auto": xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_AUTO,
+    "on": xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_ENABLED,
+    "off": xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED,
+}
 
 _VALUED: dict[str, Callable[[Any, str], None]] = {
     "--model": _number("model.path", str),
@@ -121,6 +135,9 @@ _VALUED: dict[str, Callable[[Any, str], None]] = {
     "--threads": _number("cpuparams.n_threads"),
     "--threads-batch": _number("cpuparams_batch.n_threads"),
     "--threads-http": _number("n_threads_http"),
+    "--flash-attn": _one_of("flash_attn_type", _FLASH_ATTENTION),
+    "--cache-type-k": _one_of("cache_type_k", _CACHE_TYPES),
+    "--cache-type-v": _one_of("cache_type_v", _CACHE_TYPES),
     "--cache-ram": _number("cache_ram_mib"),
     "--timeout": _number("timeout_read"),
     "--n-predict": _number("n_predict"),
@@ -129,7 +146,7 @@ _VALUED: dict[str, Callable[[Any, str], None]] = {
     "--top-p": _sampling("top_p", float, _GIVEN.COMMON_PARAMS_SAMPLING_CONFIG_TOP_P),
     "--min-p": _sampling("min_p", float, _GIVEN.COMMON_PARAMS_SAMPLING_CONFIG_MIN_P),
     "--chat-template-kwargs": _template_kwargs,
-    "--reasoning-format": _reasoning_format,
+    "--reasoning-format": _one_of("reasoning_format", _REASONING_FORMATS),
 }
 _BARE: dict[str, Callable[[Any], None]] = {
     "--jinja": _switch("use_jinja", True),

@@ -26,6 +26,8 @@ class ModelCard(FrozenModel):
     vocabulary_size: int | None = None
     context_tokens: int | None = None
     """The longest text it was made for, prompt and reply together; None is unknown."""
+    llama_cpp_obstacle: str | None = None
+    """Why llama.cpp, and so a CPU, cannot serve it; None if nothing is known against it."""
     float32_weights: bool = False
     """They are stored in 32 bits, as few are: 16 bits hold all that most published weights are."""
     input_usd_per_million_tokens: float | None = None

@@ -9,6 +9,7 @@ from functools import cache
 from pydantic import Field, PositiveInt
 
 from stratos.catalog.bedrock_listing import BedrockListing
+from stratos.catalog.exportable import export_obstacle
 from stratos.catalog.model_card import ModelCard
 from stratos.catalog.shipped import shipped_rows
 from stratos.frozen import FrozenModel
@@ -99,6 +100,7 @@ def card_from_config(
         intermediate_size=dims.intermediate_size,
         vocabulary_size=dims.vocabulary_size,
         context_tokens=_positive(config_json.get("max_position_embeddings")),
+        llama_cpp_obstacle=export_obstacle(config_json),
         float32_weights=(config_json.get("dtype") or config_json.get("torch_dtype")) == "float32",
     )
 
@@ -150,6 +152,8 @@ class HubModel(FrozenModel):
     hub: str
     licence: str
     """SPDX identifier, or `LicenseRef-…`."""
+    model_type: str
+    """As in its config.json."""
     num_layers: PositiveInt
     hidden_size: PositiveInt
     num_heads: PositiveInt
@@ -183,6 +187,7 @@ class HubModel(FrozenModel):
             intermediate_size=self.expert_size or self.intermediate_size,
             vocabulary_size=self.vocabulary_size,
             context_tokens=self.context_tokens,
+            llama_cpp_obstacle=export_obstacle({"model_type": self.model_type}),
             prior_accuracy=self.prior_accuracy,
         )
 

@@ -102,6 +102,8 @@ class DistillConfig(JobConfig):
     training: Training
     gguf: tuple[CpuPrecision, ...] = ("float16",)
     """Precisions to export for llama.cpp: one in full, and the quantised one of the plan."""
+    gguf_required: bool = True
+    """No plan of the run can do without. Else a student that llama.cpp cannot serve has none."""
 
 
 class EvaluateConfig(JobConfig):

@@ -13,14 +13,25 @@ from transformers import GenerationConfig
 
 from serving.export.chat_template import decided
 from serving.export.comparison import compare
-from serving.export.gguf_file import write_gguf
+from serving.export.gguf_file import require_exportable, write_gguf
 from serving.export.settings import write_settings
 from serving.llama_cpp.build import BUILD
 from stratos.contracts.artifact import gguf_name
 from stratos.contracts.jobs import DistillConfig, DistillResult
+from stratos.errors import NotExportable
 from stratos.spec import CpuPrecision
 from training.student.student import Student
 
+_SECONDS_OF_A_FILE = 3.0
+"""To start llama.cpp and compare."""
+_SECONDS_PER_BILLION: dict[CpuPrecision, float] = {
+    "float32": 30.0,
+    "float16": 25.0,
+    "q8_0": 50.0,
+    "q4_k_m": 160.0,
+}
+"""To quantise, write and read back a billion weights. Quantising was measured on two busy CPUs: 5,
+26 and 132 s for float16, q8_0 and q4_k_m; the rest is a disk of 200 MB/s, assumed."""
 _log = logging.getLogger(__name__)
 
 
@@ -49,25 +60,60 @@ def export(student: Student, folder: Path) -> str:
     return digest.hexdigest()
 
 
-def export_gguf(folder: Path, precisions: Sequence[CpuPrecision], name: str) -> None:
+def exportable(student: Student, config: DistillConfig) -> tuple[CpuPrecision, ...]:
+    """What can be exported for llama.cpp; nothing of a student that only vLLM can serve.
+
+    Raises:
+        NotExportable: it can be nothing, and the plan needs it.
+    """
+    ends = sorted(student.local.chat.eos)
+    try:
+        require_exportable(student.model.config, student.local.tokenizer, ends)
+    except NotExportable as error:
+        return _without_gguf(config, error)
+    return config.gguf
+
+
+def gguf_seconds(num_parameters: int, precisions: Sequence[CpuPrecision]) -> float:
+    """How long `export_gguf` may take."""
+    billions = num_parameters / 1e9
+    return sum(_SECONDS_OF_A_FILE + billions * _SECONDS_PER_BILLION[one] for one in precisions)
+
+
+def export_gguf(folder: Path, config: DistillConfig) -> tuple[CpuPrecision, ...]:
     """Write an exported student for llama.cpp, and ask llama.cpp for its tokens and prompts.
 
-    Args:
-        name: What the files call the model.
+    Returns:
+        What was written: `config.gguf`, or nothing where no plan needs it and it could not be.
 
     Raises:
         NotExportable: llama.cpp would answer another prompt than the student was taught.
     """
-    names = [gguf_name(precision) for precision in precisions]
+    names = [gguf_name(precision) for precision in config.gguf]
     if len(set(names)) < len(names):
         raise ValueError(
-            f"{', '.join(precisions)} would be in one file; export one of them in full"
+            f"{', '.join(config.gguf)} would be in one file; export one of them in full"
         )
-    for precision in precisions:
-        path = write_gguf(folder, precision, name=name)
-        compare(folder, path)
-        mib = path.stat().st_size / 2**20
-        _log.info("%s: %s, %.1f MiB, tokens as in transformers", path.name, precision, mib)
+    try:
+        for precision in config.gguf:
+            _log.info("writing %s", gguf_name(precision))
+            path = write_gguf(folder, precision, name=config.student.name)
+            compare(folder, path)
+            mib = path.stat().st_size / 2**20
+            _log.info("%s: %s, %.1f MiB, tokens as in transformers", path.name, precision, mib)
+    except NotExportable as error:
+        found = _without_gguf(config, error)
+        for name in names:
+            (folder / name).unlink(missing_ok=True)
+        return found
+    return config.gguf
+
+
+def _without_gguf(config: DistillConfig, error: NotExportable) -> tuple[CpuPrecision, ...]:
+    if config.gguf_required:
+        raise error
+    _log.warning("%s is exported without GGUF, for vLLM alone: %s", config.student.name, error)
+    return ()
 
 
 def describe(

@@ -1,7 +1,11 @@
-"""A model as its endpoint will answer: a GGUF in llama.cpp, told what the endpoint is told."""
+"""A model as its endpoint will answer: a GGUF in llama.cpp, told what the endpoint is told.
+
+Only more questions are asked side by side: a job has many, where an endpoint may have few.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -11,26 +15,34 @@ from typing import Any
 import torch
 
 from serving.llama_cpp.arguments import arguments_of
+from serving.llama_cpp.build import BUILD
 from serving.llama_cpp.process import LlamaServer, ServerFailed
+from stratos.catalog.models import card_from_config
 from stratos.contracts.plan import PlannedEngine
 from stratos.hosting.container import llama_cpp_environment
+from stratos.planning.forecast.llama_cpp import slot_bytes
+from stratos.planning.forecast.transformer import transformer
+from training.container.host import available_memory_bytes
 from training.teachers.llama_requests import EngineAnswer, answers
 from training.teachers.teacher import Completion, ModelUsage, OnAnswer, Request
 
 _AT_ONCE = 16
-"""Questions that a job asks side by side at least: it has many, where an endpoint may have few."""
+"""Questions that a job asks side by side, where memory allows."""
+_MEMORY_SHARE = 0.25
+"""Of the memory that is available, for the contexts of those questions."""
 _log = logging.getLogger(__name__)
 
 
 class ServedGguf:
     """Answers chat requests, each by the endpoint's own context, template and settings.
 
+    The folder of the GGUF holds the model's config.json, too.
+
     What the endpoint would refuse has an empty answer, which counts as wrong.
     """
 
     def __init__(self, name: str, gguf: Path, engine: PlannedEngine) -> None:
-        self.name, self._gguf = name, gguf
-        self._engine = engine.model_copy(update={"slots": max(engine.slots, _AT_ONCE)})
+        self.name, self._gguf, self._engine = name, gguf, engine
         self._usage = ModelUsage()
 
     @property
@@ -48,12 +60,20 @@ class ServedGguf:
         started, seconds_before = time.perf_counter(), self._usage.seconds
         completions: list[Completion | None] = [None] * len(requests)
         refused: list[str] = []
-        with LlamaServer(self._gguf, endpoint_arguments(self._engine)) as server:
+        engine = self._side_by_side()
+        _log.info(
+            "%s answers by llama.cpp %s on cpu, %s, %d questions at once",
+            self.name,
+            BUILD,
+            self._gguf.name,
+            engine.slots,
+        )
+        with LlamaServer(self._gguf, endpoint_arguments(engine)) as server:
             for index, answer in answers(
                 server,
                 "/v1/chat/completions",
                 [_body(request) for request in requests],
-                at_once=self._engine.slots,
+                at_once=engine.slots,
                 stop=stop,
             ):
                 if answer.status != 200:
@@ -66,6 +86,15 @@ class ServedGguf:
         self._tell(refused, len(requests))
         return completions
 
+    def _side_by_side(self) -> PlannedEngine:
+        """The endpoint's engine with as many slots as a job can use and this machine can hold."""
+        config = json.loads((self._gguf.parent / "config.json").read_text(encoding="utf-8"))
+        network = transformer(card_from_config(self.name, config))
+        room = _MEMORY_SHARE * available_memory_bytes()
+        held = int(room // slot_bytes(network, self._engine.context_tokens))
+        slots = max(self._engine.slots, min(_AT_ONCE, held))
+        return self._engine.model_copy(update={"slots": slots})
+
     def _tell(self, refused: Sequence[str], asked: int) -> None:
         if not refused:
             return
@@ -76,7 +105,10 @@ class ServedGguf:
 
 
 def endpoint_arguments(engine: PlannedEngine) -> list[str]:
-    """What the endpoint's container tells llama-server, but for the model's place and name."""
+    """What the container of an endpoint with this engine tells llama-server.
+
+    The model's place and name are left out, and torch's threads are taken.
+    """
     told = llama_cpp_environment(engine, spec_name="")
     for placed in ("SM_LLAMA_CPP_MODEL", "SM_LLAMA_CPP_ALIAS"):
         del told[placed]

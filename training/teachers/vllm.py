@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import logging
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
@@ -31,6 +32,7 @@ _MAX_POSITIONS = 32_768
 
 _SEEDS = 1 << 32
 """vLLM's seeds are below this: a larger one ends the engine with an overflow."""
+_log = logging.getLogger(__name__)
 _ODD = 0x9E3779B1
 """Spreads a run's small seeds over all of them."""
 
@@ -167,6 +169,7 @@ def open_vllm(name: str, source: str, seed: int) -> VllmTeacher:
         max_model_len=positions,
         seed=seed,
     )
+    _log.info("%s answers by vLLM on cuda, %s", name, _dtype(config))
     ends = {tokenizer.eos_token_id, *_configured_ends(source, config)}
     return VllmTeacher(
         name,

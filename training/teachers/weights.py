@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import time
 from collections.abc import Callable, Sequence
 
 from training.models.generation import Sampling, generate
-from training.models.weights import LocalModel, tokenizer_hash
+from training.models.weights import LocalModel, precision_of, tokenizer_hash
 from training.teachers.teacher import Completion, ModelUsage, OnAnswer, Request
 from training.teachers.tokenized import tokenize_requests
+
+_log = logging.getLogger(__name__)
 
 
 class WeightsTeacher:
@@ -18,6 +21,12 @@ class WeightsTeacher:
     def __init__(self, local: LocalModel, *, batch_size: int, seed: int = 0) -> None:
         self.local, self._batch_size, self._seed = local, batch_size, seed
         self._usage = ModelUsage()
+        _log.info(
+            "%s answers by our own batches on %s, %s",
+            local.name,
+            local.model.device.type,
+            precision_of(local.model),
+        )
 
     @property
     def name(self) -> str:

@@ -204,6 +204,9 @@ class PoolBuilder:
             yield pairing
 
     def _cpu_precisions(self, pairing: Pairing) -> tuple[CpuPrecision, ...]:
+        if why := pairing.student.llama_cpp_obstacle:
+            self.rejected.setdefault(f"{pairing.student.name} on CPUs", why)
+            return ()
         asked = self.request.spec.hosting.precision
         return pairing.cpu_precisions if asked == "auto" else (asked,)
 

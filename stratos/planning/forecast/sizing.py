@@ -46,10 +46,11 @@ class Requests:
     def obstacle(self, most: int | None) -> str | None:
         """Why a student cannot hold them; None if it can, or if nothing is known for sure."""
         prompt = self.facts.longest_prompt_tokens
-        reply = float(self.spec.load.output_tokens or self.facts.answer_tokens)
+        # Whole, as each request asks for it: vLLM refuses what could go beyond the context.
+        reply = self.spec.task.max_reply_tokens
         if most is None or prompt is None or prompt + reply <= most:
             return None
         return (
             f"its context of {most:,} tokens cannot hold the longest prompt, about {prompt:,.0f} "
-            f"tokens, and a reply of {reply:,.0f}"
+            f"tokens, and a reply of {reply:,}; lower task.max_reply_tokens or shorten prompts"
         )

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from stratos.catalog.cards import card_of
+from stratos.catalog.cards import card_of, student_card
 from stratos.catalog.models import default_students, default_teachers
 from stratos.catalog.servers import ServerCatalog
 from stratos.contracts.records import Record, read_jsonl
@@ -43,7 +43,7 @@ def request_of_folder(
         return (folder / path).read_bytes()
 
     teachers = tuple(card_of(teacher, read) for teacher in spec.teachers)
-    students = tuple(card_of(student, read) for student in spec.students)
+    students = tuple(student_card(student, read) for student in spec.students)
     if not teachers:
         today = datetime.now(UTC).date()
         teachers = tuple(row.card() for row in default_teachers(today))

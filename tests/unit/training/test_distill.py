@@ -64,6 +64,32 @@ def test_a_student_that_llama_cpp_cannot_serve_is_refused_before_it_is_trained(
     failure = (tmp_path / "output" / "failure").read_text()
     assert failure.startswith("NotExportable: the tokenizer splits text by split [")
     assert not (tmp_path / "checkpoints").exists()
+    # vLLM can serve it, so a plan for GPUs trains it.
+    assert container(distill, training={"max_steps": 1}, gguf_required=False, **settings) == 0
+    assert not list((tmp_path / "model").glob("*.gguf"))
+    assert json.loads((tmp_path / "model" / "manifest.json").read_text())["gguf"] == {}
+    assert "llama-server" not in (tmp_path / "model" / "README.md").read_text()
+
+
+@pytest.mark.usefixtures("records")
+@pytest.mark.parametrize(("export_seconds", "kept"), [(50.0, 30.0 + 50.0), (9000.0, 300.0)])
+def test_time_is_kept_for_the_files_of_llama_cpp(container, monkeypatch, export_seconds, kept):
+    asked, reserves = [], []
+
+    class Learns(Trainer):
+        def __init__(self, student, plan, validation, objective, optimizers, schedule, *rest):
+            super().__init__(student, plan, validation, objective, optimizers, schedule, *rest)
+            reserves.append(schedule.reserve_seconds)
+
+    def takes(num_parameters, precisions):
+        asked.append(precisions)
+        return export_seconds
+
+    monkeypatch.setattr(distill, "Trainer", Learns)
+    monkeypatch.setattr(distill, "gguf_seconds", takes)
+    settings = {"student": STUDENT, "method": "full", "precision": "float32"}
+    assert container(distill, gguf=["float32"], training={"max_steps": 1}, **settings) == 0
+    assert (asked, reserves) == ([("float32",)], [kept])
 
 
 @pytest.mark.usefixtures("records")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime
 
 import pytest
@@ -45,3 +46,15 @@ def test_a_spec_that_names_no_models_gets_the_defaults_that_bedrock_still_offers
     assert gone
     assert set(pool.students) == students
     assert set(pool.teachers) == {kept.model_id} | students
+
+
+def test_a_students_tokenizer_is_read_before_anything_is_paid(account: Account) -> None:
+    run = account.run(account.drop())
+    spec = factories.spec()
+    (card,) = model_pool(run, spec).student_cards()
+    assert card.llama_cpp_obstacle is None
+    tokenizer = json.loads(factories.model_files()["tokenizer.json"])
+    unlike = json.dumps(tokenizer | {"pre_tokenizer": {"type": "Whitespace"}})
+    account.put("specs/tiles/models/student/tokenizer.json", unlike)
+    (card,) = model_pool(run, spec).student_cards()
+    assert "splits text by" in (card.llama_cpp_obstacle or "")

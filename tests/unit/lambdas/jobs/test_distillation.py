@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from lambdas.aws.run_files import RunFiles
+from lambdas.gathering.model_pool import model_pool
+from lambdas.jobs.distillation import DistillationJobs
+from lambdas.jobs.factory import JobFactory
 from stratos.contracts.bucket import RunKeys
 from stratos.contracts.jobs import DistillConfig, EvaluateConfig
 from stratos.contracts.match import MatchEvidence
+from stratos.contracts.plan import PlannedEngine
 from tests.unit.lambdas.conftest import Account
 from tests.unit.lambdas.pipeline import start
 
@@ -25,6 +30,26 @@ def test_jobs_export_in_full_and_as_planned_and_score_in_the_engine_of_the_plan(
         account.read(keys.job_config("evaluate-a0") + "config.json")
     )
     assert evaluate.engine == engine
+    assert engine.name == "llama_cpp"
+    assert distill.gguf_required
     full, *quantised = distill.gguf
     assert full in ("float32", "float16")
     assert quantised == ([engine.precision] if engine.is_quantised else [])
+
+
+def test_a_plan_for_gpus_can_do_without_files_for_llama_cpp(account: Account) -> None:
+    run = start(account).until_matched().run
+    keys = RunKeys(run.run_id)
+    match = MatchEvidence.model_validate_json(account.read(keys.match))
+    engine = PlannedEngine(
+        name="vllm", precision="bfloat16", context_tokens=512, slots=4, memory_gib=2
+    )
+    plan = match.plan.model_copy(update={"engine": engine})
+    matching = match.matching.model_copy(update={"plan": plan})
+    evidence = match.model_copy(update={"matching": matching})
+    spec = RunFiles(run).spec()
+    DistillationJobs(JobFactory(run, spec), evidence, model_pool(run, spec)).distill()
+    distill = DistillConfig.model_validate_json(
+        account.read(keys.job_config("distill-a0") + "config.json")
+    )
+    assert (distill.gguf, distill.gguf_required) == (("float16",), False)

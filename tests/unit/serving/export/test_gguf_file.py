@@ -1,11 +1,14 @@
 """GGUF of each family, answered by llama.cpp's own server."""
 
+import logging
+
 import gguf
 import numpy as np
 import pytest
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM
 
+from serving.export import gguf_file
 from serving.export.gguf_file import require_exportable, write_gguf
 from serving.llama_cpp.process import LlamaServer
 from stratos.errors import NotExportable
@@ -106,10 +109,26 @@ def test_a_number_beyond_float16_is_refused(tmp_path):
         write_gguf(folder, "float16")
 
 
+def test_the_log_says_how_far_a_large_file_is(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(gguf_file, "_TELL_SECONDS", 0.0)
+    caplog.set_level(logging.INFO, logger="serving")
+    write_gguf(save(tmp_path), "q8_0")
+    assert caplog.messages[:2] == [
+        "model-q8_0.gguf: 0 of 35 tensors",
+        "model-q8_0.gguf: 1 of 35 tensors",
+    ]
+
+
 def test_a_model_is_refused_before_it_is_trained(tmp_path):
     folder = save(tmp_path)
     config = AutoModelForCausalLM.from_pretrained(folder).config
-    require_exportable(config, tokenizer_of())
-    config.model_type = "gpt2"
+    tokenizer = tokenizer_of()
+    require_exportable(config, tokenizer, [1, 2, 3])
+    with pytest.raises(NotExportable, match="any of 4 tokens"):
+        require_exportable(config, tokenizer, [1, 2, 3, 4])
+    config.vocab_size = 512
+    tokenizer.add_tokens(["<mark>"])
+    with pytest.raises(NotExportable, match="token 512, the model only 512 rows"):
+        require_exportable(config, tokenizer, [1])
     with pytest.raises(NotExportable, match="models of type 'gpt2'"):
-        require_exportable(config, tokenizer_of())
+        require_exportable(AutoConfig.for_model("gpt2"), tokenizer, [1])

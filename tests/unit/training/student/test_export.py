@@ -2,16 +2,22 @@
 
 import hashlib
 import json
+import logging
 from dataclasses import replace
 
 import pytest
 import torch
 from safetensors.torch import load_file
+from tokenizers.pre_tokenizers import Whitespace
 from transformers import AutoModelForCausalLM
 
 from serving.export.chat_template import NO_THINKING
+from stratos.contracts.jobs import DistillConfig
+from stratos.errors import NotExportable
+from tests.unit.training.jobs import BASE
 from tests.unit.training.tiny_models import TEMPLATE, make_local, make_tokenizer
-from training.student.export import export, export_gguf
+from training.models.chat import ChatFormat
+from training.student.export import export, export_gguf, exportable, gguf_seconds
 from training.student.student import Student
 
 # peft 0.21 asks transformers by a name that transformers 5 deprecates.
@@ -59,9 +65,69 @@ def test_the_template_is_exported_without_its_thinking_switch(tmp_path):
     assert (tmp_path / "chat_template.jinja").read_text().startswith(NO_THINKING + TEMPLATE)
 
 
-def test_a_student_is_exported_in_full_and_quantised(tmp_path):
+def config_of(*gguf, required=True):
+    return DistillConfig.model_validate(
+        {
+            **BASE,
+            "student": {"kind": "weights", "path": "tiny"},
+            "method": "full",
+            "precision": "float32",
+            "training": {},
+            "gguf": gguf,
+            "gguf_required": required,
+        }
+    )
+
+
+def test_a_student_is_exported_in_full_and_quantised(tmp_path, caplog):
+    caplog.set_level(logging.INFO, logger="training")
     export(Student(make_local(), "full", "float32", 4, 0), tmp_path)
-    export_gguf(tmp_path, ("float16", "q4_k_m"), "tiny")
+    config = config_of("float16", "q4_k_m")
+    assert export_gguf(tmp_path, config) == config.gguf
     assert {path.name for path in tmp_path.glob("*.gguf")} == {"model.gguf", "model-q4_k_m.gguf"}
+    assert [line for line in caplog.messages if line.startswith("writing")] == [
+        "writing model.gguf",
+        "writing model-q4_k_m.gguf",
+    ]
     with pytest.raises(ValueError, match="float32, float16 would be in one file"):
-        export_gguf(tmp_path, ("float32", "float16"), "tiny")
+        export_gguf(tmp_path, config_of("float32", "float16"))
+
+
+def test_a_student_that_llama_cpp_cannot_serve_goes_to_vllm_alone(caplog):
+    tokenizer = make_tokenizer()
+    tokenizer.backend_tokenizer.pre_tokenizer = Whitespace()
+    student = Student(make_local(tokenizer), "full", "float32", 4, 0)
+    assert exportable(student, config_of("float16", required=False)) == ()
+    assert "tiny is exported without GGUF, for vLLM alone: the tokenizer" in caplog.text
+    with pytest.raises(NotExportable, match="the tokenizer splits text by"):
+        exportable(student, config_of("float16"))
+
+
+def test_more_ends_than_llama_cpp_takes_are_found_before_training():
+    local = make_local()
+    chat = ChatFormat(local.tokenizer, [1, 2, 3, 4])
+    student = Student(replace(local, chat=chat), "full", "float32", 4, 0)
+    with pytest.raises(NotExportable, match="any of 4 tokens"):
+        exportable(student, config_of("float16"))
+
+
+def test_what_turns_out_after_training_leaves_no_file_and_no_failure_to_vllm(
+    tmp_path, monkeypatch, caplog
+):
+    def unlike(folder, gguf):
+        raise NotExportable("they render a question unlike one another")
+
+    monkeypatch.setattr("training.student.export.compare", unlike)
+    export(Student(make_local(), "full", "float32", 4, 0), tmp_path)
+    assert export_gguf(tmp_path, config_of("float16", required=False)) == ()
+    assert not list(tmp_path.glob("*.gguf"))
+    assert "without GGUF, for vLLM alone: they render a question unlike" in caplog.text
+    with pytest.raises(NotExportable, match="unlike one another"):
+        export_gguf(tmp_path, config_of("float16"))
+
+
+def test_more_weights_and_more_files_take_longer_to_export():
+    full = gguf_seconds(10**9, ["float16"])
+    assert gguf_seconds(10**6, ["float16"]) < full < gguf_seconds(4 * 10**9, ["float16"])
+    assert gguf_seconds(10**9, ["float16", "q4_k_m"]) > 4 * full
+    assert gguf_seconds(10**9, []) == 0

@@ -1,5 +1,6 @@
 """Which engine answers for a teacher of the spec."""
 
+import logging
 import sys
 
 from stratos.contracts.jobs import EvaluateConfig, SynthesizeConfig
@@ -40,3 +41,12 @@ def test_vllm_is_chosen_where_it_is_and_no_other_model_needs_the_gpu(
     assert opened(synthesize, source, tmp_path, layers=2) == "weights"
     monkeypatch.delitem(sys.modules, "vllm")
     assert opened(synthesize, source, tmp_path) == "weights"
+
+
+def test_the_log_says_that_weights_answer_by_our_own_batches(source, tmp_path, caplog):
+    caplog.set_level(logging.INFO, logger="training")
+    evaluate = EvaluateConfig.model_validate(
+        {**SHARED, "student": {"path": "student"}, "max_new_tokens": 4}
+    )
+    opened(evaluate, source, tmp_path)
+    assert caplog.messages == ["teacher answers by our own batches on cpu, float32"]

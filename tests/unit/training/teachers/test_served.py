@@ -1,15 +1,18 @@
 """A model asked as its endpoint will be."""
 
 import logging
+import shutil
 
 import pytest
 
 from serving.export.gguf_file import write_gguf
 from serving.export.settings import write_settings
+from serving.llama_cpp.build import BUILD
 from serving.llama_cpp.process import ServerFailed
 from stratos.contracts.plan import PlannedEngine
 from tests.unit.training.fakes import answer_all, ask
 from tests.unit.training.tiny_models import make_local
+from training.teachers import served
 from training.teachers.served import ServedGguf, endpoint_arguments
 from training.teachers.weights import WeightsTeacher
 
@@ -39,31 +42,80 @@ def gguf(local, tmp_path_factory):
     return write_gguf(folder, "float32")
 
 
-def test_it_is_told_what_its_endpoint_is_told():
-    told = endpoint_arguments(engine(512, 8))
-    pairs = dict(zip(told, [*told[1:], ""], strict=True))
-    assert (pairs["--ctx-size"], pairs["--parallel"]) == ("4096", "8")
-    assert (pairs["--temp"], pairs["--cache-ram"]) == ("0", "0")
-    assert "--jinja" in told
+def started_with(monkeypatch, gguf, endpoint, available_bytes):
+    """What the server is started with, where so much memory is available."""
+    told = []
+
+    def start(path, arguments):
+        told.append((path, arguments))
+        raise ServerFailed("not today")
+
+    monkeypatch.setattr(served, "LlamaServer", start)
+    monkeypatch.setattr(served, "available_memory_bytes", lambda: available_bytes)
+    with pytest.raises(ServerFailed, match="not today"):
+        answer_all(ServedGguf("student", gguf, endpoint), [ask("?")])
+    ((path, arguments),) = told
+    assert path == gguf
+    return arguments
+
+
+def by_flag(arguments):
+    values = [*arguments[1:], "--"]
+    return {
+        flag: None if value.startswith("--") else value
+        for flag, value in zip(arguments, values, strict=True)
+        if flag.startswith("--")
+    }
+
+
+def test_its_server_is_told_what_its_endpoint_is_told_but_to_answer_more_at_once(gguf, monkeypatch):
+    arguments = by_flag(started_with(monkeypatch, gguf, engine(512, 4), 2**40))
+    endpoint = by_flag(endpoint_arguments(engine(512, 4)))
+    assert (endpoint["--ctx-size"], endpoint["--parallel"]) == ("2048", "4")
+    # Each question's context is the endpoint's.
+    assert arguments == endpoint | {"--ctx-size": "8192", "--parallel": "16"}
+    assert (arguments["--temp"], arguments["--cache-ram"]) == ("0", "0")
+    assert "--jinja" in arguments
+
+
+def test_it_asks_as_many_at_once_as_a_quarter_of_the_memory_holds(local, gguf, monkeypatch):
+    config = local.model.config
+    keys = config.num_key_value_heads * config.head_dim
+    cache = 2 * 2 * config.num_hidden_layers * keys * 65_536
+    # Sampling needs a little more than ten times the cache.
+    several = by_flag(started_with(monkeypatch, gguf, engine(65_536, 4), 4 * 10.9 * cache))
+    assert several["--parallel"] == "10"
+    none = by_flag(started_with(monkeypatch, gguf, engine(65_536, 4), 0))
+    assert none["--parallel"] == "4"
+    many = by_flag(started_with(monkeypatch, gguf, engine(512, 40), 2**40))
+    assert many["--parallel"] == "40"
+
+
+def test_the_log_says_which_engine_answers(gguf, monkeypatch, caplog):
+    caplog.set_level(logging.INFO)
+    started_with(monkeypatch, gguf, engine(), 2**40)
+    assert caplog.messages == [
+        f"student answers by llama.cpp {BUILD} on cpu, model.gguf, 16 questions at once"
+    ]
 
 
 def test_chat_requests_are_answered_and_cut_at_their_limit(local, gguf):
     requests = [ask(f"what is {number}?") for number in range(8)]
-    served = ServedGguf("student", gguf, engine())
-    found = answer_all(served, requests)
+    student = ServedGguf("student", gguf, engine())
+    found = answer_all(student, requests)
     ours = answer_all(WeightsTeacher(local, batch_size=8), requests)
     for here, there in zip(found, ours, strict=True):
         assert here.prompt_tokens == there.prompt_tokens
         assert here.finished == there.finished
         assert here.completion_tokens <= 16
-    assert served.usage.calls == 8
-    assert served.usage.completion_tokens == sum(one.completion_tokens for one in found)
-    assert served.usage.tokens_per_second > 0
+    assert student.usage.calls == 8
+    assert student.usage.completion_tokens == sum(one.completion_tokens for one in found)
+    assert student.usage.tokens_per_second > 0
 
 
 def test_a_question_beyond_the_context_counts_as_wrong(gguf, caplog):
-    served = ServedGguf("student", gguf, engine(256, 1))
-    long, short = answer_all(served, [ask("x" * 300), ask("y")])
+    student = ServedGguf("student", gguf, engine(256, 1))
+    long, short = answer_all(student, [ask("x" * 300), ask("y")])
     assert (long.text, long.finished, long.completion_tokens) == ("", False, 0)
     assert long.prompt_tokens > 300
     assert short.completion_tokens > 0
@@ -73,12 +125,13 @@ def test_a_question_beyond_the_context_counts_as_wrong(gguf, caplog):
 
 
 def test_an_engine_that_refuses_every_question_is_no_measurement(gguf):
-    served = ServedGguf("student", gguf, engine(256, 1))
+    student = ServedGguf("student", gguf, engine(256, 1))
     with pytest.raises(ServerFailed, match="refused 2 of 2 questions"):
-        answer_all(served, [ask("x" * 300), ask("y" * 300)])
+        answer_all(student, [ask("x" * 300), ask("y" * 300)])
 
 
-def test_a_file_that_is_no_model_says_what_the_engine_said(tmp_path):
+def test_a_file_that_is_no_model_says_what_the_engine_said(gguf, tmp_path):
+    shutil.copy(gguf.parent / "config.json", tmp_path)
     (tmp_path / "model.gguf").write_bytes(b"no model")
     with pytest.raises(ServerFailed, match="cannot serve"):
         answer_all(ServedGguf("student", tmp_path / "model.gguf", engine()), [ask("?")])

@@ -1,5 +1,7 @@
 """The seam to vLLM, run by our own generation; `make test-vllm` runs the real one."""
 
+import logging
+
 import pytest
 import torch
 
@@ -54,6 +56,13 @@ def test_the_request_and_the_runs_seed_alone_decide_what_is_drawn(source, instal
 
 def test_weights_are_computed_in_what_they_are_stored_in(teacher):
     assert teacher._engine.settings["dtype"] == "float32"
+
+
+def test_the_log_says_that_vllm_answers(source, installed, monkeypatch, caplog):
+    monkeypatch.setattr("training.models.weights.torch.cuda.is_available", lambda: False)
+    caplog.set_level(logging.INFO, logger="training")
+    vllm.open_vllm("tiny", str(source), 3)
+    assert "tiny answers by vLLM on cuda, float32" in caplog.messages
 
 
 def test_vllm_runs_no_code_of_the_repository_and_uses_every_gpu(teacher):

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 
 from stratos.errors import NoFeasiblePlan
 from stratos.planning.candidates.pool_builder import PoolBuilder
-from stratos.planning.choose import plan_after_probing
+from stratos.planning.choose import plan_after_probing, plan_before_probing
 from stratos.planning.front import non_dominated
 from stratos.planning.limits import feasible, limits_of
 from stratos.planning.request import PlanningRequest
@@ -64,6 +64,28 @@ def test_a_pair_of_different_tokenizers_is_refused_with_the_fallback_named() -> 
     for spoken in ({"kd_weight": 0.0}, training | {"cross_tokenizer": "align"}):
         asked = request(FAST, asked=spec(training=spoken), teachers=(TEACHER,))
         assert plan_after_probing(asked, probes).plan.teacher == "teacher"
+
+
+def test_a_student_that_llama_cpp_cannot_serve_is_planned_for_gpus_only() -> None:
+    why = "models of type 'gemma3' cannot be written for llama.cpp yet"
+    students = (tiny("plain", hidden=192), tiny("unlike", hidden=192))
+    unlike = students[1].model_copy(update={"llama_cpp_obstacle": why})
+    asked = request(cpu(), gpu(), teachers=(TEACHER,), students=(students[0], unlike))
+    pool = PoolBuilder(asked, ()).build()
+    served_on = {
+        name: {p.served_on for p in pool.pairings if p.student.name == name}
+        for name in ("plain", "unlike")
+    }
+    assert served_on == {"plain": {"cpu", "cuda"}, "unlike": {"cuda"}}
+    assert pool.rejected["unlike on CPUs"] == why
+
+
+def test_on_cpus_alone_it_is_refused_before_anything_is_paid_and_the_reason_is_told() -> None:
+    why = "models of type 'gemma3' cannot be written for llama.cpp yet"
+    unlike = tiny().model_copy(update={"llama_cpp_obstacle": why})
+    asked = request(cpu(), teachers=(tiny("teacher", hidden=256),), students=(unlike,))
+    with pytest.raises(NoFeasiblePlan, match=f"student on CPUs: {why}"):
+        plan_before_probing(asked)
 
 
 def planned_front(asked: PlanningRequest) -> set[Objectives]:

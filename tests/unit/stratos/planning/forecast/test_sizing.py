@@ -33,11 +33,13 @@ def test_the_context_is_never_beyond_that_of_the_student() -> None:
     assert requests(400.0).context_tokens(512) == 512
 
 
-def test_a_student_that_cannot_hold_the_longest_prompt_and_a_reply_is_refused() -> None:
-    assert requests(400.0).obstacle(512) is None
-    refusal = requests(510.0).obstacle(512)
+def test_a_student_that_cannot_hold_the_longest_prompt_and_the_longest_reply_is_refused() -> None:
+    assert requests(400.0, reply=112).obstacle(512) is None
+    # A mean answer of 10 tokens would fit, but requests ask for 113 and vLLM refuses them.
+    refusal = requests(400.0, reply=113).obstacle(512)
     assert refusal is not None
-    assert "context of 512 tokens cannot hold the longest prompt, about 510" in refusal
+    assert "context of 512 tokens cannot hold the longest prompt, about 400" in refusal
+    assert "a reply of 113; lower task.max_reply_tokens" in refusal
 
 
 def test_nothing_is_refused_on_a_guess() -> None:

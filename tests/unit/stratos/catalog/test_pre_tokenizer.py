@@ -7,7 +7,7 @@ from tokenizers import Regex, Tokenizer, normalizers
 from tokenizers.models import BPE, WordLevel
 from tokenizers.pre_tokenizers import ByteLevel, Digits, Metaspace, Sequence, Split
 
-from serving.export.pre_tokenizer import pre_tokenizer_name
+from stratos.catalog.pre_tokenizer import pre_tokenizer_name
 from stratos.errors import NotExportable
 
 GPT2 = ByteLevel(add_prefix_space=False)
