@@ -16,7 +16,7 @@ from stratos.contracts.jobs import (
     JobStep,
     SynthesizeConfig,
 )
-from stratos.contracts.match import MatchEvidence, full_precision_plan
+from stratos.contracts.match import MatchEvidence, full_precision_plan, gguf_in_full
 from stratos.contracts.plan import Plan, Server
 from stratos.pipeline.steps import TrainingJob
 from stratos.planning.deadlines import deadline_seconds, token_budget_usd
@@ -111,7 +111,7 @@ class DistillationJobs:
         engines = [plan.engine for plan in plans if plan is not None and plan.engine is not None]
         served = {engine.precision for engine in engines if engine.name == "llama_cpp"}
         # The file in full is there for whatever server comes next; two kinds of it never are.
-        full: CpuPrecision = "float32" if "float32" in served else "float16"
+        full = gguf_in_full(self.evidence)
         return (full, *(precision for precision in QUANTISED if precision in served))
 
     def _on_demand(self) -> Server:

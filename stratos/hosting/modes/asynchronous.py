@@ -31,6 +31,8 @@ from stratos.waiting import growing, wait_until, within
 
 _SYNCHRONOUS_SECONDS = 60
 """SageMaker gives up on a synchronous request after this long."""
+_MOST_AT_ONCE = 1000
+"""What SageMaker lets an instance be given at once."""
 _QUEUE_SECONDS = 1.0
 """What the way through the bucket adds to an answer; assumed."""
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.02, 1.0
@@ -71,7 +73,9 @@ class Asynchronous(OnEndpoint):
                 "S3FailurePath": f"{folder}failures",
             },
             # No more than are answered at once: what waits had better wait where it is counted.
-            "ClientConfig": {"MaxConcurrentInvocationsPerInstance": parts.container.at_once},
+            "ClientConfig": {
+                "MaxConcurrentInvocationsPerInstance": min(_MOST_AT_ONCE, parts.container.at_once)
+            },
         }
         scaling = queue_scaling(order.spec, order.plan.serving, order.endpoint_name, VARIANT)
         return on_instances(parts, scaling, queue)
