@@ -133,7 +133,7 @@ def _load(
     alone_seconds = clock.now() - started - waking.lasted
     # A request that leaves last may wait in the queue before it is answered.
     queued = 0.0 if mode.in_call else QUEUE_SECONDS
-    taken = clock.now() - started if mode.in_call else queued
+    taken = queued or clock.now() - started
     left = max(_LEAST_SECONDS, LONGEST_MEASURE_SECONDS - taken)
     answers = JudgedAnswers(chat.ask)
     load = LoadTest(

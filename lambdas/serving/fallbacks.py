@@ -77,7 +77,9 @@ def next_server_or_student(
         following = _in_full_precision(evaluation, evidence, last, spec, mode)
     else:
         mine = on_servers(measured, evidence.attempt)
-        passed = precisions_passed(evaluation, evidence, spec) - _answering_wrong(measured, evidence)
+        passed = precisions_passed(evaluation, evidence, spec) - _answering_wrong(
+            measured, evidence
+        )
         following = mode.next_server(Tried(spec, evidence, mine, current.replaces_former, passed))
     plan = following.plan
     if plan is None:

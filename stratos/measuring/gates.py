@@ -251,9 +251,8 @@ def exceeded(spent: Outlay, another: Outlay, constraints: Constraints) -> str | 
 
 
 def _failures_told(load: LoadResult) -> str:
-    counted = load.num_failed > MAX_FAILED_SHARE * load.num_requests
     told = "more requests failed than"
-    if counted:
+    if load.num_failed > MAX_FAILED_SHARE * load.num_requests:
         told = f"{load.num_failed} of {load.num_requests} requests failed, more than"
     told = f"{told} {MAX_FAILED_SHARE:.0%}"
     if load.stopped:
