@@ -17,7 +17,7 @@ from stratos.contracts.jobs import (
     SynthesizeConfig,
 )
 from stratos.contracts.match import MatchEvidence, full_precision_plan, gguf_in_full
-from stratos.contracts.plan import Plan, Server
+from stratos.contracts.plan import Plan, ServedPrecision, Server
 from stratos.pipeline.steps import TrainingJob
 from stratos.planning.deadlines import deadline_seconds, token_budget_usd
 from stratos.spec import QUANTISED, CpuPrecision, Teacher, Weights
@@ -82,11 +82,14 @@ class DistillationJobs:
         }
         return self._make("distill", config, self.plan.training, channels)
 
-    def evaluate(self, live_artifact: str | None) -> TrainingJob:
+    def evaluate(
+        self, live_artifact: str | None, live_precision: ServedPrecision | None = None
+    ) -> TrainingJob:
         """The evaluation.
 
         Args:
             live_artifact: The model in service for this spec, which the student is compared with.
+            live_precision: That it is served in, where that is known.
         """
         paid = not isinstance(self.teacher, Weights)
         config = EvaluateConfig(
@@ -96,6 +99,7 @@ class DistillationJobs:
             max_new_tokens=self.factory.spec.task.max_reply_tokens,
             teacher_max_records=PAID_TEACHER_RECORDS if paid else None,
             engine=self.plan.engine,
+            live_precision=live_precision,
         )
         channels = {
             "dataset": self.factory.files.dataset_uri(),

@@ -13,7 +13,6 @@ from stratos.planning.request import PlanningRequest
 from stratos.spec.constraints import LATENCY_PERCENTILES
 from stratos.statistics.wilson import proportion
 
-
 MEASURED = frozenset(("min_accuracy", *LATENCY_PERCENTILES, "max_usd_per_1000_requests"))
 """Limits that a gate checks before the model is in service; the others are only forecast."""
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from stratos.contracts.bucket import async_folder, s3_uri, split_uri
 from stratos.contracts.plan import Server
-from stratos.errors import EndpointNotFound
+from stratos.errors import EndpointNotFound, RequestFailed
 from stratos.hosting.deployment import Deployment
 from stratos.hosting.modes.interface import Connection, Parts
 from stratos.hosting.modes.on_endpoint import OnEndpoint, on_instances
@@ -116,13 +116,13 @@ def _answer(connection: Connection, accepted: Mapping[str, str]) -> bytes | None
     """The answer to an accepted request; None while there is none.
 
     Raises:
-        EndpointNotFound: the request failed.
+        RequestFailed: the endpoint says why.
     """
     if (answer := _read(connection.s3, accepted["OutputLocation"])) is not None:
         return answer
     failure = accepted.get("FailureLocation")
     if failure and (reason := _read(connection.s3, failure)) is not None:
-        raise EndpointNotFound(
+        raise RequestFailed(
             f"endpoint {connection.endpoint_name} failed: {reason.decode(errors='replace')}"
         )
     return None

@@ -217,6 +217,37 @@ def test_the_last_question_leaves_while_its_answer_can_still_be_waited_for(
     assert ends == [left]
 
 
+class FailingQueue(FakeRuntime):
+    """One behind a queue that fails at each request."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(lambda messages: "")
+        self.reason = reason
+
+    def invoke_endpoint_async(self, **request: Any) -> dict[str, Any]:
+        bucket, key = split_uri(request["InputLocation"])
+        client("s3").put_object(Bucket=bucket, Key=f"{key}-error.out", Body=self.reason.encode())
+        uri = f"s3://{bucket}/{key}"
+        return {"OutputLocation": f"{uri}.out", "FailureLocation": f"{uri}-error.out"}
+
+
+@pytest.mark.parametrize(("status", "broken"), [(500, True), (503, False)])
+def test_a_model_that_fails_behind_a_queue_is_told_from_one_that_is_overloaded(
+    account: Account,
+    runtime: FakeRuntime,
+    monkeypatch: pytest.MonkeyPatch,
+    status: int,
+    broken: bool,
+) -> None:
+    queue = {"hosting": {"mode": "async"}}
+    pipeline = start(account, **CHEAPEST | queue).until_deployed()
+    failing = FailingQueue(f'Received error ({status}) from primary: "x"')
+    monkeypatch.setattr(chat, "runtime_client", lambda: failing)
+    measured = pipeline.measure()
+    assert f"Received error ({status})" in measured["reason"]
+    assert ("which no other server would cure" in measured["reason"]) == broken
+
+
 def test_a_precision_that_answered_wrong_does_not_come_back(
     account: Account, runtime: FakeRuntime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
