@@ -31,6 +31,7 @@
         ├── StackNotFound       no deployed stack
         ├── RunNotFound         no run of that id, or no report of it yet
         ├── EndpointNotFound    no endpoint that answers
+        │   └── RequestFailed   an endpoint with a queue failed at one request
         └── ModelNotFound       no model for batches
 
 A message says what was found, what was needed, and what to do.
@@ -200,6 +201,10 @@ class RunNotFound(NotFound):
 
 class EndpointNotFound(NotFound):
     """The run has no endpoint that answers."""
+
+
+class RequestFailed(EndpointNotFound):
+    """The endpoint took a request into its queue, and failed at it."""
 
 
 class ModelNotFound(NotFound):

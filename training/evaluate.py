@@ -93,7 +93,10 @@ class _Examination:
             return _StudentScores(served, f"llama.cpp {BUILD}", engine.precision, full)
 
     def score_live(self) -> Scored | None:
-        """Score the model in service: by its own GGUF, the quantised one if it has one."""
+        """Score the model in service, by the GGUF that serves it.
+
+        Where that is not known, or it has no such file: by the quantised one if it has one.
+        """
         with self._artifact("live_artifact") as folder:
             if folder is None:
                 return None
@@ -101,7 +104,11 @@ class _Examination:
             files = sorted(gguf_precisions(folder), key=lambda name: name == gguf_name("float32"))
             if engine is None or engine.name != "llama_cpp" or not files:
                 return self.score(self._weights("live", folder), "live model")
-            return self.score(ServedGguf("live", folder / files[0], engine), "live model")
+            served = self.config.live_precision
+            file = gguf_name(served) if served is not None else files[0]
+            if file not in files:
+                file = files[0]
+            return self.score(ServedGguf("live", folder / file, engine), "live model")
 
     @contextmanager
     def _artifact(self, hyperparameter: str) -> Iterator[Path | None]:

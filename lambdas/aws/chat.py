@@ -13,10 +13,12 @@ from botocore.exceptions import ClientError
 
 from lambdas.aws.clients import client, error_code
 from stratos.contracts.records import Record
+from stratos.errors import RequestFailed
 from stratos.hosting.chat_request import chat_request
 from stratos.hosting.deployment import AnyEndpoint
 from stratos.hosting.modes.interface import Connection
 from stratos.hosting.modes.table import mode_named
+from stratos.measuring.blame import blames_model
 from stratos.measuring.load import MAX_IN_FLIGHT, BrokenAnswer, Reply
 from stratos.scoring.verifiers import is_completion_correct, needs_gold
 from stratos.spec import LlmJudge, Task
@@ -74,7 +76,7 @@ class Chat:
         Raises:
             BrokenAnswer: when the model answers with an error, or with what is no answer.
             ClientError: when the endpoint refuses it or does not answer in time.
-            EndpointNotFound: when an asynchronous one fails or gives no answer.
+            EndpointNotFound: when an asynchronous one gives no answer, or fails by its server.
         """
         asked = self._body(record, max_tokens or self.max_tokens)
         try:
@@ -82,6 +84,10 @@ class Chat:
         except ClientError as error:
             if _is_of_the_model(error):
                 raise BrokenAnswer(_told(error)) from error
+            raise
+        except RequestFailed as error:
+            if blames_model(str(error)):
+                raise BrokenAnswer(str(error)) from error
             raise
         try:
             body = json.loads(answer)

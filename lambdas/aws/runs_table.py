@@ -88,10 +88,9 @@ def another_in_charge(run: RunRef) -> bool:
     return next(_others_in_charge(run), None) is not None
 
 
-def live_artifact(spec_key: str) -> str | None:
-    """The model artifact in service for a spec, if there is one."""
-    live = (row for row in runs_of_spec(spec_key) if row.in_charge)
-    return next((row.model_artifact for row in live), None)
+def in_charge(spec_key: str) -> RunRow | None:
+    """The run whose model is in service for a spec, if there is one."""
+    return next((row for row in runs_of_spec(spec_key) if row.in_charge), None)
 
 
 def update(run_id: str, **values: str | float | datetime | None) -> None:

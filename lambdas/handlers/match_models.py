@@ -12,6 +12,8 @@ from lambdas.jobs.spending import outlay_of
 from lambdas.step import step
 from stratos.contracts.jobs import ProbeResult
 from stratos.contracts.match import MatchEvidence, TriedStudent
+from stratos.contracts.plan import ServedPrecision
+from stratos.contracts.run import RunRef
 from stratos.errors import NoFeasiblePlan
 from stratos.hosting.modes.table import told_measurement
 from stratos.pipeline.steps import Match, MatchInput
@@ -48,9 +50,19 @@ def handler(payload: MatchInput) -> Match:
         student=matching.plan.student,
         synthesize=jobs.synthesize(),
         distill=jobs.distill(),
-        evaluate=jobs.evaluate(runs_table.live_artifact(run.spec_key)),
+        evaluate=jobs.evaluate(*_live_model(run)),
         serving=matching.plan.serving,
     )
+
+
+def _live_model(run: RunRef) -> tuple[str | None, ServedPrecision | None]:
+    """The artifact in service for the spec, and the precision that it is served in."""
+    live = runs_table.in_charge(run.spec_key)
+    if live is None:
+        return None, None
+    deployment = RunFiles(live.ref).find_deployment()
+    served_by = None if deployment is None else deployment.engine
+    return live.model_artifact, None if served_by is None else served_by.precision
 
 
 def _probe_results(files: RunFiles, payload: MatchInput) -> tuple[ProbeResult, ...]:

@@ -16,8 +16,8 @@ from stratos.contracts.jobs import (
     JobStep,
     SynthesizeConfig,
 )
-from stratos.contracts.match import MatchEvidence, full_precision_plan
-from stratos.contracts.plan import Plan, PlannedEngine, Server
+from stratos.contracts.match import MatchEvidence, full_precision_plan, gguf_in_full
+from stratos.contracts.plan import Plan, PlannedEngine, ServedPrecision, Server
 from stratos.pipeline.steps import TrainingJob
 from stratos.planning.deadlines import deadline_seconds, token_budget_usd
 from stratos.spec import QUANTISED, CpuPrecision, Teacher, Weights
@@ -83,11 +83,14 @@ class DistillationJobs:
         }
         return self._make("distill", config, self.plan.training, channels)
 
-    def evaluate(self, live_artifact: str | None) -> TrainingJob:
+    def evaluate(
+        self, live_artifact: str | None, live_precision: ServedPrecision | None = None
+    ) -> TrainingJob:
         """The evaluation.
 
         Args:
             live_artifact: The model in service for this spec, which the student is compared with.
+            live_precision: That it is served in, where that is known.
         """
         paid = not isinstance(self.teacher, Weights)
         config = EvaluateConfig(
@@ -97,6 +100,7 @@ class DistillationJobs:
             max_new_tokens=self.factory.spec.task.max_reply_tokens,
             teacher_max_records=PAID_TEACHER_RECORDS if paid else None,
             engine=self.plan.engine,
+            live_precision=live_precision,
         )
         channels = {
             "dataset": self.factory.files.dataset_uri(),
@@ -110,7 +114,7 @@ class DistillationJobs:
         """What llama.cpp may come to serve: the weights in full, and quantised as planned."""
         served = {one.precision for one in self._engines() if one.name == "llama_cpp"}
         # The file in full is there for whatever server comes next; two kinds of it never are.
-        full: CpuPrecision = "float32" if "float32" in served else "float16"
+        full = gguf_in_full(self.evidence)
         return (full, *(precision for precision in QUANTISED if precision in served))
 
     def _needs_gguf(self) -> bool:

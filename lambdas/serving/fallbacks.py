@@ -15,7 +15,7 @@ from lambdas.serving.deployments import on_another_server
 from stratos.contracts.jobs import EvaluateResult
 from stratos.contracts.match import MatchEvidence, full_precision_plan, is_quantised
 from stratos.contracts.measurements import Measurement
-from stratos.contracts.plan import Plan
+from stratos.contracts.plan import Plan, ServedPrecision
 from stratos.contracts.run import RunRef
 from stratos.hosting.deployment import Deployment
 from stratos.hosting.modes.interface import HostingMode
@@ -77,7 +77,9 @@ def next_server_or_student(
         following = _in_full_precision(evaluation, evidence, last, spec, mode)
     else:
         mine = on_servers(measured, evidence.attempt)
-        passed = precisions_passed(evaluation, evidence, spec)
+        passed = precisions_passed(evaluation, evidence, spec) - _answering_wrong(
+            measured, evidence
+        )
         following = mode.next_server(Tried(spec, evidence, mine, current.replaces_former, passed))
     plan = following.plan
     if plan is None:
@@ -93,6 +95,15 @@ def next_server_or_student(
         other = plan.engine.precision != last.plan.engine.precision
         server = f"{server} in {plan.engine.precision}" if other else server
     return Fallback(f"next: {server}", plan=plan, deployment=deployment)
+
+
+def _answering_wrong(
+    measured: tuple[Measurement, ...], evidence: MatchEvidence
+) -> frozenset[ServedPrecision]:
+    """Precisions of the student whose endpoint missed the gate on its answers."""
+    mine = (item for item in measured if item.attempt == evidence.attempt)
+    wrong = (item.plan.engine for item in mine if OF_ANSWERS & set(item.missed))
+    return frozenset(engine.precision for engine in wrong if engine is not None)
 
 
 def _in_full_precision(

@@ -121,6 +121,8 @@ class EvaluateConfig(JobConfig):
     """Ask a paid teacher at most this many held-out questions."""
     engine: PlannedEngine | None = None
     """What will serve the student: it is scored through it where the job can run it."""
+    live_precision: ServedPrecision | None = None
+    """That the model in service is served in; None where there is none, or it is not known."""
 
 
 AnyJobConfig = Annotated[

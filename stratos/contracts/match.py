@@ -5,6 +5,7 @@ from __future__ import annotations
 from stratos.contracts.jobs import ProbeResult
 from stratos.contracts.plan import Matching, Plan, Server
 from stratos.frozen import FrozenModel
+from stratos.spec import CpuPrecision
 
 
 class TriedStudent(FrozenModel):
@@ -59,6 +60,27 @@ def full_precision_plan(evidence: MatchEvidence) -> Plan | None:
     """
     plan = evidence.plan
     return evidence.matching.plans.alternatives.get(FULL_PRECISION) if is_quantised(plan) else plan
+
+
+def model_of(plan: Plan) -> tuple[str, ...]:
+    """What a trained model depends on, and the region its endpoint is in."""
+    return (plan.teacher, plan.student, plan.method, plan.precision, plan.serving.region)
+
+
+def gguf_in_full(evidence: MatchEvidence) -> CpuPrecision:
+    """The precision of the one GGUF in full that a model is exported to.
+
+    That of the choice if llama.cpp serves it so, of its alternative in full precision, or else of
+    the best plan for the same model on a CPU: where it may move to after a missed load.
+    """
+    alternative = evidence.matching.plans.alternatives.get(FULL_PRECISION)
+    own, *others = plans_in_order(evidence.matching)
+    for plan in (own, alternative, *others):
+        if plan is None or plan.engine is None or model_of(plan) != model_of(own):
+            continue
+        if plan.engine.name == "llama_cpp" and plan.engine.precision in ("float32", "float16"):
+            return plan.engine.precision
+    return "float16"
 
 
 def training_servers(plans: tuple[Plan, ...], chosen: Plan) -> list[Server]:

@@ -40,6 +40,8 @@ class BatchResult(FrozenModel):
     """Of the answers to questions with a gold answer."""
     failure: str | None = None
     """Why the job failed."""
+    broken: bool = False
+    """It failed by the model itself: one answer that is an error fails a whole file."""
     errors: tuple[str, ...] = ()
     """What the server said of the first requests that it refused, each text once."""
 
@@ -122,12 +124,17 @@ class Measurement(FrozenModel):
 
     @property
     def is_broken(self) -> bool:
-        """Whether the model itself fails nearly always, which no other server would cure."""
+        """Whether the model itself fails, which no other server would cure.
+
+        Nearly always, or in a batch that failed: such a file has no answers to count.
+        """
         if self.load is not None:
             return self.load.num_broken > BROKEN_SHARE * self.load.num_requests
         found = self.batch
-        if found is None or found.failure is not None:
+        if found is None:
             return False
+        if found.failure is not None:
+            return found.broken
         return found.num_failed > BROKEN_SHARE * found.num_requests
 
 

@@ -102,6 +102,10 @@ class Plan(FrozenModel):
     )
     engine: PlannedEngine | None = None
     """None in plans from before engines were planned."""
+    instance_engine: PlannedEngine | None = None
+    """The same engine as it would be told on the planned server itself, where the endpoint has
+    none: serverless gives each container one request. None elsewhere, in older plans, and where
+    the server could not hold it."""
     precision_reason: str = ""
     """Of a choice that is served by CPUs: what this and other precisions take and lose there."""
     strategy: StrategyName | None = None

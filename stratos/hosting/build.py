@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from stratos.contracts.plan import PlannedEngine
 from stratos.hosting.choice import choose_hosting
-from stratos.hosting.container import serving_container
+from stratos.hosting.container import ServingContainer, serving_container
 from stratos.hosting.deployment import Deployment
 from stratos.hosting.model_package import model_package
 from stratos.hosting.modes.interface import Parts
@@ -17,14 +20,12 @@ def build_deployment(order: Order) -> Deployment:
     Raises:
         DeploymentFailed: the model cannot be hosted as it must be.
     """
-    container = serving_container(
-        order.plan,
-        order.spec.name,
-        order.artifact.uri,
-        artifact_bytes=order.artifact.num_bytes,
-        servers=order.servers,
-    )
+    container = _container(order)
     mode, hosting = choose_hosting(order, container)
+    engine = order.plan.instance_engine
+    if mode.on_instances and engine is not None:  # planned serverless, with one request at once
+        order = _served_by(order, engine)
+        container = _container(order)
     package = model_package(
         order.run,
         order.spec,
@@ -37,3 +38,19 @@ def build_deployment(order: Order) -> Deployment:
     tags = ownership_tags(order.run, order.spec, order.now)
     hourly = mode.billed_usd_per_hour(order.plan.serving)
     return mode.deployment(Parts(order, hosting, container, tags, package, hourly))
+
+
+def _container(order: Order) -> ServingContainer:
+    return serving_container(
+        order.plan,
+        order.spec.name,
+        order.artifact.uri,
+        artifact_bytes=order.artifact.num_bytes,
+        servers=order.servers,
+    )
+
+
+def _served_by(order: Order, engine: PlannedEngine) -> Order:
+    plan = order.plan.model_copy(update={"engine": engine, "instance_engine": None})
+    matching = order.evidence.matching.model_copy(update={"plan": plan})
+    return replace(order, evidence=order.evidence.model_copy(update={"matching": matching}))

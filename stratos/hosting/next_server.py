@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stratos.contracts.match import MatchEvidence, plans_in_order
+from stratos.contracts.match import MatchEvidence, gguf_in_full, model_of, plans_in_order
 from stratos.contracts.measurements import Measurement
 from stratos.contracts.plan import Interval, Plan, PlannedEngine, PlannedHosting, ServedPrecision
 from stratos.hosting.monthly import HOURS_PER_MONTH
@@ -103,8 +103,8 @@ def better_batch_server(tried: Tried) -> NextServer:
 def first_server(evidence: MatchEvidence, mode: ModeName) -> Plan:
     """Where a model is tried on instances that missed its load without any.
 
-    The best plan on the front that serves it in the mode and in the same precision, or else the
-    server that its forecast rests on.
+    The best plan on the front that serves it in the mode and by the same engine in the same
+    precision, or else the server that its forecast rests on, with the slots that fit there.
     """
     own = evidence.plan
     for plan in plans_in_order(evidence.matching):
@@ -116,6 +116,8 @@ def first_server(evidence: MatchEvidence, mode: ModeName) -> Plan:
     return own.model_copy(
         update={
             "hosting": PlannedHosting(mode=mode, reason=reason),
+            "engine": own.instance_engine or own.engine,
+            "instance_engine": None,
             "usd_per_month": Interval(value=monthly, lo=monthly, hi=monthly),
             "usd_per_1000_requests": None,
         }
@@ -128,6 +130,7 @@ def served_as(trained: Plan, other: Plan) -> Plan:
         "id",
         "serving",
         "engine",
+        "instance_engine",
         "hosting",
         "p50_latency_ms",
         "p95_latency_ms",
@@ -141,27 +144,25 @@ def served_as(trained: Plan, other: Plan) -> Plan:
     )
     changes = {name: getattr(other, name) for name in of_server}
     if not _as_precise(other.engine, trained.engine):
-        changes["accuracy"] = other.accuracy
+        changes |= {"accuracy": other.accuracy, "precision_reason": other.precision_reason}
     return trained.model_copy(update=changes)
 
 
-def model_of(plan: Plan) -> tuple[str, ...]:
-    """What a trained model depends on, and the region its endpoint is in."""
-    return (plan.teacher, plan.student, plan.method, plan.precision, plan.serving.region)
-
-
 def _as_precise(one: PlannedEngine | None, other: PlannedEngine | None) -> bool:
-    """Whether two engines hold the weights in the same precision."""
+    """Whether two engines serve the same weights in the same precision.
+
+    Only llama.cpp reads GGUF, whose precision in full may be another than that of the weights.
+    """
     if one is None or other is None:
         return one is other  # both plans are of before there were engines
-    return one.precision == other.precision
+    return (one.name, one.precision) == (other.name, other.precision)
 
 
 def _may_follow(engine: PlannedEngine | None, tried: Tried) -> bool:
     """Whether the artifact has what an engine serves, and the student passed its gate in it.
 
     vLLM reads the weights themselves: they passed in whatever unquantised precision they were
-    evaluated, and its endpoint is asked once more.
+    evaluated, and its endpoint is asked once more. llama.cpp has one file in full precision.
     """
     if _as_precise(engine, tried.engine):
         return True
@@ -169,7 +170,8 @@ def _may_follow(engine: PlannedEngine | None, tried: Tried) -> bool:
         return False
     if engine.name == "vllm" and engine.precision not in QUANTISED:
         return bool(tried.precisions - set(QUANTISED))
-    return engine.precision in tried.precisions
+    exported = {*QUANTISED, gguf_in_full(tried.evidence)}
+    return engine.precision in tried.precisions & exported
 
 
 def _times_forecast(measured: Measurement) -> float:

@@ -57,12 +57,18 @@ class JudgedAnswers(Generic[Question]):
                 self.ask(question)
             return clock.now() - started
 
-        left = [question for question in questions if id(question) not in self._verdicts]
+        asked = self._judged()
+        left = [question for question in questions if id(question) not in asked]
         with ThreadPoolExecutor(at_once) as pool:
             return sum(pool.map(answer, left))
 
     @property
     def accuracy(self) -> Proportion | None:
         """Of the answers that could be judged; None if there is none."""
-        judged = [verdict for verdict in self._verdicts.values() if verdict is not None]
+        judged = [verdict for verdict in self._judged().values() if verdict is not None]
         return proportion_of(judged) if judged else None
+
+    def _judged(self) -> dict[int, bool | None]:
+        """A copy: requests that nobody waits for any more may still be answered."""
+        with self._lock:
+            return dict(self._verdicts)

@@ -12,6 +12,7 @@ from stratos.hosting.guardrails import MAX_FAILED_SHARE
 from stratos.hosting.monthly import needed_requests_per_second, worked_off_usd_per_month
 from stratos.hosting.next_server import COST_CONSTRAINT, MONTHLY_CONSTRAINT
 from stratos.hosting.transform_job import TransformJob
+from stratos.measuring.blame import blames_model, wrote_no_text
 from stratos.measuring.gates import FAILED_REQUESTS, Verdict
 from stratos.spec import Spec
 from stratos.statistics.wilson import proportion_of
@@ -101,6 +102,7 @@ def batch_result(
         ),
         accuracy=proportion_of(judged) if judged else None,
         failure=failure and " ".join(failure.split())[:_LONGEST_REASON],
+        broken=failure is not None and blames_model(failure),
         errors=tuple(dict.fromkeys(said))[:_KEPT_ERRORS],
     )
 
@@ -113,7 +115,10 @@ def judge_batch(batch: BatchResult, spec: Spec, usd_per_hour: float) -> Verdict:
     """
     sent, missed = batch.num_requests, {}
     if batch.failure is not None:
-        missed[FAILED_REQUESTS] = f"the batch failed: {batch.failure}"
+        told = f"the batch failed: {batch.failure}"
+        if wrote_no_text(batch.failure):
+            told = f"{told} (the model wrote bytes that are no UTF-8, which fails the whole file)"
+        missed[FAILED_REQUESTS] = told
     elif batch.num_failed > MAX_FAILED_SHARE * sent:
         told = f"{batch.num_failed} of {sent} requests failed, more than {MAX_FAILED_SHARE:.0%}"
         missed[FAILED_REQUESTS] = ": ".join((told, *batch.errors[:1]))

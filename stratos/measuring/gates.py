@@ -158,14 +158,15 @@ def judge_load(load: LoadResult, constraints: Constraints, usd_per_hour: float) 
 
     A latency counts as measured, whatever its interval. Rate and cost count by the favourable end
     of theirs, since chance decides how many requests arrive while measuring: the declared load is
-    missed if even the upper end of the rate of answers is below the rate of arrivals. Only failures
-    count of a load that was cut short: nothing else was measured.
+    missed if even the upper end of the rate of answers is below the rate of arrivals. A load that
+    was cut short has missed by its failures, whose requests may not all have ended yet; nothing
+    else of it was measured.
 
     Args:
         usd_per_hour: Of an hour in which requests come at the declared rate.
     """
     sent, missed = load.num_requests, {}
-    if load.num_failed > MAX_FAILED_SHARE * sent:
+    if load.stopped or load.num_failed > MAX_FAILED_SHARE * sent:
         missed[FAILED_REQUESTS] = _failures_told(load)
     if load.stopped or load.num_failed == sent:
         return Verdict(passed=not missed, reason="; ".join(missed.values()), missed=tuple(missed))
@@ -250,7 +251,9 @@ def exceeded(spent: Outlay, another: Outlay, constraints: Constraints) -> str | 
 
 
 def _failures_told(load: LoadResult) -> str:
-    told = f"{load.num_failed} of {load.num_requests} requests failed, more than"
+    told = "more requests failed than"
+    if load.num_failed > MAX_FAILED_SHARE * load.num_requests:
+        told = f"{load.num_failed} of {load.num_requests} requests failed, more than"
     told = f"{told} {MAX_FAILED_SHARE:.0%}"
     if load.stopped:
         told = f"{told}, and no more were sent"

@@ -16,7 +16,7 @@ from stratos.planning.candidates.pool import Pool
 from stratos.planning.candidates.pool_builder import PoolBuilder
 from stratos.planning.explain import explanation, why_precision
 from stratos.planning.front import compromise, non_dominated, normalised, scores
-from stratos.planning.limits import Limit, feasible, limits_of
+from stratos.planning.limits import MEASURED, Limit, feasible, limits_of
 from stratos.planning.plan_maker import PlanMaker
 from stratos.planning.request import PlanningRequest
 from stratos.spec import Preferences
@@ -172,13 +172,16 @@ def in_full_precision(
 ) -> Plan | None:
     """The best plan that serves the outcome of one training unquantised; None if there is none.
 
-    An endpoint stays in its region. The plan need not hold every limit if none does: what it
-    misses is measured before it is in service.
+    An endpoint stays in its region. If none holds every limit, the plan may miss those that are
+    measured before it is in service, but no other: nothing would notice a month above its price.
     """
-    rows = np.flatnonzero(pool.serves_in_full(trained, region) & np.isfinite(pool.latency_ms))
+    limits = limits_of(request, pool)
+    holds = feasible([limit for limit in limits if limit.name not in MEASURED], len(pool))
+    finite = np.isfinite(pool.latency_ms)
+    rows = np.flatnonzero(pool.serves_in_full(trained, region) & holds & finite)
     if not len(rows):
         return None
-    missed = sum((limit.violation() for limit in limits_of(request, pool)), np.zeros(len(pool)))
+    missed = sum((limit.violation() for limit in limits), np.zeros(len(pool)))
     rows = rows[missed[rows] == missed[rows].min()]
     best = ranked_front(pool, rows, request.spec.preferences)[0]
     return PlanMaker(request, pool).plan(int(best))

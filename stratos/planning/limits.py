@@ -10,7 +10,11 @@ from stratos.hosting.monthly import requests_per_month
 from stratos.planning.arrays import Floats, Mask
 from stratos.planning.candidates.pool import Pool
 from stratos.planning.request import PlanningRequest
+from stratos.spec.constraints import LATENCY_PERCENTILES
 from stratos.statistics.wilson import proportion
+
+MEASURED = frozenset(("min_accuracy", *LATENCY_PERCENTILES, "max_usd_per_1000_requests"))
+"""Limits that a gate checks before the model is in service; the others are only forecast."""
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from stratos.planning.forecast.calibration import Correction, correction
 from stratos.planning.forecast.engine import BYTES_PER_PARAMETER, EFFICIENCIES, SERVED_BY
 from stratos.planning.forecast.llama_cpp import memory_gib
 from stratos.planning.forecast.memory import vllm_gib
+from stratos.planning.forecast.replica import Replica
 from stratos.planning.forecast.server_table import ServerRow
 from stratos.planning.forecast.transformer import transformer
 from stratos.planning.request import PlanningRequest
@@ -30,6 +31,9 @@ from stratos.statistics.normal import Z_95
 
 PRICE_SD = {"A": 0.02, "B": 0.06, "C": 0.2}
 """Standard deviation of log(true price / listed), by grade; assumed."""
+
+_SLOTS_AFTER_SERVERLESS = 8
+"""At most, on a server for which no fleet was planned, so that nothing says how many it needs."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,7 @@ class PlanMaker:
             serving=served_on,
             hosting=endpoint.hosting,
             engine=engine,
+            instance_engine=_on_instances(engine, pairing, endpoint.server),
             strategy=pairing.strategy,
             accuracy=pairing.accuracy(share),
             p50_latency_ms=around(p50_ms, endpoint.sd("p50_latency_ms")),
@@ -195,6 +200,22 @@ def _engine(pairing: Pairing, instance: InstanceType, devices: int, slots: int) 
     )
 
 
+def _on_instances(
+    engine: PlannedEngine, pairing: Pairing, server: ServerRow
+) -> PlannedEngine | None:
+    """The engine on the server that stands in for serverless, should the model move there."""
+    if not server.stand_in:
+        return None
+    serving, student, work = pairing.serving, transformer(pairing.student), pairing.work
+    there = Replica(student, server.instance, engine.precision, serving.slot_tokens, 1, None)
+    room = int(there.slots(work.served_prompt_tokens + work.served_output_tokens))
+    if room < 1:
+        return None
+    slots = min(_SLOTS_AFTER_SERVERLESS, room)
+    taken = memory_gib(student, serving.on_cpus, serving.slot_tokens, slots)
+    return engine.model_copy(update={"slots": slots, "memory_gib": round(taken, 3)})
+
+
 def _plan_id(
     pairing: Pairing, trained_on: Server, served_on: Server, mode: str, engine: PlannedEngine
 ) -> str:
@@ -209,6 +230,7 @@ def _plan_id(
         mode,
         engine.precision,
         engine.context_tokens,
+        engine.slots,
     )
     return "p" + hashlib.sha256(repr(identity).encode()).hexdigest()[:10]
 

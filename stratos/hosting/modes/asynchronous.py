@@ -12,7 +12,7 @@ from typing import Any
 
 from stratos.contracts.bucket import async_folder, s3_uri, split_uri
 from stratos.contracts.plan import Server
-from stratos.errors import EndpointNotFound
+from stratos.errors import EndpointNotFound, RequestFailed
 from stratos.hosting.deployment import Deployment
 from stratos.hosting.modes.interface import Connection, Parts
 from stratos.hosting.modes.on_endpoint import OnEndpoint, on_instances
@@ -31,6 +31,8 @@ from stratos.waiting import growing, wait_until, within
 
 _SYNCHRONOUS_SECONDS = 60
 """SageMaker gives up on a synchronous request after this long."""
+_MOST_AT_ONCE = 1000
+"""What SageMaker lets an instance be given at once."""
 _QUEUE_SECONDS = 1.0
 """What the way through the bucket adds to an answer; assumed."""
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.02, 1.0
@@ -71,7 +73,9 @@ class Asynchronous(OnEndpoint):
                 "S3FailurePath": f"{folder}failures",
             },
             # No more than are answered at once: what waits had better wait where it is counted.
-            "ClientConfig": {"MaxConcurrentInvocationsPerInstance": parts.container.at_once},
+            "ClientConfig": {
+                "MaxConcurrentInvocationsPerInstance": min(_MOST_AT_ONCE, parts.container.at_once)
+            },
         }
         scaling = queue_scaling(order.spec, order.plan.serving, order.endpoint_name, VARIANT)
         return on_instances(parts, scaling, queue)
@@ -112,13 +116,13 @@ def _answer(connection: Connection, accepted: Mapping[str, str]) -> bytes | None
     """The answer to an accepted request; None while there is none.
 
     Raises:
-        EndpointNotFound: the request failed.
+        RequestFailed: the endpoint says why.
     """
     if (answer := _read(connection.s3, accepted["OutputLocation"])) is not None:
         return answer
     failure = accepted.get("FailureLocation")
     if failure and (reason := _read(connection.s3, failure)) is not None:
-        raise EndpointNotFound(
+        raise RequestFailed(
             f"endpoint {connection.endpoint_name} failed: {reason.decode(errors='replace')}"
         )
     return None

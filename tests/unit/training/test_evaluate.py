@@ -8,6 +8,7 @@ from serving.llama_cpp.build import BUILD
 from stratos.contracts.jobs import EvaluateResult
 from tests.unit.training.jobs import BUCKET, STUDENT, TEACHER, read
 from training import distill, evaluate
+from training.teachers.served import ServedGguf
 
 ENGINE = {
     "name": "llama_cpp",
@@ -65,6 +66,33 @@ def test_a_student_is_scored_as_it_will_be_served_and_in_full_beside_it(containe
     assert result.full_precision.precision == "float32"
     assert result.full_precision.accuracy.n == 30
     assert {one.other for one in result.full_precision.comparisons} == names
+
+
+@pytest.mark.parametrize(
+    ("live_precision", "file"),
+    [
+        (None, "model-q8_0.gguf"),
+        ("q8_0", "model-q8_0.gguf"),
+        ("float32", "model.gguf"),
+        ("q4_k_m", "model-q8_0.gguf"),  # which it does not have
+    ],
+)
+def test_the_live_model_is_scored_by_the_file_that_serves_it(
+    container, s3, artifact, monkeypatch, live_precision, file
+):
+    scored = {}
+
+    class Noted(ServedGguf):
+        def __init__(self, name, gguf, engine):
+            super().__init__(name, gguf, engine)
+            scored[name] = gguf.name
+
+    monkeypatch.setattr(evaluate, "ServedGguf", Noted)
+    artifacts = {"student_artifact": artifact, "live_artifact": artifact}
+    settings = SETTINGS | {"live_precision": live_precision}
+    assert container(evaluate, artifacts, engine=ENGINE, **settings) == 0
+    assert scored["live"] == file
+    assert read(s3, EvaluateResult).live.n == 30
 
 
 def test_a_student_served_in_full_is_scored_once(container, s3, artifact):

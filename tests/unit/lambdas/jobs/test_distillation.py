@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from lambdas.aws.run_files import RunFiles
 from lambdas.gathering.model_pool import model_pool
 from lambdas.jobs.distillation import DistillationJobs
@@ -9,7 +11,8 @@ from lambdas.jobs.factory import JobFactory
 from stratos.contracts.bucket import RunKeys
 from stratos.contracts.jobs import DistillConfig, EvaluateConfig
 from stratos.contracts.match import MatchEvidence
-from stratos.contracts.plan import PlannedEngine
+from stratos.contracts.plan import PlannedEngine, ServedPrecision
+from tests import factories
 from tests.unit.lambdas.conftest import Account
 from tests.unit.lambdas.pipeline import start
 
@@ -53,3 +56,24 @@ def test_a_plan_for_gpus_can_do_without_files_for_llama_cpp(account: Account) ->
         account.read(keys.job_config("distill-a0") + "config.json")
     )
     assert (distill.gguf, distill.gguf_required) == (("float16",), False)
+
+
+@pytest.mark.parametrize("held", ["float32", "float16"])
+def test_what_vllm_serves_is_exported_as_a_cpu_of_the_front_would_serve_it(
+    account: Account, held: ServedPrecision
+) -> None:
+    pipeline = start(account).until_matched()
+    found = pipeline.evidence()
+    engines = (factories.engine("float32", "vllm"), factories.engine(held))
+    gpu, cpu = (found.plan.model_copy(update={"engine": engine}) for engine in engines)
+    plans = found.matching.plans.model_copy(
+        update={"chosen": gpu, "fallbacks": (), "front": (gpu, cpu), "alternatives": {}}
+    )
+    matching = found.matching.model_copy(update={"plan": gpu, "plans": plans})
+    evidence = found.model_copy(update={"matching": matching})
+    spec = RunFiles(pipeline.run).spec()
+    factory, pool = JobFactory(pipeline.run, spec), model_pool(pipeline.run, spec)
+    DistillationJobs(factory, evidence, pool).distill()
+    config = RunFiles(pipeline.run).job_config("distill-a0")
+    assert isinstance(config, DistillConfig)
+    assert config.gguf == (held,)

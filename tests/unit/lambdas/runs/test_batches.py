@@ -10,6 +10,7 @@ from moto.sagemaker.models import sagemaker_backends
 
 from lambdas.aws import transform_jobs
 from lambdas.aws.clients import client
+from lambdas.aws.run_files import RunFiles
 from lambdas.handlers import clean_up, measure_batch, sweep
 from lambdas.jobs.spending import outlay_of
 from stratos.contracts.bucket import RunKeys
@@ -104,6 +105,10 @@ def test_a_later_run_takes_over_and_the_earlier_ones_model_goes(account: Account
     assert "batch_model_name" not in account.row(first.run.run_id)
     assert account.row(second.run.run_id)["batch_model_name"] in models(account)
     assert second.state["match"]["evaluate"]["hyper_parameters"]["live_artifact"]
+    served_by = first.evidence().plan.engine
+    assert served_by is not None
+    assert RunFiles(first.run).evaluate_config(0).live_precision is None
+    assert RunFiles(second.run).evaluate_config(0).live_precision == served_by.precision
     account.stop_execution()
     removed = call(sweep.handler)["removed"]
     assert [item["kind"] for item in removed] == ["model"]
@@ -176,6 +181,18 @@ def test_a_failed_job_has_no_answers_and_its_time_is_paid(account: Account) -> N
     assert "the batch failed: States.TaskFailed: ClientError: see the log" in measured["reason"]
     assert measured["batch"]["num_failed"] == measured["batch"]["num_requests"]
     assert measured["batch"]["usd"] > 0
+
+
+def test_a_job_that_the_model_failed_is_not_tried_on_another_server(account: Account) -> None:
+    pipeline = start(account, **BATCH).until_registered()
+    pipeline.transform(right_answer, status="Failed")
+    words = "does not match the expected peg-native format"
+    reason = f"ClientError: Bad HTTP response from the model, status 500: {words}"
+    cause = json.dumps({"FailureReason": reason})
+    measured = pipeline.measure_batch({"Error": "States.TaskFailed", "Cause": cause})
+    assert (measured["passed"], measured["deployment"]) == (False, None)
+    assert "wrote bytes that are no UTF-8, which fails the whole file" in measured["reason"]
+    assert "the model itself fails, which no other server would cure" in measured["reason"]
 
 
 def bill_of(pipeline: Pipeline, seconds: float) -> float:

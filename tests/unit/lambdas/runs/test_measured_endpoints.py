@@ -13,11 +13,12 @@ from botocore.exceptions import ClientError
 from lambdas.aws import chat
 from lambdas.aws.clients import client
 from lambdas.handlers import clean_up, measure_endpoint
-from stratos.contracts.bucket import RunKeys
+from stratos.contracts.bucket import RunKeys, split_uri
 from stratos.contracts.measurements import LoadResult
+from stratos.measuring.answers import JudgedAnswers
 from stratos.pipeline.steps import TrainingJob
 from tests import factories
-from tests.fakes import FakeClock, FakeRuntime
+from tests.fakes import FakeClock, FakeRuntime, SlowClock
 from tests.unit.lambdas.conftest import Account
 from tests.unit.lambdas.pipeline import call, start
 
@@ -180,6 +181,98 @@ def test_an_engine_that_evaluated_nothing_is_asked_every_question(
     pipeline.deploy()
     load = pipeline.measure()["load"]
     assert load["accuracy"]["n"] == 60
+
+
+class QueuedRuntime(FakeRuntime):
+    """One behind a queue, whose answers come through the bucket at once."""
+
+    def invoke_endpoint_async(self, **request: Any) -> dict[str, Any]:
+        bucket, key = split_uri(request["InputLocation"])
+        body = client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+        answer = self.invoke_endpoint(Body=body)["Body"].read()
+        client("s3").put_object(Bucket=bucket, Key=f"{key}.out", Body=answer)
+        return {"OutputLocation": f"s3://{bucket}/{key}.out"}
+
+
+@pytest.mark.parametrize(("mode", "left"), [("realtime", 600), ("async", 300)])
+def test_the_last_question_leaves_while_its_answer_can_still_be_waited_for(
+    account: Account,
+    runtime: FakeRuntime,
+    monkeypatch: pytest.MonkeyPatch,
+    mode: str,
+    left: float,
+) -> None:
+    few = {"load": {"requests_per_second": 0.1, "measure_seconds": 10}, "hosting": {"mode": mode}}
+    pipeline = start(account, **CHEAPEST | few).until_deployed()
+    queued = QueuedRuntime(lambda messages: factories.answer_to(messages[-1]["content"]))
+    monkeypatch.setattr(chat, "runtime_client", lambda: queued)
+    ends: list[float] = []  # evaluated through transformers, so that every question is asked
+
+    def ask_the_rest(_: Any, questions: Any, at_once: int, until: float, clock: Any) -> float:
+        ends.append(until)
+        return 0.0
+
+    monkeypatch.setattr(JudgedAnswers, "ask_the_rest", ask_the_rest)
+    pipeline.measure()
+    assert ends == [left]
+
+
+class FailingQueue(FakeRuntime):
+    """One behind a queue that fails at each request."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(lambda messages: "")
+        self.reason = reason
+
+    def invoke_endpoint_async(self, **request: Any) -> dict[str, Any]:
+        bucket, key = split_uri(request["InputLocation"])
+        client("s3").put_object(Bucket=bucket, Key=f"{key}-error.out", Body=self.reason.encode())
+        uri = f"s3://{bucket}/{key}"
+        return {"OutputLocation": f"{uri}.out", "FailureLocation": f"{uri}-error.out"}
+
+
+@pytest.mark.parametrize(("status", "broken"), [(500, True), (503, False)])
+def test_a_model_that_fails_behind_a_queue_is_told_from_one_that_is_overloaded(
+    account: Account,
+    runtime: FakeRuntime,
+    monkeypatch: pytest.MonkeyPatch,
+    status: int,
+    broken: bool,
+) -> None:
+    queue = {"hosting": {"mode": "async"}}
+    pipeline = start(account, **CHEAPEST | queue).until_deployed()
+    failing = FailingQueue(f'Received error ({status}) from primary: "x"')
+    monkeypatch.setattr(chat, "runtime_client", lambda: failing)
+    measured = pipeline.measure()
+    assert f"Received error ({status})" in measured["reason"]
+    assert ("which no other server would cure" in measured["reason"]) == broken
+
+
+def test_a_precision_that_answered_wrong_does_not_come_back(
+    account: Account, runtime: FakeRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = start(account, **CHEAPEST).until_matched()
+    found = pipeline.match_quantised()
+    cheap, full = found.matching.plans.front
+    fastest = cheap.p95_latency_ms.model_copy(update={"value": 0.001})
+    again = full.model_copy(update={"engine": cheap.engine, "p95_latency_ms": fastest})
+    plans = found.matching.plans.model_copy(update={"front": (cheap, full, again)})
+    matching = found.matching.model_copy(update={"plans": plans})
+    evidence = found.model_copy(update={"matching": matching})
+    account.put(RunKeys(pipeline.run.run_id).match, evidence.model_dump_json())
+    pipeline.work(evaluated=factories.evaluated_quantised(355, 360))
+    pipeline.check()
+    pipeline.register()
+    pipeline.take_turn()
+    pipeline.deploy()
+    monkeypatch.setattr(chat, "runtime_client", lambda: FakeRuntime(lambda messages: "#### z"))
+    assert "in float16" in pipeline.measure()["reason"]
+    pipeline.next_server()
+    monkeypatch.setattr(chat, "runtime_client", lambda: runtime)
+    monkeypatch.setattr(measure_endpoint, "MonotonicClock", SlowClock)
+    measured = pipeline.measure()
+    assert measured["deployment"] is None
+    assert "the front has no better server for it" in measured["reason"]
 
 
 def test_a_measurement_that_is_repeated_names_the_same_next_server(

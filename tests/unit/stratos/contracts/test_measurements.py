@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from stratos.contracts.measurements import Measurements
 from tests.summaries import measurement, plan
+from tests.unit.stratos.hosting.batch_jobs import result
 from tests.unit.stratos.hosting.fronts import matched, on
 
 
@@ -27,3 +28,10 @@ def test_a_model_that_fails_by_itself_nearly_always_is_broken() -> None:
     slow = {"num_failed": 80, "num_broken": 2}
     assert not one.model_copy(update={"load": one.load.model_copy(update=slow)}).is_broken
     assert not one.is_broken
+
+
+def test_a_batch_that_failed_is_broken_where_the_model_was_to_blame() -> None:
+    for broken in (True, False):
+        found = result(failure="it failed", num_failed=4, broken=broken)
+        measured = measurement(plan("a")).model_copy(update={"load": None, "batch": found})
+        assert measured.is_broken == broken

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from stratos.errors import DeploymentFailed
+from stratos.hosting.build import build_deployment
 from stratos.hosting.choice import choose_hosting
 from stratos.hosting.container import serving_container
 from stratos.hosting.order import LiveEndpoint
@@ -104,3 +105,19 @@ def test_batches_are_refused_while_an_endpoint_of_the_spec_is_in_service() -> No
     assert choice.mode == "batch"
     with pytest.raises(DeploymentFailed, match="stratos delete"):
         choose_hosting(replace(order, live=LiveEndpoint("realtime", "before")), container)
+
+
+def test_a_model_planned_serverless_has_the_slots_of_a_server_where_it_gets_one() -> None:
+    evidence = factories.match_evidence(
+        server(), 400.0, "serverless", (), factories.engine(slots=1)
+    )
+    several = factories.engine(slots=8, memory_gib=2.0)
+    plan = evidence.plan.model_copy(update={"instance_engine": several})
+    matching = evidence.matching.model_copy(update={"plan": plan})
+    planned = evidence.model_copy(update={"matching": matching})
+    for tolerated, engine in ((0.5, several), (300, factories.engine(slots=1))):
+        spec = factories.spec(hosting={"max_cold_start_seconds": tolerated}, load=RARE)
+        built = build_deployment(factories.order(spec, planned))
+        assert built.engine == engine
+        told = built.container["Environment"]["SM_LLAMA_CPP_PARALLEL"]
+        assert told == str(engine.slots)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from stratos.contracts.match import MatchEvidence
+from stratos.contracts.match import MatchEvidence, gguf_in_full
 from stratos.contracts.measurements import Measurement
-from stratos.contracts.plan import Plan, PlannedHosting
+from stratos.contracts.plan import Plan, PlannedHosting, ServedPrecision
 from stratos.hosting.modes.table import on_servers
 from stratos.hosting.next_server import (
     MAX_SERVERS,
@@ -14,6 +14,7 @@ from stratos.hosting.next_server import (
     better_batch_server,
     better_server,
     first_server,
+    served_as,
 )
 from stratos.spec import ModeName
 from tests import factories
@@ -187,3 +188,42 @@ def test_a_batch_that_failed_goes_to_another_kind_of_server_that_has_batches() -
     found = after(matched(first, unknown, other), [measured_batch(first, "failed_requests")])
     assert found is not None
     assert found.serving.instance_type == "ml.m7i.large"
+
+
+def test_a_serverless_engine_has_the_slots_of_its_server_once_it_is_there() -> None:
+    hosting = PlannedHosting(mode="serverless", reason="cheapest")
+    one = factories.engine(slots=1, memory_gib=1.0)
+    several = factories.engine(slots=8, memory_gib=1.6)
+    planned = on("a", 300, hosting=hosting, engine=one, instance_engine=several)
+    first = first_server(matched(planned), "realtime")
+    assert (first.engine, first.instance_engine) == (several, None)
+    of_before = on("a", 300, hosting=hosting, engine=one)
+    assert first_server(matched(of_before), "realtime").engine == one
+
+
+def test_a_server_change_keeps_the_reason_of_a_precision_and_another_precision_does_not() -> None:
+    told = {"engine": factories.engine("q8_0"), "precision_reason": "q8_0 loses 1%"}
+    chosen = on("a", 400, **told)
+    assert served_as(chosen, on("b", 200, engine=told["engine"])).precision_reason
+    full = on("c", 200, engine=factories.engine("float16"))
+    assert served_as(chosen, full).precision_reason == ""
+
+
+@pytest.mark.parametrize(("held", "follows"), [("float16", False), ("float32", True)])
+def test_a_cpu_follows_vllm_only_in_the_precision_that_was_exported(
+    held: ServedPrecision, follows: bool
+) -> None:
+    gpu = on("g", 400, engine=factories.engine("float32", "vllm"))
+    exported = on("b", 300, engine=factories.engine(held))
+    cpu = on("c", 100, engine=factories.engine("float32"))
+    evidence, missed = matched(gpu, exported, cpu), [measurement(gpu, 800, missed=MISSED)]
+    assert gguf_in_full(evidence) == held
+    spec = factories.spec(constraints=ASKED)
+    found = better_server(Tried(spec, evidence, missed, False, frozenset(("float32",))), "realtime")
+    assert (found.plan is not None) == follows
+
+
+def test_a_cpu_does_not_follow_vllm_in_a_precision_that_nobody_evaluated() -> None:
+    gpu = on("g", 400, engine=factories.engine("float32", "vllm"))
+    evidence = matched(gpu, on("c", 100, engine=factories.engine("float32")))
+    assert following(evidence, [measurement(gpu, 800, missed=MISSED)]) is None

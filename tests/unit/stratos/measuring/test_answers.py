@@ -54,3 +54,21 @@ def test_what_no_rule_can_judge_has_no_accuracy() -> None:
     answers: JudgedAnswers[str] = JudgedAnswers(lambda question: Reply(1))
     answers.ask(QUESTIONS[0])
     assert answers.accuracy is None
+
+
+def test_an_answer_that_comes_while_answers_are_counted_does_no_harm() -> None:
+    late: JudgedAnswers[str]
+
+    class Answered(dict[int, bool | None]):
+        """Verdicts among which another one arrives while they are read."""
+
+        def values(self):  # type: ignore[no-untyped-def]
+            for verdict in dict.values(self):
+                late.ask(QUESTIONS[len(self)])
+                yield verdict
+
+    late = JudgedAnswers(lambda question: Reply(1, correct=True))
+    late.ask(QUESTIONS[0])
+    late._verdicts = Answered(late._verdicts)
+    assert late.accuracy is not None
+    assert late.accuracy.n == 1

@@ -43,6 +43,12 @@ def test_a_job_that_never_was_costs_nothing() -> None:
     assert found.usd_per_1000_requests is None
 
 
+def test_a_failed_job_says_whether_the_model_is_to_blame() -> None:
+    reasons = {"status 400: too long": True, "CapacityError: none is free": False}
+    for reason, broken in reasons.items():
+        assert batch_result(job(), described(10), 3, [], failure=reason).broken == broken
+
+
 def verdict(batch: BatchResult, **constraints: float) -> Any:
     spec = factories.spec(
         hosting={"mode": "batch"}, constraints=constraints, load={"requests_per_second": 0.05}

@@ -101,6 +101,13 @@ def test_of_a_load_that_was_cut_short_only_failures_are_judged() -> None:
     assert "more than 1%, and no more were sent: status 500: gone" in verdict.reason
 
 
+def test_a_load_that_was_cut_short_has_missed_before_its_failures_have_ended() -> None:
+    load = served(5, 0.4).model_copy(update={"num_failed": 0, "stopped": True})
+    verdict = judge_load(load, Constraints(), 1.0)
+    assert (verdict.passed, verdict.missed) == (False, ("failed_requests",))
+    assert verdict.reason == "more requests failed than 1%, and no more were sent"
+
+
 SERVED = factories.engine("q8_0")
 VLLM = factories.engine("bfloat16", "vllm")
 

@@ -8,10 +8,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from stratos.catalog.model_card import ModelCard
-from stratos.contracts.plan import PlanSet
+from stratos.contracts.plan import Plan, PlanSet
 from stratos.errors import NoFeasiblePlan
 from stratos.planning.candidates.pool_builder import PoolBuilder
-from stratos.planning.choose import plan_after_probing, plan_before_probing, shortlist
+from stratos.planning.choose import (
+    in_full_precision,
+    plan_after_probing,
+    plan_before_probing,
+    shortlist,
+)
 from stratos.planning.request import PlanningRequest
 from stratos.spec import Spec
 from tests.unit.stratos.planning.planning_inputs import (
@@ -234,6 +239,22 @@ def test_full_precision_is_told_even_if_it_misses_a_limit() -> None:
     assert plans.chosen.engine.is_quantised
     full = plans.alternatives["full_precision"]
     assert full.p95_latency_ms.value > limit["max_p95_latency_ms"]
+
+
+def test_full_precision_breaks_no_limit_that_nothing_measures() -> None:
+    asked = request(cpu(), asked=spec(), teachers=(tiny("teacher"),), students=(wide(),))
+    pool = PoolBuilder(asked, ()).build()
+    row = next(n for n in range(len(pool)) if pool.pairings[pool.pairing[n]].quantised_to)
+    region = pool.serving.rows[pool.serving_row[row]].region
+
+    def in_full(**limits: float) -> Plan | None:
+        limited = asked.model_copy(update={"spec": spec(limits)})
+        return in_full_precision(limited, pool, pool.trained(row), region)
+
+    for name in ("max_p95_latency_ms", "max_usd_per_1000_requests"):
+        assert in_full(**{name: 1e-6}) is not None
+    for name in ("max_hosting_usd_per_month", "max_budget_usd", "max_training_hours"):
+        assert in_full(**{name: 1e-6}) is None
 
 
 def test_a_precision_that_is_sure_to_cost_too_much_is_ruled_out_with_the_figures() -> None:

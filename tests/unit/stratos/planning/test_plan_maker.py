@@ -7,7 +7,15 @@ from stratos.catalog.servers import ServerCatalog
 from stratos.contracts.plan import Plan
 from stratos.hosting.container import serving_container
 from stratos.planning.choose import plan_before_probing
-from tests.unit.stratos.planning.planning_inputs import catalog, model, request, several, spec
+from tests.unit.stratos.planning.planning_inputs import (
+    catalog,
+    cpu,
+    model,
+    request,
+    several,
+    spec,
+    tiny,
+)
 from training.job.launcher import Layout
 
 
@@ -55,3 +63,20 @@ def test_a_full_catalog_is_planned_with_students_too_large_for_one_device() -> N
     ).chosen
     assert plan.training.devices == 8
     assert catalog(*rows)[plan.serving.instance_type].num_devices >= plan.serving.devices
+
+
+def test_a_plan_has_another_name_where_its_engine_answers_more_at_once() -> None:
+    def names(rate: float) -> dict[int, set[str]]:
+        load = {"requests_per_second": rate}
+        found = plan_before_probing(
+            request(cpu(), asked=spec(load=load), teachers=(tiny("teacher"),), students=(tiny(),))
+        )
+        held: dict[int, set[str]] = {}
+        for plan in found.front:
+            assert plan.engine is not None
+            held.setdefault(plan.engine.slots, set()).add(plan.id)
+        return held
+
+    rare, busy = names(0.01), names(50.0)
+    assert rare.keys().isdisjoint(busy)
+    assert set().union(*rare.values()).isdisjoint(set().union(*busy.values()))

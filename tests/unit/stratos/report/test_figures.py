@@ -47,8 +47,8 @@ def test_the_students_accuracy_names_precision_and_engine_with_full_precision_be
 
 def test_the_engine_is_told_with_its_context_and_slots() -> None:
     assert engine_told(served()) == (
-        "llama.cpp in q8_0: 4 requests at once, each with a context of 1,024 tokens; "
-        "0.5 GiB forecast"
+        "llama.cpp in q8_0: 8 requests at once, each with a context of 1,024 tokens; "
+        "1.5 GiB forecast"
     )
     assert engine_told(succeeded_run()) is None
 

@@ -13,7 +13,9 @@ from queued_models import QUEUE, ask_queue, create
 
 from lambdas.aws.chat import Chat
 from stratos.contracts.records import Message, Record
-from stratos.errors import EndpointNotFound
+from stratos.errors import RequestFailed
+from stratos.measuring.answers import JudgedAnswers
+from stratos.measuring.blame import blames_model
 from stratos.measuring.load import LoadTest
 from tests import factories
 from tests.patience import eventually
@@ -35,21 +37,23 @@ def test_an_endpoint_with_a_queue_is_measured_from_question_to_answer(cloud, que
     )
     asked = (Message(role="user", content="which tiles?"),)
     question = Record(id="q", messages=asked, gold="queued")
+    answers = JudgedAnswers(chat.ask)
     load = LoadTest(
-        ask=chat.ask,
+        ask=answers.ask,
         questions=[question],
         requests_per_second=10,
         seconds=1.0,
         warm_up_seconds=0.0,
     ).run()
     assert load.num_failed == 0
-    assert load.accuracy is not None
-    assert load.accuracy.value == 1.0
+    assert answers.accuracy is not None
+    assert (answers.accuracy.n, answers.accuracy.value) == (1, 1.0)
 
 
 def test_why_a_queued_request_failed_lies_beside_the_answers(cloud, queued):
-    with pytest.raises(EndpointNotFound, match=r"422.*no messages"):
+    with pytest.raises(RequestFailed, match=r"422.*no messages") as failed:
         ask_queue(cloud, "queued", b"bad")
+    assert blames_model(str(failed.value))
     assert len(cloud.keys("async/tiles/failures/")) == 1
 
 

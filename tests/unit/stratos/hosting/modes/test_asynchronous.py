@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from botocore.session import Session
 
 from tests.unit.stratos.hosting.deployments import RARE, hosted
 
@@ -21,3 +22,18 @@ def test_a_queue_costs_nothing_while_it_is_empty():
     assert built.scaling.target["MinCapacity"] == 0
     assert built.scaling.wake_alarm is not None
     assert built.scaling.policies[-1]["PolicyType"] == "StepScaling"
+
+
+def test_an_instance_is_given_no_more_at_once_than_sagemaker_takes():
+    several = {"instance_type": "ml.g5.48xlarge", "planned": "async", "replicas": 250}
+    built = hosted(load=RARE, hosting={"max_cold_start_seconds": 900}, **several)
+    assert built.async_inference_config is not None
+    given = built.async_inference_config["ClientConfig"]["MaxConcurrentInvocationsPerInstance"]
+    assert given == most_at_once()
+
+
+def most_at_once() -> int:
+    """By SageMaker's API model."""
+    model = Session().get_service_model("sagemaker")
+    shape = model.shape_for("MaxConcurrentInvocationsPerInstance")
+    return int(shape.metadata["max"])

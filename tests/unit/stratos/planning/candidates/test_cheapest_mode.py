@@ -229,3 +229,17 @@ def test_batches_need_a_server_that_is_done_with_a_month_within_it():
     slow = inputs.cpu(gflops=1e-3)
     with pytest.raises(NoFeasiblePlan, match="no server works off the requests of a month"):
         chosen(slow, mode="batch")
+
+
+def test_a_serverless_plan_says_what_its_engine_would_be_on_its_server():
+    plan = chosen(inputs.cpu(), mode="serverless")
+    there = plan.instance_engine
+    assert plan.engine.slots == 1
+    assert there.slots == 8
+    assert there.memory_gib > plan.engine.memory_gib
+    alike = {"slots": 1, "memory_gib": plan.engine.memory_gib}
+    assert there.model_copy(update=alike) == plan.engine
+    assert chosen(inputs.cpu(), mode="realtime").instance_engine is None
+    trains = inputs.cpu("ml.local.cpu4").model_copy(update={"hosting": False})
+    small = inputs.cpu().model_copy(update={"memory_gib": 0.01, "training": False})
+    assert chosen(trains, small, mode="serverless").instance_engine is None
