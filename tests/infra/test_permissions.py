@@ -126,6 +126,7 @@ def test_who_scales_an_endpoint_may_use_the_alarms_that_its_scaling_is_made_of(t
             "FunctionsCleanUpRole",
             "FunctionsPromoteRole",
             "FunctionsSweepRole",
+            "FunctionsTakeTurnRole",
             "SchedulesRole",
             "WorkflowRole",
         },
