@@ -232,20 +232,25 @@ FINDINGS = (
     ),
     _wildcard(
         f"arn:<AWS::Partition>:cloudwatch:{_HERE}:alarm:stratos-*",
-        (*_roles("clean_up", "promote", "sweep"), "Schedules/Role", *_SERVED, _MACHINE),
+        (
+            *_roles("clean_up", "promote", "sweep", "take_turn"),
+            "Schedules/Role",
+            *_SERVED,
+            _MACHINE,
+        ),
         "An alarm is named after the endpoint it scales or the run whose update it watches.",
     ),
     *(
         _wildcard(
             f"arn:<AWS::Partition>:cloudwatch:{_HERE}:alarm:TargetTracking-{kind}/stratos-*",
-            (*_roles("clean_up", "promote", "sweep"), "Schedules/Role", _MACHINE),
+            (*_roles("clean_up", "promote", "sweep", "take_turn"), "Schedules/Role", _MACHINE),
             "Application Auto Scaling names its alarms after the endpoint, and ends them in an id.",
         )
         for kind in ("endpoint", "inference-component")
     ),
     _wildcard(
         f"arn:<AWS::Partition>:application-autoscaling:{_HERE}:scalable-target/*",
-        (*_roles("clean_up", "promote", "sweep"), "Schedules/Role", _MACHINE),
+        (*_roles("clean_up", "promote", "sweep", "take_turn"), "Schedules/Role", _MACHINE),
         "AWS makes up the id of a scalable target.",
     ),
     _wildcard(f"{_BUCKET}/async/*", (*_roles("measure_endpoint"), "Endpoints/QueueRole"), _ANY_KEY),

@@ -26,6 +26,7 @@ from infra.permissions import (
     TRAINING_JOBS,
     TRANSFORM_JOBS,
     arn,
+    create_in_sagemaker,
     list_in_sagemaker,
     list_training_jobs,
     pass_role,
@@ -161,6 +162,10 @@ def _take_turn(granted: Granted) -> Statements:
         *_look_at_endpoint(),
         *read_objects(granted.bucket, "catalog/"),
         _use_schedules("DeleteSchedule"),  # the endpoint's time does not end during the turn
+        *_delete_failed_endpoint(),
+        scale_endpoints("DeregisterScalableTarget"),
+        use_alarms("DescribeAlarms", "DeleteAlarms"),
+        use_tracking_alarms("DescribeAlarms", "DeleteAlarms"),
     )
 
 
@@ -186,6 +191,7 @@ def _measure_endpoint(granted: Granted) -> Statements:
         _read_executions(),
         query_runs(granted.runs_table, "by_spec"),  # the model in service
         read_container_logs(),  # why requests fail
+        *_delete_failed_endpoint(),
     )
 
 
@@ -239,6 +245,7 @@ def _clean_up(granted: Granted) -> Statements:
         sagemaker_of_runs("DeleteModel", "DeleteEndpointConfig", on=(MODELS, ENDPOINT_CONFIGS)),
         sagemaker("DeleteEndpoint", "UpdateEndpoint", on=(ENDPOINTS,)),
         sagemaker("UpdateEndpoint", on=(ENDPOINT_CONFIGS,)),
+        create_in_sagemaker("CreateEndpoint", on=(ENDPOINTS, ENDPOINT_CONFIGS)),
         sagemaker("DescribeInferenceComponent", "UpdateInferenceComponent", on=(COMPONENTS,)),
         sagemaker_of_runs("DeleteInferenceComponent", on=(COMPONENTS,)),
         # The model that is back in service is scaled as it was, and ends when it was to.
@@ -336,6 +343,14 @@ def _scale() -> Statements:
         sagemaker_of_runs("DescribeEndpointConfig", on=(ENDPOINT_CONFIGS,)),
         use_alarms("PutMetricAlarm", "DescribeAlarms", "DeleteAlarms"),
         use_tracking_alarms("PutMetricAlarm", "DescribeAlarms", "DeleteAlarms"),
+    )
+
+
+def _delete_failed_endpoint() -> Statements:
+    """Make room for an endpoint: SageMaker lets one that has failed only be deleted."""
+    return (
+        sagemaker("DescribeEndpoint", on=(ENDPOINTS,)),
+        sagemaker_of_runs("DeleteEndpoint", on=(ENDPOINTS,)),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from aws_cdk import Duration
 from aws_cdk import aws_stepfunctions as sfn
@@ -18,6 +19,13 @@ _LONGEST_WAIT_SECONDS = 140
 """Waits grow by a second each: 1 + 2 + … + 140 is 2 h 44 min, beyond the limit of any update."""
 _SETTLED_SECONDS = 2
 """Waits up to this long may see an endpoint as it was before its update began."""
+_PATIENCE: Any = {
+    "interval": Duration.seconds(5),
+    "max_attempts": 12,
+    "backoff_rate": 1.5,
+    "max_delay": Duration.seconds(60),
+}
+"""With an endpoint that SageMaker is still changing."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +81,8 @@ class RolloutStates:
         create = self._call(
             "CreateEndpoint", {**self._config, "Tags": f"{self.deployment}.tags"}, failed
         )
+        # One that has failed may still be on its way out.
+        create.add_retry(errors=[REFUSED], **_PATIENCE)
         create.next(start_waiting)
         return (
             sfn.Choice(scope, "IsEndpointLive", comment="Does this spec have one already?")
@@ -104,13 +114,7 @@ class RolloutStates:
         plain = self._call("UpdateUnguarded", self._config, failed, operation="updateEndpoint")
         for change in (guarded, plain):
             # The fleet may have begun to scale before its bounds were forgotten: that ends.
-            change.add_retry(
-                errors=[REFUSED],
-                interval=Duration.seconds(5),
-                max_attempts=12,
-                backoff_rate=1.5,
-                max_delay=Duration.seconds(60),
-            )
+            change.add_retry(errors=[REFUSED], **_PATIENCE)
             change.next(then)
         guard = (
             sfn.Choice(self.scope, "IsGuarded", comment="Serverless endpoints take no guardrails")

@@ -74,13 +74,12 @@ def all_runs() -> Iterator[RunRow]:
         yield from map(_row, page["Items"])
 
 
-def live_config(run: RunRef) -> str | None:
-    """The endpoint configuration that another run of the spec has in service.
+def live_at_endpoint(run: RunRef) -> RunRow | None:
+    """The other run of the spec whose model is in service at the endpoint.
 
     That run may have been promoted since this one looked at the endpoint.
     """
-    live = (row for row in _others_in_charge(run) if row.endpoint_name is not None)
-    return next((row.endpoint_config_name for row in live), None)
+    return next((row for row in _others_in_charge(run) if row.endpoint_name is not None), None)
 
 
 def another_in_charge(run: RunRef) -> bool:

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from lambdas.aws.clients import client
 from lambdas.aws.job_names import step_of
 from stratos.errors import EndpointUnsettled
-from stratos.hosting.absence import is_absent
+from stratos.hosting.absence import is_absent, is_taken
 from stratos.hosting.modes.table import mode_named, mode_of
 from stratos.hosting.ownership import CHANGING
 from stratos.spec import ModeName
@@ -34,6 +34,11 @@ class Endpoint:
     def changing(self) -> bool:
         """Whether a change is under way; SageMaker refuses another until it ends."""
         return self.status in CHANGING
+
+    @property
+    def failed(self) -> bool:
+        """Whether SageMaker has given it up: then it can only be deleted."""
+        return self.status == "Failed"
 
     @property
     def in_component(self) -> bool:
@@ -122,6 +127,20 @@ def settled_endpoint(name: str, deadline: float) -> Endpoint | None:
 
 def update_endpoint(name: str, config_name: str) -> None:
     client("sagemaker").update_endpoint(EndpointName=name, EndpointConfigName=config_name)
+
+
+def create_endpoint(name: str, config_name: str, tags: list[dict[str, str]]) -> bool:
+    """Create an endpoint, unless there is one. Returns whether its configuration is there."""
+    try:
+        client("sagemaker").create_endpoint(
+            EndpointName=name, EndpointConfigName=config_name, Tags=tags
+        )
+    except ClientError as error:
+        if is_absent(error, held_by_tag=False):
+            return False
+        if not is_taken(error):  # by another call, which was faster
+            raise
+    return True
 
 
 def tag_endpoint(name: str, tags: list[dict[str, str]]) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from lambdas.aws import components, schedules
+from lambdas.aws import components, scaling, schedules
 from lambdas.aws.run_files import RunFiles
-from lambdas.aws.sagemaker import find_endpoint
+from lambdas.aws.sagemaker import delete_endpoint, find_endpoint
 from lambdas.gathering.live_instances import refuse_other_instances
 from lambdas.serving import turns
 from lambdas.serving.deployments import deployment_of, live_endpoint
@@ -29,6 +29,11 @@ def handler(payload: TurnInput) -> Deployment:
     turns.take(run, planned.endpoint_name)
     schedules.cancel_deletion(planned.endpoint_name)
     live = find_endpoint(planned.endpoint_name)
+    if live is not None and live.failed and not live.in_component:
+        # SageMaker refuses to update it. CleanUp makes it again of what it had, if it has to.
+        scaling.remove(live.name)
+        delete_endpoint(live.name)
+        live = find_endpoint(planned.endpoint_name)
     if live is not None and live.changing:
         raise EndpointBusy(
             f"endpoint {live.name} is {live.status}; this run goes on when SageMaker is done"

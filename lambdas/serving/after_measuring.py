@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lambdas.aws import runs_table
+from lambdas.aws import runs_table, sagemaker
 from lambdas.aws.run_files import RunFiles
 from lambdas.jobs.spending import outlay_of
 from lambdas.serving.fallbacks import next_server_or_student
@@ -10,7 +10,7 @@ from stratos.contracts.match import MatchEvidence
 from stratos.contracts.measurements import Measurements
 from stratos.contracts.run import RunRef
 from stratos.errors import GateError
-from stratos.hosting.deployment import Deployment
+from stratos.hosting.deployment import Deployment, EndpointDeployment
 from stratos.hosting.modes.table import told_measurement
 from stratos.measuring.gates import judge_outlay
 from stratos.pipeline.steps import Measured
@@ -43,19 +43,32 @@ def what_follows(
             next_attempt=None,
         )
     following = next_server_or_student(run, spec, evidence, measurements.measured, deployment)
-    if following.deployment is not None:
+    to_follow = following.deployment and _past_a_failed_endpoint(following.deployment)
+    if to_follow is not None:
         files = RunFiles(run)
         files.put_measurements(measurements.model_copy(update={"next_plan": following.plan}))
-        files.put_deployment(following.deployment)
+        files.put_deployment(to_follow)
     tried = "; ".join(told_measurement(item) for item in measurements.measured)
     return Measured(
         passed=False,
         reason=f"{tried}; {following.ending}",
         load=last.load,
         batch=last.batch,
-        deployment=following.deployment,
+        deployment=to_follow,
         next_attempt=following.attempt,
     )
+
+
+def _past_a_failed_endpoint(deployment: Deployment) -> Deployment:
+    """The next deployment; its endpoint is made anew where SageMaker would refuse an update."""
+    if not isinstance(deployment, EndpointDeployment):
+        return deployment
+    endpoint = sagemaker.find_endpoint(deployment.endpoint_name)
+    if endpoint is not None and endpoint.failed:
+        sagemaker.delete_endpoint(endpoint.name)  # the state that creates it waits until it is gone
+    elif endpoint is not None and endpoint.status != "Deleting":
+        return deployment
+    return deployment.model_copy(update={"replaces_live": False})
 
 
 def _spare_live_model(run: RunRef, spec: Spec) -> None:

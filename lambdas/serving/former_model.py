@@ -12,9 +12,9 @@ from lambdas.aws import components, runs_table, sagemaker, scaling, schedules
 from lambdas.aws.run_files import RunFiles
 from stratos.contracts.run import RunRef, RunRow
 from stratos.hosting.deployment import BatchDeployment
-from stratos.hosting.ownership import EXPIRES_TAG
+from stratos.hosting.ownership import tags_of
 from stratos.hosting.scaling import Scaling
-from stratos.moment import now, to_the_second, written
+from stratos.moment import now, to_the_second
 
 NOTICE = timedelta(minutes=5)
 """What an endpoint has left that should have expired while a run had the turn at it."""
@@ -36,10 +36,17 @@ def put_back(run: RunRef, endpoint_name: str) -> None:
             live = RunFiles(owner.ref).find_deployment()
             scaled = None if live is None or isinstance(live, BatchDeployment) else live.scaling
             # Its end comes first: without one the endpoint would be billed for ever.
-            _expire(owner, endpoint, scaled)
+            due = _expire(owner, endpoint, scaled)
+            # One that was made anew meanwhile has the tags of whoever made it.
+            sagemaker.tag_endpoint(endpoint_name, tags(due))
             if live is not None and _scalable(endpoint):
                 scaling.apply(endpoint_name, scaled)
             return
+
+
+def tags(owner: RunRow) -> list[dict[str, str]]:
+    """Of the endpoint while the run's model is in service there."""
+    return tags_of(owner.run_id, owner.shown_spec_name, owner.expires_at)
 
 
 def _scalable(endpoint: sagemaker.Endpoint) -> bool:
@@ -47,16 +54,20 @@ def _scalable(endpoint: sagemaker.Endpoint) -> bool:
     return not endpoint.in_component or components.live(endpoint.name) is not None
 
 
-def _expire(owner: RunRow, endpoint: sagemaker.Endpoint, scaled: Scaling | None) -> None:
-    """Schedule the endpoint's end as it was, or soon where that is past; table and tag follow."""
+def _expire(owner: RunRow, endpoint: sagemaker.Endpoint, scaled: Scaling | None) -> RunRow:
+    """Schedule the endpoint's end as it was, or soon where that is past; the table follows.
+
+    Returns:
+        The run, with the end of its endpoint.
+    """
     if owner.expires_at is None:
-        return
+        return owner
     due, soonest = owner.expires_at, to_the_second(now() + NOTICE)
     if due < soonest:
         due = soonest
         runs_table.update(owner.run_id, expires_at=due)
-        sagemaker.tag_endpoint(endpoint.name, [{"Key": EXPIRES_TAG, "Value": written(due)}])
     if endpoint.in_component:
         schedules.schedule_sweep(endpoint.name, due)
     else:
         schedules.schedule_deletion(endpoint.name, due, scaled)
+    return owner.model_copy(update={"expires_at": due})

@@ -8,9 +8,14 @@ from lambdas.aws import components, runs_table, sagemaker, scaling, transform_jo
 from lambdas.aws.clients import client
 from lambdas.aws.run_files import RunFiles
 from lambdas.serving import former_model, turns
-from stratos.contracts.run import RunRef
-from stratos.errors import DeploymentFailed
-from stratos.hosting.deployment import AnyEndpoint, BatchDeployment, ComponentDeployment
+from stratos.contracts.run import RunRef, RunRow
+from stratos.errors import DeploymentFailed, EndpointUnsettled
+from stratos.hosting.deployment import (
+    AnyEndpoint,
+    BatchDeployment,
+    ComponentDeployment,
+    EndpointDeployment,
+)
 from stratos.hosting.scaling import delete_alarms
 from stratos.waiting import within
 
@@ -77,8 +82,7 @@ def _remove_endpoint(
     # Without the turn the run has not touched the endpoint, or no longer does: it is another's.
     has_turn = turns.has(run, deployment.endpoint_name)
     if has_turn:
-        before = runs_table.live_config(run) or deployment.previous_config_name
-        _take_back(deployment, made, before, removed)
+        _take_back(deployment, made, runs_table.live_at_endpoint(run), removed)
     for config_name, model_name in made.items():
         if sagemaker.delete_endpoint_config(config_name):
             removed.deleted.append(config_name)
@@ -90,13 +94,13 @@ def _remove_endpoint(
 
 
 def _take_back(
-    deployment: AnyEndpoint, made: dict[str, str], before: str | None, removed: Removed
+    deployment: AnyEndpoint, made: dict[str, str], former: RunRow | None, removed: Removed
 ) -> None:
     """Give the endpoint the model it had, or delete it where it had none.
 
     Args:
         made: Endpoint configuration → model, of every server that was tried.
-        before: The configuration that the endpoint goes back to; None where it had none.
+        former: The run whose model the endpoint had; None where no run claims it.
         removed: Is told what became of the endpoint.
     """
     if deployment.guardrails is not None:  # first, as the wait below may end in an error
@@ -106,21 +110,73 @@ def _take_back(
     if isinstance(deployment, ComponentDeployment):
         removed.deleted, removed.restored = components.undo(deployment, deadline)
         return
-    name = deployment.endpoint_name
-    endpoint = sagemaker.settled_endpoint(name, deadline)
-    if endpoint is not None and endpoint.config_name in made:
-        scaling.remove(name)  # a promotion that failed may have set bounds; they hold updates up
-        if before is None:
-            sagemaker.delete_endpoint(name)
-            # The next student will create one of the same name.
-            sagemaker.settled_endpoint(name, deadline)
-            removed.deleted.append(name)
-        else:
-            sagemaker.update_endpoint(name, before)
-            restored = sagemaker.settled_endpoint(name, deadline)
-            if restored is None or restored.config_name != before:
-                raise DeploymentFailed(
-                    f"endpoint {name} could not go back to {before}; it has "
-                    f"{restored.config_name if restored else 'gone'}. Update it by hand"
-                )
-            removed.restored = name
+    before = former.endpoint_config_name if former else deployment.previous_config_name
+    endpoint = sagemaker.settled_endpoint(deployment.endpoint_name, deadline)
+    if endpoint is None:
+        # An earlier call may have ended between the deletion of a failed one and its creation.
+        if former is not None:
+            _make_anew(former, removed, deadline)
+        return
+    ours = endpoint.config_name in made
+    if endpoint.failed and (ours or endpoint.config_name == before):
+        _delete(endpoint.name, deadline)
+        if former is None:
+            removed.deleted.append(endpoint.name)
+        elif not _make_anew(former, removed, deadline):
+            raise DeploymentFailed(
+                f"endpoint {endpoint.name} failed and could not be made again: its configuration "
+                f"{before} is gone. Submit the spec again"
+            )
+    elif ours and before is None:
+        _delete(endpoint.name, deadline)
+        removed.deleted.append(endpoint.name)
+    elif ours and before is not None:
+        scaling.remove(endpoint.name)
+        sagemaker.update_endpoint(endpoint.name, before)
+        _await_former(endpoint.name, before, removed, deadline)
+
+
+def _delete(name: str, deadline: float) -> None:
+    """Delete an endpoint, and wait until its name is free for the next one."""
+    scaling.remove(name)  # a promotion that failed may have set bounds; they hold updates up
+    sagemaker.delete_endpoint(name)
+    sagemaker.settled_endpoint(name, deadline)
+
+
+def _make_anew(former: RunRow, removed: Removed, deadline: float) -> bool:
+    """Make the endpoint of a run's model again, as it was; its scaling and end follow.
+
+    Two calls may do so at once: the later finds the endpoint of the earlier.
+
+    Returns:
+        Whether there is still what it is made of.
+    """
+    name, before = former.endpoint_name, former.endpoint_config_name
+    assert name is not None, "the run is not live at an endpoint"
+    in_variant = isinstance(RunFiles(former.ref).find_deployment(), EndpointDeployment)
+    if before is None or not in_variant:  # a component is not made again with its endpoint
+        return False
+    if not sagemaker.create_endpoint(name, before, former_model.tags(former)):
+        return False
+    _await_former(name, before, removed, deadline)
+    return True
+
+
+def _await_former(name: str, before: str, removed: Removed, deadline: float) -> None:
+    """Wait until an endpoint has its former model again.
+
+    Raises:
+        EndpointUnsettled: it is not there in time, or another call has deleted it.
+        DeploymentFailed: SageMaker could not put it back.
+    """
+    restored = sagemaker.settled_endpoint(name, deadline)
+    if restored is None:
+        raise EndpointUnsettled(
+            f"endpoint {name} is gone, and should have {before} again; the next call makes it"
+        )
+    if restored.failed or restored.config_name != before:
+        raise DeploymentFailed(
+            f"endpoint {name} could not go back to {before}; it is {restored.status} with "
+            f"{restored.config_name}. Update it by hand"
+        )
+    removed.restored = name

@@ -1,4 +1,4 @@
-"""How SageMaker says that there is nothing of a name."""
+"""How SageMaker says that there is nothing of a name, or something already."""
 
 from __future__ import annotations
 
@@ -26,3 +26,10 @@ def is_absent(error: Exception, *, held_by_tag: bool) -> bool:
     if code == "AccessDeniedException":
         return held_by_tag
     return code in ("ResourceNotFound", "ResourceNotFoundException")
+
+
+def is_taken(error: Exception) -> bool:
+    """Whether a call failed because there is something of that name already."""
+    response: dict[str, Any] = getattr(error, "response", {})
+    message = str(response.get("Error", {}).get("Message", "")).lower()
+    return "already exist" in message

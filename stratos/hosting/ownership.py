@@ -67,10 +67,14 @@ def expiry(hosting: Hosting, now: datetime) -> datetime | None:
 
 def ownership_tags(run: RunRef, spec: Spec, now: datetime) -> list[dict[str, str]]:
     """Who owns a resource, and until when, in the shape of SageMaker's `Tags`."""
-    end = expiry(spec.hosting, now)
+    return tags_of(run.run_id, spec.name, expiry(spec.hosting, now))
+
+
+def tags_of(run_id: str, spec_name: str, end: datetime | None) -> list[dict[str, str]]:
+    """The same, of a run whose end is known; None where it never comes."""
     tags = {
-        RUN_TAG: run.run_id,
-        SPEC_TAG: spec.name,
+        RUN_TAG: run_id,
+        SPEC_TAG: spec_name,
         EXPIRES_TAG: end.isoformat(timespec="seconds") if end else NEVER,
     }
     return [{"Key": key, "Value": value} for key, value in tags.items()]
@@ -131,7 +135,9 @@ class Ownership:
         self._serving: set[str | None] = {
             run_of_config.get(r.config_name or "") for r in kept.values()
         }
-        self._serving |= {o.run_id for o in self._owners.values() if o.endpoint_name in kept}
+        # CleanUp may be making an endpoint anew, of what it had.
+        held = {*kept, *turns} - self._going_endpoints
+        self._serving |= {o.run_id for o in self._owners.values() if o.endpoint_name in held}
         self._serving |= {o.run_id for o in self._owners.values() if o.batch_model_name}
 
     def orphans(self) -> list[Orphan]:
@@ -148,7 +154,8 @@ class Ownership:
             name = owner.endpoint_name
             if name is None or name in self._kept_endpoints:
                 continue
-            if name in self._going_endpoints or owner.spec_name not in self._busy:
+            held = owner.spec_name in self._busy or name in self._turns
+            if name in self._going_endpoints or not held:
                 yield owner
 
     def _of(self, kind: Kind) -> list[Resource]:

@@ -126,13 +126,14 @@ def test_who_scales_an_endpoint_may_use_the_alarms_that_its_scaling_is_made_of(t
             "FunctionsCleanUpRole",
             "FunctionsPromoteRole",
             "FunctionsSweepRole",
+            "FunctionsTakeTurnRole",
             "SchedulesRole",
             "WorkflowRole",
         },
     }
 
 
-def test_only_clean_up_the_sweeper_and_the_schedules_may_delete_an_endpoint(template):
+def test_an_endpoint_is_deleted_by_what_ends_it_or_finds_that_it_has_failed(template):
     may = {
         resource["Properties"]["Roles"][0]["Ref"]
         for resource in template["Resources"].values()
@@ -142,6 +143,8 @@ def test_only_clean_up_the_sweeper_and_the_schedules_may_delete_an_endpoint(temp
     }
     assert {role.rstrip("0123456789ABCDEF") for role in may} == {
         "FunctionsCleanUpRole",
+        "FunctionsMeasureEndpointRole",
+        "FunctionsTakeTurnRole",
         "FunctionsSweepRole",
         "SchedulesRole",
     }

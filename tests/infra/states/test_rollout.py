@@ -12,10 +12,16 @@ from stratos.hosting.scaling import scalable_target
 
 def test_an_update_waits_for_scaling_that_began_before_it(states):
     assert next_states(states["IsEndpointLive"]) == ["StopScaling", "CreateEndpoint"]
-    for update in ("UpdateEndpoint", "UpdateUnguarded"):
-        assert ["SageMaker.SageMakerException"] in [
-            retry["ErrorEquals"] for retry in states[update]["Retry"]
-        ]
+    assert all(waits_where_refused(states[name]) for name in ("UpdateEndpoint", "UpdateUnguarded"))
+
+
+def test_an_endpoint_is_created_once_a_failed_one_of_its_name_is_gone(states):
+    assert waits_where_refused(states["CreateEndpoint"])
+    assert not waits_where_refused(states["CreateModel"])
+
+
+def waits_where_refused(state):
+    return ["SageMaker.SageMakerException"] in [r["ErrorEquals"] for r in state["Retry"]]
 
 
 def test_nothing_scales_an_endpoint_while_it_is_updated_and_measured(states):

@@ -116,12 +116,16 @@ class Cloud:
         return next((str(e["name"]) for e in entered if e), None)
 
     def processes(self, program: str) -> list[psutil.Process]:
-        """Processes of this cloud whose command line names a program."""
+        """Processes of this cloud whose command line names a program.
+
+        With a space after it, those whose program has no longer name.
+        """
         home = str(self.settings.state_dir)
         found = []
         for process in psutil.process_iter():
             try:
-                if program in " ".join(process.cmdline()) and process.cwd().startswith(home):
+                words = "".join(f"{word} " for word in process.cmdline())
+                if program in words and process.cwd().startswith(home):
                     found.append(process)
             except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
                 continue

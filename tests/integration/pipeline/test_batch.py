@@ -18,13 +18,13 @@ NUM_QUESTIONS = 40
 
 
 def questions(folder: Path) -> Path:
-    """Chats, and one that is too long for the model."""
+    """Chats, and one that is too long for the model, as only its tokens tell."""
     rows = [json.loads(line) for line in (EXAMPLE / "dataset.jsonl").read_text().splitlines()]
     lines = [
         json.dumps({"messages": [{"role": "user", "content": row["prompt"]}]})
         for row in rows[:NUM_QUESTIONS]
     ]
-    lines.insert(3, json.dumps({"prompt": "z1" * 20_000}))
+    lines.insert(3, json.dumps({"prompt": "z1" * 1_000}))
     path = folder / "hands.jsonl"
     path.write_text("\n".join(lines) + "\n")
     return path

@@ -87,7 +87,7 @@ def test_training_killed_always_fails_in_words_and_is_announced(cloud: Cloud, tm
 
 def test_an_endpoint_that_never_gets_healthy_is_taken_back(cloud: Cloud, tmp_path: Path):
     run_id = cloud.submit(write_task(tmp_path, "sick"))
-    with Killer(cloud, "-m serving") as killer:
+    with Killer(cloud, "-m serving ") as killer:  # and not the engine of a job
         row = cloud.finish(run_id)
     assert killer.killed
     assert row.status == "failed"

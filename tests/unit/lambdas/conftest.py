@@ -11,8 +11,10 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
+from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT_ID
 from moto.core.responses import ActionResult
-from moto.sagemaker.models import FakeEndpointConfig
+from moto.sagemaker.exceptions import AWSValidationException
+from moto.sagemaker.models import FakeEndpointConfig, sagemaker_backends
 from moto.sagemaker.responses import SageMakerResponse
 
 from lambdas.aws import chat, components
@@ -94,6 +96,11 @@ class Account:
         """The configuration that the endpoint of the spec has."""
         found = self.client("sagemaker").describe_endpoint(EndpointName="stratos-tiles")
         return str(found["EndpointConfigName"])
+
+    def fail_endpoint(self) -> None:
+        """Let SageMaker have given up the endpoint of the spec."""
+        backend = sagemaker_backends[ACCOUNT_ID][REGION]
+        backend.endpoints["stratos-tiles"].endpoint_status = "Failed"
 
     def stop_execution(self) -> None:
         self.client("stepfunctions").stop_execution(executionArn=self.execution_arn)
@@ -228,6 +235,8 @@ def _update_endpoint(response: SageMakerResponse) -> ActionResult:
     """Blue/green at once: the endpoint has the new configuration."""
     parameters = json.loads(response.body)
     endpoint = response.sagemaker_backend.endpoints[parameters["EndpointName"]]
+    if endpoint.endpoint_status != "InService":
+        raise AWSValidationException(f"Cannot update endpoint in status {endpoint.endpoint_status}")
     config = parameters["EndpointConfigName"]
     response.sagemaker_backend.describe_endpoint_config(config)
     endpoint.endpoint_config_name = config

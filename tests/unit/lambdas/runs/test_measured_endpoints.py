@@ -15,6 +15,7 @@ from lambdas.aws.clients import client
 from lambdas.handlers import clean_up, measure_endpoint
 from stratos.contracts.bucket import RunKeys, split_uri
 from stratos.contracts.measurements import LoadResult
+from stratos.hosting.ownership import RUN_TAG
 from stratos.measuring.answers import JudgedAnswers
 from stratos.pipeline.steps import TrainingJob
 from tests import factories
@@ -100,6 +101,27 @@ def test_a_missed_load_is_tried_on_the_next_server_of_the_front(
     rows = [json.loads(line) for line in account.read("catalog/calibration.jsonl").splitlines()]
     learned = [r["instance_type"] for r in rows if r["quantity"] == "p95_latency_ms"]
     assert learned == ["ml.local.cpu2"]  # the other hung, which is no latency to learn
+
+
+def test_a_next_server_is_created_where_the_endpoint_has_failed(
+    account: Account, slow: pytest.MonkeyPatch
+) -> None:
+    former = start(account, **CHEAPEST).until_promoted()
+    before = account.endpoint_config()
+    pipeline = start(account, **CHEAPEST, description="again").until_deployed()
+    account.fail_endpoint()
+    pipeline.measure()
+    assert account.resources()["endpoints"] == set()
+    second = pipeline.next_server()
+    assert server_of(second) == "ml.local.cpu2"
+    assert (second["replaces_live"], second["previous_config_name"]) == (False, before)
+    assert account.endpoint_config() == second["endpoint_config_name"]
+    call(clean_up.handler, run=pipeline.run, failure={"Error": "LatencyGateError", "Cause": ""})
+    assert account.endpoint_config() == before
+    described = client("sagemaker").describe_endpoint(EndpointName="stratos-tiles")
+    tags = client("sagemaker").list_tags(ResourceArn=described["EndpointArn"])["Tags"]
+    owner = {item["Key"]: item["Value"] for item in tags}[RUN_TAG]  # moto adds, the last counts
+    assert owner == former.run.run_id
 
 
 def fails(status: int, message: str) -> Callable[[list[dict[str, str]]], str]:

@@ -200,3 +200,129 @@ def test_an_endpoint_that_cannot_go_back_is_not_tried_for_ever(
     monkeypatch.setattr(sagemaker, "update_endpoint", lambda *names: None)
     with pytest.raises(DeploymentFailed, match=r"could not go back to .* Update it by hand"):
         call(clean_up.handler, run=failing.run, failure=FAILURE)
+
+
+class FormerModel:
+    """A model that was live, scaled and tagged, while the next one's endpoint has failed."""
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self._live = start(account, hosting={"max_instances": 3}).until_promoted()
+        self._before = self._seen()
+        self.failing = start(account, hosting={"max_instances": 5}).until_deployed()
+        self.made = self.failing.state["quality"]["deployment"]["endpoint_config_name"]
+        account.fail_endpoint()
+
+    def assert_back(self) -> None:
+        """Its endpoint is as it was."""
+        assert self._seen() == self._before
+        assert self._account.resources()["configs"] == {self._before["config"]}
+        assert not turns.has(self.failing.run, "stratos-tiles")
+
+    def _seen(self) -> dict[str, Any]:
+        endpoint = self._account.client("sagemaker").describe_endpoint(EndpointName="stratos-tiles")
+        tags = self._account.client("sagemaker").list_tags(ResourceArn=endpoint["EndpointArn"])
+        targets = self._account.client("application-autoscaling").describe_scalable_targets(
+            ServiceNamespace="sagemaker"
+        )
+        return {
+            "status": endpoint["EndpointStatus"],
+            "config": endpoint["EndpointConfigName"],
+            "tags": {item["Key"]: item["Value"] for item in tags["Tags"]},  # the last counts
+            "bounds": [(t["MinCapacity"], t["MaxCapacity"]) for t in targets["ScalableTargets"]],
+            "schedules": self._account.resources()["schedules"],
+        }
+
+
+def test_a_failed_endpoint_is_made_anew_with_the_model_it_had(account: Account) -> None:
+    former = FormerModel(account)
+    cleaned = call(clean_up.handler, run=former.failing.run, failure=FAILURE)
+    assert cleaned["restored_endpoint"] == "stratos-tiles"
+    assert former.made in cleaned["deleted"]
+    assert "stratos-tiles" not in cleaned["deleted"]
+    former.assert_back()
+
+
+def test_a_call_that_ended_before_it_was_made_anew_is_gone_on_with(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    former = FormerModel(account)
+
+    def cut_short(*_: Any) -> bool:
+        raise TimeoutError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(sagemaker, "create_endpoint", cut_short)
+        with pytest.raises(TimeoutError):
+            call(clean_up.handler, run=former.failing.run, failure=FAILURE)
+    assert sagemaker.find_endpoint("stratos-tiles") is None
+    cleaned = call(clean_up.handler, run=former.failing.run, failure=FAILURE)
+    assert cleaned["restored_endpoint"] == "stratos-tiles"
+    former.assert_back()
+
+
+def test_two_calls_at_once_make_it_anew_once(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    former = FormerModel(account)
+    create, calls = sagemaker.create_endpoint, []
+
+    def create_second(name: str, config_name: str, tags: list[dict[str, str]]) -> bool:
+        calls.append(create(name, config_name, tags))  # the other call's
+        return create(name, config_name, tags)
+
+    monkeypatch.setattr(sagemaker, "create_endpoint", create_second)
+    call(clean_up.handler, run=former.failing.run, failure=FAILURE)
+    assert calls == [True]
+    former.assert_back()
+
+
+def test_one_that_another_call_deletes_again_is_left_to_the_next_call(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    former = FormerModel(account)
+    with monkeypatch.context() as patched:
+        patched.setattr(sagemaker, "create_endpoint", lambda *_: True)
+        with pytest.raises(EndpointUnsettled, match="the next call makes it"):
+            call(clean_up.handler, run=former.failing.run, failure=FAILURE)
+    call(clean_up.handler, run=former.failing.run, failure=FAILURE)
+    former.assert_back()
+
+
+def test_one_that_fails_again_is_told_and_tried_again(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    former = FormerModel(account)
+    create = sagemaker.create_endpoint
+
+    def fail(name: str, config_name: str, tags: list[dict[str, str]]) -> bool:
+        created = create(name, config_name, tags)
+        account.fail_endpoint()
+        return created
+
+    with monkeypatch.context() as patched:
+        patched.setattr(sagemaker, "create_endpoint", fail)
+        with pytest.raises(DeploymentFailed, match="it is Failed with"):
+            call(clean_up.handler, run=former.failing.run, failure=FAILURE)
+    call(clean_up.handler, run=former.failing.run, failure=FAILURE)
+    former.assert_back()
+
+
+def test_one_whose_configuration_is_gone_is_told_once(account: Account) -> None:
+    former = FormerModel(account)
+    (before,) = account.resources()["configs"] - {former.made}
+    sagemaker.delete_endpoint_config(before)
+    with pytest.raises(DeploymentFailed, match=f"its configuration {before} is gone"):
+        call(clean_up.handler, run=former.failing.run, failure=FAILURE)
+    cleaned = call(clean_up.handler, run=former.failing.run, failure=FAILURE)
+    assert former.made in cleaned["deleted"]
+    assert not turns.has(former.failing.run, "stratos-tiles")
+
+
+def test_a_failed_endpoint_without_a_former_model_is_deleted(account: Account) -> None:
+    pipeline = start(account).until_deployed()
+    account.fail_endpoint()
+    cleaned = call(clean_up.handler, run=pipeline.run, failure=FAILURE)
+    assert "stratos-tiles" in cleaned["deleted"]
+    assert cleaned["restored_endpoint"] is None
+    assert account.resources()["endpoints"] == set()

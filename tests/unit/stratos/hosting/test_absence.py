@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from botocore.exceptions import ClientError
 
-from stratos.hosting.absence import is_absent
+from stratos.hosting.absence import is_absent, is_taken
 
 
 def refusal(code: str, message: str) -> ClientError:
@@ -37,3 +37,14 @@ def test_a_denied_access_means_absent_only_where_the_tag_gives_access() -> None:
     denied = refusal("AccessDeniedException", "no identity-based policy allows the action")
     assert is_absent(denied, held_by_tag=True)
     assert not is_absent(denied, held_by_tag=False)
+
+
+@pytest.mark.parametrize(
+    ("message", "taken"),
+    [
+        ('Cannot create already existing endpoint "e".', True),
+        ("Could not find endpoint configuration", False),
+    ],
+)
+def test_a_name_is_taken_where_sagemaker_says_so(message: str, taken: bool) -> None:
+    assert is_taken(refusal("ValidationException", message)) is taken

@@ -131,6 +131,15 @@ def test_an_endpoint_does_not_end_while_a_run_that_goes_on_has_the_turn_at_it() 
     assert "stratos-tiles" in swept(everything(), over, stopped, turn="r2")
 
 
+def test_what_an_endpoint_had_is_kept_while_clean_up_makes_it_anew() -> None:
+    resources = [resource("endpoint-config", "c1"), resource("model", "m1")]
+    stopped = owner("r2", status="stopped")
+    assert swept(resources, live(), stopped, turn="r2") == {}
+    assert set(swept(resources, live(), stopped)) == {"c1", "m1"}
+    ownership = Ownership(resources, [live(), stopped], NOW, {"stratos-tiles": "r2"})
+    assert list(ownership.without_endpoint()) == []
+
+
 def test_an_endpoint_whose_time_is_over_goes_though_a_run_of_its_spec_trains() -> None:
     over = live(expires_at=NOW - timedelta(hours=1))
     running = owner("r2", running=True, status="running")
