@@ -17,14 +17,11 @@ pytestmark = pytest.mark.slow
 NUM_QUESTIONS = 40
 
 
-def questions(folder: Path) -> Path:
-    """Chats, and one that is too long for the model, as only its tokens tell."""
+def questions(folder: Path, *more: str) -> Path:
+    """Chats, and more prompts."""
     rows = [json.loads(line) for line in (EXAMPLE / "dataset.jsonl").read_text().splitlines()]
-    lines = [
-        json.dumps({"messages": [{"role": "user", "content": row["prompt"]}]})
-        for row in rows[:NUM_QUESTIONS]
-    ]
-    lines.insert(3, json.dumps({"prompt": "z1" * 1_000}))
+    prompts = [*(row["prompt"] for row in rows[:NUM_QUESTIONS]), *more]
+    lines = [json.dumps({"messages": [{"role": "user", "content": each}]}) for each in prompts]
     path = folder / "hands.jsonl"
     path.write_text("\n".join(lines) + "\n")
     return path
@@ -69,13 +66,17 @@ def test_a_spec_in_batch_mode_ends_with_a_model_that_answers_files(cloud: Cloud,
     )
     assert answered.exit_code == 0, answered.output
     told = json.loads(answered.output.splitlines()[-1])
-    assert (told["num_requests"], told["num_failed"]) == (NUM_QUESTIONS + 1, 1)
+    assert (told["num_requests"], told["num_failed"]) == (NUM_QUESTIONS, 0)
     assert told["usd"] > 0
     content = (tmp_path / "out" / "hands.answers.jsonl").read_text()
     answers = [json.loads(line) for line in content.splitlines()]
-    assert [answer["line"] for answer in answers] == list(range(1, NUM_QUESTIONS + 2))
-    assert "error" in answers[3]
-    assert all("answer" in answer for index, answer in enumerate(answers) if index != 3)
+    assert [answer["line"] for answer in answers] == list(range(1, NUM_QUESTIONS + 1))
+    assert all("answer" in answer for answer in answers)
+
+    long = questions(tmp_path, "z1" * 1_000)  # as only its tokens tell
+    failed = CliRunner().invoke(cli.app, ["batch", run_id, str(long), "--to", str(tmp_path / "no")])
+    assert failed.exit_code != 0
+    assert f"line {NUM_QUESTIONS + 1} may be too long" in str(failed.exception)
     assert cloud.billable() == {"jobs": [], "endpoints": []}
 
     deleted = CliRunner().invoke(cli.app, ["delete", run_id])
