@@ -203,6 +203,7 @@ class Comparison:
 
     Attributes:
         requests: At concurrency 1; twice and four times as many at the others.
+        load_seconds: Of one open-loop load that all bear; None measures no latency under load.
     """
 
     model: str
@@ -210,7 +211,7 @@ class Comparison:
     questions: tuple[str, ...]
     max_tokens: int
     requests: int
-    load_seconds: float
+    load_seconds: float | None
 
     def measure(self) -> list[Row]:
         """Throughput at each concurrency, then latency under one load that all of them bear."""
@@ -218,6 +219,11 @@ class Comparison:
         for contender in self.contenders:
             with running(contender) as server:
                 rows += [self._saturated(contender, server, each) for each in CONCURRENCIES]
+        if self.load_seconds is not None:
+            self._offer(rows, self.load_seconds)
+        return rows
+
+    def _offer(self, rows: list[Row], seconds: float) -> None:
         slowest = {
             each: min(row["requests/s"] for row in rows if row["concurrency"] == each)
             for each in CONCURRENCIES
@@ -228,7 +234,7 @@ class Comparison:
                     client = self._client(contender, server)
                     asyncio.run(client.saturate(2 * each, each, seed=9))
                     offered = LOAD_SHARE * slowest[each]
-                    load = asyncio.run(client.offer(offered, self.load_seconds, each, seed=each))
+                    load = asyncio.run(client.offer(offered, seconds, each, seed=each))
                     row = next(
                         row
                         for row in rows
@@ -238,12 +244,14 @@ class Comparison:
                     )
                     figures = load.row()
                     row |= {"offered/s": offered, "failed_in_load": figures["failed"]}
-                    row |= {name: figures[name] for name in ("p50_ms", "p95_ms", "ttft_p50_ms")}
-        return rows
+                    row |= {name: figures[name] for name in ("p50_ms", "p95_ms")}
 
     def _saturated(self, contender: Contender, server: Running, concurrency: int) -> Row:
         client = self._client(contender, server)
-        asyncio.run(client.saturate(2 * concurrency, concurrency, seed=9))
+        # As many as there are places, and short: the first tokens, and a warm-up.
+        short = self._client(contender, server, max_tokens=4)
+        asyncio.run(short.saturate(concurrency, concurrency, seed=9))
+        first = asyncio.run(short.saturate(concurrency, concurrency, seed=10)).row()
         size = self.requests * {1: 1, 8: 2, 32: 4}[concurrency]
         full = asyncio.run(client.saturate(size, concurrency, seed=concurrency)).row()
         row = {
@@ -252,14 +260,18 @@ class Comparison:
             "precision": contender.precision,
             "concurrency": concurrency,
             **{name: full[name] for name in ("tokens/s", "requests/s", "failed")},
+            "ttft_p50_ms": first["ttft_p50_ms"],
             "ready_s": server.ready_seconds,
             "memory_mib": server.memory_mib(),
         }
         print("  ".join(f"{name} {_text(value)}" for name, value in row.items()), flush=True)
         return row
 
-    def _client(self, contender: Contender, server: Running) -> Client:
-        return Client(server.url, contender.model, self.questions, self.max_tokens, contender.path)
+    def _client(
+        self, contender: Contender, server: Running, max_tokens: int | None = None
+    ) -> Client:
+        tokens = max_tokens or self.max_tokens
+        return Client(server.url, contender.model, self.questions, tokens, contender.path)
 
 
 def exported(source: Path, folder: Path, precisions: tuple[CpuPrecision, ...]) -> Path:
@@ -319,7 +331,7 @@ def checks(rows: list[Row], soaked: list[Row]) -> list[Row]:
         growth = soaked[-1]["memory_mib"] / soaked[0]["memory_mib"]
         found.append(check("memory at the end of the soak over its start", growth, 1.02, "lower"))
     own = [row for row in rows if row["server"] == OURS]
-    failed = sum(row["failed"] + row["failed_in_load"] for row in own)
+    failed = sum(row["failed"] + row.get("failed_in_load", 0) for row in own)
     failed += sum(row["failed"] for row in soaked)
     found.append(check("failed requests of ours", failed, 0, "lower"))
     return found
