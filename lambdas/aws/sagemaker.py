@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from lambdas.aws.clients import client
 from lambdas.aws.job_names import step_of
 from stratos.errors import EndpointUnsettled
-from stratos.hosting.absence import is_absent, is_taken
+from stratos.hosting.absence import is_absent, is_over, is_taken
 from stratos.hosting.modes.table import mode_named, mode_of
 from stratos.hosting.ownership import CHANGING
 from stratos.spec import ModeName
@@ -75,7 +75,7 @@ def stop_job(name: str) -> None:
     try:
         client("sagemaker").stop_training_job(TrainingJobName=name)
     except ClientError as error:
-        if not is_absent(error, held_by_tag=True):
+        if not (is_absent(error, held_by_tag=True) or is_over(error)):
             raise
 
 

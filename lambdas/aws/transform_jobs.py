@@ -16,7 +16,7 @@ from lambdas.aws.sagemaker import IN_PROGRESS
 from stratos.contracts.bucket import split_uri
 from stratos.contracts.measurements import Measurement
 from stratos.contracts.run import RunRef
-from stratos.hosting.absence import is_absent
+from stratos.hosting.absence import is_absent, is_over
 from stratos.hosting.chat_request import chat_request
 from stratos.hosting.deployment import BatchDeployment, Deployment
 from stratos.hosting.transform_job import TransformJob, billed_seconds
@@ -96,7 +96,7 @@ def stop(name: str) -> None:
     try:
         client("sagemaker").stop_transform_job(TransformJobName=name)
     except ClientError as error:
-        if not is_absent(error, held_by_tag=True):
+        if not (is_absent(error, held_by_tag=True) or is_over(error)):
             raise
 
 

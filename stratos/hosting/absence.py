@@ -1,4 +1,4 @@
-"""How SageMaker says that there is nothing of a name, or something already."""
+"""How SageMaker says that there is nothing of a name, something already, or nothing to stop."""
 
 from __future__ import annotations
 
@@ -26,6 +26,14 @@ def is_absent(error: Exception, *, held_by_tag: bool) -> bool:
     if code == "AccessDeniedException":
         return held_by_tag
     return code in ("ResourceNotFound", "ResourceNotFoundException")
+
+
+def is_over(error: Exception) -> bool:
+    """Whether a job could not be stopped because it has ended, or is ending, by itself."""
+    response: dict[str, Any] = getattr(error, "response", {})
+    told = response.get("Error", {})
+    message = str(told.get("Message", "")).lower()
+    return told.get("Code") == "ValidationException" and "job is in status" in message
 
 
 def is_taken(error: Exception) -> bool:

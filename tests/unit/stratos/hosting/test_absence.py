@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from botocore.exceptions import ClientError
 
-from stratos.hosting.absence import is_absent, is_taken
+from stratos.hosting.absence import is_absent, is_over, is_taken
 
 
 def refusal(code: str, message: str) -> ClientError:
@@ -48,3 +48,12 @@ def test_a_denied_access_means_absent_only_where_the_tag_gives_access() -> None:
 )
 def test_a_name_is_taken_where_sagemaker_says_so(message: str, taken: bool) -> None:
     assert is_taken(refusal("ValidationException", message)) is taken
+
+
+@pytest.mark.parametrize("kind", ["training", "transform"])
+def test_a_job_that_has_ended_by_itself_needs_no_stop(kind: str) -> None:
+    words = f"The request was rejected because the {kind} job is in status Completed."
+    assert is_over(refusal("ValidationException", words))
+    assert not is_over(refusal("ThrottlingException", words))
+    assert not is_over(refusal("ValidationException", "Requested resource not found."))
+    assert not is_over(RuntimeError(words))
