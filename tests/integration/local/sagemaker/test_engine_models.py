@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -85,12 +86,15 @@ def test_what_llama_server_refuses_is_a_model_error_with_its_400(cloud, live, bo
 def engine(cloud) -> psutil.Process:
     """The native server below this cloud's endpoint."""
     home = str(cloud.settings.state_dir.resolve())
-    (found,) = [
-        process
-        for process in psutil.Process().children(recursive=True)
-        if "serving.llama_cpp.server" in process.cmdline() and process.cwd().startswith(home)
-    ]
-    return found
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        # What has ended may still be listed.
+        with suppress(psutil.NoSuchProcess):
+            ours = process.cwd().startswith(home)
+            if ours and "serving.llama_cpp.server" in process.cmdline():
+                found.append(process)
+    (only,) = found
+    return only
 
 
 def test_an_engine_that_is_killed_comes_back_on_the_same_endpoint(cloud, live):
