@@ -14,7 +14,6 @@ from stratos.contracts.artifact import gguf_name
 from stratos.contracts.jobs import EvaluateConfig, EvaluateResult, PrecisionScore
 from stratos.contracts.plan import ServedPrecision
 from stratos.contracts.records import Record
-from stratos.spec import QUANTISED
 from stratos.statistics.wilson import proportion_of
 from training.asking.comparisons import compare_with, score_baselines, show_examples, spread
 from training.asking.questions import Scored, ask, read_judged, read_split, sample
@@ -85,7 +84,7 @@ class _Examination:
                 )
             served = self.score(ServedGguf("student", folder / chosen, engine), "student")
             full: tuple[ServedPrecision, Scored] | None = None
-            if engine.precision in QUANTISED:
+            if engine.is_quantised:
                 whole = gguf_name("float32")
                 label = f"student in {precisions[whole]}"
                 model_in_full = ServedGguf(label, folder / whole, engine)

@@ -18,12 +18,14 @@ from stratos.contracts.plan import PlannedEngine
 from stratos.contracts.records import ROLES
 from stratos.errors import BatchRejected
 from stratos.hosting.chat_request import chat_request
+from stratos.spec.json_schema import check_schema
 from stratos.units import MIB
 
 _SHOWN = 10
 """Problems that are listed; the others are counted."""
 _MOST_BYTES_PER_TOKEN = 8
-"""No text averages so many: prose has 4 to 5 in large vocabularies."""
+"""A longer line is refused. Prose has 4 to 5 in large vocabularies; long runs of blanks have more,
+and are refused though they might fit."""
 _TEMPLATE_TOKENS, _TOKENS_PER_MESSAGE = 64, 16
 """What a chat template adds at most, to the chat and to each message; assumed."""
 _LARGEST_SEED = 2**32 - 2
@@ -216,6 +218,17 @@ def _integer(least: int, most: int) -> Callable[[Any], bool]:
     return lambda value: type(value) is int and least <= value <= most
 
 
+def _is_format(value: Any) -> bool:
+    """Raises ValueError for a schema that is none, which would cost the whole file."""
+    match value:
+        case {"type": "text"}:
+            return True
+        case {"type": "json_schema", "json_schema": {"schema": dict(schema)}}:
+            check_schema(schema)
+            return True
+    return False
+
+
 def _is_stop(value: Any) -> bool:
     return isinstance(value, str) or (
         isinstance(value, list) and all(isinstance(item, str) for item in value)
@@ -228,9 +241,9 @@ _OPTIONS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "top_p": ("a number from 0 to 1", _number(0, 1)),
     "presence_penalty": ("a number from -2 to 2", _number(-2, 2)),
     "frequency_penalty": ("a number from -2 to 2", _number(-2, 2)),
-    "seed": ("a whole number from 0 to 4294967294", _integer(0, _LARGEST_SEED)),
+    "seed": (f"a whole number from 0 to {_LARGEST_SEED}", _integer(0, _LARGEST_SEED)),
     "stop": ("a text, or a list of them", _is_stop),
     "n": ("1", _integer(1, 1)),
-    "response_format": ("an object", lambda value: isinstance(value, dict)),
+    "response_format": ("an object of type json_schema or text", _is_format),
 }
 """What all engines take and answer alike: what it must be, in words and as a check."""

@@ -13,7 +13,6 @@ from pydantic import Field
 from stratos.contracts.plan import ENGINE_TITLES, PlannedEngine, Precision, ServedPrecision
 from stratos.frozen import FrozenModel
 from stratos.spec import (
-    QUANTISED,
     CpuPrecision,
     Method,
     StrategyName,
@@ -277,7 +276,7 @@ class EvaluateResult(JobResult):
     def served_by(self, engine: PlannedEngine | None) -> EvaluateResult:
         """The result with the student in the precision that an engine holds it in."""
         full = self.full_precision
-        if engine is None or engine.precision in QUANTISED or full is None:
+        if engine is None or engine.is_quantised or full is None:
             return self
         return self.model_copy(
             update={

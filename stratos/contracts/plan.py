@@ -69,8 +69,8 @@ class PlannedEngine(FrozenModel):
     def told(self) -> str:
         """In one line."""
         return (
-            f"{ENGINE_TITLES[self.name]}, {self.precision}, {self.context_tokens:,} tokens of "
-            f"context, {self.slots} at once, {self.memory_gib:.2g} GiB"
+            f"{ENGINE_TITLES[self.name]} in {self.precision}: {self.slots} requests at once, each "
+            f"with a context of {self.context_tokens:,} tokens; {self.memory_gib:.2g} GiB forecast"
         )
 
 

@@ -168,7 +168,7 @@ def _may_follow(engine: PlannedEngine | None, tried: Tried) -> bool:
         return True
     if engine is None:
         return False
-    if engine.name == "vllm" and engine.precision not in QUANTISED:
+    if engine.name == "vllm" and not engine.is_quantised:
         return bool(tried.precisions - set(QUANTISED))
     exported = {*QUANTISED, gguf_in_full(tried.evidence)}
     return engine.precision in tried.precisions & exported

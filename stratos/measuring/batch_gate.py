@@ -14,13 +14,13 @@ from stratos.hosting.next_server import COST_CONSTRAINT, MONTHLY_CONSTRAINT
 from stratos.hosting.transform_job import TransformJob
 from stratos.measuring.blame import blames_model, wrote_no_text
 from stratos.measuring.gates import FAILED_REQUESTS, Verdict
+from stratos.measuring.load import KEPT_ERRORS, LONGEST_ERROR
 from stratos.spec import Spec
 from stratos.statistics.wilson import proportion_of
 
 _SHORTEST_SECONDS = 1.0
 """Answers carry their time in whole seconds."""
 _LONGEST_REASON = 600
-_KEPT_ERRORS, _LONGEST_ERROR = 3, 300
 
 
 class Answer(FrozenModel):
@@ -81,7 +81,7 @@ def batch_result(
             cold = min(seconds, max(0.0, min(given) - start.timestamp()))
     texts = [(index, answer.text) for index, answer in enumerate(answers)]
     good = [(index, text) for index, text in texts if text is not None]
-    said = [answer.error[:_LONGEST_ERROR] for answer in answers if answer.error]
+    said = [answer.error[:LONGEST_ERROR] for answer in answers if answer.error]
     verdicts = [judge(index, text) for index, text in good]
     judged = [verdict for verdict in verdicts if verdict is not None]
     working = max(_SHORTEST_SECONDS, seconds - (cold or 0.0))
@@ -103,7 +103,7 @@ def batch_result(
         accuracy=proportion_of(judged) if judged else None,
         failure=failure and " ".join(failure.split())[:_LONGEST_REASON],
         broken=failure is not None and blames_model(failure),
-        errors=tuple(dict.fromkeys(said))[:_KEPT_ERRORS],
+        errors=tuple(dict.fromkeys(said))[:KEPT_ERRORS],
     )
 
 

@@ -30,8 +30,8 @@ _TAIL = 0.025
 """Probability left on each side of a 95% interval."""
 FEWEST_FAILURES = 5
 """A load is not cut short for fewer."""
-_KEPT_ERRORS = 3
-_LONGEST_ERROR = 300
+KEPT_ERRORS = 3
+LONGEST_ERROR = 300
 _NEVER_LEFT = f"no connection was free for it within {_LONGEST_QUEUE_SECONDS:.0f} s"
 
 
@@ -43,7 +43,7 @@ def told(error: Exception) -> str:
     """What a failed request says, on one line."""
     text = " ".join(str(error).split())
     name = "" if isinstance(error, BrokenAnswer) else type(error).__name__
-    return ": ".join(filter(None, (name, text)))[:_LONGEST_ERROR]
+    return ": ".join(filter(None, (name, text)))[:LONGEST_ERROR]
 
 
 @dataclass(frozen=True)
@@ -262,7 +262,7 @@ def summarise(outcomes: Sequence[RequestOutcome], started: float) -> LoadResult:
         requests_per_second=event_rate([outcome.ended for outcome, _ in good], seconds),
         tokens_per_second=sum(reply.completion_tokens for _, reply in good) * per_second,
         num_broken=sum(outcome.broken for outcome in outcomes),
-        errors=tuple(errors)[:_KEPT_ERRORS],
+        errors=tuple(errors)[:KEPT_ERRORS],
     )
 
 

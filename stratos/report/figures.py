@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stratos.contracts.measurements import Percentile
-from stratos.contracts.plan import ENGINE_TITLES, Interval
+from stratos.contracts.plan import Interval
 from stratos.hosting.modes.table import mode_named
 from stratos.pipeline.summary import RunSummary
 from stratos.statistics.mcnemar import Comparison
@@ -170,11 +170,7 @@ def engine_told(summary: RunSummary) -> str | None:
     """What answers, and what it is told; None for a run of before engines were planned."""
     if summary.served is None or (engine := summary.served.engine) is None:
         return None
-    title = ENGINE_TITLES[engine.name]
-    return (
-        f"{title} in {engine.precision}: {engine.slots} requests at once, each with a context of "
-        f"{engine.context_tokens:,} tokens; {engine.memory_gib:.2g} GiB forecast"
-    )
+    return engine.told
 
 
 def measurement_rows(summary: RunSummary) -> list[MeasurementRow]:

@@ -24,6 +24,10 @@ def questions(
     return [json.loads(line) for line in read_questions(path, "tiles", limits)]
 
 
+def schema(of: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "json_schema", "json_schema": {"name": "answer", "schema": of}}
+
+
 def chat(*roles: str, **options: Any) -> str:
     messages = [{"role": role, "content": "a"} for role in roles]
     return json.dumps({"messages": messages} | options)
@@ -71,6 +75,8 @@ def test_chats_keep_their_own_options_and_prompts_become_chats(tmp_path: Path) -
         (chat("user", seed=2**32 - 1), "from 0 to 4294967294"),
         (chat("user", stop=[1]), "a text, or a list of them"),
         (chat("user", n=2), "`n` is 2; it must be 1"),
+        (chat("user", response_format={"type": "json_object"}), "of type json_schema or text"),
+        (chat("user", response_format=schema({"type": "nonsense"})), "not a JSON Schema"),
     ],
 )
 def test_a_line_that_cannot_be_asked_is_named_by_its_number(
@@ -96,7 +102,8 @@ SHORT = Limits(max_tokens=16, max_mib=3, engine=SHORT_ENGINE)
 
 
 def test_options_that_every_engine_has_are_kept(tmp_path: Path) -> None:
-    options = {"seed": 1, "stop": ["x"], "top_p": 0.5, "temperature": 0.7, "n": 1}
+    options: dict[str, Any] = {"seed": 1, "stop": ["x"], "top_p": 0.5, "temperature": 0.7, "n": 1}
+    options["response_format"] = schema({"type": "object"})
     line = chat("system", "user", "assistant", "user", **options)
     (asked,) = questions(tmp_path, "q.jsonl", line, SHORT)
     assert {name: asked[name] for name in options} == options
