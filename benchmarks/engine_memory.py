@@ -21,9 +21,9 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.llama_cpp_requests import ask  # noqa: E402
 from benchmarks.machine import describe_machine  # noqa: E402
-from benchmarks.planner import print_table  # noqa: E402
 from benchmarks.planner_requests import check  # noqa: E402
 from benchmarks.random_gguf import write_random  # noqa: E402
+from benchmarks.tables import print_table  # noqa: E402
 from serving.llama_cpp.process import LlamaServer  # noqa: E402
 from stratos.planning.forecast.llama_cpp import memory_gib, weight_bytes  # noqa: E402
 from stratos.planning.forecast.transformer import Transformer  # noqa: E402

@@ -29,8 +29,9 @@ import psutil
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.machine import describe_machine
-from benchmarks.serving import RESULTS, ROOT, check, exported, ours, print_table, running
+from benchmarks.serving_contenders import ROOT, exported, ours, running
 from benchmarks.serving_load import Answer, Client
+from benchmarks.tables import check, print_table
 from infra.local.cli import bring_up
 from infra.local.host.settings import LocalSettings, client_environment
 from stratos.cli.runs import list_runs, read_object, read_summary
@@ -42,6 +43,7 @@ from stratos.pipeline.summary import RunSummary
 from stratos.spec import Spec
 
 EXAMPLES = ROOT / "examples"
+RESULTS = ROOT / "benchmarks" / "results"
 
 
 def main() -> None:
@@ -78,7 +80,8 @@ def main() -> None:
             for name, model in models.items():
                 answers[name] += ask(model, chosen, spec.task.max_reply_tokens)
     rows = [row_of(name, answers[name], summary) for name in models]
-    print_table(f"{given.example}: {len(answers['student'])} questions, one at a time", rows)
+    print(f"{given.example}: {len(answers['student'])} questions, one at a time")
+    print_table(rows)
     result = {
         "name": "latency",
         "machine": f"{describe_machine()}, one thread; "

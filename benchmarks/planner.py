@@ -23,6 +23,7 @@ from benchmarks.planner_measured import measured_rows  # noqa: E402
 from benchmarks.planner_package import package_rows  # noqa: E402
 from benchmarks.planner_scale import hypervolume_rows, scale_rows  # noqa: E402
 from benchmarks.planner_score import score_rows  # noqa: E402
+from benchmarks.tables import print_table  # noqa: E402
 
 RESULTS = ROOT / "benchmarks" / "results"
 Check = dict[str, Any]
@@ -63,20 +64,6 @@ def main() -> None:
     }
     file.write_text(json.dumps(result | {"rows": kept["rows"]}, indent=1) + "\n")
     print(json.dumps(result))
-
-
-def print_table(rows: Rows) -> None:
-    """Columns as wide as their content."""
-    if not rows:
-        return
-    cells = [list(rows[0])] + [[_text(value) for value in row.values()] for row in rows]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
-    for row in cells:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)))
-
-
-def _text(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 if __name__ == "__main__":

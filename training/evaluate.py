@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from serving.llama_cpp.build import BUILD
-from stratos.contracts.artifact import gguf_name
+from stratos.contracts.artifact import GGUF_IN_FULL, gguf_name
 from stratos.contracts.jobs import EvaluateConfig, EvaluateResult, PrecisionScore
 from stratos.contracts.plan import ServedPrecision
 from stratos.contracts.records import Record
@@ -78,17 +78,18 @@ class _Examination:
                 return _StudentScores(self.score(model, "student"), "transformers", precision)
             precisions = gguf_precisions(folder)
             chosen = gguf_name(engine.precision)
-            if precisions.get(chosen) != engine.precision:
+            if precisions.get(chosen) != engine.precision or GGUF_IN_FULL not in precisions:
                 raise ValueError(
-                    f"{chosen} of the artifact was to hold {engine.precision}; it has {precisions}"
+                    f"{chosen} of the artifact was to hold {engine.precision}, beside "
+                    f"{GGUF_IN_FULL}; it has {precisions}"
                 )
             served = self.score(ServedGguf("student", folder / chosen, engine), "student")
             full: tuple[ServedPrecision, Scored] | None = None
             if engine.is_quantised:
-                whole = gguf_name("float32")
-                label = f"student in {precisions[whole]}"
-                model_in_full = ServedGguf(label, folder / whole, engine)
-                full = precisions[whole], self.score(model_in_full, label)
+                precision = precisions[GGUF_IN_FULL]
+                label = f"student in {precision}"
+                model_in_full = ServedGguf(label, folder / GGUF_IN_FULL, engine)
+                full = precision, self.score(model_in_full, label)
             return _StudentScores(served, f"llama.cpp {BUILD}", engine.precision, full)
 
     def score_live(self) -> Scored | None:
@@ -100,7 +101,7 @@ class _Examination:
             if folder is None:
                 return None
             engine = self.config.engine
-            files = sorted(gguf_precisions(folder), key=lambda name: name == gguf_name("float32"))
+            files = sorted(gguf_precisions(folder), key=lambda name: name == GGUF_IN_FULL)
             if engine is None or engine.name != "llama_cpp" or not files:
                 return self.score(self._weights("live", folder), "live model")
             served = self.config.live_precision

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import urllib.error
-import urllib.request
 from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 from jinja2.exceptions import TemplateError
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
+from serving.llama_cpp.client import LlamaClient
 from serving.llama_cpp.process import LlamaServer, ServerFailed
 from stratos.errors import NotExportable
 
 _ARGUMENTS = ("--ctx-size", "2048", "--parallel", "1", "--jinja", "--no-warmup")
-_SECONDS = 120.0
 
 PROBES = {
     "words": "The quick fox can't say they've seen what I'd do; it's HERS, she'll SHOUT: DON'T!",
@@ -56,13 +54,13 @@ def compare(folder: Path, gguf: Path) -> None:
     """
     tokenizer = AutoTokenizer.from_pretrained(folder)
     try:
-        with LlamaServer(gguf, _ARGUMENTS) as server:
+        with LlamaServer(gguf, _ARGUMENTS) as server, LlamaClient(server) as client:
             for name, text in probes_of(tokenizer).items():
-                _compare_tokens(server, tokenizer, name, text)
+                _compare_tokens(client, tokenizer, name, text)
             for name, messages in _CONVERSATIONS.items():
-                _compare_prompts(server, tokenizer, name, messages)
+                _compare_prompts(client, tokenizer, name, messages)
     except ServerFailed as error:
-        raise NotExportable(f"llama.cpp cannot load {gguf.name}: {error}") from error
+        raise NotExportable(f"llama.cpp cannot serve {gguf.name}: {error}") from error
 
 
 def probes_of(tokenizer: PreTrainedTokenizerBase) -> dict[str, str]:
@@ -72,17 +70,14 @@ def probes_of(tokenizer: PreTrainedTokenizerBase) -> dict[str, str]:
 
 
 def _compare_tokens(
-    server: LlamaServer, tokenizer: PreTrainedTokenizerBase, name: str, text: str
+    client: LlamaClient, tokenizer: PreTrainedTokenizerBase, name: str, text: str
 ) -> None:
     ours: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
     asked = {"content": text, "add_special": False, "parse_special": True}
-    theirs: list[int] = _ask(server, "/tokenize", asked)["tokens"]
+    theirs: list[int] = _ask(client, "/tokenize", asked)["tokens"]
     if ours == theirs:
         return
-    same = next(
-        (at for at, (one, other) in enumerate(zip(ours, theirs, strict=False)) if one != other),
-        min(len(ours), len(theirs)),
-    )
+    same = _common(ours, theirs)
     before = tokenizer.decode(ours[:same])
     raise NotExportable(
         f"llama.cpp and transformers split {name} unlike one another, after {before[-40:]!r}: "
@@ -96,7 +91,7 @@ def _token(tokenizer: PreTrainedTokenizerBase, left: Sequence[int]) -> str:
 
 
 def _compare_prompts(
-    server: LlamaServer,
+    client: LlamaClient,
     tokenizer: PreTrainedTokenizerBase,
     name: str,
     messages: Sequence[dict[str, str]],
@@ -104,20 +99,19 @@ def _compare_prompts(
     told = {"conversation": list(messages), "tokenize": False, "add_generation_prompt": True}
     try:
         ours = str(tokenizer.apply_chat_template(**told, enable_thinking=False))
-    except TemplateError:
-        # The template does not take these roles; the dataset is checked against it before.
+    except TemplateError as error:
+        if len(messages) == 1:
+            raise NotExportable(f"the chat template refuses {name}: {error}") from error
+        # Not every template takes a system message or several turns.
         return
     if ours != tokenizer.apply_chat_template(**told):
         raise NotExportable(
             f"the chat template renders {name} with thinking unless told not to, and a request "
             "need not tell; the student was taught without"
         )
-    theirs = str(_ask(server, "/apply-template", {"messages": messages})["prompt"])
+    theirs = str(_ask(client, "/apply-template", {"messages": messages})["prompt"])
     if theirs != ours:
-        same = next(
-            (at for at, (one, other) in enumerate(zip(ours, theirs, strict=False)) if one != other),
-            min(len(ours), len(theirs)),
-        )
+        same = _common(ours, theirs)
         raise NotExportable(
             f"llama.cpp and transformers render {name} unlike one another, after "
             f"{ours[:same][-40:]!r}: {theirs[same : same + 40]!r} in llama.cpp, "
@@ -125,7 +119,7 @@ def _compare_prompts(
         )
     taught = len(tokenizer(ours, add_special_tokens=False)["input_ids"])
     asked = {"messages": messages, "max_tokens": 1}
-    served = _ask(server, "/v1/chat/completions", asked)["usage"]["prompt_tokens"]
+    served = _ask(client, "/v1/chat/completions", asked)["usage"]["prompt_tokens"]
     if served != taught:
         raise NotExportable(
             f"llama.cpp reads {name} as {served} tokens, transformers as {taught}, though the "
@@ -133,14 +127,15 @@ def _compare_prompts(
         )
 
 
-def _ask(server: LlamaServer, path: str, body: dict[str, Any]) -> dict[str, Any]:
-    request = urllib.request.Request(
-        server.url + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=_SECONDS) as answer:
-            read: dict[str, Any] = json.load(answer)
-            return read
-    except urllib.error.HTTPError as error:
-        said = error.read().decode(errors="replace")[:500]
-        raise NotExportable(f"llama.cpp refuses {path}: {said}") from error
+def _common(ours: Sequence[object], theirs: Sequence[object]) -> int:
+    """Items at the beginning in which two sequences are the same."""
+    pairs = zip(ours, theirs, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
+def _ask(client: LlamaClient, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    answer = client.post(path, body)
+    if answer.status != 200:
+        raise NotExportable(f"llama.cpp refuses {path}: {answer.shown}")
+    read: dict[str, Any] = answer.body
+    return read

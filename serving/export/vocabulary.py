@@ -88,9 +88,8 @@ def _tokens(backend: dict[str, Any], rows: int) -> tuple[list[str], list[int]]:
     return [text for text, _ in found], [int(kind) for _, kind in found]
 
 
-def _merges(merges: Sequence[str | Sequence[str]]) -> list[str]:
-    # Older files hold "a b", newer ones ["a", "b"].
-    return [merge if isinstance(merge, str) else " ".join(merge) for merge in merges]
+def _merges(merges: Sequence[Sequence[str]]) -> list[str]:
+    return [" ".join(pair) for pair in merges]
 
 
 def _write_ends(

@@ -6,7 +6,6 @@ Stratos sends; like the real program, this one refuses all others.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -16,7 +15,7 @@ PREFIX = "SM_LLAMA_CPP_"
 """AWS's image passes each variable of this prefix on: `SM_LLAMA_CPP_CTX_SIZE=512` is
 `--ctx-size 512`, `true` in any case a bare flag, and `false` nothing."""
 
-_OF_THE_IMAGE = (PREFIX + "MODEL_DIR", PREFIX + "PORT")
+_OF_THE_IMAGE = ("MODEL_DIR", "PORT")
 """What the image's entry point keeps to itself."""
 
 _GIVEN = xllamacpp.common_params_sampling_config
@@ -27,15 +26,20 @@ class UnknownArgument(ValueError):
     """An argument that `llama-server` does not have, or that Stratos does not send."""
 
 
-def arguments_of(environment: Mapping[str, str]) -> list[str]:
-    """What AWS's image starts `llama-server` with, as its entry point reads the environment."""
+def arguments_of(environment: Mapping[str, str], prefix: str = PREFIX) -> list[str]:
+    """What AWS's image starts its server with, as its entry point reads the environment.
+
+    Args:
+        prefix: Of the image's variables; that of vLLM follows the same rule.
+    """
     arguments: list[str] = []
-    for name, value in sorted(environment.items()):
-        if not name.startswith(PREFIX) or name in _OF_THE_IMAGE or value.lower() == "false":
+    for variable, value in sorted(environment.items()):
+        name = variable.removeprefix(prefix)
+        if name == variable or name in _OF_THE_IMAGE or value.lower() == "false":
             continue
-        if name == PREFIX + "MODEL" and not value:
+        if name == "MODEL" and not value:
             continue
-        arguments.append("--" + name.removeprefix(PREFIX).lower().replace("_", "-"))
+        arguments.append("--" + name.lower().replace("_", "-"))
         if value and value.lower() != "true":
             arguments.append(value)
     return arguments
@@ -93,12 +97,6 @@ def _alias(parameters: Any, value: str) -> None:
     parameters.model_alias = {value}
 
 
-def _template_kwargs(parameters: Any, value: str) -> None:
-    # llama.cpp keeps each value as JSON text.
-    given = json.loads(value)
-    parameters.default_template_kwargs = {k: json.dumps(v) for k, v in given.items()}
-
-
 def _one_of(path: str, known: Mapping[str, Any]) -> Callable[[Any, str], None]:
     def read(value: str) -> Any:
         if value not in known:
@@ -108,11 +106,6 @@ def _one_of(path: str, known: Mapping[str, Any]) -> Callable[[Any, str], None]:
     return _number(path, read)
 
 
-_REASONING_FORMATS = {
-    "none": xllamacpp.common_reasoning_format.COMMON_REASONING_FORMAT_NONE,
-    "auto": xllamacpp.common_reasoning_format.COMMON_REASONING_FORMAT_AUTO,
-    "deepseek": xllamacpp.common_reasoning_format.COMMON_REASONING_FORMAT_DEEPSEEK,
-}
 _CACHE_TYPES = {
     "f32": xllamacpp.ggml_type.GGML_TYPE_F32,
     "f16": xllamacpp.ggml_type.GGML_TYPE_F16,
@@ -130,33 +123,21 @@ _VALUED: dict[str, Callable[[Any, str], None]] = {
     "--port": _number("port"),
     "--ctx-size": _number("n_ctx"),
     "--parallel": _number("n_parallel"),
-    "--batch-size": _number("n_batch"),
-    "--ubatch-size": _number("n_ubatch"),
     "--threads": _number("cpuparams.n_threads"),
     "--threads-batch": _number("cpuparams_batch.n_threads"),
-    "--threads-http": _number("n_threads_http"),
     "--flash-attn": _one_of("flash_attn_type", _FLASH_ATTENTION),
     "--cache-type-k": _one_of("cache_type_k", _CACHE_TYPES),
     "--cache-type-v": _one_of("cache_type_v", _CACHE_TYPES),
     "--cache-ram": _number("cache_ram_mib"),
-    "--timeout": _number("timeout_read"),
-    "--n-predict": _number("n_predict"),
     "--temp": _sampling("temp", float, _GIVEN.COMMON_PARAMS_SAMPLING_CONFIG_TEMP),
     "--top-k": _sampling("top_k", int, _GIVEN.COMMON_PARAMS_SAMPLING_CONFIG_TOP_K),
     "--top-p": _sampling("top_p", float, _GIVEN.COMMON_PARAMS_SAMPLING_CONFIG_TOP_P),
     "--min-p": _sampling("min_p", float, _GIVEN.COMMON_PARAMS_SAMPLING_CONFIG_MIN_P),
-    "--chat-template-kwargs": _template_kwargs,
-    "--reasoning-format": _one_of("reasoning_format", _REASONING_FORMATS),
 }
 _BARE: dict[str, Callable[[Any], None]] = {
     "--jinja": _switch("use_jinja", True),
     "--metrics": _switch("endpoint_metrics", True),
-    "--no-slots": _switch("endpoint_slots", False),
-    "--no-webui": _switch("ui", False),
-    "--kv-unified": _switch("kv_unified", True),
-    "--no-context-shift": _switch("ctx_shift", False),
     "--no-prefill-assistant": _switch("prefill_assistant", False),
     "--no-warmup": _switch("warmup", False),
     "--no-cache-prompt": _switch("cache_prompt", False),
-    "--no-cache-idle-slots": _switch("cache_idle_slots", False),
 }

@@ -11,7 +11,10 @@ from __future__ import annotations
 from stratos.contracts.plan import ServedPrecision
 from stratos.spec import QUANTISED
 
+GGUF_IN_FULL = "model.gguf"
+"""Unquantised weights, in whichever precision; the manifest says in which."""
+
 
 def gguf_name(precision: ServedPrecision) -> str:
     """The file that llama.cpp serves in a precision; unquantised weights are in one file only."""
-    return f"model-{precision}.gguf" if precision in QUANTISED else "model.gguf"
+    return f"model-{precision}.gguf" if precision in QUANTISED else GGUF_IN_FULL

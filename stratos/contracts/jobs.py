@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from stratos.contracts.artifact import gguf_name
 from stratos.contracts.plan import ENGINE_TITLES, PlannedEngine, Precision, ServedPrecision
 from stratos.frozen import FrozenModel
 from stratos.spec import (
@@ -103,6 +104,13 @@ class DistillConfig(JobConfig):
     """Precisions to export for llama.cpp: one in full, and the quantised one of the plan."""
     gguf_required: bool = True
     """No plan of the run can do without. Else a student that llama.cpp cannot serve has none."""
+
+    @field_validator("gguf")
+    @classmethod
+    def _one_file_each(cls, gguf: tuple[CpuPrecision, ...]) -> tuple[CpuPrecision, ...]:
+        if len({gguf_name(precision) for precision in gguf}) < len(gguf):
+            raise ValueError(f"{', '.join(gguf)} would be in one file; export one of them in full")
+        return gguf
 
 
 class EvaluateConfig(JobConfig):

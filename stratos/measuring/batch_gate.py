@@ -78,7 +78,7 @@ def batch_result(
         seconds = max(0.0, (described.get("TransformEndTime", start) - start).total_seconds())
         given = [answer.created for answer in answers if answer.created is not None]
         if given:
-            cold = min(seconds, max(0.0, min(given) - start.timestamp()))
+            cold = min(seconds, _cold_start_seconds(start.timestamp(), min(given)))
     texts = [(index, answer.text) for index, answer in enumerate(answers)]
     good = [(index, text) for index, text in texts if text is not None]
     said = [answer.error[:LONGEST_ERROR] for answer in answers if answer.error]
@@ -105,6 +105,16 @@ def batch_result(
         broken=failure is not None and blames_model(failure),
         errors=tuple(dict.fromkeys(said))[:KEPT_ERRORS],
     )
+
+
+def _cold_start_seconds(started: float, first: float) -> float:
+    """From the start of the bill to the first answer.
+
+    Args:
+        first: The answer's own time, cut to whole seconds: within the second that the bill began
+            in, the middle of what is left of it stands for it.
+    """
+    return first - started if first > started else max(0.0, first + 1 - started) / 2
 
 
 def judge_batch(batch: BatchResult, spec: Spec, usd_per_hour: float) -> Verdict:

@@ -26,10 +26,11 @@ class Muon(TorchMuon):
     def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]
         assert closure is None, "a step has its gradients already"
         for group in self.param_groups:
-            updates: list[tuple[Tensor, Tensor]] = []
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    updates.append((parameter, self._direction(parameter, group)))
+            updates = (
+                (parameter, self._direction(parameter, group))
+                for parameter in group["params"]
+                if parameter.grad is not None
+            )
             for parameters, directions in _by_shape(updates):
                 orthogonal = orthogonalised(
                     directions, group["ns_coefficients"], group["ns_steps"], group["eps"]

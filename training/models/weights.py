@@ -29,14 +29,19 @@ class LocalModel:
     """Weights in memory with the tokenizer that belongs to them.
 
     Attributes:
-        stored: What the numbers were stored as, whatever they are in memory.
+        source: The folder or Hub repository that they were read from; empty if they were not.
     """
 
     name: str
     model: PreTrainedModel
     tokenizer: Tokenizer
     chat: ChatFormat
-    stored: torch.dtype = torch.float32
+    source: str = ""
+
+    @property
+    def stored(self) -> torch.dtype:
+        """What the numbers are stored as where they were read, whatever they are in memory."""
+        return stored_dtype(self.source) if self.source else torch.float32
 
     @property
     def num_parameters(self) -> int:
@@ -111,7 +116,7 @@ def load_model(
         model = prune(model, layers)
     model.to(device).eval()
     chat = ChatFormat(tokenizer, end_tokens(model, tokenizer))
-    return LocalModel(name, model, tokenizer, chat, stored_dtype(source))
+    return LocalModel(name, model, tokenizer, chat, source)
 
 
 def stored_dtype(source: str) -> torch.dtype:

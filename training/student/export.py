@@ -47,8 +47,9 @@ def export(student: Student, folder: Path) -> str:
         student.trained.save_pretrained(folder / "adapter", safe_serialization=True)
         model = student.trained.merge_and_unload()
     # Not by `model.to`, which a model that was sharded refuses.
+    stored = student.local.stored
     for parameter in model.parameters():
-        parameter.data = parameter.data.to(student.local.stored)
+        parameter.data = parameter.data.to(stored)
     model.generation_config = GenerationConfig()
     model.save_pretrained(folder, safe_serialization=True)
     tokenizer.chat_template = decided(tokenizer.chat_template)
@@ -89,11 +90,6 @@ def export_gguf(folder: Path, config: DistillConfig) -> tuple[CpuPrecision, ...]
     Raises:
         NotExportable: llama.cpp would answer another prompt than the student was taught.
     """
-    names = [gguf_name(precision) for precision in config.gguf]
-    if len(set(names)) < len(names):
-        raise ValueError(
-            f"{', '.join(config.gguf)} would be in one file; export one of them in full"
-        )
     try:
         for precision in config.gguf:
             _log.info("writing %s", gguf_name(precision))
@@ -103,8 +99,8 @@ def export_gguf(folder: Path, config: DistillConfig) -> tuple[CpuPrecision, ...]
             _log.info("%s: %s, %.1f MiB, tokens as in transformers", path.name, precision, mib)
     except NotExportable as error:
         found = _without_gguf(config, error)
-        for name in names:
-            (folder / name).unlink(missing_ok=True)
+        for precision in config.gguf:
+            (folder / gguf_name(precision)).unlink(missing_ok=True)
         return found
     return config.gguf
 

@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
-from typing import Any
 
-import urllib3
+from serving.llama_cpp.client import EngineAnswer, LlamaClient
+from serving.llama_cpp.process import LlamaServer
 
-from serving.llama_cpp.process import LlamaServer, ServerFailed
-
-_SHOWN_CHARACTERS = 500
 _LOOK_SECONDS = 0.5
 """Between two looks at whether to stop."""
-
-
-@dataclass(frozen=True)
-class EngineAnswer:
-    """What the server said to one request."""
-
-    status: int
-    body: Any
-
-    @property
-    def shown(self) -> str:
-        return f"HTTP {self.status}: {json.dumps(self.body)[:_SHOWN_CHARACTERS]}"
 
 
 def answers(
@@ -44,26 +27,13 @@ def answers(
     Raises:
         ServerFailed: it has ended, or does not answer; the message holds the end of its log.
     """
-    http = urllib3.PoolManager(maxsize=at_once, timeout=None, retries=False)
-
-    def ask(body: Mapping[str, object]) -> EngineAnswer:
-        try:
-            response = http.request("POST", server.url + path, json=dict(body))
-            return EngineAnswer(response.status, json.loads(response.data))
-        except (urllib3.exceptions.HTTPError, ValueError) as error:
-            server.require_alive()
-            raise ServerFailed(
-                f"llama.cpp broke off an answer ({type(error).__name__}: {error}). "
-                f"Its log ends: {server.tail()}"
-            ) from error
-
     pending: dict[Future[EngineAnswer], int] = {}
     left = iter(range(len(bodies)))
-    with ThreadPoolExecutor(at_once) as pool:
+    with LlamaClient(server, at_once=at_once) as client, ThreadPoolExecutor(at_once) as pool:
         try:
             while not stop():
                 while len(pending) < at_once and (index := next(left, None)) is not None:
-                    pending[pool.submit(ask, bodies[index])] = index
+                    pending[pool.submit(client.post, path, bodies[index])] = index
                 if not pending:
                     return
                 done, _ = wait(pending, timeout=_LOOK_SECONDS, return_when=FIRST_COMPLETED)
@@ -72,4 +42,3 @@ def answers(
         finally:
             if pending:
                 server.stop()
-            http.clear()

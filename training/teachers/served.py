@@ -16,6 +16,7 @@ import torch
 
 from serving.llama_cpp.arguments import arguments_of
 from serving.llama_cpp.build import BUILD
+from serving.llama_cpp.client import EngineAnswer
 from serving.llama_cpp.process import LlamaServer, ServerFailed
 from stratos.catalog.models import card_from_config
 from stratos.contracts.plan import PlannedEngine
@@ -23,7 +24,7 @@ from stratos.hosting.container import llama_cpp_environment
 from stratos.planning.forecast.llama_cpp import slot_bytes
 from stratos.planning.forecast.transformer import transformer
 from training.container.host import available_memory_bytes
-from training.teachers.llama_requests import EngineAnswer, answers
+from training.teachers.llama_requests import answers
 from training.teachers.teacher import Completion, ModelUsage, OnAnswer, Request
 
 _AT_ONCE = 16

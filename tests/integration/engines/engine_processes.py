@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,21 +14,14 @@ from pathlib import Path
 
 import httpx
 
+from serving.llama_cpp.arguments import arguments_of
+from serving.llama_cpp.process import free_port
+
 ROOT = Path(__file__).resolve().parents[3]
 VLLM_PREFIX = "SM_VLLM_"
 VLLM_PYTHON = "STRATOS_VLLM_PYTHON"
 """Names the interpreter of an environment that has vLLM; `make test-vllm` makes one."""
 _START_SECONDS = 900
-
-
-def vllm_arguments(environment: Mapping[str, str]) -> list[str]:
-    """What AWS's vLLM image starts its server with: `SM_VLLM_FOO_BAR=x` is `--foo-bar x`."""
-    arguments: list[str] = []
-    for name, value in sorted(environment.items()):
-        if name.startswith(VLLM_PREFIX) and value != "false":
-            arguments.append("--" + name.removeprefix(VLLM_PREFIX).lower().replace("_", "-"))
-            arguments += [] if value == "true" else [value]
-    return arguments
 
 
 def localised(environment: Mapping[str, str], model: Path) -> dict[str, str]:
@@ -40,7 +32,7 @@ def localised(environment: Mapping[str, str], model: Path) -> dict[str, str]:
 @contextmanager
 def llama_cpp(environment: Mapping[str, str], model: Path, log: Path) -> Iterator[str]:
     """The stand-in for the entry point of AWS's llama.cpp image."""
-    port = _free_port()
+    port = free_port()
     variables = localised(environment, model) | {"SAGEMAKER_BIND_TO_PORT": str(port)}
     command = [sys.executable, "-m", "serving"]
     with _running(command, os.environ | variables | {"OMP_NUM_THREADS": "1"}, port, log) as url:
@@ -50,10 +42,10 @@ def llama_cpp(environment: Mapping[str, str], model: Path, log: Path) -> Iterato
 @contextmanager
 def vllm(environment: Mapping[str, str], model: Path, log: Path) -> Iterator[str]:
     """Real vLLM on this machine's CPU; compiled graphs would take minutes for a test."""
-    port = _free_port()
+    port = free_port()
     given = localised(environment, model)
     command = [os.environ[VLLM_PYTHON], "-m", "vllm.entrypoints.openai.api_server"]
-    command += vllm_arguments(given)
+    command += arguments_of(given, VLLM_PREFIX)
     command += ["--enforce-eager", "--host", "127.0.0.1", "--port", str(port)]
     variables = {"VLLM_CPU_KVCACHE_SPACE": "1", "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
     with _running(command, os.environ | variables, port, log) as url:
@@ -93,13 +85,6 @@ def _await_ping(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
             pass
         time.sleep(0.05)
     raise AssertionError(f"not healthy in {_START_SECONDS} s: {log.read_text()[-3000:]}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def copied(model: Path, target: Path) -> Path:

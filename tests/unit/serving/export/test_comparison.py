@@ -56,11 +56,19 @@ def test_another_prompt_is_refused_with_its_first_difference(tmp_path):
         compare(folder, path)
 
 
+def test_a_template_that_refuses_a_question_is_refused(tmp_path):
+    folder = save(tmp_path)
+    path = write_gguf(folder, "float16")
+    (folder / "chat_template.jinja").write_text("{{ raise_exception('no questions') }}")
+    with pytest.raises(NotExportable, match="the chat template refuses a question: no questions"):
+        compare(folder, path)
+
+
 def test_a_file_that_cannot_be_loaded_is_refused_with_the_servers_log(tmp_path):
     folder = save(tmp_path)
     path = write_gguf(folder, "float16")
     path.write_bytes(path.read_bytes()[:2000])
-    with pytest.raises(NotExportable, match=r"(?s)llama.cpp cannot load model.gguf: .*log ends"):
+    with pytest.raises(NotExportable, match=r"(?s)llama.cpp cannot serve model.gguf: .*log ends"):
         compare(folder, path)
 
 

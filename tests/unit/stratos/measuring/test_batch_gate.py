@@ -26,6 +26,17 @@ def test_the_cold_start_is_counted_in_the_bill_and_told_apart() -> None:
     assert found.cold_start_usd_per_1000_requests == pytest.approx(15)
 
 
+@pytest.mark.parametrize(
+    ("ended", "answered", "cold"), [(3.0, 0, 0.5), (3.0, 1, 1.0), (0.4, 0, 0.4), (3.0, -1, 0.0)]
+)
+def test_an_answer_within_the_first_second_came_somewhere_in_it(
+    ended: float, answered: float, cold: float
+) -> None:
+    answers = read_answers(chat("a", answered))
+    found = batch_result(job(), described(ended), 1, answers)
+    assert found.cold_start_seconds == pytest.approx(cold)
+
+
 def test_a_refused_line_is_a_failed_request_and_keeps_its_place() -> None:
     content = b"\n".join([chat("a\u2028b", 1), b'{"error": {"message": "too long"}}', b"<html>"])
     answers = read_answers(content)

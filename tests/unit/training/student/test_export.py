@@ -49,12 +49,11 @@ def test_an_exported_student_answers_greedily_and_ends_with_its_turn(tmp_path):
 @pytest.mark.parametrize("method", ["full", "lora"])
 @pytest.mark.parametrize("stored", [torch.bfloat16, torch.float16, torch.float32])
 def test_weights_keep_the_precision_of_the_base(tmp_path, method, stored):
-    local = replace(make_local(), stored=stored)
-    export(Student(local, method, "float32", 4, 0), tmp_path)
-    assert {weight.dtype for weight in load_file(tmp_path / "model.safetensors").values()} == {
-        stored
-    }
-    config = json.loads((tmp_path / "config.json").read_text())
+    base, folder = tmp_path / "base", tmp_path / "exported"
+    make_local().model.to(stored).save_pretrained(base)
+    export(Student(replace(make_local(), source=str(base)), method, "float32", 4, 0), folder)
+    assert {weight.dtype for weight in load_file(folder / "model.safetensors").values()} == {stored}
+    config = json.loads((folder / "config.json").read_text())
     assert config["dtype"] == str(stored).removeprefix("torch.")
 
 
@@ -90,7 +89,7 @@ def test_a_student_is_exported_in_full_and_quantised(tmp_path, caplog):
         "writing model-q4_k_m.gguf",
     ]
     with pytest.raises(ValueError, match="float32, float16 would be in one file"):
-        export_gguf(tmp_path, config_of("float32", "float16"))
+        config_of("float32", "float16")
 
 
 def test_a_student_that_llama_cpp_cannot_serve_goes_to_vllm_alone(caplog):

@@ -7,8 +7,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from serving.llama_cpp.client import EngineAnswer
 from serving.llama_cpp.process import ServerFailed
-from training.teachers.llama_requests import EngineAnswer, answers
+from training.teachers.llama_requests import answers
 
 
 class StubServer:
