@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from dataclasses import astuple
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,7 +67,7 @@ def _inputs(assets: Assets) -> str:
     here = Path(__file__).parent
     code = sorted(path for path in here.rglob("*.py") if here / "local" not in path.parents)
     sources = [*code, ROOT / "cdk.json"]
-    archives = [assets.steps, assets.dataset, assets.planning, assets.source]
+    archives = list(astuple(assets))
     versions = [f"{name}=={version(name)}" for name in ("aws-cdk-lib", "cdk-nag", "constructs")]
     return "\n".join([digest((path.name, path) for path in (*sources, *archives)), *versions])
 
