@@ -64,7 +64,9 @@ def build_assets(root: Path) -> Assets:
     """
     build = root / "build"
     with exclusive(build):
-        functions = {name: _function_package(root, build / "lambda", name) for name in _REQUIREMENTS}
+        functions = {
+            name: _function_package(root, build / "lambda", name) for name in _REQUIREMENTS
+        }
         return Assets(
             steps=functions["steps"],
             dataset=functions["dataset"],

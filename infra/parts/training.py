@@ -13,6 +13,7 @@ from infra.packaging.assets import Assets
 from infra.permissions import (
     arn,
     pass_role,
+    read_archives,
     read_objects,
     run_container,
     use_key,
@@ -20,7 +21,7 @@ from infra.permissions import (
 )
 from stratos.contracts.bucket import CHECKPOINT_PREFIX
 
-REPOSITORIES = ("huggingface-pytorch-training", "pytorch-training")
+REPOSITORIES = ("pytorch",)
 """Of the images that `stratos.catalog.images` picks for training."""
 
 
@@ -32,6 +33,7 @@ class TrainingJobs(Construct):
     ) -> None:
         super().__init__(scope, id)
         self.source = s3_assets.Asset(self, "Source", path=str(assets.source))
+        self.packages = s3_assets.Asset(self, "Packages", path=str(assets.packages))
         self.role = iam.Role(
             self,
             "Role",
@@ -49,10 +51,7 @@ class TrainingJobs(Construct):
             *read_objects(bucket, "specs/", "runs/", CHECKPOINT_PREFIX),
             write_objects(bucket, "runs/*", f"{CHECKPOINT_PREFIX}*"),
             use_key(key),
-            # Archives of earlier deployments too: a run goes on with the code it began with.
-            iam.PolicyStatement(
-                actions=["s3:GetObject"], resources=[self.source.bucket.arn_for_objects("*.tar.gz")]
-            ),
+            *read_archives(self.source.bucket),
             iam.PolicyStatement(
                 sid="BedrockTeachers",
                 actions=["bedrock:InvokeModel"],
