@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo demo-word-problems test test-vllm lint venv synth docs format bench-planner bench-distill bench-serving \
+.PHONY: demo demo-word-problems test test-vllm lint venv synth docs lock images format bench-planner bench-distill bench-serving \
 	bench-dataset bench-house bench-latency bench-local_generation ablation clean
 
 demo: synth  ## The main job, end to end, in the embedded cloud on this machine.
@@ -39,6 +39,9 @@ synth: venv  ## Lambda package, training source and template; cdk-nag runs here.
 docs: synth  ## Write the generated documents anew.
 	@$(BIN)/python -m stratos.docs
 	@$(BIN)/python -m infra.docs
+
+lock: venv  ## training/requirements.lock anew: what jobs bring to AWS's image, with hashes.
+	@$(BIN)/python -m infra.packaging.lock
 
 format: venv
 	@$(BIN)/ruff check --fix .

@@ -10,7 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infra.packaging.assets import Assets, build_assets, digest, exclusive
+from infra.packaging.archives import digest
+from infra.packaging.assets import Assets, build_assets, exclusive
 from infra.packaging.node import use_packaged_node
 
 if TYPE_CHECKING:
