@@ -27,6 +27,7 @@ lint: synth  ## Style, types, layers, documents in step with the code, template 
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m stratos.docs --check
 	@$(BIN)/python -m infra.docs --check
+	@$(BIN)/python -m infra.images --check
 	@$(BIN)/cfn-lint
 
 venv:
@@ -39,6 +40,9 @@ synth: venv  ## Lambda package, training source and template; cdk-nag runs here.
 docs: synth  ## Write the generated documents anew.
 	@$(BIN)/python -m stratos.docs
 	@$(BIN)/python -m infra.docs
+
+images: venv  ## The catalog's table of container images, from AWS's SDK.
+	@$(BIN)/python -m infra.images
 
 lock: venv  ## training/requirements.lock anew: what jobs bring to AWS's image, with hashes.
 	@$(BIN)/python -m infra.packaging.lock
