@@ -27,7 +27,7 @@ _CUDA = re.compile(r"\bcu(\d\d)(\d)\b")
 
 
 @dataclass(frozen=True)
-class Choice:
+class ImageChoice:
     """An image that Stratos uses, and what is known of it from elsewhere."""
 
     kind: ImageKind
@@ -52,11 +52,11 @@ _VLLM_SUPPORT = (
     f"The latest release only; security patches of images on Ubuntu are not guaranteed ({_POLICY})."
 )
 CHOICES = (
-    Choice("training", "cpu", "pytorch-amzn2023", "2.13", "3.12", _PYTORCH_SUPPORT),
-    Choice("training", "cuda", "pytorch-amzn2023", "2.13", "3.12", _PYTORCH_SUPPORT),
-    Choice("llm", "cuda", "vllm", None, "3.12", _VLLM_SUPPORT),
-    Choice("llama_cpp", "cpu", "llama-cpp", "1", "3.12", _LLAMA_CPP_SUPPORT),
-    Choice(
+    ImageChoice("training", "cpu", "pytorch-amzn2023", "2.13", "3.12", _PYTORCH_SUPPORT),
+    ImageChoice("training", "cuda", "pytorch-amzn2023", "2.13", "3.12", _PYTORCH_SUPPORT),
+    ImageChoice("llm", "cuda", "vllm", None, "3.12", _VLLM_SUPPORT),
+    ImageChoice("llama_cpp", "cpu", "llama-cpp", "1", "3.12", _LLAMA_CPP_SUPPORT),
+    ImageChoice(
         "llama_cpp",
         "cpu",
         "llama-cpp-arm64",
@@ -79,7 +79,7 @@ def images_from(
     configs: Mapping[str, Config],
     version: str,
     as_of: date,
-    choices: tuple[Choice, ...] = CHOICES,
+    choices: tuple[ImageChoice, ...] = CHOICES,
 ) -> Images:
     """The table of images.
 
@@ -129,7 +129,7 @@ def text_of(table: Images) -> str:
     return _LIST.sub(lambda found: "[" + " ".join(found[1].split()) + "]", text) + "\n"
 
 
-def _entry(config: Config, choice: Choice) -> tuple[str, Config]:
+def _entry(config: Config, choice: ImageChoice) -> tuple[str, Config]:
     """The version that is chosen, and what the config says of it."""
     scoped = config.get("training" if choice.kind == "training" else "inference", config)
     versions: Mapping[str, Config] = scoped["versions"]
@@ -141,7 +141,7 @@ def _entry(config: Config, choice: Choice) -> tuple[str, Config]:
     return named, versions[named]
 
 
-def _row(choice: Choice, version: str, entry: Config, regions: tuple[str, ...]) -> Image:
+def _row(choice: ImageChoice, version: str, entry: Config, regions: tuple[str, ...]) -> Image:
     processor = "gpu" if choice.runtime == "cuda" else "cpu"
     container = entry["container_version"][processor]
     parts = [entry["tag_prefix"]]

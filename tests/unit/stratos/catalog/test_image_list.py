@@ -7,7 +7,7 @@ from datetime import date
 
 import pytest
 
-from stratos.catalog.image_list import CHOICES, Choice, images_from, text_of
+from stratos.catalog.image_list import CHOICES, ImageChoice, images_from, text_of
 from stratos.catalog.images import Images, images
 
 DAY = date(2026, 11, 29)
@@ -45,12 +45,12 @@ VLLM = {
     }
 }
 CONFIGS = {"pytorch": PYTORCH, "vllm": VLLM}
-ON_CPU = Choice("training", "cpu", "pytorch", "2.13", "3.12", "Said nowhere.")
+ON_CPU = ImageChoice("training", "cpu", "pytorch", "2.13", "3.12", "Said nowhere.")
 ON_CUDA = replace(ON_CPU, runtime="cuda")
-SERVED = Choice("llm", "cuda", "vllm", None, "3.12", "The latest release only.")
+SERVED = ImageChoice("llm", "cuda", "vllm", None, "3.12", "The latest release only.")
 
 
-def table(*choices: Choice) -> Images:
+def table(*choices: ImageChoice) -> Images:
     return images_from(CONFIGS, "9.9.9", DAY, choices)
 
 
