@@ -42,7 +42,7 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Decision:
     """`by` are all the statements that allow the call, or all that deny it."""
 
     allowed: bool
@@ -50,7 +50,7 @@ class Verdict:
     reason: Literal["allowed", "explicit_deny", "no_allow"]
 
 
-def judge(call: Call, identity: Sequence[Statement], resource: Sequence[Statement]) -> Verdict:
+def judge(call: Call, identity: Sequence[Statement], resource: Sequence[Statement]) -> Decision:
     """Decide a call.
 
     A denial wins. Else a policy of the role or of the resource must allow. Only the resource's may
@@ -75,7 +75,7 @@ def judge(call: Call, identity: Sequence[Statement], resource: Sequence[Statemen
     ]
     denying = [one for one in (*own, *(one for one, _ in named)) if one.effect == "Deny"]
     if denying:
-        return Verdict(False, _names_of(denying), "explicit_deny")
+        return Decision(False, _names_of(denying), "explicit_deny")
     by_name = [one for one, how in named if how == _BY_NAME]
     by_account = [one for one, how in named if how == _BY_ACCOUNT]
     if _is_opened_by_its_own_policy_only(action, call.resource):
@@ -84,8 +84,8 @@ def judge(call: Call, identity: Sequence[Statement], resource: Sequence[Statemen
         delegated = own
     allowing = [*delegated, *by_name]
     if allowing:
-        return Verdict(True, _names_of(allowing), "allowed")
-    return Verdict(False, (), "no_allow")
+        return Decision(True, _names_of(allowing), "allowed")
+    return Decision(False, (), "no_allow")
 
 
 def _that_cover(

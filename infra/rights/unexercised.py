@@ -1,0 +1,113 @@
+"""Statements of the template that no run in the embedded cloud can need, each with the reason.
+
+`make iam` lists every statement that neither a recorded call nor a reason here speaks for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+
+@dataclass(frozen=True)
+class Unexercised:
+    """A reason for all statements whose every action is one of these.
+
+    `sources` are patterns of the logical ids of policies; of resource policies, of the resource
+    that they stand in the template as.
+    """
+
+    actions: tuple[str, ...]
+    reason: str
+    sources: tuple[str, ...] = ("*",)
+    effect: str = "Allow"
+
+    def covers(self, source: str, effect: str, actions: Iterable[str]) -> bool:
+        """Whether the reason is about a statement."""
+        return (
+            effect == self.effect
+            and any(fnmatchcase(source, pattern) for pattern in self.sources)
+            and set(actions) <= set(self.actions)
+        )
+
+
+UNEXERCISED = (
+    Unexercised(
+        ("s3:*", "sns:Publish", "sqs:*"),
+        "Denies plain HTTP. Traffic on this machine stands for TLS.",
+        effect="Deny",
+    ),
+    Unexercised(
+        ("xray:PutTelemetryRecords", "xray:PutTraceSegments"),
+        "Lambda's own agent sends traces to X-Ray; there is none on this machine.",
+    ),
+    Unexercised(
+        (
+            "ecr:BatchCheckLayerAvailability",
+            "ecr:BatchGetImage",
+            "ecr:GetAuthorizationToken",
+            "ecr:GetDownloadUrlForLayer",
+        ),
+        "SageMaker pulls the container's image; here a process stands for the container.",
+    ),
+    Unexercised(
+        ("cloudwatch:PutMetricData",),
+        "SageMaker's agent reports what a container uses; there is none on this machine.",
+        sources=("TrainingJobs*", "Endpoints*", "Batches*"),
+    ),
+    Unexercised(
+        (
+            "logs:CreateLogGroup",
+            "logs:CreateLogStream",
+            "logs:DescribeLogStreams",
+            "logs:PutLogEvents",
+        ),
+        "SageMaker's agent and Lambda's write logs with the role; here the cloud itself does.",
+    ),
+    Unexercised(
+        (
+            "logs:CreateLogDelivery",
+            "logs:DeleteLogDelivery",
+            "logs:DescribeLogGroups",
+            "logs:DescribeResourcePolicies",
+            "logs:GetLogDelivery",
+            "logs:ListLogDeliveries",
+            "logs:PutResourcePolicy",
+            "logs:UpdateLogDelivery",
+            "xray:PutTelemetryRecords",
+            "xray:PutTraceSegments",
+        ),
+        "Step Functions delivers its log and traces itself; here the cloud writes the history.",
+        sources=("Workflow*",),
+    ),
+    Unexercised(
+        ("iam:CreateServiceLinkedRole",),
+        "Application Auto Scaling makes its role on first use; here it needs none.",
+    ),
+    Unexercised(
+        ("kms:Decrypt*", "kms:Describe*", "kms:Encrypt*", "kms:GenerateDataKey*", "kms:ReEncrypt*"),
+        "CloudWatch Logs encrypts log groups with the key; here logs are plain files.",
+    ),
+    Unexercised(
+        (
+            "cloudformation:DescribeStacks",
+            "dynamodb:GetItem",
+            "dynamodb:Scan",
+            "kms:Decrypt",
+            "states:SendTaskFailure",
+            "states:SendTaskSuccess",
+        ),
+        "For people who approve runs: whoever uses this machine is the account's administrator.",
+        sources=("Approvers*",),
+    ),
+)
+
+
+def reason_for(source: str, effect: str, actions: Iterable[str]) -> str | None:
+    """Why no call here can need a statement; None if nobody has said so."""
+    listed = tuple(actions)
+    for one in UNEXERCISED:
+        if one.covers(source, effect, listed):
+            return one.reason
+    return None
