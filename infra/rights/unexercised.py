@@ -82,6 +82,32 @@ UNEXERCISED = (
         sources=("Workflow*",),
     ),
     Unexercised(
+        (
+            "bedrock:CreateModelInvocationJob",
+            "bedrock:GetModelInvocationJob",
+            "bedrock:InvokeModel",
+            "bedrock:StopModelInvocationJob",
+            "iam:PassRole",
+        ),
+        "For teachers on Bedrock; there is no Bedrock on this machine.",
+        sources=("TrainingJobs*",),
+    ),
+    Unexercised(
+        (
+            "kms:Decrypt",
+            "kms:DescribeKey",
+            "kms:GenerateDataKey",
+            "s3:AbortMultipartUpload",
+            "s3:GetObject",
+            "s3:GetObjectVersion",
+            "s3:ListBucket",
+            "s3:PutObject",
+            "sts:AssumeRole",
+        ),
+        "Bedrock's role for a teacher's batch; there is no Bedrock on this machine.",
+        sources=("TrainingJobsBatchRole*",),
+    ),
+    Unexercised(
         ("iam:CreateServiceLinkedRole",),
         "Application Auto Scaling makes its role on first use; here it needs none.",
     ),

@@ -74,11 +74,9 @@ class Statement:
             action: In lower case.
             context: Its keys in lower case.
         """
-        return (
-            self.covers_action(action)
-            and self._about(resource, context)
-            and all(test(context) for test in self._tests)
-        )
+        if not self.covers_action(action) or not self._about(resource, context):
+            return False
+        return not self._tests or all(test(context) for test in self._tests)
 
     def keys(self) -> frozenset[str]:
         """The condition keys that it looks at, in lower case."""
@@ -233,7 +231,7 @@ def _actions(listed: Iterable[str]) -> Callable[[str], bool]:
 def _resources(named: tuple[str, ...], excepted: tuple[str, ...]) -> Callable[[str, Context], bool]:
     if not named and not excepted:
         return lambda resource, context: True
-    match = patterns.any_of([patterns.resource(one) for one in named or excepted])
+    match = patterns.resources(named or excepted)
     if named:
         return match
     return lambda resource, context: not match(resource, context)

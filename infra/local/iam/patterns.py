@@ -16,12 +16,14 @@ _TOKEN = re.compile(r"\$\{(?P<variable>[^}]*)\}|(?P<wild>[*?])")
 _COLON_OUTSIDE_VARIABLE = re.compile(r":(?![^{]*\})")
 _VARIABLE = re.compile(r"(?P<key>[^,]+?)(?:,\s*'(?P<default>[^']*)')?\s*")
 _SPECIAL = {"*", "?", "$"}
-_SEGMENTS = 6
+_NUM_PARTS = 6
+_Pieces = list[str | tuple[str, str | None]]
 
 
 def text(pattern: str, *, wildcards: bool = False, ignore_case: bool = False) -> Match:
     """Hold a value to the whole pattern; `*` and `?` are literal unless `wildcards`."""
-    return _compiled([pattern], wildcards=wildcards, ignore_case=ignore_case)
+    flags = re.DOTALL | (re.IGNORECASE if ignore_case else 0)
+    return _any_of([_pieces([pattern], wildcards=wildcards)], flags)
 
 
 def arn(pattern: str) -> Match:
@@ -29,17 +31,15 @@ def arn(pattern: str) -> Match:
 
     The sixth part is all the rest, which may hold colons of its own.
     """
-    parts = _COLON_OUTSIDE_VARIABLE.split(pattern, maxsplit=_SEGMENTS - 1)
-    if len(parts) < _SEGMENTS:
-        raise ValueError(f"{pattern} is no ARN: it has {len(parts)} of {_SEGMENTS} parts")
-    return _compiled(parts, wildcards=True, ignore_case=False)
+    return _any_of([_pieces(_parts(pattern), wildcards=True)])
 
 
-def resource(pattern: str) -> Match:
-    """Hold a resource to a pattern. What names no resource (`*`) is matched by `*` alone."""
-    if pattern.strip("*") == "":
+def resources(patterns: Iterable[str]) -> Match:
+    """Hold a resource to patterns. What names no resource (`*`) is matched by `*` alone."""
+    listed = tuple(patterns)
+    if any(pattern.strip("*") == "" for pattern in listed):
         return lambda value, context: True
-    return arn(pattern)
+    return _any_of([_pieces(_parts(pattern), wildcards=True) for pattern in listed])
 
 
 def variables(pattern: str) -> frozenset[str]:
@@ -55,27 +55,47 @@ def any_of(matches: Iterable[Match]) -> Match:
     return lambda value, context: any(match(value, context) for match in listed)
 
 
-def _compiled(parts: list[str], *, wildcards: bool, ignore_case: bool) -> Match:
-    flags = re.DOTALL | (re.IGNORECASE if ignore_case else 0)
-    pieces: list[str | tuple[str, str | None]] = []
+def _parts(pattern: str) -> list[str]:
+    parts = _COLON_OUTSIDE_VARIABLE.split(pattern, maxsplit=_NUM_PARTS - 1)
+    if len(parts) < _NUM_PARTS:
+        raise ValueError(f"{pattern} is no ARN: it has {len(parts)} of {_NUM_PARTS} parts")
+    return parts
+
+
+def _any_of(listed: Iterable[_Pieces], flags: int = re.DOTALL) -> Match:
+    """One expression for all that hold no variable; the others get their values in each call."""
+    fixed, open_ = [], []
+    for pieces in listed:
+        texts = [piece for piece in pieces if isinstance(piece, str)]
+        if len(texts) == len(pieces):
+            fixed.append("".join(texts))
+        else:
+            open_.append(pieces)
+    fits = re.compile("|".join(f"(?:{one})" for one in fixed), flags).fullmatch if fixed else None
+    if fits is not None and not open_:
+        return lambda value, context: fits(value) is not None
+
+    def match(value: str, context: Context) -> bool:
+        if fits is not None and fits(value):
+            return True
+        filled = (_with_values(pieces, context) for pieces in open_)
+        return any(one is not None and re.fullmatch(one, value, flags) for one in filled)
+
+    return match
+
+
+def _pieces(parts: list[str], *, wildcards: bool) -> _Pieces:
+    """Regular expressions, and variables as (key, default), in the order of the text."""
+    pieces: _Pieces = []
     for number, part in enumerate(parts):
         if number:
             pieces.append(":")
         any_character = "." if number == len(parts) - 1 else "[^:]"
-        pieces.extend(_pieces(part, any_character if wildcards else None))
-    if all(isinstance(piece, str) for piece in pieces):
-        fixed = re.compile("".join(map(str, pieces)), flags).fullmatch
-        return lambda value, context: fixed(value) is not None
-
-    def filled_in(value: str, context: Context) -> bool:
-        expression = _with_values(pieces, context)
-        return expression is not None and re.fullmatch(expression, value, flags) is not None
-
-    return filled_in
+        pieces.extend(_pieces_of(part, any_character if wildcards else None))
+    return pieces
 
 
-def _pieces(part: str, any_character: str | None) -> Iterable[str | tuple[str, str | None]]:
-    """Regular expressions, and variables as (key, default), in the order of the text."""
+def _pieces_of(part: str, any_character: str | None) -> Iterable[str | tuple[str, str | None]]:
     position = 0
     for found in _TOKEN.finditer(part):
         yield _literal(part[position : found.start()])
@@ -104,7 +124,7 @@ def _key_and_default(variable: str) -> tuple[str, str | None]:
     return found["key"].lower(), found["default"]
 
 
-def _with_values(pieces: list[str | tuple[str, str | None]], context: Context) -> str | None:
+def _with_values(pieces: _Pieces, context: Context) -> str | None:
     """None where a variable has no value: then nothing is equal to the text, or like it."""
     filled = []
     for piece in pieces:

@@ -28,7 +28,7 @@ from infra.local.iam import patterns
 )
 def test_an_asterisk_reaches_over_slashes(key: str, is_matched: bool) -> None:
     """reference_policies_elements_resource.html: wildcards in resource ARNs."""
-    match = patterns.resource("arn:aws:s3:::DOC-EXAMPLE-BUCKET/*/test/*")
+    match = patterns.resources(["arn:aws:s3:::DOC-EXAMPLE-BUCKET/*/test/*"])
     assert match(f"arn:aws:s3:::DOC-EXAMPLE-BUCKET/{key}", {}) is is_matched
 
 
@@ -54,31 +54,31 @@ def test_a_question_mark_is_one_character() -> None:
 
 def test_what_has_no_resource_is_matched_by_the_asterisk_alone() -> None:
     """reference_policies_elements_notaction.html: ListAllMyBuckets needs `*`."""
-    assert patterns.resource("*")("*", {})
-    assert not patterns.resource("arn:aws:s3:::*")("*", {})
+    assert patterns.resources(["*"])("*", {})
+    assert not patterns.resources(["arn:aws:s3:::*"])("*", {})
 
 
 def test_a_variable_stands_for_the_value_of_a_key() -> None:
     """reference_policies_variables.html"""
-    match = patterns.resource("arn:aws:s3:::mybucket/${aws:username}/*")
+    match = patterns.resources(["arn:aws:s3:::mybucket/${aws:username}/*"])
     assert match("arn:aws:s3:::mybucket/David/a", {"aws:username": ("David",)})
     assert not match("arn:aws:s3:::mybucket/Ana/a", {"aws:username": ("David",)})
 
 
 def test_wildcards_in_the_value_of_a_variable_are_literal() -> None:
-    match = patterns.resource("arn:aws:s3:::mybucket/${aws:username}/*")
+    match = patterns.resources(["arn:aws:s3:::mybucket/${aws:username}/*"])
     assert not match("arn:aws:s3:::mybucket/David/a", {"aws:username": ("*",)})
 
 
 def test_a_variable_without_a_value_matches_no_resource() -> None:
     """reference_policies_variables.html#policy-vars-no-value"""
-    assert not patterns.resource("arn:aws:s3:::b/${aws:username}")("arn:aws:s3:::b/", {})
+    assert not patterns.resources(["arn:aws:s3:::b/${aws:username}"])("arn:aws:s3:::b/", {})
 
 
 @pytest.mark.parametrize(("team", "bucket"), [(("yellow",), "yellow"), ((), "company-wide")])
 def test_a_default_stands_in_for_a_value(team: tuple[str, ...], bucket: str) -> None:
     """reference_policies_variables.html#policy-vars-default-values"""
-    match = patterns.resource("arn:aws:s3:::EXAMPLE-${aws:PrincipalTag/team, 'company-wide'}")
+    match = patterns.resources(["arn:aws:s3:::EXAMPLE-${aws:PrincipalTag/team, 'company-wide'}"])
     assert match(f"arn:aws:s3:::EXAMPLE-{bucket}", {"aws:principaltag/team": team})
     assert not match("arn:aws:s3:::EXAMPLE-red", {"aws:principaltag/team": team})
 
@@ -101,4 +101,4 @@ def test_the_keys_of_variables_are_known() -> None:
 @pytest.mark.parametrize("pattern", ["queue", "arn:aws:s3*", "arn:aws:s3:::b/${aws:username"])
 def test_what_is_no_arn_or_no_variable_is_refused(pattern: str) -> None:
     with pytest.raises(ValueError, match=r"no ARN|does not close"):
-        patterns.resource(pattern)
+        patterns.resources([pattern])
