@@ -108,6 +108,11 @@ UNEXERCISED = (
         sources=("TrainingJobsBatchRole*",),
     ),
     Unexercised(
+        ("sns:Publish",),
+        "CloudWatch tells people of alarms; those of the template do not fire on this machine.",
+        sources=("NotificationsTopicPolicy*",),
+    ),
+    Unexercised(
         ("iam:CreateServiceLinkedRole",),
         "Application Auto Scaling makes its role on first use; here it needs none.",
     ),

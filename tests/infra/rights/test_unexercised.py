@@ -2,15 +2,40 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from infra.local.iam.coverage import reasons_about_nothing
-from infra.local.iam.template import statements_of
+from infra.local.iam.documents import StatementName, document_of, parse_statement
+from infra.local.iam.template import home_of, statements_of
 from infra.rights.unexercised import UNEXERCISED, Unexercised, reason_for
 
 
 def test_every_reason_is_about_a_statement_of_the_template(template):
     assert reasons_about_nothing(statements_of(template)) == []
+
+
+def test_every_statement_of_the_template_is_known_again_once_it_is_deployed(template):
+    """Or else a call that needed it would be counted for another, or for none."""
+    statements = statements_of(template)
+    for one in statements:
+        filled = _with_references_filled_in(document_of(one.statement))
+        name = StatementName(f"Stratos-{one.names[-1]}-1a2b", one.name.index)
+        found = home_of(parse_statement(filled, name), one.kind, statements)
+        assert found is not None
+        assert found.name == one.name
+
+
+def _with_references_filled_in(value):
+    match value:
+        case str():
+            arns = re.sub(r"<arn:-:-:-:-:([^<>]*)>", r"arn:aws:x:us-east-1:1:\1-1a2b", value)
+            return re.sub(r"<AWS::([^<>]*)>", r"\1", arns)
+        case list():
+            return [_with_references_filled_in(item) for item in value]
+        case dict():
+            return {key: _with_references_filled_in(item) for key, item in value.items()}
 
 
 def test_a_reason_covers_statements_with_these_actions_and_no_other():
