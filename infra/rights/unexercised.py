@@ -39,49 +39,6 @@ UNEXERCISED = (
         effect="Deny",
     ),
     Unexercised(
-        ("xray:PutTelemetryRecords", "xray:PutTraceSegments"),
-        "Lambda's own agent sends traces to X-Ray; there is none on this machine.",
-    ),
-    Unexercised(
-        (
-            "ecr:BatchCheckLayerAvailability",
-            "ecr:BatchGetImage",
-            "ecr:GetAuthorizationToken",
-            "ecr:GetDownloadUrlForLayer",
-        ),
-        "SageMaker pulls the container's image; here a process stands for the container.",
-    ),
-    Unexercised(
-        ("cloudwatch:PutMetricData",),
-        "SageMaker's agent reports what a container uses; there is none on this machine.",
-        sources=("TrainingJobs*", "Endpoints*", "Batches*"),
-    ),
-    Unexercised(
-        (
-            "logs:CreateLogGroup",
-            "logs:CreateLogStream",
-            "logs:DescribeLogStreams",
-            "logs:PutLogEvents",
-        ),
-        "SageMaker's agent and Lambda's write logs with the role; here the cloud itself does.",
-    ),
-    Unexercised(
-        (
-            "logs:CreateLogDelivery",
-            "logs:DeleteLogDelivery",
-            "logs:DescribeLogGroups",
-            "logs:DescribeResourcePolicies",
-            "logs:GetLogDelivery",
-            "logs:ListLogDeliveries",
-            "logs:PutResourcePolicy",
-            "logs:UpdateLogDelivery",
-            "xray:PutTelemetryRecords",
-            "xray:PutTraceSegments",
-        ),
-        "Step Functions delivers its log and traces itself; here the cloud writes the history.",
-        sources=("Workflow*",),
-    ),
-    Unexercised(
         (
             "bedrock:CreateModelInvocationJob",
             "bedrock:GetModelInvocationJob",
@@ -113,12 +70,9 @@ UNEXERCISED = (
         sources=("NotificationsTopicPolicy*",),
     ),
     Unexercised(
-        ("iam:CreateServiceLinkedRole",),
-        "Application Auto Scaling makes its role on first use; here it needs none.",
-    ),
-    Unexercised(
         ("kms:Decrypt*", "kms:Describe*", "kms:Encrypt*", "kms:GenerateDataKey*", "kms:ReEncrypt*"),
         "CloudWatch Logs encrypts log groups with the key; here logs are plain files.",
+        sources=("StorageKey*",),
     ),
     Unexercised(
         (

@@ -7,7 +7,7 @@ statement is *needed* by a recorded call on which the decision is another withou
 allowed calls of which each was allowed by another statement as well is *redundant*. One that no
 call touched is *unexercised*: it has a reason in `infra/rights/unexercised.py`, or nothing speaks
 for it. The exit status is 1 if a statement is redundant or has neither a call nor a reason, or if
-a reason is about no statement.
+no statement needs a reason.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -26,7 +25,7 @@ from infra.local.iam.documents import Statement, StatementName
 from infra.local.iam.evaluator import judge
 from infra.local.iam.records import Judged
 from infra.local.iam.template import Kind, TemplateStatement, home_of, statements_of
-from infra.rights.unexercised import UNEXERCISED, reason_for
+from infra.rights import unexercised
 
 TEMPLATE = Path("cdk.out/Stratos.template.json")
 _SHOWN = 3
@@ -155,19 +154,19 @@ def _in_words(statement: Statement) -> str:
 
 
 def _reason(statement: Statement) -> str | None:
-    return reason_for(statement.name.source, statement.effect, statement.actions)
+    return unexercised.reason_for(statement.name.source, statement.effect, statement.actions)
 
 
-def reasons_about_nothing(statements: Iterable[TemplateStatement]) -> list[str]:
-    """Reasons in `UNEXERCISED` that no statement of the template has."""
-    about: dict[str, bool] = defaultdict(bool)
-    listed = tuple(statements)
-    for one in UNEXERCISED:
-        about[one.reason] |= any(
-            one.covers(item.name.source, item.statement.effect, item.statement.actions)
-            for item in listed
+def idle_reasons(found: Coverage) -> list[str]:
+    """Reasons that no statement needs: each that they are about was needed, or there is none."""
+    without_a_call = [one.statement for one, use in found.uses.items() if not use.touched]
+    return [
+        reason.reason
+        for reason in unexercised.UNEXERCISED
+        if not any(
+            reason.covers(one.name.source, one.effect, one.actions) for one in without_a_call
         )
-    return [reason for reason, is_about in about.items() if not is_about]
+    ]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -178,8 +177,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     statements = statements_of(json.loads(given.template.read_text(encoding="utf-8")))
     found = coverage(statements, (one for path in given.records for one in records.read(path)))
     sys.stdout.writelines(f"{line}\n" for line in report(found))
-    idle = reasons_about_nothing(statements)
-    sys.stdout.writelines(f"reason about no statement: {reason}\n" for reason in idle)
+    idle = idle_reasons(found)
+    sys.stdout.writelines(f"no statement needs this reason: {reason}\n" for reason in idle)
     return 1 if found.redundant() or found.unexplained() or idle else 0
 
 

@@ -6,14 +6,14 @@ import re
 
 import pytest
 
-from infra.local.iam.coverage import reasons_about_nothing
+from infra.local.iam.coverage import coverage, idle_reasons
 from infra.local.iam.documents import StatementName, document_of, parse_statement
 from infra.local.iam.template import home_of, statements_of
 from infra.rights.unexercised import UNEXERCISED, Unexercised, reason_for
 
 
 def test_every_reason_is_about_a_statement_of_the_template(template):
-    assert reasons_about_nothing(statements_of(template)) == []
+    assert idle_reasons(coverage(statements_of(template), ())) == []
 
 
 def test_every_statement_of_the_template_is_known_again_once_it_is_deployed(template):

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from small_template import KEY_ARN, ROLE_ARN, TEMPLATE, deployed
 
-from infra.local.iam.coverage import Coverage, coverage, main, report
+from infra.local.iam.coverage import Coverage, coverage, idle_reasons, main, report
 from infra.local.iam.documents import Statement, StatementName, parse
 from infra.local.iam.evaluator import Call, Principal, judge
 from infra.local.iam.records import Judged, Records, read
 from infra.local.iam.template import statements_of
-from infra.rights.unexercised import UNEXERCISED
+from infra.rights.unexercised import Unexercised
 
 ROLE = Principal(ROLE_ARN, "123456789012")
 LAMBDA = Principal("lambda.amazonaws.com", "123456789012", "lambda.amazonaws.com")
@@ -96,13 +96,24 @@ def test_what_nothing_speaks_for_is_listed() -> None:
     assert StatementName("JobPolicy1", 0) not in found.unexplained()
 
 
-def test_a_reason_speaks_for_a_statement() -> None:
-    statement = {"Effect": "Allow", "Action": list(UNEXERCISED[1].actions), "Resource": "*"}
-    policy = {"PolicyDocument": {"Version": "2012-10-17", "Statement": [statement]}}
-    template = {"Resources": {"Traces1": {"Type": "AWS::IAM::Policy", "Properties": policy}}}
-    found = coverage(statements_of(template), ())
-    assert found.unexplained() == []
-    assert f"not needed: {UNEXERCISED[1].reason}" in "\n".join(report(found))
+WHY = Unexercised(("kms:Decrypt",), "Nothing is encrypted here.", sources=("JobPolicy*",))
+REASONS = "infra.rights.unexercised.UNEXERCISED"
+
+
+def test_a_reason_speaks_for_a_statement(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(REASONS, (WHY,))
+    found = covered()
+    assert StatementName("JobPolicy1", 2) not in found.unexplained()
+    assert f"not needed: {WHY.reason}" in "\n".join(report(found))
+    assert idle_reasons(found) == []
+
+
+def test_a_reason_is_idle_once_a_call_needs_its_statements(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(REASONS, (WHY,))
+    found = covered(judged("kms:Decrypt", KEY_ARN, resource=deployed(KEY_ARN, "Key1")))
+    assert idle_reasons(found) == [WHY.reason]
 
 
 def test_the_report_names_the_calls_and_what_was_never_called() -> None:
@@ -125,13 +136,13 @@ def test_the_command_reads_files_and_fails_while_a_statement_has_neither(
     assert main([str(tmp_path / "records"), "--template", str(template)]) == 1
     shown = capsys.readouterr().out
     assert "8 with neither" in shown
-    assert "reason about no statement" in shown
+    assert "no statement needs this reason" in shown
 
 
 def test_the_command_succeeds_once_each_statement_has_a_call_or_a_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("infra.local.iam.coverage.UNEXERCISED", ())
+    monkeypatch.setattr(REASONS, ())
     template = tmp_path / "template.json"
     policies = {"JobPolicy1": TEMPLATE["Resources"]["JobPolicy1"]}
     template.write_text(json.dumps({"Resources": policies}))
