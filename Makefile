@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo demo-word-problems test test-vllm lint venv synth docs lock images format bench-planner bench-distill bench-serving \
+.PHONY: demo demo-word-problems test iam test-vllm lint venv synth docs lock images format bench-planner bench-distill bench-serving \
 	bench-dataset bench-house bench-latency bench-local_generation ablation clean
 
 demo: synth  ## The main job, end to end, in the embedded cloud on this machine.
@@ -12,7 +12,11 @@ demo-word-problems: synth  ## The second example: a teacher that is good at its 
 	@$(BIN)/python examples/demo.py word-problems
 
 test: synth  ## Every test.
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@rm -rf build/iam
+	@STRATOS_IAM_RECORDS=$(CURDIR)/build/iam $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+iam: synth  ## Which calls of the latest `make test` needed which statement of the template.
+	@$(BIN)/python -m infra.local.iam.coverage build/iam
 
 test-vllm: venv  ## The table of requests and the teacher against real vLLM, on this machine's CPU.
 	@test -x .venv-vllm/bin/python || $(PYTHON) -m venv .venv-vllm
