@@ -13,8 +13,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from infra.app import ROOT
-from infra.app import main as synthesize
+from infra.app import ROOT, synthesize
 from infra.states.definition_reader import (
     State,
     caught_by,

@@ -24,6 +24,7 @@ from infra.parts.triggers import Triggers
 from infra.rights.function_rights import grant_functions
 from infra.rights.workflow_rights import grant_workflow
 from infra.states.workflow import Workflow, state_machine_arn
+from stratos.hosting.ownership import STACK_TAG
 
 
 class Stratos(Stack):
@@ -80,7 +81,7 @@ class Stratos(Stack):
         )
         self._watch(workflow.state_machine)
         self._grant(workflow.role)
-        Tags.of(self).add("stratos:stack", self.stack_name)
+        Tags.of(self).add(STACK_TAG, self.stack_name)
         self._tell(workflow.state_machine, approvers)
 
     def _environment(self) -> dict[str, str]:
@@ -143,6 +144,7 @@ class Stratos(Stack):
     def _tell(self, state_machine: sfn.IStateMachine, approvers: Approvers) -> None:
         """The outputs, which `stratos.cli.stack` looks for."""
         for name, value in {
+            "StackName": self.stack_name,
             "Bucket": self._storage.bucket.bucket_name,
             "RunsTable": self._storage.runs_table.table_name,
             "StateMachineArn": state_machine.state_machine_arn,

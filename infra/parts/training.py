@@ -11,6 +11,7 @@ from constructs import Construct
 
 from infra.packaging.assets import Assets
 from infra.permissions import (
+    PREFIX,
     arn,
     pass_role,
     read_objects,
@@ -72,7 +73,7 @@ class TrainingJobs(Construct):
             iam.PolicyStatement(
                 sid="TeacherKeys",
                 actions=["secretsmanager:GetSecretValue"],
-                resources=[arn("secretsmanager", "secret:stratos/*")],
+                resources=[arn("secretsmanager", f"secret:{PREFIX}/*")],
             ),
         ):
             self.role.add_to_policy(statement)

@@ -11,7 +11,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
-from infra.parts.hosting import GROUP_NAME
+from infra.permissions import names_of
 from infra.states.approval import ApprovalStates
 from infra.states.components import ComponentStates
 from infra.states.lambda_calls import LambdaCalls
@@ -87,7 +87,7 @@ class DeploymentStates:
             {field: f"{DEPLOYMENT}.model_package.{field}" for field in fields},
             failed=failed,
             operation="createModelPackage",
-            constants={"ModelPackageGroupName": GROUP_NAME},
+            constants={"ModelPackageGroupName": names_of(self.scope).prefix},
             result_path="$.package",
         )
 

@@ -13,7 +13,7 @@ from constructs import Construct
 from infra.parts.functions import Functions
 from infra.parts.hosting import Batches, Endpoints
 from infra.parts.training import TrainingJobs
-from infra.permissions import STATE_MACHINE
+from infra.permissions import names_of
 from infra.states.approval import ApprovalStates
 from infra.states.batch import BatchStates
 from infra.states.deployment import DEPLOYMENT, DeploymentStates
@@ -34,7 +34,7 @@ def state_machine_arn(scope: Construct) -> str:
     return Stack.of(scope).format_arn(
         service="states",
         resource="stateMachine",
-        resource_name=STATE_MACHINE,
+        resource_name=names_of(scope).prefix,
         arn_format=ArnFormat.COLON_RESOURCE_NAME,
     )
 
@@ -68,7 +68,7 @@ class Workflow(Construct):
         self.log_group = logs.LogGroup(
             self,
             "Logs",
-            log_group_name=f"/aws/vendedlogs/states/{STATE_MACHINE}",
+            log_group_name=f"/aws/vendedlogs/states/{names_of(self).prefix}",
             encryption_key=key,
             retention=log_retention,
             removal_policy=RemovalPolicy.DESTROY,
@@ -76,7 +76,7 @@ class Workflow(Construct):
         self.state_machine = sfn.StateMachine(
             self,
             "StateMachine",
-            state_machine_name=STATE_MACHINE,
+            state_machine_name=names_of(self).prefix,
             # The CDK would grant invocation of every version of a function, and SDK calls on "*".
             role=self.role.without_policy_updates(),
             definition_body=sfn.DefinitionBody.from_chainable(self._definition()),
