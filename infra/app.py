@@ -37,6 +37,7 @@ def build_app(assets: Assets, outdir: Path, context: Mapping[str, str] | None = 
     use_packaged_node()
     import aws_cdk as cdk
 
+    from infra.parts.network import NetworkDefaults
     from infra.rights.accepted_findings import check_findings
     from infra.stack import Stratos
 
@@ -46,12 +47,21 @@ def build_app(assets: Assets, outdir: Path, context: Mapping[str, str] | None = 
         outdir=str(outdir),
         analytics_reporting=False,
     )
+
+    def setting(name: str) -> str:
+        return str(app.node.try_get_context(f"stratos:{name}"))
+
     stack = Stratos(
         app,
-        StackNames(app.node.try_get_context("stratos:stack")).stack,
+        StackNames(setting("stack")).stack,
         assets=assets,
-        log_retention_days=int(app.node.try_get_context("stratos:log_retention_days")),
-        notification_email=app.node.try_get_context("stratos:notification_email") or None,
+        network=NetworkDefaults(
+            subnets=setting("subnets"),
+            security_groups=setting("security_groups"),
+            encrypts_traffic=setting("encrypt_traffic") == "true",
+        ),
+        log_retention_days=int(setting("log_retention_days")),
+        notification_email=setting("notification_email") or None,
         description="Distil a model from a dataset and constraints dropped into a bucket",
     )
     check_findings(app, stack)

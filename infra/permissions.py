@@ -73,6 +73,34 @@ _TAGGED = _of_a_run("aws:ResourceTag")
 _TAGGING = _of_a_run("aws:RequestTag")
 
 
+def trusted(service: str, source: str) -> iam.ServicePrincipal:
+    """A service that may assume a role, for one source in this account and nobody else's.
+
+    Each service says which ARN it names as the source:
+    https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html
+    https://docs.aws.amazon.com/sagemaker/latest/dg/security-confused-deputy-prevention.html
+    https://docs.aws.amazon.com/step-functions/latest/dg/procedure-create-iam-role.html
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/cross-service-confused-deputy-prevention.html
+    https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
+    https://docs.aws.amazon.com/bedrock/latest/userguide/batch-iam-sr.html
+
+    Args:
+        source: ARN, which may be a pattern, of what the service acts for.
+    """
+    return iam.ServicePrincipal(
+        f"{service}.amazonaws.com",
+        conditions={
+            "StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID},
+            "ArnLike": {"aws:SourceArn": source},
+        },
+    )
+
+
+def trusted_sagemaker() -> iam.ServicePrincipal:
+    """SageMaker, which documents no narrower source than all that it has in the account."""
+    return trusted("sagemaker", arn("sagemaker", "*"))
+
+
 def arn(service: str, resource: str, *, region: str = Aws.REGION) -> str:
     """ARN of a resource of this account."""
     return f"arn:{Aws.PARTITION}:{service}:{region}:{Aws.ACCOUNT_ID}:{resource}"
@@ -201,6 +229,37 @@ def pass_role(role: iam.IRole, service: str) -> iam.PolicyStatement:
         resources=[role.role_arn],
         conditions={"StringEquals": {"iam:PassedToService": service}},
     )
+
+
+def use_network_interfaces() -> list[iam.PolicyStatement]:
+    """What SageMaker needs of a role to put its containers into subnets of this account.
+
+    https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html#sagemaker-roles-createtrainingjob-perms
+    """
+    return [
+        iam.PolicyStatement(
+            actions=["ec2:CreateNetworkInterface"],
+            resources=[
+                arn("ec2", f"{kind}/*")
+                for kind in ("network-interface", "subnet", "security-group")
+            ],
+        ),
+        iam.PolicyStatement(
+            actions=["ec2:CreateNetworkInterfacePermission", "ec2:DeleteNetworkInterface"],
+            resources=[arn("ec2", "network-interface/*")],
+        ),
+        iam.PolicyStatement(
+            actions=[
+                "ec2:DeleteNetworkInterfacePermission",
+                "ec2:DescribeDhcpOptions",
+                "ec2:DescribeNetworkInterfaces",
+                "ec2:DescribeSecurityGroups",
+                "ec2:DescribeSubnets",
+                "ec2:DescribeVpcs",
+            ],
+            resources=["*"],
+        ),
+    ]
 
 
 def write_logs(group: logs.ILogGroup) -> iam.PolicyStatement:

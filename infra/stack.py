@@ -15,6 +15,7 @@ from infra.parts.alarms import Alarms
 from infra.parts.approvers import Approvers
 from infra.parts.functions import Functions
 from infra.parts.hosting import Batches, Endpoints
+from infra.parts.network import Network, NetworkDefaults
 from infra.parts.notifications import Notifications
 from infra.parts.schedules import Schedules
 from infra.parts.storage import DataStores
@@ -37,6 +38,7 @@ class Stratos(Stack):
         *,
         assets: Assets,
         log_retention_days: int,
+        network: NetworkDefaults,
         notification_email: str | None,
         **options: Any,
     ) -> None:
@@ -51,6 +53,13 @@ class Stratos(Stack):
         self._training_jobs = TrainingJobs(self, "TrainingJobs", assets=assets, **in_storage)
         self._endpoints = Endpoints(self, "Endpoints", **in_storage)
         self._batches = Batches(self, "Batches", **in_storage)
+        self._network = Network(self, "Network", defaults=network)
+        self._network.let_join(
+            self._training_jobs.role,
+            self._endpoints.role,
+            self._endpoints.queue_role,
+            self._batches.role,
+        )
         self._schedules = Schedules(self, "Schedules", state_machine_arn=self._machine_arn)
         self._functions = Functions(
             self,
@@ -68,6 +77,7 @@ class Stratos(Stack):
             training_jobs=self._training_jobs,
             endpoints=self._endpoints,
             batches=self._batches,
+            network=self._network,
             key=self._storage.key,
             log_retention=log_retention,
         )

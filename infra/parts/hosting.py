@@ -13,6 +13,7 @@ from infra.permissions import (
     names_of,
     read_objects,
     run_container,
+    trusted_sagemaker,
     use_alarms,
     use_key,
     write_container_logs,
@@ -49,7 +50,7 @@ class Endpoints(Construct):
         role = iam.Role(
             self,
             id,
-            assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"),
+            assumed_by=trusted_sagemaker(),
             description=description,
         )
         for statement in (
@@ -73,7 +74,7 @@ class Batches(Construct):
         self.role = iam.Role(
             self,
             "Role",
-            assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"),
+            assumed_by=trusted_sagemaker(),
             description="What a model that is asked in batches may do",
         )
         for statement in (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
@@ -12,6 +11,7 @@ from infra.permissions import (
     arn,
     names_of,
     scale_endpoints,
+    trusted,
     use_alarms,
     use_tracking_alarms,
 )
@@ -25,26 +25,13 @@ class Schedules(Construct):
 
     def __init__(self, scope: Construct, id: str, *, state_machine_arn: str) -> None:
         super().__init__(scope, id)
-        stack, names = Stack.of(self), names_of(self)
+        names = names_of(self)
         self.group = scheduler.CfnScheduleGroup(self, "Group", name=names.prefix)
         self.role = iam.Role(
             self,
             "Role",
             description="Reruns specs and deletes expired endpoints",
-            assumed_by=iam.ServicePrincipal(
-                "scheduler.amazonaws.com",
-                conditions={
-                    "StringEquals": {
-                        "aws:SourceAccount": stack.account,
-                        "aws:SourceArn": stack.format_arn(
-                            service="scheduler",
-                            resource="schedule-group",
-                            resource_name=names.prefix,
-                            arn_format=ArnFormat.SLASH_RESOURCE_NAME,
-                        ),
-                    }
-                },
-            ),
+            assumed_by=trusted("scheduler", arn("scheduler", f"schedule-group/{names.prefix}")),
         )
         self.role.add_to_policy(
             iam.PolicyStatement(

@@ -16,6 +16,8 @@ from infra.permissions import (
     pass_role,
     read_objects,
     run_container,
+    trusted,
+    trusted_sagemaker,
     use_key,
     write_objects,
 )
@@ -36,7 +38,7 @@ class TrainingJobs(Construct):
         self.role = iam.Role(
             self,
             "Role",
-            assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"),
+            assumed_by=trusted_sagemaker(),
             description="What a Stratos training job may do",
         )
         self.batch_role = _batch_role(self, bucket, key)
@@ -87,13 +89,7 @@ def _batch_role(scope: Construct, bucket: s3.IBucket, key: kms.IKey) -> iam.Role
     role = iam.Role(
         scope,
         "BatchRole",
-        assumed_by=iam.ServicePrincipal(
-            "bedrock.amazonaws.com",
-            conditions={
-                "StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID},
-                "ArnLike": {"aws:SourceArn": arn("bedrock", "model-invocation-job/*")},
-            },
-        ),
+        assumed_by=trusted("bedrock", arn("bedrock", "model-invocation-job/*")),
         description="What Bedrock may do in a batch of a Stratos training job",
     )
     for statement in (

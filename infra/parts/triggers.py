@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from aws_cdk import Duration
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
+
+from infra.permissions import arn, trusted
 
 SPEC_KEYS = "specs/*/spec.yaml"
 
@@ -28,6 +31,14 @@ class Triggers(Construct):
         dead_letters: sqs.IQueue,
     ) -> None:
         super().__init__(scope, id)
+        # The rule's name is CloudFormation's, which begins it with the name of the stack.
+        rules = arn("events", f"rule/{Stack.of(self).stack_name}-*")
+        role = iam.Role(
+            self,
+            "SpecDroppedRole",
+            description="Starts a run for a spec that was dropped",
+            assumed_by=trusted("events", rules),
+        )
         self.spec_dropped = events.Rule(
             self,
             "SpecDropped",
@@ -43,6 +54,7 @@ class Triggers(Construct):
             targets=[
                 targets.SfnStateMachine(
                     state_machine,
+                    role=role,
                     dead_letter_queue=dead_letters,
                     retry_attempts=10,
                     max_event_age=Duration.hours(2),

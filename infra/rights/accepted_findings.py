@@ -89,6 +89,19 @@ FINDINGS = (
         "Step Functions' log delivery actions and X-Ray's write actions take no resource.",
     ),
     _wildcard(
+        "*",
+        ("Network/Rights",),
+        "EC2 describes for the whole account only, and takes no resource for a permission's end.",
+    ),
+    *(
+        _wildcard(
+            f"arn:<AWS::Partition>:ec2:{_HERE}:{kind}/*",
+            ("Network/Rights",),
+            "SageMaker makes the interfaces; the subnets and groups are parameters.",
+        )
+        for kind in ("network-interface", "subnet", "security-group")
+    ),
+    _wildcard(
         f"{_BUCKET}/runs/*",
         (
             *_roles(*(m for m in _EVERY_FUNCTION if m not in _NO_RUN_OBJECTS)),

@@ -41,6 +41,8 @@ class TrainingJobStates:
     name: str
     job_path: str
     role: iam.IRole
+    network: Mapping[str, Any]
+    """Of jobs, as `infra.parts.network` has it."""
     lambdas: LambdaCalls
 
     def chain(
@@ -121,6 +123,7 @@ class TrainingJobStates:
             "Environment.$": f"{job}.environment",
             "EnableManagedSpotTraining.$": f"{job}.spot",
             "RoleArn": self.role.role_arn,
+            **self.network,
             "Tags": [
                 {"Key": STACK_TAG, "Value": names_of(self.scope).stack},
                 {"Key": RUN_TAG, "Value.$": "$.run.run_id"},
