@@ -83,7 +83,8 @@ class ComponentStates:
             },
             failed,
             operation="createEndpointConfig",
-            constants={"ExecutionRoleArn": self.role.role_arn},
+            # Of what is in components, SageMaker takes role and network from the configuration.
+            constants={"ExecutionRoleArn": self.role.role_arn, **self.network},
         )
         endpoint = self._call(
             "CreateComponentEndpoint",

@@ -11,6 +11,12 @@ from tests.infra.resources import of_type
 TAKES_NO_RESOURCE = {
     "cloudwatch:DescribeAlarms",  # of all there are
     "cloudwatch:PutMetricData",
+    "ec2:DeleteNetworkInterfacePermission",
+    "ec2:DescribeDhcpOptions",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSecurityGroups",
+    "ec2:DescribeSubnets",
+    "ec2:DescribeVpcs",
     "ecr:GetAuthorizationToken",
     "logs:CreateLogDelivery",
     "logs:DeleteLogDelivery",
