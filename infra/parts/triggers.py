@@ -31,14 +31,6 @@ class Triggers(Construct):
         dead_letters: sqs.IQueue,
     ) -> None:
         super().__init__(scope, id)
-        # The rule's name is CloudFormation's, which begins it with the name of the stack.
-        rules = arn("events", f"rule/{Stack.of(self).stack_name}-*")
-        role = iam.Role(
-            self,
-            "SpecDroppedRole",
-            description="Starts a run for a spec that was dropped",
-            assumed_by=trusted("events", rules),
-        )
         self.spec_dropped = events.Rule(
             self,
             "SpecDropped",
@@ -54,7 +46,7 @@ class Triggers(Construct):
             targets=[
                 targets.SfnStateMachine(
                     state_machine,
-                    role=role,
+                    role=_starter(self),
                     dead_letter_queue=dead_letters,
                     retry_attempts=10,
                     max_event_age=Duration.hours(2),
@@ -86,3 +78,15 @@ class Triggers(Construct):
                 )
             ],
         )
+
+
+def _starter(scope: Construct) -> iam.Role:
+    """The role under which the rule starts a run."""
+    # The rule's name is CloudFormation's, which begins it with the name of the stack.
+    rules = arn("events", f"rule/{Stack.of(scope).stack_name}-*")
+    return iam.Role(
+        scope,
+        "SpecDroppedRole",
+        description="Starts a run for a spec that was dropped",
+        assumed_by=trusted("events", rules),
+    )

@@ -85,9 +85,9 @@ def _only_one() -> Mapping[str, Any]:
     Raises:
         StackNotFound: there are several.
     """
-    pages = client("cloudformation").get_paginator("describe_stacks").paginate()
+    paginator = client("cloudformation").get_paginator("describe_stacks")
     try:
-        stacks = [stack for page in pages for stack in page["Stacks"]]
+        stacks = [stack for page in paginator.paginate() for stack in page["Stacks"]]
     except ClientError as error:
         if error.response["Error"]["Code"] != "AccessDenied":
             raise

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.slow
 
 DEVELOPMENT = "StratosDev"
 VPC = {"SubnetIds": "subnet-1,subnet-2", "SecurityGroupIds": "sg-1"}
+TWO_RUNS_SECONDS = 900.0
 IN_VPC = {"Subnets": ["subnet-1", "subnet-2"], "SecurityGroupIds": ["sg-1"]}
 
 
@@ -67,17 +68,11 @@ def test_the_same_spec_runs_in_both_and_neither_touches_what_is_the_others(
     weekly = {"schedule": "rate(7 days)", "hosting": {"keep": True}}
     folder = write_task(tmp_path / "task", "shared", **weekly)
     runs = [(cloud, cloud.submit(folder)) for cloud in both]
-    taken: list[str] = []
-
-    def finished() -> bool:
-        taken.extend(both.sweep())  # while jobs of both go on, too
-        rows = [cloud.row(run_id) for cloud, run_id in runs]
-        return all(row is not None and row.finished for row in rows)
-
-    eventually(finished)
+    eventually(lambda: all(_is_training(cloud, run_id) for cloud, run_id in runs))
+    assert both.sweep() == []
     for cloud, run_id in runs:
-        assert cloud.summary(run_id).status == "succeeded", cloud.summary(run_id).reason
-    assert taken == []
+        assert cloud.finish(run_id, TWO_RUNS_SECONDS).status == "succeeded", run_id
+    assert both.sweep() == []
     (production, first), (development, second) = runs
     assert first != second
     assert set(production.billable()["endpoints"]) == {"stratos-shared", "stratosdev-shared"}
@@ -96,6 +91,10 @@ def test_the_same_spec_runs_in_both_and_neither_touches_what_is_the_others(
     assert "stratosdev-shared" in removed
     assert eventually(lambda: production.billable()["endpoints"] == ["stratos-shared"])
     assert both.sweep() == []
+
+
+def _is_training(cloud: Cloud, run_id: str) -> bool:
+    return any(job["TrainingJobStatus"] == "InProgress" for job in cloud.jobs(run_id))
 
 
 def _schedules(cloud: Cloud) -> list[str]:
