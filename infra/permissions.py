@@ -40,7 +40,7 @@ class _StackName:
 
 PREFIX = Lazy.uncached_string(_Prefix())
 """Of the stack in which it is used, as `Aws.REGION` is the region in which it is used."""
-_STACK_NAME = Lazy.uncached_string(_StackName())
+STACK_NAME = Lazy.uncached_string(_StackName())
 
 TRAINING_JOBS = "training-job/*"
 TRANSFORM_JOBS = f"transform-job/{PREFIX}-*"
@@ -65,7 +65,7 @@ def _of_a_run(tags: str) -> dict[str, dict[str, str]]:
     """
     return {
         "Null": {f"{tags}/{RUN_TAG}": "false"},
-        "StringEqualsIfExists": {f"{tags}/{STACK_TAG}": _STACK_NAME},
+        "StringEqualsIfExists": {f"{tags}/{STACK_TAG}": STACK_NAME},
     }
 
 

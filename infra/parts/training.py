@@ -12,6 +12,7 @@ from constructs import Construct
 from infra.packaging.assets import Assets
 from infra.permissions import (
     PREFIX,
+    STACK_NAME,
     arn,
     pass_role,
     read_objects,
@@ -22,6 +23,7 @@ from infra.permissions import (
     write_objects,
 )
 from stratos.contracts.bucket import CHECKPOINT_PREFIX
+from stratos.hosting.ownership import STACK_TAG
 
 REPOSITORIES = ("huggingface-pytorch-training", "pytorch-training")
 """Of the images that `stratos.catalog.images` picks for training."""
@@ -67,9 +69,17 @@ class TrainingJobs(Construct):
                 resources=[*models, batches],
             ),
             iam.PolicyStatement(
+                sid="TagBedrockBatches",
+                actions=["bedrock:TagResource"],
+                resources=[batches],
+                conditions={"StringEquals": {f"aws:RequestTag/{STACK_TAG}": STACK_NAME}},
+            ),
+            iam.PolicyStatement(
                 sid="BedrockBatches",
                 actions=["bedrock:GetModelInvocationJob", "bedrock:StopModelInvocationJob"],
                 resources=[batches],
+                # Bedrock forgets the tags of a batch that has ended.
+                conditions={"StringEqualsIfExists": {f"aws:ResourceTag/{STACK_TAG}": STACK_NAME}},
             ),
             pass_role(self.batch_role, "bedrock.amazonaws.com"),
             iam.PolicyStatement(

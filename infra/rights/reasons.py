@@ -30,6 +30,7 @@ REASONS: Mapping[str, str] = {
     "bedrock:GetModelInvocationJob": "The job waits for its batch",
     "bedrock:InvokeModel": "A teacher on Bedrock is asked",
     "bedrock:StopModelInvocationJob": "A job that ends early ends its batch",
+    "bedrock:TagResource": "A batch carries the tag of its stack",
     "cloudformation:DescribeStacks": "The command line finds table and key by the stack's outputs",
     "cloudwatch:DeleteAlarms": _SCALING_ALARMS,
     "cloudwatch:DescribeAlarms": _SCALING_ALARMS,
