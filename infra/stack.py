@@ -53,13 +53,7 @@ class Stratos(Stack):
         self._training_jobs = TrainingJobs(self, "TrainingJobs", assets=assets, **in_storage)
         self._endpoints = Endpoints(self, "Endpoints", **in_storage)
         self._batches = Batches(self, "Batches", **in_storage)
-        self._network = Network(self, "Network", defaults=network)
-        self._network.let_join(
-            self._training_jobs.role,
-            self._endpoints.role,
-            self._endpoints.queue_role,
-            self._batches.role,
-        )
+        self._network = self._join(Network(self, "Network", defaults=network))
         self._schedules = Schedules(self, "Schedules", state_machine_arn=self._machine_arn)
         self._functions = Functions(
             self,
@@ -93,6 +87,16 @@ class Stratos(Stack):
         self._grant(workflow.role)
         Tags.of(self).add(STACK_TAG, self.stack_name)
         self._tell(workflow.state_machine, approvers)
+
+    def _join(self, network: Network) -> Network:
+        """Let every container into the subnets that may be given."""
+        network.let_join(
+            self._training_jobs.role,
+            self._endpoints.role,
+            self._endpoints.queue_role,
+            self._batches.role,
+        )
+        return network
 
     def _environment(self) -> dict[str, str]:
         """What every function is told of the other parts."""
