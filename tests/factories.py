@@ -36,6 +36,7 @@ from stratos.contracts.plan import (
 )
 from stratos.contracts.run import RunRef, RunRow
 from stratos.hosting.model_package import Lineage
+from stratos.hosting.names import DEFAULT_STACK, StackNames
 from stratos.hosting.order import Artifact, LiveEndpoint, Order
 from stratos.spec import ModeName, Spec, Teacher, Weights
 from stratos.statistics.mcnemar import Comparison
@@ -389,6 +390,7 @@ def order(
 ) -> Order:
     """A trained model that is to be put into service."""
     return Order(
+        names=StackNames(DEFAULT_STACK),
         run=run_ref(),
         spec=spec,
         evidence=evidence,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -32,13 +33,17 @@ def up(
     state_dir: StateDir = DEFAULT_STATE_DIR,
     assembly: Annotated[Path, typer.Option(help="The synthesized template.")] = Path("cdk.out"),
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 0,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="A parameter of the template; may be repeated."),
+    ] = None,
     clock_scale: Annotated[float, typer.Option(help="Speed of the schedules' clock.")] = 1.0,
     foreground: Annotated[bool, typer.Option(help="Stay until interrupted.")] = False,
     json_: Json = False,
 ) -> None:
     """Start the cloud, deploy the template into it, and list this machine's servers in it."""
     settings = LocalSettings(state_dir=state_dir, port=port, clock_scale=clock_scale)
-    url, bucket = bring_up(settings, assembly)
+    url, bucket = bring_up(settings, assembly, _parameters(parameter or []))
     if json_:
         sys.stdout.write(status(settings).model_dump_json() + "\n")
     else:
@@ -53,14 +58,16 @@ def up(
             stop(settings)
 
 
-def bring_up(settings: LocalSettings, assembly: Path) -> tuple[str, str]:
+def bring_up(
+    settings: LocalSettings, assembly: Path, parameters: Mapping[str, str] | None = None
+) -> tuple[str, str]:
     """Start, deploy and seed; each of them only where it is not done yet.
 
     Returns:
         The endpoint URL and the name of the bucket.
     """
     url = start(settings)
-    bucket = deploy(assembly, url)["Bucket"]
+    bucket = deploy(assembly, url, parameters)["Bucket"]
     s3 = Cloud(url).client("s3")
     try:
         s3.head_object(Bucket=bucket, Key=SERVERS_KEY)
@@ -70,6 +77,14 @@ def bring_up(settings: LocalSettings, assembly: Path) -> tuple[str, str]:
             Bucket=bucket, Key=SERVERS_KEY, Body=servers.model_dump_json(indent=1).encode()
         )
     return url, bucket
+
+
+def _parameters(given: list[str]) -> dict[str, str]:
+    pairs = [text.partition("=") for text in given]
+    for key, equals, _ in pairs:
+        if not (key and equals):
+            raise typer.BadParameter(f"{key!r} is not KEY=VALUE", param_hint="--parameter")
+    return {key: value for key, _, value in pairs}
 
 
 @app.command("status")

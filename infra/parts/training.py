@@ -11,15 +11,20 @@ from constructs import Construct
 
 from infra.packaging.assets import Assets
 from infra.permissions import (
+    PREFIX,
+    STACK_NAME,
     arn,
     pass_role,
     read_archives,
     read_objects,
     run_container,
+    trusted,
+    trusted_sagemaker,
     use_key,
     write_objects,
 )
 from stratos.contracts.bucket import CHECKPOINT_PREFIX
+from stratos.hosting.ownership import STACK_TAG
 
 REPOSITORIES = ("pytorch",)
 """Of the images that `stratos.catalog.images` picks for training."""
@@ -37,7 +42,7 @@ class TrainingJobs(Construct):
         self.role = iam.Role(
             self,
             "Role",
-            assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"),
+            assumed_by=trusted_sagemaker(),
             description="What a Stratos training job may do",
         )
         self.batch_role = _batch_role(self, bucket, key)
@@ -63,15 +68,23 @@ class TrainingJobs(Construct):
                 resources=[*models, batches],
             ),
             iam.PolicyStatement(
+                sid="TagBedrockBatches",
+                actions=["bedrock:TagResource"],
+                resources=[batches],
+                conditions={"StringEquals": {f"aws:RequestTag/{STACK_TAG}": STACK_NAME}},
+            ),
+            iam.PolicyStatement(
                 sid="BedrockBatches",
                 actions=["bedrock:GetModelInvocationJob", "bedrock:StopModelInvocationJob"],
                 resources=[batches],
+                # Bedrock forgets the tags of a batch that has ended.
+                conditions={"StringEqualsIfExists": {f"aws:ResourceTag/{STACK_TAG}": STACK_NAME}},
             ),
             pass_role(self.batch_role, "bedrock.amazonaws.com"),
             iam.PolicyStatement(
                 sid="TeacherKeys",
                 actions=["secretsmanager:GetSecretValue"],
-                resources=[arn("secretsmanager", "secret:stratos/*")],
+                resources=[arn("secretsmanager", f"secret:{PREFIX}/*")],
             ),
         ):
             self.role.add_to_policy(statement)
@@ -85,13 +98,7 @@ def _batch_role(scope: Construct, bucket: s3.IBucket, key: kms.IKey) -> iam.Role
     role = iam.Role(
         scope,
         "BatchRole",
-        assumed_by=iam.ServicePrincipal(
-            "bedrock.amazonaws.com",
-            conditions={
-                "StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID},
-                "ArnLike": {"aws:SourceArn": arn("bedrock", "model-invocation-job/*")},
-            },
-        ),
+        assumed_by=trusted("bedrock", arn("bedrock", "model-invocation-job/*")),
         description="What Bedrock may do in a batch of a Stratos training job",
     )
     for statement in (

@@ -36,7 +36,7 @@ def sdk_call(
     failed: sfn.IChainable | None,
     service: str = "sagemaker",
     operation: str | None = None,
-    constants: Mapping[str, str] | None = None,
+    constants: Mapping[str, Any] | None = None,
     result_path: str = sfn.JsonPath.DISCARD,
     result_selector: Mapping[str, Any] | None = None,
     catches: Mapping[str, sfn.IChainable] | None = None,
@@ -76,11 +76,18 @@ def sdk_call(
 
 
 def create_model(
-    scope: Construct, name: str, deployment: str, *, role: iam.IRole, failed: sfn.IChainable
+    scope: Construct,
+    name: str,
+    deployment: str,
+    *,
+    role: iam.IRole,
+    network: Mapping[str, Any],
+    failed: sfn.IChainable,
 ) -> tasks.CallAwsService:
     """The model of a deployment, which is served under the role.
 
     Args:
+        network: Of models, as `infra.parts.network` has it.
         deployment: JSONPath of the `stratos.pipeline.steps.Deployment`.
     """
     return sdk_call(
@@ -93,7 +100,7 @@ def create_model(
         },
         failed=failed,
         operation="createModel",
-        constants={"ExecutionRoleArn": role.role_arn},
+        constants={"ExecutionRoleArn": role.role_arn, **network},
     )
 
 

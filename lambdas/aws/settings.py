@@ -7,12 +7,15 @@ from functools import cache
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from stratos.hosting.names import StackNames
+
 
 class Settings(BaseSettings):
     """Names and ARNs of the stack that a function belongs to: a variable for each field."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
+    stack_name: str
     runs_table: str
     source_uri: str
     """source.tar.gz with the code of training jobs."""
@@ -25,6 +28,10 @@ class Settings(BaseSettings):
     bedrock_role_arn: str
     """What Bedrock assumes to read and write a batch of a training job."""
     aws_region: str
+
+    @property
+    def names(self) -> StackNames:
+        return StackNames(self.stack_name)
 
 
 @cache

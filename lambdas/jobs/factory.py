@@ -78,6 +78,7 @@ class JobFactory:
             },
             environment={
                 "STRATOS_CHECKPOINT_DIR": CHECKPOINT_DIR,
+                "STRATOS_STACK": settings().stack_name,
                 "STRATOS_BEDROCK_ROLE_ARN": settings().bedrock_role_arn,
                 **(training_processes(server) if config.kind == "distill" else {}),
             },

@@ -40,6 +40,7 @@ def deployment_of(
     size = next((item.size for item in artifacts.list(key)), 0)
     return build_deployment(
         Order(
+            names=settings().names,
             run=run,
             spec=spec,
             evidence=evidence,

@@ -28,6 +28,7 @@ def test_a_queue_is_configured_only_where_requests_wait_in_one(states):
         "CreateAsyncModel",
         "CreateBatchModel",
         "CreateComponentModel",
+        "CreateServerlessModel",
         "CreateModel",
     ]
     assert next_states(states["CreateAsyncModel"]) == ["CreateAsyncEndpointConfig"]
