@@ -12,6 +12,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from infra.states.lambda_calls import LambdaCalls
+from stratos.contracts.job_start import CONTAINER_ARGUMENTS, CONTAINER_ENTRYPOINT
 from stratos.hosting.ownership import RUN_TAG
 
 _TIMEOUT_SECONDS = 2 * 24 * 3600
@@ -110,6 +111,8 @@ class TrainingJobStates:
             "AlgorithmSpecification": {
                 "TrainingImage.$": f"{job}.image_uri",
                 "TrainingInputMode": "File",
+                "ContainerEntrypoint": list(CONTAINER_ENTRYPOINT),
+                "ContainerArguments": list(CONTAINER_ARGUMENTS),
             },
             "HyperParameters.$": hyper_parameters or f"{job}.hyper_parameters",
             "InputDataConfig.$": f"{job}.input_data_config",
