@@ -188,6 +188,7 @@ def launch(
     report_failure(
         output_dir,
         _killed(f"process {failed + 1} of {len(processes)}", -code, killed_before, memory_kills()),
+        is_cause=True,
     )
     return 128 - code
 
