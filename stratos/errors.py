@@ -5,6 +5,8 @@
     ├── SpecRejected            the spec has problems, all of them listed
     ├── DatasetRejected         the dataset cannot be used
     ├── NoFeasiblePlan          no candidate meets every hard constraint
+    ├── JobNotStarted           a training job lacks its code or a package
+    ├── OutOfMemory             a training job needed more memory than its server has
     ├── TeacherFailed           a teacher gave no usable answer
     ├── BudgetExhausted         the next step would exceed `max_budget_usd`
     ├── TooFewVerifiedRecords   synthesis kept less than training needs
@@ -34,45 +36,17 @@
         │   └── RequestFailed   an endpoint with a queue failed at one request
         └── ModelNotFound       no model for batches
 
-A message says what was found, what was needed, and what to do.
+A message says what was found, what was needed, and what to do. Only the standard library is
+imported: a training job names its failures before it has its packages.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from stratos.frozen import FrozenModel
-
-
-class Problem(FrozenModel):
-    """One thing wrong in a spec file."""
-
-    path: str
-    """Place in the file, such as `constraints.min_accuracy` or `teachers[0].path`."""
-    line: int | None
-    """From 1; None where the problem has no line."""
-    message: str
-    """What was found, what was needed, what to do."""
-
-    def __str__(self) -> str:
-        where = ", ".join(
-            part for part in (f"line {self.line}" * bool(self.line), self.path) if part
-        )
-        return f"{where}: {self.message}" if where else self.message
-
-
-class Rejection(FrozenModel):
-    """`rejection.json`, written beside a spec that was refused."""
-
-    spec_key: str
-    spec_version_id: str
-    problems: tuple[Problem, ...]
-
-
-def describe(problems: Sequence[Problem]) -> str:
-    """Return every problem in one text, a line each."""
-    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-    return "\n".join([f"the spec has {count}:", *(f"- {problem}" for problem in problems)])
+if TYPE_CHECKING:
+    from stratos.problems import Problem
 
 
 class StratosError(Exception):
@@ -87,7 +61,7 @@ class SpecRejected(StratosError):
     """The spec cannot be run as written."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__(describe(problems))
+        super().__init__(_describe(problems))
         self.problems = tuple(problems)
 
 
@@ -97,6 +71,14 @@ class DatasetRejected(StratosError):
 
 class NoFeasiblePlan(StratosError):
     """No candidate meets every hard constraint."""
+
+
+class JobNotStarted(StratosError):
+    """A training job lacks its code or a package."""
+
+
+class OutOfMemory(StratosError):
+    """A training job needed more memory than its server has."""
 
 
 class TeacherFailed(StratosError):
@@ -209,3 +191,9 @@ class RequestFailed(EndpointNotFound):
 
 class ModelNotFound(NotFound):
     """The run has no model for batches."""
+
+
+def _describe(problems: Sequence[Problem]) -> str:
+    """Return every problem in one text, a line each."""
+    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    return "\n".join([f"the spec has {count}:", *(f"- {problem}" for problem in problems)])

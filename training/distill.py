@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import sys
 from dataclasses import dataclass, replace
 from math import ceil
@@ -18,10 +17,8 @@ from stratos.planning.forecast.devices import micro_tokens as micro_tokens_of
 from stratos.spec import CpuPrecision
 from stratos.spec.training import DEFAULT_BATCH_TOKENS, DEFAULT_EPOCHS
 from training.container.host import limit_threads, peak_memory_mib, runtime, use_cpus
-from training.container.paths import SageMakerPaths
 from training.container.world import ALONE, World
-from training.job.job import Job, report_failure, run_job
-from training.job.launcher import UNNAMED_FAILURE, Layout, launch
+from training.job.job import Job, run_job
 from training.judging.judge import load_judge
 from training.learning.checkpoints import Checkpoints
 from training.learning.on_policy import OnPolicyPlan
@@ -348,13 +345,6 @@ def _reserve_seconds(job: Job[DistillConfig], student: Student) -> float:
 
 
 def main() -> int:
-    try:
-        layout = Layout.from_environment()
-    except ValueError as error:
-        report_failure(SageMakerPaths.from_environment(), error)
-        return UNNAMED_FAILURE
-    if layout.num_processes > 1 and "RANK" not in os.environ:
-        return launch("training.distill", layout)
     return run_job("distill", DistillConfig, distill)
 
 

@@ -13,6 +13,7 @@ from constructs import Construct
 
 from infra.permissions import names_of
 from infra.states.lambda_calls import LambdaCalls
+from stratos.contracts.job_start import CONTAINER_ARGUMENTS, CONTAINER_ENTRYPOINT
 from stratos.hosting.ownership import RUN_TAG, STACK_TAG
 
 _TIMEOUT_SECONDS = 2 * 24 * 3600
@@ -113,6 +114,8 @@ class TrainingJobStates:
             "AlgorithmSpecification": {
                 "TrainingImage.$": f"{job}.image_uri",
                 "TrainingInputMode": "File",
+                "ContainerEntrypoint": list(CONTAINER_ENTRYPOINT),
+                "ContainerArguments": list(CONTAINER_ARGUMENTS),
             },
             "HyperParameters.$": hyper_parameters or f"{job}.hyper_parameters",
             "InputDataConfig.$": f"{job}.input_data_config",

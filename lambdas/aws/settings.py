@@ -18,7 +18,9 @@ class Settings(BaseSettings):
     stack_name: str
     runs_table: str
     source_uri: str
-    """source.tar.gz with the code of training jobs."""
+    """Archive with the code of training jobs."""
+    packages_uri: str | None = None
+    """Archive with what they import beyond their image; None where the image has all of it."""
     topic_arn: str
     model_package_group: str
     schedule_group: str

@@ -9,7 +9,7 @@ from typing import Any
 from lambdas.aws.bucket import Bucket
 from stratos.contracts.bucket import REJECTION_FILE, SPEC_PREFIX, spec_folder
 from stratos.contracts.run import RunRef
-from stratos.errors import Rejection
+from stratos.problems import Rejection
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ from lambdas.aws.bucket import Bucket
 from lambdas.step import step
 from stratos.contracts.bucket import run_id_of
 from stratos.contracts.run import RunRef
-from stratos.errors import Problem, SpecRejected
+from stratos.errors import SpecRejected
 from stratos.pipeline.steps import ClaimInput
+from stratos.problems import Problem
 
 
 @step

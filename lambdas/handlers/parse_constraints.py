@@ -8,8 +8,9 @@ from lambdas.aws import runs_table
 from lambdas.aws.run_files import RunFiles
 from lambdas.aws.spec_folder import SpecFolder
 from lambdas.step import step
-from stratos.errors import Problem, Rejection, SpecRejected
+from stratos.errors import SpecRejected
 from stratos.pipeline.steps import Parsed, ParseInput
+from stratos.problems import Problem, Rejection
 from stratos.spec.folder import ListFiles, read_spec_in_folder
 from stratos.spec.yaml_tree import MAX_BYTES
 

@@ -12,6 +12,7 @@ from lambdas.aws.run_files import RunFiles
 from lambdas.aws.settings import settings
 from lambdas.aws.spec_folder import SpecFolder
 from stratos.catalog.images import image_uri
+from stratos.contracts.job_start import CODE_CHANNEL, PACKAGES_CHANNEL
 from stratos.contracts.jobs import AnyJobConfig
 from stratos.contracts.plan import Server
 from stratos.contracts.run import RunRef
@@ -50,23 +51,18 @@ class JobFactory:
         """Write a job's configuration and return the job.
 
         Args:
-            channels: Channel name → S3 prefix, besides `config` and `checker`.
+            channels: Channel name → S3 prefix, besides those that every job has.
         """
         files = self.files
         files.put_job_config(step, config)
-        inputs = {"config": files.job_config_uri(step), **channels}
+        inputs = {**_code(), "config": files.job_config_uri(step), **channels}
         if self.spec.task.checker is not None:
             inputs["checker"] = files.checker_uri
         return TrainingJob(
             step=step,
             name=job_name(self.run.run_id, step, 0),
             attempt=0,
-            hyper_parameters={
-                "sagemaker_program": f"training/{config.kind}.py",
-                "sagemaker_submit_directory": settings().source_uri,
-                "sagemaker_region": settings().aws_region,
-                **(hyper_parameters or {}),
-            },
+            hyper_parameters=dict(hyper_parameters or {}),
             input_data_config=[_channel(name, uri) for name, uri in inputs.items()],
             output_data_config={
                 "S3OutputPath": files.models_uri,
@@ -77,6 +73,7 @@ class JobFactory:
                 "LocalPath": CHECKPOINT_DIR,
             },
             environment={
+                "AWS_DEFAULT_REGION": settings().aws_region,
                 "STRATOS_CHECKPOINT_DIR": CHECKPOINT_DIR,
                 "STRATOS_STACK": settings().stack_name,
                 "STRATOS_BEDROCK_ROLE_ARN": settings().bedrock_role_arn,
@@ -91,6 +88,12 @@ class JobFactory:
         if not isinstance(model, Weights) or model.path is None:
             return {}
         return {name: SpecFolder(self.run).uri(f"{model.path.rstrip('/')}/")}
+
+
+def _code() -> dict[str, str]:
+    """What a job's container starts from: our code, and packages beyond the image's."""
+    uris = {CODE_CHANNEL: settings().source_uri, PACKAGES_CHANNEL: settings().packages_uri}
+    return {name: uri for name, uri in uris.items() if uri is not None}
 
 
 def placement(server: Server, deadline_seconds: float) -> dict[str, Any]:

@@ -16,12 +16,13 @@ from stratos.cli.catalog import load_servers
 from stratos.cli.screen import make_console
 from stratos.contracts.bucket import SPEC_FILE
 from stratos.contracts.plan import Interval, Plan, PlanSet
-from stratos.errors import Problem, SpecRejected
+from stratos.errors import SpecRejected
 from stratos.hosting.modes.table import told_endpoint
 from stratos.planning.choose import plan_before_probing
 from stratos.planning.offline.folder import DEFAULT_REGION, request_of_folder
 from stratos.planning.offline.origins import FleetPlan, plan_for_origins, read_origins
 from stratos.planning.offline.page import plan_page
+from stratos.problems import Problem
 from stratos.spec import Constraints, Spec
 from stratos.spec.folder import files_under, read_spec_in_folder
 from stratos.spec.schedule import Rate, next_times, parse_schedule

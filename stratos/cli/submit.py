@@ -8,7 +8,8 @@ from pathlib import Path
 
 from stratos.cli.stack import Stack
 from stratos.contracts.bucket import SPEC_FILE, SPEC_PREFIX, run_id_of, s3_uri
-from stratos.errors import Problem, SpecRejected
+from stratos.errors import SpecRejected
+from stratos.problems import Problem
 from stratos.spec import Spec
 from stratos.spec.folder import files_under, read_spec_in_folder
 

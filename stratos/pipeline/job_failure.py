@@ -15,7 +15,27 @@ DOMAIN_ERRORS = frozenset(
     for name, value in inspect.getmembers(errors, inspect.isclass)
     if issubclass(value, errors.StratosError)
 )
+_DOMAIN_ERROR = re.compile(rf"\b({'|'.join(sorted(DOMAIN_ERRORS))}): (.*)", re.S)
 _SIGNALS = {137: "killed (SIGKILL), most often for memory", 143: "stopped from outside (SIGTERM)"}
+_MEMORY_WORDS = (
+    "instance type with more memory",  # SageMaker, of a machine that had none left
+    "out of memory",  # torch, of a GPU
+    "outofmemory",
+    "can't allocate memory",  # torch, of the host
+    "memoryerror",
+)
+_REFUSED_DOWNLOAD = re.compile(
+    r"data download failed.*(accessdenied|access denied|403|forbidden)"
+    r"|no identity-based policy allows",
+    re.S,
+)
+"""https://github.com/aws/amazon-sagemaker-examples/issues/4384"""
+_TOOLKIT = re.compile(
+    r"^(?P<name>[A-Za-z]+):\s*ExitCode (?P<code>-?\d+)\s*"
+    r"ErrorMessage \"(?P<message>.*?)\"?\s*(?:ExtraInfo|Command|$)",
+    re.S,
+)
+"""What the sagemaker-training toolkit writes of a program that failed; SageMaker cuts its end."""
 _LIMIT_WORDS = ("resourcelimitexceeded", "servicequota", "account-level service limit")
 _CAPACITY_WORDS = ("capacityerror", "insufficient capacity", "insufficientinstancecapacity")
 
@@ -59,15 +79,43 @@ def _of_reason(reason: str) -> Classification:
         return Classification("capacity", f"AWS had no such instance free: {reason}")
     if any(word in lowered for word in _LIMIT_WORDS):
         return Classification("quota", f"the account's quota is used up: {reason}")
-    named = re.search(r"\b([A-Z][A-Za-z]+): (.*)", reason.removeprefix("AlgorithmError: "), re.S)
-    if named and named[1] in DOMAIN_ERRORS:
+    if _REFUSED_DOWNLOAD.search(lowered):
+        return Classification("user_error", f"the job's role may not read its input: {reason}")
+    text = reason.removeprefix("AlgorithmError: ")
+    told = _told(text)
+    if named := _DOMAIN_ERROR.search(told):
         return Classification("user_error", f"{named[1]}: {named[2].strip()}", named[1])
+    if any(word in told.lower() for word in _MEMORY_WORDS):
+        return Classification("user_error", f"the job's memory did not suffice: {reason}")
     if lowered.startswith("clienterror"):
         return Classification("user_error", reason)
-    code = re.search(r"exit code:?\s*(\d+)", lowered)
-    words = _SIGNALS.get(int(code[1])) if code else None
-    shown = reason or "SageMaker gave no reason"
+    if "training entry point name is empty" in lowered:
+        # The image's own entry point ran: the execution is of a state machine from before.
+        return Classification("user_error", f"start the run anew; it asked as formerly: {reason}")
+    words = _SIGNALS.get(_exit_code(text))
+    shown = (reason if told == text else told) or "SageMaker gave no reason"
     return Classification("crash", f"the job's program was {words}: {shown}" if words else shown)
+
+
+def _exit_code(text: str) -> int:
+    """Of the program, as a shell counts; 0 where none is told.
+
+    The toolkit ends with 1 whatever the program's own code was, and tells that in words.
+    """
+    if toolkit := _TOOLKIT.match(text):
+        code = int(toolkit["code"])
+        return 128 - code if code < 0 else code
+    told = re.search(r"exit code:?\s*'?(\d+)", text, re.I)
+    return int(told[1]) if told else 0
+
+
+def _told(text: str) -> str:
+    """The program's own words, also where the toolkit wrote its own around them."""
+    toolkit = _TOOLKIT.match(text)
+    if toolkit is None:
+        return text
+    message = toolkit["message"].strip() or f"exit code {toolkit['code']}"
+    return f"{toolkit['name']}: {message}"
 
 
 def _of_call(failure: JobFailure) -> Classification:

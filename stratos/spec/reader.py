@@ -17,7 +17,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from stratos.errors import Problem, SpecRejected
+from stratos.errors import SpecRejected
+from stratos.problems import Problem
 from stratos.spec import Spec
 from stratos.spec.schedule import At, Cron, next_times, parse_schedule, time_zone
 from stratos.spec.yaml_tree import Location, YamlTree, path_text, read_yaml

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import yaml
 
-from stratos.errors import Problem
+from stratos.problems import Problem
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 32

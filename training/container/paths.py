@@ -1,4 +1,4 @@
-"""The folders and variables of SageMaker's training container."""
+"""The folders and configuration files of SageMaker's training container."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class SageMakerPaths:
         output_dir: Holds `failure`, the reason that SageMaker reports.
         checkpoint_dir: Synchronised with S3 while the job runs; None where the job has none.
         hyperparameters: As given, without SageMaker's own.
-        num_cpus: Of this host.
+        num_cpus: That the job may use; None for all.
     """
 
     channels: dict[str, Path]
@@ -31,20 +31,25 @@ class SageMakerPaths:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> SageMakerPaths:
-        """Read the SM_* variables; SageMaker's documented folders where one is missing."""
-        channels = {
-            name.removeprefix("SM_CHANNEL_").lower(): Path(folder)
-            for name, folder in environ.items()
-            if name.startswith("SM_CHANNEL_")
-        }
+        """Read the configuration that SageMaker leaves in the container.
+
+        No toolkit has run before, so no SM_* is there. SM_NUM_CPUS is what a machine says that
+        gives the job only some of its CPUs.
+        """
+        base = base_folder(environ)
         checkpoints = environ.get("STRATOS_CHECKPOINT_DIR")
-        given = json.loads(environ.get("SM_HPS", "{}"))
         return cls(
-            channels=channels,
-            model_dir=Path(environ.get("SM_MODEL_DIR", "/opt/ml/model")),
-            output_dir=Path(environ.get("SM_OUTPUT_DIR", "/opt/ml/output")),
+            channels={
+                name: base / "input" / "data" / name for name in read_config(base, "inputdata")
+            },
+            model_dir=base / "model",
+            output_dir=base / "output",
             checkpoint_dir=Path(checkpoints) if checkpoints else None,
-            hyperparameters={name: str(value) for name, value in given.items()},
+            hyperparameters={
+                name: _as_text(value)
+                for name, value in read_config(base, "hyperparameters").items()
+                if not name.startswith("sagemaker_")
+            },
             num_cpus=int(environ["SM_NUM_CPUS"]) if environ.get("SM_NUM_CPUS") else None,
         )
 
@@ -60,3 +65,37 @@ class SageMakerPaths:
                 f"add it to InputDataConfig of the training job"
             )
         return self.channels[name]
+
+
+def base_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """/opt/ml, or what stands for it on a machine without containers.
+
+    The variable is that of SageMaker's own toolkit.
+    """
+    return Path(environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
+
+
+def read_config(base: Path, name: str) -> dict[str, object]:
+    """What SageMaker wrote of `hyperparameters`, `inputdata` or `resource`; empty without it.
+
+    Raises:
+        ValueError: when the file does not hold a JSON object.
+    """
+    stem = name if name == "hyperparameters" else f"{name}config"
+    path = base / "input" / "config" / f"{stem}.json"
+    if not path.exists():
+        return {}
+    told = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(told, dict):
+        raise ValueError(f"{path} holds {told!r}; a JSON object is needed, as SageMaker writes it")
+    return told
+
+
+def _as_text(value: object) -> str:
+    """A hyperparameter: the string itself, or the one that SageMaker's SDK wrote as JSON."""
+    text = str(value)
+    try:
+        decoded = json.loads(text)
+    except ValueError:
+        return text
+    return decoded if isinstance(decoded, str) else text

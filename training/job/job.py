@@ -5,21 +5,19 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from stratos.contracts.jobs import JobConfig, JobResult, JobStep
 from stratos.errors import StratosError
 from training.container.clock import JobClock
+from training.container.failure import report_failure
 from training.container.paths import SageMakerPaths
 from training.container.storage import ObjectStore
 from training.container.world import ALONE, World
 from training.job.progress import ProgressReporter
 
 Config = TypeVar("Config", bound=JobConfig)
-_FAILURE_CHARACTERS = 1024
-"""What SageMaker shows of the failure file."""
 _log = logging.getLogger(__name__)
 
 
@@ -65,22 +63,9 @@ def run_job(
         _log.info("%s finished in %.1f s: %s", step, result.seconds, config.result_uri)
         return 0
     except StratosError as error:
-        report_failure(paths, error)
+        report_failure(paths.output_dir, error)
         return 1
     except Exception as error:
         _log.exception("%s failed", step)
-        report_failure(paths, error)
+        report_failure(paths.output_dir, error)
         return 2
-
-
-def report_failure(paths: SageMakerPaths, error: Exception) -> None:
-    """Write the failure file, unless another of the job's processes failed first."""
-    reason = f"{type(error).__name__}: {error}"
-    _log.error("%s", reason)
-    paths.output_dir.mkdir(parents=True, exist_ok=True)
-    mode = "w" if World.from_environment().size == 1 else "x"
-    with (
-        suppress(FileExistsError),
-        (paths.output_dir / "failure").open(mode, encoding="utf-8") as file,
-    ):
-        file.write(reason[:_FAILURE_CHARACTERS])

@@ -1,8 +1,10 @@
-"""One training process for each accelerator of each host.
+"""The processes of a job: as many as its recipe can use, watched until the last one has ended.
 
 The processes get torchrun's variables and can be started by torchrun as well. Its agent is not used
 here: it kills 30 seconds after SIGTERM, where SageMaker gives 120, and answers every failure with
 exit code 1.
+
+Only the standard library is imported: the packages of the job are not there yet.
 """
 
 from __future__ import annotations
@@ -13,24 +15,24 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
 from types import FrameType
 
-from pydantic import TypeAdapter, ValidationError
-
-from stratos.waiting import every, wait_until
-from training.container.paths import SageMakerPaths
-from training.job.job import report_failure
+from stratos.errors import OutOfMemory
+from stratos.waiting import every, wait_until, within
+from training.container.failure import report_failure
+from training.container.memory import num_memory_kills
 
 _PORT = 29_500
 _POLL_SECONDS = 0.2
 _GRACE_SECONDS = 30.0
 """For the others to end by themselves once one has failed."""
-UNNAMED_FAILURE = 2
-"""The exit code of a failure that Stratos has no name for."""
+_HOSTS_SECONDS = 900.0
+"""In which the names of all hosts must become known; SageMaker's own toolkit waits as long."""
 _log = logging.getLogger(__name__)
 
 
@@ -42,34 +44,40 @@ class Layout:
         hosts: Names of all hosts, the same on each.
         host: Index of this host in `hosts`.
         per_host: Processes on each host.
+        interface: Network interface between the hosts.
     """
 
-    hosts: tuple[str, ...]
-    host: int
-    per_host: int
+    hosts: tuple[str, ...] = ("localhost",)
+    host: int = 0
+    per_host: int = 1
+    interface: str | None = None
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Layout:
-        """Read SageMaker's variables: a process for each GPU, or one for a host without.
-
-        STRATOS_PROCESSES_PER_HOST overrides that.
+    def of(cls, resources: Mapping[str, object], per_host: int) -> Layout:
+        """Read `resourceconfig.json`.
 
         Raises:
-            ValueError: when they cannot be read, or this host is not among them.
+            ValueError: when it cannot be read, or this host is not among its hosts.
         """
-        hosts = _hosts(environ.get("SM_HOSTS") or "[]") or ("localhost",)
-        current = environ.get("SM_CURRENT_HOST") or hosts[0]
-        if current not in hosts:
+        hosts = resources.get("hosts", ["localhost"])
+        if not (isinstance(hosts, list) and hosts and all(isinstance(one, str) for one in hosts)):
             raise ValueError(
-                f"SM_CURRENT_HOST is {current!r}, which is not in SM_HOSTS {hosts}; add it there"
+                f"hosts in resourceconfig.json is {hosts!r}; a list of names is needed, as "
+                "SageMaker writes it"
             )
-        asked = environ.get("STRATOS_PROCESSES_PER_HOST") or environ.get("SM_NUM_GPUS") or "0"
-        if not asked.isdecimal():
+        names = tuple(sorted(hosts))
+        current = resources.get("current_host", names[0])
+        if current not in names:
             raise ValueError(
-                f"the number of processes on a host is {asked!r}; set SM_NUM_GPUS (or "
-                "STRATOS_PROCESSES_PER_HOST) to a whole number"
+                f"current_host in resourceconfig.json is {current!r}, which is not in hosts {names}"
             )
-        return cls(hosts, hosts.index(current), max(1, int(asked)))
+        interface = resources.get("network_interface_name")
+        return cls(
+            names,
+            names.index(str(current)),
+            per_host,
+            str(interface) if interface else None,
+        )
 
     @property
     def num_processes(self) -> int:
@@ -89,30 +97,83 @@ class Layout:
             for local_rank in range(self.per_host)
         ]
 
+    def network(self) -> dict[str, str]:
+        """Return what NCCL and Gloo must know, as SageMaker's own toolkit tells NCCL."""
+        if self.interface is None:
+            return {}
+        return {
+            "NCCL_SOCKET_IFNAME": self.interface,
+            "NCCL_IB_DISABLE": "1",
+            "NCCL_DEBUG": "WARN",
+            "GLOO_SOCKET_IFNAME": self.interface,
+        }
 
-def launch(module: str, layout: Layout) -> int:
-    """Run a module in every process of this host and return its exit code.
 
-    SIGTERM is passed on to all of them. When one fails the others are ended, and its exit code is
-    returned. A process that a signal ended is named in the failure file.
+def processes_per_host(environ: Mapping[str, str], *, shared: bool) -> int:
+    """Return how many processes a host runs.
+
+    Args:
+        shared: The recipe can be run by several. STRATOS_PROCESSES_PER_HOST says how many; without
+            it, there is one for each GPU.
+
+    Raises:
+        ValueError: when that is not a number.
     """
-    port = _PORT if len(layout.hosts) > 1 else _free_port()
-    processes: list[subprocess.Popen[bytes]] = []
-    must_end = threading.Event()
+    if not shared:
+        return 1
+    asked = environ.get("STRATOS_PROCESSES_PER_HOST")
+    if asked is None:
+        return max(1, _num_gpus())
+    if not asked.isdecimal():
+        raise ValueError(
+            f"STRATOS_PROCESSES_PER_HOST is {asked!r}; set it to a whole number of processes"
+        )
+    return max(1, int(asked))
 
-    def hand_on(_signal: int, _frame: FrameType | None) -> None:
-        must_end.set()
-        for process in processes:
+
+@dataclass
+class StopSignal:
+    """SIGTERM, from the job's first moment on: handed on to every process that there is."""
+
+    came: bool = False
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def catch(self) -> None:
+        signal.signal(signal.SIGTERM, self._hand_on)
+
+    def watch(self, process: subprocess.Popen[bytes]) -> None:
+        """Hand the signal on to this process, also if it came before the process was there."""
+        self.processes.append(process)
+        if self.came:
             process.terminate()
 
-    before = signal.signal(signal.SIGTERM, hand_on)
+    def _hand_on(self, _signal: int, _frame: FrameType | None) -> None:
+        self.came = True
+        for process in self.processes:
+            process.terminate()
+
+
+def launch(
+    module: str,
+    layout: Layout,
+    output_dir: Path,
+    stop: StopSignal,
+    environ: Mapping[str, str] = os.environ,
+    memory_kills: Callable[[], int | None] = num_memory_kills,
+) -> int:
+    """Run a module in every process of this host and return the job's exit code.
+
+    When one process fails the others are ended, and its exit code is returned: 128 + n for signal
+    n. A process that a signal ended is named in the failure file.
+    """
+    await_hosts(layout.hosts)
+    port = _PORT if len(layout.hosts) > 1 else _free_port()
+    killed_before = memory_kills()
+    processes = stop.processes
     try:
         for variables in layout.variables(port):
-            environ = {**os.environ, **variables}
-            processes.append(subprocess.Popen([sys.executable, "-m", module], env=environ))
-            # SIGTERM came before this process was there to get it.
-            if must_end.is_set():
-                processes[-1].terminate()
+            told = {**layout.network(), **environ, **variables}
+            stop.watch(subprocess.Popen([sys.executable, "-m", module], env=told))
         failed = _wait(processes)
         if failed is None:
             return 0
@@ -121,26 +182,57 @@ def launch(module: str, layout: Layout) -> int:
         for process in processes:
             process.kill()
             process.wait()
-        signal.signal(signal.SIGTERM, before)
     code = processes[failed].returncode
     if code > 0:
         return code
-    name = signal.Signals(-code).name
-    message = (
-        f"process {failed + 1} of {len(processes)} was ended by {name}; after SIGKILL look for "
-        "exhausted memory: lower training.batch_tokens, or pick a larger server"
+    report_failure(
+        output_dir,
+        _killed(f"process {failed + 1} of {len(processes)}", -code, killed_before, memory_kills()),
+        is_cause=True,
     )
-    report_failure(SageMakerPaths.from_environment(), RuntimeError(message))
-    return UNNAMED_FAILURE
+    return 128 - code
 
 
-def _hosts(text: str) -> tuple[str, ...]:
+def await_hosts(
+    hosts: Sequence[str],
+    resolve: Callable[[str], object] = socket.gethostbyname,
+    seconds: float = _HOSTS_SECONDS,
+) -> None:
+    """Wait until the name of every host is known: hosts of one job start at their own pace.
+
+    Raises:
+        RuntimeError: when one stays unknown.
+    """
+    if len(hosts) == 1:
+        return
+
+    def unknown() -> list[str]:
+        return [host for host in hosts if not _resolves(host, resolve)]
+
+    left = wait_until(unknown, lambda names: not names, pauses=every(1.0), deadline=within(seconds))
+    if left:
+        raise RuntimeError(f"the hosts {left} of this job did not become known to this one")
+
+
+def _resolves(host: str, resolve: Callable[[str], object]) -> bool:
     try:
-        return tuple(TypeAdapter(list[str]).validate_json(text))
-    except ValidationError as error:
-        raise ValueError(
-            f"SM_HOSTS is {text!r}; a JSON list of host names is needed, as SageMaker sets it"
-        ) from error
+        resolve(host)
+    except OSError:
+        return False
+    return True
+
+
+def _killed(process: str, number: int, before: int | None, after: int | None) -> Exception:
+    """What a process's end by a signal is called."""
+    name = signal.Signals(number).name
+    advice = "lower training.batch_tokens, or pick a server with more memory"
+    if number == signal.SIGKILL and before is not None and after is not None and after > before:
+        return OutOfMemory(f"the kernel ended {process} for want of memory ({name}); {advice}")
+    if number == signal.SIGKILL:
+        return RuntimeError(
+            f"{process} was ended by {name}, which mostly means that memory ran out: {advice}"
+        )
+    return RuntimeError(f"{process} was ended by {name}")
 
 
 def _wait(processes: Sequence[subprocess.Popen[bytes]]) -> int | None:
@@ -151,13 +243,27 @@ def _wait(processes: Sequence[subprocess.Popen[bytes]]) -> int | None:
     """
 
     def codes() -> list[int | None]:
-        return [process.poll() for process in processes]
+        ended = [process.poll() for process in processes]
+        _reap_orphans(processes)
+        return ended
 
     ended = wait_until(
         codes, lambda seen: any(seen) or None not in seen, pauses=every(_POLL_SECONDS)
     )
     failed = [number for number, code in enumerate(ended) if code]
     return min(failed, key=lambda number: (ended[number] or 0) > 0) if failed else None
+
+
+def _reap_orphans(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Collect what nobody else will: the container's first process inherits every orphan."""
+    if os.getpid() != 1:
+        return
+    own = {process.pid for process in processes}
+    with suppress(ChildProcessError):
+        while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            if ended.si_pid in own:
+                return
+            os.waitpid(ended.si_pid, 0)
 
 
 def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
@@ -171,6 +277,17 @@ def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
             process.wait(max(0.0, ends_at - time.monotonic()))
         except subprocess.TimeoutExpired:
             _log.warning("process %d did not end; it is killed", process.pid)
+
+
+def _num_gpus() -> int:
+    """As SageMaker's own toolkit counts them: without torch."""
+    try:
+        listed = subprocess.run(
+            ["nvidia-smi", "--list-gpus"], capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return 0
+    return sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
 
 
 def _free_port() -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 CONTAINER_ROOT = "/opt/ml"
+_CONTAINER_PATH = re.compile(rf"(?<![\w./-]){re.escape(CONTAINER_ROOT)}(?![\w.-])")
 
 
 class ContainerRoot:
@@ -36,7 +38,5 @@ class ContainerRoot:
         return self.input_data / name
 
     def localize(self, value: str) -> str:
-        """A path below `/opt/ml` as it is on this machine; any other value unchanged."""
-        if value == CONTAINER_ROOT or value.startswith(CONTAINER_ROOT + "/"):
-            return str(self.path) + value[len(CONTAINER_ROOT) :]
-        return value
+        """A text with `/opt/ml`, wherever it begins a path, as it is on this machine."""
+        return _CONTAINER_PATH.sub(lambda _: str(self.path), value)

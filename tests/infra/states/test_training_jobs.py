@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from infra.states.definition_reader import caught_by, next_states
+from stratos.contracts.job_start import CONTAINER_ARGUMENTS, CONTAINER_ENTRYPOINT
 
 
 def test_a_job_described_at_length_does_not_take_the_place_of_the_data(states):
@@ -41,3 +42,11 @@ def test_evaluation_is_told_which_model_was_distilled(states):
     assert merged == (
         "States.JsonMerge($.match.evaluate.hyper_parameters, $.distilled.hyper_parameters, false)"
     )
+
+
+@pytest.mark.parametrize("job", ["Probe", "Synthesize", "Distill", "Evaluate"])
+def test_every_job_starts_by_the_one_command(states, job):
+    """It reads nothing of the execution's data: a job of a former payload finds it, too."""
+    asked = states[job]["Parameters"]["AlgorithmSpecification"]
+    assert asked["ContainerEntrypoint"] == list(CONTAINER_ENTRYPOINT)
+    assert asked["ContainerArguments"] == list(CONTAINER_ARGUMENTS)

@@ -12,6 +12,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 from moto_cloud import served
+from training_programs import channel
 
 from infra.local.host.seam import Seam
 from infra.local.host.settings import REGION, LocalSettings
@@ -99,11 +100,22 @@ class Cloud:
 
 
 def job_request(name: str, source: str, **changes: Any) -> dict[str, Any]:
-    """A CreateTrainingJob request for the script `train.py` of a source archive."""
+    """A CreateTrainingJob request for the script `train.py` of a source archive.
+
+    Its command becomes the script, as that of the real jobs becomes their launcher.
+    """
     request: dict[str, Any] = {
         "TrainingJobName": name,
         "RoleArn": ROLE,
-        "AlgorithmSpecification": {"TrainingImage": "image", "TrainingInputMode": "File"},
+        "AlgorithmSpecification": {
+            "TrainingImage": "image",
+            "TrainingInputMode": "File",
+            "ContainerEntrypoint": ["/bin/sh", "-c"],
+            "ContainerArguments": [
+                "cd /opt/ml/code && python3 -m tarfile -e /opt/ml/input/data/code/* . && "
+                "exec python3 train.py"
+            ],
+        },
         "HyperParameters": {},
         "OutputDataConfig": {"S3OutputPath": f"s3://{BUCKET}/output"},
         "ResourceConfig": {
@@ -113,11 +125,7 @@ def job_request(name: str, source: str, **changes: Any) -> dict[str, Any]:
         },
         "StoppingCondition": {"MaxRuntimeInSeconds": 60},
     } | changes
-    request["HyperParameters"] = {
-        "sagemaker_program": '"train.py"',
-        "sagemaker_submit_directory": f'"{source}"',
-        **request["HyperParameters"],
-    }
+    request["InputDataConfig"] = [*request.get("InputDataConfig", []), channel("code", source)]
     return request
 
 

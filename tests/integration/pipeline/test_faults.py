@@ -55,7 +55,7 @@ def test_training_killed_once_resumes_from_its_checkpoint(cloud: Cloud, tmp_path
     training = LONG | {"max_steps": 150}
     run_id = cloud.submit(write_task(tmp_path, "once", training=training))
     eventually(lambda: cloud.keys(RunKeys(run_id).checkpoints("distill-a0")))
-    (process,) = cloud.processes("training/distill.py")
+    (process,) = cloud.processes("training.distill")
     kill(process)
     row = cloud.finish(run_id)
     assert row.status == "succeeded", cloud.summary(run_id).reason
@@ -72,7 +72,7 @@ def test_training_killed_once_resumes_from_its_checkpoint(cloud: Cloud, tmp_path
 def test_training_killed_always_fails_in_words_and_is_announced(cloud: Cloud, tmp_path: Path):
     subjects = cloud.notifications()
     run_id = cloud.submit(write_task(tmp_path, "always", training=LONG))
-    with Killer(cloud, "training/distill.py") as killer:
+    with Killer(cloud, "training.distill") as killer:
         row = cloud.finish(run_id)
     assert row.status == "failed"
     assert len(killer.killed) == len(
@@ -99,13 +99,13 @@ def test_an_endpoint_that_never_gets_healthy_is_taken_back(cloud: Cloud, tmp_pat
 
 def test_a_run_stopped_in_mid_training_leaves_nothing_billable(cloud: Cloud, tmp_path: Path):
     run_id = cloud.submit(write_task(tmp_path, "halted", training=LONG))
-    eventually(lambda: cloud.processes("training/distill.py"))
+    eventually(lambda: cloud.processes("training.distill"))
     row = cloud.row(run_id)
     assert row is not None
     cloud.stack.states.stop_execution(executionArn=row.execution_arn)
     assert cloud.finish(run_id).status == "stopped"
     eventually(lambda: cloud.billable() == NOTHING)
-    eventually(lambda: not cloud.processes("training/distill.py"))
+    eventually(lambda: not cloud.processes("training.distill"))
     assert "stop" in cloud.summary(run_id).reason.lower()
 
 

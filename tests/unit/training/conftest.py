@@ -12,7 +12,7 @@ import torch
 from moto.server import ThreadedMotoServer
 
 from stratos.contracts.records import Message, Record, TrainingRecord, write_jsonl
-from tests.unit.training.jobs import BASE, BUCKET
+from tests.unit.training.jobs import BASE, BUCKET, lay_out
 from tests.unit.training.tiny_models import save_model
 
 torch.set_num_threads(1)
@@ -63,26 +63,26 @@ def dataset(tmp_path_factory):
 
 @pytest.fixture
 def container(tmp_path, monkeypatch, s3, models, dataset):
-    """Set a training container's variables; return what writes the config and runs a program."""
+    """Lay out a training container in `tmp_path`; return what writes the config and runs."""
     handler = signal.getsignal(signal.SIGTERM)
-    variables = {
-        "SM_CHANNEL_CONFIG": tmp_path / "config",
-        "SM_CHANNEL_DATASET": dataset,
-        "SM_CHANNEL_TEACHER": models["teacher"],
-        "SM_CHANNEL_MODEL": models["teacher"],
-        "SM_CHANNEL_STUDENT": models["student"],
-        "SM_CHANNEL_RECORDS": tmp_path / "records",
-        "SM_MODEL_DIR": tmp_path / "model",
-        "SM_OUTPUT_DIR": tmp_path / "output",
-        "STRATOS_CHECKPOINT_DIR": tmp_path / "checkpoints",
-    }
-    for name, value in variables.items():
-        monkeypatch.setenv(name, str(value))
+    for channel in ("config", "records"):
+        (tmp_path / channel).mkdir(exist_ok=True)
+    lay_out(
+        tmp_path,
+        config=tmp_path / "config",
+        dataset=dataset,
+        teacher=models["teacher"],
+        model=models["teacher"],
+        student=models["student"],
+        records=tmp_path / "records",
+    )
+    monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(tmp_path))
+    monkeypatch.setenv("STRATOS_CHECKPOINT_DIR", str(tmp_path / "checkpoints"))
 
     def run(program, hyperparameters=None, **config):
-        (tmp_path / "config").mkdir(exist_ok=True)
         (tmp_path / "config" / "config.json").write_text(json.dumps({**BASE, **config}))
-        monkeypatch.setenv("SM_HPS", json.dumps(hyperparameters or {}))
+        lay_out(tmp_path, hyperparameters=hyperparameters)
+        (tmp_path / "output" / "failure").unlink(missing_ok=True)
         return program.main()
 
     yield run
@@ -92,7 +92,7 @@ def container(tmp_path, monkeypatch, s3, models, dataset):
 @pytest.fixture
 def records(tmp_path):
     """Forty verified records in the channel's folder."""
-    (tmp_path / "records").mkdir()
+    (tmp_path / "records").mkdir(exist_ok=True)
     rows = (
         TrainingRecord(
             id=str(number),

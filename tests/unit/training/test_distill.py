@@ -13,14 +13,14 @@ from transformers import AutoModelForCausalLM
 
 from serving.llama_cpp.build import BUILD
 from stratos.contracts.jobs import DistillResult
-from tests.unit.training.jobs import ANYTHING, BASE, STUDENT, TEACHER, read
+from tests.unit.training.jobs import ANYTHING, BASE, STUDENT, TEACHER, lay_out, read
 from tests.unit.training.tiny_models import (
     byte_level_tokenizer,
     make_model,
     make_tokenizer,
     save_model,
 )
-from training import distill
+from training import distill, start
 from training.learning.reinforce import Reinforcer
 from training.learning.trainer import Trainer
 
@@ -50,15 +50,13 @@ def test_records_become_a_student_whose_files_its_manifest_names(container, s3, 
 
 
 @pytest.mark.usefixtures("records")
-def test_a_student_that_llama_cpp_cannot_serve_is_refused_before_it_is_trained(
-    container, tmp_path, monkeypatch
-):
+def test_a_student_that_llama_cpp_cannot_serve_is_refused_before_it_is_trained(container, tmp_path):
     folder = tmp_path / "unlike"
     tokenizer = make_tokenizer()
     tokenizer.backend_tokenizer.pre_tokenizer = Split(Regex(r"[\s\S]"), "isolated")
     make_model(len(tokenizer)).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    monkeypatch.setenv("SM_CHANNEL_STUDENT", str(folder))
+    lay_out(tmp_path, student=folder)
     settings = {"student": STUDENT, "method": "full", "precision": "float32"}
     assert container(distill, training={"max_steps": 1}, **settings) == 1
     failure = (tmp_path / "output" / "failure").read_text()
@@ -167,13 +165,13 @@ def test_nothing_of_learning_from_the_records_is_held_during_reinforcement(conta
 
 @pytest.mark.usefixtures("records")
 def test_a_student_learns_from_a_teacher_of_another_tokenizer_where_asked_to(
-    container, s3, tmp_path, monkeypatch
+    container, s3, tmp_path
 ):
     folder = tmp_path / "byte-level"
     tokenizer = byte_level_tokenizer([("s", "o"), ("#", "#"), ("##", "##")])
     make_model(len(tokenizer), seed=4).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    monkeypatch.setenv("SM_CHANNEL_TEACHER", str(folder))
+    lay_out(tmp_path, teacher=folder)
     settings = {"student": STUDENT, "method": "full", "precision": "float32", "teacher": TEACHER}
     training = {"max_steps": 4, "batch_tokens": 300, "kd_weight": 0.5, "on_policy_fraction": 0.5}
     assert container(distill, training=training, **settings) == 1
@@ -197,12 +195,9 @@ def test_a_distribution_that_cannot_be_had_is_refused(container, tmp_path):
 
 
 @pytest.mark.usefixtures("records")
-def test_a_student_cut_out_of_its_teacher_learns_from_its_distribution(
-    container, s3, tmp_path, monkeypatch
-):
+def test_a_student_cut_out_of_its_teacher_learns_from_its_distribution(container, s3, tmp_path):
     teacher = save_model(tmp_path / "deep", seed=1, num_hidden_layers=4)
-    monkeypatch.setenv("SM_CHANNEL_TEACHER", str(teacher))
-    monkeypatch.setenv("SM_CHANNEL_STUDENT", str(teacher))
+    lay_out(tmp_path, teacher=teacher, student=teacher)
     code = container(
         distill,
         student={**TEACHER, "layers": 2},
@@ -230,7 +225,7 @@ def test_two_processes_leave_the_artifact_of_one(container, s3, tmp_path, monkey
     for folder in ("model", "checkpoints"):
         shutil.rmtree(tmp_path / folder, ignore_errors=True)
     monkeypatch.setenv("STRATOS_PROCESSES_PER_HOST", "2")
-    assert container(distill, training=training, **settings) == 0
+    assert container(start, kind="distill", training=training, **settings) == 0
     together = read(s3, DistillResult)
     two = AutoModelForCausalLM.from_pretrained(tmp_path / "model")
     torch.testing.assert_close(two.state_dict(), one.state_dict(), rtol=1e-3, atol=1e-4)
@@ -242,11 +237,10 @@ def test_two_processes_leave_the_artifact_of_one(container, s3, tmp_path, monkey
 
 
 def test_two_processes_fail_as_one_does(container, tmp_path, monkeypatch):
-    (tmp_path / "records").mkdir()
     (tmp_path / "records" / "records.jsonl").touch()
     monkeypatch.setenv("STRATOS_PROCESSES_PER_HOST", "2")
     settings = {"student": STUDENT, "method": "full", "precision": "float32", "training": {}}
-    assert container(distill, **settings) == 1
+    assert container(start, kind="distill", **settings) == 1
     failure = (tmp_path / "output" / "failure").read_text()
     assert failure.startswith("TooFewVerifiedRecords: records.jsonl is empty")
 

@@ -1,6 +1,4 @@
-"""Probing as SageMaker runs it: channels, SM_* variables, S3, exit codes."""
-
-import os
+"""Probing as SageMaker runs it: channels, S3, exit codes."""
 
 import pytest
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -11,19 +9,16 @@ from tests.unit.training.misbehaving_server import JudgingServer
 from training import probe
 
 
-def test_a_probe_measures_a_teacher(container, s3):
+def test_a_probe_measures_a_teacher(container, s3, models):
     assert container(probe, role="teacher", model=TEACHER, max_new_tokens=8, synthesis={}) == 0
     result = read(s3, ProbeResult)
     assert (result.accuracy.n, result.accuracy.successes) == (24, 24)
     assert result.reverse_yield is not None
     assert result.reverse_yield.n == 24
     assert result.num_parameters == sum(
-        p.numel()
-        for p in AutoModelForCausalLM.from_pretrained(os.environ["SM_CHANNEL_MODEL"]).parameters()
+        p.numel() for p in AutoModelForCausalLM.from_pretrained(models["teacher"]).parameters()
     )
-    assert result.vocabulary_size == len(
-        AutoTokenizer.from_pretrained(os.environ["SM_CHANNEL_MODEL"])
-    )
+    assert result.vocabulary_size == len(AutoTokenizer.from_pretrained(models["teacher"]))
     assert result.tokens_per_second > 0
     progress = read(s3, Progress, "progress.json")
     assert (progress.step, progress.unit) == ("probe", "answers")

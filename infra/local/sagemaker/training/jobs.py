@@ -1,4 +1,4 @@
-"""Training jobs as real processes under SageMaker's script-mode container contract."""
+"""Training jobs as real processes under the contract of SageMaker's containers."""
 
 from __future__ import annotations
 

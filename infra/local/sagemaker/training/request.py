@@ -13,6 +13,9 @@ from infra.local.sagemaker.validation import name_violations
 _MAX_VALUE_CHARACTERS = 2500
 _MAX_VARIABLE_CHARACTERS = 512
 _MAX_HYPERPARAMETERS = 100
+_MAX_COMMAND_ENTRIES = 100
+_MAX_ENTRY_CHARACTERS = 256
+_MAX_CHANNELS = 20
 
 
 class _Shape(BaseModel):
@@ -30,6 +33,8 @@ class MetricDefinition(_Shape):
 
 class AlgorithmSpecification(_Shape):
     training_input_mode: str = "File"
+    container_entrypoint: tuple[str, ...] = ()
+    container_arguments: tuple[str, ...] = ()
     metric_definitions: tuple[MetricDefinition, ...] = ()
 
 
@@ -110,4 +115,30 @@ def violations(parameters: Mapping[str, Any]) -> list[str]:
             "Value at 'hyperParameters' failed to satisfy constraint: Member must have length "
             f"less than or equal to {_MAX_HYPERPARAMETERS}"
         )
+    if len(parameters.get("InputDataConfig") or ()) > _MAX_CHANNELS:
+        found.append(
+            "Value at 'inputDataConfig' failed to satisfy constraint: Member must have length "
+            f"less than or equal to {_MAX_CHANNELS}"
+        )
+    return found + _command_violations(parameters.get("AlgorithmSpecification") or {})
+
+
+def _command_violations(algorithm: Mapping[str, Any]) -> list[str]:
+    """What would be refused of the container's command; botocore checks only the least lengths."""
+    found = []
+    for name in ("ContainerEntrypoint", "ContainerArguments"):
+        entries = algorithm.get(name) or ()
+        where = f"algorithmSpecification.{name[0].lower()}{name[1:]}"
+        if len(entries) > _MAX_COMMAND_ENTRIES:
+            found.append(
+                f"Value at '{where}' failed to satisfy constraint: Member must have length less "
+                f"than or equal to {_MAX_COMMAND_ENTRIES}"
+            )
+        found += [
+            f"Value at '{where}.{number}.member' failed to satisfy constraint: Member must have "
+            f"length less than or equal to {_MAX_ENTRY_CHARACTERS} and satisfy regular expression "
+            f"pattern: .*; it has {len(entry)} characters"
+            for number, entry in enumerate(entries, 1)
+            if len(entry) > _MAX_ENTRY_CHARACTERS or "\n" in entry
+        ]
     return found

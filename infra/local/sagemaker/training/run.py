@@ -9,23 +9,25 @@ import threading
 import time
 from pathlib import Path
 
+from botocore.exceptions import ClientError
+
 from infra.local.host.clients import BackgroundClients
 from infra.local.host.log_stream import LogStream
-from infra.local.host.process import LoggedProcess, describe_exit
+from infra.local.host.process import LoggedProcess, exit_code_as_shell
 from infra.local.host.settings import LocalSettings
 from infra.local.host.transfers import TransferError, download_prefix, upload_files, upload_tar
 from infra.local.sagemaker.container import ContainerRoot
 from infra.local.sagemaker.state_events import announce
 from infra.local.sagemaker.training.checkpoints import CheckpointSync
+from infra.local.sagemaker.training.first_process import FirstProcess, stop
 from infra.local.sagemaker.training.record import TrainingJobRecord
-from infra.local.sagemaker.training.script_mode import ScriptMode
 
 logger = logging.getLogger(__name__)
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 _POLL_SECONDS = 0.2
 _FAILURE_CHARACTERS = 900
-"""Of `output/failure` or the log's end: with the exit code, FailureReason holds 1,024."""
+"""Of `output/failure`: with the exit code, FailureReason holds 1,024."""
 
 
 class JobRun:
@@ -71,7 +73,7 @@ class JobRun:
         if self._end_if_stopped():
             return
         self._enter("Downloading", "Downloading input data")
-        mode = self._prepare()
+        first = self._prepare()
         if self._end_if_stopped():
             return
         self._enter("Training", "Training image download completed. Training in progress.")
@@ -82,14 +84,14 @@ class JobRun:
             self._log_path,
         )
         try:
-            ran_out = self._execute(mode, log)
+            ran_out = self._execute(first, log)
         finally:
             log.close()
             if self._checkpoints is not None:
                 self._checkpoints.close(upload=not self._abandoned.is_set())
-        self._finish(ran_out, log)
+        self._finish(ran_out)
 
-    def _prepare(self) -> ScriptMode:
+    def _prepare(self) -> FirstProcess:
         request = self.job.request
         # A directory of that name may be left from an earlier daemon; a container starts empty.
         shutil.rmtree(self._root.path, ignore_errors=True)
@@ -102,14 +104,7 @@ class JobRun:
                     f"Channel '{channel.channel_name}' asks for {source.s3_data_type} in {mode} "
                     "mode; this cloud serves S3Prefix in File or FastFile mode."
                 )
-            target = self._root.channel(channel.channel_name)
-            target.mkdir(parents=True, exist_ok=True)
-            if download_prefix(self._clients.s3, source.s3_uri, target) == 0:
-                raise TransferError(
-                    f"Data download failed: no S3 objects found under '{source.s3_uri}', which "
-                    f"the channel '{channel.channel_name}' names. Check that the bucket exists "
-                    "and that objects exist under that prefix."
-                )
+            self._download(channel.channel_name, source.s3_uri)
         if request.checkpoint_config is not None:
             local = Path(self._root.localize(request.checkpoint_config.local_path))
             if not local.is_relative_to(self._root.path):
@@ -119,18 +114,36 @@ class JobRun:
             )
             self._checkpoints.restore()
         threads = self._settings.threads_of(request.resource_config.instance_type)
-        mode_of_script = ScriptMode(request, self._root, threads)
-        mode_of_script.write_configuration()
-        mode_of_script.fetch_code(self._clients.s3)
-        return mode_of_script
+        first = FirstProcess(request, self._root, threads)
+        first.write_configuration()
+        return first
 
-    def _execute(self, mode: ScriptMode, log: LogStream) -> bool:
-        """Run the program to its end; True where it ran out of its allowed time."""
+    def _download(self, channel: str, uri: str) -> None:
+        """Fill a channel, and fail as SageMaker does: a job that may not read is no crash."""
+        target = self._root.channel(channel)
+        target.mkdir(parents=True, exist_ok=True)
+        try:
+            found = download_prefix(self._clients.s3, uri, target)
+        except (TransferError, ClientError) as error:
+            raise TransferError(
+                f"Data download failed:Unable to download object {uri} ({_named(error)})"
+            ) from error
+        if found == 0:
+            raise TransferError(
+                f"Data download failed: no S3 objects found under '{uri}', which the channel "
+                f"'{channel}' names. Check that the bucket exists and that objects exist under "
+                "that prefix."
+            )
+
+    def _execute(self, first: FirstProcess, log: LogStream) -> bool:
+        """Run the container to its end; True where it ran out of its allowed time."""
         deadline = time.monotonic() + self.job.request.stopping_condition.max_runtime_in_seconds
         self._process = process = LoggedProcess(
-            mode.command(self._settings.python),
-            directory=self._root.code,
-            environment=mode.environment(self._settings.process_environment()),
+            first.command(),
+            directory=self._root.path,
+            environment=first.environment(
+                self._settings.process_environment(), self._settings.python, self.job.arn
+            ),
             sink=_MetricSink(self.job, log),
         )
         if self._checkpoints is not None:
@@ -140,14 +153,14 @@ class JobRun:
             if self._abandoned.is_set():
                 process.kill_group()
             elif self.job.stop_requested.is_set():
-                process.stop(self._settings.job_grace_seconds)
+                stop(process, self._settings.job_grace_seconds)
             elif time.monotonic() >= deadline:
                 ran_out = True
-                process.stop(self._settings.job_grace_seconds)
+                stop(process, self._settings.job_grace_seconds)
         process.finish()
         return ran_out
 
-    def _finish(self, ran_out: bool, log: LogStream) -> None:
+    def _finish(self, ran_out: bool) -> None:
         job = self.job
         assert self._process is not None
         code = self._process.returncode()
@@ -158,7 +171,7 @@ class JobRun:
         stopped = ran_out or job.stop_requested.is_set()
         if code != 0 and not stopped:
             self._upload_output_data()
-            self._fail(f"AlgorithmError: {self._failure_text(log)}, {describe_exit(code)}")
+            self._fail(f"AlgorithmError: {self._failure()}, exit code: {exit_code_as_shell(code)}")
             return
         if not job.stop_requested.is_set():
             self._enter("Uploading", "Uploading generated training model")
@@ -174,13 +187,12 @@ class JobRun:
             shutil.rmtree(self._root.path, ignore_errors=True)
         self._announce()
 
-    def _failure_text(self, log: LogStream) -> str:
-        """What the program left in `output/failure`, else the end of what it printed."""
-        if self._root.failure.is_file():
-            text = self._root.failure.read_text(encoding="utf-8", errors="replace").strip()
-            if text:
-                return text[:_FAILURE_CHARACTERS]
-        return log.tail(_FAILURE_CHARACTERS)
+    def _failure(self) -> str:
+        """What the program left in `output/failure`; without it SageMaker gives no more."""
+        if not self._root.failure.is_file():
+            return ""
+        text = self._root.failure.read_text(encoding="utf-8", errors="replace").strip()
+        return text[:_FAILURE_CHARACTERS]
 
     def _upload_model(self) -> None:
         config = self.job.request.output_data_config
@@ -223,6 +235,17 @@ class JobRun:
             self.job.arn,
             self.job.response_object,
         )
+
+
+def _named(error: Exception) -> str:
+    """S3's code and words, of the error or of what it was made from."""
+    cause = error if isinstance(error, ClientError) else error.__cause__
+    if not isinstance(cause, ClientError):
+        return str(error)
+    told = cause.response["Error"]
+    # A HEAD has no body, and so no other code than the status.
+    code = {"403": "AccessDenied", "404": "NoSuchKey"}.get(told["Code"], told["Code"])
+    return f"{code}: {told['Message']}"
 
 
 class _MetricSink:

@@ -93,7 +93,8 @@ def test_a_catch_can_read_why_the_job_failed(cloud):
         "caught",
         """
         import os, pathlib, sys
-        pathlib.Path(os.environ["SM_OUTPUT_DIR"], "failure").write_text("QualityGateError: 0.4")
+        base = pathlib.Path(os.environ["SAGEMAKER_BASE_DIR"])
+        (base / "output" / "failure").write_text("QualityGateError: 0.4")
         sys.exit(1)
         """,
         Catch=[{"ErrorEquals": ["States.TaskFailed"], "ResultPath": "$.error", "Next": "Read"}],

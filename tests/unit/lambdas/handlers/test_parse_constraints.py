@@ -7,7 +7,8 @@ import json
 import pytest
 
 from stratos.contracts.bucket import RunKeys
-from stratos.errors import Rejection, SpecRejected
+from stratos.errors import SpecRejected
+from stratos.problems import Rejection
 from tests import factories
 from tests.unit.lambdas.conftest import Account
 from tests.unit.lambdas.pipeline import start

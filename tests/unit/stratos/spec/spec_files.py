@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from stratos.errors import Problem, SpecRejected
+from stratos.errors import SpecRejected
+from stratos.problems import Problem
 from stratos.spec.reader import read_spec
 from tests import factories
 

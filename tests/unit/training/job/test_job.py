@@ -7,33 +7,32 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.training.jobs import TEACHER
+from tests.unit.training.jobs import TEACHER, lay_out
 from training import probe
 
 ROOT = Path(__file__).parents[4]
 
 
-def test_a_user_error_says_what_to_do(container, tmp_path, monkeypatch):
+def test_a_user_error_says_what_to_do(container, tmp_path):
     (tmp_path / "empty").mkdir()
-    monkeypatch.setenv("SM_CHANNEL_MODEL", str(tmp_path / "empty"))
+    lay_out(tmp_path, model=tmp_path / "empty")
     assert container(probe, role="student", model=TEACHER, max_new_tokens=4, synthesis={}) == 2
     failure = (tmp_path / "output" / "failure").read_text()
     assert failure.startswith("ValueError: 'teacher' has no config.json, only []; upload")
 
 
 @pytest.mark.parametrize("program", ["probe", "synthesize", "distill", "evaluate"])
-def test_a_program_runs_from_the_code_folder(program, tmp_path):
-    """As the container starts it: by path, arguments it must bear, and threads that wait asleep."""
+def test_a_program_runs_from_the_code_folder_with_threads_that_wait_asleep(program, tmp_path):
     (tmp_path / "config").mkdir()
+    lay_out(tmp_path, config=tmp_path / "config")
     (tmp_path / "config" / "config.json").write_text("{}")
     ended = subprocess.run(
-        [sys.executable, f"training/{program}.py", "--student_artifact", "s3://b/k"],
+        [sys.executable, "-m", f"training.{program}"],
         cwd=ROOT,
         env={
             **{key: value for key, value in os.environ.items() if key != "OMP_WAIT_POLICY"},
             "PYTHONPATH": str(ROOT),
-            "SM_CHANNEL_CONFIG": str(tmp_path / "config"),
-            "SM_OUTPUT_DIR": str(tmp_path / "output"),
+            "SAGEMAKER_BASE_DIR": str(tmp_path),
             "OMP_DISPLAY_ENV": "TRUE",
         },
         capture_output=True,

@@ -1,6 +1,5 @@
 """The launcher under the container's contract: variables, exit codes, SIGTERM, the failure file."""
 
-import json
 import os
 import signal
 import subprocess
@@ -9,42 +8,115 @@ from pathlib import Path
 
 import pytest
 
-from training import distill
-from training.job.launcher import Layout, launch
+from training.job.launcher import (
+    Layout,
+    StopSignal,
+    await_hosts,
+    launch,
+    processes_per_host,
+)
 
 
 @pytest.fixture
 def start(tmp_path, monkeypatch):
     """Launch a program in two processes; returns the exit code and the failure file's text."""
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(Path.cwd())]))
-    monkeypatch.setenv("SM_OUTPUT_DIR", str(tmp_path / "output"))
     monkeypatch.setenv("FOLDER", str(tmp_path))
+    before = signal.getsignal(signal.SIGTERM)
 
-    def run(program):
+    def run(program, kills=(None, None)):
         (tmp_path / "program.py").write_text("import os, sys\n" + textwrap.dedent(program))
-        code = launch("program", Layout(("localhost",), 0, 2))
+        counts, stop = iter(kills), StopSignal()
+        stop.catch()
+        code = launch(
+            "program",
+            Layout(per_host=2),
+            tmp_path / "output",
+            stop,
+            memory_kills=lambda: next(counts),
+        )
         failure = tmp_path / "output" / "failure"
         return code, failure.read_text() if failure.exists() else None
 
-    return run
+    yield run
+    signal.signal(signal.SIGTERM, before)
 
 
 def test_every_gpu_of_every_host_gets_a_process():
-    environ = {"SM_HOSTS": '["algo-1", "algo-2"]', "SM_CURRENT_HOST": "algo-2", "SM_NUM_GPUS": "4"}
-    layout = Layout.from_environment(environ)
+    resources = {
+        "hosts": ["algo-2", "algo-1"],
+        "current_host": "algo-2",
+        "network_interface_name": "eth0",
+    }
+    layout = Layout.of(resources, per_host=4)
     assert layout.num_processes == 8
     variables = layout.variables(29_500)
     assert [one["RANK"] for one in variables] == ["4", "5", "6", "7"]
     assert [one["LOCAL_RANK"] for one in variables] == ["0", "1", "2", "3"]
     assert {(one["WORLD_SIZE"], one["MASTER_ADDR"]) for one in variables} == {("8", "algo-1")}
+    network = layout.network()
+    assert network["NCCL_SOCKET_IFNAME"] == network["GLOO_SOCKET_IFNAME"] == "eth0"
+
+
+def test_a_host_that_is_told_nothing_is_the_only_one():
+    assert Layout.of({}, per_host=1) == Layout()
+    assert Layout().network() == {}
 
 
 @pytest.mark.parametrize(
-    ("environ", "processes"),
-    [({}, 1), ({"SM_NUM_GPUS": "0"}, 1), ({"STRATOS_PROCESSES_PER_HOST": "2"}, 2)],
+    ("environ", "shared", "processes"),
+    [
+        ({"STRATOS_PROCESSES_PER_HOST": "2"}, True, 2),
+        ({"STRATOS_PROCESSES_PER_HOST": "2"}, False, 1),
+        ({"STRATOS_PROCESSES_PER_HOST": "0"}, True, 1),
+        ({}, False, 1),
+    ],
 )
-def test_a_host_without_gpus_gets_one_process_unless_told_otherwise(environ, processes):
-    assert Layout.from_environment(environ).num_processes == processes
+def test_a_recipe_that_can_be_shared_gets_as_many_processes_as_it_is_told(
+    environ, shared, processes
+):
+    assert processes_per_host(environ, shared=shared) == processes
+
+
+@pytest.mark.parametrize(("gpus", "processes"), [(0, 1), (2, 2)])
+def test_a_shared_recipe_that_is_told_nothing_gets_a_process_for_each_gpu(
+    tmp_path, monkeypatch, gpus, processes
+):
+    listing = tmp_path / "nvidia-smi"
+    lines = "".join(f"echo 'GPU {number}: NVIDIA L4 (UUID: x)'\n" for number in range(gpus))
+    listing.write_text("#!/bin/sh\n" + lines)
+    listing.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    assert processes_per_host({}, shared=True) == processes
+
+
+def test_a_number_of_processes_that_is_none_is_refused():
+    with pytest.raises(ValueError, match="STRATOS_PROCESSES_PER_HOST is 'two'"):
+        processes_per_host({"STRATOS_PROCESSES_PER_HOST": "two"}, shared=True)
+
+
+@pytest.mark.parametrize("hosts", ["algo-1", [], [7]])
+def test_hosts_that_are_no_names_are_refused(hosts):
+    with pytest.raises(ValueError, match=r"hosts in resourceconfig\.json"):
+        Layout.of({"hosts": hosts}, per_host=1)
+
+
+def test_a_layout_needs_its_own_host_among_all():
+    with pytest.raises(ValueError, match="algo-7"):
+        Layout.of({"hosts": ["algo-1"], "current_host": "algo-7"}, per_host=1)
+
+
+def test_hosts_are_waited_for_until_their_names_are_known():
+    asked = []
+
+    def resolve(host):
+        asked.append(host)
+        if host == "algo-2":
+            raise OSError("Name or service not known")
+
+    with pytest.raises(RuntimeError, match=r"\['algo-2'\]"):
+        await_hosts(("algo-1", "algo-2"), resolve, seconds=0)
+    assert asked == ["algo-1", "algo-2"]
 
 
 def test_each_process_learns_its_rank(start, tmp_path):
@@ -74,17 +146,25 @@ def test_the_first_failures_code_is_returned_and_the_others_are_ended(start):
     assert code == 1
 
 
-def test_a_process_that_is_killed_is_named(start):
-    code, failure = start(
-        """
-        import signal
-        if os.environ["RANK"] == "1":
-            os.kill(os.getpid(), signal.SIGKILL)
-        signal.pause()
-        """
-    )
-    assert code == 2
-    assert failure.startswith("RuntimeError: process 2 of 2 was ended by SIGKILL; ")
+ENDED_BY_A_KILL = """
+    import signal
+    if os.environ["RANK"] == "1":
+        os.kill(os.getpid(), signal.SIGKILL)
+    signal.pause()
+"""
+
+
+@pytest.mark.parametrize("kills", [(None, None), (3, 3)])
+def test_a_process_that_is_killed_is_named(start, kills):
+    code, failure = start(ENDED_BY_A_KILL, kills)
+    assert code == 128 + signal.SIGKILL
+    assert failure.startswith("RuntimeError: process 2 of 2 was ended by SIGKILL, which mostly")
+
+
+def test_a_kill_that_the_kernel_counted_is_exhausted_memory(start):
+    code, failure = start(ENDED_BY_A_KILL, (3, 4))
+    assert code == 128 + signal.SIGKILL
+    assert failure.startswith("OutOfMemory: the kernel ended process 2 of 2 for want of memory")
 
 
 def test_a_process_that_was_killed_is_named_before_those_that_fail_for_want_of_it(start):
@@ -103,8 +183,8 @@ def test_a_process_that_was_killed_is_named_before_those_that_fail_for_want_of_i
         sys.exit(1)
         """
     )
-    assert code == 2
-    assert failure.startswith("RuntimeError: process 2 of 2 was ended by SIGKILL; ")
+    assert code == 128 + signal.SIGKILL
+    assert failure.startswith("RuntimeError: process 2 of 2 was ended by SIGKILL, ")
 
 
 def test_sigterm_while_processes_are_started_reaches_the_later_ones_too(start, monkeypatch):
@@ -115,9 +195,8 @@ def test_sigterm_while_processes_are_started_reaches_the_later_ones_too(start, m
 
     monkeypatch.setattr(subprocess, "Popen", Popen)
     code, failure = start("import signal; signal.pause()")
-    assert code == 2
+    assert code == 128 + signal.SIGTERM
     assert "was ended by SIGTERM" in failure
-    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
 def test_sigterm_reaches_every_process_which_ends_in_its_own_time(start, tmp_path):
@@ -139,26 +218,3 @@ def test_sigterm_reaches_every_process_which_ends_in_its_own_time(start, tmp_pat
     )
     assert (code, failure) == (0, None)
     assert {path.name for path in tmp_path.glob("ended-*")} == {"ended-0", "ended-1"}
-    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
-
-
-def test_a_layout_needs_its_own_host_among_all():
-    environ = {"SM_HOSTS": json.dumps(["algo-1"]), "SM_CURRENT_HOST": "algo-7"}
-    with pytest.raises(ValueError, match="algo-7"):
-        Layout.from_environment(environ)
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [("SM_HOSTS", "algo-1"), ("SM_HOSTS", "7"), ("SM_CURRENT_HOST", "x"), ("SM_NUM_GPUS", "two")],
-)
-def test_a_layout_that_cannot_be_read_is_a_failure_with_a_reason(
-    tmp_path, monkeypatch, name, value
-):
-    monkeypatch.setenv("SM_OUTPUT_DIR", str(tmp_path))
-    monkeypatch.setenv(name, value)
-    assert distill.main() == 2
-    failure = (tmp_path / "failure").read_text()
-    assert failure.startswith("ValueError: ")
-    assert name in failure
-    assert repr(value) in failure

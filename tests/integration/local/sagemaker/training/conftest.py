@@ -19,26 +19,25 @@ def cloud(tmp_path_factory):
 REPORTS = program(
     """
     import json, os, pathlib, sys
-    from training.recipe import NAME
-    import stratos
+    from recipe import NAME
 
-    model = pathlib.Path(os.environ["SM_MODEL_DIR"])
+    base = pathlib.Path(os.environ["SAGEMAKER_BASE_DIR"])
+    model = base / "model"
     (model / "code").mkdir()
     (model / "code" / "serve.txt").write_text(NAME)
-    root = pathlib.Path(os.environ["SM_INPUT_DIR"])
+    root = base / "input"
     report = {
         "argv": sys.argv[1:],
         "cwd": os.getcwd(),
         "path": sys.path,
-        "stratos": stratos.__file__,
         "environment": dict(os.environ),
         "files": sorted(str(p.relative_to(root)) for p in root.rglob("*") if p.is_file()),
-        "train": (pathlib.Path(os.environ["SM_CHANNEL_TRAIN"]) / "part/a.jsonl").read_text(),
+        "train": (root / "data/train/part/a.jsonl").read_text(),
         "hyperparameters": json.loads((root / "config/hyperparameters.json").read_text()),
         "resourceconfig": json.loads((root / "config/resourceconfig.json").read_text()),
         "inputdataconfig": json.loads((root / "config/inputdataconfig.json").read_text()),
     }
-    (pathlib.Path(os.environ["SM_OUTPUT_DATA_DIR"]) / "report.json").write_text(json.dumps(report))
+    (base / "output/data/report.json").write_text(json.dumps(report))
     print("loss=0.75")
     print("loss=0.25", file=sys.stderr)
     """
@@ -51,18 +50,13 @@ def completed(cloud):
     cloud.put("data/train/part/a.jsonl", '{"a": 1}\n')
     cloud.put("config/run.json", "{}")
     source = cloud.put_tar(
-        "code/full.tar.gz",
-        {
-            "training/distill.py": REPORTS,
-            "training/recipe.py": "NAME = 'recipe'\n",
-            "stratos/__init__.py": "",
-        },
+        "code/full.gz",
+        {"train.py": REPORTS, "recipe.py": "NAME = 'recipe'\n"},
     )
     request = job_request(
         "full-job-0",
         source,
         HyperParameters={
-            "sagemaker_program": "training/distill.py",
             "learning-rate": "0.5",
             "teacher": '"big"',
             "where": "/opt/ml/model",

@@ -68,6 +68,10 @@ def test_a_name_is_given_to_one_job_only(cloud, completed):
         cloud.create_job("full-job-0", "")
 
 
+def saying(*arguments: str) -> dict:
+    return {"TrainingImage": "image", "TrainingInputMode": "File", "ContainerArguments": arguments}
+
+
 @pytest.mark.parametrize(
     ("name", "changes", "message"),
     [
@@ -75,6 +79,9 @@ def test_a_name_is_given_to_one_job_only(cloud, completed):
         ("under_score", {}, "regular expression pattern"),
         ("ends-", {}, "regular expression pattern"),
         ("long-value", {"HyperParameters": {"config": "v" * 2501}}, "equal to 2500"),
+        ("long-command", {"AlgorithmSpecification": saying("x" * 257)}, "equal to 256"),
+        ("two-lines", {"AlgorithmSpecification": saying("a\nb")}, "pattern: ..; it has 3"),
+        ("many-words", {"AlgorithmSpecification": saying(*"x" * 101)}, "equal to 100"),
     ],
 )
 def test_requests_are_refused_as_the_service_refuses_them(cloud, name, changes, message):

@@ -20,7 +20,8 @@ def test_a_failing_program_gives_its_failure_file_as_the_reason(cloud):
         program(
             """
             import os, pathlib, sys
-            pathlib.Path(os.environ["SM_OUTPUT_DIR"], "failure").write_text("TooFewRecords: 3")
+            base = pathlib.Path(os.environ["SAGEMAKER_BASE_DIR"])
+            (base / "output" / "failure").write_text("TooFewRecords: 3")
             sys.exit(4)
             """
         ),
@@ -31,14 +32,30 @@ def test_a_failing_program_gives_its_failure_file_as_the_reason(cloud):
     assert "ModelArtifacts" not in job
 
 
-def test_without_a_failure_file_the_reason_is_the_end_of_the_output(cloud):
-    cloud.create_job("crashes-0", "print('x' * 5000)\nraise ValueError('no such teacher')\n")
-    reason = cloud.finished("crashes-0")["FailureReason"]
-    assert reason.endswith("ValueError: no such teacher, exit code: 1")
+def test_without_a_failure_file_the_reason_is_the_exit_code_alone(cloud):
+    cloud.create_job("crashes-0", "raise ValueError('no such teacher')\n")
+    assert cloud.finished("crashes-0")["FailureReason"] == "AlgorithmError: , exit code: 1"
+
+
+def test_a_long_failure_file_is_cut_and_keeps_the_exit_code(cloud):
+    cloud.create_job(
+        "explains-0",
+        program(
+            """
+            import os, pathlib, sys
+            base = pathlib.Path(os.environ["SAGEMAKER_BASE_DIR"])
+            (base / "output" / "failure").write_text("TooFewRecords: " + "x" * 5000)
+            sys.exit(4)
+            """
+        ),
+    )
+    reason = cloud.finished("explains-0")["FailureReason"]
+    assert reason.startswith("AlgorithmError: TooFewRecords: xxx")
+    assert reason.endswith("x, exit code: 4")
     assert len(reason) <= 1024
 
 
-def test_a_job_killed_from_outside_fails_and_names_the_signal(cloud):
+def test_a_job_killed_from_outside_fails_with_the_code_of_a_kill(cloud):
     cloud.create_job(
         "killed-0", "import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(60)\n"
     )
@@ -46,7 +63,7 @@ def test_a_job_killed_from_outside_fails_and_names_the_signal(cloud):
     os.kill(int(line), signal.SIGKILL)
     job = cloud.finished("killed-0")
     assert job["TrainingJobStatus"] == "Failed"
-    assert job["FailureReason"].endswith("killed by signal 9 (SIGKILL), exit code: 137")
+    assert job["FailureReason"] == "AlgorithmError: , exit code: 137"
 
 
 def lines_of(cloud: Cloud, name: str) -> list[str]:
@@ -60,8 +77,9 @@ def test_a_stopped_job_uploads_what_its_model_directory_holds(cloud):
         program(
             """
             import os, pathlib, signal, sys, time
+            base = pathlib.Path(os.environ["SAGEMAKER_BASE_DIR"])
             def stop(*_):
-                pathlib.Path(os.environ["SM_MODEL_DIR"], "partial").write_text("half")
+                (base / "model" / "partial").write_text("half")
                 sys.exit(0)
             signal.signal(signal.SIGTERM, stop)
             print("ready", flush=True)
@@ -85,7 +103,7 @@ def test_a_job_past_its_runtime_is_ended_even_if_it_ignores_the_signal(cloud):
             """
             import os, pathlib, signal, subprocess, sys, time
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
-            pathlib.Path(os.environ["SM_MODEL_DIR"], "best").write_text("3")
+            pathlib.Path(os.environ["SAGEMAKER_BASE_DIR"], "model", "best").write_text("3")
             child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
             print(child.pid, flush=True)
             time.sleep(60)
@@ -112,11 +130,13 @@ def test_a_channel_without_objects_fails_as_the_users_error(cloud):
     assert "s3://stratos-test/nothing/here/" in job["FailureReason"]
 
 
-def test_source_without_the_program_fails_as_the_users_error(cloud):
-    cloud.create_job("misnamed-0", "", HyperParameters={"sagemaker_program": "distill.py"})
-    reason = cloud.finished("misnamed-0")["FailureReason"]
-    assert reason.startswith("ClientError: ")
-    assert "holds no 'distill.py'" in reason
+def test_a_channel_in_a_bucket_that_is_not_there_fails_as_the_users_error(cloud):
+    cloud.create_job("lost-0", "", InputDataConfig=[channel("train", "s3://not-there-0/train/")])
+    reason = cloud.finished("lost-0")["FailureReason"]
+    assert reason.startswith(
+        "ClientError: Data download failed:Unable to download object s3://not-there-0/train/ "
+        "(NoSuchBucket: "
+    )
 
 
 def test_each_change_of_a_job_is_an_event_on_the_default_bus(cloud):
