@@ -75,7 +75,8 @@ class ObjectsOnDisk:
 
     def _keep_values(self, store: BodyStore) -> None:
         def get(key: Any) -> ObjectBody | bytes:
-            return key.body.read() if _whole.get() else key.body
+            body: ObjectBody = key.body
+            return body.read() if _whole.get() else body
 
         def set_(key: Any, value: ObjectBody | bytes) -> None:
             key._value_buffer.close()
