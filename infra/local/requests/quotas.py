@@ -69,22 +69,9 @@ def _entry_size(entry: Mapping[str, Any]) -> int:
     return sum(len(text.encode()) for text in texts) + (14 if entry.get("Time") else 0)
 
 
-def _execution_input(parameters: Mapping[str, Any]) -> QuotaViolation | None:
-    """256 KiB in UTF-8: docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html."""
-    size = len((parameters.get("input") or "").encode())
-    if size <= 256 * KIB:
-        return None
-    return QuotaViolation(
-        "ValidationException",
-        "1 validation error detected: Value at 'input' failed to satisfy constraint: Member must "
-        "have length less than or equal to 262144",
-    )
-
-
 _CHECKS: Mapping[tuple[str, str], Callable[[Mapping[str, Any]], QuotaViolation | None]] = {
     ("lambda", "CreateFunction"): _lambda_environment,
     ("lambda", "UpdateFunctionConfiguration"): _lambda_environment,
     ("lambda", "Invoke"): _lambda_payload,
     ("events", "PutEvents"): _event_entries,
-    ("stepfunctions", "StartExecution"): _execution_input,
 }

@@ -9,7 +9,6 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from moto.core.exceptions import ServiceException
 from moto.core.model import OperationModel
 from moto.core.parse import PROTOCOL_PARSERS
 from moto.core.request import determine_request_protocol
@@ -28,8 +27,13 @@ _CODES = {"logs": "InvalidParameterException"}
 """Where a service has another name for it than ValidationException."""
 
 
-class RefusedRequest(ServiceException):
-    """Of this module, since moto takes an exception's module for its service."""
+class RefusedRequestError(Exception):
+    """What moto writes as the service's error, by its code and message."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
 
 
 class RequestValidation:
@@ -55,7 +59,7 @@ class RequestValidation:
         self._patches.restore()
 
 
-def refused(response: Any) -> RefusedRequest | None:
+def refused(response: Any) -> RefusedRequestError | None:
     """Why this request is refused, or None."""
     service = response.boto3_service_name
     operation = _operation(service, response._get_action())
@@ -70,9 +74,9 @@ def refused(response: Any) -> RefusedRequest | None:
         noun = "error" if len(found) == 1 else "errors"
         message = f"{len(found)} validation {noun} detected: {'; '.join(found)}"
         default = "ValidationError" if protocol in _QUERY_PROTOCOLS else "ValidationException"
-        return RefusedRequest(_CODES.get(service, default), message)
+        return RefusedRequestError(_CODES.get(service, default), message)
     quota = quota_violation(service, operation.name, parameters)
-    return quota and RefusedRequest(quota.code, quota.message)
+    return RefusedRequestError(quota.code, quota.message) if quota else None
 
 
 def _parameters(response: Any, operation: OperationModel, protocol: str) -> dict[str, Any]:

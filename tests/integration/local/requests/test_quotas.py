@@ -34,8 +34,6 @@ MIB = 1024 * 1024
             "RequestTooLargeException",
         ),
         ("events", "PutEvents", {"Entries": [{"Detail": "d" * MIB}]}, "ValidationException"),
-        ("stepfunctions", "StartExecution", {"input": "i" * 262145}, "ValidationException"),
-        ("stepfunctions", "StartExecution", {"input": "é" * 131073}, "ValidationException"),
     ],
 )
 def test_more_than_the_limit_is_refused(
@@ -54,7 +52,6 @@ def test_more_than_the_limit_is_refused(
         ("lambda", "Invoke", {"Payload": bytes(6 * MIB)}),
         ("lambda", "Invoke", {"InvocationType": "Event", "Payload": bytes(MIB)}),
         ("events", "PutEvents", {"Entries": [{"Detail": "d" * (MIB - 100), "Source": "s"}]}),
-        ("stepfunctions", "StartExecution", {"input": "i" * 262144}),
         ("sagemaker", "CreateModel", {}),
     ],
 )
