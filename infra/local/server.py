@@ -27,7 +27,7 @@ from infra.local.events.scheduler import Scheduler
 from infra.local.host.seam import Seam
 from infra.local.host.settings import REGION, LocalSettings
 from infra.local.lambda_.function_processes import FunctionProcesses
-from infra.local.requests.validation import RequestValidation
+from infra.local.requests.refusals import RequestValidation
 from infra.local.s3.bucket_policies import BucketPolicies
 from infra.local.s3.objects_on_disk import ObjectsOnDisk
 from infra.local.sagemaker.endpoints.endpoint_processes import EndpointProcesses

@@ -17,9 +17,9 @@ from moto.core.utils import get_service_model
 
 from infra.local.host.patching import Patches
 from infra.local.host.settings import LocalSettings
-from infra.local.requests.constraints import violations
 from infra.local.requests.quotas import quota_violation
 from infra.local.requests.s3_form import mend_s3_form
+from infra.local.requests.shape_constraints import violations
 
 _UNCHECKED = frozenset({"s3", "sagemaker-runtime"})
 _QUERY_PROTOCOLS = frozenset({"query", "ec2"})

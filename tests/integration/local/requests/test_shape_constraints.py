@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.model import ServiceModel
 
-from infra.local.requests.constraints import violations
+from infra.local.requests.shape_constraints import violations
 
 SHAPES: dict[str, Any] = {
     "Input": {

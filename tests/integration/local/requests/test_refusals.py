@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto_cloud import ROLE, Cloud, running_cloud
 
-from infra.local.requests.validation import RequestValidation
+from infra.local.requests.refusals import RequestValidation
 
 VARIANT = {
     "VariantName": "v",
@@ -142,25 +142,3 @@ def test_an_instance_type_of_this_machine_is_known(cloud: Cloud) -> None:
     request = {"EndpointConfigName": "local", "ProductionVariants": [VARIANT | {"ModelName": "x"}]}
     _, message = refusal(lambda: cloud("sagemaker").create_endpoint_config(**request))
     assert "validation error detected" not in message
-
-
-@pytest.mark.parametrize("name", ["Big-Bucket", "a..b", "under_score", "10.0.0.1", "-a-", "xn--a"])
-def test_a_bucket_is_named_by_the_rules(cloud: Cloud, name: str) -> None:
-    code, _ = refusal(lambda: cloud("s3").create_bucket(Bucket=name))
-    assert code == "InvalidBucketName"
-
-
-def test_an_object_has_the_form_that_s3_wants(cloud: Cloud) -> None:
-    s3 = cloud("s3")
-    s3.create_bucket(Bucket="box")
-
-    def refused(**fields: Any) -> str:
-        return refusal(lambda: s3.put_object(**({"Bucket": "box", "Key": "k"} | fields)))[0]
-
-    assert refused(Key="k" * 1025) == "KeyTooLongError"
-    assert refused(Metadata={"note": "n" * 2048}) == "MetadataTooLarge"
-    assert refused(ServerSideEncryption="rot13") == "InvalidArgument"
-    assert refused(ServerSideEncryption="AES256", SSEKMSKeyId="key") == "InvalidArgument"
-    s3.put_object(
-        Bucket="box", Key="k" * 1024, ServerSideEncryption="aws:kms", SSEKMSKeyId="alias/key"
-    )
