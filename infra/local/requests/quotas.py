@@ -39,20 +39,6 @@ def _lambda_environment(parameters: Mapping[str, Any]) -> QuotaViolation | None:
     )
 
 
-def _lambda_payload(parameters: Mapping[str, Any]) -> QuotaViolation | None:
-    """6 MB synchronous, 1 MB asynchronous: Invoke in the service model's documentation."""
-    waits = (parameters.get("InvocationType") or "RequestResponse") != "Event"
-    limit = 6 * KIB * KIB if waits else KIB * KIB
-    size = len(parameters.get("Payload") or b"")
-    if size <= limit:
-        return None
-    return QuotaViolation(
-        "RequestTooLargeException",
-        f"{size} byte payload is too large for the {'RequestResponse' if waits else 'Event'} "
-        f"invocation type (limit {limit} bytes)",
-    )
-
-
 def _event_entries(parameters: Mapping[str, Any]) -> QuotaViolation | None:
     """1 MB in all entries: PutEvents in the service model's documentation."""
     size = sum(_entry_size(entry) for entry in parameters.get("Entries") or [])
@@ -72,6 +58,5 @@ def _entry_size(entry: Mapping[str, Any]) -> int:
 _CHECKS: Mapping[tuple[str, str], Callable[[Mapping[str, Any]], QuotaViolation | None]] = {
     ("lambda", "CreateFunction"): _lambda_environment,
     ("lambda", "UpdateFunctionConfiguration"): _lambda_environment,
-    ("lambda", "Invoke"): _lambda_payload,
     ("events", "PutEvents"): _event_entries,
 }

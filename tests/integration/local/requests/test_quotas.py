@@ -26,13 +26,6 @@ MIB = 1024 * 1024
             {"Environment": {"Variables": {"NAME": "v" * 4096}}},
             "InvalidParameterValueException",
         ),
-        ("lambda", "Invoke", {"Payload": bytes(6 * MIB + 1)}, "RequestTooLargeException"),
-        (
-            "lambda",
-            "Invoke",
-            {"InvocationType": "Event", "Payload": bytes(MIB + 1)},
-            "RequestTooLargeException",
-        ),
         ("events", "PutEvents", {"Entries": [{"Detail": "d" * MIB}]}, "ValidationException"),
     ],
 )
@@ -49,8 +42,6 @@ def test_more_than_the_limit_is_refused(
     [
         ("lambda", "CreateFunction", {"Environment": {"Variables": {"NAME": "v" * 4000}}}),
         ("lambda", "CreateFunction", {}),
-        ("lambda", "Invoke", {"Payload": bytes(6 * MIB)}),
-        ("lambda", "Invoke", {"InvocationType": "Event", "Payload": bytes(MIB)}),
         ("events", "PutEvents", {"Entries": [{"Detail": "d" * (MIB - 100), "Source": "s"}]}),
         ("sagemaker", "CreateModel", {}),
     ],
