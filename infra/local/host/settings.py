@@ -78,6 +78,11 @@ class LocalSettings(BaseModel):
         return self.state_dir / "server.log"
 
     @property
+    def objects_dir(self) -> Path:
+        """Contents of objects, while the cloud runs."""
+        return self.state_dir / "objects"
+
+    @property
     def endpoint_url(self) -> str:
         return f"http://{self.host}:{self.port}"
 
