@@ -13,6 +13,8 @@ from infra.local.sagemaker.validation import name_violations
 _MAX_VALUE_CHARACTERS = 2500
 _MAX_VARIABLE_CHARACTERS = 512
 _MAX_HYPERPARAMETERS = 100
+_MAX_PREFERENCES = 5
+_EXCLUDED_BY_PREFERENCES = ("InstanceType", "InstanceGroups", "InstancePlacementConfig")
 
 
 class _Shape(BaseModel):
@@ -55,13 +57,30 @@ class OutputDataConfig(_Shape):
     compression_type: str = "GZIP"
 
 
-class ResourceConfig(_Shape):
+class InstancePreference(_Shape):
     instance_type: str
+    instance_count: int | None = None
+
+
+class ResourceConfig(_Shape):
+    instance_type: str | None = None
     instance_count: int = 1
+    instance_preferences: tuple[InstancePreference, ...] = ()
+
+    @property
+    def choices(self) -> tuple[tuple[str, int], ...]:
+        """Instance types that the job may start on with how many of each, best first."""
+        if self.instance_type is not None:
+            return ((self.instance_type, self.instance_count),)
+        return tuple(
+            (one.instance_type, one.instance_count or self.instance_count)
+            for one in self.instance_preferences
+        )
 
 
 class StoppingCondition(_Shape):
     max_runtime_in_seconds: int = 86400
+    max_wait_time_in_seconds: int | None = None
 
 
 class CheckpointConfig(_Shape):
@@ -80,6 +99,7 @@ class TrainingJobRequest(_Shape):
     stopping_condition: StoppingCondition = StoppingCondition()
     checkpoint_config: CheckpointConfig | None = None
     environment: dict[str, str] = {}
+    enable_managed_spot_training: bool = False
 
     @property
     def default_input_mode(self) -> str:
@@ -109,5 +129,39 @@ def violations(parameters: Mapping[str, Any]) -> list[str]:
         found.append(
             "Value at 'hyperParameters' failed to satisfy constraint: Member must have length "
             f"less than or equal to {_MAX_HYPERPARAMETERS}"
+        )
+    return found or _capacity_violations(parameters)
+
+
+def _capacity_violations(parameters: Mapping[str, Any]) -> list[str]:
+    """What the service model says of instances, in words of its own: AWS's are not recorded."""
+    config = parameters.get("ResourceConfig") or {}
+    preferences = config.get("InstancePreferences")
+    found = [
+        f"'resourceConfig.{name}' is read-only and not accepted in CreateTrainingJob requests"
+        for name in ("SelectedInstanceType", "SelectedInstanceCount")
+        if config.get(name) is not None
+    ]
+    if preferences is None:
+        if not config.get("InstanceType") and not config.get("InstanceGroups"):
+            found.append("'resourceConfig' must specify InstanceType or InstancePreferences")
+        return found
+    if not 1 <= len(preferences) <= _MAX_PREFERENCES:
+        found.append(
+            "Value at 'resourceConfig.instancePreferences' failed to satisfy constraint: Member "
+            f"must have length between 1 and {_MAX_PREFERENCES}"
+        )
+    excluded = [name for name in _EXCLUDED_BY_PREFERENCES if config.get(name)]
+    if parameters.get("EnableManagedSpotTraining"):
+        excluded.append("EnableManagedSpotTraining")
+    found += [f"InstancePreferences and {name} are mutually exclusive" for name in excluded]
+    types = [one.get("InstanceType") for one in preferences]
+    if len(set(types)) < len(types):
+        found.append("An instance type can appear only once in InstancePreferences")
+    counted = [one.get("InstanceCount") is not None for one in preferences]
+    for_the_job = config.get("InstanceCount") is not None
+    if any(counted) == for_the_job or (any(counted) and not all(counted)):
+        found.append(
+            "InstanceCount must be set on every preference, or once in ResourceConfig, and not both"
         )
     return found

@@ -23,9 +23,12 @@ HOST = "algo-1"
 class ScriptMode:
     """What the toolkit makes of one training job: its configuration, environment and command."""
 
-    def __init__(self, request: TrainingJobRequest, root: ContainerRoot, threads: int) -> None:
+    def __init__(
+        self, request: TrainingJobRequest, root: ContainerRoot, instance_type: str, threads: int
+    ) -> None:
         self._request = request
         self._root = root
+        self._instance_type = instance_type
         self._threads = threads
         decoded = {name: _decode(value) for name, value in request.hyper_parameters.items()}
         self.hyperparameters: dict[str, JsonValue] = {
@@ -53,7 +56,7 @@ class ScriptMode:
             "resourceconfig": {
                 "current_host": HOST,
                 "hosts": [HOST],
-                "current_instance_type": self._request.resource_config.instance_type,
+                "current_instance_type": self._instance_type,
                 "current_group_name": "homogeneousCluster",
                 "network_interface_name": "lo",
             },
@@ -99,7 +102,6 @@ class ScriptMode:
         """The program's variables; the request's own `Environment` is set last and wins."""
         root = self._root
         channels = sorted(channel.channel_name for channel in self._request.input_data_config)
-        instance_type = self._request.resource_config.instance_type
         settings: dict[str, JsonValue] = {
             "input_dir": str(root.input),
             "input_config_dir": str(root.input_config),
@@ -111,7 +113,7 @@ class ScriptMode:
             "hyperparameters": self.hyperparameters,
             "hosts": [HOST],
             "current_host": HOST,
-            "current_instance_type": instance_type,
+            "current_instance_type": self._instance_type,
             "is_master": True,
             "master_hostname": HOST,
             "module_dir": str(root.code),
