@@ -37,6 +37,9 @@ def build_app(assets: Assets, outdir: Path) -> App:
         "Stratos",
         assets=assets,
         log_retention_days=int(app.node.try_get_context("stratos:log_retention_days")),
+        several_instance_types=str(
+            app.node.try_get_context("stratos:several_instance_types")
+        ).lower(),
         notification_email=app.node.try_get_context("stratos:notification_email") or None,
         description="Distil a model from a dataset and constraints dropped into a bucket",
     )

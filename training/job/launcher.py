@@ -22,6 +22,7 @@ from types import FrameType
 from pydantic import TypeAdapter, ValidationError
 
 from stratos.waiting import every, wait_until
+from training.container.instance import current_instance_type
 from training.container.paths import SageMakerPaths
 from training.job.job import report_failure
 
@@ -52,7 +53,8 @@ class Layout:
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Layout:
         """Read SageMaker's variables: a process for each GPU, or one for a host without.
 
-        STRATOS_PROCESSES_PER_HOST overrides that.
+        STRATOS_PROCESSES_PER_HOST overrides that, and so does STRATOS_PROCESSES_BY_INSTANCE_TYPE
+        where the job could have started on one of several.
 
         Raises:
             ValueError: when they cannot be read, or this host is not among them.
@@ -63,7 +65,8 @@ class Layout:
             raise ValueError(
                 f"SM_CURRENT_HOST is {current!r}, which is not in SM_HOSTS {hosts}; add it there"
             )
-        asked = environ.get("STRATOS_PROCESSES_PER_HOST") or environ.get("SM_NUM_GPUS") or "0"
+        asked = _by_instance_type(environ) or environ.get("STRATOS_PROCESSES_PER_HOST")
+        asked = asked or environ.get("SM_NUM_GPUS") or "0"
         if not asked.isdecimal():
             raise ValueError(
                 f"the number of processes on a host is {asked!r}; set SM_NUM_GPUS (or "
@@ -132,6 +135,22 @@ def launch(module: str, layout: Layout) -> int:
     )
     report_failure(SageMakerPaths.from_environment(), RuntimeError(message))
     return UNNAMED_FAILURE
+
+
+def _by_instance_type(environ: Mapping[str, str]) -> str | None:
+    """The number of processes that was planned for the instance type of this host, if any was."""
+    text = environ.get("STRATOS_PROCESSES_BY_INSTANCE_TYPE")
+    if text is None:
+        return None
+    try:
+        planned = TypeAdapter(dict[str, int]).validate_json(text)
+    except ValidationError as error:
+        raise ValueError(
+            f"STRATOS_PROCESSES_BY_INSTANCE_TYPE is {text!r}; a JSON object of numbers by instance "
+            "type is needed"
+        ) from error
+    found = planned.get(current_instance_type(environ) or "")
+    return None if found is None else str(found)
 
 
 def _hosts(text: str) -> tuple[str, ...]:
