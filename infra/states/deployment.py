@@ -16,7 +16,7 @@ from infra.states.approval import ApprovalStates
 from infra.states.components import ComponentStates
 from infra.states.lambda_calls import LambdaCalls
 from infra.states.rollout import RolloutStates
-from infra.states.sdk_calls import create_model, sdk_call
+from infra.states.sdk_calls import create_model, create_more_models, sdk_call
 
 DEPLOYMENT = "$.quality.deployment"
 _QUEUE = f"{DEPLOYMENT}.async_inference_config"
@@ -93,7 +93,11 @@ class DeploymentStates:
 
     def _endpoint(self, then: sfn.IChainable, failed: sfn.IChainable) -> sfn.IChainable:
         model = create_model(self.scope, "CreateModel", DEPLOYMENT, role=self.role, failed=failed)
-        return model.next(self._config("CreateEndpointConfig", {}, failed)).next(then)
+        pooled = create_more_models(
+            self.scope, "CreatePoolModels", DEPLOYMENT, role=self.role, failed=failed
+        )
+        config = self._config("CreateEndpointConfig", {}, failed)
+        return model.next(pooled).next(config).next(then)
 
     def _queued_endpoint(self, then: sfn.IChainable, failed: sfn.IChainable) -> sfn.IChainable:
         model = create_model(

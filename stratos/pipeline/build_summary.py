@@ -302,6 +302,9 @@ def _load_notes(evidence: RunEvidence) -> Iterator[str]:
     last = evidence.measurement
     if last is None or last.load is None or evidence.spec is None:
         return
+    if last.without_capacity:
+        types = ", ".join(last.without_capacity)
+        yield f"{last.plan.serving.instance_type} serves; {types}, asked for first, had no capacity"
     for name in LATENCIES:
         why = too_few(last.load, name)
         if why and getattr(evidence.spec.constraints, name) is not None:
