@@ -35,7 +35,7 @@ def configuration(backend: Any, name: str) -> Any:
 
 
 @dataclass(frozen=True)
-class Offer:
+class InstanceOffer:
     """One kind of instance that a variant may get, and the container that runs there."""
 
     variant: Mapping[str, Any]
@@ -43,11 +43,14 @@ class Offer:
     container: Mapping[str, Any]
 
 
-def offers_of(backend: Any, variants: Sequence[Mapping[str, Any]]) -> dict[str, list[Offer]]:
+def offers_of(
+    backend: Any, variants: Sequence[Mapping[str, Any]]
+) -> dict[str, list[InstanceOffer]]:
     """What each variant may get, best first, by its name; one for components has no container."""
     return {
         variant["VariantName"]: [
-            Offer(chosen, _container(backend, chosen["ModelName"])) for chosen in _choices(variant)
+            InstanceOffer(chosen, _container(backend, chosen["ModelName"]))
+            for chosen in _choices(variant)
         ]
         for variant in variants
         if "ModelName" in variant

@@ -15,7 +15,7 @@ from infra.local.host.patching import Patches
 from infra.local.host.settings import ACCOUNT_ID, REGION, LocalSettings
 from infra.local.sagemaker.api import SageMakerOperations, utc_now
 from infra.local.sagemaker.endpoint_configs import (
-    Offer,
+    InstanceOffer,
     accept_instance_type,
     accept_variants,
     configuration,
@@ -136,7 +136,7 @@ class EndpointProcesses:
         self,
         name: str,
         traffic: Traffic,
-        offers: Mapping[str, Sequence[Offer]],
+        offers: Mapping[str, Sequence[InstanceOffer]],
         finished: Callable[[str | None, Mapping[str, str | None]], None],
         shift: TrafficShift = TrafficShift(),  # noqa: B008 - it is frozen
     ) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from infra.local.host.capacity import Capacity
 from infra.local.host.settings import LocalSettings
-from infra.local.sagemaker.endpoint_configs import Offer
+from infra.local.sagemaker.endpoint_configs import InstanceOffer
 from stratos.waiting import every, wait_until, within
 
 NO_CAPACITY = (
@@ -22,7 +22,7 @@ _POLL_SECONDS = 0.1
 class Provisioned:
     """What each variant got, in the order of the configuration."""
 
-    offers: Sequence[Offer]
+    offers: Sequence[InstanceOffer]
 
     @property
     def variants(self) -> list[Mapping[str, Any]]:
@@ -39,7 +39,9 @@ class Provisioned:
 
 
 def provision(
-    offers: Mapping[str, Sequence[Offer]], settings: LocalSettings, given_up: Callable[[], bool]
+    offers: Mapping[str, Sequence[InstanceOffer]],
+    settings: LocalSettings,
+    given_up: Callable[[], bool],
 ) -> Provisioned | None:
     """Take what is free, and wait for it as long as the variants say; None if it does not come.
 
@@ -68,7 +70,7 @@ def provision(
     )
 
 
-def _first_free(offers: Sequence[Offer], capacity: Capacity) -> Offer | None:
+def _first_free(offers: Sequence[InstanceOffer], capacity: Capacity) -> InstanceOffer | None:
     for offer in offers:
         name = offer.variant.get("InstanceType")
         if name is None or capacity.has(name, "hosting"):
