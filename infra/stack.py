@@ -40,11 +40,13 @@ class Stratos(Stack):
         log_retention_days: int,
         network: NetworkDefaults,
         notification_email: str | None,
+        several_instance_types: str,
         **options: Any,
     ) -> None:
         super().__init__(scope, id, **options)
         log_retention = retention(log_retention_days)
         self._machine_arn = state_machine_arn(self)
+        self._several_instance_types = several_instance_types
         self._storage = DataStores(self, "Storage")
         self._notifications = Notifications(
             self, "Notifications", key=self._storage.key, notification_email=notification_email
@@ -110,6 +112,7 @@ class Stratos(Stack):
             "SCHEDULER_ROLE_ARN": self._schedules.role.role_arn,
             "STATE_MACHINE_ARN": self._machine_arn,
             "KMS_KEY_ARN": self._storage.key.key_arn,
+            "SEVERAL_INSTANCE_TYPES": self._several_instance_types,
             "BEDROCK_ROLE_ARN": self._training_jobs.batch_role.role_arn,
         }
 

@@ -387,6 +387,7 @@ def order(
     now: datetime = datetime(2026, 11, 24, tzinfo=UTC),
     servers: ServerCatalog | None = None,
     kms_key_arn: str | None = None,
+    stand_ins: tuple[Plan, ...] = (),
 ) -> Order:
     """A trained model that is to be put into service."""
     return Order(
@@ -402,6 +403,7 @@ def order(
         live=live,
         suffix=suffix,
         kms_key_arn=kms_key_arn,
+        stand_ins=stand_ins,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import threading
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from rich.console import Console
 
 from infra.local.cloudformation.deploy import deploy
 from infra.local.daemon import start, status, stop
+from infra.local.host.capacity import USES, Capacity, Use
 from infra.local.host.clients import Cloud
 from infra.local.host.settings import LocalSettings, client_environment
 from stratos.catalog.local import measure_local_servers
@@ -106,3 +108,26 @@ def down(state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
     """Save the cloud's state and end its processes; `up` takes it up again."""
     ended = stop(LocalSettings(state_dir=state_dir))
     console.print("stopped; its state is kept" if ended else "it was not up")
+
+
+@app.command()
+def capacity(
+    instance_types: Annotated[
+        list[str] | None, typer.Argument(help="None of these is free from now on.")
+    ] = None,
+    use: Annotated[Use | None, typer.Option(help="Only for this. Default: for all.")] = None,
+    free: Annotated[bool, typer.Option("--free", help="They are free again.")] = False,
+    state_dir: StateDir = DEFAULT_STATE_DIR,
+    json_: Json = False,
+) -> None:
+    """Say of which instance types the cloud has none, or change that, also while it runs."""
+    found = Capacity(LocalSettings(state_dir=state_dir))
+    if instance_types:
+        change = found.restore if free else found.exhaust
+        change(instance_types, USES if use is None else (use,))
+    lacking = found.lacking()
+    if json_:
+        sys.stdout.write(json.dumps(lacking) + "\n")
+        return
+    for one, types in lacking.items():
+        console.print(f"{one}: {', '.join(types) if types else 'everything is free'}")

@@ -17,7 +17,7 @@ from infra.states.approval import ApprovalStates
 from infra.states.components import ComponentStates
 from infra.states.lambda_calls import LambdaCalls
 from infra.states.rollout import RolloutStates
-from infra.states.sdk_calls import create_model, sdk_call
+from infra.states.sdk_calls import create_model, create_more_models, sdk_call
 
 DEPLOYMENT = "$.quality.deployment"
 _QUEUE = f"{DEPLOYMENT}.async_inference_config"
@@ -110,7 +110,15 @@ class DeploymentStates:
         # https://docs.aws.amazon.com/sagemaker/latest/dg/serverless-endpoints.html
         serverless = self._model("CreateServerlessModel", self.role, {}, failed)
         instances = self._model("CreateModel", self.role, self.network, failed)
-        return serverless.next(config), instances.next(config)
+        pooled = create_more_models(
+            self.scope,
+            "CreatePoolModels",
+            DEPLOYMENT,
+            role=self.role,
+            network=self.network,
+            failed=failed,
+        )
+        return serverless.next(config), instances.next(pooled).next(config)
 
     def _queued_endpoint(self, then: sfn.IChainable, failed: sfn.IChainable) -> sfn.IChainable:
         model = self._model("CreateAsyncModel", self.queue_role, self.network, failed)

@@ -104,6 +104,45 @@ def create_model(
     )
 
 
+def create_more_models(
+    scope: Construct,
+    name: str,
+    deployment: str,
+    *,
+    role: iam.IRole,
+    network: Mapping[str, Any],
+    failed: sfn.IChainable,
+) -> sfn.Map:
+    """The models of instance pools that serve another one than their variant, one by one."""
+    created = sfn.Map(
+        scope,
+        name,
+        comment="What other instances serve, if the endpoint may get them",
+        items_path=f"{deployment}.more_models",
+        item_selector={
+            "model": sfn.JsonPath.object_at("$$.Map.Item.Value"),
+            "tags": sfn.JsonPath.object_at(f"{deployment}.tags"),
+        },
+        max_concurrency=1,
+        result_path=sfn.JsonPath.DISCARD,
+    ).item_processor(
+        sdk_call(
+            scope,
+            name.removesuffix("s"),
+            {
+                "ModelName": "$.model.model_name",
+                "PrimaryContainer": "$.model.container",
+                "Tags": "$.tags",
+            },
+            failed=None,
+            operation="createModel",
+            constants={"ExecutionRoleArn": role.role_arn, **network},
+        )
+    )
+    created.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
+    return created
+
+
 def put_alarms(scope: Construct, name: str, alarms_path: str, failed: sfn.IChainable) -> sfn.Map:
     """Put the alarms that watch an update, one after another."""
     fields = [

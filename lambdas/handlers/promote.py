@@ -7,6 +7,7 @@ from lambdas.aws.run_files import RunFiles
 from lambdas.aws.sagemaker import tag_endpoint
 from lambdas.aws.settings import settings
 from lambdas.serving import batch_promotion, turns
+from lambdas.serving.deployments import on_what_serves
 from lambdas.step import step
 from stratos.contracts.measurements import Measurements
 from stratos.hosting.deployment import AnyEndpoint, BatchDeployment, ComponentDeployment
@@ -19,7 +20,7 @@ from stratos.pipeline.steps import Promoted, PromoteInput
 @step
 def handler(payload: PromoteInput) -> Promoted:
     """Record the run as the live one, and set or remove its schedules."""
-    run, deployment = payload.run, payload.deployment
+    run, deployment = payload.run, on_what_serves(payload.deployment)
     files, promoted_at = RunFiles(run), to_the_second(now())
     spec = files.spec()
     if isinstance(deployment, BatchDeployment):

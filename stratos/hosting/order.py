@@ -54,6 +54,7 @@ class Order:
         live: The endpoint that is in service, if one is.
         suffix: Tells deployments of one attempt apart.
         kms_key_arn: What answers to batches are encrypted by.
+        stand_ins: Plans that serve the model in the place of its own where instances are out.
     """
 
     names: StackNames
@@ -68,6 +69,7 @@ class Order:
     live: LiveEndpoint | None = None
     suffix: str = ""
     kms_key_arn: str | None = None
+    stand_ins: tuple[Plan, ...] = ()
     plan: Plan = field(init=False)
     name: str = field(init=False)
     """Of the model, and of the endpoint's configuration."""
