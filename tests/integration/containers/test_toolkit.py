@@ -99,8 +99,9 @@ def test_the_toolkit_keeps_the_signal_from_its_program(train: Train) -> None:
         ("raise KeyError('no such teacher')", "crash", "KeyError: 'no such teacher'"),
         (
             "class BudgetExhausted(Exception): pass\nraise BudgetExhausted('3 of 2 USD')",
-            "user_error",
-            "BudgetExhausted: 3 of 2 USD",
+            "crash",
+            # Of what a program prints, the toolkit keeps errors that are Python's own.
+            "ExecuteUserScriptError: exit code 1",
         ),
         (
             "import pathlib, sys\n"
