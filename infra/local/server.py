@@ -25,6 +25,7 @@ from infra.local.events.rules import Events
 from infra.local.events.scheduler import Scheduler
 from infra.local.host.seam import Seam
 from infra.local.host.settings import REGION, LocalSettings
+from infra.local.iam.enforcement import AccessControl
 from infra.local.lambda_.function_processes import FunctionProcesses
 from infra.local.s3.bucket_policies import BucketPolicies
 from infra.local.sagemaker.endpoints.endpoint_processes import EndpointProcesses
@@ -36,6 +37,7 @@ from infra.local.stepfunctions.executions import StepFunctions
 from infra.local.stepfunctions.sagemaker_sync import SyncIntegrations
 
 SEAMS: tuple[type[Seam], ...] = (
+    AccessControl,
     BucketPolicies,
     ScalableTargets,
     CloudFormation,
