@@ -10,6 +10,7 @@ from moto.sagemaker.exceptions import AWSValidationException, ValidationError
 from moto.sagemaker.models import FakeEndpointConfig
 
 from infra.local.host.settings import ACCOUNT_ID, REGION
+from infra.local.sagemaker.execution_role import MODEL_ROLE
 from infra.local.sagemaker.model_registry import package_container
 from infra.local.sagemaker.validation import name_violations, refuse_violations
 
@@ -34,7 +35,10 @@ def configuration(backend: Any, name: str) -> Any:
 def containers_of(
     backend: Any, variants: Sequence[Mapping[str, Any]]
 ) -> dict[str, Mapping[str, Any]]:
-    """The container each variant's model runs, by variant name; one for components has none."""
+    """The container each variant's model runs, with the model's role, by variant name.
+
+    A variant for components has none.
+    """
     found: dict[str, Mapping[str, Any]] = {}
     for variant in variants:
         if "ModelName" not in variant:
@@ -43,7 +47,7 @@ def containers_of(
         container: Mapping[str, Any] = model.primary_container or next(iter(model.containers), {})
         if package := container.get("ModelPackageName"):
             container = {**package_container(backend, package), **container}
-        found[variant["VariantName"]] = container
+        found[variant["VariantName"]] = {**container, MODEL_ROLE: model.execution_role_arn}
     return found
 
 

@@ -29,6 +29,7 @@ class MetricDefinition(_Shape):
 
 
 class AlgorithmSpecification(_Shape):
+    training_image: str = ""
     training_input_mode: str = "File"
     metric_definitions: tuple[MetricDefinition, ...] = ()
 

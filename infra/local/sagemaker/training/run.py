@@ -14,7 +14,10 @@ from infra.local.host.log_stream import LogStream
 from infra.local.host.process import LoggedProcess, describe_exit
 from infra.local.host.settings import LocalSettings
 from infra.local.host.transfers import TransferError, download_prefix, upload_files, upload_tar
+from infra.local.iam.authority import AccessDeniedError
+from infra.local.iam.sessions import Session
 from infra.local.sagemaker.container import ContainerRoot
+from infra.local.sagemaker.execution_role import judge_observation, pull_image
 from infra.local.sagemaker.state_events import announce
 from infra.local.sagemaker.training.checkpoints import CheckpointSync
 from infra.local.sagemaker.training.record import TrainingJobRecord
@@ -32,11 +35,17 @@ class JobRun:
     """Runs a job's program under the container contract and tells its record what happens."""
 
     def __init__(
-        self, job: TrainingJobRecord, settings: LocalSettings, clients: BackgroundClients
+        self,
+        job: TrainingJobRecord,
+        settings: LocalSettings,
+        clients: BackgroundClients,
+        session: Session,
     ) -> None:
+        """`session` is that of the job's role: what is copied and logged is so by its rights."""
         self.job = job
         self._settings = settings
-        self._clients = clients
+        self._clients = clients.acting(session.credentials())
+        self._session = session
         directory = settings.state_dir / "jobs" / job.training_job_name
         self._root = ContainerRoot(directory / "opt-ml")
         self._log_path = directory / "output.log"
@@ -60,7 +69,7 @@ class JobRun:
     def _run(self) -> None:
         try:
             self._walk()
-        except TransferError as error:
+        except (AccessDeniedError, TransferError) as error:
             self._fail(f"ClientError: {error}")
         except Exception as error:
             logger.exception("Training job %s broke the local cloud", self.job.training_job_name)
@@ -71,6 +80,8 @@ class JobRun:
         if self._end_if_stopped():
             return
         self._enter("Downloading", "Downloading input data")
+        judge_observation(self._session, LOG_GROUP)
+        pull_image(self._session, self.job.request.algorithm_specification.training_image)
         mode = self._prepare()
         if self._end_if_stopped():
             return
@@ -130,7 +141,9 @@ class JobRun:
         self._process = process = LoggedProcess(
             mode.command(self._settings.python),
             directory=self._root.code,
-            environment=mode.environment(self._settings.process_environment()),
+            environment=mode.environment(
+                self._settings.process_environment() | self._session.credentials().environment()
+            ),
             sink=_MetricSink(self.job, log),
         )
         if self._checkpoints is not None:
