@@ -20,6 +20,7 @@ from infra.local.sagemaker.endpoint_configs import (
     accept_instance_type,
     accept_variants,
     configuration,
+    containers_of,
     create_endpoint_config,
     offers_of,
     refuse_taken_model,
