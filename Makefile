@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo demo-word-problems test test-vllm lint venv synth docs format bench-planner bench-distill bench-serving \
+.PHONY: demo demo-word-problems test test-vllm lint venv synth docs lock images format bench-planner bench-distill bench-serving \
 	bench-dataset bench-house bench-latency bench-local_generation ablation clean
 
 demo: synth  ## The main job, end to end, in the embedded cloud on this machine.
@@ -27,6 +27,7 @@ lint: synth  ## Style, types, layers, documents in step with the code, template 
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m stratos.docs --check
 	@$(BIN)/python -m infra.docs --check
+	@$(BIN)/python -m infra.images --check
 	@$(BIN)/cfn-lint
 
 venv:
@@ -39,6 +40,12 @@ synth: venv  ## Lambda package, training source and template; cdk-nag runs here.
 docs: synth  ## Write the generated documents anew.
 	@$(BIN)/python -m stratos.docs
 	@$(BIN)/python -m infra.docs
+
+images: venv  ## The catalog's table of container images, from AWS's SDK.
+	@$(BIN)/python -m infra.images
+
+lock: venv  ## training/requirements.lock anew: what jobs bring to AWS's image, with hashes.
+	@$(BIN)/python -m infra.packaging.lock
 
 format: venv
 	@$(BIN)/ruff check --fix .

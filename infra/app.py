@@ -11,11 +11,13 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import astuple
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infra.packaging.assets import Assets, build_assets, digest, exclusive
+from infra.packaging.archives import digest
+from infra.packaging.assets import Assets, build_assets, exclusive
 from infra.packaging.node import use_packaged_node
 from stratos.hosting.names import StackNames
 
@@ -122,7 +124,7 @@ def _inputs(assets: Assets) -> str:
     here = Path(__file__).parent
     code = sorted(path for path in here.rglob("*.py") if here / "local" not in path.parents)
     sources = [*code, ROOT / "cdk.json"]
-    archives = [assets.steps, assets.dataset, assets.planning, assets.source]
+    archives = list(astuple(assets))
     versions = [f"{name}=={version(name)}" for name in ("aws-cdk-lib", "cdk-nag", "constructs")]
     return "\n".join([digest((path.name, path) for path in (*sources, *archives)), *versions])
 

@@ -193,6 +193,20 @@ def read_objects(bucket: s3.IBucket, *prefixes: str) -> list[iam.PolicyStatement
     ]
 
 
+def read_archives(bucket: s3.IBucket) -> list[iam.PolicyStatement]:
+    """Read the archives that the CDK published: those of earlier deployments too.
+
+    A run goes on with the code that it began with. The CDK names an object by the SHA-256 of its
+    content, and of `.tar.gz` it keeps `.gz`.
+    """
+    return [
+        iam.PolicyStatement(
+            actions=["s3:GetObject"], resources=[bucket.arn_for_objects(f"{'?' * 64}.gz")]
+        ),
+        iam.PolicyStatement(actions=["s3:ListBucket"], resources=[bucket.bucket_arn]),
+    ]
+
+
 def write_objects(bucket: s3.IBucket, *keys: str) -> iam.PolicyStatement:
     """Put objects under keys or key patterns. Nothing in Stratos may delete one."""
     return iam.PolicyStatement(

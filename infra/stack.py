@@ -103,6 +103,7 @@ class Stratos(Stack):
         return {
             "RUNS_TABLE": self._storage.runs_table.table_name,
             "SOURCE_URI": self._training_jobs.source.s3_object_url,
+            "PACKAGES_URI": self._training_jobs.packages.s3_object_url,
             "TOPIC_ARN": self._notifications.topic.topic_arn,
             "MODEL_PACKAGE_GROUP": self._endpoints.packages.ref,
             "SCHEDULE_GROUP": self._schedules.group.ref,

@@ -15,6 +15,7 @@ from infra.permissions import (
     STACK_NAME,
     arn,
     pass_role,
+    read_archives,
     read_objects,
     run_container,
     trusted,
@@ -25,7 +26,7 @@ from infra.permissions import (
 from stratos.contracts.bucket import CHECKPOINT_PREFIX
 from stratos.hosting.ownership import STACK_TAG
 
-REPOSITORIES = ("huggingface-pytorch-training", "pytorch-training")
+REPOSITORIES = ("pytorch",)
 """Of the images that `stratos.catalog.images` picks for training."""
 
 
@@ -37,6 +38,7 @@ class TrainingJobs(Construct):
     ) -> None:
         super().__init__(scope, id)
         self.source = s3_assets.Asset(self, "Source", path=str(assets.source))
+        self.packages = s3_assets.Asset(self, "Packages", path=str(assets.packages))
         self.role = iam.Role(
             self,
             "Role",
@@ -54,10 +56,7 @@ class TrainingJobs(Construct):
             *read_objects(bucket, "specs/", "runs/", CHECKPOINT_PREFIX),
             write_objects(bucket, "runs/*", f"{CHECKPOINT_PREFIX}*"),
             use_key(key),
-            # Archives of earlier deployments too: a run goes on with the code it began with.
-            iam.PolicyStatement(
-                actions=["s3:GetObject"], resources=[self.source.bucket.arn_for_objects("*.tar.gz")]
-            ),
+            *read_archives(self.source.bucket),
             iam.PolicyStatement(
                 sid="BedrockTeachers",
                 actions=["bedrock:InvokeModel"],

@@ -142,10 +142,7 @@ FINDINGS = (
         ),
         "The catalog is a few small files that people may add to.",
     ),
-    *(
-        _wildcard(_IMAGES + name, (_JOBS,), _REGISTRY)
-        for name in ("huggingface-pytorch-training", "pytorch-training")
-    ),
+    _wildcard(_IMAGES + "pytorch", (_JOBS,), _REGISTRY),
     *(
         _wildcard(_IMAGES + name, _MODELS, _REGISTRY)
         for name in ("huggingface-pytorch-inference", "llama-cpp", "llama-cpp-arm64", "vllm")
@@ -176,11 +173,6 @@ FINDINGS = (
         "/aws/sagemaker/InferenceComponents/{prefix}-*:*",
         (*_SERVED, *_roles("measure_endpoint")),
         "SageMaker writes to a log group for each component, named after its spec.",
-    ),
-    _wildcard(
-        "arn:<AWS::Partition>:s3:::cdk-hnb659fds-assets-<AWS::AccountId>-<AWS::Region>/*.tar.gz",
-        (_JOBS,),
-        "Source archives of earlier deployments: a run goes on with the code it began with.",
     ),
     _wildcard(
         "arn:<AWS::Partition>:bedrock:*::foundation-model/*",

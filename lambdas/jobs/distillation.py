@@ -20,6 +20,7 @@ from stratos.contracts.match import MatchEvidence, full_precision_plan, gguf_in_
 from stratos.contracts.plan import Plan, PlannedEngine, ServedPrecision, Server
 from stratos.pipeline.steps import TrainingJob
 from stratos.planning.deadlines import deadline_seconds, token_budget_usd
+from stratos.planning.forecast.start_up import job_start
 from stratos.spec import QUANTISED, CpuPrecision, Teacher, Weights
 
 
@@ -138,7 +139,12 @@ class DistillationJobs:
             "run_id": factory.run.run_id,
             "result_uri": files.result_uri(self._step(job)),
             "progress_uri": files.progress_uri(self._step(job)),
-            "deadline_seconds": deadline_seconds(job, constraints, evidence.spent_hours),
+            "deadline_seconds": deadline_seconds(
+                job,
+                constraints,
+                evidence.spent_hours,
+                job_start(self.plan.training.instance_type).seconds,
+            ),
             "budget_usd": token_budget_usd(job, constraints, evidence.spent_usd),
             "usd_per_hour": server.usd_per_hour,
             "judging": judging(factory.spec),

@@ -16,11 +16,14 @@ from stratos.contracts.jobs import AnyJobConfig
 from stratos.contracts.plan import Server
 from stratos.contracts.run import RunRef
 from stratos.pipeline.steps import TrainingJob
+from stratos.planning.forecast.start_up import job_start
 from stratos.spec import Spec, Teacher, Weights
 
 CHECKPOINT_DIR = "/opt/ml/checkpoints"
-_START_AND_STOP_SECONDS = 180
-"""Beyond the deadline that a job keeps by itself: to start its program, to upload its output."""
+_STOP_SECONDS = 180
+"""Beyond the deadline that a job keeps by itself: to upload its output."""
+_START_FACTOR = 2
+"""SageMaker counts the start, too. A slow one must not cost the job its result."""
 _SPOT_WAIT_SECONDS = 3600
 _VOLUME_GIB = 50
 
@@ -93,7 +96,8 @@ class JobFactory:
 def placement(server: Server, deadline_seconds: float) -> dict[str, Any]:
     """The fields of a job that depend on where it runs."""
     spot = server.purchase == "spot"
-    runtime = math.ceil(deadline_seconds) + _START_AND_STOP_SECONDS
+    start = _START_FACTOR * job_start(server.instance_type).billed_seconds
+    runtime = math.ceil(deadline_seconds + start) + _STOP_SECONDS
     stopping = {"MaxRuntimeInSeconds": runtime}
     if spot:
         stopping["MaxWaitTimeInSeconds"] = runtime + _SPOT_WAIT_SECONDS

@@ -12,6 +12,7 @@ from stratos.contracts.jobs import Judging, ProbeConfig
 from stratos.contracts.plan import Plan, Server
 from stratos.pipeline.steps import TrainingJob
 from stratos.planning.deadlines import deadline_seconds, token_budget_usd
+from stratos.planning.forecast.start_up import job_start
 from stratos.spec import Spec, Teacher, Weights
 
 
@@ -58,7 +59,12 @@ def _probe(
         run_id=factory.run.run_id,
         result_uri=files.result_uri(step),
         progress_uri=files.progress_uri(step),
-        deadline_seconds=deadline_seconds("probe", spec.constraints, hours_of(factory.run)),
+        deadline_seconds=deadline_seconds(
+            "probe",
+            spec.constraints,
+            hours_of(factory.run),
+            job_start(server.instance_type).seconds,
+        ),
         budget_usd=token_budget_usd("probe", spec.constraints, 0.0, num_jobs=num_jobs),
         usd_per_hour=on_demand.usd_per_hour,
         judging=judging(spec),
