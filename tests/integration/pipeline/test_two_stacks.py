@@ -21,6 +21,7 @@ pytestmark = pytest.mark.slow
 
 DEVELOPMENT = "StratosDev"
 VPC = {"SubnetIds": "subnet-1,subnet-2", "SecurityGroupIds": "sg-1"}
+PATIENT_SECONDS = 900.0
 IN_VPC = {"Subnets": ["subnet-1", "subnet-2"], "SecurityGroupIds": ["sg-1"]}
 
 
@@ -94,7 +95,7 @@ def test_the_same_spec_runs_in_both_and_neither_touches_what_is_the_others(
 
 
 def _succeeds(cloud: Cloud, run_id: str) -> None:
-    assert cloud.finish(run_id).status == "succeeded", cloud.summary(run_id).reason
+    assert cloud.finish(run_id, PATIENT_SECONDS).status == "succeeded", cloud.summary(run_id).reason
 
 
 def _is_training(cloud: Cloud, run_id: str) -> bool:
