@@ -8,11 +8,16 @@ from threading import Lock
 from typing import Any
 
 import boto3
+import botocore.session
 from botocore.config import Config
+from botocore.loaders import Loader
 
 from infra.local.host.settings import ACCOUNT_ID, REGION, LocalSettings
 
 _CONFIG = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"})
+
+_MODELS = Loader()
+"""Service models, loaded once for every client here: SageMaker's alone takes megabytes."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,9 @@ class Cloud:
     def __init__(self, endpoint_url: str, config: Config = _CONFIG) -> None:
         self.endpoint_url = endpoint_url
         self._config = config
-        self._session = boto3.Session()
+        session = botocore.session.get_session()
+        session.register_component("data_loader", _MODELS)
+        self._session = boto3.Session(botocore_session=session)
         self._clients: dict[tuple[str, str, Credentials], Any] = {}
         self._lock = Lock()
 
