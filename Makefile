@@ -2,8 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo demo-word-problems test test-vllm lint venv synth docs format bench-planner bench-distill bench-serving \
-	bench-dataset bench-house bench-latency bench-local_generation ablation clean
+.PHONY: demo demo-word-problems test iam test-vllm lint venv synth docs lock images format bench-planner bench-distill bench-serving \
+	bench-dataset bench-house bench-latency bench-local_generation bench-cloud_memory ablation clean
 
 demo: synth  ## The main job, end to end, in the embedded cloud on this machine.
 	@$(BIN)/python examples/demo.py
@@ -12,7 +12,11 @@ demo-word-problems: synth  ## The second example: a teacher that is good at its 
 	@$(BIN)/python examples/demo.py word-problems
 
 test: synth  ## Every test.
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@rm -rf build/iam
+	@STRATOS_IAM_RECORDS=$(CURDIR)/build/iam $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+iam: synth  ## Which calls of the latest `make test` needed which statement of the template.
+	@$(BIN)/python -m infra.local.iam.coverage build/iam
 
 test-vllm: venv  ## The table of requests and the teacher against real vLLM, on this machine's CPU.
 	@test -x .venv-vllm/bin/python || $(PYTHON) -m venv .venv-vllm
@@ -27,6 +31,7 @@ lint: synth  ## Style, types, layers, documents in step with the code, template 
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m stratos.docs --check
 	@$(BIN)/python -m infra.docs --check
+	@$(BIN)/python -m infra.images --check
 	@$(BIN)/cfn-lint
 
 venv:
@@ -40,12 +45,21 @@ docs: synth  ## Write the generated documents anew.
 	@$(BIN)/python -m stratos.docs
 	@$(BIN)/python -m infra.docs
 
+images: venv  ## The catalog's table of container images, from AWS's SDK.
+	@$(BIN)/python -m infra.images
+
+lock: venv  ## training/requirements.lock anew: what jobs bring to AWS's image, with hashes.
+	@$(BIN)/python -m infra.packaging.lock
+
 format: venv
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
 bench-planner bench-distill bench-serving bench-dataset bench-house bench-local_generation: bench-%: venv
 	@$(BIN)/python benchmarks/$*.py
+
+bench-cloud_memory: synth
+	@$(BIN)/python benchmarks/cloud_memory.py
 
 bench-latency: synth  ## Student and teacher of the latest `make demo-word-problems`.
 	@$(BIN)/python benchmarks/latency.py word-problems

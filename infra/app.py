@@ -1,16 +1,25 @@
-"""Synthesize the stack: `python -m infra.app`, or `npx cdk synth`, which runs the same."""
+"""Synthesize the stack: `python -m infra.app`, or `npx cdk synth`, which runs the same.
+
+python -m infra.app                                             cdk.out, as cdk.json says
+python -m infra.app --out cdk.dev -c stratos:stack=StratosDev   another stack, beside it
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shutil
+from collections.abc import Mapping
+from dataclasses import astuple
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infra.packaging.assets import Assets, build_assets, digest, exclusive
+from infra.packaging.archives import digest
+from infra.packaging.assets import Assets, build_assets, exclusive
 from infra.packaging.node import use_packaged_node
+from stratos.hosting.names import StackNames
 
 if TYPE_CHECKING:
     from aws_cdk import App
@@ -18,26 +27,44 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent
 
 
-def build_app(assets: Assets, outdir: Path) -> App:
+def build_app(assets: Assets, outdir: Path, context: Mapping[str, str] | None = None) -> App:
     """The CDK app with its one stack, not yet synthesized.
 
     The settings in cdk.json are applied here as well as by the `cdk` command, so that both ways
     of synthesizing give the same template.
+
+    Args:
+        context: Settings in place of those in cdk.json.
     """
     use_packaged_node()
     import aws_cdk as cdk
 
+    from infra.parts.network import NetworkDefaults
     from infra.rights.accepted_findings import check_findings
     from infra.stack import Stratos
 
     settings = json.loads((ROOT / "cdk.json").read_text())
-    app = cdk.App(context=settings["context"], outdir=str(outdir), analytics_reporting=False)
+    app = cdk.App(
+        context=settings["context"] | dict(context or {}),
+        outdir=str(outdir),
+        analytics_reporting=False,
+    )
+
+    def setting(name: str) -> str:
+        return str(app.node.try_get_context(f"stratos:{name}"))
+
     stack = Stratos(
         app,
-        "Stratos",
+        StackNames(setting("stack")).stack,
         assets=assets,
-        log_retention_days=int(app.node.try_get_context("stratos:log_retention_days")),
-        notification_email=app.node.try_get_context("stratos:notification_email") or None,
+        network=NetworkDefaults(
+            subnets=setting("subnets"),
+            security_groups=setting("security_groups"),
+            encrypts_traffic=setting("encrypt_traffic") == "true",
+        ),
+        log_retention_days=int(setting("log_retention_days")),
+        several_instance_types=setting("several_instance_types").lower(),
+        notification_email=setting("notification_email") or None,
         description="Distil a model from a dataset and constraints dropped into a bucket",
     )
     check_findings(app, stack)
@@ -45,11 +72,43 @@ def build_app(assets: Assets, outdir: Path) -> App:
 
 
 def main() -> None:
+    """Write what the command line, or the `cdk` command, asks for."""
+    asked = _asked()
+    if "CDK_OUTDIR" in os.environ:  # run by the `cdk` command, which may bring its own context
+        build_app(build_assets(ROOT), Path(os.environ["CDK_OUTDIR"])).synth()
+    elif asked.out is not None:
+        build_app(build_assets(ROOT), asked.out, dict(asked.context)).synth()
+    else:
+        synthesize()
+
+
+def _asked() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--out", type=Path, help="folder that receives the template")
+    parser.add_argument(
+        *("-c", "--context"),
+        action="append",
+        default=[],
+        type=_setting,
+        metavar="KEY=VALUE",
+        help="a setting in place of the one in cdk.json",
+    )
+    asked = parser.parse_args()
+    if asked.context and asked.out is None:
+        parser.error("name a folder with --out: cdk.out holds what cdk.json says")
+    return asked
+
+
+def _setting(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
+    return key, value
+
+
+def synthesize() -> None:
     """Write cdk.out, unless it already holds what would be written."""
     assets = build_assets(ROOT)
-    if "CDK_OUTDIR" in os.environ:  # run by the `cdk` command, which may bring its own context
-        build_app(assets, Path(os.environ["CDK_OUTDIR"])).synth()
-        return
     outdir = ROOT / "cdk.out"
     stamp = ROOT / "build" / "cdk.out.inputs"
     with exclusive(ROOT / "build"):
@@ -66,7 +125,7 @@ def _inputs(assets: Assets) -> str:
     here = Path(__file__).parent
     code = sorted(path for path in here.rglob("*.py") if here / "local" not in path.parents)
     sources = [*code, ROOT / "cdk.json"]
-    archives = [assets.steps, assets.dataset, assets.planning, assets.source]
+    archives = list(astuple(assets))
     versions = [f"{name}=={version(name)}" for name in ("aws-cdk-lib", "cdk-nag", "constructs")]
     return "\n".join([digest((path.name, path) for path in (*sources, *archives)), *versions])
 

@@ -1,7 +1,7 @@
-"""The state table, generated from the synthesized template.
+"""The state table and the reviewer's page, generated from the synthesized template.
 
-python -m infra.docs            write docs/states.md
-python -m infra.docs --check    fail when the page is not what the template says
+python -m infra.docs            write docs/states.md and docs/review.md
+python -m infra.docs --check    fail when a page is not what the template says
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from infra.app import ROOT
-from infra.app import main as synthesize
+from infra.app import ROOT, synthesize
+from infra.review import REVIEW_PAGE, review_page
 from infra.states.definition_reader import (
     State,
     caught_by,
@@ -48,14 +48,21 @@ def main() -> int:
     check = parser.parse_args().check
     synthesize()
     template = json.loads((ROOT / "cdk.out" / "Stratos.template.json").read_text())
-    page, content = ROOT / "docs" / PAGE, states_page(template)
-    if page.exists() and page.read_text(encoding="utf-8") == content:
-        return 0
-    if check:
-        sys.stderr.write(f"{page.relative_to(ROOT)} is out of date; run python -m infra.docs\n")
-        return 1
-    page.write_text(content, encoding="utf-8")
-    return 0
+    pages = {
+        PAGE: states_page(template),
+        REVIEW_PAGE: review_page(template, ROOT / "lambdas" / "handlers"),
+    }
+    stale = 0
+    for name, content in pages.items():
+        page = ROOT / "docs" / name
+        if page.exists() and page.read_text(encoding="utf-8") == content:
+            continue
+        if check:
+            stale = 1
+            sys.stderr.write(f"docs/{name} is out of date; run python -m infra.docs\n")
+        else:
+            page.write_text(content, encoding="utf-8")
+    return stale
 
 
 def states_page(template: Mapping[str, Any]) -> str:

@@ -1,42 +1,104 @@
 """The statements that roles are given, as narrow as AWS lets them be.
 
-A run's jobs, models and endpoint configurations are named after the run, so their ARNs share no
-prefix. Where AWS supports it, a statement is limited to what carries the tag that the state machine
-puts on everything it creates. What AWS cannot narrow further is listed with its reason in
-`infra/rights/accepted_findings.py`.
+What a run makes is named after the stack and the run, and carries the tags of both. A statement is
+limited to the names that begin with the stack's prefix and, where AWS supports it, to what carries
+the tags; training jobs have no prefix in their names, and are held by their tags alone. What AWS
+cannot narrow further is listed with its reason in `infra/rights/accepted_findings.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from aws_cdk import Aws
+import jsii
+from aws_cdk import Aws, IResolveContext, IStringProducer, Lazy, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
+from constructs import IConstruct
 
-from stratos.hosting.ownership import RUN_TAG
+from stratos.hosting.names import StackNames
+from stratos.hosting.ownership import RUN_TAG, STACK_TAG
 
-STATE_MACHINE = "stratos"
+
+def names_of(scope: IConstruct) -> StackNames:
+    """The names of the stack that a construct belongs to."""
+    return StackNames(Stack.of(scope).stack_name)
+
+
+@jsii.implements(IStringProducer)
+class _Prefix:
+    def produce(self, context: IResolveContext) -> str:
+        return names_of(context.scope).prefix
+
+
+@jsii.implements(IStringProducer)
+class _StackName:
+    def produce(self, context: IResolveContext) -> str:
+        return names_of(context.scope).stack
+
+
+PREFIX = Lazy.uncached_string(_Prefix())
+"""Of the stack in which it is used, as `Aws.REGION` is the region in which it is used."""
+STACK_NAME = Lazy.uncached_string(_StackName())
+
 TRAINING_JOBS = "training-job/*"
-TRANSFORM_JOBS = "transform-job/*"
-ENDPOINTS = "endpoint/stratos-*"
-ENDPOINT_CONFIGS = "endpoint-config/*"
-MODELS = "model/*"
-COMPONENTS = "inference-component/stratos-*"
-EXECUTIONS = f"execution:{STATE_MACHINE}:*"
-ALARMS = "alarm:stratos-*"
+TRANSFORM_JOBS = f"transform-job/{PREFIX}-*"
+ENDPOINTS = f"endpoint/{PREFIX}-*"
+ENDPOINT_CONFIGS = f"endpoint-config/{PREFIX}-*"
+MODELS = f"model/{PREFIX}-*"
+COMPONENTS = f"inference-component/{PREFIX}-*"
+EXECUTIONS = f"execution:{PREFIX}:*"
+ALARMS = f"alarm:{PREFIX}-*"
 TRACKING_ALARMS = (
-    "alarm:TargetTracking-endpoint/stratos-*",
-    "alarm:TargetTracking-inference-component/stratos-*",
+    f"alarm:TargetTracking-endpoint/{PREFIX}-*",
+    f"alarm:TargetTracking-inference-component/{PREFIX}-*",
 )
 """What Application Auto Scaling calls the alarms that it makes for a policy."""
 
-_TAGGED: Mapping[str, Any] = {"Null": {f"aws:ResourceTag/{RUN_TAG}": "false"}}
-_TAGGING: Mapping[str, Any] = {"Null": {f"aws:RequestTag/{RUN_TAG}": "false"}}
+
+def _of_a_run(tags: str) -> dict[str, dict[str, str]]:
+    """A run's, and not another stack's.
+
+    What was made before there was a tag of the stack has none, and must stay within reach of the
+    runs that are under way during an upgrade: hence `IfExists`.
+    """
+    return {
+        "Null": {f"{tags}/{RUN_TAG}": "false"},
+        "StringEqualsIfExists": {f"{tags}/{STACK_TAG}": STACK_NAME},
+    }
+
+
+_TAGGED = _of_a_run("aws:ResourceTag")
+_TAGGING = _of_a_run("aws:RequestTag")
+
+
+def trusted(service: str, source: str) -> iam.ServicePrincipal:
+    """A service that may assume a role, for one source in this account and nobody else's.
+
+    Each service says which ARN it names as the source:
+    https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html
+    https://docs.aws.amazon.com/sagemaker/latest/dg/security-confused-deputy-prevention.html
+    https://docs.aws.amazon.com/step-functions/latest/dg/procedure-create-iam-role.html
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/cross-service-confused-deputy-prevention.html
+    https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
+    https://docs.aws.amazon.com/bedrock/latest/userguide/batch-iam-sr.html
+
+    Args:
+        source: ARN, which may be a pattern, of what the service acts for.
+    """
+    return iam.ServicePrincipal(
+        f"{service}.amazonaws.com",
+        conditions={
+            "StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID},
+            "ArnLike": {"aws:SourceArn": source},
+        },
+    )
+
+
+def trusted_sagemaker() -> iam.ServicePrincipal:
+    """SageMaker, which documents no narrower source than all that it has in the account."""
+    return trusted("sagemaker", arn("sagemaker", "*"))
 
 
 def arn(service: str, resource: str, *, region: str = Aws.REGION) -> str:
@@ -53,14 +115,14 @@ def sagemaker(*actions: str, on: tuple[str, ...]) -> iam.PolicyStatement:
 
 
 def sagemaker_of_runs(*actions: str, on: tuple[str, ...]) -> iam.PolicyStatement:
-    """The same, limited to resources that carry the run tag."""
+    """The same, limited to resources that carry the tags of a run."""
     statement = sagemaker(*actions, on=on)
     statement.add_conditions(_TAGGED)
     return statement
 
 
 def create_in_sagemaker(*actions: str, on: tuple[str, ...]) -> iam.PolicyStatement:
-    """Create resources, which must carry the run tag from the start."""
+    """Create resources, which must carry the tags of a run from the start."""
     statement = sagemaker(*actions, "AddTags", on=on)
     statement.add_conditions(_TAGGING)
     return statement
@@ -131,6 +193,20 @@ def read_objects(bucket: s3.IBucket, *prefixes: str) -> list[iam.PolicyStatement
     ]
 
 
+def read_archives(bucket: s3.IBucket) -> list[iam.PolicyStatement]:
+    """Read the archives that the CDK published: those of earlier deployments too.
+
+    A run goes on with the code that it began with. The CDK names an object by the SHA-256 of its
+    content, and of `.tar.gz` it keeps `.gz`.
+    """
+    return [
+        iam.PolicyStatement(
+            actions=["s3:GetObject"], resources=[bucket.arn_for_objects(f"{'?' * 64}.gz")]
+        ),
+        iam.PolicyStatement(actions=["s3:ListBucket"], resources=[bucket.bucket_arn]),
+    ]
+
+
 def write_objects(bucket: s3.IBucket, *keys: str) -> iam.PolicyStatement:
     """Put objects under keys or key patterns. Nothing in Stratos may delete one."""
     return iam.PolicyStatement(
@@ -169,6 +245,37 @@ def pass_role(role: iam.IRole, service: str) -> iam.PolicyStatement:
     )
 
 
+def use_network_interfaces() -> list[iam.PolicyStatement]:
+    """What SageMaker needs of a role to put its containers into subnets of this account.
+
+    https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html#sagemaker-roles-createtrainingjob-perms
+    """
+    return [
+        iam.PolicyStatement(
+            actions=["ec2:CreateNetworkInterface"],
+            resources=[
+                arn("ec2", f"{kind}/*")
+                for kind in ("network-interface", "subnet", "security-group")
+            ],
+        ),
+        iam.PolicyStatement(
+            actions=["ec2:CreateNetworkInterfacePermission", "ec2:DeleteNetworkInterface"],
+            resources=[arn("ec2", "network-interface/*")],
+        ),
+        iam.PolicyStatement(
+            actions=[
+                "ec2:DeleteNetworkInterfacePermission",
+                "ec2:DescribeDhcpOptions",
+                "ec2:DescribeNetworkInterfaces",
+                "ec2:DescribeSecurityGroups",
+                "ec2:DescribeSubnets",
+                "ec2:DescribeVpcs",
+            ],
+            resources=["*"],
+        ),
+    ]
+
+
 def write_logs(group: logs.ILogGroup) -> iam.PolicyStatement:
     return iam.PolicyStatement(
         actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[group.log_group_arn]
@@ -199,7 +306,7 @@ def read_container_logs() -> iam.PolicyStatement:
     return iam.PolicyStatement(
         actions=["logs:FilterLogEvents"],
         resources=[
-            arn("logs", f"log-group:/aws/sagemaker/{kind}/stratos-*:*")
+            arn("logs", f"log-group:/aws/sagemaker/{kind}/{PREFIX}-*:*")
             for kind in ("Endpoints", "InferenceComponents")
         ],
     )

@@ -15,6 +15,7 @@ from infra.parts.alarms import Alarms
 from infra.parts.approvers import Approvers
 from infra.parts.functions import Functions
 from infra.parts.hosting import Batches, Endpoints
+from infra.parts.network import Network, NetworkDefaults
 from infra.parts.notifications import Notifications
 from infra.parts.schedules import Schedules
 from infra.parts.storage import DataStores
@@ -24,6 +25,7 @@ from infra.parts.triggers import Triggers
 from infra.rights.function_rights import grant_functions
 from infra.rights.workflow_rights import grant_workflow
 from infra.states.workflow import Workflow, state_machine_arn
+from stratos.hosting.ownership import STACK_TAG
 
 
 class Stratos(Stack):
@@ -36,12 +38,15 @@ class Stratos(Stack):
         *,
         assets: Assets,
         log_retention_days: int,
+        network: NetworkDefaults,
         notification_email: str | None,
+        several_instance_types: str,
         **options: Any,
     ) -> None:
         super().__init__(scope, id, **options)
         log_retention = retention(log_retention_days)
         self._machine_arn = state_machine_arn(self)
+        self._several_instance_types = several_instance_types
         self._storage = DataStores(self, "Storage")
         self._notifications = Notifications(
             self, "Notifications", key=self._storage.key, notification_email=notification_email
@@ -50,6 +55,7 @@ class Stratos(Stack):
         self._training_jobs = TrainingJobs(self, "TrainingJobs", assets=assets, **in_storage)
         self._endpoints = Endpoints(self, "Endpoints", **in_storage)
         self._batches = Batches(self, "Batches", **in_storage)
+        self._network = self._join(Network(self, "Network", defaults=network))
         self._schedules = Schedules(self, "Schedules", state_machine_arn=self._machine_arn)
         self._functions = Functions(
             self,
@@ -67,6 +73,7 @@ class Stratos(Stack):
             training_jobs=self._training_jobs,
             endpoints=self._endpoints,
             batches=self._batches,
+            network=self._network,
             key=self._storage.key,
             log_retention=log_retention,
         )
@@ -80,20 +87,32 @@ class Stratos(Stack):
         )
         self._watch(workflow.state_machine)
         self._grant(workflow.role)
-        Tags.of(self).add("stratos:stack", self.stack_name)
+        Tags.of(self).add(STACK_TAG, self.stack_name)
         self._tell(workflow.state_machine, approvers)
+
+    def _join(self, network: Network) -> Network:
+        """Let every container into the subnets that may be given."""
+        network.let_join(
+            self._training_jobs.role,
+            self._endpoints.role,
+            self._endpoints.queue_role,
+            self._batches.role,
+        )
+        return network
 
     def _environment(self) -> dict[str, str]:
         """What every function is told of the other parts."""
         return {
             "RUNS_TABLE": self._storage.runs_table.table_name,
             "SOURCE_URI": self._training_jobs.source.s3_object_url,
+            "PACKAGES_URI": self._training_jobs.packages.s3_object_url,
             "TOPIC_ARN": self._notifications.topic.topic_arn,
             "MODEL_PACKAGE_GROUP": self._endpoints.packages.ref,
             "SCHEDULE_GROUP": self._schedules.group.ref,
             "SCHEDULER_ROLE_ARN": self._schedules.role.role_arn,
             "STATE_MACHINE_ARN": self._machine_arn,
             "KMS_KEY_ARN": self._storage.key.key_arn,
+            "SEVERAL_INSTANCE_TYPES": self._several_instance_types,
             "BEDROCK_ROLE_ARN": self._training_jobs.batch_role.role_arn,
         }
 
@@ -143,6 +162,7 @@ class Stratos(Stack):
     def _tell(self, state_machine: sfn.IStateMachine, approvers: Approvers) -> None:
         """The outputs, which `stratos.cli.stack` looks for."""
         for name, value in {
+            "StackName": self.stack_name,
             "Bucket": self._storage.bucket.bucket_name,
             "RunsTable": self._storage.runs_table.table_name,
             "StateMachineArn": state_machine.state_machine_arn,

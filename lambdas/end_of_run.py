@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,8 +11,10 @@ from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from lambdas.aws import notices, runs_table, transform_jobs
 from lambdas.aws.catalog_files import CatalogFiles
 from lambdas.aws.executions import history
+from lambdas.aws.job_names import step_name
 from lambdas.aws.run_files import RunFiles
 from lambdas.jobs.spending import JobCost, hours_of, job_costs
+from stratos.contracts.plan import Server
 from stratos.contracts.run import RunRef, RunStatus
 from stratos.errors import ApprovalRejected, ApprovalTimedOut
 from stratos.moment import now
@@ -71,7 +74,7 @@ def _gather(run: RunRef, status: RunStatus, state: dict[str, Any]) -> RunEvidenc
         promoted=promoted,
         unmeasured_batch_usd=transform_jobs.unmeasured_usd(deployment, measured),
     )
-    approval = files.find_approval()
+    approval, costs = files.find_approval(), job_costs(run)
     return RunEvidence(
         run=run,
         status=status,
@@ -91,12 +94,22 @@ def _gather(run: RunRef, status: RunStatus, state: dict[str, Any]) -> RunEvidenc
         measurements=measured,
         promoted=promoted,
         expires_at=row.expires_at if row else None,
-        phases=_phases(run, ended_at, hosting),
+        phases=_phases(run, costs, ended_at, hosting),
+        trained_on=_trained_on(costs, attempt),
         notes=[] if approval is None else [approval.described()],
     )
 
 
-def _phases(run: RunRef, ended_at: datetime, hosting: HostingBill) -> tuple[Phase, ...]:
+def _trained_on(jobs: Sequence[JobCost], attempt: int) -> Server | None:
+    """What the last training of a student ran on, if SageMaker says."""
+    step = step_name("distill", attempt)
+    mine = [job for job in jobs if job.step == step and job.server is not None]
+    return mine[-1].server if mine else None
+
+
+def _phases(
+    run: RunRef, jobs: Sequence[JobCost], ended_at: datetime, hosting: HostingBill
+) -> tuple[Phase, ...]:
     """Time from the execution's history; money from the bills of jobs and endpoints."""
     costs = {
         "Deploy": hosting.deploying_usd,
@@ -104,7 +117,7 @@ def _phases(run: RunRef, ended_at: datetime, hosting: HostingBill) -> tuple[Phas
         "MeasureBatch": hosting.batches_usd,
     }
     billed: dict[str, float] = {}
-    for cost in job_costs(run):
+    for cost in jobs:
         name = _phase_of(cost)
         costs[name] = costs.get(name, 0.0) + cost.usd
         billed[name] = billed.get(name, 0.0) + cost.seconds

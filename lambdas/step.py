@@ -15,7 +15,7 @@ Input = TypeVar("Input", bound=BaseModel)
 Output = TypeVar("Output", bound=BaseModel)
 LambdaHandler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
-logger = Logger(service="stratos")
+logger = Logger()
 
 
 def step(function: Callable[[Input], Output]) -> LambdaHandler:

@@ -36,6 +36,7 @@ from stratos.contracts.plan import (
 )
 from stratos.contracts.run import RunRef, RunRow
 from stratos.hosting.model_package import Lineage
+from stratos.hosting.names import DEFAULT_STACK, StackNames
 from stratos.hosting.order import Artifact, LiveEndpoint, Order
 from stratos.spec import ModeName, Spec, Teacher, Weights
 from stratos.statistics.mcnemar import Comparison
@@ -386,9 +387,11 @@ def order(
     now: datetime = datetime(2026, 11, 24, tzinfo=UTC),
     servers: ServerCatalog | None = None,
     kms_key_arn: str | None = None,
+    stand_ins: tuple[Plan, ...] = (),
 ) -> Order:
     """A trained model that is to be put into service."""
     return Order(
+        names=StackNames(DEFAULT_STACK),
         run=run_ref(),
         spec=spec,
         evidence=evidence,
@@ -400,6 +403,7 @@ def order(
         live=live,
         suffix=suffix,
         kms_key_arn=kms_key_arn,
+        stand_ins=stand_ins,
     )
 
 

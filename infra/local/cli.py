@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +15,7 @@ from rich.console import Console
 
 from infra.local.cloudformation.deploy import deploy
 from infra.local.daemon import start, status, stop
+from infra.local.host.capacity import USES, Capacity, Use
 from infra.local.host.clients import Cloud
 from infra.local.host.settings import LocalSettings, client_environment
 from stratos.catalog.local import measure_local_servers
@@ -32,13 +35,17 @@ def up(
     state_dir: StateDir = DEFAULT_STATE_DIR,
     assembly: Annotated[Path, typer.Option(help="The synthesized template.")] = Path("cdk.out"),
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 0,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="A parameter of the template; may be repeated."),
+    ] = None,
     clock_scale: Annotated[float, typer.Option(help="Speed of the schedules' clock.")] = 1.0,
     foreground: Annotated[bool, typer.Option(help="Stay until interrupted.")] = False,
     json_: Json = False,
 ) -> None:
     """Start the cloud, deploy the template into it, and list this machine's servers in it."""
     settings = LocalSettings(state_dir=state_dir, port=port, clock_scale=clock_scale)
-    url, bucket = bring_up(settings, assembly)
+    url, bucket = bring_up(settings, assembly, _parameters(parameter or []))
     if json_:
         sys.stdout.write(status(settings).model_dump_json() + "\n")
     else:
@@ -53,14 +60,16 @@ def up(
             stop(settings)
 
 
-def bring_up(settings: LocalSettings, assembly: Path) -> tuple[str, str]:
+def bring_up(
+    settings: LocalSettings, assembly: Path, parameters: Mapping[str, str] | None = None
+) -> tuple[str, str]:
     """Start, deploy and seed; each of them only where it is not done yet.
 
     Returns:
         The endpoint URL and the name of the bucket.
     """
     url = start(settings)
-    bucket = deploy(assembly, url)["Bucket"]
+    bucket = deploy(assembly, url, parameters)["Bucket"]
     s3 = Cloud(url).client("s3")
     try:
         s3.head_object(Bucket=bucket, Key=SERVERS_KEY)
@@ -70,6 +79,14 @@ def bring_up(settings: LocalSettings, assembly: Path) -> tuple[str, str]:
             Bucket=bucket, Key=SERVERS_KEY, Body=servers.model_dump_json(indent=1).encode()
         )
     return url, bucket
+
+
+def _parameters(given: list[str]) -> dict[str, str]:
+    pairs = [text.partition("=") for text in given]
+    for key, equals, _ in pairs:
+        if not (key and equals):
+            raise typer.BadParameter(f"{key!r} is not KEY=VALUE", param_hint="--parameter")
+    return {key: value for key, _, value in pairs}
 
 
 @app.command("status")
@@ -91,3 +108,26 @@ def down(state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
     """Save the cloud's state and end its processes; `up` takes it up again."""
     ended = stop(LocalSettings(state_dir=state_dir))
     console.print("stopped; its state is kept" if ended else "it was not up")
+
+
+@app.command()
+def capacity(
+    instance_types: Annotated[
+        list[str] | None, typer.Argument(help="None of these is free from now on.")
+    ] = None,
+    use: Annotated[Use | None, typer.Option(help="Only for this. Default: for all.")] = None,
+    free: Annotated[bool, typer.Option("--free", help="They are free again.")] = False,
+    state_dir: StateDir = DEFAULT_STATE_DIR,
+    json_: Json = False,
+) -> None:
+    """Say of which instance types the cloud has none, or change that, also while it runs."""
+    found = Capacity(LocalSettings(state_dir=state_dir))
+    if instance_types:
+        change = found.restore if free else found.exhaust
+        change(instance_types, USES if use is None else (use,))
+    lacking = found.lacking()
+    if json_:
+        sys.stdout.write(json.dumps(lacking) + "\n")
+        return
+    for one, types in lacking.items():
+        console.print(f"{one}: {', '.join(types) if types else 'everything is free'}")

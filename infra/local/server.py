@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from moto.core.config import default_user_config
+from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS, INSTANCE_TYPES
 from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 
 from infra.local.cloudformation.stacks import CloudFormation
@@ -26,7 +27,9 @@ from infra.local.events.scheduler import Scheduler
 from infra.local.host.seam import Seam
 from infra.local.host.settings import REGION, LocalSettings
 from infra.local.lambda_.function_processes import FunctionProcesses
+from infra.local.requests.refusals import RequestValidation
 from infra.local.s3.bucket_policies import BucketPolicies
+from infra.local.s3.objects_on_disk import ObjectsOnDisk
 from infra.local.sagemaker.endpoints.endpoint_processes import EndpointProcesses
 from infra.local.sagemaker.scalable_targets import ScalableTargets
 from infra.local.sagemaker.training.jobs import TrainingJobProcesses
@@ -36,6 +39,8 @@ from infra.local.stepfunctions.executions import StepFunctions
 from infra.local.stepfunctions.sagemaker_sync import SyncIntegrations
 
 SEAMS: tuple[type[Seam], ...] = (
+    RequestValidation,
+    ObjectsOnDisk,
     BucketPolicies,
     ScalableTargets,
     CloudFormation,
@@ -176,6 +181,9 @@ def _serve_until_signalled(settings: LocalSettings) -> None:
     shutil.rmtree(scratch, ignore_errors=True)  # What a killed process left.
     scratch.mkdir()
     tempfile.tempdir = str(scratch)
+    # moto loads these with CloudFormation, and they are a quarter of what the process holds.
+    INSTANCE_TYPES.clear()
+    INSTANCE_TYPE_OFFERINGS.clear()
     cloud = LocalCloud(settings)
     try:
         running = cloud.start()

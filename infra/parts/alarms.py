@@ -12,7 +12,8 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from infra.parts.functions import NAMESPACE, SERVICE, Functions
+from infra.parts.functions import NAMESPACE, Functions
+from infra.permissions import names_of
 from stratos.pipeline.summary import REJECTED_RUNS
 
 _PERIOD = Duration.minutes(5)
@@ -72,7 +73,7 @@ class Alarms(Construct):
         self.dashboard = cloudwatch.Dashboard(
             self,
             "Dashboard",
-            dashboard_name="stratos",
+            dashboard_name=names_of(self).prefix,
             widgets=[
                 [
                     _graph("Runs", *runs.counts),
@@ -109,7 +110,7 @@ class _Runs:
         rejected = cloudwatch.Metric(
             namespace=NAMESPACE,
             metric_name=REJECTED_RUNS,
-            dimensions_map={"service": SERVICE},
+            dimensions_map={"service": names_of(state_machine).prefix},
             label="Runs refused",
             **_TOTAL,
         )

@@ -15,10 +15,10 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.packaging.assets import Assets
-from infra.permissions import trace, write_logs
+from infra.permissions import arn, names_of, trace, trusted, write_logs
 
-NAMESPACE, SERVICE = "Stratos", "stratos"
-"""Of the metrics that functions write to their logs."""
+NAMESPACE = "Stratos"
+"""Of the metrics that functions write to their logs; the stack is the dimension `service`."""
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,6 @@ class Handler:
     storage_mib: int = 512
     package: Literal["steps", "dataset", "planning"] = "steps"
     """The archive of `infra.packaging.assets` whose dependencies it needs."""
-
-    @property
-    def name(self) -> str:
-        return f"stratos-{self.module.replace('_', '-')}"
 
     @property
     def id(self) -> str:
@@ -86,11 +82,13 @@ class Functions(Construct):
         dead_letters: sqs.IQueue,
     ) -> None:
         super().__init__(scope, id)
+        self._names = names_of(self)
         self._key = key
         self._dead_letters = dead_letters
         self._log_retention = log_retention
         self._environment = {
-            "POWERTOOLS_SERVICE_NAME": SERVICE,
+            "STACK_NAME": self._names.stack,
+            "POWERTOOLS_SERVICE_NAME": self._names.prefix,
             "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE,
             "LOG_LEVEL": "INFO",
             **environment,
@@ -113,10 +111,11 @@ class Functions(Construct):
             self.by_module[module].add_to_role_policy(statement)
 
     def _function(self, handler: Handler, code: lambda_.Code) -> lambda_.Function:
+        name = self._names.function(handler.module)
         log_group = logs.LogGroup(
             self,
             f"{handler.id}Logs",
-            log_group_name=f"/aws/lambda/{handler.name}",
+            log_group_name=f"/aws/lambda/{name}",
             encryption_key=self._key,
             retention=self._log_retention,
             removal_policy=RemovalPolicy.DESTROY,
@@ -124,8 +123,8 @@ class Functions(Construct):
         role = iam.Role(
             self,
             f"{handler.id}Role",
-            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
-            description=f"What {handler.name} may do",
+            assumed_by=trusted("lambda", arn("lambda", f"function:{name}")),
+            description=f"What {name} may do",
         )
         role.add_to_policy(write_logs(log_group))
         role.add_to_policy(trace())
@@ -133,7 +132,7 @@ class Functions(Construct):
         return lambda_.Function(
             self,
             handler.id,
-            function_name=handler.name,
+            function_name=name,
             runtime=lambda_.Runtime.PYTHON_3_11,
             architecture=lambda_.Architecture.X86_64,
             code=code,

@@ -9,15 +9,17 @@ from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 from infra.permissions import (
+    PREFIX,
+    names_of,
     read_objects,
     run_container,
+    trusted_sagemaker,
     use_alarms,
     use_key,
     write_container_logs,
     write_objects,
 )
 
-GROUP_NAME = "stratos"
 REPOSITORIES = ("llama-cpp", "llama-cpp-arm64", "vllm", "huggingface-pytorch-inference")
 """Of the images that `stratos.catalog.images` picks for serving; the last one is of models that
 are in service from before, whose fleets grow and are put back."""
@@ -31,7 +33,7 @@ class Endpoints(Construct):
         self.packages = sagemaker.CfnModelPackageGroup(
             self,
             "Packages",
-            model_package_group_name=GROUP_NAME,
+            model_package_group_name=names_of(self).prefix,
             model_package_group_description="Models distilled by Stratos, with what they measured",
         )
         self.role = self._role("Role", "What a model served by Stratos may do", bucket, key)
@@ -48,16 +50,16 @@ class Endpoints(Construct):
         role = iam.Role(
             self,
             id,
-            assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"),
+            assumed_by=trusted_sagemaker(),
             description=description,
         )
         for statement in (
             *run_container(
-                repositories=REPOSITORIES, log_group="/aws/sagemaker/Endpoints/stratos-*"
+                repositories=REPOSITORIES, log_group=f"/aws/sagemaker/Endpoints/{PREFIX}-*"
             ),
             *read_objects(bucket, "runs/"),
             use_key(key),
-            write_container_logs("/aws/sagemaker/InferenceComponents/stratos-*"),
+            write_container_logs(f"/aws/sagemaker/InferenceComponents/{PREFIX}-*"),
             use_alarms("DescribeAlarms"),  # SageMaker reads the alarms of an update under it
         ):
             role.add_to_policy(statement)
@@ -72,7 +74,7 @@ class Batches(Construct):
         self.role = iam.Role(
             self,
             "Role",
-            assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"),
+            assumed_by=trusted_sagemaker(),
             description="What a model that is asked in batches may do",
         )
         for statement in (

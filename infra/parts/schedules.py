@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
 
-from infra.permissions import ENDPOINTS, arn, scale_endpoints, use_alarms, use_tracking_alarms
-
-GROUP_NAME = "stratos"
-SWEEPER = "stratos-sweep"
-"""By name, because the function needs this role and this role needs the function."""
+from infra.permissions import (
+    ENDPOINTS,
+    arn,
+    names_of,
+    scale_endpoints,
+    trusted,
+    use_alarms,
+    use_tracking_alarms,
+)
 
 
 class Schedules(Construct):
@@ -22,26 +25,13 @@ class Schedules(Construct):
 
     def __init__(self, scope: Construct, id: str, *, state_machine_arn: str) -> None:
         super().__init__(scope, id)
-        stack = Stack.of(self)
-        self.group = scheduler.CfnScheduleGroup(self, "Group", name=GROUP_NAME)
+        names = names_of(self)
+        self.group = scheduler.CfnScheduleGroup(self, "Group", name=names.prefix)
         self.role = iam.Role(
             self,
             "Role",
             description="Reruns specs and deletes expired endpoints",
-            assumed_by=iam.ServicePrincipal(
-                "scheduler.amazonaws.com",
-                conditions={
-                    "StringEquals": {
-                        "aws:SourceAccount": stack.account,
-                        "aws:SourceArn": stack.format_arn(
-                            service="scheduler",
-                            resource="schedule-group",
-                            resource_name=GROUP_NAME,
-                            arn_format=ArnFormat.SLASH_RESOURCE_NAME,
-                        ),
-                    }
-                },
-            ),
+            assumed_by=trusted("scheduler", arn("scheduler", f"schedule-group/{names.prefix}")),
         )
         self.role.add_to_policy(
             iam.PolicyStatement(
@@ -58,9 +48,10 @@ class Schedules(Construct):
         # An endpoint with a component takes more than one call to delete: the sweeper does it.
         self.role.add_to_policy(
             iam.PolicyStatement(
+                # By name: the function needs this role and this role needs the function.
                 sid="Sweep",
                 actions=["lambda:InvokeFunction"],
-                resources=[arn("lambda", f"function:{SWEEPER}")],
+                resources=[arn("lambda", f"function:{names.function('sweep')}")],
             )
         )
         # The scaling of an endpoint is removed with it.

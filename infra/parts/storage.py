@@ -9,6 +9,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from infra.permissions import names_of
 from stratos.contracts.bucket import ASYNC_DAYS, ASYNC_PREFIX, CHECKPOINT_PREFIX
 
 
@@ -26,7 +27,7 @@ def _key(scope: Construct) -> kms.Key:
     key = kms.Key(
         scope,
         "Key",
-        alias="alias/stratos",
+        alias=f"alias/{names_of(scope).prefix}",
         description="Stratos: specs, datasets, models, run records, notifications and logs",
         enable_key_rotation=True,
         removal_policy=RemovalPolicy.RETAIN,

@@ -11,16 +11,22 @@ from constructs import Construct
 
 from infra.packaging.assets import Assets
 from infra.permissions import (
+    PREFIX,
+    STACK_NAME,
     arn,
     pass_role,
+    read_archives,
     read_objects,
     run_container,
+    trusted,
+    trusted_sagemaker,
     use_key,
     write_objects,
 )
 from stratos.contracts.bucket import CHECKPOINT_PREFIX
+from stratos.hosting.ownership import STACK_TAG
 
-REPOSITORIES = ("huggingface-pytorch-training", "pytorch-training")
+REPOSITORIES = ("pytorch",)
 """Of the images that `stratos.catalog.images` picks for training."""
 
 
@@ -32,10 +38,11 @@ class TrainingJobs(Construct):
     ) -> None:
         super().__init__(scope, id)
         self.source = s3_assets.Asset(self, "Source", path=str(assets.source))
+        self.packages = s3_assets.Asset(self, "Packages", path=str(assets.packages))
         self.role = iam.Role(
             self,
             "Role",
-            assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"),
+            assumed_by=trusted_sagemaker(),
             description="What a Stratos training job may do",
         )
         self.batch_role = _batch_role(self, bucket, key)
@@ -49,10 +56,7 @@ class TrainingJobs(Construct):
             *read_objects(bucket, "specs/", "runs/", CHECKPOINT_PREFIX),
             write_objects(bucket, "runs/*", f"{CHECKPOINT_PREFIX}*"),
             use_key(key),
-            # Archives of earlier deployments too: a run goes on with the code it began with.
-            iam.PolicyStatement(
-                actions=["s3:GetObject"], resources=[self.source.bucket.arn_for_objects("*.tar.gz")]
-            ),
+            *read_archives(self.source.bucket),
             iam.PolicyStatement(
                 sid="BedrockTeachers",
                 actions=["bedrock:InvokeModel"],
@@ -64,15 +68,23 @@ class TrainingJobs(Construct):
                 resources=[*models, batches],
             ),
             iam.PolicyStatement(
+                sid="TagBedrockBatches",
+                actions=["bedrock:TagResource"],
+                resources=[batches],
+                conditions={"StringEquals": {f"aws:RequestTag/{STACK_TAG}": STACK_NAME}},
+            ),
+            iam.PolicyStatement(
                 sid="BedrockBatches",
                 actions=["bedrock:GetModelInvocationJob", "bedrock:StopModelInvocationJob"],
                 resources=[batches],
+                # Bedrock forgets the tags of a batch that has ended.
+                conditions={"StringEqualsIfExists": {f"aws:ResourceTag/{STACK_TAG}": STACK_NAME}},
             ),
             pass_role(self.batch_role, "bedrock.amazonaws.com"),
             iam.PolicyStatement(
                 sid="TeacherKeys",
                 actions=["secretsmanager:GetSecretValue"],
-                resources=[arn("secretsmanager", "secret:stratos/*")],
+                resources=[arn("secretsmanager", f"secret:{PREFIX}/*")],
             ),
         ):
             self.role.add_to_policy(statement)
@@ -86,13 +98,7 @@ def _batch_role(scope: Construct, bucket: s3.IBucket, key: kms.IKey) -> iam.Role
     role = iam.Role(
         scope,
         "BatchRole",
-        assumed_by=iam.ServicePrincipal(
-            "bedrock.amazonaws.com",
-            conditions={
-                "StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID},
-                "ArnLike": {"aws:SourceArn": arn("bedrock", "model-invocation-job/*")},
-            },
-        ),
+        assumed_by=trusted("bedrock", arn("bedrock", "model-invocation-job/*")),
         description="What Bedrock may do in a batch of a Stratos training job",
     )
     for statement in (

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from aws_cdk import Duration
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
+
+from infra.permissions import arn, trusted
 
 SPEC_KEYS = "specs/*/spec.yaml"
 
@@ -43,6 +46,7 @@ class Triggers(Construct):
             targets=[
                 targets.SfnStateMachine(
                     state_machine,
+                    role=_starter(self),
                     dead_letter_queue=dead_letters,
                     retry_attempts=10,
                     max_event_age=Duration.hours(2),
@@ -74,3 +78,15 @@ class Triggers(Construct):
                 )
             ],
         )
+
+
+def _starter(scope: Construct) -> iam.Role:
+    """The role under which the rule starts a run."""
+    # The rule's name is CloudFormation's, which begins it with the name of the stack.
+    rules = arn("events", f"rule/{Stack.of(scope).stack_name}-*")
+    return iam.Role(
+        scope,
+        "SpecDroppedRole",
+        description="Starts a run for a spec that was dropped",
+        assumed_by=trusted("events", rules),
+    )

@@ -9,14 +9,15 @@ from aws_cdk import Acknowledgment, App, Stack, Validations
 from cdk_nag import AwsSolutionsChecks
 
 from infra.parts.functions import HANDLERS
+from infra.permissions import names_of
 
 
 @dataclass(frozen=True)
 class AcceptedFinding:
     """A finding of cdk-nag's AwsSolutions that is accepted for the named constructs only.
 
-    `rule` may hold `{bucket}`, `{packages}`: logical ids that cdk-nag quotes. `paths` are within
-    the stack.
+    `rule` may hold `{bucket}` and `{packages}`, logical ids that cdk-nag quotes, and `{prefix}`,
+    the stack's. `paths` are within the stack.
     """
 
     rule: str
@@ -55,9 +56,7 @@ _IMAGES = "arn:<AWS::Partition>:ecr:<AWS::Region>:*:repository/"
 _BUCKET = "<{bucket}.Arn>"
 
 _ANY_KEY = "Object keys hold the names of specs and runs, which are not known beforehand."
-_RUN_NAMES = (
-    "Named after the run, so no prefix is known beforehand; held by the tag stratos:run instead."
-)
+_RUN_NAMES = "Named after the run; held by the tags stratos:run and stratos:stack, too."
 _REGISTRY = "AWS keeps these images in a registry account that differs by region; reading only."
 
 FINDINGS = (
@@ -88,6 +87,19 @@ FINDINGS = (
         "*",
         (_MACHINE,),
         "Step Functions' log delivery actions and X-Ray's write actions take no resource.",
+    ),
+    _wildcard(
+        "*",
+        ("Network/Rights",),
+        "EC2 describes for the whole account only, and takes no resource for a permission's end.",
+    ),
+    *(
+        _wildcard(
+            f"arn:<AWS::Partition>:ec2:{_HERE}:{kind}/*",
+            ("Network/Rights",),
+            "SageMaker makes the interfaces; the subnets and groups are parameters.",
+        )
+        for kind in ("network-interface", "subnet", "security-group")
     ),
     _wildcard(
         f"{_BUCKET}/runs/*",
@@ -130,10 +142,7 @@ FINDINGS = (
         ),
         "The catalog is a few small files that people may add to.",
     ),
-    *(
-        _wildcard(_IMAGES + name, (_JOBS,), _REGISTRY)
-        for name in ("huggingface-pytorch-training", "pytorch-training")
-    ),
+    _wildcard(_IMAGES + "pytorch", (_JOBS,), _REGISTRY),
     *(
         _wildcard(_IMAGES + name, _MODELS, _REGISTRY)
         for name in ("huggingface-pytorch-inference", "llama-cpp", "llama-cpp-arm64", "vllm")
@@ -150,25 +159,20 @@ FINDINGS = (
     ),
     _wildcard(f"{_BUCKET}/runs/*/batches/*/answers/*", ("Batches/Role",), _ANY_KEY),
     _wildcard(
-        f"{_SAGEMAKER}:transform-job/*",
+        f"{_SAGEMAKER}:transform-job/{{prefix}}-*",
         (*_roles("clean_up", "measure_batch", "report", "sweep"), _MACHINE),
         _RUN_NAMES,
     ),
     _wildcard(
-        f"arn:<AWS::Partition>:logs:{_HERE}:log-group:/aws/sagemaker/Endpoints/stratos-*:*",
+        f"arn:<AWS::Partition>:logs:{_HERE}:log-group:/aws/sagemaker/Endpoints/{{prefix}}-*:*",
         (*_SERVED, *_roles("measure_endpoint")),
         "SageMaker writes to a log group for each endpoint, named after its spec.",
     ),
     _wildcard(
         f"arn:<AWS::Partition>:logs:{_HERE}:log-group:"
-        "/aws/sagemaker/InferenceComponents/stratos-*:*",
+        "/aws/sagemaker/InferenceComponents/{prefix}-*:*",
         (*_SERVED, *_roles("measure_endpoint")),
         "SageMaker writes to a log group for each component, named after its spec.",
-    ),
-    _wildcard(
-        "arn:<AWS::Partition>:s3:::cdk-hnb659fds-assets-<AWS::AccountId>-<AWS::Region>/*.tar.gz",
-        (_JOBS,),
-        "Source archives of earlier deployments: a run goes on with the code it began with.",
     ),
     _wildcard(
         "arn:<AWS::Partition>:bedrock:*::foundation-model/*",
@@ -186,21 +190,23 @@ FINDINGS = (
         "Bedrock names a batch itself, and takes no tag of ours into its ARN.",
     ),
     _wildcard(
-        f"arn:<AWS::Partition>:secretsmanager:{_HERE}:secret:stratos/*",
+        f"arn:<AWS::Partition>:secretsmanager:{_HERE}:secret:{{prefix}}/*",
         (_JOBS,),
-        "The spec names the secret of a teacher's key, which must begin with stratos/.",
+        "The spec names the secret of a teacher's key, which must begin with the stack's prefix.",
     ),
     _wildcard(
         f"{_SAGEMAKER}:training-job/*", (*_roles(*_READS_JOBS, "sweep"), _MACHINE), _RUN_NAMES
     ),
-    _wildcard(f"{_SAGEMAKER}:model/*", (*_roles("clean_up", "sweep"), _MACHINE), _RUN_NAMES),
     _wildcard(
-        f"{_SAGEMAKER}:endpoint-config/*",
+        f"{_SAGEMAKER}:model/{{prefix}}-*", (*_roles("clean_up", "sweep"), _MACHINE), _RUN_NAMES
+    ),
+    _wildcard(
+        f"{_SAGEMAKER}:endpoint-config/{{prefix}}-*",
         (*_roles(*_LOOKS_AT_ENDPOINTS, "clean_up", "promote", "sweep"), _MACHINE),
         _RUN_NAMES,
     ),
     _wildcard(
-        f"{_SAGEMAKER}:inference-component/stratos-*",
+        f"{_SAGEMAKER}:inference-component/{{prefix}}-*",
         (
             *_roles(
                 *_LOOKS_AT_ENDPOINTS,
@@ -215,7 +221,7 @@ FINDINGS = (
         "A component is named after its endpoint.",
     ),
     _wildcard(
-        f"{_SAGEMAKER}:endpoint/stratos-*",
+        f"{_SAGEMAKER}:endpoint/{{prefix}}-*",
         (
             *_roles(
                 *_LOOKS_AT_ENDPOINTS,
@@ -231,7 +237,7 @@ FINDINGS = (
         "An endpoint is named after its spec.",
     ),
     _wildcard(
-        f"arn:<AWS::Partition>:cloudwatch:{_HERE}:alarm:stratos-*",
+        f"arn:<AWS::Partition>:cloudwatch:{_HERE}:alarm:{{prefix}}-*",
         (
             *_roles("clean_up", "promote", "sweep", "take_turn"),
             "Schedules/Role",
@@ -242,7 +248,7 @@ FINDINGS = (
     ),
     *(
         _wildcard(
-            f"arn:<AWS::Partition>:cloudwatch:{_HERE}:alarm:TargetTracking-{kind}/stratos-*",
+            f"arn:<AWS::Partition>:cloudwatch:{_HERE}:alarm:TargetTracking-{kind}/{{prefix}}-*",
             (*_roles("clean_up", "promote", "sweep", "take_turn"), "Schedules/Role", _MACHINE),
             "Application Auto Scaling names its alarms after the endpoint, and ends them in an id.",
         )
@@ -264,12 +270,12 @@ FINDINGS = (
         "The wildcard stands for the versions of the one group.",
     ),
     _wildcard(
-        f"arn:<AWS::Partition>:scheduler:{_HERE}:schedule/stratos/*",
+        f"arn:<AWS::Partition>:scheduler:{_HERE}:schedule/{{prefix}}/*",
         _roles("clean_up", "promote", "sweep", "take_turn"),
         "The wildcard stands for the schedules of the one group.",
     ),
     _wildcard(
-        f"arn:<AWS::Partition>:states:{_HERE}:execution:stratos:*",
+        f"arn:<AWS::Partition>:states:{_HERE}:execution:{{prefix}}:*",
         _roles("clean_up", "measure_batch", "measure_endpoint", "report", "sweep"),
         "The wildcard stands for the executions of the one state machine.",
     ),
@@ -289,6 +295,7 @@ def check_findings(app: App, stack: Stack) -> None:
 def accepted(stack: Stack) -> Iterator[tuple[str, str, str]]:
     """Construct path, rule and reason of every accepted finding."""
     names = {
+        "prefix": names_of(stack).prefix,
         "bucket": _logical_id(stack, "Storage/Bucket/Resource"),
         "packages": _logical_id(stack, "Endpoints/Packages"),
     }

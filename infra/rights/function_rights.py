@@ -15,7 +15,7 @@ from aws_cdk import aws_s3 as s3
 from infra.parts.functions import Functions
 from infra.parts.hosting import Endpoints
 from infra.parts.notifications import Notifications
-from infra.parts.schedules import GROUP_NAME, Schedules
+from infra.parts.schedules import Schedules
 from infra.parts.storage import DataStores
 from infra.permissions import (
     COMPONENTS,
@@ -23,6 +23,7 @@ from infra.permissions import (
     ENDPOINTS,
     EXECUTIONS,
     MODELS,
+    PREFIX,
     TRAINING_JOBS,
     TRANSFORM_JOBS,
     arn,
@@ -322,7 +323,7 @@ def _use_schedules(*actions: str) -> iam.PolicyStatement:
     """Scheduler actions such as `DeleteSchedule` on reruns and on the ends of endpoints."""
     return iam.PolicyStatement(
         actions=[f"scheduler:{action}" for action in actions],
-        resources=[arn("scheduler", f"schedule/{GROUP_NAME}/*")],
+        resources=[arn("scheduler", f"schedule/{PREFIX}/*")],
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,7 @@ class BatchStates:
 
     scope: Construct
     role: iam.IRole
+    network: Mapping[str, Any]
 
     def chain(self, *, measured: sfn.IChainable, failed: sfn.IChainable) -> sfn.IChainable:
         """Build the states and return the first.
@@ -37,7 +39,12 @@ class BatchStates:
             failed: What follows anything else; the error is in `$.failure`.
         """
         create = create_model(
-            self.scope, "CreateBatchModel", DEPLOYMENT, role=self.role, failed=failed
+            self.scope,
+            "CreateBatchModel",
+            DEPLOYMENT,
+            role=self.role,
+            network=self.network,
+            failed=failed,
         )
         ask = sfn.CustomState(
             self.scope,

@@ -39,6 +39,7 @@ class ComponentStates:
 
     scope: Construct
     role: iam.IRole
+    network: Mapping[str, Any]
     lambdas: LambdaCalls
     deployment: str
     """JSONPath of the `stratos.pipeline.steps.Deployment`."""
@@ -55,7 +56,12 @@ class ComponentStates:
             self._await("AwaitNewComponent", "model", failed).next(succeeded)
         )
         first = create_model(
-            self.scope, "CreateComponentModel", self.deployment, role=self.role, failed=failed
+            self.scope,
+            "CreateComponentModel",
+            self.deployment,
+            role=self.role,
+            network=self.network,
+            failed=failed,
         )
         return first.next(
             sfn.Choice(
@@ -77,7 +83,8 @@ class ComponentStates:
             },
             failed,
             operation="createEndpointConfig",
-            constants={"ExecutionRoleArn": self.role.role_arn},
+            # Of what is in components, SageMaker takes role and network from the configuration.
+            constants={"ExecutionRoleArn": self.role.role_arn, **self.network},
         )
         endpoint = self._call(
             "CreateComponentEndpoint",

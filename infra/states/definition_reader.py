@@ -9,8 +9,13 @@ from typing import Any
 State = Mapping[str, Any]
 
 
-def definition_of(template: Mapping[str, Any]) -> dict[str, Any]:
+def definition_of(template: Mapping[str, Any], *, in_vpc: bool = False) -> dict[str, Any]:
     """The definition as JSON; what CloudFormation would fill in is `<LogicalId.Attribute>`.
+
+    Parameters have their defaults.
+
+    Args:
+        in_vpc: What the template's one condition says.
 
     Raises:
         ValueError: unless the template holds exactly one state machine.
@@ -24,7 +29,7 @@ def definition_of(template: Mapping[str, Any]) -> dict[str, Any]:
         raise ValueError(f"the template holds {len(machines)} state machines, not one")
     text = machines[0]["Properties"]["DefinitionString"]
     if isinstance(text, Mapping):
-        text = "".join(map(_filled, text["Fn::Join"][1]))
+        text = _filled(text, template.get("Parameters", {}), in_vpc)
     definition: dict[str, Any] = json.loads(text)
     return definition
 
@@ -79,8 +84,17 @@ def reads(state: State) -> list[str]:
     return list(found)
 
 
-def _filled(part: Any) -> str:
+def _filled(part: Any, parameters: Mapping[str, Any], in_vpc: bool) -> str:
     if isinstance(part, str):
         return part
-    ((_, value),) = part.items()
+    ((function, value),) = part.items()
+    if function == "Fn::Join":
+        separator, parts = value
+        listed = parts if isinstance(parts, list) else [parts]
+        return str(separator).join(_filled(item, parameters, in_vpc) for item in listed)
+    if function == "Fn::If":
+        _, given, missing = value
+        return _filled(given if in_vpc else missing, parameters, in_vpc)
+    if parameters.get(value if isinstance(value, str) else "", {}).get("Default"):
+        return str(parameters[value]["Default"])
     return f"<{value if isinstance(value, str) else '.'.join(value)}>"

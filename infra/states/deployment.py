@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
@@ -11,15 +12,16 @@ from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
-from infra.parts.hosting import GROUP_NAME
+from infra.permissions import names_of
 from infra.states.approval import ApprovalStates
 from infra.states.components import ComponentStates
 from infra.states.lambda_calls import LambdaCalls
 from infra.states.rollout import RolloutStates
-from infra.states.sdk_calls import create_model, sdk_call
+from infra.states.sdk_calls import create_model, create_more_models, sdk_call
 
 DEPLOYMENT = "$.quality.deployment"
 _QUEUE = f"{DEPLOYMENT}.async_inference_config"
+_SERVERLESS = f"{DEPLOYMENT}.production_variant.ServerlessConfig"
 _TURN_ATTEMPTS = 720
 """A minute apart: half a day, beyond what one run does with its endpoint."""
 
@@ -32,6 +34,8 @@ class DeploymentStates:
     role: iam.IRole
     queue_role: iam.IRole
     """Of models whose requests and answers lie in the bucket."""
+    network: Mapping[str, Any]
+    """Of models, as `infra.parts.network` has it."""
     approval: ApprovalStates
     lambdas: LambdaCalls
 
@@ -49,10 +53,14 @@ class DeploymentStates:
             succeeded=succeeded, failed=failed
         )
         component = ComponentStates(
-            scope=self.scope, role=self.role, lambdas=self.lambdas, deployment=DEPLOYMENT
+            scope=self.scope,
+            role=self.role,
+            network=self.network,
+            lambdas=self.lambdas,
+            deployment=DEPLOYMENT,
         ).chain(succeeded=succeeded, failed=failed)
         register = self._register(failed)
-        synchronous = self._endpoint(rollout, failed)
+        serverless, synchronous = self._endpoints(rollout, failed)
         asynchronous = self._queued_endpoint(rollout, failed)
         in_batches = sfn.Condition.is_not_null(f"{DEPLOYMENT}.transform_job")
         registered = (
@@ -60,6 +68,7 @@ class DeploymentStates:
             .when(sfn.Condition.is_not_null(_QUEUE), asynchronous)
             .when(in_batches, batched)
             .when(sfn.Condition.is_not_null(f"{DEPLOYMENT}.component"), component)
+            .when(sfn.Condition.is_present(_SERVERLESS), serverless)
             .otherwise(synchronous)
         )
         turn = self._turn(failed)
@@ -87,20 +96,39 @@ class DeploymentStates:
             {field: f"{DEPLOYMENT}.model_package.{field}" for field in fields},
             failed=failed,
             operation="createModelPackage",
-            constants={"ModelPackageGroupName": GROUP_NAME},
+            constants={"ModelPackageGroupName": names_of(self.scope).prefix},
             result_path="$.package",
         )
 
-    def _endpoint(self, then: sfn.IChainable, failed: sfn.IChainable) -> sfn.IChainable:
-        model = create_model(self.scope, "CreateModel", DEPLOYMENT, role=self.role, failed=failed)
-        return model.next(self._config("CreateEndpointConfig", {}, failed)).next(then)
+    def _endpoints(
+        self, then: sfn.IChainable, failed: sfn.IChainable
+    ) -> tuple[sfn.IChainable, sfn.IChainable]:
+        """The first states of a serverless endpoint, and of one with instances."""
+        config = self._config("CreateEndpointConfig", {}, failed)
+        config.next(then)
+        # Serverless endpoints have neither network isolation nor a VPC:
+        # https://docs.aws.amazon.com/sagemaker/latest/dg/serverless-endpoints.html
+        serverless = self._model("CreateServerlessModel", self.role, {}, failed)
+        instances = self._model("CreateModel", self.role, self.network, failed)
+        pooled = create_more_models(
+            self.scope,
+            "CreatePoolModels",
+            DEPLOYMENT,
+            role=self.role,
+            network=self.network,
+            failed=failed,
+        )
+        return serverless.next(config), instances.next(pooled).next(config)
 
     def _queued_endpoint(self, then: sfn.IChainable, failed: sfn.IChainable) -> sfn.IChainable:
-        model = create_model(
-            self.scope, "CreateAsyncModel", DEPLOYMENT, role=self.queue_role, failed=failed
-        )
+        model = self._model("CreateAsyncModel", self.queue_role, self.network, failed)
         queue = {"AsyncInferenceConfig": _QUEUE}
         return model.next(self._config("CreateAsyncEndpointConfig", queue, failed)).next(then)
+
+    def _model(
+        self, name: str, role: iam.IRole, network: Mapping[str, Any], failed: sfn.IChainable
+    ) -> tasks.CallAwsService:
+        return create_model(self.scope, name, DEPLOYMENT, role=role, network=network, failed=failed)
 
     def _config(
         self, name: str, more: Mapping[str, str], failed: sfn.IChainable

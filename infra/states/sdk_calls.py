@@ -36,7 +36,7 @@ def sdk_call(
     failed: sfn.IChainable | None,
     service: str = "sagemaker",
     operation: str | None = None,
-    constants: Mapping[str, str] | None = None,
+    constants: Mapping[str, Any] | None = None,
     result_path: str = sfn.JsonPath.DISCARD,
     result_selector: Mapping[str, Any] | None = None,
     catches: Mapping[str, sfn.IChainable] | None = None,
@@ -76,11 +76,18 @@ def sdk_call(
 
 
 def create_model(
-    scope: Construct, name: str, deployment: str, *, role: iam.IRole, failed: sfn.IChainable
+    scope: Construct,
+    name: str,
+    deployment: str,
+    *,
+    role: iam.IRole,
+    network: Mapping[str, Any],
+    failed: sfn.IChainable,
 ) -> tasks.CallAwsService:
     """The model of a deployment, which is served under the role.
 
     Args:
+        network: Of models, as `infra.parts.network` has it.
         deployment: JSONPath of the `stratos.pipeline.steps.Deployment`.
     """
     return sdk_call(
@@ -93,8 +100,47 @@ def create_model(
         },
         failed=failed,
         operation="createModel",
-        constants={"ExecutionRoleArn": role.role_arn},
+        constants={"ExecutionRoleArn": role.role_arn, **network},
     )
+
+
+def create_more_models(
+    scope: Construct,
+    name: str,
+    deployment: str,
+    *,
+    role: iam.IRole,
+    network: Mapping[str, Any],
+    failed: sfn.IChainable,
+) -> sfn.Map:
+    """The models of instance pools that serve another one than their variant, one by one."""
+    created = sfn.Map(
+        scope,
+        name,
+        comment="What other instances serve, if the endpoint may get them",
+        items_path=f"{deployment}.more_models",
+        item_selector={
+            "model": sfn.JsonPath.object_at("$$.Map.Item.Value"),
+            "tags": sfn.JsonPath.object_at(f"{deployment}.tags"),
+        },
+        max_concurrency=1,
+        result_path=sfn.JsonPath.DISCARD,
+    ).item_processor(
+        sdk_call(
+            scope,
+            name.removesuffix("s"),
+            {
+                "ModelName": "$.model.model_name",
+                "PrimaryContainer": "$.model.container",
+                "Tags": "$.tags",
+            },
+            failed=None,
+            operation="createModel",
+            constants={"ExecutionRoleArn": role.role_arn, **network},
+        )
+    )
+    created.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
+    return created
 
 
 def put_alarms(scope: Construct, name: str, alarms_path: str, failed: sfn.IChainable) -> sfn.Map:

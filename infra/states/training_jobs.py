@@ -11,9 +11,10 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from infra.permissions import names_of
 from infra.states.lambda_calls import LambdaCalls
 from stratos.contracts.job_start import CONTAINER_ARGUMENTS, CONTAINER_ENTRYPOINT
-from stratos.hosting.ownership import RUN_TAG
+from stratos.hosting.ownership import RUN_TAG, STACK_TAG
 
 _TIMEOUT_SECONDS = 2 * 24 * 3600
 """A job ends by its own stopping condition; this ends one that waits for a server for ever."""
@@ -41,6 +42,8 @@ class TrainingJobStates:
     name: str
     job_path: str
     role: iam.IRole
+    network: Mapping[str, Any]
+    """Of jobs, as `infra.parts.network` has it."""
     lambdas: LambdaCalls
 
     def chain(
@@ -123,5 +126,9 @@ class TrainingJobStates:
             "Environment.$": f"{job}.environment",
             "EnableManagedSpotTraining.$": f"{job}.spot",
             "RoleArn": self.role.role_arn,
-            "Tags": [{"Key": RUN_TAG, "Value.$": "$.run.run_id"}],
+            **self.network,
+            "Tags": [
+                {"Key": STACK_TAG, "Value": names_of(self.scope).stack},
+                {"Key": RUN_TAG, "Value.$": "$.run.run_id"},
+            ],
         }

@@ -12,8 +12,9 @@ from constructs import Construct
 
 from infra.parts.functions import Functions
 from infra.parts.hosting import Batches, Endpoints
+from infra.parts.network import Network
 from infra.parts.training import TrainingJobs
-from infra.permissions import STATE_MACHINE
+from infra.permissions import names_of, trusted
 from infra.states.approval import ApprovalStates
 from infra.states.batch import BatchStates
 from infra.states.deployment import DEPLOYMENT, DeploymentStates
@@ -34,7 +35,7 @@ def state_machine_arn(scope: Construct) -> str:
     return Stack.of(scope).format_arn(
         service="states",
         resource="stateMachine",
-        resource_name=STATE_MACHINE,
+        resource_name=names_of(scope).prefix,
         arn_format=ArnFormat.COLON_RESOURCE_NAME,
     )
 
@@ -51,6 +52,7 @@ class Workflow(Construct):
         training_jobs: TrainingJobs,
         endpoints: Endpoints,
         batches: Batches,
+        network: Network,
         key: kms.IKey,
         log_retention: logs.RetentionDays,
     ) -> None:
@@ -59,16 +61,17 @@ class Workflow(Construct):
         self._training_jobs = training_jobs
         self._endpoints = endpoints
         self._batches = batches
+        self._network = network
         self.role = iam.Role(
             self,
             "Role",
-            assumed_by=iam.ServicePrincipal("states.amazonaws.com"),
+            assumed_by=trusted("states", state_machine_arn(self)),
             description="What a run may call",
         )
         self.log_group = logs.LogGroup(
             self,
             "Logs",
-            log_group_name=f"/aws/vendedlogs/states/{STATE_MACHINE}",
+            log_group_name=f"/aws/vendedlogs/states/{names_of(self).prefix}",
             encryption_key=key,
             retention=log_retention,
             removal_policy=RemovalPolicy.DESTROY,
@@ -76,7 +79,7 @@ class Workflow(Construct):
         self.state_machine = sfn.StateMachine(
             self,
             "StateMachine",
-            state_machine_name=STATE_MACHINE,
+            state_machine_name=names_of(self).prefix,
             # The CDK would grant invocation of every version of a function, and SDK calls on "*".
             role=self.role.without_policy_updates(),
             definition_body=sfn.DefinitionBody.from_chainable(self._definition()),
@@ -202,6 +205,7 @@ class Workflow(Construct):
                 name="Probe",
                 job_path="$.job",
                 role=self._training_jobs.role,
+                network=self._network.of_jobs,
                 lambdas=self._lambdas,
             ).chain(succeeded=probed, failed=dropped, result={"ResultPath": sfn.JsonPath.DISCARD})
         )
@@ -298,13 +302,14 @@ class Workflow(Construct):
         measure, measure_batch, next_server = LoadGateStates(
             scope=self, lambdas=self._lambdas
         ).chain(passed=promote, again=again, failed=failed)
-        batched = BatchStates(scope=self, role=self._batches.role).chain(
-            measured=measure_batch, failed=failed
-        )
+        batched = BatchStates(
+            scope=self, role=self._batches.role, network=self._network.of_models
+        ).chain(measured=measure_batch, failed=failed)
         deployment = DeploymentStates(
             scope=self,
             role=self._endpoints.role,
             queue_role=self._endpoints.queue_role,
+            network=self._network.of_models,
             approval=ApprovalStates(scope=self, lambdas=self._lambdas),
             lambdas=self._lambdas,
         )
@@ -318,6 +323,7 @@ class Workflow(Construct):
             name=name,
             job_path=f"$.match.{name.lower()}",
             role=self._training_jobs.role,
+            network=self._network.of_jobs,
             lambdas=self._lambdas,
         )
 

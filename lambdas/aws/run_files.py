@@ -22,7 +22,7 @@ from stratos.contracts.jobs import (
 )
 from stratos.contracts.match import MatchEvidence
 from stratos.contracts.measurements import Measurements
-from stratos.contracts.plan import PlanSet
+from stratos.contracts.plan import PlanSet, Server
 from stratos.contracts.records import Record, Split
 from stratos.contracts.run import RunRef
 from stratos.dataset.inspection import Inspection
@@ -43,6 +43,7 @@ class _Priced(BaseModel):
     """Of a job's configuration, what its bill needs."""
 
     usd_per_hour: float
+    servers: tuple[Server, ...] = ()
 
 
 class _Paid(BaseModel):
@@ -167,10 +168,17 @@ class RunFiles:
     def find_evaluated(self, attempt: int) -> EvaluateResult | None:
         return self._bucket.find_model(self._evaluated_key(attempt), EvaluateResult)
 
-    def find_usd_per_hour(self, step: str) -> float | None:
-        """Of the server that a step runs on."""
+    def usd_per_hour(self, step: str, server: Server | None) -> float:
+        """Of the server that a step runs on; of the one asked for first if that is not known."""
+        if server is not None:
+            return server.usd_per_hour
         priced = self._bucket.find_model(self._job_config_key(step), _Priced)
-        return None if priced is None else priced.usd_per_hour
+        return 0.0 if priced is None else priced.usd_per_hour
+
+    def servers_asked(self, step: str) -> tuple[Server, ...]:
+        """Servers that the attempts of a step asked for; none where that was not kept."""
+        priced = self._bucket.find_model(self._job_config_key(step), _Priced)
+        return () if priced is None else priced.servers
 
     def paid_usd(self, step: str) -> list[float]:
         """What result and progress of a step say that its teacher was paid, as far as there are."""

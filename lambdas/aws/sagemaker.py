@@ -89,6 +89,12 @@ def find_endpoint(name: str) -> Endpoint | None:
     return Endpoint(name, found["EndpointConfigName"], found["EndpointStatus"], mode_of(found).name)
 
 
+def describe_endpoint(name: str) -> dict[str, Any]:
+    """An endpoint as SageMaker describes it."""
+    described: dict[str, Any] = client("sagemaker").describe_endpoint(EndpointName=name)
+    return described
+
+
 def production_variant(config_name: str) -> dict[str, Any]:
     """The one variant of an endpoint configuration, as SageMaker describes it."""
     described = client("sagemaker").describe_endpoint_config(EndpointConfigName=config_name)

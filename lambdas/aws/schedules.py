@@ -16,13 +16,11 @@ from stratos.pipeline.steps import Parsed
 from stratos.spec.schedule import Rate, parse_schedule
 
 EXPIRY_SUFFIX = "-expiry"
-RERUN_PREFIX = "stratos-rerun-"
-_SWEEPER = "stratos-sweep"
 _NOW = "<aws.scheduler.scheduled-time>"
 
 
 def rerun_schedule_name(spec_name: str) -> str:
-    return f"{RERUN_PREFIX}{spec_name}"
+    return settings().names.reruns + spec_name
 
 
 def expiry_schedule_name(endpoint_name: str) -> str:
@@ -123,7 +121,9 @@ def _at(moment: datetime) -> str:
 
 def _sweeper_arn() -> str:
     _, partition, _, region, account, *_ = settings().state_machine_arn.split(":")
-    return f"arn:{partition}:lambda:{region}:{account}:function:{_SWEEPER}"
+    return (
+        f"arn:{partition}:lambda:{region}:{account}:function:{settings().names.function('sweep')}"
+    )
 
 
 def _find(name: str) -> dict[str, Any] | None:

@@ -7,12 +7,15 @@ from functools import cache
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from stratos.hosting.names import StackNames
+
 
 class Settings(BaseSettings):
     """Names and ARNs of the stack that a function belongs to: a variable for each field."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
+    stack_name: str
     runs_table: str
     source_uri: str
     """Archive with the code of training jobs."""
@@ -27,6 +30,13 @@ class Settings(BaseSettings):
     bedrock_role_arn: str
     """What Bedrock assumes to read and write a batch of a training job."""
     aws_region: str
+    several_instance_types: bool = True
+    """Whether SageMaker is given a choice: InstancePreferences of jobs, InstancePools of endpoints.
+    Step Functions has to know these fields, too."""
+
+    @property
+    def names(self) -> StackNames:
+        return StackNames(self.stack_name)
 
 
 @cache

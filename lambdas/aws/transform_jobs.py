@@ -13,6 +13,7 @@ from lambdas.aws.bucket import Bucket
 from lambdas.aws.clients import client
 from lambdas.aws.run_files import MAX_QUESTIONS, RunFiles
 from lambdas.aws.sagemaker import IN_PROGRESS
+from lambdas.aws.settings import settings
 from stratos.contracts.bucket import split_uri
 from stratos.contracts.measurements import Measurement
 from stratos.contracts.run import RunRef
@@ -105,5 +106,5 @@ def running_of(run_id: str) -> Iterator[str]:
     pages = client("sagemaker").get_paginator("list_transform_jobs")
     for page in pages.paginate(NameContains=run_id, StatusEquals=IN_PROGRESS):
         for summary in page["TransformJobSummaries"]:
-            if summary["TransformJobName"].startswith(f"stratos-{run_id}-"):
+            if summary["TransformJobName"].startswith(settings().names.batches(run_id)):
                 yield summary["TransformJobName"]

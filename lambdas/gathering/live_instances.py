@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lambdas.aws import sagemaker
+from lambdas.aws.settings import settings
 from stratos.catalog.servers import InstanceType, ServerCatalog
 from stratos.errors import DeploymentFailed, NoFeasiblePlan
 from stratos.hosting.components import TAKING_OVER
 from stratos.hosting.deployment import ComponentDeployment
-from stratos.hosting.names import endpoint_name
 from stratos.spec import Spec
 
 
@@ -31,7 +31,7 @@ def servers_for(spec: Spec, catalog: ServerCatalog) -> ServerCatalog:
     Raises:
         NoFeasiblePlan: the spec asks for more instances than the endpoint may have.
     """
-    found = sagemaker.find_endpoint(endpoint_name(spec.name))
+    found = sagemaker.find_endpoint(settings().names.endpoint(spec.name))
     if found is None or found.status == "Deleting" or not found.in_component:
         return catalog
     live = _instances_of(found)

@@ -17,7 +17,6 @@ from stratos.dataset.token_estimate import (
     longest_prompt,
     mean_tokens,
 )
-from stratos.hosting.names import endpoint_name
 from stratos.measuring.gates import Outlay
 from stratos.pipeline.steps import Dataset
 from stratos.planning.request import DatasetFacts, PlanningRequest
@@ -42,7 +41,7 @@ def planning_request(
         calibration=catalog.calibration(),
         spent_usd=spent.usd,
         spent_hours=spent.hours,
-        live_mode=mode_in_service(endpoint_name(spec.name)),
+        live_mode=mode_in_service(settings().names.endpoint(spec.name)),
     )
 
 

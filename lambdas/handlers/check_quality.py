@@ -5,12 +5,12 @@ from __future__ import annotations
 from lambdas.aws import transform_jobs
 from lambdas.aws.run_files import RunFiles
 from lambdas.aws.sagemaker import find_endpoint
+from lambdas.aws.settings import settings
 from lambdas.serving.deployments import deployment_of, live_endpoint
 from lambdas.serving.fallbacks import next_student
 from lambdas.step import step
 from stratos.hosting.deployment import BatchDeployment
 from stratos.hosting.model_package import Lineage
-from stratos.hosting.names import endpoint_name
 from stratos.measuring.student_gate import judge_student
 from stratos.pipeline.steps import Quality, QualityInput
 
@@ -32,7 +32,7 @@ def handler(payload: QualityInput) -> Quality:
         )
     files.put_match(evidence)  # as what it is served, from now on
     files.put_lineage(_lineage(payload))
-    live = live_endpoint(find_endpoint(endpoint_name(spec.name)))
+    live = live_endpoint(find_endpoint(settings().names.endpoint(spec.name)))
     deployment = deployment_of(run, spec, evidence, payload.model_artifact, live=live)
     files.put_deployment(deployment)
     if isinstance(deployment, BatchDeployment):

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from lambdas.aws.sagemaker import describe_job
+from lambdas.jobs.factory import types_asked
 from lambdas.jobs.retries import retry_of
 from lambdas.step import step
 from stratos.pipeline.job_failure import classify
@@ -17,13 +18,14 @@ def handler(payload: DiagnoseInput) -> Diagnosis:
     """Classify the failure and prepare the next attempt."""
     described = _caught_job(payload.failure, payload.job.name) or describe_job(payload.job.name)
     verdict = classify(payload.failure, described)
-    following = retry_of(payload.run, payload.job, verdict.outcome)
+    following = retry_of(payload.run, payload.job, verdict)
     if following is None:
         return Diagnosis(
             outcome=verdict.outcome, retry=False, reason=verdict.reason, job=payload.job
         )
-    server = following.resource_config["InstanceType"]
-    reason = f"{verdict.reason}; tried again as {following.name} on {server}"
+    servers = " or ".join(types_asked(following.resource_config))
+    bought = "spot " if following.spot else ""
+    reason = f"{verdict.reason}; tried again as {following.name} on {bought}{servers}"
     return Diagnosis(outcome=verdict.outcome, retry=True, reason=reason, job=following)
 
 

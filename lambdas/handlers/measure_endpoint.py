@@ -9,13 +9,15 @@ from lambdas.aws import endpoint_logs
 from lambdas.aws.chat import QUEUE_SECONDS, Chat, connection_to
 from lambdas.aws.run_files import RunFiles
 from lambdas.serving.after_measuring import what_follows
+from lambdas.serving.deployments import on_what_serves, plan_in_service
 from lambdas.step import step
 from stratos.contracts.match import MatchEvidence
 from stratos.contracts.measurements import LoadResult, Measurement, Measurements
 from stratos.contracts.records import Record
 from stratos.contracts.run import RunRef
-from stratos.hosting.deployment import AnyEndpoint
+from stratos.hosting.deployment import AnyEndpoint, BatchDeployment, EndpointDeployment
 from stratos.hosting.modes.table import mode_named
+from stratos.hosting.pools import without_capacity
 from stratos.measuring.answers import JudgedAnswers
 from stratos.measuring.gates import (
     FAILED_REQUESTS,
@@ -50,8 +52,11 @@ _LEAST_SECONDS = 60.0
 @step
 def handler(payload: MeasureInput) -> Measured:
     """Ask held-out questions at the declared rate; after a miss, name what is tried next."""
-    run, deployment = payload.run, payload.deployment
-    files = RunFiles(run)
+    run, files = payload.run, RunFiles(payload.run)
+    deployment = on_what_serves(payload.deployment)
+    assert not isinstance(deployment, BatchDeployment)
+    if deployment != payload.deployment:
+        files.put_deployment(deployment)
     spec, evidence, before = files.spec(), files.match(), files.measurements()
     measurement = _measure(run, spec, evidence, deployment, before)
     all_measured = before.adding(measurement)
@@ -68,6 +73,7 @@ def _measure(
 ) -> Measurement:
     started_at = now()
     plan = before.plan_of(deployment.endpoint_config_name, evidence)
+    plan = plan_in_service(deployment, plan, evidence)
     evaluation = RunFiles(run).evaluated(evidence.attempt).served_by(plan.engine)
     # Evaluated through another engine: every answer counts that can be had.
     ask_all = plan.engine is not None and not evaluation.came_through(plan.engine)
@@ -96,7 +102,18 @@ def _measure(
         missed=verdict.missed,
         reason=f"{verdict.reason}{_quoted(lines)}",
         log_lines=lines,
+        **_pools_of(deployment),
     )
+
+
+def _pools_of(deployment: AnyEndpoint) -> dict[str, tuple[str, ...]]:
+    """What is kept of the pools of an endpoint: their models, and those without instances."""
+    if not isinstance(deployment, EndpointDeployment):
+        return {}
+    return {
+        "more_model_names": tuple(model.model_name for model in deployment.more_models),
+        "without_capacity": without_capacity(deployment),
+    }
 
 
 def _quoted(lines: tuple[str, ...]) -> str:

@@ -27,7 +27,7 @@ def handler(payload: PlanInput) -> Candidates:
     request = planning_request(run, spec, payload.dataset, pool, Outlay(0.0, hours_of(run)))
     plans = plan_before_probing(request)
     uri = files.put_plans(plans)
-    probes = probe_jobs(JobFactory(run, spec), *shortlist(request), pool, request.servers)
+    probes = probe_jobs(JobFactory(run, spec), *shortlist(request), plans, pool, request.servers)
     return Candidates(plans_uri=uri, probes=probes, summary=_summary(plans, len(probes)))
 
 

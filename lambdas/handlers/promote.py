@@ -5,7 +5,9 @@ from __future__ import annotations
 from lambdas.aws import registry, runs_table, scaling, schedules
 from lambdas.aws.run_files import RunFiles
 from lambdas.aws.sagemaker import tag_endpoint
+from lambdas.aws.settings import settings
 from lambdas.serving import batch_promotion, turns
+from lambdas.serving.deployments import on_what_serves
 from lambdas.step import step
 from stratos.contracts.measurements import Measurements
 from stratos.hosting.deployment import AnyEndpoint, BatchDeployment, ComponentDeployment
@@ -18,7 +20,7 @@ from stratos.pipeline.steps import Promoted, PromoteInput
 @step
 def handler(payload: PromoteInput) -> Promoted:
     """Record the run as the live one, and set or remove its schedules."""
-    run, deployment = payload.run, payload.deployment
+    run, deployment = payload.run, on_what_serves(payload.deployment)
     files, promoted_at = RunFiles(run), to_the_second(now())
     spec = files.spec()
     if isinstance(deployment, BatchDeployment):
@@ -48,7 +50,9 @@ def handler(payload: PromoteInput) -> Promoted:
         schedules.schedule_sweep(deployment.endpoint_name, expires_at)
     else:
         schedules.schedule_deletion(deployment.endpoint_name, expires_at, deployment.scaling)
-    tag_endpoint(deployment.endpoint_name, ownership_tags(run, spec, promoted_at))
+    tag_endpoint(
+        deployment.endpoint_name, ownership_tags(settings().stack_name, run, spec, promoted_at)
+    )
     scaling.apply(deployment.endpoint_name, deployment.scaling)
     schedule_name = schedules.set_rerun(payload.parsed, run, promoted_at)
     turns.give_back(run.run_id, deployment.endpoint_name)

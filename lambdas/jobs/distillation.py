@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,10 +17,18 @@ from stratos.contracts.jobs import (
     JobStep,
     SynthesizeConfig,
 )
-from stratos.contracts.match import MatchEvidence, full_precision_plan, gguf_in_full
+from stratos.contracts.match import (
+    MatchEvidence,
+    full_precision_plan,
+    gguf_in_full,
+    plans_in_order,
+    trained_alike,
+)
 from stratos.contracts.plan import Plan, PlannedEngine, ServedPrecision, Server
 from stratos.pipeline.steps import TrainingJob
 from stratos.planning.deadlines import deadline_seconds, token_budget_usd
+from stratos.planning.forecast.start_up import job_start
+from stratos.planning.preferences import on_demand, preferences
 from stratos.spec import QUANTISED, CpuPrecision, Teacher, Weights
 
 
@@ -50,7 +59,7 @@ class DistillationJobs:
     def synthesize(self) -> TrainingJob:
         spec = self.factory.spec
         config = SynthesizeConfig(
-            **self._shared("synthesize", self._on_demand()),
+            **self._shared("synthesize"),
             teacher=self.teacher,
             strategy=self.evidence.matching.strategy,
             synthesis=spec.synthesis,
@@ -61,13 +70,13 @@ class DistillationJobs:
             "dataset": self.factory.files.dataset_uri("train"),
             **self.factory.model_channel("teacher", self.teacher),
         }
-        return self._make("synthesize", config, self._on_demand(), channels)
+        return self._make("synthesize", config, self._uninterrupted(), channels)
 
     def distill(self) -> TrainingJob:
         training = self.factory.spec.training
         white_box = training.kd_weight > 0 or training.on_policy_fraction > 0
         config = DistillConfig(
-            **self._shared("distill", self.plan.training),
+            **self._shared("distill"),
             student=self.student,
             teacher=self.teacher if white_box else None,
             method=self.plan.method,
@@ -81,7 +90,7 @@ class DistillationJobs:
             **self.factory.model_channel("student", self.student),
             **(self.factory.model_channel("teacher", self.teacher) if white_box else {}),
         }
-        return self._make("distill", config, self.plan.training, channels)
+        return self._make("distill", config, self._for_training(), channels)
 
     def evaluate(
         self, live_artifact: str | None, live_precision: ServedPrecision | None = None
@@ -94,7 +103,7 @@ class DistillationJobs:
         """
         paid = not isinstance(self.teacher, Weights)
         config = EvaluateConfig(
-            **self._shared("evaluate", self._on_demand()),
+            **self._shared("evaluate"),
             teacher=self.teacher,
             student=self.student,
             max_new_tokens=self.factory.spec.task.max_reply_tokens,
@@ -108,7 +117,7 @@ class DistillationJobs:
             **self.factory.model_channel("student", self.student),
         }
         extra = {"live_artifact": live_artifact} if live_artifact else {}
-        return self._make("evaluate", config, self._on_demand(), channels, extra)
+        return self._make("evaluate", config, self._uninterrupted(), channels, extra)
 
     def _gguf(self) -> tuple[CpuPrecision, ...]:
         """What llama.cpp may come to serve: the weights in full, and quantised as planned."""
@@ -124,23 +133,38 @@ class DistillationJobs:
         plans = (self.plan, full_precision_plan(self.evidence))
         return [plan.engine for plan in plans if plan is not None and plan.engine is not None]
 
-    def _on_demand(self) -> Server:
-        """The training server, uninterrupted: only training itself resumes for free."""
-        return self.plan.training.model_copy(update={"purchase": "on_demand"})
+    def _for_training(self) -> tuple[Server, ...]:
+        """The training server and those in its place, as their plans buy them."""
+        first, *others = (plan.training for plan in self._alike())
+        return preferences(first, others)
+
+    def _uninterrupted(self) -> tuple[Server, ...]:
+        """The same on demand, as every plan counts them: only training itself resumes for free."""
+        first, *others = (on_demand(plan.training) for plan in self._alike())
+        return preferences(first, others)
+
+    def _alike(self) -> Iterator[Plan]:
+        """Plans by which the same model is trained, the chosen one first."""
+        return trained_alike(plans_in_order(self.evidence.matching), self.plan)
 
     def _step(self, job: JobStep) -> str:
         return step_name(job, self.evidence.attempt)
 
-    def _shared(self, job: JobStep, server: Server) -> dict[str, Any]:
+    def _shared(self, job: JobStep) -> dict[str, Any]:
         factory, evidence = self.factory, self.evidence
         files, constraints = factory.files, factory.spec.constraints
         return {
             "run_id": factory.run.run_id,
             "result_uri": files.result_uri(self._step(job)),
             "progress_uri": files.progress_uri(self._step(job)),
-            "deadline_seconds": deadline_seconds(job, constraints, evidence.spent_hours),
+            "deadline_seconds": deadline_seconds(
+                job,
+                constraints,
+                evidence.spent_hours,
+                job_start(self.plan.training.instance_type).seconds,
+            ),
             "budget_usd": token_budget_usd(job, constraints, evidence.spent_usd),
-            "usd_per_hour": server.usd_per_hour,
+            "usd_per_hour": self.plan.training.usd_per_hour,
             "judging": judging(factory.spec),
         }
 
@@ -148,8 +172,8 @@ class DistillationJobs:
         self,
         job: JobStep,
         config: SynthesizeConfig | DistillConfig | EvaluateConfig,
-        server: Server,
+        servers: tuple[Server, ...],
         channels: dict[str, str],
         hyper_parameters: dict[str, str] | None = None,
     ) -> TrainingJob:
-        return self.factory.make(self._step(job), config, server, channels, hyper_parameters)
+        return self.factory.make(self._step(job), config, servers, channels, hyper_parameters)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,13 +18,19 @@ from stratos.contracts.jobs import AnyJobConfig
 from stratos.contracts.plan import Server
 from stratos.contracts.run import RunRef
 from stratos.pipeline.steps import TrainingJob
+from stratos.planning.forecast.start_up import job_start
 from stratos.spec import Spec, Teacher, Weights
 
 CHECKPOINT_DIR = "/opt/ml/checkpoints"
-_START_AND_STOP_SECONDS = 180
-"""Beyond the deadline that a job keeps by itself: to start its program, to upload its output."""
+_STOP_SECONDS = 180
+"""Beyond the deadline that a job keeps by itself: to upload its output."""
+_START_FACTOR = 2
+"""SageMaker counts the start, too. A slow one must not cost the job its result."""
 _SPOT_WAIT_SECONDS = 3600
 _VOLUME_GIB = 50
+_PER_HOST, _BY_INSTANCE_TYPE = "STRATOS_PROCESSES_PER_HOST", "STRATOS_PROCESSES_BY_INSTANCE_TYPE"
+PROCESSES = (_PER_HOST, _BY_INSTANCE_TYPE)
+"""Variables by which the launcher is told how many processes to start, one at a time."""
 
 
 @dataclass(frozen=True)
@@ -41,17 +48,19 @@ class JobFactory:
         self,
         step: str,
         config: AnyJobConfig,
-        server: Server,
+        servers: Sequence[Server],
         channels: Mapping[str, str],
         hyper_parameters: Mapping[str, str] | None = None,
     ) -> TrainingJob:
         """Write a job's configuration and return the job.
 
         Args:
+            servers: On which it may start, best first; of spot, one.
             channels: Channel name → S3 prefix, besides those that every job has.
         """
         files = self.files
-        files.put_job_config(step, config)
+        servers = servers if settings().several_instance_types else servers[:1]
+        files.put_job_config(step, config.model_copy(update={"servers": tuple(servers)}))
         inputs = {**_code(), "config": files.job_config_uri(step), **channels}
         if self.spec.task.checker is not None:
             inputs["checker"] = files.checker_uri
@@ -72,11 +81,12 @@ class JobFactory:
             environment={
                 "AWS_DEFAULT_REGION": settings().aws_region,
                 "STRATOS_CHECKPOINT_DIR": CHECKPOINT_DIR,
+                "STRATOS_STACK": settings().stack_name,
                 "STRATOS_BEDROCK_ROLE_ARN": settings().bedrock_role_arn,
-                **(training_processes(server) if config.kind == "distill" else {}),
+                **(training_processes(servers) if config.kind == "distill" else {}),
             },
             result_uri=config.result_uri,
-            **placement(server, config.deadline_seconds),
+            **placement(servers, config.deadline_seconds),
         )
 
     def model_channel(self, name: str, model: Teacher) -> dict[str, str]:
@@ -92,29 +102,47 @@ def _code() -> dict[str, str]:
     return {name: uri for name, uri in uris.items() if uri is not None}
 
 
-def placement(server: Server, deadline_seconds: float) -> dict[str, Any]:
-    """The fields of a job that depend on where it runs."""
-    spot = server.purchase == "spot"
-    runtime = math.ceil(deadline_seconds) + _START_AND_STOP_SECONDS
+def placement(servers: Sequence[Server], deadline_seconds: float) -> dict[str, Any]:
+    """The fields of a job that depend on where it runs.
+
+    Args:
+        servers: On which it may start, best first, all with one image; of spot, one.
+    """
+    first = servers[0]
+    spot = first.purchase == "spot"
+    slowest = max(job_start(server.instance_type).billed_seconds for server in servers)
+    runtime = math.ceil(deadline_seconds + _START_FACTOR * slowest) + _STOP_SECONDS
     stopping = {"MaxRuntimeInSeconds": runtime}
     if spot:
         stopping["MaxWaitTimeInSeconds"] = runtime + _SPOT_WAIT_SECONDS
     return {
-        "image_uri": image_uri("training", server.region, server.instance_type),
-        "resource_config": {
-            "InstanceType": server.instance_type,
-            "InstanceCount": server.count,
-            "VolumeSizeInGB": _VOLUME_GIB,
-        },
+        "image_uri": image_uri("training", first.region, first.instance_type),
+        "resource_config": {**_instances(servers), "VolumeSizeInGB": _VOLUME_GIB},
         "stopping_condition": stopping,
         "spot": spot,
-        "usd_per_hour": server.usd_per_hour,
+        "usd_per_hour": first.usd_per_hour,
     }
 
 
-def training_processes(server: Server) -> dict[str, str]:
+def _instances(servers: Sequence[Server]) -> dict[str, Any]:
+    counted = [
+        {"InstanceType": server.instance_type, "InstanceCount": server.count} for server in servers
+    ]
+    return counted[0] if len(counted) == 1 else {"InstancePreferences": counted}
+
+
+def types_asked(resource_config: Mapping[str, Any]) -> tuple[str, ...]:
+    """The instance types that a job may start on, best first."""
+    chosen = resource_config.get("InstancePreferences") or (resource_config,)
+    return tuple(one["InstanceType"] for one in chosen)
+
+
+def training_processes(servers: Sequence[Server]) -> dict[str, str]:
     """What the launcher starts on each host: as many processes as the plan counted devices."""
-    return {"STRATOS_PROCESSES_PER_HOST": str(server.devices)}
+    counts = {server.instance_type: server.devices for server in servers}
+    if len(set(counts.values())) == 1:
+        return {_PER_HOST: str(servers[0].devices)}
+    return {_BY_INSTANCE_TYPE: json.dumps(counts, separators=(",", ":"))}
 
 
 def _channel(name: str, uri: str) -> dict[str, Any]:

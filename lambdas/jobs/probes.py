@@ -9,9 +9,12 @@ from lambdas.jobs.factory import JobFactory
 from lambdas.jobs.spending import hours_of
 from stratos.catalog.servers import ServerCatalog
 from stratos.contracts.jobs import Judging, ProbeConfig
-from stratos.contracts.plan import Plan, Server
+from stratos.contracts.match import trained_alike
+from stratos.contracts.plan import Plan, PlanSet, Server
 from stratos.pipeline.steps import TrainingJob
 from stratos.planning.deadlines import deadline_seconds, token_budget_usd
+from stratos.planning.forecast.start_up import job_start
+from stratos.planning.preferences import on_demand, preferences
 from stratos.spec import Spec, Teacher, Weights
 
 
@@ -19,22 +22,26 @@ def probe_jobs(
     factory: JobFactory,
     teachers: Mapping[str, Plan],
     students: Mapping[str, Plan],
+    plans: PlanSet,
     pool: ModelPool,
     servers: ServerCatalog,
 ) -> list[TrainingJob]:
-    """Jobs for shortlisted teachers and students, on the training server of each one's plan."""
+    """Jobs for shortlisted teachers and students, on the training server of each one's plan.
+
+    Args:
+        plans: Of the front, for servers in its place.
+    """
     num_jobs = len(teachers) + len(students)
     jobs = []
     for index, (name, plan) in enumerate(teachers.items()):
         teacher = pool.teachers[name]
-        server = plan.training
+        asked = _uninterrupted(plan, plans)
         if not isinstance(teacher, Weights):
-            server = _cheapest_cpu(servers, plan.training)
-        jobs.append(_probe(factory, f"probe-t{index}", teacher, server, num_jobs))
+            asked = _cheapest_cpus(servers, plan.training)
+        jobs.append(_probe(factory, f"probe-t{index}", teacher, asked, num_jobs))
     for index, (name, plan) in enumerate(students.items()):
-        jobs.append(
-            _probe(factory, f"probe-s{index}", pool.students[name], plan.training, num_jobs)
-        )
+        asked = _uninterrupted(plan, plans)
+        jobs.append(_probe(factory, f"probe-s{index}", pool.students[name], asked, num_jobs))
     return jobs
 
 
@@ -49,18 +56,21 @@ def judging(spec: Spec) -> Judging:
 
 
 def _probe(
-    factory: JobFactory, step: str, model: Teacher, server: Server, num_jobs: int
+    factory: JobFactory, step: str, model: Teacher, servers: tuple[Server, ...], num_jobs: int
 ) -> TrainingJob:
     spec, files = factory.spec, factory.files
-    # A probe is short; an interruption would cost more than spot saves.
-    on_demand = server.model_copy(update={"purchase": "on_demand"})
     config = ProbeConfig(
         run_id=factory.run.run_id,
         result_uri=files.result_uri(step),
         progress_uri=files.progress_uri(step),
-        deadline_seconds=deadline_seconds("probe", spec.constraints, hours_of(factory.run)),
+        deadline_seconds=deadline_seconds(
+            "probe",
+            spec.constraints,
+            hours_of(factory.run),
+            job_start(server.instance_type).seconds,
+        ),
         budget_usd=token_budget_usd("probe", spec.constraints, 0.0, num_jobs=num_jobs),
-        usd_per_hour=on_demand.usd_per_hour,
+        usd_per_hour=servers[0].usd_per_hour,
         judging=judging(spec),
         role="teacher" if step.startswith("probe-t") else "student",
         model=model,
@@ -68,24 +78,36 @@ def _probe(
         synthesis=spec.synthesis,
     )
     channels = {"dataset": files.dataset_uri("probe"), **factory.model_channel("model", model)}
-    return factory.make(step, config, on_demand, channels)
+    return factory.make(step, config, servers, channels)
 
 
-def _cheapest_cpu(catalog: ServerCatalog, otherwise: Server) -> Server:
-    """A server for a job that only calls a teacher elsewhere."""
-    priced = [
+def _uninterrupted(plan: Plan, plans: PlanSet) -> tuple[Server, ...]:
+    """The training server of a plan and those in its place.
+
+    On demand: a probe is short, and an interruption would cost more than spot saves.
+    """
+    alike = trained_alike((plans.chosen, *plans.fallbacks, *plans.front), plan)
+    return preferences(on_demand(plan.training), (on_demand(one.training) for one in alike))
+
+
+def _cheapest_cpus(catalog: ServerCatalog, otherwise: Server) -> tuple[Server, ...]:
+    """Servers for a job that only calls a teacher elsewhere."""
+    priced = sorted(
         (price.usd_per_hour, row.instance_type)
         for row in catalog.instance_types
-        if row.training and row.num_accelerators == 0
+        if row.training and row.num_accelerators == 0 and row.training_quota != 0
         if (price := row.price(otherwise.region, "training")) is not None
-    ]
-    if not priced:
-        return otherwise
-    usd_per_hour, instance_type = min(priced)
-    return Server(
-        instance_type=instance_type,
-        count=1,
-        region=otherwise.region,
-        purchase="on_demand",
-        usd_per_hour=usd_per_hour,
     )
+    if not priced:
+        return (on_demand(otherwise),)
+    first, *others = (
+        Server(
+            instance_type=instance_type,
+            count=1,
+            region=otherwise.region,
+            purchase="on_demand",
+            usd_per_hour=usd_per_hour,
+        )
+        for usd_per_hour, instance_type in priced
+    )
+    return preferences(first, others)

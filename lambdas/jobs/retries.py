@@ -6,13 +6,17 @@ from typing import Any
 
 from lambdas.aws.job_names import job_name
 from lambdas.aws.run_files import RunFiles
-from lambdas.jobs.factory import placement, training_processes
+from lambdas.aws.settings import settings
+from lambdas.jobs.factory import PROCESSES, placement, training_processes, types_asked
 from lambdas.jobs.spending import token_usd
+from stratos.catalog.servers import SPOT_BILLED_SHARE
 from stratos.contracts.jobs import AnyJobConfig
 from stratos.contracts.match import plans_in_order, training_servers
 from stratos.contracts.plan import Server
 from stratos.contracts.run import RunRef
-from stratos.pipeline.steps import JobOutcome, TrainingJob
+from stratos.pipeline.job_failure import Classification
+from stratos.pipeline.steps import TrainingJob
+from stratos.planning.preferences import on_demand, preferences
 
 MAX_CRASHES = 2
 MAX_ATTEMPTS = 5
@@ -20,12 +24,12 @@ EXPORT_SECONDS = 60.0
 """After a timeout the next attempt only has to export the best checkpoint."""
 
 
-def retry_of(run: RunRef, job: TrainingJob, outcome: JobOutcome) -> TrainingJob | None:
+def retry_of(run: RunRef, job: TrainingJob, verdict: Classification) -> TrainingJob | None:
     """Return the next attempt under a new name and with the same checkpoints, or None.
 
-    A crash is tried again on the same server; a lack of capacity or quota, on the next server of
-    the front; a training job that ran out of time, once more, to export its best checkpoint. What
-    a person did or has to fix is not tried again.
+    A crash is tried again with the same request; a lack of capacity or quota, on other servers; a
+    training job that ran out of time, once more, to export its best checkpoint. What a person did
+    or has to fix is not tried again.
     """
     attempt = job.attempt + 1
     if attempt >= MAX_ATTEMPTS:
@@ -35,11 +39,11 @@ def retry_of(run: RunRef, job: TrainingJob, outcome: JobOutcome) -> TrainingJob 
         "attempt": attempt,
         "name": job_name(run.run_id, job.step, attempt),
     }
-    match outcome:
+    match verdict.outcome:
         case "crash" if attempt <= MAX_CRASHES:
             return job.model_copy(update=changes)
         case "capacity" | "quota":
-            return _elsewhere(run, job, changes)
+            return _elsewhere(run, job, verdict, changes)
         case "timeout" if job.step.startswith("distill") and attempt <= 1:
             _rewrite_config(run, job, {"deadline_seconds": EXPORT_SECONDS})
             return job.model_copy(update=changes)
@@ -47,21 +51,56 @@ def retry_of(run: RunRef, job: TrainingJob, outcome: JobOutcome) -> TrainingJob 
             return None
 
 
-def _elsewhere(run: RunRef, job: TrainingJob, changes: dict[str, Any]) -> TrainingJob | None:
-    """The same job on the server after its own in the order of the front."""
+def _elsewhere(
+    run: RunRef, job: TrainingJob, verdict: Classification, changes: dict[str, Any]
+) -> TrainingJob | None:
+    """The same job on servers that it has not asked for yet, in the order of the front.
+
+    Before that, on demand where spot did not come; and without the one whose quota is used up.
+    """
+    asked, config = types_asked(job.resource_config), RunFiles(run).job_config(job.step)
     servers = _servers(run, job)
-    here = job.resource_config["InstanceType"]
-    types = [server.instance_type for server in servers]
-    following = servers[types.index(here) + 1 :] if here in types else servers
-    server = next((s for s in following if s.instance_type != here), None)
-    if server is None:
+    tried = {server.instance_type for server in config.servers} | set(asked)
+    left = [server for server in servers if server.instance_type not in tried]
+    if verdict.outcome == "quota":
+        within = [name for name in asked if name not in verdict.reason]
+        if len(within) < len(asked):
+            left = [one for one in config.servers if one.instance_type in within] + left
+    elif job.spot:
+        left = [*_uninterrupted(run, job, config.servers), *left]
+    if not left:
         return None
+    following = preferences(left[0], left[1:])
+    if not settings().several_instance_types:
+        following = following[:1]
     if job.step.startswith("distill"):
-        changes["environment"] = job.environment | training_processes(server)
-    else:
-        server = server.model_copy(update={"purchase": "on_demand"})
-    config = _rewrite_config(run, job, {"usd_per_hour": server.usd_per_hour})
-    return job.model_copy(update=changes | placement(server, config.deadline_seconds))
+        changes["environment"] = _environment(job, following)
+    known = (*config.servers, *(one for one in following if one not in config.servers))
+    values = {"usd_per_hour": following[0].usd_per_hour, "servers": known}
+    config = _rewrite_config(run, job, values)
+    return job.model_copy(update=changes | placement(following, config.deadline_seconds))
+
+
+def _environment(job: TrainingJob, servers: tuple[Server, ...]) -> dict[str, str]:
+    """Without what was said of the processes on other servers."""
+    told = {name: text for name, text in job.environment.items() if name not in PROCESSES}
+    return told | training_processes(servers)
+
+
+def _uninterrupted(run: RunRef, job: TrainingJob, asked: tuple[Server, ...]) -> list[Server]:
+    """The server of a spot job, on demand, if the budget of the spec lasts for it."""
+    [name] = types_asked(job.resource_config)
+    server = next((one for one in asked if one.instance_type == name), None)
+    if server is None:
+        return []
+    files = RunFiles(run)
+    limit = files.spec().constraints.max_budget_usd
+    plan = files.match().plan
+    hours = plan.num_training_tokens / max(plan.training_tokens_per_second, 1e-9) / 3600
+    dearer = hours * server.usd_per_hour * (1 - SPOT_BILLED_SHARE)
+    if limit is not None and plan.usd_to_deploy.value + dearer > limit:
+        return []
+    return [on_demand(server)]
 
 
 def _servers(run: RunRef, job: TrainingJob) -> list[Server]:
@@ -71,9 +110,13 @@ def _servers(run: RunRef, job: TrainingJob) -> list[Server]:
         plans = files.plans()
         ordered = (plans.chosen, *plans.fallbacks, *plans.front)
         servers = [plan.training for plan in ordered]
-        return list({server.instance_type: server for server in servers}.values())
+        found = {server.instance_type: server for server in servers}
+        return [on_demand(server) for server in found.values()]
     evidence = files.match()
-    return training_servers(plans_in_order(evidence.matching), evidence.plan)
+    servers = training_servers(plans_in_order(evidence.matching), evidence.plan)
+    if job.step.startswith("distill"):
+        return servers
+    return [on_demand(server) for server in servers]
 
 
 def _carry_spending_over(run: RunRef, job: TrainingJob) -> None:
@@ -87,7 +130,7 @@ def _carry_spending_over(run: RunRef, job: TrainingJob) -> None:
     _rewrite_config(run, job, {"spent_usd": spent, "budget_usd": left})
 
 
-def _rewrite_config(run: RunRef, job: TrainingJob, values: dict[str, float | None]) -> AnyJobConfig:
+def _rewrite_config(run: RunRef, job: TrainingJob, values: dict[str, Any]) -> AnyJobConfig:
     files = RunFiles(run)
     config = files.job_config(job.step).model_copy(update=values)
     files.put_job_config(job.step, config)

@@ -8,10 +8,12 @@ from typing import Any
 from lambdas.aws.job_names import step_of
 from lambdas.aws.run_files import RunFiles
 from lambdas.aws.sagemaker import jobs_of
+from stratos.contracts.plan import Server
 from stratos.contracts.run import RunRef
 from stratos.measuring.gates import Outlay
 from stratos.moment import now
 from stratos.pipeline.bill import hosting_bill
+from stratos.pipeline.training_server import server_of
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class JobCost:
     server_usd: float
     token_usd: float
     """Of every attempt of the step, on the bill of the last one."""
+    server: Server | None = None
+    """That it started on, as SageMaker says; None if it never did, or in old records."""
 
     @property
     def usd(self) -> float:
@@ -58,14 +62,16 @@ def job_costs(run: RunRef) -> list[JobCost]:
     for step, job in jobs:
         name = job["TrainingJobName"]
         seconds = billed_seconds(job)
+        server = server_of(job, files.servers_asked(step))
         costs.append(
             JobCost(
                 name=name,
                 step=step,
                 status=job["TrainingJobStatus"],
                 seconds=seconds,
-                server_usd=seconds / 3600 * (files.find_usd_per_hour(step) or 0.0),
+                server_usd=seconds / 3600 * files.usd_per_hour(step, server),
                 token_usd=token_usd(run, step) if name == last[step] else 0.0,
+                server=server,
             )
         )
     return costs

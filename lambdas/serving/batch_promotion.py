@@ -5,12 +5,12 @@ from __future__ import annotations
 from lambdas.aws import registry, runs_table, schedules
 from lambdas.aws.run_files import RunFiles
 from lambdas.aws.sagemaker import mode_in_service
+from lambdas.aws.settings import settings
 from stratos.contracts.measurements import BatchResult, Measurements
 from stratos.hosting.choice import refuse_other_mode
 from stratos.hosting.deployment import BatchDeployment
 from stratos.hosting.model_package import batch_properties
 from stratos.hosting.monthly import HOURS_PER_MONTH, worked_off_usd_per_month
-from stratos.hosting.names import endpoint_name
 from stratos.moment import now, to_the_second
 from stratos.pipeline.steps import Promoted, PromoteInput
 from stratos.spec import Spec
@@ -25,7 +25,7 @@ def promote(payload: PromoteInput, spec: Spec, deployment: BatchDeployment) -> P
     run, promoted_at = payload.run, to_the_second(now())
     measurements = RunFiles(run).measurements()
     # Batches take no turn. An endpoint that appears after this check replaces them once promoted.
-    refuse_other_mode(spec, mode_in_service(endpoint_name(spec.name)))
+    refuse_other_mode(spec, mode_in_service(settings().names.endpoint(spec.name)))
     _register(payload.package_arn, deployment, measurements)
     runs_table.update(
         run.run_id,

@@ -13,11 +13,11 @@ from botocore.exceptions import ClientError
 
 from lambdas.aws import executions, runs_table
 from lambdas.aws.clients import client
+from lambdas.aws.settings import settings
 from lambdas.serving import turns
 from lambdas.step import logger
 from stratos.moment import to_the_second
 
-_CLEAN_UP = "stratos-clean-up"
 TRIES = timedelta(minutes=55)
 """Time for three calls of 15 minutes at most, and the waits of one and two minutes between."""
 
@@ -51,7 +51,7 @@ def _retry(turn: turns.Turn, now: datetime) -> None:
     if turn.tried_at is None:
         turns.mark_tried(turn, to_the_second(now))
         client("lambda").invoke(
-            FunctionName=_CLEAN_UP,
+            FunctionName=settings().names.function("clean_up"),
             InvocationType="Event",
             Payload=json.dumps({"event": {"detail": end.detail}}),
         )

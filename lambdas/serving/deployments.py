@@ -6,15 +6,19 @@ from lambdas.aws import components
 from lambdas.aws.bucket import Bucket
 from lambdas.aws.catalog_files import CatalogFiles
 from lambdas.aws.run_files import RunFiles
-from lambdas.aws.sagemaker import Endpoint
+from lambdas.aws.sagemaker import Endpoint, describe_endpoint
 from lambdas.aws.settings import settings
-from stratos.contracts.match import MatchEvidence
+from stratos.contracts.jobs import EvaluateResult
+from stratos.contracts.match import MatchEvidence, plans_in_order
 from stratos.contracts.plan import Plan
 from stratos.contracts.run import RunRef
 from stratos.hosting.build import build_deployment
-from stratos.hosting.deployment import BatchDeployment, Deployment
-from stratos.hosting.modes.table import mode_named
+from stratos.hosting.deployment import BatchDeployment, Deployment, EndpointDeployment
+from stratos.hosting.modes.table import mode_named, on_servers
+from stratos.hosting.next_server import served_as, stand_ins
 from stratos.hosting.order import Artifact, LiveEndpoint, Order
+from stratos.hosting.pools import in_service
+from stratos.measuring.student_gate import precisions_passed
 from stratos.moment import now
 from stratos.spec import Spec
 
@@ -35,11 +39,13 @@ def deployment_of(
         suffix: Of the deployment's names, where it is not the first one.
     """
     files = RunFiles(run)
-    evaluation = files.evaluated(evidence.attempt).served_by(evidence.plan.engine)
+    evaluated = files.evaluated(evidence.attempt)
+    evaluation = evaluated.served_by(evidence.plan.engine)
     artifacts, key = Bucket.of(model_artifact)
     size = next((item.size for item in artifacts.list(key)), 0)
     return build_deployment(
         Order(
+            names=settings().names,
             run=run,
             spec=spec,
             evidence=evidence,
@@ -51,8 +57,38 @@ def deployment_of(
             live=live,
             suffix=suffix,
             kms_key_arn=settings().kms_key_arn,
+            stand_ins=_stand_ins(files, spec, evidence, evaluated),
         )
     )
+
+
+def _stand_ins(
+    files: RunFiles, spec: Spec, evidence: MatchEvidence, evaluated: EvaluateResult
+) -> tuple[Plan, ...]:
+    """Plans for instances that an endpoint may get where those of its own plan are out."""
+    if not settings().several_instance_types:
+        return ()
+    mine = on_servers(files.measurements().measured, evidence.attempt)
+    missed = {item.plan.serving.instance_type for item in mine}
+    passed = precisions_passed(evaluated, evidence, spec)
+    return stand_ins(evidence, evidence.plan, passed, missed)
+
+
+def on_what_serves(deployment: Deployment) -> Deployment:
+    """A deployment in service, on the instances that SageMaker found for it."""
+    if not isinstance(deployment, EndpointDeployment) or not deployment.pools:
+        return deployment
+    return in_service(deployment, describe_endpoint(deployment.endpoint_name))
+
+
+def plan_in_service(deployment: Deployment, plan: Plan, evidence: MatchEvidence) -> Plan:
+    """The plan of a deployment as it is forecast on the instances that serve, at their price."""
+    pool = deployment.pool_in_service if isinstance(deployment, EndpointDeployment) else None
+    if pool is None:
+        return plan
+    others = (one for one in plans_in_order(evidence.matching) if one.id == pool.plan_id)
+    other = plan if plan.id == pool.plan_id else next(others, plan)
+    return served_as(plan, other).model_copy(update={"serving": pool.server})
 
 
 def live_endpoint(found: Endpoint | None) -> LiveEndpoint | None:

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from lambdas.aws import components, runs_table, sagemaker, scaling, schedules
 from lambdas.aws.run_files import RunFiles
+from lambdas.aws.settings import settings
 from stratos.contracts.run import RunRef, RunRow
 from stratos.hosting.deployment import BatchDeployment
 from stratos.hosting.ownership import tags_of
@@ -46,7 +47,7 @@ def put_back(run: RunRef, endpoint_name: str) -> None:
 
 def tags(owner: RunRow) -> list[dict[str, str]]:
     """Of the endpoint while the run's model is in service there."""
-    return tags_of(owner.run_id, owner.shown_spec_name, owner.expires_at)
+    return tags_of(settings().stack_name, owner.run_id, owner.shown_spec_name, owner.expires_at)
 
 
 def _scalable(endpoint: sagemaker.Endpoint) -> bool:

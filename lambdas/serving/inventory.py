@@ -10,21 +10,21 @@ from botocore.exceptions import ClientError
 from lambdas.aws.bucket import Bucket
 from lambdas.aws.clients import client, error_code
 from lambdas.aws.sagemaker import IN_PROGRESS, find_endpoint
-from lambdas.aws.schedules import EXPIRY_SUFFIX, RERUN_PREFIX, rerun_of
+from lambdas.aws.schedules import EXPIRY_SUFFIX, rerun_of
 from lambdas.aws.settings import settings
 from stratos.hosting.guardrails import run_of_alarm
-from stratos.hosting.ownership import RUN_TAG, SPEC_TAG, Resource
+from stratos.hosting.names import DEFAULT_STACK
+from stratos.hosting.ownership import RUN_TAG, SPEC_TAG, STACK_TAG, Resource
 from stratos.hosting.transform_job import BATCH_TAG
-
-_PREFIX = "stratos-"
 
 
 def resources() -> Iterator[Resource]:
     """Components, endpoints, what they use, running jobs, alarms of updates, and schedules.
 
-    What could carry the run tag and does not is somebody else's, and left out.
+    What could carry the tags of a run of this stack and does not is somebody else's, and left out.
     """
-    for item in _listed("list_inference_components", "InferenceComponents", NameContains=_PREFIX):
+    start = settings().names.start
+    for item in _listed("list_inference_components", "InferenceComponents", NameContains=start):
         if tags := _tags(item["InferenceComponentArn"]):
             yield Resource(
                 kind="inference-component",
@@ -33,8 +33,8 @@ def resources() -> Iterator[Resource]:
                 status=item.get("InferenceComponentStatus", ""),
                 **tags,
             )
-    for item in _listed("list_endpoints", "Endpoints", NameContains=_PREFIX):
-        if not item["EndpointName"].startswith(_PREFIX):
+    for item in _listed("list_endpoints", "Endpoints", NameContains=start):
+        if not item["EndpointName"].startswith(start):
             continue  # the filter matches anywhere in a name
         if (tags := _tags(item["EndpointArn"])) and (found := find_endpoint(item["EndpointName"])):
             yield Resource(
@@ -44,10 +44,10 @@ def resources() -> Iterator[Resource]:
                 status=found.status,
                 **tags,
             )
-    for item in _listed("list_endpoint_configs", "EndpointConfigs", NameContains=_PREFIX):
+    for item in _listed("list_endpoint_configs", "EndpointConfigs", NameContains=start):
         if tags := _tags(item["EndpointConfigArn"]):
             yield Resource(kind="endpoint-config", name=item["EndpointConfigName"], **tags)
-    for item in _listed("list_models", "Models", NameContains=_PREFIX):
+    for item in _listed("list_models", "Models", NameContains=start):
         if tags := _tags(item["ModelArn"]):
             yield Resource(kind="model", name=item["ModelName"], **tags)
     for item in _listed("list_training_jobs", "TrainingJobSummaries", StatusEquals=IN_PROGRESS):
@@ -69,25 +69,26 @@ def resources() -> Iterator[Resource]:
 def _update_alarms() -> Iterator[Resource]:
     """Alarms that watched the update of an endpoint; their names say of which run."""
     pages = client("cloudwatch").get_paginator("describe_alarms")
-    for page in pages.paginate(AlarmNamePrefix=_PREFIX, AlarmTypes=["MetricAlarm"]):
+    for page in pages.paginate(AlarmNamePrefix=settings().names.start, AlarmTypes=["MetricAlarm"]):
         for alarm in page["MetricAlarms"]:
             if (run_id := run_of_alarm(alarm["AlarmName"])) is not None:
                 yield Resource(kind="alarm", name=alarm["AlarmName"], run_id=run_id)
 
 
 def _schedules() -> Iterator[Resource]:
+    names = settings().names
     pages = client("scheduler").get_paginator("list_schedules")
     for page in pages.paginate(GroupName=settings().schedule_group):
         for schedule in page["Schedules"]:
             name = schedule["Name"]
             # A spec may be named rerun-…, so that the name of a schedule does not say what it does.
-            rerun = rerun_of(name) if name.startswith(RERUN_PREFIX) else None
+            rerun = rerun_of(name) if name.startswith(names.reruns) else None
             if rerun is not None:
                 yield Resource(
                     kind="rerun",
                     name=name,
                     run_id=None,
-                    spec_name=name.removeprefix(RERUN_PREFIX),
+                    spec_name=name.removeprefix(names.reruns),
                     spec_is_gone=not Bucket(rerun["bucket"]).exists(rerun["key"]),
                 )
             elif name.endswith(EXPIRY_SUFFIX):
@@ -96,7 +97,7 @@ def _schedules() -> Iterator[Resource]:
                     kind="schedule",
                     name=name,
                     run_id=None,
-                    spec_name=endpoint.removeprefix(_PREFIX),
+                    spec_name=endpoint.removeprefix(names.start),
                     endpoint_name=endpoint,
                 )
 
@@ -107,7 +108,7 @@ def _listed(operation: str, key: str, **filters: str) -> Iterator[dict[str, Any]
 
 
 def _tags(arn: str) -> dict[str, str | None] | None:
-    """Run and spec of a resource; None if it has no run tag, or is gone by now."""
+    """Run and spec of a resource; None if no run of this stack made it, or it is gone by now."""
     return _owner(_all_tags(arn))
 
 
@@ -123,6 +124,6 @@ def _all_tags(arn: str) -> dict[str, str]:
 
 
 def _owner(tags: dict[str, str]) -> dict[str, str | None] | None:
-    if RUN_TAG not in tags:
+    if RUN_TAG not in tags or tags.get(STACK_TAG, DEFAULT_STACK) != settings().stack_name:
         return None
     return {"run_id": tags[RUN_TAG], "spec_name": tags.get(SPEC_TAG)}

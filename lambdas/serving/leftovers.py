@@ -52,8 +52,11 @@ def remove_leftovers(run: RunRef) -> Removed:
         if not isinstance(deployment, BatchDeployment):
             turns.give_back(run.run_id, deployment.endpoint_name)
         return removed
-    made = {m.endpoint_config_name: m.model_name for m in files.measurements().measured}
-    made[deployment.name] = deployment.model_name
+    made: dict[str, tuple[str, ...]] = {
+        m.endpoint_config_name: (m.model_name, *m.more_model_names)
+        for m in files.measurements().measured
+    }
+    made[deployment.name] = deployment.model_names
     if isinstance(deployment, BatchDeployment):
         _remove_batches(run, made, removed)
     else:
@@ -68,38 +71,41 @@ def _stop_training(run: RunRef, removed: Removed) -> None:
             removed.stopped_jobs.append(job["TrainingJobName"])
 
 
-def _remove_batches(run: RunRef, made: dict[str, str], removed: Removed) -> None:
+def _remove_batches(run: RunRef, made: dict[str, tuple[str, ...]], removed: Removed) -> None:
     for job_name in transform_jobs.running_of(run.run_id):
         transform_jobs.stop(job_name)
         removed.stopped_jobs.append(job_name)
-    removed.deleted += [name for name in made.values() if sagemaker.delete_model(name)]
+    for names in made.values():
+        removed.deleted += [name for name in names if sagemaker.delete_model(name)]
 
 
 def _remove_endpoint(
-    run: RunRef, deployment: AnyEndpoint, made: dict[str, str], removed: Removed
+    run: RunRef, deployment: AnyEndpoint, made: dict[str, tuple[str, ...]], removed: Removed
 ) -> None:
     """Take the endpoint back, where it is this run's to change, and delete what it was made of."""
     # Without the turn the run has not touched the endpoint, or no longer does: it is another's.
     has_turn = turns.has(run, deployment.endpoint_name)
     if has_turn:
         _take_back(deployment, made, runs_table.live_at_endpoint(run), removed)
-    for config_name, model_name in made.items():
+    for config_name, model_names in made.items():
         if sagemaker.delete_endpoint_config(config_name):
             removed.deleted.append(config_name)
-        if sagemaker.delete_model(model_name):
-            removed.deleted.append(model_name)
+        removed.deleted += [name for name in model_names if sagemaker.delete_model(name)]
     if has_turn:
         former_model.put_back(run, deployment.endpoint_name)
         turns.give_back(run.run_id, deployment.endpoint_name)
 
 
 def _take_back(
-    deployment: AnyEndpoint, made: dict[str, str], former: RunRow | None, removed: Removed
+    deployment: AnyEndpoint,
+    made: dict[str, tuple[str, ...]],
+    former: RunRow | None,
+    removed: Removed,
 ) -> None:
     """Give the endpoint the model it had, or delete it where it had none.
 
     Args:
-        made: Endpoint configuration → model, of every server that was tried.
+        made: Endpoint configuration → models, of every server that was tried.
         former: The run whose model the endpoint had; None where no run claims it.
         removed: Is told what became of the endpoint.
     """

@@ -1,4 +1,4 @@
-"""Container images: AWS Deep Learning Containers by region, frozen from the `sagemaker` package."""
+"""Container images: AWS Deep Learning Containers by region, as `image_list` froze them."""
 
 from __future__ import annotations
 
@@ -31,6 +31,13 @@ class Image(FrozenModel):
     runtime: Runtime
     architecture: Architecture = "x86_64"
     image: str
+    version: str
+    python: str
+    cuda: str | None
+    end_of_support: date | None
+    """From then on AWS patches it no more; None where AWS names no day."""
+    support: str
+    """What AWS says of its support, and where."""
     regions: tuple[str, ...]
 
 

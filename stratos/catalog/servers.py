@@ -24,6 +24,8 @@ ANY_REGION = "*"
 _PREFERENCE: dict[PriceKind, int] = {"api": 0, "observed": 1, "derived": 2, "notional": 3}
 
 
+SPOT_BILLED_SHARE = 0.365
+"""Of the seconds a managed-spot job runs: one account's savings of 59-68%, read as 63.5%."""
 STALE_DAYS = 90
 """A price older than this is reported as old."""
 

@@ -7,6 +7,7 @@ refused, 5 the run was stopped, 6 not found (no stack, no such run, no endpoint)
 from __future__ import annotations
 
 import json
+import os
 import sys
 from datetime import datetime
 from importlib.metadata import entry_points
@@ -22,7 +23,7 @@ from stratos.cli.catalog import catalog_app
 from stratos.cli.plan import plan_command
 from stratos.cli.runs import find_run, list_hosting, read_object, read_summary, usd_per_month
 from stratos.cli.screen import make_console
-from stratos.cli.stack import Stack
+from stratos.cli.stack import STACK_VARIABLE, Stack
 from stratos.cli.submit import submit as submit_folder
 from stratos.cli.sweep import sweep_now
 from stratos.cli.tables import print_outcome, print_runs
@@ -40,7 +41,6 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="Id of the run.")]
 
 app = typer.Typer(
-    help="Small models of your own: distilled, deployed and measured under your constraints.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -49,6 +49,22 @@ app.command("plan")(plan_command)
 app.add_typer(catalog_app, name="catalog")
 console = make_console()
 errors = make_console(stderr=True)
+
+
+@app.callback()
+def choose_stack(
+    stack: Annotated[
+        str | None,
+        typer.Option(
+            help="Name of the stack, where the account has several.",
+            envvar=STACK_VARIABLE,
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Small models of your own: distilled, deployed and measured under your constraints."""
+    if stack is not None:
+        os.environ[STACK_VARIABLE] = stack
 
 
 @app.command()
@@ -226,7 +242,7 @@ def sweep(
     json_: Json = False,
 ) -> None:
     """Remove resources that belong to no run. This also happens every hour on its own."""
-    swept = sweep_now(dry_run=dry_run)
+    swept = sweep_now(Stack.find(), dry_run=dry_run)
     if json_:
         _print_json(swept.model_dump(mode="json"))
         return

@@ -109,7 +109,7 @@ def jobs_under_way(stack: Stack, run_id: str) -> list[str]:
     pages = stack.sagemaker.get_paginator("list_transform_jobs")
     found = pages.paginate(NameContains=run_id, StatusEquals="InProgress")
     names = (item["TransformJobName"] for page in found for item in page["TransformJobSummaries"])
-    return [name for name in names if name.startswith(f"stratos-{run_id}-")]
+    return [name for name in names if name.startswith(stack.names.batches(run_id))]
 
 
 def _deployment(stack: Stack, run: RunRow) -> BatchDeployment:
@@ -185,7 +185,7 @@ def _job(
 ) -> TransformJob:
     """Upload the questions, and describe the job that asks them."""
     name, keys = f"b{uuid.uuid4().hex[:8]}", RunKeys(run.run_id)
-    job_name = f"stratos-{run.run_id}-{name}"
+    job_name = stack.names.batches(run.run_id) + name
     key = keys.batch_questions(name)
     stack.s3.put_object(
         Bucket=stack.bucket, Key=key, Body="".join(f"{line}\n" for line in requests).encode()

@@ -25,6 +25,7 @@ from stratos.hosting.components import (
 from stratos.hosting.modes.interface import Connection
 from stratos.hosting.modes.table import mode_of
 from stratos.hosting.names import VARIANT
+from stratos.hosting.pools import models_of
 from stratos.hosting.scaling import remove_scaling
 
 _PATIENCE_SECONDS = 900
@@ -87,8 +88,9 @@ def delete(stack: Stack, run: RunRow, *, objects: bool) -> list[str]:
             for variant in described["ProductionVariants"]:
                 if "ModelName" not in variant:
                     continue  # the component has it
-                _try(deleted, variant["ModelName"], stack.sagemaker.delete_model,
-                     ModelName=variant["ModelName"])  # fmt: skip
+                for model in models_of(variant):
+                    _try(deleted, model, stack.sagemaker.delete_model,
+                         ModelName=model)  # fmt: skip
         remove_scaling(
             client("application-autoscaling"), client("cloudwatch"), run.endpoint_name, VARIANT
         )

@@ -30,6 +30,9 @@ def cli_reference() -> str:
 
 def _describe(command: Any, path: str) -> Iterator[str]:
     if hasattr(command, "commands"):
+        for option in (p for p in command.params if p.name != "help"):
+            told = f"`{path} {option.opts[0]} {option.name.upper()} …`, or `{option.envvar}`"
+            yield from (f"{told}: {option.help}", "")
         for name in sorted(command.commands):
             yield from _describe(command.commands[name], f"{path} {name}")
         return

@@ -78,7 +78,8 @@ def follow(
             if unreported > REPORT_TIMEOUT_SECONDS:
                 raise RunLost(
                     f"the execution of run {run_id} is {ended}, but nothing reported its end; "
-                    f"look at its history ({run.execution_arn}) and the log of stratos-clean-up"
+                    f"look at its history ({run.execution_arn}) and the log of "
+                    f"{stack.names.function('clean_up')}"
                 )
         sleep(poll_seconds)
 

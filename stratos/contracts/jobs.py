@@ -11,7 +11,13 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from stratos.contracts.artifact import gguf_name
-from stratos.contracts.plan import ENGINE_TITLES, PlannedEngine, Precision, ServedPrecision
+from stratos.contracts.plan import (
+    ENGINE_TITLES,
+    PlannedEngine,
+    Precision,
+    ServedPrecision,
+    Server,
+)
 from stratos.frozen import FrozenModel
 from stratos.spec import (
     CpuPrecision,
@@ -61,7 +67,10 @@ class JobConfig(FrozenModel):
     spent_usd: float = 0.0
     """What earlier attempts of the job paid for teacher calls; the job adds its own to it."""
     usd_per_hour: float
-    """Of the server it runs on."""
+    """Of the server that was asked for first."""
+    servers: tuple[Server, ...] = ()
+    """All that were asked for, over all attempts: SageMaker says on which of them a job started.
+    None in configurations from before there was a choice."""
     judging: Judging
     batch_size: int = JOB_BATCH
     """Sequences generated at once."""

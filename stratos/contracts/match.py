@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from stratos.contracts.jobs import ProbeResult
 from stratos.contracts.plan import Matching, Plan, Server
 from stratos.frozen import FrozenModel
@@ -65,6 +67,23 @@ def full_precision_plan(evidence: MatchEvidence) -> Plan | None:
 def model_of(plan: Plan) -> tuple[str, ...]:
     """What a trained model depends on, and the region its endpoint is in."""
     return (plan.teacher, plan.student, plan.method, plan.precision, plan.serving.region)
+
+
+def trained_alike(plans: Iterable[Plan], like: Plan) -> Iterator[Plan]:
+    """Plans that train the same student, from the same teacher, in the same way."""
+    way = _way(like)
+    return (plan for plan in plans if _way(plan) == way)
+
+
+def plan_trained_on(matching: Matching, server: Server) -> Plan | None:
+    """The chosen plan as it is forecast on a server; None if no plan of the front trains there."""
+    alike = trained_alike(plans_in_order(matching), matching.plan)
+    where = (server.instance_type, server.count)
+    return next((p for p in alike if (p.training.instance_type, p.training.count) == where), None)
+
+
+def _way(plan: Plan) -> tuple[str, ...]:
+    return (plan.teacher, plan.student, plan.method, plan.precision)
 
 
 def gguf_in_full(evidence: MatchEvidence) -> CpuPrecision:

@@ -119,6 +119,10 @@ class Measurement(FrozenModel):
     missed: tuple[str, ...]
     """Constraints, or `requests_per_second`, `failed_requests`, `evaluated_accuracy`."""
     reason: str
+    more_model_names: tuple[str, ...] = ()
+    """Of other instance pools of the endpoint."""
+    without_capacity: tuple[str, ...] = ()
+    """Instance types that the endpoint asked for and did not get."""
     log_lines: tuple[str, ...] = ()
     """The last ones that the engine wrote, where requests failed."""
 

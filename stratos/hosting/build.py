@@ -35,7 +35,7 @@ def build_deployment(order: Order) -> Deployment:
         order.lineage,
         instance_types=mode.package_instance_types,
     )
-    tags = ownership_tags(order.run, order.spec, order.now)
+    tags = ownership_tags(order.names.stack, order.run, order.spec, order.now)
     hourly = mode.billed_usd_per_hour(order.plan.serving)
     return mode.deployment(Parts(order, hosting, container, tags, package, hourly))
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Discriminator, Field, Tag, TypeAdapter, model_validator
 
-from stratos.contracts.plan import PlannedEngine
+from stratos.contracts.plan import PlannedEngine, Server
 from stratos.frozen import FrozenModel
 from stratos.hosting.components import ComponentRollout
 from stratos.hosting.guardrails import Guardrails
@@ -53,6 +53,30 @@ class _ModelInService(FrozenModel):
     deploying_since: Moment | None = None
     """When the run began to make the endpoint; None while it is only planned."""
 
+    @property
+    def model_names(self) -> tuple[str, ...]:
+        """Of every model object that it is made of."""
+        return (self.model_name,)
+
+
+class PoolModel(FrozenModel):
+    """A model object beside that of the variant: what an instance pool serves in its place."""
+
+    model_name: str
+    container: dict[str, Any]
+    """PrimaryContainer of CreateModel."""
+
+
+class InstancePool(FrozenModel):
+    """Instances that an endpoint may get, with what serves there and what they cost."""
+
+    plan_id: str
+    """Of the plan that forecasts them."""
+    server: Server
+    engine: PlannedEngine | None
+    model_name: str
+    usd_per_month: float
+
 
 class _OnEndpoint(_ModelInService):
     """What every endpoint needs."""
@@ -78,6 +102,11 @@ class _OnEndpoint(_ModelInService):
         return self.endpoint_config_name
 
     @property
+    def instance_type(self) -> str | None:
+        """Of its instances; None where AWS names none."""
+        return self.production_variant.get("InstanceType")
+
+    @property
     def replaces_former(self) -> bool:
         """Another model was in service before the run."""
         return self.previous_config_name is not None
@@ -88,6 +117,26 @@ class EndpointDeployment(_OnEndpoint):
 
     kind: Literal["endpoint"] = Field(default="endpoint", exclude=True)
     component: None = None
+    pools: tuple[InstancePool, ...] = ()
+    """Best first; none where the endpoint has no choice of instances."""
+    more_models: tuple[PoolModel, ...] = ()
+    """Of pools that serve another model object than the variant's."""
+    pool_in_service: InstancePool | None = None
+    """The pool that serves, as SageMaker says; None until it does, and where there is no choice."""
+
+    @property
+    def model_names(self) -> tuple[str, ...]:
+        """Of every model object that it is made of."""
+        return (self.model_name, *(model.model_name for model in self.more_models))
+
+    @property
+    def instance_type(self) -> str | None:
+        """That serves, or is asked for first; None where AWS names none."""
+        if self.pool_in_service is not None:
+            return self.pool_in_service.server.instance_type
+        if self.pools:
+            return self.pools[0].server.instance_type
+        return self.production_variant.get("InstanceType")
 
 
 class ComponentDeployment(_OnEndpoint):

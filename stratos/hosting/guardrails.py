@@ -17,7 +17,7 @@ BAKE_SECONDS = 300
 _PERIOD_SECONDS = 60
 _MARGIN_SECONDS = 1800
 """For instances to be found and started, beyond what the container itself is allowed."""
-_ALARM = re.compile(r"stratos-(?P<run_id>.+-[0-9a-f]{8})-a\d+(?:-s\d+)?-(?:errors|latency)")
+_ALARM = re.compile(r"[a-z0-9]+-(?P<run_id>.+-[0-9a-f]{8})-a\d+(?:-s\d+)?-(?:errors|latency)")
 """An alarm is named after the configuration that it watches, which is named after its run."""
 _MIN_EXECUTION, _MAX_EXECUTION = 600, 28_800
 """Seconds that SageMaker accepts as the limit of an update."""

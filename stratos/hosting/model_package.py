@@ -103,9 +103,7 @@ def served_properties(load: LoadResult, deployment: AnyEndpoint) -> dict[str, st
         {
             "endpoint": deployment.endpoint_name,
             "serving_image": deployment.container["Image"],
-            "serving_instance_type": deployment.production_variant.get(
-                "InstanceType", deployment.hosting.mode
-            ),
+            "serving_instance_type": deployment.instance_type or deployment.hosting.mode,
             **_engine_properties(deployment),
             **_latencies(load),
             "requests_per_second": f"{load.requests_per_second.value:.2f}",

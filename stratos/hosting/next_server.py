@@ -5,7 +5,7 @@ A server needs no training, so every better one comes before another student.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from stratos.contracts.match import MatchEvidence, gguf_in_full, model_of, plans_in_order
@@ -70,6 +70,7 @@ def better_server(tried: Tried, mode: ModeName) -> NextServer:
         and model_of(plan) == model_of(evidence.plan)
         and _may_follow(plan.engine, tried)
         and all(_improves(plan, m) for m in mine)
+        and not any(plan.serving.instance_type in m.without_capacity for m in mine)
     ]
     if not better:
         return _NO_BETTER
@@ -124,6 +125,35 @@ def first_server(evidence: MatchEvidence, mode: ModeName) -> Plan:
     )
 
 
+def stand_ins(
+    evidence: MatchEvidence,
+    own: Plan,
+    precisions: frozenset[ServedPrecision],
+    without: Collection[str],
+) -> tuple[Plan, ...]:
+    """Plans that may serve a model in the place of its own plan, best first.
+
+    Of the front, so that each holds latency and budget by forecast; in the same mode, by as many
+    instances of another type, in a precision that the student passed in.
+
+    Args:
+        without: Instance types that missed the load.
+    """
+    found: dict[str, Plan] = {}
+    for plan in plans_in_order(evidence.matching):
+        name = plan.serving.instance_type
+        if (
+            name != own.serving.instance_type
+            and name not in without
+            and plan.hosting.mode == own.hosting.mode
+            and plan.serving.count == own.serving.count
+            and model_of(plan) == model_of(own)
+            and _may_serve(plan.engine, own.engine, evidence, precisions)
+        ):
+            found.setdefault(name, served_as(own, plan))
+    return tuple(found.values())
+
+
 def served_as(trained: Plan, other: Plan) -> Plan:
     """The plan a model was trained by, on the server and in the engine of another."""
     of_server = (
@@ -164,14 +194,23 @@ def _may_follow(engine: PlannedEngine | None, tried: Tried) -> bool:
     vLLM reads the weights themselves: they passed in whatever unquantised precision they were
     evaluated, and its endpoint is asked once more. llama.cpp has one file in full precision.
     """
-    if _as_precise(engine, tried.engine):
+    return _may_serve(engine, tried.engine, tried.evidence, tried.precisions)
+
+
+def _may_serve(
+    engine: PlannedEngine | None,
+    own: PlannedEngine | None,
+    evidence: MatchEvidence,
+    precisions: frozenset[ServedPrecision],
+) -> bool:
+    if _as_precise(engine, own):
         return True
     if engine is None:
         return False
     if engine.name == "vllm" and not engine.is_quantised:
-        return bool(tried.precisions - set(QUANTISED))
-    exported = {*QUANTISED, gguf_in_full(tried.evidence)}
-    return engine.precision in tried.precisions & exported
+        return bool(precisions - set(QUANTISED))
+    exported = {*QUANTISED, gguf_in_full(evidence)}
+    return engine.precision in precisions & exported
 
 
 def _times_forecast(measured: Measurement) -> float:

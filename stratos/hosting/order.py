@@ -12,7 +12,7 @@ from stratos.contracts.plan import Plan
 from stratos.contracts.run import RunRef
 from stratos.hosting.components import LiveComponent
 from stratos.hosting.model_package import Lineage
-from stratos.hosting.names import endpoint_name
+from stratos.hosting.names import StackNames
 from stratos.spec import ModeName, Spec
 
 
@@ -48,13 +48,16 @@ class Order:
     """A model that is to be put into service for a run.
 
     Attributes:
+        names: Of the stack that the run belongs to.
         lineage: What the registry is told of the model's origin.
         servers: The catalog that the plan's server is from.
         live: The endpoint that is in service, if one is.
         suffix: Tells deployments of one attempt apart.
         kms_key_arn: What answers to batches are encrypted by.
+        stand_ins: Plans that serve the model in the place of its own where instances are out.
     """
 
+    names: StackNames
     run: RunRef
     spec: Spec
     evidence: MatchEvidence
@@ -66,13 +69,14 @@ class Order:
     live: LiveEndpoint | None = None
     suffix: str = ""
     kms_key_arn: str | None = None
+    stand_ins: tuple[Plan, ...] = ()
     plan: Plan = field(init=False)
     name: str = field(init=False)
     """Of the model, and of the endpoint's configuration."""
     endpoint_name: str = field(init=False)
 
     def __post_init__(self) -> None:
-        name = f"stratos-{self.run.run_id}-a{self.evidence.attempt}{self.suffix}"
+        name = self.names.deployment(self.run.run_id, self.evidence.attempt, self.suffix)
         object.__setattr__(self, "plan", self.evidence.matching.plan)
         object.__setattr__(self, "name", name)
-        object.__setattr__(self, "endpoint_name", endpoint_name(self.spec.name))
+        object.__setattr__(self, "endpoint_name", self.names.endpoint(self.spec.name))

@@ -19,6 +19,8 @@ from stratos.spec import Hosting, Spec
 
 RUN_TAG = "stratos:run"
 """On every job, model, endpoint configuration and endpoint of a run; its value is the run id."""
+STACK_TAG = "stratos:stack"
+"""On the same, and on what the template makes: the stack's name."""
 SPEC_TAG = "stratos:spec"
 EXPIRES_TAG = "stratos:expires"
 NEVER = "never"
@@ -65,14 +67,15 @@ def expiry(hosting: Hosting, now: datetime) -> datetime | None:
     return None if hours is None else now + timedelta(hours=hours)
 
 
-def ownership_tags(run: RunRef, spec: Spec, now: datetime) -> list[dict[str, str]]:
+def ownership_tags(stack: str, run: RunRef, spec: Spec, now: datetime) -> list[dict[str, str]]:
     """Who owns a resource, and until when, in the shape of SageMaker's `Tags`."""
-    return tags_of(run.run_id, spec.name, expiry(spec.hosting, now))
+    return tags_of(stack, run.run_id, spec.name, expiry(spec.hosting, now))
 
 
-def tags_of(run_id: str, spec_name: str, end: datetime | None) -> list[dict[str, str]]:
+def tags_of(stack: str, run_id: str, spec_name: str, end: datetime | None) -> list[dict[str, str]]:
     """The same, of a run whose end is known; None where it never comes."""
     tags = {
+        STACK_TAG: stack,
         RUN_TAG: run_id,
         SPEC_TAG: spec_name,
         EXPIRES_TAG: end.isoformat(timespec="seconds") if end else NEVER,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from stratos.contracts.jobs import DistillResult, EvaluateResult, PrecisionScore, ProbeResult
 from stratos.contracts.match import MatchEvidence
-from stratos.contracts.plan import Interval, Plan
+from stratos.contracts.plan import Interval, Plan, Server
 from stratos.contracts.run import spec_name_in
 from stratos.hosting.deployment import BatchDeployment
 from stratos.hosting.modes.table import told_measurement
@@ -45,7 +45,7 @@ def build_summary(evidence: RunEvidence) -> RunSummary:
         baselines=found.baselines if found else {},
         comparisons=found.comparisons if found else (),
         synthesis=evidence.synthesis,
-        training=_training(evidence.distillation),
+        training=_training(evidence.distillation, evidence.trained_on),
         constraints=tuple(_constraints(evidence)),
         phases=evidence.phases,
         total_usd=evidence.total_usd,
@@ -161,10 +161,11 @@ def _changed_when_measured(evidence: RunEvidence) -> str | None:
     return before[0].reason if before else None
 
 
-def _training(result: DistillResult | None) -> TrainingSummary | None:
+def _training(result: DistillResult | None, server: Server | None) -> TrainingSummary | None:
     if result is None:
         return None
-    return TrainingSummary(**{name: getattr(result, name) for name in TrainingSummary.model_fields})
+    told = TrainingSummary.model_fields.keys() - {"server"}
+    return TrainingSummary(server=server, **{name: getattr(result, name) for name in told})
 
 
 def _endpoint(evidence: RunEvidence) -> EndpointSummary | None:
@@ -276,9 +277,22 @@ def _notes(evidence: RunEvidence) -> Iterator[str]:
         for student in match.tried:
             yield f"{student.name} was tried first and missed its gate: {student.reason}"
         yield from match.plan.caveats
+        yield from _trained_elsewhere(match.plan.training, evidence.trained_on)
     yield from _load_notes(evidence)
     if evidence.spec is not None and evidence.spec.constraints.min_accuracy is not None:
         yield "min_accuracy limits the lower end of the 95% Wilson interval, shown as measured"
+
+
+def _trained_elsewhere(planned: Server, server: Server | None) -> Iterator[str]:
+    """Where SageMaker had no capacity for the planned server."""
+    if server is None:
+        return
+    first, found = (
+        f"{one.count} × {one.instance_type}{' (spot)' if one.purchase == 'spot' else ''}"
+        for one in (planned, server)
+    )
+    if found != first:
+        yield f"the student was trained on {found}; {first}, which was planned, had no capacity"
 
 
 def _load_notes(evidence: RunEvidence) -> Iterator[str]:
@@ -288,6 +302,9 @@ def _load_notes(evidence: RunEvidence) -> Iterator[str]:
     last = evidence.measurement
     if last is None or last.load is None or evidence.spec is None:
         return
+    if last.without_capacity:
+        types = ", ".join(last.without_capacity)
+        yield f"{last.plan.serving.instance_type} serves; {types}, asked for first, had no capacity"
     for name in LATENCIES:
         why = too_few(last.load, name)
         if why and getattr(evidence.spec.constraints, name) is not None:

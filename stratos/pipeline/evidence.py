@@ -8,7 +8,7 @@ from datetime import datetime
 from stratos.contracts.jobs import DistillResult, EvaluateResult, SynthesizeResult
 from stratos.contracts.match import MatchEvidence
 from stratos.contracts.measurements import Measurement
-from stratos.contracts.plan import PlanSet
+from stratos.contracts.plan import PlanSet, Server
 from stratos.contracts.run import RunRef, RunStatus
 from stratos.dataset.inspection import Inspection
 from stratos.hosting.deployment import Deployment
@@ -39,6 +39,8 @@ class RunEvidence:
     promoted: bool = False
     expires_at: datetime | None = None
     phases: tuple[Phase, ...] = ()
+    trained_on: Server | None = None
+    """What the training that completed ran on, as SageMaker says; None if that is not known."""
     notes: list[str] = field(default_factory=list)
 
     @property

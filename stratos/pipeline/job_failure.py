@@ -61,6 +61,8 @@ def classify(failure: JobFailure, job: dict[str, Any] | None) -> Classification:
         return _of_call(failure)
     status, secondary = job["TrainingJobStatus"], job.get("SecondaryStatus", "")
     reason = str(job.get("FailureReason") or "")
+    if secondary == "MaxWaitTimeExceeded" and job.get("TrainingStartTime") is None:
+        return Classification("capacity", "no spot capacity came within the time that it may wait")
     if secondary in ("MaxRuntimeExceeded", "MaxWaitTimeExceeded"):
         limit = job.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", "its")
         return Classification("timeout", f"the job ran into its limit of {limit} s")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from stratos.contracts.calibration import CalibrationRow
+from stratos.contracts.match import plan_trained_on
 from stratos.contracts.measurements import LoadResult, Measurement
-from stratos.contracts.plan import Plan
+from stratos.contracts.plan import Plan, Server
 from stratos.hosting.modes.table import mode_named
 from stratos.pipeline.evidence import RunEvidence
 
@@ -19,7 +20,7 @@ def calibration_rows(evidence: RunEvidence) -> Iterator[CalibrationRow]:
     match, trained = evidence.match, evidence.distillation
     if match is None or trained is None:
         return
-    found = [(match.plan, match.plan.training, *pair) for pair in _of_training(evidence)]
+    found = list(_of_training(evidence))
     for measurement in evidence.measurements:
         plan, load = measurement.plan, measurement.load
         if measurement.attempt == match.attempt and load is not None and _as_planned(measurement):
@@ -51,20 +52,22 @@ def _as_planned(measurement: Measurement) -> bool:
     return measured.in_call and measured.on_instances and planned.on_instances
 
 
-def _of_training(evidence: RunEvidence) -> Iterator[tuple[str, float, float]]:
-    """Quantity, predicted, measured."""
+def _of_training(evidence: RunEvidence) -> Iterator[tuple[Plan, Server, str, float, float]]:
+    """Plan, its training server, quantity, predicted, measured."""
     match, trained = evidence.match, evidence.distillation
     assert match is not None
     assert trained is not None
-    plan = match.plan
-    # After a capacity error it may have trained on another server, with other devices.
-    as_planned = trained.num_devices == plan.training.devices
-    if plan.training_tokens_per_second > 0 and as_planned:
-        predicted = plan.training_tokens_per_second
-        yield "training_tokens_per_second", predicted, trained.tokens_per_second
+    plan, server = match.plan, evidence.trained_on or match.plan.training
+    # Without capacity on the planned server, training went where another plan forecasts it, if any.
+    there = plan_trained_on(match.matching, server)
+    if there is not None and trained.num_devices == there.training.devices:
+        predicted = there.training_tokens_per_second
+        if predicted > 0:
+            quantity = "training_tokens_per_second"
+            yield there, there.training, quantity, predicted, trained.tokens_per_second
     if evidence.evaluation is not None:
         scored = evidence.evaluation.served_by(plan.engine).student
-        yield "accuracy", plan.accuracy.value, scored.value
+        yield plan, plan.training, "accuracy", plan.accuracy.value, scored.value
 
 
 def _of_endpoint(plan: Plan, load: LoadResult) -> Iterator[tuple[str, float, float]]:

@@ -21,6 +21,7 @@ PHASE_OF_STATE = {
     "AwaitApproval": "AwaitApproval",
     "TakeTurn": "TakeTurn",
     "CreateModel": "Deploy",
+    "CreateServerlessModel": "Deploy",
     "CreateAsyncModel": "Deploy",
     "CreateComponentModel": "Deploy",
     "MeasureEndpoint": "MeasureEndpoint",

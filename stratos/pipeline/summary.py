@@ -101,6 +101,8 @@ class TrainingSummary(FrozenModel):
     final_loss: float
     peak_memory_mib: float
     curve: tuple[CurvePoint, ...]
+    server: Server | None = None
+    """That SageMaker started it on; None in runs of before it was asked."""
 
 
 class RunSummary(FrozenModel):

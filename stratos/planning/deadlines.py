@@ -33,10 +33,16 @@ DEFAULT_HOURS = 24.0
 MIN_SECONDS = 60.0
 
 
-def deadline_seconds(job: JobStep, constraints: Constraints, spent_hours: float) -> float:
-    """Seconds after which a job must end."""
+def deadline_seconds(
+    job: JobStep, constraints: Constraints, spent_hours: float, start_seconds: float
+) -> float:
+    """Seconds after which a job's program must end.
+
+    Args:
+        start_seconds: From the request until the program works, which are of the job's share.
+    """
     hours = constraints.max_training_hours or DEFAULT_HOURS
-    return max(MIN_SECONDS, TIME_SHARES[job] * (hours - spent_hours) * 3600)
+    return max(MIN_SECONDS, TIME_SHARES[job] * (hours - spent_hours) * 3600 - start_seconds)
 
 
 def token_budget_usd(

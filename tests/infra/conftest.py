@@ -23,11 +23,13 @@ def assets(tmp_path_factory: pytest.TempPathFactory) -> Assets:
         with zipfile.ZipFile(folder / f"{name}.zip", "w") as archive:
             archive.writestr(zipfile.ZipInfo("package.txt"), name)
     (folder / "source.tar.gz").write_bytes(b"source")
+    (folder / "packages.tar.gz").write_bytes(b"packages")
     return Assets(
         steps=folder / "steps.zip",
         dataset=folder / "dataset.zip",
         planning=folder / "planning.zip",
         source=folder / "source.tar.gz",
+        packages=folder / "packages.tar.gz",
     )
 
 

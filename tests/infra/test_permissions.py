@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import json
 
-from stratos.hosting.ownership import RUN_TAG
+from stratos.hosting.ownership import RUN_TAG, STACK_TAG
 from tests.infra.policies import actions, listed, statements
+from tests.infra.resources import of_type
 
 TAKES_NO_RESOURCE = {
     "cloudwatch:DescribeAlarms",  # of all there are
     "cloudwatch:PutMetricData",
+    "ec2:DeleteNetworkInterfacePermission",
+    "ec2:DescribeDhcpOptions",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSecurityGroups",
+    "ec2:DescribeSubnets",
+    "ec2:DescribeVpcs",
     "ecr:GetAuthorizationToken",
     "logs:CreateLogDelivery",
     "logs:DeleteLogDelivery",
@@ -63,7 +70,7 @@ def test_a_role_is_passed_to_one_service_only(template):
         assert all("Fn::GetAtt" in arn for arn in listed(statement["Resource"]))
 
 
-def test_what_is_made_in_sagemaker_must_carry_the_run_tag(template, states):
+def test_what_is_made_in_sagemaker_must_carry_the_tags_of_a_run(template, states):
     creating = {
         "sagemaker:CreateTrainingJob",
         "sagemaker:CreateModel",
@@ -74,14 +81,14 @@ def test_what_is_made_in_sagemaker_must_carry_the_run_tag(template, states):
     seen = set()
     for statement in statements(template):
         if created := creating & set(listed(statement["Action"])):
-            assert statement["Condition"] == {"Null": {f"aws:RequestTag/{RUN_TAG}": "false"}}
+            assert statement["Condition"] == _of_a_run("aws:RequestTag")
             seen |= created
     assert seen == creating
     tags = [json.dumps(states[job]["Parameters"]["Tags"]) for job in ("Probe", "Distill")]
-    assert all(RUN_TAG in tag for tag in tags)
+    assert all(RUN_TAG in tag and STACK_TAG in tag for tag in tags)
 
 
-def test_jobs_are_stopped_and_models_deleted_only_where_they_carry_the_run_tag(template):
+def test_jobs_are_stopped_and_models_deleted_only_where_they_carry_the_tags_of_a_run(template):
     guarded = {
         "sagemaker:StopTrainingJob",
         "sagemaker:DeleteModel",
@@ -90,7 +97,14 @@ def test_jobs_are_stopped_and_models_deleted_only_where_they_carry_the_run_tag(t
     }
     for statement in statements(template):
         if guarded & set(listed(statement["Action"])):
-            assert statement["Condition"] == {"Null": {f"aws:ResourceTag/{RUN_TAG}": "false"}}
+            assert statement["Condition"] == _of_a_run("aws:ResourceTag")
+
+
+def _of_a_run(tags):
+    return {
+        "Null": {f"{tags}/{RUN_TAG}": "false"},
+        "StringEqualsIfExists": {f"{tags}/{STACK_TAG}": "Stratos"},
+    }
 
 
 def test_who_scales_an_endpoint_may_use_the_alarms_that_its_scaling_is_made_of(template):
@@ -148,3 +162,39 @@ def test_an_endpoint_is_deleted_by_what_ends_it_or_finds_that_it_has_failed(temp
         "FunctionsSweepRole",
         "SchedulesRole",
     }
+
+
+def test_a_role_is_assumed_by_one_service_for_this_account_and_one_source_alone(template):
+    services = set()
+    for role in of_type(template, "AWS::IAM::Role").values():
+        (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+        service = trust["Principal"]["Service"].removesuffix(".amazonaws.com")
+        account = {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+        assert trust["Condition"].keys() == {"StringEquals", "ArnLike"}
+        assert trust["Condition"]["StringEquals"] == account
+        source = json.dumps(trust["Condition"]["ArnLike"]["aws:SourceArn"])
+        assert f":{service}:" in source
+        assert "AWS::AccountId" in source
+        services.add(service)
+    assert services == {"bedrock", "events", "lambda", "sagemaker", "scheduler", "states"}
+
+
+def test_a_service_is_let_at_a_resource_for_this_account_or_one_source_alone(template):
+    documents = [
+        properties[field]["Statement"]
+        for type_, field in (
+            ("AWS::KMS::Key", "KeyPolicy"),
+            ("AWS::SNS::TopicPolicy", "PolicyDocument"),
+            ("AWS::SQS::QueuePolicy", "PolicyDocument"),
+            ("AWS::S3::BucketPolicy", "PolicyDocument"),
+        )
+        for properties in of_type(template, type_).values()
+    ]
+    named = [s for d in documents for s in d if "Service" in json.dumps(s["Principal"])]
+    assert len(named) >= 4
+    for statement in named:
+        held = json.dumps(statement["Condition"])
+        sources = ("aws:SourceAccount", "aws:SourceArn", "kms:EncryptionContext:aws:logs:arn")
+        assert any(source in held for source in sources)
+    for permission in of_type(template, "AWS::Lambda::Permission").values():
+        assert "SourceArn" in permission

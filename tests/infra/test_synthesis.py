@@ -13,6 +13,7 @@ from aws_cdk import App, Validations
 from cdk_nag import AwsSolutionsChecks
 
 from infra.app import ROOT
+from infra.parts.network import NetworkDefaults
 from infra.rights.accepted_findings import accepted
 from infra.stack import Stratos, retention
 
@@ -35,9 +36,19 @@ def test_cfn_lint_finds_no_error(template, tmp_path):
     assert checked.returncode == 0, checked.stdout
 
 
+NO_VPC = NetworkDefaults(subnets="", security_groups="", encrypts_traffic=False)
+
+
 def test_every_accepted_finding_is_one_that_cdk_nag_has(assets, tmp_path):
     app = App(context=json.loads((ROOT / "cdk.json").read_text())["context"], outdir=str(tmp_path))
-    stack = Stratos(app, "Stratos", assets=assets, log_retention_days=30, notification_email=None)
+    stack = Stratos(
+        app,
+        "Stratos",
+        assets=assets,
+        network=NO_VPC,
+        log_retention_days=30,
+        notification_email=None,
+    )
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     with pytest.raises(Exception, match=r"(?i)validation"):
         app.synth()
@@ -68,7 +79,14 @@ def test_the_state_table_is_what_the_template_says(template):
 
 def test_a_subscription_exists_where_an_address_is_given(assets, tmp_path):
     app = App(outdir=str(tmp_path))
-    Stratos(app, "Stratos", assets=assets, log_retention_days=7, notification_email="a@example.com")
+    Stratos(
+        app,
+        "Stratos",
+        assets=assets,
+        network=NO_VPC,
+        log_retention_days=7,
+        notification_email="a@example.com",
+    )
     template = app.synth().get_stack_by_name("Stratos").template
     (subscription,) = (
         r for r in template["Resources"].values() if r["Type"] == "AWS::SNS::Subscription"

@@ -9,6 +9,7 @@ Only the standard library is imported: the packages of the job are not there yet
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import signal
@@ -25,6 +26,7 @@ from types import FrameType
 from stratos.errors import OutOfMemory
 from stratos.waiting import every, wait_until, within
 from training.container.failure import report_failure
+from training.container.instance import current_instance_type
 from training.container.memory import num_memory_kills
 
 _PORT = 29_500
@@ -113,15 +115,16 @@ def processes_per_host(environ: Mapping[str, str], *, shared: bool) -> int:
     """Return how many processes a host runs.
 
     Args:
-        shared: The recipe can be run by several. STRATOS_PROCESSES_PER_HOST says how many; without
-            it, there is one for each GPU.
+        shared: The recipe can be run by several. STRATOS_PROCESSES_PER_HOST says how many, or
+            STRATOS_PROCESSES_BY_INSTANCE_TYPE where the job could have started on one of several
+            types; without them, there is one for each GPU.
 
     Raises:
         ValueError: when that is not a number.
     """
     if not shared:
         return 1
-    asked = environ.get("STRATOS_PROCESSES_PER_HOST")
+    asked = _by_instance_type(environ) or environ.get("STRATOS_PROCESSES_PER_HOST")
     if asked is None:
         return max(1, _num_gpus())
     if not asked.isdecimal():
@@ -129,6 +132,22 @@ def processes_per_host(environ: Mapping[str, str], *, shared: bool) -> int:
             f"STRATOS_PROCESSES_PER_HOST is {asked!r}; set it to a whole number of processes"
         )
     return max(1, int(asked))
+
+
+def _by_instance_type(environ: Mapping[str, str]) -> str | None:
+    """The number of processes that was planned for the instance type of this host, if any was."""
+    text = environ.get("STRATOS_PROCESSES_BY_INSTANCE_TYPE")
+    if text is None:
+        return None
+    try:
+        planned = json.loads(text)
+        found = planned.get(current_instance_type(environ) or "")
+    except (ValueError, AttributeError) as error:
+        raise ValueError(
+            f"STRATOS_PROCESSES_BY_INSTANCE_TYPE is {text!r}; a JSON object of numbers by instance "
+            "type is needed"
+        ) from error
+    return None if found is None else str(found)
 
 
 @dataclass

@@ -12,6 +12,8 @@ from uuid import uuid4
 from stratos.catalog.models import bedrock_card
 from stratos.contracts.bucket import split_uri
 from stratos.errors import BudgetExhausted, TeacherFailed
+from stratos.hosting.names import StackNames
+from stratos.hosting.ownership import STACK_TAG
 from stratos.spec import Bedrock
 from stratos.waiting import every, wait_until
 from training.teachers.bedrock import converse_input, read_answer
@@ -37,6 +39,7 @@ class BedrockBatchTeacher:
         s3: Any,
         folder_uri: str,
         role_arn: str,
+        stack: str,
         budget_usd: float | None = None,
         poll_seconds: float = 30.0,
         sleep: Callable[[float], None] = time.sleep,
@@ -49,11 +52,13 @@ class BedrockBatchTeacher:
             s3: An `s3` client.
             folder_uri: S3 prefix for the job's input and output.
             role_arn: What Bedrock assumes to read and write there.
+            stack: Name of the stack that the job is of: no other's jobs may stop the batch.
             budget_usd: A job that could exceed this is not started.
         """
         self._spec, self._few, self._bedrock, self._s3 = spec, few, bedrock, s3
         self._bucket, self._prefix = split_uri(folder_uri.rstrip("/") + "/")
         self._role_arn, self._budget = role_arn, budget_usd
+        self._stack = StackNames(stack)
         self._poll_seconds, self._sleep = poll_seconds, sleep
         card = bedrock_card(spec.model_id, batch=True)
         self._prices = Prices(
@@ -75,7 +80,7 @@ class BedrockBatchTeacher:
             return self._few.generate(requests, stop=stop, on_answer=on_answer)
         self._require_budget(requests)
         started = time.monotonic()
-        name = f"stratos-{uuid4().hex}"
+        name = self._stack.start + uuid4().hex
         job = self._start(name, requests)
         status = self._wait(job, stop)
         self.usage.seconds += time.monotonic() - started
@@ -117,6 +122,7 @@ class BedrockBatchTeacher:
             modelInvocationType="Converse",
             inputDataConfig={"s3InputDataConfig": {"s3Uri": f"s3://{self._bucket}/{key}"}},
             outputDataConfig={"s3OutputDataConfig": {"s3Uri": folder}},
+            tags=[{"key": STACK_TAG, "value": self._stack.stack}],
         )["jobArn"]
         return arn
 

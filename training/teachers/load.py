@@ -8,6 +8,7 @@ import boto3
 
 from stratos.contracts.jobs import JobConfig, ProbeConfig, SynthesizeConfig
 from stratos.errors import TeacherFailed
+from stratos.hosting.names import DEFAULT_STACK
 from stratos.spec import Bedrock, LlmJudge, OpenAICompatible, Weights
 from stratos.spec import Teacher as TeacherSpec
 from training.container.paths import SageMakerPaths
@@ -22,6 +23,7 @@ from training.teachers.teacher import Teacher
 from training.teachers.weights import WeightsTeacher
 
 _BATCH_ROLE = "STRATOS_BEDROCK_ROLE_ARN"
+_STACK = "STRATOS_STACK"
 
 
 def load_teacher(
@@ -84,6 +86,7 @@ def open_service(spec: Bedrock | OpenAICompatible, config: JobConfig) -> Teacher
         s3=boto3.client("s3"),
         folder_uri=config.result_uri.rpartition("/")[0] + "/batch/",
         role_arn=role_arn,
+        stack=os.environ.get(_STACK, DEFAULT_STACK),
         budget_usd=budget_usd,
     )
 

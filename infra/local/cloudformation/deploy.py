@@ -35,23 +35,28 @@ class DeployError(RuntimeError):
     """The assembly cannot be deployed, or a stack failed; the message names the resource."""
 
 
-def deploy(assembly_dir: Path, endpoint_url: str) -> dict[str, str]:
+def deploy(
+    assembly_dir: Path, endpoint_url: str, parameters: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """Deploy every stack of an assembly, dependencies first.
 
     Args:
         assembly_dir: The directory with `manifest.json`.
         endpoint_url: The running cloud.
+        parameters: Values of the templates' parameters, in place of their defaults.
 
     Returns:
         The outputs of all its stacks by output key.
 
     Raises:
-        DeployError: There is no assembly, it is for another environment, or a stack failed.
+        DeployError: There is no assembly, it is for another environment, no template has such a
+            parameter, or a stack failed.
         UnsupportedTemplateError: A template needs what the embedded cloud lacks.
     """
     deployment = _Deployment(endpoint_url)
     outputs: dict[str, str] = {}
     stacks = list(_stacks(assembly_dir))
+    _give(parameters or {}, stacks)
     for stack in stacks:
         check_template(stack.template)
     for stack in stacks:
@@ -70,7 +75,7 @@ class _Stack:
         self.template: dict[str, Any] = json.loads(
             (directory / properties["templateFile"]).read_text()
         )
-        self.parameters: dict[str, str] = properties.get("parameters", {})
+        self.parameters: dict[str, str] = dict(properties.get("parameters", {}))
         self.bootstrap_version = str(properties.get("requiresBootstrapStackVersion", 6))
         self.bootstrap_parameter: str | None = properties.get("bootstrapStackVersionSsmParameter")
         _check_environment(self.name, artifact.get("environment", ""))
@@ -200,6 +205,19 @@ class _Deployment:
             state = stack["StackStatus"] if stack else "gone"
             raise DeployError(f"stack {name} is {state}")
         return stack
+
+
+def _give(parameters: Mapping[str, str], stacks: list[_Stack]) -> None:
+    """Let each stack have the parameters that its template knows."""
+    known = {name for stack in stacks for name in stack.template.get("Parameters", {})}
+    if unknown := sorted(parameters.keys() - known):
+        raise DeployError(
+            f"no template has a parameter {', '.join(unknown)}; there are "
+            f"{', '.join(sorted(known)) or 'none'}"
+        )
+    for stack in stacks:
+        own = stack.template.get("Parameters", {})
+        stack.parameters |= {key: value for key, value in parameters.items() if key in own}
 
 
 def _stacks(directory: Path) -> Iterator[_Stack]:

@@ -35,7 +35,7 @@ def _template_findings(template: Mapping[str, Any]) -> Iterator[Finding]:
         if resource_type == "AWS::Lambda::Function" and properties.get("PackageType") == "Image":
             yield Finding(logical_id, "an image function needs Docker; package it as a zip")
         if resource_type == "AWS::StepFunctions::StateMachine":
-            yield from _state_machine_findings(logical_id, properties, resources)
+            yield from _state_machine_findings(logical_id, properties, template)
 
 
 def _has_model(resource_type: str) -> bool:
@@ -46,29 +46,43 @@ def _has_model(resource_type: str) -> bool:
 
 
 def _state_machine_findings(
-    logical_id: str, properties: Mapping[str, Any], resources: Mapping[str, Any]
+    logical_id: str, properties: Mapping[str, Any], template: Mapping[str, Any]
 ) -> Iterator[Finding]:
     if properties.get("StateMachineType") == "EXPRESS":
         yield Finding(logical_id, "express workflows are not supported; use STANDARD")
     if "DefinitionString" in properties:
-        text = _rendered(properties["DefinitionString"], resources)
-        try:
-            definition = json.loads(text)
-        except json.JSONDecodeError as error:
-            yield Finding(logical_id, f"the definition is not JSON: {error}")
-            return
-        yield from definition_findings(logical_id, definition)
+        # Both ways of its conditions: which one holds is known once there are parameters.
+        text = properties["DefinitionString"]
+        found: dict[Finding, None] = {}
+        for holds in (True, False):
+            try:
+                definition = json.loads(_rendered(text, template, holds))
+            except json.JSONDecodeError as error:
+                yield Finding(logical_id, f"the definition is not JSON: {error}")
+                return
+            found |= dict.fromkeys(definition_findings(logical_id, definition))
+        yield from found
     elif "Definition" in properties:
         yield from definition_findings(logical_id, properties["Definition"])
 
 
-def _rendered(value: Any, resources: Mapping[str, Any]) -> str:
-    """A definition's text with stand-ins for what is known only once deployed."""
+def _rendered(value: Any, template: Mapping[str, Any], holds: bool) -> str:
+    """A definition's text with stand-ins for what is known only once deployed.
+
+    Args:
+        holds: What every condition says.
+    """
     if isinstance(value, str):
         return value
     if "Fn::Join" in value:
         separator, parts = value["Fn::Join"]
-        return str(separator).join(_rendered(part, resources) for part in parts)
+        listed = parts if isinstance(parts, list) else [parts]
+        return str(separator).join(_rendered(part, template, holds) for part in listed)
+    if "Fn::If" in value:
+        _, given, missing = value["Fn::If"]
+        return _rendered(given if holds else missing, template, holds)
+    if default := template.get("Parameters", {}).get(value.get("Ref"), {}).get("Default"):
+        return str(default)
     if "Fn::Sub" in value:
         text = value["Fn::Sub"] if isinstance(value["Fn::Sub"], str) else value["Fn::Sub"][0]
         return text.replace("${AWS::Partition}", "aws")
@@ -76,7 +90,7 @@ def _rendered(value: Any, resources: Mapping[str, Any]) -> str:
     if value.get("Ref") in pseudo:
         return pseudo[value["Ref"]]
     target = value.get("Fn::GetAtt", [None])[0]
-    if resources.get(target, {}).get("Type") == "AWS::Lambda::Function":
+    if template["Resources"].get(target, {}).get("Type") == "AWS::Lambda::Function":
         return f"arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:{target}"
     return "stand-in"
 

@@ -14,6 +14,7 @@ from typing import Any
 from moto.events.models import Rule
 
 from infra.local.events.object_events import ObjectEvents
+from infra.local.events.patterns import mend_patterns
 from infra.local.events.target_input import target_input
 from infra.local.events.targets import RETRIES, Targets
 from infra.local.host.patching import Patches
@@ -43,6 +44,7 @@ class Events:
 
         self._patches.replace(Rule, "send_to_targets", send_to_targets)
         ObjectEvents().install(self._patches)
+        mend_patterns(self._patches)
 
     def close(self) -> None:
         self._patches.restore()

@@ -20,6 +20,12 @@ class Patches:
         setattr(owner, name, replacement)
         return original
 
+    def add(self, owner: Any, name: str, addition: Any) -> None:
+        """Set `owner.name`, which there was not."""
+        assert not hasattr(owner, name), name
+        self._undo.append((owner, name, None, False))
+        setattr(owner, name, addition)
+
     def replace_everywhere(self, package: str, function: Any, replacement: Any) -> None:
         """Replace a function in each loaded module of `package` that imported it by name."""
         for module_name, module in list(sys.modules.items()):

@@ -47,8 +47,8 @@ class LocalSettings(BaseModel):
     clock_scale: float = Field(default=1.0, gt=0)
     lambda_idle_seconds: float = 300.0
     rollout_scale: float = Field(default=0.01, gt=0)
-    """Seconds here for each second that an update of an endpoint waits, that alarms look back, and
-    that an inference component is idle until it scales in."""
+    """Seconds here for each second that an update of an endpoint waits, that alarms look back, that
+    an inference component is idle until it scales in, and that capacity is waited for."""
     job_grace_seconds: float = 120.0
     """Seconds between SIGTERM and SIGKILL for a stopping job (120 on SageMaker)."""
 
@@ -73,9 +73,19 @@ class LocalSettings(BaseModel):
         return self.state_dir / "port"
 
     @property
+    def capacity_file(self) -> Path:
+        """Which instance types this cloud has none of."""
+        return self.state_dir / "capacity.json"
+
+    @property
     def log_file(self) -> Path:
         """Output of the serving process."""
         return self.state_dir / "server.log"
+
+    @property
+    def objects_dir(self) -> Path:
+        """Contents of objects, while the cloud runs."""
+        return self.state_dir / "objects"
 
     @property
     def endpoint_url(self) -> str:

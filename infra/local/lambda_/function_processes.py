@@ -30,6 +30,7 @@ from infra.local.lambda_.errors import (
 )
 from infra.local.lambda_.forgotten_properties import keep_forgotten_properties
 from infra.local.lambda_.invocation_log import write_log
+from infra.local.lambda_.packages import keep_packages
 from infra.local.lambda_.runtime_api import Invocation
 from infra.local.lambda_.sandbox_pool import SandboxPool
 
@@ -70,6 +71,7 @@ class FunctionProcesses:
 
         self._patches.replace(LambdaFunction, "invoke", invoke)
         keep_forgotten_properties(self._patches)
+        keep_packages(self._patches, settings.state_dir.resolve() / "functions" / "packages")
         self._patches.replace(LambdaResponse, "invoke", respond)
 
     def close(self) -> None:

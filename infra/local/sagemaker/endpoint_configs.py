@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from moto.sagemaker.exceptions import AWSValidationException, ValidationError
@@ -13,6 +14,8 @@ from infra.local.host.settings import ACCOUNT_ID, REGION
 from infra.local.sagemaker.model_registry import package_container
 from infra.local.sagemaker.validation import name_violations, refuse_violations
 
+_MOST_POOLS = 5
+_TIMEOUT_FIELD = "VariantInstanceProvisionTimeoutInSeconds"
 _DROPPED_BY_MOTO = {
     "ExecutionRoleArn": "execution_role_arn",
     "VpcConfig": "vpc_config",
@@ -31,19 +34,84 @@ def configuration(backend: Any, name: str) -> Any:
     return config
 
 
+@dataclass(frozen=True)
+class InstanceOffer:
+    """One kind of instance that a variant may get, and the container that runs there."""
+
+    variant: Mapping[str, Any]
+    """With its instance type, whether or not there was a choice."""
+    container: Mapping[str, Any]
+
+
+def offers_of(
+    backend: Any, variants: Sequence[Mapping[str, Any]]
+) -> dict[str, list[InstanceOffer]]:
+    """What each variant may get, best first, by its name; one for components has no container."""
+    return {
+        variant["VariantName"]: [
+            InstanceOffer(chosen, _container(backend, chosen["ModelName"]))
+            for chosen in _choices(variant)
+        ]
+        for variant in variants
+        if "ModelName" in variant
+    }
+
+
 def containers_of(
     backend: Any, variants: Sequence[Mapping[str, Any]]
 ) -> dict[str, Mapping[str, Any]]:
-    """The container each variant's model runs, by variant name; one for components has none."""
-    found: dict[str, Mapping[str, Any]] = {}
-    for variant in variants:
-        if "ModelName" not in variant:
-            continue
-        model = backend.describe_model(variant["ModelName"])
-        container: Mapping[str, Any] = model.primary_container or next(iter(model.containers), {})
-        if package := container.get("ModelPackageName"):
-            container = {**package_container(backend, package), **container}
-        found[variant["VariantName"]] = container
+    """The container of each variant's own model, by variant name."""
+    return {one["VariantName"]: _container(backend, one["ModelName"]) for one in variants}
+
+
+def _choices(variant: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The variant for each of its pools; itself alone if it has none."""
+    pools = sorted(variant.get("InstancePools") or (), key=lambda pool: int(pool["Priority"]))
+    if not pools:
+        return [dict(variant)]
+    return [
+        {
+            **variant,
+            "InstanceType": pool["InstanceType"],
+            "ModelName": pool.get("ModelNameOverride") or variant["ModelName"],
+        }
+        for pool in pools
+    ]
+
+
+def _container(backend: Any, model_name: str) -> Mapping[str, Any]:
+    model = backend.describe_model(model_name)
+    container: Mapping[str, Any] = model.primary_container or next(iter(model.containers), {})
+    if package := container.get("ModelPackageName"):
+        container = {**package_container(backend, package), **container}
+    return container
+
+
+def pool_violations(variant: Mapping[str, Any]) -> list[str]:
+    """What the service model says of instance pools, in words of its own: AWS's are not known."""
+    pools, timeout = variant.get("InstancePools"), _TIMEOUT_FIELD
+    found = []
+    if (seconds := variant.get(timeout)) is not None and not 300 <= int(seconds) <= 3600:
+        found.append(
+            f"Value '{seconds}' at '{timeout}' failed to satisfy constraint: Member must be "
+            "between 300 and 3600"
+        )
+    if pools is None:
+        return found
+    if not 1 <= len(pools) <= _MOST_POOLS:
+        found.append(
+            "Value at 'instancePools' failed to satisfy constraint: Member must have length "
+            f"between 1 and {_MOST_POOLS}"
+        )
+    found += [
+        f"Value '{pool['Priority']}' at 'priority' failed to satisfy constraint: Member must be "
+        f"between 1 and {_MOST_POOLS}"
+        for pool in pools
+        if not 1 <= int(pool["Priority"]) <= _MOST_POOLS
+    ]
+    for other in ("InstanceType", "ServerlessConfig"):
+        if variant.get(other):
+            found.append(f"A variant cannot have both InstancePools and {other}")
     return found
 
 
@@ -56,6 +124,7 @@ def create_endpoint_config(parameters: dict[str, Any], backend: Any) -> dict[str
             f'Cannot create already existing endpoint configuration "{arn}".'
         )
     for variant in parameters["ProductionVariants"]:
+        refuse_violations(pool_violations(variant))
         if "ModelName" not in variant and not parameters.get("ExecutionRoleArn"):
             raise AWSValidationException(
                 f"Variant {variant['VariantName']} names no model, so it is for inference "
@@ -73,6 +142,24 @@ def create_endpoint_config(parameters: dict[str, Any], backend: Any) -> dict[str
         if parameters.get(field) is not None:
             setattr(config, attribute, parameters[field])
     return {"EndpointConfigArn": config.endpoint_config_arn}
+
+
+def accept_variants(config: Any, variants: Sequence[Mapping[str, Any]]) -> None:
+    """moto knows no instance pools, and refuses a variant that has neither of two other fields."""
+    for variant in variants:
+        for pool in variant.get("InstancePools") or ():
+            config.validate_instance_type(pool["InstanceType"])
+        if variant.get("InstancePools"):
+            continue
+        if "InstanceType" in variant:
+            config.validate_instance_type(variant["InstanceType"])
+        elif "ServerlessConfig" in variant:
+            config.validate_serverless_config(variant["ServerlessConfig"])
+        else:
+            raise ValidationError(
+                message=f"Variant {variant['VariantName']} needs one of InstanceType, "
+                "InstancePools and ServerlessConfig."
+            )
 
 
 def accept_instance_type(config: Any, instance_type: str) -> None:

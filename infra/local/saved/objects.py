@@ -1,8 +1,7 @@
-"""Bucket contents on disk: what the objects are, and their bytes once per distinct content."""
+"""Bucket contents on disk: what the objects are, and the files that hold their bytes."""
 
 from __future__ import annotations
 
-import hashlib
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,28 +9,28 @@ from typing import Any
 from moto.s3.models import FakeDeleteMarker, FakeKey, s3_backends
 
 from infra.local.host.settings import ACCOUNT_ID
+from infra.local.s3.bodies import BodyStore, ObjectBody
 
 
-class BlobStore:
-    """Contents by their SHA-256. Writing one that is there already costs only the hash."""
+class SavedBodies:
+    """Contents of saved objects: second names of the files that the running cloud has.
 
-    def __init__(self, directory: Path) -> None:
+    Neither direction copies a content. Files of earlier versions have other names, and are read.
+    """
+
+    def __init__(self, directory: Path, live: Path) -> None:
         self._directory = directory
+        self._live = BodyStore(live)
         self._used: set[str] = set()
 
-    def put(self, content: bytes) -> str:
-        digest = hashlib.sha256(content).hexdigest()
-        self._used.add(digest)
-        path = self._directory / digest
-        if not path.exists():
-            self._directory.mkdir(parents=True, exist_ok=True)
-            draft = path.with_suffix(".new")
-            draft.write_bytes(content)
-            draft.replace(path)
-        return digest
+    def put(self, body: ObjectBody) -> str:
+        self._used.add(body.name)
+        self._directory.mkdir(parents=True, exist_ok=True)
+        body.link_to(self._directory / body.name)
+        return body.name
 
-    def get(self, digest: str) -> bytes:
-        return (self._directory / digest).read_bytes()
+    def get(self, name: str) -> ObjectBody:
+        return self._live.adopt(self._directory / name)
 
     def forget_unused(self) -> None:
         """Delete every content that was not put since this store was opened."""
@@ -41,7 +40,7 @@ class BlobStore:
                     path.unlink()
 
 
-def saved_objects(blobs: BlobStore) -> dict[str, Any]:
+def saved_objects(bodies: SavedBodies) -> dict[str, Any]:
     """Every bucket: versioning status and object versions, oldest first.
 
     Read from moto's backend, because the API neither gives nor takes version ids on a put.
@@ -50,7 +49,7 @@ def saved_objects(blobs: BlobStore) -> dict[str, Any]:
         name: {
             "versioning": bucket.versioning_status,
             "objects": {
-                key: [_saved_version(version, blobs) for version in bucket.keys.getlist(key)]
+                key: [_saved_version(version, bodies) for version in bucket.keys.getlist(key)]
                 for key in list(bucket.keys)
             },
         }
@@ -58,7 +57,7 @@ def saved_objects(blobs: BlobStore) -> dict[str, Any]:
     }
 
 
-def restore_objects(bucket_name: str, saved: dict[str, Any], blobs: BlobStore) -> None:
+def restore_objects(bucket_name: str, saved: dict[str, Any], bodies: SavedBodies) -> None:
     """Put saved objects into an existing bucket, without events: nothing new happened."""
     backend = _backend()
     bucket = backend.buckets[bucket_name]
@@ -72,7 +71,7 @@ def restore_objects(bucket_name: str, saved: dict[str, Any], blobs: BlobStore) -
                 marker.last_modified = datetime.fromisoformat(version["modified"])
                 restored.append(marker)
                 continue
-            entry = _key(bucket, key, blobs.get(version["blob"]))
+            entry = _key(bucket, key, bodies.get(version["blob"]))
             entry._version_id = version["id"]
             entry._is_versioned = bucket.is_versioned
             entry._etag = version["etag"]
@@ -90,13 +89,13 @@ def restore_objects(bucket_name: str, saved: dict[str, Any], blobs: BlobStore) -
         bucket.keys.setlist(key, restored)
 
 
-def _saved_version(version: Any, blobs: BlobStore) -> dict[str, Any]:
+def _saved_version(version: Any, bodies: SavedBodies) -> dict[str, Any]:
     common = {"id": version._version_id, "modified": version.last_modified.isoformat()}
     if isinstance(version, FakeDeleteMarker):
         return common | {"deleted": True}
     return common | {
         "deleted": False,
-        "blob": blobs.put(version.value),
+        "blob": bodies.put(version.body),
         "etag": version.etag.strip('"'),
         "metadata": dict(version.metadata),
         "storage_class": version.storage_class,
@@ -107,7 +106,7 @@ def _saved_version(version: Any, blobs: BlobStore) -> dict[str, Any]:
     }
 
 
-def _key(bucket: Any, name: str, content: bytes) -> Any:
+def _key(bucket: Any, name: str, content: ObjectBody | bytes) -> Any:
     return FakeKey(
         name=name,
         value=content,

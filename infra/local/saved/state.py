@@ -18,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from infra.local.host.clients import cloud_at
 from infra.local.host.settings import LocalSettings
 from infra.local.saved.kinds import SAVED_KINDS
-from infra.local.saved.objects import BlobStore, restore_objects, saved_objects
+from infra.local.saved.objects import SavedBodies, restore_objects, saved_objects
 from infra.local.stepfunctions.executions import aborted_event, running_executions
 
 FORMAT = 1
@@ -35,7 +35,7 @@ class SavedState:
         self._cloud = cloud_at(settings.endpoint_url)
         self._directory = settings.state_dir / "saved"
         self._file = self._directory / "state.json"
-        self._blobs = BlobStore(self._directory / "blobs")
+        self._bodies = SavedBodies(self._directory / "blobs", settings.objects_dir)
 
     def save(self) -> None:
         """Replace what was saved before; an interruption leaves the older state whole."""
@@ -43,7 +43,7 @@ class SavedState:
         state = {
             "format": FORMAT,
             "stacks": self._stacks(),
-            "buckets": saved_objects(self._blobs),
+            "buckets": saved_objects(self._bodies),
             "records": {kind.name: kind.save(self._cloud) for kind in SAVED_KINDS},
             "aborted": [
                 aborted_event(execution, "the embedded cloud was stopped while it ran")
@@ -53,7 +53,7 @@ class SavedState:
         draft = self._file.with_suffix(".new")
         draft.write_text(json.dumps(state, default=_encode))
         draft.replace(self._file)
-        self._blobs.forget_unused()
+        self._bodies.forget_unused()
 
     def restore(self) -> None:
         """Make again what was saved; without a saved state, do nothing.
@@ -79,7 +79,7 @@ class SavedState:
         for name, bucket in buckets.items():
             if name not in managed:
                 s3.create_bucket(Bucket=name)
-                restore_objects(name, bucket, self._blobs)
+                restore_objects(name, bucket, self._bodies)
         early = [kind for kind in SAVED_KINDS if kind.before_stacks]
         for kind in early:
             kind.restore(self._cloud, state["records"].get(kind.name, []))
@@ -91,7 +91,7 @@ class SavedState:
                 Capabilities=["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
             )
         for name in managed & buckets.keys():
-            restore_objects(name, buckets[name], self._blobs)
+            restore_objects(name, buckets[name], self._bodies)
         for kind in SAVED_KINDS:
             if not kind.before_stacks:
                 kind.restore(self._cloud, state["records"].get(kind.name, []))

@@ -101,7 +101,7 @@ def _state_findings(path: str, state: Mapping[str, Any]) -> Iterator[Finding]:
             yield from definition_findings(f"{path}.{key}", state[key])
     nested = ("Branches", "ItemProcessor", "Iterator")
     for field, json_path in _paths({k: v for k, v in state.items() if k not in nested}):
-        if problem := _path_problem(json_path):
+        if problem := _path_problem(field, json_path):
             yield Finding(f"{path}.{field}", problem)
 
 
@@ -164,9 +164,11 @@ def _paths_of_expression(expression: str) -> list[str]:
     return re.findall(r"\$[^\s,()]*", without_text)
 
 
-def _path_problem(path: str) -> str | None:
+def _path_problem(field: str, path: str) -> str | None:
     if is_definite(path):
         return None
+    if field.endswith(".Variable"):
+        return f"{path} may match several values; a Choice rule needs a reference path"
     if re.search(r"(?:\*\]|\.\*|:\d*\]|\)\]|\.\.[\w\[]).*\[-?\d+\]$", unquoted(path)):
         return f"{path} indexes the result of a wildcard, slice or filter; select in a Lambda"
     return None

@@ -13,7 +13,6 @@ from typing import Any
 
 from botocore.config import Config
 from jsonpath_ng.ext.parser import parse
-from moto.stepfunctions.parser.api import ExecutionFailedEventDetails, HistoryEventType
 from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import (
     CustomErrorName,
 )
@@ -21,20 +20,6 @@ from moto.stepfunctions.parser.asl.component.common.error_name.error_equals_decl
     ErrorEqualsDecl,
 )
 from moto.stepfunctions.parser.asl.component.common.error_name.error_name import ErrorName
-from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import (
-    FailureEvent,
-    FailureEventException,
-)
-from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import (
-    StatesErrorName,
-)
-from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import (
-    StatesErrorNameType,
-)
-from moto.stepfunctions.parser.asl.component.state.choice.comparison.operator.implementations.is_operator import (  # noqa: E501
-    IsTimestamp,
-)
-from moto.stepfunctions.parser.asl.component.state.choice.state_choice import StateChoice
 from moto.stepfunctions.parser.asl.component.state.exec.execute_state import ExecutionState
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
     state_task_service_aws_sdk,
@@ -48,12 +33,12 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.state_task_lambda import (
     StateTaskLambda,
 )
-from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from moto.stepfunctions.parser.asl.utils import boto_client, json_path
 from moto.stepfunctions.parser.asl.utils.json_path import NoSuchJsonPathError
 
 from infra.local.host.clients import Cloud
 from infra.local.host.patching import Patches
+from infra.local.stepfunctions.choices import mend_choices
 from infra.local.stepfunctions.json_paths import is_definite
 from infra.local.stepfunctions.task_tokens import mend_task_tokens
 
@@ -106,7 +91,7 @@ def mend_state_language(patches: Patches, endpoint_url: str) -> None:
     """Install the replacements; `patches.restore()` takes them back."""
     patches.replace_everywhere(_ENGINE, json_path.extract_json, extract_json)
     _mend_integrations(patches, Cloud(endpoint_url, _TASK_CONFIG))
-    _mend_choices(patches)
+    mend_choices(patches)
     _mend_error_names(patches)
     mend_task_tokens(patches)
 
@@ -146,32 +131,6 @@ def _mend_integrations(patches: Patches, cloud: Cloud) -> None:
     patches.replace(state_task_service_aws_sdk, "_SERVICE_ERROR_NAMES", ERROR_NAMES)
     patches.replace(StateTaskService, "_normalise_parameters", normalise_parameters)
     patches.replace(StateTaskService, "_normalise_response", normalise_response)
-
-
-def _mend_choices(patches: Patches) -> None:
-    """Fractions of a second in timestamps, and the error of a choice that nothing matches."""
-
-    def evaluate(state: Any, env: Any) -> None:
-        try:
-            original_evaluate(state, env)
-        except RuntimeError as error:
-            if not str(error.args[0]).startswith("No branching option"):
-                raise
-            name = StatesErrorName(StatesErrorNameType.StatesNoChoiceMatched)
-            details = ExecutionFailedEventDetails(
-                error=name.error_name, cause=f"no rule of {state.name} matches its input"
-            )
-            raise FailureEventException(
-                FailureEvent(
-                    env=env,
-                    error_name=name,
-                    event_type=HistoryEventType.ExecutionFailed,
-                    event_details=EventDetails(executionFailedEventDetails=details),
-                )
-            ) from error
-
-    original_evaluate = patches.replace(StateChoice, "_eval_state", evaluate)
-    patches.replace(IsTimestamp, "string_to_timestamp", staticmethod(_timestamp))
 
 
 def _mend_error_names(patches: Patches) -> None:
@@ -224,15 +183,6 @@ def extract_json(path: str, data: Any) -> Any:
 @lru_cache(maxsize=1024)
 def _parsed(path: str) -> Any:
     return parse(path)
-
-
-def _timestamp(text: str) -> datetime | None:
-    """A time in the profile of RFC 3339 that Step Functions takes, or None."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment if "T" in text and moment.tzinfo else None
 
 
 def time_text(moment: datetime) -> str:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from stratos.contracts.plan import Server
-from stratos.hosting.deployment import EndpointDeployment
+from stratos.contracts.plan import Plan, Server
+from stratos.hosting.container import ServingContainer, serving_container
+from stratos.hosting.deployment import EndpointDeployment, InstancePool, PoolModel
 from stratos.hosting.guardrails import guardrails
 from stratos.hosting.modes.interface import Connection, HostingMode, Parts
 from stratos.hosting.monthly import HOURS_PER_MONTH
 from stratos.hosting.names import VARIANT
 from stratos.hosting.next_server import NextServer, Tried, better_server
+from stratos.hosting.pools import MOST, PROVISION_SECONDS, instance_pools
 from stratos.hosting.scaling import Scaling
 
 FEWEST_UNDER_WAY = {"RoutingStrategy": "LEAST_OUTSTANDING_REQUESTS"}
@@ -41,23 +45,31 @@ def on_instances(
     parts: Parts,
     scaling: Scaling | None,
     queue: dict[str, Any] | None = None,
+    stand_ins: Sequence[Plan] = (),
 ) -> EndpointDeployment:
     """An endpoint of the planned server, updated under guardrails.
 
     Args:
+        stand_ins: Plans for instance pools beside that of the planned server.
         scaling: How its fleet follows the traffic.
         queue: AsyncInferenceConfig, where requests wait in a queue.
     """
-    order, container, server = parts.order, parts.container, parts.order.plan.serving
+    order, server = parts.order, parts.order.plan.serving
+    pooled = _pooled(parts, stand_ins)
+    container = pooled.slowest
     variant: dict[str, Any] = {
         "VariantName": VARIANT,
         "ModelName": order.name,
         "InitialVariantWeight": 1.0,
-        "InstanceType": server.instance_type,
         "InitialInstanceCount": server.count,
         "ModelDataDownloadTimeoutInSeconds": container.download_seconds,
         "ContainerStartupHealthCheckTimeoutInSeconds": container.start_seconds,
     }
+    if pooled.pools:
+        variant["InstancePools"] = instance_pools(pooled.pools, order.name)
+        variant["VariantInstanceProvisionTimeoutInSeconds"] = PROVISION_SECONDS
+    else:
+        variant["InstanceType"] = server.instance_type
     if queue is None:
         variant["RoutingConfig"] = FEWEST_UNDER_WAY
     if container.ami is not None:
@@ -75,7 +87,59 @@ def on_instances(
             "async_inference_config": queue,
             "guardrails": held_by,
             "scaling": scaling,
+            "pools": pooled.pools,
+            "more_models": pooled.more_models,
         }
+    )
+
+
+@dataclass(frozen=True)
+class _Pooled:
+    """Instance pools, none where there is no choice, and the container that takes the longest."""
+
+    pools: tuple[InstancePool, ...]
+    more_models: tuple[PoolModel, ...]
+    slowest: ServingContainer
+
+
+def _pooled(parts: Parts, stand_ins: Sequence[Plan]) -> _Pooled:
+    """A pool for the planned server and for each that may stand in.
+
+    InferenceAmiVersion is one for all pools of a variant.
+    """
+    order, own = parts.order, parts.container
+    pools = [_pool(order.plan, order.name, parts.hosting.usd_per_month)]
+    models: list[PoolModel] = []
+    containers = [own]
+    for plan in stand_ins:
+        container = serving_container(
+            plan,
+            order.spec.name,
+            order.artifact.uri,
+            artifact_bytes=order.artifact.num_bytes,
+            servers=order.servers,
+        )
+        if container.ami != own.ami or len(pools) == MOST:
+            continue
+        name = order.name
+        if container.definition != own.definition:
+            name = f"{order.name}-p{len(pools) + 1}"
+            models.append(PoolModel(model_name=name, container=container.definition))
+        pools.append(_pool(plan, name, plan.usd_per_month.value))
+        containers.append(container)
+    if len(pools) == 1:
+        return _Pooled((), (), own)
+    slowest = max(containers, key=lambda one: one.download_seconds + one.start_seconds)
+    return _Pooled(tuple(pools), tuple(models), slowest)
+
+
+def _pool(plan: Plan, model_name: str, usd_per_month: float) -> InstancePool:
+    return InstancePool(
+        plan_id=plan.id,
+        server=plan.serving,
+        engine=plan.engine,
+        model_name=model_name,
+        usd_per_month=usd_per_month,
     )
 
 

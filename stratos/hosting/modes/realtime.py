@@ -33,7 +33,7 @@ class Realtime(OnEndpoint):
     def deployment(self, parts: Parts) -> Deployment:
         order = parts.order
         scaling = fleet_scaling(order.spec, order.plan.serving, order.endpoint_name, VARIANT)
-        return on_instances(parts, scaling)
+        return on_instances(parts, scaling, stand_ins=order.stand_ins)
 
 
 MODE = Realtime()

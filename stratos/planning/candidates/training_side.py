@@ -18,7 +18,7 @@ from stratos.planning.forecast import workload
 from stratos.planning.forecast.rates import Types, generation_seconds
 from stratos.planning.forecast.server_table import ServerTable
 from stratos.planning.forecast.serving_cost import RequestShape
-from stratos.planning.forecast.start_up import job_start_seconds
+from stratos.planning.forecast.start_up import job_start
 from stratos.planning.forecast.training_cost import billed_usd, spot_seconds
 from stratos.planning.forecast.training_rates import StepRate, StudentTraining, step_rate
 from stratos.planning.forecast.transformer import transformer
@@ -67,7 +67,8 @@ class TrainingSide:
     ) -> None:
         self._request, self._probes, self._rejected = request, probes, rejected
         self._types = Types(servers, request.calibration)
-        self._startup = self._types.column(job_start_seconds)
+        self._preparing = self._types.column(lambda i: job_start(i.instance_type).preparing_seconds)
+        self._billed_start = self._types.column(lambda i: job_start(i.instance_type).billed_seconds)
         self._spot = servers.spot
         self._interruptions = self._types.column(lambda i: i.spot_interruptions_per_month)
         self._usd_per_hour = servers.usd_per_hour
@@ -94,11 +95,12 @@ class TrainingSide:
             return None
         write, writers = teacher
         probing = self._probing_seconds(pairing, write, answer)
-        left = self._seconds_left(probing)
+        left = self._seconds_left(probing + (probing > 0) * self._preparing)
 
         def timing(job: str, needed: Floats) -> JobTiming:
             share = TIME_SHARES[job]  # type: ignore[index]
-            return JobTiming(needed, np.maximum(MIN_SECONDS, share * left))
+            limit = share * left - self._preparing - self._billed_start
+            return JobTiming(needed, np.maximum(MIN_SECONDS, limit))
 
         calls = pairing.synthesis.num_calls
         synthesis = timing("synthesize", calls * write)
@@ -110,12 +112,13 @@ class TrainingSide:
         asked = work.num_heldout if pairing.teacher.kind == "weights" else PAID_TEACHER_RECORDS
         evaluation = timing("evaluate", 2 * work.num_heldout * answer + asked * write)
 
-        distill = self._startup + training.seconds
+        distill = self._billed_start + training.seconds
         if reinforcement is not None:
             distill = distill + reinforcement.seconds
-        other = 2 * self._startup + synthesis.seconds + evaluation.seconds + probing
+        other = 2 * self._billed_start + synthesis.seconds + evaluation.seconds + probing
         elapsed = other + np.where(self._spot, spot_seconds(distill, self._interruptions), distill)
-        elapsed = elapsed + self._waiting_seconds(pairing.teacher)
+        num_starts = 3 + (probing > 0)
+        elapsed = elapsed + num_starts * self._preparing + self._waiting_seconds(pairing.teacher)
         on_demand = np.zeros_like(self._spot)
         extra = (2 * workload.SHORTLIST - 1) * probing  # the other probes, which run meanwhile
         usd = billed_usd(distill, self._usd_per_hour, self._spot)
@@ -187,7 +190,7 @@ class TrainingSide:
             return np.zeros_like(write)
         work = pairing.work
         teacher = (work.num_probe + REVERSE_PROBES) * write
-        return np.asarray(self._startup + np.maximum(teacher, work.num_probe * answer))
+        return np.asarray(self._billed_start + np.maximum(teacher, work.num_probe * answer))
 
     def _seconds_left(self, probing: Floats) -> Floats:
         hours = self._request.spec.constraints.max_training_hours

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from stratos.catalog.servers import SPOT_BILLED_SHARE
 from stratos.hosting.monthly import HOURS_PER_MONTH
 from stratos.planning.arrays import Floats, Mask
 from stratos.planning.forecast.engine import HIDDEN_SHARE
 from stratos.planning.forecast.transformer import Transformer
 from stratos.spec import Method
 
-SPOT_BILLED_SHARE = 0.365
-"""Of the seconds a managed-spot job runs: one account's savings of 59-68%, read as 63.5%."""
 SPOT_WAIT_SECONDS = 600.0
 """Waiting for spare capacity; assumed, AWS publishes none."""
 CHECKPOINT_SECONDS = 300.0

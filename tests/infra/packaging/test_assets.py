@@ -152,6 +152,7 @@ def test_the_source_archive_holds_the_programs_of_every_job(built):
     for step in ("probe", "synthesize", "distill", "evaluate"):
         assert f"training/{step}.py" in names
     assert not any("__pycache__" in name or name.startswith("stratos/cli") for name in names)
+    assert "requirements.txt" not in names  # AWS's toolkit would run pip at every start
     assert {(entry.mtime, entry.uid, entry.uname) for entry in entries} == {(0, 0, "")}
 
 
@@ -164,6 +165,7 @@ def checkout(tmp_path: Path) -> Path:
     (tmp_path / "lambdas" / "requirements.txt").write_text("")
     (tmp_path / "lambdas" / "requirements-dataset.txt").write_text("")
     (tmp_path / "lambdas" / "requirements-planning.txt").write_text("")
+    (tmp_path / "training" / "requirements.lock").write_text("")
     return tmp_path
 
 

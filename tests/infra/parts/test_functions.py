@@ -6,9 +6,11 @@ from infra.parts.functions import HANDLERS
 from lambdas.aws.settings import Settings
 from lambdas.serving import leftovers
 from stratos.dataset.allowance import MAX_BYTES, MAX_SECONDS
+from stratos.hosting.names import DEFAULT_STACK, StackNames
 from stratos.spec.constraints import LONGEST_MEASURE_SECONDS
 from tests.infra.resources import function
 
+_NAMES = StackNames(DEFAULT_STACK)
 UPLOAD_BYTES_PER_SECOND = 50e6
 """From a function to S3 in its region; assumed."""
 
@@ -40,11 +42,12 @@ def test_every_handler_has_its_function_with_logs_kept_for_a_while(template):
         for r in template["Resources"].values()
         if r["Type"] == "AWS::Logs::LogGroup"
     }
-    assert set(functions) == {item.name for item in HANDLERS}
+    assert set(functions) == {_NAMES.function(item.module) for item in HANDLERS}
     for handler in HANDLERS:
-        assert functions[handler.name]["Handler"] == f"lambdas.handlers.{handler.module}.handler"
-        assert functions[handler.name]["TracingConfig"] == {"Mode": "Active"}
-        group = groups[f"/aws/lambda/{handler.name}"]
+        name = _NAMES.function(handler.module)
+        assert functions[name]["Handler"] == f"lambdas.handlers.{handler.module}.handler"
+        assert functions[name]["TracingConfig"] == {"Mode": "Active"}
+        group = groups[f"/aws/lambda/{name}"]
         assert group["RetentionInDays"] == 90
         assert "KmsKeyId" in group
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from tests.infra.resources import of_type
 
 
@@ -11,7 +13,7 @@ def test_schedules_may_rerun_and_expire_and_nothing_else(template):
     )
     (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Principal"] == {"Service": "scheduler.amazonaws.com"}
-    assert {"aws:SourceAccount", "aws:SourceArn"} == set(trust["Condition"]["StringEquals"])
+    assert "schedule-group/stratos" in json.dumps(trust["Condition"]["ArnLike"])
     allowed = [
         action
         for policy in of_type(template, "AWS::IAM::Policy").values()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 
-from tests.infra.policies import actions, listed, statements
+import pytest
+
+from tests.infra.policies import actions, allows, listed, resolved, statements
 
 
 def test_a_job_may_run_a_bedrock_batch_under_a_role_that_reads_and_writes_runs_alone(template):
@@ -31,3 +33,43 @@ def test_a_job_may_run_a_bedrock_batch_under_a_role_that_reads_and_writes_runs_a
         if resource["Type"] == "AWS::Lambda::Function":
             told = resource["Properties"]["Environment"]["Variables"]["BEDROCK_ROLE_ARN"]
             assert told == {"Fn::GetAtt": [batch_role, "Arn"]}
+
+
+@pytest.fixture
+def published(template, synthesize, tmp_path) -> dict[str, str]:
+    """Object URI → the file behind it, as `cdk deploy` publishes them."""
+    assert synthesize(tmp_path) == template
+    manifest = json.loads((tmp_path / "Stratos.assets.json").read_text())
+    return {
+        resolved({"Fn::Sub": f"s3://{place['bucketName']}/{place['objectKey']}"}): asset["source"][
+            "path"
+        ]
+        for asset in manifest["files"].values()
+        for place in asset["destinations"].values()
+    }
+
+
+@pytest.mark.parametrize("variable", ["SOURCE_URI", "PACKAGES_URI"])
+def test_a_job_may_read_every_archive_that_its_function_names(template, published, variable):
+    functions = [r for r in template["Resources"].values() if r["Type"] == "AWS::Lambda::Function"]
+    named = {resolved(r["Properties"]["Environment"]["Variables"][variable]) for r in functions}
+    (uri,) = named
+    assert published[uri].endswith(".tar.gz")
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    assert allows(template, "TrainingJobsRole", "s3:GetObject", f"arn:aws:s3:::{bucket}/{key}")
+    assert allows(template, "TrainingJobsRole", "s3:ListBucket", f"arn:aws:s3:::{bucket}")
+
+
+def test_a_job_may_read_no_other_object_that_the_cdk_published(template, published):
+    read = {
+        path.partition(".")[2].partition(".")[2]
+        for uri, path in published.items()
+        if allows(
+            template,
+            "TrainingJobsRole",
+            "s3:GetObject",
+            uri.replace("s3://", "arn:aws:s3:::"),
+        )
+    }
+    assert len(published) > 2
+    assert read == {"tar.gz"}

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from stratos.hosting.ownership import RUN_TAG
+from stratos.hosting.ownership import RUN_TAG, STACK_TAG
 from tests.infra.policies import actions, listed, statements
 
 
@@ -27,7 +27,7 @@ def test_who_tells_what_a_batch_cost_may_look_at_its_job(template, role):
     assert "sagemaker:DescribeTransformJob" in actions(template, f"Functions{role}Role")
 
 
-def test_the_sweeper_deletes_only_what_carries_the_run_tag(template):
+def test_the_sweeper_deletes_only_what_carries_the_tags_of_a_run(template):
     deleting = [
         statement
         for statement in statements(template, "FunctionsSweepRole")
@@ -50,7 +50,11 @@ def test_the_sweeper_deletes_only_what_carries_the_run_tag(template):
         "cloudwatch:DeleteAlarms",
         "cloudwatch:DescribeAlarms",
     }
-    assert all(s["Condition"] == {"Null": {f"aws:ResourceTag/{RUN_TAG}": "false"}} for s in tagged)
+    held = {
+        "Null": {f"aws:ResourceTag/{RUN_TAG}": "false"},
+        "StringEqualsIfExists": {f"aws:ResourceTag/{STACK_TAG}": "Stratos"},
+    }
+    assert all(s["Condition"] == held for s in tagged)
 
 
 def test_the_sweeper_calls_clean_up_and_no_other_function(template, module_of):

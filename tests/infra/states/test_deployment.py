@@ -28,6 +28,7 @@ def test_a_queue_is_configured_only_where_requests_wait_in_one(states):
         "CreateAsyncModel",
         "CreateBatchModel",
         "CreateComponentModel",
+        "CreateServerlessModel",
         "CreateModel",
     ]
     assert next_states(states["CreateAsyncModel"]) == ["CreateAsyncEndpointConfig"]
@@ -37,3 +38,16 @@ def test_a_queue_is_configured_only_where_requests_wait_in_one(states):
     assert len(roles) == 2
     queued = states["CreateAsyncEndpointConfig"]["Parameters"]
     assert queued["AsyncInferenceConfig.$"] == "$.quality.deployment.async_inference_config"
+
+
+def test_models_of_pools_are_made_before_the_configuration_that_names_them(states):
+    made, pooled = states["CreateModel"], states["CreatePoolModels"]
+    assert (made["Next"], pooled["Next"]) == ("CreatePoolModels", "CreateEndpointConfig")
+    assert pooled["ItemsPath"] == "$.quality.deployment.more_models"
+    [one] = pooled["ItemProcessor"]["States"].values()
+    assert one["Parameters"] == {
+        "ModelName.$": "$.model.model_name",
+        "PrimaryContainer.$": "$.model.container",
+        "Tags.$": "$.tags",
+        "ExecutionRoleArn": made["Parameters"]["ExecutionRoleArn"],
+    }

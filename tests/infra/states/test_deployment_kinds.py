@@ -15,7 +15,7 @@ from tests.summaries import server
 ROOT = "$.quality.deployment."
 WAYS = {
     "realtime": "CreateModel",
-    "serverless": "CreateModel",
+    "serverless": "CreateServerlessModel",
     "async": "CreateAsyncModel",
     "scale_to_zero": "CreateComponentModel",
     "batch": "CreateBatchModel",
@@ -34,11 +34,16 @@ def written(mode: str) -> dict[str, Any]:
 
 
 def chosen(state: State, deployment: dict[str, Any]) -> str:
-    """Where a Choice by `IsNull` leads; a path that is not there is an error, as on AWS."""
+    """Where a Choice leads; a path that is not there is an error but to `IsPresent`, as on AWS."""
     for rule in state["Choices"]:
         assert rule["Variable"].startswith(ROOT)
-        assert isinstance(rule["IsNull"], bool)
-        if (deployment[rule["Variable"].removeprefix(ROOT)] is None) is rule["IsNull"]:
+        path = rule["Variable"].removeprefix(ROOT)
+        if "IsPresent" in rule:
+            field, _, inner = path.partition(".")
+            holds = (inner in deployment[field]) is rule["IsPresent"]
+        else:
+            holds = (deployment[path] is None) is rule["IsNull"]
+        if holds:
             return str(rule["Next"])
     return str(state["Default"])
 

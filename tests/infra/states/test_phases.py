@@ -15,6 +15,7 @@ COUNTED_TO = {
     "Evaluate": {"DiagnoseEvaluate"},
     "AwaitApproval": {"RecordApproval"},
     "Deploy": {
+        "CreatePoolModels",
         *("CreateEndpointConfig", "CreateAsyncEndpointConfig", "CreateEndpoint"),
         *("StopScaling", "PutAlarms", "UpdateEndpoint", "UpdateUnguarded", "DeleteAlarms"),
         *("WaitForEndpoint", "DescribeEndpoint"),

@@ -131,7 +131,8 @@ def test_every_path_into_a_model_names_one_of_its_fields(states):
 
 
 def test_nothing_is_read_before_some_state_wrote_it(states):
-    written = {"$", "$.job", "$.alarm", "$.failure"}  # the Maps' items, and what a Catch puts there
+    written = {"$", "$.job", "$.alarm", "$.model", "$.tags"}  # the Maps' items
+    written.add("$.failure")  # what a Catch puts there
     written |= {"$.run"}
     written |= {state["ResultPath"] for state in states.values() if state.get("ResultPath")}
     for name, state in states.items():
@@ -158,8 +159,8 @@ def test_every_task_is_bounded_in_time(states):
 
 def test_every_failure_after_the_claim_leads_to_clean_up_and_a_report(states):
     final = {"CleanUp", "ReportFailure", "ReportRejected", "ClaimRun"}
-    for alarms in ("PutAlarms", "PutComponentAlarms"):
-        final |= set(states[alarms]["ItemProcessor"]["States"])  # their Map catches
+    for every in ("PutAlarms", "PutComponentAlarms", "CreatePoolModels"):
+        final |= set(states[every]["ItemProcessor"]["States"])  # their Map catches
     final |= {"AskBatch"}  # a job that failed is judged
     for name, state in states.items():
         if state["Type"] in ("Task", "Map") and name not in final:

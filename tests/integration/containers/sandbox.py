@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-REQUIRED = "STRATOS_REQUIRE_CONTAINERS"
+REQUIRED = "STRATOS_ALL_TESTS"
 """Set where these tests must run; elsewhere a machine that cannot run them skips them."""
 _NAMESPACES = ("unshare", "-Urmpf", "--mount-proc", "--kill-child")
 _SET_UP = """

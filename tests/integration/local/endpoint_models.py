@@ -128,8 +128,11 @@ def create_config(
                 "VariantName": "main",
                 "ModelName": name,
                 "InitialVariantWeight": 1.0,
-                **instances,
-                **variant,
+                **{
+                    name: value
+                    for name, value in (instances | variant).items()
+                    if value is not None
+                },
             }
         ],
         **({"AsyncInferenceConfig": queue} if queue else {}),

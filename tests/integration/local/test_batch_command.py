@@ -21,6 +21,7 @@ from stratos.contracts.run import RunRow
 from stratos.errors import BatchFailed, BatchRejected, ModelNotFound
 from stratos.hosting.build import build_deployment
 from stratos.hosting.deployment import BatchDeployment
+from stratos.hosting.names import DEFAULT_STACK, StackNames
 from stratos.hosting.transform_job import BATCH_TAG
 from tests import factories
 from tests.patience import eventually
@@ -43,7 +44,13 @@ def cloud(tmp_path_factory):
 def stack(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Stack:
     for name, value in client_environment(cloud.settings.endpoint_url).items():
         monkeypatch.setenv(name, value)
-    return Stack(BUCKET, "runs", "arn:aws:states:us-east-1:123456789012:stateMachine:s", "g")
+    return Stack(
+        BUCKET,
+        "runs",
+        "arn:aws:states:us-east-1:123456789012:stateMachine:s",
+        "g",
+        StackNames(DEFAULT_STACK),
+    )
 
 
 def promoted(cloud: Cloud, stack: Stack, run_id: str, **environment: str) -> RunRow:

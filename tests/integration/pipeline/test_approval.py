@@ -10,11 +10,20 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from infra.local.cli import bring_up
 from stratos.cli import app as cli
+from stratos.cli import endpoint
 from stratos.contracts.run import RunRow
 from stratos.errors import NotAwaitingApproval
 from stratos.moment import written
-from tests.integration.pipeline.cloud import Cloud, eventually, running_cloud, write_task
+from tests.integration.pipeline.cloud import (
+    ASSEMBLY,
+    Cloud,
+    eventually,
+    running_cloud,
+    write_task,
+)
+from tests.integration.pipeline.next_release import NEXT, next_release
 
 pytestmark = pytest.mark.slow
 
@@ -93,6 +102,39 @@ def test_an_approved_model_is_deployed_and_owned_and_swept_when_its_time_is_over
     assert cloud.billable()["endpoints"] == ["stratos-asked"]
     assert json.loads(run("sweep", "--json"))["removed"] == named
     eventually(lambda: cloud.billable() == NOTHING)
+
+
+def test_a_stack_updated_while_a_run_waits_neither_loses_nor_doubles_the_run(
+    cloud: Cloud, tmp_path: Path
+):
+    run_id = cloud.submit(write_task(tmp_path / "task", "upgraded", approval="required"))
+    execution_arn = waiting(cloud, run_id).execution_arn
+    executions = len(cloud.executions())
+    bring_up(cloud.settings, next_release(ASSEMBLY, tmp_path / "next"))
+    machine = cloud.stack.states.describe_state_machine(
+        stateMachineArn=cloud.stack.state_machine_arn
+    )
+    assert "Superseded" in machine["definition"]
+    assert waiting(cloud, run_id).execution_arn == execution_arn
+
+    run("approve", run_id)
+    row = cloud.finish(run_id)
+    assert row.status == "succeeded", cloud.summary(run_id).reason
+    assert row.execution_arn == execution_arn
+
+    def outcome() -> str | None:
+        # The definition of today would let it fail in the end.
+        described = cloud.stack.states.describe_execution(executionArn=execution_arn)
+        return None if described["status"] == "RUNNING" else described["status"]
+
+    assert eventually(outcome) == "SUCCEEDED"
+    assert len(cloud.executions()) == executions
+    assert cloud.billable() == {"jobs": [], "endpoints": ["stratos-upgraded"]}
+    assert json.loads(run("sweep", "--json"))["removed"] == []
+    for function in cloud.client("lambda").list_functions()["Functions"]:
+        source = function["Environment"]["Variables"]["SOURCE_URI"]
+        assert NEXT in source
+    endpoint.delete(cloud.stack, row, objects=False)
 
 
 def test_a_rejected_model_is_not_deployed_and_its_run_says_why(cloud: Cloud, tmp_path: Path):

@@ -5,14 +5,22 @@ from __future__ import annotations
 import io
 import threading
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
+from infra.local.host.capacity import Capacity
 from stratos.contracts.bucket import RunKeys
 from stratos.contracts.jobs import DistillResult
-from tests.integration.pipeline.cloud import Cloud, eventually, write_task
+from stratos.contracts.match import MatchEvidence
+from tests.integration.pipeline.cloud import (
+    Cloud,
+    eventually,
+    twice_as_fast_on_two_threads,
+    write_task,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -51,15 +59,45 @@ def kill(process: psutil.Process) -> None:
         return
 
 
-def test_training_killed_once_resumes_from_its_checkpoint(cloud: Cloud, tmp_path: Path):
+@pytest.fixture
+def capacity(cloud: Cloud) -> Iterator[Capacity]:
+    found = Capacity(cloud.settings)
+    yield found
+    found.restore(["ml.local.cpu1", "ml.local.cpu2"])
+
+
+def test_training_killed_once_resumes_on_what_is_free_and_is_served_there(
+    cloud: Cloud, capacity: Capacity, tmp_path: Path
+):
+    twice_as_fast_on_two_threads(cloud)
     training = LONG | {"max_steps": 150}
     run_id = cloud.submit(write_task(tmp_path, "once", training=training))
     eventually(lambda: cloud.keys(RunKeys(run_id).checkpoints("distill-a0")))
+    evidence = MatchEvidence.model_validate(cloud.read_json(RunKeys(run_id).match))
+    trained_on, hosted_on = (
+        evidence.plan.training.instance_type,
+        evidence.plan.serving.instance_type,
+    )
+    capacity.exhaust([trained_on], ["training"])
+    capacity.exhaust([hosted_on], ["hosting"])
     (process,) = cloud.processes("training.distill")
     kill(process)
     row = cloud.finish(run_id)
-    assert row.status == "succeeded", cloud.summary(run_id).reason
+    summary = cloud.summary(run_id)
+    assert row.status == "succeeded", summary.reason
     first, second = (j for j in cloud.jobs(run_id) if "-distill-" in j["TrainingJobName"])
+    assert first["ResourceConfig"]["SelectedInstanceType"] == trained_on
+    moved_to = second["ResourceConfig"]["SelectedInstanceType"]
+    assert moved_to != trained_on
+    assert summary.training is not None
+    assert summary.training.server is not None
+    assert summary.training.server.instance_type == moved_to
+    assert any(f"{trained_on}, which was planned, had no capacity" in n for n in summary.notes)
+    [measured] = summary.measurements
+    assert measured.without_capacity == (hosted_on,)
+    assert summary.endpoint is not None
+    assert summary.endpoint.server.instance_type == measured.plan.serving.instance_type != hosted_on
+    assert row.usd_per_hour == pytest.approx(measured.plan.serving.usd_per_hour, rel=0.01)
     assert first["TrainingJobStatus"] == "Failed"
     assert second["TrainingJobStatus"] == "Completed"
     result = DistillResult.model_validate(cloud.read_json(RunKeys(run_id).job_result("distill-a0")))

@@ -9,12 +9,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from stratos.catalog.servers import ServerCatalog
-from stratos.contracts.bucket import SERVERS_KEY
 from tests.integration.pipeline.cloud import (
     PATIENCE_SECONDS,
     Cloud,
     eventually,
+    twice_as_fast_on_two_threads,
     write_task,
 )
 
@@ -56,20 +55,6 @@ class FirstServerFrozen:
                 self._done.wait(FROZEN_SECONDS)
                 for process in self.frozen:
                     process.resume()
-
-
-def twice_as_fast_on_two_threads(cloud: Cloud) -> None:
-    """Two threads are forecast to be faster, whatever else this machine does now."""
-    catalog = ServerCatalog.model_validate(cloud.read_json(SERVERS_KEY))
-    one = catalog["ml.local.cpu1"]
-    two = catalog["ml.local.cpu2"].model_copy(
-        update={
-            "tflops_32bit": 2 * (one.tflops_32bit or 0.0),
-            "memory_bandwidth_gb_per_s": 2 * (one.memory_bandwidth_gb_per_s or 0.0),
-        }
-    )
-    body = catalog.with_types(two).model_dump_json().encode()
-    cloud.stack.s3.put_object(Bucket=cloud.stack.bucket, Key=SERVERS_KEY, Body=body)
 
 
 def test_a_server_that_is_too_slow_makes_way_for_the_next(cloud: Cloud, tmp_path: Path):

@@ -159,6 +159,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
         "AWS_DEFAULT_REGION": REGION,
         "POWERTOOLS_METRICS_NAMESPACE": "Stratos",
         "POWERTOOLS_SERVICE_NAME": "stratos",
+        "STACK_NAME": "Stratos",
         "RUNS_TABLE": TABLE,
         "SOURCE_URI": f"s3://{BUCKET}/source.tar.gz",
         "MODEL_PACKAGE_GROUP": "stratos",

@@ -199,7 +199,16 @@ class Pipeline:
         )
         if deployment["component"] is not None:
             return self._deploy_component(sagemaker, deployment)
+        for model in deployment["more_models"]:
+            sagemaker.create_model(
+                ModelName=model["model_name"],
+                PrimaryContainer=model["container"],
+                ExecutionRoleArn="arn:aws:iam::123456789012:role/endpoint",
+                Tags=deployment["tags"],
+            )
+        # moto knows neither our instance types nor instance pools.
         variant = deployment["production_variant"] | {"InstanceType": "ml.m5.large"}
+        variant.pop("InstancePools", None)
         sagemaker.create_endpoint_config(
             EndpointConfigName=deployment["endpoint_config_name"],
             ProductionVariants=[variant],
@@ -413,3 +422,10 @@ def on(plan: Plan, instance_type: str) -> bool:
 def start(account: Account, **sections: Any) -> Pipeline:
     """Drop a spec and claim its run."""
     return Pipeline(account, account.run(account.drop(**sections)))
+
+
+def first_type(deployment: dict[str, Any]) -> str:
+    """The instance type that a deployment asks for first, or alone."""
+    variant = deployment["production_variant"]
+    asked = variant.get("InstancePools") or [variant]
+    return str(asked[0]["InstanceType"])

@@ -15,14 +15,17 @@ from infra.local.host.patching import Patches
 from infra.local.host.settings import ACCOUNT_ID, REGION, LocalSettings
 from infra.local.sagemaker.api import SageMakerOperations, utc_now
 from infra.local.sagemaker.endpoint_configs import (
+    InstanceOffer,
     accept_instance_type,
+    accept_variants,
     configuration,
-    containers_of,
     create_endpoint_config,
+    offers_of,
     refuse_taken_model,
 )
 from infra.local.sagemaker.endpoints.components import InferenceComponents
 from infra.local.sagemaker.endpoints.invocations import Invocations
+from infra.local.sagemaker.endpoints.provisioning import NO_CAPACITY, provision
 from infra.local.sagemaker.endpoints.traffic import Traffic
 from infra.local.sagemaker.model_registry import ModelRegistry
 from infra.local.sagemaker.model_server import ModelServer
@@ -42,6 +45,7 @@ class EndpointProcesses:
         self._invocations = Invocations(self._route, self._queue_of, self._component)
         self._traffic: dict[str, Traffic] = {}
         self._retiring: list[threading.Thread] = []
+        self._provisioning: list[threading.Thread] = []
         self._lock = threading.Lock()
         self._settings = LocalSettings()
         self._clients: BackgroundClients | None = None
@@ -61,12 +65,15 @@ class EndpointProcesses:
         self._patch(SageMakerModelBackend, "create_endpoint", self._create)
         self._patch(SageMakerModelBackend, "delete_endpoint", self._delete)
         self._patch(FakeEndpointConfig, "validate_instance_type", accept_instance_type)
+        self._patch(FakeEndpointConfig, "validate_production_variants", accept_variants)
 
     def close(self) -> None:
         with self._lock:
             served = list(self._traffic.values())
             self._traffic.clear()
-            retiring = list(self._retiring)
+            retiring, provisioning = list(self._retiring), list(self._provisioning)
+        for thread in provisioning:
+            thread.join()
         for traffic in served:
             traffic.close(drain=False)
         for thread in retiring:
@@ -93,7 +100,7 @@ class EndpointProcesses:
     ) -> Any:
         refuse_violations(name_violations("endpointName", endpoint_name))
         config = configuration(backend, endpoint_config_name)
-        containers = containers_of(backend, config.production_variants)
+        offers = offers_of(backend, config.production_variants)
         assert self._clients is not None
         with self._lock:
             if endpoint_name in backend.endpoints:
@@ -108,7 +115,7 @@ class EndpointProcesses:
                 data_capture_config=config.data_capture_config,
                 tags=tags or [],
             )
-            endpoint.production_variants = _in_service(config.production_variants)
+            endpoint.production_variants = _in_service(config.production_variants, {})
             endpoint.endpoint_status = "Creating"
             endpoint.async_inference_config = config.async_inference_config
             backend.endpoints[endpoint_name] = endpoint
@@ -118,18 +125,47 @@ class EndpointProcesses:
             self._traffic[endpoint_name] = traffic
         self._announce(endpoint)
 
-        def finished(reason: str | None) -> None:
+        def finished(reason: str | None, types: Mapping[str, str | None]) -> None:
+            endpoint.production_variants = _in_service(config.production_variants, types)
             self._change(endpoint, "InService" if reason is None else "Failed", reason)
 
-        served = [v for v in config.production_variants if v["VariantName"] in containers]
-        traffic.roll_out(served, containers, finished)
+        self._provision(endpoint_name, traffic, offers, finished)
         return endpoint
+
+    def _provision(
+        self,
+        name: str,
+        traffic: Traffic,
+        offers: Mapping[str, Sequence[InstanceOffer]],
+        finished: Callable[[str | None, Mapping[str, str | None]], None],
+        shift: TrafficShift = TrafficShift(),  # noqa: B008 - it is frozen
+    ) -> None:
+        """In the background, find instances for a fleet and roll it out there."""
+
+        def gone() -> bool:
+            return self._traffic.get(name) is not traffic
+
+        def run() -> None:
+            found = provision(offers, self._settings, gone)
+            if gone():
+                return
+            if found is None:
+                finished(NO_CAPACITY, {})
+                return
+            told = partial(_told, finished, found.types)
+            traffic.roll_out(found.variants, found.containers, told, shift)
+
+        thread = threading.Thread(target=run, daemon=True)
+        with self._lock:
+            self._provisioning = [one for one in self._provisioning if one.is_alive()]
+            self._provisioning.append(thread)
+        thread.start()
 
     def _update(self, parameters: dict[str, Any], backend: Any) -> dict[str, Any]:
         endpoint = _endpoint(backend, parameters["EndpointName"])
         config = configuration(backend, parameters["EndpointConfigName"])
         _refuse_other_kind(endpoint, config)
-        containers = containers_of(backend, config.production_variants)
+        offers = offers_of(backend, config.production_variants)
         shift = self._shift_of(parameters.get("DeploymentConfig"), config)
         with self._lock:
             if endpoint.endpoint_status != "InService":
@@ -142,15 +178,15 @@ class EndpointProcesses:
             traffic = self._traffic[endpoint.endpoint_name]
         self._announce(endpoint)
 
-        def finished(reason: str | None) -> None:
+        def finished(reason: str | None, types: Mapping[str, str | None]) -> None:
             if reason is None:
-                endpoint.production_variants = _in_service(config.production_variants)
+                endpoint.production_variants = _in_service(config.production_variants, types)
                 endpoint.endpoint_config_name = config.endpoint_config_name
                 if parameters.get("DeploymentConfig"):
                     endpoint.last_deployment_config = parameters["DeploymentConfig"]
             self._change(endpoint, "InService", reason)
 
-        traffic.roll_out(config.production_variants, containers, finished, shift)
+        self._provision(endpoint.endpoint_name, traffic, offers, finished, shift)
         return {"EndpointArn": endpoint.arn}
 
     def _shift_of(self, config: dict[str, Any] | None, endpoint_config: Any) -> TrafficShift:
@@ -250,8 +286,22 @@ def _takes_components(endpoint: Any) -> bool:
     return any("ManagedInstanceScaling" in variant for variant in endpoint.production_variants)
 
 
-def _in_service(variants: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Configured variants as DescribeEndpoint tells of them; moto loses a weight of zero."""
+def _told(
+    finished: Callable[[str | None, Mapping[str, str | None]], None],
+    types: Mapping[str, str | None],
+    reason: str | None,
+) -> None:
+    finished(reason, types)
+
+
+def _in_service(
+    variants: Sequence[Mapping[str, Any]], types: Mapping[str, str | None]
+) -> list[dict[str, Any]]:
+    """Configured variants as DescribeEndpoint tells of them; moto loses a weight of zero.
+
+    Args:
+        types: Instance type of each variant that has its instances already.
+    """
     described = []
     for variant in variants:
         weight = float(variant.get("InitialVariantWeight", 1.0))
@@ -262,6 +312,16 @@ def _in_service(variants: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         }
         if "ManagedInstanceScaling" in variant:
             summary["ManagedInstanceScaling"] = variant["ManagedInstanceScaling"]
+        if "InstancePools" in variant:
+            summary["InstancePools"] = [
+                {
+                    "InstanceType": pool["InstanceType"],
+                    "CurrentInstanceCount": variant.get("InitialInstanceCount", 1)
+                    if pool["InstanceType"] == types.get(variant["VariantName"])
+                    else 0,
+                }
+                for pool in variant["InstancePools"]
+            ]
         for state in ("Current", "Desired"):
             if "InitialInstanceCount" in variant:
                 summary[f"{state}InstanceCount"] = variant["InitialInstanceCount"]

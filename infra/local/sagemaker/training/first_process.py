@@ -27,9 +27,12 @@ _GROUP = "homogeneousCluster"
 class FirstProcess:
     """What a job's request makes of it."""
 
-    def __init__(self, request: TrainingJobRequest, root: ContainerRoot, threads: int) -> None:
+    def __init__(
+        self, request: TrainingJobRequest, root: ContainerRoot, instance_type: str, threads: int
+    ) -> None:
         self._request = request
         self._root = root
+        self._instance_type = instance_type
         self._threads = threads
 
     def write_configuration(self) -> None:
@@ -46,19 +49,18 @@ class FirstProcess:
             }
             for channel in self._request.input_data_config
         }
-        instance_type = self._request.resource_config.instance_type
         files: dict[str, Any] = {
             "hyperparameters": self._request.hyper_parameters,
             "inputdataconfig": channels,
             "resourceconfig": {
                 "current_host": HOST,
-                "current_instance_type": instance_type,
+                "current_instance_type": self._instance_type,
                 "current_group_name": _GROUP,
                 "hosts": [HOST],
                 "instance_groups": [
                     {
                         "instance_group_name": _GROUP,
-                        "instance_type": instance_type,
+                        "instance_type": self._instance_type,
                         "hosts": [HOST],
                     }
                 ],

@@ -56,6 +56,8 @@ class TrainingJobRecord:
         self.training_start_time: datetime | None = None
         self.training_end_time: datetime | None = None
         self.stop_requested = threading.Event()
+        self.instance_type: str | None = None
+        """That the job has started on; None while it waits for one."""
         self._echo = {
             name: copy.deepcopy(parameters[name])
             for name in _ECHOED
@@ -104,6 +106,16 @@ class TrainingJobRecord:
                 self.enter("Stopping", "Stopping the training job", "Stopping")
             return True
 
+    def select(self, instance_type: str, count: int) -> None:
+        """Note what the job starts on; where there was a choice, the description tells it."""
+        with self._lock:
+            self.instance_type = instance_type
+            if self.request.resource_config.instance_preferences:
+                self._echo["ResourceConfig"] |= {
+                    "SelectedInstanceType": instance_type,
+                    "SelectedInstanceCount": count,
+                }
+
     def record_model(self, uri: str) -> None:
         with self._lock:
             self._model_uri = uri
@@ -138,9 +150,8 @@ class TrainingJobRecord:
                 elapsed = self.training_end_time - self.training_start_time
                 seconds = max(1, math.ceil(elapsed.total_seconds()))
                 described["TrainingTimeInSeconds"] = seconds
-                described["BillableTimeInSeconds"] = (
-                    seconds * self.request.resource_config.instance_count
-                )
+                # Of each instance: the count is multiplied by whoever adds up the bill.
+                described["BillableTimeInSeconds"] = seconds
         return {name: value for name, value in described.items() if value is not None}
 
     def gen_response_object(self) -> dict[str, Any]:

@@ -16,6 +16,8 @@ _MAX_HYPERPARAMETERS = 100
 _MAX_COMMAND_ENTRIES = 100
 _MAX_ENTRY_CHARACTERS = 256
 _MAX_CHANNELS = 20
+_MAX_PREFERENCES = 5
+_EXCLUDED_BY_PREFERENCES = ("InstanceType", "InstanceGroups", "InstancePlacementConfig")
 
 
 class _Shape(BaseModel):
@@ -60,13 +62,30 @@ class OutputDataConfig(_Shape):
     compression_type: str = "GZIP"
 
 
-class ResourceConfig(_Shape):
+class InstancePreference(_Shape):
     instance_type: str
+    instance_count: int | None = None
+
+
+class ResourceConfig(_Shape):
+    instance_type: str | None = None
     instance_count: int = 1
+    instance_preferences: tuple[InstancePreference, ...] = ()
+
+    @property
+    def choices(self) -> tuple[tuple[str, int], ...]:
+        """Instance types that the job may start on with how many of each, best first."""
+        if self.instance_type is not None:
+            return ((self.instance_type, self.instance_count),)
+        return tuple(
+            (one.instance_type, one.instance_count or self.instance_count)
+            for one in self.instance_preferences
+        )
 
 
 class StoppingCondition(_Shape):
     max_runtime_in_seconds: int = 86400
+    max_wait_time_in_seconds: int | None = None
 
 
 class CheckpointConfig(_Shape):
@@ -85,6 +104,7 @@ class TrainingJobRequest(_Shape):
     stopping_condition: StoppingCondition = StoppingCondition()
     checkpoint_config: CheckpointConfig | None = None
     environment: dict[str, str] = {}
+    enable_managed_spot_training: bool = False
 
     @property
     def default_input_mode(self) -> str:
@@ -120,7 +140,8 @@ def violations(parameters: Mapping[str, Any]) -> list[str]:
             "Value at 'inputDataConfig' failed to satisfy constraint: Member must have length "
             f"less than or equal to {_MAX_CHANNELS}"
         )
-    return found + _command_violations(parameters.get("AlgorithmSpecification") or {})
+    found += _command_violations(parameters.get("AlgorithmSpecification") or {})
+    return found or _capacity_violations(parameters)
 
 
 def _command_violations(algorithm: Mapping[str, Any]) -> list[str]:
@@ -141,4 +162,38 @@ def _command_violations(algorithm: Mapping[str, Any]) -> list[str]:
             for number, entry in enumerate(entries, 1)
             if len(entry) > _MAX_ENTRY_CHARACTERS or "\n" in entry
         ]
+    return found
+
+
+def _capacity_violations(parameters: Mapping[str, Any]) -> list[str]:
+    """What the service model says of instances, in words of its own: AWS's are not recorded."""
+    config = parameters.get("ResourceConfig") or {}
+    preferences = config.get("InstancePreferences")
+    found = [
+        f"'resourceConfig.{name}' is read-only and not accepted in CreateTrainingJob requests"
+        for name in ("SelectedInstanceType", "SelectedInstanceCount")
+        if config.get(name) is not None
+    ]
+    if preferences is None:
+        if not config.get("InstanceType") and not config.get("InstanceGroups"):
+            found.append("'resourceConfig' must specify InstanceType or InstancePreferences")
+        return found
+    if not 1 <= len(preferences) <= _MAX_PREFERENCES:
+        found.append(
+            "Value at 'resourceConfig.instancePreferences' failed to satisfy constraint: Member "
+            f"must have length between 1 and {_MAX_PREFERENCES}"
+        )
+    excluded = [name for name in _EXCLUDED_BY_PREFERENCES if config.get(name)]
+    if parameters.get("EnableManagedSpotTraining"):
+        excluded.append("EnableManagedSpotTraining")
+    found += [f"InstancePreferences and {name} are mutually exclusive" for name in excluded]
+    types = [one.get("InstanceType") for one in preferences]
+    if len(set(types)) < len(types):
+        found.append("An instance type can appear only once in InstancePreferences")
+    counted = [one.get("InstanceCount") is not None for one in preferences]
+    for_the_job = config.get("InstanceCount") is not None
+    if any(counted) == for_the_job or (any(counted) and not all(counted)):
+        found.append(
+            "InstanceCount must be set on every preference, or once in ResourceConfig, and not both"
+        )
     return found

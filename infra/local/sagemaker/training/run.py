@@ -11,6 +11,7 @@ from pathlib import Path
 
 from botocore.exceptions import ClientError
 
+from infra.local.host.capacity import Capacity, Use
 from infra.local.host.clients import BackgroundClients
 from infra.local.host.log_stream import LogStream
 from infra.local.host.process import LoggedProcess, exit_code_as_shell
@@ -21,10 +22,16 @@ from infra.local.sagemaker.state_events import announce
 from infra.local.sagemaker.training.checkpoints import CheckpointSync
 from infra.local.sagemaker.training.first_process import FirstProcess, stop
 from infra.local.sagemaker.training.record import TrainingJobRecord
+from stratos.waiting import every, wait_until, within
 
 logger = logging.getLogger(__name__)
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+NO_CAPACITY = (
+    "CapacityError: Unable to provision requested ML compute capacity. Please retry using a "
+    "different ML instance type."
+)
+"""As SageMaker has said it, https://github.com/DIAGNijmegen/rse-grand-challenge/issues/2631."""
 _POLL_SECONDS = 0.2
 _FAILURE_CHARACTERS = 900
 """Of `output/failure`: with the exit code, FailureReason holds 1,024."""
@@ -39,6 +46,7 @@ class JobRun:
         self.job = job
         self._settings = settings
         self._clients = clients
+        self._capacity = Capacity(settings)
         directory = settings.state_dir / "jobs" / job.training_job_name
         self._root = ContainerRoot(directory / "opt-ml")
         self._log_path = directory / "output.log"
@@ -70,7 +78,7 @@ class JobRun:
 
     def _walk(self) -> None:
         self._announce()
-        if self._end_if_stopped():
+        if self._end_if_stopped() or not self._provision():
             return
         self._enter("Downloading", "Downloading input data")
         first = self._prepare()
@@ -90,6 +98,43 @@ class JobRun:
             if self._checkpoints is not None:
                 self._checkpoints.close(upload=not self._abandoned.is_set())
         self._finish(ran_out)
+
+    def _provision(self) -> bool:
+        """Take the first choice that is free; spot is waited for, as long as the job may wait."""
+        spot = self.job.request.enable_managed_spot_training
+        if not spot:
+            found = self._free("training")
+            if found is None:
+                self._fail(NO_CAPACITY)
+                return False
+            self.job.select(*found)
+            return True
+        longest = self.job.request.stopping_condition.max_wait_time_in_seconds or 0
+        if (found := self._free("spot")) is None:
+            self._enter("Pending", "Waiting for managed spot training capacity")
+            found = wait_until(
+                lambda: self._free("spot"),
+                lambda free: free is not None or self._is_unwanted,
+                deadline=within(longest * self._settings.rollout_scale),
+                pauses=every(_POLL_SECONDS),
+            )
+        if self._end_if_stopped():
+            return False
+        if found is None:
+            message = "Training job exceeded MaxWaitTimeInSeconds and was stopped"
+            self.job.enter("MaxWaitTimeExceeded", message, "Stopped")
+            self._announce()
+            return False
+        self.job.select(*found)
+        return True
+
+    @property
+    def _is_unwanted(self) -> bool:
+        return self._abandoned.is_set() or self.job.stop_requested.is_set()
+
+    def _free(self, use: Use) -> tuple[str, int] | None:
+        choices = self.job.request.resource_config.choices
+        return next((one for one in choices if self._capacity.has(one[0], use)), None)
 
     def _prepare(self) -> FirstProcess:
         request = self.job.request
@@ -113,8 +158,10 @@ class JobRun:
                 self._clients.s3, request.checkpoint_config.s3_uri, local
             )
             self._checkpoints.restore()
-        threads = self._settings.threads_of(request.resource_config.instance_type)
-        first = FirstProcess(request, self._root, threads)
+        instance_type = self.job.instance_type
+        assert instance_type is not None, "it has been provisioned"
+        threads = self._settings.threads_of(instance_type)
+        first = FirstProcess(request, self._root, instance_type, threads)
         first.write_configuration()
         return first
 

@@ -158,3 +158,21 @@ def test_a_deployed_template_may_be_large(cloud: Cloud, tmp_path: Path) -> None:
     }
     deploy(write_assembly(tmp_path, "Large", template(resources)), cloud.settings.endpoint_url)
     assert cloud("ssm").get_parameter(Name="/p/59")["Parameter"]["Value"] == "v" * 2000
+
+
+def test_a_parameter_that_is_given_decides_and_a_changed_one_updates(
+    cloud: Cloud, tmp_path: Path
+) -> None:
+    url = cloud.settings.endpoint_url
+    switched = template({}, Where={"Fn::If": ["Inside", {"Ref": "Subnets"}, "outside"]})
+    switched["Parameters"]["Subnets"] = {"Type": "String", "Default": ""}
+    switched["Conditions"] = {"Inside": {"Fn::Not": [{"Fn::Equals": [{"Ref": "Subnets"}, ""]}]}}
+    assembly = write_assembly(tmp_path, "Switched", switched, {})
+    assert deploy(assembly, url) == {"Where": "outside"}
+    assert deploy(assembly, url, {"Subnets": "subnet-1"}) == {"Where": "subnet-1"}
+
+
+def test_a_parameter_that_no_template_has_is_refused(cloud: Cloud, tmp_path: Path) -> None:
+    assembly = write_assembly(tmp_path, "Unknown", template({}), {})
+    with pytest.raises(DeployError, match="no template has a parameter Subnet; there are Boot"):
+        deploy(assembly, cloud.settings.endpoint_url, {"Subnet": "subnet-1"})

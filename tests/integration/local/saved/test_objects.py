@@ -7,14 +7,40 @@ from pathlib import Path
 from restarts import serving
 
 
-def test_content_is_stored_once_and_forgotten_when_nothing_has_it(tmp_path: Path) -> None:
-    blobs = tmp_path / "saved" / "blobs"
+def test_a_content_is_kept_once_and_forgotten_when_nothing_has_it(tmp_path: Path) -> None:
+    bodies = tmp_path / "saved" / "blobs"
     with serving(tmp_path) as cloud:
-        cloud("s3").create_bucket(Bucket="blobs")
-        for key in ("one", "two"):
-            cloud("s3").put_object(Bucket="blobs", Key=key, Body=b"same")
-        cloud("s3").put_object(Bucket="blobs", Key="three", Body=b"other")
-    assert len(list(blobs.iterdir())) == 2
+        s3 = cloud("s3")
+        s3.create_bucket(Bucket="kept")
+        s3.put_object(Bucket="kept", Key="one", Body=b"same")
+        s3.copy_object(Bucket="kept", Key="two", CopySource={"Bucket": "kept", "Key": "one"})
+        s3.put_object(Bucket="kept", Key="three", Body=b"other")
+    assert len(list(bodies.iterdir())) == 2
     with serving(tmp_path) as cloud:
-        cloud("s3").delete_object(Bucket="blobs", Key="three")
-    assert [path.read_bytes() for path in blobs.iterdir()] == [b"same"]
+        cloud("s3").delete_object(Bucket="kept", Key="three")
+    assert [path.read_bytes() for path in bodies.iterdir()] == [b"same"]
+
+
+def test_saving_and_restoring_copy_no_content(tmp_path: Path) -> None:
+    with serving(tmp_path) as cloud:
+        cloud("s3").create_bucket(Bucket="kept")
+        cloud("s3").put_object(Bucket="kept", Key="one", Body=b"content")
+        [live] = (tmp_path / "objects").iterdir()
+        inode = live.stat().st_ino
+    [saved] = (tmp_path / "saved" / "blobs").iterdir()
+    assert saved.stat().st_ino == inode
+    with serving(tmp_path) as cloud:
+        [live] = (tmp_path / "objects").iterdir()
+        assert live.stat().st_ino == inode
+        assert cloud("s3").get_object(Bucket="kept", Key="one")["Body"].read() == b"content"
+
+
+def test_what_was_saved_stays_when_the_object_changes(tmp_path: Path) -> None:
+    with serving(tmp_path) as cloud:
+        cloud("s3").create_bucket(Bucket="kept")
+        cloud("s3").put_object(Bucket="kept", Key="one", Body=b"first")
+    with serving(tmp_path) as cloud:
+        cloud("s3").put_object(Bucket="kept", Key="one", Body=b"second")
+        # As it lies there if this process is now killed.
+        [saved] = (tmp_path / "saved" / "blobs").iterdir()
+        assert saved.read_bytes() == b"first"

@@ -97,6 +97,7 @@ def test_an_endpoint_carries_the_tags_of_the_run_whose_model_it_serves(account: 
     # Stock moto appends a tag that is there already; SageMaker replaces it.
     tags = {tag["Key"]: tag["Value"] for tag in sagemaker.list_tags(ResourceArn=arn)["Tags"]}
     assert tags == {
+        "stratos:stack": "Stratos",
         "stratos:run": second.run.run_id,
         "stratos:spec": "tiles",
         "stratos:expires": "never",

@@ -76,6 +76,24 @@ def test_what_others_made_is_not_touched(account: Account) -> None:
     assert account.resources()["models"] == {"stratos-like"}
 
 
+def test_what_a_run_of_another_stack_made_is_not_touched_and_what_has_no_stack_is_of_the_first(
+    account: Account,
+) -> None:
+    sagemaker = account.client("sagemaker")
+    gone = {"Key": "stratos:run", "Value": "gone-0123abcd"}
+    for name, tags in {
+        "stratos-gone-0123abcd-a0": [gone],
+        "stratos-gone-0123abcd-a1": [gone, {"Key": "stratos:stack", "Value": "StratosDev"}],
+        "stratos-gone-0123abcd-a2": [gone, {"Key": "stratos:stack", "Value": "Stratos"}],
+    }.items():
+        sagemaker.create_model(
+            ModelName=name, ExecutionRoleArn="arn:aws:iam::123456789012:role/r", Tags=tags
+        )
+    removed = {item["name"] for item in call(sweep.handler)["removed"]}
+    assert removed == {"stratos-gone-0123abcd-a0", "stratos-gone-0123abcd-a2"}
+    assert account.resources()["models"] == {"stratos-gone-0123abcd-a1"}
+
+
 def test_a_deleted_run_is_read_as_any_other(account: Account) -> None:
     run_id = start(account).until_promoted().run.run_id
     account.change(run_id, status="deleted")

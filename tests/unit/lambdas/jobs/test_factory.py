@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from botocore.stub import Stubber
 
@@ -10,6 +12,7 @@ from stratos.contracts.bucket import RunKeys
 from stratos.contracts.job_start import CONTAINER_ARGUMENTS, CONTAINER_ENTRYPOINT
 from stratos.contracts.jobs import AnyJobConfig
 from stratos.pipeline.steps import TrainingJob
+from stratos.planning.forecast.start_up import job_start
 from tests.unit.lambdas.conftest import BUCKET, Account
 from tests.unit.lambdas.pipeline import start
 
@@ -107,3 +110,13 @@ def test_configurations_parse_as_what_their_jobs_read(account: Account) -> None:
         "distill-a0": "distill",
         "evaluate-a0": "evaluate",
     }
+
+
+def test_sagemakers_own_limit_leaves_room_for_a_slow_start_and_the_upload(account: Account) -> None:
+    pipeline = start(account).until_planned()
+    keys = RunKeys(pipeline.run.run_id)
+    for job in map(TrainingJob.model_validate, pipeline.state["candidates"]["probes"]):
+        config = json.loads(account.read(keys.job_config(job.step) + "config.json"))
+        billed = job_start(job.resource_config["InstanceType"]).billed_seconds
+        room = job.stopping_condition["MaxRuntimeInSeconds"] - config["deadline_seconds"]
+        assert room > 2 * billed

@@ -8,7 +8,11 @@ from typing import Any
 
 import pytest
 
+from lambdas.aws.run_files import RunFiles
+from lambdas.gathering.model_pool import model_pool
 from lambdas.handlers import diagnose_job
+from lambdas.jobs.distillation import DistillationJobs
+from lambdas.jobs.factory import JobFactory, types_asked
 from lambdas.jobs.retries import EXPORT_SECONDS
 from lambdas.jobs.spending import job_costs
 from stratos.contracts.bucket import RunKeys
@@ -51,36 +55,126 @@ def test_a_crash_is_tried_again_twice_under_new_names_with_the_same_checkpoints(
     assert "SIGKILL" in last["reason"]
 
 
-def test_no_capacity_moves_to_another_server_at_its_price(account: Account) -> None:
+def others_become(pipeline: Pipeline, account: Account, **training: Any) -> None:
+    """Change the training server of every plan but the chosen one, in the evidence."""
+    key = RunKeys(pipeline.run.run_id).match
+    evidence = json.loads(account.read(key))
+    here = evidence["matching"]["plan"]["training"]["instance_type"]
+    plans = evidence["matching"]["plans"]
+    for plan in (*plans["fallbacks"], *plans["front"]):
+        if plan["training"]["instance_type"] != here:
+            plan["training"] |= training
+    account.put(key, json.dumps(evidence))
+
+
+def config_of(pipeline: Pipeline, account: Account, step: str) -> dict[str, Any]:
+    key = RunKeys(pipeline.run.run_id).job_config(step) + "config.json"
+    config: dict[str, Any] = json.loads(account.read(key))
+    return config
+
+
+def test_no_capacity_on_any_preference_moves_to_a_server_with_another_image(
+    account: Account,
+) -> None:
     pipeline = start(account).until_matched()
     job = pipeline.state["match"]["distill"]
+    assert set(types_asked(job["resource_config"])) == {"ml.local.cpu1", "ml.local.cpu2"}
+    others_become(pipeline, account, instance_type="ml.g5.xlarge", usd_per_hour=7.5)
     diagnosis = diagnose(pipeline, job, "CapacityError: Unable to provision")
     assert (diagnosis["outcome"], diagnosis["retry"]) == ("capacity", True)
     moved = TrainingJob.model_validate(diagnosis["job"])
-    before, after = job["resource_config"]["InstanceType"], moved.resource_config["InstanceType"]
-    assert {before, after} == {"ml.local.cpu1", "ml.local.cpu2"}
-    key = RunKeys(pipeline.run.run_id).job_config("distill-a0") + "config.json"
-    assert json.loads(account.read(key))["usd_per_hour"] == moved.usd_per_hour
+    assert types_asked(moved.resource_config) == ("ml.g5.xlarge",)
+    assert moved.image_uri != job["image_uri"]
+    config = config_of(pipeline, account, "distill-a0")
+    assert config["usd_per_hour"] == moved.usd_per_hour == 7.5
+    asked = [server["instance_type"] for server in config["servers"]]
+    assert sorted(asked) == ["ml.g5.xlarge", "ml.local.cpu1", "ml.local.cpu2"]
+    again = diagnose(pipeline, diagnosis["job"], "CapacityError: Unable to provision")
+    assert not again["retry"]
 
 
 def test_training_elsewhere_starts_the_processes_that_were_planned_there(account: Account) -> None:
     pipeline = start(account).until_matched()
     job = pipeline.state["match"]["distill"]
     assert job["environment"]["STRATOS_PROCESSES_PER_HOST"] == "1"
-    key = RunKeys(pipeline.run.run_id).match
-    evidence = json.loads(account.read(key))
-    here = job["resource_config"]["InstanceType"]
-    for plan in (
-        *evidence["matching"]["plans"]["fallbacks"],
-        *evidence["matching"]["plans"]["front"],
-    ):
-        if plan["training"]["instance_type"] != here:
-            plan["training"]["devices"] = 4
-    account.put(key, json.dumps(evidence))
+    others_become(pipeline, account, instance_type="ml.g5.12xlarge", devices=4)
     moved = diagnose(pipeline, job, "CapacityError: Unable to provision")["job"]
     kept = job["environment"] | {"STRATOS_PROCESSES_PER_HOST": "4"}
     assert moved["environment"] == kept
     assert "STRATOS_PROCESSES_PER_HOST" not in pipeline.state["match"]["evaluate"]["environment"]
+
+
+def test_a_quota_that_is_used_up_leaves_the_other_preferences(account: Account) -> None:
+    pipeline = start(account).until_matched()
+    job = pipeline.state["match"]["synthesize"]
+    first, second = types_asked(job["resource_config"])
+    diagnosis = diagnose(
+        pipeline, job, f"ResourceLimitExceeded: '{first} for training job usage' is 0 Instances"
+    )
+    assert (diagnosis["outcome"], diagnosis["retry"]) == ("quota", True)
+    assert types_asked(diagnosis["job"]["resource_config"]) == (second,)
+    assert f"on {second}" in diagnosis["reason"]
+
+
+def on_spot(pipeline: Pipeline, account: Account) -> dict[str, Any]:
+    """The training job of a match that chose managed spot."""
+    key = RunKeys(pipeline.run.run_id).match
+    evidence = json.loads(account.read(key))
+    evidence["matching"]["plan"]["training"]["purchase"] = "spot"
+    account.put(key, json.dumps(evidence))
+    spec = RunFiles(pipeline.run).spec()
+    pool = model_pool(pipeline.run, spec)
+    jobs = DistillationJobs(JobFactory(pipeline.run, spec), pipeline.evidence(), pool)
+    return jobs.distill().model_dump()
+
+
+@pytest.mark.parametrize(
+    ("reason", "described"),
+    [
+        ("CapacityError: Unable to provision", {}),
+        ("", {"TrainingJobStatus": "Stopped", "SecondaryStatus": "MaxWaitTimeExceeded"}),
+    ],
+)
+def test_spot_that_never_comes_moves_to_the_same_type_on_demand(
+    account: Account, reason: str, described: dict[str, Any]
+) -> None:
+    pipeline = start(account).until_matched()
+    job = on_spot(pipeline, account)
+    [spot_type] = types_asked(job["resource_config"])
+    assert job["spot"]
+    assert "MaxWaitTimeInSeconds" in job["stopping_condition"]
+    diagnosis = diagnose(pipeline, job, reason, **described)
+    assert (diagnosis["outcome"], diagnosis["retry"]) == ("capacity", True)
+    moved = TrainingJob.model_validate(diagnosis["job"])
+    assert not moved.spot
+    assert "MaxWaitTimeInSeconds" not in moved.stopping_condition
+    assert types_asked(moved.resource_config)[0] == spot_type
+    assert len(types_asked(moved.resource_config)) == 2
+
+
+def test_spot_moves_down_the_front_where_the_budget_does_not_last_for_its_type(
+    account: Account,
+) -> None:
+    pipeline = start(account, constraints={"max_budget_usd": 5.0}).until_matched()
+    job = on_spot(pipeline, account)
+    key = RunKeys(pipeline.run.run_id).match
+    evidence = json.loads(account.read(key))
+    evidence["matching"]["plan"]["usd_to_deploy"]["value"] = 5.0
+    account.put(key, json.dumps(evidence))
+    moved = diagnose(pipeline, job, "CapacityError: Unable to provision")["job"]
+    assert types_asked(moved["resource_config"]) != types_asked(job["resource_config"])
+    assert not set(types_asked(job["resource_config"])) & set(types_asked(moved["resource_config"]))
+
+
+def test_spot_that_was_taken_back_late_still_only_exports(account: Account) -> None:
+    pipeline = start(account).until_matched()
+    job = on_spot(pipeline, account)
+    described = {
+        "TrainingJobStatus": "Stopped",
+        "SecondaryStatus": "MaxWaitTimeExceeded",
+        "TrainingStartTime": 1_700_000_000,
+    }
+    assert diagnose(pipeline, job, "", **described)["outcome"] == "timeout"
 
 
 def test_what_a_person_must_mend_is_not_tried_again(account: Account) -> None:

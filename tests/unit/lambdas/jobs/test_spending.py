@@ -5,13 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT_ID
+from moto.sagemaker.models import sagemaker_backends
 
 from lambdas.aws import chat, runs_table
+from lambdas.aws.run_files import RunFiles
 from lambdas.handlers import clean_up, measure_endpoint
-from lambdas.jobs.spending import hours_of, outlay_of
+from lambdas.jobs.spending import hours_of, job_costs, outlay_of
 from stratos.hosting.modes.serverless import USD_PER_GB_SECOND
+from stratos.pipeline.steps import TrainingJob
 from tests.fakes import FakeClock, FakeRuntime
-from tests.unit.lambdas.conftest import Account
+from tests.unit.lambdas.conftest import REGION, Account
 from tests.unit.lambdas.pipeline import call, start
 
 
@@ -66,6 +70,25 @@ def test_a_serverless_endpoint_counts_by_the_seconds_it_answered(
     assert len(runtime.requests) * each <= spent < 64 * len(runtime.requests) * each
     call(clean_up.handler, run=pipeline.run, failure={"Error": "GateError", "Cause": ""})
     assert outlay_of(pipeline.run).usd == pytest.approx(spent)
+
+
+def test_a_job_is_billed_as_what_sagemaker_selected(account: Account) -> None:
+    pipeline = start(account).until_matched()
+    job = TrainingJob.model_validate(pipeline.state["match"]["synthesize"])
+    account.create_job(job)
+    [planned] = job_costs(pipeline.run)
+    assert planned.server is None  # nothing is selected yet
+    record = sagemaker_backends[ACCOUNT_ID][REGION].training_jobs[job.name]
+    first, second = RunFiles(pipeline.run).servers_asked("synthesize-a0")
+    assert first.usd_per_hour != second.usd_per_hour
+    for server in (first, second):
+        record.resource_config = job.resource_config | {
+            "SelectedInstanceType": server.instance_type,
+            "SelectedInstanceCount": 1,
+        }
+        [cost] = job_costs(pipeline.run)
+        assert cost.server == server
+        assert cost.server_usd == pytest.approx(cost.seconds / 3600 * server.usd_per_hour)
 
 
 def test_the_time_a_person_took_is_not_the_runs_own(account: Account) -> None:

@@ -21,7 +21,7 @@ from stratos.pipeline.steps import TrainingJob
 from tests import factories
 from tests.fakes import FakeClock, FakeRuntime, SlowClock
 from tests.unit.lambdas.conftest import Account
-from tests.unit.lambdas.pipeline import call, start
+from tests.unit.lambdas.pipeline import call, first_type, start
 
 CHEAPEST: dict[str, Any] = {"preferences": {"accuracy": 0, "latency": 0, "time": 0, "cost": 1}}
 """Serve on one thread first; two are faster, dearer, and on the front."""
@@ -29,7 +29,7 @@ TWO_STUDENTS = [{"path": "models/student"}, {"path": "models/other"}]
 
 
 def server_of(deployment: dict[str, Any]) -> str:
-    return str(deployment["production_variant"]["InstanceType"])
+    return first_type(deployment)
 
 
 def test_an_endpoint_is_asked_heldout_questions_and_its_answers_judged(

@@ -10,7 +10,7 @@ from stratos.contracts.bucket import RunKeys
 from tests import factories
 from tests.fakes import FakeRuntime
 from tests.unit.lambdas.conftest import Account
-from tests.unit.lambdas.pipeline import Pipeline, start
+from tests.unit.lambdas.pipeline import Pipeline, first_type, start
 
 SERVERLESS: dict[str, Any] = {
     "hosting": {"max_cold_start_seconds": 40},
@@ -41,7 +41,7 @@ def test_a_serverless_model_that_is_too_slow_moves_to_the_server_of_its_plan(
     second = pipeline.next_server()
     match = pipeline.state["match"]
     assert second["hosting"]["mode"] == "realtime"
-    assert second["production_variant"]["InstanceType"] == match["serving"]["instance_type"]
+    assert first_type(second) == match["serving"]["instance_type"]
     assert second["container"]["ModelDataUrl"] == first["container"]["ModelDataUrl"]
     assert (second["replaces_live"], second["guardrails"]) == (True, None)
     assert (second["previous_config_name"], measured["next_attempt"]) == (None, None)

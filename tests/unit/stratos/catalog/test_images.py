@@ -19,8 +19,7 @@ from stratos.catalog.images import (
 
 def test_images_are_those_of_the_region_and_the_hardware() -> None:
     assert image_uri("training", "eu-west-1", "ml.g5.xlarge") == (
-        "763104351884.dkr.ecr.eu-west-1.amazonaws.com/huggingface-pytorch-training:"
-        "2.9.0-transformers5.3.0-gpu-py312-cu130-ubuntu22.04"
+        "763104351884.dkr.ecr.eu-west-1.amazonaws.com/pytorch:2.13-cu133-amzn2023-sagemaker"
     )
     assert image_uri("training", "eu-south-1", "ml.c7i.xlarge").startswith("692866216735.")
     assert ".amazonaws.com.cn/" in image_uri("llama_cpp", "cn-north-1", "ml.c7i.xlarge")
@@ -93,6 +92,21 @@ def test_where_no_image_serves_a_model_the_reason_is_told(
 ) -> None:
     found = why_not_served(region, instance_type)
     assert found is None if reason is None else reason in str(found)
+
+
+def test_no_image_is_past_its_support_on_the_day_of_the_table() -> None:
+    table = images()
+    for row in table.images:
+        assert row.end_of_support is None or row.end_of_support > table.as_of, row.image
+        assert row.support
+
+
+def test_jobs_have_the_torch_of_the_tests_and_the_python_of_their_packages() -> None:
+    root = Path(__file__).parents[4]
+    (torch,) = re.findall(r"^torch==(\d+\.\d+)", (root / "requirements.lock").read_text(), re.M)
+    training = [row for row in images().images if row.kind == "training"]
+    assert {row.runtime for row in training} == {"cpu", "cuda"}
+    assert {(row.version, row.python) for row in training} == {(torch, "3.12")}
 
 
 def test_jobs_run_on_x86_only() -> None:

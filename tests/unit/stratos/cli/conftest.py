@@ -10,6 +10,7 @@ import pytest
 from moto import mock_aws
 
 from stratos.cli.stack import Stack
+from stratos.hosting.names import DEFAULT_STACK, StackNames
 from tests.component_api import ComponentApi
 
 EXAMPLE = Path(__file__).parents[4] / "examples" / "mahjong-waits"
@@ -35,7 +36,13 @@ def stack(monkeypatch):
             AttributeDefinitions=[{"AttributeName": "run_id", "AttributeType": "S"}],
             BillingMode="PAY_PER_REQUEST",
         )
-        found = Stack("bucket", "runs", "arn:aws:states:us-east-1:123456789012:stateMachine:s", "g")
+        found = Stack(
+            "bucket",
+            "runs",
+            "arn:aws:states:us-east-1:123456789012:stateMachine:s",
+            "g",
+            StackNames(DEFAULT_STACK),
+        )
         monkeypatch.setattr(Stack, "find", classmethod(lambda cls: found))
         yield found
     components.restore()

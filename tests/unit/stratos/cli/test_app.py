@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 
+from stratos.cli.stack import STACK_VARIABLE, Stack
 from stratos.contracts.bucket import RunKeys
 from tests.summaries import succeeded_run
 from tests.unit.stratos.cli.stack_contents import put_run, run
@@ -29,3 +31,13 @@ def test_report_saves_both_files_and_prints_the_summary(stack, tmp_path):
         "$0.014",
     ):
         assert expected in text.replace("\n", " ")
+
+
+def test_the_stack_is_chosen_by_an_option_before_the_command(stack, monkeypatch):
+    asked = []
+    monkeypatch.setenv(STACK_VARIABLE, "")
+    monkeypatch.setattr(
+        Stack, "find", classmethod(lambda cls: asked.append(os.environ[STACK_VARIABLE]) or stack)
+    )
+    assert run("--stack", "StratosDev", "runs")[0] == 0
+    assert asked == ["StratosDev"]

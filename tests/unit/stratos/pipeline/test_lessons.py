@@ -50,3 +50,25 @@ def test_each_endpoint_teaches_only_if_the_planned_server_answered_in_the_call(
     rows = calibration_rows(dataclasses.replace(evidence, measurements=both))
     taught = {row.instance_type for row in rows if row.quantity == "p95_latency_ms"}
     assert taught == ({"ml.a", "ml.b"} if learned else {"ml.b"})
+
+
+def test_training_teaches_of_the_server_that_sagemaker_selected() -> None:
+    plans = plan_before_probing(request(gpu("ml.g5.xlarge")))
+    planned = plans.chosen.training
+    elsewhere = planned.model_copy(update={"instance_type": "ml.g6.xlarge"})
+    rate = 3 * plans.chosen.training_tokens_per_second
+    other = plans.chosen.model_copy(
+        update={"training": elsewhere, "training_tokens_per_second": rate}
+    )
+    unknown = planned.model_copy(update={"instance_type": "ml.p5.48xlarge"})
+    evidence = run_evidence("r", plans.model_copy(update={"front": (other,)}), 1_000.0)
+    taught = []
+    for server_of_it in (planned, elsewhere, unknown):
+        there = dataclasses.replace(evidence, trained_on=server_of_it)
+        rows = [row for row in calibration_rows(there) if row.quantity == SPEED]
+        taught.append([(row.instance_type, row.predicted) for row in rows])
+    assert taught == [
+        [("ml.g5.xlarge", plans.chosen.training_tokens_per_second)],
+        [("ml.g6.xlarge", rate)],
+        [],
+    ]

@@ -119,6 +119,25 @@ def test_hosts_are_waited_for_until_their_names_are_known():
     assert asked == ["algo-1", "algo-2"]
 
 
+@pytest.mark.parametrize(
+    ("instance_type", "processes"), [("ml.g5.xlarge", 1), ("ml.g5.12xlarge", 4), ("ml.p4d.24xl", 8)]
+)
+def test_the_instance_type_that_was_selected_tells_the_number_of_processes(
+    instance_type, processes
+):
+    environ = {
+        "STRATOS_PROCESSES_BY_INSTANCE_TYPE": '{"ml.g5.xlarge":1,"ml.g5.12xlarge":4}',
+        "SM_CURRENT_INSTANCE_TYPE": instance_type,
+        "SM_NUM_GPUS": "8",
+    }
+    assert Layout.from_environment(environ).num_processes == processes
+
+
+def test_what_cannot_be_read_of_the_processes_is_refused():
+    with pytest.raises(ValueError, match="a JSON object of numbers by instance type"):
+        Layout.from_environment({"STRATOS_PROCESSES_BY_INSTANCE_TYPE": "4"})
+
+
 def test_each_process_learns_its_rank(start, tmp_path):
     code, failure = start(
         """

@@ -61,6 +61,7 @@ class Batch:
             s3=self.s3,
             folder_uri="s3://bucket/runs/r/batch",
             role_arn=ROLE,
+            stack="StratosDev",
             budget_usd=budget_usd,
             sleep=self.pauses.append,
         )
@@ -79,6 +80,7 @@ class Batch:
                 "modelInvocationType": "Converse",
                 "inputDataConfig": ANY,
                 "outputDataConfig": ANY,
+                "tags": [{"key": "stratos:stack", "value": "StratosDev"}],
             },
         )
 

@@ -14,6 +14,7 @@ from infra.local.host.settings import client_environment
 from stratos.cli import endpoint
 from stratos.cli.stack import Stack
 from stratos.hosting.modes.table import mode_of
+from stratos.hosting.names import DEFAULT_STACK, StackNames
 from tests import factories
 
 SERVERLESS = {"MemorySizeInMB": 2048, "MaxConcurrency": 2}
@@ -71,7 +72,7 @@ def test_a_serverless_endpoint_becomes_a_real_time_one(cloud):
 def test_the_command_line_asks_either_kind(cloud, queued, serverless, monkeypatch):
     for name, value in client_environment(cloud.settings.endpoint_url).items():
         monkeypatch.setenv(name, value)
-    stack = Stack(BUCKET, "runs", "arn", "schedules")
+    stack = Stack(BUCKET, "runs", "arn", "schedules", StackNames(DEFAULT_STACK))
     for name in ("queued", "serverless"):
         row = factories.run_row("tiles-1", spec_name="tiles", endpoint_name=name)
         assert endpoint.invoke(stack, row, "which tiles?", max_tokens=8) == name

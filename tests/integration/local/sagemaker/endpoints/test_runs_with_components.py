@@ -28,6 +28,7 @@ from stratos.contracts.plan import Server
 from stratos.errors import ComponentNotReady, DeploymentFailed
 from stratos.hosting.build import build_deployment
 from stratos.hosting.components import live_component
+from stratos.hosting.names import DEFAULT_STACK, StackNames
 from stratos.hosting.order import LiveEndpoint
 from tests import factories
 from tests.patience import eventually
@@ -52,7 +53,7 @@ def test_the_command_line_deletes_a_component_with_its_model_and_then_its_endpoi
         AttributeDefinitions=[{"AttributeName": "run_id", "AttributeType": "S"}],
         BillingMode="PAY_PER_REQUEST",
     )
-    stack = Stack(BUCKET, "runs", "arn", "schedules")
+    stack = Stack(BUCKET, "runs", "arn", "schedules", StackNames(DEFAULT_STACK))
     row = factories.run_row("gone-a", spec_name="gone", endpoint_name="gone")
     assert endpoint.delete(stack, row, objects=False) == ["gone-a", "gone", "gone"]
     listed = cloud.sagemaker.list_inference_components(EndpointNameEquals="gone")

@@ -1,0 +1,63 @@
+"""Instance types that this cloud has none of: a file that its user changes while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Literal, get_args
+
+from pydantic import BaseModel, ConfigDict
+
+from infra.local.host.settings import LocalSettings
+
+Use = Literal["training", "spot", "hosting"]
+"""On demand for training jobs, spot for them, and endpoints: each has a capacity of its own."""
+USES: tuple[Use, ...] = get_args(Use)
+
+
+class _Lacking(BaseModel):
+    """The file: for each use, the instance types of which none is free."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    training: frozenset[str] = frozenset()
+    spot: frozenset[str] = frozenset()
+    hosting: frozenset[str] = frozenset()
+
+
+class Capacity:
+    """What is free; everything, where nobody has said otherwise."""
+
+    def __init__(self, settings: LocalSettings) -> None:
+        self._file = settings.capacity_file
+
+    def has(self, instance_type: str, use: Use) -> bool:
+        """Whether an instance of a type can be had now."""
+        return instance_type not in getattr(self._read(), use)
+
+    def lacking(self) -> Mapping[Use, list[str]]:
+        """For each use, the instance types of which none is free."""
+        found = self._read()
+        return {use: sorted(getattr(found, use)) for use in USES}
+
+    def exhaust(self, instance_types: Iterable[str], uses: Iterable[Use] = USES) -> None:
+        """From now on, no instance of these types is free."""
+        found, types = self._read(), set(instance_types)
+        self._write(found.model_copy(update={use: getattr(found, use) | types for use in uses}))
+
+    def restore(self, instance_types: Iterable[str], uses: Iterable[Use] = USES) -> None:
+        """From now on, instances of these types are free again."""
+        found, types = self._read(), set(instance_types)
+        self._write(found.model_copy(update={use: getattr(found, use) - types for use in uses}))
+
+    def _read(self) -> _Lacking:
+        try:
+            return _Lacking.model_validate_json(self._file.read_bytes())
+        except FileNotFoundError:
+            return _Lacking()
+
+    def _write(self, lacking: _Lacking) -> None:
+        # Put in place whole: the cloud may read it at any moment.
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        written = self._file.with_suffix(".new")
+        written.write_text(lacking.model_dump_json(indent=1), encoding="utf-8")
+        written.replace(self._file)

@@ -1,0 +1,119 @@
+"""Which network containers have: none, SageMaker's own, or subnets that are given on deploying.
+
+Models need none: what answers is in their image and artifact, so they are isolated, wherever they
+run. Training jobs need one: they write progress and results to S3, ask Bedrock and the teachers of
+other providers, and read secrets. Functions call AWS's APIs alone, under roles of their own, and
+stay outside.
+
+The subnets are parameters of the template, so that one template serves with and without a VPC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aws_cdk import CfnCondition, CfnParameter, Fn, ICfnRuleConditionExpression, Token
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from infra.permissions import use_network_interfaces
+
+
+@dataclass(frozen=True)
+class NetworkDefaults:
+    """What the template's parameters are without a value, from `cdk.json`."""
+
+    subnets: str
+    """Ids, with commas between."""
+    security_groups: str
+    encrypts_traffic: bool
+    """Between the hosts of one job."""
+
+    def __post_init__(self) -> None:
+        if bool(self.subnets) != bool(self.security_groups):
+            raise ValueError(
+                "a VPC is given by stratos:subnets and stratos:security_groups together, and one "
+                "of them is empty; set both, or neither"
+            )
+
+
+class Network(Construct):
+    """The parameters, and what the requests for jobs and models say of them."""
+
+    def __init__(self, scope: Construct, id: str, *, defaults: NetworkDefaults) -> None:
+        super().__init__(scope, id)
+        self._subnets = _ids(self, "SubnetIds", defaults.subnets, "Subnets of all containers")
+        self._groups = _ids(
+            self, "SecurityGroupIds", defaults.security_groups, "Their security groups"
+        )
+        self._encrypts = CfnParameter(
+            self,
+            "EncryptTraffic",
+            default=str(defaults.encrypts_traffic).lower(),
+            allowed_values=["true", "false"],
+            description="Encrypt what the hosts of one training job send to each other",
+        )
+        # One of both is as much as both: SageMaker then refuses the request for the other.
+        self._given = CfnCondition(
+            self, "InVpc", expression=Fn.condition_or(_given(self._subnets), _given(self._groups))
+        )
+        for element in (self._subnets, self._groups, self._encrypts, self._given):
+            element.override_logical_id(element.node.id)
+
+    @property
+    def of_jobs(self) -> Mapping[str, Any]:
+        """Fields of CreateTrainingJob."""
+        encrypts = self._encrypts.value_as_string
+        return {
+            "EnableNetworkIsolation": False,
+            "EnableInterContainerTrafficEncryption": self._and_vpc(encrypts),
+        }
+
+    @property
+    def of_models(self) -> Mapping[str, Any]:
+        """Fields of CreateModel."""
+        return {"EnableNetworkIsolation": self._and_vpc("true")}
+
+    def let_join(self, *roles: iam.IRole) -> None:
+        """Let the roles of containers have what SageMaker needs to put them into the subnets."""
+        rights = iam.Policy(
+            self, "Rights", roles=list(roles), statements=[*use_network_interfaces()]
+        )
+        policy = rights.node.default_child
+        assert isinstance(policy, iam.CfnPolicy)
+        policy.cfn_options.condition = self._given
+
+    def _and_vpc(self, value: str) -> float:
+        """A field's value as it stands in JSON, and after it the field `VpcConfig` where given.
+
+        A field that may be missing cannot be written otherwise: the definition is one text, and
+        CloudFormation fills in texts. The CDK writes the token of a number without quotes.
+        """
+        vpc = Fn.join(
+            "",
+            [
+                f'{value},"VpcConfig":{{"Subnets":["',
+                Fn.join('","', self._subnets.value_as_list),
+                '"],"SecurityGroupIds":["',
+                Fn.join('","', self._groups.value_as_list),
+                '"]}',
+            ],
+        )
+        return Token.as_number(Fn.condition_if(self._given.logical_id, vpc, value))
+
+
+def _ids(scope: Construct, id: str, default: str, description: str) -> CfnParameter:
+    return CfnParameter(
+        scope,
+        id,
+        type="CommaDelimitedList",
+        default=default,
+        description=f"{description}; empty for SageMaker's own network",
+    )
+
+
+def _given(ids: CfnParameter) -> ICfnRuleConditionExpression:
+    nothing = Fn.condition_equals(Fn.join("", ids.value_as_list), "")
+    return Fn.condition_not(nothing)

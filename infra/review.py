@@ -1,0 +1,219 @@
+"""The page for whoever reviews the stack before it is deployed, from the synthesized template."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from infra.rights.reasons import OF_ROLES, REASONS
+
+REVIEW_PAGE = "review.md"
+
+_INTRODUCTION = """\
+# For a review
+
+What the stack may do in an account, what it costs while nobody uses it, and what leaves the
+account. The names are those of the default stack, `Stratos`; those of another begin with its own
+[prefix](deploy.md#several-stacks-in-one-account).
+
+This page is generated from the synthesized template by `python -m infra.docs`. The reasons stand in
+`infra/rights/reasons.py`; what AWS cannot narrow further is listed with its reason in
+`infra/rights/accepted_findings.py`.
+"""
+
+_PAID_IDLE: Mapping[str, str] = {
+    "AWS::KMS::Key": "$1 a month, and $1 more after each of the first two rotations, which are "
+    "yearly ([price](https://aws.amazon.com/kms/pricing/))",
+    "AWS::CloudWatch::Alarm": "$0.10 a month for each metric that it watches, of which RunsFailed "
+    "has three; an account has ten free ([price](https://aws.amazon.com/cloudwatch/pricing/))",
+    "AWS::CloudWatch::Dashboard": "$3 a month; an account has three free "
+    "([price](https://aws.amazon.com/cloudwatch/pricing/))",
+    "AWS::S3::Bucket": "what is stored, $0.023 a GB and month "
+    "([price](https://aws.amazon.com/s3/pricing/))",
+    "AWS::DynamoDB::Table": "what is stored, $0.25 a GB and month, and $0.20 for its backups; a "
+    "row has a few KB ([price](https://aws.amazon.com/dynamodb/pricing/))",
+    "AWS::Logs::LogGroup": "what is stored, $0.03 a GB and month, until its retention is over "
+    "([price](https://aws.amazon.com/cloudwatch/pricing/))",
+    "AWS::Lambda::Function": "none; the sweeper runs for seconds each hour, below a cent a month "
+    "([price](https://aws.amazon.com/lambda/pricing/))",
+}
+"""Prices of us-east-1."""
+_FREE_IDLE = frozenset(
+    {
+        "AWS::Events::Rule",
+        "AWS::IAM::ManagedPolicy",
+        "AWS::IAM::Policy",
+        "AWS::IAM::Role",
+        "AWS::KMS::Alias",
+        "AWS::Lambda::EventInvokeConfig",
+        "AWS::Lambda::Permission",
+        "AWS::S3::BucketPolicy",
+        "AWS::SNS::Subscription",
+        "AWS::SNS::Topic",
+        "AWS::SNS::TopicPolicy",
+        "AWS::SQS::Queue",
+        "AWS::SQS::QueuePolicy",
+        "AWS::SageMaker::ModelPackageGroup",
+        "AWS::Scheduler::ScheduleGroup",
+        "AWS::StepFunctions::StateMachine",
+    }
+)
+
+_LEAVES = """\
+## What leaves the account
+
+| What | To whom | When | How to keep it in |
+|---|---|---|---|
+| Questions of the dataset, and what is made up from them | Amazon Bedrock, in any region that an \
+inference profile routes to | the spec names a teacher of `kind: bedrock` | a teacher of \
+`kind: weights`, or a model without a cross-region profile |
+| The same, with a key from Secrets Manager | the `base_url` of the spec, over the internet | the \
+spec names a teacher of `kind: openai` | subnets without a way to the internet |
+| The name of a model | huggingface.co, from which its weights come | the spec names weights by \
+`hub:` | weights by `path:` |
+| How a run ended, its figures and its reasons | the addresses that are subscribed to the topic, \
+by e-mail | a run ends or waits for approval, an alarm is raised | subscribe nobody |
+
+Nothing else does. Code and packages come with the stack, images from AWS's registry in the region,
+and no usage is reported to anybody. What a spec's `checker.py` does is its author's: see
+[whom to trust](deploy.md#whom-to-trust).
+"""
+
+
+def review_page(template: Mapping[str, Any], handlers: Path) -> str:
+    """`docs/review.md`.
+
+    Args:
+        handlers: The folder with the modules of the functions, whose first lines say what for.
+
+    Raises:
+        ValueError: A grant has no reason, or a resource type no cost; it says where to add them.
+    """
+    return "\n".join((_INTRODUCTION, _rights(template, handlers), _idle(template), _LEAVES))
+
+
+def granted(template: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Role and action of every grant, roles without their hash."""
+    for role, statement in _statements(template):
+        for action in _listed(statement["Action"]):
+            yield _plain(role), action
+
+
+def _rights(template: Mapping[str, Any], handlers: Path) -> str:
+    purposes = _purposes(template, handlers)
+    sections = ["## Who may do what\n"]
+    for name, resource in template["Resources"].items():
+        if resource["Type"] not in ("AWS::IAM::Role", "AWS::IAM::ManagedPolicy"):
+            continue
+        role, properties = _plain(name), resource["Properties"]
+        purpose = purposes.get(role, properties.get("Description", ""))
+        rows = [_row(role, s) for owner, s in _statements(template) if owner == name]
+        sections.append(
+            f"### {role}\n\n{purpose.rstrip('.')}. {_assumed(properties)}\n\n"
+            "| May | On | If | Why |\n|---|---|---|---|\n" + "".join(rows)
+        )
+    return "\n".join(sections)
+
+
+def _purposes(template: Mapping[str, Any], handlers: Path) -> dict[str, str]:
+    """Role of a function → what its module says of itself."""
+    found = {}
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Lambda::Function":
+            module = resource["Properties"]["Handler"].split(".")[-2]
+            source = (handlers / f"{module}.py").read_text(encoding="utf-8")
+            said = (ast.get_docstring(ast.parse(source)) or "").splitlines()[0].partition(": ")[2]
+            role = _plain(resource["Properties"]["Role"]["Fn::GetAtt"][0])
+            found[role] = said[:1].upper() + said[1:]
+    return found
+
+
+def _assumed(properties: Mapping[str, Any]) -> str:
+    if "AssumeRolePolicyDocument" not in properties:
+        return "A policy that nothing in the stack holds: attach it to people."
+    (trust,) = properties["AssumeRolePolicyDocument"]["Statement"]
+    source = _text(trust["Condition"]["ArnLike"]["aws:SourceArn"])
+    service = trust["Principal"]["Service"]
+    return f"Assumed by `{service}` of this account, for `{source}`."
+
+
+def _statements(template: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Logical id of a role, or of a policy for people, and each of its statements."""
+    for name, resource in template["Resources"].items():
+        if resource["Type"] not in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"):
+            continue
+        properties = resource["Properties"]
+        for owner in [role["Ref"] for role in properties.get("Roles", ())] or [name]:
+            for statement in properties["PolicyDocument"]["Statement"]:
+                condition = resource.get("Condition")
+                yield owner, dict(statement) | ({"only": condition} if condition else {})
+
+
+def _row(role: str, statement: Mapping[str, Any]) -> str:
+    actions = sorted(_listed(statement["Action"]))
+    tests = [
+        f"{operator} `{key}` {' or '.join(f'`{_text(item)}`' for item in _listed(value))}"
+        for operator, tested in statement.get("Condition", {}).items()
+        for key, value in tested.items()
+    ]
+    if "only" in statement:
+        tests.append("the stack is given a VPC")
+    cells = (
+        "<br>".join(f"`{action}`" for action in actions),
+        "<br>".join(f"`{_text(item)}`" for item in _listed(statement["Resource"])),
+        "<br>".join(tests),
+        ". ".join(dict.fromkeys(_reason(role, action) for action in actions)),
+    )
+    return "| " + " | ".join(cells) + " |\n"
+
+
+def _reason(role: str, action: str) -> str:
+    reason = OF_ROLES.get((role, action), REASONS.get(action))
+    if reason is None:
+        raise ValueError(f"{role} may {action}, and infra/rights/reasons.py does not say why")
+    return reason
+
+
+def _idle(template: Mapping[str, Any]) -> str:
+    counted = Counter(resource["Type"] for resource in template["Resources"].values())
+    if unknown := sorted(counted.keys() - _PAID_IDLE.keys() - _FREE_IDLE):
+        raise ValueError(f"infra/review.py does not say what an idle {', '.join(unknown)} costs")
+    rows = [f"| `{kind}` | {counted[kind]} | {cost} |\n" for kind, cost in _PAID_IDLE.items()]
+    free = ", ".join(f"`{kind}`" for kind in sorted(counted.keys() & _FREE_IDLE))
+    return (
+        "## What it costs while nobody uses it\n\nPrices of us-east-1, before free tiers.\n\n"
+        f"| Resource | How many | Cost |\n|---|---|---|\n{''.join(rows)}\n"
+        f"These cost nothing while idle: {free}.\n\n"
+        "No instance runs but for a job, a batch or an endpoint. **An endpoint in service is billed"
+        " until its time is over**, at the price that its plan names; `stratos runs` lists them."
+        " A VPC that is given, its endpoints and its NAT are billed to whoever made them.\n"
+    )
+
+
+def _plain(logical_id: str) -> str:
+    return re.sub(r"[0-9A-F]{8}$", "", logical_id)
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _text(value: Any) -> str:
+    """A value as one reads it: without what ARNs of this account share."""
+    if isinstance(value, str):
+        return value
+    ((function, given),) = value.items()
+    if function == "Fn::Join":
+        text = "".join(_text(part) for part in given[1])
+        return re.sub(r"^arn:PARTITION:", "", text)
+    if function == "Fn::Sub":
+        return str(given)
+    if function == "Ref":
+        pseudo = {"AWS::Partition": "PARTITION", "AWS::Region": "REGION"}
+        pseudo["AWS::AccountId"] = "ACCOUNT"
+        return pseudo.get(given, _plain(given))
+    return _plain(given[0])

@@ -1,0 +1,150 @@
+"""Why each action is granted, for the reviewer's page.
+
+An action has one reason wherever it means the same; where it does not, a role has its own. A test
+holds both to the template: no grant without a reason, no reason without a grant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_SAGEMAKER_JOINS = "SageMaker puts the container into the subnets that are given"
+_PULLS = "The container's image comes from AWS's registry"
+_DELIVERS = "Step Functions writes its log by a delivery that it sets up itself"
+_LEARNS = "Step Functions hears by a rule of its own that a job has ended"
+_OWN_LOG = "It writes its own log"
+_TRACES = "It is traced by X-Ray"
+_ENDS_SCALING = "Nothing scales an endpoint that is updated, put back or deleted"
+_SCALING_ALARMS = "Alarms of an update or of a scaling policy come and go with it"
+_DECIDES = "The model's version in the registry is approved, rejected or told what was measured"
+_WORKFLOW_CREATES = "A run's jobs, models and endpoints are made by its states"
+_ENDS_WHAT_IS_LEFT = "What no run owns any more is ended, so that nobody pays for it"
+_ROUTES = "An answer needs the kind of what is in service, its instances and its component"
+_ENCRYPTED = "Everything that is stored is encrypted by the stack's key"
+
+REASONS: Mapping[str, str] = {
+    "application-autoscaling:DeregisterScalableTarget": _ENDS_SCALING,
+    "application-autoscaling:PutScalingPolicy": "The model in service is scaled as its spec says",
+    "application-autoscaling:RegisterScalableTarget": "As above: the bounds of its scaling",
+    "bedrock:CreateModelInvocationJob": "A teacher on Bedrock is asked in a batch, at half price",
+    "bedrock:GetModelInvocationJob": "The job waits for its batch",
+    "bedrock:InvokeModel": "A teacher on Bedrock is asked",
+    "bedrock:StopModelInvocationJob": "A job that ends early ends its batch",
+    "bedrock:TagResource": "A batch carries the tag of its stack",
+    "cloudformation:DescribeStacks": "The command line finds table and key by the stack's outputs",
+    "cloudwatch:DeleteAlarms": _SCALING_ALARMS,
+    "cloudwatch:DescribeAlarms": _SCALING_ALARMS,
+    "cloudwatch:PutMetricAlarm": _SCALING_ALARMS,
+    "cloudwatch:PutMetricData": "SageMaker writes the container's metrics",
+    "dynamodb:GetItem": "It reads the run's row, or who has the turn at an endpoint",
+    "dynamodb:PutItem": "A run is claimed once, by its row",
+    "dynamodb:Query": "It looks for other runs of the spec, or for the run of an execution",
+    "dynamodb:Scan": "All runs are looked through: whose is what, or which waits for an answer",
+    "dynamodb:UpdateItem": "It writes what has become of the run, or takes a turn",
+    "ec2:CreateNetworkInterface": _SAGEMAKER_JOINS,
+    "ec2:CreateNetworkInterfacePermission": _SAGEMAKER_JOINS,
+    "ec2:DeleteNetworkInterface": _SAGEMAKER_JOINS,
+    "ec2:DeleteNetworkInterfacePermission": _SAGEMAKER_JOINS,
+    "ec2:DescribeDhcpOptions": _SAGEMAKER_JOINS,
+    "ec2:DescribeNetworkInterfaces": _SAGEMAKER_JOINS,
+    "ec2:DescribeSecurityGroups": _SAGEMAKER_JOINS,
+    "ec2:DescribeSubnets": _SAGEMAKER_JOINS,
+    "ec2:DescribeVpcs": _SAGEMAKER_JOINS,
+    "ecr:BatchCheckLayerAvailability": _PULLS,
+    "ecr:BatchGetImage": _PULLS,
+    "ecr:GetAuthorizationToken": _PULLS,
+    "ecr:GetDownloadUrlForLayer": _PULLS,
+    "events:DescribeRule": _LEARNS,
+    "events:PutRule": _LEARNS,
+    "events:PutTargets": _LEARNS,
+    "iam:CreateServiceLinkedRole": "Application Auto Scaling makes its role on first use",
+    "iam:PassRole": "What it creates runs under the role, which is handed to that service alone",
+    "kms:Decrypt": _ENCRYPTED,
+    "kms:DescribeKey": _ENCRYPTED,
+    "kms:GenerateDataKey": _ENCRYPTED,
+    "lambda:InvokeFunction": "States call their functions",
+    "logs:CreateLogDelivery": _DELIVERS,
+    "logs:CreateLogGroup": "SageMaker makes the container's log group itself",
+    "logs:CreateLogStream": _OWN_LOG,
+    "logs:DeleteLogDelivery": _DELIVERS,
+    "logs:DescribeLogGroups": _DELIVERS,
+    "logs:DescribeLogStreams": _OWN_LOG,
+    "logs:DescribeResourcePolicies": _DELIVERS,
+    "logs:FilterLogEvents": "Why requests fail is read from the container's log",
+    "logs:GetLogDelivery": _DELIVERS,
+    "logs:ListLogDeliveries": _DELIVERS,
+    "logs:PutLogEvents": _OWN_LOG,
+    "logs:PutResourcePolicy": _DELIVERS,
+    "logs:UpdateLogDelivery": _DELIVERS,
+    "s3:AbortMultipartUpload": "An upload in parts that fails is not left behind",
+    "s3:GetObject": "It reads its input",
+    "s3:GetObjectVersion": "A run reads the version of the spec that started it",
+    "s3:ListBucket": "Without it a missing key is answered by 403 instead of 404",
+    "s3:PutObject": "It writes its outcome",
+    "sagemaker:AddTags": "What a run makes carries the tags of run and stack",
+    "sagemaker:CreateEndpoint": _WORKFLOW_CREATES,
+    "sagemaker:CreateEndpointConfig": _WORKFLOW_CREATES,
+    "sagemaker:CreateInferenceComponent": _WORKFLOW_CREATES,
+    "sagemaker:CreateModel": _WORKFLOW_CREATES,
+    "sagemaker:CreateModelPackage": "Each distilled model gets its version in the registry",
+    "sagemaker:CreateTrainingJob": _WORKFLOW_CREATES,
+    "sagemaker:CreateTransformJob": _WORKFLOW_CREATES,
+    "sagemaker:DeleteEndpoint": "An endpoint ends with its time, its owner, or its failure",
+    "sagemaker:DeleteEndpointConfig": _ENDS_WHAT_IS_LEFT,
+    "sagemaker:DeleteInferenceComponent": _ENDS_WHAT_IS_LEFT,
+    "sagemaker:DeleteModel": _ENDS_WHAT_IS_LEFT,
+    "sagemaker:DescribeEndpoint": _ROUTES,
+    "sagemaker:DescribeEndpointConfig": _ROUTES,
+    "sagemaker:DescribeInferenceComponent": _ROUTES,
+    "sagemaker:DescribeModelPackage": _DECIDES,
+    "sagemaker:DescribeTrainingJob": "It waits for jobs, diagnoses them, or counts what they cost",
+    "sagemaker:DescribeTransformJob": "It waits for a batch, or counts what it cost",
+    "sagemaker:InvokeEndpoint": "The endpoint is asked under the load that the spec declares",
+    "sagemaker:InvokeEndpointAsync": "The same, of an endpoint behind a queue",
+    "sagemaker:ListEndpointConfigs": _ENDS_WHAT_IS_LEFT,
+    "sagemaker:ListEndpoints": _ENDS_WHAT_IS_LEFT,
+    "sagemaker:ListInferenceComponents": _ENDS_WHAT_IS_LEFT,
+    "sagemaker:ListModelPackages": "Versions of a run that failed are found, to reject them",
+    "sagemaker:ListModels": _ENDS_WHAT_IS_LEFT,
+    "sagemaker:ListTags": "Step Functions looks at the tags of what it makes",
+    "sagemaker:ListTrainingJobs": "The run's jobs are found by its id in their names",
+    "sagemaker:ListTransformJobs": "The run's batches are found by its id in their names",
+    "sagemaker:StopTrainingJob": _ENDS_WHAT_IS_LEFT,
+    "sagemaker:StopTransformJob": _ENDS_WHAT_IS_LEFT,
+    "sagemaker:UpdateEndpoint": "A new model takes an endpoint over, and a former one is put back",
+    "sagemaker:UpdateEndpointWeightsAndCapacities": (
+        "Application Auto Scaling asks with the rights of whoever sets the scaling"
+    ),
+    "sagemaker:UpdateInferenceComponent": "As UpdateEndpoint, of a model in a component",
+    "sagemaker:UpdateInferenceComponentRuntimeConfig": "Copies are woken, or scaled",
+    "sagemaker:UpdateModelPackage": _DECIDES,
+    "scheduler:CreateSchedule": "Reruns and the ends of endpoints are schedules",
+    "scheduler:DeleteSchedule": "A schedule goes with what it is for",
+    "scheduler:GetSchedule": "A schedule that is right already is left alone",
+    "scheduler:ListSchedules": _ENDS_WHAT_IS_LEFT,
+    "scheduler:UpdateSchedule": "Reruns and the ends of endpoints are schedules",
+    "secretsmanager:GetSecretValue": "The key of a teacher of another provider",
+    "sns:Publish": "People are told of an outcome, or asked",
+    "sqs:SendMessage": "An event that failed every time is kept",
+    "states:DescribeExecution": "Whether a run goes on is the execution's to say",
+    "states:GetExecutionHistory": "Where the time of a run went is counted from its history",
+    "states:SendTaskFailure": "A model is rejected",
+    "states:SendTaskSuccess": "A model is approved",
+    "states:StartExecution": "A spec, or a rerun of it, starts a run",
+    "xray:PutTelemetryRecords": _TRACES,
+    "xray:PutTraceSegments": _TRACES,
+}
+
+OF_ROLES: Mapping[tuple[str, str], str] = {
+    ("FunctionsSweepRole", "lambda:InvokeFunction"): "CleanUp takes back what a run left",
+    ("SchedulesRole", "lambda:InvokeFunction"): (
+        "An endpoint with a component takes more than one call to delete: the sweeper does it"
+    ),
+    ("FunctionsSweepRole", "sagemaker:ListTags"): (
+        "It knows its own things by their tags, so it reads those of others, too"
+    ),
+    ("FunctionsCleanUpRole", "sagemaker:CreateEndpoint"): (
+        "A failed endpoint is made anew, of the model that it had"
+    ),
+}
+"""By role, as the template names it without its hash, and action."""

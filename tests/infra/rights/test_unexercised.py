@@ -1,0 +1,53 @@
+"""Statements that no run in the embedded cloud can need."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from infra.local.iam.coverage import coverage, idle_reasons
+from infra.local.iam.documents import StatementName, document_of, parse_statement
+from infra.local.iam.template import home_of, statements_of
+from infra.rights.unexercised import UNEXERCISED, Unexercised, reason_for
+
+
+def test_every_reason_is_about_a_statement_of_the_template(template):
+    assert idle_reasons(coverage(statements_of(template), ())) == []
+
+
+def test_every_statement_of_the_template_is_known_again_once_it_is_deployed(template):
+    """Or else a call that needed it would be counted for another, or for none."""
+    statements = statements_of(template)
+    for one in statements:
+        filled = _with_references_filled_in(document_of(one.statement))
+        name = StatementName(f"Stratos-{one.names[-1]}-1a2b", one.name.index)
+        found = home_of(parse_statement(filled, name), one.kind, statements)
+        assert found is not None
+        assert found.name == one.name
+
+
+def _with_references_filled_in(value):
+    match value:
+        case str():
+            arns = re.sub(r"<arn:-:-:-:-:([^<>]*)>", r"arn:aws:x:us-east-1:1:\1-1a2b", value)
+            return re.sub(r"<AWS::([^<>]*)>", r"\1", arns)
+        case list():
+            return [_with_references_filled_in(item) for item in value]
+        case dict():
+            return {key: _with_references_filled_in(item) for key, item in value.items()}
+
+
+def test_a_reason_covers_statements_with_these_actions_and_no_other():
+    one = Unexercised(("a:Read", "a:Write"), "why", sources=("Jobs*",))
+    assert one.covers("JobsPolicy1", "Allow", ["a:Write"])
+    assert not one.covers("JobsPolicy1", "Allow", ["a:Write", "a:Delete"])
+    assert not one.covers("JobsPolicy1", "Deny", ["a:Write"])
+    assert not one.covers("OtherPolicy1", "Allow", ["a:Write"])
+
+
+@pytest.mark.parametrize("one", UNEXERCISED, ids=lambda one: one.actions[0])
+def test_the_reason_of_a_statement_is_found(one):
+    source = one.sources[0].replace("*", "Policy1")
+    assert reason_for(source, one.effect, one.actions)
+    assert reason_for(source, one.effect, (*one.actions, "a:Other")) is None

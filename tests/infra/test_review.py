@@ -1,0 +1,50 @@
+"""The reviewer's page says all that the template grants, and why."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+from infra.app import ROOT
+from infra.review import REVIEW_PAGE, granted, review_page
+from infra.rights.reasons import OF_ROLES, REASONS
+from tests.infra.resources import of_type
+
+HANDLERS = ROOT / "lambdas" / "handlers"
+
+
+def test_the_reviewers_page_is_what_the_template_says(template):
+    page = (ROOT / "docs" / REVIEW_PAGE).read_text(encoding="utf-8")
+    # The archives of this template stand in for the built ones; the page names none of them.
+    assert page == review_page(template, HANDLERS)
+
+
+def test_every_grant_has_its_reason_and_every_reason_its_grant(template):
+    grants = set(granted(template))
+    used = {(role, action) for role, action in grants if (role, action) in OF_ROLES}
+    assert used == OF_ROLES.keys()
+    assert {action for role, action in grants - used} == REASONS.keys()
+
+
+def test_a_grant_without_a_reason_stops_the_page_and_says_where_to_write_one(template):
+    changed = copy.deepcopy(template)
+    policies = (r for r in changed["Resources"].values() if r["Type"] == "AWS::IAM::Policy")
+    statement = next(policies)["Properties"]["PolicyDocument"]["Statement"][0]
+    statement["Action"] = "s3:DeleteBucket"
+    with pytest.raises(ValueError, match=r"s3:DeleteBucket, and infra/rights/reasons.py"):
+        review_page(changed, HANDLERS)
+
+
+def test_a_resource_whose_idle_cost_nobody_knows_stops_the_page(template):
+    changed = copy.deepcopy(template)
+    changed["Resources"]["Nat"] = {"Type": "AWS::EC2::NatGateway", "Properties": {}}
+    with pytest.raises(ValueError, match="what an idle AWS::EC2::NatGateway costs"):
+        review_page(changed, HANDLERS)
+
+
+def test_every_role_is_on_the_page_with_who_assumes_it(template):
+    page = review_page(template, HANDLERS)
+    roles = len(of_type(template, "AWS::IAM::Role"))
+    assert page.count("Assumed by `") == roles
+    assert page.count("\n### ") == roles + len(of_type(template, "AWS::IAM::ManagedPolicy"))

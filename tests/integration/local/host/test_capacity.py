@@ -1,0 +1,34 @@
+"""Which instance types a cloud has none of: told by its user, while it runs."""
+
+import json
+
+from typer.testing import CliRunner
+
+from infra.local.cli import app
+from infra.local.host.capacity import Capacity
+from infra.local.host.settings import LocalSettings
+
+
+def test_everything_is_free_until_somebody_says_otherwise(tmp_path):
+    capacity = Capacity(LocalSettings(state_dir=tmp_path))
+    assert capacity.has("ml.m5.large", "training")
+    capacity.exhaust(["ml.m5.large"], ["training", "spot"])
+    assert not capacity.has("ml.m5.large", "training")
+    assert not capacity.has("ml.m5.large", "spot")
+    assert capacity.has("ml.m5.large", "hosting")
+    assert capacity.has("ml.m5.xlarge", "training")
+    capacity.restore(["ml.m5.large"])
+    assert capacity.lacking() == {"training": [], "spot": [], "hosting": []}
+
+
+def test_the_command_changes_what_is_free_and_tells_it(tmp_path):
+    def told(*arguments):
+        given = ["capacity", *arguments, "--state-dir", str(tmp_path), "--json"]
+        result = CliRunner().invoke(app, given)
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
+
+    two = ["ml.local.cpu1", "ml.local.cpu2"]
+    assert told(*two) == {"training": two, "spot": two, "hosting": two}
+    assert told("ml.local.cpu1", "--free", "--use", "hosting")["hosting"] == ["ml.local.cpu2"]
+    assert told()["training"] == two
