@@ -26,6 +26,7 @@ from infra.local.events.rules import Events
 from infra.local.events.scheduler import Scheduler
 from infra.local.host.seam import Seam
 from infra.local.host.settings import REGION, LocalSettings
+from infra.local.iam.enforcement import AccessControl
 from infra.local.lambda_.function_processes import FunctionProcesses
 from infra.local.requests.refusals import RequestValidation
 from infra.local.s3.bucket_policies import BucketPolicies
@@ -41,6 +42,7 @@ from infra.local.stepfunctions.sagemaker_sync import SyncIntegrations
 SEAMS: tuple[type[Seam], ...] = (
     RequestValidation,
     ObjectsOnDisk,
+    AccessControl,
     BucketPolicies,
     ScalableTargets,
     CloudFormation,

@@ -67,7 +67,7 @@ def _probe(
             "probe",
             spec.constraints,
             hours_of(factory.run),
-            job_start(server.instance_type).seconds,
+            max(job_start(server.instance_type).seconds for server in servers),
         ),
         budget_usd=token_budget_usd("probe", spec.constraints, 0.0, num_jobs=num_jobs),
         usd_per_hour=servers[0].usd_per_hour,

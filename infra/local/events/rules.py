@@ -13,6 +13,7 @@ from typing import Any
 
 from moto.events.models import Rule
 
+from infra.local.events.callers import rule_caller, service_caller
 from infra.local.events.object_events import ObjectEvents
 from infra.local.events.patterns import mend_patterns
 from infra.local.events.target_input import target_input
@@ -82,6 +83,7 @@ class Events:
             self._targets.deliver(
                 target["Arn"],
                 document,
+                caller=rule_caller(rule.arn, rule.name, target),
                 parameters=target,
                 execution_name=execution_name,
             )
@@ -91,6 +93,7 @@ class Events:
                 attempt,
                 document=json.dumps(event),
                 dead_letter_arn=(target.get("DeadLetterConfig") or {}).get("Arn"),
+                buried_by=lambda: service_caller(rule.arn),
                 attributes={"RULE_ARN": rule.arn, "TARGET_ARN": target["Arn"]},
                 retries=(target.get("RetryPolicy") or {}).get("MaximumRetryAttempts", RETRIES),
             )

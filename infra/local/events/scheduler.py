@@ -15,6 +15,7 @@ from moto.events.models import events_backends
 from moto.scheduler.exceptions import ValidationException
 from moto.scheduler.models import Schedule, scheduler_backends
 
+from infra.local.events.callers import schedule_caller
 from infra.local.events.targets import RETRIES, Targets
 from infra.local.events.timetable import Timetable, Timetables
 from infra.local.host.clock import ScaledClock, SchedulerClock
@@ -135,7 +136,11 @@ class Scheduler:
 
         def attempt() -> None:
             self._targets.deliver(
-                target["Arn"], document, parameters=target, execution_name=execution_id
+                target["Arn"],
+                document,
+                caller=schedule_caller(arn, target),
+                parameters=target,
+                execution_name=execution_id,
             )
 
         try:
@@ -143,6 +148,7 @@ class Scheduler:
                 attempt,
                 document=document,
                 dead_letter_arn=(target.get("DeadLetterConfig") or {}).get("Arn"),
+                buried_by=lambda: schedule_caller(arn, target),
                 attributes={
                     "SCHEDULE_ARN": arn,
                     "TARGET_ARN": target["Arn"],

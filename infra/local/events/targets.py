@@ -21,8 +21,9 @@ from botocore.model import (
     StructureShape,
 )
 
-from infra.local.host.clients import Cloud
+from infra.local.host.clients import Cloud, Credentials
 from infra.local.host.settings import LocalSettings
+from infra.local.iam.authority import AccessDeniedError
 
 RETRIES = 3
 """Attempts after the first on a failure that may pass; AWS goes on for 24 hours."""
@@ -49,7 +50,7 @@ class Targets:
 
     def __init__(self, settings: LocalSettings) -> None:
         config = Config(retries={"total_max_attempts": 1}, read_timeout=900)
-        self._client = Cloud(settings.endpoint_url, config).client
+        self._cloud = Cloud(settings.endpoint_url, config)
         self._closing = threading.Event()
 
     def close(self) -> None:
@@ -61,13 +62,14 @@ class Targets:
         arn: str,
         document: str,
         *,
+        caller: Credentials,
         parameters: Mapping[str, Any] | None = None,
         execution_name: str | None = None,
     ) -> None:
         """Send the JSON text `document` to the resource.
 
-        `parameters` is the target's own configuration (`SqsParameters`,
-        `EventBridgeParameters`), if it has one.
+        `caller` is whose rights count. `parameters` is the target's own configuration
+        (`SqsParameters`, `EventBridgeParameters`), if it has one.
 
         Raises:
             UndeliverableTargetError: the ARN's service is none of those below.
@@ -75,23 +77,23 @@ class Targets:
         """
         extra = parameters or {}
         if universal := UNIVERSAL_TARGET.fullmatch(arn):
-            self._call(universal["service"], universal["action"], document)
+            self._call(caller, universal["service"], universal["action"], document)
             return
         service, _, resource = _parts(arn)
         if service == "states":
-            self._client("stepfunctions").start_execution(
+            self._client(caller, "stepfunctions").start_execution(
                 stateMachineArn=arn, name=execution_name or str(uuid.uuid4()), input=document
             )
         elif service == "lambda":
-            self._client("lambda").invoke(
+            self._client(caller, "lambda").invoke(
                 FunctionName=arn, InvocationType="Event", Payload=document.encode()
             )
         elif service == "sns":
-            self._client("sns").publish(TopicArn=arn, Message=document)
+            self._client(caller, "sns").publish(TopicArn=arn, Message=document)
         elif service == "sqs":
-            self._send(arn, document, extra.get("SqsParameters", {}).get("MessageGroupId"))
+            self._send(caller, arn, document, extra.get("SqsParameters", {}).get("MessageGroupId"))
         elif service == "events" and resource.startswith("event-bus/"):
-            self._put_event(arn, document, extra.get("EventBridgeParameters"))
+            self._put_event(caller, arn, document, extra.get("EventBridgeParameters"))
         else:
             raise UndeliverableTargetError(
                 f"Cannot deliver to {arn}: the embedded cloud delivers to Step Functions, Lambda, "
@@ -104,18 +106,20 @@ class Targets:
         *,
         document: str,
         dead_letter_arn: str | None,
+        buried_by: Callable[[], Credentials],
         attributes: Mapping[str, str],
         retries: int = RETRIES,
     ) -> Exception | None:
         """Attempt a delivery; when it fails for good, send `document` to the dead-letter queue.
 
-        Returns the failure, or None when the target took it.
+        `buried_by` gives whose rights count there. Returns the failure, or None when the target
+        took it.
         """
         failure: Exception | None = None
         for tried in range(min(retries, RETRIES) + 1):
             try:
                 attempt()
-            except (ClientError, BotoCoreError, ValueError) as error:
+            except (AccessDeniedError, ClientError, BotoCoreError, ValueError) as error:
                 failure = error
             else:
                 return None
@@ -128,33 +132,54 @@ class Targets:
                 "ERROR_CODE": _error_code(failure),
                 "ERROR_MESSAGE": str(failure),
             }
-            self.send_dead_letter(dead_letter_arn, document, reasons)
+            self.send_dead_letter(buried_by(), dead_letter_arn, document, reasons)
         return failure
 
-    def send_dead_letter(self, arn: str, document: str, attributes: Mapping[str, str]) -> None:
+    def send_dead_letter(
+        self, caller: Credentials, arn: str, document: str, attributes: Mapping[str, str]
+    ) -> None:
         """Put a document that nobody took, and why, into a queue or topic."""
         described = {
             name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
         }
         if _parts(arn)[0] == "sns":
-            self._client("sns").publish(TopicArn=arn, Message=document, MessageAttributes=described)
+            self._client(caller, "sns").publish(
+                TopicArn=arn, Message=document, MessageAttributes=described
+            )
         else:
-            self._send(arn, document, None, described)
+            self._send(caller, arn, document, None, described)
+
+    def _client(self, caller: Credentials, service: str) -> Any:
+        return self._cloud.client(service, credentials=caller)
 
     def _send(
-        self, arn: str, body: str, group: str | None, attributes: dict[str, Any] | None = None
+        self,
+        caller: Credentials,
+        arn: str,
+        body: str,
+        group: str | None,
+        attributes: dict[str, Any] | None = None,
     ) -> None:
-        sqs = self._client("sqs")
         _, account, name = _parts(arn)
-        url = sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"]
+        # AWS knows the queue by its ARN; only boto3 needs a URL.
+        found = self._cloud.client("sqs").get_queue_url(
+            QueueName=name, QueueOwnerAWSAccountId=account
+        )
+        url = found["QueueUrl"]
         message: dict[str, Any] = {"QueueUrl": url, "MessageBody": body}
         if group is not None:
             message["MessageGroupId"] = group
         if attributes:
             message["MessageAttributes"] = attributes
-        sqs.send_message(**message)
+        self._client(caller, "sqs").send_message(**message)
 
-    def _put_event(self, bus_arn: str, document: str, parameters: Mapping[str, str] | None) -> None:
+    def _put_event(
+        self,
+        caller: Credentials,
+        bus_arn: str,
+        document: str,
+        parameters: Mapping[str, str] | None,
+    ) -> None:
         """A schedule's input becomes the detail; a whole event is passed on as it is."""
         if parameters is not None:
             entry = {
@@ -176,7 +201,8 @@ class Targets:
                 "Resources": event.get("resources", []),
                 "Time": event["time"],
             }
-        answer = self._client("events").put_events(Entries=[entry | {"EventBusName": bus_arn}])
+        events = self._client(caller, "events")
+        answer = events.put_events(Entries=[entry | {"EventBusName": bus_arn}])
         if answer.get("FailedEntryCount"):
             error = answer["Entries"][0]
             raise ClientError(
@@ -184,9 +210,9 @@ class Targets:
                 "PutEvents",
             )
 
-    def _call(self, service: str, action: str, document: str) -> None:
+    def _call(self, caller: Credentials, service: str, action: str, document: str) -> None:
         """A universal target: any API action, its parameters given as JSON."""
-        client = self._client(SDK_SERVICES.get(service, service))
+        client = self._client(caller, SDK_SERVICES.get(service, service))
         operation = action[0].upper() + action[1:]
         try:
             shape = client.meta.service_model.operation_model(operation).input_shape
@@ -231,6 +257,8 @@ def _may_pass(failure: Exception) -> bool:
 
 
 def _error_code(failure: Exception) -> str:
+    if isinstance(failure, AccessDeniedError):
+        return "NO_PERMISSIONS"
     if isinstance(failure, ClientError):
         return str(failure.response["Error"]["Code"])
     return type(failure).__name__

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from threading import Lock
 from typing import Any
@@ -15,6 +15,23 @@ from infra.local.host.settings import ACCOUNT_ID, REGION, LocalSettings
 _CONFIG = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"})
 
 
+@dataclass(frozen=True)
+class Credentials:
+    """What a client signs with. Without a token it is the administrator of the account."""
+
+    access_key: str = "local"
+    secret_key: str = "local"
+    token: str | None = None
+
+    def environment(self) -> dict[str, str]:
+        """The same for a process."""
+        given = {"AWS_ACCESS_KEY_ID": self.access_key, "AWS_SECRET_ACCESS_KEY": self.secret_key}
+        return given if self.token is None else given | {"AWS_SESSION_TOKEN": self.token}
+
+
+ADMINISTRATOR = Credentials()
+
+
 class Cloud:
     """Clients of one embedded cloud, one per service, safe to share between threads."""
 
@@ -24,22 +41,28 @@ class Cloud:
     def __init__(self, endpoint_url: str, config: Config = _CONFIG) -> None:
         self.endpoint_url = endpoint_url
         self._config = config
-        self._session = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local")
-        self._clients: dict[tuple[str, str], Any] = {}
+        self._session = boto3.Session()
+        self._clients: dict[tuple[str, str, Credentials], Any] = {}
         self._lock = Lock()
 
-    def client(self, service: str, region: str = REGION) -> Any:
+    def client(
+        self, service: str, region: str = REGION, credentials: Credentials = ADMINISTRATOR
+    ) -> Any:
         # A session's client factory is not thread-safe; the clients it makes are.
+        key = (service, region, credentials)
         with self._lock:
-            if (service, region) not in self._clients:
+            if key not in self._clients:
                 make: Any = self._session.client  # the service is known only at run time
-                self._clients[service, region] = make(
+                self._clients[key] = make(
                     service,
                     region_name=region,
                     endpoint_url=self.endpoint_url,
                     config=self._config,
+                    aws_access_key_id=credentials.access_key,
+                    aws_secret_access_key=credentials.secret_key,
+                    aws_session_token=credentials.token,
                 )
-            return self._clients[service, region]
+            return self._clients[key]
 
     def arn(self, service: str, resource: str) -> str:
         return f"arn:aws:{service}:{self.region}:{self.account_id}:{resource}"
@@ -53,12 +76,27 @@ def cloud_at(endpoint_url: str) -> Cloud:
 
 @dataclass(frozen=True)
 class BackgroundClients:
-    """What the threads of jobs and endpoints call; they go on while the server may be going."""
+    """What the threads of jobs and endpoints call; they go on while the server may be going.
+
+    Attributes:
+        s3, logs, cloudwatch: Called on behalf of a role, once `acting` has said which.
+        events: SageMaker's own.
+    """
 
     s3: Any
     logs: Any
     events: Any
     cloudwatch: Any
+    cloud: Cloud
+
+    def acting(self, credentials: Credentials) -> BackgroundClients:
+        """The same on behalf of the role that credentials were given for."""
+        return replace(
+            self,
+            s3=self.cloud.client("s3", credentials=credentials),
+            logs=self.cloud.client("logs", credentials=credentials),
+            cloudwatch=self.cloud.client("cloudwatch", credentials=credentials),
+        )
 
     @classmethod
     def connect(cls, settings: LocalSettings) -> BackgroundClients:
@@ -74,4 +112,5 @@ class BackgroundClients:
             logs=cloud.client("logs"),
             events=cloud.client("events"),
             cloudwatch=cloud.client("cloudwatch"),
+            cloud=cloud,
         )

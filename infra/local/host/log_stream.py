@@ -33,7 +33,7 @@ class LogStream:
         self._closing = threading.Event()
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("a", encoding="utf-8", buffering=1)
-        self._create()
+        self._shipped = self._create()
         self._shipper = threading.Thread(target=self._ship, daemon=True)
         self._shipper.start()
 
@@ -41,6 +41,8 @@ class LogStream:
         self._file.write(line + "\n")
         if line.strip():  # PutLogEvents refuses an empty message
             self._tail.append(line)
+            if not self._shipped:
+                return
             message = line[:_CHARACTERS_PER_EVENT]
             self._pending.append({"timestamp": int(time.time() * 1000), "message": message})
 
@@ -59,7 +61,8 @@ class LogStream:
         self._shipper.join()
         self._file.close()
 
-    def _create(self) -> None:
+    def _create(self) -> bool:
+        """Make group and stream. Without the right to do so there is only the file, as on AWS."""
         for create, names in (
             (self._logs.create_log_group, {"logGroupName": self.group}),
             (
@@ -70,8 +73,13 @@ class LogStream:
             try:
                 create(**names)
             except ClientError as error:
-                if error.response["Error"]["Code"] != "ResourceAlreadyExistsException":
+                code = error.response["Error"]["Code"]
+                if code == "AccessDeniedException":
+                    logger.warning("%s has no log: %s", self.stream, error)
+                    return False
+                if code != "ResourceAlreadyExistsException":
                     raise
+        return True
 
     def _ship(self) -> None:
         while not self._closing.wait(_FLUSH_SECONDS):

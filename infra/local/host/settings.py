@@ -49,6 +49,8 @@ class LocalSettings(BaseModel):
     rollout_scale: float = Field(default=0.01, gt=0)
     """Seconds here for each second that an update of an endpoint waits, that alarms look back, that
     an inference component is idle until it scales in, and that capacity is waited for."""
+    iam: bool = True
+    """Whether calls are judged by the deployed policies. Off only to measure what that costs."""
     job_grace_seconds: float = 120.0
     """Seconds between SIGTERM and SIGKILL for a stopping job (120 on SageMaker)."""
 

@@ -54,7 +54,7 @@ def download_prefix(s3: Any, uri: str, directory: Path) -> int:
         base = folder if key.startswith(folder) else parent
         target = _inside(directory, key[len(base) :])
         target.parent.mkdir(parents=True, exist_ok=True)
-        s3.download_file(bucket, key, str(target))
+        _download(s3, bucket, key, target)
     return len(keys)
 
 
@@ -62,11 +62,19 @@ def download_file(s3: Any, uri: str, path: Path) -> None:
     """Copy the one object at an S3 URI."""
     bucket, key = split_uri(uri)
     path.parent.mkdir(parents=True, exist_ok=True)
+    _download(s3, bucket, key, path)
+
+
+def _download(s3: Any, bucket: str, key: str, path: Path) -> None:
     try:
         s3.download_file(bucket, key, str(path))
     except ClientError as error:
-        message = error.response["Error"]["Message"]
-        raise TransferError(f"Cannot read {uri}: {message}. Upload it first.") from error
+        found, uri = error.response["Error"], f"s3://{bucket}/{key}"
+        if found["Code"] == "403":
+            raise TransferError(
+                f"Access denied to {uri}. Check that the role may read it and use its key."
+            ) from error
+        raise TransferError(f"Cannot read {uri}: {found['Message']}. Upload it first.") from error
 
 
 def download_tar(s3: Any, uri: str, directory: Path) -> None:
@@ -110,8 +118,13 @@ def upload_files(s3: Any, directory: Path, uri: str) -> None:
     """Copy a directory's files one by one below an S3 prefix."""
     bucket, prefix = split_uri(uri)
     for path in sorted(directory.rglob("*")):
-        if path.is_file():
-            s3.upload_file(str(path), bucket, join_key(prefix, path.relative_to(directory)))
+        if not path.is_file():
+            continue
+        key = join_key(prefix, path.relative_to(directory))
+        try:
+            s3.upload_file(str(path), bucket, key)
+        except Exception as error:  # s3transfer wraps every cause in its own error
+            raise TransferError(f"Cannot write s3://{bucket}/{key}: {error}") from error
 
 
 def join_key(prefix: str, name: Path) -> str:

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from infra.local.events.targets import Targets
+from infra.local.host.clients import Credentials
 from infra.local.lambda_.errors import TooManyRequestsError
 from infra.local.lambda_.runtime_api import InvocationOutcome
 
@@ -43,6 +44,7 @@ class AsyncConfiguration:
     """Retries and destinations of a function's asynchronous invocations."""
 
     function_arn: str
+    caller: Credentials
     max_retries: int = len(RETRY_WAITS_SECONDS)
     max_age_seconds: float = 21600.0
     on_success: str | None = None
@@ -50,14 +52,18 @@ class AsyncConfiguration:
     dead_letter_arn: str | None = None
 
     @classmethod
-    def of(cls, function: Any) -> AsyncConfiguration:
-        """Read moto's record of the function; a later EventInvokeConfig replaces an earlier."""
+    def of(cls, function: Any, caller: Credentials) -> AsyncConfiguration:
+        """Read moto's record of the function; a later EventInvokeConfig replaces an earlier.
+
+        `caller` is the function's role: destinations are told by its rights.
+        """
         configs = function.event_invoke_config
         config = configs[-1].config if configs else {}
         destinations = config.get("DestinationConfig") or {}
         dead_letter = function.dead_letter_config or {}
         return cls(
             function_arn=function.function_arn,
+            caller=caller,
             max_retries=config.get("MaximumRetryAttempts", cls.max_retries),
             max_age_seconds=config.get("MaximumEventAgeInSeconds", cls.max_age_seconds),
             on_success=(destinations.get("OnSuccess") or {}).get("Destination"),
@@ -133,14 +139,20 @@ class AsyncInvocations:
         succeeded = condition == "Success"
         destination = configuration.on_success if succeeded else configuration.on_failure
         if destination:
-            self._targets.deliver(destination, _addressed(record, destination, condition))
+            self._targets.deliver(
+                destination,
+                _addressed(record, destination, condition),
+                caller=configuration.caller,
+            )
         if not succeeded and configuration.dead_letter_arn:
             reasons = {
                 "RequestID": attempt.request_id,
                 "ErrorCode": "200",
                 "ErrorMessage": json.dumps(record["responsePayload"])[:1024],
             }
-            self._targets.send_dead_letter(configuration.dead_letter_arn, payload.decode(), reasons)
+            self._targets.send_dead_letter(
+                configuration.caller, configuration.dead_letter_arn, payload.decode(), reasons
+            )
 
 
 def _record(

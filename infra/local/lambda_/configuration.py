@@ -14,6 +14,7 @@ class FunctionConfiguration:
 
     name: str
     arn: str
+    role_arn: str
     version: str
     handler: str
     runtime: str
@@ -26,6 +27,7 @@ class FunctionConfiguration:
     log_group: str
     log_format: Literal["Text", "JSON"]
     log_level: str | None
+    traced: bool
 
     @classmethod
     def of(cls, function: Any) -> FunctionConfiguration:
@@ -46,6 +48,7 @@ class FunctionConfiguration:
         return cls(
             name=function.function_name,
             arn=function.function_arn,
+            role_arn=function.role,
             version=fields[7] if len(fields) > 7 else "$LATEST",
             handler=function.handler,
             runtime=runtime,
@@ -58,6 +61,7 @@ class FunctionConfiguration:
             log_group=function.logs_group_name,
             log_format="JSON" if logging.get("LogFormat") == "JSON" else "Text",
             log_level=logging.get("ApplicationLogLevel"),
+            traced=(function.tracing_config or {}).get("Mode") == "Active",
         )
 
     def reserved_variables(self) -> dict[str, str]:

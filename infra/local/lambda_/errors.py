@@ -12,6 +12,16 @@ class UnsupportedFunctionError(LambdaClientError):  # type: ignore[misc]
         super().__init__("InvalidRuntimeException", message)
 
 
+class RoleNotAssumableError(LambdaClientError):  # type: ignore[misc]
+    """The function's role is not there, or does not trust Lambda."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "InvalidParameterValueException",
+            "The role defined for the function cannot be assumed by Lambda.",
+        )
+
+
 class TooManyRequestsError(LambdaClientError):  # type: ignore[misc]
     """As many invocations are running as the function's reserved concurrency allows."""
 

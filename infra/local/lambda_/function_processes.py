@@ -29,7 +29,8 @@ from infra.local.lambda_.errors import (
     TooManyRequestsError,
 )
 from infra.local.lambda_.forgotten_properties import keep_forgotten_properties
-from infra.local.lambda_.invocation_log import write_log
+from infra.local.lambda_.function_role import assume_role, may_log
+from infra.local.lambda_.invocation_log import log_lines, write_log
 from infra.local.lambda_.packages import keep_packages
 from infra.local.lambda_.runtime_api import Invocation
 from infra.local.lambda_.sandbox_pool import SandboxPool
@@ -95,9 +96,10 @@ class FunctionProcesses:
         if kind == "DryRun":
             return b""
         if kind == "Event":
+            caller = assume_role(FunctionConfiguration.of(function))
             self._events.submit(
                 payload,
-                AsyncConfiguration.of(function),
+                AsyncConfiguration.of(function, caller.credentials()),
                 lambda: self._attempt(function, payload)[0],
             )
             return b""
@@ -123,11 +125,14 @@ class FunctionProcesses:
             reusable = False
             try:
                 record = sandbox.invoke(invocation)
-                log = write_log(function.logs_backend, configuration, sandbox.log_stream, record)
+                lines = log_lines(configuration, record)
+                if may_log(assume_role(configuration), configuration, sandbox.log_stream):
+                    write_log(function.logs_backend, configuration, sandbox.log_stream, lines)
                 reusable = not record.outcome.fatal
             finally:
                 self._pool.release(sandbox, reusable=reusable)
-        return Attempt(invocation.request_id, record.outcome, configuration.version), log
+        attempt = Attempt(invocation.request_id, record.outcome, configuration.version)
+        return attempt, "\n".join(lines) + "\n"
 
     @contextmanager
     def _admitted(self, function: Any) -> Iterator[None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -91,12 +92,16 @@ def _platform_line(kind: str, record: dict[str, Any]) -> str:
     return json.dumps({"time": now, "type": kind, "record": record})
 
 
-def write_log(
-    logs_backend: Any, configuration: FunctionConfiguration, stream: str, record: InvocationRecord
-) -> str:
-    """Append an invocation to a log stream; returns the text that was added."""
+def log_lines(configuration: FunctionConfiguration, record: InvocationRecord) -> list[str]:
+    """What the log tells of an invocation."""
     render = record.json_lines if configuration.log_format == "JSON" else record.text_lines
-    lines = render(configuration.version, configuration.memory_mib)
+    return render(configuration.version, configuration.memory_mib)
+
+
+def write_log(
+    logs_backend: Any, configuration: FunctionConfiguration, stream: str, lines: Sequence[str]
+) -> None:
+    """Append an invocation to a log stream."""
     now_ms = int(time.time() * 1000)
     logs_backend.ensure_log_group(configuration.log_group)
     logs_backend.ensure_log_stream(configuration.log_group, stream)
@@ -105,4 +110,3 @@ def write_log(
         stream,
         [{"timestamp": now_ms, "message": line} for line in lines if line],
     )
-    return "\n".join(lines) + "\n"

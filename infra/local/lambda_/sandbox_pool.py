@@ -13,6 +13,7 @@ from moto.awslambda.utils import get_backend
 from infra.local.host.settings import LocalSettings
 from infra.local.lambda_.code import CodeStore, search_path
 from infra.local.lambda_.configuration import FunctionConfiguration
+from infra.local.lambda_.function_role import assume_role, judge_traces
 from infra.local.lambda_.sandbox import Sandbox
 
 MAX_REAP_SECONDS = 30.0
@@ -73,6 +74,8 @@ class SandboxPool:
         self._reaper.join()
 
     def _start(self, function: Any, configuration: FunctionConfiguration) -> Sandbox:
+        session = assume_role(configuration)
+        judge_traces(session, configuration)
         task_root = self._code.unpack(function.code_digest, function.code_bytes)
         layer_of = get_backend(function.account_id, function.region).layers_versions_by_arn
         layers = [
@@ -84,6 +87,7 @@ class SandboxPool:
             | {"TZ": ":UTC"}
             | dict(configuration.environment)
             | configuration.reserved_variables()
+            | session.credentials().environment()
             | {
                 "LAMBDA_RUNTIME_DIR": str(self._runtime),
                 "LAMBDA_TASK_ROOT": str(task_root),

@@ -1,8 +1,8 @@
-"""Bucket policies here: moto reads a statement without its condition, and so denies everyone.
+"""Bucket policies as moto holds every request to them: without their conditions.
 
-A policy that denies plain HTTP, as ours does, would deny every request on this machine. A statement
-with a condition is left out of the decision, since the conditions on TLS, organisations and
-networks have no meaning here; the policy itself is stored and returned whole.
+A policy that denies plain HTTP, as ours does, would so deny every request on this machine. A
+statement with a condition is left out of moto's decision. Requests of roles and services were held
+to the whole policy before (`infra.local.iam.enforcement`).
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from moto.sagemaker.exceptions import AWSValidationException, ValidationError
 from moto.sagemaker.models import FakeEndpointConfig
 
 from infra.local.host.settings import ACCOUNT_ID, REGION
+from infra.local.sagemaker.execution_role import MODEL_ROLE
 from infra.local.sagemaker.model_registry import package_container
 from infra.local.sagemaker.validation import name_violations, refuse_violations
 
@@ -60,8 +61,15 @@ def offers_of(
 def containers_of(
     backend: Any, variants: Sequence[Mapping[str, Any]]
 ) -> dict[str, Mapping[str, Any]]:
-    """The container of each variant's own model, by variant name."""
-    return {one["VariantName"]: _container(backend, one["ModelName"]) for one in variants}
+    """The container of each variant's own model, with the model's role, by variant name.
+
+    A variant for components has none.
+    """
+    return {
+        one["VariantName"]: _container(backend, one["ModelName"])
+        for one in variants
+        if "ModelName" in one
+    }
 
 
 def _choices(variant: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -84,7 +92,7 @@ def _container(backend: Any, model_name: str) -> Mapping[str, Any]:
     container: Mapping[str, Any] = model.primary_container or next(iter(model.containers), {})
     if package := container.get("ModelPackageName"):
         container = {**package_container(backend, package), **container}
-    return container
+    return {**container, MODEL_ROLE: model.execution_role_arn}
 
 
 def pool_violations(variant: Mapping[str, Any]) -> list[str]:

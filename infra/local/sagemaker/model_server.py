@@ -16,8 +16,10 @@ from infra.local.host.log_stream import LogStream
 from infra.local.host.process import LoggedProcess, describe_exit
 from infra.local.host.settings import LocalSettings
 from infra.local.host.transfers import TransferError, download_prefix, download_tar
+from infra.local.iam.sessions import Session
 from infra.local.sagemaker.alarm_watch import Observations
 from infra.local.sagemaker.container import ContainerRoot
+from infra.local.sagemaker.execution_role import pull_image
 from infra.local.sagemaker.model_program import ImageNotRunnable, ModelProgram
 from infra.local.sagemaker.restarts import MOST, WINDOW_SECONDS, Restarts
 from stratos.waiting import every, wait_until, within
@@ -49,6 +51,7 @@ class ModelServer:
         variant: Mapping[str, Any],
         container: Mapping[str, Any],
         *,
+        session: Session,
         directory: Path,
         log: LogStream,
         settings: LocalSettings,
@@ -60,6 +63,7 @@ class ModelServer:
         """What its requests come to, for alarms."""
         self._variant = variant
         self._container = container
+        self.session = session
         self._root = ContainerRoot(directory)
         self._settings = settings
         self._program: ModelProgram | None = None
@@ -81,7 +85,9 @@ class ModelServer:
             StartupError: Its image cannot run here; or it ended, was abandoned, or was not healthy
                 in time.
             TransferError: The model artifact is missing or is no archive.
+            AccessDeniedError: The model's role may not pull the image.
         """
+        pull_image(self.session, str(self._container.get("Image") or ""))
         self._download(s3)
         try:
             self._program = ModelProgram.of(self._container, self._root.model)
@@ -248,6 +254,7 @@ class ModelServer:
         given: dict[str, str] = self._container.get("Environment") or {}
         return {
             **self._settings.process_environment(),
+            **self.session.credentials().environment(),
             "PYTHONUNBUFFERED": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
             "OMP_NUM_THREADS": str(self._threads()),

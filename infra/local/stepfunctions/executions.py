@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
+from moto.core.exceptions import AWSError
 from moto.core.responses import ActionResult, EmptyResult
 from moto.events.models import events_backends
 from moto.stepfunctions.exceptions import InvalidExecutionInput
@@ -41,13 +42,22 @@ from moto.stepfunctions.responses import StepFunctionResponse
 
 from infra.local.host.patching import Patches
 from infra.local.host.settings import ACCOUNT_ID, REGION, LocalSettings
+from infra.local.iam.authority import AccessDeniedError
 from infra.local.stepfunctions.history import mend_histories
+from infra.local.stepfunctions.machine_role import require_observation
 from infra.local.stepfunctions.state_language import mend_state_language, time_text
 
 MAX_INPUT_BYTES = 256 * 1024
 """Longest execution input Step Functions takes."""
 
 log = logging.getLogger(__name__)
+
+
+class MachineRefused(AWSError):  # type: ignore[misc]
+    """The role of a new machine lacks what its log or its traces need."""
+
+    TYPE = "AccessDeniedException"
+    STATUS = 400
 
 
 class StepFunctions:
@@ -59,6 +69,7 @@ class StepFunctions:
         self._publisher = ThreadPoolExecutor(1, thread_name_prefix="execution-status")
 
     def install(self, settings: LocalSettings) -> None:
+        self._judge_creation()
         mend_state_language(self._patches, settings.endpoint_url)
         self._mend_start()
         self._mend_end()
@@ -73,6 +84,23 @@ class StepFunctions:
                 stop_date=datetime.now(UTC), error=None, cause="the embedded cloud stops"
             )
         self._patches.restore()
+
+    def _judge_creation(self) -> None:
+        """A machine whose role cannot write its log or its traces is refused, as on AWS."""
+
+        def create(backend: Any, name: str, definition: str, **rest: Any) -> Any:
+            logging_level = (rest.get("loggingConfiguration") or {}).get("level", "OFF")
+            traced = bool((rest.get("tracingConfiguration") or {}).get("enabled"))
+            arn = f"arn:aws:states:{backend.region_name}:{backend.account_id}:stateMachine:{name}"
+            try:
+                require_observation(
+                    rest["roleArn"], arn, logged=logging_level != "OFF", traced=traced
+                )
+            except AccessDeniedError as error:
+                raise MachineRefused(str(error)) from error
+            return original(backend, name, definition, **rest)
+
+        original = self._patches.replace(StepFunctionsParserBackend, "create_state_machine", create)
 
     def _mend_start(self) -> None:
         def start_execution(

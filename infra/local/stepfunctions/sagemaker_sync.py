@@ -42,8 +42,10 @@ from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
 
 from infra.local.host.patching import Patches
 from infra.local.host.settings import LocalSettings
+from infra.local.iam.authority import AccessDeniedError
 from infra.local.sagemaker.job_status import OVER
 from infra.local.sagemaker.state_events import epoch_milliseconds
+from infra.local.stepfunctions.machine_role import require_managed_rule
 from stratos.waiting import every, wait_until
 
 _POLL_SECONDS = 0.25
@@ -143,6 +145,9 @@ class SageMakerTask(StateTaskServiceCallback):  # type: ignore[misc]
         normalised_parameters: dict[str, Any],
         state_credentials: Any,
     ) -> None:
+        if self._is_integration_pattern():
+            rule = f"StepFunctionsGetEventsForSageMaker{self._job_kind()}JobsRule"
+            require_managed_rule(state_credentials.role_arn, rule)
         client = self._client(resource_runtime_part, state_credentials)
         response = getattr(client, self._get_boto_service_action())(**normalised_parameters)
         response.pop("ResponseMetadata", None)
@@ -201,6 +206,9 @@ class SageMakerTask(StateTaskServiceCallback):  # type: ignore[misc]
     def _from_error(self, env: Any, ex: Exception) -> Any:
         if isinstance(ex, ClientError):
             return self._failure(env, CustomErrorName(_error_name(ex)), _cause(ex))
+        if isinstance(ex, AccessDeniedError):
+            general = CustomErrorName("SageMaker.AmazonSageMakerException")
+            return self._failure(env, general, str(ex))
         return super()._from_error(env=env, ex=ex)
 
     def _failure(self, env: Any, error: Any, cause: str) -> Any:

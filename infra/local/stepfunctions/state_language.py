@@ -30,6 +30,9 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_dynamodb import (  # noqa: E501
     StateTaskServiceDynamoDB,
 )
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_lambda import (  # noqa: E501
+    StateTaskServiceLambda,
+)
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.state_task_lambda import (
     StateTaskLambda,
 )
@@ -40,6 +43,7 @@ from infra.local.host.clients import Cloud
 from infra.local.host.patching import Patches
 from infra.local.stepfunctions.choices import mend_choices
 from infra.local.stepfunctions.json_paths import is_definite
+from infra.local.stepfunctions.machine_role import machine_session
 from infra.local.stepfunctions.task_tokens import mend_task_tokens
 
 BOTO_NAMES = {
@@ -97,8 +101,9 @@ def mend_state_language(patches: Patches, endpoint_url: str) -> None:
 
 
 def _mend_integrations(patches: Patches, cloud: Cloud) -> None:
-    def client_for(region: str, service: str, state_credentials: Any = None) -> Any:
-        return cloud.client(service, region)
+    def client_for(region: str, service: str, state_credentials: Any) -> Any:
+        role: str = state_credentials.role_arn
+        return cloud.client(service, region, machine_session(role).credentials())
 
     def normalise_parameters(
         task: Any,
@@ -122,6 +127,7 @@ def _mend_integrations(patches: Patches, cloud: Cloud) -> None:
         _write_times_as_text(response)
 
     def _operation(task: Any, service: str | None, action: str | None) -> Any:
+        # Only its model of the service is asked for.
         client = cloud.client(task._get_boto_service_name(service))
         method = task._get_boto_service_action(action)
         return client.meta.service_model.operation_model(client.meta.method_to_api_mapping[method])
@@ -134,7 +140,7 @@ def _mend_integrations(patches: Patches, cloud: Cloud) -> None:
 
 
 def _mend_error_names(patches: Patches) -> None:
-    """Errors that pass through, and errors that nothing catches.
+    """Errors that pass through, errors that nothing catches, and Lambda's refusal.
 
     moto refuses a reserved name where a state hands an error on: a Map whose item fails with
     `States.Runtime` then fails with a complaint about that name. And it lets `States.ALL` catch
@@ -161,6 +167,16 @@ def _mend_error_names(patches: Patches) -> None:
         return from_error
 
     patches.replace(CustomErrorName, "__init__", initialize)
+
+    def lambda_error(error: Any) -> tuple[str, str]:
+        name, cause = original_lambda_error(error)
+        denied = name == "Lambda.AccessDeniedException"
+        return "Lambda.AWSLambdaException" if denied else name, cause
+
+    original_lambda_error = StateTaskServiceLambda._error_cause_from_client_error
+    patches.replace(
+        StateTaskServiceLambda, "_error_cause_from_client_error", staticmethod(lambda_error)
+    )
     original_matches = patches.replace(ErrorEqualsDecl, "_eval_body", matches)
     for task_class in (StateTaskLambda, StateTaskServiceDynamoDB):
         patches.replace(task_class, "_from_error", runtime_error_of(task_class._from_error))

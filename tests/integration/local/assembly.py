@@ -14,7 +14,7 @@ TRUST = {
         {
             "Effect": "Allow",
             "Action": "sts:AssumeRole",
-            "Principal": {"Service": "lambda.amazonaws.com"},
+            "Principal": {"Service": ["lambda.amazonaws.com", "states.amazonaws.com"]},
         }
     ],
 }

@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from moto.moto_api._internal.models import moto_api_backend
-from moto_cloud import Cloud
+from moto_cloud import ROLE, Cloud
 
 from infra.local.host.settings import LocalSettings
 from infra.local.server import LocalCloud
+
+
+def make_role(cloud: Cloud) -> None:
+    """The role of the tests, which may do anything, in a stack, so that it comes back."""
+    services = [f"{name}.amazonaws.com" for name in ("sagemaker", "scheduler")]
+    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": services}}
+    may = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    version = "2012-10-17"
+    role = {
+        "RoleName": ROLE.rpartition("/")[2],
+        "AssumeRolePolicyDocument": {"Version": version, "Statement": [trust]},
+        "Policies": [
+            {"PolicyName": "All", "PolicyDocument": {"Version": version, "Statement": [may]}}
+        ],
+    }
+    resources = {"Role": {"Type": "AWS::IAM::Role", "Properties": role}}
+    cloud("cloudformation").create_stack(
+        StackName="Roles",
+        TemplateBody=json.dumps({"Resources": resources}),
+        Capabilities=["CAPABILITY_NAMED_IAM"],
+    )
 
 
 @contextmanager

@@ -1,7 +1,4 @@
-"""IAM roles and policies, KMS keys.
-
-Policies are stored and listed but not enforced: moto grants every call.
-"""
+"""IAM roles and policies, KMS keys."""
 
 from __future__ import annotations
 

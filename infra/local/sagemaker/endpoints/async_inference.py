@@ -16,6 +16,8 @@ from typing import Any
 import urllib3
 from botocore.exceptions import ClientError
 
+from infra.local.host.clients import BackgroundClients
+from infra.local.iam.sessions import Session
 from infra.local.sagemaker.model_server import ModelServer
 
 DEFAULT_TIMEOUT_SECONDS = 900.0
@@ -27,12 +29,16 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class QueuedRequest:
-    """One request: where its body lies, and where what comes of it goes."""
+    """One request: where its body lies, and where what comes of it goes.
+
+    `session` is that of the model's role, by whose rights both are read and written.
+    """
 
     endpoint_name: str
     input_uri: str
     output_uri: str
     failure_uri: str | None
+    session: Session
     headers: Mapping[str, str]
     timeout_seconds: float
 
@@ -45,10 +51,10 @@ class InferenceQueues:
         self._lock = threading.Lock()
         self._workers: dict[str, ThreadPoolExecutor] = {}
         self._closing = threading.Event()
-        self._s3: Any = None
+        self._clients: BackgroundClients | None = None
 
-    def install(self, s3: Any) -> None:
-        self._s3 = s3
+    def install(self, clients: BackgroundClients) -> None:
+        self._clients = clients
 
     def close(self) -> None:
         """Drop what waits; what is under way ends with its server."""
@@ -73,10 +79,10 @@ class InferenceQueues:
     def _work(self, request: QueuedRequest) -> None:
         try:
             answer = self._answer(request)
-            self._write(request.output_uri, answer.data)
+            self._write(request, request.output_uri, answer.data)
         except (ClientError, LookupError, urllib3.exceptions.HTTPError) as error:
             if request.failure_uri is not None and not self._closing.is_set():
-                self._write(request.failure_uri, str(error).encode())
+                self._write(request, request.failure_uri, str(error).encode())
         except Exception:
             if not self._closing.is_set():
                 logger.exception("A request to %s was lost", request.endpoint_name)
@@ -89,7 +95,7 @@ class InferenceQueues:
             LookupError: the endpoint is not in service, or its model refused the request.
             HTTPError: the model did not answer in time.
         """
-        body = self._read(request.input_uri)
+        body = self._read(request)
         server = self._route(request.endpoint_name, None)
         if server is None:
             raise LookupError(f"Endpoint {request.endpoint_name} is not in service.")
@@ -106,11 +112,15 @@ class InferenceQueues:
             raise LookupError(f'Received error ({answer.status}) from primary: "{text}"')
         return answer
 
-    def _read(self, uri: str) -> bytes:
-        bucket, _, key = uri.removeprefix("s3://").partition("/")
-        body: bytes = self._s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    def _read(self, request: QueuedRequest) -> bytes:
+        bucket, _, key = request.input_uri.removeprefix("s3://").partition("/")
+        body: bytes = self._s3(request).get_object(Bucket=bucket, Key=key)["Body"].read()
         return body
 
-    def _write(self, uri: str, body: bytes) -> None:
+    def _write(self, request: QueuedRequest, uri: str, body: bytes) -> None:
         bucket, _, key = uri.removeprefix("s3://").partition("/")
-        self._s3.put_object(Bucket=bucket, Key=key, Body=body)
+        self._s3(request).put_object(Bucket=bucket, Key=key, Body=body)
+
+    def _s3(self, request: QueuedRequest) -> Any:
+        assert self._clients is not None
+        return self._clients.acting(request.session.credentials()).s3

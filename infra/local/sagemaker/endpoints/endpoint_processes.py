@@ -13,12 +13,14 @@ from moto.sagemaker.models import FakeEndpoint, FakeEndpointConfig, SageMakerMod
 from infra.local.host.clients import BackgroundClients
 from infra.local.host.patching import Patches
 from infra.local.host.settings import ACCOUNT_ID, REGION, LocalSettings
+from infra.local.iam.sessions import Session
 from infra.local.sagemaker.api import SageMakerOperations, utc_now
 from infra.local.sagemaker.endpoint_configs import (
     InstanceOffer,
     accept_instance_type,
     accept_variants,
     configuration,
+    containers_of,
     create_endpoint_config,
     offers_of,
     refuse_taken_model,
@@ -27,6 +29,7 @@ from infra.local.sagemaker.endpoints.components import InferenceComponents
 from infra.local.sagemaker.endpoints.invocations import Invocations
 from infra.local.sagemaker.endpoints.provisioning import NO_CAPACITY, provision
 from infra.local.sagemaker.endpoints.traffic import Traffic
+from infra.local.sagemaker.execution_role import model_session
 from infra.local.sagemaker.model_registry import ModelRegistry
 from infra.local.sagemaker.model_server import ModelServer
 from infra.local.sagemaker.state_events import announce
@@ -42,7 +45,9 @@ class EndpointProcesses:
         self._patches = Patches()
         self._registry = ModelRegistry()
         self._components = InferenceComponents()
-        self._invocations = Invocations(self._route, self._queue_of, self._component)
+        self._invocations = Invocations(
+            self._route, self._queue_of, self._component, self._session_of
+        )
         self._traffic: dict[str, Traffic] = {}
         self._retiring: list[threading.Thread] = []
         self._provisioning: list[threading.Thread] = []
@@ -56,7 +61,7 @@ class EndpointProcesses:
         self._clients = BackgroundClients.connect(settings)
         self._registry.install()
         self._components.install(settings, self._clients)
-        self._invocations.install(self._clients.s3)
+        self._invocations.install(self._clients)
         self._operations.mend("create_model", refuse_taken_model)
         self._operations.answer("create_endpoint_config", create_endpoint_config)
         self._operations.answer("update_endpoint", self._update)
@@ -248,6 +253,13 @@ class EndpointProcesses:
         if endpoint is None or not _takes_components(endpoint):
             return None
         return self._components.enter(name, component)
+
+    def _session_of(self, name: str) -> Session:
+        """The session of the role of an endpoint's model."""
+        endpoint = self._backend.endpoints[name]
+        config = configuration(self._backend, endpoint.endpoint_config_name)
+        containers = containers_of(self._backend, config.production_variants)
+        return model_session(next(iter(containers.values())), endpoint.arn)
 
     def _queue_of(self, name: str) -> Mapping[str, Any] | None:
         endpoint = self._backend.endpoints.get(name) if self._backend is not None else None

@@ -12,8 +12,10 @@ import urllib3
 from moto.sagemaker import urls as sagemaker_urls
 from moto.sagemakerruntime.responses import SageMakerRuntimeResponse
 
+from infra.local.host.clients import BackgroundClients
 from infra.local.host.patching import Patches
 from infra.local.host.settings import ACCOUNT_ID, REGION
+from infra.local.iam.sessions import Session
 from infra.local.sagemaker.endpoints.async_inference import (
     DEFAULT_TIMEOUT_SECONDS,
     InferenceQueues,
@@ -48,21 +50,26 @@ QueueOf = Callable[[str], Mapping[str, Any] | None]
 ComponentRouter = Callable[[str, str | None], ModelServer | str | None]
 """From the names of an endpoint and a component to a server entered, or a refusal in words, or
 None where the endpoint is not one of components."""
+SessionOf = Callable[[str], Session]
+"""From an endpoint's name to the session of its model's role."""
 Reply = tuple[int, dict[str, str], Any]
 
 
 class Invocations:
     """Answers the three ways to invoke an endpoint from real servers."""
 
-    def __init__(self, route: Router, queue_of: QueueOf, component: ComponentRouter) -> None:
+    def __init__(
+        self, route: Router, queue_of: QueueOf, component: ComponentRouter, role_of: SessionOf
+    ) -> None:
         self._route = route
+        self._role_of = role_of
         self._component = component
         self._queue_of = queue_of
         self._queues = InferenceQueues(route)
         self._patches = Patches()
 
-    def install(self, s3: Any) -> None:
-        self._queues.install(s3)
+    def install(self, clients: BackgroundClients) -> None:
+        self._queues.install(clients)
 
         def invoke_endpoint(response: Any) -> Reply:
             return self._invoke(response)
@@ -177,6 +184,7 @@ class Invocations:
             input_uri=headers[_INPUT],
             output_uri=f"{output['S3OutputPath'].rstrip('/')}/{answer_id}.out",
             failure_uri=f"{failures.rstrip('/')}/{answer_id}-error.out" if failures else None,
+            session=self._role_of(name),
             headers={
                 ours: headers[theirs] for ours, theirs in _ASYNC_TYPES.items() if theirs in headers
             },

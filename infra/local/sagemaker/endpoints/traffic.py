@@ -14,9 +14,12 @@ from uuid import uuid4
 
 from infra.local.host.clients import BackgroundClients
 from infra.local.host.log_stream import LogStream
-from infra.local.host.settings import LocalSettings
+from infra.local.host.settings import ACCOUNT_ID, REGION, LocalSettings
 from infra.local.host.transfers import TransferError
+from infra.local.iam.authority import AccessDeniedError
+from infra.local.iam.sessions import Session
 from infra.local.sagemaker.alarm_watch import AlarmWatch, Observations
+from infra.local.sagemaker.execution_role import judge_observation, model_session
 from infra.local.sagemaker.model_server import ModelServer, StartupError
 from infra.local.sagemaker.traffic_shift import TrafficShift
 from stratos.waiting import every, wait_until, within
@@ -212,7 +215,7 @@ class Traffic:
         with self._lock:
             if self._live is None:
                 return None  # nothing is in service yet that could share
-        alarms = self._alarms(shift.alarm_names)
+        alarms = self._alarms(fleet, shift.alarm_names)
         watch = AlarmWatch(alarms, fleet.observations, self._settings.rollout_scale)
         last = len(shift.shares) - 1
         for step, share in enumerate(shift.shares):
@@ -229,11 +232,18 @@ class Traffic:
                 )
         return None
 
-    def _alarms(self, names: Sequence[str]) -> list[Mapping[str, Any]]:
+    def _alarms(self, fleet: ServingFleet, names: Sequence[str]) -> list[Mapping[str, Any]]:
+        """Alarms are looked at by the rights of the model's role."""
         if not names:
             return []
-        found = self._clients.cloudwatch.describe_alarms(AlarmNames=list(names))
-        return list(found["MetricAlarms"])
+        session = next(iter(fleet.servers.values())).session
+        cloudwatch = self._clients.acting(session.credentials()).cloudwatch
+        return list(cloudwatch.describe_alarms(AlarmNames=list(names))["MetricAlarms"])
+
+    def _session(self, container: Mapping[str, Any]) -> Session:
+        kind = "endpoint" if self._log_group.startswith(LOG_GROUP) else "inference-component"
+        arn = f"arn:aws:sagemaker:{REGION}:{ACCOUNT_ID}:{kind}/{self.name}"
+        return model_session(container, arn)
 
     def _bake(self, watch: AlarmWatch, fleet: ServingFleet, seconds: float) -> list[str]:
         """Wait, unless the fleet dies, and return the alarms that trip meanwhile."""
@@ -257,8 +267,11 @@ class Traffic:
         for variant in variants:
             instance = f"{variant['VariantName']}/{uuid4().hex[:12]}"
             directory: Path = self._settings.state_dir / "endpoints" / self.name / instance
+            container = containers[variant["VariantName"]]
+            session = self._session(container)
+            judge_observation(session, self._log_group)
             log = LogStream(
-                self._clients.logs,
+                self._clients.acting(session.credentials()).logs,
                 self._log_group,
                 instance,
                 directory / "output.log",
@@ -266,7 +279,8 @@ class Traffic:
             servers.append(
                 ModelServer(
                     variant,
-                    containers[variant["VariantName"]],
+                    container,
+                    session=session,
                     directory=directory / "opt-ml",
                     log=log,
                     settings=self._settings,
@@ -278,8 +292,8 @@ class Traffic:
     def _start(self, fleet: ServingFleet) -> str | None:
         try:
             for server in fleet.servers.values():
-                server.start(self._clients.s3)
-        except (StartupError, TransferError) as error:
+                server.start(self._clients.acting(server.session.credentials()).s3)
+        except (AccessDeniedError, StartupError, TransferError) as error:
             return str(error)
         except Exception as error:
             logger.exception("Endpoint %s broke the local cloud", self.name)

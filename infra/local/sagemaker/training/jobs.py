@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from infra.local.host.clients import BackgroundClients
 from infra.local.host.settings import LocalSettings
 from infra.local.sagemaker.api import SageMakerOperations
+from infra.local.sagemaker.execution_role import assume_execution_role
 from infra.local.sagemaker.training.record import TrainingJobRecord
 from infra.local.sagemaker.training.request import violations
 from infra.local.sagemaker.training.run import JobRun
@@ -68,6 +69,7 @@ class TrainingJobProcesses:
             ]
             raise AWSValidationException("; ".join(problems)) from error
         assert self._clients is not None
+        session = assume_execution_role(job.request.role_arn, arn)
         with self._lock:
             if job.training_job_name in backend.training_jobs:
                 raise ResourceInUseException(
@@ -75,7 +77,7 @@ class TrainingJobProcesses:
                     f"training job with this name already exists ({arn})"
                 )
             backend.training_jobs[job.training_job_name] = job
-            run = self._runs[arn] = JobRun(job, self._settings, self._clients)
+            run = self._runs[arn] = JobRun(job, self._settings, self._clients, session)
         run.start()
         return {"TrainingJobArn": arn}
 

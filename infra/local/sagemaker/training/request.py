@@ -34,6 +34,7 @@ class MetricDefinition(_Shape):
 
 
 class AlgorithmSpecification(_Shape):
+    training_image: str = ""
     training_input_mode: str = "File"
     container_entrypoint: tuple[str, ...] = ()
     container_arguments: tuple[str, ...] = ()

@@ -17,7 +17,10 @@ from infra.local.host.log_stream import LogStream
 from infra.local.host.process import LoggedProcess, exit_code_as_shell
 from infra.local.host.settings import LocalSettings
 from infra.local.host.transfers import TransferError, download_prefix, upload_files, upload_tar
+from infra.local.iam.authority import AccessDeniedError
+from infra.local.iam.sessions import Session
 from infra.local.sagemaker.container import ContainerRoot
+from infra.local.sagemaker.execution_role import judge_observation, pull_image
 from infra.local.sagemaker.state_events import announce
 from infra.local.sagemaker.training.checkpoints import CheckpointSync
 from infra.local.sagemaker.training.first_process import FirstProcess, stop
@@ -41,11 +44,17 @@ class JobRun:
     """Runs a job's program under the container contract and tells its record what happens."""
 
     def __init__(
-        self, job: TrainingJobRecord, settings: LocalSettings, clients: BackgroundClients
+        self,
+        job: TrainingJobRecord,
+        settings: LocalSettings,
+        clients: BackgroundClients,
+        session: Session,
     ) -> None:
+        """`session` is that of the job's role: what is copied and logged is so by its rights."""
         self.job = job
         self._settings = settings
-        self._clients = clients
+        self._clients = clients.acting(session.credentials())
+        self._session = session
         self._capacity = Capacity(settings)
         directory = settings.state_dir / "jobs" / job.training_job_name
         self._root = ContainerRoot(directory / "opt-ml")
@@ -70,7 +79,7 @@ class JobRun:
     def _run(self) -> None:
         try:
             self._walk()
-        except TransferError as error:
+        except (AccessDeniedError, TransferError) as error:
             self._fail(f"ClientError: {error}")
         except Exception as error:
             logger.exception("Training job %s broke the local cloud", self.job.training_job_name)
@@ -81,6 +90,8 @@ class JobRun:
         if self._end_if_stopped() or not self._provision():
             return
         self._enter("Downloading", "Downloading input data")
+        judge_observation(self._session, LOG_GROUP)
+        pull_image(self._session, self.job.request.algorithm_specification.training_image)
         first = self._prepare()
         if self._end_if_stopped():
             return
@@ -189,7 +200,9 @@ class JobRun:
             first.command(),
             directory=self._root.path,
             environment=first.environment(
-                self._settings.process_environment(), self._settings.python, self.job.arn
+                self._settings.process_environment() | self._session.credentials().environment(),
+                self._settings.python,
+                self.job.arn,
             ),
             sink=_MetricSink(self.job, log),
         )

@@ -12,6 +12,7 @@ from infra.local.host.clients import BackgroundClients
 from infra.local.host.settings import LocalSettings
 from infra.local.sagemaker.api import SageMakerOperations
 from infra.local.sagemaker.endpoint_configs import containers_of
+from infra.local.sagemaker.execution_role import model_session
 from infra.local.sagemaker.transform.record import TransformJobRecord, violations
 from infra.local.sagemaker.transform.run import TransformRun
 from infra.local.sagemaker.validation import refuse_violations
@@ -55,6 +56,7 @@ class TransformJobProcesses:
         container = containers_of(backend, [variant])[name]
         arn = arn_formatter("transform-job", name, backend.account_id, backend.region_name)
         job = TransformJobRecord(parameters, arn)
+        session = model_session(container, arn)
         assert self._clients is not None
         with self._lock:
             if name in backend.transform_jobs:
@@ -63,7 +65,9 @@ class TransformJobProcesses:
                     f"this name already exists ({arn})"
                 )
             backend.transform_jobs[name] = job
-            run = self._runs[name] = TransformRun(job, container, self._settings, self._clients)
+            run = self._runs[name] = TransformRun(
+                job, container, self._settings, self._clients, session
+            )
         run.start()
         return {"TransformJobArn": arn}
 

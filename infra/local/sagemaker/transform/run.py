@@ -17,7 +17,10 @@ from infra.local.host.clients import BackgroundClients
 from infra.local.host.log_stream import LogStream
 from infra.local.host.settings import LocalSettings
 from infra.local.host.transfers import TransferError, list_keys, split_uri
+from infra.local.iam.authority import AccessDeniedError
+from infra.local.iam.sessions import Session
 from infra.local.sagemaker.alarm_watch import Observations
+from infra.local.sagemaker.execution_role import judge_observation
 from infra.local.sagemaker.job_status import JobStatus
 from infra.local.sagemaker.model_server import ModelServer, StartupError
 from infra.local.sagemaker.state_events import announce
@@ -43,10 +46,13 @@ class TransformRun:
         container: Mapping[str, Any],
         settings: LocalSettings,
         clients: BackgroundClients,
+        session: Session,
     ) -> None:
+        """`session` is that of the model's role: what is read and written is so by its rights."""
         self.job = job
         self._settings = settings
-        self._clients = clients
+        self._clients = clients.acting(session.credentials())
+        self._session = session
         self._directory = settings.state_dir / "transform-jobs" / job.transform_job_name
         self._container = {
             **container,
@@ -82,7 +88,7 @@ class TransformRun:
         reason: str | None = None
         try:
             self._transform()
-        except (RecordError, StartupError, TransferError) as error:
+        except (AccessDeniedError, RecordError, StartupError, TransferError) as error:
             status, reason = "Failed", f"ClientError: {error}"
         except Exception as error:
             logger.exception("Transform job %s broke the cloud", self.job.transform_job_name)
@@ -121,6 +127,7 @@ class TransformRun:
 
     def _start_server(self) -> ModelServer:
         name = self.job.transform_job_name
+        judge_observation(self._session, LOG_GROUP)
         log = LogStream(
             self._clients.logs,
             LOG_GROUP,
@@ -130,6 +137,7 @@ class TransformRun:
         self._server = server = ModelServer(
             {"VariantName": name, "InstanceType": self.job.instance_type},
             self._container,
+            session=self._session,
             directory=self._directory / "opt-ml",
             log=log,
             settings=self._settings,
@@ -142,7 +150,10 @@ class TransformRun:
 
     def _answer_object(self, server: ModelServer, bucket: str, key: str, name: str) -> None:
         """Put the answers to one object's records, in their order; all of them, or none."""
-        content = self._clients.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        try:
+            content = self._clients.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        except ClientError as error:
+            raise TransferError(f"Cannot read s3://{bucket}/{key}: {error}") from error
         records = content.splitlines() if self.job.by_line else [content]
         with ThreadPoolExecutor(self.job.at_once) as pool:
             answers = [pool.submit(self._answer, server, record) for record in records]

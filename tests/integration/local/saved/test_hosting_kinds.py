@@ -10,7 +10,7 @@ from pathlib import Path
 from endpoint_models import CODE_IMAGE
 from moto_cloud import ROLE as ROLE_ARN
 from moto_cloud import Cloud
-from restarts import serving
+from restarts import make_role, serving
 
 from stratos.contracts.plan import Server
 from stratos.hosting.modes.interface import Connection
@@ -76,6 +76,7 @@ def test_an_endpoint_serves_again_after_a_restart(tmp_path: Path) -> None:
         return content
 
     with serving(tmp_path) as cloud:
+        make_role(cloud)
         cloud("s3").create_bucket(Bucket="models")
         cloud("s3").put_object(Bucket="models", Key="m.tar.gz", Body=model_archive(files))
         sagemaker = cloud("sagemaker")
@@ -123,6 +124,7 @@ def test_a_component_that_scaled_to_zero_wakes_after_a_restart(tmp_path: Path) -
         return described["RuntimeConfig"]["CurrentCopyCount"] if settled else None
 
     with serving(tmp_path) as cloud:
+        make_role(cloud)
         cloud("s3").create_bucket(Bucket="models")
         cloud("s3").put_object(Bucket="models", Key="m.tar.gz", Body=model_archive(files))
         sagemaker = cloud("sagemaker")

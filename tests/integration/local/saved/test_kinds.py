@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from moto_cloud import ROLE, running_cloud
 from moto_cloud import ROLE as ROLE_ARN
-from restarts import serving
+from restarts import make_role, serving
 
 from infra.local.events.scheduler import Scheduler
 from infra.local.host.clients import cloud_at
@@ -60,6 +60,7 @@ def test_saved_schedules_come_back_with_their_time_zone_or_utc(
 
 def test_what_the_pipeline_made_by_itself_comes_back_too(tmp_path: Path) -> None:
     with serving(tmp_path) as cloud:
+        make_role(cloud)
         sagemaker = cloud("sagemaker")
         cloud("s3").create_bucket(Bucket="loose")
         cloud("s3").put_object(Bucket="loose", Key="k", Body=b"v")

@@ -42,6 +42,23 @@ def stack(tmp_path: Path) -> Path:
                 "DefinitionString": json.dumps(wait),
             },
         },
+        "Admit": {
+            "Type": "AWS::SQS::QueuePolicy",
+            "Properties": {
+                "Queues": [{"Ref": "Ended"}, {"Ref": "Arrived"}],
+                "PolicyDocument": {
+                    "Version": "2012-10-17",
+                    "Statement": [
+                        {
+                            "Effect": "Allow",
+                            "Principal": {"Service": "events.amazonaws.com"},
+                            "Action": "sqs:SendMessage",
+                            "Resource": "*",
+                        }
+                    ],
+                },
+            },
+        },
         "OnEnd": {
             "Type": "AWS::Events::Rule",
             "Properties": {

@@ -1,5 +1,6 @@
 """The launcher under the container's contract: variables, exit codes, SIGTERM, the failure file."""
 
+import json
 import os
 import signal
 import subprocess
@@ -123,19 +124,25 @@ def test_hosts_are_waited_for_until_their_names_are_known():
     ("instance_type", "processes"), [("ml.g5.xlarge", 1), ("ml.g5.12xlarge", 4), ("ml.p4d.24xl", 8)]
 )
 def test_the_instance_type_that_was_selected_tells_the_number_of_processes(
-    instance_type, processes
+    instance_type, processes, tmp_path
 ):
+    folder = tmp_path / "input" / "config"
+    folder.mkdir(parents=True)
+    (folder / "resourceconfig.json").write_text(
+        json.dumps({"current_instance_type": instance_type})
+    )
     environ = {
         "STRATOS_PROCESSES_BY_INSTANCE_TYPE": '{"ml.g5.xlarge":1,"ml.g5.12xlarge":4}',
-        "SM_CURRENT_INSTANCE_TYPE": instance_type,
-        "SM_NUM_GPUS": "8",
+        "STRATOS_PROCESSES_PER_HOST": "8",
+        "SAGEMAKER_BASE_DIR": str(tmp_path),
     }
-    assert Layout.from_environment(environ).num_processes == processes
+    assert processes_per_host(environ, shared=True) == processes
 
 
-def test_what_cannot_be_read_of_the_processes_is_refused():
+@pytest.mark.parametrize("text", ["4", "[1]", "four"])
+def test_what_cannot_be_read_of_the_processes_is_refused(text):
     with pytest.raises(ValueError, match="a JSON object of numbers by instance type"):
-        Layout.from_environment({"STRATOS_PROCESSES_BY_INSTANCE_TYPE": "4"})
+        processes_per_host({"STRATOS_PROCESSES_BY_INSTANCE_TYPE": text}, shared=True)
 
 
 def test_each_process_learns_its_rank(start, tmp_path):

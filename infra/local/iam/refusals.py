@@ -1,0 +1,63 @@
+"""A refused request, answered as the service's protocol has it."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Any
+from xml.sax.saxutils import escape
+
+from werkzeug import Response
+
+_REST = frozenset(
+    {"lambda", "scheduler", "sagemaker-runtime", "bedrock", "bedrock-runtime", "xray"}
+)
+"""Services whose refusals have the status 403 and name the error in a header."""
+_CODES = {"cloudwatch": "AccessDenied", "sqs": "AccessDenied", "sns": "AuthorizationError"}
+"""Codes of services that do not say AccessDeniedException."""
+_QUERY = frozenset({"sns", "sts", "iam", "cloudformation"})
+
+
+def refused(service: str, method: str, message: str) -> Response:
+    """What AWS answers to a request that the policies do not allow."""
+    request_id = str(uuid.uuid4())
+    if service == "s3":
+        return _s3(method, message, request_id)
+    code = _CODES.get(service, "AccessDeniedException")
+    if service in _QUERY:
+        return _query(code, message, request_id)
+    headers = {"x-amzn-RequestId": request_id}
+    if service in _REST:
+        headers["x-amzn-ErrorType"] = code
+        return _json(403, {"Message": message}, headers)
+    if service in _CODES:
+        headers["x-amzn-query-error"] = f"{code};Sender"
+    status = 403 if service in _CODES else 400
+    return _json(status, {"__type": code, "Message": message, "message": message}, headers)
+
+
+def _s3(method: str, message: str, request_id: str) -> Response:
+    """XML; to HEAD no body, so that a client sees the status alone."""
+    body = "" if method == "HEAD" else _xml_error("AccessDenied", message, request_id)
+    return Response(body, 403, {"x-amz-request-id": request_id}, content_type="application/xml")
+
+
+def _xml_error(code: str, message: str, request_id: str) -> str:
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        f"<Error><Code>{code}</Code><Message>{escape(message)}</Message>"
+        f"<RequestId>{request_id}</RequestId></Error>"
+    )
+
+
+def _query(code: str, message: str, request_id: str) -> Response:
+    body = (
+        f"<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code>"
+        f"<Message>{escape(message)}</Message></Error>"
+        f"<RequestId>{request_id}</RequestId></ErrorResponse>"
+    )
+    return Response(body, 403, {"x-amzn-RequestId": request_id}, content_type="text/xml")
+
+
+def _json(status: int, body: dict[str, Any], headers: dict[str, str]) -> Response:
+    return Response(json.dumps(body), status, headers, content_type="application/x-amz-json-1.1")

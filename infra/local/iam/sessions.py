@@ -1,0 +1,86 @@
+"""Who calls: sessions of roles and of services, and the credentials that stand for them.
+
+A session is written in its token, so that whoever holds one is known again, even after a restart.
+A request without such a token comes from the administrator of the account.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+
+from infra.local.host.clients import Credentials
+from infra.local.host.settings import ACCOUNT_ID
+from infra.local.iam.evaluator import Principal
+
+_MARK = "stratos:"
+_SESSIONS = 4096
+
+
+@dataclass(frozen=True)
+class Session:
+    """A role that somebody assumed, or a service that calls on its own.
+
+    Attributes:
+        principal: The role or the service.
+        name: The role session's name; empty for a service.
+        source_arn: The resource on whose behalf a service calls.
+    """
+
+    principal: Principal
+    name: str = ""
+    source_arn: str | None = None
+
+    @classmethod
+    def of_role(cls, role_arn: str, name: str) -> Session:
+        return cls(Principal(role_arn, role_arn.split(":")[4], None), name)
+
+    @classmethod
+    def of_service(cls, service: str, source_arn: str | None) -> Session:
+        return cls(Principal(service, ACCOUNT_ID, service), source_arn=source_arn)
+
+    @classmethod
+    def of_token(cls, token: str | None) -> Session | None:
+        """The session that a token stands for; None where it is not one of this cloud."""
+        return _read(token) if token else None
+
+    @property
+    def arn(self) -> str:
+        """How a refusal names it."""
+        if self.principal.service is not None:
+            return self.principal.service
+        role = self.principal.arn.rpartition("/")[2]
+        partition = self.principal.arn.split(":")[1]
+        return f"arn:{partition}:sts::{self.principal.account}:assumed-role/{role}/{self.name}"
+
+    def credentials(self) -> Credentials:
+        """What makes a client or a process call as this session."""
+        return _credentials(self)
+
+
+@lru_cache(_SESSIONS)
+def _credentials(session: Session) -> Credentials:
+    text = json.dumps(
+        [session.principal.arn, session.principal.service, session.name, session.source_arn]
+    )
+    token = base64.urlsafe_b64encode((_MARK + text).encode()).decode()
+    digest = hashlib.sha256(token.encode()).digest()
+    key = base64.b32encode(digest).decode()[:16]
+    return Credentials(f"ASIA{key}", hashlib.sha256(digest).hexdigest()[:40], token)
+
+
+@lru_cache(_SESSIONS)
+def _read(token: str) -> Session | None:
+    try:
+        text = base64.urlsafe_b64decode(token).decode()
+    except ValueError:
+        return None
+    if not text.startswith(_MARK):
+        return None
+    arn, service, name, source_arn = json.loads(text.removeprefix(_MARK))
+    if service is not None:
+        return Session.of_service(service, source_arn)
+    return Session.of_role(arn, name)

@@ -1,0 +1,33 @@
+"""Sessions are known again by their credentials alone."""
+
+from __future__ import annotations
+
+from infra.local.iam.sessions import Session
+
+ROLE = "arn:aws:iam::123456789012:role/service/Training"
+
+
+def test_a_role_session_is_known_by_its_token() -> None:
+    session = Session.of_role(ROLE, "SageMaker")
+    credentials = session.credentials()
+    assert Session.of_token(credentials.token) == session
+    assert session.arn == "arn:aws:sts::123456789012:assumed-role/Training/SageMaker"
+    assert credentials == Session.of_role(ROLE, "SageMaker").credentials()
+
+
+def test_sessions_have_keys_of_their_own_in_the_form_of_temporary_ones() -> None:
+    keys = {Session.of_role(ROLE, name).credentials().access_key for name in ("a", "b")}
+    assert len(keys) == 2
+    assert all(len(key) == 20 and key.startswith("ASIA") and key.isalnum() for key in keys)
+
+
+def test_a_service_is_known_with_the_resource_that_it_calls_for() -> None:
+    session = Session.of_service("events.amazonaws.com", "arn:aws:events:us-east-1:1:rule/r")
+    assert Session.of_token(session.credentials().token) == session
+    assert session.arn == "events.amazonaws.com"
+
+
+def test_other_tokens_stand_for_no_session() -> None:
+    assert Session.of_token(None) is None
+    assert Session.of_token("FwoGZXIvYXdzEXAMPLE") is None
+    assert Session.of_token("\N{SNOWMAN}") is None
