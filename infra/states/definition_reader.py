@@ -76,7 +76,8 @@ def reads(state: State) -> list[str]:
                 visit(item)
         elif isinstance(value, str):
             for word in value.replace("(", " ").replace(",", " ").replace(")", " ").split():
-                if word.startswith("$") and not word.startswith("$$"):
+                # A word of a job's command may be a shell's variable.
+                if word == "$" or word.startswith("$."):
                     found[word] = None
 
     visit({key: item for key, item in state.items() if key != "Comment"})

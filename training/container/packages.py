@@ -20,6 +20,7 @@ from stratos.errors import JobNotStarted
 NEEDED = (
     "boto3",
     "gguf",
+    "jinja2",
     "jsonschema",
     "peft",
     "pydantic",
@@ -27,6 +28,7 @@ NEEDED = (
     "torch",
     "transformers",
     "xllamacpp",
+    "yaml",
 )
 """What jobs import beyond the standard library: torch, and `training/requirements.txt`."""
 _log = logging.getLogger(__name__)
