@@ -37,9 +37,9 @@ def build_app(assets: Assets, outdir: Path) -> App:
         "Stratos",
         assets=assets,
         log_retention_days=int(app.node.try_get_context("stratos:log_retention_days")),
-        several_instance_types=str(
-            app.node.try_get_context("stratos:several_instance_types")
-        ).lower(),
+        # A boolean in cdk.json, text from `cdk -c`.
+        several_instance_types=app.node.try_get_context("stratos:several_instance_types")
+        in (True, "true"),
         notification_email=app.node.try_get_context("stratos:notification_email") or None,
         description="Distil a model from a dataset and constraints dropped into a bucket",
     )
