@@ -63,7 +63,7 @@ def build_app(assets: Assets, outdir: Path, context: Mapping[str, str] | None = 
             encrypts_traffic=setting("encrypt_traffic") == "true",
         ),
         log_retention_days=int(setting("log_retention_days")),
-        several_instance_types=setting("several_instance_types").lower(),
+        several_instance_types=setting("several_instance_types").lower() == "true",
         notification_email=setting("notification_email") or None,
         description="Distil a model from a dataset and constraints dropped into a bucket",
     )

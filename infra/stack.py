@@ -40,7 +40,7 @@ class Stratos(Stack):
         log_retention_days: int,
         network: NetworkDefaults,
         notification_email: str | None,
-        several_instance_types: str,
+        several_instance_types: bool = True,
         **options: Any,
     ) -> None:
         super().__init__(scope, id, **options)
@@ -112,7 +112,7 @@ class Stratos(Stack):
             "SCHEDULER_ROLE_ARN": self._schedules.role.role_arn,
             "STATE_MACHINE_ARN": self._machine_arn,
             "KMS_KEY_ARN": self._storage.key.key_arn,
-            "SEVERAL_INSTANCE_TYPES": self._several_instance_types,
+            "SEVERAL_INSTANCE_TYPES": str(self._several_instance_types).lower(),
             "BEDROCK_ROLE_ARN": self._training_jobs.batch_role.role_arn,
         }
 

@@ -284,7 +284,7 @@ def _notes(evidence: RunEvidence) -> Iterator[str]:
 
 
 def _trained_elsewhere(planned: Server, server: Server | None) -> Iterator[str]:
-    """Where SageMaker had no capacity for the planned server."""
+    """Where the planned server could not be had, for want of capacity or quota."""
     if server is None:
         return
     first, found = (
@@ -292,7 +292,7 @@ def _trained_elsewhere(planned: Server, server: Server | None) -> Iterator[str]:
         for one in (planned, server)
     )
     if found != first:
-        yield f"the student was trained on {found}; {first}, which was planned, had no capacity"
+        yield f"the student was trained on {found}; {first}, which was planned, could not be had"
 
 
 def _load_notes(evidence: RunEvidence) -> Iterator[str]:

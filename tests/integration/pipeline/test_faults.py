@@ -92,7 +92,7 @@ def test_training_killed_once_resumes_on_what_is_free_and_is_served_there(
     assert summary.training is not None
     assert summary.training.server is not None
     assert summary.training.server.instance_type == moved_to
-    assert any(f"{trained_on}, which was planned, had no capacity" in n for n in summary.notes)
+    assert any(f"{trained_on}, which was planned, could not be had" in n for n in summary.notes)
     [measured] = summary.measurements
     assert measured.without_capacity == (hosted_on,)
     assert summary.endpoint is not None
