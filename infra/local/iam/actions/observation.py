@@ -65,7 +65,7 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
     },
     "logs": {
         **{operation: needs(f"logs:{operation}", _group) for operation in _ON_GROUPS},
-        "DescribeLogGroups": needs("logs:DescribeLogGroups", _group),
+        "DescribeLogGroups": needs("logs:DescribeLogGroups"),
     },
     "xray": {
         "PutTelemetryRecords": needs("xray:PutTelemetryRecords"),

@@ -98,6 +98,12 @@ def _create_package(request: ApiRequest) -> Iterator[Requirement]:
         yield Requirement("sagemaker:AddTags", made, tags)
 
 
+def _packages(request: ApiRequest) -> str:
+    """Those of one group, or all."""
+    group = request.get("ModelPackageGroupName").rpartition("/")[2]
+    return request.arn("sagemaker", f"model-package/{group}/*" if group else "model-package/*")
+
+
 def _existing_package(operation: str, field: str) -> Rule:
     return needs(
         f"sagemaker:{operation}", lambda request: _package_arn(request, request.get(field))
@@ -144,7 +150,6 @@ _LISTS = (
     "Endpoints",
     "InferenceComponents",
     "ModelPackageGroups",
-    "ModelPackages",
     "Models",
     "TrainingJobs",
     "TransformJobs",
@@ -177,6 +182,7 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
         "CreateInferenceComponent": _creates("InferenceComponent", "Endpoint"),
         "CreateModelPackage": _create_package,
         "UpdateEndpoint": _existing("UpdateEndpoint", "Endpoint", "EndpointConfig"),
+        "ListModelPackages": needs("sagemaker:ListModelPackages", _packages),
         "DescribeModelPackage": _existing_package("DescribeModelPackage", "ModelPackageName"),
         "UpdateModelPackage": _existing_package("UpdateModelPackage", "ModelPackageArn"),
         "AddTags": _tagging("AddTags"),

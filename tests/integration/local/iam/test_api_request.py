@@ -55,6 +55,20 @@ def test_names_are_those_of_the_service_s_model(
     assert found["sqs", "SendMessage"]["QueueUrl"] == url
 
 
+def test_keys_are_read_as_they_were_written(
+    cloud: Cloud, role: str, seen: list[ApiRequest]
+) -> None:
+    cloud("s3").create_bucket(Bucket="keys")
+    s3 = client_as(cloud, role, "s3")
+    for key in ("a/b c", "ü/é+%25", "folder/"):
+        s3.put_object(Bucket="keys", Key=key, Body=b"")
+        s3.head_object(Bucket="keys", Key=key)
+        assert [(one.operation, one.parameters["Key"]) for one in seen[-2:]] == [
+            ("PutObject", key),
+            ("HeadObject", key),
+        ]
+
+
 def test_every_rule_is_of_an_operation_that_its_service_has() -> None:
     session = get_session()
     unknown = [
