@@ -12,7 +12,10 @@ from tests.infra.resources import of_type
 
 VPC = {"Subnets": ["<SubnetIds>"], "SecurityGroupIds": ["<SecurityGroupIds>"]}
 JOBS = ("Probe", "Synthesize", "Distill", "Evaluate")
-MODELS = ("CreateModel", "CreateAsyncModel", "CreateComponentModel", "CreateBatchModel")
+MODELS = (
+    *("CreateModel", "CreatePoolModel", "CreateAsyncModel"),
+    *("CreateComponentModel", "CreateBatchModel"),
+)
 
 
 def requests(template: dict[str, Any], *, in_vpc: bool) -> dict[str, dict[str, Any]]:

@@ -50,4 +50,5 @@ def test_models_of_pools_are_made_before_the_configuration_that_names_them(state
         "PrimaryContainer.$": "$.model.container",
         "Tags.$": "$.tags",
         "ExecutionRoleArn": made["Parameters"]["ExecutionRoleArn"],
+        "EnableNetworkIsolation": True,
     }
