@@ -22,6 +22,7 @@ from infra.parts.storage import DataStores
 from infra.parts.sweeping import Sweeping
 from infra.parts.training import TrainingJobs
 from infra.parts.triggers import Triggers
+from infra.permissions import names_of
 from infra.rights.function_rights import grant_functions
 from infra.rights.workflow_rights import grant_workflow
 from infra.states.workflow import Workflow, state_machine_arn
@@ -107,7 +108,7 @@ class Stratos(Stack):
             "SOURCE_URI": self._training_jobs.source.s3_object_url,
             "PACKAGES_URI": self._training_jobs.packages.s3_object_url,
             "TOPIC_ARN": self._notifications.topic.topic_arn,
-            "MODEL_PACKAGE_GROUP": self._endpoints.packages.ref,
+            "MODEL_PACKAGE_GROUP": names_of(self).prefix,
             "SCHEDULE_GROUP": self._schedules.group.ref,
             "SCHEDULER_ROLE_ARN": self._schedules.role.role_arn,
             "STATE_MACHINE_ARN": self._machine_arn,
@@ -149,7 +150,6 @@ class Stratos(Stack):
             storage=self._storage,
             notifications=self._notifications,
             schedules=self._schedules,
-            endpoints=self._endpoints,
         )
         grant_workflow(
             workflow_role,

@@ -16,8 +16,8 @@ from infra.permissions import names_of
 class AcceptedFinding:
     """A finding of cdk-nag's AwsSolutions that is accepted for the named constructs only.
 
-    `rule` may hold `{bucket}` and `{packages}`, logical ids that cdk-nag quotes, and `{prefix}`,
-    the stack's. `paths` are within the stack.
+    `rule` may hold `{bucket}`, a logical id that cdk-nag quotes, and `{prefix}`, the stack's.
+    `paths` are within the stack.
     """
 
     rule: str
@@ -265,7 +265,7 @@ FINDINGS = (
         for folder in ("answers", "failures")
     ),
     _wildcard(
-        f"{_SAGEMAKER}:model-package/<{{packages}}>/*",
+        f"{_SAGEMAKER}:model-package/{{prefix}}/*",
         (*_roles("clean_up", "promote", "record_approval"), _MACHINE),
         "The wildcard stands for the versions of the one group.",
     ),
@@ -297,7 +297,6 @@ def accepted(stack: Stack) -> Iterator[tuple[str, str, str]]:
     names = {
         "prefix": names_of(stack).prefix,
         "bucket": _logical_id(stack, "Storage/Bucket/Resource"),
-        "packages": _logical_id(stack, "Endpoints/Packages"),
     }
     for finding in FINDINGS:
         for path in finding.paths:

@@ -13,7 +13,6 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 
 from infra.parts.functions import Functions
-from infra.parts.hosting import Endpoints
 from infra.parts.notifications import Notifications
 from infra.parts.schedules import Schedules
 from infra.parts.storage import DataStores
@@ -23,6 +22,7 @@ from infra.permissions import (
     ENDPOINTS,
     EXECUTIONS,
     MODELS,
+    PACKAGES,
     PREFIX,
     TRAINING_JOBS,
     TRANSFORM_JOBS,
@@ -56,7 +56,6 @@ class Granted:
     runs_table: dynamodb.ITable
     topic_arn: str
     schedules_role: iam.IRole
-    packages: str
     """The model package group."""
     clean_up_arn: str
 
@@ -67,7 +66,6 @@ def grant_functions(
     storage: DataStores,
     notifications: Notifications,
     schedules: Schedules,
-    endpoints: Endpoints,
 ) -> None:
     """Give every function what its handler calls, and no more."""
     assert _RIGHTS.keys() == functions.by_module.keys(), "each handler has its rights here"
@@ -76,7 +74,6 @@ def grant_functions(
         runs_table=storage.runs_table,
         topic_arn=notifications.topic.topic_arn,
         schedules_role=schedules.role,
-        packages=endpoints.packages.ref,
         clean_up_arn=functions["clean_up"].function_arn,
     )
     for module in functions.by_module:
@@ -151,7 +148,7 @@ def _record_approval(granted: Granted) -> Statements:
         use_runs(granted.runs_table, "GetItem", "UpdateItem"),
         *read_objects(granted.bucket, "runs/"),
         write_objects(granted.bucket, "runs/*"),
-        _update_packages(granted),
+        _update_packages(),
     )
 
 
@@ -216,7 +213,7 @@ def _promote(granted: Granted) -> Statements:
         pass_role(granted.schedules_role, "scheduler.amazonaws.com"),
         *_scale(),
         sagemaker("AddTags", on=(ENDPOINTS,)),
-        _update_packages(granted),
+        _update_packages(),
     )
 
 
@@ -238,7 +235,7 @@ def _clean_up(granted: Granted) -> Statements:
         *_report(granted),  # of an execution that was cut short
         # Which versions the run has registered, to reject those that were not promoted.
         list_in_sagemaker("ListModelPackages"),
-        _update_packages(granted),
+        _update_packages(),
         query_runs(granted.runs_table, "by_execution", "by_spec"),  # whose model is back in service
         sagemaker_of_runs("StopTrainingJob", on=(TRAINING_JOBS,)),
         list_in_sagemaker("ListTransformJobs"),
@@ -368,10 +365,10 @@ def _notify(granted: Granted) -> iam.PolicyStatement:
     return iam.PolicyStatement(actions=["sns:Publish"], resources=[granted.topic_arn])
 
 
-def _update_packages(granted: Granted) -> iam.PolicyStatement:
+def _update_packages() -> iam.PolicyStatement:
     """Decide on a version in the registry, or add what is learned of it."""
     actions = ("DescribeModelPackage", "UpdateModelPackage")
-    return sagemaker(*actions, on=(f"model-package/{granted.packages}/*",))
+    return sagemaker(*actions, on=(PACKAGES,))
 
 
 def _read_jobs() -> Statements:

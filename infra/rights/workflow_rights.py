@@ -12,6 +12,8 @@ from infra.permissions import (
     ENDPOINT_CONFIGS,
     ENDPOINTS,
     MODELS,
+    PACKAGE_GROUP,
+    PACKAGES,
     TRAINING_JOBS,
     TRANSFORM_JOBS,
     arn,
@@ -40,7 +42,7 @@ def grant_workflow(
         *_run_jobs(),
         *_host_models(),
         *_watch_updates(),
-        _register_models(endpoints),
+        _register_models(),
         pass_role(training_jobs.role, "sagemaker.amazonaws.com"),
         pass_role(endpoints.role, "sagemaker.amazonaws.com"),
         pass_role(endpoints.queue_role, "sagemaker.amazonaws.com"),
@@ -102,15 +104,8 @@ def _watch_updates() -> tuple[iam.PolicyStatement, ...]:
     )
 
 
-def _register_models(endpoints: Endpoints) -> iam.PolicyStatement:
-    group = endpoints.packages.ref
-    return iam.PolicyStatement(
-        actions=["sagemaker:CreateModelPackage"],
-        resources=[
-            arn("sagemaker", f"model-package-group/{group}"),
-            arn("sagemaker", f"model-package/{group}/*"),
-        ],
-    )
+def _register_models() -> iam.PolicyStatement:
+    return sagemaker("CreateModelPackage", on=(PACKAGE_GROUP, PACKAGES))
 
 
 def _learn_that_jobs_ended() -> iam.PolicyStatement:

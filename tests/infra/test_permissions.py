@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from typing import Any
+
+from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
 from stratos.hosting.ownership import RUN_TAG, STACK_TAG
 from tests.infra.policies import actions, listed, statements
@@ -198,3 +202,37 @@ def test_a_service_is_let_at_a_resource_for_this_account_or_one_source_alone(tem
         assert any(source in held for source in sources)
     for permission in of_type(template, "AWS::Lambda::Permission").values():
         assert "SourceArn" in permission
+
+
+def _joined(value: Any) -> Iterator[list[Any]]:
+    """The parts of every `Fn::Join` in a piece of a template."""
+    if isinstance(value, dict):
+        if "Fn::Join" in value and value["Fn::Join"][0] == "":
+            yield value["Fn::Join"][1]
+        for inner in value.values():
+            yield from _joined(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _joined(inner)
+
+
+def test_no_arn_is_built_around_what_is_one_already(template):
+    """`Ref` of some resources is their name and of others their ARN: AWS's schemas say which."""
+    types = {name: resource["Type"] for name, resource in template["Resources"].items()}
+    schemas = {
+        type_: PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", type_).schema
+        for type_ in set(types.values())
+    }
+    assert schemas["AWS::SageMaker::ModelPackageGroup"]["primaryIdentifier"] == [
+        "/properties/ModelPackageGroupArn"
+    ]
+    built = [
+        part["Ref"]
+        for parts in _joined(template["Resources"])
+        if str(parts[0]).startswith("arn:")
+        for part in parts
+        if isinstance(part, dict) and part.get("Ref") in types
+    ]
+    assert built, "some ARNs are built from names"
+    wrong = [name for name in built if schemas[types[name]]["primaryIdentifier"][0].endswith("Arn")]
+    assert wrong == []
