@@ -216,23 +216,26 @@ def _joined(value: Any) -> Iterator[list[Any]]:
             yield from _joined(inner)
 
 
+def _arns_in_arns(resources: dict[str, Any]) -> list[str]:
+    """What is put into an ARN by `Ref`, and is an ARN itself: of some types `Ref` is the name."""
+    found = []
+    for parts in _joined(resources):
+        refs = [part["Ref"] for part in parts if isinstance(part, dict) and "Ref" in part]
+        for name in refs if str(parts[0]).startswith("arn:") else ():
+            if name in resources:
+                type_ = resources[name]["Type"]
+                schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", type_).schema
+                found += [name] if schema["primaryIdentifier"][0].endswith("Arn") else []
+    return found
+
+
+def _granting(type_: str) -> dict[str, Any]:
+    resource = {"Fn::Join": ["", ["arn:", {"Ref": "AWS::Partition"}, ":x:", {"Ref": "Named"}]]}
+    policy = {"PolicyDocument": {"Statement": [{"Resource": resource}]}}
+    return {"Named": {"Type": type_}, "Policy": {"Type": "AWS::IAM::Policy", "Properties": policy}}
+
+
 def test_no_arn_is_built_around_what_is_one_already(template):
-    """`Ref` of some resources is their name and of others their ARN: AWS's schemas say which."""
-    types = {name: resource["Type"] for name, resource in template["Resources"].items()}
-    schemas = {
-        type_: PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", type_).schema
-        for type_ in set(types.values())
-    }
-    assert schemas["AWS::SageMaker::ModelPackageGroup"]["primaryIdentifier"] == [
-        "/properties/ModelPackageGroupArn"
-    ]
-    built = [
-        part["Ref"]
-        for parts in _joined(template["Resources"])
-        if str(parts[0]).startswith("arn:")
-        for part in parts
-        if isinstance(part, dict) and part.get("Ref") in types
-    ]
-    assert built, "some ARNs are built from names"
-    wrong = [name for name in built if schemas[types[name]]["primaryIdentifier"][0].endswith("Arn")]
-    assert wrong == []
+    assert _arns_in_arns(_granting("AWS::Scheduler::ScheduleGroup")) == []
+    assert _arns_in_arns(_granting("AWS::SageMaker::ModelPackageGroup")) == ["Named"]
+    assert _arns_in_arns(template["Resources"]) == []
