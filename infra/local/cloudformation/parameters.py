@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from infra.local.stepfunctions.definition_check import Finding, UnsupportedTemplateError
+
 Value = str | list[str]
 
 
@@ -30,7 +32,7 @@ def rule_problems(template: Mapping[str, Any], given: Mapping[str, str]) -> Iter
     """What each rule of the template says against the values, those by default included.
 
     Raises:
-        ValueError: A rule has a function that is not evaluated here.
+        UnsupportedTemplateError: A rule has a function that is not evaluated here.
     """
     values = {
         name: _listed(declared, given.get(name, str(declared.get("Default", ""))))
@@ -104,17 +106,19 @@ def _holds(expression: Any, values: Mapping[str, Value]) -> bool:
         return all(item == second for item in first)
     if function == "Fn::EachMemberIn":
         return all(item in second for item in first)
-    raise ValueError(f"the rule function {function} is not supported by the embedded cloud")
+    raise _unsupported(function)
 
 
 def _resolved(argument: Any, values: Mapping[str, Value]) -> Value:
     if isinstance(argument, Mapping):
         ((function, name),) = argument.items()
         if function != "Ref" or name not in values:
-            raise ValueError(
-                f"{function} of {name} in a rule is not supported by the embedded cloud"
-            )
+            raise _unsupported(f"{function} of {name}")
         return values[name]
     if isinstance(argument, Sequence) and not isinstance(argument, str):
         return [str(item) for item in argument]
     return str(argument)
+
+
+def _unsupported(function: str) -> UnsupportedTemplateError:
+    return UnsupportedTemplateError([Finding("Rules", f"{function} is not supported in rules")])
