@@ -27,6 +27,8 @@ try:
 except Exception as error:
     raise SystemExit(str(error))
 """
+LISTING = allow("s3:ListBucket", OBJECTS)
+"""Of its channels: SageMaker looks for what lies under a prefix."""
 LOGS = allow(
     ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
     f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:/aws/sagemaker/TrainingJobs:*",
@@ -58,6 +60,7 @@ def test_a_job_reads_and_writes_by_its_role(clouds: tuple[Cloud, Clients]) -> No
         "sagemaker",
         allow("s3:GetObject", f"{OBJECTS}/code/*"),
         allow("s3:PutObject", f"{OBJECTS}/output/*"),
+        LISTING,
         LOGS,
     )
     job = finished(cloud, "able", "print('done')", role)
@@ -69,18 +72,22 @@ def test_a_source_that_the_role_may_not_read_is_refused_and_no_crash(
     clouds: tuple[Cloud, Clients],
 ) -> None:
     cloud, clients = clouds
-    job = finished(cloud, "barred", "print(1)", make_role(clients, "barred", "sagemaker"))
+    job = finished(cloud, "barred", "print(1)", make_role(clients, "barred", "sagemaker", LISTING))
     assert job["TrainingJobStatus"] == "Failed"
-    assert job["FailureReason"].startswith("ClientError: Access denied to s3://stratos-test/code/")
+    source = "s3://stratos-test/code/barred.tar.gz"
+    refused = f"ClientError: Data download failed:Unable to download object {source} (AccessDenied"
+    assert job["FailureReason"].startswith(refused)
 
 
 def test_a_program_has_the_rights_of_its_role_only(clouds: tuple[Cloud, Clients]) -> None:
     cloud, clients = clouds
     cloud.put("secret/a", "a")
     reading = allow("s3:GetObject", f"{OBJECTS}/code/*")
-    role = make_role(clients, "prying", "sagemaker", reading, LOGS)
+    role = make_role(clients, "prying", "sagemaker", reading, LISTING, LOGS)
     job = finished(cloud, "prying", TRY_TO_READ, role)
-    assert "assumed-role/prying/SageMaker is not authorized" in job["FailureReason"]
+    assert job["FailureReason"].startswith("AlgorithmError: ")
+    lines = cloud.log_lines("/aws/sagemaker/TrainingJobs", "prying")
+    assert "assumed-role/prying/SageMaker is not authorized" in "\n".join(lines)
 
 
 def test_an_image_in_a_registry_needs_the_right_to_pull_it(clouds: tuple[Cloud, Clients]) -> None:
