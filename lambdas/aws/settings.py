@@ -19,8 +19,8 @@ class Settings(BaseSettings):
     runs_table: str
     source_uri: str
     """Archive with the code of training jobs."""
-    packages_uri: str | None = None
-    """Archive with what they import beyond their image; None where the image has all of it."""
+    packages_uri: str
+    """Archive with what they import beyond their image."""
     topic_arn: str
     model_package_group: str
     schedule_group: str
