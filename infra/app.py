@@ -36,7 +36,7 @@ def build_app(assets: Assets, outdir: Path, context: Mapping[str, object] | None
     of synthesizing give the same template.
 
     Args:
-        context: StackSettings in place of those in cdk.json.
+        context: Settings in place of those in cdk.json.
     """
     use_packaged_node()
     import aws_cdk as cdk

@@ -210,7 +210,9 @@ def read_archives(bucket: s3.IBucket) -> list[iam.PolicyStatement]:
     """Read the archives that the CDK published: those of earlier deployments too.
 
     A run goes on with the code that it began with. The CDK names an object by the SHA-256 of its
-    content, and of `.tar.gz` it keeps `.gz`.
+    content, and of `.tar.gz` it keeps `.gz`. No key is named: the one that the CDK makes for its
+    bucket lets the whole account decrypt through S3, and what a key of one's own must let is said
+    in docs/deploy.md.
     """
     return [
         iam.PolicyStatement(

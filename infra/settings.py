@@ -13,7 +13,7 @@ _FLAGS: dict[object, bool] = {"true": True, "false": False}
 
 @dataclass(frozen=True)
 class StackSettings:
-    """StackSettings by their name without `stratos:`.
+    """Settings by their name without `stratos:`.
 
     Attributes:
         lookup: A value of the CDK's context by its key; None where it has none.
