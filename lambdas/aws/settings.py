@@ -30,7 +30,7 @@ class Settings(BaseSettings):
     bedrock_role_arn: str
     """What Bedrock assumes to read and write a batch of a training job."""
     aws_region: str
-    several_instance_types: bool = True
+    several_instance_types: bool
     """Whether SageMaker is given a choice: InstancePreferences of jobs, InstancePools of endpoints.
     Step Functions has to know these fields, too."""
 

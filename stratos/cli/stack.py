@@ -83,7 +83,7 @@ def _only_one() -> Mapping[str, Any]:
     """The account's one stack of ours; the default one for who may not list stacks.
 
     Raises:
-        StackNotFound: there are several.
+        StackNotFound: there are several, or not even the default one may be read.
     """
     paginator = client("cloudformation").get_paginator("describe_stacks")
     try:
@@ -91,7 +91,7 @@ def _only_one() -> Mapping[str, Any]:
     except ClientError as error:
         if error.response["Error"]["Code"] != "AccessDenied":
             raise
-        return _described(DEFAULT_STACK)
+        return _default_one(error)
     ours = [stack for stack in stacks if _outputs(stack).keys() >= _OUTPUTS]
     if len(ours) > 1:
         names = ", ".join(sorted(stack["StackName"] for stack in ours))
@@ -100,6 +100,22 @@ def _only_one() -> Mapping[str, Any]:
             f"set {STACK_VARIABLE}"
         )
     return ours[0] if ours else _described(DEFAULT_STACK)
+
+
+def _default_one(denied: ClientError) -> Mapping[str, Any]:
+    """The default stack, for who may not list stacks.
+
+    Raises:
+        StackNotFound: it may not be read either, or is not there.
+    """
+    try:
+        return _described(DEFAULT_STACK)
+    except ClientError as error:
+        raise StackNotFound(
+            f"you may not list the stacks of this account ({denied}), and {DEFAULT_STACK!r} does "
+            f"not answer ({error}). Say which stack with `stratos --stack NAME …`, or set "
+            f"{STACK_VARIABLE}"
+        ) from error
 
 
 def _outputs(stack: Mapping[str, Any]) -> dict[str, str]:

@@ -17,13 +17,13 @@ _TRACES = ("xray:PutTraceSegments", "xray:PutTelemetryRecords")
 def assume_role(configuration: FunctionConfiguration) -> Session:
     """The function's session, named after the function.
 
+    No account and no source is named: Lambda does not document that it would.
+
     Raises:
         RoleNotAssumableError: Its role is not there, or does not trust Lambda.
     """
     try:
-        return AUTHORITY.assume(
-            configuration.role_arn, _SERVICE, configuration.name, configuration.arn
-        )
+        return AUTHORITY.assume(configuration.role_arn, _SERVICE, configuration.name)
     except AccessDeniedError as error:
         raise RoleNotAssumableError from error
 

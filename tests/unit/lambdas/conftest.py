@@ -167,6 +167,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
         "SCHEDULE_GROUP": "stratos",
         "SCHEDULER_ROLE_ARN": "arn:aws:iam::123456789012:role/scheduler",
         "KMS_KEY_ARN": "arn:aws:kms:us-east-1:123456789012:key/k",
+        "SEVERAL_INSTANCE_TYPES": "true",
         "BEDROCK_ROLE_ARN": "arn:aws:iam::123456789012:role/batches",
     }.items():
         monkeypatch.setenv(name, value)
