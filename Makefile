@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo demo-word-problems test iam test-vllm lint venv synth docs lock images format bench-planner bench-distill bench-serving \
+.PHONY: demo demo-word-problems test iam test-vllm lint venv synth docs lock images check-images format bench-planner bench-distill bench-serving \
 	bench-dataset bench-house bench-latency bench-local_generation bench-cloud_memory ablation clean
 
 demo: synth  ## The main job, end to end, in the embedded cloud on this machine.
@@ -47,6 +47,9 @@ docs: synth  ## Write the generated documents anew.
 
 images: venv  ## The catalog's table of container images, from AWS's SDK.
 	@$(BIN)/python -m infra.images
+
+check-images: venv  ## Whether AWS still supports those images, and the table is of the last 12 months.
+	@$(BIN)/python -m infra.images --check --current
 
 lock: venv  ## training/requirements.lock anew: what jobs bring to AWS's image, with hashes.
 	@$(BIN)/python -m infra.packaging.lock

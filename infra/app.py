@@ -1,7 +1,8 @@
-"""Synthesize the stack: `python -m infra.app`, or `npx cdk synth`, which runs the same.
+"""Synthesize the stack, as `npx cdk synth` does, which runs the same.
 
-python -m infra.app                                             cdk.out, as cdk.json says
-python -m infra.app --out cdk.dev -c stratos:stack=StratosDev   another stack, beside it
+.venv/bin/python -m infra.app                           cdk.out, as cdk.json says
+.venv/bin/python -m infra.app --out cdk.dev -c stratos:stack=StratosDev
+                                                        another stack, beside it
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING
 from infra.packaging.archives import digest
 from infra.packaging.assets import Assets, build_assets, exclusive
 from infra.packaging.node import use_packaged_node
+from infra.settings import StackSettings
 from stratos.hosting.names import StackNames
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ _SETTINGS = (
 )
 
 
-def build_app(assets: Assets, outdir: Path, context: Mapping[str, str] | None = None) -> App:
+def build_app(assets: Assets, outdir: Path, context: Mapping[str, object] | None = None) -> App:
     """The CDK app with its one stack, not yet synthesized.
 
     The settings in cdk.json are applied here as well as by the `cdk` command, so that both ways
@@ -51,29 +53,27 @@ def build_app(assets: Assets, outdir: Path, context: Mapping[str, str] | None = 
     from infra.rights.accepted_findings import check_findings
     from infra.stack import Stratos
 
-    settings = json.loads((ROOT / "cdk.json").read_text())
+    shipped = json.loads((ROOT / "cdk.json").read_text())
     app = cdk.App(
-        context=settings["context"] | dict(context or {}),
+        context=shipped["context"] | dict(context or {}),
         outdir=str(outdir),
         analytics_reporting=False,
     )
     _refuse_unknown(app.node.get_all_context())
 
-    def setting(name: str) -> str:
-        return str(app.node.try_get_context(f"stratos:{name}"))
-
+    settings = StackSettings(app.node.try_get_context)
     stack = Stratos(
         app,
-        StackNames(setting("stack")).stack,
+        StackNames(settings.text("stack")).stack,
         assets=assets,
         network=NetworkDefaults(
-            subnets=setting("subnets"),
-            security_groups=setting("security_groups"),
-            encrypts_traffic=setting("encrypt_traffic") == "true",
+            subnets=settings.text("subnets"),
+            security_groups=settings.text("security_groups"),
+            encrypts_traffic=settings.flag("encrypt_traffic"),
         ),
-        log_retention_days=int(setting("log_retention_days")),
-        several_instance_types=setting("several_instance_types").lower() == "true",
-        notification_email=setting("notification_email") or None,
+        log_retention_days=settings.number("log_retention_days"),
+        several_instance_types=settings.flag("several_instance_types"),
+        notification_email=settings.text("notification_email") or None,
         description="Distil a model from a dataset and constraints dropped into a bucket",
     )
     check_findings(app, stack)

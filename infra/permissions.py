@@ -79,8 +79,7 @@ _TAGGING = _of_a_run("aws:RequestTag")
 def trusted(service: str, source: str) -> iam.ServicePrincipal:
     """A service that may assume a role, for one source in this account and nobody else's.
 
-    Each service says which ARN it names as the source:
-    https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html
+    Each of these services documents that it names a source, and which:
     https://docs.aws.amazon.com/sagemaker/latest/dg/security-confused-deputy-prevention.html
     https://docs.aws.amazon.com/step-functions/latest/dg/procedure-create-iam-role.html
     https://docs.aws.amazon.com/eventbridge/latest/userguide/cross-service-confused-deputy-prevention.html
@@ -97,6 +96,17 @@ def trusted(service: str, source: str) -> iam.ServicePrincipal:
             "ArnLike": {"aws:SourceArn": source},
         },
     )
+
+
+def trusted_lambda() -> iam.ServicePrincipal:
+    """Lambda, without a condition: it does not document that it names what it assumes a role for.
+
+    Its page on roles shows a trust policy without one, and speaks of `aws:SourceArn` only where a
+    function is what is called. A function's role must be of the function's own account.
+    https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html
+    https://docs.aws.amazon.com/lambda/latest/dg/permissions-source-function-arn.html
+    """
+    return iam.ServicePrincipal("lambda.amazonaws.com")
 
 
 def trusted_sagemaker() -> iam.ServicePrincipal:
@@ -200,7 +210,9 @@ def read_archives(bucket: s3.IBucket) -> list[iam.PolicyStatement]:
     """Read the archives that the CDK published: those of earlier deployments too.
 
     A run goes on with the code that it began with. The CDK names an object by the SHA-256 of its
-    content, and of `.tar.gz` it keeps `.gz`.
+    content, and of `.tar.gz` it keeps `.gz`. No key is named: the one that the CDK makes for its
+    bucket lets the whole account decrypt through S3, and what a key of one's own must let is said
+    in docs/deploy.md.
     """
     return [
         iam.PolicyStatement(

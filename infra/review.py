@@ -136,8 +136,10 @@ def _assumed(properties: Mapping[str, Any]) -> str:
     if "AssumeRolePolicyDocument" not in properties:
         return "A policy that nothing in the stack holds: attach it to people."
     (trust,) = properties["AssumeRolePolicyDocument"]["Statement"]
-    source = _text(trust["Condition"]["ArnLike"]["aws:SourceArn"])
     service = trust["Principal"]["Service"]
+    if "Condition" not in trust:
+        return f"Assumed by `{service}`."
+    source = _text(trust["Condition"]["ArnLike"]["aws:SourceArn"])
     return f"Assumed by `{service}` of this account, for `{source}`."
 
 

@@ -41,7 +41,7 @@ class Stratos(Stack):
         log_retention_days: int,
         network: NetworkDefaults,
         notification_email: str | None,
-        several_instance_types: bool = True,
+        several_instance_types: bool,
         **options: Any,
     ) -> None:
         super().__init__(scope, id, **options)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from stratos.contracts.job_start import PACKAGES_CHANNEL
 from stratos.errors import StratosError
+from training.container.driver import compat_libraries
 from training.container.failure import report_failure
 from training.container.packages import unpack_packages
 from training.container.paths import SageMakerPaths, base_folder, read_config
@@ -48,7 +49,7 @@ def main() -> int:
                 return 0
             layout = Layout(interface=layout.interface)
         packages = unpack_packages(paths.channels.get(PACKAGES_CHANNEL), base / "packages")
-        environ = _environment(packages)
+        environ = _environment(packages, compat_libraries())
         return launch(f"training.{recipe}", layout, paths.output_dir, stop, environ)
     except StratosError as error:
         report_failure(base / "output", error)
@@ -68,12 +69,20 @@ def _recipe(paths: SageMakerPaths) -> str:
     return str(kind)
 
 
-def _environment(packages: Path | None) -> dict[str, str]:
-    """What the job's processes are told."""
+def _environment(packages: Path | None, libraries: Path | None) -> dict[str, str]:
+    """What the job's processes are told.
+
+    Args:
+        libraries: Of CUDA, for the driver of this server.
+    """
     folders = [str(Path(__file__).parents[1]), *([str(packages)] if packages else [])]
     if given := os.environ.get("PYTHONPATH"):
         folders.append(given)
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(folders), "PYTHONUNBUFFERED": "1"}
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(folders), "PYTHONUNBUFFERED": "1"}
+    if libraries is not None:
+        given = os.environ.get("LD_LIBRARY_PATH")
+        environ["LD_LIBRARY_PATH"] = os.pathsep.join([str(libraries), *([given] if given else [])])
+    return environ
 
 
 if __name__ == "__main__":

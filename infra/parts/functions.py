@@ -15,7 +15,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.packaging.assets import Assets
-from infra.permissions import arn, names_of, trace, trusted, write_logs
+from infra.permissions import names_of, trace, trusted_lambda, write_logs
 
 NAMESPACE = "Stratos"
 """Of the metrics that functions write to their logs; the stack is the dimension `service`."""
@@ -123,7 +123,7 @@ class Functions(Construct):
         role = iam.Role(
             self,
             f"{handler.id}Role",
-            assumed_by=trusted("lambda", arn("lambda", f"function:{name}")),
+            assumed_by=trusted_lambda(),
             description=f"What {name} may do",
         )
         role.add_to_policy(write_logs(log_group))

@@ -27,7 +27,10 @@ from stratos.contracts.bucket import CHECKPOINT_PREFIX
 from stratos.hosting.ownership import STACK_TAG
 
 REPOSITORIES = ("pytorch",)
-"""Of the images that `stratos.catalog.images` picks for training."""
+"""Of the images that `stratos.catalog.images` picks for training.
+
+Jobs that name images of the release before cannot start any more: docs/deploy.md says why.
+"""
 
 
 class TrainingJobs(Construct):

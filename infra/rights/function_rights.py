@@ -56,7 +56,6 @@ class Granted:
     runs_table: dynamodb.ITable
     topic_arn: str
     schedules_role: iam.IRole
-    """The model package group."""
     clean_up_arn: str
 
 

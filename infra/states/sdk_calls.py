@@ -90,18 +90,8 @@ def create_model(
         network: Of models, as `infra.parts.network` has it.
         deployment: JSONPath of the `stratos.pipeline.steps.Deployment`.
     """
-    return sdk_call(
-        scope,
-        name,
-        {
-            "ModelName": f"{deployment}.model_name",
-            "PrimaryContainer": f"{deployment}.container",
-            "Tags": f"{deployment}.tags",
-        },
-        failed=failed,
-        operation="createModel",
-        constants={"ExecutionRoleArn": role.role_arn, **network},
-    )
+    paths = (deployment, f"{deployment}.tags")
+    return _create_model(scope, name, *paths, role=role, network=network, failed=failed)
 
 
 def create_more_models(
@@ -126,21 +116,41 @@ def create_more_models(
         max_concurrency=1,
         result_path=sfn.JsonPath.DISCARD,
     ).item_processor(
-        sdk_call(
+        _create_model(
             scope,
-            name.removesuffix("s"),
-            {
-                "ModelName": "$.model.model_name",
-                "PrimaryContainer": "$.model.container",
-                "Tags": "$.tags",
-            },
+            *(name.removesuffix("s"), "$.model", "$.tags"),
+            role=role,
+            network=network,
             failed=None,
-            operation="createModel",
-            constants={"ExecutionRoleArn": role.role_arn, **network},
         )
     )
     created.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
     return created
+
+
+def _create_model(
+    scope: Construct,
+    name: str,
+    model: str,
+    tags: str,
+    *,
+    role: iam.IRole,
+    network: Mapping[str, Any],
+    failed: sfn.IChainable | None,
+) -> tasks.CallAwsService:
+    """One model, of what has `model_name` and `container` at a JSONPath."""
+    return sdk_call(
+        scope,
+        name,
+        {
+            "ModelName": f"{model}.model_name",
+            "PrimaryContainer": f"{model}.container",
+            "Tags": tags,
+        },
+        failed=failed,
+        operation="createModel",
+        constants={"ExecutionRoleArn": role.role_arn, **network},
+    )
 
 
 def put_alarms(scope: Construct, name: str, alarms_path: str, failed: sfn.IChainable) -> sfn.Map:

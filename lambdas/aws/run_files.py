@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
 
@@ -141,6 +143,19 @@ class RunFiles:
 
     def put_job_config(self, step: str, config: AnyJobConfig) -> str:
         return self._bucket.put_model(self._job_config_key(step), config)
+
+    def change_job_config(self, step: str, values: Mapping[str, Any]) -> AnyJobConfig:
+        """Change fields of a stored configuration, and return it as it is read from now on.
+
+        A field that is not in it stays out: the job may run the code of an earlier release, whose
+        model refuses what it does not know.
+        """
+        stored = json.loads(self._bucket.read(self._job_config_key(step)))
+        changed = _JOB_CONFIG.validate_python(stored).model_copy(update=dict(values))
+        told = changed.model_dump(mode="json", include=set(values))
+        text = json.dumps(stored | _within(told, stored), indent=2)
+        self._bucket.put(self._job_config_key(step), text, "application/json")
+        return _JOB_CONFIG.validate_json(text)
 
     def probe_config(self, step: str) -> ProbeConfig:
         return self._bucket.read_model(self._job_config_key(step), ProbeConfig)
@@ -280,3 +295,12 @@ class RunFiles:
 
     def _evaluated_key(self, attempt: int) -> str:
         return self._keys.job_result(step_name("evaluate", attempt))
+
+
+def _within(value: Any, known: Any) -> Any:
+    """A value of JSON without the fields that one like it does not have."""
+    if isinstance(value, dict) and isinstance(known, dict):
+        return {name: _within(value[name], known[name]) for name in value if name in known}
+    if isinstance(value, list) and isinstance(known, list) and known:
+        return [_within(item, known[0]) for item in value]
+    return value

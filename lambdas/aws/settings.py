@@ -19,8 +19,8 @@ class Settings(BaseSettings):
     runs_table: str
     source_uri: str
     """Archive with the code of training jobs."""
-    packages_uri: str | None = None
-    """Archive with what they import beyond their image; None where the image has all of it."""
+    packages_uri: str
+    """Archive with what they import beyond their image."""
     topic_arn: str
     model_package_group: str
     schedule_group: str
@@ -30,7 +30,7 @@ class Settings(BaseSettings):
     bedrock_role_arn: str
     """What Bedrock assumes to read and write a batch of a training job."""
     aws_region: str
-    several_instance_types: bool = True
+    several_instance_types: bool
     """Whether SageMaker is given a choice: InstancePreferences of jobs, InstancePools of endpoints.
     Step Functions has to know these fields, too."""
 

@@ -98,8 +98,7 @@ class JobFactory:
 
 def _code() -> dict[str, str]:
     """What a job's container starts from: our code, and packages beyond the image's."""
-    uris = {CODE_CHANNEL: settings().source_uri, PACKAGES_CHANNEL: settings().packages_uri}
-    return {name: uri for name, uri in uris.items() if uri is not None}
+    return {CODE_CHANNEL: settings().source_uri, PACKAGES_CHANNEL: settings().packages_uri}
 
 
 def placement(servers: Sequence[Server], deadline_seconds: float) -> dict[str, Any]:

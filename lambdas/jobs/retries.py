@@ -10,7 +10,6 @@ from lambdas.aws.settings import settings
 from lambdas.jobs.factory import PROCESSES, placement, training_processes, types_asked
 from lambdas.jobs.spending import token_usd
 from stratos.catalog.servers import SPOT_BILLED_SHARE
-from stratos.contracts.jobs import AnyJobConfig
 from stratos.contracts.match import plans_in_order, training_servers
 from stratos.contracts.plan import Server
 from stratos.contracts.run import RunRef
@@ -45,7 +44,7 @@ def retry_of(run: RunRef, job: TrainingJob, verdict: Classification) -> Training
         case "capacity" | "quota":
             return _elsewhere(run, job, verdict, changes)
         case "timeout" if job.step.startswith("distill") and attempt <= 1:
-            _rewrite_config(run, job, {"deadline_seconds": EXPORT_SECONDS})
+            RunFiles(run).change_job_config(job.step, {"deadline_seconds": EXPORT_SECONDS})
             return job.model_copy(update=changes)
         case _:
             return None
@@ -56,7 +55,8 @@ def _elsewhere(
 ) -> TrainingJob | None:
     """The same job on servers that it has not asked for yet, in the order of the front.
 
-    Before that, on demand where spot did not come; and without the one whose quota is used up.
+    Before that, on demand where spot did not come: spot has a quota of its own. And without the one
+    whose quota is used up.
     """
     asked, config = types_asked(job.resource_config), RunFiles(run).job_config(job.step)
     servers = _servers(run, job)
@@ -65,9 +65,10 @@ def _elsewhere(
     if verdict.outcome == "quota":
         within = [name for name in asked if name not in verdict.reason]
         if len(within) < len(asked):
-            left = [one for one in config.servers if one.instance_type in within] + left
-    elif job.spot:
-        left = [*_uninterrupted(run, job, config.servers), *left]
+            bought = [one for one in config.servers if (one.purchase == "spot") == job.spot]
+            left = [one for one in bought if one.instance_type in within] + left
+    if job.spot:
+        left = [*_uninterrupted(run, job, (*config.servers, *servers)), *left]
     if not left:
         return None
     following = preferences(left[0], left[1:])
@@ -77,7 +78,7 @@ def _elsewhere(
         changes["environment"] = _environment(job, following)
     known = (*config.servers, *(one for one in following if one not in config.servers))
     values = {"usd_per_hour": following[0].usd_per_hour, "servers": known}
-    config = _rewrite_config(run, job, values)
+    config = RunFiles(run).change_job_config(job.step, values)
     return job.model_copy(update=changes | placement(following, config.deadline_seconds))
 
 
@@ -87,10 +88,10 @@ def _environment(job: TrainingJob, servers: tuple[Server, ...]) -> dict[str, str
     return told | training_processes(servers)
 
 
-def _uninterrupted(run: RunRef, job: TrainingJob, asked: tuple[Server, ...]) -> list[Server]:
+def _uninterrupted(run: RunRef, job: TrainingJob, known: tuple[Server, ...]) -> list[Server]:
     """The server of a spot job, on demand, if the budget of the spec lasts for it."""
     [name] = types_asked(job.resource_config)
-    server = next((one for one in asked if one.instance_type == name), None)
+    server = next((one for one in known if one.instance_type == name), None)
     if server is None:
         return []
     files = RunFiles(run)
@@ -127,11 +128,4 @@ def _carry_spending_over(run: RunRef, job: TrainingJob) -> None:
     if newly <= 0:
         return
     left = None if config.budget_usd is None else max(0.0, config.budget_usd - newly)
-    _rewrite_config(run, job, {"spent_usd": spent, "budget_usd": left})
-
-
-def _rewrite_config(run: RunRef, job: TrainingJob, values: dict[str, Any]) -> AnyJobConfig:
-    files = RunFiles(run)
-    config = files.job_config(job.step).model_copy(update=values)
-    files.put_job_config(job.step, config)
-    return config
+    RunFiles(run).change_job_config(job.step, {"spent_usd": spent, "budget_usd": left})

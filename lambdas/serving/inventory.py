@@ -23,8 +23,7 @@ def resources() -> Iterator[Resource]:
 
     What could carry the tags of a run of this stack and does not is somebody else's, and left out.
     """
-    start = settings().names.start
-    for item in _listed("list_inference_components", "InferenceComponents", NameContains=start):
+    for item in _own("list_inference_components", "InferenceComponents", "InferenceComponentName"):
         if tags := _tags(item["InferenceComponentArn"]):
             yield Resource(
                 kind="inference-component",
@@ -33,9 +32,7 @@ def resources() -> Iterator[Resource]:
                 status=item.get("InferenceComponentStatus", ""),
                 **tags,
             )
-    for item in _listed("list_endpoints", "Endpoints", NameContains=start):
-        if not item["EndpointName"].startswith(start):
-            continue  # the filter matches anywhere in a name
+    for item in _own("list_endpoints", "Endpoints", "EndpointName"):
         if (tags := _tags(item["EndpointArn"])) and (found := find_endpoint(item["EndpointName"])):
             yield Resource(
                 kind="endpoint",
@@ -44,16 +41,22 @@ def resources() -> Iterator[Resource]:
                 status=found.status,
                 **tags,
             )
-    for item in _listed("list_endpoint_configs", "EndpointConfigs", NameContains=start):
+    for item in _own("list_endpoint_configs", "EndpointConfigs", "EndpointConfigName"):
         if tags := _tags(item["EndpointConfigArn"]):
             yield Resource(kind="endpoint-config", name=item["EndpointConfigName"], **tags)
-    for item in _listed("list_models", "Models", NameContains=start):
+    for item in _own("list_models", "Models", "ModelName"):
         if tags := _tags(item["ModelArn"]):
             yield Resource(kind="model", name=item["ModelName"], **tags)
     for item in _listed("list_training_jobs", "TrainingJobSummaries", StatusEquals=IN_PROGRESS):
         if tags := _tags(item["TrainingJobArn"]):
             yield Resource(kind="training-job", name=item["TrainingJobName"], **tags)
-    for item in _listed("list_transform_jobs", "TransformJobSummaries", StatusEquals=IN_PROGRESS):
+    jobs = _own(
+        "list_transform_jobs",
+        "TransformJobSummaries",
+        "TransformJobName",
+        StatusEquals=IN_PROGRESS,
+    )
+    for item in jobs:
         all_tags = _all_tags(item["TransformJobArn"])
         if tags := _owner(all_tags):
             yield Resource(
@@ -100,6 +103,14 @@ def _schedules() -> Iterator[Resource]:
                     spec_name=endpoint.removeprefix(names.start),
                     endpoint_name=endpoint,
                 )
+
+
+def _own(operation: str, key: str, name: str, **filters: str) -> Iterator[dict[str, Any]]:
+    """What has a name of this stack: the function may not so much as read the tags of the rest."""
+    start = settings().names.start
+    for item in _listed(operation, key, NameContains=start, **filters):
+        if item[name].startswith(start):  # the filter matches anywhere in a name
+            yield item
 
 
 def _listed(operation: str, key: str, **filters: str) -> Iterator[dict[str, Any]]:

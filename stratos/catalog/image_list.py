@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from stratos.catalog.images import Architecture, Image, ImageKind, Images, LlamaCppBuilds
@@ -66,6 +66,8 @@ CHOICES = (
         architecture="arm64",
     ),
 )
+_OLDEST = timedelta(days=365)
+"""After so long somebody has to look again, as no end of support is stated for most images."""
 _LLAMA_CPP = LlamaCppBuilds(
     image_build=10433,
     image_source="aws/deep-learning-containers, docker/llama_cpp (released 2026), as read on "
@@ -121,6 +123,21 @@ def images_from(
         accounts=dict(sorted(accounts.items())),
         images=tuple(rows),
     )
+
+
+def out_of_date(table: Images, today: date) -> list[str]:
+    """What makes a table unfit to be used any longer; nothing of an image that states no end."""
+    found = [
+        f"support of {row.image} ended on {row.end_of_support}: choose a newer version"
+        for row in table.images
+        if row.end_of_support is not None and row.end_of_support <= today
+    ]
+    if today - table.as_of > _OLDEST:
+        found.append(
+            f"it is of {table.as_of}, more than 12 months ago: raise sagemaker-core, look up what "
+            "AWS says of support, and run `make images`"
+        )
+    return found
 
 
 def text_of(table: Images) -> str:

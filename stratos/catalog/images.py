@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date
 from functools import cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from stratos.catalog.servers import Runtime
 from stratos.catalog.shipped import shipped_text
@@ -76,6 +76,11 @@ def image_uri(kind: ImageKind, region: str, instance_type: str) -> str:
     Raises:
         ValueError: where AWS offers no such image for the processor or the region.
     """
+    return _offered(kind, region, instance_type)[0]
+
+
+def _offered(kind: ImageKind, region: str, instance_type: str) -> tuple[str, Image]:
+    """The same, with its row of the table."""
     if instance_type.startswith(LOCAL_PREFIX):
         region = _LOCAL_REGION
     table = images()
@@ -97,21 +102,31 @@ def image_uri(kind: ImageKind, region: str, instance_type: str) -> str:
     for row in offered:
         if region in row.regions:
             suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
-            return f"{table.accounts[region]}.dkr.ecr.{region}.{suffix}/{row.image}"
+            return f"{table.accounts[region]}.dkr.ecr.{region}.{suffix}/{row.image}", row
     raise ValueError(
         f"no {kind} image for {wanted[1]} on {wanted[2]} in {region!r}; offered in "
         f"{', '.join(sorted({r for row in offered for r in row.regions}))}"
     )
 
 
-def serving_image(region: str, instance_type: str) -> tuple[str, Runtime]:
+class ServingImage(NamedTuple):
+    """The image behind an endpoint, what it runs on, and the CUDA that it brings, if any."""
+
+    uri: str
+    runtime: Runtime
+    cuda: str | None
+
+
+def serving_image(region: str, instance_type: str) -> ServingImage:
     """The image behind an endpoint, and what it runs on: llama.cpp on CPUs, vLLM on GPUs.
 
     Raises:
         ValueError: where AWS offers none.
     """
     runtime = runtime_of(instance_type)
-    return image_uri("llm" if runtime == "cuda" else "llama_cpp", region, instance_type), runtime
+    kind: ImageKind = "llm" if runtime == "cuda" else "llama_cpp"
+    uri, row = _offered(kind, region, instance_type)
+    return ServingImage(uri, runtime, row.cuda)
 
 
 def why_not_served(region: str, instance_type: str) -> str | None:

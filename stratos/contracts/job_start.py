@@ -18,10 +18,17 @@ LAUNCHER = "training.start"
 CONTAINER_ENTRYPOINT = ("/bin/sh", "-c")
 CONTAINER_ARGUMENTS = (
     # A first process has no default action for a signal, so the shell must say one. Python unpacks
-    # because not every image has tar. A job that came without its code says so itself.
-    "trap 'exit 143' TERM;D=/opt/ml;python3 -m tarfile -e $D/input/data/code/* $D/code"
-    "&&cd $D/code&&[ -f training/start.py ]&&exec python3 -m training.start;"
-    'echo "JobNotStarted: no launcher in channel code; start the run anew">$D/output/failure;'
-    "exit 1",
+    # because not every image has tar.
+    "trap 'exit 143' TERM;D=/opt/ml;end(){ echo \"$2\">$D/output/failure;exit $1;};"
+    'for A in $D/input/data/code/*;do [ -f $A ]||end 1 "$1";'
+    'python3 -m tarfile -e $A $D/code||end $? "$2";done;'
+    'cd $D/code;[ -f training/start.py ]||end 1 "$1";exec python3 -m $0',
+    LAUNCHER,
+    "JobNotStarted: no launcher in channel code; start the run anew",
+    "the channel code was not unpacked; the job's log says why",
 )
-"""SageMaker takes 100 entries of at most 256 characters, each on one line."""
+"""The shell's script, the module that it becomes, and what it tells where the job did not start.
+
+Only a job that came without its code would fail again. SageMaker takes 100 entries of at most 256
+characters, each on one line.
+"""

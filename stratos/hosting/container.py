@@ -16,8 +16,13 @@ from stratos.units import GIB, MIB
 MODEL_DIR = "/opt/ml/model"
 """Where SageMaker unpacks an artifact."""
 
-_GPU_AMI = "al2-ami-sagemaker-inference-gpu-3-1"
-"""Its driver is new enough for the container's CUDA; SageMaker's default is not."""
+_GPU_AMIS = {
+    12: "al2-ami-sagemaker-inference-gpu-3-1",
+    13: "al2023-ami-sagemaker-inference-gpu-4-1",
+}
+"""Major version of CUDA in an image → what its instances boot. The drivers, 550 and 580, are new
+enough for it; SageMaker's default is not. They are as AWS tests its images
+(test/test_utils/constants.py of aws/deep-learning-containers)."""
 _DOWNLOAD_SECONDS_PER_GIB = 120
 _MIN_DOWNLOAD_SECONDS = 60
 _START_SECONDS: dict[Runtime, int] = {"cpu": 120, "cuda": 900}
@@ -82,7 +87,7 @@ def serving_container(
     """
     server, engine = plan.serving, plan.engine
     try:
-        image, runtime = serving_image(server.region, server.instance_type)
+        image, runtime, cuda = serving_image(server.region, server.instance_type)
     except ValueError as error:
         raise DeploymentFailed(f"{plan.student} cannot be served: {error}") from error
     if runtime == "cuda":
@@ -104,8 +109,19 @@ def serving_container(
         start_seconds=min(_MAX_SECONDS, _START_SECONDS[runtime] + reading),
         at_once=slots * server.replicas,
         memory_gib=engine.memory_gib if engine else None,
-        ami=_GPU_AMI if runtime == "cuda" else None,
+        ami=None if cuda is None else _ami(cuda),
     )
+
+
+def _ami(cuda: str) -> str:
+    """InferenceAmiVersion for an image with this version of CUDA."""
+    major = int(cuda.partition(".")[0])
+    if major not in _GPU_AMIS:
+        raise DeploymentFailed(
+            f"no AMI is known whose driver is new enough for CUDA {cuda} of the serving image: "
+            "name one in stratos/hosting/container.py"
+        )
+    return _GPU_AMIS[major]
 
 
 def expected_artifact_bytes(num_parameters: float, precision: ServedPrecision = "float16") -> float:

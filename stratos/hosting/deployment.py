@@ -123,6 +123,8 @@ class EndpointDeployment(_OnEndpoint):
     """Of pools that serve another model object than the variant's."""
     pool_in_service: InstancePool | None = None
     """The pool that serves, as SageMaker says; None until it does, and where there is no choice."""
+    types_in_service: tuple[str, ...] = ()
+    """Every instance type that serves, where several pools do; in records of before, none."""
 
     @property
     def model_names(self) -> tuple[str, ...]:

@@ -62,6 +62,7 @@ def in_service(deployment: EndpointDeployment, described: Mapping[str, Any]) -> 
     containers = {model.model_name: model.container for model in deployment.more_models}
     return deployment.model_copy(
         update={
+            "types_in_service": tuple(pool.server.instance_type for pool, _ in there),
             "pool_in_service": serving.model_copy(update={"server": server}),
             "container": containers.get(serving.model_name, deployment.container),
             "engine": serving.engine,
@@ -73,9 +74,11 @@ def in_service(deployment: EndpointDeployment, described: Mapping[str, Any]) -> 
 
 
 def without_capacity(deployment: EndpointDeployment) -> tuple[str, ...]:
-    """Instance types that were asked for before the one that serves."""
-    serving = deployment.pool_in_service
-    if serving is None:
+    """Instance types of which there is none, though one that was asked for later serves."""
+    if deployment.pool_in_service is None:
         return ()
+    first = deployment.pool_in_service.server.instance_type
+    serving = deployment.types_in_service or (first,)
     types = [pool.server.instance_type for pool in deployment.pools]
-    return tuple(types[: types.index(serving.server.instance_type)])
+    asked = types[: max(types.index(name) for name in serving)]
+    return tuple(name for name in asked if name not in serving)

@@ -32,7 +32,8 @@ _FAMILIES = frozenset(
 )
 _UNAVAILABLE = frozenset({"ml.c5.large"})
 _GPU_AMI = "al2-ami-sagemaker-batch-gpu-535"
-"""The newest driver that SageMaker has for these jobs."""
+"""The newest driver that SageMaker has for these jobs, whatever the CUDA of the image: a newer CUDA
+needs the libraries for older drivers that AWS puts into its images."""
 
 
 class TransformJob(FrozenModel):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import zipfile
 
 import pytest
@@ -43,12 +44,38 @@ def checkout(tmp_path, monkeypatch):
 
 def test_the_table_is_written_and_then_found_to_be_what_the_wheel_gives(checkout, capsys):
     table = checkout / "images.json"
-    table.write_text('{"as_of": "2026-11-29"}')
+    table.write_text(images().model_copy(update={"accounts": {}}).model_dump_json())
     assert generator.main(["--check"]) == 1
     assert "run `make images`" in capsys.readouterr().err
     assert generator.main([]) == 0
     assert Images.model_validate_json(table.read_text()).accounts == images().accounts
     assert generator.main(["--check"]) == 0
+
+
+def test_only_the_maintainers_check_fails_for_a_table_that_is_out_of_date(
+    checkout, monkeypatch, capsys
+):
+    assert generator.main([]) == 0
+    monkeypatch.setattr(generator, "out_of_date", lambda table, today: ["support has ended"])
+    assert generator.main(["--check"]) == 0
+    assert capsys.readouterr().err == f"{checkout / 'images.json'}: support has ended\n"
+    assert generator.main(["--check", "--current"]) == 1
+
+
+def test_without_the_wheel_the_table_is_not_compared_and_lint_goes_on(
+    checkout, monkeypatch, capsys
+):
+    assert generator.main([]) == 0
+
+    def no_network(pin, folder):
+        raise subprocess.CalledProcessError(1, "pip")
+
+    monkeypatch.setattr(generator, "fetched", no_network)
+    assert generator.main(["--check"]) == 0
+    told = capsys.readouterr().err
+    assert told.endswith("cannot be downloaded here, so images.json was not compared\n")
+    assert told.count("\n") == 1
+    assert generator.main(["--check", "--current"]) == 1
 
 
 def test_the_sdk_is_pinned_to_the_version_that_the_table_names():

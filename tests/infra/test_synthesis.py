@@ -47,6 +47,7 @@ def test_every_accepted_finding_is_one_that_cdk_nag_has(assets, tmp_path):
         assets=assets,
         network=NO_VPC,
         log_retention_days=30,
+        several_instance_types=True,
         notification_email=None,
     )
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
@@ -85,6 +86,7 @@ def test_a_subscription_exists_where_an_address_is_given(assets, tmp_path):
         assets=assets,
         network=NO_VPC,
         log_retention_days=7,
+        several_instance_types=False,
         notification_email="a@example.com",
     )
     template = app.synth().get_stack_by_name("Stratos").template

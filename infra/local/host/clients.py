@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from threading import Lock
@@ -15,6 +16,8 @@ from botocore.loaders import Loader
 from infra.local.host.settings import ACCOUNT_ID, REGION, LocalSettings
 
 _CONFIG = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"})
+
+_KEPT = 64
 
 _MODELS = Loader()
 """Service models, loaded once for every client here: SageMaker's alone takes megabytes."""
@@ -38,7 +41,10 @@ ADMINISTRATOR = Credentials()
 
 
 class Cloud:
-    """Clients of one embedded cloud, one per service, safe to share between threads."""
+    """Clients of one embedded cloud, safe to share between threads.
+
+    The latest are kept, by service and credentials: of sessions there is no end.
+    """
 
     account_id = ACCOUNT_ID
     region = REGION
@@ -49,7 +55,7 @@ class Cloud:
         session = botocore.session.get_session()
         session.register_component("data_loader", _MODELS)
         self._session = boto3.Session(botocore_session=session)
-        self._clients: dict[tuple[str, str, Credentials], Any] = {}
+        self._clients: OrderedDict[tuple[str, str, Credentials], Any] = OrderedDict()
         self._lock = Lock()
 
     def client(
@@ -69,6 +75,10 @@ class Cloud:
                     aws_secret_access_key=credentials.secret_key,
                     aws_session_token=credentials.token,
                 )
+            self._clients.move_to_end(key)
+            if len(self._clients) > _KEPT:
+                # Not closed: somebody may be calling with it, and it goes with the last who has it.
+                self._clients.popitem(last=False)
             return self._clients[key]
 
     def arn(self, service: str, resource: str) -> str:

@@ -84,7 +84,8 @@ class Authority:
             role_arn: The role.
             service: The service, such as `lambda.amazonaws.com`.
             name: The name of the role session.
-            source_arn: The resource for which the service does so.
+            source_arn: The resource for which the service does so; None for one that does not
+                document that it names its source and account.
 
         Raises:
             AccessDeniedError: The role is not there, or does not trust the service.
@@ -130,8 +131,8 @@ def _session_context(session: Session) -> Context:
     }
     if session.principal.service is not None:
         context["aws:PrincipalIsAWSService"] = ("true",)
-        context["aws:SourceAccount"] = (session.principal.account,)
         if session.source_arn:
+            context["aws:SourceAccount"] = (session.principal.account,)
             context["aws:SourceArn"] = (session.source_arn,)
     return context
 

@@ -4,10 +4,10 @@
 
 RECORDS are files of records, or directories of them (`make test` leaves them in `build/iam`). A
 statement is *needed* by a recorded call on which the decision is another without it. One that
-allowed calls of which each was allowed by another statement as well is *redundant*. One that no
-call touched is *unexercised*: it has a reason in `infra/rights/unexercised.py`, or nothing speaks
-for it. The exit status is 1 if a statement is redundant or has neither a call nor a reason, or if
-no statement needs a reason.
+allowed calls of which each was allowed by another statement as well is *redundant*. An action of a
+statement that no call used is *unexercised*: it has a reason in `infra/rights/unexercised.py`, or
+nothing speaks for it. The exit status is 1 if a statement is redundant, if an action has neither a
+call nor a reason, or if no action needs a reason.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 
@@ -29,7 +30,7 @@ from infra.rights import unexercised
 
 TEMPLATE = Path("cdk.out/Stratos.template.json")
 _SHOWN = 3
-_NEITHER = "NOTHING: no call needed it, and no reason is given"
+_NEITHER = "NOTHING: no call used it, and no reason is given"
 _REDUNDANT = "REDUNDANT: another statement allowed each call that it allowed"
 
 
@@ -46,6 +47,15 @@ class Use:
     def is_redundant(self) -> bool:
         return bool(self.touched) and not self.needed
 
+    def never(self, statement: Statement) -> list[str]:
+        """Actions of the statement that no call used."""
+        called = {judged.call.action.lower() for judged in self.touched}
+        return [
+            action
+            for action in statement.actions or ("*",)
+            if not any(fnmatchcase(one, action.lower()) for one in called)
+        ]
+
 
 @dataclass(frozen=True)
 class Coverage:
@@ -58,11 +68,16 @@ class Coverage:
     def redundant(self) -> list[StatementName]:
         return [one.name for one, use in self.uses.items() if use.is_redundant]
 
-    def unexplained(self) -> list[StatementName]:
+    def unused(self) -> Iterator[tuple[TemplateStatement, str]]:
+        """Each action that no call used, with its statement."""
+        for one, use in self.uses.items():
+            yield from ((one, action) for action in use.never(one.statement))
+
+    def unexplained(self) -> list[tuple[StatementName, str]]:
         return [
-            one.name
-            for one, use in self.uses.items()
-            if not use.touched and _reason(one.statement) is None
+            (one.name, action)
+            for one, action in self.unused()
+            if _reason(one.statement, action) is None
         ]
 
 
@@ -115,14 +130,12 @@ def report(found: Coverage) -> Iterator[str]:
             yield f"{source} ({one.kind})"
         yield f"  {one.name.index:2d} {_in_words(one.statement)}"
         yield from (f"       {line}" for line in _why(one.statement, use))
-    with_reason = sum(
-        not use.touched and _reason(one.statement) is not None for one, use in found.uses.items()
-    )
+    unexplained = len(found.unexplained())
     yield (
         f"{len(found.uses)} statements: {sum(bool(use.needed) for use in found.uses.values())} "
-        f"needed, {with_reason} with a reason why not, {len(found.unexplained())} with neither, "
-        f"{len(found.redundant())} redundant; {found.num_calls} kinds of call, "
-        f"{found.num_refused} of them refused"
+        f"needed, {len(found.redundant())} redundant; of their actions without a call "
+        f"{sum(1 for _ in found.unused()) - unexplained} have a reason why, {unexplained} do not; "
+        f"{found.num_calls} kinds of call, {found.num_refused} of them refused"
     )
 
 
@@ -132,15 +145,13 @@ def _why(statement: Statement, use: Use) -> Iterator[str]:
         for judged in use.needed[:_SHOWN]:
             call = judged.call
             yield f"  {call.action} on {call.resource} by {call.principal.arn}"
-        called = {judged.call.action.lower() for judged in use.touched}
-        never = [name for name in statement.actions if "*" not in name]
-        never = [name for name in never if name.lower() not in called]
-        if never:
-            yield f"never called: {', '.join(never)}"
     elif use.touched:
         yield _REDUNDANT
-    else:
-        yield f"not needed: {_reason(statement) or _NEITHER}"
+    by_reason: dict[str, list[str]] = {}
+    for action in use.never(statement):
+        by_reason.setdefault(_reason(statement, action) or _NEITHER, []).append(action)
+    for reason, actions in by_reason.items():
+        yield f"not called: {', '.join(actions)}: {reason}"
 
 
 def _in_words(statement: Statement) -> str:
@@ -153,19 +164,17 @@ def _in_words(statement: Statement) -> str:
     return f"{statement.effect} {actions}{where}{who}{f' if {conditions}' if conditions else ''}"
 
 
-def _reason(statement: Statement) -> str | None:
-    return unexercised.reason_for(statement.name.source, statement.effect, statement.actions)
+def _reason(statement: Statement, action: str) -> str | None:
+    return unexercised.reason_for(statement.name.source, statement.effect, action)
 
 
 def idle_reasons(found: Coverage) -> list[str]:
-    """Reasons that no statement needs: each that they are about was needed, or there is none."""
-    without_a_call = [one.statement for one, use in found.uses.items() if not use.touched]
+    """Reasons that no action needs: each that they are about was used, or there is none."""
+    unused = [(one.name.source, one.statement.effect, action) for one, action in found.unused()]
     return [
         reason.reason
         for reason in unexercised.UNEXERCISED
-        if not any(
-            reason.covers(one.name.source, one.effect, one.actions) for one in without_a_call
-        )
+        if not any(reason.covers(*one) for one in unused)
     ]
 
 
@@ -178,7 +187,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found = coverage(statements, (one for path in given.records for one in records.read(path)))
     sys.stdout.writelines(f"{line}\n" for line in report(found))
     idle = idle_reasons(found)
-    sys.stdout.writelines(f"no statement needs this reason: {reason}\n" for reason in idle)
+    sys.stdout.writelines(f"no action needs this reason: {reason}\n" for reason in idle)
     return 1 if found.redundant() or found.unexplained() or idle else 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from moto.core.responses import BaseResponse
@@ -14,8 +15,11 @@ from infra.local.iam.actions import UnmappedOperationError, requirements
 from infra.local.iam.api_request import ApiRequest
 from infra.local.iam.authority import AUTHORITY
 from infra.local.iam.records import records_of
-from infra.local.iam.refusals import refused
-from infra.local.iam.sessions import Session
+from infra.local.iam.refusals import refused, unrecognized
+from infra.local.iam.sessions import InvalidCredentialsError, Session
+
+_ACCESS_KEY = re.compile(r"Credential=([^/,\s]+)/|^AWS ([^:\s]+):")
+"""In an Authorization header of Signature Version 4 or 2."""
 
 
 class AccessControl:
@@ -32,7 +36,12 @@ class AccessControl:
 
         def setup_class(response: Any, request: Any, *arguments: Any, **named: Any) -> None:
             original(response, request, *arguments, **named)
-            if (session := _session(request)) is not None:
+            try:
+                session = _session(request)
+            except InvalidCredentialsError as error:
+                answer = unrecognized(response.boto3_service_name, response.method)
+                raise HTTPException(response=answer) from error
+            if session is not None:
                 _admit(session, response)
 
         self._patches.replace(BaseResponse, "setup_class", setup_class)
@@ -43,8 +52,22 @@ class AccessControl:
 
 
 def _session(request: Any) -> Session | None:
+    """
+    Raises:
+        InvalidCredentialsError: its credentials look like a session's and are not.
+    """
     token = request.headers.get("x-amz-security-token")
-    return Session.of_token(token or request.args.get("X-Amz-Security-Token"))
+    return Session.of_credentials(
+        _access_key(request), token or request.args.get("X-Amz-Security-Token")
+    )
+
+
+def _access_key(request: Any) -> str:
+    signed = _ACCESS_KEY.search(request.headers.get("Authorization", ""))
+    if signed is not None:
+        return signed[1] or signed[2]
+    in_query = request.args.get("X-Amz-Credential") or request.args.get("AWSAccessKeyId") or ""
+    return str(in_query).partition("/")[0]
 
 
 def _admit(session: Session, response: Any) -> None:

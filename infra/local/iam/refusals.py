@@ -22,24 +22,48 @@ def refused(service: str, method: str, message: str) -> Response:
     """What AWS answers to a request that the policies do not allow."""
     request_id = str(uuid.uuid4())
     if service == "s3":
-        return _s3(method, message, request_id)
+        return _s3(method, 403, "AccessDenied", message, request_id)
     code = _CODES.get(service, "AccessDeniedException")
     if service in _QUERY:
         return _query(code, message, request_id)
+    queried = code if service in _CODES else None
+    return _json(service, code, message, request_id, queried)
+
+
+def unrecognized(service: str, method: str) -> Response:
+    """What AWS answers to credentials that it did not give.
+
+    https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html
+    """
+    request_id = str(uuid.uuid4())
+    if service == "s3":
+        message = "The provided token is malformed or otherwise invalid."
+        return _s3(method, 400, "InvalidToken", message, request_id)
+    code, message = "InvalidClientTokenId", "The security token included in the request is invalid."
+    if service in _QUERY:
+        return _query(code, message, request_id)
+    return _json(service, "UnrecognizedClientException", message, request_id, code)
+
+
+def _json(service: str, code: str, message: str, request_id: str, queried: str | None) -> Response:
+    """
+    Args:
+        queried: The error's code in the query protocol, for services that once had it.
+    """
     headers = {"x-amzn-RequestId": request_id}
     if service in _REST:
         headers["x-amzn-ErrorType"] = code
-        return _json(403, {"Message": message}, headers)
-    if service in _CODES:
-        headers["x-amzn-query-error"] = f"{code};Sender"
+        return _json_body(403, {"Message": message}, headers)
+    if service in _CODES and queried:
+        headers["x-amzn-query-error"] = f"{queried};Sender"
     status = 403 if service in _CODES else 400
-    return _json(status, {"__type": code, "Message": message, "message": message}, headers)
+    return _json_body(status, {"__type": code, "Message": message, "message": message}, headers)
 
 
-def _s3(method: str, message: str, request_id: str) -> Response:
+def _s3(method: str, status: int, code: str, message: str, request_id: str) -> Response:
     """XML; to HEAD no body, so that a client sees the status alone."""
-    body = "" if method == "HEAD" else _xml_error("AccessDenied", message, request_id)
-    return Response(body, 403, {"x-amz-request-id": request_id}, content_type="application/xml")
+    body = "" if method == "HEAD" else _xml_error(code, message, request_id)
+    return Response(body, status, {"x-amz-request-id": request_id}, content_type="application/xml")
 
 
 def _xml_error(code: str, message: str, request_id: str) -> str:
@@ -59,5 +83,5 @@ def _query(code: str, message: str, request_id: str) -> Response:
     return Response(body, 403, {"x-amzn-RequestId": request_id}, content_type="text/xml")
 
 
-def _json(status: int, body: dict[str, Any], headers: dict[str, str]) -> Response:
+def _json_body(status: int, body: dict[str, Any], headers: dict[str, str]) -> Response:
     return Response(json.dumps(body), status, headers, content_type="application/x-amz-json-1.1")

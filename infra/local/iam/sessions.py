@@ -1,7 +1,7 @@
 """Who calls: sessions of roles and of services, and the credentials that stand for them.
 
 A session is written in its token, so that whoever holds one is known again, even after a restart.
-A request without such a token comes from the administrator of the account.
+A request with credentials that no role was given comes from the administrator of the account.
 """
 
 from __future__ import annotations
@@ -17,7 +17,14 @@ from infra.local.host.settings import ACCOUNT_ID
 from infra.local.iam.evaluator import Principal
 
 _MARK = "stratos:"
+_TOKEN_START = base64.urlsafe_b64encode(_MARK.encode()).decode()[:10]
+"""What the mark alone decides of a token; its last characters hold bits of what follows."""
+_KEY_START, _KEY_LENGTH = "ASIASTRATOS", 20
 _SESSIONS = 4096
+
+
+class InvalidCredentialsError(Exception):
+    """Credentials in the form of a session's that are none."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +50,20 @@ class Session:
         return cls(Principal(service, ACCOUNT_ID, service), source_arn=source_arn)
 
     @classmethod
-    def of_token(cls, token: str | None) -> Session | None:
-        """The session that a token stands for; None where it is not one of this cloud."""
-        return _read(token) if token else None
+    def of_credentials(cls, access_key: str, token: str | None) -> Session | None:
+        """The session that credentials stand for; None where they are not of this cloud.
+
+        Raises:
+            InvalidCredentialsError: They have a session's form, but its token is missing, cannot be
+                read, or is another session's.
+        """
+        token = token or ""
+        if not (access_key.startswith(_KEY_START) or token.startswith(_TOKEN_START)):
+            return None
+        session = _read(token)
+        if session is None or session.credentials().access_key != access_key:
+            raise InvalidCredentialsError
+        return session
 
     @property
     def arn(self) -> str:
@@ -68,19 +86,19 @@ def _credentials(session: Session) -> Credentials:
     )
     token = base64.urlsafe_b64encode((_MARK + text).encode()).decode()
     digest = hashlib.sha256(token.encode()).digest()
-    key = base64.b32encode(digest).decode()[:16]
-    return Credentials(f"ASIA{key}", hashlib.sha256(digest).hexdigest()[:40], token)
+    key = base64.b32encode(digest).decode()[:_KEY_LENGTH]
+    return Credentials(
+        _KEY_START + key[len(_KEY_START) :], hashlib.sha256(digest).hexdigest()[:40], token
+    )
 
 
 @lru_cache(_SESSIONS)
 def _read(token: str) -> Session | None:
     try:
         text = base64.urlsafe_b64decode(token).decode()
-    except ValueError:
+        arn, service, name, source_arn = json.loads(text.removeprefix(_MARK))
+    except (ValueError, TypeError):
         return None
-    if not text.startswith(_MARK):
-        return None
-    arn, service, name, source_arn = json.loads(text.removeprefix(_MARK))
     if service is not None:
         return Session.of_service(service, source_arn)
     return Session.of_role(arn, name)

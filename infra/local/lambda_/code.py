@@ -15,6 +15,7 @@ import subprocess
 import tempfile
 import threading
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 RUNTIME_MODULES = (
@@ -76,7 +77,7 @@ class CodeStore:
             (runtime / Path(source).name).symlink_to(source)
         return runtime
 
-    def unpack(self, sha256: str, archive: bytes) -> Path:
+    def unpack(self, sha256: str, read: Callable[[], bytes]) -> Path:
         """Directory holding the content of a zip archive; unpacked on first use.
 
         Raises:
@@ -88,7 +89,7 @@ class CodeStore:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 staging = Path(tempfile.mkdtemp(dir=target.parent))
                 try:
-                    _extract(archive, staging)
+                    _extract(read(), staging)
                     staging.rename(target)
                 except BaseException:
                     shutil.rmtree(staging, ignore_errors=True)

@@ -27,7 +27,6 @@ class FunctionConfiguration:
     log_group: str
     log_format: Literal["Text", "JSON"]
     log_level: str | None
-    traced: bool
 
     @classmethod
     def of(cls, function: Any) -> FunctionConfiguration:
@@ -61,7 +60,6 @@ class FunctionConfiguration:
             log_group=function.logs_group_name,
             log_format="JSON" if logging.get("LogFormat") == "JSON" else "Text",
             log_level=logging.get("ApplicationLogLevel"),
-            traced=(function.tracing_config or {}).get("Mode") == "Active",
         )
 
     def reserved_variables(self) -> dict[str, str]:

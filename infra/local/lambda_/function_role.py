@@ -1,4 +1,4 @@
-"""What Lambda does as the role of a function: start it, write its log, trace it."""
+"""What Lambda does as the role of a function: start it and write its log."""
 
 from __future__ import annotations
 
@@ -11,19 +11,18 @@ from infra.local.lambda_.configuration import FunctionConfiguration
 from infra.local.lambda_.errors import RoleNotAssumableError
 
 _SERVICE = "lambda.amazonaws.com"
-_TRACES = ("xray:PutTraceSegments", "xray:PutTelemetryRecords")
 
 
 def assume_role(configuration: FunctionConfiguration) -> Session:
     """The function's session, named after the function.
 
+    No account and no source is named: Lambda does not document that it would.
+
     Raises:
         RoleNotAssumableError: Its role is not there, or does not trust Lambda.
     """
     try:
-        return AUTHORITY.assume(
-            configuration.role_arn, _SERVICE, configuration.name, configuration.arn
-        )
+        return AUTHORITY.assume(configuration.role_arn, _SERVICE, configuration.name)
     except AccessDeniedError as error:
         raise RoleNotAssumableError from error
 
@@ -32,9 +31,3 @@ def may_log(session: Session, configuration: FunctionConfiguration, stream: str)
     """Whether the function may write to its log; without the right it runs without one."""
     arn = log_stream_arn(configuration.region, ACCOUNT_ID, configuration.log_group, stream)
     return AUTHORITY.refusal(session, [Requirement(action, arn) for action in LOGS]) is None
-
-
-def judge_traces(session: Session, configuration: FunctionConfiguration) -> None:
-    """A function that is traced sends its traces; nothing here takes them, or misses them."""
-    if configuration.traced:
-        AUTHORITY.refusal(session, [Requirement(action, "*") for action in _TRACES])

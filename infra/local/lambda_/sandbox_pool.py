@@ -6,6 +6,7 @@ import shutil
 import threading
 import time
 from collections import defaultdict
+from pathlib import Path
 from typing import Any
 
 from moto.awslambda.utils import get_backend
@@ -13,7 +14,7 @@ from moto.awslambda.utils import get_backend
 from infra.local.host.settings import LocalSettings
 from infra.local.lambda_.code import CodeStore, search_path
 from infra.local.lambda_.configuration import FunctionConfiguration
-from infra.local.lambda_.function_role import assume_role, judge_traces
+from infra.local.lambda_.function_role import assume_role
 from infra.local.lambda_.sandbox import Sandbox
 
 MAX_REAP_SECONDS = 30.0
@@ -75,13 +76,9 @@ class SandboxPool:
 
     def _start(self, function: Any, configuration: FunctionConfiguration) -> Sandbox:
         session = assume_role(configuration)
-        judge_traces(session, configuration)
-        task_root = self._code.unpack(function.code_digest, function.code_bytes)
+        task_root = self._unpacked(function)
         layer_of = get_backend(function.account_id, function.region).layers_versions_by_arn
-        layers = [
-            self._code.unpack(layer.code_digest, layer.code_bytes)
-            for layer in map(layer_of, configuration.layer_arns)
-        ]
+        layers = [self._unpacked(layer_of(arn)) for arn in configuration.layer_arns]
         environment = (
             self._settings.process_environment()
             | {"TZ": ":UTC"}
@@ -107,6 +104,10 @@ class SandboxPool:
             )
             self._busy.add(sandbox)
         return sandbox
+
+    def _unpacked(self, owner: Any) -> Path:
+        """Where the package of a function or layer is; it is read the first time only."""
+        return self._code.unpack(owner.code_digest, lambda: owner.code_bytes)
 
     def _reap(self) -> None:
         limit = self._settings.lambda_idle_seconds

@@ -7,11 +7,9 @@ from typing import Any
 
 from moto.sagemaker.exceptions import AWSValidationException
 
-from infra.local.host.settings import ACCOUNT_ID, REGION
-from infra.local.iam.actions.observation import log_stream_arn
+from infra.local.host.settings import REGION
 from infra.local.iam.actions.sagemaker import image_pull
 from infra.local.iam.authority import AUTHORITY, AccessDeniedError
-from infra.local.iam.requirement import Requirement
 from infra.local.iam.sessions import Session
 
 _SERVICE = "sagemaker.amazonaws.com"
@@ -47,18 +45,3 @@ def pull_image(session: Session, image: str) -> None:
         AccessDeniedError: The role may not.
     """
     AUTHORITY.require(session, *image_pull({"Image": image}, REGION))
-
-
-def judge_observation(session: Session, log_group: str) -> None:
-    """Metrics of its instances, and the log's streams; without the rights a job has none.
-
-    https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html
-    """
-    namespace = "/aws/sagemaker/" + log_group.split("/")[3]
-    metrics = {"cloudwatch:namespace": (namespace,)}
-    stream = log_stream_arn(REGION, ACCOUNT_ID, log_group)
-    for needed in (
-        Requirement("cloudwatch:PutMetricData", "*", metrics),
-        Requirement("logs:DescribeLogStreams", stream),
-    ):
-        AUTHORITY.refusal(session, [needed])

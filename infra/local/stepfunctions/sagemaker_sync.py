@@ -37,7 +37,7 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state
     StateTaskServiceCallback,
 )
 from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
-from moto.stepfunctions.parser.asl.utils.boto_client import boto_client_for
+from moto.stepfunctions.parser.asl.utils import boto_client
 from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
 
 from infra.local.host.patching import Patches
@@ -231,7 +231,8 @@ class SageMakerTask(StateTaskServiceCallback):  # type: ignore[misc]
 
     @staticmethod
     def _client(resource_runtime_part: Any, state_credentials: Any) -> Any:
-        return boto_client_for(
+        # Looked up when it is called: `state_language` puts one in its place that acts as the role.
+        return boto_client.boto_client_for(
             service="sagemaker",
             region=resource_runtime_part.region,
             state_credentials=state_credentials,

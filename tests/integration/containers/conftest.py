@@ -65,6 +65,7 @@ def s3() -> Iterator[Any]:
             "SCHEDULER_ROLE_ARN": "arn:aws:iam::123456789012:role/scheduler",
             "STATE_MACHINE_ARN": "arn:aws:states:us-east-1:123456789012:stateMachine:s",
             "KMS_KEY_ARN": "arn:aws:kms:us-east-1:123456789012:key/k",
+            "SEVERAL_INSTANCE_TYPES": "true",
             "BEDROCK_ROLE_ARN": "arn:aws:iam::123456789012:role/batches",
         }.items():
             environ.setenv(name, value)

@@ -33,7 +33,7 @@ from tests import patience
 ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "examples" / "mahjong-waits"
 ASSEMBLY = ROOT / "cdk.out"
-PATIENCE_SECONDS = 300.0
+PATIENCE_SECONDS = 900.0
 
 
 class Cloud:

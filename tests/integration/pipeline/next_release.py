@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import shutil
 import tarfile
 import zipfile
 from pathlib import Path
-
-NEXT = "next-"
-"""What keys of the next release's assets begin with."""
 
 _ARCHIVES = (".zip", ".tar.gz")
 _LAST = '"Succeeded":{"Type":"Succeed"}'
@@ -20,41 +18,49 @@ _SUPERSEDED = '"Succeeded":{"Type":"Fail","Error":"Superseded"}'
 def next_release(assembly: Path, target: Path) -> Path:
     """Copy a synthesized assembly to `target`, with every asset and the state machine changed.
 
-    An execution that ends by the changed machine fails.
+    An execution that ends by the changed machine fails. As the CDK does, an asset's key is the
+    SHA-256 of its content: what a role may read depends on it.
+
+    Args:
+        target: Its name goes into every archive, so that no two releases are alike.
     """
     shutil.copytree(assembly, target)
-    for asset in target.iterdir():
-        if asset.name.startswith("asset.") and asset.name.endswith(_ARCHIVES):
-            _add_a_file(asset)
     manifest = target / "Stratos.assets.json"
-    assets = json.loads(manifest.read_text())
-    template_file = target / "Stratos.template.json"
-    template = template_file.read_text()
-    for content_hash, asset in assets["files"].items():
-        if asset["source"]["path"].endswith(_ARCHIVES):
-            template = template.replace(content_hash, NEXT + content_hash)
-            for destination in asset["destinations"].values():
-                destination["objectKey"] = NEXT + destination["objectKey"]
-    changed = template.replace(json.dumps(_LAST)[1:-1], json.dumps(_SUPERSEDED)[1:-1])
-    assert changed != template
-    template_file.write_text(changed)
-    manifest.write_text(json.dumps(assets))
+    template = target / "Stratos.template.json"
+    texts = {path: path.read_text() for path in (manifest, template)}
+    assert _quoted(_LAST) in texts[template]
+    texts[template] = texts[template].replace(_quoted(_LAST), _quoted(_SUPERSEDED))
+    for before, asset in json.loads(texts[manifest])["files"].items():
+        archive = target / asset["source"]["path"]
+        if not archive.name.endswith(_ARCHIVES):
+            continue
+        _add_a_file(archive, target.name)
+        after = hashlib.sha256(archive.read_bytes()).hexdigest()
+        archive.rename(archive.with_name(archive.name.replace(before, after)))
+        texts = {path: text.replace(before, after) for path, text in texts.items()}
+    for path, text in texts.items():
+        path.write_text(text)
     return target
 
 
-def _add_a_file(archive: Path) -> None:
+def _quoted(text: str) -> str:
+    """As it stands within a string of JSON."""
+    return json.dumps(text)[1:-1]
+
+
+def _add_a_file(archive: Path, content: str) -> None:
     if archive.suffix == ".zip":
         with zipfile.ZipFile(archive, "a") as packed:
-            packed.writestr("release.txt", "next")
+            packed.writestr("release.txt", content)
         return
     with tarfile.open(archive) as before:
         members = [
             (member, before.extractfile(member).read() if member.isfile() else b"")  # type: ignore[union-attr]
             for member in before.getmembers()
         ]
-    with tarfile.open(archive, "w:gz") as after:
-        for member, content in members:
-            after.addfile(member, io.BytesIO(content) if member.isfile() else None)
+    with tarfile.open(archive, "w:gz", compresslevel=1) as after:
+        for member, held in members:
+            after.addfile(member, io.BytesIO(held) if member.isfile() else None)
         added = tarfile.TarInfo("release.txt")
-        added.size = len(b"next")
-        after.addfile(added, io.BytesIO(b"next"))
+        added.size = len(content.encode())
+        after.addfile(added, io.BytesIO(content.encode()))

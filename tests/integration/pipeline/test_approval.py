@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from infra.local.cli import bring_up
+from lambdas.aws.job_names import step_of
 from stratos.cli import app as cli
 from stratos.cli import endpoint
 from stratos.contracts.run import RunRow
@@ -23,7 +24,7 @@ from tests.integration.pipeline.cloud import (
     running_cloud,
     write_task,
 )
-from tests.integration.pipeline.next_release import NEXT, next_release
+from tests.integration.pipeline.next_release import next_release
 
 pytestmark = pytest.mark.slow
 
@@ -104,18 +105,50 @@ def test_an_approved_model_is_deployed_and_owned_and_swept_when_its_time_is_over
     eventually(lambda: cloud.billable() == NOTHING)
 
 
-def test_a_stack_updated_while_a_run_waits_neither_loses_nor_doubles_the_run(
+def sources(cloud: Cloud) -> set[str]:
+    """Where the functions of today let jobs take their code from."""
+    functions = cloud.client("lambda").list_functions()["Functions"]
+    return {function["Environment"]["Variables"]["SOURCE_URI"] for function in functions}
+
+
+def code_of_jobs(cloud: Cloud, run_id: str) -> dict[str, str]:
+    """Step of each job of a run → where its code came from. No step has two jobs."""
+    found: dict[str, str] = {}
+    for job in cloud.jobs(run_id):
+        inputs = {one["ChannelName"]: one["DataSource"] for one in job["InputDataConfig"]}
+        step = step_of(run_id, job["TrainingJobName"])
+        assert step is not None
+        assert step not in found
+        found[step] = inputs["code"]["S3DataSource"]["S3Uri"]
+    return found
+
+
+def test_a_run_goes_on_through_updates_of_its_stack_and_is_neither_lost_nor_doubled(
     cloud: Cloud, tmp_path: Path
 ):
+    """One update while jobs run, one before planned jobs start, one before a person answers."""
+    releases = [next_release(ASSEMBLY, tmp_path / name) for name in ("second", "third", "fourth")]
     run_id = cloud.submit(write_task(tmp_path / "task", "upgraded", approval="required"))
-    execution_arn = waiting(cloud, run_id).execution_arn
-    executions = len(cloud.executions())
-    bring_up(cloud.settings, next_release(ASSEMBLY, tmp_path / "next"))
+    (first,) = sources(cloud)
+    taken = []
+    for state, release in zip(("Probe", "Synthesize", None), releases, strict=True):
+        if state is None:
+            waiting(cloud, run_id)
+        else:
+            eventually(lambda: cloud.state(run_id) == state)  # noqa: B023
+        bring_up(cloud.settings, release)
+        (source,) = sources(cloud)
+        taken.append(source)
+    second, third, fourth = taken
+    assert len({first, second, third, fourth}) == 4
     machine = cloud.stack.states.describe_state_machine(
         stateMachineArn=cloud.stack.state_machine_arn
     )
     assert "Superseded" in machine["definition"]
+    (execution,) = [one for one in cloud.executions() if one["status"] == "RUNNING"]
+    execution_arn = execution["executionArn"]
     assert waiting(cloud, run_id).execution_arn == execution_arn
+    executions = len(cloud.executions())
 
     run("approve", run_id)
     row = cloud.finish(run_id)
@@ -129,11 +162,13 @@ def test_a_stack_updated_while_a_run_waits_neither_loses_nor_doubles_the_run(
 
     assert eventually(outcome) == "SUCCEEDED"
     assert len(cloud.executions()) == executions
+    code = code_of_jobs(cloud, run_id)
+    assert {step for step, source in code.items() if source == first} == {"probe-t0", "probe-s0"}
+    planned = {"synthesize-a0", "distill-a0", "evaluate-a0"}
+    assert {step for step, source in code.items() if source == second} == planned
+    assert len(code) == 5
     assert cloud.billable() == {"jobs": [], "endpoints": ["stratos-upgraded"]}
     assert json.loads(run("sweep", "--json"))["removed"] == []
-    for function in cloud.client("lambda").list_functions()["Functions"]:
-        source = function["Environment"]["Variables"]["SOURCE_URI"]
-        assert NEXT in source
     endpoint.delete(cloud.stack, row, objects=False)
 
 

@@ -159,7 +159,7 @@ _GARBAGE = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(question=st.one_of(st.just(QUESTION), _GARBAGE), answer=_GARBAGE, rationale=_GARBAGE)
 def test_checker_never_raises(question: str, answer: str, rationale: str) -> None:
     check = importlib.import_module("checker").check

@@ -162,10 +162,12 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
         "STACK_NAME": "Stratos",
         "RUNS_TABLE": TABLE,
         "SOURCE_URI": f"s3://{BUCKET}/source.tar.gz",
+        "PACKAGES_URI": f"s3://{BUCKET}/packages.tar.gz",
         "MODEL_PACKAGE_GROUP": "stratos",
         "SCHEDULE_GROUP": "stratos",
         "SCHEDULER_ROLE_ARN": "arn:aws:iam::123456789012:role/scheduler",
         "KMS_KEY_ARN": "arn:aws:kms:us-east-1:123456789012:key/k",
+        "SEVERAL_INSTANCE_TYPES": "true",
         "BEDROCK_ROLE_ARN": "arn:aws:iam::123456789012:role/batches",
     }.items():
         monkeypatch.setenv(name, value)

@@ -66,6 +66,17 @@ def test_a_layout_that_cannot_be_read_is_a_failure_with_a_reason(container, tmp_
     assert failure_of(tmp_path).startswith("ValueError: STRATOS_PROCESSES_PER_HOST is 'two'")
 
 
+@pytest.mark.parametrize("given", [None, "/opt/amazon/efa/lib"])
+def test_libraries_for_an_older_driver_come_first(monkeypatch, given):
+    monkeypatch.delenv("LD_LIBRARY_PATH", raising=False)
+    if given is not None:
+        monkeypatch.setenv("LD_LIBRARY_PATH", given)
+    compat = Path("/usr/local/cuda/compat")
+    told = start._environment(None, compat)["LD_LIBRARY_PATH"]
+    assert told.split(":") == [str(compat), *([given] if given else [])]
+    assert start._environment(None, None).get("LD_LIBRARY_PATH") == given
+
+
 def run_start(base, *flags):
     """Run the first process as its container does, in a folder that stands for /opt/ml."""
     if (base / "config").exists():

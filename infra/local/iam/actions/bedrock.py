@@ -46,6 +46,8 @@ def _create_job(request: ApiRequest) -> Iterator[Requirement]:
     job = request.arn("bedrock", "model-invocation-job/*")
     for arn in (*_models(request, request.get("modelId")), job):
         yield Requirement("bedrock:CreateModelInvocationJob", arn, tags)
+    if tags:
+        yield Requirement("bedrock:TagResource", job, tags)
     yield from pass_role(request.get("roleArn"), "bedrock.amazonaws.com")
 
 

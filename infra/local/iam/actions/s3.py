@@ -5,10 +5,10 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actio
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
+from xml.etree import ElementTree
 
 from moto.s3.models import FakeDeleteMarker, s3_backends
 
@@ -16,7 +16,6 @@ from infra.local.iam.api_request import ApiRequest
 from infra.local.iam.encryption import DATA_KEY, DECRYPT, uses_key
 from infra.local.iam.requirement import Requirement, Rule, needs
 
-_KEY_OF_BODY = re.compile(rb"<Key>(.*?)</Key>", re.DOTALL)
 _LISTED_BY = {"s3:prefix": "prefix", "s3:delimiter": "delimiter", "s3:max-keys": "max-keys"}
 
 
@@ -113,10 +112,19 @@ def _delete(request: ApiRequest) -> Iterator[Requirement]:
 
 
 def _delete_many(request: ApiRequest) -> Iterator[Requirement]:
-    """All of them, or none: S3 itself answers for each key."""
-    body = request.body if isinstance(request.body, bytes) else request.body.encode()
-    for key in _KEY_OF_BODY.findall(body):
-        yield Requirement("s3:DeleteObject", f"{_bucket_arn(request)}/{key.decode()}")
+    """All of them, or none: S3 itself answers for each key.
+
+    Raises:
+        ValueError: what is to be deleted cannot be read.
+    """
+    try:
+        body = ElementTree.fromstring(request.body)
+    except ElementTree.ParseError as error:
+        raise ValueError(f"the list of keys is no XML: {error}") from error
+    for listed in body.iterfind("{*}Object"):
+        key, version = listed.findtext("{*}Key"), listed.findtext("{*}VersionId")
+        action = "s3:DeleteObjectVersion" if version else "s3:DeleteObject"
+        yield Requirement(action, f"{_bucket_arn(request)}/{key}")
 
 
 RULES: Mapping[str, Mapping[str, Rule]] = {

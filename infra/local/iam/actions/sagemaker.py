@@ -31,6 +31,7 @@ _KINDS = {
     "ModelPackageGroup": "model-package-group",
 }
 """What ARNs call the things that operations name."""
+_COMPONENT_HEADER = "x-amzn-sagemaker-inference-component"
 _ROLE_FIELDS = ("RoleArn", "ExecutionRoleArn")
 
 
@@ -128,6 +129,9 @@ def _invokes(operation: str) -> Rule:
     def rule(request: ApiRequest) -> Iterator[Requirement]:
         arn = _arn(request, "Endpoint", request.get("EndpointName"))
         yield Requirement(f"sagemaker:{operation}", arn, _tags(request, arn))
+        if component := request.headers.get(_COMPONENT_HEADER):
+            arn = _arn(request, "InferenceComponent", component)
+            yield Requirement(f"sagemaker:{operation}", arn, _tags(request, arn))
 
     return rule
 

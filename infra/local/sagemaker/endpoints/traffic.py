@@ -19,7 +19,7 @@ from infra.local.host.transfers import TransferError
 from infra.local.iam.authority import AccessDeniedError
 from infra.local.iam.sessions import Session
 from infra.local.sagemaker.alarm_watch import AlarmWatch, Observations
-from infra.local.sagemaker.execution_role import judge_observation, model_session
+from infra.local.sagemaker.execution_role import model_session
 from infra.local.sagemaker.model_server import ModelServer, StartupError
 from infra.local.sagemaker.traffic_shift import TrafficShift
 from stratos.waiting import every, wait_until, within
@@ -269,7 +269,6 @@ class Traffic:
             directory: Path = self._settings.state_dir / "endpoints" / self.name / instance
             container = containers[variant["VariantName"]]
             session = self._session(container)
-            judge_observation(session, self._log_group)
             log = LogStream(
                 self._clients.acting(session.credentials()).logs,
                 self._log_group,

@@ -20,7 +20,7 @@ from infra.local.host.transfers import TransferError, download_prefix, upload_fi
 from infra.local.iam.authority import AccessDeniedError
 from infra.local.iam.sessions import Session
 from infra.local.sagemaker.container import ContainerRoot
-from infra.local.sagemaker.execution_role import judge_observation, pull_image
+from infra.local.sagemaker.execution_role import pull_image
 from infra.local.sagemaker.state_events import announce
 from infra.local.sagemaker.training.checkpoints import CheckpointSync
 from infra.local.sagemaker.training.first_process import FirstProcess, stop
@@ -90,7 +90,6 @@ class JobRun:
         if self._end_if_stopped() or not self._provision():
             return
         self._enter("Downloading", "Downloading input data")
-        judge_observation(self._session, LOG_GROUP)
         pull_image(self._session, self.job.request.algorithm_specification.training_image)
         first = self._prepare()
         if self._end_if_stopped():

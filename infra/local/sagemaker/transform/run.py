@@ -20,7 +20,6 @@ from infra.local.host.transfers import TransferError, list_keys, split_uri
 from infra.local.iam.authority import AccessDeniedError
 from infra.local.iam.sessions import Session
 from infra.local.sagemaker.alarm_watch import Observations
-from infra.local.sagemaker.execution_role import judge_observation
 from infra.local.sagemaker.job_status import JobStatus
 from infra.local.sagemaker.model_server import ModelServer, StartupError
 from infra.local.sagemaker.state_events import announce
@@ -127,7 +126,6 @@ class TransformRun:
 
     def _start_server(self) -> ModelServer:
         name = self.job.transform_job_name
-        judge_observation(self._session, LOG_GROUP)
         log = LogStream(
             self._clients.logs,
             LOG_GROUP,

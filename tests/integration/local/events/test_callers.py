@@ -73,6 +73,8 @@ def test_a_schedule_takes_on_its_role_for_its_group(judged: Cloud) -> None:
     role = make_role(judged, "schedules", "scheduler", StringEquals=only)
     schedule = f"arn:aws:scheduler:us-east-1:{ACCOUNT}:schedule/stratos/nightly"
     caller = schedule_caller(schedule, {"RoleArn": role})
-    assert Session.of_token(caller.token) == Session.of_role(role, "nightly")
+    assert Session.of_credentials(caller.access_key, caller.token) == Session.of_role(
+        role, "nightly"
+    )
     with pytest.raises(AccessDeniedError):
         schedule_caller(schedule.replace("/stratos/", "/others/"), {"RoleArn": role})

@@ -92,8 +92,19 @@ def test_a_denial_is_needed_by_what_it_alone_refuses() -> None:
 
 def test_what_nothing_speaks_for_is_listed() -> None:
     found = covered(judged("s3:GetObject", OBJECT))
-    assert StatementName("JobPolicy1", 1) in found.unexplained()
-    assert StatementName("JobPolicy1", 0) not in found.unexplained()
+    assert (StatementName("JobPolicy1", 1), "s3:PutObject") in found.unexplained()
+    assert (StatementName("JobPolicy1", 0), "s3:GetObject") not in found.unexplained()
+
+
+def test_a_call_speaks_for_its_own_action_alone() -> None:
+    found = covered(judged("s3:GetObject", OBJECT))
+    assert (StatementName("JobPolicy1", 0), "s3:GetObjectVersion") in found.unexplained()
+
+
+def test_a_call_speaks_for_the_pattern_that_it_fits() -> None:
+    key_policy = deployed(KEY_ARN, "Key1")
+    found = covered(judged("kms:Decrypt", KEY_ARN, resource=key_policy))
+    assert [action for name, action in found.unexplained() if name.source == "Key1"] == []
 
 
 WHY = Unexercised(("kms:Decrypt",), "Nothing is encrypted here.", sources=("JobPolicy*",))
@@ -103,8 +114,8 @@ REASONS = "infra.rights.unexercised.UNEXERCISED"
 def test_a_reason_speaks_for_a_statement(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(REASONS, (WHY,))
     found = covered()
-    assert StatementName("JobPolicy1", 2) not in found.unexplained()
-    assert f"not needed: {WHY.reason}" in "\n".join(report(found))
+    assert (StatementName("JobPolicy1", 2), "kms:Decrypt") not in found.unexplained()
+    assert f"not called: kms:Decrypt: {WHY.reason}" in "\n".join(report(found))
     assert idle_reasons(found) == []
 
 
@@ -120,11 +131,11 @@ def test_the_report_names_the_calls_and_what_was_never_called() -> None:
     text = "\n".join(report(covered(judged("s3:GetObject", OBJECT))))
     assert "needed by 1:" in text
     assert f"s3:GetObject on {OBJECT} by {ROLE_ARN}" in text
-    assert "never called: s3:GetObjectVersion" in text
-    assert "9 statements: 1 needed, 0 with a reason why not, 8 with neither, 0 redundant" in text
+    assert "not called: s3:GetObjectVersion: NOTHING" in text
+    assert "9 statements: 1 needed, 0 redundant" in text
 
 
-def test_the_command_reads_files_and_fails_while_a_statement_has_neither(
+def test_the_command_reads_files_and_fails_while_an_action_has_neither(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     template = tmp_path / "template.json"
@@ -135,11 +146,11 @@ def test_the_command_reads_files_and_fails_while_a_statement_has_neither(
     assert len(list(read(tmp_path / "records"))) == 1
     assert main([str(tmp_path / "records"), "--template", str(template)]) == 1
     shown = capsys.readouterr().out
-    assert "8 with neither" in shown
-    assert "no statement needs this reason" in shown
+    assert "NOTHING" in shown
+    assert "no action needs this reason" in shown
 
 
-def test_the_command_succeeds_once_each_statement_has_a_call_or_a_reason(
+def test_the_command_succeeds_once_each_action_has_a_call_or_a_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(REASONS, ())
@@ -150,6 +161,7 @@ def test_the_command_succeeds_once_each_statement_has_a_call_or_a_reason(
     key_policy = deployed(KEY_ARN, "Key1")
     for one in (
         judged("s3:GetObject", OBJECT),
+        judged("s3:GetObjectVersion", OBJECT),
         judged("s3:PutObject", OBJECT),
         judged("kms:Decrypt", KEY_ARN, resource=key_policy),
     ):

@@ -66,6 +66,14 @@ def test_a_function_does_not_run_whose_role_does_not_trust_lambda(judged: Cloud)
         judged.invoke("foreign", {})
 
 
+def test_lambda_names_no_account_and_no_source_as_it_takes_on_a_role(judged: Cloud) -> None:
+    for key in ("aws:SourceAccount", "aws:SourceArn"):
+        role = make_role(judged, key[4:], "lambda", StringLike={key: "*"})
+        judged.create_function(key[4:], TELL, Role=role)
+        with pytest.raises(ClientError, match="cannot be assumed by Lambda"):
+            judged.invoke(key[4:], {})
+
+
 def test_a_destination_is_told_by_the_function_s_role(judged: Cloud) -> None:
     url, arn = judged.create_queue("destination")
     role = make_role(judged, "reporting", "lambda", allow("sqs:SendMessage", arn))

@@ -27,6 +27,7 @@ try:
 except Exception as error:
     raise SystemExit(str(error))
 """
+LISTING = allow("s3:ListBucket", OBJECTS)
 LOGS = allow(
     ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
     f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:/aws/sagemaker/TrainingJobs:*",
@@ -58,6 +59,7 @@ def test_a_job_reads_and_writes_by_its_role(clouds: tuple[Cloud, Clients]) -> No
         "sagemaker",
         allow("s3:GetObject", f"{OBJECTS}/code/*"),
         allow("s3:PutObject", f"{OBJECTS}/output/*"),
+        LISTING,
         LOGS,
     )
     job = finished(cloud, "able", "print('done')", role)
@@ -69,18 +71,33 @@ def test_a_source_that_the_role_may_not_read_is_refused_and_no_crash(
     clouds: tuple[Cloud, Clients],
 ) -> None:
     cloud, clients = clouds
-    job = finished(cloud, "barred", "print(1)", make_role(clients, "barred", "sagemaker"))
+    role = make_role(clients, "barred", "sagemaker", LISTING)
+    job = finished(cloud, "barred", "print(1)", role)
     assert job["TrainingJobStatus"] == "Failed"
-    assert job["FailureReason"].startswith("ClientError: Access denied to s3://stratos-test/code/")
+    assert job["FailureReason"] == (
+        "ClientError: Data download failed:Unable to download object "
+        "s3://stratos-test/code/barred.tar.gz (AccessDenied: Forbidden)"
+    )
+
+
+def test_a_source_that_the_role_may_not_list_is_refused(clouds: tuple[Cloud, Clients]) -> None:
+    cloud, clients = clouds
+    role = make_role(clients, "blind", "sagemaker", allow("s3:GetObject", f"{OBJECTS}/code/*"))
+    job = finished(cloud, "blind", "print(1)", role)
+    assert "assumed-role/blind/SageMaker is not authorized to perform" in job["FailureReason"]
+    assert "s3:ListBucket" in job["FailureReason"]
 
 
 def test_a_program_has_the_rights_of_its_role_only(clouds: tuple[Cloud, Clients]) -> None:
     cloud, clients = clouds
     cloud.put("secret/a", "a")
     reading = allow("s3:GetObject", f"{OBJECTS}/code/*")
-    role = make_role(clients, "prying", "sagemaker", reading, LOGS)
-    job = finished(cloud, "prying", TRY_TO_READ, role)
-    assert "assumed-role/prying/SageMaker is not authorized" in job["FailureReason"]
+    role = make_role(clients, "prying", "sagemaker", reading, LISTING, LOGS)
+    assert finished(cloud, "prying", TRY_TO_READ, role)["TrainingJobStatus"] == "Failed"
+    assert (
+        "assumed-role/prying/SageMaker is not authorized to perform: s3:GetObject on resource: "
+        f'"{OBJECTS}/secret/a"'
+    ) in "\n".join(cloud.log_lines("/aws/sagemaker/TrainingJobs", "prying"))
 
 
 def test_an_image_in_a_registry_needs_the_right_to_pull_it(clouds: tuple[Cloud, Clients]) -> None:

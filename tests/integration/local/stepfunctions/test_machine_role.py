@@ -13,6 +13,7 @@ from moto_cloud import Cloud
 
 from infra.local.lambda_.function_processes import FunctionProcesses
 from infra.local.stepfunctions.executions import StepFunctions
+from infra.local.stepfunctions.sagemaker_sync import SyncIntegrations
 
 ANSWER = """
 import boto3
@@ -24,7 +25,7 @@ def handler(event, context):
 
 @pytest.fixture(scope="module")
 def judged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    seams = (StepFunctions(), FunctionProcesses())
+    seams = (StepFunctions(), SyncIntegrations(), FunctionProcesses())
     with judged_cloud(tmp_path_factory.mktemp("cloud"), *seams) as running:
         yield running
 
@@ -93,3 +94,18 @@ def test_a_machine_whose_role_cannot_log_is_refused(judged: Cloud) -> None:
             loggingConfiguration={"level": "ALL", "destinations": destinations},
         )
     assert refused.value.response["Error"]["Code"] == "AccessDeniedException"
+
+
+def test_a_job_is_asked_for_as_the_role(judged: Cloud) -> None:
+    managed = "events:PutTargets", "events:PutRule", "events:DescribeRule"
+    role = make_role(judged, "training", "states", allow(managed))
+    creating = task(
+        "arn:aws:states:::sagemaker:createTrainingJob.sync", {"TrainingJobName": "refused-job"}
+    )
+    failed = run(judged, "training", creating, role)
+    assert failed["error"] == "SageMaker.AmazonSageMakerException"
+    assert (
+        f"User: arn:aws:sts::{ACCOUNT}:assumed-role/training/training is not authorized to "
+        f"perform: sagemaker:CreateTrainingJob on resource: "
+        f"arn:aws:sagemaker:us-east-1:{ACCOUNT}:training-job/refused-job"
+    ) in failed["cause"]

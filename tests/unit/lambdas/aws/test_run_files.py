@@ -16,7 +16,8 @@ def test_before_anything_was_measured_there_are_no_measurements(account: Account
     files = RunFiles(start(account).run)
     assert files.measurements().measured == ()
     assert files.find_deployment() is None
-    assert files.find_usd_per_hour("distill-a0") is None
+    assert files.usd_per_hour("distill-a0", None) == 0.0
+    assert files.servers_asked("distill-a0") == ()
     assert files.paid_usd("distill-a0") == []
 
 
@@ -46,7 +47,10 @@ def test_the_configuration_of_a_job_is_read_as_what_the_job_is(account: Account)
     evaluate = files.job_config("evaluate-a0")
     assert isinstance(evaluate, EvaluateConfig)
     assert files.evaluate_config(0) == evaluate
-    assert files.find_usd_per_hour("evaluate-a0") == evaluate.usd_per_hour
+    assert files.usd_per_hour("evaluate-a0", None) == evaluate.usd_per_hour
+    assert files.servers_asked("evaluate-a0") == evaluate.servers
+    dearer = evaluate.servers[0].model_copy(update={"usd_per_hour": 9.0})
+    assert files.usd_per_hour("evaluate-a0", dearer) == 9.0
 
 
 def test_what_a_teacher_was_paid_is_told_by_progress_and_result(account: Account) -> None:

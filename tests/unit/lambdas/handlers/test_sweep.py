@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from lambdas.aws import schedules
+from lambdas.aws.clients import client
 from lambdas.handlers import sweep
 from stratos.errors import SweepIncomplete
 from tests.unit.lambdas.conftest import BUCKET, SPEC_KEY, Account
@@ -92,6 +94,39 @@ def test_what_a_run_of_another_stack_made_is_not_touched_and_what_has_no_stack_i
     removed = {item["name"] for item in call(sweep.handler)["removed"]}
     assert removed == {"stratos-gone-0123abcd-a0", "stratos-gone-0123abcd-a2"}
     assert account.resources()["models"] == {"stratos-gone-0123abcd-a1"}
+
+
+def test_what_has_no_name_of_the_stack_is_not_even_asked_for_its_tags(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    sagemaker = client("sagemaker")
+    all_models = [
+        {"ModelName": name, "ModelArn": f"arn:aws:sagemaker:us-east-1:1:model/{name}"}
+        for name in ("stratosdev-shared-a0", "copy-of-stratos-shared-a0", "stratos-shared-a0")
+    ]
+    jobs = [
+        {"TransformJobName": name, "TransformJobArn": f"arn:aws:sagemaker:::transform-job/{name}"}
+        for name in ("stratosdev-shared-b0", "old-stratos-shared-b0", "stratos-shared-b0")
+    ]
+    answers = {
+        "list_models": {"Models": all_models},
+        "list_transform_jobs": {"TransformJobSummaries": jobs},
+    }
+    paginator_of = sagemaker.get_paginator
+
+    def paginator(operation: str) -> Any:
+        if operation in answers:
+            return SimpleNamespace(paginate=lambda **filters: [answers[operation]])
+        if operation == "list_tags":
+            return SimpleNamespace(
+                paginate=lambda **named: asked.append(named["ResourceArn"]) or []
+            )
+        return paginator_of(operation)
+
+    monkeypatch.setattr(sagemaker, "get_paginator", paginator)
+    assert call(sweep.handler)["removed"] == []
+    assert [arn.rpartition("/")[2] for arn in asked] == ["stratos-shared-a0", "stratos-shared-b0"]
 
 
 def test_a_deleted_run_is_read_as_any_other(account: Account) -> None:

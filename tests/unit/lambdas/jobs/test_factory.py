@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 
-import pytest
 from botocore.stub import Stubber
 
-from lambdas.aws.settings import settings
 from stratos.contracts.bucket import RunKeys
 from stratos.contracts.job_start import CONTAINER_ARGUMENTS, CONTAINER_ENTRYPOINT
 from stratos.contracts.jobs import AnyJobConfig
@@ -52,20 +50,18 @@ def test_probes_are_prepared_for_the_candidates_of_the_plan(account: Account) ->
     assert [job.step for job in probes] == ["probe-t0", "probe-s0"]
     for job in probes:
         assert job.hyper_parameters == {}
-        assert set(channels(job)) == {"code", "config", "dataset", "model", "checker"}
+        assert set(channels(job)) == {"code", "packages", "config", "dataset", "model", "checker"}
         assert channels(job)["dataset"].endswith("/dataset/probe.jsonl")
     assert channels(probes[1])["model"] == f"s3://{BUCKET}/specs/tiles/models/student/"
 
 
 def test_a_job_brings_its_code_and_the_packages_that_its_image_lacks(
-    account: Account, monkeypatch: pytest.MonkeyPatch
+    account: Account,
 ) -> None:
-    monkeypatch.setenv("PACKAGES_URI", f"s3://{BUCKET}/6f1c.gz")
-    settings.cache_clear()
     candidates = start(account).until_planned().state["candidates"]
     given = channels(TrainingJob.model_validate(candidates["probes"][0]))
     assert given["code"] == f"s3://{BUCKET}/source.tar.gz"
-    assert given["packages"] == f"s3://{BUCKET}/6f1c.gz"
+    assert given["packages"] == f"s3://{BUCKET}/packages.tar.gz"
 
 
 def test_every_job_of_a_match_is_a_request_that_sagemaker_accepts(account: Account) -> None:
@@ -89,7 +85,8 @@ def test_jobs_see_only_what_they_need(account: Account) -> None:
     synthesize = TrainingJob.model_validate(match["synthesize"])
     distill = TrainingJob.model_validate(match["distill"])
     assert channels(synthesize)["dataset"].endswith("/dataset/train.jsonl")
-    assert set(channels(distill)) == {"code", "config", "records", "student", "checker"}
+    started = {"code", "packages", "config"}
+    assert set(channels(distill)) == started | {"records", "student", "checker"}
     assert channels(distill)["records"].endswith("/records/a0/")
 
 

@@ -152,6 +152,20 @@ def test_spot_that_never_comes_moves_to_the_same_type_on_demand(
     assert len(types_asked(moved.resource_config)) == 2
 
 
+def test_spot_that_its_quota_refuses_moves_to_the_same_type_on_demand(account: Account) -> None:
+    pipeline = start(account).until_matched()
+    job = on_spot(pipeline, account)
+    [spot_type] = types_asked(job["resource_config"])
+    refused = f"ResourceLimitExceeded: '{spot_type} for spot training job usage' is 0 Instances"
+    diagnosis = diagnose(pipeline, job, refused)
+    assert (diagnosis["outcome"], diagnosis["retry"]) == ("quota", True)
+    first, second = types_asked(diagnosis["job"]["resource_config"])
+    assert (diagnosis["job"]["spot"], first) == (False, spot_type)
+    reason = f"ResourceLimitExceeded: '{second} for training job usage' is 0 Instances"
+    last = diagnose(pipeline, diagnosis["job"], reason)["job"]
+    assert (last["spot"], types_asked(last["resource_config"])) == (False, (spot_type,))
+
+
 def test_spot_moves_down_the_front_where_the_budget_does_not_last_for_its_type(
     account: Account,
 ) -> None:
@@ -251,3 +265,48 @@ def test_what_kept_answers_cost_is_counted_once_over_all_attempts(
         usd, left = spending(attempt, 2)
         assert usd == pytest.approx(2 * (attempt + 1) * PaidTeacher.usd)
         assert usd + left == pytest.approx(budget)
+
+
+def without(pipeline: Pipeline, account: Account, step: str, *fields: str) -> dict[str, Any]:
+    """Store a job's configuration as a release wrote it that had no such fields."""
+    config = config_of(pipeline, account, step)
+    for field in fields:
+        del config[field]
+    account.put(RunKeys(pipeline.run.run_id).job_config(step) + "config.json", json.dumps(config))
+    return config
+
+
+@pytest.mark.parametrize(
+    ("reason", "described"),
+    [
+        ("CapacityError: Unable to provision", {}),
+        ("", {"TrainingJobStatus": "Stopped", "SecondaryStatus": "MaxRuntimeExceeded"}),
+    ],
+)
+def test_a_job_planned_by_an_earlier_release_is_told_no_field_that_it_does_not_know(
+    account: Account, reason: str, described: dict[str, Any]
+) -> None:
+    pipeline = start(account).until_matched()
+    job = pipeline.state["match"]["distill"]
+    others_become(pipeline, account, instance_type="ml.g5.xlarge", usd_per_hour=7.5)
+    before = without(pipeline, account, "distill-a0", "servers", "gguf_required", "batch_size")
+    assert diagnose(pipeline, job, reason, **described)["retry"]
+    after = config_of(pipeline, account, "distill-a0")
+    assert after.keys() == before.keys()
+    assert after != before
+
+
+def test_a_server_in_an_earlier_configuration_gets_no_field_that_it_lacks(account: Account) -> None:
+    pipeline = start(account).until_matched()
+    job = pipeline.state["match"]["distill"]
+    others_become(pipeline, account, instance_type="ml.g5.xlarge", usd_per_hour=7.5)
+    config = config_of(pipeline, account, "distill-a0")
+    for server in config["servers"]:
+        del server["replicas"]
+    account.put(
+        RunKeys(pipeline.run.run_id).job_config("distill-a0") + "config.json", json.dumps(config)
+    )
+    diagnose(pipeline, job, "CapacityError: Unable to provision")
+    servers = config_of(pipeline, account, "distill-a0")["servers"]
+    assert len(servers) == len(config["servers"]) + 1
+    assert not any("replicas" in server for server in servers)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
-from stratos.catalog.image_list import CHOICES, ImageChoice, images_from, text_of
+from stratos.catalog.image_list import CHOICES, ImageChoice, images_from, out_of_date, text_of
 from stratos.catalog.images import Images, images
 
 DAY = date(2026, 11, 29)
@@ -75,6 +75,17 @@ def test_an_image_whose_support_has_ended_is_refused() -> None:
         table(ended)
     (row,) = table(replace(ON_CPU, end_of_support=date(2026, 11, 30))).images
     assert row.end_of_support == date(2026, 11, 30)
+
+
+def test_a_table_is_out_of_date_once_a_stated_support_has_ended_or_after_a_year() -> None:
+    end = date(2027, 3, 1)
+    made = table(ON_CPU, replace(SERVED, end_of_support=end))
+    assert out_of_date(made, end - timedelta(days=1)) == []
+    (ended,) = out_of_date(made, end)
+    assert ended == f"support of {made.images[1].image} ended on 2027-03-01: choose a newer version"
+    assert out_of_date(table(ON_CPU), DAY + timedelta(days=365)) == []
+    (old,) = out_of_date(table(ON_CPU), DAY + timedelta(days=366))
+    assert old.startswith("it is of 2026-11-29, more than 12 months ago: raise sagemaker-core")
 
 
 def test_a_version_that_the_sdk_does_not_list_is_refused_with_those_it_does() -> None:

@@ -70,12 +70,16 @@ def test_a_cpu_is_served_by_llama_cpp_for_its_processor() -> None:
     assert serving_image("us-east-1", "ml.c7i.xlarge") == (
         f"{registry}/llama-cpp:server-sagemaker-cpu-v1",
         "cpu",
+        None,
     )
     assert serving_image("us-east-1", "ml.c8g.xlarge") == (
         f"{registry}/llama-cpp-arm64:server-sagemaker-cpu-v1",
         "cpu",
+        None,
     )
-    assert "/vllm:" in serving_image("us-east-1", "ml.g6.xlarge")[0]
+    on_gpu = serving_image("us-east-1", "ml.g6.xlarge")
+    assert "/vllm:" in on_gpu.uri
+    assert f"-cu{str(on_gpu.cuda).replace('.', '')}-" in on_gpu.uri
 
 
 @pytest.mark.parametrize(

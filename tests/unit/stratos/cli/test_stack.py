@@ -71,8 +71,9 @@ def test_of_several_stacks_one_must_be_named(account, monkeypatch):
     assert Stack.find().bucket == "StratosDev-Bucket"
 
 
-def test_who_may_not_list_stacks_finds_the_default_one(account, monkeypatch):
-    deploy(account, "Stratos")
+@pytest.fixture
+def denied(account, monkeypatch):
+    """An account whose stacks the caller may not list."""
     denied = ClientError({"Error": {"Code": "AccessDenied"}}, "DescribeStacks")
 
     class Denied:
@@ -84,6 +85,11 @@ def test_who_may_not_list_stacks_finds_the_default_one(account, monkeypatch):
         return account
 
     monkeypatch.setattr("stratos.cli.stack.client", client)
+
+
+@pytest.mark.usefixtures("denied")
+def test_who_may_not_list_stacks_finds_the_default_one(account):
+    deploy(account, "Stratos")
     assert Stack.find().bucket == "Stratos-Bucket"
 
 
@@ -130,3 +136,10 @@ def test_a_stopped_embedded_cloud_is_said_to_be_down(monkeypatch):
 def once(service: str):
     """A client that does not wait and ask again."""
     return boto3.client(service, config=Config(retries={"total_max_attempts": 1}))
+
+
+@pytest.mark.usefixtures("denied")
+def test_who_may_not_list_stacks_is_told_to_name_one_where_the_default_one_is_not_there(account):
+    deploy(account, "StratosDev")
+    with pytest.raises(StackNotFound, match=f"--stack NAME …`, or set {STACK_VARIABLE}"):
+        Stack.find()

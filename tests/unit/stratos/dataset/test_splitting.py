@@ -24,9 +24,7 @@ def test_splits_have_the_size_asked_for_and_share_no_group(tmp_path: Path) -> No
 
 
 @given(st.randoms(use_true_random=False))
-@settings(
-    max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_splits_depend_on_content_and_not_on_order(tmp_path: Path, rng: Any) -> None:
     rows = factories.dataset_rows(400)
     _, before = inspect(tmp_path, rows)

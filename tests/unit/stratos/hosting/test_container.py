@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
+from botocore.session import get_session
 
 from serving.llama_cpp.arguments import arguments_of, parameters_of
+from stratos.catalog.images import ServingImage, images
 from stratos.catalog.servers import ServerCatalog
 from stratos.contracts.plan import Plan, Server
 from stratos.errors import DeploymentFailed
@@ -116,6 +119,28 @@ def test_llama_cpp_is_told_all_that_its_memory_and_its_answers_depend_on(
         "SM_LLAMA_CPP_NO_PREFILL_ASSISTANT": "true",
     }
     assert (container.at_once, container.memory_gib, container.ami) == (8, 1.5, None)
+
+
+def test_the_driver_of_a_gpu_s_instances_is_as_new_as_the_cuda_of_its_image() -> None:
+    shape = get_session().get_service_model("sagemaker").shape_for("ProductionVariant")
+    ami = shape.members["InferenceAmiVersion"]
+    container = container_of(plan_on(server_of("ml.g6.xlarge")))
+    assert container.ami in ami.enum
+    _, _, said = ami.documentation.partition(f"<dt>{container.ami}</dt>")
+    cuda = re.search(r"CUDA version: (\d+)\.(\d+)", said)
+    [image] = [row for row in images().images if row.image in container.definition["Image"]]
+    assert image.cuda is not None
+    assert cuda is not None
+    assert tuple(map(int, cuda.groups())) >= tuple(map(int, image.cuda.split(".")))
+
+
+def test_an_image_of_a_cuda_for_which_no_driver_is_known_is_not_deployed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    unknown = ServingImage("vllm:next", "cuda", "14.0")
+    monkeypatch.setattr("stratos.hosting.container.serving_image", lambda *_: unknown)
+    with pytest.raises(DeploymentFailed, match=r"CUDA 14\.0"):
+        container_of(plan_on(server_of("ml.g6.xlarge")))
 
 
 def test_only_a_tiny_model_is_kept_to_one_thread() -> None:

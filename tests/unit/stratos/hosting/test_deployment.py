@@ -18,6 +18,7 @@ from stratos.hosting.deployment import (
     Deployment,
     EndpointDeployment,
 )
+from stratos.hosting.ownership import STACK_TAG
 from stratos.pipeline.steps import Quality
 from tests import factories
 
@@ -34,7 +35,12 @@ OF_AN_ENDPOINT = {
     *("endpoint_name", "endpoint_config_name", "replaces_live", "previous_config_name"),
     *("production_variant", "guardrails", "scaling"),
 }
-SINCE: dict[str, Any] = {"pools": [], "more_models": [], "pool_in_service": None}
+SINCE: dict[str, Any] = {
+    "pools": [],
+    "more_models": [],
+    "pool_in_service": None,
+    "types_in_service": [],
+}
 """Fields of endpoints that came later, without a choice of instances."""
 
 
@@ -65,6 +71,10 @@ def fields(value: Any) -> Any:
     return [fields(held) for held in value] if isinstance(value, list) else type(value).__name__
 
 
+def without_stack(tags: list[dict[str, str]]) -> list[dict[str, str]]:
+    return [tag for tag in tags if tag["Key"] != STACK_TAG]
+
+
 LIMITS = factories.spec().constraints.model_dump(exclude_none=True)
 
 
@@ -81,11 +91,12 @@ def test_a_record_of_before_is_read_as_its_kind_with_all_that_it_says(name: str)
 
 @pytest.mark.parametrize("name", KINDS)
 def test_a_deployment_says_what_one_of_before_there_were_kinds_said(name: str) -> None:
-    """But for its engine and a choice of instances: the fields are those that the states read."""
+    """But for its engine, a choice of instances and the stack's tag: what the states read."""
     before, now = record(name), json.loads(built(KINDS[name][0]).model_dump_json())
     assert now.pop("engine")["name"] == "llama_cpp"
     for each in (before, now):
         each["deploying_since"] = None
+        each["tags"] = without_stack(each["tags"])
         for container in (
             each["container"],
             *each["model_package"]["InferenceSpecification"]["Containers"],
@@ -93,6 +104,7 @@ def test_a_deployment_says_what_one_of_before_there_were_kinds_said(name: str) -
             container["Environment"] = {}
         if each["transform_job"] is not None:
             each["transform_job"]["environment"] = {}
+            each["transform_job"]["tags"] = without_stack(each["transform_job"]["tags"])
     assert {key: now.pop(key, empty) for key, empty in SINCE.items()} == SINCE
     assert fields(now) == fields({key: before[key] for key in now})
 

@@ -121,6 +121,25 @@ def test_instances_of_several_pools_are_billed_one_by_one() -> None:
     assert served.billed_usd_per_hour == pytest.approx(0.2 + 0.5)
     assert served.pool_in_service is not None
     assert served.pool_in_service.server.count == 2
+    assert without_capacity(served) == ()
+
+
+@pytest.mark.parametrize(
+    ("counts", "missing"),
+    [
+        ({"of0": 1, "of1": 0, "of2": 2}, (TYPES[1],)),
+        ({"of0": 0, "of1": 2, "of2": 1}, (TYPES[0],)),
+        ({"of0": 2, "of1": 1, "of2": 0}, ()),
+    ],
+)
+def test_only_types_of_which_there_is_none_had_no_capacity(
+    counts: dict[str, int], missing: tuple[str, ...]
+) -> None:
+    own, *others = (planned(name, count=3) for name in TYPES)
+    served = in_service(deployed(*others, own=own), described(**counts))
+    assert without_capacity(served) == missing
+    before = served.model_copy(update={"types_in_service": ()})
+    assert before.instance_type not in without_capacity(before)
 
 
 def test_an_endpoint_that_tells_of_no_pools_serves_as_it_was_planned() -> None:

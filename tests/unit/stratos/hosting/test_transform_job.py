@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -34,6 +35,14 @@ def test_the_request_is_one_that_sagemaker_takes(instance_type: str, at_once: in
 
 def shape(name: str) -> Any:
     return get_session().get_service_model("sagemaker").shape_for(name)
+
+
+def test_a_gpu_gets_the_newest_driver_that_sagemaker_names_for_these_jobs() -> None:
+    said = shape("TransformResources").members["TransformAmiVersion"].documentation
+    drivers = {int(ami.rpartition("-")[2]): ami for ami in re.findall("<dt>(.+?)</dt>", said)}
+    asked = job(server("ml.g6.xlarge")).request()["TransformResources"]
+    assert asked["TransformAmiVersion"] == drivers[max(drivers)]
+    assert "TransformAmiVersion" not in job(server()).request()["TransformResources"]
 
 
 def test_the_kinds_of_servers_for_batches_are_those_of_sagemakers_api() -> None:

@@ -141,7 +141,7 @@ def test_every_model_that_some_feasible_plan_uses_may_be_shortlisted() -> None:
     assert {name: plan.teacher for name, plan in teachers.items()} == {n: n for n in teachers}
 
 
-@settings(max_examples=16, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=16, suppress_health_check=[HealthCheck.too_slow])
 @given(asked=requests())
 def test_every_plan_of_the_front_holds_every_constraint(asked: PlanningRequest) -> None:
     try:

@@ -36,7 +36,7 @@ def test_a_plan_is_trained_and_served_on_the_devices_it_counted() -> None:
     for plan in plans_on_several():
         training, serving = plan.training, plan.serving
         gpus = str(there[training.instance_type])
-        layout = Layout(per_host=processes_per_host(training_processes(training), shared=True))
+        layout = Layout(per_host=processes_per_host(training_processes([training]), shared=True))
         assert layout.num_processes == training.devices <= int(gpus)
         told = serving_container(
             plan,

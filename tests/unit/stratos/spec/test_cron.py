@@ -127,7 +127,7 @@ def in_list(field: str, low: int, high: int) -> st.SearchStrategy[tuple[str, fro
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     minutes=in_list("minutes", 0, 59),
     hours=in_list("hours", 0, 23),

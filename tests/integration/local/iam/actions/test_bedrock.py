@@ -28,6 +28,8 @@ def test_a_batch_hands_its_role_to_bedrock() -> None:
         ("bedrock:CreateModelInvocationJob", "model-invocation-job/*"),
         ("iam:PassRole", "role/Batch"),
     ]
+    tagged = needed("bedrock", "CreateModelInvocationJob", **job, tags=[{"key": "a", "value": "b"}])
+    assert ("bedrock:TagResource", "model-invocation-job/*") in tagged
     assert needed("bedrock", "StopModelInvocationJob", jobIdentifier="j") == [
         ("bedrock:StopModelInvocationJob", "model-invocation-job/j")
     ]

@@ -44,6 +44,21 @@ def test_deleting_many_needs_each_key() -> None:
     ]
 
 
+def test_keys_to_delete_are_read_as_xml_says_them() -> None:
+    body = (
+        b'<Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Object><Key>a&amp;b&#47;c</Key>'
+        b"</Object><Object><Key>d</Key><VersionId>1</VersionId></Object></Delete>"
+    )
+    request = api_request("s3", "DeleteObjects", {"Bucket": "b"}, body=body)
+    assert [(one.action, one.resource) for one in requirements(request)] == [
+        ("s3:DeleteObject", "arn:aws:s3:::b/a&b/c"),
+        ("s3:DeleteObjectVersion", "arn:aws:s3:::b/d"),
+    ]
+    unreadable = api_request("s3", "DeleteObjects", {"Bucket": "b"}, body=b"<Delete>")
+    with pytest.raises(ValueError, match="is no XML"):
+        list(requirements(unreadable))
+
+
 def test_a_listing_can_be_bound_to_a_prefix(cloud: Cloud) -> None:
     cloud("s3").create_bucket(Bucket="data")
     below = {"s3:prefix": ["specs/*"]}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from api_requests import needed, required
+from api_requests import api_request, needed, required
 
+from infra.local.iam.actions import requirements
 from infra.local.iam.actions.sagemaker import image_pull
 
 ROLE = "arn:aws:iam::123456789012:role/Training"
@@ -60,6 +61,17 @@ def test_three_ways_to_invoke_have_three_actions() -> None:
         assert needed("sagemaker-runtime", name, EndpointName="e") == [
             (f"sagemaker:{name}", "endpoint/e")
         ]
+
+
+def test_a_model_in_a_component_is_invoked_by_the_right_to_both() -> None:
+    request = api_request(
+        "sagemaker-runtime",
+        "InvokeEndpoint",
+        {"EndpointName": "e"},
+        {"X-Amzn-SageMaker-Inference-Component": "i"},
+    )
+    found = [one.resource.rpartition(":")[2] for one in requirements(request)]
+    assert found == ["endpoint/e", "inference-component/i"]
 
 
 def test_lists_are_about_everything() -> None:

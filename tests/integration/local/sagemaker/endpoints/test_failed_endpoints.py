@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 from endpoint_models import SERVER, create_config, describe, invoke, settled
 from sagemaker_cloud import running_cloud
@@ -13,7 +14,7 @@ from infra.local.sagemaker.endpoints.endpoint_processes import EndpointProcesses
 from infra.local.sagemaker.scalable_targets import ScalableTargets
 from lambdas.aws import sagemaker as control_plane
 from lambdas.aws import scaling
-from lambdas.serving import leftovers
+from lambdas.serving import former_model, leftovers
 from stratos.contracts.plan import Server
 from stratos.hosting.build import build_deployment
 from stratos.hosting.order import LiveEndpoint
@@ -61,6 +62,8 @@ def take_back(cloud, monkeypatch):
     """What CleanUp does for the run of `next`, beside the tables and files of both runs."""
     for module in (control_plane, scaling, leftovers):
         monkeypatch.setattr(module, "client", cloud.client)
+    stack = SimpleNamespace(stack_name="Stratos")
+    monkeypatch.setattr(former_model, "settings", lambda: stack)
     live = LiveEndpoint("realtime", "former")
     server = Server(
         instance_type="ml.local.cpu1",

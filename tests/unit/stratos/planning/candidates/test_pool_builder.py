@@ -95,7 +95,7 @@ def planned_front(asked: PlanningRequest) -> set[Objectives]:
     return {tuple(row) for row in points[non_dominated(points)].tolist()}
 
 
-@settings(max_examples=16, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=16, suppress_health_check=[HealthCheck.too_slow])
 @given(asked=requests())
 def test_the_front_equals_brute_force_on_small_catalogs(asked: PlanningRequest) -> None:
     try:
