@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import shutil
+import sys
 from collections.abc import Mapping
 from dataclasses import astuple
 from importlib.metadata import version
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from aws_cdk import App
 
 ROOT = Path(__file__).parent.parent
+_SETTINGS = (
+    *("stack", "log_retention_days", "notification_email"),
+    *("subnets", "security_groups", "encrypt_traffic", "several_instance_types"),
+)
 
 
 def build_app(assets: Assets, outdir: Path, context: Mapping[str, object] | None = None) -> App:
@@ -37,6 +42,9 @@ def build_app(assets: Assets, outdir: Path, context: Mapping[str, object] | None
 
     Args:
         context: Settings in place of those in cdk.json.
+
+    Raises:
+        ValueError: A setting has no such value, or there is no such setting.
     """
     use_packaged_node()
     import aws_cdk as cdk
@@ -51,6 +59,7 @@ def build_app(assets: Assets, outdir: Path, context: Mapping[str, object] | None
         outdir=str(outdir),
         analytics_reporting=False,
     )
+    _refuse_unknown(app.node.get_all_context())
 
     settings = StackSettings(app.node.try_get_context)
     stack = Stratos(
@@ -74,12 +83,22 @@ def build_app(assets: Assets, outdir: Path, context: Mapping[str, object] | None
 def main() -> None:
     """Write what the command line, or the `cdk` command, asks for."""
     asked = _asked()
-    if "CDK_OUTDIR" in os.environ:  # run by the `cdk` command, which may bring its own context
-        build_app(build_assets(ROOT), Path(os.environ["CDK_OUTDIR"])).synth()
-    elif asked.out is not None:
-        build_app(build_assets(ROOT), asked.out, dict(asked.context)).synth()
-    else:
-        synthesize()
+    try:
+        if "CDK_OUTDIR" in os.environ:  # run by the `cdk` command, which may bring its own context
+            synthesize_into(Path(os.environ["CDK_OUTDIR"]))
+        elif asked.out is not None:
+            synthesize_into(asked.out, dict(asked.context))
+        else:
+            synthesize()
+    except ValueError as error:
+        sys.exit(f"the template cannot be written: {error}")
+
+
+def _refuse_unknown(context: Mapping[str, object]) -> None:
+    known = [f"stratos:{name}" for name in _SETTINGS]
+    ours = (key for key in context if key.startswith("stratos:"))
+    if unknown := sorted(key for key in ours if key not in known):
+        raise ValueError(f"there is no setting {', '.join(unknown)}; there are {', '.join(known)}")
 
 
 def _asked() -> argparse.Namespace:
@@ -106,11 +125,19 @@ def _setting(text: str) -> tuple[str, str]:
     return key, value
 
 
+def synthesize_into(outdir: Path, context: Mapping[str, str] | None = None) -> None:
+    """Write a folder whose settings may differ from those in cdk.json."""
+    assets = build_assets(ROOT)
+    with exclusive(ROOT / "build"):
+        if outdir.resolve() == (ROOT / "cdk.out").resolve():
+            _stamp().unlink(missing_ok=True)  # it holds what cdk.json says no longer
+        build_app(assets, outdir, context).synth()
+
+
 def synthesize() -> None:
     """Write cdk.out, unless it already holds what would be written."""
     assets = build_assets(ROOT)
-    outdir = ROOT / "cdk.out"
-    stamp = ROOT / "build" / "cdk.out.inputs"
+    outdir, stamp = ROOT / "cdk.out", _stamp()
     with exclusive(ROOT / "build"):
         inputs = _inputs(assets)
         written = outdir / "manifest.json"
@@ -118,6 +145,11 @@ def synthesize() -> None:
             shutil.rmtree(outdir, ignore_errors=True)
             build_app(assets, outdir).synth()
             stamp.write_text(inputs)
+
+
+def _stamp() -> Path:
+    """The file that says of which inputs cdk.out was made."""
+    return ROOT / "build" / "cdk.out.inputs"
 
 
 def _inputs(assets: Assets) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import json
+import re
 import sys
 import threading
 from collections.abc import Mapping
@@ -13,12 +15,13 @@ import typer
 from botocore.exceptions import ClientError
 from rich.console import Console
 
-from infra.local.cloudformation.deploy import deploy
+from infra.local.cloudformation.deploy import check_assembly, deploy
 from infra.local.daemon import start, status, stop
 from infra.local.host.capacity import USES, Capacity, Use
 from infra.local.host.clients import Cloud
 from infra.local.host.settings import LocalSettings, client_environment
 from stratos.catalog.local import measure_local_servers
+from stratos.catalog.servers import ServerCatalog
 from stratos.contracts.bucket import SERVERS_KEY
 
 StateDir = Annotated[Path, typer.Option(help="Folder that keeps the cloud's state and logs.")]
@@ -50,7 +53,7 @@ def up(
         sys.stdout.write(status(settings).model_dump_json() + "\n")
     else:
         console.print(f"The cloud is up; bucket {bucket}. In every terminal that uses it:\n")
-        for name, value in client_environment(url).items():
+        for name, value in (client_environment(url) | _chosen_stack(url, bucket)).items():
             console.print(f"export {name}={value}", highlight=False)
     if foreground:
         console.print("\nCtrl-C saves its state and ends it.")
@@ -67,7 +70,12 @@ def bring_up(
 
     Returns:
         The endpoint URL and the name of the bucket.
+
+    Raises:
+        StratosError: The assembly or a parameter is refused, before anything is started; or the
+            cloud does not start, or the stack fails.
     """
+    check_assembly(assembly, parameters)
     url = start(settings)
     bucket = deploy(assembly, url, parameters)["Bucket"]
     s3 = Cloud(url).client("s3")
@@ -79,6 +87,16 @@ def bring_up(
             Bucket=bucket, Key=SERVERS_KEY, Body=servers.model_dump_json(indent=1).encode()
         )
     return url, bucket
+
+
+def _chosen_stack(url: str, bucket: str) -> dict[str, str]:
+    """Which stack was deployed, where the cloud has several."""
+    names = {}
+    for stack in Cloud(url).client("cloudformation").describe_stacks()["Stacks"]:
+        outputs = {item["OutputKey"]: item["OutputValue"] for item in stack.get("Outputs", [])}
+        if "Bucket" in outputs:
+            names[outputs["Bucket"]] = stack["StackName"]
+    return {"STRATOS_STACK": names[bucket]} if len(names) > 1 else {}
 
 
 def _parameters(given: list[str]) -> dict[str, str]:
@@ -113,7 +131,8 @@ def down(state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
 @app.command()
 def capacity(
     instance_types: Annotated[
-        list[str] | None, typer.Argument(help="None of these is free from now on.")
+        list[str] | None,
+        typer.Argument(help="None of these is free from now on. Without any, only say."),
     ] = None,
     use: Annotated[Use | None, typer.Option(help="Only for this. Default: for all.")] = None,
     free: Annotated[bool, typer.Option("--free", help="They are free again.")] = False,
@@ -122,6 +141,7 @@ def capacity(
 ) -> None:
     """Say of which instance types the cloud has none, or change that, also while it runs."""
     found = Capacity(LocalSettings(state_dir=state_dir))
+    _refuse_unknown(instance_types or [])
     if instance_types:
         change = found.restore if free else found.exhaust
         change(instance_types, USES if use is None else (use,))
@@ -131,3 +151,14 @@ def capacity(
         return
     for one, types in lacking.items():
         console.print(f"{one}: {', '.join(types) if types else 'everything is free'}")
+
+
+def _refuse_unknown(instance_types: list[str]) -> None:
+    catalog = {row.instance_type for row in ServerCatalog.aws().instance_types}
+    for name in instance_types:
+        if name not in catalog and not re.fullmatch(r"ml\.local\.cpu\d+", name):
+            close = difflib.get_close_matches(name, catalog, n=3)
+            hint = f"; did you mean {' or '.join(close)}?" if close else ""
+            raise typer.BadParameter(
+                f"the catalog has no instance type {name!r}{hint}", param_hint="INSTANCE_TYPES"
+            )

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 import infra
 from infra.local.host.settings import LocalSettings
+from stratos.errors import StratosError
 from stratos.waiting import every, wait_until, within
 
 START_TIMEOUT_SECONDS = 120.0
@@ -38,11 +39,11 @@ class CloudStatus(BaseModel):
     alive: bool = False
 
 
-class StartError(RuntimeError):
+class StartError(StratosError):
     """The process ended, or did not answer in time; its last log lines are in the message."""
 
 
-class StopError(RuntimeError):
+class StopError(StratosError):
     """The process is still there after being killed."""
 
 

@@ -14,7 +14,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from aws_cdk import CfnCondition, CfnParameter, Fn, ICfnRuleConditionExpression, Token
+from aws_cdk import (
+    CfnCondition,
+    CfnParameter,
+    CfnRule,
+    CfnRuleAssertion,
+    Fn,
+    ICfnRuleConditionExpression,
+    Token,
+)
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
@@ -55,11 +63,24 @@ class Network(Construct):
             allowed_values=["true", "false"],
             description="Encrypt what the hosts of one training job send to each other",
         )
-        # One of both is as much as both: SageMaker then refuses the request for the other.
+        # One of both alone does not get as far: the rule below refuses it.
         self._given = CfnCondition(
             self, "InVpc", expression=Fn.condition_or(_given(self._subnets), _given(self._groups))
         )
-        for element in (self._subnets, self._groups, self._encrypts, self._given):
+        whole = CfnRule(
+            self,
+            "WholeVpc",
+            assertions=[
+                CfnRuleAssertion(
+                    assert_=_both_or_neither(_empty(self._subnets), _empty(self._groups)),
+                    assert_description=(
+                        "a VPC is given by SubnetIds and SecurityGroupIds together, and one of "
+                        "them is empty; give both, or neither"
+                    ),
+                )
+            ],
+        )
+        for element in (self._subnets, self._groups, self._encrypts, self._given, whole):
             element.override_logical_id(element.node.id)
 
     @property
@@ -117,3 +138,17 @@ def _ids(scope: Construct, id: str, default: str, description: str) -> CfnParame
 def _given(ids: CfnParameter) -> ICfnRuleConditionExpression:
     nothing = Fn.condition_equals(Fn.join("", ids.value_as_list), "")
     return Fn.condition_not(nothing)
+
+
+def _empty(ids: CfnParameter) -> ICfnRuleConditionExpression:
+    """The same in a rule, which has no function Join."""
+    return Fn.condition_each_member_equals(ids.value_as_list, "")
+
+
+def _both_or_neither(
+    one: ICfnRuleConditionExpression, other: ICfnRuleConditionExpression
+) -> ICfnRuleConditionExpression:
+    return Fn.condition_or(
+        Fn.condition_and(one, other),
+        Fn.condition_not(Fn.condition_or(one, other)),
+    )

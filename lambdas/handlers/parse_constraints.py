@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from lambdas.aws import runs_table
 from lambdas.aws.run_files import RunFiles
+from lambdas.aws.settings import settings
 from lambdas.aws.spec_folder import SpecFolder
 from lambdas.step import step
 from stratos.errors import SpecRejected
@@ -20,7 +21,9 @@ def handler(payload: ParseInput) -> Parsed:
     """Write the spec with its defaults as JSON, or all of its problems as `rejection.json`."""
     run, folder = payload.run, SpecFolder(payload.run)
     try:
-        spec = read_spec_in_folder(_uploaded(folder), _files_in(folder), folder.name)
+        spec = read_spec_in_folder(
+            _uploaded(folder), _files_in(folder), folder.name, settings().names.prefix
+        )
     except SpecRejected as error:
         rejection = Rejection(
             spec_key=run.spec_key, spec_version_id=run.spec_version_id, problems=error.problems

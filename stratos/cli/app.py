@@ -263,7 +263,7 @@ def save_report(stack: Stack, run_id: str, folder: Path) -> None:
 
 
 def _watch(stack: Stack, run_id: str, *, json_: bool) -> None:
-    snapshots = follow(stack, run_id)
+    snapshots = follow(stack, run_id, tell=lambda text: typer.echo(text, err=True))
     if json_:
         for snapshot in snapshots:
             run = snapshot.run

@@ -39,7 +39,7 @@ def _describe(command: Any, path: str) -> Iterator[str]:
     parameters = [p for p in command.params if p.name != "help"]
     arguments = [p for p in parameters if p.param_type_name == "argument"]
     options = [p for p in parameters if p.param_type_name == "option"]
-    usage = " ".join((path, *(_metavar(a) for a in arguments), *(["[OPTIONS]"] if options else [])))
+    usage = " ".join((path, *(_usage(a) for a in arguments), *(["[OPTIONS]"] if options else [])))
     yield from (f"## {path}", "", (command.help or "").strip(), "", f"    {usage}", "")
     if parameters:
         yield from ("| | | default |", "|---|---|---|")
@@ -52,6 +52,13 @@ def _describe(command: Any, path: str) -> Iterator[str]:
 
 def _metavar(argument: Any) -> str:
     return str(argument.metavar or argument.name.upper())
+
+
+def _usage(argument: Any) -> str:
+    """An argument with brackets where it may be left out, and dots where there may be several."""
+    told = _metavar(argument)
+    told = told if argument.required else f"[{told}]"
+    return told if argument.nargs == 1 else f"{told}..."
 
 
 def _default(parameter: Any) -> str:

@@ -26,9 +26,13 @@ def find_run(stack: Stack, run_id: str) -> RunRow:
     """
     item = stack.table.get_item(Key={"run_id": run_id}, ConsistentRead=True).get("Item")
     if item is None:
-        known = ", ".join(row.run_id for row in list_runs(stack)[:5]) or "none"
-        raise RunNotFound(f"no run {run_id!r}; the latest runs are: {known}")
+        raise RunNotFound(f"no run {run_id!r}; the latest runs are: {latest_runs(stack)}")
     return RunRow.model_validate(item)
+
+
+def latest_runs(stack: Stack) -> str:
+    """The ids of the newest runs, for an error."""
+    return ", ".join(row.run_id for row in list_runs(stack)[:5]) or "none"
 
 
 def list_runs(stack: Stack) -> list[RunRow]:

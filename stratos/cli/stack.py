@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +11,14 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    HTTPClientError,
+    NoCredentialsError,
+    NoRegionError,
+)
+from botocore.exceptions import ConnectionError as NoConnectionError
 
 from stratos.errors import StackNotFound
 from stratos.hosting.names import DEFAULT_STACK, StackNames
@@ -39,16 +47,16 @@ class Stack:
             StackNotFound: with what to set or deploy.
         """
         name = os.environ.get(STACK_VARIABLE)
-        endpoint = os.environ.get("AWS_ENDPOINT_URL", "AWS")
         try:
             found = _described(name) if name else _only_one()
         except (BotoCoreError, ClientError) as error:
-            raise StackNotFound(
-                f"no stack {name or DEFAULT_STACK!r} answers at {endpoint} ({error}). Start one on "
-                "this machine with `stratos local up` and set AWS_ENDPOINT_URL as it says, or "
-                "deploy to AWS with `npx cdk deploy` and set AWS_PROFILE and AWS_REGION."
-            ) from error
+            raise StackNotFound(_why_not(name, error)) from error
         outputs = _outputs(found)
+        if lacking := sorted(_OUTPUTS - outputs.keys()):
+            raise StackNotFound(
+                f"the stack {found['StackName']!r} is none of Stratos: it has no output "
+                f"{', '.join(lacking)}"
+            )
         return cls(
             bucket=outputs["Bucket"],
             runs_table=outputs["RunsTable"],
@@ -116,6 +124,52 @@ def _default_one(denied: ClientError) -> Mapping[str, Any]:
             f"not answer ({error}). Say which stack with `stratos --stack NAME …`, or set "
             f"{STACK_VARIABLE}"
         ) from error
+
+
+def _why_not(name: str | None, error: Exception) -> str:
+    """Why there is no stack, the cause first, and what to do."""
+    endpoint = os.environ.get("AWS_ENDPOINT_URL")
+    deploy = (
+        "Start one on this machine with `stratos local up` and set what it prints, or deploy to "
+        "AWS with `npx cdk deploy` and set AWS_PROFILE and AWS_REGION"
+    )
+    match error:
+        case NoRegionError():
+            return (
+                "no region is set, so no stack can be looked for. Set AWS_REGION to the stack's, "
+                "or for the embedded cloud what `stratos local up` prints"
+            )
+        case NoCredentialsError():
+            return (
+                "no credentials are set, so no stack can be looked for. Set AWS_PROFILE, or for "
+                "the embedded cloud what `stratos local up` prints"
+            )
+        case NoConnectionError() | HTTPClientError() if endpoint is not None:
+            return (
+                f"nothing answers at {endpoint}, which AWS_ENDPOINT_URL names: the embedded cloud "
+                f"there is down. Run `stratos local up`, and export again what it prints ({error})"
+            )
+        case ClientError() if name is not None and (similar := _similar(name)):
+            return f"there is no stack {name!r} at {endpoint or 'AWS'}; did you mean {similar}?"
+        case _:
+            wanted = name or DEFAULT_STACK
+            return f"no stack {wanted!r} answers at {endpoint or 'AWS'} ({error}). {deploy}"
+
+
+def _similar(name: str) -> str | None:
+    """The stack of ours whose name is nearest to this one."""
+    paginator = client("cloudformation").get_paginator("describe_stacks")
+    try:
+        stacks = [stack for page in paginator.paginate() for stack in page["Stacks"]]
+    except (BotoCoreError, ClientError):
+        return None
+    ours = {
+        stack["StackName"].lower(): str(stack["StackName"])
+        for stack in stacks
+        if _outputs(stack).keys() >= _OUTPUTS
+    }
+    close = difflib.get_close_matches(name.lower(), ours, n=1)
+    return ours[close[0]] if close else None
 
 
 def _outputs(stack: Mapping[str, Any]) -> dict[str, str]:

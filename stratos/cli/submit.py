@@ -24,8 +24,11 @@ class Submission:
     num_bytes: int
 
 
-def read_folder(folder: Path) -> tuple[Spec, list[Path]]:
+def read_folder(folder: Path, stack_prefix: str | None = None) -> tuple[Spec, list[Path]]:
     """Read the spec of a folder and list the files it names, relative to the folder.
+
+    Args:
+        stack_prefix: That of the stack which is to run it, where one is known.
 
     Raises:
         SpecRejected: with every problem, exactly as the pipeline would find them.
@@ -35,7 +38,7 @@ def read_folder(folder: Path) -> tuple[Spec, list[Path]]:
         message = f"{folder} holds no {SPEC_FILE}; give the folder that holds it and the dataset"
         raise SpecRejected([Problem(path="", line=None, message=message)])
     list_files = files_under(folder)
-    spec = read_spec_in_folder(path.read_bytes(), list_files)
+    spec = read_spec_in_folder(path.read_bytes(), list_files, stack_prefix=stack_prefix)
     named = [Path(name) for prefix in _named_paths(spec) for name in list_files(prefix)]
     return spec, sorted(set(named))
 
@@ -55,7 +58,7 @@ def submit(stack: Stack, folder: Path, on_file: Callable[[Path], None]) -> Submi
     Raises:
         SpecRejected: before anything is uploaded.
     """
-    spec, files = read_folder(folder)
+    spec, files = read_folder(folder, stack.names.prefix)
     prefix = f"{SPEC_PREFIX}{spec.name}/"
     num_bytes = 0
     for file in files:

@@ -19,6 +19,7 @@ from stratos.cli.runs import (
     execution_ended,
     find_run,
     latest_progress,
+    latest_runs,
 )
 from stratos.cli.stack import Stack
 from stratos.contracts.jobs import Progress
@@ -28,6 +29,7 @@ from stratos.moment import written
 from stratos.report.figures import duration
 from stratos.waiting import wait_until
 
+START_TIMEOUT_SECONDS = 60.0
 REPORT_TIMEOUT_SECONDS = 960.0
 """Clean-up has 15 minutes, most of them to wait for the endpoint before it reports."""
 
@@ -45,11 +47,15 @@ def follow(
     stack: Stack,
     run_id: str,
     *,
-    start_timeout_seconds: float = 60.0,
+    start_timeout_seconds: float = START_TIMEOUT_SECONDS,
     poll_seconds: float = 1.0,
     sleep: Callable[[float], None] = time.sleep,
+    tell: Callable[[str], object] = lambda text: None,
 ) -> Iterator[Snapshot]:
     """Yield snapshots of the run until it has finished.
+
+    Args:
+        tell: Called once if there is no such run yet, with what is waited for.
 
     Raises:
         RunNotFound: if the run does not appear in time.
@@ -57,6 +63,8 @@ def follow(
     """
     unreported = 0.0
     num_pauses = math.ceil(start_timeout_seconds / poll_seconds)
+    if _run_if_begun(stack, run_id) is None:
+        tell(f"waiting up to {start_timeout_seconds:.0f} s for run {run_id} to start")
     while True:
         run = wait_until(
             lambda: _run_if_begun(stack, run_id),
@@ -65,8 +73,9 @@ def follow(
         )
         if run is None:
             raise RunNotFound(
-                f"run {run_id} did not start within {start_timeout_seconds:.0f} s; "
-                "look at the rule's dead-letter queue and at the state machine's executions"
+                f"run {run_id} did not start within {start_timeout_seconds:.0f} s; the latest runs "
+                f"are: {latest_runs(stack)}. If it was submitted, look at the rule's dead-letter "
+                "queue and at the state machine's executions"
             )
         state = current_state(stack, run.execution_arn) if run.execution_arn else None
         yield Snapshot(run, state, latest_progress(stack, run_id))

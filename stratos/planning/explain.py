@@ -51,7 +51,7 @@ def explanation(limits: list[Limit], pool: Pool) -> str:
             f"{pairing.teacher.name} ({pairing.method}) on {training.instance.instance_type} in "
             f"{training.region}, served by {_endpoint(serving, mode)} in {serving.region}"
         )
-    return f"No plan holds every constraint. {head}. Nearest: " + "; or ".join(offers)
+    return "\n- ".join((f"No plan holds every constraint. {head}. Nearest:", *offers))
 
 
 def why_precision(request: PlanningRequest, pool: Pool, row: int) -> str:

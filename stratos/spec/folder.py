@@ -20,12 +20,16 @@ _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 
 def read_spec_in_folder(
-    content: str | bytes, list_files: ListFiles, folder_name: str | None = None
+    content: str | bytes,
+    list_files: ListFiles,
+    folder_name: str | None = None,
+    stack_prefix: str | None = None,
 ) -> Spec:
     """Read a spec and check the files it names.
 
     Args:
         folder_name: Its folder in a bucket, whose name the spec must have; None on disk.
+        stack_prefix: That of the stack which is to run it, where one is known.
 
     Raises:
         SpecRejected: with every problem of the file and of its folder.
@@ -34,6 +38,8 @@ def read_spec_in_folder(
     check_folder(document, list_files)
     if folder_name is not None:
         _check_name(document, folder_name)
+    if stack_prefix is not None:
+        _check_secrets(document, stack_prefix)
     if document.spec is None or document.problems:
         raise SpecRejected(document.problems)
     return document.spec
@@ -74,6 +80,25 @@ def _check_name(document: SpecDocument, folder_name: str) -> None:
             f"{name!r} lies in the folder {folder_name!r}; endpoint and schedule are named after "
             f"the spec, so its folder must be specs/{name}/. Rename one of them",
         )
+
+
+def _check_secrets(document: SpecDocument, stack_prefix: str) -> None:
+    """A stack's jobs may read the secrets below its prefix, by name or ARN, and no others."""
+    teachers = document.tree.at("teachers")
+    count = len(teachers) if isinstance(teachers, list) else 0
+    judge: Location = ("task", "verifier", "model", "api_key_secret")
+    for location in (judge, *(("teachers", i, "api_key_secret") for i in range(count))):
+        secret = document.tree.at(*location)
+        if not isinstance(secret, str):
+            continue
+        name = secret.rpartition(":secret:")[2]
+        if not name.startswith(f"{stack_prefix}/"):
+            document.tree.report(
+                location,
+                f"this stack's jobs cannot read the secret {secret!r}: they may read those whose "
+                f"names begin with {stack_prefix}/. Name it {stack_prefix}/{name.lstrip('/')}, "
+                "say",
+            )
 
 
 def is_data_file(path: str) -> bool:

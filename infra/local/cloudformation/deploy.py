@@ -10,16 +10,18 @@ import json
 import logging
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from infra.local.cloudformation.parameters import parameter_problems, rule_problems
 from infra.local.cloudformation.template_check import check_template
 from infra.local.host.clients import Cloud
 from infra.local.host.settings import ACCOUNT_ID, REGION
+from stratos.errors import StratosError
 from stratos.waiting import every, wait_until
 
 _SETTLED = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
@@ -31,7 +33,7 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 log = logging.getLogger(__name__)
 
 
-class DeployError(RuntimeError):
+class DeployError(StratosError):
     """The assembly cannot be deployed, or a stack failed; the message names the resource."""
 
 
@@ -49,20 +51,49 @@ def deploy(
         The outputs of all its stacks by output key.
 
     Raises:
-        DeployError: There is no assembly, it is for another environment, no template has such a
-            parameter, or a stack failed.
-        UnsupportedTemplateError: A template needs what the embedded cloud lacks.
+        DeployError: A stack failed, the parameters do not go together, or as `check_assembly`.
+        UnsupportedTemplateError: As `check_assembly`.
     """
+    stacks = _checked(assembly_dir, parameters)
     deployment = _Deployment(endpoint_url)
-    outputs: dict[str, str] = {}
-    stacks = list(_stacks(assembly_dir))
-    _give(parameters or {}, stacks)
     for stack in stacks:
-        check_template(stack.template)
+        deployment.keep_parameters(stack)
+        _check_parameters(stack)
+        _refuse(stack, rule_problems(stack.template, stack.parameters))
+    outputs: dict[str, str] = {}
     for stack in stacks:
         deployment.publish_assets(stack.directory)
         outputs |= deployment.deploy_stack(stack)
     return outputs
+
+
+def check_assembly(assembly_dir: Path, parameters: Mapping[str, str] | None = None) -> None:
+    """Refuse what could not be deployed, without a cloud to deploy it into.
+
+    Raises:
+        DeployError: There is no assembly, it is for another environment, no template has such a
+            parameter, or one does not take such a value.
+        UnsupportedTemplateError: A template needs what the embedded cloud lacks.
+    """
+    _checked(assembly_dir, parameters)
+
+
+def _checked(assembly_dir: Path, parameters: Mapping[str, str] | None) -> list[_Stack]:
+    stacks = list(_stacks(assembly_dir))
+    _give(parameters or {}, stacks)
+    for stack in stacks:
+        _check_parameters(stack)
+        check_template(stack.template)
+    return stacks
+
+
+def _check_parameters(stack: _Stack) -> None:
+    _refuse(stack, parameter_problems(stack.template, stack.parameters))
+
+
+def _refuse(stack: _Stack, problems: Iterable[str]) -> None:
+    if found := list(problems):
+        raise DeployError(f"stack {stack.name}: {'; '.join(found)}")
 
 
 class _Stack:
@@ -103,6 +134,19 @@ class _Deployment:
             for asset in manifest.get("files", {}).values():
                 for destination in asset["destinations"].values():
                     self._publish(directory, asset["source"], destination)
+
+    def keep_parameters(self, stack: _Stack) -> None:
+        """Let a parameter that is not given stay what it is, as the `cdk` command does."""
+        present = self._describe(stack.name)
+        if present is None or present["StackStatus"] == "CREATE_FAILED":
+            return
+        declared = stack.template.get("Parameters", {})
+        former = {
+            item["ParameterKey"]: item["ParameterValue"]
+            for item in present.get("Parameters", [])
+            if "AWS::SSM::" not in declared.get(item["ParameterKey"], {}).get("Type", "AWS::SSM::")
+        }
+        stack.parameters = former | stack.parameters
 
     def deploy_stack(self, stack: _Stack) -> dict[str, str]:
         """Create the stack, update it, or leave it; then return its outputs."""

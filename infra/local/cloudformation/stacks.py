@@ -90,10 +90,13 @@ class CloudFormation:
                 raise
 
         def update(stack: Any, *args: Any, **kwargs: Any) -> None:
+            known = stack.resource_map
+            before = known.input_parameters, dict(known.resolved_parameters)
             try:
                 original_update(stack, *args, **kwargs)
             except Exception:
                 stack.status = "UPDATE_FAILED"
+                known.input_parameters, known.resolved_parameters = before
                 raise
 
         def create_resource(logical_id: str, resource_json: Any, *args: Any, **kwargs: Any) -> Any:
@@ -113,6 +116,7 @@ class CloudFormation:
         original_create = replace(models.Stack, "create_resources", create_resources)
         original_update = replace(models.Stack, "update", update)
         replace(models.Stack, "parse_template", staticmethod(_parse_template))
+        replace(models.Stack, "parameter_list", property(_parameters))
 
     def close(self) -> None:
         self._patches.restore()
@@ -131,6 +135,17 @@ def _resource_name(resource_type: str, stack_name: str, logical_id: str) -> str:
     room = longest - 1 - 12
     name = f"{stack_name}-{logical_id}"[:room].rstrip("-") + f"-{digest[:12].upper()}"
     return name.lower() if resource_type == "AWS::S3::Bucket" else name
+
+
+def _parameters(stack: Any) -> list[dict[str, str]]:
+    """What stock moto tells of a stack's parameters, with lists as they were given."""
+    return [
+        {
+            "ParameterKey": key,
+            "ParameterValue": ",".join(map(str, value)) if isinstance(value, list) else str(value),
+        }
+        for key, value in stack.resource_map.resolved_parameters.items()
+    ]
 
 
 class _TemplateLoader(yaml.SafeLoader):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from infra.local.stepfunctions.json_paths import is_definite, unquoted
+from stratos.errors import StratosError
 
 SAGEMAKER_ACTIONS = frozenset(
     {
@@ -45,7 +46,7 @@ _READABLE = ("CSV", "JSON")
 _PATH_FIELDS = ("InputPath", "OutputPath", "ItemsPath", "Variable")
 
 
-class UnsupportedTemplateError(ValueError):
+class UnsupportedTemplateError(StratosError):
     """The template needs what the embedded cloud lacks; each finding is on its own line."""
 
     def __init__(self, findings: Iterable[Finding]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from infra.local.cloudformation.parameters import rule_problems
 from infra.parts.network import NetworkDefaults
 from infra.states.definition_reader import definition_of, states_of
 from tests.infra.resources import of_type
@@ -68,6 +69,21 @@ def test_what_differs_between_accounts_is_a_parameter_with_a_default(template):
         "SecurityGroupIds": "",
         "EncryptTraffic": "false",
     }
+
+
+@pytest.mark.parametrize(
+    ("given", "refused"),
+    [
+        ({}, False),
+        ({"SubnetIds": "subnet-1,subnet-2", "SecurityGroupIds": "sg-1"}, False),
+        ({"SubnetIds": "subnet-1"}, True),
+        ({"SecurityGroupIds": "sg-1"}, True),
+    ],
+)
+def test_half_a_vpc_is_refused_on_deploying(template, given, refused):
+    problems = list(rule_problems(template, given))
+    assert bool(problems) == refused
+    assert all("give both, or neither" in problem for problem in problems)
 
 
 def test_no_function_is_in_a_vpc(template):

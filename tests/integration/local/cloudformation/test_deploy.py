@@ -176,3 +176,59 @@ def test_a_parameter_that_no_template_has_is_refused(cloud: Cloud, tmp_path: Pat
     assembly = write_assembly(tmp_path, "Unknown", template({}), {})
     with pytest.raises(DeployError, match="no template has a parameter Subnet; there are Boot"):
         deploy(assembly, cloud.settings.endpoint_url, {"Subnet": "subnet-1"})
+
+
+VPC_RULE = {
+    "Assertions": [
+        {
+            "Assert": {"Fn::Not": [{"Fn::EachMemberEquals": [{"Ref": "Subnets"}, ""]}]},
+            "AssertDescription": "give Subnets with Encrypt",
+        }
+    ],
+    "RuleCondition": {"Fn::Equals": [{"Ref": "Encrypt"}, "true"]},
+}
+
+
+def with_vpc() -> dict[str, Any]:
+    """A template with two parameters, and a rule for both."""
+    subnets = {"Fn::Join": ["|", {"Ref": "Subnets"}]}
+    content = template(
+        {"Topic": {"Type": "AWS::SNS::Topic"}}, Subnets=subnets, Encrypt={"Ref": "Encrypt"}
+    )
+    content["Parameters"] |= {
+        "Subnets": {"Type": "CommaDelimitedList", "Default": ""},
+        "Encrypt": {"Type": "String", "Default": "false", "AllowedValues": ["true", "false"]},
+    }
+    content["Rules"] = {"Vpc": VPC_RULE}
+    return content
+
+
+def test_refused_parameters_change_nothing_and_former_ones_stay(
+    cloud: Cloud, tmp_path: Path
+) -> None:
+    url = cloud.settings.endpoint_url
+    assembly = write_assembly(tmp_path / "1", "Vpc", with_vpc())
+    with pytest.raises(DeployError, match="stack Vpc: give Subnets with Encrypt"):
+        deploy(assembly, url, {"Encrypt": "true"})
+    with pytest.raises(ClientError, match="does not exist"):
+        cloud("cloudformation").describe_stacks(StackName="Vpc")
+    deploy(assembly, url, {"Subnets": "a,b"})
+    with pytest.raises(DeployError, match="'maybe': it must be one of true, false"):
+        deploy(assembly, url, {"Encrypt": "maybe"})
+    assert deploy(assembly, url) == {"Subnets": "a|b", "Encrypt": "false"}
+    assert deploy(assembly, url, {"Encrypt": "true"}) == {"Subnets": "a|b", "Encrypt": "true"}
+
+
+def test_an_update_that_fails_keeps_the_former_parameters(cloud: Cloud, tmp_path: Path) -> None:
+    url = cloud.settings.endpoint_url
+    assembly = write_assembly(tmp_path / "1", "Fails", with_vpc())
+    deploy(assembly, url, {"Subnets": "a,b"})
+    content = with_vpc()
+    content["Resources"]["Policy"] = {
+        "Type": "AWS::S3::BucketPolicy",
+        "Properties": {"Bucket": "nowhere", "PolicyDocument": {}},
+    }
+    broken = write_assembly(tmp_path / "2", "Fails", content)
+    with pytest.raises(DeployError, match="NoSuchBucket"):
+        deploy(broken, url, {"Subnets": "c", "Encrypt": "true"})
+    assert deploy(assembly, url) == {"Subnets": "a|b", "Encrypt": "false"}

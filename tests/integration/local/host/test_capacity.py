@@ -32,3 +32,13 @@ def test_the_command_changes_what_is_free_and_tells_it(tmp_path):
     assert told(*two) == {"training": two, "spot": two, "hosting": two}
     assert told("ml.local.cpu1", "--free", "--use", "hosting")["hosting"] == ["ml.local.cpu2"]
     assert told()["training"] == two
+
+
+def test_an_instance_type_that_the_catalog_lacks_is_refused(tmp_path):
+    given = ["capacity", "ml.g5.xlarg", "--state-dir", str(tmp_path / "cloud")]
+    result = CliRunner().invoke(app, given)
+    assert result.exit_code == 2
+    assert "no instance type 'ml.g5.xlarg'; did you mean ml.g5.xlarge" in " ".join(
+        result.output.replace("│", " ").split()
+    )
+    assert not (tmp_path / "cloud").exists()

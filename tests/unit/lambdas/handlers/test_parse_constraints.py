@@ -59,3 +59,34 @@ def test_a_spec_that_is_not_named_like_its_folder_is_refused(account: Account) -
         pipeline.parse()
     rejection = Rejection.model_validate_json(account.read("specs/tiles/rejection.json"))
     assert [(problem.path, problem.line) for problem in rejection.problems] == [("name", 2)]
+
+
+def test_a_secret_that_the_stacks_jobs_may_not_read_is_refused(account: Account) -> None:
+    model = {"kind": "openai", "base_url": "https://a.example", "model": "m"}
+    model |= {"api_key_secret": "openai"}
+    judge = {"kind": "judge", "criteria": "polite", "model": model}
+    asked = {
+        "task": factories.spec_dict()["task"] | {"verifier": judge},
+        "training": {"kd_weight": 0},
+        "teachers": [dict(model)],
+    }
+    with pytest.raises(SpecRejected, match=r"begin with stratos/\. Name it stratos/openai, say"):
+        start(account, **asked).parse()
+    rejection = Rejection.model_validate_json(account.read("specs/tiles/rejection.json"))
+    assert {problem.path for problem in rejection.problems} == {
+        "task.verifier.model.api_key_secret",
+        "teachers[0].api_key_secret",
+    }
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "stratos/openai",
+        "arn:aws:secretsmanager:us-east-1:123456789012:secret:stratos/openai-AbCdEf",
+    ],
+)
+def test_a_secret_below_the_stacks_prefix_is_taken(account: Account, secret: str) -> None:
+    teacher = {"kind": "openai", "base_url": "https://a.example", "model": "m"}
+    asked = {"training": {"kd_weight": 0}, "teachers": [teacher | {"api_key_secret": secret}]}
+    assert start(account, **asked).parse()["name"] == "tiles"

@@ -6,6 +6,7 @@ import json
 
 import boto3
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
@@ -97,3 +98,48 @@ def test_who_may_not_list_stacks_is_told_to_name_one_where_the_default_one_is_no
     deploy(account, "StratosDev")
     with pytest.raises(StackNotFound, match=f"--stack NAME …`, or set {STACK_VARIABLE}"):
         Stack.find()
+
+
+def test_a_misspelt_name_is_answered_with_the_one_that_is_there(account, monkeypatch):
+    deploy(account, "StratosDev", StackName="StratosDev")
+    for name in ("stratosdev", "StratosDve"):
+        monkeypatch.setenv(STACK_VARIABLE, name)
+        with pytest.raises(StackNotFound, match=f"no stack '{name}'.*did you mean StratosDev"):
+            Stack.find()
+    monkeypatch.setenv(STACK_VARIABLE, "Production")
+    with pytest.raises(StackNotFound, match="no stack 'Production' answers"):
+        Stack.find()
+
+
+def test_a_stack_of_something_else_is_told(account, monkeypatch):
+    account.create_stack(
+        StackName="Another",
+        TemplateBody='{"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}',
+    )
+    monkeypatch.setenv(STACK_VARIABLE, "Another")
+    with pytest.raises(StackNotFound, match="'Another' is none of Stratos"):
+        Stack.find()
+
+
+def test_without_a_region_that_is_what_is_told_first(monkeypatch, tmp_path):
+    for name in ("AWS_DEFAULT_REGION", "AWS_REGION", "AWS_PROFILE", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    with pytest.raises(StackNotFound, match=r"^no region is set.* AWS_REGION"):
+        Stack.find()
+
+
+def test_a_stopped_embedded_cloud_is_said_to_be_down(monkeypatch):
+    url = "http://127.0.0.1:1"
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "local")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+    monkeypatch.setattr("stratos.cli.stack.client", once)
+    with pytest.raises(StackNotFound, match=f"^nothing answers at {url}.*is down.*export again"):
+        Stack.find()
+
+
+def once(service: str):
+    """A client that does not wait and ask again."""
+    return boto3.client(service, config=Config(retries={"total_max_attempts": 1}))

@@ -39,3 +39,12 @@ def test_a_bad_spec_is_refused_before_anything_is_uploaded(stack, folder):
 def test_a_folder_without_a_spec_says_what_is_needed(stack, tmp_path):
     with pytest.raises(SpecRejected, match=r"holds no spec\.yaml"):
         submit(stack, tmp_path, lambda file: None)
+
+
+def test_a_secret_that_the_stack_cannot_read_is_refused_before_anything_is_uploaded(stack, folder):
+    written = (folder / "spec.yaml").read_text()
+    teacher = "{kind: openai, base_url: https://a.example, model: m, api_key_secret: mine}"
+    (folder / "spec.yaml").write_text(written.replace("teachers:", f"teachers:\n  - {teacher}", 1))
+    with pytest.raises(SpecRejected, match="Name it stratos/mine, say"):
+        submit(stack, folder, lambda file: None)
+    assert keys(stack) == set()

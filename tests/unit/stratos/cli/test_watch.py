@@ -34,10 +34,21 @@ def test_watch_waits_for_a_run_to_begin_and_gives_up_in_words(stack):
         if len(naps) == 3:
             put_run(stack, "r-1", execution_arn=execution_arn)
 
-    assert [m.run.status for m in follow(stack, "r-1", sleep=sleep)] == ["succeeded"]
+    told: list[str] = []
+    followed = follow(stack, "r-1", sleep=sleep, tell=told.append)
+    assert [m.run.status for m in followed] == ["succeeded"]
     assert len(naps) == 3
-    with pytest.raises(RunNotFound, match="did not start within 5 s"):
-        list(follow(stack, "r-9", start_timeout_seconds=5, sleep=naps.append))
+    assert told == ["waiting up to 60 s for run r-1 to start"]
+    with pytest.raises(RunNotFound, match="did not start within 5 s; the latest runs are: r-1"):
+        list(follow(stack, "r-9", start_timeout_seconds=5, sleep=naps.append, tell=told.append))
+    assert told[1:] == ["waiting up to 5 s for run r-9 to start"]
+
+
+def test_a_run_that_has_begun_is_followed_without_a_word_before(stack):
+    put_run(stack, "r-1", status="succeeded", execution_arn=begin_execution(stack))
+    told: list[str] = []
+    list(follow(stack, "r-1", tell=told.append))
+    assert told == []
 
 
 def test_without_a_terminal_progress_is_a_line_a_tenth():

@@ -23,7 +23,7 @@ def test_what_cannot_be_had_is_named_with_the_best_attainable_and_a_nearest_plan
         plan_before_probing(request(CHEAP, asked=asked))
     message = str(refusal.value)
     assert "max_p95_latency_ms: <= 1 was asked, at best <=" in message
-    assert "Nearest: max_p95_latency_ms:" in message
+    assert "Nearest:\n- max_p95_latency_ms:" in message
     assert "max_budget_usd" not in message
 
 
@@ -31,7 +31,7 @@ def test_the_nearest_plan_is_feasible_once_the_spec_is_relaxed_as_told() -> None
     asked = {"max_p95_latency_ms": 5_000.0, "max_budget_usd": 0.3}
     with pytest.raises(NoFeasiblePlan) as refusal:
         plan_before_probing(request(FAST, CHEAP, asked=spec(asked)))
-    nearest = str(refusal.value).partition("Nearest: ")[2].partition(" allows")[0]
+    nearest = str(refusal.value).partition("Nearest:\n- ")[2].partition(" allows")[0]
     relaxed = dict(part.split(": ") for part in nearest.split(" and "))
     asked |= {name: float(value) for name, value in relaxed.items()}
     assert plan_before_probing(request(FAST, CHEAP, asked=spec(asked))).front_size >= 1
