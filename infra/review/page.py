@@ -149,8 +149,8 @@ def _assumed(properties: Mapping[str, Any]) -> str:
     if "AssumeRolePolicyDocument" not in properties:
         return "A policy that nothing in the stack holds: attach it to people."
     (trust,) = properties["AssumeRolePolicyDocument"]["Statement"]
-    service = trust["Principal"]["Service"]
-    return f"Assumed by `{service}`, if {' and '.join(conditions_of(trust['Condition']))}."
+    tests = " and ".join(conditions_of(trust.get("Condition", {})))
+    return f"Assumed by `{trust['Principal']['Service']}`{f', if {tests}' if tests else ''}."
 
 
 def _statements(template: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
