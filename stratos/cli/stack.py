@@ -93,14 +93,12 @@ def _only_one() -> Mapping[str, Any]:
     Raises:
         StackNotFound: there are several, or not even the default one may be read.
     """
-    paginator = client("cloudformation").get_paginator("describe_stacks")
     try:
-        stacks = [stack for page in paginator.paginate() for stack in page["Stacks"]]
+        ours = _ours()
     except ClientError as error:
         if error.response["Error"]["Code"] != "AccessDenied":
             raise
         return _default_one(error)
-    ours = [stack for stack in stacks if _outputs(stack).keys() >= _OUTPUTS]
     if len(ours) > 1:
         names = ", ".join(sorted(stack["StackName"] for stack in ours))
         raise StackNotFound(
@@ -108,22 +106,6 @@ def _only_one() -> Mapping[str, Any]:
             f"set {STACK_VARIABLE}"
         )
     return ours[0] if ours else _described(DEFAULT_STACK)
-
-
-def _default_one(denied: ClientError) -> Mapping[str, Any]:
-    """The default stack, for who may not list stacks.
-
-    Raises:
-        StackNotFound: it may not be read either, or is not there.
-    """
-    try:
-        return _described(DEFAULT_STACK)
-    except ClientError as error:
-        raise StackNotFound(
-            f"you may not list the stacks of this account ({denied}), and {DEFAULT_STACK!r} does "
-            f"not answer ({error}). Say which stack with `stratos --stack NAME …`, or set "
-            f"{STACK_VARIABLE}"
-        ) from error
 
 
 def _why_not(name: str | None, error: Exception) -> str:
@@ -158,18 +140,35 @@ def _why_not(name: str | None, error: Exception) -> str:
 
 def _similar(name: str) -> str | None:
     """The stack of ours whose name is nearest to this one."""
-    paginator = client("cloudformation").get_paginator("describe_stacks")
     try:
-        stacks = [stack for page in paginator.paginate() for stack in page["Stacks"]]
+        names = {stack["StackName"].lower(): str(stack["StackName"]) for stack in _ours()}
     except (BotoCoreError, ClientError):
         return None
-    ours = {
-        stack["StackName"].lower(): str(stack["StackName"])
-        for stack in stacks
-        if _outputs(stack).keys() >= _OUTPUTS
-    }
-    close = difflib.get_close_matches(name.lower(), ours, n=1)
-    return ours[close[0]] if close else None
+    close = difflib.get_close_matches(name.lower(), names, n=1)
+    return names[close[0]] if close else None
+
+
+def _ours() -> list[Mapping[str, Any]]:
+    """The account's stacks that are Stratos."""
+    paginator = client("cloudformation").get_paginator("describe_stacks")
+    stacks = [stack for page in paginator.paginate() for stack in page["Stacks"]]
+    return [stack for stack in stacks if _outputs(stack).keys() >= _OUTPUTS]
+
+
+def _default_one(denied: ClientError) -> Mapping[str, Any]:
+    """The default stack, for who may not list stacks.
+
+    Raises:
+        StackNotFound: it may not be read either, or is not there.
+    """
+    try:
+        return _described(DEFAULT_STACK)
+    except ClientError as error:
+        raise StackNotFound(
+            f"you may not list the stacks of this account ({denied}), and {DEFAULT_STACK!r} does "
+            f"not answer ({error}). Say which stack with `stratos --stack NAME …`, or set "
+            f"{STACK_VARIABLE}"
+        ) from error
 
 
 def _outputs(stack: Mapping[str, Any]) -> dict[str, str]:

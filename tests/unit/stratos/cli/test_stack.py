@@ -93,13 +93,6 @@ def test_who_may_not_list_stacks_finds_the_default_one(account):
     assert Stack.find().bucket == "Stratos-Bucket"
 
 
-@pytest.mark.usefixtures("denied")
-def test_who_may_not_list_stacks_is_told_to_name_one_where_the_default_one_is_not_there(account):
-    deploy(account, "StratosDev")
-    with pytest.raises(StackNotFound, match=f"--stack NAME …`, or set {STACK_VARIABLE}"):
-        Stack.find()
-
-
 def test_a_misspelt_name_is_answered_with_the_one_that_is_there(account, monkeypatch):
     deploy(account, "StratosDev", StackName="StratosDev")
     for name in ("stratosdev", "StratosDve"):
@@ -143,3 +136,10 @@ def test_a_stopped_embedded_cloud_is_said_to_be_down(monkeypatch):
 def once(service: str):
     """A client that does not wait and ask again."""
     return boto3.client(service, config=Config(retries={"total_max_attempts": 1}))
+
+
+@pytest.mark.usefixtures("denied")
+def test_who_may_not_list_stacks_is_told_to_name_one_where_the_default_one_is_not_there(account):
+    deploy(account, "StratosDev")
+    with pytest.raises(StackNotFound, match=f"--stack NAME …`, or set {STACK_VARIABLE}"):
+        Stack.find()
