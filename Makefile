@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .PHONY: demo demo-word-problems test iam test-vllm lint venv synth docs lock images check-images format bench-planner bench-distill bench-serving \
-	bench-dataset bench-house bench-latency bench-local_generation bench-cloud_memory ablation clean
+	bench-dataset bench-house bench-latency bench-local_generation bench-cloud_memory bench-iam ablation clean
 
 demo: synth  ## The main job, end to end, in the embedded cloud on this machine.
 	@$(BIN)/python examples/demo.py
@@ -63,6 +63,9 @@ bench-planner bench-distill bench-serving bench-dataset bench-house bench-local_
 
 bench-cloud_memory: synth
 	@$(BIN)/python benchmarks/cloud_memory.py
+
+bench-iam: synth  ## What judging every call costs: start-up, and one run of the demo, on and off.
+	@$(BIN)/python -m benchmarks.iam --write
 
 bench-latency: synth  ## Student and teacher of the latest `make demo-word-problems`.
 	@$(BIN)/python benchmarks/latency.py word-problems

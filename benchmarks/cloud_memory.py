@@ -1,7 +1,8 @@
 """What the embedded cloud holds of memory, with its stack, after two runs of a 269 MB model.
 
 A run moves the model as the pipeline does: it is uploaded, a training job reads it and leaves one
-of the same size, that is copied to where it is kept, a second job reads it, and it is downloaded.
+of the same size, that is copied to where it is kept, a second job reads it, an endpoint loads it,
+and it is downloaded. Every call is judged by the policies of the stack.
 Weights are random, since only sizes count. Ends with one line of JSON; it lies under
 benchmarks/results/ too.
 """
@@ -9,13 +10,13 @@ benchmarks/results/ too.
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import os
+import re
 import sys
-import tarfile
 import tempfile
 import time
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,13 +33,28 @@ from infra.local.host.settings import LocalSettings  # noqa: E402
 from infra.local.host.transfers import download_file  # noqa: E402
 
 RESULTS = ROOT / "benchmarks" / "results" / "cloud_memory.json"
-BUCKET = "models"
 RUNS, MODEL_BYTES, AIM_MB = 2, 269_000_000, 300
-LEAVES_A_MODEL = """
-import os, pathlib, shutil
-for name in ("SM_CHANNEL_TEACHER", "SM_CHANNEL_STUDENT"):
-    for path in pathlib.Path(os.environ.get(name, "/none")).glob("*"):
-        shutil.copy(path, os.environ["SM_MODEL_DIR"])
+LEAVES_A_MODEL = (
+    "for path in /opt/ml/input/data/teacher/*; do "
+    '[ ! -e "$path" ] || cp -r "$path" /opt/ml/model/; done'
+)
+REGISTRY = "763104351884.dkr.ecr.us-east-1.amazonaws.com"
+CODE_IMAGE = f"{REGISTRY}/huggingface-pytorch-inference:2.6.0-transformers5.5.3-cpu-py312"
+"""Runs the package `serving` that lies in the artifact, so that the weights may be random."""
+SERVER = """
+import os
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+
+port = int(os.environ["SAGEMAKER_BIND_TO_PORT"])
+ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
 """
 
 
@@ -48,11 +64,14 @@ def main() -> None:
     size = parser.parse_args().megabytes * 10**6
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        model = folder / "model.safetensors"
-        with model.open("wb") as file:
+        base = folder / "base"
+        (base / "code" / "serving").mkdir(parents=True)
+        (base / "code" / "serving" / "__init__.py").touch()
+        (base / "code" / "serving" / "__main__.py").write_text(SERVER)
+        with (base / "model.safetensors").open("wb") as file:
             for start in range(0, size, 1 << 20):
                 file.write(os.urandom(min(1 << 20, size - start)))
-        rows = measured(folder, model)
+        rows = measured(folder / "state", base)
     print_table(rows)
     after = next(row["resident_mb"] for row in rows if row["when"] == f"after run {RUNS}")
     result = {
@@ -67,22 +86,20 @@ def main() -> None:
     print(json.dumps(result))
 
 
-def measured(folder: Path, model: Path) -> list[dict[str, Any]]:
-    settings = LocalSettings(state_dir=folder / "state")
+def measured(state: Path, base: Path) -> list[dict[str, Any]]:
+    settings = LocalSettings(state_dir=state)
     cloud = cloud_at(daemon.start(settings))
     rows = [row(settings, "started", 0.0)]
     started = time.monotonic()
     try:
-        deploy(ROOT / "cdk.out", cloud.endpoint_url)
-        cloud.client("s3").create_bucket(Bucket=BUCKET)
-        put_source(cloud)
+        bucket = deploy(ROOT / "cdk.out", cloud.endpoint_url)["Bucket"]
         rows.append(row(settings, "deployed", time.monotonic() - started))
         for number in range(RUNS):
             started = time.monotonic()
-            run(cloud, f"run-{number}", model, folder)
+            run(cloud, bucket, f"run-{number}", base)
             rows.append(row(settings, f"after run {number + 1}", time.monotonic() - started))
-        started = time.monotonic()
     finally:
+        started = time.monotonic()
         daemon.stop(settings)
     rows[-1]["save_seconds"] = time.monotonic() - started
     started = time.monotonic()
@@ -94,37 +111,39 @@ def measured(folder: Path, model: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def run(cloud: Cloud, run_id: str, model: Path, folder: Path) -> None:
+def run(cloud: Cloud, bucket: str, run_id: str, base: Path) -> None:
     s3 = cloud.client("s3")
-    s3.upload_file(str(model), BUCKET, f"runs/{run_id}/base/{model.name}")
-    train(cloud, f"{run_id}-distill", "teacher", f"runs/{run_id}/base/")
+    for path in filter(Path.is_file, base.rglob("*")):
+        s3.upload_file(str(path), bucket, f"runs/{run_id}/base/{path.relative_to(base)}")
+    train(cloud, bucket, f"{run_id}-distill", "teacher", f"runs/{run_id}/base/")
     made = f"runs/{run_id}/jobs/{run_id}-distill/output/model.tar.gz"
     kept = f"runs/{run_id}/model.tar.gz"
-    s3.copy_object(Bucket=BUCKET, Key=kept, CopySource={"Bucket": BUCKET, "Key": made})
-    train(cloud, f"{run_id}-evaluate", "packed", kept)
-    target = folder / "downloaded.tar.gz"
-    download_file(s3, f"s3://{BUCKET}/{kept}", target)
-    target.unlink()
+    s3.copy_object(Bucket=bucket, Key=kept, CopySource={"Bucket": bucket, "Key": made})
+    train(cloud, bucket, f"{run_id}-evaluate", "packed", kept)
+    serve(cloud, f"stratos-{run_id}", f"s3://{bucket}/{kept}")
+    with tempfile.TemporaryDirectory() as folder:
+        download_file(s3, f"s3://{bucket}/{kept}", Path(folder) / "downloaded.tar.gz")
 
 
-def train(cloud: Cloud, name: str, channel: str, prefix: str) -> None:
+def train(cloud: Cloud, bucket: str, name: str, channel: str, prefix: str) -> None:
     """A job with one channel, waited for."""
     sagemaker = cloud.client("sagemaker")
     source = {
         "S3DataType": "S3Prefix",
-        "S3Uri": f"s3://{BUCKET}/{prefix}",
+        "S3Uri": f"s3://{bucket}/{prefix}",
         "S3DataDistributionType": "FullyReplicated",
     }
     sagemaker.create_training_job(
         TrainingJobName=name,
-        RoleArn=f"arn:aws:iam::{cloud.account_id}:role/benchmark",
-        AlgorithmSpecification={"TrainingImage": "image", "TrainingInputMode": "File"},
-        HyperParameters={
-            "sagemaker_program": '"train.py"',
-            "sagemaker_submit_directory": f'"s3://{BUCKET}/source.tar.gz"',
+        RoleArn=role(cloud, "TrainingJobsRole"),
+        AlgorithmSpecification={
+            "TrainingImage": "image",
+            "TrainingInputMode": "File",
+            "ContainerEntrypoint": ["/bin/sh", "-c"],
+            "ContainerArguments": [LEAVES_A_MODEL],
         },
         InputDataConfig=[{"ChannelName": channel, "DataSource": {"S3DataSource": source}}],
-        OutputDataConfig={"S3OutputPath": f"s3://{BUCKET}/runs/{name.rpartition('-')[0]}/jobs"},
+        OutputDataConfig={"S3OutputPath": f"s3://{bucket}/runs/{name.rpartition('-')[0]}/jobs"},
         ResourceConfig={
             "InstanceType": "ml.local.cpu1",
             "InstanceCount": 1,
@@ -132,22 +151,52 @@ def train(cloud: Cloud, name: str, channel: str, prefix: str) -> None:
         },
         StoppingCondition={"MaxRuntimeInSeconds": 600},
     )
-    while True:
-        job = sagemaker.describe_training_job(TrainingJobName=name)
-        if job["TrainingJobStatus"] == "Completed":
-            return
-        if job["TrainingJobStatus"] in ("Failed", "Stopped"):
-            raise RuntimeError(f"{name}: {job.get('FailureReason')}")
+    await_status(
+        lambda: sagemaker.describe_training_job(TrainingJobName=name),
+        "TrainingJobStatus",
+        "Completed",
+    )
+
+
+def serve(cloud: Cloud, name: str, artifact: str) -> None:
+    """An endpoint that loads the artifact, and is deleted once it is in service."""
+    sagemaker = cloud.client("sagemaker")
+    sagemaker.create_model(
+        ModelName=name,
+        ExecutionRoleArn=role(cloud, "EndpointsRole"),
+        PrimaryContainer={"Image": CODE_IMAGE, "ModelDataUrl": artifact},
+    )
+    variant = {
+        "VariantName": "main",
+        "ModelName": name,
+        "InstanceType": "ml.local.cpu1",
+        "InitialInstanceCount": 1,
+    }
+    sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
+    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+    await_status(
+        lambda: sagemaker.describe_endpoint(EndpointName=name), "EndpointStatus", "InService"
+    )
+    sagemaker.delete_endpoint(EndpointName=name)
+
+
+def await_status(describe: Callable[[], Mapping[str, Any]], field: str, wanted: str) -> None:
+    while (described := describe())[field] != wanted:
+        if described[field] in ("Failed", "Stopped"):
+            raise RuntimeError(described.get("FailureReason"))
         time.sleep(0.2)
 
 
-def put_source(cloud: Cloud) -> None:
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
-        entry = tarfile.TarInfo("train.py")
-        entry.size = len(LEAVES_A_MODEL)
-        archive.addfile(entry, io.BytesIO(LEAVES_A_MODEL.encode()))
-    cloud.client("s3").put_object(Bucket=BUCKET, Key="source.tar.gz", Body=packed.getvalue())
+def role(cloud: Cloud, logical_id: str) -> str:
+    """The ARN of a role of the stack, whose id in the template begins so."""
+    pages = cloud.client("iam").get_paginator("list_roles").paginate()
+    [arn] = (
+        found["Arn"]
+        for page in pages
+        for found in page["Roles"]
+        if re.match(f"Stratos-{logical_id}[0-9A-F]{{8}}", found["RoleName"])
+    )
+    return str(arn)
 
 
 def row(settings: LocalSettings, when: str, seconds: float) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from infra.app import ROOT, synthesize
-from infra.review import REVIEW_PAGE, review_page
+from infra.review.page import REVIEW_PAGE, review_page
 from infra.states.definition_reader import (
     State,
     caught_by,

@@ -18,14 +18,18 @@ _ENDS_SCALING = "Nothing scales an endpoint that is updated, put back or deleted
 _SCALING_ALARMS = "Alarms of an update or of a scaling policy come and go with it"
 _DECIDES = "The model's version in the registry is approved, rejected or told what was measured"
 _WORKFLOW_CREATES = "A run's jobs, models and endpoints are made by its states"
-_ENDS_WHAT_IS_LEFT = "What no run owns any more is ended, so that nobody pays for it"
-_ROUTES = "An answer needs the kind of what is in service, its instances and its component"
+_ENDS_WHAT_IS_LEFT = "What belongs to no run any more is ended, so that nobody pays for it"
+_ROUTES = "It looks at what is in service: its kind, its instances and its component"
+_FOUND_BY_NAME = "A run's jobs and batches are found by its id, which is in their names"
+_ANSWERS = "A model that waits for a person is approved or rejected"
 _ENCRYPTED = "Everything that is stored is encrypted by the stack's key"
 
 REASONS: Mapping[str, str] = {
     "application-autoscaling:DeregisterScalableTarget": _ENDS_SCALING,
     "application-autoscaling:PutScalingPolicy": "The model in service is scaled as its spec says",
-    "application-autoscaling:RegisterScalableTarget": "As above: the bounds of its scaling",
+    "application-autoscaling:RegisterScalableTarget": (
+        "The bounds of a model's scaling are set as its spec says"
+    ),
     "bedrock:CreateModelInvocationJob": "A teacher on Bedrock is asked in a batch, at half price",
     "bedrock:GetModelInvocationJob": "The job waits for its batch",
     "bedrock:InvokeModel": "A teacher on Bedrock is asked",
@@ -36,10 +40,12 @@ REASONS: Mapping[str, str] = {
     "cloudwatch:DescribeAlarms": _SCALING_ALARMS,
     "cloudwatch:PutMetricAlarm": _SCALING_ALARMS,
     "cloudwatch:PutMetricData": "SageMaker writes the container's metrics",
-    "dynamodb:GetItem": "It reads the run's row, or who has the turn at an endpoint",
+    "dynamodb:GetItem": "It reads a run's row, which also says who has the turn at an endpoint",
     "dynamodb:PutItem": "A run is claimed once, by its row",
     "dynamodb:Query": "It looks for other runs of the spec, or for the run of an execution",
-    "dynamodb:Scan": "All runs are looked through: whose is what, or which waits for an answer",
+    "dynamodb:Scan": (
+        "All runs are looked through, to find whose a thing is or which run waits for an answer"
+    ),
     "dynamodb:UpdateItem": "It writes what has become of the run, or takes a turn",
     "ec2:CreateNetworkInterface": _SAGEMAKER_JOINS,
     "ec2:CreateNetworkInterfacePermission": _SAGEMAKER_JOINS,
@@ -98,38 +104,44 @@ REASONS: Mapping[str, str] = {
     "sagemaker:DescribeInferenceComponent": _ROUTES,
     "sagemaker:DescribeModelPackage": _DECIDES,
     "sagemaker:DescribeTrainingJob": "It waits for jobs, diagnoses them, or counts what they cost",
-    "sagemaker:DescribeTransformJob": "It waits for a batch, or counts what it cost",
+    "sagemaker:DescribeTransformJob": "It waits for batches, or counts what they cost",
     "sagemaker:InvokeEndpoint": "The endpoint is asked under the load that the spec declares",
-    "sagemaker:InvokeEndpointAsync": "The same, of an endpoint behind a queue",
+    "sagemaker:InvokeEndpointAsync": (
+        "An endpoint behind a queue is asked under the load that the spec declares"
+    ),
     "sagemaker:ListEndpointConfigs": _ENDS_WHAT_IS_LEFT,
     "sagemaker:ListEndpoints": _ENDS_WHAT_IS_LEFT,
     "sagemaker:ListInferenceComponents": _ENDS_WHAT_IS_LEFT,
     "sagemaker:ListModelPackages": "Versions of a run that failed are found, to reject them",
     "sagemaker:ListModels": _ENDS_WHAT_IS_LEFT,
     "sagemaker:ListTags": "Step Functions looks at the tags of what it makes",
-    "sagemaker:ListTrainingJobs": "The run's jobs are found by its id in their names",
-    "sagemaker:ListTransformJobs": "The run's batches are found by its id in their names",
+    "sagemaker:ListTrainingJobs": _FOUND_BY_NAME,
+    "sagemaker:ListTransformJobs": _FOUND_BY_NAME,
     "sagemaker:StopTrainingJob": _ENDS_WHAT_IS_LEFT,
     "sagemaker:StopTransformJob": _ENDS_WHAT_IS_LEFT,
     "sagemaker:UpdateEndpoint": "A new model takes an endpoint over, and a former one is put back",
     "sagemaker:UpdateEndpointWeightsAndCapacities": (
         "Application Auto Scaling asks with the rights of whoever sets the scaling"
     ),
-    "sagemaker:UpdateInferenceComponent": "As UpdateEndpoint, of a model in a component",
-    "sagemaker:UpdateInferenceComponentRuntimeConfig": "Copies are woken, or scaled",
+    "sagemaker:UpdateInferenceComponent": (
+        "A new model takes a component over, and a former one is put back"
+    ),
+    "sagemaker:UpdateInferenceComponentRuntimeConfig": "Copies of a model are woken and scaled",
     "sagemaker:UpdateModelPackage": _DECIDES,
     "scheduler:CreateSchedule": "Reruns and the ends of endpoints are schedules",
     "scheduler:DeleteSchedule": "A schedule goes with what it is for",
     "scheduler:GetSchedule": "A schedule that is right already is left alone",
     "scheduler:ListSchedules": _ENDS_WHAT_IS_LEFT,
     "scheduler:UpdateSchedule": "Reruns and the ends of endpoints are schedules",
-    "secretsmanager:GetSecretValue": "The key of a teacher of another provider",
-    "sns:Publish": "People are told of an outcome, or asked",
+    "secretsmanager:GetSecretValue": (
+        "A teacher of another provider is asked with a key, which is kept as a secret"
+    ),
+    "sns:Publish": "People are told of an outcome, or asked for an answer",
     "sqs:SendMessage": "An event that failed every time is kept",
-    "states:DescribeExecution": "Whether a run goes on is the execution's to say",
-    "states:GetExecutionHistory": "Where the time of a run went is counted from its history",
-    "states:SendTaskFailure": "A model is rejected",
-    "states:SendTaskSuccess": "A model is approved",
+    "states:DescribeExecution": "The execution says whether its run goes on",
+    "states:GetExecutionHistory": "A run's history says where its time went",
+    "states:SendTaskFailure": _ANSWERS,
+    "states:SendTaskSuccess": _ANSWERS,
     "states:StartExecution": "A spec, or a rerun of it, starts a run",
     "xray:PutTelemetryRecords": _TRACES,
     "xray:PutTraceSegments": _TRACES,
@@ -138,7 +150,7 @@ REASONS: Mapping[str, str] = {
 OF_ROLES: Mapping[tuple[str, str], str] = {
     ("FunctionsSweepRole", "lambda:InvokeFunction"): "CleanUp takes back what a run left",
     ("SchedulesRole", "lambda:InvokeFunction"): (
-        "An endpoint with a component takes more than one call to delete: the sweeper does it"
+        "An endpoint with a component takes more than one call to delete, which the sweeper makes"
     ),
     ("FunctionsSweepRole", "sagemaker:ListTags"): (
         "It knows its own things by their tags, so it reads those of others, too"
@@ -148,3 +160,24 @@ OF_ROLES: Mapping[tuple[str, str], str] = {
     ),
 }
 """By role, as the template names it without its hash, and action."""
+
+_TLS = "Nobody gets in without TLS"
+OF_RESOURCES: Mapping[tuple[str, str], str] = {
+    ("AWS::KMS::Key", "iam::ACCOUNT:root"): (
+        "IAM policies of the account say who uses the key, and its administrators look after it"
+    ),
+    ("AWS::KMS::Key", "logs.REGION.amazonaws.com"): "CloudWatch Logs encrypts the log groups",
+    (
+        "AWS::KMS::Key",
+        "cloudwatch.amazonaws.com, events.amazonaws.com, scheduler.amazonaws.com",
+    ): "They write to the topic and the queue, which the key encrypts",
+    ("AWS::S3::BucketPolicy", "anybody"): _TLS,
+    ("AWS::SNS::TopicPolicy", "anybody"): _TLS,
+    ("AWS::SNS::TopicPolicy", "cloudwatch.amazonaws.com"): "Alarms are told to people",
+    ("AWS::SQS::QueuePolicy", "anybody"): _TLS,
+    ("AWS::SQS::QueuePolicy", "events.amazonaws.com"): (
+        "Events that a rule could not deliver are kept"
+    ),
+    ("AWS::Lambda::Permission", "events.amazonaws.com"): "A rule calls the function",
+}
+"""By type of the resource that holds a policy, and who the statement is about."""

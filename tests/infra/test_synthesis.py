@@ -111,3 +111,9 @@ def test_the_packaged_node_is_used(monkeypatch):
     )
     assert Path(os.environ["JSII_NODE"]).is_absolute()
     assert int(version.stdout.strip().lstrip("v").split(".")[0]) >= 22
+
+
+def test_neither_the_app_nor_the_command_line_reports_its_use():
+    settings = json.loads((ROOT / "cdk.json").read_text())
+    assert settings["versionReporting"] is False
+    assert settings["context"]["cli-telemetry"] is False

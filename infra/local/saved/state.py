@@ -119,7 +119,8 @@ class SavedState:
                     "buckets": [
                         resource["PhysicalResourceId"]
                         for resource in resources
-                        if resource["ResourceType"] == "AWS::S3::Bucket"
+                        # moto lists what a condition leaves out, too: without its type.
+                        if resource.get("ResourceType") == "AWS::S3::Bucket"
                     ],
                 }
             )

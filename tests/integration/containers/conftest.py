@@ -21,13 +21,14 @@ from lambdas.jobs.factory import JobFactory
 from stratos.contracts.bucket import split_uri
 from stratos.contracts.jobs import AnyJobConfig
 from stratos.contracts.plan import Server
-from stratos.contracts.records import Message, Record, TrainingRecord, write_jsonl
 from stratos.pipeline.steps import TrainingJob
 from tests import factories
 from tests.integration.containers.machine import ROOT
 from tests.integration.containers.sandbox import require_namespaces
+from tests.stack_environment import stack_environment
 from tests.unit.training.jobs import BASE
 from tests.unit.training.tiny_models import save_model
+from tests.unit.training.tiny_records import write_dataset, write_training_records
 from training.container.packages import interpreter_tag
 
 BUCKET = factories.run_ref().bucket
@@ -51,22 +52,10 @@ def s3() -> Iterator[Any]:
     host, port = server.get_host_and_port()
     with pytest.MonkeyPatch.context() as environ:
         for name, value in {
+            **stack_environment(BUCKET, "us-east-1"),
             "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_REGION": "us-east-1",
-            "AWS_DEFAULT_REGION": "us-east-1",
             "SOURCE_URI": SOURCE_URI,
             "PACKAGES_URI": PACKAGES_URI,
-            "RUNS_TABLE": "runs",
-            "TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:stratos",
-            "MODEL_PACKAGE_GROUP": "stratos",
-            "SCHEDULE_GROUP": "stratos",
-            "SCHEDULER_ROLE_ARN": "arn:aws:iam::123456789012:role/scheduler",
-            "STATE_MACHINE_ARN": "arn:aws:states:us-east-1:123456789012:stateMachine:s",
-            "KMS_KEY_ARN": "arn:aws:kms:us-east-1:123456789012:key/k",
-            "SEVERAL_INSTANCE_TYPES": "true",
-            "BEDROCK_ROLE_ARN": "arn:aws:iam::123456789012:role/batches",
         }.items():
             environ.setenv(name, value)
         client.cache_clear()
@@ -86,33 +75,9 @@ def bucket(s3: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp("bucket")
     put_folder(s3, save_model(folder / "teacher", seed=1), "models/teacher")
     put_folder(s3, save_model(folder / "student", seed=2, num_hidden_layers=1), "models/student")
-    for split, count in (("train", 12), ("probe", 6), ("heldout", 6)):
-        write_jsonl(
-            folder / f"{split}.jsonl",
-            (
-                Record(
-                    id=f"{split}-{number}",
-                    messages=(Message(role="user", content=f"{split} {number}?"),),
-                    gold=str(number),
-                    split=split,
-                )
-                for number in range(count)
-            ),
-        )
-        s3.upload_file(str(folder / f"{split}.jsonl"), BUCKET, f"dataset/{split}.jsonl")
-    write_jsonl(
-        folder / "records.jsonl",
-        (
-            TrainingRecord(
-                id=str(number),
-                messages=(Message(role="user", content=f"{number}?"),),
-                completion=f"so\n#### {number}",
-                answer=str(number),
-                strategy="injection",
-            )
-            for number in range(40)
-        ),
-    )
+    for file in write_dataset(folder, train=12, probe=6, heldout=6):
+        s3.upload_file(str(file), BUCKET, f"dataset/{file.name}")
+    write_training_records(folder / "records.jsonl")
     s3.upload_file(str(folder / "records.jsonl"), BUCKET, "records/records.jsonl")
     s3.put_object(Bucket=BUCKET, Key="no-records/records.jsonl", Body=b"")
     s3.put_object(Bucket=BUCKET, Key="no-model/notes.txt", Body=b"a model was to be here")
@@ -166,6 +131,6 @@ def make_job(bucket: Any) -> MakeJob:
             devices=devices,
         )
         prefixes = {name: f"s3://{BUCKET}/{key}/" for name, key in channels.items()}
-        return factory.make(step, config, server, prefixes, hyper_parameters)
+        return factory.make(step, config, [server], prefixes, hyper_parameters)
 
     return make

@@ -85,7 +85,8 @@ def start(
         target = root.channel(channel.channel_name)
         target.mkdir()
         assert download_prefix(s3, channel.data_source.s3_data_source.s3_uri, target) > 0
-    FirstProcess(asked, root, threads=1).write_configuration()
+    kind, _ = asked.resource_config.choices[0]
+    FirstProcess(asked, root, kind, threads=1).write_configuration()
     algorithm = asked.algorithm_specification
     return Container(
         root.path,

@@ -28,8 +28,10 @@ from stratos.pipeline.steps import TrainingJob
 from tests import factories
 from tests.component_api import ComponentApi
 from tests.fakes import FakeClock, FakeRuntime, SlowClock
+from tests.stack_environment import stack_environment
 
-BUCKET, TABLE, REGION = "stratos-bucket", "stratos-runs", "us-east-1"
+BUCKET, REGION = "stratos-bucket", "us-east-1"
+TABLE = stack_environment(BUCKET, REGION)["RUNS_TABLE"]
 SPEC_KEY = "specs/tiles/spec.yaml"
 
 
@@ -152,24 +154,7 @@ class Account:
 
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_REGION": REGION,
-        "AWS_DEFAULT_REGION": REGION,
-        "POWERTOOLS_METRICS_NAMESPACE": "Stratos",
-        "POWERTOOLS_SERVICE_NAME": "stratos",
-        "STACK_NAME": "Stratos",
-        "RUNS_TABLE": TABLE,
-        "SOURCE_URI": f"s3://{BUCKET}/source.tar.gz",
-        "PACKAGES_URI": f"s3://{BUCKET}/packages.tar.gz",
-        "MODEL_PACKAGE_GROUP": "stratos",
-        "SCHEDULE_GROUP": "stratos",
-        "SCHEDULER_ROLE_ARN": "arn:aws:iam::123456789012:role/scheduler",
-        "KMS_KEY_ARN": "arn:aws:kms:us-east-1:123456789012:key/k",
-        "SEVERAL_INSTANCE_TYPES": "true",
-        "BEDROCK_ROLE_ARN": "arn:aws:iam::123456789012:role/batches",
-    }.items():
+    for name, value in stack_environment(BUCKET, REGION).items():
         monkeypatch.setenv(name, value)
     # moto has no UpdateEndpoint.
     monkeypatch.setattr(SageMakerResponse, "update_endpoint", _update_endpoint, raising=False)

@@ -11,9 +11,9 @@ import pytest
 import torch
 from moto.server import ThreadedMotoServer
 
-from stratos.contracts.records import Message, Record, TrainingRecord, write_jsonl
 from tests.unit.training.jobs import BASE, BUCKET, lay_out
 from tests.unit.training.tiny_models import save_model
+from tests.unit.training.tiny_records import write_dataset, write_training_records
 
 torch.set_num_threads(1)
 
@@ -47,17 +47,7 @@ def models(tmp_path_factory):
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory):
     folder = tmp_path_factory.mktemp("dataset")
-    for split, count in (("train", 60), ("probe", 24), ("heldout", 30)):
-        rows = (
-            Record(
-                id=f"{split}-{number}",
-                messages=(Message(role="user", content=f"{split} {number} + {number}?"),),
-                gold=str(2 * number),
-                split=split,
-            )
-            for number in range(count)
-        )
-        write_jsonl(folder / f"{split}.jsonl", rows)
+    write_dataset(folder, train=60, probe=24, heldout=30)
     return folder
 
 
@@ -93,14 +83,4 @@ def container(tmp_path, monkeypatch, s3, models, dataset):
 def records(tmp_path):
     """Forty verified records in the channel's folder."""
     (tmp_path / "records").mkdir(exist_ok=True)
-    rows = (
-        TrainingRecord(
-            id=str(number),
-            messages=(Message(role="user", content=f"{number}?"),),
-            completion=f"so\n#### {number}",
-            answer=str(number),
-            strategy="injection",
-        )
-        for number in range(40)
-    )
-    write_jsonl(tmp_path / "records" / "records.jsonl", rows)
+    write_training_records(tmp_path / "records" / "records.jsonl")

@@ -160,7 +160,7 @@ class EndpointProcesses:
             told = partial(_told, finished, found.types)
             traffic.roll_out(found.variants, found.containers, told, shift)
 
-        thread = threading.Thread(target=run, daemon=True)
+        thread = threading.Thread(target=run, name=f"provisioning-{name}", daemon=True)
         with self._lock:
             self._provisioning = [one for one in self._provisioning if one.is_alive()]
             self._provisioning.append(thread)

@@ -47,6 +47,13 @@ ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
 """
 
 
+FILES = {
+    "answer.txt": "forty-two",
+    "code/serving/__init__.py": "",
+    "code/serving/__main__.py": SERVER,
+}
+
+
 def model_archive(files: Mapping[str, str]) -> bytes:
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w:gz") as packed:
@@ -57,12 +64,48 @@ def model_archive(files: Mapping[str, str]) -> bytes:
     return archive.getvalue()
 
 
-def test_an_endpoint_serves_again_after_a_restart(tmp_path: Path) -> None:
-    files = {
-        "answer.txt": "forty-two",
-        "code/serving/__init__.py": "",
-        "code/serving/__main__.py": SERVER,
+def make_model(cloud: Cloud) -> None:
+    """The model `m`, which says its answer to everything, and the role that reads it."""
+    make_role(cloud)
+    cloud("s3").create_bucket(Bucket="models")
+    cloud("s3").put_object(Bucket="models", Key="m.tar.gz", Body=model_archive(FILES))
+    cloud("sagemaker").create_model(
+        ModelName="m",
+        ExecutionRoleArn=ROLE_ARN,
+        PrimaryContainer={"Image": CODE_IMAGE, "ModelDataUrl": "s3://models/m.tar.gz"},
+    )
+
+
+def make_component(cloud: Cloud) -> None:
+    """The component `lazy` of the model, without a copy, on an endpoint of that name."""
+    sagemaker = cloud("sagemaker")
+    variant = {
+        "VariantName": "main",
+        "InstanceType": "ml.local.cpu1",
+        "InitialInstanceCount": 1,
+        "ManagedInstanceScaling": {"Status": "ENABLED", "MinInstanceCount": 0},
     }
+    sagemaker.create_endpoint_config(
+        EndpointConfigName="c", ExecutionRoleArn=ROLE_ARN, ProductionVariants=[variant]
+    )
+    sagemaker.create_endpoint(EndpointName="lazy", EndpointConfigName="c")
+    eventually(
+        lambda: sagemaker.describe_endpoint(EndpointName="lazy")["EndpointStatus"] == "InService"
+    )
+    sagemaker.create_inference_component(
+        InferenceComponentName="lazy",
+        EndpointName="lazy",
+        VariantName="main",
+        Specification={
+            "ModelName": "m",
+            "ComputeResourceRequirements": {"MinMemoryRequiredInMb": 256},
+        },
+        RuntimeConfig={"CopyCount": 0},
+        Tags=[{"Key": "run", "Value": "r1"}],
+    )
+
+
+def test_an_endpoint_serves_again_after_a_restart(tmp_path: Path) -> None:
 
     def answer(cloud: Cloud) -> bytes:
         def in_service() -> bool:
@@ -76,15 +119,8 @@ def test_an_endpoint_serves_again_after_a_restart(tmp_path: Path) -> None:
         return content
 
     with serving(tmp_path) as cloud:
-        make_role(cloud)
-        cloud("s3").create_bucket(Bucket="models")
-        cloud("s3").put_object(Bucket="models", Key="m.tar.gz", Body=model_archive(files))
+        make_model(cloud)
         sagemaker = cloud("sagemaker")
-        sagemaker.create_model(
-            ModelName="m",
-            ExecutionRoleArn=ROLE_ARN,
-            PrimaryContainer={"Image": CODE_IMAGE, "ModelDataUrl": "s3://models/m.tar.gz"},
-        )
         variant = {
             "VariantName": "main",
             "ModelName": "m",
@@ -104,11 +140,6 @@ def test_an_endpoint_serves_again_after_a_restart(tmp_path: Path) -> None:
 
 
 def test_a_component_that_scaled_to_zero_wakes_after_a_restart(tmp_path: Path) -> None:
-    files = {
-        "answer.txt": "forty-two",
-        "code/serving/__init__.py": "",
-        "code/serving/__main__.py": SERVER,
-    }
     server = Server(
         instance_type="ml.local.cpu1",
         count=1,
@@ -124,41 +155,8 @@ def test_a_component_that_scaled_to_zero_wakes_after_a_restart(tmp_path: Path) -
         return described["RuntimeConfig"]["CurrentCopyCount"] if settled else None
 
     with serving(tmp_path) as cloud:
-        make_role(cloud)
-        cloud("s3").create_bucket(Bucket="models")
-        cloud("s3").put_object(Bucket="models", Key="m.tar.gz", Body=model_archive(files))
-        sagemaker = cloud("sagemaker")
-        sagemaker.create_model(
-            ModelName="m",
-            ExecutionRoleArn=ROLE_ARN,
-            PrimaryContainer={"Image": CODE_IMAGE, "ModelDataUrl": "s3://models/m.tar.gz"},
-        )
-        variant = {
-            "VariantName": "main",
-            "InstanceType": "ml.local.cpu1",
-            "InitialInstanceCount": 1,
-            "ManagedInstanceScaling": {"Status": "ENABLED", "MinInstanceCount": 0},
-        }
-        sagemaker.create_endpoint_config(
-            EndpointConfigName="c", ExecutionRoleArn=ROLE_ARN, ProductionVariants=[variant]
-        )
-        sagemaker.create_endpoint(EndpointName="lazy", EndpointConfigName="c")
-        eventually(
-            lambda: (
-                sagemaker.describe_endpoint(EndpointName="lazy")["EndpointStatus"] == "InService"
-            )
-        )
-        sagemaker.create_inference_component(
-            InferenceComponentName="lazy",
-            EndpointName="lazy",
-            VariantName="main",
-            Specification={
-                "ModelName": "m",
-                "ComputeResourceRequirements": {"MinMemoryRequiredInMb": 256},
-            },
-            RuntimeConfig={"CopyCount": 0},
-            Tags=[{"Key": "run", "Value": "r1"}],
-        )
+        make_model(cloud)
+        make_component(cloud)
         autoscaling, cloudwatch = cloud("application-autoscaling"), cloud("cloudwatch")
         autoscaling.register_scalable_target(**scaling.target)
         arns = [autoscaling.put_scaling_policy(**p)["PolicyARN"] for p in scaling.policies]

@@ -58,10 +58,9 @@ def test_saved_schedules_come_back_with_their_time_zone_or_utc(
     assert {record["request"]["Name"] for record in again} == set(zones)
 
 
-def test_what_the_pipeline_made_by_itself_comes_back_too(tmp_path: Path) -> None:
+def test_data_and_schedules_that_no_stack_made_come_back(tmp_path: Path) -> None:
     with serving(tmp_path) as cloud:
         make_role(cloud)
-        sagemaker = cloud("sagemaker")
         cloud("s3").create_bucket(Bucket="loose")
         cloud("s3").put_object(Bucket="loose", Key="k", Body=b"v")
         cloud("secretsmanager").create_secret(Name="token", SecretString="s3cret")
@@ -72,29 +71,6 @@ def test_what_the_pipeline_made_by_itself_comes_back_too(tmp_path: Path) -> None
             BillingMode="PAY_PER_REQUEST",
         )
         cloud("dynamodb").put_item(TableName="loose", Item={"id": {"S": "x"}})
-        sagemaker.create_model_package_group(ModelPackageGroupName="students")
-        for version in ("one", "two"):
-            sagemaker.create_model_package(
-                ModelPackageGroupName="students",
-                ModelPackageDescription=version,
-                ModelApprovalStatus="Approved",
-            )
-        (second,) = (
-            package["ModelPackageArn"]
-            for package in sagemaker.list_model_packages(ModelPackageGroupName="students")[
-                "ModelPackageSummaryList"
-            ]
-            if package["ModelPackageVersion"] == 2
-        )
-        sagemaker.update_model_package(
-            ModelPackageArn=second, ModelApprovalStatus="Rejected", ApprovalDescription="too terse"
-        )
-        sagemaker.create_model(
-            ModelName="student",
-            ExecutionRoleArn=ROLE_ARN,
-            PrimaryContainer={"Image": "image", "ModelDataUrl": "s3://loose/k"},
-            Tags=[{"Key": "run", "Value": "r1"}],
-        )
         target = {"Arn": cloud.create_queue("target")[1], "RoleArn": ROLE_ARN, "Input": "{}"}
         for name, expression in (("weekly", "rate(7 days)"), ("past", "at(2020-01-01T00:00:00)")):
             cloud("scheduler").create_schedule(
@@ -111,30 +87,62 @@ def test_what_the_pipeline_made_by_itself_comes_back_too(tmp_path: Path) -> None
         value = cloud("secretsmanager").get_secret_value(SecretId="token")
         assert value["SecretString"] == "s3cret"
         assert cloud("dynamodb").scan(TableName="loose")["Count"] == 1
-        sagemaker = cloud("sagemaker")
-        packages = sagemaker.list_model_packages(ModelPackageGroupName="students")
-        found = {
-            package["ModelPackageVersion"]: sagemaker.describe_model_package(
-                ModelPackageName=package["ModelPackageArn"]
-            )
-            for package in packages["ModelPackageSummaryList"]
-        }
-        assert {n: package["ModelPackageDescription"] for n, package in found.items()} == {
-            1: "one",
-            2: "two",
-        }
-        decided = [
-            (package["ModelApprovalStatus"], package.get("ApprovalDescription"))
-            for _, package in sorted(found.items())
-        ]
-        assert decided == [("Approved", None), ("Rejected", "too terse")]
-        model = sagemaker.describe_model(ModelName="student")
-        assert model["PrimaryContainer"]["ModelDataUrl"] == "s3://loose/k"
-        assert sagemaker.list_tags(ResourceArn=model["ModelArn"])["Tags"] == [
-            {"Key": "run", "Value": "r1"}
-        ]
         schedules = cloud("scheduler").list_schedules()["Schedules"]
         assert [schedule["Name"] for schedule in schedules] == ["weekly"]
         # Neither a rate schedule nor a past one fires for having been made again.
         cloud("sqs").send_message(QueueUrl=url, MessageBody='"marker"')
         assert cloud.receive(url)["Body"] == "marker"
+
+
+def test_models_and_what_was_decided_of_their_packages_come_back(tmp_path: Path) -> None:
+    with serving(tmp_path) as cloud:
+        make_role(cloud)
+        cloud("s3").create_bucket(Bucket="loose")
+        cloud("s3").put_object(Bucket="loose", Key="k", Body=b"v")
+        sagemaker = cloud("sagemaker")
+        sagemaker.create_model_package_group(ModelPackageGroupName="students")
+        for version in ("one", "two"):
+            sagemaker.create_model_package(
+                ModelPackageGroupName="students",
+                ModelPackageDescription=version,
+                ModelApprovalStatus="Approved",
+            )
+        sagemaker.update_model_package(
+            ModelPackageArn=packages_of(sagemaker)[2]["ModelPackageArn"],
+            ModelApprovalStatus="Rejected",
+            ApprovalDescription="too terse",
+        )
+        sagemaker.create_model(
+            ModelName="student",
+            ExecutionRoleArn=ROLE_ARN,
+            PrimaryContainer={"Image": "image", "ModelDataUrl": "s3://loose/k"},
+            Tags=[{"Key": "run", "Value": "r1"}],
+        )
+
+    with serving(tmp_path) as cloud:
+        sagemaker = cloud("sagemaker")
+        decided = {
+            version: (
+                package["ModelPackageDescription"],
+                package["ModelApprovalStatus"],
+                package.get("ApprovalDescription"),
+            )
+            for version, package in packages_of(sagemaker).items()
+        }
+        assert decided == {1: ("one", "Approved", None), 2: ("two", "Rejected", "too terse")}
+        model = sagemaker.describe_model(ModelName="student")
+        assert model["PrimaryContainer"]["ModelDataUrl"] == "s3://loose/k"
+        assert sagemaker.list_tags(ResourceArn=model["ModelArn"])["Tags"] == [
+            {"Key": "run", "Value": "r1"}
+        ]
+
+
+def packages_of(sagemaker: Any) -> dict[int, Any]:
+    """Each version of the group `students`, described."""
+    listed = sagemaker.list_model_packages(ModelPackageGroupName="students")
+    return {
+        package["ModelPackageVersion"]: sagemaker.describe_model_package(
+            ModelPackageName=package["ModelPackageArn"]
+        )
+        for package in listed["ModelPackageSummaryList"]
+    }

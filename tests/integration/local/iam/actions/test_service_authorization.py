@@ -12,6 +12,7 @@ from infra.local.iam.actions import RULES
 from infra.local.iam.requirement import Requirement
 
 NAME = "arn:aws:states:us-east-1:123456789012:stateMachine:m"
+BODIES = {"DeleteObjects": b"<Delete><Object><Key>k</Key></Object></Delete>"}
 GIVEN = {
     **dict.fromkeys(
         ("TrainingJobName", "TransformJobName", "ModelName", "EndpointName", "TableName", "Key"),
@@ -46,7 +47,7 @@ ON_THE_STATE_MACHINE = {
 def asked_for() -> Iterator[Requirement]:
     for service, rules in RULES.items():
         for operation, rule in rules.items():
-            yield from rule(api_request(service, operation, GIVEN))
+            yield from rule(api_request(service, operation, GIVEN, body=BODIES.get(operation, b"")))
 
 
 def test_every_action_that_a_rule_asks_for_exists() -> None:

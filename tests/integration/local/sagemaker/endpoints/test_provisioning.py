@@ -1,5 +1,7 @@
 """What an endpoint gets where instance types have run out, and what becomes of it."""
 
+import threading
+
 import pytest
 from botocore.exceptions import ClientError
 from endpoint_models import create_config, describe, invoke, settled
@@ -83,16 +85,21 @@ def test_instances_are_waited_for_as_long_as_the_variant_says(cloud, capacity):
     assert settled(cloud, "patient")["EndpointStatus"] == "InService"
 
 
-def test_an_endpoint_that_waits_for_instances_can_be_deleted(cloud, capacity):
+def test_the_wait_of_an_endpoint_for_instances_ends_as_it_is_deleted(cloud, capacity):
+    """And what is free later starts nothing. By itself it would end later than patience here."""
+
+    def waits():
+        return "provisioning-unwanted" in {thread.name for thread in threading.enumerate()}
+
     capacity.exhaust([A], ["hosting"])
     create(cloud, "unwanted", (A, 1, None), VariantInstanceProvisionTimeoutInSeconds=3600)
+    assert waits()
     cloud.sagemaker.delete_endpoint(EndpointName="unwanted")
+    eventually(lambda: not waits())
     capacity.restore([A], ["hosting"])
-    listed = eventually(
-        lambda: cloud.sagemaker.list_endpoints(NameContains="unwanted")["Endpoints"],
-        lambda found: not found,
-    )
-    assert listed == []
+    assert not waits()
+    assert cloud.sagemaker.list_endpoints(NameContains="unwanted")["Endpoints"] == []
+    assert not (cloud.settings.state_dir / "endpoints" / "unwanted").exists()
 
 
 @pytest.mark.parametrize(

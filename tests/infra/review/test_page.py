@@ -7,7 +7,7 @@ import copy
 import pytest
 
 from infra.app import ROOT
-from infra.review import REVIEW_PAGE, granted, review_page
+from infra.review.page import REVIEW_PAGE, granted, review_page
 from infra.rights.reasons import OF_ROLES, REASONS
 from tests.infra.resources import of_type
 
@@ -48,3 +48,29 @@ def test_every_role_is_on_the_page_with_who_assumes_it(template):
     roles = len(of_type(template, "AWS::IAM::Role"))
     assert page.count("Assumed by `") == roles
     assert page.count("\n### ") == roles + len(of_type(template, "AWS::IAM::ManagedPolicy"))
+
+
+def test_a_role_s_trust_is_told_with_each_of_its_conditions(template):
+    page = review_page(template, HANDLERS)
+    told = "".join(line for line in page.splitlines() if "Assumed by `" in line)
+    trusts = [
+        role["AssumeRolePolicyDocument"]["Statement"][0]
+        for role in of_type(template, "AWS::IAM::Role").values()
+    ]
+    held = [key for one in trusts for tested in one.get("Condition", {}).values() for key in tested]
+    assert {"aws:SourceAccount", "aws:SourceArn"} == set(held)
+    for key in set(held):
+        assert told.count(f"`{key}`") == held.count(key)
+
+
+def test_no_cell_of_the_page_gives_a_reason_twice(template):
+    for line in review_page(template, HANDLERS).splitlines():
+        if line.startswith("| `"):
+            reasons = line.rstrip(" |").rpartition(" | ")[2].split(". ")
+            assert len(reasons) == len(set(reasons)), line
+
+
+@pytest.mark.parametrize("reason", [*REASONS.values(), *OF_ROLES.values()])
+def test_a_reason_stands_by_itself_wherever_it_is_joined(reason):
+    assert not reason.startswith(("As ", "The same"))
+    assert not reason.endswith(".")

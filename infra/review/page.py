@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from infra.review.data_at_rest import data_at_rest
+from infra.review.resource_policies import resource_policies
+from infra.review.template_text import conditions_of, listed, plain, text
 from infra.rights.reasons import OF_ROLES, REASONS
 
 REVIEW_PAGE = "review.md"
@@ -16,8 +18,10 @@ REVIEW_PAGE = "review.md"
 _INTRODUCTION = """\
 # For a review
 
-What the stack may do in an account, what it costs while nobody uses it, and what leaves the
-account. The names are those of the default stack, `Stratos`; those of another begin with its own
+What the stack may do in an account, [who is let in](#resource-policies), how
+[data is kept](#data-at-rest), [what it costs](#what-it-costs-while-nobody-uses-it) while nobody
+uses it, and [what leaves the account](#what-leaves-the-account). The names are those of the default
+stack, `Stratos`; those of another begin with its own
 [prefix](deploy.md#several-stacks-in-one-account).
 
 This page is generated from the synthesized template by `python -m infra.docs`. The reasons stand in
@@ -79,7 +83,9 @@ spec names a teacher of `kind: openai` | subnets without a way to the internet |
 by e-mail | a run ends or waits for approval, an alarm is raised | subscribe nobody |
 
 Nothing else does. Code and packages come with the stack, images from AWS's registry in the region,
-and no usage is reported to anybody. What a spec's `checker.py` does is its author's: see
+and nothing in the stack reports usage to anybody. The CDK's command line, on the machine of whoever
+deploys, reports its use to AWS unless it is told not to; this project's `cdk.json` [tells
+it](deploy.md#what-the-deployer-needs). What a spec's `checker.py` does is its author's: see
 [whom to trust](deploy.md#whom-to-trust).
 """
 
@@ -91,16 +97,23 @@ def review_page(template: Mapping[str, Any], handlers: Path) -> str:
         handlers: The folder with the modules of the functions, whose first lines say what for.
 
     Raises:
-        ValueError: A grant has no reason, or a resource type no cost; it says where to add them.
+        ValueError: A grant or a statement has no reason, or a resource type no cost; it says where
+            to add them.
     """
-    return "\n".join((_INTRODUCTION, _rights(template, handlers), _idle(template), _LEAVES))
+    sections = (
+        _rights(template, handlers),
+        resource_policies(template),
+        data_at_rest(template),
+        _idle(template),
+    )
+    return "\n".join((_INTRODUCTION, *sections, _LEAVES))
 
 
 def granted(template: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Role and action of every grant, roles without their hash."""
     for role, statement in _statements(template):
-        for action in _listed(statement["Action"]):
-            yield _plain(role), action
+        for action in listed(statement["Action"]):
+            yield plain(role), action
 
 
 def _rights(template: Mapping[str, Any], handlers: Path) -> str:
@@ -109,7 +122,7 @@ def _rights(template: Mapping[str, Any], handlers: Path) -> str:
     for name, resource in template["Resources"].items():
         if resource["Type"] not in ("AWS::IAM::Role", "AWS::IAM::ManagedPolicy"):
             continue
-        role, properties = _plain(name), resource["Properties"]
+        role, properties = plain(name), resource["Properties"]
         purpose = purposes.get(role, properties.get("Description", ""))
         rows = [_row(role, s) for owner, s in _statements(template) if owner == name]
         sections.append(
@@ -127,7 +140,7 @@ def _purposes(template: Mapping[str, Any], handlers: Path) -> dict[str, str]:
             module = resource["Properties"]["Handler"].split(".")[-2]
             source = (handlers / f"{module}.py").read_text(encoding="utf-8")
             said = (ast.get_docstring(ast.parse(source)) or "").splitlines()[0].partition(": ")[2]
-            role = _plain(resource["Properties"]["Role"]["Fn::GetAtt"][0])
+            role = plain(resource["Properties"]["Role"]["Fn::GetAtt"][0])
             found[role] = said[:1].upper() + said[1:]
     return found
 
@@ -136,11 +149,8 @@ def _assumed(properties: Mapping[str, Any]) -> str:
     if "AssumeRolePolicyDocument" not in properties:
         return "A policy that nothing in the stack holds: attach it to people."
     (trust,) = properties["AssumeRolePolicyDocument"]["Statement"]
-    service = trust["Principal"]["Service"]
-    if "Condition" not in trust:
-        return f"Assumed by `{service}`."
-    source = _text(trust["Condition"]["ArnLike"]["aws:SourceArn"])
-    return f"Assumed by `{service}` of this account, for `{source}`."
+    tests = " and ".join(conditions_of(trust.get("Condition", {})))
+    return f"Assumed by `{trust['Principal']['Service']}`{f', if {tests}' if tests else ''}."
 
 
 def _statements(template: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -156,21 +166,22 @@ def _statements(template: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str,
 
 
 def _row(role: str, statement: Mapping[str, Any]) -> str:
-    actions = sorted(_listed(statement["Action"]))
-    tests = [
-        f"{operator} `{key}` {' or '.join(f'`{_text(item)}`' for item in _listed(value))}"
-        for operator, tested in statement.get("Condition", {}).items()
-        for key, value in tested.items()
-    ]
+    actions = sorted(listed(statement["Action"]))
+    tests = conditions_of(statement.get("Condition", {}))
     if "only" in statement:
         tests.append("the stack is given a VPC")
     cells = (
         "<br>".join(f"`{action}`" for action in actions),
-        "<br>".join(f"`{_text(item)}`" for item in _listed(statement["Resource"])),
+        "<br>".join(f"`{text(item)}`" for item in listed(statement["Resource"])),
         "<br>".join(tests),
-        ". ".join(dict.fromkeys(_reason(role, action) for action in actions)),
+        _why(role, actions),
     )
     return "| " + " | ".join(cells) + " |\n"
+
+
+def _why(role: str, actions: list[str]) -> str:
+    """The reasons, each once."""
+    return ". ".join(dict.fromkeys(_reason(role, action) for action in actions))
 
 
 def _reason(role: str, action: str) -> str:
@@ -183,7 +194,9 @@ def _reason(role: str, action: str) -> str:
 def _idle(template: Mapping[str, Any]) -> str:
     counted = Counter(resource["Type"] for resource in template["Resources"].values())
     if unknown := sorted(counted.keys() - _PAID_IDLE.keys() - _FREE_IDLE):
-        raise ValueError(f"infra/review.py does not say what an idle {', '.join(unknown)} costs")
+        raise ValueError(
+            f"infra/review/page.py does not say what an idle {', '.join(unknown)} costs"
+        )
     rows = [f"| `{kind}` | {counted[kind]} | {cost} |\n" for kind, cost in _PAID_IDLE.items()]
     free = ", ".join(f"`{kind}`" for kind in sorted(counted.keys() & _FREE_IDLE))
     return (
@@ -194,28 +207,3 @@ def _idle(template: Mapping[str, Any]) -> str:
         " until its time is over**, at the price that its plan names; `stratos runs` lists them."
         " A VPC that is given, its endpoints and its NAT are billed to whoever made them.\n"
     )
-
-
-def _plain(logical_id: str) -> str:
-    return re.sub(r"[0-9A-F]{8}$", "", logical_id)
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def _text(value: Any) -> str:
-    """A value as one reads it: without what ARNs of this account share."""
-    if isinstance(value, str):
-        return value
-    ((function, given),) = value.items()
-    if function == "Fn::Join":
-        text = "".join(_text(part) for part in given[1])
-        return re.sub(r"^arn:PARTITION:", "", text)
-    if function == "Fn::Sub":
-        return str(given)
-    if function == "Ref":
-        pseudo = {"AWS::Partition": "PARTITION", "AWS::Region": "REGION"}
-        pseudo["AWS::AccountId"] = "ACCOUNT"
-        return pseudo.get(given, _plain(given))
-    return _plain(given[0])

@@ -1,0 +1,1 @@
+"""The page for whoever reviews the stack, from the template."""
