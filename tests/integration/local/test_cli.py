@@ -6,10 +6,14 @@ from pathlib import Path
 
 import pytest
 from assembly import template, write_assembly
+from moto_cloud import running_cloud
 from typer.testing import CliRunner
 
+from infra.local import cli
 from infra.local.cli import app
 from infra.local.cloudformation.deploy import DeployError
+from infra.local.cloudformation.stacks import CloudFormation
+from stratos.contracts.bucket import SERVERS_KEY
 from stratos.errors import StratosError
 
 
@@ -54,3 +58,24 @@ def test_a_folder_without_a_template_is_refused_before_the_cloud_is_started(tmp_
     assert isinstance(asked.exception, DeployError)
     assert "no manifest.json; synthesize first" in str(asked.exception)
     assert not state_dir.exists()
+
+
+def test_up_says_which_stack_it_deployed_where_there_are_several(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told(stack: str) -> list[str]:
+        content = template(
+            {"Topic": {"Type": "AWS::SNS::Topic"}}, Bucket=f"bucket-of-{stack.lower()}"
+        )
+        assembly = write_assembly(tmp_path / stack, stack, content)
+        asked = CliRunner().invoke(app, ["up", "--assembly", str(assembly)])
+        assert asked.exit_code == 0, asked.output
+        return [line for line in asked.output.splitlines() if "STRATOS_STACK" in line]
+
+    with running_cloud(tmp_path / "cloud", CloudFormation()) as cloud:
+        monkeypatch.setattr(cli, "start", lambda settings: cloud.settings.endpoint_url)
+        for stack in ("Stratos", "StratosDev"):
+            cloud("s3").create_bucket(Bucket=f"bucket-of-{stack.lower()}")
+            cloud("s3").put_object(Bucket=f"bucket-of-{stack.lower()}", Key=SERVERS_KEY)
+        assert told("Stratos") == []
+        assert told("StratosDev") == ["export STRATOS_STACK=StratosDev"]
