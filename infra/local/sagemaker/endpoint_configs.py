@@ -178,6 +178,13 @@ def accept_instance_type(config: Any, instance_type: str) -> None:
         )
 
 
+def keep_network(backend: Any, parameters: dict[str, Any], _answer: dict[str, Any]) -> None:
+    """Describe a new model's network as it was given: moto forgets that it is isolated."""
+    model = backend.describe_model(parameters["ModelName"])
+    model.enable_network_isolation = parameters.get("EnableNetworkIsolation", False)
+    model.vpc_config = parameters.get("VpcConfig")
+
+
 def refuse_taken_model(backend: Any, parameters: dict[str, Any]) -> None:
     name = parameters["ModelName"]
     refuse_violations(name_violations("modelName", name))

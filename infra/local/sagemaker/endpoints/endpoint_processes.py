@@ -22,6 +22,7 @@ from infra.local.sagemaker.endpoint_configs import (
     configuration,
     containers_of,
     create_endpoint_config,
+    keep_network,
     offers_of,
     refuse_taken_model,
 )
@@ -63,6 +64,7 @@ class EndpointProcesses:
         self._components.install(settings, self._clients)
         self._invocations.install(self._clients)
         self._operations.mend("create_model", refuse_taken_model)
+        self._operations.after("create_model", keep_network)
         self._operations.answer("create_endpoint_config", create_endpoint_config)
         self._operations.answer("update_endpoint", self._update)
         self._operations.mend("update_endpoint_weights_and_capacities", _complete_weights)

@@ -233,3 +233,21 @@ def test_closing_the_seam_ends_every_server(tmp_path):
         assert not is_running(int(starting))
         with pytest.raises(ClientError):
             cloud.sagemaker.update_endpoint(EndpointName="closing", EndpointConfigName="closing")
+
+
+@pytest.mark.parametrize(
+    ("name", "network"),
+    [
+        ("isolated", {"EnableNetworkIsolation": True}),
+        ("joined", {"VpcConfig": {"Subnets": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}}),
+        ("open", {}),
+    ],
+)
+def test_a_model_is_described_with_the_network_that_it_was_given(cloud, name, network):
+    container = {"Image": CODE_IMAGE, "ModelDataUrl": f"s3://{BUCKET}/models/any.tar.gz"}
+    cloud.sagemaker.create_model(
+        ModelName=name, PrimaryContainer=container, ExecutionRoleArn=ROLE, **network
+    )
+    described = cloud.sagemaker.describe_model(ModelName=name)
+    assert described["EnableNetworkIsolation"] is (name == "isolated")
+    assert described.get("VpcConfig") == network.get("VpcConfig")
