@@ -72,11 +72,13 @@ class FunctionProcesses:
 
         self._patches.replace(LambdaFunction, "invoke", invoke)
         keep_forgotten_properties(self._patches)
-        keep_packages(self._patches, settings.state_dir.resolve() / "functions" / "packages")
+        directory = settings.state_dir.resolve() / "functions" / "packages"
+        self._packages = keep_packages(self._patches, directory)
         self._patches.replace(LambdaResponse, "invoke", respond)
 
     def close(self) -> None:
         self._patches.restore()
+        self._packages.close()
         self._targets.close()
         self._events.close()
         self._pool.close()

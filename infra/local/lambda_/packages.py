@@ -29,6 +29,7 @@ class Packages:
         self._directory = directory
         self._lock = threading.RLock()  # the collector may end a package in the midst of `keep`
         self._packages: weakref.WeakValueDictionary[str, _Package] = weakref.WeakValueDictionary()
+        self._is_closed = False
         # Whatever lies there is of functions that are gone: they are made again with their code.
         shutil.rmtree(directory, ignore_errors=True)
 
@@ -48,9 +49,15 @@ class Packages:
         draft.write_bytes(content)
         draft.replace(path)
 
+    def close(self) -> None:
+        """Leave the directory to the next: functions of this one may be collected only then."""
+        with self._lock:
+            self._is_closed = True
+
     def _forget(self, sha256: str) -> None:
         with self._lock:
-            if sha256 not in self._packages:  # or else it was uploaded again in the meantime
+            # Or else it was uploaded again in the meantime.
+            if not self._is_closed and sha256 not in self._packages:
                 (self._directory / sha256).unlink(missing_ok=True)
 
 
@@ -61,7 +68,7 @@ class _Untracked(list[Any]):
         """Forget it."""
 
 
-def keep_packages(patches: Patches, directory: Path) -> None:
+def keep_packages(patches: Patches, directory: Path) -> Packages:
     """Let functions and layers read their package from `directory` when it is asked for."""
     packages = Packages(directory)
 
@@ -75,3 +82,4 @@ def keep_packages(patches: Patches, directory: Path) -> None:
     for owner in (LambdaFunction, LayerVersion):
         patches.add(owner, "code_bytes", property(get, set_))
         patches.replace(owner, "instances_tracked", _Untracked())
+    return packages

@@ -9,6 +9,7 @@ from moto.awslambda.models import LambdaFunction
 from moto_cloud import ECHO, package, running_cloud
 
 from infra.local.lambda_.function_processes import FunctionProcesses
+from infra.local.lambda_.packages import Packages
 
 
 def test_functions_of_one_package_share_a_file_and_hold_no_bytes(tmp_path: Path) -> None:
@@ -43,3 +44,13 @@ def test_a_package_goes_with_the_last_function_that_has_it(tmp_path: Path) -> No
         assert cloud.invoke("one", {"n": 1})["Payload"] == {"n": 1}
         second.unlink()
         assert cloud.invoke("one", {"n": 2})["Payload"] == {"n": 2}  # unpacked, it is not read
+
+
+def test_what_is_collected_late_leaves_the_packages_of_the_next_cloud(tmp_path: Path) -> None:
+    first = Packages(tmp_path)
+    held = [first.keep(b"code")]
+    first.close()
+    again = Packages(tmp_path).keep(b"code")
+    held.clear()
+    gc.collect()
+    assert again.path.read_bytes() == b"code"
