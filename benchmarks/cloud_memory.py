@@ -31,6 +31,7 @@ from infra.local.cloudformation.deploy import deploy  # noqa: E402
 from infra.local.host.clients import Cloud, cloud_at  # noqa: E402
 from infra.local.host.settings import LocalSettings  # noqa: E402
 from infra.local.host.transfers import download_file  # noqa: E402
+from stratos.waiting import every, wait_until  # noqa: E402
 
 RESULTS = ROOT / "benchmarks" / "results" / "cloud_memory.json"
 RUNS, MODEL_BYTES, AIM_MB = 2, 269_000_000, 300
@@ -181,10 +182,11 @@ def serve(cloud: Cloud, name: str, artifact: str) -> None:
 
 
 def await_status(describe: Callable[[], Mapping[str, Any]], field: str, wanted: str) -> None:
-    while (described := describe())[field] != wanted:
-        if described[field] in ("Failed", "Stopped"):
-            raise RuntimeError(described.get("FailureReason"))
-        time.sleep(0.2)
+    described = wait_until(
+        describe, lambda told: told[field] in (wanted, "Failed", "Stopped"), pauses=every(0.2)
+    )
+    if described[field] != wanted:
+        raise RuntimeError(described.get("FailureReason"))
 
 
 def role(cloud: Cloud, logical_id: str) -> str:
