@@ -13,10 +13,8 @@ from moto.sagemaker.models import FakeEndpointConfig
 from infra.local.host.settings import ACCOUNT_ID, REGION
 from infra.local.sagemaker.execution_role import MODEL_ROLE
 from infra.local.sagemaker.model_registry import package_container
-from infra.local.sagemaker.validation import name_violations, refuse_violations
+from infra.local.sagemaker.validation import refuse_violations
 
-_MOST_POOLS = 5
-_TIMEOUT_FIELD = "VariantInstanceProvisionTimeoutInSeconds"
 _DROPPED_BY_MOTO = {
     "ExecutionRoleArn": "execution_role_arn",
     "VpcConfig": "vpc_config",
@@ -96,36 +94,18 @@ def _container(backend: Any, model_name: str) -> Mapping[str, Any]:
 
 
 def pool_violations(variant: Mapping[str, Any]) -> list[str]:
-    """What the service model says of instance pools, in words of its own: AWS's are not known."""
-    pools, timeout = variant.get("InstancePools"), _TIMEOUT_FIELD
-    found = []
-    if (seconds := variant.get(timeout)) is not None and not 300 <= int(seconds) <= 3600:
-        found.append(
-            f"Value '{seconds}' at '{timeout}' failed to satisfy constraint: Member must be "
-            "between 300 and 3600"
-        )
-    if pools is None:
-        return found
-    if not 1 <= len(pools) <= _MOST_POOLS:
-        found.append(
-            "Value at 'instancePools' failed to satisfy constraint: Member must have length "
-            f"between 1 and {_MOST_POOLS}"
-        )
-    found += [
-        f"Value '{pool['Priority']}' at 'priority' failed to satisfy constraint: Member must be "
-        f"between 1 and {_MOST_POOLS}"
-        for pool in pools
-        if not 1 <= int(pool["Priority"]) <= _MOST_POOLS
+    """What the service model says of instance pools in words; AWS's own are not known."""
+    if variant.get("InstancePools") is None:
+        return []
+    return [
+        f"A variant cannot have both InstancePools and {other}"
+        for other in ("InstanceType", "ServerlessConfig")
+        if variant.get(other)
     ]
-    for other in ("InstanceType", "ServerlessConfig"):
-        if variant.get(other):
-            found.append(f"A variant cannot have both InstancePools and {other}")
-    return found
 
 
 def create_endpoint_config(parameters: dict[str, Any], backend: Any) -> dict[str, Any]:
     name = parameters["EndpointConfigName"]
-    refuse_violations(name_violations("endpointConfigName", name))
     if name in backend.endpoint_configs:
         arn = backend.endpoint_configs[name].endpoint_config_arn
         raise AWSValidationException(
@@ -187,7 +167,6 @@ def keep_network(backend: Any, parameters: dict[str, Any], _answer: dict[str, An
 
 def refuse_taken_model(backend: Any, parameters: dict[str, Any]) -> None:
     name = parameters["ModelName"]
-    refuse_violations(name_violations("modelName", name))
     if name in backend._models:
         arn = backend._models[name].arn
         raise AWSValidationException(f'Cannot create already existing model "{arn}".')

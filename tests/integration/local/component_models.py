@@ -26,9 +26,9 @@ STARTUP = {"ContainerStartupHealthCheckTimeoutInSeconds": 60}
 
 
 @contextmanager
-def component_cloud(state_dir):
+def component_cloud(state_dir, rollout_scale=SCALE):
     seams = [ScalableTargets(), EndpointProcesses()]
-    with running_cloud(seams, state_dir, rollout_scale=SCALE) as running:
+    with running_cloud(seams, state_dir, rollout_scale=rollout_scale) as running:
         yield running
 
 

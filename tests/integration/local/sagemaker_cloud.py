@@ -16,6 +16,7 @@ from training_programs import channel
 
 from infra.local.host.seam import Seam
 from infra.local.host.settings import REGION, LocalSettings
+from infra.local.requests.refusals import RequestValidation
 from tests.patience import eventually
 
 ROLE = "arn:aws:iam::123456789012:role/Training"
@@ -131,6 +132,6 @@ def job_request(name: str, source: str, **changes: Any) -> dict[str, Any]:
 
 @contextmanager
 def running_cloud(seams: Sequence[Seam], state_dir: Path, **settings: Any) -> Iterator[Cloud]:
-    """Serve these seams, with the bucket of the tests."""
-    with served(seams, state_dir, **settings) as local:
+    """Serve these seams behind the check of every request, with the bucket of the tests."""
+    with served([RequestValidation(), *seams], state_dir, **settings) as local:
         yield Cloud(local)

@@ -26,7 +26,6 @@ from infra.local.sagemaker.endpoints.component_scaling import ComponentScaling
 from infra.local.sagemaker.endpoints.traffic import Traffic
 from infra.local.sagemaker.model_server import ModelServer
 from infra.local.sagemaker.traffic_shift import TrafficShift, refuse_missing_alarms
-from infra.local.sagemaker.validation import name_violations, refuse_violations
 
 LOG_GROUP = "/aws/sagemaker/InferenceComponents"
 _NO_CAPACITY = (
@@ -116,7 +115,6 @@ class InferenceComponents:
 
     def _create(self, parameters: dict[str, Any], backend: Any) -> dict[str, Any]:
         name, endpoint_name = parameters["InferenceComponentName"], parameters["EndpointName"]
-        refuse_violations(name_violations("inferenceComponentName", name))
         endpoint = backend.endpoints.get(endpoint_name)
         if endpoint is None:
             raise AWSValidationException(f'Could not find endpoint "{endpoint_name}".')

@@ -35,7 +35,6 @@ from infra.local.sagemaker.model_registry import ModelRegistry
 from infra.local.sagemaker.model_server import ModelServer
 from infra.local.sagemaker.state_events import announce
 from infra.local.sagemaker.traffic_shift import TrafficShift, refuse_missing_alarms
-from infra.local.sagemaker.validation import name_violations, refuse_violations
 
 
 class EndpointProcesses:
@@ -105,7 +104,6 @@ class EndpointProcesses:
         endpoint_config_name: str,
         tags: list[dict[str, str]] | None,
     ) -> Any:
-        refuse_violations(name_violations("endpointName", endpoint_name))
         config = configuration(backend, endpoint_config_name)
         offers = offers_of(backend, config.production_variants)
         assert self._clients is not None

@@ -8,15 +8,6 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_pascal
 
-from infra.local.sagemaker.validation import name_violations
-
-_MAX_VALUE_CHARACTERS = 2500
-_MAX_VARIABLE_CHARACTERS = 512
-_MAX_HYPERPARAMETERS = 100
-_MAX_COMMAND_ENTRIES = 100
-_MAX_ENTRY_CHARACTERS = 256
-_MAX_CHANNELS = 20
-_MAX_PREFERENCES = 5
 _EXCLUDED_BY_PREFERENCES = ("InstanceType", "InstanceGroups", "InstancePlacementConfig")
 
 
@@ -113,61 +104,11 @@ class TrainingJobRequest(_Shape):
 
 
 def violations(parameters: Mapping[str, Any]) -> list[str]:
-    """What SageMaker would refuse in these parameters, in its own words; empty when nothing."""
-    found = [
-        *name_violations("trainingJobName", parameters.get("TrainingJobName") or ""),
-        *(
-            f"Value '{value[:40]}…' at 'hyperParameters.{name}' failed to satisfy constraint: "
-            f"Map value must satisfy constraint: [Member must have length less than or equal to "
-            f"{_MAX_VALUE_CHARACTERS}]; it has {len(value)}, so pass it as a file in a channel"
-            for name, value in (parameters.get("HyperParameters") or {}).items()
-            if isinstance(value, str) and len(value) > _MAX_VALUE_CHARACTERS
-        ),
-        *(
-            f"Value at 'environment.{name}' failed to satisfy constraint: Map value must satisfy "
-            f"constraint: [Member must have length less than or equal to "
-            f"{_MAX_VARIABLE_CHARACTERS}]; it has {len(value)}"
-            for name, value in (parameters.get("Environment") or {}).items()
-            if isinstance(value, str) and len(value) > _MAX_VARIABLE_CHARACTERS
-        ),
-    ]
-    if len(parameters.get("HyperParameters") or {}) > _MAX_HYPERPARAMETERS:
-        found.append(
-            "Value at 'hyperParameters' failed to satisfy constraint: Member must have length "
-            f"less than or equal to {_MAX_HYPERPARAMETERS}"
-        )
-    if len(parameters.get("InputDataConfig") or ()) > _MAX_CHANNELS:
-        found.append(
-            "Value at 'inputDataConfig' failed to satisfy constraint: Member must have length "
-            f"less than or equal to {_MAX_CHANNELS}"
-        )
-    found += _command_violations(parameters.get("AlgorithmSpecification") or {})
-    return found or _capacity_violations(parameters)
+    """What SageMaker would refuse of the instances that are asked for; empty when nothing.
 
-
-def _command_violations(algorithm: Mapping[str, Any]) -> list[str]:
-    """What would be refused of the container's command; botocore checks only the least lengths."""
-    found = []
-    for name in ("ContainerEntrypoint", "ContainerArguments"):
-        entries = algorithm.get(name) or ()
-        where = f"algorithmSpecification.{name[0].lower()}{name[1:]}"
-        if len(entries) > _MAX_COMMAND_ENTRIES:
-            found.append(
-                f"Value at '{where}' failed to satisfy constraint: Member must have length less "
-                f"than or equal to {_MAX_COMMAND_ENTRIES}"
-            )
-        found += [
-            f"Value at '{where}.{number}.member' failed to satisfy constraint: Member must have "
-            f"length less than or equal to {_MAX_ENTRY_CHARACTERS} and satisfy regular expression "
-            f"pattern: .*; it has {len(entry)} characters"
-            for number, entry in enumerate(entries, 1)
-            if len(entry) > _MAX_ENTRY_CHARACTERS or "\n" in entry
-        ]
-    return found
-
-
-def _capacity_violations(parameters: Mapping[str, Any]) -> list[str]:
-    """What the service model says of instances, in words of its own: AWS's are not recorded."""
+    The service model says so in words, which are of use here: AWS's are not recorded. What it says
+    of lengths and patterns is checked of every request (`infra.local.requests`).
+    """
     config = parameters.get("ResourceConfig") or {}
     preferences = config.get("InstancePreferences")
     found = [
@@ -179,11 +120,6 @@ def _capacity_violations(parameters: Mapping[str, Any]) -> list[str]:
         if not config.get("InstanceType") and not config.get("InstanceGroups"):
             found.append("'resourceConfig' must specify InstanceType or InstancePreferences")
         return found
-    if not 1 <= len(preferences) <= _MAX_PREFERENCES:
-        found.append(
-            "Value at 'resourceConfig.instancePreferences' failed to satisfy constraint: Member "
-            f"must have length between 1 and {_MAX_PREFERENCES}"
-        )
     excluded = [name for name in _EXCLUDED_BY_PREFERENCES if config.get(name)]
     if parameters.get("EnableManagedSpotTraining"):
         excluded.append("EnableManagedSpotTraining")

@@ -10,13 +10,11 @@ from typing import Any
 
 from infra.local.sagemaker.api import utc_now
 from infra.local.sagemaker.job_status import MAX_REASON_CHARACTERS, OVER, JobStatus
-from infra.local.sagemaker.validation import name_violations
 from stratos.units import MIB
 
 _MAX_PAYLOADS_MIB = 100
 _DEFAULT_PAYLOAD_MIB = 6
 _DEFAULT_TIMEOUT_SECONDS, _DEFAULT_RETRIES = 600, 3
-_MAX_VARIABLES = 16
 _ECHOED = (
     "TransformJobName",
     "ModelName",
@@ -117,17 +115,12 @@ class TransformJobRecord:
 
 def violations(parameters: Mapping[str, Any]) -> list[str]:
     """What SageMaker would refuse in these parameters, or this cloud cannot do."""
-    found = name_violations("transformJobName", parameters.get("TransformJobName") or "")
+    found = []
     payloads = _payload_mib(parameters) * int(parameters.get("MaxConcurrentTransforms") or 1)
     if payloads > _MAX_PAYLOADS_MIB:
         found.append(
             f"MaxConcurrentTransforms * MaxPayloadInMB is {payloads}; it cannot exceed "
             f"{_MAX_PAYLOADS_MIB} MB"
-        )
-    if len(parameters.get("Environment") or {}) > _MAX_VARIABLES:
-        found.append(
-            "Value at 'environment' failed to satisfy constraint: Member must have length less "
-            f"than or equal to {_MAX_VARIABLES}"
         )
     source = parameters["TransformInput"]
     split, strategy = source.get("SplitType") or "None", parameters.get("BatchStrategy")

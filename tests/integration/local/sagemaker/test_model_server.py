@@ -31,7 +31,7 @@ starts.write_text("")
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory):
-    with component_cloud(tmp_path_factory.mktemp("state")) as running:
+    with component_cloud(tmp_path_factory.mktemp("state"), rollout_scale=0.02) as running:
         yield running
 
 
@@ -87,7 +87,7 @@ def test_an_update_whose_server_dies_while_it_takes_over_is_rolled_back(cloud):
     routing = {
         "Type": "CANARY",
         "CanarySize": {"Type": "CAPACITY_PERCENT", "Value": 50},
-        "WaitIntervalInSeconds": 36_000,  # 72 s here, which the roll-back does not wait for
+        "WaitIntervalInSeconds": 3600,  # 72 s here, which the roll-back does not wait for
     }
     cloud.client("sagemaker", parameter_validation=False).update_endpoint(
         EndpointName="stays",

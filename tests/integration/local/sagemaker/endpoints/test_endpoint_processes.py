@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 from endpoint_models import CODE_IMAGE, DIES, create_config, describe, invoke, settled
+from moto.sagemaker.models import sagemaker_backends
 from processes import is_running
 from sagemaker_cloud import BUCKET, ROLE, running_cloud
 
+from infra.local.host.settings import ACCOUNT_ID, REGION
 from infra.local.sagemaker.endpoints.endpoint_processes import EndpointProcesses
 from tests.patience import eventually
 
@@ -85,7 +87,10 @@ def test_a_failed_update_leaves_the_old_server_in_service(cloud, endpoint):
 
 def test_an_endpoint_that_is_not_healthy_in_time_fails_with_its_log(cloud):
     never = "import time\nprint('loading', flush=True)\ntime.sleep(60)\n"
-    create_config(cloud, "never", program=never, ContainerStartupHealthCheckTimeoutInSeconds=1)
+    create_config(cloud, "never", program=never, ContainerStartupHealthCheckTimeoutInSeconds=60)
+    # The least that SageMaker takes, and a minute more than there is to wait for.
+    [variant] = sagemaker_backends[ACCOUNT_ID][REGION].endpoint_configs["never"].production_variants
+    variant["ContainerStartupHealthCheckTimeoutInSeconds"] = 1
     cloud.sagemaker.create_endpoint(EndpointName="never", EndpointConfigName="never")
     described = settled(cloud, "never")
     assert described["EndpointStatus"] == "Failed"

@@ -105,10 +105,13 @@ def test_the_wait_of_an_endpoint_for_instances_ends_as_it_is_deleted(cloud, capa
 @pytest.mark.parametrize(
     ("variant", "message"),
     [
-        ({"InstancePools": [{"InstanceType": A, "Priority": 6}]}, "between 1 and 5"),
-        ({"InstancePools": []}, "length between 1 and 5"),
-        ({"InstancePools": [{"InstanceType": A, "Priority": 1}] * 6}, "length between 1 and 5"),
-        ({"VariantInstanceProvisionTimeoutInSeconds": 60}, "between 300 and 3600"),
+        ({"InstancePools": [{"InstanceType": A, "Priority": 6}]}, "value less than or equal to 5"),
+        ({"InstancePools": []}, "length greater than or equal to 1"),
+        (
+            {"InstancePools": [{"InstanceType": A, "Priority": 1}] * 6},
+            "length less than or equal to 5",
+        ),
+        ({"VariantInstanceProvisionTimeoutInSeconds": 60}, "value greater than or equal to 300"),
         (
             {"InstancePools": [{"InstanceType": A, "Priority": 1}], "InstanceType": A},
             "both InstancePools and InstanceType",

@@ -83,7 +83,10 @@ def test_a_spot_job_starts_once_its_type_is_free(cloud, capacity):
     ("changes", "message"),
     [
         ({"ResourceConfig": preferring(A, A)}, "only once"),
-        ({"ResourceConfig": preferring(*(f"ml.m{n}.large" for n in range(6)))}, "between 1 and 5"),
+        (
+            {"ResourceConfig": preferring(*(f"ml.local.cpu{n}" for n in range(1, 7)))},
+            "instancePreferences' failed to satisfy constraint: Member must have length less than",
+        ),
         ({"ResourceConfig": preferring(A, InstanceType=B)}, "InstanceType are mutually exclusive"),
         ({"ResourceConfig": preferring(A, InstanceCount=1)}, "and not both"),
         ({"ResourceConfig": preferring(A, SelectedInstanceType=A)}, "read-only"),
