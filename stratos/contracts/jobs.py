@@ -380,3 +380,5 @@ class Progress(FrozenModel):
     seconds_left: float | None = None
     usd: float = 0.0
     """Paid for teacher calls so far, earlier attempts of the job included."""
+    note: str | None = None
+    """What whoever follows the run should know now, such as that its deadline will cut it."""

@@ -73,6 +73,7 @@ class ProgressReporter:
         tokens_per_second: float | None = None,
         loss: float | None = None,
         seconds_left: float | None = None,
+        note: str | None = None,
     ) -> None:
         """Take note of where the job stands; cheap enough for every step."""
         self._latest = Progress(
@@ -85,6 +86,7 @@ class ProgressReporter:
             tokens_per_second=tokens_per_second,
             loss=loss,
             seconds_left=seconds_left,
+            note=note,
             usd=self._spent_usd + sum(spending.usd for spending in self._spendings),
         )
 
