@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from stratos.contracts.calibration import CalibrationRow
-from stratos.contracts.jobs import TimeLimit
 from stratos.contracts.plan import PlannedHosting
 from stratos.pipeline.evidence import RunEvidence
 from stratos.pipeline.lessons import calibration_rows
@@ -80,13 +79,12 @@ def test_training_teaches_of_the_server_that_sagemaker_selected() -> None:
     ]
 
 
-CUT = {
-    "steps": 70,
-    "planned_steps": 650,
-    "stopped_by": "deadline",
-    "needed_hours": 0.9,
-    "time_limit": TimeLimit(max_training_hours=0.2),
-}
+def cut(evidence: RunEvidence, **changes: object) -> RunEvidence:
+    """The same run, but its training was cut."""
+    assert evidence.distillation is not None
+    size = {"num_parameters": 500_000_000, "cpu_share": evidence.distillation.cpu_share}
+    trained = factories.cut_training().model_copy(update=size | changes)
+    return dataclasses.replace(evidence, distillation=trained)
 
 
 def small(**fields: Any) -> PlanningRequest:
@@ -114,7 +112,7 @@ def test_a_training_that_was_cut_changes_no_later_plan() -> None:
     least = spec(constraints={"min_accuracy": 0.45})
     first = plan_before_probing(small(asked=least))
     planned = first.chosen.training_tokens_per_second
-    ran = evaluated(run_evidence("r", first, planned), right=143, **CUT)
+    ran = cut(evaluated(run_evidence("r", first, planned), right=143), tokens_per_second=planned)
     rows = taught(ran) * 5
     assert {row.quantity for row in rows} == {SPEED}
     again = plan_before_probing(small(asked=least, calibration=rows))
@@ -124,8 +122,8 @@ def test_a_training_that_was_cut_changes_no_later_plan() -> None:
 
 def test_a_row_that_teaches_nothing_is_kept_and_says_why() -> None:
     plans = plan_before_probing(small())
-    cut = evaluated(run_evidence("r", plans, 500.0), right=143, cpu_share=0.31, **CUT)
-    told = {row.quantity: row.ignored for row in calibration_rows(cut)}
+    busy = cut(evaluated(run_evidence("r", plans, 500.0), right=143, cpu_share=0.31))
+    told = {row.quantity: row.ignored for row in calibration_rows(busy)}
     assert told == {
         SPEED: "the machine was busy: training got 31% of the CPU it asked for",
         "accuracy": "training stopped at step 70 of 650 by max_training_hours: 0.2; ask for at "
