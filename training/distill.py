@@ -98,10 +98,15 @@ def _world_of(job: Job[DistillConfig]) -> World | None:
 
 def _distill(job: Job[DistillConfig], world: World) -> DistillResult | None:
     use_cpus(job.paths)
+    doing = job.progress.doing if world.is_first else _log.info
     records = _read_records(job)
+    doing(f"reading the weights of {job.config.student.name}")
     student = _open_student(job, world)
     job = _exporting(job, exportable(student, job.config))
+    doing(f"tokenizing {len(records):,} records")
     lessons = _prepare(job, world, student, records)
+    if job.config.teacher is not None:
+        doing(f"reading the weights of {job.config.teacher.name}")
     num_trainable = student.num_trainable_parameters
     if world.size > 1:
         student.shard()
@@ -110,7 +115,10 @@ def _distill(job: Job[DistillConfig], world: World) -> DistillResult | None:
         student.put_together(keep=world.is_first)
     if not world.is_first:
         return None
+    doing("writing the student's files")
     weights_sha256 = export(student, job.paths.model_dir)
+    if job.config.gguf:
+        doing(f"converting the student for llama.cpp: {', '.join(job.config.gguf)}")
     job = _exporting(job, export_gguf(job.paths.model_dir, job.config))
     result = DistillResult(
         seconds=job.clock.seconds,

@@ -370,11 +370,14 @@ class Progress(FrozenModel):
 
     step: JobStep
     label: str
-    """Which model or strategy."""
+    """Which model or strategy, or what it is doing."""
     done: float
     total: float
+    """0 where nothing is counted."""
     unit: str
     seconds: float
+    quiet_seconds: float = 0.0
+    """Since the job last had something new to say; 0 while it has."""
     tokens_per_second: float | None = None
     loss: float | None = None
     seconds_left: float | None = None
