@@ -22,7 +22,7 @@ from infra.local.host.settings import LocalSettings, client_environment
 from stratos.cli import endpoint
 from stratos.cli.app import EXIT_CODES, save_report
 from stratos.cli.runs import find_run, read_object, read_summary
-from stratos.cli.screen import make_console
+from stratos.cli.screen import aloud, make_console
 from stratos.cli.stack import Stack
 from stratos.cli.submit import submit
 from stratos.cli.tables import print_outcome
@@ -53,15 +53,22 @@ def demonstrate(example: Path, out: Path) -> int:
     started = time.monotonic()
     console = make_console()
     console.rule("embedded cloud")
-    url, bucket = bring_up(LocalSettings(), Path("cdk.out"))
+    with aloud(console, "starting the cloud"):
+        url, bucket = bring_up(LocalSettings(), Path("cdk.out"))
     os.environ |= client_environment(url)
     console.print(f"{url}, bucket {bucket}, up after {duration(time.monotonic() - started)}")
 
     console.rule("the main job")
+    with aloud(console, "measuring a training step"):
+        from pace import fitted_to_machine  # torch takes seconds to import
+
+        example, found = fitted_to_machine(example, out / "spec")
+    console.print(found, highlight=False)
     stack = Stack.find()
-    submission = submit(stack, example, lambda file: None)
+    with aloud(console, "uploading"):
+        submission = submit(stack, example, lambda file: None)
     console.print(f"uploaded {submission.num_files} files; run {submission.run_id} starts")
-    run = Screen(console).show(follow(stack, submission.run_id))
+    run = Screen(console).show(follow(stack, submission.run_id, tell=console.print))
     save_report(stack, run.run_id, out)
     summary = read_summary(stack, run.run_id)
     if summary is None:
@@ -84,7 +91,8 @@ def ask(console: Console, stack: Stack, run_id: str) -> None:
     for row in rows[:NUM_QUESTIONS]:
         record = Record.model_validate_json(row)
         most = spec.task.max_reply_tokens
-        answer = endpoint.invoke(stack, run, record.question, max_tokens=most)
+        with aloud(console, "waiting for an answer"):
+            answer = endpoint.invoke(stack, run, record.question, max_tokens=most)
         right = is_completion_correct(
             spec.task.verifier, answer, record.gold, spec.task.answer_marker
         )

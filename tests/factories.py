@@ -22,6 +22,7 @@ from stratos.contracts.jobs import (
     ProbeResult,
     Progress,
     SynthesizeResult,
+    TimeLimit,
 )
 from stratos.contracts.match import MatchEvidence
 from stratos.contracts.plan import (
@@ -287,6 +288,19 @@ def distill_result() -> DistillResult:
         num_trainable_parameters=61_000,
         weights_sha256="0" * 64,
         peak_memory_mib=300,
+    )
+
+
+def cut_training() -> DistillResult:
+    """One that its deadline ended, with what it would have needed."""
+    return distill_result().model_copy(
+        update={
+            "steps": 70,
+            "planned_steps": 650,
+            "stopped_by": "deadline",
+            "needed_hours": 0.9,
+            "time_limit": TimeLimit(max_training_hours=0.2),
+        }
     )
 
 

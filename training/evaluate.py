@@ -132,13 +132,16 @@ def evaluate(job: Job[EvaluateConfig]) -> EvaluateResult:
     examination = _Examination(job)
     records, judge = examination.records, examination.judge
     student = examination.score_student()
+    job.progress.doing("reading the weights of the untuned student")
     untuned_model = open_weights(config.student, config, job.paths, "student")
     untuned = examination.score(untuned_model, "untuned student")
+    job.progress.doing("opening the teacher")
     teacher_model = load_teacher(config.teacher, config, job.paths, "teacher")
     job.progress.charge(teacher_model.usage)
     shown = sample(records, config.teacher_max_records, seed=0)
     teacher = spread(examination.score(teacher_model, "teacher", shown), shown, records)
     live = examination.score_live()
+    job.progress.doing("scoring the baselines")
 
     baselines = score_baselines(read_split(examination.dataset, "train"), records, judge)
     others: dict[str, Sequence[bool | None]] = {

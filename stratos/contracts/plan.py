@@ -128,6 +128,8 @@ class Plan(FrozenModel):
     training_tokens_per_second: float
     """Predicted, for calibration against what the job measures."""
     num_training_tokens: float
+    num_records: float | None = None
+    """Verified records that training is forecast to have; None in older plans."""
     calibration: dict[str, float] = Field(default_factory=dict)
     """Correction of each predicted quantity by finished runs, already applied."""
     caveats: tuple[str, ...] = ()
