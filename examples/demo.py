@@ -30,7 +30,7 @@ from stratos.cli.watch import Screen, follow
 from stratos.contracts.bucket import SPEC_FILE, RunKeys
 from stratos.contracts.records import Record
 from stratos.report.figures import duration
-from stratos.scoring.verifiers import is_completion_correct
+from stratos.scoring.reply import judge_reply
 from stratos.spec import Spec
 
 EXAMPLES = Path(__file__).parent
@@ -92,14 +92,19 @@ def ask(console: Console, stack: Stack, run_id: str) -> None:
         record = Record.model_validate_json(row)
         most = spec.task.max_reply_tokens
         with aloud(console, "waiting for an answer"):
-            answer = endpoint.invoke(stack, run, record.question, max_tokens=most)
-        right = is_completion_correct(
-            spec.task.verifier, answer, record.gold, spec.task.answer_marker
+            answer, finished = endpoint.converse(stack, run, record.question, max_tokens=most)
+        verdict = judge_reply(
+            answer,
+            finished=finished,
+            marker=spec.task.answer_marker,
+            verifier=spec.task.verifier,
+            gold=record.gold,
         )
         console.print(record.question, style="bold", highlight=False)
         console.print(answer, highlight=False)
         console.print(
-            "right" if right else f"wrong: {record.gold}", style="green" if right else "red"
+            "right" if verdict.is_right else f"{verdict.reason}: {record.gold}",
+            style="green" if verdict.is_right else "red",
         )
 
 

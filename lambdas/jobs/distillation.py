@@ -114,6 +114,7 @@ class DistillationJobs:
             teacher=self.teacher,
             student=self.student,
             max_new_tokens=self.factory.spec.task.max_reply_tokens,
+            synthesis=self.factory.spec.synthesis,
             teacher_max_records=PAID_TEACHER_RECORDS if paid else None,
             engine=self.plan.engine,
             live_precision=live_precision,

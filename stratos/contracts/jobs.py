@@ -92,9 +92,11 @@ class ProbeConfig(JobConfig):
     role: ModelRole
     model: Teacher
     max_new_tokens: int
+    """Longest reply of a student. A teacher is asked as synthesis will ask it."""
     synthesis: Synthesis
     reverse_records: int = REVERSE_PROBES
-    """Teacher only: probe records with gold answers it is asked to explain."""
+    """Teacher only: probe records with gold answers it is asked to explain, and questions it may
+    answer with all the attempts of synthesis."""
 
 
 class SynthesizeConfig(JobConfig):
@@ -162,6 +164,8 @@ class EvaluateConfig(JobConfig):
     teacher: Teacher
     student: Weights
     max_new_tokens: int
+    synthesis: Synthesis | None = None
+    """How the teacher is asked. None in configurations from before: as the student is."""
     teacher_max_records: int | None = None
     """Ask a paid teacher at most this many held-out questions."""
     engine: PlannedEngine | None = None
@@ -194,6 +198,12 @@ class ProbeResult(JobResult):
     accuracy: Proportion
     reverse_yield: Proportion | None = None
     """Share of gold answers it explained soundly; teachers only."""
+    alignment_yield: Proportion | None = None
+    """Share of questions to which synthesis would keep an answer of its own; teachers only."""
+    answers: dict[str, int] = Field(default_factory=dict)
+    """What its (first) answers were worth: reason → answers, the right ones among them."""
+    explanations: dict[str, int] = Field(default_factory=dict)
+    """Why explanations were rejected: reason → attempts."""
     tokens_per_second: float
     mean_prompt_tokens: float
     mean_completion_tokens: float
