@@ -283,6 +283,8 @@ def _notes(evidence: RunEvidence) -> Iterator[str]:
         if found.num_bad_lines:
             yield f"{found.num_bad_lines} lines could not be read and were skipped"
     if (match := evidence.match) is not None:
+        for miss in match.plan.misses:
+            yield f"the plan was forecast to miss {miss}"
         if match.matching.overturned:
             yield match.matching.overturned
         for step, why in match.dropped.items():

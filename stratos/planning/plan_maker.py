@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stratos.catalog.servers import InstanceType, Price
@@ -28,6 +29,7 @@ from stratos.planning.forecast.memory import vllm_gib
 from stratos.planning.forecast.replica import Replica
 from stratos.planning.forecast.server_table import ServerRow
 from stratos.planning.forecast.transformer import transformer
+from stratos.planning.limits import Limit, misses
 from stratos.planning.request import PlanningRequest
 from stratos.statistics.normal import Z_95
 
@@ -66,10 +68,15 @@ class _Endpoint:
 
 @dataclass
 class PlanMaker:
-    """Builds plans from the rows of one pool."""
+    """Builds plans from the rows of one pool.
+
+    Attributes:
+        limits: The constraints, to tell which of them a plan is expected to miss.
+    """
 
     request: PlanningRequest
     pool: Pool
+    limits: Sequence[Limit]
 
     def plan(self, row: int) -> Plan:
         pool = self.pool
@@ -100,6 +107,7 @@ class PlanMaker:
             engine=engine,
             instance_engine=_on_instances(engine, pairing, endpoint.server),
             strategy=pairing.strategy,
+            misses=misses(self.limits, pool, row),
             accuracy=pairing.accuracy(share),
             p50_latency_ms=around(p50_ms, endpoint.sd("p50_latency_ms")),
             p95_latency_ms=around(float(pool.latency_ms[row]), p95_sd),
