@@ -29,6 +29,15 @@ _NAMES: dict[tuple[tuple[str, ...], bool], str] = {
 """Steps, and whether a whole word that is a token needs no merges → `tokenizer.ggml.pre`."""
 
 
+def require_tokenizer(tokenizer: Mapping[str, Any]) -> None:
+    """Refuse a tokenizer that llama.cpp does not know.
+
+    Raises:
+        NotExportable: naming what differs.
+    """
+    pre_tokenizer_name(tokenizer)
+
+
 def pre_tokenizer_name(tokenizer: Mapping[str, Any]) -> str:
     """The name of a `tokenizer.json`'s way to split text.
 
