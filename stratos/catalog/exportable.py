@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from stratos.catalog.architecture import text_config
 from stratos.catalog.exportable_families import EXPORTABLE, rope_obstacle
 from stratos.catalog.pre_tokenizer import require_tokenizer
 from stratos.errors import NotExportable
@@ -35,12 +36,6 @@ def export_obstacle(
     except NotExportable as error:
         return str(error)
     return None
-
-
-def text_config(config: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The part about text, of a model that reads images or sound, too."""
-    inner = config.get("text_config")
-    return inner if isinstance(inner, Mapping) else config
 
 
 def require_family(model_type: str) -> None:
