@@ -40,7 +40,7 @@ from stratos.statistics.wilson import proportion
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "examples" / "smollm2-inbox"
 WORK = ROOT / "build" / "ablation-smollm2"
-STEPS = 90
+STEPS = 36
 ARMS = ("injection", "answers_only", "every_answer")
 NAME = "ablation-smollm2"
 

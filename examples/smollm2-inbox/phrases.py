@@ -141,7 +141,7 @@ ITEMS = (
     "kettle",
     "backpack",
     "blanket",
-    "watch",
+    "mug",
     "tent",
     "chair",
     "radio",
