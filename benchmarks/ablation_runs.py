@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
@@ -23,7 +24,7 @@ from training.judging.checker import load_checker
 from training.judging.judge import Judge
 from training.learning.optimizer import Optimizers
 from training.learning.trainer import Trainer, TrainingSchedule
-from training.models.weights import load_model
+from training.models.weights import LocalModel, load_model
 from training.objectives.objective import GoldTokens
 from training.student.batches import (
     BatchPlan,
@@ -32,7 +33,7 @@ from training.student.batches import (
     micro_batches,
     split_validation,
 )
-from training.student.student import load_student
+from training.student.student import Student, load_student
 from training.teachers.teacher import Request
 from training.teachers.weights import WeightsTeacher
 
@@ -137,22 +138,58 @@ def _num_tokens(examples: Sequence[TokenizedExample]) -> int:
 
 def train_and_score(spec: Spec, arm: Arm, seed: int) -> dict[str, Any]:
     """Train one student and answer every held-out question with it."""
-    recipe = spec.training.model_copy(update={"seed": seed})
-    assert recipe.learning_rate
-    assert recipe.max_steps
-    assert recipe.batch_tokens
-    student = load_student(Weights(path=_STUDENT.name), str(_STUDENT), "full", "float32", 16, seed)
-    marker = spec.task.answer_marker
+    assert spec.training.batch_tokens
+    student = _student(_STUDENT, seed)
     records = list(read_jsonl(records_path(arm), TrainingRecord))
     whole = encode(records, student.local.chat, max_tokens=_MAX_TOKENS)
     examples = whole
     if arm.startswith("answers"):
+        marker = spec.task.answer_marker
         examples = encode(
             records, student.local.chat, max_tokens=_MAX_TOKENS, answers_only_marker=marker
         )
-    batch_tokens = recipe.batch_tokens
+    batch_tokens = spec.training.batch_tokens
     if arm == "answers_as_often":
         batch_tokens = round(batch_tokens * _num_tokens(examples) / _num_tokens(whole))
+    heldout = list(read_jsonl(WORK / "heldout.jsonl", Record))
+    run = _run(spec, student, examples, heldout, batch_tokens, seed)
+    return {"arm": arm, "seed": seed} | run
+
+
+def train_on(
+    spec: Spec,
+    student: Path,
+    records: list[TrainingRecord],
+    heldout: list[Record],
+    seed: int,
+    *,
+    answers_only: bool,
+) -> dict[str, Any]:
+    """Train any student on given records and answer every held-out question with it."""
+    assert spec.training.batch_tokens
+    learner = _student(student, seed)
+    marker = spec.task.answer_marker if answers_only else None
+    examples = encode(
+        records, learner.local.chat, max_tokens=_MAX_TOKENS, answers_only_marker=marker
+    )
+    return _run(spec, learner, examples, heldout, spec.training.batch_tokens, seed)
+
+
+def _student(folder: Path, seed: int) -> Student:
+    return load_student(Weights(path=folder.name), str(folder), "full", "float32", 16, seed)
+
+
+def _run(
+    spec: Spec,
+    student: Student,
+    examples: list[TokenizedExample],
+    heldout: list[Record],
+    batch_tokens: int,
+    seed: int,
+) -> dict[str, Any]:
+    recipe = spec.training.model_copy(update={"seed": seed})
+    assert recipe.learning_rate
+    assert recipe.max_steps
     learned, validation = split_validation(examples, seed)
     plan = BatchPlan(learned, batch_tokens=batch_tokens, micro_tokens=_MICRO_TOKENS, seed=seed)
     outcome = Trainer(
@@ -167,28 +204,8 @@ def train_and_score(spec: Spec, arm: Arm, seed: int) -> dict[str, Any]:
         lambda *_: None,
     ).run()
     student.model.eval()
-    heldout = list(read_jsonl(WORK / "heldout.jsonl", Record))
-    limit = spec.task.max_reply_tokens
-    answers = WeightsTeacher(student.local, batch_size=128).generate(
-        [Request(record.messages, limit) for record in heldout],
-        stop=lambda: False,
-        on_answer=lambda *_: None,
-    )
-    right = [
-        answer is not None
-        and judge_reply(
-            answer.text,
-            finished=answer.finished,
-            marker=marker,
-            verifier=spec.task.verifier,
-            gold=record.gold,
-        ).is_right
-        for answer, record in zip(answers, heldout, strict=True)
-    ]
     state = outcome.state
     return {
-        "arm": arm,
-        "seed": seed,
         "records": len(examples),
         "steps": state.step,
         "passes": round(state.step / plan.steps_per_epoch, 1),
@@ -199,5 +216,27 @@ def train_and_score(spec: Spec, arm: Arm, seed: int) -> dict[str, Any]:
             for point in state.curve
             if point.validation_loss is not None
         ],
-        "right": right,
+        "right": answer(spec, student.local, heldout),
     }
+
+
+def answer(spec: Spec, model: LocalModel, heldout: list[Record]) -> list[bool]:
+    """Whether a model's answer to each held-out question is right."""
+    limit = spec.task.max_reply_tokens
+    answers = WeightsTeacher(model, batch_size=128).generate(
+        [Request(record.messages, limit) for record in heldout],
+        stop=lambda: False,
+        on_answer=lambda *_: None,
+    )
+    task = spec.task
+    return [
+        found is not None
+        and judge_reply(
+            found.text,
+            finished=found.finished,
+            marker=task.answer_marker,
+            verifier=task.verifier,
+            gold=record.gold,
+        ).is_right
+        for found, record in zip(answers, heldout, strict=True)
+    ]

@@ -5,13 +5,17 @@ report.html under .stratos/demo/, and asks the endpoint questions it never saw.
 
     python examples/demo.py                  # examples/mahjong-waits, saved in .stratos/demo/
     python examples/demo.py word-problems
+    python examples/demo.py smollm2-inbox   # its prepare.py fetches the weights first
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import shutil
+import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -45,7 +49,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("name", nargs="?", choices=names, default=FIRST)
     name: str = parser.parse_args().name
-    return demonstrate(EXAMPLES / name, OUT if name == FIRST else OUT / name)
+    out = OUT if name == FIRST else OUT / name
+    if not (EXAMPLES / name / "prepare.py").exists():
+        return demonstrate(EXAMPLES / name, out)
+    with tempfile.TemporaryDirectory() as folder:
+        return demonstrate(prepared(EXAMPLES / name, Path(folder) / name), out)
+
+
+def prepared(example: Path, copy: Path) -> Path:
+    """A copy of an example into which its `prepare.py` has put what the repository lacks."""
+    shutil.copytree(example, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    subprocess.run([sys.executable, str(example / "prepare.py"), str(copy)], check=True)
+    return copy
 
 
 def demonstrate(example: Path, out: Path) -> int:
