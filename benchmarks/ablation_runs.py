@@ -237,6 +237,6 @@ def answer(spec: Spec, model: LocalModel, heldout: list[Record]) -> list[bool]:
             marker=task.answer_marker,
             verifier=task.verifier,
             gold=record.gold,
-        ).is_right
+        ).is_right is True
         for found, record in zip(answers, heldout, strict=True)
     ]
