@@ -72,7 +72,7 @@ def learned_command(
     if rows:
         console.print(_table(rows))
     said = "forgotten" if forget else "of what finished runs taught"
-    console.print(f"{len(rows)} rows {said}", highlight=False)
+    console.print(f"{len(rows)} row{'s' * (len(rows) != 1)} {said}", highlight=False)
 
 
 def _read(stack: Stack) -> tuple[list[CalibrationRow], str | None]:
@@ -113,7 +113,9 @@ def _forget(stack: Stack, meant: Selection) -> list[CalibrationRow]:
 
 
 def _table(rows: list[CalibrationRow]) -> Table:
-    table = Table("run", "instance type", "quantity")
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("run", "instance type", "quantity"):
+        table.add_column(name, no_wrap=True)
     for name in ("predicted", "measured", "ratio"):
         table.add_column(name, justify="right")
     table.add_column("teaches")

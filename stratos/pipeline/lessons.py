@@ -101,11 +101,9 @@ def _of_endpoints(evidence: RunEvidence) -> Iterator[_Lesson]:
         plan, load = measurement.plan, measurement.load
         if measurement.attempt != match.attempt or load is None or not _as_planned(measurement):
             continue
-        why = None
-        if plan.serving.instance_type == (evidence.trained_on or match.plan.training).instance_type:
-            # Only on this machine is an endpoint where the job was, beside the same programs.
-            local = plan.serving.instance_type.startswith(LOCAL_PREFIX)
-            why = _contended(trained) if local else None
+        # Only on this machine is an endpoint where the job was, beside the same programs.
+        local = plan.serving.instance_type.startswith(LOCAL_PREFIX)
+        why = _contended(trained) if local else None
         if FAILED_REQUESTS in measurement.missed:
             why = f"{load.num_failed} of {load.num_requests} requests failed"
         for quantity, predicted, measured in _of_endpoint(plan, load):

@@ -20,6 +20,7 @@ from training.container.clock import Interruption, JobClock
 from training.container.contention import CpuShare
 from training.container.world import ALONE, World
 from training.learning.checkpoints import Checkpoint, CheckpointPace, Checkpoints
+from training.learning.cool_down import CoolDown, steps_left
 from training.learning.optimizer import Optimizers, learning_rate_factor
 from training.objectives.objective import GoldTokens, Objective
 from training.student.batches import MicroBatch, StepPlan
@@ -65,6 +66,9 @@ class TrainingState:
     pending_loss: float = 0.0
     pending_targets: int = 0
     last_validation_loss: float | None = None
+    cools_from: int | None = None
+    cools_to: int | None = None
+    """The way down of a training whose deadline comes before its planned end."""
     curve: tuple[CurvePoint, ...] = ()
 
 
@@ -126,17 +130,18 @@ class Trainer:
         stopped_by: StoppedBy = "finished"
         speed = 0.0
         while state.step < planned:
-            ended = self._must_end()
+            ended = "deadline" if state.step == state.cools_to else self._must_end()
             if ended is not None:
                 stopped_by = ended
                 break
-            factor = learning_rate_factor(state.step, planned)
+            factor = self._rate_factor()
             loss = self._step(factor)
             if self._is_due(_VALIDATIONS):
                 self._validate()
             state.seconds = seconds_before + time.monotonic() - started
             if self._is_due(_CURVE_POINTS):
                 self._add_point(self._schedule.learning_rate * factor)
+            self._begin_cooling(state.step - (resumed_from or 0), state.seconds - seconds_before)
             speed = (state.tokens - tokens_before) / max(1e-9, state.seconds - seconds_before)
             self._on_step(state, loss, speed)
             if self._checkpoints is not None and self._world.highest(int(pace.is_due)):
@@ -147,6 +152,31 @@ class Trainer:
             self._save()
         self._take_best()
         return TrainingOutcome(state, stopped_by, resumed_from, speed, share)
+
+    def _rate_factor(self) -> float:
+        """Share of the peak learning rate in the coming step."""
+        state, planned = self._state, self._schedule.planned_steps
+        if state.cools_from is None or state.cools_to is None:
+            return learning_rate_factor(state.step, planned)
+        way_down = CoolDown(state.cools_from, state.cools_to)
+        return learning_rate_factor(state.cools_from, planned) * way_down.factor(state.step)
+
+    def _begin_cooling(self, done: int, seconds: float) -> None:
+        """Let the rate go down now if the deadline comes before the planned steps are done.
+
+        Args:
+            done: Steps of this attempt, which took `seconds`.
+        """
+        state, planned = self._state, self._schedule.planned_steps
+        if state.cools_to is not None:
+            return
+        left = planned - state.step
+        fit = steps_left(done, seconds, self._clock.seconds_left - self._schedule.reserve_seconds)
+        # Of several processes, none may do a step more than another.
+        fewest = -self._world.highest(-min(left, left if fit is None else fit))
+        if fewest < left:
+            state.cools_from, state.cools_to = state.step, state.step + fewest
+            _log.info("%d of %d steps fit; the rate goes down over the last", fewest, left)
 
     def _checkpoint_pace(self) -> CheckpointPace:
         schedule = self._schedule

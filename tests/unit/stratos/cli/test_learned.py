@@ -44,7 +44,7 @@ def test_each_row_says_what_it_teaches_or_why_it_does_not(stack: Stack) -> None:
         ("cut", why),
     ]
     _, shown = run("learned", "--run", "cut")
-    assert "1 rows" in shown
+    assert "1 row of" in shown
     assert "nothing:" in shown
 
 
@@ -69,7 +69,8 @@ def test_what_is_named_is_forgotten_and_nothing_else(
     )
     code, told = run("learned", "--forget", *options)
     assert code == 0
-    assert f"{3 - len(left)} rows forgotten" in told
+    gone = 3 - len(left)
+    assert f"{gone} row{'s' * (gone != 1)} forgotten" in told
     assert remembered(stack) == left
 
 

@@ -136,7 +136,7 @@ def test_only_a_machine_that_training_had_to_itself_tells_of_its_pace(
     share: float | None, learned: bool
 ) -> None:
     plans = plan_before_probing(small())
-    there = plan("there").model_copy(update={"serving": plans.chosen.training})
+    there = plan("there").model_copy(update={"serving": server("ml.local.cpu1")})
     evidence = dataclasses.replace(
         evaluated(run_evidence("r", plans, 500.0), right=400, cpu_share=share),
         measurements=(measurement(there),),
