@@ -23,6 +23,11 @@ class Spending(Protocol):
         """Spent so far."""
         ...
 
+    @property
+    def under_way(self) -> int:
+        """Tokens written for calls that are not answered yet."""
+        ...
+
 
 class ProgressReporter:
     """Uploads the latest progress every two seconds, from a thread, when it has changed.
@@ -95,10 +100,20 @@ class ProgressReporter:
 
     def _upload(self) -> None:
         latest = self._latest
-        if latest is None or latest is self._uploaded:
+        if latest is not None:
+            latest = self._going_on(latest)
+        if latest is None or latest == self._uploaded:
             return
         try:
             self._storage.put(self._uri, latest)
         except Exception:
             _log.warning("could not upload progress to %s", self._uri, exc_info=True)
         self._uploaded = latest
+
+    def _going_on(self, latest: Progress) -> Progress:
+        """Say that a batch goes on: its answers come together, on a slow machine after minutes."""
+        under_way = sum(spending.under_way for spending in self._spendings)
+        if not under_way:
+            return latest
+        label = f"{latest.label}, {under_way:,} tokens into a batch"
+        return latest.model_copy(update={"label": label, "seconds": self._clock.seconds})

@@ -41,3 +41,14 @@ def test_progress_tells_what_this_and_earlier_attempts_paid_their_teacher():
 def test_progress_that_cannot_be_uploaded_does_not_stop_the_job():
     with ProgressReporter("probe", "s3://b/p.json", Uploads(broken=True), JobClock(60)) as progress:
         progress.report("teacher", 1, 10, "questions")
+
+
+def test_a_batch_under_way_is_told_while_its_answers_are_not_there():
+    uploads, usage = Uploads(), ModelUsage()
+    with ProgressReporter("probe", "s3://b/p.json", uploads, JobClock(60)) as progress:
+        progress.charge(usage)
+        progress.report("teacher", 0, 10, "questions")
+        usage.under_way = 1_234
+    _, latest = uploads.documents[-1]
+    assert latest.label == "teacher, 1,234 tokens into a batch"
+    assert latest.done == 0
