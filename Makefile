@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .PHONY: demo demo-word-problems demo-smollm2 test iam test-vllm lint venv synth docs lock images check-images format bench-planner bench-distill bench-distill_real bench-serving \
-	bench-dataset bench-house bench-latency bench-local_generation bench-cloud_memory bench-iam ablation ablation-smollm2 clean
+	bench-dataset bench-house bench-latency bench-local_generation bench-cloud_memory bench-iam bench-default_prompts ablation ablation-smollm2 clean
 
 demo: synth  ## The main job, end to end, in the embedded cloud on this machine.
 	@$(BIN)/python examples/demo.py
@@ -69,6 +69,9 @@ bench-cloud_memory: synth
 
 bench-iam: synth  ## What judging every call costs: start-up, and one run of the demo, on and off.
 	@$(BIN)/python -m benchmarks.iam --write
+
+bench-default_prompts: venv  ## What SmolLM2 makes of the default prompts, before and now.
+	@$(BIN)/python -m benchmarks.default_prompts --write
 
 bench-latency: synth  ## Student and teacher of the latest `make demo-word-problems`.
 	@$(BIN)/python benchmarks/latency.py word-problems

@@ -74,6 +74,7 @@ class _Examination:
         messages_of: Callable[[Record], tuple[Message, ...]] = lambda record: record.messages,
     ) -> Scored:
         asked = self.records if asked is None else asked
+        self.job.progress.charge(model.usage)
         self.job.progress.report(label, 0, len(asked), "questions")
         return ask(
             model,
@@ -158,7 +159,6 @@ def evaluate(job: Job[EvaluateConfig]) -> EvaluateResult:
     untuned = examination.score(untuned_model, "untuned student")
     job.progress.doing("opening the teacher")
     teacher_model = load_teacher(config.teacher, config, job.paths, "teacher")
-    job.progress.charge(teacher_model.usage)
     teacher = examination.score_teacher(teacher_model)
     live = examination.score_live()
     job.progress.doing("scoring the baselines")

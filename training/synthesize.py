@@ -29,6 +29,7 @@ def synthesize(job: Job[SynthesizeConfig]) -> SynthesizeResult:
     if config.strategy == "injection":
         questions = [record for record in questions if record.gold]
     questions = sample(questions, config.synthesis.max_records, config.seed)
+    job.progress.report(f"{config.teacher.name} is loaded", 0, len(questions), "questions")
     teacher = load_teacher(config.teacher, config, job.paths, "teacher", config.seed)
     job.progress.charge(teacher.usage)
 

@@ -61,4 +61,12 @@ def _split(completion: str, marker: str) -> tuple[str, str] | None:
         inside = answer.removeprefix(mark).removesuffix(mark)
         if len(inside) == len(answer) - 2 * len(mark):
             answer = inside.strip()
-    return before.strip(), answer
+    return _without_repetition(before, marker, answer), answer
+
+
+def _without_repetition(rationale: str, marker: str, answer: str) -> str:
+    """Drop the same marked answer from the end of what precedes it: small models repeat it."""
+    lines = rationale.strip().split("\n")
+    while lines and lines[-1].strip() in ("", marker, f"{marker} {answer}", f"{marker}{answer}"):
+        lines.pop()
+    return "\n".join(lines).strip()

@@ -121,7 +121,8 @@ class Task(FrozenModel):
     format: Literal["auto", FormatName] = "auto"
     verifier: Verifier
     answer_marker: str = "####"
-    """The final answer is what follows the last marker; without a marker, the whole completion."""
+    """The final answer is what follows the last marker; without a marker, the whole completion.
+    The default prompts ask teachers for it. Empty: there is no marker."""
     checker: BucketPath | None = None
     """Python file with `check(question, answer, rationale) -> list[str]`, which returns the
     problems of a rationale; an empty list if every step holds. Runs only inside the jobs."""

@@ -28,9 +28,8 @@ class Synthesis(FrozenModel):
     `task.answer_marker`, with an example; it is empty where no marker is expected. `{marker}` is
     the marker itself. `{notes}` may be used as well."""
     injection_prompt: str = (
-        "{notes}\n\n{question}\n\nThe correct answer is: {answer}\n"
-        "Explain, step by step and without mentioning that the answer was given, "
-        "how to reach it from the question alone. {format}"
+        "{notes}\n\n{question}\n\nThink step by step, and explain how to reach the answer from the "
+        "question alone. It is {answer}, but do not mention that it was given. {format}"
     )
     """The teacher's prompt under Knowledge Injection. `{format}` asks for the given answer at the
     end, behind the marker."""
@@ -62,6 +61,15 @@ class Synthesis(FrozenModel):
         if fewest is None:
             fewest = min(_FEWEST_RECORDS, num_questions // 2)
         return max(1, fewest, math.ceil(self.min_yield * num_questions - _ROUNDING))
+
+    @model_validator(mode="after")
+    def _asks_enough(self) -> Synthesis:
+        if self.min_records and self.max_records and self.min_records > self.max_records:
+            raise ValueError(
+                f"min_records is {self.min_records} and only {self.max_records} questions "
+                "(max_records) are asked; lower the one or raise the other"
+            )
+        return self
 
     @field_validator("injection_prompt")
     @classmethod

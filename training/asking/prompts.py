@@ -49,7 +49,10 @@ def fill(template: str, **values: str) -> str:
 
 
 def _format_of_own(verifier: Verifier, marker: str) -> str:
-    """Ask for what `read_reply` finds: the answer behind the marker; nothing where none is due."""
+    """Ask for what `read_reply` finds: the answer behind the marker; nothing where none is due.
+
+    The example holds no answer: small models repeat one (benchmarks/default_prompts.py).
+    """
     if not expects_marker(verifier, marker):
         return ""
     kind, example = _kind_of(verifier)
@@ -62,19 +65,24 @@ def _format_of_own(verifier: Verifier, marker: str) -> str:
 def _kind_of(verifier: Verifier) -> tuple[str, str]:
     match verifier:
         case Number():
-            return "the final number alone", "12"
+            return "the final number alone", "<number>"
         case Choice():
-            return f"one of: {', '.join(verifier.choices)}", verifier.choices[0]
+            return f"one of these alone: {', '.join(verifier.choices)}", "<one of them>"
         case SetOf():
-            return f"all that belong to the answer, separated by {verifier.separator!r}", "a b"
+            between = verifier.separator
+            apart = f'"{between}"' if between.strip() else "a blank"
+            return f"all items of the answer, with {apart} between them", f"<item>{between}<item>"
         case _:
-            return "the final answer alone", "answer"
+            return "the final answer alone", "<answer>"
 
 
 def _format_of_given(marker: str, answer: str) -> str:
     if not marker:
         return "End with the answer."
-    return f"End your reply with this line:\n{marker} {answer}"
+    return (
+        f"End your reply with a line that holds {marker} and then the answer alone, "
+        f"like this:\n{marker} {answer}"
+    )
 
 
 def _ask(record: Record, content: str) -> tuple[Message, ...]:

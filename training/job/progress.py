@@ -27,6 +27,11 @@ class Spending(Protocol):
         """Spent so far."""
         ...
 
+    @property
+    def under_way(self) -> int:
+        """Tokens written for calls that are not answered yet."""
+        ...
+
 
 class ProgressReporter:
     """Uploads the latest progress every two seconds, from a thread, when it has changed.
@@ -53,7 +58,7 @@ class ProgressReporter:
         self._spent_usd = spent_usd
         self._spendings: list[Spending] = []
         self._latest: Progress | None = None
-        self._uploaded: Progress | None = None
+        self._said: Progress | None = None
         self._now, self._news_at, self._told_at = now, 0.0, 0.0
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="progress", daemon=True)
@@ -109,11 +114,12 @@ class ProgressReporter:
 
     def tell(self) -> None:
         """Upload what is new since the last time, or, after a while, that nothing is."""
-        latest, now = self._latest, self._now()
-        if latest is None:
+        if self._latest is None:
             return
-        if latest is not self._uploaded:
-            self._uploaded, self._news_at = latest, now
+        latest, now = self._going_on(self._latest), self._now()
+        said = latest.model_copy(update={"seconds": 0.0})
+        if said != self._said:
+            self._said, self._news_at = said, now
         elif now - self._told_at >= QUIET_SECONDS:
             quiet = now - self._news_at
             _log.info("still at it after %.0f s: %s", quiet, latest.label)
@@ -140,3 +146,11 @@ class ProgressReporter:
         while not self._ended.wait(_INTERVAL_SECONDS):
             self.tell()
         self.tell()
+
+    def _going_on(self, latest: Progress) -> Progress:
+        """Say that a batch goes on: its answers come together, on a slow machine after minutes."""
+        under_way = sum(spending.under_way for spending in self._spendings)
+        if not under_way:
+            return latest
+        label = f"{latest.label}, {under_way:,} tokens into a batch"
+        return latest.model_copy(update={"label": label, "seconds": self._clock.seconds})

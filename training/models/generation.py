@@ -110,6 +110,7 @@ def generate(
     batch_size: int,
     streams: Sequence[int] | None = None,
     stop: Callable[[], bool] = lambda: False,
+    on_step: Callable[[int], None] = lambda _: None,
 ) -> Iterator[tuple[int, Generated]]:
     """Complete every prompt and yield each with its index as its batch ends.
 
@@ -120,6 +121,7 @@ def generate(
         streams: The random stream of each prompt, so that a sampled completion does not depend on
             the batch it fell into; the index if omitted.
         stop: Asked before each batch; once true, the remaining prompts stay unanswered.
+        on_step: Called with the tokens that each step of a batch wrote.
     """
     streams = range(len(prompts)) if streams is None else streams
     for window in range(0, len(prompts), batch_size * _WINDOW):
@@ -131,7 +133,8 @@ def generate(
             indices = order[start : start + batch_size]
             batch = [prompts[index] for index in indices]
             drawn = [streams[index] for index in indices]
-            yield from zip(indices, generate_batch(model, batch, sampling, drawn), strict=True)
+            written = generate_batch(model, batch, sampling, drawn, on_step)
+            yield from zip(indices, written, strict=True)
 
 
 @torch.inference_mode()
@@ -140,10 +143,11 @@ def generate_batch(
     prompts: Sequence[Sequence[int]],
     sampling: Sampling,
     streams: Sequence[int] | None = None,
+    on_step: Callable[[int], None] = lambda _: None,
 ) -> list[Generated]:
     """Complete one batch of prompts together; arguments as in `generate`."""
     with _evaluating(model):
-        return _Batch(model, prompts, sampling, streams).complete()
+        return _Batch(model, prompts, sampling, streams).complete(on_step)
 
 
 @contextmanager
@@ -191,11 +195,12 @@ class _Batch:
         self._written: list[list[int]] = [[] for _ in prompts]
         self._ends: list[int | None] = [None] * len(prompts)
 
-    def complete(self) -> list[Generated]:
+    def complete(self, on_step: Callable[[int], None]) -> list[Generated]:
         """Decode until every row has ended or has all the tokens it may have."""
         for step in range(self._sampling.max_new_tokens):
             chosen = self._draws.choose(self._logits(step), step)
             self._chosen.append(chosen)
+            on_step(len(chosen))
             self._alive = self._alive & ~torch.isin(chosen, self._eos)
             num_alive = int(self._alive.sum())
             if num_alive == 0:

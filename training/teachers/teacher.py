@@ -42,7 +42,11 @@ class Completion:
 
 @dataclass
 class ModelUsage:
-    """What a model's calls add up to so far."""
+    """What a model's calls add up to so far.
+
+    Attributes:
+        under_way: Tokens written for calls that are not answered yet, as far as that is known.
+    """
 
     calls: int = 0
     prompt_tokens: int = 0
@@ -50,6 +54,7 @@ class ModelUsage:
     usd: float = 0.0
     seconds: float = 0.0
     timed_tokens: int = 0
+    under_way: int = 0
 
     def add(self, completion: Completion, *, timed: bool = True) -> None:
         """Count one answered call.

@@ -74,8 +74,10 @@ class WeightsTeacher:
                 batch_size=self._batch_size,
                 streams=[stream_of(requests[index], prompts[index]) for index in members],
                 stop=stop,
+                on_step=self._count_step,
             ):
                 index = members[position]
+                self._usage.under_way = 0
                 completion = Completion(
                     chat.text(generated.tokens),
                     generated.finished,
@@ -87,6 +89,9 @@ class WeightsTeacher:
                 self._usage.seconds = seconds_before + time.perf_counter() - started
                 on_answer(index, completion)
         return completions
+
+    def _count_step(self, num_tokens: int) -> None:
+        self._usage.under_way += num_tokens
 
 
 def _by_sampling(

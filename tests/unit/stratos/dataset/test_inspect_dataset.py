@@ -54,6 +54,22 @@ def test_a_verifier_that_needs_no_gold_takes_any_record(tmp_path: Path) -> None:
     assert (found.num_gold, found.num_records["heldout"]) == (0, 60)
 
 
+def test_without_a_marker_the_whole_reply_is_the_gold_answer(tmp_path: Path) -> None:
+    rows = factories.dataset_rows(300)
+    for row in rows:
+        row["completion"] = f"## {row['completion']}"
+    _, splits = inspect(tmp_path, rows, answer_marker="")
+    assert all((record.gold or "").startswith("## ") for record in splits["heldout"])
+
+
+def test_thinking_in_a_reply_is_not_part_of_the_gold_answer(tmp_path: Path) -> None:
+    rows = factories.dataset_rows(300)
+    for row in rows:
+        row["completion"] = f"<think>hm</think>{row['completion']}"
+    _, splits = inspect(tmp_path, rows)
+    assert not any("think" in (record.gold or "") for record in splits["heldout"])
+
+
 def test_an_empty_dataset_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetRejected, match="the dataset is empty"):
         inspect_bytes(tmp_path, b"\n\n")

@@ -56,3 +56,19 @@ def test_where_nothing_can_teach_the_student_the_reason_is_given(
             proportion(explained, 64),
             num_gold,
         )
+
+
+def test_the_evidence_says_why_answers_and_explanations_were_rejected() -> None:
+    with pytest.raises(NoFeasiblePlan) as refused:
+        choose_strategy(
+            "auto",
+            0.5,
+            proportion(0, 20),
+            proportion(0, 20),
+            500,
+            answers={"no marker": 20},
+            explanations={"no marker": 18, "cut": 2},
+        )
+    told = str(refused.value)
+    assert "scored 0.0% (0 of 20; 95% interval 0.0% to 16.1%; rejected: no marker ×20)" in told
+    assert "rejected: no marker ×18, cut ×2) of the gold answers" in told

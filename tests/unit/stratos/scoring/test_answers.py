@@ -43,6 +43,7 @@ def test_elements_keep_their_order_and_do_not_repeat():
         ("so\n#### `spam`", "spam"),
         ("so\n*#### spam*", "spam"),
         ("so\n#### 72 ####", "72"),
+        ("so\n#### 72\n\n#### 72\n#### 72", "72"),
         ("so\n#### snake_case_", "snake_case_"),
         ("so\n#### **bold** and more", "**bold** and more"),
         ("so\n#### **", "**"),

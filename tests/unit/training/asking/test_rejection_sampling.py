@@ -127,7 +127,7 @@ def test_only_what_is_not_yet_verified_is_asked_again_and_warmer():
 def test_blend_injects_only_where_alignment_failed():
     def reply(request):
         asked = request.messages[-1].content
-        if "correct answer" in asked:
+        if "It is 6" in asked:
             return "reasoned from the question\n#### 6"
         return "sum\n#### 4"
 

@@ -65,3 +65,14 @@ def test_a_job_that_has_said_nothing_yet_tells_nothing():
     uploads = Uploads()
     ProgressReporter("distill", "s3://b/p.json", uploads, JobClock(600)).tell()
     assert uploads.documents == []
+
+
+def test_a_batch_under_way_is_told_while_its_answers_are_not_there():
+    uploads, usage = Uploads(), ModelUsage()
+    with ProgressReporter("probe", "s3://b/p.json", uploads, JobClock(60)) as progress:
+        progress.charge(usage)
+        progress.report("teacher", 0, 10, "questions")
+        usage.under_way = 1_234
+    _, latest = uploads.documents[-1]
+    assert latest.label == "teacher, 1,234 tokens into a batch"
+    assert latest.done == 0

@@ -62,7 +62,7 @@ def test_what_is_rewarded_becomes_more_probable(method, rate):
     student, result, _ = reinforce(steps=25, student=make_student(method), rate=rate)
     rewards = [point.reward for point in result.curve]
     assert sum(rewards[:3]) / 3 < 0.45
-    assert sum(rewards[-3:]) / 3 > 0.8
+    assert sum(rewards[-3:]) / 3 > 0.7
     assert result.accuracy_after > result.accuracy_before
     assert (result.steps, result.stopped_by, result.validation_questions) == (25, "finished", 8)
     sampler = RolloutSampler(student, BEGINS_EARLY, Reinforcement(max_new_tokens=3), 0, 64)
@@ -71,9 +71,9 @@ def test_what_is_rewarded_becomes_more_probable(method, rate):
 
 
 def test_where_every_sample_is_as_good_nothing_changes():
-    always = Judge(Regex(kind="regex", pattern=r"[\s\S]*"), "####")
-    student, result, _ = reinforce(steps=3, judge=always)
-    assert {point.reward for point in result.curve} == {1.0}
+    never = Judge(Regex(kind="regex", pattern=r"(?!)"), "####")
+    student, result, _ = reinforce(steps=3, judge=never)
+    assert {point.reward for point in result.curve} == {0.0}
     assert_same_bits(student, make_student())
 
 

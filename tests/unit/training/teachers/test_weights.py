@@ -51,3 +51,19 @@ def test_a_prompt_beyond_the_models_positions_is_answered_with_nothing():
     assert (completions[0].text, completions[0].finished) == ("", False)
     assert completions[1].completion_tokens > 0
     assert sorted(told) == [0, 1]
+
+
+def test_a_batch_under_way_counts_its_tokens_until_it_is_answered():
+    teacher = WeightsTeacher(make_local(), batch_size=4)
+    seen = []
+    count = teacher._count_step
+
+    def watch(num_tokens):
+        count(num_tokens)
+        seen.append(teacher.usage.under_way)
+
+    teacher._count_step = watch
+    answer(teacher, [ask("a"), ask("b")])
+    assert seen[0] == 2
+    assert seen == sorted(seen)
+    assert teacher.usage.under_way == 0

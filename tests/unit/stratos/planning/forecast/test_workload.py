@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from stratos.planning.forecast.workload import expected_synthesis, teacher_knowledge, workload_of
+from stratos.planning.forecast.workload import (
+    expected_synthesis,
+    teacher_knowledge,
+    too_few_records,
+    workload_of,
+)
 from stratos.statistics.wilson import proportion
 from tests.unit.stratos.planning.planning_inputs import model, probe, request, spec
 
@@ -32,3 +37,28 @@ def test_a_probe_measures_how_long_completions_are() -> None:
     assert workload_of(asked, probe("t", "teacher", 9)).completion_tokens == 120
     chatty = probe("t", "teacher", 9, mean_completion_tokens=900.0)
     assert workload_of(asked, chatty).completion_tokens == 300
+
+
+def test_the_forecast_yield_is_that_of_all_attempts_of_synthesis() -> None:
+    asked = request(asked=spec(synthesis={"samples": 3}))
+    measured = probe("teacher", "teacher", 50, alignment_yield=proportion(32, 64))
+    work = workload_of(asked, measured)
+    known = teacher_knowledge(model("teacher"), measured)
+    synthesis = expected_synthesis(asked, work, "alignment", known)
+    assert synthesis.num_records == pytest.approx(1_000)
+    assert synthesis.num_calls == pytest.approx(2_000 * (1 + 0.75 + 0.75**2))
+
+
+def test_a_probe_that_lets_expect_too_few_records_says_why() -> None:
+    asked = request(asked=spec(synthesis={"min_yield": 0.3}))
+    measured = probe("teacher", "teacher", 50, answers={"right": 50, "no marker": 120, "cut": 30})
+    work = workload_of(asked, measured)
+    known = teacher_knowledge(model("teacher"), measured)
+    told = too_few_records(asked, work, "alignment", known)
+    assert told is not None
+    assert told.startswith(
+        "its probe lets expect 500 verified records of 2,000 questions under alignment; needed 600 "
+    )
+    assert "Rejected: no marker ×120, cut ×30. The teacher" in told
+    assert too_few_records(asked, work, "injection", known) is None
+    assert too_few_records(asked, work, "alignment", teacher_knowledge(model("t"), None)) is None
