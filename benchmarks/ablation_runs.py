@@ -12,7 +12,6 @@ import torch
 from benchmarks.ablation_arms import EXAMPLE, WORK, Arm, records_path
 from stratos.contracts.records import Record, TrainingRecord, read_jsonl, write_jsonl
 from stratos.dataset.inspect_dataset import DataFile, inspect_dataset
-from stratos.scoring.reply import judge_reply
 from stratos.spec import Spec, StrategyName, Weights
 from stratos.statistics.wilson import proportion
 from training.asking.prompts import alignment_messages
@@ -143,6 +142,7 @@ def train_and_score(spec: Spec, arm: Arm, seed: int) -> dict[str, Any]:
     assert recipe.batch_tokens
     student = load_student(Weights(path=_STUDENT.name), str(_STUDENT), "full", "float32", 16, seed)
     marker = spec.task.answer_marker
+    judge = Judge(spec.task.verifier, marker)
     records = list(read_jsonl(records_path(arm), TrainingRecord))
     whole = encode(records, student.local.chat, max_tokens=_MAX_TOKENS)
     examples = whole
@@ -168,21 +168,14 @@ def train_and_score(spec: Spec, arm: Arm, seed: int) -> dict[str, Any]:
     ).run()
     student.model.eval()
     heldout = list(read_jsonl(WORK / "heldout.jsonl", Record))
-    limit = spec.task.max_reply_tokens
     answers = WeightsTeacher(student.local, batch_size=128).generate(
-        [Request(record.messages, limit) for record in heldout],
+        [Request(record.messages, spec.task.max_reply_tokens) for record in heldout],
         stop=lambda: False,
         on_answer=lambda *_: None,
     )
     right = [
         answer is not None
-        and judge_reply(
-            answer.text,
-            finished=answer.finished,
-            marker=marker,
-            verifier=spec.task.verifier,
-            gold=record.gold,
-        ).is_right
+        and judge.by_rule(answer.text, record.gold, finished=answer.finished).is_right
         for answer, record in zip(answers, heldout, strict=True)
     ]
     state = outcome.state
