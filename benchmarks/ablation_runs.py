@@ -13,7 +13,6 @@ import torch
 from benchmarks.ablation_arms import EXAMPLE, WORK, Arm, records_path
 from stratos.contracts.records import Record, TrainingRecord, read_jsonl, write_jsonl
 from stratos.dataset.inspect_dataset import DataFile, inspect_dataset
-from stratos.scoring.reply import judge_reply
 from stratos.spec import Spec, StrategyName, Weights
 from stratos.statistics.wilson import proportion
 from training.asking.prompts import alignment_messages
@@ -228,15 +227,9 @@ def answer(spec: Spec, model: LocalModel, heldout: list[Record]) -> list[bool]:
         stop=lambda: False,
         on_answer=lambda *_: None,
     )
-    task = spec.task
+    judge = Judge(spec.task.verifier, spec.task.answer_marker)
     return [
         found is not None
-        and judge_reply(
-            found.text,
-            finished=found.finished,
-            marker=task.answer_marker,
-            verifier=task.verifier,
-            gold=record.gold,
-        ).is_right is True
+        and judge.by_rule(found.text, record.gold, finished=found.finished).is_right is True
         for found, record in zip(answers, heldout, strict=True)
     ]

@@ -39,10 +39,7 @@ def choose_strategy(
     """
     needed = DEFAULT_FLOOR if min_accuracy is None else min_accuracy
     source = "no accuracy is asked for" if min_accuracy is None else "min_accuracy"
-    evidence = f"the teacher scored {_shown(teacher, answers)} on the probe split"
-    if reverse_yield is not None:
-        explained = _shown(reverse_yield, explanations)
-        evidence += f" and explained {explained} of the gold answers it was given"
+    evidence = _evidence(teacher, reverse_yield, answers, explanations)
     can_explain = reverse_yield is None or reverse_yield.successes > 0
     can_inject = num_gold > 0 and can_explain
 
@@ -73,15 +70,19 @@ def choose_strategy(
             f"{evidence}, below {needed:g} ({source}), and {num_gold:,} records have gold answers "
             "to reason back from"
         )
+    raise _nothing_teaches(f"{evidence}; min_accuracy is {needed:g}", teacher, num_gold)
+
+
+def _nothing_teaches(told: str, teacher: Proportion, num_gold: int) -> NoFeasiblePlan:
     if num_gold == 0:
-        raise NoFeasiblePlan(
-            f"{evidence}; min_accuracy is {needed:g} and there are no gold answers: imitation "
-            "cannot be trusted to exceed the teacher. Add gold answers, name a stronger teacher, "
-            f"or lower min_accuracy to {teacher.lo:.2f}"
+        return NoFeasiblePlan(
+            f"{told} and there are no gold answers: imitation cannot be trusted to exceed the "
+            "teacher. Add gold answers, name a stronger teacher, or lower min_accuracy to "
+            f"{teacher.lo:.2f}"
         )
-    raise NoFeasiblePlan(
-        f"{evidence}; min_accuracy is {needed:g}. It can neither answer nor explain this task: "
-        "name a stronger teacher, or improve synthesis.injection_prompt and synthesis.notes"
+    return NoFeasiblePlan(
+        f"{told}. It can neither answer nor explain this task: name a stronger teacher, or improve "
+        "synthesis.injection_prompt and synthesis.notes"
     )
 
 
@@ -89,6 +90,19 @@ def _advise(needed: float, teacher: Proportion, can_inject: bool) -> StrategyNam
     if teacher.lo >= needed or not can_inject:
         return "alignment"
     return "injection" if teacher.hi < needed else "blend"
+
+
+def _evidence(
+    teacher: Proportion,
+    reverse_yield: Proportion | None,
+    answers: Mapping[str, int],
+    explanations: Mapping[str, int],
+) -> str:
+    scored = f"the teacher scored {_shown(teacher, answers)} on the probe split"
+    if reverse_yield is None:
+        return scored
+    explained = _shown(reverse_yield, explanations)
+    return f"{scored} and explained {explained} of the gold answers it was given"
 
 
 def _shown(share: Proportion, reasons: Mapping[str, int]) -> str:
