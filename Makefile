@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo demo-word-problems test iam test-vllm lint venv synth docs lock images check-images format bench-planner bench-distill bench-serving \
+.PHONY: demo demo-word-problems test iam test-vllm lint venv synth docs lock images check-images format bench-planner bench-planner_real bench-distill bench-serving \
 	bench-dataset bench-house bench-latency bench-local_generation bench-cloud_memory bench-iam ablation clean
 
 demo: synth  ## The main job, end to end, in the embedded cloud on this machine.
@@ -60,6 +60,9 @@ format: venv
 
 bench-planner bench-distill bench-serving bench-dataset bench-house bench-local_generation: bench-%: venv
 	@$(BIN)/python benchmarks/$*.py
+
+bench-planner_real: venv  ## Forecasts beside a real model's memory, speed and latency: 15 minutes.
+	@$(BIN)/python -m benchmarks.planner_real
 
 bench-cloud_memory: synth
 	@$(BIN)/python benchmarks/cloud_memory.py

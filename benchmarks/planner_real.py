@@ -198,7 +198,8 @@ def forecast_mib(cell: Cell, shape: Transformer) -> float:
         MICRO_TOKENS,
         16,
         "cpu",
-        teacher=shape if cell.teacher == "online" else None,
+        teacher=None if cell.teacher == "none" else shape,
+        asked_once=cell.teacher == "cached",
         checkpointed=False,
     )
     read = reading_gib(shape, cell.method, 4.0, 1, None if cell.teacher == "none" else shape)

@@ -65,8 +65,8 @@ class TrainingMemory:
     Attributes:
         bytes_per_value: 4 or 2, as the student computes.
         micro_batch_tokens: That pass through it together.
-        teacher: Asked about every batch while the student learns; None where there is none, or
-            where it was asked before.
+        teacher: Whose distribution the student learns from; None where there is none.
+        asked_once: Before training, and not kept; otherwise about every batch.
         checkpointed: Activations are computed again in the backward pass; jobs do so if they would
             not fit.
         num_devices: The student is sharded over so many (FSDP).
@@ -80,15 +80,20 @@ class TrainingMemory:
     runtime: Runtime = "cuda"
     optimizer: OptimizerName = "adamw"
     teacher: Transformer | None = None
+    asked_once: bool = False
     checkpointed: bool = True
     num_devices: int = 1
+
+    @property
+    def _online(self) -> bool:
+        return self.teacher is not None and not self.asked_once
 
     @property
     def gib(self) -> float:
         """Most of it that is there at once: at the start of a backward pass."""
         held = self.state / self.num_devices + self.copies + self.activations + self.loss
         held += self.holes
-        if self.teacher is not None:
+        if self.teacher is not None and not self.asked_once:
             held += ONLINE_BYTES[self.runtime] * self.teacher.parameters
             held += 4.0 * self.micro_batch_tokens * self.teacher.hidden_size
         return RUNTIME_GIB[self.runtime] + held / GIB
@@ -145,24 +150,31 @@ class TrainingMemory:
         """Main memory that the heap cannot use again, and does not give back, on a CPU.
 
         An adapter adds to what its matrix gives, and the temporaries leave holes between tensors
-        that stay. Gradients of the tables come when activations are gone, but their pages are not.
+        that stay; so do those of a teacher's loss, and a teacher that is gone. Gradients of the
+        tables come when activations are gone, but their pages are not.
         """
         if self.runtime != "cpu":
             return 0.0
         model = self.model
+        taught = 4.0 * self._logits * _LOSS_TENSORS[True] if self._online else 0.0
+        if self.teacher is not None and self.asked_once:
+            taught = ONLINE_BYTES["cpu"] * self.teacher.body_parameters
         if self.method == "full":
-            return 2 * 4.0 * model.table_parameters
+            return taught + 2 * 4.0 * model.table_parameters
         outputs = 2 * self._hidden + model.query_width + 2 * model.key_width
         each = self.bytes_per_value * (outputs + 2 * model.inner_width)
         layers = 1 if self.checkpointed else model.layers
-        return _HOLES * self.micro_batch_tokens * layers * each
+        return taught + _HOLES * self.micro_batch_tokens * layers * each
+
+    @property
+    def _logits(self) -> float:
+        return min(MAX_LOGITS[self.runtime], self.micro_batch_tokens * self.model.vocabulary)
 
     @property
     def loss(self) -> float:
         """Some tokens' logits with what a loss makes of them, and the gradient of the head."""
         model = self.model
-        logits = min(MAX_LOGITS[self.runtime], self.micro_batch_tokens * model.vocabulary)
-        held = 4.0 * logits * _LOSS_TENSORS[self.teacher is not None]
+        held = 4.0 * self._logits * _LOSS_TENSORS[self._online]
         # All tokens' last hidden states with their gradient.
         held += 2 * self.bytes_per_value * self.micro_batch_tokens * self._hidden
         if self.method == "full":

@@ -100,7 +100,8 @@ class StudentTraining:
             self.lora_rank,
             instance.runtime,
             self.optimizer,
-            self.online,
+            self.teacher,
+            self.asked_once,
             num_devices=devices,
         )
 
