@@ -2,8 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo demo-word-problems demo-smollm2 test iam test-vllm lint venv synth docs lock images check-images format bench-planner bench-distill bench-distill_real bench-serving \
-	bench-dataset bench-house bench-latency bench-local_generation bench-cloud_memory bench-iam bench-default_prompts ablation ablation-smollm2 clean
+.PHONY: demo demo-word-problems demo-smollm2 test iam test-vllm lint venv synth docs lock images \
+	check-images format bench-planner bench-distill bench-distill_real bench-serving bench-dataset bench-house \
+	bench-latency bench-local_generation bench-cloud_memory bench-iam bench-default_prompts ablation \
+	ablation-smollm2 bench-planner_real clean
 
 demo: synth  ## The main job, end to end, in the embedded cloud on this machine.
 	@$(BIN)/python examples/demo.py
@@ -63,6 +65,9 @@ format: venv
 
 bench-planner bench-distill bench-distill_real bench-serving bench-dataset bench-house bench-local_generation: bench-%: venv
 	@$(BIN)/python benchmarks/$*.py
+
+bench-planner_real: venv  ## Forecasts beside a real model's memory, speed and latency: 15 minutes.
+	@$(BIN)/python -m benchmarks.planner_real
 
 bench-cloud_memory: synth
 	@$(BIN)/python benchmarks/cloud_memory.py

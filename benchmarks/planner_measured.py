@@ -32,7 +32,7 @@ from stratos.planning.forecast.server_table import ServerRow, ServerTable
 from stratos.planning.forecast.serving_cost import RequestShape, latency_seconds
 from stratos.planning.forecast.training_rates import StudentTraining, step_rate
 from stratos.planning.forecast.transformer import Transformer, transformer
-from stratos.spec import Training
+from stratos.spec import CpuPrecision, Training
 from training.learning.optimizer import Optimizers
 from training.objectives.losses import cross_entropy
 from training.student.batches import TokenizedExample, micro_batches
@@ -108,13 +108,15 @@ def measured_training(case: Case, model: Qwen3ForCausalLM) -> float:
     return statistics.median(found)
 
 
-def measured_latency_ms(case: Case, shape: Transformer) -> float:
+def measured_latency_ms(
+    case: Case, shape: Transformer, precision: CpuPrecision = "float32"
+) -> float:
     """CPU milliseconds of one request alone in llama.cpp, the median of five after a warm-up."""
     context = str(case.sequence_tokens + 8)
     prompt = [5 + i % 400 for i in range(case.prompt_tokens)]
     with tempfile.TemporaryDirectory() as folder:
         gguf = Path(folder) / "model.gguf"
-        write_random(gguf, shape, "float32")
+        write_random(gguf, shape, precision)
         arguments = ["--ctx-size", context, "--parallel", "1", "--threads", "1"]
         with LlamaServer(gguf, [*arguments, "--cache-ram", "0"]) as server:
             found = []
@@ -139,14 +141,22 @@ def types_of(server: InstanceType, rows: tuple[CalibrationRow, ...] = ()) -> Typ
 
 def predicted_training(case: Case, shape: Transformer, types: Types) -> float:
     training = StudentTraining(
-        shape, "full", "float32", case.sequence_tokens, case.batch_tokens, lora_rank=16
+        shape,
+        "full",
+        "float32",
+        case.sequence_tokens,
+        case.batch_tokens,
+        lora_rank=16,
+        learned_share=case.output_tokens / case.sequence_tokens,
     )
     return float(step_rate(types, training).tokens_per_second[0])
 
 
-def predicted_latency_ms(case: Case, shape: Transformer, types: Types) -> float:
+def predicted_latency_ms(
+    case: Case, shape: Transformer, types: Types, precision: CpuPrecision = "float32"
+) -> float:
     """The median of a request on an idle engine, without a proxy."""
-    serving = Serving("float32", "float32", case.sequence_tokens)
+    serving = Serving("float32", precision, case.sequence_tokens)
     rates, _ = replica_rates(types, shape, serving, case.sequence_tokens)
     request = RequestShape(case.prompt_tokens, case.output_tokens)
     seconds = latency_seconds(

@@ -33,6 +33,9 @@ class ModelCard(FrozenModel):
     vocabulary_size: int | None = None
     context_tokens: int | None = None
     """The longest text it was made for, prompt and reply together; None is unknown."""
+    template_tokens: float | None = None
+    """Of its chat template around one question, its own system prompt included; None: not
+    counted."""
     llama_cpp_obstacle: str | None = None
     """Why llama.cpp, and so a CPU, cannot serve it; None if nothing is known against it."""
     float32_weights: bool = False

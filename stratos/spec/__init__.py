@@ -22,7 +22,14 @@ from stratos.spec.task import (
     Task,
     Verifier,
 )
-from stratos.spec.training import Method, Reinforcement, StrategyName, Synthesis, Training
+from stratos.spec.training import (
+    Method,
+    OptimizerName,
+    Reinforcement,
+    StrategyName,
+    Synthesis,
+    Training,
+)
 
 __all__ = [
     "AUTO",
@@ -48,6 +55,7 @@ __all__ = [
     "Normalised",
     "Number",
     "OpenAICompatible",
+    "OptimizerName",
     "Preferences",
     "Probability",
     "Regex",

@@ -12,6 +12,7 @@ from stratos.spec.constraints import CompletionTokens, Probability
 
 StrategyName = Literal["alignment", "injection", "blend"]
 Method = Literal["full", "lora"]
+OptimizerName = Literal["adamw", "muon"]
 
 DEFAULT_EPOCHS = 3.0
 DEFAULT_BATCH_TOKENS = 8192
@@ -114,7 +115,7 @@ class Training(FrozenModel):
     """How the student is trained. The planner chooses what you omit."""
 
     method: Literal["auto", Method] = "auto"
-    optimizer: Literal["adamw", "muon"] = "adamw"
+    optimizer: OptimizerName = "adamw"
     """`muon`: Muon on the hidden matrices, AdamW on the rest; full fine-tuning only."""
     learning_rate: PositiveFloat | None = None
     epochs: PositiveFloat | None = None

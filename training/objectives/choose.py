@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from stratos.contracts.jobs import DistillConfig
 from stratos.contracts.records import TrainingRecord
 from stratos.errors import IncompatibleVocabulary
+from stratos.planning.forecast.memory import asked_once
 from stratos.spec import Weights
 from training.job.job import Job
 from training.models.vocabulary import same_tokenizer, shared_vocabulary
@@ -17,8 +18,6 @@ from training.objectives.sparse_teacher import SparseTeacher
 from training.objectives.teacher_distribution import TeacherDistribution
 from training.student.batches import TokenizedExample
 from training.student.student import Student
-
-_SPARSE_VOCABULARY = 16_384
 
 
 def choose_objective(
@@ -55,8 +54,7 @@ def choose_objective(
         aligned.require_alignment(examples)
         return aligned
     shared = shared_vocabulary(student.local, teacher)
-    is_sparse = shared >= _SPARSE_VOCABULARY and training.jsd_beta == 0
-    if is_sparse and training.on_policy_fraction == 0:
+    if asked_once(training, shared):
         return SparseTeacher(
             teacher, examples, training, vocabulary=shared, micro_tokens=micro_tokens
         )

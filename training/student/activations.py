@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 
-from stratos.planning.forecast.memory import fits, training_gib
+from stratos.planning.forecast.memory import TrainingMemory, fits
 from stratos.spec import Training
 from stratos.units import GIB
-from training.container.host import device_memory_gib
+from training.container.host import device_memory_gib, runtime
 from training.container.world import World
 from training.models.shape import shape_of
 from training.student.student import Student
@@ -29,16 +29,18 @@ def checkpoint_activations(
     """
     wanted = training.activation_checkpointing
     if wanted == "auto":
-        needed = training_gib(
+        needed = TrainingMemory(
             shape_of(student.local.name, student.model.config, student.num_parameters),
             student.method,
             2.0 if student.precision == "bfloat16" else 4.0,
             micro_tokens,
             training.lora_rank,
+            runtime(),
+            training.optimizer,
             checkpointed=False,
             num_devices=world.size,
         )
-        wanted = not fits(needed + other_bytes / GIB, device_memory_gib())
+        wanted = not fits(needed.gib + other_bytes / GIB, device_memory_gib())
     if wanted:
         _log.info("activations are computed again in the backward pass")
         student.model.activation_checkpointing_enable()

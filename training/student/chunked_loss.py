@@ -14,16 +14,15 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from stratos.planning.forecast.memory import MAX_LOGITS
+
 LossOfLogits = Callable[[Tensor, slice], Tensor]
 """From the logits of some tokens, and which tokens they are, to the summed loss."""
 
-_MAX_LOGITS = {"cpu": 6 << 20, "cuda": 1 << 26}
-"""Logits held at once; a loss makes some ten tensors of that size."""
-
 
 def chunk_tokens(device_type: str, vocabulary: int) -> int:
-    """Return how many tokens' logits are held at once."""
-    return max(16, _MAX_LOGITS.get(device_type, _MAX_LOGITS["cpu"]) // vocabulary)
+    """Return how many tokens' logits are held at once; a loss makes some ten tensors of them."""
+    return max(16, MAX_LOGITS["cuda" if device_type == "cuda" else "cpu"] // vocabulary)
 
 
 def projected_loss(

@@ -233,7 +233,13 @@ class PoolBuilder:
         except NoFeasiblePlan as error:
             self.rejected[teacher.name] = f"teacher: {error}"
             return None
-        work = workload.workload_of(self.request, self._teacher_probes.get(teacher.name))
+        work = workload.workload_of(
+            self.request,
+            self._teacher_probes.get(teacher.name),
+            teacher=teacher,
+            student=student,
+            student_probe=self._student_probes.get(student.name),
+        )
         taught = workload.teacher_knowledge(teacher, self._teacher_probes.get(teacher.name))
         untuned = workload.student_knowledge(student, self._student_probes.get(student.name))
         ratio = None

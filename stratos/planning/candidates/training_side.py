@@ -15,11 +15,17 @@ from stratos.planning.candidates.pairing import Pairing
 from stratos.planning.candidates.side import Side
 from stratos.planning.deadlines import MIN_SECONDS, REINFORCEMENT_SHARE, TIME_SHARES
 from stratos.planning.forecast import workload
+from stratos.planning.forecast.memory import asked_once
 from stratos.planning.forecast.rates import Types, generation_seconds
 from stratos.planning.forecast.server_table import ServerTable
 from stratos.planning.forecast.serving_cost import RequestShape
 from stratos.planning.forecast.start_up import job_start
-from stratos.planning.forecast.training_cost import billed_usd, spot_seconds
+from stratos.planning.forecast.training_cost import (
+    billed_usd,
+    linear_flop_per_token,
+    spot_seconds,
+    teacher_flop_per_token,
+)
 from stratos.planning.forecast.training_rates import StepRate, StudentTraining, step_rate
 from stratos.planning.forecast.transformer import transformer
 from stratos.planning.forecast.workload import Workload
@@ -89,7 +95,9 @@ class TrainingSide:
         work = pairing.work
         step = self._step_rate(pairing)
         rate = step.tokens_per_second
-        answer, answers = self._completion_seconds(pairing.student, pairing.precision, work)
+        answer, answers = self._completion_seconds(
+            pairing.student, pairing.precision, work.prompt_tokens, work.completion_tokens
+        )
         teacher = self._teacher_seconds(pairing, answer)
         if teacher is None:
             return None
@@ -105,7 +113,7 @@ class TrainingSide:
         calls = pairing.synthesis.num_calls
         synthesis = timing("synthesize", calls * write)
         tokens = work.training_tokens(pairing.synthesis.num_records * synthesis.share)
-        training = timing("distill", tokens / rate)
+        training = timing("distill", tokens / rate + self._asking_seconds(pairing, rate))
         reinforcement = self._reinforcement(work, answer, rate, training.limit)
         if reinforcement is not None:
             training = JobTiming(training.needed, (1 - REINFORCEMENT_SHARE) * training.limit)
@@ -150,7 +158,8 @@ class TrainingSide:
 
     def _step_rate(self, pairing: Pairing) -> StepRate:
         work, settings = pairing.work, self._request.spec.training
-        key = (pairing.student, pairing.method, pairing.precision, work.completion_tokens)
+        teacher = transformer(pairing.teacher) if settings.kd_weight > 0 else None
+        key = (pairing.student, pairing.method, pairing.precision, work.sequence_tokens, teacher)
         if key not in self._training:
             training = StudentTraining(
                 transformer(pairing.student),
@@ -160,16 +169,31 @@ class TrainingSide:
                 work.batch_tokens,
                 settings.lora_rank,
                 alone=settings.writes_samples,
+                learned_share=work.learned_share,
+                optimizer=settings.optimizer,
+                teacher=teacher,
+                asked_once=asked_once(settings, pairing.student.vocabulary_size or 0),
             )
             self._training[key] = step_rate(self._types, training)
         return self._training[key]
 
+    def _asking_seconds(self, pairing: Pairing, rate: Floats) -> Floats | float:
+        """A teacher that is asked once reads every record before training begins."""
+        settings = self._request.spec.training
+        student = transformer(pairing.student)
+        if not asked_once(settings, student.vocabulary):
+            return 0.0
+        share = pairing.work.learned_share
+        forward = teacher_flop_per_token(transformer(pairing.teacher), share)
+        forward /= linear_flop_per_token(student, pairing.method, share)
+        return forward * pairing.synthesis.num_records * pairing.work.sequence_tokens / rate
+
     def _completion_seconds(
-        self, card: ModelCard, precision: Precision, work: Workload
+        self, card: ModelCard, precision: Precision, prompt: float, completion: float
     ) -> tuple[Floats, Mask]:
-        """One completion among many in a job, on each server."""
-        shape = RequestShape(work.prompt_tokens, work.completion_tokens)
-        key = (card, precision, work.completion_tokens)
+        """One completion among many in a job, on each server; lengths in tokens."""
+        shape = RequestShape(prompt, completion)
+        key = (card, precision, shape)
         if key not in self._generation:
             self._generation[key] = generation_seconds(
                 self._types, transformer(card), precision, shape
@@ -178,7 +202,11 @@ class TrainingSide:
 
     def _teacher_seconds(self, pairing: Pairing, like: Floats) -> tuple[Floats, Mask] | None:
         if pairing.teacher.kind == "weights":
-            return self._completion_seconds(pairing.teacher, pairing.precision, pairing.work)
+            work = pairing.work
+            asked = work.asked_tokens(pairing.likely)
+            return self._completion_seconds(
+                pairing.teacher, pairing.precision, asked, work.completion_tokens
+            )
         probe = self._probes.get(pairing.teacher.name)
         pace = API_TOKENS_PER_SECOND if probe is None else max(1.0, probe.tokens_per_second)
         seconds = np.full_like(like, pairing.work.completion_tokens / pace)
@@ -222,7 +250,7 @@ class TrainingSide:
         """What a paid teacher charges, including probes that are still to come."""
         if not self._probes:
             calls = calls + pairing.work.num_probe + REVERSE_PROBES
-        return np.asarray(calls * usd_per_call(pairing.teacher, pairing.work), dtype=np.float64)
+        return np.asarray(calls * usd_per_call(pairing), dtype=np.float64)
 
     def _error(self, pairing: Pairing, share: Floats) -> Floats:
         """Expected error on each server; the same wherever training is not cut short."""
@@ -232,8 +260,9 @@ class TrainingSide:
         return error
 
 
-def usd_per_call(teacher: ModelCard, work: Workload) -> float:
+def usd_per_call(pairing: Pairing) -> float:
     """Tokens of one completion at the teacher's prices; 0 for weights, which cost server time."""
-    read = work.prompt_tokens * (teacher.input_usd_per_million_tokens or 0.0)
+    teacher, work = pairing.teacher, pairing.work
+    read = work.asked_tokens(pairing.likely) * (teacher.input_usd_per_million_tokens or 0.0)
     written = work.completion_tokens * (teacher.output_usd_per_million_tokens or 0.0)
     return (read + written) / 1e6

@@ -118,12 +118,9 @@ def _bytes(tensors: _Tensors, precision: CpuPrecision) -> float:
 
 
 def _tensors(model: Transformer) -> Iterator[_Tensors]:
-    hidden, queries = model.hidden_size, _heads(model) * model.head_dim
-    keys = model.kv_heads * model.head_dim
-    table, layers = float(model.vocabulary * hidden), model.layers
+    hidden, queries, keys = model.hidden_size, model.query_width, model.key_width
+    table, layers, tied = model.table_parameters, model.layers, model.is_tied
     attention = layers * hidden * 2.0 * (queries + keys)
-    block = 3.0 * layers * hidden * _inner(model)
-    tied = model.parameters < attention + block + 1.5 * table
     yield _Tensors(table, hidden, "careful", multiplied=tied)
     if not tied:
         yield _Tensors(table, hidden, "plain", multiplied=False)
@@ -134,10 +131,6 @@ def _tensors(model: Transformer) -> Iterator[_Tensors]:
     left = max(0.0, model.parameters - attention - table * (1 if tied else 2))
     yield _Tensors(left * 2 / 3, hidden, "plain")
     yield _Tensors(left / 3, model.inner or hidden, "half")
-
-
-def _heads(model: Transformer) -> int:
-    return model.heads or max(1, model.hidden_size // model.head_dim)
 
 
 def _inner(model: Transformer) -> int:

@@ -2,70 +2,202 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from stratos.catalog.servers import Runtime
 from stratos.planning.forecast.transformer import Transformer
-from stratos.spec import Method
+from stratos.spec import Method, OptimizerName, Training
 from stratos.units import GIB
 
 HEADROOM = 0.10
 """Of the device's reported memory, left to the allocator and the runtime."""
-ADAMW_BYTES = 16.0
-"""Per trained parameter: weight and gradient, master copy, two moments (ZeRO, arXiv 1910.02054)."""
-
 VLLM_RUNTIME_GIB = 1.5
 """CUDA context, graphs and activations; assumed."""
 
+RUNTIME_GIB: dict[Runtime, float] = {"cpu": 0.42, "cuda": 0.5, "neuron": 0.5}
+"""Of a job's process before any model. On a CPU: Python, torch and transformers, measured; on a
+GPU: its context, assumed."""
+WEIGHT_AND_GRADIENT_BYTES = 8.0
+MOMENT_BYTES = 4.0
+"""Of a trained parameter, all in float32: AdamW keeps two moments, Muon one of each matrix."""
+BEST_BYTES = 4.0
+"""Of the best weights so far, which lie in main memory."""
+ONLINE_BYTES: dict[Runtime, float] = {"cpu": 4.0, "cuda": 2.0, "neuron": 2.0}
+"""Of a teacher's weight: float32 on a CPU, as stored on a GPU."""
+MAX_LOGITS: dict[Runtime, int] = {"cpu": 6 << 20, "cuda": 1 << 26, "neuron": 1 << 26}
+"""Logits of a few tokens that training holds at once."""
+_LOSS_TENSORS = {False: 4.0, True: 10.0}
+"""As large as those logits: with a gradient, and where there is a teacher with its own."""
+
+
+SPARSE_VOCABULARY = 16_384
+"""From here on what a teacher draws of each token is kept, which is less than asking it again."""
+
+
+_HOLES = 2.5
+"""Temporaries of each adapted matrix that the heap cannot use again: 1.6 to 3.0 in runs of SmolLM2,
+with glibc."""
+
+
+def asked_once(training: Training, vocabulary: int) -> bool:
+    """Whether the teacher is asked about every record before training, and not kept.
+
+    Draws are an unbiased estimate of forward KL alone, on tokens that are known beforehand.
+
+    Args:
+        vocabulary: That student and teacher share.
+    """
+    known = training.jsd_beta == 0 and training.on_policy_fraction == 0
+    return training.kd_weight > 0 and known and vocabulary >= SPARSE_VOCABULARY
+
 
 def adapter_parameters(model: Transformer, rank: int) -> float:
-    """LoRA on every linear layer: r · (inputs + outputs), summed (arXiv 2106.09685).
-
-    The feed-forward width is not on a card; it is inferred from the parameter count.
-    """
-    hidden = model.hidden_size
-    key_value = model.kv_heads * model.head_dim
-    attention = 2 * hidden * hidden + 2 * hidden * key_value
-    body = max(0.0, model.parameters - 2.0 * model.vocabulary * hidden)
-    inner = max(2.0 * hidden, (body / model.layers - attention) / (3 * hidden))
-    per_layer = 2 * (2 * hidden) + 2 * (hidden + key_value) + 3 * (hidden + inner)
+    """LoRA on every linear layer: r · (inputs + outputs), summed (arXiv 2106.09685)."""
+    hidden, queries, keys = model.hidden_size, model.query_width, model.key_width
+    per_layer = 2 * (hidden + queries) + 2 * (hidden + keys) + 3 * (hidden + model.inner_width)
     return rank * model.layers * per_layer
 
 
-def training_gib(
-    model: Transformer,
-    method: Method,
-    bytes_per_value: float,
-    micro_batch_tokens: float,
-    lora_rank: int,
-    *,
-    checkpointed: bool = True,
-    num_devices: int = 1,
-) -> float:
-    """Weights, gradients, optimizer state, and activations of one micro-batch, on one device.
+@dataclass(frozen=True)
+class TrainingMemory:
+    """What a job holds on one device while a student learns.
 
-    Activations at 16 bits are 34 bytes per token, layer and hidden unit (arXiv 2205.05198, eq. 1,
-    without the attention map, which is never stored); under checkpointing each layer keeps its
-    input, and one layer at a time the rest.
-
-    Args:
-        checkpointed: Activations are recomputed in the backward pass; jobs do so if they would
+    Attributes:
+        bytes_per_value: 4 or 2, as the student computes.
+        micro_batch_tokens: That pass through it together.
+        teacher: Whose distribution the student learns from; None where there is none.
+        asked_once: Before training, and not kept; otherwise about every batch.
+        checkpointed: Activations are computed again in the backward pass; jobs do so if they would
             not fit.
-        num_devices: The state is sharded over this many (FSDP).
+        num_devices: The student is sharded over so many (FSDP).
     """
-    if method == "full":
-        state = ADAMW_BYTES * model.parameters
-    else:
-        state = model.parameters * bytes_per_value
-        state += ADAMW_BYTES * adapter_parameters(model, lora_rank)
-    kept = model.layers + 17.0 if checkpointed else 17.0 * model.layers
-    per_token = model.hidden_size * bytes_per_value * kept
-    return (state / num_devices + micro_batch_tokens * per_token) / GIB
+
+    model: Transformer
+    method: Method
+    bytes_per_value: float
+    micro_batch_tokens: float
+    lora_rank: int
+    runtime: Runtime = "cuda"
+    optimizer: OptimizerName = "adamw"
+    teacher: Transformer | None = None
+    asked_once: bool = False
+    checkpointed: bool = True
+    num_devices: int = 1
+
+    @property
+    def _online(self) -> bool:
+        return self.teacher is not None and not self.asked_once
+
+    @property
+    def gib(self) -> float:
+        """Most of it that is there at once: at the start of a backward pass."""
+        held = self.state / self.num_devices + self.copies + self.activations + self.loss
+        held += self.holes
+        if self.teacher is not None and not self.asked_once:
+            held += ONLINE_BYTES[self.runtime] * self.teacher.parameters
+            held += 4.0 * self.micro_batch_tokens * self.teacher.hidden_size
+        return RUNTIME_GIB[self.runtime] + held / GIB
+
+    @property
+    def state(self) -> float:
+        """Weights, gradients, moments, and on a CPU the best weights so far."""
+        best = BEST_BYTES if self.runtime == "cpu" else 0.0
+        each = WEIGHT_AND_GRADIENT_BYTES + 2 * MOMENT_BYTES + best
+        if self.method == "lora":
+            frozen = self.bytes_per_value * self.model.parameters
+            return frozen + each * adapter_parameters(self.model, self.lora_rank)
+        saved = MOMENT_BYTES * self.model.body_parameters if self.optimizer == "muon" else 0.0
+        return each * self.model.parameters - saved
+
+    @property
+    def copies(self) -> float:
+        """16-bit copies of float32 weights, which one device keeps until the pass is over."""
+        if self.method == "lora" or self.bytes_per_value >= 4.0:
+            return 0.0
+        whole = self.num_devices == 1 or not self.checkpointed
+        return 2.0 * self.model.parameters / (1 if whole else self.model.layers)
+
+    @property
+    def activations(self) -> float:
+        """What autograd keeps of every layer; under checkpointing the inputs, and one layer."""
+        kept = self._layer_bytes
+        if self.checkpointed:
+            width = 2.0 if self.method == "lora" and self.bytes_per_value < 4.0 else 4.0
+            return self.micro_batch_tokens * (self.model.layers * width * self._hidden + kept)
+        return self.micro_batch_tokens * self.model.layers * kept
+
+    @property
+    def _hidden(self) -> int:
+        return self.model.hidden_size
+
+    @property
+    def _layer_bytes(self) -> float:
+        """Of one token in one layer, counted in transformers' Llama (tests count it again).
+
+        Two norms with input, normalised input and output; queries and what attention gives; keys
+        and values; four tensors of the feed-forward block. Frozen norms keep no normalised input,
+        and norms compute in float32.
+        """
+        model, full = self.model, self.method == "full"
+        wide = 2 * (model.query_width + model.key_width) + 4 * model.inner_width
+        adapters = 0.0 if full else 7.0 * self.lora_rank
+        if self.bytes_per_value >= 4.0:
+            return 4.0 * ((6 if full else 4) * self._hidden + wide + adapters)
+        return (26 if full else 20) * self._hidden + 2.0 * (wide + adapters)
+
+    @property
+    def holes(self) -> float:
+        """Main memory that the heap cannot use again, and does not give back, on a CPU.
+
+        An adapter adds to what its matrix gives, and the temporaries leave holes between tensors
+        that stay; so do those of a teacher's loss, and a teacher that is gone. Gradients of the
+        tables come when activations are gone, but their pages are not.
+        """
+        if self.runtime != "cpu":
+            return 0.0
+        model = self.model
+        taught = 4.0 * self._logits * _LOSS_TENSORS[True] if self._online else 0.0
+        if self.teacher is not None and self.asked_once:
+            taught = ONLINE_BYTES["cpu"] * self.teacher.body_parameters
+        if self.method == "full":
+            return taught + 2 * 4.0 * model.table_parameters
+        outputs = 2 * self._hidden + model.query_width + 2 * model.key_width
+        each = self.bytes_per_value * (outputs + 2 * model.inner_width)
+        layers = 1 if self.checkpointed else model.layers
+        return taught + _HOLES * self.micro_batch_tokens * layers * each
+
+    @property
+    def _logits(self) -> float:
+        return min(MAX_LOGITS[self.runtime], self.micro_batch_tokens * self.model.vocabulary)
+
+    @property
+    def loss(self) -> float:
+        """Some tokens' logits with what a loss makes of them, and the gradient of the head."""
+        model = self.model
+        held = 4.0 * self._logits * _LOSS_TENSORS[self._online]
+        # All tokens' last hidden states with their gradient.
+        held += 2 * self.bytes_per_value * self.micro_batch_tokens * self._hidden
+        if self.method == "full":
+            held += 4.0 * model.table_parameters
+        return held
 
 
 def reading_gib(
-    model: Transformer, method: Method, bytes_per_value: float, num_devices: int
+    model: Transformer,
+    method: Method,
+    bytes_per_value: float,
+    num_devices: int,
+    teacher: Transformer | None = None,
 ) -> float:
-    """Main memory of a host whose processes each read the whole model before it is sharded."""
+    """Main memory of a host whose processes each read the whole model before it is sharded.
+
+    On a CPU the file's own 16 bits are there beside what they become. A teacher is read last.
+    """
     stored = 4.0 if method == "full" else bytes_per_value
-    return num_devices * model.parameters * stored / GIB
+    read = (stored + 2.0) * model.parameters
+    if teacher is not None:
+        read = max(read, stored * model.parameters + 6.0 * teacher.parameters)
+    return num_devices * (RUNTIME_GIB["cpu"] + read / GIB)
 
 
 def vllm_gib(

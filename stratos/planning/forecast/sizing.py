@@ -31,7 +31,8 @@ class Requests:
         if longest is None:
             longest = LONGEST_OVER_MEAN * self.facts.prompt_tokens
         declared = float(self.spec.load.prompt_tokens or 0)
-        return TEMPLATE_TOKENS + COUNT_MARGIN * max(longest, declared)
+        template = max(TEMPLATE_TOKENS, self.facts.template_tokens or 0.0)
+        return template + COUNT_MARGIN * max(longest, declared)
 
     def context_tokens(self, most: int | None) -> int:
         """Of the longest prompt with the longest reply, within what the student can hold.

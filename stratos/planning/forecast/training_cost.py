@@ -11,24 +11,52 @@ from stratos.hosting.monthly import HOURS_PER_MONTH
 from stratos.planning.arrays import Floats, Mask
 from stratos.planning.forecast.engine import HIDDEN_SHARE
 from stratos.planning.forecast.transformer import Transformer
-from stratos.spec import Method
+from stratos.spec import Method, OptimizerName
 
 SPOT_WAIT_SECONDS = 600.0
 """Waiting for spare capacity; assumed, AWS publishes none."""
 CHECKPOINT_SECONDS = 300.0
 
 
-def linear_flop_per_token(model: Transformer, method: Method) -> float:
-    """6 · P for full fine-tuning, 4 · P for LoRA, which spares the frozen matrices' gradients.
+def linear_flop_per_token(model: Transformer, method: Method, learned_share: float = 1.0) -> float:
+    """6 FLOP a weight for full fine-tuning, 4 for LoRA, which spares the frozen ones' gradients.
 
-    Kaplan et al. (arXiv 2001.08361, section 2.1).
+    Kaplan et al. (arXiv 2001.08361, section 2.1). Embeddings are only looked up, and only tokens
+    that carry a loss are projected to the vocabulary.
+
+    Args:
+        learned_share: Of the tokens that carry a loss.
     """
-    return (6.0 if method == "full" else 4.0) * model.active_parameters
+    each = 6.0 if method == "full" else 4.0
+    return each * (model.active_body_parameters + learned_share * model.table_parameters)
+
+
+def teacher_flop_per_token(teacher: Transformer, learned_share: float) -> float:
+    """Its forward pass: 2 FLOP a weight."""
+    return 2.0 * (teacher.active_body_parameters + learned_share * teacher.table_parameters)
 
 
 def attention_flop_per_token(model: Transformer, sequence_tokens: float) -> float:
-    """6 · L · h · s: half of the 12 · L · h · s of full attention, for a causal mask."""
-    return 6.0 * model.layers * model.hidden_size * sequence_tokens
+    """6 · L · q · s: half of the 12 · L · q · s of full attention, for a causal mask."""
+    return 6.0 * model.layers * model.query_width * sequence_tokens
+
+
+def optimizer_flop(model: Transformer, optimizer: OptimizerName) -> float:
+    """Matrix products of one update: Muon's five Newton-Schulz steps, 4 · m² · n + 2 · m³ each.
+
+    Of a matrix of m · n weights, m the smaller side (Keller Jordan's Muon).
+    """
+    if optimizer == "adamw":
+        return 0.0
+    hidden, queries, keys, inner = (
+        float(model.hidden_size),
+        float(model.query_width),
+        float(model.key_width),
+        model.inner_width,
+    )
+    sides = [(hidden, queries)] * 2 + [(hidden, keys)] * 2 + [(hidden, inner)] * 3
+    pairs = [sorted(side) for side in sides]
+    return model.layers * sum(5.0 * (4 * m * m * n + 2 * m**3) for m, n in pairs)
 
 
 @dataclass(frozen=True)
@@ -40,7 +68,7 @@ class TrainingRates:
         matrices: Share of it that matrix products reach at the model's width.
         attention: Of that share, what attention reaches.
         elementwise_flop: Other work, as FLOP at peak per token, layer and hidden unit.
-        step_seconds: Dispatch of one optimizer step.
+        step_seconds: Of one optimizer step, however many tokens it has: dispatch, and the update.
         largest_part: Share of a step's tokens that the busiest device has.
         link_seconds: Traffic between devices in one step.
     """
@@ -60,13 +88,23 @@ def training_tokens_per_second(
     sequence_tokens: float,
     batch_tokens: float,
     rates: TrainingRates,
+    *,
+    learned_share: float = 1.0,
+    teacher: Transformer | None = None,
 ) -> Floats:
     """Rate of an optimizer step, over all devices that take part in it.
 
     Matrix products, attention and elementwise work of the busiest device; traffic between devices,
-    which partly overlaps with them; and dispatch.
+    which partly overlaps with them; and what does not depend on the tokens.
+
+    Args:
+        learned_share: Of the tokens that carry a loss.
+        teacher: Asked about every batch.
     """
-    flop = linear_flop_per_token(model, method) / rates.matrices
+    flop = linear_flop_per_token(model, method, learned_share) / rates.matrices
+    if teacher is not None:
+        flop = flop + teacher_flop_per_token(teacher, learned_share) / rates.matrices
+        flop = flop + rates.elementwise_flop / 3 * teacher.layers * teacher.hidden_size
     flop = flop + attention_flop_per_token(model, sequence_tokens) / (
         rates.matrices * rates.attention
     )

@@ -7,7 +7,7 @@ from math import ceil
 
 import numpy as np
 
-from stratos.catalog.servers import InstanceType
+from stratos.catalog.servers import InstanceType, Runtime
 from stratos.contracts.plan import Precision
 from stratos.planning.arrays import Floats, Mask
 from stratos.planning.forecast.devices import (
@@ -19,18 +19,31 @@ from stratos.planning.forecast.devices import (
 from stratos.planning.forecast.engine import (
     BYTES_PER_PARAMETER,
     EFFICIENCIES,
+    bytes_per_second,
     dispatch_factor,
     flop_per_second,
 )
-from stratos.planning.forecast.memory import fits, reading_gib, training_gib
+from stratos.planning.forecast.memory import (
+    TrainingMemory,
+    adapter_parameters,
+    fits,
+    reading_gib,
+)
 from stratos.planning.forecast.rates import NO_RATE, Types
 from stratos.planning.forecast.training_cost import (
     TrainingRates,
+    optimizer_flop,
     sharding_bytes,
     training_tokens_per_second,
 )
 from stratos.planning.forecast.transformer import Transformer
-from stratos.spec import Method
+from stratos.spec import Method, OptimizerName
+
+UPDATE_BYTES = 44.0
+"""Read and written of a trained parameter in one update: weight, gradient and two moments, and the
+gradient twice more to clip it."""
+UPDATES_IN: dict[Runtime, Precision] = {"cpu": "float32", "cuda": "bfloat16", "neuron": "bfloat16"}
+"""What Muon orthogonalises in."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +52,9 @@ class StudentTraining:
 
     Attributes:
         alone: The student writes its own samples, which only one process can do.
+        learned_share: Of the tokens that carry a loss.
+        teacher: Whose distribution the student learns from; None where there is none.
+        asked_once: It is asked about every record before training, and not kept.
     """
 
     model: Transformer
@@ -48,6 +64,15 @@ class StudentTraining:
     batch_tokens: float
     lora_rank: int
     alone: bool = False
+    learned_share: float = 1.0
+    optimizer: OptimizerName = "adamw"
+    teacher: Transformer | None = None
+    asked_once: bool = False
+
+    @property
+    def online(self) -> Transformer | None:
+        """The teacher, if it is asked about every batch while the student learns."""
+        return None if self.asked_once else self.teacher
 
     @property
     def bytes_per_value(self) -> float:
@@ -65,19 +90,37 @@ class StudentTraining:
         part = step_tokens(self.batch_tokens, self.sequence_tokens, devices)
         return ceil(part / self.held_tokens(instance, devices))
 
-    def fits(self, instance: InstanceType, devices: int) -> bool:
-        """In the memory of each device and, if several processes read the model, of their host."""
-        model, method, size = self.model, self.method, self.bytes_per_value
-        needed = training_gib(
-            model,
-            method,
-            size,
+    def memory(self, instance: InstanceType, devices: int) -> TrainingMemory:
+        """What each device holds, with activations computed again."""
+        return TrainingMemory(
+            self.model,
+            self.method,
+            self.bytes_per_value,
             self.held_tokens(instance, devices),
             self.lora_rank,
+            instance.runtime,
+            self.optimizer,
+            self.teacher,
+            self.asked_once,
             num_devices=devices,
         )
-        reads = devices == 1 or fits(reading_gib(model, method, size, devices), instance.memory_gib)
-        return reads and fits(needed, instance.device_memory_gib)
+
+    def fits(self, instance: InstanceType, devices: int) -> bool:
+        """In the memory of each device and of their host, where each process reads the models."""
+        read = reading_gib(self.model, self.method, self.bytes_per_value, devices, self.teacher)
+        reads = (instance.runtime != "cpu" and devices == 1) or fits(read, instance.memory_gib)
+        return reads and fits(self.memory(instance, devices).gib, instance.device_memory_gib)
+
+    def update_seconds(self, instance: InstanceType, devices: int) -> float:
+        """Of one optimizer step on each device, beside what its tokens take."""
+        trained = self.model.parameters
+        if self.method == "lora":
+            trained = adapter_parameters(self.model, self.lora_rank)
+        moved = UPDATE_BYTES * trained / devices
+        peak = flop_per_second(instance, UPDATES_IN[instance.runtime]) or NO_RATE
+        share = EFFICIENCIES[instance.runtime].training
+        products = optimizer_flop(self.model, self.optimizer) / (peak * share)
+        return products + moved / (bytes_per_second(instance) or NO_RATE)
 
 
 @dataclass(frozen=True)
@@ -136,7 +179,8 @@ def _rates(
         step_seconds=np.array(
             [
                 3 * (e.step_seconds + model.layers * e.layer_seconds) * dispatch_factor(i) * number
-                for (i, _), e, number in zip(rows, efficiencies, passes, strict=True)
+                + training.update_seconds(i, count)
+                for (i, count), e, number in zip(rows, efficiencies, passes, strict=True)
             ]
         ),
         largest_part=np.array(
@@ -154,7 +198,13 @@ def _rates(
         ),
     )
     tokens = training_tokens_per_second(
-        model, method, training.sequence_tokens, training.batch_tokens, rates
+        model,
+        method,
+        training.sequence_tokens,
+        training.batch_tokens,
+        rates,
+        learned_share=training.learned_share,
+        teacher=training.online,
     )
     if types.calibration:
         quantity = "training_tokens_per_second"

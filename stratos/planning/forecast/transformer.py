@@ -40,6 +40,47 @@ class Transformer:
         return heads % devices == 0 and self.inner % devices == 0 and more % fewer == 0
 
     @property
+    def query_width(self) -> int:
+        """Of all query heads together; the hidden size if the card does not say."""
+        return self.heads * self.head_dim or self.hidden_size
+
+    @property
+    def key_width(self) -> int:
+        return self.kv_heads * self.head_dim
+
+    @property
+    def inner_width(self) -> float:
+        """Of the feed-forward block; inferred from the parameter count if the card does not say."""
+        if self.inner:
+            return self.inner
+        body = max(0.0, self.parameters - 2.0 * self.table_parameters)
+        attention = 2.0 * self.hidden_size * (self.query_width + self.key_width)
+        return max(2.0 * self.hidden_size, (body / self.layers - attention) / 3 / self.hidden_size)
+
+    @property
+    def table_parameters(self) -> float:
+        """Of the embedding, and of the head as well."""
+        return float(self.vocabulary * self.hidden_size)
+
+    @property
+    def is_tied(self) -> bool:
+        """Whether embedding and head are one table, by what the layers leave of the parameters."""
+        attention = 2.0 * self.hidden_size * (self.query_width + self.key_width)
+        block = 3.0 * self.hidden_size * (self.inner or 3 * self.hidden_size)
+        return self.parameters < self.layers * (attention + block) + 1.5 * self.table_parameters
+
+    @property
+    def body_parameters(self) -> float:
+        """Of the layers, without tables."""
+        return max(0.0, self.parameters - self.table_parameters * (1 if self.is_tied else 2))
+
+    @property
+    def active_body_parameters(self) -> float:
+        """Of those, what one token passes through."""
+        inactive = self.parameters - self.active_parameters
+        return max(0.0, self.body_parameters - inactive)
+
+    @property
     def kv_values_per_token(self) -> float:
         """Keys and values of one token over all layers: 2 · L · kv_heads · head_dim."""
         return 2.0 * (self.attention_layers or self.layers) * self.kv_heads * self.head_dim

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from stratos.catalog.model_card import ModelCard
 from stratos.contracts.jobs import ProbeResult
+from stratos.dataset.token_estimate import by_characters
 from stratos.hosting.monthly import HOURS_PER_MONTH
 from stratos.planning.arrays import Floats
 from stratos.planning.forecast.accuracy import (
@@ -26,6 +27,9 @@ Amount = TypeVar("Amount", float, Floats)
 
 RATIONALE_SHARE = 0.25
 """Of `max_new_tokens` that a rationale fills, until a probe has measured it; assumed."""
+TEMPLATE_TOKENS = 32.0
+"""Of a chat template around one question, with the system prompt that it brings: 5 to 45 in those
+of published models. Stands in for a count."""
 ELEMENTS_PER_ANSWER = 2.0
 """Of a set answer that is explained element by element; assumed."""
 _ROUNDING = 1e-6
@@ -62,6 +66,11 @@ class Workload:
     """Sizes that determine the costs of a plan."""
 
     prompt_tokens: float
+    """Of the student's prompt, as its template renders it."""
+    aligned_prompt_tokens: float
+    """Of the teacher's, in the alignment prompt."""
+    told_prompt_tokens: float
+    """Of the teacher's, in the injection prompt, with the answer to explain."""
     completion_tokens: float
     """Of one call: a rationale with its answer."""
     num_questions: float
@@ -84,6 +93,18 @@ class Workload:
         """Of a training record."""
         return self.prompt_tokens + self.completion_tokens * self.elements
 
+    @property
+    def learned_share(self) -> float:
+        """Of a training record's tokens, those that carry a loss."""
+        return 1.0 - self.prompt_tokens / max(1.0, self.sequence_tokens)
+
+    def asked_tokens(self, strategy: StrategyName) -> float:
+        """Of a prompt that the teacher is asked with; under a blend of one of each kind."""
+        if strategy == "blend":
+            return (self.aligned_prompt_tokens + self.told_prompt_tokens) / 2
+        told = strategy == "injection"
+        return self.told_prompt_tokens if told else self.aligned_prompt_tokens
+
     def calls(self, strategy: StrategyName, aligned: float, explained: float) -> float:
         """Expected calls to the teacher: an attempt is repeated only while nothing was verified.
 
@@ -105,8 +126,20 @@ class Workload:
         return num_records * self.sequence_tokens * self.epochs
 
 
-def workload_of(request: PlanningRequest, probe: ProbeResult | None) -> Workload:
-    """The workload under one teacher, whose probe measures the length of its completions."""
+def workload_of(
+    request: PlanningRequest,
+    probe: ProbeResult | None,
+    *,
+    teacher: ModelCard | None = None,
+    student: ModelCard | None = None,
+    student_probe: ProbeResult | None = None,
+) -> Workload:
+    """The workload of a pair, whose probes measure the length of prompts and completions.
+
+    Args:
+        probe: The teacher's.
+        teacher: For its template, until it is probed; likewise `student`.
+    """
     spec, facts = request.spec, request.dataset
     longest = float(spec.synthesis.max_new_tokens)
     if probe is not None and probe.mean_completion_tokens > 0:
@@ -118,10 +151,18 @@ def workload_of(request: PlanningRequest, probe: ProbeResult | None) -> Workload
     if spec.synthesis.max_records is not None:
         questions = min(questions, float(spec.synthesis.max_records))
     elements = ELEMENTS_PER_ANSWER if spec.synthesis.per_element else 1.0
+    prompt = _prompt_tokens(request, student, student_probe)
+    aligned = _prompt_tokens(request, teacher, probe)
+    if not _measures_prompts(probe):
+        aligned += _added_tokens(spec.synthesis.alignment_prompt, spec.synthesis.notes)
+    told = aligned - _added_tokens(spec.synthesis.alignment_prompt, spec.synthesis.notes)
+    told += _added_tokens(spec.synthesis.injection_prompt, spec.synthesis.notes)
     training, load, hosting = spec.training, spec.load, spec.hosting
     epochs = DEFAULT_EPOCHS if training.epochs is None else training.epochs
     return Workload(
-        prompt_tokens=facts.prompt_tokens,
+        prompt_tokens=prompt,
+        aligned_prompt_tokens=aligned,
+        told_prompt_tokens=told + facts.answer_tokens,
         completion_tokens=completion,
         num_questions=questions,
         samples=spec.synthesis.samples,
@@ -132,10 +173,34 @@ def workload_of(request: PlanningRequest, probe: ProbeResult | None) -> Workload
         batch_tokens=float(training.batch_tokens or DEFAULT_BATCH_TOKENS),
         max_steps=training.max_steps,
         requests_per_second=load.requests_per_second,
-        served_prompt_tokens=float(load.prompt_tokens or facts.prompt_tokens),
+        served_prompt_tokens=float(load.prompt_tokens or prompt),
         served_output_tokens=float(load.output_tokens or completion * elements),
         horizon_hours=hosting.lifetime_hours or HOURS_PER_MONTH,
     )
+
+
+def _prompt_tokens(
+    request: PlanningRequest, card: ModelCard | None, probe: ProbeResult | None
+) -> float:
+    """Of one model's prompt: as its probe counted, else of the text and of the template."""
+    if probe is not None and _measures_prompts(probe):
+        return probe.mean_prompt_tokens
+    counted = None if card is None else card.template_tokens
+    if counted is None:
+        counted = request.dataset.template_tokens
+    return request.dataset.prompt_tokens + (TEMPLATE_TOKENS if counted is None else counted)
+
+
+def _measures_prompts(probe: ProbeResult | None) -> bool:
+    return probe is not None and probe.mean_prompt_tokens > 0
+
+
+def _added_tokens(template: str, notes: str) -> float:
+    """Tokens that a synthesis prompt adds to a question."""
+    text = template.replace("{notes}", notes)
+    for field in ("{question}", "{answer}"):
+        text = text.replace(field, "")
+    return by_characters(text.strip())
 
 
 @dataclass(frozen=True)

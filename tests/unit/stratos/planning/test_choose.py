@@ -183,6 +183,7 @@ def test_only_a_base_of_32_bits_is_served_in_them(stored_in_32_bits: bool) -> No
     pool = PoolBuilder(
         request(
             cpu(),
+            asked=spec(load={"requests_per_second": 0.2}),
             teachers=(tiny("teacher"),),
             students=(wide(float32_weights=stored_in_32_bits),),
         ),

@@ -5,12 +5,12 @@ import pytest
 from stratos.contracts.jobs import DistillConfig
 from stratos.contracts.records import Message, TrainingRecord
 from stratos.errors import IncompatibleVocabulary
+from stratos.planning.forecast import memory
 from tests.unit.training.jobs import BASE, STUDENT, TEACHER
 from tests.unit.training.tiny_models import make_local, save_model
 from training.container.clock import JobClock
 from training.container.paths import SageMakerPaths
 from training.job.job import Job
-from training.objectives import choose
 from training.objectives.choose import choose_objective
 from training.objectives.objective import GoldTokens
 from training.objectives.sparse_teacher import SparseTeacher
@@ -57,7 +57,7 @@ def test_a_large_vocabulary_is_drawn_from_once_where_tokens_are_known_beforehand
     source, monkeypatch
 ):
     assert isinstance(chosen(source, kd_weight=0.5), TeacherDistribution)
-    monkeypatch.setattr(choose, "_SPARSE_VOCABULARY", 10)
+    monkeypatch.setattr(memory, "SPARSE_VOCABULARY", 10)
     assert isinstance(chosen(source, kd_weight=0.5), SparseTeacher)
     for other in ({"jsd_beta": 0.5}, {"on_policy_fraction": 0.5}):
         assert isinstance(chosen(source, kd_weight=0.5, **other), TeacherDistribution)

@@ -3,10 +3,12 @@ from dataclasses import replace
 import pytest
 import torch
 
+from stratos.planning.forecast.memory import HEADROOM, TrainingMemory
 from stratos.spec import Training
 from tests.unit.training.tiny_models import make_local, make_model
 from tests.unit.training.tiny_training import random_examples
 from training.container.world import ALONE
+from training.models.shape import shape_of
 from training.objectives.objective import GoldTokens
 from training.objectives.teacher_distribution import TeacherDistribution
 from training.student import activations
@@ -43,11 +45,22 @@ def test_computing_activations_again_changes_neither_loss_nor_gradients(method):
         torch.testing.assert_close(gradients_again[name], gradient, rtol=0, atol=0)
 
 
+def needed_gib(student):
+    """Of a job that keeps the activations of 1,024 tokens."""
+    model = shape_of("student", student.model.config, student.num_parameters)
+    return TrainingMemory(model, "full", 4.0, 1_024, 16, "cpu", checkpointed=False).gib
+
+
+def give(monkeypatch, gib):
+    """A machine in which so much fits, and no more."""
+    monkeypatch.setattr(activations, "device_memory_gib", lambda: gib / (1 - HEADROOM))
+
+
 def test_activations_are_kept_where_they_fit_and_computed_again_where_not(monkeypatch):
-    auto = Training()
+    auto, needed = Training(), needed_gib(make_student())
+    give(monkeypatch, needed * 1.0001)
     assert not checkpoint_activations(make_student(), auto, 1_024, ALONE)
-    # 2 layers · 32 wide · 17 values · 4 bytes · 1024 tokens = 4.25 MiB, and 0.3 MiB of state
-    monkeypatch.setattr(activations, "device_memory_gib", lambda: 4 / 1024)
+    give(monkeypatch, needed * 0.9999)
     assert checkpoint_activations(make_student(), auto, 1_024, ALONE)
     never = Training(activation_checkpointing=False)
     assert not checkpoint_activations(make_student(), never, 1_024, ALONE)
@@ -59,8 +72,7 @@ def test_the_teachers_weights_take_from_what_activations_may_have(monkeypatch):
     deep = replace(local, model=make_model(60, num_hidden_layers=40))
     objective = TeacherDistribution(deep, Training(kd_weight=0.5), 60)
     assert objective.held_bytes == 4 * deep.num_parameters
-    # 4.6 MiB for the student as above, and 1.9 MiB for the teacher
-    monkeypatch.setattr(activations, "device_memory_gib", lambda: 6 / 1024)
+    give(monkeypatch, needed_gib(make_student()) + objective.held_bytes / 2**31)
     assert not checkpoint_activations(make_student(), auto, 1_024, ALONE)
     assert checkpoint_activations(make_student(), auto, 1_024, ALONE, objective.held_bytes)
 

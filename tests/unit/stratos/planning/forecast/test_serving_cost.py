@@ -20,7 +20,7 @@ from stratos.planning.forecast.serving_cost import (
     prefill_seconds,
     residence_seconds,
 )
-from tests.unit.stratos.planning.forecast.qwen import QWEN_8B
+from tests.unit.stratos.planning.forecast.known_models import QWEN_8B
 
 SHAPE = RequestShape(prompt_tokens=200, output_tokens=100)
 

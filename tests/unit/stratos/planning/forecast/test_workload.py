@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stratos.planning.forecast.workload import (
+    TEMPLATE_TOKENS,
     expected_synthesis,
     teacher_knowledge,
     too_few_records,
@@ -62,3 +63,42 @@ def test_a_probe_that_lets_expect_too_few_records_says_why() -> None:
     assert "Rejected: no marker ×120, cut ×30. The teacher" in told
     assert too_few_records(asked, work, "injection", known) is None
     assert too_few_records(asked, work, "alignment", teacher_knowledge(model("t"), None)) is None
+
+
+def test_prompts_are_counted_with_their_template_and_as_probes_measured_them() -> None:
+    asked = request()
+    text = asked.dataset.prompt_tokens
+    assert workload_of(asked, None).prompt_tokens == text + TEMPLATE_TOKENS
+    counted = asked.model_copy(
+        update={"dataset": asked.dataset.model_copy(update={"template_tokens": 20.0})}
+    )
+    assert workload_of(counted, None).prompt_tokens == text + 20
+    student = model("student", template_tokens=9.0)
+    assert workload_of(counted, None, student=student).prompt_tokens == text + 9
+    measured = probe("student", "student", 9, mean_prompt_tokens=131.0)
+    work = workload_of(counted, None, student=student, student_probe=measured)
+    assert work.prompt_tokens == work.served_prompt_tokens == 131
+
+
+def test_a_teachers_prompt_is_longer_than_its_students_by_what_it_is_asked_in() -> None:
+    synthesis = {"alignment_prompt": "Think." * 40 + "{question}", "notes": "n" * 80}
+    asked = request(asked=spec(synthesis=synthesis))
+    work = workload_of(asked, None)
+    assert work.aligned_prompt_tokens == work.prompt_tokens + 60
+    assert work.told_prompt_tokens > work.prompt_tokens + 80 / 4 + asked.dataset.answer_tokens
+    both = work.aligned_prompt_tokens + work.told_prompt_tokens
+    assert [work.asked_tokens(strategy) for strategy in ("alignment", "injection", "blend")] == [
+        work.aligned_prompt_tokens,
+        work.told_prompt_tokens,
+        both / 2,
+    ]
+    measured = workload_of(asked, probe("t", "teacher", 9, mean_prompt_tokens=150.0))
+    assert measured.aligned_prompt_tokens == 150
+    assert measured.prompt_tokens == work.prompt_tokens
+
+
+def test_only_what_the_student_writes_carries_a_loss() -> None:
+    work = workload_of(request(), None)
+    assert work.learned_share == pytest.approx(
+        work.completion_tokens / (work.prompt_tokens + work.completion_tokens)
+    )
