@@ -196,6 +196,16 @@ def parameters_of(tensor: StoredTensor) -> int:
     return tensor.num_elements
 
 
+def is_head(name: str) -> bool:
+    """Whether a tensor projects onto the vocabulary; models without one use their embeddings."""
+    return _HEAD.search(name) is not None
+
+
+def is_of_text(name: str) -> bool:
+    """Whether a tensor of a model of several parts belongs to its text."""
+    return not _OTHER_PART.search(name)
+
+
 def positive(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
 
@@ -205,9 +215,9 @@ def _text_tensors(
 ) -> Iterator[StoredTensor]:
     tied = bool(text.get("tie_word_embeddings"))
     for tensor in tensors:
-        if config is not text and _OTHER_PART.search(tensor.name):
+        if config is not text and not is_of_text(tensor.name):
             continue
-        if not _BUFFER.search(tensor.name) and not (tied and _HEAD.search(tensor.name)):
+        if not _BUFFER.search(tensor.name) and not (tied and is_head(tensor.name)):
             yield tensor
 
 
