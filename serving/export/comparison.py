@@ -10,10 +10,12 @@ from typing import Any
 from jinja2.exceptions import TemplateError
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
+from serving.export.logits import LIKELIEST, next_token, require_alike
 from serving.export.vocabulary import start_of_prompts, starts_by_itself
 from serving.llama_cpp.client import LlamaClient
 from serving.llama_cpp.process import LlamaServer, ServerFailed
 from stratos.errors import NotExportable
+from stratos.spec import CpuPrecision
 
 _ARGUMENTS = ("--ctx-size", "2048", "--parallel", "1", "--jinja", "--no-warmup")
 
@@ -48,8 +50,10 @@ _CONVERSATIONS = {
 }
 
 
-def compare(folder: Path, gguf: Path) -> None:
-    """Compare tokens and prompts of a model folder and of a GGUF made from it.
+def compare(folder: Path, gguf: Path, precision: CpuPrecision) -> None:
+    """Compare tokens, prompts and the next token's probabilities of a model folder and its GGUF.
+
+    The last costs one pass over a prompt on each side.
 
     Raises:
         NotExportable: they differ, or llama.cpp cannot load the file.
@@ -63,6 +67,7 @@ def compare(folder: Path, gguf: Path) -> None:
                 _compare_tokens(client, tokenizer, name, start + text)
             for name, messages in _CONVERSATIONS.items():
                 _compare_prompts(client, tokenizer, name, messages)
+            _compare_next_token(client, tokenizer, folder, precision)
     except ServerFailed as error:
         raise NotExportable(f"llama.cpp cannot serve {gguf.name}: {error}") from error
 
@@ -132,6 +137,21 @@ def _compare_prompts(
             f"llama.cpp reads {name} as {served} tokens, transformers as {taught}, though the "
             "text is the same"
         )
+
+
+def _compare_next_token(
+    client: LlamaClient, tokenizer: PreTrainedTokenizerBase, folder: Path, precision: CpuPrecision
+) -> None:
+    told = {"tokenize": False, "add_generation_prompt": True}
+    text = str(tokenizer.apply_chat_template(_CONVERSATIONS["a question"], **told))
+    prompt: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
+    ours = next_token(folder, prompt)
+    if ours is None:
+        return
+    asked = {"prompt": prompt, "n_predict": 1, "temperature": 0, "n_probs": LIKELIEST}
+    (written,) = _ask(client, "/completion", asked)["completion_probabilities"]
+    theirs = {token["id"]: float(token["logprob"]) for token in written["top_logprobs"]}
+    require_alike(ours, theirs, precision)
 
 
 def _common(ours: Sequence[object], theirs: Sequence[object]) -> int:

@@ -32,7 +32,11 @@ _MATRICES: dict[CpuPrecision, Stored] = {
 }
 _FALLBACK = {Stored.Q4_K: Stored.Q5_0, Stored.Q6_K: Stored.Q8_0}
 """For rows that are no multiple of 256."""
-_MORE_BITS = re.compile(r"blk\.(\d+)\.(?:attn_v|ffn_down)\.weight")
+_MORE_BITS = re.compile(r"blk\.(\d+)\.(?:attn_v|ffn_down|ffn_down_exps)\.weight")
+_WHOLE = re.compile(
+    r"blk\.\d+\.(?:ffn_gate_inp|ssm_(?:conv1d|norm)|shortconv\.conv)\.weight|.*\.ssm_[ad]"
+)
+"""Which expert a token passes, and what is carried from token to token: never rounded."""
 _MIN_ROWS_OF_A_THREAD = 64
 
 
@@ -45,7 +49,7 @@ def stored_type(
         name: In the GGUF.
         tied: The embeddings are the output projection, too.
     """
-    if len(shape) < 2:
+    if len(shape) < 2 or _WHOLE.fullmatch(name):
         return Stored.F32
     kind = _MATRICES[precision]
     if precision == "q4_k_m":

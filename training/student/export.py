@@ -82,7 +82,7 @@ def gguf_seconds(num_parameters: int, precisions: Sequence[CpuPrecision]) -> flo
 
 
 def export_gguf(folder: Path, config: DistillConfig) -> tuple[CpuPrecision, ...]:
-    """Write an exported student for llama.cpp, and ask llama.cpp for its tokens and prompts.
+    """Write an exported student for llama.cpp, and ask llama.cpp for tokens, prompts and logits.
 
     Returns:
         What was written: `config.gguf`, or nothing where no plan needs it and it could not be.
@@ -94,9 +94,11 @@ def export_gguf(folder: Path, config: DistillConfig) -> tuple[CpuPrecision, ...]
         for precision in config.gguf:
             _log.info("writing %s", gguf_name(precision))
             path = write_gguf(folder, precision, name=config.student.name)
-            compare(folder, path)
+            compare(folder, path, precision)
             mib = path.stat().st_size / 2**20
-            _log.info("%s: %s, %.1f MiB, tokens as in transformers", path.name, precision, mib)
+            _log.info(
+                "%s: %s, %.1f MiB, tokens and logits as in transformers", path.name, precision, mib
+            )
     except NotExportable as error:
         found = _without_gguf(config, error)
         for precision in config.gguf:

@@ -36,7 +36,7 @@ def test_a_request_that_says_nothing_gets_the_prompt_that_was_taught(tmp_path):
         )
         assert rendered == TAUGHT
     path = write_gguf(folder, "float16")
-    compare(folder, path)
+    compare(folder, path, "float16")
     with LlamaServer(path, ["--ctx-size", "256", "--jinja"]) as server:
         for told in ({}, {"chat_template_kwargs": {"enable_thinking": True}}):
             asked = {"messages": MESSAGES, **told}
@@ -48,4 +48,4 @@ def test_an_undecided_template_would_be_refused(tmp_path):
     (folder / "chat_template.jinja").write_text(THINKING_TEMPLATE)
     path = write_gguf(folder, "float16")
     with pytest.raises(NotExportable, match="renders a question with thinking unless told not to"):
-        compare(folder, path)
+        compare(folder, path, "float16")

@@ -40,6 +40,13 @@ def test_rows_that_do_not_fit_a_block_are_stored_as_what_they_fit(row, found):
     assert kinds(names, (512, row)) == found
 
 
+def test_what_routes_and_what_is_carried_stays_as_it_is():
+    names = ["blk.0.ffn_gate_inp.weight", "blk.0.ssm_conv1d.weight", "blk.0.shortconv.conv.weight"]
+    assert kinds([*names, "blk.0.ssm_a", "blk.0.ssm_norm.weight"]) == ["F32"] * 5
+    assert kinds(["blk.0.ffn_down_exps.weight"], (4, 512, 512)) == ["Q6_K"]
+    assert kinds(["blk.0.ffn_gate_exps.weight"], (4, 512, 512)) == ["Q4_K"]
+
+
 def test_vectors_stay_as_they_are():
     for precision in ("float16", "q8_0", "q4_k_m"):
         assert kinds(["output_norm.weight"], (512,), precision) == ["F32"]

@@ -113,7 +113,7 @@ def test_more_ends_than_llama_cpp_takes_are_found_before_training():
 def test_what_turns_out_after_training_leaves_no_file_and_no_failure_to_vllm(
     tmp_path, monkeypatch, caplog
 ):
-    def unlike(folder, gguf):
+    def unlike(folder, gguf, precision):
         raise NotExportable("they render a question unlike one another")
 
     monkeypatch.setattr("training.student.export.compare", unlike)
