@@ -39,7 +39,15 @@ def read_folder(folder: Path, stack_prefix: str | None = None) -> tuple[Spec, li
         raise SpecRejected([Problem(path="", line=None, message=message)])
     list_files = files_under(folder)
     spec = read_spec_in_folder(path.read_bytes(), list_files, stack_prefix=stack_prefix)
-    named = [Path(name) for prefix in _named_paths(spec) for name in list_files(prefix)]
+    named = [
+        *(Path(name) for prefix in _named_paths(spec) for name in list_files(prefix)),
+        *(
+            Path(name)
+            for path in _model_paths(spec)
+            for name in list_files(path)
+            if name == path or name.startswith(f"{path}/")
+        ),
+    ]
     return spec, sorted(set(named))
 
 
@@ -47,9 +55,12 @@ def _named_paths(spec: Spec) -> Iterator[str]:
     yield spec.task.dataset
     if spec.task.checker:
         yield spec.task.checker
+
+
+def _model_paths(spec: Spec) -> Iterator[str]:
     for model in (*spec.teachers, *spec.students):
         if model.kind == "weights" and model.path:
-            yield model.path.rstrip("/") + "/"
+            yield model.path.rstrip("/")
 
 
 def submit(stack: Stack, folder: Path, on_file: Callable[[Path], None]) -> Submission:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from stratos.catalog.cards import card_of, student_card
 from stratos.catalog.files import FilesOnDisk
+from stratos.catalog.model_files import ModelFiles
 from stratos.catalog.models import default_students, default_teachers
 from stratos.catalog.servers import ServerCatalog
 from stratos.contracts.records import Record, read_jsonl
@@ -39,7 +40,7 @@ def request_of_folder(
         DatasetRejected: when the dataset cannot be used.
         ValueError, LookupError: when a model cannot be described, with the reason.
     """
-    files = FilesOnDisk(folder)
+    files = ModelFiles(FilesOnDisk(folder))
     teachers = tuple(card_of(teacher, files) for teacher in spec.teachers)
     students = tuple(student_card(student, files) for student in spec.students)
     if not teachers:
@@ -90,8 +91,11 @@ def _open(file: Path, opened: ExitStack) -> Readable:
 
 def _counter(folder: Path, spec: Spec) -> CountTokens:
     """By the vocabulary of the first student that lies in the folder, if one does."""
+    files = ModelFiles(FilesOnDisk(folder))
     for student in spec.students:
-        tokenizer = folder / (student.path or ".") / "tokenizer.json"
-        if student.path is not None and tokenizer.is_file():
-            return by_vocabulary(tokenizer.read_bytes())
+        if student.path is not None:
+            try:
+                return by_vocabulary(files.read(f"{student.path.rstrip('/')}/tokenizer.json"))
+            except (FileNotFoundError, ValueError):
+                continue
     return by_characters
