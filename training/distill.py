@@ -109,7 +109,7 @@ def _distill(job: Job[DistillConfig], world: World) -> DistillResult | None:
         student.put_together(keep=world.is_first)
     if not world.is_first:
         return None
-    weights_sha256 = export(student, job.paths.model_dir)
+    weights_sha256 = export(student, job.paths.model_dir, job.config.student)
     job = _exporting(job, export_gguf(job.paths.model_dir, job.config))
     result = DistillResult(
         seconds=job.clock.seconds,
