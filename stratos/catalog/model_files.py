@@ -87,7 +87,11 @@ class ModelFiles:
                 beginning = self._files.read_range(path, 0, 4)
             except (FileNotFoundError, IsADirectoryError):
                 beginning = b""
-            self._made[path] = self._make(path) if is_gguf(beginning) else None
+            if beginning and not is_gguf(beginning):
+                raise ValueError(
+                    f"{path} is a file and no GGUF; give a GGUF, or the model's folder"
+                )
+            self._made[path] = self._make(path) if beginning else None
         return self._made[path]
 
     def _make(self, path: str) -> Mapping[str, bytes]:

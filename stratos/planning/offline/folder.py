@@ -14,7 +14,8 @@ from stratos.catalog.files import FilesOnDisk
 from stratos.catalog.model_files import ModelFiles
 from stratos.catalog.models import default_students, default_teachers
 from stratos.catalog.servers import ServerCatalog
-from stratos.contracts.records import Record, read_jsonl
+from stratos.catalog.spec_models import require_roles
+from stratos.contracts.records import Record, conversations_in, read_jsonl
 from stratos.dataset.inspect_dataset import DataFile, inspect_dataset
 from stratos.dataset.lines import Readable
 from stratos.dataset.token_estimate import (
@@ -63,6 +64,7 @@ def dataset_facts(folder: Path, spec: Spec) -> DatasetFacts:
         splits = Path(name)
         files = _data_files(folder, spec.task.dataset, opened)
         found = inspect_dataset(files, spec.task, splits)
+        require_roles(spec, FilesOnDisk(folder), conversations_in(splits))
         probe = list(read_jsonl(splits / "probe.jsonl", Record))
     count = _counter(folder, spec)
     prompts = ["\n".join(message.content for message in record.messages) for record in probe]
