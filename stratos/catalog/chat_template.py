@@ -60,12 +60,12 @@ def find_template(files: Files, folder: str) -> tuple[str, dict[str, str]]:
         template = files.read(f"{folder}/chat_template.jinja").decode("utf-8", "replace")
         return template, tokens
     for told in (_json(files, folder, "chat_template.json", names), config):
-        template = told.get("chat_template")
-        if isinstance(template, list):
-            named = {one.get("name"): one.get("template") for one in template}
-            template = named.get("default")
-        if isinstance(template, str) and template:
-            return template, tokens
+        found = told.get("chat_template")
+        if isinstance(found, list):
+            named = {one.get("name"): one.get("template") for one in found}
+            found = named.get("default")
+        if isinstance(found, str) and found:
+            return found, tokens
     raise ValueError(
         f"{folder} has no chat template, neither chat_template.jinja nor one in "
         "tokenizer_config.json; add it, or use an instruction-tuned model"

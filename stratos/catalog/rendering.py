@@ -1,8 +1,8 @@
 """A chat template rendered as Transformers does, in a process of its own.
 
-`python -m stratos.catalog.rendering SECONDS` reads a `Rendering` and writes a reason for each conversation
-that the template refuses. A template is a program of whoever made the model: here it has no more
-than a few seconds and some memory, and nothing to reach.
+`python -m stratos.catalog.rendering SECONDS` reads a `Rendering` and writes a reason for each
+conversation that the template refuses. A template is a program of whoever made the model: here it
+has no more than a few seconds and some memory, and nothing to reach.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 import resource
 import sys
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any
 
 from jinja2 import TemplateError, nodes
 from jinja2.exceptions import SecurityError
@@ -25,7 +25,7 @@ _MEMORY_BYTES = 2**30
 _SHOWN_CHARACTERS = 300
 
 
-class Turn(FrozenModel):
+class Spoken(FrozenModel):
     role: str
     content: str
 
@@ -36,13 +36,13 @@ class Rendering(FrozenModel):
     template: str
     tokens: dict[str, str]
     """Special tokens by their names, such as `bos_token`."""
-    conversations: tuple[tuple[Turn, ...], ...]
+    conversations: tuple[tuple[Spoken, ...], ...]
 
 
 class _Generation(Extension):
     """`{% generation %}` marks the assistant's words, and changes nothing."""
 
-    tags: ClassVar[set[str]] = {"generation"}
+    tags = {"generation"}  # noqa: RUF012 - as the class it extends declares it
 
     def parse(self, parser: Parser) -> list[nodes.Node]:
         next(parser.stream)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from transformers import AutoTokenizer
 
-from stratos.catalog.rendering import Rendering, Turn, refusals
+from stratos.catalog.rendering import Rendering, Spoken, refusals
 from tests.unit.serving.export.tiny_folders import TOKENIZER
 
 CONVERSATIONS = (
-    (Turn(role="user", content="one"),),
-    (Turn(role="system", content="brief"), Turn(role="user", content="two")),
-    tuple(Turn(role=role, content=role) for role in ("user", "assistant", "user")),
+    (Spoken(role="user", content="one"),),
+    (Spoken(role="system", content="brief"), Spoken(role="user", content="two")),
+    tuple(Spoken(role=role, content=role) for role in ("user", "assistant", "user")),
 )
 TEMPLATES = {
     "plain": "{% for m in messages %}{{ m.role }}{{ m.content }}{% endfor %}",
