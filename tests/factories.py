@@ -141,6 +141,9 @@ def safetensors_file(tensors: Mapping[str, tuple[int, ...]], dtype: str = "BF16"
     return len(text).to_bytes(8, "little") + text + bytes(end)
 
 
+CHAT_TEMPLATE = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{% endfor %}<|assistant|>"
+
+
 def model_files(width: int = 32, layers: int = 2) -> dict[str, bytes]:
     """A model folder as far as anything but a training job looks into it."""
     config = {
@@ -163,6 +166,7 @@ def model_files(width: int = 32, layers: int = 2) -> dict[str, bytes]:
         "config.json": json.dumps(config).encode(),
         "model.safetensors": safetensors_file(qwen2_tensors(width, layers)),
         "tokenizer.json": json.dumps(tokenizer).encode(),
+        "tokenizer_config.json": json.dumps({"chat_template": CHAT_TEMPLATE}).encode(),
     }
 
 

@@ -116,7 +116,7 @@ def _distill(job: Job[DistillConfig], world: World) -> DistillResult | None:
     if not world.is_first:
         return None
     doing("writing the student's files")
-    weights_sha256 = export(student, job.paths.model_dir)
+    weights_sha256 = export(student, job.paths.model_dir, job.config.student)
     if job.config.gguf:
         doing(f"converting the student for llama.cpp: {', '.join(job.config.gguf)}")
     job = _exporting(job, export_gguf(job.paths.model_dir, job.config))

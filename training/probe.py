@@ -17,6 +17,7 @@ from training.asking.rejection_sampling import RejectionSampler, VerifiedRecords
 from training.container.host import use_cpus
 from training.job.job import Job, run_job
 from training.judging.judge import Judge, load_judge
+from training.models.hub_folder import commit_of
 from training.teachers.load import load_teacher
 from training.teachers.teacher import Teacher
 from training.teachers.vllm import VllmTeacher
@@ -61,6 +62,7 @@ def probe(job: Job[ProbeConfig]) -> ProbeResult:
         model=config.model.hub or config.model.name
         if isinstance(config.model, Weights)
         else config.model.name,
+        revision=commit_of(config.model) if isinstance(config.model, Weights) else None,
         role=config.role,
         accuracy=scored.accuracy,
         reverse_yield=None

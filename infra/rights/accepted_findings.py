@@ -192,7 +192,7 @@ FINDINGS = (
     _wildcard(
         f"arn:<AWS::Partition>:secretsmanager:{_HERE}:secret:{{prefix}}/*",
         (_JOBS,),
-        "The spec names the secret of a teacher's key, which must begin with the stack's prefix.",
+        "The spec names the secrets of keys and tokens, which must begin with the stack's prefix.",
     ),
     _wildcard(
         f"{_SAGEMAKER}:training-job/*", (*_roles(*_READS_JOBS, "sweep"), _MACHINE), _RUN_NAMES

@@ -134,7 +134,8 @@ REASONS: Mapping[str, str] = {
     "scheduler:ListSchedules": _ENDS_WHAT_IS_LEFT,
     "scheduler:UpdateSchedule": "Reruns and the ends of endpoints are schedules",
     "secretsmanager:GetSecretValue": (
-        "A teacher of another provider is asked with a key, which is kept as a secret"
+        "A teacher of another provider is asked with a key, and a gated model of the Hub read with "
+        "a token; both are kept as secrets"
     ),
     "sns:Publish": "People are told of an outcome, or asked for an answer",
     "sqs:SendMessage": "An event that failed every time is kept",

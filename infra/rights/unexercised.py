@@ -56,7 +56,7 @@ UNEXERCISED = (
     ),
     Unexercised(
         ("secretsmanager:GetSecretValue",),
-        "The key of a teacher of another provider; the tests reach no other provider.",
+        "Keys of other providers and tokens of the Hub; the tests reach neither.",
         sources=("TrainingJobsRole*",),
     ),
     Unexercised(

@@ -24,10 +24,18 @@ def content_hash(folder: SpecFolder, spec: Spec) -> str:
     Equal hashes mean equal inputs. The reverse need not hold: an encrypted object has a new ETag
     each time it is uploaded.
     """
-    named = [f"{model.path.rstrip('/')}/" for model in _local_models(spec) if model.path]
+    named = [model.path.rstrip("/") for model in _local_models(spec) if model.path]
     if spec.task.checker:
         named.append(spec.task.checker)
-    files = [*_dataset_files(folder, spec), *(item for path in named for item in folder.list(path))]
+    files = [
+        *_dataset_files(folder, spec),
+        *(
+            item
+            for path in named
+            for item in folder.list(path)
+            if item.path == path or item.path.startswith(f"{path}/")
+        ),
+    ]
     etags = {item.path: item.etag for item in files}
     digest = hashlib.sha256(spec.model_dump_json().encode())
     for path in sorted(etags):

@@ -10,6 +10,7 @@ from lambdas.aws.spec_folder import SpecFolder
 from stratos.catalog.bedrock_listing import BedrockListing
 from stratos.catalog.cards import card_of, student_card
 from stratos.catalog.model_card import ModelCard
+from stratos.catalog.model_files import ModelFiles
 from stratos.catalog.models import default_students, default_teachers
 from stratos.contracts.run import RunRef
 from stratos.errors import NoFeasiblePlan
@@ -51,7 +52,7 @@ def model_pool(run: RunRef, spec: Spec) -> ModelPool:
     judges = [verifier.model] if isinstance(verifier, LlmJudge) else []
     _refuse_gone([*teachers, *judges], listing)
 
-    files = SpecFolder(run)
+    files = ModelFiles(SpecFolder(run))
     try:
         for judge in judges:
             card_of(judge, files)

@@ -9,6 +9,7 @@ from lambdas.aws.settings import settings
 from lambdas.aws.spec_folder import SpecFolder
 from lambdas.gathering.live_instances import servers_for
 from lambdas.gathering.model_pool import ModelPool
+from stratos.catalog.model_files import ModelFiles
 from stratos.contracts.run import RunRef
 from stratos.dataset.token_estimate import (
     CountTokens,
@@ -64,11 +65,11 @@ def _facts(run: RunRef, spec: Spec, dataset: Dataset) -> DatasetFacts:
 
 def _counter(run: RunRef, spec: Spec) -> CountTokens:
     """By the vocabulary of the first student that lies beside the spec, else by characters."""
-    folder = SpecFolder(run)
+    files = ModelFiles(SpecFolder(run))
     for student in spec.students:
         if student.path is not None:
             try:
-                return by_vocabulary(folder.read(f"{student.path.rstrip('/')}/tokenizer.json"))
+                return by_vocabulary(files.read(f"{student.path.rstrip('/')}/tokenizer.json"))
             except (FileNotFoundError, ValueError):
                 continue
     return by_characters

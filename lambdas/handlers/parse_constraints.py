@@ -9,6 +9,7 @@ from lambdas.aws.run_files import RunFiles
 from lambdas.aws.settings import settings
 from lambdas.aws.spec_folder import SpecFolder
 from lambdas.step import step
+from stratos.catalog.spec_models import require_models
 from stratos.errors import SpecRejected
 from stratos.pipeline.steps import Parsed, ParseInput
 from stratos.problems import Problem, Rejection
@@ -24,6 +25,7 @@ def handler(payload: ParseInput) -> Parsed:
         spec = read_spec_in_folder(
             _uploaded(folder), _files_in(folder), folder.name, settings().names.prefix
         )
+        require_models(spec, folder)
     except SpecRejected as error:
         rejection = Rejection(
             spec_key=run.spec_key, spec_version_id=run.spec_version_id, problems=error.problems

@@ -15,6 +15,7 @@ from stratos.contracts.jobs import (
     DistillConfig,
     EvaluateConfig,
     JobStep,
+    ModelRole,
     SynthesizeConfig,
     TimeLimit,
 )
@@ -47,11 +48,12 @@ class DistillationJobs:
 
     @property
     def teacher(self) -> Teacher:
-        return self.pool.teachers[self.plan.teacher]
+        model = self.pool.teachers[self.plan.teacher]
+        return self._pinned(model, "teacher") if isinstance(model, Weights) else model
 
     @property
     def student(self) -> Weights:
-        return self.pool.students[self.plan.student]
+        return self._pinned(self.pool.students[self.plan.student], "student")
 
     @property
     def records_uri(self) -> str:
@@ -126,6 +128,13 @@ class DistillationJobs:
         }
         extra = {"live_artifact": live_artifact} if live_artifact else {}
         return self._make("evaluate", config, self._uninterrupted(), channels, extra)
+
+    def _pinned(self, model: Weights, role: ModelRole) -> Weights:
+        """A model of the Hub at the commit that was probed: every job reads the same weights."""
+        for probe in self.evidence.probes:
+            if (probe.role, probe.model) == (role, model.name) and probe.revision is not None:
+                return model.model_copy(update={"revision": probe.revision})
+        return model
 
     def _gguf(self) -> tuple[CpuPrecision, ...]:
         """What llama.cpp may come to serve: the weights in full, and quantised as planned."""

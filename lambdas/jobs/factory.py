@@ -90,10 +90,12 @@ class JobFactory:
         )
 
     def model_channel(self, name: str, model: Teacher) -> dict[str, str]:
-        """A channel with a model's folder; none for a model that the job fetches by name."""
+        """A channel with a model's folder or file; none of a model that the job fetches by name."""
         if not isinstance(model, Weights) or model.path is None:
             return {}
-        return {name: SpecFolder(self.run).uri(f"{model.path.rstrip('/')}/")}
+        folder, path = SpecFolder(self.run), model.path.rstrip("/")
+        is_file = any(item.path == path for item in folder.list(path))
+        return {name: folder.uri(path if is_file else f"{path}/")}
 
 
 def _code() -> dict[str, str]:

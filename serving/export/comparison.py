@@ -7,8 +7,9 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
+import torch
 from jinja2.exceptions import TemplateError
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from serving.export.logits import LIKELIEST, next_token, require_alike
 from serving.export.vocabulary import start_of_prompts, starts_by_itself
@@ -18,6 +19,9 @@ from stratos.errors import NotExportable
 from stratos.spec import CpuPrecision
 
 _ARGUMENTS = ("--ctx-size", "2048", "--parallel", "1", "--jinja", "--no-warmup")
+_COMPARED_TOKENS = 20
+_LARGEST_GAP_NATS = 0.3
+"""Real models of 4 bits were within 0.02."""
 
 PROBES = {
     "words": "The quick fox can't say they've seen what I'd do; it's HERS, she'll SHOUT: DON'T!",
@@ -166,3 +170,45 @@ def _ask(client: LlamaClient, path: str, body: dict[str, Any]) -> dict[str, Any]
         raise NotExportable(f"llama.cpp refuses {path}: {answer.shown}")
     read: dict[str, Any] = answer.body
     return read
+
+
+def compare_reading(folder: Path, gguf: Path, model: PreTrainedModel) -> None:
+    """Compare a model that was read from a GGUF with llama.cpp: tokens, and what it would say.
+
+    Args:
+        folder: With its tokenizer.
+
+    Raises:
+        NotExportable: they differ, or llama.cpp cannot load the file.
+    """
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    try:
+        with LlamaServer(gguf, _ARGUMENTS) as server, LlamaClient(server) as client:
+            for name, text in probes_of(tokenizer).items():
+                _compare_tokens(client, tokenizer, name, text)
+            for name in ("words", "code"):
+                _compare_next(client, tokenizer, model, name)
+    except ServerFailed as error:
+        raise NotExportable(f"llama.cpp cannot serve {gguf.name}: {error}") from error
+
+
+def _compare_next(
+    client: LlamaClient, tokenizer: PreTrainedTokenizerBase, model: PreTrainedModel, name: str
+) -> None:
+    """Compare the probabilities of the token after a probe.
+
+    llama.cpp rounds activations too, so they are alike and not the same.
+    """
+    tokens: list[int] = tokenizer(PROBES[name])["input_ids"]
+    asked = {"prompt": tokens, "n_predict": 1, "n_probs": _COMPARED_TOKENS, "temperature": 0.0}
+    answer = _ask(client, "/completion", asked)["completion_probabilities"][0]["top_logprobs"]
+    theirs = torch.tensor([one["logprob"] for one in answer], dtype=torch.float32)
+    with torch.no_grad():
+        logits = model(torch.tensor([tokens], device=model.device)).logits[0, -1].float().cpu()
+    ours = torch.log_softmax(logits, -1)[[one["id"] for one in answer]]
+    gap = float((theirs.exp() * (theirs - ours)).sum())
+    if gap > _LARGEST_GAP_NATS:
+        raise NotExportable(
+            f"after {name}, the likeliest next tokens of llama.cpp are "
+            f"{gap:.2f} nats less likely in transformers; at most {_LARGEST_GAP_NATS} are rounding"
+        )

@@ -46,6 +46,11 @@ class HubModel(FrozenModel):
     prior_metric: str | None = None
     source: str
 
+    @property
+    def gated(self) -> bool:
+        """Whether the Hub wants its terms accepted first, as Meta and Google ask for theirs."""
+        return self.licence.startswith(("LicenseRef-llama", "LicenseRef-gemma"))
+
     def card(self) -> ModelCard:
         return ModelCard(
             name=self.hub.rsplit("/", 1)[-1],
@@ -156,12 +161,14 @@ def default_teachers(
 
 
 def default_students() -> tuple[HubModel, ...]:
-    """Hub models to consider if a spec names none: scored, dense, at most 9 billion weights."""
+    """Hub models to consider if a spec names none: scored, dense, at most 9 billion weights, and
+    to be had without a token."""
     return tuple(
         row
         for row in hub_models().values()
         if row.prior_accuracy is not None
         and row.num_experts is None
+        and not row.gated
         and row.num_parameters <= _LARGEST_DEFAULT_STUDENT
     )
 

@@ -44,6 +44,12 @@ _NAMES: dict[tuple[tuple[str, ...], bool], str] = {
 own name for that, gpt-4o, takes marks off letters, too, and so does its tekken.
 
 Steps, and whether a whole word that is a token needs no merges → `tokenizer.ggml.pre`."""
+_SAME = {
+    "llama3": "llama-bpe",
+    "llama-v3": "llama-bpe",
+    "deepseek-r1-qwen": "qwen2",
+}
+"""Other names that llama.cpp has for the same way."""
 
 
 def require_tokenizer(tokenizer: Mapping[str, Any]) -> None:
@@ -116,3 +122,31 @@ def _steps(pre_tokenizer: Mapping[str, Any] | None) -> list[str]:
             if (kept, bool(settings.get("invert"))) in (("Isolated", False), ("Removed", True)):
                 return [f"split {pattern}"]
     return [json.dumps(pre_tokenizer, ensure_ascii=False)]
+
+
+def pre_tokenizer_named(name: str) -> tuple[dict[str, Any], bool]:
+    """The way to split text that llama.cpp has a name for.
+
+    Returns:
+        The `pre_tokenizer` of a tokenizer.json, and its model's `ignore_merges`.
+
+    Raises:
+        LookupError: the name is not known.
+    """
+    for (steps, ignore_merges), known in _NAMES.items():
+        if known == _SAME.get(name, name):
+            parts = [_step(step) for step in steps]
+            return {"type": "Sequence", "pretokenizers": parts}, ignore_merges
+    raise LookupError(
+        f"known ways to split text are those of {', '.join((*_NAMES.values(), *_SAME))}"
+    )
+
+
+def _step(step: str) -> dict[str, Any]:
+    if step == "single digits":
+        return {"type": "Digits", "individual_digits": True}
+    if step in (_GPT2, _BYTES):
+        settings = {"add_prefix_space": False, "trim_offsets": True, "use_regex": step == _GPT2}
+        return {"type": "ByteLevel", **settings}
+    pattern = {"Regex": step.removeprefix("split ")}
+    return {"type": "Split", "pattern": pattern, "behavior": "Isolated", "invert": False}

@@ -12,7 +12,9 @@ import yaml
 from rich.table import Table
 from rich.text import Text
 
+from stratos.catalog.files import FilesOnDisk
 from stratos.catalog.local import measure_local_servers
+from stratos.catalog.spec_models import require_models
 from stratos.cli.catalog import load_servers
 from stratos.cli.screen import make_console
 from stratos.contracts.bucket import SPEC_FILE
@@ -113,7 +115,9 @@ def _read(file: Path, folder: Path) -> Spec:
     if not file.is_file():
         message = f"there is no {file}; give a spec.yaml or the folder that holds one"
         raise SpecRejected([Problem(path="", line=None, message=message)])
-    return read_spec_in_folder(file.read_bytes(), files_under(folder))
+    spec = read_spec_in_folder(file.read_bytes(), files_under(folder))
+    require_models(spec, FilesOnDisk(folder))
+    return spec
 
 
 def _origins(text: str) -> dict[str, float]:

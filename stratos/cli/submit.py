@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from stratos.catalog.files import FilesOnDisk
+from stratos.catalog.spec_models import require_models
 from stratos.cli.stack import Stack
 from stratos.contracts.bucket import SPEC_FILE, SPEC_PREFIX, run_id_of, s3_uri
 from stratos.errors import SpecRejected
@@ -39,7 +41,16 @@ def read_folder(folder: Path, stack_prefix: str | None = None) -> tuple[Spec, li
         raise SpecRejected([Problem(path="", line=None, message=message)])
     list_files = files_under(folder)
     spec = read_spec_in_folder(path.read_bytes(), list_files, stack_prefix=stack_prefix)
-    named = [Path(name) for prefix in _named_paths(spec) for name in list_files(prefix)]
+    require_models(spec, FilesOnDisk(folder))
+    named = [
+        *(Path(name) for prefix in _named_paths(spec) for name in list_files(prefix)),
+        *(
+            Path(name)
+            for path in _model_paths(spec)
+            for name in list_files(path)
+            if name == path or name.startswith(f"{path}/")
+        ),
+    ]
     return spec, sorted(set(named))
 
 
@@ -47,9 +58,12 @@ def _named_paths(spec: Spec) -> Iterator[str]:
     yield spec.task.dataset
     if spec.task.checker:
         yield spec.task.checker
+
+
+def _model_paths(spec: Spec) -> Iterator[str]:
     for model in (*spec.teachers, *spec.students):
         if model.kind == "weights" and model.path:
-            yield model.path.rstrip("/") + "/"
+            yield model.path.rstrip("/")
 
 
 def submit(stack: Stack, folder: Path, on_file: Callable[[Path], None]) -> Submission:

@@ -194,6 +194,8 @@ class ProbeResult(JobResult):
 
     kind: Literal["probe"] = "probe"
     model: str
+    revision: str | None = None
+    """Commit of a model on the Hub. None of any other, and in results from before it was kept."""
     role: ModelRole
     accuracy: Proportion
     reverse_yield: Proportion | None = None

@@ -60,6 +60,13 @@ def read_jsonl(path: Path, model: type[Model]) -> Iterator[Model]:
                 yield model.model_validate_json(line)
 
 
+def conversations_in(splits: Path) -> Iterator[tuple[tuple[Role, str], ...]]:
+    """Role and content of each message, record by record, of a folder of splits."""
+    for split in SPLITS:
+        for record in read_jsonl(splits / f"{split}.jsonl", Record):
+            yield tuple((message.role, message.content) for message in record.messages)
+
+
 def write_jsonl(path: Path, rows: Iterable[FrozenModel]) -> int:
     """Write rows, one JSON object a line, and return how many."""
     count = 0

@@ -16,6 +16,7 @@ ListFiles = Callable[[str], Iterable[str]]
 DATA_SUFFIXES = (".jsonl", ".jsonl.gz", ".parquet")
 _DATA_FILES = " or ".join(DATA_SUFFIXES)
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
+_SECRETS = ("api_key_secret", "hub_token_secret")
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 
@@ -84,10 +85,12 @@ def _check_name(document: SpecDocument, folder_name: str) -> None:
 
 def _check_secrets(document: SpecDocument, stack_prefix: str) -> None:
     """A stack's jobs may read the secrets below its prefix, by name or ARN, and no others."""
-    teachers = document.tree.at("teachers")
-    count = len(teachers) if isinstance(teachers, list) else 0
-    judge: Location = ("task", "verifier", "model", "api_key_secret")
-    for location in (judge, *(("teachers", i, "api_key_secret") for i in range(count))):
+    named: list[Location] = [("task", "verifier", "model", "api_key_secret")]
+    for role in ("teachers", "students"):
+        models = document.tree.at(role)
+        count = len(models) if isinstance(models, list) else 0
+        named += [(role, i, key) for i in range(count) for key in _SECRETS]
+    for location in named:
         secret = document.tree.at(*location)
         if not isinstance(secret, str):
             continue
@@ -134,10 +137,21 @@ def _paths(document: SpecDocument, *locations: Location) -> Iterator[tuple[Locat
 
 def _model_problems(path: str, list_files: ListFiles) -> Iterator[str]:
     """What is missing for a folder to be a model that is loaded without running its code."""
+    if path in list_files(path):
+        suffix = PurePosixPath(path).suffix
+        if suffix in (*_PICKLES, ".safetensors", ".json", ".zip", ".tar", ".gz"):
+            yield (
+                f"{path!r} is a {suffix} file; give the model's folder, with config.json and "
+                "tokenizer, or a GGUF file"
+            )
+        return
     prefix = path.rstrip("/") + "/"
     names = {name.removeprefix(prefix) for name in list_files(prefix)}
     if not names:
-        yield f"there is no folder {path!r} beside the spec; upload it there, before the spec"
+        yield (
+            f"there is no folder or GGUF file {path!r} beside the spec; upload it there, before "
+            "the spec"
+        )
         return
     if "config.json" not in names:
         yield f"{path!r} has no config.json; save the model with save_pretrained()"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -9,15 +10,27 @@ from pydantic import Field, model_validator
 from stratos.frozen import FrozenModel
 from stratos.spec.paths import BucketPath, bucket_path
 
+_COMMIT = re.compile("[0-9a-f]{40}")
+
 
 class Weights(FrozenModel):
-    """A model whose weights are safetensors: in the spec's folder, or on the Hugging Face Hub."""
+    """A model whose weights are at hand: safetensors or a GGUF in the spec's folder, or safetensors
+    on the Hugging Face Hub."""
 
     kind: Literal["weights"] = "weights"
     path: BucketPath | None = None
-    """Folder with config.json, tokenizer and safetensors, relative to the spec."""
+    """Folder with config.json, tokenizer and safetensors, relative to the spec; or one GGUF file,
+    such as llama.cpp and Ollama keep, of any name."""
     hub: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")] | None = None
     """Repository on the Hub, such as `Qwen/Qwen3-0.6B`."""
+    revision: Annotated[str, Field(pattern=r"^[\w.-]+(/[\w.-]+)*$", max_length=255)] | None = None
+    """Commit, tag or branch of the repository; its main branch by default. A run reads one commit
+    from its first job to its last and records it. Only a commit's full hash names the same weights
+    in the next run, too."""
+    hub_token_secret: str | None = None
+    """Name of the Secrets Manager secret that holds a token of the Hub, for a gated or private
+    repository: the token itself, or JSON with a field `token`. The rule for its name is that of
+    `api_key_secret`."""
     licence: str | None = None
     """SPDX identifier; looked up in the catalog for Hub models."""
     layers: Annotated[int, Field(ge=2)] | None = None
@@ -30,6 +43,9 @@ class Weights(FrozenModel):
             raise ValueError("give exactly one of `path` and `hub`")
         if self.path is not None:
             bucket_path(self.path)
+            for field in ("revision", "hub_token_secret"):
+                if getattr(self, field) is not None:
+                    raise ValueError(f"`{field}` belongs to `hub`; a `path` has none")
         return self
 
     @property
@@ -40,6 +56,11 @@ class Weights(FrozenModel):
     @property
     def name(self) -> str:
         return self.folder if self.layers is None else f"{self.folder}-{self.layers}-layers"
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether the weights are those of one commit of the Hub, whoever reads them when."""
+        return self.revision is not None and _COMMIT.fullmatch(self.revision) is not None
 
 
 class Bedrock(FrozenModel):

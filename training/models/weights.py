@@ -1,4 +1,4 @@
-"""Models read from safetensors: a folder, or a repository on the Hugging Face Hub."""
+"""Models read from safetensors in a folder, whatever that was fetched or made from."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ from stratos.catalog.safetensors import stored_tensors
 from stratos.contracts.plan import Precision, ServedPrecision
 from stratos.spec import Weights
 from training.models.chat import ChatFormat
+from training.models.gguf_folder import find_gguf, folder_of_gguf
+from training.models.hub_folder import folder_of_hub
 from training.models.pruning import prune
 
 _STORED = {"BF16": torch.bfloat16, "F16": torch.float16}
@@ -38,7 +40,7 @@ class LocalModel:
     """Weights in memory with the tokenizer that belongs to them.
 
     Attributes:
-        source: The folder or Hub repository that they were read from; empty if they were not.
+        source: The folder that they were read from; empty if they were not.
     """
 
     name: str
@@ -72,15 +74,18 @@ class LocalModel:
 
 
 def locate(weights: Weights, channel: Path | None) -> str:
-    """Return the folder of the channel, or the Hub repository where the spec names one.
+    """Return the folder of a model: of the channel, of the Hub, or made of a GGUF.
 
     Raises:
-        ValueError: when the folder does not hold a model that can be read.
+        ValueError: when there is no model that can be read.
     """
     if weights.hub is not None:
-        return weights.hub
+        return str(folder_of_hub(weights))
     if channel is None:
         raise ValueError(f"the job has no channel with the weights of {weights.name!r}")
+    gguf = find_gguf(channel, weights.folder)
+    if gguf is not None:
+        return str(folder_of_gguf(gguf, weights.folder))
     folder = channel if (channel / "config.json").exists() else channel / weights.folder
     found = sorted(path.name for path in channel.glob("*"))
     if not (folder / "config.json").exists():
@@ -107,7 +112,7 @@ def load_model(
     """Read a model; only safetensors, and never code that comes with it.
 
     Args:
-        source: A folder or a Hub repository.
+        source: A folder, as `locate` finds it.
         precision: Of the weights in memory; float32 on a CPU and as stored on a GPU by default.
         layers: Keep only so many; see `prune`.
         device: Where its weights go; to the GPU by default, where there is one.

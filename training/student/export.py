@@ -19,7 +19,9 @@ from serving.llama_cpp.build import BUILD
 from stratos.contracts.artifact import gguf_name
 from stratos.contracts.jobs import DistillConfig, DistillResult
 from stratos.errors import NotExportable
-from stratos.spec import CpuPrecision
+from stratos.spec import CpuPrecision, Weights
+from training.models.hub_folder import commit_of
+from training.student.adapter import BASE, FOLDER, write_adapter
 from training.student.student import Student
 
 _SECONDS_OF_A_FILE = 3.0
@@ -35,16 +37,19 @@ _SECONDS_PER_BILLION: dict[CpuPrecision, float] = {
 _log = logging.getLogger(__name__)
 
 
-def export(student: Student, folder: Path) -> str:
+def export(student: Student, folder: Path, base: Weights | None = None) -> str:
     """Write the weights (merged, and the adapter where there is one), tokenizer and generation
     config, and return the SHA-256 over the weights.
 
     The weights are stored as those of the base model were.
+
+    Args:
+        base: What the base model was read from, which an adapter names; None if from nowhere.
     """
     folder.mkdir(parents=True, exist_ok=True)
     model, tokenizer = student.model, student.local.tokenizer
     if student.method == "lora":
-        student.trained.save_pretrained(folder / "adapter", safe_serialization=True)
+        write_adapter(student, base, folder)
         model = student.trained.merge_and_unload()
     # Not by `model.to`, which a model that was sharded refuses.
     stored = student.local.stored
@@ -129,6 +134,7 @@ def describe(
     manifest: dict[str, Any] = {
         "run_id": config.run_id,
         "base_model": base,
+        "base_revision": commit_of(config.student),
         "licence": config.student.licence,
         "layers": config.student.layers,
         "method": config.method,
@@ -184,6 +190,17 @@ The final answer follows the last `{config.judging.answer_marker}`.
 {_usage(config)}"""
 
 
+def _adapter_row(config: DistillConfig) -> str:
+    if config.method != "lora":
+        return ""
+    hub = config.student.hub if config.student.layers is None else None
+    base = f"{hub} at the revision in its adapter_config.json" if hub else f"the base in `{BASE}`"
+    return (
+        f"\n| `{FOLDER}` | the LoRA adapter alone, for {base}; "
+        f'`AutoPeftModelForCausalLM.from_pretrained("{FOLDER}")` in this folder |'
+    )
+
+
 def _usage(config: DistillConfig) -> str:
     rows = "\n".join(f"| `{gguf_name(kind)}` | {kind}, llama.cpp {BUILD} |" for kind in config.gguf)
     served = f"llama-server --model {gguf_name(config.gguf[-1])} --temp 0\n" if config.gguf else ""
@@ -194,7 +211,7 @@ It was taught and measured with greedy answers. Its chat template renders the pr
 | File | Holds |
 |---|---|
 | `model.safetensors` | the weights, in the precision of the base model |
-{rows}
+{rows}{_adapter_row(config)}
 
 transformers:
 

@@ -12,12 +12,13 @@ from stratos.hosting.names import DEFAULT_STACK
 from stratos.spec import Bedrock, LlmJudge, OpenAICompatible, Weights
 from stratos.spec import Teacher as TeacherSpec
 from training.container.paths import SageMakerPaths
+from training.container.secrets import read_secret
 from training.models.weights import load_model, locate
 from training.teachers import vllm
 from training.teachers.bedrock import BedrockService
 from training.teachers.bedrock_batch import BedrockBatchTeacher
 from training.teachers.cached import CachedTeacher
-from training.teachers.openai import OpenAIService, read_api_key
+from training.teachers.openai import OpenAIService
 from training.teachers.service import ServiceTeacher
 from training.teachers.teacher import Teacher
 from training.teachers.weights import WeightsTeacher
@@ -66,7 +67,7 @@ def open_service(spec: Bedrock | OpenAICompatible, config: JobConfig) -> Teacher
     """Connect to a model behind an API, with its share of the job's money."""
     budget_usd = _budget(config)
     if isinstance(spec, OpenAICompatible):
-        key = read_api_key(spec.api_key_secret) if spec.api_key_secret else None
+        key = read_secret(spec.api_key_secret, "api_key") if spec.api_key_secret else None
         return ServiceTeacher(OpenAIService(spec, key), budget_usd=budget_usd)
     converse = ServiceTeacher(BedrockService(spec), budget_usd=budget_usd)
     # A run waits for its probes: only synthesis, which asks thousands, is worth a batch's hours.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import boto3
 import urllib3
 
 from stratos.errors import TeacherFailed
@@ -103,22 +102,6 @@ class OpenAIService:
             completion,
             self.prices.cost(prompt, completion),
         )
-
-
-def read_api_key(secret: str) -> str:
-    """Read a key from Secrets Manager: the secret's text, or its field `api_key`.
-
-    Raises:
-        ValueError: when the secret holds JSON without that field.
-    """
-    client = boto3.client("secretsmanager")
-    text: str = client.get_secret_value(SecretId=secret)["SecretString"]
-    if not text.lstrip().startswith("{"):
-        return text.strip()
-    fields = json.loads(text)
-    if "api_key" not in fields:
-        raise ValueError(f"secret {secret!r} has fields {sorted(fields)}; expected api_key")
-    return str(fields["api_key"])
 
 
 def _seconds(header: str | None) -> float | None:

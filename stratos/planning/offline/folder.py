@@ -11,9 +11,11 @@ from pathlib import Path
 
 from stratos.catalog.cards import card_of, student_card
 from stratos.catalog.files import FilesOnDisk
+from stratos.catalog.model_files import ModelFiles
 from stratos.catalog.models import default_students, default_teachers
 from stratos.catalog.servers import ServerCatalog
-from stratos.contracts.records import Record, read_jsonl
+from stratos.catalog.spec_models import require_roles
+from stratos.contracts.records import Record, conversations_in, read_jsonl
 from stratos.dataset.inspect_dataset import DataFile, inspect_dataset
 from stratos.dataset.lines import Readable
 from stratos.dataset.token_estimate import (
@@ -39,7 +41,7 @@ def request_of_folder(
         DatasetRejected: when the dataset cannot be used.
         ValueError, LookupError: when a model cannot be described, with the reason.
     """
-    files = FilesOnDisk(folder)
+    files = ModelFiles(FilesOnDisk(folder))
     teachers = tuple(card_of(teacher, files) for teacher in spec.teachers)
     students = tuple(student_card(student, files) for student in spec.students)
     if not teachers:
@@ -62,6 +64,7 @@ def dataset_facts(folder: Path, spec: Spec) -> DatasetFacts:
         splits = Path(name)
         files = _data_files(folder, spec.task.dataset, opened)
         found = inspect_dataset(files, spec.task, splits)
+        require_roles(spec, FilesOnDisk(folder), conversations_in(splits))
         probe = list(read_jsonl(splits / "probe.jsonl", Record))
     count = _counter(folder, spec)
     prompts = ["\n".join(message.content for message in record.messages) for record in probe]
@@ -90,8 +93,11 @@ def _open(file: Path, opened: ExitStack) -> Readable:
 
 def _counter(folder: Path, spec: Spec) -> CountTokens:
     """By the vocabulary of the first student that lies in the folder, if one does."""
+    files = ModelFiles(FilesOnDisk(folder))
     for student in spec.students:
-        tokenizer = folder / (student.path or ".") / "tokenizer.json"
-        if student.path is not None and tokenizer.is_file():
-            return by_vocabulary(tokenizer.read_bytes())
+        if student.path is not None:
+            try:
+                return by_vocabulary(files.read(f"{student.path.rstrip('/')}/tokenizer.json"))
+            except (FileNotFoundError, ValueError):
+                continue
     return by_characters

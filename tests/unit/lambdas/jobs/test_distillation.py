@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from lambdas.aws.run_files import RunFiles
@@ -12,6 +14,7 @@ from stratos.contracts.bucket import RunKeys
 from stratos.contracts.jobs import DistillConfig, EvaluateConfig
 from stratos.contracts.match import MatchEvidence
 from stratos.contracts.plan import PlannedEngine, ServedPrecision
+from stratos.spec import Weights
 from tests import factories
 from tests.unit.lambdas.conftest import Account
 from tests.unit.lambdas.pipeline import start
@@ -77,3 +80,20 @@ def test_what_vllm_serves_is_exported_as_a_cpu_of_the_front_would_serve_it(
     config = RunFiles(pipeline.run).job_config("distill-a0")
     assert isinstance(config, DistillConfig)
     assert config.gguf == (held,)
+
+
+def test_every_job_reads_a_hub_model_at_the_commit_that_was_probed(account: Account) -> None:
+    pipeline = start(account).until_matched()
+    found, spec = pipeline.evidence(), RunFiles(pipeline.run).spec()
+    probes = tuple(probe.model_copy(update={"revision": "c0ffee"}) for probe in found.probes)
+    evidence = found.model_copy(update={"probes": probes})
+    pool = model_pool(pipeline.run, spec)
+    hub = {name: Weights(hub=f"org/{name}") for name in (*pool.teachers, *pool.students)}
+    pool = replace(
+        pool,
+        teachers={name: hub[name] for name in pool.teachers},
+        students={name: hub[name] for name in pool.students},
+    )
+    jobs = DistillationJobs(JobFactory(pipeline.run, spec), evidence, pool)
+    assert jobs.student == Weights(hub=f"org/{found.plan.student}", revision="c0ffee")
+    assert jobs.teacher == Weights(hub=f"org/{found.plan.teacher}", revision="c0ffee")

@@ -54,7 +54,9 @@ def stack(monkeypatch):
 def folder(tmp_path):
     """A copy of the example without its weights: small files under the same names."""
     for path in EXAMPLE.rglob("*"):
-        if path.is_file() and (path.suffix in (".yaml", ".json") or path.name == "checker.py"):
+        if path.is_file() and (
+            path.suffix in (".yaml", ".json", ".jinja") or path.name == "checker.py"
+        ):
             target = tmp_path / path.relative_to(EXAMPLE)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, target)

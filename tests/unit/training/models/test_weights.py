@@ -3,7 +3,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from stratos.spec import Weights
+from tests.tiny_gguf import write_tiny_gguf
 from tests.unit.training.tiny_models import make_tokenizer, save_model
+from training.models import gguf_folder, weights
 from training.models.weights import load_model, locate, tokenizer_hash
 
 
@@ -15,27 +17,37 @@ def test_equal_hashes_mean_equal_token_ids():
     assert tokenizer_hash(make_tokenizer(list("ba"))) != tokenizer_hash(make_tokenizer(list("ab")))
 
 
-def test_weights_on_the_hub_need_no_channel():
-    assert locate(Weights(hub="org/model"), None) == "org/model"
+def test_weights_on_the_hub_need_no_channel(monkeypatch):
+    asked = Weights(hub="org/model", revision="v1")
+    monkeypatch.setattr(weights, "folder_of_hub", {asked: "/cache/abc"}.__getitem__)
+    assert locate(asked, None) == "/cache/abc"
+
+
+def test_a_gguf_in_the_channel_is_made_into_a_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(gguf_folder.tempfile, "tempdir", str(tmp_path))
+    (tmp_path / "channel").mkdir()
+    write_tiny_gguf(tmp_path / "channel" / "tiny.gguf")
+    found = locate(Weights(path="models/tiny.gguf"), tmp_path / "channel")
+    assert load_model("tiny", found).num_parameters == 26_912
 
 
 def test_a_folder_of_the_channel_or_the_channel_itself_holds_the_model(tmp_path):
-    weights = Weights(path="models/teacher")
+    teacher = Weights(path="models/teacher")
     save_model(tmp_path / "teacher")
-    assert locate(weights, tmp_path) == str(tmp_path / "teacher")
-    assert locate(weights, tmp_path / "teacher") == str(tmp_path / "teacher")
+    assert locate(teacher, tmp_path) == str(tmp_path / "teacher")
+    assert locate(teacher, tmp_path / "teacher") == str(tmp_path / "teacher")
 
 
 def test_weights_that_cannot_be_read_safely_are_refused_with_what_is_there(tmp_path):
-    weights = Weights(path="models/teacher")
+    teacher = Weights(path="models/teacher")
     with pytest.raises(ValueError, match="the job has no channel with the weights of 'teacher'"):
-        locate(weights, None)
+        locate(teacher, None)
     with pytest.raises(ValueError, match=r"'teacher' has no config.json, only \[\]; upload"):
-        locate(weights, tmp_path)
+        locate(teacher, tmp_path)
     for name in ("config.json", "pytorch_model.bin"):
         (tmp_path / name).touch()
     with pytest.raises(ValueError, match=r"no \*.safetensors, only .*'pytorch_model.bin'\]; other"):
-        locate(weights, tmp_path)
+        locate(teacher, tmp_path)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])

@@ -1,0 +1,79 @@
+"""Whether a model folder holds every weight that its config.json speaks of.
+
+Transformers draws a missing weight at random and says so in a log.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from stratos.catalog.architecture import layer_kinds, layer_of, text_config
+from stratos.catalog.safetensors import StoredTensor
+
+_EMBEDDINGS = re.compile(r"(?:^|\.)(?:embed_tokens|wte|word_embeddings|embed_in|tok_embeddings)\.")
+_FINAL_NORM = re.compile(r"(?:^|\.)(?:\w*norm\w*|ln_f)\.weight$")
+_HEAD = re.compile(r"(?:^|\.)(?:lm_head|embed_out|output)\.weight$")
+_ADAPTER = re.compile(r"\.lora_[AB]\.|^base_model\.")
+_UNTIED = frozenset({"llama", "mistral", "ministral", "qwen2", "qwen3", "phi3", "olmo2", "olmo3"})
+"""Families whose head is its own where config.json says nothing."""
+_WITHOUT_NORM_WEIGHTS = frozenset({"olmo"})
+
+
+def require_complete(
+    folder: str, config: Mapping[str, object], tensors: Sequence[StoredTensor]
+) -> None:
+    """Refuse a folder that lacks weights, or has those of an adapter.
+
+    Raises:
+        ValueError: naming the first that is missing.
+    """
+    text = text_config(config)
+    outside = [one.name for one in tensors if layer_of(one.name) is None]
+    adapter = next((one.name for one in tensors if _ADAPTER.search(one.name)), None)
+    if adapter is not None:
+        raise ValueError(
+            f"{folder} holds an adapter ({adapter}); merge it into its base and save that"
+        )
+    missing = [
+        what
+        for what, pattern, wanted in (
+            ("the embeddings", _EMBEDDINGS, True),
+            ("the last norm", _FINAL_NORM, text.get("model_type") not in _WITHOUT_NORM_WEIGHTS),
+            ("the head (lm_head.weight)", _HEAD, _has_own_head(text)),
+        )
+        if wanted and not any(pattern.search(name) for name in outside)
+    ]
+    missing += _missing_in_layers(text, tensors)
+    if missing:
+        more = f" and {len(missing) - 1} more" * (len(missing) > 1)
+        raise ValueError(
+            f"{folder} lacks {missing[0]}{more}, which would be drawn at random; upload the whole "
+            "model again"
+        )
+
+
+def _has_own_head(text: Mapping[str, object]) -> bool:
+    tied = text.get("tie_word_embeddings")
+    return tied is False or (tied is None and text.get("model_type") in _UNTIED)
+
+
+def _missing_in_layers(text: Mapping[str, object], tensors: Sequence[StoredTensor]) -> list[str]:
+    """What a layer lacks that another of its kind has, where it has nothing in its place."""
+    parts: dict[int, set[str]] = {}
+    for tensor in tensors:
+        layer = layer_of(tensor.name)
+        if layer is not None:
+            parts.setdefault(layer, set()).add(tensor.name.replace(f".{layer}.", ".{}.", 1))
+    kinds = layer_kinds(text, max(parts, default=-1) + 1)
+    missing = []
+    for layer, found in sorted(parts.items()):
+        fuller = [
+            other
+            for number, other in parts.items()
+            if kinds[number] == kinds[layer] and found < other
+        ]
+        if fuller:
+            lacking = max(fuller, key=len) - found
+            missing += [name.replace(".{}.", f".{layer}.") for name in sorted(lacking)]
+    return missing

@@ -1,0 +1,328 @@
+"""The `config.json` that a GGUF describes.
+
+Transformers builds one, too, and leaves out what it has no name for: the scaling of a rotary
+embedding, or the width of a head. Here whatever is not understood is refused.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from stratos.catalog.gguf_header import GgufHeader, GgufTensor, ReadRange
+
+_ROPE_FACTORS = "rope_freqs.weight"
+_LLAMA3_LOW, _LLAMA3_HIGH, _LLAMA3_ORIGINAL = 1.0, 4.0, 8192
+"""Of every Llama 3.1, 3.2 and 3.3; a GGUF stores what follows from them."""
+_GEMMA3_PATTERN = 6
+_GEMMA3_LOCAL_THETA = 10_000.0
+_GEMMA3_27B_LAYERS = 62
+_COMMON_KEYS = frozenset(
+    {
+        "attention.head_count",
+        "attention.head_count_kv",
+        "attention.key_length",
+        "attention.layer_norm_rms_epsilon",
+        "attention.value_length",
+        "block_count",
+        "context_length",
+        "embedding_length",
+        "feed_forward_length",
+        "rope.dimension_count",
+        "rope.freq_base",
+        "rope.scaling.attn_factor",
+        "rope.scaling.factor",
+        "rope.scaling.finetuned",
+        "rope.scaling.original_context_length",
+        "rope.scaling.type",
+        "rope.scaling.yarn_beta_fast",
+        "rope.scaling.yarn_beta_slow",
+        "vocab_size",
+    }
+)
+_BLOCK = (
+    "attn_norm.weight",
+    "attn_q.weight",
+    "attn_k.weight",
+    "attn_v.weight",
+    "attn_output.weight",
+    "ffn_norm.weight",
+    "ffn_gate.weight",
+    "ffn_up.weight",
+    "ffn_down.weight",
+)
+_NORMS_OF_HEADS = ("attn_q_norm.weight", "attn_k_norm.weight")
+_BIASES = ("attn_q.bias", "attn_k.bias", "attn_v.bias")
+
+
+@dataclass(frozen=True)
+class _Family:
+    """How an architecture of llama.cpp is called in Transformers.
+
+    Attributes:
+        block: Tensors of a layer, beyond those that all have.
+        keys: Metadata beyond what all have.
+        theta: Base of the rotary embedding where the file says nothing.
+    """
+
+    model_type: str
+    class_name: str
+    block: tuple[str, ...] = ()
+    keys: frozenset[str] = frozenset()
+    theta: float = 10_000.0
+
+
+_FAMILIES: Mapping[str, _Family] = {
+    "llama": _Family("llama", "LlamaForCausalLM"),
+    "qwen2": _Family("qwen2", "Qwen2ForCausalLM", _BIASES),
+    "qwen3": _Family("qwen3", "Qwen3ForCausalLM", _NORMS_OF_HEADS),
+    "gemma3": _Family(
+        "gemma3_text",
+        "Gemma3ForCausalLM",
+        (*_NORMS_OF_HEADS, "post_attention_norm.weight", "post_ffw_norm.weight"),
+        frozenset({"attention.sliding_window"}),
+        1_000_000.0,
+    ),
+}
+READ_ARCHITECTURES = tuple(_FAMILIES)
+"""`general.architecture` of the files that are read."""
+
+
+def gguf_config(header: GgufHeader, read_range: ReadRange, name: str) -> dict[str, object]:
+    """Describe the network of a GGUF as `config.json` does.
+
+    Args:
+        name: Of the file, for messages.
+
+    Raises:
+        ValueError: naming what is not read, and what would work.
+    """
+    family = _family(header, name)
+    _require_known_keys(header, family, name)
+    size = _Sizes(header, name)
+    layers = size.of("block_count")
+    tensors = {tensor.name: tensor for tensor in header.tensors}
+    biased = _require_tensors(tensors, family, layers, name)
+    width = size.of("embedding_length")
+    heads = size.of("attention.head_count")
+    head_size = size.of("attention.key_length", width // heads)
+    _require_whole_rotation(size, head_size, name)
+    vocabulary = tensors["token_embd.weight"].shape[0]
+    config: dict[str, object] = {
+        "architectures": [family.class_name],
+        "model_type": family.model_type,
+        "hidden_size": width,
+        "num_hidden_layers": layers,
+        "num_attention_heads": heads,
+        "num_key_value_heads": size.of("attention.head_count_kv", heads),
+        "head_dim": head_size,
+        "intermediate_size": size.of("feed_forward_length"),
+        "max_position_embeddings": size.of("context_length"),
+        "rms_norm_eps": _short(size.number("attention.layer_norm_rms_epsilon")),
+        "rope_theta": _short(size.number("rope.freq_base", family.theta)),
+        "vocab_size": vocabulary,
+        "tie_word_embeddings": "output.weight" not in tensors,
+        "dtype": _precision(header.tensors),
+        **_tokens(header),
+    }
+    if family.model_type == "llama":
+        config |= {"attention_bias": biased, "mlp_bias": "blk.0.ffn_gate.bias" in tensors}
+    if family.model_type == "gemma3_text":
+        config |= _of_gemma3(size, layers, width // heads, head_size)
+    scaling = _rope_scaling(header, size, tensors.get(_ROPE_FACTORS), read_range, name)
+    return config | ({"rope_scaling": scaling} if scaling else {})
+
+
+def _family(header: GgufHeader, name: str) -> _Family:
+    if header.architecture not in _FAMILIES:
+        raise ValueError(
+            f"{name} is a GGUF of architecture {header.architecture!r}; those of "
+            f"{', '.join(_FAMILIES)} are read. Upload the model's folder of safetensors instead, "
+            "or name it by `hub`"
+        )
+    if header.integer("split.count") not in (None, 0, 1):
+        raise ValueError(
+            f"{name} is one of several parts; join them with llama.cpp's `llama-gguf-split --merge`"
+        )
+    return _FAMILIES[header.architecture]
+
+
+def _require_known_keys(header: GgufHeader, family: _Family, name: str) -> None:
+    prefix = f"{header.architecture}."
+    known = _COMMON_KEYS | family.keys
+    told = {key.removeprefix(prefix): key for key in header.metadata if key.startswith(prefix)}
+    unknown = sorted(
+        key for short, key in told.items() if short not in known and header.metadata[key]
+    )
+    if unknown:
+        raise ValueError(
+            f"{name} says {', '.join(unknown)}, which is not understood; upload the model's folder "
+            "of safetensors instead, or name it by `hub`"
+        )
+
+
+def _require_tensors(
+    tensors: Mapping[str, GgufTensor], family: _Family, layers: int, name: str
+) -> bool:
+    """Refuse a file that lacks a tensor or has one too many; say whether attention has biases."""
+    block = {*_BLOCK, *family.block}
+    found_in_first = {key.removeprefix("blk.0.") for key in tensors if key.startswith("blk.0.")}
+    biased = family.model_type == "llama" and "attn_q.bias" in found_in_first
+    if biased:
+        block |= {*_BIASES, "attn_output.bias"}
+    if family.model_type == "llama" and "ffn_gate.bias" in found_in_first:
+        block |= {"ffn_gate.bias", "ffn_up.bias", "ffn_down.bias"}
+    wanted = {"token_embd.weight", "output_norm.weight"}
+    wanted |= {f"blk.{layer}.{part}" for layer in range(layers) for part in block}
+    lacking = sorted(wanted - tensors.keys())
+    extra = sorted(tensors.keys() - wanted - {"output.weight", _ROPE_FACTORS})
+    if lacking or extra:
+        what = f"lacks {lacking[0]}" if lacking else f"has {extra[0]}, which is not understood"
+        more = f" and {len(lacking) + len(extra) - 1} more" * (len(lacking) + len(extra) > 1)
+        raise ValueError(
+            f"{name} {what}{more}; take another file of the same model, or upload its folder of "
+            "safetensors"
+        )
+    return biased
+
+
+def _require_whole_rotation(size: _Sizes, head_size: int, name: str) -> None:
+    for key in ("attention.value_length", "rope.dimension_count"):
+        if size.of(key, head_size) != head_size:
+            raise ValueError(
+                f"{name} says {key} {size.of(key)} where heads have {head_size}; upload the "
+                "model's folder of safetensors instead"
+            )
+
+
+def _of_gemma3(
+    size: _Sizes, layers: int, width_of_a_head: int, head_size: int
+) -> dict[str, object]:
+    """What llama.cpp knows of Gemma 3 without being told."""
+    kinds = [
+        "full_attention" if (layer + 1) % _GEMMA3_PATTERN == 0 else "sliding_attention"
+        for layer in range(layers)
+    ]
+    scaled = width_of_a_head if layers == _GEMMA3_27B_LAYERS else head_size
+    return {
+        "layer_types": kinds,
+        "sliding_window": size.of("attention.sliding_window"),
+        "rope_local_base_freq": _GEMMA3_LOCAL_THETA,
+        "query_pre_attn_scalar": scaled,
+        "hidden_activation": "gelu_pytorch_tanh",
+    }
+
+
+def _rope_scaling(
+    header: GgufHeader,
+    size: _Sizes,
+    factors: GgufTensor | None,
+    read_range: ReadRange,
+    name: str,
+) -> dict[str, object] | None:
+    kind = header.text(f"{header.architecture}.rope.scaling.type") or "none"
+    if factors is not None:
+        return _llama3_scaling(factors, size, read_range, name)
+    if kind == "none":
+        return None
+    if kind not in ("linear", "yarn") or size.number("rope.scaling.attn_factor", 1.0) != 1.0:
+        raise ValueError(
+            f"{name} scales its rotary embedding by {kind!r}, or its attention beside it; linear "
+            "and yarn are read. Upload the model's folder of safetensors instead"
+        )
+    scaling: dict[str, object] = {
+        "rope_type": kind,
+        "factor": _short(size.number("rope.scaling.factor")),
+    }
+    if kind == "yarn":
+        trained = size.of("rope.scaling.original_context_length", size.of("context_length"))
+        scaling["original_max_position_embeddings"] = trained
+        scaling["beta_fast"] = _short(size.number("rope.scaling.yarn_beta_fast", 32.0))
+        scaling["beta_slow"] = _short(size.number("rope.scaling.yarn_beta_slow", 1.0))
+    return scaling
+
+
+def _llama3_scaling(
+    tensor: GgufTensor, size: _Sizes, read_range: ReadRange, name: str
+) -> dict[str, object]:
+    """The scaling of Llama 3 that a file's divisors follow from."""
+    if tensor.stored != "F32":
+        raise ValueError(f"{name}: {tensor.name} is stored as {tensor.stored}, not F32")
+    content = read_range(tensor.begin, tensor.end - tensor.begin)
+    found = struct.unpack(f"<{tensor.numbers}f", content)
+    factor = max(found)
+    wanted = _llama3_divisors(2 * len(found), size.number("rope.freq_base", 10_000.0), factor)
+    if not all(
+        math.isclose(a, b, rel_tol=1e-3, abs_tol=1e-3) for a, b in zip(found, wanted, strict=True)
+    ):
+        raise ValueError(
+            f"{name} scales its rotary embedding by {tensor.name}, and not as Llama 3 does; upload "
+            "the model's folder of safetensors instead"
+        )
+    return {
+        "rope_type": "llama3",
+        "factor": _short(factor),
+        "low_freq_factor": _LLAMA3_LOW,
+        "high_freq_factor": _LLAMA3_HIGH,
+        "original_max_position_embeddings": _LLAMA3_ORIGINAL,
+    }
+
+
+def _llama3_divisors(head_size: int, theta: float, factor: float) -> list[float]:
+    divisors = []
+    for i in range(0, head_size, 2):
+        turns = _LLAMA3_ORIGINAL / (2 * math.pi * theta ** (i / head_size))
+        kept = (turns - _LLAMA3_LOW) / (_LLAMA3_HIGH - _LLAMA3_LOW)
+        kept = min(1.0, max(0.0, kept))
+        divisors.append(1 / ((1 - kept) / factor + kept))
+    return divisors
+
+
+def _precision(tensors: Sequence[GgufTensor]) -> str:
+    """As most numbers are stored; in bfloat16 where they are quantised."""
+    counted: dict[str, int] = {}
+    for tensor in tensors:
+        counted[tensor.stored] = counted.get(tensor.stored, 0) + tensor.numbers
+    most = max(counted, key=counted.__getitem__)
+    return {"F32": "float32", "F16": "float16"}.get(most, "bfloat16")
+
+
+def _tokens(header: GgufHeader) -> dict[str, object]:
+    names = {"bos_token_id": "bos", "eos_token_id": "eos", "pad_token_id": "padding"}
+    found = {key: header.integer(f"tokenizer.ggml.{gguf}_token_id") for key, gguf in names.items()}
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _short(value: float) -> float:
+    """A number that was rounded to 32 bits, as people write it."""
+    return float(f"{value:.7g}")
+
+
+class _Sizes:
+    """Numbers of the network from the metadata."""
+
+    def __init__(self, header: GgufHeader, name: str) -> None:
+        self._header, self._name = header, name
+
+    def of(self, key: str, default: int | None = None) -> int:
+        """A positive integer; of a list with one for each layer, the one that all have."""
+        full = f"{self._header.architecture}.{key}"
+        value = self._header.metadata.get(full, default)
+        if isinstance(value, tuple) and len(set(value)) == 1:
+            value = value[0]
+        if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
+            raise ValueError(
+                f"{self._name} needs a positive integer {full}, has {value!r}; upload the model's "
+                "folder of safetensors instead"
+            )
+        return value
+
+    def number(self, key: str, default: float | None = None) -> float:
+        full = f"{self._header.architecture}.{key}"
+        value = self._header.number(full)
+        value = default if value is None else value
+        if value is None:
+            raise ValueError(f"{self._name} has no {full}; convert the model again")
+        return value

@@ -1,0 +1,58 @@
+"""Folders that lack a weight are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from stratos.catalog.complete import require_complete
+from stratos.catalog.safetensors import StoredTensor
+from tests.factories import qwen2_tensors
+
+CONFIG: Mapping[str, object] = {"model_type": "qwen2", "tie_word_embeddings": True}
+
+
+def stored(names: Mapping[str, tuple[int, ...]]) -> list[StoredTensor]:
+    return [StoredTensor(name, "BF16", shape) for name, shape in names.items()]
+
+
+def test_a_whole_model_is_complete() -> None:
+    require_complete("m", CONFIG, stored(qwen2_tensors()))
+
+
+@pytest.mark.parametrize(
+    ("lost", "config", "message"),
+    [
+        ("model.embed_tokens.weight", {}, "m lacks the embeddings, which would be drawn"),
+        ("model.norm.weight", {}, "m lacks the last norm"),
+        (
+            "model.layers.1.mlp.up_proj.weight",
+            {},
+            "m lacks model.layers.1.mlp.up_proj.weight, which",
+        ),
+        ("none", {"tie_word_embeddings": False}, r"m lacks the head \(lm_head.weight\)"),
+        ("none", {"tie_word_embeddings": None}, r"m lacks the head \(lm_head.weight\)"),
+    ],
+)
+def test_what_is_missing_is_named(lost: str, config: dict[str, object], message: str) -> None:
+    tensors = qwen2_tensors()
+    tensors.pop(lost, None)
+    with pytest.raises(ValueError, match=message):
+        require_complete("m", {**CONFIG, **config}, stored(tensors))
+
+
+def test_layers_of_another_kind_may_hold_other_weights() -> None:
+    tensors = {
+        name: shape
+        for name, shape in qwen2_tensors().items()
+        if not name.startswith("model.layers.1.mlp.")
+    }
+    tensors |= {"model.layers.1.mlp.experts.0.up_proj.weight": (4, 4)}
+    require_complete("m", CONFIG, stored(tensors))
+
+
+def test_an_adapter_is_no_model() -> None:
+    tensors = qwen2_tensors() | {"base_model.model.layers.0.q_proj.lora_A.weight": (4, 4)}
+    with pytest.raises(ValueError, match=r"m holds an adapter .*; merge it"):
+        require_complete("m", CONFIG, stored(tensors))

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from transformers import LlamaConfig
+from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
+
+from stratos.catalog.gguf_config import gguf_config
+from tests.tiny_gguf import write_tiny_gguf
+from tests.unit.stratos.catalog.gguf_files import changed_gguf, header_of
+
+
+def config_of(path: Path) -> dict[str, object]:
+    header, read_range = header_of(path)
+    return gguf_config(header, read_range, path.name)
+
+
+def test_a_config_says_what_the_file_says(tmp_path: Path) -> None:
+    config = config_of(write_tiny_gguf(tmp_path / "tiny.gguf"))
+    assert config == {
+        "architectures": ["LlamaForCausalLM"],
+        "model_type": "llama",
+        "hidden_size": 32,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 2,
+        "head_dim": 16,
+        "intermediate_size": 64,
+        "max_position_embeddings": 512,
+        "rms_norm_eps": 1e-06,
+        "rope_theta": 10_000.0,
+        "vocab_size": 259,
+        "tie_word_embeddings": False,
+        "dtype": "float32",
+        "eos_token_id": 258,
+        "attention_bias": False,
+        "mlp_bias": False,
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"architecture": "bloom"}, "architecture 'bloom'; those of llama, qwen2, qwen3, gemma3"),
+        ({"architecture": "qwen2"}, "lacks blk.0.attn_k.bias and 2 more"),
+        ({"integers": {"expert_count": 8}}, "says llama.expert_count, which is not understood"),
+        ({"integers": {"rope.dimension_count": 8}}, "rope.dimension_count 8 where heads have 16"),
+        ({"integers": {"block_count": 2}}, "lacks blk.1.attn_k.weight and 8 more"),
+        ({"without": ["llama.context_length"]}, "needs a positive integer llama.context_length"),
+        ({"tensors": {"blk.0.extra": np.ones(2, np.float32)}}, "has blk.0.extra, which is not"),
+        ({"texts": {"llama.rope.scaling.type": "longrope"}}, "rotary embedding by 'longrope'"),
+        ({"tensors": {"rope_freqs.weight": np.full(8, 2, np.float32)}}, "not as Llama 3 does"),
+    ],
+)
+def test_what_is_not_understood_is_refused_by_name(
+    tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    path = changed_gguf(tmp_path / "x.gguf", **changes)
+    with pytest.raises(ValueError, match=message):
+        config_of(path)
+
+
+def test_linear_scaling_of_the_rotary_embedding_is_kept(tmp_path: Path) -> None:
+    path = changed_gguf(
+        tmp_path / "x.gguf",
+        texts={"llama.rope.scaling.type": "linear"},
+        integers={"rope.scaling.factor": 4},
+    )
+    assert config_of(path)["rope_scaling"] == {"rope_type": "linear", "factor": 4.0}
+
+
+def test_the_scaling_of_llama_3_is_found_again_from_its_divisors(tmp_path: Path) -> None:
+    scaling = {
+        "rope_type": "llama3",
+        "factor": 32.0,
+        "low_freq_factor": 1.0,
+        "high_freq_factor": 4.0,
+        "original_max_position_embeddings": 8192,
+    }
+    theirs = LlamaConfig(
+        head_dim=16, hidden_size=32, rope_parameters={"rope_theta": 10_000.0, **scaling}
+    )
+    scaled, _ = ROPE_INIT_FUNCTIONS["llama3"](theirs, torch.device("cpu"))
+    plain = 1 / 10_000 ** (torch.arange(0, 16, 2) / 16)
+    path = changed_gguf(
+        tmp_path / "x.gguf", tensors={"rope_freqs.weight": (plain / scaled).numpy()}
+    )
+    assert config_of(path)["rope_scaling"] == scaling

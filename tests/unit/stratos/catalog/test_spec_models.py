@@ -1,0 +1,68 @@
+"""Every problem of a spec's models is told before anything is paid."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stratos.catalog.files import FilesOnDisk
+from stratos.catalog.spec_models import require_models, require_roles
+from stratos.errors import SpecRejected
+from tests import factories
+from tests.tiny_gguf import write_tiny_gguf
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> FilesOnDisk:
+    for name, content in factories.spec_folder().items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return FilesOnDisk(tmp_path)
+
+
+def refused(files: FilesOnDisk, **sections: object) -> str:
+    with pytest.raises(SpecRejected) as caught:
+        require_models(factories.spec(**sections), files)
+    return str(caught.value)
+
+
+def test_whole_models_pass_and_so_does_a_gguf(files: FilesOnDisk) -> None:
+    require_models(factories.spec(), files)
+    write_tiny_gguf(files.root / "models/tiny.gguf")
+    require_models(factories.spec(students=[{"path": "models/tiny.gguf"}]), files)
+
+
+def test_each_models_problem_is_told_at_its_place(files: FilesOnDisk) -> None:
+    weights = files.root / "models/teacher/model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-2])
+    (files.root / "models/student/tokenizer_config.json").unlink()
+    told = refused(files)
+    assert "teachers[0].path: models/teacher/model.safetensors is cut short" in told
+    assert "students[0].path: models/student has no chat template" in told
+
+
+def test_a_file_that_is_no_gguf_is_told(files: FilesOnDisk) -> None:
+    (files.root / "models/x.gguf").write_bytes(b"PK\3\4")
+    told = refused(files, students=[{"path": "models/x.gguf"}])
+    assert "students[0].path: models/x.gguf is a file and no GGUF" in told
+
+
+def test_a_gated_model_needs_a_token(files: FilesOnDisk) -> None:
+    gated = {"hub": "meta-llama/Llama-3.2-1B-Instruct"}
+    assert "students[0].hub: the Hub gives meta-llama" in refused(files, students=[gated])
+    with_token = gated | {"hub_token_secret": "stratos/hub"}
+    require_models(factories.spec(students=[with_token]), files)
+
+
+def test_the_datasets_roles_are_tried_on_every_template(files: FilesOnDisk) -> None:
+    template = (
+        "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('none') }}"
+        "{% endif %}{{ m.content }}{% endfor %}"
+    )
+    (files.root / "models/student/chat_template.jinja").write_text(template)
+    user, system = (("user", "a"),), (("system", "b"), ("user", "c"))
+    require_roles(factories.spec(), files, [user])
+    with pytest.raises(SpecRejected, match=r"students\[0\].path: the chat template of models/stu"):
+        require_roles(factories.spec(), files, [user, system])

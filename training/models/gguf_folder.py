@@ -1,0 +1,122 @@
+"""A GGUF as the model folder that everything else reads.
+
+Weights are turned back into plain numbers by Transformers. Configuration and tokenizer are ours,
+since Transformers passes over some of what the file says; llama.cpp is asked whether both agree.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import logging
+import tempfile
+from pathlib import Path
+
+from transformers import AutoConfig, AutoModelForCausalLM, GgufConfig, PreTrainedModel
+from transformers.utils import logging as transformers_logging
+
+from serving.export.comparison import compare_reading
+from stratos.catalog.gguf_config import gguf_config
+from stratos.catalog.gguf_header import GgufHeader, ReadRange, is_gguf, read_gguf_header
+from stratos.catalog.gguf_tokenizer import gguf_ends, gguf_tokenizer, gguf_tokenizer_config
+from stratos.errors import NotExportable
+
+_DONE = "complete"
+_log = logging.getLogger(__name__)
+
+
+def find_gguf(channel: Path, name: str) -> Path | None:
+    """The file of that name in a channel, if it is a GGUF."""
+    path = channel / name
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        return path if is_gguf(file.read(4)) else None
+
+
+def folder_of_gguf(path: Path, name: str) -> Path:
+    """Return the model folder of a GGUF, made once on this machine.
+
+    Args:
+        name: Of the model, for messages.
+
+    Raises:
+        ValueError: it cannot be read, or llama.cpp reads it otherwise.
+    """
+    about = path.stat()
+    key = hashlib.sha256(f"{path.resolve()} {about.st_size} {about.st_mtime_ns}".encode())
+    folder = Path(tempfile.gettempdir()) / f"stratos-gguf-{key.hexdigest()[:16]}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    # The processes of a job share the machine: one makes it, the others wait.
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / _DONE).exists():
+            convert(path, folder / "model", name)
+            (folder / _DONE).touch()
+    return folder / "model"
+
+
+def convert(path: Path, folder: Path, name: str) -> None:
+    """Write config, weights, tokenizer and chat template of a GGUF as a model folder.
+
+    Raises:
+        ValueError: it cannot be read, or llama.cpp reads it otherwise.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    read_range = _range_of(path)
+    header = read_gguf_header(read_range, name)
+    _log.info("%s: reading %s tensors of a GGUF", name, f"{len(header.tensors):,}")
+    _write(folder / "config.json", gguf_config(header, read_range, name))
+    _write(folder / "tokenizer.json", gguf_tokenizer(header, name))
+    _write(folder / "tokenizer_config.json", gguf_tokenizer_config(header))
+    _write(folder / "generation_config.json", {"eos_token_id": gguf_ends(header)})
+    with tempfile.TemporaryDirectory() as linked:
+        # Transformers tells a GGUF by its ending, which a blob of Ollama has not.
+        link = Path(linked) / "model.gguf"
+        link.symlink_to(path.resolve())
+        model = _dequantised(link, folder, header, name)
+        model.save_pretrained(folder, safe_serialization=True)
+        _write(folder / "generation_config.json", {"eos_token_id": gguf_ends(header)})
+        try:
+            compare_reading(folder, link, model)
+        except NotExportable as error:
+            raise ValueError(
+                f"{name} is not read as llama.cpp reads it: {error}. Upload the model's folder of "
+                "safetensors instead, or name it by `hub`"
+            ) from error
+
+
+def _dequantised(path: Path, folder: Path, header: GgufHeader, name: str) -> PreTrainedModel:
+    config = AutoConfig.from_pretrained(folder)
+    transformers_logging.disable_progress_bar()
+    model, loaded = AutoModelForCausalLM.from_pretrained(
+        path.parent,
+        gguf_file=path.name,
+        config=config,
+        dtype=config.dtype,
+        quantization_config=GgufConfig(dequantize=True),
+        output_loading_info=True,
+    )
+    wrong = {kind: sorted(map(str, keys)) for kind, keys in loaded.items() if keys}
+    if wrong:
+        kind, keys = next(iter(wrong.items()))
+        raise ValueError(
+            f"{name}: {kind.replace('_', ' ')} where Transformers reads the GGUF, {keys[0]} first "
+            f"of {len(keys)}; upload the model's folder of safetensors instead"
+        )
+    found: PreTrainedModel = model.eval()
+    return found
+
+
+def _range_of(path: Path) -> ReadRange:
+    def read_range(offset: int, size: int) -> bytes:
+        with path.open("rb") as file:
+            file.seek(offset)
+            return file.read(size)
+
+    return read_range
+
+
+def _write(path: Path, content: dict[str, object]) -> None:
+    path.write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
