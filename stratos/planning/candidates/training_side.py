@@ -159,7 +159,7 @@ class TrainingSide:
                 work.sequence_tokens,
                 work.batch_tokens,
                 settings.lora_rank,
-                alone=settings.writes_samples,
+                writes=settings.writes_samples,
             )
             self._training[key] = step_rate(self._types, training)
         return self._training[key]

@@ -11,8 +11,8 @@ from stratos.catalog.servers import InstanceType
 from stratos.contracts.plan import Precision
 from stratos.planning.arrays import Floats, Mask
 from stratos.planning.forecast.devices import (
-    MICRO_TOKENS,
     link_bytes_per_second,
+    most_micro_tokens,
     step_tokens,
     training_counts,
 )
@@ -38,7 +38,8 @@ class StudentTraining:
     """What is trained, and in which portions.
 
     Attributes:
-        alone: The student writes its own samples, which only one process can do.
+        writes: The student writes its own samples; several processes do so with a whole copy of
+            it each, while no activations are held.
     """
 
     model: Transformer
@@ -47,7 +48,7 @@ class StudentTraining:
     sequence_tokens: float
     batch_tokens: float
     lora_rank: int
-    alone: bool = False
+    writes: bool = False
 
     @property
     def bytes_per_value(self) -> float:
@@ -56,7 +57,8 @@ class StudentTraining:
     def held_tokens(self, instance: InstanceType, devices: int) -> float:
         """Tokens of one micro-batch, at most."""
         part = step_tokens(self.batch_tokens, self.sequence_tokens, devices)
-        return max(self.sequence_tokens, min(part, MICRO_TOKENS[instance.runtime]))
+        most = most_micro_tokens(instance.runtime, self.model.parameters)
+        return max(self.sequence_tokens, min(part, most))
 
     def passes(self, instance: InstanceType, devices: int) -> int:
         """Micro-batches of the busiest process in a step; a CPU's are in its fitted figures."""
@@ -68,14 +70,11 @@ class StudentTraining:
     def fits(self, instance: InstanceType, devices: int) -> bool:
         """In the memory of each device and, if several processes read the model, of their host."""
         model, method, size = self.model, self.method, self.bytes_per_value
-        needed = training_gib(
-            model,
-            method,
-            size,
-            self.held_tokens(instance, devices),
-            self.lora_rank,
-            num_devices=devices,
-        )
+        tokens = self.held_tokens(instance, devices)
+        needed = training_gib(model, method, size, tokens, self.lora_rank, num_devices=devices)
+        if self.writes and devices > 1:
+            held = training_gib(model, method, size, 0.0, self.lora_rank, num_devices=devices)
+            needed = max(needed, held + reading_gib(model, method, size, 1))
         reads = devices == 1 or fits(reading_gib(model, method, size, devices), instance.memory_gib)
         return reads and fits(needed, instance.device_memory_gib)
 
@@ -100,7 +99,7 @@ def step_rate(types: Types, training: StudentTraining) -> StepRate:
     choices = [
         (position, count)
         for position, instance in enumerate(types.instances)
-        for count in training_counts(instance, alone=training.alone)
+        for count in training_counts(instance)
     ]
     rates, possible = _rates(types, training, choices)
     best: dict[int, int] = {}
