@@ -74,7 +74,7 @@ def gathered(tensors: dict[str, Tensor], *, keep: bool) -> dict[str, Tensor]:
     return found
 
 
-class Replica:
+class WritingCopy:
     """A plain copy of a model, which has weights only while it is used.
 
     A sharded model gathers each layer in every pass, so all processes must run it equally often.

@@ -17,7 +17,7 @@ from training.models.decoder import body_states, decoder_layers, require_plain_h
 from training.models.weights import LocalModel, load_model
 from training.student.batches import MicroBatch
 from training.student.chunked_loss import LossOfLogits, projected_loss
-from training.student.sharding import Replica, put_together, shard
+from training.student.sharding import WritingCopy, put_together, shard
 
 
 class Student:
@@ -37,7 +37,7 @@ class Student:
         self.trained: Any = local.model if method == "full" else _with_lora(local.model, lora_rank)
         self.trained.train()
         self._pass = _Pass(self.trained, local.model)
-        self._replica: Replica | None = None
+        self._writing_copy: WritingCopy | None = None
 
     @property
     def model(self) -> PreTrainedModel:
@@ -66,7 +66,7 @@ class Student:
         To be called before the optimizer sees them; afterwards only `loss` may run the model, and
         `writing` lends one that writes.
         """
-        self._replica = Replica(self.model)
+        self._writing_copy = WritingCopy(self.model)
         shard(self._pass, decoder_layers(self.model))
 
     @contextmanager
@@ -75,10 +75,10 @@ class Student:
 
         Where the student is sharded, all processes must ask for it together.
         """
-        if self._replica is None:
+        if self._writing_copy is None:
             yield self.model
             return
-        with self._replica.holding(self.model) as model:
+        with self._writing_copy.holding(self.model) as model:
             yield model
 
     def put_together(self, *, keep: bool) -> None:
