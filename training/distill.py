@@ -177,10 +177,21 @@ def _prepare(
         batch_tokens=batch_tokens,
         micro_tokens=micro_tokens,
         seed=training.seed,
-        packed=training.packing,
+        packed=training.packing and _keeps_apart(student),
         processes=world.size,
     )
     return _Lessons(records, examples, validation, plan, max_tokens, micro_tokens)
+
+
+def _keeps_apart(student: Student) -> bool:
+    """Whether rows can be shared; said where they cannot."""
+    apart = student.keeps_apart()
+    if not apart:
+        _log.warning(
+            "training.packing is off: in layers of %s an example would see the one before it",
+            type(student.model).__name__,
+        )
+    return apart
 
 
 def _train(

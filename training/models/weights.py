@@ -15,6 +15,9 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTra
 from transformers import PreTrainedTokenizerBase as Tokenizer
 from transformers.utils import logging as transformers_logging
 
+from stratos.catalog.architecture import is_head, is_of_text
+from stratos.catalog.files import FilesOnDisk
+from stratos.catalog.safetensors import stored_tensors
 from stratos.contracts.plan import Precision, ServedPrecision
 from stratos.spec import Weights
 from training.models.chat import ChatFormat
@@ -22,6 +25,12 @@ from training.models.pruning import prune
 
 _STORED = {"BF16": torch.bfloat16, "F16": torch.float16}
 """What safetensors call the types that are kept; all others become float32."""
+
+_TEXT_NAMES = {
+    r"^language_model\.lm_head\.": "lm_head.",
+    r"^(?:model\.)?language_model\.(?:model\.)?": "model.",
+}
+"""Of a model of several parts: what its text is called → what it is called alone."""
 
 
 @dataclass(frozen=True)
@@ -109,14 +118,59 @@ def load_model(
         dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
     transformers_logging.disable_progress_bar()
     tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
-    model = AutoModelForCausalLM.from_pretrained(
-        source, dtype=dtype, use_safetensors=True, trust_remote_code=False
-    )
+    model = _whole_model(name, source, dtype)
     if layers is not None:
         model = prune(model, layers)
     model.to(device).eval()
     chat = ChatFormat(tokenizer, end_tokens(model, tokenizer))
     return LocalModel(name, model, tokenizer, chat, source)
+
+
+def _whole_model(name: str, source: str, dtype: torch.dtype | str) -> PreTrainedModel:
+    """Read a model of whose weights none is missing, left over or of another shape.
+
+    Of a model of several parts, such as text and images, the text alone is read.
+
+    Raises:
+        ValueError: naming what does not fit. Transformers would draw it at random.
+    """
+    folder = Path(source)
+    tensors = stored_tensors(FilesOnDisk(folder.parent), folder.name) if folder.is_dir() else ()
+    config = AutoConfig.from_pretrained(source, trust_remote_code=False)
+    in_parts = hasattr(config, "text_config")
+    if in_parts:
+        config = config.get_text_config()
+        # The whole model's setting, which its text need not have.
+        config.tie_word_embeddings = not any(is_head(tensor.name) for tensor in tensors)
+    verbosity = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()  # what it would report is an error here
+    try:
+        model, loaded = AutoModelForCausalLM.from_pretrained(
+            source,
+            config=config,
+            dtype=dtype,
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
+            key_mapping=_TEXT_NAMES if in_parts else None,
+        )
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+    mismatched = {key for key, *_ in loaded["mismatched_keys"]}
+    unexpected = {key for key in loaded["unexpected_keys"] if not in_parts or is_of_text(key)}
+    for what, keys in (
+        ("are missing", set(loaded["missing_keys"]) - mismatched),
+        ("have no place in it", unexpected),
+        ("have another shape than config.json says", mismatched),
+    ):
+        if keys:
+            raise ValueError(
+                f"{len(keys)} weights of {name} {what}, {min(keys)} first. They are not what "
+                f"{type(model).__name__} saves: upload the folder that save_pretrained() wrote"
+            )
+    whole: PreTrainedModel = model
+    return whole
 
 
 def stored_dtype(source: str) -> torch.dtype:
