@@ -30,6 +30,7 @@ from training.student.batches import BatchPlan, StepPlan, TokenizedExample, micr
 from training.student.student import Student, load_student
 
 RANK = 16
+_PARAMETERS = 135e6
 
 
 class GivenSteps(BatchPlan):
@@ -43,7 +44,7 @@ class GivenSteps(BatchPlan):
         super().__init__(
             records,
             batch_tokens=tokens,
-            micro_tokens=micro_tokens("cpu", tokens, longest, 1),
+            micro_tokens=micro_tokens("cpu", _PARAMETERS, tokens, longest, 1),
             seed=0,
         )
 

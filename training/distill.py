@@ -17,7 +17,7 @@ from stratos.spec import CpuPrecision
 from stratos.spec.training import DEFAULT_BATCH_TOKENS, DEFAULT_EPOCHS
 from training.container.contention import CpuShare
 from training.container.host import limit_threads, peak_memory_mib, runtime, use_cpus
-from training.container.world import ALONE, World
+from training.container.world import World
 from training.job.job import Job, run_job
 from training.judging.judge import load_judge
 from training.learning.checkpoints import Checkpoints
@@ -72,28 +72,8 @@ class _Lessons:
 
 def distill(job: Job[DistillConfig]) -> DistillResult | None:
     """Train the student and leave the model artifact in the model folder."""
-    world = _world_of(job)
-    if world is None:
-        return None
-    with world.joined():
-        return _distill(job, world)
-
-
-def _world_of(job: Job[DistillConfig]) -> World | None:
-    """Return the processes that train together; None for one that is not needed.
-
-    A sharded model only computes losses, so a student that writes samples trains in one process.
-    """
-    world = job.world
-    if world.size == 1 or not job.config.training.writes_samples:
-        return world
-    if not world.is_first:
-        return None
-    _log.warning(
-        "a student that writes its own samples trains in one process; %d others stay idle",
-        world.size - 1,
-    )
-    return ALONE
+    with job.world.joined():
+        return _distill(job, job.world)
 
 
 def _distill(job: Job[DistillConfig], world: World) -> DistillResult | None:
@@ -201,7 +181,9 @@ def _prepare(
     learned, validation = split_validation(examples, training.seed)
     batch_tokens = training.batch_tokens or DEFAULT_BATCH_TOKENS
     longest = max(len(example.tokens) for example in examples)
-    micro_tokens = micro_tokens_of(runtime(), batch_tokens, longest, world.size)
+    micro_tokens = micro_tokens_of(
+        runtime(), student.num_parameters, batch_tokens, longest, world.size
+    )
     plan = BatchPlan(
         learned,
         batch_tokens=batch_tokens,
@@ -237,7 +219,7 @@ def _train(
     if not _reinforces(job):
         outcome = trainer.run()
         return outcome, None, times.for_all_steps(before, outcome, _planned_steps(job, lessons))
-    reinforcer = _reinforcer(job, student, lessons)
+    reinforcer = _reinforcer(job, world, student, lessons)
     outcome = reinforcer.resume() or trainer.run()
     # It holds the optimizer's state and the teacher, which are no longer needed.
     del trainer
@@ -288,7 +270,7 @@ def _trainer(job: Job[DistillConfig], world: World, student: Student, lessons: _
     folder = job.paths.checkpoint_dir
     return Trainer(
         student,
-        OnPolicyPlan(plan, student, training) if training.on_policy_fraction > 0 else plan,
+        OnPolicyPlan(plan, student, training, world) if training.on_policy_fraction > 0 else plan,
         micro_batches(lessons.validation, lessons.micro_tokens),
         objective,
         Optimizers(student.trained, training, rate),
@@ -300,7 +282,9 @@ def _trainer(job: Job[DistillConfig], world: World, student: Student, lessons: _
     )
 
 
-def _reinforcer(job: Job[DistillConfig], student: Student, lessons: _Lessons) -> Reinforcer:
+def _reinforcer(
+    job: Job[DistillConfig], world: World, student: Student, lessons: _Lessons
+) -> Reinforcer:
     """Prepare what follows the records.
 
     Raises:
@@ -322,12 +306,14 @@ def _reinforcer(job: Job[DistillConfig], student: Student, lessons: _Lessons) ->
     rate = settings.learning_rate or _REINFORCEMENT_RATE * _peak_learning_rate(job, student)
 
     def report(step: int, reward: float) -> None:
+        if not world.is_first:
+            return
         label = f"{config.student.name}, reward {reward:.3f}"
         job.progress.report(label, step, settings.steps, "steps")
 
     return Reinforcer(
         student,
-        RolloutSampler(student, judge, settings, training.seed, config.batch_size),
+        RolloutSampler(student, judge, settings, training.seed, config.batch_size, world),
         learned,
         aside,
         settings,
@@ -337,6 +323,7 @@ def _reinforcer(job: Job[DistillConfig], student: Student, lessons: _Lessons) ->
         Checkpoints(folder / "reinforcement") if folder is not None else None,
         job.clock,
         report,
+        world,
     )
 
 

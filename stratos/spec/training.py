@@ -148,7 +148,7 @@ class Training(FrozenModel):
 
     @property
     def writes_samples(self) -> bool:
-        """Whether the student learns from its own samples, which it writes in one process."""
+        """Whether the student learns from samples of its own."""
         return self.on_policy_fraction > 0 or self.reinforcement.steps > 0
 
     @model_validator(mode="after")

@@ -72,6 +72,15 @@ class World:
         """Return the highest over the processes."""
         return value if self.size == 1 else int(self._reduce(value, dist.ReduceOp.MAX))
 
+    def gather(self, items: dict[int, Item]) -> dict[int, Item]:
+        """Return the numbered items of all processes together, in the order of their numbers."""
+        found = items
+        if self.size > 1:
+            parts: list[dict[int, Item]] = [{}] * self.size
+            dist.all_gather_object(parts, items)
+            found = {number: item for part in parts for number, item in part.items()}
+        return dict(sorted(found.items()))
+
     def _reduce(self, value: float, how: dist.ReduceOp.RedOpType) -> float:
         device = "cuda" if torch.cuda.is_available() else "cpu"
         held: Tensor = torch.tensor(value, dtype=torch.float64, device=device)

@@ -22,6 +22,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from stratos.errors import CorruptCheckpoint
+from training.container.world import World
 
 _KEPT = 2
 _NAME = re.compile(r"step-(\d{9})")
@@ -105,6 +106,19 @@ class Checkpoints:
         if not self._folder.is_dir():
             return []
         return sorted(path for path in self._folder.iterdir() if _NAME.fullmatch(path.name))
+
+
+def require_same_step(step: int, world: World) -> None:
+    """Make sure that all processes go on from one step; 0 where there is no checkpoint.
+
+    Raises:
+        CorruptCheckpoint: when hosts have kept different ones.
+    """
+    if world.highest(step) != -world.highest(-step):
+        raise CorruptCheckpoint(
+            f"this host's newest complete checkpoint is of step {step}, another host's is not; "
+            "delete the job's checkpoints to train from the start"
+        )
 
 
 class CheckpointPace:

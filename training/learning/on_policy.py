@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 
 from stratos.spec import Training
+from training.container.world import ALONE, World
 from training.models.generation import Sampling, generate_batch
 from training.student.batches import BatchPlan, MicroBatch, TokenizedExample, micro_batches
 from training.student.student import Student
@@ -22,18 +23,22 @@ class OnPolicyPlan:
     """Replaces the completions of some steps by samples of the student as it is at that step.
 
     Which steps, and every random number of a sample, follow from the seed and the step: a resumed
-    run draws the same samples.
+    run draws the same samples, and so do several processes, of which each writes its share.
     """
 
-    def __init__(self, plan: BatchPlan, student: Student, training: Training) -> None:
-        self._plan, self._student = plan, student
+    def __init__(
+        self, plan: BatchPlan, student: Student, training: Training, world: World = ALONE
+    ) -> None:
+        self._plan, self._student, self._world = plan, student, world
         self._fraction, self._seed = training.on_policy_fraction, training.seed
 
     def step(self, index: int) -> list[MicroBatch]:
         if not self.is_on_policy(index):
             return self._plan.step(index)
         written = self._write(self._plan.examples(index), index)
-        return micro_batches(written, self._plan.micro_tokens, gold=False)
+        return micro_batches(
+            written, self._plan.micro_tokens, gold=False, processes=self._plan.processes
+        )
 
     def is_on_policy(self, index: int) -> bool:
         return random.Random(f"{self._seed}/{index}/on-policy").random() < self._fraction
@@ -44,14 +49,16 @@ class OnPolicyPlan:
         eos = self._student.local.chat.eos
         sampling = Sampling(longest, eos, _TEMPERATURE, seed=self._seed + index)
         ordered = sorted(examples, key=lambda one: one.prompt_length)
-        written: list[TokenizedExample] = []
-        for start in range(0, len(ordered), _BATCH_ROWS):
-            prompts = [one.tokens[: one.prompt_length] for one in ordered[start:][:_BATCH_ROWS]]
-            streams = range(start, start + len(prompts))
-            for prompt, completion in zip(
-                prompts,
-                generate_batch(self._student.model, prompts, sampling, streams),
-                strict=True,
-            ):
-                written.append(TokenizedExample(prompt + completion.written, len(prompt)))
-        return written
+        prompts = [one.tokens[: one.prompt_length] for one in ordered]
+        own = range(self._world.rank, len(prompts), self._world.size)
+        written: dict[int, TokenizedExample] = {}
+        with self._student.writing() as model:
+            for start in range(0, len(own), _BATCH_ROWS):
+                rows = own[start : start + _BATCH_ROWS]
+                asked = [prompts[row] for row in rows]
+                for row, completion in zip(
+                    rows, generate_batch(model, asked, sampling, rows), strict=True
+                ):
+                    tokens = prompts[row] + completion.written
+                    written[row] = TokenizedExample(tokens, len(prompts[row]))
+        return list(self._world.gather(written).values())

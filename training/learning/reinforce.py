@@ -29,13 +29,20 @@ from stratos.contracts.jobs import CurvePoint, Reinforced, RewardPoint
 from stratos.errors import DivergedTraining
 from stratos.spec import Reinforcement
 from training.container.clock import Interruption, JobClock
-from training.learning.checkpoints import Checkpoint, CheckpointPace, Checkpoints
+from training.container.world import ALONE, World
+from training.learning.checkpoints import (
+    Checkpoint,
+    CheckpointPace,
+    Checkpoints,
+    require_same_step,
+)
 from training.learning.optimizer import Optimizers, learning_rate_factor
 from training.learning.rollouts import PolicyRollout, Question, RolloutSampler
-from training.learning.trainer import TrainingOutcome, TrainingSchedule, TrainingState
+from training.learning.trainer import ENDINGS, TrainingOutcome, TrainingSchedule, TrainingState
 from training.objectives.losses import clipped_policy_loss, reference_penalty, token_log_probs
 from training.student.batches import MicroBatch
 from training.student.chunked_loss import LossOfLogits
+from training.student.sharding import from_local, gathered, local, spread
 from training.student.student import Student
 
 _MAX_GRADIENT_NORM = 1.0
@@ -75,6 +82,7 @@ class Reinforcer:
         checkpoints: Checkpoints | None,
         clock: JobClock,
         on_step: Callable[[int, float], None],
+        world: World = ALONE,
     ) -> None:
         """Set up.
 
@@ -82,7 +90,9 @@ class Reinforcer:
             validation: Answered greedily now and then; the weights that did best are kept.
             checkpoints: Of this phase alone.
             on_step: Called with the steps done and the last mean reward.
+            world: Processes that share the samples; the student is sharded over them.
         """
+        self._world = world
         self._student, self._sampler, self._settings = student, sampler, settings
         self._questions, self._validation = questions, validation
         self._optimizers, self._schedule, self._micro_tokens = optimizers, schedule, micro_tokens
@@ -106,14 +116,16 @@ class Reinforcer:
             CorruptCheckpoint: when there are checkpoints and none can be read.
         """
         found = self._checkpoints.latest() if self._checkpoints is not None else None
+        require_same_step(-1 if found is None else found.step, self._world)
         if found is None:
             return None
         groups: dict[str, dict[str, Tensor]] = {}
         for name, value in found.tensors.items():
             kind, _, key = name.partition(".")
             groups.setdefault(kind, {})[key] = value
-        self._put(groups["weights"])
-        self._best, self._reference = groups.get("best", {}), groups.get("reference", {})
+        self._put(self._parts(groups["weights"]))
+        self._best = self._parts(groups.get("best", {}))
+        self._reference = self._parts(groups.get("reference", {}))
         self._optimizers.restore(groups.get("optimizer", {}))
         state = json.loads(found.state)
         self._step = self._resumed_from = found.step
@@ -178,7 +190,7 @@ class Reinforcer:
             if self._step == self._settings.steps:
                 return None
             rollout = self._sampler.draw(
-                self._questions, self._step, self._micro_tokens, lambda: self._ended() is not None
+                self._questions, self._step, self._micro_tokens, self._is_over
             )
             stopped_by = self._ended()
             if rollout is None:
@@ -190,22 +202,25 @@ class Reinforcer:
                 RewardPoint(step=self._step, seconds=self._seconds, reward=rollout.mean_reward),
             )
             self._on_step(self._step, rollout.mean_reward)
-            if pace.is_due:
+            if self._world.highest(int(pace.is_due)):
                 pace.save(partial(self._save, learned))
         return stopped_by
 
     def _ended(self) -> Interruption | None:
-        return self._clock.must_end(self._schedule.reserve_seconds)
+        """Ask the clock; when one process must end, all of them end."""
+        ended = self._clock.must_end(self._schedule.reserve_seconds)
+        return ENDINGS[self._world.highest(ENDINGS.index(ended))]
+
+    def _is_over(self) -> bool:
+        """Whether this process has no time left; the others learn of it from what is missing."""
+        return self._clock.must_end(self._schedule.reserve_seconds) is not None
 
     def _learn(self, rollout: PolicyRollout) -> None:
         """Take the optimizer steps on one step's samples."""
-        policies = [
-            self._policy(batch.to(self._student.device), advantages)
-            for batch, advantages in zip(rollout.batches, rollout.advantages, strict=True)
-        ]
-        num_tokens = sum(len(policy.old) for policy in policies)
+        num_tokens = sum(len(batch.targets) for batch in rollout.batches)
         if num_tokens == 0:
             return
+        policies = self._policies(rollout)
         factor = learning_rate_factor(self._step, self._settings.steps)
         for _ in range(self._settings.updates):
             total = 0.0
@@ -213,6 +228,7 @@ class Reinforcer:
                 loss = self._loss(policy) / num_tokens
                 loss.backward()  # type: ignore[no-untyped-call]
                 total += float(loss.detach())
+            total = self._world.total(total)
             if not isfinite(total):
                 raise DivergedTraining(
                     f"the loss of reinforcement became {total} at step {self._step + 1}; lower "
@@ -222,14 +238,29 @@ class Reinforcer:
             clip_grad_norm_(self._optimizers.parameters, _MAX_GRADIENT_NORM)
             self._optimizers.step(factor)
 
-    def _policy(self, batch: MicroBatch, advantages: list[float]) -> _Policy:
-        rows = torch.tensor(advantages, device=batch.tokens.device)
-        reference = None
+    def _policies(self, rollout: PolicyRollout) -> list[_Policy]:
+        """This process's share of the samples, with their log-probabilities as they are now."""
+        pairs = list(zip(rollout.batches, rollout.advantages, strict=True))
+        shares = [
+            (MicroBatch.nothing(), [0.0]) if pair is None else pair
+            for pair in self._world.share(pairs)
+        ]
+        own = [(batch.to(self._student.device), advantages) for batch, advantages in shares]
+        references: list[Tensor | None] = [None] * len(own)
         if self._settings.kl_weight > 0:
             with self._before_reinforcement():
-                reference = self._log_probs(batch)
-        by_token = rows.repeat_interleave(batch.predicts.sum(1))
-        return _Policy(batch, by_token, self._log_probs(batch), reference)
+                references = [self._log_probs(batch) for batch, _ in own]
+        return [
+            _Policy(
+                batch,
+                torch.tensor(advantages, device=batch.tokens.device).repeat_interleave(
+                    batch.predicts.sum(1)
+                ),
+                self._log_probs(batch),
+                reference,
+            )
+            for (batch, advantages), reference in zip(own, references, strict=True)
+        ]
 
     def _loss(self, policy: _Policy) -> Tensor:
         settings = self._settings
@@ -248,7 +279,7 @@ class Reinforcer:
     @torch.no_grad()
     def _log_probs(self, batch: MicroBatch) -> Tensor:
         """Log-probabilities of the targets as the student is now, computed as in training."""
-        parts: list[Tensor] = []
+        parts = [torch.zeros(0, device=batch.tokens.device)]
 
         def keep(logits: Tensor, rows: slice) -> Tensor:
             parts.append(token_log_probs(logits, batch.targets[rows]).detach())
@@ -268,7 +299,7 @@ class Reinforcer:
 
     def _validate(self) -> None:
         """Measure the greedy accuracy and keep the weights if it is the highest so far."""
-        accuracy = self._sampler.accuracy(self._validation, lambda: self._ended() is not None)
+        accuracy = self._sampler.accuracy(self._validation, self._is_over)
         if accuracy is None:
             return
         self._validated = self._step
@@ -281,8 +312,9 @@ class Reinforcer:
             self._best_accuracy, self._best = accuracy, self._weights()
 
     def _weights(self) -> dict[str, Tensor]:
+        """What this process holds of the trained weights."""
         return {
-            name: parameter.detach().to("cpu", copy=True)
+            name: local(parameter.detach()).to("cpu", copy=True)
             for name, parameter in self._student.trainable().items()
         }
 
@@ -290,7 +322,14 @@ class Reinforcer:
         with torch.no_grad():
             for name, parameter in self._student.trainable().items():
                 if name in weights:
-                    parameter.copy_(weights[name])
+                    local(parameter).copy_(weights[name])
+
+    def _parts(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+        """What this process holds of weights that a checkpoint has whole."""
+        trainable = self._student.trainable()
+        return {
+            name: local(spread(value, trainable[name])).to("cpu") for name, value in weights.items()
+        }
 
     @contextmanager
     def _before_reinforcement(self) -> Iterator[None]:
@@ -303,9 +342,12 @@ class Reinforcer:
     def _save(self, learned: TrainingOutcome) -> None:
         if self._checkpoints is None:
             return
-        tensors = {f"weights.{k}": v.detach() for k, v in self._student.trainable().items()}
-        tensors |= {f"best.{k}": v for k, v in self._best.items()}
-        tensors |= {f"reference.{k}": v for k, v in self._reference.items()}
+        trainable = self._student.trainable()
+        tensors = {f"weights.{k}": v.detach() for k, v in trainable.items()}
+        tensors |= {f"best.{k}": from_local(v, trainable[k]) for k, v in self._best.items()}
+        tensors |= {
+            f"reference.{k}": from_local(v, trainable[k]) for k, v in self._reference.items()
+        }
         tensors |= {f"optimizer.{k}": v for k, v in self._optimizers.tensors().items()}
         state = {
             "seconds": self._seconds,
@@ -321,4 +363,7 @@ class Reinforcer:
                 "tokens_per_second": learned.tokens_per_second,
             },
         }
-        self._checkpoints.save(Checkpoint(self._step, tensors, json.dumps(state)))
+        if self._world.size > 1:
+            tensors = gathered(tensors, keep=self._world.is_first)
+        if self._world.is_first:
+            self._checkpoints.save(Checkpoint(self._step, tensors, json.dumps(state)))

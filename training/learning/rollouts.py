@@ -12,6 +12,7 @@ from torch import Tensor
 
 from stratos.contracts.records import TrainingRecord
 from stratos.spec import Reinforcement
+from training.container.world import ALONE, World
 from training.judging.judge import Judge
 from training.models.generation import Sampling, generate
 from training.student.batches import MicroBatch, TokenizedExample, micro_batches
@@ -35,12 +36,6 @@ class Question:
 
     prompt: list[int]
     gold: str | None
-
-
-@dataclass(frozen=True)
-class _Said:
-    text: str
-    finished: bool
 
 
 @dataclass(frozen=True)
@@ -112,8 +107,21 @@ class RolloutSampler:
     """Lets a student answer questions, and scores what it says by the run's verifier."""
 
     def __init__(
-        self, student: Student, judge: Judge, settings: Reinforcement, seed: int, batch_size: int
+        self,
+        student: Student,
+        judge: Judge,
+        settings: Reinforcement,
+        seed: int,
+        batch_size: int,
+        world: World = ALONE,
     ) -> None:
+        """Set up.
+
+        Args:
+            batch_size: Completions that one process writes together.
+            world: Processes of which each writes and scores its share; all of them know the whole.
+        """
+        self._world = world
         self._student, self._judge, self._settings = student, judge, settings
         self._seed, self._batch_size = seed, batch_size
 
@@ -135,9 +143,7 @@ class RolloutSampler:
         found = self._complete(repeated, _TEMPERATURE, self._seed + step, stop)
         if len(found) < len(repeated):
             return None
-        rewards = torch.tensor(
-            [self._reward(question, found[index][0]) for index, question in enumerate(repeated)]
-        )
+        rewards = torch.tensor([reward for reward, _ in found.values()])
         advantages = group_advantages(rewards.view(len(asked), settings.samples)).flatten()
         # A group that is all right or all wrong says nothing about what to change.
         learned = [
@@ -146,7 +152,12 @@ class RolloutSampler:
             if advantage != 0.0 or settings.kl_weight > 0
         ]
         learned.sort(key=lambda pair: -len(pair[0].tokens))
-        batches = micro_batches([example for example, _ in learned], micro_tokens, gold=False)
+        batches = micro_batches(
+            [example for example, _ in learned],
+            micro_tokens,
+            gold=False,
+            processes=self._world.size,
+        )
         rest = iter(advantage for _, advantage in learned)
         return PolicyRollout(
             batches,
@@ -159,11 +170,10 @@ class RolloutSampler:
         found = self._complete(questions, 0.0, 0, stop)
         if len(found) < len(questions) or not questions:
             return None
-        right = sum(self._reward(questions[index], said) for index, (said, _) in found.items())
-        return right / len(questions)
+        return sum(reward for reward, _ in found.values()) / len(questions)
 
-    def _reward(self, question: Question, said: _Said) -> float:
-        verdict = self._judge.by_rule(said.text, question.gold, finished=said.finished)
+    def _reward(self, question: Question, completion: str, finished: bool) -> float:
+        verdict = self._judge.by_rule(completion, question.gold, finished=finished)
         return float(verdict.reason == "right")
 
     def _complete(
@@ -172,15 +182,21 @@ class RolloutSampler:
         temperature: float,
         seed: int,
         stop: Callable[[], bool],
-    ) -> dict[int, tuple[_Said, TokenizedExample]]:
-        """Complete prompts; return text and tokens by index."""
-        chat, model = self._student.local.chat, self._student.model
+    ) -> dict[int, tuple[float, TokenizedExample]]:
+        """Complete prompts; return reward and tokens by index, fewer where time ran out."""
+        chat = self._student.local.chat
         sampling = Sampling(self._settings.max_new_tokens, chat.eos, temperature, seed)
-        prompts = [question.prompt for question in questions]
-        found: dict[int, tuple[_Said, TokenizedExample]] = {}
-        for index, one in generate(
-            model, prompts, sampling, batch_size=self._batch_size, stop=stop
-        ):
-            example = TokenizedExample(prompts[index] + one.written, len(prompts[index]))
-            found[index] = _Said(chat.text(one.tokens), one.finished), example
-        return found
+        own = range(self._world.rank, len(questions), self._world.size)
+        prompts = [questions[index].prompt for index in own]
+        found: dict[int, tuple[float, TokenizedExample]] = {}
+        with self._student.writing() as model:
+            for position, one in generate(
+                model, prompts, sampling, batch_size=self._batch_size, streams=own, stop=stop
+            ):
+                index, prompt = own[position], prompts[position]
+                example = TokenizedExample(prompt + one.written, len(prompt))
+                found[index] = (
+                    self._reward(questions[index], chat.text(one.tokens), one.finished),
+                    example,
+                )
+        return self._world.gather(found)

@@ -15,23 +15,29 @@ from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
 from stratos.contracts.jobs import CurvePoint
-from stratos.errors import CorruptCheckpoint, DivergedTraining
+from stratos.errors import DivergedTraining
 from training.container.clock import Interruption, JobClock
 from training.container.contention import CpuShare
 from training.container.world import ALONE, World
-from training.learning.checkpoints import Checkpoint, CheckpointPace, Checkpoints
+from training.learning.checkpoints import (
+    Checkpoint,
+    CheckpointPace,
+    Checkpoints,
+    require_same_step,
+)
 from training.learning.cool_down import CoolDown, steps_left
 from training.learning.optimizer import Optimizers, learning_rate_factor
 from training.objectives.objective import GoldTokens, Objective
 from training.student.batches import MicroBatch, StepPlan
-from training.student.sharding import from_local, local, spread, whole
+from training.student.sharding import from_local, gathered, local, spread
 from training.student.student import Student
 
 _MAX_GRADIENT_NORM = 1.0
 _CURVE_POINTS = 60
 _VALIDATIONS = 8
 _FIRST_CHECKPOINT_SECONDS = 2.0
-_ENDINGS: tuple[Interruption | None, ...] = (None, "deadline", "sigterm")
+ENDINGS: tuple[Interruption | None, ...] = (None, "deadline", "sigterm")
+"""Processes tell each other how to end by the place in this list."""
 StoppedBy = Literal["finished"] | Interruption
 _log = logging.getLogger(__name__)
 
@@ -225,7 +231,7 @@ class Trainer:
     def _must_end(self) -> Interruption | None:
         """Ask the clock; when one process must end, all of them end."""
         ended = self._clock.must_end(self._schedule.reserve_seconds)
-        return _ENDINGS[self._world.highest(_ENDINGS.index(ended))]
+        return ENDINGS[self._world.highest(ENDINGS.index(ended))]
 
     def _validate(self) -> None:
         """Measure the validation loss and keep the weights if it is the lowest so far."""
@@ -277,30 +283,14 @@ class Trainer:
         tensors["random"] = torch.get_rng_state()
         rest = vars(state) | {"curve": [point.model_dump() for point in state.curve]}
         if self._world.size > 1:
-            tensors = self._gather(tensors)
+            # A checkpoint then does not depend on how many processes wrote it.
+            tensors = gathered(tensors, keep=self._world.is_first)
         if self._world.is_first:
             self._checkpoints.save(Checkpoint(state.step, tensors, json.dumps(rest)))
 
-    def _gather(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Put spread tensors together, one after the other, in the first process.
-
-        A checkpoint then does not depend on how many processes wrote it.
-        """
-        gathered: dict[str, Tensor] = {}
-        for name, tensor in tensors.items():
-            values = whole(tensor)
-            if self._world.is_first:
-                gathered[name] = values.cpu()
-        return gathered
-
     def _resume(self) -> int | None:
         found = self._checkpoints.latest() if self._checkpoints is not None else None
-        step = 0 if found is None else found.step
-        if self._world.highest(step) != -self._world.highest(-step):
-            raise CorruptCheckpoint(
-                f"this host's newest complete checkpoint is of step {step}, another host's is not; "
-                "delete the job's checkpoints to train from the start"
-            )
+        require_same_step(0 if found is None else found.step, self._world)
         if found is None:
             return None
         groups: dict[str, dict[str, Tensor]] = {"weights": {}, "best": {}, "optimizer": {}}

@@ -152,7 +152,7 @@ class BatchPlan:
         packed: bool = False,
         processes: int = 1,
     ) -> None:
-        self._processes = processes
+        self.processes = processes
         self._examples, self._seed, self.micro_tokens = examples, seed, micro_tokens
         self._packed = packed
         self.num_tokens = sum(len(example.tokens) for example in examples)
@@ -166,7 +166,7 @@ class BatchPlan:
             self.examples(index),
             self.micro_tokens,
             packed=self._packed,
-            processes=self._processes,
+            processes=self.processes,
         )
 
     def examples(self, index: int) -> list[TokenizedExample]:

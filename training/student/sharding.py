@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import copy
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
+from transformers import PreTrainedModel
 
 
 def shard(module: nn.Module, blocks: Iterable[nn.Module]) -> None:
@@ -55,6 +58,50 @@ def from_local(part: Tensor, like: Tensor) -> Tensor:
         shape=like.shape,
         stride=like.stride(),
     )
+
+
+def gathered(tensors: dict[str, Tensor], *, keep: bool) -> dict[str, Tensor]:
+    """Put spread tensors together in main memory, one after the other.
+
+    Args:
+        keep: False in a process that only hands over its parts.
+    """
+    found: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        values = whole(tensor)
+        if keep:
+            found[name] = values.cpu()
+    return found
+
+
+class WritingCopy:
+    """A plain copy of a model, which has weights only while it is used.
+
+    A sharded model gathers each layer in every pass, so all processes must run it equally often.
+    Completions end when they end: each process writes its own with a copy of the whole model.
+    """
+
+    def __init__(self, model: PreTrainedModel) -> None:
+        """Copy the modules of a model that is not sharded yet, and none of its weights."""
+        empty = {
+            id(p): nn.Parameter(torch.empty(0, dtype=p.dtype), requires_grad=False)
+            for p in model.parameters()
+        }
+        self._model: PreTrainedModel = copy.deepcopy(model, memo=empty)
+
+    @contextmanager
+    def holding(self, model: PreTrainedModel) -> Iterator[PreTrainedModel]:
+        """Lend the copy with the weights of the sharded model; all processes must ask for it."""
+        # Buffers too belong where the shards are.
+        self._model.to(model.device)
+        copies = dict(self._model.named_parameters())
+        for name, parameter in model.named_parameters():
+            copies[name].data = whole(parameter.detach())
+        try:
+            yield self._model
+        finally:
+            for parameter in copies.values():
+                parameter.data = parameter.new_empty(0)
 
 
 def put_together(module: nn.Module, *, keep: bool) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -17,7 +19,7 @@ from training.models.head import Head, read_head
 from training.models.weights import LocalModel, load_model
 from training.student.batches import MicroBatch
 from training.student.chunked_loss import LossOfLogits, projected_loss
-from training.student.sharding import put_together, shard
+from training.student.sharding import WritingCopy, put_together, shard
 
 _LAYER = re.compile(r"^.*\.\d+\.")
 """What stands before a part of a layer in its name."""
@@ -42,6 +44,7 @@ class Student:
         self.trained: Any = local.model if method == "full" else _with_lora(local.model, lora_rank)
         self.trained.train()
         self._pass = _Pass(self.trained, self.head)
+        self._writing_copy: WritingCopy | None = None
 
     @property
     def model(self) -> PreTrainedModel:
@@ -71,9 +74,23 @@ class Student:
     def shard(self) -> None:
         """Spread the parameters over the devices of all processes, a decoder layer at a time.
 
-        To be called before the optimizer sees them; afterwards only `loss` may run the model.
+        To be called before the optimizer sees them; afterwards only `loss` may run the model, and
+        `writing` lends one that writes.
         """
+        self._writing_copy = WritingCopy(self.model)
         shard(self._pass, decoder_layers(self.model))
+
+    @contextmanager
+    def writing(self) -> Iterator[PreTrainedModel]:
+        """Lend a model that completes prompts with the weights as they are now.
+
+        Where the student is sharded, all processes must ask for it together.
+        """
+        if self._writing_copy is None:
+            yield self.model
+            return
+        with self._writing_copy.holding(self.model) as model:
+            yield model
 
     def put_together(self, *, keep: bool) -> None:
         """Undo `shard` for the export, in main memory; the model does not run any more.

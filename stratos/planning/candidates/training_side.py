@@ -168,7 +168,7 @@ class TrainingSide:
                 work.sequence_tokens,
                 work.batch_tokens,
                 settings.lora_rank,
-                alone=settings.writes_samples,
+                writes=settings.writes_samples,
                 learned_share=work.learned_share,
                 optimizer=settings.optimizer,
                 teacher=teacher,

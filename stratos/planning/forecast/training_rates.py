@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 import numpy as np
@@ -11,8 +11,8 @@ from stratos.catalog.servers import InstanceType, Runtime
 from stratos.contracts.plan import Precision
 from stratos.planning.arrays import Floats, Mask
 from stratos.planning.forecast.devices import (
-    MICRO_TOKENS,
     link_bytes_per_second,
+    most_micro_tokens,
     step_tokens,
     training_counts,
 )
@@ -38,6 +38,7 @@ from stratos.planning.forecast.training_cost import (
 )
 from stratos.planning.forecast.transformer import Transformer
 from stratos.spec import Method, OptimizerName
+from stratos.units import GIB
 
 UPDATE_BYTES = 44.0
 """Read and written of a trained parameter in one update: weight, gradient and two moments, and the
@@ -51,7 +52,8 @@ class StudentTraining:
     """What is trained, and in which portions.
 
     Attributes:
-        alone: The student writes its own samples, which only one process can do.
+        writes: The student writes its own samples; several processes do so with a whole copy of
+            it each, while no activations are held.
         learned_share: Of the tokens that carry a loss.
         teacher: Whose distribution the student learns from; None where there is none.
         asked_once: It is asked about every record before training, and not kept.
@@ -63,7 +65,7 @@ class StudentTraining:
     sequence_tokens: float
     batch_tokens: float
     lora_rank: int
-    alone: bool = False
+    writes: bool = False
     learned_share: float = 1.0
     optimizer: OptimizerName = "adamw"
     teacher: Transformer | None = None
@@ -81,7 +83,8 @@ class StudentTraining:
     def held_tokens(self, instance: InstanceType, devices: int) -> float:
         """Tokens of one micro-batch, at most."""
         part = step_tokens(self.batch_tokens, self.sequence_tokens, devices)
-        return max(self.sequence_tokens, min(part, MICRO_TOKENS[instance.runtime]))
+        most = most_micro_tokens(instance.runtime, self.model.parameters)
+        return max(self.sequence_tokens, min(part, most))
 
     def passes(self, instance: InstanceType, devices: int) -> int:
         """Micro-batches of the busiest process in a step; a CPU's are in its fitted figures."""
@@ -109,7 +112,12 @@ class StudentTraining:
         """In the memory of each device and of their host, where each process reads the models."""
         read = reading_gib(self.model, self.method, self.bytes_per_value, devices, self.teacher)
         reads = (instance.runtime != "cpu" and devices == 1) or fits(read, instance.memory_gib)
-        return reads and fits(self.memory(instance, devices).gib, instance.device_memory_gib)
+        memory = self.memory(instance, devices)
+        needed = memory.gib
+        if self.writes and devices > 1:
+            held = replace(memory, micro_batch_tokens=0.0).gib
+            needed = max(needed, held + self.model.parameters * self.bytes_per_value / GIB)
+        return reads and fits(needed, instance.device_memory_gib)
 
     def update_seconds(self, instance: InstanceType, devices: int) -> float:
         """Of one optimizer step on each device, beside what its tokens take."""
@@ -143,7 +151,7 @@ def step_rate(types: Types, training: StudentTraining) -> StepRate:
     choices = [
         (position, count)
         for position, instance in enumerate(types.instances)
-        for count in training_counts(instance, alone=training.alone)
+        for count in training_counts(instance)
     ]
     rates, possible = _rates(types, training, choices)
     best: dict[int, int] = {}

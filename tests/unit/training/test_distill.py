@@ -237,6 +237,32 @@ def test_two_processes_leave_the_artifact_of_one(container, s3, tmp_path, monkey
     assert together.final_loss == pytest.approx(alone.final_loss, rel=1e-4)
 
 
+@pytest.mark.usefixtures("records")
+def test_two_processes_reinforce_as_one_does(container, s3, tmp_path, monkeypatch):
+    reinforcement = {"steps": 2, "questions": 4, "samples": 4, "max_new_tokens": 3}
+    settings = {
+        "judging": {**BASE["judging"], "verifier": {"kind": "regex", "pattern": r"[a-m][\s\S]*"}},
+        "student": STUDENT,
+        "method": "full",
+        "precision": "float32",
+        "training": {"max_steps": 2, "batch_tokens": 300, "reinforcement": reinforcement},
+    }
+    assert container(distill, **settings) == 0
+    alone = read(s3, DistillResult)
+    for folder in ("model", "checkpoints"):
+        shutil.rmtree(tmp_path / folder, ignore_errors=True)
+    monkeypatch.setenv("STRATOS_PROCESSES_PER_HOST", "2")
+    assert container(start, kind="distill", **settings) == 0
+    together = read(s3, DistillResult)
+    assert (alone.num_devices, together.num_devices) == (1, 2)
+    assert alone.reinforced is not None
+    assert together.reinforced is not None
+    rewards = [[point.reward for point in one.reinforced.curve] for one in (alone, together)]
+    assert len(rewards[0]) == 2
+    assert rewards[0] == rewards[1]
+    assert together.reinforced.accuracy_after == alone.reinforced.accuracy_after
+
+
 def test_two_processes_fail_as_one_does(container, tmp_path, monkeypatch):
     (tmp_path / "records" / "records.jsonl").touch()
     monkeypatch.setenv("STRATOS_PROCESSES_PER_HOST", "2")

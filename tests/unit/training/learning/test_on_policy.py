@@ -2,9 +2,16 @@ import pytest
 import torch
 
 from stratos.spec import Training
+from tests.unit.training.processes import CURVE, together
 from tests.unit.training.tiny_models import make_local
-from tests.unit.training.tiny_training import EndsAfter
+from tests.unit.training.tiny_training import (
+    EVERY_STEP,
+    EndsAfter,
+    assert_same_bits,
+    weights_of,
+)
 from training.container.clock import JobClock
+from training.container.world import ALONE
 from training.learning.checkpoints import Checkpoints
 from training.learning.on_policy import OnPolicyPlan
 from training.learning.optimizer import Optimizers
@@ -16,13 +23,13 @@ from training.student.batches import BatchPlan, TokenizedExample
 from training.student.student import Student
 
 
-def make_plan(student, fraction):
+def make_plan(student, fraction, world=ALONE):
     examples = [
         TokenizedExample([8 + number, 9, 10, *([20 + number] * 9)], 3) for number in range(24)
     ]
     training = Training(on_policy_fraction=fraction, kd_weight=1.0)
-    plan = BatchPlan(examples, batch_tokens=100, micro_tokens=60, seed=0)
-    return OnPolicyPlan(plan, student, training)
+    plan = BatchPlan(examples, batch_tokens=100, micro_tokens=60, seed=0, processes=world.size)
+    return OnPolicyPlan(plan, student, training, world)
 
 
 def rows_of(batches):
@@ -69,30 +76,83 @@ def test_gold_tokens_do_not_count_on_the_students_own_samples():
     assert not torch.allclose(loss, cross_entropy(ours, batch.targets))
 
 
-def test_on_policy_training_approaches_the_teacher_and_resumes_bit_for_bit(tmp_path):
-    def train(folder, clock=None):
-        student = Student(make_local(vocabulary_size=60, seed=1), "full", "float32", 4, 0)
-        training = Training(kd_weight=1.0, jsd_beta=0.5)
-        outcome = Trainer(
-            student,
-            make_plan(student, 1.0),
-            [],
-            TeacherDistribution(make_local(vocabulary_size=60, seed=2), training, 60),
-            Optimizers(student.trained, training, 1e-2),
-            TrainingSchedule(20, 1e-2),
-            Checkpoints(folder),
-            clock or JobClock(1e9),
-            lambda *_: None,
-        ).run()
-        return student, outcome
+class Remembered:
+    """Steps of a plan, with the samples that they had."""
 
-    whole, outcome = train(tmp_path / "whole")
-    losses = [point.loss for point in outcome.state.curve]
+    def __init__(self, plan):
+        self._plan, self.seen = plan, {}
+
+    def step(self, index):
+        batches = self._plan.step(index)
+        written = [
+            tuple(row[part].tolist())
+            for batch in batches
+            for row, predicts in zip(batch.tokens, batch.predicts, strict=True)
+            for part in [slice(0, int(predicts.nonzero().max()) + 2)]
+        ]
+        self.seen[index] = sorted(written)
+        return batches
+
+
+def train(folder=None, clock=None, planned=20, method="full", world=ALONE):
+    student = Student(make_local(vocabulary_size=60, seed=1), method, "float32", 4, 0)
+    if world.size > 1:
+        student.shard()
+    training = Training(kd_weight=1.0, jsd_beta=0.5)
+    plan = Remembered(make_plan(student, 1.0, world))
+    outcome = Trainer(
+        student,
+        plan,
+        [],
+        TeacherDistribution(make_local(vocabulary_size=60, seed=2), training, 60),
+        Optimizers(student.trained, training, 1e-2),
+        TrainingSchedule(planned, 1e-2, **EVERY_STEP),
+        Checkpoints(folder) if folder is not None else None,
+        clock or JobClock(1e9),
+        lambda *_: None,
+        world,
+    ).run()
+    return student, outcome, plan.seen
+
+
+def losses_of(outcome):
+    return [point.loss for point in outcome.state.curve]
+
+
+def test_on_policy_training_approaches_the_teacher_and_resumes_bit_for_bit(tmp_path):
+    whole, outcome, _ = train(tmp_path / "whole")
+    losses = losses_of(outcome)
     assert losses[-1] < 0.7 * losses[0]
     train(tmp_path / "parts", EndsAfter(7))
-    parts, resumed = train(tmp_path / "parts")
+    parts, resumed, _ = train(tmp_path / "parts")
     assert resumed.resumed_from_step == 7
-    for (name, one), other in zip(
-        whole.trainable().items(), parts.trainable().values(), strict=True
-    ):
-        assert torch.equal(one, other), name
+    assert_same_bits(weights_of(whole), weights_of(parts))
+
+
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_two_processes_write_the_samples_of_one_and_follow_its_curve(method):
+    def run(world):
+        _, outcome, seen = train(planned=10, method=method, world=world)
+        return losses_of(outcome), outcome.state.tokens, seen
+
+    _, outcome, seen = train(planned=10, method=method)
+    losses, tokens, samples = together(2, run)
+    assert samples == seen
+    assert tokens == outcome.state.tokens
+    torch.testing.assert_close(torch.tensor(losses), torch.tensor(losses_of(outcome)), **CURVE)
+
+
+def test_on_policy_steps_of_two_processes_resume_bit_for_bit(tmp_path):
+    def run(folder, clock=None):
+        def in_one(world):
+            asked = clock if world.rank == 1 else None
+            student, outcome, seen = train(tmp_path / folder, asked, planned=8, world=world)
+            student.put_together(keep=world.is_first)
+            weights = weights_of(student) if world.is_first else {}
+            return {name: one.tolist() for name, one in weights.items()}, losses_of(outcome), seen
+
+        return together(2, in_one)
+
+    weights, losses, seen = run("whole")
+    run("parts", EndsAfter(3))
+    assert run("parts") == (weights, losses, {step: seen[step] for step in range(3, 8)})

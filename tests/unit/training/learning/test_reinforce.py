@@ -5,9 +5,11 @@ import torch
 
 from stratos.errors import DivergedTraining
 from stratos.spec import Regex, Reinforcement, Training
+from tests.unit.training.processes import CURVE, together
 from tests.unit.training.tiny_rollouts import BEGINS_EARLY, make_questions, make_student
-from tests.unit.training.tiny_training import EndsAfter
+from tests.unit.training.tiny_training import EndsAfter, weights_of
 from training.container.clock import JobClock
+from training.container.world import ALONE
 from training.judging.judge import Judge
 from training.learning.checkpoints import Checkpoints
 from training.learning.optimizer import Optimizers
@@ -28,16 +30,19 @@ def reinforce(
     rate=3e-3,
     judge=BEGINS_EARLY,
     sampler=RolloutSampler,
+    world=ALONE,
     **settings,
 ):
     student = student or make_student()
+    if world.size > 1:
+        student.shard()
     chosen = Reinforcement(
         **{"steps": 12, "questions": 8, "samples": 8, "max_new_tokens": 3, **settings}
     )
     learned, aside = set_aside(make_questions(student), set(), 0)
     reinforcer = Reinforcer(
         student,
-        sampler(student, judge, chosen, 0, 64),
+        sampler(student, judge, chosen, 0, 64, world),
         learned,
         aside,
         chosen,
@@ -47,6 +52,7 @@ def reinforce(
         Checkpoints(folder) if folder is not None else None,
         clock or JobClock(1e9),
         lambda *_: None,
+        world,
     )
     outcome = reinforcer.resume() or LEARNED
     return student, reinforcer.run(outcome), outcome
@@ -144,3 +150,62 @@ def test_the_penalty_holds_the_student_near_where_it_came_from():
 def test_a_loss_that_is_no_number_is_named():
     with pytest.raises(DivergedTraining, match=r"training\.reinforcement\.learning_rate"):
         reinforce(steps=2, rate=1e30, kl_weight=0.1)
+
+
+def in_two(folder=None, clock=None, **settings):
+    """Reinforce in two processes; return the first one's weights and the points of its curve."""
+
+    def run(world):
+        # One process alone is asked to end: the other must follow it in the same step.
+        asked = clock if world.rank == 1 else None
+        student = make_student(settings.get("method", "full"))
+        rest = {name: value for name, value in settings.items() if name != "method"}
+        student, result, _ = reinforce(folder, clock=asked, student=student, world=world, **rest)
+        student.put_together(keep=world.is_first)
+        weights = weights_of(student) if world.is_first else {}
+        return {name: one.tolist() for name, one in weights.items()}, result
+
+    return together(2, run)
+
+
+def points_of(result):
+    return [(point.step, point.reward, point.validation_accuracy) for point in result.curve]
+
+
+@pytest.mark.parametrize(
+    ("method", "kl_weight", "rate"), [("full", 0.0, 3e-3), ("full", 0.1, 3e-3), ("lora", 0.1, 2e-2)]
+)
+def test_two_processes_are_rewarded_as_one_is(method, kl_weight, rate):
+    settings = {"steps": 6, "kl_weight": kl_weight, "rate": rate}
+    alone, expected, _ = reinforce(student=make_student(method), **settings)
+    weights, result = in_two(method=method, **settings)
+    assert points_of(result) == points_of(expected)
+    assert (result.accuracy_before, result.accuracy_after) == (
+        expected.accuracy_before,
+        expected.accuracy_after,
+    )
+    for name, values in weights_of(alone).items():
+        torch.testing.assert_close(torch.tensor(weights[name]), values, **CURVE)
+
+
+@pytest.mark.parametrize("asked", [9, 14])
+def test_stopped_and_resumed_in_two_processes_equals_never_stopped(tmp_path, asked):
+    settings = {"steps": 6, "kl_weight": 0.1}
+    weights, never = in_two(tmp_path / "whole", **settings)
+    _, stopped = in_two(tmp_path / "parts", EndsAfter(asked), **settings)
+    assert stopped.stopped_by == "sigterm"
+    assert 0 < stopped.steps < 6
+    again, resumed = in_two(tmp_path / "parts", **settings)
+    assert resumed.resumed_from_step == stopped.steps
+    assert again == weights
+    assert points_of(resumed) == points_of(never)
+
+
+def test_what_two_processes_began_one_finishes(tmp_path):
+    settings = {"steps": 6, "kl_weight": 0.1}
+    _, never, _ = reinforce(**settings)
+    _, stopped = in_two(tmp_path, EndsAfter(11), **settings)
+    assert 0 < stopped.steps < 6
+    _, resumed, learned = reinforce(tmp_path, **settings)
+    assert learned == LEARNED
+    assert points_of(resumed) == points_of(never)

@@ -115,7 +115,7 @@ def test_processes_get_even_parts_of_a_step(seed, count, processes, packed):
     examples = random_examples(count, seed)
     whole = sum(len(example.tokens) for example in examples)
     longest = max(len(example.tokens) for example in examples)
-    limit = micro_tokens("cpu", whole, longest, processes)
+    limit = micro_tokens("cpu", 1e6, whole, longest, processes)
     together = micro_batches(examples, limit, packed=packed)
     parts = micro_batches(examples, limit, packed=packed, processes=processes)
     assert sum(batch.num_tokens for batch in parts) == whole
@@ -129,7 +129,7 @@ def test_processes_get_even_parts_of_a_step(seed, count, processes, packed):
 
 def test_equal_records_are_shared_out_in_one_round():
     examples = [TokenizedExample(list(range(1, 11)), 2)] * 30
-    limit = micro_tokens("cuda", 300, 10, 8)
+    limit = micro_tokens("cuda", 1e6, 300, 10, 8)
     parts = micro_batches(examples, limit, processes=8)
     assert [len(batch.tokens) for batch in parts] == [4] * 7 + [2]
     # Without a record of room the last two records would be a second round.

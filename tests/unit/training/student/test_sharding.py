@@ -1,61 +1,35 @@
 """Two processes on one CPU train as one does: torchrun's variables, Gloo, FSDP2."""
 
-import multiprocessing
-import os
-import socket
-
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tests.unit.training.tiny_models import make_model
+from tests.unit.training import processes
+from tests.unit.training.processes import CURVE
+from tests.unit.training.tiny_models import make_local, make_model
 from tests.unit.training.tiny_training import EndsAfter, train, weights_of
-from training.container.world import World
-
-FORK = multiprocessing.get_context("fork")
-
-
-CURVE = {"rtol": 2e-4, "atol": 1e-5}
-"""Sums over two processes are rounded in another order, and every step passes that on."""
-
+from training.student.sharding import local
+from training.student.student import Student
 
 MUON = {"rtol": 2e-2, "atol": 2e-3}
 """Muon orthogonalises in bfloat16, where a rounded sum is three digits wide."""
 
 
-def free_port():
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
-
-
 def together(folder, size, **settings):
     """Train in `size` processes; return the first one's weights and outcome."""
-    port = free_port()
+    clock = settings.pop("clock", None)
 
-    def run(rank, sending):
-        torch.set_num_threads(1)
-        os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-        os.environ |= {"RANK": str(rank), "WORLD_SIZE": str(size), "LOCAL_RANK": str(rank)}
-        world = World.from_environment()
-        clock = settings.pop("clock", None)
+    def run(world):
         # One process alone is asked to end: the others must follow it in the same step.
-        clock = clock if rank == size - 1 else None
-        with world.joined():
-            student, outcome = train(folder, world=world, clock=clock, **settings)
-            student.put_together(keep=world.is_first)
-            if world.is_first:
-                save_file(weights_of(student), folder / "weights.safetensors")
-                sending.send(outcome)
+        asked = clock if world.rank == size - 1 else None
+        student, outcome = train(folder, world=world, clock=asked, **settings)
+        student.put_together(keep=world.is_first)
+        if world.is_first:
+            save_file(weights_of(student), folder / "weights.safetensors")
+        return outcome
 
-    receiving, sending = FORK.Pipe(duplex=False)
-    processes = [FORK.Process(target=run, args=(rank, sending)) for rank in range(size)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join()
-    assert [process.exitcode for process in processes] == [0] * size
-    return load_file(folder / "weights.safetensors"), receiving.recv()
+    outcome = processes.together(size, run)
+    return load_file(folder / "weights.safetensors"), outcome
 
 
 def losses_of(outcome):
@@ -114,3 +88,34 @@ def test_stopped_and_resumed_in_two_processes_equals_never_stopped(tmp_path):
     resumed, outcome = together(parts, 2, planned=12)
     assert outcome.resumed_from_step == 5
     assert_close(weights, resumed, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_a_sharded_student_writes_with_a_whole_copy_as_often_as_it_likes(method):
+    def make():
+        return Student(make_local(vocabulary_size=60, seed=1), method, "float32", 4, 0)
+
+    def logits_of(student, rank=0):
+        with student.writing() as model, torch.no_grad():
+            # The processes do not run it equally often.
+            return [model(torch.tensor([[9, 10, 11]])).logits for _ in range(rank + 1)][-1]
+
+    def run(world):
+        student = make()
+        student.shard()
+        before = logits_of(student, world.rank)
+        with torch.no_grad():
+            for parameter in student.trainable().values():
+                local(parameter).add_(0.1)
+        return [before.tolist(), logits_of(student).tolist()]
+
+    alone = make()
+    expected = [logits_of(alone).tolist()]
+    with torch.no_grad():
+        for parameter in alone.trainable().values():
+            parameter.add_(0.1)
+    expected.append(logits_of(alone).tolist())
+    assert expected[0] != expected[1]
+    torch.testing.assert_close(
+        torch.tensor(processes.together(2, run)), torch.tensor(expected), rtol=1e-6, atol=1e-6
+    )

@@ -5,8 +5,13 @@ from __future__ import annotations
 import pytest
 
 from stratos.catalog.models import hub_models
-from stratos.catalog.servers import ServerCatalog
-from stratos.planning.forecast.devices import serving_layout, step_tokens, training_counts
+from stratos.catalog.servers import Runtime, ServerCatalog
+from stratos.planning.forecast.devices import (
+    micro_tokens,
+    serving_layout,
+    step_tokens,
+    training_counts,
+)
 from stratos.planning.forecast.transformer import transformer
 from tests.unit.stratos.planning.planning_inputs import cpu, several, shape
 
@@ -57,3 +62,11 @@ def test_the_busiest_process_has_at_least_a_record() -> None:
     assert step_tokens(8_192, 270, 1) == 8_192
     assert step_tokens(8_192, 270, 8) == 1_024 + 135
     assert step_tokens(8_192, 4_096, 8) == 4_096
+
+
+def test_a_large_student_on_a_cpu_takes_fewer_tokens_together() -> None:
+    def most(runtime: Runtime, parameters: float) -> int:
+        return micro_tokens(runtime, parameters, 8_192, 256, 1)
+
+    assert most("cpu", 135e6) < most("cpu", 1e6)
+    assert most("cuda", 135e6) == most("cuda", 1e6)

@@ -36,10 +36,10 @@ def trained(
     method: Method = "full",
     batch_tokens: float = 8192.0,
     *,
-    alone: bool = False,
+    writes: bool = False,
 ) -> StepRate:
     training = StudentTraining(
-        shape(billions), method, "bfloat16", 270.0, batch_tokens, 16, alone=alone
+        shape(billions), method, "bfloat16", 270.0, batch_tokens, 16, writes=writes
     )
     return step_rate(types_of(instance), training)
 
@@ -132,3 +132,15 @@ def test_8b_in_full_on_four_cards_waits_for_its_weights() -> None:
     found = step_rate(types_of(instance), training)
     assert found.tokens_per_second[0] == pytest.approx(1_290, abs=1)
     assert (found.possible[0], found.devices[0]) == (True, 4)
+
+
+def test_a_student_that_writes_must_be_held_whole_on_each_device() -> None:
+    server = several(8)
+    room = server.device_memory_gib * 2**30
+    # Sharded, 2 bytes of state a parameter; whole, 4 bytes of weights beside them.
+    billions = room / 1e9 / 4
+    assert trained(server, billions).possible[0]
+    assert not trained(server, billions, writes=True).possible[0]
+    small = trained(server, 0.5, writes=True)
+    assert small.possible[0]
+    assert small.devices[0] == trained(server, 0.5).devices[0]
