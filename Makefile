@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo demo-word-problems demo-smollm2 test iam test-vllm lint venv synth docs lock images check-images format bench-planner bench-distill bench-serving \
+.PHONY: demo demo-word-problems demo-smollm2 test iam test-vllm lint venv synth docs lock images check-images format bench-planner bench-distill bench-distill_real bench-serving \
 	bench-dataset bench-house bench-latency bench-local_generation bench-cloud_memory bench-iam ablation ablation-smollm2 clean
 
 demo: synth  ## The main job, end to end, in the embedded cloud on this machine.
@@ -61,7 +61,7 @@ format: venv
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench-planner bench-distill bench-serving bench-dataset bench-house bench-local_generation: bench-%: venv
+bench-planner bench-distill bench-distill_real bench-serving bench-dataset bench-house bench-local_generation: bench-%: venv
 	@$(BIN)/python benchmarks/$*.py
 
 bench-cloud_memory: synth

@@ -13,7 +13,7 @@ import torch
 from benchmarks.ablation_arms import EXAMPLE, WORK, Arm, records_path
 from stratos.contracts.records import Record, TrainingRecord, read_jsonl, write_jsonl
 from stratos.dataset.inspect_dataset import DataFile, inspect_dataset
-from stratos.scoring.verifiers import is_completion_correct
+from stratos.scoring.reply import judge_reply
 from stratos.spec import Spec, StrategyName, Weights
 from stratos.statistics.wilson import proportion
 from training.asking.prompts import alignment_messages
@@ -82,8 +82,8 @@ def prepare(spec: Spec) -> None:
     if blend.records != _of(injected, questions[:_BLENDED_FIRST]):
         blended = synthesize("blend", questions).records
     hands = _of(questions, injected)
-    answered = _answers(spec, teacher, hands)
-    solved = [judge.is_correct(one.completion, one.answer) for one in answered]
+    answered = _answers(spec, teacher, judge, hands)
+    solved = [bool(judge.by_rule(one.completion, one.answer).is_right) for one in answered]
     write_jsonl(records_path("injection"), injected)
     write_jsonl(records_path("blend"), blended)
     write_jsonl(records_path("alignment"), answered)
@@ -112,10 +112,12 @@ def _shares_by_waits(questions: Sequence[Record], kept: Sequence[TrainingRecord]
     return {str(waits): f"{explained[waits]}/{asked[waits]}" for waits in sorted(asked)}
 
 
-def _answers(spec: Spec, teacher: WeightsTeacher, hands: list[Record]) -> list[TrainingRecord]:
+def _answers(
+    spec: Spec, teacher: WeightsTeacher, judge: Judge, hands: list[Record]
+) -> list[TrainingRecord]:
     """What the teacher answers by itself, whether right or not, unless it found no end."""
     limit = spec.task.max_reply_tokens
-    requests = [Request(alignment_messages(hand, spec.synthesis), limit) for hand in hands]
+    requests = [Request(alignment_messages(hand, spec.synthesis, judge), limit) for hand in hands]
     answers = teacher.generate(requests, stop=lambda: False, on_answer=lambda *_: None)
     return [
         TrainingRecord(
@@ -229,6 +231,12 @@ def answer(spec: Spec, model: LocalModel, heldout: list[Record]) -> list[bool]:
     task = spec.task
     return [
         found is not None
-        and is_completion_correct(task.verifier, found.text, record.gold, task.answer_marker)
+        and judge_reply(
+            found.text,
+            finished=found.finished,
+            marker=task.answer_marker,
+            verifier=task.verifier,
+            gold=record.gold,
+        ).is_right
         for found, record in zip(answers, heldout, strict=True)
     ]

@@ -10,13 +10,8 @@ a part and ends with one line of JSON; both lie under benchmarks/results/ too.
 from __future__ import annotations
 
 import argparse
-import importlib
-import importlib.util
 import json
-import os
-import subprocess
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +19,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.apart import is_installed, measure_apart, measure_here  # noqa: E402
 from benchmarks.machine import describe_machine  # noqa: E402
 
 RESULTS = ROOT / "benchmarks" / "results"
@@ -45,7 +41,7 @@ def main() -> None:
     parser.add_argument("--parts", nargs="+", choices=CONTENDERS, default=list(CONTENDERS))
     arguments = parser.parse_args()
     if arguments.one:
-        print(json.dumps(_measure_here(*arguments.one)))
+        print(json.dumps(measure_here(*arguments.one)))
         return
     rows = {part: _measure(part, arguments.repeats) for part in arguments.parts}
     result = {
@@ -63,38 +59,17 @@ def main() -> None:
 def _measure(part: str, repeats: int) -> Rows:
     """Run the contenders of a part in turn and keep each one's best run."""
     module, contenders = CONTENDERS[part]
-    wanted = [one for one in contenders if _is_installed(one)]
+    wanted = [one for one in contenders if is_installed(one)]
     best: Rows = {}
     for _ in range(repeats):
         for contender in wanted:
-            found = _measure_apart(module, contender)
+            found = measure_apart(__file__, module, contender)
             if contender not in best or _cpu(found) < _cpu(best[contender]):
                 best[contender] = found
     print(f"\n{part}")
     for contender, found in best.items():
         print(f"  {contender:20}", *(f"{key} {value:,.4g}" for key, value in found.items()))
     return best
-
-
-def _measure_apart(module: str, contender: str) -> dict[str, float]:
-    ran = subprocess.run(
-        [sys.executable, __file__, "--one", module, contender],
-        env={**os.environ, "OMP_NUM_THREADS": "1", "TRL_EXPERIMENTAL_SILENCE": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if ran.returncode != 0:
-        raise SystemExit(f"{contender} failed:\n{ran.stderr[-3000:]}")
-    found: dict[str, float] = json.loads(ran.stdout.strip().splitlines()[-1])
-    return found
-
-
-def _measure_here(module: str, contender: str) -> dict[str, float]:
-    measure: Callable[[], dict[str, float]] = getattr(
-        importlib.import_module(f"benchmarks.{module}"), contender
-    )
-    return measure()
 
 
 def _checks(part: str, rows: Rows) -> list[Check]:
@@ -199,11 +174,6 @@ def _peer(contender: str) -> str:
 
 def _cpu(found: dict[str, float]) -> float:
     return found.get("seconds") or 1 / found["tokens_per_cpu_second"]
-
-
-def _is_installed(contender: str) -> bool:
-    package = {"trl": "trl", "liger": "liger_kernel"}.get(contender.rpartition("_")[2])
-    return package is None or importlib.util.find_spec(package) is not None
 
 
 if __name__ == "__main__":

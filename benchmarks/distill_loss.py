@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from benchmarks.apart import Measured
 from training.objectives.losses import cross_entropy, generalized_jsd
 from training.student.chunked_loss import chunk_tokens, projected_loss
 
@@ -21,7 +22,6 @@ VOCABULARY = 151_936
 STUDENT_WIDTH, TEACHER_WIDTH = (896, 2_048) if DEVICE == "cuda" else (128, 256)
 _PAGE = resource.getpagesize()
 
-Measured = dict[str, float]
 Loss = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 
 
@@ -96,10 +96,24 @@ def cross_entropy_dense() -> Measured:
 def _measure(loss_of: Loss) -> Measured:
     torch.manual_seed(0)
     torch.set_default_device(DEVICE)
-    hidden = torch.randn(TOKENS, STUDENT_WIDTH, requires_grad=True)
-    head = (torch.randn(VOCABULARY, STUDENT_WIDTH) * 0.1).requires_grad_()
+    hidden = torch.randn(TOKENS, STUDENT_WIDTH)
+    head = torch.randn(VOCABULARY, STUDENT_WIDTH) * 0.1
     states, teacher = torch.randn(TOKENS, TEACHER_WIDTH), torch.randn(VOCABULARY, TEACHER_WIDTH)
-    teacher *= 0.1
+    return measure_loss(loss_of, hidden, head, states, teacher * 0.1)
+
+
+def measure_loss(
+    loss_of: Loss, hidden: Tensor, head: Tensor, states: Tensor, teacher: Tensor
+) -> Measured:
+    """Time and memory of a loss, forward and backward.
+
+    Args:
+        hidden: The student's, [tokens, its width].
+        head: The student's, [vocabulary, its width].
+        states: The teacher's, as `hidden`.
+        teacher: The teacher's head.
+    """
+    hidden.requires_grad_(), head.requires_grad_()
     if DEVICE == "cuda":
         # Kernels are compiled and chosen in the first run.
         loss_of(hidden, head, states, teacher).backward()  # type: ignore[no-untyped-call]
@@ -112,7 +126,7 @@ def _measure(loss_of: Loss) -> Measured:
     return {
         "seconds": seconds,
         "added_memory_mib": peak["mib"],
-        "loss": float(loss.detach()) / TOKENS,
+        "loss": float(loss.detach()) / len(hidden),
         "gradient_norm": float(head.grad.norm()) if head.grad is not None else 0.0,
     }
 

@@ -22,8 +22,9 @@ from benchmarks.llama_cpp_requests import ask
 from benchmarks.planner_requests import check
 from benchmarks.random_gguf import write_random
 from serving.llama_cpp.process import LlamaServer
+from stratos.catalog.cards import card_from_config
 from stratos.catalog.local import local_server, measure_rates
-from stratos.catalog.models import card_from_config
+from stratos.catalog.safetensors import StoredTensor
 from stratos.catalog.servers import InstanceType
 from stratos.contracts.calibration import CalibrationRow
 from stratos.planning.forecast.rates import Serving, Types, replica_rates
@@ -177,7 +178,10 @@ def measured_rows() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     for case in CASES:
         config = config_of(case)
         model = Qwen3ForCausalLM(config)
-        shape = transformer(card_from_config("student", config.to_dict()))
+        tensors = [
+            StoredTensor(name, "F32", tuple(one.shape)) for name, one in model.named_parameters()
+        ]
+        shape = transformer(card_from_config("student", config.to_dict(), tensors))
         assert shape.parameters == sum(p.numel() for p in model.parameters())
         training = (predicted_training(case, shape, plain), measured_training(case, model))
         latency = (predicted_latency_ms(case, shape, plain), measured_latency_ms(case, shape))

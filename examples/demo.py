@@ -26,7 +26,7 @@ from infra.local.host.settings import LocalSettings, client_environment
 from stratos.cli import endpoint
 from stratos.cli.app import EXIT_CODES, save_report
 from stratos.cli.runs import find_run, read_object, read_summary
-from stratos.cli.screen import make_console
+from stratos.cli.screen import aloud, make_console
 from stratos.cli.stack import Stack
 from stratos.cli.submit import submit
 from stratos.cli.tables import print_outcome
@@ -34,7 +34,7 @@ from stratos.cli.watch import Screen, follow
 from stratos.contracts.bucket import SPEC_FILE, RunKeys
 from stratos.contracts.records import Record
 from stratos.report.figures import duration
-from stratos.scoring.verifiers import is_completion_correct
+from stratos.scoring.reply import judge_reply
 from stratos.spec import Spec
 
 EXAMPLES = Path(__file__).parent
@@ -68,15 +68,22 @@ def demonstrate(example: Path, out: Path) -> int:
     started = time.monotonic()
     console = make_console()
     console.rule("embedded cloud")
-    url, bucket = bring_up(LocalSettings(), Path("cdk.out"))
+    with aloud(console, "starting the cloud"):
+        url, bucket = bring_up(LocalSettings(), Path("cdk.out"))
     os.environ |= client_environment(url)
     console.print(f"{url}, bucket {bucket}, up after {duration(time.monotonic() - started)}")
 
     console.rule("the main job")
+    with aloud(console, "measuring a training step"):
+        from pace import fitted_to_machine  # torch takes seconds to import
+
+        example, found = fitted_to_machine(example, out / "spec")
+    console.print(found, highlight=False)
     stack = Stack.find()
-    submission = submit(stack, example, lambda file: None)
+    with aloud(console, "uploading"):
+        submission = submit(stack, example, lambda file: None)
     console.print(f"uploaded {submission.num_files} files; run {submission.run_id} starts")
-    run = Screen(console).show(follow(stack, submission.run_id))
+    run = Screen(console).show(follow(stack, submission.run_id, tell=console.print))
     save_report(stack, run.run_id, out)
     summary = read_summary(stack, run.run_id)
     if summary is None:
@@ -99,14 +106,20 @@ def ask(console: Console, stack: Stack, run_id: str) -> None:
     for row in rows[:NUM_QUESTIONS]:
         record = Record.model_validate_json(row)
         most = spec.task.max_reply_tokens
-        answer = endpoint.invoke(stack, run, record.question, max_tokens=most)
-        right = is_completion_correct(
-            spec.task.verifier, answer, record.gold, spec.task.answer_marker
+        with aloud(console, "waiting for an answer"):
+            answer, finished = endpoint.converse(stack, run, record.question, max_tokens=most)
+        verdict = judge_reply(
+            answer,
+            finished=finished,
+            marker=spec.task.answer_marker,
+            verifier=spec.task.verifier,
+            gold=record.gold,
         )
         console.print(record.question, style="bold", highlight=False)
         console.print(answer, highlight=False)
         console.print(
-            "right" if right else f"wrong: {record.gold}", style="green" if right else "red"
+            "right" if verdict.is_right else f"{verdict.reason}: {record.gold}",
+            style="green" if verdict.is_right else "red",
         )
 
 

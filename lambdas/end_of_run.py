@@ -142,6 +142,9 @@ def _announce(summary: RunSummary, report_uri: str) -> None:
         lines.append(f"{row.name}: asked {row.asked:g}, measured {measured}: {verdict}")
     for accuracy in accuracy_rows(summary):
         lines.append(f"accuracy of {accuracy.name}: {share(accuracy.accuracy)}")
+    cut = summary.training.cut_short if summary.training else None
+    if cut is not None and cut not in summary.reason:
+        lines.append(cut)
     if summary.served and summary.served.changed:
         lines.append(summary.served.changed)
     lines += [f"spent: ${summary.total_usd:.2f}", f"report: {report_uri}"]

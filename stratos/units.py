@@ -2,5 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 MIB = 2**20
 GIB = 2**30
+
+
+def figure(value: float, digits: int = 4) -> str:
+    """A number as people write it: so many digits, thousands set apart, never an exponent."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    text = f"{value:,.{decimals}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
+from math import prod
 from typing import Any
 
 import yaml
@@ -21,6 +22,7 @@ from stratos.contracts.jobs import (
     ProbeResult,
     Progress,
     SynthesizeResult,
+    TimeLimit,
 )
 from stratos.contracts.match import MatchEvidence
 from stratos.contracts.plan import (
@@ -104,6 +106,41 @@ def jsonl(rows: list[dict[str, Any]]) -> bytes:
     return "".join(json.dumps(row) + "\n" for row in rows).encode()
 
 
+def qwen2_tensors(width: int = 32, layers: int = 2) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of what `model_files` describes."""
+    half, inner = width // 2, 4 * width
+    layer: dict[str, tuple[int, ...]] = {
+        "input_layernorm.weight": (width,),
+        "self_attn.q_proj.weight": (width, width),
+        "self_attn.q_proj.bias": (width,),
+        "self_attn.k_proj.weight": (half, width),
+        "self_attn.k_proj.bias": (half,),
+        "self_attn.v_proj.weight": (half, width),
+        "self_attn.v_proj.bias": (half,),
+        "self_attn.o_proj.weight": (width, width),
+        "post_attention_layernorm.weight": (width,),
+        "mlp.gate_proj.weight": (inner, width),
+        "mlp.up_proj.weight": (inner, width),
+        "mlp.down_proj.weight": (width, inner),
+    }
+    return {
+        "model.embed_tokens.weight": (500, width),
+        **{f"model.layers.{i}.{k}": v for i in range(layers) for k, v in layer.items()},
+        "model.norm.weight": (width,),
+    }
+
+
+def safetensors_file(tensors: Mapping[str, tuple[int, ...]], dtype: str = "BF16") -> bytes:
+    """A file of zeros with these tensors, two bytes a number."""
+    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    end = 0
+    for name, shape in tensors.items():
+        start, end = end, end + 2 * prod(shape)
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [start, end]}
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + bytes(end)
+
+
 def model_files(width: int = 32, layers: int = 2) -> dict[str, bytes]:
     """A model folder as far as anything but a training job looks into it."""
     config = {
@@ -124,7 +161,7 @@ def model_files(width: int = 32, layers: int = 2) -> dict[str, bytes]:
     }
     return {
         "config.json": json.dumps(config).encode(),
-        "model.safetensors": b"\0" * 64,
+        "model.safetensors": safetensors_file(qwen2_tensors(width, layers)),
         "tokenizer.json": json.dumps(tokenizer).encode(),
     }
 
@@ -251,6 +288,19 @@ def distill_result() -> DistillResult:
         num_trainable_parameters=61_000,
         weights_sha256="0" * 64,
         peak_memory_mib=300,
+    )
+
+
+def cut_training() -> DistillResult:
+    """One that its deadline ended, with what it would have needed."""
+    return distill_result().model_copy(
+        update={
+            "steps": 70,
+            "planned_steps": 650,
+            "stopped_by": "deadline",
+            "needed_hours": 0.9,
+            "time_limit": TimeLimit(max_training_hours=0.2),
+        }
     )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -25,6 +26,28 @@ class FakeClock:
     def sleep_until(self, moment: float) -> None:
         with self._lock:
             self._moment = max(self._moment, moment)
+
+
+@dataclass(frozen=True)
+class FilesInMemory:
+    """A spec's folder without a disk; `parts` are the ranges that were read."""
+
+    contents: Mapping[str, bytes]
+    parts: list[tuple[str, int]] = field(default_factory=list)
+
+    def read(self, path: str) -> bytes:
+        if path not in self.contents:
+            raise FileNotFoundError(path)
+        return self.contents[path]
+
+    def read_range(self, path: str, start: int, length: int) -> bytes:
+        self.parts.append((path, length))
+        return self.read(path)[start : start + length]
+
+    def names(self, folder: str) -> list[str]:
+        prefix = f"{folder}/"
+        names = (path.removeprefix(prefix) for path in self.contents if path.startswith(prefix))
+        return sorted(name for name in names if "/" not in name)
 
 
 class ClientExceptions:

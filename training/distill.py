@@ -12,10 +12,10 @@ from pathlib import Path
 from stratos.contracts.jobs import DistillConfig, DistillResult, Reinforced
 from stratos.contracts.records import TrainingRecord, read_jsonl
 from stratos.errors import TooFewVerifiedRecords
-from stratos.planning.deadlines import REINFORCEMENT_SHARE
 from stratos.planning.forecast.devices import micro_tokens as micro_tokens_of
 from stratos.spec import CpuPrecision
 from stratos.spec.training import DEFAULT_BATCH_TOKENS, DEFAULT_EPOCHS
+from training.container.contention import CpuShare
 from training.container.host import limit_threads, peak_memory_mib, runtime, use_cpus
 from training.container.world import ALONE, World
 from training.job.job import Job, run_job
@@ -32,6 +32,7 @@ from training.learning.trainer import (
     TrainingSchedule,
     TrainingState,
 )
+from training.learning.training_time import TimeCheck, TrainingTime
 from training.models.weights import locate
 from training.objectives.choose import choose_objective
 from training.student.activations import checkpoint_activations
@@ -42,7 +43,7 @@ from training.student.batches import (
     micro_batches,
     split_validation,
 )
-from training.student.export import describe, export, export_gguf, exportable, gguf_seconds
+from training.student.export import describe, export, export_gguf, exportable
 from training.student.student import Student, load_student
 
 _DEFAULT_SEQUENCE_TOKENS = 4_096
@@ -97,19 +98,27 @@ def _world_of(job: Job[DistillConfig]) -> World | None:
 
 def _distill(job: Job[DistillConfig], world: World) -> DistillResult | None:
     use_cpus(job.paths)
+    doing = job.progress.doing if world.is_first else _log.info
     records = _read_records(job)
+    doing(f"reading the weights of {job.config.student.name}")
     student = _open_student(job, world)
     job = _exporting(job, exportable(student, job.config))
+    doing(f"tokenizing {len(records):,} records")
     lessons = _prepare(job, world, student, records)
+    if job.config.teacher is not None:
+        doing(f"reading the weights of {job.config.teacher.name}")
     num_trainable = student.num_trainable_parameters
     if world.size > 1:
         student.shard()
-    outcome, reinforced = _train(job, world, student, lessons)
+    outcome, reinforced, needed_hours = _train(job, world, student, lessons)
     if world.size > 1:
         student.put_together(keep=world.is_first)
     if not world.is_first:
         return None
+    doing("writing the student's files")
     weights_sha256 = export(student, job.paths.model_dir)
+    if job.config.gguf:
+        doing(f"converting the student for llama.cpp: {', '.join(job.config.gguf)}")
     job = _exporting(job, export_gguf(job.paths.model_dir, job.config))
     result = DistillResult(
         seconds=job.clock.seconds,
@@ -129,6 +138,9 @@ def _distill(job: Job[DistillConfig], world: World) -> DistillResult | None:
         weights_sha256=weights_sha256,
         peak_memory_mib=peak_memory_mib(),
         reinforced=reinforced,
+        cpu_share=outcome.cpu_share,
+        needed_hours=needed_hours,
+        time_limit=job.config.time_limit,
     )
     describe(
         job.paths.model_dir,
@@ -195,25 +207,46 @@ def _prepare(
         batch_tokens=batch_tokens,
         micro_tokens=micro_tokens,
         seed=training.seed,
-        packed=training.packing,
+        packed=training.packing and _keeps_apart(student),
         processes=world.size,
     )
     return _Lessons(records, examples, validation, plan, max_tokens, micro_tokens)
 
 
+def _keeps_apart(student: Student) -> bool:
+    """Whether rows can be shared; said where they cannot."""
+    apart = student.keeps_apart()
+    if not apart:
+        _log.warning(
+            "training.packing is off: in layers of %s an example would see the one before it",
+            type(student.model).__name__,
+        )
+    return apart
+
+
 def _train(
     job: Job[DistillConfig], world: World, student: Student, lessons: _Lessons
-) -> tuple[TrainingOutcome, Reinforced | None]:
-    """Learn from the records, and then, where asked for, from verified answers of its own."""
+) -> tuple[TrainingOutcome, Reinforced | None, float | None]:
+    """Learn from the records, and then, where asked for, from verified answers of its own.
+
+    Returns:
+        How both went, and the `max_training_hours` that would have sufficed if they did not.
+    """
+    times, before = _time_of(job, student), job.clock.seconds
     trainer = _trainer(job, world, student, lessons)
     if not _reinforces(job):
-        return trainer.run(), None
+        outcome = trainer.run()
+        return outcome, None, times.for_all_steps(before, outcome, _planned_steps(job, lessons))
     reinforcer = _reinforcer(job, student, lessons)
     outcome = reinforcer.resume() or trainer.run()
     # It holds the optimizer's state and the teacher, which are no longer needed.
     del trainer
-    # After SIGTERM the next attempt must go on learning the records.
-    return outcome, None if outcome.stopped_by == "sigterm" else reinforcer.run(outcome)
+    needed = times.for_all_steps(before, outcome, _planned_steps(job, lessons))
+    if outcome.stopped_by == "sigterm":  # the next attempt must go on learning the records
+        return outcome, None, needed
+    reinforced = reinforcer.run(outcome)
+    more = times.for_reinforcement(before + outcome.state.seconds, reinforced)
+    return outcome, reinforced, needed or more
 
 
 def _trainer(job: Job[DistillConfig], world: World, student: Student, lessons: _Lessons) -> Trainer:
@@ -233,6 +266,10 @@ def _trainer(job: Job[DistillConfig], world: World, student: Student, lessons: _
         rate,
     )
 
+    times = _time_of(job, student)
+    cpu_share = CpuShare()
+    check = TimeCheck(planned, times, job.clock, lambda: cpu_share.value)
+
     def report(state: TrainingState, loss: float, speed: float) -> None:
         if not world.is_first:
             return
@@ -245,6 +282,7 @@ def _trainer(job: Job[DistillConfig], world: World, student: Student, lessons: _
             tokens_per_second=speed,
             loss=loss,
             seconds_left=min(left, max(0.0, job.clock.seconds_left)),
+            note=check.after(state.step, speed),
         )
 
     folder = job.paths.checkpoint_dir
@@ -254,9 +292,7 @@ def _trainer(job: Job[DistillConfig], world: World, student: Student, lessons: _
         micro_batches(lessons.validation, lessons.micro_tokens),
         objective,
         Optimizers(student.trained, training, rate),
-        TrainingSchedule(
-            planned, rate, _reserve_seconds(job, student) + _reinforcement_seconds(job)
-        ),
+        TrainingSchedule(planned, rate, times.reserve_seconds + times.reinforcement_seconds),
         Checkpoints(folder) if folder is not None else None,
         job.clock,
         report,
@@ -296,7 +332,7 @@ def _reinforcer(job: Job[DistillConfig], student: Student, lessons: _Lessons) ->
         aside,
         settings,
         Optimizers(student.trained, training, rate),
-        TrainingSchedule(settings.steps, rate, _reserve_seconds(job, student)),
+        TrainingSchedule(settings.steps, rate, _time_of(job, student).reserve_seconds),
         lessons.micro_tokens,
         Checkpoints(folder / "reinforcement") if folder is not None else None,
         job.clock,
@@ -324,24 +360,12 @@ def _peak_learning_rate(job: Job[DistillConfig], student: Student) -> float:
     )
 
 
+def _time_of(job: Job[DistillConfig], student: Student) -> TrainingTime:
+    return TrainingTime(job.config, student.num_parameters)
+
+
 def _reinforces(job: Job[DistillConfig]) -> bool:
     return job.config.training.reinforcement.steps > 0
-
-
-def _reinforcement_seconds(job: Job[DistillConfig]) -> float:
-    """Time that learning from the records leaves to what follows it."""
-    return REINFORCEMENT_SHARE * job.config.deadline_seconds if _reinforces(job) else 0.0
-
-
-def _reserve_seconds(job: Job[DistillConfig], student: Student) -> float:
-    """Time kept for the export, at most half of the deadline.
-
-    For the weights a twentieth of the deadline, within 5 and 120 seconds; for llama.cpp's files by
-    their size.
-    """
-    deadline = job.config.deadline_seconds
-    weights = min(120.0, max(5.0, 0.05 * deadline))
-    return min(weights + gguf_seconds(student.num_parameters, job.config.gguf), 0.5 * deadline)
 
 
 def main() -> int:

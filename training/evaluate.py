@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +13,10 @@ from serving.llama_cpp.build import BUILD
 from stratos.contracts.artifact import GGUF_IN_FULL, gguf_name
 from stratos.contracts.jobs import EvaluateConfig, EvaluateResult, PrecisionScore
 from stratos.contracts.plan import ServedPrecision
-from stratos.contracts.records import Record
+from stratos.contracts.records import Message, Record
 from stratos.statistics.wilson import proportion_of
 from training.asking.comparisons import compare_with, score_baselines, show_examples, spread
+from training.asking.prompts import alignment_messages
 from training.asking.questions import Scored, ask, read_judged, read_split, sample
 from training.container.host import use_cpus
 from training.job.job import Job, run_job
@@ -53,8 +54,27 @@ class _Examination:
         self.dataset = job.paths.channel("dataset")
         self.records = read_judged(self.dataset, "heldout", self.judge)
 
-    def score(self, model: Teacher, label: str, asked: Sequence[Record] | None = None) -> Scored:
+    def score_teacher(self, model: Teacher) -> Scored:
+        """Ask it as probe and synthesis do, which may be fewer questions."""
+        asked = sample(self.records, self.config.teacher_max_records, seed=0)
+        synthesis = self.config.synthesis
+
+        def messages_of(record: Record) -> tuple[Message, ...]:
+            if synthesis is None:
+                return record.messages
+            return alignment_messages(record, synthesis, self.judge)
+
+        return spread(self.score(model, "teacher", asked, messages_of), asked, self.records)
+
+    def score(
+        self,
+        model: Teacher,
+        label: str,
+        asked: Sequence[Record] | None = None,
+        messages_of: Callable[[Record], tuple[Message, ...]] = lambda record: record.messages,
+    ) -> Scored:
         asked = self.records if asked is None else asked
+        self.job.progress.report(label, 0, len(asked), "questions")
         return ask(
             model,
             asked,
@@ -62,6 +82,7 @@ class _Examination:
             max_new_tokens=self.config.max_new_tokens,
             stop=lambda: self.job.clock.must_end() is not None,
             on_done=lambda done: self.job.progress.report(label, done, len(asked), "questions"),
+            messages_of=messages_of,
         )
 
     def score_student(self) -> _StudentScores:
@@ -132,13 +153,15 @@ def evaluate(job: Job[EvaluateConfig]) -> EvaluateResult:
     examination = _Examination(job)
     records, judge = examination.records, examination.judge
     student = examination.score_student()
+    job.progress.doing("reading the weights of the untuned student")
     untuned_model = open_weights(config.student, config, job.paths, "student")
     untuned = examination.score(untuned_model, "untuned student")
+    job.progress.doing("opening the teacher")
     teacher_model = load_teacher(config.teacher, config, job.paths, "teacher")
     job.progress.charge(teacher_model.usage)
-    shown = sample(records, config.teacher_max_records, seed=0)
-    teacher = spread(examination.score(teacher_model, "teacher", shown), shown, records)
+    teacher = examination.score_teacher(teacher_model)
     live = examination.score_live()
+    job.progress.doing("scoring the baselines")
 
     baselines = score_baselines(read_split(examination.dataset, "train"), records, judge)
     others: dict[str, Sequence[bool | None]] = {

@@ -11,10 +11,9 @@ import sys
 from stratos.contracts.jobs import ProbeConfig, ProbeResult
 from stratos.contracts.records import Record
 from stratos.spec import Weights
-from stratos.statistics.wilson import Proportion, proportion
-from training.asking.prompts import alignment_messages
-from training.asking.questions import ask, read_judged
-from training.asking.rejection_sampling import RejectionSampler
+from stratos.statistics.wilson import Proportion, proportion, proportion_of
+from training.asking.questions import Scored, ask, enough, read_judged
+from training.asking.rejection_sampling import RejectionSampler, VerifiedRecords
 from training.container.host import use_cpus
 from training.job.job import Job, run_job
 from training.judging.judge import Judge, load_judge
@@ -32,22 +31,25 @@ def probe(job: Job[ProbeConfig]) -> ProbeResult:
     records = read_judged(job.paths.channel("dataset"), "probe", judge)
     model = load_teacher(config.model, config, job.paths, "model")
     job.progress.charge(model.usage)
-    is_teacher = config.role == "teacher"
-    scored = ask(
-        model,
-        records,
-        judge,
-        max_new_tokens=config.max_new_tokens,
-        stop=lambda: job.clock.must_end() is not None,
-        on_done=lambda done: job.progress.report(
-            f"{model.name} answers", done, len(records), "questions"
-        ),
-        messages_of=lambda record: (
-            alignment_messages(record, config.synthesis) if is_teacher else record.messages
-        ),
-    )
-    answering = model.usage.tokens_per_second
-    reverse_yield = _probe_reverse(job, model, judge, records) if is_teacher else None
+    job.progress.report(f"{model.name} answers", 0, len(records), "questions")
+    aligned: Proportion | None = None
+    reverse: VerifiedRecords | None = None
+    if config.role == "teacher":
+        scored, aligned = _probe_alignment(job, model, judge, records)
+        answering = model.usage.tokens_per_second
+        reverse = _probe_reverse(job, model, judge, records)
+    else:
+        scored = ask(
+            model,
+            records,
+            judge,
+            max_new_tokens=config.max_new_tokens,
+            stop=lambda: job.clock.must_end() is not None,
+            on_done=lambda done: job.progress.report(
+                f"{model.name} answers", done, len(records), "questions"
+            ),
+        )
+        answering = model.usage.tokens_per_second
     usage = model.usage.plus(judge.usage)
     at_hand = model if isinstance(model, WeightsTeacher | VllmTeacher) else None
     return ProbeResult(
@@ -60,7 +62,12 @@ def probe(job: Job[ProbeConfig]) -> ProbeResult:
         else config.model.name,
         role=config.role,
         accuracy=scored.accuracy,
-        reverse_yield=reverse_yield,
+        reverse_yield=None
+        if reverse is None
+        else proportion(reverse.kept["injection"], reverse.asked["injection"]),
+        alignment_yield=aligned,
+        answers=dict(scored.reasons.most_common()),
+        explanations={} if reverse is None else dict(reverse.rejects.most_common()),
         tokens_per_second=answering,
         mean_prompt_tokens=scored.mean_prompt_tokens,
         mean_completion_tokens=scored.mean_completion_tokens,
@@ -70,24 +77,48 @@ def probe(job: Job[ProbeConfig]) -> ProbeResult:
     )
 
 
+def _probe_alignment(
+    job: Job[ProbeConfig], model: Teacher, judge: Judge, records: list[Record]
+) -> tuple[Scored, Proportion]:
+    """Let the teacher answer as in synthesis; return its first answers, and what would be kept.
+
+    More than one attempt is made at as many questions as are explained.
+    """
+    synthesis = job.config.synthesis
+    retried = job.config.reverse_records if synthesis.samples > 1 else len(records)
+    outcome = _sampler(job, model, judge, "answers", "questions").run(records, "alignment", retried)
+    first = [outcome.first_answers.get(record.id) for record in records]
+    scored = Scored(
+        [None if one is None else one[0] for one in first],
+        [None if one is None else one[1] for one in first],
+    )
+    kept = {record.id for record in outcome.records}
+    asked = [record.id for record in records[:retried] if record.id in outcome.first_answers]
+    return enough(model, scored), proportion_of(one in kept for one in asked)
+
+
 def _probe_reverse(
     job: Job[ProbeConfig], model: Teacher, judge: Judge, records: list[Record]
-) -> Proportion | None:
+) -> VerifiedRecords | None:
     """Let the teacher explain given answers; None where no record has one."""
     explained = [record for record in records if record.gold][: job.config.reverse_records]
     if not explained:
         return None
-    synthesizer = RejectionSampler(
+    return _sampler(job, model, judge, "explains", "answers").run(explained, "injection")
+
+
+def _sampler(
+    job: Job[ProbeConfig], model: Teacher, judge: Judge, does: str, unit: str
+) -> RejectionSampler:
+    return RejectionSampler(
         model,
         judge,
         job.config.synthesis,
         stop=lambda: job.clock.must_end() is not None,
         on_done=lambda _, done, total: job.progress.report(
-            f"{model.name} explains", done, total, "answers"
+            f"{model.name} {does}", done, total, unit
         ),
     )
-    outcome = synthesizer.run(explained, "injection")
-    return proportion(outcome.kept["injection"], outcome.asked["injection"])
 
 
 def main() -> int:

@@ -8,6 +8,7 @@ import sys
 from stratos.contracts.jobs import SynthesizeConfig, SynthesizeResult
 from stratos.contracts.records import write_jsonl
 from stratos.errors import TooFewVerifiedRecords
+from stratos.scoring.reasons import too_few
 from stratos.statistics.wilson import proportion
 from training.asking.questions import read_split, sample
 from training.asking.rejection_sampling import RejectionSampler, VerifiedRecords
@@ -71,14 +72,11 @@ def synthesize(job: Job[SynthesizeConfig]) -> SynthesizeResult:
 
 
 def _require_yield(outcome: VerifiedRecords, asked: int, config: SynthesizeConfig) -> None:
-    kept, needed = len(outcome.records), config.synthesis.min_yield
+    kept, needed = len(outcome.records), config.synthesis.needed_records(asked)
     _log.info("kept %d of %d questions; rejected: %s", kept, asked, dict(outcome.rejects))
-    if kept == 0 or kept < needed * asked:
-        reasons = ", ".join(f"{name} ×{count}" for name, count in outcome.rejects.most_common(4))
+    if kept < needed:
         raise TooFewVerifiedRecords(
-            f"{kept} of {asked} questions ended verified ({kept / max(1, asked):.0%}); "
-            f"min_yield asks for {needed:.0%}. Rejected: {reasons or 'nothing was answered'}. "
-            "Improve the prompt or its notes, raise synthesis.samples, or use another teacher"
+            too_few(kept, asked, needed, outcome.rejects, config.judging.answer_marker)
         )
 
 

@@ -69,6 +69,25 @@ class Bucket:
             content: bytes = body.read(max_bytes)
             return content
 
+    def read_range(self, key: str, start: int, length: int) -> bytes:
+        """Some of an object's bytes; fewer where it ends before.
+
+        Raises:
+            FileNotFoundError: when there is no such object.
+        """
+        part = f"bytes={start}-{start + length - 1}"
+        try:
+            body = client("s3").get_object(Bucket=self.name, Key=key, Range=part)["Body"]
+        except ClientError as error:
+            if error_code(error) in _ABSENT:
+                raise FileNotFoundError(f"{self.uri(key)} does not exist") from error
+            if error_code(error) == "InvalidRange":  # it ends before
+                return b""
+            raise
+        with closing(body):
+            content: bytes = body.read()
+            return content
+
     def read_rows(self, key: str, model: type[Model], limit: int | None = None) -> list[Model]:
         """The first rows of a JSONL object.
 

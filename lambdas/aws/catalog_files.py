@@ -9,7 +9,7 @@ from lambdas.aws.bucket import Bucket
 from stratos.catalog.bedrock_listing import BedrockListing
 from stratos.catalog.servers import ServerCatalog
 from stratos.contracts.bucket import CALIBRATION_KEY, SERVERS_KEY, TEACHERS_KEY
-from stratos.contracts.calibration import CalibrationRow
+from stratos.contracts.calibration import CalibrationRow, read_calibration
 from stratos.contracts.run import RunRef
 
 
@@ -28,12 +28,12 @@ class CatalogFiles:
         return self._bucket.find_model(TEACHERS_KEY, BedrockListing)
 
     def calibration(self) -> tuple[CalibrationRow, ...]:
-        """Predicted beside measured, of every finished run."""
+        """Predicted beside measured, of every run and quantity that teaches something."""
         try:
-            lines = self._bucket.read(CALIBRATION_KEY).splitlines()
+            text = self._bucket.read(CALIBRATION_KEY).decode()
         except FileNotFoundError:
             return ()
-        return tuple(CalibrationRow.model_validate_json(line) for line in lines if line.strip())
+        return tuple(row for row in read_calibration(text) if row.ignored is None)
 
     def add_calibration(self, rows: Iterable[CalibrationRow]) -> None:
         self._bucket.append_rows(CALIBRATION_KEY, rows)

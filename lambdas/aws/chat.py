@@ -14,13 +14,14 @@ from botocore.exceptions import ClientError
 from lambdas.aws.clients import client, error_code
 from stratos.contracts.records import Record
 from stratos.errors import RequestFailed
-from stratos.hosting.chat_request import chat_request
+from stratos.hosting.chat_request import chat_request, said_in
 from stratos.hosting.deployment import AnyEndpoint
 from stratos.hosting.modes.interface import Connection
 from stratos.hosting.modes.table import mode_named
 from stratos.measuring.blame import blames_model
 from stratos.measuring.load import MAX_IN_FLIGHT, BrokenAnswer, Reply
-from stratos.scoring.verifiers import is_completion_correct, needs_gold
+from stratos.scoring.reply import judge_reply
+from stratos.scoring.verifiers import needs_gold
 from stratos.spec import LlmJudge, Task
 
 _READ_TIMEOUT_SECONDS = 65
@@ -91,11 +92,11 @@ class Chat:
             raise
         try:
             body = json.loads(answer)
-            text = body["choices"][0]["message"]["content"] or ""
+            text, finished = said_in(body)
             written, read = body["usage"]["completion_tokens"], body["usage"]["prompt_tokens"]
         except (ValueError, LookupError, TypeError) as error:
             raise BrokenAnswer(f"no answer that can be read: {answer[:200]!r}") from error
-        return Reply(written, is_right(self.task, text, record), read)
+        return Reply(written, is_right(self.task, text, finished, record), read)
 
     def _body(self, record: Record, max_tokens: int) -> dict[str, Any]:
         messages = (message.model_dump() for message in record.messages)
@@ -117,7 +118,7 @@ def _told(error: ClientError) -> str:
     return f"status {status}: {message}" if message else str(error)
 
 
-def is_right(task: Task, text: str, record: Record) -> bool | None:
+def is_right(task: Task, text: str, finished: bool, record: Record) -> bool | None:
     """Whether an answer is right; None where no rule can tell.
 
     A judge is not asked: load must not wait for another model.
@@ -126,4 +127,10 @@ def is_right(task: Task, text: str, record: Record) -> bool | None:
         return None
     if record.gold is None and needs_gold(task.verifier):
         return None
-    return is_completion_correct(task.verifier, text, record.gold, task.answer_marker)
+    return judge_reply(
+        text,
+        finished=finished,
+        marker=task.answer_marker,
+        verifier=task.verifier,
+        gold=record.gold,
+    ).is_right

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -58,6 +59,20 @@ class SpecFolder:
             FileNotFoundError: when there is no such file.
         """
         return self._bucket.read(self._prefix + path)
+
+    def read_range(self, path: str, start: int, length: int) -> bytes:
+        """Some of a file's bytes; fewer where it ends before.
+
+        Raises:
+            FileNotFoundError: when there is no such file.
+        """
+        return self._bucket.read_range(self._prefix + path, start, length)
+
+    def names(self, folder: str) -> builtins.list[str]:
+        """The names of the files that lie in a folder itself."""
+        prefix = f"{folder.rstrip('/')}/"
+        names = (file.path.removeprefix(prefix) for file in self.list(prefix))
+        return [name for name in names if "/" not in name]
 
     def list(self, path: str) -> Iterator[SpecFile]:
         """The files whose path begins with `path`."""

@@ -51,12 +51,12 @@ def model_pool(run: RunRef, spec: Spec) -> ModelPool:
     judges = [verifier.model] if isinstance(verifier, LlmJudge) else []
     _refuse_gone([*teachers, *judges], listing)
 
-    read = SpecFolder(run).read
+    files = SpecFolder(run)
     try:
         for judge in judges:
-            card_of(judge, read)
-        cards = {f"teacher/{m.name}": card_of(m, read) for m in teachers}
-        cards |= {f"student/{m.name}": student_card(m, read) for m in students}
+            card_of(judge, files)
+        cards = {f"teacher/{m.name}": card_of(m, files) for m in teachers}
+        cards |= {f"student/{m.name}": student_card(m, files) for m in students}
     except (ValueError, LookupError, FileNotFoundError) as error:
         raise NoFeasiblePlan(str(error)) from error
     return ModelPool({m.name: m for m in teachers}, {m.name: m for m in students}, cards)

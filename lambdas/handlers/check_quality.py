@@ -23,11 +23,13 @@ def handler(payload: QualityInput) -> Quality:
     spec = files.spec()
     evidence, verdict = judge_student(files.match(), files.evaluated(match.attempt), spec)
     if not verdict.passed:
-        following = next_student(run, spec, evidence)
+        cut = files.distilled(match.attempt).cut_short
+        following = next_student(run, spec, evidence, trained_whole=cut is None)
+        missed = verdict.reason if cut is None else f"{cut}; {verdict.reason}"
         return Quality(
             passed=False,
             next_attempt=following.attempt,
-            reason=f"{verdict.reason}; {following.ending}",
+            reason=f"{missed}; {following.ending}",
             deployment=None,
         )
     files.put_match(evidence)  # as what it is served, from now on

@@ -97,4 +97,6 @@ def _tried(files: RunFiles, attempt: int) -> tuple[TriedStudent, ...]:
     reached = "; ".join(slow) or (
         f"{score.value:.3f} [{score.lo:.3f}, {score.hi:.3f}] on {score.n} held-out records"
     )
+    if cut := files.distilled(attempt - 1).cut_short:
+        reached = f"{reached}; {cut}"
     return (*before.tried, TriedStudent(name=before.plan.student, reason=reached))

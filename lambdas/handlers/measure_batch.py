@@ -69,8 +69,10 @@ def _carried_out(
         failure = told or explain(payload.transformed)
     records = RunFiles(payload.run).questions()
 
-    def judge(index: int, text: str) -> bool | None:
-        return is_right(spec.task, text, records[index]) if index < len(records) else None
+    def judge(index: int, text: str, finished: bool) -> bool | None:
+        if index >= len(records):
+            return None
+        return is_right(spec.task, text, finished, records[index])
 
     return batch_result(
         job,

@@ -33,9 +33,10 @@ def handler(payload: PlanInput) -> Candidates:
 
 def _summary(plans: PlanSet, num_probes: int) -> str:
     chosen = plans.chosen
+    missed = "".join(f"; forecast to miss {miss}" for miss in chosen.misses)
     return (
         f"{plans.num_candidates:,} candidates, {plans.front_size:,} on the Pareto front; first "
         f"choice {chosen.teacher} → {chosen.student} ({chosen.method}), trained on "
-        f"{chosen.training.instance_type}, served on {told_endpoint(chosen)}; "
+        f"{chosen.training.instance_type}, served on {told_endpoint(chosen)}{missed}; "
         f"{num_probes} probes"
     )

@@ -16,6 +16,7 @@ from stratos.contracts.jobs import (
     EvaluateConfig,
     JobStep,
     SynthesizeConfig,
+    TimeLimit,
 )
 from stratos.contracts.match import (
     MatchEvidence,
@@ -84,6 +85,12 @@ class DistillationJobs:
             training=training,
             gguf=self._gguf(),
             gguf_required=self._needs_gguf(),
+            forecast_tokens_per_second=self.plan.training_tokens_per_second,
+            time_limit=TimeLimit(
+                max_training_hours=self.factory.spec.constraints.max_training_hours,
+                spent_hours=self.evidence.spent_hours,
+                start_seconds=self._start_seconds,
+            ),
         )
         channels = {
             "records": self.records_uri,
@@ -107,6 +114,7 @@ class DistillationJobs:
             teacher=self.teacher,
             student=self.student,
             max_new_tokens=self.factory.spec.task.max_reply_tokens,
+            synthesis=self.factory.spec.synthesis,
             teacher_max_records=PAID_TEACHER_RECORDS if paid else None,
             engine=self.plan.engine,
             live_precision=live_precision,
@@ -147,6 +155,10 @@ class DistillationJobs:
         """Plans by which the same model is trained, the chosen one first."""
         return trained_alike(plans_in_order(self.evidence.matching), self.plan)
 
+    @property
+    def _start_seconds(self) -> float:
+        return job_start(self.plan.training.instance_type).seconds
+
     def _step(self, job: JobStep) -> str:
         return step_name(job, self.evidence.attempt)
 
@@ -161,7 +173,7 @@ class DistillationJobs:
                 job,
                 constraints,
                 evidence.spent_hours,
-                job_start(self.plan.training.instance_type).seconds,
+                self._start_seconds,
             ),
             "budget_usd": token_budget_usd(job, constraints, evidence.spent_usd),
             "usd_per_hour": self.plan.training.usd_per_hour,

@@ -41,11 +41,18 @@ class Fallback:
     attempt: int | None = None
 
 
-def next_student(run: RunRef, spec: Spec, evidence: MatchEvidence) -> Fallback:
-    """The next student, if one is left and the budget lasts for another attempt like this one."""
+def next_student(
+    run: RunRef, spec: Spec, evidence: MatchEvidence, *, trained_whole: bool = True
+) -> Fallback:
+    """The next student, if one is left and the budget lasts for another attempt like this one.
+
+    Args:
+        trained_whole: The last one had all its steps, so that what it misses is its own.
+    """
     students = evidence.students_left()
     if not students:
-        return Fallback("no other student is left to try; name more, or ask for less")
+        advice = "; name more, or ask for less" if trained_whole else ""
+        return Fallback(f"no other student is left to try{advice}")
     if evidence.attempt + 1 >= MAX_STUDENTS:
         return Fallback(f"{MAX_STUDENTS} students were tried")
     spent = outlay_of(run)

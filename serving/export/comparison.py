@@ -10,6 +10,7 @@ from typing import Any
 from jinja2.exceptions import TemplateError
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
+from serving.export.vocabulary import start_of_prompts, starts_by_itself
 from serving.llama_cpp.client import LlamaClient
 from serving.llama_cpp.process import LlamaServer, ServerFailed
 from stratos.errors import NotExportable
@@ -20,6 +21,7 @@ PROBES = {
     "words": "The quick fox can't say they've seen what I'd do; it's HERS, she'll SHOUT: DON'T!",
     "digits": "7 42 365 1999 12345 3.14159 1,000,000 -5% 2026-11-29T07:08:09Z y22z333 ٣٤ ५६ Ⅻ ½ m²",
     "blanks": " a  b   c    d     e \t f\t\tg  \u00a0h \u3000i   ",
+    "indents": "".join(f"{' ' * width}x{' ' * width}\n" for width in range(1, 34)),
     "line breaks": "one\ntwo\n\nthree\n\n\nfour\r\nfive\r\n\r\nsix \n seven\n  \n\t\n eight\n",
     "signs": "f(x) = a[i] += {\"k\": 'v'} && !b || c; #no <tag/> https://a.b/c?d=e&f=%20 …—“”«»€",
     "code": "def f(n):\n    if n<2:\n\t\treturn n\n    return f(n-1)+f(n-2)  # fibonacci\n",
@@ -55,8 +57,10 @@ def compare(folder: Path, gguf: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(folder)
     try:
         with LlamaServer(gguf, _ARGUMENTS) as server, LlamaClient(server) as client:
+            start = start_of_prompts(tokenizer)
             for name, text in probes_of(tokenizer).items():
-                _compare_tokens(client, tokenizer, name, text)
+                # Some tokenizers treat the very first text unlike any within a prompt.
+                _compare_tokens(client, tokenizer, name, start + text)
             for name, messages in _CONVERSATIONS.items():
                 _compare_prompts(client, tokenizer, name, messages)
     except ServerFailed as error:
@@ -110,6 +114,9 @@ def _compare_prompts(
             "need not tell; the student was taught without"
         )
     theirs = str(_ask(client, "/apply-template", {"messages": messages})["prompt"])
+    if starts_by_itself(tokenizer):
+        # llama.cpp takes the start token off and puts it before the tokens.
+        theirs = f"{tokenizer.bos_token}{theirs}"
     if theirs != ours:
         same = _common(ours, theirs)
         raise NotExportable(

@@ -4,54 +4,33 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import time
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 import gguf
 import numpy as np
 from gguf import GGMLQuantizationType as Stored
 from numpy.typing import NDArray
-from torch import Tensor
 from transformers import AutoConfig, AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerBase
 
-from serving.export.families import (
-    Family,
-    family_of,
-    rearranged,
-    rope_divisors,
-    write_hyperparameters,
-)
+from serving.export.families.hyperparameters import write_hyperparameters
+from serving.export.families.known import family_of
+from serving.export.families.parts import Part, parts_of
 from serving.export.quantisation import FILE_TYPES, num_bytes, quantised, stored_type
-from serving.export.stored_tensors import StoredTensors, open_tensors
+from serving.export.stored_tensors import open_tensors
 from serving.export.vocabulary import require_vocabulary, write_vocabulary
 from stratos.contracts.artifact import gguf_name
 from stratos.errors import NotExportable
 from stratos.spec import CpuPrecision
 
-_ROPE_DIVISORS = "rope_freqs.weight"
-_HEAD = "lm_head.weight"
 _TELL_SECONDS = 10.0
 """Between two lines of the log."""
 _log = logging.getLogger(__name__)
 # The writer tells every file's byte order.
 logging.getLogger("gguf").setLevel(logging.WARNING)
-
-
-@dataclass(frozen=True)
-class _Planned:
-    """One tensor of the file.
-
-    Attributes:
-        source: Its name in the safetensors; None for the divisors of the rotary embedding.
-    """
-
-    name: str
-    source: str | None
-    shape: tuple[int, ...]
-    kind: Stored
 
 
 def require_exportable(
@@ -86,29 +65,36 @@ def write_gguf(folder: Path, precision: CpuPrecision, *, name: str = "") -> Path
     path = folder / gguf_name(precision)
     writer = gguf.GGUFWriter(path, gguf.MODEL_ARCH_NAMES[family.architecture])
     writer.add_type(gguf.GGUFType.MODEL)
-    writer.add_name(name or folder.name)
+    writer.add_name(_name(name or folder.name))
     writer.add_file_type(FILE_TYPES[precision])
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
-    write_hyperparameters(writer, config)
+    write_hyperparameters(writer, config, family)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     write_vocabulary(writer, tokenizer, config.vocab_size, _ends(folder))
     with closing(writer), open_tensors(folder) as tensors:
-        planned = _plan(tensors, family, config, precision)
-        for tensor in planned:
-            size = num_bytes(tensor.shape, tensor.kind)
+        planned = [
+            (part, _stored_as(part, config, precision))
+            for part in parts_of(tensors, family, config)
+        ]
+        for part, stored in planned:
+            size = num_bytes(part.shape, stored)
             kind = np.dtype(np.float32)
-            writer.add_tensor_info(tensor.name, tensor.shape, kind, size, tensor.kind)
+            writer.add_tensor_info(part.name, part.shape, kind, size, stored)
         writer.write_header_to_file()
         writer.write_kv_data_to_file()
         writer.write_ti_data_to_file()
         told = time.monotonic()
-        for done, tensor in enumerate(planned):
+        for done, (part, stored) in enumerate(planned):
             if time.monotonic() - told >= _TELL_SECONDS:
                 _log.info("%s: %d of %d tensors", path.name, done, len(planned))
                 told = time.monotonic()
-            values = _values(tensor, tensors, family, config)
-            writer.write_tensor_data(_encoded(tensor, values))
+            writer.write_tensor_data(_encoded(part, stored))
     return path
+
+
+def _name(name: str) -> str:
+    """A name that llama.cpp takes nothing from: of one like Phi-3's it changes the tokenizer."""
+    return re.sub("phi-?3", "phi", name, flags=re.IGNORECASE)
 
 
 def _ends(folder: Path) -> list[int]:
@@ -117,47 +103,20 @@ def _ends(folder: Path) -> list[int]:
     return ends if isinstance(ends, list) else [ends]
 
 
-def _plan(
-    tensors: StoredTensors, family: Family, config: PreTrainedConfig, precision: CpuPrecision
-) -> list[_Planned]:
-    names = gguf.get_tensor_name_map(family.architecture, config.num_hidden_layers)
-    tied = bool(config.tie_word_embeddings)
-    planned = []
-
-    def plan(name: str, source: str | None, shape: tuple[int, ...]) -> None:
-        kind = stored_type(name, shape, precision, num_layers=config.num_hidden_layers, tied=tied)
-        planned.append(_Planned(name, source, shape, kind))
-
-    divisors = rope_divisors(config)
-    if divisors is not None:
-        plan(_ROPE_DIVISORS, None, tuple(divisors.shape))
-    for source in tensors.names:
-        if tied and source == _HEAD:
-            continue
-        name = names.get_name(source, try_suffixes=(".weight", ".bias"))
-        if name is None:
-            raise NotExportable(
-                f"the model has a tensor {source}, which llama.cpp has no place for in a "
-                f"{config.model_type}; choose a student without it"
-            )
-        plan(name, source, tensors.shape(source))
-    return planned
+def _stored_as(part: Part, config: PreTrainedConfig, precision: CpuPrecision) -> Stored:
+    return stored_type(
+        part.name,
+        part.shape,
+        precision,
+        num_layers=config.num_hidden_layers,
+        tied=bool(config.tie_word_embeddings),
+    )
 
 
-def _values(
-    tensor: _Planned, tensors: StoredTensors, family: Family, config: PreTrainedConfig
-) -> Tensor:
-    if tensor.source is None:
-        divisors = rope_divisors(config)
-        assert divisors is not None
-        return divisors
-    return rearranged(tensor.source, tensors.read(tensor.source), family, config)
-
-
-def _encoded(tensor: _Planned, values: Tensor) -> NDArray[np.generic]:
-    numbers = np.ascontiguousarray(values.float().numpy())
-    if tensor.kind is Stored.F16 and np.abs(numbers).max() > np.finfo(np.float16).max:
+def _encoded(part: Part, stored: Stored) -> NDArray[np.generic]:
+    numbers = np.ascontiguousarray(part.read().float().numpy())
+    if stored is Stored.F16 and np.abs(numbers).max() > np.finfo(np.float16).max:
         raise NotExportable(
-            f"{tensor.source} holds numbers that float16 cannot; ask for hosting.precision float32"
+            f"{part.source} holds numbers that float16 cannot; ask for hosting.precision float32"
         )
-    return quantised(numbers, tensor.kind)
+    return quantised(numbers, stored)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 
+from stratos.catalog.architecture import architecture, positive, text_config
 from stratos.catalog.exportable import export_obstacle
+from stratos.catalog.files import Files
 from stratos.catalog.model_card import ModelCard
-from stratos.catalog.models import bedrock_card, card_from_config, hub_card
+from stratos.catalog.models import bedrock_card, hub_card
+from stratos.catalog.safetensors import StoredTensor, stored_tensors
 from stratos.spec import Bedrock, OpenAICompatible, Teacher, Weights
 
-ReadFile = Callable[[str], bytes]
-"""The bytes of a file by its path in the spec's folder; raises FileNotFoundError."""
 
-
-def card_of(model: Teacher, read: ReadFile) -> ModelCard:
-    """Describe a model: from its config.json in the folder, or from the catalog.
+def card_of(model: Teacher, files: Files) -> ModelCard:
+    """Describe a model: from its folder beside the spec, or from the catalog.
 
     Raises:
         ValueError, LookupError, FileNotFoundError: if it cannot be described, with the reason.
@@ -31,27 +31,92 @@ def card_of(model: Teacher, read: ReadFile) -> ModelCard:
                 output_usd_per_million_tokens=model.output_usd_per_million_tokens,
             )
         case Weights(path=str(path)):
-            config = json.loads(read(f"{path.rstrip('/')}/config.json"))
-            return card_from_config(model.name, config, model.licence, layers=model.layers)
+            return folder_card(model.name, files, path, model.licence, layers=model.layers)
         case Weights():
             return hub_card(model)
 
 
-def student_card(model: Weights, read: ReadFile) -> ModelCard:
+def folder_card(
+    name: str, files: Files, folder: str, licence: str | None = None, *, layers: int | None = None
+) -> ModelCard:
+    """Describe a model folder by its config.json and the headers of its weights.
+
+    Args:
+        layers: Keep only this many of its layers.
+
+    Raises:
+        ValueError, FileNotFoundError: if it cannot be described, with the reason.
+    """
+    folder = folder.rstrip("/")
+    config = json.loads(files.read(f"{folder}/config.json"))
+    if not isinstance(config, dict):
+        raise ValueError(f"{folder}/config.json is not what save_pretrained() writes")
+    return card_from_config(name, config, stored_tensors(files, folder), licence, layers=layers)
+
+
+def card_from_config(
+    name: str,
+    config: Mapping[str, object],
+    tensors: Sequence[StoredTensor],
+    licence: str | None = None,
+    *,
+    layers: int | None = None,
+) -> ModelCard:
+    """Describe a model by its config.json and the tensors that it is stored as.
+
+    Args:
+        layers: Keep only this many of its layers.
+
+    Raises:
+        ValueError: for a missing size, layers that config.json and files count differently, or
+            more layers to keep than there are.
+    """
+    found = architecture(name, config, tensors)
+    if layers is not None:
+        found = found.cut(layers)
+    text = text_config(config)
+    hidden = found.size("hidden_size", positive(text.get("n_embd")))
+    heads = found.size("num_attention_heads", positive(text.get("n_head")))
+    return ModelCard(
+        name=name,
+        kind="weights",
+        licence=licence,
+        num_parameters=found.num_parameters,
+        num_active_parameters=found.num_active_parameters,
+        num_bytes=found.num_bytes,
+        num_layers=found.layers,
+        num_attention_layers=len(found.attention_layers),
+        num_window_layers=len(found.window_layers),
+        window_tokens=found.window_tokens,
+        hidden_size=hidden,
+        num_heads=heads,
+        num_kv_heads=found.size("num_key_value_heads", heads),
+        head_dim=found.size("head_dim", max(1, hidden // heads)),
+        intermediate_size=positive(text.get("moe_intermediate_size"))
+        or positive(text.get("intermediate_size"))
+        or 4 * hidden,
+        vocabulary_size=found.size("vocab_size"),
+        context_tokens=positive(text.get("max_position_embeddings")),
+        llama_cpp_obstacle=export_obstacle(config),
+        float32_weights=found.dtype == "F32",
+    )
+
+
+def student_card(model: Weights, files: Files) -> ModelCard:
     """Describe a student, and whether llama.cpp has a name for its tokenizer.
 
     Raises:
         ValueError, LookupError, FileNotFoundError: if it cannot be described, with the reason.
     """
-    card = card_of(model, read)
+    card = card_of(model, files)
     if model.path is None or card.llama_cpp_obstacle is not None:
         return card
     folder = model.path.rstrip("/")
     try:
-        tokenizer = json.loads(read(f"{folder}/tokenizer.json"))
+        tokenizer = json.loads(files.read(f"{folder}/tokenizer.json"))
     except FileNotFoundError:
         return card  # of another format, which the job reads
-    config = json.loads(read(f"{folder}/config.json"))
+    config = json.loads(files.read(f"{folder}/config.json"))
     try:
         obstacle = export_obstacle(config, tokenizer)
     except (KeyError, TypeError, AttributeError, ValueError) as error:

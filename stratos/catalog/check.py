@@ -5,10 +5,49 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 
-from stratos.catalog.models import Dimensions, HubModel, count_parameters
+from pydantic import PositiveInt
+
+from stratos.catalog.models import HubModel
 from stratos.catalog.servers import STALE_DAYS, InstanceType, ServerCatalog
+from stratos.frozen import FrozenModel
 
 PARAMETER_TOLERANCE = 0.01
+
+
+class Dimensions(FrozenModel):
+    """Sizes of a decoder-only transformer, from which its parameters can be counted."""
+
+    num_layers: PositiveInt
+    hidden_size: PositiveInt
+    num_heads: PositiveInt
+    num_kv_heads: PositiveInt
+    head_dim: PositiveInt
+    intermediate_size: int = 0
+    """Of the dense feed-forward block; 0 where every layer has experts."""
+    vocabulary_size: PositiveInt
+    tied_embeddings: bool
+    num_experts: int = 0
+    experts_per_token: int = 0
+    expert_size: int = 0
+
+
+def count_parameters(dims: Dimensions, *, active: bool = False) -> int:
+    """Count weights: embeddings, attention, gated feed-forward, norms.
+
+    With `active`, only the experts one token passes through.
+    """
+    query = dims.num_heads * dims.head_dim
+    key_value = dims.num_kv_heads * dims.head_dim
+    attention = dims.hidden_size * (2 * query + 2 * key_value)
+    if dims.num_experts:
+        experts = dims.experts_per_token if active else dims.num_experts
+        feed_forward = 3 * dims.hidden_size * dims.expert_size * experts
+        feed_forward += dims.hidden_size * dims.num_experts
+    else:
+        feed_forward = 3 * dims.hidden_size * dims.intermediate_size
+    embeddings = dims.vocabulary_size * dims.hidden_size
+    layers = dims.num_layers * (attention + feed_forward + 2 * dims.hidden_size)
+    return layers + embeddings * (1 if dims.tied_embeddings else 2) + dims.hidden_size
 
 
 def server_problems(catalog: ServerCatalog, today: date) -> Iterator[str]:

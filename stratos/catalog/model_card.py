@@ -16,7 +16,14 @@ class ModelCard(FrozenModel):
     licence: str | None = None
     num_parameters: int | None = None
     num_active_parameters: int | None = None
+    num_bytes: int | None = None
+    """Of the weights as they are stored."""
     num_layers: int | None = None
+    num_attention_layers: int | None = None
+    """Layers that keep keys and values; None is all of them."""
+    num_window_layers: int = 0
+    """Of these, the layers that see only the last `window_tokens`."""
+    window_tokens: int | None = None
     hidden_size: int | None = None
     num_heads: int | None = None
     num_kv_heads: int | None = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date
 from functools import cache
 
@@ -15,135 +14,10 @@ from stratos.catalog.shipped import shipped_rows
 from stratos.frozen import FrozenModel
 from stratos.spec import Weights
 
-SUPPORTED_MODEL_TYPES = ("qwen2", "qwen3", "llama")
 _LEAST_DAYS_LEFT = 90
 """Before its end of life, of a teacher that is considered by default."""
 _LARGEST_DEFAULT_STUDENT = 9_000_000_000
 """Weights."""
-
-
-class Dimensions(FrozenModel):
-    """Sizes of a decoder-only transformer, from which its parameters can be counted."""
-
-    num_layers: PositiveInt
-    hidden_size: PositiveInt
-    num_heads: PositiveInt
-    num_kv_heads: PositiveInt
-    head_dim: PositiveInt
-    intermediate_size: int = 0
-    """Of the dense feed-forward block; 0 where every layer has experts."""
-    vocabulary_size: PositiveInt
-    tied_embeddings: bool
-    num_experts: int = 0
-    experts_per_token: int = 0
-    expert_size: int = 0
-    attention_bias: bool = False
-    """Biases on the query, key and value projections (Qwen2)."""
-    query_key_norm: bool = False
-    """RMSNorm on query and key heads (Qwen3)."""
-
-
-def count_parameters(dims: Dimensions, *, active: bool = False) -> int:
-    """Count weights: embeddings, attention, gated feed-forward, norms.
-
-    With `active`, only the experts one token passes through.
-    """
-    query = dims.num_heads * dims.head_dim
-    key_value = dims.num_kv_heads * dims.head_dim
-    attention = dims.hidden_size * (2 * query + 2 * key_value)
-    if dims.attention_bias:
-        attention += query + 2 * key_value
-    if dims.query_key_norm:
-        attention += 2 * dims.head_dim
-    if dims.num_experts:
-        experts = dims.experts_per_token if active else dims.num_experts
-        feed_forward = 3 * dims.hidden_size * dims.expert_size * experts
-        feed_forward += dims.hidden_size * dims.num_experts
-    else:
-        feed_forward = 3 * dims.hidden_size * dims.intermediate_size
-    embeddings = dims.vocabulary_size * dims.hidden_size
-    layers = dims.num_layers * (attention + feed_forward + 2 * dims.hidden_size)
-    return layers + embeddings * (1 if dims.tied_embeddings else 2) + dims.hidden_size
-
-
-def card_from_config(
-    name: str,
-    config_json: Mapping[str, object],
-    licence: str | None = None,
-    *,
-    layers: int | None = None,
-) -> ModelCard:
-    """Describe a model by its Hugging Face `config.json`.
-
-    Args:
-        layers: Keep only this many of its layers.
-
-    Raises:
-        ValueError: for an architecture other than Qwen2, Qwen3 or Llama, a missing dimension, or
-            more layers to keep than there are.
-    """
-    dims = dimensions_from_config(name, config_json)
-    if layers is not None:
-        _require_layers(name, layers, dims.num_layers)
-        dims = dims.model_copy(update={"num_layers": layers})
-    return ModelCard(
-        name=name,
-        kind="weights",
-        licence=licence,
-        num_parameters=count_parameters(dims),
-        num_active_parameters=count_parameters(dims, active=True),
-        num_layers=dims.num_layers,
-        hidden_size=dims.hidden_size,
-        num_heads=dims.num_heads,
-        num_kv_heads=dims.num_kv_heads,
-        head_dim=dims.head_dim,
-        intermediate_size=dims.intermediate_size,
-        vocabulary_size=dims.vocabulary_size,
-        context_tokens=_positive(config_json.get("max_position_embeddings")),
-        llama_cpp_obstacle=export_obstacle(config_json),
-        float32_weights=(config_json.get("dtype") or config_json.get("torch_dtype")) == "float32",
-    )
-
-
-def _positive(value: object) -> int | None:
-    return value if isinstance(value, int) and value > 0 else None
-
-
-def dimensions_from_config(name: str, config_json: Mapping[str, object]) -> Dimensions:
-    """Read the sizes out of a Hugging Face `config.json`.
-
-    Raises:
-        ValueError: for an architecture other than Qwen2, Qwen3 or Llama, or a missing dimension.
-    """
-    model_type = config_json.get("model_type")
-    if model_type not in SUPPORTED_MODEL_TYPES:
-        raise ValueError(
-            f"{name}: config.json says model_type {model_type!r}; "
-            f"supported are {', '.join(SUPPORTED_MODEL_TYPES)}"
-        )
-
-    def size(field: str, default: int | None = None) -> int:
-        value = config_json.get(field)
-        value = default if value is None else value
-        if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
-            raise ValueError(f"{name}: config.json needs a positive integer {field}, has {value!r}")
-        return value
-
-    heads, hidden = size("num_attention_heads"), size("hidden_size")
-    tied = config_json.get("tie_word_embeddings", False)
-    bias = config_json.get("attention_bias", model_type == "qwen2")
-    return Dimensions(
-        num_layers=size("num_hidden_layers"),
-        hidden_size=hidden,
-        num_heads=heads,
-        num_kv_heads=size("num_key_value_heads", heads),
-        head_dim=size("head_dim", max(1, hidden // heads)),
-        intermediate_size=size("intermediate_size"),
-        vocabulary_size=size("vocab_size"),
-        tied_embeddings=bool(tied),
-        attention_bias=bool(bias) or model_type == "qwen2",
-        query_key_norm=model_type == "qwen3",
-    )
 
 
 class HubModel(FrozenModel):

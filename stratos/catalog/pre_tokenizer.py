@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from stratos.catalog.sentence_pieces import begins_with_blank, merges_pieces
 from stratos.errors import NotExportable
 
 _LETTERS = r"[^\r\n\p{L}\p{N}]?\p{L}+"
@@ -16,6 +17,17 @@ _REST = r" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 _CONTRACTIONS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)"
 _ONE_DIGIT = f"split {_CONTRACTIONS}|{_LETTERS}|" + r"\p{N}|" + _REST
 _THREE_DIGITS = f"split {_CONTRACTIONS}|{_LETTERS}|" + r"\p{N}{1,3}|" + _REST
+_MARKS = (
+    f"split {_CONTRACTIONS}|"
+    r"[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+"
+    r"|\s+(?!\S)|\s+"
+)
+_UPPER, _LOWER = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]", r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"
+_FIRST = r"[^\r\n\p{L}\p{N}]?"
+_CASES = (
+    f"split {_FIRST}{_UPPER}*{_LOWER}+{_CONTRACTIONS}?|{_FIRST}{_UPPER}+{_LOWER}*{_CONTRACTIONS}?"
+    r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
 _GPT2 = "bytes after GPT-2's split"
 _BYTES = "bytes"
 
@@ -25,8 +37,25 @@ _NAMES: dict[tuple[tuple[str, ...], bool], str] = {
     ((_ONE_DIGIT, _BYTES), False): "qwen2",
     ((_THREE_DIGITS, _BYTES), True): "llama-bpe",
     ((_THREE_DIGITS, _BYTES), False): "smaug-bpe",
+    ((_MARKS, _BYTES), False): "qwen35",
+    ((_CASES, _BYTES), False): "granite-embed-multi-97m",
 }
-"""Steps, and whether a whole word that is a token needs no merges → `tokenizer.ggml.pre`."""
+"""The last splits as GPT-4o's tokenizer does but that it tells capitals only in ASCII; llama.cpp's
+own name for that, gpt-4o, takes marks off letters, too, and so does its tekken.
+
+Steps, and whether a whole word that is a token needs no merges → `tokenizer.ggml.pre`."""
+
+
+def require_tokenizer(tokenizer: Mapping[str, Any]) -> None:
+    """Refuse a tokenizer that llama.cpp does not know.
+
+    Raises:
+        NotExportable: naming what differs.
+    """
+    if merges_pieces(tokenizer):
+        begins_with_blank(tokenizer)
+    else:
+        pre_tokenizer_name(tokenizer)
 
 
 def pre_tokenizer_name(tokenizer: Mapping[str, Any]) -> str:
@@ -67,8 +96,8 @@ def _require_byte_level_bpe(tokenizer: Mapping[str, Any]) -> None:
         unlike = ["no merges, which llama.cpp demands"]
     if unlike:
         raise NotExportable(
-            f"the tokenizer has {', '.join(unlike)}; only byte-level BPE can be written for "
-            "llama.cpp yet. Choose a student with such a tokenizer"
+            f"the tokenizer has {', '.join(unlike)}; llama.cpp is given byte-level BPE, or pieces "
+            "with bytes to fall back on. Choose a student with such a tokenizer"
         )
 
 
@@ -82,7 +111,8 @@ def _steps(pre_tokenizer: Mapping[str, Any] | None) -> list[str]:
             return ["single digits"]
         case {"type": "ByteLevel", "add_prefix_space": False, **settings}:
             return [_GPT2 if settings.get("use_regex", True) else _BYTES]
-        case {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", **settings}:
-            if not settings.get("invert"):
+        case {"type": "Split", "pattern": {"Regex": pattern}, "behavior": kept, **settings}:
+            # Of a pattern that leaves nothing out, the two are one.
+            if (kept, bool(settings.get("invert"))) in (("Isolated", False), ("Removed", True)):
                 return [f"split {pattern}"]
     return [json.dumps(pre_tokenizer, ensure_ascii=False)]

@@ -20,6 +20,7 @@ from stratos.cli import approval
 from stratos.cli import batch as batches
 from stratos.cli import endpoint as endpoints
 from stratos.cli.catalog import catalog_app
+from stratos.cli.learned import learned_command
 from stratos.cli.plan import plan_command
 from stratos.cli.runs import find_run, list_hosting, read_object, read_summary, usd_per_month
 from stratos.cli.screen import make_console
@@ -46,6 +47,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command("plan")(plan_command)
+app.command("learned")(learned_command)
 app.add_typer(catalog_app, name="catalog")
 console = make_console()
 errors = make_console(stderr=True)

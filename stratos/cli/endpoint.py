@@ -15,7 +15,7 @@ from stratos.cli.stack import Stack, client
 from stratos.contracts.bucket import RunKeys, s3_uri
 from stratos.contracts.run import RunRow
 from stratos.errors import EndpointNotFound
-from stratos.hosting.chat_request import chat_request
+from stratos.hosting.chat_request import chat_request, said_in
 from stratos.hosting.components import (
     delete_component,
     find_component,
@@ -34,7 +34,12 @@ _DELETION_SECONDS = 600
 
 
 def invoke(stack: Stack, run: RunRow, question: str, max_tokens: int) -> str:
-    """Return the endpoint's answer to one question.
+    """Return the endpoint's answer to one question; raises as `converse` does."""
+    return converse(stack, run, question, max_tokens)[0]
+
+
+def converse(stack: Stack, run: RunRow, question: str, max_tokens: int) -> tuple[str, bool]:
+    """Return the endpoint's answer to one question, and whether the answer came to its end.
 
     Raises:
         EndpointNotFound: if the run has no live endpoint.
@@ -48,7 +53,7 @@ def invoke(stack: Stack, run: RunRow, question: str, max_tokens: int) -> str:
         answer = json.loads(_send(stack, run, run.endpoint_name, body))
     except ClientError as error:
         raise EndpointNotFound(f"endpoint {run.endpoint_name} did not answer: {error}") from error
-    return str(answer["choices"][0]["message"]["content"])
+    return said_in(answer)
 
 
 def _send(stack: Stack, run: RunRow, endpoint_name: str, body: bytes) -> bytes:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 import yaml
 from rich.table import Table
+from rich.text import Text
 
 from stratos.catalog.local import measure_local_servers
 from stratos.cli.catalog import load_servers
@@ -26,6 +27,7 @@ from stratos.problems import Problem
 from stratos.spec import Constraints, Spec
 from stratos.spec.folder import files_under, read_spec_in_folder
 from stratos.spec.schedule import Rate, next_times, parse_schedule
+from stratos.units import figure
 
 console = make_console()
 
@@ -136,7 +138,7 @@ def _print_fleet(fleet: FleetPlan) -> None:
     for column in table.columns[1:]:
         column.justify = "right"
     for row in fleet.origins:
-        table.add_row(row.origin, f"{row.requests_per_second:g}", f"{row.p95_latency_ms:,.0f}")
+        table.add_row(row.origin, figure(row.requests_per_second), f"{row.p95_latency_ms:,.0f}")
     stands = ", ".join(f"{r.count} × {r.instance_type} in {r.region}" for r in fleet.replicas)
     console.print(f"fleet for these origins: {stands}", soft_wrap=True, highlight=False)
     console.print(table)
@@ -156,7 +158,7 @@ def _print(plans: PlanSet) -> None:
     for number, (plan_id, plan) in enumerate(distinct.items(), start=1):
         names = [name.replace("_", " ") for name, row in rows.items() if row.id == plan_id]
         table.add_row(str(number), *_figures(plan))
-        console.print(f"{number}  {', '.join(names)}", style="bold", highlight=False)
+        console.print(_first_line(number, names, plan), soft_wrap=True)
         console.print(f"   {_description(plan)}", soft_wrap=True, highlight=False)
         console.print(f"   hosting: {plan.hosting.reason}", soft_wrap=True, highlight=False)
         if plan.engine is not None:
@@ -170,6 +172,12 @@ def _print(plans: PlanSet) -> None:
     )
     for caveat in plans.chosen.caveats:
         console.print(f"  note: {caveat}", soft_wrap=True, highlight=False)
+
+
+def _first_line(number: int, names: list[str], plan: Plan) -> Text:
+    """What the plan is, and at once what it is not expected to hold."""
+    missed = "".join(f"; forecast to miss {miss}" for miss in plan.misses)
+    return Text.assemble((f"{number}  {', '.join(names)}", "bold"), (missed, "yellow"))
 
 
 def _description(plan: Plan) -> str:
@@ -189,8 +197,13 @@ def _figures(plan: Plan) -> list[str]:
         _range(plan.hours_to_deploy, ".2f"),
         _range(plan.usd_to_deploy, ",.2f"),
         _range(plan.usd_per_month, ",.0f" if plan.usd_per_month.value >= 10 else ",.2f"),
-        _range(plan.usd_per_1000_requests, ".3g") if plan.usd_per_1000_requests else "–",
+        _figures_of(plan.usd_per_1000_requests) if plan.usd_per_1000_requests else "–",
     ]
+
+
+def _figures_of(interval: Interval) -> str:
+    low, high = figure(interval.lo, 3), figure(interval.hi, 3)
+    return f"{figure(interval.value, 3)} ({low}–{high})"
 
 
 def _range(interval: Interval, pattern: str) -> str:

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from rich.console import Console
+
+from stratos.report.figures import duration
 
 _WIDTH_OF_NO_TERMINAL = 120
 """Columns; rich would assume 80, and cut the words of a table that needs more."""
@@ -16,3 +22,21 @@ def make_console(*, stderr: bool = False) -> Console:
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = _WIDTH_OF_NO_TERMINAL
     return console
+
+
+@contextmanager
+def aloud(console: Console, what: str, every_seconds: float = 10.0) -> Iterator[None]:
+    """Say every ten seconds that something without words of its own still goes on."""
+    ended, began = threading.Event(), time.monotonic()
+
+    def speak() -> None:
+        while not ended.wait(every_seconds):
+            console.print(f"{what}: {duration(time.monotonic() - began)} so far", highlight=False)
+
+    speaker = threading.Thread(target=speak, name=what, daemon=True)
+    speaker.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        speaker.join()

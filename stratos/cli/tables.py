@@ -23,6 +23,7 @@ from stratos.report.figures import (
     money,
     share,
 )
+from stratos.units import figure
 
 STYLES = {"succeeded": "green", "failed": "red", "rejected": "red", "stopped": "yellow"}
 VERDICTS = {True: "green", False: "red", None: "dim"}
@@ -83,8 +84,8 @@ def _measurements(run: RunSummary) -> Table:
             Text(f"{row.server}, {row.verdict}", style),
             row.p95,
             row.p99,
-            f"{load.requests_per_second.value:.3g}",
-            f"${cost.value:.3g}" if cost else "–",
+            figure(load.requests_per_second.value, 3),
+            f"${figure(cost.value, 3)}" if cost else "–",
         )
     return table
 

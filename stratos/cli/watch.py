@@ -30,6 +30,8 @@ from stratos.report.figures import duration
 from stratos.waiting import wait_until
 
 START_TIMEOUT_SECONDS = 60.0
+SILENT_SECONDS = 10.0
+"""Without a line, after which the last one is said again with the time it has taken."""
 REPORT_TIMEOUT_SECONDS = 960.0
 """Clean-up has 15 minutes, most of them to wait for the endpoint before it reports."""
 
@@ -55,21 +57,29 @@ def follow(
     """Yield snapshots of the run until it has finished.
 
     Args:
-        tell: Called once if there is no such run yet, with what is waited for.
+        tell: Called with what is waited for if there is no such run yet, now and then.
 
     Raises:
         RunNotFound: if the run does not appear in time.
         RunLost: if the execution ends and no report follows in time.
     """
-    unreported = 0.0
+    unreported = waited = 0.0
     num_pauses = math.ceil(start_timeout_seconds / poll_seconds)
     if _run_if_begun(stack, run_id) is None:
         tell(f"waiting up to {start_timeout_seconds:.0f} s for run {run_id} to start")
+
+    def pause(seconds: float) -> None:
+        nonlocal waited
+        sleep(seconds)
+        before, waited = waited, waited + seconds
+        if waited // SILENT_SECONDS > before // SILENT_SECONDS:
+            tell(f"still waiting for run {run_id} to start: {waited:.0f} s")
+
     while True:
         run = wait_until(
             lambda: _run_if_begun(stack, run_id),
             pauses=itertools.repeat(poll_seconds, num_pauses),
-            sleep=sleep,
+            sleep=pause,
         )
         if run is None:
             raise RunNotFound(
@@ -103,13 +113,15 @@ def _run_if_begun(stack: Stack, run_id: str) -> RunRow | None:
 class Screen:
     """The live picture of one run: its states with their times, and the job that is running.
 
-    Without a terminal, each state and each tenth of a job is one line of text.
+    Without a terminal, each state and each tenth of a job is one line of text, and so is every ten
+    seconds in which neither comes.
     """
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    def __init__(self, console: Console, now: Callable[[], float] = time.monotonic) -> None:
+        self._console, self._now = console, now
         self._states: list[tuple[str, float]] = []
-        self._last_line = ""
+        self._last_key, self._printed_at = "", 0.0
+        self._began_at = now()
 
     def show(self, snapshots: Iterator[Snapshot]) -> RunRow:
         """Draw until the run has ended, and return its row."""
@@ -126,26 +138,33 @@ class Screen:
 
     def _note(self, snapshot: Snapshot) -> None:
         if snapshot.state and (not self._states or self._states[-1][0] != snapshot.state):
-            self._states.append((snapshot.state, time.monotonic()))
+            self._states.append((snapshot.state, self._now()))
 
     def _print_line(self, snapshot: Snapshot) -> None:
-        line = snapshot.state or "starting"
-        if snapshot.run.awaits_approval:
-            line = f"{line}: {asks(snapshot.run)}"
+        now, state = self._now(), snapshot.state or "starting"
         progress = snapshot.progress
-        if progress and progress.total and belongs(progress, snapshot.state):
-            tenth = int(10 * progress.done / progress.total)
-            line = f"{line}: {describe(progress, done=tenth * progress.total / 10)}"
-            key = f"{snapshot.state}{progress.label}{tenth}"
-        else:
-            key = line
-        if key != self._last_line:
-            self._console.print(line, highlight=False, soft_wrap=True)
-            self._last_line = key
+        if progress is not None and not belongs(progress, snapshot.state):
+            progress = None
+        key, told = state, ""
+        if snapshot.run.awaits_approval:
+            key = told = asks(snapshot.run)
+        elif progress is not None:
+            tenth = int(10 * progress.done / progress.total) if progress.total else 0
+            key = f"{state}{progress.label}{tenth}{progress.note is None}"
+            told = describe(progress, done=tenth * progress.total / 10)
+        if key == self._last_key:
+            if snapshot.run.awaits_approval or now - self._printed_at < SILENT_SECONDS:
+                return
+            since = now - (self._states[-1][1] if self._states else self._began_at)
+            told = describe(progress) if progress is not None else ""
+            told = ", ".join(filter(None, (told, f"{duration(since)} so far")))
+        line = f"{state}: {told}" if told else state
+        self._console.print(line, highlight=False, soft_wrap=True)
+        self._last_key, self._printed_at = key, now
 
     def _picture(self, snapshot: Snapshot) -> Group:
         rows = Table.grid(padding=(0, 2))
-        now = time.monotonic()
+        now = self._now()
         for number, (state, entered) in enumerate(self._states):
             last = number == len(self._states) - 1
             left = now if last else self._states[number + 1][1]
@@ -154,8 +173,10 @@ class Screen:
         progress = snapshot.progress
         if snapshot.run.awaits_approval:
             return Group(rows, Text(asks(snapshot.run)))
-        if progress is None or not progress.total or not belongs(progress, snapshot.state):
+        if progress is None or not belongs(progress, snapshot.state):
             return Group(rows)
+        if not progress.total:
+            return Group(rows, Text(describe(progress)))
         bar = ProgressBar(total=progress.total, completed=progress.done, width=40)
         line = Table.grid(padding=(0, 2))
         line.add_row(bar, describe(progress))
@@ -174,13 +195,18 @@ def belongs(progress: Progress, state: str | None) -> bool:
 
 
 def describe(progress: Progress, done: float | None = None) -> str:
-    """`distill: 120/400 steps, 10,412 tokens/s, loss 0.731, 42.1 s left`."""
+    """`student 120/400 steps, 10,412 tokens/s, loss 0.731, 42.1 s left`."""
     done = progress.done if done is None else done
-    parts = [f"{progress.label} {done:,.0f}/{progress.total:,.0f} {progress.unit}"]
+    counted = f" {done:,.0f}/{progress.total:,.0f} {progress.unit}" if progress.total else ""
+    parts = [progress.label + counted]
     if progress.tokens_per_second is not None:
         parts.append(f"{progress.tokens_per_second:,.0f} tokens/s")
     if progress.loss is not None:
         parts.append(f"loss {progress.loss:.3f}")
     if progress.seconds_left is not None:
         parts.append(f"{duration(progress.seconds_left)} left")
+    if progress.quiet_seconds:
+        parts.append(f"still at it after {duration(progress.quiet_seconds)}")
+    if progress.note is not None:
+        parts.append(progress.note)
     return ", ".join(parts)

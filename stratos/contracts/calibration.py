@@ -27,3 +27,10 @@ class CalibrationRow(FrozenModel):
     measured: float
     correction: float = 1.0
     """What calibration had already multiplied `predicted` by (the odds, for accuracy)."""
+    ignored: str | None = None
+    """Why it teaches nothing, in words: what was measured is not what was predicted."""
+
+
+def read_calibration(text: str) -> list[CalibrationRow]:
+    """Every row of `calibration.jsonl`, those that are ignored among them."""
+    return [CalibrationRow.model_validate_json(line) for line in text.splitlines() if line.strip()]

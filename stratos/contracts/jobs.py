@@ -45,6 +45,15 @@ REVERSE_PROBES = 64
 """Probe records with gold answers that a teacher is asked to explain."""
 
 
+CONTENDED_CPU_SHARE = 0.8
+"""Below it, a job's pace says more about other programs than about its server."""
+
+
+def ask_for(hours: float | None) -> str:
+    """The end of a sentence on a limit that was too short."""
+    return "" if hours is None else f"; ask for at least {hours:g}"
+
+
 class Judging(FrozenModel):
     """How an answer is scored; the same everywhere."""
 
@@ -83,9 +92,11 @@ class ProbeConfig(JobConfig):
     role: ModelRole
     model: Teacher
     max_new_tokens: int
+    """Longest reply of a student. A teacher is asked as synthesis will ask it."""
     synthesis: Synthesis
     reverse_records: int = REVERSE_PROBES
-    """Teacher only: probe records with gold answers it is asked to explain."""
+    """Teacher only: probe records with gold answers it is asked to explain, and questions it may
+    answer with all the attempts of synthesis."""
 
 
 class SynthesizeConfig(JobConfig):
@@ -98,6 +109,22 @@ class SynthesizeConfig(JobConfig):
     records_uri: str
     """S3 prefix that receives `records.jsonl`."""
     seed: int
+
+
+class TimeLimit(FrozenModel):
+    """What the spec allows, and what was spent of it when a job's deadline was set."""
+
+    max_training_hours: float | None = None
+    """None if the spec sets no limit."""
+    spent_hours: float = 0.0
+    start_seconds: float = 0.0
+    """From the request until the job's program works."""
+
+    @property
+    def told(self) -> str:
+        if self.max_training_hours is None:
+            return "its deadline, since max_training_hours is not set"
+        return f"max_training_hours: {self.max_training_hours:g}"
 
 
 class DistillConfig(JobConfig):
@@ -113,6 +140,10 @@ class DistillConfig(JobConfig):
     """Precisions to export for llama.cpp: one in full, and the quantised one of the plan."""
     gguf_required: bool = True
     """No plan of the run can do without. Else a student that llama.cpp cannot serve has none."""
+    forecast_tokens_per_second: float | None = None
+    """Of training, by the plan; None in configurations from before it was told."""
+    time_limit: TimeLimit = TimeLimit()
+    """Where the job's deadline comes from."""
 
     @field_validator("gguf")
     @classmethod
@@ -133,6 +164,8 @@ class EvaluateConfig(JobConfig):
     teacher: Teacher
     student: Weights
     max_new_tokens: int
+    synthesis: Synthesis | None = None
+    """How the teacher is asked. None in configurations from before: as the student is."""
     teacher_max_records: int | None = None
     """Ask a paid teacher at most this many held-out questions."""
     engine: PlannedEngine | None = None
@@ -165,6 +198,12 @@ class ProbeResult(JobResult):
     accuracy: Proportion
     reverse_yield: Proportion | None = None
     """Share of gold answers it explained soundly; teachers only."""
+    alignment_yield: Proportion | None = None
+    """Share of questions to which synthesis would keep an answer of its own; teachers only."""
+    answers: dict[str, int] = Field(default_factory=dict)
+    """What its (first) answers were worth: reason → answers, the right ones among them."""
+    explanations: dict[str, int] = Field(default_factory=dict)
+    """Why explanations were rejected: reason → attempts."""
     tokens_per_second: float
     mean_prompt_tokens: float
     mean_completion_tokens: float
@@ -249,6 +288,32 @@ class DistillResult(JobResult):
     peak_memory_mib: float
     reinforced: Reinforced | None = None
     """None if `training.reinforcement.steps` is 0, or SIGTERM came first."""
+    cpu_share: float | None = None
+    """Of the CPU time that training asked for, what it got; the rest went to other programs. None
+    on GPUs, and where that is not known."""
+    needed_hours: float | None = None
+    """`max_training_hours` that the planned steps would have needed; None if they were done."""
+    time_limit: TimeLimit = TimeLimit()
+    """That of the job."""
+
+    @property
+    def is_contended(self) -> bool:
+        """Whether other programs took so much of the processors that its pace is not theirs."""
+        return self.cpu_share is not None and self.cpu_share < CONTENDED_CPU_SHARE
+
+    @property
+    def cut_short(self) -> str | None:
+        """What ended training before its planned end, in words, and what would do."""
+        if self.stopped_by == "finished":
+            return None
+        done, planned, what = self.steps, self.planned_steps, "training"
+        if self.reinforced is not None:
+            done, planned = self.reinforced.steps, self.reinforced.planned_steps
+            what = "reinforcement"
+        stopped = f"{what} stopped at step {done:,} of {planned:,}"
+        if self.stopped_by == "sigterm":
+            return f"{stopped} because SageMaker ended the job"
+        return f"{stopped} by {self.time_limit.told}{ask_for(self.needed_hours)}"
 
 
 class EvaluatedExample(FrozenModel):
@@ -315,13 +380,18 @@ class Progress(FrozenModel):
 
     step: JobStep
     label: str
-    """Which model or strategy."""
+    """Which model or strategy, or what it is doing."""
     done: float
     total: float
+    """0 where nothing is counted."""
     unit: str
     seconds: float
+    quiet_seconds: float = 0.0
+    """Since the job last had something new to say; 0 while it has."""
     tokens_per_second: float | None = None
     loss: float | None = None
     seconds_left: float | None = None
     usd: float = 0.0
     """Paid for teacher calls so far, earlier attempts of the job included."""
+    note: str | None = None
+    """What whoever follows the run should know now, such as that its deadline will cut it."""

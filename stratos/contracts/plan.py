@@ -8,6 +8,7 @@ from pydantic import Field
 
 from stratos.frozen import FrozenModel
 from stratos.spec import QUANTISED, Method, ModeName, StrategyName
+from stratos.units import figure
 
 Purchase = Literal["on_demand", "spot"]
 Precision = Literal["float32", "bfloat16", "fp8"]
@@ -70,7 +71,8 @@ class PlannedEngine(FrozenModel):
         """In one line."""
         return (
             f"{ENGINE_TITLES[self.name]} in {self.precision}: {self.slots} requests at once, each "
-            f"with a context of {self.context_tokens:,} tokens; {self.memory_gib:.2g} GiB forecast"
+            f"with a context of {self.context_tokens:,} tokens; "
+            f"{figure(self.memory_gib, 2)} GiB forecast"
         )
 
 
@@ -110,6 +112,9 @@ class Plan(FrozenModel):
     """Of a choice that is served by CPUs: what this and other precisions take and lose there."""
     strategy: StrategyName | None = None
     """None before the teacher has been probed."""
+    misses: tuple[str, ...] = ()
+    """Constraints that the plan is expected to miss, with the figures: it is no more than possible
+    that it holds them. None in older plans."""
     accuracy: Interval
     p50_latency_ms: Interval
     p95_latency_ms: Interval
@@ -128,6 +133,8 @@ class Plan(FrozenModel):
     training_tokens_per_second: float
     """Predicted, for calibration against what the job measures."""
     num_training_tokens: float
+    num_records: float | None = None
+    """Verified records that training is forecast to have; None in older plans."""
     calibration: dict[str, float] = Field(default_factory=dict)
     """Correction of each predicted quantity by finished runs, already applied."""
     caveats: tuple[str, ...] = ()
@@ -142,7 +149,8 @@ class PlanSet(FrozenModel):
     """Runners-up, in the order they would be tried."""
     alternatives: dict[str, Plan]
     """`cheapest`, `fastest`, `most_accurate`, `soonest`, `knee`; and `full_precision` where the
-    choice is quantised: the same training, served unquantised."""
+    choice is quantised: the same training, served unquantised. Where every plan is expected to miss
+    a constraint, `nearest_to_min_accuracy` stands in the place of `most_accurate`."""
     front: tuple[Plan, ...]
     """Non-dominated feasible plans, best score first; at most 500."""
     front_size: int

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from stratos.contracts.records import Record
 from stratos.dataset.formats import ParsedRow, Row, RowError, detect_format, read_row
 from stratos.dataset.lines import MAX_LINE_BYTES
-from stratos.scoring.answers import final_answer
+from stratos.scoring.reply import read_reply
 from stratos.spec import FormatName, Task
 
 MAX_SHOWN = 20
@@ -70,8 +70,9 @@ class DatasetReader:
             named = self.task.format
             self.formats[file] = detect_format(row) if named == "auto" else named
         example = read_row(row, self.formats[file])
-        reply = example.reply
-        gold = None if reply is None else final_answer(reply, self.task.answer_marker)
+        gold = None
+        if example.reply is not None:
+            gold = read_reply(example.reply, finished=True, marker=self.task.answer_marker).answer
         return Record(
             id=_optional_text(row, "id") or _content_id(example),
             messages=example.messages,

@@ -20,3 +20,13 @@ def chat_request(
         "max_tokens": max_tokens,
         "temperature": 0,
     }
+
+
+def said_in(body: Any) -> tuple[str, bool]:
+    """The text of a chat completion, and whether the model came to its end.
+
+    Raises:
+        LookupError, TypeError: when it is none.
+    """
+    choice = body["choices"][0]
+    return choice["message"]["content"] or "", choice.get("finish_reason") != "length"

@@ -8,6 +8,7 @@ from typing import Any
 
 from stratos.contracts.measurements import BatchResult
 from stratos.frozen import FrozenModel
+from stratos.hosting.chat_request import said_in
 from stratos.hosting.guardrails import MAX_FAILED_SHARE
 from stratos.hosting.monthly import needed_requests_per_second, worked_off_usd_per_month
 from stratos.hosting.next_server import COST_CONSTRAINT, MONTHLY_CONSTRAINT
@@ -28,6 +29,8 @@ class Answer(FrozenModel):
 
     text: str | None
     """None if the server refused the question."""
+    finished: bool = True
+    """False when it was cut off at its limit of tokens."""
     error: str | None = None
     completion_tokens: int = 0
     created: float | None = None
@@ -40,8 +43,10 @@ class Answer(FrozenModel):
             body = json.loads(line)
             if "error" in body:
                 return cls(text=None, error=str(body["error"].get("message", body["error"])))
+            text, finished = said_in(body)
             return cls(
-                text=body["choices"][0]["message"]["content"] or "",
+                text=text,
+                finished=finished,
                 completion_tokens=body["usage"]["completion_tokens"],
                 created=body.get("created"),
             )
@@ -61,7 +66,7 @@ def batch_result(
     answers: Sequence[Answer],
     *,
     failure: str | None = None,
-    judge: Callable[[int, str], bool | None] = lambda index, text: None,
+    judge: Callable[[int, str, bool], bool | None] = lambda index, text, finished: None,
 ) -> BatchResult:
     """The figures of a job that is over.
 
@@ -69,7 +74,8 @@ def batch_result(
         described: By DescribeTransformJob; None if the job was never created.
         answers: In the order of the questions; empty if the job failed.
         failure: Why it failed.
-        judge: Whether the answer to a question is right; None if that cannot be told.
+        judge: Whether the answer to a question is right, by its text and whether that came to its
+            end; None if that cannot be told.
     """
     seconds = waited = 0.0
     cold = None
@@ -79,10 +85,13 @@ def batch_result(
         given = [answer.created for answer in answers if answer.created is not None]
         if given:
             cold = min(seconds, _cold_start_seconds(start.timestamp(), min(given)))
-    texts = [(index, answer.text) for index, answer in enumerate(answers)]
-    good = [(index, text) for index, text in texts if text is not None]
+    good = [
+        (index, answer.text, answer.finished)
+        for index, answer in enumerate(answers)
+        if answer.text is not None
+    ]
     said = [answer.error[:LONGEST_ERROR] for answer in answers if answer.error]
-    verdicts = [judge(index, text) for index, text in good]
+    verdicts = [judge(*one) for one in good]
     judged = [verdict for verdict in verdicts if verdict is not None]
     working = max(_SHORTEST_SECONDS, seconds - (cold or 0.0))
     usd = seconds / 3600 * job.usd_per_hour

@@ -25,6 +25,9 @@ from stratos.pipeline.summary import (
 )
 from stratos.statistics.wilson import Proportion
 
+_OF_THE_WHOLE_RUN = frozenset(("max_training_hours", "max_budget_usd"))
+"""Constraints that hold only once the run is done; until then they can only be missed."""
+
 
 def build_summary(evidence: RunEvidence) -> RunSummary:
     """The summary of a run that has ended."""
@@ -219,8 +222,8 @@ def _constraints(evidence: RunEvidence) -> Iterator[ConstraintOutcome]:
         ("max_p50_latency_ms", "p50_latency_ms", _value(load.p50_ms if load else None)),
         ("max_p95_latency_ms", "p95_latency_ms", _value(load.p95_ms if load else None)),
         ("max_p99_latency_ms", "", _value(load.p99_ms if load else None)),
-        ("max_training_hours", "hours_to_deploy", evidence.hours if done else None),
-        ("max_budget_usd", "usd_to_deploy", evidence.total_usd if done else None),
+        ("max_training_hours", "hours_to_deploy", evidence.hours),
+        ("max_budget_usd", "usd_to_deploy", evidence.total_usd),
         ("max_hosting_usd_per_month", "usd_per_month", monthly),
         ("max_usd_per_1000_requests", "usd_per_1000_requests", _value(cost)),
     )
@@ -231,6 +234,8 @@ def _constraints(evidence: RunEvidence) -> Iterator[ConstraintOutcome]:
         outcome = _outcome(name, limit, getattr(plan, predicted, None), measured)
         if name == "max_usd_per_1000_requests" and cost is not None:
             outcome = outcome.model_copy(update={"passed": cost.lo <= limit})
+        if not done and name in _OF_THE_WHOLE_RUN and outcome.passed:
+            outcome = outcome.model_copy(update={"passed": None})
         if name in LATENCIES and outcome.passed and load is not None and too_few(load, name):
             outcome = outcome.model_copy(update={"passed": None})
         yield outcome
@@ -261,6 +266,14 @@ def _plan(evidence: RunEvidence) -> Plan | None:
 
 def _notes(evidence: RunEvidence) -> Iterator[str]:
     yield from evidence.notes
+    if (trained := evidence.distillation) is not None:
+        if trained.cut_short is not None:
+            yield trained.cut_short
+        if trained.is_contended:
+            yield (
+                f"the machine was busy: training got {trained.cpu_share:.0%} of the CPU that it "
+                "asked for, and nothing is learned from its pace"
+            )
     if (found := evidence.inspection) is not None:
         removed = found.num_exact_duplicates + found.num_near_duplicates
         if removed:
@@ -270,6 +283,8 @@ def _notes(evidence: RunEvidence) -> Iterator[str]:
         if found.num_bad_lines:
             yield f"{found.num_bad_lines} lines could not be read and were skipped"
     if (match := evidence.match) is not None:
+        for miss in match.plan.misses:
+            yield f"the plan was forecast to miss {miss}"
         if match.matching.overturned:
             yield match.matching.overturned
         for step, why in match.dropped.items():

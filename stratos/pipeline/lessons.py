@@ -3,39 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
+from stratos.catalog.images import LOCAL_PREFIX
 from stratos.contracts.calibration import CalibrationRow
+from stratos.contracts.jobs import DistillResult
 from stratos.contracts.match import plan_trained_on
 from stratos.contracts.measurements import LoadResult, Measurement
 from stratos.contracts.plan import Plan, Server
 from stratos.hosting.modes.table import mode_named
+from stratos.measuring.gates import FAILED_REQUESTS
 from stratos.pipeline.evidence import RunEvidence
+
+_YIELD_FACTOR = 2.0
+"""Between the records of a run and those that were forecast, for its accuracy to count."""
+
+
+@dataclass(frozen=True)
+class _Lesson:
+    """One quantity of a plan: predicted, measured, and why it teaches nothing if it does not."""
+
+    plan: Plan
+    server: Server
+    quantity: str
+    predicted: float
+    measured: float
+    ignored: str | None = None
 
 
 def calibration_rows(evidence: RunEvidence) -> Iterator[CalibrationRow]:
     """Yield a row for each quantity that was both predicted and measured.
 
-    Only endpoints of the student that the run ended with count, because its size is known.
+    Only endpoints of the student that the run ended with count, because its size is known. What
+    was measured under other conditions than those of the forecast is kept and ignored.
     """
-    match, trained = evidence.match, evidence.distillation
-    if match is None or trained is None:
+    trained = evidence.distillation
+    if evidence.match is None or trained is None:
         return
-    found = list(_of_training(evidence))
-    for measurement in evidence.measurements:
-        plan, load = measurement.plan, measurement.load
-        if measurement.attempt == match.attempt and load is not None and _as_planned(measurement):
-            found += [(plan, plan.serving, *pair) for pair in _of_endpoint(plan, load)]
-    for plan, server, quantity, predicted, measured in found:
+    for lesson in (*_of_training(evidence), *_of_endpoints(evidence)):
         yield CalibrationRow.model_validate(
             {
                 "run_id": evidence.run.run_id,
-                "instance_type": server.instance_type,
-                "quantity": quantity,
-                "correction": plan.calibration.get(quantity, 1.0),
+                "instance_type": lesson.server.instance_type,
+                "quantity": lesson.quantity,
+                "correction": lesson.plan.calibration.get(lesson.quantity, 1.0),
                 "num_parameters": trained.num_parameters,
-                "num_devices": server.devices,
-                "predicted": predicted,
-                "measured": measured,
+                "num_devices": lesson.server.devices,
+                "predicted": lesson.predicted,
+                "measured": lesson.measured,
+                "ignored": lesson.ignored,
             }
         )
 
@@ -52,8 +68,7 @@ def _as_planned(measurement: Measurement) -> bool:
     return measured.in_call and measured.on_instances and planned.on_instances
 
 
-def _of_training(evidence: RunEvidence) -> Iterator[tuple[Plan, Server, str, float, float]]:
-    """Plan, its training server, quantity, predicted, measured."""
+def _of_training(evidence: RunEvidence) -> Iterator[_Lesson]:
     match, trained = evidence.match, evidence.distillation
     assert match is not None
     assert trained is not None
@@ -63,11 +78,58 @@ def _of_training(evidence: RunEvidence) -> Iterator[tuple[Plan, Server, str, flo
     if there is not None and trained.num_devices == there.training.devices:
         predicted = there.training_tokens_per_second
         if predicted > 0:
-            quantity = "training_tokens_per_second"
-            yield there, there.training, quantity, predicted, trained.tokens_per_second
+            yield _Lesson(
+                there,
+                there.training,
+                "training_tokens_per_second",
+                predicted,
+                trained.tokens_per_second,
+                _contended(trained),
+            )
     if evidence.evaluation is not None:
         scored = evidence.evaluation.served_by(plan.engine).student
-        yield plan, plan.training, "accuracy", plan.accuracy.value, scored.value
+        predicted, measured = plan.accuracy.value, scored.value
+        why = _otherwise_taught(evidence, trained)
+        yield _Lesson(plan, plan.training, "accuracy", predicted, measured, why)
+
+
+def _of_endpoints(evidence: RunEvidence) -> Iterator[_Lesson]:
+    match, trained = evidence.match, evidence.distillation
+    assert match is not None
+    assert trained is not None
+    for measurement in evidence.measurements:
+        plan, load = measurement.plan, measurement.load
+        if measurement.attempt != match.attempt or load is None or not _as_planned(measurement):
+            continue
+        why = None
+        if plan.serving.instance_type == (evidence.trained_on or match.plan.training).instance_type:
+            # Only on this machine is an endpoint where the job was, beside the same programs.
+            local = plan.serving.instance_type.startswith(LOCAL_PREFIX)
+            why = _contended(trained) if local else None
+        if FAILED_REQUESTS in measurement.missed:
+            why = f"{load.num_failed} of {load.num_requests} requests failed"
+        for quantity, predicted, measured in _of_endpoint(plan, load):
+            yield _Lesson(plan, plan.serving, quantity, predicted, measured, why)
+
+
+def _contended(trained: DistillResult) -> str | None:
+    """Why the run's pace is not that of its server."""
+    if not trained.is_contended or trained.cpu_share is None:
+        return None
+    return f"the machine was busy: training got {trained.cpu_share:.0%} of the CPU it asked for"
+
+
+def _otherwise_taught(evidence: RunEvidence, trained: DistillResult) -> str | None:
+    """Why the student's accuracy is not of the training that was forecast."""
+    if trained.cut_short is not None:
+        return trained.cut_short
+    match, synthesis = evidence.match, evidence.synthesis
+    planned = None if match is None else match.plan.num_records
+    if planned is None or synthesis is None:
+        return None
+    if planned / _YIELD_FACTOR <= synthesis.kept <= planned * _YIELD_FACTOR:
+        return None
+    return f"{synthesis.kept:,} records were learned where {planned:,.0f} were forecast"
 
 
 def _of_endpoint(plan: Plan, load: LoadResult) -> Iterator[tuple[str, float, float]]:

@@ -103,6 +103,12 @@ class TrainingSummary(FrozenModel):
     curve: tuple[CurvePoint, ...]
     server: Server | None = None
     """That SageMaker started it on; None in runs of before it was asked."""
+    planned_steps: int | None = None
+    """None in runs of before it was told."""
+    cut_short: str | None = None
+    """What ended it before its planned steps were done, and what to ask for."""
+    cpu_share: float | None = None
+    """Of the CPU time that it asked for, what it got: other programs had the rest."""
 
 
 class RunSummary(FrozenModel):

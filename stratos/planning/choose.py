@@ -11,15 +11,15 @@ from stratos.contracts.jobs import ProbeResult
 from stratos.contracts.match import FULL_PRECISION
 from stratos.contracts.plan import Matching, Plan, PlanSet
 from stratos.errors import NoFeasiblePlan
-from stratos.planning.arrays import Floats, Integers
+from stratos.planning.arrays import Floats, Integers, Mask
 from stratos.planning.candidates.pool import Pool
 from stratos.planning.candidates.pool_builder import PoolBuilder
 from stratos.planning.explain import explanation, why_precision
 from stratos.planning.front import compromise, non_dominated, normalised, scores
-from stratos.planning.limits import MEASURED, Limit, feasible, limits_of
+from stratos.planning.limits import MEASURED, Limit, expected_to_hold, feasible, limits_of
 from stratos.planning.plan_maker import PlanMaker
 from stratos.planning.request import PlanningRequest
-from stratos.spec import Preferences
+from stratos.spec import Preferences, Spec
 
 MAX_FRONT = 500
 MAX_FALLBACKS = 8
@@ -68,8 +68,9 @@ def shortlist(request: PlanningRequest, limit: int = 3) -> tuple[dict[str, Plan]
         NoFeasiblePlan: if nothing meets every hard constraint.
     """
     pool = PoolBuilder(request, ()).build()
-    rows = _feasible_rows(pool, limits_of(request, pool))
-    scaled = scaled_points(pool.objectives[rows])
+    limits = limits_of(request, pool)
+    rows = _feasible_rows(pool, limits)
+    scaled = scaled_points(counted(pool.objectives[rows], enough_ms(request.spec)))
     order = np.argsort(-scores(scaled, weights_of(request.spec.preferences)), kind="stable")
     ranked = rows[order]
     _, firsts = np.unique(pool.pairing[ranked], return_index=True)
@@ -79,7 +80,7 @@ def shortlist(request: PlanningRequest, limit: int = 3) -> tuple[dict[str, Plan]
         pairing = pool.pairings[pool.pairing[row]]
         teachers.setdefault(pairing.teacher.name, int(row))
         students.setdefault(pairing.student.name, int(row))
-    maker = PlanMaker(request, pool)
+    maker = PlanMaker(request, pool, limits)
 
     def best(found: dict[str, int]) -> dict[str, Plan]:
         return {name: maker.plan(row) for name, row in list(found.items())[:limit]}
@@ -90,6 +91,24 @@ def shortlist(request: PlanningRequest, limit: int = 3) -> tuple[dict[str, Plan]
 def weights_of(preferences: Preferences) -> Floats:
     """In the order of `Pool.objectives`."""
     return np.array([preferences.accuracy, preferences.latency, preferences.time, preferences.cost])
+
+
+def enough_ms(spec: Spec) -> float | None:
+    """The p95 below which nothing is gained; None where every millisecond counts.
+
+    The 99th percentile is not forecast: its limit says nothing about the 95th.
+    """
+    counts = spec.preferences.latency_below_limit == "counts"
+    return None if counts else spec.constraints.max_p95_latency_ms
+
+
+def counted(objectives: Floats, enough: float | None) -> Floats:
+    """Objectives as they count in the choice: a p95 below what is enough as if it were that."""
+    if enough is None:
+        return objectives
+    points = objectives.copy()
+    points[:, 1] = np.maximum(points[:, 1], enough)
+    return points
 
 
 def scaled_points(objectives: Floats) -> Floats:
@@ -112,8 +131,9 @@ def _choose(
     pool = PoolBuilder(request, probes, excluded_students).build()
     limits = limits_of(request, pool)
     rows = _feasible_rows(pool, limits)
-    front = ranked_front(pool, rows, request.spec.preferences)
-    maker = PlanMaker(request, pool)
+    likely = expected_to_hold(limits, len(pool))
+    front = ranked_front(pool, rows, request.spec, likely)
+    maker = PlanMaker(request, pool, limits)
     made = [maker.plan(int(row)) for row in front[:MAX_FRONT]]
     made[0] = made[0].model_copy(
         update={"precision_reason": why_precision(request, pool, int(front[0]))}
@@ -121,7 +141,7 @@ def _choose(
     chosen = made[0]
     alternatives = {
         name: chosen if row == front[0] else maker.plan(row)
-        for name, row in _alternatives(pool, front).items()
+        for name, row in _alternatives(pool, front, request.spec, likely).items()
     }
     if chosen.engine is not None and chosen.engine.is_quantised:
         every = pool
@@ -136,7 +156,7 @@ def _choose(
         front=tuple(made),
         front_size=len(front),
         num_candidates=pool.num_candidates,
-        binding=_binding(pool, limits, request.spec.preferences),
+        binding=_binding(pool, limits, request.spec),
         rejected=dict(sorted(pool.rejected.items())),
         seconds=round(time.perf_counter() - started, 4),
     )
@@ -150,14 +170,22 @@ def _feasible_rows(pool: Pool, limits: list[Limit]) -> Integers:
     return rows
 
 
-def ranked_front(pool: Pool, rows: Integers, preferences: Preferences) -> Integers:
-    """Non-dominated rows, best score first; equal scores in a fixed order."""
+def ranked_front(pool: Pool, rows: Integers, spec: Spec, likely: Mask | None = None) -> Integers:
+    """Non-dominated rows, best score first; equal scores in a fixed order.
+
+    Whatever counts, the front holds the fastest plans; of equal scores the faster plan is first.
+
+    Args:
+        likely: Candidates that are expected to hold every constraint: they come before all others.
+    """
     objectives = pool.objectives
     front = rows[non_dominated(objectives[rows])]
-    scaled = scaled_points(objectives[front])
-    achieved = scores(scaled, weights_of(preferences))
-    even = scores(scaled, np.ones(scaled.shape[1]))
-    return np.asarray(front[np.lexsort((front, -even, -achieved))], dtype=np.int64)
+    points = counted(objectives[front], enough_ms(spec))
+    achieved = scores(scaled_points(points), weights_of(spec.preferences))
+    every = scaled_points(objectives[front])
+    even = scores(every, np.ones(every.shape[1]))
+    missing = np.zeros(len(front), dtype=np.bool_) if likely is None else ~likely[front]
+    return np.asarray(front[np.lexsort((front, -even, -achieved, missing))], dtype=np.int64)
 
 
 def in_any_precision(request: PlanningRequest) -> PlanningRequest:
@@ -183,22 +211,28 @@ def in_full_precision(
         return None
     missed = sum((limit.violation() for limit in limits), np.zeros(len(pool)))
     rows = rows[missed[rows] == missed[rows].min()]
-    best = ranked_front(pool, rows, request.spec.preferences)[0]
-    return PlanMaker(request, pool).plan(int(best))
+    best = ranked_front(pool, rows, request.spec)[0]
+    return PlanMaker(request, pool, limits).plan(int(best))
 
 
-def _alternatives(pool: Pool, front: Integers) -> dict[str, int]:
-    """Named extremes of the front, ties to the better score."""
+def _alternatives(pool: Pool, front: Integers, spec: Spec, likely: Mask) -> dict[str, int]:
+    """Named extremes of the front, ties to the better score.
+
+    A plan that is expected to miss a constraint is no example of accuracy: the best of such plans
+    is only the nearest.
+    """
 
     def least(values: Floats) -> int:
         return int(front[np.argmin(values[front])])
 
+    best = least(pool.error)
+    points = counted(pool.objectives[front], enough_ms(spec))
     return {
         "cheapest": least(pool.total_usd),
         "fastest": least(pool.latency_ms),
-        "most_accurate": least(pool.error),
+        "most_accurate" if likely[best] else "nearest_to_min_accuracy": best,
         "soonest": least(pool.hours),
-        "knee": int(front[compromise(scaled_points(pool.objectives[front]))]),
+        "knee": int(front[compromise(scaled_points(points))]),
     }
 
 
@@ -226,14 +260,18 @@ def _parts(plan: Plan) -> tuple[object, ...]:
     )
 
 
-def _binding(pool: Pool, limits: list[Limit], preferences: Preferences) -> tuple[str, ...]:
+def _binding(pool: Pool, limits: list[Limit], spec: Spec) -> tuple[str, ...]:
     """Constraints without which a plan that they rule out would have been chosen."""
     names = []
     for limit in limits:
         if limit.holds.all():
             continue
-        rows = np.flatnonzero(feasible(limits, len(pool), without=limit.name))
-        best = ranked_front(pool, rows, preferences)[0]
+        others = [other for other in limits if other is not limit]
+        rows = np.flatnonzero(feasible(others, len(pool)))
+        free = spec.model_copy(
+            update={"constraints": spec.constraints.model_copy(update={limit.name: None})}
+        )
+        best = ranked_front(pool, rows, free, expected_to_hold(others, len(pool)))[0]
         if not limit.holds[best]:
             names.append(limit.name)
     return tuple(names)

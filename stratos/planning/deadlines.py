@@ -6,7 +6,9 @@ wrong the planner's prediction was. The shares are a choice: training gets half.
 
 from __future__ import annotations
 
-from stratos.contracts.jobs import JobStep
+import math
+
+from stratos.contracts.jobs import JobStep, TimeLimit
 from stratos.spec import Constraints
 
 TIME_SHARES: dict[JobStep, float] = {
@@ -43,6 +45,20 @@ def deadline_seconds(
     """
     hours = constraints.max_training_hours or DEFAULT_HOURS
     return max(MIN_SECONDS, TIME_SHARES[job] * (hours - spent_hours) * 3600 - start_seconds)
+
+
+def hours_for(job: JobStep, seconds: float, limit: TimeLimit) -> float:
+    """The `max_training_hours` that would give a job's program so many seconds, rounded up."""
+    left = (seconds + limit.start_seconds) / TIME_SHARES[job] / 3600
+    return rounded_up(limit.spent_hours + left)
+
+
+def rounded_up(hours: float) -> float:
+    """To two digits, so that who asks for them has enough."""
+    if hours <= 0:
+        return 0.0
+    step = 10.0 ** (math.floor(math.log10(hours)) - 1)
+    return round(math.ceil(round(hours / step, 6)) * step, 6)
 
 
 def token_budget_usd(

@@ -14,6 +14,7 @@ from stratos.planning.forecast.transformer import transformer
 from stratos.planning.front import non_dominated
 from stratos.planning.limits import Limit
 from stratos.planning.request import PlanningRequest
+from stratos.units import figure
 
 NEAREST = 3
 
@@ -67,7 +68,7 @@ def why_precision(request: PlanningRequest, pool: Pool, row: int) -> str:
         outlook = pool.serving_side.outlook(student, served.serving, served.work)
         p95_ms = float(outlook.latency_ms["p95_latency_ms"][position])
         taken = memory_gib(student, served.serving.on_cpus, served.serving.slot_tokens, slots)
-        clauses = [f"p95 {p95_ms:,.0f} ms", f"{taken:.2g} GiB"]
+        clauses = [f"p95 {p95_ms:,.0f} ms", f"{figure(taken, 2)} GiB"]
         if served.quantised_to is not None:
             loss = served.accuracy_in_full().value * served.lost_share.value
             clauses.append(f"{loss:.1%} of answers lost, assumed until measured")
@@ -86,13 +87,13 @@ def _endpoint(serving: ServerRow, mode: HostingMode) -> str:
 
 
 def _relaxed(limit: Limit, reached: float) -> str:
-    """A value just loose enough, rounded to the lax side at three digits."""
+    """A value just loose enough, rounded to the lax side at three digits, to write into a spec."""
     if reached <= 0:
         return f"{reached:g}"
     step = 10.0 ** (np.floor(np.log10(reached)) - 2)
     rounded = np.floor(reached / step) * step if limit.at_least else np.ceil(reached / step) * step
-    return f"{rounded:.6g}"
+    return figure(float(rounded)).replace(",", "")
 
 
 def _shown(limit: Limit, value: float) -> str:
-    return f"{'>=' if limit.at_least else '<='} {value:.4g}"
+    return f"{'>=' if limit.at_least else '<='} {figure(value)}"

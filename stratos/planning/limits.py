@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from stratos.planning.candidates.pool import Pool
 from stratos.planning.request import PlanningRequest
 from stratos.spec.constraints import LATENCY_PERCENTILES
 from stratos.statistics.wilson import proportion
+from stratos.units import figure
 
 MEASURED = frozenset(("min_accuracy", *LATENCY_PERCENTILES, "max_usd_per_1000_requests"))
 """Limits that a gate checks before the model is in service; the others are only forecast."""
@@ -19,13 +21,28 @@ MEASURED = frozenset(("min_accuracy", *LATENCY_PERCENTILES, "max_usd_per_1000_re
 
 @dataclass(frozen=True)
 class Limit:
-    """One constraint: what was asked, and what each candidate reaches."""
+    """One constraint: what was asked, and what each candidate reaches.
+
+    Attributes:
+        reached: What decides whether a candidate is ruled out: of accuracy the optimistic end.
+        forecast: The middle of what is forecast; None where that is `reached`.
+    """
 
     name: str
     asked: float
     reached: Floats
     holds: Mask
     at_least: bool = False
+    forecast: Floats | None = None
+
+    @property
+    def expected(self) -> Floats:
+        """What each candidate is expected to reach."""
+        return self.reached if self.forecast is None else self.forecast
+
+    @property
+    def expected_to_hold(self) -> Mask:
+        return self.expected >= self.asked if self.at_least else self.expected <= self.asked
 
     def violation(self) -> Floats:
         """Relative relaxation that each candidate would need; 0 if it meets the constraint."""
@@ -43,8 +60,12 @@ def limits_of(request: PlanningRequest, pool: Pool) -> list[Limit]:
     if asked.min_accuracy is not None:
         heldout = max(1, request.dataset.num_heldout)
         least = asked.min_accuracy
-        reached = _optimistic_bounds(pool, heldout)
-        limits.append(Limit("min_accuracy", least, reached, reached >= least, at_least=True))
+        reached, expected = _optimistic_bounds(pool, heldout), _expected_bounds(pool, heldout)
+        limits.append(
+            Limit(
+                "min_accuracy", least, reached, reached >= least, at_least=True, forecast=expected
+            )
+        )
     for name, limit, values in (
         ("max_p95_latency_ms", asked.max_p95_latency_ms, pool.latency_ms),
         # The 99th percentile is at least the 95th, which is the one that is forecast.
@@ -79,15 +100,47 @@ def _optimistic_bounds(pool: Pool, num_heldout: int) -> Floats:
     return np.array(bounds, dtype=np.float64)[inverse.ravel()]
 
 
+def _expected_bounds(pool: Pool, num_heldout: int) -> Floats:
+    """The gate's Wilson lower bound at the middle of each candidate's forecast."""
+    errors, inverse = np.unique(pool.error, return_inverse=True)
+    bounds = [_gate(1.0 - float(error), num_heldout) for error in errors]
+    return np.array(bounds, dtype=np.float64)[inverse.ravel()]
+
+
 def _gate(accuracy: float, num_heldout: int) -> float:
     """What the gate would see if a student scored this."""
     return proportion(round(accuracy * num_heldout), num_heldout).lo
 
 
-def feasible(limits: list[Limit], size: int, without: str | None = None) -> Mask:
-    """Candidates that meet every constraint, except the one named."""
+def expected_to_hold(limits: Sequence[Limit], size: int) -> Mask:
+    """Candidates that are expected to meet every constraint, not only at best."""
     mask = np.ones(size, dtype=np.bool_)
     for limit in limits:
-        if limit.name != without:
-            mask &= limit.holds
+        mask &= limit.expected_to_hold
+    return mask
+
+
+def misses(limits: Sequence[Limit], pool: Pool, row: int) -> tuple[str, ...]:
+    """The constraints that a candidate is expected to miss, each with its figures."""
+    return tuple(
+        _miss(limit, pool, row) for limit in limits if not bool(limit.expected_to_hold[row])
+    )
+
+
+def _miss(limit: Limit, pool: Pool, row: int) -> str:
+    expected = float(limit.expected[row])
+    if limit.name != "min_accuracy":
+        return f"{limit.name}: {figure(expected)} is forecast, {figure(limit.asked)} was asked"
+    forecast = 1 - float(pool.error[row])
+    return (
+        f"min_accuracy: {forecast:.2f} is forecast, of which the gate would count {expected:.2f}; "
+        f"{figure(limit.asked)} was asked"
+    )
+
+
+def feasible(limits: Sequence[Limit], size: int) -> Mask:
+    """Candidates that meet every constraint."""
+    mask = np.ones(size, dtype=np.bool_)
+    for limit in limits:
+        mask &= limit.holds
     return mask

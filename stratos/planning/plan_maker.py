@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stratos.catalog.servers import InstanceType, Price
+from stratos.contracts.jobs import ask_for
 from stratos.contracts.plan import (
     Interval,
     Plan,
@@ -19,6 +21,7 @@ from stratos.hosting.monthly import requests_per_month
 from stratos.planning.candidates.pairing import Pairing
 from stratos.planning.candidates.pool import Pool
 from stratos.planning.candidates.serving_side import Outlook
+from stratos.planning.deadlines import rounded_up
 from stratos.planning.forecast.calibration import Correction, correction
 from stratos.planning.forecast.engine import BYTES_PER_PARAMETER, EFFICIENCIES, SERVED_BY
 from stratos.planning.forecast.llama_cpp import memory_gib
@@ -26,6 +29,7 @@ from stratos.planning.forecast.memory import vllm_gib
 from stratos.planning.forecast.replica import Replica
 from stratos.planning.forecast.server_table import ServerRow
 from stratos.planning.forecast.transformer import transformer
+from stratos.planning.limits import Limit, misses
 from stratos.planning.request import PlanningRequest
 from stratos.statistics.normal import Z_95
 
@@ -64,10 +68,15 @@ class _Endpoint:
 
 @dataclass
 class PlanMaker:
-    """Builds plans from the rows of one pool."""
+    """Builds plans from the rows of one pool.
+
+    Attributes:
+        limits: The constraints, to tell which of them a plan is expected to miss.
+    """
 
     request: PlanningRequest
     pool: Pool
+    limits: Sequence[Limit]
 
     def plan(self, row: int) -> Plan:
         pool = self.pool
@@ -98,6 +107,7 @@ class PlanMaker:
             engine=engine,
             instance_engine=_on_instances(engine, pairing, endpoint.server),
             strategy=pairing.strategy,
+            misses=misses(self.limits, pool, row),
             accuracy=pairing.accuracy(share),
             p50_latency_ms=around(p50_ms, endpoint.sd("p50_latency_ms")),
             p95_latency_ms=around(float(pool.latency_ms[row]), p95_sd),
@@ -110,6 +120,7 @@ class PlanMaker:
             usd_per_1000_requests=_per_1000(month, requests_per_month(self.request.spec.load)),
             training_tokens_per_second=float(pool.tokens_per_second[row]),
             num_training_tokens=pairing.num_training_tokens * share,
+            num_records=pairing.synthesis.num_records * share,
             calibration=learned | outlook.factors(position),
             caveats=self._caveats(pairing, training, endpoint.server, share, devices),
         )
@@ -169,7 +180,15 @@ class PlanMaker:
                 "not name its processors, nor how many come with its memory"
             )
         if share < 1:
-            found.append(f"max_training_hours leaves time for {share:.0%} of the planned training")
+            limit, spent = (
+                self.request.spec.constraints.max_training_hours,
+                self.request.spent_hours,
+            )
+            enough = None if limit is None else rounded_up(spent + (limit - spent) / share)
+            found.append(
+                f"max_training_hours leaves time for {share:.0%} of the planned training"
+                + ask_for(enough)
+            )
         if pairing.quantised_to is not None:
             found.append(
                 f"what {pairing.quantised_to} costs in accuracy is assumed until it is measured"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal
 
 from stratos.errors import NoFeasiblePlan
+from stratos.scoring.reasons import counted
 from stratos.spec import StrategyName
 from stratos.statistics.wilson import Proportion
 
@@ -18,20 +21,28 @@ def choose_strategy(
     teacher: Proportion,
     reverse_yield: Proportion | None,
     num_gold: int,
+    *,
+    answers: Mapping[str, int] = MappingProxyType({}),
+    explanations: Mapping[str, int] = MappingProxyType({}),
 ) -> tuple[StrategyName, str]:
     """Return the strategy and the reason, with the numbers it rests on.
 
     With the teacher's 95% Wilson interval [lo, hi] and the asked accuracy m: alignment if lo >= m,
     injection if hi < m and there are gold answers, a blend of both in between.
 
+    Args:
+        answers: What the teacher's answers were worth, counted by reason.
+        explanations: Why explanations of given answers were rejected, counted by reason.
+
     Raises:
         NoFeasiblePlan: if the teacher cannot reach m and nothing else can teach the student.
     """
     needed = DEFAULT_FLOOR if min_accuracy is None else min_accuracy
     source = "no accuracy is asked for" if min_accuracy is None else "min_accuracy"
-    evidence = f"the teacher scored {_shown(teacher)} on the probe split"
+    evidence = f"the teacher scored {_shown(teacher, answers)} on the probe split"
     if reverse_yield is not None:
-        evidence += f" and explained {_shown(reverse_yield)} of the gold answers it was given"
+        explained = _shown(reverse_yield, explanations)
+        evidence += f" and explained {explained} of the gold answers it was given"
     can_explain = reverse_yield is None or reverse_yield.successes > 0
     can_inject = num_gold > 0 and can_explain
 
@@ -80,8 +91,10 @@ def _advise(needed: float, teacher: Proportion, can_inject: bool) -> StrategyNam
     return "injection" if teacher.hi < needed else "blend"
 
 
-def _shown(share: Proportion) -> str:
+def _shown(share: Proportion, reasons: Mapping[str, int]) -> str:
+    rejected = counted(reasons)
     return (
         f"{share.value:.1%} ({share.successes} of {share.n}; "
-        f"95% interval {share.lo:.1%} to {share.hi:.1%})"
+        f"95% interval {share.lo:.1%} to {share.hi:.1%}"
+        f"{f'; rejected: {rejected}' if rejected else ''})"
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
-from stratos.scoring.answers import elements, final_answer
+from stratos.scoring.answers import elements, unfenced
 from stratos.spec import (
     Choice,
     Exact,
@@ -32,7 +32,7 @@ def needs_gold(verifier: Verifier) -> bool:
 
 
 def is_correct(verifier: Verifier, answer: str, gold: str | None) -> bool:
-    """Tell whether `answer` is right.
+    """Tell whether `answer` is right. One that cannot be read, however odd, is wrong.
 
     Args:
         gold: The right answer; None only for a verifier that needs none.
@@ -46,11 +46,22 @@ def is_correct(verifier: Verifier, answer: str, gold: str | None) -> bool:
             f"the judge {verifier.model.name!r} is asked only inside training jobs; "
             "no rule decides its answers"
         )
-    if isinstance(verifier, Regex):
-        return re.fullmatch(verifier.pattern, answer.strip()) is not None
-    if gold is None:
+    if gold is None and needs_gold(verifier):
         raise ValueError(f"the {verifier.kind} verifier needs a gold answer")
+    try:
+        return _agrees(verifier, answer, gold or "")
+    except (ArithmeticError, RecursionError, ValueError):
+        return False
+
+
+def _agrees(
+    verifier: Exact | Normalised | Number | Choice | SetOf | JsonSchema | Regex,
+    answer: str,
+    gold: str,
+) -> bool:
     match verifier:
+        case Regex():
+            return re.fullmatch(verifier.pattern, answer.strip()) is not None
         case Exact():
             return answer.strip() == gold.strip()
         case Normalised():
@@ -67,13 +78,6 @@ def is_correct(verifier: Verifier, answer: str, gold: str | None) -> bool:
             return _same_json(answer, gold, verifier.json_schema)
 
 
-def is_completion_correct(
-    verifier: Verifier, completion: str, gold: str | None, marker: str
-) -> bool:
-    """Tell whether the final answer of a completion is right."""
-    return is_correct(verifier, final_answer(completion, marker), gold)
-
-
 def normalise(text: str) -> str:
     """Fold case and width, and turn each run of space and punctuation into one space."""
     folded = unicodedata.normalize("NFKC", text).casefold()
@@ -83,14 +87,14 @@ def normalise(text: str) -> str:
 def parse_number(text: str) -> Decimal | None:
     """Read the one number in a text: `1,250.50`, `$12`, `3/4`, `15%`; None unless there is one."""
     fraction = _FRACTION.fullmatch(text)
-    if fraction and int(fraction[2]):
-        return Decimal(fraction[1].replace("−", "-")) / Decimal(fraction[2])
     found = _NUMBER.findall(text)
-    if len(found) != 1:
-        return None
     try:
+        if fraction and (divisor := Decimal(fraction[2])):
+            return Decimal(fraction[1].replace("−", "-")) / divisor
+        if len(found) != 1:
+            return None
         return Decimal(re.sub("[,_]", "", found[0]).replace("−", "-"))
-    except InvalidOperation:
+    except ArithmeticError:
         return None
 
 
@@ -112,10 +116,7 @@ def _choice(text: str, choices: tuple[str, ...]) -> str | None:
 
 
 def _same_json(answer: str, gold: str, schema: dict[str, object] | None) -> bool:
-    try:
-        ours, theirs = json.loads(_unfenced(answer)), json.loads(_unfenced(gold))
-    except (ValueError, RecursionError):
-        return False
+    ours, theirs = json.loads(unfenced(answer)), json.loads(unfenced(gold))
     if schema is not None and not is_valid(ours, schema):
         return False
     return _canonical(ours) == _canonical(theirs)
@@ -131,9 +132,3 @@ def _canonical(value: object) -> str:
         pairs = (f"{json.dumps(key)}:{_canonical(value[key])}" for key in sorted(value))
         return "{" + ",".join(pairs) + "}"
     return json.dumps(value)
-
-
-def _unfenced(text: str) -> str:
-    """Strip the Markdown fence that models put around JSON."""
-    fenced = re.fullmatch(r"\s*```(?:json)?\s*\n(.*?)\n?```\s*", text, re.DOTALL)
-    return fenced[1] if fenced else text

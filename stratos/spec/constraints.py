@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
@@ -94,6 +94,9 @@ class Preferences(FrozenModel):
     latency: Annotated[float, Field(ge=0)] = 1.0
     time: Annotated[float, Field(ge=0)] = 1.0
     cost: Annotated[float, Field(ge=0)] = 1.0
+    latency_below_limit: Literal["enough", "counts"] = "enough"
+    """What a p95 below `max_p95_latency_ms` is worth. `enough`: nothing more than the limit itself,
+    so no money buys it. `counts`: the lower, the better."""
 
     @model_validator(mode="after")
     def _some_weight(self) -> Preferences:

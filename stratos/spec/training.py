@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
@@ -15,19 +16,24 @@ Method = Literal["full", "lora"]
 DEFAULT_EPOCHS = 3.0
 DEFAULT_BATCH_TOKENS = 8192
 """Of each optimizer step, if the spec does not say."""
+_FEWEST_RECORDS = 50
+_ROUNDING = 1e-9
 
 
 class Synthesis(FrozenModel):
     """How the teacher is asked for training records."""
 
-    alignment_prompt: str = "{question}"
-    """The teacher's prompt under Knowledge Alignment. `{notes}` may be used as well."""
+    alignment_prompt: str = "{question}\n\n{format}"
+    """The teacher's prompt under Knowledge Alignment. `{format}` asks for the final answer behind
+    `task.answer_marker`, with an example; it is empty where no marker is expected. `{marker}` is
+    the marker itself. `{notes}` may be used as well."""
     injection_prompt: str = (
         "{notes}\n\n{question}\n\nThe correct answer is: {answer}\n"
         "Explain, step by step and without mentioning that the answer was given, "
-        "how to reach it from the question alone. End with the answer."
+        "how to reach it from the question alone. {format}"
     )
-    """The teacher's prompt under Knowledge Injection."""
+    """The teacher's prompt under Knowledge Injection. `{format}` asks for the given answer at the
+    end, behind the marker."""
     notes: str = ""
     """Domain notes for `{notes}`."""
     per_element: bool = False
@@ -41,7 +47,21 @@ class Synthesis(FrozenModel):
     """Longest answer of the teacher per call."""
     max_records: PositiveInt | None = None
     min_yield: Probability = 0.2
-    """Share of questions that must yield a verified record; below it the run stops."""
+    """Share of questions that must yield a verified record; below it the run stops, before
+    synthesis is paid where a probe already shows it."""
+    min_records: PositiveInt | None = None
+    """Verified records that training needs; with fewer the run stops. By default 50, or half of the
+    questions if that is less."""
+    keep_thinking: bool = False
+    """Teach what a teacher writes between `<think>` tags, too. It is cut off otherwise, and never
+    scored."""
+
+    def needed_records(self, num_questions: int) -> int:
+        """The fewest verified records of so many questions that are worth a training."""
+        fewest = self.min_records
+        if fewest is None:
+            fewest = min(_FEWEST_RECORDS, num_questions // 2)
+        return max(1, fewest, math.ceil(self.min_yield * num_questions - _ROUNDING))
 
     @field_validator("injection_prompt")
     @classmethod

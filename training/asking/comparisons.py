@@ -63,10 +63,10 @@ def compare_with(
 def spread(scored: Scored, asked: Sequence[Record], records: Sequence[Record]) -> Scored:
     """Lay the answers to some records out over all of them; None where one was not asked."""
     completions = dict(zip((one.id for one in asked), scored.completions, strict=True))
-    outcomes = dict(zip((one.id for one in asked), scored.outcomes, strict=True))
+    verdicts = dict(zip((one.id for one in asked), scored.verdicts, strict=True))
     return Scored(
         [completions.get(record.id) for record in records],
-        [outcomes.get(record.id) for record in records],
+        [verdicts.get(record.id) for record in records],
     )
 
 
@@ -94,4 +94,5 @@ def show_examples(
 
 
 def _right(judge: Judge, answer: str, record: Record) -> bool:
-    return judge.is_correct(with_answer("", judge.marker, answer), record.gold)
+    verdict = judge.by_rule(with_answer("", judge.marker, answer), record.gold)
+    return bool(verdict.is_right)

@@ -5,26 +5,76 @@ from __future__ import annotations
 import re
 
 from stratos.contracts.records import Message, Record
-from stratos.spec import Synthesis
+from stratos.scoring.reply import expects_marker
+from stratos.spec import Choice, Number, SetOf, Synthesis, Verifier
+from training.judging.judge import Judge
 
-_FIELD = re.compile(r"\{(question|answer|notes)\}")
+_FIELD = re.compile(r"\{(question|answer|notes|format|marker)\}")
 
 
-def alignment_messages(record: Record, synthesis: Synthesis) -> tuple[Message, ...]:
+def alignment_messages(record: Record, synthesis: Synthesis, judge: Judge) -> tuple[Message, ...]:
     """Return the record's conversation, with its question in the alignment template."""
-    return _ask(record, fill(synthesis.alignment_prompt, record.question, "", synthesis.notes))
+    return _ask(
+        record,
+        fill(
+            synthesis.alignment_prompt,
+            question=record.question,
+            notes=synthesis.notes,
+            format=_format_of_own(judge.verifier, judge.marker),
+            marker=judge.marker,
+        ),
+    )
 
 
-def injection_messages(record: Record, answer: str, synthesis: Synthesis) -> tuple[Message, ...]:
+def injection_messages(
+    record: Record, answer: str, synthesis: Synthesis, judge: Judge
+) -> tuple[Message, ...]:
     """Return the record's conversation, with its question beside an answer to explain."""
-    asked = fill(synthesis.injection_prompt, record.question, answer, synthesis.notes)
-    return _ask(record, asked)
+    return _ask(
+        record,
+        fill(
+            synthesis.injection_prompt,
+            question=record.question,
+            answer=answer,
+            notes=synthesis.notes,
+            format=_format_of_given(judge.marker, answer),
+            marker=judge.marker,
+        ),
+    )
 
 
-def fill(template: str, question: str, answer: str, notes: str) -> str:
+def fill(template: str, **values: str) -> str:
     """Fill a template in one pass: braces inside a question stay as they are."""
-    values = {"question": question, "answer": answer, "notes": notes}
-    return _FIELD.sub(lambda field: values[field[1]], template).strip()
+    return _FIELD.sub(lambda field: values.get(field[1], ""), template).strip()
+
+
+def _format_of_own(verifier: Verifier, marker: str) -> str:
+    """Ask for what `read_reply` finds: the answer behind the marker; nothing where none is due."""
+    if not expects_marker(verifier, marker):
+        return ""
+    kind, example = _kind_of(verifier)
+    return (
+        f"Think step by step. End your reply with a line that holds {marker} and then {kind}, "
+        f"like this:\n{marker} {example}"
+    )
+
+
+def _kind_of(verifier: Verifier) -> tuple[str, str]:
+    match verifier:
+        case Number():
+            return "the final number alone", "12"
+        case Choice():
+            return f"one of: {', '.join(verifier.choices)}", verifier.choices[0]
+        case SetOf():
+            return f"all that belong to the answer, separated by {verifier.separator!r}", "a b"
+        case _:
+            return "the final answer alone", "answer"
+
+
+def _format_of_given(marker: str, answer: str) -> str:
+    if not marker:
+        return "End with the answer."
+    return f"End your reply with this line:\n{marker} {answer}"
 
 
 def _ask(record: Record, content: str) -> tuple[Message, ...]:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from stratos.contracts.records import Message, Record, Split, read_jsonl
 from stratos.errors import DatasetRejected, TeacherFailed
+from stratos.scoring.reply import Reason, ReplyVerdict
 from stratos.statistics.wilson import Proportion, proportion_of
-from training.judging.assessor import Answered
-from training.judging.judge import Judge
+from training.judging.judge import GivenReply, Judge
 from training.teachers.teacher import Completion, Request, Teacher
 
 _FEWEST = 20
@@ -24,7 +25,17 @@ class Scored:
     """A model's answers to some records; None where there was no time to ask."""
 
     completions: list[Completion | None]
-    outcomes: list[bool | None]
+    verdicts: list[ReplyVerdict | None]
+
+    @property
+    def outcomes(self) -> list[bool | None]:
+        """Whether each is right; None where there is no answer, or nothing could tell."""
+        return [None if one is None else one.is_right for one in self.verdicts]
+
+    @property
+    def reasons(self) -> Counter[Reason]:
+        """How often replies were worth what, and why."""
+        return Counter(one.reason for one in self.verdicts if one is not None)
 
     @property
     def accuracy(self) -> Proportion:
@@ -101,18 +112,28 @@ def ask(
         requests, stop=stop, on_answer=lambda _index, _completion: on_done(next(done))
     )
     answers = {
-        index: Answered(record.messages, completion.text, record.gold)
+        index: GivenReply(record.messages, completion.text, completion.finished, record.gold)
         for index, (record, completion) in enumerate(zip(records, completions, strict=True))
         if completion is not None
     }
     verdicts = dict(zip(answers, judge.verdicts(list(answers.values())), strict=True))
-    outcomes = [verdicts.get(index) for index in range(len(records))]
-    answered = sum(outcome is not None for outcome in outcomes)
-    needed = min(_FEWEST, len(records))
-    if answered < needed:
+    return enough(model, Scored(completions, [verdicts.get(i) for i in range(len(records))]))
+
+
+def enough(model: Teacher, scored: Scored) -> Scored:
+    """Return the answers if they are enough to tell an accuracy.
+
+    Raises:
+        TeacherFailed: when they are too few.
+    """
+    total = len(scored.completions)
+    answered = sum(completion is not None for completion in scored.completions)
+    judged = sum(outcome is not None for outcome in scored.outcomes)
+    needed = min(_FEWEST, total)
+    if judged < needed:
         raise TeacherFailed(
-            f"{len(answers)} of {len(records)} questions were answered by {model.name} and "
-            f"{answered} scored before the job had to end; at least {needed} are needed: allow "
-            "more hours, a higher budget, or a larger server"
+            f"{answered} of {total} questions were answered by {model.name} and {judged} scored "
+            f"before the job had to end; at least {needed} are needed: allow more hours, a higher "
+            "budget, or a larger server"
         )
-    return Scored(completions, outcomes)
+    return scored

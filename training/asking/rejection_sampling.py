@@ -17,14 +17,13 @@ from typing import Literal
 from stratos.contracts.records import Record, TrainingRecord
 from stratos.errors import BudgetExhausted
 from stratos.scoring.answers import elements, with_answer
+from stratos.scoring.reply import ReplyVerdict
 from stratos.spec import SetOf, StrategyName, Synthesis
 from training.asking.prompts import alignment_messages, injection_messages
-from training.judging.assessor import Answered
-from training.judging.judge import Judge
+from training.judging.judge import GivenReply, Judge
 from training.teachers.teacher import Completion, OnAnswer, Request, Teacher
 
 _RETRY_TEMPERATURE = 0.7
-_NO_VERDICT = "no verdict"
 _log = logging.getLogger(__name__)
 
 
@@ -36,6 +35,7 @@ class VerifiedRecords:
         records: Verified, in the order of the questions.
         asked: Questions asked, by strategy.
         rejects: Attempts rejected, by reason.
+        first_answers: The first answer to each question that was aligned, by its record's id.
         completion_tokens: Written for the records that were kept.
     """
 
@@ -43,6 +43,7 @@ class VerifiedRecords:
     asked: Counter[str] = field(default_factory=Counter)
     kept: Counter[str] = field(default_factory=Counter)
     rejects: Counter[str] = field(default_factory=Counter)
+    first_answers: dict[str, tuple[Completion, ReplyVerdict]] = field(default_factory=dict)
     completion_tokens: int = 0
 
 
@@ -97,12 +98,18 @@ class RejectionSampler:
         self._teacher, self._judge, self._synthesis = teacher, judge, synthesis
         self._stop, self._on_done = stop, on_done
 
-    def run(self, records: Sequence[Record], strategy: StrategyName) -> VerifiedRecords:
-        """Make training records of questions. Records without a gold answer are only aligned."""
+    def run(
+        self, records: Sequence[Record], strategy: StrategyName, num_retried: int | None = None
+    ) -> VerifiedRecords:
+        """Make training records of questions. Records without a gold answer are only aligned.
+
+        Args:
+            num_retried: Only the first so many questions are aligned with more than one attempt.
+        """
         outcome = VerifiedRecords()
         kept: dict[str, TrainingRecord] = {}
         if strategy != "injection":
-            kept |= self._align(records, outcome)
+            kept |= self._align(records, outcome, num_retried)
         if strategy != "alignment":
             unsolved = [one for one in records if one.id not in kept and one.gold]
             kept |= self._inject(unsolved, outcome)
@@ -110,10 +117,10 @@ class RejectionSampler:
         return outcome
 
     def _align(
-        self, records: Sequence[Record], outcome: VerifiedRecords
+        self, records: Sequence[Record], outcome: VerifiedRecords, num_retried: int | None
     ) -> dict[str, TrainingRecord]:
         parts = [_Part(record, "alignment", record.gold) for record in records]
-        answered = self._ask(parts, outcome)
+        answered = self._ask(parts, outcome, num_retried)
         kept: dict[str, TrainingRecord] = {}
         for part, found in zip(parts, answered, strict=True):
             if found is not None:
@@ -153,7 +160,9 @@ class RejectionSampler:
             return elements(record.gold, verifier.separator)
         return [record.gold]
 
-    def _ask(self, parts: Sequence[_Part], outcome: VerifiedRecords) -> list[_Kept | None]:
+    def _ask(
+        self, parts: Sequence[_Part], outcome: VerifiedRecords, num_retried: int | None = None
+    ) -> list[_Kept | None]:
         """Ask for each part until it is verified or its attempts are spent.
 
         An answer without a verdict is not asked for again: that would be paid for twice.
@@ -166,7 +175,9 @@ class RejectionSampler:
         unjudged: set[int] = set()
         for attempt in range(self._synthesis.samples):
             open_parts = [
-                index for index, found in enumerate(kept) if found is None and index not in unjudged
+                index
+                for index, found in enumerate(kept[:num_retried] if attempt else kept)
+                if found is None and index not in unjudged
             ]
             if not open_parts or self._stop() or self._judge.is_out_of_money:
                 break
@@ -189,12 +200,15 @@ class RejectionSampler:
                 if completion is not None
             ]
             asked |= {one.part.record.id for one in attempts}
-            for one, (text, fault) in zip(attempts, self._verify(attempts), strict=True):
+            for one, verdict in zip(attempts, self._verdicts(attempts), strict=True):
+                if one.part.strategy == "alignment":
+                    outcome.first_answers.setdefault(one.part.record.id, (one.completion, verdict))
+                fault = self._fault(one, verdict)
                 if fault is None:
-                    kept[one.index] = _Kept(text, attempt + 1, one.completion.completion_tokens)
+                    kept[one.index] = self._kept(one, verdict, attempt + 1)
                 else:
                     outcome.rejects[fault] += 1
-                    if fault == _NO_VERDICT:
+                    if fault == "no verdict":
                         unjudged.add(one.index)
         if parts:
             outcome.asked[parts[0].strategy] += len(asked)
@@ -207,64 +221,56 @@ class RejectionSampler:
     def _request(self, part: _Part, attempt: int) -> Request:
         synthesis = self._synthesis
         if part.strategy == "alignment":
-            messages = alignment_messages(part.record, synthesis)
+            messages = alignment_messages(part.record, synthesis, self._judge)
         else:
             assert part.answer is not None
-            messages = injection_messages(part.record, part.answer, synthesis)
+            messages = injection_messages(part.record, part.answer, synthesis, self._judge)
         temperature = synthesis.temperature
         if attempt > 0:
             temperature = max(_RETRY_TEMPERATURE, temperature)
         return Request(messages, synthesis.max_new_tokens, temperature, attempt)
 
-    def _verify(self, attempts: Sequence[_Attempt]) -> list[tuple[str, str | None]]:
-        """Return the text to keep of each, and the reason to reject it, if there is one."""
-        looked = [self._first_look(one) for one in attempts]
-        to_judge = [
-            index
-            for index, (one, (_, fault)) in enumerate(zip(attempts, looked, strict=True))
-            if fault is None and self._can_be_wrong(one)
-        ]
-        verdicts = self._judge.verdicts(
+    def _verdicts(self, attempts: Sequence[_Attempt]) -> list[ReplyVerdict]:
+        return self._judge.verdicts(
             [
-                Answered(one.part.record.messages, one.completion.text, one.part.answer)
-                for one in (attempts[index] for index in to_judge)
-            ]
+                GivenReply(
+                    one.part.record.messages,
+                    one.completion.text,
+                    one.completion.finished,
+                    one.part.answer,
+                    self._marking(one.part),
+                )
+                for one in attempts
+            ],
+            keep_thinking=self._synthesis.keep_thinking,
         )
-        wrong: dict[int, str] = {}
-        for index, verdict in zip(to_judge, verdicts, strict=True):
-            if not verdict:
-                wrong[index] = "wrong answer" if verdict is False else _NO_VERDICT
-        return [
-            (text, fault or wrong.get(index) or self._last_look(one, text))
-            for index, (one, (text, fault)) in enumerate(zip(attempts, looked, strict=True))
-        ]
 
-    def _first_look(self, attempt: _Attempt) -> tuple[str, str | None]:
-        """Find faults that show without knowing whether the answer is right."""
-        judge, text = self._judge, attempt.completion.text
-        if not attempt.completion.finished:
-            return text, "cut off at max_new_tokens"
-        if attempt.part.strategy == "alignment":
-            return text, None if text else "empty"
+    def _marking(self, part: _Part) -> Literal["optional", "required", "if marked"]:
+        if part.strategy == "alignment":
+            return "optional"
         # Where each element has its call, a checker can confirm the step without a marked answer.
-        must_mark = not self._synthesis.per_element or judge.checker is None
-        unmarked = must_mark and not judge.has_answer(text)
-        return judge.body(text), "no marked answer" if unmarked else None
+        needless = self._synthesis.per_element and self._judge.checker is not None
+        return "if marked" if needless else "required"
 
-    def _can_be_wrong(self, attempt: _Attempt) -> bool:
-        if attempt.part.strategy == "alignment":
-            return self._judge.can_judge(attempt.part.answer)
-        return self._judge.has_answer(attempt.completion.text)
+    def _kept(self, attempt: _Attempt, verdict: ReplyVerdict, attempts: int) -> _Kept:
+        injected = attempt.part.strategy == "injection"
+        text = self._judge.body(attempt.completion.text) if injected else verdict.text_to_learn
+        return _Kept(text, attempts, attempt.completion.completion_tokens)
 
-    def _last_look(self, attempt: _Attempt, body: str) -> str | None:
-        """Find faults in the way to a right answer."""
+    def _fault(self, attempt: _Attempt, verdict: ReplyVerdict) -> str | None:
+        """Return why an attempt is rejected; None where it is kept."""
+        if verdict.reason not in ("right", "unchecked"):
+            return verdict.reason
         judge, part, text = self._judge, attempt.part, attempt.completion.text
         if part.strategy == "injection":
             assert part.answer is not None
             return judge.fault(
-                body, prompt=attempt.prompt, question=part.record.question, answer=part.answer
+                judge.body(text),
+                prompt=attempt.prompt,
+                question=part.record.question,
+                answer=part.answer,
             )
-        reasons = judge.body(text) if judge.has_answer(text) else ""
+        reasons = judge.marked_body(text)
         if reasons and part.answer is not None:
             return judge.step_fault(reasons, part.record.question, part.answer)
         return None

@@ -55,6 +55,8 @@ def run_job(
             step, config.progress_uri, storage, clock, config.spent_usd
         ) as progress:
             world = World.from_environment()
+            if world.is_first:
+                progress.doing("reading models and data")
             result = recipe(Job(config, paths, storage, progress, clock, world))
         if result is None:
             return 0

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-from stratos.scoring.answers import final_answer, rationale_of
+from stratos.contracts.records import Message
+from stratos.scoring.reply import ReadReply, ReplyVerdict, judge_reply, read_reply, verdict_of
 from stratos.scoring.verifiers import is_correct, needs_gold
 from stratos.spec import LlmJudge, Verifier
 from training.job.job import Config, Job
@@ -32,6 +34,23 @@ _PARTICULARS = re.compile(r"'[^']*'|\"[^\"]*\"|\d+")
 
 
 @dataclass(frozen=True)
+class GivenReply:
+    """What a model replied to a conversation.
+
+    Attributes:
+        finished: False when it was cut off at its limit of tokens.
+        gold: An answer known to be right, where there is one.
+        marking: Whether the answer must be marked. `if marked` leaves any other unchecked.
+    """
+
+    messages: tuple[Message, ...]
+    text: str
+    finished: bool
+    gold: str | None
+    marking: Literal["optional", "required", "if marked"] = "optional"
+
+
+@dataclass(frozen=True)
 class Judge:
     """Scores completions and finds fault with rationales."""
 
@@ -54,35 +73,62 @@ class Judge:
         """Whether right and wrong can be told apart for a record."""
         return gold is not None or not needs_gold(self.verifier)
 
-    def is_correct(self, completion: str, gold: str | None) -> bool:
-        """Score one completion by rule.
+    def by_rule(self, text: str, gold: str | None, *, finished: bool = True) -> ReplyVerdict:
+        """Tell what one reply is worth by rule.
 
         Raises:
             ValueError: when the verifier is a model, which `verdicts` asks.
         """
-        return is_correct(self.verifier, final_answer(completion, self.marker), gold)
+        return judge_reply(
+            text, finished=finished, marker=self.marker, verifier=self.verifier, gold=gold
+        )
 
-    def verdicts(self, answers: Sequence[Answered]) -> list[bool | None]:
-        """Score the final answers of completions; None where a model gave no verdict.
-
-        Args:
-            answers: With whole completions as `answer`.
-        """
-        if self.assessor is None:
-            return [self.is_correct(one.answer, one.gold) for one in answers]
-        finals = [
-            Answered(one.messages, final_answer(one.answer, self.marker), one.gold)
-            for one in answers
+    def verdicts(
+        self, replies: Sequence[GivenReply], *, keep_thinking: bool = False
+    ) -> list[ReplyVerdict]:
+        """Tell what replies are worth. A model that judges is asked only about sound ones."""
+        read = [
+            read_reply(
+                one.text,
+                finished=one.finished,
+                marker=self.marker,
+                must_mark=one.marking == "required",
+                keep_thinking=keep_thinking,
+            )
+            for one in replies
         ]
-        return self.assessor.assess(finals)
+        checked = [
+            index
+            for index, (one, reply) in enumerate(zip(replies, read, strict=True))
+            if reply.fault is None
+            and self.can_judge(one.gold)
+            and (reply.is_marked or one.marking != "if marked")
+        ]
+        answers = [
+            Answered(replies[index].messages, read[index].answer, replies[index].gold)
+            for index in checked
+        ]
+        found = dict(zip(checked, self._decide(answers), strict=True))
+        return [
+            verdict_of(reply, found[index], verifier=self.verifier, marker=self.marker)
+            if index in found
+            else _unchecked(reply)
+            for index, reply in enumerate(read)
+        ]
 
-    def has_answer(self, completion: str) -> bool:
-        return self.marker in completion
+    def _decide(self, answers: Sequence[Answered]) -> list[bool | None]:
+        if self.assessor is not None:
+            return self.assessor.assess(answers)
+        return [is_correct(self.verifier, one.answer, one.gold) for one in answers]
 
-    def body(self, completion: str) -> str:
-        """What precedes the answer; the whole completion where no answer is marked."""
-        marked = self.has_answer(completion)
-        return rationale_of(completion, self.marker) if marked else completion.strip()
+    def body(self, text: str) -> str:
+        """What precedes the answer; the whole reply where no answer is marked."""
+        return read_reply(text, finished=True, marker=self.marker).rationale
+
+    def marked_body(self, text: str) -> str:
+        """What precedes a marked answer; empty where no answer is marked."""
+        reply = read_reply(text, finished=True, marker=self.marker)
+        return reply.rationale if reply.is_marked else ""
 
     def fault(self, rationale: str, *, prompt: str, question: str, answer: str) -> str | None:
         """Return why a rationale for a given answer must not be trained on, or None.
@@ -110,6 +156,10 @@ class Judge:
         # Reasons are counted over all rationales; quotations and numbers belong to one alone.
         reason = _PARTICULARS.sub("…", problems[0])
         return f"checker: {reason[:_MAX_REASON_CHARACTERS]}"
+
+
+def _unchecked(reply: ReadReply) -> ReplyVerdict:
+    return ReplyVerdict(reply.fault or "unchecked", reply.answer, reply.text_to_learn)
 
 
 def load_judge(job: Job[Config]) -> Judge:

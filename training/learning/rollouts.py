@@ -38,6 +38,12 @@ class Question:
 
 
 @dataclass(frozen=True)
+class _Said:
+    text: str
+    finished: bool
+
+
+@dataclass(frozen=True)
 class PolicyRollout:
     """The samples of one step.
 
@@ -153,11 +159,12 @@ class RolloutSampler:
         found = self._complete(questions, 0.0, 0, stop)
         if len(found) < len(questions) or not questions:
             return None
-        right = sum(self._reward(questions[index], text) for index, (text, _) in found.items())
+        right = sum(self._reward(questions[index], said) for index, (said, _) in found.items())
         return right / len(questions)
 
-    def _reward(self, question: Question, completion: str) -> float:
-        return float(self._judge.is_correct(completion, question.gold))
+    def _reward(self, question: Question, said: _Said) -> float:
+        verdict = self._judge.by_rule(said.text, question.gold, finished=said.finished)
+        return float(verdict.reason == "right")
 
     def _complete(
         self,
@@ -165,15 +172,15 @@ class RolloutSampler:
         temperature: float,
         seed: int,
         stop: Callable[[], bool],
-    ) -> dict[int, tuple[str, TokenizedExample]]:
+    ) -> dict[int, tuple[_Said, TokenizedExample]]:
         """Complete prompts; return text and tokens by index."""
         chat, model = self._student.local.chat, self._student.model
         sampling = Sampling(self._settings.max_new_tokens, chat.eos, temperature, seed)
         prompts = [question.prompt for question in questions]
-        found: dict[int, tuple[str, TokenizedExample]] = {}
+        found: dict[int, tuple[_Said, TokenizedExample]] = {}
         for index, one in generate(
             model, prompts, sampling, batch_size=self._batch_size, stop=stop
         ):
             example = TokenizedExample(prompts[index] + one.written, len(prompts[index]))
-            found[index] = chat.text(one.tokens), example
+            found[index] = _Said(chat.text(one.tokens), one.finished), example
         return found

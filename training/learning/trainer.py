@@ -17,6 +17,7 @@ from torch.nn.utils import clip_grad_norm_
 from stratos.contracts.jobs import CurvePoint
 from stratos.errors import CorruptCheckpoint, DivergedTraining
 from training.container.clock import Interruption, JobClock
+from training.container.contention import CpuShare
 from training.container.world import ALONE, World
 from training.learning.checkpoints import Checkpoint, CheckpointPace, Checkpoints
 from training.learning.optimizer import Optimizers, learning_rate_factor
@@ -75,6 +76,8 @@ class TrainingOutcome:
     stopped_by: StoppedBy
     resumed_from_step: int | None
     tokens_per_second: float
+    cpu_share: float | None = None
+    """Of the CPU time that it asked for, what it got; None on GPUs."""
 
 
 class Trainer:
@@ -119,7 +122,7 @@ class Trainer:
         resumed_from = self._resume()
         state, planned = self._state, self._schedule.planned_steps
         started, seconds_before, tokens_before = time.monotonic(), state.seconds, state.tokens
-        pace = self._checkpoint_pace()
+        pace, cpu_share = self._checkpoint_pace(), CpuShare()
         stopped_by: StoppedBy = "finished"
         speed = 0.0
         while state.step < planned:
@@ -138,11 +141,12 @@ class Trainer:
             self._on_step(state, loss, speed)
             if self._checkpoints is not None and self._world.highest(int(pace.is_due)):
                 pace.save(self._save)
+        share = cpu_share.value if self._student.device.type == "cpu" else None
         if stopped_by != "finished":
             _log.warning("stopped by %s after %d steps", stopped_by, state.step)
             self._save()
         self._take_best()
-        return TrainingOutcome(state, stopped_by, resumed_from, speed)
+        return TrainingOutcome(state, stopped_by, resumed_from, speed, share)
 
     def _checkpoint_pace(self) -> CheckpointPace:
         schedule = self._schedule

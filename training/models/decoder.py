@@ -1,18 +1,22 @@
-"""The parts that every decoder has: its layers, and a head that projects onto the vocabulary."""
+"""The parts that every decoder has: its layers, and a body whose states a head projects."""
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from training.models.weights import LocalModel
+
+_PROBE_TOKENS = 24
 
 
 def body_states(model: PreTrainedModel, tokens: Tensor, positions: Tensor | None = None) -> Tensor:
     """Run a model without its head on right-padded tokens.
 
     Padding needs no mask: under causal attention it lies behind every token that carries a loss.
-    Where positions start again at 0, Transformers lets no token see what lies before.
+    Where positions start again at 0, Transformers lets no token see what lies before; in layers
+    that keep a state it may not, see `restarts_isolate`.
 
     Args:
         tokens: [rows, width].
@@ -26,37 +30,56 @@ def body_states(model: PreTrainedModel, tokens: Tensor, positions: Tensor | None
     return states
 
 
+@torch.no_grad()
+def restarts_isolate(local: LocalModel) -> bool:
+    """Whether an example that shares a row sees nothing of the one before it.
+
+    Asked of the model: attention masks follow the positions, convolutions and linear attention go
+    on as if there were no end.
+    """
+    model = local.model
+    training = model.training
+    model.eval()
+    try:
+        tokens = probe_tokens(model)
+        half = tokens.shape[1] // 2
+        positions = torch.arange(half, device=tokens.device).repeat(2)[None]
+        together = body_states(model, tokens, positions)[:, half:].float()
+        alone = body_states(model, tokens[:, half:]).float()
+    finally:
+        model.train(training)
+    distance = (together - alone).abs().max() / alone.abs().max().clamp_min(1e-6)
+    return bool(distance <= tolerance(model))
+
+
+def probe_tokens(model: PreTrainedModel) -> Tensor:
+    """A few tokens from all over the vocabulary, [1, width]."""
+    rows = model.get_input_embeddings().weight.shape[0]
+    steps = torch.arange(1, _PROBE_TOKENS + 1, device=model.device)
+    tokens: Tensor = steps * 7919 % rows
+    return tokens[None]
+
+
+def tolerance(model: PreTrainedModel) -> float:
+    """How far two ways to compute the same states may differ, as a share of the largest."""
+    return 1e-3 if model.dtype == torch.float32 else 5e-2
+
+
 def decoder_layers(model: PreTrainedModel) -> nn.ModuleList:
-    """Return the blocks of a decoder.
+    """Return the blocks of a decoder: its only list with an entry for each layer.
 
     Raises:
-        ValueError: when the architecture keeps them elsewhere than in `layers`.
+        ValueError: when there is none.
     """
-    layers = getattr(model.base_model, "layers", None)
-    if not isinstance(layers, nn.ModuleList):
+    count = getattr(model.config.get_text_config(), "num_hidden_layers", None)
+    lists = [
+        part
+        for name, part in model.base_model.named_children()
+        if isinstance(part, nn.ModuleList) and (name == "layers" or len(part) == count)
+    ]
+    if len(lists) != 1:
         raise ValueError(
             f"{type(model).__name__} has no list of decoder layers; "
-            "pick a student of the Llama, Qwen or Mistral family"
+            "train this student on one device, or pick one of the families in docs/training.md"
         )
-    return layers
-
-
-def require_plain_head(local: LocalModel) -> None:
-    """Refuse a model whose logits are more than a projection of its hidden states.
-
-    Raises:
-        ValueError: naming what it does to them.
-    """
-    config = local.model.config
-    changed = [
-        key
-        for key in ("final_logit_softcapping", "logit_scale", "logits_scaling")
-        if getattr(config, key, None) not in (None, 1, 1.0)
-    ]
-    if getattr(local.model.get_output_embeddings(), "bias", None) is not None:
-        changed.append("lm_head.bias")
-    if changed:
-        raise ValueError(
-            f"{local.name} changes its logits after the projection ({changed[0]}), which training "
-            "does not support; pick a student of the Llama, Qwen or Mistral family"
-        )
+    return lists[0]

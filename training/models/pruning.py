@@ -7,23 +7,11 @@ import re
 from torch import Tensor
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
+from stratos.catalog.layers import kept_layers
+
 _LAYER = re.compile(r"(?<=\.layers\.)\d+(?=\.)")
 _NOT_BY_LAYER = {"layer_types", "architectures", "eos_token_id"}
 """Lists of the configuration that may be as long as there are layers."""
-
-
-def kept_layers(there: int, kept: int) -> list[int]:
-    """Choose layers, evenly spaced from the first to the last.
-
-    A student that starts from every second layer of its teacher loses little
-    (DistilBERT, arXiv 1910.01108, section 3).
-
-    Raises:
-        ValueError: when the model has no more than that.
-    """
-    if not 2 <= kept < there:
-        raise ValueError(f"the model has {there} layers; `layers: {kept}` must be below that")
-    return [round(index * (there - 1) / (kept - 1)) for index in range(kept)]
 
 
 def prune(model: PreTrainedModel, num_layers: int) -> PreTrainedModel:

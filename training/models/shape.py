@@ -9,7 +9,9 @@ from stratos.planning.forecast.transformer import Transformer
 
 def shape_of(name: str, config: Any, num_parameters: int) -> Transformer:
     """Read the sizes out of a Transformers configuration."""
+    config = config.get_text_config()
     heads = config.num_attention_heads
+    inner = getattr(config, "moe_intermediate_size", 0) or getattr(config, "intermediate_size", 0)
     return Transformer(
         name=name,
         parameters=num_parameters,
@@ -20,5 +22,5 @@ def shape_of(name: str, config: Any, num_parameters: int) -> Transformer:
         head_dim=getattr(config, "head_dim", None) or config.hidden_size // heads,
         vocabulary=config.vocab_size,
         heads=heads,
-        inner=getattr(config, "intermediate_size", 0),
+        inner=inner,
     )

@@ -13,6 +13,7 @@ from stratos.errors import IncompatibleVocabulary
 from stratos.spec import Training
 from training.models.chat import ChatFormat
 from training.models.decoder import body_states
+from training.models.head import read_head
 from training.models.weights import LocalModel
 from training.objectives.cross_tokenizer import TokenText, align, ends, shared_outcomes, token_texts
 from training.objectives.losses import cross_entropy, divergence
@@ -61,6 +62,7 @@ class AlignedTeacher:
             IncompatibleVocabulary: when the vocabularies have next to nothing in common.
         """
         self._teacher, self._student, self._training = teacher, student, training
+        self._head = read_head(teacher)
         self._prompts = prompts
         self._ours, self._theirs = _texts(student), _texts(teacher)
         ours, theirs, count = shared_outcomes(self._ours, self._theirs)
@@ -90,7 +92,7 @@ class AlignedTeacher:
 
     def loss_of(self, batch: MicroBatch) -> LossOfLogits:
         where, states = self._compare(batch)
-        head = self._teacher.model.get_output_embeddings().weight
+        head = self._head
         training, device = self._training, batch.tokens.device
         ours, theirs = (outcomes.to(device) for outcomes in self._outcomes)
         alpha = training.kd_weight
@@ -98,7 +100,7 @@ class AlignedTeacher:
         def loss(logits: Tensor, rows: slice) -> Tensor:
             compared = where[rows] >= 0
             with torch.no_grad():
-                scores = states[where[rows][compared]] @ head.T
+                scores = head.logits(states[where[rows][compared]])
                 wanted = self._log_outcomes(scores, theirs)
             found = self._log_outcomes(logits[compared], ours)
             distance = divergence(found, wanted, training.jsd_beta) * training.temperature**2
@@ -146,7 +148,7 @@ class AlignedTeacher:
         device = batch.tokens.device
         model = self._teacher.model
         if not picked:
-            empty = torch.empty((0, model.config.hidden_size), device=device, dtype=model.dtype)
+            empty = self._head.weight.new_empty((0, self._head.weight.shape[1]))
             return torch.tensor(where, device=device), empty
         width = max(map(len, rows))
         padded = torch.zeros((len(rows), width), dtype=torch.long)

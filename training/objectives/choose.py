@@ -9,7 +9,6 @@ from stratos.contracts.records import TrainingRecord
 from stratos.errors import IncompatibleVocabulary
 from stratos.spec import Weights
 from training.job.job import Job
-from training.models.decoder import require_plain_head
 from training.models.vocabulary import same_tokenizer, shared_vocabulary
 from training.models.weights import load_model, locate
 from training.objectives.aligned_teacher import AlignedTeacher, teacher_prompts
@@ -49,7 +48,6 @@ def choose_objective(
             "the teacher's text"
         )
     teacher = load_model(spec.name, locate(spec, job.paths.channels.get("teacher")))
-    require_plain_head(teacher)
     if training.cross_tokenizer == "align" and not same_tokenizer(student.local, teacher):
         conversations = [record.messages for record in records]
         prompts = teacher_prompts(conversations, student.local.chat, teacher.chat)

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from stratos.spec import Training
 from training.models.decoder import body_states
+from training.models.head import Head, read_head
 from training.models.weights import LocalModel
 from training.objectives.losses import cross_entropy, sampled_cross_entropy
 from training.student.batches import MicroBatch, TokenizedExample, micro_batches
@@ -57,8 +58,9 @@ class SparseTeacher:
         """
         self._training, self._vocabulary = training, vocabulary
         self._drawn: dict[str, _Drawn] = {}
+        head = read_head(teacher)
         for batch in micro_batches(examples, micro_tokens):
-            self._ask(teacher, batch.to(torch.device(teacher.model.device)))
+            self._ask(head, batch.to(torch.device(teacher.model.device)))
 
     @property
     def bytes_per_token(self) -> float:
@@ -85,16 +87,15 @@ class SparseTeacher:
         return loss
 
     @torch.inference_mode()
-    def _ask(self, teacher: LocalModel, batch: MicroBatch) -> None:
-        states = body_states(teacher.model, batch.tokens, batch.positions)
-        head = teacher.model.get_output_embeddings().weight[: self._vocabulary]
+    def _ask(self, head: Head, batch: MicroBatch) -> None:
+        states = body_states(head.model, batch.tokens, batch.positions)
         for (row, columns), key in zip(batch.examples(), _keys(batch), strict=True):
             generator = torch.Generator(states.device)
             # By content, so that an example's draws do not depend on the batch it fell into.
             generator.manual_seed(int(key[:8], 16) ^ self._training.seed)
             positions = states[row, columns][batch.predicts[row, columns]]
             parts = [
-                _draw(chunk @ head.T, self._training.temperature, generator)
+                _draw(head.logits(chunk, self._vocabulary), self._training.temperature, generator)
                 for chunk in torch.split(positions, _CHUNK_TOKENS)
             ]
             self._drawn[key] = _Drawn(

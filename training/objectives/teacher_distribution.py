@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from stratos.spec import Training
-from training.models.decoder import body_states
+from training.models.decoder import body_states, restarts_isolate
+from training.models.head import read_head
 from training.models.weights import LocalModel
 from training.objectives.losses import cross_entropy, generalized_jsd
 from training.student.batches import MicroBatch
 from training.student.chunked_loss import LossOfLogits
 
 
-@dataclass(frozen=True)
 class TeacherDistribution:
     """(1−α)·cross-entropy + α·divergence from a white-box teacher on the same tokens.
 
     On the student's own samples the divergence alone: they are no example to follow.
-
-    Attributes:
-        vocabulary: Leading logits that both models share.
     """
 
-    teacher: LocalModel
-    training: Training
-    vocabulary: int
+    def __init__(self, teacher: LocalModel, training: Training, vocabulary: int) -> None:
+        """Find out how the teacher makes its logits.
+
+        Args:
+            vocabulary: Leading logits that both models share.
+        """
+        self.teacher, self.training, self._vocabulary = teacher, training, vocabulary
+        self._head = read_head(teacher)
+        self._packs = not training.packing or restarts_isolate(teacher)
 
     @property
     def held_bytes(self) -> int:
@@ -35,17 +37,15 @@ class TeacherDistribution:
 
     def loss_of(self, batch: MicroBatch) -> LossOfLogits:
         with torch.no_grad():
-            states = body_states(self.teacher.model, batch.tokens, batch.positions)
-            states = states[batch.predicts]
-        head = self.teacher.model.get_output_embeddings().weight
-        alpha, shared = self.training.kd_weight, self.vocabulary
+            states = self._states(batch)
+        head, alpha, shared = self._head, self.training.kd_weight, self._vocabulary
 
         def loss(logits: Tensor, rows: slice) -> Tensor:
             with torch.no_grad():
-                theirs = states[rows] @ head.T
+                theirs = head.logits(states[rows], shared)
             divergence = generalized_jsd(
                 logits[:, :shared],
-                theirs[:, :shared],
+                theirs,
                 beta=self.training.jsd_beta,
                 temperature=self.training.temperature,
             )
@@ -54,3 +54,14 @@ class TeacherDistribution:
             return (1 - alpha) * cross_entropy(logits, batch.targets[rows]) + alpha * divergence
 
         return loss
+
+    def _states(self, batch: MicroBatch) -> Tensor:
+        """What the teacher's head projects for each target."""
+        model = self.teacher.model
+        if batch.positions is None or self._packs:
+            return body_states(model, batch.tokens, batch.positions)[batch.predicts]
+        examples = list(batch.examples())
+        parts = [batch.tokens[row, columns] for row, columns in examples]
+        states = body_states(model, pad_sequence(parts, batch_first=True))
+        wanted = [batch.predicts[row, columns] for row, columns in examples]
+        return states[pad_sequence(wanted, batch_first=True)]

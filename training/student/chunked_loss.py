@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 LossOfLogits = Callable[[Tensor, slice], Tensor]
@@ -27,7 +27,11 @@ def chunk_tokens(device_type: str, vocabulary: int) -> int:
 
 
 def projected_loss(
-    hidden: Tensor, weight: Tensor, loss_of: LossOfLogits, tokens: int | None = None
+    hidden: Tensor,
+    weight: Tensor,
+    loss_of: LossOfLogits,
+    tokens: int | None = None,
+    bias: Tensor | None = None,
 ) -> Tensor:
     """Return `loss_of` summed over chunks of the projected hidden states.
 
@@ -37,24 +41,32 @@ def projected_loss(
         loss_of: Must depend on the logits of each token alone; it is differentiated inside.
         tokens: In a chunk; if omitted, as many as keep the logits within 24 MiB of float32 on a
             CPU and 256 MiB on a GPU.
+        bias: Of the head, [vocabulary].
     """
     size = tokens or chunk_tokens(hidden.device.type, weight.shape[0])
     if len(hidden) <= size:
-        return loss_of(hidden @ weight.T, slice(0, len(hidden)))
+        return loss_of(nn.functional.linear(hidden, weight, bias), slice(0, len(hidden)))
     if not torch.is_grad_enabled():
         weight = weight.detach()
-    loss: Tensor = _ChunkedLoss.apply(hidden, weight, loss_of, size)  # type: ignore[no-untyped-call]
+    arguments = (hidden, weight, bias, loss_of, size)
+    loss: Tensor = _ChunkedLoss.apply(*arguments)  # type: ignore[no-untyped-call]
     return loss
 
 
 class _ChunkedLoss(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, hidden: Tensor, weight: Tensor, loss_of: LossOfLogits, size: int
+        ctx: Any,
+        hidden: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        loss_of: LossOfLogits,
+        size: int,
     ) -> Tensor:
-        wants_hidden, wants_weight = ctx.needs_input_grad[:2]
+        wants_hidden, wants_weight, wants_bias = ctx.needs_input_grad[:3]
         hidden_grad = torch.empty_like(hidden) if wants_hidden else None
         weight_grad = torch.zeros_like(weight) if wants_weight else None
+        bias_grad = torch.zeros_like(bias) if bias is not None and wants_bias else None
         total = None
         # One buffer for the logits of every chunk: fresh memory has to be cleared by the kernel.
         buffer = hidden.new_empty((min(size, len(hidden)), len(weight)), dtype=_product(hidden))
@@ -64,11 +76,13 @@ class _ChunkedLoss(torch.autograd.Function):
             states = hidden[rows].detach().to(buffer.dtype)
             logits = buffer[: len(states)]
             torch.mm(states, head.T, out=logits)
+            if bias is not None:
+                logits += bias.detach()
             logits = logits.detach().requires_grad_()
             with torch.enable_grad():
                 loss = loss_of(logits, rows)
             total = loss.detach() if total is None else total + loss.detach()
-            if wants_hidden or wants_weight:
+            if wants_hidden or wants_weight or wants_bias:
                 (gradient,) = torch.autograd.grad(loss, logits)
                 del logits, loss
                 gradient = gradient.to(hidden.dtype)
@@ -76,23 +90,23 @@ class _ChunkedLoss(torch.autograd.Function):
                     torch.mm(gradient, weight.detach().to(hidden.dtype), out=hidden_grad[rows])
                 if weight_grad is not None:
                     weight_grad.addmm_(gradient.T.to(weight.dtype), states.to(weight.dtype))
-        ctx.save_for_backward(hidden_grad, weight_grad)
+                if bias_grad is not None:
+                    bias_grad += gradient.sum(0)
+        ctx.save_for_backward(hidden_grad, weight_grad, bias_grad)
         assert total is not None
         return total
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
-        hidden_grad, weight_grad = ctx.saved_tensors
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
+        gradients = ctx.saved_tensors
         if torch._C._autograd._get_current_graph_task_keep_graph():
-            hidden_grad, weight_grad = (
-                None if kept is None else kept.clone() for kept in (hidden_grad, weight_grad)
-            )
+            gradients = [None if kept is None else kept.clone() for kept in gradients]
         # In place: the head's gradient is as large as the head, and needed once.
-        for gradient in (hidden_grad, weight_grad):
+        for gradient in gradients:
             if gradient is not None:
                 gradient.mul_(grad_output)
-        return hidden_grad, weight_grad, None, None
+        return (*gradients, None, None)
 
 
 def _product(hidden: Tensor) -> torch.dtype:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from typing import Any
 
@@ -11,11 +12,16 @@ from transformers import PreTrainedModel
 
 from stratos.contracts.plan import Precision
 from stratos.spec import Method, Weights
-from training.models.decoder import body_states, decoder_layers, require_plain_head
+from training.models.decoder import body_states, decoder_layers, restarts_isolate
+from training.models.head import Head, read_head
 from training.models.weights import LocalModel, load_model
 from training.student.batches import MicroBatch
 from training.student.chunked_loss import LossOfLogits, projected_loss
 from training.student.sharding import put_together, shard
+
+_LAYER = re.compile(r"^.*\.\d+\.")
+"""What stands before a part of a layer in its name."""
+_OF_EXPERTS = re.compile(r"expert|(?:^|\.)(?:w[123]|gate|(?:gate|up|down)_proj)$")
 
 
 class Student:
@@ -31,10 +37,11 @@ class Student:
     ) -> None:
         self.local, self.method, self.precision = local, method, precision
         self.num_parameters = local.num_parameters
+        self.head = read_head(local)
         torch.manual_seed(seed)
         self.trained: Any = local.model if method == "full" else _with_lora(local.model, lora_rank)
         self.trained.train()
-        self._pass = _Pass(self.trained, local.model)
+        self._pass = _Pass(self.trained, self.head)
 
     @property
     def model(self) -> PreTrainedModel:
@@ -57,6 +64,10 @@ class Student:
         loss: Tensor = self._pass(batch, loss_of)
         return loss
 
+    def keeps_apart(self) -> bool:
+        """Whether examples that share a row see nothing of each other; asked before `shard`."""
+        return restarts_isolate(self.local)
+
     def shard(self) -> None:
         """Spread the parameters over the devices of all processes, a decoder layer at a time.
 
@@ -73,12 +84,6 @@ class Student:
         put_together(self._pass, keep=keep)
 
     @property
-    def head_weight(self) -> Tensor:
-        """The projection from hidden states to the vocabulary, [vocabulary, hidden size]."""
-        weight: Tensor = self.model.get_output_embeddings().weight
-        return weight
-
-    @property
     def device(self) -> torch.device:
         return torch.device(self.model.device)
 
@@ -92,20 +97,24 @@ class Student:
 class _Pass(nn.Module):
     """Body, head and loss as one module: where it is sharded, the head is whole inside it."""
 
-    def __init__(self, trained: nn.Module, model: PreTrainedModel) -> None:
+    def __init__(self, trained: nn.Module, head: Head) -> None:
         super().__init__()
         self.trained = trained
-        # Part of `trained`, and not to be registered twice.
-        self._model = (model,)
+        self._head = head
 
     def forward(self, batch: MicroBatch, loss_of: LossOfLogits) -> Tensor:
-        (model,) = self._model
-        hidden = body_states(model, batch.tokens, batch.positions)[batch.predicts]
-        weight: Tensor = model.get_output_embeddings().weight
+        head = self._head
+        hidden = body_states(head.model, batch.tokens, batch.positions)[batch.predicts]
+        weight, bias = head.weight, head.bias
         if len(batch.targets) == 0:
             # FSDP sums what has a gradient in this process; it must be the same in all of them.
-            return hidden.sum() + 0 * weight.sum()
-        return projected_loss(hidden, weight, loss_of)
+            nothing = hidden.sum() + 0 * weight.sum()
+            return nothing if bias is None else nothing + 0 * bias.sum()
+
+        def finished(logits: Tensor, rows: slice) -> Tensor:
+            return loss_of(head.finish(logits), rows)
+
+        return projected_loss(hidden, weight, finished, bias=bias)
 
 
 def load_student(
@@ -124,7 +133,7 @@ def load_student(
         in_main_memory: Until `shard` spreads them: whole, they need not fit on one device.
 
     Raises:
-        ValueError: for a precision that cannot be trained in, or an unsupported output head.
+        ValueError: for a precision that cannot be trained in, or logits of an unknown kind.
     """
     if precision == "fp8":
         raise ValueError("fp8 is for serving; train in float32 or bfloat16")
@@ -132,7 +141,6 @@ def load_student(
     stored: Precision = precision if method == "lora" else "float32"
     device = "cpu" if in_main_memory else None
     local = load_model(weights.name, source, stored, weights.layers, device=device)
-    require_plain_head(local)
     return Student(local, method, precision, lora_rank, seed)
 
 
@@ -142,7 +150,7 @@ def _with_lora(model: PreTrainedModel, rank: int) -> nn.Module:
     config = LoraConfig(
         r=rank,
         lora_alpha=2 * rank,
-        target_modules="all-linear",
+        target_modules=_beside_experts(model) or "all-linear",
         lora_dropout=0.0,
         task_type="CAUSAL_LM",
     )
@@ -151,3 +159,20 @@ def _with_lora(model: PreTrainedModel, rank: int) -> nn.Module:
         warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated")
         adapted: nn.Module = get_peft_model(model, config)
     return adapted
+
+
+def _beside_experts(model: PreTrainedModel) -> list[str]:
+    """What is adapted in a mixture of experts: attention, and what stands in its place.
+
+    Empty where there are no experts. For some mixtures peft means every expert and the router too
+    by `all-linear`, and by the names that experts once had, for others not.
+    """
+    if not any(name.endswith(".experts") for name, _ in model.named_modules()):
+        return []
+    head = model.get_output_embeddings()
+    linear = [
+        _LAYER.split(name)[-1]
+        for name, part in model.named_modules()
+        if isinstance(part, nn.Linear) and part is not head
+    ]
+    return sorted({name for name in linear if not _OF_EXPERTS.search(name)})

@@ -5,7 +5,6 @@ Only more questions are asked side by side: a job has many, where an endpoint ma
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -18,7 +17,8 @@ from serving.llama_cpp.arguments import arguments_of
 from serving.llama_cpp.build import BUILD
 from serving.llama_cpp.client import EngineAnswer
 from serving.llama_cpp.process import LlamaServer, ServerFailed
-from stratos.catalog.models import card_from_config
+from stratos.catalog.cards import folder_card
+from stratos.catalog.files import FilesOnDisk
 from stratos.contracts.plan import PlannedEngine
 from stratos.hosting.container import llama_cpp_environment
 from stratos.planning.forecast.llama_cpp import slot_bytes
@@ -89,8 +89,7 @@ class ServedGguf:
 
     def _side_by_side(self) -> PlannedEngine:
         """The endpoint's engine with as many slots as a job can use and this machine can hold."""
-        config = json.loads((self._gguf.parent / "config.json").read_text(encoding="utf-8"))
-        network = transformer(card_from_config(self.name, config))
+        network = transformer(folder_card(self.name, FilesOnDisk(self._gguf.parent), "."))
         room = _MEMORY_SHARE * available_memory_bytes()
         held = int(room // slot_bytes(network, self._engine.context_tokens))
         slots = max(self._engine.slots, min(_AT_ONCE, held))

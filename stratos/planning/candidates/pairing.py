@@ -7,7 +7,12 @@ from dataclasses import dataclass, replace
 from stratos.catalog.model_card import ModelCard
 from stratos.catalog.servers import Runtime
 from stratos.contracts.plan import Interval, Precision, ServedPrecision
-from stratos.planning.forecast.accuracy import Evidence, accuracy_interval, expected_accuracy
+from stratos.planning.forecast.accuracy import (
+    PRIOR_ODDS_SD,
+    Evidence,
+    accuracy_interval,
+    expected_accuracy,
+)
 from stratos.planning.forecast.calibration import Correction
 from stratos.planning.forecast.quantisation import lost_share, quantised
 from stratos.planning.forecast.rates import Serving
@@ -79,8 +84,16 @@ class Pairing:
         return lost_share(self.quantised_to, float(self.student.num_parameters or 1))
 
     def best_accuracy(self, trained_share: float = 1.0) -> float:
-        """The optimistic end of the forecast; an unknown teacher is taken for a perfect one."""
-        if self.evidence.teacher_is_known:
-            return self.accuracy(trained_share).hi
-        perfect = replace(self.evidence, teacher=1.0, teacher_is_known=True)
-        return replace(self, evidence=perfect).accuracy(trained_share).hi
+        """The optimistic end of the forecast; an unknown teacher is taken for a perfect one.
+
+        Before the teacher is probed, what other runs taught may raise that end but not lower it:
+        they were of other tasks, and a plan that is ruled out here is never probed.
+        """
+        if not self.evidence.teacher_is_known:
+            perfect = replace(self.evidence, teacher=1.0, teacher_is_known=True)
+            return replace(self, evidence=perfect).best_accuracy(trained_share)
+        best = self.accuracy(trained_share).hi
+        if self.strategy is not None:
+            return best
+        untaught = replace(self, learned=Correction(1.0, PRIOR_ODDS_SD))
+        return max(best, untaught.accuracy(trained_share).hi)

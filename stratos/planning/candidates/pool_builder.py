@@ -167,6 +167,8 @@ class PoolBuilder:
             probe.accuracy,
             probe.reverse_yield,
             self.request.dataset.num_gold,
+            answers=probe.answers,
+            explanations=probe.explanations,
         )
 
     # --- one pairing ----------------------------------------------------------------------------
@@ -246,6 +248,9 @@ class PoolBuilder:
             forecasts[option] = expected_accuracy(evidence, option, method, records)
         likely = max(forecasts, key=lambda option: forecasts[option])
         synthesis = workload.expected_synthesis(self.request, work, likely, taught)
+        if why := workload.too_few_records(self.request, work, likely, taught):
+            self.rejected[teacher.name] = f"teacher: {why}"
+            return None
         shape = transformer(student)
         learned = correction(
             self.request.calibration,

@@ -33,6 +33,7 @@ from stratos.planning.forecast.start_up import endpoint_start_seconds
 from stratos.planning.forecast.transformer import Transformer
 from stratos.planning.forecast.workload import Workload
 from stratos.planning.request import PlanningRequest
+from stratos.units import figure
 
 PERCENTILES = {"p50_latency_ms": 0.5, "p95_latency_ms": 0.95}
 
@@ -136,7 +137,7 @@ class ServingSide:
         if self.mode_offers.keeps_busy:
             return "no server works off the requests of a month"
         return (
-            f"no fleet holds it and {work.requests_per_second:g} requests/s "
+            f"no fleet holds it and {figure(work.requests_per_second)} requests/s "
             f"at {MAX_UTILISATION:.0%} utilisation"
         )
 

@@ -18,6 +18,9 @@ from stratos.contracts.calibration import CalibrationRow
 
 NOISE_SD = 0.15
 """Of the log ratio, from run to run on one server."""
+ACCURACY_NOISE_SD = 0.4
+"""Of the log-odds, from run to run. Rows are of other tasks, datasets and numbers of held-out
+questions, so that no number of them makes a forecast surer than this; assumed."""
 OTHER_TYPE_SD = 0.25
 """More, for a row of another instance type with the same runtime."""
 OTHER_DEVICES_SD = 0.25
@@ -55,6 +58,7 @@ def correction(
     logs: list[float] = []
     variances: list[float] = []
     own: list[bool] = []
+    noise = ACCURACY_NOISE_SD if quantity == "accuracy" else NOISE_SD
     for row in rows:
         if row.quantity != quantity or not _related(row, instance_type, quantity):
             continue
@@ -63,7 +67,7 @@ def correction(
             continue
         of_server = quantity != "accuracy"
         size_gap = SIZE_SD * abs(math.log(row.num_parameters / num_parameters))
-        variance = NOISE_SD**2 + size_gap**2
+        variance = noise**2 + size_gap**2
         if of_server and row.instance_type != instance_type:
             variance += OTHER_TYPE_SD**2
         if of_server and row.num_devices != num_devices:
@@ -74,7 +78,7 @@ def correction(
             not of_server or (row.instance_type, row.num_devices) == (instance_type, num_devices)
         )
     mean, variance = _posterior(logs, variances, own, prior_sd)
-    return Correction(math.exp(expected + mean), math.sqrt(variance + NOISE_SD**2))
+    return Correction(math.exp(expected + mean), math.sqrt(variance + noise**2))
 
 
 def _posterior(

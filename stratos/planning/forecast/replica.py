@@ -117,7 +117,7 @@ class Replica:
         size = BYTES_PER_PARAMETER[self.precision]
         # More devices than key-value heads: each head's cache lies on several.
         copies = max(1.0, self.devices / self.model.kv_heads)
-        per_sequence = context_tokens * self.model.kv_values_per_token * size * copies
+        per_sequence = self.model.kv_values(context_tokens) * size * copies
         free = floor((memory - self.model.parameters * size) / per_sequence)
         return float(min(self.job_batch or self.efficiency.slots, free))
 

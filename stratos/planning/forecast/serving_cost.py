@@ -104,7 +104,7 @@ def decode_step_seconds(
     Memory: (W + k · KV · context) / bandwidth; arithmetic: 2 · P · k / FLOP/s (arXiv 2211.05102).
     Their maximum if they overlap, their sum if they do not.
     """
-    cache = batch * context_tokens * model.kv_values_per_token * rates.cache_bytes
+    cache = batch * model.kv_values(context_tokens) * rates.cache_bytes
     memory = (model.active_parameters * rates.weight_bytes + cache) / rates.bytes_per_second
     each = 2.0 * model.active_parameters / rates.decode_flop_per_second
     each = each + rates.elementwise_seconds * model.layers * model.hidden_size

@@ -23,6 +23,11 @@ class Transformer:
     """0 if the card does not say."""
     inner: int = 0
     """Width of the feed-forward block, likewise."""
+    attention_layers: int = 0
+    """Those that keep keys and values; 0 is all."""
+    window_layers: int = 0
+    """Of these, those that see `window_tokens` alone."""
+    window_tokens: int = 0
 
     def splits_over(self, devices: int) -> bool:
         """Whether vLLM can give each of so many devices an equal part of every layer.
@@ -37,7 +42,12 @@ class Transformer:
     @property
     def kv_values_per_token(self) -> float:
         """Keys and values of one token over all layers: 2 · L · kv_heads · head_dim."""
-        return 2.0 * self.layers * self.kv_heads * self.head_dim
+        return 2.0 * (self.attention_layers or self.layers) * self.kv_heads * self.head_dim
+
+    def kv_values(self, tokens: float) -> float:
+        """Keys and values of a text; a layer with a window keeps no more than that."""
+        windowed = self.window_layers * max(0.0, tokens - self.window_tokens)
+        return tokens * self.kv_values_per_token - 2.0 * windowed * self.kv_heads * self.head_dim
 
 
 def transformer(card: ModelCard) -> Transformer:
@@ -67,4 +77,7 @@ def transformer(card: ModelCard) -> Transformer:
         vocabulary=card.vocabulary_size or 0,
         heads=card.num_heads or 0,
         inner=card.intermediate_size or 0,
+        attention_layers=card.num_attention_layers or 0,
+        window_layers=card.num_window_layers,
+        window_tokens=card.window_tokens or 0,
     )

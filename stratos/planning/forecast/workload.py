@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -17,6 +18,7 @@ from stratos.planning.forecast.accuracy import (
     verified_share,
 )
 from stratos.planning.request import PlanningRequest
+from stratos.scoring.reasons import advice, counted
 from stratos.spec import StrategyName
 from stratos.spec.training import DEFAULT_BATCH_TOKENS, DEFAULT_EPOCHS
 
@@ -26,6 +28,7 @@ RATIONALE_SHARE = 0.25
 """Of `max_new_tokens` that a rationale fills, until a probe has measured it; assumed."""
 ELEMENTS_PER_ANSWER = 2.0
 """Of a set answer that is explained element by element; assumed."""
+_ROUNDING = 1e-6
 SHORTLIST = 3
 """Teachers, and students, that are probed."""
 
@@ -148,10 +151,34 @@ def expected_synthesis(
 ) -> SynthesisForecast:
     """Verified records, and the calls they take, under one strategy."""
     reverse = None if teacher.probe is None else teacher.probe.reverse_yield
-    aligned = teacher.accuracy if request.dataset.num_gold > 0 else 1.0
+    solved = None if teacher.probe is None else teacher.probe.alignment_yield
+    first = teacher.accuracy if request.dataset.num_gold > 0 else 1.0
+    aligned = solved.value if solved is not None and request.dataset.num_gold > 0 else first
     explained = UNKNOWN_REVERSE_YIELD if reverse is None else reverse.value
     kept = verified_share(strategy, aligned, explained)
-    return SynthesisForecast(work.num_questions * kept, work.calls(strategy, aligned, explained))
+    return SynthesisForecast(work.num_questions * kept, work.calls(strategy, first, explained))
+
+
+def too_few_records(
+    request: PlanningRequest, work: Workload, strategy: StrategyName, teacher: Knowledge
+) -> str | None:
+    """Why synthesis is not worth paying for, by what a probe measured; None where it is."""
+    probe, spec = teacher.probe, request.spec
+    if probe is None:
+        return None
+    expected = expected_synthesis(request, work, strategy, teacher).num_records
+    needed = spec.synthesis.needed_records(int(work.num_questions))
+    if expected + _ROUNDING >= needed:
+        return None
+    reasons = Counter(probe.answers if strategy != "injection" else {})
+    if strategy != "alignment":
+        reasons.update(probe.explanations)
+    return (
+        f"its probe lets expect {expected:.0f} verified records of {work.num_questions:,.0f} "
+        f"questions under {strategy}; needed {needed} (synthesis.min_records and min_yield). "
+        f"Rejected: {counted(reasons) or 'no reason was kept'}. "
+        f"{advice(reasons, spec.task.answer_marker)}"
+    )
 
 
 def _attempts(success: float, most: int) -> float:

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from stratos.catalog.cards import card_of, student_card
+from stratos.catalog.files import FilesOnDisk
 from stratos.catalog.models import default_students, default_teachers
 from stratos.catalog.servers import ServerCatalog
 from stratos.contracts.records import Record, read_jsonl
@@ -38,12 +39,9 @@ def request_of_folder(
         DatasetRejected: when the dataset cannot be used.
         ValueError, LookupError: when a model cannot be described, with the reason.
     """
-
-    def read(path: str) -> bytes:
-        return (folder / path).read_bytes()
-
-    teachers = tuple(card_of(teacher, read) for teacher in spec.teachers)
-    students = tuple(student_card(student, read) for student in spec.students)
+    files = FilesOnDisk(folder)
+    teachers = tuple(card_of(teacher, files) for teacher in spec.teachers)
+    students = tuple(student_card(student, files) for student in spec.students)
     if not teachers:
         today = datetime.now(UTC).date()
         teachers = tuple(row.card() for row in default_teachers(today))

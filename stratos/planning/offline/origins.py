@@ -24,6 +24,7 @@ from stratos.planning.forecast.workload import workload_of
 from stratos.planning.front import compromise, non_dominated, normalised
 from stratos.planning.offline.fleet import FleetProblem, MultiRegionFleet, plan_fleets
 from stratos.planning.request import PlanningRequest
+from stratos.units import figure
 
 _LEAST_SPAN = np.log([2.0, 2.0])
 """Of p95 and dollars: a factor of two, as for plans (`stratos.planning.choose`)."""
@@ -91,8 +92,8 @@ def plan_for_origins(request: PlanningRequest, plan: Plan, origins: dict[str, fl
     )
     if not fleets:
         raise NoFeasiblePlan(
-            f"no fleet serves {sum(origins.values()):g} requests/s from {', '.join(origins)}. "
-            "Allow more regions in constraints.regions, or a smaller student"
+            f"no fleet serves {figure(sum(origins.values()))} requests/s from "
+            f"{', '.join(origins)}. Allow more regions in constraints.regions, or a smaller student"
         )
     latency = limits.max_p95_latency_ms or math.inf
     usd = limits.max_hosting_usd_per_month or math.inf

@@ -61,6 +61,7 @@ def _row(plan: Plan, role: str) -> dict[str, object]:
 def _lines(plan: Plan) -> list[str]:
     training = plan.training
     return [
+        *(f"forecast to miss {miss}" for miss in plan.misses),
         f"{plan.teacher} → {plan.student}, {plan.method}, {plan.precision}",
         f"trained on {training.count} × {training.instance_type}{training.layout}, "
         f"{training.purchase}, {training.region}",
@@ -72,4 +73,4 @@ def _lines(plan: Plan) -> list[str]:
 
 
 def _sentence(plan: Plan) -> str:
-    return escape("; ".join(_lines(plan)[:5]))
+    return escape("; ".join(_lines(plan)[: 5 + len(plan.misses)]))

@@ -108,7 +108,8 @@ def test_synthesis_leaves_verified_records(run: Run, make_job: MakeJob, bucket: 
         {"dataset": "dataset", "teacher": "models/teacher"},
         teacher=TEACHER,
         strategy="alignment",
-        synthesis={"max_new_tokens": 200, "min_yield": 0.0, "samples": 3, "max_records": 10},
+        synthesis={"max_new_tokens": 200, "samples": 3, "max_records": 10}
+        | {"min_yield": 0.0, "min_records": 1},
         records_uri=f"s3://{BUCKET}/synthesized/",
         seed=3,
     )

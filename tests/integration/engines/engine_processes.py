@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ import httpx
 
 from serving.llama_cpp.arguments import arguments_of
 from serving.llama_cpp.process import free_port
+from tests.patience import eventually
 
 ROOT = Path(__file__).resolve().parents[3]
 VLLM_PREFIX = "SM_VLLM_"
@@ -74,17 +74,15 @@ def _running(
 
 
 def _await_ping(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    given_up = time.monotonic() + _START_SECONDS
-    while time.monotonic() < given_up:
+    def healthy() -> bool:
         if process.poll() is not None:
             raise AssertionError(f"ended with {process.returncode}: {log.read_text()[-3000:]}")
         try:
-            if httpx.get(f"{url}/ping", timeout=5).status_code == 200:
-                return
+            return httpx.get(f"{url}/ping", timeout=5).status_code == 200
         except httpx.HTTPError:
-            pass
-        time.sleep(0.05)
-    raise AssertionError(f"not healthy in {_START_SECONDS} s: {log.read_text()[-3000:]}")
+            return False
+
+    eventually(healthy, doing=lambda: log.read_text()[-3000:], seconds=_START_SECONDS)
 
 
 def copied(model: Path, target: Path) -> Path:

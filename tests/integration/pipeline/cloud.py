@@ -21,7 +21,7 @@ from infra.local.cli import bring_up
 from infra.local.daemon import stop
 from infra.local.host.settings import LocalSettings, client_environment
 from stratos.catalog.servers import ServerCatalog
-from stratos.cli.runs import find_run, read_object, read_summary
+from stratos.cli.runs import find_run, latest_progress, read_object, read_summary
 from stratos.cli.stack import Stack
 from stratos.cli.submit import submit
 from stratos.contracts.bucket import SERVERS_KEY
@@ -33,7 +33,8 @@ from tests import patience
 ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "examples" / "mahjong-waits"
 ASSEMBLY = ROOT / "cdk.out"
-PATIENCE_SECONDS = 900.0
+PATIENCE_SECONDS = 600.0
+"""Without anything moving."""
 
 
 class Cloud:
@@ -57,13 +58,19 @@ class Cloud:
             return None
 
     def finish(self, run_id: str, seconds: float = PATIENCE_SECONDS) -> RunRow:
-        """Wait for a run's final status."""
+        """Wait for a run's final status, as long as it gets on."""
 
         def finished() -> RunRow | None:
             row = self.row(run_id)
             return row if row is not None and row.finished else None
 
-        return eventually(finished, seconds)
+        return eventually(finished, seconds, doing=lambda: self.doing(run_id))
+
+    def doing(self, run_id: str) -> tuple[object, ...]:
+        """What a run is at: its state, and how far its job says to have come."""
+        progress = latest_progress(self.stack, run_id)
+        told = None if progress is None else (progress.label, progress.done, progress.total)
+        return self.state(run_id), told
 
     def summary(self, run_id: str) -> RunSummary:
         summary = read_summary(self.stack, run_id)
@@ -152,9 +159,13 @@ class Cloud:
         return read
 
 
-def eventually(ask: Callable[[], Any], seconds: float = PATIENCE_SECONDS) -> Any:
+def eventually(
+    ask: Callable[[], Any],
+    seconds: float = PATIENCE_SECONDS,
+    doing: Callable[[], object] | None = None,
+) -> Any:
     """Ask until the answer is true; a whole run takes its time."""
-    return patience.eventually(ask, seconds=seconds, pause=0.2)
+    return patience.eventually(ask, doing=doing, seconds=seconds, pause=0.2)
 
 
 @contextmanager
@@ -191,7 +202,7 @@ def write_task(folder: Path, name: str, num_rows: int = 1000, **changes: Any) ->
     spec["task"] |= {"probe_records": 20, "heldout_records": 50}
     spec["constraints"] = {"max_p95_latency_ms": 20_000, "max_training_hours": 0.2}
     spec["load"] = {"requests_per_second": 4, "measure_seconds": 2}
-    spec["synthesis"] |= {"samples": 1, "min_yield": 0.0}
+    spec["synthesis"] |= {"samples": 1, "min_yield": 0.0, "min_records": 1}
     spec["training"] |= {"max_steps": 30}
     spec |= changes
     spec = {field: value for field, value in spec.items() if value is not None}

@@ -26,7 +26,7 @@ from lambdas.handlers import (
     take_turn,
 )
 from stratos.contracts.bucket import RunKeys, split_uri
-from stratos.contracts.jobs import EvaluateResult
+from stratos.contracts.jobs import DistillResult, EvaluateResult
 from stratos.contracts.match import FULL_PRECISION, MatchEvidence, plans_in_order
 from stratos.contracts.measurements import Measurement, Measurements
 from stratos.contracts.plan import Plan
@@ -126,13 +126,17 @@ class Pipeline:
         return self._add("match", call(match_models.handler, run=self.run, **payload))
 
     def work(
-        self, right: int = 45, untuned: int = 2, evaluated: EvaluateResult | None = None
+        self,
+        right: int = 45,
+        untuned: int = 2,
+        evaluated: EvaluateResult | None = None,
+        distilled: DistillResult | None = None,
     ) -> None:
         """The three jobs, as if they had completed."""
         attempt = self.state["attempt"]
         results = {
             "synthesize": factories.synthesize_result(),
-            "distill": factories.distill_result(),
+            "distill": distilled or factories.distill_result(),
             "evaluate": evaluated or factories.evaluate_result(right, untuned),
         }
         for name, result in results.items():

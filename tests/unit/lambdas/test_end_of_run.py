@@ -6,13 +6,20 @@ import json
 
 import pytest
 
-from stratos.contracts.bucket import RunKeys
+from lambdas.aws import notices
+from stratos.contracts.bucket import CALIBRATION_KEY, RunKeys
+from stratos.contracts.calibration import CalibrationRow, read_calibration
 from stratos.contracts.match import MatchEvidence
 from stratos.contracts.measurements import Measurements
 from stratos.pipeline.summary import REJECTED_RUNS
+from tests import factories
 from tests.summaries import measurement
 from tests.unit.lambdas.conftest import Account
 from tests.unit.lambdas.pipeline import start
+
+
+def remembered(account: Account) -> list[CalibrationRow]:
+    return read_calibration(account.read(CALIBRATION_KEY).decode())
 
 
 def test_the_report_of_a_good_run_holds_what_was_asked_predicted_and_measured(
@@ -33,6 +40,43 @@ def test_the_report_of_a_good_run_holds_what_was_asked_predicted_and_measured(
     assert summary.endpoint is not None
     assert account.read(keys.report).startswith(b"<!doctype html>")
     assert account.row(pipeline.run.run_id)["status"] == "succeeded"
+
+
+def test_a_cut_training_is_told_everywhere_and_teaches_no_accuracy(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[str] = []
+    monkeypatch.setattr(notices, "send", lambda subject, text: sent.append(text))
+    cut = factories.cut_training()
+    assert cut.cut_short is not None
+    pipeline = start(account).until_matched()
+    pipeline.work(right=4, distilled=cut)
+    pipeline.check()
+    pipeline.report("failed")
+    summary = pipeline.summary()
+    assert cut.cut_short in summary.reason
+    assert cut.cut_short in summary.notes
+    assert summary.training is not None
+    assert (summary.training.steps, summary.training.planned_steps) == (70, 650)
+    assert summary.training.cut_short == cut.cut_short
+    assert cut.cut_short in sent[0]
+    keys = RunKeys(pipeline.run.run_id)
+    assert "70 of 650 steps" in account.read(keys.report).decode()
+    learned = {row.quantity: row.ignored for row in remembered(account)}
+    assert learned["accuracy"] == cut.cut_short
+    assert learned["training_tokens_per_second"] is None
+
+
+def test_a_run_that_failed_says_what_it_took(account: Account) -> None:
+    pipeline = start(account, constraints={"max_training_hours": 1.0, "max_budget_usd": 5})
+    pipeline.until_matched()
+    pipeline.work(right=4)
+    pipeline.check()
+    pipeline.report("failed")
+    rows = {row.name: row for row in pipeline.summary().constraints}
+    for name in ("max_training_hours", "max_budget_usd"):
+        assert rows[name].measured is not None
+        assert rows[name].passed is None
 
 
 def test_calibration_is_learned_once_even_if_the_report_is_written_twice(account: Account) -> None:

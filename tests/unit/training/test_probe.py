@@ -1,18 +1,27 @@
 """Probing as SageMaker runs it: channels, S3, exit codes."""
 
+import shutil
+
 import pytest
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from stratos.contracts.jobs import ProbeResult, Progress
-from tests.unit.training.jobs import BASE, TEACHER, read
+from stratos.contracts.jobs import ProbeResult, Progress, SynthesizeResult
+from tests.unit.training.jobs import BASE, BUCKET, TEACHER, lay_out, read
 from tests.unit.training.misbehaving_server import JudgingServer
-from training import probe
+from training import probe, synthesize
 
 
 def test_a_probe_measures_a_teacher(container, s3, models):
-    assert container(probe, role="teacher", model=TEACHER, max_new_tokens=8, synthesis={}) == 0
+    synthesis = {"max_new_tokens": 200}
+    assert (
+        container(probe, role="teacher", model=TEACHER, max_new_tokens=8, synthesis=synthesis) == 0
+    )
     result = read(s3, ProbeResult)
-    assert (result.accuracy.n, result.accuracy.successes) == (24, 24)
+    assert result.accuracy.n == 24
+    assert result.alignment_yield == result.accuracy
+    assert result.answers["right"] == result.accuracy.successes > 0
+    assert result.answers.get("cut", 0) == 24 - result.accuracy.successes
+    assert sum(result.explanations.values()) == 24 - result.reverse_yield.successes
     assert result.reverse_yield is not None
     assert result.reverse_yield.n == 24
     assert result.num_parameters == sum(
@@ -23,6 +32,31 @@ def test_a_probe_measures_a_teacher(container, s3, models):
     progress = read(s3, Progress, "progress.json")
     assert (progress.step, progress.unit) == ("probe", "answers")
     assert progress.done == progress.total
+
+
+def test_a_probe_yields_what_synthesis_yields_of_the_same_questions(container, s3, tmp_path):
+    synthesis = {"max_new_tokens": 150, "samples": 2, "min_yield": 0.0, "min_records": 1}
+    dataset = tmp_path / "same"
+    dataset.mkdir()
+    for split in ("probe", "train"):
+        shutil.copy(tmp_path / "input/data/dataset/probe.jsonl", dataset / f"{split}.jsonl")
+    lay_out(tmp_path, dataset=dataset)
+    assert (
+        container(probe, role="teacher", model=TEACHER, max_new_tokens=8, synthesis=synthesis) == 0
+    )
+    probed = read(s3, ProbeResult)
+    code = container(
+        synthesize,
+        teacher=TEACHER,
+        strategy="alignment",
+        synthesis=synthesis,
+        records_uri=f"s3://{BUCKET}/records/",
+        seed=0,
+    )
+    assert code == 0
+    made = read(s3, SynthesizeResult)
+    assert 0 < made.kept < made.asked
+    assert probed.alignment_yield == made.yield_by_strategy["alignment"]
 
 
 def test_a_probed_student_is_not_asked_to_explain(container, s3):
@@ -55,7 +89,7 @@ def test_a_model_judges_in_a_probe_and_is_paid_from_its_budget(container, s3, tm
             "budget_usd": 50.0,
             "role": "student",
             "model": TEACHER,
-            "max_new_tokens": 6,
+            "max_new_tokens": 200,
             "synthesis": {},
         }
         assert container(probe, **config) == 0

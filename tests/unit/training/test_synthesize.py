@@ -11,7 +11,8 @@ def test_verified_answers_become_records(container, s3, tmp_path):
         synthesize,
         teacher=TEACHER,
         strategy="alignment",
-        synthesis={"max_new_tokens": 200, "min_yield": 0.0, "samples": 3, "max_records": 50},
+        synthesis={"max_new_tokens": 200, "samples": 3, "max_records": 50}
+        | {"min_yield": 0.0, "min_records": 1},
         records_uri=f"s3://{BUCKET}/records/",
         seed=3,
     )
@@ -39,5 +40,5 @@ def test_too_low_a_yield_fails_by_name(container, tmp_path):
     )
     assert code == 1
     failure = (tmp_path / "output" / "failure").read_text()
-    assert failure.startswith("TooFewVerifiedRecords: 0 of 60 questions ended verified (0%)")
-    assert "min_yield asks for 20%" in failure
+    assert failure.startswith("TooFewVerifiedRecords: 0 of 60 questions ended verified; needed 30 ")
+    assert "Rejected: cut ×60. Raise synthesis.max_new_tokens" in failure

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime
+from math import prod
 
 import pytest
 
@@ -58,3 +59,15 @@ def test_a_students_tokenizer_is_read_before_anything_is_paid(account: Account) 
     account.put("specs/tiles/models/student/tokenizer.json", unlike)
     (card,) = model_pool(run, spec).student_cards()
     assert "splits text by" in (card.llama_cpp_obstacle or "")
+
+
+def test_weights_are_described_by_the_headers_in_the_bucket(account: Account) -> None:
+    run = account.run(account.drop())
+    (card,) = model_pool(run, factories.spec()).student_cards()
+    tensors = factories.qwen2_tensors().values()
+    assert card.num_parameters == sum(map(prod, tensors))
+    account.put("specs/tiles/models/student/model.safetensors", "")
+    with pytest.raises(
+        NoFeasiblePlan, match=r"models/student/model\.safetensors is no safetensors"
+    ):
+        model_pool(run, factories.spec())

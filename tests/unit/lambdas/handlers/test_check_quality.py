@@ -54,6 +54,17 @@ def test_the_last_student_that_misses_its_gate_ends_the_run_with_the_reason(
     assert "no other student" in quality["reason"]
 
 
+def test_a_student_whose_training_was_cut_is_not_blamed(account: Account) -> None:
+    pipeline = start(account).until_matched()
+    pipeline.work(right=4, distilled=factories.cut_training())
+    reason = pipeline.check()["reason"]
+    assert reason.startswith(
+        "training stopped at step 70 of 650 by max_training_hours: 0.2; ask for at least 0.9; "
+    )
+    assert "misses min_accuracy 0.05" in reason
+    assert reason.endswith("no other student is left to try")
+
+
 def test_a_student_no_better_than_untuned_does_not_pass(account: Account) -> None:
     pipeline = start(account, constraints={})
     pipeline.until_matched()

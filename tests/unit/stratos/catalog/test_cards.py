@@ -9,6 +9,7 @@ import pytest
 from stratos.catalog.cards import student_card
 from stratos.spec import Weights
 from tests import factories
+from tests.fakes import FilesInMemory
 
 STUDENT = Weights(path="models/student/")
 
@@ -17,14 +18,8 @@ def described(**changes: bytes) -> str | None:
     """Why llama.cpp cannot serve a student with other files; None if it can."""
     files = factories.model_files() | {f"{name}.json": text for name, text in changes.items()}
 
-    def read(path: str) -> bytes:
-        folder, _, name = path.rpartition("/")
-        assert folder == "models/student"
-        if not files[name]:
-            raise FileNotFoundError(path)
-        return files[name]
-
-    return student_card(STUDENT, read).llama_cpp_obstacle
+    kept = {f"models/student/{name}": content for name, content in files.items() if content}
+    return student_card(STUDENT, FilesInMemory(kept)).llama_cpp_obstacle
 
 
 def test_a_students_tokenizer_decides_whether_llama_cpp_can_serve_it() -> None:

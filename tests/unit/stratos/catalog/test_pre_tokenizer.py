@@ -15,6 +15,18 @@ BYTES = ByteLevel(add_prefix_space=False, use_regex=False)
 LETTERS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|"
 REST = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 
+QWEN35 = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}"
+    r"| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+O200K = (
+    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+"
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+"
+    r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+TEKKEN = O200K.replace("(?i:'s|'t|'re|'ve|'m|'ll|'d)?", "").replace("{1,3}", "")
+
 
 def state(pre_tokenizer, *, ignore_merges=False, model=None, normalizer=None):
     """A tokenizer.json."""
@@ -39,6 +51,12 @@ def by(pattern):
         (state(by(LETTERS + r"\p{N}" + REST), normalizer=normalizers.NFC()), "qwen2"),
         (state(by(LETTERS + r"\p{N}{1,3}" + REST), ignore_merges=True), "llama-bpe"),
         (state(by(LETTERS + r"\p{N}{1,3}" + REST)), "smaug-bpe"),
+        (state(by(QWEN35)), "qwen35"),
+        (state(by(O200K)), "granite-embed-multi-97m"),
+        (
+            state(Sequence([Split(Regex(O200K), "removed", invert=True), BYTES])),
+            "granite-embed-multi-97m",
+        ),
     ],
 )
 def test_a_known_way_is_recognised(found, name):
@@ -48,6 +66,7 @@ def test_a_known_way_is_recognised(found, name):
 @pytest.mark.parametrize(
     ("found", "named"),
     [
+        (state(by(TEKKEN), ignore_merges=True), "ignore_merges True"),
         (state(by(r"\p{N}{1,2}")), r"split \p{N}{1,2} then bytes, ignore_merges False"),
         (state(by(LETTERS + r"\p{N}" + REST), ignore_merges=True), "ignore_merges True"),
         (state(Sequence([Digits(individual_digits=False), GPT2])), '"individual_digits": false'),
@@ -56,10 +75,6 @@ def test_a_known_way_is_recognised(found, name):
         (state(GPT2, model=WordLevel({"a": 0})), "model 'WordLevel'"),
         (state(GPT2, model=BPE({"a": 0}, [])), "no merges, which llama.cpp demands"),
         (state(GPT2, normalizer=normalizers.Lowercase()), "normalizer 'Lowercase'"),
-        (
-            state(GPT2, model=BPE({"a": 0, "b": 1, "ab": 2}, [("a", "b")], byte_fallback=True)),
-            "byte_fallback True",
-        ),
     ],
 )
 def test_another_way_is_named_and_never_guessed(found, named):

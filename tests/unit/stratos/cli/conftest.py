@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from moto import mock_aws
 
 from stratos.cli.stack import Stack
 from stratos.hosting.names import DEFAULT_STACK, StackNames
+from tests import factories
 from tests.component_api import ComponentApi
 
 EXAMPLE = Path(__file__).parents[4] / "examples" / "mahjong-waits"
@@ -59,5 +61,10 @@ def folder(tmp_path):
     (tmp_path / "dataset.jsonl").write_text('{"prompt": "q", "completion": "a"}\n')
     (tmp_path / "notes.txt").write_text("not named by the spec")
     for model in ("teacher", "student-base"):
-        (tmp_path / "models" / model / "model.safetensors").write_bytes(b"")
+        config = json.loads((tmp_path / "models" / model / "config.json").read_text())
+        (tmp_path / "models" / model / "model.safetensors").write_bytes(
+            factories.safetensors_file(
+                factories.qwen2_tensors(config["hidden_size"], config["num_hidden_layers"])
+            )
+        )
     return tmp_path

@@ -88,3 +88,16 @@ def test_origins_add_a_fleet_with_the_latency_of_each(folder: Path) -> None:
     assert "eu-west-1" in shown
     with pytest.raises(SpecRejected, match="--origins: 'nowhere' is none of"):
         run(folder, "--origins", "nowhere=1")
+
+
+def test_the_first_line_of_a_plan_says_what_it_is_forecast_to_miss(folder: Path) -> None:
+    options = ("--what-if", "min_accuracy=0.7")
+    chosen = json.loads(run(folder, "--json", *options))["chosen"]
+    (miss,) = chosen["misses"]
+    assert miss.startswith(f"min_accuracy: {chosen['accuracy']['value']:.2f} is forecast")
+    lines = run(folder, *options).splitlines()
+    assert lines[0].startswith("1  chosen")
+    assert lines[0].endswith(f"; forecast to miss {miss}")
+    assert "most accurate" not in "".join(lines)
+    modest = run(folder, "--what-if", "min_accuracy=0.01").splitlines()
+    assert "forecast to miss" not in modest[0]

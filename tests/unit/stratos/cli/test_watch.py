@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable, Iterator
 
 import pytest
 from rich.console import Console
@@ -88,3 +89,85 @@ def test_a_watched_run_that_waits_says_what_for():
     assert console.export_text().strip() == (
         "AwaitApproval: `stratos approve r-1` or `stratos reject r-1`, by 2026-11-27T08:00:00+00:00"
     )
+
+
+class Watched:
+    """A screen without a terminal, and the seconds that pass between snapshots."""
+
+    def __init__(self) -> None:
+        self.seconds = 100.0
+        self.console = Console(width=200, record=True, file=io.StringIO())
+        self.screen = Screen(self.console, now=lambda: self.seconds)
+
+    def lines(self, snapshots: Iterable[Snapshot], step: float = 1.0) -> list[str]:
+        def passing() -> Iterator[Snapshot]:
+            for snapshot in snapshots:
+                yield snapshot
+                self.seconds += step
+
+        self.screen.show(passing())
+        return self.console.export_text().splitlines()
+
+
+def test_a_state_without_news_is_told_every_ten_seconds():
+    waiting = Snapshot(factories.run_row("r-1"), "CreateEndpoint", None)
+    assert Watched().lines([waiting] * 25) == [
+        "CreateEndpoint",
+        "CreateEndpoint: 10.0 s so far",
+        "CreateEndpoint: 20.0 s so far",
+    ]
+    nothing = Snapshot(factories.run_row("r-1"), None, None)
+    assert Watched().lines([nothing] * 12) == ["starting", "starting: 10.0 s so far"]
+
+
+def test_a_job_that_counts_nothing_says_what_it_does():
+    doing = Progress(
+        step="distill", label="reading the weights", done=0, total=0, unit="", seconds=1
+    )
+    still = doing.model_copy(update={"quiet_seconds": 8.0})
+    row = factories.run_row("r-1")
+    moments = [Snapshot(row, "Distill", doing)] * 9 + [Snapshot(row, "Distill", still)] * 3
+    assert Watched().lines(moments) == [
+        "Distill: reading the weights",
+        "Distill: reading the weights, still at it after 8.0 s, 10.0 s so far",
+    ]
+
+
+def test_a_person_is_asked_once():
+    row = factories.run_row("r-1", task_token="t", approve_by="2026-11-27T08:00:00+00:00")
+    assert len(Watched().lines([Snapshot(row, "AwaitApproval", None)] * 60)) == 1
+
+
+def test_a_deadline_that_will_cut_is_told_at_once():
+    def moment(note: str | None) -> Snapshot:
+        progress = Progress(
+            step="distill", label="s", done=3, total=650, unit="steps", seconds=9, note=note
+        )
+        return Snapshot(factories.run_row("r-1"), "Distill", progress)
+
+    note = "381 tokens/s where 8,000 were forecast: step 70 of 650 will be reached"
+    changed = note.replace("70", "71")
+    assert Watched().lines([moment(None), moment(note), moment(changed)]) == [
+        "Distill: s 0/650 steps",
+        f"Distill: s 0/650 steps, {note}",
+    ]
+
+
+def test_a_run_that_does_not_begin_is_waited_for_aloud(stack):
+    told: list[str] = []
+    with pytest.raises(RunNotFound):
+        list(
+            follow(
+                stack,
+                "r-9",
+                start_timeout_seconds=25,
+                poll_seconds=5,
+                sleep=lambda _: None,
+                tell=told.append,
+            )
+        )
+    assert told == [
+        "waiting up to 25 s for run r-9 to start",
+        "still waiting for run r-9 to start: 10 s",
+        "still waiting for run r-9 to start: 20 s",
+    ]

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 
+from stratos.contracts.calibration import CalibrationRow
 from stratos.contracts.plan import PlannedHosting
+from stratos.pipeline.evidence import RunEvidence
 from stratos.pipeline.lessons import calibration_rows
 from stratos.planning.choose import plan_before_probing
+from stratos.planning.request import PlanningRequest
 from stratos.spec import ModeName
+from tests import factories
 from tests.summaries import measurement, plan, server
 from tests.unit.stratos.planning.calibrated import SPEED, run_evidence
-from tests.unit.stratos.planning.planning_inputs import gpu, request
+from tests.unit.stratos.planning.planning_inputs import cpu, gpu, request, spec, tiny
 
 
 @pytest.mark.parametrize(("took_part", "learned"), [(4, True), (1, False)])
@@ -72,3 +77,95 @@ def test_training_teaches_of_the_server_that_sagemaker_selected() -> None:
         [("ml.g6.xlarge", rate)],
         [],
     ]
+
+
+def cut(evidence: RunEvidence, **changes: object) -> RunEvidence:
+    """The same run, but its training was cut."""
+    assert evidence.distillation is not None
+    size = {"num_parameters": 500_000_000, "cpu_share": evidence.distillation.cpu_share}
+    trained = factories.cut_training().model_copy(update=size | changes)
+    return dataclasses.replace(evidence, distillation=trained)
+
+
+def small(**fields: Any) -> PlanningRequest:
+    """Small models on this machine."""
+    teachers, students = (tiny("teacher", hidden=192),), (tiny(),)
+    return request(cpu(), teachers=teachers, students=students, **fields)
+
+
+def evaluated(evidence: RunEvidence, right: int, **distilled: object) -> RunEvidence:
+    """The run with a student that answers so many of 600 questions right."""
+    assert evidence.distillation is not None
+    return dataclasses.replace(
+        evidence,
+        evaluation=factories.evaluate_result(right, 20, 600),
+        distillation=evidence.distillation.model_copy(update=distilled),
+    )
+
+
+def taught(evidence: RunEvidence) -> tuple[CalibrationRow, ...]:
+    return tuple(row for row in calibration_rows(evidence) if row.ignored is None)
+
+
+def test_a_training_that_was_cut_changes_no_later_plan() -> None:
+    """A busy machine cut training at step 70 of 650, which made every later plan infeasible."""
+    least = spec(constraints={"min_accuracy": 0.45})
+    first = plan_before_probing(small(asked=least))
+    planned = first.chosen.training_tokens_per_second
+    ran = cut(evaluated(run_evidence("r", first, planned), right=143), tokens_per_second=planned)
+    rows = taught(ran) * 5
+    assert {row.quantity for row in rows} == {SPEED}
+    again = plan_before_probing(small(asked=least, calibration=rows))
+    assert again.chosen.accuracy == first.chosen.accuracy
+    assert again.chosen.id == first.chosen.id
+
+
+def test_a_row_that_teaches_nothing_is_kept_and_says_why() -> None:
+    plans = plan_before_probing(small())
+    busy = cut(evaluated(run_evidence("r", plans, 500.0), right=143, cpu_share=0.31))
+    told = {row.quantity: row.ignored for row in calibration_rows(busy)}
+    assert told == {
+        SPEED: "the machine was busy: training got 31% of the CPU it asked for",
+        "accuracy": "training stopped at step 70 of 650 by max_training_hours: 0.2; ask for at "
+        "least 0.9",
+    }
+
+
+@pytest.mark.parametrize(("share", "learned"), [(0.95, True), (None, True), (0.5, False)])
+def test_only_a_machine_that_training_had_to_itself_tells_of_its_pace(
+    share: float | None, learned: bool
+) -> None:
+    plans = plan_before_probing(small())
+    there = plan("there").model_copy(update={"serving": plans.chosen.training})
+    evidence = dataclasses.replace(
+        evaluated(run_evidence("r", plans, 500.0), right=400, cpu_share=share),
+        measurements=(measurement(there),),
+    )
+    quantities = {row.quantity for row in taught(evidence)}
+    assert "accuracy" in quantities
+    assert {SPEED, "p95_latency_ms"}.issubset(quantities) is learned
+    assert quantities.isdisjoint({SPEED, "p95_latency_ms"}) is not learned
+
+
+@pytest.mark.parametrize(
+    ("share_of_forecast", "learned"), [(1.0, True), (0.6, True), (0.3, False), (3.0, False)]
+)
+def test_accuracy_counts_if_about_as_many_records_were_learned_as_forecast(
+    share_of_forecast: float, learned: bool
+) -> None:
+    plans = plan_before_probing(request(gpu("ml.g5.xlarge")))
+    forecast = plans.chosen.num_records
+    assert forecast is not None
+    kept = round(share_of_forecast * forecast)
+    evidence = dataclasses.replace(
+        evaluated(run_evidence("r", plans, 500.0), right=400),
+        synthesis=factories.synthesize_result().model_copy(update={"kept": kept}),
+    )
+    assert ("accuracy" in {row.quantity for row in taught(evidence)}) is learned
+
+
+def test_an_endpoint_whose_requests_failed_teaches_nothing() -> None:
+    evidence = run_evidence("r", plan_before_probing(request(gpu("ml.g5.xlarge"))), 1_000.0)
+    failing = measurement(plan("p")).model_copy(update={"missed": ("failed_requests",)})
+    rows = taught(dataclasses.replace(evidence, measurements=(failing,)))
+    assert {row.quantity for row in rows} == {SPEED}

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from stratos.catalog.model_card import ModelCard
+from stratos.catalog.servers import ServerCatalog
+from stratos.contracts.calibration import CalibrationRow
 from stratos.contracts.plan import Plan, PlanSet
 from stratos.errors import NoFeasiblePlan
 from stratos.planning.candidates.pool_builder import PoolBuilder
@@ -26,6 +28,7 @@ from tests.unit.stratos.planning.planning_inputs import (
     cpu,
     gpu,
     model,
+    paid,
     probe,
     request,
     spec,
@@ -274,3 +277,129 @@ def test_every_plan_says_what_its_engine_is_told() -> None:
         assert plan.engine.slots >= 1
         assert plan.engine.memory_gib > 0
         assert plan.engine.context_tokens >= 512
+
+
+SMOLLM2 = model(
+    "smollm2",
+    num_parameters=134_515_008,
+    num_active_parameters=134_515_008,
+    num_layers=30,
+    hidden_size=576,
+    num_heads=9,
+    num_kv_heads=3,
+    head_dim=64,
+    intermediate_size=1_536,
+    vocabulary_size=49_152,
+)
+
+
+def on_aws(below_limit: str) -> PlanSet:
+    """A real model on the real catalog, with a latency that any server reaches."""
+    asked = spec(
+        {"max_p95_latency_ms": 3_000},
+        load={"requests_per_second": 0.3, "prompt_tokens": 60, "output_tokens": 12},
+        preferences={"latency_below_limit": below_limit},
+    )
+    request_ = request(asked=asked, teachers=(paid(),), students=(SMOLLM2,))
+    return plan_before_probing(request_.model_copy(update={"servers": ServerCatalog.aws()}))
+
+
+def test_no_money_buys_latency_that_nobody_asked_for() -> None:
+    chosen = on_aws("enough").chosen
+    assert chosen.p95_latency_ms.value <= 3_000
+    assert chosen.usd_per_month.value < 150
+    faster = on_aws("counts").chosen
+    assert faster.p95_latency_ms.value < chosen.p95_latency_ms.value
+    assert faster.usd_per_month.value > 5 * chosen.usd_per_month.value
+
+
+def test_the_front_and_its_extremes_are_the_same_whatever_a_latency_below_the_limit_is_worth() -> (
+    None
+):
+    enough, counts = on_aws("enough"), on_aws("counts")
+    assert enough.front_size == counts.front_size
+    latencies = [plans.alternatives["fastest"].p95_latency_ms.value for plans in (enough, counts)]
+    assert latencies[0] == latencies[1]
+
+
+def test_a_latency_above_none_that_was_asked_for_counts_in_full() -> None:
+    wishes = {"accuracy": 0, "latency": 1.0, "time": 0, "cost": 0}
+    free = plan_before_probing(request(FAST, CHEAP, asked=spec(preferences=wishes))).chosen
+    limit = {"max_p99_latency_ms": 100 * free.p95_latency_ms.value}
+    limited = plan_before_probing(request(FAST, CHEAP, asked=spec(limit, preferences=wishes)))
+    assert limited.chosen.serving == free.serving
+
+
+def unlikely(**fields: Any) -> PlanningRequest:
+    """Every plan is forecast far below the accuracy that is asked for, and may still reach it."""
+    return request(
+        CHEAP,
+        asked=spec({"min_accuracy": 0.8}),
+        teachers=(model("unknown", 7.0),),
+        facts={"num_gold": 0},
+        **fields,
+    )
+
+
+def test_a_plan_that_is_forecast_to_miss_a_constraint_says_so_with_the_figures() -> None:
+    plans = plan_before_probing(unlikely())
+    for plan in (plans.chosen, *plans.front, *plans.alternatives.values()):
+        assert plan.accuracy.value < 0.8
+        (miss,) = plan.misses
+        assert miss.startswith(f"min_accuracy: {plan.accuracy.value:.2f} is forecast")
+        assert miss.endswith("0.8 was asked")
+    modest = plan_before_probing(request(CHEAP, asked=spec({"min_accuracy": 0.05})))
+    assert modest.chosen.misses == ()
+
+
+def test_no_plan_is_called_most_accurate_that_is_forecast_to_miss_the_accuracy() -> None:
+    plans = plan_before_probing(unlikely())
+    assert "most_accurate" not in plans.alternatives
+    nearest = plans.alternatives["nearest_to_min_accuracy"]
+    assert nearest.accuracy.value == max(plan.accuracy.value for plan in plans.front)
+
+
+def test_plans_that_are_expected_to_hold_come_before_those_that_only_may() -> None:
+    cheap_first = {"accuracy": 0, "latency": 0, "time": 0, "cost": 1.0}
+    students = (model("small", 0.3, prior_accuracy=0.2), model("large", 4.0, prior_accuracy=0.75))
+    free = plan_before_probing(
+        request(FAST, CHEAP, asked=spec(preferences=cheap_first), students=students)
+    )
+    assert free.chosen.student == "small"
+    between = free.chosen.accuracy.value + 0.05
+    limited = plan_before_probing(
+        request(
+            FAST,
+            CHEAP,
+            asked=spec({"min_accuracy": between}, preferences=cheap_first),
+            students=students,
+        )
+    )
+    assert limited.chosen.misses == ()
+    assert any(plan.misses for plan in limited.front)
+    held = [not plan.misses for plan in limited.front]
+    assert held == sorted(held, reverse=True)
+
+
+@pytest.mark.parametrize("probed", [False, True])
+def test_what_other_runs_taught_rules_nothing_out_before_a_probe(probed: bool) -> None:
+    poor = tuple(
+        CalibrationRow(
+            run_id=f"run-{number}",
+            instance_type="ml.g1.xlarge",
+            quantity="accuracy",
+            num_parameters=500_000_000,
+            predicted=0.8,
+            measured=0.04,
+        )
+        for number in range(6)
+    )
+    asked = request(CHEAP, asked=spec({"min_accuracy": 0.6}))
+    taught = asked.model_copy(update={"calibration": poor})
+    if not probed:
+        (miss,) = plan_before_probing(taught).chosen.misses
+        assert miss.startswith("min_accuracy")
+        return
+    probes = [probe("teacher", "teacher", 100), probe("student", "student", 10)]
+    with pytest.raises(NoFeasiblePlan, match="min_accuracy"):
+        plan_after_probing(taught, probes)

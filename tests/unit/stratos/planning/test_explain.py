@@ -65,3 +65,16 @@ def test_a_precision_is_explained_by_what_the_others_take_and_lose() -> None:
 
 def test_a_precision_of_gpus_is_not_explained() -> None:
     assert plan_before_probing(request(CHEAP)).chosen.precision_reason == ""
+
+
+def test_large_numbers_are_written_out_and_relaxed_values_fit_into_a_spec() -> None:
+    load = {"requests_per_second": 0.001, "prompt_tokens": 60_000, "output_tokens": 8_000}
+    asked = spec({"max_p95_latency_ms": 20_000.0}, load=load)
+    with pytest.raises(NoFeasiblePlan) as refusal:
+        plan_before_probing(request(CHEAP, asked=asked))
+    message = str(refusal.value)
+    assert "max_p95_latency_ms: <= 20,000 was asked, at best <= " in message
+    assert "e+" not in message
+    relaxed = message.partition("Nearest:\n- max_p95_latency_ms: ")[2].partition(" ")[0]
+    assert float(relaxed) > 20_000
+    assert "," not in relaxed

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratos.scoring.answers import elements, final_answer, rationale_of, with_answer
-from stratos.scoring.verifiers import is_completion_correct
-from stratos.spec import Number
-
-NUMBER = Number(kind="number")
+from stratos.scoring.answers import elements, final_answer, rationale_of, unfenced, with_answer
 
 
 def test_the_answer_is_what_follows_the_last_marker():
     completion = "first #### 3\nno, wait\n#### 4 \nthat is all"
     assert final_answer(completion, "####") == "4"
     assert rationale_of(completion, "####") == "first #### 3\nno, wait"
-    assert is_completion_correct(NUMBER, completion, "4", "####")
 
 
 def test_without_a_marker_the_whole_completion_is_the_answer():
@@ -37,3 +33,35 @@ def test_an_answer_put_behind_a_rationale_is_read_back(rationale, answer):
 def test_elements_keep_their_order_and_do_not_repeat():
     assert elements(" s9 s6 s9 ", " ") == ["s9", "s6"]
     assert elements("a b; c;", ";") == ["a b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("reply", "answer"),
+    [
+        ("so\n**#### 72**", "72"),
+        ("so\n#### **72**", "72"),
+        ("so\n#### `spam`", "spam"),
+        ("so\n*#### spam*", "spam"),
+        ("so\n#### 72 ####", "72"),
+        ("so\n#### snake_case_", "snake_case_"),
+        ("so\n#### **bold** and more", "**bold** and more"),
+        ("so\n#### **", "**"),
+    ],
+)
+def test_markdown_around_a_marked_answer_is_not_part_of_it(reply, answer):
+    assert final_answer(reply, "####") == answer
+    assert rationale_of(reply, "####") == "so"
+
+
+def test_an_empty_marker_marks_nothing():
+    assert final_answer("so\n#### 72 ", "") == "so\n#### 72"
+    assert rationale_of("so\n72", "") == ""
+    assert with_answer("so", "", "72") == "so\n72"
+
+
+def test_a_fence_around_json_is_taken_off_and_other_text_stays():
+    assert unfenced('```json\n{"a": 1}\n```').strip() == '{"a": 1}'
+    assert unfenced(' ```JSON \n{"a": 1}\n``` ').strip() == '{"a": 1}'
+    assert unfenced("```\n[]\n```").strip() == "[]"
+    assert unfenced("```python\nx\n```") == "```python\nx\n```"
+    assert unfenced('{"a": 1}') == '{"a": 1}'

@@ -1,6 +1,7 @@
 """What a student's accuracy is read beside."""
 
 from stratos.contracts.records import Message, Record
+from stratos.scoring.reply import ReplyVerdict
 from stratos.spec import LlmJudge, Number, OpenAICompatible
 from tests.unit.training.fakes import ScriptedTeacher
 from training.asking.comparisons import compare_outcomes, score_baselines, show_examples, spread
@@ -54,7 +55,10 @@ def test_two_models_are_compared_on_what_both_answered():
 
 def make_scored(outcomes):
     completions = [Completion(f"answer {i}", True, 1, 1) for i, _ in enumerate(outcomes)]
-    return Scored(completions, outcomes)
+    return Scored(
+        completions,
+        [ReplyVerdict("right" if right else "wrong answer", "", "") for right in outcomes],
+    )
 
 
 def test_answers_to_a_sample_are_laid_out_over_all_records():

@@ -24,7 +24,7 @@ def run(teacher, judge, synthesis, records, strategy, stop=lambda: False):
 def test_alignment_keeps_the_teachers_own_right_answers():
     teacher = ScriptedTeacher(
         lambda request: {"2+2": "two and two\n#### 4", "3+3": "hmm #### 7"}[
-            request.messages[-1].content
+            request.messages[-1].content[:3]
         ]
     )
     records = [make_record(1, "2+2", "4"), make_record(2, "3+3", "6")]
@@ -60,12 +60,12 @@ def test_injection_shows_the_answer_to_the_teacher_and_not_to_the_student():
     ("reply", "reason"),
     [
         ("it must be\n#### 5", "wrong answer"),
-        ("it is 4", "no marked answer"),
+        ("it is 4", "no marker"),
         ("#### 4", "no rationale"),
         ("As the given answer is 4 we see\n#### 4", "leans on the given answer"),
         ("We know that the answer is 4.\n#### 4", "leans on the given answer"),
         ("How many legs has a table of four?\n#### 4", "copies the prompt"),
-        (None, "cut off at max_new_tokens"),
+        (None, "cut"),
     ],
 )
 def test_injection_rejects_unsound_rationales_by_reason(reply, reason):
@@ -96,7 +96,7 @@ def test_an_element_ending_in_its_marked_answer_needs_no_checker():
     assert outcome.records[0].completion == "so\nso\n#### s9 s6"
     unmarked = ScriptedTeacher(lambda _: "so")
     outcome = run(unmarked, TILES, synthesis, [make_record(1, "q", "s9 s6")], "injection")
-    assert outcome.rejects == {"no marked answer": 2}
+    assert outcome.rejects == {"no marker": 2}
 
 
 def test_one_unexplained_element_drops_the_whole_record():
@@ -165,7 +165,7 @@ def test_what_the_judge_cannot_judge_is_not_asked_again():
     records = [make_record(1, "2+2", "4"), make_record(2, "3+3", "6")]
     judge = make_judge(ScriptedTeacher(verdict))
     outcome = run(teacher, judge, Synthesis(samples=3), records, "alignment")
-    assert [one.messages[-1].content for one in teacher.asked] == ["2+2", "3+3", "3+3", "3+3"]
+    assert [one.messages[-1].content[:3] for one in teacher.asked] == ["2+2", "3+3", "3+3", "3+3"]
     assert outcome.rejects == {"no verdict": 1, "wrong answer": 3}
 
 
@@ -198,9 +198,56 @@ def test_a_teacher_out_of_money_leaves_what_was_kept():
     records = [make_record(number, f"{number}?", "4") for number in range(2)]
 
     def outcome_of(num_calls):
-        teacher = EndsBroke(lambda request: replies[request.messages[-1].content], num_calls)
+        teacher = EndsBroke(lambda request: replies[request.messages[-1].content[:2]], num_calls)
         return run(teacher, NUMBER, Synthesis(samples=3), records, "alignment")
 
     assert [one.id for one in outcome_of(2).records] == ["0"]
     with pytest.raises(BudgetExhausted):
         outcome_of(0)
+
+
+THINKER = "<think>was it #### 5?</think>\ntwo and two\n#### 4"
+
+
+@pytest.mark.parametrize(
+    ("settings", "learned"),
+    [({}, "two and two\n#### 4"), ({"keep_thinking": True}, THINKER)],
+)
+def test_a_teacher_that_thinks_is_scored_and_learned_without_it(settings, learned):
+    teacher = ScriptedTeacher(lambda _: THINKER)
+    records = [make_record(1, "2+2", "4")]
+    (kept,) = run(teacher, NUMBER, Synthesis(**settings), records, "alignment").records
+    assert kept.completion == learned
+    (kept,) = run(teacher, NUMBER, Synthesis(**settings), records, "injection").records
+    assert kept.completion == "two and two\n#### 4"
+
+
+def test_only_the_first_few_questions_are_asked_more_than_once():
+    teacher = ScriptedTeacher(lambda request: f"#### {request.sample}")
+    records = [make_record(number, f"{number}?", "1") for number in range(4)]
+    sampler = RejectionSampler(
+        teacher, NUMBER, Synthesis(samples=3), stop=lambda: False, on_done=lambda *_: None
+    )
+    outcome = sampler.run(records, "alignment", num_retried=2)
+    assert [one.id for one in outcome.records] == ["0", "1"]
+    assert len(teacher.asked) == 6
+    assert [verdict.reason for _, verdict in outcome.first_answers.values()] == ["wrong answer"] * 4
+
+
+def instruct_model(request):
+    """Replies as instruct models do: in Markdown, with a marker only where one is asked for."""
+    asked = request.messages[-1].content
+    reply = "### Solution\nHalf of **48** is 24.\n48 + 24 = 72"
+    return reply + ("\n\n**#### 72**" if "####" in asked else "\n\nThe answer is **72**.")
+
+
+@pytest.mark.parametrize("strategy", ["alignment", "injection"])
+def test_the_default_prompts_get_a_marked_answer_from_an_instruct_model(strategy):
+    records = [make_record(1, "How many clips in April and May?", "72")]
+    teacher = ScriptedTeacher(instruct_model)
+    outcome = run(teacher, NUMBER, Synthesis(), records, strategy)
+    assert [one.answer for one in outcome.records] == ["72"], outcome.rejects
+    assert outcome.records[0].messages == records[0].messages
+    bare = Synthesis(alignment_prompt="{question}", injection_prompt="{question} {answer}")
+    outcome = run(teacher, NUMBER, bare, records, strategy)
+    assert (outcome.records, outcome.rejects) == ([], {"no marker": 1})

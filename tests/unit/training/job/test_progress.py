@@ -41,3 +41,27 @@ def test_progress_tells_what_this_and_earlier_attempts_paid_their_teacher():
 def test_progress_that_cannot_be_uploaded_does_not_stop_the_job():
     with ProgressReporter("probe", "s3://b/p.json", Uploads(broken=True), JobClock(60)) as progress:
         progress.report("teacher", 1, 10, "questions")
+
+
+def test_a_job_without_news_says_that_it_is_still_at_it():
+    uploads, now = Uploads(), [0.0]
+    progress = ProgressReporter(
+        "distill", "s3://b/p.json", uploads, JobClock(600), now=lambda: now[0]
+    )
+    progress.doing("reading the weights of student")
+    for second in range(0, 60, 2):
+        now[0] = float(second)
+        progress.tell()
+    told = [latest.quiet_seconds for _, latest in uploads.documents]
+    assert told == [0.0, 8.0, 16.0, 24.0, 32.0, 40.0, 48.0, 56.0]
+    assert {latest.label for _, latest in uploads.documents} == {"reading the weights of student"}
+    progress.report("student", 1, 10, "steps", note="the deadline will cut it")
+    progress.tell()
+    _, latest = uploads.documents[-1]
+    assert (latest.quiet_seconds, latest.note) == (0.0, "the deadline will cut it")
+
+
+def test_a_job_that_has_said_nothing_yet_tells_nothing():
+    uploads = Uploads()
+    ProgressReporter("distill", "s3://b/p.json", uploads, JobClock(600)).tell()
+    assert uploads.documents == []

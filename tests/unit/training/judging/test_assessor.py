@@ -8,8 +8,8 @@ from stratos.contracts.records import Message
 from stratos.errors import BudgetExhausted
 from stratos.spec import LlmJudge, OpenAICompatible
 from tests.unit.training.misbehaving_server import JudgingServer, hung_up, reply, verdict
-from training.judging.assessor import Answered, Assessor
-from training.judging.judge import Judge
+from training.judging.assessor import Assessor
+from training.judging.judge import GivenReply, Judge
 from training.teachers.cached import CachedTeacher
 from training.teachers.openai import OpenAIService
 from training.teachers.service import Patience, ServiceTeacher
@@ -19,7 +19,11 @@ CRITERIA = "Polite, and {true}."
 
 
 def answered(text, gold=None):
-    return Answered((Message(role="user", content="ask me"),), text, gold)
+    return GivenReply((Message(role="user", content="ask me"),), text, True, gold)
+
+
+def found(judge, *replies):
+    return [verdict.is_right for verdict in judge.verdicts(replies)]
 
 
 @pytest.fixture
@@ -51,7 +55,7 @@ def open_judge(server, tmp_path):
 def test_right_and_wrong_are_told_apart_by_the_final_answer(server, open_judge):
     judge = open_judge()
     answers = [answered("so\n#### please"), answered("please\n#### give me"), answered("please")]
-    assert judge.verdicts(answers) == [True, False, True]
+    assert found(judge, *answers) == [True, False, True]
     assert judge.usage.calls == 3
 
 
@@ -74,41 +78,64 @@ def test_the_judge_sees_criteria_conversation_and_reference_as_data(server, open
         {"correct": 1},
         {"reason": "none given"},
         {"correct": True, "reason": "fine", "confidence": 0.5},
+        '<think>{"correct": true}',
         "[true]",
     ],
 )
 def test_only_a_strict_verdict_counts_and_another_is_asked_for(server, open_judge, broken):
     server.scripted = [verdict(broken), reply("oops", 500), hung_up]
-    assert open_judge().verdicts([answered("please")]) == [True]
+    assert found(open_judge(), answered("please")) == [True]
     assert [call["temperature"] for call, _ in server.seen] == [0.0, 0.7, 0.7, 0.7]
 
 
 def test_a_verdict_in_a_fence_counts(server, open_judge):
     server.scripted = [verdict('```json\n{"correct": false}\n```')]
-    assert open_judge().verdicts([answered("please")]) == [False]
+    assert found(open_judge(), answered("please")) == [False]
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        'Here is my verdict:\n{"reason": "rude", "correct": false}\nI hope this helps.',
+        '<think>If polite: {"correct": true}</think>\n{"correct": false}',
+        'It says {please}. First {"correct": true}; no: ```json\n{"correct": false}\n```',
+    ],
+)
+def test_a_verdict_among_words_or_after_thinking_counts_and_the_last_decides(
+    server, open_judge, wrapped
+):
+    server.scripted = [verdict(wrapped)]
+    assert found(open_judge(), answered("please")) == [False]
+
+
+def test_what_was_cut_or_says_nothing_is_wrong_without_a_judge(server, open_judge):
+    asked = Message(role="user", content="ask me")
+    cut = GivenReply((asked,), "please", False, None)
+    assert found(open_judge(), cut, answered("<think>please</think>")) == [False, False]
+    assert server.seen == []
 
 
 def test_a_judge_that_never_gives_a_verdict_leaves_the_answer_unscored(server, open_judge):
     server.scripted = [verdict("hm")] * 3
-    assert open_judge().verdicts([answered("please")]) == [None]
+    assert found(open_judge(), answered("please")) == [None]
     assert len(server.seen) == 3
 
 
 def test_nothing_is_judged_twice_even_after_a_kill(server, open_judge):
     answers = [answered("please"), answered("no"), answered("please")]
-    assert open_judge(cached=True).verdicts(answers) == [True, False, True]
+    assert found(open_judge(cached=True), *answers) == [True, False, True]
     assert len(server.seen) == 2
     again = open_judge(cached=True)
-    assert again.verdicts(answers) == [True, False, True]
+    assert found(again, *answers) == [True, False, True]
     assert len(server.seen) == 2
     assert again.usage.calls == 2
 
 
 def test_kept_verdicts_are_given_where_there_is_no_money_for_another(open_judge):
     prices = {"output_usd_per_million_tokens": 1e6}
-    assert open_judge(cached=True).verdicts([answered("please")]) == [True]
+    assert found(open_judge(cached=True), answered("please")) == [True]
     broke = open_judge(budget_usd=1.0, cached=True, **prices)
-    assert broke.verdicts([answered("please"), answered("no")]) == [True, None]
+    assert found(broke, answered("please"), answered("no")) == [True, None]
     assert broke.is_out_of_money
 
 
@@ -118,7 +145,7 @@ def test_the_budget_ends_judging_but_not_what_was_judged(server, open_judge):
         open_judge(budget_usd=1.0, **prices).verdicts([answered("please")])
     # A verdict of six words costs $6; one is asked for while $512, the most it can cost, are left.
     judge = open_judge(budget_usd=520.0, **prices)
-    found = judge.verdicts([answered(f"please {number}") for number in range(5)])
-    assert found == [True, True, None, None, None]
+    five = [answered(f"please {number}") for number in range(5)]
+    assert found(judge, *five) == [True, True, None, None, None]
     assert judge.usage.usd == 12.0
-    assert judge.verdicts([answered("please, again")]) == [None]
+    assert found(judge, answered("please, again")) == [None]

@@ -95,7 +95,7 @@ def test_the_weights_of_the_lowest_validation_loss_are_kept():
     with torch.no_grad():
         total = sum(
             torch.nn.functional.cross_entropy(
-                student.hidden_states(b.tokens)[b.predicts] @ student.head_weight.T,
+                student.hidden_states(b.tokens)[b.predicts] @ student.head.weight.T,
                 b.targets,
                 reduction="sum",
             )

@@ -4,8 +4,13 @@ import pytest
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from tests.unit.training.tiny_models import make_local, make_model
-from training.models.decoder import body_states, decoder_layers, require_plain_head
+from tests.tiny_families import FAMILIES, HYBRIDS, make_tiny
+from tests.unit.training.tiny_models import make_model, make_tokenizer
+from training.models.chat import ChatFormat
+from training.models.decoder import body_states, decoder_layers, restarts_isolate
+from training.models.weights import LocalModel
+
+TOKENIZER = make_tokenizer()
 
 
 def test_the_head_projects_the_body_to_the_models_own_logits():
@@ -16,20 +21,22 @@ def test_the_head_projects_the_body_to_the_models_own_logits():
         torch.testing.assert_close(projected, model(tokens).logits)
 
 
-def test_the_layers_of_an_unknown_architecture_are_not_guessed():
-    assert len(decoder_layers(make_model(60, num_hidden_layers=3))) == 3
-    other = GPT2LMHeadModel(GPT2Config(vocab_size=9, n_embd=8, n_layer=1, n_head=1))
-    with pytest.raises(ValueError, match="GPT2LMHeadModel has no list of decoder layers; pick"):
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_has_its_layers_in_one_list(family):
+    assert len(decoder_layers(make_tiny(family, 60))) == 4
+
+
+def test_layers_are_found_under_another_name_and_never_guessed():
+    other = GPT2LMHeadModel(GPT2Config(vocab_size=9, n_embd=8, n_layer=3, n_head=1))
+    assert len(decoder_layers(other)) == 3
+    del other.transformer.h
+    with pytest.raises(ValueError, match="GPT2LMHeadModel has no list of decoder layers; train"):
         decoder_layers(other)
 
 
-def test_a_head_that_does_more_than_project_is_refused():
-    local = make_local()
-    require_plain_head(local)
-    local.model.config.final_logit_softcapping = 30.0
-    with pytest.raises(ValueError, match=r"tiny changes its logits .*final_logit_softcapping"):
-        require_plain_head(local)
-    local.model.config.final_logit_softcapping = None
-    local.model.get_output_embeddings().bias = torch.nn.Parameter(torch.zeros(60))
-    with pytest.raises(ValueError, match=r"lm_head\.bias"):
-        require_plain_head(local)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_attention_starts_again_with_the_positions_and_states_go_on(family):
+    model = make_tiny(family, len(TOKENIZER)).train()
+    local = LocalModel(family, model, TOKENIZER, ChatFormat(TOKENIZER))
+    assert restarts_isolate(local) is (family not in HYBRIDS)
+    assert model.training

@@ -1,25 +1,15 @@
 import pytest
 import torch
 
-from stratos.catalog.models import card_from_config, hub_models
+from stratos.catalog.cards import folder_card
+from stratos.catalog.files import FilesOnDisk
+from stratos.catalog.models import hub_models
 from tests.unit.training.tiny_models import make_model, save_model
 from training.models.generation import Sampling, generate_batch
-from training.models.pruning import kept_layers, prune
+from training.models.pruning import prune
 from training.models.weights import load_model
 
 TEACHER = {"num_hidden_layers": 5, "seed": 4}
-
-
-def test_kept_layers_are_evenly_spaced_from_the_first_to_the_last():
-    assert kept_layers(24, 12) == [0, 2, 4, 6, 8, 10, 13, 15, 17, 19, 21, 23]
-    assert kept_layers(5, 3) == [0, 2, 4]
-    assert kept_layers(9, 2) == [0, 8]
-
-
-@pytest.mark.parametrize("kept", [1, 5, 7])
-def test_more_layers_than_there_are_cannot_be_kept(kept):
-    with pytest.raises(ValueError, match="the model has 5 layers"):
-        kept_layers(5, kept)
 
 
 @pytest.mark.parametrize("family", ["qwen2", "qwen3"])
@@ -66,8 +56,7 @@ def test_a_pruned_model_is_saved_and_read_as_any_other(tmp_path):
 
 def test_the_planner_counts_the_parameters_that_are_left(tmp_path):
     source = save_model(tmp_path / "whole", **TEACHER)
-    whole = load_model("whole", str(source))
-    card = card_from_config("small", whole.model.config.to_dict(), layers=3)
+    card = folder_card("small", FilesOnDisk(tmp_path), "whole", layers=3)
     small = load_model("small", str(source), layers=3)
     assert (card.num_layers, card.num_parameters) == (3, small.num_parameters)
 

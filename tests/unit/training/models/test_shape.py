@@ -2,16 +2,19 @@
 
 import pytest
 
-from stratos.catalog.models import card_from_config
+from stratos.catalog.cards import folder_card
+from stratos.catalog.files import FilesOnDisk
 from stratos.planning.forecast.transformer import transformer
-from tests.unit.training.tiny_models import make_model
+from tests.tiny_families import HYBRIDS, MIXTURES, STUDENTS, save_tiny
 from training.models.shape import shape_of
+from training.models.weights import load_model
 
 
-@pytest.mark.parametrize("family", ["qwen2", "qwen3"])
-def test_a_job_reads_the_sizes_that_the_planner_forecasts_with(family):
-    model = make_model(60, family=family)
-    shape = shape_of("tiny", model.config, sum(p.numel() for p in model.parameters()))
-    planned = transformer(card_from_config("tiny", model.config.to_dict()))
+@pytest.mark.parametrize("family", STUDENTS | MIXTURES | HYBRIDS)
+def test_a_job_reads_the_sizes_that_the_planner_forecasts_with(family, tmp_path):
+    local = load_model("tiny", str(save_tiny(family, tmp_path / "tiny")))
+    planned = transformer(folder_card("tiny", FilesOnDisk(tmp_path), "tiny"))
+    assert planned.parameters == local.num_parameters
+    shape = shape_of("tiny", local.model.config, local.num_parameters)
     for size in ("parameters", "layers", "hidden_size", "heads", "kv_heads", "head_dim", "inner"):
         assert getattr(shape, size) == getattr(planned, size), size

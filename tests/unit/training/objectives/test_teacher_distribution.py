@@ -1,12 +1,16 @@
+import pytest
 import torch
 
 from stratos.contracts.records import Message, TrainingRecord
 from stratos.spec import Training
-from tests.unit.training.tiny_models import make_local
+from tests.tiny_families import make_tiny
+from tests.unit.training.tiny_models import make_local, make_tokenizer
+from training.models.chat import ChatFormat
+from training.models.weights import LocalModel
 from training.objectives.losses import cross_entropy, generalized_jsd
 from training.objectives.objective import GoldTokens
 from training.objectives.teacher_distribution import TeacherDistribution
-from training.student.batches import encode, micro_batches
+from training.student.batches import TokenizedExample, encode, micro_batches
 
 
 def test_the_objective_mixes_gold_tokens_with_the_teachers_distribution():
@@ -28,3 +32,23 @@ def test_the_objective_mixes_gold_tokens_with_the_teachers_distribution():
     kd = generalized_jsd(ours, theirs, beta=0.5, temperature=2.0)
     torch.testing.assert_close(objective.loss_of(batch)(ours, whole), 0.7 * gold + 0.3 * kd)
     torch.testing.assert_close(GoldTokens().loss_of(batch)(ours, whole), gold)
+
+
+@pytest.mark.parametrize("family", ["gemma2", "granite", "olmo3", "lfm2", "qwen3_next"])
+def test_a_teacher_reads_examples_that_share_a_row_as_if_alone(family):
+    tokenizer = make_tokenizer()
+    model = make_tiny(family, len(tokenizer))
+    teacher = LocalModel(family, model, tokenizer, ChatFormat(tokenizer))
+    examples = [TokenizedExample([*range(5, 5 + length)], 3) for length in (26, 14, 12)]
+    training = Training(kd_weight=1.0, packing=True)
+    objective = TeacherDistribution(teacher, training, len(tokenizer))
+    (packed,) = micro_batches(examples, 64, packed=True)
+    flat = torch.zeros((len(packed.targets), len(tokenizer)))
+    alone = torch.zeros(())
+    for batch in micro_batches(examples, 1):
+        with torch.no_grad():
+            theirs = model(batch.tokens).logits[batch.predicts]
+        zeros = flat[: len(batch.targets)]
+        alone = alone + generalized_jsd(zeros, theirs, beta=0.0)
+    together = objective.loss_of(packed)(flat, slice(0, len(packed.targets)))
+    torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-4)

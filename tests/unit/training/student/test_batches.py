@@ -41,7 +41,7 @@ def loss_of(student, batches):
     with torch.no_grad():
         for batch in batches:
             states = student.hidden_states(batch.tokens)[batch.predicts]
-            total += cross_entropy(states @ student.head_weight.T, batch.targets)
+            total += cross_entropy(states @ student.head.weight.T, batch.targets)
     return total
 
 

@@ -131,7 +131,8 @@ def test_an_engine_that_refuses_every_question_is_no_measurement(gguf):
 
 
 def test_a_file_that_is_no_model_says_what_the_engine_said(gguf, tmp_path):
-    shutil.copy(gguf.parent / "config.json", tmp_path)
+    for name in ("config.json", "model.safetensors"):
+        shutil.copy(gguf.parent / name, tmp_path)
     (tmp_path / "model.gguf").write_bytes(b"no model")
     with pytest.raises(ServerFailed, match="cannot serve"):
         answer_all(ServedGguf("student", tmp_path / "model.gguf", engine()), [ask("?")])

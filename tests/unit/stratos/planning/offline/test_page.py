@@ -30,3 +30,15 @@ def test_a_model_name_cannot_end_the_script() -> None:
     asked = request(gpu(), students=(model("</script><b>"),))
     page = plan_page(asked.spec, plan_before_probing(asked))
     assert "</script><b>" not in page
+
+
+def test_a_plan_that_is_forecast_to_miss_a_constraint_says_so_before_anything_else() -> None:
+    asked = request(gpu(), asked=spec({"min_accuracy": 0.8}), facts={"num_gold": 0})
+    plans = plan_before_probing(asked)
+    page = plan_page(asked.spec, plans)
+    assert plans.chosen.misses
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)
+    assert found is not None
+    for plan in json.loads(found[1])["plans"]:
+        assert plan["text"][0].startswith("forecast to miss min_accuracy: ")
+    assert f"forecast to miss {plans.chosen.misses[0]}; {plans.chosen.teacher}" in page

@@ -1,0 +1,1 @@
+"""Model families as llama.cpp knows them: one record each, of what differs from the plainest."""

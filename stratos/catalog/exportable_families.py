@@ -1,0 +1,218 @@
+"""What llama.cpp computes of each family, and what it would compute otherwise than transformers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Config = Mapping[str, Any]
+Demand = Callable[[Config], str | None]
+"""A config.json → what is wrong with it, if anything."""
+
+_SCALED = frozenset({"default", "linear", "yarn"})
+_FULL, _WINDOW = "full_attention", "sliding_attention"
+_STATEFUL = {"linear_attention", "mamba", "conv"}
+_ATTENDS = {"attention", _FULL}
+_WINDOW_FROM_LAYER = 28
+"""Of Qwen2 and Qwen3, where config.json does not say."""
+_LAYERS_OF_GEMMA3_27B = 62
+
+
+@dataclass(frozen=True)
+class ExportableFamily:
+    """A `model_type` of what can be written for llama.cpp.
+
+    Attributes:
+        rope_types: What may scale its rotary embedding.
+        activation: Of the feed-forward blocks; the only one there.
+        demands: What else must be as llama.cpp computes it.
+        turns_part: Its rotary embedding may turn a part of each head.
+    """
+
+    rope_types: frozenset[str] = _SCALED
+    activation: str = "silu"
+    demands: tuple[Demand, ...] = ()
+    turns_part: bool = False
+
+
+def value_of(config: Config, field: str, default: object) -> Any:
+    """A field of config.json, or what transformers takes where it is missing."""
+    return config.get(field, default)
+
+
+def rope_of(config: Config) -> Config:
+    """What scales the rotary embedding of layers that attend to everything."""
+    rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
+    return rope.get(_FULL) or rope
+
+
+def _needs(field: str, wanted: object, default: object) -> Demand:
+    def demand(config: Config) -> str | None:
+        found = value_of(config, field, default)
+        return None if found == wanted else f"{field} {wanted}, not {found}"
+
+    return demand
+
+
+def _full_attention(config: Config) -> str | None:
+    windowed = _kinds(config) - {_FULL}
+    return f"full attention, not {', '.join(sorted(windowed))}" if windowed else None
+
+
+def _kinds(config: Config) -> set[str]:
+    named = config.get("layer_types")
+    if named:
+        return set(named)
+    first = config.get("max_window_layers")
+    first = _WINDOW_FROM_LAYER if first is None else first
+    slides = config.get("use_sliding_window") and config.get("sliding_window", 1) is not None
+    if slides and first < int(config.get("num_hidden_layers") or 0):
+        return {_WINDOW}
+    return set()
+
+
+def _full_after(kind: str, *, every: int | None = None) -> Demand:
+    """Each layer with full attention comes after as many of another kind."""
+
+    def demand(config: Config) -> str | None:
+        kinds = config.get("layer_types")
+        if not kinds or _FULL not in kinds:
+            return None if not kinds else f"layers of full attention, not only {kind}"
+        period = every or list(kinds).index(_FULL) + 1
+        wanted = [_FULL if (at + 1) % period == 0 else kind for at in range(len(kinds))]
+        if list(kinds) == wanted:
+            return None
+        return f"every {period}th layer with full attention and the others with {kind}"
+
+    return demand
+
+
+def _positions_but_every_fourth(config: Config) -> str | None:
+    layers = int(config.get("num_hidden_layers") or 0)
+    turned = config.get("no_rope_layers")
+    if not turned:
+        every = value_of(config, "no_rope_layer_interval", 4)
+        turned = [int((at + 1) % every != 0) for at in range(layers)]
+    if list(turned) == [int((at + 1) % 4 != 0) for at in range(layers)]:
+        return None
+    return "no rotary embedding in every 4th layer and one in the others"
+
+
+def _gemma_scale(config: Config) -> str | None:
+    head = int(value_of(config, "head_dim", 256))
+    if config.get("num_hidden_layers") == _LAYERS_OF_GEMMA3_27B:
+        head = int(config["hidden_size"]) // int(config["num_attention_heads"])
+    return _needs("query_pre_attn_scalar", head, 256)(config)
+
+
+def _every_layer_of_experts(config: Config) -> str | None:
+    if value_of(config, "decoder_sparse_step", 1) != 1 or config.get("mlp_only_layers"):
+        return "experts in every layer"
+    return None
+
+
+def _one_size_of_heads(config: Config) -> str | None:
+    keys = value_of(config, "linear_key_head_dim", 128)
+    values = value_of(config, "linear_value_head_dim", 128)
+    return None if keys == values else f"linear heads of one size, not {keys} and {values}"
+
+
+def _layers_that_carry_a_state(config: Config) -> str | None:
+    kinds = set(config.get("layer_types") or config.get("layers_block_type") or ())
+    unknown = kinds - _STATEFUL - _ATTENDS
+    if unknown:
+        return f"attention and states, not {', '.join(sorted(unknown))}"
+    return None
+
+
+_NO_BIAS = _needs("attention_bias", False, default=False)
+_PLAIN = ExportableFamily(demands=(_full_attention,))
+_AS_LLAMA = _SCALED | {"llama3"}
+
+EXPORTABLE: dict[str, ExportableFamily] = {
+    "llama": ExportableFamily(_AS_LLAMA, demands=(_full_attention,)),
+    "mistral": ExportableFamily(_AS_LLAMA),
+    "ministral": ExportableFamily(_AS_LLAMA),
+    "ministral3": ExportableFamily(),
+    "mixtral": ExportableFamily(_AS_LLAMA),
+    "qwen2": _PLAIN,
+    "qwen3": _PLAIN,
+    "gemma3_text": ExportableFamily(
+        frozenset({"default", "linear"}),
+        "gelu_pytorch_tanh",
+        (
+            _full_after(_WINDOW),
+            _gemma_scale,
+            _needs("final_logit_softcapping", None, None),
+            _needs("attn_logit_softcapping", None, None),
+            _needs("use_bidirectional_attention", wanted=False, default=False),
+            _NO_BIAS,
+        ),
+    ),
+    "smollm3": ExportableFamily(demands=(_full_attention, _positions_but_every_fourth)),
+    "phi3": ExportableFamily(frozenset({"default", "longrope"}), turns_part=True),
+    "granite": _PLAIN,
+    "olmo2": ExportableFamily(demands=(_NO_BIAS,)),
+    "olmo3": ExportableFamily(
+        frozenset({"default", "yarn"}), demands=(_full_after(_WINDOW, every=4), _NO_BIAS)
+    ),
+    "qwen2_moe": ExportableFamily(
+        demands=(
+            _full_attention,
+            _every_layer_of_experts,
+            _needs("norm_topk_prob", wanted=False, default=False),
+        )
+    ),
+    "qwen3_moe": ExportableFamily(
+        demands=(
+            _full_attention,
+            _every_layer_of_experts,
+            _needs("norm_topk_prob", wanted=True, default=False),
+            _NO_BIAS,
+        )
+    ),
+    "granitemoe": _PLAIN,
+    "lfm2": ExportableFamily(
+        demands=(_layers_that_carry_a_state, _needs("conv_bias", wanted=False, default=False))
+    ),
+    "granitemoehybrid": ExportableFamily(
+        demands=(
+            _layers_that_carry_a_state,
+            _needs("mamba_proj_bias", wanted=False, default=False),
+        )
+    ),
+    "qwen3_next": ExportableFamily(
+        demands=(
+            _full_after("linear_attention"),
+            _every_layer_of_experts,
+            _needs("norm_topk_prob", wanted=True, default=True),
+            _one_size_of_heads,
+            _NO_BIAS,
+        ),
+        turns_part=True,
+    ),
+}
+"""`model_type` → what llama.cpp computes of it. `serving.export.families` writes them."""
+
+
+def rope_obstacle(config: Config, model_type: str) -> str | None:
+    """What llama.cpp would turn otherwise."""
+    family, rope = EXPORTABLE[model_type], rope_of(config)
+    scaled_by = str(rope.get("rope_type") or rope.get("type") or "default")
+    if scaled_by not in family.rope_types:
+        return (
+            f"llama.cpp has no rope scaling {scaled_by!r} for {model_type}, only "
+            f"{', '.join(sorted(family.rope_types))}; choose another student"
+        )
+    part = rope.get("partial_rotary_factor") or config.get("partial_rotary_factor") or 1.0
+    if part != 1.0 and not family.turns_part:
+        return f"llama.cpp turns whole heads for {model_type}, not {part:g} of each"
+    factor = rope.get("attention_factor")
+    own = 0.1 * math.log(max(float(rope.get("factor") or 1.0), 1.0)) + 1.0
+    if factor is None or scaled_by == "longrope":
+        return None
+    if scaled_by == "yarn" and math.isclose(float(factor), own, rel_tol=1e-6):
+        return None
+    return "llama.cpp finds rope's attention_factor itself; leave it out"

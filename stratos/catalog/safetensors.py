@@ -1,0 +1,152 @@
+"""What the weights of a model folder are, by the headers of its safetensors files.
+
+A header is eight bytes with its length and then JSON: the name, type and shape of every tensor.
+It is read alone: a file of gigabytes costs two small reads.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+from typing import Annotated
+
+from pydantic import Field, NonNegativeInt, TypeAdapter, ValidationError
+
+from stratos.catalog.files import Files
+from stratos.frozen import FrozenModel
+
+WEIGHTS = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+"""Of weights in several files: which tensor lies in which."""
+_LENGTH_BYTES = 8
+_LONGEST_HEADER = 100_000_000
+"""Bytes; the limit that the library itself has."""
+_BITS = {"F64": 64, "I64": 64, "U64": 64, "F32": 32, "I32": 32, "U32": 32} | {
+    "F16": 16,
+    "BF16": 16,
+    "I16": 16,
+    "U16": 16,
+    "F4": 4,
+    "F6_E2M3": 6,
+    "F6_E3M2": 6,
+}
+
+
+@dataclass(frozen=True)
+class StoredTensor:
+    """One tensor of a file: its type as safetensors call it, such as BF16."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+
+    @property
+    def num_elements(self) -> int:
+        return prod(self.shape)
+
+    @property
+    def num_bytes(self) -> int:
+        return self.num_elements * _BITS.get(self.dtype, 8) // 8
+
+
+class _Entry(FrozenModel):
+    """Of a tensor, in a header."""
+
+    dtype: str
+    shape: tuple[NonNegativeInt, ...]
+    data_offsets: tuple[NonNegativeInt, NonNegativeInt]
+
+
+class _Index(FrozenModel, extra="ignore"):
+    weight_map: Annotated[dict[str, str], Field(min_length=1)]
+
+
+_HEADER = TypeAdapter(dict[str, _Entry])
+
+
+def weight_files(files: Files, folder: str) -> list[str]:
+    """Paths of the files that hold a folder's weights, as transformers chooses them.
+
+    Raises:
+        ValueError: when it has none, when its index cannot be read, or when a file that the index
+            names is missing.
+    """
+    names = set(files.names(folder))
+    if WEIGHTS in names:
+        return [f"{folder}/{WEIGHTS}"]
+    if INDEX not in names:
+        found = ", ".join(sorted(names)) or "nothing"
+        raise ValueError(
+            f"{folder} has neither {WEIGHTS} nor {INDEX}, only {found}; "
+            "save the model with save_pretrained()"
+        )
+    shards = sorted(set(weight_map(files, folder).values()))
+    missing = [shard for shard in shards if shard not in names]
+    if missing:
+        raise ValueError(
+            f"{folder}/{INDEX} names {len(shards)} files, and {', '.join(missing)} "
+            f"{'is' if len(missing) == 1 else 'are'} missing; upload the whole folder"
+        )
+    return [f"{folder}/{shard}" for shard in shards]
+
+
+def weight_map(files: Files, folder: str) -> dict[str, str]:
+    """Which tensor lies in which file, by the index.
+
+    Raises:
+        ValueError: when it is none.
+    """
+    try:
+        return _Index.model_validate_json(files.read(f"{folder}/{INDEX}")).weight_map
+    except ValidationError as error:
+        raise ValueError(
+            f"{folder}/{INDEX} is not what save_pretrained() writes; save the model again"
+        ) from error
+
+
+def stored_tensors(files: Files, folder: str) -> tuple[StoredTensor, ...]:
+    """Every tensor of a model folder.
+
+    Raises:
+        ValueError: when a file is missing, cut short or no safetensors, or lacks a tensor that
+            the index promises.
+    """
+    paths = weight_files(files, folder)
+    found = tuple(tensor for path in paths for tensor in read_header(files, path))
+    if paths != [f"{folder}/{WEIGHTS}"]:
+        absent = sorted(set(weight_map(files, folder)) - {tensor.name for tensor in found})
+        if absent:
+            raise ValueError(
+                f"{folder}/{INDEX} names {len(absent)} tensors that no file holds, "
+                f"{absent[0]} first; save the model again"
+            )
+    return found
+
+
+def read_header(files: Files, path: str) -> Iterator[StoredTensor]:
+    """The tensors of one file.
+
+    Raises:
+        ValueError: when it is no safetensors file, or ends before its last tensor.
+    """
+    start = files.read_range(path, 0, _LENGTH_BYTES)
+    length = int.from_bytes(start, "little")
+    if len(start) < _LENGTH_BYTES or not 0 < length <= _LONGEST_HEADER:
+        raise _no_safetensors(path)
+    try:
+        header = json.loads(files.read_range(path, _LENGTH_BYTES, length))
+        if isinstance(header, dict):
+            header.pop("__metadata__", None)
+        entries = _HEADER.validate_python(header)
+    except ValueError as error:
+        raise _no_safetensors(path) from error
+    end = _LENGTH_BYTES + length + max((one.data_offsets[1] for one in entries.values()), default=0)
+    if len(files.read_range(path, end - 1, 1)) != 1:
+        raise ValueError(f"{path} is cut short: it should have {end:,} bytes; upload it again")
+    return (StoredTensor(name, one.dtype, one.shape) for name, one in entries.items())
+
+
+def _no_safetensors(path: str) -> ValueError:
+    return ValueError(f"{path} is no safetensors file; save the model with save_pretrained()")

@@ -1,0 +1,73 @@
+"""What llama.cpp would compute otherwise, family by family."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from stratos.catalog.exportable import export_obstacle
+
+_WINDOW, _FULL = "sliding_attention", "full_attention"
+
+
+@pytest.mark.parametrize(
+    ("model_type", "config", "reason"),
+    [
+        (
+            "gemma3_text",
+            {"final_logit_softcapping": 30.0},
+            "final_logit_softcapping None, not 30",
+        ),
+        ("gemma3_text", {"query_pre_attn_scalar": 100}, "query_pre_attn_scalar 256, not 100"),
+        ("gemma3_text", {"hidden_activation": "silu"}, "gelu_pytorch_tanh for gemma3_text"),
+        ("gemma3_text", {"layer_types": [_FULL, _WINDOW, _WINDOW]}, "every 1th layer"),
+        ("gemma3_text", {"layer_types": [_WINDOW, _WINDOW]}, "not only sliding_attention"),
+        ("olmo3", {"layer_types": [_WINDOW, _FULL]}, "every 4th layer with full attention"),
+        ("smollm3", {"num_hidden_layers": 2, "no_rope_layers": [1, 0]}, "every 4th layer"),
+        ("qwen2_moe", {"norm_topk_prob": True}, "norm_topk_prob False, not True"),
+        ("qwen3_moe", {}, "norm_topk_prob True, not False"),
+        ("qwen3_moe", {"norm_topk_prob": True, "mlp_only_layers": [0]}, "experts in every layer"),
+        ("qwen3_next", {"linear_key_head_dim": 64}, "linear heads of one size, not 64 and 128"),
+        ("lfm2", {"conv_bias": True}, "conv_bias False, not True"),
+        ("granitemoehybrid", {"layer_types": ["rwkv"]}, "attention and states, not rwkv"),
+        ("llama", {"partial_rotary_factor": 0.5}, "turns whole heads for llama, not 0.5"),
+        ("olmo2", {"attention_bias": True}, "attention_bias False, not True"),
+    ],
+)
+def test_what_differs_is_named(model_type: str, config: dict[str, Any], reason: str) -> None:
+    found = export_obstacle({"model_type": model_type, "hidden_size": 64, **config})
+    assert reason in (found or "none")
+
+
+@pytest.mark.parametrize(
+    ("model_type", "config"),
+    [
+        ("gemma3_text", {"layer_types": [*[_WINDOW] * 5, _FULL, _WINDOW]}),
+        ("smollm3", {"num_hidden_layers": 8, "no_rope_layer_interval": 4}),
+        ("olmo3", {"layer_types": [*[_WINDOW] * 3, _FULL]}),
+        ("phi3", {"partial_rotary_factor": 0.75, "rope_scaling": {"type": "longrope"}}),
+        ("mistral", {"sliding_window": 4096}),
+        (
+            "olmo3",
+            {
+                "rope_scaling": {
+                    "rope_type": "yarn",
+                    "factor": 8.0,
+                    "attention_factor": 1.2079441541679836,
+                }
+            },
+        ),
+    ],
+    ids=["a window left over", "positions", "window", "longrope", "window", "attention factor"],
+)
+def test_what_llama_cpp_computes_alike_is_no_obstacle(
+    model_type: str, config: dict[str, Any]
+) -> None:
+    assert export_obstacle({"model_type": model_type, "hidden_size": 64, **config}) is None
+
+
+def test_the_part_about_text_is_looked_at_where_there_are_others() -> None:
+    inner = {"model_type": "gemma3_text", "final_logit_softcapping": 30.0}
+    found = export_obstacle({"model_type": "gemma3", "text_config": inner})
+    assert "final_logit_softcapping" in (found or "none")
