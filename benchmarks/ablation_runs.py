@@ -238,5 +238,6 @@ def answer(spec: Spec, model: LocalModel, heldout: list[Record]) -> list[bool]:
             verifier=task.verifier,
             gold=record.gold,
         ).is_right
+        is True
         for found, record in zip(answers, heldout, strict=True)
     ]
