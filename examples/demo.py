@@ -107,7 +107,7 @@ def ask(console: Console, stack: Stack, run_id: str) -> None:
         record = Record.model_validate_json(row)
         most = spec.task.max_reply_tokens
         with aloud(console, "waiting for an answer"):
-            answer, finished = endpoint.converse(stack, run, record.question, max_tokens=most)
+            answer, finished = endpoint.converse(stack, run, record.messages, max_tokens=most)
         verdict = judge_reply(
             answer,
             finished=finished,

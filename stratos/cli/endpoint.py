@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import typer
@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from stratos.cli.batch import jobs_under_way
 from stratos.cli.stack import Stack, client
 from stratos.contracts.bucket import RunKeys, s3_uri
+from stratos.contracts.records import Message
 from stratos.contracts.run import RunRow
 from stratos.errors import EndpointNotFound
 from stratos.hosting.chat_request import chat_request, said_in
@@ -35,11 +36,13 @@ _DELETION_SECONDS = 600
 
 def invoke(stack: Stack, run: RunRow, question: str, max_tokens: int) -> str:
     """Return the endpoint's answer to one question; raises as `converse` does."""
-    return converse(stack, run, question, max_tokens)[0]
+    return converse(stack, run, [Message(role="user", content=question)], max_tokens)[0]
 
 
-def converse(stack: Stack, run: RunRow, question: str, max_tokens: int) -> tuple[str, bool]:
-    """Return the endpoint's answer to one question, and whether the answer came to its end.
+def converse(
+    stack: Stack, run: RunRow, messages: Sequence[Message], max_tokens: int
+) -> tuple[str, bool]:
+    """Return the endpoint's answer to a conversation, and whether the answer came to its end.
 
     Raises:
         EndpointNotFound: if the run has no live endpoint.
@@ -47,8 +50,8 @@ def converse(stack: Stack, run: RunRow, question: str, max_tokens: int) -> tuple
     if run.endpoint_name is None:
         way = "; `stratos batch` asks its model" if run.batch_model_name else ""
         raise EndpointNotFound(f"run {run.run_id} is {run.status} and has no endpoint{way}")
-    messages = [{"role": "user", "content": question}]
-    body = json.dumps(chat_request(messages, run.shown_spec_name, max_tokens)).encode()
+    asked = [message.model_dump() for message in messages]
+    body = json.dumps(chat_request(asked, run.shown_spec_name, max_tokens)).encode()
     try:
         answer = json.loads(_send(stack, run, run.endpoint_name, body))
     except ClientError as error:

@@ -82,3 +82,29 @@ def test_a_part_is_done_again_only_if_its_records_have_changed(
     (work / "explained.jsonl").write_text("")
     ablation.once(spec, "--one", "injection", "0")
     assert len(calls) == 2
+
+
+def test_the_result_holds_every_arm_beside_the_untuned_model_and_the_baselines(
+    work: Path, spec: Spec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = {"injection": [True, True], "answers_only": [True, False], "every_answer": [True] * 2}
+    heldout = [Record(id=id, messages=question(id), gold="stock") for id in ("x", "y")]
+    write_jsonl(work / "heldout.jsonl", heldout)
+
+    def once(_spec: Spec, *arguments: str) -> ablation.Run:
+        if arguments == ("--prepare",):
+            return {"right": [False, False], "yield": {}}
+        _, arm, seed = arguments
+        hits = [True, False] if (arm, seed) == ("injection", "0") else right[arm]
+        return {"arm": arm, "seed": int(seed), "right": hits}
+
+    monkeypatch.setattr(ablation, "once", once)
+    monkeypatch.setattr(ablation, "RESULTS", work)
+    ablation.compare(spec, 3, "trial")
+    result = json.loads((work / "trial.json").read_text())
+    assert result["rows"]["untuned"]["successes"] == 0
+    assert result["rows"]["injection, all seeds"]["n"] == 6
+    assert result["means"]["injection"] == pytest.approx(5 / 6)
+    assert result["means"]["every_answer"] == 1.0
+    values = [check["value"] for check in result["checks"]]
+    assert values == pytest.approx([1 / 3, -1 / 6], abs=1e-4)

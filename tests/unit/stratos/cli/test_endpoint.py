@@ -10,6 +10,7 @@ import pytest
 from stratos.cli import endpoint
 from stratos.cli.runs import find_run
 from stratos.contracts.bucket import RunKeys
+from stratos.contracts.records import Message
 from stratos.errors import (
     EndpointNotFound,
 )
@@ -32,6 +33,21 @@ def test_invoke_without_an_endpoint_says_so(stack):
     put_run(stack, "r-1", status="failed")
     with pytest.raises(EndpointNotFound, match="is failed and has no endpoint"):
         endpoint.invoke(stack, find_run(stack, "r-1"), "q", 8)
+
+
+def test_a_conversation_is_asked_with_its_system_message(stack, monkeypatch):
+    put_run(stack, "r-1", endpoint_name="e")
+    sent = []
+
+    def send(_stack, _run, _name, body):
+        sent.append(json.loads(body)["messages"])
+        choice = {"message": {"content": "billing"}, "finish_reason": "stop"}
+        return json.dumps({"choices": [choice]}).encode()
+
+    monkeypatch.setattr(endpoint, "_send", send)
+    asked = [Message(role="system", content="Which team?"), Message(role="user", content="Pay?")]
+    assert endpoint.converse(stack, find_run(stack, "r-1"), asked, 8) == ("billing", True)
+    assert sent == [[message.model_dump() for message in asked]]
 
 
 def test_delete_removes_endpoint_config_and_model_of_its_run_only(stack):
