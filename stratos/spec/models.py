@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from stratos.frozen import FrozenModel
 from stratos.spec.paths import BucketPath, bucket_path
-
-_COMMIT = re.compile("[0-9a-f]{40}")
 
 
 class Weights(FrozenModel):
@@ -56,11 +53,6 @@ class Weights(FrozenModel):
     @property
     def name(self) -> str:
         return self.folder if self.layers is None else f"{self.folder}-{self.layers}-layers"
-
-    @property
-    def is_pinned(self) -> bool:
-        """Whether the weights are those of one commit of the Hub, whoever reads them when."""
-        return self.revision is not None and _COMMIT.fullmatch(self.revision) is not None
 
 
 class Bedrock(FrozenModel):

@@ -20,6 +20,7 @@ from stratos.errors import JobNotStarted
 NEEDED = (
     "boto3",
     "gguf",
+    "huggingface_hub",
     "jinja2",
     "jsonschema",
     "peft",

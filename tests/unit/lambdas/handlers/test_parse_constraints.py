@@ -69,6 +69,7 @@ def test_a_secret_that_the_stacks_jobs_may_not_read_is_refused(account: Account)
         "task": factories.spec_dict()["task"] | {"verifier": judge},
         "training": {"kd_weight": 0},
         "teachers": [dict(model)],
+        "students": [{"hub": "meta-llama/Llama-3.2-1B-Instruct", "hub_token_secret": "hub"}],
     }
     with pytest.raises(SpecRejected, match=r"begin with stratos/\. Name it stratos/openai, say"):
         start(account, **asked).parse()
@@ -76,6 +77,7 @@ def test_a_secret_that_the_stacks_jobs_may_not_read_is_refused(account: Account)
     assert {problem.path for problem in rejection.problems} == {
         "task.verifier.model.api_key_secret",
         "teachers[0].api_key_secret",
+        "students[0].hub_token_secret",
     }
 
 

@@ -69,3 +69,15 @@ def test_a_link_out_of_the_folder_is_no_file_of_it(folder: Path) -> None:
     (folder / "dataset.jsonl").unlink()
     (folder / "dataset.jsonl").symlink_to("/etc/hostname")
     assert "there is no file 'dataset.jsonl'" in folder_problems(folder)
+
+
+@pytest.mark.parametrize("name", ["tiny.gguf", "sha256-0a1b2c"])
+def test_a_model_may_be_one_file(folder: Path, name: str) -> None:
+    (folder / "models" / name).write_bytes(b"GGUF")
+    students = [{"path": f"models/{name}"}]
+    read_spec_in_folder(changed(students=students), files_under(folder))
+
+
+def test_a_file_of_weights_alone_is_no_model(folder: Path) -> None:
+    told = folder_problems(folder, students=[{"path": "models/student/model.safetensors"}])
+    assert "is a .safetensors file; give the model's folder" in told
