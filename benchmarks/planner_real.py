@@ -136,7 +136,9 @@ def measured_job(cell: Cell, model: Path) -> dict[str, float]:
             (data / channel).symlink_to(model)
         lines = "".join(json.dumps(record) + "\n" for record in records())
         (data / "records" / "records.jsonl").write_text(lines)
-        channels = {channel: {} for channel in ("records", "student", "teacher")}
+        channels: dict[str, dict[str, str]] = {
+            channel: {} for channel in ("records", "student", "teacher")
+        }
         (config / "inputdataconfig.json").write_text(json.dumps(channels))
         (base / "job.json").write_text(json.dumps(job_config(cell)))
         environment = os.environ | {
