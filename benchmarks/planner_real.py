@@ -32,8 +32,9 @@ sys.path.insert(0, str(ROOT))
 from benchmarks.machine import describe_machine  # noqa: E402
 from benchmarks.planner_requests import check  # noqa: E402
 from benchmarks.tables import print_table  # noqa: E402
+from stratos.catalog.cards import folder_card  # noqa: E402
+from stratos.catalog.files import FilesOnDisk  # noqa: E402
 from stratos.catalog.local import local_server, measure_rates  # noqa: E402
-from stratos.catalog.models import card_from_config  # noqa: E402
 from stratos.catalog.servers import InstanceType  # noqa: E402
 from stratos.planning.forecast.memory import TrainingMemory, reading_gib  # noqa: E402
 from stratos.planning.forecast.training_rates import StudentTraining, step_rate  # noqa: E402
@@ -282,9 +283,7 @@ def main() -> None:
     from benchmarks.real_weights import smollm2
 
     model = smollm2()
-    shape = transformer(
-        card_from_config("SmolLM2", json.loads((model / "config.json").read_text()))
-    )
+    shape = transformer(folder_card("SmolLM2", FilesOnDisk(model.parent), model.name))
     cells = [named[name] for name in given.cells or named]
     kept = json.loads(RESULTS.read_text())["rows"] if RESULTS.is_file() else {}
     for part in [given.part] if given.part else list(PARTS):

@@ -28,7 +28,8 @@ _APART: dict[CpuPrecision, float] = {
     "q4_k_m": 0.4,
 }
 """Nats of divergence that rounding explains. Tiny random models of every family were at most
-0.0006, 0.007 and 0.07 apart in float16, q8_0 and q4_k_m, and 0.05 to 0.8 with rows in the wrong order."""
+0.0006, 0.007 and 0.07 apart in float16, q8_0 and q4_k_m, and 0.05 to 0.8 with rows in the wrong
+order."""
 
 
 def num_parameters(folder: Path) -> int:
