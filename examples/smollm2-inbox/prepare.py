@@ -13,11 +13,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from benchmarks.real_weights import smollm2
+from benchmarks.real_weights import smollm2_gguf
 
 
 def main() -> int:
-    shutil.copytree(smollm2(), Path(sys.argv[1]) / "models" / "smollm2")
+    models = Path(sys.argv[1]) / "models"
+    models.mkdir()
+    shutil.copy(smollm2_gguf(), models / "smollm2.gguf")
     return 0
 
 
