@@ -9,6 +9,7 @@ measured, so that nothing must be known before.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isinf
 
 SHARE = 0.2
 """Of the time of this attempt, for the way down."""
@@ -33,8 +34,8 @@ def steps_left(done: int, seconds: float, seconds_left: float) -> int | None:
 
     Args:
         done: Steps of this attempt, which took `seconds`.
-        seconds_left: Until training must end.
+        seconds_left: Until training must end; infinite where nothing ends it.
     """
-    if done == 0 or seconds_left > SHARE * (seconds + seconds_left):
+    if done == 0 or isinf(seconds_left) or seconds_left > SHARE * (seconds + seconds_left):
         return None
     return max(1, int(_CAUTION * seconds_left * done / max(seconds, 1e-9)))

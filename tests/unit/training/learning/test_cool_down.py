@@ -32,7 +32,13 @@ class CountsSteps(JobClock):
 
 @pytest.mark.parametrize(
     ("done", "seconds", "seconds_left", "steps"),
-    [(0, 0.0, 100.0, None), (70, 70.0, 30.0, None), (80, 80.0, 20.0, 19), (8, 80.0, 20.0, 1)],
+    [
+        (0, 0.0, 100.0, None),
+        (9, 9.0, float("inf"), None),
+        (70, 70.0, 30.0, None),
+        (80, 80.0, 20.0, 19),
+        (8, 80.0, 20.0, 1),
+    ],
 )
 def test_the_way_down_takes_the_last_fifth_of_the_time(
     done: int, seconds: float, seconds_left: float, steps: int | None
