@@ -27,9 +27,8 @@ _APART: dict[CpuPrecision, float] = {
     "q8_0": 0.1,
     "q4_k_m": 0.4,
 }
-"""Nats of divergence that rounding explains. Tiny random models of every family were at most
-0.0006, 0.007 and 0.07 apart in float16, q8_0 and q4_k_m, and 0.05 to 0.8 with rows in the wrong
-order."""
+"""Nats of divergence that rounding explains. Tiny random models of the families were at most
+0.0006, 0.007 and 0.07 apart in float16, q8_0 and q4_k_m, and 0.05 to 0.8 with rows out of order."""
 
 
 def num_parameters(folder: Path) -> int:

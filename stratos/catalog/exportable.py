@@ -32,7 +32,7 @@ def export_obstacle(
         require_network(config)
         if tokenizer is not None:
             require_tokenizer(tokenizer)
-            require_rows(tokenizer, int(text_config(config)["vocab_size"]))
+            require_rows(tokenizer, int(str(text_config(config)["vocab_size"])))
     except NotExportable as error:
         return str(error)
     return None
@@ -67,7 +67,8 @@ def require_network(config: Mapping[str, Any]) -> None:
     obstacle = rope_obstacle(config, model_type)
     if obstacle is not None:
         raise NotExportable(obstacle)
-    activation = config.get("hidden_activation") or config.get("hidden_act") or family.activation
+    named = config.get("hidden_activation") or config.get("hidden_act")
+    activation = str(named or family.activation)
     if _ALIASES.get(activation, activation) != family.activation:
         raise NotExportable(f"llama.cpp has {family.activation} for {model_type}, not {activation}")
     for demand in family.demands:

@@ -43,10 +43,9 @@ SERVED_AS = {
     # As every one that is published; transformers' own value is the other.
     "qwen3_moe": {"norm_topk_prob": True},
     # With large embeddings that are the head, too, a model repeats what it reads.
-    **{
-        name: {"tie_word_embeddings": False}
-        for name in ("granite", "granitemoe", "granitemoehybrid")
-    },
+    "granite": {"tie_word_embeddings": False},
+    "granitemoe": {"tie_word_embeddings": False},
+    "granitemoehybrid": {"tie_word_embeddings": False},
 }
 QUESTIONS = ["What is 12 + 30?", "Say: hello, world!", "Count from 7 to 9."]
 NEW_TOKENS, STEPS = 8, 2
