@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
+from transformers import CONFIG_MAPPING, AutoConfig, AutoModelForCausalLM, PreTrainedModel
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 from transformers.utils import logging as transformers_logging
 
@@ -131,7 +131,7 @@ def row(model_type: str) -> dict[str, str]:
     """What stands against a type as a teacher, and as a student; or why neither was tried."""
     found = dict.fromkeys(FIELDS, "")
     found["model_type"] = model_type
-    if AutoConfig.for_model(model_type).is_encoder_decoder:
+    if getattr(CONFIG_MAPPING[model_type], "is_encoder_decoder", False):
         found["teacher_obstacle"] = found["student_obstacle"] = _ENCODER
         return found
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
