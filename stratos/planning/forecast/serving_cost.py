@@ -86,10 +86,16 @@ def slower(rates: ReplicaRates, factor: Floats) -> ReplicaRates:
 
 
 def prefill_seconds(model: Transformer, prompt_tokens: float, rates: ReplicaRates) -> Floats:
-    """Reading a prompt: 2 · P · n FLOP (arXiv 2211.05102, section 2), other work, one dispatch."""
-    arithmetic = 2.0 * model.active_parameters / rates.prefill_flop_per_second
+    """Reading a prompt: 2 FLOP a weight and token (arXiv 2211.05102, section 2), other work, one
+    dispatch.
+
+    The embedding is only looked up, and only the last token is projected to the vocabulary.
+    """
+    arithmetic = 2.0 * model.active_body_parameters / rates.prefill_flop_per_second
+    head = 2.0 * model.table_parameters / rates.prefill_flop_per_second
     other = rates.elementwise_seconds * model.layers * model.hidden_size
-    seconds = prompt_tokens * (arithmetic + other + rates.link_seconds) + rates.forward_seconds
+    each = arithmetic + other + rates.link_seconds
+    seconds = prompt_tokens * each + head + rates.forward_seconds
     return np.asarray(seconds / rates.prefill_factor, dtype=np.float64)
 
 
