@@ -11,6 +11,7 @@ from stratos.catalog.files import Files
 from stratos.catalog.model_card import ModelCard
 from stratos.catalog.models import bedrock_card, hub_card
 from stratos.catalog.safetensors import StoredTensor, stored_tensors
+from stratos.catalog.trainable import teaching_obstacle, training_obstacle
 from stratos.spec import Bedrock, OpenAICompatible, Teacher, Weights
 
 
@@ -48,9 +49,8 @@ def folder_card(
         ValueError, FileNotFoundError: if it cannot be described, with the reason.
     """
     folder = folder.rstrip("/")
-    config = json.loads(files.read(f"{folder}/config.json"))
-    if not isinstance(config, dict):
-        raise ValueError(f"{folder}/config.json is not what save_pretrained() writes")
+    config = _config(files, folder)
+    _refuse(name, teaching_obstacle(config))
     return card_from_config(name, config, stored_tensors(files, folder), licence, layers=layers)
 
 
@@ -103,20 +103,23 @@ def card_from_config(
 
 
 def student_card(model: Weights, files: Files) -> ModelCard:
-    """Describe a student, and whether llama.cpp has a name for its tokenizer.
+    """Describe a student that can be trained, and whether llama.cpp has a name for its tokenizer.
 
     Raises:
         ValueError, LookupError, FileNotFoundError: if it cannot be described, with the reason.
     """
     card = card_of(model, files)
-    if model.path is None or card.llama_cpp_obstacle is not None:
+    if model.path is None:
         return card
     folder = model.path.rstrip("/")
+    config = _config(files, folder)
+    _refuse(model.name, training_obstacle(config))
+    if card.llama_cpp_obstacle is not None:
+        return card
     try:
         tokenizer = json.loads(files.read(f"{folder}/tokenizer.json"))
     except FileNotFoundError:
         return card  # of another format, which the job reads
-    config = json.loads(files.read(f"{folder}/config.json"))
     try:
         obstacle = export_obstacle(config, tokenizer)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
@@ -124,3 +127,15 @@ def student_card(model: Weights, files: Files) -> ModelCard:
             f"{folder}/tokenizer.json is not what tokenizers write ({error!r}); save it again"
         ) from error
     return card.model_copy(update={"llama_cpp_obstacle": obstacle})
+
+
+def _config(files: Files, folder: str) -> dict[str, object]:
+    config = json.loads(files.read(f"{folder}/config.json"))
+    if not isinstance(config, dict):
+        raise ValueError(f"{folder}/config.json is not what save_pretrained() writes")
+    return config
+
+
+def _refuse(name: str, obstacle: str | None) -> None:
+    if obstacle is not None:
+        raise ValueError(f"{name}: {obstacle}")

@@ -182,6 +182,10 @@ class _Batch:
             if self._attends_fully
             else DynamicCache(config=model.config)
         )
+        # Layers of transformers that keep a state cannot give up rows.
+        self._can_shrink = all(
+            hasattr(layer, "batch_select_indices") for layer in self._cache.layers
+        )
         self._eos = torch.tensor(sorted(sampling.eos), device=model.device)
         streams = range(len(prompts)) if streams is None else streams
         self._draws = _Draws(sampling, streams, model.device)
@@ -200,7 +204,7 @@ class _Batch:
             num_alive = int(self._alive.sum())
             if num_alive == 0:
                 break
-            if num_alive <= _SHRINK_SHARE * len(self._rows):
+            if self._can_shrink and num_alive <= _SHRINK_SHARE * len(self._rows):
                 chosen = chosen[self._alive]
                 self._drop_ended_rows()
             self._tokens, self._positions = chosen[:, None], self._positions[:, -1:] + 1

@@ -3,6 +3,7 @@ import random
 import pytest
 import torch
 
+from tests.tiny_families import FAMILIES, make_tiny
 from tests.unit.training.tiny_models import make_model
 from training.models.generation import Generated, Sampling, generate, generate_batch
 
@@ -30,14 +31,19 @@ def huggingface_greedy(model, prompt, max_new_tokens):
     return Generated(written[:-1], written[-1]) if finished else Generated(written, None)
 
 
-@pytest.mark.parametrize("family", ["qwen2", "qwen3"])
+@pytest.mark.parametrize("family", FAMILIES)
 def test_greedy_decoding_writes_what_generate_writes(family):
-    model = make_model(VOCABULARY, family=family)
-    prompts = draw_prompts(24)
-    ours = dict(generate(model, prompts, Sampling(40, EOS), batch_size=10))
-    assert sorted(ours) == list(range(24))
+    model = make_tiny(family, VOCABULARY)
+    prompts = draw_prompts(12)
+    ours = dict(generate(model, prompts, Sampling(24, EOS), batch_size=10))
+    assert sorted(ours) == list(range(12))
     for index, prompt in enumerate(prompts):
-        assert ours[index] == huggingface_greedy(model, prompt, 40)
+        assert ours[index] == huggingface_greedy(model, prompt, 24)
+
+
+def test_rows_that_end_leave_the_others_to_go_on():
+    model = make_model(VOCABULARY)
+    ours = dict(generate(model, draw_prompts(24), Sampling(40, EOS), batch_size=10))
     assert {one.finished for one in ours.values()} == {True, False}
 
 

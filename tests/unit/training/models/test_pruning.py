@@ -4,6 +4,7 @@ import torch
 from stratos.catalog.cards import folder_card
 from stratos.catalog.files import FilesOnDisk
 from stratos.catalog.models import hub_models
+from tests.tiny_families import FAMILIES, make_tiny
 from tests.unit.training.tiny_models import make_model, save_model
 from training.models.generation import Sampling, generate_batch
 from training.models.pruning import prune
@@ -12,23 +13,38 @@ from training.models.weights import load_model
 TEACHER = {"num_hidden_layers": 5, "seed": 4}
 
 
-@pytest.mark.parametrize("family", ["qwen2", "qwen3"])
+@pytest.mark.parametrize("family", FAMILIES)
 def test_a_pruned_model_computes_what_the_kept_layers_do(family):
-    whole = make_model(60, family=family, **TEACHER)
-    pruned = prune(whole, 3)
-    tokens = torch.randint(8, 60, (2, 9), generator=torch.manual_seed(0))
-    whole.model.layers = torch.nn.ModuleList(whole.model.layers[layer] for layer in (0, 2, 4))
+    whole = make_tiny(family, 60)
+    pruned = prune(whole, 3).eval()
+    tokens = torch.randint(8, 60, (2, 19), generator=torch.manual_seed(0))
+    body = whole.base_model
+    body.layers = torch.nn.ModuleList(body.layers[layer] for layer in (0, 2, 3))
     whole.config.num_hidden_layers = 3
+    if getattr(whole.config, "layer_types", None):
+        whole.config.layer_types = [whole.config.layer_types[layer] for layer in (0, 2, 3)]
     with torch.no_grad():
         expected = whole(tokens, use_cache=False).logits
         torch.testing.assert_close(pruned(tokens, use_cache=False).logits, expected)
 
 
-def test_a_model_with_other_settings_by_layer_is_not_cut():
+def test_settings_by_layer_are_cut_with_the_layers():
+    assert prune(make_tiny("smollm3", 60), 3).config.no_rope_layers == [1, 1, 0]
+    mixed = make_tiny("qwen3_moe", 60, mlp_only_layers=[0, 3], num_hidden_layers=5)
+    assert prune(mixed, 3).config.mlp_only_layers == [0]
+
+
+def test_a_model_with_unknown_settings_by_layer_is_not_cut():
     whole = make_model(60, eos_token_id=[1, 2, 3, 4, 5], **TEACHER)
     assert prune(whole, 3).config.eos_token_id == [1, 2, 3, 4, 5]
-    whole.config.no_rope_layers = [1, 1, 1, 0, 1]
-    with pytest.raises(ValueError, match="no_rope_layers of Qwen3ForCausalLM has 5 entries"):
+    whole.config.some_widths = [1, 1, 1, 0, 1]
+    with pytest.raises(ValueError, match="some_widths of Qwen3ForCausalLM has 5 entries"):
+        prune(whole, 3)
+
+
+def test_a_model_whose_layers_alternate_by_their_number_is_not_cut():
+    whole = make_tiny("qwen3_moe", 60, decoder_sparse_step=2)
+    with pytest.raises(ValueError, match="kinds of layers of Qwen3MoeForCausalLM follow their"):
         prune(whole, 3)
 
 

@@ -1,0 +1,73 @@
+"""What can teach and be taught, by its config.json."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from stratos.catalog.cards import card_of, student_card
+from stratos.catalog.trainable import families, teaching_obstacle, training_obstacle
+from stratos.spec import Weights
+from tests import factories
+from tests.fakes import FilesInMemory
+
+STUDENTS = (
+    "llama",
+    "qwen2",
+    "qwen3",
+    "mistral",
+    "ministral",
+    "ministral3",
+    "gemma3_text",
+    "smollm3",
+    "phi3",
+    "granite",
+    "olmo2",
+    "olmo3",
+    "qwen3_moe",
+    "mixtral",
+    "granitemoe",
+    "granitemoehybrid",
+    "lfm2",
+    "qwen3_next",
+)
+
+
+@pytest.mark.parametrize("model_type", STUDENTS)
+def test_what_people_use_can_be_trained(model_type: str) -> None:
+    assert training_obstacle({"model_type": model_type}) is None
+
+
+def test_an_obstacle_says_what_was_found_and_what_to_pick() -> None:
+    assert "has an encoder" in (teaching_obstacle({"model_type": "bart"}) or "")
+    unknown = training_obstacle({"model_type": "nobodys", "auto_map": {}}) or ""
+    assert "model_type 'nobodys'" in unknown
+    assert "pick a model of the Llama, Qwen" in unknown
+    quantised = {"model_type": "llama", "quantization_config": {"quant_method": "awq"}}
+    assert "quantised (awq)" in (training_obstacle(quantised) or "")
+    assert teaching_obstacle(quantised) is None
+
+
+def test_of_a_model_of_several_parts_the_text_decides() -> None:
+    several = {"model_type": "mistral3", "text_config": {"model_type": "ministral3"}}
+    assert training_obstacle(several) is None
+
+
+def test_whoever_cannot_teach_cannot_learn_and_most_can() -> None:
+    rows = families().values()
+    assert all(row.student_obstacle for row in rows if row.teacher_obstacle)
+    tried = [row for row in rows if row.untried is None]
+    assert len(tried) > 120
+    assert sum(row.teacher_obstacle is None for row in tried) / len(tried) > 0.7
+
+
+def test_a_model_that_cannot_be_used_is_refused_when_the_spec_is_planned() -> None:
+    files: dict[str, Any] = factories.model_files()
+    config = json.loads(files["config.json"]) | {"model_type": "nobodys"}
+    files["config.json"] = json.dumps(config).encode()
+    folder = FilesInMemory({f"models/m/{name}": content for name, content in files.items()})
+    for describe in (card_of, student_card):
+        with pytest.raises(ValueError, match=r"m: config\.json says model_type 'nobodys'"):
+            describe(Weights(path="models/m"), folder)
