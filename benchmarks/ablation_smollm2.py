@@ -40,7 +40,7 @@ from stratos.statistics.wilson import proportion
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "examples" / "smollm2-inbox"
 WORK = ROOT / "build" / "ablation-smollm2"
-STEPS = 36
+STEPS = 24
 ARMS = ("injection", "answers_only", "every_answer")
 NAME = "ablation-smollm2"
 
@@ -127,7 +127,7 @@ def train(spec: Spec, arm: str, seed: int) -> Run:
 def compare(spec: Spec, num_seeds: int, name: str) -> None:
     """Run every arm and seed; print and write what came of it."""
     prepared = once(spec, "--prepare")
-    runs = [once(spec, "--one", arm, str(seed)) for seed in range(num_seeds) for arm in ARMS]
+    runs = [once(spec, "--one", arm, str(seed)) for arm in ARMS for seed in range(num_seeds)]
     heldout = list(read_jsonl(WORK / "heldout.jsonl", Record))
     untuned = prepared.pop("right")
     rows = {"untuned": share(untuned)} | baselines(heldout)
