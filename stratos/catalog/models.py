@@ -41,6 +41,7 @@ class HubModel(FrozenModel):
     tied_embeddings: bool
     context_tokens: PositiveInt
     llama_cpp_context_tokens: PositiveInt | None = None
+    """Where a GGUF is written for less: see `stratos.catalog.exportable_families.same_until`."""
     num_parameters: PositiveInt
     num_active_parameters: PositiveInt
     prior_accuracy: float | None = Field(default=None, ge=0, le=1)
