@@ -76,12 +76,12 @@ class Steps:
 
     @property
     def can_shrink(self) -> bool:
-        """Layers of transformers that keep a state cannot give up rows."""
+        """Layers of transformers that keep a state cannot give up its rows."""
         if self._cache is None:
             return self._way.cache is None
-        layers = getattr(self._cache, "layers", None)
-        return layers is not None and all(
-            hasattr(layer, "batch_select_indices") for layer in layers
+        return all(
+            hasattr(layer, "batch_select_indices") and not hasattr(layer, "conv_states")
+            for layer in getattr(self._cache, "layers", [None])
         )
 
     def logits(self) -> Tensor:
@@ -132,8 +132,8 @@ def way_of(model: PreTrainedModel) -> Way:
     """The fastest way that this model, in evaluation mode, computes right in; found once."""
     if model not in _found:
         ways = [_IN_PLACE] if _attends_fully(model) else []
-        tried = (way for way in [*ways, _PADDED, _EQUAL] if _computes_right(model, way))
-        _found[model] = next(tried, _AGAIN)
+        ways += [_EQUAL] if _compresses(model) else [_PADDED, _EQUAL]
+        _found[model] = next((way for way in ways if _computes_right(model, way)), _AGAIN)
     return _found[model]
 
 
@@ -194,6 +194,12 @@ def _attends_fully(model: PreTrainedModel) -> bool:
     kinds = getattr(model.config, "layer_types", None) or ["full_attention"]
     sliding = getattr(model.config, "sliding_window", None) if len(kinds) == 1 else None
     return set(kinds) == {"full_attention"} and sliding is None
+
+
+def _compresses(model: PreTrainedModel) -> bool:
+    """Whether it sums up blocks of keys: it counts them from the padding on."""
+    kinds = getattr(model.config, "layer_types", None) or []
+    return any("compress" in word for word in [*kinds, *model.config.to_dict()])
 
 
 def _prefill_mask(visible: Tensor) -> Tensor | None:
