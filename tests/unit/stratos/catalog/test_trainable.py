@@ -47,7 +47,25 @@ def test_an_obstacle_says_what_was_found_and_what_to_pick() -> None:
     assert "pick a model of the Llama, Qwen" in unknown
     quantised = {"model_type": "llama", "quantization_config": {"quant_method": "awq"}}
     assert "quantised (awq)" in (training_obstacle(quantised) or "")
-    assert teaching_obstacle(quantised) is None
+
+
+@pytest.mark.parametrize("method", ["awq", "gptq", "bitsandbytes", "compressed-tensors"])
+def test_a_quantised_teacher_that_a_job_cannot_read_is_refused_by_name(method: str) -> None:
+    quantized = {"quantization_config": {"quant_method": method}}
+    for config in (
+        {"model_type": "llama"} | quantized,
+        {"model_type": "mistral3", "text_config": {"model_type": "ministral3"} | quantized},
+    ):
+        obstacle = teaching_obstacle(config) or ""
+        assert f"quantised ({method})" in obstacle
+        assert "in bfloat16, or as a GGUF" in obstacle
+
+
+@pytest.mark.parametrize("method", ["fp8", "mxfp4"])
+def test_weights_that_are_turned_into_bfloat16_can_teach_and_not_learn(method: str) -> None:
+    config = {"model_type": "gpt_oss", "quantization_config": {"quant_method": method}}
+    assert teaching_obstacle(config) is None
+    assert f"quantised ({method})" in (training_obstacle(config) or "")
 
 
 def test_of_a_model_of_several_parts_the_text_decides() -> None:
