@@ -193,12 +193,11 @@ def reason(error: Exception) -> str:
 def main() -> None:
     torch.set_num_threads(1)
     transformers_logging.set_verbosity_error()
+    found = list(rows())
     with TARGET.open("w", newline="") as file:
         writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
         writer.writeheader()
-        for found in rows():
-            writer.writerow(found)
-            file.flush()
+        writer.writerows(found)
 
 
 if __name__ == "__main__":

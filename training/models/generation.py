@@ -2,7 +2,7 @@
 
 Plain `generate` pads to the longest prompt, keeps finished rows in the batch, and copies the whole
 key-value cache at every step. Here prompts are sorted by length, finished rows are dropped from the
-batch, and keys and values are written in place where the model allows it; see `steps`.
+batch, and keys and values are written in place where the model allows it; see `passes`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from training.models.steps import Steps, way_of
+from training.models.passes import Steps, way_of
 
 _WINDOW = 8
 """Batches whose prompts are sorted together."""

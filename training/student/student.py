@@ -195,7 +195,8 @@ def _adapted_parts(model: PreTrainedModel) -> list[str]:
     names = {
         _LAYER.split(name)[-1]
         for name, part in model.named_modules()
-        if isinstance(part, nn.Linear) and part is not head
+        # Routers and grouped projections are kinds of Linear that an adapter does not fit.
+        if type(part) is nn.Linear and part is not head
     }
     return sorted(
         name

@@ -42,7 +42,9 @@ def test_greedy_decoding_writes_what_generate_writes(family):
         assert ours[index] == huggingface_greedy(model, prompt, 24)
 
 
-@pytest.mark.parametrize("family", ["bloom", "mpt", "minimax", "rwkv"])
+@pytest.mark.parametrize(
+    "family", ["bloom", "mpt", "minimax", "rwkv", "falcon_h1", "deepseek_v4", "inkling_text"]
+)
 def test_a_model_with_masks_or_a_cache_of_its_own_writes_what_generate_writes(family):
     model = tiny(family, VOCABULARY)
     prompts = draw_prompts(12)

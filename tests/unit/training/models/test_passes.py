@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.families import tiny
 from tests.tiny_families import make_tiny
-from training.models.steps import way_of
+from training.models.passes import way_of
 
 VOCABULARY = 60
 
