@@ -47,6 +47,8 @@ class HubModel(FrozenModel):
     prior_accuracy: float | None = Field(default=None, ge=0, le=1)
     prior_metric: str | None = None
     source: str
+    llama_cpp_obstacle: str | None = None
+    """Of its tokenizer, which the other columns do not tell of."""
 
     @property
     def gated(self) -> bool:
@@ -69,7 +71,8 @@ class HubModel(FrozenModel):
             vocabulary_size=self.vocabulary_size,
             context_tokens=self.context_tokens,
             llama_cpp_context_tokens=self.llama_cpp_context_tokens,
-            llama_cpp_obstacle=export_obstacle({"model_type": self.model_type}),
+            llama_cpp_obstacle=self.llama_cpp_obstacle
+            or export_obstacle({"model_type": self.model_type}),
             prior_accuracy=self.prior_accuracy,
         )
 
