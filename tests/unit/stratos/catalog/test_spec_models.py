@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,27 @@ def test_a_file_that_is_no_gguf_is_told(files: FilesOnDisk) -> None:
     (files.root / "models/x.gguf").write_bytes(b"PK\3\4")
     told = refused(files, students=[{"path": "models/x.gguf"}])
     assert "students[0].path: models/x.gguf is a file and no GGUF" in told
+
+
+def test_models_that_no_catalog_has_are_told(files: FilesOnDisk) -> None:
+    told = refused(
+        files,
+        teachers=[{"kind": "bedrock", "model_id": "nobody.nothing-v1:0"}],
+        students=[{"hub": "nobody/nothing"}, {"hub": "Qwen/Qwen3-0.6B", "layers": 99}],
+    )
+    assert "teachers[0].model_id: nobody.nothing-v1:0 has no price in the catalog" in told
+    assert "students[0].hub: nobody/nothing is not in the model catalog" in told
+    assert "students[1].hub: Qwen/Qwen3-0.6B has 28 layers" in told
+
+
+def test_a_student_that_cannot_be_trained_is_told_and_may_teach(files: FilesOnDisk) -> None:
+    for role in ("teacher", "student"):
+        path = files.root / "models" / role / "config.json"
+        config = json.loads(path.read_text()) | {"quantization_config": {"quant_method": "awq"}}
+        path.write_text(json.dumps(config))
+    told = refused(files)
+    assert "students[0].path: student: its weights are quantised (awq)" in told
+    assert "teachers[0]" not in told
 
 
 def test_a_gated_model_needs_a_token(files: FilesOnDisk) -> None:
