@@ -16,8 +16,6 @@ from stratos.errors import SpecRejected
 from stratos.problems import Problem
 from stratos.spec import Bedrock, LlmJudge, OpenAICompatible, Spec, Teacher, Weights
 
-_QUESTION: Conversation = (("user", "What is 2 + 2?"),)
-
 
 def require_models(spec: Spec, files: Files) -> None:
     """Refuse models that no run could use: unknown, of a family that cannot be trained, without
@@ -65,7 +63,7 @@ def _problems(spec: Spec, files: ModelFiles) -> Iterator[Problem]:
                 folder = model.path.rstrip("/")
                 config = json.loads(files.read(f"{folder}/config.json"))
                 require_complete(folder, config, stored_tensors(files, folder))
-                require_template(files, folder, [_QUESTION])
+                require_template(files, folder)
         except (ValueError, LookupError, FileNotFoundError) as error:
             yield Problem(path=f"{place}.{_named_by(model)}", line=None, message=str(error))
         if isinstance(model, Weights):
