@@ -65,16 +65,16 @@ def require_template(files: Files, folder: str, conversations: Sequence[Conversa
     for conversation, one in zip(tried, render_template(files, folder, tried), strict=True):
         if one.refusal is None:
             continue
-        if len(conversation) == 1:
+        roles = [role for role, _ in conversation]
+        if roles == ["user"]:
             raise ValueError(
                 f"the chat template of {folder} renders no question: {one.refusal}. Use the "
                 "template that the model was published with"
             )
-        roles = ", ".join(role for role, _ in conversation)
         raise ValueError(
-            f"the chat template of {folder} does not take the roles {roles}, which the dataset "
-            f"has: {one.refusal}. Write what comes before the last question into it, or use a "
-            "model whose template takes these roles"
+            f"the chat template of {folder} does not take the roles {', '.join(roles)}, which the "
+            f"dataset has: {one.refusal}. Write what comes before the last question into it, or "
+            "use a model whose template takes these roles"
         )
 
 

@@ -46,7 +46,9 @@ def render(asked: Rendering) -> list[Rendered]:
     """
     try:
         template = _environment().from_string(asked.template)
-    except TemplateError as error:
+    except _TOO_MUCH:
+        raise
+    except Exception as error:  # TemplateError, or what Python says of the code it becomes
         return [Rendered(text=None, refusal=_shown(error))] * len(asked.conversations)
     done = []
     for conversation in asked.conversations:
