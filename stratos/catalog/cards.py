@@ -75,8 +75,8 @@ def card_from_config(
     if layers is not None:
         found = found.cut(layers)
     text = text_config(config)
-    hidden = found.size("hidden_size", positive(text.get("n_embd")))
-    heads = found.size("num_attention_heads", positive(text.get("n_head")))
+    hidden = found.size("hidden_size")
+    heads = found.size("num_attention_heads", None if found.has_attention else 1)
     return ModelCard(
         name=name,
         kind="weights",
@@ -95,7 +95,7 @@ def card_from_config(
         intermediate_size=positive(text.get("moe_intermediate_size"))
         or positive(text.get("intermediate_size"))
         or 4 * hidden,
-        vocabulary_size=found.size("vocab_size"),
+        vocabulary_size=found.size("vocab_size", found.rows_of_embeddings),
         context_tokens=positive(text.get("max_position_embeddings")),
         llama_cpp_obstacle=export_obstacle(config),
         float32_weights=found.dtype == "F32",
