@@ -40,6 +40,8 @@ class HubModel(FrozenModel):
     vocabulary_size: PositiveInt
     tied_embeddings: bool
     context_tokens: PositiveInt
+    llama_cpp_context_tokens: PositiveInt | None = None
+    """Where a GGUF is written for less: see `stratos.catalog.exportable_families.same_until`."""
     num_parameters: PositiveInt
     num_active_parameters: PositiveInt
     prior_accuracy: float | None = Field(default=None, ge=0, le=1)
@@ -66,6 +68,7 @@ class HubModel(FrozenModel):
             intermediate_size=self.expert_size or self.intermediate_size,
             vocabulary_size=self.vocabulary_size,
             context_tokens=self.context_tokens,
+            llama_cpp_context_tokens=self.llama_cpp_context_tokens,
             llama_cpp_obstacle=export_obstacle({"model_type": self.model_type}),
             prior_accuracy=self.prior_accuracy,
         )

@@ -74,3 +74,14 @@ def test_a_model_without_attention_has_a_card() -> None:
     tensors = [StoredTensor(f"{name}.weight", "F32", (16, 8)) for name in names]
     card = card_from_config("m", mamba, tensors)
     assert (card.num_layers, card.num_heads, card.vocabulary_size) == (2, 1, 16)
+
+
+def test_a_card_says_how_much_llama_cpp_holds_of_a_model_whose_window_it_lacks() -> None:
+    files = factories.model_files()
+    changed = {"max_position_embeddings": 32_768, "sliding_window": 4_096}
+    for model_type, held in (("mistral", 4_096), ("qwen2", 32_768)):
+        config = json.loads(files["config.json"]) | changed | {"model_type": model_type}
+        folder = files | {"config.json": json.dumps(config).encode()}
+        kept = {f"models/student/{name}": content for name, content in folder.items()}
+        card = student_card(STUDENT, FilesInMemory(kept))
+        assert (card.context_on("cpu"), card.context_on("cuda")) == (held, 32_768)
