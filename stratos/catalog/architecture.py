@@ -27,11 +27,12 @@ _BUFFER = re.compile(r"rotary_emb\.inv_freq$|\.masked_bias$|\.attention\.bias$")
 _EXPERT_COUNTS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
 _EXPERTS_OF_TOKEN = ("num_experts_per_tok", "experts_per_token", "moe_topk", "moe_k")
 _SIZES_ELSEWHERE: Mapping[str, tuple[str, ...]] = {
-    "num_hidden_layers": ("n_layer", "num_layers"),
+    "num_hidden_layers": ("n_layer", "n_layers", "num_layers"),
     "hidden_size": ("n_embd", "d_model"),
-    "num_attention_heads": ("n_head", "attention_heads"),
+    "num_attention_heads": ("n_head", "n_heads", "num_heads", "attention_heads"),
 }
 """Names that a size has in older families."""
+_WITHOUT_HEADS = frozenset({"rwkv"})
 _REPEATS_LAYERS = frozenset({"hrm_text"})
 """Families that run each stored layer several times, and count the runs."""
 _EMBEDDINGS = re.compile(
@@ -101,7 +102,8 @@ class Architecture:
     @cached_property
     def has_attention(self) -> bool:
         """Whether it is known to attend; a model of states alone has no heads."""
-        return any(_ATTENTION.search(tensor.name) for tensor in self.tensors)
+        attends = any(_ATTENTION.search(tensor.name) for tensor in self.tensors)
+        return attends and self.config.get("model_type") not in _WITHOUT_HEADS
 
     @cached_property
     def rows_of_embeddings(self) -> int | None:

@@ -128,6 +128,7 @@ def test_a_config_that_cannot_be_read_says_what_it_lacks(
     [
         {"num_layers": 2, "d_model": 32, "attention_heads": 4},
         {"n_layer": 2, "n_embd": 32, "n_head": 4},
+        {"n_layers": 2, "d_model": 32, "n_heads": 4},
         {"layers_block_type": ["mamba", "attention"], "d_model": 32, "n_head": 4},
     ],
 )
