@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-from stratos.catalog.files import Files
+from stratos.catalog.files import Files, parse_json
 from stratos.frozen import FrozenModel
 
 CPU_SECONDS = 10
@@ -111,10 +111,7 @@ def find_template(files: Files, folder: str) -> tuple[str, dict[str, str]]:
 def _json(files: Files, folder: str, name: str, names: set[str]) -> Mapping[str, object]:
     if name not in names:
         return {}
-    try:
-        content = json.loads(files.read(f"{folder}/{name}"))
-    except ValueError as error:
-        raise ValueError(f"{folder}/{name} is not JSON; save the tokenizer again") from error
+    content = parse_json(files.read(f"{folder}/{name}"), f"{folder}/{name}")
     return content if isinstance(content, dict) else {}
 
 

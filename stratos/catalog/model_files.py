@@ -13,6 +13,7 @@ from stratos.catalog.gguf_config import gguf_config
 from stratos.catalog.gguf_header import GgufTensor, is_gguf, read_gguf_header
 from stratos.catalog.gguf_tokenizer import gguf_tokenizer, gguf_tokenizer_config
 
+_KEPT_BYTES = 2**20
 _DTYPES = {"float32": ("F32", 4), "float16": ("F16", 2), "bfloat16": ("BF16", 2)}
 _OUTSIDE = {
     "token_embd.weight": "model.embed_tokens.weight",
@@ -46,11 +47,13 @@ class ModelFiles:
 
     A file `m.gguf` has `m.gguf/config.json`, `m.gguf/tokenizer.json`,
     `m.gguf/tokenizer_config.json` and the header of `m.gguf/model.safetensors`.
+    Small parts of files are kept, since teacher and student may be one folder of many shards.
     """
 
     def __init__(self, files: Files) -> None:
         self._files = files
         self._made: dict[str, Mapping[str, bytes] | None] = {}
+        self._ranges: dict[tuple[str, int, int], bytes] = {}
 
     def read(self, path: str) -> bytes:
         found = self._find(path)
@@ -59,9 +62,17 @@ class ModelFiles:
     def read_range(self, path: str, start: int, length: int) -> bytes:
         found = self._find(path)
         if found is None:
-            return self._files.read_range(path, start, length)
+            return self._read_once(path, start, length)
         # Whoever looks for the end of the weights finds some: those of the GGUF are there.
         return found[start : start + length] or b"\0"
+
+    def _read_once(self, path: str, start: int, length: int) -> bytes:
+        if length > _KEPT_BYTES:
+            return self._files.read_range(path, start, length)
+        key = (path, start, length)
+        if key not in self._ranges:
+            self._ranges[key] = self._files.read_range(path, start, length)
+        return self._ranges[key]
 
     def names(self, folder: str) -> list[str]:
         made = self._folder(folder)

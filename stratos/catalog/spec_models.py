@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 
-from stratos.catalog.cards import folder_card
+from stratos.catalog.cards import folder_card, read_config
 from stratos.catalog.chat_template import Conversation, require_template
 from stratos.catalog.complete import require_complete
 from stratos.catalog.files import Files
@@ -61,8 +60,7 @@ def _problems(spec: Spec, files: ModelFiles) -> Iterator[Problem]:
         folder = model.path.rstrip("/")
         try:
             folder_card(model.name, files, folder, model.licence, layers=model.layers)
-            config = json.loads(files.read(f"{folder}/config.json"))
-            require_complete(folder, config, stored_tensors(files, folder))
+            require_complete(folder, read_config(files, folder), stored_tensors(files, folder))
             require_template(files, folder, [_QUESTION])
         except (ValueError, FileNotFoundError) as error:
             yield Problem(path=f"{place}.path", line=None, message=str(error))
