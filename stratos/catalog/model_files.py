@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from math import prod
 
@@ -12,6 +13,7 @@ from stratos.catalog.files import Files
 from stratos.catalog.gguf_config import gguf_config
 from stratos.catalog.gguf_header import GgufTensor, is_gguf, read_gguf_header
 from stratos.catalog.gguf_tokenizer import gguf_tokenizer, gguf_tokenizer_config
+from stratos.spec.folder import template_beside
 
 _KEPT_BYTES = 2**20
 _DTYPES = {"float32": ("F32", 4), "float16": ("F16", 2), "bfloat16": ("BF16", 2)}
@@ -47,6 +49,7 @@ class ModelFiles:
 
     A file `m.gguf` has `m.gguf/config.json`, `m.gguf/tokenizer.json`,
     `m.gguf/tokenizer_config.json` and the header of `m.gguf/model.safetensors`.
+    A chat template that it lacks, or another, may lie beside it as `m.gguf.jinja`.
     Small parts of files are kept, since teacher and student may be one folder of many shards.
     """
 
@@ -109,12 +112,15 @@ class ModelFiles:
         read_range = partial(self._files.read_range, path)
         header = read_gguf_header(read_range, path)
         config = gguf_config(header, read_range, path)
-        return {
+        made = {
             "config.json": json.dumps(config).encode(),
             "tokenizer.json": json.dumps(gguf_tokenizer(header, path)).encode(),
             "tokenizer_config.json": json.dumps(gguf_tokenizer_config(header)).encode(),
             "model.safetensors": _weights(header.tensors, config),
         }
+        with suppress(FileNotFoundError):
+            made["chat_template.jinja"] = self._files.read(template_beside(path))
+        return made
 
 
 def _weights(tensors: tuple[GgufTensor, ...], config: Mapping[str, object]) -> bytes:

@@ -10,6 +10,8 @@ import pytest
 from stratos.catalog import chat_template
 from stratos.catalog.chat_template import find_template, require_template
 from stratos.catalog.files import FilesOnDisk
+from stratos.catalog.model_files import ModelFiles
+from tests.unit.stratos.catalog.gguf_files import changed_gguf
 
 USER = (("user", "one"),)
 SYSTEM = (("system", "brief"), ("user", "two"))
@@ -59,3 +61,14 @@ def test_a_template_without_an_end_is_stopped(
     write(files, "chat_template.jinja", loop)
     with pytest.raises(ValueError, match="chat template of m was stopped: it did not end"):
         require_template(files, "m", [USER])
+
+
+def test_a_gguf_without_a_template_takes_the_one_beside_it(tmp_path: Path) -> None:
+    changed_gguf(tmp_path / "x.gguf", without=["tokenizer.chat_template"])
+    beside = tmp_path / "x.gguf.jinja"
+    looked = ModelFiles(FilesOnDisk(tmp_path))
+    with pytest.raises(ValueError, match=r"x.gguf is a GGUF without .* beside it, as x.gguf.jinja"):
+        find_template(looked, "x.gguf")
+    beside.write_text("{{ messages[0].content }}")
+    template, _ = find_template(ModelFiles(FilesOnDisk(tmp_path)), "x.gguf")
+    assert template == "{{ messages[0].content }}"
