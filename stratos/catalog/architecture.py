@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from stratos.catalog.config_defaults import with_defaults
-from stratos.catalog.layers import kept_layers
+from stratos.catalog.layers import kept_layers, require_fewer_layers
 from stratos.catalog.safetensors import StoredTensor
 
 Config = Mapping[str, object]
@@ -136,10 +136,7 @@ class Architecture:
         Raises:
             ValueError: when it has no more than that.
         """
-        if layers >= self.layers:
-            raise ValueError(
-                f"{self.name} has {self.layers} layers; `layers: {layers}` must be below that"
-            )
+        require_fewer_layers(self.name, self.layers, layers)
         place = {layer: number for number, layer in enumerate(kept_layers(self.layers, layers))}
         config = dict(self.config)
         config["layer_types"] = [layer_kinds(self.config, self.layers)[layer] for layer in place]
