@@ -10,9 +10,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-from stratos.catalog.files import Files
+from stratos.catalog.files import Files, parse_json
+from stratos.catalog.gguf_header import is_gguf
 from stratos.errors import StratosError
 from stratos.frozen import FrozenModel
+from stratos.spec.folder import template_beside
 
 CPU_SECONDS = 2
 """That rendering may compute; real templates take milliseconds."""
@@ -117,19 +119,28 @@ def find_template(files: Files, folder: str) -> tuple[str, dict[str, str]]:
             found = named.get("default")
         if isinstance(found, str) and found:
             return found, tokens
+    if _is_gguf(files, folder):
+        raise ValueError(
+            f"{folder} is a GGUF without a chat template; put the model's own beside it, as "
+            f"{template_beside(folder)}, or take a file of an instruction-tuned model"
+        )
     raise ValueError(
         f"{folder} has no chat template, neither chat_template.jinja nor one in "
         "tokenizer_config.json; add it, or use an instruction-tuned model"
     )
 
 
+def _is_gguf(files: Files, path: str) -> bool:
+    try:
+        return is_gguf(files.read_range(path, 0, 4))
+    except (FileNotFoundError, IsADirectoryError):
+        return False
+
+
 def _json(files: Files, folder: str, name: str, names: set[str]) -> Mapping[str, object]:
     if name not in names:
         return {}
-    try:
-        content = json.loads(files.read(f"{folder}/{name}"))
-    except ValueError as error:
-        raise ValueError(f"{folder}/{name} is not JSON; save the tokenizer again") from error
+    content = parse_json(files.read(f"{folder}/{name}"), f"{folder}/{name}")
     return content if isinstance(content, dict) else {}
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 
-from stratos.catalog.cards import card_of, student_card
+from stratos.catalog.cards import card_of, read_config, student_card
 from stratos.catalog.chat_template import Conversation, require_template
 from stratos.catalog.complete import require_complete
 from stratos.catalog.files import Files
@@ -61,7 +60,7 @@ def _problems(spec: Spec, files: ModelFiles) -> Iterator[Problem]:
                 card_of(model, files)
             if isinstance(model, Weights) and model.path is not None:
                 folder = model.path.rstrip("/")
-                config = json.loads(files.read(f"{folder}/config.json"))
+                config = read_config(files, folder)
                 require_complete(folder, config, stored_tensors(files, folder))
                 require_template(files, folder)
         except (ValueError, LookupError, FileNotFoundError) as error:

@@ -14,7 +14,9 @@ import pytest
 from stratos.catalog import chat_template
 from stratos.catalog.chat_template import find_template, require_template
 from stratos.catalog.files import FilesOnDisk
+from stratos.catalog.model_files import ModelFiles
 from stratos.errors import StratosError
+from tests.unit.stratos.catalog.gguf_files import changed_gguf
 
 USER = (("user", "one"),)
 SYSTEM = (("system", "brief"), ("user", "two"))
@@ -127,3 +129,14 @@ def test_a_template_runs_without_the_environment_of_its_function(
     write(files, "chat_template.jinja", "{{ messages[0].content }} and no more")
     require_template(files, "m", [USER])
     assert set(given) <= {"PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG"}
+
+
+def test_a_gguf_without_a_template_takes_the_one_beside_it(tmp_path: Path) -> None:
+    changed_gguf(tmp_path / "x.gguf", without=["tokenizer.chat_template"])
+    beside = tmp_path / "x.gguf.jinja"
+    looked = ModelFiles(FilesOnDisk(tmp_path))
+    with pytest.raises(ValueError, match=r"x.gguf is a GGUF without .* beside it, as x.gguf.jinja"):
+        find_template(looked, "x.gguf")
+    beside.write_text("{{ messages[0].content }}")
+    template, _ = find_template(ModelFiles(FilesOnDisk(tmp_path)), "x.gguf")
+    assert template == "{{ messages[0].content }}"

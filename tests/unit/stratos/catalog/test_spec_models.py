@@ -11,6 +11,7 @@ from stratos.catalog.files import FilesOnDisk
 from stratos.catalog.spec_models import require_models, require_roles
 from stratos.errors import SpecRejected
 from tests import factories
+from tests.fakes import FilesInMemory
 from tests.tiny_gguf import write_tiny_gguf
 
 
@@ -88,3 +89,19 @@ def test_the_datasets_roles_are_tried_on_every_template(files: FilesOnDisk) -> N
     require_roles(factories.spec(), files, [user])
     with pytest.raises(SpecRejected, match=r"students\[0\].path: the chat template of models/stu"):
         require_roles(factories.spec(), files, [user, system])
+
+
+def test_a_config_that_no_program_wrote_is_told(files: FilesOnDisk) -> None:
+    (files.root / "models/student/config.json").write_bytes(b"[" * 100_000)
+    assert "models/student/config.json is not JSON that can be read" in refused(files)
+
+
+def test_headers_of_one_folder_are_read_once() -> None:
+    looked = FilesInMemory(factories.spec_folder())
+    model = {"path": "models/teacher"}
+    require_models(
+        factories.spec(teachers=[{"kind": "weights", **model}], students=[model | {"layers": 2}]),
+        looked,
+    )
+    headers = [path for path, length in looked.parts if length > 4]
+    assert headers == ["models/teacher/model.safetensors"]
