@@ -8,6 +8,7 @@ Writes `stratos/catalog/data/families.csv`, by which a spec is refused before an
 from __future__ import annotations
 
 import csv
+import json
 import sys
 import tempfile
 import warnings
@@ -22,6 +23,10 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 from transformers.utils import logging as transformers_logging
 
 from benchmarks.family_sizes import COMMON, NO_DECODER_OF_CHATS, OWN
+from stratos.catalog.cards import card_from_config
+from stratos.catalog.complete import require_complete
+from stratos.catalog.files import FilesOnDisk
+from stratos.catalog.safetensors import stored_tensors
 from tests.tiny_families import FAMILIES, make_tiny
 from tests.unit.training.tiny_models import make_tokenizer
 from training.models.chat import ChatFormat
@@ -97,7 +102,23 @@ def teaches(built: PreTrainedModel, folder: Path) -> LocalModel:
             raise ObstacleError(
                 "in a batch it writes other tokens than transformers' generate() alone"
             )
+    looked_at(folder)
     return local
+
+
+def looked_at(folder: Path) -> None:
+    """Look at a saved model as is done when a spec is read.
+
+    Raises:
+        ObstacleError: such a folder would be refused.
+    """
+    config = json.loads((folder / "config.json").read_text())
+    tensors = stored_tensors(FilesOnDisk(folder.parent), folder.name)
+    try:
+        require_complete("its folder", config, tensors)
+        card_from_config("its folder", config, tensors)
+    except ValueError as error:
+        raise ObstacleError(str(error)) from error
 
 
 def learns(local: LocalModel) -> None:

@@ -40,7 +40,8 @@ class Handler:
 
 HANDLERS = (
     Handler("claim_run"),
-    Handler("parse_constraints"),
+    # A tokenizer.json of 262,000 pieces takes 224 MiB to read.
+    Handler("parse_constraints", memory_mib=1769, timeout_seconds=120),
     # Single-threaded: more memory would bring cores that it does not use.
     Handler(
         "inspect_dataset",

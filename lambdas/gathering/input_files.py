@@ -9,7 +9,7 @@ from functools import partial
 from lambdas.aws.spec_folder import SpecFile, SpecFolder
 from stratos.dataset.inspect_dataset import DataFile
 from stratos.spec import Spec, Weights
-from stratos.spec.folder import is_data_file
+from stratos.spec.folder import belongs_to_model, is_data_file
 
 
 def data_files(folder: SpecFolder, spec: Spec) -> Iterator[DataFile]:
@@ -33,7 +33,7 @@ def content_hash(folder: SpecFolder, spec: Spec) -> str:
             item
             for path in named
             for item in folder.list(path)
-            if item.path == path or item.path.startswith(f"{path}/")
+            if belongs_to_model(item.path, path)
         ),
     ]
     etags = {item.path: item.etag for item in files}

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from stratos.catalog.layers import kept_layers
+from stratos.catalog.config_defaults import with_defaults
+from stratos.catalog.layers import kept_layers, require_fewer_layers
 from stratos.catalog.safetensors import StoredTensor
 
 Config = Mapping[str, object]
@@ -25,6 +26,18 @@ _OTHER_PART = re.compile(r"(?:^|\.)(?:vision|visual|audio|image|multi_modal|mm_|
 _BUFFER = re.compile(r"rotary_emb\.inv_freq$|\.masked_bias$|\.attention\.bias$")
 _EXPERT_COUNTS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
 _EXPERTS_OF_TOKEN = ("num_experts_per_tok", "experts_per_token", "moe_topk", "moe_k")
+_SIZES_ELSEWHERE: Mapping[str, tuple[str, ...]] = {
+    "num_hidden_layers": ("n_layer", "n_layers", "num_layers"),
+    "hidden_size": ("n_embd", "d_model"),
+    "num_attention_heads": ("n_head", "n_heads", "num_heads", "attention_heads"),
+}
+"""Names that a size has in older families."""
+_WITHOUT_HEADS = frozenset({"rwkv"})
+_REPEATS_LAYERS = frozenset({"hrm_text"})
+"""Families that run each stored layer several times, and count the runs."""
+_EMBEDDINGS = re.compile(
+    r"(?:^|\.)(?:embed_tokens|wte|\w*word_embeddings|embed_in|embeddings)\.weight$"
+)
 _WINDOWED = "sliding_attention"
 _FULL_ATTENTION = "full_attention"
 
@@ -86,6 +99,18 @@ class Architecture:
     def window_tokens(self) -> int | None:
         return positive(self.config.get("sliding_window"))
 
+    @cached_property
+    def has_attention(self) -> bool:
+        """Whether it is known to attend; a model of states alone has no heads."""
+        attends = any(_ATTENTION.search(tensor.name) for tensor in self.tensors)
+        return attends and self.config.get("model_type") not in _WITHOUT_HEADS
+
+    @cached_property
+    def rows_of_embeddings(self) -> int | None:
+        """As many as there are tokens, and often a few more."""
+        found = (t.shape[0] for t in self.tensors if _EMBEDDINGS.search(t.name) and t.shape)
+        return max(found, default=None)
+
     @property
     def num_experts(self) -> int:
         return next(filter(None, (positive(self.config.get(key)) for key in _EXPERT_COUNTS)), 0)
@@ -96,8 +121,9 @@ class Architecture:
         Raises:
             ValueError: naming it, where it does not.
         """
-        value = self.config.get(field)
-        value = default if value is None else value
+        names = (field, *_SIZES_ELSEWHERE.get(field, ()))
+        told = (value for name in names if (value := self.config.get(name)) is not None)
+        value = next(told, default)
         if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
             raise ValueError(
                 f"{self.name}: config.json needs a positive integer {field}, has {value!r}"
@@ -110,10 +136,7 @@ class Architecture:
         Raises:
             ValueError: when it has no more than that.
         """
-        if layers >= self.layers:
-            raise ValueError(
-                f"{self.name} has {self.layers} layers; `layers: {layers}` must be below that"
-            )
+        require_fewer_layers(self.name, self.layers, layers)
         place = {layer: number for number, layer in enumerate(kept_layers(self.layers, layers))}
         config = dict(self.config)
         config["layer_types"] = [layer_kinds(self.config, self.layers)[layer] for layer in place]
@@ -145,9 +168,11 @@ def architecture(name: str, config: Config, tensors: Sequence[StoredTensor]) -> 
     text = text_config(config)
     kept = tuple(_text_tensors(config, text, tensors))
     found = Architecture(name, text, kept, 0)
-    layers = found.size("num_hidden_layers", positive(text.get("n_layer")))
+    kinds = text.get("layers_block_type")
+    layers = found.size("num_hidden_layers", len(kinds) if isinstance(kinds, list) else None)
     stored = {layer for tensor in kept if (layer := layer_of(tensor.name)) is not None}
-    if stored and stored != set(range(layers)):
+    repeats = text.get("model_type") in _REPEATS_LAYERS
+    if stored and stored != set(range(layers)) and not repeats:
         raise ValueError(
             f"{name}: config.json says {layers} layers, the files hold {len(stored)}; "
             "save the model again"
@@ -156,12 +181,12 @@ def architecture(name: str, config: Config, tensors: Sequence[StoredTensor]) -> 
 
 
 def text_config(config: Config) -> Config:
-    """What config.json says of the text, where it describes several parts."""
+    """What config.json says of the text, or leaves to its class, where it has several parts."""
     nested = config.get("text_config")
     if not isinstance(nested, Mapping):
-        return config
+        return with_defaults(config)
     shared = {key: config[key] for key in ("tie_word_embeddings", "dtype") if key in config}
-    return {**shared, **nested}
+    return with_defaults({**shared, **nested})
 
 
 def layer_kinds(config: Config, layers: int) -> list[str]:
@@ -215,7 +240,7 @@ def _text_tensors(
 ) -> Iterator[StoredTensor]:
     tied = bool(text.get("tie_word_embeddings"))
     for tensor in tensors:
-        if config is not text and not is_of_text(tensor.name):
+        if "text_config" in config and not is_of_text(tensor.name):
             continue
         if not _BUFFER.search(tensor.name) and not (tied and is_head(tensor.name)):
             yield tensor

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 
 from stratos.catalog.architecture import architecture, positive, text_config
 from stratos.catalog.exportable import export_obstacle
 from stratos.catalog.exportable_families import same_until
-from stratos.catalog.files import Files
+from stratos.catalog.files import Files, parse_json
 from stratos.catalog.model_card import ModelCard
 from stratos.catalog.models import bedrock_card, hub_card
 from stratos.catalog.safetensors import StoredTensor, stored_tensors
@@ -50,7 +49,7 @@ def folder_card(
         ValueError, FileNotFoundError: if it cannot be described, with the reason.
     """
     folder = folder.rstrip("/")
-    config = _config(files, folder)
+    config = read_config(files, folder)
     _refuse(name, teaching_obstacle(config))
     return card_from_config(name, config, stored_tensors(files, folder), licence, layers=layers)
 
@@ -77,8 +76,8 @@ def card_from_config(
         found = found.cut(layers)
     text = text_config(config)
     obstacle = export_obstacle(config)
-    hidden = found.size("hidden_size", positive(text.get("n_embd")))
-    heads = found.size("num_attention_heads", positive(text.get("n_head")))
+    hidden = found.size("hidden_size")
+    heads = found.size("num_attention_heads", None if found.has_attention else 1)
     return ModelCard(
         name=name,
         kind="weights",
@@ -97,7 +96,7 @@ def card_from_config(
         intermediate_size=positive(text.get("moe_intermediate_size"))
         or positive(text.get("intermediate_size"))
         or 4 * hidden,
-        vocabulary_size=found.size("vocab_size"),
+        vocabulary_size=found.size("vocab_size", found.rows_of_embeddings),
         context_tokens=positive(text.get("max_position_embeddings")),
         llama_cpp_context_tokens=same_until(text) if obstacle is None else None,
         llama_cpp_obstacle=obstacle,
@@ -115,14 +114,17 @@ def student_card(model: Weights, files: Files) -> ModelCard:
     if model.path is None:
         return card
     folder = model.path.rstrip("/")
-    config = _config(files, folder)
+    config = read_config(files, folder)
     _refuse(model.name, training_obstacle(config))
     if card.llama_cpp_obstacle is not None:
         return card
     try:
-        tokenizer = json.loads(files.read(f"{folder}/tokenizer.json"))
+        content = files.read(f"{folder}/tokenizer.json")
     except FileNotFoundError:
         return card  # of another format, which the job reads
+    tokenizer = parse_json(content, f"{folder}/tokenizer.json")
+    if not isinstance(tokenizer, dict):
+        raise ValueError(f"{folder}/tokenizer.json is not what tokenizers write; save it again")
     try:
         obstacle = export_obstacle(config, tokenizer)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
@@ -132,8 +134,13 @@ def student_card(model: Weights, files: Files) -> ModelCard:
     return card.model_copy(update={"llama_cpp_obstacle": obstacle})
 
 
-def _config(files: Files, folder: str) -> dict[str, object]:
-    config = json.loads(files.read(f"{folder}/config.json"))
+def read_config(files: Files, folder: str) -> dict[str, object]:
+    """The config.json of a model folder.
+
+    Raises:
+        ValueError, FileNotFoundError: there is none that can be read.
+    """
+    config = parse_json(files.read(f"{folder}/config.json"), f"{folder}/config.json")
     if not isinstance(config, dict):
         raise ValueError(f"{folder}/config.json is not what save_pretrained() writes")
     return config

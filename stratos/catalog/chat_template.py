@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-from stratos.catalog.files import Files
+from stratos.catalog.files import Files, parse_json
+from stratos.catalog.gguf_header import is_gguf
+from stratos.errors import StratosError
 from stratos.frozen import FrozenModel
+from stratos.spec.folder import template_beside
 
-CPU_SECONDS = 10
-"""That rendering may compute."""
-_WALL_SECONDS = 120
-"""Beyond what the process may compute: machines are busy."""
+CPU_SECONDS = 2
+"""That rendering may compute; real templates take milliseconds."""
+OUT_OF_RESOURCES = 3
+"""Exit status of a rendering that needed more than a template may have."""
+WALL_SECONDS = 20
+"""Beyond what the process may compute: a small function has a third of a core."""
+_INHERITED = ("PATH", "LD_LIBRARY_PATH", "LANG")
+"""Of the environment, which holds the credentials of a function; Python lies outside the usual
+places there."""
 _TOKENS = ("bos_token", "eos_token", "pad_token", "unk_token")
 Conversation = Sequence[tuple[str, str]]
 """Role and content of each message."""
+QUESTION: Conversation = (("user", "What is 2 + 2?"),)
 
 
 class Spoken(FrozenModel):
@@ -44,22 +54,29 @@ class Rendered(FrozenModel):
     """Why it cannot be used; None where it can."""
 
 
-def require_template(files: Files, folder: str, conversations: Sequence[Conversation]) -> None:
+def require_template(files: Files, folder: str, conversations: Sequence[Conversation] = ()) -> None:
     """Refuse a model folder without a chat template, or with one that refuses a conversation.
+
+    Args:
+        conversations: Tried beside a plain question, which every template must take.
 
     Raises:
         ValueError: naming the roles that are refused, and what to do.
     """
-    for conversation, one in zip(
-        conversations, render_template(files, folder, conversations), strict=True
-    ):
+    tried = [QUESTION, *conversations]
+    for conversation, one in zip(tried, render_template(files, folder, tried), strict=True):
         if one.refusal is None:
             continue
-        roles = ", ".join(role for role, _ in conversation)
+        roles = [role for role, _ in conversation]
+        if roles == ["user"]:
+            raise ValueError(
+                f"the chat template of {folder} renders no question: {one.refusal}. Use the "
+                "template that the model was published with"
+            )
         raise ValueError(
-            f"the chat template of {folder} does not take the roles {roles}, which the dataset "
-            f"has: {one.refusal}. Put those messages into the user's, or use a model whose "
-            "template takes them"
+            f"the chat template of {folder} does not take the roles {', '.join(roles)}, which the "
+            f"dataset has: {one.refusal}. Write what comes before the last question into it, or "
+            "use a model whose template takes these roles"
         )
 
 
@@ -102,19 +119,28 @@ def find_template(files: Files, folder: str) -> tuple[str, dict[str, str]]:
             found = named.get("default")
         if isinstance(found, str) and found:
             return found, tokens
+    if _is_gguf(files, folder):
+        raise ValueError(
+            f"{folder} is a GGUF without a chat template; put the model's own beside it, as "
+            f"{template_beside(folder)}, or take a file of an instruction-tuned model"
+        )
     raise ValueError(
         f"{folder} has no chat template, neither chat_template.jinja nor one in "
         "tokenizer_config.json; add it, or use an instruction-tuned model"
     )
 
 
+def _is_gguf(files: Files, path: str) -> bool:
+    try:
+        return is_gguf(files.read_range(path, 0, 4))
+    except (FileNotFoundError, IsADirectoryError):
+        return False
+
+
 def _json(files: Files, folder: str, name: str, names: set[str]) -> Mapping[str, object]:
     if name not in names:
         return {}
-    try:
-        content = json.loads(files.read(f"{folder}/{name}"))
-    except ValueError as error:
-        raise ValueError(f"{folder}/{name} is not JSON; save the tokenizer again") from error
+    content = parse_json(files.read(f"{folder}/{name}"), f"{folder}/{name}")
     return content if isinstance(content, dict) else {}
 
 
@@ -127,21 +153,37 @@ def _text(token: object) -> str | None:
 @lru_cache(maxsize=64)
 def _render(folder: str, asked: str) -> list[dict[str, str | None]]:
     command = [sys.executable, "-m", "stratos.catalog.rendering", str(CPU_SECONDS)]
-    environ = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    environ = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    environ["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
     try:
         done = subprocess.run(
-            command,
-            input=asked,
-            env=environ,
-            capture_output=True,
-            text=True,
-            timeout=_WALL_SECONDS,
-            check=True,
+            command, input=asked.encode(), env=environ, capture_output=True, timeout=WALL_SECONDS
         )
-    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-        raise ValueError(
-            f"the chat template of {folder} was stopped: it did not end within seconds, or took "
-            "too much memory. Use the template that the model was published with"
-        ) from error
+    except subprocess.TimeoutExpired as error:
+        raise ValueError(_stopped(folder, f"it did not end within {WALL_SECONDS} s")) from error
+    if done.returncode != 0:
+        raise _failure(folder, done.returncode, done.stderr.decode("utf-8", "replace").strip())
     rendered: list[dict[str, str | None]] = json.loads(done.stdout)
     return rendered
+
+
+def _failure(folder: str, returncode: int, errors: str) -> Exception:
+    """What the end of the process says: of the template, or of this machine."""
+    if returncode == -signal.SIGXCPU:
+        return ValueError(_stopped(folder, f"it computed for more than {CPU_SECONDS} s"))
+    if returncode == -signal.SIGKILL:
+        return ValueError(_stopped(folder, "the system had no memory left for it"))
+    if returncode == OUT_OF_RESOURCES:
+        return ValueError(_stopped(folder, errors))
+    last = errors.rpartition("\n")[2] or f"exit status {returncode}"
+    return StratosError(
+        f"the chat template of {folder} was not tried: the process that renders it failed on this "
+        f"machine ({last}). Install Stratos again, with what it needs: `pip install stratos[cli]`"
+    )
+
+
+def _stopped(folder: str, reason: str) -> str:
+    return (
+        f"the chat template of {folder} was stopped: {reason}. Use the template that the model was "
+        "published with"
+    )

@@ -8,22 +8,25 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from stratos.catalog.architecture import layer_kinds, layer_of, text_config
+from stratos.catalog.architecture import is_head, layer_kinds, layer_of, text_config
+from stratos.catalog.exportable_families import EXPORTABLE
 from stratos.catalog.safetensors import StoredTensor
 
-_EMBEDDINGS = re.compile(r"(?:^|\.)(?:embed_tokens|wte|word_embeddings|embed_in|tok_embeddings)\.")
-_FINAL_NORM = re.compile(r"(?:^|\.)(?:\w*norm\w*|ln_f)\.weight$")
-_HEAD = re.compile(r"(?:^|\.)(?:lm_head|embed_out|output)\.weight$")
+_EMBEDDINGS = re.compile(r"(?:^|\.)embed_tokens\.")
+_FINAL_NORM = re.compile(r"(?:^|\.)\w*norm\.weight$")
 _ADAPTER = re.compile(r"\.lora_[AB]\.|^base_model\.")
 _UNTIED = frozenset({"llama", "mistral", "ministral", "qwen2", "qwen3", "phi3", "olmo2", "olmo3"})
 """Families whose head is its own where config.json says nothing."""
-_WITHOUT_NORM_WEIGHTS = frozenset({"olmo"})
+_NAMED_ALIKE = EXPORTABLE.keys() | {"gemma", "gemma2"}
+"""Families known to name these parts so, and to have the same weights in all layers of a kind."""
 
 
 def require_complete(
     folder: str, config: Mapping[str, object], tensors: Sequence[StoredTensor]
 ) -> None:
     """Refuse a folder that lacks weights, or has those of an adapter.
+
+    Of a family whose names are not known here, the job alone can tell, which reads it strictly.
 
     Raises:
         ValueError: naming the first that is missing.
@@ -35,15 +38,15 @@ def require_complete(
         raise ValueError(
             f"{folder} holds an adapter ({adapter}); merge it into its base and save that"
         )
-    missing = [
-        what
-        for what, pattern, wanted in (
-            ("the embeddings", _EMBEDDINGS, True),
-            ("the last norm", _FINAL_NORM, text.get("model_type") not in _WITHOUT_NORM_WEIGHTS),
-            ("the head (lm_head.weight)", _HEAD, _has_own_head(text)),
-        )
-        if wanted and not any(pattern.search(name) for name in outside)
-    ]
+    if text.get("model_type") not in _NAMED_ALIKE:
+        return
+    missing = []
+    if not any(map(_EMBEDDINGS.search, outside)):
+        missing.append("the embeddings")
+    if not any(map(_FINAL_NORM.search, outside)):
+        missing.append("the last norm")
+    if _has_own_head(text) and not any(map(is_head, outside)):
+        missing.append("the head (lm_head.weight)")
     missing += _missing_in_layers(text, tensors)
     if missing:
         more = f" and {len(missing) - 1} more" * (len(missing) > 1)

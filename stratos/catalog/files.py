@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -21,6 +22,18 @@ class Files(Protocol):
     def names(self, folder: str) -> list[str]:
         """The names of the files that lie in a folder itself; none where there is no folder."""
         ...
+
+
+def parse_json(content: bytes, path: str) -> object:
+    """What a file of JSON says.
+
+    Raises:
+        ValueError: it is none, or so deep that no program wrote it.
+    """
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is not JSON that can be read; save the model again") from error
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,13 @@ _ROPE_FACTORS = "rope_freqs.weight"
 _LLAMA3_LOW, _LLAMA3_HIGH, _LLAMA3_ORIGINAL = 1.0, 4.0, 8192
 """Of every Llama 3.1, 3.2 and 3.3; a GGUF stores what follows from them."""
 _GEMMA3_PATTERN = 6
-_GEMMA3_LOCAL_THETA = 10_000.0
+_GEMMA3_THETA, _GEMMA3_LOCAL_THETA = 1_000_000.0, 10_000.0
 _GEMMA3_27B_LAYERS = 62
 _COMMON_KEYS = frozenset(
     {
         "attention.head_count",
         "attention.head_count_kv",
+        "attention.head_dim",
         "attention.key_length",
         "attention.layer_norm_rms_epsilon",
         "attention.value_length",
@@ -82,12 +83,19 @@ _FAMILIES: Mapping[str, _Family] = {
         "gemma3_text",
         "Gemma3ForCausalLM",
         (*_NORMS_OF_HEADS, "post_attention_norm.weight", "post_ffw_norm.weight"),
-        frozenset({"attention.sliding_window"}),
-        1_000_000.0,
+        frozenset(
+            {
+                "attention.sliding_window",
+                "attention.sliding_window_pattern",
+                "final_logit_softcapping",
+                "rope.freq_base_swa",
+                "rope.global.freq_base",
+                "rope.local.freq_base",
+            }
+        ),
+        _GEMMA3_THETA,
     ),
 }
-READ_ARCHITECTURES = tuple(_FAMILIES)
-"""`general.architecture` of the files that are read."""
 
 
 def gguf_config(header: GgufHeader, read_range: ReadRange, name: str) -> dict[str, object]:
@@ -130,7 +138,7 @@ def gguf_config(header: GgufHeader, read_range: ReadRange, name: str) -> dict[st
     if family.model_type == "llama":
         config |= {"attention_bias": biased, "mlp_bias": "blk.0.ffn_gate.bias" in tensors}
     if family.model_type == "gemma3_text":
-        config |= _of_gemma3(size, layers, width // heads, head_size)
+        config |= _of_gemma3(header, size, name)
     scaling = _rope_scaling(header, size, tensors.get(_ROPE_FACTORS), read_range, name)
     return config | ({"rope_scaling": scaling} if scaling else {})
 
@@ -189,7 +197,7 @@ def _require_tensors(
 
 
 def _require_whole_rotation(size: _Sizes, head_size: int, name: str) -> None:
-    for key in ("attention.value_length", "rope.dimension_count"):
+    for key in ("attention.head_dim", "attention.value_length", "rope.dimension_count"):
         if size.of(key, head_size) != head_size:
             raise ValueError(
                 f"{name} says {key} {size.of(key)} where heads have {head_size}; upload the "
@@ -197,22 +205,48 @@ def _require_whole_rotation(size: _Sizes, head_size: int, name: str) -> None:
             )
 
 
-def _of_gemma3(
-    size: _Sizes, layers: int, width_of_a_head: int, head_size: int
-) -> dict[str, object]:
-    """What llama.cpp knows of Gemma 3 without being told."""
-    kinds = [
-        "full_attention" if (layer + 1) % _GEMMA3_PATTERN == 0 else "sliding_attention"
-        for layer in range(layers)
-    ]
-    scaled = width_of_a_head if layers == _GEMMA3_27B_LAYERS else head_size
-    return {
-        "layer_types": kinds,
+def _of_gemma3(header: GgufHeader, size: _Sizes, name: str) -> dict[str, object]:
+    """What llama.cpp knows of Gemma 3, and what a file may say beside it.
+
+    Ollama's own converter writes both bases and a list of windows under names that llama.cpp passes
+    over, so these must be what it takes anyway.
+    """
+    for key, taken in (
+        ("rope.global.freq_base", size.number("rope.freq_base", _GEMMA3_THETA)),
+        ("rope.local.freq_base", size.number("rope.freq_base_swa", _GEMMA3_LOCAL_THETA)),
+    ):
+        if (told := size.number(key, taken)) != taken:
+            raise ValueError(
+                f"{name} says {key} {told:g} where llama.cpp takes {taken:g}; upload the model's "
+                "folder of safetensors instead"
+            )
+    layers, heads = size.of("block_count"), size.of("attention.head_count")
+    scaled = size.of("attention.key_length", size.of("embedding_length") // heads)
+    if layers == _GEMMA3_27B_LAYERS:
+        scaled = size.of("embedding_length") // heads
+    config: dict[str, object] = {
+        "layer_types": _windows_of_gemma3(header, layers, name),
         "sliding_window": size.of("attention.sliding_window"),
-        "rope_local_base_freq": _GEMMA3_LOCAL_THETA,
+        "rope_local_base_freq": _short(size.number("rope.freq_base_swa", _GEMMA3_LOCAL_THETA)),
         "query_pre_attn_scalar": scaled,
         "hidden_activation": "gelu_pytorch_tanh",
     }
+    capped = size.number("final_logit_softcapping", 0.0)
+    return config | ({"final_logit_softcapping": _short(capped)} if capped else {})
+
+
+def _windows_of_gemma3(header: GgufHeader, layers: int, name: str) -> list[str]:
+    """The kinds of layers, by a number that llama.cpp reads, or a list that must say the same."""
+    key = f"{header.architecture}.attention.sliding_window_pattern"
+    told = header.metadata.get(key) or _GEMMA3_PATTERN
+    period = told if isinstance(told, int) and told is not True else _GEMMA3_PATTERN
+    windowed = [(layer + 1) % period != 0 for layer in range(layers)]
+    if isinstance(told, tuple) and [bool(one) for one in told] != windowed:
+        raise ValueError(
+            f"{name} says {key} for each layer, and not full attention in every {period}th as "
+            "llama.cpp takes it; upload the model's folder of safetensors instead"
+        )
+    return ["sliding_attention" if one else "full_attention" for one in windowed]
 
 
 def _rope_scaling(

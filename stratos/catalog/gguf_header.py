@@ -19,6 +19,7 @@ _MAX_HEADER_BYTES = 256 * 2**20
 _MAX_ENTRIES = 1_000_000
 """Of metadata, of tensors, and of one array: four times the largest vocabulary there is."""
 _MAX_DEPTH = 4
+_MAX_FILE_BYTES = 2**50
 _ALIGNMENT = 32
 
 _STRING, _ARRAY, _BOOL = 8, 9, 7
@@ -185,6 +186,8 @@ def _tensor(info: _Info, start: int, name: str) -> GgufTensor:
     numbers = math.prod(info.dimensions)
     begin = start + info.offset
     end = begin + -(-numbers // block) * size
+    if end > _MAX_FILE_BYTES:
+        raise ValueError(f"{name}: tensor {info.name!r} would end at byte {end:,}; it is damaged")
     return GgufTensor(info.name, info.dimensions[::-1], stored, begin, end)
 
 

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 
 from stratos.catalog.gguf_header import GgufHeader
 from stratos.catalog.pre_tokenizer import pre_tokenizer_named
+from stratos.catalog.sentence_pieces import BLANK
 
 _CONTROL, _USER_DEFINED, _UNUSED, _UNKNOWN = 3, 4, 5, 2
 _ENDS_OF_TURN = ("<|im_end|>", "<|eot_id|>", "<|end|>", "<end_of_turn>", "<turn|>")
 """That llama.cpp stops at without being told."""
-_BLANK = "▁"
 
 
 def gguf_tokenizer(header: GgufHeader, name: str) -> dict[str, object]:
@@ -127,8 +127,8 @@ def _sentence_pieces(header: GgufHeader, tokens: Sequence[str], name: str) -> di
     numbers = [score if isinstance(score, int | float) else 0.0 for score in scores]
     vocabulary = {token: index for index, token in enumerate(tokens)}
     prefixed = header.metadata.get("tokenizer.ggml.add_space_prefix", True)
-    blanks = {"type": "Replace", "pattern": {"String": " "}, "content": _BLANK}
-    first = [{"type": "Prepend", "prepend": _BLANK}] if prefixed else []
+    blanks = {"type": "Replace", "pattern": {"String": " "}, "content": BLANK}
+    first = [{"type": "Prepend", "prepend": BLANK}] if prefixed else []
     stripped = {"type": "Strip", "content": " ", "start": 1, "stop": 0}
     unknown = header.integer("tokenizer.ggml.unknown_token_id")
     return {
@@ -137,7 +137,7 @@ def _sentence_pieces(header: GgufHeader, tokens: Sequence[str], name: str) -> di
         "decoder": {
             "type": "Sequence",
             "decoders": [
-                {"type": "Replace", "pattern": {"String": _BLANK}, "content": " "},
+                {"type": "Replace", "pattern": {"String": BLANK}, "content": " "},
                 {"type": "ByteFallback"},
                 {"type": "Fuse"},
                 *([stripped] if prefixed else []),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from math import prod
 
@@ -12,7 +13,9 @@ from stratos.catalog.files import Files
 from stratos.catalog.gguf_config import gguf_config
 from stratos.catalog.gguf_header import GgufTensor, is_gguf, read_gguf_header
 from stratos.catalog.gguf_tokenizer import gguf_tokenizer, gguf_tokenizer_config
+from stratos.spec.folder import template_beside
 
+_KEPT_BYTES = 2**20
 _DTYPES = {"float32": ("F32", 4), "float16": ("F16", 2), "bfloat16": ("BF16", 2)}
 _OUTSIDE = {
     "token_embd.weight": "model.embed_tokens.weight",
@@ -46,11 +49,14 @@ class ModelFiles:
 
     A file `m.gguf` has `m.gguf/config.json`, `m.gguf/tokenizer.json`,
     `m.gguf/tokenizer_config.json` and the header of `m.gguf/model.safetensors`.
+    A chat template that it lacks, or another, may lie beside it as `m.gguf.jinja`.
+    Small parts of files are kept, since teacher and student may be one folder of many shards.
     """
 
     def __init__(self, files: Files) -> None:
         self._files = files
         self._made: dict[str, Mapping[str, bytes] | None] = {}
+        self._ranges: dict[tuple[str, int, int], bytes] = {}
 
     def read(self, path: str) -> bytes:
         found = self._find(path)
@@ -59,9 +65,17 @@ class ModelFiles:
     def read_range(self, path: str, start: int, length: int) -> bytes:
         found = self._find(path)
         if found is None:
-            return self._files.read_range(path, start, length)
+            return self._read_once(path, start, length)
         # Whoever looks for the end of the weights finds some: those of the GGUF are there.
         return found[start : start + length] or b"\0"
+
+    def _read_once(self, path: str, start: int, length: int) -> bytes:
+        if length > _KEPT_BYTES:
+            return self._files.read_range(path, start, length)
+        key = (path, start, length)
+        if key not in self._ranges:
+            self._ranges[key] = self._files.read_range(path, start, length)
+        return self._ranges[key]
 
     def names(self, folder: str) -> list[str]:
         made = self._folder(folder)
@@ -98,12 +112,15 @@ class ModelFiles:
         read_range = partial(self._files.read_range, path)
         header = read_gguf_header(read_range, path)
         config = gguf_config(header, read_range, path)
-        return {
+        made = {
             "config.json": json.dumps(config).encode(),
             "tokenizer.json": json.dumps(gguf_tokenizer(header, path)).encode(),
             "tokenizer_config.json": json.dumps(gguf_tokenizer_config(header)).encode(),
             "model.safetensors": _weights(header.tensors, config),
         }
+        with suppress(FileNotFoundError):
+            made["chat_template.jinja"] = self._files.read(template_beside(path))
+        return made
 
 
 def _weights(tensors: tuple[GgufTensor, ...], config: Mapping[str, object]) -> bytes:

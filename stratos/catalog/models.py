@@ -9,6 +9,7 @@ from pydantic import Field, PositiveInt
 
 from stratos.catalog.bedrock_listing import BedrockListing
 from stratos.catalog.exportable import export_obstacle
+from stratos.catalog.layers import require_fewer_layers
 from stratos.catalog.model_card import ModelCard
 from stratos.catalog.shipped import shipped_rows
 from stratos.frozen import FrozenModel
@@ -82,7 +83,7 @@ class HubModel(FrozenModel):
         Raises:
             ValueError: if it has no more than that.
         """
-        _require_layers(self.hub, layers, self.num_layers)
+        require_fewer_layers(self.hub, self.num_layers, layers)
         tables = self.vocabulary_size * self.hidden_size * (1 if self.tied_embeddings else 2)
         outside = tables + self.hidden_size
 
@@ -194,11 +195,6 @@ def hub_card(model: Weights) -> ModelCard:
     row = hub_models()[model.hub]
     card = row.card() if model.layers is None else row.pruned_card(model.name, model.layers)
     return card.model_copy(update={"licence": model.licence}) if model.licence else card
-
-
-def _require_layers(name: str, kept: int, there: int) -> None:
-    if kept >= there:
-        raise ValueError(f"{name} has {there} layers; `layers: {kept}` must be below that")
 
 
 def bedrock_card(model_id: str, *, batch: bool = False) -> ModelCard:

@@ -19,9 +19,12 @@ from jinja2.ext import Extension, loopcontrols
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from stratos.catalog.chat_template import Rendered, Rendering
+from stratos.catalog.chat_template import OUT_OF_RESOURCES, Rendered, Rendering
+from stratos.units import MIB
 
-_MEMORY_BYTES = 2**30
+_MEMORY_BYTES = 256 * MIB
+_TOO_MUCH = (MemoryError, RecursionError, OverflowError)
+"""What a template meets that has no end: memory, nesting, and the sandbox's longest range."""
 _SHOWN_CHARACTERS = 300
 
 
@@ -36,10 +39,16 @@ class _Generation(Extension):
 
 
 def render(asked: Rendering) -> list[Rendered]:
-    """Each conversation as the template renders it, up to where the model is to write."""
+    """Each conversation as the template renders it, up to where the model is to write.
+
+    Raises:
+        MemoryError, RecursionError, OverflowError: the template has no end.
+    """
     try:
         template = _environment().from_string(asked.template)
-    except TemplateError as error:
+    except _TOO_MUCH:
+        raise
+    except Exception as error:  # TemplateError, or what Python says of the code it becomes
         return [Rendered(text=None, refusal=_shown(error))] * len(asked.conversations)
     done = []
     for conversation in asked.conversations:
@@ -47,6 +56,8 @@ def render(asked: Rendering) -> list[Rendered]:
         told = {"messages": messages, "tools": None, "documents": None, **asked.tokens}
         try:
             text = template.render(add_generation_prompt=True, **told)
+        except _TOO_MUCH:
+            raise
         except Exception as error:
             done.append(Rendered(text=None, refusal=_shown(error)))
         else:
@@ -83,10 +94,19 @@ def _shown(error: Exception) -> str:
 
 def main() -> int:
     seconds = int(sys.argv[1])
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    # The first limit stops it by a signal of its own, so that the reason is known.
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
-    asked = Rendering.model_validate_json(sys.stdin.read())
-    sys.stdout.write(json.dumps([one.model_dump() for one in render(asked)]))
+    asked = Rendering.model_validate_json(sys.stdin.buffer.read())
+    try:
+        rendered = json.dumps([one.model_dump() for one in render(asked)])
+    except MemoryError:
+        sys.stderr.write(f"it needed more than {_MEMORY_BYTES // MIB} MiB")
+        return OUT_OF_RESOURCES
+    except _TOO_MUCH as error:
+        sys.stderr.write(f"it went on too long ({_shown(error)})")
+        return OUT_OF_RESOURCES
+    sys.stdout.write(rendered)
     return 0
 
 

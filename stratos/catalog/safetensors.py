@@ -1,12 +1,11 @@
 """What the weights of a model folder are, by the headers of its safetensors files.
 
 A header is eight bytes with its length and then JSON: the name, type and shape of every tensor.
-It is read alone: a file of gigabytes costs two small reads.
+It is read alone: a file of gigabytes costs two small reads, the beginning and the last byte.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
@@ -14,7 +13,7 @@ from typing import Annotated
 
 from pydantic import Field, NonNegativeInt, TypeAdapter, ValidationError
 
-from stratos.catalog.files import Files
+from stratos.catalog.files import Files, parse_json
 from stratos.frozen import FrozenModel
 
 WEIGHTS = "model.safetensors"
@@ -23,6 +22,9 @@ INDEX = "model.safetensors.index.json"
 _LENGTH_BYTES = 8
 _LONGEST_HEADER = 100_000_000
 """Bytes; the limit that the library itself has."""
+_FIRST_BYTES = 64 * 2**10
+"""Read at once: most headers are within."""
+_Offset = Annotated[int, Field(ge=0, le=2**50)]
 _BITS = {"F64": 64, "I64": 64, "U64": 64, "F32": 32, "I32": 32, "U32": 32} | {
     "F16": 16,
     "BF16": 16,
@@ -56,7 +58,7 @@ class _Entry(FrozenModel):
 
     dtype: str
     shape: tuple[NonNegativeInt, ...]
-    data_offsets: tuple[NonNegativeInt, NonNegativeInt]
+    data_offsets: tuple[_Offset, _Offset]
 
 
 class _Index(FrozenModel, extra="ignore"):
@@ -131,19 +133,22 @@ def read_header(files: Files, path: str) -> Iterator[StoredTensor]:
     Raises:
         ValueError: when it is no safetensors file, or ends before its last tensor.
     """
-    start = files.read_range(path, 0, _LENGTH_BYTES)
-    length = int.from_bytes(start, "little")
+    start = files.read_range(path, 0, _FIRST_BYTES)
+    length = int.from_bytes(start[:_LENGTH_BYTES], "little")
     if len(start) < _LENGTH_BYTES or not 0 < length <= _LONGEST_HEADER:
         raise _no_safetensors(path)
+    text = start[_LENGTH_BYTES : _LENGTH_BYTES + length]
+    if len(text) < length and len(start) == _FIRST_BYTES:
+        text += files.read_range(path, _FIRST_BYTES, length - len(text))
     try:
-        header = json.loads(files.read_range(path, _LENGTH_BYTES, length))
+        header = parse_json(text, path)
         if isinstance(header, dict):
             header.pop("__metadata__", None)
         entries = _HEADER.validate_python(header)
     except ValueError as error:
         raise _no_safetensors(path) from error
     end = _LENGTH_BYTES + length + max((one.data_offsets[1] for one in entries.values()), default=0)
-    if len(files.read_range(path, end - 1, 1)) != 1:
+    if end > len(start) and len(files.read_range(path, end - 1, 1)) != 1:
         raise ValueError(f"{path} is cut short: it should have {end:,} bytes; upload it again")
     return (StoredTensor(name, one.dtype, one.shape) for name, one in entries.items())
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 
-from stratos.catalog.cards import folder_card
+from stratos.catalog.cards import card_of, read_config, student_card
 from stratos.catalog.chat_template import Conversation, require_template
 from stratos.catalog.complete import require_complete
 from stratos.catalog.files import Files
@@ -14,13 +13,12 @@ from stratos.catalog.models import hub_models
 from stratos.catalog.safetensors import stored_tensors
 from stratos.errors import SpecRejected
 from stratos.problems import Problem
-from stratos.spec import Spec, Weights
-
-_QUESTION: Conversation = (("user", "What is 2 + 2?"),)
+from stratos.spec import Bedrock, LlmJudge, OpenAICompatible, Spec, Teacher, Weights
 
 
 def require_models(spec: Spec, files: Files) -> None:
-    """Refuse models that lack weights or a chat template, or that the Hub would not give.
+    """Refuse models that no run could use: unknown, of a family that cannot be trained, without
+    weights or a chat template, or that the Hub would not give.
 
     Raises:
         SpecRejected: with every problem.
@@ -54,18 +52,32 @@ def require_roles(spec: Spec, files: Files, conversations: Iterable[Conversation
 
 
 def _problems(spec: Spec, files: ModelFiles) -> Iterator[Problem]:
-    for place, model in _weights(spec):
-        if model.path is None:
-            yield from _hub_problems(place, model)
-            continue
-        folder = model.path.rstrip("/")
+    for place, model in _models(spec):
         try:
-            folder_card(model.name, files, folder, model.licence, layers=model.layers)
-            config = json.loads(files.read(f"{folder}/config.json"))
-            require_complete(folder, config, stored_tensors(files, folder))
-            require_template(files, folder, [_QUESTION])
-        except (ValueError, FileNotFoundError) as error:
-            yield Problem(path=f"{place}.path", line=None, message=str(error))
+            if place.startswith("students") and isinstance(model, Weights):
+                student_card(model, files)
+            else:
+                card_of(model, files)
+            if isinstance(model, Weights) and model.path is not None:
+                folder = model.path.rstrip("/")
+                config = read_config(files, folder)
+                require_complete(folder, config, stored_tensors(files, folder))
+                require_template(files, folder)
+        except (ValueError, LookupError, FileNotFoundError) as error:
+            yield Problem(path=f"{place}.{_named_by(model)}", line=None, message=str(error))
+        if isinstance(model, Weights):
+            yield from _hub_problems(place, model)
+
+
+def _named_by(model: Teacher) -> str:
+    """The field of a spec that says which model it is."""
+    match model:
+        case Weights():
+            return "hub" if model.path is None else "path"
+        case Bedrock():
+            return "model_id"
+        case OpenAICompatible():
+            return "model"
 
 
 def _hub_problems(place: str, model: Weights) -> Iterator[Problem]:
@@ -79,8 +91,18 @@ def _hub_problems(place: str, model: Weights) -> Iterator[Problem]:
         yield Problem(path=f"{place}.hub", line=None, message=message)
 
 
+def _models(spec: Spec) -> Iterator[tuple[str, Teacher]]:
+    """Every model that a spec names, after its place."""
+    verifier = spec.task.verifier
+    if isinstance(verifier, LlmJudge):
+        yield "task.verifier.model", verifier.model
+    for index, teacher in enumerate(spec.teachers):
+        yield f"teachers[{index}]", teacher
+    for index, student in enumerate(spec.students):
+        yield f"students[{index}]", student
+
+
 def _weights(spec: Spec) -> Iterator[tuple[str, Weights]]:
-    for role, models in (("teachers", spec.teachers), ("students", spec.students)):
-        for index, model in enumerate(models):
-            if isinstance(model, Weights):
-                yield f"{role}[{index}]", model
+    for place, model in _models(spec):
+        if isinstance(model, Weights):
+            yield place, model

@@ -13,7 +13,7 @@ from stratos.contracts.bucket import SPEC_FILE, SPEC_PREFIX, run_id_of, s3_uri
 from stratos.errors import SpecRejected
 from stratos.problems import Problem
 from stratos.spec import Spec
-from stratos.spec.folder import files_under, read_spec_in_folder
+from stratos.spec.folder import belongs_to_model, files_under, read_spec_in_folder
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def read_folder(folder: Path, stack_prefix: str | None = None) -> tuple[Spec, li
             Path(name)
             for path in _model_paths(spec)
             for name in list_files(path)
-            if name == path or name.startswith(f"{path}/")
+            if belongs_to_model(name, path)
         ),
     ]
     return spec, sorted(set(named))

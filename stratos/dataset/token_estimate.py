@@ -33,7 +33,7 @@ def by_vocabulary(tokenizer_json: bytes | str) -> CountTokens:
         vocabulary = contents["model"]["vocab"]
         pieces = [piece if isinstance(piece, str) else piece[0] for piece in vocabulary]
         added = [token["content"] for token in contents.get("added_tokens") or ()]
-    except (ValueError, KeyError, TypeError, IndexError) as error:
+    except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
         raise ValueError("tokenizer.json holds no vocabulary; save the tokenizer again") from error
     if not pieces:
         raise ValueError("tokenizer.json holds an empty vocabulary; save the tokenizer again")

@@ -104,6 +104,16 @@ def _check_secrets(document: SpecDocument, stack_prefix: str) -> None:
             )
 
 
+def template_beside(path: str) -> str:
+    """Where the chat template of a GGUF lies that has none of its own."""
+    return f"{path}.jinja"
+
+
+def belongs_to_model(name: str, path: str) -> bool:
+    """Whether a file is of the model at a path: in its folder, or the GGUF or its template."""
+    return name in (path, template_beside(path)) or name.startswith(f"{path}/")
+
+
 def is_data_file(path: str) -> bool:
     """Whether a dataset prefix includes this file."""
     return path.endswith(DATA_SUFFIXES)
@@ -149,8 +159,8 @@ def _model_problems(path: str, list_files: ListFiles) -> Iterator[str]:
     names = {name.removeprefix(prefix) for name in list_files(prefix)}
     if not names:
         yield (
-            f"there is no folder or GGUF file {path!r} beside the spec; upload it there, before "
-            "the spec"
+            f"there is no folder or GGUF file {path!r} beside the spec (a link out of the spec's "
+            "folder counts as none); upload it there, before the spec"
         )
         return
     if "config.json" not in names:

@@ -10,17 +10,21 @@ import fcntl
 import hashlib
 import json
 import logging
+import shutil
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from transformers import AutoConfig, AutoModelForCausalLM, GgufConfig, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 from serving.export.comparison import compare_reading
+from stratos.catalog.files import FilesOnDisk
 from stratos.catalog.gguf_config import gguf_config
-from stratos.catalog.gguf_header import GgufHeader, ReadRange, is_gguf, read_gguf_header
+from stratos.catalog.gguf_header import GgufHeader, is_gguf, read_gguf_header
 from stratos.catalog.gguf_tokenizer import gguf_ends, gguf_tokenizer, gguf_tokenizer_config
 from stratos.errors import NotExportable
+from stratos.spec.folder import template_beside
 
 _DONE = "complete"
 _log = logging.getLogger(__name__)
@@ -44,8 +48,9 @@ def folder_of_gguf(path: Path, name: str) -> Path:
     Raises:
         ValueError: it cannot be read, or llama.cpp reads it otherwise.
     """
-    about = path.stat()
-    key = hashlib.sha256(f"{path.resolve()} {about.st_size} {about.st_mtime_ns}".encode())
+    parts = [one for one in (path, Path(template_beside(str(path)))) if one.exists()]
+    about = [f"{one.resolve()} {one.stat().st_size} {one.stat().st_mtime_ns}" for one in parts]
+    key = hashlib.sha256("\n".join(about).encode())
     folder = Path(tempfile.gettempdir()) / f"stratos-gguf-{key.hexdigest()[:16]}"
     folder.mkdir(mode=0o700, exist_ok=True)
     # The processes of a job share the machine: one makes it, the others wait.
@@ -60,17 +65,22 @@ def folder_of_gguf(path: Path, name: str) -> Path:
 def convert(path: Path, folder: Path, name: str) -> None:
     """Write config, weights, tokenizer and chat template of a GGUF as a model folder.
 
+    A template that lies beside the file takes the place of its own.
+
     Raises:
         ValueError: it cannot be read, or llama.cpp reads it otherwise.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    read_range = _range_of(path)
+    read_range = partial(FilesOnDisk(path.parent).read_range, path.name)
     header = read_gguf_header(read_range, name)
     _log.info("%s: reading %s tensors of a GGUF", name, f"{len(header.tensors):,}")
     _write(folder / "config.json", gguf_config(header, read_range, name))
     _write(folder / "tokenizer.json", gguf_tokenizer(header, name))
     _write(folder / "tokenizer_config.json", gguf_tokenizer_config(header))
     _write(folder / "generation_config.json", {"eos_token_id": gguf_ends(header)})
+    beside = Path(template_beside(str(path)))
+    if beside.is_file():
+        shutil.copyfile(beside, folder / "chat_template.jinja")
     with tempfile.TemporaryDirectory() as linked:
         # Transformers tells a GGUF by its ending, which a blob of Ollama has not.
         link = Path(linked) / "model.gguf"
@@ -107,15 +117,6 @@ def _dequantised(path: Path, folder: Path, header: GgufHeader, name: str) -> Pre
         )
     found: PreTrainedModel = model.eval()
     return found
-
-
-def _range_of(path: Path) -> ReadRange:
-    def read_range(offset: int, size: int) -> bytes:
-        with path.open("rb") as file:
-            file.seek(offset)
-            return file.read(size)
-
-    return read_range
 
 
 def _write(path: Path, content: dict[str, object]) -> None:

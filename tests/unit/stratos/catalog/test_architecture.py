@@ -121,3 +121,25 @@ def test_a_config_that_cannot_be_read_says_what_it_lacks(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         card_from_config("m", CONFIG | change, TENSORS)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        {"num_layers": 2, "d_model": 32, "attention_heads": 4},
+        {"n_layer": 2, "n_embd": 32, "n_head": 4},
+        {"n_layers": 2, "d_model": 32, "n_heads": 4},
+        {"layers_block_type": ["mamba", "attention"], "d_model": 32, "n_head": 4},
+    ],
+)
+def test_sizes_are_found_under_the_names_of_older_families(names: dict[str, object]) -> None:
+    config = {"model_type": "xglm", "vocab_size": 500, **names}
+    card = card_from_config("m", config, TENSORS)
+    assert (card.num_layers, card.hidden_size, card.num_heads) == (2, 32, 4)
+
+
+def test_a_family_may_run_each_stored_layer_several_times() -> None:
+    card = card_from_config(
+        "m", CONFIG | {"model_type": "hrm_text", "num_hidden_layers": 16}, TENSORS
+    )
+    assert card.num_layers == 16

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from stratos.catalog.cards import student_card
+from stratos.catalog.cards import card_from_config, student_card
+from stratos.catalog.safetensors import StoredTensor
 from stratos.spec import Weights
 from tests import factories
 from tests.fakes import FilesInMemory
@@ -37,6 +38,42 @@ def test_a_tokenizer_of_another_format_is_left_to_the_job() -> None:
 def test_a_file_that_is_no_tokenizer_is_refused_by_name(text: bytes) -> None:
     with pytest.raises(ValueError, match=r"models/student/tokenizer\.json is not what"):
         described(tokenizer=text)
+
+
+GEMMA_3_4B: dict[str, object] = {
+    "architectures": ["Gemma3ForConditionalGeneration"],
+    "model_type": "gemma3",
+    "text_config": {
+        "hidden_size": 2560,
+        "intermediate_size": 10240,
+        "model_type": "gemma3_text",
+        "num_hidden_layers": 34,
+        "rope_scaling": {"factor": 8.0, "rope_type": "linear"},
+        "sliding_window": 1024,
+    },
+    "vision_config": {"hidden_size": 1152, "num_hidden_layers": 27},
+}
+"""As published, without the settings of tokens and images."""
+
+
+def test_a_published_config_that_leaves_sizes_to_its_class_is_read() -> None:
+    tensors = [StoredTensor("language_model.model.embed_tokens.weight", "BF16", (262_208, 2560))]
+    for layer in range(34):
+        at = f"language_model.model.layers.{layer}.self_attn"
+        tensors.append(StoredTensor(f"{at}.q_proj.weight", "BF16", (2048, 2560)))
+    card = card_from_config("gemma", GEMMA_3_4B, tensors)
+    assert (card.num_heads, card.num_kv_heads, card.head_dim) == (8, 4, 256)
+    assert (card.vocabulary_size, card.context_tokens) == (262_208, 131_072)
+    # Every sixth layer sees everything.
+    assert (card.num_window_layers, card.window_tokens) == (34 - 5, 1024)
+
+
+def test_a_model_without_attention_has_a_card() -> None:
+    mamba = {"model_type": "mamba", "hidden_size": 8, "num_hidden_layers": 2}
+    names = ("backbone.embeddings", "backbone.layers.0.mixer.in_proj", "backbone.layers.1.norm")
+    tensors = [StoredTensor(f"{name}.weight", "F32", (16, 8)) for name in names]
+    card = card_from_config("m", mamba, tensors)
+    assert (card.num_layers, card.num_heads, card.vocabulary_size) == (2, 1, 16)
 
 
 def test_a_card_says_how_much_llama_cpp_holds_of_a_model_whose_window_it_lacks() -> None:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from stratos.catalog import chat_template
 from stratos.catalog.chat_template import find_template, require_template
 from stratos.catalog.files import FilesOnDisk
+from stratos.catalog.model_files import ModelFiles
+from stratos.errors import StratosError
+from tests.unit.stratos.catalog.gguf_files import changed_gguf
 
 USER = (("user", "one"),)
 SYSTEM = (("system", "brief"), ("user", "two"))
@@ -51,11 +58,85 @@ def test_a_role_that_the_dataset_has_and_the_template_refuses_is_named(files: Fi
         require_template(files, "m", [USER, SYSTEM])
 
 
-def test_a_template_without_an_end_is_stopped(
+def test_a_template_that_renders_no_question_is_told_without_roles(files: FilesOnDisk) -> None:
+    write(files, "chat_template.jinja", "{{ messages | nonsense }}")
+    with pytest.raises(ValueError, match="renders no question: TemplateAssertionError: No filter"):
+        require_template(files, "m", [SYSTEM])
+
+
+LOOP = "{% for i in range(99999) %}" * 3 + "{% endfor %}" * 3
+DEEP = "{% macro f(x) %}{{ f(x) }}{% endmacro %}{{ f(1) }}"
+STOPPED = {
+    "computes": (LOOP, "it computed for more than 2 s"),
+    "hoards": ("{{ 'x' * 999999999 }}", "it needed more than 256 MiB"),
+    "nests": (DEEP, r"it went on too long \(RecursionError"),
+    "a long range": (
+        "{% for i in range(999999999) %}{% endfor %}",
+        r"it went on too long \(OverflowError",
+    ),
+}
+
+
+@pytest.mark.parametrize(("template", "reason"), STOPPED.values(), ids=STOPPED)
+def test_a_template_without_an_end_is_stopped_and_told_why(
+    files: FilesOnDisk, monkeypatch: pytest.MonkeyPatch, template: str, reason: str
+) -> None:
+    monkeypatch.setattr(chat_template, "WALL_SECONDS", 600)
+    write(files, "chat_template.jinja", template)
+    with pytest.raises(ValueError, match=f"chat template of m was stopped: {reason}"):
+        require_template(files, "m", [USER])
+
+
+def test_a_template_that_waits_and_one_without_memory_are_told_apart(
     files: FilesOnDisk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chat_template, "CPU_SECONDS", 1)
-    loop = "{% for i in range(99999) %}" * 3 + "{% endfor %}" * 3
-    write(files, "chat_template.jinja", loop)
-    with pytest.raises(ValueError, match="chat template of m was stopped: it did not end"):
+    write(files, "chat_template.jinja", "{{ messages[0].content }}")
+
+    def killed(command: list[str], **told: object) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.CompletedProcess(command, -signal.SIGKILL, b"", b"")
+
+    def late(command: list[str], **told: object) -> subprocess.CompletedProcess[bytes]:
+        raise subprocess.TimeoutExpired(command, 20)
+
+    for run, reason in ((killed, "no memory left for it"), (late, "did not end within 20 s")):
+        monkeypatch.setattr(subprocess, "run", run)
+        with pytest.raises(ValueError, match=f"was stopped: .*{reason}"):
+            require_template(files, "m", [USER])
+
+
+def test_a_machine_that_cannot_render_is_not_the_templates_fault(
+    files: FilesOnDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(files, "chat_template.jinja", "{{ messages[0].content }} of another machine")
+    (files.root / "jinja2.py").write_text("raise ModuleNotFoundError('No module named jinja2')")
+    monkeypatch.setattr(sys, "path", [str(files.root), *sys.path])
+    with pytest.raises(StratosError, match=r"failed on this machine \(.*No module named jinja2"):
         require_template(files, "m", [USER])
+
+
+def test_a_template_runs_without_the_environment_of_its_function(
+    files: FilesOnDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: dict[str, str] = {}
+
+    def run(command: list[str], **told: Any) -> subprocess.CompletedProcess[bytes]:
+        given.update(told["env"])
+        return done(command, **told)
+
+    done = subprocess.run
+    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    write(files, "chat_template.jinja", "{{ messages[0].content }} and no more")
+    require_template(files, "m", [USER])
+    assert set(given) <= {"PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG"}
+
+
+def test_a_gguf_without_a_template_takes_the_one_beside_it(tmp_path: Path) -> None:
+    changed_gguf(tmp_path / "x.gguf", without=["tokenizer.chat_template"])
+    beside = tmp_path / "x.gguf.jinja"
+    looked = ModelFiles(FilesOnDisk(tmp_path))
+    with pytest.raises(ValueError, match=r"x.gguf is a GGUF without .* beside it, as x.gguf.jinja"):
+        find_template(looked, "x.gguf")
+    beside.write_text("{{ messages[0].content }}")
+    template, _ = find_template(ModelFiles(FilesOnDisk(tmp_path)), "x.gguf")
+    assert template == "{{ messages[0].content }}"

@@ -56,3 +56,14 @@ def test_an_adapter_is_no_model() -> None:
     tensors = qwen2_tensors() | {"base_model.model.layers.0.q_proj.lora_A.weight": (4, 4)}
     with pytest.raises(ValueError, match=r"m holds an adapter .*; merge it"):
         require_complete("m", CONFIG, stored(tensors))
+
+
+def test_of_a_family_of_other_names_nothing_is_said_to_be_missing() -> None:
+    tensors = {
+        "backbone.embeddings.weight": (16, 8),
+        "backbone.layers.0.mixer.weight": (8, 8),
+        "backbone.layers.1.norm.weight": (8,),
+    }
+    require_complete("m", {"model_type": "mamba"}, stored(tensors))
+    opt = {name: shape for name, shape in qwen2_tensors().items() if name != "model.norm.weight"}
+    require_complete("m", {"model_type": "opt", "do_layer_norm_before": False}, stored(opt))

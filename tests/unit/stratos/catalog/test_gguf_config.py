@@ -49,6 +49,7 @@ def test_a_config_says_what_the_file_says(tmp_path: Path) -> None:
         ({"architecture": "qwen2"}, "lacks blk.0.attn_k.bias and 2 more"),
         ({"integers": {"expert_count": 8}}, "says llama.expert_count, which is not understood"),
         ({"integers": {"rope.dimension_count": 8}}, "rope.dimension_count 8 where heads have 16"),
+        ({"integers": {"attention.head_dim": 8}}, "attention.head_dim 8 where heads have 16"),
         ({"integers": {"block_count": 2}}, "lacks blk.1.attn_k.weight and 8 more"),
         ({"without": ["llama.context_length"]}, "needs a positive integer llama.context_length"),
         ({"tensors": {"blk.0.extra": np.ones(2, np.float32)}}, "has blk.0.extra, which is not"),
@@ -90,3 +91,64 @@ def test_the_scaling_of_llama_3_is_found_again_from_its_divisors(tmp_path: Path)
         tmp_path / "x.gguf", tensors={"rope_freqs.weight": (plain / scaled).numpy()}
     )
     assert config_of(path)["rope_scaling"] == scaling
+
+
+def test_the_size_of_a_head_may_be_named_as_ollama_does(tmp_path: Path) -> None:
+    path = changed_gguf(tmp_path / "x.gguf", integers={"attention.head_dim": 16})
+    assert config_of(path)["head_dim"] == 16
+
+
+def gemma3(path: Path, **values: Any) -> dict[str, object]:
+    """The config of a tiny Gemma 3 that says this."""
+    names = {
+        "pattern": "attention.sliding_window_pattern",
+        "capped": "final_logit_softcapping",
+        "windowed": "rope.freq_base_swa",
+        "local": "rope.local.freq_base",
+        "whole": "rope.global.freq_base",
+    }
+    told = {names[name]: value for name, value in values.items()}
+    integers = {name: value for name, value in told.items() if isinstance(value, int)}
+    norms = ("attn_q_norm", "attn_k_norm", "post_attention_norm", "post_ffw_norm")
+    return config_of(
+        changed_gguf(
+            path,
+            architecture="gemma3",
+            integers={"attention.sliding_window": 64, **integers},
+            values={name: value for name, value in told.items() if name not in integers},
+            tensors={f"blk.0.{name}.weight": np.ones(16, np.float32) for name in norms},
+            without=["output.weight"],
+        )
+    )
+
+
+def test_gemma_3_is_read_with_what_ollama_writes_beside(tmp_path: Path) -> None:
+    plain = gemma3(tmp_path / "plain.gguf")
+    assert plain["layer_types"] == ["sliding_attention"]
+    told = gemma3(
+        tmp_path / "x.gguf", pattern=[True], capped=30.0, local=10_000.0, whole=1_000_000.0
+    )
+    assert told == plain | {"final_logit_softcapping": 30.0}
+
+
+def test_the_windows_of_gemma_3_follow_the_number_and_the_base_that_llama_cpp_reads(
+    tmp_path: Path,
+) -> None:
+    config = gemma3(tmp_path / "x.gguf", pattern=1, windowed=500.0)
+    assert config["layer_types"] == ["full_attention"]
+    assert config["rope_local_base_freq"] == 500.0
+
+
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        ({"pattern": [False]}, "for each layer, and not full attention in every 6th"),
+        ({"local": 5.0}, "rope.local.freq_base 5 where llama.cpp takes 10000"),
+        ({"whole": 5.0}, r"rope.global.freq_base 5 where llama.cpp takes 1e\+06"),
+    ],
+)
+def test_what_llama_cpp_would_pass_over_is_refused(
+    tmp_path: Path, told: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        gemma3(tmp_path / "x.gguf", **told)

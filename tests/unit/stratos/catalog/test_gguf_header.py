@@ -48,6 +48,13 @@ def test_only_the_beginning_and_the_last_byte_are_read(tiny: Path) -> None:
     assert max(asked) < 2**23
 
 
+def moved(content: bytes, offset: int) -> bytes:
+    """With the first tensor at another offset: after its name, rank, two sizes and type."""
+    name = b"token_embd.weight"
+    at = content.index(name) + len(name) + 4 + 2 * 8 + 4
+    return content[:at] + struct.pack("<Q", offset) + content[at + 8 :]
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -58,6 +65,7 @@ def test_only_the_beginning_and_the_last_byte_are_read(tiny: Path) -> None:
         (lambda b: b[:500], "ends within its header"),
         (lambda b: b[:-1], "is cut off: its header promises"),
         (lambda b: b[:24] + struct.pack("<Q", 2**40) + b[32:], "header is larger than"),
+        (lambda b: moved(b, 2**63), "tensor 'token_embd.weight' would end at byte 9,223,"),
     ],
 )
 def test_a_damaged_file_is_refused_with_what_is_wrong(

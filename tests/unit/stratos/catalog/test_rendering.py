@@ -25,6 +25,7 @@ TEMPLATES = {
     "{{ ns.n }}{{ m.content }}{% endfor %}{% if tools %}{{ tools[0] }}{% endif %}",
     "unknown filter": "{{ messages | nonsense }}",
     "broken": "{% for m in messages %}",
+    "more blocks than Python nests": "{% for m in messages %}" * 30 + "{% endfor %}" * 30,
     "unsafe": "{{ messages.__class__.__mro__ }}{{ messages[-1].content }}",
 }
 

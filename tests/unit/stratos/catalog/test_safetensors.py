@@ -33,13 +33,26 @@ def shards(**changes: bytes) -> FilesInMemory:
 
 def test_a_header_names_every_tensor_and_nothing_else_is_read() -> None:
     content = safetensors_file(ONE | TWO)
-    files = folder(model_safetensors=content + bytes(10_000))
+    files = folder(model_safetensors=content + bytes(200_000))
     assert stored_tensors(files, "m") == (
         StoredTensor("model.norm.weight", "BF16", (4,)),
         StoredTensor("lm_head.weight", "BF16", (8, 4)),
     )
     assert [one.num_bytes for one in stored_tensors(files, "m")] == [8, 64]
-    assert max(length for _, length in files.parts) < len(content)
+    assert files.parts == [("m/model.safetensors", 64 * 2**10)] * 2
+
+
+def test_a_long_header_is_read_to_its_end() -> None:
+    many = {f"model.norm.{'x' * 100}.{index}": (1,) for index in range(1000)}
+    files = folder(model_safetensors=safetensors_file(many))
+    assert len(stored_tensors(files, "m")) == 1000
+    assert len(files.parts) == 3
+
+
+def damaged(end: int) -> bytes:
+    entry = {"dtype": "BF16", "shape": [4], "data_offsets": [0, end]}
+    header = json.dumps({"model.norm.weight": entry}).encode()
+    return len(header).to_bytes(8, "little") + header
 
 
 def test_shards_are_found_by_the_index() -> None:
@@ -66,9 +79,12 @@ def test_what_the_index_promises_must_be_there(changes: dict[str, bytes], reason
         (b"", "is no safetensors file"),
         (b"version https://git-lfs.github.com/spec/v1", "is no safetensors file"),
         ((2).to_bytes(8, "little") + b"[]", "is no safetensors file"),
+        (b"[" * 100_000, "is no safetensors file"),
+        ((90_000).to_bytes(8, "little") + b"[" * 90_000, "is no safetensors file"),
+        (damaged(2**63), "is no safetensors file"),
         (safetensors_file(ONE)[:-1], "is cut short: it should have"),
     ],
-    ids=["empty", "a pointer", "no header", "cut"],
+    ids=["empty", "a pointer", "no header", "no length", "too deep", "too far", "cut"],
 )
 def test_a_file_that_is_not_whole_is_refused(content: bytes, reason: str) -> None:
     with pytest.raises(ValueError, match=r"m/model\.safetensors " + reason):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from stratos.catalog.files import FilesOnDisk
 from stratos.catalog.spec_models import require_models, require_roles
 from stratos.errors import SpecRejected
 from tests import factories
+from tests.fakes import FilesInMemory
 from tests.tiny_gguf import write_tiny_gguf
 
 
@@ -49,6 +51,27 @@ def test_a_file_that_is_no_gguf_is_told(files: FilesOnDisk) -> None:
     assert "students[0].path: models/x.gguf is a file and no GGUF" in told
 
 
+def test_models_that_no_catalog_has_are_told(files: FilesOnDisk) -> None:
+    told = refused(
+        files,
+        teachers=[{"kind": "bedrock", "model_id": "nobody.nothing-v1:0"}],
+        students=[{"hub": "nobody/nothing"}, {"hub": "Qwen/Qwen3-0.6B", "layers": 99}],
+    )
+    assert "teachers[0].model_id: nobody.nothing-v1:0 has no price in the catalog" in told
+    assert "students[0].hub: nobody/nothing is not in the model catalog" in told
+    assert "students[1].hub: Qwen/Qwen3-0.6B has 28 layers" in told
+
+
+def test_a_student_that_cannot_be_trained_is_told_and_may_teach(files: FilesOnDisk) -> None:
+    for role in ("teacher", "student"):
+        path = files.root / "models" / role / "config.json"
+        config = json.loads(path.read_text()) | {"quantization_config": {"quant_method": "fp8"}}
+        path.write_text(json.dumps(config))
+    told = refused(files)
+    assert "students[0].path: student: its weights are quantised (fp8)" in told
+    assert "teachers[0]" not in told
+
+
 def test_a_gated_model_needs_a_token(files: FilesOnDisk) -> None:
     gated = {"hub": "meta-llama/Llama-3.2-1B-Instruct"}
     assert "students[0].hub: the Hub gives meta-llama" in refused(files, students=[gated])
@@ -66,3 +89,19 @@ def test_the_datasets_roles_are_tried_on_every_template(files: FilesOnDisk) -> N
     require_roles(factories.spec(), files, [user])
     with pytest.raises(SpecRejected, match=r"students\[0\].path: the chat template of models/stu"):
         require_roles(factories.spec(), files, [user, system])
+
+
+def test_a_config_that_no_program_wrote_is_told(files: FilesOnDisk) -> None:
+    (files.root / "models/student/config.json").write_bytes(b"[" * 100_000)
+    assert "models/student/config.json is not JSON that can be read" in refused(files)
+
+
+def test_headers_of_one_folder_are_read_once() -> None:
+    looked = FilesInMemory(factories.spec_folder())
+    model = {"path": "models/teacher"}
+    require_models(
+        factories.spec(teachers=[{"kind": "weights", **model}], students=[model | {"layers": 2}]),
+        looked,
+    )
+    headers = [path for path, length in looked.parts if length > 4]
+    assert headers == ["models/teacher/model.safetensors"]

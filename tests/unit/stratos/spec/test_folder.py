@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stratos.errors import SpecRejected
-from stratos.spec.folder import files_under, read_spec_in_folder
+from stratos.spec.folder import belongs_to_model, files_under, read_spec_in_folder
 from tests import factories
 from tests.unit.stratos.spec.spec_files import changed
 
@@ -81,3 +81,20 @@ def test_a_model_may_be_one_file(folder: Path, name: str) -> None:
 def test_a_file_of_weights_alone_is_no_model(folder: Path) -> None:
     told = folder_problems(folder, students=[{"path": "models/student/model.safetensors"}])
     assert "is a .safetensors file; give the model's folder" in told
+
+
+def test_a_model_is_its_folder_or_its_file_with_a_template_beside() -> None:
+    found = ["m/config.json", "x.gguf", "x.gguf.jinja", "x.gguf.old", "mm/config.json"]
+    of = {
+        path: [name for name in found if belongs_to_model(name, path)] for path in ("m", "x.gguf")
+    }
+    assert of == {"m": ["m/config.json"], "x.gguf": ["x.gguf", "x.gguf.jinja"]}
+
+
+def test_a_link_that_leaves_the_folder_is_said_to_count_as_none(tmp_path: Path) -> None:
+    (tmp_path / "spec").mkdir()
+    (tmp_path / "blob").write_bytes(b"GGUF")
+    (tmp_path / "spec/x.gguf").symlink_to(tmp_path / "blob")
+    spec = factories.spec_text(students=[{"path": "x.gguf"}])
+    with pytest.raises(SpecRejected, match=r"'x.gguf' beside the spec .*a link .* counts as none"):
+        read_spec_in_folder(spec, files_under(tmp_path / "spec"))

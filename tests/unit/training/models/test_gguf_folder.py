@@ -68,6 +68,20 @@ def test_a_blob_of_any_name_is_read_and_made_into_a_folder_once(
     assert load_model("blob", str(folder)).model.config.model_type == "llama"
 
 
+def test_a_template_beside_the_file_takes_the_place_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gguf_folder.tempfile, "tempdir", str(tmp_path))
+    path = write_tiny_gguf(tmp_path / "x.gguf")
+    before = folder_of_gguf(path, "x")
+    (tmp_path / "x.gguf.jinja").write_text("{{ messages[0].content }}!")
+    after = folder_of_gguf(path, "x")
+    assert after != before
+    told = load_model("x", str(after)).tokenizer
+    asked = [{"role": "user", "content": "Hm"}]
+    assert told.apply_chat_template(asked, tokenize=False) == "Hm!"
+
+
 def test_only_a_gguf_is_taken_for_one(tmp_path: Path) -> None:
     (tmp_path / "model.gguf").write_bytes(b"PK\3\4")
     assert find_gguf(tmp_path, "model.gguf") is None
