@@ -85,6 +85,11 @@ def read_head(local: LocalModel) -> Head:
         raise _unknown(local, f"its logits are no projection of hidden states: {error}") from error
     finally:
         model.train(training)
+    if not expected.isfinite().all():
+        raise ValueError(
+            f"{local.name} gives logits that are no numbers (NaN or infinite); its weights are "
+            "damaged, or too large for their precision. Upload it again"
+        )
     distance, head = min(found, key=lambda one: one[0])
     if not distance <= tolerance(model):
         raise _unknown(local, f"they differ from a projection's by {distance:.2g} of their size")

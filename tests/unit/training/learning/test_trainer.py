@@ -106,8 +106,13 @@ def test_the_weights_of_the_lowest_validation_loss_are_kept():
 
 
 def test_a_loss_that_is_no_number_is_named():
+    with pytest.raises(DivergedTraining, match=r"lower training\.learning_rate"):
+        train(rate=1e30)
+
+
+def test_weights_that_give_no_numbers_are_named_before_training():
     model = make_model(60)
     with torch.no_grad():
         model.model.layers[0].mlp.up_proj.weight[0, 0] = float("nan")
-    with pytest.raises(DivergedTraining, match=r"lower training\.learning_rate"):
+    with pytest.raises(ValueError, match=r"logits that are no numbers"):
         train(model=model)
