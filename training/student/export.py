@@ -12,7 +12,7 @@ from typing import Any
 from transformers import GenerationConfig
 
 from serving.export.chat_template import decided
-from serving.export.comparison import compare
+from serving.export.comparison import compare, next_token_of
 from serving.export.gguf_file import require_exportable, write_gguf
 from serving.export.settings import write_settings
 from serving.llama_cpp.build import BUILD
@@ -95,15 +95,16 @@ def export_gguf(folder: Path, config: DistillConfig) -> tuple[CpuPrecision, ...]
     Raises:
         NotExportable: llama.cpp would answer another prompt than the student was taught.
     """
+    if not config.gguf:
+        return ()
     try:
+        ours = next_token_of(folder)
         for precision in config.gguf:
             _log.info("writing %s", gguf_name(precision))
             path = write_gguf(folder, precision, name=config.student.name)
-            compare(folder, path, precision)
+            compared = compare(folder, path, precision, ours)
             mib = path.stat().st_size / 2**20
-            _log.info(
-                "%s: %s, %.1f MiB, tokens and logits as in transformers", path.name, precision, mib
-            )
+            _log.info("%s: %s, %.1f MiB, %s", path.name, precision, mib, compared)
     except NotExportable as error:
         found = _without_gguf(config, error)
         for precision in config.gguf:

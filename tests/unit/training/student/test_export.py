@@ -84,6 +84,7 @@ def test_a_student_is_exported_in_full_and_quantised(tmp_path, caplog):
     config = config_of("float16", "q4_k_m")
     assert export_gguf(tmp_path, config) == config.gguf
     assert {path.name for path in tmp_path.glob("*.gguf")} == {"model.gguf", "model-q4_k_m.gguf"}
+    assert caplog.text.count("MiB, tokens, prompts and logits as in transformers") == 2
     assert [line for line in caplog.messages if line.startswith("writing")] == [
         "writing model.gguf",
         "writing model-q4_k_m.gguf",
@@ -113,7 +114,7 @@ def test_more_ends_than_llama_cpp_takes_are_found_before_training():
 def test_what_turns_out_after_training_leaves_no_file_and_no_failure_to_vllm(
     tmp_path, monkeypatch, caplog
 ):
-    def unlike(folder, gguf, precision):
+    def unlike(folder, gguf, precision, ours):
         raise NotExportable("they render a question unlike one another")
 
     monkeypatch.setattr("training.student.export.compare", unlike)
