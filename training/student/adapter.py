@@ -31,7 +31,7 @@ def write_adapter(student: Student, weights: Weights | None, folder: Path) -> No
         folder: Of the artifact.
     """
     config = student.trained.peft_config["default"]
-    if weights is not None and weights.hub is not None and _is_whole(student, weights):
+    if weights is not None and is_named(student, weights):
         config.base_model_name_or_path, config.revision = weights.hub, commit_of(weights)
     else:
         config.base_model_name_or_path, config.revision = BASE, None
@@ -44,13 +44,15 @@ def write_adapter(student: Student, weights: Weights | None, folder: Path) -> No
     (folder / FOLDER / "README.md").unlink(missing_ok=True)
 
 
-def _is_whole(student: Student, weights: Weights) -> bool:
-    """Whether the base is all that was read.
+def is_named(student: Student, weights: Weights) -> bool:
+    """Whether the base has a name outside of the job.
 
     Of several parts, the weights of the text have other names, which peft would pass over.
     """
+    if weights.hub is None or weights.layers is not None:
+        return False
     read = AutoConfig.from_pretrained(student.local.source, trust_remote_code=False)
-    return weights.layers is None and read.model_type == student.model.config.model_type
+    return bool(read.model_type == student.model.config.model_type)
 
 
 def _write_base(student: Student, folder: Path) -> None:
