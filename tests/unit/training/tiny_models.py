@@ -111,7 +111,7 @@ def save_model(folder: Path, *, seed: int = 0, **changes: Any) -> Path:
     return folder
 
 
-def save_in_parts(folder: Path) -> Path:
+def save_in_parts(folder: Path, **changes: Any) -> Path:
     """Write a tiny model of text and images, as Gemma 3 from 4 billion parameters on is."""
     tokenizer = make_tokenizer()
     sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
@@ -124,6 +124,7 @@ def save_in_parts(folder: Path) -> Path:
             "vocab_size": len(tokenizer),
             "eos_token_id": 1,
             "initializer_range": 0.2,
+            **changes,
         },
         vision_config={**sizes, "num_attention_heads": 4, "image_size": 28, "patch_size": 14},
         mm_tokens_per_image=4,
