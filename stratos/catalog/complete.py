@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from stratos.catalog.architecture import layer_kinds, layer_of, text_config
+from stratos.catalog.architecture import layer_kinds, text_config
+from stratos.catalog.layers import layer_of
 from stratos.catalog.safetensors import StoredTensor
 
 _EMBEDDINGS = re.compile(r"(?:^|\.)(?:embed_tokens|wte|word_embeddings|embed_in|tok_embeddings)\.")
