@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import warnings
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from training.student.sharding import WritingCopy, put_together, shard
 
 _LAYER = re.compile(r"^.*\.\d+\.")
 """What stands before a part of a layer in its name."""
+_log = logging.getLogger(__name__)
 _OF_EXPERTS = re.compile(r"expert|(?:^|\.)(?:w[123]|gate|(?:gate|up|down)_proj)$")
 
 
@@ -158,6 +160,13 @@ def load_student(
     stored: Precision = precision if method == "lora" else "float32"
     device = "cpu" if in_main_memory else None
     local = load_model(weights.name, source, stored, weights.layers, device=device)
+    if method == "full" and _mixes_experts(local.model):
+        _log.warning(
+            "the router of %s learns without the loss that balances its experts, so after long "
+            "training some may do most of the work; `method: lora` leaves router and experts as "
+            "they are",
+            weights.name,
+        )
     return Student(local, method, precision, lora_rank, seed)
 
 
@@ -184,7 +193,7 @@ def _beside_experts(model: PreTrainedModel) -> list[str]:
     Empty where there are no experts. For some mixtures peft means every expert and the router too
     by `all-linear`, and by the names that experts once had, for others not.
     """
-    if not any(name.endswith(".experts") for name, _ in model.named_modules()):
+    if not _mixes_experts(model):
         return []
     head = model.get_output_embeddings()
     linear = [
@@ -193,3 +202,7 @@ def _beside_experts(model: PreTrainedModel) -> list[str]:
         if isinstance(part, nn.Linear) and part is not head
     ]
     return sorted({name for name in linear if not _OF_EXPERTS.search(name)})
+
+
+def _mixes_experts(model: PreTrainedModel) -> bool:
+    return any(name.endswith(".experts") for name, _ in model.named_modules())
