@@ -12,14 +12,16 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 import torch
-from transformers import CONFIG_MAPPING, AutoConfig, AutoModelForCausalLM, PreTrainedModel
+import transformers
+from transformers import CONFIG_MAPPING, AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 from transformers.utils import logging as transformers_logging
 
+from benchmarks.family_sizes import COMMON, NO_DECODER_OF_CHATS, OWN
 from tests.tiny_families import FAMILIES, make_tiny
 from tests.unit.training.tiny_models import make_tokenizer
 from training.models.chat import ChatFormat
@@ -32,51 +34,42 @@ from training.student.student import Student
 TARGET = Path("stratos/catalog/data/families.csv")
 FIELDS = ("model_type", "untried", "teacher_obstacle", "student_obstacle")
 _LARGEST_TINY = 60_000_000
-_SHAPE: dict[str, Any] = {
-    "hidden_size": 32,
-    "intermediate_size": 64,
-    "moe_intermediate_size": 16,
-    "num_hidden_layers": 4,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "max_position_embeddings": 128,
-    "num_experts": 4,
-    "num_local_experts": 4,
-    "n_routed_experts": 4,
-    "num_experts_per_tok": 2,
-    "head_dim": 8,
-    "qk_nope_head_dim": 8,
-    "qk_rope_head_dim": 8,
-    "v_head_dim": 8,
-    "kv_lora_rank": 16,
-    "q_lora_rank": 16,
-    "eos_token_id": 1,
-    "pad_token_id": 0,
-    "is_decoder": True,
-}
 _PROMPTS = [[9, 10, 11, 12, 13], [20, 21, 22]]
 _ENCODER = "it has an encoder, and is no decoder of chats"
+_NO_TEXT = "transformers has no language model for its text alone"
+_LOGITS = "changes its logits in a way that training does not know"
 _SAMPLING = Sampling(6, frozenset({1}))
+
+
+class ObstacleError(ValueError):
+    """Said in words that a refusal can repeat."""
 
 
 def tiny(model_type: str, vocabulary: int) -> PreTrainedModel:
     """Build a model of a type from its own configuration class.
 
     Raises:
-        ValueError: it cannot be made small by the usual names of sizes.
+        ObstacleError: it cannot be made small by the usual names of sizes.
     """
     if model_type in FAMILIES:
         return make_tiny(model_type, vocabulary)
-    config = AutoConfig.for_model(model_type)
-    known = {key: value for key, value in _SHAPE.items() if hasattr(config, key)}
-    config = AutoConfig.for_model(model_type, **known, vocab_size=vocabulary)
+    config_class = CONFIG_MAPPING[model_type]
+    shape = COMMON | {"vocab_size": vocabulary} | OWN.get(model_type, {})
+    names = _names(config_class) | set(OWN.get(model_type, ()))
+    config = config_class(**{key: value for key, value in shape.items() if key in names})
     with torch.device("meta"):
         size = sum(p.numel() for p in AutoModelForCausalLM.from_config(config).parameters())
     if size > _LARGEST_TINY:
-        raise ValueError(f"built tiny it still has {size:,} parameters")
+        raise ObstacleError(f"built tiny it still has {size:,} parameters")
     torch.manual_seed(0)
     built: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
     return built.eval()
+
+
+def _names(config_class: type[PreTrainedConfig]) -> set[str]:
+    """What a config.json of this class can say, by its own names and by the usual ones."""
+    names = {field.name for field in fields(config_class)} | set(config_class.attribute_map)
+    return {name for name in names if not isinstance(getattr(config_class, name, None), property)}
 
 
 def teaches(built: PreTrainedModel, folder: Path) -> LocalModel:
@@ -101,7 +94,9 @@ def teaches(built: PreTrainedModel, folder: Path) -> LocalModel:
             pad_token_id=0,
         )
         if expected[0, len(prompt) :].tolist() != found.written:
-            raise ValueError("in a batch it decodes other tokens than alone")
+            raise ObstacleError(
+                "in a batch it writes other tokens than transformers' generate() alone"
+            )
     return local
 
 
@@ -124,35 +119,55 @@ def learns(local: LocalModel) -> None:
         loss = student.loss(batch, lambda logits, rows: cross_entropy(logits, batch.targets[rows]))
         loss.backward()  # type: ignore[no-untyped-call]
         if not torch.isclose(loss, expected, rtol=1e-3):
-            raise ValueError("its loss in training is not the model's own")
+            raise ObstacleError("its loss in training is not the model's own")
 
 
 def row(model_type: str) -> dict[str, str]:
     """What stands against a type as a teacher, and as a student; or why neither was tried."""
     found = dict.fromkeys(FIELDS, "")
     found["model_type"] = model_type
-    if getattr(CONFIG_MAPPING[model_type], "is_encoder_decoder", False):
-        found["teacher_obstacle"] = found["student_obstacle"] = _ENCODER
+    instead = no_decoder(model_type)
+    if instead is not None:
+        found["teacher_obstacle"] = found["student_obstacle"] = instead
+        return found
+    read = text_type(model_type)
+    if read not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
+        found["teacher_obstacle"] = found["student_obstacle"] = _NO_TEXT
         return found
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            built = tiny(model_type, len(make_tokenizer()))
+            built = tiny(read, len(make_tokenizer()))
             with torch.no_grad():
                 built(input_ids=torch.tensor(_PROMPTS[:1]))
         except Exception as error:
-            found["untried"] = _reason(error)
+            found["untried"] = reason(error)
             return found
         try:
             local = teaches(built, Path(folder))
         except Exception as error:
-            found["teacher_obstacle"] = found["student_obstacle"] = _reason(error)
+            found["teacher_obstacle"] = found["student_obstacle"] = reason(error)
             return found
         try:
             learns(local)
         except Exception as error:
-            found["student_obstacle"] = _reason(error)
+            found["student_obstacle"] = reason(error)
     return found
+
+
+def no_decoder(model_type: str) -> str | None:
+    """What a type is instead of a decoder of chats; None if it may be one."""
+    if getattr(CONFIG_MAPPING[model_type], "is_encoder_decoder", False):
+        return _ENCODER
+    return NO_DECODER_OF_CHATS.get(model_type)
+
+
+def text_type(model_type: str) -> str:
+    """Of a model of several parts the type of its text, which alone is read."""
+    config_class = CONFIG_MAPPING[model_type]
+    if "text_config" not in config_class.sub_configs:
+        return model_type
+    return str(config_class().get_text_config().model_type)
 
 
 def rows() -> Iterator[dict[str, str]]:
@@ -162,22 +177,27 @@ def rows() -> Iterator[dict[str, str]]:
         yield found
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
+    """What went wrong with a tiny model, as a sentence for whoever reads a refusal."""
     words = " ".join(str(error).split())
-    if isinstance(error, ValueError):
-        return words.partition(". ")[0].replace("tiny", "a tiny one")[:200]
-    return f"{type(error).__name__}: {words}"[:200]
+    print(f"{type(error).__name__}: {words}"[:300], file=sys.stderr)
+    if _LOGITS in words:
+        return f"it {_LOGITS}"
+    if isinstance(error, ObstacleError):
+        return words
+    return (
+        f"transformers {transformers.__version__} fails to run a tiny one ({type(error).__name__})"
+    )
 
 
 def main() -> None:
     torch.set_num_threads(1)
     transformers_logging.set_verbosity_error()
+    found = list(rows())
     with TARGET.open("w", newline="") as file:
         writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
         writer.writeheader()
-        for found in rows():
-            writer.writerow(found)
-            file.flush()
+        writer.writerows(found)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,10 @@ import logging
 import math
 import re
 import shutil
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -18,13 +21,14 @@ import torch
 from stratos.contracts.bucket import SPEC_FILE
 from stratos.planning.deadlines import TIME_SHARES
 from stratos.planning.forecast.devices import micro_tokens
-from stratos.spec import Spec, Weights
+from stratos.spec import Method, Spec, Weights
 from stratos.spec.reader import read_spec
 from stratos.spec.training import DEFAULT_BATCH_TOKENS
 from training.container.clock import Interruption, JobClock
 from training.container.host import limit_threads, runtime
 from training.learning.optimizer import Optimizers
 from training.learning.trainer import Trainer, TrainingSchedule, TrainingState
+from training.models.gguf_folder import convert, find_gguf
 from training.objectives.objective import GoldTokens
 from training.student.batches import BatchPlan, TokenizedExample
 from training.student.student import load_student
@@ -32,6 +36,8 @@ from training.student.student import load_student
 _HEADROOM = 3.0
 """Hours of a run over those that its training takes of its share: start, export, the machine's
 mood. The fastest machine that the examples were run on leaves them as much."""
+_LONG_SECONDS = 5.0
+"""A step that takes longer is measured once: what chance adds is little beside it."""
 _RECORD_TOKENS = 96
 _RATE = 1e-9
 _HOURS = re.compile(r"^(\s*max_training_hours:\s*)([\d.]+)", re.MULTILINE)
@@ -74,17 +80,18 @@ def step_seconds(spec: Spec, student: Weights, folder: Path, least_seconds: floa
     It is the step that the job does, optimizer included, on records without meaning.
     """
     training = spec.training
-    method = "lora" if training.method == "lora" else "full"
-    opened = load_student(
-        student, str(folder / str(student.path)), method, "float32", training.lora_rank, 0
-    )
+    method: Method = "lora" if training.method == "lora" else "full"
+    with _model_folder(folder, str(student.path)) as source:
+        opened = load_student(student, str(source), method, "float32", training.lora_rank, 0)
     threads = torch.get_num_threads()
     limit_threads(opened.num_parameters)
     batch_tokens = training.batch_tokens or DEFAULT_BATCH_TOKENS
     plan = BatchPlan(
         _records(4 * batch_tokens // _RECORD_TOKENS),
         batch_tokens=batch_tokens,
-        micro_tokens=micro_tokens(runtime(), batch_tokens, _RECORD_TOKENS, 1),
+        micro_tokens=micro_tokens(
+            runtime(), opened.num_parameters, batch_tokens, _RECORD_TOKENS, 1
+        ),
         seed=0,
         packed=training.packing,
     )
@@ -108,8 +115,23 @@ def step_seconds(spec: Spec, student: Weights, folder: Path, least_seconds: floa
     return (ended_at[-1] - ended_at[0]) / (len(ended_at) - 1)
 
 
+@contextmanager
+def _model_folder(example: Path, path: str) -> Iterator[Path]:
+    """The folder of a model of an example; of a GGUF, one made for as long as it is read."""
+    gguf = find_gguf(example, path)
+    if gguf is None:
+        yield example / path
+        return
+    with tempfile.TemporaryDirectory() as made:
+        convert(gguf, Path(made), path)
+        yield Path(made)
+
+
 class _Measured(JobClock):
-    """Ends a training when two steps after the first, and so many seconds, were measured."""
+    """Ends a training when so many seconds, and two steps after the first, were measured.
+
+    One is enough if it takes long.
+    """
 
     def __init__(self, ended_at: list[float], least_seconds: float) -> None:
         super().__init__(deadline_seconds=math.inf)
@@ -117,7 +139,8 @@ class _Measured(JobClock):
 
     def must_end(self, reserve_seconds: float = 0.0) -> Interruption | None:
         ended = self._ended_at
-        enough = len(ended) > 2 and ended[-1] - ended[0] >= self._least_seconds
+        passed = ended[-1] - ended[0] if ended else 0.0
+        enough = passed >= self._least_seconds and (len(ended) > 2 or passed >= _LONG_SECONDS)
         return "deadline" if enough else None
 
 

@@ -103,7 +103,9 @@ class Workflow(Construct):
         inspect = self._lambdas.invoke(
             "InspectDataset", "inspect_dataset", {"run": "$.run"}, "$.dataset"
         )
-        inspect.add_catch(rejected, errors=["DatasetRejected"], result_path="$.failure")
+        inspect.add_catch(
+            rejected, errors=["DatasetRejected", "SpecRejected"], result_path="$.failure"
+        )
         plan = self._lambdas.invoke(
             "PlanCandidates",
             "plan_candidates",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lambdas.aws.catalog_files import CatalogFiles
 from lambdas.aws.run_files import RunFiles
 from lambdas.aws.sagemaker import mode_in_service
@@ -10,7 +12,9 @@ from lambdas.aws.spec_folder import SpecFolder
 from lambdas.gathering.live_instances import servers_for
 from lambdas.gathering.model_pool import ModelPool
 from stratos.catalog.model_files import ModelFiles
+from stratos.contracts.records import Record
 from stratos.contracts.run import RunRef
+from stratos.dataset.template_tokens import count_templates
 from stratos.dataset.token_estimate import (
     CountTokens,
     by_characters,
@@ -32,13 +36,15 @@ def planning_request(
 ) -> PlanningRequest:
     """Gather catalogs, calibration, sizes and what is in service for one run."""
     catalog = CatalogFiles(run)
+    files = ModelFiles(SpecFolder(run))
+    sample = RunFiles(run).sample("probe", _SAMPLE)
     return PlanningRequest(
         spec=spec,
         region=settings().aws_region,
-        teachers=pool.teacher_cards(),
-        students=pool.student_cards(),
+        teachers=count_templates(pool.teacher_cards(), pool.teachers, files, sample),
+        students=count_templates(pool.student_cards(), pool.students, files, sample),
         servers=servers_for(spec, catalog.servers()),
-        dataset=_facts(run, spec, dataset),
+        dataset=_facts(dataset, sample, _counter(files, spec)),
         calibration=catalog.calibration(),
         spent_usd=spent.usd,
         spent_hours=spent.hours,
@@ -46,9 +52,7 @@ def planning_request(
     )
 
 
-def _facts(run: RunRef, spec: Spec, dataset: Dataset) -> DatasetFacts:
-    count = _counter(run, spec)
-    sample = RunFiles(run).sample("probe", _SAMPLE)
+def _facts(dataset: Dataset, sample: Sequence[Record], count: CountTokens) -> DatasetFacts:
     prompts = ["\n".join(message.content for message in record.messages) for record in sample]
     longest = dataset.longest_prompt_characters
     answers = (record.gold for record in sample if record.gold is not None)
@@ -63,9 +67,8 @@ def _facts(run: RunRef, spec: Spec, dataset: Dataset) -> DatasetFacts:
     )
 
 
-def _counter(run: RunRef, spec: Spec) -> CountTokens:
+def _counter(files: ModelFiles, spec: Spec) -> CountTokens:
     """By the vocabulary of the first student that lies beside the spec, else by characters."""
-    files = ModelFiles(SpecFolder(run))
     for student in spec.students:
         if student.path is not None:
             try:

@@ -35,6 +35,7 @@ PROBES = {
     "signs": "f(x) = a[i] += {\"k\": 'v'} && !b || c; #no <tag/> https://a.b/c?d=e&f=%20 …—“”«»€",
     "code": "def f(n):\n    if n<2:\n\t\treturn n\n    return f(n-1)+f(n-2)  # fibonacci\n",
     "latin": "Größe façade naïve coöperate Ærøskøbing Łódź İstanbul Việt Nam ĲSSELMEER ﬁn ªº",
+    "capitals": "iPhone FRANÇAIS École GRÖSSE eÉ éE ПриветМир МОСКВА ΑθήναΕλλάς ÇAva XMLParser ǅa",
     "scripts": "Привет, мир! Γειά σου κόσμε שלום עולם مرحبا بالعالم नमस्ते दुनिया สวัสดีชาวโลก",
     "east asia": "你好，世界！今天是2026年。こんにちは世界、カタカナ。안녕하세요 세계 𠮷野家",
     "emoji": "😀👍🏽 👩‍👩‍👧‍👦 🇩🇪 ❤️ ☃ a😀b",

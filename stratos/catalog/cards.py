@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from stratos.catalog.architecture import architecture, positive, text_config
 from stratos.catalog.exportable import export_obstacle
+from stratos.catalog.exportable_families import same_until
 from stratos.catalog.files import Files
 from stratos.catalog.model_card import ModelCard
 from stratos.catalog.models import bedrock_card, hub_card
@@ -75,6 +76,7 @@ def card_from_config(
     if layers is not None:
         found = found.cut(layers)
     text = text_config(config)
+    obstacle = export_obstacle(config)
     hidden = found.size("hidden_size", positive(text.get("n_embd")))
     heads = found.size("num_attention_heads", positive(text.get("n_head")))
     return ModelCard(
@@ -97,7 +99,8 @@ def card_from_config(
         or 4 * hidden,
         vocabulary_size=found.size("vocab_size"),
         context_tokens=positive(text.get("max_position_embeddings")),
-        llama_cpp_obstacle=export_obstacle(config),
+        llama_cpp_context_tokens=same_until(text) if obstacle is None else None,
+        llama_cpp_obstacle=obstacle,
         float32_weights=found.dtype == "F32",
     )
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from stratos.catalog.files import Files
+from stratos.frozen import FrozenModel
 
 CPU_SECONDS = 10
 """That rendering may compute."""
@@ -20,31 +21,66 @@ Conversation = Sequence[tuple[str, str]]
 """Role and content of each message."""
 
 
+class Spoken(FrozenModel):
+    role: str
+    content: str
+
+
+class Rendering(FrozenModel):
+    """What is to be rendered."""
+
+    template: str
+    tokens: dict[str, str]
+    """Special tokens by their names, such as `bos_token`."""
+    conversations: tuple[tuple[Spoken, ...], ...]
+
+
+class Rendered(FrozenModel):
+    """What a template makes of a conversation."""
+
+    text: str | None
+    """The prompt; None where there is none."""
+    refusal: str | None
+    """Why it cannot be used; None where it can."""
+
+
 def require_template(files: Files, folder: str, conversations: Sequence[Conversation]) -> None:
     """Refuse a model folder without a chat template, or with one that refuses a conversation.
 
     Raises:
         ValueError: naming the roles that are refused, and what to do.
     """
-    template, tokens = find_template(files, folder)
-    asked = {
-        "template": template,
-        "tokens": tokens,
-        "conversations": [
-            [{"role": role, "content": content} for role, content in conversation]
-            for conversation in conversations
-        ],
-    }
-    reasons = _render(folder, json.dumps(asked))
-    for conversation, reason in zip(conversations, reasons, strict=True):
-        if reason is None:
+    for conversation, one in zip(
+        conversations, render_template(files, folder, conversations), strict=True
+    ):
+        if one.refusal is None:
             continue
         roles = ", ".join(role for role, _ in conversation)
         raise ValueError(
             f"the chat template of {folder} does not take the roles {roles}, which the dataset "
-            f"has: {reason}. Put those messages into the user's, or use a model whose template "
-            "takes them"
+            f"has: {one.refusal}. Put those messages into the user's, or use a model whose "
+            "template takes them"
         )
+
+
+def render_template(
+    files: Files, folder: str, conversations: Sequence[Conversation]
+) -> list[Rendered]:
+    """Each conversation as the chat template of a model folder renders it.
+
+    Raises:
+        ValueError: there is no template, or it does not come to an end.
+    """
+    template, tokens = find_template(files, folder)
+    asked = Rendering(
+        template=template,
+        tokens=tokens,
+        conversations=tuple(
+            tuple(Spoken(role=role, content=content) for role, content in conversation)
+            for conversation in conversations
+        ),
+    )
+    return [Rendered.model_validate(one) for one in _render(folder, asked.model_dump_json())]
 
 
 def find_template(files: Files, folder: str) -> tuple[str, dict[str, str]]:
@@ -89,7 +125,7 @@ def _text(token: object) -> str | None:
 
 
 @lru_cache(maxsize=64)
-def _render(folder: str, asked: str) -> list[str | None]:
+def _render(folder: str, asked: str) -> list[dict[str, str | None]]:
     command = [sys.executable, "-m", "stratos.catalog.rendering", str(CPU_SECONDS)]
     environ = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     try:
@@ -107,5 +143,5 @@ def _render(folder: str, asked: str) -> list[str | None]:
             f"the chat template of {folder} was stopped: it did not end within seconds, or took "
             "too much memory. Use the template that the model was published with"
         ) from error
-    reasons: list[str | None] = json.loads(done.stdout)
-    return reasons
+    rendered: list[dict[str, str | None]] = json.loads(done.stdout)
+    return rendered

@@ -29,12 +29,16 @@ class ExportableFamily:
         activation: Of the feed-forward blocks; the only one there.
         demands: What else must be as llama.cpp computes it.
         turns_part: Its rotary embedding may turn a part of each head.
+        lacks_window: It may attend to a window in transformers, but not there.
+        window: Its width where config.json does not say.
     """
 
     rope_types: frozenset[str] = _SCALED
     activation: str = "silu"
     demands: tuple[Demand, ...] = ()
     turns_part: bool = False
+    lacks_window: bool = False
+    window: int | None = None
 
 
 def value_of(config: Config, field: str, default: object) -> Any:
@@ -133,9 +137,9 @@ _AS_LLAMA = _SCALED | {"llama3"}
 
 EXPORTABLE: dict[str, ExportableFamily] = {
     "llama": ExportableFamily(_AS_LLAMA, demands=(_full_attention,)),
-    "mistral": ExportableFamily(_AS_LLAMA),
-    "ministral": ExportableFamily(_AS_LLAMA),
-    "ministral3": ExportableFamily(),
+    "mistral": ExportableFamily(_AS_LLAMA, lacks_window=True, window=4096),
+    "ministral": ExportableFamily(_AS_LLAMA, lacks_window=True, window=4096),
+    "ministral3": ExportableFamily(lacks_window=True),
     "mixtral": ExportableFamily(_AS_LLAMA),
     "qwen2": _PLAIN,
     "qwen3": _PLAIN,
@@ -152,7 +156,9 @@ EXPORTABLE: dict[str, ExportableFamily] = {
         ),
     ),
     "smollm3": ExportableFamily(demands=(_full_attention, _positions_but_every_fourth)),
-    "phi3": ExportableFamily(frozenset({"default", "longrope"}), turns_part=True),
+    "phi3": ExportableFamily(
+        frozenset({"default", "longrope"}), turns_part=True, lacks_window=True
+    ),
     "granite": _PLAIN,
     "olmo2": ExportableFamily(demands=(_NO_BIAS,)),
     "olmo3": ExportableFamily(
@@ -200,7 +206,7 @@ EXPORTABLE: dict[str, ExportableFamily] = {
 def rope_obstacle(config: Config, model_type: str) -> str | None:
     """What llama.cpp would turn otherwise."""
     family, rope = EXPORTABLE[model_type], rope_of(config)
-    scaled_by = str(rope.get("rope_type") or rope.get("type") or "default")
+    scaled_by = _scaled_by(rope)
     if scaled_by not in family.rope_types:
         return (
             f"llama.cpp has no rope scaling {scaled_by!r} for {model_type}, only "
@@ -216,3 +222,33 @@ def rope_obstacle(config: Config, model_type: str) -> str | None:
     if scaled_by == "yarn" and math.isclose(float(factor), own, rel_tol=1e-6):
         return None
     return "llama.cpp finds rope's attention_factor itself; leave it out"
+
+
+def same_until(config: Config) -> int | None:
+    """The longest text of which llama.cpp computes what transformers does; it takes no longer one.
+
+    For most that is what the model was made for. llama.cpp has no sliding window for some that
+    have one, which matters beyond it, and it takes the divisors for long texts by the length of
+    its cache and not of the text.
+
+    Args:
+        config: Of a family that can be written. Where it names no length, None.
+    """
+    family = EXPORTABLE[str(config.get("model_type"))]
+    limits = [config.get("max_position_embeddings")]
+    if family.lacks_window and _WINDOW in (config.get("layer_types") or (_WINDOW,)):
+        limits.append(value_of(config, "sliding_window", family.window))
+    if _scaled_by(rope_of(config)) == "longrope":
+        limits.append(trained_length(config))
+    return min((int(limit) for limit in limits if limit), default=None)
+
+
+def trained_length(config: Config) -> int | None:
+    """The longest text before its rotary embedding was scaled."""
+    name = "original_max_position_embeddings"
+    found = rope_of(config).get(name) or config.get(name) or config.get("max_position_embeddings")
+    return int(found) if found else None
+
+
+def _scaled_by(rope: Config) -> str:
+    return str(rope.get("rope_type") or rope.get("type") or "default")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from stratos.catalog.servers import Runtime
 from stratos.frozen import FrozenModel
 
 
@@ -33,9 +34,11 @@ class ModelCard(FrozenModel):
     vocabulary_size: int | None = None
     context_tokens: int | None = None
     """The longest text it was made for, prompt and reply together; None is unknown."""
+    llama_cpp_context_tokens: int | None = None
+    """The longest of which llama.cpp computes what it was trained to; None is no less."""
     template_tokens: float | None = None
-    """Of its chat template around one question, its own system prompt included; None: not
-    counted."""
+    """Of its chat template around a prompt of the dataset, its own system prompt included; None:
+    not counted."""
     llama_cpp_obstacle: str | None = None
     """Why llama.cpp, and so a CPU, cannot serve it; None if nothing is known against it."""
     float32_weights: bool = False
@@ -44,3 +47,8 @@ class ModelCard(FrozenModel):
     output_usd_per_million_tokens: float | None = None
     prior_accuracy: float | None = None
     """A published score in 0..1 that orders models before they are probed."""
+
+    def context_on(self, runtime: Runtime) -> int | None:
+        """The longest text that an endpoint of this kind can hold; None is unknown."""
+        limits = [self.context_tokens, self.llama_cpp_context_tokens if runtime == "cpu" else None]
+        return min((limit for limit in limits if limit is not None), default=None)

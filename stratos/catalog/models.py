@@ -40,11 +40,15 @@ class HubModel(FrozenModel):
     vocabulary_size: PositiveInt
     tied_embeddings: bool
     context_tokens: PositiveInt
+    llama_cpp_context_tokens: PositiveInt | None = None
+    """Where a GGUF is written for less: see `stratos.catalog.exportable_families.same_until`."""
     num_parameters: PositiveInt
     num_active_parameters: PositiveInt
     prior_accuracy: float | None = Field(default=None, ge=0, le=1)
     prior_metric: str | None = None
     source: str
+    llama_cpp_obstacle: str | None = None
+    """Of its tokenizer, which the other columns do not tell of."""
 
     @property
     def gated(self) -> bool:
@@ -66,7 +70,9 @@ class HubModel(FrozenModel):
             intermediate_size=self.expert_size or self.intermediate_size,
             vocabulary_size=self.vocabulary_size,
             context_tokens=self.context_tokens,
-            llama_cpp_obstacle=export_obstacle({"model_type": self.model_type}),
+            llama_cpp_context_tokens=self.llama_cpp_context_tokens,
+            llama_cpp_obstacle=self.llama_cpp_obstacle
+            or export_obstacle({"model_type": self.model_type}),
             prior_accuracy=self.prior_accuracy,
         )
 

@@ -24,10 +24,12 @@ _MARKS = (
 )
 _UPPER, _LOWER = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]", r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"
 _FIRST = r"[^\r\n\p{L}\p{N}]?"
-_CASES = (
+_AFTER_CASES = r" ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+_GPT4O = (
     f"split {_FIRST}{_UPPER}*{_LOWER}+{_CONTRACTIONS}?|{_FIRST}{_UPPER}+{_LOWER}*{_CONTRACTIONS}?"
-    r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+    r"|\p{N}{1,3}|" + _AFTER_CASES
 )
+_TEKKEN = f"split {_FIRST}{_UPPER}*{_LOWER}+|{_FIRST}{_UPPER}+{_LOWER}*" + r"|\p{N}|" + _AFTER_CASES
 _GPT2 = "bytes after GPT-2's split"
 _BYTES = "bytes"
 
@@ -38,12 +40,9 @@ _NAMES: dict[tuple[tuple[str, ...], bool], str] = {
     ((_THREE_DIGITS, _BYTES), True): "llama-bpe",
     ((_THREE_DIGITS, _BYTES), False): "smaug-bpe",
     ((_MARKS, _BYTES), False): "qwen35",
-    ((_CASES, _BYTES), False): "granite-embed-multi-97m",
 }
-"""The last splits as GPT-4o's tokenizer does but that it tells capitals only in ASCII; llama.cpp's
-own name for that, gpt-4o, takes marks off letters, too, and so does its tekken.
-
-Steps, and whether a whole word that is a token needs no merges → `tokenizer.ggml.pre`."""
+"""Steps, and whether a whole word that is a token needs no merges → `tokenizer.ggml.pre`."""
+KNOWN = tuple(_NAMES.values())
 _SAME = {
     "llama3": "llama-bpe",
     "llama-v3": "llama-bpe",
@@ -72,12 +71,19 @@ def pre_tokenizer_name(tokenizer: Mapping[str, Any]) -> str:
     """
     _require_byte_level_bpe(tokenizer)
     steps = _steps(tokenizer["pre_tokenizer"])
+    if steps[:1] in ([_GPT4O], [_TEKKEN]):
+        # llama.cpp has names for these, which do not split as the tokenizers of that name.
+        raise NotExportable(
+            "the tokenizer splits text at capitals, as GPT-4o's and Mistral's since Nemo do; "
+            "llama.cpp knows capitals in ASCII alone: it parts FRANÇAIS after Ç. Choose a student "
+            "with another tokenizer, or a server with a GPU"
+        )
     name = _NAMES.get((tuple(steps), bool(tokenizer["model"].get("ignore_merges"))))
     if name is None:
         raise NotExportable(
             f"the tokenizer splits text by {' then '.join(steps)}, "
             f"ignore_merges {bool(tokenizer['model'].get('ignore_merges'))}; llama.cpp is not "
-            f"known to. Known are the ways of {', '.join(_NAMES.values())}; choose a student with "
+            f"known to. Known are the ways of {', '.join(KNOWN)}; choose a student with "
             "one of these tokenizers"
         )
     return name
@@ -137,9 +143,7 @@ def pre_tokenizer_named(name: str) -> tuple[dict[str, Any], bool]:
         if known == _SAME.get(name, name):
             parts = [_step(step) for step in steps]
             return {"type": "Sequence", "pretokenizers": parts}, ignore_merges
-    raise LookupError(
-        f"known ways to split text are those of {', '.join((*_NAMES.values(), *_SAME))}"
-    )
+    raise LookupError(f"known ways to split text are those of {', '.join((*KNOWN, *_SAME))}")
 
 
 def _step(step: str) -> dict[str, Any]:

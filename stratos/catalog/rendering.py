@@ -1,7 +1,7 @@
 """A chat template rendered as Transformers does, in a process of its own.
 
-`python -m stratos.catalog.rendering SECONDS` reads a `Rendering` and writes a reason for each
-conversation that the template refuses. A template is a program of whoever made the model: here it
+`python -m stratos.catalog.rendering SECONDS` reads a `Rendering` and writes what became of each
+conversation, as `Rendered`. A template is a program of whoever made the model: here it
 has no more than a few seconds and some memory, and nothing to reach.
 """
 
@@ -19,24 +19,10 @@ from jinja2.ext import Extension, loopcontrols
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from stratos.frozen import FrozenModel
+from stratos.catalog.chat_template import Rendered, Rendering
 
 _MEMORY_BYTES = 2**30
 _SHOWN_CHARACTERS = 300
-
-
-class Spoken(FrozenModel):
-    role: str
-    content: str
-
-
-class Rendering(FrozenModel):
-    """What is to be rendered."""
-
-    template: str
-    tokens: dict[str, str]
-    """Special tokens by their names, such as `bos_token`."""
-    conversations: tuple[tuple[Spoken, ...], ...]
 
 
 class _Generation(Extension):
@@ -49,24 +35,25 @@ class _Generation(Extension):
         return parser.parse_statements(("name:endgeneration",), drop_needle=True)
 
 
-def refusals(asked: Rendering) -> list[str | None]:
-    """Why a template does not render each conversation; None where it does."""
+def render(asked: Rendering) -> list[Rendered]:
+    """Each conversation as the template renders it, up to where the model is to write."""
     try:
         template = _environment().from_string(asked.template)
     except TemplateError as error:
-        return [_shown(error)] * len(asked.conversations)
-    reasons: list[str | None] = []
+        return [Rendered(text=None, refusal=_shown(error))] * len(asked.conversations)
+    done = []
     for conversation in asked.conversations:
         messages = [turn.model_dump() for turn in conversation]
         told = {"messages": messages, "tools": None, "documents": None, **asked.tokens}
         try:
             text = template.render(add_generation_prompt=True, **told)
         except Exception as error:
-            reasons.append(_shown(error))
+            done.append(Rendered(text=None, refusal=_shown(error)))
         else:
-            last = conversation[-1].content.strip()
-            reasons.append(None if last in text else "it leaves the last message out")
-    return reasons
+            kept = conversation[-1].content.strip() in text
+            reason = None if kept else "it leaves the last message out"
+            done.append(Rendered(text=text, refusal=reason))
+    return done
 
 
 def _environment() -> ImmutableSandboxedEnvironment:
@@ -99,7 +86,7 @@ def main() -> int:
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
     asked = Rendering.model_validate_json(sys.stdin.read())
-    sys.stdout.write(json.dumps(refusals(asked)))
+    sys.stdout.write(json.dumps([one.model_dump() for one in render(asked)]))
     return 0
 
 

@@ -10,6 +10,9 @@ from stratos.frozen import FrozenModel
 
 SHOWN_STUDENTS = "Llama, Qwen, Mistral, Gemma 3, SmolLM3, Phi-4, Granite or OLMo"
 
+_DEQUANTISED = frozenset({"fp8", "mxfp4", "mxfp8"})
+"""Methods whose weights transformers turns into bfloat16 as it reads them, by itself."""
+
 
 class TriedFamily(FrozenModel):
     """A `model_type` as `benchmarks/families.py` found it: a row of `data/families.csv`."""
@@ -35,6 +38,13 @@ def teaching_obstacle(config: Mapping[str, object]) -> str | None:
         return _unknown(config)
     if family.teacher_obstacle is not None:
         return _refused(family, family.teacher_obstacle)
+    method = _quantization(config)
+    if method is not None and method not in _DEQUANTISED:
+        return (
+            f"its weights are quantised ({method}), which takes packages that the jobs do not "
+            "have; give the model as it was before, in bfloat16, or as a GGUF, or quantised with "
+            f"{' or '.join(sorted(_DEQUANTISED))}"
+        )
     return None
 
 
@@ -46,13 +56,21 @@ def training_obstacle(config: Mapping[str, object]) -> str | None:
     obstacle = family.teacher_obstacle or family.student_obstacle
     if obstacle is not None:
         return _refused(family, obstacle)
-    quantized = config.get("quantization_config")
-    if isinstance(quantized, Mapping):
-        method = quantized.get("quant_method", "an unknown method")
+    method = _quantization(config)
+    if method is not None:
         return (
             f"its weights are quantised ({method}), and cannot be trained as they are; give the "
             "model as it was before, in bfloat16"
         )
+    return None
+
+
+def _quantization(config: Mapping[str, object]) -> str | None:
+    """How the weights are quantised; None if they are not."""
+    for part in (config, config.get("text_config")):
+        quantized = part.get("quantization_config") if isinstance(part, Mapping) else None
+        if isinstance(quantized, Mapping):
+            return str(quantized.get("quant_method", "an unknown method"))
     return None
 
 

@@ -130,13 +130,19 @@ def report(
 def invoke(
     run_id: RunId,
     question: Annotated[str, typer.Argument(help="The question; - reads standard input.")],
+    system: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT", help="Of a system message before the question, as in the dataset."
+        ),
+    ] = None,
     max_tokens: Annotated[int, typer.Option(min=1, help="Longest answer, in tokens.")] = 256,
     json_: Json = False,
 ) -> None:
     """Ask a run's endpoint one question."""
     stack = Stack.find()
     text = sys.stdin.read() if question == "-" else question
-    answer = endpoints.invoke(stack, find_run(stack, run_id), text, max_tokens)
+    answer = endpoints.invoke(stack, find_run(stack, run_id), text, max_tokens, system)
     if json_:
         _print_json({"answer": answer})
     else:

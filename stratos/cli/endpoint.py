@@ -34,9 +34,17 @@ _PATIENCE_SECONDS = 900
 _DELETION_SECONDS = 600
 
 
-def invoke(stack: Stack, run: RunRow, question: str, max_tokens: int) -> str:
-    """Return the endpoint's answer to one question; raises as `converse` does."""
-    return converse(stack, run, [Message(role="user", content=question)], max_tokens)[0]
+def invoke(
+    stack: Stack, run: RunRow, question: str, max_tokens: int, system: str | None = None
+) -> str:
+    """Return the endpoint's answer to one question; raises as `converse` does.
+
+    Args:
+        system: What a system message before the question says; None for no such message.
+    """
+    asked = [] if system is None else [Message(role="system", content=system)]
+    asked.append(Message(role="user", content=question))
+    return converse(stack, run, asked, max_tokens)[0]
 
 
 def converse(

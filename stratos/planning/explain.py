@@ -74,7 +74,8 @@ def why_precision(request: PlanningRequest, pool: Pool, row: int) -> str:
             clauses.append(f"{loss:.1%} of answers lost, assumed until measured")
         return f"{served.serving.on_cpus} ({', '.join(clauses)})"
 
-    others = [told(pairing.on_cpus(p)) for p in pairing.cpu_precisions if p != chosen]
+    slot_tokens = pairing.serving.slot_tokens
+    others = [told(pairing.on_cpus(p, slot_tokens)) for p in pairing.cpu_precisions if p != chosen]
     named = request.spec.hosting.precision != "auto"
     head = f"{told(pairing)}{', as hosting.precision says' if named else ''}"
     return f"{head}; on the same {server.instance.instance_type}: {', '.join(others)}"

@@ -23,8 +23,6 @@ class DatasetFacts(FrozenModel):
     answer_tokens: float
     longest_prompt_tokens: float | None = None
     """Of all records, without the chat template; None where only means are known."""
-    template_tokens: float | None = None
-    """Of a chat template around a prompt, where the models' cards do not say; None: not counted."""
 
 
 class PlanningRequest(FrozenModel):

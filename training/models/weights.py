@@ -143,10 +143,14 @@ def _whole_model(name: str, source: str, dtype: torch.dtype | str) -> PreTrained
     tensors = stored_tensors(FilesOnDisk(folder.parent), folder.name) if folder.is_dir() else ()
     config = AutoConfig.from_pretrained(source, trust_remote_code=False)
     in_parts = hasattr(config, "text_config")
+    quantized = getattr(config, "quantization_config", None)
     if in_parts:
         config = config.get_text_config()
         # The whole model's setting, which its text need not have.
         config.tie_word_embeddings = not any(is_head(tensor.name) for tensor in tensors)
+    if quantized is not None:
+        # On GPUs its kernels would be fetched from the Hub, and those run code.
+        config.quantization_config = {**quantized, "dequantize": True}
     verbosity = transformers_logging.get_verbosity()
     transformers_logging.set_verbosity_error()  # what it would report is an error here
     try:

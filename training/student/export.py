@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from transformers import GenerationConfig
+from transformers import GenerationConfig, PreTrainedTokenizerBase
 
 from serving.export.chat_template import decided
 from serving.export.comparison import compare, next_token_of
@@ -63,12 +63,21 @@ def export(student: Student, folder: Path, base: Weights | None = None) -> str:
     model.generation_config = GenerationConfig()
     model.save_pretrained(folder, safe_serialization=True)
     tokenizer.chat_template = decided(tokenizer.chat_template)
-    tokenizer.save_pretrained(folder)
+    _save_tokenizer(tokenizer, folder)
     write_settings(folder, tokenizer, sorted(student.local.chat.eos))
     digest = hashlib.sha256()
     for path in sorted(folder.glob("*.safetensors")):
         digest.update(bytes.fromhex(_sha256(path)))
     return digest.hexdigest()
+
+
+def _save_tokenizer(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+    """Write a tokenizer so that it gives the same tokens when it is read again."""
+    legacy = getattr(tokenizer, "legacy", None)
+    if legacy is not None:
+        # Where Llama 2 puts a blank before text: Transformers reads this, and does not write it.
+        tokenizer.init_kwargs["legacy"] = legacy
+    tokenizer.save_pretrained(folder)
 
 
 def exportable(student: Student, config: DistillConfig) -> tuple[CpuPrecision, ...]:

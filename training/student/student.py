@@ -24,6 +24,8 @@ from training.student.sharding import WritingCopy, put_together, shard
 
 _LAYER = re.compile(r"^.*\.\d+\.")
 """What stands before a part of a layer in its name."""
+_STATE_SPACE = {"falcon_h1", "falcon_mamba", "mamba", "mamba2", "nemotron_h"}
+"""Types whose kernels read the weights of `out_proj` past an adapter."""
 _log = logging.getLogger(__name__)
 _OF_EXPERTS = re.compile(r"expert|(?:^|\.)(?:w[123]|gate|(?:gate|up|down)_proj)$")
 
@@ -176,7 +178,7 @@ def _with_lora(model: PreTrainedModel, rank: int) -> nn.Module:
     config = LoraConfig(
         r=rank,
         lora_alpha=2 * rank,
-        target_modules=_beside_experts(model) or "all-linear",
+        target_modules=_adapted_parts(model) or "all-linear",
         lora_dropout=0.0,
         task_type="CAUSAL_LM",
     )
@@ -187,21 +189,30 @@ def _with_lora(model: PreTrainedModel, rank: int) -> nn.Module:
     return adapted
 
 
-def _beside_experts(model: PreTrainedModel) -> list[str]:
-    """What is adapted in a mixture of experts: attention, and what stands in its place.
+def _adapted_parts(model: PreTrainedModel) -> list[str]:
+    """The names of what is adapted where that is not every linear part; empty where it is.
 
-    Empty where there are no experts. For some mixtures peft means every expert and the router too
-    by `all-linear`, and by the names that experts once had, for others not.
+    In a mixture of experts that is attention, and what stands in its place: for some mixtures peft
+    means every expert and the router too by `all-linear`, and by the names that experts once had,
+    for others not.
     """
-    if not _mixes_experts(model):
+    mixture = _mixes_experts(model)
+    state_space = model.config.model_type in _STATE_SPACE
+    if not mixture and not state_space:
         return []
     head = model.get_output_embeddings()
-    linear = [
+    names = {
         _LAYER.split(name)[-1]
         for name, part in model.named_modules()
-        if isinstance(part, nn.Linear) and part is not head
-    ]
-    return sorted({name for name in linear if not _OF_EXPERTS.search(name)})
+        # Routers and grouped projections are kinds of Linear that an adapter does not fit.
+        if type(part) is nn.Linear and part is not head
+    }
+    return sorted(
+        name
+        for name in names
+        if not (mixture and _OF_EXPERTS.search(name))
+        and not (state_space and name.endswith("out_proj"))
+    )
 
 
 def _mixes_experts(model: PreTrainedModel) -> bool:

@@ -6,7 +6,8 @@ import gguf
 from transformers import PreTrainedConfig
 
 from serving.export.families.family import Family
-from serving.export.families.rope import head_size, same_until, write_rope
+from serving.export.families.rope import head_size, write_rope
+from stratos.catalog.exportable_families import same_until
 
 _ATTENDS = ("attention", "full_attention", "sliding_attention")
 
@@ -15,7 +16,8 @@ def write_hyperparameters(
     writer: gguf.GGUFWriter, config: PreTrainedConfig, family: Family
 ) -> None:
     """Write the shape of the network and of its rotary embedding."""
-    writer.add_context_length(same_until(config))
+    length = same_until(config.to_dict()) or config.max_position_embeddings
+    writer.add_context_length(length)
     writer.add_embedding_length(config.hidden_size)
     writer.add_block_count(config.num_hidden_layers)
     writer.add_feed_forward_length(family.feed_forward(config))

@@ -10,10 +10,10 @@ from torch import Tensor
 from transformers import PreTrainedConfig
 from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
+from stratos.catalog.exportable_families import trained_length
+
 _LOCAL = "sliding_attention"
 _GLOBAL = "full_attention"
-_WITHOUT_WINDOW = ("mistral", "ministral", "ministral3", "phi3")
-"""They may have one in transformers; llama.cpp has none for them."""
 
 
 def head_size(config: PreTrainedConfig) -> int:
@@ -38,29 +38,6 @@ def _turned(config: PreTrainedConfig) -> int:
     return int(head_size(config) * float(rope_of(config).get("partial_rotary_factor") or 1.0))
 
 
-def _trained_length(config: PreTrainedConfig) -> int:
-    named = rope_of(config).get("original_max_position_embeddings")
-    named = named or getattr(config, "original_max_position_embeddings", None)
-    return int(named or config.max_position_embeddings)
-
-
-def same_until(config: PreTrainedConfig) -> int:
-    """The longest text of which llama.cpp computes what transformers does; it takes no longer one.
-
-    For most that is what the model was made for. llama.cpp has no sliding window for some that
-    have one, which matters beyond it, and it takes the divisors for long texts by the length of
-    its cache and not of the text.
-    """
-    longest = int(config.max_position_embeddings)
-    kinds = set(getattr(config, "layer_types", None) or (_LOCAL,))
-    window = getattr(config, "sliding_window", None)
-    if window and config.model_type in _WITHOUT_WINDOW and _LOCAL in kinds:
-        longest = min(longest, int(window))
-    if rope_type(config) == "longrope":
-        longest = min(longest, _trained_length(config))
-    return longest
-
-
 def write_rope(writer: gguf.GGUFWriter, config: PreTrainedConfig) -> None:
     rope = rope_of(config)
     writer.add_rope_dimension_count(_turned(config))
@@ -73,15 +50,20 @@ def write_rope(writer: gguf.GGUFWriter, config: PreTrainedConfig) -> None:
         writer.add_rope_scaling_type(gguf.RopeScalingType(kind))
         writer.add_rope_scaling_factor(float(rope["factor"]))
     if kind == "yarn":
-        writer.add_rope_scaling_orig_ctx_len(_trained_length(config))
+        _write_trained_length(writer, config)
         writer.add_rope_scaling_yarn_beta_fast(float(rope.get("beta_fast") or 32.0))
         writer.add_rope_scaling_yarn_beta_slow(float(rope.get("beta_slow") or 1.0))
         if rope.get("mscale_all_dim"):
             writer.add_rope_scaling_yarn_log_mul(float(rope["mscale_all_dim"]))
     if kind == "longrope":
         writer.add_rope_scaling_type(gguf.RopeScalingType.LONGROPE)
-        writer.add_rope_scaling_orig_ctx_len(_trained_length(config))
+        _write_trained_length(writer, config)
         writer.add_rope_scaling_attn_factors(_longrope_attention(config))
+
+
+def _write_trained_length(writer: gguf.GGUFWriter, config: PreTrainedConfig) -> None:
+    length = trained_length(config.to_dict()) or config.max_position_embeddings
+    writer.add_rope_scaling_orig_ctx_len(length)
 
 
 def _longrope_attention(config: PreTrainedConfig) -> float:
@@ -97,7 +79,7 @@ def rope_divisors(config: PreTrainedConfig) -> dict[str, Tensor]:
     rope = rope_of(config)
     if rope_type(config) == "longrope":
         short = torch.tensor(rope["short_factor"], dtype=torch.float32)
-        # Both alike: see `same_until`.
+        # Both alike: see `stratos.catalog.exportable_families.same_until`.
         return {"rope_factors_long.weight": short, "rope_factors_short.weight": short}
     if rope_type(config) != "llama3":
         return {}

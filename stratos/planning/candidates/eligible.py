@@ -55,7 +55,7 @@ class Eligibility:
             transformer(card)
         except ValueError as error:
             return str(error)
-        return None if self.requests is None else self.requests.obstacle(card.context_tokens)
+        return None if self.requests is None else self.requests.obstacle(card, "cuda")
 
 
 def eligible(

@@ -66,10 +66,10 @@ class Pairing:
         whole = self.student.float32_weights
         return tuple(p for p in CPU_PRECISIONS if p != "float32" or whole)
 
-    def on_cpus(self, precision: CpuPrecision) -> Pairing:
-        """The same, served by CPUs in a precision."""
+    def on_cpus(self, precision: CpuPrecision, slot_tokens: int) -> Pairing:
+        """The same, served by CPUs in a precision, with so much context for a request."""
         # What GPUs would compute in is of no interest then, and all CPUs share their forecasts.
-        serving = replace(self.serving, trained_in="float32", on_cpus=precision)
+        serving = Serving(trained_in="float32", on_cpus=precision, slot_tokens=slot_tokens)
         return replace(self, serving=serving, served_on="cpu")
 
     @property

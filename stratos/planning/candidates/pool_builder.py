@@ -199,15 +199,17 @@ class PoolBuilder:
         """On GPUs in the precision of training, on CPUs in every one that may be chosen."""
         yield taught
         for precision in self._cpu_precisions(taught):
-            pairing = taught.on_cpus(precision)
+            slot_tokens = self._requests.context_tokens(taught.student, "cpu")
+            pairing = taught.on_cpus(precision, slot_tokens)
             if why := self._loses_too_much(pairing):
                 self.rejected.setdefault(f"{taught.student.name} in {precision}", why)
                 continue
             yield pairing
 
     def _cpu_precisions(self, pairing: Pairing) -> tuple[CpuPrecision, ...]:
-        if why := pairing.student.llama_cpp_obstacle:
-            self.rejected.setdefault(f"{pairing.student.name} on CPUs", why)
+        student = pairing.student
+        if why := student.llama_cpp_obstacle or self._requests.obstacle(student, "cpu"):
+            self.rejected.setdefault(f"{student.name} on CPUs", why)
             return ()
         asked = self.request.spec.hosting.precision
         return pairing.cpu_precisions if asked == "auto" else (asked,)
@@ -265,7 +267,7 @@ class PoolBuilder:
             shape.parameters,
             PROBED_ODDS_SD if self.probed else PRIOR_ODDS_SD,
         )
-        slot_tokens = self._requests.context_tokens(student.context_tokens)
+        slot_tokens = self._requests.context_tokens(student, "cuda")
         return Pairing(
             teacher=teacher,
             student=student,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from stratos.catalog.model_card import ModelCard
+from stratos.catalog.servers import Runtime
 from stratos.planning.forecast.llama_cpp import padded_context
 from stratos.planning.request import DatasetFacts
 from stratos.spec import Spec
@@ -24,29 +26,25 @@ class Requests:
     spec: Spec
     facts: DatasetFacts
 
-    @property
-    def longest_prompt_tokens(self) -> float:
+    def longest_prompt_tokens(self, student: ModelCard) -> float:
         """As the engine counts it, with its template."""
         longest = self.facts.longest_prompt_tokens
         if longest is None:
             longest = LONGEST_OVER_MEAN * self.facts.prompt_tokens
         declared = float(self.spec.load.prompt_tokens or 0)
-        template = max(TEMPLATE_TOKENS, self.facts.template_tokens or 0.0)
+        template = max(TEMPLATE_TOKENS, COUNT_MARGIN * (student.template_tokens or 0.0))
         return template + COUNT_MARGIN * max(longest, declared)
 
-    def context_tokens(self, most: int | None) -> int:
-        """Of the longest prompt with the longest reply, within what the student can hold.
-
-        Args:
-            most: Context of the student; None if unknown.
-        """
-        needed = math.ceil(self.longest_prompt_tokens) + self.spec.task.max_reply_tokens
+    def context_tokens(self, student: ModelCard, runtime: Runtime) -> int:
+        """Of the longest prompt with the longest reply, within what the student can hold there."""
+        most = student.context_on(runtime)
+        needed = math.ceil(self.longest_prompt_tokens(student)) + self.spec.task.max_reply_tokens
         padded = padded_context(needed)
         return padded if most is None else min(padded, most)
 
-    def obstacle(self, most: int | None) -> str | None:
+    def obstacle(self, student: ModelCard, runtime: Runtime) -> str | None:
         """Why a student cannot hold them; None if it can, or if nothing is known for sure."""
-        prompt = self.facts.longest_prompt_tokens
+        most, prompt = student.context_on(runtime), self.facts.longest_prompt_tokens
         # Whole, as each request asks for it: vLLM refuses what could go beyond the context.
         reply = self.spec.task.max_reply_tokens
         if most is None or prompt is None or prompt + reply <= most:

@@ -186,8 +186,6 @@ def _prompt_tokens(
     if probe is not None and _measures_prompts(probe):
         return probe.mean_prompt_tokens
     counted = None if card is None else card.template_tokens
-    if counted is None:
-        counted = request.dataset.template_tokens
     return request.dataset.prompt_tokens + (TEMPLATE_TOKENS if counted is None else counted)
 
 

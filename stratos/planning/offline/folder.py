@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
@@ -17,7 +17,9 @@ from stratos.catalog.servers import ServerCatalog
 from stratos.catalog.spec_models import require_roles
 from stratos.contracts.records import Record, conversations_in, read_jsonl
 from stratos.dataset.inspect_dataset import DataFile, inspect_dataset
+from stratos.dataset.inspection import Inspection
 from stratos.dataset.lines import Readable
+from stratos.dataset.template_tokens import count_templates
 from stratos.dataset.token_estimate import (
     CountTokens,
     by_characters,
@@ -42,6 +44,7 @@ def request_of_folder(
         ValueError, LookupError: when a model cannot be described, with the reason.
     """
     files = ModelFiles(FilesOnDisk(folder))
+    found, probe = _inspected(folder, spec)
     teachers = tuple(card_of(teacher, files) for teacher in spec.teachers)
     students = tuple(student_card(student, files) for student in spec.students)
     if not teachers:
@@ -51,22 +54,29 @@ def request_of_folder(
     return PlanningRequest(
         spec=spec,
         region=region,
-        teachers=teachers,
-        students=students or tuple(row.card() for row in default_students()),
+        teachers=count_templates(teachers, {m.name: m for m in spec.teachers}, files, probe),
+        students=count_templates(
+            students or tuple(row.card() for row in default_students()),
+            {m.name: m for m in spec.students},
+            files,
+            probe,
+        ),
         servers=servers,
-        dataset=dataset_facts(folder, spec),
+        dataset=_facts(found, probe, _counter(files, spec)),
     )
 
 
-def dataset_facts(folder: Path, spec: Spec) -> DatasetFacts:
-    """Split and count the dataset."""
+def _inspected(folder: Path, spec: Spec) -> tuple[Inspection, list[Record]]:
+    """What the dataset holds, and the records of its probe split."""
     with tempfile.TemporaryDirectory() as name, ExitStack() as opened:
         splits = Path(name)
         files = _data_files(folder, spec.task.dataset, opened)
         found = inspect_dataset(files, spec.task, splits)
         require_roles(spec, FilesOnDisk(folder), conversations_in(splits))
-        probe = list(read_jsonl(splits / "probe.jsonl", Record))
-    count = _counter(folder, spec)
+        return found, list(read_jsonl(splits / "probe.jsonl", Record))
+
+
+def _facts(found: Inspection, probe: Sequence[Record], count: CountTokens) -> DatasetFacts:
     prompts = ["\n".join(message.content for message in record.messages) for record in probe]
     return DatasetFacts(
         num_train=found.num_records["train"],
@@ -91,9 +101,8 @@ def _open(file: Path, opened: ExitStack) -> Readable:
     return opened.enter_context(file.open("rb"))
 
 
-def _counter(folder: Path, spec: Spec) -> CountTokens:
+def _counter(files: ModelFiles, spec: Spec) -> CountTokens:
     """By the vocabulary of the first student that lies in the folder, if one does."""
-    files = ModelFiles(FilesOnDisk(folder))
     for student in spec.students:
         if student.path is not None:
             try:

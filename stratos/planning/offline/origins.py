@@ -149,9 +149,10 @@ def _problem(request: PlanningRequest, plan: Plan, origins: dict[str, float]) ->
 
 def _serving(request: PlanningRequest, plan: Plan, card: ModelCard) -> Serving:
     """As the plan serves the student; in full on CPUs if the plan serves it on GPUs."""
-    slot_tokens = Requests(request.spec, request.dataset).context_tokens(card.context_tokens)
     engine = plan.engine
     in_llama_cpp = engine is not None and engine.name == "llama_cpp"
+    requests = Requests(request.spec, request.dataset)
+    slot_tokens = requests.context_tokens(card, "cpu" if in_llama_cpp else "cuda")
     on_cpus = cpu_precision(engine.precision) if engine and in_llama_cpp else "float16"
     return Serving(plan.precision, on_cpus, slot_tokens)
 

@@ -198,7 +198,8 @@ def test_errors_caught_by_name_exist(states):
 
 def test_a_refused_spec_is_reported_as_such_and_not_cleaned_up(states):
     assert caught_by(states["ParseConstraints"])["SpecRejected"] == "ReportRejected"
-    assert caught_by(states["InspectDataset"])["DatasetRejected"] == "ReportRejected"
+    for error in ("DatasetRejected", "SpecRejected"):
+        assert caught_by(states["InspectDataset"])[error] == "ReportRejected"
     assert states["ReportRejected"]["Parameters"]["status"] == "rejected"
     assert next_states(states["ReportRejected"]) == ["Rejected"]
     assert states["Rejected"]["ErrorPath"] == "$.failure.Error"

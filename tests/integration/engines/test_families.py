@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+import gguf
 import httpx
 import pytest
 import torch
@@ -161,6 +162,21 @@ def test_a_student_is_planned_trained_exported_and_answers_alike(
             told = {"prompt": found.prompt, "n_predict": NEW_TOKENS, "temperature": 0}
             served = ask(server.url, "/completion", told | {"return_tokens": True})["tokens"]
             assert served[: len(found.tokens)] == found.tokens
+
+
+@pytest.mark.parametrize("method", ["full"])
+@pytest.mark.parametrize("family", ["qwen3_moe", "lfm2"])
+def test_llama_cpp_reads_quantised_experts_and_layers_that_carry_a_state(trained, family):
+    told = config_of("full").model_copy(update={"gguf": ("q8_0",)})
+    # The export asks llama.cpp for tokens, prompts and logits.
+    assert export_gguf(trained, told) == ("q8_0",)
+    tensors = gguf.GGUFReader(trained / gguf_name("q8_0")).tensors
+    stored = {tensor.name: tensor.tensor_type.name for tensor in tensors}
+    rounded, whole = {
+        "qwen3_moe": ("blk.0.ffn_up_exps.weight", "blk.0.ffn_gate_inp.weight"),
+        "lfm2": ("blk.0.shortconv.in_proj.weight", "blk.0.shortconv.conv.weight"),
+    }[family]
+    assert (stored[rounded], stored[whole]) == ("Q8_0", "F32")
 
 
 @pytest.mark.vllm

@@ -11,7 +11,9 @@ def test_the_list_has_every_text_model_of_transformers():
     assert set(families()) == set(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES)
 
 
-@pytest.mark.parametrize("model_type", ["starcoder2", "gpt2", "cohere", "bart"])
+@pytest.mark.parametrize(
+    "model_type", ["starcoder2", "gpt2", "bloom", "deepseek_v3", "gemma3", "phimoe", "bert", "bart"]
+)
 def test_a_sample_of_the_list_is_found_again(model_type):
     listed = families()[model_type]
     found = {field: value for field, value in row(model_type).items() if value}

@@ -10,7 +10,9 @@ from types import ModuleType
 
 import pytest
 
+from stratos.spec import Weights
 from stratos.spec.reader import read_spec
+from tests.tiny_gguf import write_tiny_gguf
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 EXAMPLE = EXAMPLES / "mahjong-waits"
@@ -79,3 +81,31 @@ def test_the_step_that_is_measured_is_one_of_the_spec(
     assert len(tokens) == 3
     assert all(count == pytest.approx(2048, rel=0.1) for count in tokens)
     assert any("momentum_buffer" in name for name in made[0].tensors())
+
+
+@pytest.mark.parametrize(
+    ("took", "enough"),
+    [
+        ([], False),
+        ([0.0], False),
+        ([0.0, 2.0], False),
+        ([0.0, 2.0, 4.0], True),
+        ([0.0, 0.2, 0.4], False),
+        ([0.0, 20.0], True),
+    ],
+)
+def test_a_long_step_is_measured_once_and_short_ones_until_a_second_has_passed(
+    pace: ModuleType, took: list[float], enough: bool
+) -> None:
+    clock = pace._Measured(took, least_seconds=1.0)
+    assert (clock.must_end() is not None) is enough
+
+
+def test_the_student_may_be_a_gguf(
+    pace: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(pace, "_RECORD_TOKENS", 48)
+    write_tiny_gguf(tmp_path / "tiny.gguf")
+    told = read_spec((EXAMPLES / "smollm2-inbox" / "spec.yaml").read_text())
+    student = Weights(kind="weights", path="tiny.gguf")
+    assert pace.step_seconds(told, student, tmp_path, least_seconds=0.0) > 0

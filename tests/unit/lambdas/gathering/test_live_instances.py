@@ -61,7 +61,8 @@ def test_an_endpoint_that_is_being_deleted_binds_no_plan(
 def test_a_plan_made_for_other_instances_does_not_take_an_endpoint_that_came_meanwhile(
     account: Account,
 ) -> None:
-    fast = TO_ZERO | {"preferences": {"accuracy": 0, "latency": 1, "time": 0, "cost": 0}}
+    latency = {"latency": 1, "latency_below_limit": "counts"}
+    fast = TO_ZERO | {"preferences": {"accuracy": 0, "time": 0, "cost": 0} | latency}
     late = start(account, **fast).until_registered()
     start(account, **TO_ZERO).until_promoted()
     with pytest.raises(DeploymentFailed, match="keeps its instances"):

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from stratos.contracts.bucket import RunKeys
+from stratos.errors import SpecRejected
 from tests import factories
 from tests.unit.lambdas.conftest import Account
 from tests.unit.lambdas.pipeline import Pipeline, start
@@ -44,6 +45,27 @@ def test_a_rerun_is_unchanged_only_while_every_input_is(account: Account, change
     )
     again.parse()
     assert again.inspect()["unchanged"] is (changed == "nothing")
+
+
+def test_a_template_that_refuses_a_role_ends_the_run_as_rejected_with_its_words(
+    account: Account,
+) -> None:
+    refuses = b"{% if messages[0].role == 'system' %}{{ raise_exception('no system') }}{% endif %}"
+    rows = [{"system": "Think.", **row} for row in factories.dataset_rows()]
+    pipeline = start(account)
+    account.put("specs/tiles/dataset.jsonl", factories.jsonl(rows))
+    account.put(
+        "specs/tiles/models/student/chat_template.jinja", refuses + b"{{ messages[-1].content }}"
+    )
+    pipeline.parse()
+    with pytest.raises(SpecRejected, match="does not take the roles system, user") as refused:
+        pipeline.inspect()
+    cause = json.dumps({"errorType": "SpecRejected", "errorMessage": str(refused.value)})
+    pipeline.state["failure"] = {"Error": "SpecRejected", "Cause": cause}
+    pipeline.report("rejected")
+    summary = pipeline.summary()
+    assert summary.status == "rejected"
+    assert summary.reason == f"SpecRejected: {refused.value}"
 
 
 def test_an_upload_runs_even_if_nothing_changed(account: Account) -> None:

@@ -1,13 +1,24 @@
 """Tokens of a GGUF."""
 
+import json
+import random
+from itertools import pairwise
+
 import gguf
 import pytest
 from gguf import TokenType
+from tokenizers import Tokenizer, normalizers
+from tokenizers.models import BPE
+from tokenizers.pre_tokenizers import ByteLevel
+from transformers import TokenizersBackend
 
+from serving.export.comparison import PROBES
 from serving.export.gguf_file import write_gguf
 from serving.export.settings import write_settings
+from serving.llama_cpp.process import LlamaServer
+from stratos.catalog import pre_tokenizer
 from stratos.errors import NotExportable
-from tests.unit.serving.export.tiny_folders import save, tokenizer_of
+from tests.unit.serving.export.tiny_folders import TEMPLATE, ask, save, tokenizer_of
 
 
 def fields_of(path):
@@ -51,3 +62,41 @@ def test_a_tokenizer_with_more_tokens_than_the_model_has_rows_is_refused(tmp_pat
     tokenizer.save_pretrained(folder)
     with pytest.raises(NotExportable, match="token 512, the model only 512 rows"):
         write_gguf(folder, "float16")
+
+
+ALPHABET = "aZ09 .'\n\téÉПриМΣσकि्นमते語あアاעǅªʰ½/!😀"
+
+
+def texts_of_many_scripts():
+    drawn = random.Random(1)
+    texts = ["".join(drawn.choices(ALPHABET, k=30)) for _ in range(60)]
+    return [normalizers.NFC().normalize_str(text) for text in (*texts, *PROBES.values())]
+
+
+def pairs_tokenizer(splits, texts):
+    """It merges any two bytes that stand together in a text, unless they are split."""
+    shown = ByteLevel(add_prefix_space=False, use_regex=False)
+    lines = [shown.pre_tokenize_str(text)[0][0] for text in texts]
+    pairs = sorted({pair for line in lines for pair in pairwise(line)})
+    random.Random(0).shuffle(pairs)
+    tokens = [*sorted(ByteLevel.alphabet()), *("".join(pair) for pair in pairs), "<|end|>"]
+    tokenizer = Tokenizer(BPE({token: index for index, token in enumerate(tokens)}, pairs))
+    state = json.loads(tokenizer.to_str()) | {"pre_tokenizer": splits[0]}
+    state["model"]["ignore_merges"] = splits[1]
+    return Tokenizer.from_str(json.dumps(state))
+
+
+@pytest.mark.parametrize("name", pre_tokenizer.KNOWN)
+def test_llama_cpp_splits_text_of_any_script_in_every_known_way(tmp_path, name):
+    texts = texts_of_many_scripts()
+    tokenizer = pairs_tokenizer(pre_tokenizer.pre_tokenizer_named(name), texts)
+    wrapped = TokenizersBackend(tokenizer_object=tokenizer, eos_token="<|end|>")
+    wrapped.chat_template = TEMPLATE
+    folder = save(tmp_path, tokenizer=wrapped)
+    path = write_gguf(folder, "float16")
+    assert fields_of(path)["pre"] == name
+    with LlamaServer(path, ["--ctx-size", "256", "--parallel", "1", "--no-warmup"]) as server:
+        for text in texts:
+            asked = {"content": text, "add_special": False, "parse_special": False}
+            theirs = ask(server.url, "/tokenize", asked)["tokens"]
+            assert theirs == tokenizer.encode(text).ids, text

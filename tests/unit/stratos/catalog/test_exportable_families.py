@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from transformers import AutoConfig
 
 from stratos.catalog.exportable import export_obstacle
+from stratos.catalog.exportable_families import same_until
 
 _WINDOW, _FULL = "sliding_attention", "full_attention"
 
@@ -71,3 +73,48 @@ def test_the_part_about_text_is_looked_at_where_there_are_others() -> None:
     inner = {"model_type": "gemma3_text", "final_logit_softcapping": 30.0}
     found = export_obstacle({"model_type": "gemma3", "text_config": inner})
     assert "final_logit_softcapping" in (found or "none")
+
+
+_LONG = {"max_position_embeddings": 512}
+_PHI = _LONG | {"original_max_position_embeddings": 64}
+_LONGROPE = {
+    "rope_type": "longrope",
+    "rope_theta": 1e4,
+    "long_factor": [4.0, 8.0],
+    "short_factor": [1.0, 1.5],
+}
+
+
+@pytest.mark.parametrize(
+    ("model_type", "config", "longest"),
+    [
+        ("llama", _LONG, 512),
+        ("mistral", _LONG | {"sliding_window": 128}, 128),
+        ("mistral", _LONG | {"sliding_window": None}, 512),
+        ("mistral", {"max_position_embeddings": 32_768}, 4_096),
+        ("ministral", _LONG | {"sliding_window": 128}, 128),
+        (
+            "ministral",
+            _LONG | {"num_hidden_layers": 1, "sliding_window": 128, "layer_types": [_FULL]},
+            512,
+        ),
+        ("gemma3_text", _LONG | {"sliding_window": 128}, 512),
+        ("phi3", _PHI | {"sliding_window": 128}, 128),
+        (
+            "phi3",
+            {
+                "hidden_size": 16,
+                "num_attention_heads": 4,
+                **_PHI,
+                "rope_parameters": _LONGROPE | {"original_max_position_embeddings": 64},
+            },
+            64,
+        ),
+    ],
+)
+def test_a_text_is_no_longer_than_llama_cpp_computes_alike(
+    model_type: str, config: dict[str, Any], longest: int
+) -> None:
+    # As a folder has it, and as the exporter reads it.
+    assert same_until({"model_type": model_type, **config}) == longest
+    assert same_until(AutoConfig.for_model(model_type, **config).to_dict()) == longest

@@ -7,7 +7,7 @@ import pytest
 from tokenizers import Tokenizer
 
 from stratos.catalog.gguf_tokenizer import gguf_ends, gguf_tokenizer, gguf_tokenizer_config
-from stratos.catalog.pre_tokenizer import pre_tokenizer_name
+from stratos.catalog.pre_tokenizer import KNOWN, pre_tokenizer_name
 from tests.tiny_gguf import write_tiny_gguf
 from tests.unit.stratos.catalog.gguf_files import changed_gguf, header_of
 
@@ -22,7 +22,7 @@ def test_a_tokenizer_is_one_that_splits_text_as_its_name_says(tmp_path: Path) ->
     assert tokenizer.decode(encoded.ids, skip_special_tokens=False) == '<|im_start|>a 12!"'
 
 
-@pytest.mark.parametrize("name", ["gpt-2", "smollm", "qwen2", "llama-bpe", "smaug-bpe"])
+@pytest.mark.parametrize("name", KNOWN)
 def test_every_known_name_gives_the_splits_that_have_it(tmp_path: Path, name: str) -> None:
     path = changed_gguf(tmp_path / "x.gguf", texts={"tokenizer.ggml.pre": name})
     assert pre_tokenizer_name(gguf_tokenizer(header_of(path)[0], "x")) == name

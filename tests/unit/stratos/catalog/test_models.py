@@ -31,6 +31,12 @@ def test_a_model_that_is_not_listed_is_named_with_what_to_do() -> None:
         bedrock_card("nobody.nothing-v1:0")
 
 
+def test_a_listed_model_whose_tokenizer_llama_cpp_lacks_is_left_to_gpus() -> None:
+    refused = hub_card(Weights(hub="microsoft/Phi-4-mini-instruct")).llama_cpp_obstacle
+    assert "capitals of any script" in str(refused)
+    assert hub_card(Weights(hub="microsoft/phi-4")).llama_cpp_obstacle is None
+
+
 def test_default_teachers_live_on_and_default_students_are_small() -> None:
     teachers = default_teachers(TODAY)
     assert len(teachers) >= 5

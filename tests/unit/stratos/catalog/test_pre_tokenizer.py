@@ -7,7 +7,7 @@ from tokenizers import Regex, Tokenizer, normalizers
 from tokenizers.models import BPE, WordLevel
 from tokenizers.pre_tokenizers import ByteLevel, Digits, Metaspace, Sequence, Split
 
-from stratos.catalog.pre_tokenizer import pre_tokenizer_name
+from stratos.catalog.pre_tokenizer import KNOWN, pre_tokenizer_name, pre_tokenizer_named
 from stratos.errors import NotExportable
 
 GPT2 = ByteLevel(add_prefix_space=False)
@@ -52,11 +52,7 @@ def by(pattern):
         (state(by(LETTERS + r"\p{N}{1,3}" + REST), ignore_merges=True), "llama-bpe"),
         (state(by(LETTERS + r"\p{N}{1,3}" + REST)), "smaug-bpe"),
         (state(by(QWEN35)), "qwen35"),
-        (state(by(O200K)), "granite-embed-multi-97m"),
-        (
-            state(Sequence([Split(Regex(O200K), "removed", invert=True), BYTES])),
-            "granite-embed-multi-97m",
-        ),
+        (state(Sequence([Split(Regex(QWEN35), "removed", invert=True), BYTES])), "qwen35"),
     ],
 )
 def test_a_known_way_is_recognised(found, name):
@@ -66,7 +62,8 @@ def test_a_known_way_is_recognised(found, name):
 @pytest.mark.parametrize(
     ("found", "named"),
     [
-        (state(by(TEKKEN), ignore_merges=True), "ignore_merges True"),
+        (state(by(O200K)), "it parts FRANÇAIS after Ç"),
+        (state(by(TEKKEN), ignore_merges=True), "it parts FRANÇAIS after Ç"),
         (state(by(r"\p{N}{1,2}")), r"split \p{N}{1,2} then bytes, ignore_merges False"),
         (state(by(LETTERS + r"\p{N}" + REST), ignore_merges=True), "ignore_merges True"),
         (state(Sequence([Digits(individual_digits=False), GPT2])), '"individual_digits": false'),
@@ -87,3 +84,16 @@ def test_a_tokenizer_that_does_not_split_is_refused():
     found = state(GPT2) | {"pre_tokenizer": None}
     with pytest.raises(NotExportable, match="splits text by nothing"):
         pre_tokenizer_name(found)
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_every_known_way_is_built_by_its_name(name):
+    splits, ignore_merges = pre_tokenizer_named(name)
+    found = state(GPT2, ignore_merges=ignore_merges) | {"pre_tokenizer": splits}
+    assert pre_tokenizer_name(found) == name
+    assert Tokenizer.from_str(json.dumps(found)).encode("ab").tokens == ["ab"]
+
+
+def test_a_way_that_llama_cpp_has_only_nearly_has_no_name():
+    with pytest.raises(LookupError, match="known ways to split text are those of gpt-2, smollm"):
+        pre_tokenizer_named("gpt-4o")

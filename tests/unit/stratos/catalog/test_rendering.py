@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from transformers import AutoTokenizer
 
-from stratos.catalog.rendering import Rendering, Spoken, refusals
+from stratos.catalog.chat_template import Rendering, Spoken
+from stratos.catalog.rendering import render
 from tests.unit.serving.export.tiny_folders import TOKENIZER
 
 CONVERSATIONS = (
@@ -29,23 +30,24 @@ TEMPLATES = {
 
 
 @pytest.mark.parametrize("template", TEMPLATES.values(), ids=TEMPLATES)
-def test_what_is_refused_is_what_transformers_refuses(template: str) -> None:
+def test_a_template_gives_and_refuses_what_it_does_in_transformers(template: str) -> None:
     tokenizer = AutoTokenizer.from_pretrained(TOKENIZER)
-    asked = Rendering(template=template, tokens={"bos_token": "<s>"}, conversations=CONVERSATIONS)
-    for conversation, reason in zip(CONVERSATIONS, refusals(asked), strict=True):
+    tokens = dict(tokenizer.special_tokens_map)
+    asked = Rendering(template=template, tokens=tokens, conversations=CONVERSATIONS)
+    for conversation, one in zip(CONVERSATIONS, render(asked), strict=True):
         try:
-            tokenizer.apply_chat_template(
+            text = tokenizer.apply_chat_template(
                 [turn.model_dump() for turn in conversation],
                 chat_template=template,
                 tokenize=False,
                 add_generation_prompt=True,
             )
         except Exception:
-            assert reason is not None
+            assert one.refusal is not None
         else:
-            assert reason is None
+            assert (one.text, one.refusal) == (text, None)
 
 
 def test_a_template_that_forgets_the_question_is_told() -> None:
     asked = Rendering(template="hello", tokens={}, conversations=CONVERSATIONS[:1])
-    assert refusals(asked) == ["it leaves the last message out"]
+    assert [one.refusal for one in render(asked)] == ["it leaves the last message out"]

@@ -35,7 +35,9 @@ def test_invoke_without_an_endpoint_says_so(stack):
         endpoint.invoke(stack, find_run(stack, "r-1"), "q", 8)
 
 
-def test_a_conversation_is_asked_with_its_system_message(stack, monkeypatch):
+@pytest.fixture
+def sent(stack, monkeypatch):
+    """Messages that reach the endpoint of r-1, which answers each time."""
     put_run(stack, "r-1", endpoint_name="e")
     sent = []
 
@@ -45,6 +47,19 @@ def test_a_conversation_is_asked_with_its_system_message(stack, monkeypatch):
         return json.dumps({"choices": [choice]}).encode()
 
     monkeypatch.setattr(endpoint, "_send", send)
+    return sent
+
+
+@pytest.mark.parametrize(
+    ("option", "before"),
+    [([], []), (["--system", "Which team?"], [{"role": "system", "content": "Which team?"}])],
+)
+def test_invoke_puts_a_system_message_before_the_question_if_one_is_given(sent, option, before):
+    assert run("invoke", "r-1", "Pay?", *option) == (0, "billing\n")
+    assert sent == [[*before, {"role": "user", "content": "Pay?"}]]
+
+
+def test_a_conversation_is_asked_with_its_system_message(stack, sent):
     asked = [Message(role="system", content="Which team?"), Message(role="user", content="Pay?")]
     assert endpoint.converse(stack, find_run(stack, "r-1"), asked, 8) == ("billing", True)
     assert sent == [[message.model_dump() for message in asked]]

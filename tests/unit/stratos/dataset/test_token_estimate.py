@@ -51,3 +51,13 @@ def test_the_longest_prompt_is_as_dense_as_the_densest_of_a_sample() -> None:
 
     assert longest_prompt(["word" * 10, "1234"], count, characters=400) == 200
     assert longest_prompt([""], count, characters=400) is None
+
+
+@pytest.mark.parametrize("pre_tokenizer", ["ByteLevel", "Metaspace"])
+def test_a_mark_that_was_added_to_the_vocabulary_is_one_token(pre_tokenizer: str) -> None:
+    tokenizer = {
+        "model": {"vocab": {"u": 0, "s": 1}},
+        "pre_tokenizer": {"type": pre_tokenizer},
+        "added_tokens": [{"id": 2, "content": "<|im start|>"}],
+    }
+    assert by_vocabulary(json.dumps(tokenizer))("<|im start|>us") == 3

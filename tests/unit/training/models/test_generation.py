@@ -3,6 +3,7 @@ import random
 import pytest
 import torch
 
+from benchmarks.families import tiny
 from tests.tiny_families import FAMILIES, make_tiny
 from tests.unit.training.tiny_models import make_model
 from training.models.generation import Generated, Sampling, generate, generate_batch
@@ -39,6 +40,17 @@ def test_greedy_decoding_writes_what_generate_writes(family):
     assert sorted(ours) == list(range(12))
     for index, prompt in enumerate(prompts):
         assert ours[index] == huggingface_greedy(model, prompt, 24)
+
+
+@pytest.mark.parametrize(
+    "family", ["bloom", "mpt", "minimax", "rwkv", "falcon_h1", "deepseek_v4", "inkling_text"]
+)
+def test_a_model_with_masks_or_a_cache_of_its_own_writes_what_generate_writes(family):
+    model = tiny(family, VOCABULARY)
+    prompts = draw_prompts(12)
+    ours = dict(generate(model, prompts, Sampling(16, EOS), batch_size=10))
+    for index, prompt in enumerate(prompts):
+        assert ours[index] == huggingface_greedy(model, prompt, 16)
 
 
 def test_rows_that_end_leave_the_others_to_go_on():

@@ -81,19 +81,24 @@ def test_a_missing_shard_is_named(tmp_path):
         load_model("tiny", str(folder))
 
 
-@pytest.mark.parametrize(
-    ("outer", "inner", "images"),
-    [("gemma3", "gemma3_text", "siglip_vision_model"), ("mistral3", "ministral3", "pixtral")],
-)
-def test_the_text_of_a_model_that_sees_images_is_read_alone(tmp_path, outer, inner, images):
+def save_with_images(folder, outer, inner, images):
     tokenizer = make_tokenizer()
     text = make_tiny(inner, len(tokenizer)).config.to_dict()
     config = AutoConfig.for_model(
         outer, text_config=text, vision_config=IMAGES | {"model_type": images}
     )
     whole = AutoModelForImageTextToText.from_config(config).eval()
-    whole.save_pretrained(tmp_path / "m")
-    tokenizer.save_pretrained(tmp_path / "m")
+    whole.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return whole
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner", "images"),
+    [("gemma3", "gemma3_text", "siglip_vision_model"), ("mistral3", "ministral3", "pixtral")],
+)
+def test_the_text_of_a_model_that_sees_images_is_read_alone(tmp_path, outer, inner, images):
+    whole = save_with_images(tmp_path / "m", outer, inner, images)
     local = load_model("tiny", str(tmp_path / "m"))
     tokens = torch.arange(5, 25)[None]
     with torch.no_grad():
@@ -108,3 +113,45 @@ def test_what_transformers_would_only_report_is_not_logged_beside(tmp_path, capl
     with caplog.at_level(logging.WARNING), pytest.raises(ValueError, match="are missing"):
         load_model("tiny", source)
     assert caplog.records == []
+
+
+def in_8_bits(weights):
+    """The layers' matrices as FP8 with a scale each."""
+    stored = dict(weights)
+    for name, weight in weights.items():
+        if weight.ndim == 2 and ".layers." in name and "vision" not in name:
+            scale = weight.abs().max() / 448
+            stored[name] = (weight / scale).to(torch.float8_e4m3fn)
+            stored[f"{name}_scale_inv"] = scale.reshape(1, 1)
+    return stored
+
+
+def in_32_bits(stored):
+    return {
+        name: weight.float() * stored.get(f"{name}_scale_inv", torch.ones(()))
+        for name, weight in stored.items()
+        if not name.endswith("_scale_inv")
+    }
+
+
+def reads_8_bits(folder):
+    """Whether weights in 8 bits are read as the same ones in 32 bits are."""
+    stored = in_8_bits(load_file(folder / "model.safetensors"))
+    assert any(weight.dtype == torch.float8_e4m3fn for weight in stored.values())
+    save_file(in_32_bits(stored), folder / "model.safetensors", {"format": "pt"})
+    expected = load_model("tiny", str(folder)).model.state_dict()
+    save_file(stored, folder / "model.safetensors", {"format": "pt"})
+    config = json.loads((folder / "config.json").read_text())
+    config["quantization_config"] = {"quant_method": "fp8", "weight_block_size": [128, 128]}
+    (folder / "config.json").write_text(json.dumps(config))
+    torch.testing.assert_close(load_model("tiny", str(folder)).model.state_dict(), expected)
+
+
+@pytest.mark.parametrize("family", ["llama", "qwen3_moe"])
+def test_a_teacher_in_8_bits_is_read_as_the_numbers_it_means(tmp_path, family):
+    reads_8_bits(save_tiny(family, tmp_path))
+
+
+def test_the_text_in_8_bits_of_a_model_that_sees_images_is_read_alone(tmp_path):
+    save_with_images(tmp_path, "mistral3", "ministral3", "pixtral")
+    reads_8_bits(tmp_path)

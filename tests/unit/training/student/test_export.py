@@ -8,8 +8,10 @@ from dataclasses import replace
 import pytest
 import torch
 from safetensors.torch import load_file
+from tokenizers import Tokenizer
+from tokenizers.models import BPE
 from tokenizers.pre_tokenizers import Whitespace
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from serving.export.chat_template import NO_THINKING
 from stratos.contracts.jobs import DistillConfig
@@ -147,3 +149,22 @@ def test_time_is_kept_for_a_base_that_goes_with_its_adapter(tmp_path):
     cut = config.model_copy(update={"student": Weights(hub="org/model", layers=2)})
     assert base_seconds(student, cut) == expected
     assert base_seconds(student, config.model_copy(update={"method": "full"})) == 0
+
+
+def test_the_exported_tokenizer_gives_the_tokens_that_were_taught(tmp_path):
+    """Llama 2 has a blank before each stretch of text, which Transformers forgets when it saves."""
+    published = tmp_path / "published"
+    special = ["<unk>", "<|end|>", "<|user|>"]
+    vocabulary = {token: index for index, token in enumerate([*special, "▁", "a", "▁a"])}
+    pieces = Tokenizer(BPE(vocabulary, [("▁", "a")], unk_token="<unk>", byte_fallback=True))
+    pieces.add_special_tokens(special)
+    published.mkdir()
+    pieces.save(str(published / "tokenizer.json"))
+    told = {"tokenizer_class": "LlamaTokenizer", "legacy": True, "bos_token": None}
+    told |= {"unk_token": "<unk>", "eos_token": "<|end|>", "chat_template": TEMPLATE}
+    (published / "tokenizer_config.json").write_text(json.dumps(told))
+    taught = AutoTokenizer.from_pretrained(published)
+    export(Student(make_local(taught), "full", "float32", 4, 0), tmp_path / "exported")
+    served = AutoTokenizer.from_pretrained(tmp_path / "exported")
+    assert taught.tokenize("<|user|>a a") == ["<|user|>", "▁a", "▁a"]
+    assert served.tokenize("<|user|>a a") == taught.tokenize("<|user|>a a")

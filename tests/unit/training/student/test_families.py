@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from benchmarks.families import tiny
 from tests.tiny_families import FAMILIES, HYBRIDS, MIXTURES, make_tiny
 from tests.unit.training.tiny_models import make_tokenizer
 from training.models.chat import ChatFormat
@@ -93,3 +94,25 @@ def test_an_adapter_leaves_experts_and_routers_alone(family):
     assert not any("expert" in name or name.endswith(".gate") for name in adapted)
     (batch, *_) = micro_batches(EXAMPLES, 64)
     assert torch.isfinite(loss_of(student, batch))
+
+
+def test_an_adapter_leaves_alone_what_the_kernels_of_a_state_space_read_past_it():
+    model = tiny("falcon_h1", len(TOKENIZER))
+    local = LocalModel("falcon_h1", model, TOKENIZER, ChatFormat(TOKENIZER))
+    student = Student(local, "lora", "float32", 4, 0)
+    adapted = {name.split(".lora_")[0].rsplit(".", 1)[1] for name in student.trainable()}
+    assert adapted >= {"in_proj", "q_proj", "down_proj"}
+    assert "out_proj" not in adapted
+
+
+@pytest.mark.parametrize("model_type", ["phimoe", "deepseek_v4"])
+def test_an_adapter_leaves_alone_the_routers_and_grouped_projections_that_it_does_not_fit(
+    model_type,
+):
+    model = tiny(model_type, len(TOKENIZER))
+    local = LocalModel(model_type, model, TOKENIZER, ChatFormat(TOKENIZER))
+    student = Student(local, "lora", "float32", 4, 0)
+    randomize_adapters(student)
+    student.trained.eval()  # routers add noise in training
+    (batch,) = micro_batches(EXAMPLES[:1], 64)
+    torch.testing.assert_close(loss_of(student, batch), plain_loss(student, batch))

@@ -1,10 +1,9 @@
 """Rotary embeddings: what llama.cpp is told, and up to which length it computes the same."""
 
-import pytest
 import torch
 from transformers import AutoConfig
 
-from serving.export.families.rope import rope_divisors, rope_type, same_until
+from serving.export.families.rope import rope_divisors, rope_type
 
 LONG = {
     "rope_type": "longrope",
@@ -19,21 +18,6 @@ PHI = {
     "max_position_embeddings": 512,
     "original_max_position_embeddings": 64,
 }
-
-
-@pytest.mark.parametrize(
-    ("model_type", "changes", "longest"),
-    [
-        ("llama", {"max_position_embeddings": 512}, 512),
-        ("mistral", {"max_position_embeddings": 512, "sliding_window": 128}, 128),
-        ("mistral", {"max_position_embeddings": 512, "sliding_window": None}, 512),
-        ("ministral", {"max_position_embeddings": 512, "sliding_window": 128}, 128),
-        ("gemma3_text", {"max_position_embeddings": 512, "sliding_window": 128}, 512),
-        ("phi3", PHI | {"rope_parameters": LONG}, 64),
-    ],
-)
-def test_a_text_is_no_longer_than_llama_cpp_computes_alike(model_type, changes, longest):
-    assert same_until(AutoConfig.for_model(model_type, **changes)) == longest
 
 
 def test_the_divisors_for_short_texts_are_taken_for_all_that_it_takes():

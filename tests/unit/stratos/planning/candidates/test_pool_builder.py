@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from stratos.catalog.servers import InstanceType
 from stratos.errors import NoFeasiblePlan
 from stratos.planning.candidates.pool_builder import PoolBuilder
 from stratos.planning.choose import plan_after_probing, plan_before_probing
@@ -43,6 +44,27 @@ def test_a_model_may_be_teacher_and_student_under_one_name() -> None:
         probe("b", "student", 10),
     ]
     assert plan_after_probing(asked, probes).plan.accuracy.value > 0.3
+
+
+def test_cpus_serve_no_more_context_than_llama_cpp_computes_as_trained() -> None:
+    limits = {"context_tokens": 8_192, "llama_cpp_context_tokens": 768}
+    student = tiny().model_copy(update=limits)
+
+    def asked(longest: float, *servers: InstanceType) -> PlanningRequest:
+        return request(
+            *servers,
+            teachers=(tiny("teacher", 160, 5),),
+            students=(student,),
+            facts={"longest_prompt_tokens": longest},
+        )
+
+    engine = plan_before_probing(asked(200.0, cpu())).chosen.engine
+    assert engine is not None
+    assert engine.context_tokens == 768
+    plans = plan_before_probing(asked(600.0, CHEAP, cpu()))
+    assert "context of 768 tokens cannot hold" in plans.rejected["student on CPUs"]
+    engines = [plan.engine for plan in plans.front if plan.engine is not None]
+    assert {(engine.name, engine.context_tokens > 768) for engine in engines} == {("vllm", True)}
 
 
 def test_without_gold_answers_a_weak_teacher_is_refused_with_the_reason() -> None:

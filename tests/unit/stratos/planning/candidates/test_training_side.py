@@ -65,13 +65,12 @@ def test_reinforcement_takes_time_that_is_planned_for() -> None:
         {"reinforcement": {"steps": 10}},
     ],
 )
-def test_a_student_that_writes_its_own_samples_is_planned_on_one_device(
+def test_a_student_that_writes_its_own_samples_is_planned_on_as_many_devices_as_any(
     training: dict[str, Any],
 ) -> None:
     asked = spec(training=training)
-    plan = plan_before_probing(request(several(8), asked=asked)).chosen
-    assert plan.training.devices == 1
-    assert plan_before_probing(request(several(8))).chosen.training.devices == 8
+    plans = [plan_before_probing(request(several(8), asked=one)).chosen for one in (asked, None)]
+    assert [plan.training.devices for plan in plans] == [8, 8]
 
 
 def test_jobs_that_only_ask_models_gain_nothing_from_more_devices() -> None:

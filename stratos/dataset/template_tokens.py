@@ -1,0 +1,74 @@
+"""How many tokens a chat template adds to the prompts of a dataset, its own system prompt included.
+
+The template is rendered around messages without a text, in each order of roles that the dataset
+has: what it adds does not depend on what they say.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from stratos.catalog.chat_template import render_template
+from stratos.catalog.files import Files
+from stratos.catalog.model_card import ModelCard
+from stratos.contracts.records import Record, Role
+from stratos.dataset.token_estimate import CountTokens, by_characters, by_vocabulary
+from stratos.spec import Teacher, Weights
+
+_MESSAGE = "\N{OBJECT REPLACEMENT CHARACTER}"
+"""Stands for the text of a message."""
+_MOST_SHAPES = 16
+
+
+def count_templates(
+    cards: Iterable[ModelCard],
+    models: Mapping[str, Teacher],
+    files: Files,
+    records: Iterable[Record],
+) -> tuple[ModelCard, ...]:
+    """The cards, with the tokens of the chat template where a model's folder or GGUF is at hand.
+
+    Args:
+        models: What the spec names, by the names of their cards.
+        records: A sample of the dataset.
+    """
+    shapes = Counter(tuple(message.role for message in record.messages) for record in records)
+    common = dict(shapes.most_common(_MOST_SHAPES))
+    counted = []
+    for card in cards:
+        model = models.get(card.name)
+        if isinstance(model, Weights) and model.path is not None:
+            tokens = template_tokens(files, model.path.rstrip("/"), common)
+            card = card.model_copy(update={"template_tokens": tokens})
+        counted.append(card)
+    return tuple(counted)
+
+
+def template_tokens(
+    files: Files, folder: str, shapes: Mapping[tuple[Role, ...], int]
+) -> float | None:
+    """Mean over prompts; None if the template takes none of them.
+
+    Args:
+        shapes: The roles of a prompt's messages → how many prompts have them.
+    """
+    asked = [[(role, _MESSAGE) for role in roles] for roles in shapes]
+    try:
+        rendered = render_template(files, folder, asked)
+    except (ValueError, FileNotFoundError):
+        return None  # whoever reads the spec says so
+    count = _counter(files, folder)
+    total, prompts = 0.0, 0
+    for one, times in zip(rendered, shapes.values(), strict=True):
+        if one.text is not None:
+            total += times * sum(map(count, one.text.split(_MESSAGE)))
+            prompts += times
+    return total / prompts if prompts else None
+
+
+def _counter(files: Files, folder: str) -> CountTokens:
+    try:
+        return by_vocabulary(files.read(f"{folder}/tokenizer.json"))
+    except (FileNotFoundError, ValueError):
+        return by_characters
