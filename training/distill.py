@@ -43,7 +43,7 @@ from training.student.batches import (
     micro_batches,
     split_validation,
 )
-from training.student.export import describe, export, export_gguf, exportable
+from training.student.export import base_seconds, describe, export, export_gguf, exportable
 from training.student.student import Student, load_student
 
 _DEFAULT_SEQUENCE_TOKENS = 4_096
@@ -348,7 +348,8 @@ def _peak_learning_rate(job: Job[DistillConfig], student: Student) -> float:
 
 
 def _time_of(job: Job[DistillConfig], student: Student) -> TrainingTime:
-    return TrainingTime(job.config, student.num_parameters)
+    base = base_seconds(student, job.config)
+    return TrainingTime(job.config, student.num_parameters, base)
 
 
 def _reinforces(job: Job[DistillConfig]) -> bool:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-import torch
 from jinja2.exceptions import TemplateError
 from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-from serving.export.logits import LIKELIEST, next_token, require_alike
+from serving.export.logits import (
+    LIKELIEST,
+    READING_APART,
+    NextToken,
+    log_probs,
+    next_token,
+    require_alike,
+)
 from serving.export.vocabulary import start_of_prompts, starts_by_itself
 from serving.llama_cpp.client import LlamaClient
 from serving.llama_cpp.process import LlamaServer, ServerFailed
@@ -19,10 +26,6 @@ from stratos.errors import NotExportable
 from stratos.spec import CpuPrecision
 
 _ARGUMENTS = ("--ctx-size", "2048", "--parallel", "1", "--jinja", "--no-warmup")
-_COMPARED_TOKENS = 20
-_LARGEST_GAP_NATS = 0.3
-"""Real models of 4 bits were within 0.02."""
-
 PROBES = {
     "words": "The quick fox can't say they've seen what I'd do; it's HERS, she'll SHOUT: DON'T!",
     "digits": "7 42 365 1999 12345 3.14159 1,000,000 -5% 2026-11-29T07:08:09Z y22z333 ٣٤ ५६ Ⅻ ½ m²",
@@ -55,24 +58,67 @@ _CONVERSATIONS = {
 }
 
 
-def compare(folder: Path, gguf: Path, precision: CpuPrecision) -> None:
+def next_token_of(folder: Path) -> NextToken:
+    """What a model folder would answer to a question; it costs a reading and one pass."""
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    told = {"tokenize": False, "add_generation_prompt": True}
+    try:
+        text = str(tokenizer.apply_chat_template(_CONVERSATIONS["a question"], **told))
+    except TemplateError as error:
+        raise _refused("a question", error) from error
+    return next_token(folder, tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def compare(folder: Path, gguf: Path, precision: CpuPrecision, ours: NextToken) -> str:
     """Compare tokens, prompts and the next token's probabilities of a model folder and its GGUF.
 
-    The last costs one pass over a prompt on each side.
+    Args:
+        ours: What the folder answers, the same for each of its files.
+
+    Returns:
+        What was compared, in words.
 
     Raises:
         NotExportable: they differ, or llama.cpp cannot load the file.
     """
     tokenizer = AutoTokenizer.from_pretrained(folder)
+    with _served(gguf) as client:
+        start = start_of_prompts(tokenizer)
+        for name, text in probes_of(tokenizer).items():
+            # Some tokenizers treat the very first text unlike any within a prompt.
+            _compare_tokens(client, tokenizer, name, start + text)
+        for name, messages in _CONVERSATIONS.items():
+            _compare_prompts(client, tokenizer, name, messages)
+        if ours.log_probs is None:
+            return "tokens and prompts as in transformers; logits not compared for want of memory"
+        theirs = _likeliest(client, ours.prompt)
+        require_alike(ours.log_probs, theirs, ours.most_apart(precision))
+    return "tokens, prompts and logits as in transformers"
+
+
+def compare_reading(folder: Path, gguf: Path, model: PreTrainedModel) -> None:
+    """Compare a model that was read from a GGUF with llama.cpp: tokens, and what it would say.
+
+    Args:
+        folder: With its tokenizer.
+
+    Raises:
+        NotExportable: they differ, or llama.cpp cannot load the file.
+    """
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    with _served(gguf) as client:
+        for name, text in probes_of(tokenizer).items():
+            _compare_tokens(client, tokenizer, name, text)
+        for name in ("words", "code"):
+            prompt: list[int] = tokenizer(PROBES[name])["input_ids"]
+            require_alike(log_probs(model, prompt), _likeliest(client, prompt), READING_APART)
+
+
+@contextmanager
+def _served(gguf: Path) -> Iterator[LlamaClient]:
     try:
         with LlamaServer(gguf, _ARGUMENTS) as server, LlamaClient(server) as client:
-            start = start_of_prompts(tokenizer)
-            for name, text in probes_of(tokenizer).items():
-                # Some tokenizers treat the very first text unlike any within a prompt.
-                _compare_tokens(client, tokenizer, name, start + text)
-            for name, messages in _CONVERSATIONS.items():
-                _compare_prompts(client, tokenizer, name, messages)
-            _compare_next_token(client, tokenizer, folder, precision)
+            yield client
     except ServerFailed as error:
         raise NotExportable(f"llama.cpp cannot serve {gguf.name}: {error}") from error
 
@@ -115,7 +161,7 @@ def _compare_prompts(
         ours = str(tokenizer.apply_chat_template(**told, enable_thinking=False))
     except TemplateError as error:
         if len(messages) == 1:
-            raise NotExportable(f"the chat template refuses {name}: {error}") from error
+            raise _refused(name, error) from error
         # Not every template takes a system message or several turns.
         return
     if ours != tokenizer.apply_chat_template(**told):
@@ -144,19 +190,15 @@ def _compare_prompts(
         )
 
 
-def _compare_next_token(
-    client: LlamaClient, tokenizer: PreTrainedTokenizerBase, folder: Path, precision: CpuPrecision
-) -> None:
-    told = {"tokenize": False, "add_generation_prompt": True}
-    text = str(tokenizer.apply_chat_template(_CONVERSATIONS["a question"], **told))
-    prompt: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
-    ours = next_token(folder, prompt)
-    if ours is None:
-        return
-    asked = {"prompt": prompt, "n_predict": 1, "temperature": 0, "n_probs": LIKELIEST}
+def _refused(name: str, error: TemplateError) -> NotExportable:
+    return NotExportable(f"the chat template refuses {name}: {error}")
+
+
+def _likeliest(client: LlamaClient, prompt: Sequence[int]) -> dict[int, float]:
+    """llama.cpp's likeliest next tokens, with the logarithms of their probabilities."""
+    asked = {"prompt": list(prompt), "n_predict": 1, "temperature": 0, "n_probs": LIKELIEST}
     (written,) = _ask(client, "/completion", asked)["completion_probabilities"]
-    theirs = {token["id"]: float(token["logprob"]) for token in written["top_logprobs"]}
-    require_alike(ours, theirs, precision)
+    return {token["id"]: float(token["logprob"]) for token in written["top_logprobs"]}
 
 
 def _common(ours: Sequence[object], theirs: Sequence[object]) -> int:
@@ -171,45 +213,3 @@ def _ask(client: LlamaClient, path: str, body: dict[str, Any]) -> dict[str, Any]
         raise NotExportable(f"llama.cpp refuses {path}: {answer.shown}")
     read: dict[str, Any] = answer.body
     return read
-
-
-def compare_reading(folder: Path, gguf: Path, model: PreTrainedModel) -> None:
-    """Compare a model that was read from a GGUF with llama.cpp: tokens, and what it would say.
-
-    Args:
-        folder: With its tokenizer.
-
-    Raises:
-        NotExportable: they differ, or llama.cpp cannot load the file.
-    """
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    try:
-        with LlamaServer(gguf, _ARGUMENTS) as server, LlamaClient(server) as client:
-            for name, text in probes_of(tokenizer).items():
-                _compare_tokens(client, tokenizer, name, text)
-            for name in ("words", "code"):
-                _compare_next(client, tokenizer, model, name)
-    except ServerFailed as error:
-        raise NotExportable(f"llama.cpp cannot serve {gguf.name}: {error}") from error
-
-
-def _compare_next(
-    client: LlamaClient, tokenizer: PreTrainedTokenizerBase, model: PreTrainedModel, name: str
-) -> None:
-    """Compare the probabilities of the token after a probe.
-
-    llama.cpp rounds activations too, so they are alike and not the same.
-    """
-    tokens: list[int] = tokenizer(PROBES[name])["input_ids"]
-    asked = {"prompt": tokens, "n_predict": 1, "n_probs": _COMPARED_TOKENS, "temperature": 0.0}
-    answer = _ask(client, "/completion", asked)["completion_probabilities"][0]["top_logprobs"]
-    theirs = torch.tensor([one["logprob"] for one in answer], dtype=torch.float32)
-    with torch.no_grad():
-        logits = model(torch.tensor([tokens], device=model.device)).logits[0, -1].float().cpu()
-    ours = torch.log_softmax(logits, -1)[[one["id"] for one in answer]]
-    gap = float((theirs.exp() * (theirs - ours)).sum())
-    if gap > _LARGEST_GAP_NATS:
-        raise NotExportable(
-            f"after {name}, the likeliest next tokens of llama.cpp are "
-            f"{gap:.2f} nats less likely in transformers; at most {_LARGEST_GAP_NATS} are rounding"
-        )

@@ -13,12 +13,17 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from stratos.catalog.config_defaults import with_defaults
-from stratos.catalog.layers import kept_layers, require_fewer_layers
+from stratos.catalog.layers import (
+    cut_config,
+    kept_layers,
+    layer_of,
+    moved,
+    require_fewer_layers,
+)
 from stratos.catalog.safetensors import StoredTensor
 
 Config = Mapping[str, object]
 
-_LAYER = re.compile(r"(?:^|\.)(?:layers|h|blocks|block|layer)\.(\d+)\.")
 _ATTENTION = re.compile(r"\.(?:self_attn|self_attention|attention|attn)\.")
 _EXPERTS = re.compile(r"\.experts\.")
 _HEAD = re.compile(r"(?:^|\.)(?:lm_head|embed_out|output)\.weight$")
@@ -134,11 +139,12 @@ class Architecture:
         """The model with only so many layers, evenly spaced.
 
         Raises:
-            ValueError: when it has no more than that.
+            ValueError: when it has no more than that, or its layers differ in ways unknown here.
         """
         require_fewer_layers(self.name, self.layers, layers)
-        place = {layer: number for number, layer in enumerate(kept_layers(self.layers, layers))}
-        config = dict(self.config)
+        kept = kept_layers(self.layers, layers)
+        place = {layer: number for number, layer in enumerate(kept)}
+        config = cut_config(self.name, self.config, self.layers, kept)
         config["layer_types"] = [layer_kinds(self.config, self.layers)[layer] for layer in place]
         return replace(
             self,
@@ -206,12 +212,6 @@ def layer_kinds(config: Config, layers: int) -> list[str]:
     return [_FULL_ATTENTION if layer < first else _WINDOWED for layer in range(layers)]
 
 
-def layer_of(name: str) -> int | None:
-    """Which layer a tensor belongs to; None outside of them."""
-    found = _LAYER.search(name)
-    return int(found[1]) if found else None
-
-
 def parameters_of(tensor: StoredTensor) -> int:
     """How many weights a tensor stands for; MXFP4 packs two into a byte, with scales beside."""
     if tensor.dtype == "U8" and tensor.name.endswith("_blocks"):
@@ -250,10 +250,6 @@ def _kept_tensors(
     tensors: Sequence[StoredTensor], place: Mapping[int, int]
 ) -> Iterator[StoredTensor]:
     for tensor in tensors:
-        layer = layer_of(tensor.name)
-        if layer is None:
-            yield tensor
-        elif layer in place:
-            start, end = _LAYER.search(tensor.name).span(1)  # type: ignore[union-attr]
-            name = f"{tensor.name[:start]}{place[layer]}{tensor.name[end:]}"
+        name = moved(tensor.name, place)
+        if name is not None:
             yield replace(tensor, name=name)

@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from stratos.catalog.architecture import is_head, layer_kinds, layer_of, text_config
+from stratos.catalog.architecture import is_head, layer_kinds, text_config
 from stratos.catalog.exportable_families import EXPORTABLE
+from stratos.catalog.layers import layer_of
 from stratos.catalog.safetensors import StoredTensor
 
 _EMBEDDINGS = re.compile(r"(?:^|\.)embed_tokens\.")

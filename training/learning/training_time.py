@@ -33,21 +33,23 @@ class TrainingTime:
 
     Attributes:
         num_parameters: Of the student, whose files take time to write.
+        base_seconds: For the base of its adapter.
     """
 
     config: DistillConfig
     num_parameters: int
+    base_seconds: float = 0.0
 
     @property
     def reserve_seconds(self) -> float:
         """Kept for the export, at most half of the deadline.
 
-        For the weights a twentieth of the deadline, within 5 and 120 seconds; for llama.cpp's files
-        by their size.
+        For the weights a twentieth of the deadline, within 5 and 120 seconds; for an adapter's base
+        and llama.cpp's files by their size.
         """
         deadline = self.config.deadline_seconds
         weights = min(_MOST_EXPORT_SECONDS, max(_LEAST_EXPORT_SECONDS, _EXPORT_SHARE * deadline))
-        return min(weights + self._gguf_seconds, 0.5 * deadline)
+        return min(weights + self._files_seconds, 0.5 * deadline)
 
     @property
     def reinforcement_seconds(self) -> float:
@@ -61,7 +63,7 @@ class TrainingTime:
             seconds: From the job's start to the end of its steps.
             records_only: They are those of the records, beside which reinforcement keeps its share.
         """
-        worked = _MARGIN * seconds + self._gguf_seconds
+        worked = _MARGIN * seconds + self._files_seconds
         others = self._reinforcement_share if records_only else 0.0
         shortest = (worked + _LEAST_EXPORT_SECONDS) / (1 - others)
         longest = (worked + _MOST_EXPORT_SECONDS) / (1 - others)
@@ -85,8 +87,8 @@ class TrainingTime:
         return self.needed_hours(seconds, records_only=False)
 
     @property
-    def _gguf_seconds(self) -> float:
-        return gguf_seconds(self.num_parameters, self.config.gguf)
+    def _files_seconds(self) -> float:
+        return gguf_seconds(self.num_parameters, self.config.gguf) + self.base_seconds
 
     @property
     def _reinforcement_share(self) -> float:

@@ -178,6 +178,9 @@ def _whole_model(name: str, source: str, dtype: torch.dtype | str) -> PreTrained
                 f"{len(keys)} weights of {name} {what}, {min(keys)} first. They are not what "
                 f"{type(model).__name__} saves: upload the folder that save_pretrained() wrote"
             )
+    if in_parts:
+        # Saving would undo the renaming, by patterns, and the text alone needs none.
+        del model._weight_conversions
     whole: PreTrainedModel = model
     return whole
 

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import torch
+from torch import nn
+from transformers import AutoConfig
 
 from stratos.spec import Weights
 from training.models.hub_folder import commit_of
@@ -17,15 +23,15 @@ def write_adapter(student: Student, weights: Weights | None, folder: Path) -> No
     """Write the adapter, before it is merged, naming its base.
 
     An adapter on other weights than it was trained on is wrong without an error. A whole model of
-    the Hub is named with its commit. Any other base, cut, read from a GGUF or from the spec's
-    folder, has no name outside of the job, so it goes with the adapter.
+    the Hub is named with its commit. Any other base, cut, the text of several parts, read from a
+    GGUF or from the spec's folder, has no name outside of the job, so it goes with the adapter.
 
     Args:
         weights: What the base was read from; None if from nowhere.
         folder: Of the artifact.
     """
     config = student.trained.peft_config["default"]
-    if weights is not None and weights.hub is not None and weights.layers is None:
+    if weights is not None and is_named(student, weights):
         config.base_model_name_or_path, config.revision = weights.hub, commit_of(weights)
     else:
         config.base_model_name_or_path, config.revision = BASE, None
@@ -38,11 +44,37 @@ def write_adapter(student: Student, weights: Weights | None, folder: Path) -> No
     (folder / FOLDER / "README.md").unlink(missing_ok=True)
 
 
+def is_named(student: Student, weights: Weights) -> bool:
+    """Whether the base has a name outside of the job.
+
+    Of several parts, the weights of the text have other names, which peft would pass over.
+    """
+    if weights.hub is None or weights.layers is not None:
+        return False
+    read = AutoConfig.from_pretrained(student.local.source, trust_remote_code=False)
+    return bool(read.model_type == student.model.config.model_type)
+
+
 def _write_base(student: Student, folder: Path) -> None:
-    stored = student.local.stored
-    weights = {
-        name.replace(_LAYER, ""): weight.to(stored)
-        for name, weight in student.model.state_dict().items()
-        if _ADDED not in name
-    }
-    student.model.save_pretrained(folder, state_dict=weights, safe_serialization=True)
+    base = {n: p for n, p in student.model.named_parameters() if _ADDED not in n}
+    with _held_as(student.local.stored, base):
+        weights = {
+            name.replace(_LAYER, ""): weight
+            for name, weight in student.model.state_dict().items()
+            if _ADDED not in name
+        }
+        student.model.save_pretrained(folder, state_dict=weights, safe_serialization=True)
+
+
+@contextmanager
+def _held_as(dtype: torch.dtype, parameters: dict[str, nn.Parameter]) -> Iterator[None]:
+    """Hold parameters as another type for a while, each in its place: a copy may not fit beside.
+
+    They lose nothing by it if they were read from that type.
+    """
+    before = {name: parameter.dtype for name, parameter in parameters.items()}
+    for parameter in parameters.values():
+        parameter.data = parameter.data.to(dtype)
+    yield
+    for name, parameter in parameters.items():
+        parameter.data = parameter.data.to(before[name])

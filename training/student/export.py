@@ -12,7 +12,7 @@ from typing import Any
 from transformers import GenerationConfig, PreTrainedTokenizerBase
 
 from serving.export.chat_template import decided
-from serving.export.comparison import compare
+from serving.export.comparison import compare, next_token_of
 from serving.export.gguf_file import require_exportable, write_gguf
 from serving.export.settings import write_settings
 from serving.llama_cpp.build import BUILD
@@ -21,7 +21,7 @@ from stratos.contracts.jobs import DistillConfig, DistillResult
 from stratos.errors import NotExportable
 from stratos.spec import CpuPrecision, Weights
 from training.models.hub_folder import commit_of
-from training.student.adapter import BASE, FOLDER, write_adapter
+from training.student.adapter import BASE, FOLDER, is_named, write_adapter
 from training.student.student import Student
 
 _SECONDS_OF_A_FILE = 3.0
@@ -34,6 +34,11 @@ _SECONDS_PER_BILLION: dict[CpuPrecision, float] = {
 }
 """To quantise, write and read back a billion weights. Quantising was measured on two busy CPUs: 5,
 26 and 132 s for float16, q8_0 and q4_k_m; the rest is a disk of 200 MB/s, assumed."""
+_SECONDS_OF_A_STUDENT = 3.0
+_READING_SECONDS_PER_BILLION = 20.0
+"""To read the student once more and ask it for its logits; four bytes a weight from that disk."""
+_BASE_SECONDS_PER_BILLION = 20.0
+"""To write an adapter's base, four bytes a weight to that disk."""
 _log = logging.getLogger(__name__)
 
 
@@ -91,8 +96,18 @@ def exportable(student: Student, config: DistillConfig) -> tuple[CpuPrecision, .
 
 def gguf_seconds(num_parameters: int, precisions: Sequence[CpuPrecision]) -> float:
     """How long `export_gguf` may take."""
+    if not precisions:
+        return 0.0
     billions = num_parameters / 1e9
-    return sum(_SECONDS_OF_A_FILE + billions * _SECONDS_PER_BILLION[one] for one in precisions)
+    files = sum(_SECONDS_OF_A_FILE + billions * _SECONDS_PER_BILLION[one] for one in precisions)
+    return files + _SECONDS_OF_A_STUDENT + billions * _READING_SECONDS_PER_BILLION
+
+
+def base_seconds(student: Student, config: DistillConfig) -> float:
+    """How long `export` may take for the base of an adapter, where that goes with it."""
+    if config.method != "lora" or is_named(student, config.student):
+        return 0.0
+    return student.num_parameters / 1e9 * _BASE_SECONDS_PER_BILLION
 
 
 def export_gguf(folder: Path, config: DistillConfig) -> tuple[CpuPrecision, ...]:
@@ -104,15 +119,16 @@ def export_gguf(folder: Path, config: DistillConfig) -> tuple[CpuPrecision, ...]
     Raises:
         NotExportable: llama.cpp would answer another prompt than the student was taught.
     """
+    if not config.gguf:
+        return ()
     try:
+        ours = next_token_of(folder)
         for precision in config.gguf:
             _log.info("writing %s", gguf_name(precision))
             path = write_gguf(folder, precision, name=config.student.name)
-            compare(folder, path, precision)
+            compared = compare(folder, path, precision, ours)
             mib = path.stat().st_size / 2**20
-            _log.info(
-                "%s: %s, %.1f MiB, tokens and logits as in transformers", path.name, precision, mib
-            )
+            _log.info("%s: %s, %.1f MiB, %s", path.name, precision, mib, compared)
     except NotExportable as error:
         found = _without_gguf(config, error)
         for precision in config.gguf:

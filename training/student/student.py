@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import warnings
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ _LAYER = re.compile(r"^.*\.\d+\.")
 """What stands before a part of a layer in its name."""
 _STATE_SPACE = {"falcon_h1", "falcon_mamba", "mamba", "mamba2", "nemotron_h"}
 """Types whose kernels read the weights of `out_proj` past an adapter."""
+_log = logging.getLogger(__name__)
 _OF_EXPERTS = re.compile(r"expert|(?:^|\.)(?:w[123]|gate|(?:gate|up|down)_proj)$")
 
 
@@ -160,6 +162,13 @@ def load_student(
     stored: Precision = precision if method == "lora" else "float32"
     device = "cpu" if in_main_memory else None
     local = load_model(weights.name, source, stored, weights.layers, device=device)
+    if method == "full" and _mixes_experts(local.model):
+        _log.warning(
+            "the router of %s learns without the loss that balances its experts, so after long "
+            "training some may do most of the work; `method: lora` leaves router and experts as "
+            "they are",
+            weights.name,
+        )
     return Student(local, method, precision, lora_rank, seed)
 
 
@@ -187,7 +196,7 @@ def _adapted_parts(model: PreTrainedModel) -> list[str]:
     means every expert and the router too by `all-linear`, and by the names that experts once had,
     for others not.
     """
-    mixture = any(name.endswith(".experts") for name, _ in model.named_modules())
+    mixture = _mixes_experts(model)
     state_space = model.config.model_type in _STATE_SPACE
     if not mixture and not state_space:
         return []
@@ -204,3 +213,7 @@ def _adapted_parts(model: PreTrainedModel) -> list[str]:
         if not (mixture and _OF_EXPERTS.search(name))
         and not (state_space and name.endswith("out_proj"))
     )
+
+
+def _mixes_experts(model: PreTrainedModel) -> bool:
+    return any(name.endswith(".experts") for name, _ in model.named_modules())

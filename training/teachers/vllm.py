@@ -11,12 +11,16 @@ import importlib.util
 import logging
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+from transformers import AutoConfig, AutoTokenizer, GenerationConfig
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
+from stratos.catalog.architecture import architecture
+from stratos.catalog.files import FilesOnDisk
+from stratos.catalog.safetensors import stored_tensors
 from stratos.planning.forecast.transformer import Transformer
 from training.models.chat import ChatFormat
 from training.models.shape import shape_of
@@ -147,30 +151,37 @@ def is_available() -> bool:
 
 
 def open_vllm(name: str, source: str, seed: int) -> VllmTeacher:
-    """Start vLLM on a folder or a Hub repository: safetensors only, and no code of theirs."""
+    """Start vLLM on a model folder: safetensors only, and no code that comes with them.
+
+    Of a model of several parts, its text is what counts.
+
+    Raises:
+        ValueError: when files are missing, cut short, or of another number of layers.
+    """
     vllm = importlib.import_module("vllm")
     config = AutoConfig.from_pretrained(source, trust_remote_code=False)
     tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
-    with torch.device("meta"):
-        empty = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
-    num_parameters = sum(parameter.numel() for parameter in empty.parameters())
-    shape = shape_of(name, config, num_parameters)
-    positions = int(getattr(config, "max_position_embeddings", _MAX_POSITIONS))
+    folder, text = Path(source), config.get_text_config()
+    tensors = stored_tensors(FilesOnDisk(folder.parent), folder.name)
+    num_parameters = architecture(name, config.to_dict(), tensors).num_parameters
+    shape = shape_of(name, text, num_parameters)
+    positions = int(getattr(text, "max_position_embeddings", _MAX_POSITIONS))
     positions = min(positions, _MAX_POSITIONS)
+    dtype = _dtype(getattr(config, "dtype", None) or getattr(text, "dtype", None))
     engine = vllm.LLM(
         model=source,
         trust_remote_code=False,
         load_format="safetensors",
         # By default vLLM would compute float32 weights in 16 bits.
-        dtype=_dtype(config),
+        dtype=dtype,
         tensor_parallel_size=_num_devices(shape, torch.cuda.device_count()),
         # Of a repository's own sampling settings only the end tokens are wanted.
         generation_config="vllm",
         max_model_len=positions,
         seed=seed,
     )
-    _log.info("%s answers by vLLM on cuda, %s", name, _dtype(config))
-    ends = {tokenizer.eos_token_id, *_configured_ends(source, config)}
+    _log.info("%s answers by vLLM on cuda, %s", name, dtype)
+    ends = {tokenizer.eos_token_id, *_configured_ends(source, text)}
     return VllmTeacher(
         name,
         engine,
@@ -179,19 +190,19 @@ def open_vllm(name: str, source: str, seed: int) -> VllmTeacher:
         ChatFormat(tokenizer, sorted(end for end in ends if end is not None)),
         max_positions=positions,
         num_parameters=num_parameters,
-        vocabulary_size=int(config.vocab_size),
+        vocabulary_size=int(text.vocab_size),
         seed=seed,
     )
 
 
-def _dtype(config: Any) -> str:
+def _dtype(stored: torch.dtype | None) -> str:
     """As the weights are stored; 16 bits are float16 where bfloat16 would be emulated."""
-    if getattr(config, "dtype", None) not in (torch.bfloat16, torch.float16):
+    if stored not in (torch.bfloat16, torch.float16):
         return "float32"
     if not torch.cuda.is_available():
         return "float32"
     native = torch.cuda.is_bf16_supported(including_emulation=False)
-    return str(config.dtype).removeprefix("torch.") if native else "float16"
+    return str(stored).removeprefix("torch.") if native else "float16"
 
 
 def _num_devices(shape: Transformer, there: int) -> int:

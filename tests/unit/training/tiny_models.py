@@ -10,6 +10,8 @@ import torch
 from tokenizers import Tokenizer, decoders, pre_tokenizers
 from tokenizers.models import BPE
 from transformers import (
+    Gemma3Config,
+    Gemma3ForConditionalGeneration,
     PreTrainedTokenizerFast,
     Qwen2Config,
     Qwen2ForCausalLM,
@@ -105,5 +107,29 @@ def save_model(folder: Path, *, seed: int = 0, **changes: Any) -> Path:
     """Write a tiny model and its tokenizer as a Hugging Face folder."""
     tokenizer = make_tokenizer()
     make_model(len(tokenizer), seed=seed, **changes).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def save_in_parts(folder: Path, **changes: Any) -> Path:
+    """Write a tiny model of text and images, as Gemma 3 from 4 billion parameters on is."""
+    tokenizer = make_tokenizer()
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
+    config = Gemma3Config(
+        text_config={
+            **sizes,
+            "num_attention_heads": 4,
+            "num_key_value_heads": 2,
+            "head_dim": 8,
+            "vocab_size": len(tokenizer),
+            "eos_token_id": 1,
+            "initializer_range": 0.2,
+            **changes,
+        },
+        vision_config={**sizes, "num_attention_heads": 4, "image_size": 28, "patch_size": 14},
+        mm_tokens_per_image=4,
+    )
+    torch.manual_seed(0)
+    Gemma3ForConditionalGeneration(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder

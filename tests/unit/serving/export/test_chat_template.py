@@ -4,7 +4,7 @@ import pytest
 from transformers import AutoTokenizer
 
 from serving.export.chat_template import NO_THINKING, decided
-from serving.export.comparison import compare
+from serving.export.comparison import compare, next_token_of
 from serving.export.gguf_file import write_gguf
 from serving.llama_cpp.process import LlamaServer
 from stratos.errors import NotExportable
@@ -36,7 +36,7 @@ def test_a_request_that_says_nothing_gets_the_prompt_that_was_taught(tmp_path):
         )
         assert rendered == TAUGHT
     path = write_gguf(folder, "float16")
-    compare(folder, path, "float16")
+    compare(folder, path, "float16", next_token_of(folder))
     with LlamaServer(path, ["--ctx-size", "256", "--jinja"]) as server:
         for told in ({}, {"chat_template_kwargs": {"enable_thinking": True}}):
             asked = {"messages": MESSAGES, **told}
@@ -48,4 +48,4 @@ def test_an_undecided_template_would_be_refused(tmp_path):
     (folder / "chat_template.jinja").write_text(THINKING_TEMPLATE)
     path = write_gguf(folder, "float16")
     with pytest.raises(NotExportable, match="renders a question with thinking unless told not to"):
-        compare(folder, path, "float16")
+        compare(folder, path, "float16", next_token_of(folder))

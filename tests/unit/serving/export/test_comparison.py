@@ -8,7 +8,7 @@ from tokenizers import Tokenizer, normalizers, pre_tokenizers
 from transformers import TokenizersBackend
 
 from serving.export import vocabulary
-from serving.export.comparison import PROBES, compare
+from serving.export.comparison import PROBES, compare, next_token_of
 from serving.export.gguf_file import write_gguf
 from serving.llama_cpp.process import LlamaServer
 from stratos.errors import NotExportable
@@ -23,7 +23,7 @@ SYSTEM_REFUSED = (
 @pytest.mark.parametrize("template", [TEMPLATE, SYSTEM_REFUSED], ids=["every role", "no system"])
 def test_a_file_that_tokenizes_and_renders_alike_passes(tmp_path, template):
     folder = save(tmp_path, tokenizer=tokenizer_of(template=template))
-    compare(folder, write_gguf(folder, "float16"), "float16")
+    compare(folder, write_gguf(folder, "float16"), "float16", next_token_of(folder))
 
 
 def test_another_way_to_split_text_is_refused_with_the_first_token(tmp_path, monkeypatch):
@@ -37,7 +37,7 @@ def test_another_way_to_split_text_is_refused_with_the_first_token(tmp_path, mon
     )
     tokenizer.chat_template = TEMPLATE
     folder = save(tmp_path, tokenizer=tokenizer)
-    compare(folder, write_gguf(folder, "float16"), "float16")
+    compare(folder, write_gguf(folder, "float16"), "float16", next_token_of(folder))
     monkeypatch.setattr(vocabulary, "pre_tokenizer_name", lambda tokenizer: "gpt-2")
     path = write_gguf(folder, "float16")
     with pytest.raises(
@@ -45,7 +45,7 @@ def test_another_way_to_split_text_is_refused_with_the_first_token(tmp_path, mon
         match=r"split digits unlike one another, after '7 42 365 1': 512 '99' in llama.cpp, "
         r"\d+ '9' in transformers",
     ):
-        compare(folder, path, "float16")
+        compare(folder, path, "float16", next_token_of(folder))
 
 
 def test_another_prompt_is_refused_with_its_first_difference(tmp_path):
@@ -53,7 +53,7 @@ def test_another_prompt_is_refused_with_its_first_difference(tmp_path):
     path = write_gguf(folder, "float16")
     (folder / "chat_template.jinja").write_text(TEMPLATE.replace("m.content", "m.content|trim"))
     with pytest.raises(NotExportable, match=r"render a question unlike one another, after '.*'"):
-        compare(folder, path, "float16")
+        compare(folder, path, "float16", next_token_of(folder))
 
 
 def test_a_template_that_refuses_a_question_is_refused(tmp_path):
@@ -61,7 +61,7 @@ def test_a_template_that_refuses_a_question_is_refused(tmp_path):
     path = write_gguf(folder, "float16")
     (folder / "chat_template.jinja").write_text("{{ raise_exception('no questions') }}")
     with pytest.raises(NotExportable, match="the chat template refuses a question: no questions"):
-        compare(folder, path, "float16")
+        compare(folder, path, "float16", next_token_of(folder))
 
 
 def test_a_file_that_cannot_be_loaded_is_refused_with_the_servers_log(tmp_path):
@@ -69,7 +69,7 @@ def test_a_file_that_cannot_be_loaded_is_refused_with_the_servers_log(tmp_path):
     path = write_gguf(folder, "float16")
     path.write_bytes(path.read_bytes()[:2000])
     with pytest.raises(NotExportable, match=r"(?s)llama.cpp cannot serve model.gguf: .*log ends"):
-        compare(folder, path, "float16")
+        compare(folder, path, "float16", next_token_of(folder))
 
 
 def test_probes_are_composed():
@@ -84,7 +84,7 @@ def test_a_start_token_is_added_only_where_the_template_begins_with_it(tmp_path)
     path = write_gguf(folder, "float16")
     fields = gguf.GGUFReader(path).fields
     assert fields["tokenizer.ggml.add_bos_token"].contents() is False
-    compare(folder, path, "float16")
+    compare(folder, path, "float16", next_token_of(folder))
     with LlamaServer(path, ["--ctx-size", "256", "--jinja"]) as server:
         asked = {"messages": [{"role": "user", "content": "?"}]}
         assert ask(server.url, "/apply-template", asked)["prompt"].startswith("<|pad|>")
@@ -109,4 +109,4 @@ def test_a_qwen_like_tokenizer_is_recognised_and_passes(tmp_path):
     folder = save(tmp_path, tokenizer=tokenizer)
     path = write_gguf(folder, "float16")
     assert gguf.GGUFReader(path).fields["tokenizer.ggml.pre"].contents() == "qwen2"
-    compare(folder, path, "float16")
+    compare(folder, path, "float16", next_token_of(folder))

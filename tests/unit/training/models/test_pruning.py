@@ -1,11 +1,12 @@
 import pytest
 import torch
+from transformers import GPT2Config, GPT2LMHeadModel
 
 from stratos.catalog.cards import folder_card
 from stratos.catalog.files import FilesOnDisk
 from stratos.catalog.models import hub_models
 from tests.tiny_families import FAMILIES, make_tiny
-from tests.unit.training.tiny_models import make_model, save_model
+from tests.unit.training.tiny_models import make_model, make_tokenizer, save_model
 from training.models.generation import Sampling, generate_batch
 from training.models.pruning import prune
 from training.models.weights import load_model
@@ -44,8 +45,36 @@ def test_a_model_with_unknown_settings_by_layer_is_not_cut():
 
 def test_a_model_whose_layers_alternate_by_their_number_is_not_cut():
     whole = make_tiny("qwen3_moe", 60, decoder_sparse_step=2)
-    with pytest.raises(ValueError, match="kinds of layers of Qwen3MoeForCausalLM follow their"):
+    with pytest.raises(
+        ValueError,
+        match=r"cannot be cut: model\.layers\.1\.mlp\.\S+ does not fit",
+    ):
         prune(whole, 3)
+
+
+def test_a_family_with_words_of_its_own_is_cut_as_planned(tmp_path):
+    tokenizer = make_tokenizer()
+    torch.manual_seed(0)
+    config = GPT2Config(vocab_size=len(tokenizer), n_positions=64, n_embd=32, n_layer=4, n_head=4)
+    whole = GPT2LMHeadModel(config).eval()
+    whole.save_pretrained(tmp_path / "gpt2")
+    card = folder_card("gpt2", FilesOnDisk(tmp_path), "gpt2", layers=2)
+    pruned = prune(whole, 2).eval()
+    assert (card.num_layers, card.num_parameters) == (2, pruned.num_parameters())
+    tokens = torch.arange(8, 28)[None]
+    whole.transformer.h = torch.nn.ModuleList([whole.transformer.h[0], whole.transformer.h[3]])
+    with torch.no_grad():
+        expected = whole(tokens, use_cache=False).logits
+        torch.testing.assert_close(pruned(tokens, use_cache=False).logits, expected)
+
+
+def test_settings_by_layer_that_the_job_would_refuse_are_refused_when_planned(tmp_path):
+    whole = make_model(60, **TEACHER)
+    whole.config.some_widths = [1, 1, 1, 0, 1]
+    whole.save_pretrained(tmp_path / "odd")
+    with pytest.raises(ValueError, match="some_widths of odd has 5 entries"):
+        folder_card("odd", FilesOnDisk(tmp_path), "odd", layers=3)
+    assert folder_card("odd", FilesOnDisk(tmp_path), "odd").num_layers == 5
 
 
 def test_a_pruned_model_generates_with_its_cache_what_it_would_without():

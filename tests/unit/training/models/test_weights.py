@@ -1,10 +1,11 @@
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import AutoModelForCausalLM
 
 from stratos.spec import Weights
 from tests.tiny_gguf import write_tiny_gguf
-from tests.unit.training.tiny_models import make_tokenizer, save_model
+from tests.unit.training.tiny_models import make_tokenizer, save_in_parts, save_model
 from training.models import gguf_folder, weights
 from training.models.weights import load_model, locate, tokenizer_hash
 
@@ -61,3 +62,14 @@ def test_a_model_knows_what_its_weights_were_stored_as(tmp_path, dtype):
     )
     local = load_model("tiny", str(folder), "float32")
     assert (local.stored, local.model.dtype) == (dtype, torch.float32)
+
+
+def test_the_text_of_a_model_in_parts_is_saved_by_names_of_its_own(tmp_path):
+    whole = load_model("parts", str(save_in_parts(tmp_path / "parts"))).model
+    whole.save_pretrained(tmp_path / "text")
+    again, loaded = AutoModelForCausalLM.from_pretrained(
+        tmp_path / "text", output_loading_info=True
+    )
+    assert not loaded["missing_keys"]
+    assert not loaded["unexpected_keys"]
+    torch.testing.assert_close(again.state_dict(), whole.state_dict())

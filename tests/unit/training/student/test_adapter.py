@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 from peft import AutoPeftModelForCausalLM, PeftModel
+from safetensors import safe_open
 from transformers import AutoModelForCausalLM
 
 from stratos.spec import Weights
-from tests.unit.training.tiny_models import save_model
+from tests.unit.training.tiny_models import save_in_parts, save_model
 from training.models.weights import load_model
 from training.student import adapter
 from training.student.export import export
@@ -79,3 +80,36 @@ def test_a_cut_model_of_the_hub_has_no_name(tmp_path: Path) -> None:
     exported(tmp_path / "artifact", Weights(hub="org/model", layers=2), source)
     told = json.loads((tmp_path / "artifact/adapter/adapter_config.json").read_text())
     assert told["base_model_name_or_path"] == "adapter/base"
+
+
+def test_the_text_of_a_model_in_parts_goes_with_its_adapter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = save_in_parts(tmp_path / "source")
+    merged = exported(tmp_path / "artifact", Weights(hub="org/model"), source)
+    monkeypatch.chdir(tmp_path / "artifact")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    model = AutoPeftModelForCausalLM.from_pretrained("adapter")
+    torch.testing.assert_close(logits_of(model), merged, rtol=1e-4, atol=1e-4)
+    told = json.loads(Path("adapter/adapter_config.json").read_text())
+    assert told["base_model_name_or_path"] == "adapter/base"
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_base_is_written_as_it_was_read(tmp_path: Path, tied: bool) -> None:
+    source = save_model(tmp_path / "source", tie_word_embeddings=tied)
+    AutoModelForCausalLM.from_pretrained(source, dtype=torch.bfloat16).save_pretrained(source)
+    local = load_model("tiny", str(source))
+    student = Student(local, "lora", "float32", 4, 0)
+    export(student, tmp_path / "artifact", Weights(path="models/source"))
+    base = tmp_path / "artifact/adapter/base"
+    assert stored_in(base) == stored_in(source)
+    assert ("lm_head.weight" in stored_in(base)) == (not tied)
+    assert json.loads((base / "config.json").read_text())["dtype"] == "bfloat16"
+
+
+def stored_in(folder: Path) -> dict[str, tuple[torch.dtype, list[float]]]:
+    """Name → type and numbers of each tensor."""
+    with safe_open(folder / "model.safetensors", framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    return {name: (one.dtype, one.flatten().tolist()) for name, one in tensors.items()}

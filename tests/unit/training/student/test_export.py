@@ -16,10 +16,11 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from serving.export.chat_template import NO_THINKING
 from stratos.contracts.jobs import DistillConfig
 from stratos.errors import NotExportable
+from stratos.spec import Weights
 from tests.unit.training.jobs import BASE
-from tests.unit.training.tiny_models import TEMPLATE, make_local, make_tokenizer
+from tests.unit.training.tiny_models import TEMPLATE, make_local, make_tokenizer, save_model
 from training.models.chat import ChatFormat
-from training.student.export import export, export_gguf, exportable, gguf_seconds
+from training.student.export import base_seconds, export, export_gguf, exportable, gguf_seconds
 from training.student.student import Student
 
 # peft 0.21 asks transformers by a name that transformers 5 deprecates.
@@ -86,6 +87,7 @@ def test_a_student_is_exported_in_full_and_quantised(tmp_path, caplog):
     config = config_of("float16", "q4_k_m")
     assert export_gguf(tmp_path, config) == config.gguf
     assert {path.name for path in tmp_path.glob("*.gguf")} == {"model.gguf", "model-q4_k_m.gguf"}
+    assert caplog.text.count("MiB, tokens, prompts and logits as in transformers") == 2
     assert [line for line in caplog.messages if line.startswith("writing")] == [
         "writing model.gguf",
         "writing model-q4_k_m.gguf",
@@ -115,7 +117,7 @@ def test_more_ends_than_llama_cpp_takes_are_found_before_training():
 def test_what_turns_out_after_training_leaves_no_file_and_no_failure_to_vllm(
     tmp_path, monkeypatch, caplog
 ):
-    def unlike(folder, gguf, precision):
+    def unlike(folder, gguf, precision, ours):
         raise NotExportable("they render a question unlike one another")
 
     monkeypatch.setattr("training.student.export.compare", unlike)
@@ -131,7 +133,22 @@ def test_more_weights_and_more_files_take_longer_to_export():
     full = gguf_seconds(10**9, ["float16"])
     assert gguf_seconds(10**6, ["float16"]) < full < gguf_seconds(4 * 10**9, ["float16"])
     assert gguf_seconds(10**9, ["float16", "q4_k_m"]) > 4 * full
+    # The student is read once for all of its files.
+    assert gguf_seconds(10**9, ["float16", "float16"]) < 2 * full
     assert gguf_seconds(10**9, []) == 0
+
+
+def test_time_is_kept_for_a_base_that_goes_with_its_adapter(tmp_path):
+    source = str(save_model(tmp_path / "source"))
+    student = Student(replace(make_local(), source=source), "lora", "float32", 4, 0)
+    config = config_of().model_copy(update={"method": "lora"})
+    expected = pytest.approx(20e-9 * student.num_parameters)
+    assert base_seconds(student, config) == expected
+    named = config.model_copy(update={"student": Weights(hub="org/model")})
+    assert base_seconds(student, named) == 0
+    cut = config.model_copy(update={"student": Weights(hub="org/model", layers=2)})
+    assert base_seconds(student, cut) == expected
+    assert base_seconds(student, config.model_copy(update={"method": "full"})) == 0
 
 
 def test_the_exported_tokenizer_gives_the_tokens_that_were_taught(tmp_path):

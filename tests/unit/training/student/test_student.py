@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from stratos.spec import Weights
+from tests.tiny_families import save_tiny
 from tests.unit.training.tiny_models import make_model, save_model
 from tests.unit.training.tiny_training import train
 from training.student.student import load_student
@@ -29,3 +30,13 @@ def test_weights_that_are_all_trained_are_held_in_float32(tmp_path, method, stor
 def test_a_precision_that_cannot_be_trained_in_is_refused(tmp_path):
     with pytest.raises(ValueError, match="fp8 is for serving; train in float32 or bfloat16"):
         load_student(Weights(path="tiny"), str(tmp_path), "full", "fp8", 4, 0)
+
+
+@pytest.mark.parametrize(
+    ("family", "method", "told"),
+    [("qwen3_moe", "full", True), ("qwen3_moe", "lora", False), ("qwen3", "full", False)],
+)
+def test_a_router_that_learns_without_its_balance_is_told(tmp_path, caplog, family, method, told):
+    source = save_tiny(family, tmp_path / family)
+    load_student(Weights(path="mixture"), str(source), method, "float32", 4, 0)
+    assert ("the router of mixture learns without" in caplog.text) == told

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from stratos.contracts.records import Message
+from tests.unit.training.tiny_models import save_in_parts
 from training.models.weights import load_model
 from training.teachers import vllm
 from training.teachers.teacher import Request
@@ -40,6 +41,28 @@ def test_vllm_answers_as_the_same_weights_do_in_this_process(teacher, source):
     for figure in ("num_parameters", "vocabulary_size", "tokenizer_hash", "name"):
         assert getattr(teacher, figure) == getattr(plain, figure)
     assert teacher.usage.completion_tokens == plain.usage.completion_tokens
+
+
+def test_a_teacher_in_parts_answers_by_its_text(tmp_path, installed, monkeypatch):
+    monkeypatch.setattr("training.models.weights.torch.cuda.is_available", lambda: False)
+    source = str(save_in_parts(tmp_path / "parts", max_position_embeddings=64))
+    opened = vllm.open_vllm("parts", source, 3)
+    plain = WeightsTeacher(load_model("parts", source), batch_size=4, seed=3)
+    for figure in ("num_parameters", "vocabulary_size", "tokenizer_hash"):
+        assert getattr(opened, figure) == getattr(plain, figure)
+    assert opened._engine.settings["max_model_len"] == 64
+    long = Request((Message(role="user", content="x" * 70),), 4)
+    assert answer_all(opened, [long, REQUESTS[1]]) == answer_all(plain, [long, REQUESTS[1]])
+
+
+def test_weights_that_are_cut_short_are_refused_before_vllm_starts(source, installed, monkeypatch):
+    started = []
+    monkeypatch.setattr(vllm.importlib.import_module("vllm"), "LLM", started.append)
+    weights = source / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    with pytest.raises(ValueError, match="is cut short"):
+        vllm.open_vllm("tiny", str(source), 3)
+    assert not started
 
 
 def test_the_request_and_the_runs_seed_alone_decide_what_is_drawn(source, installed, monkeypatch):
