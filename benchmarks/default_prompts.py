@@ -1,15 +1,16 @@
-"""Do the default prompts get what the checks demand from an ordinary instruct model?
+"""Do the default prompts get what the checks demand from a very small instruct model?
 
-SmolLM2-135M-Instruct answers and explains easy questions, once under the prompts that were the
-default before and once under those of the spec. What counts is how often it marks its answer, and
-what synthesis would keep; a model of this size is often wrong.
+SmolLM2-135M-Instruct, among the smallest there are, answers and explains what most children know,
+once under the prompts that were the default before and once under those of the spec, with the
+spec's limit of tokens. `named` counts replies that hold the right number anywhere: what the model
+knows and synthesis may still lose. `kept` is what synthesis keeps.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import random
+import re
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,7 +26,7 @@ from stratos.spec.training import StrategyName
 from training.asking.prompts import alignment_messages, injection_messages
 from training.asking.rejection_sampling import RejectionSampler
 from training.judging.judge import Judge
-from training.models.weights import load_model
+from training.models.weights import load_model, precision_of
 from training.teachers.teacher import Completion, OnAnswer, Request
 from training.teachers.weights import WeightsTeacher
 
@@ -39,7 +40,24 @@ OLD = {
         "how to reach it from the question alone. End with the answer."
     ),
 }
-_NAMES = ("Ann", "Ben", "Carla", "Dan", "Eva", "Finn")
+QUESTIONS = (
+    ("How many days are in a week?", "7"),
+    ("How many months are in a year?", "12"),
+    ("How many legs does a spider have?", "8"),
+    ("How many sides does a triangle have?", "3"),
+    ("How many minutes are in an hour?", "60"),
+    ("How many hours are in a day?", "24"),
+    ("How many continents are there?", "7"),
+    ("How many letters are in the English alphabet?", "26"),
+    ("How many wheels does a bicycle have?", "2"),
+    ("How many cents are in a dollar?", "100"),
+    ("What is 2 + 3?", "5"),
+    ("What is 4 + 4?", "8"),
+    ("What is 10 - 3?", "7"),
+    ("What is 6 + 1?", "7"),
+    ("What is 5 + 5?", "10"),
+    ("What is 3 * 2?", "6"),
+)
 
 
 class _Remembering(WeightsTeacher):
@@ -55,44 +73,40 @@ class _Remembering(WeightsTeacher):
         return found
 
 
-def questions(count: int) -> list[Record]:
-    """Word problems of one step."""
-    rng = random.Random(0)
-    records = []
-    for number in range(count):
-        name, a, b = _NAMES[number % len(_NAMES)], rng.randint(2, 20), rng.randint(2, 20)
-        boxes = b % 5 + 2
-        text, gold = (
-            (
-                f"{name} has {a} apples and buys {b} more. How many apples does {name} have now?",
-                a + b,
-            ),
-            (f"{name} has {a + b} coins and gives {b} away. How many coins are left?", a),
-            (f"A box holds {a} pens. How many pens are in {boxes} boxes?", a * boxes),
-        )[number % 3]
-        message = Message(role="user", content=text)
-        records.append(Record(id=str(number), messages=(message,), gold=str(gold)))
-    return records
+def questions() -> list[Record]:
+    """The questions as records of a dataset."""
+    return [
+        Record(id=str(number), messages=(Message(role="user", content=text),), gold=gold)
+        for number, (text, gold) in enumerate(QUESTIONS)
+    ]
 
 
-def ask(
-    teacher: _Remembering, prompts: str, synthesis: Synthesis, strategy: StrategyName, count: int
-) -> Row:
+def names(reply: str, gold: str | None) -> bool:
+    """Whether a reply holds the right number anywhere."""
+    return gold in re.findall(r"\d+", reply)
+
+
+def ask(teacher: _Remembering, prompts: str, synthesis: Synthesis, strategy: StrategyName) -> Row:
     """Let the sampler make records of the questions under one pair of prompts."""
     started = time.perf_counter()
     sampler = RejectionSampler(
         teacher, JUDGE, synthesis, stop=lambda: False, on_done=lambda *_: None
     )
-    outcome = sampler.run(questions(count), strategy)
+    records = questions()
+    outcome = sampler.run(records, strategy)
     read = [
         read_reply(one.text, finished=one.finished, marker=JUDGE.marker) for one in teacher.replies
     ]
     return {
         "prompts": prompts,
         "strategy": strategy,
-        "asked": count,
+        "asked": len(records),
         "ended": sum(one.finished for one in teacher.replies),
         "marked": sum(one.is_marked for one in read),
+        "named": sum(
+            names(reply.text, record.gold)
+            for record, reply in zip(records, teacher.replies, strict=True)
+        ),
         "kept": len(outcome.records),
         "rejected": counted(outcome.rejects),
         "seconds": round(time.perf_counter() - started, 1),
@@ -101,26 +115,23 @@ def ask(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
-    parser.add_argument("--questions", type=int, default=24)
-    parser.add_argument("--tokens", type=int, default=128)
     parser.add_argument("--write", action="store_true")
     arguments = parser.parse_args()
     teacher = _Remembering(load_model("smollm2", str(smollm2())), batch_size=32)
-    limit = {"max_new_tokens": arguments.tokens}
-    old = Synthesis.model_validate(OLD | limit)
-    new = Synthesis.model_validate(limit)
+    old, new = Synthesis.model_validate(OLD), Synthesis()
     strategies: tuple[StrategyName, ...] = ("alignment", "injection")
     rows = [
-        ask(teacher, name, synthesis, strategy, arguments.questions)
+        ask(teacher, name, synthesis, strategy)
         for strategy in strategies
         for name, synthesis in (("before", old), ("now", new))
     ]
     print_table(rows)
-    record = questions(1)[0]
+    record = questions()[0]
     assert record.gold is not None
     result = {
         "machine": describe_machine(),
-        "model": "SmolLM2-135M-Instruct, bfloat16, greedy",
+        "model": f"SmolLM2-135M-Instruct, computed in {precision_of(teacher.local.model)}, greedy",
+        "max_new_tokens": new.max_new_tokens,
         "asked_now": {
             "alignment": alignment_messages(record, new, JUDGE)[-1].content,
             "injection": injection_messages(record, record.gold, new, JUDGE)[-1].content,

@@ -13,6 +13,7 @@ from stratos.cli.screen import make_console
 from stratos.cli.stack import Stack
 from stratos.contracts.bucket import CALIBRATION_KEY
 from stratos.contracts.calibration import CalibrationRow, read_calibration
+from stratos.errors import StratosError
 
 _ATTEMPTS = 5
 console = make_console()
@@ -106,7 +107,7 @@ def _forget(stack: Stack, meant: Selection) -> list[CalibrationRow]:
                 raise
         else:
             return gone
-    raise RuntimeError(
+    raise StratosError(
         f"s3://{stack.bucket}/{CALIBRATION_KEY} changed {_ATTEMPTS} times while forgetting; "
         "try again when fewer runs end"
     )

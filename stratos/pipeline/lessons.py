@@ -103,7 +103,7 @@ def _of_endpoints(evidence: RunEvidence) -> Iterator[_Lesson]:
             continue
         # Only on this machine is an endpoint where the job was, beside the same programs.
         local = plan.serving.instance_type.startswith(LOCAL_PREFIX)
-        why = _contended(trained) if local else None
+        why = _contended_before(trained) if local else None
         if FAILED_REQUESTS in measurement.missed:
             why = f"{load.num_failed} of {load.num_requests} requests failed"
         for quantity, predicted, measured in _of_endpoint(plan, load):
@@ -115,6 +115,16 @@ def _contended(trained: DistillResult) -> str | None:
     if not trained.is_contended or trained.cpu_share is None:
         return None
     return f"the machine was busy: training got {trained.cpu_share:.0%} of the CPU it asked for"
+
+
+def _contended_before(trained: DistillResult) -> str | None:
+    """Why an endpoint on the same machine is not taken for what the server can do.
+
+    What an endpoint gets of the CPU is not measured. The training just before it stands in.
+    """
+    if (why := _contended(trained)) is None:
+        return None
+    return f"{why}, and what its endpoint got is not known"
 
 
 def _otherwise_taught(evidence: RunEvidence, trained: DistillResult) -> str | None:

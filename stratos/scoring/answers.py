@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-_EMPHASIS = ("**", "__", "*", "_", "`")
-"""Markdown that models put around a marker with its answer."""
+import json
+
+_EMPHASIS = ("***", "___", "**", "__", "*", "_", "`")
+"""Markdown that models put around a marker, alone or with its answer. Longer ones first."""
 _AROUND_ANSWER = ("**", "`")
 """Markdown that is taken off an answer alone: what it stands for never begins and ends so."""
+_FENCE = "```"
 
 
-def final_answer(completion: str, marker: str) -> str:
-    """Return what follows the last marker on its line; the whole text where there is none."""
-    found = _split(completion, marker)
+def final_answer(completion: str, marker: str, *, to_end: bool = False) -> str:
+    """Return what follows the last marker; the whole text where there is none.
+
+    Args:
+        to_end: Read all that follows. Otherwise the answer ends with its line. JSON that begins
+            there ends itself.
+    """
+    found = _split(completion, marker, to_end=to_end)
     return completion.strip() if found is None else found[1]
 
 
@@ -42,7 +50,7 @@ def unfenced(text: str) -> str:
     return text
 
 
-def _split(completion: str, marker: str) -> tuple[str, str] | None:
+def _split(completion: str, marker: str, *, to_end: bool = False) -> tuple[str, str] | None:
     """The rationale and the answer; None where nothing is marked. An empty marker marks nothing."""
     if not marker or marker not in completion:
         return None
@@ -50,18 +58,45 @@ def _split(completion: str, marker: str) -> tuple[str, str] | None:
     closed = text.removesuffix(marker)
     if marker in closed:  # a heading that is closed, as in "#### 72 ####"
         text = closed
-    head, _, tail = text.rpartition(marker)
-    answer = tail.strip().partition("\n")[0].strip()
-    before = head.rstrip(" \t")
-    for mark in _EMPHASIS:
-        if before.endswith(mark) and answer.endswith(mark):
-            before, answer = before.removesuffix(mark), answer.removesuffix(mark).rstrip()
-            break
-    for mark in _AROUND_ANSWER:
-        inside = answer.removeprefix(mark).removesuffix(mark)
-        if len(inside) == len(answer) - 2 * len(mark):
-            answer = inside.strip()
+    before, _, tail = text.rpartition(marker)
+    while mark := next((m for m in _EMPHASIS if before.endswith(m) and tail.startswith(m)), None):
+        before, tail = before.removesuffix(mark), tail.removeprefix(mark)
+    tail = tail.strip()
+    answer = _json(tail) or (tail if to_end else tail.partition("\n")[0].strip())
+    while mark := next((m for m in _EMPHASIS if before.endswith(m) and _ends_in(answer, m)), None):
+        before, answer = before.removesuffix(mark), answer.removesuffix(mark)
+    answer = _bare(answer)
     return _without_repetition(before, marker, answer), answer
+
+
+def _json(text: str) -> str:
+    """The fenced block or the JSON of several lines that a text begins with; empty where none."""
+    line, _, rest = text.partition("\n")
+    if line.startswith(_FENCE) and _FENCE in rest:
+        return text[: text.index(_FENCE, len(line)) + len(_FENCE)]
+    if line.startswith(("{", "[")):
+        try:
+            _, end = json.JSONDecoder().raw_decode(text)
+        except (ValueError, RecursionError):
+            return ""
+        return text[:end] if end > len(line) else ""
+    return ""
+
+
+def _ends_in(answer: str, mark: str) -> bool:
+    """Whether a mark at the end closes one before the marker. Words may hold underscores."""
+    inside = answer.removesuffix(mark)
+    return inside != answer and inside == inside.rstrip() and ("_" in mark or mark not in inside)
+
+
+def _bare(answer: str) -> str:
+    """Take off pairs of marks around the whole answer, and a full stop after them."""
+    for mark in _AROUND_ANSWER * len(_AROUND_ANSWER):
+        inside = answer.removesuffix(".").removeprefix(mark).removesuffix(mark)
+        paired = answer in (f"{mark}{inside}{mark}", f"{mark}{inside}{mark}.")
+        if paired and inside.strip() and mark not in inside:
+            answer = inside.strip()
+    return answer
 
 
 def _without_repetition(rationale: str, marker: str, answer: str) -> str:

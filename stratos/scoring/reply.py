@@ -70,6 +70,7 @@ def read_reply(
     *,
     finished: bool,
     marker: str,
+    gold: str | None = None,
     must_mark: bool = False,
     keep_thinking: bool = False,
 ) -> ReadReply:
@@ -80,6 +81,7 @@ def read_reply(
     Args:
         finished: The model ended it, and not its limit of tokens.
         marker: Precedes the final answer. None is looked for if it is empty.
+        gold: The right answer. Where it has several lines, all that follows the marker is read.
         must_mark: A reply without a marker is worth nothing.
         keep_thinking: Teach the thinking, too.
     """
@@ -92,8 +94,9 @@ def read_reply(
         fault = "thinking only" if text.strip() else "empty"
     elif must_mark and marker and not marked:
         fault = "no marker"
+    several_lines = gold is not None and "\n" in gold.strip()
     return ReadReply(
-        answer=final_answer(said, marker),
+        answer=final_answer(said, marker, to_end=several_lines),
         rationale=rationale_of(said, marker) if marked else said,
         text_to_learn=text.strip() if keep_thinking else said,
         is_marked=marked,
@@ -126,6 +129,6 @@ def judge_reply(
     Raises:
         ValueError: as `is_correct` does.
     """
-    reply = read_reply(text, finished=finished, marker=marker)
+    reply = read_reply(text, finished=finished, marker=marker, gold=gold)
     correct = reply.fault is None and is_correct(verifier, reply.answer, gold)
     return verdict_of(reply, correct, verifier=verifier, marker=marker)

@@ -5,19 +5,47 @@ from __future__ import annotations
 import json
 
 import boto3
+from botocore.exceptions import ClientError
 
 
-def read_secret(secret: str, field: str) -> str:
+def read_secret(secret: str, field: str, *, named_by: str) -> str:
     """Read a secret's text, or one field of it where it is JSON.
 
+    Args:
+        named_by: The spec's field that names the secret, for errors.
+
     Raises:
-        ValueError: when the secret holds JSON without that field.
+        ValueError: it is not there, is not for this job, or holds no such text.
     """
-    client = boto3.client("secretsmanager")
-    text: str = client.get_secret_value(SecretId=secret)["SecretString"]
+    what = f"secret {secret!r}, which `{named_by}` names,"
+    try:
+        found = boto3.client("secretsmanager").get_secret_value(SecretId=secret)
+    except ClientError as error:
+        raise ValueError(f"{what} {_refusal(error)}") from error
+    text: str | None = found.get("SecretString")
+    if text is None:
+        raise ValueError(f"{what} is binary; store the {field} as text")
     if not text.lstrip().startswith("{"):
         return text.strip()
-    fields = json.loads(text)
+    try:
+        fields = json.loads(text)
+    except ValueError:
+        # Without its cause, which would quote the secret.
+        raise ValueError(
+            f"{what} begins like JSON and is none; mend it, or store the {field} alone"
+        ) from None
     if field not in fields:
-        raise ValueError(f"secret {secret!r} has fields {sorted(fields)}; expected {field}")
+        raise ValueError(f"{what} has the fields {sorted(fields)}; expected {field}")
     return str(fields[field]).strip()
+
+
+def _refusal(error: ClientError) -> str:
+    code = error.response["Error"]["Code"]
+    if code == "ResourceNotFoundException":
+        return "is not in this account and region; make it in Secrets Manager, or mend the name"
+    if code in ("AccessDeniedException", "AccessDenied", "DecryptionFailure"):
+        return (
+            f"may not be read by this job ({code}): its role needs the right "
+            "secretsmanager:GetSecretValue, and kms:Decrypt where the secret has a key of its own"
+        )
+    return f"could not be read from Secrets Manager ({code}); look at it there, then try again"

@@ -92,6 +92,7 @@ class Judge:
                 one.text,
                 finished=one.finished,
                 marker=self.marker,
+                gold=one.gold,
                 must_mark=one.marking == "required",
                 keep_thinking=keep_thinking,
             )

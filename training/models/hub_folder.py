@@ -32,7 +32,8 @@ def folder_of_hub(weights: Weights) -> Path:
     """
     assert weights.hub is not None
     secret = weights.hub_token_secret
-    token = read_secret(secret, "token") if secret else None
+    # Without a secret nobody's: the library would use a login that is saved on this machine.
+    token = read_secret(secret, "token", named_by="hub_token_secret") if secret else False
     try:
         fetched = snapshot_download(
             weights.hub,

@@ -67,7 +67,8 @@ def open_service(spec: Bedrock | OpenAICompatible, config: JobConfig) -> Teacher
     """Connect to a model behind an API, with its share of the job's money."""
     budget_usd = _budget(config)
     if isinstance(spec, OpenAICompatible):
-        key = read_secret(spec.api_key_secret, "api_key") if spec.api_key_secret else None
+        secret = spec.api_key_secret
+        key = read_secret(secret, "api_key", named_by="api_key_secret") if secret else None
         return ServiceTeacher(OpenAIService(spec, key), budget_usd=budget_usd)
     converse = ServiceTeacher(BedrockService(spec), budget_usd=budget_usd)
     # A run waits for its probes: only synthesis, which asks thousands, is worth a batch's hours.

@@ -8,10 +8,10 @@ from stratos.catalog.model_card import ModelCard
 from stratos.catalog.servers import Runtime
 from stratos.contracts.plan import Interval, Precision, ServedPrecision
 from stratos.planning.forecast.accuracy import (
-    PRIOR_ODDS_SD,
     Evidence,
     accuracy_interval,
     expected_accuracy,
+    outcome_sd,
 )
 from stratos.planning.forecast.calibration import Correction
 from stratos.planning.forecast.quantisation import lost_share, quantised
@@ -95,5 +95,5 @@ class Pairing:
         best = self.accuracy(trained_share).hi
         if self.strategy is not None:
             return best
-        untaught = replace(self, learned=Correction(1.0, PRIOR_ODDS_SD))
+        untaught = replace(self, learned=Correction(1.0, outcome_sd(self.likely, probed=False)))
         return max(best, untaught.accuracy(trained_share).hi)

@@ -24,12 +24,7 @@ from stratos.planning.candidates.serving_side import ServingSide
 from stratos.planning.candidates.side import Side
 from stratos.planning.candidates.training_side import TrainingSide
 from stratos.planning.forecast import workload
-from stratos.planning.forecast.accuracy import (
-    PRIOR_ODDS_SD,
-    PROBED_ODDS_SD,
-    Evidence,
-    expected_accuracy,
-)
+from stratos.planning.forecast.accuracy import Evidence, expected_accuracy, outcome_sd
 from stratos.planning.forecast.calibration import correction
 from stratos.planning.forecast.rates import Serving
 from stratos.planning.forecast.server_table import cheapest_by_rate, training_table
@@ -265,7 +260,7 @@ class PoolBuilder:
             "accuracy",
             "",
             shape.parameters,
-            PROBED_ODDS_SD if self.probed else PRIOR_ODDS_SD,
+            outcome_sd(likely, probed=self.probed),
         )
         slot_tokens = self._requests.context_tokens(student, "cuda")
         return Pairing(

@@ -29,6 +29,11 @@ LORA_SHARE = 0.9
 PRIOR_ODDS_SD = 1.0
 PROBED_ODDS_SD = 0.7
 """Standard deviation of the log-odds of the outcome around this forecast."""
+INJECTION_ODDS_SD = 1.5
+"""The same where injection takes part, before and after probing; assumed. `RECORDS_SCALE` is of a
+student without pretraining. A pretrained one needs perhaps a tenth of the records
+(examples/smollm2-inbox: some 40% from 280 or fewer, where 8% is forecast), and neither its card nor
+a probe tells which it is."""
 UNKNOWN_TEACHER = 0.5
 UNKNOWN_REVERSE_YIELD = 0.6
 UNTUNED_SHARE = 0.6
@@ -59,6 +64,13 @@ def expected_accuracy(
     if method == "lora" and strategy != "alignment":
         closed *= LORA_SHARE
     return evidence.student + max(0.0, ceiling - evidence.student) * closed
+
+
+def outcome_sd(strategy: StrategyName, *, probed: bool) -> float:
+    """Standard deviation of the log-odds of the outcome around its forecast."""
+    if strategy != "alignment":
+        return INJECTION_ODDS_SD
+    return PROBED_ODDS_SD if probed else PRIOR_ODDS_SD
 
 
 def accuracy_interval(expected: float, calibration: Correction) -> Interval:

@@ -225,23 +225,38 @@ def expected_synthesis(
 def too_few_records(
     request: PlanningRequest, work: Workload, strategy: StrategyName, teacher: Knowledge
 ) -> str | None:
-    """Why synthesis is not worth paying for, by what a probe measured; None where it is."""
+    """Why synthesis is not worth paying for, by what a probe measured; None where it may be.
+
+    A probe asks few questions, so the upper end of its interval decides.
+    """
     probe, spec = teacher.probe, request.spec
     if probe is None:
         return None
-    expected = expected_synthesis(request, work, strategy, teacher).num_records
+    most = _most_records(request, work, strategy, probe)
     needed = spec.synthesis.needed_records(int(work.num_questions))
-    if expected + _ROUNDING >= needed:
+    if most + _ROUNDING >= needed:
         return None
+    expected = expected_synthesis(request, work, strategy, teacher).num_records
     reasons = Counter(probe.answers if strategy != "injection" else {})
     if strategy != "alignment":
         reasons.update(probe.explanations)
     return (
         f"its probe lets expect {expected:.0f} verified records of {work.num_questions:,.0f} "
-        f"questions under {strategy}; needed {needed} (synthesis.min_records and min_yield). "
+        f"questions under {strategy}, and {most:.0f} at the upper end of its 95% interval; "
+        f"needed {needed} (synthesis.min_records and min_yield). "
         f"Rejected: {counted(reasons) or 'no reason was kept'}. "
         f"{advice(reasons, spec.task.answer_marker)}"
     )
+
+
+def _most_records(
+    request: PlanningRequest, work: Workload, strategy: StrategyName, probe: ProbeResult
+) -> float:
+    """Verified records at the upper ends of the probe's intervals."""
+    solved, reverse = probe.alignment_yield or probe.accuracy, probe.reverse_yield
+    aligned = solved.hi if request.dataset.num_gold > 0 else 1.0
+    explained = UNKNOWN_REVERSE_YIELD if reverse is None else reverse.hi
+    return work.num_questions * verified_share(strategy, aligned, explained)
 
 
 def _attempts(success: float, most: int) -> float:

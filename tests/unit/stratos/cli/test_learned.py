@@ -6,11 +6,13 @@ import json
 
 import pytest
 import typer
+from botocore.exceptions import ClientError
 
 from stratos.cli.learned import learned_command
 from stratos.cli.stack import Stack
 from stratos.contracts.bucket import CALIBRATION_KEY
 from stratos.contracts.calibration import CalibrationRow, read_calibration
+from stratos.errors import StratosError
 from tests.unit.stratos.cli.stack_contents import run
 from tests.unit.stratos.planning.calibrated import row
 
@@ -99,3 +101,17 @@ def test_a_row_that_a_run_adds_meanwhile_is_not_lost(
     monkeypatch.setattr(stack.s3, "put_object", late)
     assert run("learned", "--forget", "--run", "a")[0] == 0
     assert remembered(stack) == ["new"]
+
+
+def test_a_table_that_always_changes_meanwhile_is_told(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    teach(stack, of_run("a"))
+    refused = ClientError({"Error": {"Code": "PreconditionFailed"}}, "PutObject")
+
+    def refuse(**_: object) -> None:
+        raise refused
+
+    monkeypatch.setattr(stack.s3, "put_object", refuse)
+    with pytest.raises(StratosError, match="changed 5 times while forgetting; try again"):
+        learned_command(forget=True, everything=True)

@@ -145,6 +145,12 @@ def test_only_a_machine_that_training_had_to_itself_tells_of_its_pace(
     assert "accuracy" in quantities
     assert {SPEED, "p95_latency_ms"}.issubset(quantities) is learned
     assert quantities.isdisjoint({SPEED, "p95_latency_ms"}) is not learned
+    told = {row.quantity: row.ignored for row in calibration_rows(evidence)}
+    busy = (
+        "the machine was busy: training got 50% of the CPU it asked for, and what its endpoint got "
+        "is not known"
+    )
+    assert told["p95_latency_ms"] == (None if learned else busy)
 
 
 @pytest.mark.parametrize(

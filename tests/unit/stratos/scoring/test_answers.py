@@ -54,6 +54,46 @@ def test_markdown_around_a_marked_answer_is_not_part_of_it(reply, answer):
     assert rationale_of(reply, "####") == "so"
 
 
+@pytest.mark.parametrize(
+    ("reply", "marker", "answer"),
+    [
+        ("so\n**Answer:** 5a", "Answer:", "5a"),
+        ("so\n**Answer:**\n5a", "Answer:", "5a"),
+        ("so\n**Answer:** **5a**", "Answer:", "5a"),
+        ("so\n* Answer: **5a**", "Answer:", "5a"),
+        ("so\n#### **Paris**, **Rome**", "####", "**Paris**, **Rome**"),
+        ("so\n**####** 72", "####", "72"),
+        ("so\n#### **72**.", "####", "72"),
+        ("so\n***#### 72***", "####", "72"),
+        ("so\n_#### snake_case_", "####", "snake_case"),
+        ("so\n#### `**72**`", "####", "72"),
+        ("so\n#### 5a.", "####", "5a."),
+    ],
+)
+def test_markdown_around_the_marker_does_not_damage_the_answer(reply, marker, answer):
+    assert final_answer(reply, marker) == answer
+    assert rationale_of(reply, marker).rstrip("*\n ") == "so"
+
+
+@pytest.mark.parametrize(
+    "value", ['{\n  "a": [1,\n 2]\n}', "[\n1\n]", '```json\n{\n"a": 1\n}\n```', '{"a": 1}']
+)
+def test_json_behind_a_marker_is_read_to_its_end(value):
+    for after in ("", "\nthat is all"):
+        assert final_answer(f"so\n#### {value}{after}", "####") == value
+        assert final_answer(f"so\n####\n{value}{after}", "####") == value
+
+
+def test_what_only_begins_like_json_ends_with_its_line():
+    assert final_answer("#### [1] 72\nmore", "####") == "[1] 72"
+    assert final_answer("#### {a\nmore", "####") == "{a"
+    assert final_answer("####  " + "[" * 100_000 + "\nmore", "####") == "[" * 100_000
+
+
+def test_an_answer_of_several_lines_is_all_that_follows():
+    assert final_answer("so\n#### **Paris\nRome**\n", "####", to_end=True) == "Paris\nRome"
+
+
 def test_an_empty_marker_marks_nothing():
     assert final_answer("so\n#### 72 ", "") == "so\n#### 72"
     assert rationale_of("so\n72", "") == ""

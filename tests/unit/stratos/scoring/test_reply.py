@@ -93,6 +93,16 @@ def test_a_marker_is_expected_where_the_answer_is_compared_with_another():
     assert not expects_marker(JsonSchema(kind="json"), "####")
 
 
+def test_a_gold_answer_of_several_lines_is_right_behind_a_marker():
+    cities, value = "Paris\nRome", '{\n "a": 1\n}'
+    assert worth(f"so\n#### {cities}", Exact(kind="exact"), cities) == "right"
+    assert worth(f"so\n#### {cities}", Exact(kind="exact"), "Paris") == "right"
+    assert worth("so\n#### Paris", Exact(kind="exact"), cities) == "wrong answer"
+    assert worth(f"so\n#### {value}\nthat is all", JsonSchema(kind="json"), '{"a": 1}') == "right"
+    assert worth(f"so\n#### {value}\nthat is all", JsonSchema(kind="json"), value) == "right"
+    assert worth(f"so\n#### {value}", JsonSchema(kind="json"), value) == "right"
+
+
 @pytest.mark.parametrize("gold", ["72", "1e5"])
 @pytest.mark.parametrize(
     "answer",

@@ -28,7 +28,10 @@ from stratos.spec import Weights
 from training.models import hub_folder
 
 logging.basicConfig(level=logging.DEBUG)
-hub_folder.read_secret = lambda name, field: {("stratos/hub", "token"): sys.argv[2]}[name, field]
+def read_secret(name, field, *, named_by):
+    return {("stratos/hub", "token", "hub_token_secret"): sys.argv[2]}[name, field, named_by]
+
+hub_folder.read_secret = read_secret
 weights = Weights.model_validate_json(sys.argv[1])
 try:
     folder = hub_folder.folder_of_hub(weights)
@@ -70,6 +73,15 @@ def test_a_gated_model_is_fetched_with_the_token_of_a_secret_and_no_copy_or_code
     told, written = hub.fetch(GOOD_TOKEN, hub_token_secret="stratos/hub")
     assert told == {"files": ["config.json", "model.safetensors"], "commit": COMMIT}
     assert GOOD_TOKEN not in written
+
+
+def test_without_a_secret_a_login_that_is_saved_on_the_machine_is_not_used(
+    hub: Hub, tmp_path: Path
+) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "token").write_text(GOOD_TOKEN)
+    told, _ = hub.fetch()
+    assert "does not give org/model without a token (HTTP 401)" in str(told["error"])
 
 
 def test_a_named_commit_is_fetched_without_looking_for_another(hub: Hub) -> None:

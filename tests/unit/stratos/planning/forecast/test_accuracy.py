@@ -5,7 +5,14 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratos.planning.forecast.accuracy import Evidence, expected_accuracy, verified_share
+from stratos.planning.forecast.accuracy import (
+    Evidence,
+    accuracy_interval,
+    expected_accuracy,
+    outcome_sd,
+    verified_share,
+)
+from stratos.planning.forecast.calibration import Correction
 
 share = st.floats(0.0, 1.0)
 strategies = st.sampled_from(["alignment", "injection", "blend"])
@@ -41,3 +48,13 @@ def test_a_blend_keeps_at_least_what_either_strategy_keeps(
     blend = verified_share("blend", aligned, explained)
     assert blend >= verified_share("alignment", aligned, explained) - 1e-12
     assert blend >= verified_share("injection", aligned, explained) - 1e-12
+
+
+def test_a_pretrained_student_of_injection_is_within_the_forecast() -> None:
+    """examples/smollm2-inbox: 41.7% from 280 records or fewer, where the trial's curve says 8%."""
+    expected = expected_accuracy(Evidence(0.3, 0.0, 1.0), "injection", "full", 280)
+    assert expected < 0.09
+    for probed in (True, False):
+        spread = Correction(1.0, outcome_sd("injection", probed=probed))
+        assert accuracy_interval(expected, spread).hi > 0.417
+    assert outcome_sd("alignment", probed=True) < outcome_sd("alignment", probed=False)

@@ -51,18 +51,28 @@ def test_the_forecast_yield_is_that_of_all_attempts_of_synthesis() -> None:
 
 
 def test_a_probe_that_lets_expect_too_few_records_says_why() -> None:
-    asked = request(asked=spec(synthesis={"min_yield": 0.3}))
+    asked = request(asked=spec(synthesis={"min_yield": 0.4}))
     measured = probe("teacher", "teacher", 50, answers={"right": 50, "no marker": 120, "cut": 30})
     work = workload_of(asked, measured)
     known = teacher_knowledge(model("teacher"), measured)
     told = too_few_records(asked, work, "alignment", known)
     assert told is not None
     assert told.startswith(
-        "its probe lets expect 500 verified records of 2,000 questions under alignment; needed 600 "
+        "its probe lets expect 500 verified records of 2,000 questions under alignment, "
+        "and 629 at the upper end of its 95% interval; needed 800 "
     )
     assert "Rejected: no marker ×120, cut ×30. The teacher" in told
     assert too_few_records(asked, work, "injection", known) is None
     assert too_few_records(asked, work, "alignment", teacher_knowledge(model("t"), None)) is None
+
+
+def test_a_probe_that_leaves_enough_records_possible_rules_no_teacher_out() -> None:
+    asked = request(asked=spec(synthesis={"min_yield": 0.3}))
+    measured = probe("teacher", "teacher", 50)
+    work = workload_of(asked, measured)
+    known = teacher_knowledge(model("teacher"), measured)
+    assert expected_synthesis(asked, work, "alignment", known).num_records == pytest.approx(500)
+    assert too_few_records(asked, work, "alignment", known) is None
 
 
 def test_prompts_are_counted_with_their_template_and_as_probes_measured_them() -> None:
