@@ -214,12 +214,14 @@ def _train(
     Returns:
         How both went, and the `max_training_hours` that would have sufficed if they did not.
     """
-    times, before = _time_of(job, student), job.clock.seconds
-    trainer = _trainer(job, world, student, lessons)
+    times, trainer = _time_of(job, student), _trainer(job, world, student, lessons)
     if not _reinforces(job):
+        before = job.clock.seconds
         outcome = trainer.run()
         return outcome, None, times.for_all_steps(before, outcome, _planned_steps(job, lessons))
     reinforcer = _reinforcer(job, world, student, lessons)
+    # Reading the teacher and asking it once about every record take time, too.
+    before = job.clock.seconds
     outcome = reinforcer.resume() or trainer.run()
     # It holds the optimizer's state and the teacher, which are no longer needed.
     del trainer
