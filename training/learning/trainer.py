@@ -25,7 +25,7 @@ from training.learning.checkpoints import (
     Checkpoints,
     require_same_step,
 )
-from training.learning.cool_down import CoolDown, steps_left
+from training.learning.cool_down import CoolDown, fitting_steps, steps_left
 from training.learning.optimizer import Optimizers, learning_rate_factor
 from training.objectives.objective import GoldTokens, Objective
 from training.student.batches import MicroBatch, StepPlan
@@ -130,6 +130,7 @@ class Trainer:
             CorruptCheckpoint: when there are checkpoints and none can be read.
         """
         resumed_from = self._resume()
+        self._fit_cooling()
         state, planned = self._state, self._schedule.planned_steps
         started, seconds_before, tokens_before = time.monotonic(), state.seconds, state.tokens
         pace, cpu_share = self._checkpoint_pace(), CpuShare()
@@ -177,12 +178,32 @@ class Trainer:
         if state.cools_to is not None:
             return
         left = planned - state.step
-        fit = steps_left(done, seconds, self._clock.seconds_left - self._schedule.reserve_seconds)
-        # Of several processes, none may do a step more than another.
-        fewest = -self._world.highest(-min(left, left if fit is None else fit))
+        fit = steps_left(done, seconds, self._seconds_left)
+        fewest = self._fewest(left if fit is None else min(left, fit))
         if fewest < left:
             state.cools_from, state.cools_to = state.step, state.step + fewest
             _log.info("%d of %d steps fit; the rate goes down over the last", fewest, left)
+
+    def _fit_cooling(self) -> None:
+        """Fit a way down that an earlier attempt began to the deadline of this one."""
+        state, left = self._state, self._schedule.planned_steps - self._state.step
+        if state.cools_to is None:
+            return
+        fit = self._fewest(fitting_steps(state.step, state.seconds, self._seconds_left))
+        if fit >= left:
+            state.cools_from = state.cools_to = None
+        else:
+            state.cools_to = state.step + fit
+        _log.info("resumed while the rate went down; now %d of %d steps fit", min(fit, left), left)
+
+    @property
+    def _seconds_left(self) -> float:
+        """For steps, until the export must begin."""
+        return self._clock.seconds_left - self._schedule.reserve_seconds
+
+    def _fewest(self, steps: int) -> int:
+        """Of several processes, none may do a step more than another."""
+        return -self._world.highest(-steps)
 
     def _checkpoint_pace(self) -> CheckpointPace:
         schedule = self._schedule
