@@ -266,7 +266,7 @@ def _trainer(job: Job[DistillConfig], world: World, student: Student, lessons: _
             tokens_per_second=speed,
             loss=loss,
             seconds_left=min(left, max(0.0, job.clock.seconds_left)),
-            note=check.after(state.step, speed),
+            note=check.after(state.step, speed, state.seconds / state.step),
         )
 
     folder = job.paths.checkpoint_dir

@@ -107,7 +107,10 @@ def test_the_weights_of_the_lowest_validation_loss_are_kept():
 
 def test_a_loss_that_is_no_number_is_named():
     model = make_model(60)
-    with torch.no_grad():
-        model.model.layers[0].mlp.up_proj.weight[0, 0] = float("nan")
-    with pytest.raises(DivergedTraining, match=r"lower training\.learning_rate"):
-        train(model=model)
+
+    def breaks(*_):
+        with torch.no_grad():
+            model.model.layers[0].mlp.up_proj.weight[0, 0] = float("nan")
+
+    with pytest.raises(DivergedTraining, match=r"at step 2; lower training\.learning_rate"):
+        train(model=model, on_step=breaks)
