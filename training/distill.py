@@ -281,6 +281,7 @@ def _trainer(job: Job[DistillConfig], world: World, student: Student, lessons: _
         job.clock,
         report,
         world,
+        cpu_share,
     )
 
 

@@ -105,6 +105,7 @@ class Trainer:
         clock: JobClock,
         on_step: Callable[[TrainingState, float, float], None],
         world: World = ALONE,
+        cpu_share: CpuShare | None = None,
     ) -> None:
         """Set up.
 
@@ -112,11 +113,12 @@ class Trainer:
             checkpoints: None where nothing is to survive this process.
             on_step: Called with the state, the step's mean loss, and the tokens per second so far.
             world: Processes that share every step's batches; the student is sharded over them.
+            cpu_share: Counts from the first step on, or nearly so.
         """
         self._student, self._plan, self._validation = student, plan, validation
         self._objective, self._optimizers, self._schedule = objective, optimizers, schedule
         self._checkpoints, self._clock, self._on_step = checkpoints, clock, on_step
-        self._world = world
+        self._world, self._cpu_share = world, cpu_share or CpuShare()
         self._state = TrainingState()
         self._best: dict[str, Tensor] = {}
 
@@ -133,7 +135,7 @@ class Trainer:
         self._fit_cooling()
         state, planned = self._state, self._schedule.planned_steps
         started, seconds_before, tokens_before = time.monotonic(), state.seconds, state.tokens
-        pace, cpu_share = self._checkpoint_pace(), CpuShare()
+        pace = self._checkpoint_pace()
         stopped_by: StoppedBy = "finished"
         speed = 0.0
         while state.step < planned:
@@ -153,7 +155,7 @@ class Trainer:
             self._on_step(state, loss, speed)
             if self._checkpoints is not None and self._world.highest(int(pace.is_due)):
                 pace.save(self._save)
-        share = cpu_share.value if self._student.device.type == "cpu" else None
+        share = self._cpu_share.value if self._student.device.type == "cpu" else None
         if stopped_by != "finished":
             _log.warning("stopped by %s after %d steps", stopped_by, state.step)
             self._save()

@@ -70,7 +70,6 @@ def convert(path: Path, folder: Path, name: str) -> None:
     _write(folder / "config.json", gguf_config(header, read_range, name))
     _write(folder / "tokenizer.json", gguf_tokenizer(header, name))
     _write(folder / "tokenizer_config.json", gguf_tokenizer_config(header))
-    _write(folder / "generation_config.json", {"eos_token_id": gguf_ends(header)})
     with tempfile.TemporaryDirectory() as linked:
         # Transformers tells a GGUF by its ending, which a blob of Ollama has not.
         link = Path(linked) / "model.gguf"

@@ -58,10 +58,6 @@ class Student:
         """The trained parameters by name."""
         return {name: p for name, p in self.trained.named_parameters() if p.requires_grad}
 
-    def hidden_states(self, tokens: Tensor, positions: Tensor | None = None) -> Tensor:
-        """Run the body and return what the head projects; see `body_states`."""
-        return body_states(self.model, tokens, positions)
-
     def loss(self, batch: MicroBatch, loss_of: LossOfLogits) -> Tensor:
         """Return the summed loss of a batch on the student's device."""
         loss: Tensor = self._pass(batch, loss_of)
