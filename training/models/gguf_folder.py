@@ -68,7 +68,10 @@ def _hold(folder: Path) -> None:
     """Make a folder that is removed when the last process that holds it ends."""
     while True:
         folder.mkdir(mode=0o700, exist_ok=True)
-        users = os.open(folder / _USERS, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            users = os.open(folder / _USERS, os.O_RDWR | os.O_CREAT, 0o600)
+        except FileNotFoundError:
+            continue
         fcntl.flock(users, fcntl.LOCK_SH)
         try:
             # It may have been removed before the lock was there.
