@@ -95,6 +95,7 @@ def card_from_config(
         intermediate_size=positive(text.get("moe_intermediate_size"))
         or positive(text.get("intermediate_size"))
         or 4 * hidden,
+        experts_per_token=found.experts_per_token or None,
         vocabulary_size=found.size("vocab_size"),
         context_tokens=positive(text.get("max_position_embeddings")),
         llama_cpp_obstacle=export_obstacle(config),
