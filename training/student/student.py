@@ -73,7 +73,8 @@ class Student:
         To be called before the optimizer sees them; afterwards only `loss` may run the model, and
         `writing` lends one that writes.
         """
-        self._writing_copy = WritingCopy(self.model)
+        dtype = torch.bfloat16 if self.precision == "bfloat16" else torch.float32
+        self._writing_copy = WritingCopy(self.model, dtype)
         shard(self._pass, decoder_layers(self.model))
 
     @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stratos.catalog.servers import Runtime
 from stratos.planning.forecast.transformer import Transformer
@@ -74,6 +74,8 @@ class TrainingMemory:
         checkpointed: Activations are computed again in the backward pass; jobs do so if they would
             not fit.
         num_devices: The student is sharded over so many (FSDP).
+        writes: The student writes its own samples; several processes do so with a whole copy of
+            it each, while no activations are held.
     """
 
     model: Transformer
@@ -87,6 +89,7 @@ class TrainingMemory:
     asked_once: bool = False
     checkpointed: bool = True
     num_devices: int = 1
+    writes: bool = False
 
     @property
     def _online(self) -> bool:
@@ -94,7 +97,15 @@ class TrainingMemory:
 
     @property
     def gib(self) -> float:
-        """Most of it that is there at once: at the start of a backward pass."""
+        """Most of it that is there at once: in a backward pass, or with a copy that writes."""
+        if not self.writes or self.num_devices == 1:
+            return self._learning_gib
+        copy = self.bytes_per_value * self.model.parameters / GIB
+        return max(self._learning_gib, replace(self, micro_batch_tokens=0.0)._learning_gib + copy)
+
+    @property
+    def _learning_gib(self) -> float:
+        """At the start of a backward pass."""
         held = self.state / self.num_devices + self.copies + self.activations + self.loss
         held += self.holes
         if self.teacher is not None and not self.asked_once:

@@ -100,6 +100,15 @@ def test_more_devices_share_the_state_and_nothing_else() -> None:
     assert saved == pytest.approx((8.19e9 * 16 * 7 / 8 + copies) / 2**30)
 
 
+def test_several_processes_that_write_hold_a_copy_each_beside_the_state() -> None:
+    learns, alone = on_gpus("full", num_devices=8), on_gpus("full")
+    assert replace(alone, writes=True).gib == alone.gib
+    writes = replace(learns, writes=True, micro_batch_tokens=0.0).gib
+    assert writes - replace(learns, micro_batch_tokens=0.0).gib == pytest.approx(2 * 8.19e9 / GIB)
+    many = replace(learns, micro_batch_tokens=1e6)
+    assert replace(many, writes=True).gib == many.gib
+
+
 @pytest.mark.parametrize("method", ["full", "lora"])
 def test_an_online_teacher_is_held_whole_beside_the_student(method: Method) -> None:
     alone = replace(ON_A_CPU, method=method)
