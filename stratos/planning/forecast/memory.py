@@ -155,7 +155,7 @@ class TrainingMemory:
         and norms compute in float32.
         """
         model, full = self.model, self.method == "full"
-        wide = 2 * (model.query_width + model.key_width)
+        wide = 2.0 * (model.query_width + model.key_width)
         if not model.experts_per_token:
             wide += 4 * model.inner_width
         elif full:
@@ -183,7 +183,7 @@ class TrainingMemory:
             taught = ONLINE_BYTES["cpu"] * self.teacher.body_parameters
         if self.method == "full":
             return taught + 2 * 4.0 * model.table_parameters
-        outputs = self._hidden + model.query_width + 2 * model.key_width
+        outputs = self._hidden + model.query_width + 2.0 * model.key_width
         if not model.experts_per_token:
             outputs += self._hidden + 2 * model.inner_width
         each = self.bytes_per_value * outputs
