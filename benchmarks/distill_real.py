@@ -1,9 +1,9 @@
 """Training SmolLM2-135M-Instruct (V = 49,152), measured against TRL 1.16 in the same run.
 
 Records of 256 tokens, eight in a step. Every contender runs in a process of its own, one thread
-each; speed is that of the median step after the first, by CPU second, and memory is the most that
-the process has held. The whole run takes some eleven minutes on an idle machine; parts can be run
-one by one, and each keeps its own figures. TRL has to be installed (`pip install trl==1.16.0`);
+each; speed is that of the median of three steps after the first, by CPU second, with their spread,
+and memory is the most that the process has held. Parts can be run one by one (`--parts`), and each
+keeps its own figures. TRL has to be installed (`pip install trl==1.16.0`);
 Liger's chunked loss takes part where it is (`pip install --no-deps liger-kernel==0.8.5`). Prints
 one table a part and ends with one line of JSON. The figures are kept under benchmarks/results/,
 unless sizes or precisions other than the usual ones were asked for.
@@ -81,7 +81,7 @@ def _result(rows: dict[str, Rows]) -> Row:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--one", nargs=2, metavar=("MODULE", "CONTENDER"), help=argparse.SUPPRESS)
-    parser.add_argument("--steps", type=int, default=2)
+    parser.add_argument("--steps", type=int, default=4, help="the first is not counted")
     parser.add_argument("--rows", type=int, help="records of a step, for a trial")
     parser.add_argument("--bfloat16", action="store_true", help="compute in it, here and there")
     parser.add_argument(

@@ -31,7 +31,7 @@ _NOISE = 0.05
 
 
 def num_steps() -> int:
-    return int(os.environ.get("STRATOS_BENCH_STEPS", "2"))
+    return int(os.environ.get("STRATOS_BENCH_STEPS", "4"))
 
 
 def precision() -> Precision:
@@ -85,16 +85,28 @@ class StepTimes:
         self.wall.append(time.perf_counter())
 
     def measured(self, **losses: float) -> Measured:
-        """The median step as a rate, the most memory that this process has held, and losses."""
+        """The median step as a rate, how far steps lie apart, most memory held, and losses."""
         tokens = ROWS * RECORD_TOKENS
         return {
             "tokens_per_cpu_second": tokens / _median_step(self.cpu),
             "tokens_per_second": tokens / _median_step(self.wall),
+            "step_spread": _spread(self.cpu),
             "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10,
             **losses,
         }
 
 
 def _median_step(moments: list[float]) -> float:
+    return statistics.median(_counted(moments))
+
+
+def _spread(moments: list[float]) -> float:
+    """The slowest counted step over the fastest, less one."""
+    counted = _counted(moments)
+    return max(counted) / min(counted) - 1
+
+
+def _counted(moments: list[float]) -> list[float]:
+    """Seconds of all steps but the first, which also warms up."""
     seconds = [end - start for start, end in pairwise(moments)]
-    return statistics.median(seconds[1:] or seconds)
+    return seconds[1:] or seconds

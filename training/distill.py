@@ -214,12 +214,14 @@ def _train(
     Returns:
         How both went, and the `max_training_hours` that would have sufficed if they did not.
     """
-    times, before = _time_of(job, student), job.clock.seconds
-    trainer = _trainer(job, world, student, lessons)
+    times, trainer = _time_of(job, student), _trainer(job, world, student, lessons)
     if not _reinforces(job):
+        before = job.clock.seconds
         outcome = trainer.run()
         return outcome, None, times.for_all_steps(before, outcome, _planned_steps(job, lessons))
     reinforcer = _reinforcer(job, world, student, lessons)
+    # Reading the teacher and asking it once about every record take time, too.
+    before = job.clock.seconds
     outcome = reinforcer.resume() or trainer.run()
     # It holds the optimizer's state and the teacher, which are no longer needed.
     del trainer
@@ -264,7 +266,7 @@ def _trainer(job: Job[DistillConfig], world: World, student: Student, lessons: _
             tokens_per_second=speed,
             loss=loss,
             seconds_left=min(left, max(0.0, job.clock.seconds_left)),
-            note=check.after(state.step, speed),
+            note=check.after(state.step, speed, state.seconds / state.step),
         )
 
     folder = job.paths.checkpoint_dir
@@ -279,6 +281,7 @@ def _trainer(job: Job[DistillConfig], world: World, student: Student, lessons: _
         job.clock,
         report,
         world,
+        cpu_share,
     )
 
 

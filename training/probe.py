@@ -30,7 +30,8 @@ def probe(job: Job[ProbeConfig]) -> ProbeResult:
     use_cpus(job.paths)
     judge = load_judge(job)
     records = read_judged(job.paths.channel("dataset"), "probe", judge)
-    job.progress.report(f"{config.model.name} is loaded", 0, len(records), "questions")
+    if isinstance(config.model, Weights):
+        job.progress.doing(f"reading the weights of {config.model.name}")
     model = load_teacher(config.model, config, job.paths, "model")
     job.progress.charge(model.usage)
     job.progress.report(f"{model.name} answers", 0, len(records), "questions")

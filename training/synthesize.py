@@ -9,6 +9,7 @@ from stratos.contracts.jobs import SynthesizeConfig, SynthesizeResult
 from stratos.contracts.records import write_jsonl
 from stratos.errors import TooFewVerifiedRecords
 from stratos.scoring.reasons import too_few
+from stratos.spec import Weights
 from stratos.statistics.wilson import proportion
 from training.asking.questions import read_split, sample
 from training.asking.rejection_sampling import RejectionSampler, VerifiedRecords
@@ -29,7 +30,8 @@ def synthesize(job: Job[SynthesizeConfig]) -> SynthesizeResult:
     if config.strategy == "injection":
         questions = [record for record in questions if record.gold]
     questions = sample(questions, config.synthesis.max_records, config.seed)
-    job.progress.report(f"{config.teacher.name} is loaded", 0, len(questions), "questions")
+    if isinstance(config.teacher, Weights):
+        job.progress.doing(f"reading the weights of {config.teacher.name}")
     teacher = load_teacher(config.teacher, config, job.paths, "teacher", config.seed)
     job.progress.charge(teacher.usage)
 

@@ -197,4 +197,14 @@ class DistillationJobs:
         channels: dict[str, str],
         hyper_parameters: dict[str, str] | None = None,
     ) -> TrainingJob:
-        return self.factory.make(self._step(job), config, servers, channels, hyper_parameters)
+        cards, plan = self.pool.cards, self.plan
+        return self.factory.make(
+            self._step(job),
+            config,
+            servers,
+            channels,
+            hyper_parameters,
+            reads=[cards[f"teacher/{plan.teacher}"], cards[f"student/{plan.student}"]],
+            trains=None if job == "synthesize" else cards[f"student/{plan.student}"],
+            method=plan.method if job == "distill" else "lora",
+        )

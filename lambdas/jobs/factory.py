@@ -13,13 +13,15 @@ from lambdas.aws.run_files import RunFiles
 from lambdas.aws.settings import settings
 from lambdas.aws.spec_folder import SpecFolder
 from stratos.catalog.images import image_uri
+from stratos.catalog.model_card import ModelCard
 from stratos.contracts.job_start import CODE_CHANNEL, PACKAGES_CHANNEL
 from stratos.contracts.jobs import AnyJobConfig
 from stratos.contracts.plan import Server
 from stratos.contracts.run import RunRef
 from stratos.pipeline.steps import TrainingJob
+from stratos.planning.disk import disk_gib
 from stratos.planning.forecast.start_up import job_start
-from stratos.spec import Spec, Teacher, Weights
+from stratos.spec import Method, Spec, Teacher, Weights
 
 CHECKPOINT_DIR = "/opt/ml/checkpoints"
 _STOP_SECONDS = 180
@@ -27,7 +29,6 @@ _STOP_SECONDS = 180
 _START_FACTOR = 2
 """SageMaker counts the start, too. A slow one must not cost the job its result."""
 _SPOT_WAIT_SECONDS = 3600
-_VOLUME_GIB = 50
 _PER_HOST, _BY_INSTANCE_TYPE = "STRATOS_PROCESSES_PER_HOST", "STRATOS_PROCESSES_BY_INSTANCE_TYPE"
 PROCESSES = (_PER_HOST, _BY_INSTANCE_TYPE)
 """Variables by which the launcher is told how many processes to start, one at a time."""
@@ -51,16 +52,22 @@ class JobFactory:
         servers: Sequence[Server],
         channels: Mapping[str, str],
         hyper_parameters: Mapping[str, str] | None = None,
+        reads: Sequence[ModelCard] = (),
+        trains: ModelCard | None = None,
+        method: Method = "lora",
     ) -> TrainingJob:
         """Write a job's configuration and return the job.
 
         Args:
             servers: On which it may start, best first; of spot, one.
             channels: Channel name → S3 prefix, besides those that every job has.
+            reads: The models that it reads.
+            trains: The student that it trains by `method`, or reads as trained before.
         """
         files = self.files
         servers = servers if settings().several_instance_types else servers[:1]
         files.put_job_config(step, config.model_copy(update={"servers": tuple(servers)}))
+        disk = disk_gib((server.instance_type for server in servers), reads, trains, method)
         inputs = {**_code(), "config": files.job_config_uri(step), **channels}
         if self.spec.task.checker is not None:
             inputs["checker"] = files.checker_uri
@@ -86,7 +93,7 @@ class JobFactory:
                 **(training_processes(servers) if config.kind == "distill" else {}),
             },
             result_uri=config.result_uri,
-            **placement(servers, config.deadline_seconds),
+            **placement(servers, config.deadline_seconds, disk),
         )
 
     def model_channel(self, name: str, model: Teacher) -> dict[str, str]:
@@ -103,11 +110,12 @@ def _code() -> dict[str, str]:
     return {CODE_CHANNEL: settings().source_uri, PACKAGES_CHANNEL: settings().packages_uri}
 
 
-def placement(servers: Sequence[Server], deadline_seconds: float) -> dict[str, Any]:
+def placement(servers: Sequence[Server], deadline_seconds: float, disk: int) -> dict[str, Any]:
     """The fields of a job that depend on where it runs.
 
     Args:
         servers: On which it may start, best first, all with one image; of spot, one.
+        disk: In GiB.
     """
     first = servers[0]
     spot = first.purchase == "spot"
@@ -118,7 +126,7 @@ def placement(servers: Sequence[Server], deadline_seconds: float) -> dict[str, A
         stopping["MaxWaitTimeInSeconds"] = runtime + _SPOT_WAIT_SECONDS
     return {
         "image_uri": image_uri("training", first.region, first.instance_type),
-        "resource_config": {**_instances(servers), "VolumeSizeInGB": _VOLUME_GIB},
+        "resource_config": {**_instances(servers), "VolumeSizeInGB": disk},
         "stopping_condition": stopping,
         "spot": spot,
         "usd_per_hour": first.usd_per_hour,

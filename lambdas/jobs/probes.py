@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from lambdas.gathering.model_pool import ModelPool
 from lambdas.jobs.factory import JobFactory
 from lambdas.jobs.spending import hours_of
+from stratos.catalog.model_card import ModelCard
 from stratos.catalog.servers import ServerCatalog
 from stratos.contracts.jobs import Judging, ProbeConfig
 from stratos.contracts.match import trained_alike
@@ -38,10 +39,12 @@ def probe_jobs(
         asked = _uninterrupted(plan, plans)
         if not isinstance(teacher, Weights):
             asked = _cheapest_cpus(servers, plan.training)
-        jobs.append(_probe(factory, f"probe-t{index}", teacher, asked, num_jobs))
+        card = pool.cards[f"teacher/{name}"]
+        jobs.append(_probe(factory, f"probe-t{index}", teacher, card, asked, num_jobs))
     for index, (name, plan) in enumerate(students.items()):
         asked = _uninterrupted(plan, plans)
-        jobs.append(_probe(factory, f"probe-s{index}", pool.students[name], asked, num_jobs))
+        student, card = pool.students[name], pool.cards[f"student/{name}"]
+        jobs.append(_probe(factory, f"probe-s{index}", student, card, asked, num_jobs))
     return jobs
 
 
@@ -56,7 +59,12 @@ def judging(spec: Spec) -> Judging:
 
 
 def _probe(
-    factory: JobFactory, step: str, model: Teacher, servers: tuple[Server, ...], num_jobs: int
+    factory: JobFactory,
+    step: str,
+    model: Teacher,
+    card: ModelCard,
+    servers: tuple[Server, ...],
+    num_jobs: int,
 ) -> TrainingJob:
     spec, files = factory.spec, factory.files
     config = ProbeConfig(
@@ -78,7 +86,7 @@ def _probe(
         synthesis=spec.synthesis,
     )
     channels = {"dataset": files.dataset_uri("probe"), **factory.model_channel("model", model)}
-    return factory.make(step, config, servers, channels)
+    return factory.make(step, config, servers, channels, reads=[card])
 
 
 def _uninterrupted(plan: Plan, plans: PlanSet) -> tuple[Server, ...]:

@@ -43,8 +43,8 @@ _REPEATS_LAYERS = frozenset({"hrm_text"})
 _EMBEDDINGS = re.compile(
     r"(?:^|\.)(?:embed_tokens|wte|\w*word_embeddings|embed_in|embeddings)\.weight$"
 )
-_WINDOWED = "sliding_attention"
-_FULL_ATTENTION = "full_attention"
+WINDOWED = "sliding_attention"
+FULL_ATTENTION = "full_attention"
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Architecture:
         if self.window_tokens is None:
             return ()
         kinds = layer_kinds(self.config, self.layers)
-        return tuple(layer for layer in self.attention_layers if kinds[layer] == _WINDOWED)
+        return tuple(layer for layer in self.attention_layers if kinds[layer] == WINDOWED)
 
     @property
     def window_tokens(self) -> int | None:
@@ -118,7 +118,12 @@ class Architecture:
 
     @property
     def num_experts(self) -> int:
-        return next(filter(None, (positive(self.config.get(key)) for key in _EXPERT_COUNTS)), 0)
+        return _num_experts(self.config)
+
+    @property
+    def experts_per_token(self) -> int:
+        """Of all experts, those that one token is sent to; 0 where there are none."""
+        return experts_per_token(self.config)
 
     def size(self, field: str, default: int | None = None) -> int:
         """A size that config.json must hold.
@@ -160,8 +165,7 @@ class Architecture:
         stacked = len(tensor.shape) == 3 and tensor.shape[0] == experts
         if not stacked and not _EXPERTS.search(tensor.name):
             return 1.0
-        chosen = (positive(self.config.get(key)) for key in _EXPERTS_OF_TOKEN)
-        return min(1.0, next(filter(None, chosen), experts) / experts)
+        return self.experts_per_token / experts
 
 
 def architecture(name: str, config: Config, tensors: Sequence[StoredTensor]) -> Architecture:
@@ -204,12 +208,23 @@ def layer_kinds(config: Config, layers: int) -> list[str]:
         config.get("_sliding_window_pattern")
     )
     if config.get("sliding_window") is None or config.get("use_sliding_window") is False:
-        return [_FULL_ATTENTION] * layers
+        return [FULL_ATTENTION] * layers
     if pattern is not None:
-        return [_WINDOWED if (i + 1) % pattern else _FULL_ATTENTION for i in range(layers)]
+        return [WINDOWED if (i + 1) % pattern else FULL_ATTENTION for i in range(layers)]
     first = config.get("max_window_layers")
     first = first if isinstance(first, int) and "use_sliding_window" in config else 0
-    return [_FULL_ATTENTION if layer < first else _WINDOWED for layer in range(layers)]
+    return [FULL_ATTENTION if layer < first else WINDOWED for layer in range(layers)]
+
+
+def experts_per_token(config: Config) -> int:
+    """Of all experts, those that one token is sent to; 0 where there are none."""
+    experts = _num_experts(config)
+    chosen = (positive(config.get(key)) for key in _EXPERTS_OF_TOKEN)
+    return min(experts, next(filter(None, chosen), experts))
+
+
+def _num_experts(config: Config) -> int:
+    return next(filter(None, (positive(config.get(key)) for key in _EXPERT_COUNTS)), 0)
 
 
 def parameters_of(tensor: StoredTensor) -> int:

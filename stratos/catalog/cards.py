@@ -96,6 +96,7 @@ def card_from_config(
         intermediate_size=positive(text.get("moe_intermediate_size"))
         or positive(text.get("intermediate_size"))
         or 4 * hidden,
+        experts_per_token=found.experts_per_token or None,
         vocabulary_size=found.size("vocab_size", found.rows_of_embeddings),
         context_tokens=positive(text.get("max_position_embeddings")),
         llama_cpp_context_tokens=same_until(text) if obstacle is None else None,

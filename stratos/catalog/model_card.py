@@ -31,6 +31,8 @@ class ModelCard(FrozenModel):
     head_dim: int | None = None
     intermediate_size: int | None = None
     """Width of the feed-forward block; of one expert where there are several."""
+    experts_per_token: int | None = None
+    """Those that one token is sent to; None where there are none, or that is not known."""
     vocabulary_size: int | None = None
     context_tokens: int | None = None
     """The longest text it was made for, prompt and reply together; None is unknown."""

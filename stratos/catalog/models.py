@@ -69,6 +69,7 @@ class HubModel(FrozenModel):
             num_kv_heads=self.num_kv_heads,
             head_dim=self.head_dim,
             intermediate_size=self.expert_size or self.intermediate_size,
+            experts_per_token=self.experts_per_token if self.num_experts else None,
             vocabulary_size=self.vocabulary_size,
             context_tokens=self.context_tokens,
             llama_cpp_context_tokens=self.llama_cpp_context_tokens,

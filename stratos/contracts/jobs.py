@@ -309,7 +309,7 @@ class DistillResult(JobResult):
         if self.stopped_by == "finished":
             return None
         done, planned, what = self.steps, self.planned_steps, "training"
-        if self.reinforced is not None:
+        if self.reinforced is not None and self.reinforced.stopped_by != "finished":
             done, planned = self.reinforced.steps, self.reinforced.planned_steps
             what = "reinforcement"
         stopped = f"{what} stopped at step {done:,} of {planned:,}"

@@ -15,6 +15,8 @@ SHARE = 0.2
 """Of the time of this attempt, for the way down."""
 _CAUTION = 0.95
 """Of the steps that would fit, so that the last ones are done before the deadline."""
+_MANY = 1e12
+"""Steps where nothing ends a training."""
 
 
 @dataclass(frozen=True)
@@ -38,4 +40,9 @@ def steps_left(done: int, seconds: float, seconds_left: float) -> int | None:
     """
     if done == 0 or isinf(seconds_left) or seconds_left > SHARE * (seconds + seconds_left):
         return None
-    return max(1, int(_CAUTION * seconds_left * done / max(seconds, 1e-9)))
+    return fitting_steps(done, seconds, seconds_left)
+
+
+def fitting_steps(done: int, seconds: float, seconds_left: float) -> int:
+    """How many more steps a time has at the pace of those done; at least one."""
+    return max(1, int(min(_MANY, _CAUTION * seconds_left * done / max(seconds, 1e-9))))

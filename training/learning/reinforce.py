@@ -140,6 +140,7 @@ class Reinforcer:
             learned["stopped_by"],
             learned["resumed_from_step"],
             learned["tokens_per_second"],
+            learned.get("cpu_share"),
         )
 
     def run(self, learned: TrainingOutcome) -> Reinforced:
@@ -361,6 +362,7 @@ class Reinforcer:
                 "stopped_by": learned.stopped_by,
                 "resumed_from_step": learned.resumed_from_step,
                 "tokens_per_second": learned.tokens_per_second,
+                "cpu_share": learned.cpu_share,
             },
         }
         if self._world.size > 1:

@@ -25,7 +25,7 @@ from training.learning.checkpoints import (
     Checkpoints,
     require_same_step,
 )
-from training.learning.cool_down import CoolDown, steps_left
+from training.learning.cool_down import CoolDown, fitting_steps, steps_left
 from training.learning.optimizer import Optimizers, learning_rate_factor
 from training.objectives.objective import GoldTokens, Objective
 from training.student.batches import MicroBatch, StepPlan
@@ -105,6 +105,7 @@ class Trainer:
         clock: JobClock,
         on_step: Callable[[TrainingState, float, float], None],
         world: World = ALONE,
+        cpu_share: CpuShare | None = None,
     ) -> None:
         """Set up.
 
@@ -112,11 +113,12 @@ class Trainer:
             checkpoints: None where nothing is to survive this process.
             on_step: Called with the state, the step's mean loss, and the tokens per second so far.
             world: Processes that share every step's batches; the student is sharded over them.
+            cpu_share: Counts from the first step on, or nearly so.
         """
         self._student, self._plan, self._validation = student, plan, validation
         self._objective, self._optimizers, self._schedule = objective, optimizers, schedule
         self._checkpoints, self._clock, self._on_step = checkpoints, clock, on_step
-        self._world = world
+        self._world, self._cpu_share = world, cpu_share or CpuShare()
         self._state = TrainingState()
         self._best: dict[str, Tensor] = {}
 
@@ -130,9 +132,10 @@ class Trainer:
             CorruptCheckpoint: when there are checkpoints and none can be read.
         """
         resumed_from = self._resume()
+        self._fit_cooling()
         state, planned = self._state, self._schedule.planned_steps
         started, seconds_before, tokens_before = time.monotonic(), state.seconds, state.tokens
-        pace, cpu_share = self._checkpoint_pace(), CpuShare()
+        pace = self._checkpoint_pace()
         stopped_by: StoppedBy = "finished"
         speed = 0.0
         while state.step < planned:
@@ -152,7 +155,7 @@ class Trainer:
             self._on_step(state, loss, speed)
             if self._checkpoints is not None and self._world.highest(int(pace.is_due)):
                 pace.save(self._save)
-        share = cpu_share.value if self._student.device.type == "cpu" else None
+        share = self._cpu_share.value if self._student.device.type == "cpu" else None
         if stopped_by != "finished":
             _log.warning("stopped by %s after %d steps", stopped_by, state.step)
             self._save()
@@ -177,12 +180,32 @@ class Trainer:
         if state.cools_to is not None:
             return
         left = planned - state.step
-        fit = steps_left(done, seconds, self._clock.seconds_left - self._schedule.reserve_seconds)
-        # Of several processes, none may do a step more than another.
-        fewest = -self._world.highest(-min(left, left if fit is None else fit))
+        fit = steps_left(done, seconds, self._seconds_left)
+        fewest = self._fewest(left if fit is None else min(left, fit))
         if fewest < left:
             state.cools_from, state.cools_to = state.step, state.step + fewest
             _log.info("%d of %d steps fit; the rate goes down over the last", fewest, left)
+
+    def _fit_cooling(self) -> None:
+        """Fit a way down that an earlier attempt began to the deadline of this one."""
+        state, left = self._state, self._schedule.planned_steps - self._state.step
+        if state.cools_to is None:
+            return
+        fit = self._fewest(fitting_steps(state.step, state.seconds, self._seconds_left))
+        if fit >= left:
+            state.cools_from = state.cools_to = None
+        else:
+            state.cools_to = state.step + fit
+        _log.info("resumed while the rate went down; now %d of %d steps fit", min(fit, left), left)
+
+    @property
+    def _seconds_left(self) -> float:
+        """For steps, until the export must begin."""
+        return self._clock.seconds_left - self._schedule.reserve_seconds
+
+    def _fewest(self, steps: int) -> int:
+        """Of several processes, none may do a step more than another."""
+        return -self._world.highest(-steps)
 
     def _checkpoint_pace(self) -> CheckpointPace:
         schedule = self._schedule

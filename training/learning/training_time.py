@@ -22,6 +22,8 @@ _LEAST_STEPS = 2
 _LEAST_SECONDS = 1.0
 _ENOUGH_STEPS = 20
 """After so many steps their pace is known, however short they are."""
+_SEVERALFOLD = 4.0
+"""A first step that misses by so much is judged alone: it also warms up, but not for that long."""
 _BETWEEN_SECONDS = 1.0
 """Between two looks at the pace, so that short steps do not pay for it."""
 _log = logging.getLogger(__name__)
@@ -120,28 +122,35 @@ class TimeCheck:
         self._looked = float("-inf")
         self._verdict: str | None = None
 
-    def after(self, step: int, tokens_per_second: float) -> str | None:
+    def after(
+        self, step: int, tokens_per_second: float, mean_step_seconds: float = 0.0
+    ) -> str | None:
         """What is to be said after a step: where the deadline will cut, and what would do.
 
         Args:
             step: Steps done, those of earlier attempts included.
+            mean_step_seconds: Of all of them.
         """
         now = self._now()
-        if self._first is None:  # the first step also warms up
+        if self._first is None:
             self._first = step, now
-            return None
+            slow = mean_step_seconds >= _LEAST_SECONDS
+            if slow and self._judge(step, mean_step_seconds / _SEVERALFOLD, tokens_per_second):
+                self._say(self._judge(step, mean_step_seconds, tokens_per_second))
+            return self._verdict
         if now - self._looked < _BETWEEN_SECONDS:
             return self._verdict
         done, passed = step - self._first[0], now - self._first[1]
         if done >= _ENOUGH_STEPS or (done >= _LEAST_STEPS and passed >= _LEAST_SECONDS):
             self._looked = now
-            before, self._verdict = (
-                self._verdict,
-                self._judge(step, passed / done, tokens_per_second),
-            )
-            if self._verdict is not None and before is None:
-                _log.warning("%s", self._verdict)
+            self._say(self._judge(step, passed / done, tokens_per_second))
         return self._verdict
+
+    def _say(self, verdict: str | None) -> None:
+        """Keep what is to be said; it is logged when it was not said before."""
+        if verdict is not None and self._verdict is None:
+            _log.warning("%s", verdict)
+        self._verdict = verdict
 
     def _judge(self, step: int, step_seconds: float, tokens_per_second: float) -> str | None:
         kept = self._times.reserve_seconds + self._times.reinforcement_seconds

@@ -6,10 +6,12 @@ since Transformers passes over some of what the file says; llama.cpp is asked wh
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import hashlib
 import json
 import logging
+import os
 import shutil
 import tempfile
 from functools import partial
@@ -26,7 +28,8 @@ from stratos.catalog.gguf_tokenizer import gguf_ends, gguf_tokenizer, gguf_token
 from stratos.errors import NotExportable
 from stratos.spec.folder import template_beside
 
-_DONE = "complete"
+_PREFIX = "stratos-gguf-"
+_DONE, _USERS = "complete", "users"
 _log = logging.getLogger(__name__)
 
 
@@ -40,7 +43,7 @@ def find_gguf(channel: Path, name: str) -> Path | None:
 
 
 def folder_of_gguf(path: Path, name: str) -> Path:
-    """Return the model folder of a GGUF, made once on this machine.
+    """Return the model folder of a GGUF, there until the last process of the job has ended.
 
     Args:
         name: Of the model, for messages.
@@ -48,11 +51,15 @@ def folder_of_gguf(path: Path, name: str) -> Path:
     Raises:
         ValueError: it cannot be read, or llama.cpp reads it otherwise.
     """
+    temporary = Path(tempfile.gettempdir())
     parts = [one for one in (path, Path(template_beside(str(path)))) if one.exists()]
     about = [f"{one.resolve()} {one.stat().st_size} {one.stat().st_mtime_ns}" for one in parts]
     key = hashlib.sha256("\n".join(about).encode())
-    folder = Path(tempfile.gettempdir()) / f"stratos-gguf-{key.hexdigest()[:16]}"
-    folder.mkdir(mode=0o700, exist_ok=True)
+    folder = temporary / f"{_PREFIX}{key.hexdigest()[:16]}"
+    _hold(folder)
+    # A job that was killed removed nothing.
+    for other in temporary.glob(f"{_PREFIX}*"):
+        _remove_unused(other)
     # The processes of a job share the machine: one makes it, the others wait.
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -60,6 +67,40 @@ def folder_of_gguf(path: Path, name: str) -> Path:
             convert(path, folder / "model", name)
             (folder / _DONE).touch()
     return folder / "model"
+
+
+def _hold(folder: Path) -> None:
+    """Make a folder that is removed when the last process that holds it ends."""
+    while True:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        try:
+            users = os.open(folder / _USERS, os.O_RDWR | os.O_CREAT, 0o600)
+        except FileNotFoundError:
+            continue
+        fcntl.flock(users, fcntl.LOCK_SH)
+        try:
+            # It may have been removed before the lock was there.
+            if os.path.samestat(os.fstat(users), (folder / _USERS).stat()):
+                break
+        except FileNotFoundError:
+            pass
+        os.close(users)
+    atexit.register(_leave, folder, users)
+
+
+def _leave(folder: Path, users: int) -> None:
+    os.close(users)
+    _remove_unused(folder)
+
+
+def _remove_unused(folder: Path) -> None:
+    """Remove a folder that no process holds."""
+    try:
+        with (folder / _USERS).open("r+") as users:
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+    except OSError:  # held, gone, or another user's
+        return
 
 
 def convert(path: Path, folder: Path, name: str) -> None:
@@ -77,7 +118,6 @@ def convert(path: Path, folder: Path, name: str) -> None:
     _write(folder / "config.json", gguf_config(header, read_range, name))
     _write(folder / "tokenizer.json", gguf_tokenizer(header, name))
     _write(folder / "tokenizer_config.json", gguf_tokenizer_config(header))
-    _write(folder / "generation_config.json", {"eos_token_id": gguf_ends(header)})
     beside = Path(template_beside(str(path)))
     if beside.is_file():
         shutil.copyfile(beside, folder / "chat_template.jinja")

@@ -62,12 +62,6 @@ class SparseTeacher:
         for batch in micro_batches(examples, micro_tokens):
             self._ask(head, batch.to(torch.device(teacher.model.device)))
 
-    @property
-    def bytes_per_token(self) -> float:
-        """What is kept for each learned token."""
-        kept = sum(one.indices.nbytes + one.counts.nbytes for one in self._drawn.values())
-        return kept / max(1, sum(len(one.indices) for one in self._drawn.values()))
-
     def loss_of(self, batch: MicroBatch) -> LossOfLogits:
         """Return the loss of an example batch that the teacher was asked about."""
         drawn = [self._drawn[key] for key in _keys(batch)]

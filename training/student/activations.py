@@ -39,6 +39,7 @@ def checkpoint_activations(
             training.optimizer,
             checkpointed=False,
             num_devices=world.size,
+            writes=training.writes_samples,
         )
         wanted = not fits(needed.gib + other_bytes / GIB, device_memory_gib())
     if wanted:

@@ -81,8 +81,13 @@ class WritingCopy:
     Completions end when they end: each process writes its own with a copy of the whole model.
     """
 
-    def __init__(self, model: PreTrainedModel) -> None:
-        """Copy the modules of a model that is not sharded yet, and none of its weights."""
+    def __init__(self, model: PreTrainedModel, dtype: torch.dtype) -> None:
+        """Copy the modules of a model that is not sharded yet, and none of its weights.
+
+        Args:
+            dtype: What it computes in, and so what its weights are held in.
+        """
+        self._dtype = dtype
         empty = {
             id(p): nn.Parameter(torch.empty(0, dtype=p.dtype), requires_grad=False)
             for p in model.parameters()
@@ -96,7 +101,7 @@ class WritingCopy:
         self._model.to(model.device)
         copies = dict(self._model.named_parameters())
         for name, parameter in model.named_parameters():
-            copies[name].data = whole(parameter.detach())
+            copies[name].data = whole(parameter.detach()).to(self._dtype)
         try:
             yield self._model
         finally:

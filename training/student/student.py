@@ -62,10 +62,6 @@ class Student:
         """The trained parameters by name."""
         return {name: p for name, p in self.trained.named_parameters() if p.requires_grad}
 
-    def hidden_states(self, tokens: Tensor, positions: Tensor | None = None) -> Tensor:
-        """Run the body and return what the head projects; see `body_states`."""
-        return body_states(self.model, tokens, positions)
-
     def loss(self, batch: MicroBatch, loss_of: LossOfLogits) -> Tensor:
         """Return the summed loss of a batch on the student's device."""
         loss: Tensor = self._pass(batch, loss_of)
@@ -81,7 +77,8 @@ class Student:
         To be called before the optimizer sees them; afterwards only `loss` may run the model, and
         `writing` lends one that writes.
         """
-        self._writing_copy = WritingCopy(self.model)
+        dtype = torch.bfloat16 if self.precision == "bfloat16" else torch.float32
+        self._writing_copy = WritingCopy(self.model, dtype)
         shard(self._pass, decoder_layers(self.model))
 
     @contextmanager

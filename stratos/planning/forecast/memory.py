@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stratos.catalog.servers import Runtime
 from stratos.planning.forecast.transformer import Transformer
@@ -52,10 +52,14 @@ def asked_once(training: Training, vocabulary: int) -> bool:
 
 
 def adapter_parameters(model: Transformer, rank: int) -> float:
-    """LoRA on every linear layer: r · (inputs + outputs), summed (arXiv 2106.09685)."""
+    """LoRA on every linear layer: r · (inputs + outputs), summed (arXiv 2106.09685).
+
+    Experts get none.
+    """
     hidden, queries, keys = model.hidden_size, model.query_width, model.key_width
-    per_layer = 2 * (hidden + queries) + 2 * (hidden + keys) + 3 * (hidden + model.inner_width)
-    return rank * model.layers * per_layer
+    attention = 2 * (hidden + queries) + 2 * (hidden + keys)
+    block = 0.0 if model.experts_per_token else 3 * (hidden + model.inner_width)
+    return rank * model.layers * (attention + block)
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,8 @@ class TrainingMemory:
         checkpointed: Activations are computed again in the backward pass; jobs do so if they would
             not fit.
         num_devices: The student is sharded over so many (FSDP).
+        writes: The student writes its own samples; several processes do so with a whole copy of
+            it each, while no activations are held.
     """
 
     model: Transformer
@@ -83,6 +89,7 @@ class TrainingMemory:
     asked_once: bool = False
     checkpointed: bool = True
     num_devices: int = 1
+    writes: bool = False
 
     @property
     def _online(self) -> bool:
@@ -90,7 +97,15 @@ class TrainingMemory:
 
     @property
     def gib(self) -> float:
-        """Most of it that is there at once: at the start of a backward pass."""
+        """Most of it that is there at once: in a backward pass, or with a copy that writes."""
+        if not self.writes or self.num_devices == 1:
+            return self._learning_gib
+        copy = self.bytes_per_value * self.model.parameters / GIB
+        return max(self._learning_gib, replace(self, micro_batch_tokens=0.0)._learning_gib + copy)
+
+    @property
+    def _learning_gib(self) -> float:
+        """At the start of a backward pass."""
         held = self.state / self.num_devices + self.copies + self.activations + self.loss
         held += self.holes
         if self.teacher is not None and not self.asked_once:
@@ -135,12 +150,19 @@ class TrainingMemory:
         """Of one token in one layer, counted in transformers' Llama (tests count it again).
 
         Two norms with input, normalised input and output; queries and what attention gives; keys
-        and values; four tensors of the feed-forward block. Frozen norms keep no normalised input,
+        and values; four tensors of the feed-forward block, of each expert with its gathered input
+        and its output. Frozen norms keep no normalised input, frozen experts no input of a matrix,
         and norms compute in float32.
         """
         model, full = self.model, self.method == "full"
-        wide = 2 * (model.query_width + model.key_width) + 4 * model.inner_width
-        adapters = 0.0 if full else 7.0 * self.lora_rank
+        wide = 2.0 * (model.query_width + model.key_width)
+        if not model.experts_per_token:
+            wide += 4 * model.inner_width
+        elif full:
+            wide += model.experts_per_token * (4 * model.inner_width + 2 * self._hidden)
+        else:
+            wide += model.experts_per_token * (3 * model.inner_width + self._hidden)
+        adapters = 0.0 if full else (4.0 if model.experts_per_token else 7.0) * self.lora_rank
         if self.bytes_per_value >= 4.0:
             return 4.0 * ((6 if full else 4) * self._hidden + wide + adapters)
         return (26 if full else 20) * self._hidden + 2.0 * (wide + adapters)
@@ -161,8 +183,10 @@ class TrainingMemory:
             taught = ONLINE_BYTES["cpu"] * self.teacher.body_parameters
         if self.method == "full":
             return taught + 2 * 4.0 * model.table_parameters
-        outputs = 2 * self._hidden + model.query_width + 2 * model.key_width
-        each = self.bytes_per_value * (outputs + 2 * model.inner_width)
+        outputs = self._hidden + model.query_width + 2.0 * model.key_width
+        if not model.experts_per_token:
+            outputs += self._hidden + 2 * model.inner_width
+        each = self.bytes_per_value * outputs
         layers = 1 if self.checkpointed else model.layers
         return taught + _HOLES * self.micro_batch_tokens * layers * each
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
@@ -38,7 +38,6 @@ from stratos.planning.forecast.training_cost import (
 )
 from stratos.planning.forecast.transformer import Transformer
 from stratos.spec import Method, OptimizerName
-from stratos.units import GIB
 
 UPDATE_BYTES = 44.0
 """Read and written of a trained parameter in one update: weight, gradient and two moments, and the
@@ -52,8 +51,7 @@ class StudentTraining:
     """What is trained, and in which portions.
 
     Attributes:
-        writes: The student writes its own samples; several processes do so with a whole copy of
-            it each, while no activations are held.
+        writes: The student writes its own samples.
         learned_share: Of the tokens that carry a loss.
         teacher: Whose distribution the student learns from; None where there is none.
         asked_once: It is asked about every record before training, and not kept.
@@ -106,18 +104,14 @@ class StudentTraining:
             self.teacher,
             self.asked_once,
             num_devices=devices,
+            writes=self.writes,
         )
 
     def fits(self, instance: InstanceType, devices: int) -> bool:
         """In the memory of each device and of their host, where each process reads the models."""
         read = reading_gib(self.model, self.method, self.bytes_per_value, devices, self.teacher)
         reads = (instance.runtime != "cpu" and devices == 1) or fits(read, instance.memory_gib)
-        memory = self.memory(instance, devices)
-        needed = memory.gib
-        if self.writes and devices > 1:
-            held = replace(memory, micro_batch_tokens=0.0).gib
-            needed = max(needed, held + self.model.parameters * self.bytes_per_value / GIB)
-        return reads and fits(needed, instance.device_memory_gib)
+        return reads and fits(self.memory(instance, devices).gib, instance.device_memory_gib)
 
     def update_seconds(self, instance: InstanceType, devices: int) -> float:
         """Of one optimizer step on each device, beside what its tokens take."""

@@ -28,6 +28,8 @@ class Transformer:
     window_layers: int = 0
     """Of these, those that see `window_tokens` alone."""
     window_tokens: int = 0
+    experts_per_token: int = 0
+    """Feed-forward blocks that a token passes through side by side; 0 where there is but one."""
 
     def splits_over(self, devices: int) -> bool:
         """Whether vLLM can give each of so many devices an equal part of every layer.
@@ -121,4 +123,5 @@ def transformer(card: ModelCard) -> Transformer:
         attention_layers=card.num_attention_layers or 0,
         window_layers=card.num_window_layers,
         window_tokens=card.window_tokens or 0,
+        experts_per_token=card.experts_per_token or 0,
     )

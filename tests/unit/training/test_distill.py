@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 import weakref
+from dataclasses import replace
 
 import pytest
 import torch
@@ -24,6 +25,7 @@ from training import distill, start
 from training.learning import training_time
 from training.learning.reinforce import Reinforcer
 from training.learning.trainer import Trainer
+from training.objectives.choose import choose_objective
 
 
 @pytest.mark.usefixtures("records")
@@ -89,6 +91,27 @@ def test_time_is_kept_for_the_files_of_llama_cpp(container, monkeypatch, export_
     settings = {"student": STUDENT, "method": "full", "precision": "float32"}
     assert container(distill, gguf=["float32"], training={"max_steps": 1}, **settings) == 0
     assert (asked, reserves) == ([("float32",)], [kept])
+
+
+@pytest.mark.usefixtures("records")
+def test_the_hours_a_cut_training_needs_hold_what_the_teacher_takes_before_it(
+    container, s3, monkeypatch
+):
+    class Cut(Trainer):
+        def run(self):
+            return replace(super().run(), stopped_by="deadline")
+
+    def takes_minutes(job, *rest):
+        job.clock._start -= 400
+        return choose_objective(job, *rest)
+
+    monkeypatch.setattr(distill, "Trainer", Cut)
+    monkeypatch.setattr(distill, "choose_objective", takes_minutes)
+    settings = {"student": STUDENT, "method": "full", "precision": "float32"}
+    assert container(distill, training={"max_steps": 1}, **settings) == 0
+    hours = read(s3, DistillResult).needed_hours
+    assert hours is not None
+    assert hours * 3600 > 400
 
 
 @pytest.mark.usefixtures("records")

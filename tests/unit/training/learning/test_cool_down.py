@@ -8,15 +8,15 @@ import pytest
 
 from tests.unit.training.tiny_training import assert_same_bits, train, weights_of
 from training.container.clock import Interruption, JobClock
-from training.learning.cool_down import CoolDown, steps_left
+from training.learning.cool_down import CoolDown, fitting_steps, steps_left
 
 
 class CountsSteps(JobClock):
     """Has time for so many steps; each time it is asked whether to end, one more was done."""
 
-    def __init__(self, steps: float, stops_after: int | None = None) -> None:
+    def __init__(self, steps: float, stops_after: int | None = None, done: int = 0) -> None:
         super().__init__(deadline_seconds=steps)
-        self.asked, self._stops_after = 0, stops_after
+        self.asked, self._stops_after = done, stops_after
 
     @property
     def seconds(self) -> float:
@@ -77,18 +77,41 @@ def test_a_way_down_that_was_interrupted_goes_on_where_it_was(
     same_pace(monkeypatch)
     whole, never = train(tmp_path / "whole", planned=60, clock=CountsSteps(20))
     train(tmp_path / "parts", planned=60, clock=CountsSteps(20, stops_after=17))
-    parts, resumed = train(tmp_path / "parts", planned=60, clock=CountsSteps(20))
+    parts, resumed = train(tmp_path / "parts", planned=60, clock=CountsSteps(20, done=17))
     assert resumed.resumed_from_step == 17
     assert resumed.state.cools_to == never.state.cools_to
     assert_same_bits(weights_of(whole), weights_of(parts))
 
 
+@pytest.mark.parametrize(
+    ("seconds", "stopped_by", "last_step"), [(20, "deadline", 17 + 19), (50, "finished", 60)]
+)
+def test_a_way_down_is_fitted_to_the_deadline_of_the_attempt_that_resumes(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    seconds: int,
+    stopped_by: str,
+    last_step: int,
+) -> None:
+    same_pace(monkeypatch)
+    _, stopped = train(tmp_path, planned=60, clock=CountsSteps(20, stops_after=17))
+    assert (stopped.state.step, stopped.state.cools_to) == (17, 19)
+    _, resumed = train(tmp_path, planned=60, clock=CountsSteps(seconds))
+    assert (resumed.stopped_by, resumed.state.step) == (stopped_by, last_step)
+    rates = [point.learning_rate for point in resumed.state.curve]
+    assert rates[17] > rates[-1]
+    assert rates[-1] < 0.1 * rates[15]
+
+
 def same_pace(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let each step take a second, as the clock of these tests says."""
-    monkeypatch.setattr(
-        "training.learning.trainer.steps_left",
-        lambda done, _seconds, seconds_left: steps_left(done, float(done), seconds_left),
-    )
+    for count in (steps_left, fitting_steps):
+        monkeypatch.setattr(
+            f"training.learning.trainer.{count.__name__}",
+            lambda done, _seconds, seconds_left, count=count: count(
+                done, float(done), seconds_left
+            ),
+        )
 
 
 def rates_of_whole_training() -> list[float]:

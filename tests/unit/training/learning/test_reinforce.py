@@ -18,7 +18,7 @@ from training.learning.rollouts import RolloutSampler, set_aside
 from training.learning.trainer import TrainingOutcome, TrainingSchedule, TrainingState
 from training.objectives.losses import generalized_jsd
 
-LEARNED = TrainingOutcome(TrainingState(step=3, tokens=90), "finished", None, 12.5)
+LEARNED = TrainingOutcome(TrainingState(step=3, tokens=90), "finished", None, 12.5, 0.8)
 QUICK = {"min_checkpoint_seconds": 0.0, "checkpoint_cost_share": float("inf")}
 
 

@@ -16,6 +16,7 @@ from tests.unit.training.tiny_training import (
     weights_of,
 )
 from training.container.clock import JobClock
+from training.models.decoder import body_states
 from training.student.batches import micro_batches
 
 
@@ -95,7 +96,7 @@ def test_the_weights_of_the_lowest_validation_loss_are_kept():
     with torch.no_grad():
         total = sum(
             torch.nn.functional.cross_entropy(
-                student.hidden_states(b.tokens)[b.predicts] @ student.head.weight.T,
+                body_states(student.model, b.tokens)[b.predicts] @ student.head.weight.T,
                 b.targets,
                 reduction="sum",
             )

@@ -58,16 +58,24 @@ def said(
     told = []
     for step in range(1, steps + 1):
         job.passed += step_seconds
-        told.append(check.after(step, 2048 / step_seconds))
+        told.append(check.after(step, 2048 / step_seconds, step_seconds))
     return told
 
 
-def test_a_cut_is_known_after_the_third_step_of_five_seconds() -> None:
-    first, second, third, *_ = said(5.0, 5)
+def test_a_cut_is_known_after_the_third_step_of_a_second() -> None:
+    first, second, third, *_ = said(1.0, 5)
     assert (first, second) == (None, None)
     assert third is not None
-    assert third.startswith("410 tokens/s where 8,000 were forecast: step ")
+    assert third.startswith("2,048 tokens/s where 8,000 were forecast: step ")
     assert " of 650 will be reached by max_training_hours: 0.2; ask for at least " in third
+
+
+@pytest.mark.parametrize(("step_seconds", "known"), [(21.5, True), (1.5, False)])
+def test_a_first_step_is_judged_alone_where_it_misses_severalfold(
+    step_seconds: float, known: bool
+) -> None:
+    (first,) = said(step_seconds, 1)
+    assert (first is not None) == known
 
 
 def test_the_hours_that_are_asked_for_suffice() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +82,32 @@ def test_a_template_beside_the_file_takes_the_place_of_its_own(
     told = load_model("x", str(after)).tokenizer
     asked = [{"role": "user", "content": "Hm"}]
     assert told.apply_chat_template(asked, tokenize=False) == "Hm!"
+
+
+def test_the_folder_goes_with_the_last_process_that_reads_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gguf_folder.tempfile, "tempdir", str(tmp_path))
+    leaving: list[Callable[[], None]] = []
+    monkeypatch.setattr(
+        gguf_folder.atexit, "register", lambda leave, *args: leaving.append(partial(leave, *args))
+    )
+    one, other = (write_tiny_gguf(tmp_path / name) for name in ("one", "other"))
+    folders = [folder_of_gguf(path, "blob").parent for path in (one, one, other)]
+    assert folders[0] == folders[1] != folders[2]
+    leaving[0]()
+    assert (folders[0] / "model" / "config.json").exists()
+    leaving[1]()
+    assert not folders[0].exists()
+    assert folders[2].exists()
+    killed = folders[0]
+    killed.mkdir()
+    (killed / "users").touch()
+    assert folder_of_gguf(other, "blob").parent == folders[2]
+    assert not killed.exists()
+    for leave in leaving[2:]:
+        leave()
+    assert not list(tmp_path.glob("stratos-gguf-*"))
 
 
 def test_only_a_gguf_is_taken_for_one(tmp_path: Path) -> None:

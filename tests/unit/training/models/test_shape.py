@@ -1,5 +1,7 @@
 """The sizes of a model."""
 
+from dataclasses import replace
+
 import pytest
 
 from stratos.catalog.cards import folder_card
@@ -16,5 +18,5 @@ def test_a_job_reads_the_sizes_that_the_planner_forecasts_with(family, tmp_path)
     planned = transformer(folder_card("tiny", FilesOnDisk(tmp_path), "tiny"))
     assert planned.parameters == local.num_parameters
     shape = shape_of("tiny", local.model.config, local.num_parameters)
-    for size in ("parameters", "layers", "hidden_size", "heads", "kv_heads", "head_dim", "inner"):
-        assert getattr(shape, size) == getattr(planned, size), size
+    # What one token passes through is told by the tensors, which a job has no need of.
+    assert replace(shape, active_parameters=planned.active_parameters) == planned

@@ -9,6 +9,7 @@ from stratos.planning.forecast.devices import micro_tokens
 from tests.unit.training.tiny_models import make_local, make_tokenizer
 from tests.unit.training.tiny_training import random_examples
 from training.models.chat import ChatFormat
+from training.models.decoder import body_states
 from training.objectives.losses import cross_entropy
 from training.objectives.objective import GoldTokens
 from training.student.batches import (
@@ -40,7 +41,7 @@ def loss_of(student, batches):
     total = torch.zeros(())
     with torch.no_grad():
         for batch in batches:
-            states = student.hidden_states(batch.tokens)[batch.predicts]
+            states = body_states(student.model, batch.tokens)[batch.predicts]
             total += cross_entropy(states @ student.head.weight.T, batch.targets)
     return total
 
@@ -174,13 +175,16 @@ def test_a_packed_token_sees_its_own_example_alone(student):
             for row, columns in batch.examples()
             if batch.tokens[row, columns][: len(two.tokens)].tolist() == two.tokens
         )
-        hidden = student.hidden_states(batch.tokens, batch.positions)
+        hidden = body_states(student.model, batch.tokens, batch.positions)
         return hidden[row, columns][: len(two.tokens)]
 
     with torch.no_grad():
         torch.testing.assert_close(states(one), states(other), rtol=1e-5, atol=1e-5)
         torch.testing.assert_close(
-            states(one), student.hidden_states(torch.tensor([two.tokens]))[0], rtol=1e-5, atol=1e-5
+            states(one),
+            body_states(student.model, torch.tensor([two.tokens]))[0],
+            rtol=1e-5,
+            atol=1e-5,
         )
 
 

@@ -90,6 +90,19 @@ def test_stopped_and_resumed_in_two_processes_equals_never_stopped(tmp_path):
     assert_close(weights, resumed, rtol=0, atol=0)
 
 
+def test_a_copy_that_writes_is_held_in_the_precision_that_the_student_computes_in():
+    def run(world):
+        student = Student(make_local(vocabulary_size=60, seed=1), "full", "bfloat16", 4, 0)
+        student.shard()
+        with student.writing() as model, torch.no_grad():
+            logits = model(torch.tensor([[9, 10, 11]])).logits
+            return [str(p.dtype) for p in model.parameters()], bool(logits.isfinite().all())
+
+    dtypes, finite = processes.together(2, run)
+    assert set(dtypes) == {"torch.bfloat16"}
+    assert finite
+
+
 @pytest.mark.parametrize("method", ["full", "lora"])
 def test_a_sharded_student_writes_with_a_whole_copy_as_often_as_it_likes(method):
     def make():

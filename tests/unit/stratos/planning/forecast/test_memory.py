@@ -72,6 +72,22 @@ def test_activations_are_those_that_autograd_keeps_of_transformers_llama() -> No
         assert held.activations / 30 == pytest.approx(saved, rel=0.02)
 
 
+@pytest.mark.parametrize(("method", "each"), [("full", 522), ("lora", 362)])
+def test_activations_of_a_mixture_are_those_of_all_experts_of_a_token(
+    method: Method, each: int
+) -> None:
+    # Numbers of one token in one layer of a Qwen3-MoE, summed over what autograd saved; of frozen
+    # experts less.
+    mixture = Transformer("mixture", 1e6, 1e6, 3, 64, 2, 16, 50, 4, 96, experts_per_token=2)
+    two, four = (
+        TrainingMemory(
+            replace(mixture, experts_per_token=experts), method, 4.0, 1, 16, checkpointed=False
+        ).activations
+        for experts in (2, 4)
+    )
+    assert (four - two) / 4.0 / 3 / 2 == pytest.approx(each, rel=0.03)
+
+
 def test_kept_activations_cost_memory_that_checkpointing_saves() -> None:
     kept = on_gpus("full", checkpointed=False).activations
     assert on_gpus("full").activations < 0.12 * kept
@@ -82,6 +98,15 @@ def test_more_devices_share_the_state_and_nothing_else() -> None:
     # Of 16-bit copies one device keeps all, several those of the layer at work.
     copies = 2 * 8.19e9 * 35 / 36
     assert saved == pytest.approx((8.19e9 * 16 * 7 / 8 + copies) / 2**30)
+
+
+def test_several_processes_that_write_hold_a_copy_each_beside_the_state() -> None:
+    learns, alone = on_gpus("full", num_devices=8), on_gpus("full")
+    assert replace(alone, writes=True).gib == alone.gib
+    writes = replace(learns, writes=True, micro_batch_tokens=0.0).gib
+    assert writes - replace(learns, micro_batch_tokens=0.0).gib == pytest.approx(2 * 8.19e9 / GIB)
+    many = replace(learns, micro_batch_tokens=1e6)
+    assert replace(many, writes=True).gib == many.gib
 
 
 @pytest.mark.parametrize("method", ["full", "lora"])
@@ -123,6 +148,8 @@ def test_lora_adapters_have_the_width_of_the_matrices_they_adapt() -> None:
     assert adapter_parameters(CATALOG_8B, 16) == pytest.approx(43.6e6, rel=0.01)
     # The card of this one does not say its inner width.
     assert adapter_parameters(QWEN_8B, 16) == pytest.approx(43.6e6, rel=0.15)
+    mixture = replace(SMOLLM2, experts_per_token=2)
+    assert adapter_parameters(mixture, 16) == 16 * 30 * (2 * (576 + 576) + 2 * (576 + 192))
     # peft on SmolLM2.
     assert adapter_parameters(SMOLLM2, 16) == 4_884_480
 

@@ -1,0 +1,50 @@
+"""The disk of a training job: every model that it reads, and every file that it writes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from math import ceil
+
+from stratos.catalog.model_card import ModelCard
+from stratos.spec import Method
+from stratos.units import GIB
+
+LEAST_GIB = 50
+_MOST_GIB = 16_384
+"""Of one EBS volume."""
+_READ_BYTES = 2.0
+"""Of a parameter, as most are stored, and as a GGUF is written out."""
+_CHECKPOINT_BYTES: dict[Method, float] = {"full": 2 * 16.0, "lora": 0.0}
+"""Of a parameter: weights, best weights and two moments; an old one stays until the new is there.
+An adapter's are few."""
+_EXPORT_BYTES = 2 * (4.0 + 2.0 + 5.0)
+"""Of a parameter: weights, an adapter's base, llama.cpp's in 32 and 8 bits; packed as well."""
+_LOCAL_DISK = re.compile(r"^ml\.(?:g\d|p[4-9]|p3dn|trn|[cmr]\d\w*d)")
+
+
+def disk_gib(
+    instance_types: Iterable[str],
+    reads: Iterable[ModelCard],
+    trains: ModelCard | None = None,
+    method: Method = "lora",
+) -> int:
+    """What a job asks for.
+
+    Instances with a disk of their own use that, and refuse to be asked for more than it has.
+
+    Args:
+        reads: Models from the spec's folder or the Hub; those without weights take no room.
+        trains: The student that it trains by `method`, or reads as trained before.
+    """
+    if any(map(_LOCAL_DISK.match, instance_types)):
+        return LEAST_GIB
+    needed = sum(_read(card) for card in reads)
+    if trains is not None:
+        needed += (_CHECKPOINT_BYTES[method] + _EXPORT_BYTES) * (trains.num_parameters or 0)
+    return min(_MOST_GIB, LEAST_GIB + ceil(needed / GIB))
+
+
+def _read(card: ModelCard) -> float:
+    unpacked = _READ_BYTES * (card.num_parameters or 0)
+    return unpacked + (card.num_bytes or unpacked)
