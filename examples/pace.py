@@ -55,8 +55,8 @@ def fitted_to_machine(example: Path, into: Path) -> tuple[Path, str]:
     student = next((one for one in spec.students if one.kind == "weights" and one.path), None)
     if given is None or steps is None or not isinstance(student, Weights):
         return example, "its hours are as its spec says"
-    logging.getLogger("training").setLevel(logging.ERROR)  # it is stopped on purpose
-    seconds = step_seconds(spec, student, example)
+    with _quiet():
+        seconds = step_seconds(spec, student, example)
     told = f"a training step takes {seconds:.2f} s here"
     hours = needed_hours(given, steps, seconds)
     if hours == given:
@@ -113,6 +113,18 @@ def step_seconds(spec: Spec, student: Weights, folder: Path, least_seconds: floa
     ).run()
     torch.set_num_threads(threads)
     return (ended_at[-1] - ended_at[0]) / (len(ended_at) - 1)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without training's warnings: it is stopped on purpose."""
+    logger = logging.getLogger("training")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 @contextmanager

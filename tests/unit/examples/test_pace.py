@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,7 +39,9 @@ def test_a_machine_that_is_fast_enough_runs_the_example_as_it_is(
     pace: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(pace, "step_seconds", lambda *_: 0.1)
+    before = logging.getLogger("training").level
     folder, told = pace.fitted_to_machine(EXAMPLE, tmp_path)
+    assert logging.getLogger("training").level == before
     assert folder == EXAMPLE
     assert told == "a training step takes 0.10 s here; max_training_hours: 0.2 suffices"
 
