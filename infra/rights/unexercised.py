@@ -152,7 +152,6 @@ UNEXERCISED = (
         sources=("SchedulesRole*",),
     ),
     Unexercised(("cloudwatch:DescribeAlarms", "sagemaker:Stop*"), _FAILURES, ("WorkflowRole*",)),
-    Unexercised(("s3:GetObject",), _FAILURES, ("FunctionsParseConstraints*",)),
     Unexercised(("dynamodb:GetItem",), _FAILURES, ("FunctionsInspect*", "FunctionsMatch*")),
     Unexercised(
         ("sagemaker:DescribeInferenceComponent",),
