@@ -11,6 +11,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from stratos.catalog.architecture import FULL_ATTENTION, WINDOWED
 from stratos.catalog.gguf_header import GgufHeader, GgufTensor, ReadRange
 
 _ROPE_FACTORS = "rope_freqs.weight"
@@ -246,7 +247,7 @@ def _windows_of_gemma3(header: GgufHeader, layers: int, name: str) -> list[str]:
             f"{name} says {key} for each layer, and not full attention in every {period}th as "
             "llama.cpp takes it; upload the model's folder of safetensors instead"
         )
-    return ["sliding_attention" if one else "full_attention" for one in windowed]
+    return [WINDOWED if one else FULL_ATTENTION for one in windowed]
 
 
 def _rope_scaling(
