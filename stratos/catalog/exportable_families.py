@@ -51,6 +51,15 @@ def rope_of(config: Config) -> Config:
     return rope.get(FULL_ATTENTION) or rope
 
 
+def gemma3_query_scale(layers: int | None, width: int, heads: int, head_size: int) -> int:
+    """`query_pre_attn_scalar` of Gemma 3 as llama.cpp takes it: no file says it.
+
+    Args:
+        layers: By which it knows the model of 27B.
+    """
+    return width // heads if layers == _LAYERS_OF_GEMMA3_27B else head_size
+
+
 def _needs(field: str, wanted: object, default: object) -> Demand:
     def demand(config: Config) -> str | None:
         found = value_of(config, field, default)
@@ -93,10 +102,13 @@ def _positions_but_every_fourth(config: Config) -> str | None:
 
 
 def _gemma_scale(config: Config) -> str | None:
-    head = int(value_of(config, "head_dim", 256))
-    if config.get("num_hidden_layers") == _LAYERS_OF_GEMMA3_27B:
-        head = int(config["hidden_size"]) // int(config["num_attention_heads"])
-    return _needs("query_pre_attn_scalar", head, 256)(config)
+    scale = gemma3_query_scale(
+        config.get("num_hidden_layers"),
+        config.get("hidden_size", 0),
+        config["num_attention_heads"],
+        config["head_dim"],
+    )
+    return _needs("query_pre_attn_scalar", scale, 256)(config)
 
 
 def _every_layer_of_experts(config: Config) -> str | None:
