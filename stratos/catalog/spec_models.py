@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from stratos.catalog.cards import card_of, read_config, student_card
+from stratos.catalog.cards import card_of, student_card
 from stratos.catalog.chat_template import Conversation, require_template
-from stratos.catalog.complete import require_complete
 from stratos.catalog.files import Files
 from stratos.catalog.model_files import ModelFiles
 from stratos.catalog.models import hub_models
-from stratos.catalog.safetensors import stored_tensors
 from stratos.errors import SpecRejected
 from stratos.problems import Problem
 from stratos.spec import Bedrock, LlmJudge, OpenAICompatible, Spec, Teacher, Weights
@@ -59,10 +57,7 @@ def _problems(spec: Spec, files: ModelFiles) -> Iterator[Problem]:
             else:
                 card_of(model, files)
             if isinstance(model, Weights) and model.path is not None:
-                folder = model.path.rstrip("/")
-                config = read_config(files, folder)
-                require_complete(folder, config, stored_tensors(files, folder))
-                require_template(files, folder)
+                require_template(files, model.path.rstrip("/"))
         except (ValueError, LookupError, FileNotFoundError) as error:
             yield Problem(path=f"{place}.{_named_by(model)}", line=None, message=str(error))
         if isinstance(model, Weights):
