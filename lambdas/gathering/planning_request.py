@@ -17,8 +17,7 @@ from stratos.contracts.run import RunRef
 from stratos.dataset.template_tokens import count_templates
 from stratos.dataset.token_estimate import (
     CountTokens,
-    by_characters,
-    by_vocabulary,
+    counter_of,
     longest_prompt,
     mean_tokens,
 )
@@ -38,13 +37,14 @@ def planning_request(
     catalog = CatalogFiles(run)
     files = ModelFiles(SpecFolder(run))
     sample = RunFiles(run).sample("probe", _SAMPLE)
+    beside = (student.path for student in spec.students if student.path is not None)
     return PlanningRequest(
         spec=spec,
         region=settings().aws_region,
         teachers=count_templates(pool.teacher_cards(), pool.teachers, files, sample),
         students=count_templates(pool.student_cards(), pool.students, files, sample),
         servers=servers_for(spec, catalog.servers()),
-        dataset=_facts(dataset, sample, _counter(files, spec)),
+        dataset=_facts(dataset, sample, counter_of(files, beside)),
         calibration=catalog.calibration(),
         spent_usd=spent.usd,
         spent_hours=spent.hours,
@@ -65,14 +65,3 @@ def _facts(dataset: Dataset, sample: Sequence[Record], count: CountTokens) -> Da
         answer_tokens=mean_tokens(answers, count),
         longest_prompt_tokens=None if longest is None else longest_prompt(prompts, count, longest),
     )
-
-
-def _counter(files: ModelFiles, spec: Spec) -> CountTokens:
-    """By the vocabulary of the first student that lies beside the spec, else by characters."""
-    for student in spec.students:
-        if student.path is not None:
-            try:
-                return by_vocabulary(files.read(f"{student.path.rstrip('/')}/tokenizer.json"))
-            except (FileNotFoundError, ValueError):
-                continue
-    return by_characters

@@ -22,8 +22,7 @@ from stratos.dataset.lines import Readable
 from stratos.dataset.template_tokens import count_templates
 from stratos.dataset.token_estimate import (
     CountTokens,
-    by_characters,
-    by_vocabulary,
+    counter_of,
     longest_prompt,
     mean_tokens,
 )
@@ -51,6 +50,7 @@ def request_of_folder(
         today = datetime.now(UTC).date()
         teachers = tuple(row.card() for row in default_teachers(today))
         teachers += tuple(row.card() for row in default_students())
+    beside = (student.path for student in spec.students if student.path is not None)
     return PlanningRequest(
         spec=spec,
         region=region,
@@ -62,7 +62,7 @@ def request_of_folder(
             probe,
         ),
         servers=servers,
-        dataset=_facts(found, probe, _counter(files, spec)),
+        dataset=_facts(found, probe, counter_of(files, beside)),
     )
 
 
@@ -99,14 +99,3 @@ def _data_files(folder: Path, dataset: str, opened: ExitStack) -> Iterator[DataF
 
 def _open(file: Path, opened: ExitStack) -> Readable:
     return opened.enter_context(file.open("rb"))
-
-
-def _counter(files: ModelFiles, spec: Spec) -> CountTokens:
-    """By the vocabulary of the first student that lies in the folder, if one does."""
-    for student in spec.students:
-        if student.path is not None:
-            try:
-                return by_vocabulary(files.read(f"{student.path.rstrip('/')}/tokenizer.json"))
-            except (FileNotFoundError, ValueError):
-                continue
-    return by_characters
