@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 
 from stratos.catalog.cards import card_of, student_card
 from stratos.catalog.chat_template import Conversation, require_template
-from stratos.catalog.files import Files
 from stratos.catalog.model_files import ModelFiles
 from stratos.catalog.models import hub_models
 from stratos.errors import SpecRejected
@@ -14,19 +13,19 @@ from stratos.problems import Problem
 from stratos.spec import Bedrock, LlmJudge, OpenAICompatible, Spec, Teacher, Weights
 
 
-def require_models(spec: Spec, files: Files) -> None:
+def require_models(spec: Spec, files: ModelFiles) -> None:
     """Refuse models that no run could use: unknown, of a family that cannot be trained, without
     weights or a chat template, or that the Hub would not give.
 
     Raises:
         SpecRejected: with every problem.
     """
-    problems = list(_problems(spec, ModelFiles(files)))
+    problems = list(_problems(spec, files))
     if problems:
         raise SpecRejected(problems)
 
 
-def require_roles(spec: Spec, files: Files, conversations: Iterable[Conversation]) -> None:
+def require_roles(spec: Spec, files: ModelFiles, conversations: Iterable[Conversation]) -> None:
     """Refuse models whose chat template refuses what the dataset holds.
 
     Args:
@@ -38,11 +37,11 @@ def require_roles(spec: Spec, files: Files, conversations: Iterable[Conversation
     kinds: dict[tuple[str, ...], Conversation] = {}
     for conversation in conversations:
         kinds.setdefault(tuple(role for role, _ in conversation), conversation)
-    looked, problems = ModelFiles(files), []
+    problems = []
     for place, model in _weights(spec):
         if model.path is not None:
             try:
-                require_template(looked, model.path.rstrip("/"), list(kinds.values()))
+                require_template(files, model.path.rstrip("/"), list(kinds.values()))
             except ValueError as error:
                 problems.append(Problem(path=f"{place}.path", line=None, message=str(error)))
     if problems:

@@ -34,16 +34,24 @@ DEFAULT_REGION = "us-east-1"
 
 
 def request_of_folder(
-    folder: Path, spec: Spec, servers: ServerCatalog, region: str = DEFAULT_REGION
+    folder: Path,
+    spec: Spec,
+    servers: ServerCatalog,
+    region: str = DEFAULT_REGION,
+    *,
+    files: ModelFiles | None = None,
 ) -> PlanningRequest:
     """Describe a spec's folder to the planner, as the pipeline would.
+
+    Args:
+        files: Of the folder, if some were looked at before.
 
     Raises:
         DatasetRejected: when the dataset cannot be used.
         ValueError, LookupError: when a model cannot be described, with the reason.
     """
-    files = ModelFiles(FilesOnDisk(folder))
-    found, probe = _inspected(folder, spec)
+    files = files or ModelFiles(FilesOnDisk(folder))
+    found, probe = _inspected(folder, spec, files)
     teachers = tuple(card_of(teacher, files) for teacher in spec.teachers)
     students = tuple(student_card(student, files) for student in spec.students)
     if not teachers:
@@ -66,13 +74,13 @@ def request_of_folder(
     )
 
 
-def _inspected(folder: Path, spec: Spec) -> tuple[Inspection, list[Record]]:
+def _inspected(folder: Path, spec: Spec, models: ModelFiles) -> tuple[Inspection, list[Record]]:
     """What the dataset holds, and the records of its probe split."""
     with tempfile.TemporaryDirectory() as name, ExitStack() as opened:
         splits = Path(name)
         files = _data_files(folder, spec.task.dataset, opened)
         found = inspect_dataset(files, spec.task, splits)
-        require_roles(spec, FilesOnDisk(folder), conversations_in(splits))
+        require_roles(spec, models, conversations_in(splits))
         return found, list(read_jsonl(splits / "probe.jsonl", Record))
 
 
