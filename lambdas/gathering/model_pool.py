@@ -26,6 +26,8 @@ class ModelPool:
     students: dict[str, Weights]
     cards: dict[str, ModelCard]
     """By `<role>/<name>`: a teacher and a student may have the same name."""
+    files: ModelFiles
+    """Those of the spec's folder."""
 
     def teacher_cards(self) -> tuple[ModelCard, ...]:
         return tuple(self.cards[f"teacher/{name}"] for name in self.teachers)
@@ -60,7 +62,7 @@ def model_pool(run: RunRef, spec: Spec) -> ModelPool:
         cards |= {f"student/{m.name}": student_card(m, files) for m in students}
     except (ValueError, LookupError, FileNotFoundError) as error:
         raise NoFeasiblePlan(str(error)) from error
-    return ModelPool({m.name: m for m in teachers}, {m.name: m for m in students}, cards)
+    return ModelPool({m.name: m for m in teachers}, {m.name: m for m in students}, cards, files)
 
 
 def _listing(run: RunRef) -> BedrockListing | None:

@@ -8,17 +8,14 @@ from lambdas.aws.catalog_files import CatalogFiles
 from lambdas.aws.run_files import RunFiles
 from lambdas.aws.sagemaker import mode_in_service
 from lambdas.aws.settings import settings
-from lambdas.aws.spec_folder import SpecFolder
 from lambdas.gathering.live_instances import servers_for
 from lambdas.gathering.model_pool import ModelPool
-from stratos.catalog.model_files import ModelFiles
 from stratos.contracts.records import Record
 from stratos.contracts.run import RunRef
 from stratos.dataset.template_tokens import count_templates
 from stratos.dataset.token_estimate import (
     CountTokens,
-    by_characters,
-    by_vocabulary,
+    counter_of,
     longest_prompt,
     mean_tokens,
 )
@@ -36,15 +33,15 @@ def planning_request(
 ) -> PlanningRequest:
     """Gather catalogs, calibration, sizes and what is in service for one run."""
     catalog = CatalogFiles(run)
-    files = ModelFiles(SpecFolder(run))
     sample = RunFiles(run).sample("probe", _SAMPLE)
+    beside = (student.path for student in spec.students if student.path is not None)
     return PlanningRequest(
         spec=spec,
         region=settings().aws_region,
-        teachers=count_templates(pool.teacher_cards(), pool.teachers, files, sample),
-        students=count_templates(pool.student_cards(), pool.students, files, sample),
+        teachers=count_templates(pool.teacher_cards(), pool.teachers, pool.files, sample),
+        students=count_templates(pool.student_cards(), pool.students, pool.files, sample),
         servers=servers_for(spec, catalog.servers()),
-        dataset=_facts(dataset, sample, _counter(files, spec)),
+        dataset=_facts(dataset, sample, counter_of(pool.files, beside)),
         calibration=catalog.calibration(),
         spent_usd=spent.usd,
         spent_hours=spent.hours,
@@ -65,14 +62,3 @@ def _facts(dataset: Dataset, sample: Sequence[Record], count: CountTokens) -> Da
         answer_tokens=mean_tokens(answers, count),
         longest_prompt_tokens=None if longest is None else longest_prompt(prompts, count, longest),
     )
-
-
-def _counter(files: ModelFiles, spec: Spec) -> CountTokens:
-    """By the vocabulary of the first student that lies beside the spec, else by characters."""
-    for student in spec.students:
-        if student.path is not None:
-            try:
-                return by_vocabulary(files.read(f"{student.path.rstrip('/')}/tokenizer.json"))
-            except (FileNotFoundError, ValueError):
-                continue
-    return by_characters

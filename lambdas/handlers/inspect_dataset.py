@@ -11,6 +11,7 @@ from lambdas.aws.run_files import RunFiles
 from lambdas.aws.spec_folder import SpecFolder
 from lambdas.gathering.input_files import content_hash, data_files
 from lambdas.step import step
+from stratos.catalog.model_files import ModelFiles
 from stratos.catalog.spec_models import require_roles
 from stratos.contracts.records import SPLITS, conversations_in
 from stratos.contracts.run import RunRef
@@ -29,7 +30,7 @@ def handler(payload: InspectInput) -> Dataset:
     with tempfile.TemporaryDirectory() as name:
         splits = Path(name)
         found = inspect_dataset(data_files(folder, spec), spec.task, splits, allowance)
-        require_roles(spec, folder, conversations_in(splits))
+        require_roles(spec, ModelFiles(folder), conversations_in(splits))
         for split in SPLITS:
             files.upload_split(split, splits / f"{split}.jsonl")
     files.put_inspection(found)

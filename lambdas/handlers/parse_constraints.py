@@ -9,6 +9,7 @@ from lambdas.aws.run_files import RunFiles
 from lambdas.aws.settings import settings
 from lambdas.aws.spec_folder import SpecFolder
 from lambdas.step import step
+from stratos.catalog.model_files import ModelFiles
 from stratos.catalog.spec_models import require_models
 from stratos.errors import SpecRejected
 from stratos.pipeline.steps import Parsed, ParseInput
@@ -25,7 +26,7 @@ def handler(payload: ParseInput) -> Parsed:
         spec = read_spec_in_folder(
             _uploaded(folder), _files_in(folder), folder.name, settings().names.prefix
         )
-        require_models(spec, folder)
+        require_models(spec, ModelFiles(folder))
     except SpecRejected as error:
         rejection = Rejection(
             spec_key=run.spec_key, spec_version_id=run.spec_version_id, problems=error.problems

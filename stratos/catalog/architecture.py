@@ -38,6 +38,8 @@ _SIZES_ELSEWHERE: Mapping[str, tuple[str, ...]] = {
 }
 """Names that a size has in older families."""
 _WITHOUT_HEADS = frozenset({"rwkv"})
+_WITHOUT_WINDOW = frozenset({"granite", "granitemoe", "llama"})
+"""Families that pass over a window in config.json."""
 _REPEATS_LAYERS = frozenset({"hrm_text"})
 """Families that run each stored layer several times, and count the runs."""
 _EMBEDDINGS = re.compile(
@@ -95,14 +97,14 @@ class Architecture:
     @cached_property
     def window_layers(self) -> tuple[int, ...]:
         """Of the attention layers, those that see no further back than `window_tokens`."""
-        if self.window_tokens is None:
+        if positive(self.config.get("sliding_window")) is None:
             return ()
         kinds = layer_kinds(self.config, self.layers)
         return tuple(layer for layer in self.attention_layers if kinds[layer] == WINDOWED)
 
     @property
     def window_tokens(self) -> int | None:
-        return positive(self.config.get("sliding_window"))
+        return positive(self.config.get("sliding_window")) if self.window_layers else None
 
     @cached_property
     def has_attention(self) -> bool:
@@ -207,7 +209,9 @@ def layer_kinds(config: Config, layers: int) -> list[str]:
     pattern = positive(config.get("sliding_window_pattern")) or positive(
         config.get("_sliding_window_pattern")
     )
-    if config.get("sliding_window") is None or config.get("use_sliding_window") is False:
+    switched_on = config.get("use_sliding_window", True)
+    without = not switched_on or config.get("model_type") in _WITHOUT_WINDOW
+    if without or config.get("sliding_window") is None:
         return [FULL_ATTENTION] * layers
     if pattern is not None:
         return [WINDOWED if (i + 1) % pattern else FULL_ATTENTION for i in range(layers)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from stratos.catalog.architecture import architecture, positive, text_config
+from stratos.catalog.complete import require_complete
 from stratos.catalog.exportable import export_obstacle
 from stratos.catalog.exportable_families import same_until
 from stratos.catalog.files import Files, parse_json
@@ -46,12 +47,12 @@ def folder_card(
         layers: Keep only this many of its layers.
 
     Raises:
-        ValueError, FileNotFoundError: if it cannot be described, with the reason.
+        ValueError, FileNotFoundError: if it cannot be described or lacks weights, with the reason.
     """
     folder = folder.rstrip("/")
-    config = read_config(files, folder)
+    config = _config(files, folder)
     _refuse(name, teaching_obstacle(config))
-    return card_from_config(name, config, stored_tensors(files, folder), licence, layers=layers)
+    return _complete_card(name, files, folder, config, licence, layers)
 
 
 def card_from_config(
@@ -111,12 +112,12 @@ def student_card(model: Weights, files: Files) -> ModelCard:
     Raises:
         ValueError, LookupError, FileNotFoundError: if it cannot be described, with the reason.
     """
-    card = card_of(model, files)
     if model.path is None:
-        return card
+        return hub_card(model)
     folder = model.path.rstrip("/")
-    config = read_config(files, folder)
+    config = _config(files, folder)
     _refuse(model.name, training_obstacle(config))
+    card = _complete_card(model.name, files, folder, config, model.licence, model.layers)
     if card.llama_cpp_obstacle is not None:
         return card
     try:
@@ -135,12 +136,21 @@ def student_card(model: Weights, files: Files) -> ModelCard:
     return card.model_copy(update={"llama_cpp_obstacle": obstacle})
 
 
-def read_config(files: Files, folder: str) -> dict[str, object]:
-    """The config.json of a model folder.
+def _complete_card(
+    name: str,
+    files: Files,
+    folder: str,
+    config: Mapping[str, object],
+    licence: str | None,
+    layers: int | None,
+) -> ModelCard:
+    tensors = stored_tensors(files, folder)
+    card = card_from_config(name, config, tensors, licence, layers=layers)
+    require_complete(folder, config, tensors)
+    return card
 
-    Raises:
-        ValueError, FileNotFoundError: there is none that can be read.
-    """
+
+def _config(files: Files, folder: str) -> dict[str, object]:
     config = parse_json(files.read(f"{folder}/config.json"), f"{folder}/config.json")
     if not isinstance(config, dict):
         raise ValueError(f"{folder}/config.json is not what save_pretrained() writes")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from stratos.catalog.architecture import is_head, layer_kinds, text_config
+from stratos.catalog.architecture import is_head, is_of_text, layer_kinds, text_config
 from stratos.catalog.exportable_families import EXPORTABLE
 from stratos.catalog.layers import layer_of
 from stratos.catalog.safetensors import StoredTensor
@@ -33,7 +33,6 @@ def require_complete(
         ValueError: naming the first that is missing.
     """
     text = text_config(config)
-    outside = [one.name for one in tensors if layer_of(one.name) is None]
     adapter = next((one.name for one in tensors if _ADAPTER.search(one.name)), None)
     if adapter is not None:
         raise ValueError(
@@ -41,12 +40,15 @@ def require_complete(
         )
     if text.get("model_type") not in _NAMED_ALIKE:
         return
+    if "text_config" in config:
+        tensors = [one for one in tensors if is_of_text(one.name)]
+    outside = [one.name for one in tensors if layer_of(one.name) is None]
     missing = []
     if not any(map(_EMBEDDINGS.search, outside)):
         missing.append("the embeddings")
     if not any(map(_FINAL_NORM.search, outside)):
         missing.append("the last norm")
-    if _has_own_head(text) and not any(map(is_head, outside)):
+    if _has_own_head(config, text) and not any(map(is_head, outside)):
         missing.append("the head (lm_head.weight)")
     missing += _missing_in_layers(text, tensors)
     if missing:
@@ -57,7 +59,9 @@ def require_complete(
         )
 
 
-def _has_own_head(text: Mapping[str, object]) -> bool:
+def _has_own_head(config: Mapping[str, object], text: Mapping[str, object]) -> bool:
+    if config.get("tie_word_embeddings") is True:  # of several parts, whose text may say otherwise
+        return False
     tied = text.get("tie_word_embeddings")
     return tied is False or (tied is None and text.get("model_type") in _UNTIED)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+_WINDOW_OF_QWEN = {"use_sliding_window": False, "sliding_window": 4096}
 _DEFAULTS: Mapping[str, Mapping[str, int]] = {
     "cohere2": {"sliding_window": 4096, "sliding_window_pattern": 4},
     "gemma2": {
@@ -29,8 +30,16 @@ _DEFAULTS: Mapping[str, Mapping[str, int]] = {
     "llama": {"num_attention_heads": 32, "max_position_embeddings": 2048},
     "mistral": {"num_attention_heads": 32, "num_key_value_heads": 8},
     "olmo3": {"sliding_window": 4096, "sliding_window_pattern": 4},
-    "qwen2": {"num_attention_heads": 32},
-    "qwen3": {"num_attention_heads": 32, "head_dim": 128},
+    "qwen2": {"num_attention_heads": 32, "max_window_layers": 28, **_WINDOW_OF_QWEN},
+    "qwen2_moe": {"max_window_layers": 28, **_WINDOW_OF_QWEN},
+    "qwen3": {
+        "num_attention_heads": 32,
+        "head_dim": 128,
+        "max_window_layers": 28,
+        **_WINDOW_OF_QWEN,
+    },
+    "qwen3_moe": _WINDOW_OF_QWEN,
+    "smollm3": {"use_sliding_window": False},
 }
 """By `model_type` of the text, as the classes of the jobs' release have it. Every so many-th layer
 sees everything, by `sliding_window_pattern`, a name of earlier releases."""

@@ -7,16 +7,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from stratos.catalog.architecture import FULL_ATTENTION, WINDOWED, layer_kinds
+
 Config = Mapping[str, Any]
 Demand = Callable[[Config], str | None]
 """A config.json → what is wrong with it, if anything."""
 
 _SCALED = frozenset({"default", "linear", "yarn"})
-_FULL, _WINDOW = "full_attention", "sliding_attention"
 _STATEFUL = {"linear_attention", "mamba", "conv"}
-_ATTENDS = {"attention", _FULL}
-_WINDOW_FROM_LAYER = 28
-"""Of Qwen2 and Qwen3, where config.json does not say."""
+_ATTENDS = {"attention", FULL_ATTENTION}
 _LAYERS_OF_GEMMA3_27B = 62
 
 
@@ -49,7 +48,16 @@ def value_of(config: Config, field: str, default: object) -> Any:
 def rope_of(config: Config) -> Config:
     """What scales the rotary embedding of layers that attend to everything."""
     rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
-    return rope.get(_FULL) or rope
+    return rope.get(FULL_ATTENTION) or rope
+
+
+def gemma3_query_scale(layers: int | None, width: int, heads: int, head_size: int) -> int:
+    """`query_pre_attn_scalar` of Gemma 3 as llama.cpp takes it: no file says it.
+
+    Args:
+        layers: By which it knows the model of 27B.
+    """
+    return width // heads if layers == _LAYERS_OF_GEMMA3_27B else head_size
 
 
 def _needs(field: str, wanted: object, default: object) -> Demand:
@@ -61,20 +69,9 @@ def _needs(field: str, wanted: object, default: object) -> Demand:
 
 
 def _full_attention(config: Config) -> str | None:
-    windowed = _kinds(config) - {_FULL}
-    return f"full attention, not {', '.join(sorted(windowed))}" if windowed else None
-
-
-def _kinds(config: Config) -> set[str]:
-    named = config.get("layer_types")
-    if named:
-        return set(named)
-    first = config.get("max_window_layers")
-    first = _WINDOW_FROM_LAYER if first is None else first
-    slides = config.get("use_sliding_window") and config.get("sliding_window", 1) is not None
-    if slides and first < int(config.get("num_hidden_layers") or 0):
-        return {_WINDOW}
-    return set()
+    layers = len(config.get("layer_types") or ()) or int(config.get("num_hidden_layers") or 0)
+    others = set(layer_kinds(config, layers)) - {FULL_ATTENTION}
+    return f"full attention, not {', '.join(sorted(others))}" if others else None
 
 
 def _full_after(kind: str, *, every: int | None = None) -> Demand:
@@ -82,10 +79,10 @@ def _full_after(kind: str, *, every: int | None = None) -> Demand:
 
     def demand(config: Config) -> str | None:
         kinds = config.get("layer_types")
-        if not kinds or _FULL not in kinds:
+        if not kinds or FULL_ATTENTION not in kinds:
             return None if not kinds else f"layers of full attention, not only {kind}"
-        period = every or list(kinds).index(_FULL) + 1
-        wanted = [_FULL if (at + 1) % period == 0 else kind for at in range(len(kinds))]
+        period = every or list(kinds).index(FULL_ATTENTION) + 1
+        wanted = [FULL_ATTENTION if (at + 1) % period == 0 else kind for at in range(len(kinds))]
         if list(kinds) == wanted:
             return None
         return f"every {period}th layer with full attention and the others with {kind}"
@@ -105,10 +102,13 @@ def _positions_but_every_fourth(config: Config) -> str | None:
 
 
 def _gemma_scale(config: Config) -> str | None:
-    head = int(value_of(config, "head_dim", 256))
-    if config.get("num_hidden_layers") == _LAYERS_OF_GEMMA3_27B:
-        head = int(config["hidden_size"]) // int(config["num_attention_heads"])
-    return _needs("query_pre_attn_scalar", head, 256)(config)
+    scale = gemma3_query_scale(
+        config.get("num_hidden_layers"),
+        config.get("hidden_size", 0),
+        config["num_attention_heads"],
+        config["head_dim"],
+    )
+    return _needs("query_pre_attn_scalar", scale, 256)(config)
 
 
 def _every_layer_of_experts(config: Config) -> str | None:
@@ -147,7 +147,7 @@ EXPORTABLE: dict[str, ExportableFamily] = {
         frozenset({"default", "linear"}),
         "gelu_pytorch_tanh",
         (
-            _full_after(_WINDOW),
+            _full_after(WINDOWED),
             _gemma_scale,
             _needs("final_logit_softcapping", None, None),
             _needs("attn_logit_softcapping", None, None),
@@ -162,7 +162,7 @@ EXPORTABLE: dict[str, ExportableFamily] = {
     "granite": _PLAIN,
     "olmo2": ExportableFamily(demands=(_NO_BIAS,)),
     "olmo3": ExportableFamily(
-        frozenset({"default", "yarn"}), demands=(_full_after(_WINDOW, every=4), _NO_BIAS)
+        frozenset({"default", "yarn"}), demands=(_full_after(WINDOWED, every=4), _NO_BIAS)
     ),
     "qwen2_moe": ExportableFamily(
         demands=(
@@ -236,7 +236,7 @@ def same_until(config: Config) -> int | None:
     """
     family = EXPORTABLE[str(config.get("model_type"))]
     limits = [config.get("max_position_embeddings")]
-    if family.lacks_window and _WINDOW in (config.get("layer_types") or (_WINDOW,)):
+    if family.lacks_window and WINDOWED in (config.get("layer_types") or (WINDOWED,)):
         limits.append(value_of(config, "sliding_window", family.window))
     if _scaled_by(rope_of(config)) == "longrope":
         limits.append(trained_length(config))

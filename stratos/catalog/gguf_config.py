@@ -6,19 +6,17 @@ embedding, or the width of a head. Here whatever is not understood is refused.
 
 from __future__ import annotations
 
-import math
-import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from stratos.catalog.architecture import FULL_ATTENTION, WINDOWED
+from stratos.catalog.exportable_families import gemma3_query_scale
 from stratos.catalog.gguf_header import GgufHeader, GgufTensor, ReadRange
+from stratos.catalog.gguf_rope import ROPE_FACTORS, rope_scaling
+from stratos.catalog.gguf_sizes import GgufSizes, rounded
 
-_ROPE_FACTORS = "rope_freqs.weight"
-_LLAMA3_LOW, _LLAMA3_HIGH, _LLAMA3_ORIGINAL = 1.0, 4.0, 8192
-"""Of every Llama 3.1, 3.2 and 3.3; a GGUF stores what follows from them."""
 _GEMMA3_PATTERN = 6
 _GEMMA3_THETA, _GEMMA3_LOCAL_THETA = 1_000_000.0, 10_000.0
-_GEMMA3_27B_LAYERS = 62
 _COMMON_KEYS = frozenset(
     {
         "attention.head_count",
@@ -109,7 +107,7 @@ def gguf_config(header: GgufHeader, read_range: ReadRange, name: str) -> dict[st
     """
     family = _family(header, name)
     _require_known_keys(header, family, name)
-    size = _Sizes(header, name)
+    size = GgufSizes(header, name)
     layers = size.of("block_count")
     tensors = {tensor.name: tensor for tensor in header.tensors}
     biased = _require_tensors(tensors, family, layers, name)
@@ -128,8 +126,8 @@ def gguf_config(header: GgufHeader, read_range: ReadRange, name: str) -> dict[st
         "head_dim": head_size,
         "intermediate_size": size.of("feed_forward_length"),
         "max_position_embeddings": size.of("context_length"),
-        "rms_norm_eps": _short(size.number("attention.layer_norm_rms_epsilon")),
-        "rope_theta": _short(size.number("rope.freq_base", family.theta)),
+        "rms_norm_eps": rounded(size.number("attention.layer_norm_rms_epsilon")),
+        "rope_theta": rounded(size.number("rope.freq_base", family.theta)),
         "vocab_size": vocabulary,
         "tie_word_embeddings": "output.weight" not in tensors,
         "dtype": _precision(header.tensors),
@@ -139,7 +137,7 @@ def gguf_config(header: GgufHeader, read_range: ReadRange, name: str) -> dict[st
         config |= {"attention_bias": biased, "mlp_bias": "blk.0.ffn_gate.bias" in tensors}
     if family.model_type == "gemma3_text":
         config |= _of_gemma3(header, size, name)
-    scaling = _rope_scaling(header, size, tensors.get(_ROPE_FACTORS), read_range, name)
+    scaling = rope_scaling(header, size, tensors.get(ROPE_FACTORS), read_range, name)
     return config | ({"rope_scaling": scaling} if scaling else {})
 
 
@@ -185,7 +183,7 @@ def _require_tensors(
     wanted = {"token_embd.weight", "output_norm.weight"}
     wanted |= {f"blk.{layer}.{part}" for layer in range(layers) for part in block}
     lacking = sorted(wanted - tensors.keys())
-    extra = sorted(tensors.keys() - wanted - {"output.weight", _ROPE_FACTORS})
+    extra = sorted(tensors.keys() - wanted - {"output.weight", ROPE_FACTORS})
     if lacking or extra:
         what = f"lacks {lacking[0]}" if lacking else f"has {extra[0]}, which is not understood"
         more = f" and {len(lacking) + len(extra) - 1} more" * (len(lacking) + len(extra) > 1)
@@ -196,7 +194,7 @@ def _require_tensors(
     return biased
 
 
-def _require_whole_rotation(size: _Sizes, head_size: int, name: str) -> None:
+def _require_whole_rotation(size: GgufSizes, head_size: int, name: str) -> None:
     for key in ("attention.head_dim", "attention.value_length", "rope.dimension_count"):
         if size.of(key, head_size) != head_size:
             raise ValueError(
@@ -205,7 +203,7 @@ def _require_whole_rotation(size: _Sizes, head_size: int, name: str) -> None:
             )
 
 
-def _of_gemma3(header: GgufHeader, size: _Sizes, name: str) -> dict[str, object]:
+def _of_gemma3(header: GgufHeader, size: GgufSizes, name: str) -> dict[str, object]:
     """What llama.cpp knows of Gemma 3, and what a file may say beside it.
 
     Ollama's own converter writes both bases and a list of windows under names that llama.cpp passes
@@ -221,18 +219,17 @@ def _of_gemma3(header: GgufHeader, size: _Sizes, name: str) -> dict[str, object]
                 "folder of safetensors instead"
             )
     layers, heads = size.of("block_count"), size.of("attention.head_count")
-    scaled = size.of("attention.key_length", size.of("embedding_length") // heads)
-    if layers == _GEMMA3_27B_LAYERS:
-        scaled = size.of("embedding_length") // heads
+    width = size.of("embedding_length")
+    head_size = size.of("attention.key_length", width // heads)
     config: dict[str, object] = {
         "layer_types": _windows_of_gemma3(header, layers, name),
         "sliding_window": size.of("attention.sliding_window"),
-        "rope_local_base_freq": _short(size.number("rope.freq_base_swa", _GEMMA3_LOCAL_THETA)),
-        "query_pre_attn_scalar": scaled,
+        "rope_local_base_freq": rounded(size.number("rope.freq_base_swa", _GEMMA3_LOCAL_THETA)),
+        "query_pre_attn_scalar": gemma3_query_scale(layers, width, heads, head_size),
         "hidden_activation": "gelu_pytorch_tanh",
     }
     capped = size.number("final_logit_softcapping", 0.0)
-    return config | ({"final_logit_softcapping": _short(capped)} if capped else {})
+    return config | ({"final_logit_softcapping": rounded(capped)} if capped else {})
 
 
 def _windows_of_gemma3(header: GgufHeader, layers: int, name: str) -> list[str]:
@@ -246,72 +243,7 @@ def _windows_of_gemma3(header: GgufHeader, layers: int, name: str) -> list[str]:
             f"{name} says {key} for each layer, and not full attention in every {period}th as "
             "llama.cpp takes it; upload the model's folder of safetensors instead"
         )
-    return ["sliding_attention" if one else "full_attention" for one in windowed]
-
-
-def _rope_scaling(
-    header: GgufHeader,
-    size: _Sizes,
-    factors: GgufTensor | None,
-    read_range: ReadRange,
-    name: str,
-) -> dict[str, object] | None:
-    kind = header.text(f"{header.architecture}.rope.scaling.type") or "none"
-    if factors is not None:
-        return _llama3_scaling(factors, size, read_range, name)
-    if kind == "none":
-        return None
-    if kind not in ("linear", "yarn") or size.number("rope.scaling.attn_factor", 1.0) != 1.0:
-        raise ValueError(
-            f"{name} scales its rotary embedding by {kind!r}, or its attention beside it; linear "
-            "and yarn are read. Upload the model's folder of safetensors instead"
-        )
-    scaling: dict[str, object] = {
-        "rope_type": kind,
-        "factor": _short(size.number("rope.scaling.factor")),
-    }
-    if kind == "yarn":
-        trained = size.of("rope.scaling.original_context_length", size.of("context_length"))
-        scaling["original_max_position_embeddings"] = trained
-        scaling["beta_fast"] = _short(size.number("rope.scaling.yarn_beta_fast", 32.0))
-        scaling["beta_slow"] = _short(size.number("rope.scaling.yarn_beta_slow", 1.0))
-    return scaling
-
-
-def _llama3_scaling(
-    tensor: GgufTensor, size: _Sizes, read_range: ReadRange, name: str
-) -> dict[str, object]:
-    """The scaling of Llama 3 that a file's divisors follow from."""
-    if tensor.stored != "F32":
-        raise ValueError(f"{name}: {tensor.name} is stored as {tensor.stored}, not F32")
-    content = read_range(tensor.begin, tensor.end - tensor.begin)
-    found = struct.unpack(f"<{tensor.numbers}f", content)
-    factor = max(found)
-    wanted = _llama3_divisors(2 * len(found), size.number("rope.freq_base", 10_000.0), factor)
-    if not all(
-        math.isclose(a, b, rel_tol=1e-3, abs_tol=1e-3) for a, b in zip(found, wanted, strict=True)
-    ):
-        raise ValueError(
-            f"{name} scales its rotary embedding by {tensor.name}, and not as Llama 3 does; upload "
-            "the model's folder of safetensors instead"
-        )
-    return {
-        "rope_type": "llama3",
-        "factor": _short(factor),
-        "low_freq_factor": _LLAMA3_LOW,
-        "high_freq_factor": _LLAMA3_HIGH,
-        "original_max_position_embeddings": _LLAMA3_ORIGINAL,
-    }
-
-
-def _llama3_divisors(head_size: int, theta: float, factor: float) -> list[float]:
-    divisors = []
-    for i in range(0, head_size, 2):
-        turns = _LLAMA3_ORIGINAL / (2 * math.pi * theta ** (i / head_size))
-        kept = (turns - _LLAMA3_LOW) / (_LLAMA3_HIGH - _LLAMA3_LOW)
-        kept = min(1.0, max(0.0, kept))
-        divisors.append(1 / ((1 - kept) / factor + kept))
-    return divisors
+    return [WINDOWED if one else FULL_ATTENTION for one in windowed]
 
 
 def _precision(tensors: Sequence[GgufTensor]) -> str:
@@ -327,36 +259,3 @@ def _tokens(header: GgufHeader) -> dict[str, object]:
     names = {"bos_token_id": "bos", "eos_token_id": "eos", "pad_token_id": "padding"}
     found = {key: header.integer(f"tokenizer.ggml.{gguf}_token_id") for key, gguf in names.items()}
     return {key: value for key, value in found.items() if value is not None}
-
-
-def _short(value: float) -> float:
-    """A number that was rounded to 32 bits, as people write it."""
-    return float(f"{value:.7g}")
-
-
-class _Sizes:
-    """Numbers of the network from the metadata."""
-
-    def __init__(self, header: GgufHeader, name: str) -> None:
-        self._header, self._name = header, name
-
-    def of(self, key: str, default: int | None = None) -> int:
-        """A positive integer; of a list with one for each layer, the one that all have."""
-        full = f"{self._header.architecture}.{key}"
-        value = self._header.metadata.get(full, default)
-        if isinstance(value, tuple) and len(set(value)) == 1:
-            value = value[0]
-        if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
-            raise ValueError(
-                f"{self._name} needs a positive integer {full}, has {value!r}; upload the model's "
-                "folder of safetensors instead"
-            )
-        return value
-
-    def number(self, key: str, default: float | None = None) -> float:
-        full = f"{self._header.architecture}.{key}"
-        value = self._header.number(full)
-        value = default if value is None else value
-        if value is None:
-            raise ValueError(f"{self._name} has no {full}; convert the model again")
-        return value

@@ -4,31 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from stratos.catalog.cards import card_of, read_config, student_card
+from stratos.catalog.cards import card_of, student_card
 from stratos.catalog.chat_template import Conversation, require_template
-from stratos.catalog.complete import require_complete
-from stratos.catalog.files import Files
 from stratos.catalog.model_files import ModelFiles
 from stratos.catalog.models import hub_models
-from stratos.catalog.safetensors import stored_tensors
 from stratos.errors import SpecRejected
 from stratos.problems import Problem
 from stratos.spec import Bedrock, LlmJudge, OpenAICompatible, Spec, Teacher, Weights
 
 
-def require_models(spec: Spec, files: Files) -> None:
+def require_models(spec: Spec, files: ModelFiles) -> None:
     """Refuse models that no run could use: unknown, of a family that cannot be trained, without
     weights or a chat template, or that the Hub would not give.
 
     Raises:
         SpecRejected: with every problem.
     """
-    problems = list(_problems(spec, ModelFiles(files)))
+    problems = list(_problems(spec, files))
     if problems:
         raise SpecRejected(problems)
 
 
-def require_roles(spec: Spec, files: Files, conversations: Iterable[Conversation]) -> None:
+def require_roles(spec: Spec, files: ModelFiles, conversations: Iterable[Conversation]) -> None:
     """Refuse models whose chat template refuses what the dataset holds.
 
     Args:
@@ -40,11 +37,11 @@ def require_roles(spec: Spec, files: Files, conversations: Iterable[Conversation
     kinds: dict[tuple[str, ...], Conversation] = {}
     for conversation in conversations:
         kinds.setdefault(tuple(role for role, _ in conversation), conversation)
-    looked, problems = ModelFiles(files), []
+    problems = []
     for place, model in _weights(spec):
         if model.path is not None:
             try:
-                require_template(looked, model.path.rstrip("/"), list(kinds.values()))
+                require_template(files, model.path.rstrip("/"), list(kinds.values()))
             except ValueError as error:
                 problems.append(Problem(path=f"{place}.path", line=None, message=str(error)))
     if problems:
@@ -59,10 +56,7 @@ def _problems(spec: Spec, files: ModelFiles) -> Iterator[Problem]:
             else:
                 card_of(model, files)
             if isinstance(model, Weights) and model.path is not None:
-                folder = model.path.rstrip("/")
-                config = read_config(files, folder)
-                require_complete(folder, config, stored_tensors(files, folder))
-                require_template(files, folder)
+                require_template(files, model.path.rstrip("/"))
         except (ValueError, LookupError, FileNotFoundError) as error:
             yield Problem(path=f"{place}.{_named_by(model)}", line=None, message=str(error))
         if isinstance(model, Weights):

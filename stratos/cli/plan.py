@@ -14,6 +14,7 @@ from rich.text import Text
 
 from stratos.catalog.files import FilesOnDisk
 from stratos.catalog.local import measure_local_servers
+from stratos.catalog.model_files import ModelFiles
 from stratos.catalog.spec_models import require_models
 from stratos.cli.catalog import load_servers
 from stratos.cli.screen import make_console
@@ -64,10 +65,11 @@ def plan_command(
     """Choose servers, teacher, student and method for a spec, before anything is spent."""
     folder = spec if spec.is_dir() else spec.parent
     file = spec / SPEC_FILE if spec.is_dir() else spec
-    read = with_limits(_read(file, folder), what_if or [])
+    files = ModelFiles(FilesOnDisk(folder))
+    read = with_limits(_read(file, folder, files), what_if or [])
     servers = measure_local_servers() if local else load_servers(catalog)
     traffic = None if origins is None else _origins(origins)
-    request = request_of_folder(folder, read, servers, region)
+    request = request_of_folder(folder, read, servers, region, files=files)
     plans = plan_before_probing(request)
     fleet = None if traffic is None else plan_for_origins(request, plans.chosen, traffic)
     if html is not None:
@@ -111,12 +113,12 @@ def with_limits(spec: Spec, what_if: list[str]) -> Spec:
     return spec.model_copy(update={"constraints": constraints})
 
 
-def _read(file: Path, folder: Path) -> Spec:
+def _read(file: Path, folder: Path, files: ModelFiles) -> Spec:
     if not file.is_file():
         message = f"there is no {file}; give a spec.yaml or the folder that holds one"
         raise SpecRejected([Problem(path="", line=None, message=message)])
     spec = read_spec_in_folder(file.read_bytes(), files_under(folder))
-    require_models(spec, FilesOnDisk(folder))
+    require_models(spec, files)
     return spec
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stratos.catalog.files import FilesOnDisk
+from stratos.catalog.model_files import ModelFiles
 from stratos.catalog.spec_models import require_models
 from stratos.cli.stack import Stack
 from stratos.contracts.bucket import SPEC_FILE, SPEC_PREFIX, run_id_of, s3_uri
@@ -41,7 +42,7 @@ def read_folder(folder: Path, stack_prefix: str | None = None) -> tuple[Spec, li
         raise SpecRejected([Problem(path="", line=None, message=message)])
     list_files = files_under(folder)
     spec = read_spec_in_folder(path.read_bytes(), list_files, stack_prefix=stack_prefix)
-    require_models(spec, FilesOnDisk(folder))
+    require_models(spec, ModelFiles(FilesOnDisk(folder)))
     named = [
         *(Path(name) for prefix in _named_paths(spec) for name in list_files(prefix)),
         *(

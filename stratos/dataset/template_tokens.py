@@ -13,7 +13,7 @@ from stratos.catalog.chat_template import render_template
 from stratos.catalog.files import Files
 from stratos.catalog.model_card import ModelCard
 from stratos.contracts.records import Record, Role
-from stratos.dataset.token_estimate import CountTokens, by_characters, by_vocabulary
+from stratos.dataset.token_estimate import counter_of
 from stratos.spec import Teacher, Weights
 
 _MESSAGE = "\N{OBJECT REPLACEMENT CHARACTER}"
@@ -58,17 +58,10 @@ def template_tokens(
         rendered = render_template(files, folder, asked)
     except (ValueError, FileNotFoundError):
         return None  # whoever reads the spec says so
-    count = _counter(files, folder)
+    count = counter_of(files, [folder])
     total, prompts = 0.0, 0
     for one, times in zip(rendered, shapes.values(), strict=True):
         if one.text is not None:
             total += times * sum(map(count, one.text.split(_MESSAGE)))
             prompts += times
     return total / prompts if prompts else None
-
-
-def _counter(files: Files, folder: str) -> CountTokens:
-    try:
-        return by_vocabulary(files.read(f"{folder}/tokenizer.json"))
-    except (FileNotFoundError, ValueError):
-        return by_characters

@@ -12,6 +12,8 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 
+from stratos.catalog.files import Files
+
 CHARACTERS_PER_TOKEN = 4.0
 
 CountTokens = Callable[[str], float]
@@ -57,6 +59,16 @@ def by_vocabulary(tokenizer_json: bytes | str) -> CountTokens:
         return float(tokens)
 
     return count
+
+
+def counter_of(files: Files, folders: Iterable[str]) -> CountTokens:
+    """Count by the vocabulary of the first model folder that has one; by characters if none has."""
+    for folder in folders:
+        try:
+            return by_vocabulary(files.read(f"{folder.rstrip('/')}/tokenizer.json"))
+        except (FileNotFoundError, ValueError):
+            continue
+    return by_characters
 
 
 def mean_tokens(texts: Iterable[str], count: CountTokens) -> float:

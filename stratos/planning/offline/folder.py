@@ -22,8 +22,7 @@ from stratos.dataset.lines import Readable
 from stratos.dataset.template_tokens import count_templates
 from stratos.dataset.token_estimate import (
     CountTokens,
-    by_characters,
-    by_vocabulary,
+    counter_of,
     longest_prompt,
     mean_tokens,
 )
@@ -35,22 +34,31 @@ DEFAULT_REGION = "us-east-1"
 
 
 def request_of_folder(
-    folder: Path, spec: Spec, servers: ServerCatalog, region: str = DEFAULT_REGION
+    folder: Path,
+    spec: Spec,
+    servers: ServerCatalog,
+    region: str = DEFAULT_REGION,
+    *,
+    files: ModelFiles | None = None,
 ) -> PlanningRequest:
     """Describe a spec's folder to the planner, as the pipeline would.
+
+    Args:
+        files: Of the folder, if some were looked at before.
 
     Raises:
         DatasetRejected: when the dataset cannot be used.
         ValueError, LookupError: when a model cannot be described, with the reason.
     """
-    files = ModelFiles(FilesOnDisk(folder))
-    found, probe = _inspected(folder, spec)
+    files = files or ModelFiles(FilesOnDisk(folder))
+    found, probe = _inspected(folder, spec, files)
     teachers = tuple(card_of(teacher, files) for teacher in spec.teachers)
     students = tuple(student_card(student, files) for student in spec.students)
     if not teachers:
         today = datetime.now(UTC).date()
         teachers = tuple(row.card() for row in default_teachers(today))
         teachers += tuple(row.card() for row in default_students())
+    beside = (student.path for student in spec.students if student.path is not None)
     return PlanningRequest(
         spec=spec,
         region=region,
@@ -62,17 +70,17 @@ def request_of_folder(
             probe,
         ),
         servers=servers,
-        dataset=_facts(found, probe, _counter(files, spec)),
+        dataset=_facts(found, probe, counter_of(files, beside)),
     )
 
 
-def _inspected(folder: Path, spec: Spec) -> tuple[Inspection, list[Record]]:
+def _inspected(folder: Path, spec: Spec, models: ModelFiles) -> tuple[Inspection, list[Record]]:
     """What the dataset holds, and the records of its probe split."""
     with tempfile.TemporaryDirectory() as name, ExitStack() as opened:
         splits = Path(name)
         files = _data_files(folder, spec.task.dataset, opened)
         found = inspect_dataset(files, spec.task, splits)
-        require_roles(spec, FilesOnDisk(folder), conversations_in(splits))
+        require_roles(spec, models, conversations_in(splits))
         return found, list(read_jsonl(splits / "probe.jsonl", Record))
 
 
@@ -99,14 +107,3 @@ def _data_files(folder: Path, dataset: str, opened: ExitStack) -> Iterator[DataF
 
 def _open(file: Path, opened: ExitStack) -> Readable:
     return opened.enter_context(file.open("rb"))
-
-
-def _counter(files: ModelFiles, spec: Spec) -> CountTokens:
-    """By the vocabulary of the first student that lies in the folder, if one does."""
-    for student in spec.students:
-        if student.path is not None:
-            try:
-                return by_vocabulary(files.read(f"{student.path.rstrip('/')}/tokenizer.json"))
-            except (FileNotFoundError, ValueError):
-                continue
-    return by_characters

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from stratos.catalog.cards import card_from_config, student_card
+from stratos.catalog.cards import card_from_config, card_of, student_card
 from stratos.catalog.safetensors import StoredTensor
 from stratos.spec import Weights
 from tests import factories
@@ -85,3 +85,21 @@ def test_a_card_says_how_much_llama_cpp_holds_of_a_model_whose_window_it_lacks()
         kept = {f"models/student/{name}": content for name, content in folder.items()}
         card = student_card(STUDENT, FilesInMemory(kept))
         assert (card.context_on("cpu"), card.context_on("cuda")) == (held, 32_768)
+
+
+def test_a_folder_that_lacks_weights_has_no_card() -> None:
+    tensors = factories.qwen2_tensors()
+    del tensors["model.norm.weight"]
+    files = factories.model_files() | {"model.safetensors": factories.safetensors_file(tensors)}
+    kept = {f"models/student/{name}": content for name, content in files.items()}
+    for describe in (card_of, student_card):
+        with pytest.raises(ValueError, match="models/student lacks the last norm"):
+            describe(STUDENT, FilesInMemory(kept))
+
+
+def test_headers_are_read_once_for_a_card() -> None:
+    kept = {f"models/student/{name}": text for name, text in factories.model_files().items()}
+    for describe in (card_of, student_card):
+        files = FilesInMemory(kept)
+        describe(STUDENT, files)
+        assert sum(length > 4 for _, length in files.parts) == 1

@@ -67,3 +67,22 @@ def test_of_a_family_of_other_names_nothing_is_said_to_be_missing() -> None:
     require_complete("m", {"model_type": "mamba"}, stored(tensors))
     opt = {name: shape for name, shape in qwen2_tensors().items() if name != "model.norm.weight"}
     require_complete("m", {"model_type": "opt", "do_layer_norm_before": False}, stored(opt))
+
+
+WITH_IMAGES: Mapping[str, object] = {
+    "model_type": "mistral3",
+    "text_config": {"model_type": "mistral", "tie_word_embeddings": False},
+}
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_only_the_text_of_a_model_that_sees_images_is_compared(*, tied: bool) -> None:
+    tensors = {f"language_model.{name}": shape for name, shape in qwen2_tensors().items()}
+    tensors |= {"vision_tower.layers.0.norm.weight": (4,), "vision_tower.norm.weight": (4,)}
+    if not tied:
+        tensors |= {"language_model.lm_head.weight": (4, 4)}
+    config = WITH_IMAGES | {"tie_word_embeddings": tied}
+    require_complete("m", config, stored(tensors))
+    del tensors["language_model.model.norm.weight"]
+    with pytest.raises(ValueError, match="m lacks the last norm, which"):
+        require_complete("m", config, stored(tensors))

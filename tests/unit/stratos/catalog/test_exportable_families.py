@@ -35,6 +35,11 @@ _WINDOW, _FULL = "sliding_attention", "full_attention"
         ("granitemoehybrid", {"layer_types": ["rwkv"]}, "attention and states, not rwkv"),
         ("llama", {"partial_rotary_factor": 0.5}, "turns whole heads for llama, not 0.5"),
         ("olmo2", {"attention_bias": True}, "attention_bias False, not True"),
+        (
+            "qwen3",
+            {"num_hidden_layers": 29, "use_sliding_window": True},
+            "full attention, not sliding_attention",
+        ),
     ],
 )
 def test_what_differs_is_named(model_type: str, config: dict[str, Any], reason: str) -> None:
@@ -50,6 +55,9 @@ def test_what_differs_is_named(model_type: str, config: dict[str, Any], reason: 
         ("olmo3", {"layer_types": [*[_WINDOW] * 3, _FULL]}),
         ("phi3", {"partial_rotary_factor": 0.75, "rope_scaling": {"type": "longrope"}}),
         ("mistral", {"sliding_window": 4096}),
+        ("llama", {"num_hidden_layers": 2, "sliding_window": 64}),
+        ("qwen3", {"num_hidden_layers": 29, "sliding_window": 64}),
+        ("qwen3", {"num_hidden_layers": 28, "use_sliding_window": True}),
         (
             "olmo3",
             {
@@ -61,7 +69,17 @@ def test_what_differs_is_named(model_type: str, config: dict[str, Any], reason: 
             },
         ),
     ],
-    ids=["a window left over", "positions", "window", "longrope", "window", "attention factor"],
+    ids=[
+        "a window left over",
+        "positions",
+        "window",
+        "longrope",
+        "window",
+        "a window passed over",
+        "a window not switched on",
+        "a window beyond the last layer",
+        "attention factor",
+    ],
 )
 def test_what_llama_cpp_computes_alike_is_no_obstacle(
     model_type: str, config: dict[str, Any]

@@ -5,9 +5,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
-from transformers import LlamaConfig
-from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
 from stratos.catalog.gguf_config import gguf_config
 from tests.tiny_gguf import write_tiny_gguf
@@ -53,8 +50,6 @@ def test_a_config_says_what_the_file_says(tmp_path: Path) -> None:
         ({"integers": {"block_count": 2}}, "lacks blk.1.attn_k.weight and 8 more"),
         ({"without": ["llama.context_length"]}, "needs a positive integer llama.context_length"),
         ({"tensors": {"blk.0.extra": np.ones(2, np.float32)}}, "has blk.0.extra, which is not"),
-        ({"texts": {"llama.rope.scaling.type": "longrope"}}, "rotary embedding by 'longrope'"),
-        ({"tensors": {"rope_freqs.weight": np.full(8, 2, np.float32)}}, "not as Llama 3 does"),
     ],
 )
 def test_what_is_not_understood_is_refused_by_name(
@@ -63,34 +58,6 @@ def test_what_is_not_understood_is_refused_by_name(
     path = changed_gguf(tmp_path / "x.gguf", **changes)
     with pytest.raises(ValueError, match=message):
         config_of(path)
-
-
-def test_linear_scaling_of_the_rotary_embedding_is_kept(tmp_path: Path) -> None:
-    path = changed_gguf(
-        tmp_path / "x.gguf",
-        texts={"llama.rope.scaling.type": "linear"},
-        integers={"rope.scaling.factor": 4},
-    )
-    assert config_of(path)["rope_scaling"] == {"rope_type": "linear", "factor": 4.0}
-
-
-def test_the_scaling_of_llama_3_is_found_again_from_its_divisors(tmp_path: Path) -> None:
-    scaling = {
-        "rope_type": "llama3",
-        "factor": 32.0,
-        "low_freq_factor": 1.0,
-        "high_freq_factor": 4.0,
-        "original_max_position_embeddings": 8192,
-    }
-    theirs = LlamaConfig(
-        head_dim=16, hidden_size=32, rope_parameters={"rope_theta": 10_000.0, **scaling}
-    )
-    scaled, _ = ROPE_INIT_FUNCTIONS["llama3"](theirs, torch.device("cpu"))
-    plain = 1 / 10_000 ** (torch.arange(0, 16, 2) / 16)
-    path = changed_gguf(
-        tmp_path / "x.gguf", tensors={"rope_freqs.weight": (plain / scaled).numpy()}
-    )
-    assert config_of(path)["rope_scaling"] == scaling
 
 
 def test_the_size_of_a_head_may_be_named_as_ollama_does(tmp_path: Path) -> None:

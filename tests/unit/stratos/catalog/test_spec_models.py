@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from stratos.catalog.files import FilesOnDisk
+from stratos.catalog.model_files import ModelFiles
 from stratos.catalog.spec_models import require_models, require_roles
 from stratos.errors import SpecRejected
 from tests import factories
@@ -26,14 +27,14 @@ def files(tmp_path: Path) -> FilesOnDisk:
 
 def refused(files: FilesOnDisk, **sections: object) -> str:
     with pytest.raises(SpecRejected) as caught:
-        require_models(factories.spec(**sections), files)
+        require_models(factories.spec(**sections), ModelFiles(files))
     return str(caught.value)
 
 
 def test_whole_models_pass_and_so_does_a_gguf(files: FilesOnDisk) -> None:
-    require_models(factories.spec(), files)
+    require_models(factories.spec(), ModelFiles(files))
     write_tiny_gguf(files.root / "models/tiny.gguf")
-    require_models(factories.spec(students=[{"path": "models/tiny.gguf"}]), files)
+    require_models(factories.spec(students=[{"path": "models/tiny.gguf"}]), ModelFiles(files))
 
 
 def test_each_models_problem_is_told_at_its_place(files: FilesOnDisk) -> None:
@@ -76,7 +77,7 @@ def test_a_gated_model_needs_a_token(files: FilesOnDisk) -> None:
     gated = {"hub": "meta-llama/Llama-3.2-1B-Instruct"}
     assert "students[0].hub: the Hub gives meta-llama" in refused(files, students=[gated])
     with_token = gated | {"hub_token_secret": "stratos/hub"}
-    require_models(factories.spec(students=[with_token]), files)
+    require_models(factories.spec(students=[with_token]), ModelFiles(files))
 
 
 def test_the_datasets_roles_are_tried_on_every_template(files: FilesOnDisk) -> None:
@@ -86,9 +87,9 @@ def test_the_datasets_roles_are_tried_on_every_template(files: FilesOnDisk) -> N
     )
     (files.root / "models/student/chat_template.jinja").write_text(template)
     user, system = (("user", "a"),), (("system", "b"), ("user", "c"))
-    require_roles(factories.spec(), files, [user])
+    require_roles(factories.spec(), ModelFiles(files), [user])
     with pytest.raises(SpecRejected, match=r"students\[0\].path: the chat template of models/stu"):
-        require_roles(factories.spec(), files, [user, system])
+        require_roles(factories.spec(), ModelFiles(files), [user, system])
 
 
 def test_a_config_that_no_program_wrote_is_told(files: FilesOnDisk) -> None:
@@ -101,7 +102,7 @@ def test_headers_of_one_folder_are_read_once() -> None:
     model = {"path": "models/teacher"}
     require_models(
         factories.spec(teachers=[{"kind": "weights", **model}], students=[model | {"layers": 2}]),
-        looked,
+        ModelFiles(looked),
     )
     headers = [path for path, length in looked.parts if length > 4]
     assert headers == ["models/teacher/model.safetensors"]

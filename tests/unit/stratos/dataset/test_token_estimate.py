@@ -10,9 +10,11 @@ from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from stratos.dataset.token_estimate import (
     by_characters,
     by_vocabulary,
+    counter_of,
     longest_prompt,
     mean_tokens,
 )
+from tests.fakes import FilesInMemory
 
 TEXT = (
     "A farmer has twelve sheep and buys seven more at the market. On the way home three run "
@@ -43,6 +45,18 @@ def test_without_a_vocabulary_four_characters_are_a_token() -> None:
 def test_a_file_without_a_vocabulary_is_refused(content: bytes | str) -> None:
     with pytest.raises(ValueError, match=r"tokenizer\.json holds"):
         by_vocabulary(content)
+
+
+def test_the_first_folder_with_a_vocabulary_counts() -> None:
+    files = FilesInMemory(
+        {
+            "broken/tokenizer.json": b"{}",
+            "whole/tokenizer.json": json.dumps({"model": {"vocab": {"Hi": 0}}}).encode(),
+        }
+    )
+    assert counter_of(files, ["none", "broken", "whole/"])("Hi") == 1
+    assert counter_of(files, ["none", "broken"])("Hi") == 0.5
+    assert counter_of(files, [])("Hi") == 0.5
 
 
 def test_the_longest_prompt_is_as_dense_as_the_densest_of_a_sample() -> None:
