@@ -15,7 +15,7 @@ from stratos.errors import TooFewVerifiedRecords
 from stratos.planning.forecast.devices import micro_tokens as micro_tokens_of
 from stratos.spec import CpuPrecision
 from stratos.spec.training import DEFAULT_BATCH_TOKENS, DEFAULT_EPOCHS
-from training.container.contention import CpuShare
+from training.container.contention import cpu_share_on
 from training.container.host import limit_threads, peak_memory_mib, runtime, use_cpus
 from training.container.world import World
 from training.job.job import Job, run_job
@@ -251,8 +251,8 @@ def _trainer(job: Job[DistillConfig], world: World, student: Student, lessons: _
     )
 
     times = _time_of(job, student)
-    cpu_share = CpuShare()
-    check = TimeCheck(planned, times, job.clock, lambda: cpu_share.value)
+    cpu_share = cpu_share_on(student.device.type)
+    check = TimeCheck(planned, times, job.clock, cpu_share)
 
     def report(state: TrainingState, loss: float, speed: float) -> None:
         if not world.is_first:

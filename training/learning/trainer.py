@@ -17,7 +17,6 @@ from torch.nn.utils import clip_grad_norm_
 from stratos.contracts.jobs import CurvePoint
 from stratos.errors import DivergedTraining
 from training.container.clock import Interruption, JobClock
-from training.container.contention import CpuShare
 from training.container.world import ALONE, World
 from training.learning.checkpoints import (
     Checkpoint,
@@ -105,7 +104,7 @@ class Trainer:
         clock: JobClock,
         on_step: Callable[[TrainingState, float, float], None],
         world: World = ALONE,
-        cpu_share: CpuShare | None = None,
+        cpu_share: Callable[[], float | None] = lambda: None,
     ) -> None:
         """Set up.
 
@@ -113,12 +112,12 @@ class Trainer:
             checkpoints: None where nothing is to survive this process.
             on_step: Called with the state, the step's mean loss, and the tokens per second so far.
             world: Processes that share every step's batches; the student is sharded over them.
-            cpu_share: Counts from the first step on, or nearly so.
+            cpu_share: Of the CPU time asked for so far, what was got.
         """
         self._student, self._plan, self._validation = student, plan, validation
         self._objective, self._optimizers, self._schedule = objective, optimizers, schedule
         self._checkpoints, self._clock, self._on_step = checkpoints, clock, on_step
-        self._world, self._cpu_share = world, cpu_share or CpuShare()
+        self._world, self._cpu_share = world, cpu_share
         self._state = TrainingState()
         self._best: dict[str, Tensor] = {}
 
@@ -155,7 +154,7 @@ class Trainer:
             self._on_step(state, loss, speed)
             if self._checkpoints is not None and self._world.highest(int(pace.is_due)):
                 pace.save(self._save)
-        share = self._cpu_share.value if self._student.device.type == "cpu" else None
+        share = self._cpu_share()
         if stopped_by != "finished":
             _log.warning("stopped by %s after %d steps", stopped_by, state.step)
             self._save()
