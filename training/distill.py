@@ -214,12 +214,13 @@ def _train(
     Returns:
         How both went, and the `max_training_hours` that would have sufficed if they did not.
     """
-    times, trainer = _time_of(job, student), _trainer(job, world, student, lessons)
+    times = _time_of(job, student)
+    trainer = _trainer(job, world, student, lessons, times)
     if not _reinforces(job):
         before = job.clock.seconds
         outcome = trainer.run()
         return outcome, None, times.for_all_steps(before, outcome, _planned_steps(job, lessons))
-    reinforcer = _reinforcer(job, world, student, lessons)
+    reinforcer = _reinforcer(job, world, student, lessons, times)
     # Reading the teacher and asking it once about every record take time, too.
     before = job.clock.seconds
     outcome = reinforcer.resume() or trainer.run()
@@ -233,7 +234,13 @@ def _train(
     return outcome, reinforced, needed or more
 
 
-def _trainer(job: Job[DistillConfig], world: World, student: Student, lessons: _Lessons) -> Trainer:
+def _trainer(
+    job: Job[DistillConfig],
+    world: World,
+    student: Student,
+    lessons: _Lessons,
+    times: TrainingTime,
+) -> Trainer:
     """Prepare learning from the records."""
     training, plan = job.config.training, lessons.plan
     objective = choose_objective(
@@ -250,7 +257,6 @@ def _trainer(job: Job[DistillConfig], world: World, student: Student, lessons: _
         rate,
     )
 
-    times = _time_of(job, student)
     cpu_share = cpu_share_on(student.device.type)
     check = TimeCheck(planned, times, job.clock, cpu_share)
 
@@ -286,7 +292,11 @@ def _trainer(job: Job[DistillConfig], world: World, student: Student, lessons: _
 
 
 def _reinforcer(
-    job: Job[DistillConfig], world: World, student: Student, lessons: _Lessons
+    job: Job[DistillConfig],
+    world: World,
+    student: Student,
+    lessons: _Lessons,
+    times: TrainingTime,
 ) -> Reinforcer:
     """Prepare what follows the records.
 
@@ -321,7 +331,7 @@ def _reinforcer(
         aside,
         settings,
         Optimizers(student.trained, training, rate),
-        TrainingSchedule(settings.steps, rate, _time_of(job, student).reserve_seconds),
+        TrainingSchedule(settings.steps, rate, times.reserve_seconds),
         lessons.micro_tokens,
         Checkpoints(folder / "reinforcement") if folder is not None else None,
         job.clock,
