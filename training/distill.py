@@ -43,7 +43,14 @@ from training.student.batches import (
     micro_batches,
     split_validation,
 )
-from training.student.export import base_seconds, describe, export, export_gguf, exportable
+from training.student.export import (
+    base_seconds,
+    describe,
+    export,
+    export_gguf,
+    exportable,
+    gguf_seconds,
+)
 from training.student.student import Student, load_student
 
 _DEFAULT_SEQUENCE_TOKENS = 4_096
@@ -361,8 +368,9 @@ def _peak_learning_rate(job: Job[DistillConfig], student: Student) -> float:
 
 
 def _time_of(job: Job[DistillConfig], student: Student) -> TrainingTime:
-    base = base_seconds(student, job.config)
-    return TrainingTime(job.config, student.num_parameters, base)
+    config = job.config
+    files = gguf_seconds(student.num_parameters, config.gguf) + base_seconds(student, config)
+    return TrainingTime(config, files)
 
 
 def _reinforces(job: Job[DistillConfig]) -> bool:
