@@ -223,18 +223,18 @@ def _train(
     """
     times = _time_of(job, student)
     trainer = _trainer(job, world, student, lessons, times)
-    if not _reinforces(job):
-        before = job.clock.seconds
-        outcome = trainer.run()
-        return outcome, None, times.for_all_steps(before, outcome, _planned_steps(job, lessons))
-    reinforcer = _reinforcer(job, world, student, lessons, times)
+    reinforcer: Reinforcer | None = None
+    if job.config.training.reinforcement.steps > 0:
+        reinforcer = _reinforcer(job, world, student, lessons, times)
     # Reading the teacher and asking it once about every record take time, too.
     before = job.clock.seconds
-    outcome = reinforcer.resume() or trainer.run()
+    learned = None if reinforcer is None else reinforcer.resume()
+    outcome = learned or trainer.run()
     # It holds the optimizer's state and the teacher, which are no longer needed.
     del trainer
     needed = times.for_all_steps(before, outcome, _planned_steps(job, lessons))
-    if outcome.stopped_by == "sigterm":  # the next attempt must go on learning the records
+    # After SIGTERM the next attempt must go on learning the records.
+    if reinforcer is None or outcome.stopped_by == "sigterm":
         return outcome, None, needed
     reinforced = reinforcer.run(outcome)
     more = times.for_reinforcement(before + outcome.state.seconds, reinforced)
@@ -371,10 +371,6 @@ def _time_of(job: Job[DistillConfig], student: Student) -> TrainingTime:
     config = job.config
     files = gguf_seconds(student.num_parameters, config.gguf) + base_seconds(student, config)
     return TrainingTime(config, files)
-
-
-def _reinforces(job: Job[DistillConfig]) -> bool:
-    return job.config.training.reinforcement.steps > 0
 
 
 def main() -> int:
