@@ -116,7 +116,7 @@ class Reinforcer:
             CorruptCheckpoint: when there are checkpoints and none can be read.
         """
         found = self._checkpoints.latest() if self._checkpoints is not None else None
-        require_same_step(-1 if found is None else found.step, self._world)
+        require_same_step(found, self._world)
         if found is None:
             return None
         groups: dict[str, dict[str, Tensor]] = {}

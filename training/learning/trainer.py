@@ -180,7 +180,8 @@ class Trainer:
             return
         left = planned - state.step
         fit = steps_left(done, seconds, self._seconds_left)
-        fewest = self._fewest(left if fit is None else min(left, fit))
+        # Of several processes, none may do a step more than another.
+        fewest = self._world.lowest(left if fit is None else min(left, fit))
         if fewest < left:
             state.cools_from, state.cools_to = state.step, state.step + fewest
             _log.info("%d of %d steps fit; the rate goes down over the last", fewest, left)
@@ -190,7 +191,7 @@ class Trainer:
         state, left = self._state, self._schedule.planned_steps - self._state.step
         if state.cools_to is None:
             return
-        fit = self._fewest(fitting_steps(state.step, state.seconds, self._seconds_left))
+        fit = self._world.lowest(fitting_steps(state.step, state.seconds, self._seconds_left))
         if fit >= left:
             state.cools_from = state.cools_to = None
         else:
@@ -201,10 +202,6 @@ class Trainer:
     def _seconds_left(self) -> float:
         """For steps, until the export must begin."""
         return self._clock.seconds_left - self._schedule.reserve_seconds
-
-    def _fewest(self, steps: int) -> int:
-        """Of several processes, none may do a step more than another."""
-        return -self._world.highest(-steps)
 
     def _checkpoint_pace(self) -> CheckpointPace:
         schedule = self._schedule
@@ -312,7 +309,7 @@ class Trainer:
 
     def _resume(self) -> int | None:
         found = self._checkpoints.latest() if self._checkpoints is not None else None
-        require_same_step(0 if found is None else found.step, self._world)
+        require_same_step(found, self._world)
         if found is None:
             return None
         groups: dict[str, dict[str, Tensor]] = {"weights": {}, "best": {}, "optimizer": {}}
