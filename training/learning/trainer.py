@@ -25,10 +25,10 @@ from training.learning.checkpoints import (
     require_same_step,
 )
 from training.learning.cool_down import CoolDown, fitting_steps, steps_left
+from training.learning.held_weights import checkpoint_tensors, put_back, restore, save, weights_now
 from training.learning.optimizer import Optimizers, learning_rate_factor
 from training.objectives.objective import GoldTokens, Objective
 from training.student.batches import MicroBatch, StepPlan
-from training.student.sharding import from_local, gathered, local, spread
 from training.student.student import Student
 
 _MAX_GRADIENT_NORM = 1.0
@@ -263,20 +263,15 @@ class Trainer:
         state.last_validation_loss = loss
         if state.best_validation_loss is None or loss < state.best_validation_loss:
             state.best_validation_loss = loss
-            self._best = {
-                name: local(p.detach()).to("cpu", copy=True)
-                for name, p in self._student.trainable().items()
-            }
+            self._best = weights_now(self._student)
 
     def _take_best(self) -> None:
         """Measure the weights training ended with, and go back to the best ones."""
         finished = self._state.step == self._schedule.planned_steps
         if not finished and self._state.step > 0:
             self._validate()
-        with torch.no_grad():
-            for name, parameter in self._student.trainable().items():
-                if name in self._best:
-                    local(parameter).copy_(self._best[name])
+        if self._best:
+            put_back(self._student, self._best)
 
     def _add_point(self, learning_rate: float) -> None:
         state = self._state
@@ -295,36 +290,17 @@ class Trainer:
         if self._checkpoints is None:
             return
         state = self._state
-        trainable = self._student.trainable()
-        tensors = {f"weights.{k}": v.detach() for k, v in trainable.items()}
-        tensors |= {f"best.{k}": from_local(v, trainable[k]) for k, v in self._best.items()}
-        tensors |= {f"optimizer.{k}": v for k, v in self._optimizers.tensors().items()}
+        tensors = checkpoint_tensors(self._student, self._optimizers, {"best": self._best})
         tensors["random"] = torch.get_rng_state()
         rest = vars(state) | {"curve": [point.model_dump() for point in state.curve]}
-        if self._world.size > 1:
-            # A checkpoint then does not depend on how many processes wrote it.
-            tensors = gathered(tensors, keep=self._world.is_first)
-        if self._world.is_first:
-            self._checkpoints.save(Checkpoint(state.step, tensors, json.dumps(rest)))
+        save(self._checkpoints, Checkpoint(state.step, tensors, json.dumps(rest)), self._world)
 
     def _resume(self) -> int | None:
         found = self._checkpoints.latest() if self._checkpoints is not None else None
         require_same_step(found, self._world)
         if found is None:
             return None
-        groups: dict[str, dict[str, Tensor]] = {"weights": {}, "best": {}, "optimizer": {}}
-        for name, value in found.tensors.items():
-            kind, _, key = name.partition(".")
-            if kind in groups:
-                groups[kind][key] = value
-        with torch.no_grad():
-            for name, parameter in self._student.trainable().items():
-                parameter.copy_(spread(groups["weights"][name], parameter))
-        self._optimizers.restore(groups["optimizer"])
-        self._best = {
-            name: local(spread(best, self._student.trainable()[name])).to("cpu")
-            for name, best in groups["best"].items()
-        }
+        (self._best,) = restore(self._student, self._optimizers, found, ["best"])
         torch.set_rng_state(found.tensors["random"])
         rest = json.loads(found.state)
         curve = tuple(CurvePoint.model_validate(point) for point in rest.pop("curve"))
