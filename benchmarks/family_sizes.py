@@ -47,6 +47,7 @@ NO_DECODER_OF_CHATS: dict[str, str] = {
             "roberta-prelayernorm",
             "roc_bert",
             "roformer",
+            "xlm",
             "xlm-roberta",
             "xlm-roberta-xl",
             "xmod",
@@ -59,7 +60,6 @@ NO_DECODER_OF_CHATS: dict[str, str] = {
     "musicgen": _SOUND,
     "musicgen_melody": _SOUND,
     "trocr": "it reads what an encoder saw of an image, and answers no chat",
-    "xlm": "it is an encoder: it reads a whole text at once, and writes none",
     "xlnet": "it guesses words in any order, not each from those before it",
 }
 """`model_type` → what it is instead."""

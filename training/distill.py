@@ -15,7 +15,7 @@ from stratos.errors import TooFewVerifiedRecords
 from stratos.planning.forecast.devices import micro_tokens as micro_tokens_of
 from stratos.spec import CpuPrecision
 from stratos.spec.training import DEFAULT_BATCH_TOKENS, DEFAULT_EPOCHS
-from training.container.contention import CpuShare
+from training.container.contention import cpu_share_on
 from training.container.host import limit_threads, peak_memory_mib, runtime, use_cpus
 from training.container.world import World
 from training.job.job import Job, run_job
@@ -43,7 +43,14 @@ from training.student.batches import (
     micro_batches,
     split_validation,
 )
-from training.student.export import base_seconds, describe, export, export_gguf, exportable
+from training.student.export import (
+    base_seconds,
+    describe,
+    export,
+    export_gguf,
+    exportable,
+    gguf_seconds,
+)
 from training.student.student import Student, load_student
 
 _DEFAULT_SEQUENCE_TOKENS = 4_096
@@ -214,26 +221,33 @@ def _train(
     Returns:
         How both went, and the `max_training_hours` that would have sufficed if they did not.
     """
-    times, trainer = _time_of(job, student), _trainer(job, world, student, lessons)
-    if not _reinforces(job):
-        before = job.clock.seconds
-        outcome = trainer.run()
-        return outcome, None, times.for_all_steps(before, outcome, _planned_steps(job, lessons))
-    reinforcer = _reinforcer(job, world, student, lessons)
+    times = _time_of(job, student)
+    trainer = _trainer(job, world, student, lessons, times)
+    reinforcer: Reinforcer | None = None
+    if job.config.training.reinforcement.steps > 0:
+        reinforcer = _reinforcer(job, world, student, lessons, times)
     # Reading the teacher and asking it once about every record take time, too.
     before = job.clock.seconds
-    outcome = reinforcer.resume() or trainer.run()
+    learned = None if reinforcer is None else reinforcer.resume()
+    outcome = learned or trainer.run()
     # It holds the optimizer's state and the teacher, which are no longer needed.
     del trainer
     needed = times.for_all_steps(before, outcome, _planned_steps(job, lessons))
-    if outcome.stopped_by == "sigterm":  # the next attempt must go on learning the records
+    # After SIGTERM the next attempt must go on learning the records.
+    if reinforcer is None or outcome.stopped_by == "sigterm":
         return outcome, None, needed
     reinforced = reinforcer.run(outcome)
     more = times.for_reinforcement(before + outcome.state.seconds, reinforced)
     return outcome, reinforced, needed or more
 
 
-def _trainer(job: Job[DistillConfig], world: World, student: Student, lessons: _Lessons) -> Trainer:
+def _trainer(
+    job: Job[DistillConfig],
+    world: World,
+    student: Student,
+    lessons: _Lessons,
+    times: TrainingTime,
+) -> Trainer:
     """Prepare learning from the records."""
     training, plan = job.config.training, lessons.plan
     objective = choose_objective(
@@ -250,9 +264,8 @@ def _trainer(job: Job[DistillConfig], world: World, student: Student, lessons: _
         rate,
     )
 
-    times = _time_of(job, student)
-    cpu_share = CpuShare()
-    check = TimeCheck(planned, times, job.clock, lambda: cpu_share.value)
+    cpu_share = cpu_share_on(student.device.type)
+    check = TimeCheck(planned, times, job.clock, cpu_share)
 
     def report(state: TrainingState, loss: float, speed: float) -> None:
         if not world.is_first:
@@ -286,7 +299,11 @@ def _trainer(job: Job[DistillConfig], world: World, student: Student, lessons: _
 
 
 def _reinforcer(
-    job: Job[DistillConfig], world: World, student: Student, lessons: _Lessons
+    job: Job[DistillConfig],
+    world: World,
+    student: Student,
+    lessons: _Lessons,
+    times: TrainingTime,
 ) -> Reinforcer:
     """Prepare what follows the records.
 
@@ -321,7 +338,7 @@ def _reinforcer(
         aside,
         settings,
         Optimizers(student.trained, training, rate),
-        TrainingSchedule(settings.steps, rate, _time_of(job, student).reserve_seconds),
+        TrainingSchedule(settings.steps, rate, times.reserve_seconds),
         lessons.micro_tokens,
         Checkpoints(folder / "reinforcement") if folder is not None else None,
         job.clock,
@@ -351,12 +368,9 @@ def _peak_learning_rate(job: Job[DistillConfig], student: Student) -> float:
 
 
 def _time_of(job: Job[DistillConfig], student: Student) -> TrainingTime:
-    base = base_seconds(student, job.config)
-    return TrainingTime(job.config, student.num_parameters, base)
-
-
-def _reinforces(job: Job[DistillConfig]) -> bool:
-    return job.config.training.reinforcement.steps > 0
+    config = job.config
+    files = gguf_seconds(student.num_parameters, config.gguf) + base_seconds(student, config)
+    return TrainingTime(config, files)
 
 
 def main() -> int:

@@ -36,11 +36,8 @@ def probe(job: Job[ProbeConfig]) -> ProbeResult:
     job.progress.charge(model.usage)
     job.progress.report(f"{model.name} answers", 0, len(records), "questions")
     aligned: Proportion | None = None
-    reverse: VerifiedRecords | None = None
     if config.role == "teacher":
         scored, aligned = _probe_alignment(job, model, judge, records)
-        answering = model.usage.tokens_per_second
-        reverse = _probe_reverse(job, model, judge, records)
     else:
         scored = ask(
             model,
@@ -52,7 +49,8 @@ def probe(job: Job[ProbeConfig]) -> ProbeResult:
                 f"{model.name} answers", done, len(records), "questions"
             ),
         )
-        answering = model.usage.tokens_per_second
+    answering = model.usage.tokens_per_second
+    reverse = _probe_reverse(job, model, judge, records) if config.role == "teacher" else None
     usage = model.usage.plus(judge.usage)
     at_hand = model if isinstance(model, WeightsTeacher | VllmTeacher) else None
     return ProbeResult(

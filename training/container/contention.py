@@ -14,6 +14,16 @@ _LEAST_SECONDS = 1.0
 """Of wall time; less says nothing."""
 
 
+def cpu_share_on(
+    device: str, wall: Callable[[], float] = time.monotonic
+) -> Callable[[], float | None]:
+    """Count from now on; what is returned tells the share. None on GPUs: there it tells no pace."""
+    if device != "cpu":
+        return lambda: None
+    counted = CpuShare(wall=wall)
+    return lambda: counted.value
+
+
 class CpuShare:
     """Counts from its making, over all threads of this process.
 

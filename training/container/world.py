@@ -72,6 +72,10 @@ class World:
         """Return the highest over the processes."""
         return value if self.size == 1 else int(self._reduce(value, dist.ReduceOp.MAX))
 
+    def lowest(self, value: int) -> int:
+        """Return the lowest over the processes."""
+        return value if self.size == 1 else int(self._reduce(value, dist.ReduceOp.MIN))
+
     def gather(self, items: dict[int, Item]) -> dict[int, Item]:
         """Return the numbered items of all processes together, in the order of their numbers."""
         found = items

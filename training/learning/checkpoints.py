@@ -25,6 +25,8 @@ from stratos.errors import CorruptCheckpoint
 from training.container.world import World
 
 _KEPT = 2
+_NO_STEP = -1
+"""Stands for no checkpoint where processes compare theirs; a checkpoint may be of step 0."""
 _NAME = re.compile(r"step-(\d{9})")
 _log = logging.getLogger(__name__)
 
@@ -108,17 +110,20 @@ class Checkpoints:
         return sorted(path for path in self._folder.iterdir() if _NAME.fullmatch(path.name))
 
 
-def require_same_step(step: int, world: World) -> None:
-    """Make sure that all processes go on from one step; 0 where there is no checkpoint.
+def require_same_step(found: Checkpoint | None, world: World) -> None:
+    """Make sure that all processes go on from one checkpoint, or all of them from none.
 
     Raises:
         CorruptCheckpoint: when hosts have kept different ones.
     """
-    if world.highest(step) != -world.highest(-step):
-        raise CorruptCheckpoint(
-            f"this host's newest complete checkpoint is of step {step}, another host's is not; "
-            "delete the job's checkpoints to train from the start"
-        )
+    step = _NO_STEP if found is None else found.step
+    if world.highest(step) != world.lowest(step):
+        kept = "this host has no complete checkpoint, another host has one"
+        if found is not None:
+            kept = (
+                f"this host's newest complete checkpoint is of step {step}, another host's is not"
+            )
+        raise CorruptCheckpoint(f"{kept}; delete the job's checkpoints to train from the start")
 
 
 class CheckpointPace:

@@ -37,7 +37,7 @@ class OnPolicyPlan:
             return self._plan.step(index)
         written = self._write(self._plan.examples(index), index)
         return micro_batches(
-            written, self._plan.micro_tokens, gold=False, processes=self._plan.processes
+            written, self._plan.micro_tokens, gold=False, processes=self._world.size
         )
 
     def is_on_policy(self, index: int) -> bool:

@@ -36,13 +36,13 @@ from training.learning.checkpoints import (
     Checkpoints,
     require_same_step,
 )
+from training.learning.held_weights import checkpoint_tensors, put_back, restore, save, weights_now
 from training.learning.optimizer import Optimizers, learning_rate_factor
 from training.learning.rollouts import PolicyRollout, Question, RolloutSampler
 from training.learning.trainer import ENDINGS, TrainingOutcome, TrainingSchedule, TrainingState
 from training.objectives.losses import clipped_policy_loss, reference_penalty, token_log_probs
 from training.student.batches import MicroBatch
 from training.student.chunked_loss import LossOfLogits
-from training.student.sharding import from_local, gathered, local, spread
 from training.student.student import Student
 
 _MAX_GRADIENT_NORM = 1.0
@@ -116,17 +116,12 @@ class Reinforcer:
             CorruptCheckpoint: when there are checkpoints and none can be read.
         """
         found = self._checkpoints.latest() if self._checkpoints is not None else None
-        require_same_step(-1 if found is None else found.step, self._world)
+        require_same_step(found, self._world)
         if found is None:
             return None
-        groups: dict[str, dict[str, Tensor]] = {}
-        for name, value in found.tensors.items():
-            kind, _, key = name.partition(".")
-            groups.setdefault(kind, {})[key] = value
-        self._put(self._parts(groups["weights"]))
-        self._best = self._parts(groups.get("best", {}))
-        self._reference = self._parts(groups.get("reference", {}))
-        self._optimizers.restore(groups.get("optimizer", {}))
+        self._best, self._reference = restore(
+            self._student, self._optimizers, found, ["best", "reference"]
+        )
         state = json.loads(found.state)
         self._step = self._resumed_from = found.step
         self._seconds, self._before = state["seconds"], state["before"]
@@ -140,7 +135,7 @@ class Reinforcer:
             learned["stopped_by"],
             learned["resumed_from_step"],
             learned["tokens_per_second"],
-            learned.get("cpu_share"),
+            learned.get("cpu_share"),  # which a checkpoint of an earlier version has not
         )
 
     def run(self, learned: TrainingOutcome) -> Reinforced:
@@ -153,12 +148,13 @@ class Reinforcer:
             DivergedTraining: when the loss is no longer finite.
         """
         if self._resumed_from is None and self._settings.kl_weight > 0:
-            self._reference = self._weights()
+            self._reference = weights_now(self._student)
         stopped_by = self._take_steps(learned)
         if stopped_by is not None:
             _log.warning("reinforcement stopped by %s after %d steps", stopped_by, self._step)
             self._save(learned)
-        self._put(self._best)
+        if self._best:
+            put_back(self._student, self._best)
         return Reinforced(
             steps=self._step,
             planned_steps=self._settings.steps,
@@ -310,46 +306,21 @@ class Reinforcer:
             point = self._curve[-1].model_copy(update={"validation_accuracy": accuracy})
             self._curve = (*self._curve[:-1], point)
         if self._best_accuracy is None or accuracy > self._best_accuracy:
-            self._best_accuracy, self._best = accuracy, self._weights()
-
-    def _weights(self) -> dict[str, Tensor]:
-        """What this process holds of the trained weights."""
-        return {
-            name: local(parameter.detach()).to("cpu", copy=True)
-            for name, parameter in self._student.trainable().items()
-        }
-
-    def _put(self, weights: dict[str, Tensor]) -> None:
-        with torch.no_grad():
-            for name, parameter in self._student.trainable().items():
-                if name in weights:
-                    local(parameter).copy_(weights[name])
-
-    def _parts(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-        """What this process holds of weights that a checkpoint has whole."""
-        trainable = self._student.trainable()
-        return {
-            name: local(spread(value, trainable[name])).to("cpu") for name, value in weights.items()
-        }
+            self._best_accuracy, self._best = accuracy, weights_now(self._student)
 
     @contextmanager
     def _before_reinforcement(self) -> Iterator[None]:
         """Give the student the weights it had when it had learned the records."""
-        now = self._weights()
-        self._put(self._reference)
+        now = weights_now(self._student)
+        put_back(self._student, self._reference)
         yield
-        self._put(now)
+        put_back(self._student, now)
 
     def _save(self, learned: TrainingOutcome) -> None:
         if self._checkpoints is None:
             return
-        trainable = self._student.trainable()
-        tensors = {f"weights.{k}": v.detach() for k, v in trainable.items()}
-        tensors |= {f"best.{k}": from_local(v, trainable[k]) for k, v in self._best.items()}
-        tensors |= {
-            f"reference.{k}": from_local(v, trainable[k]) for k, v in self._reference.items()
-        }
-        tensors |= {f"optimizer.{k}": v for k, v in self._optimizers.tensors().items()}
+        held = {"best": self._best, "reference": self._reference}
+        tensors = checkpoint_tensors(self._student, self._optimizers, held)
         state = {
             "seconds": self._seconds,
             "validated": self._validated,
@@ -365,7 +336,4 @@ class Reinforcer:
                 "cpu_share": learned.cpu_share,
             },
         }
-        if self._world.size > 1:
-            tensors = gathered(tensors, keep=self._world.is_first)
-        if self._world.is_first:
-            self._checkpoints.save(Checkpoint(self._step, tensors, json.dumps(state)))
+        save(self._checkpoints, Checkpoint(self._step, tensors, json.dumps(state)), self._world)

@@ -17,7 +17,6 @@ from torch.nn.utils import clip_grad_norm_
 from stratos.contracts.jobs import CurvePoint
 from stratos.errors import DivergedTraining
 from training.container.clock import Interruption, JobClock
-from training.container.contention import CpuShare
 from training.container.world import ALONE, World
 from training.learning.checkpoints import (
     Checkpoint,
@@ -26,10 +25,10 @@ from training.learning.checkpoints import (
     require_same_step,
 )
 from training.learning.cool_down import CoolDown, fitting_steps, steps_left
+from training.learning.held_weights import checkpoint_tensors, put_back, restore, save, weights_now
 from training.learning.optimizer import Optimizers, learning_rate_factor
 from training.objectives.objective import GoldTokens, Objective
 from training.student.batches import MicroBatch, StepPlan
-from training.student.sharding import from_local, gathered, local, spread
 from training.student.student import Student
 
 _MAX_GRADIENT_NORM = 1.0
@@ -105,7 +104,7 @@ class Trainer:
         clock: JobClock,
         on_step: Callable[[TrainingState, float, float], None],
         world: World = ALONE,
-        cpu_share: CpuShare | None = None,
+        cpu_share: Callable[[], float | None] = lambda: None,
     ) -> None:
         """Set up.
 
@@ -113,12 +112,12 @@ class Trainer:
             checkpoints: None where nothing is to survive this process.
             on_step: Called with the state, the step's mean loss, and the tokens per second so far.
             world: Processes that share every step's batches; the student is sharded over them.
-            cpu_share: Counts from the first step on, or nearly so.
+            cpu_share: Of the CPU time asked for so far, what was got.
         """
         self._student, self._plan, self._validation = student, plan, validation
         self._objective, self._optimizers, self._schedule = objective, optimizers, schedule
         self._checkpoints, self._clock, self._on_step = checkpoints, clock, on_step
-        self._world, self._cpu_share = world, cpu_share or CpuShare()
+        self._world, self._cpu_share = world, cpu_share
         self._state = TrainingState()
         self._best: dict[str, Tensor] = {}
 
@@ -155,7 +154,7 @@ class Trainer:
             self._on_step(state, loss, speed)
             if self._checkpoints is not None and self._world.highest(int(pace.is_due)):
                 pace.save(self._save)
-        share = self._cpu_share.value if self._student.device.type == "cpu" else None
+        share = self._cpu_share()
         if stopped_by != "finished":
             _log.warning("stopped by %s after %d steps", stopped_by, state.step)
             self._save()
@@ -181,7 +180,8 @@ class Trainer:
             return
         left = planned - state.step
         fit = steps_left(done, seconds, self._seconds_left)
-        fewest = self._fewest(left if fit is None else min(left, fit))
+        # Of several processes, none may do a step more than another.
+        fewest = self._world.lowest(left if fit is None else min(left, fit))
         if fewest < left:
             state.cools_from, state.cools_to = state.step, state.step + fewest
             _log.info("%d of %d steps fit; the rate goes down over the last", fewest, left)
@@ -191,7 +191,7 @@ class Trainer:
         state, left = self._state, self._schedule.planned_steps - self._state.step
         if state.cools_to is None:
             return
-        fit = self._fewest(fitting_steps(state.step, state.seconds, self._seconds_left))
+        fit = self._world.lowest(fitting_steps(state.step, state.seconds, self._seconds_left))
         if fit >= left:
             state.cools_from = state.cools_to = None
         else:
@@ -202,10 +202,6 @@ class Trainer:
     def _seconds_left(self) -> float:
         """For steps, until the export must begin."""
         return self._clock.seconds_left - self._schedule.reserve_seconds
-
-    def _fewest(self, steps: int) -> int:
-        """Of several processes, none may do a step more than another."""
-        return -self._world.highest(-steps)
 
     def _checkpoint_pace(self) -> CheckpointPace:
         schedule = self._schedule
@@ -267,20 +263,15 @@ class Trainer:
         state.last_validation_loss = loss
         if state.best_validation_loss is None or loss < state.best_validation_loss:
             state.best_validation_loss = loss
-            self._best = {
-                name: local(p.detach()).to("cpu", copy=True)
-                for name, p in self._student.trainable().items()
-            }
+            self._best = weights_now(self._student)
 
     def _take_best(self) -> None:
         """Measure the weights training ended with, and go back to the best ones."""
         finished = self._state.step == self._schedule.planned_steps
         if not finished and self._state.step > 0:
             self._validate()
-        with torch.no_grad():
-            for name, parameter in self._student.trainable().items():
-                if name in self._best:
-                    local(parameter).copy_(self._best[name])
+        if self._best:
+            put_back(self._student, self._best)
 
     def _add_point(self, learning_rate: float) -> None:
         state = self._state
@@ -299,36 +290,17 @@ class Trainer:
         if self._checkpoints is None:
             return
         state = self._state
-        trainable = self._student.trainable()
-        tensors = {f"weights.{k}": v.detach() for k, v in trainable.items()}
-        tensors |= {f"best.{k}": from_local(v, trainable[k]) for k, v in self._best.items()}
-        tensors |= {f"optimizer.{k}": v for k, v in self._optimizers.tensors().items()}
+        tensors = checkpoint_tensors(self._student, self._optimizers, {"best": self._best})
         tensors["random"] = torch.get_rng_state()
         rest = vars(state) | {"curve": [point.model_dump() for point in state.curve]}
-        if self._world.size > 1:
-            # A checkpoint then does not depend on how many processes wrote it.
-            tensors = gathered(tensors, keep=self._world.is_first)
-        if self._world.is_first:
-            self._checkpoints.save(Checkpoint(state.step, tensors, json.dumps(rest)))
+        save(self._checkpoints, Checkpoint(state.step, tensors, json.dumps(rest)), self._world)
 
     def _resume(self) -> int | None:
         found = self._checkpoints.latest() if self._checkpoints is not None else None
-        require_same_step(0 if found is None else found.step, self._world)
+        require_same_step(found, self._world)
         if found is None:
             return None
-        groups: dict[str, dict[str, Tensor]] = {"weights": {}, "best": {}, "optimizer": {}}
-        for name, value in found.tensors.items():
-            kind, _, key = name.partition(".")
-            if kind in groups:
-                groups[kind][key] = value
-        with torch.no_grad():
-            for name, parameter in self._student.trainable().items():
-                parameter.copy_(spread(groups["weights"][name], parameter))
-        self._optimizers.restore(groups["optimizer"])
-        self._best = {
-            name: local(spread(best, self._student.trainable()[name])).to("cpu")
-            for name, best in groups["best"].items()
-        }
+        (self._best,) = restore(self._student, self._optimizers, found, ["best"])
         torch.set_rng_state(found.tensors["random"])
         rest = json.loads(found.state)
         curve = tuple(CurvePoint.model_validate(point) for point in rest.pop("curve"))

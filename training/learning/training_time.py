@@ -11,7 +11,6 @@ from stratos.contracts.jobs import CONTENDED_CPU_SHARE, DistillConfig, Reinforce
 from stratos.planning.deadlines import REINFORCEMENT_SHARE, hours_for
 from training.container.clock import JobClock
 from training.learning.trainer import TrainingOutcome
-from training.student.export import gguf_seconds
 
 _EXPORT_SHARE = 0.05
 _LEAST_EXPORT_SECONDS = 5.0
@@ -34,13 +33,11 @@ class TrainingTime:
     """The shares of one job's deadline.
 
     Attributes:
-        num_parameters: Of the student, whose files take time to write.
-        base_seconds: For the base of its adapter.
+        files_seconds: To write llama.cpp's files and the base of an adapter.
     """
 
     config: DistillConfig
-    num_parameters: int
-    base_seconds: float = 0.0
+    files_seconds: float
 
     @property
     def reserve_seconds(self) -> float:
@@ -51,7 +48,7 @@ class TrainingTime:
         """
         deadline = self.config.deadline_seconds
         weights = min(_MOST_EXPORT_SECONDS, max(_LEAST_EXPORT_SECONDS, _EXPORT_SHARE * deadline))
-        return min(weights + self._files_seconds, 0.5 * deadline)
+        return min(weights + self.files_seconds, 0.5 * deadline)
 
     @property
     def reinforcement_seconds(self) -> float:
@@ -65,7 +62,7 @@ class TrainingTime:
             seconds: From the job's start to the end of its steps.
             records_only: They are those of the records, beside which reinforcement keeps its share.
         """
-        worked = _MARGIN * seconds + self._files_seconds
+        worked = _MARGIN * seconds + self.files_seconds
         others = self._reinforcement_share if records_only else 0.0
         shortest = (worked + _LEAST_EXPORT_SECONDS) / (1 - others)
         longest = (worked + _MOST_EXPORT_SECONDS) / (1 - others)
@@ -87,10 +84,6 @@ class TrainingTime:
             return None
         seconds = seconds_before + how.seconds / how.steps * how.planned_steps
         return self.needed_hours(seconds, records_only=False)
-
-    @property
-    def _files_seconds(self) -> float:
-        return gguf_seconds(self.num_parameters, self.config.gguf) + self.base_seconds
 
     @property
     def _reinforcement_share(self) -> float:

@@ -27,18 +27,18 @@ class TeacherDistribution:
         Args:
             vocabulary: Leading logits that both models share.
         """
-        self.teacher, self.training, self._vocabulary = teacher, training, vocabulary
+        self._teacher, self._training, self._vocabulary = teacher, training, vocabulary
         self._head = read_head(teacher)
         self._packs = not training.packing or restarts_isolate(teacher)
 
     @property
     def held_bytes(self) -> int:
-        return self.teacher.num_bytes
+        return self._teacher.num_bytes
 
     def loss_of(self, batch: MicroBatch) -> LossOfLogits:
         with torch.no_grad():
             states = self._states(batch)
-        head, alpha, shared = self._head, self.training.kd_weight, self._vocabulary
+        head, alpha, shared = self._head, self._training.kd_weight, self._vocabulary
 
         def loss(logits: Tensor, rows: slice) -> Tensor:
             with torch.no_grad():
@@ -46,8 +46,8 @@ class TeacherDistribution:
             divergence = generalized_jsd(
                 logits[:, :shared],
                 theirs,
-                beta=self.training.jsd_beta,
-                temperature=self.training.temperature,
+                beta=self._training.jsd_beta,
+                temperature=self._training.temperature,
             )
             if alpha == 1.0 or not batch.gold:
                 return divergence
@@ -57,7 +57,7 @@ class TeacherDistribution:
 
     def _states(self, batch: MicroBatch) -> Tensor:
         """What the teacher's head projects for each target."""
-        model = self.teacher.model
+        model = self._teacher.model
         if batch.positions is None or self._packs:
             return body_states(model, batch.tokens, batch.positions)[batch.predicts]
         examples = list(batch.examples())

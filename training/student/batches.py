@@ -152,9 +152,8 @@ class BatchPlan:
         packed: bool = False,
         processes: int = 1,
     ) -> None:
-        self.processes = processes
         self._examples, self._seed, self.micro_tokens = examples, seed, micro_tokens
-        self._packed = packed
+        self._packed, self._processes = packed, processes
         self.num_tokens = sum(len(example.tokens) for example in examples)
         self.steps_per_epoch = max(1, round(self.num_tokens / batch_tokens))
         self._epoch = -1
@@ -166,7 +165,7 @@ class BatchPlan:
             self.examples(index),
             self.micro_tokens,
             packed=self._packed,
-            processes=self.processes,
+            processes=self._processes,
         )
 
     def examples(self, index: int) -> list[TokenizedExample]:

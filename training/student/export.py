@@ -155,7 +155,8 @@ def describe(
 ) -> None:
     """Add what describes the artifact: metrics, README.md, manifest.json."""
     (folder / "metrics.json").write_text(result.model_dump_json(indent=2), encoding="utf-8")
-    (folder / "README.md").write_text(_card(config, result, base, num_records), encoding="utf-8")
+    card = _card(folder, config, result, base, num_records)
+    (folder / "README.md").write_text(card, encoding="utf-8")
     manifest: dict[str, Any] = {
         "run_id": config.run_id,
         "base_model": base,
@@ -180,7 +181,9 @@ def describe(
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=2), encoding="utf-8")
 
 
-def _card(config: DistillConfig, result: DistillResult, base: str, num_records: int) -> str:
+def _card(
+    folder: Path, config: DistillConfig, result: DistillResult, base: str, num_records: int
+) -> str:
     licence = f"license: {config.student.licence.lower()}\n" if config.student.licence else ""
     teacher = config.teacher.name if config.teacher else "see the run"
     kept = config.student.layers
@@ -212,21 +215,21 @@ Made by run `{config.run_id}` of Stratos.
 The held-out accuracy, with its interval and baselines, is in the run's `run.json`.
 The final answer follows the last `{config.judging.answer_marker}`.
 
-{_usage(config)}"""
+{_usage(folder, config)}"""
 
 
-def _adapter_row(config: DistillConfig) -> str:
+def _adapter_row(folder: Path, config: DistillConfig) -> str:
     if config.method != "lora":
         return ""
-    hub = config.student.hub if config.student.layers is None else None
-    base = f"{hub} at the revision in its adapter_config.json" if hub else f"the base in `{BASE}`"
+    named = f"{config.student.hub} at the revision in its adapter_config.json"
+    base = f"the base in `{BASE}`" if (folder / BASE).is_dir() else named
     return (
         f"\n| `{FOLDER}` | the LoRA adapter alone, for {base}; "
         f'`AutoPeftModelForCausalLM.from_pretrained("{FOLDER}")` in this folder |'
     )
 
 
-def _usage(config: DistillConfig) -> str:
+def _usage(folder: Path, config: DistillConfig) -> str:
     rows = "\n".join(f"| `{gguf_name(kind)}` | {kind}, llama.cpp {BUILD} |" for kind in config.gguf)
     served = f"llama-server --model {gguf_name(config.gguf[-1])} --temp 0\n" if config.gguf else ""
     return f"""## Ask it
@@ -236,7 +239,7 @@ It was taught and measured with greedy answers. Its chat template renders the pr
 | File | Holds |
 |---|---|
 | `model.safetensors` | the weights, in the precision of the base model |
-{rows}{_adapter_row(config)}
+{rows}{_adapter_row(folder, config)}
 
 transformers:
 

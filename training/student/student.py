@@ -43,11 +43,11 @@ class Student:
     ) -> None:
         self.local, self.method, self.precision = local, method, precision
         self.num_parameters = local.num_parameters
-        self.head = read_head(local)
+        head = read_head(local)
         torch.manual_seed(seed)
         self.trained: Any = local.model if method == "full" else _with_lora(local.model, lora_rank)
         self.trained.train()
-        self._pass = _Pass(self.trained, self.head)
+        self._pass = _Pass(self.trained, head)
         self._writing_copy: WritingCopy | None = None
 
     @property

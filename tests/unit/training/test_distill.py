@@ -22,7 +22,6 @@ from tests.unit.training.tiny_models import (
     save_model,
 )
 from training import distill, start
-from training.learning import training_time
 from training.learning.reinforce import Reinforcer
 from training.learning.trainer import Trainer
 from training.objectives.choose import choose_objective
@@ -87,7 +86,7 @@ def test_time_is_kept_for_the_files_of_llama_cpp(container, monkeypatch, export_
         return export_seconds
 
     monkeypatch.setattr(distill, "Trainer", Learns)
-    monkeypatch.setattr(training_time, "gguf_seconds", takes)
+    monkeypatch.setattr(distill, "gguf_seconds", takes)
     settings = {"student": STUDENT, "method": "full", "precision": "float32"}
     assert container(distill, gguf=["float32"], training={"max_steps": 1}, **settings) == 0
     assert (asked, reserves) == ([("float32",)], [kept])

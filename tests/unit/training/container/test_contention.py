@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from training.container.contention import CpuShare
+from training.container.contention import CpuShare, cpu_share_on
 
 SECOND = 10**9
 
@@ -82,3 +82,11 @@ def test_this_machine_tells_how_much_of_it_this_process_got() -> None:
     value = share.value
     assert value is not None
     assert 0 < value <= 1
+
+
+@pytest.mark.parametrize(("device", "known"), [("cpu", True), ("cuda", False)])
+def test_on_a_gpu_the_share_of_the_cpu_tells_nothing(device: str, known: bool) -> None:
+    seconds = iter((0.0, 10.0))
+    share = cpu_share_on(device, wall=lambda: next(seconds))
+    assert sum(number * number for number in range(200_000)) > 0
+    assert (share() is not None) == known

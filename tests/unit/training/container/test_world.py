@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from tests.unit.training.processes import together
 from training.container.world import World
 
 
@@ -10,3 +11,11 @@ def test_a_share_is_filled_up_so_that_all_have_equally_many():
     assert shares == [[0, 3, 6], [1, 4, None], [2, 5, None]]
     assert World().share([1, 2]) == [1, 2]
     assert replace(World(), size=2).share([]) == []
+
+
+def test_the_highest_and_the_lowest_are_those_of_all_processes():
+    def run(world):
+        return world.highest(world.rank - 1), world.lowest(world.rank - 1)
+
+    assert together(2, run) == (0, -1)
+    assert run(World()) == (-1, -1)

@@ -7,7 +7,13 @@ import pytest
 import torch
 
 from stratos.errors import CorruptCheckpoint
-from training.learning.checkpoints import Checkpoint, CheckpointPace, Checkpoints
+from tests.unit.training.processes import together
+from training.learning.checkpoints import (
+    Checkpoint,
+    CheckpointPace,
+    Checkpoints,
+    require_same_step,
+)
 
 
 def make_checkpoint(step):
@@ -108,3 +114,25 @@ def test_checkpoints_cost_at_most_their_share_of_the_time(monkeypatch):
     assert not pace.is_due, "what took 3 seconds is worth repeating after 30"
     now[0] += 1.0
     assert pace.is_due
+
+
+@pytest.mark.parametrize(
+    ("steps", "told"),
+    [
+        ((3, 3), None),
+        ((None, None), None),
+        ((3, 2), "newest complete checkpoint is of step 3, another host's is not; delete"),
+        ((None, 0), "this host has no complete checkpoint, another host has one; delete"),
+    ],
+)
+def test_processes_go_on_from_one_checkpoint_or_not_at_all(steps, told):
+    def run(world):
+        step = steps[world.rank]
+        try:
+            require_same_step(None if step is None else make_checkpoint(step), world)
+        except CorruptCheckpoint as error:
+            return str(error)
+        return None
+
+    found = together(2, run)
+    assert found == told if told is None else told in found

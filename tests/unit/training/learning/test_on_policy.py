@@ -68,7 +68,8 @@ def test_gold_tokens_do_not_count_on_the_students_own_samples():
     objective = TeacherDistribution(teacher, Training(kd_weight=0.4), 60)
     batch = make_plan(student, 1.0).step(0)[0]
     with torch.no_grad():
-        ours = body_states(student.model, batch.tokens)[batch.predicts] @ student.head.weight.T
+        states = body_states(student.model, batch.tokens)[batch.predicts]
+        ours = states @ student.model.lm_head.weight.T
         states = body_states(teacher.model, batch.tokens)[batch.predicts]
         theirs = states @ teacher.model.get_output_embeddings().weight.T
     loss = objective.loss_of(batch)(ours, slice(None))

@@ -96,7 +96,7 @@ def test_the_weights_of_the_lowest_validation_loss_are_kept():
     with torch.no_grad():
         total = sum(
             torch.nn.functional.cross_entropy(
-                body_states(student.model, b.tokens)[b.predicts] @ student.head.weight.T,
+                body_states(student.model, b.tokens)[b.predicts] @ student.model.lm_head.weight.T,
                 b.targets,
                 reduction="sum",
             )

@@ -13,6 +13,7 @@ from tests.unit.training.jobs import BASE, STUDENT
 from training.container.clock import JobClock
 from training.learning.trainer import TrainingOutcome, TrainingState
 from training.learning.training_time import TimeCheck, TrainingTime
+from training.student.export import gguf_seconds
 
 HOURS = 0.2
 
@@ -34,7 +35,8 @@ def config(**changes: Any) -> DistillConfig:
 
 
 def times(**changes: Any) -> TrainingTime:
-    return TrainingTime(config(**changes), num_parameters=1_000_000)
+    of_job = config(**changes)
+    return TrainingTime(of_job, files_seconds=gguf_seconds(1_000_000, of_job.gguf))
 
 
 class Job(JobClock):

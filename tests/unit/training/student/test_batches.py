@@ -42,7 +42,7 @@ def loss_of(student, batches):
     with torch.no_grad():
         for batch in batches:
             states = body_states(student.model, batch.tokens)[batch.predicts]
-            total += cross_entropy(states @ student.head.weight.T, batch.targets)
+            total += cross_entropy(states @ student.model.lm_head.weight.T, batch.targets)
     return total
 
 

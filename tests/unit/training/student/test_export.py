@@ -14,13 +14,29 @@ from tokenizers.pre_tokenizers import Whitespace
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from serving.export.chat_template import NO_THINKING
-from stratos.contracts.jobs import DistillConfig
+from stratos.contracts.jobs import DistillConfig, DistillResult
 from stratos.errors import NotExportable
 from stratos.spec import Weights
 from tests.unit.training.jobs import BASE
-from tests.unit.training.tiny_models import TEMPLATE, make_local, make_tokenizer, save_model
+from tests.unit.training.tiny_models import (
+    TEMPLATE,
+    make_local,
+    make_tokenizer,
+    save_in_parts,
+    save_model,
+)
 from training.models.chat import ChatFormat
-from training.student.export import base_seconds, export, export_gguf, exportable, gguf_seconds
+from training.models.weights import load_model
+from training.student import adapter
+from training.student import export as exporting
+from training.student.export import (
+    base_seconds,
+    describe,
+    export,
+    export_gguf,
+    exportable,
+    gguf_seconds,
+)
 from training.student.student import Student
 
 # peft 0.21 asks transformers by a name that transformers 5 deprecates.
@@ -168,3 +184,38 @@ def test_the_exported_tokenizer_gives_the_tokens_that_were_taught(tmp_path):
     served = AutoTokenizer.from_pretrained(tmp_path / "exported")
     assert taught.tokenize("<|user|>a a") == ["<|user|>", "▁a", "▁a"]
     assert served.tokenize("<|user|>a a") == taught.tokenize("<|user|>a a")
+
+
+@pytest.mark.parametrize(
+    ("save", "named"), [(save_model, True), (save_in_parts, False)], ids=["whole", "in parts"]
+)
+def test_the_readme_names_the_base_that_the_adapter_names(tmp_path, monkeypatch, save, named):
+    for module in (adapter, exporting):
+        monkeypatch.setattr(module, "commit_of", lambda weights: "c0ffee")
+    folder, base = tmp_path / "artifact", Weights(hub="org/model")
+    local = load_model("tiny", str(save(tmp_path / "source")))
+    export(Student(local, "lora", "float32", 4, 0), folder, base)
+    result = DistillResult(
+        seconds=1.0,
+        usd=0.0,
+        steps=1,
+        planned_steps=1,
+        stopped_by="finished",
+        resumed_from_step=None,
+        training_tokens=1,
+        tokens_per_second=1.0,
+        final_loss=1.0,
+        best_validation_loss=None,
+        curve=(),
+        num_parameters=1,
+        num_trainable_parameters=1,
+        weights_sha256="0",
+        peak_memory_mib=1.0,
+    )
+    config = config_of().model_copy(update={"method": "lora", "student": base})
+    describe(folder, config, result, base="org/model", records_sha256="0", num_records=1)
+    told = json.loads((folder / "adapter" / "adapter_config.json").read_text())
+    readme = (folder / "README.md").read_text()
+    assert (told["base_model_name_or_path"] == "org/model") == named
+    assert ("for org/model at the revision" in readme) == named
+    assert ("for the base in `adapter/base`" in readme) == (not named)
