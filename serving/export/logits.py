@@ -11,9 +11,10 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
+from transformers import AutoModelForCausalLM, PreTrainedModel
 
-from serving.export.stored_tensors import open_tensors
+from stratos.catalog.files import FilesOnDisk
+from stratos.catalog.safetensors import stored_tensors
 from stratos.errors import NotExportable
 from stratos.spec import CpuPrecision
 
@@ -60,8 +61,8 @@ class NextToken:
 
 def num_parameters(folder: Path) -> int:
     """How many numbers a model folder holds."""
-    with open_tensors(folder) as tensors:
-        return sum(torch.Size(tensors.shape(name)).numel() for name in tensors.names)
+    tensors = stored_tensors(FilesOnDisk(folder.parent), folder.name)
+    return sum(tensor.num_elements for tensor in tensors)
 
 
 def next_token(folder: Path, prompt: Sequence[int]) -> NextToken:
@@ -70,8 +71,7 @@ def next_token(folder: Path, prompt: Sequence[int]) -> NextToken:
     dtype = torch.float32 if count <= _IN_FLOAT32_PARAMETERS else torch.bfloat16
     if dtype == torch.bfloat16 and count * dtype.itemsize > available_bytes():
         return NextToken(asked, None, dtype)
-    config = AutoConfig.from_pretrained(folder)
-    model = AutoModelForCausalLM.from_pretrained(folder, config=config, dtype=dtype)
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
     return NextToken(asked, log_probs(model.eval(), asked), dtype)
 
 
