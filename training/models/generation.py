@@ -167,7 +167,7 @@ class _Batch:
             num_alive = int(self._alive.sum())
             if num_alive == 0:
                 break
-            if self._steps.can_shrink and num_alive <= _SHRINK_SHARE * len(self._rows):
+            if num_alive <= _SHRINK_SHARE * len(self._rows) and self._steps.can_shrink:
                 chosen = chosen[self._alive]
                 self._drop_ended_rows()
             self._steps.append(chosen)
