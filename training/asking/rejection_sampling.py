@@ -254,25 +254,24 @@ class RejectionSampler:
 
     def _kept(self, attempt: _Attempt, verdict: ReplyVerdict, attempts: int) -> _Kept:
         injected = attempt.part.strategy == "injection"
-        text = self._judge.body(attempt.completion.text) if injected else verdict.text_to_learn
+        text = verdict.read.rationale if injected else verdict.read.text_to_learn
         return _Kept(text, attempts, attempt.completion.completion_tokens)
 
     def _fault(self, attempt: _Attempt, verdict: ReplyVerdict) -> str | None:
         """Return why an attempt is rejected; None where it is kept."""
         if verdict.reason not in ("right", "unchecked"):
             return verdict.reason
-        judge, part, text = self._judge, attempt.part, attempt.completion.text
+        judge, part, reply = self._judge, attempt.part, verdict.read
         if part.strategy == "injection":
             assert part.answer is not None
             return judge.fault(
-                judge.body(text),
+                reply.rationale,
                 prompt=attempt.prompt,
                 question=part.record.question,
                 answer=part.answer,
             )
-        reasons = judge.marked_body(text)
-        if reasons and part.answer is not None:
-            return judge.step_fault(reasons, part.record.question, part.answer)
+        if reply.is_marked and reply.rationale and part.answer is not None:
+            return judge.step_fault(reply.rationale, part.record.question, part.answer)
         return None
 
 
