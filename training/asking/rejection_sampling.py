@@ -26,6 +26,8 @@ from training.teachers.teacher import Completion, OnAnswer, Request, Teacher
 _RETRY_TEMPERATURE = 0.7
 _log = logging.getLogger(__name__)
 
+OnFirst = Callable[[Record, Completion, ReplyVerdict], None]
+
 
 @dataclass
 class VerifiedRecords:
@@ -35,7 +37,6 @@ class VerifiedRecords:
         records: Verified, in the order of the questions.
         asked: Questions asked, by strategy.
         rejects: Attempts rejected, by reason.
-        first_answers: The first answer to each question that was aligned, by its record's id.
         completion_tokens: Written for the records that were kept.
     """
 
@@ -43,7 +44,6 @@ class VerifiedRecords:
     asked: Counter[str] = field(default_factory=Counter)
     kept: Counter[str] = field(default_factory=Counter)
     rejects: Counter[str] = field(default_factory=Counter)
-    first_answers: dict[str, tuple[Completion, ReplyVerdict]] = field(default_factory=dict)
     completion_tokens: int = 0
 
 
@@ -88,15 +88,17 @@ class RejectionSampler:
         *,
         stop: Callable[[], bool],
         on_done: Callable[[str, int, int], None],
+        on_first: OnFirst = lambda *_: None,
     ) -> None:
         """Set up.
 
         Args:
             stop: Once true, nothing more is asked.
             on_done: Called with what is being done, the calls answered so far, and of how many.
+            on_first: Called with the first answer to each question that is aligned.
         """
         self._teacher, self._judge, self._synthesis = teacher, judge, synthesis
-        self._stop, self._on_done = stop, on_done
+        self._stop, self._on_done, self._on_first = stop, on_done, on_first
 
     def run(
         self, records: Sequence[Record], strategy: StrategyName, num_retried: int | None = None
@@ -199,10 +201,10 @@ class RejectionSampler:
                 )
                 if completion is not None
             ]
-            asked |= {one.part.record.id for one in attempts}
             for one, verdict in zip(attempts, self._verdicts(attempts), strict=True):
-                if one.part.strategy == "alignment":
-                    outcome.first_answers.setdefault(one.part.record.id, (one.completion, verdict))
+                if one.part.strategy == "alignment" and one.part.record.id not in asked:
+                    self._on_first(one.part.record, one.completion, verdict)
+                asked.add(one.part.record.id)
                 fault = self._fault(one, verdict)
                 if fault is None:
                     kept[one.index] = self._kept(one, verdict, attempt + 1)
