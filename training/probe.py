@@ -10,16 +10,17 @@ import sys
 
 from stratos.contracts.jobs import ProbeConfig, ProbeResult
 from stratos.contracts.records import Record
+from stratos.scoring.reply import ReplyVerdict
 from stratos.spec import Weights
 from stratos.statistics.wilson import Proportion, proportion, proportion_of
 from training.asking.questions import Scored, ask, enough, read_judged
-from training.asking.rejection_sampling import RejectionSampler, VerifiedRecords
+from training.asking.rejection_sampling import OnFirst, RejectionSampler, VerifiedRecords
 from training.container.host import use_cpus
 from training.job.job import Job, run_job
 from training.judging.judge import Judge, load_judge
 from training.models.hub_folder import commit_of
 from training.teachers.load import load_teacher
-from training.teachers.teacher import Teacher
+from training.teachers.teacher import Completion, Teacher
 from training.teachers.vllm import VllmTeacher
 from training.teachers.weights import WeightsTeacher
 
@@ -88,14 +89,20 @@ def _probe_alignment(
     """
     synthesis = job.config.synthesis
     retried = job.config.reverse_records if synthesis.samples > 1 else len(records)
-    outcome = _sampler(job, model, judge, "answers", "questions").run(records, "alignment", retried)
-    first = [outcome.first_answers.get(record.id) for record in records]
+    completions: dict[str, Completion] = {}
+    verdicts: dict[str, ReplyVerdict] = {}
+
+    def keep(record: Record, completion: Completion, verdict: ReplyVerdict) -> None:
+        completions[record.id], verdicts[record.id] = completion, verdict
+
+    sampler = _sampler(job, model, judge, "answers", "questions", keep)
+    outcome = sampler.run(records, "alignment", retried)
     scored = Scored(
-        [None if one is None else one[0] for one in first],
-        [None if one is None else one[1] for one in first],
+        [completions.get(record.id) for record in records],
+        [verdicts.get(record.id) for record in records],
     )
     kept = {record.id for record in outcome.records}
-    asked = [record.id for record in records[:retried] if record.id in outcome.first_answers]
+    asked = [record.id for record in records[:retried] if record.id in verdicts]
     return enough(model, scored), proportion_of(one in kept for one in asked)
 
 
@@ -110,7 +117,12 @@ def _probe_reverse(
 
 
 def _sampler(
-    job: Job[ProbeConfig], model: Teacher, judge: Judge, does: str, unit: str
+    job: Job[ProbeConfig],
+    model: Teacher,
+    judge: Judge,
+    does: str,
+    unit: str,
+    on_first: OnFirst = lambda *_: None,
 ) -> RejectionSampler:
     return RejectionSampler(
         model,
@@ -120,6 +132,7 @@ def _sampler(
         on_done=lambda _, done, total: job.progress.report(
             f"{model.name} {does}", done, total, unit
         ),
+        on_first=on_first,
     )
 
 

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
+from transformers import AutoModelForCausalLM, PreTrainedModel
 
-from serving.export.stored_tensors import open_tensors
+from serving.memory import available_memory_bytes
+from stratos.catalog.files import FilesOnDisk
+from stratos.catalog.safetensors import stored_tensors
 from stratos.errors import NotExportable
 from stratos.spec import CpuPrecision
 
@@ -60,18 +62,17 @@ class NextToken:
 
 def num_parameters(folder: Path) -> int:
     """How many numbers a model folder holds."""
-    with open_tensors(folder) as tensors:
-        return sum(torch.Size(tensors.shape(name)).numel() for name in tensors.names)
+    tensors = stored_tensors(FilesOnDisk(folder.parent), folder.name)
+    return sum(tensor.num_elements for tensor in tensors)
 
 
 def next_token(folder: Path, prompt: Sequence[int]) -> NextToken:
     """Read a student once more and ask it for the token after a prompt."""
     count, asked = num_parameters(folder), tuple(prompt)
     dtype = torch.float32 if count <= _IN_FLOAT32_PARAMETERS else torch.bfloat16
-    if dtype == torch.bfloat16 and count * dtype.itemsize > available_bytes():
+    if dtype == torch.bfloat16 and count * dtype.itemsize > available_memory_bytes():
         return NextToken(asked, None, dtype)
-    config = AutoConfig.from_pretrained(folder)
-    model = AutoModelForCausalLM.from_pretrained(folder, config=config, dtype=dtype)
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
     return NextToken(asked, log_probs(model.eval(), asked), dtype)
 
 
@@ -81,14 +82,6 @@ def log_probs(model: PreTrainedModel, prompt: Sequence[int]) -> Tensor:
     tokens = torch.tensor([list(prompt)], device=model.device)
     logits: Tensor = model(tokens, use_cache=False).logits[0, -1]
     return logits.float().cpu().log_softmax(-1)
-
-
-def available_bytes() -> int:
-    """Of main memory, what Linux can give without swapping."""
-    for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) * 1024
-    return 0
 
 
 def require_alike(ours: Tensor, theirs: Mapping[int, float], most: float) -> None:

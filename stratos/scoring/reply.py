@@ -44,11 +44,14 @@ class ReadReply:
 
 @dataclass(frozen=True)
 class ReplyVerdict:
-    """What a reply is worth, and why."""
+    """What a reply is worth, and why.
+
+    Attributes:
+        read: What the reply says.
+    """
 
     reason: Reason
-    answer: str
-    text_to_learn: str
+    read: ReadReply
 
     @property
     def is_right(self) -> bool | None:
@@ -118,7 +121,7 @@ def verdict_of(
     else:
         missing = expects_marker(verifier, marker) and not reply.is_marked
         reason = "no marker" if missing else "wrong answer"
-    return ReplyVerdict(reason, reply.answer, reply.text_to_learn)
+    return ReplyVerdict(reason, reply)
 
 
 def judge_reply(

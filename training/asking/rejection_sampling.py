@@ -26,6 +26,8 @@ from training.teachers.teacher import Completion, OnAnswer, Request, Teacher
 _RETRY_TEMPERATURE = 0.7
 _log = logging.getLogger(__name__)
 
+OnFirst = Callable[[Record, Completion, ReplyVerdict], None]
+
 
 @dataclass
 class VerifiedRecords:
@@ -35,7 +37,6 @@ class VerifiedRecords:
         records: Verified, in the order of the questions.
         asked: Questions asked, by strategy.
         rejects: Attempts rejected, by reason.
-        first_answers: The first answer to each question that was aligned, by its record's id.
         completion_tokens: Written for the records that were kept.
     """
 
@@ -43,7 +44,6 @@ class VerifiedRecords:
     asked: Counter[str] = field(default_factory=Counter)
     kept: Counter[str] = field(default_factory=Counter)
     rejects: Counter[str] = field(default_factory=Counter)
-    first_answers: dict[str, tuple[Completion, ReplyVerdict]] = field(default_factory=dict)
     completion_tokens: int = 0
 
 
@@ -88,15 +88,17 @@ class RejectionSampler:
         *,
         stop: Callable[[], bool],
         on_done: Callable[[str, int, int], None],
+        on_first: OnFirst = lambda *_: None,
     ) -> None:
         """Set up.
 
         Args:
             stop: Once true, nothing more is asked.
             on_done: Called with what is being done, the calls answered so far, and of how many.
+            on_first: Called with the first answer to each question that is aligned.
         """
         self._teacher, self._judge, self._synthesis = teacher, judge, synthesis
-        self._stop, self._on_done = stop, on_done
+        self._stop, self._on_done, self._on_first = stop, on_done, on_first
 
     def run(
         self, records: Sequence[Record], strategy: StrategyName, num_retried: int | None = None
@@ -199,10 +201,10 @@ class RejectionSampler:
                 )
                 if completion is not None
             ]
-            asked |= {one.part.record.id for one in attempts}
             for one, verdict in zip(attempts, self._verdicts(attempts), strict=True):
-                if one.part.strategy == "alignment":
-                    outcome.first_answers.setdefault(one.part.record.id, (one.completion, verdict))
+                if one.part.strategy == "alignment" and one.part.record.id not in asked:
+                    self._on_first(one.part.record, one.completion, verdict)
+                asked.add(one.part.record.id)
                 fault = self._fault(one, verdict)
                 if fault is None:
                     kept[one.index] = self._kept(one, verdict, attempt + 1)
@@ -254,25 +256,24 @@ class RejectionSampler:
 
     def _kept(self, attempt: _Attempt, verdict: ReplyVerdict, attempts: int) -> _Kept:
         injected = attempt.part.strategy == "injection"
-        text = self._judge.body(attempt.completion.text) if injected else verdict.text_to_learn
+        text = verdict.read.rationale if injected else verdict.read.text_to_learn
         return _Kept(text, attempts, attempt.completion.completion_tokens)
 
     def _fault(self, attempt: _Attempt, verdict: ReplyVerdict) -> str | None:
         """Return why an attempt is rejected; None where it is kept."""
         if verdict.reason not in ("right", "unchecked"):
             return verdict.reason
-        judge, part, text = self._judge, attempt.part, attempt.completion.text
+        judge, part, reply = self._judge, attempt.part, verdict.read
         if part.strategy == "injection":
             assert part.answer is not None
             return judge.fault(
-                judge.body(text),
+                reply.rationale,
                 prompt=attempt.prompt,
                 question=part.record.question,
                 answer=part.answer,
             )
-        reasons = judge.marked_body(text)
-        if reasons and part.answer is not None:
-            return judge.step_fault(reasons, part.record.question, part.answer)
+        if reply.is_marked and reply.rationale and part.answer is not None:
+            return judge.step_fault(reply.rationale, part.record.question, part.answer)
         return None
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import resource
-from pathlib import Path
 
 import torch
 
@@ -12,7 +11,6 @@ from stratos.catalog.servers import Runtime
 from stratos.units import GIB, MIB
 from training.container.paths import SageMakerPaths
 
-_MEMORY_INFO = Path("/proc/meminfo")
 _PARAMETERS_PER_THREAD = 4_000_000
 """0.5 M parameters: 11 k tokens/s on one thread, 8 to 9 k on two, on an idle 2-core machine."""
 
@@ -40,15 +38,6 @@ def device_memory_gib() -> float:
         return float(torch.cuda.get_device_properties().total_memory) / GIB
     size = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / GIB
     return size / int(os.environ.get("LOCAL_WORLD_SIZE", 1))
-
-
-def available_memory_bytes() -> float:
-    """Of the host's memory, what programs can still take; all of it where that is not told."""
-    told = _MEMORY_INFO.read_text(encoding="utf-8") if _MEMORY_INFO.exists() else ""
-    for line in told.splitlines():
-        if line.startswith("MemAvailable:"):
-            return float(line.split()[1]) * 1024
-    return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
 
 
 def peak_memory_mib() -> float:

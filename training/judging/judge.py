@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from stratos.contracts.records import Message
-from stratos.scoring.reply import ReadReply, ReplyVerdict, judge_reply, read_reply, verdict_of
+from stratos.scoring.reply import ReplyVerdict, judge_reply, read_reply, verdict_of
 from stratos.scoring.verifiers import is_correct, needs_gold
 from stratos.spec import LlmJudge, Verifier
 from training.job.job import Config, Job
@@ -113,7 +113,7 @@ class Judge:
         return [
             verdict_of(reply, found[index], verifier=self.verifier, marker=self.marker)
             if index in found
-            else _unchecked(reply)
+            else ReplyVerdict(reply.fault or "unchecked", reply)
             for index, reply in enumerate(read)
         ]
 
@@ -121,15 +121,6 @@ class Judge:
         if self.assessor is not None:
             return self.assessor.assess(answers)
         return [is_correct(self.verifier, one.answer, one.gold) for one in answers]
-
-    def body(self, text: str) -> str:
-        """What precedes the answer; the whole reply where no answer is marked."""
-        return read_reply(text, finished=True, marker=self.marker).rationale
-
-    def marked_body(self, text: str) -> str:
-        """What precedes a marked answer; empty where no answer is marked."""
-        reply = read_reply(text, finished=True, marker=self.marker)
-        return reply.rationale if reply.is_marked else ""
 
     def fault(self, rationale: str, *, prompt: str, question: str, answer: str) -> str | None:
         """Return why a rationale for a given answer must not be trained on, or None.
@@ -157,10 +148,6 @@ class Judge:
         # Reasons are counted over all rationales; quotations and numbers belong to one alone.
         reason = _PARTICULARS.sub("…", problems[0])
         return f"checker: {reason[:_MAX_REASON_CHARACTERS]}"
-
-
-def _unchecked(reply: ReadReply) -> ReplyVerdict:
-    return ReplyVerdict(reply.fault or "unchecked", reply.answer, reply.text_to_learn)
 
 
 def load_judge(job: Job[Config]) -> Judge:

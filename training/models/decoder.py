@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
@@ -30,6 +33,17 @@ def body_states(model: PreTrainedModel, tokens: Tensor, positions: Tensor | None
     return states
 
 
+@contextmanager
+def evaluating(model: PreTrainedModel) -> Iterator[None]:
+    """Put a model in evaluation mode, and back where it was."""
+    was_training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(was_training)
+
+
 @torch.no_grad()
 def restarts_isolate(local: LocalModel) -> bool:
     """Whether an example that shares a row sees nothing of the one before it.
@@ -38,16 +52,12 @@ def restarts_isolate(local: LocalModel) -> bool:
     on as if there were no end.
     """
     model = local.model
-    training = model.training
-    model.eval()
-    try:
+    with evaluating(model):
         tokens = probe_tokens(model)
         half = tokens.shape[1] // 2
         positions = torch.arange(half, device=tokens.device).repeat(2)[None]
         together = body_states(model, tokens, positions)[:, half:].float()
         alone = body_states(model, tokens[:, half:]).float()
-    finally:
-        model.train(training)
     distance = (together - alone).abs().max() / alone.abs().max().clamp_min(1e-6)
     return bool(distance <= tolerance(model))
 

@@ -8,13 +8,13 @@ batch, and keys and values are written in place where the model allows it; see `
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from training.models.decoder import evaluating
 from training.models.passes import Steps, way_of
 
 _WINDOW = 8
@@ -108,7 +108,8 @@ def generate_batch(
     """Complete one batch of prompts together; arguments as in `generate`."""
     streams = range(len(prompts)) if streams is None else streams
     done: dict[int, Generated] = {}
-    with _evaluating(model):
+    # In training, activation checkpointing allows no cache.
+    with evaluating(model):
         way = way_of(model)
         for rows in _together(prompts, pads=way.pads):
             steps = Steps(model, [prompts[row] for row in rows], sampling.max_new_tokens, way)
@@ -125,17 +126,6 @@ def _together(prompts: Sequence[Sequence[int]], *, pads: bool) -> list[list[int]
     for row, prompt in enumerate(prompts):
         lengths.setdefault(len(prompt), []).append(row)
     return list(lengths.values())
-
-
-@contextmanager
-def _evaluating(model: PreTrainedModel) -> Iterator[None]:
-    """Put a model in evaluation mode: in training, activation checkpointing allows no cache."""
-    was_training = model.training
-    model.eval()
-    try:
-        yield
-    finally:
-        model.train(was_training)
 
 
 class _Batch:
@@ -167,7 +157,7 @@ class _Batch:
             num_alive = int(self._alive.sum())
             if num_alive == 0:
                 break
-            if self._steps.can_shrink and num_alive <= _SHRINK_SHARE * len(self._rows):
+            if num_alive <= _SHRINK_SHARE * len(self._rows) and self._steps.can_shrink:
                 chosen = chosen[self._alive]
                 self._drop_ended_rows()
             self._steps.append(chosen)

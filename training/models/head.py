@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from training.models.decoder import body_states, probe_tokens, tolerance
+from training.models.decoder import body_states, evaluating, probe_tokens, tolerance
 from training.models.weights import LocalModel
 
 _SCALES = ("logit_scale", "logits_scaling", "lm_head_multiplier")
@@ -74,17 +74,14 @@ def read_head(local: LocalModel) -> Head:
         ValueError: when it is something else than a head knows.
     """
     model = local.model
-    training = model.training
-    model.eval()
     try:
-        tokens = probe_tokens(model)
-        expected = model(input_ids=tokens, use_cache=False).logits.float()
-        states = body_states(model, tokens)
-        found = [(_distance(one.logits(states), expected), one) for one in _candidates(model)]
+        with evaluating(model):
+            tokens = probe_tokens(model)
+            expected = model(input_ids=tokens, use_cache=False).logits.float()
+            states = body_states(model, tokens)
+            found = [(_distance(one.logits(states), expected), one) for one in _candidates(model)]
     except (AttributeError, TypeError, RuntimeError) as error:
         raise _unknown(local, f"its logits are no projection of hidden states: {error}") from error
-    finally:
-        model.train(training)
     if not expected.isfinite().all():
         raise ValueError(
             f"{local.name} gives logits that are no numbers (NaN or infinite); its weights are "

@@ -18,9 +18,10 @@ from torch import Tensor
 from transformers import PreTrainedModel
 from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 
+from training.models.decoder import probe_tokens, tolerance
+
 _GROWTH = 64
 """Cache slots added at a time."""
-_FLOAT32_TOLERANCE = 1e-3
 _HALF_TOLERANCE = 0.25
 """In 16 bits a mixture may route a token otherwise in a batch than alone."""
 
@@ -140,11 +141,8 @@ def way_of(model: PreTrainedModel) -> Way:
 @torch.inference_mode()
 def _computes_right(model: PreTrainedModel, way: Way) -> bool:
     """Hold two steps of two prompts against passes over each row alone."""
-    words = model.config.get_text_config().vocab_size
-    texts = [
-        [number * 7919 % words for number in range(1, 7)],
-        [13 % words, 29 % words, 31 % words],
-    ]
+    tokens = probe_tokens(model)[0].tolist()
+    texts = [tokens[:6], tokens[6:9]]
     groups = [texts] if way.pads else [[text] for text in texts]
     # What the caller computes in has too few digits to tell.
     with torch.autocast(model.device.type, enabled=False):
@@ -155,7 +153,7 @@ def _computes_right(model: PreTrainedModel, way: Way) -> bool:
             raise
         except Exception:  # each model refuses in its own way
             return False
-    allowed = _FLOAT32_TOLERANCE if model.dtype == torch.float32 else _HALF_TOLERANCE
+    allowed = tolerance(model) if model.dtype == torch.float32 else _HALF_TOLERANCE
     return all(
         bool((one - other).norm() <= allowed * other.norm())
         for one, other in zip(found, expected, strict=True)

@@ -5,19 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from math import prod
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 from transformers.utils import logging as transformers_logging
 
 from stratos.catalog.architecture import is_head, is_of_text
 from stratos.catalog.files import FilesOnDisk
-from stratos.catalog.safetensors import stored_tensors
+from stratos.catalog.safetensors import StoredTensor, stored_tensors
 from stratos.contracts.plan import Precision, ServedPrecision
 from stratos.spec import Weights
 from training.models.chat import ChatFormat
@@ -41,6 +40,7 @@ class LocalModel:
 
     Attributes:
         source: The folder that they were read from; empty if they were not.
+        stored: What most of its numbers are stored as there, whatever they are in memory.
     """
 
     name: str
@@ -48,11 +48,7 @@ class LocalModel:
     tokenizer: Tokenizer
     chat: ChatFormat
     source: str = ""
-
-    @property
-    def stored(self) -> torch.dtype:
-        """What the numbers are stored as where they were read, whatever they are in memory."""
-        return stored_dtype(self.source) if self.source else torch.float32
+    stored: torch.dtype = torch.float32
 
     @property
     def num_parameters(self) -> int:
@@ -123,15 +119,19 @@ def load_model(
         dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
     transformers_logging.disable_progress_bar()
     tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
-    model = _whole_model(name, source, dtype)
+    folder = Path(source)
+    tensors = stored_tensors(FilesOnDisk(folder.parent), folder.name)
+    model = _whole_model(name, source, dtype, tensors)
     if layers is not None:
         model = prune(model, layers)
     model.to(device).eval()
     chat = ChatFormat(tokenizer, end_tokens(model, tokenizer))
-    return LocalModel(name, model, tokenizer, chat, source)
+    return LocalModel(name, model, tokenizer, chat, source, _stored_dtype(tensors))
 
 
-def _whole_model(name: str, source: str, dtype: torch.dtype | str) -> PreTrainedModel:
+def _whole_model(
+    name: str, source: str, dtype: torch.dtype | str, tensors: Sequence[StoredTensor]
+) -> PreTrainedModel:
     """Read a model of whose weights none is missing, left over or of another shape.
 
     Of a model of several parts, such as text and images, the text alone is read.
@@ -139,8 +139,6 @@ def _whole_model(name: str, source: str, dtype: torch.dtype | str) -> PreTrained
     Raises:
         ValueError: naming what does not fit. Transformers would draw it at random.
     """
-    folder = Path(source)
-    tensors = stored_tensors(FilesOnDisk(folder.parent), folder.name) if folder.is_dir() else ()
     config = AutoConfig.from_pretrained(source, trust_remote_code=False)
     in_parts = hasattr(config, "text_config")
     quantized = getattr(config, "quantization_config", None)
@@ -185,17 +183,12 @@ def _whole_model(name: str, source: str, dtype: torch.dtype | str) -> PreTrained
     return whole
 
 
-def stored_dtype(source: str) -> torch.dtype:
-    """What most numbers of a model are stored as: by its files, or on the Hub by its config."""
+def _stored_dtype(tensors: Sequence[StoredTensor]) -> torch.dtype:
+    """What most numbers of a model are stored as."""
     numbers: Counter[torch.dtype] = Counter()
-    for path in Path(source).glob("*.safetensors"):
-        with safe_open(path, framework="pt") as file:
-            for name in file.keys():  # noqa: SIM118 - it is no mapping
-                part = file.get_slice(name)
-                numbers[_STORED.get(part.get_dtype(), torch.float32)] += prod(part.get_shape())
-    if numbers:
-        return numbers.most_common(1)[0][0]
-    return AutoConfig.from_pretrained(source, trust_remote_code=False).dtype or torch.float32
+    for tensor in tensors:
+        numbers[_STORED.get(tensor.dtype, torch.float32)] += tensor.num_elements
+    return numbers.most_common(1)[0][0]
 
 
 def precision_of(model: PreTrainedModel) -> ServedPrecision:

@@ -17,13 +17,13 @@ from serving.llama_cpp.arguments import arguments_of
 from serving.llama_cpp.build import BUILD
 from serving.llama_cpp.client import EngineAnswer
 from serving.llama_cpp.process import LlamaServer, ServerFailed
+from serving.memory import available_memory_bytes
 from stratos.catalog.cards import folder_card
 from stratos.catalog.files import FilesOnDisk
 from stratos.contracts.plan import PlannedEngine
 from stratos.hosting.container import llama_cpp_environment
 from stratos.planning.forecast.llama_cpp import slot_bytes
 from stratos.planning.forecast.transformer import transformer
-from training.container.host import available_memory_bytes
 from training.teachers.llama_requests import answers
 from training.teachers.teacher import Completion, ModelUsage, OnAnswer, Request
 

@@ -14,6 +14,7 @@ from transformers import PreTrainedConfig
 
 from serving.export.families.family import Family, Rule
 from serving.export.families.rope import rope_divisors
+from serving.export.families.tensors import same
 from serving.export.stored_tensors import StoredTensors
 from stratos.errors import NotExportable
 
@@ -84,7 +85,7 @@ def _rule_for(
         if re.search(f"{rule.pattern}$", source):
             break
     else:
-        rule = Rule("", _unchanged)
+        rule = Rule("", same)
     if rule.names:
         return rule
     name = names.get_name(source, try_suffixes=(".weight", ".bias"))
@@ -94,7 +95,3 @@ def _rule_for(
             f"{config.model_type}; choose a student without it"
         )
     return Rule(rule.pattern, rule.change, (name,))
-
-
-def _unchanged(weight: Tensor, config: PreTrainedConfig) -> tuple[Tensor, ...]:
-    return (weight,)

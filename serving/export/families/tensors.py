@@ -11,7 +11,8 @@ from serving.export.families.family import Rule
 Made = tuple[Tensor, ...]
 
 
-def _same(weight: Tensor, config: PreTrainedConfig) -> Made:
+def same(weight: Tensor, config: PreTrainedConfig) -> Made:
+    """The tensor as it is."""
     return (weight,)
 
 
@@ -51,7 +52,7 @@ def _halves(weight: Tensor, config: PreTrainedConfig) -> Made:
 _EXPERT_HALVES = ("blk.{layer}.ffn_gate_exps.weight", "blk.{layer}.ffn_up_exps.weight")
 EXPERTS = (
     Rule(r"\.experts\.gate_up_proj", _halves, _EXPERT_HALVES),
-    Rule(r"\.experts\.down_proj", _same, ("blk.{layer}.ffn_down_exps.weight",)),
+    Rule(r"\.experts\.down_proj", same, ("blk.{layer}.ffn_down_exps.weight",)),
 )
 """As transformers computes with them; most folders hold one tensor for each expert."""
 GRANITE_EXPERTS = (
@@ -68,7 +69,7 @@ GRANITE_DENSE = (
         _halves,
         ("blk.{layer}.ffn_gate.weight", "blk.{layer}.ffn_up.weight"),
     ),
-    Rule(r"\.shared_mlp\.output_linear\.weight", _same, ("blk.{layer}.ffn_down.weight",)),
+    Rule(r"\.shared_mlp\.output_linear\.weight", same, ("blk.{layer}.ffn_down.weight",)),
 )
 """What is shared beside experts is all there is where there are none."""
 
@@ -103,7 +104,7 @@ def _by_group(weight: Tensor, config: PreTrainedConfig) -> Made:
     return (weight.reshape(config.mamba_n_groups, -1),)
 
 
-_TIME_STEP = Rule(r"\.dt_bias", _same, ("blk.{layer}.ssm_dt.bias",))
+_TIME_STEP = Rule(r"\.dt_bias", same, ("blk.{layer}.ssm_dt.bias",))
 MAMBA = (
     CONVOLUTION,
     _TIME_STEP,
@@ -127,7 +128,7 @@ GATED_DELTA = (
     CONVOLUTION,
     _TIME_STEP,
     Rule(r"\.A_log", _decay, ("blk.{layer}.ssm_a",)),
-    Rule(r"\.linear_attn\.norm\.weight", _same),
+    Rule(r"\.linear_attn\.norm\.weight", same),
     Rule(
         r"\.in_proj_qkvz\.weight",
         _by_kind,

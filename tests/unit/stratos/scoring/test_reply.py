@@ -71,6 +71,13 @@ def test_thinking_is_not_learned_unless_it_is_asked_for():
     assert (kept.text_to_learn, kept.rationale, kept.answer) == (reply, "so", "72")
 
 
+def test_the_rationale_is_what_precedes_the_marked_answer():
+    marked = read_reply("two and two\n#### 4", finished=True, marker="####")
+    assert (marked.rationale, marked.is_marked) == ("two and two", True)
+    whole = read_reply(" two and two ", finished=True, marker="####")
+    assert (whole.rationale, whole.is_marked) == ("two and two", False)
+
+
 def test_a_marker_that_must_be_there_is_missed():
     assert read_reply("72", finished=True, marker="####", must_mark=True).fault == "no marker"
 

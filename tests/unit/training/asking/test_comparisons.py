@@ -1,7 +1,7 @@
 """What a student's accuracy is read beside."""
 
 from stratos.contracts.records import Message, Record
-from stratos.scoring.reply import ReplyVerdict
+from stratos.scoring.reply import ReplyVerdict, read_reply
 from stratos.spec import LlmJudge, Number, OpenAICompatible
 from tests.unit.training.fakes import ScriptedTeacher
 from training.asking.comparisons import compare_outcomes, score_baselines, show_examples, spread
@@ -55,10 +55,14 @@ def test_two_models_are_compared_on_what_both_answered():
 
 def make_scored(outcomes):
     completions = [Completion(f"answer {i}", True, 1, 1) for i, _ in enumerate(outcomes)]
-    return Scored(
-        completions,
-        [ReplyVerdict("right" if right else "wrong answer", "", "") for right in outcomes],
-    )
+    verdicts = [
+        ReplyVerdict(
+            "right" if right else "wrong answer",
+            read_reply(completion.text, finished=True, marker="####"),
+        )
+        for right, completion in zip(outcomes, completions, strict=True)
+    ]
+    return Scored(completions, verdicts)
 
 
 def test_answers_to_a_sample_are_laid_out_over_all_records():

@@ -225,13 +225,21 @@ def test_a_teacher_that_thinks_is_scored_and_learned_without_it(settings, learne
 def test_only_the_first_few_questions_are_asked_more_than_once():
     teacher = ScriptedTeacher(lambda request: f"#### {request.sample}")
     records = [make_record(number, f"{number}?", "1") for number in range(4)]
+    first = []
     sampler = RejectionSampler(
-        teacher, NUMBER, Synthesis(samples=3), stop=lambda: False, on_done=lambda *_: None
+        teacher,
+        NUMBER,
+        Synthesis(samples=3),
+        stop=lambda: False,
+        on_done=lambda *_: None,
+        on_first=lambda record, *answer: first.append((record.id, *answer)),
     )
     outcome = sampler.run(records, "alignment", num_retried=2)
     assert [one.id for one in outcome.records] == ["0", "1"]
     assert len(teacher.asked) == 6
-    assert [verdict.reason for _, verdict in outcome.first_answers.values()] == ["wrong answer"] * 4
+    assert [(found, one.text, verdict.reason) for found, one, verdict in first] == [
+        (record.id, "#### 0", "wrong answer") for record in records
+    ]
 
 
 def instruct_model(request):

@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from training.container import host
-from training.container.host import available_memory_bytes, limit_threads, use_cpus
+from training.container.host import limit_threads, use_cpus
 from training.container.paths import SageMakerPaths
 
 
@@ -27,12 +26,3 @@ def test_a_job_uses_the_cpus_that_sagemaker_counts(threads, tmp_path):
 def test_a_small_model_gets_no_more_threads_than_it_gains_from(threads, parameters, used):
     limit_threads(parameters)
     assert threads[-1] == used
-
-
-def test_the_memory_that_programs_can_take_is_what_the_kernel_tells(tmp_path, monkeypatch):
-    told = tmp_path / "meminfo"
-    monkeypatch.setattr(host, "_MEMORY_INFO", told)
-    in_all = available_memory_bytes()
-    assert in_all > 2**20
-    told.write_text("MemTotal:  9000 kB\nMemFree:  10 kB\nMemAvailable:    3000 kB\n")
-    assert available_memory_bytes() == 3000 * 1024

@@ -28,11 +28,6 @@ def test_only_a_verifier_that_needs_no_gold_answer_can_judge_without_one():
     assert Judge(Regex(kind="regex", pattern="yes|no"), "####").can_judge(None)
 
 
-def test_the_body_is_what_precedes_the_marked_answer():
-    assert NUMBER.body("two and two\n#### 4") == "two and two"
-    assert NUMBER.body(" two and two ") == "two and two"
-
-
 @pytest.mark.parametrize(
     ("rationale", "found"),
     [

@@ -69,8 +69,12 @@ def test_an_exported_student_answers_greedily_and_ends_with_its_turn(tmp_path):
 @pytest.mark.parametrize("stored", [torch.bfloat16, torch.float16, torch.float32])
 def test_weights_keep_the_precision_of_the_base(tmp_path, method, stored):
     base, folder = tmp_path / "base", tmp_path / "exported"
-    make_local().model.to(stored).save_pretrained(base)
-    export(Student(replace(make_local(), source=str(base)), method, "float32", 4, 0), folder)
+    local = make_local()
+    local.model.to(stored).save_pretrained(base)
+    local.tokenizer.save_pretrained(base)
+    local = load_model("tiny", str(base), "float32")
+    assert local.model.dtype == torch.float32
+    export(Student(local, method, "float32", 4, 0), folder)
     assert {weight.dtype for weight in load_file(folder / "model.safetensors").values()} == {stored}
     config = json.loads((folder / "config.json").read_text())
     assert config["dtype"] == str(stored).removeprefix("torch.")
