@@ -63,7 +63,8 @@ class ConstraintOutcome(FrozenModel):
     predicted: Interval | None
     measured: float | None
     passed: bool | None
-    """None if nothing was measured, or too few requests came to claim the percentile."""
+    """None if nothing was measured, if too few requests came to claim the percentile, or if the run
+    ended before it was done, within the hours or dollars that it had spent until then."""
 
 
 class Phase(FrozenModel):
