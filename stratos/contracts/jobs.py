@@ -299,9 +299,11 @@ class DistillResult(JobResult):
     """That of the job."""
 
     @property
-    def is_contended(self) -> bool:
-        """Whether other programs took so much of the processors that its pace is not theirs."""
-        return self.cpu_share is not None and self.cpu_share < CONTENDED_CPU_SHARE
+    def contention(self) -> str | None:
+        """Why its pace is not that of its server, in words; None if it had the processors."""
+        if self.cpu_share is None or self.cpu_share >= CONTENDED_CPU_SHARE:
+            return None
+        return f"the machine was busy: training got {self.cpu_share:.0%} of the CPU it asked for"
 
     @property
     def cut_short(self) -> str | None:
