@@ -19,7 +19,7 @@ from stratos.planning.forecast.accuracy import (
     verified_share,
 )
 from stratos.planning.request import PlanningRequest
-from stratos.scoring.reasons import advice, counted
+from stratos.scoring.reasons import shortfall
 from stratos.spec import StrategyName
 from stratos.spec.training import DEFAULT_BATCH_TOKENS, DEFAULT_EPOCHS
 
@@ -240,12 +240,11 @@ def too_few_records(
     reasons = Counter(probe.answers if strategy != "injection" else {})
     if strategy != "alignment":
         reasons.update(probe.explanations)
+    marker = spec.task.answer_marker
     return (
         f"its probe lets expect {expected:.0f} verified records of {work.num_questions:,.0f} "
         f"questions under {strategy}, and {most:.0f} at the upper end of its 95% interval; "
-        f"needed {needed} (synthesis.min_records and min_yield). "
-        f"Rejected: {counted(reasons) or 'no reason was kept'}. "
-        f"{advice(reasons, spec.task.answer_marker)}"
+        f"{shortfall(needed, reasons, marker, unless='no reason was kept')}"
     )
 
 
