@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from stratos.contracts.jobs import DistillResult, EvaluateResult, PrecisionScore, ProbeResult
+from stratos.contracts.distillation import DistillResult
+from stratos.contracts.jobs import EvaluateResult, PrecisionScore, ProbeResult
 from stratos.contracts.match import MatchEvidence
 from stratos.contracts.plan import Interval, Plan, Server
 from stratos.contracts.run import spec_name_in

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from stratos.catalog.images import LOCAL_PREFIX
 from stratos.contracts.calibration import CalibrationRow
-from stratos.contracts.jobs import DistillResult
+from stratos.contracts.distillation import DistillResult
 from stratos.contracts.match import plan_trained_on
 from stratos.contracts.measurements import LoadResult, Measurement
 from stratos.contracts.plan import Plan, Server

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from stratos.contracts.jobs import (
-    CurvePoint,
-    EvaluatedExample,
-    PrecisionScore,
-    ProbeResult,
-    SynthesizeResult,
-)
+from stratos.contracts.distillation import CurvePoint
+from stratos.contracts.jobs import EvaluatedExample, PrecisionScore, ProbeResult, SynthesizeResult
 from stratos.contracts.measurements import BatchResult, LoadResult, Measurement
 from stratos.contracts.plan import Interval, PlannedEngine, PlanSet, ServedPrecision, Server
 from stratos.contracts.run import RunStatus
