@@ -20,7 +20,7 @@ from stratos.planning.forecast.accuracy import (
 )
 from stratos.planning.request import PlanningRequest
 from stratos.scoring.reasons import shortfall
-from stratos.spec import StrategyName
+from stratos.spec import Spec, StrategyName
 from stratos.spec.training import DEFAULT_BATCH_TOKENS, DEFAULT_EPOCHS
 
 Amount = TypeVar("Amount", float, Floats)
@@ -157,7 +157,7 @@ def workload_of(
         aligned += _added_tokens(spec.synthesis.alignment_prompt, spec.synthesis.notes)
     told = aligned - _added_tokens(spec.synthesis.alignment_prompt, spec.synthesis.notes)
     told += _added_tokens(spec.synthesis.injection_prompt, spec.synthesis.notes)
-    training, load, hosting = spec.training, spec.load, spec.hosting
+    training, load = spec.training, spec.load
     epochs = DEFAULT_EPOCHS if training.epochs is None else training.epochs
     return Workload(
         prompt_tokens=prompt,
@@ -175,8 +175,13 @@ def workload_of(
         requests_per_second=load.requests_per_second,
         served_prompt_tokens=float(load.prompt_tokens or prompt),
         served_output_tokens=float(load.output_tokens or completion * elements),
-        horizon_hours=hosting.lifetime_hours or HOURS_PER_MONTH,
+        horizon_hours=horizon_hours(spec),
     )
+
+
+def horizon_hours(spec: Spec) -> float:
+    """How long an endpoint is paid for: its lifetime, or a month of one without end."""
+    return spec.hosting.lifetime_hours or HOURS_PER_MONTH
 
 
 def _prompt_tokens(
