@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.ablation_arms import EXAMPLE, ROOT, WORK, records_path
 from benchmarks.ablation_runs import prepare
-from stratos.contracts.jobs import Reinforced
+from stratos.contracts.distillation import Reinforced
 from stratos.contracts.records import Record, TrainingRecord, read_jsonl
 from stratos.spec import Reinforcement, Spec, Weights
 from stratos.spec.reader import read_spec

@@ -26,7 +26,8 @@ from stratos.pipeline.lessons import calibration_rows
 from stratos.pipeline.phases import PHASE_OF_JOB, phase_seconds
 from stratos.pipeline.steps import Reported
 from stratos.pipeline.summary import REJECTED_RUNS, Phase, RunSummary
-from stratos.report.figures import accuracy_rows, share
+from stratos.report.figures import accuracy_rows, money, share
+from stratos.units import figure
 
 _DECIDED = (ApprovalRejected.__name__, ApprovalTimedOut.__name__)
 """Errors of runs that a person ended, or that ended because nobody answered in time."""
@@ -137,9 +138,9 @@ def _phase_of(cost: JobCost) -> str:
 def _announce(summary: RunSummary, report_uri: str) -> None:
     lines = [summary.reason, ""]
     for row in summary.constraints:
-        measured = "not measured" if row.measured is None else f"{row.measured:.4g}"
+        measured = "not measured" if row.measured is None else figure(row.measured)
         verdict = {True: "holds", False: "missed", None: "open"}[row.passed]
-        lines.append(f"{row.name}: asked {row.asked:g}, measured {measured}: {verdict}")
+        lines.append(f"{row.name}: asked {figure(row.asked)}, measured {measured}: {verdict}")
     for accuracy in accuracy_rows(summary):
         lines.append(f"accuracy of {accuracy.name}: {share(accuracy.accuracy)}")
     cut = summary.training.cut_short if summary.training else None
@@ -147,7 +148,7 @@ def _announce(summary: RunSummary, report_uri: str) -> None:
         lines.append(cut)
     if summary.served and summary.served.changed:
         lines.append(summary.served.changed)
-    lines += [f"spent: ${summary.total_usd:.2f}", f"report: {report_uri}"]
+    lines += [f"spent: {money(summary.total_usd)}", f"report: {report_uri}"]
     notices.send(
         f"Stratos: {summary.spec_name} {summary.status} ({summary.run_id})", "\n".join(lines)
     )

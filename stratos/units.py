@@ -8,10 +8,14 @@ MIB = 2**20
 GIB = 2**30
 
 
-def figure(value: float, digits: int = 4) -> str:
-    """A number as people write it: so many digits, thousands set apart, never an exponent."""
+def figure(value: float, digits: int = 4, *, grouped: bool = True) -> str:
+    """A number as people write it: so many digits, never an exponent.
+
+    Args:
+        grouped: Set thousands apart, which a number to be copied into a spec must not be.
+    """
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
     decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
-    text = f"{value:,.{decimals}f}"
+    text = format(value, f"{',' if grouped else ''}.{decimals}f")
     return text.rstrip("0").rstrip(".") if "." in text else text

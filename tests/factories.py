@@ -13,16 +13,14 @@ import yaml
 
 from stratos.catalog.images import runtime_of
 from stratos.catalog.servers import InstanceType, Price, ServerCatalog
+from stratos.contracts.distillation import CurvePoint, DistillResult
 from stratos.contracts.jobs import (
-    CurvePoint,
-    DistillResult,
     EvaluatedExample,
     EvaluateResult,
     PrecisionScore,
     ProbeResult,
     Progress,
     SynthesizeResult,
-    TimeLimit,
 )
 from stratos.contracts.match import MatchEvidence
 from stratos.contracts.plan import (
@@ -37,6 +35,7 @@ from stratos.contracts.plan import (
     Server,
 )
 from stratos.contracts.run import RunRef, RunRow
+from stratos.contracts.time_limit import TimeLimit
 from stratos.hosting.model_package import Lineage
 from stratos.hosting.names import DEFAULT_STACK, StackNames
 from stratos.hosting.order import Artifact, LiveEndpoint, Order

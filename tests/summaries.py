@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from stratos.contracts.jobs import CurvePoint, EvaluatedExample, ProbeResult, SynthesizeResult
+from stratos.contracts.distillation import CurvePoint
+from stratos.contracts.jobs import EvaluatedExample, ProbeResult, SynthesizeResult
 from stratos.contracts.measurements import LoadResult, Measurement, Pace, Percentile
 from stratos.contracts.plan import Interval, Plan, PlanSet, Server
 from stratos.pipeline.summary import (

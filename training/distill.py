@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
 
-from stratos.contracts.jobs import DistillConfig, DistillResult, Reinforced
+from stratos.contracts.distillation import DistillResult, Reinforced
+from stratos.contracts.jobs import DistillConfig
 from stratos.contracts.records import TrainingRecord, read_jsonl
 from stratos.errors import TooFewVerifiedRecords
 from stratos.planning.forecast.devices import micro_tokens as micro_tokens_of

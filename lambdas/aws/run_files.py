@@ -13,9 +13,9 @@ from pydantic import BaseModel, TypeAdapter
 from lambdas.aws.bucket import Bucket
 from lambdas.aws.job_names import step_name
 from stratos.contracts.bucket import RunKeys, spec_folder
+from stratos.contracts.distillation import DistillResult
 from stratos.contracts.jobs import (
     AnyJobConfig,
-    DistillResult,
     EvaluateConfig,
     EvaluateResult,
     ProbeConfig,

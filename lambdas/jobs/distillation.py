@@ -17,7 +17,6 @@ from stratos.contracts.jobs import (
     JobStep,
     ModelRole,
     SynthesizeConfig,
-    TimeLimit,
 )
 from stratos.contracts.match import (
     MatchEvidence,
@@ -27,6 +26,7 @@ from stratos.contracts.match import (
     trained_alike,
 )
 from stratos.contracts.plan import Plan, PlannedEngine, ServedPrecision, Server
+from stratos.contracts.time_limit import TimeLimit
 from stratos.pipeline.steps import TrainingJob
 from stratos.planning.deadlines import deadline_seconds, token_budget_usd
 from stratos.planning.forecast.start_up import job_start

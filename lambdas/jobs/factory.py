@@ -19,7 +19,7 @@ from stratos.contracts.jobs import AnyJobConfig
 from stratos.contracts.plan import Server
 from stratos.contracts.run import RunRef
 from stratos.pipeline.steps import TrainingJob
-from stratos.planning.disk import disk_gib
+from stratos.planning.disk import needed_gib, volume_gib
 from stratos.planning.forecast.start_up import job_start
 from stratos.spec import Method, Spec, Teacher, Weights
 
@@ -67,7 +67,6 @@ class JobFactory:
         files = self.files
         servers = servers if settings().several_instance_types else servers[:1]
         files.put_job_config(step, config.model_copy(update={"servers": tuple(servers)}))
-        disk = disk_gib((server.instance_type for server in servers), reads, trains, method)
         inputs = {**_code(), "config": files.job_config_uri(step), **channels}
         if self.spec.task.checker is not None:
             inputs["checker"] = files.checker_uri
@@ -93,7 +92,7 @@ class JobFactory:
                 **(training_processes(servers) if config.kind == "distill" else {}),
             },
             result_uri=config.result_uri,
-            **placement(servers, config.deadline_seconds, disk),
+            **placement(servers, config.deadline_seconds, needed_gib(reads, trains, method)),
         )
 
     def model_channel(self, name: str, model: Teacher) -> dict[str, str]:
@@ -110,12 +109,13 @@ def _code() -> dict[str, str]:
     return {CODE_CHANNEL: settings().source_uri, PACKAGES_CHANNEL: settings().packages_uri}
 
 
-def placement(servers: Sequence[Server], deadline_seconds: float, disk: int) -> dict[str, Any]:
+def placement(servers: Sequence[Server], deadline_seconds: float, ebs_gib: int) -> dict[str, Any]:
     """The fields of a job that depend on where it runs.
 
     Args:
-        servers: On which it may start, best first, all with one image; of spot, one.
-        disk: In GiB.
+        servers: On which it may start, best first, all with one image and none or each
+            with a disk of its own; of spot, one.
+        ebs_gib: What the job needs where the server has no disk of its own.
     """
     first = servers[0]
     spot = first.purchase == "spot"
@@ -124,9 +124,11 @@ def placement(servers: Sequence[Server], deadline_seconds: float, disk: int) -> 
     stopping = {"MaxRuntimeInSeconds": runtime}
     if spot:
         stopping["MaxWaitTimeInSeconds"] = runtime + _SPOT_WAIT_SECONDS
+    volume = volume_gib((server.instance_type for server in servers), ebs_gib)
     return {
         "image_uri": image_uri("training", first.region, first.instance_type),
-        "resource_config": {**_instances(servers), "VolumeSizeInGB": disk},
+        "resource_config": {**_instances(servers), "VolumeSizeInGB": volume},
+        "ebs_gib": ebs_gib,
         "stopping_condition": stopping,
         "spot": spot,
         "usd_per_hour": first.usd_per_hour,

@@ -79,10 +79,8 @@ def _elsewhere(
     known = (*config.servers, *(one for one in following if one not in config.servers))
     values = {"usd_per_hour": following[0].usd_per_hour, "servers": known}
     config = RunFiles(run).change_job_config(job.step, values)
-    return job.model_copy(
-        update=changes
-        | placement(following, config.deadline_seconds, job.resource_config["VolumeSizeInGB"])
-    )
+    ebs_gib = job.ebs_gib or job.resource_config["VolumeSizeInGB"]
+    return job.model_copy(update=changes | placement(following, config.deadline_seconds, ebs_gib))
 
 
 def _environment(job: TrainingJob, servers: tuple[Server, ...]) -> dict[str, str]:

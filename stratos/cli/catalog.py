@@ -19,6 +19,7 @@ from stratos.catalog.quotas import fetch_quotas, parse_quotas, with_quotas
 from stratos.catalog.servers import ServerCatalog
 from stratos.cli.screen import make_console
 from stratos.contracts.bucket import SERVERS_KEY, TEACHERS_KEY, s3_uri, split_uri
+from stratos.units import figure
 
 catalog_app = typer.Typer(
     help="Servers and models on offer, with their prices and where each number comes from.",
@@ -180,10 +181,10 @@ def _servers_table(servers: ServerCatalog, region: str) -> Table:
             str(row.vcpu),
             f"{row.memory_gib:g}",
             f"{row.num_accelerators} × {row.accelerator}" if row.accelerator else "",
-            "?" if rate is None else f"{rate:.3g}",
+            "?" if rate is None else figure(rate, 3),
             f"{row.memory_bandwidth_gb_per_s or float('nan'):g}",
-            "" if training is None else f"{training.usd_per_hour:.4g}",
-            "" if hosting is None else f"{hosting.usd_per_hour:.4g}",
+            "" if training is None else figure(training.usd_per_hour),
+            "" if hosting is None else figure(hosting.usd_per_hour),
             f"{price.kind} {price.grade} {price.as_of}",
         )
     return table

@@ -14,6 +14,7 @@ from stratos.cli.stack import Stack
 from stratos.contracts.bucket import CALIBRATION_KEY
 from stratos.contracts.calibration import CalibrationRow, read_calibration
 from stratos.errors import StratosError
+from stratos.units import figure
 
 _ATTEMPTS = 5
 console = make_console()
@@ -126,8 +127,8 @@ def _table(rows: list[CalibrationRow]) -> Table:
             row.run_id,
             row.instance_type,
             row.quantity,
-            f"{row.predicted:,.4g}",
-            f"{row.measured:,.4g}",
+            figure(row.predicted),
+            figure(row.measured),
             ratio,
             "yes" if row.ignored is None else f"nothing: {row.ignored}",
         )

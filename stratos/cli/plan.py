@@ -27,6 +27,7 @@ from stratos.planning.offline.folder import DEFAULT_REGION, request_of_folder
 from stratos.planning.offline.origins import FleetPlan, plan_for_origins, read_origins
 from stratos.planning.offline.page import plan_page
 from stratos.problems import Problem
+from stratos.report.figures import interval
 from stratos.spec import Constraints, Spec
 from stratos.spec.folder import files_under, read_spec_in_folder
 from stratos.spec.schedule import Rate, next_times, parse_schedule
@@ -203,15 +204,10 @@ def _figures(plan: Plan) -> list[str]:
         _range(plan.hours_to_deploy, ".2f"),
         _range(plan.usd_to_deploy, ",.2f"),
         _range(plan.usd_per_month, ",.0f" if plan.usd_per_month.value >= 10 else ",.2f"),
-        _figures_of(plan.usd_per_1000_requests) if plan.usd_per_1000_requests else "–",
+        interval(plan.usd_per_1000_requests) if plan.usd_per_1000_requests else "–",
     ]
 
 
-def _figures_of(interval: Interval) -> str:
-    low, high = figure(interval.lo, 3), figure(interval.hi, 3)
-    return f"{figure(interval.value, 3)} ({low}–{high})"
-
-
-def _range(interval: Interval, pattern: str) -> str:
-    low, high = format(interval.lo, pattern), format(interval.hi, pattern)
-    return f"{format(interval.value, pattern)} ({low}–{high})"
+def _range(found: Interval, pattern: str) -> str:
+    low, high = format(found.lo, pattern), format(found.hi, pattern)
+    return f"{format(found.value, pattern)} ({low}–{high})"

@@ -18,6 +18,7 @@ from stratos.measuring.gates import FAILED_REQUESTS, Verdict
 from stratos.measuring.load import KEPT_ERRORS, LONGEST_ERROR
 from stratos.spec import Spec
 from stratos.statistics.wilson import proportion_of
+from stratos.units import figure
 
 _SHORTEST_SECONDS = 1.0
 """Answers carry their time in whole seconds."""
@@ -141,22 +142,23 @@ def judge_batch(batch: BatchResult, spec: Spec, usd_per_hour: float) -> Verdict:
     elif batch.num_failed > MAX_FAILED_SHARE * sent:
         told = f"{batch.num_failed} of {sent} requests failed, more than {MAX_FAILED_SHARE:.0%}"
         missed[FAILED_REQUESTS] = ": ".join((told, *batch.errors[:1]))
-    needed = needed_requests_per_second(spec.load)
+    needed, rate = needed_requests_per_second(spec.load), figure(batch.requests_per_second, 3)
     if batch.failure is None and batch.requests_per_second < needed:
         missed["requests_per_second"] = (
-            f"{batch.requests_per_second:.3g} requests/s are answered, but {needed:.3g} arrive on "
-            "average over a month"
+            f"{rate} requests/s are answered, but {figure(needed, 3)} arrive on average over a "
+            "month"
         )
     cost, asked = batch.usd_per_1000_requests, spec.constraints.max_usd_per_1000_requests
     if asked is not None and cost is not None and cost > asked:
-        missed[COST_CONSTRAINT] = f"{cost_of(batch)}, {COST_CONSTRAINT} is {asked:g}"
+        missed[COST_CONSTRAINT] = f"{cost_of(batch)}, {COST_CONSTRAINT} is {figure(asked)}"
     monthly = _usd_per_month(batch, spec, usd_per_hour)
     asked = spec.constraints.max_hosting_usd_per_month
     if asked is not None and monthly is not None and monthly > asked:
         missed[MONTHLY_CONSTRAINT] = (
-            f"the declared traffic takes ${monthly:.4g} a month, {MONTHLY_CONSTRAINT} is {asked:g}"
+            f"the declared traffic takes ${figure(monthly)} a month, {MONTHLY_CONSTRAINT} is "
+            f"{figure(asked)}"
         )
-    shown = f"{batch.requests_per_second:.3g} requests/s, {cost_of(batch)}"
+    shown = f"{rate} requests/s, {cost_of(batch)}"
     reason = "; ".join(missed.values()) if missed else shown
     return Verdict(
         passed=not missed, reason=f"{reason}, in a batch of {sent}", missed=tuple(missed)
@@ -173,7 +175,8 @@ def cost_of(batch: BatchResult) -> str:
     cost, cold = batch.usd_per_1000_requests, batch.cold_start_usd_per_1000_requests
     if cost is None:
         return "nothing was answered"
-    told = f"1,000 requests cost ${cost:.3g}"
+    told = f"1,000 requests cost ${figure(cost, 3)}"
     if cold is None or batch.cold_start_seconds is None:
         return told
-    return f"{told} (${cold:.3g} of it for a cold start of {batch.cold_start_seconds:.0f} s)"
+    seconds = batch.cold_start_seconds
+    return f"{told} (${figure(cold, 3)} of it for a cold start of {seconds:.0f} s)"

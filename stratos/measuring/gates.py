@@ -17,6 +17,7 @@ from stratos.spec.constraints import LATENCY_PERCENTILES
 from stratos.statistics.mcnemar import Comparison
 from stratos.statistics.newcombe import difference
 from stratos.statistics.wilson import Proportion
+from stratos.units import figure
 
 SIGNIFICANCE = 0.05
 ACCURACY_CONSTRAINT = "min_accuracy"
@@ -173,21 +174,21 @@ def judge_load(load: LoadResult, constraints: Constraints, usd_per_hour: float) 
     answered, arrivals = load.requests_per_second, load.arrivals_per_second
     if answered.hi < arrivals:
         missed["requests_per_second"] = (
-            f"{answered.value:.3g} requests/s [{answered.lo:.3g}, {answered.hi:.3g}] were answered "
-            f"of {arrivals:.3g} that arrived"
+            f"{figure(answered.value, 3)} requests/s {_bounds(answered)} were answered of "
+            f"{figure(arrivals, 3)} that arrived"
         )
     for name, (q, field) in LATENCIES.items():
         asked, found = getattr(constraints, name), getattr(load, field)
         if asked is not None and found is not None and found.value > asked:
-            missed[name] = f"{_shown(q, found, load)}, {name} is {asked:g}"
+            missed[name] = f"{_shown(q, found, load)}, {name} is {figure(asked)}"
     cost, asked = (
         usd_per_1000_requests(usd_per_hour, answered),
         constraints.max_usd_per_1000_requests,
     )
     if asked is not None and cost is not None and cost.lo > asked:
         missed[COST_CONSTRAINT] = (
-            f"1,000 requests cost ${cost.value:.3g} [{cost.lo:.3g}, {cost.hi:.3g}], "
-            f"{COST_CONSTRAINT} is {asked:g}"
+            f"1,000 requests cost ${figure(cost.value, 3)} {_bounds(cost)}, "
+            f"{COST_CONSTRAINT} is {figure(asked)}"
         )
     held = constraints.latencies or ("max_p95_latency_ms",)
     shown = (_shown(LATENCIES[n][0], getattr(load, LATENCIES[n][1]), load) for n in held)
@@ -233,9 +234,13 @@ def judge_outlay(spent: Outlay, constraints: Constraints) -> Verdict:
     asked = constraints
     missed = {}
     if asked.max_budget_usd is not None and spent.usd > asked.max_budget_usd:
-        missed["max_budget_usd"] = f"${spent.usd:.4g} spent, {asked.max_budget_usd:g} asked"
+        missed["max_budget_usd"] = (
+            f"${figure(spent.usd)} spent, {figure(asked.max_budget_usd)} asked"
+        )
     if asked.max_training_hours is not None and spent.hours > asked.max_training_hours:
-        missed["max_training_hours"] = f"{spent.hours:.4g} h, {asked.max_training_hours:g} asked"
+        missed["max_training_hours"] = (
+            f"{figure(spent.hours)} h, {figure(asked.max_training_hours)} asked"
+        )
     reason = "; ".join(f"{name}: {text}" for name, text in missed.items())
     return Verdict(passed=not missed, reason=reason, missed=tuple(missed))
 
@@ -244,9 +249,9 @@ def exceeded(spent: Outlay, another: Outlay, constraints: Constraints) -> str | 
     """Why another attempt at this cost is not made; None if there is room for it."""
     verdict = judge_outlay(spent + another, constraints)
     if "max_budget_usd" in verdict.missed:
-        return f"another attempt (${another.usd:.2g}) would exceed max_budget_usd"
+        return f"another attempt (${figure(another.usd, 2)}) would exceed max_budget_usd"
     if "max_training_hours" in verdict.missed:
-        return f"another attempt ({another.hours:.2g} h) would exceed max_training_hours"
+        return f"another attempt ({figure(another.hours, 2)} h) would exceed max_training_hours"
     return None
 
 
@@ -258,6 +263,10 @@ def _failures_told(load: LoadResult) -> str:
     if load.stopped:
         told = f"{told}, and no more were sent"
     return f"{told}: {load.errors[0]}" if load.errors else told
+
+
+def _bounds(found: Interval) -> str:
+    return f"[{figure(found.lo, 3)}, {figure(found.hi, 3)}]"
 
 
 def _shown(q: float, found: Percentile | None, load: LoadResult) -> str:

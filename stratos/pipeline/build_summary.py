@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from stratos.contracts.jobs import DistillResult, EvaluateResult, PrecisionScore, ProbeResult
+from stratos.contracts.distillation import DistillResult
+from stratos.contracts.jobs import EvaluateResult, PrecisionScore, ProbeResult
 from stratos.contracts.match import MatchEvidence
 from stratos.contracts.plan import Interval, Plan, Server
 from stratos.contracts.run import spec_name_in
@@ -269,11 +270,8 @@ def _notes(evidence: RunEvidence) -> Iterator[str]:
     if (trained := evidence.distillation) is not None:
         if trained.cut_short is not None:
             yield trained.cut_short
-        if trained.is_contended:
-            yield (
-                f"the machine was busy: training got {trained.cpu_share:.0%} of the CPU that it "
-                "asked for, and nothing is learned from its pace"
-            )
+        if trained.contention is not None:
+            yield f"{trained.contention}, and nothing is learned from its pace"
     if (found := evidence.inspection) is not None:
         removed = found.num_exact_duplicates + found.num_near_duplicates
         if removed:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from stratos.contracts.jobs import DistillResult, EvaluateResult, SynthesizeResult
+from stratos.contracts.distillation import DistillResult
+from stratos.contracts.jobs import EvaluateResult, SynthesizeResult
 from stratos.contracts.match import MatchEvidence
 from stratos.contracts.measurements import Measurement
 from stratos.contracts.plan import PlanSet, Server

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from stratos.catalog.images import LOCAL_PREFIX
 from stratos.contracts.calibration import CalibrationRow
-from stratos.contracts.jobs import DistillResult
+from stratos.contracts.distillation import DistillResult
 from stratos.contracts.match import plan_trained_on
 from stratos.contracts.measurements import LoadResult, Measurement
 from stratos.contracts.plan import Plan, Server
@@ -84,7 +84,7 @@ def _of_training(evidence: RunEvidence) -> Iterator[_Lesson]:
                 "training_tokens_per_second",
                 predicted,
                 trained.tokens_per_second,
-                _contended(trained),
+                trained.contention,
             )
     if evidence.evaluation is not None:
         scored = evidence.evaluation.served_by(plan.engine).student
@@ -110,21 +110,14 @@ def _of_endpoints(evidence: RunEvidence) -> Iterator[_Lesson]:
             yield _Lesson(plan, plan.serving, quantity, predicted, measured, why)
 
 
-def _contended(trained: DistillResult) -> str | None:
-    """Why the run's pace is not that of its server."""
-    if not trained.is_contended or trained.cpu_share is None:
-        return None
-    return f"the machine was busy: training got {trained.cpu_share:.0%} of the CPU it asked for"
-
-
 def _contended_before(trained: DistillResult) -> str | None:
     """Why an endpoint on the same machine is not taken for what the server can do.
 
     What an endpoint gets of the CPU is not measured. The training just before it stands in.
     """
-    if (why := _contended(trained)) is None:
+    if trained.contention is None:
         return None
-    return f"{why}, and what its endpoint got is not known"
+    return f"{trained.contention}, and what its endpoint got is not known"
 
 
 def _otherwise_taught(evidence: RunEvidence, trained: DistillResult) -> str | None:

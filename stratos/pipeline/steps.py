@@ -98,6 +98,9 @@ class TrainingJob(FrozenModel):
     input_data_config: list[dict[str, Any]]
     output_data_config: dict[str, Any]
     resource_config: dict[str, Any]
+    ebs_gib: int | None = None
+    """Disk that it needs on a server without one of its own, wherever it is asked for now. None in
+    executions from before it was kept."""
     stopping_condition: dict[str, Any]
     checkpoint_config: dict[str, Any]
     environment: dict[str, str]

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from stratos.contracts.jobs import (
-    CurvePoint,
-    EvaluatedExample,
-    PrecisionScore,
-    ProbeResult,
-    SynthesizeResult,
-)
+from stratos.contracts.distillation import CurvePoint
+from stratos.contracts.jobs import EvaluatedExample, PrecisionScore, ProbeResult, SynthesizeResult
 from stratos.contracts.measurements import BatchResult, LoadResult, Measurement
 from stratos.contracts.plan import Interval, PlannedEngine, PlanSet, ServedPrecision, Server
 from stratos.contracts.run import RunStatus
@@ -63,7 +58,8 @@ class ConstraintOutcome(FrozenModel):
     predicted: Interval | None
     measured: float | None
     passed: bool | None
-    """None if nothing was measured, or too few requests came to claim the percentile."""
+    """None if nothing was measured, if too few requests came to claim the percentile, or if the run
+    ended before it was done, within the hours or dollars that it had spent until then."""
 
 
 class Phase(FrozenModel):

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 
-from stratos.contracts.jobs import JobStep, TimeLimit
+from stratos.contracts.jobs import JobStep
+from stratos.contracts.time_limit import TimeLimit
 from stratos.spec import Constraints
 
 TIME_SHARES: dict[JobStep, float] = {

@@ -23,22 +23,31 @@ _EXPORT_BYTES = 2 * (4.0 + 2.0 + 5.0)
 _LOCAL_DISK = re.compile(r"^ml\.(?:g\d|p[4-9]|p3dn|trn|[cmr]\d\w*d)")
 
 
-def disk_gib(
-    instance_types: Iterable[str],
-    reads: Iterable[ModelCard],
-    trains: ModelCard | None = None,
-    method: Method = "lora",
-) -> int:
-    """What a job asks for.
+def has_own_disk(instance_type: str) -> bool:
+    """Whether an instance type brings a disk; the others get an EBS volume."""
+    return _LOCAL_DISK.match(instance_type) is not None
 
-    Instances with a disk of their own use that, and refuse to be asked for more than it has.
+
+def volume_gib(instance_types: Iterable[str], ebs_gib: int) -> int:
+    """What a job asks for, on servers of which none or all have a disk of their own.
+
+    Those that have use that, and refuse to be asked for more than it has.
+
+    Args:
+        ebs_gib: What the job needs.
+    """
+    return LEAST_GIB if any(map(has_own_disk, instance_types)) else ebs_gib
+
+
+def needed_gib(
+    reads: Iterable[ModelCard], trains: ModelCard | None = None, method: Method = "lora"
+) -> int:
+    """What a job needs, wherever it runs.
 
     Args:
         reads: Models from the spec's folder or the Hub; those without weights take no room.
         trains: The student that it trains by `method`, or reads as trained before.
     """
-    if any(map(_LOCAL_DISK.match, instance_types)):
-        return LEAST_GIB
     needed = sum(_read(card) for card in reads)
     if trains is not None:
         needed += (_CHECKPOINT_BYTES[method] + _EXPORT_BYTES) * (trains.num_parameters or 0)

@@ -93,7 +93,7 @@ def _relaxed(limit: Limit, reached: float) -> str:
         return f"{reached:g}"
     step = 10.0 ** (np.floor(np.log10(reached)) - 2)
     rounded = np.floor(reached / step) * step if limit.at_least else np.ceil(reached / step) * step
-    return figure(float(rounded)).replace(",", "")
+    return figure(float(rounded), grouped=False)
 
 
 def _shown(limit: Limit, value: float) -> str:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stratos.catalog.servers import InstanceType, Price
-from stratos.contracts.jobs import ask_for
 from stratos.contracts.plan import (
     Interval,
     Plan,
@@ -17,6 +16,7 @@ from stratos.contracts.plan import (
     ServedPrecision,
     Server,
 )
+from stratos.contracts.time_limit import ask_for
 from stratos.hosting.monthly import requests_per_month
 from stratos.planning.candidates.pairing import Pairing
 from stratos.planning.candidates.pool import Pool

@@ -1,7 +1,8 @@
 """Servers that one training job asks for together: SageMaker starts it on the first that is free.
 
-Whichever is selected, the same request runs there: so they share an image, and each comes from a
-plan that holds time and budget by itself. `InstancePreferences` excludes managed spot.
+Whichever is selected, the same request runs there: so they share an image and a size of disk, and
+each comes from a plan that holds time and budget by itself. `InstancePreferences` excludes
+managed spot.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Iterable
 
 from stratos.catalog.images import image_uri
 from stratos.contracts.plan import Server
+from stratos.planning.disk import has_own_disk
 
 MOST = 5
 """Preferences that CreateTrainingJob takes."""
@@ -29,9 +31,14 @@ def preferences(first: Server, others: Iterable[Server]) -> tuple[Server, ...]:
         return (first,)
     found = {first.instance_type: first}
     for server in others:
-        if server.purchase == "on_demand" and _image(server) == _image(first):
+        if server.purchase == "on_demand" and _setting(server) == _setting(first):
             found.setdefault(server.instance_type, server)
     return tuple(found.values())[:MOST]
+
+
+def _setting(server: Server) -> tuple[str | None, bool]:
+    """What one request must say for all: the image, and whether it asks for a volume."""
+    return _image(server), has_own_disk(server.instance_type)
 
 
 def _image(server: Server) -> str | None:

@@ -8,8 +8,10 @@ from stratos.contracts.measurements import Percentile
 from stratos.contracts.plan import Interval
 from stratos.hosting.modes.table import mode_named
 from stratos.pipeline.summary import RunSummary
+from stratos.spec.constraints import LATENCY_PERCENTILES
 from stratos.statistics.mcnemar import Comparison
 from stratos.statistics.wilson import Proportion
+from stratos.units import figure
 
 UNITS = {
     "min_accuracy": "",
@@ -33,9 +35,11 @@ class ConstraintRow:
 
     @property
     def verdict(self) -> str:
-        if self.passed is None:
-            return "not measured" if self.measured == "–" else "too few requests"
-        return "held" if self.passed else "missed"
+        if self.passed is not None:
+            return "held" if self.passed else "missed"
+        if self.measured == "–":
+            return "not measured"
+        return "too few requests" if self.name in LATENCY_PERCENTILES else "open"
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,7 @@ def duration(seconds: float) -> str:
 
 def money(usd: float) -> str:
     """Two decimals, or two significant digits below a cent."""
-    return f"${usd:,.2f}" if usd >= 0.01 or usd == 0 else f"${usd:.2g}"
+    return f"${usd:,.2f}" if usd >= 0.01 or usd == 0 else f"${figure(usd, 2)}"
 
 
 def constraint_rows(summary: RunSummary) -> list[ConstraintRow]:
@@ -120,13 +124,11 @@ def constraint_rows(summary: RunSummary) -> list[ConstraintRow]:
         rows.append(
             ConstraintRow(
                 name=outcome.name,
-                asked=f"{relation} {outcome.asked:.4g}{unit}",
-                predicted=(
-                    f"{predicted.value:.3g} ({predicted.lo:.3g}–{predicted.hi:.3g})"
-                    if predicted
-                    else "–"
-                ),
-                measured="–" if outcome.measured is None else f"{outcome.measured:.3g}{unit}",
+                asked=f"{relation} {figure(outcome.asked)}{unit}",
+                predicted=interval(predicted) if predicted else "–",
+                measured="–"
+                if outcome.measured is None
+                else f"{figure(outcome.measured, 3)}{unit}",
                 passed=outcome.passed,
             )
         )
@@ -180,6 +182,7 @@ def measurement_rows(summary: RunSummary) -> list[MeasurementRow]:
         load, server, cost = item.load, item.plan.serving, item.usd_per_1000_requests
         if load is None:
             continue
+        rate, arrivals = interval(load.requests_per_second), figure(load.arrivals_per_second, 3)
         fleet = f"{server.count}× {server.instance_type}{server.layout}"
         rows.append(
             MeasurementRow(
@@ -189,8 +192,8 @@ def measurement_rows(summary: RunSummary) -> list[MeasurementRow]:
                 p50=latency(load.p50_ms),
                 p95=latency(load.p95_ms),
                 p99=latency(load.p99_ms),
-                rate=f"{_interval(load.requests_per_second)} of {load.arrivals_per_second:.3g}",
-                usd_per_1000=f"${_interval(cost)}" if cost else "–",
+                rate=f"{rate} of {arrivals}",
+                usd_per_1000=f"${interval(cost)}" if cost else "–",
                 verdict="held" if item.passed else f"missed {', '.join(item.missed)}",
             )
         )
@@ -210,7 +213,7 @@ def batch_rows(summary: RunSummary) -> list[BatchRow]:
                 if item.batch.cold_start_seconds is None
                 else duration(item.batch.cold_start_seconds)
             ),
-            rate=f"{item.batch.requests_per_second:.3g}",
+            rate=figure(item.batch.requests_per_second, 3),
             bill=money(item.batch.usd),
             usd_per_1000=(
                 "–"
@@ -231,8 +234,9 @@ def latency(found: Percentile | None) -> str:
     return f"{found.value:.0f} ({found.lo:.0f}–{f'{found.hi:.0f}' if found.enough else ''})"
 
 
-def _interval(found: Interval) -> str:
-    return f"{found.value:.3g} ({found.lo:.3g}–{found.hi:.3g})"
+def interval(found: Interval) -> str:
+    """`0.6 (0.48–0.72)`."""
+    return f"{figure(found.value, 3)} ({figure(found.lo, 3)}–{figure(found.hi, 3)})"
 
 
 def headline_ratio(summary: RunSummary) -> tuple[float | None, float] | None:

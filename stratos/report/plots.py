@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from stratos.units import figure
+
 WIDTH, HEIGHT = 640, 320
 LEFT, RIGHT, TOP, BOTTOM = 64, 16, 16, 44
 
@@ -159,13 +161,13 @@ def _chart(x: Axis, y: Axis, marks: Sequence[str]) -> str:
         frame.append(
             f'<line class="grid" x1="{at:.1f}" y1="{TOP}" x2="{at:.1f}" y2="{HEIGHT - BOTTOM}"/>'
             f'<text class="tick" x="{at:.1f}" y="{HEIGHT - BOTTOM + 15}" '
-            f'text-anchor="middle">{tick:.4g}</text>'
+            f'text-anchor="middle">{figure(tick)}</text>'
         )
     for tick in y.ticks():
         at = down(tick)
         frame.append(
             f'<line class="grid" x1="{LEFT}" y1="{at:.1f}" x2="{WIDTH - RIGHT}" y2="{at:.1f}"/>'
             f'<text class="tick" x="{LEFT - 6}" y="{at + 4:.1f}" '
-            f'text-anchor="end">{tick:.4g}</text>'
+            f'text-anchor="end">{figure(tick)}</text>'
         )
     return "".join((*frame, *marks, "</svg>"))

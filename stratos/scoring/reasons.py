@@ -16,11 +16,19 @@ def counted(reasons: Mapping[str, int]) -> str:
 
 def too_few(kept: int, asked: int, needed: int, rejects: Mapping[str, int], marker: str) -> str:
     """Say that too few questions ended in a verified record, why, and what to do."""
-    why = counted(rejects)
+    told = shortfall(needed, rejects, marker, unless="nothing, since nothing was answered")
+    return f"{kept} of {asked} questions ended verified; {told}"
+
+
+def shortfall(needed: int, rejects: Mapping[str, int], marker: str, *, unless: str) -> str:
+    """The end of a sentence on too few records: how many it takes, what speaks against more.
+
+    Args:
+        unless: In place of the reasons, if there are none.
+    """
     return (
-        f"{kept} of {asked} questions ended verified; needed {needed} (synthesis.min_records and "
-        f"min_yield). Rejected: {why or 'nothing, since nothing was answered'}. "
-        f"{advice(rejects, marker)}"
+        f"needed {needed} (synthesis.min_records and min_yield). "
+        f"Rejected: {counted(rejects) or unless}. {advice(rejects, marker)}"
     )
 
 

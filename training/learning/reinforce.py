@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
-from stratos.contracts.jobs import CurvePoint, Reinforced, RewardPoint
+from stratos.contracts.distillation import CurvePoint, Reinforced, RewardPoint
 from stratos.errors import DivergedTraining
 from stratos.spec import Reinforcement
 from training.container.clock import Interruption, JobClock

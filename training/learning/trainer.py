@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
-from stratos.contracts.jobs import CurvePoint
+from stratos.contracts.distillation import CurvePoint
 from stratos.errors import DivergedTraining
 from training.container.clock import Interruption, JobClock
 from training.container.world import ALONE, World

@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from stratos.contracts.jobs import CONTENDED_CPU_SHARE, DistillConfig, Reinforced, ask_for
+from stratos.contracts.distillation import CONTENDED_CPU_SHARE, Reinforced
+from stratos.contracts.jobs import DistillConfig
+from stratos.contracts.time_limit import ask_for
 from stratos.planning.deadlines import REINFORCEMENT_SHARE, hours_for
 from training.container.clock import JobClock
 from training.learning.trainer import TrainingOutcome

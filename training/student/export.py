@@ -17,7 +17,8 @@ from serving.export.gguf_file import require_exportable, write_gguf
 from serving.export.settings import write_settings
 from serving.llama_cpp.build import BUILD
 from stratos.contracts.artifact import gguf_name
-from stratos.contracts.jobs import DistillConfig, DistillResult
+from stratos.contracts.distillation import DistillResult
+from stratos.contracts.jobs import DistillConfig
 from stratos.errors import NotExportable
 from stratos.spec import CpuPrecision, Weights
 from training.models.hub_folder import commit_of

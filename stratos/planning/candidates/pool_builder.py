@@ -90,7 +90,7 @@ class PoolBuilder:
             self.serving,
             self.serving_side,
             spent=Spent(request.spent_hours, request.spent_usd),
-            horizon_hours=workload.workload_of(request, None).horizon_hours,
+            horizon_hours=workload.horizon_hours(request.spec),
             num_candidates=self._num_candidates,
             rejected=self.rejected,
         )

@@ -31,9 +31,8 @@ PROBED_ODDS_SD = 0.7
 """Standard deviation of the log-odds of the outcome around this forecast."""
 INJECTION_ODDS_SD = 1.5
 """The same where injection takes part, before and after probing; assumed. `RECORDS_SCALE` is of a
-student without pretraining. A pretrained one needs perhaps a tenth of the records
-(examples/smollm2-inbox: some 40% from 280 or fewer, where 8% is forecast), and neither its card nor
-a probe tells which it is."""
+student without pretraining. A pretrained one may need far fewer records, as trials suggest in which
+one learned answers alone, and neither its card nor a probe tells which it is."""
 UNKNOWN_TEACHER = 0.5
 UNKNOWN_REVERSE_YIELD = 0.6
 UNTUNED_SHARE = 0.6

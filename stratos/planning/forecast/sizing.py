@@ -11,8 +11,9 @@ from stratos.planning.forecast.llama_cpp import padded_context
 from stratos.planning.request import DatasetFacts
 from stratos.spec import Spec
 
-TEMPLATE_TOKENS = 64
-"""Of the chat template around a prompt, with a system prompt of its own. Assumed."""
+MOST_TEMPLATE_TOKENS = 64
+"""Of the chat template around a prompt, with a system prompt of its own: a bound, where
+`workload.TEMPLATE_TOKENS` is expected. Assumed."""
 COUNT_MARGIN = 1.25
 """An estimate of tokens without the tokenizer is out by a quarter at most."""
 LONGEST_OVER_MEAN = 4.0
@@ -32,7 +33,7 @@ class Requests:
         if longest is None:
             longest = LONGEST_OVER_MEAN * self.facts.prompt_tokens
         declared = float(self.spec.load.prompt_tokens or 0)
-        template = max(TEMPLATE_TOKENS, COUNT_MARGIN * (student.template_tokens or 0.0))
+        template = max(MOST_TEMPLATE_TOKENS, COUNT_MARGIN * (student.template_tokens or 0.0))
         return template + COUNT_MARGIN * max(longest, declared)
 
     def context_tokens(self, student: ModelCard, runtime: Runtime) -> int:

@@ -19,8 +19,8 @@ from stratos.planning.forecast.accuracy import (
     verified_share,
 )
 from stratos.planning.request import PlanningRequest
-from stratos.scoring.reasons import advice, counted
-from stratos.spec import StrategyName
+from stratos.scoring.reasons import shortfall
+from stratos.spec import Spec, StrategyName
 from stratos.spec.training import DEFAULT_BATCH_TOKENS, DEFAULT_EPOCHS
 
 Amount = TypeVar("Amount", float, Floats)
@@ -157,7 +157,7 @@ def workload_of(
         aligned += _added_tokens(spec.synthesis.alignment_prompt, spec.synthesis.notes)
     told = aligned - _added_tokens(spec.synthesis.alignment_prompt, spec.synthesis.notes)
     told += _added_tokens(spec.synthesis.injection_prompt, spec.synthesis.notes)
-    training, load, hosting = spec.training, spec.load, spec.hosting
+    training, load = spec.training, spec.load
     epochs = DEFAULT_EPOCHS if training.epochs is None else training.epochs
     return Workload(
         prompt_tokens=prompt,
@@ -175,8 +175,13 @@ def workload_of(
         requests_per_second=load.requests_per_second,
         served_prompt_tokens=float(load.prompt_tokens or prompt),
         served_output_tokens=float(load.output_tokens or completion * elements),
-        horizon_hours=hosting.lifetime_hours or HOURS_PER_MONTH,
+        horizon_hours=horizon_hours(spec),
     )
+
+
+def horizon_hours(spec: Spec) -> float:
+    """How long an endpoint is paid for: its lifetime, or a month of one without end."""
+    return spec.hosting.lifetime_hours or HOURS_PER_MONTH
 
 
 def _prompt_tokens(
@@ -240,12 +245,11 @@ def too_few_records(
     reasons = Counter(probe.answers if strategy != "injection" else {})
     if strategy != "alignment":
         reasons.update(probe.explanations)
+    marker = spec.task.answer_marker
     return (
         f"its probe lets expect {expected:.0f} verified records of {work.num_questions:,.0f} "
         f"questions under {strategy}, and {most:.0f} at the upper end of its 95% interval; "
-        f"needed {needed} (synthesis.min_records and min_yield). "
-        f"Rejected: {counted(reasons) or 'no reason was kept'}. "
-        f"{advice(reasons, spec.task.answer_marker)}"
+        f"{shortfall(needed, reasons, marker, unless='no reason was kept')}"
     )
 
 

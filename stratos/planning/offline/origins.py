@@ -126,7 +126,7 @@ def plan_for_origins(request: PlanningRequest, plan: Plan, origins: dict[str, fl
 
 def _problem(request: PlanningRequest, plan: Plan, origins: dict[str, float]) -> FleetProblem:
     card = next(card for card in request.students if card.name == plan.student)
-    work = workload_of(request, None)
+    work = workload_of(request, None, student=card)
     shape = RequestShape(work.served_prompt_tokens, work.served_output_tokens)
     regions = request.spec.constraints.regions or tuple(origins)
     student = transformer(card)

@@ -16,14 +16,9 @@ from typing import Any
 import pytest
 
 from stratos.contracts.bucket import split_uri
+from stratos.contracts.distillation import DistillResult
 from stratos.contracts.job_start import LAUNCHER
-from stratos.contracts.jobs import (
-    DistillResult,
-    EvaluateResult,
-    ProbeResult,
-    Progress,
-    SynthesizeResult,
-)
+from stratos.contracts.jobs import EvaluateResult, ProbeResult, Progress, SynthesizeResult
 from stratos.pipeline.job_failure import classify
 from stratos.pipeline.steps import JobFailure, TrainingJob
 from tests.integration.containers.conftest import BROUGHT, BUCKET, MakeJob

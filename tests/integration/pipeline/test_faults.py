@@ -13,7 +13,7 @@ import pytest
 
 from infra.local.host.capacity import Capacity
 from stratos.contracts.bucket import RunKeys
-from stratos.contracts.jobs import DistillResult
+from stratos.contracts.distillation import DistillResult
 from stratos.contracts.match import MatchEvidence
 from tests.integration.pipeline.cloud import (
     Cloud,

@@ -26,7 +26,8 @@ from lambdas.handlers import (
     take_turn,
 )
 from stratos.contracts.bucket import RunKeys, split_uri
-from stratos.contracts.jobs import DistillResult, EvaluateResult
+from stratos.contracts.distillation import DistillResult
+from stratos.contracts.jobs import EvaluateResult
 from stratos.contracts.match import FULL_PRECISION, MatchEvidence, plans_in_order
 from stratos.contracts.measurements import Measurement, Measurements
 from stratos.contracts.plan import Plan

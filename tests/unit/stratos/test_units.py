@@ -26,5 +26,9 @@ def test_a_figure_has_four_digits_and_no_exponent(value: float, written: str) ->
     assert figure(value) == written
 
 
+def test_a_figure_to_be_copied_has_no_thousands_set_apart() -> None:
+    assert figure(1_234_567.0, grouped=False) == "1234567"
+
+
 def test_fewer_digits_may_be_asked_for() -> None:
     assert (figure(123.4, 2), figure(0.1234, 2)) == ("123", "0.12")

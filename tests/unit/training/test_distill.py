@@ -13,7 +13,7 @@ from tokenizers.pre_tokenizers import Split
 from transformers import AutoModelForCausalLM
 
 from serving.llama_cpp.build import BUILD
-from stratos.contracts.jobs import DistillResult
+from stratos.contracts.distillation import DistillResult
 from tests.unit.training.jobs import ANYTHING, BASE, STUDENT, TEACHER, lay_out, read
 from tests.unit.training.tiny_models import (
     byte_level_tokenizer,

@@ -18,6 +18,7 @@ from lambdas.jobs.spending import job_costs
 from stratos.contracts.bucket import RunKeys
 from stratos.contracts.records import Message
 from stratos.pipeline.steps import TrainingJob
+from stratos.planning.disk import LEAST_GIB
 from tests import factories
 from tests.unit.lambdas.conftest import Account
 from tests.unit.lambdas.pipeline import Pipeline, call, start
@@ -91,6 +92,28 @@ def test_no_capacity_on_any_preference_moves_to_a_server_with_another_image(
     assert sorted(asked) == ["ml.g5.xlarge", "ml.local.cpu1", "ml.local.cpu2"]
     again = diagnose(pipeline, diagnosis["job"], "CapacityError: Unable to provision")
     assert not again["retry"]
+
+
+def test_training_elsewhere_asks_for_the_disk_that_it_needs_there(account: Account) -> None:
+    pipeline = start(account).until_matched()
+    job = pipeline.state["match"]["distill"]
+    assert job["ebs_gib"] == job["resource_config"]["VolumeSizeInGB"] > LEAST_GIB
+    others_become(pipeline, account, instance_type="ml.g5.xlarge")
+    moved = diagnose(pipeline, job, "CapacityError: Unable to provision")["job"]
+    assert moved["resource_config"]["VolumeSizeInGB"] == LEAST_GIB
+    others_become(pipeline, account, instance_type="ml.m5.xlarge")
+    back = diagnose(pipeline, moved, "CapacityError: Unable to provision")["job"]
+    assert back["resource_config"]["VolumeSizeInGB"] == job["ebs_gib"] == back["ebs_gib"]
+
+
+def test_a_job_from_before_its_need_was_kept_asks_for_as_much_as_before(account: Account) -> None:
+    pipeline = start(account).until_matched()
+    job = pipeline.state["match"]["distill"]
+    asked = job["resource_config"]["VolumeSizeInGB"]
+    del job["ebs_gib"]
+    others_become(pipeline, account, instance_type="ml.m5.xlarge")
+    moved = diagnose(pipeline, job, "CapacityError: Unable to provision")["job"]
+    assert moved["resource_config"]["VolumeSizeInGB"] == asked
 
 
 def test_training_elsewhere_starts_the_processes_that_were_planned_there(account: Account) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stratos.contracts.jobs import TimeLimit
+from stratos.contracts.time_limit import TimeLimit
 from stratos.planning.deadlines import (
     MIN_SECONDS,
     TIME_SHARES,

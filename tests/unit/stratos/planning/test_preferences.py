@@ -34,6 +34,18 @@ def test_servers_of_one_image_stand_together_in_their_order() -> None:
     assert types(preferences(FIRST, others)) == ["ml.g5.xlarge", "ml.g6.xlarge", "ml.g4dn.xlarge"]
 
 
+def test_servers_with_a_disk_of_their_own_stand_apart_from_those_with_a_volume() -> None:
+    own, volume = server("ml.g5.xlarge"), server("ml.p3.2xlarge")
+    assert types(preferences(own, [volume, server("ml.g6.xlarge")])) == [
+        "ml.g5.xlarge",
+        "ml.g6.xlarge",
+    ]
+    assert types(preferences(volume, [own, server("ml.p3.8xlarge")])) == [
+        "ml.p3.2xlarge",
+        "ml.p3.8xlarge",
+    ]
+
+
 def test_other_regions_spot_and_a_type_named_before_are_left_out() -> None:
     others = [
         server("ml.g6.xlarge", region="eu-west-1"),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from stratos.contracts.plan import PlannedHosting
 from stratos.hosting.modes.table import told_measurement
-from stratos.pipeline.summary import RunSummary, ServedSummary
+from stratos.pipeline.summary import ConstraintOutcome, RunSummary, ServedSummary
 from stratos.report.figures import (
     accuracy_rows,
     comparison_rows,
+    constraint_rows,
     engine_told,
     latency,
     measurement_rows,
@@ -51,6 +52,20 @@ def test_the_engine_is_told_with_its_context_and_slots() -> None:
         "1.5 GiB forecast"
     )
     assert engine_told(succeeded_run()) is None
+
+
+def test_what_cannot_be_said_of_a_constraint_says_why() -> None:
+    def verdict(name: str, measured: float | None) -> str:
+        outcome = ConstraintOutcome(
+            name=name, asked=8.0, predicted=None, measured=measured, passed=None
+        )
+        [row] = constraint_rows(succeeded_run(constraints=(outcome,)))
+        return row.verdict
+
+    assert verdict("max_p99_latency_ms", 4.0) == "too few requests"
+    assert verdict("max_p99_latency_ms", None) == "not measured"
+    assert verdict("max_training_hours", 4.0) == "open"
+    assert verdict("max_budget_usd", 0.0) == "open"
 
 
 def test_a_latency_that_was_not_measured_is_a_dash() -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from stratos.contracts.jobs import DistillConfig, Reinforced
+from stratos.contracts.distillation import Reinforced
+from stratos.contracts.jobs import DistillConfig
 from stratos.planning.deadlines import deadline_seconds
 from stratos.spec import Constraints
 from tests.unit.training.jobs import BASE, STUDENT

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stratos.planning.forecast.sizing import COUNT_MARGIN, TEMPLATE_TOKENS, Requests
+from stratos.planning.forecast.sizing import COUNT_MARGIN, MOST_TEMPLATE_TOKENS, Requests
 from tests.unit.stratos.planning.planning_inputs import model, request, spec
 
 
@@ -17,7 +17,7 @@ def requests(longest: float | None, declared: int | None = None, reply: int = 51
 
 
 def test_the_context_holds_the_longest_prompt_with_its_template_and_the_longest_reply() -> None:
-    needed = TEMPLATE_TOKENS + COUNT_MARGIN * 400 + 512
+    needed = MOST_TEMPLATE_TOKENS + COUNT_MARGIN * 400 + 512
     assert needed <= requests(400.0).context_tokens(model(), "cuda") < needed + 256
 
 
@@ -43,7 +43,7 @@ def test_on_cpus_it_is_never_beyond_what_llama_cpp_computes_alike() -> None:
 def test_a_long_system_prompt_of_the_template_has_its_room() -> None:
     short, long = model(template_tokens=30.0), model(template_tokens=800.0)
     grown = [requests(400.0).context_tokens(student, "cuda") for student in (short, long)]
-    assert grown[1] - grown[0] >= 800 - TEMPLATE_TOKENS
+    assert grown[1] - grown[0] >= 800 - MOST_TEMPLATE_TOKENS
 
 
 def test_a_student_that_cannot_hold_the_longest_prompt_and_the_longest_reply_is_refused() -> None:

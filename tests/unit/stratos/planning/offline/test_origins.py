@@ -57,6 +57,19 @@ def test_without_a_latency_limit_no_fleet_beats_the_chosen_one_in_both() -> None
     assert fleet.front == tuple(sorted(fleet.front, key=lambda point: point[1]))
 
 
+def test_requests_are_as_long_as_the_students_own_template_makes_them() -> None:
+    asking, chosen = asked()
+
+    def p95_ms(template_tokens: float) -> float:
+        [card] = asking.students
+        told = card.model_copy(update={"template_tokens": template_tokens})
+        longer = asking.model_copy(update={"students": (told,)})
+        fleet = plan_for_origins(longer, chosen, ORIGINS)
+        return min(row.p95_latency_ms for row in fleet.origins)
+
+    assert p95_ms(400.0) > p95_ms(4.0)
+
+
 def test_the_cheapest_fleet_that_holds_the_limit_is_chosen() -> None:
     front = plan_for_origins(*asked(), ORIGINS).front
     assert len(front) >= 3
