@@ -18,7 +18,8 @@ from pathlib import Path
 from benchmarks.machine import describe_machine
 from benchmarks.real_weights import ROOT, smollm2
 from benchmarks.tables import Row, print_table
-from stratos.contracts.records import Message, Record
+from stratos.contracts.messages import Message
+from stratos.contracts.records import Record
 from stratos.scoring.reasons import counted
 from stratos.scoring.reply import read_reply
 from stratos.spec import Number, Synthesis

@@ -32,8 +32,8 @@ from benchmarks.machine import describe_machine  # noqa: E402
 from benchmarks.real_weights import smollm2  # noqa: E402
 from serving.export.gguf_file import write_gguf  # noqa: E402
 from serving.export.settings import write_settings  # noqa: E402
+from stratos.contracts.messages import Message  # noqa: E402
 from stratos.contracts.plan import PlannedEngine  # noqa: E402
-from stratos.contracts.records import Message  # noqa: E402
 from stratos.spec import CpuPrecision  # noqa: E402
 from training.models.weights import LocalModel, load_model  # noqa: E402
 from training.teachers.served import ServedGguf  # noqa: E402

@@ -12,8 +12,9 @@ from pathlib import Path
 from serving.llama_cpp.build import BUILD
 from stratos.contracts.artifact import GGUF_IN_FULL, gguf_name
 from stratos.contracts.jobs import EvaluateConfig, EvaluateResult, PrecisionScore
+from stratos.contracts.messages import Message
 from stratos.contracts.plan import ServedPrecision
-from stratos.contracts.records import Message, Record
+from stratos.contracts.records import Record
 from stratos.statistics.wilson import proportion_of
 from training.asking.comparisons import compare_with, score_baselines, show_examples, spread
 from training.asking.prompts import alignment_messages

@@ -12,6 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from lambdas.aws.clients import client, error_code
+from stratos.contracts.messages import openai_message
 from stratos.contracts.records import Record
 from stratos.errors import RequestFailed
 from stratos.hosting.chat_request import chat_request, said_in
@@ -99,7 +100,7 @@ class Chat:
         return Reply(written, is_right(self.task, text, finished, record), read)
 
     def _body(self, record: Record, max_tokens: int) -> dict[str, Any]:
-        messages = (message.model_dump() for message in record.messages)
+        messages = (openai_message(message) for message in record.messages)
         return chat_request(messages, self.model_name, max_tokens)
 
 

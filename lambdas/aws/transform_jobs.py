@@ -16,6 +16,7 @@ from lambdas.aws.sagemaker import IN_PROGRESS
 from lambdas.aws.settings import settings
 from stratos.contracts.bucket import split_uri
 from stratos.contracts.measurements import Measurement
+from stratos.contracts.messages import openai_message
 from stratos.contracts.run import RunRef
 from stratos.hosting.absence import is_absent, is_over
 from stratos.hosting.chat_request import chat_request
@@ -39,7 +40,7 @@ def put_questions(run: RunRef, spec: Spec) -> None:
     lines = (
         json.dumps(
             chat_request(
-                (message.model_dump() for message in record.messages),
+                (openai_message(message) for message in record.messages),
                 spec.name,
                 spec.task.max_reply_tokens,
             )

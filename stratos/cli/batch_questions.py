@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stratos.contracts.messages import ROLES
 from stratos.contracts.plan import PlannedEngine
-from stratos.contracts.records import ROLES
 from stratos.errors import BatchRejected
 from stratos.hosting.chat_request import chat_request
 from stratos.spec.json_schema import check_schema

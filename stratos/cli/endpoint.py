@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from stratos.cli.batch import jobs_under_way
 from stratos.cli.stack import Stack, client
 from stratos.contracts.bucket import RunKeys, s3_uri
-from stratos.contracts.records import Message
+from stratos.contracts.messages import Message, openai_message
 from stratos.contracts.run import RunRow
 from stratos.errors import EndpointNotFound
 from stratos.hosting.chat_request import chat_request, said_in
@@ -58,7 +58,7 @@ def converse(
     if run.endpoint_name is None:
         way = "; `stratos batch` asks its model" if run.batch_model_name else ""
         raise EndpointNotFound(f"run {run.run_id} is {run.status} and has no endpoint{way}")
-    asked = [message.model_dump() for message in messages]
+    asked = [openai_message(message) for message in messages]
     body = json.dumps(chat_request(asked, run.shown_spec_name, max_tokens)).encode()
     try:
         answer = json.loads(_send(stack, run, run.endpoint_name, body))

@@ -6,18 +6,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal, TypeVar, get_args
 
+from stratos.contracts.messages import Message, Role, Tool, ToolCall, ToolChoice
 from stratos.frozen import FrozenModel
 
 Model = TypeVar("Model", bound=FrozenModel)
 Split = Literal["train", "probe", "heldout"]
 SPLITS: tuple[Split, ...] = get_args(Split)
-Role = Literal["system", "user", "assistant"]
-ROLES: tuple[Role, ...] = get_args(Role)
-
-
-class Message(FrozenModel):
-    role: Role
-    content: str
 
 
 class Record(FrozenModel):
@@ -28,6 +22,10 @@ class Record(FrozenModel):
 
     id: str
     messages: tuple[Message, ...]
+    tools: tuple[Tool, ...] | None = None
+    tool_choice: ToolChoice | None = None
+    reply: Message | None = None
+    """What was answered, whole, where the dataset has it; `gold` is the answer in it."""
     gold: str | None = None
     group: str | None = None
     workload: str | None = None
@@ -46,7 +44,10 @@ class TrainingRecord(FrozenModel):
 
     id: str
     messages: tuple[Message, ...]
+    tools: tuple[Tool, ...] | None = None
     completion: str
+    tool_calls: tuple[ToolCall, ...] | None = None
+    """What the completion calls, after its text."""
     answer: str | None = None
     strategy: Literal["alignment", "injection"]
     attempts: int = 1

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from stratos.contracts.records import Message, Role
+from stratos.contracts.messages import Message, Role
 from stratos.spec import FormatName
 
 Row = Mapping[str, object]

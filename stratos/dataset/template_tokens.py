@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping
 from stratos.catalog.chat_template import render_template
 from stratos.catalog.files import Files
 from stratos.catalog.model_card import ModelCard
-from stratos.contracts.records import Record, Role
+from stratos.contracts.messages import Role
+from stratos.contracts.records import Record
 from stratos.dataset.token_estimate import counter_of
 from stratos.spec import Teacher, Weights
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from stratos.contracts.records import Message, Record
+from stratos.contracts.messages import Message
+from stratos.contracts.records import Record
 from stratos.scoring.reply import expects_marker
 from stratos.spec import Choice, Number, SetOf, Synthesis, Verifier
 from training.judging.judge import Judge

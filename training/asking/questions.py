@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stratos.contracts.records import Message, Record, Split, read_jsonl
+from stratos.contracts.messages import Message
+from stratos.contracts.records import Record, Split, read_jsonl
 from stratos.errors import DatasetRejected, TeacherFailed
 from stratos.scoring.reply import Reason, ReplyVerdict
 from stratos.statistics.wilson import Proportion, proportion_of

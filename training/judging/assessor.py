@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from pydantic import StrictBool, ValidationError
 
-from stratos.contracts.records import Message
+from stratos.contracts.messages import Message, openai_message
 from stratos.errors import BudgetExhausted
 from stratos.frozen import FrozenModel
 from stratos.scoring.thinking import without_thinking
@@ -123,7 +123,7 @@ class Assessor:
 
     def _request(self, answered: Answered, attempt: int) -> Request:
         material = {
-            "conversation": [message.model_dump() for message in answered.messages],
+            "conversation": [openai_message(message) for message in answered.messages],
             "reference": answered.gold,
             "answer": answered.answer,
         }

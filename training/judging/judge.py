@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from stratos.contracts.records import Message
+from stratos.contracts.messages import Message
 from stratos.scoring.reply import ReplyVerdict, judge_reply, read_reply, verdict_of
 from stratos.scoring.verifiers import is_correct, needs_gold
 from stratos.spec import LlmJudge, Verifier

@@ -7,7 +7,7 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
-from stratos.contracts.records import Message
+from stratos.contracts.messages import Message, template_message
 
 _PROBE = "Stratos"
 """A completion rendered once to find out how the template ends a turn."""
@@ -72,7 +72,7 @@ class ChatFormat:
 
     def _render(self, messages: Sequence[Message], *, add_generation_prompt: bool) -> str:
         rendered: Any = self._tokenizer.apply_chat_template(
-            [message.model_dump() for message in messages],
+            [template_message(message) for message in messages],
             tokenize=False,
             add_generation_prompt=add_generation_prompt,
             # Hybrid reasoning models would otherwise think before every answer.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from stratos.contracts.records import Message
+from stratos.contracts.messages import Message
 from stratos.errors import IncompatibleVocabulary
 from stratos.spec import Training
 from training.models.chat import ChatFormat

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from stratos.contracts.messages import openai_message
 from stratos.errors import BudgetExhausted
 from training.teachers.teacher import Completion, ModelUsage, OnAnswer, Request, Teacher
 
@@ -90,7 +91,7 @@ class CachedTeacher:
     def _key(self, request: Request) -> str:
         content = {
             "teacher": self.name,
-            "messages": [message.model_dump() for message in request.messages],
+            "messages": [openai_message(message) for message in request.messages],
             "max_new_tokens": request.max_new_tokens,
             "temperature": request.temperature,
             "sample": request.sample,

@@ -7,6 +7,7 @@ from typing import Any
 
 import urllib3
 
+from stratos.contracts.messages import openai_message
 from stratos.errors import TeacherFailed
 from stratos.spec import OpenAICompatible
 from training.teachers.service import Busy, Prices, Refused
@@ -50,7 +51,7 @@ class OpenAIService:
     def call(self, request: Request) -> Completion:
         body = {
             "model": self._spec.model,
-            "messages": [message.model_dump() for message in request.messages],
+            "messages": [openai_message(message) for message in request.messages],
             "max_tokens": request.max_new_tokens,
             "temperature": request.temperature,
         }

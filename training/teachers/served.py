@@ -20,6 +20,7 @@ from serving.llama_cpp.process import LlamaServer, ServerFailed
 from serving.memory import available_memory_bytes
 from stratos.catalog.cards import folder_card
 from stratos.catalog.files import FilesOnDisk
+from stratos.contracts.messages import openai_message
 from stratos.contracts.plan import PlannedEngine
 from stratos.hosting.container import llama_cpp_environment
 from stratos.planning.forecast.llama_cpp import slot_bytes
@@ -118,7 +119,7 @@ def endpoint_arguments(engine: PlannedEngine) -> list[str]:
 
 def _body(request: Request) -> dict[str, object]:
     return {
-        "messages": [message.model_dump() for message in request.messages],
+        "messages": [openai_message(message) for message in request.messages],
         "max_tokens": request.max_new_tokens,
         "temperature": request.temperature,
     }

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from stratos.contracts.records import Message
+from stratos.contracts.messages import Message, Tool, ToolCall, ToolChoice
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,8 @@ class Request:
     max_new_tokens: int
     temperature: float = 0.0
     sample: int = 0
+    tools: tuple[Tool, ...] = ()
+    tool_choice: ToolChoice | None = None
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Completion:
     prompt_tokens: int
     completion_tokens: int
     usd: float = 0.0
+    tool_calls: tuple[ToolCall, ...] = ()
 
 
 @dataclass

@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from stratos.contracts.records import Message
+from stratos.contracts.messages import Message
 from training.teachers.teacher import Request
 from training.teachers.vllm import open_vllm
 

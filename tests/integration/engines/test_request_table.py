@@ -9,7 +9,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from stratos.contracts.records import Message
+from stratos.contracts.messages import Message
 from tests.integration.engines.engine_processes import ROOT
 from tests.integration.engines.request_table import DIFFERENCES, PROMISES, chat, text_of
 from training.models.chat import ChatFormat

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from benchmarks.real_weights import smollm2
-from stratos.contracts.records import Message
+from stratos.contracts.messages import Message
 from tests.integration.engines.engine_processes import ROOT, VLLM_PYTHON
 from training.models.weights import load_model
 from training.teachers.teacher import Request

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks import ablation_smollm2 as ablation
-from stratos.contracts.records import Message, Record, TrainingRecord, write_jsonl
+from stratos.contracts.messages import Message
+from stratos.contracts.records import Record, TrainingRecord, write_jsonl
 from stratos.spec import Spec
 from stratos.spec.reader import read_spec
 

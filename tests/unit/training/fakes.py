@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from stratos.contracts.records import Message
+from stratos.contracts.messages import Message
 from training.teachers.teacher import Completion, ModelUsage, OnAnswer, Request, Teacher
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stratos.contracts.records import Message, Record, TrainingRecord, write_jsonl
+from stratos.contracts.messages import Message
+from stratos.contracts.records import Record, TrainingRecord, write_jsonl
 
 
 def write_dataset(folder: Path, **counts: int) -> list[Path]:

@@ -1,6 +1,7 @@
 """A tiny student with questions that it can be rewarded for."""
 
-from stratos.contracts.records import Message, TrainingRecord
+from stratos.contracts.messages import Message
+from stratos.contracts.records import TrainingRecord
 from stratos.spec import Regex
 from tests.unit.training.tiny_models import make_local
 from training.judging.judge import Judge

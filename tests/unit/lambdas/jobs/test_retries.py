@@ -16,7 +16,7 @@ from lambdas.jobs.factory import JobFactory, types_asked
 from lambdas.jobs.retries import EXPORT_SECONDS
 from lambdas.jobs.spending import job_costs
 from stratos.contracts.bucket import RunKeys
-from stratos.contracts.records import Message
+from stratos.contracts.messages import Message
 from stratos.pipeline.steps import TrainingJob
 from stratos.planning.disk import LEAST_GIB
 from tests import factories

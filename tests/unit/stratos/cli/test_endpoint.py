@@ -10,7 +10,7 @@ import pytest
 from stratos.cli import endpoint
 from stratos.cli.runs import find_run
 from stratos.contracts.bucket import RunKeys
-from stratos.contracts.records import Message
+from stratos.contracts.messages import Message, openai_message
 from stratos.errors import (
     EndpointNotFound,
 )
@@ -62,7 +62,7 @@ def test_invoke_puts_a_system_message_before_the_question_if_one_is_given(sent, 
 def test_a_conversation_is_asked_with_its_system_message(stack, sent):
     asked = [Message(role="system", content="Which team?"), Message(role="user", content="Pay?")]
     assert endpoint.converse(stack, find_run(stack, "r-1"), asked, 8) == ("billing", True)
-    assert sent == [[message.model_dump() for message in asked]]
+    assert sent == [[openai_message(message) for message in asked]]
 
 
 def test_delete_removes_endpoint_config_and_model_of_its_run_only(stack):

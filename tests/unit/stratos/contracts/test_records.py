@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stratos.contracts.records import Message, Record, TrainingRecord, read_jsonl, write_jsonl
+from stratos.contracts.messages import Message
+from stratos.contracts.records import Record, TrainingRecord, read_jsonl, write_jsonl
 
 
 def test_the_question_is_the_last_thing_that_the_user_says() -> None:

@@ -7,7 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from stratos.contracts.records import SPLITS, Message, Record, read_jsonl
+from stratos.contracts.messages import Message
+from stratos.contracts.records import SPLITS, Record, read_jsonl
 from stratos.dataset.inspect_dataset import DataFile, inspect_dataset
 from stratos.dataset.inspection import Inspection
 from stratos.spec import Task

@@ -7,7 +7,8 @@ import json
 import pytest
 
 from stratos.catalog.model_card import ModelCard
-from stratos.contracts.records import Message, Record, Role
+from stratos.contracts.messages import Message, Role
+from stratos.contracts.records import Record
 from stratos.dataset.template_tokens import count_templates, template_tokens
 from stratos.spec import OpenAICompatible, Weights
 from tests.fakes import FilesInMemory

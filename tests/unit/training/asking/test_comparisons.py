@@ -1,6 +1,7 @@
 """What a student's accuracy is read beside."""
 
-from stratos.contracts.records import Message, Record
+from stratos.contracts.messages import Message
+from stratos.contracts.records import Record
 from stratos.scoring.reply import ReplyVerdict, read_reply
 from stratos.spec import LlmJudge, Number, OpenAICompatible
 from tests.unit.training.fakes import ScriptedTeacher

@@ -1,6 +1,7 @@
 """What a teacher is asked."""
 
-from stratos.contracts.records import Message, Record
+from stratos.contracts.messages import Message
+from stratos.contracts.records import Record
 from stratos.spec import Choice, Exact, JsonSchema, Number, Regex, SetOf, Synthesis
 from training.asking.prompts import alignment_messages, fill, injection_messages
 from training.judging.judge import Judge

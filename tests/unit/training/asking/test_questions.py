@@ -2,7 +2,8 @@
 
 import pytest
 
-from stratos.contracts.records import Message, Record, write_jsonl
+from stratos.contracts.messages import Message
+from stratos.contracts.records import Record, write_jsonl
 from stratos.errors import DatasetRejected, TeacherFailed
 from stratos.spec import Number, Regex
 from tests.unit.training.fakes import ScriptedTeacher

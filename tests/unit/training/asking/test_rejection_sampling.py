@@ -1,6 +1,7 @@
 import pytest
 
-from stratos.contracts.records import Message, Record
+from stratos.contracts.messages import Message
+from stratos.contracts.records import Record
 from stratos.errors import BudgetExhausted
 from stratos.spec import Exact, LlmJudge, Number, OpenAICompatible, Regex, SetOf, Synthesis
 from tests.unit.training.fakes import ScriptedTeacher

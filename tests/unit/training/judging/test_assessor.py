@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from stratos.contracts.records import Message
+from stratos.contracts.messages import Message
 from stratos.errors import BudgetExhausted
 from stratos.spec import LlmJudge, OpenAICompatible
 from tests.unit.training.misbehaving_server import JudgingServer, hung_up, reply, verdict

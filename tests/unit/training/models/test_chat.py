@@ -1,6 +1,6 @@
 import pytest
 
-from stratos.contracts.records import Message
+from stratos.contracts.messages import Message
 from tests.unit.training.tiny_models import make_tokenizer
 from training.models.chat import ChatFormat
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch.autograd import gradcheck
 
-from stratos.contracts.records import Message, TrainingRecord
+from stratos.contracts.messages import Message
+from stratos.contracts.records import TrainingRecord
 from stratos.errors import IncompatibleVocabulary
 from stratos.spec import Training
 from tests.unit.training.tiny_models import (

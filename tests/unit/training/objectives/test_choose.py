@@ -3,7 +3,8 @@
 import pytest
 
 from stratos.contracts.jobs import DistillConfig
-from stratos.contracts.records import Message, TrainingRecord
+from stratos.contracts.messages import Message
+from stratos.contracts.records import TrainingRecord
 from stratos.errors import IncompatibleVocabulary
 from stratos.planning.forecast import memory
 from tests.unit.training.jobs import BASE, STUDENT, TEACHER

@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from stratos.contracts.records import Message, TrainingRecord
+from stratos.contracts.messages import Message
+from stratos.contracts.records import TrainingRecord
 from stratos.spec import Training
 from tests.tiny_families import make_tiny
 from tests.unit.training.tiny_models import make_local, make_tokenizer

@@ -3,7 +3,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratos.contracts.records import Message, TrainingRecord
+from stratos.contracts.messages import Message
+from stratos.contracts.records import TrainingRecord
 from stratos.errors import TooFewVerifiedRecords
 from stratos.planning.forecast.devices import micro_tokens
 from tests.unit.training.tiny_models import make_local, make_tokenizer

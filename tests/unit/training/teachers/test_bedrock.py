@@ -3,7 +3,7 @@ import pytest
 from botocore.stub import Stubber
 
 from stratos.catalog.models import bedrock_card, bedrock_teachers
-from stratos.contracts.records import Message
+from stratos.contracts.messages import Message
 from stratos.errors import TeacherFailed
 from stratos.spec import Bedrock
 from training.teachers.bedrock import BedrockService

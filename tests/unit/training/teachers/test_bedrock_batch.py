@@ -9,7 +9,7 @@ from botocore.response import StreamingBody
 from botocore.stub import ANY, Stubber
 
 from stratos.catalog.models import bedrock_card, bedrock_teachers
-from stratos.contracts.records import Message
+from stratos.contracts.messages import Message
 from stratos.errors import BudgetExhausted, TeacherFailed
 from stratos.spec import Bedrock
 from tests.unit.training.fakes import ScriptedTeacher

@@ -2,7 +2,7 @@
 
 import pytest
 
-from stratos.contracts.records import Message
+from stratos.contracts.messages import Message
 from stratos.errors import TeacherFailed
 from tests.unit.training.fakes import answer_all, ask
 from tests.unit.training.misbehaving_server import chat_completion, hung_up, reply, truncated

@@ -5,7 +5,7 @@ import logging
 import pytest
 import torch
 
-from stratos.contracts.records import Message
+from stratos.contracts.messages import Message
 from tests.unit.training.tiny_models import save_in_parts
 from training.models.weights import load_model
 from training.teachers import vllm

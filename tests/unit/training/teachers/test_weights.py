@@ -1,4 +1,4 @@
-from stratos.contracts.records import Message
+from stratos.contracts.messages import Message
 from tests.unit.training.tiny_models import make_local
 from training.models.generation import Sampling, generate_batch
 from training.teachers.teacher import Request

@@ -12,7 +12,8 @@ from endpoint_models import create_config, describe, settled
 from queued_models import QUEUE, ask_queue, create
 
 from lambdas.aws.chat import Chat
-from stratos.contracts.records import Message, Record
+from stratos.contracts.messages import Message
+from stratos.contracts.records import Record
 from stratos.errors import RequestFailed
 from stratos.measuring.answers import JudgedAnswers
 from stratos.measuring.blame import blames_model

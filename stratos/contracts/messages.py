@@ -1,0 +1,100 @@
+"""Messages of a chat, and the tools that a model may call in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from typing import Any, Literal, get_args
+
+from pydantic import Field, JsonValue
+
+from stratos.frozen import FrozenModel
+
+Role = Literal["system", "user", "assistant", "tool"]
+ROLES: tuple[Role, ...] = get_args(Role)
+
+
+class ToolCall(FrozenModel):
+    """One call that a model asks for."""
+
+    name: str
+    arguments: dict[str, JsonValue] = Field(default_factory=dict)
+    id: str | None = None
+    """Names the call to the tool's answer; None where the log has none."""
+
+
+class Tool(FrozenModel):
+    """A function that a model may call."""
+
+    name: str
+    description: str | None = None
+    parameters: dict[str, JsonValue] = Field(default_factory=dict)
+    """A JSON Schema of an object."""
+
+
+class NamedTool(FrozenModel):
+    """The one tool that must be called."""
+
+    name: str
+
+
+ToolChoice = Literal["auto", "none", "required"] | NamedTool
+
+
+class Message(FrozenModel):
+    """What one side said.
+
+    Lists that are empty are None, so that a file of many records names them only where they are.
+    """
+
+    role: Role
+    content: str
+    """Empty where an assistant only calls tools."""
+    tool_calls: tuple[ToolCall, ...] | None = None
+    """An assistant's."""
+    tool_call_id: str | None = None
+    """Of the call that a tool answers."""
+    name: str | None = None
+    """Of the tool that answers."""
+
+
+def openai_message(message: Message) -> dict[str, Any]:
+    """A message as OpenAI's chat schema has it: a call's arguments are JSON text."""
+    return _message(message, lambda arguments: json.dumps(arguments, ensure_ascii=False))
+
+
+def template_message(message: Message) -> dict[str, Any]:
+    """A message as chat templates read it: a call's arguments are an object."""
+    return _message(message, lambda arguments: arguments)
+
+
+def openai_tool(tool: Tool) -> dict[str, Any]:
+    """A tool as OpenAI's chat schema and chat templates have it."""
+    function = tool.model_dump(exclude_none=True)
+    return {"type": "function", "function": function}
+
+
+def calls_text(calls: Iterable[ToolCall]) -> str:
+    """Calls as one line of JSON, in which answers are compared: names and arguments, no ids."""
+    listed = [{"name": call.name, "arguments": call.arguments} for call in calls]
+    return json.dumps(listed, ensure_ascii=False)
+
+
+def _message(
+    message: Message, arguments_of: Callable[[dict[str, JsonValue]], Any]
+) -> dict[str, Any]:
+    written: dict[str, Any] = {"role": message.role, "content": message.content}
+    if message.tool_calls:
+        written["tool_calls"] = [
+            {
+                "id": call.id or f"call_{number}",
+                "type": "function",
+                "function": {"name": call.name, "arguments": arguments_of(call.arguments)},
+            }
+            for number, call in enumerate(message.tool_calls)
+        ]
+    if message.tool_call_id is not None:
+        written["tool_call_id"] = message.tool_call_id
+    if message.name is not None:
+        written["name"] = message.name
+    return written

@@ -1,0 +1,65 @@
+"""Messages of a chat, as OpenAI's schema and as chat templates have them."""
+
+from __future__ import annotations
+
+import json
+
+from stratos.contracts.messages import (
+    Message,
+    Tool,
+    ToolCall,
+    calls_text,
+    openai_message,
+    openai_tool,
+    template_message,
+)
+
+CALL = ToolCall(name="weather", arguments={"city": "Zürich", "days": 2}, id="call_a")
+
+
+def test_a_plain_message_is_its_role_and_content_alone() -> None:
+    message = Message(role="user", content="a")
+    assert openai_message(message) == template_message(message) == {"role": "user", "content": "a"}
+    assert message.model_dump(exclude_none=True) == {"role": "user", "content": "a"}
+
+
+def test_a_calls_arguments_are_text_for_openai_and_an_object_for_a_template() -> None:
+    message = Message(role="assistant", content="", tool_calls=(CALL,))
+    (asked,), (shown,) = (
+        openai_message(message)["tool_calls"],
+        template_message(message)["tool_calls"],
+    )
+    assert asked["id"] == shown["id"] == "call_a"
+    assert asked["function"]["arguments"] == '{"city": "Zürich", "days": 2}'
+    assert shown["function"] == {"name": "weather", "arguments": {"city": "Zürich", "days": 2}}
+
+
+def test_calls_without_an_id_get_one_by_their_place() -> None:
+    calls = (ToolCall(name="a"), ToolCall(name="b", id="own"), ToolCall(name="c"))
+    written = openai_message(Message(role="assistant", content="", tool_calls=calls))
+    assert [call["id"] for call in written["tool_calls"]] == ["call_0", "own", "call_2"]
+
+
+def test_a_tools_answer_names_its_call_and_tool() -> None:
+    answer = Message(role="tool", content="rain", tool_call_id="call_a", name="weather")
+    assert openai_message(answer) == {
+        "role": "tool",
+        "content": "rain",
+        "tool_call_id": "call_a",
+        "name": "weather",
+    }
+
+
+def test_a_tool_leaves_out_what_it_does_not_say() -> None:
+    schema = {"type": "object", "properties": {"city": {"type": "string"}}}
+    assert openai_tool(Tool(name="weather", parameters=schema)) == {
+        "type": "function",
+        "function": {"name": "weather", "parameters": schema},
+    }
+
+
+def test_calls_are_compared_by_name_and_arguments() -> None:
+    assert json.loads(calls_text([CALL])) == [
+        {"name": "weather", "arguments": {"city": "Zürich", "days": 2}}
+    ]
+    assert calls_text([]) == "[]"
