@@ -40,7 +40,6 @@ from stratos.statistics.wilson import proportion
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "examples" / "smollm2-inbox"
 WORK = ROOT / "build" / "ablation-smollm2"
-STEPS = 24
 ARMS = ("injection", "answers_only", "every_answer")
 NAME = "ablation-smollm2"
 
@@ -48,12 +47,14 @@ NAME = "ablation-smollm2"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--steps", type=int, help="the example's own by default")
     parser.add_argument("--prepare", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--one", nargs=2, metavar=("ARM", "SEED"), help=argparse.SUPPRESS)
     given = parser.parse_args()
     spec = read_spec((EXAMPLE / "spec.yaml").read_bytes())
-    recipe = spec.training.model_copy(update={"max_steps": given.steps})
+    steps = given.steps or spec.training.max_steps
+    recipe = spec.training.model_copy(update={"max_steps": steps})
+    name = NAME if recipe == spec.training else f"{NAME}-{steps}-steps"
     spec = spec.model_copy(update={"training": recipe})
     if given.prepare:
         print(json.dumps(prepare(spec)))
@@ -61,7 +62,7 @@ def main() -> None:
         arm, seed = given.one
         print(json.dumps(train(spec, arm, int(seed))))
     else:
-        compare(spec, given.seeds, NAME if given.steps == STEPS else f"{NAME}-{given.steps}-steps")
+        compare(spec, given.seeds, name)
 
 
 def prepare(spec: Spec) -> dict[str, Any]:
