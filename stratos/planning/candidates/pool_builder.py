@@ -24,7 +24,12 @@ from stratos.planning.candidates.serving_side import ServingSide
 from stratos.planning.candidates.side import Side
 from stratos.planning.candidates.training_side import TrainingSide
 from stratos.planning.forecast import workload
-from stratos.planning.forecast.accuracy import Evidence, expected_accuracy, outcome_sd
+from stratos.planning.forecast.accuracy import (
+    PRETRAINED_PARAMETERS,
+    Evidence,
+    expected_accuracy,
+    outcome_sd,
+)
 from stratos.planning.forecast.calibration import correction
 from stratos.planning.forecast.rates import Serving
 from stratos.planning.forecast.server_table import cheapest_by_rate, training_table
@@ -243,7 +248,8 @@ class PoolBuilder:
         if teacher.num_parameters and student.num_parameters:
             ratio = student.num_parameters / teacher.num_parameters
         known = taught.probe is not None or teacher.prior_accuracy is not None
-        evidence = Evidence(taught.accuracy, untuned.accuracy, ratio, known)
+        pretrained = (student.num_parameters or 0) >= PRETRAINED_PARAMETERS
+        evidence = Evidence(taught.accuracy, untuned.accuracy, ratio, known, pretrained)
         options: tuple[StrategyName, ...] = (strategy,) if strategy else self._open_strategies()
         forecasts = {}
         for option in options:

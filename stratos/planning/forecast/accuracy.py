@@ -20,6 +20,11 @@ RECORDS_SCALE: dict[StrategyName, float] = {"alignment": 20.0, "injection": 1000
 """n₀: injection teaches what neither model knew, so it needs more. One trial (2,803 records of
 reverse-synthesised reasoning, 35-41% exact match from 0%) fixed injection. Alignment is set below
 what examples/word-problems reaches, since its task is narrow; blend is assumed."""
+PRETRAINED_PARAMETERS = 50e6
+"""From here on a student is taken for pretrained: nobody makes one of this size for a task."""
+PRETRAINED_SCALE = 0.25
+"""Of n₀ that a pretrained student needs where knowledge is injected: it knows the language that it
+is taught in. Assumed. examples/smollm2-inbox needed far fewer, on a task that is easy to learn."""
 RECORDS_EXPONENT = 0.35
 SIZE_EXPONENT = 0.05
 """A student N times smaller keeps N^-0.05 of the ceiling: 89% at 10 times."""
@@ -30,9 +35,8 @@ PRIOR_ODDS_SD = 1.0
 PROBED_ODDS_SD = 0.7
 """Standard deviation of the log-odds of the outcome around this forecast."""
 INJECTION_ODDS_SD = 1.5
-"""The same where injection takes part, before and after probing; assumed. `RECORDS_SCALE` is of a
-student without pretraining. A pretrained one may need far fewer records, as trials suggest in which
-one learned answers alone, and neither its card nor a probe tells which it is."""
+"""The same where injection takes part, before and after probing; assumed. Tasks differ in what a
+pretrained student knows of them, and neither its card nor a probe tells that."""
 UNKNOWN_TEACHER = 0.5
 UNKNOWN_REVERSE_YIELD = 0.6
 UNTUNED_SHARE = 0.6
@@ -49,6 +53,7 @@ class Evidence:
     """Student over teacher parameters."""
     teacher_is_known: bool = True
     """By a probe or a published score; otherwise `teacher` is a guess."""
+    student_is_pretrained: bool = False
 
 
 def expected_accuracy(
@@ -59,7 +64,10 @@ def expected_accuracy(
     ceiling = alignment_ceiling if strategy == "alignment" else INJECTION_CEILING
     ratio = UNKNOWN_SIZE_RATIO if evidence.size_ratio is None else evidence.size_ratio
     ceiling *= math.pow(min(1.0, ratio), SIZE_EXPONENT)
-    closed = 1 - math.pow(1 + num_records / RECORDS_SCALE[strategy], -RECORDS_EXPONENT)
+    scale = RECORDS_SCALE[strategy]
+    if evidence.student_is_pretrained and strategy != "alignment":
+        scale *= PRETRAINED_SCALE
+    closed = 1 - math.pow(1 + num_records / scale, -RECORDS_EXPONENT)
     if method == "lora" and strategy != "alignment":
         closed *= LORA_SHARE
     return evidence.student + max(0.0, ceiling - evidence.student) * closed

@@ -51,10 +51,23 @@ def test_a_blend_keeps_at_least_what_either_strategy_keeps(
 
 
 def test_a_pretrained_student_of_injection_is_within_the_forecast() -> None:
-    """examples/smollm2-inbox: 41.7% from 280 records or fewer, where the trial's curve says 8%."""
-    expected = expected_accuracy(Evidence(0.3, 0.0, 1.0), "injection", "full", 280)
-    assert expected < 0.09
+    """examples/smollm2-inbox: 69.4% from 255 records."""
+    evidence = Evidence(0.0, 0.0, 1.0, student_is_pretrained=True)
+    expected = expected_accuracy(evidence, "injection", "full", 255)
     for probed in (True, False):
         spread = Correction(1.0, outcome_sd("injection", probed=probed))
-        assert accuracy_interval(expected, spread).hi > 0.417
+        interval = accuracy_interval(expected, spread)
+        assert interval.lo < 0.694 < interval.hi
     assert outcome_sd("alignment", probed=True) < outcome_sd("alignment", probed=False)
+
+
+@given(n=st.floats(1, 1e6))
+def test_pretraining_helps_where_knowledge_is_injected(n: float) -> None:
+    fresh, pretrained = (
+        Evidence(0.5, 0.0, 1.0, student_is_pretrained=is_so) for is_so in (False, True)
+    )
+    for strategy in ("injection", "blend"):
+        forecasts = [expected_accuracy(one, strategy, "full", n) for one in (fresh, pretrained)]
+        assert forecasts[0] < forecasts[1]
+    forecasts = [expected_accuracy(one, "alignment", "full", n) for one in (fresh, pretrained)]
+    assert forecasts[0] == forecasts[1]
