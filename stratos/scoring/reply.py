@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from stratos.scoring.answers import final_answer, rationale_of
+from stratos.scoring.answers import marked_answer
+from stratos.scoring.json_text import holds_json
 from stratos.scoring.thinking import without_thinking
 from stratos.scoring.verifiers import is_correct, needs_gold
 from stratos.spec import JsonSchema, ToolCalls, Verifier
@@ -82,7 +83,8 @@ def read_reply(
     """Find the answer in a reply.
 
     Thinking between tags is cut off first: an answer inside it is none. Tool calls are JSON, which
-    holds neither thinking nor a marker, whatever stands in their arguments.
+    holds neither thinking nor a marker, whatever stands in their arguments. Where no marker is
+    expected, one counts only if nothing follows its answer: `####` is Markdown's heading, too.
 
     Args:
         finished: The model ended it, and not its limit of tokens.
@@ -95,20 +97,26 @@ def read_reply(
         marker, said = "", text.strip()
     else:
         said = without_thinking(text)
-    marked = bool(marker) and marker in said
+    found = marked_answer(
+        said,
+        marker,
+        to_end=gold is not None and "\n" in gold.strip(),
+        strict=not must_mark and not expects_marker(verifier, marker),
+    )
+    if found is not None and isinstance(verifier, JsonSchema) and not holds_json(found.answer):
+        found = None  # the marker stands in a text of the JSON
     fault: Reason | None = None
     if not finished:
         fault = "cut"
     elif not said:
         fault = "thinking only" if text.strip() else "empty"
-    elif must_mark and marker and not marked:
+    elif must_mark and marker and found is None:
         fault = "no marker"
-    several_lines = gold is not None and "\n" in gold.strip()
     return ReadReply(
-        answer=final_answer(said, marker, to_end=several_lines),
-        rationale=rationale_of(said, marker) if marked else said,
+        answer=said if found is None else found.answer,
+        rationale=said if found is None else found.rationale,
         text_to_learn=text.strip() if keep_thinking else said,
-        is_marked=marked,
+        is_marked=found is not None,
         fault=fault,
     )
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from stratos.scoring.answers import unfenced
+from stratos.normal_text import normalise
+from stratos.scoring.json_text import json_in
 from stratos.scoring.json_values import JsonInput, Likeness, equal_json, read_json, sort_key
-from stratos.scoring.normal_text import normalise
 from stratos.spec import ToolCalls
 
 _MAX_PAIRED = 64
@@ -56,7 +56,7 @@ _Matches = Callable[[_Call, _GoldCall], bool]
 def compare_calls(verifier: ToolCalls, answer: str, gold: str) -> CallFigures:
     """Tell how far calls are right. An answer that cannot be read, however odd, is wrong."""
     try:
-        return _compared(verifier, _calls(read_json(unfenced(answer))), _alternatives(gold))
+        return _compared(verifier, _calls(read_json(json_in(answer))), _alternatives(gold))
     except (ArithmeticError, RecursionError, ValueError):
         return CallFigures(names_right=False, arguments_right=False, exact=False)
 

@@ -31,34 +31,35 @@ class Exact(FrozenModel):
 
 
 class Normalised(FrozenModel):
-    """Equal after case folding, and with runs of space and punctuation removed."""
+    """Equal, case, width and runs of space and punctuation aside: see [words](answers.md#words)."""
 
     kind: Literal["normalised"]
 
 
 class Number(FrozenModel):
-    """Equal as numbers."""
+    """Equal as numbers, however they are written: see [numbers](answers.md#numbers)."""
 
     kind: Literal["number"]
     tolerance: Annotated[float, Field(ge=0)] = 0.0
 
 
 class Choice(FrozenModel):
-    """One of a fixed list of labels."""
+    """One of a fixed list of labels, alone or in a sentence: see [labels](answers.md#labels)."""
 
     kind: Literal["choice"]
     choices: Annotated[tuple[str, ...], Field(min_length=2)]
 
 
 class SetOf(FrozenModel):
-    """Equal as sets of items."""
+    """Equal as sets of items: see [sets](answers.md#sets)."""
 
     kind: Literal["set"]
     separator: str = " "
 
 
 class JsonSchema(FrozenModel):
-    """Equal as JSON values, and valid under a schema where one is given."""
+    """Equal as JSON values, and valid under a schema where one is given: see
+    [JSON](answers.md#json)."""
 
     kind: Literal["json"]
     json_schema: dict[str, object] | None = None
@@ -145,7 +146,9 @@ class Task(FrozenModel):
     verifier: Verifier
     answer_marker: str = "####"
     """The final answer is what follows the last marker; without a marker, the whole completion.
-    The default prompts ask teachers for it. Empty: there is no marker."""
+    The default prompts ask teachers for it. Where no marker is asked for, and in logged replies,
+    `####` with text below it is a heading (see
+    [gold answers](answers.md#gold-answers-in-logged-replies)). Empty: there is no marker."""
     checker: BucketPath | None = None
     """Python file with `check(question, answer, rationale) -> list[str]`, which returns the
     problems of a rationale; an empty list if every step holds. Runs only inside the jobs."""

@@ -16,9 +16,14 @@ _KEPT = frozenset(["Sm", "Sc", "So"])
 
 def fold(text: str) -> str:
     """Fold case, width and forms of one character (NFKC), and drop what cannot be seen."""
-    bounded = _stream_safe(text)
+    bounded = stream_safe(text)
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", bounded).casefold())
     return folded.translate(_DASHES).strip()
+
+
+def one_form(text: str) -> str:
+    """Write each character in one way (NFC): é may be one code point or two."""
+    return unicodedata.normalize("NFC", stream_safe(text))
 
 
 def normalise(text: str) -> str:
@@ -61,7 +66,8 @@ def _is_kept(char: str, before: str, after: str) -> bool:
             return kind[0] in "LMN" or kind in _KEPT
 
 
-def _stream_safe(text: str) -> str:
+def stream_safe(text: str) -> str:
+    """Drop what cannot be seen, and what would make normalising slow."""
     if text.isascii():
         return text
     kept: list[str] = []
