@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 
 from stratos.normal_text import normalise, one_form
 from stratos.scoring.answers import elements
@@ -25,6 +24,7 @@ from stratos.spec import (
     Verifier,
 )
 from stratos.spec.json_schema import is_valid
+from stratos.spec.patterns import matches
 
 
 def needs_gold(verifier: Verifier) -> bool:
@@ -41,6 +41,8 @@ def is_correct(verifier: Verifier, answer: str, gold: str | None) -> bool:
     Raises:
         ValueError: when the verifier needs a gold answer and there is none, or is a model, which
             only asked inside jobs (`training.judging.judge`).
+        PatternRefused: when the spec is from before and its pattern cannot be matched in linear
+            time; reading a spec refuses one.
     """
     if isinstance(verifier, LlmJudge):
         raise ValueError(
@@ -62,7 +64,7 @@ def _agrees(
 ) -> bool:
     match verifier:
         case Regex():
-            return re.fullmatch(verifier.pattern, answer.strip()) is not None
+            return matches(verifier.pattern, answer.strip())
         case Exact():
             return answer.strip() == gold.strip()
         case Normalised():
