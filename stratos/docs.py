@@ -1,6 +1,6 @@
-"""Reference pages, generated: the spec by field, the command line, and two JSON Schemas.
+"""Reference pages, generated: the spec by field, the command line, answers, two JSON Schemas.
 
-python -m stratos.docs            write docs/spec.md, docs/cli.md and docs/schemas/
+python -m stratos.docs            write docs/spec.md, docs/cli.md, docs/answers.md and docs/schemas/
 python -m stratos.docs --check    fail if a page is out of date
 """
 
@@ -29,6 +29,7 @@ from stratos.hosting.next_server import MAX_SERVERS
 from stratos.measuring.gates import SIGNIFICANCE
 from stratos.measuring.load import requests_needed
 from stratos.pipeline.summary import RunSummary
+from stratos.scoring.published import answers_page, published_answers
 from stratos.spec import Spec
 from stratos.spec.constraints import LONGEST_MEASURE_SECONDS
 
@@ -138,7 +139,9 @@ def main() -> int:
 
 def pages(folder: Path) -> dict[Path, str]:
     """Every page and its content."""
+    answers = published_answers(Path(__file__).parents[1] / "docs" / "answers.json")
     return {
+        folder / "answers.md": answers_page(answers),
         folder / "cli.md": cli_reference(),
         folder / "spec.md": spec_reference(),
         folder / "schemas" / "spec.schema.json": schema_text(Spec),

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from stratos.contracts.records import Record
 from stratos.dataset.formats import ParsedRow, Row, RowError, detect_format, read_row
 from stratos.dataset.lines import MAX_LINE_BYTES
-from stratos.scoring.reply import read_reply
+from stratos.scoring.gold import gold_fault, gold_in
 from stratos.spec import FormatName, Task
 
 MAX_SHOWN = 20
@@ -72,7 +72,9 @@ class DatasetReader:
         example = read_row(row, self.formats[file])
         gold = None
         if example.reply is not None:
-            gold = read_reply(example.reply, finished=True, marker=self.task.answer_marker).answer
+            gold = gold_in(example.reply, self.task.verifier, self.task.answer_marker)
+            if gold and (fault := gold_fault(self.task.verifier, gold)) is not None:
+                raise RowError(fault)
         return Record(
             id=_optional_text(row, "id") or _content_id(example),
             messages=example.messages,

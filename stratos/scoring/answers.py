@@ -3,70 +3,104 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 
 _EMPHASIS = ("***", "___", "**", "__", "*", "_", "`")
 """Markdown that models put around a marker, alone or with its answer. Longer ones first."""
 _AROUND_ANSWER = ("**", "`")
 """Markdown that is taken off an answer alone: what it stands for never begins and ends so."""
 _FENCE = "```"
+_BRACKETS = ("[]", "{}", "()")
 
 
-def final_answer(completion: str, marker: str, *, to_end: bool = False) -> str:
-    """Return what follows the last marker; the whole text where there is none.
+@dataclass(frozen=True)
+class Marked:
+    """A completion with a marker: what precedes the last one, and the answer behind it."""
+
+    rationale: str
+    answer: str
+
+
+def marked_answer(
+    completion: str, marker: str, *, to_end: bool = False, strict: bool = False
+) -> Marked | None:
+    """Find the answer behind the last marker; None where nothing is marked.
+
+    An empty marker marks nothing. A marker of `#` is no part of a longer row of them.
 
     Args:
         to_end: Read all that follows. Otherwise the answer ends with its line. JSON that begins
             there ends itself.
+        strict: Nothing may follow the answer. A marker of `#` with text behind it and below is
+            Markdown's heading, and marks nothing; alone on its line, it marks all lines below.
     """
-    found = _split(completion, marker, to_end=to_end)
-    return completion.strip() if found is None else found[1]
-
-
-def rationale_of(completion: str, marker: str) -> str:
-    """Return what precedes the last marker; empty where there is no marker."""
-    found = _split(completion, marker)
-    return "" if found is None else found[0]
+    text = completion.rstrip()
+    at = _last(text, marker)
+    if at >= 0 and at + len(marker) == len(text):
+        earlier = _last(text[:at], marker)
+        if earlier >= 0:  # a heading that is closed, as in "#### 72 ####"
+            text, at = text[:at], earlier
+    if at < 0:
+        return None
+    before, tail = text[:at], text[at + len(marker) :]
+    for mark in _EMPHASIS:
+        if before.endswith(mark) and tail.startswith(mark):
+            before, tail = before.removesuffix(mark), tail.removeprefix(mark)
+    if strict and not _json(tail.strip()):
+        if _is_heading(marker, before, tail):
+            return None
+        to_end = True
+    tail = tail.strip()
+    answer = _json(tail) or (tail if to_end else tail.partition("\n")[0].strip())
+    for mark in _EMPHASIS:
+        if before.endswith(mark) and _ends_in(answer, mark):
+            before, answer = before.removesuffix(mark), answer.removesuffix(mark)
+    answer = _bare(answer)
+    return Marked(_without_repetition(before, marker, answer), answer)
 
 
 def with_answer(rationale: str, marker: str, answer: str) -> str:
-    """Join a rationale and its answer in the form that `final_answer` reads."""
+    """Join a rationale and its answer in the form that `marked_answer` reads."""
     body = rationale.strip()
     marked = f"{marker} {answer}".strip()
     return f"{body}\n{marked}" if body else marked
 
 
 def elements(answer: str, separator: str) -> list[str]:
-    """Split a set answer into its items, in their order, without repetition."""
-    parts = (part.strip() for part in answer.split(separator.strip() or None))
+    """Split a set answer into its items, in their order, without repetition.
+
+    A separator of blanks separates words, one with a line break lines. Brackets around all items
+    and a full stop after them are not theirs.
+    """
+    listed = answer.strip()
+    if len(listed.removesuffix(".").split(".")) == 1:
+        listed = listed.removesuffix(".")
+    if listed[:1] + listed[-1:] in _BRACKETS:
+        listed = listed[1:-1]
+    mark = separator.strip() or ("\n" if "\n" in separator else None)
+    parts = (part.strip() for part in listed.split(mark))
     return list(dict.fromkeys(part for part in parts if part))
 
 
-def unfenced(text: str) -> str:
-    """Strip the Markdown fence that models put around JSON."""
-    stripped = text.strip()
-    first, _, rest = stripped.partition("\n")
-    if first.rstrip().lower() in ("```", "```json") and rest.endswith("```"):
-        return rest.removesuffix("```")
-    return text
+def _last(text: str, marker: str) -> int:
+    """Where the last marker begins; -1 where there is none."""
+    is_row = bool(marker) and not marker.strip("#")
+    end = len(text) if marker else 0
+    while (at := text.rfind(marker, 0, end) if end else -1) >= 0:
+        around = text[max(0, at - 1) : at] + text[at + len(marker) : at + len(marker) + 1]
+        if not is_row or "#" not in around:
+            return at
+        end = at + len(marker) - 1
+    return -1
 
 
-def _split(completion: str, marker: str, *, to_end: bool = False) -> tuple[str, str] | None:
-    """The rationale and the answer; None where nothing is marked. An empty marker marks nothing."""
-    if not marker or marker not in completion:
-        return None
-    text = completion.rstrip()
-    closed = text.removesuffix(marker)
-    if marker in closed:  # a heading that is closed, as in "#### 72 ####"
-        text = closed
-    before, _, tail = text.rpartition(marker)
-    while mark := next((m for m in _EMPHASIS if before.endswith(m) and tail.startswith(m)), None):
-        before, tail = before.removesuffix(mark), tail.removeprefix(mark)
-    tail = tail.strip()
-    answer = _json(tail) or (tail if to_end else tail.partition("\n")[0].strip())
-    while mark := next((m for m in _EMPHASIS if before.endswith(m) and _ends_in(answer, m)), None):
-        before, answer = before.removesuffix(mark), answer.removesuffix(mark)
-    answer = _bare(answer)
-    return _without_repetition(before, marker, answer), answer
+def _is_heading(marker: str, before: str, tail: str) -> bool:
+    """Whether a marker with these around it may as well be Markdown's heading."""
+    if marker.strip("#"):
+        return False
+    line, _, below = tail.strip(" \t").partition("\n")
+    begins_line = not before.rpartition("\n")[2].strip("*_` \t")
+    return bool(below.strip()) and not (begins_line and not line.strip())
 
 
 def _json(text: str) -> str:
@@ -102,6 +136,7 @@ def _bare(answer: str) -> str:
 def _without_repetition(rationale: str, marker: str, answer: str) -> str:
     """Drop the same marked answer from the end of what precedes it: small models repeat it."""
     lines = rationale.strip().split("\n")
-    while lines and lines[-1].strip() in ("", marker, f"{marker} {answer}", f"{marker}{answer}"):
+    repeated = ("", marker, f"{marker} {answer}", f"{marker}{answer}")
+    while lines and lines[-1].strip() in repeated:
         lines.pop()
     return "\n".join(lines).strip()

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from stratos.scoring.answers import final_answer, rationale_of
+from stratos.scoring.answers import marked_answer
+from stratos.scoring.json_text import holds_json
 from stratos.scoring.thinking import without_thinking
 from stratos.scoring.verifiers import is_correct, needs_gold
-from stratos.spec import JsonSchema, Verifier
+from stratos.spec import JsonSchema, ToolCalls, Verifier
 
 Reason = Literal[
     "right",
@@ -63,14 +64,16 @@ def expects_marker(verifier: Verifier, marker: str) -> bool:
     """Whether a model is to mark its final answer.
 
     A reply that is JSON, matches a pattern or pleases a judge is read as a whole. One with a marker
-    counts all the same.
+    counts all the same. Tool calls are never marked.
     """
-    return bool(marker) and needs_gold(verifier) and not isinstance(verifier, JsonSchema)
+    whole = isinstance(verifier, JsonSchema | ToolCalls) or not needs_gold(verifier)
+    return bool(marker) and not whole
 
 
 def read_reply(
     text: str,
     *,
+    verifier: Verifier,
     finished: bool,
     marker: str,
     gold: str | None = None,
@@ -79,7 +82,9 @@ def read_reply(
 ) -> ReadReply:
     """Find the answer in a reply.
 
-    Thinking between tags is cut off first: an answer inside it is none.
+    Thinking between tags is cut off first: an answer inside it is none. Tool calls are JSON, which
+    holds neither thinking nor a marker, whatever stands in their arguments. Where no marker is
+    expected, one counts only if nothing follows its answer: `####` is Markdown's heading, too.
 
     Args:
         finished: The model ended it, and not its limit of tokens.
@@ -88,21 +93,30 @@ def read_reply(
         must_mark: A reply without a marker is worth nothing.
         keep_thinking: Teach the thinking, too.
     """
-    said = without_thinking(text)
-    marked = bool(marker) and marker in said
+    if isinstance(verifier, ToolCalls):
+        marker, said = "", text.strip()
+    else:
+        said = without_thinking(text)
+    found = marked_answer(
+        said,
+        marker,
+        to_end=gold is not None and "\n" in gold.strip(),
+        strict=not must_mark and not expects_marker(verifier, marker),
+    )
+    if found is not None and isinstance(verifier, JsonSchema) and not holds_json(found.answer):
+        found = None  # the marker stands in a text of the JSON
     fault: Reason | None = None
     if not finished:
         fault = "cut"
     elif not said:
         fault = "thinking only" if text.strip() else "empty"
-    elif must_mark and marker and not marked:
+    elif must_mark and marker and found is None:
         fault = "no marker"
-    several_lines = gold is not None and "\n" in gold.strip()
     return ReadReply(
-        answer=final_answer(said, marker, to_end=several_lines),
-        rationale=rationale_of(said, marker) if marked else said,
+        answer=said if found is None else found.answer,
+        rationale=said if found is None else found.rationale,
         text_to_learn=text.strip() if keep_thinking else said,
-        is_marked=marked,
+        is_marked=found is not None,
         fault=fault,
     )
 
@@ -132,6 +146,6 @@ def judge_reply(
     Raises:
         ValueError: as `is_correct` does.
     """
-    reply = read_reply(text, finished=finished, marker=marker, gold=gold)
+    reply = read_reply(text, verifier=verifier, finished=finished, marker=marker, gold=gold)
     correct = reply.fault is None and is_correct(verifier, reply.answer, gold)
     return verdict_of(reply, correct, verifier=verifier, marker=marker)

@@ -19,6 +19,8 @@ def without_thinking(text: str) -> str:
     Some templates open the thinking in the prompt, so that a reply has the closing tag alone.
     What is opened and never closed is thinking to its end.
     """
+    if "<" not in text and "[" not in text:
+        return text.strip()
     said: list[str] = []
     position, thinks = 0, False
     for number, tag in enumerate(_TAG.finditer(text)):

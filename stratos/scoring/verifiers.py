@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
-import unicodedata
-from decimal import Decimal
 
-from stratos.scoring.answers import elements, unfenced
+from stratos.normal_text import normalise, one_form
+from stratos.scoring.answers import elements
+from stratos.scoring.json_text import json_in
+from stratos.scoring.json_values import equal_json, read_json
+from stratos.scoring.labels import chosen
+from stratos.scoring.numbers import same_number
+from stratos.scoring.tool_calls import compare_calls
 from stratos.spec import (
     Choice,
     Exact,
@@ -17,13 +20,11 @@ from stratos.spec import (
     Number,
     Regex,
     SetOf,
+    ToolCalls,
     Verifier,
 )
 from stratos.spec.json_schema import is_valid
-
-_NUMBER = re.compile(r"[-+−]?(?:\d[\d,_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
-_FRACTION = re.compile(r"\s*([-+−]?\d+)\s*/\s*(\d+)\s*")
-_SEPARATORS = re.compile(r"[\W_]+")
+from stratos.spec.patterns import matches
 
 
 def needs_gold(verifier: Verifier) -> bool:
@@ -40,6 +41,8 @@ def is_correct(verifier: Verifier, answer: str, gold: str | None) -> bool:
     Raises:
         ValueError: when the verifier needs a gold answer and there is none, or is a model, which
             only asked inside jobs (`training.judging.judge`).
+        PatternRefused: when the spec is from before and its pattern cannot be matched in linear
+            time; reading a spec refuses one.
     """
     if isinstance(verifier, LlmJudge):
         raise ValueError(
@@ -55,80 +58,37 @@ def is_correct(verifier: Verifier, answer: str, gold: str | None) -> bool:
 
 
 def _agrees(
-    verifier: Exact | Normalised | Number | Choice | SetOf | JsonSchema | Regex,
+    verifier: Exact | Normalised | Number | Choice | SetOf | JsonSchema | ToolCalls | Regex,
     answer: str,
     gold: str,
 ) -> bool:
     match verifier:
         case Regex():
-            return re.fullmatch(verifier.pattern, answer.strip()) is not None
+            return matches(verifier.pattern, answer.strip())
         case Exact():
             return answer.strip() == gold.strip()
         case Normalised():
-            return normalise(answer) == normalise(gold)
+            return answer == gold or normalise(answer) == normalise(gold)
         case Number():
-            return _same_number(answer, gold, verifier.tolerance)
+            return same_number(answer, gold, verifier.tolerance)
         case Choice():
-            chosen = _choice(answer, verifier.choices)
-            return chosen is not None and chosen == _choice(gold, verifier.choices)
+            label = chosen(answer, verifier.choices)
+            return label is not None and label == chosen(gold, verifier.choices)
         case SetOf():
-            found = elements(answer, verifier.separator)
-            return set(found) == set(elements(gold, verifier.separator))
+            return _same_items(answer, gold, verifier.separator)
         case JsonSchema():
             return _same_json(answer, gold, verifier.json_schema)
+        case ToolCalls():
+            return compare_calls(verifier, answer, gold).exact
 
 
-def normalise(text: str) -> str:
-    """Fold case and width, and turn each run of space and punctuation into one space."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return _SEPARATORS.sub(" ", folded).strip()
-
-
-def parse_number(text: str) -> Decimal | None:
-    """Read the one number in a text: `1,250.50`, `$12`, `3/4`, `15%`; None unless there is one."""
-    fraction = _FRACTION.fullmatch(text)
-    found = _NUMBER.findall(text)
-    try:
-        if fraction and (divisor := Decimal(fraction[2])):
-            return Decimal(fraction[1].replace("−", "-")) / divisor
-        if len(found) != 1:
-            return None
-        return Decimal(re.sub("[,_]", "", found[0]).replace("−", "-"))
-    except ArithmeticError:
-        return None
-
-
-def _same_number(answer: str, gold: str, tolerance: float) -> bool:
-    ours, theirs = parse_number(answer), parse_number(gold)
-    if ours is None or theirs is None:
-        return False
-    return abs(ours - theirs) <= Decimal(str(tolerance))
-
-
-def _choice(text: str, choices: tuple[str, ...]) -> str | None:
-    """The one choice a text names: the text itself, or the only choice that occurs in it."""
-    wanted = {normalise(choice): choice for choice in choices}
-    said = normalise(text)
-    if said in wanted:
-        return wanted[said]
-    inside = [key for key in wanted if key and f" {key} " in f" {said} "]
-    return wanted[inside[0]] if len(inside) == 1 else None
+def _same_items(answer: str, gold: str, separator: str) -> bool:
+    ours, theirs = (set(elements(one_form(text), separator)) for text in (answer, gold))
+    return ours == theirs
 
 
 def _same_json(answer: str, gold: str, schema: dict[str, object] | None) -> bool:
-    ours, theirs = json.loads(unfenced(answer)), json.loads(unfenced(gold))
-    if schema is not None and not is_valid(ours, schema):
+    said = json_in(answer)
+    if schema is not None and not is_valid(json.loads(said), schema):
         return False
-    return _canonical(ours) == _canonical(theirs)
-
-
-def _canonical(value: object) -> str:
-    """JSON text in which 1 and 1.0 are equal, and true and 1 are not."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    elif isinstance(value, list):
-        return "[" + ",".join(map(_canonical, value)) + "]"
-    elif isinstance(value, dict):
-        pairs = (f"{json.dumps(key)}:{_canonical(value[key])}" for key in sorted(value))
-        return "{" + ",".join(pairs) + "}"
-    return json.dumps(value)
+    return equal_json(read_json(said), read_json(json_in(gold)))

@@ -21,6 +21,7 @@ from stratos.errors import SpecRejected
 from stratos.problems import Problem
 from stratos.spec import Spec
 from stratos.spec.schedule import At, Cron, next_times, parse_schedule, time_zone
+from stratos.spec.verifier_faults import verifier_faults
 from stratos.spec.yaml_tree import Location, YamlTree, path_text, read_yaml
 from stratos.statistics.wilson import proportion
 
@@ -81,6 +82,8 @@ def read_document(content: str | bytes) -> SpecDocument:
     _check_schedule(tree)
     if spec is not None:
         _check_names(spec, tree)
+        for field, fault in verifier_faults(spec.task.verifier):
+            tree.report(("task", "verifier", field), fault)
     return SpecDocument(tree, spec)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -31,34 +30,36 @@ class Exact(FrozenModel):
 
 
 class Normalised(FrozenModel):
-    """Equal after case folding, and with runs of space and punctuation removed."""
+    """Equal, case, width and runs of space and punctuation aside: see [words](answers.md#words)."""
 
     kind: Literal["normalised"]
 
 
 class Number(FrozenModel):
-    """Equal as numbers."""
+    """Equal as numbers, however they are written: see [numbers](answers.md#numbers)."""
 
     kind: Literal["number"]
     tolerance: Annotated[float, Field(ge=0)] = 0.0
 
 
 class Choice(FrozenModel):
-    """One of a fixed list of labels."""
+    """One of a fixed list of labels, alone or in a sentence: see [labels](answers.md#labels)."""
 
     kind: Literal["choice"]
     choices: Annotated[tuple[str, ...], Field(min_length=2)]
+    """Any two must differ by more than case, width, space and punctuation."""
 
 
 class SetOf(FrozenModel):
-    """Equal as sets of items."""
+    """Equal as sets of items: see [sets](answers.md#sets)."""
 
     kind: Literal["set"]
     separator: str = " "
 
 
 class JsonSchema(FrozenModel):
-    """Equal as JSON values, and valid under a schema where one is given."""
+    """Equal as JSON values, and valid under a schema where one is given: see
+    [JSON](answers.md#json)."""
 
     kind: Literal["json"]
     json_schema: dict[str, object] | None = None
@@ -73,19 +74,37 @@ class JsonSchema(FrozenModel):
 
 
 class Regex(FrozenModel):
-    """The answer matches a pattern in full. Needs no gold answer."""
+    """The reply matches a pattern in full. Needs no gold answer.
+
+    It is matched in linear time by Rust's `regex`, which has no lookahead, lookbehind,
+    back-references, atomic groups and possessive quantifiers. A pattern with them is refused.
+    """
 
     kind: Literal["regex"]
     pattern: str
 
-    @field_validator("pattern")
-    @classmethod
-    def _compiles(cls, pattern: str) -> str:
-        try:
-            re.compile(pattern)
-        except re.error as error:
-            raise ValueError(f"not a regular expression: {error}") from error
-        return pattern
+
+class ToolCalls(FrozenModel):
+    """The tools that are called, and their arguments, are the gold ones, equal as JSON values.
+
+    Answer and gold are JSON: a list of `{"name": …, "arguments": {…}}`, and `[]` where nothing is
+    to be called. The gold answer may name several right answers: see
+    [Tool calls](objectives.md#tool-calls).
+    """
+
+    kind: Literal["tool_call"]
+    ordered: bool = False
+    """Whether the order of several calls in one reply counts."""
+    text: Literal["exact", "normalised"] = "exact"
+    """How texts in arguments are compared: as the verifier of that name does."""
+    tolerance: Annotated[float, Field(ge=0)] = 0.0
+    """How far a number in an argument may be from the gold one."""
+    argument_tolerance: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
+    """The same for arguments of these names, in place of `tolerance`."""
+    ignored_arguments: tuple[str, ...] = ()
+    """Arguments that are not compared, such as an id that the model makes up."""
+    optional_arguments: tuple[str, ...] = ()
+    """Arguments that may be left out, and are compared where they are given."""
 
 
 class LlmJudge(FrozenModel):
@@ -108,7 +127,7 @@ class LlmJudge(FrozenModel):
 
 
 Verifier = Annotated[
-    Exact | Normalised | Number | Choice | SetOf | JsonSchema | Regex | LlmJudge,
+    Exact | Normalised | Number | Choice | SetOf | JsonSchema | ToolCalls | Regex | LlmJudge,
     Field(discriminator="kind"),
 ]
 
@@ -122,7 +141,9 @@ class Task(FrozenModel):
     verifier: Verifier
     answer_marker: str = "####"
     """The final answer is what follows the last marker; without a marker, the whole completion.
-    The default prompts ask teachers for it. Empty: there is no marker."""
+    The default prompts ask teachers for it. Where no marker is asked for, and in logged replies,
+    `####` with text below it is a heading (see
+    [gold answers](answers.md#gold-answers-in-logged-replies)). Empty: there is no marker."""
     checker: BucketPath | None = None
     """Python file with `check(question, answer, rationale) -> list[str]`, which returns the
     problems of a rationale; an empty list if every step holds. Runs only inside the jobs."""

@@ -43,3 +43,21 @@ def test_the_format_that_a_spec_names_holds_for_every_line(tmp_path: Path) -> No
     assert found.formats == {"d.jsonl": "prompt_completion"}
     with pytest.raises(DatasetRejected, match="has no field 'messages', which the format openai"):
         inspect(tmp_path, rows, format="openai_chat")
+
+
+def test_a_gold_answer_that_its_verifier_rejects_is_a_bad_line(tmp_path: Path) -> None:
+    rows = [{"prompt": f"What is {i}?", "completion": f"{i}"} for i in range(300)]
+    rows[7]["completion"] = "between 3 and 5"
+    with pytest.raises(DatasetRejected, match=r"d\.jsonl:8: the gold answer does not hold exactly"):
+        inspect(tmp_path, rows, verifier={"kind": "number"})
+    found, _ = inspect(tmp_path, rows, verifier={"kind": "exact"})
+    assert found.num_bad_lines == 0
+
+
+def test_a_heading_in_a_logged_reply_is_no_gold_answer(tmp_path: Path) -> None:
+    rows = [
+        {"prompt": f"What is {i}?", "completion": f"#### Answer {i}\n\n#### Next steps\n\n1. Pay."}
+        for i in range(300)
+    ]
+    _, splits = inspect(tmp_path, rows, verifier={"kind": "normalised"})
+    assert all(r.gold is not None and r.gold.endswith("1. Pay.") for r in splits["heldout"])

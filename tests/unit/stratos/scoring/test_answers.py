@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratos.scoring.answers import elements, final_answer, rationale_of, unfenced, with_answer
+from stratos.scoring.answers import elements, marked_answer, with_answer
+
+
+def final_answer(completion, marker, **options):
+    found = marked_answer(completion, marker, **options)
+    return completion.strip() if found is None else found.answer
+
+
+def rationale_of(completion, marker):
+    found = marked_answer(completion, marker)
+    return "" if found is None else found.rationale
 
 
 def test_the_answer_is_what_follows_the_last_marker():
@@ -98,11 +108,3 @@ def test_an_empty_marker_marks_nothing():
     assert final_answer("so\n#### 72 ", "") == "so\n#### 72"
     assert rationale_of("so\n72", "") == ""
     assert with_answer("so", "", "72") == "so\n72"
-
-
-def test_a_fence_around_json_is_taken_off_and_other_text_stays():
-    assert unfenced('```json\n{"a": 1}\n```').strip() == '{"a": 1}'
-    assert unfenced(' ```JSON \n{"a": 1}\n``` ').strip() == '{"a": 1}'
-    assert unfenced("```\n[]\n```").strip() == "[]"
-    assert unfenced("```python\nx\n```") == "```python\nx\n```"
-    assert unfenced('{"a": 1}') == '{"a": 1}'

@@ -71,3 +71,54 @@ def test_the_verifier_asks_for_equality_and_for_the_schema() -> None:
     verifier = JsonSchema(kind="json", json_schema=TREE)
     assert is_correct(verifier, '{"children": []}', '{"children": []}')
     assert not is_correct(verifier, '{"child": []}', '{"child": []}')
+
+
+TWO_WAYS = {
+    "$ref": "#/$defs/list",
+    "$defs": {
+        "list": {
+            "anyOf": [
+                {"type": "string"},
+                {"items": {"$ref": "#/$defs/list"}, "minItems": 2},
+                {"items": {"$ref": "#/$defs/list"}, "maxItems": 0},
+            ]
+        }
+    },
+}
+
+
+def test_a_schema_that_leads_back_to_itself_in_two_ways_comes_to_an_end() -> None:
+    value: list[object] = []
+    for _ in range(40):
+        value = [value]
+    assert not is_valid(value, TWO_WAYS)
+    assert is_valid(["a", ["b", "c"]], TWO_WAYS)
+
+
+@pytest.mark.parametrize(
+    ("value", "unique"),
+    [
+        ([1, True], True),
+        ([1, 1.0], False),
+        ([{"a": 1}, {"a": 2}], True),
+        ([{"a": 1, "b": [2]}, {"b": [2.0], "a": 1}], False),
+        (["1", 1, None, {}], True),
+    ],
+)
+def test_items_are_unique_as_json_values(value: object, unique: bool) -> None:
+    assert is_valid(value, {"uniqueItems": True}) is unique
+
+
+def test_patterns_of_a_schema_are_matched_anywhere_in_a_text() -> None:
+    assert is_valid("xay", {"pattern": "a"})
+    assert not is_valid("xy", {"pattern": "a"})
+    closed = {"patternProperties": {"a$": {"type": "string"}}, "additionalProperties": False}
+    assert is_valid({"xa": "y"}, closed)
+    assert not is_valid({"xa": 1}, closed)
+    assert not is_valid({"x": "y"}, closed)
+
+
+def test_many_parts_that_nothing_evaluates_are_not_looked_for() -> None:
+    schema = {"type": "object", "unevaluatedProperties": {"type": "integer"}}
+    assert is_valid({"a": 1}, schema)
+    assert not is_valid({str(number): 1 for number in range(2_000)}, schema)

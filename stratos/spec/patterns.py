@@ -1,0 +1,115 @@
+"""Regular expressions that are matched in linear time, whatever the text.
+
+The engine is Rust's `regex`, as pydantic-core has it for its own fields. It knows no lookaround and
+no back-references, which is why it never backtracks. Where Python would read a pattern otherwise,
+the pattern is refused: one that is accepted means the same in both.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from pydantic_core import SchemaError, SchemaValidator, core_schema
+
+_TOKEN = re.compile(
+    r"\\(?P<escape>[pPxuU]\{[^}]*\}|.)|\[\^?\]?(?P<members>(?:\\.|[^\]\\])*)\]"
+    r"|(?P<look>\(\?<?[=!])|(?P<atomic>\(\?>)|(?P<condition>\(\?\()|(?P<reference>\(\?P=)"
+    r"|(?P<comment>\(\?#)|(?P<possessive>[*+?}]\+)",
+    re.DOTALL,
+)
+_NAMES = {
+    "look": "lookahead or lookbehind",
+    "atomic": "an atomic group",
+    "condition": "a condition on a group",
+    "reference": "a back-reference",
+    "comment": "a comment in a group",
+    "possessive": "a possessive quantifier",
+}
+_SET_OPERATIONS = ("[", "&&", "--", "~~")
+_ADVICE = {
+    "quantifier": r"write `\{` for a brace, and `{0,n}` for `{,n}`",
+    "exceeds size": "ask for fewer repetitions, or for `[a-z]` and `[0-9]` instead of `\\w` and "
+    "`\\d`, which stand for the letters and digits of every script",
+}
+
+
+class PatternRefused(Exception):
+    """A pattern that cannot be matched in linear time. Specs from before may hold one."""
+
+
+def pattern_fault(pattern: str) -> str | None:
+    """Return why a pattern cannot be matched in linear time, and what to do; None if it can."""
+    if (named := _unsupported(pattern)) is not None:
+        return f"holds {named}"
+    try:
+        _compiled(pattern)
+        _compiled(_whole(pattern))
+    except SchemaError as error:
+        reason = str(error).strip().splitlines()[-1].strip().removeprefix("error: ")
+        reason = reason.removeprefix("SchemaError: ")
+        advice = next((text for part, text in _ADVICE.items() if part in reason), _REWRITE)
+        return f"is no regular expression that can be matched in linear time: {reason}; {advice}"
+    return None
+
+
+def matches(pattern: str, text: str) -> bool:
+    """Tell whether a pattern matches a text in full.
+
+    Raises:
+        PatternRefused: when `pattern_fault` finds fault with the pattern.
+    """
+    return _run(pattern, text, whole=True)
+
+
+def occurs(pattern: str, text: str) -> bool:
+    """Tell whether a pattern matches anywhere in a text.
+
+    Raises:
+        PatternRefused: when `pattern_fault` finds fault with the pattern.
+    """
+    return _run(pattern, text, whole=False)
+
+
+_REWRITE = "write the pattern without it"
+_SLOW = "which cannot be matched in linear time; write the pattern without it"
+
+
+def _run(pattern: str, text: str, *, whole: bool) -> bool:
+    if (fault := _known_fault(pattern)) is not None:
+        raise PatternRefused(f"the pattern {pattern!r} {fault}")
+    return bool(_compiled(_whole(pattern) if whole else pattern).isinstance_python(text))
+
+
+@lru_cache(maxsize=256)
+def _known_fault(pattern: str) -> str | None:
+    return pattern_fault(pattern)
+
+
+@lru_cache(maxsize=512)
+def _compiled(pattern: str) -> SchemaValidator:
+    return SchemaValidator(core_schema.str_schema(pattern=pattern, regex_engine="rust-regex"))
+
+
+def _whole(pattern: str) -> str:
+    # A verbose pattern may end in a comment, which would swallow the bracket.
+    return rf"\A(?:{pattern}{chr(10) if '(?x' in pattern else ''})\z"
+
+
+def _unsupported(pattern: str) -> str | None:
+    for token in _TOKEN.finditer(pattern):
+        if (escape := token["escape"]) is not None:
+            if escape in "123456789":
+                return f"{_NAMES['reference']}, {_SLOW}"
+            if escape == "Z":
+                return r"`\Z`, which this engine writes `\z`; a reply is matched whole without it"
+        elif (members := token["members"]) is not None:
+            bare = re.sub(r"\\.", "", members, flags=re.DOTALL)
+            if found := next((mark for mark in _SET_OPERATIONS if mark in bare), None):
+                return (
+                    f"`{found}` in a character class, which means two things; write `\\{found[0]}`"
+                )
+        else:
+            named = next(_NAMES[name] for name in _NAMES if token[name] is not None)
+            return f"{named}, {_SLOW}"
+    return None

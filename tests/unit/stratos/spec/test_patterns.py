@@ -1,0 +1,66 @@
+"""Patterns are matched in linear time, or refused by name."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stratos.spec.patterns import PatternRefused, matches, occurs, pattern_fault
+
+PIECES = st.sampled_from(["a", "b", ".", "[ab]", "[^a]", r"\d", r"\.", "(?:ab)", "a|b", "(b|a)"])
+PATTERNS = st.lists(
+    st.tuples(PIECES, st.sampled_from(["", "*", "+", "?", "{2}", "{1,2}", "*?"])), max_size=5
+).map(lambda pairs: "".join(f"(?:{piece}){repeated}" for piece, repeated in pairs))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "named"),
+    [
+        ("a(?=b)", "lookahead or lookbehind"),
+        ("(?<!a)b", "lookahead or lookbehind"),
+        (r"(a)\1", "a back-reference"),
+        ("(?P<x>a)(?P=x)", "a back-reference"),
+        ("a++b", "a possessive quantifier"),
+        ("a{2}+", "a possessive quantifier"),
+        ("(?>a)", "an atomic group"),
+        ("(a)?(?(1)b)", "a condition on a group"),
+        ("(?#what)a", "a comment in a group"),
+        ("[a&&b]", "`&&` in a character class"),
+        ("[[]", "`[` in a character class"),
+        (r"a\Z", r"`\Z`"),
+        ("a{,3}", "`{0,n}` for `{,n}`"),
+        (r"\w{5000}", "ask for fewer repetitions"),
+        ("a)(b", "unopened group"),
+        ("(", "unclosed group"),
+    ],
+)
+def test_what_cannot_be_matched_in_linear_time_is_refused_by_name(pattern, named):
+    assert named in pattern_fault(pattern)
+    with pytest.raises(PatternRefused, match=re.escape(named)):
+        matches(pattern, "a")
+
+
+@given(PATTERNS, st.text(alphabet="ab.1\n", max_size=8))
+def test_a_pattern_that_is_accepted_means_what_it_means_in_python(pattern, text):
+    assert pattern_fault(pattern) is None
+    assert matches(pattern, text) is (re.fullmatch(pattern, text) is not None)
+    assert occurs(pattern, text) is (re.search(pattern, text) is not None)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "whole"),
+    [
+        (r"[\p{L}\p{M}]+", "दिन", True),
+        (r"[\[\]+-]+", "[-]", True),
+        ("(?x) a  # a letter", "a", True),
+        ("(?i)yes|no", "NO", True),
+        ("a", "ab", False),
+        ("a|ab", "ab", True),
+        ("", "\ud800", False),
+    ],
+)
+def test_a_pattern_matches_a_text_in_full(pattern, text, whole):
+    assert matches(pattern, text) is whole
