@@ -8,7 +8,7 @@ from itertools import takewhile
 
 from transformers import PreTrainedTokenizerBase
 
-from stratos.catalog.tool_syntax import PROBE, vllm_parser
+from stratos.catalog.vllm_parsers import PROBE, vllm_parser
 from stratos.contracts.messages import Message, Tool, openai_tool, template_message
 
 _THINKS = re.compile(r"\benable_thinking\b")

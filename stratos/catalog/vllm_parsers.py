@@ -1,4 +1,4 @@
-"""How a chat template writes a tool call, and which of vLLM's parsers reads that.
+"""Which of vLLM's parsers reads tool calls as a chat template writes them.
 
 The parsers are those of vLLM 0.30 and 0.32 (`vllm/tool_parsers`). llama.cpp needs none: it derives
 one from the template.
@@ -6,6 +6,7 @@ one from the template.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Container
 
@@ -13,20 +14,19 @@ from stratos.contracts.messages import ToolCall
 
 PROBE = ToolCall(name="look_up", arguments={"city": "Oslo"}, id="call00001")
 """A call to render. Templates of Mistral take ids of nine letters and digits only."""
-_NAMED = r'\{{\s*"name":\s*"look_up",\s*"{}":\s*\{{\s*"city":\s*"Oslo"\s*\}}'
-_ARGUMENTS, _PARAMETERS = _NAMED.format("arguments"), _NAMED.format("parameters")
 _PYTHON = r"look_up\(city=(?:'Oslo'|\"Oslo\")\)"
 _SYNTAXES = {
-    "hermes": rf"<tool_call>\s*{_ARGUMENTS}\s*\}}\s*</tool_call>",
+    "hermes": r"<tool_call>(?P<arguments>.*)</tool_call>",
     "qwen3_coder": r"<tool_call>\s*<function=look_up>\s*<parameter=city>\s*Oslo\s*</parameter>"
     r"\s*</function>\s*</tool_call>",
-    "mistral": rf"\[TOOL_CALLS\]\s*(?:\[\s*{_ARGUMENTS}|look_up(?:\[ARGS\])?\s*\{{)",
+    "mistral": r"\[TOOL_CALLS\]\s*(?:\[(?P<arguments>\{.*\})\s*\]|look_up(?:\[ARGS\])?\s*\{)",
     "lfm2": rf"<\|tool_call_start\|>\[{_PYTHON}\]<\|tool_call_end\|>",
     "olmo3": rf"<function_calls>\s*{_PYTHON}\s*</function_calls>",
-    "llama3_json": rf"\A\s*(?:<\|python_tag\|>)?{_PARAMETERS}\s*\}}",
+    "llama3_json": r"\A\s*(?:<\|python_tag\|>)?(?P<parameters>\{.*\})",
     "pythonic": rf"\A\s*\[{_PYTHON}\]",
 }
-"""vLLM's name of a parser → what it reads, as a reply that calls `PROBE`."""
+"""vLLM's name of a parser → what it reads, as a reply that calls `PROBE`. A group is an object that
+has the arguments under the group's name."""
 _TOKENS = {
     "mistral": "[TOOL_CALLS]",
     "lfm2": "<|tool_call_start|>",
@@ -43,7 +43,23 @@ def vllm_parser(reply: str, vocabulary: Container[str]) -> str | None:
         vocabulary: Tokens that the model has.
     """
     for parser, syntax in _SYNTAXES.items():
+        found = re.search(syntax, reply, re.DOTALL)
         token = _TOKENS.get(parser)
-        if re.search(syntax, reply) and (token is None or token in vocabulary):
+        if found and _is_probe(found) and (token is None or token in vocabulary):
             return parser
     return None
+
+
+def _is_probe(found: re.Match[str]) -> bool:
+    """Whether an object in a reply, if there is one, is the call, in any order."""
+    for key, text in found.groupdict().items():
+        if text is None:
+            continue
+        try:
+            call = json.loads(text)
+        except ValueError:
+            return False
+        if not isinstance(call, dict) or call.get("name") != PROBE.name:
+            return False
+        return bool(call.get(key) == PROBE.arguments)
+    return True

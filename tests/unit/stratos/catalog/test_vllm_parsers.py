@@ -2,11 +2,12 @@
 
 import pytest
 
-from stratos.catalog.tool_syntax import vllm_parser
+from stratos.catalog.vllm_parsers import vllm_parser
 
 TOKENS = {"[TOOL_CALLS]", "<|tool_call_start|>", "<|python_tag|>"}
 REPLIES = {
     '<tool_call>\n{"name": "look_up", "arguments": {"city": "Oslo"}}\n</tool_call>': "hermes",
+    '<tool_call>{"arguments": {"city": "Oslo"}, "name": "look_up"}</tool_call>': "hermes",
     "<tool_call>\n<function=look_up>\n<parameter=city>\nOslo\n</parameter>\n</function>\n"
     "</tool_call>": "qwen3_coder",
     '[TOOL_CALLS] [{"name": "look_up", "arguments": {"city": "Oslo"}, "id": "call00001"}]': (
