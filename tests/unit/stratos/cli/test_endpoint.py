@@ -14,6 +14,7 @@ from stratos.contracts.messages import Message, openai_message
 from stratos.errors import (
     EndpointNotFound,
 )
+from stratos.hosting.chat_request import Said
 from tests.unit.stratos.cli.stack_contents import keys, put_endpoint, put_model, put_run, run
 
 
@@ -61,7 +62,7 @@ def test_invoke_puts_a_system_message_before_the_question_if_one_is_given(sent, 
 
 def test_a_conversation_is_asked_with_its_system_message(stack, sent):
     asked = [Message(role="system", content="Which team?"), Message(role="user", content="Pay?")]
-    assert endpoint.converse(stack, find_run(stack, "r-1"), asked, 8) == ("billing", True)
+    assert endpoint.converse(stack, find_run(stack, "r-1"), asked, 8) == Said("billing")
     assert sent == [[openai_message(message) for message in asked]]
 
 
