@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import resource
 import sys
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +21,7 @@ from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from stratos.catalog.chat_template import OUT_OF_RESOURCES, Rendered, Rendering
+from stratos.catalog.written_reply import Render
 from stratos.units import MIB
 
 _MEMORY_BYTES = 256 * MIB
@@ -65,6 +67,30 @@ def render(asked: Rendering) -> list[Rendered]:
             reason = None if kept else "it leaves the last message out"
             done.append(Rendered(text=text, refusal=reason))
     return done
+
+
+def template_renderer(template: str, tokens: Mapping[str, str]) -> Render:
+    """What renders conversations with a template; any part of it may raise anything.
+
+    Raises:
+        TemplateError: it is no template; or what Python says of the code it becomes.
+    """
+    compiled = _environment().from_string(template)
+
+    def render(
+        messages: Sequence[dict[str, Any]],
+        tools: Sequence[dict[str, Any]],
+        add_generation_prompt: bool,
+    ) -> str:
+        return compiled.render(
+            messages=list(messages),
+            tools=list(tools) or None,
+            documents=None,
+            add_generation_prompt=add_generation_prompt,
+            **tokens,
+        )
+
+    return render
 
 
 def _environment() -> ImmutableSandboxedEnvironment:

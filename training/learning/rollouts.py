@@ -14,6 +14,7 @@ from stratos.contracts.records import TrainingRecord
 from stratos.spec import Reinforcement
 from training.container.world import ALONE, World
 from training.judging.judge import Judge
+from training.models.chat import Dialogue
 from training.models.generation import Sampling, generate
 from training.student.batches import MicroBatch, TokenizedExample, micro_batches
 from training.student.student import Student
@@ -72,7 +73,9 @@ def read_questions(
 ) -> list[Question]:
     """Return the questions that can be scored and leave room for an answer."""
     scored = [record for record in records if judge.can_judge(record.answer)]
-    prompts = student.local.chat.prompts([record.messages for record in scored])
+    prompts = student.local.chat.prompts(
+        [Dialogue(one.messages, one.tools or ()) for one in scored]
+    )
     questions = [
         Question(prompt, record.answer)
         for prompt, record in zip(prompts, scored, strict=True)

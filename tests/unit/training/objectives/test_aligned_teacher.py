@@ -34,8 +34,7 @@ RECORDS = [
 
 
 def aligned(teacher, student, **settings):
-    messages = [record.messages for record in RECORDS]
-    prompts = teacher_prompts(messages, student.chat, teacher.chat)
+    prompts = teacher_prompts(RECORDS, student.chat, teacher.chat)
     return AlignedTeacher(teacher, student, prompts, Training(kd_weight=1.0, **settings))
 
 
