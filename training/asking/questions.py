@@ -113,7 +113,7 @@ def ask(
         requests, stop=stop, on_answer=lambda _index, _completion: on_done(next(done))
     )
     answers = {
-        index: GivenReply(record.messages, completion.text, completion.finished, record.gold)
+        index: GivenReply(record.messages, completion.whole, completion.finished, record.gold)
         for index, (record, completion) in enumerate(zip(records, completions, strict=True))
         if completion is not None
     }

@@ -237,7 +237,7 @@ class RejectionSampler:
             [
                 GivenReply(
                     one.part.record.messages,
-                    one.completion.text,
+                    one.completion.whole,
                     one.completion.finished,
                     one.part.answer,
                     self._marking(one.part),

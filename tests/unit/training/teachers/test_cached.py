@@ -3,7 +3,8 @@ import pytest
 from stratos.errors import BudgetExhausted
 from tests.unit.training.fakes import ScriptedTeacher, answer_all, ask
 from training.teachers.cached import CachedTeacher
-from training.teachers.service import Prices, ServiceTeacher
+from training.teachers.metering import Prices
+from training.teachers.service import ServiceTeacher
 from training.teachers.teacher import Completion, ModelUsage
 
 
