@@ -112,7 +112,9 @@ class _Calls:
             self._render, conversation.messages, conversation.tools, conversation.reply
         )
         read = syntax.read(written, {})
-        called = [_name(call) for call in conversation.reply["tool_calls"]]
+        calls = conversation.reply["tool_calls"]
+        assert isinstance(calls, list)
+        called = [_name(call) for call in calls if isinstance(call, dict)]
         if read is None or [call.name for call in read.calls] != called:
             return f"calls that it writes cannot be read again: {written[:200]!r}"
         return None

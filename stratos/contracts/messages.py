@@ -106,6 +106,13 @@ def openai_tool(tool: Tool) -> dict[str, Any]:
     return {"type": "function", "function": function}
 
 
+def openai_tool_choice(choice: ToolChoice) -> str | dict[str, Any]:
+    """A choice of tools as OpenAI's chat schema has it."""
+    if isinstance(choice, NamedTool):
+        return {"type": "function", "function": {"name": choice.name}}
+    return choice
+
+
 def calls_text(calls: Iterable[ToolCall]) -> str:
     """Calls as one line of JSON, in which answers are compared: names and arguments, no ids."""
     listed = [{"name": call.name, "arguments": call.arguments} for call in calls]
