@@ -115,8 +115,12 @@ def openai_tool_choice(choice: ToolChoice) -> str | dict[str, Any]:
 
 def calls_text(calls: Iterable[ToolCall]) -> str:
     """Calls as one line of JSON, in which answers are compared: names and arguments, no ids."""
-    listed = [{"name": call.name, "arguments": call.arguments} for call in calls]
-    return json.dumps(listed, ensure_ascii=False)
+    return json.dumps(listed_calls(calls), ensure_ascii=False)
+
+
+def listed_calls(calls: Iterable[ToolCall]) -> list[dict[str, Any]]:
+    """Calls as `calls_text` writes them, before they are text."""
+    return [{"name": call.name, "arguments": call.arguments} for call in calls]
 
 
 def _message(
