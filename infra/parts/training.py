@@ -52,6 +52,7 @@ class TrainingJobs(Construct):
         models = [
             f"arn:{Aws.PARTITION}:bedrock:*::foundation-model/*",
             arn("bedrock", "inference-profile/*"),
+            arn("bedrock", "application-inference-profile/*"),
         ]
         batches = arn("bedrock", "model-invocation-job/*")
         for statement in (
@@ -114,6 +115,7 @@ def _batch_role(scope: Construct, bucket: s3.IBucket, key: kms.IKey) -> iam.Role
             resources=[
                 f"arn:{Aws.PARTITION}:bedrock:*::foundation-model/*",
                 arn("bedrock", "inference-profile/*"),
+                arn("bedrock", "application-inference-profile/*"),
             ],
         ),
     ):

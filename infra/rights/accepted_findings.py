@@ -185,6 +185,11 @@ FINDINGS = (
         "The spec names the teacher.",
     ),
     _wildcard(
+        f"arn:<AWS::Partition>:bedrock:{_HERE}:application-inference-profile/*",
+        (_JOBS, _BATCHES),
+        "The spec names the teacher, by a profile that the account made.",
+    ),
+    _wildcard(
         f"arn:<AWS::Partition>:bedrock:{_HERE}:model-invocation-job/*",
         (_JOBS,),
         "Bedrock names a batch itself, and takes no tag of ours into its ARN.",

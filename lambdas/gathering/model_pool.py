@@ -75,7 +75,9 @@ def _refuse_gone(teachers: list[Teacher], listing: BedrockListing | None) -> Non
     if listing is None:
         return
     for teacher in teachers:
-        if isinstance(teacher, Bedrock) and not listing.offers(teacher.model_id):
+        if not isinstance(teacher, Bedrock) or teacher.is_profile:
+            continue
+        if not listing.offers(teacher.model_id):
             raise NoFeasiblePlan(
                 f"{listing.problem(teacher.model_id)}; name another teacher, or run "
                 "`stratos catalog refresh` if Bedrock offers it by now"

@@ -10,7 +10,7 @@ from stratos.catalog.exportable import export_obstacle
 from stratos.catalog.exportable_families import same_until
 from stratos.catalog.files import Files, parse_json
 from stratos.catalog.model_card import ModelCard
-from stratos.catalog.models import bedrock_card, hub_card
+from stratos.catalog.models import hub_card, priced_card
 from stratos.catalog.safetensors import StoredTensor, stored_tensors
 from stratos.catalog.trainable import teaching_obstacle, training_obstacle
 from stratos.spec import Bedrock, OpenAICompatible, Teacher, Weights
@@ -24,7 +24,7 @@ def card_of(model: Teacher, files: Files) -> ModelCard:
     """
     match model:
         case Bedrock():
-            return bedrock_card(model.model_id, batch=model.batch)
+            return priced_card(model, batch=model.batch)
         case OpenAICompatible():
             return ModelCard(
                 name=model.name,

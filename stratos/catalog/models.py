@@ -13,7 +13,7 @@ from stratos.catalog.layers import require_fewer_layers
 from stratos.catalog.model_card import ModelCard
 from stratos.catalog.shipped import shipped_rows
 from stratos.frozen import FrozenModel
-from stratos.spec import Weights
+from stratos.spec import Bedrock, Weights
 
 _LEAST_DAYS_LEFT = 90
 """Before its end of life, of a teacher that is considered by default."""
@@ -208,6 +208,25 @@ def bedrock_card(model_id: str, *, batch: bool = False) -> ModelCard:
         return bedrock_teachers()[model_id].card(batch=batch)
     except KeyError:
         raise LookupError(
-            f"{model_id} has no price in the catalog; "
-            "run `stratos catalog refresh`, or pick one of `stratos catalog show teachers`"
+            f"{model_id} has no price in the catalog; give `input_usd_per_million_tokens` and "
+            "`output_usd_per_million_tokens` with it, run `stratos catalog refresh`, or pick one "
+            "of `stratos catalog show teachers`"
         ) from None
+
+
+def priced_card(model: Bedrock, *, batch: bool) -> ModelCard:
+    """The card of a Bedrock teacher as a spec names it, with the spec's prices if it gives any.
+
+    Raises:
+        LookupError: when neither the spec nor the table has a price.
+    """
+    if model.output_usd_per_million_tokens is None:
+        return bedrock_card(model.model_id, batch=batch)
+    row = bedrock_teachers().get(model.model_id)
+    return ModelCard(
+        name=model.name,
+        kind="bedrock",
+        input_usd_per_million_tokens=model.input_usd_per_million_tokens,
+        output_usd_per_million_tokens=model.output_usd_per_million_tokens,
+        prior_accuracy=row.prior_accuracy if row is not None else None,
+    )

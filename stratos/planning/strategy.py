@@ -22,6 +22,7 @@ def choose_strategy(
     reverse_yield: Proportion | None,
     num_gold: int,
     *,
+    explainable: bool = True,
     answers: Mapping[str, int] = MappingProxyType({}),
     explanations: Mapping[str, int] = MappingProxyType({}),
 ) -> tuple[StrategyName, str]:
@@ -31,6 +32,7 @@ def choose_strategy(
     injection if hi < m and there are gold answers, a blend of both in between.
 
     Args:
+        explainable: Whether a teacher can be asked to explain a given answer.
         answers: What the teacher's answers were worth, counted by reason.
         explanations: Why explanations of given answers were rejected, counted by reason.
 
@@ -40,7 +42,7 @@ def choose_strategy(
     needed = DEFAULT_FLOOR if min_accuracy is None else min_accuracy
     source = "no accuracy is asked for" if min_accuracy is None else "min_accuracy"
     evidence = _evidence(teacher, reverse_yield, answers, explanations)
-    can_explain = reverse_yield is None or reverse_yield.successes > 0
+    can_explain = explainable and (reverse_yield is None or reverse_yield.successes > 0)
     can_inject = num_gold > 0 and can_explain
 
     if asked != "auto":

@@ -60,8 +60,28 @@ class Bedrock(FrozenModel):
 
     kind: Literal["bedrock"]
     model_id: Annotated[str, Field(min_length=1)]
+    """As Bedrock names it, or the ARN of an inference profile. An application inference profile
+    needs the two prices below: the catalog cannot know which model is behind it."""
     batch: bool = False
     """Batch inference: about half the price, hours instead of seconds."""
+    input_usd_per_million_tokens: Annotated[float, Field(ge=0)] | None = None
+    """Instead of the catalog's price; what is paid for a batch where `batch: true`."""
+    output_usd_per_million_tokens: Annotated[float, Field(ge=0)] | None = None
+
+    @model_validator(mode="after")
+    def _both_prices(self) -> Bedrock:
+        given = (self.input_usd_per_million_tokens, self.output_usd_per_million_tokens)
+        if (given[0] is None) != (given[1] is None):
+            raise ValueError(
+                "give both of `input_usd_per_million_tokens` and `output_usd_per_million_tokens`, "
+                "or neither"
+            )
+        return self
+
+    @property
+    def is_profile(self) -> bool:
+        """Whether it is named by an ARN, which no list of models has."""
+        return self.model_id.startswith("arn:")
 
     @property
     def name(self) -> str:
@@ -73,6 +93,8 @@ class OpenAICompatible(FrozenModel):
 
     kind: Literal["openai"]
     base_url: Annotated[str, Field(pattern=r"^https?://")]
+    """What precedes `/chat/completions`, such as `https://api.openai.com/v1`. A query, such as
+    Azure's `?api-version=2024-10-21`, is kept behind it."""
     model: Annotated[str, Field(min_length=1)]
     api_key_secret: str | None = None
     """Name of the Secrets Manager secret that holds the key. It must begin with the stack's prefix,

@@ -6,12 +6,15 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
-from stratos.catalog.models import bedrock_card
+from stratos.catalog.models import priced_card
 from stratos.errors import TeacherFailed
 from stratos.spec import Bedrock
-from training.teachers.service import Busy, Prices, Refused
+from training.teachers.converse import converse_input, inference_settings, read_answer
+from training.teachers.metering import Meter, Prices
+from training.teachers.parameters import Parameters
+from training.teachers.service import Busy, Refused
 from training.teachers.teacher import Completion, Request
 
 _RETRIED = frozenset(
@@ -23,9 +26,6 @@ _RETRIED = frozenset(
         "ModelNotReadyException",
         "ModelErrorException",
     }
-)
-_REFUSED_STOPS = frozenset(
-    {"guardrail_intervened", "content_filtered", "model_context_window_exceeded"}
 )
 
 
@@ -42,10 +42,8 @@ class BedrockService:
             LookupError: for a model without a known price.
         """
         self._spec = spec
-        card = bedrock_card(spec.model_id)
-        self._prices = Prices(
-            card.input_usd_per_million_tokens or 0.0, card.output_usd_per_million_tokens or 0.0
-        )
+        self._meter = Meter(spec.name, bedrock_prices(spec))
+        self._parameters = bedrock_parameters(spec)
         self._client = client or boto3.client(
             "bedrock-runtime",
             config=Config(
@@ -61,58 +59,46 @@ class BedrockService:
 
     @property
     def prices(self) -> Prices:
-        return self._prices
+        return self._meter.prices
 
     def call(self, request: Request) -> Completion:
-        try:
-            answer = self._client.converse(modelId=self._spec.model_id, **converse_input(request))
-        except ClientError as error:
-            code = error.response["Error"]["Code"]
-            if code in _RETRIED:
-                raise Busy(str(error)) from error
-            if code == "ValidationException":
+        while True:
+            sent = self._parameters.apply(inference_settings(request))
+            try:
+                answer = self._client.converse(
+                    modelId=self._spec.model_id, **converse_input(request, sent)
+                )
+            except ClientError as error:
+                code = error.response["Error"]["Code"]
+                if code in _RETRIED:
+                    raise Busy(str(error)) from error
+                if code != "ValidationException":
+                    raise TeacherFailed(
+                        f"{error}. Enable access to {self._spec.model_id} in this region's Bedrock "
+                        "console, or pick another teacher"
+                    ) from error
+                if not self._parameters.learn(sent, str(error)):
+                    raise Refused(str(error)) from error
+            except ParamValidationError as error:
                 raise Refused(str(error)) from error
-            raise TeacherFailed(
-                f"{error}. Enable access to {self._spec.model_id} in this region's Bedrock "
-                "console, or pick another teacher"
-            ) from error
-        except BotoCoreError as error:
-            raise Busy(f"{type(error).__name__}: {error}") from error
-        return read_answer(answer, self._prices)
+            except BotoCoreError as error:
+                raise Busy(f"{type(error).__name__}: {error}") from error
+            else:
+                return read_answer(answer, request, self._meter)
 
 
-def converse_input(request: Request) -> dict[str, Any]:
-    """Return a request as Converse takes it, without the model."""
-    system = [{"text": one.content} for one in request.messages if one.role == "system"]
-    turns = [
-        {"role": one.role, "content": [{"text": one.content}]}
-        for one in request.messages
-        if one.role != "system"
-    ]
-    settings = {"maxTokens": request.max_new_tokens, "temperature": min(request.temperature, 1.0)}
-    asked: dict[str, Any] = {"messages": turns, "inferenceConfig": settings}
-    return asked | ({"system": system} if system else {})
-
-
-def read_answer(answer: Any, prices: Prices) -> Completion:
-    """Return what Converse answered.
+def bedrock_prices(spec: Bedrock, *, batch: bool = False) -> Prices:
+    """Return what a model's tokens cost: as the spec says, else as the catalog does.
 
     Raises:
-        Refused: when a filter withheld it.
-        Busy: when it holds no text.
+        LookupError: for a model without a known price.
     """
-    reason = answer.get("stopReason")
-    if reason in _REFUSED_STOPS:
-        raise Refused(f"Bedrock ended the answer with {reason}")
-    blocks = answer["output"]["message"]["content"]
-    text = "".join(block["text"] for block in blocks if "text" in block)
-    if not text:
-        raise Busy(f"the answer holds no text, only {[sorted(block) for block in blocks]}")
-    prompt, completion = answer["usage"]["inputTokens"], answer["usage"]["outputTokens"]
-    return Completion(
-        text.strip(),
-        reason != "max_tokens",
-        prompt,
-        completion,
-        prices.cost(prompt, completion),
+    card = priced_card(spec, batch=batch)
+    return Prices(
+        card.input_usd_per_million_tokens or 0.0, card.output_usd_per_million_tokens or 0.0
     )
+
+
+def bedrock_parameters(spec: Bedrock) -> Parameters:
+    """Return what is known of a model's parameters before it is asked: nothing."""
+    return Parameters(spec.name, {}, ("temperature",))

@@ -9,15 +9,16 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import uuid4
 
-from stratos.catalog.models import bedrock_card
 from stratos.contracts.bucket import split_uri
 from stratos.errors import BudgetExhausted, TeacherFailed
 from stratos.hosting.names import StackNames
 from stratos.hosting.ownership import STACK_TAG
 from stratos.spec import Bedrock
 from stratos.waiting import every, wait_until
-from training.teachers.bedrock import converse_input, read_answer
-from training.teachers.service import Busy, Prices, Refused
+from training.teachers.bedrock import bedrock_parameters, bedrock_prices
+from training.teachers.converse import converse_input, inference_settings, read_answer
+from training.teachers.metering import Charge, Meter
+from training.teachers.service import Busy, Refused
 from training.teachers.teacher import Completion, ModelUsage, OnAnswer, Request, Teacher
 
 _FEWEST = 100
@@ -60,10 +61,8 @@ class BedrockBatchTeacher:
         self._role_arn, self._budget = role_arn, budget_usd
         self._stack = StackNames(stack)
         self._poll_seconds, self._sleep = poll_seconds, sleep
-        card = bedrock_card(spec.model_id, batch=True)
-        self._prices = Prices(
-            card.input_usd_per_million_tokens or 0.0, card.output_usd_per_million_tokens or 0.0
-        )
+        self._meter = Meter(spec.name, bedrock_prices(spec, batch=True))
+        self._parameters = bedrock_parameters(spec)
 
     @property
     def name(self) -> str:
@@ -78,28 +77,63 @@ class BedrockBatchTeacher:
     ) -> list[Completion | None]:
         if len(requests) < _FEWEST:
             return self._few.generate(requests, stop=stop, on_answer=on_answer)
-        self._require_budget(requests)
+        completions: list[Completion | None] = [None] * len(requests)
+        open_requests = list(range(len(requests)))
+        while open_requests:
+            learned = self._batch(requests, open_requests, completions, stop, on_answer)
+            left = [index for index in open_requests if completions[index] is None]
+            # A parameter that the model refuses spoils every line once, and costs nothing.
+            open_requests = left if learned and len(left) >= _FEWEST else []
+        return completions
+
+    def _batch(
+        self,
+        requests: Sequence[Request],
+        asked: Sequence[int],
+        completions: list[Completion | None],
+        stop: Callable[[], bool],
+        on_answer: OnAnswer,
+    ) -> bool:
+        """Put some requests into a job and fill in what it answers.
+
+        Returns:
+            Whether lines failed by a parameter that will not be sent again.
+        """
+        self._require_budget([requests[index] for index in asked])
         started = time.monotonic()
         name = self._stack.start + uuid4().hex
-        job = self._start(name, requests)
+        sent = self._parameters.apply(inference_settings(requests[asked[0]]))
+        job = self._start(name, [requests[index] for index in asked])
         status = self._wait(job, stop)
         self.usage.seconds += time.monotonic() - started
-        completions: list[Completion | None] = [None] * len(requests)
-        if status == "Stopped":
-            return completions
-        for index, line in self._output(name, job):
+        learned = False
+        for position, line in self._output(name, job) if status != "Stopped" else ():
+            index = asked[position]
             try:
-                completion = read_answer(line["modelOutput"], self._prices)
-            except (KeyError, Busy, Refused) as error:
-                _log.warning("request %d unanswered: %s", index, line.get("error", error))
+                completion = self._read(requests[index], line)
+            except (Busy, Refused) as error:
+                _log.warning("request %d unanswered: %s", index, error)
+                self._charge(error.billed)
+                learned |= error.billed is None and self._parameters.learn(sent, str(error))
                 continue
             completions[index] = completion
             self.usage.add(completion)
             on_answer(index, completion)
-        return completions
+        return learned
+
+    def _read(self, request: Request, line: dict[str, Any]) -> Completion:
+        if "modelOutput" not in line:
+            raise Refused(json.dumps(line.get("error", line)))
+        return read_answer(line["modelOutput"], request, self._meter)
+
+    def _charge(self, billed: Charge | None) -> None:
+        if billed is not None:
+            self.usage.prompt_tokens += billed.prompt_tokens
+            self.usage.completion_tokens += billed.completion_tokens
+            self.usage.usd += billed.usd
 
     def _require_budget(self, requests: Sequence[Request]) -> None:
-        worst = sum(self._prices.at_most(request) for request in requests)
+        worst = sum(self._meter.prices.at_most(request) for request in requests)
         if self._budget is not None and self.usage.usd + worst > self._budget:
             raise BudgetExhausted(
                 f"a batch of {len(requests)} requests to {self.name} can cost ${worst:.2f}; "
@@ -109,7 +143,7 @@ class BedrockBatchTeacher:
 
     def _start(self, name: str, requests: Sequence[Request]) -> str:
         lines = (
-            json.dumps({"recordId": f"{index:011d}", "modelInput": converse_input(request)})
+            json.dumps({"recordId": f"{index:011d}", "modelInput": self._input(request)})
             for index, request in enumerate(requests)
         )
         key = f"{self._prefix}{name}/input.jsonl"
@@ -125,6 +159,9 @@ class BedrockBatchTeacher:
             tags=[{"key": STACK_TAG, "value": self._stack.stack}],
         )["jobArn"]
         return arn
+
+    def _input(self, request: Request) -> dict[str, Any]:
+        return converse_input(request, self._parameters.apply(inference_settings(request)))
 
     def _wait(self, job: str, stop: Callable[[], bool]) -> str:
         found = wait_until(
@@ -147,5 +184,16 @@ class BedrockBatchTeacher:
         """Lines of `output/<job id>/input.jsonl.out`, in any order, with their requests."""
         folder = f"{self._prefix}{name}/output/{job.rpartition('/')[2]}"
         body = self._s3.get_object(Bucket=self._bucket, Key=f"{folder}/input.jsonl.out")["Body"]
-        lines = (json.loads(line) for line in body.iter_lines() if line.strip())
-        return [(int(line["recordId"]), line) for line in lines]
+        return [found for line in body.iter_lines() if (found := _line(line)) is not None]
+
+
+def _line(line: bytes) -> tuple[int, dict[str, Any]] | None:
+    """One line with its request; None where it is none, so that the others are kept."""
+    if not line.strip():
+        return None
+    try:
+        found = json.loads(line)
+        return int(found["recordId"]), found
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        _log.warning("a line of the batch's output cannot be read (%r): %.200r", error, line)
+        return None

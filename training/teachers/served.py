@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,16 @@ from serving.llama_cpp.build import BUILD
 from serving.llama_cpp.client import EngineAnswer
 from serving.llama_cpp.process import LlamaServer, ServerFailed
 from serving.memory import available_memory_bytes
+from stratos.catalog.call_forms import read_object
 from stratos.catalog.cards import folder_card
 from stratos.catalog.files import FilesOnDisk
-from stratos.contracts.messages import openai_message
+from stratos.contracts.messages import (
+    ToolCall,
+    openai_message,
+    openai_tool,
+    openai_tool_choice,
+    with_numbered_calls,
+)
 from stratos.contracts.plan import PlannedEngine
 from stratos.hosting.container import llama_cpp_environment
 from stratos.planning.forecast.llama_cpp import slot_bytes
@@ -118,11 +125,16 @@ def endpoint_arguments(engine: PlannedEngine) -> list[str]:
 
 
 def _body(request: Request) -> dict[str, object]:
-    return {
-        "messages": [openai_message(message) for message in request.messages],
+    body: dict[str, object] = {
+        "messages": [openai_message(one) for one in with_numbered_calls(request.messages)],
         "max_tokens": request.max_new_tokens,
         "temperature": request.temperature,
     }
+    if request.tools:
+        body["tools"] = [openai_tool(tool) for tool in request.tools]
+    if request.tools and request.tool_choice is not None:
+        body["tool_choice"] = openai_tool_choice(request.tool_choice)
+    return body
 
 
 def _completion(answer: EngineAnswer) -> Completion:
@@ -135,4 +147,17 @@ def _completion(answer: EngineAnswer) -> Completion:
         choice["finish_reason"] != "length",
         usage["prompt_tokens"],
         usage["completion_tokens"],
+        tool_calls=_calls(choice["message"].get("tool_calls") or ()),
     )
+
+
+def _calls(called: Sequence[Mapping[str, Any]]) -> tuple[ToolCall, ...]:
+    """The calls as llama.cpp read them; none where one was cut off within its arguments."""
+    calls: list[ToolCall] = []
+    for call in called:
+        function = call["function"]
+        found = read_object(function["arguments"] or "{}", 0)
+        if found is None:
+            return ()
+        calls.append(ToolCall(name=function["name"], arguments=found[0]))
+    return tuple(calls)

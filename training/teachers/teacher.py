@@ -25,6 +25,11 @@ class Request:
     tools: tuple[Tool, ...] = ()
     tool_choice: ToolChoice | None = None
 
+    @property
+    def callable_tools(self) -> tuple[Tool, ...]:
+        """Tools whose calls are read in the reply; the others are only shown."""
+        return () if self.tool_choice == "none" else self.tools
+
 
 @dataclass(frozen=True)
 class Completion:
@@ -33,6 +38,7 @@ class Completion:
     Attributes:
         finished: False when it was cut off at `max_new_tokens`.
         usd: What the call cost; 0 for weights on our own server.
+        thinking: What a service writes beside the text; thinking between tags stays in it.
     """
 
     text: str
@@ -41,6 +47,12 @@ class Completion:
     completion_tokens: int
     usd: float = 0.0
     tool_calls: tuple[ToolCall, ...] = ()
+    thinking: str = ""
+
+    @property
+    def whole(self) -> str:
+        """The text after its thinking, between tags: as a model writes it that has no field."""
+        return f"<think>\n{self.thinking}\n</think>\n\n{self.text}" if self.thinking else self.text
 
 
 @dataclass

@@ -5,22 +5,24 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 
 def chat_completion(text: str, *, finish_reason: str = "stop") -> dict[str, Any]:
+    said = says({"content": text}, finish_reason)
+    usage = {"prompt_tokens": 10, "completion_tokens": len(text.split()), "total_tokens": 0}
+    return said | {"usage": usage}
+
+
+def says(message: dict[str, Any], finish_reason: str | None = "stop") -> dict[str, Any]:
+    """A chat completion with this message, of 10 and 3 tokens."""
+    choice = {"index": 0, "message": {"role": "assistant"} | message}
     return {
         "object": "chat.completion",
-        "choices": [
-            {
-                "index": 0,
-                "message": {"role": "assistant", "content": text},
-                "finish_reason": finish_reason,
-            }
-        ],
-        "usage": {"prompt_tokens": 10, "completion_tokens": len(text.split()), "total_tokens": 0},
+        "choices": [choice | {"finish_reason": finish_reason}],
+        "usage": {"prompt_tokens": 10, "completion_tokens": 3, "total_tokens": 13},
     }
 
 
@@ -29,12 +31,15 @@ class MisbehavingServer:
 
     Attributes:
         seen: Bodies and headers of all calls, in order of arrival.
+        targets: Paths and queries of the same calls.
+        dripped: Set once a body has dripped.
     """
 
     def __init__(self) -> None:
         self.behaviours: dict[str, list[Callable[[BaseHTTPRequestHandler], None]]] = {}
         self.seen: list[tuple[dict[str, Any], dict[str, str]]] = []
-        self.released = threading.Event()
+        self.targets: list[str] = []
+        self.released, self.dripped = threading.Event(), threading.Event()
         self._lock = threading.Lock()
 
     def next_behaviour(self, body: dict[str, Any]) -> Callable[[BaseHTTPRequestHandler], None]:
@@ -57,6 +62,7 @@ class MisbehavingServer:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 with owner._lock:
                     owner.seen.append((body, dict(self.headers)))
+                    owner.targets.append(self.path)
                 owner.next_behaviour(body)(self)
 
             def log_message(self, *_: object) -> None:
@@ -79,6 +85,26 @@ class MisbehavingServer:
         self.released.wait(30)
         handler.close_connection = True
 
+    def drip(self, handler: BaseHTTPRequestHandler) -> None:
+        """Send a byte of the body at a time, for as long as anybody reads."""
+        handler.send_response(200)
+        handler.send_header("Content-Length", "1000000")
+        handler.end_headers()
+        self._trickle(handler)
+
+    def drip_headers(self, handler: BaseHTTPRequestHandler) -> None:
+        """Send a byte of a header at a time."""
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Endless: ")
+        self._trickle(handler)
+
+    def _trickle(self, handler: BaseHTTPRequestHandler) -> None:
+        with suppress(OSError):
+            while not self.released.wait(0.01):
+                handler.wfile.write(b" ")
+                handler.wfile.flush()
+                self.dripped.set()
+        handler.close_connection = True
+
 
 def reply(
     content: Any, status: int = 200, **headers: str
@@ -93,6 +119,17 @@ def reply(
         handler.wfile.write(data)
 
     return send
+
+
+def flood(handler: BaseHTTPRequestHandler) -> None:
+    """Send a body that never ends, in chunks."""
+    handler.send_response(200)
+    handler.send_header("Transfer-Encoding", "chunked")
+    handler.end_headers()
+    with suppress(OSError):
+        while True:
+            handler.wfile.write(b"1000\r\n" + b" " * 0x1000 + b"\r\n")
+    handler.close_connection = True
 
 
 def truncated(handler: BaseHTTPRequestHandler) -> None:

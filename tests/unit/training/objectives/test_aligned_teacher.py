@@ -34,8 +34,7 @@ RECORDS = [
 
 
 def aligned(teacher, student, **settings):
-    messages = [record.messages for record in RECORDS]
-    prompts = teacher_prompts(messages, student.chat, teacher.chat)
+    prompts = teacher_prompts(RECORDS, student.chat, teacher.chat)
     return AlignedTeacher(teacher, student, prompts, Training(kd_weight=1.0, **settings))
 
 
@@ -151,3 +150,11 @@ def test_the_students_own_samples_are_not_kept_for_a_second_reading():
     objective.loss_of(batch)
     objective.loss_of(batch)
     assert len(read) == 9
+
+
+@pytest.mark.parametrize(("theirs", "kept"), [("HERMES", 2), ("TAGS", 1), ("DEAF", 1)])
+def test_a_teacher_is_not_asked_about_calls_that_it_would_write_otherwise(theirs, kept):
+    calling = RECORDS[0].model_copy(update={"tools": (WEATHER,), "tool_calls": (OSLO,)})
+    student = ChatFormat(tool_tokenizer(tool_templates.HERMES))
+    teacher = ChatFormat(tool_tokenizer(getattr(tool_templates, theirs)))
+    assert len(teacher_prompts([calling, RECORDS[1]], student, teacher)) == kept

@@ -27,11 +27,27 @@ def open_teacher(server):
     services = []
     with server.running() as base_url:
 
-        def open_with(key="secret-key", budget_usd=None, timeout_seconds=5.0, **prices):
-            spec = OpenAICompatible(kind="openai", base_url=base_url, model="m", **prices)
-            services.append(OpenAIService(spec, key, timeout_seconds=timeout_seconds))
+        def open_with(
+            key="secret-key",
+            budget_usd=None,
+            timeout_seconds=5.0,
+            max_bytes=1_000_000,
+            concurrency=4,
+            below=base_url,
+            **prices,
+        ):
+            spec = OpenAICompatible(
+                kind="openai", base_url=below.format(base=base_url), model="m", **prices
+            )
+            services.append(
+                OpenAIService(spec, key, timeout_seconds=timeout_seconds, max_bytes=max_bytes)
+            )
             return ServiceTeacher(
-                services[-1], budget_usd=budget_usd, concurrency=4, patience=QUICK
+                services[-1],
+                budget_usd=budget_usd,
+                concurrency=concurrency,
+                patience=QUICK,
+                grace_seconds=0.0,
             )
 
         yield open_with

@@ -3,7 +3,7 @@ import pytest
 from botocore.stub import Stubber
 
 from stratos.catalog.models import bedrock_card, bedrock_teachers
-from stratos.contracts.messages import Message
+from stratos.contracts.messages import Message, ToolCall
 from stratos.errors import TeacherFailed
 from stratos.spec import Bedrock
 from training.teachers.bedrock import BedrockService
@@ -87,3 +87,50 @@ def test_a_withheld_answer_is_refused(converse):
     stubber.add_response("converse", converse_output(stop_reason="guardrail_intervened"))
     with pytest.raises(Refused, match="guardrail_intervened"):
         service.call(REQUEST)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "The model returned the following errors: `temperature` is deprecated for this model.",
+        "This model doesn't support the temperature field. Remove temperature and try again.",
+    ],
+)
+def test_a_temperature_that_the_model_refuses_is_left_out_from_then_on(converse, message):
+    service, stubber = converse
+    stubber.add_client_error("converse", "ValidationException", message)
+    expected = {
+        "modelId": MODEL,
+        "messages": [{"role": "user", "content": [{"text": "why?"}]}],
+        "system": [{"text": "be brief"}],
+        "inferenceConfig": {"maxTokens": 32},
+    }
+    for _ in range(2):
+        stubber.add_response("converse", converse_output(), expected)
+        assert service.call(REQUEST).text == "because"
+    stubber.assert_no_pending_responses()
+
+
+def test_a_profile_of_the_account_has_the_prices_of_the_spec():
+    profile = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/a1b2c3"
+    spec = Bedrock(
+        kind="bedrock",
+        model_id=profile,
+        input_usd_per_million_tokens=2.0,
+        output_usd_per_million_tokens=10.0,
+    )
+    client = make_client("bedrock-runtime")
+    assert BedrockService(spec, client).prices.cost(10**6, 10**6) == 12.0
+    unpriced = Bedrock(kind="bedrock", model_id=profile)
+    with pytest.raises(LookupError, match="give `input_usd_per_million_tokens`"):
+        BedrockService(unpriced, client)
+    client.close()
+
+
+def test_a_conversation_that_converse_cannot_hold_is_refused():
+    client = make_client("bedrock-runtime")
+    service = BedrockService(Bedrock(kind="bedrock", model_id=MODEL), client)
+    nameless = Message(role="assistant", content="", tool_calls=(ToolCall(name=""),))
+    with pytest.raises(Refused, match="Invalid length"):
+        service.call(Request((*REQUEST.messages, nameless), 32))
+    client.close()

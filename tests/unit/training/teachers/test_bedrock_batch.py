@@ -154,3 +154,40 @@ def test_a_stopped_batch_answers_nothing():
 def test_a_batch_beyond_the_budget_is_not_started():
     with pytest.raises(BudgetExhausted, match="a batch of 100 requests"):
         Batch(budget_usd=1e-6).generate(100)
+
+
+def error_line(index, message):
+    return {"recordId": f"{index:011d}", "error": {"errorCode": 400, "errorMessage": message}}
+
+
+def test_a_parameter_that_spoils_a_batch_is_left_out_of_the_next():
+    batch = Batch()
+    for lines in (
+        [error_line(index, "`temperature` is deprecated for this model.") for index in range(100)],
+        [
+            {"recordId": f"{index:011d}", "modelOutput": converse_output(f"answer {index}")}
+            for index in range(100)
+        ],
+    ):
+        batch.expect_start()
+        batch.expect_status("Completed")
+        batch.expect_output(lines)
+    completions = batch.generate(100)
+    assert [one.text for one in completions] == [f"answer {index}" for index in range(100)]
+    batch.on_bedrock.assert_no_pending_responses()
+
+
+def test_odd_lines_leave_the_others_and_are_paid_for():
+    batch = Batch()
+    batch.expect_start()
+    batch.expect_status("Completed")
+    whole = [
+        {"recordId": f"{index:011d}", "modelOutput": converse_output(f"answer {index}")}
+        for index in range(98)
+    ]
+    withheld = converse_output("", stop_reason="content_filtered")
+    odd = ["text", {"recordId": "00000000098", "modelOutput": withheld}, {"modelOutput": {}}]
+    batch.expect_output([*whole, *odd])
+    completions = batch.generate(100)
+    assert sum(one is not None for one in completions) == 98
+    assert batch.teacher.usage.prompt_tokens == 99 * 100

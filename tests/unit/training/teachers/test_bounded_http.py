@@ -1,0 +1,62 @@
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.unit.training.misbehaving_server import MisbehavingServer, flood, reply, truncated
+from training.teachers.bounded_http import Bounds, NoReply, TooLarge, post
+
+BODY = b'{"messages": [{"content": "q"}]}'
+
+
+@pytest.fixture
+def server():
+    return MisbehavingServer()
+
+
+@pytest.fixture
+def ask(server):
+    """Return what POSTs to the running server."""
+    with server.running() as base_url:
+        yield lambda **bounds: post(
+            urlsplit(base_url), BODY, {}, Bounds(**({"seconds": 5.0, "max_bytes": 10**6} | bounds))
+        )
+
+
+def test_a_whole_reply_is_returned(server, ask):
+    server.behaviours = {"q": [reply("no", 418, X_Why="teapot")]}
+    found = ask()
+    assert (found.status, found.body, found.headers["x-why"]) == (418, b"no", "teapot")
+
+
+def test_a_reply_that_breaks_off_is_none(server, ask):
+    server.behaviours = {"q": [truncated]}
+    with pytest.raises(NoReply, match="IncompleteRead") as caught:
+        ask()
+    assert caught.value.began
+
+
+def test_a_reply_without_end_is_too_large(server, ask):
+    server.behaviours = {"q": [flood]}
+    with pytest.raises(TooLarge, match="longer than 5,000 bytes"):
+        ask(max_bytes=5_000)
+
+
+@pytest.mark.parametrize("behaviour", ["drip", "drip_headers", "slow"])
+def test_the_time_of_a_call_is_its_time_in_all(server, ask, behaviour):
+    server.behaviours = {"q": [getattr(server, behaviour)]}
+    with pytest.raises(NoReply, match=r"no whole reply within 0\.2 s"):
+        ask(seconds=0.2)
+
+
+def test_a_stop_ends_a_call(server, ask):
+    server.behaviours = {"q": [server.drip]}
+    with pytest.raises(NoReply, match="was ended"):
+        ask(seconds=3600.0, ended=server.dripped.is_set)
+
+
+def test_a_server_that_is_not_there_never_began():
+    with MisbehavingServer().running() as base_url:
+        gone = urlsplit(base_url)
+    with pytest.raises(NoReply, match="refused") as caught:
+        post(gone, BODY, {}, Bounds(5.0, 100))
+    assert not caught.value.began
