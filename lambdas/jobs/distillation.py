@@ -31,7 +31,7 @@ from stratos.pipeline.steps import TrainingJob
 from stratos.planning.deadlines import deadline_seconds, token_budget_usd
 from stratos.planning.forecast.start_up import job_start
 from stratos.planning.preferences import on_demand, preferences
-from stratos.spec import QUANTISED, CpuPrecision, Teacher, Weights
+from stratos.spec import QUANTISED, CpuPrecision, Logs, Teacher, Weights
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,7 @@ class DistillationJobs:
             synthesis=spec.synthesis,
             records_uri=self.records_uri,
             seed=spec.training.seed,
+            learns_logs=spec.learns_logs,
         )
         channels = {
             "dataset": self.factory.files.dataset_uri("train"),
@@ -110,7 +111,7 @@ class DistillationJobs:
             live_artifact: The model in service for this spec, which the student is compared with.
             live_precision: That it is served in, where that is known.
         """
-        paid = not isinstance(self.teacher, Weights)
+        paid = not isinstance(self.teacher, Weights | Logs)
         config = EvaluateConfig(
             **self._shared("evaluate"),
             teacher=self.teacher,

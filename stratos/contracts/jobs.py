@@ -101,6 +101,8 @@ class SynthesizeConfig(JobConfig):
     records_uri: str
     """S3 prefix that receives `records.jsonl`."""
     seed: int
+    learns_logs: bool = False
+    """Replies of the dataset that are right come first; the teacher is asked only the rest."""
 
 
 class DistillConfig(JobConfig):
@@ -199,6 +201,8 @@ class SynthesizeResult(JobResult):
     asked: int
     """Questions."""
     kept: int
+    kept_of_logs: int = 0
+    """Of these, logged replies. 0 in results from before."""
     calls: int
     yield_by_strategy: dict[str, Proportion]
     rejects: dict[str, int]

@@ -107,4 +107,15 @@ class OpenAICompatible(FrozenModel):
         return self.model
 
 
-Teacher = Annotated[Weights | Bedrock | OpenAICompatible, Field(discriminator="kind")]
+class Logs(FrozenModel):
+    """The replies that the dataset has already: those that are right are learned, none is paid for.
+    Beside live teachers, they come first, and a live teacher is asked only for the rest."""
+
+    kind: Literal["logs"]
+
+    @property
+    def name(self) -> str:
+        return "logs"
+
+
+Teacher = Annotated[Weights | Bedrock | OpenAICompatible | Logs, Field(discriminator="kind")]
