@@ -10,6 +10,7 @@ from lambdas.aws.job_names import step_name
 from lambdas.gathering.model_pool import ModelPool
 from lambdas.jobs.factory import JobFactory
 from lambdas.jobs.probes import judging
+from stratos.catalog.terms import rights_in
 from stratos.contracts.jobs import (
     PAID_TEACHER_RECORDS,
     DistillConfig,
@@ -87,6 +88,7 @@ class DistillationJobs:
             precision=self.plan.precision,
             training=training,
             gguf=self._gguf(),
+            rights=rights_in(self.factory.spec, self.teacher),
             gguf_required=self._needs_gguf(),
             forecast_tokens_per_second=self.plan.training_tokens_per_second,
             time_limit=TimeLimit(

@@ -118,6 +118,9 @@ class DistillConfig(JobConfig):
     """Precisions to export for llama.cpp: one in full, and the quantised one of the plan."""
     gguf_required: bool = True
     """No plan of the run can do without. Else a student that llama.cpp cannot serve has none."""
+    rights: tuple[str, ...] = ()
+    """Who may train on the answers that the records hold, as far as that is known: for the model
+    card. Empty in configurations from before."""
     forecast_tokens_per_second: float | None = None
     """Of training, by the plan; None in configurations from before it was told."""
     time_limit: TimeLimit = TimeLimit()

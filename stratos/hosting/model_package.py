@@ -6,7 +6,7 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
-from stratos.catalog.models import hub_models
+from stratos.catalog.terms import rights_in, weights_licence
 from stratos.contracts.bucket import s3_uri
 from stratos.contracts.jobs import EvaluateResult
 from stratos.contracts.match import MatchEvidence
@@ -87,6 +87,7 @@ def model_package(
                 "teacher": plan.teacher,
                 "teacher_source": _source(lineage.teacher),
                 "teacher_licence": licence_of(lineage.teacher),
+                "rights": "; ".join(rights_in(spec, lineage.teacher)),
                 "student": plan.student,
                 "student_source": _source(lineage.student),
                 "student_licence": licence_of(lineage.student),
@@ -157,8 +158,7 @@ def licence_of(model: Teacher) -> str:
         case Logs():
             return "of whoever wrote the logged replies"
         case _:
-            known_hub = hub_models().get(model.hub or "")
-            return model.licence or (known_hub.licence if known_hub else "unknown")
+            return weights_licence(model) or "unknown"
 
 
 def _source(model: Teacher) -> str:

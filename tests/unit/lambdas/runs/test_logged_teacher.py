@@ -72,6 +72,10 @@ def test_a_run_learns_logged_replies_from_its_plan_to_its_report(account: Accoun
         "CustomerMetadataProperties"
     ]
     assert properties["teacher_source"] == "logged replies of the dataset"
+    assert properties["rights"].startswith("logs: nobody has said who may train")
+    (told,) = job_config(account, pipeline, "distill")["rights"]
+    assert told.startswith("logs: nobody has said")
+    assert told in pipeline.evidence().plan.caveats
     pipeline.register()
     pipeline.take_turn()
     pipeline.deploy()
