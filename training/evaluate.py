@@ -15,8 +15,10 @@ from stratos.contracts.jobs import EvaluateConfig, EvaluateResult, PrecisionScor
 from stratos.contracts.messages import Message
 from stratos.contracts.plan import ServedPrecision
 from stratos.contracts.records import Record
+from stratos.spec import Logs
 from stratos.statistics.wilson import proportion_of
 from training.asking.comparisons import compare_with, score_baselines, show_examples, spread
+from training.asking.logged_replies import score_logged
 from training.asking.prompts import alignment_messages
 from training.asking.questions import Scored, ask, read_judged, read_split, sample
 from training.container.host import use_cpus
@@ -26,7 +28,7 @@ from training.models.artifact import fetch_artifact, gguf_precisions
 from training.models.weights import load_model, precision_of
 from training.teachers.load import load_teacher, open_weights
 from training.teachers.served import ServedGguf
-from training.teachers.teacher import Teacher
+from training.teachers.teacher import ModelUsage, Teacher
 from training.teachers.weights import WeightsTeacher
 
 _NUM_RIGHT, _NUM_WRONG = 5, 3
@@ -55,8 +57,11 @@ class _Examination:
         self.dataset = job.paths.channel("dataset")
         self.records = read_judged(self.dataset, "heldout", self.judge)
 
-    def score_teacher(self, model: Teacher) -> Scored:
-        """Ask it as probe and synthesis do, which may be fewer questions."""
+    def score_teacher(self) -> tuple[Scored, ModelUsage]:
+        """Ask it as probe and synthesis do, which may be fewer questions; a log is only judged."""
+        if isinstance(self.config.teacher, Logs):
+            return score_logged(self.records, self.judge), ModelUsage()
+        model = load_teacher(self.config.teacher, self.config, self.job.paths, "teacher")
         asked = sample(self.records, self.config.teacher_max_records, seed=0)
         synthesis = self.config.synthesis
 
@@ -65,7 +70,8 @@ class _Examination:
                 return record.messages
             return alignment_messages(record, synthesis, self.judge)
 
-        return spread(self.score(model, "teacher", asked, messages_of), asked, self.records)
+        scored = self.score(model, "teacher", asked, messages_of)
+        return spread(scored, asked, self.records), model.usage
 
     def score(
         self,
@@ -159,8 +165,7 @@ def evaluate(job: Job[EvaluateConfig]) -> EvaluateResult:
     untuned_model = open_weights(config.student, config, job.paths, "student")
     untuned = examination.score(untuned_model, "untuned student")
     job.progress.doing("opening the teacher")
-    teacher_model = load_teacher(config.teacher, config, job.paths, "teacher")
-    teacher = examination.score_teacher(teacher_model)
+    teacher, teacher_usage = examination.score_teacher()
     live = examination.score_live()
     job.progress.doing("scoring the baselines")
 
@@ -175,7 +180,7 @@ def evaluate(job: Job[EvaluateConfig]) -> EvaluateResult:
     full = _in_full(student, others)
     if student.full is not None:
         others = others | {"full_precision": student.full[1].outcomes}
-    usage = teacher_model.usage.plus(judge.usage)
+    usage = teacher_usage.plus(judge.usage)
     return EvaluateResult(
         seconds=job.clock.seconds,
         usd=usage.usd,

@@ -11,8 +11,9 @@ import sys
 from stratos.contracts.jobs import ProbeConfig, ProbeResult
 from stratos.contracts.records import Record
 from stratos.scoring.reply import ReplyVerdict
-from stratos.spec import Weights
+from stratos.spec import Logs, Weights
 from stratos.statistics.wilson import Proportion, proportion, proportion_of
+from training.asking.logged_replies import logged_fault, score_logged
 from training.asking.questions import Scored, ask, enough, read_judged
 from training.asking.rejection_sampling import OnFirst, RejectionSampler, VerifiedRecords
 from training.container.host import use_cpus
@@ -31,6 +32,8 @@ def probe(job: Job[ProbeConfig]) -> ProbeResult:
     use_cpus(job.paths)
     judge = load_judge(job)
     records = read_judged(job.paths.channel("dataset"), "probe", judge)
+    if isinstance(config.model, Logs):
+        return _probe_logs(job, config.model, judge, records)
     if isinstance(config.model, Weights):
         job.progress.doing(f"reading the weights of {config.model.name}")
     model = load_teacher(config.model, config, job.paths, "model")
@@ -77,6 +80,33 @@ def probe(job: Job[ProbeConfig]) -> ProbeResult:
         num_parameters=at_hand.num_parameters if at_hand else None,
         tokenizer_hash=at_hand.tokenizer_hash if at_hand else None,
         vocabulary_size=at_hand.vocabulary_size if at_hand else None,
+    )
+
+
+def _probe_logs(
+    job: Job[ProbeConfig], log: Logs, judge: Judge, records: list[Record]
+) -> ProbeResult:
+    """Judge the logged replies of the probe split; nobody is asked but a judge."""
+    job.progress.doing("judging the logged replies")
+    scored = enough(log, score_logged(records, judge))
+    kept = [
+        verdict is not None and logged_fault(record, verdict, judge) is None
+        for record, verdict in zip(records, scored.verdicts, strict=True)
+    ]
+    usage = judge.usage
+    return ProbeResult(
+        seconds=job.clock.seconds,
+        usd=usage.usd,
+        prompt_tokens=usage.prompt_tokens,
+        completion_tokens=usage.completion_tokens,
+        model=log.name,
+        role=job.config.role,
+        accuracy=scored.accuracy,
+        alignment_yield=proportion_of(kept),
+        answers=dict(scored.reasons.most_common()),
+        tokens_per_second=0.0,
+        mean_prompt_tokens=0.0,
+        mean_completion_tokens=scored.mean_completion_tokens,
     )
 
 

@@ -6,33 +6,95 @@ import logging
 import sys
 
 from stratos.contracts.jobs import SynthesizeConfig, SynthesizeResult
-from stratos.contracts.records import write_jsonl
-from stratos.errors import TooFewVerifiedRecords
+from stratos.contracts.records import Record, write_jsonl
+from stratos.errors import BudgetExhausted, TooFewVerifiedRecords
 from stratos.scoring.reasons import too_few
-from stratos.spec import Weights
+from stratos.spec import Bedrock, Logs, OpenAICompatible, Weights
 from stratos.statistics.wilson import proportion
+from training.asking.logged_replies import take_logged
 from training.asking.questions import read_split, sample
 from training.asking.rejection_sampling import RejectionSampler, VerifiedRecords
 from training.container.host import use_cpus
 from training.job.job import Job, run_job
-from training.judging.judge import load_judge
+from training.judging.judge import Judge, load_judge
 from training.teachers.load import load_teacher
+from training.teachers.teacher import ModelUsage
 
 _log = logging.getLogger(__name__)
 
 
 def synthesize(job: Job[SynthesizeConfig]) -> SynthesizeResult:
-    """Ask the teacher, keep what verifies, and upload it as records.jsonl."""
+    """Take what logs answer rightly, ask the teacher the rest, and upload what verifies."""
     config = job.config
     use_cpus(job.paths)
     judge = load_judge(job)
     questions = read_split(job.paths.channel("dataset"), "train")
-    if config.strategy == "injection":
+    if config.strategy == "injection" and not config.learns_logs:
         questions = [record for record in questions if record.gold]
     questions = sample(questions, config.synthesis.max_records, config.seed)
-    if isinstance(config.teacher, Weights):
-        job.progress.doing(f"reading the weights of {config.teacher.name}")
-    teacher = load_teacher(config.teacher, config, job.paths, "teacher", config.seed)
+    logged = VerifiedRecords()
+    if config.learns_logs:
+        job.progress.doing("judging the logged replies")
+        keep_thinking = config.synthesis.keep_thinking
+        logged = take_logged(questions, judge, keep_thinking=keep_thinking)
+    usage, outcome = ModelUsage(), VerifiedRecords()
+    if not isinstance(config.teacher, Logs):
+        answered = {record.id for record in logged.records}
+        left = [record for record in questions if record.id not in answered]
+        if config.strategy == "injection":
+            left = [record for record in left if record.gold]
+        usage, outcome = _ask(job, config.teacher, left, judge, have_some=bool(answered))
+    kept_of_logs = len(logged.records)
+    asked = max(logged.asked.total(), kept_of_logs + max(outcome.asked.values(), default=0))
+    both = _joined(questions, logged, outcome)
+    if isinstance(config.teacher, Logs):
+        both.rejects += logged.rejects
+    _require_yield(both, asked, config)
+
+    path = job.paths.output_dir / "data" / "records.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    kept = write_jsonl(path, both.records)
+    job.storage.upload(path, config.records_uri.rstrip("/") + "/records.jsonl")
+    paid = usage.plus(judge.usage)
+    return SynthesizeResult(
+        seconds=job.clock.seconds,
+        usd=paid.usd,
+        prompt_tokens=paid.prompt_tokens,
+        completion_tokens=paid.completion_tokens,
+        strategy=config.strategy,
+        asked=asked,
+        kept=kept,
+        kept_of_logs=kept_of_logs,
+        calls=usage.calls,
+        yield_by_strategy={
+            strategy: proportion(both.kept[strategy], num_asked)
+            for strategy, num_asked in both.asked.items()
+        },
+        rejects=dict(both.rejects.most_common()),
+        tokens_per_second=usage.tokens_per_second,
+        mean_completion_tokens=both.completion_tokens / max(1, kept),
+    )
+
+
+def _ask(
+    job: Job[SynthesizeConfig],
+    model: Weights | Bedrock | OpenAICompatible,
+    questions: list[Record],
+    judge: Judge,
+    *,
+    have_some: bool,
+) -> tuple[ModelUsage, VerifiedRecords]:
+    """Ask a live teacher.
+
+    Args:
+        have_some: Logs have given records, so that a teacher without money for one call is no end.
+    """
+    config = job.config
+    if not questions:
+        return ModelUsage(), VerifiedRecords()
+    if isinstance(model, Weights):
+        job.progress.doing(f"reading the weights of {model.name}")
+    teacher = load_teacher(model, config, job.paths, "teacher", config.seed)
     job.progress.charge(teacher.usage)
 
     def report(label: str, done: int, total: int) -> None:
@@ -46,31 +108,26 @@ def synthesize(job: Job[SynthesizeConfig]) -> SynthesizeResult:
         stop=lambda: job.clock.must_end(reserve_seconds=5) is not None,
         on_done=report,
     )
-    outcome = synthesizer.run(questions, config.strategy)
-    asked = max(outcome.asked.values(), default=0)
-    _require_yield(outcome, asked, config)
+    try:
+        return teacher.usage, synthesizer.run(questions, config.strategy)
+    except BudgetExhausted as error:
+        if not have_some:
+            raise
+        _log.warning("only logged replies are learned: %s", error)
+        return teacher.usage, VerifiedRecords()
 
-    path = job.paths.output_dir / "data" / "records.jsonl"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    kept = write_jsonl(path, outcome.records)
-    job.storage.upload(path, config.records_uri.rstrip("/") + "/records.jsonl")
-    usage = teacher.usage.plus(judge.usage)
-    return SynthesizeResult(
-        seconds=job.clock.seconds,
-        usd=usage.usd,
-        prompt_tokens=usage.prompt_tokens,
-        completion_tokens=usage.completion_tokens,
-        strategy=config.strategy,
-        asked=asked,
-        kept=kept,
-        calls=teacher.usage.calls,
-        yield_by_strategy={
-            strategy: proportion(outcome.kept[strategy], num_asked)
-            for strategy, num_asked in outcome.asked.items()
-        },
-        rejects=dict(outcome.rejects.most_common()),
-        tokens_per_second=teacher.usage.tokens_per_second,
-        mean_completion_tokens=outcome.completion_tokens / max(1, kept),
+
+def _joined(
+    questions: list[Record], logged: VerifiedRecords, live: VerifiedRecords
+) -> VerifiedRecords:
+    """Both, in the order of the questions. A reply that a live teacher mended is no reject."""
+    kept = {record.id: record for record in (*logged.records, *live.records)}
+    return VerifiedRecords(
+        records=[kept[record.id] for record in questions if record.id in kept],
+        asked=logged.asked + live.asked,
+        kept=logged.kept + live.kept,
+        rejects=live.rejects.copy(),
+        completion_tokens=logged.completion_tokens + live.completion_tokens,
     )
 
 

@@ -58,6 +58,7 @@ def _facts(dataset: Dataset, sample: Sequence[Record], count: CountTokens) -> Da
         num_probe=dataset.num_probe,
         num_heldout=dataset.num_heldout,
         num_gold=dataset.num_gold,
+        num_replies=dataset.num_replies,
         prompt_tokens=mean_tokens(prompts, count),
         answer_tokens=mean_tokens(answers, count),
         longest_prompt_tokens=None if longest is None else longest_prompt(prompts, count, longest),

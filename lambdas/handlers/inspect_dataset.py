@@ -18,6 +18,7 @@ from stratos.contracts.run import RunRef
 from stratos.dataset.allowance import MAX_BYTES, MAX_SECONDS, Allowance
 from stratos.dataset.conversations import conversations_in
 from stratos.dataset.inspect_dataset import inspect_dataset
+from stratos.dataset.logged import require_replies
 from stratos.pipeline.steps import Dataset, InspectInput
 
 
@@ -31,6 +32,7 @@ def handler(payload: InspectInput) -> Dataset:
     with tempfile.TemporaryDirectory() as name:
         splits = Path(name)
         found = inspect_dataset(data_files(folder, spec), spec.task, splits, allowance)
+        require_replies(spec, found)
         require_roles(spec, ModelFiles(folder), conversations_in(splits))
         for split in SPLITS:
             files.upload_split(split, splits / f"{split}.jsonl")
@@ -42,6 +44,7 @@ def handler(payload: InspectInput) -> Dataset:
         num_probe=found.num_records["probe"],
         num_heldout=found.num_records["heldout"],
         num_gold=found.num_gold,
+        num_replies=sum(found.num_replies.values()),
         num_duplicates_removed=found.num_exact_duplicates + found.num_near_duplicates,
         num_bad_lines=found.num_bad_lines,
         mean_prompt_characters=found.prompt_characters.mean,

@@ -10,6 +10,7 @@ from lambdas.aws.job_names import step_name
 from lambdas.gathering.model_pool import ModelPool
 from lambdas.jobs.factory import JobFactory
 from lambdas.jobs.probes import judging
+from stratos.catalog.terms import rights_in
 from stratos.contracts.jobs import (
     PAID_TEACHER_RECORDS,
     DistillConfig,
@@ -31,7 +32,7 @@ from stratos.pipeline.steps import TrainingJob
 from stratos.planning.deadlines import deadline_seconds, token_budget_usd
 from stratos.planning.forecast.start_up import job_start
 from stratos.planning.preferences import on_demand, preferences
-from stratos.spec import QUANTISED, CpuPrecision, Teacher, Weights
+from stratos.spec import QUANTISED, CpuPrecision, Logs, Teacher, Weights
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class DistillationJobs:
             synthesis=spec.synthesis,
             records_uri=self.records_uri,
             seed=spec.training.seed,
+            learns_logs=spec.learns_logs,
         )
         channels = {
             "dataset": self.factory.files.dataset_uri("train"),
@@ -86,6 +88,7 @@ class DistillationJobs:
             precision=self.plan.precision,
             training=training,
             gguf=self._gguf(),
+            rights=rights_in(self.factory.spec, self.teacher),
             gguf_required=self._needs_gguf(),
             forecast_tokens_per_second=self.plan.training_tokens_per_second,
             time_limit=TimeLimit(
@@ -110,7 +113,7 @@ class DistillationJobs:
             live_artifact: The model in service for this spec, which the student is compared with.
             live_precision: That it is served in, where that is known.
         """
-        paid = not isinstance(self.teacher, Weights)
+        paid = not isinstance(self.teacher, Weights | Logs)
         config = EvaluateConfig(
             **self._shared("evaluate"),
             teacher=self.teacher,

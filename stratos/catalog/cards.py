@@ -13,7 +13,7 @@ from stratos.catalog.model_card import ModelCard
 from stratos.catalog.models import hub_card, priced_card
 from stratos.catalog.safetensors import StoredTensor, stored_tensors
 from stratos.catalog.trainable import teaching_obstacle, training_obstacle
-from stratos.spec import Bedrock, OpenAICompatible, Teacher, Weights
+from stratos.spec import Bedrock, Logs, OpenAICompatible, Teacher, Weights
 
 
 def card_of(model: Teacher, files: Files) -> ModelCard:
@@ -31,6 +31,13 @@ def card_of(model: Teacher, files: Files) -> ModelCard:
                 kind="openai",
                 input_usd_per_million_tokens=model.input_usd_per_million_tokens,
                 output_usd_per_million_tokens=model.output_usd_per_million_tokens,
+            )
+        case Logs():
+            return ModelCard(
+                name=model.name,
+                kind="logs",
+                input_usd_per_million_tokens=0.0,
+                output_usd_per_million_tokens=0.0,
             )
         case Weights(path=str(path)):
             return folder_card(model.name, files, path, model.licence, layers=model.layers)

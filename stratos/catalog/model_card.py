@@ -13,7 +13,7 @@ class ModelCard(FrozenModel):
 
     name: str
     """As in the spec: the last part of its path, its Hub repository, or its model id."""
-    kind: Literal["weights", "bedrock", "openai"]
+    kind: Literal["weights", "bedrock", "openai", "logs"]
     licence: str | None = None
     num_parameters: int | None = None
     num_active_parameters: int | None = None

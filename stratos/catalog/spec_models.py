@@ -10,7 +10,7 @@ from stratos.catalog.model_files import ModelFiles
 from stratos.catalog.models import hub_models
 from stratos.errors import SpecRejected
 from stratos.problems import Problem
-from stratos.spec import Bedrock, LlmJudge, OpenAICompatible, Spec, Teacher, Weights
+from stratos.spec import Bedrock, LlmJudge, Logs, OpenAICompatible, Spec, Teacher, Weights
 
 
 def require_models(spec: Spec, files: ModelFiles) -> None:
@@ -70,6 +70,8 @@ def _named_by(model: Teacher) -> str:
             return "model_id"
         case OpenAICompatible():
             return "model"
+        case Logs():
+            return "kind"
 
 
 def _hub_problems(place: str, model: Weights) -> Iterator[Problem]:

@@ -101,6 +101,8 @@ class SynthesizeConfig(JobConfig):
     records_uri: str
     """S3 prefix that receives `records.jsonl`."""
     seed: int
+    learns_logs: bool = False
+    """Replies of the dataset that are right come first; the teacher is asked only the rest."""
 
 
 class DistillConfig(JobConfig):
@@ -116,6 +118,9 @@ class DistillConfig(JobConfig):
     """Precisions to export for llama.cpp: one in full, and the quantised one of the plan."""
     gguf_required: bool = True
     """No plan of the run can do without. Else a student that llama.cpp cannot serve has none."""
+    rights: tuple[str, ...] = ()
+    """Who may train on the answers that the records hold, as far as that is known: for the model
+    card. Empty in configurations from before."""
     forecast_tokens_per_second: float | None = None
     """Of training, by the plan; None in configurations from before it was told."""
     time_limit: TimeLimit = TimeLimit()
@@ -199,6 +204,8 @@ class SynthesizeResult(JobResult):
     asked: int
     """Questions."""
     kept: int
+    kept_of_logs: int = 0
+    """Of these, logged replies. 0 in results from before."""
     calls: int
     yield_by_strategy: dict[str, Proportion]
     rejects: dict[str, int]

@@ -226,6 +226,7 @@ def _inspection(
         num_groups=ledger.num_kept()[2],
         num_records={split: tally.num_records[split] for split in SPLITS},
         num_gold=golds.num,
+        num_replies={split: tally.num_replies[split] for split in SPLITS},
         prompt_characters=tally.prompts.summary(),
         gold_characters=tally.golds.summary(),
         num_distinct_answers=golds.num_distinct,

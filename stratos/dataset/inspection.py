@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from stratos.contracts.records import Split
 from stratos.frozen import FrozenModel
 
@@ -34,6 +36,8 @@ class Inspection(FrozenModel):
     num_groups: int
     num_records: dict[Split, int]
     num_gold: int
+    num_replies: dict[Split, int] = Field(default_factory=dict)
+    """Records with a logged reply; empty in older files."""
     prompt_characters: Lengths
     gold_characters: Lengths
     num_distinct_answers: int

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from stratos.contracts.messages import Message
 from stratos.contracts.records import Record
 from stratos.dataset.formats import ParsedRow, Row, RowError, detect_format, read_row
 from stratos.dataset.lines import MAX_LINE_BYTES
@@ -78,6 +79,9 @@ class DatasetReader:
         return Record(
             id=_optional_text(row, "id") or _content_id(example),
             messages=example.messages,
+            reply=None
+            if example.reply is None
+            else Message(role="assistant", content=example.reply),
             gold=gold or None,
             group=_optional_text(row, "group"),
             workload=example.workload or _optional_text(row, "workload"),

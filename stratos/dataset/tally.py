@@ -57,10 +57,12 @@ class Tally:
     golds: LengthCounts = field(default_factory=LengthCounts)
     workloads: Counter[str] = field(default_factory=Counter)
     num_near_duplicates: int = 0
+    num_replies: Counter[Split] = field(default_factory=Counter)
 
     def add(self, record: Record, split: Split) -> None:
         self.num_records[split] += 1
         self.prompts.add(sum(len(message.content) for message in record.messages))
+        self.num_replies[split] += record.reply is not None
         if record.gold is not None:
             self.golds.add(len(record.gold))
         if record.workload is not None:

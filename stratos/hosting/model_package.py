@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import urlsplit
 
-from stratos.catalog.models import hub_models
+from stratos.catalog.terms import rights_in, weights_licence
 from stratos.contracts.bucket import s3_uri
 from stratos.contracts.jobs import EvaluateResult
 from stratos.contracts.match import MatchEvidence
@@ -13,7 +14,7 @@ from stratos.contracts.measurements import BatchResult, LoadResult
 from stratos.contracts.run import RunRef
 from stratos.frozen import FrozenModel
 from stratos.hosting.deployment import AnyEndpoint, BatchDeployment, Deployment
-from stratos.spec import Bedrock, OpenAICompatible, Spec, Teacher
+from stratos.spec import Bedrock, Logs, OpenAICompatible, Spec, Teacher
 
 RUN_PROPERTY = "run_id"
 """Of a version: the run that registered it."""
@@ -86,6 +87,7 @@ def model_package(
                 "teacher": plan.teacher,
                 "teacher_source": _source(lineage.teacher),
                 "teacher_licence": licence_of(lineage.teacher),
+                "rights": "; ".join(rights_in(spec, lineage.teacher)),
                 "student": plan.student,
                 "student_source": _source(lineage.student),
                 "student_licence": licence_of(lineage.student),
@@ -152,10 +154,11 @@ def licence_of(model: Teacher) -> str:
         case Bedrock():
             return "terms of Amazon Bedrock"
         case OpenAICompatible():
-            return f"terms of {model.base_url.split('/')[2]}"
+            return f"terms of {urlsplit(model.base_url).hostname}"
+        case Logs():
+            return "of whoever wrote the logged replies"
         case _:
-            known_hub = hub_models().get(model.hub or "")
-            return model.licence or (known_hub.licence if known_hub else "unknown")
+            return weights_licence(model) or "unknown"
 
 
 def _source(model: Teacher) -> str:
@@ -163,7 +166,9 @@ def _source(model: Teacher) -> str:
         case Bedrock():
             return f"bedrock:{model.model_id}"
         case OpenAICompatible():
-            return f"{model.base_url} {model.model}"
+            return f"{model.base_url.partition('?')[0]} {model.model}"
+        case Logs():
+            return "logged replies of the dataset"
         case _:
             return f"hub:{model.hub}" if model.hub else f"spec:{model.path}"
 

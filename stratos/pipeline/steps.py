@@ -68,6 +68,8 @@ class Dataset(FrozenModel):
     num_heldout: int
     num_gold: int
     """Records with a gold answer, over all splits."""
+    num_replies: int = 0
+    """Records with a logged reply, over all splits; 0 in payloads from before it was counted."""
     num_duplicates_removed: int
     num_bad_lines: int
     mean_prompt_characters: float

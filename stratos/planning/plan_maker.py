@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stratos.catalog.servers import InstanceType, Price
+from stratos.catalog.terms import open_rights
 from stratos.contracts.plan import (
     Interval,
     Plan,
@@ -195,6 +196,7 @@ class PlanMaker:
             )
         if pairing.strategy is None:
             found.append("accuracy is a guess until teacher and student are probed")
+        found += open_rights(self.request.spec, pairing.teacher)
         return tuple(found)
 
 

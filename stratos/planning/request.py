@@ -18,6 +18,8 @@ class DatasetFacts(FrozenModel):
     num_probe: int
     num_heldout: int
     num_gold: int
+    num_replies: int = 0
+    """Records with a logged reply."""
     prompt_tokens: float
     """Mean per record, of its text alone."""
     answer_tokens: float

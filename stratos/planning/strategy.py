@@ -25,6 +25,7 @@ def choose_strategy(
     explainable: bool = True,
     answers: Mapping[str, int] = MappingProxyType({}),
     explanations: Mapping[str, int] = MappingProxyType({}),
+    logged: bool = False,
 ) -> tuple[StrategyName, str]:
     """Return the strategy and the reason, with the numbers it rests on.
 
@@ -35,14 +36,16 @@ def choose_strategy(
         explainable: Whether a teacher can be asked to explain a given answer.
         answers: What the teacher's answers were worth, counted by reason.
         explanations: Why explanations of given answers were rejected, counted by reason.
+        logged: The teacher is a log: it explains nothing.
 
     Raises:
         NoFeasiblePlan: if the teacher cannot reach m and nothing else can teach the student.
     """
     needed = DEFAULT_FLOOR if min_accuracy is None else min_accuracy
     source = "no accuracy is asked for" if min_accuracy is None else "min_accuracy"
-    evidence = _evidence(teacher, reverse_yield, answers, explanations)
-    can_explain = explainable and (reverse_yield is None or reverse_yield.successes > 0)
+    evidence = _evidence(teacher, reverse_yield, answers, explanations, logged)
+    can_explain = explainable and not logged
+    can_explain &= reverse_yield is None or reverse_yield.successes > 0
     can_inject = num_gold > 0 and can_explain
 
     if asked != "auto":
@@ -51,6 +54,8 @@ def choose_strategy(
                 f"strategy: {asked} needs gold answers to explain and the dataset has none; "
                 "add gold answers, or use strategy: alignment"
             )
+        if asked != "alignment" and logged:
+            raise NoFeasiblePlan(f"logged replies explain nothing, as strategy: {asked} needs")
         found = _advise(needed, teacher, can_inject)
         advice = "as measured" if found == asked else f"measured evidence points to {found}"
         return asked, f"{asked} was asked for ({advice}): {evidence}, {source}: {needed:g}"
@@ -61,6 +66,7 @@ def choose_strategy(
             return choice, f"{evidence}, so even its lower bound reaches {needed:g} ({source})"
         if teacher.hi >= needed or min_accuracy is None:
             lacks = "there are no gold answers" if num_gold == 0 else "it could explain none"
+            lacks = "logged replies explain nothing" if logged else lacks
             return choice, f"{evidence}, which may miss {needed:g} ({source}), but {lacks}"
     if choice == "blend":
         return choice, (
@@ -72,7 +78,13 @@ def choose_strategy(
             f"{evidence}, below {needed:g} ({source}), and {num_gold:,} records have gold answers "
             "to reason back from"
         )
-    raise _nothing_teaches(f"{evidence}; min_accuracy is {needed:g}", teacher, num_gold)
+    told = f"{evidence}; min_accuracy is {needed:g}"
+    if logged:
+        raise NoFeasiblePlan(
+            f"{told}: imitation cannot be trusted to exceed the log. Name a live teacher beside "
+            f"`kind: logs`, or lower min_accuracy to {teacher.lo:.2f}"
+        )
+    raise _nothing_teaches(told, teacher, num_gold)
 
 
 def _nothing_teaches(told: str, teacher: Proportion, num_gold: int) -> NoFeasiblePlan:
@@ -99,8 +111,10 @@ def _evidence(
     reverse_yield: Proportion | None,
     answers: Mapping[str, int],
     explanations: Mapping[str, int],
+    logged: bool,
 ) -> str:
-    scored = f"the teacher scored {_shown(teacher, answers)} on the probe split"
+    who = "the logged replies" if logged else "the teacher"
+    scored = f"{who} scored {_shown(teacher, answers)} on the probe split"
     if reverse_yield is None:
         return scored
     explained = _shown(reverse_yield, explanations)

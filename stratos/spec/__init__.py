@@ -7,7 +7,7 @@ from stratos.spec.constraints import Constraints, Load, Preferences, Probability
 from stratos.spec.document import DEFAULT_APPROVAL_HOURS, LONGEST_APPROVAL_HOURS, Slug, Spec
 from stratos.spec.hosting import CPU_PRECISIONS, QUANTISED, CpuPrecision, Hosting
 from stratos.spec.hosting_modes import AUTO, HOSTING_MODES, ModeName, ModeRow
-from stratos.spec.models import Bedrock, OpenAICompatible, Teacher, Weights
+from stratos.spec.models import Bedrock, Logs, OpenAICompatible, Rights, Teacher, Weights
 from stratos.spec.paths import BucketPath, bucket_path
 from stratos.spec.task import (
     Choice,
@@ -50,6 +50,7 @@ __all__ = [
     "JsonSchema",
     "LlmJudge",
     "Load",
+    "Logs",
     "Method",
     "ModeName",
     "ModeRow",
@@ -61,6 +62,7 @@ __all__ = [
     "Probability",
     "Regex",
     "Reinforcement",
+    "Rights",
     "SetOf",
     "Slug",
     "Spec",

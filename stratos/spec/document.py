@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from stratos.frozen import FrozenModel
 from stratos.spec.constraints import Constraints, Load, Preferences
 from stratos.spec.hosting import Hosting
-from stratos.spec.models import Teacher, Weights
+from stratos.spec.models import Logs, Teacher, Weights
 from stratos.spec.task import Task
 from stratos.spec.training import StrategyName, Synthesis, Training
 
@@ -73,6 +73,7 @@ class Spec(FrozenModel):
                     f"teacher {teacher.folder} has `layers`; a teacher keeps all of them: "
                     "move the field to a student"
                 )
+        self._check_logs()
         if self.training.optimizer == "muon" and self.training.method == "lora":
             raise ValueError("training.optimizer: muon needs training.method: full")
         if self.approval_timeout_hours is not None and self.approval != "required":
@@ -85,6 +86,21 @@ class Spec(FrozenModel):
                 f"{'them' if len(latencies) > 1 else 'it'} out, or choose another mode"
             )
         return self
+
+    def _check_logs(self) -> None:
+        logs = [teacher for teacher in self.teachers if isinstance(teacher, Logs)]
+        if len(logs) > 1:
+            raise ValueError("teachers name `kind: logs` twice; once means the whole dataset")
+        if logs and len(self.teachers) == 1 and self.strategy in ("injection", "blend"):
+            raise ValueError(
+                f"strategy: {self.strategy} has answers explained, which no logged reply does: "
+                "name a live teacher beside `kind: logs`, or use strategy: alignment"
+            )
+
+    @property
+    def learns_logs(self) -> bool:
+        """Whether replies of the dataset are learned."""
+        return any(isinstance(teacher, Logs) for teacher in self.teachers)
 
     @property
     def approval_timeout_seconds(self) -> int | None:

@@ -55,6 +55,20 @@ class Weights(FrozenModel):
         return self.folder if self.layers is None else f"{self.folder}-{self.layers}-layers"
 
 
+class Rights(FrozenModel):
+    """Who may train a model on a teacher's answers, in your words: they are shown in the plan, and
+    kept in the model card and the model registry. Nothing is decided by them."""
+
+    statement: Annotated[str, Field(min_length=1, max_length=500)]
+    """Such as `our contract of 2026-03 allows it`."""
+    source: Annotated[str, Field(min_length=1, max_length=500)] | None = None
+    """Where that can be looked up."""
+
+    @property
+    def told(self) -> str:
+        return self.statement if self.source is None else f"{self.statement} ({self.source})"
+
+
 class Bedrock(FrozenModel):
     """A teacher behind Amazon Bedrock."""
 
@@ -67,6 +81,8 @@ class Bedrock(FrozenModel):
     input_usd_per_million_tokens: Annotated[float, Field(ge=0)] | None = None
     """Instead of the catalog's price; what is paid for a batch where `batch: true`."""
     output_usd_per_million_tokens: Annotated[float, Field(ge=0)] | None = None
+    rights: Rights | None = None
+    """Who may train on its answers, as you know it."""
 
     @model_validator(mode="after")
     def _both_prices(self) -> Bedrock:
@@ -101,10 +117,25 @@ class OpenAICompatible(FrozenModel):
     such as `stratos/` and a name of yours: the stack's jobs may read no other secret."""
     input_usd_per_million_tokens: Annotated[float, Field(ge=0)] = 0.0
     output_usd_per_million_tokens: Annotated[float, Field(ge=0)] = 0.0
+    rights: Rights | None = None
+    """Who may train on its answers, as you know it."""
 
     @property
     def name(self) -> str:
         return self.model
 
 
-Teacher = Annotated[Weights | Bedrock | OpenAICompatible, Field(discriminator="kind")]
+class Logs(FrozenModel):
+    """The replies that the dataset has already: those that are right are learned, none is paid for.
+    Beside live teachers, they come first, and a live teacher is asked only for the rest."""
+
+    kind: Literal["logs"]
+    rights: Rights | None = None
+    """Who may train on its answers, as you know it."""
+
+    @property
+    def name(self) -> str:
+        return "logs"
+
+
+Teacher = Annotated[Weights | Bedrock | OpenAICompatible | Logs, Field(discriminator="kind")]

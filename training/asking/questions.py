@@ -13,6 +13,7 @@ from stratos.contracts.messages import Message
 from stratos.contracts.records import Record, Split, read_jsonl
 from stratos.errors import DatasetRejected, TeacherFailed
 from stratos.scoring.reply import Reason, ReplyVerdict
+from stratos.spec import Logs
 from stratos.statistics.wilson import Proportion, proportion_of
 from training.judging.judge import GivenReply, Judge
 from training.teachers.teacher import Completion, Request, Teacher
@@ -135,7 +136,7 @@ def ask(
     return enough(model, Scored(completions, [verdicts.get(i) for i in range(len(records))]))
 
 
-def enough(model: Teacher, scored: Scored) -> Scored:
+def enough(model: Teacher | Logs, scored: Scored) -> Scored:
     """Return the answers if they are enough to tell an accuracy.
 
     Raises:
@@ -145,6 +146,11 @@ def enough(model: Teacher, scored: Scored) -> Scored:
     answered = sum(completion is not None for completion in scored.completions)
     judged = sum(outcome is not None for outcome in scored.outcomes)
     needed = min(_FEWEST, total)
+    if judged < needed and isinstance(model, Logs):
+        raise TeacherFailed(
+            f"{answered} of {total} probe records have a logged reply and {judged} could be "
+            f"judged; at least {needed} are needed: log more replies, or name a live teacher"
+        )
     if judged < needed:
         raise TeacherFailed(
             f"{answered} of {total} questions were answered by {model.name} and {judged} scored "

@@ -198,6 +198,7 @@ def describe(
         "precision": config.precision,
         "training": config.training.model_dump(),
         "records": {"sha256": records_sha256, "count": num_records},
+        "rights": list(config.rights),
         "weights_sha256": result.weights_sha256,
         "gguf": {
             gguf_name(precision): {"precision": precision, "llama_cpp": BUILD}
@@ -245,8 +246,15 @@ Made by run `{config.run_id}` of Stratos.
 
 The held-out accuracy, with its interval and baselines, is in the run's `run.json`.
 The final answer follows the last `{config.judging.answer_marker}`.
-
+{_rights(config)}
 {_usage(folder, config)}"""
+
+
+def _rights(config: DistillConfig) -> str:
+    if not config.rights:
+        return ""
+    lines = "\n".join(f"- {line}" for line in config.rights)
+    return f"\n## Who may train on the teacher's answers, as far as it is known\n\n{lines}\n"
 
 
 def _adapter_row(folder: Path, config: DistillConfig) -> str:

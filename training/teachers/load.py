@@ -9,8 +9,7 @@ import boto3
 from stratos.contracts.jobs import JobConfig, ProbeConfig, SynthesizeConfig
 from stratos.errors import TeacherFailed
 from stratos.hosting.names import DEFAULT_STACK
-from stratos.spec import Bedrock, LlmJudge, OpenAICompatible, Weights
-from stratos.spec import Teacher as TeacherSpec
+from stratos.spec import Bedrock, LlmJudge, Logs, OpenAICompatible, Weights
 from training.container.paths import SageMakerPaths
 from training.container.secrets import read_secret
 from training.models.weights import load_model, locate
@@ -28,7 +27,11 @@ _STACK = "STRATOS_STACK"
 
 
 def load_teacher(
-    spec: TeacherSpec, config: JobConfig, paths: SageMakerPaths, channel: str, seed: int = 0
+    spec: Weights | Bedrock | OpenAICompatible,
+    config: JobConfig,
+    paths: SageMakerPaths,
+    channel: str,
+    seed: int = 0,
 ) -> Teacher:
     """Open a teacher: weights are read from `channel`, services are asked over the network.
 
@@ -96,7 +99,7 @@ def open_service(spec: Bedrock | OpenAICompatible, config: JobConfig) -> Teacher
 def _budget(config: JobConfig) -> float | None:
     """The job's money; half of it where a paid teacher and a judge are asked in the same job."""
     asked = getattr(config, "teacher", None) or getattr(config, "model", None)
-    two = isinstance(config.judging.verifier, LlmJudge) and not isinstance(asked, Weights)
+    two = isinstance(config.judging.verifier, LlmJudge) and not isinstance(asked, Weights | Logs)
     if config.budget_usd is None:
         return None
     return config.budget_usd / 2 if two else config.budget_usd

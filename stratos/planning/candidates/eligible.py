@@ -27,6 +27,7 @@ class Eligibility:
         probed: Names that were probed; None before probing.
         missed: Students that already missed their accuracy gate in this run.
         white_box: Its token distribution must be readable.
+        explains: It must explain given answers.
         requests: That it must hold; None for a model that answers none.
     """
 
@@ -35,6 +36,7 @@ class Eligibility:
     probed: set[str] | None
     missed: frozenset[str] = frozenset()
     white_box: bool = False
+    explains: bool = False
     requests: Requests | None = None
 
     def obstacle(self, card: ModelCard) -> str | None:
@@ -46,6 +48,8 @@ class Eligibility:
             return "it already missed its accuracy gate in this run"
         if self.probed is not None and card.name not in self.probed:
             return "its probe failed or it was not on the shortlist"
+        if card.kind == "logs" and self.explains:
+            return "logged replies explain nothing, which strategies injection and blend need"
         if card.kind != "weights" and self.white_box:
             return "its token distribution cannot be read, which training.kd_weight needs"
         if card.kind != "weights":

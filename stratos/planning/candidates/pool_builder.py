@@ -119,6 +119,7 @@ class PoolBuilder:
                 constraints,
                 set(self._teacher_probes) or None,
                 white_box=request.spec.training.kd_weight > 0,
+                explains=request.spec.strategy in ("injection", "blend"),
             ),
             rejected,
         )
@@ -157,7 +158,7 @@ class PoolBuilder:
 
     def _strategy(self, teacher: ModelCard) -> tuple[StrategyName | None, str]:
         """None until the teacher has been probed."""
-        probe = self._teacher_probes.get(teacher.name)
+        probe, logged = self._teacher_probes.get(teacher.name), teacher.kind == "logs"
         if probe is None:
             return None, ""
         constraints = self.request.spec.constraints
@@ -170,6 +171,7 @@ class PoolBuilder:
             explainable=not isinstance(self.request.spec.task.verifier, ToolCalls),
             answers=probe.answers,
             explanations=probe.explanations,
+            logged=logged,
         )
 
     # --- one pairing ----------------------------------------------------------------------------
@@ -251,14 +253,19 @@ class PoolBuilder:
         known = taught.probe is not None or teacher.prior_accuracy is not None
         pretrained = (student.num_parameters or 0) >= PRETRAINED_PARAMETERS
         evidence = Evidence(taught.accuracy, untuned.accuracy, ratio, known, pretrained)
-        options: tuple[StrategyName, ...] = (strategy,) if strategy else self._open_strategies()
+        logged = workload.logged_replies(self.request, teacher, self._teacher_probes.get("logs"))
+        options: tuple[StrategyName, ...] = (
+            (strategy,) if strategy else self._open_strategies(teacher)
+        )
         forecasts = {}
         for option in options:
-            records = workload.expected_synthesis(self.request, work, option, taught).num_records
+            records = workload.expected_synthesis(
+                self.request, work, option, taught, logged
+            ).num_records
             forecasts[option] = expected_accuracy(evidence, option, method, records)
         likely = max(forecasts, key=lambda option: forecasts[option])
-        synthesis = workload.expected_synthesis(self.request, work, likely, taught)
-        if why := workload.too_few_records(self.request, work, likely, taught):
+        synthesis = workload.expected_synthesis(self.request, work, likely, taught, logged)
+        if why := workload.too_few_records(self.request, work, likely, taught, logged):
             self.rejected[teacher.name] = f"teacher: {why}"
             return None
         shape = transformer(student)
@@ -286,8 +293,10 @@ class PoolBuilder:
             learned=learned,
         )
 
-    def _open_strategies(self) -> tuple[StrategyName, ...]:
+    def _open_strategies(self, teacher: ModelCard) -> tuple[StrategyName, ...]:
         asked = self.request.spec.strategy
+        if teacher.kind == "logs":
+            return ("alignment",)
         if asked != "auto":
             return (asked,)
         return ("alignment", "injection") if self.request.dataset.num_gold else ("alignment",)

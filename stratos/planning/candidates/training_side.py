@@ -207,6 +207,8 @@ class TrainingSide:
             return self._completion_seconds(
                 pairing.teacher, pairing.precision, asked, work.completion_tokens
             )
+        if pairing.teacher.kind == "logs":
+            return np.zeros_like(like), np.ones(len(like), dtype=np.bool_)
         probe = self._probes.get(pairing.teacher.name)
         pace = API_TOKENS_PER_SECOND if probe is None else max(1.0, probe.tokens_per_second)
         seconds = np.full_like(like, pairing.work.completion_tokens / pace)

@@ -214,8 +214,62 @@ class SynthesisForecast:
     num_calls: float
 
 
+@dataclass(frozen=True)
+class LoggedReplies:
+    """Questions that a logged reply answers rightly, so that no teacher is asked them.
+
+    Attributes:
+        share: Expected, of all questions.
+        at_most: Upper end of its interval.
+        alone: The log is the teacher.
+    """
+
+    share: float = 0.0
+    at_most: float = 0.0
+    alone: bool = False
+
+    def kept(self, live: float) -> float:
+        """Share of questions that end verified, given that of the live teacher."""
+        return self.share + (1.0 - self.share) * (0.0 if self.alone else live)
+
+    def kept_at_most(self, live: float) -> float:
+        """The same at the upper ends of both intervals."""
+        return self.at_most + (1.0 - self.at_most) * (0.0 if self.alone else live)
+
+    @property
+    def asked(self) -> float:
+        """Share of questions that a live teacher is asked."""
+        return 0.0 if self.alone else 1.0 - self.share
+
+
+NO_LOGS = LoggedReplies()
+
+
+def logged_replies(
+    request: PlanningRequest, teacher: ModelCard, probe: ProbeResult | None
+) -> LoggedReplies:
+    """What a log gives a pairing: as its probe measured, else by the number of replies.
+
+    Args:
+        probe: Of the log, if it was probed.
+    """
+    if not request.spec.learns_logs:
+        return NO_LOGS
+    alone = teacher.kind == "logs"
+    if probe is not None and probe.alignment_yield is not None:
+        return LoggedReplies(probe.alignment_yield.value, probe.alignment_yield.hi, alone)
+    facts = request.dataset
+    total = facts.num_train + facts.num_probe + facts.num_heldout
+    there = min(1.0, facts.num_replies / max(1, total))
+    return LoggedReplies(there, there, alone)
+
+
 def expected_synthesis(
-    request: PlanningRequest, work: Workload, strategy: StrategyName, teacher: Knowledge
+    request: PlanningRequest,
+    work: Workload,
+    strategy: StrategyName,
+    teacher: Knowledge,
+    logged: LoggedReplies = NO_LOGS,
 ) -> SynthesisForecast:
     """Verified records, and the calls they take, under one strategy."""
     reverse = None if teacher.probe is None else teacher.probe.reverse_yield
@@ -223,12 +277,17 @@ def expected_synthesis(
     first = teacher.accuracy if request.dataset.num_gold > 0 else 1.0
     aligned = solved.value if solved is not None and request.dataset.num_gold > 0 else first
     explained = UNKNOWN_REVERSE_YIELD if reverse is None else reverse.value
-    kept = verified_share(strategy, aligned, explained)
-    return SynthesisForecast(work.num_questions * kept, work.calls(strategy, first, explained))
+    kept = logged.kept(verified_share(strategy, aligned, explained))
+    calls = logged.asked * work.calls(strategy, first, explained)
+    return SynthesisForecast(work.num_questions * kept, calls)
 
 
 def too_few_records(
-    request: PlanningRequest, work: Workload, strategy: StrategyName, teacher: Knowledge
+    request: PlanningRequest,
+    work: Workload,
+    strategy: StrategyName,
+    teacher: Knowledge,
+    logged: LoggedReplies = NO_LOGS,
 ) -> str | None:
     """Why synthesis is not worth paying for, by what a probe measured; None where it may be.
 
@@ -237,11 +296,11 @@ def too_few_records(
     probe, spec = teacher.probe, request.spec
     if probe is None:
         return None
-    most = _most_records(request, work, strategy, probe)
+    most = _most_records(request, work, strategy, probe, logged)
     needed = spec.synthesis.needed_records(int(work.num_questions))
     if most + _ROUNDING >= needed:
         return None
-    expected = expected_synthesis(request, work, strategy, teacher).num_records
+    expected = expected_synthesis(request, work, strategy, teacher, logged).num_records
     reasons = Counter(probe.answers if strategy != "injection" else {})
     if strategy != "alignment":
         reasons.update(probe.explanations)
@@ -254,13 +313,17 @@ def too_few_records(
 
 
 def _most_records(
-    request: PlanningRequest, work: Workload, strategy: StrategyName, probe: ProbeResult
+    request: PlanningRequest,
+    work: Workload,
+    strategy: StrategyName,
+    probe: ProbeResult,
+    logged: LoggedReplies,
 ) -> float:
     """Verified records at the upper ends of the probe's intervals."""
     solved, reverse = probe.alignment_yield or probe.accuracy, probe.reverse_yield
     aligned = solved.hi if request.dataset.num_gold > 0 else 1.0
     explained = UNKNOWN_REVERSE_YIELD if reverse is None else reverse.hi
-    return work.num_questions * verified_share(strategy, aligned, explained)
+    return work.num_questions * logged.kept_at_most(verified_share(strategy, aligned, explained))
 
 
 def _attempts(success: float, most: int) -> float:

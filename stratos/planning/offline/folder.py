@@ -20,6 +20,7 @@ from stratos.dataset.conversations import conversations_in
 from stratos.dataset.inspect_dataset import DataFile, inspect_dataset
 from stratos.dataset.inspection import Inspection
 from stratos.dataset.lines import Readable
+from stratos.dataset.logged import require_replies
 from stratos.dataset.template_tokens import count_templates
 from stratos.dataset.token_estimate import (
     CountTokens,
@@ -81,6 +82,7 @@ def _inspected(folder: Path, spec: Spec, models: ModelFiles) -> tuple[Inspection
         splits = Path(name)
         files = _data_files(folder, spec.task.dataset, opened)
         found = inspect_dataset(files, spec.task, splits)
+        require_replies(spec, found)
         require_roles(spec, models, conversations_in(splits))
         return found, list(read_jsonl(splits / "probe.jsonl", Record))
 
@@ -92,6 +94,7 @@ def _facts(found: Inspection, probe: Sequence[Record], count: CountTokens) -> Da
         num_probe=found.num_records["probe"],
         num_heldout=found.num_records["heldout"],
         num_gold=found.num_gold,
+        num_replies=sum(found.num_replies.values()),
         prompt_tokens=mean_tokens(prompts, count),
         answer_tokens=mean_tokens((r.gold for r in probe if r.gold is not None), count),
         longest_prompt_tokens=longest_prompt(prompts, count, found.prompt_characters.max),

@@ -13,7 +13,7 @@ from moto.server import ThreadedMotoServer
 
 from tests.unit.training.jobs import BASE, BUCKET, lay_out
 from tests.unit.training.tiny_models import save_model
-from tests.unit.training.tiny_records import write_dataset, write_training_records
+from tests.unit.training.tiny_records import with_replies, write_dataset, write_training_records
 
 torch.set_num_threads(1)
 
@@ -77,6 +77,20 @@ def container(tmp_path, monkeypatch, s3, models, dataset):
 
     yield run
     signal.signal(signal.SIGTERM, handler)
+
+
+@pytest.fixture
+def logged(container, tmp_path):
+    """Give the dataset logged replies: 50 of 60 to train on (40 right), all 24 of the probe (18),
+    20 of 30 held out (10)."""
+    folder = tmp_path / "logged"
+    folder.mkdir()
+    write_dataset(folder, train=60, probe=24, heldout=30)
+    with_replies(folder, "train", 50, 40)
+    with_replies(folder, "probe", 24, 18)
+    with_replies(folder, "heldout", 20, 10)
+    lay_out(tmp_path, dataset=folder)
+    return folder
 
 
 @pytest.fixture

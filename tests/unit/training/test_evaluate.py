@@ -124,3 +124,12 @@ def test_an_evaluation_without_a_student_says_what_it_needs(container, tmp_path)
     assert container(evaluate, **SETTINGS) == 2
     failure = (tmp_path / "output" / "failure").read_text()
     assert failure.startswith("ValueError: the job has no hyperparameter student_artifact")
+
+
+def test_a_log_is_judged_on_the_held_out_replies_that_it_has(container, logged, s3, artifact):
+    settings = SETTINGS | {"teacher": {"kind": "logs"}, "teacher_max_records": None}
+    judging = {"verifier": {"kind": "exact"}, "answer_marker": "####", "has_checker": False}
+    assert container(evaluate, {"student_artifact": artifact}, judging=judging, **settings) == 0
+    result = read(s3, EvaluateResult)
+    assert (result.teacher.successes, result.teacher.n) == (10, 20)
+    assert (result.usd, result.completion_tokens) == (0.0, 0)

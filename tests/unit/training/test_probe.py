@@ -107,3 +107,25 @@ def test_a_model_judges_in_a_probe_and_is_paid_from_its_budget(container, s3, tm
         assert container(probe, **config | {"budget_usd": 1e-6}) == 1
     failure = (tmp_path / "output" / "failure").read_text()
     assert failure.startswith("BudgetExhausted: judge answered 0 of")
+
+
+EXACT = {"verifier": {"kind": "exact"}, "answer_marker": "####", "has_checker": False}
+
+
+def test_a_probe_of_logs_judges_replies_and_costs_nothing(container, logged, s3):
+    asked = {"role": "teacher", "model": {"kind": "logs"}, "max_new_tokens": 8, "synthesis": {}}
+    assert container(probe, judging=EXACT, **asked) == 0
+    result = read(s3, ProbeResult)
+    assert (result.accuracy.successes, result.accuracy.n) == (18, 24)
+    assert result.alignment_yield == result.accuracy
+    assert result.reverse_yield is None
+    assert (result.model, result.usd, result.completion_tokens) == ("logs", 0.0, 0)
+    assert result.answers == {"right": 18, "wrong answer": 6}
+    assert result.mean_completion_tokens > 0
+
+
+def test_a_probe_of_too_few_logged_replies_says_so(container, tmp_path):
+    asked = {"role": "teacher", "model": {"kind": "logs"}, "max_new_tokens": 8, "synthesis": {}}
+    assert container(probe, judging=EXACT, **asked) == 1
+    failure = (tmp_path / "output" / "failure").read_text()
+    assert "0 of 24 probe records have a logged reply and 0 could be judged" in failure

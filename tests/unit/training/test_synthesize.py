@@ -3,6 +3,7 @@
 from stratos.contracts.jobs import SynthesizeResult
 from stratos.contracts.records import TrainingRecord, read_jsonl
 from tests.unit.training.jobs import BASE, BUCKET, TEACHER, read
+from tests.unit.training.misbehaving_server import MisbehavingServer, chat_completion, reply
 from training import synthesize
 
 
@@ -42,3 +43,85 @@ def test_too_low_a_yield_fails_by_name(container, tmp_path):
     failure = (tmp_path / "output" / "failure").read_text()
     assert failure.startswith("TooFewVerifiedRecords: 0 of 60 questions ended verified; needed 30 ")
     assert "Rejected: cut ×60. Raise synthesis.max_new_tokens" in failure
+
+
+EXACT = {"verifier": {"kind": "exact"}, "answer_marker": "####", "has_checker": False}
+
+
+def learned(s3, tmp_path):
+    s3.download_file(BUCKET, "records/records.jsonl", str(tmp_path / "records.jsonl"))
+    return {one.id: one for one in read_jsonl(tmp_path / "records.jsonl", TrainingRecord)}
+
+
+def test_logged_replies_are_a_teacher_that_nobody_pays(container, logged, s3, tmp_path):
+    code = container(
+        synthesize,
+        judging=EXACT,
+        teacher={"kind": "logs"},
+        strategy="alignment",
+        learns_logs=True,
+        synthesis={},
+        records_uri=f"s3://{BUCKET}/records/",
+        seed=3,
+    )
+    assert code == 0
+    result = read(s3, SynthesizeResult)
+    assert (result.asked, result.kept, result.kept_of_logs) == (50, 40, 40)
+    assert (result.calls, result.usd, result.completion_tokens) == (0, 0.0, 0)
+    assert result.rejects == {"wrong answer": 10}
+    found = learned(s3, tmp_path)
+    assert set(found) == {f"train-{number}" for number in range(40)}
+    assert found["train-3"].completion == "so\n#### 6"
+
+
+def test_a_live_teacher_is_asked_only_what_logs_did_not_give_rightly(
+    container, logged, s3, tmp_path
+):
+    server = MisbehavingServer()
+    for number in range(60):
+        answer = 2 * number if number % 2 else -1
+        right = reply(chat_completion(f"asked\n#### {answer}"))
+        server.behaviours[f"train {number} + {number}?"] = [right]
+    with server.running() as base_url:
+        code = container(
+            synthesize,
+            judging=EXACT,
+            teacher={"kind": "openai", "base_url": base_url, "model": "m"},
+            strategy="alignment",
+            learns_logs=True,
+            synthesis={"alignment_prompt": "{question}", "samples": 1},
+            records_uri=f"s3://{BUCKET}/records/",
+            seed=3,
+        )
+    assert code == 0
+    result = read(s3, SynthesizeResult)
+    assert len(server.seen) == result.calls == 20
+    assert (result.asked, result.kept, result.kept_of_logs) == (60, 50, 40)
+    assert result.yield_by_strategy["logs"].n == 50
+    assert result.yield_by_strategy["alignment"].successes == 10
+    found = learned(s3, tmp_path)
+    assert found["train-3"].completion == "so\n#### 6"
+    assert found["train-41"].completion == "asked\n#### 82"
+    assert "train-42" not in found
+
+
+def test_logs_are_learned_where_a_live_teacher_has_no_money(container, logged, s3):
+    with MisbehavingServer().running() as base_url:
+        code = container(
+            synthesize,
+            judging=EXACT,
+            teacher={
+                "kind": "openai",
+                "base_url": base_url,
+                "model": "m",
+                "output_usd_per_million_tokens": 1e6,
+            },
+            strategy="injection",
+            learns_logs=True,
+            synthesis={},
+            records_uri=f"s3://{BUCKET}/records/",
+            seed=3,
+            budget_usd=1e-6,
+        )
+    assert code == 0
+    assert read(s3, SynthesizeResult).kept == 40

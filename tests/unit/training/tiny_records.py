@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from stratos.contracts.messages import Message
-from stratos.contracts.records import Record, TrainingRecord, write_jsonl
+from stratos.contracts.records import Record, TrainingRecord, read_jsonl, write_jsonl
 
 
 def write_dataset(folder: Path, **counts: int) -> list[Path]:
@@ -38,4 +38,15 @@ def write_training_records(path: Path) -> None:
         )
         for number in range(40)
     )
+    write_jsonl(path, rows)
+
+
+def with_replies(folder: Path, split: str, replies: int, right: int) -> None:
+    """Give the first records of a split logged replies, of which the first are right."""
+    path = folder / f"{split}.jsonl"
+    rows = list(read_jsonl(path, Record))
+    for number, row in enumerate(rows[:replies]):
+        answer = row.gold if number < right else "-1"
+        reply = Message(role="assistant", content=f"so\n#### {answer}")
+        rows[number] = row.model_copy(update={"reply": reply})
     write_jsonl(path, rows)

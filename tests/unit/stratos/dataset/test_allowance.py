@@ -16,7 +16,7 @@ from tests.unit.stratos.dataset.inspecting import files, task
 
 def test_a_dataset_too_large_for_the_disk_is_refused_with_what_to_do(tmp_path: Path) -> None:
     content = factories.jsonl(factories.dataset_rows(400))
-    with pytest.raises(DatasetRejected, match=r"more than 0\.00 GB as records, 20 rows in.*split"):
+    with pytest.raises(DatasetRejected, match=r"more than 0\.00 GB as records, 15 rows in.*split"):
         inspect_dataset(files({"d.jsonl": content}), task(), tmp_path, Allowance(max_bytes=3000))
 
 

@@ -72,3 +72,28 @@ def test_the_evidence_says_why_answers_and_explanations_were_rejected() -> None:
     told = str(refused.value)
     assert "scored 0.0% (0 of 20; 95% interval 0.0% to 16.1%; rejected: no marker ×20)" in told
     assert "rejected: no marker ×18, cut ×2) of the gold answers" in told
+
+
+def test_logged_replies_are_aligned_with_whatever_they_score() -> None:
+    for right in (190, 100):
+        strategy, reason = choose_strategy(
+            "auto", 0.5, proportion(right, 200), None, 500, logged=True
+        )
+        assert strategy == "alignment"
+        assert reason.startswith("the logged replies scored")
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [("auto", "Name a live teacher beside `kind: logs`"), ("injection", "explain nothing")],
+)
+def test_logged_replies_that_cannot_teach_say_what_to_do(asked: str, message: str) -> None:
+    with pytest.raises(NoFeasiblePlan, match=message):
+        choose_strategy(
+            asked,  # type: ignore[arg-type]
+            0.5,
+            proportion(3, 200),
+            None,
+            500,
+            logged=True,
+        )

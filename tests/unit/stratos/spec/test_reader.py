@@ -51,7 +51,7 @@ strategy: injektion
         ({"constraintz": {}}, "did you mean `constraints`"),
         ({"strategy": "injektion"}, "did you mean `injection`"),
         ({"teachers": [{"kind": "wights", "path": "m"}]}, "did you mean `weights`"),
-        ({"teachers": [{"path": "m"}]}, "one of bedrock, openai, weights"),
+        ({"teachers": [{"path": "m"}]}, "one of bedrock, logs, openai, weights"),
         ({"teachers": [{"kind": "weights", "path": "m", "hubb": "a/b"}]}, "did you mean `hub`"),
         ({"students": [{"path": "/etc"}]}, "outside the spec's folder"),
         ({"load": 5}, "needed: a mapping of fields"),

@@ -220,11 +220,14 @@ def test_the_readme_names_the_base_that_the_adapter_names(tmp_path, monkeypatch,
         weights_sha256="0",
         peak_memory_mib=1.0,
     )
-    config = config_of().model_copy(update={"method": "lora", "student": base})
+    rights = ("logs: ours, says the spec", "big: nobody has said")
+    config = config_of().model_copy(update={"method": "lora", "student": base, "rights": rights})
     describe(folder, config, result, base="org/model", records_sha256="0", num_records=1)
     told = json.loads((folder / "adapter" / "adapter_config.json").read_text())
     readme = (folder / "README.md").read_text()
     assert (told["base_model_name_or_path"] == "org/model") == named
+    assert all(f"\n- {line}\n" in readme for line in rights)
+    assert json.loads((folder / "manifest.json").read_text())["rights"] == list(rights)
     assert ("for org/model at the revision" in readme) == named
     assert ("for the base in `adapter/base`" in readme) == (not named)
 

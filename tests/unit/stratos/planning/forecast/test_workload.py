@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from stratos.catalog.model_card import ModelCard
 from stratos.planning.forecast.workload import (
     TEMPLATE_TOKENS,
     expected_synthesis,
+    logged_replies,
     teacher_knowledge,
     too_few_records,
     workload_of,
@@ -108,3 +110,39 @@ def test_only_what_the_student_writes_carries_a_loss() -> None:
     assert work.learned_share == pytest.approx(
         work.completion_tokens / (work.prompt_tokens + work.completion_tokens)
     )
+
+
+def test_a_live_teacher_is_asked_what_logs_leave_and_a_log_is_never_asked() -> None:
+    asked = request(asked=spec(teachers=[{"kind": "logs"}], synthesis={"samples": 1}))
+    measured = probe("teacher", "teacher", 100)
+    work = workload_of(asked, measured)
+    known = teacher_knowledge(model("teacher"), measured)
+    log = ModelCard(name="logs", kind="logs")
+    of_log = probe("logs", "teacher", 150, alignment_yield=proportion(150, 200))
+    beside = logged_replies(asked, model("teacher"), of_log)
+    mixed = expected_synthesis(asked, work, "alignment", known, beside)
+    assert mixed.num_calls == pytest.approx(2_000 * 0.25)
+    assert mixed.num_records == pytest.approx(2_000 * (0.75 + 0.25 * 0.5))
+    alone = expected_synthesis(asked, work, "alignment", known, logged_replies(asked, log, of_log))
+    assert (alone.num_calls, alone.num_records) == (0.0, pytest.approx(1_500))
+
+
+def test_until_a_log_is_probed_every_reply_counts_as_right() -> None:
+    asked = request(asked=spec(teachers=[{"kind": "logs"}]))
+    facts = asked.dataset
+    half = (facts.num_train + facts.num_probe + facts.num_heldout) // 2
+    asked = asked.model_copy(update={"dataset": facts.model_copy(update={"num_replies": half})})
+    log = ModelCard(name="logs", kind="logs")
+    assert logged_replies(asked, log, None).share == pytest.approx(0.5, abs=0.01)
+    assert logged_replies(request(asked=spec()), log, None).share == 0.0
+
+
+def test_a_log_with_too_few_right_replies_is_not_worth_a_plan() -> None:
+    asked = request(asked=spec(teachers=[{"kind": "logs"}], synthesis={"min_yield": 0.5}))
+    measured = probe("logs", "teacher", 20, alignment_yield=proportion(20, 200))
+    work, log = workload_of(asked, measured), ModelCard(name="logs", kind="logs")
+    known = teacher_knowledge(log, measured)
+    replies = logged_replies(asked, log, measured)
+    told = too_few_records(asked, work, "alignment", known, replies)
+    assert told is not None
+    assert "200 verified records" in told
