@@ -3,36 +3,33 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from stratos.contracts.records import SPLITS, Split
+from stratos.contracts.records import SPLITS, Record, Split
 from stratos.dataset.allowance import UNLIMITED, Allowance
-from stratos.dataset.formats import Row, RowError
+from stratos.dataset.batch_halves import BatchHalves
+from stratos.dataset.documents import json_rows
+from stratos.dataset.formats.row import Row, RowError
 from stratos.dataset.inspection import Inspection
-from stratos.dataset.ledger import Duplicates, Group, Ledger
-from stratos.dataset.lines import BrokenFileError, Readable, read_lines
+from stratos.dataset.ledger import Duplicates, Group, Ledger, LedgerRow
+from stratos.dataset.lines import BrokenFileError
+from stratos.dataset.lines import DataFile as DataFile
 from stratos.dataset.near_duplicates import NearDuplicates
 from stratos.dataset.parquet import read_rows
-from stratos.dataset.reading import MAX_SHOWN, DatasetReader, normalised
+from stratos.dataset.reading import DatasetReader, Entry
+from stratos.dataset.s3_bodies import S3Bodies, is_body
 from stratos.dataset.splitting import MIN_TRAIN_RECORDS, deal, shortage
 from stratos.dataset.spool import Spool
+from stratos.dataset.tables import csv_rows
 from stratos.dataset.tally import Tally
 from stratos.errors import DatasetRejected
 from stratos.scoring.verifiers import needs_gold
 from stratos.spec import Task
 
 _ROWS_BETWEEN_CLOCKS = 1000
-
-
-@dataclass(frozen=True)
-class DataFile:
-    """One file of the dataset, opened when its turn comes."""
-
-    name: str
-    open: Callable[[], Readable]
 
 
 @dataclass(frozen=True)
@@ -57,15 +54,22 @@ def inspect_dataset(
     Raises:
         DatasetRejected: naming bad lines, counting what is too few, or saying what is too large.
     """
-    reader = DatasetReader(task)
-    with Spool(folder / ".spool") as spool, Ledger(folder / ".ledger") as ledger:
-        for file in files:
-            _read(file, folder, reader, spool, ledger, allowance)
+    listed = list(files)
+    with (
+        Spool(folder / ".spool") as spool,
+        Ledger(folder / ".ledger") as ledger,
+        BatchHalves(folder / ".halves") as halves,
+    ):
+        reader = DatasetReader(task, S3Bodies.of(listed), halves)
+        for file in listed:
+            if not is_body(file.name):
+                _read(file, folder, reader, spool, ledger, allowance)
+        _enter(reader, reader.read_halves(), spool, ledger)
         duplicates = ledger.drop_repeated_questions()
-        _report_repeated_ids(reader, spool, ledger)
+        ledger.tie_conversations()
         _check_lines(reader)
         ledger.close_entry()
-        sides = _split(spool, ledger, task)
+        sides = _split(reader, spool, ledger)
         place = ledger.most_common_gold()
         common = None if place is None else spool.at(place).gold
         tally = _write(folder, reader, spool, ledger, sides, allowance)
@@ -86,23 +90,31 @@ def _read(
     ledger: Ledger,
     allowance: Allowance,
 ) -> None:
-    needed = needs_gold(reader.task.verifier)
     try:
         rows = _watched(_rows(file, folder, spool, allowance), reader, spool, allowance)
-        for record in reader.read(file.name, rows):
-            question = "\n".join(f"{m.role}: {normalised(m.content)}" for m in record.messages)
-            judged = record.gold is not None or not needed
-            ledger.add(record, question, judged, spool.append(record))
+        _enter(reader, reader.read(file.name, rows), spool, ledger)
     except BrokenFileError as error:
         raise DatasetRejected(f"{file.name}: {error}") from error
+
+
+def _enter(reader: DatasetReader, entries: Iterable[Entry], spool: Spool, ledger: Ledger) -> None:
+    needed = needs_gold(reader.task.verifier)
+    for entry in entries:
+        judged = entry.record.gold is not None or not needed
+        ledger.add(entry, judged, spool.append(entry.record))
 
 
 def _rows(
     file: DataFile, folder: Path, spool: Spool, allowance: Allowance
 ) -> Iterable[bytes | Row | RowError]:
-    if file.name.endswith(".parquet"):
+    gzipped = file.name.endswith(".gz")
+    name = file.name.removesuffix(".gz")
+    if name.endswith(".parquet"):
         return read_rows(file.open(), folder, allowance, lambda: spool.num_bytes)
-    return read_lines(file.open(), gzipped=file.name.endswith(".gz"))
+    if name.endswith((".csv", ".tsv")):
+        separator = "," if name.endswith(".csv") else "\t"
+        return csv_rows(file.open(), gzipped=gzipped, separator=separator)
+    return json_rows(file.open(), gzipped=gzipped)
 
 
 def _watched(
@@ -118,30 +130,28 @@ def _watched(
             allowance.check_seconds(spool.num_bytes, reader.num_lines)
 
 
-def _report_repeated_ids(reader: DatasetReader, spool: Spool, ledger: Ledger) -> None:
-    count, places = ledger.drop_repeated_ids(MAX_SHOWN)
-    for place in places:
-        record = spool.at(place)
-        reader.report(record.provenance, f"the id {record.id!r} is another record's too")
-    reader.num_bad_lines += count - len(places)
-
-
 def _check_lines(reader: DatasetReader) -> None:
-    if reader.num_bad_lines and reader.task.on_bad_line == "stop":
+    task, bad = reader.task, reader.num_bad_lines
+    skips = task.on_bad_line == "skip"
+    if bad > (task.max_bad_share * reader.num_lines if skips else 0):
         shown = "\n".join(f"- {line}" for line in reader.bad_lines)
-        more = reader.num_bad_lines - len(reader.bad_lines)
+        more = bad - len(reader.bad_lines)
         rest = f"\n- and {more} more" if more else ""
+        allowed = (
+            f"Fix them, or raise task.max_bad_share, which allows {task.max_bad_share:.0%}"
+            if skips
+            else "Fix them, or set task.on_bad_line: skip"
+        )
         raise DatasetRejected(
-            f"{reader.num_bad_lines} of {reader.num_lines} lines cannot be read:\n{shown}{rest}\n"
-            "Fix them, or set task.on_bad_line: skip"
+            f"{bad} of {reader.num_lines} lines cannot be read:\n{shown}{rest}\n{allowed}"
         )
     if not reader.num_lines:
         raise DatasetRejected("the dataset is empty; put one JSON object on each line")
 
 
-def _split(spool: Spool, ledger: Ledger, task: Task) -> _Sides:
+def _split(reader: DatasetReader, spool: Spool, ledger: Ledger) -> _Sides:
     """Pick the held-out groups, then probe groups that resemble none of them; train on the rest."""
-    index = NearDuplicates()
+    task, index = reader.task, NearDuplicates()
     heldout = deal(ledger.groups(), task.heldout_records, refuse=lambda group: False)
     _add_all(index, heldout.keys, spool, ledger)
 
@@ -163,7 +173,7 @@ def _split(spool: Spool, ledger: Ledger, task: Task) -> _Sides:
         "probe": num_probe,
         "train": counts[0] - num_heldout - num_probe,
     }
-    if problem := shortage(counts, wanted, found):
+    if problem := shortage(counts, wanted, found, reader.no_answer):
         raise DatasetRejected(problem)
     _add_all(index, probe.keys, spool, ledger)
     return _Sides(heldout.keys, probe.keys, index)
@@ -190,21 +200,33 @@ def _write(
             split: stack.enter_context((folder / f"{split}.jsonl").open("w", encoding="utf-8"))
             for split in SPLITS
         }
-        for record, (number, group, kept) in zip(spool.drain(), ledger.rows(), strict=True):
-            if number % _ROWS_BETWEEN_CLOCKS == 0:
+        for record, row in zip(spool.drain(), ledger.rows(), strict=True):
+            if row.number % _ROWS_BETWEEN_CLOCKS == 0:
                 allowance.check_seconds(spool.num_bytes, reader.num_lines)
-            if not kept:
+            if not row.kept:
                 continue
-            split = sides.split(group)
+            split = sides.split(row.group)
             if split == "train" and sides.index.holds_one_like(record):
-                near.append(number)
+                near.append(row.number)
                 continue
-            row = record.model_copy(update={"split": split})
-            outputs[split].write(row.model_dump_json(exclude_none=True) + "\n")
+            named = record.model_copy(update={"split": split, **_names(record, row, ledger)})
+            outputs[split].write(named.model_dump_json(exclude_none=True) + "\n")
             tally.add(record, split)
     tally.num_near_duplicates = len(near)
     ledger.drop(near)
     return tally
+
+
+def _names(record: Record, row: LedgerRow, ledger: Ledger) -> dict[str, str]:
+    """An id and a group in place of the record's own, where it needs others."""
+    names: dict[str, str] = {}
+    if row.nth is not None:
+        names["id"] = f"{record.id}#{row.nth}"
+        while ledger.holds_id(names["id"]):
+            names["id"] += "#"
+    if row.in_conversation and record.group is None:
+        names["group"] = row.group.hex()
+    return names
 
 
 def _inspection(
@@ -223,6 +245,9 @@ def _inspection(
         num_exact_duplicates=duplicates.num_repeated,
         num_near_duplicates=tally.num_near_duplicates,
         num_contradictions=duplicates.num_contradictions,
+        num_repeated_ids=ledger.num_repeated_ids(),
+        num_shortened=reader.num_shortened,
+        no_answer={why: reader.no_answer[why] for why in sorted(reader.no_answer)},
         num_groups=ledger.num_kept()[2],
         num_records={split: tally.num_records[split] for split in SPLITS},
         num_gold=golds.num,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from stratos.contracts.records import Record, Split
 from stratos.dataset.inspection import Lengths
+from stratos.dataset.turns import length
 
 _EXACT_BELOW = 1000
 _MAX_WORKLOADS = 1000
@@ -61,10 +62,14 @@ class Tally:
 
     def add(self, record: Record, split: Split) -> None:
         self.num_records[split] += 1
-        self.prompts.add(sum(len(message.content) for message in record.messages))
+        self.prompts.add(sum(map(length, record.messages)) + _tools_length(record))
         self.num_replies[split] += record.reply is not None
         if record.gold is not None:
             self.golds.add(len(record.gold))
         if record.workload is not None:
             known = record.workload in self.workloads or len(self.workloads) < _MAX_WORKLOADS
             self.workloads[record.workload if known else OTHER_WORKLOADS] += 1
+
+
+def _tools_length(record: Record) -> int:
+    return sum(len(tool.model_dump_json(exclude_none=True)) for tool in record.tools or ())
