@@ -10,6 +10,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from infra.local.sagemaker.model_registry import ModelRegistry
 from stratos.cli.stack import Stack
 from stratos.hosting.names import DEFAULT_STACK, StackNames
 from tests import factories
@@ -27,6 +28,8 @@ def stack(monkeypatch):
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     components = ComponentApi()
     components.install(monkeypatch)
+    registry = ModelRegistry()
+    registry.install()
     with mock_aws():
         s3 = boto3.client("s3")
         s3.create_bucket(Bucket="bucket")
@@ -47,6 +50,7 @@ def stack(monkeypatch):
         )
         monkeypatch.setattr(Stack, "find", classmethod(lambda cls: found))
         yield found
+    registry.restore()
     components.restore()
 
 
