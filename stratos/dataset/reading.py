@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from stratos.contracts.records import Record
 from stratos.dataset.formats import ParsedRow, Row, RowError, detect_format, read_row
 from stratos.dataset.lines import MAX_LINE_BYTES
+from stratos.dataset.redaction import Redactor
 from stratos.scoring.reply import read_reply
 from stratos.spec import FormatName, Task
 
@@ -37,6 +38,10 @@ class DatasetReader:
     num_bad_lines: int = 0
     bad_lines: list[str] = field(default_factory=list)
     """The first few, as `file:line: what is wrong`."""
+    redactor: Redactor = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.redactor = Redactor(self.task)
 
     def read(self, file: str, rows: Iterable[bytes | Row | RowError]) -> Iterator[Record]:
         """Yield the records of one file; empty lines are skipped.
@@ -60,7 +65,7 @@ class DatasetReader:
         """Count a line as bad."""
         self.num_bad_lines += 1
         if len(self.bad_lines) < MAX_SHOWN:
-            self.bad_lines.append(f"{place}: {problem}")
+            self.bad_lines.append(f"{place}: {self.redactor.problem(problem)}")
 
     def _record(self, file: str, place: str, read: bytes | Row | RowError) -> Record:
         if isinstance(read, RowError):
@@ -73,14 +78,15 @@ class DatasetReader:
         gold = None
         if example.reply is not None:
             gold = read_reply(example.reply, finished=True, marker=self.task.answer_marker).answer
-        return Record(
-            id=_optional_text(row, "id") or _content_id(example),
+        record = Record(
+            id=_optional_text(row, "id") or self.redactor.content_id(_content_id(example)),
             messages=example.messages,
             gold=gold or None,
             group=_optional_text(row, "group"),
             workload=example.workload or _optional_text(row, "workload"),
             provenance=place,
         )
+        return self.redactor.record(record)
 
 
 def _json_object(line: bytes) -> Row:
