@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 _SETTINGS = (
-    *("stack", "log_retention_days", "notification_email"),
+    *("stack", "notification_email", "log_retention_days", "record_retention_days"),
+    *("upload_retention_days", "checkpoint_retention_days", "version_retention_days"),
     *("subnets", "security_groups", "encrypt_traffic", "several_instance_types"),
 )
 
@@ -50,6 +51,7 @@ def build_app(assets: Assets, outdir: Path, context: Mapping[str, object] | None
     import aws_cdk as cdk
 
     from infra.parts.network import NetworkDefaults
+    from infra.parts.storage import Retention
     from infra.rights.accepted_findings import check_findings
     from infra.stack import Stratos
 
@@ -72,6 +74,12 @@ def build_app(assets: Assets, outdir: Path, context: Mapping[str, object] | None
             encrypts_traffic=settings.flag("encrypt_traffic"),
         ),
         log_retention_days=settings.number("log_retention_days"),
+        retention=Retention(
+            record_days=settings.number("record_retention_days"),
+            upload_days=settings.number("upload_retention_days"),
+            checkpoint_days=settings.number("checkpoint_retention_days"),
+            version_days=settings.number("version_retention_days"),
+        ),
         several_instance_types=settings.flag("several_instance_types"),
         notification_email=settings.text("notification_email") or None,
         description="Distil a model from a dataset and constraints dropped into a bucket",

@@ -230,6 +230,13 @@ def write_objects(bucket: s3.IBucket, *keys: str) -> iam.PolicyStatement:
     )
 
 
+def write_records(bucket: s3.IBucket, *keys: str) -> iam.PolicyStatement:
+    """Put objects, and tag those that expire as records do."""
+    statement = write_objects(bucket, *keys)
+    statement.add_actions("s3:PutObjectTagging")
+    return statement
+
+
 def use_key(key: kms.IKey) -> iam.PolicyStatement:
     """Read and write what the key encrypts."""
     return iam.PolicyStatement(

@@ -18,7 +18,7 @@ from infra.parts.hosting import Batches, Endpoints
 from infra.parts.network import Network, NetworkDefaults
 from infra.parts.notifications import Notifications
 from infra.parts.schedules import Schedules
-from infra.parts.storage import DataStores
+from infra.parts.storage import DataStores, Retention
 from infra.parts.sweeping import Sweeping
 from infra.parts.training import TrainingJobs
 from infra.parts.triggers import Triggers
@@ -41,14 +41,15 @@ class Stratos(Stack):
         log_retention_days: int,
         network: NetworkDefaults,
         notification_email: str | None,
+        retention: Retention,
         several_instance_types: bool,
         **options: Any,
     ) -> None:
         super().__init__(scope, id, **options)
-        log_retention = retention(log_retention_days)
+        log_retention = retention_of_logs(log_retention_days)
         self._machine_arn = state_machine_arn(self)
         self._several_instance_types = several_instance_types
-        self._storage = DataStores(self, "Storage")
+        self._storage = DataStores(self, "Storage", retention=retention)
         self._notifications = Notifications(
             self, "Notifications", key=self._storage.key, notification_email=notification_email
         )
@@ -173,7 +174,7 @@ class Stratos(Stack):
             CfnOutput(self, name, value=value)
 
 
-def retention(days: int) -> logs.RetentionDays:
+def retention_of_logs(days: int) -> logs.RetentionDays:
     """The log retention of so many days.
 
     Raises:

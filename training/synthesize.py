@@ -54,7 +54,7 @@ def synthesize(job: Job[SynthesizeConfig]) -> SynthesizeResult:
     path = job.paths.output_dir / "data" / "records.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
     kept = write_jsonl(path, both.records)
-    job.storage.upload(path, config.records_uri.rstrip("/") + "/records.jsonl")
+    job.storage.upload_records(path, config.records_uri.rstrip("/") + "/records.jsonl")
     paid = usage.plus(judge.usage)
     return SynthesizeResult(
         seconds=job.clock.seconds,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 from aws_cdk import Aws, Duration, RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
@@ -10,16 +13,58 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.permissions import names_of
-from stratos.contracts.bucket import ASYNC_DAYS, ASYNC_PREFIX, CHECKPOINT_PREFIX
+from stratos.contracts.bucket import (
+    ASYNC_DAYS,
+    ASYNC_PREFIX,
+    CATALOG_PREFIX,
+    CHECKPOINT_PREFIX,
+    RECORDS_TAG,
+    RUNS_PREFIX,
+    SPEC_PREFIX,
+)
+
+_SHORTEST_RECORD_DAYS = 30
+"""A run needs its records until its end: it may train, wait for a person and for its turn."""
+_SHORTEST_CHECKPOINT_DAYS = 7
+
+
+@dataclass(frozen=True)
+class Retention:
+    """For how many days what is in the bucket stays there.
+
+    Raises:
+        ValueError: A run would lose what it needs, or a version has no time at all.
+    """
+
+    record_days: int
+    """Of splits, and of what was made of them to train on; 0 is until somebody deletes them."""
+    upload_days: int
+    """Of specs, datasets and models as uploaded; 0 is until somebody deletes them."""
+    checkpoint_days: int
+    version_days: int
+    """Of what was overwritten or deleted, from then on."""
+
+    def __post_init__(self) -> None:
+        for name, days, shortest, endless in (
+            ("record", self.record_days, _SHORTEST_RECORD_DAYS, True),
+            ("upload", self.upload_days, _SHORTEST_RECORD_DAYS, True),
+            ("checkpoint", self.checkpoint_days, _SHORTEST_CHECKPOINT_DAYS, False),
+            ("version", self.version_days, 1, False),
+        ):
+            if days < shortest and not (endless and days == 0):
+                ever = ", or 0 to keep them until they are deleted" if endless else ""
+                raise ValueError(
+                    f"stratos:{name}_retention_days is {days}; give at least {shortest}{ever}"
+                )
 
 
 class DataStores(Construct):
     """Bucket, runs table and key. All three stay when the stack is deleted."""
 
-    def __init__(self, scope: Construct, id: str) -> None:
+    def __init__(self, scope: Construct, id: str, *, retention: Retention) -> None:
         super().__init__(scope, id)
         self.key = _key(self)
-        self.bucket = _bucket(self, self.key)
+        self.bucket = _bucket(self, self.key, retention)
         self.runs_table = _runs_table(self, self.key)
 
 
@@ -56,7 +101,7 @@ def _key(scope: Construct) -> kms.Key:
     return key
 
 
-def _bucket(scope: Construct, key: kms.IKey) -> s3.Bucket:
+def _bucket(scope: Construct, key: kms.IKey, retention: Retention) -> s3.Bucket:
     bucket = s3.Bucket(
         scope,
         "Bucket",
@@ -68,7 +113,7 @@ def _bucket(scope: Construct, key: kms.IKey) -> s3.Bucket:
         object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
         enforce_ssl=True,
         removal_policy=RemovalPolicy.RETAIN,
-        lifecycle_rules=_lifecycle_rules(),
+        lifecycle_rules=_lifecycle_rules(retention),
     )
     # `event_bridge_enabled` on the bucket would add a custom resource and its Lambda for
     # what CloudFormation does by itself.
@@ -82,21 +127,33 @@ def _bucket(scope: Construct, key: kms.IKey) -> s3.Bucket:
     return bucket
 
 
-def _lifecycle_rules() -> list[s3.LifecycleRule]:
-    return [
+def _lifecycle_rules(retention: Retention) -> list[s3.LifecycleRule]:
+    versions = Duration.days(retention.version_days)
+    parts: Any = {"abort_incomplete_multipart_upload_after": Duration.days(2)}
+    rules = [
         s3.LifecycleRule(
             id="overwritten",
-            prefix="runs/",
-            noncurrent_version_expiration=Duration.days(7),
-            abort_incomplete_multipart_upload_after=Duration.days(2),
+            prefix=RUNS_PREFIX,
+            noncurrent_version_expiration=versions,
+            **parts,
+        ),
+        s3.LifecycleRule(
+            id="uploads",
+            prefix=SPEC_PREFIX,
+            expiration=Duration.days(retention.upload_days) if retention.upload_days else None,
+            noncurrent_version_expiration=versions,
+            **parts,
+        ),
+        s3.LifecycleRule(
+            id="catalog", prefix=CATALOG_PREFIX, noncurrent_version_expiration=versions
         ),
         s3.LifecycleRule(
             id="checkpoints",
             prefix=CHECKPOINT_PREFIX,
             # A job resumes within its run, whose training is over long before.
-            expiration=Duration.days(14),
+            expiration=Duration.days(retention.checkpoint_days),
             noncurrent_version_expiration=Duration.days(1),
-            abort_incomplete_multipart_upload_after=Duration.days(2),
+            **parts,
         ),
         s3.LifecycleRule(
             id="queues",
@@ -104,9 +161,20 @@ def _lifecycle_rules() -> list[s3.LifecycleRule]:
             # Whoever asked has long fetched the answer: SageMaker waits 6 hours at most.
             expiration=Duration.days(ASYNC_DAYS),
             noncurrent_version_expiration=Duration.days(1),
-            abort_incomplete_multipart_upload_after=Duration.days(2),
+            **parts,
         ),
     ]
+    if retention.record_days:
+        tag, value = RECORDS_TAG
+        rules.append(
+            s3.LifecycleRule(
+                id="records",
+                prefix=RUNS_PREFIX,
+                tag_filters={tag: value},
+                expiration=Duration.days(retention.record_days),
+            )
+        )
+    return rules
 
 
 def _runs_table(scope: Construct, key: kms.IKey) -> dynamodb.Table:

@@ -22,6 +22,7 @@ from infra.permissions import (
     trusted_sagemaker,
     use_key,
     write_objects,
+    write_records,
 )
 from stratos.contracts.bucket import CHECKPOINT_PREFIX
 from stratos.hosting.ownership import STACK_TAG
@@ -58,7 +59,8 @@ class TrainingJobs(Construct):
         for statement in (
             *run_container(repositories=REPOSITORIES, log_group="/aws/sagemaker/TrainingJobs"),
             *read_objects(bucket, "specs/", "runs/", CHECKPOINT_PREFIX),
-            write_objects(bucket, "runs/*", f"{CHECKPOINT_PREFIX}*"),
+            write_records(bucket, "runs/*"),
+            write_objects(bucket, f"{CHECKPOINT_PREFIX}*"),
             use_key(key),
             *read_archives(self.source.bucket),
             iam.PolicyStatement(

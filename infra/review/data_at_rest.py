@@ -56,10 +56,15 @@ def _bucket(properties: Properties) -> str:
         raise ValueError("the bucket no longer blocks all public access, as the page says")
     versions = _at(properties, ("VersioningConfiguration", "Status")) == "Enabled"
     rules = "".join(
-        f"<br>`{rule['Prefix']}`: {_expiry(rule)}"
+        f"<br>`{rule['Prefix']}`{_tagged(rule)}: {_expiry(rule)}"
         for rule in properties["LifecycleConfiguration"]["Rules"]
     )
     return f"until it is deleted{', with all versions' if versions else ''}{rules}"
+
+
+def _tagged(rule: Mapping[str, Any]) -> str:
+    tags = (f"`{tag['Key']}={tag['Value']}`" for tag in rule.get("TagFilters", ()))
+    return "".join(f" with the tag {tag}" for tag in tags)
 
 
 def _expiry(rule: Mapping[str, Any]) -> str:

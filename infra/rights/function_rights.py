@@ -43,6 +43,7 @@ from infra.permissions import (
     use_runs,
     use_tracking_alarms,
     write_objects,
+    write_records,
 )
 
 Statements = tuple[iam.PolicyStatement, ...]
@@ -97,7 +98,7 @@ def _parse_constraints(granted: Granted) -> Statements:
 def _inspect_dataset(granted: Granted) -> Statements:
     return (
         *read_objects(granted.bucket, "specs/", "runs/"),
-        write_objects(granted.bucket, "runs/*"),
+        write_records(granted.bucket, "runs/*"),
         use_runs(granted.runs_table, "GetItem", "UpdateItem"),
         query_runs(granted.runs_table, "by_spec"),
     )

@@ -87,6 +87,7 @@ REASONS: Mapping[str, str] = {
     "s3:GetObjectVersion": "A run reads the version of the spec that started it",
     "s3:ListBucket": "Without it a missing key is answered by 403 instead of 404",
     "s3:PutObject": "It writes its outcome",
+    "s3:PutObjectTagging": "S3 deletes records after their time, and knows them by a tag",
     "sagemaker:AddTags": "What a run makes carries the tags of run and stack",
     "sagemaker:CreateEndpoint": _WORKFLOW_CREATES,
     "sagemaker:CreateEndpointConfig": _WORKFLOW_CREATES,

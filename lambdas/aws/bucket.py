@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from pydantic import BaseModel
 
 from lambdas.aws.clients import client, error_code
-from stratos.contracts.bucket import s3_uri, split_uri
+from stratos.contracts.bucket import TAGGED_AS_RECORDS, s3_uri, split_uri
 
 Model = TypeVar("Model", bound=BaseModel)
 _ABSENT = ("NoSuchKey", "NoSuchVersion", "404")
@@ -123,8 +123,10 @@ class Bucket:
         """Write a model as JSON and return its URI."""
         return self.put(key, value.model_dump_json(indent=2), "application/json")
 
-    def upload(self, path: Path, key: str) -> None:
-        client("s3").upload_file(str(path), self.name, key)
+    def upload_records(self, path: Path, key: str) -> None:
+        """Upload a file of records, which expires as such."""
+        tagging = {"Tagging": TAGGED_AS_RECORDS}
+        client("s3").upload_file(str(path), self.name, key, ExtraArgs=tagging)
 
     def copy(self, source: str, target: str) -> None:
         origin = {"Bucket": self.name, "Key": source}

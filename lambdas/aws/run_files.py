@@ -90,7 +90,7 @@ class RunFiles:
         return self._bucket.uri(self._keys.checker)
 
     def upload_split(self, split: Split, path: Path) -> None:
-        self._bucket.upload(path, self._split_key(split))
+        self._bucket.upload_records(path, self._split_key(split))
 
     def sample(self, split: Split, size: int) -> list[Record]:
         """The first records of a split."""

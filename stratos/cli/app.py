@@ -18,8 +18,8 @@ import typer
 
 from stratos.cli import approval
 from stratos.cli import batch as batches
-from stratos.cli import endpoint as endpoints
 from stratos.cli.catalog import catalog_app
+from stratos.cli.delete import delete_command
 from stratos.cli.invoke import invoke_command
 from stratos.cli.learned import learned_command
 from stratos.cli.plan import plan_command
@@ -49,6 +49,7 @@ app = typer.Typer(
 )
 app.command("plan")(plan_command)
 app.command("learned")(learned_command)
+app.command("delete")(delete_command)
 app.add_typer(catalog_app, name="catalog")
 console = make_console()
 errors = make_console(stderr=True)
@@ -177,28 +178,6 @@ def stop(run_id: RunId) -> None:
         return
     stack.states.stop_execution(executionArn=run.execution_arn, cause="stopped by `stratos stop`")
     console.print(f"run {run_id} is stopping; `stratos watch {run_id}` shows it end")
-
-
-@app.command()
-def delete(
-    run_id: RunId,
-    objects: Annotated[
-        bool, typer.Option("--objects", help="Delete the run's objects in the bucket, too.")
-    ] = False,
-    json_: Json = False,
-) -> None:
-    """Delete a run's endpoint with its configuration and model, or its model and batches."""
-    stack = Stack.find()
-    run = find_run(stack, run_id)
-    if not run.finished:
-        raise StratosError(f"run {run_id} is still running; stop it first: stratos stop {run_id}")
-    deleted = endpoints.delete(stack, run, objects=objects)
-    if json_:
-        _print_json({"deleted": deleted})
-    else:
-        console.print(
-            "\n".join(f"deleted {name}" for name in deleted) or "nothing was left to delete"
-        )
 
 
 @app.command()

@@ -1,10 +1,10 @@
-"""Asking a run's endpoint, and deleting what a run left."""
+"""Asking a run's endpoint, and deleting what a run has in service."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import typer
@@ -12,7 +12,6 @@ from botocore.exceptions import ClientError
 
 from stratos.cli.batch import jobs_under_way
 from stratos.cli.stack import Stack, client
-from stratos.contracts.bucket import RunKeys, s3_uri
 from stratos.contracts.messages import Message, Tool, ToolChoice
 from stratos.contracts.run import RunRow
 from stratos.errors import EndpointNotFound
@@ -93,17 +92,14 @@ def _send(stack: Stack, run: RunRow, endpoint_name: str, body: bytes) -> bytes:
     return mode_of(described).ask(connection, body)
 
 
-def delete(stack: Stack, run: RunRow, *, objects: bool) -> list[str]:
+def delete(stack: Stack, run: RunRow) -> list[str]:
     """Delete the run's endpoint with its configuration and model, and return what was deleted.
 
     If the run has no endpoint, stop its batches and delete their model. Something that is already
     gone is not an error.
-
-    Args:
-        objects: Also delete the run's objects in the bucket.
     """
     deleted: list[str] = []
-    if run.endpoint_name is not None and _serves(stack, run):
+    if run.endpoint_name is not None and serves(stack, run):
         config = _endpoint_config(stack, run.endpoint_name)
         deleted += _delete_component(stack, run.endpoint_name)
         _try(deleted, run.endpoint_name, stack.sagemaker.delete_endpoint,
@@ -126,10 +122,6 @@ def delete(stack: Stack, run: RunRow, *, objects: bool) -> list[str]:
             _try(deleted, job, stack.sagemaker.stop_transform_job, TransformJobName=job)
         _try(deleted, run.batch_model_name, stack.sagemaker.delete_model,
              ModelName=run.batch_model_name)  # fmt: skip
-    if objects:
-        keys = RunKeys(run.run_id)
-        for prefix in (keys.prefix, keys.all_checkpoints):
-            deleted += _delete_objects(stack, prefix)
     stack.table.update_item(
         Key={"run_id": run.run_id},
         UpdateExpression="SET #s = :deleted "
@@ -162,17 +154,7 @@ def _component(stack: Stack, endpoint_name: str) -> dict[str, Any] | None:
     return find_component(stack.sagemaker, endpoint_name)
 
 
-def _delete_objects(stack: Stack, prefix: str) -> Iterator[str]:
-    """Delete every version under a prefix; yield the URI of each."""
-    pages = stack.s3.get_paginator("list_object_versions")
-    for page in pages.paginate(Bucket=stack.bucket, Prefix=prefix):
-        for item in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
-            version = {"Key": item["Key"], "VersionId": item["VersionId"]}
-            stack.s3.delete_object(Bucket=stack.bucket, **version)
-            yield s3_uri(stack.bucket, item["Key"])
-
-
-def _serves(stack: Stack, run: RunRow) -> bool:
+def serves(stack: Stack, run: RunRow) -> bool:
     """Whether the endpoint still serves this run's model; a later run may have replaced it."""
     name = run.endpoint_name or ""
     component = _component(stack, name)

@@ -32,6 +32,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 SPEC_PREFIX = "specs/"
 SPEC_FILE = "spec.yaml"
@@ -42,8 +43,16 @@ PROGRESS_FILE = "progress.json"
 CALIBRATION_KEY = "catalog/calibration.jsonl"
 CHECKPOINT_PREFIX = "checkpoints/"
 ASYNC_PREFIX = "async/"
+CATALOG_PREFIX = "catalog/"
+RUNS_PREFIX = "runs/"
 ASYNC_DAYS = 7
 """How long requests to asynchronous endpoints and their answers are kept."""
+
+RECORDS_TAG = ("stratos:kept", "records")
+"""Of an object that consists of the dataset's records and expires as such: splits, and what was
+made of them to train on."""
+TAGGED_AS_RECORDS = urlencode([RECORDS_TAG])
+"""The same as S3 takes it with an upload."""
 
 
 def s3_uri(bucket: str, key: str) -> str:
@@ -91,7 +100,7 @@ class RunKeys:
 
     @property
     def prefix(self) -> str:
-        return f"runs/{self.run_id}/"
+        return f"{RUNS_PREFIX}{self.run_id}/"
 
     @property
     def spec(self) -> str:

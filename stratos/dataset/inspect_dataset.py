@@ -258,4 +258,6 @@ def _inspection(
         most_common_answer=common[:200] if common else None,
         most_common_share=golds.num_common / golds.num if golds.num else 0.0,
         workloads=dict(tally.workloads),
+        redacted=reader.redactor.told(),
+        num_redacted_records=reader.redactor.num_records,
     )

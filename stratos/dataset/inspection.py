@@ -6,6 +6,7 @@ from pydantic import Field
 
 from stratos.contracts.records import Split
 from stratos.frozen import FrozenModel
+from stratos.spec import PersonalData
 
 
 class Lengths(FrozenModel):
@@ -52,3 +53,6 @@ class Inspection(FrozenModel):
     most_common_share: float
     """What a constant answer would score."""
     workloads: dict[str, int]
+    redacted: dict[PersonalData, int] | None = None
+    """Kind → places where personal data became a placeholder; None where that is not asked for."""
+    num_redacted_records: int = 0

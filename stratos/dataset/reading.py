@@ -24,6 +24,7 @@ from stratos.dataset.formats.row import (
     name_of,
 )
 from stratos.dataset.lines import MAX_LINE_BYTES
+from stratos.dataset.redaction import Redactor
 from stratos.dataset.s3_bodies import S3Bodies
 from stratos.dataset.turns import Passed, Turn, shortened, turns_of
 from stratos.scoring.gold import gold_fault, gold_in
@@ -83,6 +84,10 @@ class DatasetReader:
     """Records whose history was cut."""
     _num_files: int = 0
     _format: FormatName | None = None
+    redactor: Redactor = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.redactor = Redactor(self.task)
 
     def read(self, file: str, rows: Iterable[bytes | Row | RowError]) -> Iterator[Entry]:
         """Yield the records of one file; empty lines are skipped.
@@ -120,7 +125,7 @@ class DatasetReader:
         """Count a line as bad."""
         self.num_bad_lines += 1
         if len(self.bad_lines) < MAX_SHOWN:
-            self.bad_lines.append(f"{place}: {problem}")
+            self.bad_lines.append(f"{place}: {self.redactor.problem(problem)}")
 
     def _entries(self, file: str, place: str, read: bytes | Row | RowError) -> Iterator[Entry]:
         if isinstance(read, RowError):
@@ -160,7 +165,7 @@ class DatasetReader:
             reply, gold = self._answer(turn)
             own = f"{id_}/{turn.number}" if id_ and len(turns) > 1 else id_
             record = Record(
-                id=own or _content_id(messages, reply, found.tools),
+                id=own or self.redactor.content_id(_content_id(messages, reply, found.tools)),
                 messages=messages,
                 tools=found.tools,
                 tool_choice=found.tool_choice,
@@ -171,7 +176,8 @@ class DatasetReader:
                 provenance=place,
             )
             file = self._num_files if id_ and group is None else None
-            yield Entry(record, _opening(turn.messages, record), conversation, file)
+            opening = _opening(turn.messages, record)
+            yield Entry(self.redactor.record(record), opening, conversation, file)
 
     def _answer(self, turn: Turn) -> tuple[Message | None, str | None]:
         """The reply whole, and the gold answer in it; a reply that holds none is counted."""

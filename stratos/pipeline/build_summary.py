@@ -280,6 +280,12 @@ def _notes(evidence: RunEvidence) -> Iterator[str]:
             yield f"{found.num_contradictions} questions have two answers; the first one counts"
         if found.num_bad_lines:
             yield f"{found.num_bad_lines} lines could not be read and were skipped"
+        if found.redacted is not None:
+            counts = ", ".join(f"{kind} ×{count}" for kind, count in found.redacted.items())
+            yield (
+                f"personal data became placeholders in {found.num_redacted_records} records "
+                f"({counts}); names and other things without a form are not found"
+            )
     if (match := evidence.match) is not None:
         for miss in match.plan.misses:
             yield f"the plan was forecast to miss {miss}"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from stratos.frozen import FrozenModel
 from stratos.spec.constraints import LONGEST_COMPLETION_TOKENS, CompletionTokens
@@ -33,6 +33,21 @@ FormatName = Literal[
 ]
 """Formats of a dataset's rows, as [datasets.md](datasets.md#formats) shows them.
 `stratos.dataset.formats` reads them."""
+
+
+PersonalData = Literal["email", "phone", "card", "iban", "ip"]
+"""What has a form by which it is found; names have none."""
+_ALL_PERSONAL_DATA: tuple[PersonalData, ...] = get_args(PersonalData)
+
+
+def _all_kinds(asked: object) -> object:
+    return _ALL_PERSONAL_DATA if asked == "all" else asked
+
+
+ToRedact = Annotated[
+    tuple[PersonalData, ...],
+    BeforeValidator(_all_kinds, json_schema_input_type=Literal["all"] | tuple[PersonalData, ...]),
+]
 
 
 class Exact(FrozenModel):
@@ -188,6 +203,13 @@ class Task(FrozenModel):
     on_bad_line: Literal["stop", "skip"] = "stop"
     max_bad_share: Annotated[float, Field(ge=0, le=1)] = 0.05
     """Of all lines that may be bad with `on_bad_line: skip`; more stop the run."""
+    redact: ToRedact = ()
+    """Kinds of personal data that become placeholders such as `<EMAIL_1>`, before anything but the
+    upload is stored: `[email, phone, card, iban, ip]`, or `all`. Names are not found. The model
+    learns placeholders, so give it questions that were redacted in the same way."""
+    phone_regions: tuple[Annotated[str, Field(pattern="^[A-Z]{2}$")], ...] = ()
+    """Countries whose phone numbers are found without `+`, as ISO 3166 codes such as `US` or `DE`.
+    The more there are, the more other numbers are taken for phone numbers."""
 
     @model_validator(mode="after")
     def _columns_have_their_format(self) -> Task:
@@ -197,6 +219,12 @@ class Task(FrozenModel):
             raise ValueError(
                 "`format: columns` needs `columns`, such as {prompt: text, answer: label}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _regions_are_of_phones(self) -> Task:
+        if self.phone_regions and "phone" not in self.redact:
+            raise ValueError("`phone_regions` are for `redact: [phone]`, which is not asked for")
         return self
 
     @field_validator("dataset", "checker")

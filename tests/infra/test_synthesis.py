@@ -14,8 +14,9 @@ from cdk_nag import AwsSolutionsChecks
 
 from infra.app import ROOT
 from infra.parts.network import NetworkDefaults
+from infra.parts.storage import Retention
 from infra.rights.accepted_findings import accepted
-from infra.stack import Stratos, retention
+from infra.stack import Stratos, retention_of_logs
 
 
 def test_synthesizing_twice_gives_the_same_template(synthesize, template, tmp_path):
@@ -36,6 +37,7 @@ def test_cfn_lint_finds_no_error(template, tmp_path):
     assert checked.returncode == 0, checked.stdout
 
 
+RETENTION = Retention(record_days=0, upload_days=400, checkpoint_days=14, version_days=1)
 NO_VPC = NetworkDefaults(subnets="", security_groups="", encrypts_traffic=False)
 
 
@@ -47,6 +49,7 @@ def test_every_accepted_finding_is_one_that_cdk_nag_has(assets, tmp_path):
         assets=assets,
         network=NO_VPC,
         log_retention_days=30,
+        retention=RETENTION,
         several_instance_types=True,
         notification_email=None,
     )
@@ -86,6 +89,7 @@ def test_a_subscription_exists_where_an_address_is_given(assets, tmp_path):
         assets=assets,
         network=NO_VPC,
         log_retention_days=7,
+        retention=RETENTION,
         several_instance_types=False,
         notification_email="a@example.com",
     )
@@ -98,7 +102,7 @@ def test_a_subscription_exists_where_an_address_is_given(assets, tmp_path):
 
 def test_a_retention_that_cloudwatch_does_not_offer_is_refused():
     with pytest.raises(ValueError, match="log_retention_days is 8; choose one of 1, 7"):
-        retention(8)
+        retention_of_logs(8)
 
 
 def test_the_packaged_node_is_used(monkeypatch):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import boto3
 
-from stratos.contracts.bucket import split_uri
+from stratos.contracts.bucket import TAGGED_AS_RECORDS, split_uri
 from stratos.frozen import FrozenModel
 
 
@@ -25,9 +25,11 @@ class ObjectStore:
             ContentType="application/json",
         )
 
-    def upload(self, path: Path, uri: str) -> None:
+    def upload_records(self, path: Path, uri: str) -> None:
+        """Upload a file of records, which expires as such."""
         bucket, key = split_uri(uri)
-        self._s3.upload_file(str(path), bucket, key)
+        tagging = {"Tagging": TAGGED_AS_RECORDS}
+        self._s3.upload_file(str(path), bucket, key, ExtraArgs=tagging)
 
     def download(self, uri: str, path: Path) -> None:
         bucket, key = split_uri(uri)

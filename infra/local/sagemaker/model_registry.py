@@ -6,17 +6,23 @@ from collections.abc import Callable
 from typing import Any
 
 from moto.sagemaker.exceptions import AWSValidationException
-from moto.sagemaker.models import ModelPackage, SageMakerModelBackend
+from moto.sagemaker.models import ModelPackage, SageMakerModelBackend, sagemaker_backends
 
 from infra.local.host.patching import Patches
+from infra.local.host.settings import ACCOUNT_ID, REGION
 from infra.local.sagemaker.api import SageMakerOperations
 
 _DROPPED_BY_MOTO = ("SourceUri", "SkipModelValidation", "ModelLifeCycle", "ModelCard")
 _DESCRIBED = "stratos_described"
+_LAST_VERSION = "stratos_last_version"
+"""Of a group: the highest number that a version of it ever had."""
 
 
 class ModelRegistry:
-    """Model packages keep every field, approvals do not erase metadata, tags can be set."""
+    """Model packages keep every field, approvals do not erase metadata, tags can be set.
+
+    Versions can be deleted, and no other gets the number of one.
+    """
 
     def __init__(self) -> None:
         self._operations = SageMakerOperations()
@@ -27,6 +33,8 @@ class ModelRegistry:
         self._operations.mend("create_model_package", _complete_package)
         self._operations.mend("update_model_package", _keep_what_is_not_updated)
         self._operations.after("update_model_package", _update_dropped_fields)
+        self._operations.answer("delete_model_package", _delete_package)
+        self._number_versions()
         self._remember_dropped_fields()
         original = SageMakerModelBackend._get_resource_from_arn
 
@@ -49,6 +57,21 @@ class ModelRegistry:
         self._patches.restore()
         self._operations.restore()
 
+    def _number_versions(self) -> None:
+        """moto counts the versions that are left."""
+        original_init = ModelPackage.__init__
+
+        def init(package: Any, **given: Any) -> None:
+            if given["model_package_version"] is not None:
+                backend = sagemaker_backends[given["account_id"]][given["region_name"]]
+                group = backend.model_package_groups[given["model_package_group_name"]]
+                number = max(getattr(group, _LAST_VERSION, 0) + 1, given["model_package_version"])
+                setattr(group, _LAST_VERSION, number)
+                given["model_package_version"] = number
+            original_init(package, **given)
+
+        self._patches.replace(ModelPackage, "__init__", init)
+
     def _remember_dropped_fields(self) -> None:
         """Keep the fields of CreateModelPackage that moto has no place for."""
         original_describe = ModelPackage.gen_response_object
@@ -60,6 +83,12 @@ class ModelRegistry:
         self._operations.after("create_model_package", _keep_dropped_fields)
 
 
+def skip_versions(group_name: str, last: int) -> None:
+    """Let the next version of a group have a higher number than `last`."""
+    group = sagemaker_backends[ACCOUNT_ID][REGION].model_package_groups[group_name]
+    setattr(group, _LAST_VERSION, max(last, getattr(group, _LAST_VERSION, 0)))
+
+
 def package_container(backend: Any, name: str) -> dict[str, Any]:
     """The container that a registered model package says to run."""
     package = backend.describe_model_package(name)
@@ -69,6 +98,15 @@ def package_container(backend: Any, name: str) -> dict[str, Any]:
             f"Model package {name} has no InferenceSpecification.Containers; register it with one."
         )
     return dict(containers[0])
+
+
+def _delete_package(parameters: dict[str, Any], backend: Any) -> dict[str, Any]:
+    package = backend.describe_model_package(parameters["ModelPackageName"])
+    del backend.model_packages[package.arn]
+    names = backend.model_package_name_mapping
+    for name in [name for name, arn in names.items() if arn == package.arn]:
+        del names[name]
+    return {}
 
 
 def _resource_from_arn(backend: Any, arn: str, original: Callable[[Any, str], Any]) -> Any:

@@ -11,6 +11,7 @@ from moto.scheduler.models import scheduler_backends
 from infra.local.host.api_shapes import members, pages
 from infra.local.host.clients import Cloud
 from infra.local.host.settings import ACCOUNT_ID, REGION
+from infra.local.sagemaker.model_registry import skip_versions
 from infra.local.saved.hosting_kinds import Records, SavedComponents, SavedScaling
 from stratos.spec.schedule import At, Rate, parse_schedule
 
@@ -207,7 +208,7 @@ class SavedSageMakerResources:
 
 
 class SavedModelPackages:
-    """Versions of model package groups, in order, so that they get their numbers back."""
+    """Versions of model package groups, which get their numbers back."""
 
     name = "sagemaker-model_package"
     before_stacks = False
@@ -233,6 +234,7 @@ class SavedModelPackages:
                 record.pop("ModelPackageName", None)  # Given for a group's version, not taken.
                 if why := version.get("ApprovalDescription"):  # which only an update takes
                     record["ApprovalDescription"] = why
+                record["ModelPackageVersion"] = version["ModelPackageVersion"]
                 records.append(record)
         return records
 
@@ -240,6 +242,9 @@ class SavedModelPackages:
         sagemaker = cloud.client("sagemaker")
         for record in records:
             why = record.pop("ApprovalDescription", None)
+            # Without a number, as saved before versions could be deleted, there were no gaps.
+            if number := record.pop("ModelPackageVersion", None):
+                skip_versions(record["ModelPackageGroupName"], number - 1)
             arn = sagemaker.create_model_package(**record)["ModelPackageArn"]
             if why:
                 sagemaker.update_model_package(ModelPackageArn=arn, ApprovalDescription=why)

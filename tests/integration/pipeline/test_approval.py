@@ -169,7 +169,7 @@ def test_a_run_goes_on_through_updates_of_its_stack_and_is_neither_lost_nor_doub
     assert len(code) == 5
     assert cloud.billable() == {"jobs": [], "endpoints": ["stratos-upgraded"]}
     assert json.loads(run("sweep", "--json"))["removed"] == []
-    endpoint.delete(cloud.stack, row, objects=False)
+    endpoint.delete(cloud.stack, row)
 
 
 def test_a_rejected_model_is_not_deployed_and_its_run_says_why(cloud: Cloud, tmp_path: Path):

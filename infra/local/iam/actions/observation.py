@@ -49,6 +49,7 @@ def _put_data(request: ApiRequest) -> Iterator[Requirement]:
 _ON_GROUPS = (
     "CreateLogGroup",
     "CreateLogStream",
+    "DeleteLogStream",
     "DescribeLogStreams",
     "FilterLogEvents",
     "GetLogEvents",

@@ -188,6 +188,7 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
         "UpdateEndpoint": _existing("UpdateEndpoint", "Endpoint", "EndpointConfig"),
         "ListModelPackages": needs("sagemaker:ListModelPackages", _packages),
         "DescribeModelPackage": _existing_package("DescribeModelPackage", "ModelPackageName"),
+        "DeleteModelPackage": _existing_package("DeleteModelPackage", "ModelPackageName"),
         "UpdateModelPackage": _existing_package("UpdateModelPackage", "ModelPackageArn"),
         "AddTags": _tagging("AddTags"),
         "DeleteTags": _tagging("DeleteTags"),

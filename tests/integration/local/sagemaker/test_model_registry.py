@@ -87,6 +87,19 @@ def test_a_group_may_be_named_by_its_arn_and_is_created_once(client):
         register(client, ModelPackageGroupName="never-created")
 
 
+def test_a_deleted_version_is_gone_and_its_number_stays_taken(client):
+    first, second = register(client), register(client)
+    client.delete_model_package(ModelPackageName=first)
+    with pytest.raises(ClientError, match="not found"):
+        client.describe_model_package(ModelPackageName=first)
+    with pytest.raises(ClientError, match="not found"):
+        client.delete_model_package(ModelPackageName=first)
+    third = register(client)
+    assert third.endswith(f":model-package/{GROUP}/3")
+    listed = client.list_model_packages(ModelPackageGroupName=GROUP)["ModelPackageSummaryList"]
+    assert sorted(summary["ModelPackageArn"] for summary in listed) == [second, third]
+
+
 def test_tags_of_packages_and_groups_are_replaced_by_key(client):
     group = client.describe_model_package_group(ModelPackageGroupName=GROUP)
     for arn in (register(client), group["ModelPackageGroupArn"]):

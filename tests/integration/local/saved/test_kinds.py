@@ -101,14 +101,16 @@ def test_models_and_what_was_decided_of_their_packages_come_back(tmp_path: Path)
         cloud("s3").put_object(Bucket="loose", Key="k", Body=b"v")
         sagemaker = cloud("sagemaker")
         sagemaker.create_model_package_group(ModelPackageGroupName="students")
-        for version in ("one", "two"):
+        for version in ("one", "deleted", "three"):
             sagemaker.create_model_package(
                 ModelPackageGroupName="students",
                 ModelPackageDescription=version,
                 ModelApprovalStatus="Approved",
             )
+        deleted = packages_of(sagemaker)[2]["ModelPackageArn"]
+        sagemaker.delete_model_package(ModelPackageName=deleted)
         sagemaker.update_model_package(
-            ModelPackageArn=packages_of(sagemaker)[2]["ModelPackageArn"],
+            ModelPackageArn=packages_of(sagemaker)[3]["ModelPackageArn"],
             ModelApprovalStatus="Rejected",
             ApprovalDescription="too terse",
         )
@@ -129,7 +131,7 @@ def test_models_and_what_was_decided_of_their_packages_come_back(tmp_path: Path)
             )
             for version, package in packages_of(sagemaker).items()
         }
-        assert decided == {1: ("one", "Approved", None), 2: ("two", "Rejected", "too terse")}
+        assert decided == {1: ("one", "Approved", None), 3: ("three", "Rejected", "too terse")}
         model = sagemaker.describe_model(ModelName="student")
         assert model["PrimaryContainer"]["ModelDataUrl"] == "s3://loose/k"
         assert sagemaker.list_tags(ResourceArn=model["ModelArn"])["Tags"] == [

@@ -10,10 +10,13 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from infra.local.sagemaker.model_registry import ModelRegistry
 from stratos.cli.stack import Stack
+from stratos.contracts.bucket import RunKeys, async_folder
 from stratos.hosting.names import DEFAULT_STACK, StackNames
 from tests import factories
 from tests.component_api import ComponentApi
+from tests.unit.stratos.cli.stack_contents import put, put_run
 
 EXAMPLE = Path(__file__).parents[4] / "examples" / "mahjong-waits"
 
@@ -27,6 +30,8 @@ def stack(monkeypatch):
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     components = ComponentApi()
     components.install(monkeypatch)
+    registry = ModelRegistry()
+    registry.install()
     with mock_aws():
         s3 = boto3.client("s3")
         s3.create_bucket(Bucket="bucket")
@@ -47,6 +52,7 @@ def stack(monkeypatch):
         )
         monkeypatch.setattr(Stack, "find", classmethod(lambda cls: found))
         yield found
+    registry.restore()
     components.restore()
 
 
@@ -70,3 +76,35 @@ def folder(tmp_path):
             )
         )
     return tmp_path
+
+
+@pytest.fixture
+def kept(stack):
+    """A run with objects that were overwritten and deleted, a version, log streams and a row."""
+    keys = RunKeys("r-1")
+    put_run(stack, content_hash="abc", model_artifact="s3://bucket/runs/r-1/models/m.tar.gz")
+    split = keys.dataset + "train.jsonl"
+    for key in (keys.summary, keys.summary, split, keys.deployment, keys.report):
+        put(stack, key)
+    put(stack, keys.checkpoints("distill") + "step-10")
+    stack.s3.delete_object(Bucket="bucket", Key=keys.report)  # hides it under a marker
+    stack.s3.create_multipart_upload(Bucket="bucket", Key=keys.models + "half.tar.gz")
+    put(stack, RunKeys("r-10").summary)
+    put(stack, "specs/tiles/dataset.jsonl")
+    put(stack, "specs/tiles/spec.yaml")
+    put(stack, async_folder("r") + "requests/1.json")
+    stack.sagemaker.create_model_package_group(ModelPackageGroupName="stratos")
+    for run_id in ("r-1", "r-10"):
+        stack.sagemaker.create_model_package(
+            ModelPackageGroupName="stratos", CustomerMetadataProperties={"run_id": run_id}
+        )
+    logs = boto3.client("logs")
+    for group, streams in {
+        "/aws/sagemaker/TrainingJobs": ("r-1-distill-a0-0/algo-1", "r-10-probe-0/algo-1"),
+        "/aws/sagemaker/TransformJobs": ("stratos-r-1-b1/algo-1", "stratos-r-10-b1/algo-1"),
+        "/aws/sagemaker/Endpoints/stratos-r": ("AllTraffic/i-1",),
+    }.items():
+        logs.create_log_group(logGroupName=group)
+        for stream in streams:
+            logs.create_log_stream(logGroupName=group, logStreamName=stream)
+    return stack

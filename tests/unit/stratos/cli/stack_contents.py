@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import boto3
 from typer.testing import CliRunner
 
 from stratos.cli import app as cli
@@ -60,3 +61,23 @@ def run(*arguments: str) -> tuple[int, str]:
 def keys(stack: Stack) -> set[str]:
     listed = stack.s3.list_objects_v2(Bucket=stack.bucket).get("Contents", [])
     return {item["Key"] for item in listed}
+
+
+def put(stack, key: str, body: bytes = b"of the run") -> None:
+    stack.s3.put_object(Bucket=stack.bucket, Key=key, Body=body)
+
+
+def all_versions(stack) -> list[str]:
+    """Keys of every version and delete marker in the bucket."""
+    found = stack.s3.list_object_versions(Bucket=stack.bucket)
+    return [item["Key"] for kind in ("Versions", "DeleteMarkers") for item in found.get(kind, ())]
+
+
+def streams() -> set[str]:
+    logs = boto3.client("logs")
+    groups = logs.describe_log_groups()["logGroups"]
+    return {
+        stream["logStreamName"]
+        for group in groups
+        for stream in logs.describe_log_streams(logGroupName=group["logGroupName"])["logStreams"]
+    }

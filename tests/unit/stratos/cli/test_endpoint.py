@@ -1,4 +1,4 @@
-"""Asking an endpoint, and deleting what a run left."""
+"""Asking an endpoint, and deleting what a run has in service."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ import pytest
 
 from stratos.cli import endpoint
 from stratos.cli.runs import find_run
-from stratos.contracts.bucket import RunKeys
 from stratos.contracts.messages import Message, openai_message
 from stratos.errors import (
     EndpointNotFound,
 )
 from stratos.hosting.chat_request import Said
-from tests.unit.stratos.cli.stack_contents import keys, put_endpoint, put_model, put_run, run
+from tests.unit.stratos.cli.stack_contents import put_endpoint, put_model, put_run, run
 
 
 def test_a_model_that_batches_ask_goes_with_its_run(stack):
@@ -24,7 +23,7 @@ def test_a_model_that_batches_ask_goes_with_its_run(stack):
         ModelName="stratos-r-1-a0", ExecutionRoleArn="arn:aws:iam::123456789012:role/batches"
     )
     put_run(stack, batch_model_name="stratos-r-1-a0")
-    deleted = endpoint.delete(stack, find_run(stack, "r-1"), objects=False)
+    deleted = endpoint.delete(stack, find_run(stack, "r-1"))
     assert deleted == ["stratos-r-1-a0"]
     assert sagemaker.list_models()["Models"] == []
     assert find_run(stack, "r-1").batch_model_name is None
@@ -72,15 +71,10 @@ def test_delete_removes_endpoint_config_and_model_of_its_run_only(stack):
     put_endpoint(stack, "e", "r-2")
     put_run(stack, "r-1", endpoint_name="e")
     put_run(stack, "r-2", endpoint_name="e")
-    assert endpoint.delete(stack, find_run(stack, "r-1"), objects=False) == []
+    assert endpoint.delete(stack, find_run(stack, "r-1")) == []
     assert len(sagemaker.list_endpoints()["Endpoints"]) == 1
-    stack.s3.put_object(Bucket="bucket", Key=RunKeys("r-2").summary, Body=b"{}")
-    stack.s3.put_object(Bucket="bucket", Key=RunKeys("r-2").checkpoints("distill"), Body=b"")
-    code, out = run("delete", "r-2", "--objects", "--json")
-    assert code == 0
-    assert json.loads(out)["deleted"][:3] == ["e", "r-2", "r-2"]
+    assert endpoint.delete(stack, find_run(stack, "r-2")) == ["e", "r-2", "r-2"]
     assert sagemaker.list_endpoints()["Endpoints"] == []
-    assert keys(stack) == set()
     assert find_run(stack, "r-2").status == "deleted"
 
 
@@ -108,7 +102,7 @@ def test_delete_removes_a_component_and_its_model_before_the_endpoint(stack):
     )
     put_run(stack, "r-1", endpoint_name="e")
     put_run(stack, "r-2", endpoint_name="e")
-    assert endpoint.delete(stack, find_run(stack, "r-1"), objects=False) == []  # r-2 took it over
-    assert endpoint.delete(stack, find_run(stack, "r-2"), objects=False) == ["r-2", "e", "r-1"]
+    assert endpoint.delete(stack, find_run(stack, "r-1")) == []  # r-2 took it over
+    assert endpoint.delete(stack, find_run(stack, "r-2")) == ["r-2", "e", "r-1"]
     assert sagemaker.list_inference_components()["InferenceComponents"] == []
     assert sagemaker.list_endpoints()["Endpoints"] == []

@@ -1,0 +1,186 @@
+"""Personal data out of records, before anything of them is stored.
+
+A value becomes a placeholder such as `<EMAIL_1>`. Within a record the same value has the same
+placeholder, wherever it stands, so that answers still agree with questions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import secrets
+from collections import Counter
+from functools import partial
+from typing import TYPE_CHECKING
+
+from pydantic import JsonValue
+
+from stratos.contracts.messages import Message, ToolCall
+from stratos.contracts.records import Record
+from stratos.spec import PersonalData, Task
+
+if TYPE_CHECKING:
+    from stratos.dataset.personal_data import PersonalDataFinder, PersonalValue
+
+_ALIAS_BYTES = 8
+_FIRST_QUOTE = re.compile(r"['\"`:(]| found | the fields ")
+"""Where a message about a line may begin to quote it."""
+_MOST_WRITTEN = 100
+"""Of one record; each is looked for in every text of it."""
+_WITHHELD = "… (task.redact: the line is not quoted)"
+
+
+class Redactor:
+    """Redacts records, and counts by kind what was replaced.
+
+    Without `task.redact` it gives everything back as it is.
+    """
+
+    def __init__(self, task: Task) -> None:
+        self._finder, self._kinds = _finder(task), task.redact
+        self._key = secrets.token_bytes(32)
+        """Of this inspection only: an alias says nothing to who has the record from elsewhere."""
+        self.counts: Counter[PersonalData] = Counter()
+        """Kind → places where one was replaced."""
+        self.num_records = 0
+        """Records in which something was replaced."""
+
+    def record(self, record: Record) -> Record:
+        """A record without personal data."""
+        if self._finder is None:
+            return record
+        placeholders = _Placeholders(self._finder)
+        changed = placeholders.said_in(record)
+        if placeholders.counts:  # what was found late may stand earlier, too
+            placeholders.counts.clear()
+            changed = placeholders.said_in(record)
+        names = {
+            field: self._alias(value)
+            for field in ("id", "group", "workload")
+            if (value := getattr(record, field)) is not None and self._finder.find(value)
+        }
+        if not placeholders.counts and not names:
+            return record
+        self.counts.update(placeholders.counts)
+        self.num_records += 1
+        return record.model_copy(update=changed | names)
+
+    def told(self) -> dict[PersonalData, int] | None:
+        """The counts of every kind that was looked for; None if none was."""
+        return {kind: self.counts[kind] for kind in self._kinds} or None
+
+    def content_id(self, digest: str) -> str:
+        """An id made of a record's content, from which nobody can guess the content."""
+        return digest if self._finder is None else self._alias(digest)
+
+    def problem(self, problem: str) -> str:
+        """What is wrong with a line, without words of the line."""
+        if self._finder is None:
+            return problem
+        quote = _FIRST_QUOTE.search(problem)
+        return problem if quote is None else problem[: quote.start()].rstrip() + _WITHHELD
+
+    def _alias(self, name: str) -> str:
+        """Another name, the same for the same name: groups stay together."""
+        return hashlib.blake2b(name.encode(), digest_size=_ALIAS_BYTES, key=self._key).hexdigest()
+
+
+class _Placeholders:
+    """Of one record."""
+
+    def __init__(self, finder: PersonalDataFinder) -> None:
+        self._finder = finder
+        self._found: dict[str, list[PersonalValue]] = {}
+        """Text → what is in it."""
+        self._given: dict[tuple[PersonalData, str], str] = {}
+        """Kind and value → placeholder."""
+        self._last: Counter[PersonalData] = Counter()
+        self._written: dict[str, tuple[PersonalData, str]] = {}
+        """Ways in which values were written, which may be told less surely elsewhere."""
+        self.counts: Counter[PersonalData] = Counter()
+
+    def said_in(self, record: Record) -> dict[str, object]:
+        """The fields of a record that hold texts, redacted."""
+        return {
+            "messages": tuple(self._message(message) for message in record.messages),
+            "reply": None if record.reply is None else self._message(record.reply),
+            "gold": None if record.gold is None else self._text(record.gold),
+        }
+
+    def _message(self, message: Message) -> Message:
+        content, calls = self._text(message.content), message.tool_calls
+        if calls is not None:
+            calls = tuple(self._call(call) for call in calls)
+        return message.model_copy(update={"content": content, "tool_calls": calls})
+
+    def _text(self, text: str) -> str:
+        """A text; JSON stays JSON, and keeps its layout if nothing is in it."""
+        if text[:1] in ("{", "["):
+            before = self.counts.total()
+            try:
+                value = self._value(json.loads(text))
+            except (ValueError, RecursionError):
+                return self._plain(text)
+            return text if self.counts.total() == before else json.dumps(value, ensure_ascii=False)
+        return self._plain(text)
+
+    def _call(self, call: ToolCall) -> ToolCall:
+        arguments = {name: self._value(value) for name, value in call.arguments.items()}
+        return call.model_copy(update={"arguments": arguments})
+
+    def _value(self, value: JsonValue) -> JsonValue:
+        match value:
+            case str():
+                return self._text(value)
+            case bool() | None:
+                return value
+            case int():
+                redacted = self._plain(str(value))
+                return value if redacted == str(value) else redacted
+            case dict():
+                return {self._plain(name): self._value(each) for name, each in value.items()}
+            case list():
+                return [self._value(each) for each in value]
+            case _:
+                return value
+
+    def _plain(self, text: str) -> str:
+        if text not in self._found:
+            self._found[text] = self._finder.find(text)
+        parts, end = [], 0
+        for one in self._found[text]:
+            written, end_before = text[one.start : one.end], end
+            if len(self._written) < _MOST_WRITTEN:
+                self._written[written] = (one.kind, one.value)
+            end = one.end
+            parts.append(self._known(text[end_before : one.start]))
+            parts.append(self._placeholder(one.kind, one.value))
+        return "".join([*parts, self._known(text[end:])])
+
+    def _known(self, text: str) -> str:
+        """A text without what is known from another to be personal."""
+        for written, (kind, value) in self._written.items():
+            if written in text:
+                pattern = rf"(?<!\w){re.escape(written)}(?!\w)"
+                text = re.sub(pattern, partial(self._instead, kind, value), text)
+        return text
+
+    def _instead(self, kind: PersonalData, value: str, _: re.Match[str]) -> str:
+        return self._placeholder(kind, value)
+
+    def _placeholder(self, kind: PersonalData, value: str) -> str:
+        self.counts[kind] += 1
+        if (kind, value) not in self._given:
+            self._last[kind] += 1
+            self._given[kind, value] = f"<{kind.upper()}_{self._last[kind]}>"
+        return self._given[kind, value]
+
+
+def _finder(task: Task) -> PersonalDataFinder | None:
+    if not task.redact:
+        return None
+    # Its libraries are loaded only where they are wanted.
+    from stratos.dataset.personal_data import PersonalDataFinder
+
+    return PersonalDataFinder(task.redact, task.phone_regions)

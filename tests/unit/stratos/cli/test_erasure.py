@@ -1,0 +1,62 @@
+"""What is kept of a run, and nothing of another, is deleted for good."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from stratos.contracts.bucket import RunKeys, async_folder
+from stratos.errors import StratosError
+from tests.unit.stratos.cli.stack_contents import all_versions, put, put_run, run, streams
+
+
+def test_every_version_marker_upload_stream_and_registered_version_goes(kept):
+    code, out = run("delete", "r-1", "--objects", "--json")
+    assert code == 0
+    found = json.loads(out)
+    assert found["versions"] == {"runs/r-1/": 6, "checkpoints/r-1/": 1, "async/r/": 1}
+    assert sorted(all_versions(kept)) == sorted(
+        [RunKeys("r-10").summary, "specs/tiles/dataset.jsonl", "specs/tiles/spec.yaml"]
+    )
+    assert kept.s3.list_multipart_uploads(Bucket="bucket").get("Uploads", []) == []
+    left = kept.sagemaker.list_model_packages(ModelPackageGroupName="stratos")
+    assert [one["ModelPackageVersion"] for one in left["ModelPackageSummaryList"]] == [2]
+    assert streams() == {"r-10-probe-0/algo-1", "stratos-r-10-b1/algo-1"}
+
+
+def test_a_row_of_names_and_times_stays_so_that_the_same_event_starts_nothing(kept):
+    run("delete", "r-1", "--objects")
+    row = kept.table.get_item(Key={"run_id": "r-1"})["Item"]
+    assert row["status"] == "deleted"
+    assert row["execution_arn"]
+    assert not row.keys() & {"content_hash", "model_artifact"}
+
+
+def test_an_upload_that_a_run_reads_now_is_refused(kept):
+    put_run(kept, "r-2", status="running")
+    with pytest.raises(StratosError, match="run r-2 is under way and reads the same upload"):
+        run("delete", "r-1", "--objects", "--upload")
+
+
+def test_an_upload_that_holds_another_spec_is_refused(kept):
+    put(kept, "specs/tiles/inner/spec.yaml")
+    with pytest.raises(StratosError, match=r"also holds specs/tiles/inner/spec\.yaml"):
+        run("delete", "r-1", "--objects", "--upload")
+
+
+def test_what_was_asked_at_an_endpoint_stays_while_another_run_has_it(kept):
+    put_run(kept, "r-2", endpoint_name="stratos-r", started_at="2126-11-25T08:00:00+00:00")
+    _, out = run("delete", "r-1", "--objects", "--json")
+    assert async_folder("r") + "requests/1.json" in all_versions(kept)
+    assert any("run r-2 has the same endpoint" in line for line in json.loads(out)["staying"])
+
+
+def test_a_job_that_still_writes_is_waited_for(kept, monkeypatch):
+    def listed(**asked):
+        names = ["r-1-distill-a0-0"] if asked["StatusEquals"] == "Stopping" else ["r-1x-probe-0"]
+        return {"TrainingJobSummaries": [{"TrainingJobName": name} for name in names]}
+
+    monkeypatch.setattr(kept.sagemaker, "list_training_jobs", listed)
+    with pytest.raises(StratosError, match="r-1-distill-a0-0 of run r-1 is Stopping"):
+        run("delete", "r-1", "--objects")
