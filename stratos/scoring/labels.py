@@ -27,6 +27,7 @@ _WORDS_AFTER = 3
 _CHARACTERS_AFTER = 8
 _HELD = "\0"
 """Stands for a label that was found."""
+_OPTION = re.compile(r"(?<!\w)([^\W\d_])[.):](?=[\s*_]|$)")
 _UNSPACED = re.compile(
     r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
 )
@@ -37,11 +38,13 @@ def chosen(text: str, choices: tuple[str, ...]) -> str | None:
     """Return the one label that a text names: the text itself, or the only one said in it.
 
     A label that is denied is not named: "This is not spam." A label of one letter is said in its
-    own case: "a" is an article.
+    own case, since "a" is an article, and begins an option: "B. A city".
     """
     wanted = _keys(choices)
     if (said := normalise(text)) in wanted:
         return wanted[said]
+    if (option := _option(text)) in choices:
+        return option
     clauses = [f" {normalise(clause)} " for clause in _CLAUSE_ENDS.split(text)]
     found: set[str] = set()
     for key in sorted(wanted, key=len, reverse=True):  # "not spam" before the "spam" in it
@@ -60,6 +63,13 @@ def chosen(text: str, choices: tuple[str, ...]) -> str | None:
 @lru_cache(maxsize=64)
 def _keys(choices: tuple[str, ...]) -> dict[str, str]:
     return {normalise(choice): choice for choice in choices}
+
+
+def _option(text: str) -> str | None:
+    """The letter of the one option that a text begins with: `B) Paris`, `**B.** A city`."""
+    letters = [found[1] for found in _OPTION.finditer(text)]
+    begins = text.lstrip("*_`( \n").startswith(tuple(letters)) if letters else False
+    return letters[0] if begins and len(letters) == 1 else None
 
 
 def _stands_alone(letter: str, text: str) -> bool:
