@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 
 _EMPHASIS = ("***", "___", "**", "__", "*", "_", "`")
@@ -10,6 +11,7 @@ _EMPHASIS = ("***", "___", "**", "__", "*", "_", "`")
 _AROUND_ANSWER = ("**", "`")
 """Markdown that is taken off an answer alone: what it stands for never begins and ends so."""
 _FENCE = "```"
+_BULLET = re.compile(r"^(?:[-*•]|\d{1,3}[.)])\s+")
 _BRACKETS = ("[]", "{}", "()")
 
 
@@ -69,8 +71,8 @@ def with_answer(rationale: str, marker: str, answer: str) -> str:
 def elements(answer: str, separator: str) -> list[str]:
     """Split a set answer into its items, in their order, without repetition.
 
-    A separator of blanks separates words, one with a line break lines. Brackets around all items
-    and a full stop after them are not theirs.
+    A separator of blanks separates words, with or without commas, and one with a line break the
+    lines of a list. Brackets around all items and a full stop after them are not theirs.
     """
     listed = answer.strip()
     if len(listed.removesuffix(".").split(".")) == 1:
@@ -79,6 +81,10 @@ def elements(answer: str, separator: str) -> list[str]:
         listed = listed[1:-1]
     mark = separator.strip() or ("\n" if "\n" in separator else None)
     parts = (part.strip() for part in listed.split(mark))
+    if mark is None:
+        parts = (part.rstrip(",;") for part in parts)
+    elif mark == "\n":
+        parts = (_BULLET.sub("", part) for part in parts)
     return list(dict.fromkeys(part for part in parts if part))
 
 

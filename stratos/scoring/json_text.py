@@ -22,7 +22,7 @@ def json_in(reply: str) -> str:
         ValueError: when there is none, or several that nothing tells apart.
         RecursionError: when it is nested too deeply.
     """
-    if is_json(whole := reply.strip()):
+    if is_json(whole := reply.strip().removeprefix("\ufeff")):
         return whole
     for block in reversed(_fenced(reply)):
         if is_json(block):

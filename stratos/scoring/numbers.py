@@ -14,6 +14,7 @@ MAX_CHARACTERS = 1_000
 
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
 _RAISED = re.compile(r"[⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺]+")
+_TAG = re.compile(r"</?[a-zA-Z]{1,10}/?>")
 _VULGAR = re.compile(r"(\d?)([¼½¾⅐-⅞])")
 _LATEX = re.compile(r"(\d?)\\[dt]?frac\s{0,3}\{(-?\d{1,40})\}\s{0,3}\{(\d{1,40})\}")
 _UNIT_POWER = re.compile(r"(?<![^\W\d_])((?:[kcdmµ]?m|ft|in|yd|mi))\^?([23])(?!\w)", re.IGNORECASE)
@@ -210,7 +211,8 @@ def _in_percent(quantity: Quantity) -> Decimal:
 
 def _plain(text: str) -> str:
     """ASCII digits and signs in place of the many forms that Unicode has."""
-    opened = _VULGAR.sub(lambda found: _behind(found[1], _decomposed(found[2])), text)
+    opened = _TAG.sub(" ", text)
+    opened = _VULGAR.sub(lambda found: _behind(found[1], _decomposed(found[2])), opened)
     opened = _RAISED.sub(lambda found: _raised(opened, found), opened)
     folded = "".join(map(_ascii, unicodedata.normalize("NFKC", stream_safe(opened))))
     folded = _UNIT_POWER.sub(lambda found: found[1] + _POWERS[found[2]], folded)

@@ -89,7 +89,8 @@ def read_reply(
     Args:
         finished: The model ended it, and not its limit of tokens.
         marker: Precedes the final answer. None is looked for if it is empty.
-        gold: The right answer. Where it has several lines, all that follows the marker is read.
+        gold: The right answer. Where it has several lines, all that follows the marker is read;
+            where it holds the marker, as a heading may, the whole reply.
         must_mark: A reply without a marker is worth nothing.
         keep_thinking: Teach the thinking, too.
     """
@@ -97,6 +98,8 @@ def read_reply(
         marker, said = "", text.strip()
     else:
         said = without_thinking(text)
+    if gold is not None and not must_mark and marked_answer(gold, marker) is not None:
+        marker = ""
     found = marked_answer(
         said,
         marker,

@@ -193,8 +193,11 @@ def load_judge(job: Job[Config]) -> Judge:
 def _copied_share(text: str, source: str) -> float:
     """Share of the text's character 8-grams that occur in the source."""
     squeezed, known = " ".join(text.split()), " ".join(source.split())
-    grams = [
-        squeezed[index : index + _COPY_GRAM]
-        for index in range(max(1, len(squeezed) - _COPY_GRAM + 1))
-    ]
-    return sum(gram in known for gram in grams) / len(grams)
+    if len(squeezed) < _COPY_GRAM:
+        return float(squeezed in known)
+    grams, known_grams = _grams(squeezed), set(_grams(known))
+    return sum(gram in known_grams for gram in grams) / len(grams)
+
+
+def _grams(text: str) -> list[str]:
+    return [text[at : at + _COPY_GRAM] for at in range(len(text) - _COPY_GRAM + 1)]

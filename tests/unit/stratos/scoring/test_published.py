@@ -27,6 +27,12 @@ def test_a_logged_reply_has_the_gold_answer_that_the_table_says(verifier, case):
     assert gold_in(case.reply, verifier, "####") == case.gold
 
 
+@pytest.mark.parametrize(("verifier", "case"), LOGGED, ids=lambda value: repr(value)[:80])
+def test_a_logged_reply_is_right_by_the_gold_answer_that_is_read_in_it(verifier, case):
+    said = judge_reply(case.reply, finished=True, marker="####", verifier=verifier, gold=case.gold)
+    assert said.is_right is (gold_fault(verifier, case.gold) is None)
+
+
 def test_every_gold_answer_of_the_table_passes_its_own_verifier():
     faults = [
         (verifier.kind, case.gold)
