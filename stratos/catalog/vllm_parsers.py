@@ -24,8 +24,8 @@ _SYNTAXES = {
     "llama3_json": r"\A\s*(?:<\|python_tag\|>)?(?P<parameters>\{.*\})",
     "pythonic": rf"\A\s*\[{_PYTHON}\]",
 }
-"""vLLM's name of a parser → what it reads, as a reply that makes this call. A group is an object that
-has the arguments under the group's name."""
+"""vLLM's name of a parser → what it reads, as a reply that makes this call. A group is an object
+that has the arguments under the group's name."""
 _TOKENS = {
     "mistral": "[TOOL_CALLS]",
     "lfm2": "<|tool_call_start|>",
