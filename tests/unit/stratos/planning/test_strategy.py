@@ -72,3 +72,12 @@ def test_the_evidence_says_why_answers_and_explanations_were_rejected() -> None:
     told = str(refused.value)
     assert "scored 0.0% (0 of 20; 95% interval 0.0% to 16.1%; rejected: no marker ×20)" in told
     assert "rejected: no marker ×18, cut ×2) of the gold answers" in told
+
+
+def test_calls_are_imitated_since_they_are_nothing_to_explain() -> None:
+    for right, minimum in ((100, 0.5), (20, None)):
+        told = ("auto", minimum, proportion(right, 200), None, 500)
+        assert choose_strategy(*told)[0] != "alignment"
+        assert choose_strategy(*told, explainable=False)[0] == "alignment"
+    with pytest.raises(NoFeasiblePlan, match="neither answer nor explain"):
+        choose_strategy("auto", 0.9, proportion(20, 200), None, 500, explainable=False)
