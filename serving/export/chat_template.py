@@ -8,8 +8,14 @@ from itertools import takewhile
 
 from transformers import PreTrainedTokenizerBase
 
-from stratos.catalog.vllm_parsers import PROBE, vllm_parser
-from stratos.contracts.messages import Message, Tool, openai_tool, template_message
+from stratos.catalog.vllm_parsers import PROBE_ARGUMENTS, PROBE_NAME, vllm_parser
+from stratos.contracts.messages import (
+    Message,
+    Tool,
+    ToolCall,
+    openai_tool,
+    template_message,
+)
 
 _THINKS = re.compile(r"\benable_thinking\b")
 NO_THINKING = "{%- set enable_thinking = false -%}"
@@ -25,9 +31,11 @@ NO_CALLS = (
 )
 """Without these, llama.cpp would leave out what the template does not name, with status 200."""
 _QUESTION = Message(role="user", content="Where is it?")
-_CALLING = Message(role="assistant", content="", tool_calls=(PROBE,))
+_CALL = ToolCall(name=PROBE_NAME, arguments=dict(PROBE_ARGUMENTS), id="call00001")
+"""Templates of Mistral take ids of nine letters and digits only."""
+_CALLING = Message(role="assistant", content="", tool_calls=(_CALL,))
 _TOOL = Tool(
-    name=PROBE.name,
+    name=PROBE_NAME,
     description="Finds a city.",
     parameters={
         "type": "object",
@@ -82,7 +90,7 @@ def _tools_told(tokenizer: PreTrainedTokenizerBase) -> bool | None:
 
 def _calls_told(tokenizer: PreTrainedTokenizerBase) -> bool | None:
     try:
-        return PROBE.name in _rendered(tokenizer, [_QUESTION, _CALLING], to_answer=False)
+        return PROBE_NAME in _rendered(tokenizer, [_QUESTION, _CALLING], to_answer=False)
     except Exception:  # a template raises whatever it likes
         return None
 

@@ -10,10 +10,9 @@ import json
 import re
 from collections.abc import Container
 
-from stratos.contracts.messages import ToolCall
-
-PROBE = ToolCall(name="look_up", arguments={"city": "Oslo"}, id="call00001")
-"""A call to render. Templates of Mistral take ids of nine letters and digits only."""
+PROBE_NAME = "look_up"
+PROBE_ARGUMENTS = {"city": "Oslo"}
+"""Of a call to render."""
 _PYTHON = r"look_up\(city=(?:'Oslo'|\"Oslo\")\)"
 _SYNTAXES = {
     "hermes": r"<tool_call>(?P<arguments>.*)</tool_call>",
@@ -25,7 +24,7 @@ _SYNTAXES = {
     "llama3_json": r"\A\s*(?:<\|python_tag\|>)?(?P<parameters>\{.*\})",
     "pythonic": rf"\A\s*\[{_PYTHON}\]",
 }
-"""vLLM's name of a parser → what it reads, as a reply that calls `PROBE`. A group is an object that
+"""vLLM's name of a parser → what it reads, as a reply that makes this call. A group is an object that
 has the arguments under the group's name."""
 _TOKENS = {
     "mistral": "[TOOL_CALLS]",
@@ -39,7 +38,7 @@ def vllm_parser(reply: str, vocabulary: Container[str]) -> str | None:
     """The parser of vLLM that reads calls as a template writes them; None if none does.
 
     Args:
-        reply: What the template makes of `PROBE`, after the prompt.
+        reply: What the template makes of the call, after the prompt.
         vocabulary: Tokens that the model has.
     """
     for parser, syntax in _SYNTAXES.items():
@@ -59,7 +58,7 @@ def _is_probe(found: re.Match[str]) -> bool:
             call = json.loads(text)
         except ValueError:
             return False
-        if not isinstance(call, dict) or call.get("name") != PROBE.name:
+        if not isinstance(call, dict) or call.get("name") != PROBE_NAME:
             return False
-        return bool(call.get(key) == PROBE.arguments)
+        return bool(call.get(key) == PROBE_ARGUMENTS)
     return True

@@ -13,7 +13,13 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from stratos.cli.batch_questions import Limits, maybe_too_long, read_questions, told_lines
+from stratos.cli.batch_questions import (
+    Limits,
+    maybe_too_long,
+    read_questions,
+    told_lines,
+    with_unmeasured_tools,
+)
 from stratos.cli.runs import read_object
 from stratos.cli.stack import Stack
 from stratos.contracts.bucket import RunKeys, s3_uri, split_uri
@@ -140,18 +146,24 @@ def _deployment(stack: Stack, run: RunRow) -> BatchDeployment:
 def _doubts(
     stack: Stack, run: RunRow, requests: Sequence[str], engine: PlannedEngine | None
 ) -> str:
-    """Which lines may be too long, in words; empty if none may."""
+    """Which lines the model may refuse, in words; empty if none."""
     if engine is None:
         return ""
     answered = read_object(stack, RunKeys(run.run_id).batch_questions(MEASURED)) or ""
-    lines = maybe_too_long(requests, engine, answered.splitlines())
-    if not lines:
-        return ""
-    return (
-        f"{told_lines(lines)} may be too long: a question and its answer have "
-        f"{engine.context_tokens:,} tokens together. One line that has more costs the answers to "
-        "all the others; shorten it, or ask it in a file of its own"
-    )
+    measured = answered.splitlines()
+    found = []
+    if lines := maybe_too_long(requests, engine, measured):
+        found.append(
+            f"{told_lines(lines)} may be too long: a question and its answer have "
+            f"{engine.context_tokens:,} tokens together. One line that has more costs the answers "
+            "to all the others; shorten it, or ask it in a file of its own"
+        )
+    if lines := with_unmeasured_tools(requests, measured):
+        found.append(
+            f"{told_lines(lines)} may be refused: the model was measured without tools. One line "
+            "that is refused costs the answers to all the others; ask it in a file of its own"
+        )
+    return ". ".join(found)
 
 
 def _object(stack: Stack, run: RunRow, key: str) -> str:

@@ -110,6 +110,21 @@ def maybe_too_long(
     return [number for number, line in enumerate(requests, 1) if most_tokens(line) > safe]
 
 
+def with_unmeasured_tools(requests: Sequence[str], answered: Sequence[str]) -> list[int]:
+    """Numbers of lines with tools, where the model was measured with none and may refuse them.
+
+    Args:
+        answered: Requests of the batch by which the model was measured.
+    """
+
+    def has_tools(line: str) -> bool:
+        return "tools" in json.loads(line)
+
+    if any(map(has_tools, answered)):
+        return []
+    return [number for number, line in enumerate(requests, 1) if has_tools(line)]
+
+
 def told_lines(numbers: Sequence[int]) -> str:
     """Lines by their numbers, the first of them."""
     return ("line " if len(numbers) == 1 else "lines ") + _listed([str(n) for n in numbers], ", ")

@@ -8,7 +8,13 @@ from typing import Any
 
 import pytest
 
-from stratos.cli.batch_questions import Limits, maybe_too_long, read_questions, told_lines
+from stratos.cli.batch_questions import (
+    Limits,
+    maybe_too_long,
+    read_questions,
+    told_lines,
+    with_unmeasured_tools,
+)
 from stratos.errors import BatchRejected
 from stratos.units import MIB
 from tests import factories
@@ -178,3 +184,10 @@ def test_tools_count_toward_the_length_of_a_line(tmp_path: Path) -> None:
     long = {"type": "function", "function": {"name": "look", "description": "b" * 600}}
     with pytest.raises(BatchRejected, match="too long for the 64 tokens"):
         questions(tmp_path, "q.jsonl", chat("user", tools=[long]), Limits(8, 3, engine))
+
+
+def test_tools_may_be_refused_by_a_model_that_was_measured_without() -> None:
+    plain, calling = chat("user"), chat("user", tools=[LOOK])
+    assert with_unmeasured_tools([plain, calling, calling], [plain]) == [2, 3]
+    assert with_unmeasured_tools([plain, calling], [plain, calling]) == []
+    assert with_unmeasured_tools([plain], []) == []
