@@ -45,8 +45,8 @@ LLAMA = _template(
     "{{ raise_exception('one call at once') }}{% endif %}"
     "{% set c = m.tool_calls[0].function %}"
     '{"name": "{{ c.name }}", "parameters": {{ c.arguments | tojson }}}{% endif %}'
-)
-"""As Llama 3 does: a reply is nothing but a call."""
+).replace("{{ m.content }}", "{{ m.content if not m.tool_calls }}")
+"""As Llama 3 does: a reply is nothing but a call, and text beside it is dropped."""
 MISTRAL = _template(
     _each(
         "[TOOL_CALLS] [",

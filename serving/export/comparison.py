@@ -22,7 +22,12 @@ from serving.export.logits import (
 from serving.export.vocabulary import start_of_prompts, starts_by_itself
 from serving.llama_cpp.client import LlamaClient
 from serving.llama_cpp.process import LlamaServer, ServerFailed
-from stratos.contracts.messages import openai_message, openai_tool, template_message
+from stratos.contracts.messages import (
+    openai_message,
+    openai_tool,
+    template_messages,
+    with_numbered_calls,
+)
 from stratos.contracts.records import TrainingRecord
 from stratos.errors import NotExportable
 from stratos.spec import CpuPrecision
@@ -197,12 +202,13 @@ def _compare_record(
 ) -> None:
     tools = [openai_tool(tool) for tool in record.tools or ()]
     ours = tokenizer.apply_chat_template(
-        [template_message(message) for message in record.messages],
+        template_messages(record.messages),
         tools=tools,
         tokenize=False,
         add_generation_prompt=True,
     )
-    asked = {"messages": [openai_message(message) for message in record.messages], "tools": tools}
+    messages = [openai_message(message) for message in with_numbered_calls(record.messages)]
+    asked = {"messages": messages, "tools": tools}
     _require_same(client, tokenizer, f"record {record.id}", str(ours), asked)
 
 

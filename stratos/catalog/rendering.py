@@ -21,7 +21,14 @@ from jinja2.ext import Extension, loopcontrols
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from stratos.catalog.chat_template import OUT_OF_RESOURCES, Conversation, Rendered, Rendering
+from stratos.catalog.chat_template import (
+    OUT_OF_RESOURCES,
+    QUESTION,
+    Conversation,
+    Json,
+    Rendered,
+    Rendering,
+)
 from stratos.catalog.tool_syntax import CallSyntax, derive_syntax
 from stratos.catalog.written_reply import Render, ReplyFrame
 from stratos.units import MIB
@@ -30,6 +37,14 @@ _MEMORY_BYTES = 256 * MIB
 _TOO_MUCH = (MemoryError, RecursionError, OverflowError)
 """What a template meets that has no end: memory, nesting, and the sandbox's longest range."""
 _SHOWN_CHARACTERS = 300
+_MARKED_TOOL: Json = {
+    "type": "function",
+    "function": {
+        "name": "stratos_marked_tool",
+        "description": "A tool.",
+        "parameters": {"type": "object", "properties": {}},
+    },
+}
 
 
 class _Generation(Extension):
@@ -99,12 +114,10 @@ class _Calls:
         Args:
             prompt: The conversation as rendered.
         """
-        if conversation.tools:
-            without = self._render(conversation.messages, (), True)
-            for tool in conversation.tools:
-                name = _name(tool)
-                if prompt.count(name) <= without.count(name):
-                    return f"it leaves the tool {name} out of the prompt"
+        for name in map(_name, conversation.tools):
+            # The question may name a tool that the template does not show.
+            if name not in prompt or not self._shows_tools:
+                return f"it leaves the tool {name} out of the prompt"
         syntax = self._syntax
         if conversation.reply is None:
             return None
@@ -118,6 +131,10 @@ class _Calls:
         if read is None or [call.name for call in read.calls] != called:
             return f"calls that it writes cannot be read again: {written[:200]!r}"
         return None
+
+    @cached_property
+    def _shows_tools(self) -> bool:
+        return _name(_MARKED_TOOL) in self._render(QUESTION.messages, [_MARKED_TOOL], True)
 
     @cached_property
     def _frame(self) -> ReplyFrame:

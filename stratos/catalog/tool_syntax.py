@@ -81,6 +81,10 @@ class CallSyntax:
     joins: re.Pattern[str] | None
     closes: re.Pattern[str]
 
+    def begins_in(self, text: str) -> bool:
+        """Whether a call begins in a reply, if one can be told from text by how it begins."""
+        return _is_telling(self.opens) and _loose(self.opens).search(text) is not None
+
     def read(self, text: str, tools: Tools) -> ReadCalls | None:
         """Take a reply apart; None where it holds no call that can be read."""
         opens = _loose(self.opens)

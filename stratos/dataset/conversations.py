@@ -10,7 +10,7 @@ from stratos.catalog.chat_template import Conversation
 from stratos.contracts.messages import openai_tool, template_messages
 from stratos.contracts.records import SPLITS, Record, read_jsonl
 
-_MOST_KINDS = 128
+_MOST_KINDS = 64
 """Of conversations that are tried: logs of chats have one for each length."""
 _SEVERAL = 2
 

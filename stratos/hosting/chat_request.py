@@ -7,7 +7,7 @@ name than the spec's, under which the model is served; llama.cpp does not look a
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from stratos.contracts.messages import (
     ToolChoice,
     openai_message,
     openai_tool,
+    with_numbered_calls,
 )
 from stratos.contracts.records import Record
 
@@ -42,13 +43,13 @@ class Said:
 
 
 def chat_request(
-    messages: Iterable[Message],
+    messages: Sequence[Message],
     model_name: str,
     max_tokens: int,
     tools: Sequence[Tool] = (),
     tool_choice: ToolChoice | None = None,
 ) -> dict[str, Any]:
-    """A greedy chat; also one line of a batch.
+    """A greedy chat; also one line of a batch. Calls are numbered as in training.
 
     A named tool is the only one that is offered, and a call is required: llama.cpp reads a choice
     by name as none at all.
@@ -58,7 +59,7 @@ def chat_request(
     """
     request = {
         "model": model_name,
-        "messages": [openai_message(message) for message in messages],
+        "messages": [openai_message(message) for message in with_numbered_calls(messages)],
         "max_tokens": max_tokens,
         "temperature": 0,
     }

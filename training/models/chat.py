@@ -19,6 +19,7 @@ from stratos.contracts.messages import (
     openai_tool,
     template_messages,
 )
+from stratos.hosting.chat_request import UNREADABLE
 
 _PROBE = "Stratos"
 """A completion rendered once to find out how the template ends a turn."""
@@ -117,10 +118,14 @@ class ChatFormat:
     def read_reply(self, text: str, tools: Sequence[Tool]) -> Reply:
         """Take a reply apart into text and calls.
 
+        A call that begins and cannot be read is one that equals no right one.
+
         Raises:
             ValueError: the template has no calls, or none that can be read.
         """
         read = self._syntax.read(text, {tool.name: _properties(tool) for tool in tools})
+        if read is None and self._syntax.begins_in(text):
+            return Reply(text, (ToolCall(name="", arguments={UNREADABLE: text}),))
         if read is None:
             return Reply(text)
         return Reply(

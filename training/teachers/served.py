@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +18,10 @@ from serving.llama_cpp.build import BUILD
 from serving.llama_cpp.client import EngineAnswer
 from serving.llama_cpp.process import LlamaServer, ServerFailed
 from serving.memory import available_memory_bytes
-from stratos.catalog.call_forms import read_object
 from stratos.catalog.cards import folder_card
 from stratos.catalog.files import FilesOnDisk
-from stratos.contracts.messages import (
-    ToolCall,
-    openai_message,
-    openai_tool,
-    openai_tool_choice,
-    with_numbered_calls,
-)
 from stratos.contracts.plan import PlannedEngine
+from stratos.hosting.chat_request import chat_request, said_in
 from stratos.hosting.container import llama_cpp_environment
 from stratos.planning.forecast.llama_cpp import slot_bytes
 from stratos.planning.forecast.transformer import transformer
@@ -125,39 +118,21 @@ def endpoint_arguments(engine: PlannedEngine) -> list[str]:
 
 
 def _body(request: Request) -> dict[str, object]:
-    body: dict[str, object] = {
-        "messages": [openai_message(one) for one in with_numbered_calls(request.messages)],
-        "max_tokens": request.max_new_tokens,
-        "temperature": request.temperature,
-    }
-    if request.tools:
-        body["tools"] = [openai_tool(tool) for tool in request.tools]
-    if request.tools and request.tool_choice is not None:
-        body["tool_choice"] = openai_tool_choice(request.tool_choice)
-    return body
+    asked = chat_request(
+        request.messages, "", request.max_new_tokens, request.tools, request.tool_choice
+    )
+    return asked | {"temperature": request.temperature}
 
 
 def _completion(answer: EngineAnswer) -> Completion:
     if answer.status != 200:
         error: dict[str, Any] = answer.body.get("error", {})
         return Completion("", False, int(error.get("n_prompt_tokens", 0)), 0)
-    choice, usage = answer.body["choices"][0], answer.body["usage"]
+    said, usage = said_in(answer.body), answer.body["usage"]
     return Completion(
-        (choice["message"]["content"] or "").strip(),
-        choice["finish_reason"] != "length",
+        said.text.strip(),
+        said.finished,
         usage["prompt_tokens"],
         usage["completion_tokens"],
-        tool_calls=_calls(choice["message"].get("tool_calls") or ()),
+        tool_calls=said.calls,
     )
-
-
-def _calls(called: Sequence[Mapping[str, Any]]) -> tuple[ToolCall, ...]:
-    """The calls as llama.cpp read them; none where one was cut off within its arguments."""
-    calls: list[ToolCall] = []
-    for call in called:
-        function = call["function"]
-        found = read_object(function["arguments"] or "{}", 0)
-        if found is None:
-            return ()
-        calls.append(ToolCall(name=function["name"], arguments=found[0]))
-    return tuple(calls)

@@ -105,6 +105,11 @@ def test_a_template_that_leaves_tools_or_calls_or_answers_out_is_told() -> None:
     assert refusals(unheard, later) == ["it leaves out what a tool answers"]
 
 
+def test_a_question_that_names_a_tool_does_not_show_it() -> None:
+    asked = OFFERED.model_copy(update={"messages": ({"role": "user", "content": "weather?"},)})
+    assert refusals(tool_templates.DEAF, asked) == ["it leaves the tool weather out of the prompt"]
+
+
 def test_calls_that_a_template_refuses_are_told_in_its_own_words() -> None:
     calls = CALL["tool_calls"]
     assert isinstance(calls, list)

@@ -58,4 +58,4 @@ def test_calls_are_numbered_on_from_the_messages_before() -> None:
 def test_no_more_than_so_many_kinds_are_tried(tmp_path: Path) -> None:
     for split in SPLITS:
         write_jsonl(tmp_path / f"{split}.jsonl", [record(n, *[USER] * n) for n in range(1, 200)])
-    assert len(list(conversations_in(tmp_path))) == 128
+    assert len(list(conversations_in(tmp_path))) == 64

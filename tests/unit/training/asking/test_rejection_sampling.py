@@ -295,7 +295,7 @@ def test_alignment_keeps_right_calls_with_what_is_said_before_them():
         ("It is noon.", None, (WEATHER,)),
     ]
     assert outcome.rejects == {"wrong answer": 1}
-    assert {request.tools for request in teacher.asked} == {(WEATHER,)}
+    assert all(request.tools == (WEATHER,) for request in teacher.asked)
     kept = run(teacher, CALLS, Synthesis(keep_thinking=True), records[:1], "alignment").records
     assert kept[0].completion == "<think>\nhm\n</think>\n\nI look."
 

@@ -119,3 +119,10 @@ def test_replies_to_offered_tools_need_a_template_that_knows_calls():
     chat = ChatFormat(tool_tokenizer(tool_templates.DEAF))
     with pytest.raises(ValueError, match="cannot be used with tools: it leaves out the name"):
         chat.reply([9, 10], (WEATHER,))
+
+
+def test_a_call_that_begins_and_cannot_be_read_is_no_answer_without_calls():
+    chat = ChatFormat(tool_tokenizer(tool_templates.HERMES))
+    (written,) = chat.completions(['I look.\n<tool_call>\n{"name": 1}'])
+    (call,) = chat.reply(written[:-1], (WEATHER,)).tool_calls
+    assert (call.name, list(call.arguments)) == ("", ["unreadable arguments"])

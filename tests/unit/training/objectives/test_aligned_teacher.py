@@ -10,12 +10,16 @@ from stratos.contracts.messages import Message
 from stratos.contracts.records import TrainingRecord
 from stratos.errors import IncompatibleVocabulary
 from stratos.spec import Training
+from tests import tool_templates
+from tests.unit.training.calling_models import OSLO, WEATHER
 from tests.unit.training.tiny_models import (
     CHARACTERS,
     byte_level_tokenizer,
     make_local,
     make_tokenizer,
+    tool_tokenizer,
 )
+from training.models.chat import ChatFormat
 from training.objectives.aligned_teacher import AlignedTeacher, teacher_prompts
 from training.objectives.teacher_distribution import TeacherDistribution
 from training.student.batches import encode, micro_batches

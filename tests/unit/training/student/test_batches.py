@@ -238,5 +238,5 @@ def test_calls_that_the_template_cannot_write_are_left_out_and_counted(caplog):
     twice = one.model_copy(update={"tool_calls": (OSLO, OSLO)})
     assert len(encode([one, twice], chat, max_tokens=900)) == 1
     assert "the calls of 1 of 2 records cannot be taught, and are left out" in caplog.text
-    with pytest.raises(TooFewVerifiedRecords, match="of 1 of 1 records .* one call at once"):
+    with pytest.raises(TooFewVerifiedRecords, match=r"of 1 of 1 records .* one call at once"):
         encode([twice], chat, max_tokens=900)

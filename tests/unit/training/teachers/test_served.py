@@ -161,11 +161,3 @@ def test_the_engine_reads_the_calls_that_a_job_reads(syntax, tmp_path):
         assert [(call.name, call.arguments) for call in one.tool_calls] == [
             (OSLO.name, OSLO.arguments)
         ]
-
-
-def test_a_call_that_was_cut_off_within_its_arguments_is_none():
-    cut = {"function": {"name": "weather", "arguments": '{"city": "Os'}}
-    whole = {"function": {"name": "weather", "arguments": '{"city": "Oslo", "days": 2}'}}
-    bare = {"function": {"name": "now", "arguments": ""}}
-    assert served._calls([whole, cut]) == ()
-    assert [call.arguments for call in served._calls([whole, bare])] == [OSLO.arguments, {}]
