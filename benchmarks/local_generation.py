@@ -35,6 +35,7 @@ from serving.export.settings import write_settings  # noqa: E402
 from stratos.contracts.messages import Message  # noqa: E402
 from stratos.contracts.plan import PlannedEngine  # noqa: E402
 from stratos.spec import CpuPrecision  # noqa: E402
+from training.models.chat import Dialogue  # noqa: E402
 from training.models.weights import LocalModel, load_model  # noqa: E402
 from training.teachers.served import ServedGguf  # noqa: E402
 from training.teachers.teacher import Completion, Request, Teacher  # noqa: E402
@@ -175,7 +176,7 @@ def _answer_all(teacher: Teacher, requests: list[Request]) -> Answers:
 def _answer_plainly(local: LocalModel, task: _Task, requests: list[Request]) -> Answers:
     """Batches in the order of the questions, padded on the left."""
     found: Answers = []
-    prompts = local.chat.prompts([request.messages for request in requests])
+    prompts = local.chat.prompts([Dialogue(request.messages) for request in requests])
     for start in range(0, len(prompts), task.batch_size):
         batch = prompts[start : start + task.batch_size]
         width = max(map(len, batch))

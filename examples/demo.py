@@ -107,16 +107,18 @@ def ask(console: Console, stack: Stack, run_id: str) -> None:
         record = Record.model_validate_json(row)
         most = spec.task.max_reply_tokens
         with aloud(console, "waiting for an answer"):
-            answer, finished = endpoint.converse(stack, run, record.messages, max_tokens=most)
+            said = endpoint.converse(
+                stack, run, record.messages, most, record.tools or (), record.tool_choice
+            )
         verdict = judge_reply(
-            answer,
-            finished=finished,
+            said.text,
+            finished=said.finished,
             marker=spec.task.answer_marker,
             verifier=spec.task.verifier,
             gold=record.gold,
         )
         console.print(record.question, style="bold", highlight=False)
-        console.print(answer, highlight=False)
+        console.print(said.text, highlight=False)
         console.print(
             "right" if verdict.is_right else f"{verdict.reason}: {record.gold}",
             style="green" if verdict.is_right else "red",

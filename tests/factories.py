@@ -441,6 +441,7 @@ def order(
     servers: ServerCatalog | None = None,
     kms_key_arn: str | None = None,
     stand_ins: tuple[Plan, ...] = (),
+    tool_parser: str | None = None,
 ) -> Order:
     """A trained model that is to be put into service."""
     return Order(
@@ -450,7 +451,7 @@ def order(
         evidence=evidence,
         evaluation=evaluate_result(),
         lineage=lineage(),
-        artifact=Artifact(uri, num_bytes),
+        artifact=Artifact(uri, num_bytes, tool_parser),
         servers=servers or ServerCatalog.aws(),
         now=now,
         live=live,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
 
+from serving.export.chat_template import tool_parser
 from stratos.contracts.distillation import DistillResult, Reinforced
 from stratos.contracts.jobs import DistillConfig
 from stratos.contracts.records import TrainingRecord, read_jsonl
@@ -90,7 +91,8 @@ def _distill(job: Job[DistillConfig], world: World) -> DistillResult | None:
     records = _read_records(job)
     doing(f"reading the weights of {job.config.student.name}")
     student = _open_student(job, world)
-    job = _exporting(job, exportable(student, job.config))
+    calls_tools = any(record.tools for record in records)
+    job = _exporting(job, exportable(student, job.config, calls_tools=calls_tools))
     doing(f"tokenizing {len(records):,} records")
     lessons = _prepare(job, world, student, records)
     if job.config.teacher is not None:
@@ -107,7 +109,7 @@ def _distill(job: Job[DistillConfig], world: World) -> DistillResult | None:
     weights_sha256 = export(student, job.paths.model_dir, job.config.student)
     if job.config.gguf:
         doing(f"converting the student for llama.cpp: {', '.join(job.config.gguf)}")
-    job = _exporting(job, export_gguf(job.paths.model_dir, job.config))
+    job = _exporting(job, export_gguf(job.paths.model_dir, job.config, records))
     result = DistillResult(
         seconds=job.clock.seconds,
         usd=0.0,
@@ -129,6 +131,7 @@ def _distill(job: Job[DistillConfig], world: World) -> DistillResult | None:
         cpu_share=outcome.cpu_share,
         needed_hours=needed_hours,
         time_limit=job.config.time_limit,
+        tool_parser=tool_parser(student.local.tokenizer),
     )
     describe(
         job.paths.model_dir,

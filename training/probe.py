@@ -139,7 +139,9 @@ def _probe_alignment(
 def _probe_reverse(
     job: Job[ProbeConfig], model: Teacher, judge: Judge, records: list[Record]
 ) -> VerifiedRecords | None:
-    """Let the teacher explain given answers; None where no record has one."""
+    """Let the teacher explain given answers; None where there are none, or they are calls."""
+    if not judge.explains:
+        return None
     explained = [record for record in records if record.gold][: job.config.reverse_records]
     if not explained:
         return None

@@ -12,10 +12,10 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from lambdas.aws.clients import client, error_code
-from stratos.contracts.messages import openai_message
+from stratos.contracts.messages import calls_text
 from stratos.contracts.records import Record
 from stratos.errors import RequestFailed
-from stratos.hosting.chat_request import chat_request, said_in
+from stratos.hosting.chat_request import Said, record_request, said_in
 from stratos.hosting.deployment import AnyEndpoint
 from stratos.hosting.modes.interface import Connection
 from stratos.hosting.modes.table import mode_named
@@ -23,7 +23,7 @@ from stratos.measuring.blame import blames_model
 from stratos.measuring.load import MAX_IN_FLIGHT, BrokenAnswer, Reply
 from stratos.scoring.reply import judge_reply
 from stratos.scoring.verifiers import needs_gold
-from stratos.spec import LlmJudge, Task
+from stratos.spec import LlmJudge, Task, ToolCalls
 
 _READ_TIMEOUT_SECONDS = 65
 """SageMaker itself gives up on a container after 60."""
@@ -80,7 +80,7 @@ class Chat:
             ClientError: when the endpoint refuses it or does not answer in time.
             EndpointNotFound: when an asynchronous one gives no answer, or fails by its server.
         """
-        asked = self._body(record, max_tokens or self.max_tokens)
+        asked = record_request(record, self.model_name, max_tokens or self.max_tokens)
         try:
             answer = self.ask_endpoint(json.dumps(asked).encode())
         except ClientError as error:
@@ -93,15 +93,11 @@ class Chat:
             raise
         try:
             body = json.loads(answer)
-            text, finished = said_in(body)
+            said = said_in(body)
             written, read = body["usage"]["completion_tokens"], body["usage"]["prompt_tokens"]
         except (ValueError, LookupError, TypeError) as error:
             raise BrokenAnswer(f"no answer that can be read: {answer[:200]!r}") from error
-        return Reply(written, is_right(self.task, text, finished, record), read)
-
-    def _body(self, record: Record, max_tokens: int) -> dict[str, Any]:
-        messages = (openai_message(message) for message in record.messages)
-        return chat_request(messages, self.model_name, max_tokens)
+        return Reply(written, is_right(self.task, said, record), read)
 
 
 def _is_of_the_model(error: ClientError) -> bool:
@@ -119,7 +115,7 @@ def _told(error: ClientError) -> str:
     return f"status {status}: {message}" if message else str(error)
 
 
-def is_right(task: Task, text: str, finished: bool, record: Record) -> bool | None:
+def is_right(task: Task, said: Said, record: Record) -> bool | None:
     """Whether an answer is right; None where no rule can tell.
 
     A judge is not asked: load must not wait for another model.
@@ -128,9 +124,10 @@ def is_right(task: Task, text: str, finished: bool, record: Record) -> bool | No
         return None
     if record.gold is None and needs_gold(task.verifier):
         return None
+    calls_count = isinstance(task.verifier, ToolCalls)
     return judge_reply(
-        text,
-        finished=finished,
+        calls_text(said.calls) if calls_count else said.text,
+        finished=said.finished,
         marker=task.answer_marker,
         verifier=task.verifier,
         gold=record.gold,

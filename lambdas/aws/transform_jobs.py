@@ -16,10 +16,9 @@ from lambdas.aws.sagemaker import IN_PROGRESS
 from lambdas.aws.settings import settings
 from stratos.contracts.bucket import split_uri
 from stratos.contracts.measurements import Measurement
-from stratos.contracts.messages import openai_message
 from stratos.contracts.run import RunRef
 from stratos.hosting.absence import is_absent, is_over
-from stratos.hosting.chat_request import chat_request
+from stratos.hosting.chat_request import record_request
 from stratos.hosting.deployment import BatchDeployment, Deployment
 from stratos.hosting.transform_job import TransformJob, billed_seconds
 from stratos.measuring.batch_gate import Answer, read_answers
@@ -38,13 +37,7 @@ def put_questions(run: RunRef, spec: Spec) -> None:
     asked = round(spec.load.requests_per_second * spec.load.measure_seconds)
     count = max(len(records), min(asked, MAX_QUESTIONS))
     lines = (
-        json.dumps(
-            chat_request(
-                (openai_message(message) for message in record.messages),
-                spec.name,
-                spec.task.max_reply_tokens,
-            )
-        )
+        json.dumps(record_request(record, spec.name, spec.task.max_reply_tokens))
         for record in islice(cycle(records), count)
     )
     RunFiles(run).put_batch(lines)

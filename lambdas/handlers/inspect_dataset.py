@@ -13,9 +13,10 @@ from lambdas.gathering.input_files import content_hash, data_files
 from lambdas.step import step
 from stratos.catalog.model_files import ModelFiles
 from stratos.catalog.spec_models import require_roles
-from stratos.contracts.records import SPLITS, conversations_in
+from stratos.contracts.records import SPLITS
 from stratos.contracts.run import RunRef
 from stratos.dataset.allowance import MAX_BYTES, MAX_SECONDS, Allowance
+from stratos.dataset.conversations import conversations_in
 from stratos.dataset.inspect_dataset import inspect_dataset
 from stratos.dataset.logged import require_replies
 from stratos.pipeline.steps import Dataset, InspectInput

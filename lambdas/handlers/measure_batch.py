@@ -15,6 +15,7 @@ from stratos.contracts.measurements import BatchResult, Measurement, Measurement
 from stratos.contracts.plan import Interval
 from stratos.contracts.run import RunRef
 from stratos.errors import DeploymentFailed
+from stratos.hosting.chat_request import Said
 from stratos.hosting.deployment import BatchDeployment
 from stratos.hosting.transform_job import TransformJob
 from stratos.measuring.batch_gate import batch_result, judge_batch
@@ -69,10 +70,10 @@ def _carried_out(
         failure = told or explain(payload.transformed)
     records = RunFiles(payload.run).questions()
 
-    def judge(index: int, text: str, finished: bool) -> bool | None:
+    def judge(index: int, said: Said) -> bool | None:
         if index >= len(records):
             return None
-        return is_right(spec.task, text, finished, records[index])
+        return is_right(spec.task, said, records[index])
 
     return batch_result(
         job,

@@ -51,7 +51,7 @@ def deployment_of(
             evidence=evidence,
             evaluation=evaluation,
             lineage=files.lineage(),
-            artifact=Artifact(model_artifact, size),
+            artifact=Artifact(model_artifact, size, _tool_parser(files, evidence)),
             servers=CatalogFiles(run).servers(),
             now=now(),
             live=live,
@@ -60,6 +60,11 @@ def deployment_of(
             stand_ins=_stand_ins(files, spec, evidence, evaluated),
         )
     )
+
+
+def _tool_parser(files: RunFiles, evidence: MatchEvidence) -> str | None:
+    distilled = files.find_distilled(evidence.attempt)
+    return None if distilled is None else distilled.tool_parser
 
 
 def _stand_ins(

@@ -22,6 +22,8 @@ from serving.export.logits import (
 from serving.export.vocabulary import start_of_prompts, starts_by_itself
 from serving.llama_cpp.client import LlamaClient
 from serving.llama_cpp.process import LlamaServer, ServerFailed
+from stratos.contracts.messages import openai_message, openai_tool, template_message
+from stratos.contracts.records import TrainingRecord
 from stratos.errors import NotExportable
 from stratos.spec import CpuPrecision
 
@@ -69,11 +71,19 @@ def next_token_of(folder: Path) -> NextToken:
     return next_token(folder, tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
-def compare(folder: Path, gguf: Path, precision: CpuPrecision, ours: NextToken) -> str:
+def compare(
+    folder: Path,
+    gguf: Path,
+    precision: CpuPrecision,
+    ours: NextToken,
+    taught: Sequence[TrainingRecord] = (),
+) -> str:
     """Compare tokens, prompts and the next token's probabilities of a model folder and its GGUF.
 
     Args:
         ours: What the folder answers, the same for each of its files.
+        taught: Records whose prompts are compared, too: those with tools, which each side writes
+            by itself.
 
     Returns:
         What was compared, in words.
@@ -89,6 +99,8 @@ def compare(folder: Path, gguf: Path, precision: CpuPrecision, ours: NextToken) 
             _compare_tokens(client, tokenizer, name, start + text)
         for name, messages in _CONVERSATIONS.items():
             _compare_prompts(client, tokenizer, name, messages)
+        for record in taught:
+            _compare_record(client, tokenizer, record)
         if ours.log_probs is None:
             return "tokens and prompts as in transformers; logits not compared for want of memory"
         theirs = _likeliest(client, ours.prompt)
@@ -169,7 +181,39 @@ def _compare_prompts(
             f"the chat template renders {name} with thinking unless told not to, and a request "
             "need not tell; the student was taught without"
         )
-    theirs = str(_ask(client, "/apply-template", {"messages": messages})["prompt"])
+    _require_same(client, tokenizer, name, ours, {"messages": messages})
+    taught = len(tokenizer(ours, add_special_tokens=False)["input_ids"])
+    asked = {"messages": messages, "max_tokens": 1}
+    served = _ask(client, "/v1/chat/completions", asked)["usage"]["prompt_tokens"]
+    if served != taught:
+        raise NotExportable(
+            f"llama.cpp reads {name} as {served} tokens, transformers as {taught}, though the "
+            "text is the same"
+        )
+
+
+def _compare_record(
+    client: LlamaClient, tokenizer: PreTrainedTokenizerBase, record: TrainingRecord
+) -> None:
+    tools = [openai_tool(tool) for tool in record.tools or ()]
+    ours = tokenizer.apply_chat_template(
+        [template_message(message) for message in record.messages],
+        tools=tools,
+        tokenize=False,
+        add_generation_prompt=True,
+    )
+    asked = {"messages": [openai_message(message) for message in record.messages], "tools": tools}
+    _require_same(client, tokenizer, f"record {record.id}", str(ours), asked)
+
+
+def _require_same(
+    client: LlamaClient,
+    tokenizer: PreTrainedTokenizerBase,
+    name: str,
+    ours: str,
+    asked: dict[str, Any],
+) -> None:
+    theirs = str(_ask(client, "/apply-template", asked)["prompt"])
     if starts_by_itself(tokenizer):
         # llama.cpp takes the start token off and puts it before the tokens.
         theirs = f"{tokenizer.bos_token}{theirs}"
@@ -179,14 +223,6 @@ def _compare_prompts(
             f"llama.cpp and transformers render {name} unlike one another, after "
             f"{ours[:same][-40:]!r}: {theirs[same : same + 40]!r} in llama.cpp, "
             f"{ours[same : same + 40]!r} in transformers"
-        )
-    taught = len(tokenizer(ours, add_special_tokens=False)["input_ids"])
-    asked = {"messages": messages, "max_tokens": 1}
-    served = _ask(client, "/v1/chat/completions", asked)["usage"]["prompt_tokens"]
-    if served != taught:
-        raise NotExportable(
-            f"llama.cpp reads {name} as {served} tokens, transformers as {taught}, though the "
-            "text is the same"
         )
 
 

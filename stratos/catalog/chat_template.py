@@ -10,6 +10,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
+from pydantic import JsonValue
+
 from stratos.catalog.files import Files, parse_json
 from stratos.catalog.gguf_header import is_gguf
 from stratos.errors import StratosError
@@ -26,14 +28,40 @@ _INHERITED = ("PATH", "LD_LIBRARY_PATH", "LANG")
 """Of the environment, which holds the credentials of a function; Python lies outside the usual
 places there."""
 _TOKENS = ("bos_token", "eos_token", "pad_token", "unk_token")
-Conversation = Sequence[tuple[str, str]]
-"""Role and content of each message."""
-QUESTION: Conversation = (("user", "What is 2 + 2?"),)
+Json = dict[str, JsonValue]
 
 
-class Spoken(FrozenModel):
-    role: str
-    content: str
+class Conversation(FrozenModel):
+    """What a template is given, in the schema that all templates read.
+
+    Attributes:
+        reply: An assistant's message with calls, which the template must be able to write.
+    """
+
+    messages: tuple[Json, ...]
+    tools: tuple[Json, ...] = ()
+    reply: Json | None = None
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        return tuple(str(message["role"]) for message in self.messages)
+
+    @property
+    def has_calls(self) -> bool:
+        """Whether tools or calls are in it."""
+        return bool(
+            self.tools or self.reply or any("tool_calls" in message for message in self.messages)
+        )
+
+
+def spoken(*turns: tuple[str, str]) -> Conversation:
+    """A conversation of words alone: role and content of each message."""
+    return Conversation(
+        messages=tuple({"role": role, "content": content} for role, content in turns)
+    )
+
+
+QUESTION = spoken(("user", "What is 2 + 2?"))
 
 
 class Rendering(FrozenModel):
@@ -42,7 +70,7 @@ class Rendering(FrozenModel):
     template: str
     tokens: dict[str, str]
     """Special tokens by their names, such as `bos_token`."""
-    conversations: tuple[tuple[Spoken, ...], ...]
+    conversations: tuple[Conversation, ...]
 
 
 class Rendered(FrozenModel):
@@ -67,15 +95,17 @@ def require_template(files: Files, folder: str, conversations: Sequence[Conversa
     for conversation, one in zip(tried, render_template(files, folder, tried), strict=True):
         if one.refusal is None:
             continue
-        roles = [role for role, _ in conversation]
-        if roles == ["user"]:
+        if conversation.has_calls:
+            raise ValueError(_without_tools(folder, one.refusal, _is_gguf(files, folder)))
+        if conversation.roles == ("user",):
             raise ValueError(
                 f"the chat template of {folder} renders no question: {one.refusal}. Use the "
                 "template that the model was published with"
             )
+        roles = ", ".join(conversation.roles)
         raise ValueError(
-            f"the chat template of {folder} does not take the roles {', '.join(roles)}, which the "
-            f"dataset has: {one.refusal}. Write what comes before the last question into it, or "
+            f"the chat template of {folder} does not take the roles {roles}, which the dataset "
+            f"has: {one.refusal}. Write what comes before the last question into it, or "
             "use a model whose template takes these roles"
         )
 
@@ -89,14 +119,7 @@ def render_template(
         ValueError: there is no template, or it does not come to an end.
     """
     template, tokens = find_template(files, folder)
-    asked = Rendering(
-        template=template,
-        tokens=tokens,
-        conversations=tuple(
-            tuple(Spoken(role=role, content=content) for role, content in conversation)
-            for conversation in conversations
-        ),
-    )
+    asked = Rendering(template=template, tokens=tokens, conversations=tuple(conversations))
     return [Rendered.model_validate(one) for one in _render(folder, asked.model_dump_json())]
 
 
@@ -127,6 +150,15 @@ def find_template(files: Files, folder: str) -> tuple[str, dict[str, str]]:
     raise ValueError(
         f"{folder} has no chat template, neither chat_template.jinja nor one in "
         "tokenizer_config.json; add it, or use an instruction-tuned model"
+    )
+
+
+def _without_tools(folder: str, refusal: str, is_gguf: bool) -> str:
+    place = template_beside(folder) if is_gguf else f"{folder}/chat_template.jinja"
+    return (
+        f"the chat template of {folder} cannot be used with the tools and calls of the dataset: "
+        f"{refusal}. Give a template that knows tools as {place}, or use a model that was made "
+        "for them"
     )
 
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 import json
 import resource
 import sys
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from jinja2 import TemplateError, nodes
@@ -19,7 +21,9 @@ from jinja2.ext import Extension, loopcontrols
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from stratos.catalog.chat_template import OUT_OF_RESOURCES, Rendered, Rendering
+from stratos.catalog.chat_template import OUT_OF_RESOURCES, Conversation, Rendered, Rendering
+from stratos.catalog.tool_syntax import CallSyntax, derive_syntax
+from stratos.catalog.written_reply import Render, ReplyFrame
 from stratos.units import MIB
 
 _MEMORY_BYTES = 256 * MIB
@@ -45,26 +49,112 @@ def render(asked: Rendering) -> list[Rendered]:
         MemoryError, RecursionError, OverflowError: the template has no end.
     """
     try:
-        template = _environment().from_string(asked.template)
+        renderer = template_renderer(asked.template, asked.tokens)
     except _TOO_MUCH:
         raise
     except Exception as error:  # TemplateError, or what Python says of the code it becomes
         return [Rendered(text=None, refusal=_shown(error))] * len(asked.conversations)
+    calls = _Calls(renderer)
     done = []
     for conversation in asked.conversations:
-        messages = [turn.model_dump() for turn in conversation]
-        told = {"messages": messages, "tools": None, "documents": None, **asked.tokens}
         try:
-            text = template.render(add_generation_prompt=True, **told)
+            text = renderer(conversation.messages, conversation.tools, True)
+            refusal = _left_out(conversation, text)
+            if conversation.has_calls and refusal is None:
+                refusal = calls.fault(conversation, text)
         except _TOO_MUCH:
             raise
         except Exception as error:
             done.append(Rendered(text=None, refusal=_shown(error)))
         else:
-            kept = conversation[-1].content.strip() in text
-            reason = None if kept else "it leaves the last message out"
-            done.append(Rendered(text=text, refusal=reason))
+            done.append(Rendered(text=text, refusal=refusal))
     return done
+
+
+def _left_out(conversation: Conversation, text: str) -> str | None:
+    if not _stands_in(conversation.messages[-1], text):
+        return "it leaves the last message out"
+    answers = (one for one in conversation.messages if one["role"] == "tool")
+    if not all(_stands_in(answer, text) for answer in answers):
+        return "it leaves out what a tool answers"
+    return None
+
+
+def _stands_in(message: Mapping[str, Any], text: str) -> bool:
+    """Whether a text holds a message's content, as it is or inside of JSON."""
+    content = str(message["content"]).strip()
+    escaped = (json.dumps(content, ensure_ascii=kept)[1:-1] for kept in (False, True))
+    return content in text or any(one in text for one in escaped)
+
+
+class _Calls:
+    """What a template makes of tools and calls."""
+
+    def __init__(self, render: Render) -> None:
+        self._render = render
+
+    def fault(self, conversation: Conversation, prompt: str) -> str | None:
+        """Why a conversation with tools cannot be used; None where it can.
+
+        Args:
+            prompt: The conversation as rendered.
+        """
+        if conversation.tools:
+            without = self._render(conversation.messages, (), True)
+            for tool in conversation.tools:
+                name = _name(tool)
+                if prompt.count(name) <= without.count(name):
+                    return f"it leaves the tool {name} out of the prompt"
+        syntax = self._syntax
+        if conversation.reply is None:
+            return None
+        written = self._frame.written(
+            self._render, conversation.messages, conversation.tools, conversation.reply
+        )
+        read = syntax.read(written, {})
+        calls = conversation.reply["tool_calls"]
+        assert isinstance(calls, list)
+        called = [_name(call) for call in calls if isinstance(call, dict)]
+        if read is None or [call.name for call in read.calls] != called:
+            return f"calls that it writes cannot be read again: {written[:200]!r}"
+        return None
+
+    @cached_property
+    def _frame(self) -> ReplyFrame:
+        return ReplyFrame.of(self._render)
+
+    @cached_property
+    def _syntax(self) -> CallSyntax:
+        return derive_syntax(self._render)
+
+
+def _name(described: Mapping[str, Any]) -> str:
+    """Of a tool, or of what is called."""
+    return str(described["function"]["name"])
+
+
+def template_renderer(template: str, tokens: Mapping[str, str]) -> Render:
+    """What renders conversations with a template; any part of it may raise anything.
+
+    Raises:
+        TemplateError: it is no template; or what Python says of the code it becomes.
+    """
+    compiled = _environment().from_string(template)
+
+    def render(
+        messages: Sequence[dict[str, Any]],
+        tools: Sequence[dict[str, Any]],
+        add_generation_prompt: bool,
+    ) -> str:
+        return compiled.render(
+            messages=list(messages),
+            tools=list(tools) or None,
+            documents=None,
+            add_generation_prompt=add_generation_prompt,
+            **tokens,
+        )
+
+    return render
 
 
 def _environment() -> ImmutableSandboxedEnvironment:
@@ -86,7 +176,7 @@ def _raise(message: str) -> None:
 
 
 def _shown(error: Exception) -> str:
-    kind = "" if type(error) is TemplateError else f"{type(error).__name__}: "
+    kind = "" if type(error) in (TemplateError, ValueError) else f"{type(error).__name__}: "
     if isinstance(error, SecurityError):
         kind = "it does what no template may: "
     return f"{kind}{error}"[:_SHOWN_CHARACTERS]

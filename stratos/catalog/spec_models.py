@@ -29,19 +29,17 @@ def require_roles(spec: Spec, files: ModelFiles, conversations: Iterable[Convers
     """Refuse models whose chat template refuses what the dataset holds.
 
     Args:
-        conversations: Of the dataset; the first with each sequence of roles is tried.
+        conversations: Of the dataset, one of each kind.
 
     Raises:
         SpecRejected: with every problem.
     """
-    kinds: dict[tuple[str, ...], Conversation] = {}
-    for conversation in conversations:
-        kinds.setdefault(tuple(role for role, _ in conversation), conversation)
+    kinds = list(conversations)
     problems = []
     for place, model in _weights(spec):
         if model.path is not None:
             try:
-                require_template(files, model.path.rstrip("/"), list(kinds.values()))
+                require_template(files, model.path.rstrip("/"), kinds)
             except ValueError as error:
                 problems.append(Problem(path=f"{place}.path", line=None, message=str(error)))
     if problems:

@@ -20,6 +20,7 @@ from stratos.cli import approval
 from stratos.cli import batch as batches
 from stratos.cli import endpoint as endpoints
 from stratos.cli.catalog import catalog_app
+from stratos.cli.invoke import invoke_command
 from stratos.cli.learned import learned_command
 from stratos.cli.plan import plan_command
 from stratos.cli.runs import find_run, list_hosting, read_object, read_summary, usd_per_month
@@ -126,27 +127,7 @@ def report(
         print_outcome(console, summary)
 
 
-@app.command()
-def invoke(
-    run_id: RunId,
-    question: Annotated[str, typer.Argument(help="The question; - reads standard input.")],
-    system: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TEXT", help="Of a system message before the question, as in the dataset."
-        ),
-    ] = None,
-    max_tokens: Annotated[int, typer.Option(min=1, help="Longest answer, in tokens.")] = 256,
-    json_: Json = False,
-) -> None:
-    """Ask a run's endpoint one question."""
-    stack = Stack.find()
-    text = sys.stdin.read() if question == "-" else question
-    answer = endpoints.invoke(stack, find_run(stack, run_id), text, max_tokens, system)
-    if json_:
-        _print_json({"answer": answer})
-    else:
-        console.out(answer, highlight=False)
+app.command("invoke")(invoke_command)
 
 
 @app.command()

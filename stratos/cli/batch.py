@@ -18,6 +18,7 @@ from stratos.cli.runs import read_object
 from stratos.cli.stack import Stack
 from stratos.contracts.bucket import RunKeys, s3_uri, split_uri
 from stratos.contracts.measurements import BatchResult
+from stratos.contracts.messages import listed_calls
 from stratos.contracts.plan import PlannedEngine
 from stratos.contracts.run import RunRow
 from stratos.errors import BatchFailed, BatchRejected, ModelNotFound
@@ -229,13 +230,14 @@ def _answers(stack: Stack, job: TransformJob) -> list[Answer]:
 
 def _lines(answers: Sequence[Answer]) -> str:
     """One JSON object an answer, with the number of its question's line."""
-    return "".join(
-        json.dumps(
-            {"line": number, "answer": answer.text}
-            if answer.text is not None
-            else {"line": number, "error": answer.error},
-            ensure_ascii=False,
-        )
-        + "\n"
-        for number, answer in enumerate(answers, 1)
-    )
+    told = (json.dumps(_told(*one), ensure_ascii=False) for one in enumerate(answers, 1))
+    return "".join(f"{line}\n" for line in told)
+
+
+def _told(number: int, answer: Answer) -> dict[str, Any]:
+    if answer.text is None:
+        return {"line": number, "error": answer.error}
+    told: dict[str, Any] = {"line": number, "answer": answer.text}
+    if answer.calls:
+        told["tool_calls"] = listed_calls(answer.calls)
+    return told

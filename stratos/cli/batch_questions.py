@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stratos.cli.tools import choice_in, tools_in
 from stratos.contracts.messages import ROLES
 from stratos.contracts.plan import PlannedEngine
 from stratos.errors import BatchRejected
@@ -116,7 +117,7 @@ def told_lines(numbers: Sequence[int]) -> str:
 
 def _request(line: str, model_name: str, limits: Limits, *, as_json: bool) -> str:
     asked = _of_json(line) if as_json else _of_text(line)
-    given = chat_request((), model_name, limits.max_tokens) | asked
+    given = chat_request((), model_name, limits.max_tokens) | asked | _offered(asked)
     request = json.dumps(given | {"model": model_name})  # the only one the server has
     if len(request) > limits.max_mib * MIB:  # its characters are of one byte each
         raise ValueError(f"it is over {limits.max_mib} MB, the limit of one request")
@@ -161,19 +162,49 @@ def _check_messages(messages: object) -> None:
     if not isinstance(messages, list) or not messages:
         raise ValueError("`messages` must be a list with at least one message")
     for number, message in enumerate(messages):
-        if not isinstance(message, dict) or not isinstance(message.get("content"), str):
+        if not isinstance(message, dict) or not _says_something(message):
             raise ValueError("a message needs `role` and `content`, both text")
-        if message.get("role") not in ROLES:
-            raise ValueError(
-                f"role {message.get('role')!r} of a message is not one of {', '.join(ROLES)}"
-            )
-        if message["role"] == "system" and number > 0:
+        role = message.get("role")
+        if role not in ROLES:
+            raise ValueError(f"role {role!r} of a message is not one of {', '.join(ROLES)}")
+        if role == "system" and number > 0:
             raise ValueError("a system message can only be the first one")
+        if role == "tool" and not isinstance(message.get("tool_call_id"), str):
+            raise ValueError("a tool's message needs the `tool_call_id` that it answers")
+
+
+def _says_something(message: Mapping[str, Any]) -> bool:
+    """Whether a message has text, or calls of an assistant in its place."""
+    calls = message.get("tool_calls")
+    if calls is None:
+        return isinstance(message.get("content"), str)
+    if message.get("role") != "assistant" or not isinstance(calls, list) or not calls:
+        raise ValueError("`tool_calls` must be a list of an assistant's calls")
+    for call in calls:
+        match call:
+            case {"id": str(), "function": {"name": str(), "arguments": str()}}:
+                continue
+        raise ValueError(
+            '`tool_calls` hold {"id": …, "type": "function", "function": {"name": …, '
+            '"arguments": "{…}"}}, the arguments as text'
+        )
+    return message.get("content") is None or isinstance(message["content"], str)
+
+
+def _offered(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Tools and choice, as every engine reads them."""
+    if asked.get("tools") is None:
+        if asked.get("tool_choice") is not None:
+            raise ValueError("`tool_choice` chooses among `tools`; name them, too")
+        return {}
+    tools, choice = tools_in(asked["tools"]), choice_in(asked.get("tool_choice"))
+    request = chat_request((), "", 1, tools, choice)
+    return {name: request[name] for name in ("tools", "tool_choice") if name in request}
 
 
 def _check_options(given: Mapping[str, Any]) -> None:
     for name, value in given.items():
-        if name in ("messages", "model", "stream"):
+        if name in ("messages", "model", "stream", "tools", "tool_choice"):
             continue
         if name not in _OPTIONS:
             raise ValueError(
@@ -199,7 +230,12 @@ def _check_length(asked: Mapping[str, Any], context_tokens: int) -> None:
 
 
 def _content_bytes(request: Mapping[str, Any]) -> int:
-    return sum(len(message["content"].encode()) for message in request["messages"])
+    """Of all that a chat template shows."""
+    texts = [message.get("content") or "" for message in request["messages"]]
+    shown = [message.get("tool_calls") for message in request["messages"]]
+    shown.append(request.get("tools"))
+    texts += [json.dumps(item, ensure_ascii=False) for item in shown if item]
+    return sum(len(text.encode()) for text in texts)
 
 
 def _listed(items: Sequence[str], between: str) -> str:
@@ -244,6 +280,7 @@ _OPTIONS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "seed": (f"a whole number from 0 to {_LARGEST_SEED}", _integer(0, _LARGEST_SEED)),
     "stop": ("a text, or a list of them", _is_stop),
     "n": ("1", _integer(1, 1)),
+    "parallel_tool_calls": ("true or false", lambda value: isinstance(value, bool)),
     "response_format": ("an object of type json_schema or text", _is_format),
 }
 """What all engines take and answer alike: what it must be, in words and as a check."""

@@ -13,10 +13,10 @@ from botocore.exceptions import ClientError
 from stratos.cli.batch import jobs_under_way
 from stratos.cli.stack import Stack, client
 from stratos.contracts.bucket import RunKeys, s3_uri
-from stratos.contracts.messages import Message, openai_message
+from stratos.contracts.messages import Message, Tool, ToolChoice
 from stratos.contracts.run import RunRow
 from stratos.errors import EndpointNotFound
-from stratos.hosting.chat_request import chat_request, said_in
+from stratos.hosting.chat_request import Said, chat_request, said_in
 from stratos.hosting.components import (
     delete_component,
     find_component,
@@ -35,8 +35,14 @@ _DELETION_SECONDS = 600
 
 
 def invoke(
-    stack: Stack, run: RunRow, question: str, max_tokens: int, system: str | None = None
-) -> str:
+    stack: Stack,
+    run: RunRow,
+    question: str,
+    max_tokens: int,
+    system: str | None = None,
+    tools: Sequence[Tool] = (),
+    tool_choice: ToolChoice | None = None,
+) -> Said:
     """Return the endpoint's answer to one question; raises as `converse` does.
 
     Args:
@@ -44,24 +50,29 @@ def invoke(
     """
     asked = [] if system is None else [Message(role="system", content=system)]
     asked.append(Message(role="user", content=question))
-    return converse(stack, run, asked, max_tokens)[0]
+    return converse(stack, run, asked, max_tokens, tools, tool_choice)
 
 
 def converse(
-    stack: Stack, run: RunRow, messages: Sequence[Message], max_tokens: int
-) -> tuple[str, bool]:
-    """Return the endpoint's answer to a conversation, and whether the answer came to its end.
+    stack: Stack,
+    run: RunRow,
+    messages: Sequence[Message],
+    max_tokens: int,
+    tools: Sequence[Tool] = (),
+    tool_choice: ToolChoice | None = None,
+) -> Said:
+    """Return the endpoint's answer to a conversation.
 
     Raises:
         EndpointNotFound: if the run has no live endpoint.
+        ValueError: the chosen tool is not among the tools.
     """
     if run.endpoint_name is None:
         way = "; `stratos batch` asks its model" if run.batch_model_name else ""
         raise EndpointNotFound(f"run {run.run_id} is {run.status} and has no endpoint{way}")
-    asked = [openai_message(message) for message in messages]
-    body = json.dumps(chat_request(asked, run.shown_spec_name, max_tokens)).encode()
+    asked = chat_request(messages, run.shown_spec_name, max_tokens, tools, tool_choice)
     try:
-        answer = json.loads(_send(stack, run, run.endpoint_name, body))
+        answer = json.loads(_send(stack, run, run.endpoint_name, json.dumps(asked).encode()))
     except ClientError as error:
         raise EndpointNotFound(f"endpoint {run.endpoint_name} did not answer: {error}") from error
     return said_in(answer)

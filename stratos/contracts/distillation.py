@@ -78,6 +78,9 @@ class DistillResult(JobResult):
     """`max_training_hours` that the planned steps would have needed; None if they were done."""
     time_limit: TimeLimit = TimeLimit()
     """That of the job."""
+    tool_parser: str | None = None
+    """vLLM's name of the parser that reads the student's tool calls. None where its chat template
+    writes none, or as no parser reads them."""
 
     @property
     def contention(self) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, get_args
 
 from pydantic import Field, JsonValue
@@ -68,16 +68,59 @@ def template_message(message: Message) -> dict[str, Any]:
     return _message(message, lambda arguments: arguments)
 
 
+def template_messages(messages: Sequence[Message]) -> list[dict[str, Any]]:
+    """A conversation as chat templates read it, its calls numbered."""
+    return [template_message(message) for message in with_numbered_calls(messages)]
+
+
+def with_numbered_calls(messages: Sequence[Message]) -> list[Message]:
+    """A conversation whose calls have ids of nine letters and digits, counted from its beginning.
+
+    A tool's answer has the id and the name of its call. Some templates demand all that, and show
+    it, while ids in logs are arbitrary.
+    """
+    numbered: list[Message] = []
+    unanswered: dict[str, ToolCall] = {}
+    count = 0
+    for message in messages:
+        if message.tool_calls:
+            named: list[ToolCall] = []
+            unanswered = {}
+            for call in message.tool_calls:
+                named.append(call.model_copy(update={"id": f"call{count:05d}"}))
+                unanswered[call.id or f"call {count}"] = named[-1]
+                count += 1
+            message = message.model_copy(update={"tool_calls": tuple(named)})
+        elif message.role == "tool" and unanswered:
+            asked = message.tool_call_id
+            call = unanswered.pop(asked if asked in unanswered else next(iter(unanswered)))
+            told = {"tool_call_id": call.id, "name": message.name or call.name}
+            message = message.model_copy(update=told)
+        numbered.append(message)
+    return numbered
+
+
 def openai_tool(tool: Tool) -> dict[str, Any]:
     """A tool as OpenAI's chat schema and chat templates have it."""
     function = tool.model_dump(exclude_none=True)
     return {"type": "function", "function": function}
 
 
+def openai_tool_choice(choice: ToolChoice) -> str | dict[str, Any]:
+    """A choice of tools as OpenAI's chat schema has it."""
+    if isinstance(choice, NamedTool):
+        return {"type": "function", "function": {"name": choice.name}}
+    return choice
+
+
 def calls_text(calls: Iterable[ToolCall]) -> str:
     """Calls as one line of JSON, in which answers are compared: names and arguments, no ids."""
-    listed = [{"name": call.name, "arguments": call.arguments} for call in calls]
-    return json.dumps(listed, ensure_ascii=False)
+    return json.dumps(listed_calls(calls), ensure_ascii=False)
+
+
+def listed_calls(calls: Iterable[ToolCall]) -> list[dict[str, Any]]:
+    """Calls as `calls_text` writes them, before they are text."""
+    return [{"name": call.name, "arguments": call.arguments} for call in calls]
 
 
 def _message(

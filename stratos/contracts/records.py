@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal, TypeVar, get_args
 
-from stratos.contracts.messages import Message, Role, Tool, ToolCall, ToolChoice
+from stratos.contracts.messages import Message, Tool, ToolCall, ToolChoice
 from stratos.frozen import FrozenModel
 
 Model = TypeVar("Model", bound=FrozenModel)
@@ -59,13 +59,6 @@ def read_jsonl(path: Path, model: type[Model]) -> Iterator[Model]:
         for line in lines:
             if line.strip():
                 yield model.model_validate_json(line)
-
-
-def conversations_in(splits: Path) -> Iterator[tuple[tuple[Role, str], ...]]:
-    """Role and content of each message, record by record, of a folder of splits."""
-    for split in SPLITS:
-        for record in read_jsonl(splits / f"{split}.jsonl", Record):
-            yield tuple((message.role, message.content) for message in record.messages)
 
 
 def write_jsonl(path: Path, rows: Iterable[FrozenModel]) -> int:

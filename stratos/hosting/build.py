@@ -47,6 +47,7 @@ def _container(order: Order) -> ServingContainer:
         order.artifact.uri,
         artifact_bytes=order.artifact.num_bytes,
         servers=order.servers,
+        tool_parser=order.artifact.tool_parser,
     )
 
 

@@ -6,27 +6,103 @@ name than the spec's, under which the model is served; llama.cpp does not look a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
+
+from stratos.contracts.messages import (
+    Message,
+    NamedTool,
+    Tool,
+    ToolCall,
+    ToolChoice,
+    openai_message,
+    openai_tool,
+    with_numbered_calls,
+)
+from stratos.contracts.records import Record
+
+UNREADABLE = "unreadable arguments"
+"""Names what a model wrote in place of arguments, where that is no JSON object: it is kept, and
+equals no gold answer."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a model answered.
+
+    Attributes:
+        calls: Tools that it calls, after its text.
+        finished: The model came to its end, and not to its limit of tokens.
+    """
+
+    text: str
+    calls: tuple[ToolCall, ...] = ()
+    finished: bool = True
 
 
 def chat_request(
-    messages: Iterable[dict[str, str]], model_name: str, max_tokens: int
+    messages: Sequence[Message],
+    model_name: str,
+    max_tokens: int,
+    tools: Sequence[Tool] = (),
+    tool_choice: ToolChoice | None = None,
 ) -> dict[str, Any]:
-    """A greedy chat; also one line of a batch."""
-    return {
+    """A greedy chat; also one line of a batch. Calls are numbered as in training.
+
+    A named tool is the only one that is offered, and a call is required: llama.cpp reads a choice
+    by name as none at all.
+
+    Raises:
+        ValueError: the named tool is not among the tools.
+    """
+    request = {
         "model": model_name,
-        "messages": list(messages),
+        "messages": [openai_message(message) for message in with_numbered_calls(messages)],
         "max_tokens": max_tokens,
         "temperature": 0,
     }
+    if not tools:
+        return request  # vLLM refuses a choice among none
+    offered, choice = tools, tool_choice
+    if isinstance(tool_choice, NamedTool):
+        offered, choice = [tool for tool in tools if tool.name == tool_choice.name], "required"
+        if not offered:
+            names = ", ".join(tool.name for tool in tools)
+            raise ValueError(f"tool {tool_choice.name!r} is to be called; the tools are {names}")
+    request["tools"] = [openai_tool(tool) for tool in offered]
+    if choice is not None:
+        request["tool_choice"] = choice
+    return request
 
 
-def said_in(body: Any) -> tuple[str, bool]:
-    """The text of a chat completion, and whether the model came to its end.
+def record_request(record: Record, model_name: str, max_tokens: int) -> dict[str, Any]:
+    """The question of a record, with its tools; raises as `chat_request` does."""
+    return chat_request(
+        record.messages, model_name, max_tokens, record.tools or (), record.tool_choice
+    )
+
+
+def said_in(body: Any) -> Said:
+    """What a chat completion says.
 
     Raises:
         LookupError, TypeError: when it is none.
     """
     choice = body["choices"][0]
-    return choice["message"]["content"] or "", choice.get("finish_reason") != "length"
+    message = choice["message"]
+    calls = tuple(_call(call) for call in message.get("tool_calls") or ())
+    text = message.get("content") if calls else message["content"]
+    return Said(text or "", calls, choice.get("finish_reason") != "length")
+
+
+def _call(written: Any) -> ToolCall:
+    function = written["function"]
+    named = {"name": function["name"], "id": written.get("id")}
+    try:
+        arguments = json.loads(function["arguments"] or "{}")
+        return ToolCall.model_validate(named | {"arguments": arguments})
+    except (ValueError, RecursionError):
+        unreadable = {UNREADABLE: function["arguments"]}
+        return ToolCall.model_validate(named | {"arguments": unreadable})

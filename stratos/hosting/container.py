@@ -75,12 +75,19 @@ class ServingContainer:
 
 
 def serving_container(
-    plan: Plan, spec_name: str, model_artifact: str, *, artifact_bytes: int, servers: ServerCatalog
+    plan: Plan,
+    spec_name: str,
+    model_artifact: str,
+    *,
+    artifact_bytes: int,
+    servers: ServerCatalog,
+    tool_parser: str | None = None,
 ) -> ServingContainer:
     """The container for a model on the server of its plan.
 
     Args:
         servers: The catalog that the server is from.
+        tool_parser: vLLM's, for the tool calls that the model writes; None if it writes none.
 
     Raises:
         DeploymentFailed: no image serves it there, or its artifact is none for a CPU's engine.
@@ -91,7 +98,7 @@ def serving_container(
     except ValueError as error:
         raise DeploymentFailed(f"{plan.student} cannot be served: {error}") from error
     if runtime == "cuda":
-        environment = _vllm(plan, spec_name, servers)
+        environment = _vllm(plan, spec_name, servers) | _vllm_tools(tool_parser)
     else:
         environment = llama_cpp_environment(_planned(plan), spec_name)
         if artifact_bytes <= _ONE_THREAD_BYTES:
@@ -188,6 +195,13 @@ def _vllm(plan: Plan, spec_name: str, servers: ServerCatalog) -> dict[str, str]:
         told["MAX_MODEL_LEN"] = str(plan.engine.context_tokens)
         told["MAX_NUM_SEQS"] = str(plan.engine.slots)
     return {f"SM_VLLM_{name}": value for name, value in told.items()}
+
+
+def _vllm_tools(parser: str | None) -> dict[str, str]:
+    """Without them vLLM refuses `tools`, unless a call is demanded; llama.cpp needs none."""
+    if parser is None:
+        return {}
+    return {"SM_VLLM_ENABLE_AUTO_TOOL_CHOICE": "true", "SM_VLLM_TOOL_CALL_PARSER": parser}
 
 
 def _vllm_precision(

@@ -23,10 +23,12 @@ class Artifact:
     Attributes:
         uri: Of model.tar.gz in S3.
         num_bytes: Its size, from which the time to start is allowed for.
+        tool_parser: vLLM's, for the tool calls that it writes; None if it writes none.
     """
 
     uri: str
     num_bytes: int
+    tool_parser: str | None = None
 
 
 @dataclass(frozen=True)

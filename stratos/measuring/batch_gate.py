@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from stratos.contracts.measurements import BatchResult
+from stratos.contracts.messages import ToolCall
 from stratos.frozen import FrozenModel
-from stratos.hosting.chat_request import said_in
+from stratos.hosting.chat_request import Said, said_in
 from stratos.hosting.guardrails import MAX_FAILED_SHARE
 from stratos.hosting.monthly import needed_requests_per_second, worked_off_usd_per_month
 from stratos.hosting.next_server import COST_CONSTRAINT, MONTHLY_CONSTRAINT
@@ -30,6 +31,8 @@ class Answer(FrozenModel):
 
     text: str | None
     """None if the server refused the question."""
+    calls: tuple[ToolCall, ...] = ()
+    """Tools that it calls, after its text."""
     finished: bool = True
     """False when it was cut off at its limit of tokens."""
     error: str | None = None
@@ -44,10 +47,11 @@ class Answer(FrozenModel):
             body = json.loads(line)
             if "error" in body:
                 return cls(text=None, error=str(body["error"].get("message", body["error"])))
-            text, finished = said_in(body)
+            said = said_in(body)
             return cls(
-                text=text,
-                finished=finished,
+                text=said.text,
+                calls=said.calls,
+                finished=said.finished,
                 completion_tokens=body["usage"]["completion_tokens"],
                 created=body.get("created"),
             )
@@ -67,7 +71,7 @@ def batch_result(
     answers: Sequence[Answer],
     *,
     failure: str | None = None,
-    judge: Callable[[int, str, bool], bool | None] = lambda index, text, finished: None,
+    judge: Callable[[int, Said], bool | None] = lambda index, said: None,
 ) -> BatchResult:
     """The figures of a job that is over.
 
@@ -75,8 +79,7 @@ def batch_result(
         described: By DescribeTransformJob; None if the job was never created.
         answers: In the order of the questions; empty if the job failed.
         failure: Why it failed.
-        judge: Whether the answer to a question is right, by its text and whether that came to its
-            end; None if that cannot be told.
+        judge: Whether the answer to a question is right; None if that cannot be told.
     """
     seconds = waited = 0.0
     cold = None
@@ -87,7 +90,7 @@ def batch_result(
         if given:
             cold = min(seconds, _cold_start_seconds(start.timestamp(), min(given)))
     good = [
-        (index, answer.text, answer.finished)
+        (index, Said(answer.text, answer.calls, answer.finished))
         for index, answer in enumerate(answers)
         if answer.text is not None
     ]

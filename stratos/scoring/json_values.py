@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import NoReturn
 
@@ -13,7 +14,21 @@ MAX_NUMBER_CHARACTERS = 400
 JsonInput = dict[str, "JsonInput"] | list["JsonInput"] | str | Decimal | bool | None
 """What `read_json` returns: every number is a `Decimal`, so that none is rounded."""
 
-Close = Callable[[Decimal, Decimal], bool]
+
+@dataclass(frozen=True)
+class Likeness:
+    """When two leaves of JSON values are as good as equal.
+
+    Attributes:
+        tolerance: How far numbers may be apart.
+        text: Texts are compared in this form.
+    """
+
+    tolerance: Decimal = Decimal(0)
+    text: Callable[[str], str] = str
+
+
+EXACTLY = Likeness()
 
 
 def read_json(text: str) -> JsonInput:
@@ -29,23 +44,26 @@ def read_json(text: str) -> JsonInput:
     return value
 
 
-def equal_json(ours: JsonInput, theirs: JsonInput, close: Close | None = None) -> bool:
+def equal_json(ours: JsonInput, theirs: JsonInput, likeness: Likeness = EXACTLY) -> bool:
     """Tell whether values are equal: 1 and 1.0 are, `true` and 1 are not, nor a text and a number.
 
-    Args:
-        close: Decides about two numbers; without it, they must be equal.
+    Raises:
+        ArithmeticError: where numbers are too large to be subtracted.
+        RecursionError: when a value is nested too deeply.
     """
     match ours, theirs:
         case dict(), dict():
             return ours.keys() == theirs.keys() and all(
-                equal_json(value, theirs[key], close) for key, value in ours.items()
+                equal_json(value, theirs[key], likeness) for key, value in ours.items()
             )
         case list(), list():
             return len(ours) == len(theirs) and all(
-                equal_json(one, other, close) for one, other in zip(ours, theirs, strict=True)
+                equal_json(one, other, likeness) for one, other in zip(ours, theirs, strict=True)
             )
         case Decimal(), Decimal():
-            return ours == theirs or (close is not None and close(ours, theirs))
+            return ours == theirs or abs(ours - theirs) <= likeness.tolerance
+        case str(), str():
+            return ours == theirs or likeness.text(ours) == likeness.text(theirs)
         case _:
             return type(ours) is type(theirs) and ours == theirs
 
@@ -55,19 +73,6 @@ def sort_key(value: JsonInput) -> str:
     parts: list[str] = []
     _write(value, parts)
     return "".join(parts)
-
-
-def within(tolerance: float) -> Close:
-    """Numbers are close if they differ by no more than this."""
-    most = Decimal(str(tolerance))
-
-    def close(ours: Decimal, theirs: Decimal) -> bool:
-        try:
-            return abs(ours - theirs) <= most
-        except ArithmeticError:
-            return False
-
-    return close
 
 
 def _write(value: JsonInput, parts: list[str]) -> None:

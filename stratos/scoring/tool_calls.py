@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from stratos.scoring.answers import unfenced
-from stratos.scoring.json_values import JsonInput, equal_json, read_json, sort_key, within
+from stratos.scoring.json_values import JsonInput, Likeness, equal_json, read_json, sort_key
+from stratos.scoring.normal_text import normalise
 from stratos.spec import ToolCalls
 
 _MAX_PAIRED = 64
@@ -167,11 +169,14 @@ def _same_arguments(verifier: ToolCalls, call: _Call, right: _GoldCall) -> bool:
 
 
 def _same_argument(verifier: ToolCalls, name: str, value: JsonInput, right: _GoldCall) -> bool:
-    close = within(verifier.argument_tolerance.get(name, verifier.tolerance))
+    likeness = Likeness(
+        Decimal(str(verifier.argument_tolerance.get(name, verifier.tolerance))),
+        normalise if verifier.text == "normalised" else str,
+    )
     values = right.others.get(name, [])
     if name in right.arguments:
         values = [right.arguments[name], *values]
-    return any(equal_json(value, one, close) for one in values)
+    return any(equal_json(value, one, likeness) for one in values)
 
 
 def _paired(

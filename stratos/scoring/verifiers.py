@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
 from decimal import Decimal
 
 from stratos.scoring.answers import elements, unfenced
+from stratos.scoring.normal_text import normalise
 from stratos.scoring.tool_calls import compare_calls
 from stratos.spec import (
     Choice,
@@ -25,7 +25,6 @@ from stratos.spec.json_schema import is_valid
 
 _NUMBER = re.compile(r"[-+−]?(?:\d[\d,_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 _FRACTION = re.compile(r"\s*([-+−]?\d+)\s*/\s*(\d+)\s*")
-_SEPARATORS = re.compile(r"[\W_]+")
 
 
 def needs_gold(verifier: Verifier) -> bool:
@@ -80,12 +79,6 @@ def _agrees(
             return _same_json(answer, gold, verifier.json_schema)
         case ToolCalls():
             return compare_calls(verifier, answer, gold).exact
-
-
-def normalise(text: str) -> str:
-    """Fold case and width, and turn each run of space and punctuation into one space."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return _SEPARATORS.sub(" ", folded).strip()
 
 
 def parse_number(text: str) -> Decimal | None:

@@ -57,6 +57,11 @@ class Spec(FrozenModel):
     def _coherent(self) -> Spec:
         if self.synthesis.per_element and self.task.verifier.kind != "set":
             raise ValueError("synthesis.per_element needs task.verifier.kind: set")
+        if self.strategy in ("injection", "blend") and self.task.verifier.kind == "tool_call":
+            raise ValueError(
+                f"strategy: {self.strategy} lets the teacher explain a given answer, and a call is "
+                "nothing to explain; use strategy: alignment, which keeps its right calls"
+            )
         if self.training.reinforcement.steps > 0 and self.task.verifier.kind == "judge":
             raise ValueError(
                 "training.reinforcement needs thousands of rewards, which a judge would be paid "

@@ -99,6 +99,8 @@ class ToolCalls(FrozenModel):
     kind: Literal["tool_call"]
     ordered: bool = False
     """Whether the order of several calls in one reply counts."""
+    text: Literal["exact", "normalised"] = "exact"
+    """How texts in arguments are compared: as the verifier of that name does."""
     tolerance: Annotated[float, Field(ge=0)] = 0.0
     """How far a number in an argument may be from the gold one."""
     argument_tolerance: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from stratos.contracts.jobs import EvaluatedExample
+from stratos.contracts.messages import calls_text
 from stratos.contracts.records import Record
 from stratos.scoring.answers import with_answer
 from stratos.scoring.baselines import NearestQuestion, constant_answer
+from stratos.spec import ToolCalls
 from stratos.statistics.mcnemar import Comparison, compare
 from training.asking.questions import Scored, sample
 from training.judging.judge import Judge
+from training.teachers.teacher import Completion
 
 _MAX_NEAREST = 20_000
 """Training questions that the nearest one is looked for among."""
@@ -86,7 +89,7 @@ def show_examples(
             EvaluatedExample(
                 question=record.question,
                 gold=record.gold or "",
-                completion=completion.text,
+                completion=_shown(completion),
                 correct=correct,
             )
         )
@@ -94,5 +97,12 @@ def show_examples(
 
 
 def _right(judge: Judge, answer: str, record: Record) -> bool:
-    verdict = judge.by_rule(with_answer("", judge.marker, answer), record.gold)
+    marker = "" if isinstance(judge.verifier, ToolCalls) else judge.marker
+    verdict = judge.by_rule(with_answer("", marker, answer), record.gold)
     return bool(verdict.is_right)
+
+
+def _shown(completion: Completion) -> str:
+    """What was said, and then what was called."""
+    calls = calls_text(completion.tool_calls) if completion.tool_calls else ""
+    return f"{completion.text}\n{calls}".strip() if calls else completion.text

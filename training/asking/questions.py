@@ -108,13 +108,27 @@ def ask(
     Raises:
         TeacherFailed: when it answered too few to say anything about its accuracy.
     """
-    requests = [Request(messages_of(record), max_new_tokens) for record in records]
+    requests = [
+        Request(
+            messages_of(record),
+            max_new_tokens,
+            tools=record.tools or (),
+            tool_choice=record.tool_choice,
+        )
+        for record in records
+    ]
     done = itertools.count(1)
     completions = model.generate(
         requests, stop=stop, on_answer=lambda _index, _completion: on_done(next(done))
     )
     answers = {
-        index: GivenReply(record.messages, completion.whole, completion.finished, record.gold)
+        index: GivenReply(
+            record.messages,
+            completion.whole,
+            completion.finished,
+            record.gold,
+            tool_calls=completion.tool_calls,
+        )
         for index, (record, completion) in enumerate(zip(records, completions, strict=True))
         if completion is not None
     }

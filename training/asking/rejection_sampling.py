@@ -14,15 +14,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from stratos.contracts.messages import ToolCall
 from stratos.contracts.records import Record, TrainingRecord
 from stratos.errors import BudgetExhausted
 from stratos.scoring.answers import elements, with_answer
 from stratos.scoring.reply import ReplyVerdict
-from stratos.spec import SetOf, StrategyName, Synthesis
+from stratos.scoring.thinking import without_thinking
+from stratos.spec import SetOf, StrategyName, Synthesis, ToolCalls
 from training.asking.prompts import alignment_messages, injection_messages
 from training.judging.judge import GivenReply, Judge
 from training.teachers.teacher import Completion, OnAnswer, Request, Teacher
 
+NOT_EXPLAINED = "calls are not explained"
 _RETRY_TEMPERATURE = 0.7
 _log = logging.getLogger(__name__)
 
@@ -75,6 +78,7 @@ class _Kept:
     text: str
     attempts: int
     completion_tokens: int
+    tool_calls: tuple[ToolCall, ...] = ()
 
 
 class RejectionSampler:
@@ -114,7 +118,10 @@ class RejectionSampler:
             kept |= self._align(records, outcome, num_retried)
         if strategy != "alignment":
             unsolved = [one for one in records if one.id not in kept and one.gold]
-            kept |= self._inject(unsolved, outcome)
+            if self._judge.explains:
+                kept |= self._inject(unsolved, outcome)
+            else:
+                outcome.rejects[NOT_EXPLAINED] += len(unsolved)
         outcome.records = [kept[record.id] for record in records if record.id in kept]
         return outcome
 
@@ -230,7 +237,15 @@ class RejectionSampler:
         temperature = synthesis.temperature
         if attempt > 0:
             temperature = max(_RETRY_TEMPERATURE, temperature)
-        return Request(messages, synthesis.max_new_tokens, temperature, attempt)
+        return Request(
+            messages,
+            synthesis.max_new_tokens,
+            temperature,
+            attempt,
+            # An explanation is text; the tools are the student's.
+            tools=(part.record.tools or ()) if part.strategy == "alignment" else (),
+            tool_choice=part.record.tool_choice if part.strategy == "alignment" else None,
+        )
 
     def _verdicts(self, attempts: Sequence[_Attempt]) -> list[ReplyVerdict]:
         return self._judge.verdicts(
@@ -241,6 +256,7 @@ class RejectionSampler:
                     one.completion.finished,
                     one.part.answer,
                     self._marking(one.part),
+                    one.completion.tool_calls,
                 )
                 for one in attempts
             ],
@@ -255,15 +271,29 @@ class RejectionSampler:
         return "if marked" if needless else "required"
 
     def _kept(self, attempt: _Attempt, verdict: ReplyVerdict, attempts: int) -> _Kept:
+        completion = attempt.completion
         injected = attempt.part.strategy == "injection"
         text = verdict.read.rationale if injected else verdict.read.text_to_learn
-        return _Kept(text, attempts, attempt.completion.completion_tokens)
+        if completion.tool_calls or isinstance(self._judge.verifier, ToolCalls):
+            text = self._said(completion)
+        return _Kept(text, attempts, completion.completion_tokens, completion.tool_calls)
+
+    def _said(self, completion: Completion) -> str:
+        """What is learned of a reply beside its calls."""
+        if self._synthesis.keep_thinking:
+            return completion.whole.strip()
+        return without_thinking(completion.whole)
 
     def _fault(self, attempt: _Attempt, verdict: ReplyVerdict) -> str | None:
         """Return why an attempt is rejected; None where it is kept."""
         if verdict.reason not in ("right", "unchecked"):
             return verdict.reason
         judge, part, reply = self._judge, attempt.part, verdict.read
+        completion = attempt.completion
+        if isinstance(judge.verifier, ToolCalls) and not (
+            completion.tool_calls or self._said(completion)
+        ):
+            return "empty"  # nothing is to be called, but something is to be said
         if part.strategy == "injection":
             assert part.answer is not None
             return judge.fault(
@@ -286,7 +316,9 @@ def _record(
     return TrainingRecord(
         id=record.id,
         messages=record.messages,
+        tools=record.tools,
         completion=completion,
+        tool_calls=found[0].tool_calls or None,
         answer=record.gold,
         strategy=strategy,
         attempts=max(one.attempts for one in found),

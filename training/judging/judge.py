@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from stratos.contracts.messages import Message
+from stratos.contracts.messages import Message, ToolCall, calls_text
 from stratos.scoring.reply import ReplyVerdict, judge_reply, read_reply, verdict_of
 from stratos.scoring.verifiers import is_correct, needs_gold
-from stratos.spec import LlmJudge, Verifier
+from stratos.spec import LlmJudge, ToolCalls, Verifier
 from training.job.job import Config, Job
 from training.judging.assessor import Answered, Assessor
 from training.judging.checker import Checker, load_checker
@@ -48,6 +48,7 @@ class GivenReply:
     finished: bool
     gold: str | None
     marking: Literal["optional", "required", "if marked"] = "optional"
+    tool_calls: tuple[ToolCall, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -69,9 +70,26 @@ class Judge:
         """Whether the model that judges has spent its budget."""
         return self.assessor is not None and self.assessor.is_out_of_money
 
+    @property
+    def explains(self) -> bool:
+        """Whether a teacher can explain a given answer; a call is nothing to explain."""
+        return not isinstance(self.verifier, ToolCalls)
+
     def can_judge(self, gold: str | None) -> bool:
         """Whether right and wrong can be told apart for a record."""
         return gold is not None or not needs_gold(self.verifier)
+
+    def answer_in(self, text: str, calls: Sequence[ToolCall]) -> str:
+        """What of a reply is judged: calls where they are the answer, and what is said elsewhere.
+
+        A model that judges sees both.
+        """
+        match self.verifier:
+            case ToolCalls():
+                return calls_text(calls)
+            case LlmJudge() if calls:
+                return f"{text}\n{calls_text(calls)}".strip()
+        return text
 
     def by_rule(self, text: str, gold: str | None, *, finished: bool = True) -> ReplyVerdict:
         """Tell what one reply is worth by rule.
@@ -89,7 +107,7 @@ class Judge:
         """Tell what replies are worth. A model that judges is asked only about sound ones."""
         read = [
             read_reply(
-                one.text,
+                self.answer_in(one.text, one.tool_calls),
                 verifier=self.verifier,
                 finished=one.finished,
                 marker=self.marker,

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from stratos.contracts.messages import Tool
 from stratos.contracts.records import TrainingRecord
 from stratos.spec import Reinforcement
 from training.container.world import ALONE, World
 from training.judging.judge import Judge
+from training.models.chat import Dialogue, Reply
 from training.models.generation import Sampling, generate
 from training.student.batches import MicroBatch, TokenizedExample, micro_batches
 from training.student.student import Student
@@ -36,6 +38,7 @@ class Question:
 
     prompt: list[int]
     gold: str | None
+    tools: tuple[Tool, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,9 +75,11 @@ def read_questions(
 ) -> list[Question]:
     """Return the questions that can be scored and leave room for an answer."""
     scored = [record for record in records if judge.can_judge(record.answer)]
-    prompts = student.local.chat.prompts([record.messages for record in scored])
+    prompts = student.local.chat.prompts(
+        [Dialogue(one.messages, one.tools or ()) for one in scored]
+    )
     questions = [
-        Question(prompt, record.answer)
+        Question(prompt, record.answer, record.tools or ())
         for prompt, record in zip(prompts, scored, strict=True)
         if len(prompt) <= max_prompt_tokens
     ]
@@ -172,8 +177,9 @@ class RolloutSampler:
             return None
         return sum(reward for reward, _ in found.values()) / len(questions)
 
-    def _reward(self, question: Question, completion: str, finished: bool) -> float:
-        verdict = self._judge.by_rule(completion, question.gold, finished=finished)
+    def _reward(self, question: Question, reply: Reply, finished: bool) -> float:
+        answer = self._judge.answer_in(reply.text, reply.tool_calls)
+        verdict = self._judge.by_rule(answer, question.gold, finished=finished)
         return float(verdict.reason == "right")
 
     def _complete(
@@ -196,7 +202,11 @@ class RolloutSampler:
                 index, prompt = own[position], prompts[position]
                 example = TokenizedExample(prompt + one.written, len(prompt))
                 found[index] = (
-                    self._reward(questions[index], chat.text(one.tokens), one.finished),
+                    self._reward(
+                        questions[index],
+                        chat.reply(one.tokens, questions[index].tools),
+                        one.finished,
+                    ),
                     example,
                 )
         return self._world.gather(found)

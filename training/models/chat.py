@@ -3,14 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
-from stratos.contracts.messages import Message, template_message
+from stratos.catalog.tool_syntax import CallSyntax, derive_syntax
+from stratos.catalog.written_reply import ReplyFrame
+from stratos.contracts.messages import (
+    Message,
+    Tool,
+    ToolCall,
+    calls_text,
+    openai_tool,
+    template_messages,
+)
+from stratos.hosting.chat_request import UNREADABLE
 
 _PROBE = "Stratos"
 """A completion rendered once to find out how the template ends a turn."""
+
+
+@dataclass(frozen=True)
+class Dialogue:
+    """What a model is shown before it replies."""
+
+    messages: tuple[Message, ...]
+    tools: tuple[Tool, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a model says, and what it then calls."""
+
+    text: str
+    tool_calls: tuple[ToolCall, ...] = ()
 
 
 class ChatFormat:
@@ -34,26 +62,94 @@ class ChatFormat:
         self._end_ids = self._encode([self.end_of_turn])[0]
         self.eos = frozenset(eos) | {self._end_ids[0]}
 
-    def prompt_text(self, messages: Sequence[Message]) -> str:
-        return self._render(messages, add_generation_prompt=True)
+    def prompt_text(self, dialogue: Dialogue) -> str:
+        return self._render(
+            template_messages(dialogue.messages), _tools(dialogue), add_generation_prompt=True
+        )
 
-    def prompts(self, conversations: Sequence[Sequence[Message]]) -> list[list[int]]:
+    def prompts(self, dialogues: Sequence[Dialogue]) -> list[list[int]]:
         """Tokenize conversations up to where the assistant begins to write."""
-        return self._encode([self.prompt_text(messages) for messages in conversations])
+        return self._encode([self.prompt_text(dialogue) for dialogue in dialogues])
 
     def completions(self, texts: Sequence[str]) -> list[list[int]]:
         """Tokenize completions, each with the token that ends it."""
         return [ids + self._end_ids[:1] for ids in self._encode(list(texts))]
+
+    def reply_text(self, dialogue: Dialogue, reply: Reply) -> str:
+        """A reply as the model must write it: its calls are what the template makes of them.
+
+        Raises:
+            ValueError: the template cannot write them, or what it writes is read otherwise.
+        """
+        if not reply.tool_calls:
+            return reply.text
+        before = template_messages(dialogue.messages)
+        said = Message(role="assistant", content=reply.text, tool_calls=reply.tool_calls)
+        last = template_messages([*dialogue.messages, said])[-1]
+        try:
+            text = self._frame.written(self._render, before, _tools(dialogue), last)
+        except Exception as error:  # whatever a template raises
+            raise ValueError(f"the chat template cannot write a call: {error}") from error
+        read = self.read_reply(text, dialogue.tools)
+        if calls_text(read.tool_calls) != calls_text(reply.tool_calls):
+            raise ValueError(
+                f"the chat template writes calls that are read otherwise: {text[:200]!r}"
+            )
+        return text
 
     def text(self, tokens: Sequence[int]) -> str:
         """Return generated tokens as text, without special tokens."""
         decoded = self._tokenizer.decode(tokens, skip_special_tokens=True)
         return str(decoded).strip()
 
+    def reply(self, tokens: Sequence[int], tools: Sequence[Tool]) -> Reply:
+        """Return generated tokens as text and calls; nothing is a call where there are no tools.
+
+        Raises:
+            ValueError: the template has no calls, or none that can be read.
+        """
+        if tools:
+            # The tokens that begin a call are special ones in some vocabularies.
+            found = self.read_reply(str(self._tokenizer.decode(tokens)), tools)
+            if found.tool_calls:
+                return found
+        return Reply(self.text(tokens))
+
+    def read_reply(self, text: str, tools: Sequence[Tool]) -> Reply:
+        """Take a reply apart into text and calls.
+
+        A call that begins and cannot be read is one that equals no right one.
+
+        Raises:
+            ValueError: the template has no calls, or none that can be read.
+        """
+        read = self._syntax.read(text, {tool.name: _properties(tool) for tool in tools})
+        if read is None and self._syntax.begins_in(text):
+            return Reply(text, (ToolCall(name="", arguments={UNREADABLE: text}),))
+        if read is None:
+            return Reply(text)
+        return Reply(
+            read.text, tuple(ToolCall(name=one.name, arguments=one.arguments) for one in read.calls)
+        )
+
+    @cached_property
+    def _frame(self) -> ReplyFrame:
+        return ReplyFrame.of(self._render)
+
+    @cached_property
+    def _syntax(self) -> CallSyntax:
+        try:
+            return derive_syntax(self._render)
+        except Exception as error:  # whatever a template raises
+            raise ValueError(
+                f"the chat template cannot be used with tools: {error}; use one that the model was "
+                "published with for tools, or another model"
+            ) from error
+
     def _find_end_of_turn(self) -> str:
-        asked = [Message(role="user", content="?")]
+        asked = [{"role": "user", "content": "?"}]
         prompt = self._render(asked, add_generation_prompt=True)
-        answered = [*asked, Message(role="assistant", content=_PROBE)]
+        answered = [*asked, {"role": "assistant", "content": _PROBE}]
         whole = self._render(answered, add_generation_prompt=False)
         _, found, tail = whole.rpartition(_PROBE)
         ends = self._encode([tail])[0] if found and prompt else []
@@ -70,9 +166,15 @@ class ChatFormat:
             )
         return str(self._tokenizer.eos_token)
 
-    def _render(self, messages: Sequence[Message], *, add_generation_prompt: bool) -> str:
+    def _render(
+        self,
+        messages: Sequence[dict[str, Any]],
+        tools: Sequence[dict[str, Any]] = (),
+        add_generation_prompt: bool = False,
+    ) -> str:
         rendered: Any = self._tokenizer.apply_chat_template(
-            [template_message(message) for message in messages],
+            list(messages),
+            tools=list(tools) or None,
             tokenize=False,
             add_generation_prompt=add_generation_prompt,
             # Hybrid reasoning models would otherwise think before every answer.
@@ -85,3 +187,14 @@ class ChatFormat:
             return []
         encoded: list[list[int]] = self._tokenizer(texts, add_special_tokens=False)["input_ids"]
         return encoded
+
+
+def _tools(dialogue: Dialogue) -> list[dict[str, Any]]:
+    return [openai_tool(tool) for tool in dialogue.tools]
+
+
+def _properties(tool: Tool) -> dict[str, Any]:
+    properties = tool.parameters.get("properties")
+    if not isinstance(properties, dict):
+        return {}
+    return {name: schema for name, schema in properties.items() if isinstance(schema, dict)}

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from stratos.contracts.messages import Message
+from stratos.contracts.records import TrainingRecord
 from stratos.errors import IncompatibleVocabulary
 from stratos.spec import Training
-from training.models.chat import ChatFormat
+from training.models.chat import ChatFormat, Dialogue, Reply
 from training.models.decoder import body_states
 from training.models.head import read_head
 from training.models.weights import LocalModel
@@ -195,13 +195,33 @@ class AlignedTeacher:
 
 
 def teacher_prompts(
-    conversations: Sequence[Sequence[Message]],
+    records: Iterable[TrainingRecord],
     student: ChatFormat,
     teacher: ChatFormat,
 ) -> dict[tuple[int, ...], list[int]]:
-    """Both models' tokens of each conversation, every one in its own chat template."""
-    ours, theirs = student.prompts(conversations), teacher.prompts(conversations)
+    """Both models' tokens of each conversation, every one in its own chat template.
+
+    Left out is what ends in calls that the teacher would write otherwise: its distribution over
+    the student's syntax says nothing about the calls.
+    """
+    dialogues = [
+        dialogue
+        for record in records
+        for dialogue in [Dialogue(record.messages, record.tools or ())]
+        if not record.tool_calls
+        or _written_alike(dialogue, Reply(record.completion, record.tool_calls), student, teacher)
+    ]
+    ours, theirs = student.prompts(dialogues), teacher.prompts(dialogues)
     return {tuple(one): other for one, other in zip(ours, theirs, strict=True)}
+
+
+def _written_alike(
+    dialogue: Dialogue, reply: Reply, student: ChatFormat, teacher: ChatFormat
+) -> bool:
+    try:
+        return student.reply_text(dialogue, reply) == teacher.reply_text(dialogue, reply)
+    except ValueError:
+        return False
 
 
 def _texts(local: LocalModel) -> list[TokenText]:

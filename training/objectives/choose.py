@@ -48,8 +48,7 @@ def choose_objective(
         )
     teacher = load_model(spec.name, locate(spec, job.paths.channels.get("teacher")))
     if training.cross_tokenizer == "align" and not same_tokenizer(student.local, teacher):
-        conversations = [record.messages for record in records]
-        prompts = teacher_prompts(conversations, student.local.chat, teacher.chat)
+        prompts = teacher_prompts(records, student.local.chat, teacher.chat)
         aligned = AlignedTeacher(teacher, student.local, prompts, training)
         aligned.require_alignment(examples)
         return aligned

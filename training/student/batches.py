@@ -19,10 +19,11 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from stratos.contracts.messages import calls_text
 from stratos.contracts.records import TrainingRecord
 from stratos.errors import TooFewVerifiedRecords
 from stratos.scoring.answers import with_answer
-from training.models.chat import ChatFormat
+from training.models.chat import ChatFormat, Dialogue, Reply
 
 _log = logging.getLogger(__name__)
 
@@ -100,8 +101,8 @@ def encode(
     Raises:
         TooFewVerifiedRecords: when no example is left.
     """
-    prompts = chat.prompts([record.messages for record in records])
-    completions = chat.completions([_completion(one, answers_only_marker) for one in records])
+    dialogues, texts = _written(records, chat, answers_only_marker)
+    prompts, completions = chat.prompts(dialogues), chat.completions(texts)
     examples = [
         TokenizedExample(prompt + completion, len(prompt))
         for prompt, completion in zip(prompts, completions, strict=True)
@@ -267,7 +268,38 @@ def _pad(rows: Sequence[Sequence[TokenizedExample]], gold: bool) -> MicroBatch:
     )
 
 
-def _completion(record: TrainingRecord, answers_only_marker: str | None) -> str:
+def _written(
+    records: Sequence[TrainingRecord], chat: ChatFormat, answers_only_marker: str | None
+) -> tuple[list[Dialogue], list[str]]:
+    """What is shown to the student and what it must write, without what it cannot.
+
+    Raises:
+        TooFewVerifiedRecords: when it can write nothing.
+    """
+    dialogues: list[Dialogue] = []
+    texts: list[str] = []
+    faults: list[str] = []
+    for record in records:
+        dialogue = Dialogue(record.messages, record.tools or ())
+        try:
+            texts.append(chat.reply_text(dialogue, _reply(record, answers_only_marker)))
+        except ValueError as error:
+            faults.append(str(error))
+        else:
+            dialogues.append(dialogue)
+    if faults:
+        told = f"the calls of {len(faults)} of {len(records)} records cannot be taught"
+        if not texts:
+            raise TooFewVerifiedRecords(f"{told}: {faults[0]}")
+        _log.warning("%s, and are left out; the first: %s", told, faults[0])
+    return dialogues, texts
+
+
+def _reply(record: TrainingRecord, answers_only_marker: str | None) -> Reply:
+    calls = record.tool_calls or ()
     if answers_only_marker is None or record.answer is None:
-        return record.completion
-    return with_answer("", answers_only_marker, record.answer)
+        return Reply(record.completion, calls)
+    # Where nothing is to be called, what is said instead is the answer.
+    if calls or (record.tools and record.answer == calls_text(())):
+        return Reply("" if calls else record.completion, calls)
+    return Reply(with_answer("", answers_only_marker, record.answer))

@@ -6,12 +6,13 @@ import hashlib
 import json
 import logging
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from transformers import GenerationConfig, PreTrainedTokenizerBase
 
-from serving.export.chat_template import decided
+from serving.export.chat_template import served_template, takes_tools, tool_parser
 from serving.export.comparison import compare, next_token_of
 from serving.export.gguf_file import require_exportable, write_gguf
 from serving.export.settings import write_settings
@@ -19,6 +20,7 @@ from serving.llama_cpp.build import BUILD
 from stratos.contracts.artifact import gguf_name
 from stratos.contracts.distillation import DistillResult
 from stratos.contracts.jobs import DistillConfig
+from stratos.contracts.records import TrainingRecord
 from stratos.errors import NotExportable
 from stratos.spec import CpuPrecision, Weights
 from training.models.hub_folder import commit_of
@@ -40,6 +42,7 @@ _READING_SECONDS_PER_BILLION = 20.0
 """To read the student once more and ask it for its logits; four bytes a weight from that disk."""
 _BASE_SECONDS_PER_BILLION = 20.0
 """To write an adapter's base, four bytes a weight to that disk."""
+_COMPARED_RECORDS = 8
 _log = logging.getLogger(__name__)
 
 
@@ -63,7 +66,7 @@ def export(student: Student, folder: Path, base: Weights | None = None) -> str:
         parameter.data = parameter.data.to(stored)
     model.generation_config = GenerationConfig()
     model.save_pretrained(folder, safe_serialization=True)
-    tokenizer.chat_template = decided(tokenizer.chat_template)
+    tokenizer.chat_template = served_template(tokenizer)
     _save_tokenizer(tokenizer, folder)
     write_settings(folder, tokenizer, sorted(student.local.chat.eos))
     digest = hashlib.sha256()
@@ -81,18 +84,39 @@ def _save_tokenizer(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
     tokenizer.save_pretrained(folder)
 
 
-def exportable(student: Student, config: DistillConfig) -> tuple[CpuPrecision, ...]:
+def exportable(
+    student: Student, config: DistillConfig, *, calls_tools: bool = False
+) -> tuple[CpuPrecision, ...]:
     """What can be exported for llama.cpp; nothing of a student that only vLLM can serve.
 
+    Args:
+        calls_tools: The records have tools.
+
     Raises:
-        NotExportable: it can be nothing, and the plan needs it.
+        NotExportable: it can be nothing, and the plan needs it; or no engine would tell it of
+            tools, or read its calls.
     """
+    if calls_tools:
+        _require_tools(student, config)
     ends = sorted(student.local.chat.eos)
     try:
         require_exportable(student.model.config, student.local.tokenizer, ends)
     except NotExportable as error:
         return _without_gguf(config, error)
     return config.gguf
+
+
+def _require_tools(student: Student, config: DistillConfig) -> None:
+    if not takes_tools(student.local.tokenizer):
+        raise NotExportable(
+            f"the records have tools, and the chat template of {config.student.name} has no word "
+            "for them; choose a student whose template has"
+        )
+    if not config.gguf_required and tool_parser(student.local.tokenizer) is None:
+        raise NotExportable(
+            f"vLLM has no parser for tool calls as the chat template of {config.student.name} "
+            "writes them; choose another student, or one that llama.cpp serves on CPUs"
+        )
 
 
 def gguf_seconds(num_parameters: int, precisions: Sequence[CpuPrecision]) -> float:
@@ -111,8 +135,13 @@ def base_seconds(student: Student, config: DistillConfig) -> float:
     return student.num_parameters / 1e9 * _BASE_SECONDS_PER_BILLION
 
 
-def export_gguf(folder: Path, config: DistillConfig) -> tuple[CpuPrecision, ...]:
+def export_gguf(
+    folder: Path, config: DistillConfig, records: Sequence[TrainingRecord] = ()
+) -> tuple[CpuPrecision, ...]:
     """Write an exported student for llama.cpp, and ask llama.cpp for tokens, prompts and logits.
+
+    Args:
+        records: What it was taught; the prompts of some that have tools are compared, too.
 
     Returns:
         What was written: `config.gguf`, or nothing where no plan needs it and it could not be.
@@ -124,10 +153,11 @@ def export_gguf(folder: Path, config: DistillConfig) -> tuple[CpuPrecision, ...]
         return ()
     try:
         ours = next_token_of(folder)
+        taught = list(islice((record for record in records if record.tools), _COMPARED_RECORDS))
         for precision in config.gguf:
             _log.info("writing %s", gguf_name(precision))
             path = write_gguf(folder, precision, name=config.student.name)
-            compared = compare(folder, path, precision, ours)
+            compared = compare(folder, path, precision, ours, taught)
             mib = path.stat().st_size / 2**20
             _log.info("%s: %s, %.1f MiB, %s", path.name, precision, mib, compared)
     except NotExportable as error:

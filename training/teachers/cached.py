@@ -7,10 +7,10 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import fields, replace
 from pathlib import Path
 
-from stratos.contracts.messages import openai_message
+from stratos.contracts.messages import ToolCall, openai_message, openai_tool, openai_tool_choice
 from stratos.errors import BudgetExhausted
 from training.teachers.teacher import Completion, ModelUsage, OnAnswer, Request, Teacher
 
@@ -42,7 +42,8 @@ class CachedTeacher:
         for line in lines:
             entry = json.loads(line)
             key, spent_before = entry.pop("key"), entry.pop("spent_usd", 0.0)
-            completion = Completion(**entry)
+            calls = [ToolCall.model_validate(call) for call in entry.pop("tool_calls", ())]
+            completion = Completion(**entry, tool_calls=tuple(calls))
             self._known[key] = completion
             # The tokens belong to this job, and so do the dollars that are not in `spent_usd` yet.
             counted = spent_before < spent_usd
@@ -72,7 +73,7 @@ class CachedTeacher:
             key = asked[position]
             with self._writing:
                 self._known[key] = completion
-                entry = {"key": key, "spent_usd": self._spent_usd, **asdict(completion)}
+                entry = {"key": key, "spent_usd": self._spent_usd, **_kept(completion)}
                 with self._path.open("a", encoding="utf-8") as out:
                     out.write(json.dumps(entry) + "\n")
             for index in positions[key]:
@@ -89,11 +90,24 @@ class CachedTeacher:
         return [self._known.get(key) for key in keys]
 
     def _key(self, request: Request) -> str:
-        content = {
+        content: dict[str, object] = {
             "teacher": self.name,
             "messages": [openai_message(message) for message in request.messages],
             "max_new_tokens": request.max_new_tokens,
             "temperature": request.temperature,
             "sample": request.sample,
         }
+        if request.tools:
+            content["tools"] = [openai_tool(tool) for tool in request.tools]
+        if request.tool_choice is not None:
+            content["tool_choice"] = openai_tool_choice(request.tool_choice)
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _kept(completion: Completion) -> dict[str, object]:
+    """A completion as a line of the file; calls only where there are some."""
+    entry = {field.name: getattr(completion, field.name) for field in fields(completion)}
+    calls = entry.pop("tool_calls")
+    if calls:
+        entry["tool_calls"] = [call.model_dump(exclude_none=True) for call in calls]
+    return entry

@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from stratos.contracts.messages import NamedTool, ToolChoice, openai_message, openai_tool
+from stratos.contracts.messages import openai_message, openai_tool, openai_tool_choice
 from stratos.errors import TeacherFailed
 from stratos.spec import OpenAICompatible
 from training.teachers.bounded_http import Bounds, HttpReply, NoReply, TooLarge, post
@@ -169,14 +169,8 @@ def _conversation(model: str, request: Request) -> dict[str, Any]:
     if request.tools:
         asked["tools"] = [openai_tool(tool) for tool in request.tools]
         if request.tool_choice is not None:
-            asked["tool_choice"] = _tool_choice(request.tool_choice)
+            asked["tool_choice"] = openai_tool_choice(request.tool_choice)
     return asked
-
-
-def _tool_choice(choice: ToolChoice) -> Any:
-    if isinstance(choice, NamedTool):
-        return {"type": "function", "function": {"name": choice.name}}
-    return choice
 
 
 def _parameters(request: Request) -> dict[str, Any]:

@@ -20,8 +20,8 @@ from serving.llama_cpp.process import LlamaServer, ServerFailed
 from serving.memory import available_memory_bytes
 from stratos.catalog.cards import folder_card
 from stratos.catalog.files import FilesOnDisk
-from stratos.contracts.messages import openai_message
 from stratos.contracts.plan import PlannedEngine
+from stratos.hosting.chat_request import chat_request, said_in
 from stratos.hosting.container import llama_cpp_environment
 from stratos.planning.forecast.llama_cpp import slot_bytes
 from stratos.planning.forecast.transformer import transformer
@@ -118,21 +118,21 @@ def endpoint_arguments(engine: PlannedEngine) -> list[str]:
 
 
 def _body(request: Request) -> dict[str, object]:
-    return {
-        "messages": [openai_message(message) for message in request.messages],
-        "max_tokens": request.max_new_tokens,
-        "temperature": request.temperature,
-    }
+    asked = chat_request(
+        request.messages, "", request.max_new_tokens, request.tools, request.tool_choice
+    )
+    return asked | {"temperature": request.temperature}
 
 
 def _completion(answer: EngineAnswer) -> Completion:
     if answer.status != 200:
         error: dict[str, Any] = answer.body.get("error", {})
         return Completion("", False, int(error.get("n_prompt_tokens", 0)), 0)
-    choice, usage = answer.body["choices"][0], answer.body["usage"]
+    said, usage = said_in(answer.body), answer.body["usage"]
     return Completion(
-        (choice["message"]["content"] or "").strip(),
-        choice["finish_reason"] != "length",
+        said.text.strip(),
+        said.finished,
         usage["prompt_tokens"],
         usage["completion_tokens"],
+        tool_calls=said.calls,
     )

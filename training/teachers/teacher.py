@@ -25,6 +25,11 @@ class Request:
     tools: tuple[Tool, ...] = ()
     tool_choice: ToolChoice | None = None
 
+    @property
+    def callable_tools(self) -> tuple[Tool, ...]:
+        """Tools whose calls are read in the reply; the others are only shown."""
+        return () if self.tool_choice == "none" else self.tools
+
 
 @dataclass(frozen=True)
 class Completion:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from training.models.chat import ChatFormat
+from training.models.chat import ChatFormat, Dialogue
 from training.teachers.teacher import Completion, OnAnswer, Request
 
 _log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ def tokenize_requests(
         max_positions: Tokens that the model can read and write together.
         name: Of the model, for the log.
     """
-    prompts = chat.prompts([request.messages for request in requests])
+    prompts = chat.prompts([Dialogue(one.messages, one.tools) for one in requests])
     reading = TokenizedRequests(prompts, [None] * len(requests), [])
     for index, prompt in enumerate(prompts):
         if len(prompt) < max_positions:

@@ -21,6 +21,7 @@ from transformers import PreTrainedTokenizerBase as Tokenizer
 from stratos.catalog.architecture import architecture
 from stratos.catalog.files import FilesOnDisk
 from stratos.catalog.safetensors import stored_tensors
+from stratos.contracts.messages import Tool
 from stratos.planning.forecast.transformer import Transformer
 from training.models.chat import ChatFormat
 from training.models.shape import shape_of
@@ -121,7 +122,9 @@ class VllmTeacher:
             )
             self._usage.seconds += time.perf_counter() - started
             for index, output in zip(window, outputs, strict=True):
-                completion = self._completion(output.outputs[0], len(prompts[index]))
+                completion = self._completion(
+                    output.outputs[0], len(prompts[index]), requests[index].callable_tools
+                )
                 completions[index] = completion
                 self._usage.add(completion)
                 on_answer(index, completion)
@@ -137,11 +140,18 @@ class VllmTeacher:
             stop_token_ids=sorted(self._chat.eos),
         )
 
-    def _completion(self, output: VllmOutput, prompt_tokens: int) -> Completion:
+    def _completion(
+        self, output: VllmOutput, prompt_tokens: int, tools: Sequence[Tool]
+    ) -> Completion:
         tokens = list(output.token_ids)
         written = [token for token in tokens if token not in self._chat.eos]
+        reply = self._chat.reply(written, tools)
         return Completion(
-            self._chat.text(written), output.finish_reason == "stop", prompt_tokens, len(tokens)
+            reply.text,
+            output.finish_reason == "stop",
+            prompt_tokens,
+            len(tokens),
+            tool_calls=reply.tool_calls,
         )
 
 

@@ -78,11 +78,13 @@ class WeightsTeacher:
             ):
                 index = members[position]
                 self._usage.under_way = 0
+                reply = chat.reply(generated.tokens, requests[index].callable_tools)
                 completion = Completion(
-                    chat.text(generated.tokens),
+                    reply.text,
                     generated.finished,
                     len(prompts[index]),
                     len(generated.tokens) + generated.finished,
+                    tool_calls=reply.tool_calls,
                 )
                 completions[index] = completion
                 self._usage.add(completion)

@@ -118,6 +118,7 @@ def _pooled(parts: Parts, stand_ins: Sequence[Plan]) -> _Pooled:
             order.artifact.uri,
             artifact_bytes=order.artifact.num_bytes,
             servers=order.servers,
+            tool_parser=order.artifact.tool_parser,
         )
         if container.ami != own.ami or len(pools) == MOST:
             continue

@@ -32,7 +32,7 @@ from stratos.planning.forecast.sizing import Requests
 from stratos.planning.forecast.transformer import transformer
 from stratos.planning.request import PlanningRequest
 from stratos.planning.strategy import choose_strategy
-from stratos.spec import CpuPrecision, Method, StrategyName
+from stratos.spec import CpuPrecision, Method, StrategyName, ToolCalls
 
 METHODS: tuple[Method, ...] = get_args(Method)
 PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
@@ -163,6 +163,7 @@ class PoolBuilder:
             probe.accuracy,
             probe.reverse_yield,
             self.request.dataset.num_gold,
+            explainable=not isinstance(self.request.spec.task.verifier, ToolCalls),
             answers=probe.answers,
             explanations=probe.explanations,
             logged=logged,

@@ -15,7 +15,8 @@ from stratos.catalog.model_files import ModelFiles
 from stratos.catalog.models import default_students, default_teachers
 from stratos.catalog.servers import ServerCatalog
 from stratos.catalog.spec_models import require_roles
-from stratos.contracts.records import Record, conversations_in, read_jsonl
+from stratos.contracts.records import Record, read_jsonl
+from stratos.dataset.conversations import conversations_in
 from stratos.dataset.inspect_dataset import DataFile, inspect_dataset
 from stratos.dataset.inspection import Inspection
 from stratos.dataset.lines import Readable

@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from stratos.contracts.messages import Message
 from tests.integration.engines.engine_processes import ROOT
 from tests.integration.engines.request_table import DIFFERENCES, PROMISES, chat, text_of
-from training.models.chat import ChatFormat
+from training.models.chat import ChatFormat, Dialogue
 
 EXTRA = {
     "## Promised": [],
@@ -101,7 +101,8 @@ def _conversations():
 
 def _answer(model, tokenizer, messages):
     chat_format = ChatFormat(tokenizer)
-    (prompt,) = chat_format.prompts([[Message.model_validate(each) for each in messages]])
+    asked = Dialogue(tuple(Message.model_validate(each) for each in messages))
+    (prompt,) = chat_format.prompts([asked])
     written = model.generate(
         torch.tensor([prompt]),
         max_new_tokens=REPLY_TOKENS,

@@ -62,7 +62,7 @@ def test_the_endpoint_answers_through_the_runtime(cloud: Cloud, run_id: str):
     rows = (ROOT / "examples/mahjong-waits/dataset.jsonl").read_text().splitlines()
     question = json.loads(rows[0])
     row = find_run(cloud.stack, run_id)
-    answer = endpoint.invoke(cloud.stack, row, question["prompt"], max_tokens=64)
+    answer = endpoint.invoke(cloud.stack, row, question["prompt"], max_tokens=64).text
     assert "####" in answer
 
 

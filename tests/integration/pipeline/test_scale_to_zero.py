@@ -122,7 +122,7 @@ def test_an_idle_component_goes_to_sleep_and_the_command_line_wakes_it(cloud: Cl
     assert refused_for_capacity(refused.value)
     row = cloud.row(run_id)
     assert row is not None
-    assert "####" in endpoint.invoke(cloud.stack, row, question(), max_tokens=64)
+    assert "####" in endpoint.invoke(cloud.stack, row, question(), max_tokens=64).text
 
 
 def test_no_request_fails_while_the_next_model_replaces_it(

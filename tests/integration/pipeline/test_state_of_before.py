@@ -87,7 +87,7 @@ def test_the_endpoint_answers_with_the_model_that_was_live(cloud: Cloud) -> None
 
     eventually(in_service)
     question = cloud.summary(RUN).examples[0].question
-    assert endpoint.invoke(cloud.stack, row, question, 16).strip()
+    assert endpoint.invoke(cloud.stack, row, question, 16).text.strip()
 
 
 def test_the_functions_are_todays_and_leave_the_run_its_endpoint(cloud: Cloud) -> None:

@@ -48,4 +48,4 @@ def test_auto_picks_alignment_for_a_teacher_that_is_good_at_the_task(cloud: Clou
     assert summary.training.curve[-1].loss < summary.training.curve[0].loss
     run = find_run(cloud.stack, run_id)
     question = json.loads(rows[0])["question"]
-    assert endpoint.invoke(cloud.stack, run, question, max_tokens=64)
+    assert endpoint.invoke(cloud.stack, run, question, max_tokens=64).text

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from stratos.contracts.messages import Message
+from training.models.chat import Reply
 from training.teachers.teacher import Completion, ModelUsage, OnAnswer, Request, Teacher
 
 
@@ -24,12 +25,12 @@ def answer_all(
 class ScriptedTeacher:
     """Answers each request by a function of it, one token a word, and remembers what it was asked.
 
-    A reply of None is cut off at the token limit.
+    A reply of None is cut off at the token limit; one with calls is a `Reply`.
     """
 
     name = "scripted"
 
-    def __init__(self, reply: Callable[[Request], str | None]) -> None:
+    def __init__(self, reply: Callable[[Request], str | Reply | None]) -> None:
         self._reply = reply
         self.usage = ModelUsage()
         self.asked: list[Request] = []
@@ -48,8 +49,14 @@ class ScriptedTeacher:
                 continue
             self.asked.append(request)
             reply = self._reply(request)
-            text = reply or ""
-            completion = Completion(text, reply is not None, 5, len(text.split()))
+            said = reply if isinstance(reply, Reply) else Reply(reply or "")
+            completion = Completion(
+                said.text,
+                reply is not None,
+                5,
+                len(said.text.split()) + len(said.tool_calls),
+                tool_calls=said.tool_calls,
+            )
             answered.append(completion)
             self.usage.add(completion)
             on_answer(len(answered) - 1, completion)

@@ -24,6 +24,8 @@ from training.models.weights import LocalModel
 
 SPECIAL = ["<pad>", "<|end|>", "<|user|>", "<|assistant|>", "<|system|>"]
 CHARACTERS = [*string.ascii_letters, *string.digits, *" \n.,:;+-=#?!{}\"'/"]
+TOOL_CHARACTERS = [*CHARACTERS, *"<>|[]()_`"]
+"""Enough to write calls."""
 TEMPLATE = (
     "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}"
     "{% if m.role == 'assistant' %}<|end|>{% endif %}{% endfor %}"
@@ -31,7 +33,9 @@ TEMPLATE = (
 )
 
 
-def make_tokenizer(characters: list[str] = CHARACTERS) -> PreTrainedTokenizerFast:
+def make_tokenizer(
+    characters: list[str] = CHARACTERS, template: str = TEMPLATE
+) -> PreTrainedTokenizerFast:
     """One token a character, and a chat template; every other character is passed over."""
     # llama.cpp wants a merge.
     merged = ("Q", "Z")
@@ -39,7 +43,12 @@ def make_tokenizer(characters: list[str] = CHARACTERS) -> PreTrainedTokenizerFas
     pieces = [encode(character)[0][0] for character in characters]
     vocabulary = {token: index for index, token in enumerate([*SPECIAL, "".join(merged), *pieces])}
     merges = [merged] if set(merged) <= set(pieces) else []
-    return _with_template(Tokenizer(BPE(vocabulary, merges)))
+    return _with_template(Tokenizer(BPE(vocabulary, merges)), template)
+
+
+def tool_tokenizer(template: str) -> PreTrainedTokenizerFast:
+    """A tokenizer that can write the calls of a template."""
+    return make_tokenizer(TOOL_CHARACTERS, template)
 
 
 def byte_level_tokenizer(merges: list[tuple[str, str]]) -> PreTrainedTokenizerFast:
@@ -50,7 +59,7 @@ def byte_level_tokenizer(merges: list[tuple[str, str]]) -> PreTrainedTokenizerFa
     return _with_template(Tokenizer(BPE(vocabulary, merges)))
 
 
-def _with_template(backend: Tokenizer) -> PreTrainedTokenizerFast:
+def _with_template(backend: Tokenizer, template: str = TEMPLATE) -> PreTrainedTokenizerFast:
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     backend.decoder = decoders.ByteLevel()
     backend.add_special_tokens(SPECIAL)
@@ -60,7 +69,7 @@ def _with_template(backend: Tokenizer) -> PreTrainedTokenizerFast:
         pad_token="<pad>",
         additional_special_tokens=SPECIAL[2:],
     )
-    tokenizer.chat_template = TEMPLATE
+    tokenizer.chat_template = template
     return tokenizer
 
 

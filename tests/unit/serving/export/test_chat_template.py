@@ -1,22 +1,35 @@
-"""The thinking switch, decided in the template itself."""
+"""What the template itself decides: thinking, and what it takes of tools."""
 
 import pytest
 from transformers import AutoTokenizer
 
-from serving.export.chat_template import NO_THINKING, decided
+from serving.export.chat_template import (
+    NO_CALLS,
+    NO_THINKING,
+    NO_TOOLS,
+    decided,
+    served_template,
+    takes_tools,
+    tool_parser,
+)
 from serving.export.comparison import compare, next_token_of
 from serving.export.gguf_file import write_gguf
+from serving.llama_cpp.client import LlamaClient
 from serving.llama_cpp.process import LlamaServer
 from stratos.errors import NotExportable
 from tests.unit.serving.export.tiny_folders import (
     TEMPLATE,
     THINKING_TEMPLATE,
+    TOOL_TEMPLATE,
     ask,
     save,
     tokenizer_of,
 )
 
 MESSAGES = [{"role": "user", "content": "Why?"}]
+TOOLS = [{"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}]
+CALL = {"id": "c", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+CALLED = [*MESSAGES, {"role": "assistant", "content": "", "tool_calls": [CALL]}, *MESSAGES]
 TAUGHT = "<|user|>Why?<|assistant|><think>\n\n</think>\n\n"
 
 
@@ -49,3 +62,41 @@ def test_an_undecided_template_would_be_refused(tmp_path):
     path = write_gguf(folder, "float16")
     with pytest.raises(NotExportable, match="renders a question with thinking unless told not to"):
         compare(folder, path, "float16", next_token_of(folder))
+
+
+def test_a_template_that_would_leave_tools_out_refuses_them_and_only_once():
+    tokenizer = tokenizer_of()
+    assert not takes_tools(tokenizer)
+    assert tool_parser(tokenizer) is None
+    tokenizer.chat_template = served_template(tokenizer)
+    assert tokenizer.chat_template == NO_TOOLS + NO_CALLS + TEMPLATE
+    assert served_template(tokenizer) == tokenizer.chat_template
+    assert not takes_tools(tokenizer)
+
+
+def test_a_template_that_names_tools_stays_as_it_is():
+    tokenizer = tokenizer_of(template=TOOL_TEMPLATE)
+    assert served_template(tokenizer) == TOOL_TEMPLATE
+    assert takes_tools(tokenizer)
+    assert tool_parser(tokenizer) == "hermes"
+
+
+def test_thinking_and_tools_are_decided_together_and_only_once():
+    tokenizer = tokenizer_of(template=THINKING_TEMPLATE)
+    tokenizer.chat_template = served_template(tokenizer)
+    assert tokenizer.chat_template == NO_THINKING + NO_TOOLS + NO_CALLS + THINKING_TEMPLATE
+    assert served_template(tokenizer) == tokenizer.chat_template
+
+
+def test_llama_cpp_refuses_tools_and_calls_that_the_template_does_not_name(tmp_path):
+    path = write_gguf(save(tmp_path), "float16")
+    with LlamaServer(path, ["--ctx-size", "256", "--jinja"]) as server:
+        with LlamaClient(server) as client:
+            for told, words in (
+                ({"messages": MESSAGES, "tools": TOOLS}, "takes no tools"),
+                ({"messages": MESSAGES, "tools": TOOLS, "tool_choice": "none"}, "takes no tools"),
+                ({"messages": CALLED}, "takes no tool_calls"),
+            ):
+                answer = client.post("/v1/chat/completions", {**told, "max_tokens": 1})
+                assert (answer.status, words in answer.body["error"]["message"]) == (400, True)
+        assert ask(server.url, "/apply-template", {"messages": MESSAGES, "tools": []})

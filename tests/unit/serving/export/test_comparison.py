@@ -11,8 +11,16 @@ from serving.export import vocabulary
 from serving.export.comparison import PROBES, compare, next_token_of
 from serving.export.gguf_file import write_gguf
 from serving.llama_cpp.process import LlamaServer
+from stratos.contracts.messages import Message, Tool, ToolCall
+from stratos.contracts.records import TrainingRecord
 from stratos.errors import NotExportable
-from tests.unit.serving.export.tiny_folders import TEMPLATE, ask, save, tokenizer_of
+from tests.unit.serving.export.tiny_folders import (
+    TEMPLATE,
+    TOOL_TEMPLATE,
+    ask,
+    save,
+    tokenizer_of,
+)
 
 SYSTEM_REFUSED = (
     "{% for m in messages %}{% if m.role == 'system' %}"
@@ -110,3 +118,38 @@ def test_a_qwen_like_tokenizer_is_recognised_and_passes(tmp_path):
     path = write_gguf(folder, "float16")
     assert gguf.GGUFReader(path).fields["tokenizer.ggml.pre"].contents() == "qwen2"
     compare(folder, path, "float16", next_token_of(folder))
+
+
+CALL = ToolCall(name="look", arguments={"where": 'Größe "你好"', "depth": 1.5, "fast": True})
+TAUGHT = TrainingRecord(
+    id="r1",
+    messages=(
+        Message(role="user", content="Look there."),
+        Message(role="assistant", content="", tool_calls=(CALL,)),
+        Message(role="tool", content='{"found": null}', tool_call_id="call_0", name="look"),
+    ),
+    tools=(
+        Tool(
+            name="look",
+            description="Looks <there> & 'here': naïve, 你好",
+            parameters={
+                "type": "object",
+                "properties": {"where": {"type": "string"}, "depth": {"default": 0.5}},
+                "required": ["where"],
+            },
+        ),
+    ),
+    completion="Nothing.",
+    strategy="alignment",
+)
+
+
+def test_prompts_with_tools_are_compared_as_they_were_taught(tmp_path):
+    folder = save(tmp_path, tokenizer=tokenizer_of(template=TOOL_TEMPLATE))
+    path = write_gguf(folder, "float16")
+    compare(folder, path, "float16", next_token_of(folder), [TAUGHT])
+    # What is served says the same of tools in other words.
+    other = TOOL_TEMPLATE.replace("You may call:", "Call one of:")
+    (folder / "chat_template.jinja").write_text(other)
+    with pytest.raises(NotExportable, match="render record r1 unlike one another, after"):
+        compare(folder, path, "float16", next_token_of(folder), [TAUGHT])

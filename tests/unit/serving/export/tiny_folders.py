@@ -20,7 +20,7 @@ from transformers import (
     Qwen3ForCausalLM,
 )
 
-from serving.export.chat_template import decided
+from serving.export.chat_template import served_template
 from serving.export.settings import write_settings
 
 TOKENIZER = Path(__file__).parents[4] / "examples/word-problems/models/student-base"
@@ -34,6 +34,19 @@ THINKING_TEMPLATE = TEMPLATE + (
     "{{ '<think>\\n\\n</think>\\n\\n' }}{%- endif %}"
 )
 """As Qwen3's: a request that says nothing gets a model that thinks."""
+TOOL_TEMPLATE = (
+    "{%- if tools %}{{- '<|system|>You may call:' }}"
+    "{%- for tool in tools %}{{- '\\n' }}{{- tool | tojson }}{%- endfor %}{%- endif %}"
+    "{%- for m in messages %}"
+    "{%- if m.role == 'tool' %}{{- '<|user|><tool_response>' + m.content + '</tool_response>' }}"
+    "{%- else %}{{- '<|' + m.role + '|>' + m.content }}"
+    "{%- for call in m.tool_calls or [] %}"
+    '{{- \'<tool_call>\\n{"name": "\' + call.function.name + \'", "arguments": \' }}'
+    "{{- call.function.arguments | tojson }}{{- '}\\n</tool_call>' }}{%- endfor %}"
+    "{%- if m.role == 'assistant' %}{{- '<|end|>' }}{%- endif %}{%- endif %}{%- endfor %}"
+    "{%- if add_generation_prompt %}{{- '<|assistant|>' }}{%- endif %}"
+)
+"""Calls as Hermes and Qwen write them."""
 QUESTIONS = [f"What is {one} + {other}?" for one in (1, 20, 33, 456) for other in (7, 8, 90, 1, 0)]
 FAMILIES: dict[str, tuple[Any, Any]] = {
     "llama": (LlamaConfig, LlamaForCausalLM),
@@ -87,7 +100,7 @@ def save(
             parameter.data = parameter.data + spread if "norm" in name else spread
     _write_text_only(made, tokenizer)
     made.to(dtype).save_pretrained(folder)
-    tokenizer.chat_template = decided(tokenizer.chat_template)
+    tokenizer.chat_template = served_template(tokenizer)
     tokenizer.save_pretrained(folder)
     write_settings(folder, tokenizer, [1])
     return folder

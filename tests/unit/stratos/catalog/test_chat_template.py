@@ -12,14 +12,15 @@ from typing import Any
 import pytest
 
 from stratos.catalog import chat_template
-from stratos.catalog.chat_template import find_template, require_template
+from stratos.catalog.chat_template import Json, find_template, require_template, spoken
 from stratos.catalog.files import FilesOnDisk
 from stratos.catalog.model_files import ModelFiles
 from stratos.errors import StratosError
+from tests import tool_templates
 from tests.unit.stratos.catalog.gguf_files import changed_gguf
 
-USER = (("user", "one"),)
-SYSTEM = (("system", "brief"), ("user", "two"))
+USER = spoken(("user", "one"))
+SYSTEM = spoken(("system", "brief"), ("user", "two"))
 NO_SYSTEM = (
     "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system') }}"
     "{% endif %}{{ m.content }}{% endfor %}"
@@ -140,3 +141,26 @@ def test_a_gguf_without_a_template_takes_the_one_beside_it(tmp_path: Path) -> No
     beside.write_text("{{ messages[0].content }}")
     template, _ = find_template(ModelFiles(FilesOnDisk(tmp_path)), "x.gguf")
     assert template == "{{ messages[0].content }}"
+
+
+def test_a_template_without_a_word_for_tools_is_refused_with_what_to_do(
+    files: FilesOnDisk,
+) -> None:
+    tool: Json = {"type": "function", "function": {"name": "weather", "parameters": {}}}
+    offered = USER.model_copy(update={"tools": (tool,)})
+    write(files, "chat_template.jinja", tool_templates.DEAF)
+    require_template(files, "m", [USER])
+    expected = r"of m cannot be used with the tools .*leaves the tool weather out.*m/chat_template"
+    with pytest.raises(ValueError, match=expected):
+        require_template(files, "m", [USER, offered])
+    write(files, "chat_template.jinja", tool_templates.HERMES)
+    require_template(files, "m", [USER, offered])
+
+
+def test_a_gguf_without_a_word_for_tools_is_told_where_a_template_goes(tmp_path: Path) -> None:
+    tool: Json = {"type": "function", "function": {"name": "weather", "parameters": {}}}
+    changed_gguf(tmp_path / "x.gguf")
+    (tmp_path / "x.gguf.jinja").write_text(tool_templates.DEAF)
+    offered = USER.model_copy(update={"tools": (tool,)})
+    with pytest.raises(ValueError, match=r"Give a template that knows tools as x.gguf.jinja"):
+        require_template(ModelFiles(FilesOnDisk(tmp_path)), "x.gguf", [offered])

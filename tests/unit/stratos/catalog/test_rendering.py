@@ -5,14 +5,15 @@ from __future__ import annotations
 import pytest
 from transformers import AutoTokenizer
 
-from stratos.catalog.chat_template import Rendering, Spoken
+from stratos.catalog.chat_template import Conversation, Json, Rendering, spoken
 from stratos.catalog.rendering import render
+from tests import tool_templates
 from tests.unit.serving.export.tiny_folders import TOKENIZER
 
 CONVERSATIONS = (
-    (Spoken(role="user", content="one"),),
-    (Spoken(role="system", content="brief"), Spoken(role="user", content="two")),
-    tuple(Spoken(role=role, content=role) for role in ("user", "assistant", "user")),
+    spoken(("user", "one")),
+    spoken(("system", "brief"), ("user", "two")),
+    spoken(*((role, role) for role in ("user", "assistant", "user"))),
 )
 TEMPLATES = {
     "plain": "{% for m in messages %}{{ m.role }}{{ m.content }}{% endfor %}",
@@ -38,7 +39,7 @@ def test_a_template_gives_and_refuses_what_it_does_in_transformers(template: str
     for conversation, one in zip(CONVERSATIONS, render(asked), strict=True):
         try:
             text = tokenizer.apply_chat_template(
-                [turn.model_dump() for turn in conversation],
+                list(conversation.messages),
                 chat_template=template,
                 tokenize=False,
                 add_generation_prompt=True,
@@ -52,3 +53,64 @@ def test_a_template_gives_and_refuses_what_it_does_in_transformers(template: str
 def test_a_template_that_forgets_the_question_is_told() -> None:
     asked = Rendering(template="hello", tokens={}, conversations=CONVERSATIONS[:1])
     assert [one.refusal for one in render(asked)] == ["it leaves the last message out"]
+
+
+CALL: Json = {
+    "role": "assistant",
+    "content": "",
+    "tool_calls": [
+        {
+            "id": "call00000",
+            "type": "function",
+            "function": {"name": "weather", "arguments": {"city": "Oslo"}},
+        }
+    ],
+}
+ASKED: Json = {"role": "user", "content": "The weather?"}
+ANSWER: Json = {
+    "role": "tool",
+    "content": '{"sky": "clear"}',
+    "tool_call_id": "call00000",
+    "name": "weather",
+}
+TOOL: Json = {
+    "type": "function",
+    "function": {"name": "weather", "description": "of a city", "parameters": {}},
+}
+OFFERED = Conversation(messages=(ASKED,), tools=(TOOL,), reply=CALL)
+ANSWERED = Conversation(messages=(ASKED, CALL, ANSWER), tools=(TOOL,))
+
+
+def refusals(template: str, *conversations: Conversation) -> list[str | None]:
+    asked = Rendering(template=template, tokens={}, conversations=conversations)
+    return [one.refusal for one in render(asked)]
+
+
+@pytest.mark.parametrize("name", tool_templates.SYNTAXES)
+def test_a_template_that_knows_tools_is_taken(name: str) -> None:
+    assert refusals(tool_templates.SYNTAXES[name], OFFERED, ANSWERED) == [None, None]
+
+
+def test_a_template_that_leaves_tools_or_calls_or_answers_out_is_told() -> None:
+    unheard = tool_templates.HERMES.replace(
+        "{{ m.content }}", "{{ m.content if m.role != 'tool' }}"
+    )
+    later = ANSWERED.model_copy(update={"messages": (*ANSWERED.messages, ASKED)})
+    assert (
+        refusals(tool_templates.DEAF, OFFERED, ANSWERED)
+        == ["it leaves the tool weather out of the prompt"] * 2
+    )
+    (mute,) = refusals(tool_templates.MUTE, OFFERED)
+    assert mute == "it leaves out the name or the arguments of an assistant's call"
+    assert refusals(unheard, later) == ["it leaves out what a tool answers"]
+
+
+def test_calls_that_a_template_refuses_are_told_in_its_own_words() -> None:
+    calls = CALL["tool_calls"]
+    assert isinstance(calls, list)
+    twice = OFFERED.model_copy(update={"reply": CALL | {"tool_calls": [*calls, *calls]}})
+    assert refusals(tool_templates.LLAMA, OFFERED, twice) == [None, "one call at once"]
+
+
+def test_plain_conversations_need_no_template_with_tools() -> None:
+    assert refusals(tool_templates.DEAF, *CONVERSATIONS) == [None] * 3

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from stratos.catalog.chat_template import spoken
 from stratos.catalog.files import FilesOnDisk
 from stratos.catalog.model_files import ModelFiles
 from stratos.catalog.spec_models import require_models, require_roles
@@ -86,7 +87,7 @@ def test_the_datasets_roles_are_tried_on_every_template(files: FilesOnDisk) -> N
         "{% endif %}{{ m.content }}{% endfor %}"
     )
     (files.root / "models/student/chat_template.jinja").write_text(template)
-    user, system = (("user", "a"),), (("system", "b"), ("user", "c"))
+    user, system = spoken(("user", "a")), spoken(("system", "b"), ("user", "c"))
     require_roles(factories.spec(), ModelFiles(files), [user])
     with pytest.raises(SpecRejected, match=r"students\[0\].path: the chat template of models/stu"):
         require_roles(factories.spec(), ModelFiles(files), [user, system])

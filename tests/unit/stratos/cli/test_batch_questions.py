@@ -16,6 +16,11 @@ from tests import factories
 LIMITS = Limits(max_tokens=64, max_mib=3)
 
 
+LOOK = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
+COUNT = {"type": "function", "function": {"name": "count"}}
+CALL = {"id": "c", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+
+
 def questions(
     tmp_path: Path, name: str, content: str, limits: Limits = LIMITS
 ) -> list[dict[str, Any]]:
@@ -66,7 +71,14 @@ def test_chats_keep_their_own_options_and_prompts_become_chats(tmp_path: Path) -
         ('{"messages": [{"role": "user", "content": "a"}], "stream": true}', "`stream`"),
         (json.dumps({"prompt": "a" * 3 * MIB}), "over 3 MB"),
         (chat("user", "system", "user"), "can only be the first"),
-        (chat("user", tools=[]), "`tools` is not an option of a batch"),
+        (chat("user", tools=[]), "tools are a list of"),
+        (chat("user", tools=[{"name": "look"}]), "is no tool; a tool is"),
+        (chat("user", tool_choice="auto"), "`tool_choice` chooses among `tools`"),
+        (chat("user", tools=[LOOK], tool_choice="any"), "`tool_choice` is 'any'"),
+        (chat("user", tools=[LOOK], parallel_tool_calls=1), "it must be true or false"),
+        (chat("user", "tool"), "needs the `tool_call_id`"),
+        (json.dumps({"messages": [{"role": "user", "tool_calls": [CALL]}]}), "an assistant's"),
+        (json.dumps({"messages": [{"role": "assistant", "tool_calls": [{}]}]}), "as text"),
         (chat("user", logit_bias={}), "`logit_bias` is not an option"),
         (chat("user", max_tokens=0), "`max_tokens` is 0; it must be a whole number from 1"),
         (chat("user", max_tokens="8"), "`max_tokens` is '8'"),
@@ -140,3 +152,29 @@ def test_a_line_with_fewer_bytes_than_the_context_has_tokens_is_never_doubted(
 def test_lines_are_told_by_number_and_many_are_counted() -> None:
     assert told_lines([3]) == "line 3"
     assert told_lines(range(1, 13)) == "lines 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 2 more"
+
+
+def test_a_line_carries_tools_calls_and_their_answers(tmp_path: Path) -> None:
+    messages = [
+        {"role": "user", "content": "a"},
+        {"role": "assistant", "content": None, "tool_calls": [CALL]},
+        {"role": "tool", "content": "3", "tool_call_id": "c"},
+    ]
+    named = {"type": "function", "function": {"name": "look"}}
+    lines = [
+        {"messages": messages, "tools": [LOOK, COUNT], "tool_choice": "required"},
+        {"messages": messages, "tools": [LOOK, COUNT], "tool_choice": named},
+        {"messages": messages},
+    ]
+    asked = questions(tmp_path, "q.jsonl", "\n".join(map(json.dumps, lines)))
+    assert [request["messages"] for request in asked] == [messages] * 3
+    offered = [[tool["function"]["name"] for tool in one.get("tools", [])] for one in asked]
+    assert offered == [["look", "count"], ["look"], []]
+    assert [one.get("tool_choice") for one in asked] == ["required", "required", None]
+
+
+def test_tools_count_toward_the_length_of_a_line(tmp_path: Path) -> None:
+    engine = factories.engine_on("ml.c7i.large", context_tokens=64)
+    long = {"type": "function", "function": {"name": "look", "description": "b" * 600}}
+    with pytest.raises(BatchRejected, match="too long for the 64 tokens"):
+        questions(tmp_path, "q.jsonl", chat("user", tools=[long]), Limits(8, 3, engine))

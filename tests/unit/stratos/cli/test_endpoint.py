@@ -14,6 +14,7 @@ from stratos.contracts.messages import Message, openai_message
 from stratos.errors import (
     EndpointNotFound,
 )
+from stratos.hosting.chat_request import Said
 from tests.unit.stratos.cli.stack_contents import keys, put_endpoint, put_model, put_run, run
 
 
@@ -61,8 +62,57 @@ def test_invoke_puts_a_system_message_before_the_question_if_one_is_given(sent, 
 
 def test_a_conversation_is_asked_with_its_system_message(stack, sent):
     asked = [Message(role="system", content="Which team?"), Message(role="user", content="Pay?")]
-    assert endpoint.converse(stack, find_run(stack, "r-1"), asked, 8) == ("billing", True)
+    assert endpoint.converse(stack, find_run(stack, "r-1"), asked, 8) == Said("billing")
     assert sent == [[openai_message(message) for message in asked]]
+
+
+TOOLS = [{"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}]
+
+
+@pytest.fixture
+def calling(stack, monkeypatch):
+    """Requests that reach the endpoint of r-1, which calls a tool."""
+    put_run(stack, "r-1", endpoint_name="e")
+    sent = []
+
+    def send(_stack, _run, _name, body):
+        sent.append(json.loads(body))
+        function = {"name": "look", "arguments": '{"where": "Malmö"}'}
+        call = {"id": "c", "type": "function", "function": function}
+        message = {"content": None, "tool_calls": [call]}
+        return json.dumps({"choices": [{"message": message}]}).encode()
+
+    monkeypatch.setattr(endpoint, "_send", send)
+    return sent
+
+
+def test_invoke_offers_tools_and_prints_the_calls(calling, tmp_path):
+    tools = tmp_path / "tools.json"
+    tools.write_text(json.dumps(TOOLS))
+    called = {"name": "look", "arguments": {"where": "Malmö"}}
+    code, out = run("invoke", "r-1", "Where?", "--tools", str(tools), "--tool-choice", "look")
+    assert (code, json.loads(out)) == (0, called)
+    assert "Malmö" in out
+    asked = calling[0]
+    assert (asked["tools"], asked["tool_choice"]) == (TOOLS, "required")
+    code, out = run("invoke", "r-1", "Where?", "--tools", str(tools), "--json")
+    assert (code, json.loads(out)) == (0, {"answer": "", "tool_calls": [called]})
+    assert "tool_choice" not in calling[1]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--tool-choice", "auto"],
+        ["--tools", "nothing.json"],
+        ["--tools", "t", "--tool-choice", "x"],
+    ],
+)
+def test_invoke_refuses_tools_that_it_cannot_offer(calling, options, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "t").write_text(json.dumps(TOOLS))
+    assert run("invoke", "r-1", "Where?", *options)[0] == 2
+    assert calling == []
 
 
 def test_delete_removes_endpoint_config_and_model_of_its_run_only(stack):

@@ -12,6 +12,8 @@ from stratos.contracts.messages import (
     openai_message,
     openai_tool,
     template_message,
+    template_messages,
+    with_numbered_calls,
 )
 
 CALL = ToolCall(name="weather", arguments={"city": "Zürich", "days": 2}, id="call_a")
@@ -63,3 +65,37 @@ def test_calls_are_compared_by_name_and_arguments() -> None:
         {"name": "weather", "arguments": {"city": "Zürich", "days": 2}}
     ]
     assert calls_text([]) == "[]"
+
+
+def test_calls_are_numbered_through_a_conversation_and_answers_name_theirs() -> None:
+    asked = Message(role="user", content="a")
+    first = Message(role="assistant", content="", tool_calls=(CALL, ToolCall(name="news", id="x")))
+    second = Message(role="assistant", content="", tool_calls=(ToolCall(name="news"),))
+    answers = [
+        Message(role="tool", content="headlines", tool_call_id="x"),
+        Message(role="tool", content="rain", tool_call_id="call_a"),
+    ]
+    unnamed = Message(role="tool", content="more")
+    told = with_numbered_calls([asked, first, *answers, second, unnamed])
+    calls = [call.id for message in told for call in message.tool_calls or ()]
+    assert calls == ["call00000", "call00001", "call00002"]
+    found = [(one.content, one.tool_call_id, one.name) for one in told if one.role == "tool"]
+    assert found == [
+        ("headlines", "call00001", "news"),
+        ("rain", "call00000", "weather"),
+        ("more", "call00002", "news"),
+    ]
+
+
+def test_a_template_sees_numbered_calls_with_objects_and_plain_messages_as_they_are() -> None:
+    asked = Message(role="user", content="a")
+    said = Message(role="assistant", content="", tool_calls=(CALL,))
+    plain, calling = template_messages([asked, said])
+    assert plain == template_message(asked)
+    assert calling["tool_calls"][0]["id"] == "call00000"
+    assert calling["tool_calls"][0]["function"]["arguments"] == CALL.arguments
+
+
+def test_an_answer_to_no_call_stays_as_it_is() -> None:
+    stray = Message(role="tool", content="rain", tool_call_id="z")
+    assert with_numbered_calls([stray]) == [stray]

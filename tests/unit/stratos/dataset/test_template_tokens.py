@@ -6,11 +6,13 @@ import json
 
 import pytest
 
+from stratos.catalog.chat_template import Conversation, spoken
 from stratos.catalog.model_card import ModelCard
-from stratos.contracts.messages import Message, Role
+from stratos.contracts.messages import Message, Role, Tool, ToolCall
 from stratos.contracts.records import Record
 from stratos.dataset.template_tokens import count_templates, template_tokens
 from stratos.spec import OpenAICompatible, Weights
+from tests import tool_templates
 from tests.fakes import FilesInMemory
 
 SYSTEM_OF_ITS_OWN = (
@@ -40,6 +42,10 @@ def files(template: str = SYSTEM_OF_ITS_OWN, **more: object) -> FilesInMemory:
     )
 
 
+def shape(*roles: str) -> Conversation:
+    return spoken(*((role, "\N{OBJECT REPLACEMENT CHARACTER}") for role in roles))
+
+
 def record(*roles: Role) -> Record:
     return Record(id="r", messages=tuple(Message(role=role, content="user") for role in roles))
 
@@ -55,7 +61,7 @@ def record(*roles: Role) -> Record:
 def test_a_system_prompt_of_the_templates_own_counts_where_the_dataset_has_none(
     roles: tuple[Role, ...], tokens: float
 ) -> None:
-    assert template_tokens(files(), "m", {roles: 1}) == tokens
+    assert template_tokens(files(), "m", [(shape(*roles), 1)]) == tokens
 
 
 def test_the_mean_is_over_prompts_as_the_dataset_has_them() -> None:
@@ -68,15 +74,15 @@ def test_the_mean_is_over_prompts_as_the_dataset_has_them() -> None:
 
 def test_prompts_that_a_template_refuses_are_not_among_them() -> None:
     refuses = "{% if messages | length > 1 %}{{ raise_exception('no') }}{% endif %}"
-    shapes: dict[tuple[Role, ...], int] = {("user",): 1, ("system", "user"): 9}
+    shapes = [(shape("user"), 1), (shape("system", "user"), 9)]
     refusing = files(refuses + SYSTEM_OF_ITS_OWN)
     assert template_tokens(refusing, "m", shapes) == OWN + TURN + OPENING
-    assert template_tokens(refusing, "m", {("system", "user"): 9}) is None
+    assert template_tokens(refusing, "m", shapes[1:]) is None
 
 
 def test_without_a_vocabulary_characters_are_counted() -> None:
     plain = files("{{ messages[0].content }}" + "x" * 40, model={})
-    assert template_tokens(plain, "m", {("user",): 1}) == 10
+    assert template_tokens(plain, "m", [(shape("user"), 1)]) == 10
 
 
 def test_models_that_are_not_at_hand_are_not_counted() -> None:
@@ -85,3 +91,20 @@ def test_models_that_are_not_at_hand_are_not_counted() -> None:
     models = {"api": asked, "absent": Weights(path="elsewhere")}
     counted = count_templates(cards, models, files(), [record("user")])
     assert [card.template_tokens for card in counted] == [None, None]
+
+
+def test_tools_and_calls_are_counted_whole_since_no_text_holds_them() -> None:
+    templated = files(tool_templates.HERMES, model={})
+    call = ToolCall(name="weather", arguments={"city": "Oslo" * 10})
+    plain = record("user")
+    offered = plain.model_copy(update={"tools": (Tool(name="weather", description="x" * 400),)})
+    called = Message(role="assistant", content="", tool_calls=(call,))
+    answered = offered.model_copy(update={"messages": (*plain.messages, called, *plain.messages)})
+    models = {"m": Weights(path="m")}
+    counts = []
+    for one in (plain, offered, answered):
+        (card,) = count_templates([ModelCard(name="m", kind="weights")], models, templated, [one])
+        assert card.template_tokens is not None
+        counts.append(card.template_tokens)
+    assert counts[1] - counts[0] > 100
+    assert counts[2] - counts[1] > 10

@@ -40,6 +40,7 @@ def deployment(
     component: LiveComponent | None = None,
     instead_of: tuple[str, ...] = (),
     memory_gib: float = 1.5,
+    tool_parser: str | None = None,
     **sections: Any,
 ) -> Deployment:
     spec = factories.spec(**sections)
@@ -61,6 +62,7 @@ def deployment(
         uri="s3://bucket/runs/r/models/job/output/model.tar.gz",
         num_bytes=artifact_bytes,
         live=in_service,
+        tool_parser=tool_parser,
     )
     return build_deployment(order)
 

@@ -114,3 +114,9 @@ def test_a_plan_that_splits_its_model_is_deployed_split():
     built = deployment("ml.g6.12xlarge", devices=2, replicas=2)
     assert built.container["Environment"]["SM_VLLM_TENSOR_PARALLEL_SIZE"] == "2"
     assert built.container["Environment"]["SM_VLLM_DATA_PARALLEL_SIZE"] == "2"
+
+
+def test_a_model_that_calls_tools_is_deployed_with_the_parser_that_its_job_found():
+    built = deployment("ml.g6.xlarge", tool_parser="hermes")
+    assert built.container["Environment"]["SM_VLLM_TOOL_CALL_PARSER"] == "hermes"
+    assert "SM_VLLM_TOOL_CALL_PARSER" not in deployment("ml.g6.xlarge").container["Environment"]

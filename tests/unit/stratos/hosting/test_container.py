@@ -58,6 +58,27 @@ def test_a_gpu_is_told_the_precision_of_the_plan_as_far_as_it_has_it(
     assert environment(instance_type, precision).get("SM_VLLM_DTYPE") == dtype
 
 
+def test_vllm_is_told_how_to_read_tool_calls_where_the_model_writes_any():
+    found = {}
+    for parser in ("hermes", None):
+        for instance_type in ("ml.g6.xlarge", "ml.c7i.xlarge"):
+            container = serving_container(
+                plan_on(server_of(instance_type)),
+                "tiles",
+                "s3://bucket/model.tar.gz",
+                artifact_bytes=MIB,
+                servers=ServerCatalog.aws(),
+                tool_parser=parser,
+            )
+            told = container.definition["Environment"]
+            found[parser, instance_type] = {key: told[key] for key in told if "TOOL" in key}
+    assert found.pop(("hermes", "ml.g6.xlarge")) == {
+        "SM_VLLM_ENABLE_AUTO_TOOL_CHOICE": "true",
+        "SM_VLLM_TOOL_CALL_PARSER": "hermes",
+    }
+    assert set(map(len, found.values())) == {0}
+
+
 def test_a_plan_in_fp8_is_quantised_while_it_loads():
     found = environment("ml.g6.xlarge", "fp8")
     assert (found["SM_VLLM_QUANTIZATION"], found["SM_VLLM_DTYPE"]) == ("fp8", "bfloat16")

@@ -42,9 +42,7 @@ def test_a_refused_line_is_a_failed_request_and_keeps_its_place() -> None:
     answers = read_answers(content)
     assert [answer.text for answer in answers] == ["a\u2028b", None, None]
     assert answers[1].error == "too long"
-    found = batch_result(
-        job(), described(10), 3, answers, judge=lambda index, text, finished: index == 0
-    )
+    found = batch_result(job(), described(10), 3, answers, judge=lambda index, said: index == 0)
     assert found.num_failed == 2
     assert found.accuracy is not None
     assert (found.accuracy.n, found.accuracy.value) == (1, 1.0)

@@ -97,3 +97,12 @@ def test_logged_replies_that_cannot_teach_say_what_to_do(asked: str, message: st
             500,
             logged=True,
         )
+
+
+def test_calls_are_imitated_since_they_are_nothing_to_explain() -> None:
+    for right, minimum in ((100, 0.5), (20, None)):
+        told = ("auto", minimum, proportion(right, 200), None, 500)
+        assert choose_strategy(*told)[0] != "alignment"
+        assert choose_strategy(*told, explainable=False)[0] == "alignment"
+    with pytest.raises(NoFeasiblePlan, match="neither answer nor explain"):
+        choose_strategy("auto", 0.9, proportion(20, 200), None, 500, explainable=False)

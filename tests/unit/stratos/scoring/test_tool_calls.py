@@ -82,6 +82,14 @@ def test_a_number_may_be_off_by_its_tolerance():
     assert is_right(inside, weather(point={"lat": [48.86]}), tolerance=0.011)
 
 
+def test_texts_may_be_compared_without_case_and_punctuation():
+    gold = weather(city="Paris, France", tags=["Long-Term"])
+    said = weather(city="paris france", tags=["long term"])
+    assert not is_right(said, gold)
+    assert is_right(said, gold, text="normalised")
+    assert not is_right(weather(city=1), weather(city="1"), text="normalised")
+
+
 def test_arguments_may_be_ignored_or_left_out():
     gold = weather(city="Paris", request_id="a1", unit="C")
     assert is_right(weather(city="Paris", unit="C"), gold, ignored_arguments=("request_id",))

@@ -1,9 +1,10 @@
 """What a student's accuracy is read beside."""
 
-from stratos.contracts.messages import Message
+from stratos.contracts.messages import Message, calls_text
 from stratos.contracts.records import Record
 from stratos.scoring.reply import ReplyVerdict, read_reply
-from stratos.spec import LlmJudge, Number, OpenAICompatible
+from stratos.spec import LlmJudge, Number, OpenAICompatible, ToolCalls
+from tests.unit.training.calling_models import OSLO
 from tests.unit.training.fakes import ScriptedTeacher
 from training.asking.comparisons import compare_outcomes, score_baselines, show_examples, spread
 from training.asking.questions import Scored
@@ -79,3 +80,14 @@ def test_the_first_right_and_the_first_wrong_answers_are_shown():
         ("answer 0", True),
         ("answer 1", False),
     ]
+
+
+def test_calls_are_shown_and_a_baselines_calls_are_judged_without_a_marker():
+    judge = Judge(ToolCalls(kind="tool_call"), "####")
+    gold = calls_text([OSLO])
+    records = [make_record(number, f"{number}?", gold) for number in range(2)]
+    assert score_baselines(records, records, judge)["constant_answer"] == [True, True]
+    given = Completion("I look.", True, 1, 1, tool_calls=(OSLO,))
+    verdict = judge.by_rule(judge.answer_in(given.text, given.tool_calls), gold)
+    (shown,) = show_examples(records[:1], Scored([given], [verdict]), 1, 1)
+    assert (shown.completion, shown.correct) == (f"I look.\n{gold}", True)

@@ -2,13 +2,15 @@
 
 import pytest
 
-from stratos.contracts.messages import Message
+from stratos.contracts.messages import Message, calls_text
 from stratos.contracts.records import Record, write_jsonl
 from stratos.errors import DatasetRejected, TeacherFailed
-from stratos.spec import Number, Regex
+from stratos.spec import Number, Regex, ToolCalls
+from tests.unit.training.calling_models import OSLO, WEATHER
 from tests.unit.training.fakes import ScriptedTeacher
 from training.asking.questions import ask, read_judged, read_split, sample
 from training.judging.judge import Judge
+from training.models.chat import Reply
 
 NUMBER = Judge(Number(kind="number"), "####")
 
@@ -70,3 +72,15 @@ def test_too_few_answers_to_tell_an_accuracy_are_an_error():
     answers_left = iter([False] * 19 + [True] * 6)
     with pytest.raises(TeacherFailed, match="19 of 25 questions were answered by scripted"):
         ask_all(make_records(["0"] * 25), lambda: next(answers_left))
+
+
+def test_a_record_offers_its_tools_and_its_calls_are_judged():
+    teacher = ScriptedTeacher(lambda _: Reply("I look.", (OSLO,)))
+    (record,) = make_records([calls_text([OSLO])])
+    offered = record.model_copy(update={"tools": (WEATHER,), "tool_choice": "required"})
+    judge = Judge(ToolCalls(kind="tool_call"), "####")
+    scored = ask(
+        teacher, [offered], judge, max_new_tokens=5, stop=lambda: False, on_done=lambda _: None
+    )
+    assert (teacher.asked[0].tools, teacher.asked[0].tool_choice) == ((WEATHER,), "required")
+    assert scored.outcomes == [True]

@@ -1,13 +1,24 @@
 import pytest
 
-from stratos.contracts.messages import Message
+from stratos.contracts.messages import Message, calls_text
 from stratos.contracts.records import Record
 from stratos.errors import BudgetExhausted
-from stratos.spec import Exact, LlmJudge, Number, OpenAICompatible, Regex, SetOf, Synthesis
+from stratos.spec import (
+    Exact,
+    LlmJudge,
+    Number,
+    OpenAICompatible,
+    Regex,
+    SetOf,
+    Synthesis,
+    ToolCalls,
+)
+from tests.unit.training.calling_models import OSLO, WEATHER
 from tests.unit.training.fakes import ScriptedTeacher
 from training.asking.rejection_sampling import RejectionSampler
 from training.judging.assessor import Assessor
 from training.judging.judge import Judge
+from training.models.chat import Reply
 
 NUMBER = Judge(Number(kind="number"), "####")
 TILES = Judge(SetOf(kind="set"), "####")
@@ -260,3 +271,44 @@ def test_the_default_prompts_get_a_marked_answer_from_an_instruct_model(strategy
     bare = Synthesis(alignment_prompt="{question}", injection_prompt="{question} {answer}")
     outcome = run(teacher, NUMBER, bare, records, strategy)
     assert (outcome.records, outcome.rejects) == ([], {"no marker": 1})
+
+
+CALLS = Judge(ToolCalls(kind="tool_call"), "####")
+
+
+def calling_record(number, *calls):
+    record = make_record(number, f"{number}?", calls_text(calls))
+    return record.model_copy(update={"tools": (WEATHER,), "tool_choice": "auto"})
+
+
+def test_alignment_keeps_right_calls_with_what_is_said_before_them():
+    replies = {
+        "1?": Reply("<think>\nhm\n</think>\n\nI look.", (OSLO,)),
+        "2?": Reply("", (OSLO, OSLO)),
+        "3?": Reply("It is noon."),
+    }
+    teacher = ScriptedTeacher(lambda request: replies[request.messages[-1].content])
+    records = [calling_record(1, OSLO), calling_record(2, OSLO), calling_record(3)]
+    outcome = run(teacher, CALLS, Synthesis(), records, "alignment")
+    assert [(one.completion, one.tool_calls, one.tools) for one in outcome.records] == [
+        ("I look.", (OSLO,), (WEATHER,)),
+        ("It is noon.", None, (WEATHER,)),
+    ]
+    assert outcome.rejects == {"wrong answer": 1}
+    assert all(request.tools == (WEATHER,) for request in teacher.asked)
+    kept = run(teacher, CALLS, Synthesis(keep_thinking=True), records[:1], "alignment").records
+    assert kept[0].completion == "<think>\nhm\n</think>\n\nI look."
+
+
+def test_where_nothing_is_to_be_called_something_is_to_be_said():
+    teacher = ScriptedTeacher(lambda _: Reply(""))
+    outcome = run(teacher, CALLS, Synthesis(), [calling_record(1)], "alignment")
+    assert (outcome.records, outcome.rejects) == ([], {"empty": 1})
+
+
+def test_calls_are_not_explained_and_that_is_counted():
+    teacher = ScriptedTeacher(lambda _: Reply("no call"))
+    outcome = run(teacher, CALLS, Synthesis(), [calling_record(1, OSLO)], "blend")
+    assert outcome.records == []
+    assert outcome.rejects == {"wrong answer": 1, "calls are not explained": 1}
+    assert len(teacher.asked) == 1

@@ -2,8 +2,9 @@
 
 import pytest
 
+from stratos.contracts.messages import ToolCall
 from stratos.scoring.verifiers import is_correct, needs_gold
-from stratos.spec import LlmJudge, Number, OpenAICompatible, Regex
+from stratos.spec import LlmJudge, Number, OpenAICompatible, Regex, ToolCalls
 from training.judging.judge import Judge
 
 NUMBER = Judge(Number(kind="number"), "####")
@@ -49,3 +50,16 @@ def test_a_checkers_problem_is_counted_without_its_particulars():
     reason = "checker: step … of … does not follow from …"
     assert fault("Add two to two, which makes four.", judge) == reason
     assert judge.step_fault("three and two", "What is 3 + 2?", "5") is None
+
+
+def test_what_is_judged_of_a_reply_follows_from_the_verifier():
+    calls = (ToolCall(name="f", arguments={"x": 1}),)
+    model = OpenAICompatible(kind="openai", base_url="http://judge", model="judge")
+    calling = Judge(ToolCalls(kind="tool_call"), "####")
+    asking = Judge(LlmJudge(kind="judge", model=model, criteria="right"), "####")
+    written = '[{"name": "f", "arguments": {"x": 1}}]'
+    assert calling.answer_in("said", calls) == written
+    assert calling.answer_in("said", ()) == "[]"
+    assert asking.answer_in("said", calls) == f"said\n{written}"
+    assert asking.answer_in("said", ()) == NUMBER.answer_in("said", calls) == "said"
+    assert (calling.explains, asking.explains, NUMBER.explains) == (False, True, True)

@@ -5,9 +5,20 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratos.spec import Reinforcement
+from stratos.contracts.messages import calls_text
+from stratos.contracts.records import TrainingRecord
+from stratos.spec import Reinforcement, ToolCalls
+from tests import tool_templates
+from tests.unit.training.calling_models import OSLO, QUESTION, WEATHER, calling_model
 from tests.unit.training.tiny_rollouts import BEGINS_EARLY, make_questions, make_student
-from training.learning.rollouts import RolloutSampler, group_advantages, set_aside
+from training.judging.judge import Judge
+from training.learning.rollouts import (
+    RolloutSampler,
+    group_advantages,
+    read_questions,
+    set_aside,
+)
+from training.student.student import Student
 
 rewards = st.lists(st.sampled_from([0.0, 1.0]), min_size=4, max_size=4)
 
@@ -69,3 +80,22 @@ def test_questions_that_no_record_taught_are_set_aside_first():
     assert len(aside) == 8
     assert len(learned) == 32
     assert unseen <= {tuple(question.prompt) for question in aside}
+
+
+def test_the_calls_of_a_sample_are_what_is_rewarded():
+    student = Student(calling_model(tool_templates.HERMES), "full", "float32", 4, 0)
+    judge = Judge(ToolCalls(kind="tool_call"), "####")
+    records = [
+        TrainingRecord(
+            id=str(number),
+            messages=(QUESTION,),
+            tools=tools,
+            completion="",
+            answer=calls_text(calls),
+            strategy="alignment",
+        )
+        for number, (tools, calls) in enumerate([((WEATHER,), [OSLO]), ((WEATHER,), [OSLO] * 2)])
+    ]
+    questions = read_questions(records, student, judge, 900)
+    sampler = RolloutSampler(student, judge, Reinforcement(max_new_tokens=120), 0, 4)
+    assert sampler.accuracy(questions, lambda: False) == 0.5

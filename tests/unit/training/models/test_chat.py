@@ -1,8 +1,9 @@
 import pytest
 
-from stratos.contracts.messages import Message
-from tests.unit.training.tiny_models import make_tokenizer
-from training.models.chat import ChatFormat
+from stratos.contracts.messages import Message, Tool, ToolCall, openai_tool, template_messages
+from tests import tool_templates
+from tests.unit.training.tiny_models import make_tokenizer, tool_tokenizer
+from training.models.chat import ChatFormat, Dialogue, Reply
 
 ASKED = (Message(role="system", content="be brief"), Message(role="user", content="what?"))
 
@@ -10,7 +11,7 @@ ASKED = (Message(role="system", content="be brief"), Message(role="user", conten
 def test_prompt_and_completion_join_to_the_rendered_conversation():
     tokenizer = make_tokenizer()
     chat = ChatFormat(tokenizer)
-    prompt, completion = chat.prompts([ASKED])[0], chat.completions(["yes."])[0]
+    prompt, completion = chat.prompts([Dialogue(ASKED)])[0], chat.completions(["yes."])[0]
     rendered = tokenizer.apply_chat_template(
         [*(m.model_dump() for m in ASKED), {"role": "assistant", "content": "yes."}],
         tokenize=False,
@@ -39,3 +40,89 @@ def test_a_model_without_a_chat_template_is_refused():
     tokenizer.chat_template = None
     with pytest.raises(ValueError, match="no chat template"):
         ChatFormat(tokenizer)
+
+
+WEATHER = Tool(
+    name="weather",
+    description="of a city",
+    parameters={
+        "type": "object",
+        "properties": {"city": {"type": "string"}, "days": {"type": "integer"}},
+        "required": ["city"],
+    },
+)
+OSLO = ToolCall(name="weather", arguments={"city": "Oslo", "days": 2}, id="call_abc")
+ASKED_WEATHER = Dialogue((Message(role="user", content="sun?"),), (WEATHER,))
+ANSWERED = Dialogue(
+    (
+        *ASKED_WEATHER.messages,
+        Message(role="assistant", content="", tool_calls=(OSLO,)),
+        Message(role="tool", content="rain", tool_call_id="call_abc"),
+    ),
+    (WEATHER,),
+)
+
+
+@pytest.mark.parametrize("name", tool_templates.SYNTAXES)
+@pytest.mark.parametrize("dialogue", [ASKED_WEATHER, ANSWERED], ids=["first", "after an answer"])
+def test_a_reply_with_calls_is_what_the_template_writes_and_is_read_again(name, dialogue):
+    tokenizer = tool_tokenizer(tool_templates.SYNTAXES[name])
+    chat = ChatFormat(tokenizer)
+    reply = Reply("", (ToolCall(name="weather", arguments={"city": "Rome", "days": 1}),))
+    (prompt,) = chat.prompts([dialogue])
+    (written,) = chat.completions([chat.reply_text(dialogue, reply)])
+    said = Message(role="assistant", content="", tool_calls=reply.tool_calls)
+    rendered = tokenizer.apply_chat_template(
+        template_messages([*dialogue.messages, said]),
+        tools=[openai_tool(WEATHER)],
+        tokenize=False,
+    )
+    switched_off = "<think>\n\n</think>\n\n"
+    assert tokenizer.decode(prompt + written).replace(switched_off, "") == rendered
+    assert (switched_off in tokenizer.decode(prompt)) == (name == "switched")
+    assert written[-1] in chat.eos
+    assert chat.reply(written[:-1], dialogue.tools) == reply
+
+
+def test_a_token_that_begins_calls_may_be_a_special_one():
+    tokenizer = tool_tokenizer(tool_templates.MISTRAL)
+    tokenizer.add_special_tokens({"additional_special_tokens": ["[TOOL_CALLS]"]})
+    chat = ChatFormat(tokenizer)
+    (written,) = chat.completions([chat.reply_text(ASKED_WEATHER, Reply("", (OSLO,)))])
+    assert "TOOL_CALLS" not in chat.text(written)
+    assert chat.reply(written[:-1], (WEATHER,)).tool_calls[0].arguments == OSLO.arguments
+
+
+def test_nothing_is_a_call_where_no_tool_is_offered():
+    chat = ChatFormat(tool_tokenizer(tool_templates.LLAMA))
+    text = chat.reply_text(ASKED_WEATHER, Reply("", (OSLO,)))
+    (written,) = chat.completions([text])
+    assert chat.reply(written[:-1], ()) == Reply(text)
+
+
+def test_a_reply_without_calls_is_its_text_whatever_the_template_knows():
+    chat = ChatFormat(tool_tokenizer(tool_templates.DEAF))
+    assert chat.reply_text(ASKED_WEATHER, Reply("no idea")) == "no idea"
+
+
+def test_calls_that_a_template_cannot_write_are_refused_with_the_reason():
+    chat = ChatFormat(tool_tokenizer(tool_templates.LLAMA))
+    with pytest.raises(ValueError, match="cannot write a call: one call at once"):
+        chat.reply_text(ASKED_WEATHER, Reply("", (OSLO, OSLO)))
+    chat = ChatFormat(tool_tokenizer(tool_templates.TAGS))
+    misread = ToolCall(name="weather", arguments={"city": "a\n</parameter>\n<"})
+    with pytest.raises(ValueError, match="writes calls that are read otherwise"):
+        chat.reply_text(ASKED_WEATHER, Reply("", (misread,)))
+
+
+def test_replies_to_offered_tools_need_a_template_that_knows_calls():
+    chat = ChatFormat(tool_tokenizer(tool_templates.DEAF))
+    with pytest.raises(ValueError, match="cannot be used with tools: it leaves out the name"):
+        chat.reply([9, 10], (WEATHER,))
+
+
+def test_a_call_that_begins_and_cannot_be_read_is_no_answer_without_calls():
+    chat = ChatFormat(tool_tokenizer(tool_templates.HERMES))
+    (written,) = chat.completions(['I look.\n<tool_call>\n{"name": 1}'])
+    (call,) = chat.reply(written[:-1], (WEATHER,)).tool_calls
+    assert (call.name, list(call.arguments)) == ("", ["unreadable arguments"])

@@ -10,12 +10,16 @@ from stratos.contracts.messages import Message
 from stratos.contracts.records import TrainingRecord
 from stratos.errors import IncompatibleVocabulary
 from stratos.spec import Training
+from tests import tool_templates
+from tests.unit.training.calling_models import OSLO, WEATHER
 from tests.unit.training.tiny_models import (
     CHARACTERS,
     byte_level_tokenizer,
     make_local,
     make_tokenizer,
+    tool_tokenizer,
 )
+from training.models.chat import ChatFormat
 from training.objectives.aligned_teacher import AlignedTeacher, teacher_prompts
 from training.objectives.teacher_distribution import TeacherDistribution
 from training.student.batches import encode, micro_batches
@@ -34,8 +38,7 @@ RECORDS = [
 
 
 def aligned(teacher, student, **settings):
-    messages = [record.messages for record in RECORDS]
-    prompts = teacher_prompts(messages, student.chat, teacher.chat)
+    prompts = teacher_prompts(RECORDS, student.chat, teacher.chat)
     return AlignedTeacher(teacher, student, prompts, Training(kd_weight=1.0, **settings))
 
 
@@ -151,3 +154,11 @@ def test_the_students_own_samples_are_not_kept_for_a_second_reading():
     objective.loss_of(batch)
     objective.loss_of(batch)
     assert len(read) == 9
+
+
+@pytest.mark.parametrize(("theirs", "kept"), [("HERMES", 2), ("TAGS", 1), ("DEAF", 1)])
+def test_a_teacher_is_not_asked_about_calls_that_it_would_write_otherwise(theirs, kept):
+    calling = RECORDS[0].model_copy(update={"tools": (WEATHER,), "tool_calls": (OSLO,)})
+    student = ChatFormat(tool_tokenizer(tool_templates.HERMES))
+    teacher = ChatFormat(tool_tokenizer(getattr(tool_templates, theirs)))
+    assert len(teacher_prompts([calling, RECORDS[1]], student, teacher)) == kept

@@ -3,13 +3,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratos.contracts.messages import Message
+from stratos.contracts.messages import Message, ToolCall, calls_text
 from stratos.contracts.records import TrainingRecord
 from stratos.errors import TooFewVerifiedRecords
 from stratos.planning.forecast.devices import micro_tokens
-from tests.unit.training.tiny_models import make_local, make_tokenizer
+from tests import tool_templates
+from tests.unit.training.calling_models import OSLO, WEATHER
+from tests.unit.training.tiny_models import make_local, make_tokenizer, tool_tokenizer
 from tests.unit.training.tiny_training import random_examples
-from training.models.chat import ChatFormat
+from training.models.chat import ChatFormat, Dialogue, Reply
 from training.models.decoder import body_states
 from training.objectives.losses import cross_entropy
 from training.objectives.objective import GoldTokens
@@ -204,3 +206,37 @@ def test_packing_keeps_every_example_and_leaves_little_empty():
         batch.tokens.numel() for batch in batches
     )
     assert all(batch.tokens.numel() <= 200 for batch in batches)
+
+
+CALLING = {"tools": (WEATHER,), "tool_calls": (OSLO,), "completion": "I look."}
+
+
+def test_a_call_is_learned_as_the_template_writes_it_and_tools_are_shown():
+    chat = ChatFormat(tool_tokenizer(tool_templates.HERMES))
+    record = make_record(1).model_copy(update=CALLING | {"answer": calls_text([OSLO])})
+    (example,) = encode([record], chat, max_tokens=900)
+    dialogue = Dialogue(record.messages, (WEATHER,))
+    assert example.tokens[: example.prompt_length] == chat.prompts([dialogue])[0]
+    assert chat.reply(example.tokens[example.prompt_length : -1], (WEATHER,)) == Reply(
+        "I look.", (ToolCall(name=OSLO.name, arguments=OSLO.arguments),)
+    )
+    (alone,) = encode([record], chat, max_tokens=900, answers_only_marker="####")
+    assert chat.reply(alone.tokens[alone.prompt_length : -1], (WEATHER,)).text == ""
+
+
+def test_what_is_said_where_nothing_is_called_is_the_answer():
+    chat = ChatFormat(tool_tokenizer(tool_templates.HERMES))
+    said = {"tools": (WEATHER,), "completion": "It is noon.", "answer": calls_text(())}
+    record = make_record(1).model_copy(update=said)
+    (example,) = encode([record], chat, max_tokens=900, answers_only_marker="####")
+    assert chat.text(example.tokens[example.prompt_length :]) == "It is noon."
+
+
+def test_calls_that_the_template_cannot_write_are_left_out_and_counted(caplog):
+    chat = ChatFormat(tool_tokenizer(tool_templates.LLAMA))
+    one = make_record(1).model_copy(update=CALLING)
+    twice = one.model_copy(update={"tool_calls": (OSLO, OSLO)})
+    assert len(encode([one, twice], chat, max_tokens=900)) == 1
+    assert "the calls of 1 of 2 records cannot be taught, and are left out" in caplog.text
+    with pytest.raises(TooFewVerifiedRecords, match=r"of 1 of 1 records .* one call at once"):
+        encode([twice], chat, max_tokens=900)

@@ -13,10 +13,12 @@ from tokenizers.models import BPE
 from tokenizers.pre_tokenizers import Whitespace
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from serving.export.chat_template import NO_THINKING
-from stratos.contracts.jobs import DistillConfig, DistillResult
+from serving.export.chat_template import NO_CALLS, NO_THINKING, NO_TOOLS
+from stratos.contracts.distillation import DistillResult
+from stratos.contracts.jobs import DistillConfig
 from stratos.errors import NotExportable
 from stratos.spec import Weights
+from tests.unit.serving.export.tiny_folders import TOOL_TEMPLATE
 from tests.unit.training.jobs import BASE
 from tests.unit.training.tiny_models import (
     TEMPLATE,
@@ -82,9 +84,11 @@ def test_weights_keep_the_precision_of_the_base(tmp_path, method, stored):
 
 def test_the_template_is_exported_without_its_thinking_switch(tmp_path):
     tokenizer = make_tokenizer()
-    tokenizer.chat_template = TEMPLATE + "{% if enable_thinking %}<think>{% endif %}"
+    thinking = TEMPLATE + "{% if enable_thinking %}<think>{% endif %}"
+    tokenizer.chat_template = thinking
     export(Student(make_local(tokenizer), "full", "float32", 4, 0), tmp_path)
-    assert (tmp_path / "chat_template.jinja").read_text().startswith(NO_THINKING + TEMPLATE)
+    exported = (tmp_path / "chat_template.jinja").read_text()
+    assert exported == NO_THINKING + NO_TOOLS + NO_CALLS + thinking
 
 
 def config_of(*gguf, required=True):
@@ -137,7 +141,7 @@ def test_more_ends_than_llama_cpp_takes_are_found_before_training():
 def test_what_turns_out_after_training_leaves_no_file_and_no_failure_to_vllm(
     tmp_path, monkeypatch, caplog
 ):
-    def unlike(folder, gguf, precision, ours):
+    def unlike(folder, gguf, precision, ours, taught):
         raise NotExportable("they render a question unlike one another")
 
     monkeypatch.setattr("training.student.export.compare", unlike)
@@ -226,3 +230,22 @@ def test_the_readme_names_the_base_that_the_adapter_names(tmp_path, monkeypatch,
     assert json.loads((folder / "manifest.json").read_text())["rights"] == list(rights)
     assert ("for org/model at the revision" in readme) == named
     assert ("for the base in `adapter/base`" in readme) == (not named)
+
+
+def test_records_with_tools_need_a_template_with_a_word_for_them():
+    student = Student(make_local(), "full", "float32", 4, 0)
+    assert exportable(student, config_of("float16")) == ("float16",)
+    with pytest.raises(NotExportable, match="the chat template of tiny has no word for them"):
+        exportable(student, config_of("float16"), calls_tools=True)
+
+
+def test_records_with_tools_need_a_parser_where_only_vllm_serves():
+    tokenizer = make_tokenizer()
+    tokenizer.chat_template = TOOL_TEMPLATE
+    student = Student(make_local(tokenizer), "full", "float32", 4, 0)
+    vllm_alone = config_of("float16", required=False)
+    assert exportable(student, vllm_alone, calls_tools=True) == ("float16",)
+    tokenizer.chat_template = TOOL_TEMPLATE.replace("tool_call>", "my_call>")
+    assert exportable(student, config_of("float16"), calls_tools=True) == ("float16",)
+    with pytest.raises(NotExportable, match="vLLM has no parser for tool calls"):
+        exportable(student, vllm_alone, calls_tools=True)

@@ -1,7 +1,12 @@
+from dataclasses import replace
+
 import pytest
 
+from stratos.contracts.messages import NamedTool
 from stratos.errors import BudgetExhausted
+from tests.unit.training.calling_models import OSLO, WEATHER
 from tests.unit.training.fakes import ScriptedTeacher, answer_all, ask
+from training.models.chat import Reply
 from training.teachers.cached import CachedTeacher
 from training.teachers.metering import Prices
 from training.teachers.service import ServiceTeacher
@@ -61,3 +66,18 @@ def test_kept_answers_are_given_where_there_is_no_money_for_others(tmp_path):
     assert (found.text, missing) == ("kept", None)
     with pytest.raises(BudgetExhausted):
         answer_all(broke, [ask("b")])
+
+
+def test_calls_are_kept_and_tools_tell_requests_apart(tmp_path):
+    path = tmp_path / "completions.jsonl"
+    plain = ask("a")
+    offered = replace(plain, tools=(WEATHER,))
+    demanded = replace(offered, tool_choice=NamedTool(name="weather"))
+    first = ScriptedTeacher(lambda request: Reply("", (OSLO,)) if request.tools else "to a")
+    given = answer_all(CachedTeacher(first, path), [plain, offered, demanded, offered])
+    assert [len(one.tool_calls) for one in given] == [0, 1, 1, 1]
+    assert len(first.asked) == 3
+    assert ["tool_calls" in line for line in path.read_text().splitlines()] == [False, True, True]
+    second = ScriptedTeacher(lambda _: "again")
+    assert answer_all(CachedTeacher(second, path), [plain, offered, demanded, offered]) == given
+    assert second.asked == []

@@ -10,10 +10,13 @@ from serving.export.settings import write_settings
 from serving.llama_cpp.build import BUILD
 from serving.llama_cpp.process import ServerFailed
 from stratos.contracts.plan import PlannedEngine
+from tests import tool_templates
+from tests.unit.training.calling_models import OSLO, QUESTION, WEATHER, calling_model
 from tests.unit.training.fakes import answer_all, ask
 from tests.unit.training.tiny_models import make_local
 from training.teachers import served
 from training.teachers.served import ServedGguf, endpoint_arguments
+from training.teachers.teacher import Request
 from training.teachers.weights import WeightsTeacher
 
 
@@ -136,3 +139,25 @@ def test_a_file_that_is_no_model_says_what_the_engine_said(gguf, tmp_path):
     (tmp_path / "model.gguf").write_bytes(b"no model")
     with pytest.raises(ServerFailed, match="cannot serve"):
         answer_all(ServedGguf("student", tmp_path / "model.gguf", engine()), [ask("?")])
+
+
+@pytest.mark.parametrize("syntax", ["Hermes", "Mistral", "Llama 3"])
+def test_the_engine_reads_the_calls_that_a_job_reads(syntax, tmp_path):
+    local = calling_model(tool_templates.SYNTAXES[syntax])
+    local.model.save_pretrained(tmp_path)
+    local.tokenizer.save_pretrained(tmp_path)
+    write_settings(tmp_path, local.tokenizer, sorted(local.chat.eos))
+    model = ServedGguf("student", write_gguf(tmp_path, "float32"), engine(context_tokens=1024))
+    asked = [
+        Request((QUESTION,), 150, tools=(WEATHER,)),
+        Request((QUESTION,), 150, tools=(WEATHER,), tool_choice="required"),
+    ]
+    (ours,) = answer_all(WeightsTeacher(local, batch_size=1), asked[:1])
+    (theirs, demanded) = answer_all(model, asked)
+    assert ours.prompt_tokens == theirs.prompt_tokens
+    assert (ours.text, theirs.text) == ("", "")
+    for one in (ours, theirs, demanded):
+        assert one.finished
+        assert [(call.name, call.arguments) for call in one.tool_calls] == [
+            (OSLO.name, OSLO.arguments)
+        ]

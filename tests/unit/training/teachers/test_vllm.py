@@ -6,6 +6,8 @@ import pytest
 import torch
 
 from stratos.contracts.messages import Message
+from tests import tool_templates
+from tests.unit.training.calling_models import OSLO, QUESTION, WEATHER, calling_model
 from tests.unit.training.tiny_models import save_in_parts
 from training.models.weights import load_model
 from training.teachers import vllm
@@ -119,3 +121,15 @@ def test_a_prompt_too_long_to_read_is_a_wrong_answer(teacher):
     assert sorted(told) == [0, 1]
     assert (found[0].text, found[0].finished) == ("", False)
     assert found[1].completion_tokens > 0
+
+
+def test_calls_are_read_as_from_the_same_weights_in_this_process(tmp_path, installed):
+    local = calling_model(tool_templates.HERMES)
+    local.model.save_pretrained(tmp_path)
+    local.tokenizer.save_pretrained(tmp_path)
+    shown = Request((QUESTION,), 150, tools=(WEATHER,), tool_choice="none")
+    asked = [Request((QUESTION,), 150, tools=(WEATHER,)), shown]
+    found, _ = answer_all(vllm.open_vllm("calling", str(tmp_path), 3), asked)
+    assert (found, [0, 1]) == answer_all(WeightsTeacher(local, batch_size=2), asked)
+    assert [call.arguments for call in found[0].tool_calls] == [OSLO.arguments]
+    assert (found[1].tool_calls, found[1].text[:11]) == ((), "<tool_call>")

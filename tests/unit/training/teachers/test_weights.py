@@ -1,5 +1,6 @@
 from stratos.contracts.messages import Message
 from tests.unit.training.tiny_models import make_local
+from training.models.chat import Dialogue
 from training.models.generation import Sampling, generate_batch
 from training.teachers.teacher import Request
 from training.teachers.weights import WeightsTeacher
@@ -25,7 +26,7 @@ def test_requests_are_answered_in_their_order_each_by_its_own_settings():
     alone = [answer(WeightsTeacher(local, batch_size=2), [request])[0] for request in requests]
     assert together == alone
     assert together[1].completion_tokens <= 5
-    prompt = local.chat.prompts([requests[0].messages])[0]
+    prompt = local.chat.prompts([Dialogue(requests[0].messages)])[0]
     (direct,) = generate_batch(local.model, [prompt], Sampling(8, local.chat.eos))
     assert together[0].text == local.chat.text(direct.tokens)
     assert together[0].prompt_tokens == len(prompt)
