@@ -49,13 +49,7 @@ def choose_strategy(
     can_inject = num_gold > 0 and can_explain
 
     if asked != "auto":
-        if asked in ("injection", "blend") and num_gold == 0:
-            raise NoFeasiblePlan(
-                f"strategy: {asked} needs gold answers to explain and the dataset has none; "
-                "add gold answers, or use strategy: alignment"
-            )
-        if asked != "alignment" and logged:
-            raise NoFeasiblePlan(f"logged replies explain nothing, as strategy: {asked} needs")
+        _check_asked(asked, num_gold, logged)
         found = _advise(needed, teacher, can_inject)
         advice = "as measured" if found == asked else f"measured evidence points to {found}"
         return asked, f"{asked} was asked for ({advice}): {evidence}, {source}: {needed:g}"
@@ -78,16 +72,25 @@ def choose_strategy(
             f"{evidence}, below {needed:g} ({source}), and {num_gold:,} records have gold answers "
             "to reason back from"
         )
-    told = f"{evidence}; min_accuracy is {needed:g}"
-    if logged:
+    raise _nothing_teaches(f"{evidence}; min_accuracy is {needed:g}", teacher, num_gold, logged)
+
+
+def _check_asked(asked: StrategyName, num_gold: int, logged: bool) -> None:
+    if asked in ("injection", "blend") and num_gold == 0:
         raise NoFeasiblePlan(
+            f"strategy: {asked} needs gold answers to explain and the dataset has none; "
+            "add gold answers, or use strategy: alignment"
+        )
+    if asked != "alignment" and logged:
+        raise NoFeasiblePlan(f"logged replies explain nothing, as strategy: {asked} needs")
+
+
+def _nothing_teaches(told: str, teacher: Proportion, num_gold: int, logged: bool) -> NoFeasiblePlan:
+    if logged:
+        return NoFeasiblePlan(
             f"{told}: imitation cannot be trusted to exceed the log. Name a live teacher beside "
             f"`kind: logs`, or lower min_accuracy to {teacher.lo:.2f}"
         )
-    raise _nothing_teaches(told, teacher, num_gold)
-
-
-def _nothing_teaches(told: str, teacher: Proportion, num_gold: int) -> NoFeasiblePlan:
     if num_gold == 0:
         return NoFeasiblePlan(
             f"{told} and there are no gold answers: imitation cannot be trusted to exceed the "

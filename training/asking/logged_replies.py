@@ -9,7 +9,6 @@ from stratos.contracts.records import Record, TrainingRecord
 from stratos.dataset.token_estimate import by_characters
 from stratos.scoring.reply import ReplyVerdict
 from stratos.scoring.thinking import without_thinking
-from stratos.spec import ToolCalls, Verifier
 from training.asking.questions import Scored
 from training.asking.rejection_sampling import VerifiedRecords
 from training.judging.judge import GivenReply, Judge
@@ -53,6 +52,9 @@ def logged_fault(record: Record, verdict: ReplyVerdict, judge: Judge) -> str | N
     """
     if verdict.reason not in ("right", "unchecked"):
         return verdict.reason
+    reply = record.reply
+    if reply is not None and not (reply.tool_calls or without_thinking(reply.content)):
+        return "empty"  # where nothing is to be called, something is to be said
     if record.gold is None or not verdict.read.rationale:
         return None
     return judge.step_fault(verdict.read.rationale, record.question, record.gold)
@@ -62,17 +64,17 @@ def _verdicts(
     records: Sequence[Record], judge: Judge, *, keep_thinking: bool = False
 ) -> list[ReplyVerdict]:
     given = [
-        GivenReply(record.messages, _answer_text(record, judge.verifier), True, record.gold)
+        GivenReply(
+            record.messages,
+            record.reply.content,
+            True,
+            record.gold,
+            tool_calls=record.reply.tool_calls or (),
+        )
         for record in records
+        if record.reply is not None
     ]
     return judge.verdicts(given, keep_thinking=keep_thinking)
-
-
-def _answer_text(record: Record, verifier: Verifier) -> str:
-    assert record.reply is not None
-    if isinstance(verifier, ToolCalls):
-        return calls_text(record.reply.tool_calls or ())
-    return record.reply.content
 
 
 def _training_record(

@@ -34,6 +34,23 @@ def test_a_teacher_that_bedrock_offers_no_longer_here_is_refused(
         assert list(model_pool(run, spec).teachers) == [teacher.name]
 
 
+def test_a_profile_of_the_account_is_in_no_listing_and_has_the_specs_prices(
+    account: Account,
+) -> None:
+    listing = BedrockListing(region="us-east-1", as_of=date(2026, 1, 1), models=())
+    account.put(TEACHERS_KEY, listing.model_dump_json())
+    profile = {
+        "kind": "bedrock",
+        "model_id": "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/a1",
+    }
+    priced = profile | {"input_usd_per_million_tokens": 3, "output_usd_per_million_tokens": 15}
+    run = account.run(account.drop(teachers=[priced]))
+    (card,) = model_pool(run, factories.spec(teachers=[priced])).teacher_cards()
+    assert (card.input_usd_per_million_tokens, card.output_usd_per_million_tokens) == (3, 15)
+    with pytest.raises(NoFeasiblePlan, match="no price in the catalog; give `input_usd"):
+        model_pool(run, factories.spec(teachers=[profile]))
+
+
 def test_a_spec_that_names_no_models_gets_the_defaults_that_bedrock_still_offers(
     account: Account,
 ) -> None:

@@ -51,6 +51,15 @@ strategy: injektion
         ({"constraintz": {}}, "did you mean `constraints`"),
         ({"strategy": "injektion"}, "did you mean `injection`"),
         ({"teachers": [{"kind": "wights", "path": "m"}]}, "did you mean `weights`"),
+        ({"teachers": [{"kind": "logs"}, {"kind": "logs"}]}, "`kind: logs` twice"),
+        (
+            {"teachers": [{"kind": "logs"}], "strategy": "injection"},
+            "name a live teacher beside `kind: logs`",
+        ),
+        (
+            {"teachers": [{"kind": "bedrock", "model_id": "x", "input_usd_per_million_tokens": 1}]},
+            "give both of `input_usd_per_million_tokens`",
+        ),
         ({"teachers": [{"path": "m"}]}, "one of bedrock, logs, openai, weights"),
         ({"teachers": [{"kind": "weights", "path": "m", "hubb": "a/b"}]}, "did you mean `hub`"),
         ({"students": [{"path": "/etc"}]}, "outside the spec's folder"),

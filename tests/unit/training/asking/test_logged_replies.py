@@ -55,7 +55,12 @@ def test_calls_are_judged_and_learned_with_their_text():
     gold = '[{"name": "add", "arguments": {"b": 2, "a": 2}}]'
     judge = Judge(ToolCalls(kind="tool_call"), "####")
     outcome = take_logged(
-        [record("right", reply, gold), record("wrong", "4", gold), record("no call", "4", "[]")],
+        [
+            record("right", reply, gold),
+            record("wrong", "4", gold),
+            record("no call", "4", "[]"),
+            record("silent", "", "[]"),
+        ],
         judge,
         keep_thinking=False,
     )
@@ -63,6 +68,7 @@ def test_calls_are_judged_and_learned_with_their_text():
     taught = outcome.records[0]
     assert (taught.completion, taught.tool_calls) == ("Let me add.", (call,))
     assert outcome.records[1].tool_calls is None
+    assert outcome.rejects == {"wrong answer": 1, "empty": 1}
 
 
 def test_scores_have_a_place_for_every_record_and_cost_nothing():
