@@ -17,6 +17,7 @@ from stratos.catalog.spec_models import require_roles
 from stratos.contracts.records import Record, conversations_in, read_jsonl
 from stratos.dataset.inspect_dataset import DataFile, inspect_dataset
 from stratos.dataset.inspection import Inspection
+from stratos.dataset.lines import OpenFile
 from stratos.dataset.template_tokens import count_templates
 from stratos.dataset.token_estimate import (
     CountTokens,
@@ -96,4 +97,8 @@ def _facts(found: Inspection, probe: Sequence[Record], count: CountTokens) -> Da
 
 def _data_files(folder: Path, dataset: str) -> Iterator[DataFile]:
     for name in dataset_files(dataset, files_under(folder)):
-        yield DataFile(name, partial((folder / name).open, "rb"))
+        yield DataFile(name, partial(_open, folder / name))
+
+
+def _open(path: Path) -> OpenFile:
+    return path.open("rb")
