@@ -15,7 +15,7 @@ from types import TracebackType
 
 from stratos.contracts.messages import Message, calls_text
 from stratos.contracts.records import Record
-from stratos.dataset.reading import Entry, normalised
+from stratos.dataset.reading import DatasetEntry, normalised
 from stratos.dataset.ties import Ties
 
 _CACHE_KIB = 64 * 1024
@@ -116,7 +116,7 @@ class Ledger:
         self._database.close()
         self._path.unlink(missing_ok=True)
 
-    def add(self, entry: Entry, judged: bool, place: int) -> None:
+    def add(self, entry: DatasetEntry, judged: bool, place: int) -> None:
         """Enter a record."""
         record = entry.record
         asked = _digest(_question_text(record))

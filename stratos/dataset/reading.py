@@ -26,7 +26,7 @@ from stratos.dataset.formats.row import (
 from stratos.dataset.lines import MAX_LINE_BYTES
 from stratos.dataset.redaction import Redactor
 from stratos.dataset.s3_bodies import S3Bodies
-from stratos.dataset.turns import Passed, Turn, shortened, turns_of
+from stratos.dataset.turns import LearnedTurn, Passed, shortened, turns_of
 from stratos.scoring.gold import gold_fault, gold_in
 from stratos.scoring.tool_calls import a_right_answer, calls_fault
 from stratos.spec import FormatName, Task, ToolCalls
@@ -49,7 +49,7 @@ def normalised(text: str) -> str:
 
 
 @dataclass(frozen=True)
-class Entry:
+class DatasetEntry:
     """A record, and what ties it to others.
 
     Attributes:
@@ -89,7 +89,7 @@ class DatasetReader:
     def __post_init__(self) -> None:
         self.redactor = Redactor(self.task)
 
-    def read(self, file: str, rows: Iterable[bytes | Row | RowError]) -> Iterator[Entry]:
+    def read(self, file: str, rows: Iterable[bytes | Row | RowError]) -> Iterator[DatasetEntry]:
         """Yield the records of one file; empty lines are skipped.
 
         Args:
@@ -109,7 +109,7 @@ class DatasetReader:
             except RowError as error:
                 self.report(place, str(error))
 
-    def read_halves(self) -> Iterator[Entry]:
+    def read_halves(self) -> Iterator[DatasetEntry]:
         """Yield the records of batches, once every file was read."""
         if self.halves is None:
             return
@@ -127,7 +127,9 @@ class DatasetReader:
         if len(self.bad_lines) < MAX_SHOWN:
             self.bad_lines.append(f"{place}: {self.redactor.problem(problem)}")
 
-    def _entries(self, file: str, place: str, read: bytes | Row | RowError) -> Iterator[Entry]:
+    def _entries(
+        self, file: str, place: str, read: bytes | Row | RowError
+    ) -> Iterator[DatasetEntry]:
         if isinstance(read, RowError):
             raise read
         row = _json_object(read) if isinstance(read, bytes) else read
@@ -149,7 +151,7 @@ class DatasetReader:
         self.formats[shown] = self._format
         return self._format
 
-    def _records(self, place: str, row: Row, found: ParsedRow) -> Iterator[Entry]:
+    def _records(self, place: str, row: Row, found: ParsedRow) -> Iterator[DatasetEntry]:
         turns = list(turns_of(found, self.task.learn))
         id_, group, workload = self._names(row, found)
         conversation = None
@@ -177,9 +179,9 @@ class DatasetReader:
             )
             file = self._num_files if id_ and group is None else None
             opening = _opening(turn.messages, record)
-            yield Entry(self.redactor.record(record), opening, conversation, file)
+            yield DatasetEntry(self.redactor.record(record), opening, conversation, file)
 
-    def _answer(self, turn: Turn) -> tuple[Message | None, str | None]:
+    def _answer(self, turn: LearnedTurn) -> tuple[Message | None, str | None]:
         """The reply whole, and the gold answer in it; a reply that holds none is counted."""
         verifier, reply, lacks = self.task.verifier, turn.answer.reply, turn.answer.lacks
         gold = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -19,7 +18,7 @@ from stratos.contracts.records import Record, read_jsonl
 from stratos.dataset.conversations import conversations_in
 from stratos.dataset.inspect_dataset import DataFile, inspect_dataset
 from stratos.dataset.inspection import Inspection
-from stratos.dataset.lines import Readable
+from stratos.dataset.lines import OpenFile
 from stratos.dataset.logged import require_replies
 from stratos.dataset.template_tokens import count_templates
 from stratos.dataset.token_estimate import (
@@ -30,7 +29,7 @@ from stratos.dataset.token_estimate import (
 )
 from stratos.planning.request import DatasetFacts, PlanningRequest
 from stratos.spec import Spec
-from stratos.spec.folder import is_data_file
+from stratos.spec.folder import dataset_files, files_under
 
 DEFAULT_REGION = "us-east-1"
 
@@ -78,10 +77,9 @@ def request_of_folder(
 
 def _inspected(folder: Path, spec: Spec, models: ModelFiles) -> tuple[Inspection, list[Record]]:
     """What the dataset holds, and the records of its probe split."""
-    with tempfile.TemporaryDirectory() as name, ExitStack() as opened:
+    with tempfile.TemporaryDirectory() as name:
         splits = Path(name)
-        files = _data_files(folder, spec.task.dataset, opened)
-        found = inspect_dataset(files, spec.task, splits)
+        found = inspect_dataset(_data_files(folder, spec.task.dataset), spec.task, splits)
         require_replies(spec, found)
         require_roles(spec, models, conversations_in(splits))
         return found, list(read_jsonl(splits / "probe.jsonl", Record))
@@ -101,13 +99,10 @@ def _facts(found: Inspection, probe: Sequence[Record], count: CountTokens) -> Da
     )
 
 
-def _data_files(folder: Path, dataset: str, opened: ExitStack) -> Iterator[DataFile]:
-    path = folder / dataset
-    files = [path] if path.is_file() else sorted(folder.glob(f"{dataset}*"))
-    for file in files:
-        if file.is_file() and is_data_file(file.name):
-            yield DataFile(file.relative_to(folder).as_posix(), partial(_open, file, opened))
+def _data_files(folder: Path, dataset: str) -> Iterator[DataFile]:
+    for name in dataset_files(dataset, files_under(folder)):
+        yield DataFile(name, partial(_open, folder / name))
 
 
-def _open(file: Path, opened: ExitStack) -> Readable:
-    return opened.enter_context(file.open("rb"))
+def _open(path: Path) -> OpenFile:
+    return path.open("rb")
