@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import threading
 import time
 from collections import deque
@@ -10,6 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+from moto.logs.models import LogsBackend
+
+from infra.local.host.patching import Patches
 
 logger = logging.getLogger(__name__)
 
@@ -19,6 +23,21 @@ _BYTES_PER_CALL = 900_000
 _CHARACTERS_PER_EVENT = 16_000
 """CloudWatch takes 10,000 events or 1 MiB a call, and 256 KiB an event."""
 _TAIL_LINES = 40
+
+
+def delete_folders_with_streams(patches: Patches, group: str, home: Path) -> None:
+    """Let a job's folder go with its stream: on AWS its disk went with the job.
+
+    Args:
+        home: Holds a folder for each job, of the name with which its stream begins.
+    """
+
+    def delete(backend: Any, log_group_name: str, log_stream_name: str) -> None:
+        original(backend, log_group_name, log_stream_name)
+        if log_group_name == group:
+            shutil.rmtree(home / log_stream_name.partition("/")[0], ignore_errors=True)
+
+    original = patches.replace(LogsBackend, "delete_log_stream", delete)
 
 
 class LogStream:

@@ -25,6 +25,7 @@ INSPECTING = [
     "lambdas.handlers.inspect_dataset",
     "stratos.dataset.inspect_dataset",
     "stratos.dataset.near_duplicates",
+    "stratos.dataset.personal_data",
     "stratos.planning.offline.folder",
 ]
 PLANNING = [

@@ -11,12 +11,14 @@ from moto.sagemaker.utils import arn_formatter
 from pydantic import ValidationError
 
 from infra.local.host.clients import BackgroundClients
+from infra.local.host.log_stream import delete_folders_with_streams
+from infra.local.host.patching import Patches
 from infra.local.host.settings import LocalSettings
 from infra.local.sagemaker.api import SageMakerOperations
 from infra.local.sagemaker.execution_role import assume_execution_role
 from infra.local.sagemaker.training.record import TrainingJobRecord
 from infra.local.sagemaker.training.request import violations
-from infra.local.sagemaker.training.run import JobRun
+from infra.local.sagemaker.training.run import LOG_GROUP, JobRun, folder_of_jobs
 from infra.local.sagemaker.validation import refuse_violations
 
 _MAX_PAGE = 100
@@ -33,6 +35,7 @@ class TrainingJobProcesses:
 
     def __init__(self) -> None:
         self._operations = SageMakerOperations()
+        self._patches = Patches()
         self._runs: dict[str, JobRun] = {}
         self._lock = threading.Lock()
         self._settings = LocalSettings()
@@ -45,8 +48,10 @@ class TrainingJobProcesses:
         self._operations.answer("describe_training_job", self._describe)
         self._operations.answer("stop_training_job", self._stop)
         self._operations.answer("list_training_jobs", self._list)
+        delete_folders_with_streams(self._patches, LOG_GROUP, folder_of_jobs(settings))
 
     def close(self) -> None:
+        self._patches.restore()
         self._operations.restore()
         with self._lock:
             runs = list(self._runs.values())

@@ -40,6 +40,11 @@ _FAILURE_CHARACTERS = 900
 """Of `output/failure`: with the exit code, FailureReason holds 1,024."""
 
 
+def folder_of_jobs(settings: LocalSettings) -> Path:
+    """Where each job has a folder of its name."""
+    return settings.state_dir / "jobs"
+
+
 class JobRun:
     """Runs a job's program under the container contract and tells its record what happens."""
 
@@ -56,7 +61,7 @@ class JobRun:
         self._clients = clients.acting(session.credentials())
         self._session = session
         self._capacity = Capacity(settings)
-        directory = settings.state_dir / "jobs" / job.training_job_name
+        directory = folder_of_jobs(settings) / job.training_job_name
         self._root = ContainerRoot(directory / "opt-ml")
         self._log_path = directory / "output.log"
         self._process: LoggedProcess | None = None

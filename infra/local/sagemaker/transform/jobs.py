@@ -9,12 +9,14 @@ from moto.sagemaker.exceptions import AWSValidationException, ResourceInUseExcep
 from moto.sagemaker.utils import arn_formatter
 
 from infra.local.host.clients import BackgroundClients
+from infra.local.host.log_stream import delete_folders_with_streams
+from infra.local.host.patching import Patches
 from infra.local.host.settings import LocalSettings
 from infra.local.sagemaker.api import SageMakerOperations
 from infra.local.sagemaker.endpoint_configs import containers_of
 from infra.local.sagemaker.execution_role import model_session
 from infra.local.sagemaker.transform.record import TransformJobRecord, violations
-from infra.local.sagemaker.transform.run import TransformRun
+from infra.local.sagemaker.transform.run import LOG_GROUP, TransformRun, folder_of_jobs
 from infra.local.sagemaker.validation import refuse_violations
 
 
@@ -26,6 +28,7 @@ class TransformJobProcesses:
 
     def __init__(self) -> None:
         self._operations = SageMakerOperations()
+        self._patches = Patches()
         self._runs: dict[str, TransformRun] = {}
         self._lock = threading.Lock()
         self._settings = LocalSettings()
@@ -37,8 +40,10 @@ class TransformJobProcesses:
         self._operations.answer("create_transform_job", self._create)
         self._operations.answer("describe_transform_job", self._describe)
         self._operations.answer("stop_transform_job", self._stop)
+        delete_folders_with_streams(self._patches, LOG_GROUP, folder_of_jobs(settings))
 
     def close(self) -> None:
+        self._patches.restore()
         self._operations.restore()
         with self._lock:
             runs = list(self._runs.values())

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import urllib3
@@ -36,6 +37,11 @@ class RecordError(Exception):
     """A record the model did not answer; its whole object has no output then."""
 
 
+def folder_of_jobs(settings: LocalSettings) -> Path:
+    """Where each job has a folder of its name."""
+    return settings.state_dir / "transform-jobs"
+
+
 class TransformRun:
     """Runs a job and tells its record what happens."""
 
@@ -52,7 +58,7 @@ class TransformRun:
         self._settings = settings
         self._clients = clients.acting(session.credentials())
         self._session = session
-        self._directory = settings.state_dir / "transform-jobs" / job.transform_job_name
+        self._directory = folder_of_jobs(settings) / job.transform_job_name
         self._container = {
             **container,
             "Environment": {**(container.get("Environment") or {}), **job.environment},
