@@ -17,6 +17,7 @@ from stratos.contracts.records import SPLITS, conversations_in
 from stratos.contracts.run import RunRef
 from stratos.dataset.allowance import MAX_BYTES, MAX_SECONDS, Allowance
 from stratos.dataset.inspect_dataset import inspect_dataset
+from stratos.dataset.token_lengths import token_lengths
 from stratos.pipeline.steps import Dataset, InspectInput
 
 
@@ -30,7 +31,9 @@ def handler(payload: InspectInput) -> Dataset:
     with tempfile.TemporaryDirectory() as name:
         splits = Path(name)
         found = inspect_dataset(data_files(folder, spec), spec.task, splits, allowance)
-        require_roles(spec, ModelFiles(folder), conversations_in(splits))
+        models = ModelFiles(folder)
+        require_roles(spec, models, conversations_in(splits))
+        found = found.model_copy(update={"tokens": token_lengths(splits, spec, models)})
         for split in SPLITS:
             files.upload_split(split, splits / f"{split}.jsonl")
     files.put_inspection(found)

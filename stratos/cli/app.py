@@ -20,6 +20,7 @@ from stratos.cli import approval
 from stratos.cli import batch as batches
 from stratos.cli import endpoint as endpoints
 from stratos.cli.catalog import catalog_app
+from stratos.cli.inspection import inspect_command
 from stratos.cli.learned import learned_command
 from stratos.cli.plan import plan_command
 from stratos.cli.runs import find_run, list_hosting, read_object, read_summary, usd_per_month
@@ -47,6 +48,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command("plan")(plan_command)
+app.command("inspect")(inspect_command)
 app.command("learned")(learned_command)
 app.add_typer(catalog_app, name="catalog")
 console = make_console()

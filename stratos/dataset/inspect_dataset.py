@@ -11,8 +11,9 @@ from pathlib import Path
 from stratos.contracts.records import SPLITS, Split
 from stratos.dataset.allowance import UNLIMITED, Allowance
 from stratos.dataset.formats import Row, RowError
-from stratos.dataset.inspection import Inspection
+from stratos.dataset.inspection import AnswerShare, Inspection
 from stratos.dataset.ledger import Duplicates, Group, Ledger
+from stratos.dataset.left_out import LeftOutRows
 from stratos.dataset.lines import BrokenFileError, Readable, read_lines
 from stratos.dataset.near_duplicates import NearDuplicates
 from stratos.dataset.parquet import read_rows
@@ -25,6 +26,11 @@ from stratos.scoring.verifiers import needs_gold
 from stratos.spec import Task
 
 _ROWS_BETWEEN_CLOCKS = 1000
+_COMMON_ANSWERS = 20
+_SHOWN_CHARACTERS = 200
+
+Refuse = Callable[[str], None]
+"""Told why a dataset cannot be used."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +55,22 @@ class _Sides:
         return "probe" if group in self.probe else "train"
 
 
+def reject(reason: str) -> None:
+    """Raise DatasetRejected."""
+    raise DatasetRejected(reason)
+
+
 def inspect_dataset(
-    files: Iterable[DataFile], task: Task, folder: Path, allowance: Allowance = UNLIMITED
+    files: Iterable[DataFile],
+    task: Task,
+    folder: Path,
+    allowance: Allowance = UNLIMITED,
+    refuse: Refuse = reject,
 ) -> Inspection:
     """Read the files and write train.jsonl, probe.jsonl and heldout.jsonl into `folder`.
+
+    Args:
+        refuse: If it raises nothing, the dataset is inspected to its end all the same.
 
     Raises:
         DatasetRejected: naming bad lines, counting what is too few, or saying what is too large.
@@ -63,19 +81,21 @@ def inspect_dataset(
             _read(file, folder, reader, spool, ledger, allowance)
         duplicates = ledger.drop_repeated_questions()
         _report_repeated_ids(reader, spool, ledger)
-        _check_lines(reader)
+        _check_lines(reader, refuse)
+        left_out = LeftOutRows()
+        left_out.add_repeats(duplicates, ledger, spool)
         ledger.close_entry()
-        sides = _split(spool, ledger, task)
-        place = ledger.most_common_gold()
-        common = None if place is None else spool.at(place).gold
-        tally = _write(folder, reader, spool, ledger, sides, allowance)
-        if tally.num_records["train"] < MIN_TRAIN_RECORDS:
-            raise DatasetRejected(
+        sides = _split(spool, ledger, task, refuse)
+        common = [spool.at(place).gold or "" for place in ledger.common_golds(_COMMON_ANSWERS)]
+        tally = _write(folder, reader, spool, ledger, sides, allowance, left_out)
+        if tally.num_near_duplicates and tally.num_records["train"] < MIN_TRAIN_RECORDS:
+            refuse(
                 f"only {tally.num_records['train']} records are left to train on, and "
                 f"{MIN_TRAIN_RECORDS} are needed: the others are near-duplicates of held-out or "
                 "probe records. Add records that differ, or give variants one `group`"
             )
-        return _inspection(reader, duplicates, tally, ledger, common)
+        left_out.add_bad_lines(reader)
+        return _inspection(reader, duplicates, tally, ledger, common, left_out)
 
 
 def _read(
@@ -126,12 +146,12 @@ def _report_repeated_ids(reader: DatasetReader, spool: Spool, ledger: Ledger) ->
     reader.num_bad_lines += count - len(places)
 
 
-def _check_lines(reader: DatasetReader) -> None:
+def _check_lines(reader: DatasetReader, refuse: Refuse) -> None:
     if reader.num_bad_lines and reader.task.on_bad_line == "stop":
         shown = "\n".join(f"- {line}" for line in reader.bad_lines)
         more = reader.num_bad_lines - len(reader.bad_lines)
         rest = f"\n- and {more} more" if more else ""
-        raise DatasetRejected(
+        refuse(
             f"{reader.num_bad_lines} of {reader.num_lines} lines cannot be read:\n{shown}{rest}\n"
             "Fix them, or set task.on_bad_line: skip"
         )
@@ -139,7 +159,7 @@ def _check_lines(reader: DatasetReader) -> None:
         raise DatasetRejected("the dataset is empty; put one JSON object on each line")
 
 
-def _split(spool: Spool, ledger: Ledger, task: Task) -> _Sides:
+def _split(spool: Spool, ledger: Ledger, task: Task, refuse: Refuse) -> _Sides:
     """Pick the held-out groups, then probe groups that resemble none of them; train on the rest."""
     index = NearDuplicates()
     heldout = deal(ledger.groups(), task.heldout_records, refuse=lambda group: False)
@@ -164,7 +184,7 @@ def _split(spool: Spool, ledger: Ledger, task: Task) -> _Sides:
         "train": counts[0] - num_heldout - num_probe,
     }
     if problem := shortage(counts, wanted, found):
-        raise DatasetRejected(problem)
+        refuse(problem)
     _add_all(index, probe.keys, spool, ledger)
     return _Sides(heldout.keys, probe.keys, index)
 
@@ -181,6 +201,7 @@ def _write(
     ledger: Ledger,
     sides: _Sides,
     allowance: Allowance,
+    left_out: LeftOutRows,
 ) -> Tally:
     """Write each split, without training records that resemble a held-out or probe record."""
     tally = Tally()
@@ -196,8 +217,9 @@ def _write(
             if not kept:
                 continue
             split = sides.split(group)
-            if split == "train" and sides.index.holds_one_like(record):
+            if split == "train" and (original := sides.index.one_like(record)) is not None:
                 near.append(number)
+                left_out.add_leak(record, original)
                 continue
             row = record.model_copy(update={"split": split})
             outputs[split].write(row.model_dump_json(exclude_none=True) + "\n")
@@ -212,9 +234,10 @@ def _inspection(
     duplicates: Duplicates,
     tally: Tally,
     ledger: Ledger,
-    common: str | None,
+    common: list[str],
+    left_out: LeftOutRows,
 ) -> Inspection:
-    golds = ledger.golds(common)
+    golds, counts = ledger.golds(), ledger.num_with(common)
     return Inspection(
         formats=dict(reader.formats),
         num_lines=reader.num_lines,
@@ -229,7 +252,14 @@ def _inspection(
         prompt_characters=tally.prompts.summary(),
         gold_characters=tally.golds.summary(),
         num_distinct_answers=golds.num_distinct,
-        most_common_answer=common[:200] if common else None,
-        most_common_share=golds.num_common / golds.num if golds.num else 0.0,
-        workloads=dict(tally.workloads),
+        most_common_answer=common[0][:_SHOWN_CHARACTERS] if common else None,
+        most_common_share=counts[0] / golds.num if golds.num and counts else 0.0,
+        workloads=dict(tally.workloads.counts),
+        left_out=left_out.summary(),
+        common_answers=tuple(
+            AnswerShare(answer=answer[:_SHOWN_CHARACTERS], num=num)
+            for answer, num in zip(common, counts, strict=True)
+            if num
+        ),
+        conversations=tally.conversations.summary(),
     )

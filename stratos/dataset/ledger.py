@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -26,8 +26,9 @@ CREATE TABLE record (
 """
 _REPEATED_QUESTIONS = """
 CREATE TEMP TABLE repeated AS
-SELECT seq, gold IS NOT first AS contradicts FROM (
-    SELECT seq, gold, first_value(gold) OVER same AS first, row_number() OVER same AS nth
+SELECT seq, gold IS NOT first AS contradicts, place, original FROM (
+    SELECT seq, gold, first_value(gold) OVER same AS first, place,
+        first_value(place) OVER same AS original, row_number() OVER same AS nth
     FROM record WINDOW same AS (PARTITION BY question ORDER BY seq)
 ) WHERE nth > 1
 """
@@ -63,8 +64,6 @@ class Golds:
 
     num: int
     num_distinct: int
-    num_common: int
-    """Records that have the given one."""
 
 
 class Ledger:
@@ -110,6 +109,14 @@ class Ledger:
         found = self._row("SELECT count(*), coalesce(sum(contradicts), 0) FROM repeated")
         return Duplicates(*found)
 
+    def repeats(self, limit: int, *, contradicts: bool) -> list[tuple[int, int]]:
+        """Places of the first few records dropped for their question, each with the place of the
+        record that is kept."""
+        return self._database.execute(
+            "SELECT place, original FROM repeated WHERE contradicts = ? ORDER BY seq LIMIT ?",
+            (contradicts, limit),
+        ).fetchall()
+
     def drop_repeated_ids(self, limit: int) -> tuple[int, list[int]]:
         """Keep the first record of each id; return how many were dropped, and the first few
         places."""
@@ -154,22 +161,30 @@ class Ledger:
         )
         return count, judged, groups
 
-    def most_common_gold(self) -> int | None:
-        """Place of the first record with the most common gold answer; None if there is none."""
-        row = self._database.execute(
+    def common_golds(self, limit: int) -> list[int]:
+        """Places of the first records with each of the most common gold answers."""
+        rows = self._database.execute(
             "SELECT min(seq) FROM record WHERE kept AND gold IS NOT NULL "
-            "GROUP BY gold ORDER BY count(*) DESC, min(seq) LIMIT 1"
-        ).fetchone()
-        return None if row is None else self._row("SELECT place FROM record WHERE seq = ?", *row)[0]
+            "GROUP BY gold ORDER BY count(*) DESC, min(seq) LIMIT ?",
+            (limit,),
+        ).fetchall()
+        return [self._row("SELECT place FROM record WHERE seq = ?", *row)[0] for row in rows]
 
-    def golds(self, common: str | None) -> Golds:
-        """Count the gold answers, and the records that have the given one."""
-        num, distinct = self._row("SELECT count(gold), count(DISTINCT gold) FROM record WHERE kept")
-        (num_common,) = self._row(
-            "SELECT count(*) FROM record WHERE kept AND gold = ?",
-            None if common is None else _digest(common),
+    def golds(self) -> Golds:
+        """Count the gold answers."""
+        return Golds(*self._row("SELECT count(gold), count(DISTINCT gold) FROM record WHERE kept"))
+
+    def num_with(self, golds: Sequence[str]) -> list[int]:
+        """How many records have each of some gold answers."""
+        digests = [_digest(gold) for gold in golds]
+        marks = ",".join("?" * len(digests))
+        counts: dict[bytes, int] = dict(
+            self._database.execute(
+                f"SELECT gold, count(*) FROM record WHERE kept AND gold IN ({marks}) GROUP BY gold",
+                digests,
+            ).fetchall()
         )
-        return Golds(num, distinct, num_common)
+        return [counts.get(digest, 0) for digest in digests]
 
     def _flush(self) -> None:
         self._database.executemany(

@@ -38,6 +38,7 @@ class NearDuplicates:
         self._bands = RMinHashLSH(THRESHOLD, PERMUTATIONS, _BANDS)
         self._signatures: list[RMinHash] = []
         self._golds: list[str | None] = []
+        self._places: list[str] = []
         self._any_of: set[str | None] = set()
         self._runs: set[int] | None = set()
         """Of everything held, to rule out a near-duplicate without computing a signature."""
@@ -50,6 +51,7 @@ class NearDuplicates:
         self._bands.insert(len(self._signatures), signature)
         self._signatures.append(signature)
         self._golds.append(record.gold)
+        self._places.append(record.provenance)
         self._any_of.add(record.gold)
         if self._runs is not None:
             self._runs.update(map(hash, _runs(words)))
@@ -57,16 +59,22 @@ class NearDuplicates:
                 self._runs = None
 
     def holds_one_like(self, record: Record) -> bool:
+        return self.one_like(record) is not None
+
+    def one_like(self, record: Record) -> str | None:
+        """Where a question came from that this one resembles; None if there is none."""
         if record.gold not in self._any_of:
-            return False
+            return None
         words = _words(record)
         if not words or (self._runs is not None and self._runs.isdisjoint(map(hash, _runs(words)))):
-            return False
+            return None
         signature = _signature(words)
-        return any(
-            self._golds[i] == record.gold and self._signatures[i].jaccard(signature) >= THRESHOLD
+        alike = (
+            self._places[i]
             for i in self._bands.query(signature)
+            if self._golds[i] == record.gold and self._signatures[i].jaccard(signature) >= THRESHOLD
         )
+        return next(alike, None)
 
 
 def _words(record: Record) -> list[str]:

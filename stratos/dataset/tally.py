@@ -1,4 +1,4 @@
-"""What is counted of the records that are written: lengths, splits and workloads."""
+"""What is counted of the records that are written: lengths, splits, turns, tools, workloads."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from stratos.contracts.records import Record, Split
-from stratos.dataset.inspection import Lengths
+from stratos.dataset.inspection import Conversations, Lengths
 
 _EXACT_BELOW = 1000
-_MAX_WORKLOADS = 1000
-OTHER_WORKLOADS = "(others)"
+_MAX_NAMES = 1000
+_SHOWN_TOOLS = 20
+OTHERS = "(others)"
 
 
 @dataclass
@@ -49,13 +50,66 @@ class LengthCounts:
 
 
 @dataclass
+class NameCounts:
+    """How often each name occurred; beyond a thousand names, the others together."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def add(self, name: str) -> None:
+        known = name in self.counts or len(self.counts) < _MAX_NAMES
+        self.counts[name if known else OTHERS] += 1
+
+    def commonest(self) -> dict[str, int]:
+        return dict(self.counts.most_common(_SHOWN_TOOLS))
+
+
+@dataclass
+class ConversationCounts:
+    """Counts of messages, turns and tools."""
+
+    messages: LengthCounts = field(default_factory=LengthCounts)
+    num_of_several_turns: int = 0
+    num_with_system: int = 0
+    num_with_tools: int = 0
+    num_calling: int = 0
+    tools: NameCounts = field(default_factory=NameCounts)
+    called: NameCounts = field(default_factory=NameCounts)
+
+    def add(self, record: Record) -> None:
+        roles = [message.role for message in record.messages]
+        self.messages.add(len(roles))
+        self.num_of_several_turns += roles.count("user") > 1
+        self.num_with_system += "system" in roles
+        if record.tools:
+            self.num_with_tools += 1
+            for tool in record.tools:
+                self.tools.add(tool.name)
+        if record.reply is not None and record.reply.tool_calls:
+            self.num_calling += 1
+            for call in record.reply.tool_calls:
+                self.called.add(call.name)
+
+    def summary(self) -> Conversations:
+        return Conversations(
+            messages=self.messages.summary(),
+            num_of_several_turns=self.num_of_several_turns,
+            num_with_system=self.num_with_system,
+            num_with_tools=self.num_with_tools,
+            num_calling=self.num_calling,
+            tools=self.tools.commonest(),
+            called=self.called.commonest(),
+        )
+
+
+@dataclass
 class Tally:
     """Counts over records, in memory that does not grow with them."""
 
     num_records: Counter[Split] = field(default_factory=Counter)
     prompts: LengthCounts = field(default_factory=LengthCounts)
     golds: LengthCounts = field(default_factory=LengthCounts)
-    workloads: Counter[str] = field(default_factory=Counter)
+    conversations: ConversationCounts = field(default_factory=ConversationCounts)
+    workloads: NameCounts = field(default_factory=NameCounts)
     num_near_duplicates: int = 0
 
     def add(self, record: Record, split: Split) -> None:
@@ -63,6 +117,6 @@ class Tally:
         self.prompts.add(sum(len(message.content) for message in record.messages))
         if record.gold is not None:
             self.golds.add(len(record.gold))
+        self.conversations.add(record)
         if record.workload is not None:
-            known = record.workload in self.workloads or len(self.workloads) < _MAX_WORKLOADS
-            self.workloads[record.workload if known else OTHER_WORKLOADS] += 1
+            self.workloads.add(record.workload)

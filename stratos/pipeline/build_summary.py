@@ -41,6 +41,7 @@ def build_summary(evidence: RunEvidence) -> RunSummary:
         started_at=evidence.run.started_at,
         ended_at=evidence.ended_at,
         content_hash=evidence.content_hash,
+        dataset=evidence.inspection,
         strategy=_strategy(evidence),
         teacher=_teacher(match, found),
         student=_student(evidence, found),

@@ -9,6 +9,7 @@ from stratos.contracts.jobs import EvaluatedExample, PrecisionScore, ProbeResult
 from stratos.contracts.measurements import BatchResult, LoadResult, Measurement
 from stratos.contracts.plan import Interval, PlannedEngine, PlanSet, ServedPrecision, Server
 from stratos.contracts.run import RunStatus
+from stratos.dataset.inspection import Inspection
 from stratos.frozen import FrozenModel
 from stratos.hosting.deployment import HostingChoice
 from stratos.moment import Moment
@@ -118,6 +119,7 @@ class RunSummary(FrozenModel):
     started_at: Moment
     ended_at: Moment
     content_hash: str | None = None
+    dataset: Inspection | None = None
     strategy: StrategySummary | None = None
     teacher: ModelSummary | None = None
     student: ModelSummary | None = None
