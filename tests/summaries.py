@@ -6,6 +6,7 @@ from stratos.contracts.distillation import CurvePoint
 from stratos.contracts.jobs import EvaluatedExample, ProbeResult, SynthesizeResult
 from stratos.contracts.measurements import LoadResult, Measurement, Pace, Percentile
 from stratos.contracts.plan import Interval, Plan, PlanSet, Server
+from stratos.contracts.records import SampledAttempt
 from stratos.dataset.inspection import AnswerShare, Inspection, LeftOut, Lengths
 from stratos.pipeline.summary import (
     ConstraintOutcome,
@@ -193,6 +194,25 @@ def succeeded_run(**changes: object) -> RunSummary:
             mean_completion_tokens=25,
             seconds=40,
             usd=0,
+        ),
+        samples=(
+            SampledAttempt(
+                id="7",
+                question="Hand: <m56>",
+                completion="m4 and m7 complete it\n#### m4 m7",
+                answer="m4 m7",
+                strategy="injection",
+                attempts=1,
+            ),
+            SampledAttempt(
+                id="8",
+                question="Hand: p23",
+                completion="#### p5",
+                answer="p1 p4",
+                strategy="injection",
+                attempts=2,
+                reason="a step does not hold",
+            ),
         ),
         training=TrainingSummary(
             steps=300,

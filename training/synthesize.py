@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Sequence
 
+from stratos.contracts.bucket import RECORDS_FILE, REJECTED_FILE
 from stratos.contracts.jobs import SynthesizeConfig, SynthesizeResult
 from stratos.contracts.records import write_jsonl
 from stratos.errors import TooFewVerifiedRecords
+from stratos.frozen import FrozenModel
 from stratos.scoring.reasons import too_few
 from stratos.spec import Weights
 from stratos.statistics.wilson import proportion
@@ -22,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 
 def synthesize(job: Job[SynthesizeConfig]) -> SynthesizeResult:
-    """Ask the teacher, keep what verifies, and upload it as records.jsonl."""
+    """Ask the teacher, keep what verifies, and upload it beside some of what does not."""
     config = job.config
     use_cpus(job.paths)
     judge = load_judge(job)
@@ -47,13 +50,12 @@ def synthesize(job: Job[SynthesizeConfig]) -> SynthesizeResult:
         on_done=report,
     )
     outcome = synthesizer.run(questions, config.strategy)
+    # People look at them above all where too few were kept.
+    _upload(job, REJECTED_FILE, outcome.rejected.attempts())
     asked = max(outcome.asked.values(), default=0)
     _require_yield(outcome, asked, config)
 
-    path = job.paths.output_dir / "data" / "records.jsonl"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    kept = write_jsonl(path, outcome.records)
-    job.storage.upload(path, config.records_uri.rstrip("/") + "/records.jsonl")
+    kept = _upload(job, RECORDS_FILE, outcome.records)
     usage = teacher.usage.plus(judge.usage)
     return SynthesizeResult(
         seconds=job.clock.seconds,
@@ -72,6 +74,14 @@ def synthesize(job: Job[SynthesizeConfig]) -> SynthesizeResult:
         tokens_per_second=teacher.usage.tokens_per_second,
         mean_completion_tokens=outcome.completion_tokens / max(1, kept),
     )
+
+
+def _upload(job: Job[SynthesizeConfig], name: str, rows: Sequence[FrozenModel]) -> int:
+    path = job.paths.output_dir / "data" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    num_rows = write_jsonl(path, rows)
+    job.storage.upload(path, f"{job.config.records_uri.rstrip('/')}/{name}")
+    return num_rows
 
 
 def _require_yield(outcome: VerifiedRecords, asked: int, config: SynthesizeConfig) -> None:

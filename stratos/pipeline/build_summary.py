@@ -50,6 +50,7 @@ def build_summary(evidence: RunEvidence) -> RunSummary:
         baselines=found.baselines if found else {},
         comparisons=found.comparisons if found else (),
         synthesis=evidence.synthesis,
+        samples=evidence.samples,
         training=_training(evidence.distillation, evidence.trained_on),
         constraints=tuple(_constraints(evidence)),
         phases=evidence.phases,

@@ -8,6 +8,7 @@ from stratos.contracts.distillation import CurvePoint
 from stratos.contracts.jobs import EvaluatedExample, PrecisionScore, ProbeResult, SynthesizeResult
 from stratos.contracts.measurements import BatchResult, LoadResult, Measurement
 from stratos.contracts.plan import Interval, PlannedEngine, PlanSet, ServedPrecision, Server
+from stratos.contracts.records import SampledAttempt
 from stratos.contracts.run import RunStatus
 from stratos.dataset.inspection import Inspection
 from stratos.frozen import FrozenModel
@@ -129,6 +130,8 @@ class RunSummary(FrozenModel):
     baselines: dict[str, Proportion] = Field(default_factory=dict)
     comparisons: tuple[Comparison, ...] = ()
     synthesis: SynthesizeResult | None = None
+    samples: tuple[SampledAttempt, ...] = ()
+    """Of synthesis: a few attempts that were kept, and a few for each reason of rejecting."""
     training: TrainingSummary | None = None
     constraints: tuple[ConstraintOutcome, ...] = ()
     phases: tuple[Phase, ...] = ()

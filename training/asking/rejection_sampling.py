@@ -20,6 +20,7 @@ from stratos.scoring.answers import elements, with_answer
 from stratos.scoring.reply import ReplyVerdict
 from stratos.spec import SetOf, StrategyName, Synthesis
 from training.asking.prompts import alignment_messages, injection_messages
+from training.asking.rejected_sample import RejectedSample
 from training.judging.judge import GivenReply, Judge
 from training.teachers.teacher import Completion, OnAnswer, Request, Teacher
 
@@ -37,6 +38,7 @@ class VerifiedRecords:
         records: Verified, in the order of the questions.
         asked: Questions asked, by strategy.
         rejects: Attempts rejected, by reason.
+        rejected: Some of them.
         completion_tokens: Written for the records that were kept.
     """
 
@@ -44,6 +46,7 @@ class VerifiedRecords:
     asked: Counter[str] = field(default_factory=Counter)
     kept: Counter[str] = field(default_factory=Counter)
     rejects: Counter[str] = field(default_factory=Counter)
+    rejected: RejectedSample = field(default_factory=RejectedSample)
     completion_tokens: int = 0
 
 
@@ -210,6 +213,9 @@ class RejectionSampler:
                     kept[one.index] = self._kept(one, verdict, attempt + 1)
                 else:
                     outcome.rejects[fault] += 1
+                    outcome.rejected.add(
+                        one.part.record, one.part.strategy, attempt + 1, one.completion, fault
+                    )
                     if fault == "no verdict":
                         unjudged.add(one.index)
         if parts:
