@@ -26,11 +26,11 @@ CREATE TABLE record (
 """
 _REPEATED_QUESTIONS = """
 CREATE TEMP TABLE repeated AS
-SELECT seq, gold IS NOT first AS contradicts, place, original FROM (
-    SELECT seq, gold, first_value(gold) OVER same AS first, place,
-        first_value(place) OVER same AS original, row_number() OVER same AS nth
-    FROM record WINDOW same AS (PARTITION BY question ORDER BY seq)
-) WHERE nth > 1
+SELECT record.seq, record.gold IS NOT first.gold AS contradicts, record.place,
+    first.place AS original
+FROM (SELECT question, min(seq) AS seq FROM record GROUP BY question HAVING count(*) > 1) AS asked
+JOIN record AS first ON first.seq = asked.seq
+JOIN record ON record.question = asked.question AND record.seq > first.seq
 """
 _REPEATED_IDS = """
 CREATE TEMP TABLE claimed AS
@@ -104,7 +104,10 @@ class Ledger:
     def drop_repeated_questions(self) -> Duplicates:
         """Keep the first record of each question."""
         self._flush()
+        # To sort the questions alone takes less than half the time of a window over the rows.
+        self._database.execute("CREATE INDEX by_question ON record (question)")
         self._database.execute(_REPEATED_QUESTIONS)
+        self._database.execute("DROP INDEX by_question")
         self._database.execute("UPDATE record SET kept = 0 WHERE seq IN (SELECT seq FROM repeated)")
         found = self._row("SELECT count(*), coalesce(sum(contradicts), 0) FROM repeated")
         return Duplicates(*found)

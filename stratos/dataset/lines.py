@@ -34,7 +34,9 @@ def read_lines(stream: Readable, *, gzipped: bool) -> Iterator[bytes]:
     for chunk in _inflated(stream) if gzipped else _chunks(stream):
         start = 0
         while (end := chunk.find(b"\n", start)) >= 0:
-            if not dropping:
+            if not (dropping or pending) and end - start <= MAX_LINE_BYTES:
+                yield chunk[start:end]
+            elif not dropping:
                 pending += chunk[start:end]
                 yield bytes(pending[: MAX_LINE_BYTES + 1])
             pending.clear()

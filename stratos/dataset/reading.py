@@ -8,6 +8,8 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from pydantic_core import from_json
+
 from stratos.contracts.records import Record
 from stratos.dataset.formats import ParsedRow, Row, RowError, detect_format, read_row
 from stratos.dataset.lines import MAX_LINE_BYTES
@@ -18,12 +20,28 @@ MAX_SHOWN = 20
 """Bad lines that a message or an inspection quotes."""
 
 
+_FOLDED_ASCII = bytes(
+    ord(" ") if chr(byte).isspace() else ord(chr(byte).lower()) for byte in range(128)
+) + bytes(128)
+
+
 def normalised(text: str) -> str:
     """Text in the form in which duplicates are compared: NFKC, case folded, single spaces.
 
     Punctuation stays, since `3+4` and `34` are different questions.
     """
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    if not text.isascii():
+        return " ".join(words_of(text))
+    # The same in one pass over the bytes: most of inspection's time was spent here.
+    folded = text.encode("ascii").translate(_FOLDED_ASCII)
+    single = b" ".join(folded.split()) if b"  " in folded else folded.strip()
+    return single.decode("ascii")
+
+
+def words_of(text: str) -> list[str]:
+    """The words of the normalised text."""
+    folded = text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
+    return folded.split()
 
 
 @dataclass
@@ -87,7 +105,7 @@ def _json_object(line: bytes) -> Row:
     if len(line) > MAX_LINE_BYTES:
         raise RowError(f"is longer than {MAX_LINE_BYTES:,} bytes")
     try:
-        row = json.loads(line.decode("utf-8"))
+        row = _parsed(line)
     except UnicodeDecodeError as error:
         raise RowError(f"byte {error.start} is not UTF-8") from error
     except json.JSONDecodeError as error:
@@ -97,6 +115,18 @@ def _json_object(line: bytes) -> Row:
     if not isinstance(row, dict):
         raise RowError("is not a JSON object; each line must be one, in braces")
     return row
+
+
+def _parsed(line: bytes) -> object:
+    """Parse a line as `json` does, five times as fast.
+
+    pydantic's parser reads no line otherwise than `json`, but refuses more of them: lone
+    surrogates, deep nesting.
+    """
+    try:
+        return from_json(line)
+    except ValueError:
+        return json.loads(line.decode("utf-8"))
 
 
 def _optional_text(row: Row, name: str) -> str | None:

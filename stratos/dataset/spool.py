@@ -63,14 +63,14 @@ class Spool:
         file.seek(place & ((1 << _PLACE_BITS) - 1))
         return Record.model_validate_json(file.readline())
 
-    def drain(self) -> Iterator[Record]:
-        """Every record in order of arrival; afterwards the spool is empty."""
+    def drain(self) -> Iterator[tuple[Record, bytes]]:
+        """Every record in order of arrival, and its line; afterwards the spool is empty."""
         self._writing.flush()
         self._close_reading()
         for number in range(self._last + 1):
             with self._path(number).open("rb") as lines:
                 for line in lines:
-                    yield Record.model_validate_json(line)
+                    yield Record.model_validate_json(line), line
             self._path(number).unlink()
 
     def _open(self, number: int) -> BinaryIO:

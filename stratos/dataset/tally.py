@@ -76,10 +76,11 @@ class ConversationCounts:
     called: NameCounts = field(default_factory=NameCounts)
 
     def add(self, record: Record) -> None:
-        roles = [message.role for message in record.messages]
-        self.messages.add(len(roles))
-        self.num_of_several_turns += roles.count("user") > 1
-        self.num_with_system += "system" in roles
+        self.messages.add(len(record.messages))
+        if len(record.messages) > 1:
+            roles = [message.role for message in record.messages]
+            self.num_of_several_turns += roles.count("user") > 1
+            self.num_with_system += "system" in roles
         if record.tools:
             self.num_with_tools += 1
             for tool in record.tools:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import unicodedata
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from stratos.dataset.reading import _parsed, normalised, words_of
 from stratos.errors import DatasetRejected
 from tests import factories
 from tests.unit.stratos.dataset.inspecting import inspect, inspect_bytes
@@ -43,3 +48,44 @@ def test_the_format_that_a_spec_names_holds_for_every_line(tmp_path: Path) -> No
     assert found.formats == {"d.jsonl": "prompt_completion"}
     with pytest.raises(DatasetRejected, match="has no field 'messages', which the format openai"):
         inspect(tmp_path, rows, format="openai_chat")
+
+
+@given(st.text() | st.text(st.characters(max_codepoint=127)))
+def test_text_is_normalised_alike_whatever_its_alphabet(text: str) -> None:
+    expected = unicodedata.normalize("NFKC", text).casefold().split()
+    assert normalised(text) == " ".join(expected)
+    assert words_of(text) == expected
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(st.dictionaries(st.text(), _JSON), st.booleans())
+def test_a_line_is_parsed_as_json_does(row: dict[str, object], escaped: bool) -> None:
+    line = json.dumps(row, ensure_ascii=escaped)
+    assert repr(_parsed(line.encode())) == repr(json.loads(line))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        r'{"a": "\ud800"}',
+        '{"a": ' + "[" * 400 + "]" * 400 + "}",
+        '{"a": 123456789012345678901234567890}',
+        '{"a": NaN, "b": -Infinity, "c": 1e999}',
+        '{"a": 1, "a": 2}',
+    ],
+)
+def test_a_line_that_the_fast_parser_refuses_is_still_read(line: str) -> None:
+    assert repr(_parsed(line.encode())) == repr(json.loads(line))
+
+
+@pytest.mark.parametrize(
+    "line", ['{"a": 01}', '{"a": 1,}', "{'a': 1}", '{"a": "\t"}', '{"a": nan}']
+)
+def test_what_json_refuses_is_refused(line: str) -> None:
+    with pytest.raises(json.JSONDecodeError):
+        _parsed(line.encode())
