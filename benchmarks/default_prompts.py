@@ -96,7 +96,8 @@ def ask(teacher: _Remembering, prompts: str, synthesis: Synthesis, strategy: Str
     records = questions()
     outcome = sampler.run(records, strategy)
     read = [
-        read_reply(one.text, finished=one.finished, marker=JUDGE.marker) for one in teacher.replies
+        read_reply(one.text, verifier=JUDGE.verifier, finished=one.finished, marker=JUDGE.marker)
+        for one in teacher.replies
     ]
     return {
         "prompts": prompts,

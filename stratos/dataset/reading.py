@@ -90,7 +90,12 @@ class DatasetReader:
         example = read_row(row, self.formats[file])
         gold = None
         if example.reply is not None:
-            gold = read_reply(example.reply, finished=True, marker=self.task.answer_marker).answer
+            gold = read_reply(
+                example.reply,
+                verifier=self.task.verifier,
+                finished=True,
+                marker=self.task.answer_marker,
+            ).answer
         return Record(
             id=_optional_text(row, "id") or _content_id(example),
             messages=example.messages,

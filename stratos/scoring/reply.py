@@ -8,7 +8,7 @@ from typing import Literal
 from stratos.scoring.answers import final_answer, rationale_of
 from stratos.scoring.thinking import without_thinking
 from stratos.scoring.verifiers import is_correct, needs_gold
-from stratos.spec import JsonSchema, Verifier
+from stratos.spec import JsonSchema, ToolCalls, Verifier
 
 Reason = Literal[
     "right",
@@ -63,14 +63,16 @@ def expects_marker(verifier: Verifier, marker: str) -> bool:
     """Whether a model is to mark its final answer.
 
     A reply that is JSON, matches a pattern or pleases a judge is read as a whole. One with a marker
-    counts all the same.
+    counts all the same. Tool calls are never marked.
     """
-    return bool(marker) and needs_gold(verifier) and not isinstance(verifier, JsonSchema)
+    whole = isinstance(verifier, JsonSchema | ToolCalls) or not needs_gold(verifier)
+    return bool(marker) and not whole
 
 
 def read_reply(
     text: str,
     *,
+    verifier: Verifier,
     finished: bool,
     marker: str,
     gold: str | None = None,
@@ -79,7 +81,8 @@ def read_reply(
 ) -> ReadReply:
     """Find the answer in a reply.
 
-    Thinking between tags is cut off first: an answer inside it is none.
+    Thinking between tags is cut off first: an answer inside it is none. Tool calls are JSON, which
+    holds neither thinking nor a marker, whatever stands in their arguments.
 
     Args:
         finished: The model ended it, and not its limit of tokens.
@@ -88,7 +91,10 @@ def read_reply(
         must_mark: A reply without a marker is worth nothing.
         keep_thinking: Teach the thinking, too.
     """
-    said = without_thinking(text)
+    if isinstance(verifier, ToolCalls):
+        marker, said = "", text.strip()
+    else:
+        said = without_thinking(text)
     marked = bool(marker) and marker in said
     fault: Reason | None = None
     if not finished:
@@ -132,6 +138,6 @@ def judge_reply(
     Raises:
         ValueError: as `is_correct` does.
     """
-    reply = read_reply(text, finished=finished, marker=marker, gold=gold)
+    reply = read_reply(text, verifier=verifier, finished=finished, marker=marker, gold=gold)
     correct = reply.fault is None and is_correct(verifier, reply.answer, gold)
     return verdict_of(reply, correct, verifier=verifier, marker=marker)

@@ -8,6 +8,7 @@ import unicodedata
 from decimal import Decimal
 
 from stratos.scoring.answers import elements, unfenced
+from stratos.scoring.tool_calls import compare_calls
 from stratos.spec import (
     Choice,
     Exact,
@@ -17,6 +18,7 @@ from stratos.spec import (
     Number,
     Regex,
     SetOf,
+    ToolCalls,
     Verifier,
 )
 from stratos.spec.json_schema import is_valid
@@ -55,7 +57,7 @@ def is_correct(verifier: Verifier, answer: str, gold: str | None) -> bool:
 
 
 def _agrees(
-    verifier: Exact | Normalised | Number | Choice | SetOf | JsonSchema | Regex,
+    verifier: Exact | Normalised | Number | Choice | SetOf | JsonSchema | ToolCalls | Regex,
     answer: str,
     gold: str,
 ) -> bool:
@@ -76,6 +78,8 @@ def _agrees(
             return set(found) == set(elements(gold, verifier.separator))
         case JsonSchema():
             return _same_json(answer, gold, verifier.json_schema)
+        case ToolCalls():
+            return compare_calls(verifier, answer, gold).exact
 
 
 def normalise(text: str) -> str:

@@ -20,6 +20,7 @@ from stratos.spec.task import (
     Regex,
     SetOf,
     Task,
+    ToolCalls,
     Verifier,
 )
 from stratos.spec.training import (
@@ -67,6 +68,7 @@ __all__ = [
     "Synthesis",
     "Task",
     "Teacher",
+    "ToolCalls",
     "Training",
     "Verifier",
     "Weights",

@@ -88,6 +88,27 @@ class Regex(FrozenModel):
         return pattern
 
 
+class ToolCalls(FrozenModel):
+    """The tools that are called, and their arguments, are the gold ones, equal as JSON values.
+
+    Answer and gold are JSON: a list of `{"name": …, "arguments": {…}}`, and `[]` where nothing is
+    to be called. The gold answer may name several right answers: see
+    [Tool calls](objectives.md#tool-calls).
+    """
+
+    kind: Literal["tool_call"]
+    ordered: bool = False
+    """Whether the order of several calls in one reply counts."""
+    tolerance: Annotated[float, Field(ge=0)] = 0.0
+    """How far a number in an argument may be from the gold one."""
+    argument_tolerance: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
+    """The same for arguments of these names, in place of `tolerance`."""
+    ignored_arguments: tuple[str, ...] = ()
+    """Arguments that are not compared, such as an id that the model makes up."""
+    optional_arguments: tuple[str, ...] = ()
+    """Arguments that may be left out, and are compared where they are given."""
+
+
 class LlmJudge(FrozenModel):
     """A model behind an API decides, by the criteria given. Needs no gold answer; if there is one,
     the judge sees it. Its tokens count toward the budget. It is asked only inside the jobs: the
@@ -108,7 +129,7 @@ class LlmJudge(FrozenModel):
 
 
 Verifier = Annotated[
-    Exact | Normalised | Number | Choice | SetOf | JsonSchema | Regex | LlmJudge,
+    Exact | Normalised | Number | Choice | SetOf | JsonSchema | ToolCalls | Regex | LlmJudge,
     Field(discriminator="kind"),
 ]
 

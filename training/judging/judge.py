@@ -90,6 +90,7 @@ class Judge:
         read = [
             read_reply(
                 one.text,
+                verifier=self.verifier,
                 finished=one.finished,
                 marker=self.marker,
                 gold=one.gold,

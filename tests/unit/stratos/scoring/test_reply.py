@@ -61,29 +61,35 @@ def test_without_a_marker_in_the_spec_none_is_missed():
     exact = Exact(kind="exact")
     assert worth("a #### b", exact, "a #### b", marker="") == "right"
     assert worth("a #### b", exact, "b", marker="") == "wrong answer"
-    assert not read_reply("a", finished=True, marker="", must_mark=True).fault
+    assert not read_reply("a", verifier=NUMBER, finished=True, marker="", must_mark=True).fault
 
 
 def test_thinking_is_not_learned_unless_it_is_asked_for():
     reply = "<think>hm</think>\nso\n#### 72"
-    assert read_reply(reply, finished=True, marker="####").text_to_learn == "so\n#### 72"
-    kept = read_reply(reply, finished=True, marker="####", keep_thinking=True)
+    assert (
+        read_reply(reply, verifier=NUMBER, finished=True, marker="####").text_to_learn
+        == "so\n#### 72"
+    )
+    kept = read_reply(reply, verifier=NUMBER, finished=True, marker="####", keep_thinking=True)
     assert (kept.text_to_learn, kept.rationale, kept.answer) == (reply, "so", "72")
 
 
 def test_the_rationale_is_what_precedes_the_marked_answer():
-    marked = read_reply("two and two\n#### 4", finished=True, marker="####")
+    marked = read_reply("two and two\n#### 4", verifier=NUMBER, finished=True, marker="####")
     assert (marked.rationale, marked.is_marked) == ("two and two", True)
-    whole = read_reply(" two and two ", finished=True, marker="####")
+    whole = read_reply(" two and two ", verifier=NUMBER, finished=True, marker="####")
     assert (whole.rationale, whole.is_marked) == ("two and two", False)
 
 
 def test_a_marker_that_must_be_there_is_missed():
-    assert read_reply("72", finished=True, marker="####", must_mark=True).fault == "no marker"
+    assert (
+        read_reply("72", verifier=NUMBER, finished=True, marker="####", must_mark=True).fault
+        == "no marker"
+    )
 
 
 def test_what_nothing_could_tell_is_neither_right_nor_wrong():
-    reply = read_reply("yes", finished=True, marker="####")
+    reply = read_reply("yes", verifier=NUMBER, finished=True, marker="####")
     verdict = verdict_of(reply, None, verifier=NUMBER, marker="####")
     assert (verdict.reason, verdict.is_right) == ("no verdict", None)
 

@@ -59,7 +59,7 @@ def make_scored(outcomes):
     verdicts = [
         ReplyVerdict(
             "right" if right else "wrong answer",
-            read_reply(completion.text, finished=True, marker="####"),
+            read_reply(completion.text, verifier=NUMBER.verifier, finished=True, marker="####"),
         )
         for right, completion in zip(outcomes, completions, strict=True)
     ]
