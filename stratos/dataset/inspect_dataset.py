@@ -8,18 +8,23 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from stratos.contracts.records import SPLITS, Split
+from stratos.contracts.records import SPLITS, Record, Split
 from stratos.dataset.allowance import UNLIMITED, Allowance
-from stratos.dataset.formats import Row, RowError
+from stratos.dataset.batch_halves import BatchHalves
+from stratos.dataset.documents import json_rows
+from stratos.dataset.formats.row import Row, RowError
 from stratos.dataset.inspection import AnswerShare, Inspection
-from stratos.dataset.ledger import Duplicates, Group, Ledger
+from stratos.dataset.ledger import Duplicates, Group, Ledger, LedgerRow
 from stratos.dataset.left_out import LeftOutRows
-from stratos.dataset.lines import BrokenFileError, Readable, read_lines
+from stratos.dataset.lines import BrokenFileError
+from stratos.dataset.lines import DataFile as DataFile
 from stratos.dataset.near_duplicates import NearDuplicates
 from stratos.dataset.parquet import read_rows
-from stratos.dataset.reading import MAX_SHOWN, DatasetReader, normalised
+from stratos.dataset.reading import DatasetReader, Entry
+from stratos.dataset.s3_bodies import S3Bodies, is_body
 from stratos.dataset.splitting import MIN_TRAIN_RECORDS, deal, shortage
-from stratos.dataset.spool import Spool
+from stratos.dataset.spool import Spool, line_of
+from stratos.dataset.tables import csv_rows
 from stratos.dataset.tally import Tally
 from stratos.errors import DatasetRejected
 from stratos.scoring.verifiers import needs_gold
@@ -34,14 +39,6 @@ _SHOWN_CHARACTERS = 200
 
 Refuse = Callable[[str], None]
 """Told why a dataset cannot be used."""
-
-
-@dataclass(frozen=True)
-class DataFile:
-    """One file of the dataset, opened when its turn comes."""
-
-    name: str
-    open: Callable[[], Readable]
 
 
 @dataclass(frozen=True)
@@ -78,17 +75,24 @@ def inspect_dataset(
     Raises:
         DatasetRejected: naming bad lines, counting what is too few, or saying what is too large.
     """
-    reader = DatasetReader(task)
-    with Spool(folder / ".spool") as spool, Ledger(folder / ".ledger") as ledger:
-        for file in files:
-            _read(file, folder, reader, spool, ledger, allowance)
+    listed = list(files)
+    with (
+        Spool(folder / ".spool") as spool,
+        Ledger(folder / ".ledger") as ledger,
+        BatchHalves(folder / ".halves") as halves,
+    ):
+        reader = DatasetReader(task, S3Bodies.of(listed), halves)
+        for file in listed:
+            if not is_body(file.name):
+                _read(file, folder, reader, spool, ledger, allowance)
+        _enter(reader, reader.read_halves(), spool, ledger)
         duplicates = ledger.drop_repeated_questions()
-        _report_repeated_ids(reader, spool, ledger)
+        ledger.tie_conversations()
         _check_lines(reader, refuse)
         left_out = LeftOutRows()
         left_out.add_repeats(duplicates, ledger, spool)
         ledger.close_entry()
-        sides = _split(spool, ledger, task, refuse)
+        sides = _split(reader, spool, ledger, refuse)
         common = [spool.at(place).gold or "" for place in ledger.common_golds(_COMMON_ANSWERS)]
         tally = _write(folder, reader, spool, ledger, sides, allowance, left_out)
         if tally.num_near_duplicates and tally.num_records["train"] < MIN_TRAIN_RECORDS:
@@ -109,23 +113,31 @@ def _read(
     ledger: Ledger,
     allowance: Allowance,
 ) -> None:
-    needed = needs_gold(reader.task.verifier)
     try:
         rows = _watched(_rows(file, folder, spool, allowance), reader, spool, allowance)
-        for record in reader.read(file.name, rows):
-            question = "\n".join(f"{m.role}: {normalised(m.content)}" for m in record.messages)
-            judged = record.gold is not None or not needed
-            ledger.add(record, question, judged, spool.append(record))
+        _enter(reader, reader.read(file.name, rows), spool, ledger)
     except BrokenFileError as error:
         raise DatasetRejected(f"{file.name}: {error}") from error
+
+
+def _enter(reader: DatasetReader, entries: Iterable[Entry], spool: Spool, ledger: Ledger) -> None:
+    needed = needs_gold(reader.task.verifier)
+    for entry in entries:
+        judged = entry.record.gold is not None or not needed
+        ledger.add(entry, judged, spool.append(entry.record))
 
 
 def _rows(
     file: DataFile, folder: Path, spool: Spool, allowance: Allowance
 ) -> Iterable[bytes | Row | RowError]:
-    if file.name.endswith(".parquet"):
+    gzipped = file.name.endswith(".gz")
+    name = file.name.removesuffix(".gz")
+    if name.endswith(".parquet"):
         return read_rows(file.open(), folder, allowance, lambda: spool.num_bytes)
-    return read_lines(file.open(), gzipped=file.name.endswith(".gz"))
+    if name.endswith((".csv", ".tsv")):
+        separator = "," if name.endswith(".csv") else "\t"
+        return csv_rows(file.open(), gzipped=gzipped, separator=separator)
+    return json_rows(file.open(), gzipped=gzipped)
 
 
 def _watched(
@@ -141,30 +153,26 @@ def _watched(
             allowance.check_seconds(spool.num_bytes, reader.num_lines)
 
 
-def _report_repeated_ids(reader: DatasetReader, spool: Spool, ledger: Ledger) -> None:
-    count, places = ledger.drop_repeated_ids(MAX_SHOWN)
-    for place in places:
-        record = spool.at(place)
-        reader.report(record.provenance, f"the id {record.id!r} is another record's too")
-    reader.num_bad_lines += count - len(places)
-
-
 def _check_lines(reader: DatasetReader, refuse: Refuse) -> None:
-    if reader.num_bad_lines and reader.task.on_bad_line == "stop":
+    task, bad = reader.task, reader.num_bad_lines
+    skips = task.on_bad_line == "skip"
+    if bad > (task.max_bad_share * reader.num_lines if skips else 0):
         shown = "\n".join(f"- {line}" for line in reader.bad_lines)
-        more = reader.num_bad_lines - len(reader.bad_lines)
+        more = bad - len(reader.bad_lines)
         rest = f"\n- and {more} more" if more else ""
-        refuse(
-            f"{reader.num_bad_lines} of {reader.num_lines} lines cannot be read:\n{shown}{rest}\n"
-            "Fix them, or set task.on_bad_line: skip"
+        allowed = (
+            f"Fix them, or raise task.max_bad_share, which allows {task.max_bad_share:.0%}"
+            if skips
+            else "Fix them, or set task.on_bad_line: skip"
         )
+        refuse(f"{bad} of {reader.num_lines} lines cannot be read:\n{shown}{rest}\n{allowed}")
     if not reader.num_lines:
         raise DatasetRejected("the dataset is empty; put one JSON object on each line")
 
 
-def _split(spool: Spool, ledger: Ledger, task: Task, refuse: Refuse) -> _Sides:
+def _split(reader: DatasetReader, spool: Spool, ledger: Ledger, refuse: Refuse) -> _Sides:
     """Pick the held-out groups, then probe groups that resemble none of them; train on the rest."""
-    index = NearDuplicates()
+    task, index = reader.task, NearDuplicates()
     heldout = deal(ledger.groups(), task.heldout_records, refuse=lambda group: False)
     _add_all(index, heldout.keys, spool, ledger)
 
@@ -186,7 +194,7 @@ def _split(spool: Spool, ledger: Ledger, task: Task, refuse: Refuse) -> _Sides:
         "probe": num_probe,
         "train": counts[0] - num_heldout - num_probe,
     }
-    if problem := shortage(counts, wanted, found):
+    if problem := shortage(counts, wanted, found, reader.no_answer):
         refuse(problem)
     _add_all(index, probe.keys, spool, ledger)
     return _Sides(heldout.keys, probe.keys, index)
@@ -213,22 +221,35 @@ def _write(
         outputs = {
             split: stack.enter_context((folder / f"{split}.jsonl").open("wb")) for split in SPLITS
         }
-        spooled = zip(spool.drain(), ledger.rows(), strict=True)
-        for (record, line), (number, group, kept) in spooled:
-            if number % _ROWS_BETWEEN_CLOCKS == 0:
+        for (record, line), row in zip(spool.drain(), ledger.rows(), strict=True):
+            if row.number % _ROWS_BETWEEN_CLOCKS == 0:
                 allowance.check_seconds(spool.num_bytes, reader.num_lines)
-            if not kept:
+            if not row.kept:
                 continue
-            split = sides.split(group)
+            split = sides.split(row.group)
             if split == "train" and (original := sides.index.one_like(record)) is not None:
-                near.append(number)
+                near.append(row.number)
                 left_out.add_leak(record, original)
                 continue
+            if names := _names(record, row, ledger):
+                line = line_of(record.model_copy(update=names))
             outputs[split].write(_ASSIGNED[split].join((line[: -len(_END)], _END)))
             tally.add(record, split)
     tally.num_near_duplicates = len(near)
     ledger.drop(near)
     return tally
+
+
+def _names(record: Record, row: LedgerRow, ledger: Ledger) -> dict[str, str]:
+    """An id and a group in place of the record's own, where it needs others."""
+    names: dict[str, str] = {}
+    if row.nth is not None:
+        names["id"] = f"{record.id}#{row.nth}"
+        while ledger.holds_id(names["id"]):
+            names["id"] += "#"
+    if row.in_conversation and record.group is None:
+        names["group"] = row.group.hex()
+    return names
 
 
 def _inspection(
@@ -248,6 +269,9 @@ def _inspection(
         num_exact_duplicates=duplicates.num_repeated,
         num_near_duplicates=tally.num_near_duplicates,
         num_contradictions=duplicates.num_contradictions,
+        num_repeated_ids=ledger.num_repeated_ids(),
+        num_shortened=reader.num_shortened,
+        no_answer={why: reader.no_answer[why] for why in sorted(reader.no_answer)},
         num_groups=ledger.num_kept()[2],
         num_records={split: tally.num_records[split] for split in SPLITS},
         num_gold=golds.num,

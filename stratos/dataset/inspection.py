@@ -82,6 +82,13 @@ class Inspection(FrozenModel):
     """Training records too like a held-out or probe record, left out."""
     num_contradictions: int
     """Exact duplicates with another answer; the first one counts."""
+    num_repeated_ids: int = 0
+    """Records whose id was another's, too, and was made unique. 0 in older files."""
+    num_shortened: int = 0
+    """Records whose history was cut to `task.max_history_characters`. 0 in older files."""
+    no_answer: dict[str, int] = Field(default_factory=dict)
+    """Why replies are none to learn → how many; see `stratos.dataset.formats.row`. They are no gold
+    answers. Older files have none."""
     num_groups: int
     num_records: dict[Split, int]
     num_gold: int

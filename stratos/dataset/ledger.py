@@ -13,7 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from stratos.contracts.messages import Message, calls_text
 from stratos.contracts.records import Record
+from stratos.dataset.reading import Entry
+from stratos.dataset.ties import Ties
+from stratos.dataset.words import normalised
 
 _CACHE_KIB = 64 * 1024
 _BATCH = 10_000
@@ -21,7 +25,7 @@ _BATCH = 10_000
 _TABLE = """
 CREATE TABLE record (
     seq INTEGER PRIMARY KEY, question BLOB, gold BLOB, id BLOB, grp BLOB, judged INTEGER,
-    place INTEGER, kept INTEGER NOT NULL DEFAULT 1
+    place INTEGER, file INTEGER, kept INTEGER NOT NULL DEFAULT 1
 )
 """
 _REPEATED_QUESTIONS = """
@@ -34,10 +38,14 @@ JOIN record ON record.question = asked.question AND record.seq > first.seq
 """
 _REPEATED_IDS = """
 CREATE TEMP TABLE claimed AS
-SELECT seq, place FROM (
-    SELECT seq, place, row_number() OVER (PARTITION BY id ORDER BY seq) AS nth
-    FROM record WHERE kept
+SELECT seq, nth FROM (
+    SELECT seq, row_number() OVER (PARTITION BY id ORDER BY seq) AS nth FROM record WHERE kept
 ) WHERE nth > 1
+"""
+_PLAIN_ROWS = "SELECT seq, grp, kept, NULL, 0 FROM record ORDER BY seq"
+_ROWS = """
+SELECT record.seq, grp, kept, nth, grp IN (SELECT grp FROM conversation)
+FROM record LEFT JOIN claimed ON claimed.seq = record.seq ORDER BY record.seq
 """
 
 
@@ -66,6 +74,22 @@ class Golds:
     num_distinct: int
 
 
+@dataclass(frozen=True)
+class LedgerRow:
+    """What was decided of one record.
+
+    Attributes:
+        nth: How many records have its id up to it, where there are several.
+        in_conversation: It shares its group with turns of a conversation.
+    """
+
+    number: int
+    group: bytes
+    kept: bool
+    nth: int | None
+    in_conversation: bool
+
+
 class Ledger:
     """A table of records on disk, deleted at the end."""
 
@@ -78,6 +102,7 @@ class Ledger:
         self._database.execute(_TABLE)
         self._database.execute("BEGIN")
         self._pending: list[tuple[object, ...]] = []
+        self._ties = Ties(self._database)
 
     def __enter__(self) -> Ledger:
         return self
@@ -91,15 +116,37 @@ class Ledger:
         self._database.close()
         self._path.unlink(missing_ok=True)
 
-    def add(self, record: Record, question: str, judged: bool, place: int) -> None:
-        """Enter a record; `question` is all that is asked, normalised."""
-        asked = _digest(question)
-        group = f"group:{record.group}" if record.group else f"question:{asked.hex()}"
+    def add(self, entry: Entry, judged: bool, place: int) -> None:
+        """Enter a record."""
+        record = entry.record
+        asked = _digest(_question_text(record))
+        if record.group:
+            group = f"group:{record.group}"
+        elif entry.opening is None:
+            group = f"question:{asked.hex()}"
+        else:
+            group = f"question:{_digest(_messages_text(entry.opening)).hex()}"
         gold = None if record.gold is None else _digest(record.gold)
-        row = (asked, gold, _digest(record.id), group_key(group), judged, place)
+        key = group_key(group)
+        row = (asked, gold, _digest(record.id), key, judged, place, entry.file)
         self._pending.append(row)
+        if entry.conversation is not None:
+            self._ties.add(_digest(entry.conversation), key)
+        elif not record.group and any(said.role == "assistant" for said in record.messages):
+            self._ties.mark(key)
         if len(self._pending) >= _BATCH:
             self._flush()
+
+    def tie_conversations(self) -> None:
+        """Give the records of one conversation one group, where their openings differ.
+
+        Records are of one conversation if the dataset says so, or one file gives them one id.
+        """
+        self._flush()
+        self._database.execute(_REPEATED_IDS)
+        if self._row("SELECT count(*) FROM claimed")[0]:
+            self._ties.add_ids()
+        self._ties.apply()
 
     def drop_repeated_questions(self) -> Duplicates:
         """Keep the first record of each question."""
@@ -120,14 +167,15 @@ class Ledger:
             (contradicts, limit),
         ).fetchall()
 
-    def drop_repeated_ids(self, limit: int) -> tuple[int, list[int]]:
-        """Keep the first record of each id; return how many were dropped, and the first few
-        places."""
-        self._database.execute(_REPEATED_IDS)
-        self._database.execute("UPDATE record SET kept = 0 WHERE seq IN (SELECT seq FROM claimed)")
-        (count,) = self._row("SELECT count(*) FROM claimed")
-        rows = self._database.execute("SELECT place FROM claimed ORDER BY seq LIMIT ?", (limit,))
-        return count, [place for (place,) in rows]
+    def num_repeated_ids(self) -> int:
+        """How many records have the id of one before them."""
+        return self._row("SELECT count(*) FROM claimed")[0]
+
+    def holds_id(self, name: str) -> bool:
+        """Whether any record has this id."""
+        self._database.execute("CREATE INDEX IF NOT EXISTS by_id ON record (id)")
+        query = "SELECT count(*) FROM (SELECT 1 FROM record WHERE id = ? LIMIT 1)"
+        return bool(self._row(query, _digest(name))[0])
 
     def close_entry(self) -> None:
         """Index the groups; no record may be added after this."""
@@ -147,10 +195,13 @@ class Ledger:
         )
         return [place for (place,) in rows]
 
-    def rows(self) -> Iterator[tuple[int, bytes, bool]]:
-        """Number, group and whether it is kept, of every record in order of arrival."""
-        rows = self._database.execute("SELECT seq, grp, kept FROM record ORDER BY seq")
-        return ((seq, group, bool(kept)) for seq, group, kept in rows)
+    def rows(self) -> Iterator[LedgerRow]:
+        """What was decided of every record, in order of arrival."""
+        plain = not self._ties.is_any and not self.num_repeated_ids()
+        rows = self._database.execute(_PLAIN_ROWS if plain else _ROWS)
+        return (
+            LedgerRow(seq, grp, bool(kept), nth, bool(many)) for seq, grp, kept, nth, many in rows
+        )
 
     def drop(self, numbers: Iterable[int]) -> None:
         """Drop records by their numbers."""
@@ -191,7 +242,8 @@ class Ledger:
 
     def _flush(self) -> None:
         self._database.executemany(
-            "INSERT INTO record (question, gold, id, grp, judged, place) VALUES (?,?,?,?,?,?)",
+            "INSERT INTO record (question, gold, id, grp, judged, place, file) "
+            "VALUES (?,?,?,?,?,?,?)",
             self._pending,
         )
         self._pending.clear()
@@ -204,6 +256,23 @@ class Ledger:
 def group_key(group: str) -> bytes:
     """The hash that groups are ordered and dealt by."""
     return hashlib.sha256(group.encode()).digest()[:16]
+
+
+def _question_text(record: Record) -> str:
+    """All that is asked, normalised; the tools belong to it."""
+    asked = _messages_text(record.messages)
+    if record.tools is None:
+        return asked
+    return "\n".join([asked, *(tool.model_dump_json() for tool in record.tools)])
+
+
+def _messages_text(messages: Iterable[Message]) -> str:
+    return "\n".join(map(_message_text, messages))
+
+
+def _message_text(said: Message) -> str:
+    told = f"{said.role}: {normalised(said.content)}"
+    return told if said.tool_calls is None else f"{told} {calls_text(said.tool_calls)}"
 
 
 def _digest(text: str) -> bytes:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Protocol
 
 from stratos.units import MIB
@@ -18,8 +19,16 @@ class Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
+@dataclass(frozen=True)
+class DataFile:
+    """One file of the dataset, opened when its turn comes."""
+
+    name: str
+    open: Callable[[], Readable]
+
+
 class BrokenFileError(ValueError):
-    """A file cannot be decompressed."""
+    """A file cannot be read at all."""
 
 
 def read_lines(stream: Readable, *, gzipped: bool) -> Iterator[bytes]:
@@ -29,9 +38,14 @@ def read_lines(stream: Readable, *, gzipped: bool) -> Iterator[bytes]:
     Raises:
         BrokenFileError: if a gzipped file is damaged or ends early.
     """
+    return lines_of(chunks_of(stream, gzipped=gzipped))
+
+
+def lines_of(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Cut chunks into lines, as `read_lines` says."""
     pending = bytearray()
     dropping = False  # the rest of a line that was cut short
-    for chunk in _inflated(stream) if gzipped else _chunks(stream):
+    for chunk in chunks:
         start = 0
         while (end := chunk.find(b"\n", start)) >= 0:
             if not (dropping or pending) and end - start <= MAX_LINE_BYTES:
@@ -50,6 +64,15 @@ def read_lines(stream: Readable, *, gzipped: bool) -> Iterator[bytes]:
                 dropping = True
     if pending:
         yield bytes(pending)
+
+
+def chunks_of(stream: Readable, *, gzipped: bool) -> Iterator[bytes]:
+    """Yield the bytes of a file in pieces of at most `CHUNK_BYTES`.
+
+    Raises:
+        BrokenFileError: if a gzipped file is damaged or ends early.
+    """
+    return _inflated(stream) if gzipped else _chunks(stream)
 
 
 def _chunks(stream: Readable) -> Iterator[bytes]:

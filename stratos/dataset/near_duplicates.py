@@ -22,7 +22,7 @@ from collections.abc import Iterable
 from rensa import RMinHash, RMinHashLSH
 
 from stratos.contracts.records import Record
-from stratos.dataset.reading import words_of
+from stratos.dataset.words import words_of
 
 MIN_WORDS = 32
 SHINGLE_WORDS = 5

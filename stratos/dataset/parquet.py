@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from stratos.dataset.allowance import UNLIMITED, Allowance
-from stratos.dataset.formats import Row, RowError
+from stratos.dataset.formats.row import Row, RowError
 from stratos.dataset.lines import CHUNK_BYTES, BrokenFileError, Readable
 from stratos.errors import DatasetRejected
 

@@ -4,44 +4,56 @@ from __future__ import annotations
 
 import hashlib
 import json
-import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from pydantic_core import from_json
 
+from stratos.contracts.messages import Message, Tool, ToolCall, calls_text
 from stratos.contracts.records import Record
-from stratos.dataset.formats import ParsedRow, Row, RowError, detect_format, read_row
+from stratos.dataset.batch_halves import BatchHalves
+from stratos.dataset.formats.batch_files import BatchHalf
+from stratos.dataset.formats.detection import detect_format, read_fields
+from stratos.dataset.formats.pairs import column_row
+from stratos.dataset.formats.row import (
+    NoAnswer,
+    ParsedRow,
+    Row,
+    RowError,
+    check_text,
+    name_of,
+)
 from stratos.dataset.lines import MAX_LINE_BYTES
+from stratos.dataset.s3_bodies import S3Bodies
+from stratos.dataset.turns import Passed, Turn, shortened, turns_of
 from stratos.scoring.reply import read_reply
-from stratos.spec import FormatName, Task
+from stratos.scoring.tool_calls import a_right_answer, calls_fault
+from stratos.spec import FormatName, Task, ToolCalls
 
 MAX_SHOWN = 20
 """Bad lines that a message or an inspection quotes."""
+_MAX_FILES = 1000
+_OTHER_FILES = "(others)"
+_CONVERSATIONS = (
+    "conversation_id", "conversationId", "session_id", "sessionId", "thread_id", "threadId"
+)  # fmt: skip
 
 
-_FOLDED_ASCII = bytes(
-    ord(" ") if chr(byte).isspace() else ord(chr(byte).lower()) for byte in range(128)
-) + bytes(128)
+@dataclass(frozen=True)
+class Entry:
+    """A record, and what ties it to others.
 
-
-def normalised(text: str) -> str:
-    """Text in the form in which duplicates are compared: NFKC, case folded, single spaces.
-
-    Punctuation stays, since `3+4` and `34` are different questions.
+    Attributes:
+        opening: The messages that its conversation begins with, where its own are more or fewer.
+        conversation: What the dataset calls the conversation.
+        file: Number of its file, where its id is the dataset's.
     """
-    if not text.isascii():
-        return " ".join(words_of(text))
-    # The same in one pass over the bytes: most of inspection's time was spent here.
-    folded = text.encode("ascii").translate(_FOLDED_ASCII)
-    single = b" ".join(folded.split()) if b"  " in folded else folded.strip()
-    return single.decode("ascii")
 
-
-def words_of(text: str) -> list[str]:
-    """The words of the normalised text."""
-    folded = text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
-    return folded.split()
+    record: Record
+    opening: tuple[Message, ...] | None = None
+    conversation: str | None = None
+    file: int | None = None
 
 
 @dataclass
@@ -49,19 +61,30 @@ class DatasetReader:
     """Turns rows into records and keeps count of what it could not read."""
 
     task: Task
+    bodies: S3Bodies = field(default_factory=S3Bodies)
+    halves: BatchHalves | None = None
+    """Where the files of a batch meet."""
     formats: dict[str, FormatName] = field(default_factory=dict)
-    """File → format."""
+    """File → format; of the first thousand files."""
     num_lines: int = 0
     num_bad_lines: int = 0
     bad_lines: list[str] = field(default_factory=list)
     """The first few, as `file:line: what is wrong`."""
+    no_answer: Counter[NoAnswer] = field(default_factory=Counter)
+    """Why replies are none to learn → how many."""
+    num_shortened: int = 0
+    """Records whose history was cut."""
+    _num_files: int = 0
+    _format: FormatName | None = None
 
-    def read(self, file: str, rows: Iterable[bytes | Row | RowError]) -> Iterator[Record]:
+    def read(self, file: str, rows: Iterable[bytes | Row | RowError]) -> Iterator[Entry]:
         """Yield the records of one file; empty lines are skipped.
 
         Args:
             rows: Lines of JSON, rows that are already parsed, or the reason why one could not be.
         """
+        self._num_files += 1
+        self._format = None
         for number, row in enumerate(rows, start=1):
             if isinstance(row, bytes):
                 row = row.removeprefix(b"\xef\xbb\xbf") if number == 1 else row
@@ -70,7 +93,19 @@ class DatasetReader:
             self.num_lines += 1
             place = f"{file}:{number}"
             try:
-                yield self._record(file, place, row)
+                yield from self._entries(file, place, row)
+            except RowError as error:
+                self.report(place, str(error))
+
+    def read_halves(self) -> Iterator[Entry]:
+        """Yield the records of batches, once every file was read."""
+        if self.halves is None:
+            return
+        for place, row in self.halves.joined():
+            try:
+                if isinstance(row, RowError):
+                    raise row
+                yield from self._records(place, {}, row)
             except RowError as error:
                 self.report(place, str(error))
 
@@ -80,30 +115,111 @@ class DatasetReader:
         if len(self.bad_lines) < MAX_SHOWN:
             self.bad_lines.append(f"{place}: {problem}")
 
-    def _record(self, file: str, place: str, read: bytes | Row | RowError) -> Record:
+    def _entries(self, file: str, place: str, read: bytes | Row | RowError) -> Iterator[Entry]:
         if isinstance(read, RowError):
             raise read
         row = _json_object(read) if isinstance(read, bytes) else read
-        if file not in self.formats:
-            named = self.task.format
-            self.formats[file] = detect_format(row) if named == "auto" else named
-        example = read_row(row, self.formats[file])
+        name = self._format or self._format_of(file, row)
+        if name == "columns" and self.task.columns is not None:
+            found: ParsedRow | BatchHalf = column_row(row, self.task.columns)
+        else:
+            found = read_fields(self.bodies.filled(row) if name == "bedrock_log" else row, name)
+        if isinstance(found, BatchHalf):
+            assert self.halves is not None, "a reader of batches needs somewhere to keep them"
+            self.halves.add(file, place, found)
+        else:
+            yield from self._records(place, row, found)
+
+    def _format_of(self, file: str, row: Row) -> FormatName:
+        named = "columns" if self.task.columns is not None else self.task.format
+        self._format = detect_format(row) if named == "auto" else named
+        shown = file if len(self.formats) < _MAX_FILES else _OTHER_FILES
+        self.formats[shown] = self._format
+        return self._format
+
+    def _records(self, place: str, row: Row, found: ParsedRow) -> Iterator[Entry]:
+        turns = list(turns_of(found, self.task.learn))
+        id_, group, workload = self._names(row, found)
+        conversation = None
+        if group is None:
+            names = (name_of(row.get(key)) for key in _CONVERSATIONS)
+            conversation = found.conversation or next((name for name in names if name), None)
+        for turn in turns:
+            if isinstance(turn, Passed):
+                self.no_answer[turn.why] += 1
+                continue
+            messages = shortened(turn.messages, self.task.max_history_characters)
+            self.num_shortened += len(messages) < len(turn.messages)
+            reply, gold = self._answer(turn)
+            own = f"{id_}/{turn.number}" if id_ and len(turns) > 1 else id_
+            record = Record(
+                id=own or _content_id(messages, reply, found.tools),
+                messages=messages,
+                tools=found.tools,
+                tool_choice=found.tool_choice,
+                reply=reply,
+                gold=gold,
+                group=group,
+                workload=workload,
+                provenance=place,
+            )
+            file = self._num_files if id_ and group is None else None
+            yield Entry(record, _opening(turn.messages, record), conversation, file)
+
+    def _answer(self, turn: Turn) -> tuple[Message | None, str | None]:
+        """The reply whole, and the gold answer in it; a reply that holds none is counted."""
+        verifier, reply, lacks = self.task.verifier, turn.answer.reply, turn.answer.lacks
         gold = None
-        if example.reply is not None:
-            gold = read_reply(
-                example.reply,
-                verifier=self.task.verifier,
-                finished=True,
-                marker=self.task.answer_marker,
-            ).answer
-        return Record(
-            id=_optional_text(row, "id") or _content_id(example),
-            messages=example.messages,
-            gold=gold or None,
-            group=_optional_text(row, "group"),
-            workload=example.workload or _optional_text(row, "workload"),
-            provenance=place,
+        if reply is not None:
+            if isinstance(verifier, ToolCalls):
+                reply, text = _called(reply)
+            else:
+                text = reply.content
+                lacks = None if text else "calls only"
+            marker = self.task.answer_marker
+            read = read_reply(text, verifier=verifier, finished=True, marker=marker)
+            gold = read.answer or None
+            lacks = lacks or (None if gold else "empty")
+        if lacks is not None:
+            self.no_answer[lacks] += 1
+        return reply, gold
+
+    def _names(self, row: Row, found: ParsedRow) -> tuple[str | None, str | None, str | None]:
+        """Id, group and workload of a row."""
+        columns = self.task.columns
+        id_, group, workload = "id", "group", "workload"
+        if columns is not None:
+            id_, group = columns.id or id_, columns.group or group
+            workload = columns.workload or workload
+        return (
+            found.id or _optional_text(row, id_),
+            _optional_text(row, group),
+            found.workload or _optional_text(row, workload),
         )
+
+
+def _called(reply: Message) -> tuple[Message, str]:
+    """A reply and its calls as an answer. Where the answer is calls as JSON, they are the reply's.
+
+    A gold answer that names several right ones stays as it is, and the first of them is the reply.
+    """
+    text = reply.content.strip()
+    if reply.tool_calls or not text.startswith(("[", "{")) or calls_fault(text) is not None:
+        return reply, calls_text(reply.tool_calls or ())
+    calls = [ToolCall.model_validate(one) for one in json.loads(a_right_answer(text))]
+    return reply.model_copy(update={"content": "", "tool_calls": tuple(calls) or None}), text
+
+
+def _opening(messages: tuple[Message, ...], record: Record) -> tuple[Message, ...] | None:
+    """A conversation up to its first user message; None if the record asks that and no more."""
+    first = next(i for i, said in enumerate(messages) if said.role == "user")
+    if (
+        first == len(messages) - 1
+        and record.tools is None
+        and len(messages) == len(record.messages)
+    ):
+        return None
+    return messages[: first + 1]
 
 
 def _json_object(line: bytes) -> Row:
@@ -119,6 +235,7 @@ def _json_object(line: bytes) -> Row:
         raise RowError(f"is not JSON that can be read: {error}") from error
     if not isinstance(row, dict):
         raise RowError("is not a JSON object; each line must be one, in braces")
+    check_text(line, row, "it")
     return row
 
 
@@ -143,9 +260,18 @@ def _optional_text(row: Row, name: str) -> str | None:
     raise RowError(f"{name} must be text or a whole number")
 
 
-def _content_id(example: ParsedRow) -> str:
+def _content_id(
+    messages: Iterable[Message], reply: Message | None, tools: tuple[Tool, ...] | None
+) -> str:
     digest = hashlib.sha256()
-    for message in example.messages:
+    for message in messages:
         digest.update(f"{message.role}\0{message.content}\0".encode())
-    digest.update((example.reply or "").encode())
+        if message.tool_calls:
+            digest.update(calls_text(message.tool_calls).encode())
+    if reply is not None:
+        digest.update(reply.content.encode())
+        if reply.tool_calls:
+            digest.update(calls_text(reply.tool_calls).encode())
+    for tool in tools or ():
+        digest.update(tool.model_dump_json().encode())
     return digest.hexdigest()[:16]

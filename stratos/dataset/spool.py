@@ -17,6 +17,11 @@ _PLACE_BITS = _SEGMENT_BITS + 6
 """Of the place within a file, its longest record included; the file's number is above them."""
 
 
+def line_of(record: Record) -> bytes:
+    """A record as a line of JSON."""
+    return record.model_dump_json(exclude_none=True).encode() + b"\n"
+
+
 class Spool:
     """An append-only list of records: read by place at first, then once in order, and gone.
 
@@ -53,8 +58,7 @@ class Spool:
             self._writing.close()
             self._last, start = self._last + 1, 0
             self._writing = self._path(self._last).open("wb")
-        line = record.model_dump_json(exclude_none=True).encode() + b"\n"
-        self.num_bytes += self._writing.write(line)
+        self.num_bytes += self._writing.write(line_of(record))
         return self._last << _PLACE_BITS | start
 
     def at(self, place: int) -> Record:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from stratos.contracts.records import Record, Split
 from stratos.dataset.inspection import Conversations, Lengths
+from stratos.dataset.turns import length
 
 _EXACT_BELOW = 1000
 _MAX_NAMES = 1000
@@ -115,9 +116,13 @@ class Tally:
 
     def add(self, record: Record, split: Split) -> None:
         self.num_records[split] += 1
-        self.prompts.add(sum(len(message.content) for message in record.messages))
+        self.prompts.add(sum(map(length, record.messages)) + _tools_length(record))
         if record.gold is not None:
             self.golds.add(len(record.gold))
         self.conversations.add(record)
         if record.workload is not None:
             self.workloads.add(record.workload)
+
+
+def _tools_length(record: Record) -> int:
+    return sum(len(tool.model_dump_json(exclude_none=True)) for tool in record.tools or ())

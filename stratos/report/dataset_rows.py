@@ -55,6 +55,12 @@ def fact_rows(found: Inspection) -> list[FactRow]:
         FactRow("groups that stay together", f"{found.num_groups:,}"),
         FactRow("gold answers", _gold(found, num_records)),
     ]
+    if found.no_answer:
+        rows.append(FactRow("replies that are no answer", _names(found.no_answer)))
+    if found.num_shortened:
+        rows.append(FactRow("histories that were cut", f"{found.num_shortened:,}"))
+    if found.num_repeated_ids:
+        rows.append(FactRow("ids given twice, made unique", f"{found.num_repeated_ids:,}"))
     if found.workloads:
         rows.append(FactRow("workloads", _names(found.workloads)))
     return rows + _conversation_rows(found, num_records)

@@ -11,6 +11,7 @@ from stratos.spec.models import Bedrock, OpenAICompatible, Teacher, Weights
 from stratos.spec.paths import BucketPath, bucket_path
 from stratos.spec.task import (
     Choice,
+    Columns,
     Exact,
     FormatName,
     JsonSchema,
@@ -42,6 +43,7 @@ __all__ = [
     "Bedrock",
     "BucketPath",
     "Choice",
+    "Columns",
     "Constraints",
     "CpuPrecision",
     "Exact",

@@ -16,12 +16,24 @@ from stratos.spec.paths import BucketPath, bucket_path
 FormatName = Literal[
     "prompt_completion",
     "openai_chat",
+    "anthropic_messages",
     "bedrock_conversation",
     "bedrock_log",
+    "bedrock_batch",
+    "openai_batch",
+    "anthropic_batch",
+    "stored_completion",
+    "litellm",
+    "langfuse",
     "request_response",
+    "sharegpt",
+    "alpaca",
     "gsm8k",
+    "input_output",
+    "columns",
 ]
-"""Formats of a dataset's rows; `stratos.dataset.formats` reads them."""
+"""Formats of a dataset's rows, as [datasets.md](datasets.md#formats) shows them.
+`stratos.dataset.formats` reads them."""
 
 
 class Exact(FrozenModel):
@@ -134,12 +146,34 @@ Verifier = Annotated[
 ]
 
 
+class Columns(FrozenModel):
+    """Which columns or fields of a table hold what."""
+
+    prompt: Annotated[str, Field(min_length=1)]
+    answer: str | None = None
+    system: str | None = None
+    """A system message before the prompt."""
+    id: str | None = None
+    group: str | None = None
+    """Rows with the same value stay together when the dataset is split."""
+    workload: str | None = None
+
+
 class Task(FrozenModel):
     """What the model must do, and how an answer is judged."""
 
     dataset: BucketPath
-    """`.jsonl`, `.jsonl.gz` or `.parquet` file, or a prefix of several, relative to the spec."""
+    """A `.jsonl`, `.json`, `.csv` (each may be `.gz`) or `.parquet` file, or a prefix of several,
+    relative to the spec."""
     format: Literal["auto", FormatName] = "auto"
+    columns: Columns | None = None
+    """Names the columns of a table, such as a CSV file, whose rows are in none of the formats."""
+    learn: Literal["last", "all"] = "last"
+    """Which replies of a conversation are learned, each as a record of its own. A reply with
+    `weight: 0` never is."""
+    max_history_characters: Annotated[int, Field(ge=0)] = 32_000
+    """Of what is said between the system message and the last question. What is more is cut from
+    the beginning, by whole turns, and counted."""
     verifier: Verifier
     answer_marker: str = "####"
     """The final answer is what follows the last marker; without a marker, the whole completion.
@@ -152,6 +186,18 @@ class Task(FrozenModel):
     probe_records: Annotated[int, Field(ge=20, le=5_000)] = 200
     heldout_records: Annotated[int, Field(ge=50, le=20_000)] = 500
     on_bad_line: Literal["stop", "skip"] = "stop"
+    max_bad_share: Annotated[float, Field(ge=0, le=1)] = 0.05
+    """Of all lines that may be bad with `on_bad_line: skip`; more stop the run."""
+
+    @model_validator(mode="after")
+    def _columns_have_their_format(self) -> Task:
+        if self.columns is not None and self.format not in ("auto", "columns"):
+            raise ValueError(f"`columns` names what rows hold; remove `format: {self.format}`")
+        if self.columns is None and self.format == "columns":
+            raise ValueError(
+                "`format: columns` needs `columns`, such as {prompt: text, answer: label}"
+            )
+        return self
 
     @field_validator("dataset", "checker")
     @classmethod

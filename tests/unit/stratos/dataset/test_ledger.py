@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from stratos.errors import DatasetRejected
 from tests import factories
 from tests.unit.stratos.dataset.inspecting import inspect
 
@@ -29,11 +28,12 @@ def test_a_question_repeated_in_other_case_and_spacing_counts_once(tmp_path: Pat
     assert sum(map(len, splits.values())) == 400
 
 
-def test_ids_that_are_given_twice_are_bad_lines(tmp_path: Path) -> None:
+def test_a_question_with_other_tools_is_another_question(tmp_path: Path) -> None:
     rows = factories.dataset_rows(300)
-    rows[7]["id"] = rows[3]["id"]
-    with pytest.raises(DatasetRejected, match=r"d\.jsonl:8: the id 'hand-3'"):
-        inspect(tmp_path, rows)
+    tools = [{"name": "f", "parameters": {"type": "object"}}]
+    again = [row | {"id": f"again-{i}", "tools": tools} for i, row in enumerate(rows[:30])]
+    found, _ = inspect(tmp_path, rows + again)
+    assert found.num_exact_duplicates == 0
 
 
 def test_what_a_constant_answer_would_score_is_known(tmp_path: Path) -> None:

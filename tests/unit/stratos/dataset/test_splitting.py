@@ -23,6 +23,18 @@ def test_splits_have_the_size_asked_for_and_share_no_group(tmp_path: Path) -> No
     assert all(record.split == name for name, records in splits.items() for record in records)
 
 
+@pytest.mark.parametrize("size", [7, 11])
+def test_groups_that_fill_no_split_exactly_make_it_a_little_larger(
+    tmp_path: Path, size: int
+) -> None:
+    rows = factories.dataset_rows(400)
+    for number, row in enumerate(rows):
+        row["group"] = f"g{number // size}"
+    found, _ = inspect(tmp_path, rows)
+    assert 60 <= found.num_records["heldout"] < 60 + size
+    assert 40 <= found.num_records["probe"] < 40 + size
+
+
 @given(st.randoms(use_true_random=False))
 @settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_splits_depend_on_content_and_not_on_order(tmp_path: Path, rng: Any) -> None:

@@ -29,6 +29,14 @@ def test_records_without_an_answer_are_told() -> None:
     assert "without" not in facts(changed(num_records={"train": 9}, num_gold=9))["gold answers"]
 
 
+def test_what_carries_no_answer_is_told_by_kind() -> None:
+    found = changed(no_answer={"cut": 2, "refused": 12}, num_shortened=3, num_repeated_ids=4)
+    told = facts(found)
+    assert told["replies that are no answer"] == "refused ×12, cut ×2"
+    assert told["histories that were cut"] == "3"
+    assert told["ids given twice, made unique"] == "4"
+
+
 def test_turns_and_tools_are_shown_where_there_are_any() -> None:
     lengths = Lengths(mean=3, p50=3, p95=5, max=7)
     asked = Conversations(

@@ -1,0 +1,224 @@
+"""Messages as OpenAI, Anthropic and Bedrock's Converse write them, whole and byte for byte.
+
+Texts of one message are joined with nothing. Results of tools become messages of their own, before
+the text that follows them. Reasoning, cache points and citations' sources are no text of a message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from stratos.contracts.messages import Message, Role, ToolCall
+from stratos.dataset.formats.row import (
+    Answer,
+    NoAnswer,
+    RowError,
+    items,
+    kind,
+    mapping,
+    name_of,
+    value_text,
+)
+from stratos.dataset.formats.tool_fields import call, openai_calls
+
+_ROLES: dict[object, Role] = {
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "assistant": "assistant",
+    "tool": "tool",
+    "function": "tool",
+}
+_TEXT_TYPES = frozenset({"text", "input_text", "output_text", None})
+_SILENT = frozenset(
+    {
+        "thinking",
+        "redacted_thinking",
+        "reasoning",
+        "reasoningContent",
+        "cachePoint",
+        "cache_control",
+    }
+)
+"""Blocks without any text that is said."""
+
+
+@dataclass(frozen=True)
+class Chat:
+    """Messages, and the places of replies that are none to learn."""
+
+    messages: tuple[Message, ...]
+    not_learned: Mapping[int, NoAnswer] = field(default_factory=dict)
+
+    def and_answer(self) -> tuple[Chat, Answer]:
+        """The chat up to its closing reply, and that reply."""
+        last = len(self.messages) - 1
+        if self.messages[last].role != "assistant":
+            return self, Answer(lacks="absent")
+        before = {place: why for place, why in self.not_learned.items() if place < last}
+        asked = Chat(self.messages[:last], before)
+        why = self.not_learned.get(last)
+        return asked, Answer(lacks=why) if why else Answer(self.messages[last])
+
+
+def chat_of(value: object, name: str) -> Chat:
+    """Read a list of messages.
+
+    Raises:
+        RowError: saying which message cannot be read, and why.
+    """
+    if not isinstance(value, list) or not value:
+        raise RowError(f"{name} is {kind(value)}; it must be a list of messages")
+    messages: list[Message] = []
+    not_learned: dict[int, NoAnswer] = {}
+    for index, item in enumerate(value):
+        said = mapping(item, f"{name}[{index}]")
+        why = _read(said, f"{name}[{index}]", messages)
+        if why is not None:
+            not_learned[len(messages) - 1] = why
+    return Chat(tuple(messages), not_learned)
+
+
+def assistant_answer(message: Mapping[str, object], name: str) -> Answer:
+    """The answer that an assistant's message is.
+
+    Raises:
+        RowError: if it cannot be read.
+    """
+    messages: list[Message] = []
+    why = _read({**message, "role": "assistant"}, name, messages)
+    return Answer(lacks=why) if why else Answer(messages[-1])
+
+
+def text_of(value: object, name: str) -> str:
+    """A string, or the texts of content blocks.
+
+    Raises:
+        RowError: if there is anything else in it.
+    """
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, list):
+        raise RowError(f"{name} is {kind(value)}; it must be text")
+    parts = _parts(value, name)
+    if parts.calls or parts.results:
+        raise RowError(f"{name} has content other than text: a tool's")
+    return "".join(parts.texts)
+
+
+@dataclass
+class _Parts:
+    texts: list[str] = field(default_factory=list)
+    calls: list[ToolCall] = field(default_factory=list)
+    results: list[Message] = field(default_factory=list)
+    refused: bool = False
+
+
+def _read(said: Mapping[str, object], name: str, messages: list[Message]) -> NoAnswer | None:
+    """Append a message to others; return why it is no reply to learn, if it is an assistant's."""
+    role = _ROLES.get(said.get("role"))
+    if role is None:
+        raise RowError(
+            f"{name}.role is {said.get('role')!r}; it must be system, user, assistant or tool"
+        )
+    content = said.get("content")
+    calls: tuple[ToolCall, ...] = ()
+    refused = False
+    if isinstance(content, str):
+        told = content
+    elif content is None and role in ("assistant", "tool"):
+        told = ""
+    else:
+        parts = _parts(_blocks(content, f"{name}.content"), f"{name}.content")
+        calls, refused, told = tuple(parts.calls), parts.refused, "".join(parts.texts)
+        messages.extend(parts.results)
+        if parts.results and not parts.texts and role != "assistant":
+            return None
+    if role == "tool":
+        call_id, tool = name_of(said.get("tool_call_id")), name_of(said.get("name"))
+        messages.append(Message(role=role, content=told, tool_call_id=call_id, name=tool))
+        return None
+    if role != "assistant":
+        messages.append(Message(role=role, content=told))
+        return None
+    calls += openai_calls(said, name)
+    messages.append(Message(role=role, content=told, tool_calls=calls or None))
+    if said.get("weight") == 0:
+        return "not learned"
+    if refused or said.get("refusal"):
+        return "refused"
+    return None if told.strip() or calls else "empty"
+
+
+def _blocks(content: object, name: str) -> list[object]:
+    if not isinstance(content, list):
+        raise RowError(f"{name} is {kind(content)}; it must be text")
+    return content
+
+
+def _parts(blocks: Iterable[object], name: str) -> _Parts:
+    parts, others = _Parts(), []
+    for index, item in enumerate(blocks):
+        if isinstance(item, str):
+            parts.texts.append(item)
+            continue
+        block = mapping(item, f"{name}[{index}]")
+        if not _add(block, f"{name}[{index}]", parts):
+            others.append(str(block.get("type") or next(iter(block), "?")))
+    if others:
+        told = ", ".join(sorted(set(others)))
+        raise RowError(f"{name} has content other than text: {told}")
+    return parts
+
+
+def _add(block: Mapping[str, object], name: str, parts: _Parts) -> bool:
+    """Add a block to the parts of its message; False if it is of an unknown kind."""
+    type_ = block.get("type")
+    if isinstance(block.get("text"), str) and type_ in _TEXT_TYPES:
+        parts.texts.append(str(block["text"]))
+    elif type_ in _SILENT or any(mark in block for mark in ("reasoningContent", "cachePoint")):
+        pass
+    elif type_ == "refusal":
+        parts.refused = True
+        parts.texts.append(str(block.get("refusal") or ""))
+    elif type_ == "tool_use":
+        parts.calls.append(call(block.get("name"), block.get("input"), name, block.get("id")))
+    elif "toolUse" in block:
+        use = mapping(block["toolUse"], f"{name}.toolUse")
+        given = (use.get("name"), use.get("input"), f"{name}.toolUse", use.get("toolUseId"))
+        parts.calls.append(call(*given))
+    elif type_ == "tool_result":
+        told = _result_text(block.get("content"), f"{name}.content")
+        parts.results.append(_result(told, block.get("tool_use_id")))
+    elif "toolResult" in block:
+        result = mapping(block["toolResult"], f"{name}.toolResult")
+        told = _result_text(result.get("content"), f"{name}.toolResult.content")
+        parts.results.append(_result(told, result.get("toolUseId")))
+    elif "guardContent" in block:
+        guarded = mapping(block["guardContent"], f"{name}.guardContent").get("text")
+        inner = mapping(guarded, f"{name}.guardContent.text")
+        parts.texts.append(text_of(inner.get("text"), f"{name}.guardContent.text.text"))
+    elif "citationsContent" in block:
+        cited = mapping(block["citationsContent"], f"{name}.citationsContent")
+        parts.texts.append(text_of(cited.get("content"), f"{name}.citationsContent.content"))
+    else:
+        return False
+    return True
+
+
+def _result(told: str, call_id: object) -> Message:
+    return Message(role="tool", content=told, tool_call_id=name_of(call_id))
+
+
+def _result_text(content: object, name: str) -> str:
+    """What a tool answered: texts as they are, JSON as JSON."""
+    if content is None or isinstance(content, str):
+        return content or ""
+    told = []
+    for index, item in enumerate(items(content, name)):
+        block = mapping(item, f"{name}[{index}]")
+        told.append(
+            value_text(block["json"]) if "json" in block else text_of([block], f"{name}[{index}]")
+        )
+    return "".join(told)

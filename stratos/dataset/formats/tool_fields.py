@@ -1,0 +1,181 @@
+"""Tools, the choice among them, and calls, as OpenAI, Anthropic and Converse write them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from stratos.contracts.messages import NamedTool, Tool, ToolCall, ToolChoice
+from stratos.dataset.formats.row import (
+    Row,
+    RowError,
+    items,
+    kind,
+    mapping,
+    name_of,
+    parsed,
+    read_json,
+    text,
+)
+
+_DEEPEST = 64
+"""Levels of an argument or a schema; what reads records again allows a few more than 100."""
+_ALIKE = 256
+"""Lists of tools that are kept as read: most rows of a log offer the same ones."""
+
+
+def tools_of(row: Row, name: str = "") -> tuple[Tool, ...] | None:
+    """The tools that a request or a row offers, by whichever field it has for them.
+
+    Raises:
+        RowError: for a tool that is no function.
+    """
+    for field in ("tools", "functions", "toolConfig"):
+        found = parsed(row.get(field), f"{name}{field}") if row.get(field) else None
+        if field == "toolConfig" and found is not None:
+            found = mapping(found, f"{name}{field}").get("tools")
+        if found:
+            listed = items(found, f"{name}{field}")
+            return _read_tools(json.dumps(listed), f"{name}{field}") or None
+    return None
+
+
+def tool_choice_of(row: Row, name: str = "") -> ToolChoice | None:
+    """Which tool a request asks for; None where it does not say.
+
+    Raises:
+        RowError: for a choice of no known kind.
+    """
+    config = row.get("toolConfig")
+    for field, value in (
+        ("tool_choice", row.get("tool_choice")),
+        ("function_call", row.get("function_call")),
+        ("toolConfig.toolChoice", config.get("toolChoice") if isinstance(config, dict) else None),
+    ):
+        if value is not None:
+            return _choice(value, f"{name}{field}")
+    return None
+
+
+def call(function: object, arguments: object, name: str, call_id: object = None) -> ToolCall:
+    """A call; its arguments are an object, or JSON text of one. No text is no arguments.
+
+    Raises:
+        RowError: if the arguments are no JSON object.
+    """
+    called = text(function, f"{name}.name")
+    given = {} if arguments is None or arguments == "" else arguments
+    if isinstance(given, str):
+        try:
+            given = read_json(given, "the text")
+        except RowError as error:
+            raise RowError(
+                f"{name} calls {called} with arguments that are no JSON object: {error}"
+            ) from error
+    if not isinstance(given, dict):
+        raise RowError(
+            f"{name} calls {called} with arguments that are no JSON object: {kind(given)}"
+        )
+    check_depth(given, f"the arguments of {called} in {name}")
+    return ToolCall(name=called, arguments=given, id=name_of(call_id))
+
+
+def openai_calls(message: Mapping[str, object], name: str) -> tuple[ToolCall, ...]:
+    """The calls of an OpenAI message: `tool_calls`, or the deprecated `function_call`.
+
+    Raises:
+        RowError: if a call is none of a function, or its arguments are no object.
+    """
+    found: list[ToolCall] = []
+    for index, item in enumerate(items(message.get("tool_calls") or [], f"{name}.tool_calls")):
+        place = f"{name}.tool_calls[{index}]"
+        one = mapping(item, place)
+        if one.get("type") == "custom":
+            raise RowError(
+                f"{place} calls a custom tool, whose input is no JSON; only functions are read"
+            )
+        function = mapping(one.get("function", one), f"{place}.function")
+        found.append(call(function.get("name"), function.get("arguments"), place, one.get("id")))
+    if (old := message.get("function_call")) is not None:
+        function = mapping(old, f"{name}.function_call")
+        place = f"{name}.function_call"
+        found.append(call(function.get("name"), function.get("arguments"), place))
+    return tuple(found)
+
+
+def check_depth(value: object, name: str, depth: int = 0) -> None:
+    """Check that a value can be written as JSON and read again.
+
+    Raises:
+        RowError: if it is nested too deeply, or holds a number that JSON does not have.
+    """
+    if depth > _DEEPEST:
+        raise RowError(f"{name} is nested more than {_DEEPEST} levels deep")
+    if isinstance(value, dict):
+        for item in value.values():
+            check_depth(item, name, depth + 1)
+    elif isinstance(value, list):
+        for item in value:
+            check_depth(item, name, depth + 1)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise RowError(f"{name} holds {value}, which is no number of JSON")
+
+
+@lru_cache(maxsize=_ALIKE)
+def _read_tools(listed: str, name: str) -> tuple[Tool, ...]:
+    found = (_tool(item, f"{name}[{i}]") for i, item in enumerate(json.loads(listed)))
+    return tuple(tool for tool in found if tool is not None)
+
+
+def _tool(item: object, name: str) -> Tool | None:
+    """A tool; None for a mark of Converse's that is none."""
+    tool = mapping(item, name)
+    if set(tool) == {"cachePoint"}:
+        return None
+    if "toolSpec" in tool:
+        spec = mapping(tool["toolSpec"], f"{name}.toolSpec")
+        schema = mapping(spec.get("inputSchema") or {}, f"{name}.toolSpec.inputSchema").get("json")
+    elif "function" in tool:
+        spec = mapping(tool["function"], f"{name}.function")
+        schema = spec.get("parameters")
+    elif "input_schema" in tool or "parameters" in tool or set(tool) <= _BARE:
+        spec, schema = tool, tool.get("input_schema", tool.get("parameters"))
+    else:
+        what = tool.get("type") or next(iter(tool), "nothing")
+        raise RowError(
+            f"{name} is a tool of the kind {what!r}, which its provider runs; only functions "
+            "can be learned"
+        )
+    parameters: dict[str, Any] = mapping(parsed(schema or {}, name), f"{name}.parameters")
+    check_depth(parameters, f"{name}.parameters")
+    described = spec.get("description")
+    return Tool(
+        name=text(spec.get("name"), f"{name}.name"),
+        description=None if described is None else text(described, f"{name}.description"),
+        parameters=parameters,
+    )
+
+
+_BARE = frozenset({"name", "description", "strict", "cache_control"})
+"""Fields of a function that takes no arguments. A tool of a provider has a type besides."""
+
+
+def _choice(value: object, name: str) -> ToolChoice:
+    known: dict[object, ToolChoice] = {
+        "auto": "auto", "none": "none", "required": "required", "any": "required"
+    }  # fmt: skip
+    if isinstance(value, str) and value in known:
+        return known[value]
+    choice: dict[str, object] = value if isinstance(value, dict) else {}
+    for field in ("function", "tool"):
+        if isinstance(choice.get(field), dict):
+            choice = mapping(choice[field], name)
+    if choice.get("name") is not None:
+        return NamedTool(name=text(choice["name"], f"{name}.name"))
+    told = choice.get("type") or next(iter(choice), None)
+    if told in known:
+        return known[told]
+    raise RowError(f"{name} is {value!r}; it must be auto, none, required or the name of a tool")

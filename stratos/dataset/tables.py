@@ -1,0 +1,64 @@
+"""Rows of a CSV file: the names of its columns stand in its first line."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Iterable, Iterator
+
+from stratos.dataset.formats.row import Row, RowError
+from stratos.dataset.lines import (
+    MAX_LINE_BYTES,
+    BrokenFileError,
+    Readable,
+    chunks_of,
+    lines_of,
+)
+
+
+def csv_rows(stream: Readable, *, gzipped: bool, separator: str) -> Iterator[Row | RowError]:
+    """Yield rows as text under the names of their columns; empty fields are left out.
+
+    Raises:
+        BrokenFileError: if it cannot be decompressed, has no names, or a quote is never closed.
+    """
+    csv.field_size_limit(min(MAX_LINE_BYTES, sys.maxsize))
+    lines = _texts(lines_of(chunks_of(stream, gzipped=gzipped)))
+    rows = csv.reader(lines, delimiter=separator, strict=True)
+    names: list[str] | None = None
+    try:
+        for row in rows:
+            if names is None:
+                names = _names(row)
+            elif row:
+                yield _row(names, row)
+    except csv.Error as error:
+        raise BrokenFileError(
+            f"line {rows.line_num} is no CSV ({error}); quote fields that hold quotes or line breaks"
+        ) from error
+
+
+def _names(row: list[str]) -> list[str]:
+    names = [name.strip() for name in row]
+    if not all(names) or len(set(names)) < len(names):
+        raise BrokenFileError(
+            f"its first line must name the columns, each once; found {', '.join(names[:8])}"
+        )
+    return names
+
+
+def _row(names: list[str], row: list[str]) -> Row | RowError:
+    if len(row) != len(names):
+        return RowError(f"has {len(row)} fields; its first line names {len(names)} columns")
+    return {name: field for name, field in zip(names, row, strict=True) if field}
+
+
+def _texts(lines: Iterable[bytes]) -> Iterator[str]:
+    for number, line in enumerate(lines, start=1):
+        try:
+            text = line.decode()
+        except UnicodeDecodeError as error:
+            raise BrokenFileError(
+                f"line {number} is not UTF-8; convert it: iconv -f CP1252 -t UTF-8"
+            ) from error
+        yield (text.removeprefix("\ufeff") if number == 1 else text) + "\n"

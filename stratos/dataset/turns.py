@@ -1,0 +1,111 @@
+"""The replies of a conversation that are learned, each with what was said before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from stratos.contracts.messages import Message, calls_text
+from stratos.dataset.formats.row import Answer, NoAnswer, ParsedRow, RowError
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A reply to learn, or a question that has none.
+
+    Attributes:
+        number: Of the reply in its conversation, from 1.
+    """
+
+    messages: tuple[Message, ...]
+    answer: Answer
+    number: int
+
+
+@dataclass(frozen=True)
+class Passed:
+    """A reply that is no record, and why."""
+
+    why: NoAnswer
+
+
+def turns_of(row: ParsedRow, learn: Literal["last", "all"]) -> Iterator[Turn | Passed]:
+    """The turns of a row that become records, in their order.
+
+    `last` is the closing reply; where that has `weight: 0`, the last one before that may be
+    learned. A reply to nothing that a user said is none to learn.
+
+    Raises:
+        RowError: if nothing is asked, or the closing reply answers another reply.
+    """
+    if row.answer.lacks == "no call":
+        yield Passed("no call")
+        return
+    check_asked(row.messages)
+    earlier = [place for place, said in enumerate(row.messages) if said.role == "assistant"]
+    closing = Turn(row.messages, row.answer, len(earlier) + 1)
+    not_closing = row.answer.lacks == "not learned"
+    if learn == "all" or not_closing:
+        turns: Sequence[Turn | Passed] = list(_earlier(row, earlier))
+        if learn == "last":
+            turns = [turn for turn in turns if isinstance(turn, Turn)][-1:]
+        yield from turns
+        if not_closing:
+            if learn == "all" or not turns:
+                yield Passed("not learned")
+            return
+    yield closing
+
+
+def check_asked(messages: tuple[Message, ...]) -> None:
+    """Check that a reply to these messages answers a user.
+
+    Raises:
+        RowError: if it does not.
+    """
+    if not any(said.role == "user" and said.content.strip() for said in messages):
+        raise RowError("asks nothing: no user message has any text")
+    if messages[-1].role == "assistant":
+        raise RowError(
+            "the reply follows another reply; a reply must follow a user's or a tool's message"
+        )
+
+
+def _earlier(row: ParsedRow, places: list[int]) -> Iterator[Turn | Passed]:
+    for number, place in enumerate(places, start=1):
+        if (why := row.not_learned.get(place)) is not None:
+            yield Passed(why)
+            continue
+        before = row.messages[:place]
+        try:
+            check_asked(before)
+        except RowError:
+            continue
+        yield Turn(before, Answer(row.messages[place]), number)
+
+
+def shortened(messages: tuple[Message, ...], most: int) -> tuple[Message, ...]:
+    """Messages whose history has at most so many characters.
+
+    The history lies between the leading system messages and the last user message. What is cut is
+    cut from its beginning, and the rest begins with a user's message, so that no reply stands
+    without its question and no tool's answer without its call.
+    """
+    if len(messages) < 3:
+        return messages
+    first = next((i for i, said in enumerate(messages) if said.role != "system"), 0)
+    last = max(i for i, said in enumerate(messages) if said.role == "user")
+    characters = sum(map(length, messages[first:last]))
+    if characters <= most:
+        return messages
+    start = first
+    while start < last and (characters > most or messages[start].role != "user"):
+        characters -= length(messages[start])
+        start += 1
+    return (*messages[:first], *messages[start:])
+
+
+def length(said: Message) -> int:
+    """Characters of a message, its calls included."""
+    return len(said.content) + (len(calls_text(said.tool_calls)) if said.tool_calls else 0)
