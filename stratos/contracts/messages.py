@@ -10,6 +10,8 @@ from pydantic import Field, JsonValue
 
 from stratos.frozen import FrozenModel
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
+"""`json.dumps` would make one for each call."""
 Role = Literal["system", "user", "assistant", "tool"]
 ROLES: tuple[Role, ...] = get_args(Role)
 
@@ -77,7 +79,7 @@ def openai_tool(tool: Tool) -> dict[str, Any]:
 def calls_text(calls: Iterable[ToolCall]) -> str:
     """Calls as one line of JSON, in which answers are compared: names and arguments, no ids."""
     listed = [{"name": call.name, "arguments": call.arguments} for call in calls]
-    return json.dumps(listed, ensure_ascii=False)
+    return _ENCODER.encode(listed)
 
 
 def _message(

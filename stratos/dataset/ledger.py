@@ -17,6 +17,7 @@ from stratos.contracts.messages import Message, calls_text
 from stratos.contracts.records import Record
 from stratos.dataset.reading import Entry
 from stratos.dataset.ties import Ties
+from stratos.dataset.tool_texts import ToolTexts
 from stratos.dataset.words import normalised
 
 _CACHE_KIB = 64 * 1024
@@ -103,6 +104,7 @@ class Ledger:
         self._database.execute("BEGIN")
         self._pending: list[tuple[object, ...]] = []
         self._ties = Ties(self._database)
+        self._tool_texts = ToolTexts()
 
     def __enter__(self) -> Ledger:
         return self
@@ -119,7 +121,7 @@ class Ledger:
     def add(self, entry: Entry, judged: bool, place: int) -> None:
         """Enter a record."""
         record = entry.record
-        asked = _digest(_question_text(record))
+        asked = _digest(self._question_text(record))
         if record.group:
             group = f"group:{record.group}"
         elif entry.opening is None:
@@ -240,6 +242,11 @@ class Ledger:
         )
         return [counts.get(digest, 0) for digest in digests]
 
+    def _question_text(self, record: Record) -> str:
+        """All that is asked, normalised; the tools belong to it."""
+        asked = _messages_text(record.messages)
+        return asked if record.tools is None else f"{asked}\n{self._tool_texts.text(record.tools)}"
+
     def _flush(self) -> None:
         self._database.executemany(
             "INSERT INTO record (question, gold, id, grp, judged, place, file) "
@@ -256,14 +263,6 @@ class Ledger:
 def group_key(group: str) -> bytes:
     """The hash that groups are ordered and dealt by."""
     return hashlib.sha256(group.encode()).digest()[:16]
-
-
-def _question_text(record: Record) -> str:
-    """All that is asked, normalised; the tools belong to it."""
-    asked = _messages_text(record.messages)
-    if record.tools is None:
-        return asked
-    return "\n".join([asked, *(tool.model_dump_json() for tool in record.tools)])
 
 
 def _messages_text(messages: Iterable[Message]) -> str:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
+from functools import lru_cache
 
 from rensa import RMinHash, RMinHashLSH
 
@@ -87,11 +88,16 @@ class NearDuplicates:
     def _may_hold(self, words: list[str]) -> bool:
         if self._runs is None:
             return True
-        places = {int(share * (len(words) - SHINGLE_WORDS + 1)) for share in _DRAWN}
+        places = _drawn(len(words) - SHINGLE_WORDS + 1)
         drawn = {hash(tuple(words[place : place + SHINGLE_WORDS])) for place in places}
         if len(drawn) < len(places):  # a run that is repeated would stand for too much
             return not self._runs.isdisjoint(map(hash, _runs(words)))
         return not self._runs.isdisjoint(drawn)
+
+
+@lru_cache(maxsize=4096)
+def _drawn(num_runs: int) -> frozenset[int]:
+    return frozenset(int(share * num_runs) for share in _DRAWN)
 
 
 def _words(record: Record) -> list[str]:

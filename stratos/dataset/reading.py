@@ -38,6 +38,7 @@ _OTHER_FILES = "(others)"
 _CONVERSATIONS = (
     "conversation_id", "conversationId", "session_id", "sessionId", "thread_id", "threadId"
 )  # fmt: skip
+_ANY_CONVERSATION = frozenset(_CONVERSATIONS)
 
 
 @dataclass(frozen=True)
@@ -142,8 +143,7 @@ class DatasetReader:
         id_, group, workload = self._names(row, found)
         conversation = None
         if group is None:
-            names = (name_of(row.get(key)) for key in _CONVERSATIONS)
-            conversation = found.conversation or next((name for name in names if name), None)
+            conversation = found.conversation or _conversation_of(row)
         for turn in turns:
             if isinstance(turn, Passed):
                 self.no_answer[turn.why] += 1
@@ -196,6 +196,13 @@ class DatasetReader:
             _optional_text(row, group),
             found.workload or _optional_text(row, workload),
         )
+
+
+def _conversation_of(row: Row) -> str | None:
+    if _ANY_CONVERSATION.isdisjoint(row):
+        return None
+    names = (name_of(row.get(key)) for key in _CONVERSATIONS)
+    return next((name for name in names if name), None)
 
 
 def _called(reply: Message) -> tuple[Message, str]:

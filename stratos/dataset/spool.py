@@ -33,6 +33,7 @@ class Spool:
         folder.mkdir()
         self._folder = folder
         self._last = 0
+        self._place = 0  # in the file that is written: to ask it takes longer
         self._writing: BinaryIO = self._path(0).open("wb")
         self._reading: tuple[int, BinaryIO] | None = None
         self.num_bytes = 0
@@ -53,12 +54,14 @@ class Spool:
 
     def append(self, record: Record) -> int:
         """Add a record and return its place."""
-        start = self._writing.tell()
+        start = self._place
         if start >= _SEGMENT_BYTES:
             self._writing.close()
             self._last, start = self._last + 1, 0
             self._writing = self._path(self._last).open("wb")
-        self.num_bytes += self._writing.write(line_of(record))
+        written = self._writing.write(line_of(record))
+        self.num_bytes += written
+        self._place = start + written
         return self._last << _PLACE_BITS | start
 
     def at(self, place: int) -> Record:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from stratos.contracts.records import Record, Split
 from stratos.dataset.inspection import Conversations, Lengths
+from stratos.dataset.tool_texts import ToolTexts
 from stratos.dataset.turns import length
 
 _EXACT_BELOW = 1000
@@ -113,16 +114,18 @@ class Tally:
     conversations: ConversationCounts = field(default_factory=ConversationCounts)
     workloads: NameCounts = field(default_factory=NameCounts)
     num_near_duplicates: int = 0
+    _tool_texts: ToolTexts = field(default_factory=ToolTexts)
 
     def add(self, record: Record, split: Split) -> None:
         self.num_records[split] += 1
-        self.prompts.add(sum(map(length, record.messages)) + _tools_length(record))
+        self.prompts.add(sum(map(length, record.messages)) + self._tools_length(record))
         if record.gold is not None:
             self.golds.add(len(record.gold))
         self.conversations.add(record)
         if record.workload is not None:
             self.workloads.add(record.workload)
 
-
-def _tools_length(record: Record) -> int:
-    return sum(len(tool.model_dump_json(exclude_none=True)) for tool in record.tools or ())
+    def _tools_length(self, record: Record) -> int:
+        if not record.tools:
+            return 0
+        return len(self._tool_texts.text(record.tools)) - (len(record.tools) - 1)
