@@ -49,23 +49,19 @@ This page is generated from `stratos/spec/` by `python -m stratos.docs`.
 
 ## The dataset
 
-A dataset is one `.jsonl`, `.jsonl.gz` or `.parquet` file, or a prefix with several. Each line is a
-JSON object in one of the formats of `task.format`. `auto` detects the format of a file by the
-fields of its first line. The reply in a conversation or a log becomes the gold answer. A row
-without an answer is used for training only. Any row may have an `id`, and a `group`: rows with the
-same `group` are variants of each other.
-
-A Parquet file has the same fields as columns, with structs and lists in place of JSON's objects and
-arrays. A null counts as a missing field, bytes are read as UTF-8 text, and a bad row is reported by
-its number, from 1.
+A dataset is a file, or a prefix with many. [datasets.md](datasets.md) shows every format with an
+example row, how tool calls and conversations are read, and what is no answer. A row without an
+answer is used for training only. Any row may have an `id`, and a `group`: rows with the same
+`group` are variants of each other.
 
 A bad line stops the run; the first {MAX_SHOWN} are reported by file and line. With
-`on_bad_line: skip`, bad lines are left out and counted.
+`on_bad_line: skip`, bad lines are left out and counted, up to `max_bad_share` of all.
 
-Records are split by the hash of their group, or of their question if they have no group. So a group
-never spans two splits, and the order of the file does not matter. `task.heldout_records` and
-`task.probe_records` are the sizes of those two splits; at least {MIN_TRAIN_RECORDS} records must be
-left for training.
+Records are split by the hash of their group, or of the beginning of their conversation if they have
+no group. So neither spans two splits, and the order of the file does not matter.
+`task.heldout_records` and `task.probe_records` are the sizes of those two splits; where groups are
+large, the last one may make a split larger. At least {MIN_TRAIN_RECORDS} records must be left for
+training.
 
 Questions that are equal after Unicode normalisation, case folding and collapsing of spaces count
 once. A training record is dropped as a near-duplicate of a held-out or probe record if both

@@ -9,7 +9,7 @@ from functools import partial
 from lambdas.aws.spec_folder import SpecFile, SpecFolder
 from stratos.dataset.inspect_dataset import DataFile
 from stratos.spec import Spec, Weights
-from stratos.spec.folder import belongs_to_model, is_data_file
+from stratos.spec.folder import belongs_to_model, dataset_files
 
 
 def data_files(folder: SpecFolder, spec: Spec) -> Iterator[DataFile]:
@@ -44,10 +44,8 @@ def content_hash(folder: SpecFolder, spec: Spec) -> str:
 
 
 def _dataset_files(folder: SpecFolder, spec: Spec) -> list[SpecFile]:
-    """The file of exactly that name, or else every data file whose name begins with it."""
-    found = list(folder.list(spec.task.dataset))
-    exact = [item for item in found if item.path == spec.task.dataset]
-    return exact or [item for item in found if is_data_file(item.path)]
+    found = {item.path: item for item in folder.list(spec.task.dataset)}
+    return [found[path] for path in dataset_files(spec.task.dataset, lambda _: found)]
 
 
 def _local_models(spec: Spec) -> list[Weights]:

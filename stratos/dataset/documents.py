@@ -108,8 +108,8 @@ def _broken(number: int, error: Exception, *, is_cut: bool) -> str:
     if is_cut:
         return f"the JSON ends within element {number}, or that is no JSON ({told}); write it again"
     return (
-        f"element {number} is no JSON, or longer than {MAX_LINE_BYTES:,} bytes ({told}). One object "
-        "a line is read whatever its neighbours hold: jq -c '.[]' OLD > NEW.jsonl"
+        f"element {number} is no JSON, or longer than {MAX_LINE_BYTES:,} bytes ({told}). One "
+        "object a line is read whatever its neighbours hold: jq -c '.[]' OLD > NEW.jsonl"
     )
 
 

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from stratos.contracts.records import SPLITS, Record, Split
 from stratos.dataset.allowance import UNLIMITED, Allowance
 from stratos.dataset.batch_halves import BatchHalves
+from stratos.dataset.csv_files import csv_rows
 from stratos.dataset.documents import json_rows
 from stratos.dataset.formats.row import Row, RowError
 from stratos.dataset.inspection import AnswerShare, Inspection
 from stratos.dataset.ledger import Duplicates, Group, Ledger, LedgerRow
 from stratos.dataset.left_out import LeftOutRows
-from stratos.dataset.lines import BrokenFileError
+from stratos.dataset.lines import BrokenFileError, Readable
 from stratos.dataset.lines import DataFile as DataFile
 from stratos.dataset.near_duplicates import NearDuplicates
 from stratos.dataset.parquet import read_rows
-from stratos.dataset.reading import DatasetReader, Entry
+from stratos.dataset.reading import DatasetEntry, DatasetReader
 from stratos.dataset.s3_bodies import S3Bodies, is_body
 from stratos.dataset.splitting import MIN_TRAIN_RECORDS, deal, shortage
 from stratos.dataset.spool import Spool, line_of
-from stratos.dataset.tables import csv_rows
 from stratos.dataset.tally import Tally
 from stratos.errors import DatasetRejected
 from stratos.scoring.verifiers import needs_gold
@@ -114,13 +114,17 @@ def _read(
     allowance: Allowance,
 ) -> None:
     try:
-        rows = _watched(_rows(file, folder, spool, allowance), reader, spool, allowance)
-        _enter(reader, reader.read(file.name, rows), spool, ledger)
+        with closing(file.open()) as stream:
+            rows = _rows(file.name, stream, folder, spool, allowance)
+            watched = _watched(rows, reader, spool, allowance)
+            _enter(reader, reader.read(file.name, watched), spool, ledger)
     except BrokenFileError as error:
         raise DatasetRejected(f"{file.name}: {error}") from error
 
 
-def _enter(reader: DatasetReader, entries: Iterable[Entry], spool: Spool, ledger: Ledger) -> None:
+def _enter(
+    reader: DatasetReader, entries: Iterable[DatasetEntry], spool: Spool, ledger: Ledger
+) -> None:
     needed = needs_gold(reader.task.verifier)
     for entry in entries:
         judged = entry.record.gold is not None or not needed
@@ -128,16 +132,16 @@ def _enter(reader: DatasetReader, entries: Iterable[Entry], spool: Spool, ledger
 
 
 def _rows(
-    file: DataFile, folder: Path, spool: Spool, allowance: Allowance
+    name: str, stream: Readable, folder: Path, spool: Spool, allowance: Allowance
 ) -> Iterable[bytes | Row | RowError]:
-    gzipped = file.name.endswith(".gz")
-    name = file.name.removesuffix(".gz")
+    gzipped = name.endswith(".gz")
+    name = name.removesuffix(".gz")
     if name.endswith(".parquet"):
-        return read_rows(file.open(), folder, allowance, lambda: spool.num_bytes)
+        return read_rows(stream, folder, allowance, lambda: spool.num_bytes)
     if name.endswith((".csv", ".tsv")):
         separator = "," if name.endswith(".csv") else "\t"
-        return csv_rows(file.open(), gzipped=gzipped, separator=separator)
-    return json_rows(file.open(), gzipped=gzipped)
+        return csv_rows(stream, gzipped=gzipped, separator=separator)
+    return json_rows(stream, gzipped=gzipped)
 
 
 def _watched(

@@ -15,7 +15,7 @@ from types import TracebackType
 
 from stratos.contracts.messages import Message, calls_text
 from stratos.contracts.records import Record
-from stratos.dataset.reading import Entry
+from stratos.dataset.reading import DatasetEntry
 from stratos.dataset.ties import Ties
 from stratos.dataset.tool_texts import ToolTexts
 from stratos.dataset.words import normalised
@@ -118,7 +118,7 @@ class Ledger:
         self._database.close()
         self._path.unlink(missing_ok=True)
 
-    def add(self, entry: Entry, judged: bool, place: int) -> None:
+    def add(self, entry: DatasetEntry, judged: bool, place: int) -> None:
         """Enter a record."""
         record = entry.record
         asked = _digest(self._question_text(record))

@@ -19,12 +19,18 @@ class Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
+class OpenFile(Readable, Protocol):
+    """A stream that is closed when it was read: a prefix may hold thousands of files."""
+
+    def close(self) -> None: ...
+
+
 @dataclass(frozen=True)
 class DataFile:
     """One file of the dataset, opened when its turn comes."""
 
     name: str
-    open: Callable[[], Readable]
+    open: Callable[[], OpenFile]
 
 
 class BrokenFileError(ValueError):

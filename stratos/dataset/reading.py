@@ -26,7 +26,7 @@ from stratos.dataset.formats.row import (
 )
 from stratos.dataset.lines import MAX_LINE_BYTES
 from stratos.dataset.s3_bodies import S3Bodies
-from stratos.dataset.turns import Passed, Turn, shortened, turns_of
+from stratos.dataset.turns import LearnedTurn, Passed, shortened, turns_of
 from stratos.scoring.reply import read_reply
 from stratos.scoring.tool_calls import a_right_answer, calls_fault
 from stratos.spec import FormatName, Task, ToolCalls
@@ -42,7 +42,7 @@ _ANY_CONVERSATION = frozenset(_CONVERSATIONS)
 
 
 @dataclass(frozen=True)
-class Entry:
+class DatasetEntry:
     """A record, and what ties it to others.
 
     Attributes:
@@ -78,7 +78,7 @@ class DatasetReader:
     _num_files: int = 0
     _format: FormatName | None = None
 
-    def read(self, file: str, rows: Iterable[bytes | Row | RowError]) -> Iterator[Entry]:
+    def read(self, file: str, rows: Iterable[bytes | Row | RowError]) -> Iterator[DatasetEntry]:
         """Yield the records of one file; empty lines are skipped.
 
         Args:
@@ -98,7 +98,7 @@ class DatasetReader:
             except RowError as error:
                 self.report(place, str(error))
 
-    def read_halves(self) -> Iterator[Entry]:
+    def read_halves(self) -> Iterator[DatasetEntry]:
         """Yield the records of batches, once every file was read."""
         if self.halves is None:
             return
@@ -116,7 +116,9 @@ class DatasetReader:
         if len(self.bad_lines) < MAX_SHOWN:
             self.bad_lines.append(f"{place}: {problem}")
 
-    def _entries(self, file: str, place: str, read: bytes | Row | RowError) -> Iterator[Entry]:
+    def _entries(
+        self, file: str, place: str, read: bytes | Row | RowError
+    ) -> Iterator[DatasetEntry]:
         if isinstance(read, RowError):
             raise read
         row = _json_object(read) if isinstance(read, bytes) else read
@@ -138,7 +140,7 @@ class DatasetReader:
         self.formats[shown] = self._format
         return self._format
 
-    def _records(self, place: str, row: Row, found: ParsedRow) -> Iterator[Entry]:
+    def _records(self, place: str, row: Row, found: ParsedRow) -> Iterator[DatasetEntry]:
         turns = list(turns_of(found, self.task.learn))
         id_, group, workload = self._names(row, found)
         conversation = None
@@ -164,9 +166,9 @@ class DatasetReader:
                 provenance=place,
             )
             file = self._num_files if id_ and group is None else None
-            yield Entry(record, _opening(turn.messages, record), conversation, file)
+            yield DatasetEntry(record, _opening(turn.messages, record), conversation, file)
 
-    def _answer(self, turn: Turn) -> tuple[Message | None, str | None]:
+    def _answer(self, turn: LearnedTurn) -> tuple[Message | None, str | None]:
         """The reply whole, and the gold answer in it; a reply that holds none is counted."""
         verifier, reply, lacks = self.task.verifier, turn.answer.reply, turn.answer.lacks
         gold = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
@@ -55,12 +56,12 @@ def is_body(name: str) -> bool:
 
 
 def _read(file: DataFile) -> object:
-    stream = file.open()
     content = bytearray()
-    while chunk := stream.read(MIB):
-        content += chunk
-        if len(content) > MAX_BODY_BYTES:
-            raise RowError(f"{file.name} has more than {MAX_BODY_BYTES:,} bytes")
+    with closing(file.open()) as stream:
+        while chunk := stream.read(MIB):
+            content += chunk
+            if len(content) > MAX_BODY_BYTES:
+                raise RowError(f"{file.name} has more than {MAX_BODY_BYTES:,} bytes")
     body = bytes(content)
     if body.startswith(b"\x1f\x8b"):
         try:

@@ -44,11 +44,11 @@ class LengthCounts:
 
     def _at(self, share: float) -> int:
         rank, seen = min(self.num - 1, int(share * self.num)), 0
-        for length in sorted(self.counts):
-            seen += self.counts[length]
+        for characters in sorted(self.counts):
+            seen += self.counts[characters]
             if seen > rank:
                 break
-        return min(length, self.longest)
+        return min(characters, self.longest)
 
 
 @dataclass

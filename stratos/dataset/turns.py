@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from stratos.contracts.messages import Message, calls_text
-from stratos.dataset.formats.row import Answer, NoAnswer, ParsedRow, RowError
+from stratos.dataset.formats.row import LoggedAnswer, NoAnswer, ParsedRow, RowError
 
 
 @dataclass(frozen=True)
-class Turn:
+class LearnedTurn:
     """A reply to learn, or a question that has none.
 
     Attributes:
@@ -19,7 +19,7 @@ class Turn:
     """
 
     messages: tuple[Message, ...]
-    answer: Answer
+    answer: LoggedAnswer
     number: int
 
 
@@ -30,7 +30,7 @@ class Passed:
     why: NoAnswer
 
 
-def turns_of(row: ParsedRow, learn: Literal["last", "all"]) -> Iterator[Turn | Passed]:
+def turns_of(row: ParsedRow, learn: Literal["last", "all"]) -> Iterator[LearnedTurn | Passed]:
     """The turns of a row that become records, in their order.
 
     `last` is the closing reply; where that has `weight: 0`, the last one before that may be
@@ -44,12 +44,12 @@ def turns_of(row: ParsedRow, learn: Literal["last", "all"]) -> Iterator[Turn | P
         return
     check_asked(row.messages)
     earlier = [place for place, said in enumerate(row.messages) if said.role == "assistant"]
-    closing = Turn(row.messages, row.answer, len(earlier) + 1)
+    closing = LearnedTurn(row.messages, row.answer, len(earlier) + 1)
     not_closing = row.answer.lacks == "not learned"
     if learn == "all" or not_closing:
-        turns: Sequence[Turn | Passed] = list(_earlier(row, earlier))
+        turns: Sequence[LearnedTurn | Passed] = list(_earlier(row, earlier))
         if learn == "last":
-            turns = [turn for turn in turns if isinstance(turn, Turn)][-1:]
+            turns = [turn for turn in turns if isinstance(turn, LearnedTurn)][-1:]
         yield from turns
         if not_closing:
             if learn == "all" or not turns:
@@ -72,7 +72,7 @@ def check_asked(messages: tuple[Message, ...]) -> None:
         )
 
 
-def _earlier(row: ParsedRow, places: list[int]) -> Iterator[Turn | Passed]:
+def _earlier(row: ParsedRow, places: list[int]) -> Iterator[LearnedTurn | Passed]:
     for number, place in enumerate(places, start=1):
         if (why := row.not_learned.get(place)) is not None:
             yield Passed(why)
@@ -82,7 +82,7 @@ def _earlier(row: ParsedRow, places: list[int]) -> Iterator[Turn | Passed]:
             check_asked(before)
         except RowError:
             continue
-        yield Turn(before, Answer(row.messages[place]), number)
+        yield LearnedTurn(before, LoggedAnswer(row.messages[place]), number)
 
 
 def shortened(messages: tuple[Message, ...], most: int) -> tuple[Message, ...]:

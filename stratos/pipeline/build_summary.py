@@ -280,6 +280,16 @@ def _notes(evidence: RunEvidence) -> Iterator[str]:
             yield f"{removed} duplicate or near-duplicate records were left out"
         if found.num_contradictions:
             yield f"{found.num_contradictions} questions have two answers; the first one counts"
+        if found.no_answer:
+            kinds = ", ".join(f"{count} {why}" for why, count in found.no_answer.items())
+            yield f"replies that are no answer: {kinds}"
+        if found.num_shortened:
+            yield f"the histories of {found.num_shortened} records were cut"
+        if found.num_repeated_ids:
+            yield (
+                f"{found.num_repeated_ids} records had the id of another and were given their own; "
+                "if such records belong together, give them one `group`"
+            )
         if found.num_bad_lines:
             yield f"{found.num_bad_lines} lines could not be read and were skipped"
     if (match := evidence.match) is not None:

@@ -13,8 +13,12 @@ from stratos.spec.yaml_tree import Location
 ListFiles = Callable[[str], Iterable[str]]
 """Paths, relative to the spec's folder, of the files whose path begins with a prefix."""
 
-DATA_SUFFIXES = (".jsonl", ".jsonl.gz", ".parquet")
-_DATA_FILES = " or ".join(DATA_SUFFIXES)
+DATA_SUFFIXES = (
+    ".jsonl", ".jsonl.gz", ".json", ".json.gz", ".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet"
+)  # fmt: skip
+_DATA_FILES = " or ".join(suffix for suffix in DATA_SUFFIXES if not suffix.endswith(".gz"))
+_ABOUT_DATA = ("dataset_info.json", "dataset_infos.json")
+"""What `datasets` of Hugging Face writes beside the rows."""
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
 _SECRETS = ("api_key_secret", "hub_token_secret")
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
@@ -116,7 +120,14 @@ def belongs_to_model(name: str, path: str) -> bool:
 
 def is_data_file(path: str) -> bool:
     """Whether a dataset prefix includes this file."""
-    return path.endswith(DATA_SUFFIXES)
+    return path.endswith(DATA_SUFFIXES) and not path.endswith(_ABOUT_DATA)
+
+
+def dataset_files(dataset: str, list_files: ListFiles) -> list[str]:
+    """The file of exactly that name, or else every data file whose path begins with it, in order
+    of their names."""
+    found = sorted(list_files(dataset))
+    return [dataset] if dataset in found else [path for path in found if is_data_file(path)]
 
 
 def files_under(folder: Path) -> ListFiles:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from stratos.dataset.formats.request_bodies import asked_in
 from stratos.dataset.formats.response_bodies import answer_of
-from stratos.dataset.formats.row import Answer, ParsedRow, Row, mapping, name_of, text
+from stratos.dataset.formats.row import LoggedAnswer, ParsedRow, Row, mapping, name_of, text
 
 
 @dataclass(frozen=True)
@@ -55,5 +55,7 @@ def anthropic_half(row: Row) -> BatchHalf:
 def whole_row(custom_id: str, request: object, response: object) -> ParsedRow:
     """A request with its response; None where it has none."""
     asked = asked_in(request, "the request")
-    answer = Answer(lacks="absent") if response is None else answer_of(response, "the response")
+    answer = (
+        LoggedAnswer(lacks="absent") if response is None else answer_of(response, "the response")
+    )
     return replace(asked.answered(answer), id=name_of(custom_id))

@@ -7,7 +7,15 @@ from dataclasses import replace
 from stratos.dataset.formats.gateway_logs import NO_CALL
 from stratos.dataset.formats.request_bodies import asked_in
 from stratos.dataset.formats.response_bodies import answer_of
-from stratos.dataset.formats.row import Answer, ParsedRow, Row, RowError, mapping, name_of, parsed
+from stratos.dataset.formats.row import (
+    LoggedAnswer,
+    ParsedRow,
+    Row,
+    RowError,
+    mapping,
+    name_of,
+    parsed,
+)
 
 _NO_REPLY = frozenset({"embedding", "embeddings", "embeddingsByType", "images", "artifacts"})
 """Fields of outputs that are no text: of embedding and image models."""
@@ -18,9 +26,9 @@ def log_row(row: Row) -> ParsedRow:
     request = _body(row["input"], "inputBody", "input")
     output = row.get("output")
     if row.get("errorCode"):
-        answer = Answer(lacks="error")
+        answer = LoggedAnswer(lacks="error")
     elif output is None or not _has_body(output):
-        answer = Answer(lacks="absent")
+        answer = LoggedAnswer(lacks="absent")
     else:
         body = _body(output, "outputBody", "output")
         if isinstance(body, dict) and _NO_REPLY & body.keys():
@@ -36,9 +44,11 @@ def batch_row(row: Row) -> ParsedRow:
     asked = asked_in(row["modelInput"], "modelInput")
     output = row.get("modelOutput")
     if row.get("error"):
-        answer = Answer(lacks="error")
+        answer = LoggedAnswer(lacks="error")
     else:
-        answer = Answer(lacks="absent") if output is None else answer_of(output, "modelOutput")
+        answer = (
+            LoggedAnswer(lacks="absent") if output is None else answer_of(output, "modelOutput")
+        )
     return replace(asked.answered(answer), id=name_of(row.get("recordId")))
 
 

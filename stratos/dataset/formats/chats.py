@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from stratos.contracts.messages import Message, Role
-from stratos.dataset.formats.message_blocks import Chat, chat_of
+from stratos.dataset.formats.message_blocks import LoggedChat, chat_of
 from stratos.dataset.formats.request_bodies import Asked, asked_in, with_system
 from stratos.dataset.formats.response_bodies import answer_of, given_answer
 from stratos.dataset.formats.row import (
@@ -54,7 +54,7 @@ def sharegpt_row(row: Row) -> ParsedRow:
     return Asked(with_system(chat, row.get("system") or None, "system"), tools_of(row)).row()
 
 
-def _sharegpt_chat(turns: list[object]) -> Chat:
+def _sharegpt_chat(turns: list[object]) -> LoggedChat:
     messages: list[Message] = []
     not_learned: dict[int, NoAnswer] = {}
     for index, item in enumerate(turns):
@@ -74,7 +74,7 @@ def _sharegpt_chat(turns: list[object]) -> Chat:
                 not_learned[index] = "not learned"
             elif source != "function_call" and not value.strip():
                 not_learned[index] = "empty"
-    return Chat(tuple(messages), not_learned)
+    return LoggedChat(tuple(messages), not_learned)
 
 
 def _calls(value: str, name: str) -> Message:

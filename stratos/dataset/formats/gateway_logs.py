@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from stratos.contracts.messages import Message
-from stratos.dataset.formats.message_blocks import Chat
+from stratos.dataset.formats.message_blocks import LoggedChat
 from stratos.dataset.formats.request_bodies import Asked, asked_in
 from stratos.dataset.formats.response_bodies import answer_of, given_answer
 from stratos.dataset.formats.row import (
-    Answer,
+    LoggedAnswer,
     ParsedRow,
     Row,
     RowError,
@@ -21,7 +21,7 @@ from stratos.dataset.formats.row import (
 )
 from stratos.dataset.formats.tool_fields import tool_choice_of, tools_of
 
-NO_CALL = ParsedRow((), Answer(lacks="no call"))
+NO_CALL = ParsedRow((), LoggedAnswer(lacks="no call"))
 _CALLS = frozenset({"GENERATION", "AGENT", "CHAIN", None})
 """Langfuse's types of observations that may hold a model's reply."""
 
@@ -32,7 +32,7 @@ def request_row(row: Row) -> ParsedRow:
     response = row.get("response")
     if looks_like_json(response) and '"choices"' in str(response):
         response = parsed(response, "response")
-    answer = Answer(lacks="absent") if response is None else answer_of(response, "response")
+    answer = LoggedAnswer(lacks="absent") if response is None else answer_of(response, "response")
     read = asked.row() if response is None else asked.answered(answer)
     return replace(read, workload=name_of(row.get("workload_id")))
 
@@ -66,7 +66,7 @@ def langfuse_row(row: Row) -> ParsedRow:
     asked = _asked(row["input"], "input")
     output = row.get("output")
     if str(row.get("level")).upper() == "ERROR":
-        answer = Answer(lacks="error")
+        answer = LoggedAnswer(lacks="error")
     else:
         answer = given_answer(parsed(output, "output") if _is_message(output) else output, "output")
     read = asked.answered(answer)
@@ -102,7 +102,7 @@ def _asked(value: object, name: str) -> Asked:
     """A request: a text, messages, or a body; JSON of it in a string, too."""
     if isinstance(value, str):
         if not looks_like_json(value):
-            return Asked(Chat((Message(role="user", content=value),)))
+            return Asked(LoggedChat((Message(role="user", content=value),)))
         value = parsed(value, name)
     return asked_in(value, name)
 
@@ -114,14 +114,14 @@ def _inside(value: object) -> Mapping[str, object]:
     return value if isinstance(value, dict) else {}
 
 
-def _litellm_answer(row: Row) -> Answer:
+def _litellm_answer(row: Row) -> LoggedAnswer:
     if row.get("status") == "failure" or row.get("error_str"):
-        return Answer(lacks="error")
+        return LoggedAnswer(lacks="error")
     response = row.get("response")
     if looks_like_json(response) and '"choices"' in str(response):
         response = parsed(response, "response")
     if response is None or response == {}:
-        return Answer(lacks="absent")
+        return LoggedAnswer(lacks="absent")
     return answer_of(response, "response")
 
 

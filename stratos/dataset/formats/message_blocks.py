@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from stratos.contracts.messages import Message, Role, ToolCall
 from stratos.dataset.formats.row import (
-    Answer,
+    LoggedAnswer,
     NoAnswer,
     RowError,
     items,
@@ -45,24 +45,24 @@ _SILENT = frozenset(
 
 
 @dataclass(frozen=True)
-class Chat:
+class LoggedChat:
     """Messages, and the places of replies that are none to learn."""
 
     messages: tuple[Message, ...]
     not_learned: Mapping[int, NoAnswer] = field(default_factory=dict)
 
-    def and_answer(self) -> tuple[Chat, Answer]:
+    def and_answer(self) -> tuple[LoggedChat, LoggedAnswer]:
         """The chat up to its closing reply, and that reply."""
         last = len(self.messages) - 1
         if self.messages[last].role != "assistant":
-            return self, Answer(lacks="absent")
+            return self, LoggedAnswer(lacks="absent")
         before = {place: why for place, why in self.not_learned.items() if place < last}
-        asked = Chat(self.messages[:last], before)
+        asked = LoggedChat(self.messages[:last], before)
         why = self.not_learned.get(last)
-        return asked, Answer(lacks=why) if why else Answer(self.messages[last])
+        return asked, LoggedAnswer(lacks=why) if why else LoggedAnswer(self.messages[last])
 
 
-def chat_of(value: object, name: str) -> Chat:
+def chat_of(value: object, name: str) -> LoggedChat:
     """Read a list of messages.
 
     Raises:
@@ -77,10 +77,10 @@ def chat_of(value: object, name: str) -> Chat:
         why = _read(said, f"{name}[{index}]", messages)
         if why is not None:
             not_learned[len(messages) - 1] = why
-    return Chat(tuple(messages), not_learned)
+    return LoggedChat(tuple(messages), not_learned)
 
 
-def assistant_answer(message: Mapping[str, object], name: str) -> Answer:
+def assistant_answer(message: Mapping[str, object], name: str) -> LoggedAnswer:
     """The answer that an assistant's message is.
 
     Raises:
@@ -88,7 +88,7 @@ def assistant_answer(message: Mapping[str, object], name: str) -> Answer:
     """
     messages: list[Message] = []
     why = _read({**message, "role": "assistant"}, name, messages)
-    return Answer(lacks=why) if why else Answer(messages[-1])
+    return LoggedAnswer(lacks=why) if why else LoggedAnswer(messages[-1])
 
 
 def text_of(value: object, name: str) -> str:

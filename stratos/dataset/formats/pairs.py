@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stratos.contracts.messages import Message
-from stratos.dataset.formats.message_blocks import Chat, chat_of
+from stratos.dataset.formats.message_blocks import LoggedChat, chat_of
 from stratos.dataset.formats.request_bodies import Asked, asked_in, with_system
 from stratos.dataset.formats.response_bodies import given_answer
 from stratos.dataset.formats.row import (
@@ -26,7 +26,7 @@ def prompt_row(row: Row) -> ParsedRow:
     if completion and _is_chat(completion):
         rest = chat_of(completion, "completion")
         moved = {place + len(chat.messages): why for place, why in rest.not_learned.items()}
-        return _asked(row, Chat((*chat.messages, *rest.messages), moved)).row()
+        return _asked(row, LoggedChat((*chat.messages, *rest.messages), moved)).row()
     return _pair(row, chat, completion)
 
 
@@ -49,7 +49,7 @@ def alpaca_row(row: Row) -> ParsedRow:
         messages.append(Message(role="user", content=text(turn[0], f"history[{index}][0]")))
         messages.append(Message(role="assistant", content=text(turn[1], f"history[{index}][1]")))
     messages.append(Message(role="user", content=asked))
-    return _pair(row, Chat(tuple(messages)), row.get("output"))
+    return _pair(row, LoggedChat(tuple(messages)), row.get("output"))
 
 
 def input_row(row: Row) -> ParsedRow:
@@ -75,11 +75,11 @@ def column_row(row: Row, columns: Columns) -> ParsedRow:
     return Asked(chat).answered(given_answer(answer, columns.answer or ""))
 
 
-def _pair(row: Row, chat: Chat, answer: object) -> ParsedRow:
+def _pair(row: Row, chat: LoggedChat, answer: object) -> ParsedRow:
     return _asked(row, chat).answered(given_answer(answer, "the answer"))
 
 
-def _asked(row: Row, chat: Chat) -> Asked:
+def _asked(row: Row, chat: LoggedChat) -> Asked:
     chat = with_system(chat, row.get("system"), "system")
     return Asked(chat, tools_of(row), tool_choice_of(row))
 
@@ -88,8 +88,8 @@ def _is_chat(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(m, dict) and "role" in m for m in value[:1])
 
 
-def _question(value: object, name: str) -> Chat:
-    return Chat((Message(role="user", content=text(value, name)),))
+def _question(value: object, name: str) -> LoggedChat:
+    return LoggedChat((Message(role="user", content=text(value, name)),))
 
 
 def _first(row: Row, *fields: str) -> object:

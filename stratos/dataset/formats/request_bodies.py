@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from stratos.contracts.messages import Message, Role, Tool, ToolChoice
-from stratos.dataset.formats.message_blocks import Chat, chat_of, text_of
+from stratos.dataset.formats.message_blocks import LoggedChat, chat_of, text_of
 from stratos.dataset.formats.row import (
-    Answer,
+    LoggedAnswer,
     ParsedRow,
     RowError,
     items,
@@ -33,11 +33,11 @@ _PROMPTS = ("prompt", "inputText")
 class Asked:
     """A conversation as a request sends it, and the tools it offers."""
 
-    chat: Chat
+    chat: LoggedChat
     tools: tuple[Tool, ...] | None = None
     tool_choice: ToolChoice | None = None
 
-    def answered(self, answer: Answer) -> ParsedRow:
+    def answered(self, answer: LoggedAnswer) -> ParsedRow:
         """The row, with a reply from elsewhere.
 
         What an assistant says at the end of the request was put into its mouth, and is no question.
@@ -49,7 +49,7 @@ class Asked:
         """The row whose closing reply is the answer."""
         return self._row(*self.chat.and_answer())
 
-    def _row(self, chat: Chat, answer: Answer) -> ParsedRow:
+    def _row(self, chat: LoggedChat, answer: LoggedAnswer) -> ParsedRow:
         return ParsedRow(
             chat.messages, answer, self.tools, self.tool_choice, not_learned=chat.not_learned
         )
@@ -72,7 +72,7 @@ def asked_in(body: object, name: str) -> Asked:
     return Asked(_chat(found, place), tools_of(found, place), tool_choice_of(found, place))
 
 
-def _chat(body: Mapping[str, object], place: str) -> Chat:
+def _chat(body: Mapping[str, object], place: str) -> LoggedChat:
     if body.get("messages") is not None:
         chat = chat_of(parsed(body["messages"], f"{place}messages"), f"{place}messages")
         return with_system(chat, body.get("system"), f"{place}system")
@@ -90,20 +90,20 @@ def _chat(body: Mapping[str, object], place: str) -> Chat:
     )
 
 
-def with_system(chat: Chat, system: object, name: str) -> Chat:
+def with_system(chat: LoggedChat, system: object, name: str) -> LoggedChat:
     """A chat with what stands for its system message, in front."""
     if system is None or system == []:
         return chat
     first = Message(role="system", content=text_of(system, name))
     moved = {place + 1: why for place, why in chat.not_learned.items()}
-    return Chat((first, *chat.messages), moved)
+    return LoggedChat((first, *chat.messages), moved)
 
 
-def _one(prompt: str) -> Chat:
-    return Chat((Message(role="user", content=prompt),))
+def _one(prompt: str) -> LoggedChat:
+    return LoggedChat((Message(role="user", content=prompt),))
 
 
-def _cohere(body: Mapping[str, object], place: str) -> Chat:
+def _cohere(body: Mapping[str, object], place: str) -> LoggedChat:
     """Command R: a message, what was said before it, and a preamble."""
     said: list[Message] = []
     for index, item in enumerate(items(body.get("chat_history") or [], f"{place}chat_history")):
@@ -114,10 +114,10 @@ def _cohere(body: Mapping[str, object], place: str) -> Chat:
             raise RowError(f"{name}.role is {turn.get('role')!r}; it must be USER or CHATBOT")
         said.append(Message(role=role, content=text(turn.get("message"), f"{name}.message")))
     said.append(Message(role="user", content=text(body["message"], f"{place}message")))
-    return with_system(Chat(tuple(said)), body.get("preamble"), f"{place}preamble")
+    return with_system(LoggedChat(tuple(said)), body.get("preamble"), f"{place}preamble")
 
 
-def _responses(body: Mapping[str, object], place: str) -> Chat:
+def _responses(body: Mapping[str, object], place: str) -> LoggedChat:
     """OpenAI's Responses: text, or items that are messages, calls and what tools answered."""
     given = body["input"]
     if isinstance(given, str):

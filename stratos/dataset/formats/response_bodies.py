@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from stratos.dataset.formats.message_blocks import assistant_answer
 from stratos.dataset.formats.response_streams import joined
 from stratos.dataset.formats.row import (
-    Answer,
+    LoggedAnswer,
     NoAnswer,
     RowError,
     items,
@@ -18,7 +18,7 @@ from stratos.dataset.formats.row import (
     value_text,
 )
 
-Reader = Callable[[Mapping[str, object], str], Answer]
+Reader = Callable[[Mapping[str, object], str], LoggedAnswer]
 
 _REASONS: dict[str, NoAnswer | None] = {
     # OpenAI, Mistral, Llama, Qwen, DeepSeek, Writer, Jamba
@@ -46,7 +46,7 @@ _TEXT_FIELDS = ("completion", "generation", "outputText", "text", "output_text",
 _GUARDRAIL = "amazon-bedrock-guardrailAction"
 
 
-def answer_of(body: object, name: str) -> Answer:
+def answer_of(body: object, name: str) -> LoggedAnswer:
     """What a response answers.
 
     Args:
@@ -59,13 +59,13 @@ def answer_of(body: object, name: str) -> Answer:
         return said(body)
     if isinstance(body, list):
         if not body:
-            return Answer(lacks="empty")
+            return LoggedAnswer(lacks="empty")
         body = joined(items(body, name), name)
     found = mapping(body, name)
     if found.get("error") or found.get("errorCode") or found.get("type") == "error":
-        return Answer(lacks="error")
+        return LoggedAnswer(lacks="error")
     if found.get(_GUARDRAIL) == "INTERVENED":
-        return Answer(lacks="guardrail")
+        return LoggedAnswer(lacks="guardrail")
     if found.get("role") == "assistant":
         return _unless(assistant_answer(found, name), _reason(found))
     for field, read in _READERS.items():
@@ -75,14 +75,14 @@ def answer_of(body: object, name: str) -> Answer:
     raise RowError(f"{name} has no reply in it; found {', '.join(sorted(found)[:8]) or 'nothing'}")
 
 
-def given_answer(value: object, name: str) -> Answer:
+def given_answer(value: object, name: str) -> LoggedAnswer:
     """An answer in a field of a row: text, a message, a response, or any value as JSON.
 
     Raises:
         RowError: if a message or a response in it cannot be read.
     """
     if value is None or value == []:
-        return Answer(lacks="absent")
+        return LoggedAnswer(lacks="absent")
     if isinstance(value, dict) and (value.get("role") == "assistant" or "choices" in value):
         return answer_of(value, name)
     if isinstance(value, list) and isinstance(value[-1], dict) and "role" in value[-1]:
@@ -101,15 +101,15 @@ def _reason(body: Mapping[str, object]) -> NoAnswer | None:
     return None
 
 
-def _unless(answer: Answer, why: NoAnswer | None) -> Answer:
-    return Answer(lacks=why) if why else answer
+def _unless(answer: LoggedAnswer, why: NoAnswer | None) -> LoggedAnswer:
+    return LoggedAnswer(lacks=why) if why else answer
 
 
-def _choices(body: Mapping[str, object], name: str) -> Answer:
+def _choices(body: Mapping[str, object], name: str) -> LoggedAnswer:
     """OpenAI's, also Jamba, Writer, DeepSeek, Qwen and gpt-oss; the first of several."""
     listed = items(body["choices"], f"{name}.choices")
     if not listed:
-        return Answer(lacks="empty")
+        return LoggedAnswer(lacks="empty")
     choice = mapping(listed[0], f"{name}.choices[0]")
     place = f"{name}.choices[0]"
     if (message := choice.get("message")) is not None:
@@ -119,7 +119,7 @@ def _choices(body: Mapping[str, object], name: str) -> Answer:
     return _unless(answer, _reason(choice))
 
 
-def _output(body: Mapping[str, object], name: str) -> Answer:
+def _output(body: Mapping[str, object], name: str) -> LoggedAnswer:
     """Converse's and Nova's `output.message`, or the items of OpenAI's Responses."""
     output = body["output"]
     if isinstance(output, list):
@@ -130,7 +130,7 @@ def _output(body: Mapping[str, object], name: str) -> Answer:
     return assistant_answer(message, f"{name}.output.message")
 
 
-def _responses(body: Mapping[str, object], output: list[object], name: str) -> Answer:
+def _responses(body: Mapping[str, object], output: list[object], name: str) -> LoggedAnswer:
     """OpenAI's Responses: messages and calls are items of one list."""
     content: list[object] = []
     calls: list[object] = []
@@ -145,16 +145,16 @@ def _responses(body: Mapping[str, object], output: list[object], name: str) -> A
     incomplete = body.get("incomplete_details")
     if body.get("status") == "incomplete" or incomplete:
         told = incomplete.get("reason") if isinstance(incomplete, dict) else None
-        return Answer(lacks="refused" if told == "content_filter" else "cut")
+        return LoggedAnswer(lacks="refused" if told == "content_filter" else "cut")
     return answer
 
 
-def _content(body: Mapping[str, object], name: str) -> Answer:
+def _content(body: Mapping[str, object], name: str) -> LoggedAnswer:
     """Anthropic's body, or a message alone, which may be calls or a refusal only."""
     return assistant_answer(body, name)
 
 
-def _message(body: Mapping[str, object], name: str) -> Answer:
+def _message(body: Mapping[str, object], name: str) -> LoggedAnswer:
     """A message in an object of its own, as Cohere's second version and Ollama write it."""
     return assistant_answer(mapping(body["message"], f"{name}.message"), f"{name}.message")
 
@@ -162,10 +162,10 @@ def _message(body: Mapping[str, object], name: str) -> Answer:
 def _first_of(field: str, *path: str) -> Reader:
     """Titan's `results`, Mistral's `outputs`, Cohere's `generations`, Jurassic's `completions`."""
 
-    def read(body: Mapping[str, object], name: str) -> Answer:
+    def read(body: Mapping[str, object], name: str) -> LoggedAnswer:
         listed = items(body[field], f"{name}.{field}")
         if not listed:
-            return Answer(lacks="empty")
+            return LoggedAnswer(lacks="empty")
         first = mapping(listed[0], f"{name}.{field}[0]")
         inner: object = first
         for part in path:
@@ -176,7 +176,7 @@ def _first_of(field: str, *path: str) -> Reader:
 
 
 def _plain(field: str) -> Reader:
-    def read(body: Mapping[str, object], name: str) -> Answer:
+    def read(body: Mapping[str, object], name: str) -> LoggedAnswer:
         return said(text(body[field], f"{name}.{field}"))
 
     return read

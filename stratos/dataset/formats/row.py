@@ -12,7 +12,8 @@ from stratos.contracts.messages import Message, Tool, ToolChoice
 Row = Mapping[str, object]
 
 NoAnswer = Literal[
-    "absent", "error", "guardrail", "cut", "refused", "empty", "calls only", "not learned", "no call"
+    "absent", "error", "guardrail", "cut", "refused", "empty", "calls only", "not learned",
+    "no call",
 ]  # fmt: skip
 """Why a row has no answer to learn.
 
@@ -29,7 +30,7 @@ class RowError(ValueError):
 
 
 @dataclass(frozen=True)
-class Answer:
+class LoggedAnswer:
     """What was answered: a reply, or why there is none."""
 
     reply: Message | None = None
@@ -47,7 +48,7 @@ class ParsedRow:
     """
 
     messages: tuple[Message, ...]
-    answer: Answer
+    answer: LoggedAnswer
     tools: tuple[Tool, ...] | None = None
     tool_choice: ToolChoice | None = None
     not_learned: Mapping[int, NoAnswer] = field(default_factory=dict)
@@ -56,11 +57,11 @@ class ParsedRow:
     conversation: str | None = None
 
 
-def said(text: str) -> Answer:
+def said(text: str) -> LoggedAnswer:
     """The answer that a text is."""
     if not text.strip():
-        return Answer(lacks="empty")
-    return Answer(Message(role="assistant", content=text))
+        return LoggedAnswer(lacks="empty")
+    return LoggedAnswer(Message(role="assistant", content=text))
 
 
 def mapping(value: object, name: str) -> dict[str, object]:

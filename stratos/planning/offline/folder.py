@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -18,7 +17,7 @@ from stratos.catalog.spec_models import require_roles
 from stratos.contracts.records import Record, conversations_in, read_jsonl
 from stratos.dataset.inspect_dataset import DataFile, Refuse, inspect_dataset, reject
 from stratos.dataset.inspection import Inspection
-from stratos.dataset.lines import Readable
+from stratos.dataset.lines import OpenFile
 from stratos.dataset.template_tokens import count_templates
 from stratos.dataset.token_estimate import (
     CountTokens,
@@ -28,7 +27,7 @@ from stratos.dataset.token_estimate import (
 )
 from stratos.planning.request import DatasetFacts, PlanningRequest
 from stratos.spec import Spec, Task
-from stratos.spec.folder import is_data_file
+from stratos.spec.folder import dataset_files, files_under
 
 DEFAULT_REGION = "us-east-1"
 
@@ -88,9 +87,7 @@ def inspect_folder(folder: Path, task: Task, splits: Path, refuse: Refuse = reje
     Raises:
         DatasetRejected: when the dataset cannot be used, or a file cannot be read.
     """
-    with ExitStack() as opened:
-        files = _data_files(folder, task.dataset, opened)
-        return inspect_dataset(files, task, splits, refuse=refuse)
+    return inspect_dataset(_data_files(folder, task.dataset), task, splits, refuse=refuse)
 
 
 def _facts(found: Inspection, probe: Sequence[Record], count: CountTokens) -> DatasetFacts:
@@ -106,13 +103,10 @@ def _facts(found: Inspection, probe: Sequence[Record], count: CountTokens) -> Da
     )
 
 
-def _data_files(folder: Path, dataset: str, opened: ExitStack) -> Iterator[DataFile]:
-    path = folder / dataset
-    files = [path] if path.is_file() else sorted(folder.glob(f"{dataset}*"))
-    for file in files:
-        if file.is_file() and is_data_file(file.name):
-            yield DataFile(file.relative_to(folder).as_posix(), partial(_open, file, opened))
+def _data_files(folder: Path, dataset: str) -> Iterator[DataFile]:
+    for name in dataset_files(dataset, files_under(folder)):
+        yield DataFile(name, partial(_open, folder / name))
 
 
-def _open(file: Path, opened: ExitStack) -> Readable:
-    return opened.enter_context(file.open("rb"))
+def _open(file: Path) -> OpenFile:
+    return file.open("rb")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from stratos.contracts.messages import Message, ToolCall
 from stratos.dataset.formats.chats import chat_row
 from stratos.dataset.formats.row import RowError
-from stratos.dataset.turns import Passed, Turn, length, shortened, turns_of
+from stratos.dataset.turns import LearnedTurn, Passed, length, shortened, turns_of
 
 
 def learned(says: str, learn: Literal["last", "all"], **row: Any) -> list[str]:
@@ -72,8 +72,8 @@ def test_a_call_and_the_reply_after_it_are_two_turns() -> None:
         {"role": "assistant", "content": "C"},
     ]
     first, second = turns_of(chat_row({"messages": messages}), "all")
-    assert isinstance(first, Turn)
-    assert isinstance(second, Turn)
+    assert isinstance(first, LearnedTurn)
+    assert isinstance(second, LearnedTurn)
     assert first.answer.reply == Message(
         role="assistant", content="", tool_calls=(ToolCall(name="f", id="c"),)
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stratos.errors import SpecRejected
-from stratos.spec.folder import belongs_to_model, files_under, read_spec_in_folder
+from stratos.spec.folder import belongs_to_model, dataset_files, files_under, read_spec_in_folder
 from tests import factories
 from tests.unit.stratos.spec.spec_files import changed
 
@@ -98,3 +98,16 @@ def test_a_link_that_leaves_the_folder_is_said_to_count_as_none(tmp_path: Path) 
     spec = factories.spec_text(students=[{"path": "x.gguf"}])
     with pytest.raises(SpecRejected, match=r"'x.gguf' beside the spec .*a link .* counts as none"):
         read_spec_in_folder(spec, files_under(tmp_path / "spec"))
+
+
+def test_a_prefix_holds_every_data_file_below_it_and_a_name_that_file_only(folder: Path) -> None:
+    hour = folder / "logs" / "AWSLogs" / "111122223333" / "2026" / "11" / "29"
+    (hour / "data").mkdir(parents=True)
+    for name in ("a.json.gz", "b.json", "c.csv", "data/d_input.json.gz", "marker", "e.txt"):
+        (hour / name).write_bytes(b"")
+    (folder / "logs" / "dataset_info.json").write_bytes(b"")
+    inside = hour.relative_to(folder).as_posix()
+    assert dataset_files("logs/", files_under(folder)) == [
+        f"{inside}/{name}" for name in ("a.json.gz", "b.json", "c.csv", "data/d_input.json.gz")
+    ]
+    assert dataset_files(f"{inside}/marker", files_under(folder)) == [f"{inside}/marker"]

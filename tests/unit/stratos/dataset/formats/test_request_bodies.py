@@ -8,7 +8,7 @@ import pytest
 
 from stratos.contracts.messages import Message, Tool
 from stratos.dataset.formats.request_bodies import asked_in
-from stratos.dataset.formats.row import Answer, RowError, said
+from stratos.dataset.formats.row import LoggedAnswer, RowError, said
 from tests.unit.stratos.dataset.formats.rows import CALL, TOOL
 
 ASKED = (
@@ -80,7 +80,7 @@ def test_what_is_put_into_an_assistants_mouth_is_no_question() -> None:
 
 
 def test_without_a_reply_there_is_none() -> None:
-    assert asked_in(TURNS, "m").row().answer == Answer(lacks="absent")
+    assert asked_in(TURNS, "m").row().answer == LoggedAnswer(lacks="absent")
 
 
 def test_a_request_that_asks_nothing_known_is_told_with_its_fields() -> None:

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stratos.dataset.csv_files import csv_rows
 from stratos.dataset.formats.row import RowError
 from stratos.dataset.lines import BrokenFileError
-from stratos.dataset.tables import csv_rows
 from stratos.errors import DatasetRejected
 from tests.unit.stratos.dataset.inspecting import inspect_bytes
 from tests.unit.stratos.dataset.test_lines import Trickle

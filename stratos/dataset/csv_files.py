@@ -34,7 +34,8 @@ def csv_rows(stream: Readable, *, gzipped: bool, separator: str) -> Iterator[Row
                 yield _row(names, row)
     except csv.Error as error:
         raise BrokenFileError(
-            f"line {rows.line_num} is no CSV ({error}); quote fields that hold quotes or line breaks"
+            f"line {rows.line_num} is no CSV ({error}); quote fields that hold quotes or line "
+            "breaks"
         ) from error
 
 
