@@ -2,7 +2,8 @@
 
 Writes a JSONL file of the size asked for, inspects it in a process of its own as InspectDataset
 does, and compares the counts with what was planted: bad lines, exact duplicates, and pairs that
-differ in one word. Ends with one line of JSON; it lies under benchmarks/results/ too.
+differ in one word. Smaller files, plain ones and chats that call tools, are inspected in pairs with
+the code of an earlier commit. Ends with one line of JSON; it lies under benchmarks/results/ too.
 """
 
 from __future__ import annotations
@@ -25,12 +26,15 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.dataset_before import BEFORE, compared, write_tool_chats  # noqa: E402
 from stratos.contracts.records import Record, read_jsonl  # noqa: E402
 from stratos.dataset.inspect_dataset import DataFile, inspect_dataset  # noqa: E402
 from stratos.spec import Task  # noqa: E402
 
 RESULT = ROOT / "benchmarks" / "results" / "dataset.json"
-AIM_MIB = 1024
+AIM_MIB = 250
+AIM_RATIOS = {"plain": 1.5, "tools": 0.7}
+"""Of records per CPU second, to those of plain records at the earlier commit."""
 LAMBDA_SECONDS = 900
 LABELS = ("billing", "delivery", "refund", "other")
 PAIR_EVERY, DUPLICATE_EVERY, BAD_EVERY = 20, 50, 1_000_000
@@ -47,6 +51,7 @@ TASK = Task.model_validate(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--gigabytes", type=float, default=5.0)
+    parser.add_argument("--pair-gigabytes", type=float, default=0.5)
     parser.add_argument("--folder", type=Path, help="where the file is written; deleted after")
     parser.add_argument("--inspect", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -59,6 +64,7 @@ def main() -> None:
         print(f"{planted['records']:,} records, {file.stat().st_size / 1e9:.2f} GB", flush=True)
         command = [sys.executable, __file__, "--inspect", str(file)]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+        beside = compare(Path(name), int(arguments.pair_gigabytes * 1e9))
     found = json.loads(done.stdout)
     for key, value in found.items():
         print(f"{key:24} {value:,.2f}" if isinstance(value, float) else f"{key:24} {value:,}")
@@ -78,6 +84,11 @@ def main() -> None:
             0,
             "lower",
         ),
+        *(
+            check(f"records per CPU second, {kind}, to those of {BEFORE}", ratio, aim, "higher")
+            for kind, aim in AIM_RATIOS.items()
+            for ratio in (beside["median_ratios"][kind],)
+        ),
     ]
     result = {
         "name": "dataset",
@@ -86,8 +97,20 @@ def main() -> None:
         "checks": checks,
     }
     RESULT.parent.mkdir(parents=True, exist_ok=True)
-    RESULT.write_text(json.dumps(result | {"planted": planted, "found": found}, indent=1) + "\n")
+    RESULT.write_text(
+        json.dumps(result | {"planted": planted, "found": found, "beside": beside}, indent=1) + "\n"
+    )
     print(json.dumps(result))
+
+
+def compare(folder: Path, size: int) -> dict[str, Any]:
+    """Speeds beside those of the earlier commit, on files of about `size` bytes."""
+    for file in folder.glob("*.jsonl"):
+        file.unlink()
+    plain, tools = folder / "plain.jsonl", folder / "tools.jsonl"
+    generate(plain, size)
+    write_tool_chats(tools, size)
+    return compared(plain, tools, TASK.model_dump(mode="json", exclude_unset=True))
 
 
 def generate(file: Path, size: int) -> dict[str, int]:

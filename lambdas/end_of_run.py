@@ -89,6 +89,7 @@ def _gather(run: RunRef, status: RunStatus, state: dict[str, Any]) -> RunEvidenc
         plans=files.find_plans(),
         match=match,
         synthesis=files.find_synthesized(attempt),
+        samples=tuple(files.synthesis_sample(attempt)),
         distillation=files.find_distilled(attempt),
         evaluation=files.find_evaluated(attempt),
         deployment=deployment,

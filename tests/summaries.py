@@ -6,6 +6,8 @@ from stratos.contracts.distillation import CurvePoint
 from stratos.contracts.jobs import EvaluatedExample, ProbeResult, SynthesizeResult
 from stratos.contracts.measurements import LoadResult, Measurement, Pace, Percentile
 from stratos.contracts.plan import Interval, Plan, PlanSet, Server
+from stratos.contracts.records import SampledAttempt
+from stratos.dataset.inspection import AnswerShare, Inspection, LeftOut, Lengths
 from stratos.pipeline.summary import (
     ConstraintOutcome,
     EndpointSummary,
@@ -124,6 +126,31 @@ def probe(role: str, successes: int) -> ProbeResult:
     )
 
 
+def inspection() -> Inspection:
+    """Of 8,000 records in one file, with a bad line."""
+    lengths = Lengths(mean=48.7, p50=49, p95=51, max=51)
+    return Inspection(
+        formats={"dataset.jsonl": "prompt_completion"},
+        num_lines=8_001,
+        num_bad_lines=1,
+        bad_lines=("dataset.jsonl:7: is not JSON",),
+        num_exact_duplicates=0,
+        num_near_duplicates=0,
+        num_contradictions=0,
+        num_groups=8_000,
+        num_records={"train": 7_200, "probe": 200, "heldout": 600},
+        num_gold=8_000,
+        prompt_characters=lengths,
+        gold_characters=lengths,
+        num_distinct_answers=2,
+        most_common_answer="s3",
+        most_common_share=0.75,
+        workloads={},
+        left_out={"bad line": LeftOut(num=1, examples=("dataset.jsonl:7: is not <JSON>",))},
+        common_answers=(AnswerShare(answer="s3", num=6_000), AnswerShare(answer="s4", num=2_000)),
+    )
+
+
 def succeeded_run(**changes: object) -> RunSummary:
     """A run that went well, with every part of the summary filled in."""
     summary = RunSummary(
@@ -133,6 +160,7 @@ def succeeded_run(**changes: object) -> RunSummary:
         reason="every constraint held",
         started_at="2026-11-24T08:00:00+00:00",
         ended_at="2026-11-24T08:04:10+00:00",
+        dataset=inspection(),
         strategy=StrategySummary(
             choice="injection", reason="the teacher solved 2 of 200 probes", forced=False
         ),
@@ -166,6 +194,25 @@ def succeeded_run(**changes: object) -> RunSummary:
             mean_completion_tokens=25,
             seconds=40,
             usd=0,
+        ),
+        samples=(
+            SampledAttempt(
+                id="7",
+                question="Hand: <m56>",
+                completion="m4 and m7 complete it\n#### m4 m7",
+                answer="m4 m7",
+                strategy="injection",
+                attempts=1,
+            ),
+            SampledAttempt(
+                id="8",
+                question="Hand: p23",
+                completion="#### p5",
+                answer="p1 p4",
+                strategy="injection",
+                attempts=2,
+                reason="a step does not hold",
+            ),
         ),
         training=TrainingSummary(
             steps=300,

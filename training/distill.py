@@ -10,6 +10,7 @@ from math import ceil
 from pathlib import Path
 
 from serving.export.chat_template import tool_parser
+from stratos.contracts.bucket import RECORDS_FILE
 from stratos.contracts.distillation import DistillResult, Reinforced
 from stratos.contracts.jobs import DistillConfig
 from stratos.contracts.records import TrainingRecord, read_jsonl
@@ -150,7 +151,7 @@ def _exporting(job: Job[DistillConfig], gguf: tuple[CpuPrecision, ...]) -> Job[D
 
 
 def _records_path(job: Job[DistillConfig]) -> Path:
-    return job.paths.channel("records") / "records.jsonl"
+    return job.paths.channel("records") / RECORDS_FILE
 
 
 def _read_records(job: Job[DistillConfig]) -> list[TrainingRecord]:

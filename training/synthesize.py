@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Sequence
 
+from stratos.contracts.bucket import RECORDS_FILE, REJECTED_FILE
 from stratos.contracts.jobs import SynthesizeConfig, SynthesizeResult
 from stratos.contracts.records import Record, write_jsonl
 from stratos.errors import BudgetExhausted, TooFewVerifiedRecords
+from stratos.frozen import FrozenModel
 from stratos.scoring.reasons import too_few
 from stratos.spec import Bedrock, Logs, OpenAICompatible, Weights
 from stratos.statistics.wilson import proportion
@@ -24,7 +27,10 @@ _log = logging.getLogger(__name__)
 
 
 def synthesize(job: Job[SynthesizeConfig]) -> SynthesizeResult:
-    """Take what logs answer rightly, ask the teacher the rest, and upload what verifies."""
+    """Take what logs answer rightly, ask the teacher the rest, and upload what verifies.
+
+    Some of what does not verify is uploaded beside it.
+    """
     config = job.config
     use_cpus(job.paths)
     judge = load_judge(job)
@@ -48,13 +54,12 @@ def synthesize(job: Job[SynthesizeConfig]) -> SynthesizeResult:
     asked = max(logged.asked.total(), kept_of_logs + max(outcome.asked.values(), default=0))
     both = _joined(questions, logged, outcome)
     if isinstance(config.teacher, Logs):
-        both.rejects += logged.rejects
+        both.rejects, both.rejected = logged.rejects, logged.rejected
+    # People look at them above all where too few were kept.
+    _upload(job, REJECTED_FILE, both.rejected.attempts())
     _require_yield(both, asked, config)
 
-    path = job.paths.output_dir / "data" / "records.jsonl"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    kept = write_jsonl(path, both.records)
-    job.storage.upload_records(path, config.records_uri.rstrip("/") + "/records.jsonl")
+    kept = _upload(job, RECORDS_FILE, both.records)
     paid = usage.plus(judge.usage)
     return SynthesizeResult(
         seconds=job.clock.seconds,
@@ -126,9 +131,18 @@ def _joined(
         records=[kept[record.id] for record in questions if record.id in kept],
         asked=logged.asked + live.asked,
         kept=logged.kept + live.kept,
-        rejects=live.rejects.copy(),
+        rejects=live.rejects,
+        rejected=live.rejected,
         completion_tokens=logged.completion_tokens + live.completion_tokens,
     )
+
+
+def _upload(job: Job[SynthesizeConfig], name: str, rows: Sequence[FrozenModel]) -> int:
+    path = job.paths.output_dir / "data" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    num_rows = write_jsonl(path, rows)
+    job.storage.upload_records(path, f"{job.config.records_uri.rstrip('/')}/{name}")
+    return num_rows
 
 
 def _require_yield(outcome: VerifiedRecords, asked: int, config: SynthesizeConfig) -> None:

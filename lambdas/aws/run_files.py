@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, TypeAdapter
 
 from lambdas.aws.bucket import Bucket
 from lambdas.aws.job_names import step_name
-from stratos.contracts.bucket import RunKeys, spec_folder
+from stratos.contracts.bucket import RECORDS_FILE, REJECTED_FILE, RunKeys, spec_folder
 from stratos.contracts.distillation import DistillResult
 from stratos.contracts.jobs import (
     AnyJobConfig,
@@ -25,9 +26,10 @@ from stratos.contracts.jobs import (
 from stratos.contracts.match import MatchEvidence
 from stratos.contracts.measurements import Measurements
 from stratos.contracts.plan import PlanSet, Server
-from stratos.contracts.records import Record, Split
+from stratos.contracts.records import Record, SampledAttempt, Split, TrainingRecord
 from stratos.contracts.run import RunRef
 from stratos.dataset.inspection import Inspection
+from stratos.frozen import FrozenModel
 from stratos.hosting.deployment import DEPLOYMENT, Deployment
 from stratos.hosting.model_package import Lineage
 from stratos.hosting.names import MEASURED
@@ -35,9 +37,12 @@ from stratos.pipeline.steps import ApprovalGiven
 from stratos.pipeline.summary import RunSummary
 from stratos.spec import Spec
 
+Rows = TypeVar("Rows", bound=FrozenModel)
 MAX_QUESTIONS = 2_000
 """Held-out records that one measurement asks at most."""
 
+_SHOWN_ATTEMPTS = 2
+"""That a report shows of what was kept, and of what was rejected for each reason."""
 _JOB_CONFIG: TypeAdapter[AnyJobConfig] = TypeAdapter(AnyJobConfig)
 
 
@@ -216,7 +221,20 @@ class RunFiles:
 
     def records_uri(self, attempt: int) -> str:
         """Of the verified records that a student learns from."""
-        return self._bucket.uri(f"{self._keys.records}a{attempt}/")
+        return self._bucket.uri(self._keys.records_of(attempt))
+
+    def synthesis_sample(self, attempt: int) -> list[SampledAttempt]:
+        """A few records that were kept, and a few of each reason that were rejected."""
+        folder = self._keys.records_of(attempt)
+        rejected = self._rows_if_any(folder + REJECTED_FILE, SampledAttempt)
+        kept = self._rows_if_any(folder + RECORDS_FILE, TrainingRecord, _SHOWN_ATTEMPTS)
+        shown = [SampledAttempt.of_kept(record) for record in kept]
+        of_reason: Counter[str | None] = Counter()
+        for one in rejected:
+            of_reason[one.reason] += 1
+            if of_reason[one.reason] <= _SHOWN_ATTEMPTS:
+                shown.append(one)
+        return shown
 
     @property
     def models_uri(self) -> str:
@@ -275,6 +293,12 @@ class RunFiles:
     @property
     def _bucket(self) -> Bucket:
         return Bucket(self.run.bucket)
+
+    def _rows_if_any(self, key: str, model: type[Rows], limit: int | None = None) -> list[Rows]:
+        try:
+            return self._bucket.read_rows(key, model, limit)
+        except FileNotFoundError:
+            return []
 
     @property
     def _keys(self) -> RunKeys:

@@ -19,6 +19,7 @@ from stratos.dataset.allowance import MAX_BYTES, MAX_SECONDS, Allowance
 from stratos.dataset.conversations import conversations_in
 from stratos.dataset.inspect_dataset import inspect_dataset
 from stratos.dataset.logged import require_replies
+from stratos.dataset.token_lengths import token_lengths
 from stratos.pipeline.steps import Dataset, InspectInput
 
 
@@ -33,7 +34,9 @@ def handler(payload: InspectInput) -> Dataset:
         splits = Path(name)
         found = inspect_dataset(data_files(folder, spec), spec.task, splits, allowance)
         require_replies(spec, found)
-        require_roles(spec, ModelFiles(folder), conversations_in(splits))
+        models = ModelFiles(folder)
+        require_roles(spec, models, conversations_in(splits))
+        found = found.model_copy(update={"tokens": token_lengths(splits, spec, models)})
         for split in SPLITS:
             files.upload_split(split, splits / f"{split}.jsonl")
     files.put_inspection(found)

@@ -20,10 +20,12 @@ from stratos.cli import approval
 from stratos.cli import batch as batches
 from stratos.cli.catalog import catalog_app
 from stratos.cli.delete import delete_command
+from stratos.cli.inspection import inspect_command
 from stratos.cli.invoke import invoke_command
 from stratos.cli.learned import learned_command
 from stratos.cli.plan import plan_command
 from stratos.cli.runs import find_run, list_hosting, read_object, read_summary, usd_per_month
+from stratos.cli.samples import samples_command
 from stratos.cli.screen import make_console
 from stratos.cli.stack import STACK_VARIABLE, Stack
 from stratos.cli.submit import submit as submit_folder
@@ -48,6 +50,8 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command("plan")(plan_command)
+app.command("inspect")(inspect_command)
+app.command("samples")(samples_command)
 app.command("learned")(learned_command)
 app.command("delete")(delete_command)
 app.add_typer(catalog_app, name="catalog")

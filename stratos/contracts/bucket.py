@@ -12,7 +12,7 @@ runs/<run id>/dataset/            train.jsonl probe.jsonl heldout.jsonl inspecti
 runs/<run id>/plans.json          the Pareto front, before spending
 runs/<run id>/match.json          the choice after probing, with its evidence
 runs/<run id>/jobs/<step>/        config/config.json in, progress.json meanwhile, result.json out
-runs/<run id>/records/            verified training records
+runs/<run id>/records/a<attempt>/ records.jsonl: verified; rejected.jsonl: some that were not
 runs/<run id>/models/             <job>/output/model.tar.gz
 runs/<run id>/lineage.json        what the model in deployment.json was made from
 runs/<run id>/approval.json       who approved it, and how long that took
@@ -40,6 +40,8 @@ SERVERS_KEY = "catalog/servers.json"
 TEACHERS_KEY = "catalog/teachers.json"
 REJECTION_FILE = "rejection.json"
 PROGRESS_FILE = "progress.json"
+RECORDS_FILE = "records.jsonl"
+REJECTED_FILE = "rejected.jsonl"
 CALIBRATION_KEY = "catalog/calibration.jsonl"
 CHECKPOINT_PREFIX = "checkpoints/"
 ASYNC_PREFIX = "async/"
@@ -121,6 +123,10 @@ class RunKeys:
     @property
     def records(self) -> str:
         return self.prefix + "records/"
+
+    def records_of(self, attempt: int) -> str:
+        """Key prefix of the records that one student learns from, with its slash."""
+        return f"{self.records}a{attempt}/"
 
     @property
     def models(self) -> str:

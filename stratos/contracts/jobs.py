@@ -99,7 +99,7 @@ class SynthesizeConfig(JobConfig):
     strategy: StrategyName
     synthesis: Synthesis
     records_uri: str
-    """S3 prefix that receives `records.jsonl`."""
+    """S3 prefix that receives `records.jsonl` and `rejected.jsonl`."""
     seed: int
     learns_logs: bool = False
     """Replies of the dataset that are right come first; the teacher is asked only the rest."""

@@ -10,6 +10,8 @@ from pydantic import Field, JsonValue
 
 from stratos.frozen import FrozenModel
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
+"""`json.dumps` would make one for each call."""
 Role = Literal["system", "user", "assistant", "tool"]
 ROLES: tuple[Role, ...] = get_args(Role)
 
@@ -115,7 +117,7 @@ def openai_tool_choice(choice: ToolChoice) -> str | dict[str, Any]:
 
 def calls_text(calls: Iterable[ToolCall]) -> str:
     """Calls as one line of JSON, in which answers are compared: names and arguments, no ids."""
-    return json.dumps(listed_calls(calls), ensure_ascii=False)
+    return _ENCODER.encode(listed_calls(calls))
 
 
 def listed_calls(calls: Iterable[ToolCall]) -> list[dict[str, Any]]:

@@ -12,6 +12,8 @@ from stratos.frozen import FrozenModel
 Model = TypeVar("Model", bound=FrozenModel)
 Split = Literal["train", "probe", "heldout"]
 SPLITS: tuple[Split, ...] = get_args(Split)
+Tried = Literal["alignment", "injection"]
+"""How one record was asked for; a blend tries both."""
 
 
 class Record(FrozenModel):
@@ -49,8 +51,39 @@ class TrainingRecord(FrozenModel):
     tool_calls: tuple[ToolCall, ...] | None = None
     """What the completion calls, after its text."""
     answer: str | None = None
-    strategy: Literal["alignment", "injection"]
+    strategy: Tried
     attempts: int = 1
+
+
+class SampledAttempt(FrozenModel):
+    """A question as a teacher answered it, to look at: kept, or rejected for a reason."""
+
+    id: str
+    question: str
+    """The last message of the user, as its first thousands of characters."""
+    completion: str
+    tool_calls: tuple[ToolCall, ...] | None = None
+    answer: str | None = None
+    """Gold."""
+    strategy: Tried
+    attempts: int
+    """So many were made when this one was answered."""
+    reason: str | None = None
+    """Why it was rejected; None if it was kept."""
+
+    @classmethod
+    def of_kept(cls, record: TrainingRecord) -> SampledAttempt:
+        """A record that was kept."""
+        asked = (m.content for m in reversed(record.messages) if m.role == "user")
+        return cls(
+            id=record.id,
+            question=next(asked, ""),
+            completion=record.completion,
+            tool_calls=record.tool_calls,
+            answer=record.answer,
+            strategy=record.strategy,
+            attempts=record.attempts,
+        )
 
 
 def read_jsonl(path: Path, model: type[Model]) -> Iterator[Model]:

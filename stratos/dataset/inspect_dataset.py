@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +14,9 @@ from stratos.dataset.batch_halves import BatchHalves
 from stratos.dataset.csv_files import csv_rows
 from stratos.dataset.documents import json_rows
 from stratos.dataset.formats.row import Row, RowError
-from stratos.dataset.inspection import Inspection
+from stratos.dataset.inspection import AnswerShare, Inspection
 from stratos.dataset.ledger import Duplicates, Group, Ledger, LedgerRow
+from stratos.dataset.left_out import LeftOutRows
 from stratos.dataset.lines import BrokenFileError, Readable
 from stratos.dataset.lines import DataFile as DataFile
 from stratos.dataset.near_duplicates import NearDuplicates
@@ -23,13 +24,21 @@ from stratos.dataset.parquet import read_rows
 from stratos.dataset.reading import DatasetEntry, DatasetReader
 from stratos.dataset.s3_bodies import S3Bodies, is_body
 from stratos.dataset.splitting import MIN_TRAIN_RECORDS, deal, shortage
-from stratos.dataset.spool import Spool
+from stratos.dataset.spool import Spool, line_of
 from stratos.dataset.tally import Tally
 from stratos.errors import DatasetRejected
 from stratos.scoring.verifiers import needs_gold
 from stratos.spec import Task
 
 _ROWS_BETWEEN_CLOCKS = 1000
+_END = b"}\n"
+"""Of a record's line in the spool. Its split goes before it; to write it anew takes longer."""
+_ASSIGNED = {split: f',"split":"{split}"'.encode() for split in SPLITS}
+_COMMON_ANSWERS = 20
+_SHOWN_CHARACTERS = 200
+
+Refuse = Callable[[str], None]
+"""Told why a dataset cannot be used."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +55,22 @@ class _Sides:
         return "probe" if group in self.probe else "train"
 
 
+def reject(reason: str) -> None:
+    """Raise DatasetRejected."""
+    raise DatasetRejected(reason)
+
+
 def inspect_dataset(
-    files: Iterable[DataFile], task: Task, folder: Path, allowance: Allowance = UNLIMITED
+    files: Iterable[DataFile],
+    task: Task,
+    folder: Path,
+    allowance: Allowance = UNLIMITED,
+    refuse: Refuse = reject,
 ) -> Inspection:
     """Read the files and write train.jsonl, probe.jsonl and heldout.jsonl into `folder`.
+
+    Args:
+        refuse: If it raises nothing, the dataset is inspected to its end all the same.
 
     Raises:
         DatasetRejected: naming bad lines, counting what is too few, or saying what is too large.
@@ -67,19 +88,21 @@ def inspect_dataset(
         _enter(reader, reader.read_halves(), spool, ledger)
         duplicates = ledger.drop_repeated_questions()
         ledger.tie_conversations()
-        _check_lines(reader)
+        _check_lines(reader, refuse)
+        left_out = LeftOutRows()
+        left_out.add_repeats(duplicates, ledger, spool)
         ledger.close_entry()
-        sides = _split(reader, spool, ledger)
-        place = ledger.most_common_gold()
-        common = None if place is None else spool.at(place).gold
-        tally = _write(folder, reader, spool, ledger, sides, allowance)
-        if tally.num_records["train"] < MIN_TRAIN_RECORDS:
-            raise DatasetRejected(
+        sides = _split(reader, spool, ledger, refuse)
+        common = [spool.at(place).gold or "" for place in ledger.common_golds(_COMMON_ANSWERS)]
+        tally = _write(folder, reader, spool, ledger, sides, allowance, left_out)
+        if tally.num_near_duplicates and tally.num_records["train"] < MIN_TRAIN_RECORDS:
+            refuse(
                 f"only {tally.num_records['train']} records are left to train on, and "
                 f"{MIN_TRAIN_RECORDS} are needed: the others are near-duplicates of held-out or "
                 "probe records. Add records that differ, or give variants one `group`"
             )
-        return _inspection(reader, duplicates, tally, ledger, common)
+        left_out.add_bad_lines(reader)
+        return _inspection(reader, duplicates, tally, ledger, common, left_out)
 
 
 def _read(
@@ -134,7 +157,7 @@ def _watched(
             allowance.check_seconds(spool.num_bytes, reader.num_lines)
 
 
-def _check_lines(reader: DatasetReader) -> None:
+def _check_lines(reader: DatasetReader, refuse: Refuse) -> None:
     task, bad = reader.task, reader.num_bad_lines
     skips = task.on_bad_line == "skip"
     if bad > (task.max_bad_share * reader.num_lines if skips else 0):
@@ -146,14 +169,12 @@ def _check_lines(reader: DatasetReader) -> None:
             if skips
             else "Fix them, or set task.on_bad_line: skip"
         )
-        raise DatasetRejected(
-            f"{bad} of {reader.num_lines} lines cannot be read:\n{shown}{rest}\n{allowed}"
-        )
+        refuse(f"{bad} of {reader.num_lines} lines cannot be read:\n{shown}{rest}\n{allowed}")
     if not reader.num_lines:
         raise DatasetRejected("the dataset is empty; put one JSON object on each line")
 
 
-def _split(reader: DatasetReader, spool: Spool, ledger: Ledger) -> _Sides:
+def _split(reader: DatasetReader, spool: Spool, ledger: Ledger, refuse: Refuse) -> _Sides:
     """Pick the held-out groups, then probe groups that resemble none of them; train on the rest."""
     task, index = reader.task, NearDuplicates()
     heldout = deal(ledger.groups(), task.heldout_records, refuse=lambda group: False)
@@ -178,7 +199,7 @@ def _split(reader: DatasetReader, spool: Spool, ledger: Ledger) -> _Sides:
         "train": counts[0] - num_heldout - num_probe,
     }
     if problem := shortage(counts, wanted, found, reader.no_answer):
-        raise DatasetRejected(problem)
+        refuse(problem)
     _add_all(index, probe.keys, spool, ledger)
     return _Sides(heldout.keys, probe.keys, index)
 
@@ -195,26 +216,28 @@ def _write(
     ledger: Ledger,
     sides: _Sides,
     allowance: Allowance,
+    left_out: LeftOutRows,
 ) -> Tally:
     """Write each split, without training records that resemble a held-out or probe record."""
     tally = Tally()
     near = array("q")
     with ExitStack() as stack:
         outputs = {
-            split: stack.enter_context((folder / f"{split}.jsonl").open("w", encoding="utf-8"))
-            for split in SPLITS
+            split: stack.enter_context((folder / f"{split}.jsonl").open("wb")) for split in SPLITS
         }
-        for record, row in zip(spool.drain(), ledger.rows(), strict=True):
+        for (record, line), row in zip(spool.drain(), ledger.rows(), strict=True):
             if row.number % _ROWS_BETWEEN_CLOCKS == 0:
                 allowance.check_seconds(spool.num_bytes, reader.num_lines)
             if not row.kept:
                 continue
             split = sides.split(row.group)
-            if split == "train" and sides.index.holds_one_like(record):
+            if split == "train" and (original := sides.index.one_like(record)) is not None:
                 near.append(row.number)
+                left_out.add_leak(record, original)
                 continue
-            named = record.model_copy(update={"split": split, **_names(record, row, ledger)})
-            outputs[split].write(named.model_dump_json(exclude_none=True) + "\n")
+            if names := _names(record, row, ledger):
+                line = line_of(record.model_copy(update=names))
+            outputs[split].write(_ASSIGNED[split].join((line[: -len(_END)], _END)))
             tally.add(record, split)
     tally.num_near_duplicates = len(near)
     ledger.drop(near)
@@ -238,9 +261,10 @@ def _inspection(
     duplicates: Duplicates,
     tally: Tally,
     ledger: Ledger,
-    common: str | None,
+    common: list[str],
+    left_out: LeftOutRows,
 ) -> Inspection:
-    golds = ledger.golds(common)
+    golds, counts = ledger.golds(), ledger.num_with(common)
     return Inspection(
         formats=dict(reader.formats),
         num_lines=reader.num_lines,
@@ -259,9 +283,16 @@ def _inspection(
         prompt_characters=tally.prompts.summary(),
         gold_characters=tally.golds.summary(),
         num_distinct_answers=golds.num_distinct,
-        most_common_answer=common[:200] if common else None,
-        most_common_share=golds.num_common / golds.num if golds.num else 0.0,
-        workloads=dict(tally.workloads),
+        most_common_answer=common[0][:_SHOWN_CHARACTERS] if common else None,
+        most_common_share=counts[0] / golds.num if golds.num and counts else 0.0,
+        workloads=dict(tally.workloads.counts),
+        left_out=left_out.summary(),
+        common_answers=tuple(
+            AnswerShare(answer=answer[:_SHOWN_CHARACTERS], num=num)
+            for answer, num in zip(common, counts, strict=True)
+            if num
+        ),
+        conversations=tally.conversations.summary(),
         redacted=reader.redactor.told(),
         num_redacted_records=reader.redactor.num_records,
     )

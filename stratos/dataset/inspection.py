@@ -8,15 +8,64 @@ from stratos.contracts.records import Split
 from stratos.frozen import FrozenModel
 from stratos.spec import PersonalData
 
+MAX_EXAMPLES = 5
+"""Rows that are quoted for one reason."""
+
 
 class Lengths(FrozenModel):
-    """Lengths of texts, in characters."""
+    """Lengths of texts in characters or tokens, or of conversations in messages."""
 
     mean: float
     p50: int
     """This and `p95` to three digits."""
     p95: int
     max: int
+
+
+class LeftOut(FrozenModel):
+    """Rows that were left out for one reason."""
+
+    num: int
+    examples: tuple[str, ...] = ()
+    """The first few, as `file:line: what was found`."""
+
+
+class AnswerShare(FrozenModel):
+    """One of the most common gold answers."""
+
+    answer: str
+    """Its first 200 characters."""
+    num: int
+
+
+class Conversations(FrozenModel):
+    """What the records ask in: messages, turns and tools."""
+
+    messages: Lengths
+    """In a prompt."""
+    num_of_several_turns: int
+    """Records with more than one message of the user."""
+    num_with_system: int
+    num_with_tools: int
+    num_calling: int
+    """Records whose reply calls a tool."""
+    tools: dict[str, int] = Field(default_factory=dict)
+    """Tool → records that offer it; the most common ones."""
+    called: dict[str, int] = Field(default_factory=dict)
+    """Tool → calls of it in replies; the most common ones."""
+
+
+class TokenLengths(FrozenModel):
+    """Lengths in tokens of a sample, without what a chat template adds."""
+
+    counted_by: str | None
+    """The vocabulary that texts were cut by; None: a token is taken for four characters."""
+    num_records: int
+    """In the sample: held-out records first, which are drawn by chance."""
+    prompts: Lengths
+    """Tools included."""
+    replies: Lengths
+    """The logged reply; where the dataset has none, its gold answer."""
 
 
 class Inspection(FrozenModel):
@@ -53,6 +102,12 @@ class Inspection(FrozenModel):
     most_common_share: float
     """What a constant answer would score."""
     workloads: dict[str, int]
+    left_out: dict[str, LeftOut] = Field(default_factory=dict)
+    """Reason → rows. Empty in inspections from before it was kept, as what follows."""
+    common_answers: tuple[AnswerShare, ...] = ()
+    """The most common first."""
+    conversations: Conversations | None = None
+    tokens: TokenLengths | None = None
     redacted: dict[PersonalData, int] | None = None
     """Kind → places where personal data became a placeholder; None where that is not asked for."""
     num_redacted_records: int = 0

@@ -54,11 +54,14 @@ def lines_of(chunks: Iterable[bytes]) -> Iterator[bytes]:
     for chunk in chunks:
         start = 0
         while (end := chunk.find(b"\n", start)) >= 0:
-            if not dropping:
-                pending += chunk[start:end]
-                yield bytes(pending[: MAX_LINE_BYTES + 1])
-            pending.clear()
-            dropping = False
+            if not (dropping or pending) and end - start <= MAX_LINE_BYTES:
+                yield chunk[start:end]
+            else:
+                if not dropping:
+                    pending += chunk[start:end]
+                    yield bytes(pending[: MAX_LINE_BYTES + 1])
+                pending.clear()
+                dropping = False
             start = end + 1
         if not dropping:
             pending += chunk[start:]

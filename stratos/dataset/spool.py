@@ -17,6 +17,11 @@ _PLACE_BITS = _SEGMENT_BITS + 6
 """Of the place within a file, its longest record included; the file's number is above them."""
 
 
+def line_of(record: Record) -> bytes:
+    """A record as a line of JSON."""
+    return record.model_dump_json(exclude_none=True).encode() + b"\n"
+
+
 class Spool:
     """An append-only list of records: read by place at first, then once in order, and gone.
 
@@ -28,6 +33,7 @@ class Spool:
         folder.mkdir()
         self._folder = folder
         self._last = 0
+        self._place = 0  # in the file that is written: to ask it takes longer
         self._writing: BinaryIO = self._path(0).open("wb")
         self._reading: tuple[int, BinaryIO] | None = None
         self.num_bytes = 0
@@ -48,13 +54,14 @@ class Spool:
 
     def append(self, record: Record) -> int:
         """Add a record and return its place."""
-        start = self._writing.tell()
+        start = self._place
         if start >= _SEGMENT_BYTES:
             self._writing.close()
             self._last, start = self._last + 1, 0
             self._writing = self._path(self._last).open("wb")
-        line = record.model_dump_json(exclude_none=True).encode() + b"\n"
-        self.num_bytes += self._writing.write(line)
+        written = self._writing.write(line_of(record))
+        self.num_bytes += written
+        self._place = start + written
         return self._last << _PLACE_BITS | start
 
     def at(self, place: int) -> Record:
@@ -63,14 +70,14 @@ class Spool:
         file.seek(place & ((1 << _PLACE_BITS) - 1))
         return Record.model_validate_json(file.readline())
 
-    def drain(self) -> Iterator[Record]:
-        """Every record in order of arrival; afterwards the spool is empty."""
+    def drain(self) -> Iterator[tuple[Record, bytes]]:
+        """Every record in order of arrival, and its line; afterwards the spool is empty."""
         self._writing.flush()
         self._close_reading()
         for number in range(self._last + 1):
             with self._path(number).open("rb") as lines:
                 for line in lines:
-                    yield Record.model_validate_json(line)
+                    yield Record.model_validate_json(line), line
             self._path(number).unlink()
 
     def _open(self, number: int) -> BinaryIO:

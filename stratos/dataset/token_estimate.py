@@ -63,12 +63,18 @@ def by_vocabulary(tokenizer_json: bytes | str) -> CountTokens:
 
 def counter_of(files: Files, folders: Iterable[str]) -> CountTokens:
     """Count by the vocabulary of the first model folder that has one; by characters if none has."""
+    return named_counter(files, folders)[1]
+
+
+def named_counter(files: Files, folders: Iterable[str]) -> tuple[str | None, CountTokens]:
+    """The same counter, after the file that its vocabulary is from."""
     for folder in folders:
+        name = f"{folder.rstrip('/')}/tokenizer.json"
         try:
-            return by_vocabulary(files.read(f"{folder.rstrip('/')}/tokenizer.json"))
+            return name, by_vocabulary(files.read(name))
         except (FileNotFoundError, ValueError):
             continue
-    return by_characters
+    return None, by_characters
 
 
 def mean_tokens(texts: Iterable[str], count: CountTokens) -> float:

@@ -10,6 +10,7 @@ from stratos.contracts.jobs import EvaluateResult, SynthesizeResult
 from stratos.contracts.match import MatchEvidence
 from stratos.contracts.measurements import Measurement
 from stratos.contracts.plan import PlanSet, Server
+from stratos.contracts.records import SampledAttempt
 from stratos.contracts.run import RunRef, RunStatus
 from stratos.dataset.inspection import Inspection
 from stratos.hosting.deployment import Deployment
@@ -33,6 +34,7 @@ class RunEvidence:
     plans: PlanSet | None = None
     match: MatchEvidence | None = None
     synthesis: SynthesizeResult | None = None
+    samples: tuple[SampledAttempt, ...] = ()
     distillation: DistillResult | None = None
     evaluation: EvaluateResult | None = None
     deployment: Deployment | None = None

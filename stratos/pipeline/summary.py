@@ -8,7 +8,9 @@ from stratos.contracts.distillation import CurvePoint
 from stratos.contracts.jobs import EvaluatedExample, PrecisionScore, ProbeResult, SynthesizeResult
 from stratos.contracts.measurements import BatchResult, LoadResult, Measurement
 from stratos.contracts.plan import Interval, PlannedEngine, PlanSet, ServedPrecision, Server
+from stratos.contracts.records import SampledAttempt
 from stratos.contracts.run import RunStatus
+from stratos.dataset.inspection import Inspection
 from stratos.frozen import FrozenModel
 from stratos.hosting.deployment import HostingChoice
 from stratos.moment import Moment
@@ -118,6 +120,7 @@ class RunSummary(FrozenModel):
     started_at: Moment
     ended_at: Moment
     content_hash: str | None = None
+    dataset: Inspection | None = None
     strategy: StrategySummary | None = None
     teacher: ModelSummary | None = None
     student: ModelSummary | None = None
@@ -127,6 +130,8 @@ class RunSummary(FrozenModel):
     baselines: dict[str, Proportion] = Field(default_factory=dict)
     comparisons: tuple[Comparison, ...] = ()
     synthesis: SynthesizeResult | None = None
+    samples: tuple[SampledAttempt, ...] = ()
+    """Of synthesis: a few attempts that were kept, and a few for each reason of rejecting."""
     training: TrainingSummary | None = None
     constraints: tuple[ConstraintOutcome, ...] = ()
     phases: tuple[Phase, ...] = ()

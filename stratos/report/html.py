@@ -8,8 +8,10 @@ from jinja2 import Environment, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
 from stratos.contracts.plan import Plan, PlanSet
+from stratos.dataset.inspection import Inspection
 from stratos.moment import written
 from stratos.pipeline.summary import RunSummary, TrainingSummary
+from stratos.report.dataset_rows import answer_rows, counted_by, fact_rows, length_rows
 from stratos.report.figures import (
     accuracy_rows,
     batch_rows,
@@ -49,11 +51,22 @@ def render(summary: RunSummary) -> str:
         engine=engine_told(summary),
         measurements=measurement_rows(summary),
         batches=batch_rows(summary),
+        dataset=_dataset(summary.dataset) if summary.dataset else None,
         front=Markup(_front(summary.plans, _limits(summary))) if summary.plans else None,
         curve=Markup(_learning_curve(summary.training)) if summary.training else None,
         seconds=sum(phase.seconds for phase in summary.phases),
         longest=max((phase.seconds for phase in summary.phases), default=0.0),
     )
+
+
+def _dataset(found: Inspection) -> dict[str, object]:
+    return {
+        "facts": fact_rows(found),
+        "left_out": found.left_out,
+        "answers": answer_rows(found),
+        "lengths": length_rows(found),
+        "counted_by": counted_by(found),
+    }
 
 
 def _limits(summary: RunSummary) -> list[LimitLine]:

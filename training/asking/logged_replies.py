@@ -37,6 +37,9 @@ def take_logged(records: Sequence[Record], judge: Judge, *, keep_thinking: bool)
         outcome.asked[LOGS] += 1
         if (fault := logged_fault(record, verdict, judge)) is not None:
             outcome.rejects[fault] += 1
+            completion = _completion(record)
+            assert completion is not None
+            outcome.rejected.add(record, "alignment", 1, completion, fault)
             continue
         taught = _training_record(record, verdict, keep_thinking=keep_thinking)
         outcome.records.append(taught)

@@ -22,6 +22,7 @@ from stratos.scoring.reply import ReplyVerdict
 from stratos.scoring.thinking import without_thinking
 from stratos.spec import SetOf, StrategyName, Synthesis, ToolCalls
 from training.asking.prompts import alignment_messages, injection_messages
+from training.asking.rejected_sample import RejectedSample
 from training.judging.judge import GivenReply, Judge
 from training.teachers.teacher import Completion, OnAnswer, Request, Teacher
 
@@ -40,6 +41,7 @@ class VerifiedRecords:
         records: Verified, in the order of the questions.
         asked: Questions asked, by strategy.
         rejects: Attempts rejected, by reason.
+        rejected: Some of them.
         completion_tokens: Written for the records that were kept.
     """
 
@@ -47,6 +49,7 @@ class VerifiedRecords:
     asked: Counter[str] = field(default_factory=Counter)
     kept: Counter[str] = field(default_factory=Counter)
     rejects: Counter[str] = field(default_factory=Counter)
+    rejected: RejectedSample = field(default_factory=RejectedSample)
     completion_tokens: int = 0
 
 
@@ -217,6 +220,9 @@ class RejectionSampler:
                     kept[one.index] = self._kept(one, verdict, attempt + 1)
                 else:
                     outcome.rejects[fault] += 1
+                    outcome.rejected.add(
+                        one.part.record, one.part.strategy, attempt + 1, one.completion, fault
+                    )
                     if fault == "no verdict":
                         unjudged.add(one.index)
         if parts:

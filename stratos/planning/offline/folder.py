@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from stratos.catalog.cards import card_of, student_card
 from stratos.catalog.files import FilesOnDisk
@@ -16,7 +16,7 @@ from stratos.catalog.servers import ServerCatalog
 from stratos.catalog.spec_models import require_roles
 from stratos.contracts.records import Record, read_jsonl
 from stratos.dataset.conversations import conversations_in
-from stratos.dataset.inspect_dataset import DataFile, inspect_dataset
+from stratos.dataset.inspect_dataset import DataFile, Refuse, inspect_dataset, reject
 from stratos.dataset.inspection import Inspection
 from stratos.dataset.lines import OpenFile
 from stratos.dataset.logged import require_replies
@@ -28,7 +28,7 @@ from stratos.dataset.token_estimate import (
     mean_tokens,
 )
 from stratos.planning.request import DatasetFacts, PlanningRequest
-from stratos.spec import Spec
+from stratos.spec import Spec, Task
 from stratos.spec.folder import dataset_files, files_under
 
 DEFAULT_REGION = "us-east-1"
@@ -52,7 +52,12 @@ def request_of_folder(
         ValueError, LookupError: when a model cannot be described, with the reason.
     """
     files = files or ModelFiles(FilesOnDisk(folder))
-    found, probe = _inspected(folder, spec, files)
+    with TemporaryDirectory() as name:
+        splits = Path(name)
+        found = inspect_folder(folder, spec.task, splits)
+        require_replies(spec, found)
+        require_roles(spec, files, conversations_in(splits))
+        probe = list(read_jsonl(splits / "probe.jsonl", Record))
     teachers = tuple(card_of(teacher, files) for teacher in spec.teachers)
     students = tuple(student_card(student, files) for student in spec.students)
     if not teachers:
@@ -75,14 +80,17 @@ def request_of_folder(
     )
 
 
-def _inspected(folder: Path, spec: Spec, models: ModelFiles) -> tuple[Inspection, list[Record]]:
-    """What the dataset holds, and the records of its probe split."""
-    with tempfile.TemporaryDirectory() as name:
-        splits = Path(name)
-        found = inspect_dataset(_data_files(folder, spec.task.dataset), spec.task, splits)
-        require_replies(spec, found)
-        require_roles(spec, models, conversations_in(splits))
-        return found, list(read_jsonl(splits / "probe.jsonl", Record))
+def inspect_folder(folder: Path, task: Task, splits: Path, refuse: Refuse = reject) -> Inspection:
+    """Inspect the dataset of a spec's folder as the pipeline does.
+
+    Args:
+        splits: Receives train.jsonl, probe.jsonl and heldout.jsonl.
+        refuse: If it raises nothing, the dataset is inspected to its end all the same.
+
+    Raises:
+        DatasetRejected: when the dataset cannot be used, or a file cannot be read.
+    """
+    return inspect_dataset(_data_files(folder, task.dataset), task, splits, refuse=refuse)
 
 
 def _facts(found: Inspection, probe: Sequence[Record], count: CountTokens) -> DatasetFacts:
@@ -104,5 +112,5 @@ def _data_files(folder: Path, dataset: str) -> Iterator[DataFile]:
         yield DataFile(name, partial(_open, folder / name))
 
 
-def _open(path: Path) -> OpenFile:
-    return path.open("rb")
+def _open(file: Path) -> OpenFile:
+    return file.open("rb")

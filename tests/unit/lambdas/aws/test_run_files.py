@@ -7,6 +7,8 @@ import pytest
 from lambdas.aws.run_files import RunFiles
 from stratos.contracts.bucket import RunKeys
 from stratos.contracts.jobs import EvaluateConfig, ProbeConfig
+from stratos.contracts.messages import Message
+from stratos.contracts.records import SampledAttempt, TrainingRecord
 from tests import factories
 from tests.unit.lambdas.conftest import Account
 from tests.unit.lambdas.pipeline import BATCH, TO_ZERO, start
@@ -61,3 +63,24 @@ def test_what_a_teacher_was_paid_is_told_by_progress_and_result(account: Account
     assert files.paid_usd("synthesize-a0") == [0.25]
     account.put_result(pipeline.run, "synthesize-a0", factories.synthesize_result())
     assert len(files.paid_usd("synthesize-a0")) == 2
+
+
+def test_a_few_attempts_are_read_of_what_was_kept_and_of_each_reason(account: Account) -> None:
+    pipeline = start(account)
+    files, folder = RunFiles(pipeline.run), RunKeys(pipeline.run.run_id).records_of(0)
+    assert files.synthesis_sample(0) == []
+    kept = TrainingRecord(
+        id="k",
+        messages=(Message(role="user", content="2+2?"),),
+        completion="4",
+        strategy="alignment",
+    )
+    rejected = SampledAttempt.of_kept(kept).model_copy(update={"id": "r", "reason": "cut"})
+    wrong = rejected.model_copy(update={"reason": "wrong answer"})
+    rows = {"records": [kept] * 5, "rejected": [rejected] * 5 + [wrong]}
+    for name, lines in rows.items():
+        text = "".join(line.model_dump_json() + "\n" for line in lines)
+        account.put(f"{folder}{name}.jsonl", text.encode())
+    found = files.synthesis_sample(0)
+    assert [one.reason for one in found] == [None, None, "cut", "cut", "wrong answer"]
+    assert found[0].question == "2+2?"

@@ -7,6 +7,8 @@ import json
 import pytest
 
 from stratos.contracts.bucket import RunKeys
+from stratos.dataset.inspection import Inspection
+from stratos.dataset.left_out import DUPLICATE
 from stratos.errors import SpecRejected
 from tests import factories
 from tests.unit.lambdas.conftest import Account
@@ -29,6 +31,21 @@ def test_the_dataset_is_split_without_sharing_groups(account: Account) -> None:
     assert counts == (300, 40, 60)
     assert not groups["train"] & (groups["probe"] | groups["heldout"])
     assert not groups["probe"] & groups["heldout"]
+
+
+def test_what_was_left_out_and_how_long_texts_are_is_stored(account: Account) -> None:
+    pipeline = start(account)
+    rows = factories.dataset_rows()
+    account.put("specs/tiles/dataset.jsonl", factories.jsonl([*rows, rows[0]]))
+    pipeline.parse()
+    pipeline.inspect()
+    stored = account.read(f"{RunKeys(pipeline.run.run_id).dataset}inspection.json")
+    found = Inspection.model_validate_json(stored)
+    assert found.left_out[DUPLICATE].examples == (
+        "dataset.jsonl:401: the question of dataset.jsonl:1",
+    )
+    assert found.tokens is not None
+    assert found.tokens.num_records == 400
 
 
 @pytest.mark.parametrize("changed", ["nothing", "dataset.jsonl", "models/student/config.json"])

@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stratos.contracts.messages import Message, ToolCall
 from stratos.contracts.records import SPLITS, Record, read_jsonl
 from stratos.dataset.inspect_dataset import inspect_dataset
+from stratos.dataset.reading import _parsed
 from stratos.errors import DatasetRejected
 from tests import factories
 from tests.unit.stratos.dataset.inspecting import files, inspect, inspect_bytes, task
@@ -221,3 +224,37 @@ def test_a_heading_in_a_logged_reply_is_no_gold_answer(tmp_path: Path) -> None:
     ]
     _, splits = inspect(tmp_path, rows, verifier={"kind": "normalised"})
     assert all(r.gold is not None and r.gold.endswith("1. Pay.") for r in splits["heldout"])
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(st.dictionaries(st.text(), _JSON), st.booleans())
+def test_a_line_is_parsed_as_json_does(row: dict[str, object], escaped: bool) -> None:
+    line = json.dumps(row, ensure_ascii=escaped)
+    assert repr(_parsed(line.encode())) == repr(json.loads(line))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        r'{"a": "\ud800"}',
+        '{"a": ' + "[" * 400 + "]" * 400 + "}",
+        '{"a": 123456789012345678901234567890}',
+        '{"a": NaN, "b": -Infinity, "c": 1e999}',
+        '{"a": 1, "a": 2}',
+    ],
+)
+def test_a_line_that_the_fast_parser_refuses_is_still_read(line: str) -> None:
+    assert repr(_parsed(line.encode())) == repr(json.loads(line))
+
+
+@pytest.mark.parametrize(
+    "line", ['{"a": 01}', '{"a": 1,}', "{'a': 1}", '{"a": "\t"}', '{"a": nan}']
+)
+def test_what_json_refuses_is_refused(line: str) -> None:
+    with pytest.raises(json.JSONDecodeError):
+        _parsed(line.encode())

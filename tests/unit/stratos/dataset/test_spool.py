@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from stratos.contracts.records import Record
 from stratos.dataset.spool import Spool
 from tests.unit.stratos.dataset.inspecting import record
 
@@ -19,4 +20,6 @@ def test_records_larger_than_a_file_of_the_spool_come_back(
         places = [spool.append(item) for item in records]
         assert spool.at(places[150]) == records[150]
         assert [spool.at(place) for place in reversed(places)] == records[::-1]
-        assert list(spool.drain()) == records
+        drained = list(spool.drain())
+    assert [item for item, _ in drained] == records
+    assert [Record.model_validate_json(line) for _, line in drained] == records

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stratos.dataset.inspection import Lengths
-from stratos.dataset.tally import OTHER_WORKLOADS, LengthCounts
+from stratos.dataset.tally import OTHERS, LengthCounts
 from tests import factories
 from tests.unit.stratos.dataset.inspecting import inspect
 
@@ -25,4 +25,4 @@ def test_lengths_are_exact_below_a_thousand_and_to_three_digits_above() -> None:
 def test_workloads_beyond_a_thousand_are_counted_together(tmp_path: Path) -> None:
     rows = [row | {"workload": f"w{i}"} for i, row in enumerate(factories.dataset_rows(1200))]
     found, _ = inspect(tmp_path, rows)
-    assert (len(found.workloads), found.workloads[OTHER_WORKLOADS]) == (1001, 200)
+    assert (len(found.workloads), found.workloads[OTHERS]) == (1001, 200)

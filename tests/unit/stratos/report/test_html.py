@@ -69,6 +69,24 @@ def test_every_accuracy_carries_its_interval_and_sample():
     assert "nearest question" in html
 
 
+def test_the_dataset_is_shown_with_what_was_left_out_and_why():
+    html = render(succeeded_run())
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))
+    assert "records 8,000: 7,200 train, 200 probe, 600 heldout" in text
+    assert "bad line 1 dataset.jsonl:7: is not &lt;JSON&gt;" in text
+    assert "s3 6,000 75.0% s4 2,000 25.0%" in text
+    assert "<h2>Dataset</h2>" not in render(succeeded_run(dataset=None))
+
+
+def test_a_few_kept_and_rejected_attempts_are_shown_with_the_command_for_more():
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", render(succeeded_run())))
+    assert "kept: Hand: &lt;m56&gt; Hand: &lt;m56&gt; m4 and m7 complete it #### m4 m7" in text
+    assert "a step does not hold: Hand: p23" in text
+    assert "injection, attempt 2; the answer is p1 p4" in text
+    assert "stratos samples mahjong-waits-0123abcd --rejected" in text
+    assert "stratos samples" not in render(succeeded_run(samples=()))
+
+
 def test_a_plan_on_the_front_is_one_mark_that_says_what_it_is():
     html = render(succeeded_run())
     assert html.count("<circle") == len(plan_set().front)

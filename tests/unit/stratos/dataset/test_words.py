@@ -1,0 +1,17 @@
+"""Texts in the form in which they are compared."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stratos.dataset.words import normalised, words_of
+
+
+@given(st.text() | st.text(st.characters(max_codepoint=127)))
+def test_text_is_normalised_alike_whatever_its_alphabet(text: str) -> None:
+    expected = unicodedata.normalize("NFKC", text).casefold().split()
+    assert normalised(text) == " ".join(expected)
+    assert words_of(text) == expected
