@@ -15,7 +15,7 @@ from stratos.contracts.records import TrainingRecord
 from stratos.spec import Reinforcement
 from training.container.world import ALONE, World
 from training.judging.judge import Judge
-from training.models.chat import Dialogue, Reply
+from training.models.chat import Dialogue, ModelReply
 from training.models.generation import Sampling, generate
 from training.student.batches import MicroBatch, TokenizedExample, micro_batches
 from training.student.student import Student
@@ -177,7 +177,7 @@ class RolloutSampler:
             return None
         return sum(reward for reward, _ in found.values()) / len(questions)
 
-    def _reward(self, question: Question, reply: Reply, finished: bool) -> float:
+    def _reward(self, question: Question, reply: ModelReply, finished: bool) -> float:
         answer = self._judge.answer_in(reply.text, reply.tool_calls)
         verdict = self._judge.by_rule(answer, question.gold, finished=finished)
         return float(verdict.reason == "right")

@@ -34,7 +34,7 @@ class Dialogue:
 
 
 @dataclass(frozen=True)
-class Reply:
+class ModelReply:
     """What a model says, and what it then calls."""
 
     text: str
@@ -75,7 +75,7 @@ class ChatFormat:
         """Tokenize completions, each with the token that ends it."""
         return [ids + self._end_ids[:1] for ids in self._encode(list(texts))]
 
-    def reply_text(self, dialogue: Dialogue, reply: Reply) -> str:
+    def reply_text(self, dialogue: Dialogue, reply: ModelReply) -> str:
         """A reply as the model must write it: its calls are what the template makes of them.
 
         Raises:
@@ -102,7 +102,7 @@ class ChatFormat:
         decoded = self._tokenizer.decode(tokens, skip_special_tokens=True)
         return str(decoded).strip()
 
-    def reply(self, tokens: Sequence[int], tools: Sequence[Tool]) -> Reply:
+    def reply(self, tokens: Sequence[int], tools: Sequence[Tool]) -> ModelReply:
         """Return generated tokens as text and calls; nothing is a call where there are no tools.
 
         Raises:
@@ -113,9 +113,9 @@ class ChatFormat:
             found = self.read_reply(str(self._tokenizer.decode(tokens)), tools)
             if found.tool_calls:
                 return found
-        return Reply(self.text(tokens))
+        return ModelReply(self.text(tokens))
 
-    def read_reply(self, text: str, tools: Sequence[Tool]) -> Reply:
+    def read_reply(self, text: str, tools: Sequence[Tool]) -> ModelReply:
         """Take a reply apart into text and calls.
 
         A call that begins and cannot be read is one that equals no right one.
@@ -125,10 +125,10 @@ class ChatFormat:
         """
         read = self._syntax.read(text, {tool.name: _properties(tool) for tool in tools})
         if read is None and self._syntax.begins_in(text):
-            return Reply(text, (ToolCall(name="", arguments={UNREADABLE: text}),))
+            return ModelReply(text, (ToolCall(name="", arguments={UNREADABLE: text}),))
         if read is None:
-            return Reply(text)
-        return Reply(
+            return ModelReply(text)
+        return ModelReply(
             read.text, tuple(ToolCall(name=one.name, arguments=one.arguments) for one in read.calls)
         )
 

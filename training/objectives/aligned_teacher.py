@@ -11,7 +11,7 @@ from torch import Tensor
 from stratos.contracts.records import TrainingRecord
 from stratos.errors import IncompatibleVocabulary
 from stratos.spec import Training
-from training.models.chat import ChatFormat, Dialogue, Reply
+from training.models.chat import ChatFormat, Dialogue, ModelReply
 from training.models.decoder import body_states
 from training.models.head import read_head
 from training.models.weights import LocalModel
@@ -209,14 +209,16 @@ def teacher_prompts(
         for record in records
         for dialogue in [Dialogue(record.messages, record.tools or ())]
         if not record.tool_calls
-        or _written_alike(dialogue, Reply(record.completion, record.tool_calls), student, teacher)
+        or _written_alike(
+            dialogue, ModelReply(record.completion, record.tool_calls), student, teacher
+        )
     ]
     ours, theirs = student.prompts(dialogues), teacher.prompts(dialogues)
     return {tuple(one): other for one, other in zip(ours, theirs, strict=True)}
 
 
 def _written_alike(
-    dialogue: Dialogue, reply: Reply, student: ChatFormat, teacher: ChatFormat
+    dialogue: Dialogue, reply: ModelReply, student: ChatFormat, teacher: ChatFormat
 ) -> bool:
     try:
         return student.reply_text(dialogue, reply) == teacher.reply_text(dialogue, reply)

@@ -23,7 +23,7 @@ from stratos.contracts.messages import calls_text
 from stratos.contracts.records import TrainingRecord
 from stratos.errors import TooFewVerifiedRecords
 from stratos.scoring.answers import with_answer
-from training.models.chat import ChatFormat, Dialogue, Reply
+from training.models.chat import ChatFormat, Dialogue, ModelReply
 
 _log = logging.getLogger(__name__)
 
@@ -295,11 +295,11 @@ def _written(
     return dialogues, texts
 
 
-def _reply(record: TrainingRecord, answers_only_marker: str | None) -> Reply:
+def _reply(record: TrainingRecord, answers_only_marker: str | None) -> ModelReply:
     calls = record.tool_calls or ()
     if answers_only_marker is None or record.answer is None:
-        return Reply(record.completion, calls)
+        return ModelReply(record.completion, calls)
     # Where nothing is to be called, what is said instead is the answer.
     if calls or (record.tools and record.answer == calls_text(())):
-        return Reply("" if calls else record.completion, calls)
-    return Reply(with_answer("", answers_only_marker, record.answer))
+        return ModelReply("" if calls else record.completion, calls)
+    return ModelReply(with_answer("", answers_only_marker, record.answer))

@@ -7,7 +7,7 @@ from torch.nn.functional import cross_entropy
 
 from stratos.contracts.messages import Message, Tool, ToolCall
 from tests.unit.training.tiny_models import make_model, tool_tokenizer
-from training.models.chat import ChatFormat, Dialogue, Reply
+from training.models.chat import ChatFormat, Dialogue, ModelReply
 from training.models.weights import LocalModel
 
 WEATHER = Tool(
@@ -33,7 +33,7 @@ def calling_model(template: str) -> LocalModel:
     local = LocalModel("calling", model, tokenizer, ChatFormat(tokenizer))
     dialogue = Dialogue((QUESTION,), (WEATHER,))
     (prompt,) = local.chat.prompts([dialogue])
-    (reply,) = local.chat.completions([local.chat.reply_text(dialogue, Reply("", (OSLO,)))])
+    (reply,) = local.chat.completions([local.chat.reply_text(dialogue, ModelReply("", (OSLO,)))])
     tokens = torch.tensor([prompt + reply])
     wanted = tokens[0, len(prompt) :]
     optimizer = torch.optim.Adam(model.parameters(), 6e-3)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from stratos.contracts.messages import Message
-from training.models.chat import Reply
+from training.models.chat import ModelReply
 from training.teachers.teacher import Completion, ModelUsage, OnAnswer, Request, Teacher
 
 
@@ -25,12 +25,12 @@ def answer_all(
 class ScriptedTeacher:
     """Answers each request by a function of it, one token a word, and remembers what it was asked.
 
-    A reply of None is cut off at the token limit; one with calls is a `Reply`.
+    A reply of None is cut off at the token limit; one with calls is a `ModelReply`.
     """
 
     name = "scripted"
 
-    def __init__(self, reply: Callable[[Request], str | Reply | None]) -> None:
+    def __init__(self, reply: Callable[[Request], str | ModelReply | None]) -> None:
         self._reply = reply
         self.usage = ModelUsage()
         self.asked: list[Request] = []
@@ -49,7 +49,7 @@ class ScriptedTeacher:
                 continue
             self.asked.append(request)
             reply = self._reply(request)
-            said = reply if isinstance(reply, Reply) else Reply(reply or "")
+            said = reply if isinstance(reply, ModelReply) else ModelReply(reply or "")
             completion = Completion(
                 said.text,
                 reply is not None,

@@ -10,7 +10,7 @@ from tests.unit.training.calling_models import OSLO, WEATHER
 from tests.unit.training.fakes import ScriptedTeacher
 from training.asking.questions import ask, read_judged, read_split, sample
 from training.judging.judge import Judge
-from training.models.chat import Reply
+from training.models.chat import ModelReply
 
 NUMBER = Judge(Number(kind="number"), "####")
 
@@ -75,7 +75,7 @@ def test_too_few_answers_to_tell_an_accuracy_are_an_error():
 
 
 def test_a_record_offers_its_tools_and_its_calls_are_judged():
-    teacher = ScriptedTeacher(lambda _: Reply("I look.", (OSLO,)))
+    teacher = ScriptedTeacher(lambda _: ModelReply("I look.", (OSLO,)))
     (record,) = make_records([calls_text([OSLO])])
     offered = record.model_copy(update={"tools": (WEATHER,), "tool_choice": "required"})
     judge = Judge(ToolCalls(kind="tool_call"), "####")

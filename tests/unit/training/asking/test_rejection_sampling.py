@@ -18,7 +18,7 @@ from tests.unit.training.fakes import ScriptedTeacher
 from training.asking.rejection_sampling import RejectionSampler
 from training.judging.assessor import Assessor
 from training.judging.judge import Judge
-from training.models.chat import Reply
+from training.models.chat import ModelReply
 
 NUMBER = Judge(Number(kind="number"), "####")
 TILES = Judge(SetOf(kind="set"), "####")
@@ -283,9 +283,9 @@ def calling_record(number, *calls):
 
 def test_alignment_keeps_right_calls_with_what_is_said_before_them():
     replies = {
-        "1?": Reply("<think>\nhm\n</think>\n\nI look.", (OSLO,)),
-        "2?": Reply("", (OSLO, OSLO)),
-        "3?": Reply("It is noon."),
+        "1?": ModelReply("<think>\nhm\n</think>\n\nI look.", (OSLO,)),
+        "2?": ModelReply("", (OSLO, OSLO)),
+        "3?": ModelReply("It is noon."),
     }
     teacher = ScriptedTeacher(lambda request: replies[request.messages[-1].content])
     records = [calling_record(1, OSLO), calling_record(2, OSLO), calling_record(3)]
@@ -301,13 +301,13 @@ def test_alignment_keeps_right_calls_with_what_is_said_before_them():
 
 
 def test_where_nothing_is_to_be_called_something_is_to_be_said():
-    teacher = ScriptedTeacher(lambda _: Reply(""))
+    teacher = ScriptedTeacher(lambda _: ModelReply(""))
     outcome = run(teacher, CALLS, Synthesis(), [calling_record(1)], "alignment")
     assert (outcome.records, outcome.rejects) == ([], {"empty": 1})
 
 
 def test_calls_are_not_explained_and_that_is_counted():
-    teacher = ScriptedTeacher(lambda _: Reply("no call"))
+    teacher = ScriptedTeacher(lambda _: ModelReply("no call"))
     outcome = run(teacher, CALLS, Synthesis(), [calling_record(1, OSLO)], "blend")
     assert outcome.records == []
     assert outcome.rejects == {"wrong answer": 1, "calls are not explained": 1}

@@ -3,7 +3,7 @@ import pytest
 from stratos.contracts.messages import Message, Tool, ToolCall, openai_tool, template_messages
 from tests import tool_templates
 from tests.unit.training.tiny_models import make_tokenizer, tool_tokenizer
-from training.models.chat import ChatFormat, Dialogue, Reply
+from training.models.chat import ChatFormat, Dialogue, ModelReply
 
 ASKED = (Message(role="system", content="be brief"), Message(role="user", content="what?"))
 
@@ -68,7 +68,7 @@ ANSWERED = Dialogue(
 def test_a_reply_with_calls_is_what_the_template_writes_and_is_read_again(name, dialogue):
     tokenizer = tool_tokenizer(tool_templates.SYNTAXES[name])
     chat = ChatFormat(tokenizer)
-    reply = Reply("", (ToolCall(name="weather", arguments={"city": "Rome", "days": 1}),))
+    reply = ModelReply("", (ToolCall(name="weather", arguments={"city": "Rome", "days": 1}),))
     (prompt,) = chat.prompts([dialogue])
     (written,) = chat.completions([chat.reply_text(dialogue, reply)])
     said = Message(role="assistant", content="", tool_calls=reply.tool_calls)
@@ -88,31 +88,31 @@ def test_a_token_that_begins_calls_may_be_a_special_one():
     tokenizer = tool_tokenizer(tool_templates.MISTRAL)
     tokenizer.add_special_tokens({"additional_special_tokens": ["[TOOL_CALLS]"]})
     chat = ChatFormat(tokenizer)
-    (written,) = chat.completions([chat.reply_text(ASKED_WEATHER, Reply("", (OSLO,)))])
+    (written,) = chat.completions([chat.reply_text(ASKED_WEATHER, ModelReply("", (OSLO,)))])
     assert "TOOL_CALLS" not in chat.text(written)
     assert chat.reply(written[:-1], (WEATHER,)).tool_calls[0].arguments == OSLO.arguments
 
 
 def test_nothing_is_a_call_where_no_tool_is_offered():
     chat = ChatFormat(tool_tokenizer(tool_templates.LLAMA))
-    text = chat.reply_text(ASKED_WEATHER, Reply("", (OSLO,)))
+    text = chat.reply_text(ASKED_WEATHER, ModelReply("", (OSLO,)))
     (written,) = chat.completions([text])
-    assert chat.reply(written[:-1], ()) == Reply(text)
+    assert chat.reply(written[:-1], ()) == ModelReply(text)
 
 
 def test_a_reply_without_calls_is_its_text_whatever_the_template_knows():
     chat = ChatFormat(tool_tokenizer(tool_templates.DEAF))
-    assert chat.reply_text(ASKED_WEATHER, Reply("no idea")) == "no idea"
+    assert chat.reply_text(ASKED_WEATHER, ModelReply("no idea")) == "no idea"
 
 
 def test_calls_that_a_template_cannot_write_are_refused_with_the_reason():
     chat = ChatFormat(tool_tokenizer(tool_templates.LLAMA))
     with pytest.raises(ValueError, match="cannot write a call: one call at once"):
-        chat.reply_text(ASKED_WEATHER, Reply("", (OSLO, OSLO)))
+        chat.reply_text(ASKED_WEATHER, ModelReply("", (OSLO, OSLO)))
     chat = ChatFormat(tool_tokenizer(tool_templates.TAGS))
     misread = ToolCall(name="weather", arguments={"city": "a\n</parameter>\n<"})
     with pytest.raises(ValueError, match="writes calls that are read otherwise"):
-        chat.reply_text(ASKED_WEATHER, Reply("", (misread,)))
+        chat.reply_text(ASKED_WEATHER, ModelReply("", (misread,)))
 
 
 def test_replies_to_offered_tools_need_a_template_that_knows_calls():

@@ -11,7 +11,7 @@ from tests import tool_templates
 from tests.unit.training.calling_models import OSLO, WEATHER
 from tests.unit.training.tiny_models import make_local, make_tokenizer, tool_tokenizer
 from tests.unit.training.tiny_training import random_examples
-from training.models.chat import ChatFormat, Dialogue, Reply
+from training.models.chat import ChatFormat, Dialogue, ModelReply
 from training.models.decoder import body_states
 from training.objectives.losses import cross_entropy
 from training.objectives.objective import GoldTokens
@@ -217,7 +217,7 @@ def test_a_call_is_learned_as_the_template_writes_it_and_tools_are_shown():
     (example,) = encode([record], chat, max_tokens=900)
     dialogue = Dialogue(record.messages, (WEATHER,))
     assert example.tokens[: example.prompt_length] == chat.prompts([dialogue])[0]
-    assert chat.reply(example.tokens[example.prompt_length : -1], (WEATHER,)) == Reply(
+    assert chat.reply(example.tokens[example.prompt_length : -1], (WEATHER,)) == ModelReply(
         "I look.", (ToolCall(name=OSLO.name, arguments=OSLO.arguments),)
     )
     (alone,) = encode([record], chat, max_tokens=900, answers_only_marker="####")

@@ -6,7 +6,7 @@ from stratos.contracts.messages import NamedTool
 from stratos.errors import BudgetExhausted
 from tests.unit.training.calling_models import OSLO, WEATHER
 from tests.unit.training.fakes import ScriptedTeacher, answer_all, ask
-from training.models.chat import Reply
+from training.models.chat import ModelReply
 from training.teachers.cached import CachedTeacher
 from training.teachers.metering import Prices
 from training.teachers.service import ServiceTeacher
@@ -73,7 +73,7 @@ def test_calls_are_kept_and_tools_tell_requests_apart(tmp_path):
     plain = ask("a")
     offered = replace(plain, tools=(WEATHER,))
     demanded = replace(offered, tool_choice=NamedTool(name="weather"))
-    first = ScriptedTeacher(lambda request: Reply("", (OSLO,)) if request.tools else "to a")
+    first = ScriptedTeacher(lambda request: ModelReply("", (OSLO,)) if request.tools else "to a")
     given = answer_all(CachedTeacher(first, path), [plain, offered, demanded, offered])
     assert [len(one.tool_calls) for one in given] == [0, 1, 1, 1]
     assert len(first.asked) == 3
