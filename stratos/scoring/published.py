@@ -36,7 +36,7 @@ class LoggedReply(FrozenModel):
     gold: str
 
 
-class LoggedReplies(FrozenModel):
+class PublishedLogs(FrozenModel):
     """Replies of a dataset under one verifier."""
 
     title: str
@@ -48,7 +48,7 @@ class PublishedAnswers(FrozenModel):
     """`docs/answers.json`. The marker is `####` throughout."""
 
     replies: tuple[JudgedReplies, ...] = Field(min_length=1)
-    logged: tuple[LoggedReplies, ...] = Field(min_length=1)
+    logged: tuple[PublishedLogs, ...] = Field(min_length=1)
 
 
 def published_answers(path: Path) -> PublishedAnswers:

@@ -247,24 +247,21 @@ class PoolBuilder:
         )
         taught = workload.teacher_knowledge(teacher, self._teacher_probes.get(teacher.name))
         untuned = workload.student_knowledge(student, self._student_probes.get(student.name))
-        ratio = None
-        if teacher.num_parameters and student.num_parameters:
-            ratio = student.num_parameters / teacher.num_parameters
-        known = taught.probe is not None or teacher.prior_accuracy is not None
-        pretrained = (student.num_parameters or 0) >= PRETRAINED_PARAMETERS
-        evidence = Evidence(taught.accuracy, untuned.accuracy, ratio, known, pretrained)
+        evidence = _evidence(teacher, student, taught, untuned)
         logged = workload.logged_replies(self.request, teacher, self._teacher_probes.get("logs"))
         options: tuple[StrategyName, ...] = (
             (strategy,) if strategy else self._open_strategies(teacher)
         )
-        forecasts = {}
-        for option in options:
-            records = workload.expected_synthesis(
-                self.request, work, option, taught, logged
-            ).num_records
-            forecasts[option] = expected_accuracy(evidence, option, method, records)
-        likely = max(forecasts, key=lambda option: forecasts[option])
-        synthesis = workload.expected_synthesis(self.request, work, likely, taught, logged)
+        forecasts = {
+            option: workload.expected_synthesis(self.request, work, option, taught, logged)
+            for option in options
+        }
+        likely = max(
+            options,
+            key=lambda option: expected_accuracy(
+                evidence, option, method, forecasts[option].num_records
+            ),
+        )
         if why := workload.too_few_records(self.request, work, likely, taught, logged):
             self.rejected[teacher.name] = f"teacher: {why}"
             return None
@@ -289,7 +286,7 @@ class PoolBuilder:
             reason=reason,
             work=work,
             evidence=evidence,
-            synthesis=synthesis,
+            synthesis=forecasts[likely],
             learned=learned,
         )
 
@@ -309,3 +306,14 @@ def _no_servers(request: PlanningRequest, rejected: Mapping[str, str]) -> str:
         f"no server in {regions} can be chosen ({reasons}). Allow another region in "
         "constraints.regions, or refresh the prices with `stratos catalog refresh`"
     )
+
+
+def _evidence(
+    teacher: ModelCard, student: ModelCard, taught: workload.Knowledge, untuned: workload.Knowledge
+) -> Evidence:
+    ratio = None
+    if teacher.num_parameters and student.num_parameters:
+        ratio = student.num_parameters / teacher.num_parameters
+    known = taught.probe is not None or teacher.prior_accuracy is not None
+    pretrained = (student.num_parameters or 0) >= PRETRAINED_PARAMETERS
+    return Evidence(taught.accuracy, untuned.accuracy, ratio, known, pretrained)

@@ -64,7 +64,8 @@ def test_a_run_learns_logged_replies_from_its_plan_to_its_report(account: Accoun
     assert (match["teacher"], match["strategy"]) == ("logs", "alignment")
     assert "the logged replies scored 95.0%" in match["reason"]
     synthesis = job_config(account, pipeline, "synthesize")
-    assert (synthesis["teacher"], synthesis["learns_logs"]) == (LOGS, True)
+    assert synthesis["teacher"] == LOGS | {"rights": None}
+    assert synthesis["learns_logs"]
     assert job_config(account, pipeline, "evaluate").get("teacher_max_records") is None
     pipeline.work()
     pipeline.check()

@@ -108,8 +108,8 @@ def test_a_record_without_personal_data_and_a_task_without_redaction_change_noth
 
 def test_a_reader_gives_redacted_records_whose_ids_tell_nothing():
     line = json.dumps({"prompt": f"I am {MAIL}", "completion": "ok"}).encode()
-    plain = next(iter(DatasetReader(task(redact=())).read("d.jsonl", [line])))
-    first, second = (next(iter(DatasetReader(task()).read("d.jsonl", [line]))) for _ in range(2))
+    readers = DatasetReader(task(redact=())), DatasetReader(task()), DatasetReader(task())
+    plain, first, second = (next(reader.read("d.jsonl", [line])).record for reader in readers)
     assert first.messages[0].content == "I am <EMAIL_1>"
     assert len({plain.id, first.id, second.id}) == 3
 

@@ -91,12 +91,13 @@ def test_a_record_of_before_is_read_as_its_kind_with_all_that_it_says(name: str)
 
 @pytest.mark.parametrize("name", KINDS)
 def test_a_deployment_says_what_one_of_before_there_were_kinds_said(name: str) -> None:
-    """But for its engine, a choice of instances and the stack's tag: what the states read."""
+    """But for its engine, a choice of instances, rights and the stack's tag: what states read."""
     before, now = record(name), json.loads(built(KINDS[name][0]).model_dump_json())
     assert now.pop("engine")["name"] == "llama_cpp"
     for each in (before, now):
         each["deploying_since"] = None
         each["tags"] = without_stack(each["tags"])
+        each["model_package"]["CustomerMetadataProperties"].pop("rights", None)
         for container in (
             each["container"],
             *each["model_package"]["InferenceSpecification"]["Containers"],
