@@ -123,7 +123,8 @@ def test_a_prompt_too_long_to_read_is_a_wrong_answer(teacher):
     assert found[1].completion_tokens > 0
 
 
-def test_calls_are_read_as_from_the_same_weights_in_this_process(tmp_path, installed):
+def test_calls_are_read_as_from_the_same_weights_in_this_process(tmp_path, installed, monkeypatch):
+    monkeypatch.setattr("training.models.weights.torch.cuda.is_available", lambda: False)
     local = calling_model(tool_templates.HERMES)
     local.model.save_pretrained(tmp_path)
     local.tokenizer.save_pretrained(tmp_path)
