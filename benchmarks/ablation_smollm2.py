@@ -47,6 +47,7 @@ NAME = "ablation-smollm2"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--arms", nargs="+", choices=ARMS, default=ARMS)
     parser.add_argument("--steps", type=int, help="the example's own by default")
     parser.add_argument("--prepare", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--one", nargs=2, metavar=("ARM", "SEED"), help=argparse.SUPPRESS)
@@ -62,7 +63,7 @@ def main() -> None:
         arm, seed = given.one
         print(json.dumps(train(spec, arm, int(seed))))
     else:
-        compare(spec, given.seeds, name)
+        compare(spec, tuple(given.arms), given.seeds, name)
 
 
 def prepare(spec: Spec) -> dict[str, Any]:
@@ -125,19 +126,20 @@ def train(spec: Spec, arm: str, seed: int) -> Run:
     return {"arm": arm, "seed": seed} | run
 
 
-def compare(spec: Spec, num_seeds: int, name: str) -> None:
+def compare(spec: Spec, arms: tuple[str, ...], num_seeds: int, name: str) -> None:
     """Run every arm and seed; print and write what came of it."""
     prepared = once(spec, "--prepare")
-    runs = [once(spec, "--one", arm, str(seed)) for arm in ARMS for seed in range(num_seeds)]
+    runs = [once(spec, "--one", arm, str(seed)) for arm in arms for seed in range(num_seeds)]
     heldout = list(read_jsonl(WORK / "heldout.jsonl", Record))
     untuned = prepared.pop("right")
     rows = {"untuned": share(untuned)} | baselines(heldout)
     rows |= {f"{run['arm']}, seed {run['seed']}": share(run["right"]) for run in runs}
-    right = {arm: [run["right"] for run in runs if run["arm"] == arm] for arm in ARMS}
+    right = {arm: [run["right"] for run in runs if run["arm"] == arm] for arm in arms}
     rows |= {
-        f"{arm}, all seeds": share([hit for hits in right[arm] for hit in hits]) for arm in ARMS
+        f"{arm}, all seeds": share([hit for hits in right[arm] for hit in hits]) for arm in arms
     }
-    paired = {arm: pair_arms(runs, "injection", arm) for arm in ARMS[1:]}
+    others = [arm for arm in arms if arm != "injection"]
+    paired = {arm: pair_arms(runs, "injection", arm) for arm in others}
     result = {
         "name": name,
         "machine": f"{platform.machine()}, {os.cpu_count()} CPUs",
@@ -150,7 +152,7 @@ def compare(spec: Spec, num_seeds: int, name: str) -> None:
         "recipe": spec.training.model_dump(exclude_none=True),
         "explained": prepared,
         "rows": rows,
-        "means": {arm: statistics.mean(map(statistics.mean, right[arm])) for arm in ARMS},
+        "means": {arm: statistics.mean(map(statistics.mean, right[arm])) for arm in arms},
         "paired with injection": paired,
         "runs": [{k: v for k, v in run.items() if k != "right"} for run in runs],
     }
@@ -166,7 +168,7 @@ def compare(spec: Spec, num_seeds: int, name: str) -> None:
 def once(spec: Spec, *arguments: str) -> Run:
     """Do one part in a process of its own, unless the same part is already kept."""
     files = [WORK / "explained.jsonl"] if "--one" in arguments else []
-    content = [spec.model_dump_json().encode(), *(file.read_bytes() for file in files)]
+    content = [spec.model_dump_json(exclude_defaults=True).encode(), *(file.read_bytes() for file in files)]
     content += [(EXAMPLE / name).read_bytes() for name in ("dataset.jsonl", "checker.py")]
     digest = hashlib.sha256(b"".join(content)).hexdigest()[:12]
     kept = WORK / f"{'-'.join(arguments).strip('-')}-{digest}.json"
