@@ -168,7 +168,8 @@ def compare(spec: Spec, arms: tuple[str, ...], num_seeds: int, name: str) -> Non
 def once(spec: Spec, *arguments: str) -> Run:
     """Do one part in a process of its own, unless the same part is already kept."""
     files = [WORK / "explained.jsonl"] if "--one" in arguments else []
-    content = [spec.model_dump_json(exclude_defaults=True).encode(), *(file.read_bytes() for file in files)]
+    content = [spec.model_dump_json(exclude_defaults=True).encode()]
+    content += [file.read_bytes() for file in files]
     content += [(EXAMPLE / name).read_bytes() for name in ("dataset.jsonl", "checker.py")]
     digest = hashlib.sha256(b"".join(content)).hexdigest()[:12]
     kept = WORK / f"{'-'.join(arguments).strip('-')}-{digest}.json"

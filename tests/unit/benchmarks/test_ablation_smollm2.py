@@ -101,7 +101,7 @@ def test_the_result_holds_every_arm_beside_the_untuned_model_and_the_baselines(
 
     monkeypatch.setattr(ablation, "once", once)
     monkeypatch.setattr(ablation, "RESULTS", work)
-    ablation.compare(spec, 3, "trial")
+    ablation.compare(spec, ablation.ARMS, 3, "trial")
     result = json.loads((work / "trial.json").read_text())
     assert result["rows"]["untuned"]["successes"] == 0
     assert result["rows"]["injection, all seeds"]["n"] == 6

@@ -75,7 +75,7 @@ def test_the_command_line_asks_either_kind(cloud, queued, serverless, monkeypatc
     stack = Stack(BUCKET, "runs", "arn", "schedules", StackNames(DEFAULT_STACK))
     for name in ("queued", "serverless"):
         row = factories.run_row("tiles-1", spec_name="tiles", endpoint_name=name)
-        assert endpoint.invoke(stack, row, "which tiles?", max_tokens=8) == name
+        assert endpoint.invoke(stack, row, "which tiles?", max_tokens=8).text == name
 
 
 def test_each_way_to_invoke_is_refused_by_the_other_kind(cloud, queued, serverless):
