@@ -85,7 +85,7 @@ ablation: venv  ## Mahjong, five seeds: injection, answers only, alignment and b
 	@$(BIN)/python benchmarks/ablation.py --seeds 5
 
 ablation-smollm2: venv  ## The inbox, SmolLM2, three seeds: injection and answers only.
-	@$(BIN)/python benchmarks/ablation_smollm2.py --seeds 3
+	@$(BIN)/python benchmarks/ablation_smollm2.py --seeds 3 --arms injection answers_only
 
 clean:
 	rm -rf build cdk.out .stratos
