@@ -196,5 +196,6 @@ def test_vllm_answers_alike(trained, tmp_path):
                 "return_token_ids": True,
             }
             reply = httpx.post(f"{url}/v1/completions", json=asked, timeout=120)
+            assert reply.status_code == 200, reply.text
             served = reply.json()["choices"][0]["token_ids"]
             assert served[: len(found.tokens)] == found.tokens
