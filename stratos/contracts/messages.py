@@ -62,7 +62,7 @@ class Message(FrozenModel):
 
 def openai_message(message: Message) -> dict[str, Any]:
     """A message as OpenAI's chat schema has it: a call's arguments are JSON text."""
-    return _message(message, lambda arguments: json.dumps(arguments, ensure_ascii=False))
+    return _message(message, _ENCODER.encode)
 
 
 def template_message(message: Message) -> dict[str, Any]:

@@ -168,7 +168,7 @@ class PoolBuilder:
             probe.accuracy,
             probe.reverse_yield,
             self.request.dataset.num_gold,
-            explainable=not isinstance(self.request.spec.task.verifier, ToolCalls),
+            explainable=self._explainable,
             answers=probe.answers,
             explanations=probe.explanations,
             logged=logged,
@@ -296,7 +296,13 @@ class PoolBuilder:
             return ("alignment",)
         if asked != "auto":
             return (asked,)
-        return ("alignment", "injection") if self.request.dataset.num_gold else ("alignment",)
+        injects = self._explainable and self.request.dataset.num_gold
+        return ("alignment", "injection") if injects else ("alignment",)
+
+    @property
+    def _explainable(self) -> bool:
+        """Whether a given answer can be explained: a call is its own reason."""
+        return not isinstance(self.request.spec.task.verifier, ToolCalls)
 
 
 def _no_servers(request: PlanningRequest, rejected: Mapping[str, str]) -> str:

@@ -160,3 +160,11 @@ def test_the_front_equals_brute_force_where_modes_stand_beside_each_other(
     expected = front(feasible_candidates(asked, pairings_of(asked)))
     for ours, theirs in zip(sorted(planned_front(asked)), sorted(expected), strict=True):
         assert ours == pytest.approx(theirs, rel=1e-9)
+
+
+def test_calls_are_forecast_as_imitated_before_a_teacher_is_probed() -> None:
+    weak = model("weak", 7.0, prior_accuracy=0.02)
+    task = {"dataset": "dataset.jsonl", "verifier": {"kind": "tool_call"}}
+    for asked, likely in ((spec(), "injection"), (spec(task=task), "alignment")):
+        pairings = pairings_of(request(CHEAP, asked=asked, teachers=(weak,)))
+        assert {pairing.likely for pairing in pairings} == {likely}
