@@ -82,6 +82,10 @@ def test_logged_replies_are_a_teacher_that_nobody_pays(container, logged, s3, tm
     found = learned(s3, tmp_path)
     assert set(found) == {f"train-{number}" for number in range(40)}
     assert found["train-3"].completion == "so\n#### 6"
+    s3.download_file(BUCKET, "records/rejected.jsonl", str(tmp_path / "rejected.jsonl"))
+    rejected = list(read_jsonl(tmp_path / "rejected.jsonl", SampledAttempt))
+    assert {one.reason for one in rejected} == {"wrong answer"}
+    assert len(rejected) == 10
 
 
 def test_a_live_teacher_is_asked_only_what_logs_did_not_give_rightly(

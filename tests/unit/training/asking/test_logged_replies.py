@@ -29,6 +29,11 @@ def test_right_replies_are_learned_byte_for_byte_and_others_counted():
     assert outcome.records[0].strategy == "alignment"
     assert (outcome.asked, outcome.kept) == ({"logs": 4}, {"logs": 2})
     assert outcome.rejects == {"wrong answer": 1, "empty": 1}
+    shown = outcome.rejected.attempts()
+    assert {(one.id, one.reason) for one in shown} == {
+        ("wrong", "wrong answer"),
+        ("empty", "empty"),
+    }
 
 
 def test_thinking_is_learned_only_if_asked_for():
