@@ -40,7 +40,8 @@ def together(size, run):
         found = receiving.recv()
     for process in processes:
         process.join()
-    assert [process.exitcode for process in processes] == [0] * size
+    ended = [process.exitcode for process in processes]
+    assert ended == [0] * size, f"the processes ended with {ended}; a negative number is a signal"
     return found
 
 
