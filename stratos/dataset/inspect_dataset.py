@@ -119,7 +119,8 @@ def _read(
             watched = _watched(rows, reader, spool, allowance)
             _enter(reader, reader.read(file.name, watched), spool, ledger)
     except BrokenFileError as error:
-        raise DatasetRejected(f"{file.name}: {error}") from error
+        told = reader.redactor.problem(str(error))
+        raise DatasetRejected(f"{file.name}: {told}") from error
 
 
 def _enter(

@@ -171,8 +171,11 @@ class DatasetReader:
                 provenance=place,
             )
             file = self._num_files if id_ and group is None else None
-            opening = _opening(turn.messages, record)
-            yield DatasetEntry(self.redactor.record(record), opening, conversation, file)
+            opening = _opening(turn.messages, record, always=self.redactor.redacts)
+            record = self.redactor.record(record)
+            if opening is not None:
+                opening = self.redactor.opening(opening)
+            yield DatasetEntry(record, opening, conversation, file)
 
     def _answer(self, turn: LearnedTurn) -> tuple[Message | None, str | None]:
         """The reply whole, and the gold answer in it; a reply that holds none is counted."""
@@ -225,11 +228,15 @@ def _called(reply: Message) -> tuple[Message, str]:
     return reply.model_copy(update={"content": "", "tool_calls": tuple(calls) or None}), text
 
 
-def _opening(messages: tuple[Message, ...], record: Record) -> tuple[Message, ...] | None:
-    """A conversation up to its first user message; None if the record asks that and no more."""
+def _opening(
+    messages: tuple[Message, ...], record: Record, *, always: bool
+) -> tuple[Message, ...] | None:
+    """A conversation up to its first user message; None if the record asks that and no more,
+    unless one is always wanted."""
     first = next(i for i, said in enumerate(messages) if said.role == "user")
     if (
-        first == len(messages) - 1
+        not always
+        and first == len(messages) - 1
         and record.tools is None
         and len(messages) == len(record.messages)
     ):
