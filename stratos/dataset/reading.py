@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from pydantic_core import from_json
 
-from stratos.contracts.messages import Message, Tool, ToolCall, calls_text
+from stratos.contracts.messages import Message, NamedTool, Tool, ToolCall, calls_text
 from stratos.contracts.records import Record
 from stratos.dataset.batch_halves import BatchHalves
 from stratos.dataset.formats.batch_files import BatchHalf
@@ -24,6 +24,7 @@ from stratos.dataset.formats.row import (
     check_text,
     name_of,
 )
+from stratos.dataset.formats.tool_fields import check_offered
 from stratos.dataset.lines import MAX_LINE_BYTES
 from stratos.dataset.redaction import Redactor
 from stratos.dataset.s3_bodies import S3Bodies
@@ -147,6 +148,8 @@ class DatasetReader:
 
     def _records(self, place: str, row: Row, found: ParsedRow) -> Iterator[DatasetEntry]:
         turns = list(turns_of(found, self.task.learn))
+        if isinstance(found.tool_choice, NamedTool):
+            check_offered(found.tool_choice, found.tools or ())
         id_, group, workload = self._names(row, found)
         conversation = None
         if group is None:

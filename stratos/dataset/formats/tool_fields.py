@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -23,6 +23,7 @@ from stratos.dataset.formats.row import (
 
 _DEEPEST = 64
 """Levels of an argument or a schema; what reads records again allows a few more than 100."""
+_SHOWN = 8
 _ALIKE = 256
 """Lists of tools that are kept as read: most rows of a log offer the same ones."""
 
@@ -58,6 +59,21 @@ def tool_choice_of(row: Row, name: str = "") -> ToolChoice | None:
         if value is not None:
             return _choice(value, f"{name}{field}")
     return None
+
+
+def check_offered(choice: NamedTool, tools: Sequence[Tool]) -> None:
+    """Check that the tool which must be called is among those that may be.
+
+    Raises:
+        RowError: if it is not.
+    """
+    names = [tool.name for tool in tools]
+    if choice.name not in names:
+        offered = ", ".join(names[:_SHOWN]) or "none"
+        raise RowError(
+            f"the tool to be called is {choice.name!r}, and the row offers {offered}; offer it, or "
+            "leave the choice out"
+        )
 
 
 def call(function: object, arguments: object, name: str, call_id: object = None) -> ToolCall:
