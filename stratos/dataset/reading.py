@@ -103,6 +103,8 @@ class DatasetReader:
                 yield from self._entries(file, place, row)
             except RowError as error:
                 self.report(place, str(error))
+            except RecursionError:
+                self.report(place, "is nested too deeply to be written again")
 
     def read_halves(self) -> Iterator[DatasetEntry]:
         """Yield the records of batches, once every file was read."""

@@ -242,6 +242,19 @@ def test_a_heading_in_a_logged_reply_is_no_gold_answer(tmp_path: Path) -> None:
     assert all(r.gold is not None and r.gold.endswith("1. Pay.") for r in splits["heldout"])
 
 
+def test_a_line_of_any_depth_is_read_or_bad() -> None:
+    depths = range(1, 1100)
+    lines = [
+        b'{"prompt": "q", "completion": ' + b'{"a":' * deep + b"1" + b"}" * (deep + 1)
+        for deep in depths
+    ]
+    reader = DatasetReader(task(verifier={"kind": "exact"}))
+    read = list(reader.read("d.jsonl", lines))
+    assert len(read) + reader.num_bad_lines == len(depths)
+    assert reader.num_bad_lines
+    assert all(" nested too deeply" in told or "recursion" in told for told in reader.bad_lines)
+
+
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
