@@ -120,14 +120,19 @@ class Ledger:
 
     def add(self, entry: DatasetEntry, judged: bool, place: int) -> None:
         """Enter a record."""
-        record = entry.record
-        asked = _digest(self._question_text(record))
+        record, opening = entry.record, entry.opening
+        texts = list(map(_message_text, record.messages))
+        asked = _digest(self._with_tools("\n".join(texts), record))
         if record.group:
             group = f"group:{record.group}"
-        elif entry.opening is None:
+        elif opening is None:
             group = f"question:{asked.hex()}"
         else:
-            group = f"question:{_digest(_messages_text(entry.opening)).hex()}"
+            begun = len(opening)
+            if opening != record.messages[:begun]:  # its history was cut
+                texts = list(map(_message_text, opening))
+            begins = _digest("\n".join(texts[:begun]))
+            group = f"question:{begins.hex()}"
         gold = None if record.gold is None else _digest(record.gold)
         key = group_key(group)
         row = (asked, gold, _digest(record.id), key, judged, place, entry.file)
@@ -242,9 +247,8 @@ class Ledger:
         )
         return [counts.get(digest, 0) for digest in digests]
 
-    def _question_text(self, record: Record) -> str:
-        """All that is asked, normalised; the tools belong to it."""
-        asked = _messages_text(record.messages)
+    def _with_tools(self, asked: str, record: Record) -> str:
+        """All that is asked; the tools belong to it."""
         return asked if record.tools is None else f"{asked}\n{self._tool_texts.text(record.tools)}"
 
     def _flush(self) -> None:
@@ -263,10 +267,6 @@ class Ledger:
 def group_key(group: str) -> bytes:
     """The hash that groups are ordered and dealt by."""
     return hashlib.sha256(group.encode()).digest()[:16]
-
-
-def _messages_text(messages: Iterable[Message]) -> str:
-    return "\n".join(map(_message_text, messages))
 
 
 def _message_text(said: Message) -> str:

@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
 
 from pydantic_core import from_json
 
@@ -35,6 +36,8 @@ from stratos.spec import FormatName, Task, ToolCalls
 
 MAX_SHOWN = 20
 """Bad lines that a message or an inspection quotes."""
+_LABELS, _LONGEST_LABEL = 256, 100
+"""Gold answers whose faults are remembered: most datasets have a few labels."""
 _MAX_FILES = 1000
 _OTHER_FILES = "(others)"
 _CONVERSATIONS = (
@@ -83,6 +86,7 @@ class DatasetReader:
 
     def __post_init__(self) -> None:
         self.redactor = Redactor(self.task)
+        self._label_fault = lru_cache(_LABELS)(partial(gold_fault, self.task.verifier))
 
     def read(self, file: str, rows: Iterable[bytes | Row | RowError]) -> Iterator[DatasetEntry]:
         """Yield the records of one file; empty lines are skipped.
@@ -193,12 +197,17 @@ class DatasetReader:
                 text = reply.content
                 lacks = None if text else "calls only"
             gold = gold_in(text, verifier, self.task.answer_marker) or None
-            if gold and (fault := gold_fault(verifier, gold)) is not None:
+            if gold and (fault := self._gold_fault(gold)) is not None:
                 raise RowError(fault)
             lacks = lacks or (None if gold else "empty")
         if lacks is not None:
             self.no_answer[lacks] += 1
         return reply, gold
+
+    def _gold_fault(self, gold: str) -> str | None:
+        if len(gold) <= _LONGEST_LABEL:
+            return self._label_fault(gold)
+        return gold_fault(self.task.verifier, gold)
 
     def _names(self, row: Row, found: ParsedRow) -> tuple[str | None, str | None, str | None]:
         """Id, group and workload of a row."""
