@@ -7,15 +7,14 @@ into its cache, so memory does not grow with the dataset.
 from __future__ import annotations
 
 import hashlib
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
 from stratos.contracts.messages import Message, calls_text
 from stratos.contracts.records import Record
 from stratos.dataset.reading import DatasetEntry
+from stratos.dataset.scratch import Scratch, scratch_table
 from stratos.dataset.ties import Ties
 from stratos.dataset.tool_texts import ToolTexts
 from stratos.dataset.words import normalised
@@ -91,30 +90,17 @@ class LedgerRow:
     in_conversation: bool
 
 
-class Ledger:
+class Ledger(Scratch):
     """A table of records on disk, deleted at the end."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._database = sqlite3.connect(path, isolation_level=None)
-        for setting in ("journal_mode=OFF", "synchronous=OFF", "temp_store=FILE"):
-            self._database.execute(f"PRAGMA {setting}")
-        self._database.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
-        self._database.execute(_TABLE)
-        self._database.execute("BEGIN")
+        self._database = scratch_table(path, _TABLE, _CACHE_KIB)
         self._pending: list[tuple[object, ...]] = []
         self._ties = Ties(self._database)
         self._tool_texts = ToolTexts()
 
-    def __enter__(self) -> Ledger:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def delete(self) -> None:
         self._database.close()
         self._path.unlink(missing_ok=True)
 
