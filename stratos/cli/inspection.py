@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Literal
@@ -19,6 +20,7 @@ from stratos.cli.screen import aloud, make_console
 from stratos.contracts.bucket import SPEC_FILE
 from stratos.dataset.conversations import conversations_in
 from stratos.dataset.inspection import Inspection
+from stratos.dataset.logged import require_replies
 from stratos.dataset.token_lengths import token_lengths
 from stratos.errors import DatasetRejected, SpecRejected
 from stratos.frozen import FrozenModel
@@ -106,6 +108,7 @@ def _task(path: Path, format_: str | None) -> tuple[Path, Spec | None, Task]:
     """The folder, its spec if it has one, and how its rows are read."""
     if not path.exists():
         raise typer.BadParameter(f"there is no {path}; give a spec's folder or a data file")
+    path = path.resolve()
     folder = path if path.is_dir() else path.parent
     file = folder / SPEC_FILE if path.is_dir() else path
     spec = None
@@ -114,7 +117,7 @@ def _task(path: Path, format_: str | None) -> tuple[Path, Spec | None, Task]:
         task = spec.task
     else:
         # An exact answer is what asks least of a row that has one.
-        task = Task(dataset=path.resolve().name, verifier={"kind": "exact"})
+        task = Task(dataset=path.name, verifier={"kind": "exact"})
         if path.is_dir():
             task = task.model_copy(update={"dataset": ""})
     if format_ is None:
@@ -137,9 +140,18 @@ def _inspect(folder: Path, spec: Spec | None, task: Task) -> SeenDataset:
         except DatasetRejected as error:
             return SeenDataset(refused=(*refused, str(error)), dataset=None)
         if spec is not None:
-            try:
-                require_roles(spec, models, conversations_in(splits))
-            except SpecRejected as error:
-                refused.append(str(error))
+            refused += _refused_with(spec, models, found, splits)
         found = found.model_copy(update={"tokens": token_lengths(splits, spec, models)})
     return SeenDataset(refused=tuple(refused), dataset=found)
+
+
+def _refused_with(spec: Spec, models: ModelFiles, found: Inspection, splits: Path) -> Iterator[str]:
+    """Why a spec's teachers and students cannot use a dataset."""
+    try:
+        require_replies(spec, found)
+    except DatasetRejected as error:
+        yield str(error)
+    try:
+        require_roles(spec, models, conversations_in(splits))
+    except SpecRejected as error:
+        yield str(error)

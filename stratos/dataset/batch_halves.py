@@ -10,10 +10,10 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from types import TracebackType
 
 from stratos.dataset.formats.batch_files import BatchHalf, whole_row
 from stratos.dataset.formats.row import ParsedRow, RowError
+from stratos.dataset.scratch import Scratch, scratch_table
 
 _CACHE_KIB = 16 * 1024
 _TABLE = """
@@ -29,22 +29,14 @@ FROM half GROUP BY folder, custom_id ORDER BY 3
 """
 
 
-class BatchHalves:
+class BatchHalves(Scratch):
     """A table on disk, deleted at the end. It is made only when a first half comes."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._database: sqlite3.Connection | None = None
 
-    def __enter__(self) -> BatchHalves:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def delete(self) -> None:
         if self._database is not None:
             self._database.close()
             self._path.unlink(missing_ok=True)
@@ -56,12 +48,7 @@ class BatchHalves:
             place: File and line, for messages.
         """
         if self._database is None:
-            self._database = sqlite3.connect(self._path, isolation_level=None)
-            for setting in ("journal_mode=OFF", "synchronous=OFF", "temp_store=FILE"):
-                self._database.execute(f"PRAGMA {setting}")
-            self._database.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
-            self._database.execute(_TABLE)
-            self._database.execute("BEGIN")
+            self._database = scratch_table(self._path, _TABLE, _CACHE_KIB)
         body = half.request if half.is_request else half.response
         self._database.execute(
             "INSERT INTO half (folder, custom_id, place, body, is_request) VALUES (?,?,?,?,?)",

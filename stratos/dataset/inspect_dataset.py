@@ -8,14 +8,14 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from stratos.contracts.records import SPLITS, Record, Split
+from stratos.contracts.records import SPLITS, Split
 from stratos.dataset.allowance import UNLIMITED, Allowance
 from stratos.dataset.batch_halves import BatchHalves
 from stratos.dataset.csv_files import csv_rows
 from stratos.dataset.documents import json_rows
 from stratos.dataset.formats.row import Row, RowError
 from stratos.dataset.inspection import AnswerShare, Inspection
-from stratos.dataset.ledger import Duplicates, Group, Ledger, LedgerRow
+from stratos.dataset.ledger import Duplicates, Group, Ledger
 from stratos.dataset.left_out import LeftOutRows
 from stratos.dataset.lines import BrokenFileError, Readable
 from stratos.dataset.lines import DataFile as DataFile
@@ -32,7 +32,7 @@ from stratos.spec import Task
 
 _ROWS_BETWEEN_CLOCKS = 1000
 _END = b"}\n"
-"""Of a record's line in the spool. Its split goes before it; to write it anew takes longer."""
+"""Of a record's line in the spool. What is added goes before it: to write it anew takes longer."""
 _ASSIGNED = {split: f',"split":"{split}"'.encode() for split in SPLITS}
 _COMMON_ANSWERS = 20
 _SHOWN_CHARACTERS = 200
@@ -119,7 +119,8 @@ def _read(
             watched = _watched(rows, reader, spool, allowance)
             _enter(reader, reader.read(file.name, watched), spool, ledger)
     except BrokenFileError as error:
-        raise DatasetRejected(f"{file.name}: {error}") from error
+        told = reader.redactor.problem(str(error))
+        raise DatasetRejected(f"{file.name}: {told}") from error
 
 
 def _enter(
@@ -235,25 +236,25 @@ def _write(
                 near.append(row.number)
                 left_out.add_leak(record, original)
                 continue
-            if names := _names(record, row, ledger):
-                line = line_of(record.model_copy(update=names))
-            outputs[split].write(_ASSIGNED[split].join((line[: -len(_END)], _END)))
+            if row.nth is not None:
+                record = record.model_copy(update={"id": _own_id(record.id, row.nth, ledger)})
+                line = line_of(record)
+            added = _ASSIGNED[split]
+            if row.in_conversation and record.group is None:
+                added += b',"group":"%b"' % row.group.hex().encode()
+            outputs[split].write(added.join((line[: -len(_END)], _END)))
             tally.add(record, split)
     tally.num_near_duplicates = len(near)
     ledger.drop(near)
     return tally
 
 
-def _names(record: Record, row: LedgerRow, ledger: Ledger) -> dict[str, str]:
-    """An id and a group in place of the record's own, where it needs others."""
-    names: dict[str, str] = {}
-    if row.nth is not None:
-        names["id"] = f"{record.id}#{row.nth}"
-        while ledger.holds_id(names["id"]):
-            names["id"] += "#"
-    if row.in_conversation and record.group is None:
-        names["group"] = row.group.hex()
-    return names
+def _own_id(id_: str, nth: int, ledger: Ledger) -> str:
+    """An id that no other record has."""
+    own = f"{id_}#{nth}"
+    while ledger.holds_id(own):
+        own += "#"
+    return own
 
 
 def _inspection(

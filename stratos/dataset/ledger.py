@@ -7,15 +7,14 @@ into its cache, so memory does not grow with the dataset.
 from __future__ import annotations
 
 import hashlib
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
 from stratos.contracts.messages import Message, calls_text
 from stratos.contracts.records import Record
 from stratos.dataset.reading import DatasetEntry
+from stratos.dataset.scratch import Scratch, scratch_table
 from stratos.dataset.ties import Ties
 from stratos.dataset.tool_texts import ToolTexts
 from stratos.dataset.words import normalised
@@ -91,43 +90,35 @@ class LedgerRow:
     in_conversation: bool
 
 
-class Ledger:
+class Ledger(Scratch):
     """A table of records on disk, deleted at the end."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._database = sqlite3.connect(path, isolation_level=None)
-        for setting in ("journal_mode=OFF", "synchronous=OFF", "temp_store=FILE"):
-            self._database.execute(f"PRAGMA {setting}")
-        self._database.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
-        self._database.execute(_TABLE)
-        self._database.execute("BEGIN")
+        self._database = scratch_table(path, _TABLE, _CACHE_KIB)
         self._pending: list[tuple[object, ...]] = []
         self._ties = Ties(self._database)
         self._tool_texts = ToolTexts()
 
-    def __enter__(self) -> Ledger:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def delete(self) -> None:
         self._database.close()
         self._path.unlink(missing_ok=True)
 
     def add(self, entry: DatasetEntry, judged: bool, place: int) -> None:
         """Enter a record."""
-        record = entry.record
-        asked = _digest(self._question_text(record))
+        record, opening = entry.record, entry.opening
+        texts = list(map(_message_text, record.messages))
+        asked = _digest(self._with_tools("\n".join(texts), record))
         if record.group:
             group = f"group:{record.group}"
-        elif entry.opening is None:
+        elif opening is None:
             group = f"question:{asked.hex()}"
         else:
-            group = f"question:{_digest(_messages_text(entry.opening)).hex()}"
+            begun = len(opening)
+            if opening != record.messages[:begun]:  # its history was cut
+                texts = list(map(_message_text, opening))
+            begins = _digest("\n".join(texts[:begun]))
+            group = f"question:{begins.hex()}"
         gold = None if record.gold is None else _digest(record.gold)
         key = group_key(group)
         row = (asked, gold, _digest(record.id), key, judged, place, entry.file)
@@ -242,9 +233,8 @@ class Ledger:
         )
         return [counts.get(digest, 0) for digest in digests]
 
-    def _question_text(self, record: Record) -> str:
-        """All that is asked, normalised; the tools belong to it."""
-        asked = _messages_text(record.messages)
+    def _with_tools(self, asked: str, record: Record) -> str:
+        """All that is asked; the tools belong to it."""
         return asked if record.tools is None else f"{asked}\n{self._tool_texts.text(record.tools)}"
 
     def _flush(self) -> None:
@@ -263,10 +253,6 @@ class Ledger:
 def group_key(group: str) -> bytes:
     """The hash that groups are ordered and dealt by."""
     return hashlib.sha256(group.encode()).digest()[:16]
-
-
-def _messages_text(messages: Iterable[Message]) -> str:
-    return "\n".join(map(_message_text, messages))
 
 
 def _message_text(said: Message) -> str:

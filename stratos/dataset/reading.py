@@ -7,10 +7,11 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
 
 from pydantic_core import from_json
 
-from stratos.contracts.messages import Message, Tool, ToolCall, calls_text
+from stratos.contracts.messages import Message, NamedTool, Tool, ToolCall, calls_text
 from stratos.contracts.records import Record
 from stratos.dataset.batch_halves import BatchHalves
 from stratos.dataset.formats.batch_files import BatchHalf
@@ -24,6 +25,7 @@ from stratos.dataset.formats.row import (
     check_text,
     name_of,
 )
+from stratos.dataset.formats.tool_fields import check_offered
 from stratos.dataset.lines import MAX_LINE_BYTES
 from stratos.dataset.redaction import Redactor
 from stratos.dataset.s3_bodies import S3Bodies
@@ -34,6 +36,8 @@ from stratos.spec import FormatName, Task, ToolCalls
 
 MAX_SHOWN = 20
 """Bad lines that a message or an inspection quotes."""
+_LABELS, _LONGEST_LABEL = 256, 100
+"""Gold answers whose faults are remembered: most datasets have a few labels."""
 _MAX_FILES = 1000
 _OTHER_FILES = "(others)"
 _CONVERSATIONS = (
@@ -82,6 +86,7 @@ class DatasetReader:
 
     def __post_init__(self) -> None:
         self.redactor = Redactor(self.task)
+        self._label_fault = lru_cache(_LABELS)(partial(gold_fault, self.task.verifier))
 
     def read(self, file: str, rows: Iterable[bytes | Row | RowError]) -> Iterator[DatasetEntry]:
         """Yield the records of one file; empty lines are skipped.
@@ -102,6 +107,8 @@ class DatasetReader:
                 yield from self._entries(file, place, row)
             except RowError as error:
                 self.report(place, str(error))
+            except RecursionError:
+                self.report(place, "is nested too deeply to be written again")
 
     def read_halves(self) -> Iterator[DatasetEntry]:
         """Yield the records of batches, once every file was read."""
@@ -147,6 +154,8 @@ class DatasetReader:
 
     def _records(self, place: str, row: Row, found: ParsedRow) -> Iterator[DatasetEntry]:
         turns = list(turns_of(found, self.task.learn))
+        if isinstance(found.tool_choice, NamedTool):
+            check_offered(found.tool_choice, found.tools or ())
         id_, group, workload = self._names(row, found)
         conversation = None
         if group is None:
@@ -171,8 +180,11 @@ class DatasetReader:
                 provenance=place,
             )
             file = self._num_files if id_ and group is None else None
-            opening = _opening(turn.messages, record)
-            yield DatasetEntry(self.redactor.record(record), opening, conversation, file)
+            opening = _opening(turn.messages, record, always=self.redactor.redacts)
+            record = self.redactor.record(record)
+            if opening is not None:
+                opening = self.redactor.opening(opening)
+            yield DatasetEntry(record, opening, conversation, file)
 
     def _answer(self, turn: LearnedTurn) -> tuple[Message | None, str | None]:
         """The reply whole, and the gold answer in it; a reply that holds none is counted."""
@@ -185,12 +197,17 @@ class DatasetReader:
                 text = reply.content
                 lacks = None if text else "calls only"
             gold = gold_in(text, verifier, self.task.answer_marker) or None
-            if gold and (fault := gold_fault(verifier, gold)) is not None:
+            if gold and (fault := self._gold_fault(gold)) is not None:
                 raise RowError(fault)
             lacks = lacks or (None if gold else "empty")
         if lacks is not None:
             self.no_answer[lacks] += 1
         return reply, gold
+
+    def _gold_fault(self, gold: str) -> str | None:
+        if len(gold) <= _LONGEST_LABEL:
+            return self._label_fault(gold)
+        return gold_fault(self.task.verifier, gold)
 
     def _names(self, row: Row, found: ParsedRow) -> tuple[str | None, str | None, str | None]:
         """Id, group and workload of a row."""
@@ -225,11 +242,15 @@ def _called(reply: Message) -> tuple[Message, str]:
     return reply.model_copy(update={"content": "", "tool_calls": tuple(calls) or None}), text
 
 
-def _opening(messages: tuple[Message, ...], record: Record) -> tuple[Message, ...] | None:
-    """A conversation up to its first user message; None if the record asks that and no more."""
+def _opening(
+    messages: tuple[Message, ...], record: Record, *, always: bool
+) -> tuple[Message, ...] | None:
+    """A conversation up to its first user message; None if the record asks that and no more,
+    unless one is always wanted."""
     first = next(i for i, said in enumerate(messages) if said.role == "user")
     if (
-        first == len(messages) - 1
+        not always
+        and first == len(messages) - 1
         and record.tools is None
         and len(messages) == len(record.messages)
     ):

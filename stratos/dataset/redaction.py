@@ -11,8 +11,9 @@ import json
 import re
 import secrets
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import JsonValue
 
@@ -23,6 +24,7 @@ from stratos.spec import PersonalData, Task
 if TYPE_CHECKING:
     from stratos.dataset.personal_data import PersonalDataFinder, PersonalValue
 
+Changed = TypeVar("Changed")
 _ALIAS_BYTES = 8
 _FIRST_QUOTE = re.compile(r"['\"`:(]| found | the fields ")
 """Where a message about a line may begin to quote it."""
@@ -45,16 +47,21 @@ class Redactor:
         """Kind → places where one was replaced."""
         self.num_records = 0
         """Records in which something was replaced."""
+        self._found: dict[str, list[PersonalValue]] = {}
+        """Text → what is in it; of the last record."""
+
+    @property
+    def redacts(self) -> bool:
+        """Whether anything is looked for."""
+        return self._finder is not None
 
     def record(self, record: Record) -> Record:
         """A record without personal data."""
         if self._finder is None:
             return record
-        placeholders = _Placeholders(self._finder)
-        changed = placeholders.said_in(record)
-        if placeholders.counts:  # what was found late may stand earlier, too
-            placeholders.counts.clear()
-            changed = placeholders.said_in(record)
+        self._found = {}
+        placeholders = _Placeholders(self._finder, self._found)
+        changed = placeholders.settled(partial(placeholders.said_in, record))
         names = {
             field: self._alias(value)
             for field in ("id", "group", "workload")
@@ -65,6 +72,17 @@ class Redactor:
         self.counts.update(placeholders.counts)
         self.num_records += 1
         return record.model_copy(update=changed | names)
+
+    def opening(self, messages: tuple[Message, ...]) -> tuple[Message, ...]:
+        """What a conversation begins with, redacted alone: the same, whatever follows it.
+
+        Args:
+            messages: Of the record that was redacted last.
+        """
+        if self._finder is None:
+            return messages
+        placeholders = _Placeholders(self._finder, self._found)
+        return placeholders.settled(partial(placeholders.messages, messages))
 
     def told(self) -> dict[PersonalData, int] | None:
         """The counts of every kind that was looked for; None if none was."""
@@ -78,8 +96,9 @@ class Redactor:
         """What is wrong with a line, without words of the line."""
         if self._finder is None:
             return problem
-        quote = _FIRST_QUOTE.search(problem)
-        return problem if quote is None else problem[: quote.start()].rstrip() + _WITHHELD
+        quotes = [match.start() for match in (_FIRST_QUOTE.search(problem),) if match]
+        quotes += [one.start for one in self._finder.find(problem)[:1]]
+        return problem[: min(quotes)].rstrip() + _WITHHELD if quotes else problem
 
     def _alias(self, name: str) -> str:
         """Another name, the same for the same name: groups stay together."""
@@ -89,10 +108,8 @@ class Redactor:
 class _Placeholders:
     """Of one record."""
 
-    def __init__(self, finder: PersonalDataFinder) -> None:
-        self._finder = finder
-        self._found: dict[str, list[PersonalValue]] = {}
-        """Text → what is in it."""
+    def __init__(self, finder: PersonalDataFinder, found: dict[str, list[PersonalValue]]) -> None:
+        self._finder, self._found = finder, found
         self._given: dict[tuple[PersonalData, str], str] = {}
         """Kind and value → placeholder."""
         self._last: Counter[PersonalData] = Counter()
@@ -100,10 +117,22 @@ class _Placeholders:
         """Ways in which values were written, which may be told less surely elsewhere."""
         self.counts: Counter[PersonalData] = Counter()
 
+    def settled(self, redact: Callable[[], Changed]) -> Changed:
+        """Redact a second time if anything was found: what was told late may stand earlier, too."""
+        changed = redact()
+        if not self.counts:
+            return changed
+        self.counts.clear()
+        return redact()
+
+    def messages(self, messages: tuple[Message, ...]) -> tuple[Message, ...]:
+        """Messages, redacted."""
+        return tuple(map(self._message, messages))
+
     def said_in(self, record: Record) -> dict[str, object]:
         """The fields of a record that hold texts, redacted."""
         return {
-            "messages": tuple(self._message(message) for message in record.messages),
+            "messages": self.messages(record.messages),
             "reply": None if record.reply is None else self._message(record.reply),
             "gold": None if record.gold is None else self._text(record.gold),
         }

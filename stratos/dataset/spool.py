@@ -5,10 +5,10 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import BinaryIO
 
 from stratos.contracts.records import Record
+from stratos.dataset.scratch import Scratch
 
 _SEGMENT_BITS = 26
 _SEGMENT_BYTES = 1 << _SEGMENT_BITS
@@ -22,7 +22,7 @@ def line_of(record: Record) -> bytes:
     return record.model_dump_json(exclude_none=True).encode() + b"\n"
 
 
-class Spool:
+class Spool(Scratch):
     """An append-only list of records: read by place at first, then once in order, and gone.
 
     It consists of files of 64 MiB, and reading in order deletes each file once it is read: what is
@@ -39,15 +39,7 @@ class Spool:
         self.num_bytes = 0
         """Of all records as JSON lines."""
 
-    def __enter__(self) -> Spool:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def delete(self) -> None:
         self._writing.close()
         self._close_reading()
         shutil.rmtree(self._folder)

@@ -29,8 +29,9 @@ class LengthCounts:
         self.num += 1
         self.total += length
         self.longest = max(self.longest, length)
-        rounding = 0 if length < _EXACT_BELOW else 3 - len(str(length))
-        self.counts[round(length, rounding)] += 1
+        if length >= _EXACT_BELOW:
+            length = round(length, 3 - len(str(length)))
+        self.counts[length] += 1
 
     def summary(self) -> Lengths:
         if not self.num:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from glob import escape
 from pathlib import Path, PurePosixPath
 
 from stratos.errors import SpecRejected
@@ -125,9 +126,17 @@ def is_data_file(path: str) -> bool:
 
 def dataset_files(dataset: str, list_files: ListFiles) -> list[str]:
     """The file of exactly that name, or else every data file whose path begins with it, in order
-    of their names."""
+    of their names. The JSON of a model's folder is none."""
     found = sorted(list_files(dataset))
-    return [dataset] if dataset in found else [path for path in found if is_data_file(path)]
+    if dataset in found:
+        return [dataset]
+    models = _model_folders(found)
+    return [
+        path
+        for path in found
+        if is_data_file(path)
+        and not (path.endswith(".json") and models.intersection(PurePosixPath(path).parents))
+    ]
 
 
 def files_under(folder: Path) -> ListFiles:
@@ -135,13 +144,27 @@ def files_under(folder: Path) -> ListFiles:
     root = folder.resolve()
 
     def list_files(prefix: str) -> Iterator[str]:
-        for path in sorted(root.rglob("*")):
-            name = path.relative_to(root).as_posix()
-            inside = path.resolve().is_relative_to(root)
-            if name.startswith(prefix) and inside and path.is_file():
-                yield name
+        above, _, begun = prefix.rpartition("/")
+        for top in sorted((root / above).glob(f"{escape(begun)}*")):
+            below = [] if top.is_symlink() else top.rglob("*")
+            for path in sorted((top, *below)):
+                if path.resolve().is_relative_to(root) and path.is_file():
+                    yield path.relative_to(root).as_posix()
 
     return list_files
+
+
+def _model_folders(files: Iterable[str]) -> set[PurePosixPath]:
+    """The folders that hold a model's configuration beside its tokenizer or its weights."""
+    names: dict[PurePosixPath, set[str]] = {}
+    for path in map(PurePosixPath, files):
+        names.setdefault(path.parent, set()).add(path.name)
+    return {
+        folder
+        for folder, held in names.items()
+        if "config.json" in held
+        and (held & set(_TOKENIZERS) or any(name.endswith(".safetensors") for name in held))
+    }
 
 
 def _paths(document: SpecDocument, *locations: Location) -> Iterator[tuple[Location, str]]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
+
+from pydantic_core import to_json
 
 from stratos.contracts.messages import NamedTool, Tool, ToolCall, ToolChoice
 from stratos.dataset.formats.row import (
@@ -23,6 +25,7 @@ from stratos.dataset.formats.row import (
 
 _DEEPEST = 64
 """Levels of an argument or a schema; what reads records again allows a few more than 100."""
+_SHOWN = 8
 _ALIKE = 256
 """Lists of tools that are kept as read: most rows of a log offer the same ones."""
 
@@ -39,7 +42,7 @@ def tools_of(row: Row, name: str = "") -> tuple[Tool, ...] | None:
             found = mapping(found, f"{name}{field}").get("tools")
         if found:
             listed = items(found, f"{name}{field}")
-            return _read_tools(json.dumps(listed), f"{name}{field}") or None
+            return _read_tools(_key(listed, f"{name}{field}"), f"{name}{field}") or None
     return None
 
 
@@ -58,6 +61,21 @@ def tool_choice_of(row: Row, name: str = "") -> ToolChoice | None:
         if value is not None:
             return _choice(value, f"{name}{field}")
     return None
+
+
+def check_offered(choice: NamedTool, tools: Sequence[Tool]) -> None:
+    """Check that the tool which must be called is among those that may be.
+
+    Raises:
+        RowError: if it is not.
+    """
+    names = [tool.name for tool in tools]
+    if choice.name not in names:
+        offered = ", ".join(names[:_SHOWN]) or "none"
+        raise RowError(
+            f"the tool to be called is {choice.name!r}, and the row offers {offered}; offer it, or "
+            "leave the choice out"
+        )
 
 
 def call(function: object, arguments: object, name: str, call_id: object = None) -> ToolCall:
@@ -124,8 +142,16 @@ def check_depth(value: object, name: str, depth: int = 0) -> None:
         raise RowError(f"{name} holds {value}, which is no number of JSON")
 
 
+def _key(listed: list[object], name: str) -> bytes:
+    """A list of tools as JSON; `json` takes three times as long."""
+    try:
+        return to_json(listed)
+    except ValueError as error:
+        raise RowError(f"{name} is nested more than {_DEEPEST} levels deep") from error
+
+
 @lru_cache(maxsize=_ALIKE)
-def _read_tools(listed: str, name: str) -> tuple[Tool, ...]:
+def _read_tools(listed: bytes, name: str) -> tuple[Tool, ...]:
     found = (_tool(item, f"{name}[{i}]") for i, item in enumerate(json.loads(listed)))
     return tuple(tool for tool in found if tool is not None)
 

@@ -70,6 +70,27 @@ def test_a_template_that_refuses_a_role_is_among_the_reasons(folder: Path) -> No
     assert "no system" in seen.refused[0]
 
 
+def test_a_spec_that_learns_replies_is_refused_a_dataset_without_any(folder: Path) -> None:
+    logs = [{"kind": "logs"}]
+    spec = factories.spec_dict() | {"teachers": logs}
+    (folder / "spec.yaml").write_text(json.dumps(spec))
+    rows = [{"prompt": row["prompt"]} for row in factories.dataset_rows()]
+    (folder / "dataset.jsonl").write_bytes(factories.jsonl(rows))
+    done = run(folder, "--json")
+    assert done.exit_code == 4, done.output
+    refused = SeenDataset.model_validate_json(done.stdout).refused
+    assert any(
+        "no train and no probe record of the dataset has a logged reply" in r for r in refused
+    )
+
+
+def test_a_link_to_a_data_file_is_read_as_the_file(folder: Path) -> None:
+    (folder / "below").mkdir()
+    (folder / "below/link.jsonl").symlink_to(folder / "dataset.jsonl")
+    done = run(folder / "below/link.jsonl")
+    assert "dataset.jsonl (prompt_completion)" in done.output
+
+
 def test_a_data_file_needs_no_spec(folder: Path) -> None:
     rows = [
         {"question": row["prompt"], "answer": row["completion"]}
@@ -89,6 +110,14 @@ def test_a_folder_without_a_spec_is_read_file_by_file(tmp_path: Path) -> None:
         (tmp_path / f"{name}.jsonl").write_bytes(factories.jsonl(factories.dataset_rows(70)))
     done = run(tmp_path)
     assert "a.jsonl, b.jsonl (prompt_completion)" in done.output
+
+
+def test_a_model_beside_the_data_is_not_read_as_data(folder: Path) -> None:
+    (folder / "spec.yaml").unlink()
+    seen = SeenDataset.model_validate_json(run(folder, "--json").stdout)
+    assert seen.dataset is not None
+    assert list(seen.dataset.formats) == ["dataset.jsonl"]
+    assert seen.dataset.num_lines == 400
 
 
 def test_a_file_that_cannot_be_read_at_all_is_a_reason_without_facts(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from stratos.contracts.messages import Message, ToolCall
 from stratos.contracts.records import SPLITS, Record, read_jsonl
 from stratos.dataset.inspect_dataset import inspect_dataset
-from stratos.dataset.reading import _parsed
+from stratos.dataset.reading import DatasetReader, _parsed
 from stratos.errors import DatasetRejected
 from tests import factories
 from tests.unit.stratos.dataset.inspecting import files, inspect, inspect_bytes, task
@@ -138,6 +138,22 @@ def test_arguments_that_are_no_object_are_a_bad_line_told_by_the_tools_name(tmp_
         inspect_dataset(files(content), task(), tmp_path)
 
 
+@pytest.mark.parametrize("offered", [["find"], []])
+def test_a_choice_of_a_tool_that_is_not_offered_is_a_bad_line(offered: list[str]) -> None:
+    row = {
+        "messages": [{"role": "user", "content": "Where is it?"}],
+        "tools": [{"type": "function", "function": {"name": name}} for name in offered],
+        "tool_choice": {"type": "function", "function": {"name": "refund"}},
+    }
+    reader = DatasetReader(task())
+    assert list(reader.read("d.jsonl", [json.dumps(row).encode()])) == []
+    told = ", ".join(offered) or "none"
+    assert reader.bad_lines == [
+        f"d.jsonl:1: the tool to be called is 'refund', and the row offers {told}; offer it, or "
+        "leave the choice out"
+    ]
+
+
 def test_what_is_no_answer_is_counted_by_kind_and_is_no_gold(tmp_path: Path) -> None:
     def logged(number: int, **reply: Any) -> dict[str, Any]:
         choice = {"message": {"role": "assistant", "content": "s1"}, **reply}
@@ -224,6 +240,19 @@ def test_a_heading_in_a_logged_reply_is_no_gold_answer(tmp_path: Path) -> None:
     ]
     _, splits = inspect(tmp_path, rows, verifier={"kind": "normalised"})
     assert all(r.gold is not None and r.gold.endswith("1. Pay.") for r in splits["heldout"])
+
+
+def test_a_line_of_any_depth_is_read_or_bad() -> None:
+    depths = range(1, 1100)
+    lines = [
+        b'{"prompt": "q", "completion": ' + b'{"a":' * deep + b"1" + b"}" * (deep + 1)
+        for deep in depths
+    ]
+    reader = DatasetReader(task(verifier={"kind": "exact"}))
+    read = list(reader.read("d.jsonl", lines))
+    assert len(read) + reader.num_bad_lines == len(depths)
+    assert reader.num_bad_lines
+    assert all(" nested too deeply" in told or "recursion" in told for told in reader.bad_lines)
 
 
 _JSON = st.recursive(

@@ -8,10 +8,12 @@ import json
 import pytest
 
 from stratos.contracts.messages import Message, ToolCall, calls_text
-from stratos.contracts.records import Record
+from stratos.contracts.records import Record, read_jsonl
 from stratos.dataset.inspect_dataset import DataFile, inspect_dataset
+from stratos.dataset.ledger import Ledger
 from stratos.dataset.reading import DatasetReader
 from stratos.dataset.redaction import Redactor
+from stratos.errors import DatasetRejected
 from stratos.spec import Task
 from tests import factories
 
@@ -135,6 +137,62 @@ def test_a_message_about_a_bad_line_says_what_it_can():
     reader = DatasetReader(task())
     assert list(reader.read("d.jsonl", [b"{"])) == []
     assert reader.bad_lines == ["d.jsonl:1: is not JSON… (task.redact: the line is not quoted)"]
+
+
+def test_a_name_inside_a_line_is_not_quoted_either():
+    told = Redactor(task()).problem(f"mails.{MAIL} has bytes that are not UTF-8 text")
+    assert told == "… (task.redact: the line is not quoted)"
+
+
+def test_a_file_that_cannot_be_read_is_not_quoted(tmp_path):
+    content = f"{MAIL},yes\n{MAIL},{MAIL}\n,\n".encode()
+    unnamed = DataFile("d.csv", lambda: io.BytesIO(b",yes\n" + content))
+    named_twice = DataFile("d.csv", lambda: io.BytesIO(f"{MAIL},{MAIL}\n".encode()))
+    for number, file in enumerate((unnamed, named_twice)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        with pytest.raises(DatasetRejected) as refused:
+            inspect_dataset([file], task(), folder)
+        assert str(refused.value).startswith("d.csv: its first line must name the columns")
+        assert MAIL not in str(refused.value)
+
+
+def conversation(*turns: str, **fields: object) -> bytes:
+    roles = ("user", "assistant") * len(turns)
+    messages = [{"role": role, "content": said} for role, said in zip(roles, turns, strict=False)]
+    return json.dumps({"messages": messages, **fields}).encode()
+
+
+def test_rows_that_repeat_a_history_stay_together_when_they_are_redacted(tmp_path):
+    opening = (f"I am {MAIL}", "Hello")
+    lines = [conversation(*opening), conversation(*opening, f"Is {MAIL} or b@example.org it?", "b")]
+    asked = task(verifier={"kind": "exact"})
+    first, second = DatasetReader(asked).read("d.jsonl", lines)
+    assert first.opening == second.opening
+    with Ledger(tmp_path / "ledger") as ledger:
+        for place, entry in enumerate((first, second)):
+            ledger.add(entry, judged=True, place=place)
+        ledger.tie_conversations()
+        assert len({row.group for row in ledger.rows()}) == 1
+
+
+def test_the_name_of_a_conversation_is_no_hash_of_what_was_said(tmp_path):
+    def group_names(mail: str) -> set[str]:
+        lines = [
+            conversation(f"I am {mail}, {n}", "Hello", "And then?", f"{n}") for n in range(150)
+        ]
+        folder = tmp_path / mail
+        folder.mkdir()
+        asked = task(probe_records=20, heldout_records=50, verifier={"kind": "exact"})
+        file = DataFile("d.jsonl", lambda: io.BytesIO(b"\n".join(lines)))
+        inspect_dataset([file], asked, folder)
+        kept = [one for path in folder.glob("*.jsonl") for one in read_jsonl(path, Record)]
+        assert len(kept) == 150
+        return {one.group for one in kept if one.group is not None}
+
+    names = group_names(MAIL)
+    assert len(names) == 150
+    assert names == group_names("bert@example.com")
 
 
 def test_a_dataset_is_redacted_before_its_splits_are_written(tmp_path):

@@ -111,3 +111,19 @@ def test_a_prefix_holds_every_data_file_below_it_and_a_name_that_file_only(folde
         f"{inside}/{name}" for name in ("a.json.gz", "b.json", "c.csv", "data/d_input.json.gz")
     ]
     assert dataset_files(f"{inside}/marker", files_under(folder)) == [f"{inside}/marker"]
+
+
+def test_the_json_of_a_model_below_a_prefix_is_no_data() -> None:
+    model = ["m/config.json", "m/model.safetensors", "m/onnx/quantize.json", "m/rows.jsonl"]
+    logs = ["logs/config.json", "logs/first.json"]
+    assert dataset_files("", lambda _: [*model, *logs]) == [*logs, "m/rows.jsonl"]
+
+
+def test_a_listing_begins_with_its_prefix_and_may_end_inside_a_name(folder: Path) -> None:
+    (folder / "[a]").mkdir()
+    (folder / "[a]" / "b.jsonl").touch()
+    (folder / "a.jsonl").touch()
+    listed = files_under(folder)
+    assert list(listed("[a]")) == list(listed("[a]/b")) == ["[a]/b.jsonl"]
+    assert list(listed("[a]/c")) == list(listed("nowhere/c")) == []
+    assert {"a.jsonl", "[a]/b.jsonl", "spec.yaml"} <= set(listed(""))
