@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from stratos.cli.run_logs import delete_stream, endpoint_streams, job_streams
 from stratos.cli.runs import list_runs
 from stratos.cli.stack import Stack, client
-from stratos.cli.versions import KeptObjects, counted, delete_kept, kept_under
+from stratos.cli.versions import KeptObjects, delete_kept, kept_under
 from stratos.contracts.bucket import (
     ASYNC_DAYS,
     SPEC_FILE,
@@ -24,6 +24,7 @@ from stratos.contracts.bucket import (
 from stratos.contracts.run import RunRef, RunRow
 from stratos.errors import StratosError
 from stratos.hosting.model_package import RUN_PROPERTY
+from stratos.units import count
 
 _IN_TOMBSTONE = frozenset({*RunRef.model_fields, "spec_name", "status", "ended_at"})
 _JOB_STATES = ("InProgress", "Stopping")
@@ -50,9 +51,11 @@ class Remains:
         """A line for each kind that there is."""
         lines = [kept.told() for kept in self.objects if kept]
         if self.packages:
-            lines.append(f"{counted(self.packages, 'version')} in the model registry")
+            lines.append(f"{count(len(self.packages), 'version')} in the model registry")
         if self.streams:
-            lines.append(f"{counted(self.streams, 'log stream')} of its jobs and of its endpoint")
+            lines.append(
+                f"{count(len(self.streams), 'log stream')} of its jobs and of its endpoint"
+            )
         return lines
 
 
@@ -113,9 +116,10 @@ def erase(stack: Stack, run: RunRow, remains: Remains) -> None:
 
 
 def _refuse_jobs_under_way(stack: Stack, run: RunRow) -> None:
+    pages = stack.sagemaker.get_paginator("list_training_jobs")
     for status in _JOB_STATES:
-        listed = stack.sagemaker.list_training_jobs(NameContains=run.run_id, StatusEquals=status)
-        for job in listed["TrainingJobSummaries"]:
+        listed = pages.paginate(NameContains=run.run_id, StatusEquals=status)
+        for job in (job for page in listed for job in page["TrainingJobSummaries"]):
             if job["TrainingJobName"].startswith(f"{run.run_id}-"):
                 raise StratosError(
                     f"training job {job['TrainingJobName']} of run {run.run_id} is {status} and "
