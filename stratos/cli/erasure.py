@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import get_args
 
+from stratos.cli.batch import Unfinished, jobs_under_way
 from stratos.cli.run_logs import delete_stream, endpoint_streams, job_streams
 from stratos.cli.runs import list_runs
 from stratos.cli.stack import Stack, client
@@ -27,7 +29,7 @@ from stratos.hosting.model_package import RUN_PROPERTY
 from stratos.units import count
 
 _IN_TOMBSTONE = frozenset({*RunRef.model_fields, "spec_name", "status", "ended_at"})
-_JOB_STATES = ("InProgress", "Stopping")
+_JOB_STATES: tuple[Unfinished, ...] = get_args(Unfinished)
 
 
 @dataclass(frozen=True)
@@ -116,15 +118,23 @@ def erase(stack: Stack, run: RunRow, remains: Remains) -> None:
 
 
 def _refuse_jobs_under_way(stack: Stack, run: RunRow) -> None:
-    pages = stack.sagemaker.get_paginator("list_training_jobs")
     for status in _JOB_STATES:
-        listed = pages.paginate(NameContains=run.run_id, StatusEquals=status)
-        for job in (job for page in listed for job in page["TrainingJobSummaries"]):
+        for job in (
+            *_training_jobs(stack, run, status),
+            *jobs_under_way(stack, run.run_id, status),
+        ):
+            raise StratosError(
+                f"job {job} of run {run.run_id} is {status} and may still write; repeat the "
+                f"command when it has ended (stratos delete {run.run_id} stops batches)"
+            )
+
+
+def _training_jobs(stack: Stack, run: RunRow, status: Unfinished) -> Iterator[str]:
+    pages = stack.sagemaker.get_paginator("list_training_jobs")
+    for page in pages.paginate(NameContains=run.run_id, StatusEquals=status):
+        for job in page["TrainingJobSummaries"]:
             if job["TrainingJobName"].startswith(f"{run.run_id}-"):
-                raise StratosError(
-                    f"training job {job['TrainingJobName']} of run {run.run_id} is {status} and "
-                    "may still write; repeat the command when it has ended"
-                )
+                yield job["TrainingJobName"]
 
 
 def _shares_endpoint(row: RunRow, run: RunRow) -> bool:
