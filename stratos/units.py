@@ -1,4 +1,4 @@
-"""Units of memory."""
+"""Units of memory, and numbers in words."""
 
 from __future__ import annotations
 
@@ -19,3 +19,8 @@ def figure(value: float, digits: int = 4, *, grouped: bool = True) -> str:
     decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
     text = format(value, f"{',' if grouped else ''}.{decimals}f")
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def count(number: int, noun: str) -> str:
+    """`1 record` or `1,200 records`."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"

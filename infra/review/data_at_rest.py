@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from infra.review.template_text import plain, table, text
+from stratos.units import count
 
 _INTRODUCTION = """\
 ## Data at rest
@@ -73,7 +74,7 @@ def _expiry(rule: Mapping[str, Any]) -> str:
         said.append(f"{rule['ExpirationInDays']} days")
     if "NoncurrentVersionExpiration" in rule:
         days = rule["NoncurrentVersionExpiration"]["NoncurrentDays"]
-        said.append(f"overwritten or deleted versions {days} day{'s' if days > 1 else ''} more")
+        said.append(f"overwritten or deleted versions {count(days, 'day')} more")
     return ", ".join(said)
 
 

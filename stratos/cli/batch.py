@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 
@@ -35,6 +35,8 @@ from stratos.measuring.batch_gate import Answer, batch_result, read_answers
 from stratos.spec import Spec
 from stratos.waiting import growing, wait_until
 
+Unfinished = Literal["InProgress", "Stopping"]
+"""States of a job that may still write."""
 _PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 15.0
 _OVER = ("Completed", "Failed", "Stopped")
@@ -111,10 +113,10 @@ def ask(
     return FinishedBatch(target, batch_result(job, described, len(requests), answers))
 
 
-def jobs_under_way(stack: Stack, run_id: str) -> list[str]:
+def jobs_under_way(stack: Stack, run_id: str, status: Unfinished = "InProgress") -> list[str]:
     """Names of a run's unfinished batches."""
     pages = stack.sagemaker.get_paginator("list_transform_jobs")
-    found = pages.paginate(NameContains=run_id, StatusEquals="InProgress")
+    found = pages.paginate(NameContains=run_id, StatusEquals=status)
     names = (item["TransformJobName"] for page in found for item in page["TransformJobSummaries"])
     return [name for name in names if name.startswith(stack.names.batches(run_id))]
 

@@ -12,9 +12,9 @@ from stratos.cli.erasure import Remains, erase, find_remains
 from stratos.cli.runs import find_run
 from stratos.cli.screen import make_console
 from stratos.cli.stack import Stack
-from stratos.cli.versions import counted
 from stratos.contracts.run import RunRow
 from stratos.errors import StratosError
+from stratos.units import count
 
 console = make_console()
 
@@ -92,9 +92,9 @@ def _tell(deleted: list[str], remains: Remains | None, *, json_: bool) -> None:
     lines = [f"deleted {name}" for name in deleted]
     if remains is not None:
         lines += [
-            f"deleted {counted(remains.versions, 'version')} of objects, "
-            f"{counted(remains.packages, 'version')} in the model registry, "
-            f"{counted(remains.streams, 'log stream')}; under its prefixes nothing is left"
+            f"deleted {count(len(remains.versions), 'version')} of objects, "
+            f"{count(len(remains.packages), 'version')} in the model registry, "
+            f"{count(len(remains.streams), 'log stream')}; under its prefixes nothing is left"
         ]
     _print(lines or ["nothing was left to delete"])
 

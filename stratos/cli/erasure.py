@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import get_args
 
+from stratos.cli.batch import Unfinished, jobs_under_way
 from stratos.cli.run_logs import delete_stream, endpoint_streams, job_streams
 from stratos.cli.runs import list_runs
 from stratos.cli.stack import Stack, client
-from stratos.cli.versions import KeptObjects, counted, delete_kept, kept_under
+from stratos.cli.versions import KeptObjects, delete_kept, kept_under
 from stratos.contracts.bucket import (
     ASYNC_DAYS,
     SPEC_FILE,
@@ -24,9 +26,10 @@ from stratos.contracts.bucket import (
 from stratos.contracts.run import RunRef, RunRow
 from stratos.errors import StratosError
 from stratos.hosting.model_package import RUN_PROPERTY
+from stratos.units import count
 
 _IN_TOMBSTONE = frozenset({*RunRef.model_fields, "spec_name", "status", "ended_at"})
-_JOB_STATES = ("InProgress", "Stopping")
+_JOB_STATES: tuple[Unfinished, ...] = get_args(Unfinished)
 
 
 @dataclass(frozen=True)
@@ -50,9 +53,11 @@ class Remains:
         """A line for each kind that there is."""
         lines = [kept.told() for kept in self.objects if kept]
         if self.packages:
-            lines.append(f"{counted(self.packages, 'version')} in the model registry")
+            lines.append(f"{count(len(self.packages), 'version')} in the model registry")
         if self.streams:
-            lines.append(f"{counted(self.streams, 'log stream')} of its jobs and of its endpoint")
+            lines.append(
+                f"{count(len(self.streams), 'log stream')} of its jobs and of its endpoint"
+            )
         return lines
 
 
@@ -114,13 +119,22 @@ def erase(stack: Stack, run: RunRow, remains: Remains) -> None:
 
 def _refuse_jobs_under_way(stack: Stack, run: RunRow) -> None:
     for status in _JOB_STATES:
-        listed = stack.sagemaker.list_training_jobs(NameContains=run.run_id, StatusEquals=status)
-        for job in listed["TrainingJobSummaries"]:
+        for job in (
+            *_training_jobs(stack, run, status),
+            *jobs_under_way(stack, run.run_id, status),
+        ):
+            raise StratosError(
+                f"job {job} of run {run.run_id} is {status} and may still write; repeat the "
+                f"command when it has ended (stratos delete {run.run_id} stops batches)"
+            )
+
+
+def _training_jobs(stack: Stack, run: RunRow, status: Unfinished) -> Iterator[str]:
+    pages = stack.sagemaker.get_paginator("list_training_jobs")
+    for page in pages.paginate(NameContains=run.run_id, StatusEquals=status):
+        for job in page["TrainingJobSummaries"]:
             if job["TrainingJobName"].startswith(f"{run.run_id}-"):
-                raise StratosError(
-                    f"training job {job['TrainingJobName']} of run {run.run_id} is {status} and "
-                    "may still write; repeat the command when it has ended"
-                )
+                yield job["TrainingJobName"]
 
 
 def _shares_endpoint(row: RunRow, run: RunRow) -> bool:

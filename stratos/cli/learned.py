@@ -14,7 +14,7 @@ from stratos.cli.stack import Stack
 from stratos.contracts.bucket import CALIBRATION_KEY
 from stratos.contracts.calibration import CalibrationRow, read_calibration
 from stratos.errors import StratosError
-from stratos.units import figure
+from stratos.units import count, figure
 
 _ATTEMPTS = 5
 console = make_console()
@@ -74,7 +74,7 @@ def learned_command(
     if rows:
         console.print(_table(rows))
     said = "forgotten" if forget else "of what finished runs taught"
-    console.print(f"{len(rows)} row{'s' * (len(rows) != 1)} {said}", highlight=False)
+    console.print(f"{count(len(rows), 'row')} {said}", highlight=False)
 
 
 def _read(stack: Stack) -> tuple[list[CalibrationRow], str | None]:

@@ -109,7 +109,10 @@ def _last_student(stack: Stack, run_id: str) -> int:
         if (found := re.match(r"a(\d+)/", item["Key"].removeprefix(prefix)))
     ]
     if not numbers:
-        raise RunNotFound(f"run {run_id} has no records yet: its teacher has not answered so far")
+        raise RunNotFound(
+            f"run {run_id} has no records yet, or none any more: its teacher has not answered so "
+            "far, or they were deleted"
+        )
     return max(numbers)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sized
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from stratos.cli.stack import Stack
 from stratos.errors import StratosError
-from stratos.units import figure
+from stratos.units import count, figure
 
 _KEYS_PER_CALL = 1000
 """What DeleteObjects takes."""
@@ -37,14 +37,9 @@ class KeptObjects:
     def told(self) -> str:
         """Their number and size, in words."""
         megabytes = figure(self.num_bytes / 1e6, 3)
-        objects, versions = counted(self.keys, "object"), counted(self.versions, "version")
-        unfinished = f", {counted(self.uploads, 'unfinished upload')}" if self.uploads else ""
+        objects, versions = count(len(self.keys), "object"), count(len(self.versions), "version")
+        unfinished = f", {count(len(self.uploads), 'unfinished upload')}" if self.uploads else ""
         return f"{self.prefix}: {objects} in {versions}, {megabytes} MB{unfinished}"
-
-
-def counted(things: Sized, noun: str) -> str:
-    """Their number and what they are, in words."""
-    return f"{len(things)} {noun}{'s' * (len(things) != 1)}"
 
 
 def kept_under(stack: Stack, prefix: str) -> KeptObjects:
@@ -60,8 +55,8 @@ def kept_under(stack: Stack, prefix: str) -> KeptObjects:
     return KeptObjects(prefix, tuple(versions), uploads, num_bytes)
 
 
-def delete_kept(stack: Stack, kept: KeptObjects) -> KeptObjects:
-    """Delete all that is kept under a prefix, and return what is left: nothing.
+def delete_kept(stack: Stack, kept: KeptObjects) -> None:
+    """Delete all that is kept under a prefix, and look that nothing is left.
 
     Raises:
         StratosError: S3 refuses some of it, or something goes on writing.
@@ -71,7 +66,7 @@ def delete_kept(stack: Stack, kept: KeptObjects) -> KeptObjects:
         _delete(stack, left)
         left = kept_under(stack, kept.prefix)
         if not left:
-            return left
+            return
     raise StratosError(
         f"{left.told()}, after {_ROUNDS} rounds of deleting: something still writes there. See "
         "that no job of the run goes on, and repeat the command"

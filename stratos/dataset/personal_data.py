@@ -28,16 +28,21 @@ from stratos.spec import PersonalData
 
 _LONGEST_LOCAL_PART = 64
 _LONGEST_DOMAIN = 255
+_AT_SIGNS = ("@", "%40", "\uff20")
+"""As in addresses, in queries of web addresses, and as wide as East Asian letters."""
 _LOCAL_PART = re.compile(r"[\w.%+'-]+\Z")
 _DOMAIN = re.compile(r"\w(?:[\w-]{0,62})(?:\.\w[\w-]{0,62})+")
-_IBAN_START = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}[0-9]{2}(?=[ -]?[A-Za-z0-9])")
-_DIGIT_GROUPS = re.compile(r"(?<![\w.])\d{4,19}(?:[ -]\d{3,7}){0,4}(?!\w)")
+_GAP = "[ \u00a0\u2009\u202f\u2010-\u2013-]"
+"""Between groups of digits: spaces that break a line or not, hyphens and the short dash."""
+_IBAN_START = re.compile(rf"(?<![A-Za-z0-9])[A-Za-z]{{2}}[0-9]{{2}}(?={_GAP}?[A-Za-z0-9])")
+_DIGIT_GROUPS = re.compile(rf"(?<!\w)(?<!\d\.)\d{{4,19}}(?:{_GAP}\d{{3,7}}){{0,4}}(?!\w)")
 _DIGITS_OF_CARDS = range(13, 20)
 _FIRST_DIGITS_OF_CARDS = "23456"
 _IPV4 = re.compile(r"(?<![\w.])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?!\w|\.[0-9])")
 _IPV6 = re.compile(r"(?<![\w:.])[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:.]{2,45}(?![\w:])")
-_MAYBE_PHONE = re.compile(r"\d(?:[^\w\n]{0,3}\d){6}")
-"""The shortest numbers have seven digits."""
+_MAYBE_PHONE = re.compile(r"\d(?:(?:[^\w\n]|\u30fc){0,4}\d){6}")
+"""The shortest numbers have seven digits, and signs between them, one of them a letter of Japanese
+that is used as a dash."""
 
 
 @dataclass(frozen=True)
@@ -106,16 +111,23 @@ class PersonalDataFinder:
 
 
 def _emails(text: str) -> Iterator[PersonalValue]:
-    at, end = text.find("@"), 0
+    for sign in _AT_SIGNS:
+        yield from _emails_with(sign, text)
+
+
+def _emails_with(sign: str, text: str) -> Iterator[PersonalValue]:
+    at, end = text.find(sign), 0
     while at >= 0:
+        after = at + len(sign)
         before = _LOCAL_PART.search(text, max(end, at - _LONGEST_LOCAL_PART), at)
-        domain = _DOMAIN.match(text, at + 1, at + 1 + _LONGEST_DOMAIN)
+        domain = _DOMAIN.match(text, after, after + _LONGEST_DOMAIN)
         if before and domain:
             start = before.start() + len(before[0]) - len(before[0].lstrip(".'-"))
             if start < at:
                 end = domain.end()
-                yield PersonalValue(start, end, "email", text[start:end].casefold())
-        at = text.find("@", at + 1)
+                address = f"{text[start:at]}@{domain[0]}"
+                yield PersonalValue(start, end, "email", address.casefold())
+        at = text.find(sign, after)
 
 
 def _ibans(text: str) -> Iterator[PersonalValue]:
@@ -123,7 +135,7 @@ def _ibans(text: str) -> Iterator[PersonalValue]:
         length = _iban_length(begun[0][:2].upper())
         if length is None:
             continue
-        whole = re.compile(rf"[A-Za-z0-9](?:[ -]?[A-Za-z0-9]){{{length - 1}}}(?![A-Za-z0-9])")
+        whole = re.compile(rf"[A-Za-z0-9](?:{_GAP}?[A-Za-z0-9]){{{length - 1}}}(?![A-Za-z0-9])")
         match = whole.match(text, begun.start())
         if match and iban.is_valid(match[0]):
             yield PersonalValue(match.start(), match.end(), "iban", iban.compact(match[0]))

@@ -145,7 +145,7 @@ class _Placeholders:
 
     def _text(self, text: str) -> str:
         """A text; JSON stays JSON, and keeps its layout if nothing is in it."""
-        if text[:1] in ("{", "["):
+        if text.lstrip()[:1] in ("{", "["):
             before = self.counts.total()
             try:
                 value = self._value(json.loads(text))

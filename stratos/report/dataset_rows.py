@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from stratos.dataset.inspection import Inspection, Lengths
 from stratos.report.figures import percent
+from stratos.units import count
 
 _SHOWN_FILES = 10
 _SHOWN_TOOLS = 10
@@ -37,11 +38,6 @@ class AnswerRow:
     answer: str
     num: str
     share: float
-
-
-def count(number: int, noun: str) -> str:
-    """`1 record` or `1,200 records`."""
-    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def fact_rows(found: Inspection) -> list[FactRow]:

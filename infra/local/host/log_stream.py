@@ -34,8 +34,9 @@ def delete_folders_with_streams(patches: Patches, group: str, home: Path) -> Non
 
     def delete(backend: Any, log_group_name: str, log_stream_name: str) -> None:
         original(backend, log_group_name, log_stream_name)
-        if log_group_name == group:
-            shutil.rmtree(home / log_stream_name.partition("/")[0], ignore_errors=True)
+        job = log_stream_name.partition("/")[0]
+        if log_group_name == group and job.strip("."):  # else it is no folder below home
+            shutil.rmtree(home / job, ignore_errors=True)
 
     original = patches.replace(LogsBackend, "delete_log_stream", delete)
 

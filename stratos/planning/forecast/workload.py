@@ -230,7 +230,7 @@ class LoggedReplies:
 
     def kept(self, live: float) -> float:
         """Share of questions that end verified, given that of the live teacher."""
-        return self.share + (1.0 - self.share) * (0.0 if self.alone else live)
+        return self.share + self.asked * live
 
     def kept_at_most(self, live: float) -> float:
         """The same at the upper ends of both intervals."""

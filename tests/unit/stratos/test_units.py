@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stratos.units import figure
+from stratos.units import count, figure
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,7 @@ def test_a_figure_to_be_copied_has_no_thousands_set_apart() -> None:
 
 def test_fewer_digits_may_be_asked_for() -> None:
     assert (figure(123.4, 2), figure(0.1234, 2)) == ("123", "0.12")
+
+
+def test_one_thing_is_told_apart_from_none_and_from_many() -> None:
+    assert [count(n, "row") for n in (0, 1, 1_200)] == ["0 rows", "1 row", "1,200 rows"]

@@ -60,3 +60,16 @@ def test_a_job_that_still_writes_is_waited_for(kept, monkeypatch):
     monkeypatch.setattr(kept.sagemaker, "list_training_jobs", listed)
     with pytest.raises(StratosError, match="r-1-distill-a0-0 of run r-1 is Stopping"):
         run("delete", "r-1", "--objects")
+
+
+@pytest.mark.parametrize("ending", ["InProgress", "Stopping"])
+def test_a_batch_that_still_writes_is_waited_for_even_with_live(kept, monkeypatch, ending):
+    def listed(**asked):
+        names = [f"{kept.names.batches('r-1')}1"] if asked["StatusEquals"] == ending else []
+        return {"TransformJobSummaries": [{"TransformJobName": name} for name in names]}
+
+    monkeypatch.setattr(kept.sagemaker, "list_transform_jobs", listed)
+    before = all_versions(kept)
+    with pytest.raises(StratosError, match=f"of run r-1 is {ending} and may still write"):
+        run("delete", "r-1", "--objects", "--live")
+    assert all_versions(kept) == before

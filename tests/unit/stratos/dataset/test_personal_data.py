@@ -40,6 +40,12 @@ def found(text: str, finder: PersonalDataFinder = FINDER) -> list[tuple[str, str
         ("call +44 20 7946 0958", "phone", "+44 20 7946 0958"),
         ("call (415) 555-2671", "phone", "(415) 555-2671"),
         ("Tel. 030 901820", "phone", "030 901820"),
+        ("https://a.example/?to=anna%40b.example&n=1", "email", "anna%40b.example"),
+        ("anna\uff20b.example", "email", "anna\uff20b.example"),
+        ("No.4111 1111 1111 1111", "card", "4111 1111 1111 1111"),
+        ("4111\u00a01111\u00a01111\u00a01111", "card", "4111\u00a01111\u00a01111\u00a01111"),
+        ("4111\u20131111\u20131111\u20131111", "card", "4111\u20131111\u20131111\u20131111"),
+        ("DE89\u00a03704\u202f0044 0532 0130 00", "iban", "DE89\u00a03704\u202f0044 0532 0130 00"),
     ],
 )
 def test_what_has_a_form_is_found_whole(text: str, kind: str, written: str):
@@ -54,6 +60,7 @@ def test_what_has_a_form_is_found_whole(text: str, kind: str, written: str):
         "DE88 3704 0044 0532 0130 00 is no IBAN either",
         "at 12:30:45 in abc::def and std::vector",
         "127.0.0.1, ::1, 0.0.0.0 and 300.1.2.3",
+        "0.4111111111111111 and 1.4111 1111 1111 1111",
         "order 1699999999999999 of 2024-10-11 costs 1,299.00",
         "Anna Bauer, 12 Rose Street, Leeds",
     ],
@@ -70,6 +77,23 @@ def test_every_way_to_write_a_value_has_one_value():
         *[("email", "a@b.example")] * 2,
         *[("phone", "+4930901820")] * 2,
         *[("card", "4111111111111111")] * 2,
+    ]
+
+
+def test_ways_to_write_an_address_or_an_iban_agree_on_its_value():
+    text = "a@b.example a%40b.example; DE89 3704 0044 0532 0130 00, "
+    text += "DE89\u00a03704\u20110044\u20130532\u202f0130\u200900"
+    values = [(one.kind, one.value) for one in FINDER.find(text)]
+    assert values == [
+        *[("email", "a@b.example")] * 2,
+        *[("iban", "DE89370400440532013000")] * 2,
+    ]
+
+
+def test_a_japanese_number_is_found_with_the_letter_that_serves_as_its_dash():
+    finder = PersonalDataFinder(("phone",), ("JP",))
+    assert found("電話は03\u30fc1234\u30fc5678です", finder) == [
+        ("phone", "03\u30fc1234\u30fc5678")
     ]
 
 

@@ -207,3 +207,9 @@ def test_a_dataset_is_redacted_before_its_splits_are_written(tmp_path):
     written = [path.read_text() for path in tmp_path.rglob("*") if path.is_file()]
     assert len(written) == 3
     assert not any("@" in text for text in written)
+
+
+def test_json_after_white_space_is_read_as_json_too():
+    written = '\n {"to": "anna\\u0040example.org"}'
+    found = redacted(record(user(written)))
+    assert json.loads(found.messages[0].content) == {"to": "<EMAIL_1>"}
