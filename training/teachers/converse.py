@@ -59,7 +59,7 @@ def read_answer(answer: Any, request: Request, meter: Meter) -> Completion:
         Busy: when it is no answer.
     """
     fields = answer if isinstance(answer, Mapping) else {}
-    reason = fields.get("stopReason")
+    reason = str(fields.get("stopReason"))
     try:
         blocks = list(fields["output"]["message"]["content"] or ())
         text = "".join(block["text"] for block in blocks if block.get("text"))

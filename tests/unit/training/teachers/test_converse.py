@@ -40,6 +40,10 @@ CONVERSATION = (
 )
 
 
+def test_a_reason_of_an_odd_kind_raises_nothing():
+    assert read(said({"text": "a"}, stop_reason=["end_turn"])).text == "a"
+
+
 def test_a_conversation_with_calls_is_what_converse_takes():
     asked = Request(CONVERSATION, 16, tools=TOOLS, tool_choice=NamedTool(name="clock"))
     found = converse_input(asked, inference_settings(asked))
