@@ -11,6 +11,7 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from urllib.parse import SplitResult
 
@@ -93,8 +94,13 @@ def _connection(url: SplitResult, seconds: float) -> http.client.HTTPConnection:
     host = url.hostname or ""
     if url.scheme == "http":
         return http.client.HTTPConnection(host, url.port, timeout=seconds)
-    context = ssl.create_default_context()
-    return http.client.HTTPSConnection(host, url.port, timeout=seconds, context=context)
+    return http.client.HTTPSConnection(host, url.port, timeout=seconds, context=_trusted())
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Read once: the certificates of all authorities take longer than a call's own work."""
+    return ssl.create_default_context()
 
 
 def _body(reply: http.client.HTTPResponse, max_bytes: int) -> bytes:
