@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from stratos.contracts.messages import openai_message, openai_tool
-from training.teachers.teacher import Request
+from training.teachers.teacher import Charge, Request
 
 _BYTES_PER_TOKEN = 3
 """Of UTF-8. Low, so that a call is never estimated cheaper than it turns out."""
@@ -17,15 +17,6 @@ _TEMPLATE_TOKENS = 16
 _MOST_TOKENS = 10**9
 """No call has more."""
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Charge:
-    """What one call is taken to have cost."""
-
-    prompt_tokens: int
-    completion_tokens: int
-    usd: float
 
 
 @dataclass(frozen=True)
