@@ -17,6 +17,8 @@ from urllib.parse import SplitResult
 
 _SLICE_SECONDS = 0.25
 """How long a read may be deaf to a stop."""
+_CONNECT_SECONDS = 10.0
+"""For each address of a host; deaf to a stop, too."""
 _CHUNK_BYTES = 65_536
 
 
@@ -67,9 +69,11 @@ def post(url: SplitResult, body: bytes, headers: Mapping[str, str], bounds: Boun
     """
     deadline = time.monotonic() + bounds.seconds
     target = (url.path or "/") + (f"?{url.query}" if url.query else "")
-    connection = _connection(url, bounds.seconds)
+    connection = _connection(url, min(bounds.seconds, _CONNECT_SECONDS))
     reply: http.client.HTTPResponse | None = None
     try:
+        connection.connect()
+        connection.sock.settimeout(bounds.seconds)
         connection.request("POST", target, body, dict(headers) | {"Connection": "close"})
         source = _Source(connection.sock, deadline, bounds)
         reply = http.client.HTTPResponse(source, method="POST")  # type: ignore[arg-type]
