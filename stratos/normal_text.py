@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 _MAX_MARKS = 30
 """Marks on one letter. Unicode's stream-safe text format (UAX 15) has no more, and no language
 does. Python's normalisation takes quadratic time in them."""
+_MAY_BE_MARKS = re.compile(rf"[^\0-\u02ff\u3400-\u9fff\uac00-\ud7a3]{{{_MAX_MARKS + 1},}}")
+"""More characters in a row than that, of scripts that have marks."""
 _DASHES = str.maketrans({"−": "-", "‐": "-", "‑": "-"})
 _VARIATIONS = frozenset("\ufe0e\ufe0f")
 """They choose between an emoji and its plain form."""
@@ -70,11 +73,21 @@ def stream_safe(text: str) -> str:
     """Drop what cannot be seen, and what would make normalising slow."""
     if text.isascii():
         return text
+    return bounded_marks(
+        "".join(
+            char for char in text if unicodedata.category(char) != "Cf" and char not in _VARIATIONS
+        )
+    )
+
+
+def bounded_marks(text: str) -> str:
+    """Drop marks that no letter bears, so that normalising takes linear time."""
+    if not _MAY_BE_MARKS.search(text):
+        return text
     kept: list[str] = []
     marks = 0
     for char in text:
         marks = marks + 1 if unicodedata.combining(char) else 0
-        is_seen = unicodedata.category(char) != "Cf" and char not in _VARIATIONS
-        if marks <= _MAX_MARKS and is_seen:
+        if marks <= _MAX_MARKS:
             kept.append(char)
     return "".join(kept)

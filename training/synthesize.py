@@ -53,8 +53,6 @@ def synthesize(job: Job[SynthesizeConfig]) -> SynthesizeResult:
     kept_of_logs = len(logged.records)
     asked = max(logged.asked.total(), kept_of_logs + max(outcome.asked.values(), default=0))
     both = _joined(questions, logged, outcome)
-    if isinstance(config.teacher, Logs):
-        both.rejects, both.rejected = logged.rejects, logged.rejected
     # People look at them above all where too few were kept.
     _upload(job, REJECTED_FILE, both.rejected.attempts())
     _require_yield(both, asked, config)
@@ -125,14 +123,15 @@ def _ask(
 def _joined(
     questions: list[Record], logged: VerifiedRecords, live: VerifiedRecords
 ) -> VerifiedRecords:
-    """Both, in the order of the questions. A reply that a live teacher mended is no reject."""
+    """Both, in the order of the questions. A reply that a live teacher was to mend is no reject."""
+    told = live if live.asked.total() else logged
     kept = {record.id: record for record in (*logged.records, *live.records)}
     return VerifiedRecords(
         records=[kept[record.id] for record in questions if record.id in kept],
         asked=logged.asked + live.asked,
         kept=logged.kept + live.kept,
-        rejects=live.rejects,
-        rejected=live.rejected,
+        rejects=told.rejects,
+        rejected=told.rejected,
         completion_tokens=logged.completion_tokens + live.completion_tokens,
     )
 

@@ -33,7 +33,7 @@ from stratos.frozen import FrozenModel
 from stratos.hosting.deployment import DEPLOYMENT, Deployment
 from stratos.hosting.model_package import Lineage
 from stratos.hosting.names import MEASURED
-from stratos.pipeline.steps import ApprovalGiven
+from stratos.pipeline.approvals import ApprovalGiven
 from stratos.pipeline.summary import RunSummary
 from stratos.spec import Spec
 

@@ -6,7 +6,7 @@ from lambdas.aws import registry, runs_table
 from lambdas.aws.run_files import RunFiles
 from lambdas.step import step
 from stratos.moment import now
-from stratos.pipeline.steps import ApprovalGiven, ApprovalRecord
+from stratos.pipeline.approvals import ApprovalGiven, ApprovalRecord
 
 
 @step

@@ -7,7 +7,7 @@ from datetime import timedelta
 from lambdas.aws import notices, runs_table
 from lambdas.step import step
 from stratos.moment import now, to_the_second, written
-from stratos.pipeline.steps import ApprovalInput, ApprovalRequested
+from stratos.pipeline.approvals import ApprovalInput, ApprovalRequested
 
 
 @step

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 
+from stratos.normal_text import bounded_marks
+
 _FOLDED_ASCII = bytes(
     ord(" ") if chr(byte).isspace() else ord(chr(byte).lower()) for byte in range(128)
 ) + bytes(128)
@@ -24,5 +26,6 @@ def normalised(text: str) -> str:
 
 def words_of(text: str) -> list[str]:
     """The words of the normalised text."""
-    folded = text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
-    return folded.split()
+    if text.isascii():
+        return text.lower().split()
+    return unicodedata.normalize("NFKC", bounded_marks(text)).casefold().split()

@@ -62,9 +62,13 @@ def marked_answer(
 
 
 def with_answer(rationale: str, marker: str, answer: str) -> str:
-    """Join a rationale and its answer in the form that `marked_answer` reads."""
+    """Join a rationale and its answer in the form that a reply is read in.
+
+    An answer that holds the marker is not marked: where the gold one does, a reply is read whole.
+    """
     body = rationale.strip()
-    marked = f"{marker} {answer}".strip()
+    holds_marker = marked_answer(answer, marker) is not None
+    marked = (answer if holds_marker else f"{marker} {answer}").strip()
     return f"{body}\n{marked}" if body else marked
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from stratos.frozen import FrozenModel
 from stratos.spec.paths import BucketPath, bucket_path
@@ -119,6 +120,18 @@ class OpenAICompatible(FrozenModel):
     output_usd_per_million_tokens: Annotated[float, Field(ge=0)] = 0.0
     rights: Rights | None = None
     """Who may train on its answers, as you know it."""
+
+    @field_validator("base_url")
+    @classmethod
+    def _has_a_host(cls, url: str) -> str:
+        try:
+            parts = urlsplit(url)
+            found = bool(parts.hostname) and parts.port != 0
+        except ValueError as error:
+            raise ValueError(f"{url} is no URL: {error}") from error
+        if not found:
+            raise ValueError(f"{url} names no host; write one such as https://api.example.com/v1")
+        return url
 
     @property
     def name(self) -> str:

@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from stratos.contracts.jobs import EvaluatedExample
 from stratos.contracts.messages import calls_text
 from stratos.contracts.records import Record
-from stratos.scoring.answers import with_answer
 from stratos.scoring.baselines import NearestQuestion, constant_answer
-from stratos.spec import ToolCalls
+from stratos.scoring.verifiers import is_correct
 from stratos.statistics.mcnemar import Comparison, compare
 from training.asking.questions import Scored, sample
 from training.judging.judge import Judge
@@ -39,8 +38,10 @@ def score_baselines(
         [record.gold for record in drawn if record.gold is not None],
     )
     return {
-        "constant_answer": [_right(judge, constant, one) for one in heldout],
-        "nearest_question": [_right(judge, nearest.answer(one.question), one) for one in heldout],
+        "constant_answer": [is_correct(judge.verifier, constant, one.gold) for one in heldout],
+        "nearest_question": [
+            is_correct(judge.verifier, nearest.answer(one.question), one.gold) for one in heldout
+        ],
     }
 
 
@@ -94,12 +95,6 @@ def show_examples(
             )
         )
     return tuple(shown)
-
-
-def _right(judge: Judge, answer: str, record: Record) -> bool:
-    marker = "" if isinstance(judge.verifier, ToolCalls) else judge.marker
-    verdict = judge.by_rule(with_answer("", marker, answer), record.gold)
-    return bool(verdict.is_right)
 
 
 def _shown(completion: Completion) -> str:

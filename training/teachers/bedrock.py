@@ -6,7 +6,12 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ParamValidationError,
+    ReadTimeoutError,
+)
 
 from stratos.catalog.models import priced_card
 from stratos.errors import TeacherFailed
@@ -81,6 +86,8 @@ class BedrockService:
                     raise Refused(str(error)) from error
             except ParamValidationError as error:
                 raise Refused(str(error)) from error
+            except ReadTimeoutError as error:
+                raise Busy(str(error), billed=self._meter.at_most(request)) from error
             except BotoCoreError as error:
                 raise Busy(f"{type(error).__name__}: {error}") from error
             else:

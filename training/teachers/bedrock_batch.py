@@ -17,7 +17,7 @@ from stratos.spec import Bedrock
 from stratos.waiting import every, wait_until
 from training.teachers.bedrock import bedrock_parameters, bedrock_prices
 from training.teachers.converse import converse_input, inference_settings, read_answer
-from training.teachers.metering import Charge, Meter
+from training.teachers.metering import Meter
 from training.teachers.service import Busy, Refused
 from training.teachers.teacher import Completion, ModelUsage, OnAnswer, Request, Teacher
 
@@ -113,8 +113,10 @@ class BedrockBatchTeacher:
                 completion = self._read(requests[index], line)
             except (Busy, Refused) as error:
                 _log.warning("request %d unanswered: %s", index, error)
-                self._charge(error.billed)
-                learned |= error.billed is None and self._parameters.learn(sent, str(error))
+                if error.billed is not None:
+                    self.usage.bill(error.billed)
+                else:
+                    learned |= self._parameters.learn(sent, str(error))
                 continue
             completions[index] = completion
             self.usage.add(completion)
@@ -125,12 +127,6 @@ class BedrockBatchTeacher:
         if "modelOutput" not in line:
             raise Refused(json.dumps(line.get("error", line)))
         return read_answer(line["modelOutput"], request, self._meter)
-
-    def _charge(self, billed: Charge | None) -> None:
-        if billed is not None:
-            self.usage.prompt_tokens += billed.prompt_tokens
-            self.usage.completion_tokens += billed.completion_tokens
-            self.usage.usd += billed.usd
 
     def _require_budget(self, requests: Sequence[Request]) -> None:
         worst = sum(self._meter.prices.at_most(request) for request in requests)

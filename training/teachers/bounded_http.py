@@ -11,11 +11,14 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from urllib.parse import SplitResult
 
 _SLICE_SECONDS = 0.25
 """How long a read may be deaf to a stop."""
+_CONNECT_SECONDS = 10.0
+"""For each address of a host; deaf to a stop, too."""
 _CHUNK_BYTES = 65_536
 
 
@@ -66,9 +69,11 @@ def post(url: SplitResult, body: bytes, headers: Mapping[str, str], bounds: Boun
     """
     deadline = time.monotonic() + bounds.seconds
     target = (url.path or "/") + (f"?{url.query}" if url.query else "")
-    connection = _connection(url, bounds.seconds)
+    connection = _connection(url, min(bounds.seconds, _CONNECT_SECONDS))
     reply: http.client.HTTPResponse | None = None
     try:
+        connection.connect()
+        connection.sock.settimeout(bounds.seconds)
         connection.request("POST", target, body, dict(headers) | {"Connection": "close"})
         source = _Source(connection.sock, deadline, bounds)
         reply = http.client.HTTPResponse(source, method="POST")  # type: ignore[arg-type]
@@ -93,8 +98,13 @@ def _connection(url: SplitResult, seconds: float) -> http.client.HTTPConnection:
     host = url.hostname or ""
     if url.scheme == "http":
         return http.client.HTTPConnection(host, url.port, timeout=seconds)
-    context = ssl.create_default_context()
-    return http.client.HTTPSConnection(host, url.port, timeout=seconds, context=context)
+    return http.client.HTTPSConnection(host, url.port, timeout=seconds, context=_trusted())
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Read once: the certificates of all authorities take longer than a call's own work."""
+    return ssl.create_default_context()
 
 
 def _body(reply: http.client.HTTPResponse, max_bytes: int) -> bytes:

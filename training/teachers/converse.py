@@ -59,12 +59,12 @@ def read_answer(answer: Any, request: Request, meter: Meter) -> Completion:
         Busy: when it is no answer.
     """
     fields = answer if isinstance(answer, Mapping) else {}
-    reason = fields.get("stopReason")
+    reason = str(fields.get("stopReason"))
     try:
         blocks = list(fields["output"]["message"]["content"] or ())
         text = "".join(block["text"] for block in blocks if block.get("text"))
         thinking = "".join(_thinking(block) for block in blocks)
-        calls = tuple(_calls(blocks)) if request.tools else ()
+        calls = tuple(_calls(blocks)) if request.callable_tools else ()
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         billed = meter.read(request, fields.get("usage"), _USAGE, None)
         raise Busy(

@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from stratos.contracts.messages import openai_message, openai_tool
-from training.teachers.teacher import Request
+from training.teachers.teacher import Charge, Request
 
 _BYTES_PER_TOKEN = 3
 """Of UTF-8. Low, so that a call is never estimated cheaper than it turns out."""
 _TEMPLATE_TOKENS = 16
+_MOST_TOKENS = 10**9
+"""No call has more."""
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Charge:
-    """What one call is taken to have cost."""
-
-    prompt_tokens: int
-    completion_tokens: int
-    usd: float
 
 
 @dataclass(frozen=True)
@@ -106,7 +98,7 @@ def _count(value: object) -> int | None:
     """A number of tokens, or None where it is none."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return int(value) if math.isfinite(value) and value >= 0 else None
+    return int(value) if 0 <= value <= _MOST_TOKENS else None
 
 
 def _tokens(text: str) -> int:

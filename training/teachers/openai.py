@@ -124,7 +124,7 @@ class OpenAIService:
         answer = _parsed(reply)
         usage = answer.get("usage") if isinstance(answer, Mapping) else None
         try:
-            read = read_chat_completion(answer, offered_tools=bool(request.tools))
+            read = read_chat_completion(answer, offered_tools=bool(request.callable_tools))
         except Malformed as error:
             reason = f"the response is no chat completion ({error}): {_shown(reply)}"
             _require_money(reason, answer)

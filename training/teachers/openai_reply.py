@@ -55,7 +55,7 @@ def read_chat_completion(answer: object, *, offered_tools: bool) -> ChatReply:
     """
     choice = _first(_mapping(answer, "the body").get("choices"))
     message = _mapping(choice.get("message"), "the message")
-    ended = choice.get("finish_reason")
+    ended = _said(choice, "finish_reason")
     if ended == "error":
         raise Malformed(f"the service failed while it wrote: {choice.get('error')!r:.200}")
     text, thinking_parts = _content(message.get("content"))
@@ -99,7 +99,7 @@ def _content(content: object) -> tuple[str, str]:
     for part in content:
         if isinstance(part, str):
             text += part
-        elif isinstance(part, Mapping) and part.get("type") in _TEXT_PARTS:
+        elif isinstance(part, Mapping) and _said(part, "type") in _TEXT_PARTS:
             text += _said(part, "text")
         elif isinstance(part, Mapping) and part.get("type") == "thinking":
             inner = part.get("thinking")
@@ -123,9 +123,9 @@ def _raw_calls(message: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
 
 
 def _call(raw: Mapping[str, object]) -> ToolCall | None:
-    """One call; None where its arguments are no JSON object, so that nothing could run it."""
+    """One call; None where nothing could run it: no name, or arguments that are no JSON object."""
     function = raw.get("function")
-    if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
+    if not isinstance(function, Mapping) or not (name := _said(function, "name")):
         return None
     arguments = function.get("arguments")
     if isinstance(arguments, str):
@@ -137,4 +137,4 @@ def _call(raw: Mapping[str, object]) -> ToolCall | None:
         checked = _ARGUMENTS.validate_python({} if arguments is None else arguments)
     except ValidationError:
         return None
-    return ToolCall(name=function["name"], arguments=checked, id=_said(raw, "id") or None)
+    return ToolCall(name=name, arguments=checked, id=_said(raw, "id") or None)

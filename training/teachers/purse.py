@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from training.teachers.metering import Charge
-from training.teachers.teacher import Completion, ModelUsage
+from training.teachers.teacher import Charge, Completion, ModelUsage
 
 _ROUNDING_USD = 1e-12
 
@@ -40,9 +39,7 @@ class Purse:
     def charge(self, billed: Charge) -> bool:
         """Count what an attempt cost that brought no answer; whether another can be paid for."""
         with self._counting:
-            self.usage.prompt_tokens += billed.prompt_tokens
-            self.usage.completion_tokens += billed.completion_tokens
-            self.usage.usd += billed.usd
+            self.usage.bill(billed)
             return self._holds(0.0)
 
     def _holds(self, usd: float) -> bool:

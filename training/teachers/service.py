@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from stratos.errors import BudgetExhausted, TeacherFailed
-from training.teachers.metering import Charge, Prices
+from training.teachers.metering import Prices
 from training.teachers.purse import Purse
-from training.teachers.teacher import Completion, ModelUsage, OnAnswer, Request
+from training.teachers.teacher import Charge, Completion, ModelUsage, OnAnswer, Request
 
 _REFUSALS_IN_A_ROW = 20
 _POLL_SECONDS = 0.25

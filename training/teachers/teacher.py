@@ -55,6 +55,15 @@ class Completion:
         return f"<think>\n{self.thinking}\n</think>\n\n{self.text}" if self.thinking else self.text
 
 
+@dataclass(frozen=True)
+class Charge:
+    """What one call is taken to have cost."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    usd: float
+
+
 @dataclass
 class ModelUsage:
     """What a model's calls add up to so far.
@@ -79,9 +88,13 @@ class ModelUsage:
         """
         self.timed_tokens += completion.completion_tokens if timed else 0
         self.calls += 1
-        self.prompt_tokens += completion.prompt_tokens
-        self.completion_tokens += completion.completion_tokens
-        self.usd += completion.usd
+        self.bill(completion)
+
+    def bill(self, cost: Charge | Completion) -> None:
+        """Count what was paid, whatever it brought."""
+        self.prompt_tokens += cost.prompt_tokens
+        self.completion_tokens += cost.completion_tokens
+        self.usd += cost.usd
 
     def plus(self, other: ModelUsage) -> ModelUsage:
         """Return the sum of both."""

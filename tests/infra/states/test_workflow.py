@@ -17,7 +17,7 @@ from stratos.hosting.deployment import (
 )
 from stratos.hosting.guardrails import Guardrails
 from stratos.hosting.transform_job import TransformJob
-from stratos.pipeline import steps
+from stratos.pipeline import approvals, steps
 from tests import factories
 from tests.infra.ways import all_errors, reaches
 
@@ -29,8 +29,8 @@ INPUTS: dict[str, type[BaseModel]] = {
     "match_models": steps.MatchInput,
     "diagnose_job": steps.DiagnoseInput,
     "check_quality": steps.QualityInput,
-    "request_approval": steps.ApprovalInput,
-    "record_approval": steps.ApprovalRecord,
+    "request_approval": approvals.ApprovalInput,
+    "record_approval": approvals.ApprovalRecord,
     "take_turn": steps.TurnInput,
     "await_component": steps.ComponentInput,
     "measure_endpoint": steps.MeasureInput,

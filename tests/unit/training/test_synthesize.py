@@ -138,4 +138,6 @@ def test_logs_are_learned_where_a_live_teacher_has_no_money(container, logged, s
             budget_usd=1e-6,
         )
     assert code == 0
-    assert read(s3, SynthesizeResult).kept == 40
+    result = read(s3, SynthesizeResult)
+    assert result.kept == 40
+    assert result.rejects == {"wrong answer": 10}

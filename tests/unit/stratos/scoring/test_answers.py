@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stratos.scoring.answers import elements, marked_answer, with_answer
+from stratos.scoring.reply import judge_reply
+from stratos.spec import Exact
 
 
 def final_answer(completion, marker, **options):
@@ -38,6 +40,15 @@ def test_an_answer_put_behind_a_rationale_is_read_back(rationale, answer):
     completion = with_answer(rationale, "####", answer)
     assert final_answer(completion, "####") == answer
     assert rationale_of(completion, "####") == rationale.strip()
+
+
+@pytest.mark.parametrize("gold", ["#### 72", "Steps\n#### One\nAdd.\n#### Two\nBake."])
+def test_an_answer_that_holds_the_marker_is_right_as_it_is_put(gold):
+    put = with_answer("", "####", gold)
+    verdict = judge_reply(
+        put, finished=True, marker="####", verifier=Exact(kind="exact"), gold=gold
+    )
+    assert verdict.is_right
 
 
 def test_elements_keep_their_order_and_do_not_repeat():

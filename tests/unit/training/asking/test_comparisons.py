@@ -3,7 +3,7 @@
 from stratos.contracts.messages import Message, calls_text
 from stratos.contracts.records import Record
 from stratos.scoring.reply import ReplyVerdict, read_reply
-from stratos.spec import LlmJudge, Number, OpenAICompatible, ToolCalls
+from stratos.spec import LlmJudge, Normalised, Number, OpenAICompatible, ToolCalls
 from tests.unit.training.calling_models import OSLO
 from tests.unit.training.fakes import ScriptedTeacher
 from training.asking.comparisons import compare_outcomes, score_baselines, show_examples, spread
@@ -33,6 +33,15 @@ HELDOUT = [
 def test_baselines_answer_with_the_commonest_answer_and_that_of_the_nearest_question():
     assert score_baselines(TRAIN, HELDOUT, NUMBER) == {
         "constant_answer": [True, False],
+        "nearest_question": [True, True],
+    }
+
+
+def test_a_baselines_answer_may_hold_the_marker_and_several_lines():
+    judge = Judge(Normalised(kind="normalised"), "####")
+    records = [make_record(number, "steps?", "#### Steps\nOne.\nTwo.") for number in range(2)]
+    assert score_baselines(records, records, judge) == {
+        "constant_answer": [True, True],
         "nearest_question": [True, True],
     }
 

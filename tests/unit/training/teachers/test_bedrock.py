@@ -1,5 +1,6 @@
 import boto3
 import pytest
+from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 from botocore.stub import Stubber
 
 from stratos.catalog.models import bedrock_card, bedrock_teachers
@@ -80,6 +81,25 @@ def test_errors_of_converse_are_told_apart(converse, code, expected):
     stubber.add_client_error("converse", code, "no")
     with pytest.raises(expected, match=code):
         service.call(REQUEST)
+
+
+@pytest.mark.parametrize(
+    ("error", "is_paid"), [(ReadTimeoutError, True), (ConnectTimeoutError, False)]
+)
+def test_a_call_that_ran_out_of_time_may_have_to_be_paid(error, is_paid):
+    def silent(**_):
+        raise error(endpoint_url="https://bedrock")
+
+    client = make_client("bedrock-runtime")
+    client.meta.events.register("before-send.bedrock-runtime.Converse", silent)
+    service = BedrockService(Bedrock(kind="bedrock", model_id=MODEL), client)
+    with pytest.raises(Busy) as caught:
+        service.call(REQUEST)
+    client.close()
+    billed = caught.value.billed
+    assert (billed is not None) is is_paid
+    if billed is not None:
+        assert billed.usd == pytest.approx(service.prices.at_most(REQUEST))
 
 
 def test_a_withheld_answer_is_refused(converse):

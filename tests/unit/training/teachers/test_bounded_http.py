@@ -1,3 +1,4 @@
+import socket
 from urllib.parse import urlsplit
 
 import pytest
@@ -60,3 +61,18 @@ def test_a_server_that_is_not_there_never_began():
     with pytest.raises(NoReply, match="refused") as caught:
         post(gone, BODY, {}, Bounds(5.0, 100))
     assert not caught.value.began
+
+
+def test_a_host_that_takes_no_connection_is_given_up_early(ask, monkeypatch):
+    waits = []
+
+    def silent(address, timeout, source_address):
+        waits.append(timeout)
+        raise TimeoutError("timed out")
+
+    monkeypatch.setattr(socket, "create_connection", silent)
+    for seconds in (3600.0, 2.0):
+        with pytest.raises(NoReply, match="timed out") as caught:
+            ask(seconds=seconds)
+        assert not caught.value.began
+    assert waits == [10.0, 2.0]

@@ -25,8 +25,9 @@ def said(*blocks, stop_reason="end_turn", usage=USAGE):
     }
 
 
-def read(answer, tools=TOOLS):
-    request = Request((Message(role="user", content="q"),), 16, tools=tools)
+def read(answer, tools=TOOLS, tool_choice=None):
+    messages = (Message(role="user", content="q"),)
+    request = Request(messages, 16, tools=tools, tool_choice=tool_choice)
     return read_answer(answer, request, Meter("m", Prices(1.0, 1e6)))
 
 
@@ -38,6 +39,17 @@ CONVERSATION = (
     Message(role="tool", content="sunny"),
     Message(role="user", content="and now?"),
 )
+
+
+def test_a_call_that_was_forbidden_is_none():
+    used = {"toolUse": {"name": "weather", "input": {}, "toolUseId": "c"}}
+    found = read(said({"text": "Let me see."}, used), tool_choice="none")
+    assert (found.text, found.tool_calls) == ("Let me see.", ())
+    assert read(said(used)).tool_calls
+
+
+def test_a_reason_of_an_odd_kind_raises_nothing():
+    assert read(said({"text": "a"}, stop_reason=["end_turn"])).text == "a"
 
 
 def test_a_conversation_with_calls_is_what_converse_takes():

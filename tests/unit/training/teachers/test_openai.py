@@ -347,6 +347,14 @@ def test_tools_go_out_and_calls_come_back(server, open_teacher):
     assert body["messages"][2] == {"role": "tool", "content": "sunny", "tool_call_id": "c0"}
 
 
+def test_a_call_that_was_forbidden_is_none(server, open_teacher):
+    said = {"content": "Let me see.", "tool_calls": [called('{"city": "Oslo"}')]}
+    server.behaviours = {"q": [reply(says(said, "tool_calls"))]}
+    asked = ask("q", tools=(WEATHER,), tool_choice="none")
+    (completion,) = answer_all(open_teacher(), [asked])
+    assert (completion.text, completion.tool_calls) == ("Let me see.", ())
+
+
 @pytest.mark.parametrize("arguments", ['{"city": "Os', "[1]", '"Oslo"', None])
 def test_a_call_that_nothing_could_run_is_an_unfinished_answer(server, open_teacher, arguments):
     said = {"content": None, "tool_calls": [called(arguments)]}

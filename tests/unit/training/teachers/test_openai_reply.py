@@ -33,10 +33,17 @@ def test_a_call_of_an_older_service_is_read():
 
 
 def test_odd_calls_raise_nothing():
-    odd = [7, None, {}, {"function": 7}, {"function": {"name": 3}}, {"function": {"name": "f"}}]
+    odd = [7, None, {}, {"function": 7}, {"function": {"name": 3}}, {"function": {"name": ""}}]
+    odd.append({"function": {"name": "f"}})
     read = read_chat_completion(says({"tool_calls": odd}), offered_tools=True)
     assert [(call.name, call.arguments) for call in read.tool_calls] == [("f", {})]
     assert not read.finished
+
+
+def test_fields_of_odd_kinds_raise_nothing():
+    parts = [{"type": {}, "text": "a"}, {"type": [], "text": "b"}, {"type": "text", "text": "c"}]
+    read = read_chat_completion(says({"content": parts}, {"why": []}), offered_tools=False)
+    assert (read.text, read.finished) == ("c", True)
 
 
 def test_all_that_was_written_is_told_for_the_bill():

@@ -1,6 +1,5 @@
-from training.teachers.metering import Charge
 from training.teachers.purse import Purse
-from training.teachers.teacher import Completion
+from training.teachers.teacher import Charge, Completion
 
 
 def test_what_calls_can_cost_is_set_aside():
