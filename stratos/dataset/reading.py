@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from pydantic_core import from_json
 
-from stratos.contracts.messages import Message, Tool, ToolCall, calls_text
+from stratos.contracts.messages import Message, NamedTool, Tool, ToolCall, calls_text
 from stratos.contracts.records import Record
 from stratos.dataset.batch_halves import BatchHalves
 from stratos.dataset.formats.batch_files import BatchHalf
@@ -146,6 +146,7 @@ class DatasetReader:
         return self._format
 
     def _records(self, place: str, row: Row, found: ParsedRow) -> Iterator[DatasetEntry]:
+        _check_choice(found)
         turns = list(turns_of(found, self.task.learn))
         id_, group, workload = self._names(row, found)
         conversation = None
@@ -204,6 +205,13 @@ class DatasetReader:
             _optional_text(row, group),
             found.workload or _optional_text(row, workload),
         )
+
+
+def _check_choice(found: ParsedRow) -> None:
+    chosen, tools = found.tool_choice, found.tools or ()
+    if tools and isinstance(chosen, NamedTool) and all(one.name != chosen.name for one in tools):
+        names = ", ".join(one.name for one in tools)
+        raise RowError(f"tool_choice names {chosen.name}, and the tools are {names}")
 
 
 def _conversation_of(row: Row) -> str | None:
