@@ -65,8 +65,7 @@ def _distill(job: Job[DistillConfig], world: World) -> DistillResult | None:
     records = _read_records(job)
     doing(f"reading the weights of {job.config.student.name}")
     student = _open_student(job, world)
-    calls_tools = any(record.tools for record in records)
-    job = _exporting(job, exportable(student, job.config, calls_tools=calls_tools))
+    job = _exporting(job, exportable(student, job.config, records))
     doing(f"tokenizing {len(records):,} records")
     lessons = prepare(job, world, student, records)
     if job.config.teacher is not None:
