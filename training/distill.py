@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import sys
-from dataclasses import dataclass, replace
-from math import ceil
+from dataclasses import replace
 from pathlib import Path
 
 from serving.export.chat_template import tool_parser
@@ -15,15 +14,14 @@ from stratos.contracts.distillation import DistillResult, Reinforced
 from stratos.contracts.jobs import DistillConfig
 from stratos.contracts.records import TrainingRecord, read_jsonl
 from stratos.errors import TooFewVerifiedRecords
-from stratos.planning.forecast.devices import micro_tokens as micro_tokens_of
 from stratos.spec import CpuPrecision
-from stratos.spec.training import DEFAULT_BATCH_TOKENS, DEFAULT_EPOCHS
 from training.container.contention import cpu_share_on
-from training.container.host import limit_threads, peak_memory_mib, runtime, use_cpus
+from training.container.host import limit_threads, peak_memory_mib, use_cpus
 from training.container.world import World
 from training.job.job import Job, run_job
 from training.judging.judge import load_judge
 from training.learning.checkpoints import Checkpoints
+from training.learning.lessons import Lessons, prepare
 from training.learning.on_policy import OnPolicyPlan
 from training.learning.optimizer import Optimizers, default_learning_rate
 from training.learning.reinforce import Reinforcer
@@ -39,13 +37,7 @@ from training.learning.training_time import TimeCheck, TrainingTime
 from training.models.weights import locate
 from training.objectives.choose import choose_objective
 from training.student.activations import checkpoint_activations
-from training.student.batches import (
-    BatchPlan,
-    TokenizedExample,
-    encode,
-    micro_batches,
-    split_validation,
-)
+from training.student.batches import micro_batches
 from training.student.export import (
     base_seconds,
     describe,
@@ -56,28 +48,9 @@ from training.student.export import (
 )
 from training.student.student import Student, load_student
 
-_DEFAULT_SEQUENCE_TOKENS = 4_096
 _REINFORCEMENT_RATE = 0.1
 """Learning rate of reinforcement, relative to that on the records."""
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class _Lessons:
-    """The records as one student learns them.
-
-    Attributes:
-        validation: Examples that only tell which weights are best.
-        max_tokens: Of one example, prompt and completion.
-        micro_tokens: Of one batch on a device, padding included.
-    """
-
-    records: list[TrainingRecord]
-    examples: list[TokenizedExample]
-    validation: list[TokenizedExample]
-    plan: BatchPlan
-    max_tokens: int
-    micro_tokens: int
 
 
 def distill(job: Job[DistillConfig]) -> DistillResult | None:
@@ -92,10 +65,9 @@ def _distill(job: Job[DistillConfig], world: World) -> DistillResult | None:
     records = _read_records(job)
     doing(f"reading the weights of {job.config.student.name}")
     student = _open_student(job, world)
-    calls_tools = any(record.tools for record in records)
-    job = _exporting(job, exportable(student, job.config, calls_tools=calls_tools))
+    job = _exporting(job, exportable(student, job.config, records))
     doing(f"tokenizing {len(records):,} records")
-    lessons = _prepare(job, world, student, records)
+    lessons = prepare(job, world, student, records)
     if job.config.teacher is not None:
         doing(f"reading the weights of {job.config.teacher.name}")
     num_trainable = student.num_trainable_parameters
@@ -115,7 +87,7 @@ def _distill(job: Job[DistillConfig], world: World) -> DistillResult | None:
         seconds=job.clock.seconds,
         usd=0.0,
         steps=outcome.state.step,
-        planned_steps=_planned_steps(job, lessons),
+        planned_steps=lessons.planned_steps,
         stopped_by=_stopped_by(outcome, reinforced),
         resumed_from_step=outcome.resumed_from_step,
         training_tokens=outcome.state.tokens,
@@ -176,50 +148,8 @@ def _open_student(job: Job[DistillConfig], world: World) -> Student:
     return student
 
 
-def _prepare(
-    job: Job[DistillConfig], world: World, student: Student, records: list[TrainingRecord]
-) -> _Lessons:
-    """Tokenize the records, set some aside for validation, and plan the batches of every step."""
-    training = job.config.training
-    max_tokens = min(
-        training.max_sequence_tokens or _DEFAULT_SEQUENCE_TOKENS, student.local.max_positions
-    )
-    examples = encode(
-        records,
-        student.local.chat,
-        max_tokens=max_tokens,
-        answers_only_marker=job.config.judging.answer_marker if training.answers_only else None,
-    )
-    learned, validation = split_validation(examples, training.seed)
-    batch_tokens = training.batch_tokens or DEFAULT_BATCH_TOKENS
-    longest = max(len(example.tokens) for example in examples)
-    micro_tokens = micro_tokens_of(
-        runtime(), student.num_parameters, batch_tokens, longest, world.size
-    )
-    plan = BatchPlan(
-        learned,
-        batch_tokens=batch_tokens,
-        micro_tokens=micro_tokens,
-        seed=training.seed,
-        packed=training.packing and _keeps_apart(student),
-        processes=world.size,
-    )
-    return _Lessons(records, examples, validation, plan, max_tokens, micro_tokens)
-
-
-def _keeps_apart(student: Student) -> bool:
-    """Whether rows can be shared; said where they cannot."""
-    apart = student.keeps_apart()
-    if not apart:
-        _log.warning(
-            "training.packing is off: in layers of %s an example would see the one before it",
-            type(student.model).__name__,
-        )
-    return apart
-
-
 def _train(
-    job: Job[DistillConfig], world: World, student: Student, lessons: _Lessons
+    job: Job[DistillConfig], world: World, student: Student, lessons: Lessons
 ) -> tuple[TrainingOutcome, Reinforced | None, float | None]:
     """Learn from the records, and then, where asked for, from verified answers of its own.
 
@@ -237,7 +167,7 @@ def _train(
     outcome = learned or trainer.run()
     # It holds the optimizer's state and the teacher, which are no longer needed.
     del trainer
-    needed = times.for_all_steps(before, outcome, _planned_steps(job, lessons))
+    needed = times.for_all_steps(before, outcome, lessons.planned_steps)
     # After SIGTERM the next attempt must go on learning the records.
     if reinforcer is None or outcome.stopped_by == "sigterm":
         return outcome, None, needed
@@ -250,7 +180,7 @@ def _trainer(
     job: Job[DistillConfig],
     world: World,
     student: Student,
-    lessons: _Lessons,
+    lessons: Lessons,
     times: TrainingTime,
 ) -> Trainer:
     """Prepare learning from the records."""
@@ -259,7 +189,7 @@ def _trainer(
         job, student, lessons.records, lessons.examples, lessons.micro_tokens
     )
     checkpoint_activations(student, training, lessons.micro_tokens, world, objective.held_bytes)
-    planned, rate = _planned_steps(job, lessons), _peak_learning_rate(job, student)
+    planned, rate = lessons.planned_steps, _peak_learning_rate(job, student)
     _log.info(
         "%d records, %d tokens, %d steps of %d an epoch, peak learning rate %g",
         len(lessons.examples),
@@ -307,7 +237,7 @@ def _reinforcer(
     job: Job[DistillConfig],
     world: World,
     student: Student,
-    lessons: _Lessons,
+    lessons: Lessons,
     times: TrainingTime,
 ) -> Reinforcer:
     """Prepare what follows the records.
@@ -357,12 +287,6 @@ def _stopped_by(outcome: TrainingOutcome, reinforced: Reinforced | None) -> Stop
     if reinforced is not None and reinforced.stopped_by != "finished":
         return reinforced.stopped_by
     return outcome.stopped_by
-
-
-def _planned_steps(job: Job[DistillConfig], lessons: _Lessons) -> int:
-    training = job.config.training
-    epochs = training.epochs or DEFAULT_EPOCHS
-    return training.max_steps or ceil(epochs * lessons.plan.steps_per_epoch)
 
 
 def _peak_learning_rate(job: Job[DistillConfig], student: Student) -> float:

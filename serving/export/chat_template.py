@@ -57,7 +57,7 @@ def served_template(tokenizer: PreTrainedTokenizerBase) -> str:
     guards = ""
     if _tools_told(tokenizer) is False:
         guards += NO_TOOLS
-    if _calls_told(tokenizer) is False:
+    if leaves_calls_out(tokenizer):
         guards += NO_CALLS
     return decided(guards + str(tokenizer.chat_template))
 
@@ -65,6 +65,11 @@ def served_template(tokenizer: PreTrainedTokenizerBase) -> str:
 def takes_tools(tokenizer: PreTrainedTokenizerBase) -> bool:
     """Whether a template tells the model of the tools of a request."""
     return _tools_told(tokenizer) is True
+
+
+def leaves_calls_out(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Whether a template drops the calls of past turns, so that the served one refuses them."""
+    return _calls_told(tokenizer) is False
 
 
 def tool_parser(tokenizer: PreTrainedTokenizerBase) -> str | None:

@@ -59,14 +59,14 @@ def parameters_of(arguments: Sequence[str]) -> xllamacpp.CommonParams:
             _BARE[flag](parameters)
             continue
         if flag not in _VALUED:
-            raise UnknownArgument(f"error: invalid argument: {flag}")
+            raise UnknownArgument(f"invalid argument: {flag}")
         if not left:
-            raise UnknownArgument(f"error: {flag} needs a value")
+            raise UnknownArgument(f"{flag} needs a value")
         value = left.pop(0)
         try:
             _VALUED[flag](parameters, value)
         except ValueError as error:
-            raise UnknownArgument(f"error: {flag} cannot be {value!r}: {error}") from error
+            raise UnknownArgument(f"{flag} cannot be {value!r}: {error}") from error
     return parameters
 
 

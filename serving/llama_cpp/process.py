@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 import subprocess
@@ -18,7 +19,11 @@ from stratos.waiting import every, wait_until, within
 HOST = "127.0.0.1"
 _START_SECONDS = 600.0
 _POLL_SECONDS = 0.02
-_TAIL_CHARACTERS = 2_000
+_TAIL_BYTES = 2_000
+_SEARCHED_BYTES = 2**20
+"""Of the log's end, for the reason that the program gave."""
+REASON = "llama-server: error: "
+"""Begins what the program says of its own end; llama.cpp's threads may write on behind it."""
 _STOP_SECONDS = 10.0
 
 
@@ -48,6 +53,8 @@ class LlamaServer:
         self.url = f"http://{HOST}:{port}"
         self._last_words = ""
         self._log = tempfile.TemporaryFile()  # noqa: SIM115
+        # Python and llama.cpp write at once: at one position, one would overwrite the other.
+        fcntl.fcntl(self._log, fcntl.F_SETFL, os.O_APPEND)
         self._process = subprocess.Popen(
             server_command(["--model", str(gguf), *arguments], port),
             stdin=subprocess.PIPE,
@@ -102,13 +109,16 @@ class LlamaServer:
             raise ServerFailed(f"llama.cpp ended with code {code}. Its log ends: {self.tail()}")
 
     def tail(self) -> str:
-        """The end of its log."""
+        """The end of its log, and the reason that it gave where that stands before the end."""
         if self._log.closed:
             return self._last_words
         file = self._log.fileno()
-        start = max(0, os.fstat(file).st_size - _TAIL_CHARACTERS)
-        # The position is shared with the server, which writes at it.
-        return os.pread(file, _TAIL_CHARACTERS, start).decode(errors="replace").strip()
+        start = max(0, os.fstat(file).st_size - _SEARCHED_BYTES)
+        log = os.pread(file, _SEARCHED_BYTES, start)
+        tail = log[-_TAIL_BYTES:].decode(errors="replace").strip()
+        _, given, after = log.rpartition(REASON.encode())
+        reason = (given + after.partition(b"\n")[0]).decode(errors="replace")
+        return tail if reason in tail else f"{reason}\n… {tail}"
 
     def stop(self) -> None:
         """End it; more than once does no harm."""

@@ -16,6 +16,7 @@ from typing import NoReturn
 import xllamacpp
 
 from serving.llama_cpp.arguments import UnknownArgument, parameters_of
+from serving.llama_cpp.process import REASON
 
 logger = logging.getLogger("llama-server")
 
@@ -25,8 +26,7 @@ def main() -> int:
     try:
         parameters = parameters_of(sys.argv[1:])
     except UnknownArgument as error:
-        logger.error("%s", error)
-        return 1
+        return _fail(str(error))
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
     signal.signal(signal.SIGINT, lambda *_: ended.set())
@@ -34,11 +34,15 @@ def main() -> int:
     try:
         server = xllamacpp.Server(parameters)
     except Exception as error:  # the wheel raises what it likes; the log above says why
-        logger.error("error: cannot serve %s: %s", parameters.model.path, error)
-        return 1
+        return _fail(f"cannot serve {parameters.model.path}: {error}")
     logger.info("server is listening on %s", server.listening_address)
     ended.wait()
     _leave()
+
+
+def _fail(reason: str) -> int:
+    sys.stderr.write(f"{REASON}{reason}\n")
+    return 1
 
 
 def _await_orphaned(ended: threading.Event) -> None:

@@ -154,6 +154,8 @@ def _written(render: Render) -> list[str | None]:
     for calls in _REPLIES:
         try:
             written.append(frame.written(render, question, tools, _message(calls)))
+        except (MemoryError, RecursionError, OverflowError):
+            raise  # it has no end
         except Exception:  # whatever a template raises
             if not written:
                 raise

@@ -15,10 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from stratos.cli.tools import choice_in, tools_in
-from stratos.contracts.messages import ROLES
+from stratos.contracts.messages import (
+    ROLES,
+    Message,
+    ToolCall,
+    openai_message,
+    with_numbered_calls,
+)
 from stratos.contracts.plan import PlannedEngine
 from stratos.errors import BatchRejected
-from stratos.hosting.chat_request import chat_request
+from stratos.hosting.chat_request import UNREADABLE, call_in, chat_request
 from stratos.spec.json_schema import check_schema
 from stratos.units import MIB
 
@@ -133,6 +139,7 @@ def told_lines(numbers: Sequence[int]) -> str:
 def _request(line: str, model_name: str, limits: Limits, *, as_json: bool) -> str:
     asked = _of_json(line) if as_json else _of_text(line)
     given = chat_request((), model_name, limits.max_tokens) | asked | _offered(asked)
+    given["messages"] = _numbered(asked["messages"])
     request = json.dumps(given | {"model": model_name})  # the only one the server has
     if len(request) > limits.max_mib * MIB:  # its characters are of one byte each
         raise ValueError(f"it is over {limits.max_mib} MB, the limit of one request")
@@ -186,6 +193,29 @@ def _check_messages(messages: object) -> None:
             raise ValueError("a system message can only be the first one")
         if role == "tool" and not isinstance(message.get("tool_call_id"), str):
             raise ValueError("a tool's message needs the `tool_call_id` that it answers")
+
+
+def _numbered(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Messages whose calls have the ids of training: templates show them, or refuse others."""
+    read = [
+        Message(
+            role=message["role"],
+            content=message.get("content") or "",
+            tool_calls=tuple(map(_readable, message.get("tool_calls") or ())) or None,
+            tool_call_id=message.get("tool_call_id"),
+            name=message.get("name"),
+        )
+        for message in messages
+    ]
+    numbered = map(openai_message, with_numbered_calls(read))
+    return [{**given, **written} for given, written in zip(messages, numbered, strict=True)]
+
+
+def _readable(written: Mapping[str, Any]) -> ToolCall:
+    call = call_in(written)
+    if UNREADABLE in call.arguments:
+        raise ValueError(f"arguments of a call of {call.name} are no JSON object")
+    return call
 
 
 def _says_something(message: Mapping[str, Any]) -> bool:

@@ -22,16 +22,12 @@ def conversations_in(splits: Path) -> Iterator[Conversation]:
 
 def conversation_of(record: Record) -> Conversation:
     """A record as a chat template is given it."""
-    if not _has_calls(record):
-        turns = ({"role": one.role, "content": one.content} for one in record.messages)
-        return Conversation(messages=tuple(turns))
-    calling = record.reply is not None and bool(record.reply.tool_calls)
-    said = [record.reply] if record.reply is not None and calling else []
-    messages = template_messages([*record.messages, *said])
+    reply = record.reply if record.reply is not None and record.reply.tool_calls else None
+    messages = template_messages(record.messages if reply is None else [*record.messages, reply])
     return Conversation(
         messages=tuple(messages[: len(record.messages)]),
         tools=tuple(openai_tool(tool) for tool in record.tools or ()),
-        reply=messages[-1] if calling else None,
+        reply=None if reply is None else messages[-1],
     )
 
 

@@ -92,12 +92,13 @@ def said_in(body: Any) -> Said:
     """
     choice = body["choices"][0]
     message = choice["message"]
-    calls = tuple(_call(call) for call in message.get("tool_calls") or ())
+    calls = tuple(call_in(call) for call in message.get("tool_calls") or ())
     text = message.get("content") if calls else message["content"]
     return Said(text or "", calls, choice.get("finish_reason") != "length")
 
 
-def _call(written: Any) -> ToolCall:
+def call_in(written: Any) -> ToolCall:
+    """A call as OpenAI's schema writes it; what is no JSON object is kept as unreadable."""
     function = written["function"]
     named = {"name": function["name"], "id": written.get("id")}
     try:

@@ -12,7 +12,12 @@ from typing import Any
 
 from transformers import GenerationConfig, PreTrainedTokenizerBase
 
-from serving.export.chat_template import served_template, takes_tools, tool_parser
+from serving.export.chat_template import (
+    leaves_calls_out,
+    served_template,
+    takes_tools,
+    tool_parser,
+)
 from serving.export.comparison import compare, next_token_of
 from serving.export.gguf_file import require_exportable, write_gguf
 from serving.export.settings import write_settings
@@ -85,19 +90,25 @@ def _save_tokenizer(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
 
 
 def exportable(
-    student: Student, config: DistillConfig, *, calls_tools: bool = False
+    student: Student, config: DistillConfig, records: Sequence[TrainingRecord] = ()
 ) -> tuple[CpuPrecision, ...]:
     """What can be exported for llama.cpp; nothing of a student that only vLLM can serve.
 
     Args:
-        calls_tools: The records have tools.
+        records: What it is to be taught.
 
     Raises:
-        NotExportable: it can be nothing, and the plan needs it; or no engine would tell it of
-            tools, or read its calls.
+        NotExportable: it can be nothing, and the plan needs it; or no engine would tell it of the
+            records' tools and calls, or read its own calls.
     """
-    if calls_tools:
+    if any(record.tools for record in records):
         _require_tools(student, config)
+    called = (message.tool_calls for record in records for message in record.messages)
+    if any(called) and leaves_calls_out(student.local.tokenizer):
+        raise NotExportable(
+            f"the records have calls in past turns, and the chat template of {config.student.name} "
+            "leaves them out; choose a student whose template writes them"
+        )
     ends = sorted(student.local.chat.eos)
     try:
         require_exportable(student.model.config, student.local.tokenizer, ends)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 import urllib.request
 from pathlib import Path
 
 import pytest
 
-from serving.llama_cpp.process import LlamaServer, ServerFailed
+from serving.llama_cpp import process
+from serving.llama_cpp.process import REASON, LlamaServer, ServerFailed
 from tests.tiny_gguf import write_tiny_gguf
 
 
@@ -27,3 +29,14 @@ def test_a_model_that_cannot_be_read_fails_the_start_with_the_servers_words(tmp_
     (tmp_path / "model.gguf").write_text("no weights")
     with pytest.raises(ServerFailed, match=r"cannot serve .*model\.gguf"):
         LlamaServer(tmp_path / "model.gguf", [])
+
+
+@pytest.mark.parametrize("lines_behind", [0, 1, 1000])
+def test_the_reason_is_told_whatever_is_written_behind_it(tmp_path, monkeypatch, lines_behind):
+    log = [f"{REASON}no such model", *["srv: cleaning up before exit"] * lines_behind]
+    program = f"import sys; print({chr(10).join(log)!r}); sys.exit(1)"
+    monkeypatch.setattr(process, "server_command", lambda *_: [sys.executable, "-c", program])
+    with pytest.raises(ServerFailed) as failed:
+        LlamaServer(tmp_path / "model.gguf", [])
+    assert str(failed.value).count(f"{REASON}no such model") == 1
+    assert str(failed.value).endswith(log[-1])

@@ -25,6 +25,7 @@ LIMITS = Limits(max_tokens=64, max_mib=3)
 LOOK = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
 COUNT = {"type": "function", "function": {"name": "count"}}
 CALL = {"id": "c", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+UNREAD = CALL | {"function": {"name": "look", "arguments": "[1]"}}
 
 
 def questions(
@@ -85,6 +86,10 @@ def test_chats_keep_their_own_options_and_prompts_become_chats(tmp_path: Path) -
         (chat("user", "tool"), "needs the `tool_call_id`"),
         (json.dumps({"messages": [{"role": "user", "tool_calls": [CALL]}]}), "an assistant's"),
         (json.dumps({"messages": [{"role": "assistant", "tool_calls": [{}]}]}), "as text"),
+        (
+            json.dumps({"messages": [{"role": "assistant", "tool_calls": [UNREAD]}]}),
+            "arguments of a call of look are no JSON object",
+        ),
         (chat("user", logit_bias={}), "`logit_bias` is not an option"),
         (chat("user", max_tokens=0), "`max_tokens` is 0; it must be a whole number from 1"),
         (chat("user", max_tokens="8"), "`max_tokens` is '8'"),
@@ -173,7 +178,12 @@ def test_a_line_carries_tools_calls_and_their_answers(tmp_path: Path) -> None:
         {"messages": messages},
     ]
     asked = questions(tmp_path, "q.jsonl", "\n".join(map(json.dumps, lines)))
-    assert [request["messages"] for request in asked] == [messages] * 3
+    # As in training: some templates refuse other ids, or show them.
+    call = {"id": "call00000", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+    answer = {"role": "tool", "content": "3", "tool_call_id": "call00000", "name": "look"}
+    for request in asked:
+        (_, calling, answered) = request["messages"]
+        assert (calling["content"], calling["tool_calls"], answered) == ("", [call], answer)
     offered = [[tool["function"]["name"] for tool in one.get("tools", [])] for one in asked]
     assert offered == [["look", "count"], ["look"], []]
     assert [one.get("tool_choice") for one in asked] == ["required", "required", None]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratos.contracts.messages import Message, ToolCall
+from stratos.contracts.messages import Message, NamedTool, ToolCall
 from stratos.contracts.records import SPLITS, Record, read_jsonl
 from stratos.dataset.inspect_dataset import inspect_dataset
 from stratos.dataset.reading import DatasetReader, _parsed
@@ -108,6 +108,17 @@ def test_calls_are_the_gold_answer_of_a_verifier_of_calls(tmp_path: Path) -> Non
     assert record.reply.tool_calls == (ToolCall(name="f", arguments={"a": [1, "é"]}, id="c"),)
     assert record.tools is not None
     assert (record.tools[0].name, record.tool_choice) == ("f", "required")
+
+
+def test_a_choice_of_a_tool_that_is_not_offered_is_a_bad_line(tmp_path: Path) -> None:
+    def row(name: str) -> dict[str, Any]:
+        choice = {"type": "function", "function": {"name": name}}
+        replied = {"role": "assistant", "content": "", **CALLED}
+        return {"messages": [ASKED, replied], "tools": TOOLS, "tool_choice": choice}
+
+    assert first(tmp_path, row("f"), **TOOL_CALL).tool_choice == NamedTool(name="f")
+    with pytest.raises(DatasetRejected, match="tool_choice names g, and the tools are f"):
+        first(tmp_path, row("g"), **TOOL_CALL)
 
 
 def test_a_reply_without_calls_calls_nothing(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from serving.export.chat_template import NO_CALLS, NO_THINKING, NO_TOOLS
 from stratos.contracts.distillation import DistillResult
 from stratos.contracts.jobs import DistillConfig
+from stratos.contracts.messages import Message, Tool, ToolCall
+from stratos.contracts.records import TrainingRecord
 from stratos.errors import NotExportable
 from stratos.spec import Weights
 from tests.unit.serving.export.tiny_folders import TOOL_TEMPLATE
@@ -232,11 +234,33 @@ def test_the_readme_names_the_base_that_the_adapter_names(tmp_path, monkeypatch,
     assert ("for the base in `adapter/base`" in readme) == (not named)
 
 
+WITH_TOOLS = TrainingRecord(
+    id="1",
+    messages=(Message(role="user", content="Where?"),),
+    tools=(Tool(name="look"),),
+    completion="There.",
+    strategy="alignment",
+)
+CALLING = Message(role="assistant", content="", tool_calls=(ToolCall(name="look"),))
+
+
+def test_records_with_calls_in_past_turns_need_a_template_that_writes_them():
+    asked = (*WITH_TOOLS.messages, CALLING, Message(role="tool", content="here"))
+    record = WITH_TOOLS.model_copy(update={"messages": asked, "tools": None})
+    student = Student(make_local(), "full", "float32", 4, 0)
+    with pytest.raises(NotExportable, match="the chat template of tiny leaves them out"):
+        exportable(student, config_of("float16"), [record])
+    tokenizer = make_tokenizer()
+    tokenizer.chat_template = TOOL_TEMPLATE
+    student = Student(make_local(tokenizer), "full", "float32", 4, 0)
+    assert exportable(student, config_of("float16"), [record]) == ("float16",)
+
+
 def test_records_with_tools_need_a_template_with_a_word_for_them():
     student = Student(make_local(), "full", "float32", 4, 0)
     assert exportable(student, config_of("float16")) == ("float16",)
     with pytest.raises(NotExportable, match="the chat template of tiny has no word for them"):
-        exportable(student, config_of("float16"), calls_tools=True)
+        exportable(student, config_of("float16"), [WITH_TOOLS])
 
 
 def test_records_with_tools_need_a_parser_where_only_vllm_serves():
@@ -244,8 +268,8 @@ def test_records_with_tools_need_a_parser_where_only_vllm_serves():
     tokenizer.chat_template = TOOL_TEMPLATE
     student = Student(make_local(tokenizer), "full", "float32", 4, 0)
     vllm_alone = config_of("float16", required=False)
-    assert exportable(student, vllm_alone, calls_tools=True) == ("float16",)
+    assert exportable(student, vllm_alone, [WITH_TOOLS]) == ("float16",)
     tokenizer.chat_template = TOOL_TEMPLATE.replace("tool_call>", "my_call>")
-    assert exportable(student, config_of("float16"), calls_tools=True) == ("float16",)
+    assert exportable(student, config_of("float16"), [WITH_TOOLS]) == ("float16",)
     with pytest.raises(NotExportable, match="vLLM has no parser for tool calls"):
-        exportable(student, vllm_alone, calls_tools=True)
+        exportable(student, vllm_alone, [WITH_TOOLS])
