@@ -153,7 +153,6 @@ class DatasetReader:
         return self._format
 
     def _records(self, place: str, row: Row, found: ParsedRow) -> Iterator[DatasetEntry]:
-        _check_choice(found)
         turns = list(turns_of(found, self.task.learn))
         if isinstance(found.tool_choice, NamedTool):
             check_offered(found.tool_choice, found.tools or ())
@@ -222,13 +221,6 @@ class DatasetReader:
             _optional_text(row, group),
             found.workload or _optional_text(row, workload),
         )
-
-
-def _check_choice(found: ParsedRow) -> None:
-    chosen, tools = found.tool_choice, found.tools or ()
-    if tools and isinstance(chosen, NamedTool) and all(one.name != chosen.name for one in tools):
-        names = ", ".join(one.name for one in tools)
-        raise RowError(f"tool_choice names {chosen.name}, and the tools are {names}")
 
 
 def _conversation_of(row: Row) -> str | None:
