@@ -14,7 +14,7 @@ from stratos.catalog.spec_models import require_models
 from stratos.errors import SpecRejected
 from stratos.pipeline.steps import Parsed, ParseInput
 from stratos.problems import Problem, Rejection
-from stratos.spec.folder import ListFiles, read_spec_in_folder
+from stratos.spec.folder import ListFiles, RunningStack, read_spec_in_folder
 from stratos.spec.yaml_tree import MAX_BYTES
 
 
@@ -23,9 +23,8 @@ def handler(payload: ParseInput) -> Parsed:
     """Write the spec with its defaults as JSON, or all of its problems as `rejection.json`."""
     run, folder = payload.run, SpecFolder(payload.run)
     try:
-        spec = read_spec_in_folder(
-            _uploaded(folder), _files_in(folder), folder.name, settings().names.prefix
-        )
+        stack = RunningStack(settings().names.prefix, settings().aws_region)
+        spec = read_spec_in_folder(_uploaded(folder), _files_in(folder), folder.name, stack)
         require_models(spec, ModelFiles(folder))
     except SpecRejected as error:
         rejection = Rejection(

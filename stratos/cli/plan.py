@@ -29,7 +29,7 @@ from stratos.planning.offline.page import plan_page
 from stratos.problems import Problem
 from stratos.report.figures import interval
 from stratos.spec import Constraints, Spec
-from stratos.spec.folder import files_under, read_spec_in_folder
+from stratos.spec.folder import files_under, read_spec_in_folder, why_not_in
 from stratos.spec.schedule import Rate, next_times, parse_schedule
 from stratos.units import figure
 
@@ -82,6 +82,8 @@ def plan_command(
         console.out(json.dumps(whole, indent=2), highlight=False)
         return
     _print(plans)
+    if fleet is None and (refusal := why_not_in(region, read.constraints.regions or ())):
+        console.print(f"  note: {refusal}", soft_wrap=True, highlight=False)
     if fleet is not None:
         _print_fleet(fleet)
     if read.schedule is not None:

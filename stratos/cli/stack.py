@@ -65,6 +65,11 @@ class Stack:
             names=StackNames(outputs.get("StackName", DEFAULT_STACK)),
         )
 
+    @property
+    def region(self) -> str:
+        """Where it stands, which its machine's ARN says."""
+        return self.state_machine_arn.split(":")[3]
+
     @cached_property
     def s3(self) -> Any:
         return client("s3")

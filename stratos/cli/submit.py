@@ -14,7 +14,12 @@ from stratos.contracts.bucket import SPEC_FILE, SPEC_PREFIX, run_id_of, s3_uri
 from stratos.errors import SpecRejected
 from stratos.problems import Problem
 from stratos.spec import Spec
-from stratos.spec.folder import belongs_to_model, files_under, read_spec_in_folder
+from stratos.spec.folder import (
+    RunningStack,
+    belongs_to_model,
+    files_under,
+    read_spec_in_folder,
+)
 
 
 @dataclass(frozen=True)
@@ -27,11 +32,11 @@ class Submission:
     num_bytes: int
 
 
-def read_folder(folder: Path, stack_prefix: str | None = None) -> tuple[Spec, list[Path]]:
+def read_folder(folder: Path, running: RunningStack | None = None) -> tuple[Spec, list[Path]]:
     """Read the spec of a folder and list the files it names, relative to the folder.
 
     Args:
-        stack_prefix: That of the stack which is to run it, where one is known.
+        running: The stack that is to run it, where one is known.
 
     Raises:
         SpecRejected: with every problem, exactly as the pipeline would find them.
@@ -41,7 +46,7 @@ def read_folder(folder: Path, stack_prefix: str | None = None) -> tuple[Spec, li
         message = f"{folder} holds no {SPEC_FILE}; give the folder that holds it and the dataset"
         raise SpecRejected([Problem(path="", line=None, message=message)])
     list_files = files_under(folder)
-    spec = read_spec_in_folder(path.read_bytes(), list_files, stack_prefix=stack_prefix)
+    spec = read_spec_in_folder(path.read_bytes(), list_files, stack=running)
     require_models(spec, ModelFiles(FilesOnDisk(folder)))
     named = [
         *(Path(name) for prefix in _named_paths(spec) for name in list_files(prefix)),
@@ -73,7 +78,7 @@ def submit(stack: Stack, folder: Path, on_file: Callable[[Path], None]) -> Submi
     Raises:
         SpecRejected: before anything is uploaded.
     """
-    spec, files = read_folder(folder, stack.names.prefix)
+    spec, files = read_folder(folder, RunningStack(stack.names.prefix, stack.region))
     prefix = f"{SPEC_PREFIX}{spec.name}/"
     num_bytes = 0
     for file in files:

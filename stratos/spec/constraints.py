@@ -41,8 +41,9 @@ class Constraints(FrozenModel):
     max_hosting_usd_per_month: PositiveFloat | None = None
     max_usd_per_1000_requests: PositiveFloat | None = None
     """Hosting at the declared load. The lower end of the measured interval must not exceed it."""
-    regions: tuple[str, ...] | None = None
-    """Regions where training and serving may run; by default the stack's own."""
+    regions: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    """Regions where training and serving may run; by default the stack's own. A stack refuses a
+    spec that names others: it works in one region. `stratos plan --origins` plans over several."""
     licences: tuple[str, ...] | None = None
     """SPDX identifiers of the licences that teacher and student may have."""
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from glob import escape
 from pathlib import Path, PurePosixPath
 
@@ -25,17 +26,30 @@ _SECRETS = ("api_key_secret", "hub_token_secret")
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 
+@dataclass(frozen=True)
+class RunningStack:
+    """What a spec must agree with in the stack that is to run it.
+
+    Attributes:
+        prefix: Of the names of the secrets that its jobs may read.
+        region: Where it trains and deploys.
+    """
+
+    prefix: str
+    region: str
+
+
 def read_spec_in_folder(
     content: str | bytes,
     list_files: ListFiles,
     folder_name: str | None = None,
-    stack_prefix: str | None = None,
+    stack: RunningStack | None = None,
 ) -> Spec:
     """Read a spec and check the files it names.
 
     Args:
         folder_name: Its folder in a bucket, whose name the spec must have; None on disk.
-        stack_prefix: That of the stack which is to run it, where one is known.
+        stack: The one that is to run it, where one is known.
 
     Raises:
         SpecRejected: with every problem of the file and of its folder.
@@ -44,8 +58,9 @@ def read_spec_in_folder(
     check_folder(document, list_files)
     if folder_name is not None:
         _check_name(document, folder_name)
-    if stack_prefix is not None:
-        _check_secrets(document, stack_prefix)
+    if stack is not None:
+        _check_secrets(document, stack.prefix)
+        _check_regions(document, stack.region)
     if document.spec is None or document.problems:
         raise SpecRejected(document.problems)
     return document.spec
@@ -107,6 +122,38 @@ def _check_secrets(document: SpecDocument, stack_prefix: str) -> None:
                 f"names begin with {stack_prefix}/. Name it {stack_prefix}/{name.lstrip('/')}, "
                 "say",
             )
+
+
+def _check_regions(document: SpecDocument, home: str) -> None:
+    location: Location = ("constraints", "regions")
+    named = document.tree.at(*location)
+    problem = why_not_in(home, named) if isinstance(named, list) else None
+    if problem is not None:
+        document.tree.report(location, problem)
+
+
+def why_not_in(home: str, regions: Sequence[object]) -> str | None:
+    """Why a stack cannot hold `constraints.regions`; None if it can.
+
+    Data may not leave the regions named, and a stack trains and deploys where it stands: elsewhere
+    prices and images would be another region's.
+
+    Args:
+        home: The stack's region.
+    """
+    others = [str(region) for region in regions if region != home]
+    if not others:
+        return None
+    named = ", ".join(others)
+    if home in regions:
+        return (
+            f"a stack in {home} trains and deploys there alone and cannot use {named}; write "
+            f"[{home}], or upload the folder to a stack in the region you want"
+        )
+    return (
+        f"a stack in {home} may not be used by a spec that allows only {named}; upload the folder "
+        f"to a stack in {others[0]}, or write [{home}]"
+    )
 
 
 def template_beside(path: str) -> str:

@@ -92,3 +92,24 @@ def test_a_secret_below_the_stacks_prefix_is_taken(account: Account, secret: str
     teacher = {"kind": "openai", "base_url": "https://a.example", "model": "m"}
     asked = {"training": {"kd_weight": 0}, "teachers": [teacher | {"api_key_secret": secret}]}
     assert start(account, **asked).parse()["name"] == "tiles"
+
+
+@pytest.mark.parametrize(
+    ("regions", "told"),
+    [
+        (["eu-west-1"], r"allows only eu-west-1; upload the folder to a stack in eu-west-1"),
+        (["eu-west-1", "us-east-1"], r"trains and deploys there alone and cannot use eu-west-1"),
+    ],
+)
+def test_a_region_that_is_not_the_stacks_is_refused(
+    account: Account, regions: list[str], told: str
+) -> None:
+    pipeline = start(account, constraints={"regions": regions})
+    with pytest.raises(SpecRejected, match=f"a stack in us-east-1 .*{told}"):
+        pipeline.parse()
+    rejection = Rejection.model_validate_json(account.read("specs/tiles/rejection.json"))
+    assert [problem.path for problem in rejection.problems] == ["constraints.regions"]
+
+
+def test_a_spec_may_name_the_stacks_own_region(account: Account) -> None:
+    assert start(account, constraints={"regions": ["us-east-1"]}).parse()["name"] == "tiles"

@@ -101,3 +101,11 @@ def test_the_first_line_of_a_plan_says_what_it_is_forecast_to_miss(folder: Path)
     assert "most accurate" not in "".join(lines)
     modest = run(folder, "--what-if", "min_accuracy=0.01").splitlines()
     assert "forecast to miss" not in modest[0]
+
+
+def test_a_plan_over_regions_says_that_a_stack_would_refuse_the_spec(folder: Path) -> None:
+    (folder / "spec.yaml").write_text(
+        factories.spec_text(constraints={"regions": ["us-east-1", "eu-west-1"]})
+    )
+    assert "note: a stack in us-east-1 trains and deploys there alone" in run(folder)
+    assert "there alone" not in run(folder, "--origins", "us-east-1=5")
