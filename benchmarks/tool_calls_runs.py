@@ -1,0 +1,190 @@
+"""The parts of the tool-call benchmark that need a model: splitting, learning, answering.
+
+All of it is the project's own: the dataset's splits, the records made of logged replies, the
+training job, the engines.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
+
+from benchmarks.tool_calls_data import after
+from benchmarks.tool_calls_scores import Answer
+from serving.export.gguf_file import write_gguf
+from serving.export.settings import write_settings
+from stratos.contracts.artifact import GGUF_IN_FULL
+from stratos.contracts.bucket import RECORDS_FILE
+from stratos.contracts.distillation import DistillResult
+from stratos.contracts.jobs import DistillConfig, Judging
+from stratos.contracts.messages import Message, Tool, ToolChoice, listed_calls
+from stratos.contracts.plan import PlannedEngine
+from stratos.contracts.records import Record, TrainingRecord, write_jsonl
+from stratos.dataset.inspect_dataset import DataFile, inspect_dataset
+from stratos.frozen import FrozenModel
+from stratos.spec import CpuPrecision, Task, Training, Weights
+from training.asking.logged_replies import take_logged
+from training.container.clock import JobClock
+from training.container.paths import SageMakerPaths
+from training.container.storage import ObjectStore
+from training.distill import distill
+from training.job.job import Job
+from training.job.progress import ProgressReporter
+from training.judging.judge import Judge
+from training.models.chat import ChatFormat, Dialogue
+from training.models.weights import load_model
+from training.teachers.served import ServedGguf
+from training.teachers.teacher import Request, Teacher
+from training.teachers.weights import WeightsTeacher
+
+TEMPLATE = Path(__file__).with_name("tool_calls_smollm2.jinja")
+CONTEXT_TOKENS = 2_048
+_NAME = "SmolLM2-135M-Instruct"
+_PRECISION: CpuPrecision = "float16"
+_BATCH = 32
+_SLOTS = 4
+_DEADLINE_SECONDS = 7_200.0
+
+
+class _Nowhere(ObjectStore):
+    """Stands for the bucket of a job of which only the folders matter."""
+
+    def __init__(self) -> None:
+        """Open nothing."""
+
+    def put(self, uri: str, document: FrozenModel) -> None:
+        """Keep nothing."""
+
+
+def untuned(folder: Path, weights: Path) -> Path:
+    """The model as published, behind a template that knows tools, and as GGUF."""
+    if folder.exists():
+        return folder
+    making = folder.with_name(folder.name + "-making")
+    shutil.rmtree(making, ignore_errors=True)
+    shutil.copytree(weights, making)
+    shutil.copy(TEMPLATE, making / "chat_template.jinja")
+    tokenizer = AutoTokenizer.from_pretrained(making)
+    ends = sorted(ChatFormat(tokenizer, [tokenizer.eos_token_id]).eos)
+    write_settings(making, tokenizer, ends)
+    write_gguf(making, _PRECISION, name=_NAME)
+    return making.rename(folder)
+
+
+def prompt_lengths(rows: Sequence[dict[str, Any]], folder: Path) -> list[int]:
+    """The tokens of each row's prompt."""
+    tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder)
+    prompts = ChatFormat(tokenizer).prompts([_dialogue(row) for row in rows])
+    return [len(prompt) for prompt in prompts]
+
+
+def _dialogue(row: dict[str, Any]) -> Dialogue:
+    asked = (one for one in row["messages"] if one["role"] != "assistant")
+    return Dialogue(
+        tuple(Message(role=one["role"], content=one["content"]) for one in asked),
+        tuple(Tool.model_validate(one["function"]) for one in row["tools"]),
+    )
+
+
+def split(rows: Sequence[dict[str, Any]], task: Task, folder: Path) -> dict[str, Any]:
+    """Split a dataset as a run does, and tell what came of it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / task.dataset
+    lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    file.write_text("".join(lines), encoding="utf-8")
+    found = inspect_dataset([DataFile(file.name, lambda: file.open("rb"))], task, folder)
+    return {
+        "rows": found.num_lines,
+        "groups": found.num_groups,
+        "repeated questions": found.num_exact_duplicates,
+        "near-duplicates of held-out ones": found.num_near_duplicates,
+        "records": found.num_records,
+    }
+
+
+def judge_of(task: Task) -> Judge:
+    """Who says what is right."""
+    return Judge(task.verifier, task.answer_marker)
+
+
+def lessons(task: Task, asked: Sequence[Record]) -> list[TrainingRecord]:
+    """What a run with `teachers: [{kind: logs}]` learns of them."""
+    return take_logged(asked, judge_of(task), keep_thinking=False).records
+
+
+def learn(
+    task: Task, training: Training, records: Sequence[TrainingRecord], base: Path, folder: Path
+) -> DistillResult:
+    """Run the training job in this process; `folder/model` becomes its artifact."""
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "records").mkdir(parents=True)
+    write_jsonl(folder / "records" / RECORDS_FILE, records)
+    config = DistillConfig(
+        run_id="benchmark",
+        result_uri="s3://benchmark/result.json",
+        progress_uri="s3://benchmark/progress.json",
+        deadline_seconds=_DEADLINE_SECONDS,
+        usd_per_hour=0.0,
+        judging=Judging(
+            verifier=task.verifier, answer_marker=task.answer_marker, has_checker=False
+        ),
+        student=Weights(kind="weights", path=base.name, licence="Apache-2.0"),
+        method="lora" if training.method == "lora" else "full",
+        precision="float32",
+        training=training,
+        gguf=(_PRECISION,),
+    )
+    channels = {"records": folder / "records", "student": base}
+    paths = SageMakerPaths(channels, folder / "model", folder / "output")
+    store, clock = _Nowhere(), JobClock(_DEADLINE_SECONDS)
+    progress = ProgressReporter("distill", config.progress_uri, store, clock)
+    result = distill(Job(config, paths, store, progress, clock))
+    assert result is not None
+    return result
+
+
+def weights(folder: Path) -> Teacher:
+    """The model as it writes by itself, anything."""
+    return WeightsTeacher(load_model(_NAME, str(folder)), batch_size=_BATCH)
+
+
+def served(folder: Path) -> Teacher:
+    """The model in llama.cpp, as a job asks it."""
+    engine = PlannedEngine(
+        name="llama_cpp",
+        precision=_PRECISION,
+        context_tokens=CONTEXT_TOKENS,
+        slots=_SLOTS,
+        memory_gib=0.0,
+    )
+    return ServedGguf(_NAME, folder / GGUF_IN_FULL, engine)
+
+
+def answers(
+    model: Teacher,
+    task: Task,
+    records: Sequence[Record],
+    shown: Sequence[Message],
+    tool_choice: ToolChoice | None,
+) -> list[Answer]:
+    """Ask a model, greedily, after the turns that it is shown."""
+    requests = [
+        Request(
+            after(shown, record.messages),
+            task.max_reply_tokens,
+            tools=record.tools or (),
+            tool_choice=tool_choice,
+        )
+        for record in records
+    ]
+    found = []
+    for completion in model.generate(requests, stop=lambda: False, on_answer=lambda *_: None):
+        assert completion is not None, "nothing stops it before the end"
+        calls = listed_calls(completion.tool_calls)
+        found.append(Answer(calls, completion.text, completion.finished))
+    return found

@@ -1,0 +1,268 @@
+"""SmolLM2-135M learns to call functions, and is asked to call functions that it never saw.
+
+    pip install --no-deps --target DIR bfcl-eval==2026.3.23
+    python -m benchmarks.tool_calls_smollm2 --bfcl DIR            some 20 minutes on two cores
+    python -m benchmarks.tool_calls_smollm2 --bfcl DIR --write    into benchmarks/results/ as well
+
+Questions, functions and right answers are those of the Berkeley Function Calling Leaderboard. They
+are split by function: those that are alike, or offered together, are one group, and no group is in
+two splits. The untuned and the trained model are asked twice: free to write anything, and held by
+llama.cpp to calls that fit the functions' schemas. Every answer is judged by our verifier and by
+the leaderboard's checker. The answers themselves are left under build/tool-calls-smollm2.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks.bfcl_agreement import PACKAGE, their_checker
+from benchmarks.bfcl_cases import Case, cases
+from benchmarks.machine import describe_machine
+from benchmarks.real_weights import PACKAGE as WEIGHTS
+from benchmarks.real_weights import smollm2
+from benchmarks.tables import check, print_table
+from benchmarks.tool_calls_data import (
+    CATEGORIES,
+    dataset_rows,
+    demonstrations,
+    functions_in_common,
+    usable,
+)
+from benchmarks.tool_calls_runs import (
+    answers,
+    learn,
+    lessons,
+    prompt_lengths,
+    served,
+    split,
+    untuned,
+    weights,
+)
+from benchmarks.tool_calls_scores import (
+    MEANING,
+    NORMALISED,
+    Answer,
+    Theirs,
+    Verdict,
+    beside_the_leaderboard,
+    by_category,
+    figures_of,
+    gained,
+    verdict_on,
+)
+from stratos.contracts.messages import Message
+from stratos.contracts.records import Record, read_jsonl
+from stratos.spec import Task, Training
+from training.asking.questions import sample
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULT = ROOT / "benchmarks" / "results" / "tool_calls_smollm2.json"
+WORK = ROOT / "build" / "tool-calls-smollm2"
+LONGEST_PROMPT = 350
+"""Tokens. Questions with longer ones are left out: a step's time is that of its prompts."""
+TASK = Task(
+    dataset="bfcl.jsonl",
+    verifier=NORMALISED,
+    max_reply_tokens=96,
+    probe_records=20,
+    heldout_records=160,
+)
+STEPS = 80
+TRAINING = Training(method="full", learning_rate=2e-4, batch_tokens=1024)
+MAX_RECORDS = 300
+"""More than are learned in that many steps."""
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a model is asked.
+
+    Attributes:
+        shown: After three answered questions, as past turns.
+        held: By llama.cpp, which lets no answer end before a call that fits the functions' schemas.
+            Only what needs a call is asked so.
+    """
+
+    name: str
+    shown: bool = False
+    held: bool = False
+
+
+BEFORE = (
+    Way("free"),
+    Way("three examples", shown=True),
+    Way("three examples, held", shown=True, held=True),
+)
+AFTER = (Way("free"), Way("held", held=True))
+BETTERED = {"free": ("free", "three examples"), "held": ("three examples, held",)}
+"""How the trained model is asked → what of the untuned one it stands against."""
+
+
+def main() -> None:
+    given = _arguments()
+    result = measured(given)
+    print_table([{"model": name} | _shown(row) for name, row in result["rows"].items()])
+    print(json.dumps({name: result[name] for name in ("name", "machine", "checks")}))
+    if given.write:
+        text = json.dumps(result, indent=1, ensure_ascii=False)
+        RESULT.write_text(text + "\n", encoding="utf-8")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--bfcl", type=Path, required=True, help=f"where {PACKAGE} is installed")
+    parser.add_argument("--weights", type=Path, help=f"a folder made of {WEIGHTS}")
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--questions", type=int, help="ask only the first so many")
+    parser.add_argument("--write", action="store_true")
+    return parser.parse_args()
+
+
+@dataclass
+class Exam:
+    """The held-out questions, and how long it took to answer them."""
+
+    known: dict[str, Case]
+    heldout: list[Record]
+    shown: tuple[Message, ...]
+    theirs: Theirs
+    seconds: dict[str, int]
+
+    def ask(self, model: str, folder: Path, ways: Sequence[Way]) -> dict[str, list[Verdict]]:
+        """Ask a model in several ways; return what its answers are worth."""
+        to_call = [record for record in self.heldout if self.known[record.id].possible]
+        asked = {}
+        for way in ways:
+            name, started = f"{model}, {way.name}", time.monotonic()
+            found = answers(
+                (served if way.held else weights)(folder),
+                TASK,
+                to_call if way.held else self.heldout,
+                self.shown if way.shown else (),
+                "required" if way.held else None,
+            )
+            self.seconds[name] = round(time.monotonic() - started)
+            asked[name] = self._judged(name, to_call if way.held else self.heldout, found)
+            print(f"{name}: {self.seconds[name]} s", flush=True)
+        return asked
+
+    def _judged(
+        self, model: str, records: Sequence[Record], found: Sequence[Answer]
+    ) -> list[Verdict]:
+        verdicts = [
+            verdict_on(self.known[record.id], record.gold or "", one, self.theirs)
+            for record, one in zip(records, found, strict=True)
+        ]
+        told = [
+            {"question": record.question, "gold": record.gold} | asdict(one) | asdict(verdict)
+            for record, one, verdict in zip(records, found, verdicts, strict=True)
+        ]
+        file = WORK / f"answers of {model}.json"
+        file.write_text(json.dumps(told, indent=1, ensure_ascii=False), encoding="utf-8")
+        return verdicts
+
+
+def measured(given: argparse.Namespace) -> Row:
+    """Split, ask, train and ask again; return what came of it."""
+    base = untuned(WORK / "untuned", given.weights or smollm2())
+    theirs = their_checker(given.bfcl)
+    usable_cases, broken = usable(cases(given.bfcl, CATEGORIES), theirs)
+    rows = dataset_rows(usable_cases)
+    lengths = prompt_lengths(rows, base)
+    short = [row for row, length in zip(rows, lengths, strict=True) if length <= LONGEST_PROMPT]
+    data = {
+        "answers that break their schema, left out": broken,
+        "longer prompts, left out": len(rows) - len(short),
+    } | split(short, TASK, WORK)
+    taught = sample(list(read_jsonl(WORK / "train.jsonl", Record)), MAX_RECORDS, seed=0)
+    records = lessons(TASK, taught)
+    heldout = list(read_jsonl(WORK / "heldout.jsonl", Record))
+    if shared := functions_in_common(records, heldout):
+        raise SystemExit(f"functions of the held-out split are taught: {sorted(shared)[:5]}")
+
+    known = {case.name: case for case in usable_cases}
+    exam = Exam(known, heldout[: given.questions], demonstrations(taught), theirs, {})
+    rows_by_model = exam.ask("untuned", base, BEFORE)
+    trainings = []
+    for seed in range(given.seeds):
+        training = TRAINING.model_copy(update={"max_steps": given.steps, "seed": seed})
+        folder = WORK / f"seed-{seed}"
+        started = time.monotonic()
+        done = learn(TASK, training, records, base, folder)
+        exam.seconds[f"seed {seed}, training job"] = round(time.monotonic() - started)
+        told = done.model_dump(include={"steps", "training_tokens", "best_validation_loss"})
+        trainings.append({"seed": seed, "records": len(records)} | told)
+        rows_by_model |= exam.ask(f"trained, seed {seed}", folder / "model", AFTER)
+    return _result(rows_by_model, exam, data, trainings, given)
+
+
+def _result(
+    asked: dict[str, list[Verdict]],
+    exam: Exam,
+    data: Row,
+    trainings: list[Row],
+    given: argparse.Namespace,
+) -> Row:
+    gains = {
+        f"seed {seed}, {way.name}": {
+            f"over untuned, {before}": gained(
+                asked[f"untuned, {before}"], asked[f"trained, seed {seed}, {way.name}"]
+            )
+            for before in BETTERED[way.name]
+        }
+        for seed in range(given.seeds)
+        for way in AFTER
+    }
+    return {
+        "name": "tool_calls_smollm2",
+        "machine": describe_machine(),
+        "date": datetime.now(UTC).date().isoformat(),
+        "packages": [WEIGHTS, PACKAGE],
+        "checks": [
+            check(
+                f"exact calls gained, lower bound: {name}, {over}",
+                row["exact_call"]["lo"],
+                0.0,
+                "higher",
+            )
+            for name, of in gains.items()
+            for over, row in of.items()
+        ],
+        "recipe": TRAINING.model_dump(exclude_defaults=True) | {"max_steps": given.steps},
+        "data": data | {"held-out functions": len(_functions(exam.heldout))},
+        "meaning": MEANING,
+        "rows": {name: figures_of(found) for name, found in asked.items()},
+        "gained": gains,
+        "right by category": {name: by_category(found) for name, found in asked.items()},
+        "beside the leaderboard": {
+            name: beside_the_leaderboard(found) for name, found in asked.items()
+        },
+        "trainings": trainings,
+        "seconds": exam.seconds,
+    }
+
+
+def _functions(records: Sequence[Record]) -> set[str]:
+    return {tool.name for record in records for tool in record.tools or ()}
+
+
+def _shown(row: dict[str, Any]) -> dict[str, str]:
+    return {
+        name: f"{100 * share['value']:.1f} ({100 * share['lo']:.1f}–{100 * share['hi']:.1f})"
+        if share["n"]
+        else "–"
+        for name, share in row.items()
+    }
+
+
+if __name__ == "__main__":
+    main()
