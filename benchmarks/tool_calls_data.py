@@ -10,7 +10,6 @@ from itertools import combinations
 from typing import Any
 
 from benchmarks.bfcl_cases import Calls, Case, our_gold
-from stratos.contracts.messages import Message
 from stratos.contracts.records import Record, TrainingRecord
 
 CATEGORIES = ("simple_python", "multiple", "live_simple", "irrelevance")
@@ -78,29 +77,6 @@ def dataset_rows(found: Sequence[Case]) -> list[dict[str, Any]]:
         | ({"gold": gold_of(case)} if case.possible else {})
         for case in found
     ]
-
-
-def demonstrations(taught: Sequence[Record]) -> tuple[Message, ...]:
-    """Two calls and one refusal as past turns: the shortest of what is taught."""
-    shown: list[Message] = []
-    for calls, count in ((True, 2), (False, 1)):
-        fitting = [
-            record
-            for record in taught
-            if record.reply is not None
-            and bool(record.reply.tool_calls) is calls
-            and len(record.messages) == 1
-        ]
-        for record in sorted(fitting, key=lambda one: (len(one.question), one.id))[:count]:
-            assert record.reply is not None
-            shown += [*record.messages, record.reply]
-    return tuple(shown)
-
-
-def after(shown: Sequence[Message], asked: Sequence[Message]) -> tuple[Message, ...]:
-    """A question after some past turns; what the system says comes first."""
-    first = sum(message.role == "system" for message in asked)
-    return (*asked[:first], *shown, *asked[first:])
 
 
 def functions_in_common(

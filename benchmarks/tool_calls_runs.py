@@ -14,20 +14,16 @@ from typing import Any
 
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
-from benchmarks.tool_calls_data import after
 from benchmarks.tool_calls_scores import Answer
-from serving.export.gguf_file import write_gguf
 from serving.export.settings import write_settings
-from stratos.contracts.artifact import GGUF_IN_FULL
 from stratos.contracts.bucket import RECORDS_FILE
 from stratos.contracts.distillation import DistillResult
 from stratos.contracts.jobs import DistillConfig, Judging
-from stratos.contracts.messages import Message, Tool, ToolChoice, listed_calls
-from stratos.contracts.plan import PlannedEngine
+from stratos.contracts.messages import Message, Tool, listed_calls
 from stratos.contracts.records import Record, TrainingRecord, write_jsonl
 from stratos.dataset.inspect_dataset import DataFile, inspect_dataset
 from stratos.frozen import FrozenModel
-from stratos.spec import CpuPrecision, Task, Training, Weights
+from stratos.spec import Task, Training, Weights
 from training.asking.logged_replies import take_logged
 from training.container.clock import JobClock
 from training.container.paths import SageMakerPaths
@@ -37,17 +33,12 @@ from training.job.job import Job
 from training.job.progress import ProgressReporter
 from training.judging.judge import Judge
 from training.models.chat import ChatFormat, Dialogue
+from training.models.generation import Sampling, generate
 from training.models.weights import load_model
-from training.teachers.served import ServedGguf
-from training.teachers.teacher import Request, Teacher
-from training.teachers.weights import WeightsTeacher
 
 TEMPLATE = Path(__file__).with_name("tool_calls_smollm2.jinja")
-CONTEXT_TOKENS = 2_048
 _NAME = "SmolLM2-135M-Instruct"
-_PRECISION: CpuPrecision = "float16"
 _BATCH = 32
-_SLOTS = 4
 _DEADLINE_SECONDS = 7_200.0
 
 
@@ -62,7 +53,7 @@ class _Nowhere(ObjectStore):
 
 
 def untuned(folder: Path, weights: Path) -> Path:
-    """The model as published, behind a template that knows tools, and as GGUF."""
+    """The model as published, behind a template that knows tools."""
     if folder.exists():
         return folder
     making = folder.with_name(folder.name + "-making")
@@ -72,7 +63,6 @@ def untuned(folder: Path, weights: Path) -> Path:
     tokenizer = AutoTokenizer.from_pretrained(making)
     ends = sorted(ChatFormat(tokenizer, [tokenizer.eos_token_id]).eos)
     write_settings(making, tokenizer, ends)
-    write_gguf(making, _PRECISION, name=_NAME)
     return making.rename(folder)
 
 
@@ -137,7 +127,8 @@ def learn(
         method="lora" if training.method == "lora" else "full",
         precision="float32",
         training=training,
-        gguf=(_PRECISION,),
+        gguf=(),
+        gguf_required=False,
     )
     channels = {"records": folder / "records", "student": base}
     paths = SageMakerPaths(channels, folder / "model", folder / "output")
@@ -148,43 +139,27 @@ def learn(
     return result
 
 
-def weights(folder: Path) -> Teacher:
-    """The model as it writes by itself, anything."""
-    return WeightsTeacher(load_model(_NAME, str(folder)), batch_size=_BATCH)
+def answers(task: Task, folder: Path, records: Sequence[Record], begun: str = "") -> list[Answer]:
+    """Ask a model, greedily.
 
-
-def served(folder: Path) -> Teacher:
-    """The model in llama.cpp, as a job asks it."""
-    engine = PlannedEngine(
-        name="llama_cpp",
-        precision=_PRECISION,
-        context_tokens=CONTEXT_TOKENS,
-        slots=_SLOTS,
-        memory_gib=0.0,
-    )
-    return ServedGguf(_NAME, folder / GGUF_IN_FULL, engine)
-
-
-def answers(
-    model: Teacher,
-    task: Task,
-    records: Sequence[Record],
-    shown: Sequence[Message],
-    tool_choice: ToolChoice | None,
-) -> list[Answer]:
-    """Ask a model, greedily, after the turns that it is shown."""
-    requests = [
-        Request(
-            after(shown, record.messages),
-            task.max_reply_tokens,
-            tools=record.tools or (),
-            tool_choice=tool_choice,
-        )
-        for record in records
-    ]
-    found = []
-    for completion in model.generate(requests, stop=lambda: False, on_answer=lambda *_: None):
-        assert completion is not None, "nothing stops it before the end"
-        calls = listed_calls(completion.tool_calls)
-        found.append(Answer(calls, completion.text, completion.finished))
-    return found
+    Args:
+        begun: What each answer begins with, whatever the model would rather write.
+    """
+    local = load_model(_NAME, str(folder))
+    chat = local.chat
+    prompts = chat.prompts([Dialogue(one.messages, one.tools or ()) for one in records])
+    opening = chat.completions([begun])[0][:-1] if begun else []
+    sampling = Sampling(task.max_reply_tokens, chat.eos)
+    found: dict[int, Answer] = {}
+    for index, written in generate(
+        local.model,
+        [prompt + opening for prompt in prompts],
+        sampling,
+        batch_size=_BATCH,
+        streams=[0] * len(prompts),
+        stop=lambda: False,
+        on_step=lambda _: None,
+    ):
+        reply = chat.reply(opening + written.tokens, records[index].tools or ())
+        found[index] = Answer(listed_calls(reply.tool_calls), reply.text, written.finished)
+    return [found[index] for index in range(len(records))]

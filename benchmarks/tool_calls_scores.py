@@ -45,6 +45,7 @@ class Verdict:
 
     Attributes:
         wants_call: Whether anything was to be called.
+        offered: Functions to choose from.
         parses: The answer ended, and holds calls that can be read.
         figures: By the task's verifier.
         exact_text: Right if texts are compared to the letter.
@@ -56,6 +57,7 @@ class Verdict:
     id: str
     category: str
     wants_call: bool
+    offered: int
     parses: bool
     figures: CallFigures
     exact_text: bool
@@ -82,9 +84,17 @@ def verdict_on(case: Case, gold: str, answer: Answer, theirs: Theirs) -> Verdict
         exact_text = compare_calls(EXACT, json.dumps(calls), gold).exact
         agreed = theirs(case, calls)
     needed, given = arguments_given(gold, calls if parses else [])
-    wants_call = bool(case.possible)
     return Verdict(
-        case.name, case.category, wants_call, parses, figures, exact_text, agreed, needed, given
+        id=case.name,
+        category=case.category,
+        wants_call=bool(case.possible),
+        offered=len(case.functions),
+        parses=parses,
+        figures=figures,
+        exact_text=exact_text,
+        theirs=agreed,
+        needed=needed,
+        given=given,
     )
 
 
@@ -121,6 +131,9 @@ def figures_of(verdicts: Sequence[Verdict]) -> dict[str, dict[str, Any]]:
     shares: dict[str, Proportion] = {
         "parses": proportion_of(one.parses for one in asked),
         "name": proportion_of(one.figures.names_right for one in asked),
+        "name_of_several": proportion_of(
+            one.figures.names_right for one in asked if one.offered > 1
+        ),
         "arguments": proportion_of(one.figures.exact for one in named),
         "each_argument": share_of_arguments(asked),
         "exact_call": proportion_of(one.figures.exact for one in asked),
@@ -138,6 +151,8 @@ def figures_of(verdicts: Sequence[Verdict]) -> dict[str, dict[str, Any]]:
 MEANING = {
     "parses": "of the questions that need a call: the answer ended and holds a call that is read",
     "name": "of the questions that need a call: the right function is called, and no other",
+    "name_of_several": "the same, where several functions are offered: elsewhere any call has the "
+    "right name that keeps to what is offered",
     "arguments": "of the questions whose function is right: every argument is right",
     "each_argument": "of all arguments that the right calls need: given, with a right value, to "
     "the right function (interval by a bootstrap over questions)",
@@ -183,19 +198,19 @@ def gained(before: Sequence[Verdict], after: Sequence[Verdict]) -> dict[str, dic
         "exact_call": lambda one: one.figures.exact,
         "exact_call_by_the_leaderboard": lambda one: one.theirs,
     }
-    first = [one for one in before if one.wants_call]
-    then = [one for one in after if one.wants_call]
-    return {
-        name: _paired(list(map(is_so, first)), list(map(is_so, then))) for name, is_so in of.items()
-    } | {
-        "no_call": _paired(
-            [one.figures.exact for one in before if not one.wants_call],
-            [one.figures.exact for one in after if not one.wants_call],
-        )
-    }
+    known = {one.id: one for one in before}
+    pairs = [(known[one.id], one) for one in after if one.id in known]
+    calling = [pair for pair in pairs if pair[1].wants_call]
+    found = {name: _paired(calling, is_so) for name, is_so in of.items()}
+    if quiet := [pair for pair in pairs if not pair[1].wants_call]:
+        found["no_call"] = _paired(quiet, lambda one: one.figures.exact)
+    return found
 
 
-def _paired(before: list[bool], after: list[bool]) -> dict[str, Any]:
+def _paired(
+    pairs: Sequence[tuple[Verdict, Verdict]], is_so: Callable[[Verdict], bool]
+) -> dict[str, Any]:
+    before, after = ([is_so(pair[side]) for pair in pairs] for side in (0, 1))
     test = compare("before", after, before)
     return difference(proportion_of(after), proportion_of(before)).model_dump() | {
         "only_after": test.only_student_right,

@@ -6,9 +6,9 @@
 
 Questions, functions and right answers are those of the Berkeley Function Calling Leaderboard. They
 are split by function: those that are alike, or offered together, are one group, and no group is in
-two splits. The untuned and the trained model are asked twice: free to write anything, and held by
-llama.cpp to calls that fit the functions' schemas. Every answer is judged by our verifier and by
-the leaderboard's checker. The answers themselves are left under build/tool-calls-smollm2.
+two splits. The untuned model is asked twice: free to write anything, and with its answer begun for
+it as a call, so that it need not know the form. Every answer is judged by our verifier and by the
+leaderboard's checker. The answers themselves are left under build/tool-calls-smollm2.
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ from benchmarks.tables import check, print_table
 from benchmarks.tool_calls_data import (
     CATEGORIES,
     dataset_rows,
-    demonstrations,
     functions_in_common,
     usable,
 )
@@ -40,10 +39,8 @@ from benchmarks.tool_calls_runs import (
     learn,
     lessons,
     prompt_lengths,
-    served,
     split,
     untuned,
-    weights,
 )
 from benchmarks.tool_calls_scores import (
     MEANING,
@@ -57,7 +54,6 @@ from benchmarks.tool_calls_scores import (
     gained,
     verdict_on,
 )
-from stratos.contracts.messages import Message
 from stratos.contracts.records import Record, read_jsonl
 from stratos.spec import Task, Training
 from training.asking.questions import sample
@@ -81,29 +77,9 @@ MAX_RECORDS = 300
 Row = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Way:
-    """How a model is asked.
-
-    Attributes:
-        shown: After three answered questions, as past turns.
-        held: By llama.cpp, which lets no answer end before a call that fits the functions' schemas.
-            Only what needs a call is asked so.
-    """
-
-    name: str
-    shown: bool = False
-    held: bool = False
-
-
-BEFORE = (
-    Way("free"),
-    Way("three examples", shown=True),
-    Way("three examples, held", shown=True, held=True),
-)
-AFTER = (Way("free"), Way("held", held=True))
-BETTERED = {"free": ("free", "three examples"), "held": ("three examples, held",)}
-"""How the trained model is asked → what of the untuned one it stands against."""
+UNTUNED, UNTUNED_BEGUN = "untuned", "untuned, answer begun"
+BEGUN = '<tool_call>[{"name": "'
+"""What an answer begins with that is begun."""
 
 
 def main() -> None:
@@ -133,27 +109,26 @@ class Exam:
 
     known: dict[str, Case]
     heldout: list[Record]
-    shown: tuple[Message, ...]
     theirs: Theirs
     seconds: dict[str, int]
 
-    def ask(self, model: str, folder: Path, ways: Sequence[Way]) -> dict[str, list[Verdict]]:
-        """Ask a model in several ways; return what its answers are worth."""
+    def ask(self, model: str, folder: Path) -> list[Verdict]:
+        """Ask a model every question; return what its answers are worth."""
+        return self._asked(model, folder, self.heldout)
+
+    def ask_begun(self, model: str, folder: Path) -> list[Verdict]:
+        """Ask what needs a call, each answer begun as one."""
         to_call = [record for record in self.heldout if self.known[record.id].possible]
-        asked = {}
-        for way in ways:
-            name, started = f"{model}, {way.name}", time.monotonic()
-            found = answers(
-                (served if way.held else weights)(folder),
-                TASK,
-                to_call if way.held else self.heldout,
-                self.shown if way.shown else (),
-                "required" if way.held else None,
-            )
-            self.seconds[name] = round(time.monotonic() - started)
-            asked[name] = self._judged(name, to_call if way.held else self.heldout, found)
-            print(f"{name}: {self.seconds[name]} s", flush=True)
-        return asked
+        return self._asked(model, folder, to_call, BEGUN)
+
+    def _asked(
+        self, model: str, folder: Path, records: Sequence[Record], begun: str = ""
+    ) -> list[Verdict]:
+        started = time.monotonic()
+        found = answers(TASK, folder, records, begun)
+        self.seconds[model] = round(time.monotonic() - started)
+        print(f"{model}: {self.seconds[model]} s", flush=True)
+        return self._judged(model, records, found)
 
     def _judged(
         self, model: str, records: Sequence[Record], found: Sequence[Answer]
@@ -190,8 +165,8 @@ def measured(given: argparse.Namespace) -> Row:
         raise SystemExit(f"functions of the held-out split are taught: {sorted(shared)[:5]}")
 
     known = {case.name: case for case in usable_cases}
-    exam = Exam(known, heldout[: given.questions], demonstrations(taught), theirs, {})
-    rows_by_model = exam.ask("untuned", base, BEFORE)
+    exam = Exam(known, heldout[: given.questions], theirs, {})
+    asked = {UNTUNED: exam.ask(UNTUNED, base), UNTUNED_BEGUN: exam.ask_begun(UNTUNED_BEGUN, base)}
     trainings = []
     for seed in range(given.seeds):
         training = TRAINING.model_copy(update={"max_steps": given.steps, "seed": seed})
@@ -201,8 +176,9 @@ def measured(given: argparse.Namespace) -> Row:
         exam.seconds[f"seed {seed}, training job"] = round(time.monotonic() - started)
         told = done.model_dump(include={"steps", "training_tokens", "best_validation_loss"})
         trainings.append({"seed": seed, "records": len(records)} | told)
-        rows_by_model |= exam.ask(f"trained, seed {seed}", folder / "model", AFTER)
-    return _result(rows_by_model, exam, data, trainings, given)
+        name = f"trained, seed {seed}"
+        asked[name] = exam.ask(name, folder / "model")
+    return _result(asked, exam, data, trainings, given)
 
 
 def _result(
@@ -213,14 +189,10 @@ def _result(
     given: argparse.Namespace,
 ) -> Row:
     gains = {
-        f"seed {seed}, {way.name}": {
-            f"over untuned, {before}": gained(
-                asked[f"untuned, {before}"], asked[f"trained, seed {seed}, {way.name}"]
-            )
-            for before in BETTERED[way.name]
-        }
-        for seed in range(given.seeds)
-        for way in AFTER
+        f"{name} over {before}": gained(asked[before], found)
+        for name, found in asked.items()
+        for before in (UNTUNED, UNTUNED_BEGUN)
+        if name not in (UNTUNED, UNTUNED_BEGUN)
     }
     return {
         "name": "tool_calls_smollm2",
@@ -228,14 +200,8 @@ def _result(
         "date": datetime.now(UTC).date().isoformat(),
         "packages": [WEIGHTS, PACKAGE],
         "checks": [
-            check(
-                f"exact calls gained, lower bound: {name}, {over}",
-                row["exact_call"]["lo"],
-                0.0,
-                "higher",
-            )
-            for name, of in gains.items()
-            for over, row in of.items()
+            check(f"exact calls, lower bound: {name}", row["exact_call"]["lo"], 0.0, "higher")
+            for name, row in gains.items()
         ],
         "recipe": TRAINING.model_dump(exclude_defaults=True) | {"max_steps": given.steps},
         "data": data | {"held-out functions": len(_functions(exam.heldout))},
