@@ -10,6 +10,7 @@ from itertools import combinations
 from typing import Any
 
 from benchmarks.bfcl_cases import Calls, Case, our_gold
+from stratos.contracts.messages import Message
 from stratos.contracts.records import Record, TrainingRecord
 
 CATEGORIES = ("simple_python", "multiple", "live_simple", "irrelevance")
@@ -18,6 +19,7 @@ NOTHING_FITS = "None of these functions can do that."
 """Learned where nothing is to be called."""
 ALIKE = 0.5
 """Share of their words from which on two functions are one."""
+MOST_TIED = 8
 _EVERY = {"irrelevance": 2}
 """Of a category only every so manieth question, lest the held-out split be full of it."""
 _KINDS = {"dict": "object", "float": "number", "tuple": "array"}
@@ -76,7 +78,30 @@ def dataset_rows(found: Sequence[Case]) -> list[dict[str, Any]]:
         }
         | ({"gold": gold_of(case)} if case.possible else {})
         for case in found
+        if case.name in groups
     ]
+
+
+def demonstrations(taught: Sequence[Record], count: int) -> tuple[Message, ...]:
+    """So many calls as past turns: those of the shortest questions that are taught."""
+    calling = [
+        record
+        for record in taught
+        if record.reply is not None and record.reply.tool_calls and len(record.messages) == 1
+    ]
+    shortest = sorted(calling, key=lambda one: (len(one.question), one.id))[:count]
+    return tuple(
+        message
+        for record in shortest
+        for message in (*record.messages, record.reply)
+        if message is not None
+    )
+
+
+def after(shown: Sequence[Message], asked: Sequence[Message]) -> tuple[Message, ...]:
+    """A question after some past turns; what the system says comes first."""
+    first = sum(message.role == "system" for message in asked)
+    return (*asked[:first], *shown, *asked[first:])
 
 
 def functions_in_common(
@@ -123,28 +148,38 @@ def groups_of(found: Sequence[Case]) -> dict[str, str]:
     """Question → its group, named by the first of its functions.
 
     Functions are tied if they are offered together or are alike: the same words in their names, or
-    at least half of all words in names, descriptions and parameters.
+    at least half of all words in names, descriptions and parameters. A question that would tie more
+    than `MOST_TIED` questions has no group: a few functions are offered beside half of all others.
     """
     leader: dict[str, str] = {}
+    tied = Counter[str]()
 
     def lead(name: str) -> str:
         while leader.setdefault(name, name) != name:
             name = leader[name]
         return name
 
-    def tie(one: str, other: str) -> None:
-        first, second = sorted((lead(one), lead(other)))
-        leader[second] = first
+    def tie(names: Iterable[str]) -> None:
+        first, *others = sorted(set(map(lead, names)))
+        for other in others:
+            leader[other] = first
+            tied[first] += tied.pop(other, 0)
 
     words: dict[str, list[frozenset[str]]] = defaultdict(list)
     for case in found:
         for function in case.functions:
-            tie(function["name"], case.functions[0]["name"])
             words[function["name"]].append(_words(function))
     for one, other in combinations(sorted(words), 2):
         if _name_words(one) == _name_words(other) or _alike(words[one], words[other]):
-            tie(one, other)
-    return {case.name: lead(case.functions[0]["name"]) for case in found}
+            tie((one, other))
+    kept = []
+    for case in sorted(found, key=lambda one: -len(one.functions)):
+        names = {function["name"] for function in case.functions}
+        if sum(tied[one] for one in set(map(lead, names))) < MOST_TIED:
+            tie(names)
+            tied[lead(case.functions[0]["name"])] += 1
+            kept.append(case)
+    return {case.name: lead(case.functions[0]["name"]) for case in kept}
 
 
 def _alike(ones: Sequence[frozenset[str]], others: Sequence[frozenset[str]]) -> bool:

@@ -14,6 +14,8 @@ from typing import Any
 
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
+from benchmarks.bfcl_cases import Case
+from benchmarks.tool_calls_data import after, tool
 from benchmarks.tool_calls_scores import Answer
 from serving.export.settings import write_settings
 from stratos.contracts.bucket import RECORDS_FILE
@@ -38,7 +40,7 @@ from training.models.weights import load_model
 
 TEMPLATE = Path(__file__).with_name("tool_calls_smollm2.jinja")
 _NAME = "SmolLM2-135M-Instruct"
-_BATCH = 32
+_BATCH = 64
 _DEADLINE_SECONDS = 7_200.0
 
 
@@ -66,18 +68,17 @@ def untuned(folder: Path, weights: Path) -> Path:
     return making.rename(folder)
 
 
-def prompt_lengths(rows: Sequence[dict[str, Any]], folder: Path) -> list[int]:
-    """The tokens of each row's prompt."""
+def prompt_lengths(found: Sequence[Case], folder: Path) -> list[int]:
+    """The tokens of each question's prompt."""
     tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder)
-    prompts = ChatFormat(tokenizer).prompts([_dialogue(row) for row in rows])
+    prompts = ChatFormat(tokenizer).prompts([_dialogue(case) for case in found])
     return [len(prompt) for prompt in prompts]
 
 
-def _dialogue(row: dict[str, Any]) -> Dialogue:
-    asked = (one for one in row["messages"] if one["role"] != "assistant")
+def _dialogue(case: Case) -> Dialogue:
     return Dialogue(
-        tuple(Message(role=one["role"], content=one["content"]) for one in asked),
-        tuple(Tool.model_validate(one["function"]) for one in row["tools"]),
+        tuple(Message.model_validate(one) for one in case.messages),
+        tuple(Tool.model_validate(tool(function)["function"]) for function in case.functions),
     )
 
 
@@ -127,8 +128,7 @@ def learn(
         method="lora" if training.method == "lora" else "full",
         precision="float32",
         training=training,
-        gguf=(),
-        gguf_required=False,
+        gguf=("float16",),
     )
     channels = {"records": folder / "records", "student": base}
     paths = SageMakerPaths(channels, folder / "model", folder / "output")
@@ -139,15 +139,24 @@ def learn(
     return result
 
 
-def answers(task: Task, folder: Path, records: Sequence[Record], begun: str = "") -> list[Answer]:
+def answers(
+    task: Task,
+    folder: Path,
+    records: Sequence[Record],
+    shown: Sequence[Message] = (),
+    begun: str = "",
+) -> list[Answer]:
     """Ask a model, greedily.
 
     Args:
+        shown: Past turns before each question.
         begun: What each answer begins with, whatever the model would rather write.
     """
     local = load_model(_NAME, str(folder))
     chat = local.chat
-    prompts = chat.prompts([Dialogue(one.messages, one.tools or ()) for one in records])
+    prompts = chat.prompts(
+        [Dialogue(after(shown, one.messages), one.tools or ()) for one in records]
+    )
     opening = chat.completions([begun])[0][:-1] if begun else []
     sampling = Sampling(task.max_reply_tokens, chat.eos)
     found: dict[int, Answer] = {}

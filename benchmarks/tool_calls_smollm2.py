@@ -6,9 +6,10 @@
 
 Questions, functions and right answers are those of the Berkeley Function Calling Leaderboard. They
 are split by function: those that are alike, or offered together, are one group, and no group is in
-two splits. The untuned model is asked twice: free to write anything, and with its answer begun for
-it as a call, so that it need not know the form. Every answer is judged by our verifier and by the
-leaderboard's checker. The answers themselves are left under build/tool-calls-smollm2.
+two splits. The untuned model is asked twice: like the trained one, and, since it does not know the
+form, after two calls as examples and with its answer begun for it as a call. Every answer is judged
+by our verifier and by the leaderboard's checker. The answers themselves are left under
+build/tool-calls-smollm2.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from benchmarks.tables import check, print_table
 from benchmarks.tool_calls_data import (
     CATEGORIES,
     dataset_rows,
+    demonstrations,
     functions_in_common,
     usable,
 )
@@ -54,6 +56,7 @@ from benchmarks.tool_calls_scores import (
     gained,
     verdict_on,
 )
+from stratos.contracts.messages import Message
 from stratos.contracts.records import Record, read_jsonl
 from stratos.spec import Task, Training
 from training.asking.questions import sample
@@ -61,25 +64,26 @@ from training.asking.questions import sample
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "tool_calls_smollm2.json"
 WORK = ROOT / "build" / "tool-calls-smollm2"
-LONGEST_PROMPT = 350
+LONGEST_PROMPT = 450
 """Tokens. Questions with longer ones are left out: a step's time is that of its prompts."""
 TASK = Task(
     dataset="bfcl.jsonl",
     verifier=NORMALISED,
-    max_reply_tokens=96,
+    max_reply_tokens=72,
     probe_records=20,
-    heldout_records=160,
+    heldout_records=120,
 )
-STEPS = 80
+STEPS = 36
 TRAINING = Training(method="full", learning_rate=2e-4, batch_tokens=1024)
-MAX_RECORDS = 300
+MAX_RECORDS = 160
 """More than are learned in that many steps."""
 Row = dict[str, Any]
 
 
-UNTUNED, UNTUNED_BEGUN = "untuned", "untuned, answer begun"
+UNTUNED, UNTUNED_HELPED = "untuned", "untuned, two examples and answer begun"
+NUM_SHOWN = 2
 BEGUN = '<tool_call>[{"name": "'
-"""What an answer begins with that is begun."""
+"""What each answer of the helped model begins with."""
 
 
 def main() -> None:
@@ -109,6 +113,7 @@ class Exam:
 
     known: dict[str, Case]
     heldout: list[Record]
+    shown: tuple[Message, ...]
     theirs: Theirs
     seconds: dict[str, int]
 
@@ -116,16 +121,21 @@ class Exam:
         """Ask a model every question; return what its answers are worth."""
         return self._asked(model, folder, self.heldout)
 
-    def ask_begun(self, model: str, folder: Path) -> list[Verdict]:
-        """Ask what needs a call, each answer begun as one."""
+    def ask_helped(self, model: str, folder: Path) -> list[Verdict]:
+        """Ask what needs a call, after examples, each answer begun as a call."""
         to_call = [record for record in self.heldout if self.known[record.id].possible]
-        return self._asked(model, folder, to_call, BEGUN)
+        return self._asked(model, folder, to_call, self.shown, BEGUN)
 
     def _asked(
-        self, model: str, folder: Path, records: Sequence[Record], begun: str = ""
+        self,
+        model: str,
+        folder: Path,
+        records: Sequence[Record],
+        shown: Sequence[Message] = (),
+        begun: str = "",
     ) -> list[Verdict]:
         started = time.monotonic()
-        found = answers(TASK, folder, records, begun)
+        found = answers(TASK, folder, records, shown, begun)
         self.seconds[model] = round(time.monotonic() - started)
         print(f"{model}: {self.seconds[model]} s", flush=True)
         return self._judged(model, records, found)
@@ -151,13 +161,16 @@ def measured(given: argparse.Namespace) -> Row:
     base = untuned(WORK / "untuned", given.weights or smollm2())
     theirs = their_checker(given.bfcl)
     usable_cases, broken = usable(cases(given.bfcl, CATEGORIES), theirs)
-    rows = dataset_rows(usable_cases)
-    lengths = prompt_lengths(rows, base)
-    short = [row for row, length in zip(rows, lengths, strict=True) if length <= LONGEST_PROMPT]
+    lengths = prompt_lengths(usable_cases, base)
+    short = [
+        case for case, length in zip(usable_cases, lengths, strict=True) if length <= LONGEST_PROMPT
+    ]
+    rows = dataset_rows(short)
     data = {
         "answers that break their schema, left out": broken,
-        "longer prompts, left out": len(rows) - len(short),
-    } | split(short, TASK, WORK)
+        "longer prompts, left out": len(usable_cases) - len(short),
+        "tie too many others, left out": len(short) - len(rows),
+    } | split(rows, TASK, WORK)
     taught = sample(list(read_jsonl(WORK / "train.jsonl", Record)), MAX_RECORDS, seed=0)
     records = lessons(TASK, taught)
     heldout = list(read_jsonl(WORK / "heldout.jsonl", Record))
@@ -165,8 +178,11 @@ def measured(given: argparse.Namespace) -> Row:
         raise SystemExit(f"functions of the held-out split are taught: {sorted(shared)[:5]}")
 
     known = {case.name: case for case in usable_cases}
-    exam = Exam(known, heldout[: given.questions], theirs, {})
-    asked = {UNTUNED: exam.ask(UNTUNED, base), UNTUNED_BEGUN: exam.ask_begun(UNTUNED_BEGUN, base)}
+    exam = Exam(known, heldout[: given.questions], demonstrations(taught, NUM_SHOWN), theirs, {})
+    asked = {
+        UNTUNED: exam.ask(UNTUNED, base),
+        UNTUNED_HELPED: exam.ask_helped(UNTUNED_HELPED, base),
+    }
     trainings = []
     for seed in range(given.seeds):
         training = TRAINING.model_copy(update={"max_steps": given.steps, "seed": seed})
@@ -191,8 +207,8 @@ def _result(
     gains = {
         f"{name} over {before}": gained(asked[before], found)
         for name, found in asked.items()
-        for before in (UNTUNED, UNTUNED_BEGUN)
-        if name not in (UNTUNED, UNTUNED_BEGUN)
+        for before in (UNTUNED, UNTUNED_HELPED)
+        if name not in (UNTUNED, UNTUNED_HELPED)
     }
     return {
         "name": "tool_calls_smollm2",

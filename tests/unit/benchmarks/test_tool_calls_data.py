@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from benchmarks.bfcl_cases import Case, cases
 from benchmarks.tool_calls_data import (
+    MOST_TIED,
     NOTHING_FITS,
+    after,
     dataset_rows,
+    demonstrations,
     functions_in_common,
     gold_of,
     groups_of,
     json_schema,
     usable,
 )
+from stratos.contracts.messages import Message, Tool, ToolCall
 from stratos.contracts.records import Record, read_jsonl
 from stratos.dataset.inspect_dataset import DataFile, inspect_dataset
 from stratos.spec import Task, ToolCalls
@@ -85,6 +90,17 @@ def test_functions_that_are_offered_together_share_a_group() -> None:
     assert groups["a"] == groups["b"] != groups["c"]
 
 
+def test_a_question_that_would_tie_too_many_has_no_group() -> None:
+    singles = [case(f"{n}", function(f"f{n}{n}")) for n in range(MOST_TIED + 1)]
+    pair = case("pair", function("f11"), function("f22"))
+    more = [case(f"again {n}", function("f11")) for n in range(MOST_TIED)]
+    groups = groups_of([*singles, *more, pair])
+    assert groups["pair"] == groups["1"] == groups["2"]
+    sizes = Counter(groups.values())
+    assert max(sizes.values()) == MOST_TIED
+    assert len(groups) == len(singles) + 1 + MOST_TIED - 3
+
+
 def test_functions_with_the_same_words_in_their_names_share_a_group() -> None:
     groups = groups_of(
         [
@@ -145,6 +161,25 @@ def test_where_nothing_is_to_be_called_something_is_said() -> None:
     (row,) = dataset_rows([case("q", function("f"))])
     assert row["messages"][-1] == {"role": "assistant", "content": NOTHING_FITS}
     assert "gold" not in row
+
+
+def test_the_shortest_calls_are_shown_as_past_turns_behind_the_system_message() -> None:
+    def record(name: str, *calls: ToolCall) -> Record:
+        return Record(
+            id=name,
+            messages=(Message(role="user", content=name),),
+            tools=(Tool(name="f"),),
+            reply=Message(role="assistant", content="", tool_calls=calls or None),
+        )
+
+    call = ToolCall(name="f")
+    taught = [record("longest", call), record("no"), record("long", call), record("a", call)]
+    shown = demonstrations(taught, 2)
+    assert [one.role for one in shown] == ["user", "assistant"] * 2
+    assert [one.content for one in shown if one.role == "user"] == ["a", "long"]
+    system = Message(role="system", content="s")
+    asked = Message(role="user", content="q")
+    assert after(shown, (system, asked)) == (system, *shown, asked)
 
 
 def test_a_category_without_right_answers_calls_nothing(tmp_path: Path) -> None:
