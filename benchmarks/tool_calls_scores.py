@@ -166,9 +166,16 @@ MEANING = {
 
 
 def share_of_arguments(verdicts: Sequence[Verdict]) -> Proportion:
-    """The share of needed arguments that are right, with a bootstrap interval over questions."""
+    """The share of needed arguments that are right, with a bootstrap interval over questions.
+
+    All or none right would leave the bootstrap nothing to vary: then it is as if each question had
+    one argument.
+    """
     counts = [(one.needed, one.given) for one in verdicts]
-    total, right = (sum(column) for column in zip(*counts, strict=True))
+    total, right = sum(needed for needed, _ in counts), sum(given for _, given in counts)
+    if right in (0, total):
+        alike = proportion_of([right > 0] * len(counts))
+        return alike.model_copy(update={"n": total, "successes": right})
     rng = random.Random(0)
     shares = []
     for _ in range(_DRAWS):

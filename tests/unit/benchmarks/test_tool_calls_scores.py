@@ -21,6 +21,7 @@ from benchmarks.tool_calls_scores import (
     verdict_on,
 )
 from stratos.hosting.chat_request import UNREADABLE
+from stratos.statistics.wilson import proportion
 
 GOLD = json.dumps([{"name": "f", "arguments": {"x": 1, "city": "Bonn"}, "any_of": {"y": [2]}}])
 CALL = Case("q", "multiple", [{}, {}], [{"f": {"x": [1], "city": ["Bonn"]}}], [])
@@ -138,6 +139,12 @@ def test_shares_are_of_what_they_say() -> None:
         "all": (2, 6),
     }
     assert all(share["lo"] <= share["value"] <= share["hi"] for share in figures.values())
+
+
+def test_no_right_argument_has_the_interval_of_its_questions() -> None:
+    share = figures_of([SAID, MISNAMED])["each_argument"]
+    assert (share["value"], share["n"]) == (0.0, 4)
+    assert share["hi"] == proportion(0, 2).hi
 
 
 def test_categories_are_told_apart() -> None:
