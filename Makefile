@@ -4,8 +4,8 @@ BIN := .venv/bin
 
 .PHONY: demo demo-word-problems demo-smollm2 test iam test-vllm lint venv synth docs lock images \
 	check-images format bench-planner bench-distill bench-distill_real bench-serving bench-dataset bench-house \
-	bench-latency bench-local_generation bench-cloud_memory bench-iam bench-default_prompts ablation \
-	ablation-smollm2 bench-planner_real clean
+	bench-latency bench-local_generation bench-cloud_memory bench-iam bench-default_prompts \
+	bench-tool_calls_smollm2 bench-planner_real ablation ablation-smollm2 clean
 
 demo: synth  ## The main job, end to end, in the embedded cloud on this machine.
 	@$(BIN)/python examples/demo.py
@@ -77,6 +77,11 @@ bench-iam: synth  ## What judging every call costs: start-up, and one run of the
 
 bench-default_prompts: venv  ## What SmolLM2 makes of the default prompts, before and now.
 	@$(BIN)/python -m benchmarks.default_prompts --write
+
+bench-tool_calls_smollm2: venv  ## SmolLM2 on functions that it was not taught: 20 minutes.
+	@test -d build/bfcl/bfcl_eval || \
+		$(BIN)/python -m pip install --quiet --no-deps --target build/bfcl bfcl-eval==2026.3.23
+	@$(BIN)/python -m benchmarks.tool_calls_smollm2 --bfcl build/bfcl --write
 
 bench-latency: synth  ## Student and teacher of the latest `make demo-word-problems`.
 	@$(BIN)/python benchmarks/latency.py word-problems

@@ -9,7 +9,7 @@ import copy
 import itertools
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,28 +34,32 @@ Calls = list[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Case:
-    """A question's functions and what may be called.
+    """A question, its functions and what may be called.
 
     Attributes:
-        possible: For each call, function → argument → right values, as the leaderboard has it.
+        possible: For each call, function → argument → right values, as the leaderboard has it; none
+            where nothing is to be called.
+        messages: The first turn.
     """
 
     name: str
     category: str
     functions: list[dict[str, Any]]
     possible: list[dict[str, dict[str, list[Any]]]]
+    messages: list[dict[str, str]]
 
 
-def cases(package: Path) -> Iterator[Case]:
-    """The leaderboard's questions that have an answer: one JSON object a line."""
+def cases(package: Path, categories: Sequence[str] = CATEGORIES) -> Iterator[Case]:
+    """The leaderboard's questions of some categories: one JSON object a line."""
     data = package / "bfcl_eval" / "data"
-    for category in CATEGORIES:
+    for category in categories:
+        answered = data / "possible_answer" / f"BFCL_v4_{category}.json"
         answers = {
-            row["id"]: row["ground_truth"]
-            for row in rows(data / "possible_answer" / f"BFCL_v4_{category}.json")
+            row["id"]: row["ground_truth"] for row in (rows(answered) if answered.exists() else ())
         }
         for row in rows(data / f"BFCL_v4_{category}.json"):
-            yield Case(row["id"], category, row["function"], answers[row["id"]])
+            possible = answers.get(row["id"], [])
+            yield Case(row["id"], category, row["function"], possible, row["question"][0])
 
 
 def rows(path: Path) -> Iterator[dict[str, Any]]:
