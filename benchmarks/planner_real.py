@@ -23,6 +23,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ from stratos.catalog.cards import folder_card  # noqa: E402
 from stratos.catalog.files import FilesOnDisk  # noqa: E402
 from stratos.catalog.local import local_server, measure_rates  # noqa: E402
 from stratos.catalog.servers import InstanceType  # noqa: E402
+from stratos.planning.forecast.devices import micro_tokens  # noqa: E402
 from stratos.planning.forecast.memory import TrainingMemory, reading_gib  # noqa: E402
 from stratos.planning.forecast.training_rates import StudentTraining, step_rate  # noqa: E402
 from stratos.planning.forecast.transformer import Transformer, transformer  # noqa: E402
@@ -43,7 +45,7 @@ from stratos.spec import CpuPrecision, Method  # noqa: E402
 from stratos.units import GIB, MIB  # noqa: E402
 
 RESULTS = ROOT / "benchmarks" / "results" / "planner_real.json"
-RECORDS, STEPS, BATCH_TOKENS, MICRO_TOKENS = 24, 2, 2_048, 1_024
+RECORDS, STEPS, BATCH_TOKENS = 24, 2, 2_048
 PROMPT_WORDS, COMPLETION_WORDS = 72, 144
 RECORD_TOKENS, LEARNED_SHARE = 249.0, 0.58
 """As the tokenizer counts them, template included."""
@@ -198,7 +200,7 @@ def forecast_mib(cell: Cell, shape: Transformer) -> float:
         shape,
         cell.method,
         4.0,
-        MICRO_TOKENS,
+        micro_tokens("cpu", shape.parameters, BATCH_TOKENS, ceil(RECORD_TOKENS), 1),
         16,
         "cpu",
         teacher=None if cell.teacher == "none" else shape,

@@ -16,7 +16,7 @@ from stratos.contracts.records import TrainingRecord, read_jsonl
 from stratos.errors import TooFewVerifiedRecords
 from stratos.spec import CpuPrecision
 from training.container.contention import cpu_share_on
-from training.container.host import limit_threads, peak_memory_mib, use_cpus
+from training.container.host import give_back_memory, limit_threads, peak_memory_mib, use_cpus
 from training.container.world import World
 from training.job.job import Job, run_job
 from training.judging.judge import load_judge
@@ -74,6 +74,8 @@ def _distill(job: Job[DistillConfig], world: World) -> DistillResult | None:
     if world.size > 1:
         student.shard()
     outcome, reinforced, needed_hours = _train(job, world, student, lessons)
+    # The export needs little of what training held, and would come on top of it.
+    give_back_memory()
     if world.size > 1:
         student.put_together(keep=world.is_first)
     if not world.is_first:
@@ -188,6 +190,8 @@ def _trainer(
     objective = choose_objective(
         job, student, lessons.records, lessons.examples, lessons.micro_tokens
     )
+    # A teacher that was asked about every record is gone.
+    give_back_memory()
     checkpoint_activations(student, training, lessons.micro_tokens, world, objective.held_bytes)
     planned, rate = lessons.planned_steps, _peak_learning_rate(job, student)
     _log.info(

@@ -20,6 +20,7 @@ from training.models.head import Head, read_head
 from training.models.weights import LocalModel, load_model
 from training.student.batches import MicroBatch
 from training.student.chunked_loss import LossOfLogits, projected_loss
+from training.student.lora_linear import LoraLinear
 from training.student.sharding import WritingCopy, put_together, shard
 
 _LAYER = re.compile(r"^.*\.\d+\.")
@@ -179,6 +180,7 @@ def _with_lora(model: PreTrainedModel, rank: int) -> nn.Module:
         lora_dropout=0.0,
         task_type="CAUSAL_LM",
     )
+    config._register_custom_module({nn.Linear: LoraLinear})
     with warnings.catch_warnings():
         # peft 0.21 still asks for the old name of activation checkpointing.
         warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated")

@@ -1,9 +1,13 @@
 """The machine a job runs on."""
 
+import os
+from pathlib import Path
+
 import pytest
 import torch
 
-from training.container.host import limit_threads, use_cpus
+from stratos.units import MIB
+from training.container.host import give_back_memory, limit_threads, use_cpus
 from training.container.paths import SageMakerPaths
 
 
@@ -26,3 +30,19 @@ def test_a_job_uses_the_cpus_that_sagemaker_counts(threads, tmp_path):
 def test_a_small_model_gets_no_more_threads_than_it_gains_from(threads, parameters, used):
     limit_threads(parameters)
     assert threads[-1] == used
+
+
+def test_freed_memory_goes_back_to_the_system_from_below_what_is_still_used():
+    # 64 KiB each: larger ones may have pages of their own, which go back by themselves.
+    held = [torch.ones(1 << 14) for _ in range(1024)]
+    still_used = held.pop()
+    held.clear()
+    before = _resident_mib()
+    give_back_memory()
+    assert before - _resident_mib() > 32
+    assert still_used.sum() == 1 << 14
+
+
+def _resident_mib():
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / MIB
