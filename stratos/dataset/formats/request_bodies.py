@@ -13,6 +13,7 @@ from stratos.dataset.formats.row import (
     ParsedRow,
     RowError,
     items,
+    looks_like_json,
     mapping,
     parsed,
     text,
@@ -66,10 +67,26 @@ def asked_in(body: object, name: str) -> Asked:
     """
     body = parsed(body, name)
     if isinstance(body, list):
-        return Asked(chat_of(body, name))
+        items_of_responses = any(isinstance(one, dict) and "role" not in one for one in body)
+        return Asked(_items(body, name) if items_of_responses else chat_of(body, name))
     found = mapping(body, name)
     place = f"{name}." if name else ""
+    if found.get("contents") is not None:
+        return _gemini(found, place)
     return Asked(_chat(found, place), tools_of(found, place), tool_choice_of(found, place))
+
+
+def asked_or_text(value: object, name: str) -> Asked:
+    """A request: a text, messages, or a body; JSON of it in a string, too.
+
+    Raises:
+        RowError: as `asked_in` does.
+    """
+    if isinstance(value, str):
+        if not looks_like_json(value):
+            return Asked(_one(value))
+        value = parsed(value, name)
+    return asked_in(value, name)
 
 
 def _chat(body: Mapping[str, object], place: str) -> LoggedChat:
@@ -119,20 +136,24 @@ def _cohere(body: Mapping[str, object], place: str) -> LoggedChat:
 
 def _responses(body: Mapping[str, object], place: str) -> LoggedChat:
     """OpenAI's Responses: text, or items that are messages, calls and what tools answered."""
-    given = body["input"]
-    if isinstance(given, str):
-        return with_system(_one(given), body.get("instructions"), f"{place}instructions")
+    given, name = body["input"], f"{place}input"
+    chat = _one(given) if isinstance(given, str) else _items(items(given, name), name)
+    return with_system(chat, body.get("instructions"), f"{place}instructions")
+
+
+def _items(given: list[object], name: str) -> LoggedChat:
+    """Items of OpenAI's Responses; calls that follow each other were made at once."""
     messages: list[object] = []
-    for index, item in enumerate(items(given, f"{place}input")):
-        one = mapping(item, f"{place}input[{index}]")
+    calls: list[object] = []
+    for index, item in enumerate(given):
+        one = mapping(item, f"{name}[{index}]")
+        if one.get("type") not in ("function_call", "reasoning"):
+            calls = []
         match one.get("type"):
             case "function_call":
-                messages.append(
-                    {
-                        "role": "assistant",
-                        "tool_calls": [{"id": one.get("call_id"), "function": one}],
-                    }
-                )
+                if not calls:
+                    messages.append({"role": "assistant", "tool_calls": calls})
+                calls.append({"id": one.get("call_id"), "function": one})
             case "function_call_output":
                 told = {"tool_call_id": one.get("call_id"), "content": one.get("output")}
                 messages.append({"role": "tool", **told})
@@ -140,5 +161,18 @@ def _responses(body: Mapping[str, object], place: str) -> LoggedChat:
                 continue
             case _:
                 messages.append(one)
-    chat = chat_of(messages, f"{place}input")
-    return with_system(chat, body.get("instructions"), f"{place}instructions")
+    return chat_of(messages, name)
+
+
+def _gemini(body: Mapping[str, object], place: str) -> Asked:
+    """Gemini's `generateContent`, as JSON and as its SDKs log it, who put the rest in `config`."""
+    contents, config = body["contents"], body.get("config")
+    rest = config if isinstance(config, dict) else body
+    listed = contents if isinstance(contents, list) else [contents]
+    said = [{"role": "user", "parts": [one]} if isinstance(one, str) else one for one in listed]
+    turns = [{"role": "user", **one} if isinstance(one, dict) else one for one in said]
+    system = rest.get("systemInstruction") or rest.get("system_instruction")
+    if isinstance(system, dict):
+        system = system.get("parts")
+    chat = with_system(chat_of(turns, f"{place}contents"), system, f"{place}systemInstruction")
+    return Asked(chat, tools_of(rest, place))

@@ -57,6 +57,10 @@ class ParsedRow:
     conversation: str | None = None
 
 
+NO_CALL = ParsedRow((), LoggedAnswer(lacks="no call"))
+"""A row that logs no call of a model."""
+
+
 def said(text: str) -> LoggedAnswer:
     """The answer that a text is."""
     if not text.strip():
