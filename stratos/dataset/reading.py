@@ -18,6 +18,7 @@ from stratos.dataset.formats.batch_files import BatchHalf
 from stratos.dataset.formats.detection import detect_format, read_fields
 from stratos.dataset.formats.pairs import column_row
 from stratos.dataset.formats.row import (
+    Markup,
     NoAnswer,
     ParsedRow,
     Row,
@@ -80,6 +81,8 @@ class DatasetReader:
     """Why replies are none to learn → how many."""
     num_shortened: int = 0
     """Records whose history was cut."""
+    markup: Counter[Markup] = field(default_factory=Counter)
+    """What became of prompts in a model's own markup."""
     _num_files: int = 0
     _format: FormatName | None = None
     redactor: Redactor = field(init=False)
@@ -153,6 +156,8 @@ class DatasetReader:
         return self._format
 
     def _records(self, place: str, row: Row, found: ParsedRow) -> Iterator[DatasetEntry]:
+        if found.markup is not None:
+            self.markup[found.markup] += 1
         turns = list(turns_of(found, self.task.learn))
         if isinstance(found.tool_choice, NamedTool):
             check_offered(found.tool_choice, found.tools or ())

@@ -61,7 +61,7 @@ def litellm_row(row: Row) -> ParsedRow:
     for offered in (_inside(row.get("model_parameters")), sent, row):
         if asked.tools is None:
             tools, choice = tools_of(offered), tool_choice_of(offered)
-            asked = Asked(asked.chat, tools, choice)
+            asked = replace(asked, tools=tools, tool_choice=choice)
     read = asked.answered(_litellm_answer(row))
     conversation = name_of(row.get("session_id")) or name_of(row.get("trace_id"))
     name = name_of(row.get("request_id")) or name_of(row.get("id"))
@@ -106,7 +106,7 @@ def stored_row(row: Row) -> ParsedRow:
         )
     listed = [_with_parts(m) for m in messages] if isinstance(messages, list) else messages
     asked = asked_or_text(listed, "messages")
-    asked = Asked(asked.chat, tools_of(row), tool_choice_of(row))
+    asked = replace(asked, tools=tools_of(row), tool_choice=tool_choice_of(row))
     return asked.answered(answer_of(row, "the completion"))
 
 

@@ -110,10 +110,11 @@ def _with_response(asked: Asked, response: Mapping[str, object]) -> Asked:
     chat = asked.chat
     if all(said.role != "system" for said in chat.messages):
         chat = with_system(chat, response.get("instructions"), "output.instructions")
-    return Asked(
-        chat,
-        asked.tools or tools_of(response, "output."),
-        asked.tool_choice or tool_choice_of(response, "output."),
+    return replace(
+        asked,
+        chat=chat,
+        tools=asked.tools or tools_of(response, "output."),
+        tool_choice=asked.tool_choice or tool_choice_of(response, "output."),
     )
 
 

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 from stratos.contracts.messages import Message, Role, Tool, ToolChoice
 from stratos.dataset.formats.message_blocks import LoggedChat, chat_of, text_of
+from stratos.dataset.formats.prompt_markup import has_markup, turns_in
 from stratos.dataset.formats.row import (
     LoggedAnswer,
+    Markup,
     ParsedRow,
     RowError,
     items,
@@ -37,6 +39,7 @@ class Asked:
     chat: LoggedChat
     tools: tuple[Tool, ...] | None = None
     tool_choice: ToolChoice | None = None
+    markup: Markup | None = None
 
     def answered(self, answer: LoggedAnswer) -> ParsedRow:
         """The row, with a reply from elsewhere.
@@ -52,7 +55,12 @@ class Asked:
 
     def _row(self, chat: LoggedChat, answer: LoggedAnswer) -> ParsedRow:
         return ParsedRow(
-            chat.messages, answer, self.tools, self.tool_choice, not_learned=chat.not_learned
+            chat.messages,
+            answer,
+            self.tools,
+            self.tool_choice,
+            not_learned=chat.not_learned,
+            markup=self.markup,
         )
 
 
@@ -73,7 +81,16 @@ def asked_in(body: object, name: str) -> Asked:
     place = f"{name}." if name else ""
     if found.get("contents") is not None:
         return _gemini(found, place)
-    return Asked(_chat(found, place), tools_of(found, place), tool_choice_of(found, place))
+    chat, markup = _chat(found, place)
+    return Asked(chat, tools_of(found, place), tool_choice_of(found, place), markup)
+
+
+def prompted(prompt: str) -> tuple[LoggedChat, Markup | None]:
+    """What a prompt asks: its turns, if it is in a model's own markup."""
+    if not has_markup(prompt):
+        return _one(prompt), None
+    turns = turns_in(prompt)
+    return (_one(prompt), "left") if turns is None else (LoggedChat(turns), "turns")
 
 
 def asked_or_text(value: object, name: str) -> Asked:
@@ -89,18 +106,18 @@ def asked_or_text(value: object, name: str) -> Asked:
     return asked_in(value, name)
 
 
-def _chat(body: Mapping[str, object], place: str) -> LoggedChat:
+def _chat(body: Mapping[str, object], place: str) -> tuple[LoggedChat, Markup | None]:
     if body.get("messages") is not None:
         chat = chat_of(parsed(body["messages"], f"{place}messages"), f"{place}messages")
-        return with_system(chat, body.get("system"), f"{place}system")
+        return with_system(chat, body.get("system"), f"{place}system"), None
     if body.get("message") is not None:
-        return _cohere(body, place)
+        return _cohere(body, place), None
     for field in _PROMPTS:
         if body.get(field) is not None:
-            chat = _one(text(body[field], f"{place}{field}"))
-            return with_system(chat, body.get("system"), f"{place}system")
+            chat, markup = prompted(text(body[field], f"{place}{field}"))
+            return with_system(chat, body.get("system"), f"{place}system"), markup
     if body.get("input") is not None:
-        return _responses(body, place)
+        return _responses(body, place), None
     found = ", ".join(sorted(body)[:8]) or "nothing"
     raise RowError(
         f"{place.rstrip('.') or 'the request'} asks nothing that is known; found {found}"
