@@ -173,8 +173,10 @@ class DatasetReader:
             self.num_shortened += len(messages) < len(turn.messages)
             reply, gold = self._answer(turn)
             own = f"{id_}/{turn.number}" if id_ and len(turns) > 1 else id_
+            if own is None and not self.redactor.redacts:
+                own = _content_id(messages, reply, found.tools)
             record = Record(
-                id=own or self.redactor.content_id(_content_id(messages, reply, found.tools)),
+                id=own or "",
                 messages=messages,
                 tools=found.tools,
                 tool_choice=found.tool_choice,
@@ -187,6 +189,9 @@ class DatasetReader:
             file = self._num_files if id_ and group is None else None
             opening = _opening(turn.messages, record, always=self.redactor.redacts)
             record = self.redactor.record(record)
+            if not record.id:  # of what is left, so that nobody can guess what was there
+                content = _content_id(record.messages, record.reply, record.tools)
+                record = record.model_copy(update={"id": content})
             if opening is not None:
                 opening = self.redactor.opening(opening)
             yield DatasetEntry(record, opening, conversation, file)

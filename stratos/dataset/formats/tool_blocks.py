@@ -12,12 +12,12 @@ _CALL_TYPES = frozenset({"tool_use", "tool_call", "tool-call", "function_call"})
 """Anthropic, OpenTelemetry, Vercel's AI SDK, OpenAI's Responses."""
 _CALLS_INSIDE = ("toolUse", "functionCall", "function_call")
 """Converse; Gemini, as JSON and as its SDK for Python writes it."""
-_RESULT_TYPES = {
+_RESULT_TYPES: dict[str, tuple[str, ...]] = {
     "tool_result": ("content",),
     "tool_call_response": ("response", "result"),
     "tool-result": ("output", "result"),
 }
-_RESULTS_INSIDE = {
+_RESULTS_INSIDE: dict[str, tuple[str, ...]] = {
     "toolResult": ("content",),
     "functionResponse": ("response",),
     "function_response": ("response",),
