@@ -6,13 +6,16 @@ _OFFERED = (
     "{% if tools %}<|system|>Tools:{% for tool in tools %}{{ '\n' }}{{ tool | tojson }}"
     "{% endfor %}{{ '\n' }}{% endif %}"
 )
+_HEAD = "<|{{ m.role }}|>"
 _PROMPT = "{% if add_generation_prompt %}<|assistant|>{% endif %}"
 
 
-def _template(calls: str, *, offered: str = _OFFERED, prompt: str = _PROMPT) -> str:
+def _template(
+    calls: str, *, offered: str = _OFFERED, head: str = _HEAD, prompt: str = _PROMPT
+) -> str:
     """A template whose assistant writes its text, and then its calls."""
     return (
-        f"{offered}{{% for m in messages %}}<|{{{{ m.role }}}}|>{{{{ m.content }}}}{calls}"
+        f"{offered}{{% for m in messages %}}{head}{{{{ m.content }}}}{calls}"
         f"{{% if m.role == 'assistant' %}}<|end|>{{% endif %}}{{% endfor %}}{prompt}"
     )
 
@@ -80,9 +83,12 @@ TAGS = _template(
         "{{ '\n</parameter>\n' }}{% endfor %}{{ '</function>\n</tool_call>' }}",
         "",
         "",
-    )
+    ),
+    head="<|im_start|>{{ m.role }}{{ '\n' }}",
+    prompt="{% if add_generation_prompt %}<|im_start|>assistant{{ '\n' }}{% endif %}",
 )
-"""As Qwen3-Coder and Qwen 3.5 do: a tag for each argument, constants as Python has them."""
+"""As Qwen3-Coder and Qwen 3.5 do: a tag for each argument, constants as Python has them. llama.cpp
+takes these tags for that model's, and so wants a reply to begin as there."""
 PAIRS = _template(
     _each(
         "",

@@ -30,6 +30,9 @@ NO_CALLS = (
     "{%- endif -%}{%- endfor -%}"
 )
 """Without these, llama.cpp would leave out what the template does not name, with status 200."""
+_QWEN_TAGS = ("<tool_call>", "<function=", "<parameter=")
+_QWEN_REPLY = "<|im_start|>assistant\n"
+"""As llama.cpp b10566 looks for it in a template, and what it then expects before a reply."""
 _QUESTION = Message(role="user", content="Where is it?")
 _CALL = ToolCall(name=PROBE_NAME, arguments=dict(PROBE_ARGUMENTS), id="call00001")
 """Templates of Mistral take ids of nine letters and digits only."""
@@ -70,6 +73,18 @@ def takes_tools(tokenizer: PreTrainedTokenizerBase) -> bool:
 def leaves_calls_out(tokenizer: PreTrainedTokenizerBase) -> bool:
     """Whether a template drops the calls of past turns, so that the served one refuses them."""
     return _calls_told(tokenizer) is False
+
+
+def llama_cpp_takes_calls(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Whether llama.cpp can hold a model to calls as its template writes them.
+
+    It takes every template with Qwen3-Coder's tags for that model's, whose replies begin in one
+    way: behind any other beginning each request with tools is answered with 400 or 500.
+    """
+    if not all(mark in str(tokenizer.chat_template) for mark in _QWEN_TAGS):
+        return True
+    asked = _rendered(tokenizer, [_QUESTION], to_answer=False)
+    return _rendered(tokenizer, [_QUESTION]).removeprefix(asked).startswith(_QWEN_REPLY)
 
 
 def tool_parser(tokenizer: PreTrainedTokenizerBase) -> str | None:

@@ -108,6 +108,21 @@ def openai_tool(tool: Tool) -> dict[str, Any]:
     return {"type": "function", "function": function}
 
 
+def offered_tools(tools: Sequence[Tool], choice: ToolChoice | None) -> tuple[Tool, ...]:
+    """The tools that a model is shown: of a choice by name that one alone.
+
+    Raises:
+        ValueError: the named tool is not among the tools.
+    """
+    if not isinstance(choice, NamedTool) or not tools:
+        return tuple(tools)
+    offered = tuple(tool for tool in tools if tool.name == choice.name)
+    if not offered:
+        names = ", ".join(tool.name for tool in tools)
+        raise ValueError(f"tool {choice.name!r} is to be called; the tools are {names}")
+    return offered
+
+
 def openai_tool_choice(choice: ToolChoice) -> str | dict[str, Any]:
     """A choice of tools as OpenAI's chat schema has it."""
     if isinstance(choice, NamedTool):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal, TypeVar, get_args
 
-from stratos.contracts.messages import Message, Tool, ToolCall, ToolChoice
+from stratos.contracts.messages import Message, Tool, ToolCall, ToolChoice, offered_tools
 from stratos.frozen import FrozenModel
 
 Model = TypeVar("Model", bound=FrozenModel)
@@ -34,6 +34,11 @@ class Record(FrozenModel):
     split: Split | None = None
     provenance: str = ""
     """File and line it was read from."""
+
+    @property
+    def offered_tools(self) -> tuple[Tool, ...] | None:
+        """The tools that a model is shown; None where the row has none."""
+        return self.tools and offered_tools(self.tools, self.tool_choice)
 
     @property
     def question(self) -> str:

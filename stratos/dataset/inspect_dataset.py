@@ -276,6 +276,8 @@ def _inspection(
         num_contradictions=duplicates.num_contradictions,
         num_repeated_ids=ledger.num_repeated_ids(),
         num_shortened=reader.num_shortened,
+        num_prompts_in_turns=reader.markup["turns"],
+        num_prompts_in_markup=reader.markup["left"],
         no_answer={why: reader.no_answer[why] for why in sorted(reader.no_answer)},
         num_groups=ledger.num_kept()[2],
         num_records={split: tally.num_records[split] for split in SPLITS},

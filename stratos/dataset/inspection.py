@@ -87,6 +87,12 @@ class Inspection(FrozenModel):
     """Records whose id was another's, too, and was made unique. 0 in older files."""
     num_shortened: int = 0
     """Records whose history was cut to `task.max_history_characters`. 0 in older files."""
+    num_prompts_in_turns: int = 0
+    """Rows whose prompt, in a model's own markup, was read as its turns. 0 in older files, as in
+    what follows."""
+    num_prompts_in_markup: int = 0
+    """Rows whose prompt has marks of such a markup, is not all in it, and is one message with
+    them."""
     no_answer: dict[str, int] = Field(default_factory=dict)
     """Why replies are none to learn → how many; see `stratos.dataset.formats.row`. They are no gold
     answers. Older files have none."""

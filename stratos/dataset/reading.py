@@ -18,6 +18,7 @@ from stratos.dataset.formats.batch_files import BatchHalf
 from stratos.dataset.formats.detection import detect_format, read_fields
 from stratos.dataset.formats.pairs import column_row
 from stratos.dataset.formats.row import (
+    Markup,
     NoAnswer,
     ParsedRow,
     Row,
@@ -80,6 +81,8 @@ class DatasetReader:
     """Why replies are none to learn → how many."""
     num_shortened: int = 0
     """Records whose history was cut."""
+    markup: Counter[Markup] = field(default_factory=Counter)
+    """What became of prompts in a model's own markup."""
     _num_files: int = 0
     _format: FormatName | None = None
     redactor: Redactor = field(init=False)
@@ -153,6 +156,8 @@ class DatasetReader:
         return self._format
 
     def _records(self, place: str, row: Row, found: ParsedRow) -> Iterator[DatasetEntry]:
+        if found.markup is not None:
+            self.markup[found.markup] += 1
         turns = list(turns_of(found, self.task.learn))
         if isinstance(found.tool_choice, NamedTool):
             check_offered(found.tool_choice, found.tools or ())
@@ -168,8 +173,10 @@ class DatasetReader:
             self.num_shortened += len(messages) < len(turn.messages)
             reply, gold = self._answer(turn)
             own = f"{id_}/{turn.number}" if id_ and len(turns) > 1 else id_
+            if own is None and not self.redactor.redacts:
+                own = _content_id(messages, reply, found.tools)
             record = Record(
-                id=own or self.redactor.content_id(_content_id(messages, reply, found.tools)),
+                id=own or "",
                 messages=messages,
                 tools=found.tools,
                 tool_choice=found.tool_choice,
@@ -182,6 +189,9 @@ class DatasetReader:
             file = self._num_files if id_ and group is None else None
             opening = _opening(turn.messages, record, always=self.redactor.redacts)
             record = self.redactor.record(record)
+            if not record.id:  # of what is left, so that nobody can guess what was there
+                content = _content_id(record.messages, record.reply, record.tools)
+                record = record.model_copy(update={"id": content})
             if opening is not None:
                 opening = self.redactor.opening(opening)
             yield DatasetEntry(record, opening, conversation, file)

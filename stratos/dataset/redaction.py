@@ -42,7 +42,8 @@ class Redactor:
     def __init__(self, task: Task) -> None:
         self._finder, self._kinds = _finder(task), task.redact
         self._key = secrets.token_bytes(32)
-        """Of this inspection only: an alias says nothing to who has the record from elsewhere."""
+        """Of this inspection only. Kept, or made of the upload, it would let others who can read
+        it try names until one fits."""
         self.counts: Counter[PersonalData] = Counter()
         """Kind → places where one was replaced."""
         self.num_records = 0
@@ -87,10 +88,6 @@ class Redactor:
     def told(self) -> dict[PersonalData, int] | None:
         """The counts of every kind that was looked for; None if none was."""
         return {kind: self.counts[kind] for kind in self._kinds} or None
-
-    def content_id(self, digest: str) -> str:
-        """An id made of a record's content, from which nobody can guess the content."""
-        return digest if self._finder is None else self._alias(digest)
 
     def problem(self, problem: str) -> str:
         """What is wrong with a line, without words of the line."""

@@ -17,6 +17,7 @@ from stratos.contracts.messages import (
     Tool,
     ToolCall,
     ToolChoice,
+    offered_tools,
     openai_message,
     openai_tool,
     with_numbered_calls,
@@ -65,15 +66,10 @@ def chat_request(
     }
     if not tools:
         return request  # vLLM refuses a choice among none
-    offered, choice = tools, tool_choice
-    if isinstance(tool_choice, NamedTool):
-        offered, choice = [tool for tool in tools if tool.name == tool_choice.name], "required"
-        if not offered:
-            names = ", ".join(tool.name for tool in tools)
-            raise ValueError(f"tool {tool_choice.name!r} is to be called; the tools are {names}")
-    request["tools"] = [openai_tool(tool) for tool in offered]
-    if choice is not None:
-        request["tool_choice"] = choice
+    request["tools"] = [openai_tool(tool) for tool in offered_tools(tools, tool_choice)]
+    if tool_choice is not None:
+        named = isinstance(tool_choice, NamedTool)
+        request["tool_choice"] = "required" if named else tool_choice
     return request
 
 

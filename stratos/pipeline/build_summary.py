@@ -285,6 +285,11 @@ def _notes(evidence: RunEvidence) -> Iterator[str]:
             yield f"replies that are no answer: {kinds}"
         if found.num_shortened:
             yield f"the histories of {found.num_shortened} records were cut"
+        if found.num_prompts_in_markup:
+            yield (
+                f"{found.num_prompts_in_markup} prompts hold marks of a model's markup and were "
+                "left as they stand; the student's own template goes around them"
+            )
         if found.num_repeated_ids:
             yield (
                 f"{found.num_repeated_ids} records had the id of another and were given their own; "

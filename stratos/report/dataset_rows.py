@@ -55,6 +55,16 @@ def fact_rows(found: Inspection) -> list[FactRow]:
         rows.append(FactRow("replies that are no answer", _names(found.no_answer)))
     if found.num_shortened:
         rows.append(FactRow("histories that were cut", f"{found.num_shortened:,}"))
+    if found.num_prompts_in_turns:
+        rows.append(
+            FactRow("prompts in a model's markup", f"{found.num_prompts_in_turns:,}, as turns")
+        )
+    if found.num_prompts_in_markup:
+        rows.append(
+            FactRow(
+                "prompts with marks of a markup", f"{found.num_prompts_in_markup:,}, as they stand"
+            )
+        )
     if found.num_repeated_ids:
         rows.append(FactRow("ids given twice, made unique", f"{found.num_repeated_ids:,}"))
     if found.workloads:

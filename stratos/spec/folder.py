@@ -16,9 +16,12 @@ ListFiles = Callable[[str], Iterable[str]]
 """Paths, relative to the spec's folder, of the files whose path begins with a prefix."""
 
 DATA_SUFFIXES = (
-    ".jsonl", ".jsonl.gz", ".json", ".json.gz", ".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet"
+    ".jsonl", ".jsonl.gz", ".jsonl.out", ".json", ".json.gz", ".csv", ".csv.gz", ".tsv", ".tsv.gz",
+    ".parquet",
 )  # fmt: skip
-_DATA_FILES = " or ".join(suffix for suffix in DATA_SUFFIXES if not suffix.endswith(".gz"))
+_DATA_FILES = " or ".join(
+    suffix for suffix in DATA_SUFFIXES if not suffix.endswith((".gz", ".out"))
+)
 _ABOUT_DATA = ("dataset_info.json", "dataset_infos.json")
 """What `datasets` of Hugging Face writes beside the rows."""
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")

@@ -91,7 +91,7 @@ def _training_record(
     return TrainingRecord(
         id=record.id,
         messages=record.messages,
-        tools=record.tools,
+        tools=record.offered_tools,
         completion=text,
         tool_calls=record.reply.tool_calls,
         answer=record.gold,

@@ -322,7 +322,7 @@ def _record(
     return TrainingRecord(
         id=record.id,
         messages=record.messages,
-        tools=record.tools,
+        tools=record.offered_tools,
         completion=completion,
         tool_calls=found[0].tool_calls or None,
         answer=record.gold,

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import takewhile
 from typing import Any
 
+from pydantic import JsonValue
 from transformers import PreTrainedTokenizerBase
 
 from stratos.catalog.tool_syntax import CallSyntax, derive_syntax
@@ -21,6 +23,8 @@ from stratos.contracts.messages import (
 )
 from stratos.hosting.chat_request import UNREADABLE
 
+_SOME_ARGUMENTS: tuple[dict[str, JsonValue], ...] = ({"a": "b"}, {"z": 1}, {})
+"""That have nothing in common."""
 _PROBE = "Stratos"
 """A completion rendered once to find out how the template ends a turn."""
 
@@ -83,19 +87,34 @@ class ChatFormat:
         """
         if not reply.tool_calls:
             return reply.text
-        before = template_messages(dialogue.messages)
-        said = Message(role="assistant", content=reply.text, tool_calls=reply.tool_calls)
-        last = template_messages([*dialogue.messages, said])[-1]
-        try:
-            text = self._frame.written(self._render, before, _tools(dialogue), last)
-        except Exception as error:  # whatever a template raises
-            raise ValueError(f"the chat template cannot write a call: {error}") from error
+        text = self._written(dialogue, reply)
         read = self.read_reply(text, dialogue.tools)
         if calls_text(read.tool_calls) != calls_text(reply.tool_calls):
             raise ValueError(
                 f"the chat template writes calls that are read otherwise: {text[:200]!r}"
             )
         return text
+
+    def opening(self, dialogue: Dialogue) -> list[int]:
+        """Tokens with which every call of an offered tool begins: up to where they part.
+
+        With one tool that is its call up to the arguments, in templates that write the name first.
+
+        Raises:
+            ValueError: the template cannot write calls there.
+        """
+        first, *others = dialogue.tools
+        calls = [ToolCall(name=first.name, arguments=given) for given in _SOME_ARGUMENTS]
+        calls += [ToolCall(name=one.name, arguments=_SOME_ARGUMENTS[0]) for one in others]
+        written, refusal = [], None
+        for call in calls:
+            try:
+                written.append(self._written(dialogue, ModelReply("", (call,))))
+            except ValueError as error:
+                refusal = error
+        if not written:
+            raise refusal or ValueError("no tool is offered, and a call is required")
+        return _beginning(self._encode(written))
 
     def text(self, tokens: Sequence[int]) -> str:
         """Return generated tokens as text, without special tokens."""
@@ -131,6 +150,15 @@ class ChatFormat:
         return ModelReply(
             read.text, tuple(ToolCall(name=one.name, arguments=one.arguments) for one in read.calls)
         )
+
+    def _written(self, dialogue: Dialogue, reply: ModelReply) -> str:
+        before = template_messages(dialogue.messages)
+        said = Message(role="assistant", content=reply.text, tool_calls=reply.tool_calls)
+        last = template_messages([*dialogue.messages, said])[-1]
+        try:
+            return self._frame.written(self._render, before, _tools(dialogue), last)
+        except Exception as error:  # whatever a template raises
+            raise ValueError(f"the chat template cannot write a call: {error}") from error
 
     @cached_property
     def _frame(self) -> ReplyFrame:
@@ -187,6 +215,12 @@ class ChatFormat:
             return []
         encoded: list[list[int]] = self._tokenizer(texts, add_special_tokens=False)["input_ids"]
         return encoded
+
+
+def _beginning(sequences: Sequence[Sequence[int]]) -> list[int]:
+    """What all sequences begin with."""
+    columns = takewhile(lambda column: len(set(column)) == 1, zip(*sequences, strict=False))
+    return [column[0] for column in columns]
 
 
 def _tools(dialogue: Dialogue) -> list[dict[str, Any]]:

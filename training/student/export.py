@@ -14,6 +14,7 @@ from transformers import GenerationConfig, PreTrainedTokenizerBase
 
 from serving.export.chat_template import (
     leaves_calls_out,
+    llama_cpp_takes_calls,
     served_template,
     takes_tools,
     tool_parser,
@@ -111,6 +112,8 @@ def exportable(
         )
     ends = sorted(student.local.chat.eos)
     try:
+        if any(record.tools for record in records):
+            _require_llama_cpp_calls(student, config)
         require_exportable(student.model.config, student.local.tokenizer, ends)
     except NotExportable as error:
         return _without_gguf(config, error)
@@ -127,6 +130,15 @@ def _require_tools(student: Student, config: DistillConfig) -> None:
         raise NotExportable(
             f"vLLM has no parser for tool calls as the chat template of {config.student.name} "
             "writes them; choose another student, or one that llama.cpp serves on CPUs"
+        )
+
+
+def _require_llama_cpp_calls(student: Student, config: DistillConfig) -> None:
+    if not llama_cpp_takes_calls(student.local.tokenizer):
+        raise NotExportable(
+            f"the chat template of {config.student.name} writes tool calls in Qwen3-Coder's tags, "
+            "which llama.cpp takes only where a reply begins with <|im_start|>assistant; choose a "
+            "student with that model's template, or one that vLLM serves"
         )
 
 

@@ -6,7 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from stratos.contracts.messages import Message, Tool, ToolCall, ToolChoice
+from stratos.contracts.messages import (
+    Message,
+    NamedTool,
+    Tool,
+    ToolCall,
+    ToolChoice,
+    offered_tools,
+)
 
 
 @dataclass(frozen=True)
@@ -26,9 +33,20 @@ class Request:
     tool_choice: ToolChoice | None = None
 
     @property
+    def offered_tools(self) -> tuple[Tool, ...]:
+        """Tools that are shown."""
+        return offered_tools(self.tools, self.tool_choice)
+
+    @property
     def callable_tools(self) -> tuple[Tool, ...]:
         """Tools whose calls are read in the reply; the others are only shown."""
-        return () if self.tool_choice == "none" else self.tools
+        return () if self.tool_choice == "none" else self.offered_tools
+
+    @property
+    def must_call(self) -> bool:
+        """Whether a reply has to be a call."""
+        named = isinstance(self.tool_choice, NamedTool)
+        return bool(self.tools) and (named or self.tool_choice == "required")
 
 
 @dataclass(frozen=True)

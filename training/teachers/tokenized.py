@@ -17,12 +17,19 @@ class TokenizedRequests:
     """Requests as tokens, with a place for the completion of each.
 
     Attributes:
+        begun: What each reply begins with: where a call is required, the model is not asked
+            whether to make one.
         readable: Indices of the requests that fit and are still to be answered.
     """
 
     prompts: list[list[int]]
+    begun: list[list[int]]
     completions: list[Completion | None]
     readable: list[int]
+
+    def read(self, index: int) -> list[int]:
+        """What the model reads before it goes on by itself."""
+        return self.prompts[index] + self.begun[index]
 
 
 def tokenize_requests(
@@ -39,10 +46,14 @@ def tokenize_requests(
         max_positions: Tokens that the model can read and write together.
         name: Of the model, for the log.
     """
-    prompts = chat.prompts([Dialogue(one.messages, one.tools) for one in requests])
-    reading = TokenizedRequests(prompts, [None] * len(requests), [])
-    for index, prompt in enumerate(prompts):
-        if len(prompt) < max_positions:
+    dialogues = [Dialogue(one.messages, one.offered_tools) for one in requests]
+    begun = [
+        chat.opening(dialogue) if one.must_call else []
+        for one, dialogue in zip(requests, dialogues, strict=True)
+    ]
+    reading = TokenizedRequests(chat.prompts(dialogues), begun, [None] * len(requests), [])
+    for index, prompt in enumerate(reading.prompts):
+        if len(reading.read(index)) < max_positions:
             reading.readable.append(index)
             continue
         empty = Completion("", False, len(prompt), 0)

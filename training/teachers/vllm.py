@@ -27,7 +27,7 @@ from training.models.chat import ChatFormat
 from training.models.shape import shape_of
 from training.models.weights import tokenizer_hash
 from training.teachers.teacher import Completion, ModelUsage, OnAnswer, Request
-from training.teachers.tokenized import tokenize_requests
+from training.teachers.tokenized import TokenizedRequests, tokenize_requests
 from training.teachers.weights import stream_of
 
 _WINDOW = 512
@@ -109,31 +109,32 @@ class VllmTeacher:
             name=self.name,
             on_answer=on_answer,
         )
-        prompts, completions, readable = reading.prompts, reading.completions, reading.readable
+        completions, readable = reading.completions, reading.readable
         for start in range(0, len(readable), _WINDOW):
             if stop():
                 break
             window = readable[start : start + _WINDOW]
             started = time.perf_counter()
             outputs = self._engine.generate(
-                [{"prompt_token_ids": prompts[index]} for index in window],
-                [self._parameters(requests[index], prompts[index]) for index in window],
+                [{"prompt_token_ids": reading.read(index)} for index in window],
+                [self._parameters(requests[index], reading, index) for index in window],
                 use_tqdm=False,
             )
             self._usage.seconds += time.perf_counter() - started
             for index, output in zip(window, outputs, strict=True):
                 completion = self._completion(
-                    output.outputs[0], len(prompts[index]), requests[index].callable_tools
+                    output.outputs[0], reading, index, requests[index].callable_tools
                 )
                 completions[index] = completion
                 self._usage.add(completion)
                 on_answer(index, completion)
         return completions
 
-    def _parameters(self, request: Request, prompt: Sequence[int]) -> Any:
-        room = self._max_positions - len(prompt)
+    def _parameters(self, request: Request, reading: TokenizedRequests, index: int) -> Any:
+        prompt, begun = reading.prompts[index], reading.begun[index]
+        room = self._max_positions - len(prompt) - len(begun)
         return self._sampling(
-            max_tokens=min(request.max_new_tokens, room),
+            max_tokens=min(max(1, request.max_new_tokens - len(begun)), room),
             temperature=request.temperature,
             # As with weights in this process: only the request's content decides.
             seed=(self._seed * _ODD + stream_of(request, prompt)) % _SEEDS,
@@ -141,15 +142,15 @@ class VllmTeacher:
         )
 
     def _completion(
-        self, output: VllmOutput, prompt_tokens: int, tools: Sequence[Tool]
+        self, output: VllmOutput, reading: TokenizedRequests, index: int, tools: Sequence[Tool]
     ) -> Completion:
-        tokens = list(output.token_ids)
+        tokens = [*reading.begun[index], *output.token_ids]
         written = [token for token in tokens if token not in self._chat.eos]
         reply = self._chat.reply(written, tools)
         return Completion(
             reply.text,
             output.finish_reason == "stop",
-            prompt_tokens,
+            len(reading.prompts[index]),
             len(tokens),
             tool_calls=reply.tool_calls,
         )

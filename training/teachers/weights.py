@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from training.models.generation import Sampling, generate
 from training.models.weights import LocalModel, precision_of, tokenizer_hash
 from training.teachers.teacher import Completion, ModelUsage, OnAnswer, Request
-from training.teachers.tokenized import tokenize_requests
+from training.teachers.tokenized import TokenizedRequests, tokenize_requests
 
 _log = logging.getLogger(__name__)
 
@@ -64,12 +64,12 @@ class WeightsTeacher:
             name=self.name,
             on_answer=on_answer,
         )
-        prompts, completions, readable = reading.prompts, reading.completions, reading.readable
-        for (temperature, max_new_tokens), members in _by_sampling(requests, readable).items():
+        prompts, completions, begun = reading.prompts, reading.completions, reading.begun
+        for (temperature, max_new_tokens), members in _by_sampling(requests, reading).items():
             sampling = Sampling(max_new_tokens, chat.eos, temperature, self._seed)
             for position, generated in generate(
                 self.local.model,
-                [prompts[index] for index in members],
+                [reading.read(index) for index in members],
                 sampling,
                 batch_size=self._batch_size,
                 streams=[stream_of(requests[index], prompts[index]) for index in members],
@@ -78,12 +78,13 @@ class WeightsTeacher:
             ):
                 index = members[position]
                 self._usage.under_way = 0
-                reply = chat.reply(generated.tokens, requests[index].callable_tools)
+                written = begun[index] + generated.tokens
+                reply = chat.reply(written, requests[index].callable_tools)
                 completion = Completion(
                     reply.text,
                     generated.finished,
                     len(prompts[index]),
-                    len(generated.tokens) + generated.finished,
+                    len(written) + generated.finished,
                     tool_calls=reply.tool_calls,
                 )
                 completions[index] = completion
@@ -97,12 +98,13 @@ class WeightsTeacher:
 
 
 def _by_sampling(
-    requests: Sequence[Request], readable: Sequence[int]
+    requests: Sequence[Request], reading: TokenizedRequests
 ) -> dict[tuple[float, int], list[int]]:
     groups: dict[tuple[float, int], list[int]] = {}
-    for index in readable:
+    for index in reading.readable:
         request = requests[index]
-        groups.setdefault((request.temperature, request.max_new_tokens), []).append(index)
+        room = max(1, request.max_new_tokens - len(reading.begun[index]))
+        groups.setdefault((request.temperature, room), []).append(index)
     return groups
 
 

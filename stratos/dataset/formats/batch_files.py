@@ -9,7 +9,15 @@ from dataclasses import dataclass, replace
 
 from stratos.dataset.formats.request_bodies import asked_in
 from stratos.dataset.formats.response_bodies import answer_of
-from stratos.dataset.formats.row import LoggedAnswer, ParsedRow, Row, mapping, name_of, text
+from stratos.dataset.formats.row import (
+    NO_CALL,
+    LoggedAnswer,
+    ParsedRow,
+    Row,
+    mapping,
+    name_of,
+    text,
+)
 
 
 @dataclass(frozen=True)
@@ -54,6 +62,8 @@ def anthropic_half(row: Row) -> BatchHalf:
 
 def whole_row(custom_id: str, request: object, response: object) -> ParsedRow:
     """A request with its response; None where it has none."""
+    if isinstance(response, dict) and response.get("object") == "list":
+        return NO_CALL  # of embeddings
     asked = asked_in(request, "the request")
     answer = (
         LoggedAnswer(lacks="absent") if response is None else answer_of(response, "the response")

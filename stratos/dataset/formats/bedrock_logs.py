@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from stratos.dataset.formats.gateway_logs import NO_CALL
 from stratos.dataset.formats.request_bodies import asked_in
 from stratos.dataset.formats.response_bodies import answer_of
 from stratos.dataset.formats.row import (
+    NO_CALL,
     LoggedAnswer,
     ParsedRow,
     Row,

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from stratos.dataset.formats.batch_files import BatchHalf, anthropic_half, openai_half
 from stratos.dataset.formats.bedrock_logs import batch_row, log_row
 from stratos.dataset.formats.chats import chat_row, sharegpt_row
-from stratos.dataset.formats.gateway_logs import langfuse_row, litellm_row, request_row, stored_row
+from stratos.dataset.formats.gateway_logs import litellm_row, request_row, stored_row
+from stratos.dataset.formats.langfuse import langfuse_row
 from stratos.dataset.formats.pairs import alpaca_row, input_row, prompt_row, question_row
 from stratos.dataset.formats.row import ParsedRow, Row, RowError
 from stratos.spec import FormatName
@@ -21,13 +22,17 @@ class Format:
     Attributes:
         fields: What a row must have to be in it.
         marks: Of these a row must have one, to be taken for it.
+        empty: Fields of rows that are in it, too, and have nothing in `fields`.
     """
 
     fields: tuple[str, ...]
     read: Callable[[Row], ParsedRow | BatchHalf]
     marks: tuple[str, ...] = ()
+    empty: tuple[frozenset[str], ...] = ()
 
     def fits(self, row: Row) -> bool:
+        if any(fields <= row.keys() for fields in self.empty):
+            return True
         return all(row.get(field) is not None for field in self.fields) and (
             not self.marks or any(mark in row for mark in self.marks)
         )
@@ -42,7 +47,15 @@ FORMATS: dict[FormatName, Format] = {
     "litellm": Format(
         ("call_type",), litellm_row, ("messages", "response", "proxy_server_request")
     ),
-    "langfuse": Format(("input",), langfuse_row, ("traceId", "trace_id", "traceName")),
+    "langfuse": Format(
+        ("input",),
+        langfuse_row,
+        ("traceId", "trace_id", "traceName"),
+        (
+            frozenset({"type", "traceId", "parentObservationId"}),
+            frozenset({"type", "trace_id", "parent_observation_id"}),
+        ),
+    ),
     "bedrock_conversation": Format(
         ("messages",), chat_row, ("schemaVersion", "toolConfig", "inferenceConfig")
     ),
@@ -102,7 +115,7 @@ def read_fields(row: Row, name: FormatName) -> ParsedRow | BatchHalf:
     """
     form = FORMATS[name]
     for field in form.fields:
-        if field not in row:
+        if field not in row and not form.fits(row):
             raise RowError(f"has no field {field!r}, which the format {name} needs")
     return form.read(row)
 

@@ -1,16 +1,14 @@
-"""Logs of gateways and observers: a request beside its response, LiteLLM, Langfuse, and completions
-that OpenAI stored."""
+"""Logs of gateways: a request beside its response, LiteLLM, and completions that OpenAI stored."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
 
-from stratos.contracts.messages import Message
-from stratos.dataset.formats.message_blocks import LoggedChat
-from stratos.dataset.formats.request_bodies import Asked, asked_in
-from stratos.dataset.formats.response_bodies import answer_of, given_answer
+from stratos.dataset.formats.request_bodies import Asked, asked_in, asked_or_text
+from stratos.dataset.formats.response_bodies import answer_of
 from stratos.dataset.formats.row import (
+    NO_CALL,
     LoggedAnswer,
     ParsedRow,
     Row,
@@ -21,14 +19,22 @@ from stratos.dataset.formats.row import (
 )
 from stratos.dataset.formats.tool_fields import tool_choice_of, tools_of
 
-NO_CALL = ParsedRow((), LoggedAnswer(lacks="no call"))
-_CALLS = frozenset({"GENERATION", "AGENT", "CHAIN", None})
-"""Langfuse's types of observations that may hold a model's reply."""
+_CUT, _WITHHELD = "(litellm_truncated skipped ", "redacted-by-litellm"
+"""What LiteLLM puts into the middle of a long text, and in place of what it does not log."""
+_BODIES = ('"choices"', '"output"', '"stop_reason"')
+"""Fields of the bodies of OpenAI's Chat, its Responses and Anthropic, which answers rarely have."""
+_NO_CHATS = frozenset(
+    {
+        "embedding", "image_generation", "image_edit", "transcription", "speech", "moderation",
+        "rerank", "search", "ocr",
+    }
+)  # fmt: skip
+"""Of LiteLLM's types of calls, without the `a` of asynchronous ones."""
 
 
 def request_row(row: Row) -> ParsedRow:
     """A request, as text or as sent, and its response; a workload where one is named."""
-    asked = _asked(row["request"], "request")
+    asked = asked_or_text(row["request"], "request")
     response = row.get("response")
     if looks_like_json(response) and '"choices"' in str(response):
         response = parsed(response, "response")
@@ -39,40 +45,53 @@ def request_row(row: Row) -> ParsedRow:
 
 def litellm_row(row: Row) -> ParsedRow:
     """LiteLLM's standard payload, or a row of its spend logs."""
-    sent = _inside(_inside(row.get("proxy_server_request")).get("body"))
-    messages = row.get("messages") or sent.get("messages") or sent.get("input")
-    if not messages:
+    if str(row.get("call_type")).removeprefix("a") in _NO_CHATS:
+        return NO_CALL
+    sent, messages = _sent(row), row.get("messages")
+    if messages and messages != "{}":
+        asked = asked_or_text(messages, "messages")
+    elif sent:
+        asked = asked_in(sent, "proxy_server_request")
+    else:
         raise RowError(
             "messages is empty: LiteLLM logged no prompts; set `store_prompts_in_spend_logs: true` "
             "there"
         )
-    asked = _asked(messages, "messages")
+    _check_whole(asked)
     for offered in (_inside(row.get("model_parameters")), sent, row):
         if asked.tools is None:
             tools, choice = tools_of(offered), tool_choice_of(offered)
-            asked = Asked(asked.chat, tools, choice)
+            asked = replace(asked, tools=tools, tool_choice=choice)
     read = asked.answered(_litellm_answer(row))
     conversation = name_of(row.get("session_id")) or name_of(row.get("trace_id"))
     name = name_of(row.get("request_id")) or name_of(row.get("id"))
     return replace(read, id=name, conversation=conversation)
 
 
-def langfuse_row(row: Row) -> ParsedRow:
-    """An observation of Langfuse; those that call no model have nothing to learn."""
-    if row.get("type") not in _CALLS:
-        return NO_CALL
-    if row.get("input") is None:
-        return NO_CALL
-    asked = _asked(row["input"], "input")
-    output = row.get("output")
-    if str(row.get("level")).upper() == "ERROR":
-        answer = LoggedAnswer(lacks="error")
-    else:
-        answer = given_answer(parsed(output, "output") if _is_message(output) else output, "output")
-    read = asked.answered(answer)
-    fields = ("sessionId", "session_id", "traceId", "trace_id")
-    names = (name_of(row.get(field)) for field in fields)
-    return replace(read, conversation=next((name for name in names if name), None))
+def _sent(row: Row) -> Mapping[str, object]:
+    """What a client sent to LiteLLM: spend logs have the body alone, others the request."""
+    request = _inside(row.get("proxy_server_request")) or _inside(
+        _inside(row.get("metadata")).get("proxy_server_request")
+    )
+    return _inside(request.get("body")) or request
+
+
+def _check_whole(asked: Asked) -> None:
+    """Check that LiteLLM left the texts as they were.
+
+    Raises:
+        RowError: it cut one, as its database does by default, or withheld one.
+    """
+    for place, message in enumerate(asked.chat.messages):
+        if _CUT in message.content:
+            raise RowError(
+                f"messages[{place}] was cut by LiteLLM before it was stored; set "
+                "MAX_STRING_LENGTH_PROMPT_IN_DB higher there, or log to a bucket"
+            )
+        if message.content == _WITHHELD:
+            raise RowError(
+                f"messages[{place}] is {_WITHHELD}; set `turn_off_message_logging: false` there"
+            )
 
 
 def stored_row(row: Row) -> ParsedRow:
@@ -86,8 +105,8 @@ def stored_row(row: Row) -> ParsedRow:
             "GET /v1/chat/completions/ID/messages returns as `data` into the row as `messages`"
         )
     listed = [_with_parts(m) for m in messages] if isinstance(messages, list) else messages
-    asked = _asked(listed, "messages")
-    asked = Asked(asked.chat, tools_of(row), tool_choice_of(row))
+    asked = asked_or_text(listed, "messages")
+    asked = replace(asked, tools=tools_of(row), tool_choice=tool_choice_of(row))
     return asked.answered(answer_of(row, "the completion"))
 
 
@@ -96,15 +115,6 @@ def _with_parts(message: object) -> object:
     if isinstance(message, dict) and message.get("content_parts") and not message.get("content"):
         return {**message, "content": message["content_parts"]}
     return message
-
-
-def _asked(value: object, name: str) -> Asked:
-    """A request: a text, messages, or a body; JSON of it in a string, too."""
-    if isinstance(value, str):
-        if not looks_like_json(value):
-            return Asked(LoggedChat((Message(role="user", content=value),)))
-        value = parsed(value, name)
-    return asked_in(value, name)
 
 
 def _inside(value: object) -> Mapping[str, object]:
@@ -118,13 +128,11 @@ def _litellm_answer(row: Row) -> LoggedAnswer:
     if row.get("status") == "failure" or row.get("error_str"):
         return LoggedAnswer(lacks="error")
     response = row.get("response")
-    if looks_like_json(response) and '"choices"' in str(response):
+    if looks_like_json(response) and any(mark in str(response) for mark in _BODIES):
         response = parsed(response, "response")
-    if response is None or response == {}:
+    if response is None or response in ({}, "{}"):
         return LoggedAnswer(lacks="absent")
-    return answer_of(response, "response")
-
-
-def _is_message(value: object) -> bool:
-    """Whether a string is a message or a response written as JSON, rather than an answer."""
-    return looks_like_json(value) and ('"role"' in str(value) or '"choices"' in str(value))
+    answer = answer_of(response, "response")
+    if answer.reply is not None and _CUT in answer.reply.content:
+        return LoggedAnswer(lacks="cut")
+    return answer

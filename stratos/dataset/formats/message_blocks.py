@@ -14,19 +14,20 @@ from stratos.dataset.formats.row import (
     LoggedAnswer,
     NoAnswer,
     RowError,
-    items,
     kind,
     mapping,
     name_of,
     value_text,
 )
-from stratos.dataset.formats.tool_fields import call, openai_calls
+from stratos.dataset.formats.tool_blocks import call_in, result_in
+from stratos.dataset.formats.tool_fields import openai_calls
 
 _ROLES: dict[object, Role] = {
     "system": "system",
     "developer": "system",
     "user": "user",
     "assistant": "assistant",
+    "model": "assistant",
     "tool": "tool",
     "function": "tool",
 }
@@ -42,6 +43,9 @@ _SILENT = frozenset(
     }
 )
 """Blocks without any text that is said."""
+_BLOCK_MARKS = frozenset({"type", "text", "json", "toolResult"})
+_SILENT_MARKS = ("reasoningContent", "cachePoint", "thought")
+"""Fields of such blocks: Converse's, and Gemini's of a text that is thinking."""
 
 
 @dataclass(frozen=True)
@@ -123,18 +127,26 @@ def _read(said: Mapping[str, object], name: str, messages: list[Message]) -> NoA
             f"{name}.role is {said.get('role')!r}; it must be system, user, assistant or tool"
         )
     content = said.get("content")
+    if content is None and isinstance(said.get("parts"), list):
+        content = said["parts"]  # of OpenTelemetry and Gemini
+    elif isinstance(content, dict) and isinstance(content.get("parts"), list):
+        content = content["parts"]  # of Gemini's agents
     calls: tuple[ToolCall, ...] = ()
     refused = False
     if isinstance(content, str):
         told = content
     elif content is None and role in ("assistant", "tool"):
         told = ""
+    elif role == "tool" and _is_data(content):
+        told = value_text(content)
     else:
         parts = _parts(_blocks(content, f"{name}.content"), f"{name}.content")
         calls, refused, told = tuple(parts.calls), parts.refused, "".join(parts.texts)
         messages.extend(parts.results)
         if parts.results and not parts.texts and role != "assistant":
             return None
+        if role == "tool" and calls:
+            role = "assistant"  # who else calls? Koog puts a tool's name to both
     if role == "tool":
         call_id, tool = name_of(said.get("tool_call_id")), name_of(said.get("name"))
         messages.append(Message(role=role, content=told, tool_call_id=call_id, name=tool))
@@ -149,6 +161,16 @@ def _read(said: Mapping[str, object], name: str, messages: list[Message]) -> NoA
     if refused or said.get("refusal"):
         return "refused"
     return None if told.strip() or calls else "empty"
+
+
+def _is_data(content: object) -> bool:
+    """Whether a tool's answer is JSON, and no blocks of content."""
+    if isinstance(content, list):
+        return bool(content) and not any(
+            isinstance(one, str) or (isinstance(one, dict) and one.keys() & _BLOCK_MARKS)
+            for one in content
+        )
+    return isinstance(content, dict)
 
 
 def _blocks(content: object, name: str) -> list[object]:
@@ -175,26 +197,19 @@ def _parts(blocks: Iterable[object], name: str) -> _Parts:
 def _add(block: Mapping[str, object], name: str, parts: _Parts) -> bool:
     """Add a block to the parts of its message; False if it is of an unknown kind."""
     type_ = block.get("type")
-    if isinstance(block.get("text"), str) and type_ in _TEXT_TYPES:
-        parts.texts.append(str(block["text"]))
-    elif type_ in _SILENT or any(mark in block for mark in ("reasoningContent", "cachePoint")):
+    if type_ in _SILENT or any(block.get(mark) for mark in _SILENT_MARKS):
         pass
+    elif isinstance(block.get("text"), str) and type_ in _TEXT_TYPES:
+        parts.texts.append(str(block["text"]))
+    elif type_ == "text" and isinstance(block.get("content"), str):
+        parts.texts.append(str(block["content"]))  # of OpenTelemetry
     elif type_ == "refusal":
         parts.refused = True
         parts.texts.append(str(block.get("refusal") or ""))
-    elif type_ == "tool_use":
-        parts.calls.append(call(block.get("name"), block.get("input"), name, block.get("id")))
-    elif "toolUse" in block:
-        use = mapping(block["toolUse"], f"{name}.toolUse")
-        given = (use.get("name"), use.get("input"), f"{name}.toolUse", use.get("toolUseId"))
-        parts.calls.append(call(*given))
-    elif type_ == "tool_result":
-        told = _result_text(block.get("content"), f"{name}.content")
-        parts.results.append(_result(told, block.get("tool_use_id")))
-    elif "toolResult" in block:
-        result = mapping(block["toolResult"], f"{name}.toolResult")
-        told = _result_text(result.get("content"), f"{name}.toolResult.content")
-        parts.results.append(_result(told, result.get("toolUseId")))
+    elif (called := call_in(block, name)) is not None:
+        parts.calls.append(called)
+    elif (result := result_in(block, name)) is not None:
+        parts.results.append(result)
     elif "guardContent" in block:
         guarded = mapping(block["guardContent"], f"{name}.guardContent").get("text")
         inner = mapping(guarded, f"{name}.guardContent.text")
@@ -205,20 +220,3 @@ def _add(block: Mapping[str, object], name: str, parts: _Parts) -> bool:
     else:
         return False
     return True
-
-
-def _result(told: str, call_id: object) -> Message:
-    return Message(role="tool", content=told, tool_call_id=name_of(call_id))
-
-
-def _result_text(content: object, name: str) -> str:
-    """What a tool answered: texts as they are, JSON as JSON."""
-    if content is None or isinstance(content, str):
-        return content or ""
-    told = []
-    for index, item in enumerate(items(content, name)):
-        block = mapping(item, f"{name}[{index}]")
-        told.append(
-            value_text(block["json"]) if "json" in block else text_of([block], f"{name}[{index}]")
-        )
-    return "".join(told)

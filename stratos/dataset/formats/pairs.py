@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from stratos.contracts.messages import Message
 from stratos.dataset.formats.message_blocks import LoggedChat, chat_of
-from stratos.dataset.formats.request_bodies import Asked, asked_in, with_system
+from stratos.dataset.formats.request_bodies import Asked, asked_in, prompted, with_system
 from stratos.dataset.formats.response_bodies import given_answer
 from stratos.dataset.formats.row import (
     ParsedRow,
@@ -21,13 +23,16 @@ from stratos.spec import Columns
 def prompt_row(row: Row) -> ParsedRow:
     """A prompt and a completion; either may be a list of messages."""
     prompt = row["prompt"]
-    chat = chat_of(prompt, "prompt") if isinstance(prompt, list) else _question(prompt, "prompt")
+    if isinstance(prompt, list):
+        chat, markup = chat_of(prompt, "prompt"), None
+    else:
+        chat, markup = prompted(text(prompt, "prompt"))
     completion = _first(row, "completion", "response", "answer")
     if completion and _is_chat(completion):
         rest = chat_of(completion, "completion")
         moved = {place + len(chat.messages): why for place, why in rest.not_learned.items()}
         return _asked(row, LoggedChat((*chat.messages, *rest.messages), moved)).row()
-    return _pair(row, chat, completion)
+    return replace(_pair(row, chat, completion), markup=markup)
 
 
 def question_row(row: Row) -> ParsedRow:

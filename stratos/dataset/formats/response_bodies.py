@@ -35,6 +35,9 @@ _REASONS: dict[str, NoAnswer | None] = {
     # Cohere
     "complete": None, "error": "error", "error_toxic": "refused", "error_limit": "cut",
     "user_cancel": "cut",
+    # Gemini
+    "safety": "refused", "recitation": "refused", "blocklist": "refused",
+    "prohibited_content": "refused", "spii": "refused", "malformed_function_call": "error",
 }  # fmt: skip
 """Why a model stopped → why its reply is none; in small letters. Others mean nothing."""
 _REASON_FIELDS = (
@@ -43,6 +46,10 @@ _REASON_FIELDS = (
 )  # fmt: skip
 _TEXT_FIELDS = ("completion", "generation", "outputText", "text", "output_text", "answer")
 """Claude 2, Llama, Titan's stream, Cohere's Command R, Responses as OpenAI's SDK prints them."""
+_MARKS = ("additional_kwargs", "response_metadata", "usage_metadata", "finish_reason")
+"""Beside the content of a reply: LangChain's, and that of Gemini's agents."""
+_CALLED = "toolName"
+"""Of a call as Vercel's AI SDK logs it."""
 _GUARDRAIL = "amazon-bedrock-guardrailAction"
 
 
@@ -83,11 +90,21 @@ def given_answer(value: object, name: str) -> LoggedAnswer:
     """
     if value is None or value == []:
         return LoggedAnswer(lacks="absent")
-    if isinstance(value, dict) and (value.get("role") == "assistant" or "choices" in value):
+    if isinstance(value, dict) and _is_response(value):
         return answer_of(value, name)
     if isinstance(value, list) and isinstance(value[-1], dict) and "role" in value[-1]:
         return answer_of(value[-1], name)
+    if isinstance(value, list) and all(isinstance(one, dict) and _CALLED in one for one in value):
+        return assistant_answer({"tool_calls": value}, name)
     return said(value_text(value))
+
+
+def _is_response(value: Mapping[str, object]) -> bool:
+    """Whether an object is a model's reply, and not an answer that is JSON."""
+    if value.get("role") == "assistant" or value.get("object") == "response":
+        return True
+    wrapped = "content" in value and any(mark in value for mark in _MARKS)
+    return wrapped or "choices" in value or "candidates" in value
 
 
 def _reason(body: Mapping[str, object]) -> NoAnswer | None:
@@ -149,6 +166,16 @@ def _responses(body: Mapping[str, object], output: list[object], name: str) -> L
     return answer
 
 
+def _candidates(body: Mapping[str, object], name: str) -> LoggedAnswer:
+    """Gemini's; the first of several. What a filter stopped has no content."""
+    listed = items(body["candidates"], f"{name}.candidates")
+    if not listed:
+        return LoggedAnswer(lacks="empty")
+    first = mapping(listed[0], f"{name}.candidates[0]")
+    message = mapping(first.get("content") or {}, f"{name}.candidates[0].content")
+    return _unless(assistant_answer(message, f"{name}.candidates[0].content"), _reason(first))
+
+
 def _content(body: Mapping[str, object], name: str) -> LoggedAnswer:
     """Anthropic's body, or a message alone, which may be calls or a refusal only."""
     return assistant_answer(body, name)
@@ -184,6 +211,7 @@ def _plain(field: str) -> Reader:
 
 _READERS: dict[str, Reader] = {
     "choices": _choices,
+    "candidates": _candidates,
     "output": _output,
     "content": _content,
     "message": _message,

@@ -24,6 +24,9 @@ not learned: it has `weight: 0`. no call: the row logs something else than a mod
 question, such as a span or an embedding.
 """
 
+Markup = Literal["turns", "left"]
+"""What became of a prompt in a model's own markup: its turns, or one message as it stands."""
+
 
 class RowError(ValueError):
     """A row does not fit its format."""
@@ -45,6 +48,7 @@ class ParsedRow:
         not_learned: Places in `messages` of replies that are none to learn, and why.
         id: The log's own name of the row.
         conversation: What the log calls the conversation that the row belongs to.
+        markup: None where the prompt is in no model's markup.
     """
 
     messages: tuple[Message, ...]
@@ -55,6 +59,11 @@ class ParsedRow:
     workload: str | None = None
     id: str | None = None
     conversation: str | None = None
+    markup: Markup | None = None
+
+
+NO_CALL = ParsedRow((), LoggedAnswer(lacks="no call"))
+"""A row that logs no call of a model."""
 
 
 def said(text: str) -> LoggedAnswer:

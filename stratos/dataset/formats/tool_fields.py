@@ -26,6 +26,9 @@ from stratos.dataset.formats.row import (
 _DEEPEST = 64
 """Levels of an argument or a schema; what reads records again allows a few more than 100."""
 _SHOWN = 8
+_NAMES, _ARGUMENTS = ("name", "toolName"), ("arguments", "input", "args")
+_IDS = ("call_id", "toolUseId", "toolCallId", "id")
+"""OpenAI's Responses have an `id` of the item besides."""
 _ALIKE = 256
 """Lists of tools that are kept as read: most rows of a log offer the same ones."""
 
@@ -101,6 +104,20 @@ def call(function: object, arguments: object, name: str, call_id: object = None)
     return ToolCall(name=called, arguments=given, id=name_of(call_id))
 
 
+def any_call(found: Mapping[str, object], name: str) -> ToolCall:
+    """A call by whichever fields it has for its name, its arguments and its id.
+
+    Raises:
+        RowError: if the arguments are no JSON object.
+    """
+    function = mapping(found.get("function", found), f"{name}.function")
+    called, given, call_id = (
+        next((one[field] for field in fields if one.get(field) is not None), None)
+        for one, fields in ((function, _NAMES), (function, _ARGUMENTS), (found, _IDS))
+    )
+    return call(called, given, name, call_id)
+
+
 def openai_calls(message: Mapping[str, object], name: str) -> tuple[ToolCall, ...]:
     """The calls of an OpenAI message: `tool_calls`, or the deprecated `function_call`.
 
@@ -108,15 +125,17 @@ def openai_calls(message: Mapping[str, object], name: str) -> tuple[ToolCall, ..
         RowError: if a call is none of a function, or its arguments are no object.
     """
     found: list[ToolCall] = []
-    for index, item in enumerate(items(message.get("tool_calls") or [], f"{name}.tool_calls")):
+    listed = message.get("tool_calls")
+    if not listed and isinstance(more := message.get("additional_kwargs"), dict):
+        listed = more.get("tool_calls")  # of LangChain
+    for index, item in enumerate(items(listed or [], f"{name}.tool_calls")):
         place = f"{name}.tool_calls[{index}]"
         one = mapping(item, place)
         if one.get("type") == "custom":
             raise RowError(
                 f"{place} calls a custom tool, whose input is no JSON; only functions are read"
             )
-        function = mapping(one.get("function", one), f"{place}.function")
-        found.append(call(function.get("name"), function.get("arguments"), place, one.get("id")))
+        found.append(any_call(one, place))
     if (old := message.get("function_call")) is not None:
         function = mapping(old, f"{name}.function_call")
         place = f"{name}.function_call"
@@ -152,7 +171,17 @@ def _key(listed: list[object], name: str) -> bytes:
 
 @lru_cache(maxsize=_ALIKE)
 def _read_tools(listed: bytes, name: str) -> tuple[Tool, ...]:
-    found = (_tool(item, f"{name}[{i}]") for i, item in enumerate(json.loads(listed)))
+    found: list[Tool | None] = []
+    for index, item in enumerate(json.loads(listed)):
+        place = f"{name}[{index}]"
+        tool = mapping(parsed(item, place), place)
+        for field in _DECLARED:
+            if field in tool:
+                declared = items(tool[field], f"{place}.{field}")
+                found += [_tool(one, f"{place}.{field}[{i}]") for i, one in enumerate(declared)]
+                break
+        else:
+            found.append(_tool(tool, place))
     return tuple(tool for tool in found if tool is not None)
 
 
@@ -167,8 +196,8 @@ def _tool(item: object, name: str) -> Tool | None:
     elif "function" in tool:
         spec = mapping(tool["function"], f"{name}.function")
         schema = spec.get("parameters")
-    elif "input_schema" in tool or "parameters" in tool or set(tool) <= _BARE:
-        spec, schema = tool, tool.get("input_schema", tool.get("parameters"))
+    elif any(field in tool for field in _SCHEMAS) or set(tool) <= _BARE:
+        spec, schema = tool, next((tool[field] for field in _SCHEMAS if field in tool), None)
     else:
         what = tool.get("type") or next(iter(tool), "nothing")
         raise RowError(
@@ -177,6 +206,7 @@ def _tool(item: object, name: str) -> Tool | None:
         )
     parameters: dict[str, Any] = mapping(parsed(schema or {}, name), f"{name}.parameters")
     check_depth(parameters, f"{name}.parameters")
+    parameters = _in_small_letters(parameters)
     described = spec.get("description")
     return Tool(
         name=text(spec.get("name"), f"{name}.name"),
@@ -185,6 +215,25 @@ def _tool(item: object, name: str) -> Tool | None:
     )
 
 
+def _in_small_letters(schema: Any) -> Any:
+    """A schema whose types are JSON Schema's: Gemini's are in capitals."""
+    if isinstance(schema, list):
+        return [_in_small_letters(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        field: value.lower()
+        if field == "type" and isinstance(value, str) and value in _CAPITALS
+        else _in_small_letters(value)
+        for field, value in schema.items()
+    }
+
+
+_CAPITALS = frozenset({"OBJECT", "STRING", "ARRAY", "INTEGER", "NUMBER", "BOOLEAN", "NULL"})
+_SCHEMAS = ("input_schema", "parameters", "inputSchema", "parameters_json_schema")
+"""Anthropic, OpenAI's Responses and Gemini, Vercel's AI SDK, Gemini's SDK."""
+_DECLARED = ("functionDeclarations", "function_declarations")
+"""Gemini puts all functions into one tool."""
 _BARE = frozenset({"name", "description", "strict", "cache_control"})
 """Fields of a function that takes no arguments. A tool of a provider has a type besides."""
 

@@ -7,11 +7,15 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+import yaml
 
 from stratos.cli import endpoint
+from stratos.cli.delete import delete_command
 from stratos.cli.runs import find_run, read_object
 from stratos.contracts.bucket import RunKeys
 from tests.integration.pipeline.cloud import ROOT, Cloud, write_task
+from tests.integration.pipeline.personal_rows import REDACTING, SOUGHT, write_personal_data
+from tests.integration.pipeline.stored_bytes import holding, objects, on_disk, packed, stored
 
 pytestmark = pytest.mark.slow
 
@@ -19,6 +23,10 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def run_id(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = write_task(tmp_path_factory.mktemp("task"), "small", hosting={"keep": True})
+    spec = yaml.safe_load((folder / "spec.yaml").read_text())
+    spec["task"] |= REDACTING
+    (folder / "spec.yaml").write_text(yaml.safe_dump(spec))
+    write_personal_data(folder)
     run_id = cloud.submit(folder)
     row = cloud.finish(run_id)
     assert row.status == "succeeded", cloud.summary(run_id).reason
@@ -75,6 +83,20 @@ def test_the_model_is_registered_with_what_was_measured(cloud: Cloud, run_id: st
     assert any(run_id in json.dumps(package, default=str) for package in described)
 
 
+def test_personal_data_is_nowhere_but_in_the_upload(cloud: Cloud, run_id: str):
+    inspected = cloud.read_json(RunKeys(run_id).dataset + "inspection.json")
+    found = {kind for kind, num in inspected["redacted"].items() if num}
+    assert found == {"email", "phone", "card", "iban"}
+    assert inspected["num_bad_lines"] == 2
+    assert holding(stored(cloud), SOUGHT) == {"specs/small/dataset.jsonl"}
+    assert holding(on_disk(cloud), SOUGHT) == set()
+
+
+def test_the_search_for_personal_data_sees_what_is_packed_and_escaped():
+    found = [(text, packed(f"a {text} b")) for text in SOUGHT]
+    assert holding(found, SOUGHT) == set(SOUGHT)
+
+
 def test_a_second_version_replaces_the_live_model(cloud: Cloud, run_id: str, tmp_path: Path):
     folder = write_task(tmp_path, "small", hosting={"keep": True}, description="again")
     second = cloud.submit(folder)
@@ -94,3 +116,19 @@ def test_two_runs_of_one_spec_at_once_share_its_endpoint(cloud: Cloud, tmp_path:
     assert described["EndpointStatus"] == "InService"
     live = [row for row in map(cloud.row, runs) if row is not None and row.endpoint_name]
     assert len(live) == 1
+
+
+def test_a_deleted_run_leaves_no_object_and_says_what_stays(
+    cloud: Cloud, run_id: str, capsys: pytest.CaptureFixture[str]
+):
+    delete_command(run_id, objects=True, live=True, json_=True)
+    told = json.loads(capsys.readouterr().out)
+    keys = RunKeys(run_id)
+    assert told["versions"][keys.prefix] > 0
+    kept = [key for key, _ in objects(cloud)]
+    assert [key for key in kept if key.startswith((keys.prefix, keys.all_checkpoints))] == []
+    assert "specs/small/dataset.jsonl" in kept
+    assert any("specs/small/" in line and "--upload" in line for line in told["staying"])
+    row = cloud.row(run_id)
+    assert row is not None
+    assert row.status == "deleted"

@@ -8,6 +8,7 @@ from serving.export.chat_template import (
     NO_THINKING,
     NO_TOOLS,
     decided,
+    llama_cpp_takes_calls,
     served_template,
     takes_tools,
     tool_parser,
@@ -17,6 +18,7 @@ from serving.export.gguf_file import write_gguf
 from serving.llama_cpp.client import LlamaClient
 from serving.llama_cpp.process import LlamaServer
 from stratos.errors import NotExportable
+from tests import tool_templates
 from tests.unit.serving.export.tiny_folders import (
     TEMPLATE,
     THINKING_TEMPLATE,
@@ -79,6 +81,27 @@ def test_a_template_that_names_tools_stays_as_it_is():
     assert served_template(tokenizer) == TOOL_TEMPLATE
     assert takes_tools(tokenizer)
     assert tool_parser(tokenizer) == "hermes"
+
+
+@pytest.mark.parametrize("name", tool_templates.SYNTAXES)
+def test_only_tags_behind_another_beginning_than_qwens_are_too_much_for_llama_cpp(name):
+    assert llama_cpp_takes_calls(tokenizer_of(template=tool_templates.SYNTAXES[name]))
+    assert llama_cpp_takes_calls(tokenizer_of()), "whose template has no calls"
+
+
+@pytest.mark.parametrize("begins_as_qwens", [True, False])
+def test_llama_cpp_takes_tools_as_is_foreseen(tmp_path, begins_as_qwens):
+    template = tool_templates.TAGS
+    if not begins_as_qwens:
+        template = template.replace("<|im_start|>", "<|start|>")
+    tokenizer = tokenizer_of(template=template)
+    assert llama_cpp_takes_calls(tokenizer) == begins_as_qwens
+    path = write_gguf(save(tmp_path, tokenizer=tokenizer), "float16")
+    asked = {"messages": MESSAGES, "tools": TOOLS, "tool_choice": "required", "max_tokens": 1}
+    arguments = ["--ctx-size", "256", "--jinja"]
+    with LlamaServer(path, arguments) as server, LlamaClient(server) as client:
+        answer = client.post("/v1/chat/completions", asked)
+    assert answer.status == (200 if begins_as_qwens else 400)
 
 
 def test_thinking_and_tools_are_decided_together_and_only_once():

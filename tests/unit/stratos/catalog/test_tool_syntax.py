@@ -47,7 +47,8 @@ def rendered(template: str, text: str, calls: list[WrittenCall]) -> str:
     render = template_renderer(template, {})
     reply = {"role": "assistant", "content": text, "tool_calls": called}
     whole = render([{"role": "user", "content": "?"}, reply], [], False)
-    return whole.partition("<|assistant|>")[2].removesuffix("<|end|>")
+    head = "<|im_start|>assistant\n" if "<|im_start|>" in template else "<|assistant|>"
+    return whole.partition(head)[2].removesuffix("<|end|>")
 
 
 @pytest.mark.parametrize("name", SYNTAXES)

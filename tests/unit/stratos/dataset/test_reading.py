@@ -205,6 +205,15 @@ def test_a_history_that_is_too_long_is_cut_and_counted(tmp_path: Path) -> None:
     assert found.num_shortened == 0
 
 
+def test_prompts_in_a_models_markup_are_read_as_turns_and_counted(tmp_path: Path) -> None:
+    rows = [{"prompt": f"<s>[INST] {n}? [/INST]", "completion": f"s{n % 9}"} for n in range(300)]
+    rows[:9] = [{**row, "prompt": row["prompt"] + " It is"} for row in rows[:9]]
+    found, splits = inspect(tmp_path, rows)
+    assert (found.num_prompts_in_turns, found.num_prompts_in_markup) == (291, 9)
+    asked = {record.messages[-1].content for split in splits.values() for record in split}
+    assert {"9?", "<s>[INST] 8? [/INST] It is"} < asked
+
+
 def test_turns_of_a_row_are_records_of_their_own(tmp_path: Path) -> None:
     rows = [
         {

@@ -35,6 +35,10 @@ def test_what_carries_no_answer_is_told_by_kind() -> None:
     assert told["replies that are no answer"] == "refused ×12, cut ×2"
     assert told["histories that were cut"] == "3"
     assert told["ids given twice, made unique"] == "4"
+    assert not any("markup" in fact for fact in told)
+    told = facts(changed(num_prompts_in_turns=1000, num_prompts_in_markup=2))
+    assert told["prompts in a model's markup"] == "1,000, as turns"
+    assert told["prompts with marks of a markup"] == "2, as they stand"
 
 
 def test_turns_and_tools_are_shown_where_there_are_any() -> None:

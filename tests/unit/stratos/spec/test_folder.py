@@ -103,12 +103,14 @@ def test_a_link_that_leaves_the_folder_is_said_to_count_as_none(tmp_path: Path) 
 def test_a_prefix_holds_every_data_file_below_it_and_a_name_that_file_only(folder: Path) -> None:
     hour = folder / "logs" / "AWSLogs" / "111122223333" / "2026" / "11" / "29"
     (hour / "data").mkdir(parents=True)
-    for name in ("a.json.gz", "b.json", "c.csv", "data/d_input.json.gz", "marker", "e.txt"):
+    for name in ("a.json.gz", "b.json", "c.csv", "data/d_input.json.gz", "marker", "e.txt",
+                 "f.jsonl.out", "manifest.json.out"):  # fmt: skip
         (hour / name).write_bytes(b"")
     (folder / "logs" / "dataset_info.json").write_bytes(b"")
     inside = hour.relative_to(folder).as_posix()
     assert dataset_files("logs/", files_under(folder)) == [
-        f"{inside}/{name}" for name in ("a.json.gz", "b.json", "c.csv", "data/d_input.json.gz")
+        f"{inside}/{name}"
+        for name in ("a.json.gz", "b.json", "c.csv", "data/d_input.json.gz", "f.jsonl.out")
     ]
     assert dataset_files(f"{inside}/marker", files_under(folder)) == [f"{inside}/marker"]
 

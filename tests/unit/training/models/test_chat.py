@@ -84,6 +84,37 @@ def test_a_reply_with_calls_is_what_the_template_writes_and_is_read_again(name, 
     assert chat.reply(written[:-1], dialogue.tools) == reply
 
 
+SNOW = Tool(name="wet_snow", description="of a place")
+
+
+@pytest.mark.parametrize("name", tool_templates.SYNTAXES)
+@pytest.mark.parametrize("dialogue", [ASKED_WEATHER, ANSWERED], ids=["first", "after an answer"])
+def test_a_call_of_a_named_tool_begins_as_the_template_writes_it(name, dialogue):
+    tokenizer = tool_tokenizer(tool_templates.SYNTAXES[name])
+    chat = ChatFormat(tokenizer)
+    opening = chat.opening(dialogue)
+    assert opening
+    for given in ({}, {"days": 1}, {"city": "Rome", "days": 1}):
+        reply = ModelReply("", (ToolCall(name="weather", arguments=given),))
+        (written,) = chat.completions([chat.reply_text(dialogue, reply)])
+        assert written[: len(opening)] == opening
+    # This one writes the arguments before the name.
+    assert ("weather" in tokenizer.decode(opening)) == (name != "Hermes")
+
+
+def test_calls_of_several_tools_begin_alike_up_to_where_their_names_part():
+    tokenizer = tool_tokenizer(tool_templates.GRANITE)
+    chat = ChatFormat(tokenizer)
+    opening = chat.opening(Dialogue(ASKED_WEATHER.messages, (WEATHER, SNOW)))
+    assert tokenizer.decode(opening) == '<|tool_call|>[{"name": "we'
+
+
+def test_a_required_call_needs_a_template_that_writes_calls():
+    chat = ChatFormat(tool_tokenizer(tool_templates.FORGETFUL))
+    with pytest.raises(ValueError, match="cannot write a call: it renders the messages"):
+        chat.opening(ASKED_WEATHER)
+
+
 def test_a_token_that_begins_calls_may_be_a_special_one():
     tokenizer = tool_tokenizer(tool_templates.MISTRAL)
     tokenizer.add_special_tokens({"additional_special_tokens": ["[TOOL_CALLS]"]})

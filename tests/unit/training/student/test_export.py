@@ -20,6 +20,7 @@ from stratos.contracts.messages import Message, Tool, ToolCall
 from stratos.contracts.records import TrainingRecord
 from stratos.errors import NotExportable
 from stratos.spec import Weights
+from tests import tool_templates
 from tests.unit.serving.export.tiny_folders import TOOL_TEMPLATE
 from tests.unit.training.jobs import BASE
 from tests.unit.training.tiny_models import (
@@ -28,6 +29,7 @@ from tests.unit.training.tiny_models import (
     make_tokenizer,
     save_in_parts,
     save_model,
+    tool_tokenizer,
 )
 from training.models.chat import ChatFormat
 from training.models.weights import load_model
@@ -273,3 +275,14 @@ def test_records_with_tools_need_a_parser_where_only_vllm_serves():
     assert exportable(student, config_of("float16"), [WITH_TOOLS]) == ("float16",)
     with pytest.raises(NotExportable, match="vLLM has no parser for tool calls"):
         exportable(student, vllm_alone, [WITH_TOOLS])
+
+
+def test_records_with_tools_need_calls_that_llama_cpp_takes_where_it_serves():
+    tokenizer = tool_tokenizer(tool_templates.TAGS)
+    student = Student(make_local(tokenizer), "full", "float32", 4, 0)
+    assert exportable(student, config_of("float16"), [WITH_TOOLS]) == ("float16",)
+    tokenizer.chat_template = tool_templates.TAGS.replace("<|im_start|>", "<|start|>")
+    assert exportable(student, config_of("float16")) == ("float16",)
+    with pytest.raises(NotExportable, match=r"llama\.cpp takes only where a reply begins"):
+        exportable(student, config_of("float16"), [WITH_TOOLS])
+    assert exportable(student, config_of("float16", required=False), [WITH_TOOLS]) == ()

@@ -5,7 +5,7 @@ import logging
 import pytest
 import torch
 
-from stratos.contracts.messages import Message
+from stratos.contracts.messages import Message, NamedTool
 from tests import tool_templates
 from tests.unit.training.calling_models import OSLO, QUESTION, WEATHER, calling_model
 from tests.unit.training.tiny_models import save_in_parts
@@ -129,8 +129,11 @@ def test_calls_are_read_as_from_the_same_weights_in_this_process(tmp_path, insta
     local.model.save_pretrained(tmp_path)
     local.tokenizer.save_pretrained(tmp_path)
     shown = Request((QUESTION,), 150, tools=(WEATHER,), tool_choice="none")
+    named = NamedTool(name=WEATHER.name)
     asked = [Request((QUESTION,), 150, tools=(WEATHER,)), shown]
+    asked.append(Request((QUESTION,), 150, tools=(WEATHER,), tool_choice=named))
     found, _ = answer_all(vllm.open_vllm("calling", str(tmp_path), 3), asked)
-    assert (found, [0, 1]) == answer_all(WeightsTeacher(local, batch_size=2), asked)
+    assert found[2] == found[0]
+    assert (found, [0, 1, 2]) == answer_all(WeightsTeacher(local, batch_size=2), asked)
     assert [call.arguments for call in found[0].tool_calls] == [OSLO.arguments]
     assert (found[1].tool_calls, found[1].text[:11]) == ((), "<tool_call>")

@@ -1,5 +1,7 @@
-from stratos.contracts.messages import Message
-from tests.unit.training.tiny_models import make_local
+from stratos.contracts.messages import Message, NamedTool, Tool
+from tests import tool_templates
+from tests.unit.training.calling_models import OSLO, QUESTION, WEATHER, calling_model
+from tests.unit.training.tiny_models import make_local, tool_tokenizer
 from training.models.chat import Dialogue
 from training.models.generation import Sampling, generate_batch
 from training.teachers.teacher import Request
@@ -68,3 +70,25 @@ def test_a_batch_under_way_counts_its_tokens_until_it_is_answered():
     assert seen[0] == 2
     assert seen == sorted(seen)
     assert teacher.usage.under_way == 0
+
+
+def test_a_model_that_would_not_call_begins_the_call_that_is_required():
+    local = make_local(tool_tokenizer(tool_templates.NAMED), max_position_embeddings=1024)
+    teacher = WeightsTeacher(local, batch_size=4)
+    settings = {"max_new_tokens": 60, "tools": (Tool(name="sun"), Tool(name="rain"))}
+    free, named = answer(
+        teacher, [ask("?", **settings), ask("?", **settings, tool_choice=NamedTool(name="rain"))]
+    )
+    assert not free.tool_calls
+    (call,) = named.tool_calls
+    assert "[TOOL_CALLS]rain[CALL_ID]" in str(call.arguments), "babble follows"
+    assert named.completion_tokens <= 60
+
+
+def test_a_call_that_is_required_is_the_one_that_the_model_makes_by_itself():
+    teacher = WeightsTeacher(calling_model(tool_templates.TAGS), batch_size=4)
+    choices = (None, "required", NamedTool(name="weather"))
+    requests = [Request((QUESTION,), 150, tools=(WEATHER,), tool_choice=one) for one in choices]
+    by_itself, *required = answer(teacher, requests)
+    assert [call.arguments for call in by_itself.tool_calls] == [OSLO.arguments]
+    assert required == [by_itself, by_itself]

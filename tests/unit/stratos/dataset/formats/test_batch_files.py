@@ -36,6 +36,13 @@ def test_a_request_of_openai_that_failed_has_no_answer(line: dict[str, Any]) -> 
     assert whole_row("a", {"messages": ASKED}, half.response).answer.lacks == "error"
 
 
+def test_a_batch_of_embeddings_has_nothing_to_learn() -> None:
+    body = {"object": "list", "data": [{"object": "embedding", "index": 0, "embedding": [0.5]}]}
+    line = {"custom_id": "a", "response": {"status_code": 200, "body": body}, "error": None}
+    read = whole_row("a", {"model": "m", "input": ["2+2?"]}, openai_half(line).response)
+    assert read.answer.lacks == "no call"
+
+
 def test_lines_of_anthropic_are_requests_or_results() -> None:
     assert anthropic_half({"custom_id": "a", "params": {"messages": ASKED}}).is_request
     message = {"role": "assistant", "content": [{"type": "text", "text": "4"}]}

@@ -1,4 +1,4 @@
-"""Logs of gateways and observers."""
+"""Logs of gateways."""
 
 from __future__ import annotations
 
@@ -8,15 +8,21 @@ from typing import Any
 import pytest
 
 from stratos.contracts.messages import Tool
-from stratos.dataset.formats.gateway_logs import (
-    langfuse_row,
-    litellm_row,
-    request_row,
-    stored_row,
-)
+from stratos.dataset.formats.gateway_logs import litellm_row, request_row, stored_row
+from stratos.dataset.formats.row import RowError
 from tests.unit.stratos.dataset.formats.rows import ASKED, CALL, COMPLETION, SAID, TOOL, reply_of
 
 TOOLS = (Tool.model_validate(TOOL),)
+ANTHROPIC = {
+    "type": "message",
+    "role": "assistant",
+    "content": [{"type": "text", "text": "4"}],
+    "stop_reason": "end_turn",
+}
+RESPONSE = {
+    "object": "response",
+    "output": [{"type": "message", "content": [{"type": "output_text", "text": "4"}]}],
+}
 
 
 def test_a_workload_is_kept() -> None:
@@ -54,24 +60,55 @@ def test_prompts_that_only_the_request_holds_are_read() -> None:
     assert litellm_row(row).messages[0].content == "2+2?"
 
 
+@pytest.mark.parametrize("messages", [{}, "{}", None])
+@pytest.mark.parametrize(
+    "request_of",
+    [
+        lambda body: {"proxy_server_request": body},
+        lambda body: {"proxy_server_request": json.dumps(body)},
+        lambda body: {"metadata": {"proxy_server_request": json.dumps(body)}},
+    ],
+    ids=["body", "JSON in text", "in metadata"],
+)
+def test_a_row_of_the_spend_logs_is_read_by_the_body_that_was_sent(
+    messages: Any, request_of: Any
+) -> None:
+    body = {"model": "m", "system": "Be brief.", "messages": ASKED, "tools": [TOOL]}
+    answers = [json.dumps(COMPLETION), COMPLETION, json.dumps(ANTHROPIC), json.dumps(RESPONSE)]
+    for response in answers:
+        row = {"call_type": "acompletion", "messages": messages, "response": response}
+        read = litellm_row(row | request_of(body))
+        assert [said.content for said in read.messages] == ["Be brief.", "2+2?"]
+        assert read.tools == TOOLS
+        assert reply_of(read).content == "4"
+
+
+def test_an_answer_in_a_spend_log_that_is_json_stays_text() -> None:
+    row = {"call_type": "completion", "messages": ASKED, "response": '{"label":  "x"}'}
+    assert reply_of(litellm_row(row)).content == '{"label":  "x"}'
+
+
+@pytest.mark.parametrize("kind", ["aembedding", "moderation", "arerank"])
+def test_calls_of_litellm_that_are_no_chats_are_passed_over(kind: str) -> None:
+    row = {"call_type": kind, "messages": {}, "proxy_server_request": {"input": ["a"]}}
+    assert litellm_row(row).answer.lacks == "no call"
+
+
+def test_texts_that_litellm_cut_or_withheld_are_told() -> None:
+    cut = "2+... (litellm_truncated skipped 20 chars) ...2?"
+    row = {"call_type": "acompletion", "messages": ASKED, "response": COMPLETION}
+    with pytest.raises(RowError, match=r"messages\[0\] was cut .* MAX_STRING_LENGTH_PROMPT_IN_DB"):
+        litellm_row({**row, "messages": [{"role": "user", "content": cut}]})
+    with pytest.raises(RowError, match=r"messages\[0\] is redacted-by-litellm; set `turn_off"):
+        litellm_row({**row, "messages": [{"role": "user", "content": "redacted-by-litellm"}]})
+    said = {"choices": [{"message": {"role": "assistant", "content": cut}}]}
+    assert litellm_row({**row, "response": said}).answer.lacks == "cut"
+
+
 @pytest.mark.parametrize("failed", [{"status": "failure"}, {"error_str": "Timeout"}])
 def test_a_call_that_failed_is_no_answer(failed: dict[str, Any]) -> None:
     row = {"call_type": "acompletion", "messages": ASKED, "response": {}, **failed}
     assert litellm_row(row).answer.lacks == "error"
-
-
-def test_what_langfuse_observed_is_read_and_what_calls_no_model_is_passed() -> None:
-    row = {"traceId": "t", "sessionId": "s", "type": "GENERATION", "input": ASKED, "output": "4"}
-    read = langfuse_row(row)
-    assert (read.conversation, reply_of(read).content) == ("s", "4")
-    assert langfuse_row({**row, "level": "ERROR"}).answer.lacks == "error"
-    assert langfuse_row({**row, "type": "SPAN"}).answer.lacks == "no call"
-    assert langfuse_row({**row, "input": None}).answer.lacks == "no call"
-
-
-def test_an_answer_of_langfuse_that_is_json_stays_text() -> None:
-    row = {"traceId": "t", "input": ASKED, "output": '{"label":  "x"}'}
-    assert reply_of(langfuse_row(row)).content == '{"label":  "x"}'
 
 
 def test_a_stored_completion_keeps_tools_and_calls() -> None:

@@ -49,7 +49,7 @@ def test_a_conversation_is_the_same_in_each_request(provider: str) -> None:
 
 @pytest.mark.parametrize("field", ["prompt", "inputText", "input", "message"])
 def test_a_prompt_is_a_users_message_as_it_stands(field: str) -> None:
-    prompt = "\n\nHuman: 2+2?\n\nAssistant:"
+    prompt = "\n\nWhat is 2+2?\n"
     chat = asked_in({field: prompt}, "request").chat
     assert chat.messages == (Message(role="user", content=prompt),)
 
