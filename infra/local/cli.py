@@ -7,7 +7,7 @@ import json
 import re
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -64,9 +64,15 @@ def up(
 
 
 def bring_up(
-    settings: LocalSettings, assembly: Path, parameters: Mapping[str, str] | None = None
+    settings: LocalSettings,
+    assembly: Path,
+    parameters: Mapping[str, str] | None = None,
+    measure: Callable[[int], ServerCatalog] = measure_local_servers,
 ) -> tuple[str, str]:
     """Start, deploy and seed; each of them only where it is not done yet.
+
+    Args:
+        measure: Says what this machine's servers of at most so many threads reach; seconds.
 
     Returns:
         The endpoint URL and the name of the bucket.
@@ -82,7 +88,7 @@ def bring_up(
     try:
         s3.head_object(Bucket=bucket, Key=SERVERS_KEY)
     except ClientError:
-        servers = measure_local_servers(settings.max_threads)
+        servers = measure(settings.max_threads)
         s3.put_object(
             Bucket=bucket, Key=SERVERS_KEY, Body=servers.model_dump_json(indent=1).encode()
         )

@@ -18,7 +18,7 @@ from infra.local.host.settings import LocalSettings
 from stratos.errors import StratosError
 from stratos.waiting import every, wait_until, within
 
-START_TIMEOUT_SECONDS = 120.0
+START_TIMEOUT_SECONDS = 600.0
 _POLL_SECONDS = 0.05
 _ALLOCATOR = {
     "MALLOC_ARENA_MAX": "2",
@@ -77,7 +77,7 @@ def start(settings: LocalSettings) -> str:
         return _wait_until_ready(settings, _spawn(settings))
 
 
-def stop(settings: LocalSettings, timeout_seconds: float = 60.0) -> bool:
+def stop(settings: LocalSettings, timeout_seconds: float = 300.0) -> bool:
     """Stop the cloud: its state is saved, then its processes end.
 
     Returns:
@@ -92,7 +92,7 @@ def stop(settings: LocalSettings, timeout_seconds: float = 60.0) -> bool:
         running = _settled(settings)
         if running.pid is None:
             return False
-        for number, patience in ((signal.SIGTERM, timeout_seconds), (signal.SIGKILL, 5.0)):
+        for number, patience in ((signal.SIGTERM, timeout_seconds), (signal.SIGKILL, 60.0)):
             try:
                 os.kill(running.pid, number)
             except ProcessLookupError:

@@ -22,14 +22,11 @@ from infra.permissions import (
     ENDPOINTS,
     EXECUTIONS,
     MODELS,
-    PACKAGES,
-    PREFIX,
     TRAINING_JOBS,
     TRANSFORM_JOBS,
     arn,
     create_in_sagemaker,
     list_in_sagemaker,
-    list_training_jobs,
     pass_role,
     query_runs,
     read_container_logs,
@@ -37,7 +34,6 @@ from infra.permissions import (
     sagemaker,
     sagemaker_of_runs,
     scale_endpoints,
-    scale_with_service_role,
     use_alarms,
     use_key,
     use_runs,
@@ -45,8 +41,16 @@ from infra.permissions import (
     write_objects,
     write_records,
 )
-
-Statements = tuple[iam.PolicyStatement, ...]
+from infra.rights.shared_rights import (
+    Statements,
+    delete_failed_endpoint,
+    look_at_endpoint,
+    read_executions,
+    read_jobs,
+    scale,
+    update_packages,
+    use_schedules,
+)
 
 
 @dataclass(frozen=True)
@@ -108,14 +112,14 @@ def _plan_candidates(granted: Granted) -> Statements:
     return (
         *read_objects(granted.bucket, "specs/", "catalog/", "runs/"),
         write_objects(granted.bucket, "runs/*"),
-        *_look_at_endpoint(),  # what kind is in service already, and on what
+        *look_at_endpoint(),  # what kind is in service already, and on what
     )
 
 
 def _match_models(granted: Granted) -> Statements:
     return (
         *_plan_candidates(granted),  # it plans again
-        *_read_jobs(),  # what the probes cost
+        *read_jobs(),  # what the probes cost
         use_runs(granted.runs_table, "GetItem"),
         query_runs(granted.runs_table, "by_spec"),  # the model in service, to be compared with
     )
@@ -125,7 +129,7 @@ def _diagnose_job(granted: Granted) -> Statements:
     return (
         *read_objects(granted.bucket, "runs/"),
         write_objects(granted.bucket, "runs/*"),
-        *_read_jobs(),
+        *read_jobs(),
     )
 
 
@@ -133,8 +137,8 @@ def _check_quality(granted: Granted) -> Statements:
     return (
         *read_objects(granted.bucket, "runs/"),
         write_objects(granted.bucket, "runs/*"),
-        *_read_jobs(),
-        *_look_at_endpoint(),
+        *read_jobs(),
+        *look_at_endpoint(),
         *read_objects(granted.bucket, "catalog/"),
     )
 
@@ -148,7 +152,7 @@ def _record_approval(granted: Granted) -> Statements:
         use_runs(granted.runs_table, "GetItem", "UpdateItem"),
         *read_objects(granted.bucket, "runs/"),
         write_objects(granted.bucket, "runs/*"),
-        _update_packages(),
+        update_packages(),
     )
 
 
@@ -157,10 +161,10 @@ def _take_turn(granted: Granted) -> Statements:
         use_runs(granted.runs_table, "GetItem", "UpdateItem"),
         *read_objects(granted.bucket, "runs/"),
         write_objects(granted.bucket, "runs/*"),
-        *_look_at_endpoint(),
+        *look_at_endpoint(),
         *read_objects(granted.bucket, "catalog/"),
-        _use_schedules("DeleteSchedule"),  # the endpoint's time does not end during the turn
-        *_delete_failed_endpoint(),
+        use_schedules("DeleteSchedule"),  # the endpoint's time does not end during the turn
+        *delete_failed_endpoint(),
         scale_endpoints("DeregisterScalableTarget"),
         use_alarms("DescribeAlarms", "DeleteAlarms"),
         use_tracking_alarms("DescribeAlarms", "DeleteAlarms"),
@@ -185,11 +189,11 @@ def _measure_endpoint(granted: Granted) -> Statements:
         sagemaker("InvokeEndpoint", "InvokeEndpointAsync", on=(ENDPOINTS,)),
         sagemaker("InvokeEndpoint", on=(COMPONENTS,)),
         # What the run has spent, and how long an endpoint takes: is there room for another?
-        *_read_jobs(),
-        _read_executions(),
+        *read_jobs(),
+        read_executions(),
         query_runs(granted.runs_table, "by_spec"),  # the model in service
         read_container_logs(),  # why requests fail
-        *_delete_failed_endpoint(),
+        *delete_failed_endpoint(),
     )
 
 
@@ -198,8 +202,8 @@ def _measure_batch(granted: Granted) -> Statements:
         *read_objects(granted.bucket, "runs/", "catalog/"),
         write_objects(granted.bucket, "runs/*"),
         sagemaker_of_runs("DescribeTransformJob", "StopTransformJob", on=(TRANSFORM_JOBS,)),
-        *_read_jobs(),  # as for an endpoint
-        _read_executions(),
+        *read_jobs(),  # as for an endpoint
+        read_executions(),
         query_runs(granted.runs_table, "by_spec"),
     )
 
@@ -209,11 +213,11 @@ def _promote(granted: Granted) -> Statements:
         *read_objects(granted.bucket, "runs/"),
         use_runs(granted.runs_table, "GetItem", "UpdateItem"),
         query_runs(granted.runs_table, "by_spec"),
-        _use_schedules("GetSchedule", "CreateSchedule", "UpdateSchedule", "DeleteSchedule"),
+        use_schedules("GetSchedule", "CreateSchedule", "UpdateSchedule", "DeleteSchedule"),
         pass_role(granted.schedules_role, "scheduler.amazonaws.com"),
-        *_scale(),
+        *scale(),
         sagemaker("AddTags", on=(ENDPOINTS,)),
-        _update_packages(),
+        update_packages(),
     )
 
 
@@ -222,10 +226,10 @@ def _report(granted: Granted) -> Statements:
         *read_objects(granted.bucket, "runs/", "catalog/"),
         write_objects(granted.bucket, "runs/*", "catalog/calibration.jsonl"),
         use_runs(granted.runs_table, "GetItem", "UpdateItem"),
-        *_read_jobs(),
+        *read_jobs(),
         # What a batch cost that was stopped before it was measured.
         sagemaker_of_runs("DescribeTransformJob", on=(TRANSFORM_JOBS,)),
-        _read_executions(),
+        read_executions(),
         _notify(granted),
     )
 
@@ -235,7 +239,7 @@ def _clean_up(granted: Granted) -> Statements:
         *_report(granted),  # of an execution that was cut short
         # Which versions the run has registered, to reject those that were not promoted.
         list_in_sagemaker("ListModelPackages"),
-        _update_packages(),
+        update_packages(),
         query_runs(granted.runs_table, "by_execution", "by_spec"),  # whose model is back in service
         sagemaker_of_runs("StopTrainingJob", on=(TRAINING_JOBS,)),
         list_in_sagemaker("ListTransformJobs"),
@@ -247,8 +251,8 @@ def _clean_up(granted: Granted) -> Statements:
         sagemaker("DescribeInferenceComponent", "UpdateInferenceComponent", on=(COMPONENTS,)),
         sagemaker_of_runs("DeleteInferenceComponent", on=(COMPONENTS,)),
         # The model that is back in service is scaled as it was, and ends when it was to.
-        *_scale(),
-        _use_schedules("CreateSchedule", "UpdateSchedule", "DeleteSchedule"),
+        *scale(),
+        use_schedules("CreateSchedule", "UpdateSchedule", "DeleteSchedule"),
         pass_role(granted.schedules_role, "scheduler.amazonaws.com"),
         sagemaker("AddTags", on=(ENDPOINTS,)),
     )
@@ -290,7 +294,7 @@ def _sweep(granted: Granted) -> Statements:
             actions=["scheduler:ListSchedules", "cloudwatch:DescribeAlarms"], resources=["*"]
         ),
         *read_objects(granted.bucket, "specs/"),  # is the spec of a rerun still there?
-        _use_schedules("GetSchedule", "DeleteSchedule"),
+        use_schedules("GetSchedule", "DeleteSchedule"),
     )
 
 
@@ -316,70 +320,5 @@ _RIGHTS: Mapping[str, Callable[[Granted], Statements]] = {
 """By handler module, as `infra.parts.functions.HANDLERS` lists them."""
 
 
-def _use_schedules(*actions: str) -> iam.PolicyStatement:
-    """Scheduler actions such as `DeleteSchedule` on reruns and on the ends of endpoints."""
-    return iam.PolicyStatement(
-        actions=[f"scheduler:{action}" for action in actions],
-        resources=[arn("scheduler", f"schedule/{PREFIX}/*")],
-    )
-
-
-def _scale() -> Statements:
-    """Set or remove what scales an endpoint.
-
-    Application Auto Scaling looks at the endpoint and its alarms on behalf of who asks it.
-    """
-    return (
-        scale_endpoints("RegisterScalableTarget", "DeregisterScalableTarget", "PutScalingPolicy"),
-        scale_with_service_role(),
-        sagemaker("DescribeEndpoint", "UpdateEndpointWeightsAndCapacities", on=(ENDPOINTS,)),
-        sagemaker(
-            "DescribeInferenceComponent",
-            "UpdateInferenceComponentRuntimeConfig",
-            on=(COMPONENTS,),
-        ),
-        sagemaker_of_runs("DescribeEndpointConfig", on=(ENDPOINT_CONFIGS,)),
-        use_alarms("PutMetricAlarm", "DescribeAlarms", "DeleteAlarms"),
-        use_tracking_alarms("PutMetricAlarm", "DescribeAlarms", "DeleteAlarms"),
-    )
-
-
-def _delete_failed_endpoint() -> Statements:
-    """Make room for an endpoint: SageMaker lets one that has failed only be deleted."""
-    return (
-        sagemaker("DescribeEndpoint", on=(ENDPOINTS,)),
-        sagemaker_of_runs("DeleteEndpoint", on=(ENDPOINTS,)),
-    )
-
-
-def _look_at_endpoint() -> Statements:
-    """What is in service under a spec's name: its kind, its instances, its component."""
-    return (
-        sagemaker("DescribeEndpoint", on=(ENDPOINTS,)),
-        sagemaker("DescribeInferenceComponent", on=(COMPONENTS,)),
-        sagemaker_of_runs("DescribeEndpointConfig", on=(ENDPOINT_CONFIGS,)),
-    )
-
-
 def _notify(granted: Granted) -> iam.PolicyStatement:
     return iam.PolicyStatement(actions=["sns:Publish"], resources=[granted.topic_arn])
-
-
-def _update_packages() -> iam.PolicyStatement:
-    """Decide on a version in the registry, or add what is learned of it."""
-    actions = ("DescribeModelPackage", "UpdateModelPackage")
-    return sagemaker(*actions, on=(PACKAGES,))
-
-
-def _read_jobs() -> Statements:
-    return (
-        list_training_jobs(),
-        sagemaker_of_runs("DescribeTrainingJob", on=(TRAINING_JOBS,)),
-    )
-
-
-def _read_executions() -> iam.PolicyStatement:
-    return iam.PolicyStatement(
-        actions=["states:GetExecutionHistory"],
-        resources=[arn("states", EXECUTIONS)],
-    )

@@ -22,8 +22,9 @@ CPU_SECONDS = 2
 """That rendering may compute; real templates take milliseconds."""
 OUT_OF_RESOURCES = 3
 """Exit status of a rendering that needed more than a template may have."""
-WALL_SECONDS = 20
-"""Beyond what the process may compute: a small function has a third of a core."""
+WALL_SECONDS = 240
+"""For those few seconds of computing, on a machine that does much else. A template cannot sleep, so
+that this says nothing of the template."""
 _INHERITED = ("PATH", "LD_LIBRARY_PATH", "LANG")
 """Of the environment, which holds the credentials of a function; Python lies outside the usual
 places there."""
@@ -192,7 +193,11 @@ def _render(folder: str, asked: str) -> list[dict[str, str | None]]:
             command, input=asked.encode(), env=environ, capture_output=True, timeout=WALL_SECONDS
         )
     except subprocess.TimeoutExpired as error:
-        raise ValueError(_stopped(folder, f"it did not end within {WALL_SECONDS} s")) from error
+        reason = f"did not end within {WALL_SECONDS} s, of which it may compute {CPU_SECONDS}"
+        raise StratosError(
+            f"the chat template of {folder} was not tried: the process that renders it {reason}. "
+            "This machine is too busy; try again later"
+        ) from error
     if done.returncode != 0:
         raise _failure(folder, done.returncode, done.stderr.decode("utf-8", "replace").strip())
     rendered: list[dict[str, str | None]] = json.loads(done.stdout)

@@ -97,7 +97,6 @@ def measure_rates(threads: int) -> Rates:
         check=True,
         capture_output=True,
         text=True,
-        timeout=60,
     )
     return Rates.model_validate_json(done.stdout)
 

@@ -100,7 +100,7 @@ def test_a_state_directory_has_one_process_which_ends_on_a_signal(
     eventually(lambda: daemon.status(settings).alive)
     assert daemon.status(settings).pid == foreground.pid
     foreground.send_signal(signal.SIGINT)
-    _, errors = foreground.communicate(timeout=60)
+    _, errors = foreground.communicate(timeout=600)
     assert (foreground.returncode, "stopping" in errors) == (0, True)
     assert json.loads((settings.state_dir / "saved" / "state.json").read_text())["stacks"] == []
 

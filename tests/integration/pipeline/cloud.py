@@ -9,6 +9,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import yaml
 from infra.local.cli import bring_up
 from infra.local.daemon import stop
 from infra.local.host.settings import LocalSettings, client_environment
+from stratos.catalog.local import measure_local_servers
 from stratos.catalog.servers import ServerCatalog
 from stratos.cli.runs import find_run, latest_progress, read_object, read_summary
 from stratos.cli.stack import Stack
@@ -35,6 +37,12 @@ EXAMPLE = ROOT / "examples" / "mahjong-waits"
 ASSEMBLY = ROOT / "cdk.out"
 PATIENCE_SECONDS = 600.0
 """Without anything moving."""
+NUM_STEPS = 10
+_RUN_PAUSE_SECONDS = 1.0
+"""A look at a run is five requests, which the cloud answers on the same cores as the run."""
+
+servers_of_this_machine = cache(measure_local_servers)
+"""Measured once: every cloud of these tests is on the same machine."""
 
 
 class Cloud:
@@ -64,7 +72,12 @@ class Cloud:
             row = self.row(run_id)
             return row if row is not None and row.finished else None
 
-        return eventually(finished, seconds, doing=lambda: self.doing(run_id))
+        return patience.eventually(
+            finished,
+            doing=lambda: self.doing(run_id),
+            seconds=seconds,
+            pause=_RUN_PAUSE_SECONDS,
+        )
 
     def doing(self, run_id: str) -> tuple[object, ...]:
         """What a run is at: its state, and how far its job says to have come."""
@@ -162,10 +175,10 @@ class Cloud:
 def eventually(
     ask: Callable[[], Any],
     seconds: float = PATIENCE_SECONDS,
-    doing: Callable[[], object] | None = None,
+    pause: float = 0.2,
 ) -> Any:
     """Ask until the answer is true; a whole run takes its time."""
-    return patience.eventually(ask, doing=doing, seconds=seconds, pause=0.2)
+    return patience.eventually(ask, seconds=seconds, pause=pause)
 
 
 @contextmanager
@@ -175,7 +188,7 @@ def running_cloud(state_dir: Path, **options: Any) -> Iterator[Cloud]:
     settings = LocalSettings(state_dir=state_dir, **options)
     before = dict(os.environ)
     try:
-        url, _ = bring_up(settings, ASSEMBLY)
+        url, _ = bring_up(settings, ASSEMBLY, measure=servers_of_this_machine)
         os.environ.update(client_environment(url))
         yield Cloud(settings, url)
     finally:
@@ -199,11 +212,11 @@ def write_task(folder: Path, name: str, num_rows: int = 1000, **changes: Any) ->
     """
     spec = yaml.safe_load((EXAMPLE / "spec.yaml").read_text())
     spec["name"] = name
-    spec["task"] |= {"probe_records": 20, "heldout_records": 50}
+    spec["task"] |= {"probe_records": 20, "heldout_records": 50, "max_reply_tokens": 100}
     spec["constraints"] = {"max_p95_latency_ms": 20_000, "max_training_hours": 0.2}
     spec["load"] = {"requests_per_second": 4, "measure_seconds": 2}
     spec["synthesis"] |= {"samples": 1, "min_yield": 0.0, "min_records": 1}
-    spec["training"] |= {"max_steps": 30}
+    spec["training"] |= {"max_steps": NUM_STEPS}
     spec |= changes
     spec = {field: value for field, value in spec.items() if value is not None}
     folder.mkdir(parents=True, exist_ok=True)

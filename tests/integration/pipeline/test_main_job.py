@@ -13,7 +13,7 @@ from stratos.cli import endpoint
 from stratos.cli.delete import delete_command
 from stratos.cli.runs import find_run, read_object
 from stratos.contracts.bucket import RunKeys
-from tests.integration.pipeline.cloud import ROOT, Cloud, write_task
+from tests.integration.pipeline.cloud import NUM_STEPS, ROOT, Cloud, write_task
 from tests.integration.pipeline.personal_rows import REDACTING, SOUGHT, write_personal_data
 from tests.integration.pipeline.stored_bytes import holding, objects, on_disk, packed, stored
 
@@ -21,16 +21,32 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def run_id(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> str:
+def both(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Two runs of one spec at once."""
     folder = write_task(tmp_path_factory.mktemp("task"), "small", hosting={"keep": True})
     spec = yaml.safe_load((folder / "spec.yaml").read_text())
     spec["task"] |= REDACTING
     (folder / "spec.yaml").write_text(yaml.safe_dump(spec))
     write_personal_data(folder)
-    run_id = cloud.submit(folder)
-    row = cloud.finish(run_id)
-    assert row.status == "succeeded", cloud.summary(run_id).reason
-    return run_id
+    runs = [cloud.submit(folder), cloud.submit(folder)]
+    for each in runs:
+        assert cloud.finish(each).status == "succeeded", cloud.summary(each).reason
+    return runs
+
+
+@pytest.fixture(scope="module")
+def run_id(cloud: Cloud, both: list[str]) -> str:
+    """That of the two whose model is in service."""
+    (live,) = (row.run_id for row in map(cloud.row, both) if row is not None and row.endpoint_name)
+    return live
+
+
+def test_two_runs_of_one_spec_at_once_share_its_endpoint(cloud: Cloud, both: list[str]):
+    described = cloud.stack.sagemaker.describe_endpoint(EndpointName="stratos-small")
+    assert described["EndpointStatus"] == "InService"
+    live = [row for row in map(cloud.row, both) if row is not None and row.endpoint_name]
+    assert [row.run_id in described["EndpointConfigName"] for row in live] == [True]
+    assert cloud.billable()["endpoints"] == ["stratos-small"]
 
 
 def test_the_summary_follows_its_published_schema(cloud: Cloud, run_id: str):
@@ -45,7 +61,7 @@ def test_every_state_did_its_work(cloud: Cloud, run_id: str):
     assert summary.teacher is not None
     assert summary.teacher.accuracy.n == 50
     assert summary.training is not None
-    assert summary.training.steps == 30
+    assert summary.training.steps == NUM_STEPS
     assert len(summary.training.curve) > 1
     assert summary.endpoint is not None
     assert summary.endpoint.load is not None
@@ -105,17 +121,6 @@ def test_a_second_version_replaces_the_live_model(cloud: Cloud, run_id: str, tmp
     assert second in described["EndpointConfigName"]
     assert described["EndpointStatus"] == "InService"
     assert cloud.billable()["endpoints"] == ["stratos-small"]
-
-
-def test_two_runs_of_one_spec_at_once_share_its_endpoint(cloud: Cloud, tmp_path: Path):
-    folder = write_task(tmp_path, "twice", hosting={"keep": True})
-    runs = [cloud.submit(folder), cloud.submit(folder)]
-    for each in runs:
-        assert cloud.finish(each).status == "succeeded", cloud.summary(each).reason
-    described = cloud.stack.sagemaker.describe_endpoint(EndpointName="stratos-twice")
-    assert described["EndpointStatus"] == "InService"
-    live = [row for row in map(cloud.row, runs) if row is not None and row.endpoint_name]
-    assert len(live) == 1
 
 
 def test_a_deleted_run_leaves_no_object_and_says_what_stays(

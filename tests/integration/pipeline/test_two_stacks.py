@@ -15,7 +15,14 @@ from infra.local.cli import bring_up
 from stratos.cli.stack import STACK_VARIABLE, Stack
 from stratos.cli.sweep import sweep_now
 from stratos.errors import StackNotFound
-from tests.integration.pipeline.cloud import ROOT, Cloud, eventually, running_cloud, write_task
+from tests.integration.pipeline.cloud import (
+    ROOT,
+    Cloud,
+    eventually,
+    running_cloud,
+    servers_of_this_machine,
+    write_task,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -46,7 +53,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     command = [sys.executable, "-m", "infra.app", "--out", str(assembly), "-c", setting]
     subprocess.run(command, cwd=ROOT, check=True)
     with running_cloud(tmp_path_factory.mktemp("cloud")) as production:
-        bring_up(production.settings, assembly, VPC)
+        bring_up(production.settings, assembly, VPC, servers_of_this_machine)
         os.environ[STACK_VARIABLE] = DEVELOPMENT
         development = Cloud(production.settings, production.url)
         del os.environ[STACK_VARIABLE]

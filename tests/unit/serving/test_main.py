@@ -41,7 +41,7 @@ class Entry:
 
     def ask(self, path: str, body: Any = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
-        return urllib.request.urlopen(f"{self.url}{path}", data, timeout=30)
+        return urllib.request.urlopen(f"{self.url}{path}", data, timeout=600)
 
     def is_healthy(self) -> bool:
         assert self.process.poll() is None
@@ -57,7 +57,7 @@ class Entry:
 
     def end(self) -> tuple[int, str]:
         """Its exit code and its log."""
-        log, _ = self.process.communicate(timeout=60)
+        log, _ = self.process.communicate(timeout=600)
         return self.process.returncode, log
 
 
@@ -127,7 +127,7 @@ def test_an_engine_that_dies_with_the_entry_leaves_no_process(model_dir):
     with serving(model_dir) as started:
         server = started.server()
         started.process.kill()
-        server.wait(30)
+        server.wait(600)
 
 
 def test_a_damaged_model_ends_the_start_with_the_engines_words(tmp_path):

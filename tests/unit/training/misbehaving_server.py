@@ -82,7 +82,7 @@ class MisbehavingServer:
 
     def slow(self, handler: BaseHTTPRequestHandler) -> None:
         """Answer only when the server ends."""
-        self.released.wait(30)
+        self.released.wait(600)
         handler.close_connection = True
 
     def drip(self, handler: BaseHTTPRequestHandler) -> None:

@@ -53,7 +53,7 @@ class HandClock:
         """Return after a tick that began after this call."""
         with self._condition:
             enough = self._waits + 2
-            assert self._condition.wait_for(lambda: self._waits >= enough, timeout=10)
+            assert self._condition.wait_for(lambda: self._waits >= enough, timeout=600)
 
 
 @pytest.fixture(scope="module")

@@ -53,7 +53,7 @@ def test_what_was_forgotten_is_left_alone_and_what_is_watched_is_ended() -> None
     guard.watch(ended.pid)
     guard.forget(kept.pid)
     guard.close()
-    assert ended.wait(10) == -signal.SIGTERM
+    assert ended.wait(600) == -signal.SIGTERM
     assert kept.poll() is None
     kept.kill()
     kept.wait()

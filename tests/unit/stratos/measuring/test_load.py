@@ -37,7 +37,7 @@ class PatientClock(FakeClock):
         self.failed = threading.Semaphore(1)
 
     def sleep_until(self, moment: float) -> None:
-        self.failed.acquire(timeout=30)
+        self.failed.acquire(timeout=600)
         super().sleep_until(moment)
 
 

@@ -12,7 +12,7 @@ from tests.fakes import FakeClock
 
 
 def test_as_many_are_asked_at_the_same_time_as_containers_are_to_start() -> None:
-    together = threading.Barrier(8, timeout=30)
+    together = threading.Barrier(8, timeout=600)
 
     def ask(question: int) -> Reply:
         together.wait()  # goes on only once eight are under way

@@ -28,7 +28,7 @@ def test_planning_needs_pymoo_without_scipy_or_plotting() -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=120,
+        timeout=600,
     )
     on_import, after_planning = json.loads(done.stdout)
     assert not HEAVY & set(after_planning)

@@ -13,9 +13,10 @@ def test_a_share_is_filled_up_so_that_all_have_equally_many():
     assert replace(World(), size=2).share([]) == []
 
 
-def test_the_highest_and_the_lowest_are_those_of_all_processes():
-    def run(world):
-        return world.highest(world.rank - 1), world.lowest(world.rank - 1)
+def extremes(world):
+    return world.highest(world.rank - 1), world.lowest(world.rank - 1)
 
-    assert together(2, run) == (0, -1)
-    assert run(World()) == (-1, -1)
+
+def test_the_highest_and_the_lowest_are_those_of_all_processes():
+    assert together(2, extremes) == (0, -1)
+    assert extremes(World()) == (-1, -1)

@@ -116,6 +116,15 @@ def test_checkpoints_cost_at_most_their_share_of_the_time(monkeypatch):
     assert pace.is_due
 
 
+def refusal_of_steps(world, steps):
+    step = steps[world.rank]
+    try:
+        require_same_step(None if step is None else make_checkpoint(step), world)
+    except CorruptCheckpoint as error:
+        return str(error)
+    return None
+
+
 @pytest.mark.parametrize(
     ("steps", "told"),
     [
@@ -126,13 +135,5 @@ def test_checkpoints_cost_at_most_their_share_of_the_time(monkeypatch):
     ],
 )
 def test_processes_go_on_from_one_checkpoint_or_not_at_all(steps, told):
-    def run(world):
-        step = steps[world.rank]
-        try:
-            require_same_step(None if step is None else make_checkpoint(step), world)
-        except CorruptCheckpoint as error:
-            return str(error)
-        return None
-
-    found = together(2, run)
+    found = together(2, refusal_of_steps, steps)
     assert found == told if told is None else told in found

@@ -59,15 +59,16 @@ def test_weights_of_which_one_is_missing_are_not_put_back():
         put_back(student, held)
 
 
+def save_with_a_best(world, folder):
+    student, optimizers = trained(2, world, "full")
+    best = {name: weight + 1 for name, weight in weights_now(student).items()}
+    tensors = checkpoint_tensors(student, optimizers, {"best": best})
+    save(Checkpoints(folder), Checkpoint(2, tensors, ""), world)
+
+
 @pytest.mark.parametrize("size", [1, 2])
 def test_a_checkpoint_holds_all_of_a_student_whoever_wrote_it(tmp_path, size):
-    def run(world):
-        student, optimizers = trained(2, world, "full")
-        best = {name: weight + 1 for name, weight in weights_now(student).items()}
-        tensors = checkpoint_tensors(student, optimizers, {"best": best})
-        save(Checkpoints(tmp_path), Checkpoint(2, tensors, ""), world)
-
-    together(size, run)
+    together(size, save_with_a_best, tmp_path)
     expected, steps = trained(2, method="full")
     student, optimizers = trained(0, method="full")
     found = Checkpoints(tmp_path).latest()

@@ -130,29 +130,31 @@ def test_on_policy_training_approaches_the_teacher_and_resumes_bit_for_bit(tmp_p
     assert_same_bits(weights_of(whole), weights_of(parts))
 
 
+def curve_of_one(world, method):
+    _, outcome, seen = train(planned=10, method=method, world=world)
+    return losses_of(outcome), outcome.state.tokens, seen
+
+
 @pytest.mark.parametrize("method", ["full", "lora"])
 def test_two_processes_write_the_samples_of_one_and_follow_its_curve(method):
-    def run(world):
-        _, outcome, seen = train(planned=10, method=method, world=world)
-        return losses_of(outcome), outcome.state.tokens, seen
-
     _, outcome, seen = train(planned=10, method=method)
-    losses, tokens, samples = together(2, run)
+    losses, tokens, samples = together(2, curve_of_one, method)
     assert samples == seen
     assert tokens == outcome.state.tokens
     torch.testing.assert_close(torch.tensor(losses), torch.tensor(losses_of(outcome)), **CURVE)
 
 
+def one_of_two(world, folder, clock):
+    asked = clock if world.rank == 1 else None
+    student, outcome, seen = train(folder, asked, planned=8, world=world)
+    student.put_together(keep=world.is_first)
+    weights = weights_of(student) if world.is_first else {}
+    return {name: one.tolist() for name, one in weights.items()}, losses_of(outcome), seen
+
+
 def test_on_policy_steps_of_two_processes_resume_bit_for_bit(tmp_path):
     def run(folder, clock=None):
-        def in_one(world):
-            asked = clock if world.rank == 1 else None
-            student, outcome, seen = train(tmp_path / folder, asked, planned=8, world=world)
-            student.put_together(keep=world.is_first)
-            weights = weights_of(student) if world.is_first else {}
-            return {name: one.tolist() for name, one in weights.items()}, losses_of(outcome), seen
-
-        return together(2, in_one)
+        return together(2, one_of_two, tmp_path / folder, clock)
 
     weights, losses, seen = run("whole")
     run("parts", EndsAfter(3))

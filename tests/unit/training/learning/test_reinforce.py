@@ -154,18 +154,18 @@ def test_a_loss_that_is_no_number_is_named():
 
 def in_two(folder=None, clock=None, **settings):
     """Reinforce in two processes; return the first one's weights and the points of its curve."""
+    return together(2, one_of_two, folder, clock, settings)
 
-    def run(world):
-        # One process alone is asked to end: the other must follow it in the same step.
-        asked = clock if world.rank == 1 else None
-        student = make_student(settings.get("method", "full"))
-        rest = {name: value for name, value in settings.items() if name != "method"}
-        student, result, _ = reinforce(folder, clock=asked, student=student, world=world, **rest)
-        student.put_together(keep=world.is_first)
-        weights = weights_of(student) if world.is_first else {}
-        return {name: one.tolist() for name, one in weights.items()}, result
 
-    return together(2, run)
+def one_of_two(world, folder, clock, settings):
+    # One process alone is asked to end: the other must follow it in the same step.
+    asked = clock if world.rank == 1 else None
+    student = make_student(settings.get("method", "full"))
+    rest = {name: value for name, value in settings.items() if name != "method"}
+    student, result, _ = reinforce(folder, clock=asked, student=student, world=world, **rest)
+    student.put_together(keep=world.is_first)
+    weights = weights_of(student) if world.is_first else {}
+    return {name: one.tolist() for name, one in weights.items()}, result
 
 
 def points_of(result):

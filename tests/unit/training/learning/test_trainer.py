@@ -1,4 +1,3 @@
-import multiprocessing
 import os
 import random
 import signal
@@ -7,6 +6,7 @@ import pytest
 import torch
 
 from stratos.errors import DivergedTraining
+from tests.unit.training.processes import SERVER
 from tests.unit.training.tiny_models import make_model
 from tests.unit.training.tiny_training import (
     EndsAfter,
@@ -47,32 +47,30 @@ def test_stopped_and_resumed_equals_never_stopped(tmp_path, optimizer, method):
     assert resumed.state.best_validation_loss == never.state.best_validation_loss
 
 
+def train_and_tell(folder, planned, told):
+    torch.set_num_threads(1)
+    train(folder, planned=planned, optimizer="muon", on_step=lambda *_: told.send_bytes(b"."))
+
+
 def test_killed_twenty_times_equals_never_killed(tmp_path):
     """SIGKILL lands anywhere: in a step, in a checkpoint being written, in its rename."""
     planned, kills = 160, 20
     whole, _ = train(planned=planned, optimizer="muon")
     rng = random.Random(0)
-    context = multiprocessing.get_context("fork")
     for _ in range(kills):
-        reading, writing = os.pipe()
-
-        def child(writing=writing):
-            torch.set_num_threads(1)
-            tell = lambda *_: os.write(writing, b".")  # noqa: E731
-            train(tmp_path, planned=planned, optimizer="muon", on_step=tell)
-
-        process = context.Process(target=child)
+        reading, writing = SERVER.Pipe(duplex=False)
+        process = SERVER.Process(target=train_and_tell, args=(tmp_path, planned, writing))
         process.start()
-        os.close(writing)
+        writing.close()
         for _ in range(rng.randint(1, 7)):
-            assert os.read(reading, 1) == b"."
+            assert reading.recv_bytes() == b"."
         # A spin of random length moves the kill within the step or the checkpoint.
         for _ in range(rng.randint(0, 200_000)):
             pass
         assert process.pid is not None
         os.kill(process.pid, signal.SIGKILL)
         process.join()
-        os.close(reading)
+        reading.close()
         assert process.exitcode == -signal.SIGKILL
     parts, outcome = train(tmp_path, planned=planned, optimizer="muon")
     assert outcome.resumed_from_step is not None

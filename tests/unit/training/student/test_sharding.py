@@ -17,19 +17,19 @@ MUON = {"rtol": 2e-2, "atol": 2e-3}
 
 def together(folder, size, **settings):
     """Train in `size` processes; return the first one's weights and outcome."""
-    clock = settings.pop("clock", None)
-
-    def run(world):
-        # One process alone is asked to end: the others must follow it in the same step.
-        asked = clock if world.rank == size - 1 else None
-        student, outcome = train(folder, world=world, clock=asked, **settings)
-        student.put_together(keep=world.is_first)
-        if world.is_first:
-            save_file(weights_of(student), folder / "weights.safetensors")
-        return outcome
-
-    outcome = processes.together(size, run)
+    outcome = processes.together(size, one_of_them, folder, settings)
     return load_file(folder / "weights.safetensors"), outcome
+
+
+def one_of_them(world, folder, settings):
+    # One process alone is asked to end: the others must follow it in the same step.
+    last = world.rank == world.size - 1
+    asked = settings | {"clock": settings.get("clock") if last else None}
+    student, outcome = train(folder, world=world, **asked)
+    student.put_together(keep=world.is_first)
+    if world.is_first:
+        save_file(weights_of(student), folder / "weights.safetensors")
+    return outcome
 
 
 def losses_of(outcome):
@@ -90,45 +90,49 @@ def test_stopped_and_resumed_in_two_processes_equals_never_stopped(tmp_path):
     assert_close(weights, resumed, rtol=0, atol=0)
 
 
-def test_a_copy_that_writes_is_held_in_the_precision_that_the_student_computes_in():
-    def run(world):
-        student = Student(make_local(vocabulary_size=60, seed=1), "full", "bfloat16", 4, 0)
-        student.shard()
-        with student.writing() as model, torch.no_grad():
-            logits = model(torch.tensor([[9, 10, 11]])).logits
-            return [str(p.dtype) for p in model.parameters()], bool(logits.isfinite().all())
+def writing_copy(world):
+    """The types of the copy's parameters, and whether it computes numbers."""
+    student = Student(make_local(vocabulary_size=60, seed=1), "full", "bfloat16", 4, 0)
+    student.shard()
+    with student.writing() as model, torch.no_grad():
+        logits = model(torch.tensor([[9, 10, 11]])).logits
+        return [str(p.dtype) for p in model.parameters()], bool(logits.isfinite().all())
 
-    dtypes, finite = processes.together(2, run)
+
+def test_a_copy_that_writes_is_held_in_the_precision_that_the_student_computes_in():
+    dtypes, finite = processes.together(2, writing_copy)
     assert set(dtypes) == {"torch.bfloat16"}
     assert finite
 
 
+def make_writer(method):
+    return Student(make_local(vocabulary_size=60, seed=1), method, "float32", 4, 0)
+
+
+def logits_of(student, rank=0):
+    with student.writing() as model, torch.no_grad():
+        # The processes do not run it equally often.
+        return [model(torch.tensor([[9, 10, 11]])).logits for _ in range(rank + 1)][-1]
+
+
+def logits_before_and_after_a_change(world, method):
+    student = make_writer(method)
+    student.shard()
+    before = logits_of(student, world.rank)
+    with torch.no_grad():
+        for parameter in student.trainable().values():
+            local(parameter).add_(0.1)
+    return [before.tolist(), logits_of(student).tolist()]
+
+
 @pytest.mark.parametrize("method", ["full", "lora"])
 def test_a_sharded_student_writes_with_a_whole_copy_as_often_as_it_likes(method):
-    def make():
-        return Student(make_local(vocabulary_size=60, seed=1), method, "float32", 4, 0)
-
-    def logits_of(student, rank=0):
-        with student.writing() as model, torch.no_grad():
-            # The processes do not run it equally often.
-            return [model(torch.tensor([[9, 10, 11]])).logits for _ in range(rank + 1)][-1]
-
-    def run(world):
-        student = make()
-        student.shard()
-        before = logits_of(student, world.rank)
-        with torch.no_grad():
-            for parameter in student.trainable().values():
-                local(parameter).add_(0.1)
-        return [before.tolist(), logits_of(student).tolist()]
-
-    alone = make()
+    alone = make_writer(method)
     expected = [logits_of(alone).tolist()]
     with torch.no_grad():
         for parameter in alone.trainable().values():
             parameter.add_(0.1)
     expected.append(logits_of(alone).tolist())
     assert expected[0] != expected[1]
-    torch.testing.assert_close(
-        torch.tensor(processes.together(2, run)), torch.tensor(expected), rtol=1e-6, atol=1e-6
-    )
+    found = processes.together(2, logits_before_and_after_a_change, method)
+    torch.testing.assert_close(torch.tensor(found), torch.tensor(expected), rtol=1e-6, atol=1e-6)

@@ -1,0 +1,90 @@
+"""What several functions may do, each set named by what it is for."""
+
+from __future__ import annotations
+
+from aws_cdk import aws_iam as iam
+
+from infra.permissions import (
+    COMPONENTS,
+    ENDPOINT_CONFIGS,
+    ENDPOINTS,
+    EXECUTIONS,
+    PACKAGES,
+    PREFIX,
+    TRAINING_JOBS,
+    arn,
+    list_training_jobs,
+    sagemaker,
+    sagemaker_of_runs,
+    scale_endpoints,
+    scale_with_service_role,
+    use_alarms,
+    use_tracking_alarms,
+)
+
+Statements = tuple[iam.PolicyStatement, ...]
+
+
+def use_schedules(*actions: str) -> iam.PolicyStatement:
+    """Scheduler actions such as `DeleteSchedule` on reruns and on the ends of endpoints."""
+    return iam.PolicyStatement(
+        actions=[f"scheduler:{action}" for action in actions],
+        resources=[arn("scheduler", f"schedule/{PREFIX}/*")],
+    )
+
+
+def scale() -> Statements:
+    """Set or remove what scales an endpoint.
+
+    Application Auto Scaling looks at the endpoint and its alarms on behalf of who asks it.
+    """
+    return (
+        scale_endpoints("RegisterScalableTarget", "DeregisterScalableTarget", "PutScalingPolicy"),
+        scale_with_service_role(),
+        sagemaker("DescribeEndpoint", "UpdateEndpointWeightsAndCapacities", on=(ENDPOINTS,)),
+        sagemaker(
+            "DescribeInferenceComponent",
+            "UpdateInferenceComponentRuntimeConfig",
+            on=(COMPONENTS,),
+        ),
+        sagemaker_of_runs("DescribeEndpointConfig", on=(ENDPOINT_CONFIGS,)),
+        use_alarms("PutMetricAlarm", "DescribeAlarms", "DeleteAlarms"),
+        use_tracking_alarms("PutMetricAlarm", "DescribeAlarms", "DeleteAlarms"),
+    )
+
+
+def delete_failed_endpoint() -> Statements:
+    """Make room for an endpoint: SageMaker lets one that has failed only be deleted."""
+    return (
+        sagemaker("DescribeEndpoint", on=(ENDPOINTS,)),
+        sagemaker_of_runs("DeleteEndpoint", on=(ENDPOINTS,)),
+    )
+
+
+def look_at_endpoint() -> Statements:
+    """What is in service under a spec's name: its kind, its instances, its component."""
+    return (
+        sagemaker("DescribeEndpoint", on=(ENDPOINTS,)),
+        sagemaker("DescribeInferenceComponent", on=(COMPONENTS,)),
+        sagemaker_of_runs("DescribeEndpointConfig", on=(ENDPOINT_CONFIGS,)),
+    )
+
+
+def update_packages() -> iam.PolicyStatement:
+    """Decide on a version in the registry, or add what is learned of it."""
+    actions = ("DescribeModelPackage", "UpdateModelPackage")
+    return sagemaker(*actions, on=(PACKAGES,))
+
+
+def read_jobs() -> Statements:
+    return (
+        list_training_jobs(),
+        sagemaker_of_runs("DescribeTrainingJob", on=(TRAINING_JOBS,)),
+    )
+
+
+def read_executions() -> iam.PolicyStatement:
+    return iam.PolicyStatement(
+        actions=["states:GetExecutionHistory"],
+        resources=[arn("states", EXECUTIONS)],
+    )
