@@ -25,7 +25,7 @@ test: synth  ## Every test.
 iam: synth  ## Which calls of the latest `make test` needed which statement of the template.
 	@$(BIN)/python -m infra.local.iam.coverage build/iam
 
-test-vllm: venv  ## The table of requests and the teacher against real vLLM, on this machine's CPU.
+test-vllm: venv  ## Tables of requests, families and the teacher against real vLLM, on this machine's CPU.
 	@test -x .venv-vllm/bin/python || $(PYTHON) -m venv .venv-vllm
 	@.venv-vllm/bin/python -m pip install --quiet --requirement tests/integration/engines/requirements-vllm.txt
 	@.venv-vllm/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec

@@ -77,7 +77,7 @@ def save_calling(folder: Path) -> Path:
         hidden_size=64,
         intermediate_size=128,
         num_hidden_layers=2,
-        head_dim=16,
+        head_dim=32,
         max_position_embeddings=CONTEXT_TOKENS,
         initializer_range=0.05,
     )

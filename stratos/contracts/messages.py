@@ -103,8 +103,11 @@ def with_numbered_calls(messages: Sequence[Message]) -> list[Message]:
 
 
 def openai_tool(tool: Tool) -> dict[str, Any]:
-    """A tool as OpenAI's chat schema and chat templates have it."""
-    function = tool.model_dump(exclude_none=True)
+    """A tool as OpenAI's chat schema and chat templates have it.
+
+    llama.cpp shows a tool without a description as one whose description is empty, so all do.
+    """
+    function = tool.model_dump() | {"description": tool.description or ""}
     return {"type": "function", "function": function}
 
 

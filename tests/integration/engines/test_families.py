@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 
 import gguf
@@ -18,7 +19,12 @@ from stratos.catalog.files import FilesOnDisk
 from stratos.contracts.artifact import gguf_name
 from stratos.contracts.jobs import DistillConfig
 from stratos.spec import Training, Weights
-from tests.integration.engines.engine_processes import VLLM_PYTHON, vllm
+from tests.integration.engines.engine_processes import (
+    ROOT,
+    VLLM_PREFIX,
+    VLLM_PYTHON,
+    vllm,
+)
 from tests.tiny_families import HYBRIDS, MIXTURES, STUDENTS, save_tiny
 from tests.unit.serving.export.tiny_folders import ask
 from tests.unit.training.jobs import BASE
@@ -48,6 +54,18 @@ SERVED_AS = {
     "granitemoe": {"tie_word_embeddings": False},
     "granitemoehybrid": {"tie_word_embeddings": False},
 }
+WIDE = {"hidden_size": 128, "head_dim": 32}
+"""The smallest heads that vLLM has on a CPU (`vllm/v1/attention/backends/cpu_attn.py`)."""
+WIDE_BESIDE = {
+    "granitemoehybrid": {"mamba_d_head": 32},
+    # Two more names for the width, which published models have and vLLM reads.
+    "lfm2": {"block_dim": 128, "conv_dim": 128},
+}
+VLLM_TOLD = {"lfm2": {"SM_VLLM_COMPILATION_CONFIG": '{"custom_ops": ["all", "-rotary_embedding"]}'}}
+"""Without vLLM's own code for rotary positions on CPUs, which is wrong for this family alone."""
+VLLM_REFUSES = {"qwen3_next": "CPU GDN attention requires BF16"}
+"""Families that vLLM does not compute in float32 on a CPU, and what it says."""
+IN_VLLM = [family for family in FAMILIES if family not in VLLM_REFUSES]
 QUESTIONS = ["What is 12 + 30?", "Say: hello, world!", "Count from 7 to 9."]
 NEW_TOKENS, STEPS = 8, 2
 CLOSE = 1e-3
@@ -124,9 +142,18 @@ def config_of(method):
 
 
 @pytest.fixture
-def base(tmp_path, family):
+def sizes(request, family):
+    """What is asked of the model's sizes: nothing but by vLLM."""
+    if request.node.get_closest_marker("vllm") is None:
+        return {}
+    return WIDE | WIDE_BESIDE.get(family, {})
+
+
+@pytest.fixture
+def base(tmp_path, family, sizes):
     rows = len(make_tokenizer()) + 8
-    return save_tiny(family, tmp_path / "base", vocab_size=rows, **SERVED_AS.get(family, {}))
+    changes = sizes | SERVED_AS.get(family, {})
+    return save_tiny(family, tmp_path / "base", vocab_size=rows, **changes)
 
 
 @pytest.fixture
@@ -179,15 +206,14 @@ def test_llama_cpp_reads_quantised_experts_and_layers_that_carry_a_state(trained
     assert (stored[rounded], stored[whole]) == ("Q8_0", "F32")
 
 
-@pytest.mark.vllm
-@pytest.mark.parametrize("method", ["full"])
-@pytest.mark.parametrize("family", FAMILIES)
-def test_vllm_answers_alike(trained, tmp_path):
+def served_by_vllm(trained, log, expected, told):
+    """What vLLM writes, each answer as long as the one expected."""
     assert VLLM_PYTHON in os.environ, f"{VLLM_PYTHON} names no interpreter; run `make test-vllm`"
-    told = {"SM_VLLM_MODEL": "/opt/ml/model", "SM_VLLM_DTYPE": "float32"}
-    told |= {"SM_VLLM_MAX_MODEL_LEN": "256"}
-    with vllm(told, trained, tmp_path / "log") as url:
-        for found in answers(trained):
+    settings = {"MODEL": "/opt/ml/model", "DTYPE": "float32", "MAX_MODEL_LEN": "256"}
+    environment = {f"{VLLM_PREFIX}{name}": value for name, value in settings.items()} | told
+    served = []
+    with vllm(environment, trained, log) as url:
+        for found in expected:
             asked = {
                 "model": str(trained),
                 "prompt": found.prompt,
@@ -195,7 +221,48 @@ def test_vllm_answers_alike(trained, tmp_path):
                 "temperature": 0,
                 "return_token_ids": True,
             }
-            reply = httpx.post(f"{url}/v1/completions", json=asked, timeout=120)
+            reply = httpx.post(f"{url}/v1/completions", json=asked, timeout=600)
             assert reply.status_code == 200, reply.text
-            served = reply.json()["choices"][0]["token_ids"]
-            assert served[: len(found.tokens)] == found.tokens
+            tokens = reply.json()["choices"][0]["token_ids"]
+            served.append(Answer(found.prompt, tokens[: len(found.tokens)]))
+    return served
+
+
+def test_the_page_says_of_each_family_what_vllm_makes_of_it():
+    page = (ROOT / "docs" / "serving.md").read_text(encoding="utf-8")
+    section = page.split("In vLLM on a CPU:\n")[1].split("\n\nA record")[0]
+    shown = dict(re.findall(r"^\| (\w.*?) \| (.+) \|$", section, flags=re.MULTILINE))
+    told = {family: words for names, words in shown.items() for family in names.split(", ")}
+    assert set(told) == set(FAMILIES)
+    alike = {family for family, words in told.items() if words == "answers alike"}
+    refused = {family for family, words in told.items() if words.startswith("refused: ")}
+    assert refused == set(VLLM_REFUSES)
+    assert alike == set(IN_VLLM) - set(VLLM_TOLD)
+
+
+@pytest.mark.vllm
+@pytest.mark.parametrize("method", ["full"])
+@pytest.mark.parametrize("family", IN_VLLM)
+def test_vllm_answers_alike(trained, tmp_path, family):
+    expected = answers(trained)
+    assert sum(len(found.tokens) for found in expected) > NEW_TOKENS
+    told = VLLM_TOLD.get(family, {})
+    assert served_by_vllm(trained, tmp_path / "log", expected, told) == expected
+
+
+@pytest.mark.vllm
+@pytest.mark.parametrize("method", ["full"])
+@pytest.mark.parametrize("family", VLLM_TOLD)
+def test_vllm_answers_otherwise_on_a_cpu_unless_it_is_told(trained, tmp_path):
+    expected = answers(trained)
+    assert served_by_vllm(trained, tmp_path / "log", expected, {}) != expected
+
+
+@pytest.mark.vllm
+@pytest.mark.parametrize("method", ["full"])
+@pytest.mark.parametrize("family", VLLM_REFUSES)
+def test_vllm_says_on_a_cpu_which_families_it_refuses(trained, tmp_path, family):
+    log = tmp_path / "log"
+    with pytest.raises((AssertionError, httpx.HTTPError)):
+        served_by_vllm(trained, log, answers(trained), {})
+    assert VLLM_REFUSES[family] in log.read_text()

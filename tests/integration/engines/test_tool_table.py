@@ -13,6 +13,7 @@ from tests.integration.engines.tool_table import (
     called_by_name,
     called_one_at_most,
     refused_without_a_word_for_tools,
+    required_arguments,
 )
 
 VLLM = pytest.mark.vllm
@@ -56,6 +57,13 @@ def test_every_endpoint_keeps_the_promise_of_tools(endpoint, row):
 @named(TOOL_DIFFERENCES)
 def test_where_engines_differ_with_tools_each_does_what_the_table_says(endpoint, expected, row):
     assert row.ask(endpoint) == row.status[expected]
+
+
+@engines("_calling", False, True)
+def test_arguments_of_a_required_call_fit_and_vllm_must_be_told_to_be_strict(endpoint, expected):
+    arguments = required_arguments(endpoint, strict=expected)
+    assert set(arguments) == {"n"}
+    assert type(arguments["n"]) is int
 
 
 @engines("_calling", ["count"], ["look"])

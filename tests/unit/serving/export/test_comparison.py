@@ -138,6 +138,8 @@ TAUGHT = TrainingRecord(
                 "required": ["where"],
             },
         ),
+        # What has no description is shown alike, too.
+        Tool(name="stay", parameters={"type": "object", "properties": {}}),
     ),
     completion="Nothing.",
     strategy="alignment",

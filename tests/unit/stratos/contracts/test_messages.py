@@ -52,12 +52,15 @@ def test_a_tools_answer_names_its_call_and_tool() -> None:
     }
 
 
-def test_a_tool_leaves_out_what_it_does_not_say() -> None:
+def test_a_tool_without_a_description_has_an_empty_one_as_llama_cpp_shows_it() -> None:
     schema = {"type": "object", "properties": {"city": {"type": "string"}}}
-    assert openai_tool(Tool(name="weather", parameters=schema)) == {
-        "type": "function",
-        "function": {"name": "weather", "parameters": schema},
-    }
+    written = openai_tool(Tool(name="weather", parameters=schema))
+    assert json.dumps(written) == json.dumps(
+        {
+            "type": "function",
+            "function": {"name": "weather", "description": "", "parameters": schema},
+        }
+    )
 
 
 def test_calls_are_compared_by_name_and_arguments() -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from stratos.contracts.messages import Message, NamedTool, Tool, ToolCall
+from stratos.contracts.messages import Message, NamedTool, Tool, ToolCall, openai_tool
 from stratos.errors import TeacherFailed
 from stratos.spec import OpenAICompatible
 from tests.unit.training.fakes import answer_all, ask
@@ -339,9 +339,7 @@ def test_tools_go_out_and_calls_come_back(server, open_teacher):
     (call,) = completion.tool_calls
     assert (call.name, call.arguments, call.id) == ("weather", {"city": "Oslo"}, "c1")
     body, _ = server.seen[0]
-    assert body["tools"] == [
-        {"type": "function", "function": {"name": "weather", "parameters": WEATHER.parameters}}
-    ]
+    assert body["tools"] == [openai_tool(WEATHER)]
     assert body["tool_choice"] == {"type": "function", "function": {"name": "weather"}}
     assert body["messages"][1]["tool_calls"][0]["function"]["arguments"] == '{"city": "Rome"}'
     assert body["messages"][2] == {"role": "tool", "content": "sunny", "tool_call_id": "c0"}

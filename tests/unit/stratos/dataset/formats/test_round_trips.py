@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stratos.contracts.messages import Message, Tool, ToolCall, openai_message, openai_tool
+from stratos.contracts.messages import Message, Tool, ToolCall, openai_message
 from stratos.dataset.formats.detection import detect_format
 from tests.unit.stratos.dataset.formats.rows import read, reply_of
 
@@ -46,7 +46,9 @@ def conversations(draw: st.DrawFn) -> list[Message]:
 def openai(messages: list[Message], tools: list[Tool]) -> dict[str, Any]:
     return {
         "messages": [openai_message(m) for m in messages],
-        "tools": [openai_tool(tool) for tool in tools],
+        "tools": [
+            {"type": "function", "function": tool.model_dump(exclude_none=True)} for tool in tools
+        ],
     }
 
 
