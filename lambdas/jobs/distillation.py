@@ -75,7 +75,10 @@ class DistillationJobs:
             "dataset": self.factory.files.dataset_uri("train"),
             **self.factory.model_channel("teacher", self.teacher),
         }
-        return self._make("synthesize", config, self._uninterrupted(), channels)
+        records = self.factory.files.dataset_bytes("train")
+        return self._make(
+            "synthesize", config, self._uninterrupted(), channels, data_bytes=2 * records
+        )
 
     def distill(self) -> TrainingJob:
         training = self.factory.spec.training
@@ -130,7 +133,10 @@ class DistillationJobs:
             **self.factory.model_channel("student", self.student),
         }
         extra = {"live_artifact": live_artifact} if live_artifact else {}
-        return self._make("evaluate", config, self._uninterrupted(), channels, extra)
+        records = self.factory.files.dataset_bytes()
+        return self._make(
+            "evaluate", config, self._uninterrupted(), channels, extra, data_bytes=records
+        )
 
     def _pinned(self, model: Weights, role: ModelRole) -> Weights:
         """A model of the Hub at the commit that was probed: every job reads the same weights."""
@@ -199,6 +205,7 @@ class DistillationJobs:
         servers: tuple[Server, ...],
         channels: dict[str, str],
         hyper_parameters: dict[str, str] | None = None,
+        data_bytes: int = 0,
     ) -> TrainingJob:
         cards, plan = self.pool.cards, self.plan
         return self.factory.make(
@@ -210,4 +217,5 @@ class DistillationJobs:
             reads=[cards[f"teacher/{plan.teacher}"], cards[f"student/{plan.student}"]],
             trains=None if job == "synthesize" else cards[f"student/{plan.student}"],
             method=plan.method if job == "distill" else "lora",
+            data_bytes=data_bytes,
         )

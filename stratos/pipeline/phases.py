@@ -10,6 +10,7 @@ PHASE_OF_STATE = {
     "ClaimRun": "ClaimRun",
     "ParseConstraints": "ParseConstraints",
     "InspectDataset": "InspectDataset",
+    "PrepareInspection": "InspectDataset",
     "PlanCandidates": "PlanCandidates",
     "ProbeModels": "ProbeModels",
     "MatchModels": "MatchModels",
@@ -40,6 +41,7 @@ PHASE_OF_STATE = {
 job, waiting for the endpoint to Deploy."""
 
 PHASE_OF_JOB = {
+    "inspect": "InspectDataset",
     "probe": "ProbeModels",
     "synthesize": "Synthesize",
     "distill": "Distill",
