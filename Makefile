@@ -69,6 +69,9 @@ bench-planner bench-distill bench-distill_real bench-serving bench-dataset bench
 bench-planner_real: venv  ## Forecasts beside a real model's memory, speed and latency: 15 minutes.
 	@$(BIN)/python -m benchmarks.planner_real
 
+bench-dataset_large: venv  ## A dataset of 20 GB, split as a job does: an hour or more, 35 GB of disk.
+	@$(BIN)/python -m benchmarks.dataset_large
+
 bench-cloud_memory: synth
 	@$(BIN)/python benchmarks/cloud_memory.py
 

@@ -9,7 +9,7 @@ from functools import partial
 from posixpath import commonpath, dirname
 
 from lambdas.aws.spec_folder import SpecFile, SpecFolder
-from stratos.dataset.inspect_dataset import DataFile
+from stratos.dataset.lines import DataFile
 from stratos.spec import Spec, Weights
 from stratos.spec.folder import belongs_to_model, dataset_files
 

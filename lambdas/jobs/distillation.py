@@ -34,6 +34,9 @@ from stratos.planning.forecast.start_up import job_start
 from stratos.planning.preferences import on_demand, preferences
 from stratos.spec import QUANTISED, CpuPrecision, Logs, Teacher, Weights
 
+_WRITTEN = 2
+"""Times the records that synthesis reads: what it keeps is about as long."""
+
 
 @dataclass(frozen=True)
 class DistillationJobs:
@@ -75,9 +78,9 @@ class DistillationJobs:
             "dataset": self.factory.files.dataset_uri("train"),
             **self.factory.model_channel("teacher", self.teacher),
         }
-        records = self.factory.files.dataset_bytes("train")
+        read = self.factory.files.dataset_bytes("train")
         return self._make(
-            "synthesize", config, self._uninterrupted(), channels, data_bytes=2 * records
+            "synthesize", config, self._uninterrupted(), channels, data_bytes=_WRITTEN * read
         )
 
     def distill(self) -> TrainingJob:

@@ -10,7 +10,6 @@ PHASE_OF_STATE = {
     "ClaimRun": "ClaimRun",
     "ParseConstraints": "ParseConstraints",
     "InspectDataset": "InspectDataset",
-    "PrepareInspection": "InspectDataset",
     "PlanCandidates": "PlanCandidates",
     "ProbeModels": "ProbeModels",
     "MatchModels": "MatchModels",

@@ -52,10 +52,10 @@ def needed_gib(
         trains: The student that it trains by `method`, or reads as trained before.
         data_bytes: Of the dataset, and of what is made of it.
     """
-    needed = data_bytes + sum(_read(card) for card in reads)
+    needed = sum(_read(card) for card in reads)
     if trains is not None:
         needed += (_CHECKPOINT_BYTES[method] + _EXPORT_BYTES) * (trains.num_parameters or 0)
-    return min(_MOST_GIB, LEAST_GIB + ceil(needed / GIB))
+    return min(_MOST_GIB, LEAST_GIB + ceil(needed / GIB) + data_bytes // GIB)
 
 
 def _read(card: ModelCard) -> float:

@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
-from lambdas.handlers import prepare_inspection
+from lambdas.aws.settings import settings
+from lambdas.handlers import diagnose_job, prepare_inspection
+from lambdas.jobs.factory import types_asked
 from stratos.contracts.bucket import RunKeys
-from stratos.contracts.jobs import InspectConfig
+from stratos.contracts.jobs import InspectConfig, InspectResult
 from stratos.errors import DatasetRejected, NoFeasiblePlan
 from stratos.pipeline.steps import TrainingJob
+from stratos.planning.deadlines import MONEY_SHARES
 from stratos.units import GIB
 from tests import factories
 from tests.unit.lambdas.conftest import BUCKET, Account
@@ -105,6 +108,43 @@ def test_a_region_without_a_price_is_told(account: Account) -> None:
     account.put("catalog/servers.json", catalog.model_dump_json())
     with pytest.raises(NoFeasiblePlan, match="no server without accelerators has a price"):
         prepared(account)
+
+
+def test_an_inspection_that_gets_no_server_asks_for_others(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = start(account, constraints={"max_training_hours": 6})
+    pipeline.parse()
+    monkeypatch.setenv("SEVERAL_INSTANCE_TYPES", "false")
+    settings.cache_clear()
+    job, config = job_of(pipeline)
+    assert len(config.servers) == 1
+    cause = {
+        "TrainingJobName": job.name,
+        "TrainingJobStatus": "Failed",
+        "FailureReason": "CapacityError: Unable to provision requested ML compute capacity",
+    }
+    failure = {"Error": "States.TaskFailed", "Cause": json.dumps(cause)}
+    verdict = call(diagnose_job.handler, run=pipeline.run, job=job, failure=failure)
+    assert (verdict["outcome"], verdict["retry"]) == ("capacity", True)
+    asked = types_asked(verdict["job"]["resource_config"])
+    assert asked
+    assert config.servers[0].instance_type not in asked
+
+
+def test_what_an_inspection_cost_is_no_longer_there_for_the_plan(account: Account) -> None:
+    pipeline = start(account, constraints={"max_training_hours": 6, "max_budget_usd": 10})
+    pipeline.parse()
+    pipeline.inspect()
+    job, _ = job_of(pipeline)
+    account.create_job(job)
+    account.put_result(pipeline.run, "inspect", InspectResult(seconds=1, usd=4.0, content_hash=""))
+    probes = pipeline.plan()["probes"]
+    probe = probes[0]
+    key = RunKeys(pipeline.run.run_id).job_config(probe["step"]) + "config.json"
+    config = json.loads(account.read(key))
+    left = (10 - 4.0) * MONEY_SHARES["probe"] / len(probes)
+    assert config["budget_usd"] == pytest.approx(left, rel=0.01)
 
 
 def test_the_spec_goes_to_the_job_as_it_was_read(account: Account) -> None:
