@@ -145,11 +145,3 @@ def test_what_an_inspection_cost_is_no_longer_there_for_the_plan(account: Accoun
     config = json.loads(account.read(key))
     left = (10 - 4.0) * MONEY_SHARES["probe"] / len(probes)
     assert config["budget_usd"] == pytest.approx(left, rel=0.01)
-
-
-def test_the_spec_goes_to_the_job_as_it_was_read(account: Account) -> None:
-    pipeline = start(account)
-    pipeline.parse()
-    _, config = job_of(pipeline)
-    stored = json.loads(account.read(RunKeys(pipeline.run.run_id).spec))
-    assert config.spec.model_dump(mode="json") == stored
