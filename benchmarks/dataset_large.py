@@ -3,7 +3,7 @@
 Writes gzipped chats that hold as many bytes as asked for, over several files, and runs what a
 training job runs (`training.inspect`) in a process of its own; the splits are counted where it
 uploads them. Counts are held against what was planted. The last line is JSON, which lies under
-benchmarks/results/ too. 20 GB take about an hour of CPU, and 35 GB of disk while it runs.
+benchmarks/results/ too. 20 GB take about 40 minutes of CPU, and 35 GB of disk while it runs.
 """
 
 from __future__ import annotations
