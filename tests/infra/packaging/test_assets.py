@@ -24,6 +24,7 @@ INSPECTING = [
     "lambdas.gathering.input_files",
     "lambdas.handlers.inspect_dataset",
     "stratos.dataset.inspect_dataset",
+    "stratos.dataset.inspect_for_run",
     "stratos.dataset.near_duplicates",
     "stratos.dataset.personal_data",
     "stratos.planning.offline.folder",
