@@ -21,7 +21,6 @@ from infra.parts.functions import HANDLERS
 
 PACKAGES = ["steps", "dataset", "planning"]
 INSPECTING = [
-    "lambdas.gathering.input_files",
     "lambdas.handlers.inspect_dataset",
     "stratos.dataset.inspect_dataset",
     "stratos.dataset.inspect_for_run",
