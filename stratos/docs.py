@@ -20,7 +20,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from stratos.cli.reference import cli_reference
-from stratos.dataset.allowance import MAX_BYTES, MAX_SECONDS
+from stratos.dataset.allowance import LARGE_BYTES, MAX_BYTES, MAX_SECONDS
 from stratos.dataset.near_duplicates import MIN_WORDS, PERMUTATIONS, SHINGLE_WORDS, THRESHOLD
 from stratos.dataset.reading import MAX_SHOWN
 from stratos.dataset.splitting import MIN_TRAIN_RECORDS
@@ -72,8 +72,12 @@ estimates it (standard error 0.025 there). Shorter questions that look alike are
 questions.
 
 Records pass through a disk, so memory does not grow with the dataset (`make bench-dataset`). Time
-and disk space do. InspectDataset refuses a dataset of more than {MAX_BYTES / 1e9:g} GB as records,
-and one that is not split within {MAX_SECONDS:.0f} s, before the function's 15 minutes are over.
+and disk space do. A dataset whose files hold more than {LARGE_BYTES / 1e9:g} GB, that is more than
+{MAX_BYTES / 1e9:g} GB as records, or that InspectDataset has not split within {MAX_SECONDS:.0f} s,
+before the function's 15 minutes are over, is split by a job of the same code: on the cheapest
+server for training, with a disk to match, within half of `max_training_hours` and within
+`max_budget_usd`. A dataset that is too large for these is refused before the job starts, if the
+size of its files tells, or by the job.
 
 ## Gates
 

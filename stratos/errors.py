@@ -4,6 +4,7 @@
     ├── DuplicateEvent          the same S3 event, again; ends quietly
     ├── SpecRejected            the spec has problems, all of them listed
     ├── DatasetRejected         the dataset cannot be used
+    │   └── DatasetTooLarge     there is no room or time to split it; in a function, a job does
     ├── NoFeasiblePlan          no candidate meets every hard constraint
     ├── JobNotStarted           a training job lacks its code or a package
     ├── OutOfMemory             a training job needed more memory than its server has
@@ -67,6 +68,10 @@ class SpecRejected(StratosError):
 
 class DatasetRejected(StratosError):
     """The dataset cannot be used as it is."""
+
+
+class DatasetTooLarge(DatasetRejected):
+    """The dataset cannot be split in the room and time that there is."""
 
 
 class NoFeasiblePlan(StratosError):

@@ -17,10 +17,16 @@ from stratos.contracts.plan import ServedPrecision
 from stratos.contracts.records import Record
 from stratos.spec import Logs
 from stratos.statistics.wilson import proportion_of
-from training.asking.comparisons import compare_with, score_baselines, show_examples, spread
+from training.asking.comparisons import (
+    MAX_KNOWN,
+    compare_with,
+    score_baselines,
+    show_examples,
+    spread,
+)
 from training.asking.logged_replies import score_logged
 from training.asking.prompts import alignment_messages
-from training.asking.questions import Scored, ask, read_judged, read_split, sample
+from training.asking.questions import Scored, ask, read_drawn, read_judged, sample
 from training.container.host import use_cpus
 from training.job.job import Job, run_job
 from training.judging.judge import load_judge
@@ -169,7 +175,10 @@ def evaluate(job: Job[EvaluateConfig]) -> EvaluateResult:
     live = examination.score_live()
     job.progress.doing("scoring the baselines")
 
-    baselines = score_baselines(read_split(examination.dataset, "train"), records, judge)
+    known = read_drawn(
+        examination.dataset, "train", MAX_KNOWN, 0, wanted=lambda one: one.gold is not None
+    )
+    baselines = score_baselines(known, records, judge)
     others: dict[str, Sequence[bool | None]] = {
         "untuned_student": untuned.outcomes,
         "teacher": teacher.outcomes,

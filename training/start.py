@@ -21,7 +21,7 @@ from training.container.packages import unpack_packages
 from training.container.paths import SageMakerPaths, base_folder, read_config
 from training.job.launcher import Layout, StopSignal, launch, processes_per_host
 
-RECIPES = ("probe", "synthesize", "distill", "evaluate")
+RECIPES = ("inspect", "probe", "synthesize", "distill", "evaluate")
 SHARED = ("distill",)
 """Recipes that several processes can share."""
 UNNAMED_FAILURE = 2

@@ -15,7 +15,7 @@ from stratos.scoring.reasons import too_few
 from stratos.spec import Bedrock, Logs, OpenAICompatible, Weights
 from stratos.statistics.wilson import proportion
 from training.asking.logged_replies import take_logged
-from training.asking.questions import read_split, sample
+from training.asking.questions import read_drawn
 from training.asking.rejection_sampling import RejectionSampler, VerifiedRecords
 from training.container.host import use_cpus
 from training.job.job import Job, run_job
@@ -34,10 +34,14 @@ def synthesize(job: Job[SynthesizeConfig]) -> SynthesizeResult:
     config = job.config
     use_cpus(job.paths)
     judge = load_judge(job)
-    questions = read_split(job.paths.channel("dataset"), "train")
-    if config.strategy == "injection" and not config.learns_logs:
-        questions = [record for record in questions if record.gold]
-    questions = sample(questions, config.synthesis.max_records, config.seed)
+    gold_only = config.strategy == "injection" and not config.learns_logs
+    questions = read_drawn(
+        job.paths.channel("dataset"),
+        "train",
+        config.synthesis.max_records,
+        config.seed,
+        wanted=lambda record: bool(record.gold) or not gold_only,
+    )
     logged = VerifiedRecords()
     if config.learns_logs:
         job.progress.doing("judging the logged replies")

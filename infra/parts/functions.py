@@ -50,6 +50,7 @@ HANDLERS = (
         storage_mib=10240,
         package="dataset",
     ),
+    Handler("prepare_inspection", timeout_seconds=120),
     Handler("plan_candidates", memory_mib=1769, timeout_seconds=300, package="planning"),
     Handler("match_models", memory_mib=1769, timeout_seconds=300, package="planning"),
     Handler("diagnose_job", timeout_seconds=120),

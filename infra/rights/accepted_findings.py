@@ -41,6 +41,7 @@ _READS_JOBS = (
     "match_models",
     "measure_batch",
     "measure_endpoint",
+    "plan_candidates",
     "report",
 )
 _LOOKS_AT_ENDPOINTS = ("check_quality", "match_models", "plan_candidates", "take_turn")
@@ -118,6 +119,7 @@ FINDINGS = (
                 "match_models",
                 "parse_constraints",
                 "plan_candidates",
+                "prepare_inspection",
                 "sweep",
             ),
             _JOBS,
@@ -133,10 +135,12 @@ FINDINGS = (
         _roles(
             "check_quality",
             "clean_up",
+            "diagnose_job",
             "match_models",
             "measure_batch",
             "measure_endpoint",
             "plan_candidates",
+            "prepare_inspection",
             "report",
             "take_turn",
         ),

@@ -108,18 +108,25 @@ def _inspect_dataset(granted: Granted) -> Statements:
     )
 
 
+def _prepare_inspection(granted: Granted) -> Statements:
+    return (
+        *read_objects(granted.bucket, "specs/", "catalog/", "runs/"),
+        write_objects(granted.bucket, "runs/*"),
+    )
+
+
 def _plan_candidates(granted: Granted) -> Statements:
     return (
         *read_objects(granted.bucket, "specs/", "catalog/", "runs/"),
         write_objects(granted.bucket, "runs/*"),
         *look_at_endpoint(),  # what kind is in service already, and on what
+        *read_jobs(),  # what an inspection cost, or the probes
     )
 
 
 def _match_models(granted: Granted) -> Statements:
     return (
         *_plan_candidates(granted),  # it plans again
-        *read_jobs(),  # what the probes cost
         use_runs(granted.runs_table, "GetItem"),
         query_runs(granted.runs_table, "by_spec"),  # the model in service, to be compared with
     )
@@ -127,7 +134,7 @@ def _match_models(granted: Granted) -> Statements:
 
 def _diagnose_job(granted: Granted) -> Statements:
     return (
-        *read_objects(granted.bucket, "runs/"),
+        *read_objects(granted.bucket, "runs/", "catalog/"),
         write_objects(granted.bucket, "runs/*"),
         *read_jobs(),
     )
@@ -302,6 +309,7 @@ _RIGHTS: Mapping[str, Callable[[Granted], Statements]] = {
     "claim_run": _claim_run,
     "parse_constraints": _parse_constraints,
     "inspect_dataset": _inspect_dataset,
+    "prepare_inspection": _prepare_inspection,
     "plan_candidates": _plan_candidates,
     "match_models": _match_models,
     "diagnose_job": _diagnose_job,

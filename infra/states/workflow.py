@@ -100,12 +100,7 @@ class Workflow(Construct):
             "ParseConstraints", "parse_constraints", {"run": "$.run"}, "$.parsed"
         )
         parse.add_catch(rejected, errors=["SpecRejected"], result_path="$.failure")
-        inspect = self._lambdas.invoke(
-            "InspectDataset", "inspect_dataset", {"run": "$.run"}, "$.dataset"
-        )
-        inspect.add_catch(
-            rejected, errors=["DatasetRejected", "SpecRejected"], result_path="$.failure"
-        )
+        inspect = self._inspection(rejected=rejected, failed=failed)
         plan = self._lambdas.invoke(
             "PlanCandidates",
             "plan_candidates",
@@ -114,7 +109,7 @@ class Workflow(Construct):
         )
         probe = self._probes()
         match = self._match()
-        for state in (parse, inspect, plan, probe, match):
+        for state in (parse, plan, probe, match):
             state.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
         unchanged = self._report("ReportUnchanged", "unchanged")
         unchanged.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
@@ -160,6 +155,34 @@ class Workflow(Construct):
             result_path="$.failure",
         )
         return claim
+
+    def _inspection(
+        self, *, rejected: sfn.IChainable, failed: sfn.IChainable
+    ) -> tasks.LambdaInvoke:
+        """A function splits the dataset; where that is too much, a job, whose result it takes."""
+        inspect = self._lambdas.invoke(
+            "InspectDataset", "inspect_dataset", {"run": "$.run"}, "$.dataset"
+        )
+        prepare = self._lambdas.invoke(
+            "PrepareInspection", "prepare_inspection", {"run": "$.run"}, "$.inspection"
+        )
+        inspect.add_catch(prepare, errors=["DatasetTooLarge"], result_path=sfn.JsonPath.DISCARD)
+        for state in (inspect, prepare):
+            state.add_catch(
+                rejected, errors=["DatasetRejected", "SpecRejected"], result_path="$.failure"
+            )
+            state.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
+        prepare.next(
+            TrainingJobStates(
+                scope=self,
+                name="InspectLarge",
+                job_path="$.inspection",
+                role=self._training_jobs.role,
+                network=self._network.of_jobs,
+                lambdas=self._lambdas,
+            ).chain(succeeded=inspect, failed=failed, result={"ResultPath": sfn.JsonPath.DISCARD})
+        )
+        return inspect
 
     def _match(self) -> tasks.LambdaInvoke:
         return self._lambdas.invoke(

@@ -19,6 +19,7 @@ from stratos.contracts.jobs import (
     AnyJobConfig,
     EvaluateConfig,
     EvaluateResult,
+    InspectResult,
     ProbeConfig,
     ProbeResult,
     SynthesizeResult,
@@ -109,6 +110,9 @@ class RunFiles:
         """Of the folder with every split, or of one split alone."""
         return self._bucket.uri(self._keys.dataset if split is None else self._split_key(split))
 
+    def inspection(self) -> Inspection:
+        return self._bucket.read_model(self._inspection_key, Inspection)
+
     def find_inspection(self) -> Inspection | None:
         return self._bucket.find_model(self._inspection_key, Inspection)
 
@@ -164,6 +168,10 @@ class RunFiles:
 
     def probe_config(self, step: str) -> ProbeConfig:
         return self._bucket.read_model(self._job_config_key(step), ProbeConfig)
+
+    def find_split_by_job(self) -> InspectResult | None:
+        """What the job came to that split the dataset in place of InspectDataset."""
+        return self._bucket.find_model(self._keys.job_result("inspect"), InspectResult)
 
     def evaluate_config(self, attempt: int) -> EvaluateConfig:
         key = self._job_config_key(step_name("evaluate", attempt))
@@ -235,6 +243,11 @@ class RunFiles:
             if of_reason[one.reason] <= _SHOWN_ATTEMPTS:
                 shown.append(one)
         return shown
+
+    def dataset_bytes(self, split: Split | None = None) -> int:
+        """Of every split, or of one."""
+        prefix = self._keys.dataset if split is None else self._split_key(split)
+        return sum(item.size for item in self._bucket.list(prefix))
 
     @property
     def models_uri(self) -> str:

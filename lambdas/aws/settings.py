@@ -7,6 +7,7 @@ from functools import cache
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from stratos.dataset.allowance import LARGE_BYTES
 from stratos.hosting.names import StackNames
 
 
@@ -33,6 +34,8 @@ class Settings(BaseSettings):
     several_instance_types: bool
     """Whether SageMaker is given a choice: InstancePreferences of jobs, InstancePools of endpoints.
     Step Functions has to know these fields, too."""
+    large_dataset_bytes: int = LARGE_BYTES
+    """A dataset of more is split by a job. The stack sets no other; tests do."""
 
     @property
     def names(self) -> StackNames:

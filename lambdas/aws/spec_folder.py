@@ -19,6 +19,7 @@ class SpecFile:
 
     path: str
     etag: str
+    size: int
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class SpecFolder:
     def list(self, path: str) -> Iterator[SpecFile]:
         """The files whose path begins with `path`."""
         for item in self._bucket.list(self._prefix + path):
-            yield SpecFile(item.key.removeprefix(self._prefix), item.etag)
+            yield SpecFile(item.key.removeprefix(self._prefix), item.etag, item.size)
 
     def uri(self, path: str) -> str:
         return self._bucket.uri(self._prefix + path)

@@ -1,15 +1,58 @@
-"""The files that a spec names in its folder, and a hash over all of them."""
+"""The files that a spec names in its folder: what they hold, how large they are, their hash."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
+from posixpath import commonpath, dirname
 
 from lambdas.aws.spec_folder import SpecFile, SpecFolder
-from stratos.dataset.inspect_dataset import DataFile
+from stratos.dataset.lines import DataFile
 from stratos.spec import Spec, Weights
 from stratos.spec.folder import belongs_to_model, dataset_files
+
+_PACKED = (".gz", ".parquet")
+_UNPACKED_BYTES = 4
+"""That a byte of a packed file is taken to hold at least: gzip packs chats to a fifth or less."""
+
+
+@dataclass(frozen=True)
+class StoredDataset:
+    """A dataset as it lies in the bucket.
+
+    Attributes:
+        root: The folder of all its files in that of the spec, with its slash; empty for the same.
+        uri: S3 prefix of exactly its files, or of their folder.
+        plain_bytes: Of files that are read as they are.
+        packed_bytes: Of files that hold more than they take up.
+    """
+
+    root: str
+    uri: str
+    plain_bytes: int
+    packed_bytes: int
+
+    @property
+    def num_bytes(self) -> int:
+        """What reading it yields, at least."""
+        return self.plain_bytes + _UNPACKED_BYTES * self.packed_bytes
+
+
+def stored_dataset(folder: SpecFolder, spec: Spec) -> StoredDataset:
+    """Where the dataset lies, and how large its files are."""
+    files, named = _dataset_files(folder, spec), spec.task.dataset
+    packed = sum(file.size for file in files if file.path.endswith(_PACKED))
+    alone = [file.path for file in files] == [named]
+    shared = commonpath([dirname(file.path) for file in files])
+    root = f"{shared}/" if shared else ""
+    return StoredDataset(
+        root=root,
+        uri=folder.uri(named if alone else root),
+        plain_bytes=sum(file.size for file in files) - packed,
+        packed_bytes=packed,
+    )
 
 
 def data_files(folder: SpecFolder, spec: Spec) -> Iterator[DataFile]:

@@ -8,38 +8,29 @@ from pathlib import Path
 
 from lambdas.aws import runs_table
 from lambdas.aws.run_files import RunFiles
+from lambdas.aws.settings import settings
 from lambdas.aws.spec_folder import SpecFolder
-from lambdas.gathering.input_files import content_hash, data_files
+from lambdas.gathering.input_files import content_hash, data_files, stored_dataset
 from lambdas.step import step
-from stratos.catalog.model_files import ModelFiles
-from stratos.catalog.spec_models import require_roles
+from stratos.contracts.jobs import InspectResult
 from stratos.contracts.records import SPLITS
 from stratos.contracts.run import RunRef
 from stratos.dataset.allowance import MAX_BYTES, MAX_SECONDS, Allowance
-from stratos.dataset.conversations import conversations_in
-from stratos.dataset.inspect_dataset import inspect_dataset
-from stratos.dataset.logged import require_replies
-from stratos.dataset.token_lengths import token_lengths
+from stratos.dataset.inspect_for_run import inspect_for_run
+from stratos.dataset.inspection import Inspection
+from stratos.errors import DatasetRejected, DatasetTooLarge, SpecRejected
 from stratos.pipeline.steps import Dataset, InspectInput
 
 
 @step
 def handler(payload: InspectInput) -> Dataset:
-    """Split the dataset, and say whether anything changed since the last good run."""
+    """Split the dataset, and say whether anything changed since the last good run.
+
+    One that is too large for that is split by a job, whose result is the answer when it is there.
+    """
     run, files = payload.run, RunFiles(payload.run)
-    spec, folder = files.spec(), SpecFolder(run)
-    allowance = Allowance(MAX_BYTES, MAX_SECONDS, started=time.monotonic())
-    digest = content_hash(folder, spec)
-    with tempfile.TemporaryDirectory() as name:
-        splits = Path(name)
-        found = inspect_dataset(data_files(folder, spec), spec.task, splits, allowance)
-        require_replies(spec, found)
-        models = ModelFiles(folder)
-        require_roles(spec, models, conversations_in(splits))
-        found = found.model_copy(update={"tokens": token_lengths(splits, spec, models)})
-        for split in SPLITS:
-            files.upload_split(split, splits / f"{split}.jsonl")
-    files.put_inspection(found)
+    split = files.find_split_by_job()
+    found, digest = _split(run, files) if split is None else _split_by_job(files, split)
     runs_table.update(run.run_id, content_hash=digest)
     return Dataset(
         uri=files.dataset_uri(),
@@ -56,6 +47,32 @@ def handler(payload: InspectInput) -> Dataset:
         content_hash=digest,
         unchanged=run.rerun and _last_good_hash(run) == digest,
     )
+
+
+def _split(run: RunRef, files: RunFiles) -> tuple[Inspection, str]:
+    """Split the dataset here, and return the hash of all inputs with what was found."""
+    spec, folder = files.spec(), SpecFolder(run)
+    allowance = Allowance(MAX_BYTES, MAX_SECONDS, started=time.monotonic())
+    size = stored_dataset(folder, spec).num_bytes
+    if size > settings().large_dataset_bytes:
+        raise DatasetTooLarge(f"{size / 1e9:.2f} GB or more are to be read; a job splits them")
+    digest = content_hash(folder, spec)
+    with tempfile.TemporaryDirectory() as name:
+        splits = Path(name)
+        found = inspect_for_run(spec, data_files(folder, spec), folder, splits, allowance)
+        for split in SPLITS:
+            files.upload_split(split, splits / f"{split}.jsonl")
+    files.put_inspection(found)
+    return found, digest
+
+
+def _split_by_job(files: RunFiles, result: InspectResult) -> tuple[Inspection, str]:
+    """What a job has found, or the refusal that it came to."""
+    if result.problems:
+        raise SpecRejected(result.problems)
+    if result.refused is not None:
+        raise DatasetRejected(result.refused)
+    return files.inspection(), result.content_hash
 
 
 def _last_good_hash(run: RunRef) -> str | None:

@@ -7,11 +7,10 @@ from lambdas.gathering.model_pool import model_pool
 from lambdas.gathering.planning_request import planning_request
 from lambdas.jobs.factory import JobFactory
 from lambdas.jobs.probes import probe_jobs
-from lambdas.jobs.spending import hours_of
+from lambdas.jobs.spending import outlay_of
 from lambdas.step import step
 from stratos.contracts.plan import PlanSet
 from stratos.hosting.modes.table import told_endpoint
-from stratos.measuring.gates import Outlay
 from stratos.pipeline.steps import Candidates, PlanInput
 from stratos.planning.choose import plan_before_probing, shortlist
 
@@ -24,10 +23,13 @@ def handler(payload: PlanInput) -> Candidates:
     if spec.task.checker is not None:
         files.keep_checker(spec.task.checker)
     pool = model_pool(run, spec)
-    request = planning_request(run, spec, payload.dataset, pool, Outlay(0.0, hours_of(run)))
+    spent = outlay_of(run)  # on the inspection of a large dataset
+    request = planning_request(run, spec, payload.dataset, pool, spent)
     plans = plan_before_probing(request)
     uri = files.put_plans(plans)
-    probes = probe_jobs(JobFactory(run, spec), *shortlist(request), plans, pool, request.servers)
+    probes = probe_jobs(
+        JobFactory(run, spec), *shortlist(request), plans, pool, request.servers, spent.usd
+    )
     return Candidates(plans_uri=uri, probes=probes, summary=_summary(plans, len(probes)))
 
 

@@ -34,6 +34,9 @@ from stratos.planning.forecast.start_up import job_start
 from stratos.planning.preferences import on_demand, preferences
 from stratos.spec import QUANTISED, CpuPrecision, Logs, Teacher, Weights
 
+_WRITTEN = 2
+"""Times the records that synthesis reads: what it keeps is about as long."""
+
 
 @dataclass(frozen=True)
 class DistillationJobs:
@@ -75,7 +78,10 @@ class DistillationJobs:
             "dataset": self.factory.files.dataset_uri("train"),
             **self.factory.model_channel("teacher", self.teacher),
         }
-        return self._make("synthesize", config, self._uninterrupted(), channels)
+        read = self.factory.files.dataset_bytes("train")
+        return self._make(
+            "synthesize", config, self._uninterrupted(), channels, data_bytes=_WRITTEN * read
+        )
 
     def distill(self) -> TrainingJob:
         training = self.factory.spec.training
@@ -130,7 +136,10 @@ class DistillationJobs:
             **self.factory.model_channel("student", self.student),
         }
         extra = {"live_artifact": live_artifact} if live_artifact else {}
-        return self._make("evaluate", config, self._uninterrupted(), channels, extra)
+        records = self.factory.files.dataset_bytes()
+        return self._make(
+            "evaluate", config, self._uninterrupted(), channels, extra, data_bytes=records
+        )
 
     def _pinned(self, model: Weights, role: ModelRole) -> Weights:
         """A model of the Hub at the commit that was probed: every job reads the same weights."""
@@ -199,6 +208,7 @@ class DistillationJobs:
         servers: tuple[Server, ...],
         channels: dict[str, str],
         hyper_parameters: dict[str, str] | None = None,
+        data_bytes: int = 0,
     ) -> TrainingJob:
         cards, plan = self.pool.cards, self.plan
         return self.factory.make(
@@ -210,4 +220,5 @@ class DistillationJobs:
             reads=[cards[f"teacher/{plan.teacher}"], cards[f"student/{plan.student}"]],
             trains=None if job == "synthesize" else cards[f"student/{plan.student}"],
             method=plan.method if job == "distill" else "lora",
+            data_bytes=data_bytes,
         )

@@ -15,7 +15,7 @@ from lambdas.aws.spec_folder import SpecFolder
 from stratos.catalog.images import image_uri
 from stratos.catalog.model_card import ModelCard
 from stratos.contracts.job_start import CODE_CHANNEL, PACKAGES_CHANNEL
-from stratos.contracts.jobs import AnyJobConfig
+from stratos.contracts.jobs import AnyJobConfig, InspectConfig
 from stratos.contracts.plan import Server
 from stratos.contracts.run import RunRef
 from stratos.pipeline.steps import TrainingJob
@@ -55,6 +55,7 @@ class JobFactory:
         reads: Sequence[ModelCard] = (),
         trains: ModelCard | None = None,
         method: Method = "lora",
+        data_bytes: int = 0,
     ) -> TrainingJob:
         """Write a job's configuration and return the job.
 
@@ -63,12 +64,13 @@ class JobFactory:
             channels: Channel name → S3 prefix, besides those that every job has.
             reads: The models that it reads.
             trains: The student that it trains by `method`, or reads as trained before.
+            data_bytes: Of records on its disk.
         """
         files = self.files
         servers = servers if settings().several_instance_types else servers[:1]
         files.put_job_config(step, config.model_copy(update={"servers": tuple(servers)}))
         inputs = {**_code(), "config": files.job_config_uri(step), **channels}
-        if self.spec.task.checker is not None:
+        if self.spec.task.checker is not None and not isinstance(config, InspectConfig):
             inputs["checker"] = files.checker_uri
         return TrainingJob(
             step=step,
@@ -92,7 +94,11 @@ class JobFactory:
                 **(training_processes(servers) if config.kind == "distill" else {}),
             },
             result_uri=config.result_uri,
-            **placement(servers, config.deadline_seconds, needed_gib(reads, trains, method)),
+            **placement(
+                servers,
+                config.deadline_seconds,
+                needed_gib(reads, trains, method, data_bytes),
+            ),
         )
 
     def model_channel(self, name: str, model: Teacher) -> dict[str, str]:

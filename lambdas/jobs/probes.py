@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from lambdas.gathering.model_pool import ModelPool
+from lambdas.jobs.cpu_servers import cheapest_cpus
 from lambdas.jobs.factory import JobFactory
 from lambdas.jobs.spending import hours_of
 from stratos.catalog.model_card import ModelCard
@@ -26,6 +27,7 @@ def probe_jobs(
     plans: PlanSet,
     pool: ModelPool,
     servers: ServerCatalog,
+    spent_usd: float,
 ) -> list[TrainingJob]:
     """Jobs for shortlisted teachers and students, on the training server of each one's plan.
 
@@ -38,13 +40,13 @@ def probe_jobs(
         teacher = pool.teachers[name]
         asked = _uninterrupted(plan, plans)
         if not isinstance(teacher, Weights):
-            asked = _cheapest_cpus(servers, plan.training)
+            asked = cheapest_cpus(servers, plan.training.region) or (on_demand(plan.training),)
         card = pool.cards[f"teacher/{name}"]
-        jobs.append(_probe(factory, f"probe-t{index}", teacher, card, asked, num_jobs))
+        jobs.append(_probe(factory, f"probe-t{index}", teacher, card, asked, num_jobs, spent_usd))
     for index, (name, plan) in enumerate(students.items()):
         asked = _uninterrupted(plan, plans)
         student, card = pool.students[name], pool.cards[f"student/{name}"]
-        jobs.append(_probe(factory, f"probe-s{index}", student, card, asked, num_jobs))
+        jobs.append(_probe(factory, f"probe-s{index}", student, card, asked, num_jobs, spent_usd))
     return jobs
 
 
@@ -65,6 +67,7 @@ def _probe(
     card: ModelCard,
     servers: tuple[Server, ...],
     num_jobs: int,
+    spent_usd: float,
 ) -> TrainingJob:
     spec, files = factory.spec, factory.files
     config = ProbeConfig(
@@ -77,7 +80,7 @@ def _probe(
             hours_of(factory.run),
             max(job_start(server.instance_type).seconds for server in servers),
         ),
-        budget_usd=token_budget_usd("probe", spec.constraints, 0.0, num_jobs=num_jobs),
+        budget_usd=token_budget_usd("probe", spec.constraints, spent_usd, num_jobs=num_jobs),
         usd_per_hour=servers[0].usd_per_hour,
         judging=judging(spec),
         role="teacher" if step.startswith("probe-t") else "student",
@@ -96,26 +99,3 @@ def _uninterrupted(plan: Plan, plans: PlanSet) -> tuple[Server, ...]:
     """
     alike = trained_alike((plans.chosen, *plans.fallbacks, *plans.front), plan)
     return preferences(on_demand(plan.training), (on_demand(one.training) for one in alike))
-
-
-def _cheapest_cpus(catalog: ServerCatalog, otherwise: Server) -> tuple[Server, ...]:
-    """Servers for a job that only calls a teacher elsewhere."""
-    priced = sorted(
-        (price.usd_per_hour, row.instance_type)
-        for row in catalog.instance_types
-        if row.training and row.num_accelerators == 0 and row.training_quota != 0
-        if (price := row.price(otherwise.region, "training")) is not None
-    )
-    if not priced:
-        return (on_demand(otherwise),)
-    first, *others = (
-        Server(
-            instance_type=instance_type,
-            count=1,
-            region=otherwise.region,
-            purchase="on_demand",
-            usd_per_hour=usd_per_hour,
-        )
-        for usd_per_hour, instance_type in priced
-    )
-    return preferences(first, others)

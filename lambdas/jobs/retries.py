@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from lambdas.aws.catalog_files import CatalogFiles
 from lambdas.aws.job_names import job_name
 from lambdas.aws.run_files import RunFiles
 from lambdas.aws.settings import settings
+from lambdas.jobs.cpu_servers import cheapest_cpus
 from lambdas.jobs.factory import PROCESSES, placement, training_processes, types_asked
 from lambdas.jobs.spending import token_usd
 from stratos.catalog.servers import SPOT_BILLED_SHARE
@@ -106,8 +108,13 @@ def _uninterrupted(run: RunRef, job: TrainingJob, known: tuple[Server, ...]) -> 
 
 
 def _servers(run: RunRef, job: TrainingJob) -> list[Server]:
-    """Training servers in order of preference: of the match, or of the first plans for a probe."""
+    """Training servers in order of preference: of the match, or of the first plans for a probe.
+
+    Before there are plans, for an inspection, the cheapest.
+    """
     files = RunFiles(run)
+    if job.step.startswith("inspect"):
+        return list(cheapest_cpus(CatalogFiles(run).servers(), settings().aws_region))
     if job.step.startswith("probe"):
         plans = files.plans()
         ordered = (plans.chosen, *plans.fallbacks, *plans.front)

@@ -20,9 +20,11 @@ from stratos.contracts.plan import (
 )
 from stratos.contracts.time_limit import TimeLimit
 from stratos.frozen import FrozenModel
+from stratos.problems import Problem
 from stratos.spec import (
     CpuPrecision,
     Method,
+    Spec,
     StrategyName,
     Synthesis,
     Teacher,
@@ -33,7 +35,7 @@ from stratos.spec import (
 from stratos.statistics.mcnemar import Comparison
 from stratos.statistics.wilson import Proportion
 
-JobStep = Literal["probe", "synthesize", "distill", "evaluate"]
+JobStep = Literal["inspect", "probe", "synthesize", "distill", "evaluate"]
 ModelRole = Literal["teacher", "student"]
 StoppedBy = Literal["finished", "deadline", "sigterm"]
 """What ended a job's work: nothing was left to do, its deadline, or SageMaker."""
@@ -72,12 +74,32 @@ class JobConfig(FrozenModel):
     servers: tuple[Server, ...] = ()
     """All that were asked for, over all attempts: SageMaker says on which of them a job started.
     None in configurations from before there was a choice."""
+
+
+class InspectConfig(JobConfig):
+    """Split a dataset that is too large for a function. Channels: config, dataset."""
+
+    kind: Literal["inspect"] = "inspect"
+    spec: Spec
+    spec_uri: str
+    """S3 prefix of the spec's folder, for the tokenizers and templates of its models."""
+    dataset_root: str
+    """Folder of the channel's files in that of the spec, with its slash; empty for the same."""
+    splits_uri: str
+    """S3 prefix that receives train.jsonl, probe.jsonl, heldout.jsonl and inspection.json."""
+    content_hash: str
+    """Of the inputs as they were when the job was asked for."""
+
+
+class ModelJobConfig(JobConfig):
+    """What every job is told in which models answer or learn."""
+
     judging: Judging
     batch_size: int = JOB_BATCH
     """Sequences generated at once."""
 
 
-class ProbeConfig(JobConfig):
+class ProbeConfig(ModelJobConfig):
     """Ask one model the probe questions. Channels: config, dataset, model, checker."""
 
     kind: Literal["probe"] = "probe"
@@ -91,7 +113,7 @@ class ProbeConfig(JobConfig):
     answer with all the attempts of synthesis."""
 
 
-class SynthesizeConfig(JobConfig):
+class SynthesizeConfig(ModelJobConfig):
     """Teacher → verified records. Channels: config, dataset, teacher, checker."""
 
     kind: Literal["synthesize"] = "synthesize"
@@ -105,7 +127,7 @@ class SynthesizeConfig(JobConfig):
     """Replies of the dataset that are right come first; the teacher is asked only the rest."""
 
 
-class DistillConfig(JobConfig):
+class DistillConfig(ModelJobConfig):
     """Records → student. Channels: config, records, student, teacher (only where kd_weight > 0)."""
 
     kind: Literal["distill"] = "distill"
@@ -134,7 +156,7 @@ class DistillConfig(JobConfig):
         return gguf
 
 
-class EvaluateConfig(JobConfig):
+class EvaluateConfig(ModelJobConfig):
     """Score on the held-out split: the student, the untuned student, the teacher, baselines.
 
     Channels: config, dataset, teacher, student (untuned). The hyperparameter `student_artifact` is
@@ -156,7 +178,8 @@ class EvaluateConfig(JobConfig):
 
 
 AnyJobConfig = Annotated[
-    ProbeConfig | SynthesizeConfig | DistillConfig | EvaluateConfig, Field(discriminator="kind")
+    InspectConfig | ProbeConfig | SynthesizeConfig | DistillConfig | EvaluateConfig,
+    Field(discriminator="kind"),
 ]
 
 
@@ -168,6 +191,17 @@ class JobResult(FrozenModel):
     """Teacher tokens of every attempt; SageMaker bills the server."""
     prompt_tokens: int = 0
     completion_tokens: int = 0
+
+
+class InspectResult(JobResult):
+    """The splits and inspection.json are in the bucket, or the dataset was refused."""
+
+    kind: Literal["inspect"] = "inspect"
+    content_hash: str
+    refused: str | None = None
+    """Why the dataset cannot be used. It is the inspection's answer, no failure of the job."""
+    problems: tuple[Problem, ...] = ()
+    """Of the spec, with this dataset."""
 
 
 class ProbeResult(JobResult):

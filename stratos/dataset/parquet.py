@@ -13,7 +13,7 @@ from uuid import UUID
 from stratos.dataset.allowance import UNLIMITED, Allowance
 from stratos.dataset.formats.row import Row, RowError
 from stratos.dataset.lines import CHUNK_BYTES, BrokenFileError, Readable
-from stratos.errors import DatasetRejected
+from stratos.errors import DatasetTooLarge
 
 _ROWS = 1000
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
@@ -40,7 +40,7 @@ def read_rows(
         spooled_bytes: Size of all records read so far, which are on the same disk.
 
     Raises:
-        DatasetRejected: if the copy and the records together are larger than allowed.
+        DatasetTooLarge: if the copy and the records together are larger than allowed.
         BrokenFileError: if it is damaged, or a row group is too large to read.
     """
     with tempfile.NamedTemporaryFile(dir=folder, suffix=".parquet") as copy:
@@ -57,7 +57,7 @@ def read_rows(
 def _require_room(copied_bytes: int, spooled_bytes: int, allowance: Allowance) -> None:
     most = allowance.max_bytes
     if most is not None and copied_bytes + spooled_bytes > most:
-        raise DatasetRejected(
+        raise DatasetTooLarge(
             f"the dataset is too large to inspect: {copied_bytes / 1e9:.2f} GB of a Parquet file "
             f"and {spooled_bytes / 1e9:.2f} GB of records read so far do not fit on the disk "
             f"together, which has room for {most / 1e9:.2f} GB. Cut the file into smaller ones, "

@@ -40,6 +40,7 @@ PHASE_OF_STATE = {
 job, waiting for the endpoint to Deploy."""
 
 PHASE_OF_JOB = {
+    "inspect": "InspectDataset",
     "probe": "ProbeModels",
     "synthesize": "Synthesize",
     "distill": "Distill",

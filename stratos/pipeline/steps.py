@@ -7,6 +7,7 @@ Each pair below is the input and output of one handler in `lambdas/handlers/`. T
     $.run        ClaimRun           $.match      MatchModels     $.endpoint  (describeEndpoint)
     $.parsed     ParseConstraints   $.distilled  (training job)  $.measured  MeasureEndpoint
     $.dataset    InspectDataset     $.quality    CheckQuality    $.failure   (caught error)
+    $.inspection PrepareInspection
     $.candidates PlanCandidates   $.package    (createModelPackage)  $.approval  AwaitApproval
     $.transformed (transform job)
 
@@ -93,7 +94,7 @@ class TrainingJob(FrozenModel):
     """A SageMaker training job to run. Maps are in the shape of the CreateTrainingJob request."""
 
     step: str
-    """`probe-t0`, `synthesize-a0`, `distill-a0`, `evaluate-a0`: also the folder under jobs/."""
+    """`inspect`, `probe-t0`, `synthesize-a0`, `distill-a0`, `evaluate-a0`: its folder in jobs/."""
     name: str
     """Unique for each attempt, as SageMaker requires."""
     attempt: int

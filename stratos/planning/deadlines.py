@@ -13,17 +13,20 @@ from stratos.contracts.time_limit import TimeLimit
 from stratos.spec import Constraints
 
 TIME_SHARES: dict[JobStep, float] = {
+    "inspect": 0.5,
     "probe": 0.15,
     "synthesize": 0.35,
     "distill": 0.5,
     "evaluate": 0.15,
 }
-"""Of the time left when the job is planned. Probes are planned first, the others together."""
+"""Of the time left when the job is planned. An inspection, which few datasets need, is planned
+first, then probes, then the others together."""
 
 REINFORCEMENT_SHARE = 0.4
 """Of the training job's time, kept for reinforcement if the spec asks for it."""
 
 MONEY_SHARES: dict[JobStep, float] = {
+    "inspect": 0.0,
     "probe": 0.1,
     "synthesize": 0.7,
     "distill": 0.0,

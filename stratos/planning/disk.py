@@ -1,4 +1,4 @@
-"""The disk of a training job: every model that it reads, and every file that it writes."""
+"""The disk of a training job: every model that it reads, its data, and every file it writes."""
 
 from __future__ import annotations
 
@@ -40,18 +40,22 @@ def volume_gib(instance_types: Iterable[str], ebs_gib: int) -> int:
 
 
 def needed_gib(
-    reads: Iterable[ModelCard], trains: ModelCard | None = None, method: Method = "lora"
+    reads: Iterable[ModelCard],
+    trains: ModelCard | None = None,
+    method: Method = "lora",
+    data_bytes: int = 0,
 ) -> int:
     """What a job needs, wherever it runs.
 
     Args:
         reads: Models from the spec's folder or the Hub; those without weights take no room.
         trains: The student that it trains by `method`, or reads as trained before.
+        data_bytes: Of the dataset, and of what is made of it.
     """
     needed = sum(_read(card) for card in reads)
     if trains is not None:
         needed += (_CHECKPOINT_BYTES[method] + _EXPORT_BYTES) * (trains.num_parameters or 0)
-    return min(_MOST_GIB, LEAST_GIB + ceil(needed / GIB))
+    return min(_MOST_GIB, LEAST_GIB + ceil(needed / GIB) + data_bytes // GIB)
 
 
 def _read(card: ModelCard) -> float:

@@ -10,12 +10,12 @@ from stratos.contracts.records import Record
 from stratos.scoring.baselines import NearestQuestion, constant_answer
 from stratos.scoring.verifiers import is_correct
 from stratos.statistics.mcnemar import Comparison, compare
-from training.asking.questions import Scored, sample
+from training.asking.questions import Scored
 from training.judging.judge import Judge
 from training.teachers.teacher import Completion
 
-_MAX_NEAREST = 20_000
-"""Training questions that the nearest one is looked for among."""
+MAX_KNOWN = 20_000
+"""Training questions, drawn by chance, that the baselines know the answers of."""
 
 
 def score_baselines(
@@ -32,11 +32,7 @@ def score_baselines(
     if not golds:
         return {}
     constant = constant_answer(golds)
-    drawn = sample(known, _MAX_NEAREST, seed=0)
-    nearest = NearestQuestion(
-        [record.question for record in drawn],
-        [record.gold for record in drawn if record.gold is not None],
-    )
+    nearest = NearestQuestion([record.question for record in known], golds)
     return {
         "constant_answer": [is_correct(judge.verifier, constant, one.gold) for one in heldout],
         "nearest_question": [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from array import array
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -60,15 +61,54 @@ def read_split(folder: Path, split: Split) -> list[Record]:
     Raises:
         DatasetRejected: when it is missing or empty.
     """
-    path = folder / f"{split}.jsonl"
-    records = list(read_jsonl(path, Record)) if path.exists() else []
+    records = list(read_jsonl(_path(folder, split), Record))
     if not records:
-        found = sorted(file.name for file in folder.glob("*"))
-        raise DatasetRejected(
-            f"the dataset channel has no {split} records (it holds {found}); "
-            f"{split}.jsonl with at least one record is needed: give the task more records"
-        )
+        raise _without(folder, split)
     return records
+
+
+def read_drawn(
+    folder: Path,
+    split: Split,
+    limit: int | None,
+    seed: int,
+    wanted: Callable[[Record], bool] = lambda record: True,
+) -> list[Record]:
+    """`sample` those of a split's records that are wanted, with no others in memory.
+
+    Raises:
+        DatasetRejected: when the split is missing or empty.
+    """
+    if limit is None:
+        return sample([one for one in read_split(folder, split) if wanted(one)], None, seed)
+    path, numbers, number = _path(folder, split), array("q"), -1
+    for number, record in enumerate(read_jsonl(path, Record)):
+        if wanted(record):
+            numbers.append(number)
+    if number < 0:
+        raise _without(folder, split)
+    random.Random(seed).shuffle(numbers)
+    drawn = numbers[:limit]
+    chosen = set(drawn)
+    found = {
+        number: record for number, record in enumerate(read_jsonl(path, Record)) if number in chosen
+    }
+    return [found[number] for number in drawn]
+
+
+def _path(folder: Path, split: Split) -> Path:
+    path = folder / f"{split}.jsonl"
+    if not path.exists():
+        raise _without(folder, split)
+    return path
+
+
+def _without(folder: Path, split: Split) -> DatasetRejected:
+    found = sorted(file.name for file in folder.glob("*"))
+    return DatasetRejected(
+        f"the dataset channel has no {split} records (it holds {found}); "
+        f"{split}.jsonl with at least one record is needed: give the task more records"
+    )
 
 
 def read_judged(folder: Path, split: Split, judge: Judge) -> list[Record]:

@@ -19,13 +19,18 @@ from stratos.errors import JobNotStarted
 
 NEEDED = (
     "boto3",
+    "duckdb",
     "gguf",
     "huggingface_hub",
     "jinja2",
     "jsonschema",
     "peft",
+    "phonenumbers",
     "pydantic",
+    "pytz",
+    "rensa",
     "safetensors",
+    "stdnum",
     "torch",
     "transformers",
     "xllamacpp",

@@ -21,7 +21,7 @@ class ObjectStore:
         self._s3.put_object(
             Bucket=bucket,
             Key=key,
-            Body=document.model_dump_json().encode(),
+            Body=document.model_dump_json(indent=2).encode(),
             ContentType="application/json",
         )
 

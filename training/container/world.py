@@ -6,11 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
-
-import torch
-import torch.distributed as dist
-from torch import Tensor
+from typing import Literal, TypeVar
 
 Item = TypeVar("Item")
 
@@ -49,6 +45,9 @@ class World:
         if self.size == 1:
             yield
             return
+        import torch  # takes seconds: a job without a model does without
+        import torch.distributed as dist
+
         if torch.cuda.is_available():
             torch.cuda.set_device(self.local_rank)
         dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
@@ -66,29 +65,34 @@ class World:
 
     def total(self, value: float) -> float:
         """Return the sum over the processes."""
-        return value if self.size == 1 else self._reduce(value, dist.ReduceOp.SUM)
+        return value if self.size == 1 else self._reduce(value, "SUM")
 
     def highest(self, value: int) -> int:
         """Return the highest over the processes."""
-        return value if self.size == 1 else int(self._reduce(value, dist.ReduceOp.MAX))
+        return value if self.size == 1 else int(self._reduce(value, "MAX"))
 
     def lowest(self, value: int) -> int:
         """Return the lowest over the processes."""
-        return value if self.size == 1 else int(self._reduce(value, dist.ReduceOp.MIN))
+        return value if self.size == 1 else int(self._reduce(value, "MIN"))
 
     def gather(self, items: dict[int, Item]) -> dict[int, Item]:
         """Return the numbered items of all processes together, in the order of their numbers."""
         found = items
         if self.size > 1:
+            import torch.distributed as dist
+
             parts: list[dict[int, Item]] = [{}] * self.size
             dist.all_gather_object(parts, items)
             found = {number: item for part in parts for number, item in part.items()}
         return dict(sorted(found.items()))
 
-    def _reduce(self, value: float, how: dist.ReduceOp.RedOpType) -> float:
+    def _reduce(self, value: float, how: Literal["SUM", "MAX", "MIN"]) -> float:
+        import torch
+        import torch.distributed as dist
+
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        held: Tensor = torch.tensor(value, dtype=torch.float64, device=device)
-        dist.all_reduce(held, how)
+        held = torch.tensor(value, dtype=torch.float64, device=device)
+        dist.all_reduce(held, getattr(dist.ReduceOp, how))
         return float(held)
 
 

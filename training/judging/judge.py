@@ -5,19 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
+from stratos.contracts.jobs import ModelJobConfig
 from stratos.contracts.messages import Message, ToolCall, calls_text
 from stratos.scoring.reply import ReplyVerdict, judge_reply, read_reply, verdict_of
 from stratos.scoring.verifiers import is_correct, needs_gold
 from stratos.spec import LlmJudge, ToolCalls, Verifier
-from training.job.job import Config, Job
+from training.job.job import Job
 from training.judging.assessor import Answered, Assessor
 from training.judging.checker import Checker, load_checker
 from training.teachers.cached import CachedTeacher
 from training.teachers.load import open_service
 from training.teachers.teacher import ModelUsage
 
+Config = TypeVar("Config", bound=ModelJobConfig)
 _LEANS_ON_ANSWER = re.compile(
     r"\b(?:given|provided|stated|supplied|known|correct|above|expected) (?:final )?answer\b"
     r"|\banswer (?:is|was|has been) (?:already )?(?:given|provided|stated|told|known)\b"

@@ -6,7 +6,7 @@ import os
 
 import boto3
 
-from stratos.contracts.jobs import JobConfig, ProbeConfig, SynthesizeConfig
+from stratos.contracts.jobs import ModelJobConfig, ProbeConfig, SynthesizeConfig
 from stratos.errors import TeacherFailed
 from stratos.hosting.names import DEFAULT_STACK
 from stratos.spec import Bedrock, LlmJudge, Logs, OpenAICompatible, Weights
@@ -28,7 +28,7 @@ _STACK = "STRATOS_STACK"
 
 def load_teacher(
     spec: Weights | Bedrock | OpenAICompatible,
-    config: JobConfig,
+    config: ModelJobConfig,
     paths: SageMakerPaths,
     channel: str,
     seed: int = 0,
@@ -58,7 +58,7 @@ def load_teacher(
 
 
 def open_weights(
-    spec: Weights, config: JobConfig, paths: SageMakerPaths, channel: str, seed: int = 0
+    spec: Weights, config: ModelJobConfig, paths: SageMakerPaths, channel: str, seed: int = 0
 ) -> WeightsTeacher:
     """Read weights from a channel (or the Hub) and make them answer."""
     source = locate(spec, paths.channels.get(channel))
@@ -66,7 +66,7 @@ def open_weights(
     return WeightsTeacher(local, batch_size=config.batch_size, seed=seed)
 
 
-def open_service(spec: Bedrock | OpenAICompatible, config: JobConfig) -> Teacher:
+def open_service(spec: Bedrock | OpenAICompatible, config: ModelJobConfig) -> Teacher:
     """Connect to a model behind an API, with its share of the job's money."""
     budget_usd = _budget(config)
     if isinstance(spec, OpenAICompatible):
@@ -96,7 +96,7 @@ def open_service(spec: Bedrock | OpenAICompatible, config: JobConfig) -> Teacher
     )
 
 
-def _budget(config: JobConfig) -> float | None:
+def _budget(config: ModelJobConfig) -> float | None:
     """The job's money; half of it where a paid teacher and a judge are asked in the same job."""
     asked = getattr(config, "teacher", None) or getattr(config, "model", None)
     two = isinstance(config.judging.verifier, LlmJudge) and not isinstance(asked, Weights | Logs)

@@ -21,9 +21,9 @@ from infra.parts.functions import HANDLERS
 
 PACKAGES = ["steps", "dataset", "planning"]
 INSPECTING = [
-    "lambdas.gathering.input_files",
     "lambdas.handlers.inspect_dataset",
     "stratos.dataset.inspect_dataset",
+    "stratos.dataset.inspect_for_run",
     "stratos.dataset.near_duplicates",
     "stratos.dataset.personal_data",
     "stratos.planning.offline.folder",

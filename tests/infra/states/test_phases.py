@@ -10,6 +10,7 @@ from infra.states.definition_reader import State, caught_by, next_states
 from stratos.pipeline.phases import PHASE_OF_JOB, PHASE_OF_STATE
 
 COUNTED_TO = {
+    "InspectDataset": {"PrepareInspection", "InspectLarge", "DiagnoseInspectLarge"},
     "Synthesize": {"DiagnoseSynthesize"},
     "Distill": {"DiagnoseDistill"},
     "Evaluate": {"DiagnoseEvaluate"},

@@ -25,6 +25,7 @@ INPUTS: dict[str, type[BaseModel]] = {
     "claim_run": steps.ClaimInput,
     "parse_constraints": steps.ParseInput,
     "inspect_dataset": steps.InspectInput,
+    "prepare_inspection": steps.InspectInput,
     "plan_candidates": steps.PlanInput,
     "match_models": steps.MatchInput,
     "diagnose_job": steps.DiagnoseInput,
@@ -56,6 +57,7 @@ MODEL_AT: dict[str, Any] = {
     "$.measured": steps.Measured,
     "$.promoted": steps.Promoted,
     "$.job": steps.TrainingJob,
+    "$.inspection": steps.TrainingJob,
     "$.match.synthesize": steps.TrainingJob,
     "$.match.distill": steps.TrainingJob,
     "$.match.evaluate": steps.TrainingJob,
@@ -65,6 +67,7 @@ MODEL_AT: dict[str, Any] = {
 OUTPUT_AT = {
     "ParseConstraints": "$.parsed",
     "InspectDataset": "$.dataset",
+    "PrepareInspection": "$.inspection",
     "PlanCandidates": "$.candidates",
     "ProbeModels": "$.probes",
     "MatchModels": "$.match",
@@ -174,7 +177,7 @@ def test_every_failure_after_the_claim_leads_to_clean_up_and_a_report(states):
 def test_errors_caught_by_name_exist(states):
     known = {cls.__name__ for cls in all_errors(StratosError)}
     named = {error for state in states.values() for error in caught_by(state)} - {"States.ALL"}
-    ours = {"DuplicateEvent", "SpecRejected", "DatasetRejected"}
+    ours = {"DuplicateEvent", "SpecRejected", "DatasetRejected", "DatasetTooLarge"}
     assert named == ours | {
         "ApplicationAutoScaling.ObjectNotFoundException",
         "States.Timeout",
@@ -199,10 +202,23 @@ def test_errors_caught_by_name_exist(states):
 def test_a_refused_spec_is_reported_as_such_and_not_cleaned_up(states):
     assert caught_by(states["ParseConstraints"])["SpecRejected"] == "ReportRejected"
     for error in ("DatasetRejected", "SpecRejected"):
-        assert caught_by(states["InspectDataset"])[error] == "ReportRejected"
+        for name in ("InspectDataset", "PrepareInspection"):
+            assert caught_by(states[name])[error] == "ReportRejected"
     assert states["ReportRejected"]["Parameters"]["status"] == "rejected"
     assert next_states(states["ReportRejected"]) == ["Rejected"]
     assert states["Rejected"]["ErrorPath"] == "$.failure.Error"
+
+
+def test_a_dataset_too_large_for_a_function_is_split_by_a_job_whose_result_it_takes(states):
+    assert caught_by(states["InspectDataset"])["DatasetTooLarge"] == "PrepareInspection"
+    assert next_states(states["PrepareInspection"]) == ["InspectLarge"]
+    job = states["InspectLarge"]
+    assert job["Parameters"]["TrainingJobName.$"] == "$.inspection.name"
+    assert next_states(job) == ["InspectDataset"]
+    assert job["ResultPath"] is None
+    assert caught_by(job) == {"States.ALL": "DiagnoseInspectLarge"}
+    assert next_states(states["RetryInspectLarge"]) == ["InspectLarge"]
+    assert next_states(states["InspectLargeFailed"]) == ["CleanUp"]
 
 
 def test_a_rerun_of_a_deleted_spec_ends_with_what_to_do(states):

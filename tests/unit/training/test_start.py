@@ -24,7 +24,7 @@ def test_the_recipe_is_that_of_the_configuration(container, tmp_path):
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"kind": "train"}, "ValueError: config.json is of kind 'train'; a job is one of probe,"),
+        ({"kind": "train"}, "ValueError: config.json is of kind 'train'; a job is one of inspect,"),
         ([], "ValueError: config.json is of kind None"),
     ],
 )
@@ -46,7 +46,7 @@ def test_a_missing_package_is_named_by_an_interpreter_that_has_none(tmp_path):
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "config.json").write_text('{"kind": "distill"}')
     assert run_start(tmp_path, "-S") == 1
-    assert failure_of(tmp_path).startswith("JobNotStarted: boto3, gguf, huggingface_hub, jinja2, ")
+    assert failure_of(tmp_path).startswith("JobNotStarted: boto3, duckdb, gguf, huggingface_hub, ")
 
 
 def test_a_host_beyond_the_first_has_no_part_in_a_recipe_of_one_process(tmp_path):

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 
 import pytest
 
+from lambdas.aws.settings import settings
+from lambdas.handlers import inspect_dataset
 from stratos.contracts.bucket import RunKeys
+from stratos.contracts.jobs import InspectResult
+from stratos.dataset.allowance import LARGE_BYTES, MAX_BYTES, MAX_SECONDS
 from stratos.dataset.inspection import Inspection
 from stratos.dataset.left_out import DUPLICATE
-from stratos.errors import SpecRejected
+from stratos.errors import DatasetRejected, DatasetTooLarge, SpecRejected
+from stratos.problems import Problem
 from tests import factories
 from tests.unit.lambdas.conftest import Account
 from tests.unit.lambdas.pipeline import Pipeline, start
@@ -92,3 +98,77 @@ def test_an_upload_runs_even_if_nothing_changed(account: Account) -> None:
     again = Pipeline(account, first.run.model_copy(update={"run_id": "tiles-again"}))
     again.parse()
     assert again.inspect()["unchanged"] is False
+
+
+def result(**changes: object) -> InspectResult:
+    return InspectResult(seconds=1.0, usd=0.0, content_hash="of the job", **changes)
+
+
+def test_the_size_of_the_files_decides_who_splits_them(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = start(account)
+    pipeline.parse()
+    size = len(account.read("specs/tiles/dataset.jsonl"))
+    for limit in (size - 1, size):
+        monkeypatch.setenv("LARGE_DATASET_BYTES", str(limit))
+        settings.cache_clear()
+        if limit < size:
+            with pytest.raises(DatasetTooLarge, match="a job splits them"):
+                pipeline.inspect()
+            assert account.keys(RunKeys(pipeline.run.run_id).dataset) == []
+        else:
+            assert pipeline.inspect()["num_train"] == 300
+
+
+def test_a_packed_file_counts_for_more_than_it_takes_up(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packed = gzip.compress(factories.jsonl(factories.dataset_rows()))
+    task = factories.spec_dict()["task"] | {"dataset": "d.jsonl.gz"}
+    account.put("specs/tiles/d.jsonl.gz", packed)
+    pipeline = start(account, task=task)
+    pipeline.parse()
+    monkeypatch.setenv("LARGE_DATASET_BYTES", str(3 * len(packed)))
+    settings.cache_clear()
+    with pytest.raises(DatasetTooLarge):
+        pipeline.inspect()
+
+
+def test_a_dataset_that_outgrows_the_function_is_left_to_a_job(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = start(account)
+    pipeline.parse()
+    monkeypatch.setattr(inspect_dataset, "MAX_BYTES", 3000)
+    with pytest.raises(DatasetTooLarge, match="no more fits on the disk"):
+        pipeline.inspect()
+    monkeypatch.setattr(inspect_dataset, "MAX_BYTES", MAX_BYTES)
+    monkeypatch.setattr(inspect_dataset, "MAX_SECONDS", -1.0)
+    with pytest.raises(DatasetTooLarge, match="no more time is allowed"):
+        pipeline.inspect()
+    assert LARGE_BYTES < MAX_BYTES
+    assert MAX_SECONDS > 0
+
+
+def test_what_a_job_has_split_is_taken_as_it_is(account: Account) -> None:
+    pipeline = start(account)
+    pipeline.parse()
+    by_function = pipeline.inspect()
+    account.put("specs/tiles/dataset.jsonl", b"changed since the job read it")
+    account.put_result(pipeline.run, "inspect", result())
+    by_job = pipeline.inspect()
+    assert by_job == by_function | {"content_hash": "of the job"}
+    assert account.row(pipeline.run.run_id)["content_hash"] == "of the job"
+
+
+def test_what_a_job_refused_is_refused_in_its_words(account: Account) -> None:
+    pipeline = start(account)
+    pipeline.parse()
+    account.put_result(pipeline.run, "inspect", result(refused="1 of 1 lines cannot be read"))
+    with pytest.raises(DatasetRejected, match=r"^1 of 1 lines cannot be read$"):
+        pipeline.inspect()
+    problem = Problem(path="students[0].path", line=None, message="takes no system role")
+    account.put_result(pipeline.run, "inspect", result(problems=(problem,)))
+    with pytest.raises(SpecRejected, match="takes no system role"):
+        pipeline.inspect()

@@ -15,6 +15,7 @@ from stratos.contracts.jobs import DistillConfig, EvaluateConfig
 from stratos.contracts.match import MatchEvidence
 from stratos.contracts.plan import PlannedEngine, ServedPrecision
 from stratos.spec import Weights
+from stratos.units import GIB
 from tests import factories
 from tests.unit.lambdas.conftest import Account
 from tests.unit.lambdas.pipeline import start
@@ -41,6 +42,27 @@ def test_jobs_export_in_full_and_as_planned_and_score_in_the_engine_of_the_plan(
     full, *quantised = distill.gguf
     assert full in ("float32", "float16")
     assert quantised == ([engine.precision] if engine.is_quantised else [])
+
+
+def test_jobs_that_read_splits_have_room_for_them(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = start(account).until_matched().run
+    spec = RunFiles(run).spec()
+
+    def disks() -> list[int]:
+        jobs = DistillationJobs(JobFactory(run, spec), RunFiles(run).match(), model_pool(run, spec))
+        return [
+            job.ebs_gib or 0 for job in (jobs.synthesize(), jobs.evaluate(None), jobs.distill())
+        ]
+
+    small = disks()
+    assert RunFiles(run).dataset_bytes() > RunFiles(run).dataset_bytes("train") > 0
+    monkeypatch.setattr(
+        RunFiles, "dataset_bytes", lambda self, split=None: GIB * (30 if split else 31)
+    )
+    # Synthesis writes about as much as it reads.
+    assert disks() == [small[0] + 60, small[1] + 31, small[2]]
 
 
 def test_a_plan_for_gpus_can_do_without_files_for_llama_cpp(account: Account) -> None:

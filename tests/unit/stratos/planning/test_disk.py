@@ -18,6 +18,11 @@ def test_a_job_has_room_for_what_it_reads() -> None:
     assert needed_gib([packed]) == LEAST_GIB + 20
 
 
+def test_a_dataset_adds_what_it_takes_up_once_that_is_a_gibibyte() -> None:
+    assert needed_gib([SERVICE], data_bytes=10**9) == LEAST_GIB
+    assert needed_gib([SERVICE], data_bytes=100 * 10**9) == LEAST_GIB + 93
+
+
 def test_training_leaves_checkpoints_weights_and_files_of_llama_cpp() -> None:
     lora = needed_gib([SERVICE], EIGHT_BILLION, "lora")
     full = needed_gib([SERVICE], EIGHT_BILLION, "full")

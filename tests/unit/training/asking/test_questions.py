@@ -8,7 +8,7 @@ from stratos.errors import DatasetRejected, TeacherFailed
 from stratos.spec import Number, Regex, ToolCalls
 from tests.unit.training.calling_models import OSLO, WEATHER
 from tests.unit.training.fakes import ScriptedTeacher
-from training.asking.questions import ask, read_judged, read_split, sample
+from training.asking.questions import ask, read_drawn, read_judged, read_split, sample
 from training.judging.judge import Judge
 from training.models.chat import ModelReply
 
@@ -47,6 +47,25 @@ def test_a_sample_follows_from_the_seed_alone():
     records = make_records(["1"] * 30)
     assert sample(records, 5, seed=1) == sample(records, None, seed=1)[:5]
     assert sample(records, 5, seed=1) != sample(records, 5, seed=2)
+
+
+@pytest.mark.parametrize("limit", [None, 5, 50])
+def test_records_drawn_from_a_file_are_those_that_a_sample_of_all_draws(tmp_path, limit):
+    records = make_records(["1", None, "3"] * 10)
+    write_jsonl(tmp_path / "train.jsonl", records)
+    assert read_drawn(tmp_path, "train", limit, 7) == sample(records, limit, 7)
+    judged = [record for record in records if record.gold]
+    drawn = read_drawn(tmp_path, "train", limit, 7, wanted=lambda one: bool(one.gold))
+    assert drawn == sample(judged, limit, 7)
+
+
+@pytest.mark.parametrize("limit", [None, 5])
+def test_nothing_is_drawn_from_a_split_that_is_missing_or_empty(tmp_path, limit):
+    for records in (None, []):
+        if records is not None:
+            write_jsonl(tmp_path / "train.jsonl", records)
+        with pytest.raises(DatasetRejected, match="has no train records"):
+            read_drawn(tmp_path, "train", limit, 0)
 
 
 def ask_all(records, stop):

@@ -66,5 +66,6 @@ def test_a_channel_holds_one_archive(tmp_path):
 def test_what_jobs_need_is_what_their_requirements_list():
     lines = (ROOT / "training" / "requirements.txt").read_text().splitlines()
     listed = {re.split(r"[=<>~\[ ]", line)[0] for line in lines if line and line[0] not in "#-"}
-    imported = {{"pyyaml": "yaml"}.get(name, name) for name in listed}
+    modules = {"pyyaml": "yaml", "phonenumberslite": "phonenumbers", "python-stdnum": "stdnum"}
+    imported = {modules.get(name, name) for name in listed}
     assert set(NEEDED) == imported | {"torch"}
