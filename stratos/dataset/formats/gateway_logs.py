@@ -4,7 +4,6 @@ that OpenAI stored."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from stratos.contracts.messages import Message
 from stratos.dataset.formats.message_blocks import LoggedChat
@@ -34,7 +33,7 @@ def request_row(row: Row) -> ParsedRow:
         response = parsed(response, "response")
     answer = LoggedAnswer(lacks="absent") if response is None else answer_of(response, "response")
     read = asked.row() if response is None else asked.answered(answer)
-    return replace(read, workload=name_of(row.get("workload_id")))
+    return read._replace(workload=name_of(row.get("workload_id")))
 
 
 def litellm_row(row: Row) -> ParsedRow:
@@ -54,7 +53,7 @@ def litellm_row(row: Row) -> ParsedRow:
     read = asked.answered(_litellm_answer(row))
     conversation = name_of(row.get("session_id")) or name_of(row.get("trace_id"))
     name = name_of(row.get("request_id")) or name_of(row.get("id"))
-    return replace(read, id=name, conversation=conversation)
+    return read._replace(id=name, conversation=conversation)
 
 
 def langfuse_row(row: Row) -> ParsedRow:
@@ -72,7 +71,7 @@ def langfuse_row(row: Row) -> ParsedRow:
     read = asked.answered(answer)
     fields = ("sessionId", "session_id", "traceId", "trace_id")
     names = (name_of(row.get(field)) for field in fields)
-    return replace(read, conversation=next((name for name in names if name), None))
+    return read._replace(conversation=next((name for name in names if name), None))
 
 
 def stored_row(row: Row) -> ParsedRow:

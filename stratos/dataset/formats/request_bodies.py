@@ -4,7 +4,7 @@ providers."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from stratos.contracts.messages import Message, Role, Tool, ToolChoice
 from stratos.dataset.formats.message_blocks import LoggedChat, chat_of, text_of
@@ -29,8 +29,7 @@ _PROMPTS = ("prompt", "inputText")
 """Llama, Mistral, Claude 2, DeepSeek, Jurassic and Cohere's Command; Titan."""
 
 
-@dataclass(frozen=True)
-class Asked:
+class Asked(NamedTuple):
     """A conversation as a request sends it, and the tools it offers."""
 
     chat: LoggedChat
@@ -50,9 +49,7 @@ class Asked:
         return self._row(*self.chat.and_answer())
 
     def _row(self, chat: LoggedChat, answer: LoggedAnswer) -> ParsedRow:
-        return ParsedRow(
-            chat.messages, answer, self.tools, self.tool_choice, not_learned=chat.not_learned
-        )
+        return ParsedRow(chat.messages, answer, self.tools, self.tool_choice, chat.not_learned)
 
 
 def asked_in(body: object, name: str) -> Asked:
