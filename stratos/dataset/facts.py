@@ -13,7 +13,7 @@ from pydantic_core import from_json, to_json
 from stratos.contracts.records import Record
 from stratos.dataset.tool_texts import RecordTexts
 
-_SHAPES = 4096
+_SHAPES = 256
 """Shapes that are kept as written and as read: most records have one of a few."""
 
 
@@ -100,4 +100,4 @@ def _written(shape: Shape) -> bytes:
 @lru_cache(_SHAPES)
 def _read(written: bytes) -> Shape:
     *fields, tools, called = from_json(written)
-    return Shape(*fields, tuple(tools), tuple(called))
+    return Shape._make([*fields, tuple(tools), tuple(called)])
