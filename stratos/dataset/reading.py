@@ -193,7 +193,9 @@ class DatasetReader:
             is_sure = False
             if isinstance(verifier, ToolCalls):
                 reply, text = _called(reply)
-                is_sure = reply.tool_calls is not None and surely_gold(reply.tool_calls)
+                is_sure = reply.tool_calls is not None and all(
+                    surely_gold(call.name, call.arguments) for call in reply.tool_calls
+                )
             else:
                 text = reply.content
                 lacks = None if text else "calls only"

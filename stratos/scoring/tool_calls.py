@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from stratos.contracts.messages import ToolCall
 from stratos.normal_text import normalise
 from stratos.scoring.json_text import json_in
 from stratos.scoring.json_values import JsonInput, Likeness, equal_json, read_json, sort_key
@@ -72,20 +71,17 @@ def calls_fault(gold: str) -> str | None:
     return None
 
 
-def surely_gold(calls: Sequence[ToolCall]) -> bool:
-    """Whether calls as text have no fault, told without reading the text again.
+def surely_gold(name: str, arguments: Mapping[str, object]) -> bool:
+    """Whether a call as text has no fault, told without reading the text again.
 
     False means only that the text has to be read: some arguments are not of the usual kinds.
     """
-    for call in calls:
-        if not call.name:
+    for value in arguments.values():
+        if isinstance(value, str) or value is None:
+            continue
+        if not isinstance(value, int) or abs(value) > _USUAL_NUMBER:
             return False
-        for value in call.arguments.values():
-            if isinstance(value, str) or value is None:
-                continue
-            if not isinstance(value, int) or abs(value) > _USUAL_NUMBER:
-                return False
-    return True
+    return bool(name)
 
 
 def a_right_answer(gold: str) -> str:

@@ -7,7 +7,6 @@ import re
 
 import pytest
 
-from stratos.contracts.messages import ToolCall, calls_text
 from stratos.scoring.reply import judge_reply
 from stratos.scoring.tool_calls import a_right_answer, calls_fault, compare_calls, surely_gold
 from stratos.scoring.verifiers import is_correct
@@ -195,6 +194,5 @@ def test_an_odd_answer_is_wrong_and_never_raises(answer):
     ],
 )
 def test_calls_are_surely_gold_only_where_their_text_has_no_fault(name, arguments, sure):
-    calls = [ToolCall(name=name, arguments=arguments)]
-    assert surely_gold(calls) is sure
-    assert not sure or calls_fault(calls_text(calls)) is None
+    assert surely_gold(name, arguments) is sure
+    assert not sure or calls_fault(json.dumps([{"name": name, "arguments": arguments}])) is None
