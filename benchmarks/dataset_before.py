@@ -43,12 +43,15 @@ def compared(plain: Path, tools: Path, plain_task: dict[str, Any]) -> dict[str, 
             speeds["plain"].append(_measured(ROOT, plain, plain_task))
             speeds["tools"].append(_measured(ROOT, tools, tools_task))
     ratios = {
-        kind: statistics.median(
-            now / then for now, then in zip(speeds[kind], speeds["before"], strict=True)
-        )
+        kind: [now / then for now, then in zip(speeds[kind], speeds["before"], strict=True)]
         for kind in ("plain", "tools")
     }
-    return {"commit": BEFORE, "records_per_cpu_second": speeds, "median_ratios": ratios}
+    return {
+        "commit": BEFORE,
+        "records_per_cpu_second": speeds,
+        "median_ratios": {kind: statistics.median(found) for kind, found in ratios.items()},
+        "ranges_of_ratios": {kind: [min(found), max(found)] for kind, found in ratios.items()},
+    }
 
 
 def write_tool_chats(file: Path, size: int) -> None:

@@ -13,9 +13,10 @@ from stratos.dataset.allowance import UNLIMITED, Allowance
 from stratos.dataset.batch_halves import BatchHalves
 from stratos.dataset.csv_files import csv_rows
 from stratos.dataset.documents import json_rows
+from stratos.dataset.facts import Facts, facts_of
 from stratos.dataset.formats.row import Row, RowError
 from stratos.dataset.inspection import AnswerShare, Inspection
-from stratos.dataset.ledger import Duplicates, Group, Ledger
+from stratos.dataset.ledger import Duplicates, Group, Ledger, digest
 from stratos.dataset.left_out import LeftOutRows
 from stratos.dataset.lines import BrokenFileError, Readable
 from stratos.dataset.lines import DataFile as DataFile
@@ -24,8 +25,9 @@ from stratos.dataset.parquet import read_rows
 from stratos.dataset.reading import DatasetEntry, DatasetReader
 from stratos.dataset.s3_bodies import S3Bodies, is_body
 from stratos.dataset.splitting import MIN_TRAIN_RECORDS, deal, shortage
-from stratos.dataset.spool import Spool, line_of
+from stratos.dataset.spool import Spool, line_of, record_of
 from stratos.dataset.tally import Tally
+from stratos.dataset.tool_texts import ToolTexts
 from stratos.errors import DatasetRejected
 from stratos.scoring.verifiers import needs_gold
 from stratos.spec import Task
@@ -48,11 +50,19 @@ class _Sides:
     heldout: frozenset[bytes]
     probe: frozenset[bytes]
     index: NearDuplicates
+    golds: dict[bytes | None, str | None]
+    """Digest → gold answer, of what is in both."""
 
     def split(self, group: bytes) -> Split:
         if group in self.heldout:
             return "heldout"
         return "probe" if group in self.probe else "train"
+
+    def one_like(self, gold: bytes | None, facts: Facts, line: bytes) -> str | None:
+        """Where the record came from that a line's record resembles; None if there is none."""
+        if gold not in self.golds:
+            return None
+        return self.index.one_like(facts.question(line), self.golds[gold])
 
 
 def reject(reason: str) -> None:
@@ -126,10 +136,13 @@ def _read(
 def _enter(
     reader: DatasetReader, entries: Iterable[DatasetEntry], spool: Spool, ledger: Ledger
 ) -> None:
-    needed = needs_gold(reader.task.verifier)
+    needed, tool_texts = needs_gold(reader.task.verifier), ToolTexts()
     for entry in entries:
         judged = entry.record.gold is not None or not needed
-        ledger.add(entry, judged, spool.append(entry.record))
+        line = line_of(entry.record)
+        texts = tool_texts.of(entry.record)
+        note = facts_of(entry.record, line, texts).written()
+        ledger.add(entry, judged, spool.append(line, note), texts)
 
 
 def _rows(
@@ -202,7 +215,8 @@ def _split(reader: DatasetReader, spool: Spool, ledger: Ledger, refuse: Refuse) 
     if problem := shortage(counts, wanted, found, reader.no_answer):
         refuse(problem)
     _add_all(index, probe.keys, spool, ledger)
-    return _Sides(heldout.keys, probe.keys, index)
+    golds = {None if gold is None else digest(gold): gold for gold in index.golds}
+    return _Sides(heldout.keys, probe.keys, index, golds)
 
 
 def _add_all(index: NearDuplicates, keys: frozenset[bytes], spool: Spool, ledger: Ledger) -> None:
@@ -226,24 +240,27 @@ def _write(
         outputs = {
             split: stack.enter_context((folder / f"{split}.jsonl").open("wb")) for split in SPLITS
         }
-        for (record, line), row in zip(spool.drain(), ledger.rows(), strict=True):
+        for (note, line), row in zip(spool.drain(), ledger.rows(), strict=True):
             if row.number % _ROWS_BETWEEN_CLOCKS == 0:
                 allowance.check_seconds(spool.num_bytes, reader.num_lines)
             if not row.kept:
                 continue
-            split = sides.split(row.group)
-            if split == "train" and (original := sides.index.one_like(record)) is not None:
-                near.append(row.number)
-                left_out.add_leak(record, original)
-                continue
+            split, facts = sides.split(row.group), Facts.read(note)
+            if split == "train":
+                original = sides.one_like(row.gold, facts, line)
+                if original is not None:
+                    near.append(row.number)
+                    left_out.add_leak(record_of(line), original)
+                    continue
             if row.nth is not None:
-                record = record.model_copy(update={"id": _own_id(record.id, row.nth, ledger)})
-                line = line_of(record)
+                record = record_of(line)
+                own = _own_id(record.id, row.nth, ledger)
+                line = line_of(record.model_copy(update={"id": own}))
             added = _ASSIGNED[split]
-            if row.in_conversation and record.group is None:
+            if row.in_conversation and not facts.shape.has_group:
                 added += b',"group":"%b"' % row.group.hex().encode()
             outputs[split].write(added.join((line[: -len(_END)], _END)))
-            tally.add(record, split)
+            tally.add(facts, split)
     tally.num_near_duplicates = len(near)
     ledger.drop(near)
     return tally

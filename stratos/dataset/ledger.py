@@ -10,13 +10,13 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from stratos.contracts.messages import Message, calls_text
-from stratos.contracts.records import Record
 from stratos.dataset.reading import DatasetEntry
 from stratos.dataset.scratch import Scratch, scratch_table
 from stratos.dataset.ties import Ties
-from stratos.dataset.tool_texts import ToolTexts
+from stratos.dataset.tool_texts import RecordTexts
 from stratos.dataset.words import normalised
 
 _CACHE_KIB = 64 * 1024
@@ -42,9 +42,9 @@ SELECT seq, nth FROM (
     SELECT seq, row_number() OVER (PARTITION BY id ORDER BY seq) AS nth FROM record WHERE kept
 ) WHERE nth > 1
 """
-_PLAIN_ROWS = "SELECT seq, grp, kept, NULL, 0 FROM record ORDER BY seq"
+_PLAIN_ROWS = "SELECT seq, grp, gold, kept, NULL, 0 FROM record ORDER BY seq"
 _ROWS = """
-SELECT record.seq, grp, kept, nth, grp IN (SELECT grp FROM conversation)
+SELECT record.seq, grp, gold, kept, nth, grp IN (SELECT grp FROM conversation)
 FROM record LEFT JOIN claimed ON claimed.seq = record.seq ORDER BY record.seq
 """
 
@@ -74,20 +74,21 @@ class Golds:
     num_distinct: int
 
 
-@dataclass(frozen=True)
-class LedgerRow:
+class LedgerRow(NamedTuple):
     """What was decided of one record.
 
     Attributes:
+        gold: Digest of its gold answer.
         nth: How many records have its id up to it, where there are several.
         in_conversation: It shares its group with turns of a conversation.
     """
 
     number: int
     group: bytes
-    kept: bool
+    gold: bytes | None
+    kept: int
     nth: int | None
-    in_conversation: bool
+    in_conversation: int
 
 
 class Ledger(Scratch):
@@ -98,17 +99,21 @@ class Ledger(Scratch):
         self._database = scratch_table(path, _TABLE, _CACHE_KIB)
         self._pending: list[tuple[object, ...]] = []
         self._ties = Ties(self._database)
-        self._tool_texts = ToolTexts()
 
     def delete(self) -> None:
         self._database.close()
         self._path.unlink(missing_ok=True)
 
-    def add(self, entry: DatasetEntry, judged: bool, place: int) -> None:
-        """Enter a record."""
+    def add(self, entry: DatasetEntry, judged: bool, place: int, written: RecordTexts) -> None:
+        """Enter a record.
+
+        Args:
+            written: Its calls and tools.
+        """
         record, opening = entry.record, entry.opening
-        texts = list(map(_message_text, record.messages))
-        asked = _digest(self._with_tools("\n".join(texts), record))
+        texts = list(map(_message_text, record.messages, written.calls))
+        parts = texts if written.tools is None else [*texts, written.tools]
+        asked = digest("\n".join(parts))
         if record.group:
             group = f"group:{record.group}"
         elif opening is None:
@@ -116,16 +121,16 @@ class Ledger(Scratch):
         else:
             begun = len(opening)
             if opening != record.messages[:begun]:  # its history was cut
-                texts = list(map(_message_text, opening))
-            begins = _digest("\n".join(texts[:begun]))
+                texts = [_message_text(said, _calls_of(said)) for said in opening]
+            begins = digest("\n".join(texts[:begun]))
             group = f"question:{begins.hex()}"
-        gold = None if record.gold is None else _digest(record.gold)
+        gold = None if record.gold is None else digest(record.gold)
         key = group_key(group)
-        row = (asked, gold, _digest(record.id), key, judged, place, entry.file)
+        row = (asked, gold, digest(record.id), key, judged, place, entry.file)
         self._pending.append(row)
         if entry.conversation is not None:
-            self._ties.add(_digest(entry.conversation), key)
-        elif not record.group and any(said.role == "assistant" for said in record.messages):
+            self._ties.add(digest(entry.conversation), key)
+        elif not record.group and len(record.messages) > 1 and _has_reply(record.messages):
             self._ties.mark(key)
         if len(self._pending) >= _BATCH:
             self._flush()
@@ -168,7 +173,7 @@ class Ledger(Scratch):
         """Whether any record has this id."""
         self._database.execute("CREATE INDEX IF NOT EXISTS by_id ON record (id)")
         query = "SELECT count(*) FROM (SELECT 1 FROM record WHERE id = ? LIMIT 1)"
-        return bool(self._row(query, _digest(name))[0])
+        return bool(self._row(query, digest(name))[0])
 
     def close_entry(self) -> None:
         """Index the groups; no record may be added after this."""
@@ -191,10 +196,7 @@ class Ledger(Scratch):
     def rows(self) -> Iterator[LedgerRow]:
         """What was decided of every record, in order of arrival."""
         plain = not self._ties.is_any and not self.num_repeated_ids()
-        rows = self._database.execute(_PLAIN_ROWS if plain else _ROWS)
-        return (
-            LedgerRow(seq, grp, bool(kept), nth, bool(many)) for seq, grp, kept, nth, many in rows
-        )
+        return map(LedgerRow._make, self._database.execute(_PLAIN_ROWS if plain else _ROWS))
 
     def drop(self, numbers: Iterable[int]) -> None:
         """Drop records by their numbers."""
@@ -223,7 +225,7 @@ class Ledger(Scratch):
 
     def num_with(self, golds: Sequence[str]) -> list[int]:
         """How many records have each of some gold answers."""
-        digests = [_digest(gold) for gold in golds]
+        digests = [digest(gold) for gold in golds]
         marks = ",".join("?" * len(digests))
         counts: dict[bytes, int] = dict(
             self._database.execute(
@@ -232,10 +234,6 @@ class Ledger(Scratch):
             ).fetchall()
         )
         return [counts.get(digest, 0) for digest in digests]
-
-    def _with_tools(self, asked: str, record: Record) -> str:
-        """All that is asked; the tools belong to it."""
-        return asked if record.tools is None else f"{asked}\n{self._tool_texts.text(record.tools)}"
 
     def _flush(self) -> None:
         self._database.executemany(
@@ -255,10 +253,18 @@ def group_key(group: str) -> bytes:
     return hashlib.sha256(group.encode()).digest()[:16]
 
 
-def _message_text(said: Message) -> str:
+def _message_text(said: Message, calls: str | None) -> str:
     told = f"{said.role}: {normalised(said.content)}"
-    return told if said.tool_calls is None else f"{told} {calls_text(said.tool_calls)}"
+    return told if calls is None else f"{told} {calls}"
 
 
-def _digest(text: str) -> bytes:
+def _has_reply(messages: Sequence[Message]) -> bool:
+    return "assistant" in [said.role for said in messages]
+
+
+def _calls_of(said: Message) -> str | None:
+    return None if said.tool_calls is None else calls_text(said.tool_calls)
+
+
+def digest(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()[:16]

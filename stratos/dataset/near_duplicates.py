@@ -17,8 +17,9 @@ probability 0.2¹⁶ < 10⁻¹¹.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
+from operator import itemgetter
 
 from rensa import RMinHash, RMinHashLSH
 
@@ -52,8 +53,13 @@ class NearDuplicates:
         self._runs: set[int] | None = set()
         """Of everything held, to rule out a near-duplicate without computing a signature."""
 
+    @property
+    def golds(self) -> frozenset[str | None]:
+        """The gold answers of what is held: a record with another resembles none of it."""
+        return frozenset(self._any_of)
+
     def add(self, record: Record) -> None:
-        words = _words(record)
+        words = _words(record.question)
         if not words:
             return
         signature = _signature(words)
@@ -68,41 +74,44 @@ class NearDuplicates:
                 self._runs = None
 
     def holds_one_like(self, record: Record) -> bool:
-        return self.one_like(record) is not None
+        return self.one_like(record.question, record.gold) is not None
 
-    def one_like(self, record: Record) -> str | None:
+    def one_like(self, question: str, gold: str | None) -> str | None:
         """Where a question came from that this one resembles; None if there is none."""
-        if record.gold not in self._any_of:
+        if gold not in self._any_of:
             return None
-        words = _words(record)
+        words = _words(question)
         if not words or not self._may_hold(words):
             return None
         signature = _signature(words)
         alike = (
             self._places[i]
             for i in self._bands.query(signature)
-            if self._golds[i] == record.gold and self._signatures[i].jaccard(signature) >= THRESHOLD
+            if self._golds[i] == gold and self._signatures[i].jaccard(signature) >= THRESHOLD
         )
         return next(alike, None)
 
     def _may_hold(self, words: list[str]) -> bool:
         if self._runs is None:
             return True
-        places = _drawn(len(words) - SHINGLE_WORDS + 1)
-        drawn = {hash(tuple(words[place : place + SHINGLE_WORDS])) for place in places}
-        if len(drawn) < len(places):  # a run that is repeated would stand for too much
+        pick, num_drawn = _drawing(len(words) - SHINGLE_WORDS + 1)
+        drawn = set(map(hash, zip(*[iter(pick(words))] * SHINGLE_WORDS, strict=True)))
+        if len(drawn) < num_drawn:  # a run that is repeated would stand for too much
             return not self._runs.isdisjoint(map(hash, _runs(words)))
         return not self._runs.isdisjoint(drawn)
 
 
 @lru_cache(maxsize=4096)
-def _drawn(num_runs: int) -> frozenset[int]:
-    return frozenset(int(share * num_runs) for share in _DRAWN)
+def _drawing(num_runs: int) -> tuple[Callable[[list[str]], tuple[str, ...]], int]:
+    """What picks the words of the drawn runs, one run after the other, and how many those are."""
+    places = {int(share * num_runs) for share in _DRAWN}
+    picked = (place + offset for place in places for offset in range(SHINGLE_WORDS))
+    return itemgetter(*picked), len(places)
 
 
-def _words(record: Record) -> list[str]:
+def _words(question: str) -> list[str]:
     """The words of a question; none if it is too short to resemble another."""
-    words = words_of(record.question)
+    words = words_of(question)
     return words if len(words) >= MIN_WORDS else []
 
 

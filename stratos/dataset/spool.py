@@ -15,11 +15,18 @@ _SEGMENT_BYTES = 1 << _SEGMENT_BITS
 """A new file begins once one holds this much."""
 _PLACE_BITS = _SEGMENT_BITS + 6
 """Of the place within a file, its longest record included; the file's number is above them."""
+_TAB = b"\t"
+"""Between a note and its record; JSON writes it as an escape."""
 
 
 def line_of(record: Record) -> bytes:
     """A record as a line of JSON."""
     return record.model_dump_json(exclude_none=True).encode() + b"\n"
+
+
+def record_of(line: bytes) -> Record:
+    """The record that a line holds."""
+    return Record.model_validate_json(line)
 
 
 class Spool(Scratch):
@@ -44,32 +51,36 @@ class Spool(Scratch):
         self._close_reading()
         shutil.rmtree(self._folder)
 
-    def append(self, record: Record) -> int:
-        """Add a record and return its place."""
+    def append(self, line: bytes, note: bytes = b"") -> int:
+        """Add a record's line and return its place.
+
+        Args:
+            note: What is needed of it later without parsing it; no tab and no line break.
+        """
         start = self._place
         if start >= _SEGMENT_BYTES:
             self._writing.close()
             self._last, start = self._last + 1, 0
             self._writing = self._path(self._last).open("wb")
-        written = self._writing.write(line_of(record))
-        self.num_bytes += written
-        self._place = start + written
+        self.num_bytes += len(line)
+        self._place = start + self._writing.write(_TAB.join((note, line)))
         return self._last << _PLACE_BITS | start
 
     def at(self, place: int) -> Record:
         """The record at a place; every record must have been appended."""
         file = self._open(place >> _PLACE_BITS)
         file.seek(place & ((1 << _PLACE_BITS) - 1))
-        return Record.model_validate_json(file.readline())
+        return record_of(file.readline().partition(_TAB)[2])
 
-    def drain(self) -> Iterator[tuple[Record, bytes]]:
-        """Every record in order of arrival, and its line; afterwards the spool is empty."""
+    def drain(self) -> Iterator[tuple[bytes, bytes]]:
+        """Note and line of every record in order of arrival; afterwards the spool is empty."""
         self._writing.flush()
         self._close_reading()
         for number in range(self._last + 1):
             with self._path(number).open("rb") as lines:
-                for line in lines:
-                    yield Record.model_validate_json(line), line
+                for entry in lines:
+                    note, _, line = entry.partition(_TAB)
+                    yield note, line
             self._path(number).unlink()
 
     def _open(self, number: int) -> BinaryIO:

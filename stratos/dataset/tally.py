@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from stratos.contracts.records import Record, Split
+from stratos.contracts.records import Split
+from stratos.dataset.facts import Facts, Shape
 from stratos.dataset.inspection import Conversations, Lengths
-from stratos.dataset.tool_texts import ToolTexts
-from stratos.dataset.turns import length
 
 _EXACT_BELOW = 1000
 _MAX_NAMES = 1000
@@ -78,20 +77,18 @@ class ConversationCounts:
     tools: NameCounts = field(default_factory=NameCounts)
     called: NameCounts = field(default_factory=NameCounts)
 
-    def add(self, record: Record) -> None:
-        self.messages.add(len(record.messages))
-        if len(record.messages) > 1:
-            roles = [message.role for message in record.messages]
-            self.num_of_several_turns += roles.count("user") > 1
-            self.num_with_system += "system" in roles
-        if record.tools:
+    def add(self, shape: Shape) -> None:
+        self.messages.add(shape.num_messages)
+        self.num_of_several_turns += shape.is_of_several_turns
+        self.num_with_system += shape.has_system
+        if shape.tools:
             self.num_with_tools += 1
-            for tool in record.tools:
-                self.tools.add(tool.name)
-        if record.reply is not None and record.reply.tool_calls:
+            for name in shape.tools:
+                self.tools.add(name)
+        if shape.called:
             self.num_calling += 1
-            for call in record.reply.tool_calls:
-                self.called.add(call.name)
+            for name in shape.called:
+                self.called.add(name)
 
     def summary(self) -> Conversations:
         return Conversations(
@@ -116,19 +113,13 @@ class Tally:
     workloads: NameCounts = field(default_factory=NameCounts)
     num_near_duplicates: int = 0
     num_replies: Counter[Split] = field(default_factory=Counter)
-    _tool_texts: ToolTexts = field(default_factory=ToolTexts)
 
-    def add(self, record: Record, split: Split) -> None:
+    def add(self, facts: Facts, split: Split) -> None:
         self.num_records[split] += 1
-        self.prompts.add(sum(map(length, record.messages)) + self._tools_length(record))
-        self.num_replies[split] += record.reply is not None
-        if record.gold is not None:
-            self.golds.add(len(record.gold))
-        self.conversations.add(record)
-        if record.workload is not None:
-            self.workloads.add(record.workload)
-
-    def _tools_length(self, record: Record) -> int:
-        if not record.tools:
-            return 0
-        return len(self._tool_texts.text(record.tools)) - (len(record.tools) - 1)
+        self.prompts.add(facts.prompt_length)
+        self.num_replies[split] += facts.shape.has_reply
+        if facts.gold_length is not None:
+            self.golds.add(facts.gold_length)
+        self.conversations.add(facts.shape)
+        if facts.shape.workload is not None:
+            self.workloads.add(facts.shape.workload)

@@ -1,10 +1,21 @@
-"""The tools of a record as text, remembered: the rows of a log mostly offer the same ones."""
+"""The calls and the tools of a record as text; tools are remembered, for the rows of a log mostly
+offer the same ones."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from stratos.contracts.messages import Tool
+from stratos.contracts.messages import Tool, calls_text
+from stratos.contracts.records import Record
+
+
+class RecordTexts(NamedTuple):
+    """What a record asks, besides what is said."""
+
+    calls: tuple[str | None, ...]
+    """Of each message."""
+    tools: str | None
 
 
 @dataclass
@@ -13,6 +24,14 @@ class ToolTexts:
 
     _tools: tuple[Tool, ...] | None = None
     _text: str = ""
+
+    def of(self, record: Record) -> RecordTexts:
+        """The calls and the tools of a record as text."""
+        calls = [
+            None if said.tool_calls is None else calls_text(said.tool_calls)
+            for said in record.messages
+        ]
+        return RecordTexts(tuple(calls), None if record.tools is None else self.text(record.tools))
 
     def text(self, tools: tuple[Tool, ...]) -> str:
         """A line of JSON for each tool."""

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from stratos.contracts.messages import Message, calls_text
 from stratos.dataset.formats.row import LoggedAnswer, NoAnswer, ParsedRow, RowError
 
 
-@dataclass(frozen=True)
-class LearnedTurn:
+class LearnedTurn(NamedTuple):
     """A reply to learn, or a question that has none.
 
     Attributes:
@@ -43,7 +42,8 @@ def turns_of(row: ParsedRow, learn: Literal["last", "all"]) -> Iterator[LearnedT
         yield Passed("no call")
         return
     check_asked(row.messages)
-    earlier = [place for place, said in enumerate(row.messages) if said.role == "assistant"]
+    roles = [said.role for said in row.messages]
+    earlier = [place for place, role in enumerate(roles) if role == "assistant"]
     closing = LearnedTurn(row.messages, row.answer, len(earlier) + 1)
     not_closing = row.answer.lacks == "not learned"
     if learn == "all" or not_closing:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -12,6 +12,7 @@ from stratos.scoring.json_text import json_in
 from stratos.scoring.json_values import JsonInput, Likeness, equal_json, read_json, sort_key
 from stratos.spec import ToolCalls
 
+_USUAL_NUMBER = 10**15
 _MAX_PAIRED = 64
 """Calls of one answer that are paired in the best way. More are compared in sorted order."""
 
@@ -68,6 +69,19 @@ def calls_fault(gold: str) -> str | None:
     except (ArithmeticError, RecursionError, ValueError) as error:
         return str(error)
     return None
+
+
+def surely_gold(name: str, arguments: Mapping[str, object]) -> bool:
+    """Whether a call as text has no fault, told without reading the text again.
+
+    False means only that the text has to be read: some arguments are not of the usual kinds.
+    """
+    for value in arguments.values():
+        if isinstance(value, str) or value is None:
+            continue
+        if not isinstance(value, int) or abs(value) > _USUAL_NUMBER:
+            return False
+    return bool(name)
 
 
 def a_right_answer(gold: str) -> str:

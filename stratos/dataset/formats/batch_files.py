@@ -5,7 +5,7 @@ A row is one of the two; `stratos.dataset.batch_halves` brings them together.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from stratos.dataset.formats.request_bodies import asked_in
 from stratos.dataset.formats.response_bodies import answer_of
@@ -68,4 +68,4 @@ def whole_row(custom_id: str, request: object, response: object) -> ParsedRow:
     answer = (
         LoggedAnswer(lacks="absent") if response is None else answer_of(response, "the response")
     )
-    return replace(asked.answered(answer), id=name_of(custom_id))
+    return asked.answered(answer)._replace(id=name_of(custom_id))

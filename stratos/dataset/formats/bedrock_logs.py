@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from stratos.dataset.formats.request_bodies import asked_in
 from stratos.dataset.formats.response_bodies import answer_of
 from stratos.dataset.formats.row import (
@@ -36,7 +34,7 @@ def log_row(row: Row) -> ParsedRow:
         answer = answer_of(body, "output.outputBodyJson")
     asked = asked_in(request, "input.inputBodyJson")
     read = asked.row() if output is None and answer.lacks == "absent" else asked.answered(answer)
-    return replace(read, id=name_of(row.get("requestId")))
+    return read._replace(id=name_of(row.get("requestId")))
 
 
 def batch_row(row: Row) -> ParsedRow:
@@ -49,7 +47,7 @@ def batch_row(row: Row) -> ParsedRow:
         answer = (
             LoggedAnswer(lacks="absent") if output is None else answer_of(output, "modelOutput")
         )
-    return replace(asked.answered(answer), id=name_of(row.get("recordId")))
+    return asked.answered(answer)._replace(id=name_of(row.get("recordId")))
 
 
 def _has_body(value: object) -> bool:

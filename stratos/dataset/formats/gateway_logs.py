@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from stratos.dataset.formats.request_bodies import Asked, asked_in, asked_or_text
 from stratos.dataset.formats.response_bodies import answer_of
@@ -40,7 +39,7 @@ def request_row(row: Row) -> ParsedRow:
         response = parsed(response, "response")
     answer = LoggedAnswer(lacks="absent") if response is None else answer_of(response, "response")
     read = asked.row() if response is None else asked.answered(answer)
-    return replace(read, workload=name_of(row.get("workload_id")))
+    return read._replace(workload=name_of(row.get("workload_id")))
 
 
 def litellm_row(row: Row) -> ParsedRow:
@@ -61,11 +60,11 @@ def litellm_row(row: Row) -> ParsedRow:
     for offered in (_inside(row.get("model_parameters")), sent, row):
         if asked.tools is None:
             tools, choice = tools_of(offered), tool_choice_of(offered)
-            asked = replace(asked, tools=tools, tool_choice=choice)
+            asked = asked._replace(tools=tools, tool_choice=choice)
     read = asked.answered(_litellm_answer(row))
     conversation = name_of(row.get("session_id")) or name_of(row.get("trace_id"))
     name = name_of(row.get("request_id")) or name_of(row.get("id"))
-    return replace(read, id=name, conversation=conversation)
+    return read._replace(id=name, conversation=conversation)
 
 
 def _sent(row: Row) -> Mapping[str, object]:
@@ -106,7 +105,7 @@ def stored_row(row: Row) -> ParsedRow:
         )
     listed = [_with_parts(m) for m in messages] if isinstance(messages, list) else messages
     asked = asked_or_text(listed, "messages")
-    asked = replace(asked, tools=tools_of(row), tool_choice=tool_choice_of(row))
+    asked = asked._replace(tools=tools_of(row), tool_choice=tool_choice_of(row))
     return asked.answered(answer_of(row, "the completion"))
 
 

@@ -7,7 +7,6 @@ messages with blocks or parts, LangChain's messages with the tools among them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from stratos.dataset.formats.message_blocks import LoggedChat, chat_of
 from stratos.dataset.formats.request_bodies import Asked, asked_or_text, with_system
@@ -51,7 +50,7 @@ def _call(row: Row) -> ParsedRow:
     listed, declared = _without_tools(given)
     asked = asked_or_text(listed, "input")
     if asked.tools is None:
-        asked = replace(asked, tools=tools_of({"tools": declared or _definitions(row)}))
+        asked = asked._replace(tools=tools_of({"tools": declared or _definitions(row)}))
     if isinstance(output, dict) and output.get("object") == "response":
         asked = _with_response(asked, output)
     if str(row.get("level")).upper() == "ERROR":
@@ -61,7 +60,7 @@ def _call(row: Row) -> ParsedRow:
         answer = given_answer(output, "output")
     read = asked.answered(answer)
     names = (name_of(row.get(field)) for field in _CONVERSATIONS)
-    return replace(read, conversation=next((name for name in names if name), None))
+    return read._replace(conversation=next((name for name in names if name), None))
 
 
 def _unpacked(value: object, name: str) -> object:
@@ -110,8 +109,7 @@ def _with_response(asked: Asked, response: Mapping[str, object]) -> Asked:
     chat = asked.chat
     if all(said.role != "system" for said in chat.messages):
         chat = with_system(chat, response.get("instructions"), "output.instructions")
-    return replace(
-        asked,
+    return asked._replace(
         chat=chat,
         tools=asked.tools or tools_of(response, "output."),
         tool_choice=asked.tool_choice or tool_choice_of(response, "output."),
@@ -135,7 +133,7 @@ def _with_way(asked: Asked, output: object) -> tuple[Asked, object]:
         **asked.chat.not_learned,
         **{len(asked.chat.messages) + place: why for place, why in before.not_learned.items()},
     }
-    return replace(asked, chat=LoggedChat((*asked.chat.messages, *before.messages), places)), last
+    return asked._replace(chat=LoggedChat((*asked.chat.messages, *before.messages), places)), last
 
 
 def _content(message: Mapping[str, object]) -> list[object]:

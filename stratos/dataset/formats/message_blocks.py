@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 
 from stratos.contracts.messages import Message, Role, ToolCall
 from stratos.dataset.formats.row import (
@@ -48,12 +50,11 @@ _SILENT_MARKS = ("reasoningContent", "cachePoint", "thought")
 """Fields of such blocks: Converse's, and Gemini's of a text that is thinking."""
 
 
-@dataclass(frozen=True)
-class LoggedChat:
+class LoggedChat(NamedTuple):
     """Messages, and the places of replies that are none to learn."""
 
     messages: tuple[Message, ...]
-    not_learned: Mapping[int, NoAnswer] = field(default_factory=dict)
+    not_learned: Mapping[int, NoAnswer] = MappingProxyType({})
 
     def and_answer(self) -> tuple[LoggedChat, LoggedAnswer]:
         """The chat up to its closing reply, and that reply."""
@@ -77,8 +78,8 @@ def chat_of(value: object, name: str) -> LoggedChat:
     messages: list[Message] = []
     not_learned: dict[int, NoAnswer] = {}
     for index, item in enumerate(value):
-        said = mapping(item, f"{name}[{index}]")
-        why = _read(said, f"{name}[{index}]", messages)
+        place = f"{name}[{index}]"
+        why = _read(mapping(item, place), place, messages)
         if why is not None:
             not_learned[len(messages) - 1] = why
     return LoggedChat(tuple(messages), not_learned)

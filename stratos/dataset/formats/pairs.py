@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from stratos.contracts.messages import Message
 from stratos.dataset.formats.message_blocks import LoggedChat, chat_of
 from stratos.dataset.formats.request_bodies import Asked, asked_in, prompted, with_system
@@ -32,7 +30,7 @@ def prompt_row(row: Row) -> ParsedRow:
         rest = chat_of(completion, "completion")
         moved = {place + len(chat.messages): why for place, why in rest.not_learned.items()}
         return _asked(row, LoggedChat((*chat.messages, *rest.messages), moved)).row()
-    return replace(_pair(row, chat, completion), markup=markup)
+    return _pair(row, chat, completion)._replace(markup=markup)
 
 
 def question_row(row: Row) -> ParsedRow:

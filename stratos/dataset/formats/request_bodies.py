@@ -4,7 +4,7 @@ providers."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from stratos.contracts.messages import Message, Role, Tool, ToolChoice
 from stratos.dataset.formats.message_blocks import LoggedChat, chat_of, text_of
@@ -32,8 +32,7 @@ _PROMPTS = ("prompt", "inputText")
 """Llama, Mistral, Claude 2, DeepSeek, Jurassic and Cohere's Command; Titan."""
 
 
-@dataclass(frozen=True)
-class Asked:
+class Asked(NamedTuple):
     """A conversation as a request sends it, and the tools it offers."""
 
     chat: LoggedChat

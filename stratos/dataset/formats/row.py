@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from types import MappingProxyType
+from typing import Literal, NamedTuple
+
+from pydantic_core import from_json
 
 from stratos.contracts.messages import Message, Tool, ToolChoice
 
@@ -32,16 +34,14 @@ class RowError(ValueError):
     """A row does not fit its format."""
 
 
-@dataclass(frozen=True)
-class LoggedAnswer:
+class LoggedAnswer(NamedTuple):
     """What was answered: a reply, or why there is none."""
 
     reply: Message | None = None
     lacks: NoAnswer | None = None
 
 
-@dataclass(frozen=True)
-class ParsedRow:
+class ParsedRow(NamedTuple):
     """A row as read: the messages up to the closing reply, and the reply.
 
     Attributes:
@@ -55,7 +55,7 @@ class ParsedRow:
     answer: LoggedAnswer
     tools: tuple[Tool, ...] | None = None
     tool_choice: ToolChoice | None = None
-    not_learned: Mapping[int, NoAnswer] = field(default_factory=dict)
+    not_learned: Mapping[int, NoAnswer] = MappingProxyType({})
     workload: str | None = None
     id: str | None = None
     conversation: str | None = None
@@ -132,6 +132,22 @@ def looks_like_json(value: object) -> bool:
     return isinstance(value, str) and value.lstrip()[:1] in ("{", "[")
 
 
+def json_value(content: str | bytes) -> object:
+    """Parse JSON as `json` does, five times as fast.
+
+    pydantic's parser reads nothing otherwise than `json`, but refuses more: lone surrogates, deep
+    nesting.
+
+    Raises:
+        ValueError: as `json.loads` does.
+        RecursionError: if it is nested too deeply.
+    """
+    try:
+        return from_json(content)
+    except ValueError:
+        return json.loads(content if isinstance(content, str) else content.decode("utf-8"))
+
+
 def read_json(content: str | bytes, name: str) -> object:
     """Parse JSON.
 
@@ -139,7 +155,7 @@ def read_json(content: str | bytes, name: str) -> object:
         RowError: if it is none, or holds half of a surrogate pair, which no text may.
     """
     try:
-        value: object = json.loads(content)
+        value = json_value(content)
     except json.JSONDecodeError as error:
         raise RowError(f"{name} is not JSON: {error.msg} at column {error.colno}") from error
     except (RecursionError, ValueError) as error:

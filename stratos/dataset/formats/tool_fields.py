@@ -23,6 +23,9 @@ from stratos.dataset.formats.row import (
     text,
 )
 
+_OF_TOOLS = frozenset({"tools", "functions", "toolConfig"})
+_OF_CALLS = frozenset({"tool_calls", "function_call", "additional_kwargs"})
+_OF_CHOICES = frozenset({"tool_choice", "function_call", "toolConfig"})
 _DEEPEST = 64
 """Levels of an argument or a schema; what reads records again allows a few more than 100."""
 _SHOWN = 8
@@ -39,6 +42,8 @@ def tools_of(row: Row, name: str = "") -> tuple[Tool, ...] | None:
     Raises:
         RowError: for a tool that is no function.
     """
+    if _OF_TOOLS.isdisjoint(row):
+        return None
     for field in ("tools", "functions", "toolConfig"):
         found = parsed(row.get(field), f"{name}{field}") if row.get(field) else None
         if field == "toolConfig" and found is not None:
@@ -55,6 +60,8 @@ def tool_choice_of(row: Row, name: str = "") -> ToolChoice | None:
     Raises:
         RowError: for a choice of no known kind.
     """
+    if _OF_CHOICES.isdisjoint(row):
+        return None
     config = row.get("toolConfig")
     for field, value in (
         ("tool_choice", row.get("tool_choice")),
@@ -124,6 +131,8 @@ def openai_calls(message: Mapping[str, object], name: str) -> tuple[ToolCall, ..
     Raises:
         RowError: if a call is none of a function, or its arguments are no object.
     """
+    if _OF_CALLS.isdisjoint(message):
+        return ()
     found: list[ToolCall] = []
     listed = message.get("tool_calls")
     if not listed and isinstance(more := message.get("additional_kwargs"), dict):

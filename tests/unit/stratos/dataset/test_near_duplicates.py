@@ -26,8 +26,8 @@ def test_the_record_that_a_question_resembles_is_named() -> None:
     words = [f"w{i}" for i in range(100)]
     index = NearDuplicates()
     index.add(record(words, "yes").model_copy(update={"provenance": "d.jsonl:3"}))
-    assert index.one_like(record(["other", *words], "yes")) == "d.jsonl:3"
-    assert index.one_like(record(words[::-1], "yes")) is None
+    assert index.one_like(" ".join(["other", *words]), "yes") == "d.jsonl:3"
+    assert index.one_like(" ".join(words[::-1]), "yes") is None
 
 
 def test_changes_all_over_a_form_do_not_hide_that_it_is_one() -> None:

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from stratos.contracts.messages import Message, NamedTool, ToolCall
 from stratos.contracts.records import SPLITS, Record, read_jsonl
+from stratos.dataset.formats.row import json_value
 from stratos.dataset.inspect_dataset import inspect_dataset
-from stratos.dataset.reading import DatasetReader, _parsed
+from stratos.dataset.reading import DatasetReader
 from stratos.errors import DatasetRejected
 from tests import factories
 from tests.unit.stratos.dataset.inspecting import files, inspect, inspect_bytes, task
@@ -280,7 +281,7 @@ _JSON = st.recursive(
 @given(st.dictionaries(st.text(), _JSON), st.booleans())
 def test_a_line_is_parsed_as_json_does(row: dict[str, object], escaped: bool) -> None:
     line = json.dumps(row, ensure_ascii=escaped)
-    assert repr(_parsed(line.encode())) == repr(json.loads(line))
+    assert repr(json_value(line.encode())) == repr(json.loads(line))
 
 
 @pytest.mark.parametrize(
@@ -294,7 +295,7 @@ def test_a_line_is_parsed_as_json_does(row: dict[str, object], escaped: bool) ->
     ],
 )
 def test_a_line_that_the_fast_parser_refuses_is_still_read(line: str) -> None:
-    assert repr(_parsed(line.encode())) == repr(json.loads(line))
+    assert repr(json_value(line.encode())) == repr(json.loads(line))
 
 
 @pytest.mark.parametrize(
@@ -302,4 +303,4 @@ def test_a_line_that_the_fast_parser_refuses_is_still_read(line: str) -> None:
 )
 def test_what_json_refuses_is_refused(line: str) -> None:
     with pytest.raises(json.JSONDecodeError):
-        _parsed(line.encode())
+        json_value(line.encode())

@@ -13,6 +13,7 @@ from stratos.dataset.inspect_dataset import DataFile, inspect_dataset
 from stratos.dataset.ledger import Ledger
 from stratos.dataset.reading import DatasetReader
 from stratos.dataset.redaction import Redactor
+from stratos.dataset.tool_texts import ToolTexts
 from stratos.errors import DatasetRejected
 from stratos.spec import Task
 from tests import factories
@@ -174,7 +175,7 @@ def test_rows_that_repeat_a_history_stay_together_when_they_are_redacted(tmp_pat
     assert first.opening == second.opening
     with Ledger(tmp_path / "ledger") as ledger:
         for place, entry in enumerate((first, second)):
-            ledger.add(entry, judged=True, place=place)
+            ledger.add(entry, True, place, ToolTexts().of(entry.record))
         ledger.tie_conversations()
         assert len({row.group for row in ledger.rows()}) == 1
 

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from stratos.scoring.reply import judge_reply
-from stratos.scoring.tool_calls import a_right_answer, calls_fault, compare_calls
+from stratos.scoring.tool_calls import a_right_answer, calls_fault, compare_calls, surely_gold
 from stratos.scoring.verifiers import is_correct
 from stratos.spec import ToolCalls
 
@@ -181,3 +181,18 @@ def test_a_reply_of_calls_is_read_whole_whatever_its_arguments_hold():
 def test_an_odd_answer_is_wrong_and_never_raises(answer):
     assert not is_right(answer, weather(x=1), tolerance=1)
     assert not is_right(answer, weather(x=1))
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "sure"),
+    [
+        ("weather", {"city": "Paris", "days": 3, "exact": True, "unit": None}, True),
+        ("", {}, False),
+        ("weather", {"days": 10**500}, False),
+        ("weather", {"share": 0.5}, False),
+        ("weather", {"days": [1]}, False),
+    ],
+)
+def test_calls_are_surely_gold_only_where_their_text_has_no_fault(name, arguments, sure):
+    assert surely_gold(name, arguments) is sure
+    assert not sure or calls_fault(json.dumps([{"name": name, "arguments": arguments}])) is None
