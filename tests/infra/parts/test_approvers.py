@@ -6,7 +6,9 @@ from tests.infra.resources import of_type
 
 
 def test_whoever_may_approve_may_do_no_more(template):
-    (policy,) = of_type(template, "AWS::IAM::ManagedPolicy").values()
+    # The CDK moves what a role's own policy has no room for into another managed policy.
+    policies = of_type(template, "AWS::IAM::ManagedPolicy")
+    (policy,) = (found for name, found in policies.items() if name.startswith("Approvers"))
     allowed = {}
     for statement in policy["PolicyDocument"]["Statement"]:
         actions = statement["Action"]

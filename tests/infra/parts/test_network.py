@@ -12,7 +12,7 @@ from infra.states.definition_reader import definition_of, states_of
 from tests.infra.resources import of_type
 
 VPC = {"Subnets": ["<SubnetIds>"], "SecurityGroupIds": ["<SecurityGroupIds>"]}
-JOBS = ("Probe", "Synthesize", "Distill", "Evaluate")
+JOBS = ("InspectLarge", "Probe", "Synthesize", "Distill", "Evaluate")
 MODELS = (
     *("CreateModel", "CreatePoolModel", "CreateAsyncModel"),
     *("CreateComponentModel", "CreateBatchModel"),
