@@ -64,4 +64,5 @@ def inspection_job(factory: JobFactory, catalog: ServerCatalog) -> TrainingJob:
         content_hash=content_hash(folder, spec),
     )
     room = _PLAIN_ROOM * dataset.plain_bytes + _PACKED_ROOM * dataset.packed_bytes
-    return factory.make(STEP, config, servers, {"dataset": dataset.uri}, data_bytes=room)
+    channels = {"dataset": folder.uri(dataset.prefix)}
+    return factory.make(STEP, config, servers, channels, data_bytes=room + dataset.other_bytes)

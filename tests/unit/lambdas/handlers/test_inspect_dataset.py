@@ -17,7 +17,7 @@ from stratos.dataset.left_out import DUPLICATE
 from stratos.errors import DatasetRejected, DatasetTooLarge, SpecRejected
 from stratos.problems import Problem
 from tests import factories
-from tests.unit.lambdas.conftest import Account
+from tests.unit.lambdas.conftest import BUCKET, Account
 from tests.unit.lambdas.pipeline import Pipeline, start
 
 
@@ -119,6 +119,15 @@ def test_the_size_of_the_files_decides_who_splits_them(
             assert account.keys(RunKeys(pipeline.run.run_id).dataset) == []
         else:
             assert pipeline.inspect()["num_train"] == 300
+
+
+def test_a_dataset_that_was_deleted_meanwhile_is_refused_in_words(account: Account) -> None:
+    pipeline = start(account)
+    pipeline.parse()
+    key = "specs/tiles/dataset.jsonl"
+    account.client("s3").delete_object(Bucket=BUCKET, Key=key)
+    with pytest.raises(DatasetRejected, match="the dataset is empty"):
+        pipeline.inspect()
 
 
 def test_a_packed_file_counts_for_more_than_it_takes_up(

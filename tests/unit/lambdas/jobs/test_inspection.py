@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from lambdas.aws.settings import settings
+from lambdas.aws.spec_folder import SpecFile, SpecFolder
 from lambdas.handlers import diagnose_job, prepare_inspection
 from lambdas.jobs.factory import types_asked
 from stratos.contracts.bucket import RunKeys
@@ -84,6 +87,26 @@ def test_logs_below_a_prefix_come_with_their_folder(account: Account) -> None:
     job, config = prepared(account, task=task)
     assert config.dataset_root == "logs/2026/"
     assert channels(job)["dataset"] == f"s3://{BUCKET}/specs/tiles/logs/2026/"
+
+
+def test_models_that_lie_in_the_folder_of_the_data_have_room_on_the_disk_too(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = SpecFolder.list
+
+    def enlarged(folder: SpecFolder, path: str) -> Iterator[SpecFile]:
+        for file in listed(folder, path):
+            yield replace(file, size=100 * GIB) if "model" in file.path else file
+
+    monkeypatch.setattr(SpecFolder, "list", enlarged)
+    task = factories.spec_dict()["task"] | {"dataset": "part-"}
+    for part in "12":
+        account.put(f"specs/tiles/part-{part}.jsonl", factories.jsonl(factories.dataset_rows()))
+    account.put("specs/tiles/model/weights.safetensors", b"large")
+    job, config = prepared(account, task=task)
+    assert config.dataset_root == ""
+    assert channels(job)["dataset"] == config.spec_uri
+    assert job.resource_config["VolumeSizeInGB"] > 100
 
 
 @pytest.mark.usefixtures("large")
