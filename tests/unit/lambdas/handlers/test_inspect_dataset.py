@@ -70,6 +70,41 @@ def test_a_rerun_is_unchanged_only_while_every_input_is(account: Account, change
     assert again.inspect()["unchanged"] is (changed == "nothing")
 
 
+def test_a_rerun_of_the_same_inputs_splits_nothing_however_large(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = start(account).until_deployed()
+    first.promote()
+    first.report()
+    monkeypatch.setenv("LARGE_DATASET_BYTES", "1")
+    settings.cache_clear()
+    rerun = first.run.model_copy(update={"run_id": "tiles-rerun", "rerun": True})
+    again = Pipeline(account, rerun)
+    again.parse()
+    found = again.inspect()
+    assert found["unchanged"] is True
+    assert found["num_train"] == first.state["dataset"]["num_train"]
+    keys, before = RunKeys("tiles-rerun"), RunKeys(first.run.run_id)
+    assert account.keys(keys.dataset) == [f"{keys.dataset}inspection.json"]
+    account.put("specs/tiles/dataset.jsonl", factories.jsonl(factories.dataset_rows()) + b"\n")
+    with pytest.raises(DatasetTooLarge):
+        again.inspect()
+    assert account.keys(before.dataset)
+
+
+def test_a_rerun_whose_last_run_was_deleted_is_split_anew(account: Account) -> None:
+    first = start(account).until_deployed()
+    first.promote()
+    first.report()
+    key = f"{RunKeys(first.run.run_id).dataset}inspection.json"
+    account.client("s3").delete_object(Bucket=BUCKET, Key=key)
+    rerun = first.run.model_copy(update={"run_id": "tiles-rerun", "rerun": True})
+    again = Pipeline(account, rerun)
+    again.parse()
+    assert again.inspect()["unchanged"] is True
+    assert len(account.keys(RunKeys("tiles-rerun").dataset)) == 4
+
+
 def test_a_template_that_refuses_a_role_ends_the_run_as_rejected_with_its_words(
     account: Account,
 ) -> None:
