@@ -123,6 +123,8 @@ def _rights(template: Mapping[str, Any], handlers: Path) -> str:
         if resource["Type"] not in ("AWS::IAM::Role", "AWS::IAM::ManagedPolicy"):
             continue
         role, properties = plain(name), resource["Properties"]
+        if "Roles" in properties:  # statements that a role's own policy had no room for
+            continue
         purpose = purposes.get(role, properties.get("Description", ""))
         rows = [_row(role, s) for owner, s in _statements(template) if owner == name]
         sections.append(

@@ -18,16 +18,15 @@ from infra.permissions import names_of, trusted
 from infra.states.approval import ApprovalStates
 from infra.states.batch import BatchStates
 from infra.states.deployment import DEPLOYMENT, DeploymentStates
+from infra.states.inspection import InspectionStates
 from infra.states.lambda_calls import LambdaCalls
 from infra.states.load_gate import LoadGateStates
+from infra.states.probing import ProbeStates
 from infra.states.training_jobs import TrainingJobStates
 from stratos.spec import LONGEST_APPROVAL_HOURS
 
 LONGEST_RUN = Duration.hours(3 * 24 + LONGEST_APPROVAL_HOURS)
 """Three days of work, which every state of it bounds for itself, and a person's answer."""
-
-_PROBES_AT_ONCE = 2
-"""Probes need a server each, and a new account's quota of accelerated ones is small."""
 
 
 def state_machine_arn(scope: Construct) -> str:
@@ -100,14 +99,16 @@ class Workflow(Construct):
             "ParseConstraints", "parse_constraints", {"run": "$.run"}, "$.parsed"
         )
         parse.add_catch(rejected, errors=["SpecRejected"], result_path="$.failure")
-        inspect = self._inspection(rejected=rejected, failed=failed)
+        inspect = InspectionStates(
+            lambdas=self._lambdas, job=self._job("InspectLarge", "$.inspection")
+        ).chain(rejected=rejected, failed=failed)
         plan = self._lambdas.invoke(
             "PlanCandidates",
             "plan_candidates",
             {"run": "$.run", "dataset": "$.dataset"},
             "$.candidates",
         )
-        probe = self._probes()
+        probe = ProbeStates(scope=self, job=self._job("Probe", "$.job")).chain()
         match = self._match()
         for state in (parse, plan, probe, match):
             state.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
@@ -156,34 +157,6 @@ class Workflow(Construct):
         )
         return claim
 
-    def _inspection(
-        self, *, rejected: sfn.IChainable, failed: sfn.IChainable
-    ) -> tasks.LambdaInvoke:
-        """A function splits the dataset; where that is too much, a job, whose result it takes."""
-        inspect = self._lambdas.invoke(
-            "InspectDataset", "inspect_dataset", {"run": "$.run"}, "$.dataset"
-        )
-        prepare = self._lambdas.invoke(
-            "PrepareInspection", "prepare_inspection", {"run": "$.run"}, "$.inspection"
-        )
-        inspect.add_catch(prepare, errors=["DatasetTooLarge"], result_path=sfn.JsonPath.DISCARD)
-        for state in (inspect, prepare):
-            state.add_catch(
-                rejected, errors=["DatasetRejected", "SpecRejected"], result_path="$.failure"
-            )
-            state.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
-        prepare.next(
-            TrainingJobStates(
-                scope=self,
-                name="InspectLarge",
-                job_path="$.inspection",
-                role=self._training_jobs.role,
-                network=self._network.of_jobs,
-                lambdas=self._lambdas,
-            ).chain(succeeded=inspect, failed=failed, result={"ResultPath": sfn.JsonPath.DISCARD})
-        )
-        return inspect
-
     def _match(self) -> tasks.LambdaInvoke:
         return self._lambdas.invoke(
             "MatchModels",
@@ -198,54 +171,17 @@ class Workflow(Construct):
             "$.match",
         )
 
-    def _probes(self) -> sfn.Map:
-        """Probe every shortlisted model; one that fails drops out, and its reason stays."""
-        probes = sfn.Map(
-            self,
-            "ProbeModels",
-            comment=f"Probe each shortlisted model, {_PROBES_AT_ONCE} at a time",
-            items_path="$.candidates.probes",
-            item_selector={
-                "run": sfn.JsonPath.object_at("$.run"),
-                "job": sfn.JsonPath.object_at("$$.Map.Item.Value"),
-            },
-            max_concurrency=_PROBES_AT_ONCE,
-            result_path="$.probes",
-        )
-        dropped = sfn.Pass(
-            self,
-            "DropCandidate",
-            comment="Go on without this model; the reason stays",
-            parameters={"step.$": "$.job.step", "failed.$": "$.failure.Cause"},
-        )
-        probed = sfn.Pass(
-            self,
-            "KeepCandidate",
-            comment="Its result lies in the bucket",
-            parameters={"step.$": "$.job.step"},
-        )
-        return probes.item_processor(
-            TrainingJobStates(
-                scope=self,
-                name="Probe",
-                job_path="$.job",
-                role=self._training_jobs.role,
-                network=self._network.of_jobs,
-                lambdas=self._lambdas,
-            ).chain(succeeded=probed, failed=dropped, result={"ResultPath": sfn.JsonPath.DISCARD})
-        )
-
     def _distillation(self, *, again: sfn.IChainable, failed: sfn.IChainable) -> sfn.IChainable:
         """From a match to a model that passed its gate: synthesize, distill, evaluate."""
         check = self._check_quality(failed)
-        evaluate = self._job("Evaluate").chain(
+        evaluate = self._job("Evaluate", "$.match.evaluate").chain(
             succeeded=check,
             failed=failed,
             result={"ResultPath": sfn.JsonPath.DISCARD},
             hyper_parameters="States.JsonMerge("
             "$.match.evaluate.hyper_parameters, $.distilled.hyper_parameters, false)",
         )
-        distill = self._job("Distill").chain(
+        distill = self._job("Distill", "$.match.distill").chain(
             succeeded=evaluate,
             failed=failed,
             result={
@@ -257,7 +193,7 @@ class Workflow(Construct):
             },
         )
         check.next(self._quality_verdict(again=again, failed=failed))
-        return self._job("Synthesize").chain(
+        return self._job("Synthesize", "$.match.synthesize").chain(
             succeeded=distill, failed=failed, result={"ResultPath": sfn.JsonPath.DISCARD}
         )
 
@@ -342,11 +278,11 @@ class Workflow(Construct):
         next_server.next(registered)  # the same model: it only moves
         return first
 
-    def _job(self, name: str) -> TrainingJobStates:
+    def _job(self, name: str, path: str) -> TrainingJobStates:
         return TrainingJobStates(
             scope=self,
             name=name,
-            job_path=f"$.match.{name.lower()}",
+            job_path=path,
             role=self._training_jobs.role,
             network=self._network.of_jobs,
             lambdas=self._lambdas,

@@ -24,15 +24,17 @@ class StoredDataset:
 
     Attributes:
         root: The folder of all its files in that of the spec, with its slash; empty for the same.
-        uri: S3 prefix of exactly its files, or of their folder.
+        prefix: Of its one file, or of their folder: what a job's channel brings.
         plain_bytes: Of files that are read as they are.
         packed_bytes: Of files that hold more than they take up.
+        other_bytes: Of files that the channel brings besides, such as models in the same folder.
     """
 
     root: str
-    uri: str
+    prefix: str
     plain_bytes: int
     packed_bytes: int
+    other_bytes: int
 
     @property
     def num_bytes(self) -> int:
@@ -43,15 +45,17 @@ class StoredDataset:
 def stored_dataset(folder: SpecFolder, spec: Spec) -> StoredDataset:
     """Where the dataset lies, and how large its files are."""
     files, named = _dataset_files(folder, spec), spec.task.dataset
+    paths = {file.path for file in files}
     packed = sum(file.size for file in files if file.path.endswith(_PACKED))
-    alone = [file.path for file in files] == [named]
-    shared = commonpath([dirname(file.path) for file in files])
+    shared = commonpath(map(dirname, paths)) if paths else ""
     root = f"{shared}/" if shared else ""
+    prefix = named if paths == {named} else root
     return StoredDataset(
         root=root,
-        uri=folder.uri(named if alone else root),
+        prefix=prefix,
         plain_bytes=sum(file.size for file in files) - packed,
         packed_bytes=packed,
+        other_bytes=sum(file.size for file in folder.list(prefix) if file.path not in paths),
     )
 
 

@@ -14,7 +14,7 @@ from lambdas.gathering.input_files import content_hash, data_files, stored_datas
 from lambdas.step import step
 from stratos.contracts.jobs import InspectResult
 from stratos.contracts.records import SPLITS
-from stratos.contracts.run import RunRef
+from stratos.contracts.run import RunRef, RunRow
 from stratos.dataset.allowance import MAX_BYTES, MAX_SECONDS, Allowance
 from stratos.dataset.inspect_for_run import inspect_for_run
 from stratos.dataset.inspection import Inspection
@@ -29,8 +29,9 @@ def handler(payload: InspectInput) -> Dataset:
     One that is too large for that is split by a job, whose result is the answer when it is there.
     """
     run, files = payload.run, RunFiles(payload.run)
+    last = _last_good_run(run) if run.rerun else None
     split = files.find_split_by_job()
-    found, digest = _split(run, files) if split is None else _split_by_job(files, split)
+    found, digest = _split(run, files, last) if split is None else _split_by_job(files, split)
     runs_table.update(run.run_id, content_hash=digest)
     return Dataset(
         uri=files.dataset_uri(),
@@ -45,18 +46,26 @@ def handler(payload: InspectInput) -> Dataset:
         longest_prompt_characters=found.prompt_characters.max,
         mean_gold_characters=found.gold_characters.mean,
         content_hash=digest,
-        unchanged=run.rerun and _last_good_hash(run) == digest,
+        unchanged=last is not None and last.content_hash == digest,
     )
 
 
-def _split(run: RunRef, files: RunFiles) -> tuple[Inspection, str]:
-    """Split the dataset here, and return the hash of all inputs with what was found."""
+def _split(run: RunRef, files: RunFiles, last: RunRow | None) -> tuple[Inspection, str]:
+    """Split the dataset here, and return the hash of all inputs with what was found.
+
+    The same inputs as those of the last run are not split again, which may take a job that is paid.
+    """
     spec, folder = files.spec(), SpecFolder(run)
     allowance = Allowance(MAX_BYTES, MAX_SECONDS, started=time.monotonic())
+    digest = content_hash(folder, spec)
+    if last is not None and last.content_hash == digest:
+        known = RunFiles(last.ref).find_inspection()
+        if known is not None:
+            files.put_inspection(known)
+            return known, digest
     size = stored_dataset(folder, spec).num_bytes
     if size > settings().large_dataset_bytes:
         raise DatasetTooLarge(f"{size / 1e9:.2f} GB or more are to be read; a job splits them")
-    digest = content_hash(folder, spec)
     with tempfile.TemporaryDirectory() as name:
         splits = Path(name)
         found = inspect_for_run(spec, data_files(folder, spec), folder, splits, allowance)
@@ -75,9 +84,9 @@ def _split_by_job(files: RunFiles, result: InspectResult) -> tuple[Inspection, s
     return files.inspection(), result.content_hash
 
 
-def _last_good_hash(run: RunRef) -> str | None:
-    """Content hash of the last run of this spec that succeeded."""
+def _last_good_run(run: RunRef) -> RunRow | None:
+    """The last run of this spec that succeeded."""
     for row in runs_table.runs_of_spec(run.spec_key):
         if row.status == "succeeded" and row.run_id != run.run_id:
-            return row.content_hash
+            return row
     return None

@@ -7,6 +7,7 @@ from lambdas.aws.spec_folder import SpecFolder
 from lambdas.gathering.input_files import content_hash, stored_dataset
 from lambdas.jobs.cpu_servers import cheapest_cpus
 from lambdas.jobs.factory import JobFactory
+from lambdas.jobs.retries import MAX_CRASHES
 from lambdas.jobs.spending import hours_of
 from stratos.catalog.servers import ServerCatalog
 from stratos.contracts.jobs import InspectConfig
@@ -42,7 +43,8 @@ def inspection_job(factory: JobFactory, catalog: ServerCatalog) -> TrainingJob:
     seconds = deadline_seconds("inspect", spec.constraints, hours_of(run), start)
     if spec.constraints.max_budget_usd is not None:
         dearest = max(server.usd_per_hour for server in servers)
-        seconds = min(seconds, spec.constraints.max_budget_usd / dearest * 3600)
+        hours = spec.constraints.max_budget_usd / dearest
+        seconds = min(seconds, hours * 3600 / (1 + MAX_CRASHES))  # a crash begins anew
     needed = dataset.num_bytes / BYTES_PER_SECOND
     if needed > seconds:
         raise DatasetRejected(
@@ -64,4 +66,5 @@ def inspection_job(factory: JobFactory, catalog: ServerCatalog) -> TrainingJob:
         content_hash=content_hash(folder, spec),
     )
     room = _PLAIN_ROOM * dataset.plain_bytes + _PACKED_ROOM * dataset.packed_bytes
-    return factory.make(STEP, config, servers, {"dataset": dataset.uri}, data_bytes=room)
+    channels = {"dataset": folder.uri(dataset.prefix)}
+    return factory.make(STEP, config, servers, channels, data_bytes=room + dataset.other_bytes)

@@ -118,7 +118,7 @@ class LlamaServer:
         tail = log[-_TAIL_BYTES:].decode(errors="replace").strip()
         _, given, after = log.rpartition(REASON.encode())
         reason = (given + after.partition(b"\n")[0]).decode(errors="replace")
-        return tail if reason in tail else f"{reason}\n… {tail}"
+        return tail if not given or reason in tail else f"{reason}\n… {tail}"
 
     def stop(self) -> None:
         """End it; more than once does no harm."""

@@ -65,7 +65,8 @@ class Dataset(FrozenModel):
     """The dataset, split and counted."""
 
     uri: str
-    """S3 prefix with train.jsonl, probe.jsonl, heldout.jsonl, inspection.json."""
+    """S3 prefix with train.jsonl, probe.jsonl, heldout.jsonl, inspection.json; the last one alone
+    where nothing changed."""
     num_train: int
     num_probe: int
     num_heldout: int

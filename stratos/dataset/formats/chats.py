@@ -23,7 +23,7 @@ from stratos.dataset.formats.tool_fields import call, tools_of
 _ANSWERS = ("completion", "answer", "output", "gold")
 """Where a row may hold its answer beside the conversation; a `response` is one as logged."""
 
-_SHAREGPT_ROLES: dict[object, Role] = {
+_SHAREGPT_ROLES: dict[str, Role] = {
     "human": "user", "user": "user", "gpt": "assistant", "assistant": "assistant",
     "chatgpt": "assistant", "bard": "assistant", "bing": "assistant", "model": "assistant",
     "system": "system", "tool": "tool", "observation": "tool", "function_response": "tool",
@@ -61,7 +61,7 @@ def _sharegpt_chat(turns: list[object]) -> LoggedChat:
         name = f"conversations[{index}]"
         turn = mapping(item, name)
         source = turn.get("from")
-        role = _SHAREGPT_ROLES.get(source)
+        role = _SHAREGPT_ROLES.get(str(source))
         if role is None:
             raise RowError(f"{name}.from is {source!r}; it must be system, human, gpt or tool")
         value = text(turn.get("value"), f"{name}.value")

@@ -125,24 +125,26 @@ def _with_way(asked: Asked, output: object) -> tuple[Asked, object]:
         return asked, output
     *way, last = output
     while way and way[-1]["role"] == last["role"] == "assistant":
-        last = {**last, "content": [*_content(way.pop()), *_content(last)]}
+        before = way.pop()
+        content = [*_content(before), *_content(last)]
+        last = {**last, "content": content, "tool_calls": [*_calls(before), *_calls(last)]}
     if not way:
         return asked, last
-    before = chat_of(way, "output")
+    told = chat_of(way, "output")
     places = {
         **asked.chat.not_learned,
-        **{len(asked.chat.messages) + place: why for place, why in before.not_learned.items()},
+        **{len(asked.chat.messages) + place: why for place, why in told.not_learned.items()},
     }
-    return asked._replace(chat=LoggedChat((*asked.chat.messages, *before.messages), places)), last
+    return asked._replace(chat=LoggedChat((*asked.chat.messages, *told.messages), places)), last
 
 
 def _content(message: Mapping[str, object]) -> list[object]:
-    """All that a message holds, as blocks."""
+    """What a message says, as blocks."""
     content = message.get("content") or message.get("parts") or []
-    return [*(content if isinstance(content, list) else [content]), *_listed_calls(message)]
+    return content if isinstance(content, list) else [content]
 
 
-def _listed_calls(message: Mapping[str, object]) -> list[object]:
+def _calls(message: Mapping[str, object]) -> list[object]:
     calls = message.get("tool_calls")
     return calls if isinstance(calls, list) else []
 

@@ -24,7 +24,7 @@ from stratos.dataset.formats.row import (
 from stratos.dataset.formats.tool_blocks import call_in, result_in
 from stratos.dataset.formats.tool_fields import openai_calls
 
-_ROLES: dict[object, Role] = {
+_ROLES: dict[str, Role] = {
     "system": "system",
     "developer": "system",
     "user": "user",
@@ -122,7 +122,7 @@ class _Parts:
 
 def _read(said: Mapping[str, object], name: str, messages: list[Message]) -> NoAnswer | None:
     """Append a message to others; return why it is no reply to learn, if it is an assistant's."""
-    role = _ROLES.get(said.get("role"))
+    role = _ROLES.get(str(said.get("role")))
     if role is None:
         raise RowError(
             f"{name}.role is {said.get('role')!r}; it must be system, user, assistant or tool"
@@ -198,6 +198,8 @@ def _parts(blocks: Iterable[object], name: str) -> _Parts:
 def _add(block: Mapping[str, object], name: str, parts: _Parts) -> bool:
     """Add a block to the parts of its message; False if it is of an unknown kind."""
     type_ = block.get("type")
+    if not isinstance(type_, str | None):
+        return False
     if type_ in _SILENT or any(block.get(mark) for mark in _SILENT_MARKS):
         pass
     elif isinstance(block.get("text"), str) and type_ in _TEXT_TYPES:

@@ -22,7 +22,7 @@ from stratos.dataset.formats.row import (
 )
 from stratos.dataset.formats.tool_fields import tool_choice_of, tools_of
 
-_COHERE_ROLES: dict[object, Role] = {
+_COHERE_ROLES: dict[str, Role] = {
     "USER": "user",
     "CHATBOT": "assistant",
     "SYSTEM": "system",
@@ -142,7 +142,7 @@ def _cohere(body: Mapping[str, object], place: str) -> LoggedChat:
     for index, item in enumerate(items(body.get("chat_history") or [], f"{place}chat_history")):
         name = f"{place}chat_history[{index}]"
         turn = mapping(item, name)
-        role = _COHERE_ROLES.get(turn.get("role"))
+        role = _COHERE_ROLES.get(str(turn.get("role")))
         if role is None:
             raise RowError(f"{name}.role is {turn.get('role')!r}; it must be USER or CHATBOT")
         said.append(Message(role=role, content=text(turn.get("message"), f"{name}.message")))

@@ -46,9 +46,14 @@ _REASON_FIELDS = (
 )  # fmt: skip
 _TEXT_FIELDS = ("completion", "generation", "outputText", "text", "output_text", "answer")
 """Claude 2, Llama, Titan's stream, Cohere's Command R, Responses as OpenAI's SDK prints them."""
-_MARKS = ("additional_kwargs", "response_metadata", "usage_metadata", "finish_reason")
-"""Beside the content of a reply: LangChain's, and that of Gemini's agents."""
-_CALLED = "toolName"
+_COMPLETIONS = ("chat.completion", "text_completion")
+"""What OpenAI's bodies with choices call themselves."""
+_CHOICE = frozenset({"message", "delta", "finish_reason"})
+_LANGCHAIN = frozenset({"additional_kwargs", "response_metadata"})
+"""Beside the content of a reply."""
+_GEMINI = frozenset({"promptFeedback", "prompt_feedback", "usageMetadata", "usage_metadata"})
+_ENDED = frozenset({"finishReason", "finish_reason"})
+_CALLED = frozenset({"toolName", "toolCallId"})
 """Of a call as Vercel's AI SDK logs it."""
 _GUARDRAIL = "amazon-bedrock-guardrailAction"
 
@@ -94,17 +99,35 @@ def given_answer(value: object, name: str) -> LoggedAnswer:
         return answer_of(value, name)
     if isinstance(value, list) and isinstance(value[-1], dict) and "role" in value[-1]:
         return answer_of(value[-1], name)
-    if isinstance(value, list) and all(isinstance(one, dict) and _CALLED in one for one in value):
+    if isinstance(value, list) and all(isinstance(o, dict) and o.keys() >= _CALLED for o in value):
         return assistant_answer({"tool_calls": value}, name)
     return said(value_text(value))
 
 
 def _is_response(value: Mapping[str, object]) -> bool:
     """Whether an object is a model's reply, and not an answer that is JSON."""
-    if value.get("role") == "assistant" or value.get("object") == "response":
+    if value.get("role") == "assistant" or value.get("object") in _COMPLETIONS:
         return True
-    wrapped = "content" in value and any(mark in value for mark in _MARKS)
-    return wrapped or "choices" in value or "candidates" in value
+    if value.get("object") == "response" and "output" in value:
+        return True
+    if "content" in value and (value.keys() & _LANGCHAIN or _is_candidate(value)):
+        return True
+    choices, candidates = value.get("choices"), value.get("candidates")
+    if isinstance(choices, list):
+        return any(isinstance(one, dict) and one.keys() & _CHOICE for one in choices)
+    if isinstance(candidates, list):
+        return any(map(_is_candidate, candidates)) or bool(value.keys() & _GEMINI)
+    return False
+
+
+def _is_candidate(value: object) -> bool:
+    """Whether this is a reply of Gemini's: its content has parts, or a filter left none."""
+    if not isinstance(value, dict):
+        return False
+    content = value.get("content")
+    if isinstance(content, dict):
+        return "parts" in content or bool(value.keys() & _ENDED)
+    return content is None and bool(value.keys() & _ENDED)
 
 
 def _reason(body: Mapping[str, object]) -> NoAnswer | None:

@@ -108,7 +108,7 @@ def _anthropic(events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         if event.get("type") == "message_start":
             reason = (event.get("message") or {}).get("stop_reason") or reason
         elif event.get("type") == "content_block_start":
-            blocks[index] = dict(event.get("content_block") or {})
+            blocks[index] = {**(event.get("content_block") or {})}
         elif event.get("type") == "content_block_delta":
             delta = event.get("delta") or {}
             block = blocks.setdefault(index, {"type": "text", "text": ""})

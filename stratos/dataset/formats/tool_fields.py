@@ -248,7 +248,7 @@ _BARE = frozenset({"name", "description", "strict", "cache_control"})
 
 
 def _choice(value: object, name: str) -> ToolChoice:
-    known: dict[object, ToolChoice] = {
+    known: dict[str, ToolChoice] = {
         "auto": "auto", "none": "none", "required": "required", "any": "required"
     }  # fmt: skip
     if isinstance(value, str) and value in known:
@@ -260,6 +260,6 @@ def _choice(value: object, name: str) -> ToolChoice:
     if choice.get("name") is not None:
         return NamedTool(name=text(choice["name"], f"{name}.name"))
     told = choice.get("type") or next(iter(choice), None)
-    if told in known:
+    if isinstance(told, str) and told in known:
         return known[told]
     raise RowError(f"{name} is {value!r}; it must be auto, none, required or the name of a tool")

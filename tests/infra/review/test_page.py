@@ -40,7 +40,24 @@ def test_every_role_is_on_the_page_with_who_assumes_it(template):
     page = review_page(template, HANDLERS)
     roles = len(of_type(template, "AWS::IAM::Role"))
     assert page.count("Assumed by `") == roles
-    assert page.count("\n### ") == roles + len(of_type(template, "AWS::IAM::ManagedPolicy"))
+    policies = of_type(template, "AWS::IAM::ManagedPolicy").values()
+    of_people = [policy for policy in policies if "Roles" not in policy]
+    assert page.count("\n### ") == roles + len(of_people)
+
+
+def test_a_policy_that_a_role_holds_is_told_with_the_role(template):
+    page = review_page(template, HANDLERS)
+    assert "OverflowPolicy" not in page
+    (held,) = [
+        policy
+        for policy in of_type(template, "AWS::IAM::ManagedPolicy").values()
+        if "Roles" in policy
+    ]
+    of_role = page.partition("### WorkflowRole\n")[2].partition("\n### ")[0]
+    for statement in held["PolicyDocument"]["Statement"]:
+        actions = statement["Action"]
+        for action in [actions] if isinstance(actions, str) else actions:
+            assert f"`{action}`" in of_role
 
 
 def test_a_role_s_trust_is_told_with_each_of_its_conditions(template):

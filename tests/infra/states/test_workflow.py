@@ -209,18 +209,6 @@ def test_a_refused_spec_is_reported_as_such_and_not_cleaned_up(states):
     assert states["Rejected"]["ErrorPath"] == "$.failure.Error"
 
 
-def test_a_dataset_too_large_for_a_function_is_split_by_a_job_whose_result_it_takes(states):
-    assert caught_by(states["InspectDataset"])["DatasetTooLarge"] == "PrepareInspection"
-    assert next_states(states["PrepareInspection"]) == ["InspectLarge"]
-    job = states["InspectLarge"]
-    assert job["Parameters"]["TrainingJobName.$"] == "$.inspection.name"
-    assert next_states(job) == ["InspectDataset"]
-    assert job["ResultPath"] is None
-    assert caught_by(job) == {"States.ALL": "DiagnoseInspectLarge"}
-    assert next_states(states["RetryInspectLarge"]) == ["InspectLarge"]
-    assert next_states(states["InspectLargeFailed"]) == ["CleanUp"]
-
-
 def test_a_rerun_of_a_deleted_spec_ends_with_what_to_do(states):
     assert caught_by(states["ClaimRun"])["SpecRejected"] == "SpecGone"
     assert states["SpecGone"]["Type"] == "Fail"

@@ -17,7 +17,7 @@ from stratos.dataset.left_out import DUPLICATE
 from stratos.errors import DatasetRejected, DatasetTooLarge, SpecRejected
 from stratos.problems import Problem
 from tests import factories
-from tests.unit.lambdas.conftest import Account
+from tests.unit.lambdas.conftest import BUCKET, Account
 from tests.unit.lambdas.pipeline import Pipeline, start
 
 
@@ -70,6 +70,41 @@ def test_a_rerun_is_unchanged_only_while_every_input_is(account: Account, change
     assert again.inspect()["unchanged"] is (changed == "nothing")
 
 
+def test_a_rerun_of_the_same_inputs_splits_nothing_however_large(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = start(account).until_deployed()
+    first.promote()
+    first.report()
+    monkeypatch.setenv("LARGE_DATASET_BYTES", "1")
+    settings.cache_clear()
+    rerun = first.run.model_copy(update={"run_id": "tiles-rerun", "rerun": True})
+    again = Pipeline(account, rerun)
+    again.parse()
+    found = again.inspect()
+    assert found["unchanged"] is True
+    assert found["num_train"] == first.state["dataset"]["num_train"]
+    keys, before = RunKeys("tiles-rerun"), RunKeys(first.run.run_id)
+    assert account.keys(keys.dataset) == [f"{keys.dataset}inspection.json"]
+    account.put("specs/tiles/dataset.jsonl", factories.jsonl(factories.dataset_rows()) + b"\n")
+    with pytest.raises(DatasetTooLarge):
+        again.inspect()
+    assert account.keys(before.dataset)
+
+
+def test_a_rerun_whose_last_run_was_deleted_is_split_anew(account: Account) -> None:
+    first = start(account).until_deployed()
+    first.promote()
+    first.report()
+    key = f"{RunKeys(first.run.run_id).dataset}inspection.json"
+    account.client("s3").delete_object(Bucket=BUCKET, Key=key)
+    rerun = first.run.model_copy(update={"run_id": "tiles-rerun", "rerun": True})
+    again = Pipeline(account, rerun)
+    again.parse()
+    assert again.inspect()["unchanged"] is True
+    assert len(account.keys(RunKeys("tiles-rerun").dataset)) == 4
+
+
 def test_a_template_that_refuses_a_role_ends_the_run_as_rejected_with_its_words(
     account: Account,
 ) -> None:
@@ -119,6 +154,15 @@ def test_the_size_of_the_files_decides_who_splits_them(
             assert account.keys(RunKeys(pipeline.run.run_id).dataset) == []
         else:
             assert pipeline.inspect()["num_train"] == 300
+
+
+def test_a_dataset_that_was_deleted_meanwhile_is_refused_in_words(account: Account) -> None:
+    pipeline = start(account)
+    pipeline.parse()
+    key = "specs/tiles/dataset.jsonl"
+    account.client("s3").delete_object(Bucket=BUCKET, Key=key)
+    with pytest.raises(DatasetRejected, match="the dataset is empty"):
+        pipeline.inspect()
 
 
 def test_a_packed_file_counts_for_more_than_it_takes_up(

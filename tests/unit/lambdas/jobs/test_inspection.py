@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from lambdas.aws.settings import settings
+from lambdas.aws.spec_folder import SpecFile, SpecFolder
 from lambdas.handlers import diagnose_job, prepare_inspection
 from lambdas.jobs.factory import types_asked
+from lambdas.jobs.retries import MAX_CRASHES
 from stratos.contracts.bucket import RunKeys
 from stratos.contracts.jobs import InspectConfig, InspectResult
 from stratos.errors import DatasetRejected, NoFeasiblePlan
@@ -86,12 +90,32 @@ def test_logs_below_a_prefix_come_with_their_folder(account: Account) -> None:
     assert channels(job)["dataset"] == f"s3://{BUCKET}/specs/tiles/logs/2026/"
 
 
+def test_models_that_lie_in_the_folder_of_the_data_have_room_on_the_disk_too(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = SpecFolder.list
+
+    def enlarged(folder: SpecFolder, path: str) -> Iterator[SpecFile]:
+        for file in listed(folder, path):
+            yield replace(file, size=100 * GIB) if "model" in file.path else file
+
+    monkeypatch.setattr(SpecFolder, "list", enlarged)
+    task = factories.spec_dict()["task"] | {"dataset": "part-"}
+    for part in "12":
+        account.put(f"specs/tiles/part-{part}.jsonl", factories.jsonl(factories.dataset_rows()))
+    account.put("specs/tiles/model/weights.safetensors", b"large")
+    job, config = prepared(account, task=task)
+    assert config.dataset_root == ""
+    assert channels(job)["dataset"] == config.spec_uri
+    assert job.resource_config["VolumeSizeInGB"] > 100
+
+
 @pytest.mark.usefixtures("large")
 @pytest.mark.parametrize(
     ("constraints", "told"),
     [
         ({"max_training_hours": 0.5}, "takes about 42 minutes, and the spec leaves 1[45] for it"),
-        ({"max_budget_usd": 0.001}, "takes about 42 minutes, and the spec leaves 1 for it"),
+        ({"max_budget_usd": 0.003}, "takes about 42 minutes, and the spec leaves 1 for it"),
     ],
 )
 def test_a_dataset_that_time_or_money_does_not_suffice_for_is_refused_before_the_job(
@@ -99,6 +123,13 @@ def test_a_dataset_that_time_or_money_does_not_suffice_for_is_refused_before_the
 ) -> None:
     with pytest.raises(DatasetRejected, match=rf"split 20\.00 GB {told}.*Raise max_training_hours"):
         prepared(account, constraints=constraints)
+
+
+def test_an_inspection_that_crashes_as_often_as_it_may_keeps_the_budget(account: Account) -> None:
+    budget = 0.01
+    _, config = prepared(account, constraints={"max_training_hours": 6, "max_budget_usd": budget})
+    most = config.deadline_seconds / 3600 * max(one.usd_per_hour for one in config.servers)
+    assert (1 + MAX_CRASHES) * most == pytest.approx(budget)
 
 
 def test_a_region_without_a_price_is_told(account: Account) -> None:

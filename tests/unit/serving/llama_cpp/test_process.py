@@ -40,3 +40,12 @@ def test_the_reason_is_told_whatever_is_written_behind_it(tmp_path, monkeypatch,
         LlamaServer(tmp_path / "model.gguf", [])
     assert str(failed.value).count(f"{REASON}no such model") == 1
     assert str(failed.value).endswith(log[-1])
+
+
+def test_without_a_reason_only_the_end_of_the_log_is_told(tmp_path, monkeypatch):
+    log = ["load: loading", *["srv: working"] * 1000, "srv: gone"]
+    program = f"import sys; print({chr(10).join(log)!r}); sys.exit(1)"
+    monkeypatch.setattr(process, "server_command", lambda *_: [sys.executable, "-c", program])
+    with pytest.raises(ServerFailed, match=r"(?s)Its log ends: .*srv: gone$") as failed:
+        LlamaServer(tmp_path / "model.gguf", [])
+    assert "load: loading" not in str(failed.value)

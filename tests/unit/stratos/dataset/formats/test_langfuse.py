@@ -339,3 +339,19 @@ def test_arguments_stay_a_calls_own_whatever_their_field_is_called() -> None:
     called = {"name": "f", "args": {"a": 1}, "id": "x", "type": "tool_call"}
     read = observed(ASKED, {"role": "assistant", "content": "", "tool_calls": [called]})
     assert reply_of(read).tool_calls == (ToolCall(name="f", arguments={"a": 1}, id="x"),)
+
+
+def test_calls_of_openais_that_stand_in_messages_one_behind_the_other_were_made_at_once() -> None:
+    said = [
+        {
+            "role": "assistant",
+            "content": text,
+            "tool_calls": [
+                {"id": name, "type": "function", "function": {"name": name, "arguments": "{}"}}
+            ],
+        }
+        for name, text in (("f", "Both"), ("g", None))
+    ]
+    reply = reply_of(observed(ASKED, said))
+    assert reply.content == "Both"
+    assert reply.tool_calls == tuple(ToolCall(name=one, arguments={}, id=one) for one in "fg")

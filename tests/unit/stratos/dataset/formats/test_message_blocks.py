@@ -145,6 +145,8 @@ def test_a_reply_that_is_none_says_why(reply: dict[str, Any], why: str) -> None:
         ({"role": "user", "content": [{"image": {}}, {"document": {}}]}, "text: document, image"),
         ({"role": "user", "content": None}, r"m\[0\]\.content is missing; it must be text"),
         ({"role": "judge", "content": "a"}, r"m\[0\]\.role is 'judge'"),
+        ({"role": ["user"], "content": "a"}, r"m\[0\]\.role is \['user'\]"),
+        ({"role": "user", "content": [{"type": ["text"], "text": "a"}]}, "content other than text"),
         ("hello", r"m\[0\] is text; it must be an object"),
     ],
 )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from stratos.contracts.messages import Message, Tool
 from stratos.dataset.formats.pairs import alpaca_row, column_row, input_row, prompt_row
-from stratos.dataset.formats.row import RowError
+from stratos.dataset.formats.row import LoggedAnswer, RowError
 from stratos.spec import Columns
 from tests.unit.stratos.dataset.formats.rows import ASKED, CALL, TOOL, reply_of
 
@@ -75,3 +76,35 @@ def test_columns_are_read_by_the_names_in_the_spec() -> None:
         RowError, match=r"no column 'text', which task\.columns\.prompt names; found b"
     ):
         column_row({"b": 1}, columns)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"candidates": ["Ann", "Bob"]},
+        {"candidates": [{"name": "Ann"}]},
+        {"candidates": [{"content": "a letter"}]},
+        {"candidates": []},
+        {"choices": ["a", "b"]},
+        {"content": "urgent", "finish_reason": "spring"},
+        {"subject": "a", "object": "response"},
+        {"object": {"name": "a"}},
+        [{"toolName": "hammer"}],
+    ],
+)
+def test_an_answer_that_is_json_stays_so_though_responses_have_fields_of_that_name(
+    answer: Any,
+) -> None:
+    read = prompt_row({"prompt": "a", "completion": answer})
+    assert json.loads(reply_of(read).content) == answer
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        {"choices": [], "object": "chat.completion"},
+        {"candidates": [], "promptFeedback": {"blockReason": "SAFETY"}},
+    ],
+)
+def test_a_response_without_a_reply_is_no_answer(response: dict[str, Any]) -> None:
+    assert prompt_row({"prompt": "a", "completion": response}).answer == LoggedAnswer(lacks="empty")

@@ -208,6 +208,7 @@ def test_a_stream_that_ends_in_an_error_is_no_answer(events: list[Any]) -> None:
         ([1], r"response\[0\] is a number"),
         ([{"choices": [5]}], "events that cannot be joined"),
         ([{"choices": 5}], "events that cannot be joined"),
+        ([{"type": "content_block_start", "content_block": ["a"]}], "events that cannot be joined"),
         ([{"contentBlockDelta": {"delta": {"text": 5}}}], "events that cannot be joined"),
     ],
 )

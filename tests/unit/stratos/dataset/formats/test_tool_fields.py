@@ -71,9 +71,10 @@ def test_a_choice_is_the_same_however_it_is_written(row: dict[str, Any], choice:
     assert tool_choice_of(row) == choice
 
 
-def test_a_choice_of_no_known_kind_is_refused() -> None:
+@pytest.mark.parametrize("choice", ["perhaps", {"type": ["auto"]}])
+def test_a_choice_of_no_known_kind_is_refused(choice: object) -> None:
     with pytest.raises(RowError, match="must be auto, none, required or the name of a tool"):
-        tool_choice_of({"tool_choice": "perhaps"})
+        tool_choice_of({"tool_choice": choice})
 
 
 def called(arguments: object) -> tuple[ToolCall, ...]:
