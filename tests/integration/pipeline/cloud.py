@@ -72,12 +72,7 @@ class Cloud:
             row = self.row(run_id)
             return row if row is not None and row.finished else None
 
-        return patience.eventually(
-            finished,
-            doing=lambda: self.doing(run_id),
-            seconds=seconds,
-            pause=_RUN_PAUSE_SECONDS,
-        )
+        return eventually(finished, seconds, _RUN_PAUSE_SECONDS, doing=lambda: self.doing(run_id))
 
     def doing(self, run_id: str) -> tuple[object, ...]:
         """What a run is at: its state, and how far its job says to have come."""
@@ -176,9 +171,10 @@ def eventually(
     ask: Callable[[], Any],
     seconds: float = PATIENCE_SECONDS,
     pause: float = 0.2,
+    doing: Callable[[], object] | None = None,
 ) -> Any:
     """Ask until the answer is true; a whole run takes its time."""
-    return patience.eventually(ask, seconds=seconds, pause=pause)
+    return patience.eventually(ask, doing=doing, seconds=seconds, pause=pause)
 
 
 @contextmanager
