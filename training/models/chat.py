@@ -112,7 +112,7 @@ class ChatFormat:
                 written.append(self._written(dialogue, ModelReply("", (call,))))
             except ValueError as error:
                 refusal = error
-        if not written:
+        if len(written) < 2:  # what one call shares with no other is all of it
             raise refusal or ValueError("no tool is offered, and a call is required")
         return _beginning(self._encode(written))
 

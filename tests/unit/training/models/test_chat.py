@@ -115,6 +115,15 @@ def test_a_required_call_needs_a_template_that_writes_calls():
         chat.opening(ASKED_WEATHER)
 
 
+def test_one_call_alone_does_not_say_where_its_arguments_begin():
+    loop = "{% for m in messages %}"
+    only = "{% if m.tool_calls and 'a' not in m.tool_calls[0].function.arguments %}"
+    only += "{{ raise_exception('give a') }}{% endif %}"
+    chat = ChatFormat(tool_tokenizer(tool_templates.GRANITE.replace(loop, loop + only)))
+    with pytest.raises(ValueError, match="give a"):
+        chat.opening(ASKED_WEATHER)
+
+
 def test_a_token_that_begins_calls_may_be_a_special_one():
     tokenizer = tool_tokenizer(tool_templates.MISTRAL)
     tokenizer.add_special_tokens({"additional_special_tokens": ["[TOOL_CALLS]"]})
