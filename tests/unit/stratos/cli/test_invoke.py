@@ -9,7 +9,8 @@ import pytest
 from stratos.cli import endpoint
 from tests.unit.stratos.cli.stack_contents import put_run, run
 
-TOOLS = [{"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}]
+LOOK = {"name": "look", "description": "around", "parameters": {"type": "object"}}
+TOOLS = [{"type": "function", "function": LOOK}]
 
 
 @pytest.fixture
