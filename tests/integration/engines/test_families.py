@@ -57,6 +57,7 @@ SERVED_AS = {
 WIDE = {"hidden_size": 128, "head_dim": 32}
 """The smallest heads that vLLM has on a CPU (`vllm/v1/attention/backends/cpu_attn.py`)."""
 WIDE_BESIDE = {
+    "gemma3_text": {"query_pre_attn_scalar": 32},
     "granitemoehybrid": {"mamba_d_head": 32},
     # Two more names for the width, which published models have and vLLM reads.
     "lfm2": {"block_dim": 128, "conv_dim": 128},
