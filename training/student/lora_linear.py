@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from peft.tuners.lora import Linear
-from torch import Tensor
+from torch import Tensor, nn
 
 
 class LoraLinear(Linear):  # type: ignore[misc]
@@ -31,6 +31,9 @@ class LoraLinear(Linear):  # type: ignore[misc]
         """Whether there is one adapter, as `Student` makes it, that computes in the base's type."""
         names = self.active_adapters
         if len(names) != 1 or names[0] not in self.lora_A or self.lora_variant or x.dim() != 3:
+            return False
+        drops = not isinstance(self.lora_dropout[names[0]], nn.Identity)
+        if drops or self.lora_B[names[0]].bias is not None:
             return False
         same = x.dtype == self.lora_A[names[0]].weight.dtype
         return same or torch.is_autocast_enabled(x.device.type)

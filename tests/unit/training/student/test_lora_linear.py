@@ -17,8 +17,9 @@ class _TwoLayers(nn.Module):
         return self.second(torch.tanh(self.first(states)))
 
 
-def _adapted(*, in_place):
-    config = LoraConfig(r=4, lora_alpha=8, target_modules=["first", "second"])
+def _adapted(*, in_place, **settings):
+    parts = {"target_modules": ["first", "second"]} | settings
+    config = LoraConfig(r=4, lora_alpha=8, **parts)
     if in_place:
         config._register_custom_module({nn.Linear: LoraLinear})
     torch.manual_seed(0)
@@ -45,6 +46,19 @@ def test_results_and_gradients_are_those_of_pefts_own_layer(shape, narrow):
     for one, other in zip([ours[0], *ours[1]], [theirs[0], *theirs[1]], strict=True):
         assert one.dtype == other.dtype
         assert (one - other).norm() <= allowed * other.norm()
+
+
+@pytest.mark.parametrize(
+    "settings", [{"lora_bias": True, "target_modules": ["first"]}, {"lora_dropout": 0.5}]
+)
+def test_an_adapter_with_more_to_it_is_computed_by_peft(settings):
+    states = torch.randn(2, 5, 8, generator=torch.Generator().manual_seed(1))
+    found = []
+    for in_place in (True, False):
+        model = _adapted(in_place=in_place, **settings)
+        torch.manual_seed(2)  # of what is dropped
+        found.append(_run(model, states, narrow=False)[0])
+    torch.testing.assert_close(*found, rtol=0, atol=0)
 
 
 def test_what_the_base_gives_is_used_again():
