@@ -58,7 +58,7 @@ def cases(package: Path, categories: Sequence[str] = CATEGORIES) -> Iterator[Cas
             row["id"]: row["ground_truth"] for row in (rows(answered) if answered.exists() else ())
         }
         for row in rows(data / f"BFCL_v4_{category}.json"):
-            possible = answers.get(row["id"], [])
+            possible = answers[row["id"]] if answered.exists() else []
             yield Case(row["id"], category, row["function"], possible, row["question"][0])
 
 
