@@ -13,7 +13,8 @@ MAX_BYTES = 6_000_000_000
 MAX_SECONDS = 780.0
 """Of InspectDataset's 900; the rest is for uploading the splits."""
 BYTES_PER_SECOND = 8_000_000
-"""That are read, split and written by one CPU: benchmarks/results/dataset.json."""
+"""That are read, split and written by one CPU at least: 13 MB in benchmarks/results/dataset.json,
+less where a function has a slower one."""
 LARGE_BYTES = 500 * BYTES_PER_SECOND
 """A dataset of more is split by a job from the start. 500 of the function's 780 seconds leave room
 for a slower CPU, and 4 of its 6 GB for records that are longer than their lines."""
