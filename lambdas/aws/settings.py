@@ -34,8 +34,15 @@ class Settings(BaseSettings):
     several_instance_types: bool
     """Whether SageMaker is given a choice: InstancePreferences of jobs, InstancePools of endpoints.
     Step Functions has to know these fields, too."""
+    worker_regions: str = ""
+    """Other regions in which jobs may run, separated by commas; none without worker stacks."""
     large_dataset_bytes: int = LARGE_BYTES
     """A dataset of more is split by a job. The stack sets no other; tests do."""
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """Where jobs may run: the stack's own region first."""
+        return (self.aws_region, *filter(None, self.worker_regions.split(",")))
 
     @property
     def names(self) -> StackNames:

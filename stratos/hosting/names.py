@@ -64,6 +64,19 @@ class StackNames:
         return f"{self.start}{run_id}-"
 
     @property
+    def worker(self) -> str:
+        """The state machine that runs one job in a worker region, and that region's stack."""
+        return f"{self.start}worker"
+
+    def worker_bucket(self, account: str, region: str) -> str:
+        """By name: a stack cannot refer to what another region's stack makes."""
+        return f"{self.worker}-{account}-{region}"
+
+    def worker_role(self, region: str) -> str:
+        """What names of a worker region's roles begin with: IAM has one list for all regions."""
+        return f"{self.worker}-{region}"
+
+    @property
     def reruns(self) -> str:
         """What the names of schedules begin with that run a spec again."""
         return f"{self.start}rerun-"

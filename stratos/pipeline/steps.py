@@ -113,6 +113,9 @@ class TrainingJob(FrozenModel):
     spot: bool
     usd_per_hour: float
     result_uri: str
+    region: str = ""
+    """Where it runs; empty for the stack's own region, as in executions from before there was a
+    choice. URIs and ARNs are those of the stack's own region, wherever it runs."""
 
 
 class Candidates(FrozenModel):

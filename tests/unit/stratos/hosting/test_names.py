@@ -52,3 +52,8 @@ def test_the_default_stack_keeps_the_names_that_it_had() -> None:
     assert names.function("clean_up") == "stratos-clean-up"
     assert names.deployment("tiles-0123abcd", 1, "-s2") == "stratos-tiles-0123abcd-a1-s2"
     assert names.reruns + "tiles" == "stratos-rerun-tiles"
+
+
+def test_a_worker_regions_bucket_has_a_name_that_s3_allows() -> None:
+    bucket = LONGEST.worker_bucket("123456789012", "ap-southeast-7")
+    assert re.fullmatch(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", bucket)

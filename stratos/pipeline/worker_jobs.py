@@ -1,0 +1,68 @@
+"""What the home region and a worker region say to each other about one job.
+
+A job of another region runs in that region's own state machine, whose execution is named as the
+job. The home execution waits on a task token meanwhile. URIs and ARNs are written for home, and
+FetchInputs turns them into the worker's own: the same keys in the worker's bucket.
+
+    home:    HandOver (token, heartbeat)
+    worker:  FetchInputs → CreateJob → (wait) → WatchJob … → BringHome, or GiveUp
+"""
+
+from __future__ import annotations
+
+from stratos.contracts.run import RunRef
+from stratos.frozen import FrozenModel
+from stratos.pipeline.steps import JobFailure, TrainingJob
+
+
+class HandOverInput(FrozenModel):
+    """The home state that waits until the job is over, there or here."""
+
+    run: RunRef
+    job: TrainingJob
+    hyper_parameters: dict[str, str]
+    """In place of the job's own: some are known only when it starts."""
+    task_token: str
+
+
+class Home(FrozenModel):
+    """Where a worker's answers and artifacts go."""
+
+    region: str
+    bucket: str
+    kms_key_arn: str
+    task_token: str
+
+
+class WorkerJob(FrozenModel):
+    """Input of the worker's state machine, and of its functions."""
+
+    run: RunRef
+    job: TrainingJob
+    """As it stands for home; after FetchInputs, for the worker."""
+    home: Home
+
+
+class WatchInput(FrozenModel):
+    worker: WorkerJob
+    silent_since: float | None = None
+    """Unix seconds since when home could not be reached; None while it can."""
+    checkpoints_copied_at: float | None = None
+    """Unix seconds of the last copy of checkpoints to home."""
+
+
+class Watched(FrozenModel):
+    """How a job stands in its region."""
+
+    over: bool
+    wait_seconds: int
+    """Until it is looked at again."""
+    silent_since: float | None
+    checkpoints_copied_at: float | None
+
+
+class GiveUpInput(FrozenModel):
+    """A job that cannot be brought to its end in this region."""
+
+    worker: WorkerJob
+    failure: JobFailure
