@@ -182,6 +182,10 @@ class StackNotFound(NotFound):
     """No Stratos stack answers where boto3 looks."""
 
 
+class CloneNeeded(StratosError):
+    """A command that needs what is in the repository and not in the installed package."""
+
+
 class RunNotFound(NotFound):
     """No run has this id, or it has no report yet."""
 

@@ -22,8 +22,9 @@ def main() -> None:
     if sys.version_info[:2] != NEEDED:
         found = ".".join(map(str, sys.version_info[:3]))
         sys.exit(
-            f"Python {found} found at {sys.executable}; 3.11 is needed, as in Lambda's runtime. "
-            "Set PYTHON=/path/to/python3.11."
+            f"Python {found} found at {sys.executable}; a clone needs 3.11, the version of the "
+            "functions' runtime, whose packages requirements.lock pins. Set "
+            "PYTHON=/path/to/python3.11. The installed package runs on 3.11 and later."
         )
     with (ROOT / ".venv.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -37,7 +38,16 @@ def main() -> None:
         sys.stdout.flush()
         _pip("install", "--requirement", str(ROOT / "requirements.lock"))
         _pip("install", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
+        _find_the_rest_of_the_clone()
         STAMP.write_text(wanted)
+
+
+def _find_the_rest_of_the_clone() -> None:
+    """The package is `stratos` alone; here `infra` and the other folders are imported as well."""
+    asked = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    command = [str(VENV / "bin" / "python"), "-c", asked]
+    packages = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    (Path(packages) / "stratos-clone.pth").write_text(f"{ROOT}\n")
 
 
 def _pip(*arguments: str) -> None:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+from typing import Annotated
 
+import typer
 from botocore.exceptions import ClientError
 
+from stratos.cli.options import RunId
+from stratos.cli.runs import find_run
+from stratos.cli.screen import make_console
 from stratos.cli.stack import Stack, client
 from stratos.contracts.run import RunRow
 from stratos.errors import ApprovalRejected, NotAwaitingApproval
@@ -70,3 +75,21 @@ def _identity() -> str:
 
 def _one_line(reason: str) -> str:
     return " ".join(reason.split())[:_LONGEST_REASON]
+
+
+def approve_command(
+    run_id: RunId,
+    reason: Annotated[str, typer.Option(help="The reason; it is stored with the model.")] = "",
+) -> None:
+    stack = Stack.find()
+    by = approve(stack, find_run(stack, run_id), reason)
+    make_console().print(f"run {run_id} is approved by {by} and goes on", soft_wrap=True)
+
+
+def reject_command(
+    run_id: RunId,
+    reason: Annotated[str, typer.Option(help="The reason; the run fails with it.")],
+) -> None:
+    stack = Stack.find()
+    by = reject(stack, find_run(stack, run_id), reason)
+    make_console().print(f"run {run_id} is rejected by {by} and ends", soft_wrap=True)

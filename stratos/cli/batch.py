@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+import typer
 from botocore.exceptions import ClientError
 
 from stratos.cli.batch_questions import (
@@ -20,7 +21,9 @@ from stratos.cli.batch_questions import (
     told_lines,
     with_unmeasured_tools,
 )
-from stratos.cli.runs import read_object
+from stratos.cli.options import Json, RunId
+from stratos.cli.runs import find_run, read_object
+from stratos.cli.screen import make_console, print_json
 from stratos.cli.stack import Stack
 from stratos.contracts.bucket import RunKeys, s3_uri, split_uri
 from stratos.contracts.measurements import BatchResult
@@ -31,7 +34,8 @@ from stratos.errors import BatchFailed, BatchRejected, ModelNotFound
 from stratos.hosting.deployment import DEPLOYMENT, BatchDeployment
 from stratos.hosting.names import MEASURED
 from stratos.hosting.transform_job import BATCH_TAG, TransformJob
-from stratos.measuring.batch_gate import Answer, batch_result, read_answers
+from stratos.measuring.batch_gate import Answer, batch_result, cost_of, read_answers
+from stratos.report.figures import duration, money
 from stratos.spec import Spec
 from stratos.waiting import growing, wait_until
 
@@ -255,3 +259,37 @@ def _told(number: int, answer: Answer) -> dict[str, Any]:
     if answer.calls:
         told["tool_calls"] = listed_calls(answer.calls)
     return told
+
+
+def batch_command(
+    run_id: RunId,
+    questions: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="Questions: chats or prompts as .jsonl, or a question a line."
+        ),
+    ],
+    to: Annotated[Path, typer.Option(help="Folder that receives the answers.")] = Path(),
+    json_: Json = False,
+) -> None:
+    stack, console = Stack.find(), make_console()
+    run = find_run(stack, run_id)
+    with console.status("reading the questions") as status:
+        done = ask(
+            stack,
+            run,
+            questions,
+            to,
+            lambda now: status.update(f"{now.status}, {duration(now.seconds)}"),
+            lambda doubts: typer.echo(doubts, err=True),
+        )
+    result = done.result
+    if json_:
+        print_json({"answers": str(done.answers_path)} | result.model_dump(mode="json"))
+        return
+    failed = f", {result.num_failed} of them refused" if result.num_failed else ""
+    console.print(f"{result.num_requests} answers in {done.answers_path}{failed}", soft_wrap=True)
+    console.print(
+        f"{duration(result.seconds)} of a server, {money(result.usd)}; {cost_of(result)}",
+        soft_wrap=True,
+    )

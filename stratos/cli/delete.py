@@ -45,7 +45,6 @@ def delete_command(
     ] = False,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
-    """Delete a run's endpoint with its configuration and model, or its model and batches."""
     if not objects and (upload or live or dry_run):
         raise typer.BadParameter("these need --objects", param_hint="--upload, --live, --dry-run")
     stack = Stack.find()

@@ -39,7 +39,6 @@ def invoke_command(
     ] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
-    """Ask a run's endpoint one question. Tools that it calls are printed, one a line, as JSON."""
     if tool_choice is not None and tools is None:
         raise typer.BadParameter("--tool-choice chooses among --tools; name their file, too")
     text = sys.stdin.read() if question == "-" else question

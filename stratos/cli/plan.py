@@ -63,7 +63,6 @@ def plan_command(
     ] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
-    """Choose servers, teacher, student and method for a spec, before anything is spent."""
     folder = spec if spec.is_dir() else spec.parent
     file = spec / SPEC_FILE if spec.is_dir() else spec
     files = ModelFiles(FilesOnDisk(folder))

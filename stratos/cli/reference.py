@@ -13,7 +13,6 @@ from stratos.cli import app as cli
 
 def cli_reference() -> str:
     """`docs/cli.md`: every command with its arguments and options."""
-    cli.mount_plugins()
     root = typer.main.get_command(cli.app)
     exit_codes = (cli.__doc__ or "").partition("Exit codes: ")[2].strip().replace("\n", " ")
     lines = [
@@ -31,10 +30,13 @@ def cli_reference() -> str:
 def _describe(command: Any, path: str) -> Iterator[str]:
     if hasattr(command, "commands"):
         for option in (p for p in command.params if p.name != "help"):
-            told = f"`{path} {option.opts[0]} {option.name.upper()} …`, or `{option.envvar}`"
-            yield from (f"{told}: {option.help}", "")
+            value = "" if option.is_flag else f" {option.name.upper()} …"
+            variable = f", or `{option.envvar}`" if option.envvar else ""
+            yield from (f"`{path} {option.opts[0]}{value}`{variable}: {option.help}", "")
         for name in sorted(command.commands):
-            yield from _describe(command.commands[name], f"{path} {name}")
+            listed = getattr(command, "listed", {}).get(name)
+            found = listed.load(name) if listed else command.commands[name]
+            yield from _describe(found, f"{path} {name}")
         return
     parameters = [p for p in command.params if p.name != "help"]
     arguments = [p for p in parameters if p.param_type_name == "argument"]

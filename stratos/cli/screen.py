@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -22,6 +24,12 @@ def make_console(*, stderr: bool = False) -> Console:
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = _WIDTH_OF_NO_TERMINAL
     return console
+
+
+def print_json(value: object) -> None:
+    """One line of JSON, at once: whoever reads it may wait for it."""
+    sys.stdout.write(json.dumps(value) + "\n")
+    sys.stdout.flush()
 
 
 @contextmanager

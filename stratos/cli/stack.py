@@ -20,10 +20,10 @@ from botocore.exceptions import (
 )
 from botocore.exceptions import ConnectionError as NoConnectionError
 
+from stratos.cli.options import STACK_VARIABLE
 from stratos.errors import StackNotFound
 from stratos.hosting.names import DEFAULT_STACK, StackNames
 
-STACK_VARIABLE = "STRATOS_STACK"
 _OUTPUTS = frozenset({"Bucket", "RunsTable", "StateMachineArn", "ScheduleGroup"})
 """That a stack of ours has, whatever it is called."""
 

@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from stratos.catalog.files import FilesOnDisk
 from stratos.catalog.model_files import ModelFiles
 from stratos.catalog.spec_models import require_models
+from stratos.cli.options import Json
+from stratos.cli.screen import make_console, print_json
 from stratos.cli.stack import Stack
+from stratos.cli.watch import watch_run
 from stratos.contracts.bucket import SPEC_FILE, SPEC_PREFIX, run_id_of, s3_uri
 from stratos.errors import SpecRejected
 from stratos.problems import Problem
@@ -94,3 +100,20 @@ def submit(stack: Stack, folder: Path, on_file: Callable[[Path], None]) -> Submi
         num_files=len(files) + 1,
         num_bytes=num_bytes + len(body),
     )
+
+
+def submit_command(
+    folder: Annotated[Path, typer.Argument(help="Folder with spec.yaml and what it names.")],
+    watch: Annotated[bool, typer.Option(help="Follow the run to its end.")] = False,
+    json_: Json = False,
+) -> None:
+    stack, console = Stack.find(), make_console()
+    submission = submit(
+        stack, folder, lambda file: None if json_ else console.print(f"uploading {file}")
+    )
+    if json_:
+        print_json({"run_id": submission.run_id, "spec_uri": submission.spec_uri})
+    else:
+        console.print(f"run {submission.run_id} starts from {submission.spec_uri}", soft_wrap=True)
+    if watch:
+        watch_run(stack, submission.run_id, json_=json_)

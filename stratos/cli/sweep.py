@@ -1,9 +1,14 @@
-"""Call the sweeper by hand."""
+"""`stratos sweep`: call the sweeper by hand."""
 
 from __future__ import annotations
 
 import json
+from typing import Annotated
 
+import typer
+
+from stratos.cli.options import Json
+from stratos.cli.screen import make_console, print_json
 from stratos.cli.stack import Stack, client
 from stratos.errors import StackNotFound, SweepIncomplete
 from stratos.pipeline.steps import SweepInput, Swept
@@ -33,3 +38,21 @@ def sweep_now(stack: Stack, *, dry_run: bool) -> Swept:
     if "FunctionError" in response:
         raise SweepIncomplete(str(answer.get("errorMessage", answer)))
     return Swept.model_validate(answer)
+
+
+def sweep_command(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="List what would be removed; remove nothing.")
+    ] = False,
+    json_: Json = False,
+) -> None:
+    swept = sweep_now(Stack.find(), dry_run=dry_run)
+    if json_:
+        print_json(swept.model_dump(mode="json"))
+        return
+    console = make_console()
+    did = "would remove" if dry_run else "removed"
+    for orphan in swept.removed:
+        console.print(f"{did} {orphan.kind} {orphan.name}: {orphan.reason}", soft_wrap=True)
+    if not swept.removed:
+        console.print("nothing to remove: every resource belongs to a run")

@@ -8,20 +8,26 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import typer
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from stratos.cli.listing import run_json
+from stratos.cli.options import Json, RunId
 from stratos.cli.runs import (
     current_state,
     execution_ended,
     find_run,
     latest_progress,
     latest_runs,
+    read_summary,
 )
+from stratos.cli.screen import make_console, print_json
 from stratos.cli.stack import Stack
+from stratos.cli.tables import print_outcome
 from stratos.contracts.jobs import Progress
 from stratos.contracts.run import RunRow
 from stratos.errors import RunLost, RunNotFound
@@ -29,6 +35,8 @@ from stratos.moment import written
 from stratos.report.figures import duration
 from stratos.waiting import wait_until
 
+EXIT_CODES = {"succeeded": 0, "unchanged": 0, "failed": 3, "rejected": 4, "stopped": 5}
+"""Of a run that was followed, by how it ended."""
 START_TIMEOUT_SECONDS = 60.0
 SILENT_SECONDS = 10.0
 """Without a line, after which the last one is said again with the time it has taken."""
@@ -210,3 +218,29 @@ def describe(progress: Progress, done: float | None = None) -> str:
     if progress.note is not None:
         parts.append(progress.note)
     return ", ".join(parts)
+
+
+def watch_command(run_id: RunId, json_: Json = False) -> None:
+    watch_run(Stack.find(), run_id, json_=json_)
+
+
+def watch_run(stack: Stack, run_id: str, *, json_: bool) -> None:
+    """Show a run until it ends.
+
+    Raises:
+        typer.Exit: always; its code says how the run ended.
+    """
+    console = make_console()
+    snapshots = follow(stack, run_id, tell=lambda text: typer.echo(text, err=True))
+    if json_:
+        for snapshot in snapshots:
+            run = snapshot.run
+            progress = snapshot.progress.model_dump(mode="json") if snapshot.progress else None
+            print_json(run_json(run) | {"state": snapshot.state, "progress": progress})
+    else:
+        run = Screen(console).show(snapshots)
+        if (summary := read_summary(stack, run_id)) is not None:
+            print_outcome(console, summary)
+        else:
+            console.print(f"run {run_id}: {run.status}")
+    raise typer.Exit(EXIT_CODES.get(run.status, 1))

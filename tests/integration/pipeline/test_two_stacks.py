@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from infra.local.cli import bring_up
-from stratos.cli.stack import STACK_VARIABLE, Stack
+from stratos.cli.options import STACK_VARIABLE
+from stratos.cli.stack import Stack
 from stratos.cli.sweep import sweep_now
 from stratos.errors import StackNotFound
 from tests.integration.pipeline.cloud import (

@@ -1,36 +1,20 @@
-"""Reports as a script and a person get them."""
+"""The commands together: how they are listed, loaded and explained."""
 
 from __future__ import annotations
 
-import json
 import os
+import subprocess
+import sys
 
-from stratos.cli.stack import STACK_VARIABLE, Stack
-from stratos.contracts.bucket import RunKeys
-from tests.summaries import succeeded_run
-from tests.unit.stratos.cli.stack_contents import put_run, run
+import pytest
+from typer.testing import CliRunner
 
+from stratos.cli.app import Commands, app, main
+from stratos.cli.options import STACK_VARIABLE
+from stratos.cli.stack import Stack
+from tests.unit.stratos.cli.stack_contents import run
 
-def test_report_saves_both_files_and_prints_the_summary(stack, tmp_path):
-    summary = succeeded_run(run_id="r-1")
-    put_run(stack, "r-1")
-    stack.s3.put_object(
-        Bucket="bucket", Key=RunKeys("r-1").summary, Body=summary.model_dump_json().encode()
-    )
-    stack.s3.put_object(Bucket="bucket", Key=RunKeys("r-1").report, Body=b"<html></html>")
-    code, out = run("report", "r-1", "--json", "--out", str(tmp_path / "out"))
-    assert code == 0
-    assert json.loads(out)["student"]["accuracy"]["n"] == 600
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["report.html", "run.json"]
-    _, text = run("report", "r-1")
-    for expected in (
-        "57.0% (53.0–60.9, n=600)",
-        "student ÷ teacher",
-        "Knowledge Injection",
-        "1080 (864–)",
-        "$0.014",
-    ):
-        assert expected in text.replace("\n", " ")
+HEAVY = ("boto3", "botocore", "numpy", "pydantic", "jinja2", "yaml")
 
 
 def test_the_stack_is_chosen_by_an_option_before_the_command(stack, monkeypatch):
@@ -41,3 +25,47 @@ def test_the_stack_is_chosen_by_an_option_before_the_command(stack, monkeypatch)
     )
     assert run("--stack", "StratosDev", "runs")[0] == 0
     assert asked == ["StratosDev"]
+
+
+@pytest.mark.parametrize("asked", [["--help"], ["-h"], ["--version"]])
+def test_help_imports_nothing_that_a_command_needs(asked):
+    told = (
+        "import sys; from stratos.cli.app import app\n"
+        "try: app(sys.argv[1:])\n"
+        "except SystemExit: pass\n"
+        f"print('imported:', *(name for name in {HEAVY} if name in sys.modules))"
+    )
+    command = [sys.executable, "-c", told, *asked]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert shown.splitlines()[-1] == "imported:"
+
+
+@pytest.mark.parametrize("name", Commands.listed)
+def test_a_listed_command_is_there_and_says_what_the_list_says(name):
+    listed = Commands.listed[name]
+    first_paragraph = (listed.load(name).help or "").partition("\n\n")[0]
+    assert listed.help.startswith(" ".join(first_paragraph.split()).removesuffix("."))
+
+
+def test_a_misspelt_command_gets_a_suggestion():
+    result = CliRunner().invoke(app, ["summit"])
+    assert result.exit_code == 2
+    assert "Did you mean 'submit'" in result.output
+
+
+def test_the_version_is_the_distributions():
+    code, out = run("--version")
+    assert code == 0
+    assert out.split()[0] == "stratos"
+    assert out.split()[1][0].isdigit()
+
+
+def test_a_command_of_a_clone_says_so_where_there_is_none(monkeypatch, capsys):
+    for name in [name for name in sys.modules if name.partition(".")[0] == "infra"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "infra", None)  # importing it fails
+    monkeypatch.setattr(sys, "argv", ["stratos", "local", "status"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    assert "Clone the repository" in capsys.readouterr().err

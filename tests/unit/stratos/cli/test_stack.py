@@ -10,7 +10,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from stratos.cli.stack import STACK_VARIABLE, Stack
+from stratos.cli.options import STACK_VARIABLE
+from stratos.cli.stack import Stack
 from stratos.errors import StackNotFound
 
 OUTPUTS = ("Bucket", "RunsTable", "StateMachineArn", "ScheduleGroup")
