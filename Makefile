@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo demo-word-problems demo-smollm2 test iam test-vllm lint venv synth docs lock images \
+.PHONY: demo demo-word-problems demo-smollm2 test wheel iam test-vllm lint venv synth docs lock images \
 	check-images format bench-planner bench-distill bench-distill_real bench-serving bench-dataset bench-house \
 	bench-dataset_large bench-latency bench-local_generation bench-cloud_memory bench-iam bench-default_prompts \
 	bench-tool_calls_smollm2 bench-planner_real ablation ablation-smollm2 clean
@@ -47,6 +47,9 @@ venv:
 synth: venv  ## Lambda package, training source and template; cdk-nag runs here.
 	@$(BIN)/python -m infra.packaging.assets
 	@$(BIN)/python -m infra.app
+
+wheel: synth  ## What people install: build/dist, with the template and archives that it deploys.
+	@$(BIN)/python -m infra.packaging.distribution
 
 docs: synth  ## Write the generated documents anew.
 	@$(BIN)/python -m stratos.docs

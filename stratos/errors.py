@@ -166,6 +166,22 @@ class BatchFailed(StratosError):
     """The batch failed or was stopped; there are no answers."""
 
 
+class FolderTaken(StratosError):
+    """A folder that a command would fill is there already."""
+
+
+class DamagedModel(StratosError):
+    """A model's files are not what the training job wrote."""
+
+
+class NoEngine(StratosError):
+    """No engine on this machine can serve the model."""
+
+
+class NotUploaded(StratosError):
+    """A model could not be uploaded to the Hub."""
+
+
 class SweepIncomplete(StratosError):
     """Some resources that belong to no run are still there."""
 

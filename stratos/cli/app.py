@@ -69,6 +69,14 @@ class Commands(LazyCommands):
             "stratos.cli.batch:batch_command",
             "Ask a run's model a file of questions, on a server that runs only for that.",
         ),
+        "pull": Listed(
+            "stratos.cli.pull:pull_command",
+            "Bring a run's model home: weights, adapter, GGUF, and a README with how to load each.",
+        ),
+        "serve": Listed(
+            "stratos.cli.serve:serve_command",
+            "Answer on this machine, at http://127.0.0.1:8080/v1/chat/completions, until Ctrl-C.",
+        ),
         "stop": Listed(
             "stratos.cli.stop:stop_command",
             "Stop a run. Its jobs end and nothing billable is left; a model in service stays in "

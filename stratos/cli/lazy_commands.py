@@ -69,4 +69,6 @@ class LazyCommands(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         name, command, rest = super().resolve_command(ctx, args)
-        return name, self.listed[name].load(name) if name in self.listed else command, rest
+        if name is not None and name in self.listed:
+            command = self.listed[name].load(name)
+        return name, command, rest
