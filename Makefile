@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo demo-word-problems demo-smollm2 test wheel iam test-vllm lint venv synth docs lock images \
+.PHONY: demo demo-word-problems demo-smollm2 test test-pythons wheel iam test-vllm lint venv synth docs lock images \
 	check-images format bench-planner bench-distill bench-distill_real bench-serving bench-dataset bench-house \
 	bench-dataset_large bench-latency bench-local_generation bench-cloud_memory bench-iam bench-default_prompts \
 	bench-tool_calls_smollm2 bench-planner_real ablation ablation-smollm2 clean
@@ -21,6 +21,12 @@ demo-smollm2: synth  ## The third example: real pretrained weights, from a packa
 test: synth  ## Every test.
 	@rm -rf build/iam
 	@STRATOS_IAM_RECORDS=$(CURDIR)/build/iam $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+
+# 3.11 to 3.14, those that the machine has: as `python3.12`, or what pyenv has installed.
+PYTHONS = $(foreach minor,11 12 13 14,$(or $(lastword $(wildcard $(HOME)/.pyenv/versions/3.$(minor).*/bin/python)),$(shell command -v python3.$(minor))))
+
+test-pythons: synth  ## The installed package on every Python that it is for and this machine has.
+	@STRATOS_PYTHONS="$(strip $(PYTHONS))" $(BIN)/python -m pytest -q tests/infra/packaging/test_distribution.py
 
 iam: synth  ## Which calls of the latest `make test` needed which statement of the template.
 	@$(BIN)/python -m infra.local.iam.coverage build/iam

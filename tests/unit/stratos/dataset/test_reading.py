@@ -260,7 +260,7 @@ def test_a_heading_in_a_logged_reply_is_no_gold_answer(tmp_path: Path) -> None:
 
 
 def test_a_line_of_any_depth_is_read_or_bad() -> None:
-    depths = range(1, 1100)
+    depths = [*range(1, 1100), 20_000, 200_000]  # CPython 3.12 goes deeper than 3.11
     lines = [
         b'{"prompt": "q", "completion": ' + b'{"a":' * deep + b"1" + b"}" * (deep + 1)
         for deep in depths
