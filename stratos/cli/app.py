@@ -24,6 +24,15 @@ class Commands(LazyCommands):
     """Every command, in the order in which a person comes to need them."""
 
     listed: ClassVar = {
+        "init": Listed(
+            "stratos.cli.init:init_command",
+            "Look at your data and write a first spec.yaml beside it, with a reason for each line.",
+        ),
+        "validate": Listed(
+            "stratos.cli.validate:validate_command",
+            "Say what is wrong with a spec, or that nothing is; the exit code is 4 if a run would "
+            "refuse it.",
+        ),
         "plan": Listed(
             "stratos.cli.plan:plan_command",
             "Choose servers, teacher, student and method for a spec, before anything is spent.",
