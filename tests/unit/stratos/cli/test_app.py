@@ -9,7 +9,7 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from stratos.cli.app import Commands, app, main
+from stratos.cli.app import Commands, app
 from stratos.cli.options import STACK_VARIABLE
 from stratos.cli.stack import Stack
 from tests.unit.stratos.cli.stack_contents import run
@@ -58,14 +58,3 @@ def test_the_version_is_the_distributions():
     assert code == 0
     assert out.split()[0] == "stratos"
     assert out.split()[1][0].isdigit()
-
-
-def test_a_command_of_a_clone_says_so_where_there_is_none(monkeypatch, capsys):
-    for name in [name for name in sys.modules if name.partition(".")[0] == "infra"]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "infra", None)  # importing it fails
-    monkeypatch.setattr(sys, "argv", ["stratos", "local", "status"])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert ended.value.code == 1
-    assert "Clone the repository" in capsys.readouterr().err
