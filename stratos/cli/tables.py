@@ -10,7 +10,6 @@ from rich.text import Text
 
 from stratos.cli.runs import usd_per_month
 from stratos.contracts.run import RunRow
-from stratos.moment import written
 from stratos.pipeline.summary import RunSummary
 from stratos.report.figures import (
     accuracy_rows,
@@ -23,6 +22,7 @@ from stratos.report.figures import (
     money,
     share,
 )
+from stratos.report.next_steps import next_steps
 from stratos.units import figure
 
 STYLES = {"succeeded": "green", "failed": "red", "rejected": "red", "stopped": "yellow"}
@@ -52,18 +52,14 @@ def print_outcome(console: Console, run: RunSummary) -> None:
         console.print(f"served by {engine}", soft_wrap=True)
     if run.served and run.served.changed:
         console.print(run.served.changed, soft_wrap=True)
-    if run.endpoint:
-        end = run.endpoint.expires_at
-        until = "deleted by hand" if end is None else written(end)
-        console.print(f"endpoint: {run.endpoint.name}, until {until}", soft_wrap=True)
-    if run.batch:
-        console.print(
-            f"batches: {run.batch.model_name} on {run.batch.server.instance_type}; ask it with "
-            f"`stratos batch {run.run_id} FILE`",
-            soft_wrap=True,
-        )
     for note in run.notes:
         console.print(note, style="dim", soft_wrap=True)
+    if steps := next_steps(run):
+        table = Table("next", "", box=None, pad_edge=False, header_style="dim")
+        table.columns[0].no_wrap = True
+        for command, purpose in steps:
+            table.add_row(Text(command), purpose)
+        console.print(table)
 
 
 def _constraints(run: RunSummary) -> Table:

@@ -24,6 +24,7 @@ from stratos.report.figures import (
     percent,
     share,
 )
+from stratos.report.next_steps import next_steps
 from stratos.report.plots import LimitLine, Line, Point, axis, curves, scatter
 
 
@@ -49,6 +50,7 @@ def render(summary: RunSummary) -> str:
         accuracies=accuracy_rows(summary),
         comparisons=comparison_rows(summary),
         engine=engine_told(summary),
+        next_steps=next_steps(summary),
         measurements=measurement_rows(summary),
         batches=batch_rows(summary),
         dataset=_dataset(summary.dataset) if summary.dataset else None,
