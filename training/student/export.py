@@ -291,9 +291,21 @@ def _adapter_row(folder: Path, config: DistillConfig) -> str:
     )
 
 
+_OLLAMA = """
+Ollama has not been tried with it. It takes the template from the file:
+
+```
+printf 'FROM ./{file}\\nPARAMETER temperature 0\\n' > Modelfile
+ollama create distilled --file Modelfile
+ollama run distilled
+```
+"""
+
+
 def _usage(folder: Path, config: DistillConfig) -> str:
     rows = "\n".join(f"| `{gguf_name(kind)}` | {kind}, llama.cpp {BUILD} |" for kind in config.gguf)
     served = f"llama-server --model {gguf_name(config.gguf[-1])} --temp 0\n" if config.gguf else ""
+    ollama = _OLLAMA.format(file=gguf_name(config.gguf[-1])) if config.gguf else ""
     return f"""## Ask it
 
 It was taught and measured with greedy answers. Its chat template renders the prompts of training.
@@ -317,7 +329,9 @@ llama.cpp, then `POST /v1/chat/completions` on port 8080; vLLM, then the same on
 ```
 {served}vllm serve . --served-model-name {config.student.name}
 ```
-"""
+
+`stratos serve .` starts whichever of the two is there.
+{ollama}"""
 
 
 def _sha256(path: Path) -> str:
