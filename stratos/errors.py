@@ -198,6 +198,10 @@ class StackNotFound(NotFound):
     """No Stratos stack answers where boto3 looks."""
 
 
+class LogsNotFound(NotFound):
+    """A run has written nothing, or nothing of the kind asked for."""
+
+
 class CloneNeeded(StratosError):
     """A command that needs what is in the repository and not in the installed package."""
 

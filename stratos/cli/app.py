@@ -62,6 +62,10 @@ class Commands(LazyCommands):
             "stratos.cli.watch:watch_command",
             "Follow a run to its end; the exit code says how it ended.",
         ),
+        "logs": Listed(
+            "stratos.cli.logs:logs_command",
+            "Print what a run's jobs wrote, in the order in which they wrote it.",
+        ),
         "runs": Listed(
             "stratos.cli.listing:runs_command",
             "List runs, newest first: what is live, since when, and what it costs.",
