@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from benchmarks.engines_front import front_rows  # noqa: E402
 from benchmarks.engines_optimizer import optimizer_rows  # noqa: E402
 from benchmarks.engines_prices import price_rows  # noqa: E402
 from benchmarks.machine import describe_machine  # noqa: E402
-from benchmarks.tables import print_table  # noqa: E402
+from benchmarks.tables import Row, print_table  # noqa: E402
 
 RESULTS = ROOT / "benchmarks" / "results" / "engines.json"
 
@@ -33,12 +34,13 @@ def main() -> None:
     parser.add_argument("--skypilot", type=Path, required=True, help="a Python that has SkyPilot")
     parser.add_argument("--specs", type=int, default=20)
     given = parser.parse_args()
-    parts = {
+    parts: dict[str, Callable[[], tuple[list[Row], list[Row]]]] = {
         "prices": price_rows,
         "optimizer": lambda: optimizer_rows(given.skypilot, given.specs),
         "front": lambda: front_rows(given.specs),
     }
-    rows, checks = {}, []
+    rows: dict[str, list[Row]] = {}
+    checks: list[Row] = []
     for part, measure in parts.items():
         rows[part], found = measure()
         print(f"\n{part}")

@@ -56,7 +56,10 @@ def front_rows(count: int) -> tuple[list[Row], list[Row]]:
     both = with_twins(catalog)
     rng = np.random.default_rng(SEED)
     base = PoolBuilder(request(catalog, Constraints()), ()).build()
-    asked_usd, saved_usd, on_ec2, in_front = [], [], [], []
+    asked_usd: list[float] = []
+    saved_usd: list[float] = []
+    on_ec2: list[bool] = []
+    in_front: list[float] = []
     while len(asked_usd) < count:
         constraints, preferences = random_spec(rng, base)
         pace, records = float(10 ** rng.uniform(-1, 1)), int(10 ** rng.uniform(3, 4.7))
@@ -71,7 +74,7 @@ def front_rows(count: int) -> tuple[list[Row], list[Row]]:
         asked_usd.append(usd)
         saved_usd.append(usd - less)
         on_ec2.append(_elsewhere(plans.chosen))
-        in_front.append(np.mean([_elsewhere(plan) for plan in plans.front]))
+        in_front.append(float(np.mean([_elsewhere(plan) for plan in plans.front])))
     saved, server = np.array(saved_usd), SERVER_USD_PER_HOUR * HOURS_A_MONTH
     row = {
         "specs": count,

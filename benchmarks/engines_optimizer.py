@@ -61,8 +61,8 @@ class Problem:
     def seconds(self, usd_per_hour: Floats, objective: str) -> list[float]:
         """What SkyPilot's estimator says: all seconds for time, those that are billed for cost."""
         if objective == "TIME":
-            return (self.hours * 3600).tolist()
-        return list((self.usd / usd_per_hour[self.rows] * 3600).tolist())
+            return [float(seconds) for seconds in self.hours * 3600]
+        return [float(seconds) for seconds in self.usd / usd_per_hour[self.rows] * 3600]
 
 
 def on_demand(catalog: ServerCatalog) -> ServerTable:
