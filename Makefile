@@ -26,7 +26,7 @@ test: synth  ## Every test.
 PYTHONS = $(foreach minor,11 12 13 14,$(or $(lastword $(wildcard $(HOME)/.pyenv/versions/3.$(minor).*/bin/python)),$(shell command -v python3.$(minor))))
 
 test-pythons: synth  ## The installed package on every Python that it is for and this machine has.
-	@STRATOS_PYTHONS="$(strip $(PYTHONS))" $(BIN)/python -m pytest -q tests/infra/packaging/test_distribution.py
+	@STRATOS_PYTHONS="$(strip $(PYTHONS))" $(BIN)/python -m pytest -q tests/infra/test_distribution.py
 
 iam: synth  ## Which calls of the latest `make test` needed which statement of the template.
 	@$(BIN)/python -m infra.local.iam.coverage build/iam
@@ -55,7 +55,7 @@ synth: venv  ## Lambda package, training source and template; cdk-nag runs here.
 	@$(BIN)/python -m infra.app
 
 wheel: synth  ## What people install: build/dist, with the template and archives that it deploys.
-	@$(BIN)/python -m infra.packaging.distribution
+	@$(BIN)/python -m infra.distribution
 
 docs: synth  ## Write the generated documents anew.
 	@$(BIN)/python -m stratos.docs

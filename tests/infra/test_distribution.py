@@ -19,7 +19,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from infra.app import ROOT
-from infra.packaging.distribution import build_wheel, deployed_files
+from infra.distribution import build_wheel, deployed_files
 
 EXAMPLE = ROOT / "examples" / "mahjong-waits"
 EVERY = os.environ.get("STRATOS_PYTHONS", "").split()
