@@ -31,7 +31,7 @@ _OVERLAP_MS = 60_000
 """Lines may arrive late, so the last minute is read again."""
 
 
-class Line(NamedTuple):
+class LogLine(NamedTuple):
     """One line, as CloudWatch Logs has it.
 
     Attributes:
@@ -88,7 +88,7 @@ def logs_command(
         raise LogsNotFound(_why_none(stack, run_id, state))
 
 
-def lines_of(stack: Stack, run: RunRow, state: str | None, after_ms: int) -> list[Line]:
+def lines_of(stack: Stack, run: RunRow, state: str | None, after_ms: int) -> list[LogLine]:
     """Every line of a run since a moment, the oldest first.
 
     Args:
@@ -122,13 +122,13 @@ def _streams(stack: Stack, run: RunRow, state: str | None) -> list[tuple[str, st
     return [(group, name) for group, name in streams if _source(name, run).startswith(step)]
 
 
-def _events(group: str, streams: Sequence[str], run: RunRow, after_ms: int) -> Iterator[Line]:
+def _events(group: str, streams: Sequence[str], run: RunRow, after_ms: int) -> Iterator[LogLine]:
     pages = client("logs").get_paginator("filter_log_events")
     asked: dict[str, Any] = {"logGroupName": group, "logStreamNames": list(streams)}
     for page in pages.paginate(**asked, startTime=max(0, after_ms)):
         for event in page["events"]:
             source = _source(event["logStreamName"], run)
-            yield Line(event["timestamp"], source, event["message"].rstrip("\n"), event["eventId"])
+            yield LogLine(event["timestamp"], source, event["message"].rstrip("\n"), event["eventId"])
 
 
 def _source(stream: str, run: RunRow) -> str:
