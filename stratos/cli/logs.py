@@ -128,7 +128,9 @@ def _events(group: str, streams: Sequence[str], run: RunRow, after_ms: int) -> I
     for page in pages.paginate(**asked, startTime=max(0, after_ms)):
         for event in page["events"]:
             source = _source(event["logStreamName"], run)
-            yield LogLine(event["timestamp"], source, event["message"].rstrip("\n"), event["eventId"])
+            yield LogLine(
+                event["timestamp"], source, event["message"].rstrip("\n"), event["eventId"]
+            )
 
 
 def _source(stream: str, run: RunRow) -> str:
