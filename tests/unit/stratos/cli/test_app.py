@@ -27,7 +27,7 @@ def test_the_stack_is_chosen_by_an_option_before_the_command(stack, monkeypatch)
     assert asked == ["StratosDev"]
 
 
-@pytest.mark.parametrize("asked", [["--help"], ["-h"], ["--version"]])
+@pytest.mark.parametrize("asked", [["--help"], ["-h"]])
 def test_help_imports_nothing_that_a_command_needs(asked):
     told = (
         "import sys; from stratos.cli.app import app\n"
