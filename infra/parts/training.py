@@ -43,57 +43,90 @@ class TrainingJobs(Construct):
         super().__init__(scope, id)
         self.source = s3_assets.Asset(self, "Source", path=str(assets.source))
         self.packages = s3_assets.Asset(self, "Packages", path=str(assets.packages))
-        self.role = iam.Role(
-            self,
-            "Role",
-            assumed_by=trusted_sagemaker(),
-            description="What a Stratos training job may do",
+        self.role, self.batch_role = _roles(
+            self, bucket, key, code=read_archives(self.source.bucket)
         )
-        self.batch_role = _batch_role(self, bucket, key)
-        models = [
-            f"arn:{Aws.PARTITION}:bedrock:*::foundation-model/*",
-            arn("bedrock", "inference-profile/*"),
-            arn("bedrock", "application-inference-profile/*"),
-        ]
-        batches = arn("bedrock", "model-invocation-job/*")
-        for statement in (
-            *run_container(repositories=REPOSITORIES, log_group="/aws/sagemaker/TrainingJobs"),
-            *read_objects(bucket, "specs/", "runs/", CHECKPOINT_PREFIX),
-            write_records(bucket, "runs/*"),
-            write_objects(bucket, f"{CHECKPOINT_PREFIX}*"),
-            use_key(key),
-            *read_archives(self.source.bucket),
-            iam.PolicyStatement(
-                sid="BedrockTeachers",
-                actions=["bedrock:InvokeModel"],
-                resources=models,
-            ),
-            iam.PolicyStatement(
-                sid="StartBedrockBatches",
-                actions=["bedrock:CreateModelInvocationJob"],
-                resources=[*models, batches],
-            ),
-            iam.PolicyStatement(
-                sid="TagBedrockBatches",
-                actions=["bedrock:TagResource"],
-                resources=[batches],
-                conditions={"StringEquals": {f"aws:RequestTag/{STACK_TAG}": STACK_NAME}},
-            ),
-            iam.PolicyStatement(
-                sid="BedrockBatches",
-                actions=["bedrock:GetModelInvocationJob", "bedrock:StopModelInvocationJob"],
-                resources=[batches],
-                # Bedrock forgets the tags of a batch that has ended.
-                conditions={"StringEqualsIfExists": {f"aws:ResourceTag/{STACK_TAG}": STACK_NAME}},
-            ),
-            pass_role(self.batch_role, "bedrock.amazonaws.com"),
-            iam.PolicyStatement(
-                sid="TeacherKeys",
-                actions=["secretsmanager:GetSecretValue"],
-                resources=[arn("secretsmanager", f"secret:{PREFIX}/*")],
-            ),
-        ):
-            self.role.add_to_policy(statement)
+
+
+class WorkerTrainingJobs(Construct):
+    """The roles of jobs in a worker region, where their code is among the copies."""
+
+    def __init__(self, scope: Construct, id: str, *, bucket: s3.IBucket, key: kms.IKey) -> None:
+        super().__init__(scope, id)
+        self.role, self.batch_role = _roles(self, bucket, key, code=read_archives(bucket))
+
+
+def _roles(
+    scope: Construct,
+    bucket: s3.IBucket,
+    key: kms.IKey,
+    *,
+    code: list[iam.PolicyStatement],
+) -> tuple[iam.Role, iam.Role]:
+    """The role of jobs, and that of their batches on Bedrock.
+
+    Args:
+        code: What lets a job read the archives that it is started from.
+    """
+    role = iam.Role(
+        scope,
+        "Role",
+        assumed_by=trusted_sagemaker(),
+        description="What a Stratos training job may do",
+    )
+    batch_role = _batch_role(scope, bucket, key)
+    models = [
+        f"arn:{Aws.PARTITION}:bedrock:*::foundation-model/*",
+        arn("bedrock", "inference-profile/*"),
+        arn("bedrock", "application-inference-profile/*"),
+    ]
+    batches = arn("bedrock", "model-invocation-job/*")
+    for statement in (
+        *run_container(repositories=REPOSITORIES, log_group="/aws/sagemaker/TrainingJobs"),
+        *read_objects(bucket, "specs/", "runs/", CHECKPOINT_PREFIX),
+        write_records(bucket, "runs/*"),
+        write_objects(bucket, f"{CHECKPOINT_PREFIX}*"),
+        use_key(key),
+        *code,
+        *_ask_bedrock(models, batches),
+        pass_role(batch_role, "bedrock.amazonaws.com"),
+        iam.PolicyStatement(
+            sid="TeacherKeys",
+            actions=["secretsmanager:GetSecretValue"],
+            resources=[arn("secretsmanager", f"secret:{PREFIX}/*")],
+        ),
+    ):
+        role.add_to_policy(statement)
+    return role, batch_role
+
+
+def _ask_bedrock(models: list[str], batches: str) -> tuple[iam.PolicyStatement, ...]:
+    """Teachers on Bedrock, asked one by one or in batches."""
+    return (
+        iam.PolicyStatement(
+            sid="BedrockTeachers",
+            actions=["bedrock:InvokeModel"],
+            resources=models,
+        ),
+        iam.PolicyStatement(
+            sid="StartBedrockBatches",
+            actions=["bedrock:CreateModelInvocationJob"],
+            resources=[*models, batches],
+        ),
+        iam.PolicyStatement(
+            sid="TagBedrockBatches",
+            actions=["bedrock:TagResource"],
+            resources=[batches],
+            conditions={"StringEquals": {f"aws:RequestTag/{STACK_TAG}": STACK_NAME}},
+        ),
+        iam.PolicyStatement(
+            sid="BedrockBatches",
+            actions=["bedrock:GetModelInvocationJob", "bedrock:StopModelInvocationJob"],
+            resources=[batches],
+            # Bedrock forgets the tags of a batch that has ended.
+            conditions={"StringEqualsIfExists": {f"aws:ResourceTag/{STACK_TAG}": STACK_NAME}},
+        ),
+    )
 
 
 def _batch_role(scope: Construct, bucket: s3.IBucket, key: kms.IKey) -> iam.Role:

@@ -10,9 +10,20 @@ FetchInputs turns them into the worker's own: the same keys in the worker's buck
 
 from __future__ import annotations
 
+from typing import Any
+
 from stratos.contracts.run import RunRef
 from stratos.frozen import FrozenModel
 from stratos.pipeline.steps import JobFailure, TrainingJob
+
+
+HEARTBEAT_SECONDS = 1800
+"""A job of another region that says nothing for so long is lost to home."""
+COPIES_KEPT_DAYS = 30
+"""What lies in a worker's bucket is deleted after so long, checkpoints earlier: a copy that is about
+to go is copied anew before a job reads it."""
+SHORTEST_WAIT_SECONDS = 90
+"""An execution's history has 25,000 events, and a look at a job takes ten with what it waits."""
 
 
 class HandOverInput(FrozenModel):
@@ -56,7 +67,7 @@ class Watched(FrozenModel):
 
     over: bool
     wait_seconds: int
-    """Until it is looked at again."""
+    """Until it is looked at again: at least `SHORTEST_WAIT_SECONDS` on average."""
     silent_since: float | None
     checkpoints_copied_at: float | None
 
@@ -64,5 +75,8 @@ class Watched(FrozenModel):
 class GiveUpInput(FrozenModel):
     """A job that cannot be brought to its end in this region."""
 
-    worker: WorkerJob
-    failure: JobFailure
+    worker: WorkerJob | None = None
+    failure: JobFailure | None = None
+    event: dict[str, Any] | None = None
+    """An `Execution Status Change` event instead, of an execution that was cut short. Its `detail`
+    holds the worker's `WorkerJob` as JSON text in `input`."""
