@@ -161,7 +161,7 @@ class Stratos(Stack):
             notifications=self._notifications,
             schedules=self._schedules,
         )
-        grant_elsewhere(self._functions, self._regions.workers)
+        grant_elsewhere(self._functions, storage=self._storage, regions=self._regions.workers)
         grant_workflow(
             workflow_role,
             functions=self._functions,

@@ -64,7 +64,7 @@ class Worker(Stack):
         self._notifications = Notifications(
             self, "Notifications", key=self._storage.key, notification_email=notification_email
         )
-        self._training_jobs = WorkerTrainingJobs(self, "TrainingJobs", **in_storage)
+        self._training_jobs = WorkerTrainingJobs(self, "TrainingJobs", home=home, **in_storage)
         self._functions = Functions(
             self,
             "Functions",
@@ -98,11 +98,9 @@ class Worker(Stack):
     def _environment(self) -> dict[str, str]:
         """What every function is told of the other parts."""
         return {
-            "HOME_REGION": self._home,
-            "WORKER_BUCKET": self._storage.bucket.bucket_name,
+            "BUCKET": self._storage.bucket.bucket_name,
             "KMS_KEY_ARN": self._storage.key.key_arn,
             "STATE_MACHINE_ARN": worker_machine_arn(),
-            "BEDROCK_ROLE_ARN": self._training_jobs.batch_role.role_arn,
         }
 
     def _join(self, *, encrypts_traffic: bool) -> Network:

@@ -43,30 +43,57 @@ class TrainingJobs(Construct):
         super().__init__(scope, id)
         self.source = s3_assets.Asset(self, "Source", path=str(assets.source))
         self.packages = s3_assets.Asset(self, "Packages", path=str(assets.packages))
-        self.role, self.batch_role = _roles(
-            self, bucket, key, code=read_archives(self.source.bucket)
-        )
+        self.batch_role = _batch_role(self, bucket, key)
+        self.role = _role(self, bucket, key, code_in=self.source.bucket, teachers_in=Aws.REGION)
+        batches = arn("bedrock", "model-invocation-job/*")
+        for statement in (
+            iam.PolicyStatement(
+                sid="StartBedrockBatches",
+                actions=["bedrock:CreateModelInvocationJob"],
+                resources=[*_models(Aws.REGION), batches],
+            ),
+            iam.PolicyStatement(
+                sid="TagBedrockBatches",
+                actions=["bedrock:TagResource"],
+                resources=[batches],
+                conditions={"StringEquals": {f"aws:RequestTag/{STACK_TAG}": STACK_NAME}},
+            ),
+            iam.PolicyStatement(
+                sid="BedrockBatches",
+                actions=["bedrock:GetModelInvocationJob", "bedrock:StopModelInvocationJob"],
+                resources=[batches],
+                # Bedrock forgets the tags of a batch that has ended.
+                conditions={"StringEqualsIfExists": {f"aws:ResourceTag/{STACK_TAG}": STACK_NAME}},
+            ),
+            pass_role(self.batch_role, "bedrock.amazonaws.com"),
+        ):
+            self.role.add_to_policy(statement)
+        self.role.add_to_policy(_teacher_keys(Aws.REGION))
 
 
 class WorkerTrainingJobs(Construct):
-    """The roles of jobs in a worker region, where their code is among the copies."""
+    """The role of jobs in a worker region, where their code is among the copies.
 
-    def __init__(self, scope: Construct, id: str, *, bucket: s3.IBucket, key: kms.IKey) -> None:
+    Secrets and Bedrock are home's, wherever a job runs, and no batch of Bedrock's is: its role is
+    home's bucket's.
+    """
+
+    def __init__(
+        self, scope: Construct, id: str, *, bucket: s3.IBucket, key: kms.IKey, home: str
+    ) -> None:
         super().__init__(scope, id)
-        self.role, self.batch_role = _roles(self, bucket, key, code=read_archives(bucket))
+        self.role = _role(self, bucket, key, code_in=bucket, teachers_in=home)
+        self.role.add_to_policy(_teacher_keys(home))
 
 
-def _roles(
-    scope: Construct,
-    bucket: s3.IBucket,
-    key: kms.IKey,
-    *,
-    code: list[iam.PolicyStatement],
-) -> tuple[iam.Role, iam.Role]:
-    """The role of jobs, and that of their batches on Bedrock.
+def _role(
+    scope: Construct, bucket: s3.IBucket, key: kms.IKey, *, code_in: s3.IBucket, teachers_in: str
+) -> iam.Role:
+    """The role of jobs.
 
     Args:
-        code: What lets a job read the archives that it is started from.
+        code_in: Where the archives lie that a job is started from.
+        teachers_in: Region in which Bedrock is asked.
     """
     role = iam.Role(
         scope,
@@ -74,58 +101,35 @@ def _roles(
         assumed_by=trusted_sagemaker(),
         description="What a Stratos training job may do",
     )
-    batch_role = _batch_role(scope, bucket, key)
-    models = [
-        f"arn:{Aws.PARTITION}:bedrock:*::foundation-model/*",
-        arn("bedrock", "inference-profile/*"),
-        arn("bedrock", "application-inference-profile/*"),
-    ]
-    batches = arn("bedrock", "model-invocation-job/*")
     for statement in (
         *run_container(repositories=REPOSITORIES, log_group="/aws/sagemaker/TrainingJobs"),
         *read_objects(bucket, "specs/", "runs/", CHECKPOINT_PREFIX),
         write_records(bucket, "runs/*"),
         write_objects(bucket, f"{CHECKPOINT_PREFIX}*"),
         use_key(key),
-        *code,
-        *_ask_bedrock(models, batches),
-        pass_role(batch_role, "bedrock.amazonaws.com"),
+        *read_archives(code_in),
         iam.PolicyStatement(
-            sid="TeacherKeys",
-            actions=["secretsmanager:GetSecretValue"],
-            resources=[arn("secretsmanager", f"secret:{PREFIX}/*")],
+            sid="BedrockTeachers", actions=["bedrock:InvokeModel"], resources=_models(teachers_in)
         ),
     ):
         role.add_to_policy(statement)
-    return role, batch_role
+    return role
 
 
-def _ask_bedrock(models: list[str], batches: str) -> tuple[iam.PolicyStatement, ...]:
-    """Teachers on Bedrock, asked one by one or in batches."""
-    return (
-        iam.PolicyStatement(
-            sid="BedrockTeachers",
-            actions=["bedrock:InvokeModel"],
-            resources=models,
-        ),
-        iam.PolicyStatement(
-            sid="StartBedrockBatches",
-            actions=["bedrock:CreateModelInvocationJob"],
-            resources=[*models, batches],
-        ),
-        iam.PolicyStatement(
-            sid="TagBedrockBatches",
-            actions=["bedrock:TagResource"],
-            resources=[batches],
-            conditions={"StringEquals": {f"aws:RequestTag/{STACK_TAG}": STACK_NAME}},
-        ),
-        iam.PolicyStatement(
-            sid="BedrockBatches",
-            actions=["bedrock:GetModelInvocationJob", "bedrock:StopModelInvocationJob"],
-            resources=[batches],
-            # Bedrock forgets the tags of a batch that has ended.
-            conditions={"StringEqualsIfExists": {f"aws:ResourceTag/{STACK_TAG}": STACK_NAME}},
-        ),
+def _models(region: str) -> list[str]:
+    """Bedrock's models, by their own names and by profiles of a region."""
+    return [
+        f"arn:{Aws.PARTITION}:bedrock:*::foundation-model/*",
+        arn("bedrock", "inference-profile/*", region=region),
+        arn("bedrock", "application-inference-profile/*", region=region),
+    ]
+
+
+def _teacher_keys(region: str) -> iam.PolicyStatement:
+    return iam.PolicyStatement(
+        sid="TeacherKeys",
+        actions=["secretsmanager:GetSecretValue"],
+        resources=[arn("secretsmanager", f"secret:{PREFIX}/*", region=region)],
     )
 
 
@@ -147,11 +151,7 @@ def _batch_role(scope: Construct, bucket: s3.IBucket, key: kms.IKey) -> iam.Role
         iam.PolicyStatement(
             # A model named by its inference profile is invoked under this role, in other regions.
             actions=["bedrock:InvokeModel"],
-            resources=[
-                f"arn:{Aws.PARTITION}:bedrock:*::foundation-model/*",
-                arn("bedrock", "inference-profile/*"),
-                arn("bedrock", "application-inference-profile/*"),
-            ],
+            resources=_models(Aws.REGION),
         ),
     ):
         role.add_to_policy(statement)

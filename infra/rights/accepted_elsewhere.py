@@ -8,15 +8,19 @@ from infra.parts.functions import ELSEWHERE_HANDLERS, WORKER_HANDLERS
 from infra.rights.accepted_findings import FINDINGS, AcceptedFinding, wildcard
 from infra.rights.elsewhere_rights import COUNTS_JOBS
 
-_SHARED = ("TrainingJobs/", "Network/")
+_SHARED = ("TrainingJobs/Role", "Network/Rights")
 """Parts that a worker region has as home has them, and so their findings."""
 _WORKER = tuple(f"Functions/{item.id}" for item in WORKER_HANDLERS)
 _WORKER_ROLES = tuple(f"{function}Role" for function in _WORKER)
-_CARRY = tuple(
-    f"Functions/{name}Role" for name in ("FetchInputs", "WatchJob", "BringHome", "GiveUp")
+_FETCHES, *_BRING = _CARRY = tuple(
+    f"Functions/{name}Role" for name in ("FetchInputs", "WatchJob", "BringHome")
 )
-_FETCHES, *_BRING = _CARRY
-_SWEEP, _MACHINE = "Functions/SweepRole", "Workflow/Role"
+_WATCHES = _BRING[0]
+_GIVES_UP, _SWEEP, _MACHINE = (
+    "Functions/GiveUpRole",
+    "Functions/SweepRole",
+    "Workflow/Role",
+)
 
 _JOB_NAMES = "Named after the run; held by the tags stratos:run and stratos:stack, too."
 _EXECUTIONS = "The wildcard stands for the executions of the one state machine."
@@ -37,6 +41,7 @@ def home_findings(regions: tuple[str, ...]) -> tuple[AcceptedFinding, ...]:
         *FINDINGS,
         AcceptedFinding("AwsSolutions-L1", new, _of("AwsSolutions-L1").reason),
         wildcard("*", tuple(f"{name}Role" for name in new), "X-Ray's write actions take none."),
+        wildcard("<{bucket}.Arn>/runs/*/elsewhere/*", ("Functions/HandOverRole",), _ANY_KEY),
         *(
             wildcard(
                 f"arn:<AWS::Partition>:sagemaker:{region}:<AWS::AccountId>:training-job/*",
@@ -66,7 +71,7 @@ def worker_findings(home: str) -> tuple[AcceptedFinding, ...]:
     here, there = "<AWS::Region>:<AWS::AccountId>", f"{home}:<AWS::AccountId>"
     bucket = "arn:<AWS::Partition>:s3:::{prefix}-storagebucket*"
     return (
-        *_shared(),
+        *_shared(home),
         AcceptedFinding(
             "AwsSolutions-S1",
             ("Storage/Bucket",),
@@ -81,8 +86,13 @@ def worker_findings(home: str) -> tuple[AcceptedFinding, ...]:
         ),
         wildcard("<{bucket}.Arn>/*", (_FETCHES,), "Copies have the keys that they have at home."),
         *(
-            wildcard(f"<{{bucket}}.Arn>/{prefix}/*", tuple(_BRING), _ANY_KEY)
-            for prefix in ("checkpoints", "runs")
+            wildcard(f"<{{bucket}}.Arn>/{prefix}/*", roles, _ANY_KEY)
+            for prefix, roles in (
+                ("checkpoints", tuple(_BRING)),
+                ("copies", tuple(_BRING)),
+                ("runs", _CARRY),
+                ("specs", (_FETCHES,)),
+            )
         ),
         *(
             wildcard(f"{bucket}{keys}", roles, _HOME_BUCKET)
@@ -91,6 +101,9 @@ def worker_findings(home: str) -> tuple[AcceptedFinding, ...]:
                 ("/checkpoints/*", _CARRY),
                 ("/runs/*", _CARRY),
                 ("/specs/*", (_FETCHES,)),
+                ("/runs/*/transfers/*", (_FETCHES, _WATCHES)),
+                ("/runs/*/elsewhere/*", (_WATCHES,)),
+                ("/runs/*/jobs/*/progress.json", (_WATCHES,)),
             )
         ),
         wildcard(
@@ -100,7 +113,7 @@ def worker_findings(home: str) -> tuple[AcceptedFinding, ...]:
         ),
         wildcard(
             f"arn:<AWS::Partition>:sagemaker:{here}:training-job/*",
-            (*_BRING, _SWEEP, _MACHINE),
+            (*_BRING, _GIVES_UP, _SWEEP, _MACHINE),
             _JOB_NAMES,
         ),
         wildcard(
@@ -114,13 +127,17 @@ def worker_findings(home: str) -> tuple[AcceptedFinding, ...]:
     )
 
 
-def _shared() -> tuple[AcceptedFinding, ...]:
-    """What is accepted of parts that a worker has, too."""
+def _shared(home: str) -> tuple[AcceptedFinding, ...]:
+    """What is accepted of parts that a worker has, too; secrets and Bedrock are home's."""
     found = []
     for finding in FINDINGS:
-        paths = tuple(path for path in finding.paths if path.startswith(_SHARED))
-        if paths:
-            found.append(replace(finding, paths=paths))
+        rule = finding.rule
+        if "model-invocation-job" in rule:
+            continue
+        if any(service in rule for service in (":bedrock:<", ":secretsmanager:")):
+            rule = rule.replace("<AWS::Region>", home)
+        if paths := tuple(path for path in finding.paths if path in _SHARED):
+            found.append(replace(finding, rule=rule, paths=paths))
     return tuple(found)
 
 

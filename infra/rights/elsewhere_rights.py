@@ -5,6 +5,7 @@ from __future__ import annotations
 from aws_cdk import aws_iam as iam
 
 from infra.parts.functions import Functions
+from infra.parts.storage import DataStores
 from infra.permissions import (
     TRAINING_JOBS,
     WORKER_EXECUTIONS,
@@ -12,6 +13,8 @@ from infra.permissions import (
     arn,
     sagemaker,
     sagemaker_of_runs,
+    use_key,
+    write_objects,
 )
 
 COUNTS_JOBS = (
@@ -21,12 +24,14 @@ COUNTS_JOBS = (
 """Functions that look at a run's jobs at home: it pays for those of other regions, too."""
 
 
-def grant_elsewhere(functions: Functions, regions: tuple[str, ...]) -> None:
+def grant_elsewhere(functions: Functions, *, storage: DataStores, regions: tuple[str, ...]) -> None:
     """Let home's functions reach into its worker regions; nothing where there are none."""
     if not regions:
         return
     functions.grant(
         "hand_over",
+        write_objects(storage.bucket, "runs/*/elsewhere/*"),
+        use_key(storage.key),
         _in_each(regions, WORKER_MACHINE, "StartExecution"),
         # Whether a job that was handed over before, and not heard of since, is under way.
         _in_each(regions, WORKER_EXECUTIONS, "DescribeExecution", "StopExecution"),
@@ -40,6 +45,7 @@ def grant_elsewhere(functions: Functions, regions: tuple[str, ...]) -> None:
             module,
             sagemaker_of_runs("StopTrainingJob", on=(TRAINING_JOBS,), regions=regions),
             _in_each(regions, WORKER_EXECUTIONS, "DescribeExecution", "StopExecution"),
+            _in_each(regions, WORKER_MACHINE, "ListExecutions"),
         )
     functions.grant(
         "sweep",

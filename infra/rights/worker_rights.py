@@ -26,6 +26,7 @@ from infra.permissions import (
     TRAINING_JOBS,
     WORKER_EXECUTIONS,
     arn,
+    copy_objects,
     create_in_sagemaker,
     list_training_jobs,
     pass_role,
@@ -37,13 +38,14 @@ from infra.permissions import (
     trace,
     use_key,
     write_objects,
-    write_records,
 )
 from infra.rights.shared_rights import Statements, deliver_logs
-from stratos.contracts.bucket import CHECKPOINT_PREFIX
+from stratos.contracts.bucket import CHECKPOINT_PREFIX, COPIES_PREFIX, PROGRESS_FILE
 
 _INPUTS = ("specs/", "runs/", CHECKPOINT_PREFIX)
 _OUTCOMES = ("runs/", CHECKPOINT_PREFIX)
+_ELSEWHERE, _TRANSFERS = "runs/*/elsewhere/*", "runs/*/transfers/*"
+"""What home is told of a job beside its answer, as `stratos.contracts.bucket` has it."""
 
 
 @dataclass(frozen=True)
@@ -84,12 +86,15 @@ class HomeStores:
         )
 
     def read_code(self) -> Statements:
-        return _of_this_account(*read_archives(self.archives))
+        tags = iam.PolicyStatement(
+            actions=["s3:GetObjectTagging"],
+            resources=[self.archives.arn_for_objects(f"{'?' * 64}.gz")],
+        )
+        return _of_this_account(*read_archives(self.archives), tags)
 
-    def write(self, *prefixes: str) -> Statements:
+    def write(self, *keys: str) -> Statements:
         """Put objects, with the tag by which records expire."""
-        keys = (f"{prefix}*" for prefix in prefixes)
-        return _of_this_account(write_records(self.bucket, *keys))
+        return _of_this_account(copy_objects(self.bucket, *keys))
 
     def answer(self, *answers: str) -> iam.PolicyStatement:
         """Answers such as `Heartbeat` to tokens of home's state machine."""
@@ -104,15 +109,15 @@ def grant_worker_functions(
 ) -> None:
     """Give every function what its handler calls, and no more."""
     rights: dict[str, Statements] = {
-        "fetch_inputs": _fetch_inputs(home, storage.bucket),
-        "watch_job": _watch_job(home, storage.bucket),
-        "bring_home": _bring_home(home, storage.bucket),
-        "give_up": _give_up(home, storage.bucket),
+        "fetch_inputs": _fetch_inputs(home, storage),
+        "watch_job": _watch_job(home, storage),
+        "bring_home": _bring_home(home, storage),
+        "give_up": _give_up(home),
         "sweep": _sweep(home),
     }
     assert rights.keys() == functions.by_module.keys(), "each handler has its rights here"
     for module, statements in rights.items():
-        functions.grant(module, use_key(storage.key), *statements)
+        functions.grant(module, *statements)
 
 
 def grant_worker_workflow(
@@ -138,37 +143,47 @@ def grant_worker_workflow(
         role.add_to_policy(statement)
 
 
-def _fetch_inputs(home: HomeStores, bucket: s3.IBucket) -> Statements:
+def _fetch_inputs(home: HomeStores, storage: WorkerStorage) -> Statements:
+    bucket = storage.bucket
     return (
         *home.read(*_INPUTS),
         *home.read_code(),
-        home.use_key("Decrypt"),
+        *home.write(_TRANSFERS),
+        home.use_key("Decrypt", "GenerateDataKey"),
         *read_objects(bucket, ""),  # what is there already is not copied again
-        read_tags(bucket, ""),
-        _write_copies(bucket),
+        read_tags(bucket, ""),  # but may lie under another key
+        copy_objects(bucket, "*"),  # under the keys that they have at home
+        # A job reads all that lies under a prefix: what is there no more at home must not.
+        iam.PolicyStatement(
+            actions=["s3:DeleteObject"],
+            resources=[bucket.arn_for_objects(f"{prefix}*") for prefix in ("specs/", "runs/")],
+        ),
+        use_key(storage.key),
         home.answer("Heartbeat"),
     )
 
 
-def _watch_job(home: HomeStores, bucket: s3.IBucket) -> Statements:
+def _watch_job(home: HomeStores, storage: WorkerStorage) -> Statements:
+    progress = f"runs/*/jobs/*/{PROGRESS_FILE}"
     return (
-        *_carry_home(home, bucket),
+        *_carry_home(home, storage),
+        *home.write(_ELSEWHERE, _TRANSFERS, progress, f"{CHECKPOINT_PREFIX}*"),
         sagemaker_of_runs("DescribeTrainingJob", "StopTrainingJob", on=(TRAINING_JOBS,)),
         home.answer("Heartbeat"),
     )
 
 
-def _bring_home(home: HomeStores, bucket: s3.IBucket) -> Statements:
+def _bring_home(home: HomeStores, storage: WorkerStorage) -> Statements:
     return (
-        *_carry_home(home, bucket),
+        *_carry_home(home, storage),
+        *home.write("runs/*", f"{CHECKPOINT_PREFIX}*"),
         sagemaker_of_runs("DescribeTrainingJob", on=(TRAINING_JOBS,)),
         home.answer("Success", "Failure", "Heartbeat"),
     )
 
 
-def _give_up(home: HomeStores, bucket: s3.IBucket) -> Statements:
+def _give_up(home: HomeStores) -> Statements:
     return (
-        *_carry_home(home, bucket),  # the last checkpoints
         sagemaker_of_runs("DescribeTrainingJob", "StopTrainingJob", on=(TRAINING_JOBS,)),
         home.answer("Failure"),
     )
@@ -190,21 +205,16 @@ def _sweep(home: HomeStores) -> Statements:
     )
 
 
-def _carry_home(home: HomeStores, bucket: s3.IBucket) -> Statements:
-    """Copy what a job wrote."""
+def _carry_home(home: HomeStores, storage: WorkerStorage) -> Statements:
+    """What it takes to copy what a job wrote, beside the right to write it."""
     return (
-        *read_objects(bucket, *_OUTCOMES),
-        read_tags(bucket, *_OUTCOMES),
-        *home.read(*_OUTCOMES),  # what is there already is not copied again
-        *home.write(*_OUTCOMES),
+        *read_objects(storage.bucket, *_OUTCOMES, COPIES_PREFIX),
+        read_tags(storage.bucket, *_OUTCOMES),
+        write_objects(storage.bucket, f"{COPIES_PREFIX}*"),  # what is home already is noted there
+        use_key(storage.key),
+        *home.read(*_OUTCOMES),
         home.use_key("Decrypt", "GenerateDataKey"),  # a copy in parts needs both
     )
-
-
-def _write_copies(bucket: s3.IBucket) -> iam.PolicyStatement:
-    statement = write_objects(bucket, "*")  # under the keys that they have at home
-    statement.add_actions("s3:PutObjectTagging")
-    return statement
 
 
 def _of_this_account(*statements: iam.PolicyStatement) -> Statements:

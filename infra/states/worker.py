@@ -30,6 +30,10 @@ from infra.states.training_jobs import LONGEST_ELSEWHERE, RETRY_THROTTLED, train
 _CREATE_SECONDS = 60
 _WORKER, _WATCHED = "$.worker", "$.watched"
 _FAILED = "$.failure"
+_COPIES, _COPY_ATTEMPTS = ("fetch_inputs", "bring_home"), 300
+"""Each copies for a quarter of an hour, or waits a minute for another job that copies the same."""
+_NEEDS_HOME, _HOME_ATTEMPTS = ("fetch_inputs", "bring_home", "give_up"), 44
+"""For eleven hours, of the twelve that an execution has beside its job."""
 _OF_WORKER = {field: f"{_WORKER}.{field}" for field in ("run", "job", "home")}
 """A `stratos.pipeline.worker_jobs.WorkerJob`."""
 
@@ -100,7 +104,7 @@ class WorkerWorkflow(Construct):
                 },
             },
         )
-        fetch = self._call("FetchInputs", "fetch_inputs", _OF_WORKER, _WORKER, attempts=4)
+        fetch = self._call("FetchInputs", "fetch_inputs", _OF_WORKER, _WORKER)
         create = self._create_job()
         watch = self._call(
             "WatchJob",
@@ -111,10 +115,13 @@ class WorkerWorkflow(Construct):
                 "checkpoints_copied_at": f"{_WATCHED}.checkpoints_copied_at",
             },
             _WATCHED,
-            attempts=12,
         )
-        # Home may be unreachable for hours; what the job made waits for it in the bucket.
-        bring = self._call("BringHome", "bring_home", _OF_WORKER, sfn.JsonPath.DISCARD, attempts=40)
+        bring = self._call("BringHome", "bring_home", _OF_WORKER, sfn.JsonPath.DISCARD)
+        fetch.add_catch(
+            sfn.Succeed(self, "NotAwaited", comment="Home waits for the job no more"),
+            errors=["NoLongerAwaited"],
+            result_path=_FAILED,
+        )
         for state in (fetch, create, watch, bring):
             state.add_catch(give_up, errors=["States.ALL"], result_path=_FAILED)
         begin.next(fetch).next(create)
@@ -159,11 +166,7 @@ class WorkerWorkflow(Construct):
     def _give_up(self) -> sfn.IChainable:
         """Home knows how to go on; an execution that failed itself is one that left something."""
         give_up = self._call(
-            "GiveUp",
-            "give_up",
-            {"worker": _WORKER, "failure": _FAILED},
-            sfn.JsonPath.DISCARD,
-            attempts=40,
+            "GiveUp", "give_up", {"worker": _WORKER, "failure": _FAILED}, sfn.JsonPath.DISCARD
         )
         give_up.add_catch(
             sfn.Fail(
@@ -181,20 +184,34 @@ class WorkerWorkflow(Construct):
         )
 
     def _call(
-        self, name: str, module: str, payload: Mapping[str, str], result_path: str, *, attempts: int
+        self, name: str, module: str, payload: Mapping[str, str], result_path: str
     ) -> tasks.LambdaInvoke:
-        """A state whose handler may be called again after any error: each goes on where it was.
-
-        Args:
-            attempts: Beyond the first, up to 15 minutes apart.
-        """
+        """A state whose handler may be called again after any error: each goes on where it was."""
         state = self._lambdas.invoke(name, module, payload, result_path)
+        if module in _COPIES:
+            state.add_retry(
+                errors=["CopyUnfinished"],
+                interval=Duration.seconds(5),
+                max_attempts=_COPY_ATTEMPTS,
+                backoff_rate=1.5,
+                max_delay=Duration.seconds(60),
+            )
+        if module in _NEEDS_HOME:
+            state.add_retry(
+                errors=["HomeUnreachable"],
+                interval=Duration.seconds(10),
+                max_attempts=_HOME_ATTEMPTS,
+                backoff_rate=2,
+                max_delay=Duration.minutes(15),
+            )
+        if module == "fetch_inputs":
+            state.add_retry(errors=["NoLongerAwaited"], max_attempts=0)
         state.add_retry(
             errors=["States.ALL"],
-            interval=Duration.seconds(10),
-            max_attempts=attempts,
+            interval=Duration.seconds(5),
+            max_attempts=6,
             backoff_rate=2,
-            max_delay=Duration.minutes(15),
+            max_delay=Duration.minutes(2),
             jitter_strategy=sfn.JitterType.FULL,
         )
         return state
