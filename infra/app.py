@@ -16,11 +16,12 @@ from collections.abc import Mapping
 from dataclasses import astuple
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from infra.packaging.archives import digest
 from infra.packaging.assets import Assets, build_assets, exclusive
 from infra.packaging.node import use_packaged_node
+from infra.regions import Regions
 from infra.settings import StackSettings
 from stratos.hosting.names import StackNames
 
@@ -32,11 +33,12 @@ _SETTINGS = (
     *("stack", "notification_email", "log_retention_days", "record_retention_days"),
     *("upload_retention_days", "checkpoint_retention_days", "version_retention_days"),
     *("subnets", "security_groups", "encrypt_traffic", "several_instance_types"),
+    *("home_region", "worker_regions"),
 )
 
 
 def build_app(assets: Assets, outdir: Path, context: Mapping[str, object] | None = None) -> App:
-    """The CDK app with its one stack, not yet synthesized.
+    """The CDK app with its stack, and one for each worker region, not yet synthesized.
 
     The settings in cdk.json are applied here as well as by the `cdk` command, so that both ways
     of synthesizing give the same template.
@@ -52,8 +54,10 @@ def build_app(assets: Assets, outdir: Path, context: Mapping[str, object] | None
 
     from infra.parts.network import NetworkDefaults
     from infra.parts.storage import Retention
+    from infra.rights.accepted_elsewhere import home_findings, worker_findings
     from infra.rights.accepted_findings import check_findings
     from infra.stack import Stratos
+    from infra.worker import Worker
 
     shipped = json.loads((ROOT / "cdk.json").read_text())
     app = cdk.App(
@@ -64,16 +68,22 @@ def build_app(assets: Assets, outdir: Path, context: Mapping[str, object] | None
     _refuse_unknown(app.node.get_all_context())
 
     settings = StackSettings(app.node.try_get_context)
+    names = StackNames(settings.text("stack"))
+    regions = Regions.of(settings.text("home_region"), settings.text("worker_regions"))
+    shared: Any = {
+        "assets": assets,
+        "log_retention_days": settings.number("log_retention_days"),
+        "notification_email": settings.text("notification_email") or None,
+    }
     stack = Stratos(
         app,
-        StackNames(settings.text("stack")).stack,
-        assets=assets,
+        names.stack,
+        regions=regions,
         network=NetworkDefaults(
             subnets=settings.text("subnets"),
             security_groups=settings.text("security_groups"),
             encrypts_traffic=settings.flag("encrypt_traffic"),
         ),
-        log_retention_days=settings.number("log_retention_days"),
         retention=Retention(
             record_days=settings.number("record_retention_days"),
             upload_days=settings.number("upload_retention_days"),
@@ -81,10 +91,29 @@ def build_app(assets: Assets, outdir: Path, context: Mapping[str, object] | None
             version_days=settings.number("version_retention_days"),
         ),
         several_instance_types=settings.flag("several_instance_types"),
-        notification_email=settings.text("notification_email") or None,
         description="Distil a model from a dataset and constraints dropped into a bucket",
+        **shared,
     )
-    check_findings(app, stack)
+    workers = [
+        Worker(
+            app,
+            names,
+            region=region,
+            home=regions.home,
+            checkpoint_days=settings.number("checkpoint_retention_days"),
+            encrypts_traffic=settings.flag("encrypt_traffic"),
+            description=f"Run training jobs for {names.stack} in {regions.home}",
+            **shared,
+        )
+        for region in regions.workers
+    ]
+    check_findings(
+        app,
+        {
+            stack: home_findings(regions.workers),
+            **{worker: worker_findings(regions.home) for worker in workers},
+        },
+    )
     return app
 
 

@@ -20,10 +20,14 @@ from constructs import IConstruct
 from stratos.hosting.names import StackNames
 from stratos.hosting.ownership import RUN_TAG, STACK_TAG
 
+HOME_STACK = "stratos:home"
+"""Context of a worker region's stack: the name of the stack that it works for."""
+
 
 def names_of(scope: IConstruct) -> StackNames:
-    """The names of the stack that a construct belongs to."""
-    return StackNames(Stack.of(scope).stack_name)
+    """The names of the stack that a construct belongs to, or that its stack works for."""
+    stack = Stack.of(scope)
+    return StackNames(stack.node.try_get_context(HOME_STACK) or stack.stack_name)
 
 
 @jsii.implements(IStringProducer)
@@ -52,6 +56,9 @@ PACKAGE_GROUP = f"model-package-group/{PREFIX}"
 PACKAGES = f"model-package/{PREFIX}/*"
 """By the group's name: `Ref` of a group is its ARN, which in another ARN would match nothing."""
 EXECUTIONS = f"execution:{PREFIX}:*"
+WORKER_MACHINE = f"stateMachine:{PREFIX}-worker"
+WORKER_EXECUTIONS = f"execution:{PREFIX}-worker:*"
+"""Of the state machine that runs one job in a worker region."""
 ALARMS = f"alarm:{PREFIX}-*"
 TRACKING_ALARMS = (
     f"alarm:TargetTracking-endpoint/{PREFIX}-*",
@@ -119,17 +126,23 @@ def arn(service: str, resource: str, *, region: str = Aws.REGION) -> str:
     return f"arn:{Aws.PARTITION}:{service}:{region}:{Aws.ACCOUNT_ID}:{resource}"
 
 
-def sagemaker(*actions: str, on: tuple[str, ...]) -> iam.PolicyStatement:
+def sagemaker(
+    *actions: str, on: tuple[str, ...], regions: tuple[str, ...] = (Aws.REGION,)
+) -> iam.PolicyStatement:
     """Actions such as `DescribeEndpoint` on SageMaker resources of this account."""
     return iam.PolicyStatement(
         actions=[f"sagemaker:{action}" for action in actions],
-        resources=[arn("sagemaker", resource) for resource in on],
+        resources=[
+            arn("sagemaker", resource, region=region) for region in regions for resource in on
+        ],
     )
 
 
-def sagemaker_of_runs(*actions: str, on: tuple[str, ...]) -> iam.PolicyStatement:
+def sagemaker_of_runs(
+    *actions: str, on: tuple[str, ...], regions: tuple[str, ...] = (Aws.REGION,)
+) -> iam.PolicyStatement:
     """The same, limited to resources that carry the tags of a run."""
-    statement = sagemaker(*actions, on=on)
+    statement = sagemaker(*actions, on=on, regions=regions)
     statement.add_conditions(_TAGGED)
     return statement
 
@@ -222,6 +235,14 @@ def read_archives(bucket: s3.IBucket) -> list[iam.PolicyStatement]:
     ]
 
 
+def read_tags(bucket: s3.IBucket, *prefixes: str) -> iam.PolicyStatement:
+    """Read the tags of objects, without which S3 copies none that has some."""
+    return iam.PolicyStatement(
+        actions=["s3:GetObjectTagging", "s3:GetObjectVersionTagging"],
+        resources=[bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes],
+    )
+
+
 def write_objects(bucket: s3.IBucket, *keys: str) -> iam.PolicyStatement:
     """Put objects under keys or key patterns. Nothing in Stratos may delete one."""
     return iam.PolicyStatement(
@@ -234,6 +255,13 @@ def write_records(bucket: s3.IBucket, *keys: str) -> iam.PolicyStatement:
     """Put objects, and tag those that expire as records do."""
     statement = write_objects(bucket, *keys)
     statement.add_actions("s3:PutObjectTagging")
+    return statement
+
+
+def copy_objects(bucket: s3.IBucket, *keys: str) -> iam.PolicyStatement:
+    """Put copies with their tags, and go on with a copy in parts."""
+    statement = write_records(bucket, *keys)
+    statement.add_actions("s3:ListMultipartUploadParts")
     return statement
 
 

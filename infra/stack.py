@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_cdk import CfnOutput, Stack, Tags
+from aws_cdk import CfnOutput, Environment, Stack, Tags
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
@@ -13,7 +13,7 @@ from constructs import Construct
 from infra.packaging.assets import Assets
 from infra.parts.alarms import Alarms
 from infra.parts.approvers import Approvers
-from infra.parts.functions import Functions
+from infra.parts.functions import ELSEWHERE_HANDLERS, HANDLERS, Functions
 from infra.parts.hosting import Batches, Endpoints
 from infra.parts.network import Network, NetworkDefaults
 from infra.parts.notifications import Notifications
@@ -23,6 +23,8 @@ from infra.parts.sweeping import Sweeping
 from infra.parts.training import TrainingJobs
 from infra.parts.triggers import Triggers
 from infra.permissions import names_of
+from infra.regions import Regions
+from infra.rights.elsewhere_rights import grant_elsewhere
 from infra.rights.function_rights import grant_functions
 from infra.rights.workflow_rights import grant_workflow
 from infra.states.workflow import Workflow, state_machine_arn
@@ -43,9 +45,12 @@ class Stratos(Stack):
         notification_email: str | None,
         retention: Retention,
         several_instance_types: bool,
+        regions: Regions | None = None,
         **options: Any,
     ) -> None:
-        super().__init__(scope, id, **options)
+        self._regions = regions or Regions()
+        home = Environment(region=self._regions.home) if self._regions.home else None
+        super().__init__(scope, id, env=home, **options)
         log_retention = retention_of_logs(log_retention_days)
         self._machine_arn = state_machine_arn(self)
         self._several_instance_types = several_instance_types
@@ -67,6 +72,7 @@ class Stratos(Stack):
             log_retention=log_retention,
             dead_letters=self._notifications.dead_letters,
             environment=self._environment(),
+            handlers=(*HANDLERS, *(ELSEWHERE_HANDLERS if self._regions.workers else ())),
         )
         workflow = Workflow(
             self,
@@ -116,6 +122,9 @@ class Stratos(Stack):
             "KMS_KEY_ARN": self._storage.key.key_arn,
             "SEVERAL_INSTANCE_TYPES": str(self._several_instance_types).lower(),
             "BEDROCK_ROLE_ARN": self._training_jobs.batch_role.role_arn,
+            **(
+                {"WORKER_REGIONS": ",".join(self._regions.workers)} if self._regions.workers else {}
+            ),
         }
 
     def _react(self, state_machine: sfn.IStateMachine) -> None:
@@ -152,6 +161,7 @@ class Stratos(Stack):
             notifications=self._notifications,
             schedules=self._schedules,
         )
+        grant_elsewhere(self._functions, storage=self._storage, regions=self._regions.workers)
         grant_workflow(
             workflow_role,
             functions=self._functions,
