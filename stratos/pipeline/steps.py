@@ -171,7 +171,9 @@ class DiagnoseInput(FrozenModel):
     failure: JobFailure
 
 
-JobOutcome = Literal["capacity", "quota", "stopped", "timeout", "user_error", "crash"]
+JobOutcome = Literal[
+    "capacity", "quota", "unreachable", "stopped", "timeout", "user_error", "crash"
+]
 
 
 class Diagnosis(FrozenModel):
@@ -296,6 +298,9 @@ class Swept(FrozenModel):
     dry_run: bool
     removed: list[Orphan]
     """In a dry run: what would have been removed."""
+    unreached: dict[str, str] = {}
+    """Region that did not answer → what was told instead: it is looked at by its own sweeper, and
+    by the next one here."""
 
 
 class CleanUpInput(FrozenModel):
