@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -15,7 +16,7 @@ import typer
 from botocore.exceptions import ClientError
 from rich.console import Console
 
-from infra.local.cloudformation.deploy import check_assembly, deploy
+from infra.local.cloudformation.deploy import DeployError, check_assembly, deploy
 from infra.local.daemon import start, status, stop
 from infra.local.host.capacity import USES, Capacity, Use
 from infra.local.host.clients import Cloud
@@ -23,6 +24,7 @@ from infra.local.host.settings import LocalSettings, client_environment
 from stratos.catalog.local import measure_local_servers
 from stratos.catalog.servers import ServerCatalog
 from stratos.contracts.bucket import SERVERS_KEY
+from stratos.planning.forecast.network import known_regions
 
 StateDir = Annotated[Path, typer.Option(help="Folder that keeps the cloud's state and logs.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
@@ -36,7 +38,20 @@ DEFAULT_STATE_DIR = Path(".stratos/local")
 @app.command()
 def up(
     state_dir: StateDir = DEFAULT_STATE_DIR,
-    assembly: Annotated[Path, typer.Option(help="The synthesized template.")] = Path("cdk.out"),
+    assembly: Annotated[
+        Path | None,
+        typer.Option(
+            help="The synthesized templates. Default: cdk.out, or, for several regions, one "
+            "that is synthesized for them into the state's folder."
+        ),
+    ] = None,
+    regions: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REGION,…",
+            help="Home, and the worker regions. Default: those of last time, or us-east-1.",
+        ),
+    ] = None,
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 0,
     parameter: Annotated[
         list[str] | None,
@@ -47,13 +62,18 @@ def up(
     json_: Json = False,
 ) -> None:
     """Start the cloud, deploy the template into it, and list this machine's servers in it."""
-    settings = LocalSettings(state_dir=state_dir, port=port, clock_scale=clock_scale)
-    url, bucket = bring_up(settings, assembly, _parameters(parameter or []))
+    given = _parameters(parameter or [])
+    settings = _settings(state_dir, regions).model_copy(
+        update={"port": port, "clock_scale": clock_scale}
+    )
+    url, bucket = bring_up(settings, assembly or _assembly_for(settings), given)
     if json_:
         sys.stdout.write(status(settings).model_dump_json() + "\n")
     else:
         console.print(f"The cloud is up; bucket {bucket}. In every terminal that uses it:\n")
-        for name, value in (client_environment(url) | _chosen_stack(url, bucket)).items():
+        for name, value in (
+            client_environment(url, settings.home) | _chosen_stack(settings, url, bucket)
+        ).items():
             console.print(f"export {name}={value}", highlight=False)
     if foreground:
         console.print("\nCtrl-C saves its state and ends it.")
@@ -81,10 +101,10 @@ def bring_up(
         StratosError: The assembly or a parameter is refused, before anything is started; or the
             cloud does not start, or the stack fails.
     """
-    check_assembly(assembly, parameters)
+    check_assembly(assembly, parameters, settings.regions)
     url = start(settings)
-    bucket = deploy(assembly, url, parameters)["Bucket"]
-    s3 = Cloud(url).client("s3")
+    bucket = deploy(assembly, url, parameters, settings.regions)["Bucket"]
+    s3 = Cloud(url, region=settings.home).client("s3")
     try:
         s3.head_object(Bucket=bucket, Key=SERVERS_KEY)
     except ClientError:
@@ -95,10 +115,51 @@ def bring_up(
     return url, bucket
 
 
-def _chosen_stack(url: str, bucket: str) -> dict[str, str]:
+def _settings(state_dir: Path, regions: str | None) -> LocalSettings:
+    """Of a state directory, with the regions asked for or those of last time."""
+    if regions is None:
+        return LocalSettings.of_last_time(state_dir)
+    names = tuple(name.strip() for name in regions.split(","))
+    for name in names:
+        _refuse_unknown_region(name)
+    if len(set(names)) < len(names):
+        raise typer.BadParameter("a region is named twice", param_hint="--regions")
+    return LocalSettings(state_dir=state_dir, regions=names)
+
+
+def _refuse_unknown_region(name: str) -> None:
+    known = known_regions()
+    if name not in known:
+        raise typer.BadParameter(
+            f"there is no region {name!r}; those whose place is known are {', '.join(known)}"
+        )
+
+
+def _assembly_for(settings: LocalSettings) -> Path:
+    """cdk.out for one region; for several, what is synthesized for them.
+
+    Raises:
+        DeployError: It cannot be synthesized.
+    """
+    if len(settings.regions) == 1:
+        return Path("cdk.out")
+    out = settings.state_dir.resolve() / "cdk.out"
+    home, *workers = settings.regions
+    context = {"stratos:home_region": home, "stratos:worker_regions": ",".join(workers)}
+    command = [sys.executable, "-m", "infra.app", "--out", str(out)]
+    for key, value in context.items():
+        command += ["-c", f"{key}={value}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise DeployError(f"the templates of {', '.join(settings.regions)}: {done.stderr.strip()}")
+    return out
+
+
+def _chosen_stack(settings: LocalSettings, url: str, bucket: str) -> dict[str, str]:
     """Which stack was deployed, where the cloud has several."""
     names = {}
-    for stack in Cloud(url).client("cloudformation").describe_stacks()["Stacks"]:
+    cloudformation = Cloud(url, region=settings.home).client("cloudformation")
+    for stack in cloudformation.describe_stacks()["Stacks"]:
         outputs = {item["OutputKey"]: item["OutputValue"] for item in stack.get("Outputs", [])}
         if "Bucket" in outputs:
             names[outputs["Bucket"]] = stack["StackName"]
@@ -121,6 +182,9 @@ def status_command(state_dir: StateDir = DEFAULT_STATE_DIR, json_: Json = False)
         sys.stdout.write(found.model_dump_json() + "\n")
     elif found.alive:
         console.print(f"up since {found.started_at:%Y-%m-%d %H:%M:%S} at {found.url}")
+        console.print(
+            f"home: {found.regions[0]}; workers: {', '.join(found.regions[1:]) or 'none'}"
+        )
     else:
         console.print("down")
     if not found.alive:
@@ -142,11 +206,18 @@ def capacity(
     ] = None,
     use: Annotated[Use | None, typer.Option(help="Only for this. Default: for all.")] = None,
     free: Annotated[bool, typer.Option("--free", help="They are free again.")] = False,
+    region: Annotated[str | None, typer.Option(help="Where. Default: the home region.")] = None,
     state_dir: StateDir = DEFAULT_STATE_DIR,
     json_: Json = False,
 ) -> None:
     """Say of which instance types the cloud has none, or change that, also while it runs."""
-    found = Capacity(LocalSettings(state_dir=state_dir))
+    settings = LocalSettings.of_last_time(state_dir)
+    if region is not None and region not in settings.regions:
+        raise typer.BadParameter(
+            f"the cloud has no region {region!r}; it has {', '.join(settings.regions)}",
+            param_hint="--region",
+        )
+    found = Capacity(settings, region or settings.home)
     _refuse_unknown(instance_types or [])
     if instance_types:
         change = found.restore if free else found.exhaust

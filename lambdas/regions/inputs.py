@@ -78,7 +78,7 @@ def _fetch_checkpoints(copier: Copier, home: Place, worker: WorkerJob) -> None:
     newer = [
         item.key
         for item in home.files.list(prefix)
-        if item.key not in here or item.modified > here[item.key]
+        if item.key not in here or item.modified >= here[item.key]
     ]
     copy_checkpoints(copier, home, newer)
 

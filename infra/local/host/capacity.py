@@ -15,7 +15,7 @@ USES: tuple[Use, ...] = get_args(Use)
 
 
 class _Lacking(BaseModel):
-    """The file: for each use, the instance types of which none is free."""
+    """For each use, the instance types of which none is free."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -24,11 +24,19 @@ class _Lacking(BaseModel):
     hosting: frozenset[str] = frozenset()
 
 
-class Capacity:
-    """What is free; everything, where nobody has said otherwise."""
+class _File(_Lacking):
+    """What it says outside `regions` is of home: a file of one region has no more."""
 
-    def __init__(self, settings: LocalSettings) -> None:
+    regions: Mapping[str, _Lacking] = {}
+
+
+class Capacity:
+    """What is free in a region; everything, where nobody has said otherwise."""
+
+    def __init__(self, settings: LocalSettings, region: str = "") -> None:
+        """Without a region: of home."""
         self._file = settings.capacity_file
+        self._region = None if region in ("", settings.home) else region
 
     def has(self, instance_type: str, use: Use) -> bool:
         """Whether an instance of a type can be had now."""
@@ -50,12 +58,23 @@ class Capacity:
         self._write(found.model_copy(update={use: getattr(found, use) - types for use in uses}))
 
     def _read(self) -> _Lacking:
-        try:
-            return _Lacking.model_validate_json(self._file.read_bytes())
-        except FileNotFoundError:
-            return _Lacking()
+        found = self._read_all()
+        if self._region is None:
+            return found
+        return found.regions.get(self._region, _Lacking())
 
-    def _write(self, lacking: _Lacking) -> None:
+    def _read_all(self) -> _File:
+        try:
+            return _File.model_validate_json(self._file.read_bytes())
+        except FileNotFoundError:
+            return _File()
+
+    def _write(self, changed: _Lacking) -> None:
+        lacking = changed
+        if self._region is not None:
+            found = self._read_all()
+            regions = {**found.regions, self._region: changed}
+            lacking = found.model_copy(update={"regions": regions})
         # Put in place whole: the cloud may read it at any moment.
         self._file.parent.mkdir(parents=True, exist_ok=True)
         written = self._file.with_suffix(".new")

@@ -13,7 +13,7 @@ from infra.local.iam import policies
 from infra.local.iam.evaluator import Call, Decision, judge
 from infra.local.iam.policies import Statements
 from infra.local.iam.requirement import Context, Requirement
-from infra.local.iam.sessions import Session
+from infra.local.iam.sessions import Session, region_of
 
 Listener = Callable[[Call, Decision, Statements, Statements], None]
 """Told of every call that was judged, by which statements of the role and of the resource."""
@@ -76,7 +76,13 @@ class Authority:
             raise AccessDeniedError(refused.message)
 
     def assume(
-        self, role_arn: str, service: str, name: str, source_arn: str | None = None
+        self,
+        role_arn: str,
+        service: str,
+        name: str,
+        source_arn: str | None = None,
+        *,
+        region: str = "",
     ) -> Session:
         """A service takes on a role, if the role's trust policy lets it.
 
@@ -86,12 +92,13 @@ class Authority:
             name: The name of the role session.
             source_arn: The resource for which the service does so; None for one that does not
                 document that it names its source and account.
+            region: Where the service does so, if that is not the region of the resource.
 
         Raises:
             AccessDeniedError: The role is not there, or does not trust the service.
         """
         if self._judges:
-            asking = Session.of_service(service, source_arn)
+            asking = Session.of_service(service, source_arn, region)
             requirement = Requirement("sts:AssumeRole", role_arn)
             try:
                 trust = policies.trust_of(role_arn)
@@ -105,7 +112,7 @@ class Authority:
                     f"The role {role_arn} cannot be assumed by {service}. Check that it exists and "
                     f"that its trust policy allows sts:AssumeRole to the principal {service}."
                 )
-        return Session.of_role(role_arn, name)
+        return Session.of_role(role_arn, name, region or region_of(source_arn))
 
     def _judge(
         self,

@@ -39,7 +39,7 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.state_task_la
 from moto.stepfunctions.parser.asl.utils import boto_client, json_path
 from moto.stepfunctions.parser.asl.utils.json_path import NoSuchJsonPathError
 
-from infra.local.host.clients import Cloud
+from infra.local.host.clients import MACHINERY, Cloud
 from infra.local.host.patching import Patches
 from infra.local.stepfunctions.choices import mend_choices
 from infra.local.stepfunctions.json_paths import is_definite
@@ -94,7 +94,7 @@ _TASK_CONFIG = Config(
 def mend_state_language(patches: Patches, endpoint_url: str) -> None:
     """Install the replacements; `patches.restore()` takes them back."""
     patches.replace_everywhere(_ENGINE, json_path.extract_json, extract_json)
-    _mend_integrations(patches, Cloud(endpoint_url, _TASK_CONFIG))
+    _mend_integrations(patches, Cloud(endpoint_url, _TASK_CONFIG, caller=MACHINERY))
     mend_choices(patches)
     _mend_error_names(patches)
     mend_task_tokens(patches)
@@ -103,7 +103,7 @@ def mend_state_language(patches: Patches, endpoint_url: str) -> None:
 def _mend_integrations(patches: Patches, cloud: Cloud) -> None:
     def client_for(region: str, service: str, state_credentials: Any) -> Any:
         role: str = state_credentials.role_arn
-        return cloud.client(service, region, machine_session(role).credentials())
+        return cloud.in_region(region).client(service, machine_session(role, region).credentials())
 
     def normalise_parameters(
         task: Any,

@@ -14,7 +14,6 @@ from stratos.catalog.model_card import ModelCard
 from stratos.contracts.plan import Plan
 from stratos.errors import NoFeasiblePlan
 from stratos.frozen import FrozenModel
-from stratos.planning.forecast.network import known_regions
 from stratos.planning.forecast.rates import Serving
 from stratos.planning.forecast.replica import cpu_precision
 from stratos.planning.forecast.serving_cost import RequestShape
@@ -24,6 +23,7 @@ from stratos.planning.forecast.workload import workload_of
 from stratos.planning.front import compromise, non_dominated, normalised
 from stratos.planning.offline.fleet import FleetProblem, MultiRegionFleet, plan_fleets
 from stratos.planning.request import PlanningRequest
+from stratos.regions import known_regions
 from stratos.units import figure
 
 _LEAST_SPAN = np.log([2.0, 2.0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from moto.sagemaker.exceptions import AWSValidationException, ResourceInUseException
@@ -48,7 +49,7 @@ class TrainingJobProcesses:
         self._operations.answer("describe_training_job", self._describe)
         self._operations.answer("stop_training_job", self._stop)
         self._operations.answer("list_training_jobs", self._list)
-        delete_folders_with_streams(self._patches, LOG_GROUP, folder_of_jobs(settings))
+        delete_folders_with_streams(self._patches, LOG_GROUP, partial(folder_of_jobs, settings))
 
     def close(self) -> None:
         self._patches.restore()

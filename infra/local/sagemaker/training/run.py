@@ -40,9 +40,9 @@ _FAILURE_CHARACTERS = 900
 """Of `output/failure`: with the exit code, FailureReason holds 1,024."""
 
 
-def folder_of_jobs(settings: LocalSettings) -> Path:
-    """Where each job has a folder of its name."""
-    return settings.state_dir / "jobs"
+def folder_of_jobs(settings: LocalSettings, region: str) -> Path:
+    """Where each job of a region has a folder of its name."""
+    return settings.folder_of(region) / "jobs"
 
 
 class JobRun:
@@ -58,10 +58,10 @@ class JobRun:
         """`session` is that of the job's role: what is copied and logged is so by its rights."""
         self.job = job
         self._settings = settings
-        self._clients = clients.acting(session.credentials())
+        self._clients = clients.in_region(session.region).acting(session.credentials())
         self._session = session
-        self._capacity = Capacity(settings)
-        directory = folder_of_jobs(settings) / job.training_job_name
+        self._capacity = Capacity(settings, session.region)
+        directory = folder_of_jobs(settings, session.region) / job.training_job_name
         self._root = ContainerRoot(directory / "opt-ml")
         self._log_path = directory / "output.log"
         self._process: LoggedProcess | None = None
@@ -204,7 +204,8 @@ class JobRun:
             first.command(),
             directory=self._root.path,
             environment=first.environment(
-                self._settings.process_environment() | self._session.credentials().environment(),
+                self._settings.process_environment(self._session.region)
+                | self._session.credentials().environment(),
                 self._settings.python,
                 self.job.arn,
             ),

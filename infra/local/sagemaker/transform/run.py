@@ -37,9 +37,9 @@ class RecordError(Exception):
     """A record the model did not answer; its whole object has no output then."""
 
 
-def folder_of_jobs(settings: LocalSettings) -> Path:
-    """Where each job has a folder of its name."""
-    return settings.state_dir / "transform-jobs"
+def folder_of_jobs(settings: LocalSettings, region: str) -> Path:
+    """Where each job of a region has a folder of its name."""
+    return settings.folder_of(region) / "transform-jobs"
 
 
 class TransformRun:
@@ -56,9 +56,9 @@ class TransformRun:
         """`session` is that of the model's role: what is read and written is so by its rights."""
         self.job = job
         self._settings = settings
-        self._clients = clients.acting(session.credentials())
+        self._clients = clients.in_region(session.region).acting(session.credentials())
         self._session = session
-        self._directory = folder_of_jobs(settings) / job.transform_job_name
+        self._directory = folder_of_jobs(settings, session.region) / job.transform_job_name
         self._container = {
             **container,
             "Environment": {**(container.get("Environment") or {}), **job.environment},
