@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import astuple
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from infra.packaging.archives import digest
 from infra.packaging.assets import Assets, build_assets, exclusive
@@ -26,7 +26,7 @@ from infra.settings import StackSettings
 from stratos.hosting.names import StackNames
 
 if TYPE_CHECKING:
-    from aws_cdk import App
+    from aws_cdk import App, Stack
 
 ROOT = Path(__file__).parent.parent
 _SETTINGS = (
@@ -52,12 +52,8 @@ def build_app(assets: Assets, outdir: Path, context: Mapping[str, object] | None
     use_packaged_node()
     import aws_cdk as cdk
 
-    from infra.parts.network import NetworkDefaults
-    from infra.parts.storage import Retention
     from infra.rights.accepted_elsewhere import home_findings, worker_findings
     from infra.rights.accepted_findings import check_findings
-    from infra.stack import Stratos
-    from infra.worker import Worker
 
     shipped = json.loads((ROOT / "cdk.json").read_text())
     app = cdk.App(
@@ -70,43 +66,8 @@ def build_app(assets: Assets, outdir: Path, context: Mapping[str, object] | None
     settings = StackSettings(app.node.try_get_context)
     names = StackNames(settings.text("stack"))
     regions = Regions.of(settings.text("home_region"), settings.text("worker_regions"))
-    shared: Any = {
-        "assets": assets,
-        "log_retention_days": settings.number("log_retention_days"),
-        "notification_email": settings.text("notification_email") or None,
-    }
-    stack = Stratos(
-        app,
-        names.stack,
-        regions=regions,
-        network=NetworkDefaults(
-            subnets=settings.text("subnets"),
-            security_groups=settings.text("security_groups"),
-            encrypts_traffic=settings.flag("encrypt_traffic"),
-        ),
-        retention=Retention(
-            record_days=settings.number("record_retention_days"),
-            upload_days=settings.number("upload_retention_days"),
-            checkpoint_days=settings.number("checkpoint_retention_days"),
-            version_days=settings.number("version_retention_days"),
-        ),
-        several_instance_types=settings.flag("several_instance_types"),
-        description="Distil a model from a dataset and constraints dropped into a bucket",
-        **shared,
-    )
-    workers = [
-        Worker(
-            app,
-            names,
-            region=region,
-            home=regions.home,
-            checkpoint_days=settings.number("checkpoint_retention_days"),
-            encrypts_traffic=settings.flag("encrypt_traffic"),
-            description=f"Run training jobs for {names.stack} in {regions.home}",
-            **shared,
-        )
-        for region in regions.workers
-    ]
+    stack = _home_stack(app, names, regions, settings, assets)
+    workers = _worker_stacks(app, names, regions, settings, assets)
     check_findings(
         app,
         {
@@ -115,6 +76,58 @@ def build_app(assets: Assets, outdir: Path, context: Mapping[str, object] | None
         },
     )
     return app
+
+
+def _home_stack(
+    app: App, names: StackNames, regions: Regions, settings: StackSettings, assets: Assets
+) -> Stack:
+    from infra.parts.network import NetworkDefaults
+    from infra.parts.storage import Retention
+    from infra.stack import Stratos
+
+    return Stratos(
+        app,
+        names.stack,
+        assets=assets,
+        regions=regions,
+        network=NetworkDefaults(
+            subnets=settings.text("subnets"),
+            security_groups=settings.text("security_groups"),
+            encrypts_traffic=settings.flag("encrypt_traffic"),
+        ),
+        log_retention_days=settings.number("log_retention_days"),
+        retention=Retention(
+            record_days=settings.number("record_retention_days"),
+            upload_days=settings.number("upload_retention_days"),
+            checkpoint_days=settings.number("checkpoint_retention_days"),
+            version_days=settings.number("version_retention_days"),
+        ),
+        several_instance_types=settings.flag("several_instance_types"),
+        notification_email=settings.text("notification_email") or None,
+        description="Distil a model from a dataset and constraints dropped into a bucket",
+    )
+
+
+def _worker_stacks(
+    app: App, names: StackNames, regions: Regions, settings: StackSettings, assets: Assets
+) -> list[Stack]:
+    from infra.worker import Worker
+
+    return [
+        Worker(
+            app,
+            names,
+            region=region,
+            home=regions.home,
+            assets=assets,
+            checkpoint_days=settings.number("checkpoint_retention_days"),
+            encrypts_traffic=settings.flag("encrypt_traffic"),
+            log_retention_days=settings.number("log_retention_days"),
+            notification_email=settings.text("notification_email") or None,
+            description=f"Run training jobs for {names.stack} in {regions.home}",
+        )
+        for region in regions.workers
+    ]
 
 
 def main() -> None:

@@ -235,14 +235,6 @@ def read_archives(bucket: s3.IBucket) -> list[iam.PolicyStatement]:
     ]
 
 
-def read_tags(bucket: s3.IBucket, *prefixes: str) -> iam.PolicyStatement:
-    """Read the tags of objects, without which S3 copies none that has some."""
-    return iam.PolicyStatement(
-        actions=["s3:GetObjectTagging", "s3:GetObjectVersionTagging"],
-        resources=[bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes],
-    )
-
-
 def write_objects(bucket: s3.IBucket, *keys: str) -> iam.PolicyStatement:
     """Put objects under keys or key patterns. Nothing in Stratos may delete one."""
     return iam.PolicyStatement(
@@ -255,13 +247,6 @@ def write_records(bucket: s3.IBucket, *keys: str) -> iam.PolicyStatement:
     """Put objects, and tag those that expire as records do."""
     statement = write_objects(bucket, *keys)
     statement.add_actions("s3:PutObjectTagging")
-    return statement
-
-
-def copy_objects(bucket: s3.IBucket, *keys: str) -> iam.PolicyStatement:
-    """Put copies with their tags, and go on with a copy in parts."""
-    statement = write_records(bucket, *keys)
-    statement.add_actions("s3:ListMultipartUploadParts")
     return statement
 
 

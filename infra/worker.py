@@ -25,7 +25,10 @@ from stratos.hosting.ownership import STACK_TAG
 
 
 class Worker(Stack):
-    """What runs in one region for a stack whose home is another."""
+    """What runs in one region for a stack whose home is another.
+
+    Its names are those of the stack that it works for.
+    """
 
     def __init__(
         self,
@@ -41,12 +44,6 @@ class Worker(Stack):
         notification_email: str | None,
         **options: Any,
     ) -> None:
-        """Make it.
-
-        Args:
-            names: Of the stack that it works for.
-            home: That stack's region.
-        """
         super().__init__(
             scope,
             f"{names.stack}-{region}",
@@ -56,7 +53,6 @@ class Worker(Stack):
         )
         self.node.set_context(HOME_STACK, names.stack)
         self._home = home
-        log_retention = retention_of_logs(log_retention_days)
         self._storage = WorkerStorage(
             self, "Storage", region=region, checkpoint_days=checkpoint_days
         )
@@ -64,36 +60,32 @@ class Worker(Stack):
         self._notifications = Notifications(
             self, "Notifications", key=self._storage.key, notification_email=notification_email
         )
+        log_retention = retention_of_logs(log_retention_days)
+        logged: Any = {"key": self._storage.key, "log_retention": log_retention}
         self._training_jobs = WorkerTrainingJobs(self, "TrainingJobs", home=home, **in_storage)
         self._functions = Functions(
             self,
             "Functions",
             assets=assets,
-            key=self._storage.key,
-            log_retention=log_retention,
             dead_letters=self._notifications.dead_letters,
             environment=self._environment(),
             handlers=WORKER_HANDLERS,
             place="worker_",
+            **logged,
         )
+        network = self._join(encrypts_traffic=encrypts_traffic)
         self._workflow = WorkerWorkflow(
             self,
             "Workflow",
             functions=self._functions,
             training_jobs=self._training_jobs,
-            network=self._join(encrypts_traffic=encrypts_traffic),
-            key=self._storage.key,
-            log_retention=log_retention,
+            network=network,
+            **logged,
         )
         self._react()
         self._grant()
         Tags.of(self).add(STACK_TAG, names.stack)
-        for name, value in {
-            "StackName": names.stack,
-            "WorkerBucket": self._storage.bucket.bucket_name,
-            "WorkerStateMachineArn": self._workflow.state_machine.state_machine_arn,
-        }.items():
-            CfnOutput(self, name, value=value)
+        self._tell(names)
 
     def _environment(self) -> dict[str, str]:
         """What every function is told of the other parts."""
@@ -144,3 +136,11 @@ class Worker(Stack):
         grant_worker_workflow(
             self._workflow.role, functions=self._functions, training_jobs=self._training_jobs
         )
+
+    def _tell(self, names: StackNames) -> None:
+        for name, value in {
+            "StackName": names.stack,
+            "WorkerBucket": self._storage.bucket.bucket_name,
+            "WorkerStateMachineArn": self._workflow.state_machine.state_machine_arn,
+        }.items():
+            CfnOutput(self, name, value=value)

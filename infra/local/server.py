@@ -28,8 +28,10 @@ from infra.local.host.seam import Seam
 from infra.local.host.settings import LocalSettings
 from infra.local.iam.enforcement import AccessControl
 from infra.local.lambda_.function_processes import FunctionProcesses
+from infra.local.requests.between_regions import BetweenRegions
 from infra.local.requests.refusals import RequestValidation
 from infra.local.s3.bucket_policies import BucketPolicies
+from infra.local.s3.bucket_regions import BucketRegions
 from infra.local.s3.objects_on_disk import ObjectsOnDisk
 from infra.local.sagemaker.endpoints.endpoint_processes import EndpointProcesses
 from infra.local.sagemaker.scalable_targets import ScalableTargets
@@ -43,6 +45,8 @@ SEAMS: tuple[type[Seam], ...] = (
     RequestValidation,
     ObjectsOnDisk,
     AccessControl,
+    BucketRegions,
+    BetweenRegions,
     BucketPolicies,
     ScalableTargets,
     CloudFormation,

@@ -70,6 +70,7 @@ HANDLERS = (
 
 ELSEWHERE_HANDLERS = (Handler("hand_over"),)
 """More at home, if it has worker regions."""
+ALL_HANDLERS = (*HANDLERS, *ELSEWHERE_HANDLERS)
 WORKER_HANDLERS = (
     # S3 copies from bucket to bucket: what is copied does not come through the function.
     Handler("fetch_inputs", timeout_seconds=900),

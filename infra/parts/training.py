@@ -43,8 +43,9 @@ class TrainingJobs(Construct):
         super().__init__(scope, id)
         self.source = s3_assets.Asset(self, "Source", path=str(assets.source))
         self.packages = s3_assets.Asset(self, "Packages", path=str(assets.packages))
+        self.role = _role(self)
         self.batch_role = _batch_role(self, bucket, key)
-        self.role = _role(self, bucket, key, code_in=self.source.bucket, teachers_in=Aws.REGION)
+        _grant(self.role, bucket, key, code_in=self.source.bucket, teachers_in=Aws.REGION)
         batches = arn("bedrock", "model-invocation-job/*")
         for statement in (
             iam.PolicyStatement(
@@ -82,25 +83,29 @@ class WorkerTrainingJobs(Construct):
         self, scope: Construct, id: str, *, bucket: s3.IBucket, key: kms.IKey, home: str
     ) -> None:
         super().__init__(scope, id)
-        self.role = _role(self, bucket, key, code_in=bucket, teachers_in=home)
+        self.role = _role(self)
+        _grant(self.role, bucket, key, code_in=bucket, teachers_in=home)
         self.role.add_to_policy(_teacher_keys(home))
 
 
-def _role(
-    scope: Construct, bucket: s3.IBucket, key: kms.IKey, *, code_in: s3.IBucket, teachers_in: str
-) -> iam.Role:
-    """The role of jobs.
-
-    Args:
-        code_in: Where the archives lie that a job is started from.
-        teachers_in: Region in which Bedrock is asked.
-    """
-    role = iam.Role(
+def _role(scope: Construct) -> iam.Role:
+    return iam.Role(
         scope,
         "Role",
         assumed_by=trusted_sagemaker(),
         description="What a Stratos training job may do",
     )
+
+
+def _grant(
+    role: iam.Role, bucket: s3.IBucket, key: kms.IKey, *, code_in: s3.IBucket, teachers_in: str
+) -> None:
+    """What jobs may do in every region.
+
+    Args:
+        code_in: Where the archives lie that a job is started from.
+        teachers_in: Region in which Bedrock is asked.
+    """
     for statement in (
         *run_container(repositories=REPOSITORIES, log_group="/aws/sagemaker/TrainingJobs"),
         *read_objects(bucket, "specs/", "runs/", CHECKPOINT_PREFIX),
@@ -113,7 +118,6 @@ def _role(
         ),
     ):
         role.add_to_policy(statement)
-    return role
 
 
 def _models(region: str) -> list[str]:

@@ -69,7 +69,6 @@ def worker_findings(home: str) -> tuple[AcceptedFinding, ...]:
         home: The region that it works for.
     """
     here, there = "<AWS::Region>:<AWS::AccountId>", f"{home}:<AWS::AccountId>"
-    bucket = "arn:<AWS::Partition>:s3:::{prefix}-storagebucket*"
     return (
         *_shared(home),
         AcceptedFinding(
@@ -84,28 +83,7 @@ def worker_findings(home: str) -> tuple[AcceptedFinding, ...]:
             "X-Ray's write actions and Step Functions' log delivery actions take no resource, nor "
             "does SageMaker's list of jobs.",
         ),
-        wildcard("<{bucket}.Arn>/*", (_FETCHES,), "Copies have the keys that they have at home."),
-        *(
-            wildcard(f"<{{bucket}}.Arn>/{prefix}/*", roles, _ANY_KEY)
-            for prefix, roles in (
-                ("checkpoints", tuple(_BRING)),
-                ("copies", tuple(_BRING)),
-                ("runs", _CARRY),
-                ("specs", (_FETCHES,)),
-            )
-        ),
-        *(
-            wildcard(f"{bucket}{keys}", roles, _HOME_BUCKET)
-            for keys, roles in (
-                ("", _CARRY),
-                ("/checkpoints/*", _CARRY),
-                ("/runs/*", _CARRY),
-                ("/specs/*", (_FETCHES,)),
-                ("/runs/*/transfers/*", (_FETCHES, _WATCHES)),
-                ("/runs/*/elsewhere/*", (_WATCHES,)),
-                ("/runs/*/jobs/*/progress.json", (_WATCHES,)),
-            )
-        ),
+        *_copies(),
         wildcard(
             f"arn:<AWS::Partition>:kms:{there}:key/*",
             _CARRY,
@@ -123,6 +101,35 @@ def worker_findings(home: str) -> tuple[AcceptedFinding, ...]:
         ),
         wildcard(
             f"arn:<AWS::Partition>:states:{there}:execution:{{prefix}}:*", (_SWEEP,), _EXECUTIONS
+        ),
+    )
+
+
+def _copies() -> tuple[AcceptedFinding, ...]:
+    """Of those who copy between home's bucket and the worker's."""
+    home = "arn:<AWS::Partition>:s3:::{prefix}-storagebucket*"
+    return (
+        wildcard("<{bucket}.Arn>/*", (_FETCHES,), "Copies have the keys that they have at home."),
+        *(
+            wildcard(f"<{{bucket}}.Arn>/{prefix}/*", roles, _ANY_KEY)
+            for prefix, roles in (
+                ("checkpoints", tuple(_BRING)),
+                ("copies", tuple(_BRING)),
+                ("runs", _CARRY),
+                ("specs", (_FETCHES,)),
+            )
+        ),
+        *(
+            wildcard(f"{home}{keys}", roles, _HOME_BUCKET)
+            for keys, roles in (
+                ("", _CARRY),
+                ("/checkpoints/*", _CARRY),
+                ("/runs/*", _CARRY),
+                ("/specs/*", (_FETCHES,)),
+                ("/runs/*/transfers/*", (_FETCHES, _WATCHES)),
+                ("/runs/*/elsewhere/*", (_WATCHES,)),
+                ("/runs/*/jobs/*/progress.json", (_WATCHES,)),
+            )
         ),
     )
 

@@ -26,18 +26,17 @@ from infra.permissions import (
     TRAINING_JOBS,
     WORKER_EXECUTIONS,
     arn,
-    copy_objects,
     create_in_sagemaker,
     list_training_jobs,
     pass_role,
     read_archives,
     read_objects,
-    read_tags,
     sagemaker,
     sagemaker_of_runs,
     trace,
     use_key,
     write_objects,
+    write_records,
 )
 from infra.rights.shared_rights import Statements, deliver_logs
 from stratos.contracts.bucket import CHECKPOINT_PREFIX, COPIES_PREFIX, PROGRESS_FILE
@@ -82,7 +81,7 @@ class HomeStores:
 
     def read(self, *prefixes: str) -> Statements:
         return _of_this_account(
-            *read_objects(self.bucket, *prefixes), read_tags(self.bucket, *prefixes)
+            *read_objects(self.bucket, *prefixes), _read_tags(self.bucket, *prefixes)
         )
 
     def read_code(self) -> Statements:
@@ -94,7 +93,7 @@ class HomeStores:
 
     def write(self, *keys: str) -> Statements:
         """Put objects, with the tag by which records expire."""
-        return _of_this_account(copy_objects(self.bucket, *keys))
+        return _of_this_account(_copy_objects(self.bucket, *keys))
 
     def answer(self, *answers: str) -> iam.PolicyStatement:
         """Answers such as `Heartbeat` to tokens of home's state machine."""
@@ -151,8 +150,8 @@ def _fetch_inputs(home: HomeStores, storage: WorkerStorage) -> Statements:
         *home.write(_TRANSFERS),
         home.use_key("Decrypt", "GenerateDataKey"),
         *read_objects(bucket, ""),  # what is there already is not copied again
-        read_tags(bucket, ""),  # but may lie under another key
-        copy_objects(bucket, "*"),  # under the keys that they have at home
+        _read_tags(bucket, ""),  # but may lie under another key
+        _copy_objects(bucket, "*"),  # under the keys that they have at home
         # A job reads all that lies under a prefix: what is there no more at home must not.
         iam.PolicyStatement(
             actions=["s3:DeleteObject"],
@@ -209,12 +208,27 @@ def _carry_home(home: HomeStores, storage: WorkerStorage) -> Statements:
     """What it takes to copy what a job wrote, beside the right to write it."""
     return (
         *read_objects(storage.bucket, *_OUTCOMES, COPIES_PREFIX),
-        read_tags(storage.bucket, *_OUTCOMES),
+        _read_tags(storage.bucket, *_OUTCOMES),
         write_objects(storage.bucket, f"{COPIES_PREFIX}*"),  # what is home already is noted there
         use_key(storage.key),
         *home.read(*_OUTCOMES),
         home.use_key("Decrypt", "GenerateDataKey"),  # a copy in parts needs both
     )
+
+
+def _read_tags(bucket: s3.IBucket, *prefixes: str) -> iam.PolicyStatement:
+    """Read the tags of objects, without which S3 copies none that has some."""
+    return iam.PolicyStatement(
+        actions=["s3:GetObjectTagging", "s3:GetObjectVersionTagging"],
+        resources=[bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes],
+    )
+
+
+def _copy_objects(bucket: s3.IBucket, *keys: str) -> iam.PolicyStatement:
+    """Put copies with their tags, and go on with a copy in parts."""
+    statement = write_records(bucket, *keys)
+    statement.add_actions("s3:ListMultipartUploadParts")
+    return statement
 
 
 def _of_this_account(*statements: iam.PolicyStatement) -> Statements:

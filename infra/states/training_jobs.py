@@ -69,26 +69,7 @@ class TrainingJobStates:
             result: `ResultSelector` and `ResultPath` of the job's description.
             hyper_parameters: Expression for the hyperparameters, where they are not the job's own.
         """
-        run = sfn.CustomState(
-            self.scope,
-            self.name,
-            state_json={
-                "Type": "Task",
-                "Comment": f"Training job of {self.job_path}",
-                "Resource": f"arn:{Aws.PARTITION}:states:::sagemaker:createTrainingJob.sync",
-                "TimeoutSeconds": _TIMEOUT_SECONDS,
-                "Parameters": training_job_request(
-                    self.scope,
-                    self.job_path,
-                    "$.run",
-                    role=self.role,
-                    network=self.network,
-                    hyper_parameters=hyper_parameters,
-                ),
-                "Retry": [RETRY_THROTTLED],
-                **result,
-            },
-        )
+        run = self._here(result, hyper_parameters)
         diagnose = self.lambdas.invoke(
             f"Diagnose{self.name}",
             "diagnose_job",
@@ -126,6 +107,29 @@ class TrainingJobStates:
             .otherwise(explained.next(failed))
         )
         return first
+
+    def _here(self, result: Mapping[str, Any], hyper_parameters: str | None) -> sfn.CustomState:
+        """The job in the stack's own region."""
+        return sfn.CustomState(
+            self.scope,
+            self.name,
+            state_json={
+                "Type": "Task",
+                "Comment": f"Training job of {self.job_path}",
+                "Resource": f"arn:{Aws.PARTITION}:states:::sagemaker:createTrainingJob.sync",
+                "TimeoutSeconds": _TIMEOUT_SECONDS,
+                "Parameters": training_job_request(
+                    self.scope,
+                    self.job_path,
+                    "$.run",
+                    role=self.role,
+                    network=self.network,
+                    hyper_parameters=hyper_parameters,
+                ),
+                "Retry": [RETRY_THROTTLED],
+                **result,
+            },
+        )
 
     def _where(self, *, here: sfn.IChainable, away: sfn.IChainable) -> sfn.Choice:
         """Run the job in its region; jobs from before there was a choice name none."""

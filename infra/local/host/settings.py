@@ -55,6 +55,8 @@ class LocalSettings(BaseModel):
     an inference component is idle until it scales in, and that capacity is waited for."""
     iam: bool = True
     """Whether calls are judged by the deployed policies. Off only to measure what that costs."""
+    distance_scale: float = Field(default=1.0, ge=0)
+    """Seconds here for each second of a round trip between regions; 0 for no distance at all."""
     job_grace_seconds: float = 120.0
     """Seconds between SIGTERM and SIGKILL for a stopping job (120 on SageMaker)."""
 
@@ -92,6 +94,11 @@ class LocalSettings(BaseModel):
     def capacity_file(self) -> Path:
         """Which instance types this cloud has none of."""
         return self.state_dir / "capacity.json"
+
+    @property
+    def network_file(self) -> Path:
+        """Which regions are cut off, and how far they are from each other."""
+        return self.state_dir / "network.json"
 
     @property
     def log_file(self) -> Path:

@@ -135,6 +135,7 @@ def _session_context(session: Session) -> Context:
         "aws:SecureTransport": ("true",),
         "aws:PrincipalArn": (session.principal.arn,),
         "aws:PrincipalAccount": (session.principal.account,),
+        "aws:ResourceAccount": (session.principal.account,),  # there is one account here
     }
     if session.principal.service is not None:
         context["aws:PrincipalIsAWSService"] = ("true",)

@@ -123,7 +123,8 @@ class StepFunctions:
                     backend,
                     state_machine_arn,
                     name or str(uuid.uuid4()),
-                    execution_input,
+                    # As text, because a second start is held to it.
+                    execution_input or "{}",
                     trace_header,
                 )
 
