@@ -138,9 +138,8 @@ def _tags(arn: str, region: str | None = None) -> dict[str, str | None] | None:
 def _all_tags(arn: str, region: str | None = None) -> dict[str, str]:
     """Tags of a resource; none if it is gone by now."""
     try:
-        pages = list(
-            client("sagemaker", region).get_paginator("list_tags").paginate(ResourceArn=arn)
-        )
+        paginator = client("sagemaker", region).get_paginator("list_tags")
+        pages = list(paginator.paginate(ResourceArn=arn))
     except ClientError as error:
         if error_code(error) in ("ValidationException", "ResourceNotFound"):
             return {}

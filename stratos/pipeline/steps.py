@@ -18,6 +18,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from pydantic import Field
+
 from stratos.contracts.measurements import BatchResult, LoadResult
 from stratos.contracts.plan import Server
 from stratos.contracts.run import RunRef
@@ -298,7 +300,7 @@ class Swept(FrozenModel):
     dry_run: bool
     removed: list[Orphan]
     """In a dry run: what would have been removed."""
-    unreached: dict[str, str] = {}
+    unreached: dict[str, str] = Field(default_factory=dict)
     """Region that did not answer → what was told instead: it is looked at by its own sweeper, and
     by the next one here."""
 
