@@ -76,7 +76,7 @@ class Stack:
         return self.state_machine_arn.split(":")[3]
 
     def in_region(self, region: str) -> Stack:
-        """The same with the bucket and the clients of a worker region; itself where none is named."""
+        """The same with the bucket and the clients of a worker region, if one is named."""
         if not region:
             return self
         account = self.state_machine_arn.split(":")[4]
