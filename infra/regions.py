@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from stratos.catalog.regions import region_places
+from stratos.regions import region_places
 
 _SETTING = "stratos:worker_regions"
 
