@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from stratos.regions import region_places
+from stratos.regions import known_regions
 
 _SETTING = "stratos:worker_regions"
+_PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,18 @@ class Regions:
             )
         if twice := [region for region, count in Counter(self.workers).items() if count > 1]:
             raise ValueError(f"{_SETTING} names {', '.join(twice)} more than once; name it once")
-        known = region_places()
+        known = known_regions()
         named = filter(None, (self.home, *self.workers))
         if unknown := [region for region in named if region not in known]:
             raise ValueError(
                 f"no region of AWS is called {', '.join(unknown)}; the catalog knows "
                 f"{', '.join(known)}"
+            )
+        partitions = {_partition(region) for region in (self.home, *self.workers)}
+        if len(partitions) > 1:
+            raise ValueError(
+                f"no account has regions in {' and in '.join(sorted(partitions))}; {_SETTING} may "
+                f"name those that the account of {self.home} has"
             )
 
     @classmethod
@@ -52,3 +59,9 @@ class Regions:
         """
         named = (region.strip() for region in workers.split(","))
         return cls(home.strip(), tuple(region for region in named if region))
+
+
+def _partition(region: str) -> str:
+    """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html"""
+    found = (name for start, name in _PARTITIONS.items() if region.startswith(start))
+    return next(found, "aws")

@@ -46,7 +46,7 @@ _PAID_IDLE: Mapping[str, str] = {
     "([price](https://aws.amazon.com/lambda/pricing/))",
 }
 """Prices of us-east-1."""
-_FREE_IDLE = frozenset(
+FREE_IDLE = frozenset(
     {
         "AWS::Events::Rule",
         "AWS::IAM::ManagedPolicy",
@@ -195,12 +195,12 @@ def _reason(role: str, action: str) -> str:
 
 def _idle(template: Mapping[str, Any]) -> str:
     counted = Counter(resource["Type"] for resource in template["Resources"].values())
-    if unknown := sorted(counted.keys() - _PAID_IDLE.keys() - _FREE_IDLE):
+    if unknown := sorted(counted.keys() - _PAID_IDLE.keys() - FREE_IDLE):
         raise ValueError(
             f"infra/review/page.py does not say what an idle {', '.join(unknown)} costs"
         )
     rows = [f"| `{kind}` | {counted[kind]} | {cost} |\n" for kind, cost in _PAID_IDLE.items()]
-    free = ", ".join(f"`{kind}`" for kind in sorted(counted.keys() & _FREE_IDLE))
+    free = ", ".join(f"`{kind}`" for kind in sorted(counted.keys() & FREE_IDLE))
     return (
         "## What it costs while nobody uses it\n\nPrices of us-east-1, before free tiers.\n\n"
         f"| Resource | How many | Cost |\n|---|---|---|\n{''.join(rows)}\n"

@@ -52,6 +52,42 @@ def template(
     return synthesize(tmp_path_factory.mktemp("cdk.out"))
 
 
+HOME, WORKERS = "us-east-1", ("eu-west-1", "ap-northeast-1")
+
+
+@pytest.fixture(scope="session")
+def assembly_of_regions(assets: Assets, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with a home stack and the stacks of two worker regions."""
+    outdir = tmp_path_factory.mktemp("cdk.regions")
+    context = {"stratos:home_region": HOME, "stratos:worker_regions": ",".join(WORKERS)}
+    build_app(assets, outdir, context).synth()
+    return outdir
+
+
+@pytest.fixture(scope="session")
+def home_of_regions(assembly_of_regions: Path) -> dict[str, Any]:
+    """The template of a home stack that has worker regions."""
+    template: dict[str, Any] = json.loads(
+        (assembly_of_regions / "Stratos.template.json").read_text()
+    )
+    return template
+
+
+@pytest.fixture(scope="session")
+def worker_template(assembly_of_regions: Path) -> dict[str, Any]:
+    """The template of the first worker region."""
+    path = assembly_of_regions / f"Stratos-{WORKERS[0]}.template.json"
+    template: dict[str, Any] = json.loads(path.read_text())
+    return template
+
+
+@pytest.fixture(scope="session", params=["template", "home_of_regions", "worker_template"])
+def any_template(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Every template in turn, for what goes for all of them."""
+    template: dict[str, Any] = request.getfixturevalue(request.param)
+    return template
+
+
 @pytest.fixture(scope="session")
 def definition(template: dict[str, Any]) -> dict[str, Any]:
     return definition_of(template)

@@ -1,0 +1,221 @@
+"""The stack of a worker region: what is in it, and that nothing of it is there without one."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_cdk import App, Validations
+from cdk_nag import AwsSolutionsChecks
+
+from infra.app import ROOT
+from infra.local.cloudformation.template_check import check_template
+from infra.packaging.assets import Assets
+from infra.regions import Regions
+from infra.review.page import FREE_IDLE
+from infra.rights.accepted_elsewhere import home_findings, worker_findings
+from infra.rights.accepted_findings import accepted
+from infra.stack import Stratos
+from infra.worker import Worker
+from lambdas.aws.worker_settings import WorkerSettings
+from stratos.hosting.names import DEFAULT_STACK, StackNames
+from tests.infra.conftest import HOME, WORKERS
+from tests.infra.policies import ACCOUNT, resolved
+from tests.infra.resources import function, of_type, only
+from tests.infra.test_synthesis import NO_VPC, RETENTION
+
+NAMES = StackNames(DEFAULT_STACK)
+
+
+def test_without_worker_regions_home_has_nothing_that_is_about_other_regions(template) -> None:
+    assert "hand-over" not in json.dumps(template)
+    assert "Elsewhere" not in json.dumps(template)
+    assert "WORKER_REGIONS" not in json.dumps(template)
+    assert f"{NAMES.worker}" not in json.dumps(template)
+
+
+def test_home_has_one_more_function_with_worker_regions_and_its_own_role_and_log(
+    template, home_of_regions
+) -> None:
+    def counted(one: dict[str, Any]) -> Counter[str]:
+        return Counter(resource["Type"] for resource in one["Resources"].values())
+
+    assert counted(home_of_regions) - counted(template) == {
+        "AWS::IAM::Role": 1,
+        "AWS::IAM::Policy": 1,
+        "AWS::Logs::LogGroup": 1,
+        "AWS::Lambda::Function": 1,
+    }
+    assert template["Resources"].keys() < home_of_regions["Resources"].keys()
+
+
+def test_every_function_of_home_knows_the_worker_regions(home_of_regions) -> None:
+    for one in of_type(home_of_regions, "AWS::Lambda::Function").values():
+        assert one["Environment"]["Variables"]["WORKER_REGIONS"] == ",".join(WORKERS)
+
+
+def test_each_stack_is_for_its_region_and_has_the_name_that_home_knows(assembly_of_regions) -> None:
+    artifacts = json.loads((assembly_of_regions / "manifest.json").read_text())["artifacts"]
+    stacks = {k: v for k, v in artifacts.items() if v["type"] == "aws:cloudformation:stack"}
+    where = {
+        name: (stack["environment"], stack["properties"].get("stackName", name))
+        for name, stack in stacks.items()
+    }
+    assert where == {
+        "Stratos": (f"aws://unknown-account/{HOME}", "Stratos"),
+        **{f"Stratos-{r}": (f"aws://unknown-account/{r}", NAMES.worker) for r in WORKERS},
+    }
+
+
+def test_what_home_names_in_a_worker_region_is_called_so(worker_template) -> None:
+    machine = only(worker_template, "AWS::StepFunctions::StateMachine")["Properties"]
+    bucket = only(worker_template, "AWS::S3::Bucket")["Properties"]
+    assert machine["StateMachineName"] == NAMES.worker
+    account = ACCOUNT["AWS::AccountId"]
+    assert resolved(bucket["BucketName"]) == NAMES.worker_bucket(account, WORKERS[0])
+
+
+def test_every_function_is_told_what_its_settings_read(worker_template) -> None:
+    fields = WorkerSettings.model_fields.items()
+    needed = {name.upper() for name, field in fields if field.is_required()} - {"AWS_REGION"}
+    for one in of_type(worker_template, "AWS::Lambda::Function").values():
+        given = one["Environment"]["Variables"]
+        assert needed <= {name for name, value in given.items() if value}
+        assert given["STACK_NAME"] == DEFAULT_STACK
+
+
+def test_nothing_has_a_name_that_a_home_stack_of_the_region_would_have(
+    template, worker_template
+) -> None:
+    for kind, field in (
+        ("AWS::Lambda::Function", "FunctionName"),
+        ("AWS::Logs::LogGroup", "LogGroupName"),
+        ("AWS::KMS::Alias", "AliasName"),
+        ("AWS::StepFunctions::StateMachine", "StateMachineName"),
+    ):
+        homes, workers = (
+            {one[field] for one in of_type(each, kind).values()}
+            for each in (template, worker_template)
+        )
+        assert workers
+        assert homes.isdisjoint(workers)
+
+
+def test_an_idle_worker_costs_its_key_its_alarms_and_what_is_stored(worker_template) -> None:
+    kinds = {resource["Type"] for resource in worker_template["Resources"].values()}
+    assert kinds - FREE_IDLE == {
+        "AWS::CloudWatch::Alarm",
+        "AWS::KMS::Key",
+        "AWS::Lambda::Function",
+        "AWS::Logs::LogGroup",
+        "AWS::S3::Bucket",
+    }
+
+
+def test_an_execution_that_is_cut_short_is_given_up_and_the_sweeper_comes_hourly(
+    worker_template,
+) -> None:
+    rules = of_type(worker_template, "AWS::Events::Rule")
+    (ended,) = (rule for name, rule in rules.items() if "ExecutionEnded" in name)
+    assert set(ended["EventPattern"]["detail"]["status"]) == {"FAILED", "TIMED_OUT", "ABORTED"}
+    (target,) = ended["Targets"]
+    assert "GiveUp" in target["Arn"]["Fn::GetAtt"][0]
+    assert target["InputTransformer"]["InputTemplate"] == '{"event":{"detail":<detail>}}'
+    assert {"DeadLetterConfig", "RetryPolicy"} <= set(target)
+    (hourly,) = (rule for name, rule in rules.items() if "Hourly" in name)
+    assert hourly["ScheduleExpression"] == "rate(1 hour)"
+    assert "Sweep" in hourly["Targets"][0]["Arn"]["Fn::GetAtt"][0]
+    assert "DeadLetterConfig" in function(worker_template, "stratos-worker-give-up")
+
+
+def test_subnets_are_given_to_each_region_by_itself(assets, tmp_path) -> None:
+    from infra.app import build_app
+
+    given = {
+        "stratos:home_region": HOME,
+        "stratos:worker_regions": WORKERS[0],
+        "stratos:subnets": "subnet-1",
+        "stratos:security_groups": "sg-1",
+    }
+    build_app(assets, tmp_path, given).synth()
+    subnets = [
+        json.loads((tmp_path / f"{name}.template.json").read_text())["Parameters"]["SubnetIds"]
+        for name in ("Stratos", f"Stratos-{WORKERS[0]}")
+    ]
+    assert [one["Default"] for one in subnets] == ["subnet-1", ""]
+
+
+def test_the_embedded_cloud_can_run_both(home_of_regions, worker_template) -> None:
+    check_template(home_of_regions)
+    check_template(worker_template)
+
+
+def test_cfn_lint_finds_no_error(assembly_of_regions) -> None:
+    templates = sorted(assembly_of_regions.glob("*.template.json"))[:2]  # the third is as another
+    linter = Path(sys.executable).with_name("cfn-lint")
+    checked = subprocess.run(
+        [linter, "--ignore-checks", "W3005", "--", *templates],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stdout
+
+
+@pytest.fixture(scope="module")
+def found(assets: Assets, tmp_path_factory: pytest.TempPathFactory) -> set[tuple[str, str]]:
+    """Rule and construct of everything that cdk-nag finds where nothing is accepted."""
+    outdir = tmp_path_factory.mktemp("nag")
+    context = json.loads((ROOT / "cdk.json").read_text())["context"]
+    app = App(context=context, outdir=str(outdir))
+    _stacks(app, assets)
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    with pytest.raises(Exception, match=r"(?i)validation"):
+        app.synth()
+    report = json.loads((outdir / "validation-report.json").read_text())
+    return {
+        (violation["ruleName"], construct["constructPath"])
+        for plugin in report["pluginReports"]
+        for violation in plugin["violations"]
+        for construct in violation["violatingConstructs"]
+    }
+
+
+def test_every_accepted_finding_is_one_that_cdk_nag_has(found, assets, tmp_path) -> None:
+    home, worker = _stacks(App(outdir=str(tmp_path)), assets)
+    for stack, findings in (
+        (home, home_findings(WORKERS[:1])),
+        (worker, worker_findings(HOME)),
+    ):
+        for path, rule, reason in accepted(stack, findings):
+            place = f"{stack.node.id}/{path}/"
+            assert any(rule == r and where.startswith(place) for r, where in found), (rule, path)
+            assert len(reason) > 20
+
+
+def _stacks(app: App, assets: Assets) -> tuple[Stratos, Worker]:
+    shared: Any = {"assets": assets, "log_retention_days": 30, "notification_email": None}
+    home = Stratos(
+        app,
+        DEFAULT_STACK,
+        network=NO_VPC,
+        retention=RETENTION,
+        several_instance_types=True,
+        regions=Regions(HOME, WORKERS[:1]),
+        **shared,
+    )
+    worker = Worker(
+        app,
+        NAMES,
+        region=WORKERS[0],
+        home=HOME,
+        checkpoint_days=14,
+        encrypts_traffic=False,
+        **shared,
+    )
+    return home, worker
