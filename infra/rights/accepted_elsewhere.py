@@ -18,9 +18,10 @@ _FETCHES, *_BRING = _CARRY = tuple(
 _WATCHES = _BRING[0]
 _GIVES_UP, _SWEEP, _MACHINE = (
     "Functions/GiveUpRole",
-    "Functions/SweepRole",
+    "Functions/SweepRegionRole",
     "Workflow/Role",
 )
+_SWEEP_AT_HOME = "Functions/SweepRole"
 
 _JOB_NAMES = "Named after the run; held by the tags stratos:run and stratos:stack, too."
 _EXECUTIONS = "The wildcard stands for the executions of the one state machine."
@@ -45,7 +46,7 @@ def home_findings(regions: tuple[str, ...]) -> tuple[AcceptedFinding, ...]:
         *(
             wildcard(
                 f"arn:<AWS::Partition>:sagemaker:{region}:<AWS::AccountId>:training-job/*",
-                (*roles.values(), _SWEEP),
+                (*roles.values(), _SWEEP_AT_HOME),
                 _JOB_NAMES,
             )
             for region in regions
@@ -54,7 +55,7 @@ def home_findings(regions: tuple[str, ...]) -> tuple[AcceptedFinding, ...]:
             wildcard(
                 f"arn:<AWS::Partition>:states:{region}:<AWS::AccountId>:execution:"
                 "{prefix}-worker:*",
-                ("Functions/HandOverRole", roles["clean_up"], _SWEEP),
+                ("Functions/HandOverRole", roles["clean_up"], _SWEEP_AT_HOME),
                 _EXECUTIONS,
             )
             for region in regions
