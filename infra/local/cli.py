@@ -24,7 +24,7 @@ from infra.local.host.settings import LocalSettings, client_environment
 from stratos.catalog.local import measure_local_servers
 from stratos.catalog.servers import ServerCatalog
 from stratos.contracts.bucket import SERVERS_KEY
-from stratos.planning.forecast.network import known_regions
+from stratos.regions import known_regions
 
 StateDir = Annotated[Path, typer.Option(help="Folder that keeps the cloud's state and logs.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
