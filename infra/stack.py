@@ -183,6 +183,8 @@ class Stratos(Stack):
             "ApproversPolicyArn": approvers.policy.managed_policy_arn,
         }.items():
             CfnOutput(self, name, value=value)
+        if self._regions.workers:
+            CfnOutput(self, "WorkerRegions", value=",".join(self._regions.workers))
 
 
 def environment_of(region: str) -> Environment | None:

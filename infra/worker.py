@@ -119,7 +119,7 @@ class Worker(Stack):
             dead_letters=dead_letters,
             description="A job's execution was cut short: stop the job, and tell home",
         )
-        Sweeping(self, "Sweeping", sweep=self._functions["sweep"], dead_letters=dead_letters)
+        Sweeping(self, "Sweeping", sweep=self._functions["sweep_region"], dead_letters=dead_letters)
         WorkerAlarms(
             self,
             "Alarms",

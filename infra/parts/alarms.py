@@ -123,7 +123,7 @@ class WorkerAlarms(Construct):
         left = "a job that nobody waits for may go on, and is billed"
         _alarm(self, "JobsLeft", failed, f"An execution could not give up its job: {left}", action)
         _alarm(self, "EventsLost", _depth(dead_letters), _EVENTS_LOST, action)
-        for module in ("give_up", "sweep"):
+        for module in ("give_up", "sweep_region"):
             errors = functions[module].metric_errors(**_TOTAL)
             _alarm(
                 self,

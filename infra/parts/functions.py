@@ -77,7 +77,7 @@ WORKER_HANDLERS = (
     Handler("watch_job", timeout_seconds=600),
     Handler("bring_home", timeout_seconds=900),
     Handler("give_up", timeout_seconds=300),
-    Handler("sweep", timeout_seconds=900),
+    Handler("sweep_region", timeout_seconds=900),
 )
 """Of a worker region."""
 _BY_EVENT = ("clean_up", "give_up")

@@ -112,7 +112,7 @@ def grant_worker_functions(
         "watch_job": _watch_job(home, storage),
         "bring_home": _bring_home(home, storage),
         "give_up": _give_up(home),
-        "sweep": _sweep(home),
+        "sweep_region": _sweep(home),
     }
     assert rights.keys() == functions.by_module.keys(), "each handler has its rights here"
     for module, statements in rights.items():
@@ -129,7 +129,7 @@ def grant_worker_workflow(
             resources=[
                 item.function_arn
                 for module, item in functions.by_module.items()
-                if module != "sweep"  # which is no state
+                if module != "sweep_region"  # which is no state
             ],
         ),
         create_in_sagemaker("CreateTrainingJob", on=(TRAINING_JOBS,)),

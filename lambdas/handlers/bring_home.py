@@ -29,11 +29,18 @@ def handler(payload: WorkerJob) -> BroughtHome:
         return BroughtHome(answered=_brought(payload))
     except NoLongerAwaited as error:
         logger.warning("not brought home", extra={"job": payload.job.name, "reason": str(error)})
+        _tell_the_bill(payload)
         return BroughtHome(answered=False)
     except (BotoCoreError, ClientError) as error:
         if is_unreachable(error):
             raise HomeUnreachable(f"{payload.home.region} does not answer: {error}") from error
         raise
+
+
+def _tell_the_bill(worker: WorkerJob) -> None:
+    """Home counts a job that it has given up as if it ran to its limit, until it knows better."""
+    if (job := describe_job(worker.job.name)) is not None:
+        keep_job(worker, job)
 
 
 def _brought(worker: WorkerJob) -> bool:

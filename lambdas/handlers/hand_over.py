@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from lambdas.aws.bucket import Bucket
+from lambdas.aws.elsewhere_files import ElsewhereFiles
 from lambdas.aws.settings import settings
 from lambdas.regions.machines import WorkerMachine
 from lambdas.step import step
-from stratos.contracts.bucket import RunKeys
 from stratos.contracts.regions import JobElsewhere
+from stratos.errors import RegionUnreachable
 from stratos.moment import now
 from stratos.pipeline.worker_jobs import HandedOver, HandOverInput, Home, WorkerJob
 
@@ -39,5 +40,11 @@ def handler(payload: HandOverInput) -> HandedOver:
         seen_at=moment,
         max_seconds=job.stopping_condition["MaxRuntimeInSeconds"],
     )
-    Bucket(run.bucket).put_model(RunKeys(run.run_id).job_elsewhere(job.name), known)
-    return HandedOver(execution_arn=WorkerMachine(job.region).start(worker))
+    files = ElsewhereFiles(Bucket(run.bucket), run.run_id)
+    files.put_job(known)
+    try:
+        return HandedOver(execution_arn=WorkerMachine(job.region).start(worker))
+    except RegionUnreachable:
+        # Should it have been started after all, it finds that nobody waits before it has a job.
+        files.forget_job(job.name)
+        raise

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lambdas.aws.elsewhere_files import ElsewhereFiles
 from lambdas.regions.places import Place
-from stratos.contracts.bucket import RunKeys
 from stratos.contracts.regions import JobElsewhere, Transfer
 from stratos.moment import now
 from stratos.pipeline.worker_jobs import WorkerJob
@@ -15,17 +15,19 @@ from stratos.pipeline.worker_jobs import WorkerJob
 def keep_transfers(worker: WorkerJob, transfers: Sequence[Transfer]) -> None:
     """Add what was moved for a job to what the run has moved."""
     if transfers:
-        key = RunKeys(worker.run.run_id).transfers_of(worker.job.name)
-        Place.of_home(worker.home).files.append_rows(key, transfers)
+        _files(worker).add_transfers(worker.job.name, transfers)
 
 
 def keep_job(worker: WorkerJob, described: Mapping[str, Any]) -> None:
     """Write down how a job stands, for its bill and for whoever follows the run."""
-    files = Place.of_home(worker.home).files
-    key = RunKeys(worker.run.run_id).job_elsewhere(worker.job.name)
-    known = files.find_model(key, JobElsewhere)
+    files = _files(worker)
+    known = files.find_job(worker.job.name)
     if known is not None:
-        files.put_model(key, as_described(known, described))
+        files.put_job(as_described(known, described))
+
+
+def _files(worker: WorkerJob) -> ElsewhereFiles:
+    return ElsewhereFiles(Place.of_home(worker.home).files, worker.run.run_id)
 
 
 def as_described(known: JobElsewhere, described: Mapping[str, Any]) -> JobElsewhere:

@@ -78,7 +78,9 @@ def submit(stack: Stack, folder: Path, on_file: Callable[[Path], None]) -> Submi
     Raises:
         SpecRejected: before anything is uploaded.
     """
-    spec, files = read_folder(folder, RunningStack(stack.names.prefix, stack.region))
+    spec, files = read_folder(
+        folder, RunningStack(stack.names.prefix, stack.region, stack.worker_regions)
+    )
     prefix = f"{SPEC_PREFIX}{spec.name}/"
     num_bytes = 0
     for file in files:

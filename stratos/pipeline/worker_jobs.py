@@ -36,15 +36,6 @@ SILENCE_SECONDS = 6 * 3600
 """After so long without home, a job is looked at less often. It goes on to its own end."""
 
 
-HEARTBEAT_SECONDS = 1800
-"""A job of another region that says nothing for so long is lost to home."""
-COPIES_KEPT_DAYS = 30
-"""What lies in a worker's bucket is deleted after so long, checkpoints earlier: a copy that is about
-to go is copied anew before a job reads it."""
-SHORTEST_WAIT_SECONDS = 90
-"""An execution's history has 25,000 events, and a look at a job takes ten with what it waits."""
-
-
 class HandOverInput(FrozenModel):
     """The home state that waits until the job is over, there or here."""
 

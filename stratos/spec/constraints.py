@@ -114,6 +114,17 @@ class Load(FrozenModel):
             )
         return self
 
+    def part(self, requests_per_second: float) -> Load:
+        """The load that falls to an endpoint which takes so many of the requests at peak."""
+        mean, share = self.mean_requests_per_second, requests_per_second / self.requests_per_second
+        return self.model_copy(
+            update={
+                "requests_per_second": requests_per_second,
+                "mean_requests_per_second": None if mean is None else mean * share,
+                "origins": None,
+            }
+        )
+
     @property
     def has_lulls(self) -> bool:
         """Whether the traffic is sometimes below `requests_per_second`."""

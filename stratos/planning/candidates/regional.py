@@ -1,0 +1,196 @@
+"""Fleets over several regions: an endpoint in each, sized for the origins that it serves.
+
+All endpoints of a fleet have one mode, on instances of one kind of processor; instance type and
+count are each region's own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stratos.catalog.servers import Runtime
+from stratos.planning.arrays import Floats, Integers
+from stratos.planning.candidates.cheapest_mode import ModeOffers
+from stratos.planning.candidates.distances import Distances
+from stratos.planning.candidates.over_regions import (
+    Choices,
+    OverRegions,
+    cheapest_over_regions,
+    num_over_regions,
+)
+from stratos.planning.candidates.service import Service, UnderLoads
+from stratos.planning.forecast.rates import Serving
+from stratos.planning.forecast.server_table import ServerTable
+from stratos.planning.forecast.transformer import Transformer
+from stratos.planning.forecast.workload import Workload
+
+
+@dataclass(frozen=True)
+class RegionalEndpoint:
+    """One endpoint of a fleet.
+
+    Attributes:
+        row: Of its server in the table.
+        origins: That it serves.
+        sustained: Requests per second that it could take.
+        slots: Requests that a replica answers at once.
+    """
+
+    row: int
+    origins: tuple[str, ...]
+    requests_per_second: float
+    usd_per_month: float
+    sustained: float
+    slots: float
+
+
+@dataclass(frozen=True)
+class RegionalFleet:
+    """Endpoints in different regions.
+
+    Attributes:
+        seconds: P95 of the origin that is served worst.
+        mode: By its position among those considered.
+        parts: The one with the most requests first.
+    """
+
+    seconds: float
+    usd_per_month: float
+    mode: int
+    parts: tuple[RegionalEndpoint, ...]
+
+    @property
+    def main(self) -> RegionalEndpoint:
+        return self.parts[0]
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """One student as it is served, and the kinds of fleets that could do it.
+
+    Attributes:
+        factors: Calibration of latencies: [region, kind].
+    """
+
+    student: Transformer
+    serving: Serving
+    runtime: Runtime
+    kinds: Integers
+    under: UnderLoads
+    factors: Floats
+
+
+class Regional:
+    """The fleets over several regions of one request.
+
+    Args:
+        place: Region of each server, by its number in `distances`.
+    """
+
+    def __init__(
+        self,
+        servers: ServerTable,
+        service: Service,
+        mode_offers: ModeOffers,
+        distances: Distances,
+        place: Integers,
+    ) -> None:
+        self._service, self._offers, self._distances = service, mode_offers, distances
+        self._rates = distances.rates()
+        size = (len(distances.regions), len(service.kinds))
+        self._usd_per_hour = np.full(size, np.inf)
+        self._usd_per_hour[place, service.kind] = servers.usd_per_hour
+        self._row = np.zeros(size, dtype=np.int64)
+        self._row[place, service.kind] = np.arange(len(place))
+        self._modes = [
+            position
+            for position, mode in enumerate(mode_offers.modes)
+            if mode.on_instances and not mode.keeps_busy
+        ]
+        self._apart = len(distances.regions) > 1 and len(distances.origins) > 1
+
+    def num_fleets(self, runtime: Runtime) -> int:
+        """Over two regions and more, in every mode."""
+        if not self._apart:
+            return 0
+        offered = np.isfinite(self._usd_per_hour[:, self._service.on_instances(runtime)])
+        per_region = [int(count) for count in offered.sum(axis=1)]
+        return len(self._modes) * num_over_regions(per_region, len(self._distances.origins))
+
+    def fleets(
+        self,
+        student: Transformer,
+        serving: Serving,
+        work: Workload,
+        runtime: Runtime,
+        factors: Floats,
+    ) -> list[RegionalFleet]:
+        """Those that no other of the same mode beats.
+
+        Args:
+            factors: Calibration of latencies, by server.
+        """
+        kinds = self._service.on_instances(runtime)
+        if not self._apart or not len(kinds):
+            return []
+        rates, load_of = np.unique(self._rates, return_inverse=True)
+        under = self._service.under(student, serving, work, kinds, rates)
+        there = factors[self._row[:, kinds]]
+        asked = _Asked(student, serving, runtime, kinds, under, there)
+        found: list[RegionalFleet] = []
+        for mode in self._modes:
+            choices = [
+                self._choices(asked, mode, int(load), origins)
+                for origins, load in enumerate(load_of, start=1)
+            ]
+            fleets = cheapest_over_regions(choices)
+            found += [self._fleet(asked, fleet, choices, mode, load_of) for fleet in fleets]
+        return found
+
+    def _choices(self, asked: _Asked, mode: int, load: int, origins: int) -> Choices:
+        """Endpoints that could serve a set of origins: of each region those on its front."""
+        offer = self._offers.offer_under(
+            asked.student, asked.serving, asked.runtime, mode, self._rates[origins - 1]
+        )
+        trips = self._distances.farthest(origins)[:, None]
+        seconds = (asked.under.seconds[load] + trips) * asked.factors
+        usd = self._offers.usd_on(
+            mode,
+            offer,
+            self._usd_per_hour[:, asked.kinds],
+            seconds,
+            np.broadcast_to(asked.under.sustained[load], seconds.shape),
+        )
+        order = np.argsort(seconds, axis=1, kind="stable")
+        usd = np.take_along_axis(usd, order, axis=1)
+        before = np.minimum.accumulate(usd, axis=1)[:, :-1]
+        before = np.column_stack([np.full(len(usd), np.inf), before])
+        region, position = np.nonzero(usd < before)
+        kind = order[region, position]
+        return Choices(region, seconds[region, kind], usd[region, position], kind)
+
+    def _fleet(
+        self,
+        asked: _Asked,
+        found: OverRegions,
+        choices: list[Choices],
+        mode: int,
+        load_of: Integers,
+    ) -> RegionalFleet:
+        parts = []
+        for origins, at in found.parts:
+            chosen, load = choices[origins - 1], load_of[origins - 1]
+            region, kind = int(chosen.region[at]), int(chosen.row[at])
+            part = RegionalEndpoint(
+                row=int(self._row[region, asked.kinds[kind]]),
+                origins=self._distances.names(origins),
+                requests_per_second=float(self._rates[origins - 1]),
+                usd_per_month=float(chosen.usd[at]),
+                sustained=float(asked.under.sustained[load, kind]),
+                slots=float(asked.under.slots[load, kind]),
+            )
+            parts.append(part)
+        parts.sort(key=lambda part: -part.requests_per_second)
+        return RegionalFleet(found.latency, found.usd, mode, tuple(parts))
