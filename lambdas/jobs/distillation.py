@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from lambdas.aws.catalog_files import CatalogFiles
 from lambdas.aws.job_names import step_name
+from lambdas.aws.settings import settings
 from lambdas.gathering.model_pool import ModelPool
+from lambdas.jobs.cpu_servers import cheapest_cpus
 from lambdas.jobs.factory import JobFactory
 from lambdas.jobs.probes import judging
 from stratos.catalog.terms import rights_in
@@ -80,7 +83,7 @@ class DistillationJobs:
         }
         read = self.factory.files.dataset_bytes("train")
         return self._make(
-            "synthesize", config, self._uninterrupted(), channels, data_bytes=_WRITTEN * read
+            "synthesize", config, self._for_synthesis(), channels, data_bytes=_WRITTEN * read
         )
 
     def distill(self) -> TrainingJob:
@@ -171,6 +174,15 @@ class DistillationJobs:
         """The same on demand, as every plan counts them: only training itself resumes for free."""
         first, *others = (on_demand(plan.training) for plan in self._alike())
         return preferences(first, others)
+
+    def _for_synthesis(self) -> tuple[Server, ...]:
+        """The same; at home on CPUs, if training is elsewhere and the teacher no weights: its keys,
+        its logs and batches of Bedrock are at home."""
+        home = settings().aws_region
+        if isinstance(self.teacher, Weights) or self.plan.training.region == home:
+            return self._uninterrupted()
+        catalog = CatalogFiles(self.factory.run).servers()
+        return cheapest_cpus(catalog, home) or self._uninterrupted()
 
     def _alike(self) -> Iterator[Plan]:
         """Plans by which the same model is trained, the chosen one first."""
