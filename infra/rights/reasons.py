@@ -22,6 +22,7 @@ _ENDS_WHAT_IS_LEFT = "What belongs to no run any more is ended, so that nobody p
 _ROUTES = "It looks at what is in service: its kind, its instances and its component"
 _FOUND_BY_NAME = "A run's jobs and batches are found by its id, which is in their names"
 _ANSWERS = "A model that waits for a person is approved or rejected"
+_BY_TAGS = "It knows its own things by their tags, so it reads those of others, too"
 _TELLS_HOME = "Home hears how its job of this region ended"
 _COPIES_TAGS = "A copy has the tags of the original, by which records expire"
 _ENCRYPTED = "Everything that is stored is encrypted by the stack's key"
@@ -150,7 +151,6 @@ REASONS: Mapping[str, str] = {
     "sqs:SendMessage": "An event that failed every time is kept",
     "states:DescribeExecution": "The execution says whether its run, or its job, goes on",
     "states:GetExecutionHistory": "A run's history says where its time went",
-    "states:ListExecutions": _FOUND_BY_NAME,
     "states:SendTaskFailure": _ANSWERS,
     "states:SendTaskHeartbeat": "Home hears that its job of this region goes on",
     "states:SendTaskSuccess": _ANSWERS,
@@ -165,9 +165,8 @@ OF_ROLES: Mapping[tuple[str, str], str] = {
     ("SchedulesRole", "lambda:InvokeFunction"): (
         "An endpoint with a component takes more than one call to delete, which the sweeper makes"
     ),
-    ("FunctionsSweepRole", "sagemaker:ListTags"): (
-        "It knows its own things by their tags, so it reads those of others, too"
-    ),
+    ("FunctionsSweepRole", "sagemaker:ListTags"): _BY_TAGS,
+    ("FunctionsSweepRegionRole", "sagemaker:ListTags"): _BY_TAGS,
     ("FunctionsHandOverRole", "states:StartExecution"): (
         "A job of another region is an execution of that region's state machine"
     ),

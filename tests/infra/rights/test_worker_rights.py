@@ -109,5 +109,5 @@ def test_the_state_machine_calls_exactly_the_functions_of_its_states(worker_temp
         if listed(s["Action"]) == ["lambda:InvokeFunction"]
     )
     called = {item["Fn::GetAtt"][0] for item in listed(invoke["Resource"])}
-    states = {item.id for item in WORKER_HANDLERS} - {"Sweep"}
+    states = {item.id for item in WORKER_HANDLERS} - {"SweepRegion"}
     assert {name[len("Functions") : -8] for name in called} == states
