@@ -36,6 +36,12 @@ _SETTINGS = (
     *("home_region", "worker_regions"),
 )
 
+EXAMPLE_REGIONS = {
+    "stratos:home_region": "us-east-1",
+    "stratos:worker_regions": "eu-west-1,ap-northeast-1",
+}
+"""Of the stacks that are synthesized for the documents, and linted."""
+
 
 def build_app(assets: Assets, outdir: Path, context: Mapping[str, object] | None = None) -> App:
     """The CDK app with its stack, and one for each worker region, not yet synthesized.
@@ -195,6 +201,14 @@ def synthesize() -> None:
             shutil.rmtree(outdir, ignore_errors=True)
             build_app(assets, outdir).synth()
             stamp.write_text(inputs)
+
+
+def synthesize_regions() -> Path:
+    """Write an example of a stack that has worker regions, and return its folder."""
+    outdir = ROOT / "build" / "cdk.regions"
+    shutil.rmtree(outdir, ignore_errors=True)
+    synthesize_into(outdir, EXAMPLE_REGIONS)
+    return outdir
 
 
 def _stamp() -> Path:

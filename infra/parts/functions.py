@@ -74,7 +74,7 @@ ALL_HANDLERS = (*HANDLERS, *ELSEWHERE_HANDLERS)
 WORKER_HANDLERS = (
     # S3 copies from bucket to bucket: what is copied does not come through the function.
     Handler("fetch_inputs", timeout_seconds=900),
-    Handler("watch_job", timeout_seconds=600),
+    Handler("watch_job", timeout_seconds=900),
     Handler("bring_home", timeout_seconds=900),
     Handler("give_up", timeout_seconds=300),
     Handler("sweep_region", timeout_seconds=900),

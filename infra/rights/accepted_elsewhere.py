@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from infra.parts.functions import ELSEWHERE_HANDLERS, WORKER_HANDLERS
 from infra.rights.accepted_findings import FINDINGS, AcceptedFinding, wildcard
-from infra.rights.elsewhere_rights import COUNTS_JOBS
 
 _SHARED = ("TrainingJobs/Role", "Network/Rights")
 """Parts that a worker region has as home has them, and so their findings."""
@@ -16,12 +15,13 @@ _FETCHES, *_BRING = _CARRY = tuple(
     f"Functions/{name}Role" for name in ("FetchInputs", "WatchJob", "BringHome")
 )
 _WATCHES = _BRING[0]
-_GIVES_UP, _SWEEP, _MACHINE = (
+_GIVES_UP, _SWEEPS, _MACHINE = (
     "Functions/GiveUpRole",
     "Functions/SweepRegionRole",
     "Workflow/Role",
 )
-_SWEEP_AT_HOME = "Functions/SweepRole"
+_CLEAN_UP, _SWEEP = "Functions/CleanUpRole", "Functions/SweepRole"
+"""Of home."""
 
 _JOB_NAMES = "Named after the run; held by the tags stratos:run and stratos:stack, too."
 _EXECUTIONS = "The wildcard stands for the executions of the one state machine."
@@ -37,7 +37,6 @@ def home_findings(regions: tuple[str, ...]) -> tuple[AcceptedFinding, ...]:
     if not regions:
         return FINDINGS
     new = tuple(f"Functions/{item.id}" for item in ELSEWHERE_HANDLERS)
-    roles = {module: f"Functions/{module.title().replace('_', '')}Role" for module in COUNTS_JOBS}
     return (
         *FINDINGS,
         AcceptedFinding("AwsSolutions-L1", new, _of("AwsSolutions-L1").reason),
@@ -46,7 +45,7 @@ def home_findings(regions: tuple[str, ...]) -> tuple[AcceptedFinding, ...]:
         *(
             wildcard(
                 f"arn:<AWS::Partition>:sagemaker:{region}:<AWS::AccountId>:training-job/*",
-                (*roles.values(), _SWEEP_AT_HOME),
+                (_CLEAN_UP, _SWEEP),
                 _JOB_NAMES,
             )
             for region in regions
@@ -55,7 +54,7 @@ def home_findings(regions: tuple[str, ...]) -> tuple[AcceptedFinding, ...]:
             wildcard(
                 f"arn:<AWS::Partition>:states:{region}:<AWS::AccountId>:execution:"
                 "{prefix}-worker:*",
-                ("Functions/HandOverRole", roles["clean_up"], _SWEEP_AT_HOME),
+                ("Functions/HandOverRole", _CLEAN_UP),
                 _EXECUTIONS,
             )
             for region in regions
@@ -92,16 +91,16 @@ def worker_findings(home: str) -> tuple[AcceptedFinding, ...]:
         ),
         wildcard(
             f"arn:<AWS::Partition>:sagemaker:{here}:training-job/*",
-            (*_BRING, _GIVES_UP, _SWEEP, _MACHINE),
+            (*_BRING, _GIVES_UP, _SWEEPS, _MACHINE),
             _JOB_NAMES,
         ),
         wildcard(
             f"arn:<AWS::Partition>:states:{here}:execution:{{prefix}}-worker:*",
-            (_SWEEP,),
+            (_SWEEPS,),
             _EXECUTIONS,
         ),
         wildcard(
-            f"arn:<AWS::Partition>:states:{there}:execution:{{prefix}}:*", (_SWEEP,), _EXECUTIONS
+            f"arn:<AWS::Partition>:states:{there}:execution:{{prefix}}:*", (_SWEEPS,), _EXECUTIONS
         ),
     )
 

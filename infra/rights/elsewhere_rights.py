@@ -17,15 +17,12 @@ from infra.permissions import (
     write_objects,
 )
 
-COUNTS_JOBS = (
-    *("plan_candidates", "match_models", "diagnose_job", "check_quality"),
-    *("measure_endpoint", "measure_batch", "report", "clean_up"),
-)
-"""Functions that look at a run's jobs at home: it pays for those of other regions, too."""
-
 
 def grant_elsewhere(functions: Functions, *, storage: DataStores, regions: tuple[str, ...]) -> None:
-    """Let home's functions reach into its worker regions; nothing where there are none."""
+    """Let home's functions reach into its worker regions; nothing where there are none.
+
+    How a job stands there, home reads from its own bucket, where the worker writes it.
+    """
     if not regions:
         return
     functions.grant(
@@ -33,24 +30,19 @@ def grant_elsewhere(functions: Functions, *, storage: DataStores, regions: tuple
         write_objects(storage.bucket, "runs/*/elsewhere/*"),
         use_key(storage.key),
         _in_each(regions, WORKER_MACHINE, "StartExecution"),
-        # Whether a job that was handed over before, and not heard of since, is under way.
+        # One that an earlier call has started under the name holds a token of before.
         _in_each(regions, WORKER_EXECUTIONS, "DescribeExecution", "StopExecution"),
     )
-    for module in COUNTS_JOBS:
-        functions.grant(
-            module, sagemaker_of_runs("DescribeTrainingJob", on=(TRAINING_JOBS,), regions=regions)
-        )
-    for module in ("clean_up", "sweep"):
-        functions.grant(
-            module,
-            sagemaker_of_runs("StopTrainingJob", on=(TRAINING_JOBS,), regions=regions),
-            _in_each(regions, WORKER_EXECUTIONS, "DescribeExecution", "StopExecution"),
-            _in_each(regions, WORKER_MACHINE, "ListExecutions"),
-        )
+    functions.grant(
+        "clean_up",
+        _in_each(regions, WORKER_EXECUTIONS, "DescribeExecution", "StopExecution"),
+        sagemaker_of_runs("StopTrainingJob", on=(TRAINING_JOBS,), regions=regions),
+    )
     functions.grant(
         "sweep",
-        sagemaker_of_runs("DescribeTrainingJob", on=(TRAINING_JOBS,), regions=regions),
+        # It knows its own jobs by their tags, so it has to read those of others, too.
         sagemaker("ListTags", on=(TRAINING_JOBS,), regions=regions),
+        sagemaker_of_runs("StopTrainingJob", on=(TRAINING_JOBS,), regions=regions),
     )
 
 

@@ -51,6 +51,7 @@ from infra.rights.shared_rights import (
     update_packages,
     use_schedules,
 )
+from stratos.contracts.bucket import REFUSALS_KEY
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ def _match_models(granted: Granted) -> Statements:
 def _diagnose_job(granted: Granted) -> Statements:
     return (
         *read_objects(granted.bucket, "runs/", "catalog/"),
-        write_objects(granted.bucket, "runs/*"),
+        write_objects(granted.bucket, "runs/*", REFUSALS_KEY),
         *read_jobs(),
     )
 

@@ -112,7 +112,7 @@ def grant_worker_functions(
         "watch_job": _watch_job(home, storage),
         "bring_home": _bring_home(home, storage),
         "give_up": _give_up(home),
-        "sweep_region": _sweep(home),
+        "sweep_region": _sweep_region(home),
     }
     assert rights.keys() == functions.by_module.keys(), "each handler has its rights here"
     for module, statements in rights.items():
@@ -188,7 +188,7 @@ def _give_up(home: HomeStores) -> Statements:
     )
 
 
-def _sweep(home: HomeStores) -> Statements:
+def _sweep_region(home: HomeStores) -> Statements:
     return (
         list_training_jobs(),
         sagemaker("ListTags", on=(TRAINING_JOBS,)),

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from infra.app import build_app
+from infra.app import EXAMPLE_REGIONS, build_app
 from infra.packaging.assets import Assets
 from infra.states.definition_reader import State, definition_of, states_of
 
@@ -52,15 +52,15 @@ def template(
     return synthesize(tmp_path_factory.mktemp("cdk.out"))
 
 
-HOME, WORKERS = "us-east-1", ("eu-west-1", "ap-northeast-1")
+HOME = EXAMPLE_REGIONS["stratos:home_region"]
+WORKERS = tuple(EXAMPLE_REGIONS["stratos:worker_regions"].split(","))
 
 
 @pytest.fixture(scope="session")
 def assembly_of_regions(assets: Assets, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with a home stack and the stacks of two worker regions."""
     outdir = tmp_path_factory.mktemp("cdk.regions")
-    context = {"stratos:home_region": HOME, "stratos:worker_regions": ",".join(WORKERS)}
-    build_app(assets, outdir, context).synth()
+    build_app(assets, outdir, EXAMPLE_REGIONS).synth()
     return outdir
 
 

@@ -36,6 +36,7 @@ def test_without_worker_regions_home_has_nothing_that_is_about_other_regions(tem
     assert "hand-over" not in json.dumps(template)
     assert "Elsewhere" not in json.dumps(template)
     assert "WORKER_REGIONS" not in json.dumps(template)
+    assert "WorkerRegions" not in template["Outputs"]
     assert f"{NAMES.worker}" not in json.dumps(template)
 
 
@@ -57,6 +58,10 @@ def test_home_has_one_more_function_with_worker_regions_and_its_own_role_and_log
 def test_every_function_of_home_knows_the_worker_regions(home_of_regions) -> None:
     for one in of_type(home_of_regions, "AWS::Lambda::Function").values():
         assert one["Environment"]["Variables"]["WORKER_REGIONS"] == ",".join(WORKERS)
+
+
+def test_the_command_line_finds_the_worker_regions_in_home_s_outputs(home_of_regions) -> None:
+    assert home_of_regions["Outputs"]["WorkerRegions"]["Value"] == ",".join(WORKERS)
 
 
 def test_each_stack_is_for_its_region_and_has_the_name_that_home_knows(assembly_of_regions) -> None:
