@@ -28,7 +28,7 @@ from infra.local import daemon  # noqa: E402
 from infra.local.host.settings import LocalSettings, client_environment  # noqa: E402
 from lambdas.aws.clients import client  # noqa: E402
 from lambdas.regions.copier import Copier  # noqa: E402
-from lambdas.regions.ledger import Ledger  # noqa: E402
+from lambdas.regions.ledger import CopyLedger  # noqa: E402
 from lambdas.regions.places import Place  # noqa: E402
 from stratos.contracts.bucket import TELLING_CHECKSUM  # noqa: E402
 
@@ -104,7 +104,7 @@ def key_of(run: int, name: str) -> str:
 
 
 def copied(run: int, home: Place, target: Place, files: dict[str, Path]) -> dict[str, Any]:
-    ledger = Ledger(target.files, target.region)
+    ledger = CopyLedger(target.files, target.region)
     copier = Copier(target, ledger, f"job-{run}", math.inf, lambda: None)
     started = time.monotonic()
     copier.copy_all(home, [key_of(run, name) for name in files])

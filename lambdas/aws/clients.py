@@ -16,9 +16,13 @@ _FAR = Config(retries={"mode": "standard", "max_attempts": 3}, connect_timeout=5
 _OUT_OF_ORDER = ("ServiceUnavailable", "SlowDown", "Throttling", "ThrottlingException")
 
 
-@cache
 def client(service: str, region: str | None = None) -> Any:
     """A client of the function's own region, or of another."""
+    return made_client(service, region)
+
+
+@cache
+def made_client(service: str, region: str | None) -> Any:
     if region is None:
         return boto3.client(service, config=_CONFIG)
     return boto3.client(service, region_name=region, config=_FAR)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
+from threading import Lock
 from typing import Any
 from urllib.parse import urlencode
 
@@ -20,7 +21,7 @@ from botocore.exceptions import ClientError
 from lambdas.aws.bucket import Bucket
 from lambdas.aws.clients import error_code
 from lambdas.regions.contents import Content, find_content
-from lambdas.regions.ledger import CopyEntry, Ledger
+from lambdas.regions.ledger import CopyEntry, CopyLedger
 from lambdas.regions.places import Place
 from stratos.contracts.regions import Transfer
 from stratos.errors import CopyUnfinished
@@ -46,11 +47,12 @@ class Copier:
     """
 
     target: Place
-    ledger: Ledger
+    ledger: CopyLedger
     owner: str
     deadline: float
     pulse: Callable[[], None]
     transfers: list[Transfer] = field(default_factory=list)
+    _locks: dict[str, Lock] = field(default_factory=dict)
 
     def copy_all(self, source: Place, keys: Iterable[str]) -> None:
         """Copy objects under their own keys.
@@ -86,6 +88,12 @@ class Copier:
                 self._within_region(there, key)
                 self._note(content, key)
             return
+        # Two equal files of one job: the second waits, and is copied within the region.
+        with self._locks.setdefault(content.identity, Lock()):
+            self._bring(source, content, key)
+
+    def _bring(self, source: Place, content: Content, key: str) -> None:
+        """Copy what is not under this key, from wherever it is nearest."""
         if (held := self._held(content)) is not None:
             self._within_region(held, key)
             return

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from lambdas.aws.bucket import Bucket
 from lambdas.regions.answers import Pulse
 from lambdas.regions.copier import Copier
-from lambdas.regions.ledger import Ledger
+from lambdas.regions.ledger import CopyLedger
 from lambdas.regions.places import Move, Place
 from lambdas.regions.records_at_home import keep_transfers
 from stratos.contracts.bucket import RunKeys, split_uri
@@ -32,7 +32,7 @@ def fetch_inputs(worker: WorkerJob) -> WorkerJob:
     home, own = Place.of_home(worker.home), Place.own()
     copier = Copier(
         target=own,
-        ledger=Ledger(own.files, own.region),
+        ledger=CopyLedger(own.files, own.region),
         owner=worker.job.name,
         deadline=within(PATIENCE_SECONDS, time.monotonic),
         pulse=Pulse(worker.home),

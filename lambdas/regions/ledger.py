@@ -37,7 +37,7 @@ class CopyEntry(FrozenModel):
 
 
 @dataclass(frozen=True)
-class Ledger:
+class CopyLedger:
     """The entries of one region.
 
     Args:

@@ -8,7 +8,7 @@ from lambdas.aws.run_files import RunFiles
 from lambdas.regions.answers import Pulse
 from lambdas.regions.copier import Copier
 from lambdas.regions.inputs import PATIENCE_SECONDS, checkpoint_keys, copy_checkpoints
-from lambdas.regions.ledger import Ledger
+from lambdas.regions.ledger import CopyLedger
 from lambdas.regions.places import Place
 from lambdas.regions.records_at_home import keep_transfers
 from stratos.contracts.bucket import RunKeys, split_uri
@@ -65,7 +65,7 @@ def _copier(worker: WorkerJob) -> Copier:
     home = Place.of_home(worker.home)
     return Copier(
         target=home,
-        ledger=Ledger(Place.own().files, home.region),
+        ledger=CopyLedger(Place.own().files, home.region),
         owner=worker.job.name,
         deadline=within(PATIENCE_SECONDS, time.monotonic),
         pulse=Pulse(worker.home),

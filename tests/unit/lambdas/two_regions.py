@@ -153,7 +153,7 @@ def regions(account: Account, monkeypatch: pytest.MonkeyPatch) -> Iterator[TwoRe
         monkeypatch.setenv(name, value)
     # moto has no StopTrainingJob.
     monkeypatch.setattr(SageMakerResponse, "stop_training_job", _stop, raising=False)
-    clients.client.cache_clear()
+    clients.made_client.cache_clear()
     worker_settings.worker_settings.cache_clear()
     home = HomeStates()
     real = clients.client
@@ -163,7 +163,7 @@ def regions(account: Account, monkeypatch: pytest.MonkeyPatch) -> Iterator[TwoRe
 
     monkeypatch.setattr(answers, "client", client)
     yield TwoRegions(account, home)
-    clients.client.cache_clear()
+    clients.made_client.cache_clear()
     worker_settings.worker_settings.cache_clear()
 
 

@@ -8,8 +8,10 @@ from collections.abc import Callable
 import pytest
 
 from lambdas.regions import copier as copying
+from lambdas.regions import ledger
+from lambdas.regions.contents import find_content
 from lambdas.regions.copier import Copier
-from lambdas.regions.ledger import Ledger
+from lambdas.regions.ledger import CopyLedger
 from lambdas.regions.places import Place
 from stratos.errors import CopyUnfinished
 from tests.unit.lambdas.two_regions import AWAY, TwoRegions
@@ -27,7 +29,7 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def copier(owner: str = "job-1", pulse: Callable[[], None] = lambda: None) -> Copier:
     own = Place.own()
-    return Copier(own, Ledger(own.files, AWAY), owner, math.inf, pulse)
+    return Copier(own, CopyLedger(own.files, AWAY), owner, math.inf, pulse)
 
 
 class Interruption:
@@ -111,12 +113,9 @@ def test_a_copy_whose_owner_is_long_silent_is_taken_over(
     regions.put(KEY, b"weights")
     with pytest.raises(CopyUnfinished):
         copier(pulse=Interruption(0)).copy(HOME, KEY)
-    from lambdas.regions import ledger
-    from lambdas.regions.contents import find_content
-
     content = find_content(HOME.files, KEY)
     assert content is not None
-    Ledger(Place.own().files, AWAY).claim(content.identity, KEY, "job-1")
+    CopyLedger(Place.own().files, AWAY).claim(content.identity, KEY, "job-1")
     monkeypatch.setattr(ledger, "CLAIM_SECONDS", 0.0)
     copier("job-2").copy(HOME, KEY)
     assert regions.away() == {KEY: b"weights"}
@@ -127,3 +126,13 @@ def test_one_file_that_is_missing_does_not_keep_the_others(regions: TwoRegions) 
     with pytest.raises(FileNotFoundError, match="gone"):
         copier().copy_all(HOME, ["gone", KEY])
     assert regions.away() == {KEY: b"weights"}
+
+
+def test_equal_files_of_one_job_are_moved_once(regions: TwoRegions) -> None:
+    keys = [f"specs/tiles/{number}" for number in range(8)]
+    for key in keys:
+        regions.put(key, b"the same")
+    moving = copier()
+    moving.copy_all(HOME, keys)
+    assert regions.away() == dict.fromkeys(keys, b"the same")
+    assert sum(one.num_bytes for one in moving.transfers) == len(b"the same")

@@ -5,14 +5,8 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 
-import pytest
-
 from lambdas.handlers import fetch_inputs
-from lambdas.regions.contents import find_content
-from lambdas.regions.ledger import Ledger
-from lambdas.regions.places import Place
 from stratos.contracts.job_start import HOME_REGION
-from stratos.errors import CopyUnfinished, NoLongerAwaited
 from stratos.pipeline.worker_jobs import WorkerJob
 from tests.unit.lambdas.pipeline import call
 from tests.unit.lambdas.two_regions import (
@@ -92,21 +86,6 @@ def test_a_rerun_moves_nothing_that_its_region_holds_under_whatever_key(
     assert regions.away()["runs/tiles-1111bbbb/records/a0/records.jsonl"] == b"rows"
 
 
-def test_a_file_without_a_checksum_that_tells_contents_apart_is_known_by_its_version(
-    regions: TwoRegions,
-) -> None:
-    worker = worker_job()
-    upload(regions, worker)
-    regions.put(f"{MODEL}model.safetensors", b"weights", ChecksumAlgorithm="CRC32")
-    fetch(worker)
-    fetch(worker)
-    moved = [one for one in regions.moved(worker.run.run_id) if "safetensors" in one.source]
-    assert [one.num_bytes for one in moved] == [7]
-    regions.put(f"{MODEL}model.safetensors", b"changed", ChecksumAlgorithm="CRC32")
-    fetch(worker)
-    assert regions.away()[f"{MODEL}model.safetensors"] == b"changed"
-
-
 def test_a_file_that_is_gone_at_home_is_not_read_in_the_region_either(
     regions: TwoRegions,
 ) -> None:
@@ -155,26 +134,3 @@ def test_a_copy_that_would_soon_expire_is_written_anew_without_being_moved(
     after = regions.s3(AWAY).head_object(Bucket=AWAY_BUCKET, Key=key)["LastModified"]
     assert after - before > timedelta(days=19)
     assert len(regions.moved(worker.run.run_id)) == 4
-
-
-def test_a_job_for_which_home_waits_no_more_fetches_nothing(regions: TwoRegions) -> None:
-    worker = worker_job()
-    upload(regions, worker)
-    regions.home.waits = False
-    with pytest.raises(NoLongerAwaited):
-        fetch(worker)
-    assert regions.away() == {}
-
-
-def test_what_another_job_is_copying_is_waited_for(regions: TwoRegions) -> None:
-    first, second = worker_job("tiles-0000aaaa"), worker_job("tiles-1111bbbb")
-    upload(regions, second)
-    home = Place("us-east-1", "stratos-bucket", "key")
-    content = find_content(home.files, f"{MODEL}model.safetensors")
-    assert content is not None
-    ledger = Ledger(Place.own().files, AWAY)
-    ledger.claim(content.identity, "elsewhere", first.job.name)
-    with pytest.raises(CopyUnfinished, match="being copied to eu-west-1 for tiles-0000aaaa"):
-        fetch(second)
-    assert f"{MODEL}model.safetensors" not in regions.away()
-    assert regions.away()[f"{MODEL}config.json"] == b"{}"

@@ -8,15 +8,12 @@ import boto3
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from lambdas.aws.settings import settings
 from lambdas.handlers import hand_over
 from lambdas.regions import machines
 from lambdas.regions.machines import WorkerMachine
 from lambdas.serving.leftovers import remove_leftovers
-from stratos.contracts.bucket import RunKeys
-from stratos.contracts.regions import JobElsewhere
 from stratos.errors import RegionUnreachable
-from stratos.pipeline.worker_jobs import HandOverInput, WorkerJob
+from stratos.pipeline.worker_jobs import HandOverInput
 from tests.unit.lambdas.conftest import Account
 from tests.unit.lambdas.pipeline import call
 from tests.unit.lambdas.two_regions import AWAY, worker_job
@@ -46,23 +43,6 @@ def hand(payload: HandOverInput) -> dict[str, Any]:
     return call(hand_over.handler, **dict(payload))
 
 
-def test_a_job_is_given_to_the_machine_of_its_region_under_its_own_name(
-    account: Account, states: Any
-) -> None:
-    payload = handed_over()
-    arn = hand(payload)["execution_arn"]
-    assert arn.split(":")[3] == AWAY
-    assert arn.endswith(f":stratos-worker:{payload.job.name}")
-    given = states.describe_execution(executionArn=arn)["input"]
-    worker = WorkerJob.model_validate_json(given)
-    assert worker.job.hyper_parameters == {"a": "b"}
-    assert (worker.home.region, worker.home.task_token) == ("us-east-1", "token")
-    assert worker.home.kms_key_arn == settings().kms_key_arn
-    key = RunKeys(payload.run.run_id).job_elsewhere(payload.job.name)
-    known = JobElsewhere.model_validate_json(account.read(key))
-    assert (known.region, known.max_seconds, known.over) == (AWAY, 3600, False)
-
-
 def test_a_message_that_comes_twice_is_one_execution(account: Account, states: Any) -> None:
     payload = handed_over()
     assert hand(payload) == hand(payload)
@@ -77,13 +57,6 @@ def test_an_execution_with_another_token_is_stopped_since_nobody_waits_for_it(
     with pytest.raises(RegionUnreachable, match="needs another name"):
         hand(handed_over("another"))
     assert states.describe_execution(executionArn=arn)["status"] == "ABORTED"
-
-
-def test_a_region_without_the_machine_refuses_and_nothing_is_counted(account: Account) -> None:
-    payload = handed_over()
-    with pytest.raises(RegionUnreachable, match=f"{AWAY} did not take"):
-        hand(payload)
-    assert account.keys(RunKeys(payload.run.run_id).elsewhere) == []
 
 
 def test_cleaning_up_ends_a_job_of_another_region(

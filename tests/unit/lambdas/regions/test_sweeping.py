@@ -61,15 +61,6 @@ def test_a_job_that_is_looked_after_and_waited_for_goes_on(
     assert regions.status(worker) == "InProgress"
 
 
-def test_a_job_whose_run_is_over_at_home_is_stopped(regions: TwoRegions, worker: WorkerJob) -> None:
-    home = boto3.client("stepfunctions", region_name="us-east-1")
-    home.stop_execution(executionArn=worker.run.execution_arn)
-    assert swept(dry_run=True) == {worker.job.name: "run tiles-0123abcd is over at home"}
-    assert regions.status(worker) == "InProgress"
-    swept()
-    assert regions.status(worker) == "Stopping"
-
-
 def test_a_job_whose_execution_is_over_is_stopped(regions: TwoRegions, worker: WorkerJob) -> None:
     states = boto3.client("stepfunctions", region_name=AWAY)
     [execution] = states.list_executions(
