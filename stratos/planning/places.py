@@ -17,6 +17,7 @@ from stratos.planning.candidates.regional import RegionalEndpoint, RegionalFleet
 from stratos.planning.candidates.serving_side import NO_FLEET, Outlook
 from stratos.planning.candidates.side import Side
 from stratos.planning.forecast.elsewhere import waiting_hours
+from stratos.planning.forecast.network import round_trip_ms
 from stratos.planning.forecast.server_table import ServerRow, ServerTable
 from stratos.planning.forecast.transformer import transformer
 from stratos.planning.request import PlanningRequest
@@ -33,7 +34,7 @@ class Places:
 
     @property
     def _pairing(self) -> Pairing:
-        return self.pool.pairings[self.pool.pairing[self.row]]
+        return self.pool.pairings[int(self.pool.pairing[self.row])]
 
     @property
     def fleet(self) -> RegionalFleet | None:
@@ -77,6 +78,14 @@ class Places:
             )
             for origin, rate in rates.items()
         )
+
+    def beyond_home_ms(self) -> float:
+        """What its farthest origin has more of the network than a client at home; 0 if less."""
+        if self.request.spec.load.origins is None:
+            return 0.0
+        worst = max(self.origins(), key=lambda found: found.p95_latency_ms)
+        home = round_trip_ms(self.request.region, worst.served_in)
+        return max(0.0, worst.round_trip_ms - home)
 
     def more_endpoints(self) -> tuple[PlannedEndpoint, ...]:
         """Beside the one with the most requests."""
