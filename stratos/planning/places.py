@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -46,7 +46,7 @@ class Places:
         """Forecasts for one endpoint, under its share of the load; by default all of it."""
         pairing, work = self._pairing, self._pairing.work
         if part is not None:
-            work = replace(work, requests_per_second=part.requests_per_second)
+            work = part.share_of(work)
         side = self.pool.serving_side
         return side.outlook(transformer(pairing.student), pairing.serving, work)
 

@@ -6,7 +6,7 @@ count are each region's own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -44,6 +44,10 @@ class RegionalEndpoint:
     usd_per_month: float
     sustained: float
     slots: float
+
+    def share_of(self, work: Workload) -> Workload:
+        """The workload with the requests that fall to this endpoint."""
+        return replace(work, requests_per_second=self.requests_per_second)
 
 
 @dataclass(frozen=True)

@@ -77,15 +77,13 @@ def test_a_checkpoint_of_lora_is_that_of_its_adapter() -> None:
 
 
 def test_a_refusal_foretells_another_less_the_older_it_is() -> None:
-    server = ("us-east-1", "ml.g9.xlarge", "on_demand")
-    assert refusal_chance([], *server) == 0
-    assert refusal_chance([refused(0)], *server) == 1
+    row = training_table(asked().servers, HOME[:1]).rows[0]
+    assert refusal_chance([], row) == 0
+    assert refusal_chance([refused(0)], row) == 1
     half = refused(REFUSAL_HALF_LIFE_HOURS)
-    assert refusal_chance([half], *server) == pytest.approx(0.5)
-    assert refusal_chance([half, half], *server) == pytest.approx(0.75)
-    assert refusal_chance([refused(0)], "us-east-1", "ml.g9.xlarge", "spot") == 0
-    lost = refused(0, whole_region=True)
-    assert refusal_chance([lost], "us-east-1", "ml.g5.xlarge", "spot") == 1
+    assert refusal_chance([half], row) == pytest.approx(0.5)
+    assert refusal_chance([half, half], row) == pytest.approx(0.75)
+    assert refusal_chance([refused(0, "eu-west-1"), refused(0, purchase="spot")], row) == 0
 
 
 def test_a_dearer_server_is_kept_only_where_it_is_reached_sooner() -> None:
