@@ -204,6 +204,11 @@ class Plan(FrozenModel):
     second of the plan are those of all of them."""
 
     @property
+    def copying_hours(self) -> float:
+        """That its jobs wait for copies between regions."""
+        return 0.0 if self.elsewhere is None else self.elsewhere.copying_hours
+
+    @property
     def regions(self) -> tuple[str, ...]:
         """Where it serves: the region with the most requests first."""
         return (self.serving.region, *(more.server.region for more in self.more_endpoints))

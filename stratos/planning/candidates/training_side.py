@@ -107,8 +107,8 @@ class TrainingSide:
         write, writers = teacher
         probing = self._probing_seconds(pairing, write, answer)
         what = self.moved(pairing)
-        away = self.elsewhere.seconds(what)
-        left = self._seconds_left(probing + (probing > 0) * self._preparing + away)
+        copying = self.elsewhere.copying_seconds(what)
+        left = self._seconds_left(probing + (probing > 0) * self._preparing + copying)
 
         def timing(job: str, needed: Floats) -> JobTiming:
             share = TIME_SHARES[job]  # type: ignore[index]
@@ -132,7 +132,7 @@ class TrainingSide:
         elapsed = other + np.where(self._spot, spot_seconds(distill, self._interruptions), distill)
         num_starts = 3 + (probing > 0)
         elapsed = elapsed + num_starts * self._preparing + self._waiting_seconds(pairing.teacher)
-        elapsed = elapsed + away
+        elapsed = elapsed + copying + self.elsewhere.waiting_seconds
         extra = (2 * workload.SHORTLIST - 1) * probing  # the other probes, which run meanwhile
         usd = self._server_usd(distill, other + extra)
         usd = usd + self._token_usd(pairing, calls * synthesis.share + asked)

@@ -108,9 +108,9 @@ class RegionCosts:
     out_usd_per_byte: Floats
     waiting_seconds: Floats
 
-    def seconds(self, what: Moved) -> Floats:
-        """Until the jobs have their inputs and home has what they made, waiting included."""
-        return np.asarray(self.away * what.seconds + self.waiting_seconds, dtype=np.float64)
+    def copying_seconds(self, what: Moved) -> Floats:
+        """Until the jobs have their inputs, and home has what they made."""
+        return np.asarray(self.away * what.seconds, dtype=np.float64)
 
     def usd(self, what: Moved, training_seconds: Floats) -> Floats:
         """The bill of every copy; a checkpoint each `CHECKPOINT_COPY_SECONDS` of training."""

@@ -43,7 +43,7 @@ def test_copies_are_paid_by_the_region_that_bytes_leave_and_waited_for() -> None
     assert usd[by_region["us-east-1"]] == 0
     assert usd[by_region["sa-east-1"]] == pytest.approx(10 * 0.02 + 5 * 0.138)
     assert usd[by_region["eu-west-1"]] == pytest.approx(10 * 0.02 + 5 * 0.02)
-    seconds = costs.seconds(what)
+    seconds = costs.copying_seconds(what)
     assert seconds[by_region["us-east-1"]] == 0
     assert seconds[by_region["sa-east-1"]] == pytest.approx(12 * GIB / COPY_BYTES_PER_SECOND)
 
