@@ -102,7 +102,7 @@ class DistillationJobs:
             forecast_tokens_per_second=self.plan.training_tokens_per_second,
             time_limit=TimeLimit(
                 max_training_hours=self.factory.spec.constraints.max_training_hours,
-                spent_hours=self.evidence.spent_hours,
+                spent_hours=self._spent_hours,
                 start_seconds=self._start_seconds,
             ),
         )
@@ -192,6 +192,11 @@ class DistillationJobs:
     def _start_seconds(self) -> float:
         return job_start(self.plan.training.instance_type).seconds
 
+    @property
+    def _spent_hours(self) -> float:
+        """Of the run, with what copies between regions will take."""
+        return self.evidence.spent_hours + self.plan.copying_hours
+
     def _step(self, job: JobStep) -> str:
         return step_name(job, self.evidence.attempt)
 
@@ -205,7 +210,7 @@ class DistillationJobs:
             "deadline_seconds": deadline_seconds(
                 job,
                 constraints,
-                evidence.spent_hours,
+                self._spent_hours,
                 self._start_seconds,
             ),
             "budget_usd": token_budget_usd(job, constraints, evidence.spent_usd),

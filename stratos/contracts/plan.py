@@ -194,6 +194,9 @@ class Plan(FrozenModel):
     """None where jobs run beside their data, in a region that has refused nothing lately."""
     origins: Annotated[tuple[ServedOrigin, ...], Field(exclude_if=lambda found: not found)] = ()
     """Empty if the spec names none. `p95_latency_ms` is that of the one that is served worst."""
+    beyond_home_ms: Annotated[float, Field(exclude_if=lambda found: found == 0)] = 0.0
+    """Of its latencies, what the origin that is served worst has more of the network than a client
+    in the stack's region, where the endpoint is measured."""
     more_endpoints: Annotated[
         tuple[PlannedEndpoint, ...], Field(exclude_if=lambda found: not found)
     ] = ()
@@ -201,15 +204,14 @@ class Plan(FrozenModel):
     second of the plan are those of all of them."""
 
     @property
+    def copying_hours(self) -> float:
+        """That its jobs wait for copies between regions."""
+        return 0.0 if self.elsewhere is None else self.elsewhere.copying_hours
+
+    @property
     def regions(self) -> tuple[str, ...]:
         """Where it serves: the region with the most requests first."""
         return (self.serving.region, *(more.server.region for more in self.more_endpoints))
-
-    @property
-    def distance_ms(self) -> float:
-        """Of p95: the network between the origin that is served worst and its endpoint."""
-        worst = max(self.origins, key=lambda found: found.p95_latency_ms, default=None)
-        return 0.0 if worst is None else worst.round_trip_ms
 
 
 class PlanSet(FrozenModel):

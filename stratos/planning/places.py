@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from stratos.planning.candidates.regional import RegionalEndpoint, RegionalFleet
 from stratos.planning.candidates.serving_side import NO_FLEET, Outlook
 from stratos.planning.candidates.side import Side
 from stratos.planning.forecast.elsewhere import waiting_hours
+from stratos.planning.forecast.network import round_trip_ms
 from stratos.planning.forecast.server_table import ServerRow, ServerTable
 from stratos.planning.forecast.transformer import transformer
 from stratos.planning.request import PlanningRequest
@@ -33,7 +34,7 @@ class Places:
 
     @property
     def _pairing(self) -> Pairing:
-        return self.pool.pairings[self.pool.pairing[self.row]]
+        return self.pool.pairings[int(self.pool.pairing[self.row])]
 
     @property
     def fleet(self) -> RegionalFleet | None:
@@ -45,7 +46,7 @@ class Places:
         """Forecasts for one endpoint, under its share of the load; by default all of it."""
         pairing, work = self._pairing, self._pairing.work
         if part is not None:
-            work = replace(work, requests_per_second=part.requests_per_second)
+            work = part.share_of(work)
         side = self.pool.serving_side
         return side.outlook(transformer(pairing.student), pairing.serving, work)
 
@@ -77,6 +78,14 @@ class Places:
             )
             for origin, rate in rates.items()
         )
+
+    def beyond_home_ms(self) -> float:
+        """What its farthest origin has more of the network than a client at home; 0 if less."""
+        if self.request.spec.load.origins is None:
+            return 0.0
+        worst = max(self.origins(), key=lambda found: found.p95_latency_ms)
+        home = round_trip_ms(self.request.region, worst.served_in)
+        return max(0.0, worst.round_trip_ms - home)
 
     def more_endpoints(self) -> tuple[PlannedEndpoint, ...]:
         """Beside the one with the most requests."""

@@ -134,6 +134,7 @@ class PlanMaker:
             ),
             elsewhere=places.elsewhere(),
             origins=places.origins(),
+            beyond_home_ms=places.beyond_home_ms(),
             more_endpoints=places.more_endpoints(),
         )
 

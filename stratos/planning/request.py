@@ -32,19 +32,12 @@ class DatasetFacts(FrozenModel):
 
 
 class RecentRefusal(FrozenModel):
-    """What a region refused to a training job."""
+    """A region that had no capacity for a training server."""
 
     region: str
     instance_type: str
     purchase: Purchase
     hours_ago: float = Field(ge=0)
-    whole_region: bool = False
-    """It did not answer, or lost the job: that concerns every server there."""
-
-    def concerns(self, region: str, instance_type: str, purchase: Purchase) -> bool:
-        """Whether it says something about a server."""
-        same = (self.instance_type, self.purchase) == (instance_type, purchase)
-        return self.region == region and (self.whole_region or same)
 
 
 class PlanningRequest(FrozenModel):

@@ -30,6 +30,7 @@ from stratos.planning.forecast.server_table import (
 )
 from stratos.planning.forecast.transformer import Transformer
 from stratos.planning.request import PlanningRequest
+from stratos.spec import Spec
 
 NO_MODE = -1
 
@@ -74,6 +75,7 @@ class ModeOffers:
         runtimes: list[Runtime] = [row.instance.runtime for row in servers.rows]
         self._runtimes = np.array(runtimes)
         self._kinds = sorted(set(runtimes))
+        self._parts: dict[float, Spec] = {}
         self._made: dict[tuple[Transformer, Serving, Runtime], dict[HostingMode, Offer]] = {}
 
     def num_candidates(self, here: Mask) -> int:
@@ -126,9 +128,11 @@ class ModeOffers:
         requests_per_second: float,
     ) -> Offer:
         """A mode's offer for a share of the load."""
+        if requests_per_second not in self._parts:
+            load = self._spec.load.part(requests_per_second)
+            self._parts[requests_per_second] = self._spec.model_copy(update={"load": load})
         hosted = self._hosted(student, serving, runtime)
-        spec = hosted.spec.model_copy(update={"load": hosted.spec.load.part(requests_per_second)})
-        return self.modes[mode].offer(replace(hosted, spec=spec))
+        return self.modes[mode].offer(replace(hosted, spec=self._parts[requests_per_second]))
 
     def obstacle(self, student: Transformer, serving: Serving, runtime: Runtime) -> str | None:
         """Why the one mode that is considered cannot host a student on one kind of processor."""

@@ -10,7 +10,7 @@ region by region, so that each is used once.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -37,6 +37,9 @@ class Choices:
     def __len__(self) -> int:
         return len(self.region)
 
+    def at(self, rows: Integers) -> Choices:
+        return Choices(self.region[rows], self.latency[rows], self.usd[rows], self.row[rows])
+
 
 @dataclass(frozen=True)
 class OverRegions:
@@ -57,6 +60,28 @@ def cheapest_over_regions(choices: Sequence[Choices]) -> list[OverRegions]:
     Args:
         choices: For every set of origins, at the position of its bits less one.
     """
+    kept = [_worthwhile(found, len(choices).bit_length()) for found in choices]
+    fleets = _fleets([found.at(rows) for found, rows in zip(choices, kept, strict=True)])
+    return [
+        replace(fleet, parts=tuple((part, int(kept[part - 1][at])) for part, at in fleet.parts))
+        for fleet in fleets
+    ]
+
+
+def _worthwhile(found: Choices, most: int) -> Integers:
+    """Choices that some fleet of at most so many endpoints could need.
+
+    Where as many other regions offer no less latency and dollars, one of them is free.
+    """
+    order = np.lexsort((found.usd, found.latency))
+    usd, region = found.usd[order], found.region[order]
+    cheapest = np.full((int(region.max(initial=0)) + 1, len(order)), np.inf)
+    cheapest[region, np.arange(len(order))] = usd
+    better = np.minimum.accumulate(cheapest, axis=1) <= usd
+    return np.asarray(order[better.sum(axis=0) <= most], dtype=np.int64)
+
+
+def _fleets(choices: Sequence[Choices]) -> list[OverRegions]:
     sets = [_Set.of(found) for found in choices]
     thresholds = np.unique(np.concatenate([found.latency for found in sets]))
     best, chosen = _sharing(sets, thresholds)

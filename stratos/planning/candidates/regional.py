@@ -6,7 +6,7 @@ count are each region's own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from stratos.planning.candidates.over_regions import (
     cheapest_over_regions,
     num_over_regions,
 )
-from stratos.planning.candidates.service import Service, UnderLoads
+from stratos.planning.candidates.service import FleetService, UnderLoads
 from stratos.planning.forecast.rates import Serving
 from stratos.planning.forecast.server_table import ServerTable
 from stratos.planning.forecast.transformer import Transformer
@@ -45,6 +45,10 @@ class RegionalEndpoint:
     sustained: float
     slots: float
 
+    def share_of(self, work: Workload) -> Workload:
+        """The workload with the requests that fall to this endpoint."""
+        return replace(work, requests_per_second=self.requests_per_second)
+
 
 @dataclass(frozen=True)
 class RegionalFleet:
@@ -67,10 +71,11 @@ class RegionalFleet:
 
 
 @dataclass(frozen=True)
-class _Asked:
+class UnderEveryLoad:
     """One student as it is served, and the kinds of fleets that could do it.
 
     Attributes:
+        load_of: Position of each set's load in `under`.
         factors: Calibration of latencies: [region, kind].
     """
 
@@ -79,6 +84,7 @@ class _Asked:
     runtime: Runtime
     kinds: Integers
     under: UnderLoads
+    load_of: Integers
     factors: Floats
 
 
@@ -92,7 +98,7 @@ class Regional:
     def __init__(
         self,
         servers: ServerTable,
-        service: Service,
+        service: FleetService,
         mode_offers: ModeOffers,
         distances: Distances,
         place: Integers,
@@ -132,24 +138,39 @@ class Regional:
         Args:
             factors: Calibration of latencies, by server.
         """
-        kinds = self._service.on_instances(runtime)
-        if not self._apart or not len(kinds):
+        if not self._apart or not len(self._service.on_instances(runtime)):
             return []
+        asked = self.asked(student, serving, work, runtime, factors)
+        return [
+            self._fleet(asked, fleet, choices, mode)
+            for mode in self._modes
+            for choices in (self.choices(asked, mode),)
+            for fleet in cheapest_over_regions(choices)
+        ]
+
+    def asked(
+        self,
+        student: Transformer,
+        serving: Serving,
+        work: Workload,
+        runtime: Runtime,
+        factors: Floats,
+    ) -> UnderEveryLoad:
+        """What kinds of fleets reach for one student under the load of every set of origins."""
+        kinds = self._service.on_instances(runtime)
         rates, load_of = np.unique(self._rates, return_inverse=True)
         under = self._service.under(student, serving, work, kinds, rates)
         there = factors[self._row[:, kinds]]
-        asked = _Asked(student, serving, runtime, kinds, under, there)
-        found: list[RegionalFleet] = []
-        for mode in self._modes:
-            choices = [
-                self._choices(asked, mode, int(load), origins)
-                for origins, load in enumerate(load_of, start=1)
-            ]
-            fleets = cheapest_over_regions(choices)
-            found += [self._fleet(asked, fleet, choices, mode, load_of) for fleet in fleets]
-        return found
+        return UnderEveryLoad(student, serving, runtime, kinds, under, load_of, there)
 
-    def _choices(self, asked: _Asked, mode: int, load: int, origins: int) -> Choices:
+    def choices(self, asked: UnderEveryLoad, mode: int) -> list[Choices]:
+        """Endpoints for every set of origins, at the position of its bits less one."""
+        return [
+            self._choices(asked, mode, int(load), origins)
+            for origins, load in enumerate(asked.load_of, start=1)
+        ]
+
+    def _choices(self, asked: UnderEveryLoad, mode: int, load: int, origins: int) -> Choices:
         """Endpoints that could serve a set of origins: of each region those on its front."""
         offer = self._offers.offer_under(
             asked.student, asked.serving, asked.runtime, mode, self._rates[origins - 1]
@@ -163,7 +184,7 @@ class Regional:
             seconds,
             np.broadcast_to(asked.under.sustained[load], seconds.shape),
         )
-        order = np.argsort(seconds, axis=1, kind="stable")
+        order = self._fastest_first(asked, seconds, load)
         usd = np.take_along_axis(usd, order, axis=1)
         before = np.minimum.accumulate(usd, axis=1)[:, :-1]
         before = np.column_stack([np.full(len(usd), np.inf), before])
@@ -171,17 +192,20 @@ class Regional:
         kind = order[region, position]
         return Choices(region, seconds[region, kind], usd[region, position], kind)
 
+    @staticmethod
+    def _fastest_first(asked: UnderEveryLoad, seconds: Floats, load: int) -> Integers:
+        """Kinds of each region in order; the distance alone changes none."""
+        if np.ptp(asked.factors) > 0:
+            return np.argsort(seconds, axis=1, kind="stable")
+        order = np.argsort(asked.under.seconds[load], kind="stable")
+        return np.broadcast_to(order, seconds.shape)
+
     def _fleet(
-        self,
-        asked: _Asked,
-        found: OverRegions,
-        choices: list[Choices],
-        mode: int,
-        load_of: Integers,
+        self, asked: UnderEveryLoad, found: OverRegions, choices: list[Choices], mode: int
     ) -> RegionalFleet:
         parts = []
         for origins, at in found.parts:
-            chosen, load = choices[origins - 1], load_of[origins - 1]
+            chosen, load = choices[origins - 1], asked.load_of[origins - 1]
             region, kind = int(chosen.region[at]), int(chosen.row[at])
             part = RegionalEndpoint(
                 row=int(self._row[region, asked.kinds[kind]]),

@@ -42,7 +42,7 @@ class UnderLoads:
     slots: Floats
 
 
-class Service:
+class FleetService:
     """Forecasts by kind of fleet, which is instance type × count: regions share them.
 
     Attributes:
@@ -52,7 +52,8 @@ class Service:
 
     def __init__(self, servers: ServerTable, mode_offers: ModeOffers) -> None:
         numbers: dict[tuple[str, int, bool], int] = {}
-        kind, kinds = [], []
+        kind: list[int] = []
+        kinds: list[int] = []
         for position, row in enumerate(servers.rows):
             key = (row.instance.instance_type, row.count, row.stand_in)
             if key not in numbers:

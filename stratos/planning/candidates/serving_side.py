@@ -14,7 +14,7 @@ from stratos.planning.arrays import Floats
 from stratos.planning.candidates.cheapest_mode import NO_MODE, ModeOffers
 from stratos.planning.candidates.distances import Distances
 from stratos.planning.candidates.regional import Regional, RegionalFleet
-from stratos.planning.candidates.service import Service, shape_of
+from stratos.planning.candidates.service import FleetService, shape_of
 from stratos.planning.candidates.side import Side, end_to_end
 from stratos.planning.forecast.calibration import Correction
 from stratos.planning.forecast.network import round_trip_ms
@@ -72,6 +72,7 @@ class ServingSide:
 
     Attributes:
         fleets: Over several regions, as far as they are on a front.
+        regional: Evaluates those.
     """
 
     def __init__(
@@ -84,7 +85,7 @@ class ServingSide:
         self._types = Types(servers, request.calibration)
         self._endpoint_hours = self._types.column(endpoint_start_seconds) / 3600
         self.mode_offers = ModeOffers(request, servers)
-        self._service = Service(servers, self.mode_offers)
+        self._service = FleetService(servers, self.mode_offers)
         regions = tuple(dict.fromkeys(row.region for row in servers.rows))
         self.distances = Distances(request.origins, regions)
         place = np.array([regions.index(row.region) for row in servers.rows], dtype=np.int64)
@@ -92,7 +93,7 @@ class ServingSide:
         self._round_trip = farthest[place]
         home = np.array([round_trip_ms(request.region, region) / 1e3 for region in regions])
         self._from_home = home[place]
-        self._regional = Regional(servers, self._service, self.mode_offers, self.distances, place)
+        self.regional = Regional(servers, self._service, self.mode_offers, self.distances, place)
         self.fleets: list[RegionalFleet] = []
         self._sides: dict[Hashable, Side | None] = {}
         self._outlooks: dict[Hashable, Outlook] = {}
@@ -154,7 +155,7 @@ class ServingSide:
     ) -> Side:
         """The front of one side, and of the fleets over several regions that none of it beats."""
         factors = self._latency_factors("p95_latency_ms", student, serving, work)
-        fleets = self._regional.fleets(student, serving, work, runtime, factors)
+        fleets = self.regional.fleets(student, serving, work, runtime, factors)
         if not fleets:
             return side
         first = len(self.fleets)
@@ -178,12 +179,11 @@ class ServingSide:
 
     def num_candidates(self, cpu_precisions: int) -> int:
         """Servers in every mode, those with CPUs in so many precisions; and fleets of them."""
-        count, kind = self.mode_offers.num_candidates, self._service.kind
-        on = self._service.on
-        return sum(
-            times * (count(on[runtime][kind]) + self._regional.num_fleets(runtime))
-            for runtime, times in (("cuda", 1), ("cpu", cpu_precisions))
-        )
+        return self._num_candidates("cuda") + cpu_precisions * self._num_candidates("cpu")
+
+    def _num_candidates(self, runtime: Runtime) -> int:
+        here = self._service.on[runtime][self._service.kind]
+        return self.mode_offers.num_candidates(here) + self.regional.num_fleets(runtime)
 
     def _none_holds(self, work: Workload) -> str:
         if self.mode_offers.keeps_busy:

@@ -107,8 +107,8 @@ class TrainingSide:
         write, writers = teacher
         probing = self._probing_seconds(pairing, write, answer)
         what = self.moved(pairing)
-        away = self.elsewhere.seconds(what)
-        left = self._seconds_left(probing + (probing > 0) * self._preparing + away)
+        copying = self.elsewhere.copying_seconds(what)
+        left = self._seconds_left(probing + (probing > 0) * self._preparing + copying)
 
         def timing(job: str, needed: Floats) -> JobTiming:
             share = TIME_SHARES[job]  # type: ignore[index]
@@ -132,11 +132,9 @@ class TrainingSide:
         elapsed = other + np.where(self._spot, spot_seconds(distill, self._interruptions), distill)
         num_starts = 3 + (probing > 0)
         elapsed = elapsed + num_starts * self._preparing + self._waiting_seconds(pairing.teacher)
-        elapsed = elapsed + away
-        on_demand = np.zeros_like(self._spot)
+        elapsed = elapsed + copying + self.elsewhere.waiting_seconds
         extra = (2 * workload.SHORTLIST - 1) * probing  # the other probes, which run meanwhile
-        usd = billed_usd(distill, self._usd_per_hour, self._spot)
-        usd = usd + billed_usd(other + extra, self._usd_per_hour, on_demand)
+        usd = self._server_usd(distill, other + extra)
         usd = usd + self._token_usd(pairing, calls * synthesis.share + asked)
         usd = usd + self.elsewhere.usd(what, distill)
 
@@ -144,15 +142,18 @@ class TrainingSide:
         possible = step.possible & answers & writers & (share >= MIN_TRAINED_SHARE)
         rows = np.flatnonzero(possible)
         if not len(rows):
-            name = f"{pairing.student.name} from {pairing.teacher.name}"
-            name += f" ({pairing.method}, {pairing.precision})"
-            self._rejected.setdefault(
-                name, "no training server holds both and gets far enough within max_training_hours"
-            )
+            self._reject(pairing)
             return None
         values = np.column_stack([self._error(pairing, share), elapsed / 3600, usd])[rows]
         facts = np.column_stack([rate, share, step.devices, distill])
         return Side(rows, values, facts[rows])
+
+    def _reject(self, pairing: Pairing) -> None:
+        name = f"{pairing.student.name} from {pairing.teacher.name}"
+        name += f" ({pairing.method}, {pairing.precision})"
+        self._rejected.setdefault(
+            name, "no training server holds both and gets far enough within max_training_hours"
+        )
 
     def served_as(self, pairing: Pairing, trained: Side) -> Side:
         """The same training, if the student is served in the precision of this pairing."""
@@ -270,6 +271,11 @@ class TrainingSide:
         return 0.0
 
     # --- dollars and accuracy -----------------------------------------------------------------
+
+    def _server_usd(self, distill: Floats, other: Floats) -> Floats:
+        """The bill of the training job, which may be spot, and of all other jobs."""
+        usd = billed_usd(distill, self._usd_per_hour, self._spot)
+        return usd + billed_usd(other, self._usd_per_hour, np.zeros_like(self._spot))
 
     def _token_usd(self, pairing: Pairing, calls: Floats) -> Floats:
         """What a paid teacher charges, including probes that are still to come."""

@@ -10,7 +10,6 @@ import numpy as np
 from stratos.catalog.model_card import ModelCard
 from stratos.catalog.transfer import transfer_usd_per_gb
 from stratos.contracts.checkpoint_copies import CHECKPOINT_COPY_SECONDS
-from stratos.contracts.plan import Purchase
 from stratos.hosting.container import expected_artifact_bytes
 from stratos.planning.arrays import Floats
 from stratos.planning.forecast.memory import adapter_parameters
@@ -109,9 +108,9 @@ class RegionCosts:
     out_usd_per_byte: Floats
     waiting_seconds: Floats
 
-    def seconds(self, what: Moved) -> Floats:
-        """Until the jobs have their inputs and home has what they made, waiting included."""
-        return np.asarray(self.away * what.seconds + self.waiting_seconds, dtype=np.float64)
+    def copying_seconds(self, what: Moved) -> Floats:
+        """Until the jobs have their inputs, and home has what they made."""
+        return np.asarray(self.away * what.seconds, dtype=np.float64)
 
     def usd(self, what: Moved, training_seconds: Floats) -> Floats:
         """The bill of every copy; a checkpoint each `CHECKPOINT_COPY_SECONDS` of training."""
@@ -133,23 +132,19 @@ def elsewhere(request: PlanningRequest, servers: ServerTable) -> RegionCosts:
 
 
 def waiting_hours(refusals: Iterable[RecentRefusal], row: ServerRow) -> float:
-    """Expected loss by another refusal: its probability times what one costs.
+    """Expected loss by another refusal: its probability times what one costs."""
+    return REFUSED_HOURS * refusal_chance(refusals, row)
 
-    Each refusal of the same server foretells another with probability 2^(−age / half-life), and
+
+def refusal_chance(refusals: Iterable[RecentRefusal], row: ServerRow) -> float:
+    """Probability that a region has no capacity for a server again.
+
+    Each refusal of the same server foretells another with probability 2^(−age / half-life),
     independently of the others.
     """
-    return REFUSED_HOURS * refusal_chance(
-        refusals, row.region, row.instance.instance_type, row.purchase
-    )
-
-
-def refusal_chance(
-    refusals: Iterable[RecentRefusal], region: str, instance_type: str, purchase: Purchase
-) -> float:
-    """Probability that a region refuses a server again."""
-    granted = 1.0
+    granted, server = 1.0, (row.region, row.instance.instance_type, row.purchase)
     for refusal in refusals:
-        if refusal.concerns(region, instance_type, purchase):
+        if (refusal.region, refusal.instance_type, refusal.purchase) == server:
             granted *= 1 - 2 ** (-refusal.hours_ago / REFUSAL_HALF_LIFE_HOURS)
     return 1 - granted
 

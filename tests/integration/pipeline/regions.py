@@ -18,7 +18,7 @@ import pytest
 from infra.local.host.capacity import Capacity
 from infra.local.host.network import Network
 from stratos.catalog.servers import ServerCatalog
-from stratos.contracts.bucket import SERVERS_KEY, RunKeys
+from stratos.contracts.bucket import REFUSALS_KEY, SERVERS_KEY, RunKeys
 from stratos.contracts.regions import JobElsewhere, Transfer
 from tests.integration.pipeline.cloud import Cloud, running_cloud
 
@@ -46,7 +46,8 @@ class Regions:
         return boto3.client(service, region_name=AWAY)
 
     def train(self, region: str) -> None:
-        """Let training be cheapest in a region, and possible in the other."""
+        """Let training be cheapest in a region, possible in the other, and refused in neither."""
+        self.cloud.stack.s3.delete_object(Bucket=self.cloud.stack.bucket, Key=REFUSALS_KEY)
         catalog = ServerCatalog.model_validate(self.cloud.read_json(SERVERS_KEY))
         rows = []
         for row in catalog.instance_types:

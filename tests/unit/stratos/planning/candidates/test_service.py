@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stratos.planning.candidates.cheapest_mode import ModeOffers
-from stratos.planning.candidates.service import Service
+from stratos.planning.candidates.service import FleetService
 from stratos.planning.forecast.rates import Serving
 from stratos.planning.forecast.server_table import serving_table
 from stratos.planning.forecast.workload import workload_of
@@ -17,9 +17,9 @@ ASKED = request(gpu(usd={"us-east-1": 1.0, "eu-west-1": 2.0}), cpu())
 SERVING = Serving("bfloat16", "float16", 512)
 
 
-def service() -> Service:
+def service() -> FleetService:
     table = serving_table(ASKED.servers, REGIONS)
-    return Service(table, ModeOffers(ASKED, table))
+    return FleetService(table, ModeOffers(ASKED, table))
 
 
 def test_regions_share_the_forecast_of_a_kind_of_fleet() -> None:

@@ -43,7 +43,7 @@ def test_copies_are_paid_by_the_region_that_bytes_leave_and_waited_for() -> None
     assert usd[by_region["us-east-1"]] == 0
     assert usd[by_region["sa-east-1"]] == pytest.approx(10 * 0.02 + 5 * 0.138)
     assert usd[by_region["eu-west-1"]] == pytest.approx(10 * 0.02 + 5 * 0.02)
-    seconds = costs.seconds(what)
+    seconds = costs.copying_seconds(what)
     assert seconds[by_region["us-east-1"]] == 0
     assert seconds[by_region["sa-east-1"]] == pytest.approx(12 * GIB / COPY_BYTES_PER_SECOND)
 
@@ -77,15 +77,13 @@ def test_a_checkpoint_of_lora_is_that_of_its_adapter() -> None:
 
 
 def test_a_refusal_foretells_another_less_the_older_it_is() -> None:
-    server = ("us-east-1", "ml.g9.xlarge", "on_demand")
-    assert refusal_chance([], *server) == 0
-    assert refusal_chance([refused(0)], *server) == 1
+    row = training_table(asked().servers, HOME[:1]).rows[0]
+    assert refusal_chance([], row) == 0
+    assert refusal_chance([refused(0)], row) == 1
     half = refused(REFUSAL_HALF_LIFE_HOURS)
-    assert refusal_chance([half], *server) == pytest.approx(0.5)
-    assert refusal_chance([half, half], *server) == pytest.approx(0.75)
-    assert refusal_chance([refused(0)], "us-east-1", "ml.g9.xlarge", "spot") == 0
-    lost = refused(0, whole_region=True)
-    assert refusal_chance([lost], "us-east-1", "ml.g5.xlarge", "spot") == 1
+    assert refusal_chance([half], row) == pytest.approx(0.5)
+    assert refusal_chance([half, half], row) == pytest.approx(0.75)
+    assert refusal_chance([refused(0, "eu-west-1"), refused(0, purchase="spot")], row) == 0
 
 
 def test_a_dearer_server_is_kept_only_where_it_is_reached_sooner() -> None:
